@@ -1,0 +1,3 @@
+//! A scriptable stand-in for the interactive claude CLI.
+
+fn main() {}

@@ -1,0 +1,41 @@
+//! The pool at one moment, for health and session lists.
+
+/// What is alive now.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) condition: Condition,
+    pub(crate) sessions: Vec<SessionView>,
+    /// Callers that wait for a session.
+    pub(crate) waiting: usize,
+    /// The claude that sessions run, once found.
+    pub(crate) claude: Option<ClaudeView>,
+}
+
+/// Whether calls can be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Starting,
+    Ready,
+    /// Calls may fail; the text says why and what to do.
+    Degraded(String),
+    Draining,
+}
+
+/// One session as an outsider may see it.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionView {
+    pub(crate) id: String,
+    pub(crate) pid: u32,
+    /// `starting`, `idle`, `busy`, `resetting`.
+    pub(crate) state: &'static str,
+    pub(crate) model: String,
+    pub(crate) turns: u32,
+    pub(crate) age_ms: u64,
+}
+
+/// The claude install in use.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaudeView {
+    pub(crate) path: std::path::PathBuf,
+    pub(crate) version: Option<String>,
+}

@@ -1,0 +1,108 @@
+//! How a call fails: a kind with a stable code, a culprit, a sentence for the client and one for the log.
+
+use std::time::Duration;
+
+/// A failed call.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) kind: FaultKind,
+    pub(crate) blame: Blame,
+    /// For the client: what happened, whose fault, the one next step.
+    pub(crate) public: String,
+    /// For the log; never a caller's text, never a secret.
+    pub(crate) private: String,
+    /// How long to wait before another try, where waiting helps.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    Client,
+    Relay,
+    Cli,
+    Upstream,
+}
+
+/// What failed. Dialects turn a kind into their own status and type; the code is the same in all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    ClaudeNotFound,
+    ClaudeUnsupported,
+    LoginRequired,
+    EmptyTurn,
+    TurnTimeout,
+    SessionLost,
+    UsageLimit,
+    UpstreamRateLimited,
+    UpstreamOverloaded,
+    /// The upstream's own 4xx.
+    UpstreamRejected { status: u16 },
+    /// The upstream's own 5xx other than overload.
+    UpstreamFailed { status: u16 },
+    QueueFull,
+    QueueTimeout,
+    DialogBlocked,
+    InvalidRequest,
+    RequestTooLarge,
+    UnsupportedMediaType,
+    NotFound,
+    MethodNotAllowed,
+    UnsupportedError,
+    SessionIdInvalid,
+    HostNotAllowed,
+    OriginNotAllowed,
+    ShuttingDown,
+    /// A bug of ours: a witness or a machine did what must not happen.
+    Internal,
+}
+
+impl FaultKind {
+    /// The stable code of the error contract, in `x-relay-error`.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            FaultKind::ClaudeNotFound => "claude_not_found",
+            FaultKind::ClaudeUnsupported => "claude_unsupported",
+            FaultKind::LoginRequired => "login_required",
+            FaultKind::EmptyTurn => "empty_turn",
+            FaultKind::TurnTimeout => "turn_timeout",
+            FaultKind::SessionLost => "session_lost",
+            FaultKind::UsageLimit => "usage_limit",
+            FaultKind::UpstreamRateLimited => "upstream_rate_limited",
+            FaultKind::UpstreamOverloaded => "upstream_overloaded",
+            FaultKind::UpstreamRejected { .. } => "upstream_rejected",
+            FaultKind::UpstreamFailed { .. } => "upstream_failed",
+            FaultKind::QueueFull => "queue_full",
+            FaultKind::QueueTimeout => "queue_timeout",
+            FaultKind::DialogBlocked => "dialog_blocked",
+            FaultKind::InvalidRequest => "invalid_request",
+            FaultKind::RequestTooLarge => "request_too_large",
+            FaultKind::UnsupportedMediaType => "unsupported_media_type",
+            FaultKind::NotFound => "not_found",
+            FaultKind::MethodNotAllowed => "method_not_allowed",
+            FaultKind::UnsupportedError => "unsupported_error",
+            FaultKind::SessionIdInvalid => "session_id_invalid",
+            FaultKind::HostNotAllowed => "host_not_allowed",
+            FaultKind::OriginNotAllowed => "origin_not_allowed",
+            FaultKind::ShuttingDown => "shutting_down",
+            FaultKind::Internal => "internal",
+        }
+    }
+}
+
+impl Fault {
+    pub(crate) fn new(kind: FaultKind, blame: Blame, public: impl Into<String>) -> Fault {
+        Fault { kind, blame, public: public.into(), private: String::new(), retry_after: None }
+    }
+
+    /// Adds the sentence for the log.
+    pub(crate) fn because(mut self, private: impl Into<String>) -> Fault {
+        self.private = private.into();
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Fault {
+        self.retry_after = Some(wait);
+        self
+    }
+}

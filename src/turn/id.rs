@@ -1,0 +1,23 @@
+//! Names of things that go out to clients.
+
+use std::fmt;
+
+/// The id of an answer, as its stream carries it: `msg_…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MessageId(pub(crate) String);
+
+/// The id of a call, in the `request-id` header, in error bodies and in the log: `req_…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

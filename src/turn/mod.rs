@@ -1,0 +1,46 @@
+//! The relay's inner language: one request, the events of its answer, its end, or its fault.
+//!
+//! **What for.** Dialects (Anthropic today, OpenAI later) and lanes (a live claude today, HTTP hosts later)
+//! meet here and nowhere else: a dialect turns bytes into a [`Request`] and [`Event`]s into bytes, a lane turns
+//! a [`Request`] into [`Event`]s. Neither knows the other.
+//!
+//! **Never.** No I/O, no clock, no async, no status codes, no field names of a dialect.
+//!
+//! **Invariants.** An answer is `Start`, then blocks (`BlockStart`, `Delta`s, `BlockStop`, with rising indexes
+//! from 0), then exactly one `End`; or a [`Fault`] at any point, after which nothing follows.
+//! [`Assembly`] checks that grammar and is what a buffered answer is made of.
+//!
+//! Start reading at [`request`].
+
+mod assembly;
+mod end;
+mod event;
+mod fault;
+mod id;
+mod label;
+mod request;
+mod usage;
+
+pub(crate) use assembly::Assembly;
+pub(crate) use assembly::Built;
+pub(crate) use assembly::Whole;
+pub(crate) use end::End;
+pub(crate) use end::StopReason;
+pub(crate) use event::BlockKind;
+pub(crate) use event::Delta;
+pub(crate) use event::Event;
+pub(crate) use event::Start;
+pub(crate) use fault::Blame;
+pub(crate) use fault::Fault;
+pub(crate) use fault::FaultKind;
+pub(crate) use id::MessageId;
+pub(crate) use id::RequestId;
+pub(crate) use label::Labels;
+pub(crate) use label::SessionOrigin;
+pub(crate) use label::TextSource;
+pub(crate) use request::Block;
+pub(crate) use request::Message;
+pub(crate) use request::Request;
+pub(crate) use request::Role;
+pub(crate) use request::Sampling;
+pub(crate) use usage::Usage;

@@ -1,0 +1,76 @@
+//! What a caller asks for: a conversation whose last message is to be answered, and how.
+
+use serde_json::Value;
+
+/// One call, free of its dialect.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Request {
+    /// The model's name as the caller wrote it.
+    pub(crate) model: String,
+    /// System texts in the caller's order; empty where there is none.
+    pub(crate) system: Vec<String>,
+    /// Invariant: not empty, and the last message is the user's.
+    pub(crate) messages: Vec<Message>,
+    pub(crate) sampling: Sampling,
+    /// Parameters the caller set and no lane honours, by field name; they become a label.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// One message of the conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) role: Role,
+    /// Invariant: not empty.
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    User,
+    Assistant,
+}
+
+/// One part of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Block {
+    Text(String),
+    /// An image, document, tool call, tool result or thinking block. Only a lane that passes blocks natively can
+    /// carry it, so the relay keeps it whole, as the caller's JSON object with its `type`.
+    Native(Value),
+}
+
+/// How the answer is to be drawn. All of it must be known when a session is launched.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Sampling {
+    /// Tokens the answer may have.
+    pub(crate) max_tokens: u64,
+    pub(crate) stop_sequences: Vec<String>,
+    pub(crate) temperature: Option<f64>,
+    pub(crate) top_p: Option<f64>,
+    pub(crate) top_k: Option<u64>,
+    /// The caller's wish for thinking, as its JSON object; `None`: none.
+    pub(crate) thinking: Option<Value>,
+}
+
+impl Request {
+    /// The messages before the one that is to be answered.
+    pub(crate) fn history(&self) -> &[Message] {
+        self.messages.split_last().map_or(&[], |(_, history)| history)
+    }
+
+    /// The message that is to be answered.
+    pub(crate) fn prompt(&self) -> Option<&Message> {
+        self.messages.last()
+    }
+}
+
+impl Message {
+    /// The message's text where it is one text block and nothing else.
+    pub(crate) fn sole_text(&self) -> Option<&str> {
+        match self.blocks.as_slice() {
+            [Block::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
