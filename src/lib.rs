@@ -4,4 +4,5 @@ mod clock;
 mod pool;
 mod server;
 mod session;
+mod terminal;
 mod turn;

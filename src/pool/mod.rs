@@ -8,6 +8,10 @@
 //! **Invariants.** A session serves one turn at a time; a caller never gets a session that holds another caller's
 //! text; dropping an [`Answer`] interrupts its turn.
 
+mod conduct;
+mod fault;
+mod keeper;
+mod ledger;
 mod snapshot;
 
 pub(crate) use snapshot::ClaudeView;
@@ -15,11 +19,18 @@ pub(crate) use snapshot::Condition;
 pub(crate) use snapshot::SessionView;
 pub(crate) use snapshot::Snapshot;
 
+use crate::session::launcher::Launcher;
+use crate::session::shape::Shape;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Request;
+use conduct::Conduct;
+use keeper::Ask;
+use keeper::Keeper;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 /// Bounds and habits of the pool.
 #[derive(Debug, Clone)]
@@ -49,19 +60,63 @@ pub(crate) struct Answer {
 }
 
 /// A handle to the pool; cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Pool {}
+#[derive(Clone)]
+pub(crate) struct Pool {
+    /// `None` where there is no claude to run.
+    works: Option<Works>,
+    snapshot: watch::Receiver<Snapshot>,
+}
+
+#[derive(Clone)]
+struct Works {
+    launcher: Launcher,
+    keeper: mpsc::UnboundedSender<Ask>,
+}
 
 impl Pool {
+    /// Starts the pool, which begins to warm sessions of the given model.
+    pub(crate) fn start(config: PoolConfig, launcher: Launcher, model: &str, claude: ClaudeView) -> Pool {
+        let (views, snapshot) = watch::channel(Snapshot::of(Condition::Starting, Some(claude.clone())));
+        let (keeper, inbox) = Keeper::new(config, launcher.clone(), Shape::plain(model), claude, views);
+        tokio::spawn(keeper.run());
+        Pool { works: Some(Works { launcher, keeper: inbox }), snapshot }
+    }
+
+    /// A pool without a claude: every call says so.
+    pub(crate) fn without_claude() -> Pool {
+        let why = fault::claude_not_found().public;
+        let (_, snapshot) = watch::channel(Snapshot::of(Condition::Degraded(why), None));
+        Pool { works: None, snapshot }
+    }
+
     /// Begins to serve a request. It returns at once: queueing, delivery and the model's work are behind the
     /// events, and a failure is the last of them.
-    pub(crate) fn serve(&self, _request: Request) -> Answer {
-        let (_, events) = mpsc::channel(1);
+    pub(crate) fn serve(&self, request: Request) -> Answer {
+        let (events_tx, events) = mpsc::channel(EVENTS_MAX);
+        match &self.works {
+            Some(Works { launcher, keeper }) => {
+                let (launcher, keeper) = (launcher.clone(), keeper.clone());
+                tokio::spawn(Conduct { request, launcher, keeper, events: events_tx }.run());
+            }
+            None => drop(events_tx.try_send(Err(fault::claude_not_found()))),
+        }
         Answer { events }
     }
 
     /// What is alive now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { condition: Condition::Starting, sessions: Vec::new(), waiting: 0, claude: None }
+        self.snapshot.borrow().clone()
+    }
+
+    /// Refuses new calls, lets turns end, and ends every session; returns when all are gone.
+    pub(crate) async fn drain(&self) {
+        let Some(works) = &self.works else { return };
+        let (done, drained) = oneshot::channel();
+        drop(works.keeper.send(Ask::Drain { done }));
+        drop(drained.await);
+        works.launcher.sweep();
     }
 }
+
+/// Events a caller may be behind; a reply comes in far fewer, and one that is further behind does not read.
+const EVENTS_MAX: usize = 8192;

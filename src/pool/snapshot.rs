@@ -11,6 +11,13 @@ pub(crate) struct Snapshot {
     pub(crate) claude: Option<ClaudeView>,
 }
 
+impl Snapshot {
+    /// A pool in which nothing is alive.
+    pub(crate) fn of(condition: Condition, claude: Option<ClaudeView>) -> Snapshot {
+        Snapshot { condition, sessions: Vec::new(), waiting: 0, claude }
+    }
+}
+
 /// Whether calls can be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {

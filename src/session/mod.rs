@@ -1,6 +1,33 @@
-//! One live claude and its life.
+//! One live claude and its life: launched, given turns, brought back to rest, ended.
+//!
+//! **What for.** A session is a real, interactive `claude` on a pseudo-terminal. It serves one turn at a time: the
+//! prompt is delivered exactly, what was submitted is verified before the model is asked, the answer is read from
+//! hooks and the transcript, and afterwards the conversation is cleared and the clearing verified.
+//!
+//! **Never.** No text of a caller becomes a keystroke with a meaning, a command, or a part of another caller's
+//! conversation. Nothing is believed of the screen but the state of the prompt box. No quiet window stands for a
+//! signal.
+//!
+//! **Invariants.** Every process leads a group of its own, is in the registry, and is ended with its group on every
+//! path. A prompt that reaches the model equals the caller's text; every other submission is blocked by its hook.
+//!
+//! Start reading at [`machine`]: it is the session. [`driver`] performs its effects, [`launcher`] starts it,
+//! [`delivery`] plans how a prompt gets in, [`witness`] sees how it comes out.
+
+pub(crate) mod delivery;
+pub(crate) mod driver;
+pub(crate) mod fault;
+mod history;
+mod launch;
+pub(crate) mod launcher;
+pub(crate) mod machine;
+pub(crate) mod pty;
+pub(crate) mod shape;
+pub(crate) mod task;
+pub(crate) mod witness;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +38,8 @@ pub(crate) struct SessionConfig {
     pub(crate) command: Option<PathBuf>,
     /// Added to the child's scrubbed environment, last word.
     pub(crate) env: BTreeMap<String, String>,
+    /// The environment that is scrubbed and passed on.
+    pub(crate) inherited: BTreeMap<OsString, OsString>,
     /// The folder that sessions run in; private and empty.
     pub(crate) work_dir: PathBuf,
     /// The folder for a session's own files (hook settings, system prompts); private.

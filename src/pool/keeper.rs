@@ -1,0 +1,302 @@
+//! The pool's one task: keeps the ledger, performs its effects, and tells everyone what is alive.
+
+use super::ClaudeView;
+use super::Condition;
+use super::PoolConfig;
+use super::SessionView;
+use super::Snapshot;
+use super::fault;
+use super::ledger::Effect;
+use super::ledger::Held;
+use super::ledger::Ledger;
+use super::ledger::Need;
+use super::ledger::Place;
+use super::ledger::Waiter;
+use crate::clock;
+use crate::session::driver::Notice;
+use crate::session::driver::Notify;
+use crate::session::driver::Order;
+use crate::session::launcher::Launcher;
+use crate::session::launcher::Session;
+use crate::session::shape::Shape;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use std::collections::HashMap;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::sync::watch;
+
+/// What the keeper is asked and told.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Lease { shape: Shape, need: Need, reply: oneshot::Sender<Result<Grant, Fault>> },
+    /// A permitted launch succeeded.
+    Launched { place: Place, session: Session },
+    /// A permitted launch failed, or a grant was not taken up.
+    Refused { place: Place },
+    /// A turn is over.
+    Returned { place: Place, fault: Option<Fault>, took: Duration },
+    Notice { place: Place, notice: Notice },
+    Drain { done: oneshot::Sender<()> },
+}
+
+/// What a caller gets.
+#[derive(Debug)]
+pub(crate) enum Grant {
+    Lent { place: Place, session: Session },
+    Permitted { place: Place },
+}
+
+pub(crate) struct Keeper {
+    ledger: Ledger,
+    launcher: Launcher,
+    asks: mpsc::UnboundedReceiver<Ask>,
+    /// The way back to this inbox, for sessions.
+    inbox: mpsc::UnboundedSender<Ask>,
+    live: HashMap<Place, Session>,
+    replies: HashMap<Waiter, oneshot::Sender<Result<Grant, Fault>>>,
+    views: watch::Sender<Snapshot>,
+    claude: ClaudeView,
+    health: Health,
+    drained: Option<oneshot::Sender<()>>,
+    /// The turns' mean time, for honest waits.
+    turn_mean: Duration,
+    max: usize,
+}
+
+/// What is wrong, if anything.
+#[derive(Debug, Default)]
+struct Health {
+    was_ready: bool,
+    /// Why the last launch failed.
+    launch: Option<Fault>,
+    /// Why turns fail that a person must mend.
+    turn: Option<Fault>,
+}
+
+impl Keeper {
+    /// A keeper and its inbox. The inbox is not bounded by itself: a call asks once, and a session tells once a turn.
+    pub(crate) fn new(
+        config: PoolConfig,
+        launcher: Launcher,
+        plain: Shape,
+        claude: ClaudeView,
+        views: watch::Sender<Snapshot>,
+    ) -> (Keeper, mpsc::UnboundedSender<Ask>) {
+        let (inbox, asks) = mpsc::unbounded_channel();
+        let max = config.max;
+        let keeper = Keeper {
+            ledger: Ledger::new(config, plain),
+            launcher,
+            asks,
+            inbox: inbox.clone(),
+            live: HashMap::new(),
+            replies: HashMap::new(),
+            views,
+            claude,
+            health: Health::default(),
+            drained: None,
+            turn_mean: Duration::from_secs(5),
+            max,
+        };
+        (keeper, inbox)
+    }
+
+    /// Runs until it is drained.
+    pub(crate) async fn run(mut self) {
+        self.ledger.handle_timeout(clock::now());
+        loop {
+            self.perform();
+            self.publish();
+            if self.drained.is_some() && self.ledger.places().is_empty() {
+                return drop(self.drained.take().map(|done| done.send(())));
+            }
+            let until = self.ledger.poll_timeout().unwrap_or_else(|| clock::now() + FAR);
+            tokio::select! {
+                ask = self.asks.recv() => match ask {
+                    Some(ask) => self.handle(ask),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(until.into()) => self.ledger.handle_timeout(clock::now()),
+            }
+        }
+    }
+
+    fn handle(&mut self, ask: Ask) {
+        let now = clock::now();
+        match ask {
+            Ask::Lease { shape, need, reply } => self.handle_lease(&shape, need, reply, now),
+            Ask::Launched { place, session } => drop(self.live.insert(place, session)),
+            Ask::Refused { place } => self.ledger.handle_refused(place, now),
+            Ask::Returned { place, fault, took } => {
+                self.turn_mean = (self.turn_mean * 7 + took) / 8;
+                self.health.handle_turn(fault);
+                self.ledger.handle_returned(place, now);
+            }
+            Ask::Notice { place, notice: Notice::Ready { resident } } => {
+                self.health.was_ready = true;
+                self.health.launch = None;
+                self.ledger.handle_ready(place, resident, now);
+            }
+            Ask::Notice { place, notice: Notice::Gone { fault } } => {
+                self.health.launch = fault.or(self.health.launch.take());
+                self.live.remove(&place);
+                self.ledger.handle_gone(place, now);
+            }
+            Ask::Drain { done } => {
+                self.drained = Some(done);
+                self.ledger.drain(now);
+            }
+        }
+    }
+
+    fn handle_lease(
+        &mut self,
+        shape: &Shape,
+        need: Need,
+        reply: oneshot::Sender<Result<Grant, Fault>>,
+        now: Instant,
+    ) {
+        if self.drained.is_some() {
+            return drop(reply.send(Err(fault::shutting_down())));
+        }
+        self.withdraw_the_gone(now);
+        match self.ledger.ask(shape, need, now) {
+            Ok(waiter) => drop(self.replies.insert(waiter, reply)),
+            Err(_) => drop(reply.send(Err(fault::queue_full(self.honest_wait())))),
+        }
+    }
+
+    /// Callers that hung up give their place in the queue to others.
+    fn withdraw_the_gone(&mut self, now: Instant) {
+        let gone: Vec<Waiter> =
+            self.replies.iter().filter(|(_, reply)| reply.is_closed()).map(|(waiter, _)| *waiter).collect();
+        for waiter in gone {
+            self.replies.remove(&waiter);
+            self.ledger.withdraw(waiter, now);
+        }
+    }
+
+    /// How long the queue as it stands will take.
+    fn honest_wait(&self) -> Duration {
+        let rounds = self.ledger.waiting() / self.max.max(1) + 1;
+        self.turn_mean.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
+    }
+
+    fn perform(&mut self) {
+        while let Some(effect) = self.ledger.poll_effect() {
+            match effect {
+                Effect::Lend { waiter, place } => self.lend(waiter, place),
+                Effect::Permit { waiter, place } => self.grant(waiter, place, Grant::Permitted { place }),
+                Effect::Warm { place, shape } => self.warm(place, &shape),
+                Effect::Retire { place } => self.retire(place),
+                Effect::Expire { waiter } => self.expire(waiter),
+            }
+        }
+    }
+
+    fn lend(&mut self, waiter: Waiter, place: Place) {
+        match self.live.get(&place).cloned() {
+            Some(session) => self.grant(waiter, place, Grant::Lent { place, session }),
+            None => self.ledger.handle_gone(place, clock::now()),
+        }
+    }
+
+    fn grant(&mut self, waiter: Waiter, place: Place, grant: Grant) {
+        let taken = self.replies.remove(&waiter).is_some_and(|reply| reply.send(Ok(grant)).is_ok());
+        if !taken {
+            self.ledger.handle_refused(place, clock::now());
+        }
+    }
+
+    fn warm(&mut self, place: Place, shape: &Shape) {
+        match self.launcher.launch(shape, None, notify(place, &self.inbox)) {
+            Ok(session) => drop(self.live.insert(place, session)),
+            Err((error, _)) => {
+                tracing::warn!(%error, "a session could not be started");
+                self.health.launch = Some(fault::cannot_launch(&error));
+                self.ledger.handle_gone(place, clock::now());
+            }
+        }
+    }
+
+    fn retire(&mut self, place: Place) {
+        match self.live.get(&place) {
+            Some(session) => drop(session.orders.try_send(Order::Retire)),
+            None => self.ledger.handle_gone(place, clock::now()),
+        }
+    }
+
+    fn expire(&mut self, waiter: Waiter) {
+        if let Some(reply) = self.replies.remove(&waiter) {
+            let fault = match self.drained {
+                Some(_) => fault::shutting_down(),
+                None => fault::queue_timeout(self.honest_wait()),
+            };
+            drop(reply.send(Err(fault)));
+        }
+    }
+
+    fn publish(&self) {
+        let now = clock::now();
+        let view = |(place, entry): (&Place, &super::ledger::Entry)| SessionView {
+            id: format!("session-{place}"),
+            pid: self.live.get(place).map_or(0, |session| session.pid),
+            state: name(entry.held),
+            model: entry.shape.model.clone(),
+            turns: entry.turns,
+            age_ms: u64::try_from(now.duration_since(entry.born).as_millis()).unwrap_or(u64::MAX),
+        };
+        self.views.send_replace(Snapshot {
+            condition: self.condition(),
+            sessions: self.ledger.places().iter().map(view).collect(),
+            waiting: self.ledger.waiting(),
+            claude: Some(self.claude.clone()),
+        });
+    }
+
+    fn condition(&self) -> Condition {
+        match (&self.drained, self.health.turn.as_ref().or(self.health.launch.as_ref())) {
+            (Some(_), _) => Condition::Draining,
+            (None, Some(fault)) => Condition::Degraded(fault.public.clone()),
+            (None, None) if self.health.was_ready => Condition::Ready,
+            (None, None) => Condition::Starting,
+        }
+    }
+}
+
+impl Health {
+    fn handle_turn(&mut self, fault: Option<Fault>) {
+        match fault {
+            None => {
+                self.turn = None;
+                self.was_ready = true;
+            }
+            Some(fault) if matches!(fault.kind, FaultKind::LoginRequired | FaultKind::DialogBlocked | FaultKind::UsageLimit) => {
+                self.turn = Some(fault);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Tells the keeper of a session.
+pub(crate) fn notify(place: Place, inbox: &mpsc::UnboundedSender<Ask>) -> Notify {
+    let inbox = inbox.clone();
+    Box::new(move |notice| drop(inbox.send(Ask::Notice { place, notice })))
+}
+
+fn name(held: Held) -> &'static str {
+    match held {
+        Held::Starting => "starting",
+        Held::Idle { .. } => "idle",
+        Held::Leased => "busy",
+        Held::Resetting => "resetting",
+        Held::Retiring => "retiring",
+    }
+}
+
+/// No deadline at all.
+const FAR: Duration = Duration::from_secs(3600);

@@ -1,0 +1,488 @@
+//! Who has which session, who waits, and what to do about it: inputs and `now` in, effects out. [pure]
+//!
+//! Waiters are served strictly in their order, whatever they need, so that a stream of calls of one shape cannot
+//! starve a call of another. A waiter whose shape is just coming back to rest waits for it, because that is faster
+//! than a launch; every other waiter gets a place for a launch, by the retirement of the longest idle session where
+//! the bound is reached.
+
+use super::PoolConfig;
+use crate::session::shape::Shape;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+use std::time::Instant;
+
+/// A place for a session; the session in it may not be alive yet, or any more.
+pub(crate) type Place = u64;
+/// One caller in the queue.
+pub(crate) type Waiter = u64;
+
+/// What a call needs of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// An empty, waiting one; or else a launch.
+    Warm,
+    /// A launch, with the conversation as its transcript.
+    Launch,
+}
+
+/// What the keeper must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The waiter gets the idle session in this place.
+    Lend { waiter: Waiter, place: Place },
+    /// The waiter may launch a session into this place.
+    Permit { waiter: Waiter, place: Place },
+    /// Warm a session of this shape in this place.
+    Warm { place: Place, shape: Shape },
+    Retire { place: Place },
+    /// The waiter's time is over.
+    Expire { waiter: Waiter },
+}
+
+/// The books.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    config: PoolConfig,
+    places: BTreeMap<Place, Entry>,
+    waiters: VecDeque<Waiting>,
+    /// Shapes that were asked for, the latest first.
+    recent: VecDeque<Shape>,
+    effects: VecDeque<Effect>,
+    next: u64,
+    draining: bool,
+    /// Launches that failed in a row, and until when no session is warmed because of it.
+    failures: u32,
+    rest_until: Option<Instant>,
+}
+
+/// A place and what is in it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) shape: Shape,
+    pub(crate) held: Held,
+    pub(crate) born: Instant,
+    pub(crate) turns: u32,
+}
+
+/// What a session in a place is doing, as far as the pool is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Starting,
+    Idle { since: Instant },
+    Leased,
+    Resetting,
+    Retiring,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    waiter: Waiter,
+    shape: Shape,
+    need: Need,
+    until: Instant,
+}
+
+/// The queue is full.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct QueueFull;
+
+impl Ledger {
+    /// An empty ledger that will warm sessions of the given shape.
+    pub(crate) fn new(config: PoolConfig, plain: Shape) -> Ledger {
+        Ledger {
+            config,
+            places: BTreeMap::new(),
+            waiters: VecDeque::new(),
+            recent: VecDeque::from([plain]),
+            effects: VecDeque::new(),
+            next: 1,
+            draining: false,
+            failures: 0,
+            rest_until: None,
+        }
+    }
+
+    /// A caller needs a session.
+    ///
+    /// # Errors
+    /// Where as many wait already as may.
+    pub(crate) fn ask(&mut self, shape: &Shape, need: Need, now: Instant) -> Result<Waiter, QueueFull> {
+        let waiter = self.fresh();
+        self.remember(shape);
+        let until = now + self.config.queue_wait_max;
+        self.waiters.push_back(Waiting { waiter, shape: shape.clone(), need, until });
+        self.balance(now);
+        if self.waiters.len() > self.config.queue_depth_max {
+            self.waiters.pop_back();
+            return Err(QueueFull);
+        }
+        Ok(waiter)
+    }
+
+    /// A caller that waits no longer.
+    pub(crate) fn withdraw(&mut self, waiter: Waiter, now: Instant) {
+        self.waiters.retain(|waiting| waiting.waiter != waiter);
+        self.balance(now);
+    }
+
+    /// A lease or a permit that was not taken up.
+    pub(crate) fn handle_refused(&mut self, place: Place, now: Instant) {
+        match self.places.get_mut(&place) {
+            Some(entry) if entry.turns == 0 && entry.held == Held::Leased => drop(self.places.remove(&place)),
+            Some(entry) if entry.held == Held::Leased => {
+                entry.turns -= 1;
+                entry.held = Held::Idle { since: now };
+            }
+            _ => {}
+        }
+        self.balance(now);
+    }
+
+    /// A turn is over; its session comes to rest by itself.
+    pub(crate) fn handle_returned(&mut self, place: Place, now: Instant) {
+        if let Some(entry) = self.places.get_mut(&place)
+            && entry.held == Held::Leased
+        {
+            entry.held = Held::Resetting;
+        }
+        self.balance(now);
+    }
+
+    /// A session is empty and waits.
+    pub(crate) fn handle_ready(&mut self, place: Place, resident: Option<u64>, now: Instant) {
+        self.failures = 0;
+        self.rest_until = None;
+        let worn = self.places.get(&place).is_some_and(|entry| self.is_worn(entry, resident, now));
+        if let Some(entry) = self.places.get_mut(&place) {
+            if worn {
+                entry.held = Held::Retiring;
+                self.effects.push_back(Effect::Retire { place });
+            } else if entry.held != Held::Retiring {
+                entry.held = Held::Idle { since: now };
+            }
+        }
+        self.balance(now);
+    }
+
+    /// A session's process is gone, or was never there.
+    pub(crate) fn handle_gone(&mut self, place: Place, now: Instant) {
+        let started = self.places.remove(&place).is_none_or(|entry| entry.held != Held::Starting);
+        if !started {
+            let rest = REST_FIRST.saturating_mul(1 << self.failures.min(REST_DOUBLINGS_MAX));
+            self.failures += 1;
+            self.rest_until = Some(now + rest);
+        }
+        self.balance(now);
+    }
+
+    /// No more callers, no more sessions.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        self.draining = true;
+        for waiting in self.waiters.drain(..) {
+            self.effects.push_back(Effect::Expire { waiter: waiting.waiter });
+        }
+        self.balance(now);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(index) = self.waiters.iter().position(|waiting| waiting.until <= now) {
+            if let Some(waiting) = self.waiters.remove(index) {
+                self.effects.push_back(Effect::Expire { waiter: waiting.waiter });
+            }
+        }
+        self.rest_until = self.rest_until.filter(|until| *until > now);
+        self.retire_surplus(now);
+        self.balance(now);
+    }
+
+    pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`Ledger::handle_timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let waiting = self.waiters.iter().map(|waiting| waiting.until);
+        let surplus = self.surplus().map(|(_, since)| since + SURPLUS_WAIT);
+        waiting.chain(surplus).chain(self.rest_until).min()
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub(crate) fn places(&self) -> &BTreeMap<Place, Entry> {
+        &self.places
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn remember(&mut self, shape: &Shape) {
+        self.recent.retain(|known| known != shape);
+        self.recent.push_front(shape.clone());
+        self.recent.truncate(self.config.max);
+    }
+
+    fn is_worn(&self, entry: &Entry, resident: Option<u64>, now: Instant) -> bool {
+        self.draining
+            || entry.turns >= self.config.session_turns_max
+            || now.duration_since(entry.born) >= self.config.session_age_max
+            || resident.is_some_and(|bytes| bytes > self.config.session_resident_max)
+    }
+
+    /// Serves the queue from its head as far as it goes, then warms what is missing.
+    fn balance(&mut self, now: Instant) {
+        if self.draining {
+            return self.retire_idle();
+        }
+        while let Some(head) = self.waiters.front() {
+            let (waiter, shape, need) = (head.waiter, head.shape.clone(), head.need);
+            if !self.serve(waiter, &shape, need, now) {
+                return;
+            }
+            self.waiters.pop_front();
+        }
+        self.warm(now);
+    }
+
+    fn serve(&mut self, waiter: Waiter, shape: &Shape, need: Need, now: Instant) -> bool {
+        if need == Need::Warm {
+            if let Some(place) = self.idle_of(shape) {
+                self.lease(place);
+                self.effects.push_back(Effect::Lend { waiter, place });
+                return true;
+            }
+            if self.is_coming(shape) {
+                return false;
+            }
+        }
+        if self.places.len() < self.config.max {
+            let place = self.place(shape, Held::Leased, now);
+            self.effects.push_back(Effect::Permit { waiter, place });
+            return true;
+        }
+        self.make_room();
+        false
+    }
+
+    fn idle_of(&self, shape: &Shape) -> Option<Place> {
+        let idle = |entry: &Entry| matches!(entry.held, Held::Idle { .. }) && entry.shape == *shape;
+        self.places.iter().find(|(_, entry)| idle(entry)).map(|(place, _)| *place)
+    }
+
+    fn is_coming(&self, shape: &Shape) -> bool {
+        let coming = |entry: &Entry| matches!(entry.held, Held::Starting | Held::Resetting) && entry.shape == *shape;
+        self.places.values().any(coming)
+    }
+
+    fn lease(&mut self, place: Place) {
+        if let Some(entry) = self.places.get_mut(&place) {
+            entry.held = Held::Leased;
+            entry.turns += 1;
+        }
+    }
+
+    fn place(&mut self, shape: &Shape, held: Held, now: Instant) -> Place {
+        let place = self.fresh();
+        self.places.insert(place, Entry { shape: shape.clone(), held, born: now, turns: 0 });
+        place
+    }
+
+    /// Retires the longest idle session, unless one is on its way out already.
+    fn make_room(&mut self) {
+        if self.places.values().any(|entry| entry.held == Held::Retiring) {
+            return;
+        }
+        if let Some((place, _)) = self.longest_idle() {
+            self.retire(place);
+        }
+    }
+
+    fn longest_idle(&self) -> Option<(Place, Instant)> {
+        let idle = |(place, entry): (&Place, &Entry)| match entry.held {
+            Held::Idle { since } => Some((*place, since)),
+            _ => None,
+        };
+        self.places.iter().filter_map(idle).min_by_key(|(_, since)| *since)
+    }
+
+    fn retire(&mut self, place: Place) {
+        if let Some(entry) = self.places.get_mut(&place) {
+            entry.held = Held::Retiring;
+            self.effects.push_back(Effect::Retire { place });
+        }
+    }
+
+    fn retire_idle(&mut self) {
+        while let Some((place, _)) = self.longest_idle() {
+            self.retire(place);
+        }
+    }
+
+    /// The longest idle session beyond the idle bound.
+    fn surplus(&self) -> Option<(Place, Instant)> {
+        let idle = self.places.values().filter(|entry| matches!(entry.held, Held::Idle { .. })).count();
+        if idle > self.config.idle { self.longest_idle() } else { None }
+    }
+
+    fn retire_surplus(&mut self, now: Instant) {
+        while let Some((place, since)) = self.surplus()
+            && since + SURPLUS_WAIT <= now
+        {
+            self.retire(place);
+        }
+    }
+
+    /// Warms one session of each of the latest shapes, and more of the latest, up to the idle bound.
+    fn warm(&mut self, now: Instant) {
+        let starting = self.places.values().filter(|entry| entry.held == Held::Starting).count();
+        if self.rest_until.is_some() || starting >= STARTING_MAX || self.places.len() >= self.config.max {
+            return;
+        }
+        if let Some(shape) = self.missing() {
+            let place = self.place(&shape, Held::Starting, now);
+            self.effects.push_back(Effect::Warm { place, shape });
+        }
+    }
+
+    fn missing(&self) -> Option<Shape> {
+        let supply = |shape: &Shape| {
+            let warm = |entry: &&Entry| !matches!(entry.held, Held::Leased | Held::Retiring) && entry.shape == *shape;
+            self.places.values().filter(warm).count()
+        };
+        let wanted: Vec<&Shape> = self.recent.iter().take(self.config.idle).collect();
+        let latest = wanted.first()?;
+        let more = self.config.idle.saturating_sub(wanted.len());
+        if supply(latest) < 1 + more {
+            return Some((*latest).clone());
+        }
+        wanted.iter().find(|shape| supply(shape) == 0).map(|shape| (*shape).clone())
+    }
+}
+
+/// Sessions that start at once without a caller: more would only take each other's processor.
+const STARTING_MAX: usize = 1;
+/// How long a session may idle beyond the idle bound: a burst is often followed by another.
+const SURPLUS_WAIT: Duration = Duration::from_secs(60);
+/// Rest after a launch that failed; doubled at each further one.
+const REST_FIRST: Duration = Duration::from_secs(1);
+/// At most 64 seconds.
+const REST_DOUBLINGS_MAX: u32 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(idle: usize, max: usize) -> PoolConfig {
+        PoolConfig {
+            idle,
+            max,
+            queue_depth_max: 3,
+            queue_wait_max: Duration::from_secs(5),
+            turn_wait_max: Duration::from_secs(5),
+            session_turns_max: 2,
+            session_age_max: Duration::from_secs(3600),
+            session_resident_max: 1 << 30,
+        }
+    }
+
+    fn shape(model: &str) -> Shape {
+        Shape::plain(model)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn effects(ledger: &mut Ledger) -> Vec<Effect> {
+        std::iter::from_fn(|| ledger.poll_effect()).collect()
+    }
+
+    /// A ledger with one idle session of shape `a`, at place 2.
+    fn warmed(max: usize) -> (Ledger, Instant) {
+        let now = now();
+        let mut ledger = Ledger::new(config(1, max), shape("a"));
+        ledger.handle_timeout(now);
+        assert_eq!(effects(&mut ledger), [Effect::Warm { place: 2, shape: shape("a") }]);
+        ledger.handle_ready(2, None, now);
+        assert_eq!(effects(&mut ledger), []);
+        (ledger, now)
+    }
+
+    #[test]
+    fn a_warm_session_is_lent_to_its_shape() {
+        let (mut ledger, now) = warmed(2);
+        let waiter = ledger.ask(&shape("a"), Need::Warm, now).expect("the queue is empty");
+        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+    }
+
+    #[test]
+    fn another_shape_gets_a_place_of_its_own() {
+        let (mut ledger, now) = warmed(2);
+        let waiter = ledger.ask(&shape("b"), Need::Warm, now).expect("the queue is empty");
+        assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
+    }
+
+    #[test]
+    fn at_the_bound_an_idle_session_makes_room() {
+        let (mut ledger, now) = warmed(1);
+        let waiter = ledger.ask(&shape("b"), Need::Warm, now).expect("the queue is empty");
+        assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
+        ledger.handle_gone(2, now);
+        assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
+    }
+
+    #[test]
+    fn a_caller_waits_for_a_session_that_comes_to_rest() {
+        let (mut ledger, now) = warmed(2);
+        ledger.ask(&shape("a"), Need::Warm, now).expect("the queue is empty");
+        ledger.handle_returned(2, now);
+        effects(&mut ledger);
+        let waiter = ledger.ask(&shape("a"), Need::Warm, now).expect("the queue is empty");
+        assert_eq!(effects(&mut ledger), []);
+        ledger.handle_ready(2, None, now);
+        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+    }
+
+    #[test]
+    fn the_queue_is_bounded_and_its_waits_end() {
+        let (mut ledger, now) = warmed(1);
+        ledger.ask(&shape("a"), Need::Warm, now).expect("lent at once");
+        for _ in 0..3 {
+            ledger.ask(&shape("a"), Need::Warm, now).expect("the queue has room");
+        }
+        assert_eq!(ledger.ask(&shape("a"), Need::Warm, now), Err(QueueFull));
+        effects(&mut ledger);
+        ledger.handle_timeout(now + Duration::from_secs(6));
+        let expired = effects(&mut ledger);
+        assert_eq!(expired.iter().filter(|effect| matches!(effect, Effect::Expire { .. })).count(), 3);
+    }
+
+    #[test]
+    fn a_worn_session_is_retired() {
+        let (mut ledger, now) = warmed(1);
+        for _ in 0..2 {
+            ledger.ask(&shape("a"), Need::Warm, now).expect("the session is idle");
+            ledger.handle_returned(2, now);
+            effects(&mut ledger);
+            ledger.handle_ready(2, None, now);
+        }
+        assert_eq!(effects(&mut ledger)[0], Effect::Retire { place: 2 });
+    }
+
+    #[test]
+    fn a_failing_launch_is_not_tried_at_once_again() {
+        let now = now();
+        let mut ledger = Ledger::new(config(1, 1), shape("a"));
+        ledger.handle_timeout(now);
+        effects(&mut ledger);
+        ledger.handle_gone(2, now);
+        assert_eq!(effects(&mut ledger), []);
+        ledger.handle_timeout(now + Duration::from_secs(2));
+        assert!(matches!(effects(&mut ledger)[0], Effect::Warm { .. }));
+    }
+}

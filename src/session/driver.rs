@@ -1,0 +1,303 @@
+//! The loop of one session: terminal, hooks, transcript and orders in; keystrokes, events and notices out.
+//!
+//! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
+//! the next.
+
+use super::launcher::Workshop;
+use super::machine::Effect;
+use super::machine::Machine;
+use super::machine::Verdict;
+use super::pty::reap;
+use super::pty::reap::How;
+use super::pty::spawn::Process;
+use super::task::Task;
+use super::witness::receiver::Place;
+use super::witness::receiver::Post;
+use super::witness::tail::Tail;
+use crate::clock;
+use crate::terminal::Screen;
+use crate::terminal::read;
+use crate::turn::Event;
+use crate::turn::Fault;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// What a session is told to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Begin(Box<Turn>),
+    Retire,
+}
+
+/// A turn and its caller.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) task: Task,
+    /// What the editor puts into the prompt box, where the prompt goes that way.
+    pub(crate) edited: Option<String>,
+    pub(crate) caller: Caller,
+}
+
+/// Where a turn's events and its outcome go.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
+    pub(crate) outcome: oneshot::Sender<Outcome>,
+}
+
+/// How a turn ended, for the pool.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Told,
+    /// `begun` where something of the answer has gone to the caller.
+    Failed { fault: Fault, begun: bool },
+    /// Nothing reached the model.
+    Misdelivered,
+    /// The caller hung up.
+    Cancelled,
+}
+
+/// What the pool is told of a session.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    Ready { resident: Option<u64> },
+    /// `fault` where it never became ready, and why.
+    Gone { fault: Option<Fault> },
+}
+
+/// Tells the pool; it must not block.
+pub(crate) type Notify = Box<dyn FnMut(Notice) + Send>;
+
+/// What a driver owns.
+pub(crate) struct Driver {
+    pub(crate) process: Process,
+    pub(crate) workshop: Workshop,
+    /// Held so that the session's hook address stays open.
+    pub(crate) _place: Place,
+    pub(crate) posts: mpsc::Receiver<Post>,
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) notify: Notify,
+    pub(crate) machine: Machine,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) tail: Option<Tail>,
+    pub(crate) screen: Screen,
+    pub(crate) verdict: Option<oneshot::Sender<Verdict>>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) ending: Option<Instant>,
+}
+
+enum Input {
+    Drawn(Vec<u8>),
+    TerminalClosed,
+    Posted(Post),
+    Grew,
+    Ordered(Order),
+    HungUp,
+    Timeout,
+    Exited(String),
+}
+
+impl Driver {
+    /// Runs until the process is gone and reaped.
+    pub(crate) async fn run(mut self) {
+        self.drain();
+        loop {
+            let input = self.next().await;
+            if let Input::Exited(how) = input {
+                self.machine.handle_exit(&how);
+                self.drain();
+                return self.close(&how);
+            }
+            self.handle(input);
+            self.drain();
+        }
+    }
+
+    async fn next(&mut self) -> Input {
+        let deadline = self.deadline();
+        tokio::select! {
+            biased;
+            post = self.posts.recv() => post.map_or(Input::Timeout, Input::Posted),
+            drawn = self.process.output.recv(), if self.ending.is_none() => {
+                drawn.map_or(Input::TerminalClosed, Input::Drawn)
+            }
+            () = grew(self.tail.as_ref()) => Input::Grew,
+            order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
+            how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
+            () = hung_up(self.caller.as_ref()) => Input::HungUp,
+            () = tokio::time::sleep_until(deadline.into()) => Input::Timeout,
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let machine = self.machine.poll_timeout().map(|(at, _)| at);
+        let far = clock::now() + FAR;
+        [machine, self.ending].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = clock::now();
+        match input {
+            Input::Drawn(bytes) => self.handle_drawn(&bytes, now),
+            Input::TerminalClosed => self.end(How::Asked, "its terminal closed"),
+            Input::Posted(Post { hook, verdict }) => {
+                self.verdict = verdict;
+                self.machine.handle_hook(&hook, now);
+            }
+            Input::Grew => self.handle_growth(now),
+            Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
+            Input::Ordered(Order::Retire) => self.end(How::Asked, "retired"),
+            Input::HungUp => {
+                self.machine.cancel(now);
+                self.settle(Outcome::Cancelled);
+            }
+            Input::Timeout if self.ending.is_some_and(|at| at <= now) => self.force(),
+            Input::Timeout => self.machine.handle_timeout(now),
+            Input::Exited(_) => {}
+        }
+    }
+
+    fn handle_drawn(&mut self, bytes: &[u8], now: Instant) {
+        let mut owed = self.screen.feed(bytes);
+        // What is there already belongs to the same look.
+        while let Ok(more) = self.process.output.try_recv() {
+            owed.extend(self.screen.feed(&more));
+        }
+        if !owed.is_empty() {
+            self.process.write(owed);
+        }
+        self.machine.handle_scene(read(&self.screen.frame()), now);
+    }
+
+    fn handle_growth(&mut self, now: Instant) {
+        let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
+        for record in records {
+            self.machine.handle_record(record, now);
+            self.drain();
+        }
+    }
+
+    fn begin(&mut self, turn: Turn, now: Instant) {
+        self.caller = Some(turn.caller);
+        if let Some(text) = turn.edited
+            && let Err(error) = self.workshop.stage_prompt(&text)
+        {
+            tracing::warn!(%error, "the prompt could not be staged for the editor");
+            return self.settle(Outcome::Misdelivered);
+        }
+        self.machine.begin(turn.task, now);
+    }
+
+    fn drain(&mut self) {
+        while let Some(effect) = self.machine.poll_effect() {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Write(keys) => self.process.write(keys),
+            Effect::Verdict(verdict) => {
+                if let Some(waiting) = self.verdict.take() {
+                    drop(waiting.send(verdict));
+                }
+            }
+            Effect::Follow { path, whole } => self.follow(&path, whole),
+            Effect::Tell(event) => self.tell(event),
+            Effect::Fail { fault, begun } => self.fail(fault, begun),
+            Effect::Misdelivered => self.settle(Outcome::Misdelivered),
+            Effect::Forget(path) => self.forget(path),
+            Effect::Ready => {
+                let resident = reap::resident_bytes(self.process.pid);
+                (self.notify)(Notice::Ready { resident });
+            }
+            Effect::Kill(why) => self.end(How::Asked, why),
+        }
+    }
+
+    fn follow(&mut self, path: &Path, whole: bool) {
+        let offset = if whole { 0 } else { std::fs::metadata(path).map_or(0, |meta| meta.len()) };
+        match self.workshop.tails.follow(path, offset) {
+            Ok(tail) => self.tail = Some(tail),
+            Err(error) => tracing::warn!(%error, "a transcript cannot be followed"),
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let Some(caller) = &self.caller else { return };
+        let last = matches!(event, Event::End(_));
+        if let Err(mpsc::error::TrySendError::Full(_)) = caller.events.try_send(Ok(event)) {
+            tracing::warn!("a caller reads too slowly; its turn is given up");
+            self.machine.cancel(clock::now());
+            return self.settle(Outcome::Cancelled);
+        }
+        if last {
+            self.settle(Outcome::Told);
+        }
+    }
+
+    fn fail(&mut self, fault: Fault, begun: bool) {
+        if self.caller.is_some() {
+            self.settle(Outcome::Failed { fault, begun });
+        } else {
+            self.fault = Some(fault);
+        }
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        if let Some(caller) = self.caller.take() {
+            drop(caller.outcome.send(outcome));
+        }
+    }
+
+    fn forget(&mut self, path: PathBuf) {
+        self.tail = None;
+        self.workshop.forget(&path);
+    }
+
+    /// Asks the process to end, and forces it where it does not.
+    fn end(&mut self, how: How, why: &str) {
+        if self.ending.is_none() {
+            tracing::debug!(pid = self.process.pid, why, "ending a session");
+            reap::end_group(self.process.pid, how);
+            self.ending = Some(clock::now() + END_WAIT);
+        }
+    }
+
+    fn force(&mut self) {
+        reap::end_group(self.process.pid, How::Forced);
+        self.ending = Some(clock::now() + END_WAIT);
+    }
+
+    fn close(mut self, how: &str) {
+        // Whatever the process itself started goes with it.
+        reap::end_group(self.process.pid, How::Forced);
+        self.settle(Outcome::Cancelled);
+        self.workshop.close(self.process.pid);
+        tracing::debug!(pid = self.process.pid, how, "a session is gone");
+        (self.notify)(Notice::Gone { fault: self.fault.take() });
+    }
+}
+
+async fn grew(tail: Option<&Tail>) {
+    match tail {
+        Some(tail) => tail.grew.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn hung_up(caller: Option<&Caller>) {
+    match caller {
+        Some(caller) => caller.events.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long a process may clean up before it is forced.
+const END_WAIT: Duration = Duration::from_millis(400);
+/// No deadline at all.
+const FAR: Duration = Duration::from_secs(3600);

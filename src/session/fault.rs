@@ -1,0 +1,154 @@
+//! How a session's turns fail, as faults with a culprit and a next step. [pure]
+
+use super::task::Task;
+use super::witness::ApiError;
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use std::time::Duration;
+
+/// What the CLI told of a failed request, as the fault that it is.
+pub(crate) fn of_api_error(error: &ApiError, task: &Task) -> Fault {
+    if is_logged_out(error, task) {
+        return login_required("claude said that its login is missing or expired");
+    }
+    if is_usage_limit(&error.text) {
+        return usage_limit(&error.text);
+    }
+    let text = upstream_words(&error.text);
+    match error.status.or_else(|| status_of(&error.error)) {
+        Some(429) => upstream(FaultKind::UpstreamRateLimited, &text).retry_after(RATE_LIMIT_WAIT),
+        Some(529) => upstream(FaultKind::UpstreamOverloaded, &text).retry_after(OVERLOAD_WAIT),
+        Some(status @ 400..=499) => upstream(FaultKind::UpstreamRejected { status }, &text),
+        Some(status) => upstream(FaultKind::UpstreamFailed { status }, &text),
+        None => upstream(FaultKind::UpstreamFailed { status: 502 }, &text),
+    }
+}
+
+fn upstream(kind: FaultKind, text: &str) -> Fault {
+    Fault::new(kind, Blame::Upstream, text).because("the upstream refused or failed the request")
+}
+
+fn is_logged_out(error: &ApiError, task: &Task) -> bool {
+    let refused = error.error == "authentication_failed" || matches!(error.status, Some(401 | 403));
+    error.text.contains("Not logged in") || (refused && !task.keyed)
+}
+
+/// The plan's own limit, in the words of the versions seen: `You've hit your session limit · resets 3pm`.
+fn is_usage_limit(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["hit your", "reached your", "usage limit reached", "limit reached"].iter().any(|mark| text.contains(mark))
+        && ["limit"].iter().any(|mark| text.contains(mark))
+        && !text.contains("api error")
+}
+
+/// The upstream's status where the CLI names only the kind of failure.
+fn status_of(error: &str) -> Option<u16> {
+    match error {
+        "rate_limit" => Some(429),
+        "authentication_failed" => Some(401),
+        "billing_error" => Some(402),
+        "invalid_request" => Some(400),
+        "model_not_found" => Some(404),
+        "server_error" => Some(500),
+        "overloaded" => Some(529),
+        _ => None,
+    }
+}
+
+/// The upstream's message without what the CLI puts around it for a person at a terminal.
+fn upstream_words(text: &str) -> String {
+    let text = text.strip_prefix("Please run /login · ").unwrap_or(text);
+    let text = match text.split_once("API Error: ") {
+        Some(("", rest)) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start(),
+        _ => text,
+    };
+    let text = text.strip_prefix("Request rejected (429) · ").unwrap_or(text);
+    let text = text.split(" This is a server-side issue, usually temporary").next().unwrap_or(text);
+    text.trim().to_owned()
+}
+
+pub(crate) fn login_required(private: &str) -> Fault {
+    let public = "Claude Code is not logged in, or its login has expired. Run `claude` in a terminal on this \
+                  machine and log in with /login; the relay notices by itself.";
+    Fault::new(FaultKind::LoginRequired, Blame::Cli, public).because(private)
+}
+
+fn usage_limit(text: &str) -> Fault {
+    let public = format!("The plan behind Claude Code has reached its usage limit: {}", text.trim());
+    Fault::new(FaultKind::UsageLimit, Blame::Upstream, public)
+        .because("the plan's usage limit")
+        .retry_after(USAGE_LIMIT_WAIT)
+}
+
+pub(crate) fn dialog_blocked(title: &str) -> Fault {
+    let public = format!(
+        "Claude Code asks a question that the relay does not answer: \"{title}\". Run `claude` in a terminal on this \
+         machine and answer it once."
+    );
+    Fault::new(FaultKind::DialogBlocked, Blame::Cli, public).because("a dialog")
+}
+
+pub(crate) fn unsupported_screen() -> Fault {
+    let public = "Claude Code started, but its screen is not one that the relay can drive. Run `inference-relay \
+                  doctor` to see its version and what was tried.";
+    Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public).because("no prompt box within the start's limit")
+}
+
+pub(crate) fn session_lost(how: &str) -> Fault {
+    let public = "Claude Code ended in the middle of the turn. Nothing is wrong with the request; send it again.";
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public).because(format!("the process ended: {how}"))
+}
+
+pub(crate) fn turn_timeout() -> Fault {
+    let public = "The turn did not end within its time limit and was interrupted. Raise `pool.turn_wait_max` in \
+                  relay.toml if answers may take longer.";
+    Fault::new(FaultKind::TurnTimeout, Blame::Upstream, public).because("the turn's limit passed")
+}
+
+pub(crate) fn empty_turn() -> Fault {
+    let public = "The model's turn ended without any content, and no reason was given. Send the request again.";
+    Fault::new(FaultKind::EmptyTurn, Blame::Upstream, public).because("an end without text")
+}
+
+pub(crate) fn disagreed() -> Fault {
+    let public = "What Claude Code displayed and what it recorded of the answer differ; the relay does not guess \
+                  which is right. Send the request again.";
+    Fault::new(FaultKind::Internal, Blame::Relay, public).because("display and transcript differ after the first byte")
+}
+
+pub(crate) fn misdelivered() -> Fault {
+    let public = "The prompt could not be delivered to Claude Code as it was written, and was not sent. Send the \
+                  request again; if it fails again, run `inference-relay doctor`.";
+    Fault::new(FaultKind::SessionLost, Blame::Relay, public).because("every channel changed or lost the prompt")
+}
+
+/// Where the upstream names no time: long enough for a burst to pass.
+const RATE_LIMIT_WAIT: Duration = Duration::from_secs(10);
+const OVERLOAD_WAIT: Duration = Duration::from_secs(5);
+/// Where the limit's text names no time that is understood.
+const USAGE_LIMIT_WAIT: Duration = Duration::from_secs(900);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upstreams_words_are_left_alone() {
+        for (told, words) in [
+            ("API Error: 400 bad input", "bad input"),
+            ("Please run /login · API Error: 401 mock says no", "mock says no"),
+            ("API Error: Request rejected (429) · slow down", "slow down"),
+            ("API Error: 529 busy. This is a server-side issue, usually temporary — try again", "busy."),
+            ("Something else", "Something else"),
+        ] {
+            assert_eq!(upstream_words(told), words);
+        }
+    }
+
+    #[test]
+    fn a_plans_limit_is_not_a_rate_limit() {
+        assert!(is_usage_limit("You've hit your session limit · resets 3pm"));
+        assert!(!is_usage_limit("API Error: Request rejected (429) · limit reached"));
+    }
+}

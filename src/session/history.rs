@@ -1,0 +1,141 @@
+//! A conversation as a transcript that claude takes up: role by role, block by block. [pure]
+
+use crate::turn::Block;
+use crate::turn::Message;
+use crate::turn::Role;
+use serde_json::Value;
+use serde_json::json;
+
+/// What a transcript says of itself beside the conversation.
+#[derive(Debug, Clone)]
+pub(crate) struct Heading {
+    pub(crate) session: String,
+    /// The folder the session runs in.
+    pub(crate) folder: String,
+    /// The version of the CLI that will read it.
+    pub(crate) version: String,
+    pub(crate) model: String,
+    /// RFC 3339, as the CLI writes it.
+    pub(crate) timestamp: String,
+}
+
+/// Writes the messages as JSON lines; `next_id` gives each record its UUID.
+pub(crate) fn write(messages: &[Message], heading: &Heading, mut next_id: impl FnMut() -> String) -> String {
+    let mut text = String::new();
+    let mut parent = Value::Null;
+    for (index, message) in messages.iter().enumerate() {
+        let id = next_id();
+        let record = record(message, index, heading, &parent, &id);
+        text.push_str(&record.to_string());
+        text.push('\n');
+        parent = Value::String(id);
+    }
+    text
+}
+
+fn record(message: &Message, index: usize, heading: &Heading, parent: &Value, id: &str) -> Value {
+    let (kind, body) = match message.role {
+        Role::User => ("user", json!({"role": "user", "content": content(message, Sole::AsString)})),
+        Role::Assistant => ("assistant", answer(message, index, heading)),
+    };
+    json!({
+        "parentUuid": parent,
+        "isSidechain": false,
+        "userType": "external",
+        "cwd": heading.folder,
+        "sessionId": heading.session,
+        "version": heading.version,
+        "gitBranch": "",
+        "type": kind,
+        "message": body,
+        "uuid": id,
+        "timestamp": heading.timestamp,
+    })
+}
+
+fn answer(message: &Message, index: usize, heading: &Heading) -> Value {
+    json!({
+        "id": format!("msg_relay_history_{index}"),
+        "type": "message",
+        "role": "assistant",
+        "model": heading.model,
+        "content": content(message, Sole::AsBlock),
+        "stop_reason": "end_turn",
+        "stop_sequence": null,
+        "usage": {"input_tokens": 0, "output_tokens": 0},
+    })
+}
+
+/// How a message that is one text is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sole {
+    AsString,
+    AsBlock,
+}
+
+fn content(message: &Message, sole: Sole) -> Value {
+    match message.sole_text() {
+        Some(text) if sole == Sole::AsString => Value::String(text.to_owned()),
+        _ => Value::Array(message.blocks.iter().map(block).collect()),
+    }
+}
+
+fn block(block: &Block) -> Value {
+    match block {
+        Block::Text(text) => json!({"type": "text", "text": text}),
+        Block::Native(native) => native.clone(),
+    }
+}
+
+/// The folder under `projects/` in which the CLI keeps the transcripts of sessions in `folder`.
+pub(crate) fn project_slug(folder: &str) -> String {
+    let unit = |unit: u16| char::from_u32(u32::from(unit)).filter(char::is_ascii_alphanumeric).unwrap_or('-');
+    folder.encode_utf16().map(unit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heading() -> Heading {
+        Heading {
+            session: "s".into(),
+            folder: "/tmp/a.b".into(),
+            version: "2.1.329".into(),
+            model: "m".into(),
+            timestamp: "2026-01-01T00:00:00.000Z".into(),
+        }
+    }
+
+    fn lines(messages: &[Message]) -> Vec<Value> {
+        let mut n = 0;
+        let text = write(messages, &heading(), || {
+            n += 1;
+            format!("id{n}")
+        });
+        text.lines().map(|line| serde_json::from_str(line).expect("each line must be JSON")).collect()
+    }
+
+    #[test]
+    fn each_message_hangs_on_the_one_before() {
+        let said = |role, text: &str| Message { role, blocks: vec![Block::Text(text.into())] };
+        let lines = lines(&[said(Role::User, "a\tb\n"), said(Role::Assistant, "**c**"), said(Role::User, "/d")]);
+        assert_eq!(lines[0]["message"]["content"], "a\tb\n");
+        assert_eq!(lines[1]["message"]["content"][0]["text"], "**c**");
+        assert_eq!(lines[2]["parentUuid"], lines[1]["uuid"]);
+        assert!(lines[0]["parentUuid"].is_null());
+    }
+
+    #[test]
+    fn blocks_stay_as_they_are() {
+        let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}});
+        let blocks = vec![Block::Text("see".into()), Block::Native(image.clone())];
+        let lines = lines(&[Message { role: Role::User, blocks }]);
+        assert_eq!(lines[0]["message"]["content"][1], image);
+    }
+
+    #[test]
+    fn a_folder_has_its_slug() {
+        assert_eq!(project_slug("/home/a.b/work_x"), "-home-a-b-work-x");
+    }
+}

@@ -1,0 +1,182 @@
+//! The command line and environment of a session. [pure]
+
+use super::SessionConfig;
+use super::shape::Shape;
+use super::witness::EVENTS;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// A process to be started.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env: BTreeMap<OsString, OsString>,
+    pub(crate) folder: PathBuf,
+}
+
+/// A session's own files.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    pub(crate) folder: PathBuf,
+}
+
+impl Files {
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.folder.join("settings.json")
+    }
+
+    pub(crate) fn system(&self) -> PathBuf {
+        self.folder.join("system.txt")
+    }
+
+    pub(crate) fn editor(&self) -> PathBuf {
+        self.folder.join("editor")
+    }
+
+    pub(crate) fn prompt(&self) -> PathBuf {
+        self.folder.join("prompt.txt")
+    }
+
+    /// Whether the CLI can start the editor: it splits the command at blanks.
+    pub(crate) fn can_edit(&self) -> bool {
+        cfg!(unix) && !self.folder.to_string_lossy().contains(char::is_whitespace)
+    }
+}
+
+/// Which conversation a session starts with.
+#[derive(Debug, Clone)]
+pub(crate) enum Opening {
+    /// An empty one of this id.
+    Empty(String),
+    /// A transcript of this id, whose last message is to be answered at once.
+    Interrupted(String),
+}
+
+/// The process for a session of this shape.
+pub(crate) fn launch(program: &Path, config: &SessionConfig, shape: &Shape, files: &Files, opening: &Opening) -> Launch {
+    Launch {
+        program: program.to_owned(),
+        args: args(config, shape, files, opening),
+        env: env(config, shape, files, opening),
+        folder: config.work_dir.clone(),
+    }
+}
+
+fn args(config: &SessionConfig, shape: &Shape, files: &Files, opening: &Opening) -> Vec<OsString> {
+    let mut args: Vec<OsString> = Vec::new();
+    let mut flag = |name: &str, value: OsString| args.extend([name.into(), value]);
+    flag("--setting-sources", "".into());
+    flag("--settings", files.settings().into());
+    flag("--model", shape.model.clone().into());
+    flag("--permission-mode", "dontAsk".into());
+    if !config.builtin_tools {
+        flag("--tools", "".into());
+    }
+    // An empty system prompt by file or by text sends none; the text form needs no file.
+    if shape.system.is_empty() {
+        flag("--system-prompt", "".into());
+    } else {
+        flag("--system-prompt-file", files.system().into());
+    }
+    match opening {
+        Opening::Empty(uuid) => flag("--session-id", uuid.into()),
+        Opening::Interrupted(uuid) => flag("--resume", uuid.into()),
+    }
+    args.push("--strict-mcp-config".into());
+    args
+}
+
+fn env(
+    config: &SessionConfig,
+    shape: &Shape,
+    files: &Files,
+    opening: &Opening,
+) -> BTreeMap<OsString, OsString> {
+    let inherited = config.inherited.iter().filter(|(name, _)| is_inherited(&name.to_string_lossy()));
+    let mut env: BTreeMap<OsString, OsString> =
+        inherited.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut set = |name: &str, value: OsString| env.insert(name.into(), value);
+    set("TERM", "xterm-256color".into());
+    for name in SWITCHES {
+        set(name, "1".into());
+    }
+    set("CLAUDE_CODE_MAX_RETRIES", "0".into());
+    set("CLAUDE_CODE_MAX_OUTPUT_TOKENS", shape.max_tokens.to_string().into());
+    if !shape.thinking {
+        set("CLAUDE_CODE_DISABLE_THINKING", "1".into());
+    }
+    if !shape.extra_body.is_empty() {
+        set("CLAUDE_CODE_EXTRA_BODY", shape.extra_body.clone().into());
+    }
+    if matches!(opening, Opening::Interrupted(_)) {
+        set("CLAUDE_CODE_RESUME_INTERRUPTED_TURN", "1".into());
+        set("CLAUDE_CODE_RESUME_PROMPT", " ".into());
+    }
+    if files.can_edit() {
+        set("EDITOR", files.editor().into());
+        set("VISUAL", files.editor().into());
+    }
+    for (name, value) in &config.env {
+        set(name, value.into());
+    }
+    env
+}
+
+/// Not what another claude set for its children, and not what would point this one at another API or key.
+fn is_inherited(name: &str) -> bool {
+    let stripped = name == "CLAUDECODE" || name.starts_with("CLAUDE_CODE_") || name.starts_with("ANTHROPIC_");
+    !stripped || name == "CLAUDE_CODE_OAUTH_TOKEN"
+}
+
+/// The settings that make the session post its events to us.
+pub(crate) fn settings(url: &str) -> Value {
+    let hook = json!([{"hooks": [{"type": "http", "url": url}]}]);
+    let hooks: serde_json::Map<String, Value> =
+        EVENTS.iter().map(|event| ((*event).to_owned(), hook.clone())).collect();
+    json!({ "hooks": hooks })
+}
+
+/// The program that the CLI starts as its editor: it puts the waiting prompt into the CLI's file.
+pub(crate) fn editor_script(files: &Files) -> String {
+    format!("#!/bin/sh\nexec cp '{}' \"$1\"\n", files.prompt().display().to_string().replace('\'', "'\\''"))
+}
+
+/// Where the CLI keeps its state: its own variable, or its home.
+pub(crate) fn claude_folder(config: &SessionConfig) -> Option<PathBuf> {
+    let configured = |name: &str| config.env.get(name).map(PathBuf::from);
+    let inherited = |name: &str| config.inherited.get(&OsString::from(name)).map(PathBuf::from);
+    let own = configured("CLAUDE_CONFIG_DIR").or_else(|| inherited("CLAUDE_CONFIG_DIR"));
+    own.or_else(|| configured("HOME").or_else(|| inherited("HOME")).map(|home| home.join(".claude")))
+}
+
+/// Habits of an interactive CLI that would add to a call, ask a second model, or change by themselves.
+const SWITCHES: [&str; 8] = [
+    "CLAUDE_CODE_DISABLE_ATTACHMENTS",
+    "CLAUDE_CODE_DISABLE_TERMINAL_TITLE",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "CLAUDE_CODE_DISABLE_REFUSAL_RETRY",
+    "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK",
+    "DISABLE_AUTO_COMPACT",
+    "DISABLE_AUTOUPDATER",
+    "CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_scrubbed() {
+        for name in ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"] {
+            assert!(!is_inherited(name), "{name}");
+        }
+        for name in ["PATH", "HOME", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN"] {
+            assert!(is_inherited(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What must be known of a call when its session is launched. [pure]
+
+use crate::turn::Request;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// Sessions of the same shape can serve each other's calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
+    pub(crate) model: String,
+    /// The system prompt; empty: none.
+    pub(crate) system: String,
+    pub(crate) max_tokens: u64,
+    /// What is merged into each API request, as JSON text; empty: nothing.
+    pub(crate) extra_body: String,
+    /// Whether the caller asked for thinking; where not, the CLI must not think either.
+    pub(crate) thinking: bool,
+}
+
+impl Shape {
+    pub(crate) fn of(request: &Request) -> Shape {
+        Shape {
+            model: request.model.clone(),
+            system: request.system.join("\n"),
+            max_tokens: request.sampling.max_tokens,
+            extra_body: extra_body(request),
+            thinking: request.sampling.thinking.is_some(),
+        }
+    }
+
+    /// The shape of sessions that are warmed before any caller asked.
+    pub(crate) fn plain(model: &str) -> Shape {
+        Shape {
+            model: model.to_owned(),
+            system: String::new(),
+            max_tokens: MAX_TOKENS_PLAIN,
+            extra_body: String::new(),
+            thinking: false,
+        }
+    }
+}
+
+fn extra_body(request: &Request) -> String {
+    let sampling = &request.sampling;
+    let mut body = Map::new();
+    if !sampling.stop_sequences.is_empty() {
+        body.insert("stop_sequences".into(), json!(sampling.stop_sequences));
+    }
+    for (name, value) in [("temperature", sampling.temperature), ("top_p", sampling.top_p)] {
+        if let Some(value) = value {
+            body.insert(name.into(), json!(value));
+        }
+    }
+    if let Some(top_k) = sampling.top_k {
+        body.insert("top_k".into(), json!(top_k));
+    }
+    if let Some(thinking) = &sampling.thinking {
+        body.insert("thinking".into(), thinking.clone());
+    }
+    if body.is_empty() { String::new() } else { Value::Object(body).to_string() }
+}
+
+/// What most first calls ask for; the pool learns the others.
+const MAX_TOKENS_PLAIN: u64 = 1024;

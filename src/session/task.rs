@@ -1,0 +1,50 @@
+//! One turn as a session gets it: what to type, what must be seen submitted, what the answer begins with. [pure]
+
+use crate::turn::Start;
+
+/// One turn's orders.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub(crate) route: Route,
+    /// The head of the answer, told before its first block.
+    pub(crate) start: Start,
+    /// Whether the CLI was given an API key, so that a refused credential is the key's and not a login's.
+    pub(crate) keyed: bool,
+    pub(crate) confirm: Confirm,
+    /// The caller is gone: nothing more may reach the model.
+    pub(crate) cancelled: bool,
+}
+
+/// How the prompt gets in.
+#[derive(Debug, Clone)]
+pub(crate) enum Route {
+    /// Into the prompt box of a waiting session, after the history was taken up, where there is one.
+    Typed { resume: Option<String>, prompt: String, keys: Vec<u8> },
+    /// The session was launched with a transcript that ends with the prompt.
+    Launched,
+}
+
+/// When the prompt's Enter is pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confirm {
+    /// It is among the keys, or was pressed.
+    Included,
+    /// When the prompt box shows the text: it comes from the editor.
+    WhenTyped,
+}
+
+impl Task {
+    /// Whether a submitted prompt is this one, in the conversation it belongs to.
+    pub(crate) fn accepts(&self, conversation: &str, submitted: &str, spent: Option<&str>) -> bool {
+        let Route::Typed { resume, prompt, .. } = &self.route else { return false };
+        let fresh = match resume {
+            Some(uuid) => uuid == conversation,
+            None => spent != Some(conversation),
+        };
+        fresh && !self.cancelled && prompt == submitted
+    }
+
+    pub(crate) fn is_resumed(&self) -> bool {
+        matches!(self.route, Route::Typed { resume: Some(_), .. })
+    }
+}

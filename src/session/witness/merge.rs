@@ -1,0 +1,463 @@
+//! One decision out of what the hooks and the transcript say of a turn. [pure]
+//!
+//! The answer is the model's *first* message of the turn. Where the CLI goes on by itself after it (it asks again
+//! when an answer was cut or refused), the first message is still what the API would have given the caller, so the
+//! merge ends there and asks for an interrupt.
+
+use super::hook::HookEvent;
+use super::record::ApiError;
+use super::record::Record;
+use super::record::Said;
+use crate::turn::BlockKind;
+use crate::turn::Delta;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::MessageId;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What became certain.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Seen {
+    /// An event for the client; a start is the caller's to add.
+    Event(Event),
+    /// The CLI goes on by itself; it must be interrupted.
+    RunsOn,
+    /// The turn failed.
+    Failed(ApiError),
+    /// The turn ended with nothing said and no reason.
+    Empty,
+    /// Witnesses told different texts after some of it had gone to the client.
+    Disagreed,
+}
+
+/// What is known of a turn so far.
+#[derive(Debug, Default)]
+pub(crate) struct Merge {
+    /// The display id of the first message.
+    message: Option<String>,
+    /// Deltas that came before their turn.
+    early: BTreeMap<u64, (String, bool)>,
+    next: u64,
+    text: String,
+    display: Display,
+    /// The hook that ended the turn.
+    ended: Option<Ended>,
+    runs_on: bool,
+    /// The blocks of the API's first message.
+    said: Vec<Said>,
+    error: Option<ApiError>,
+    closed: bool,
+    finished: bool,
+}
+
+/// How far the reply's text has come through hooks.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Display {
+    #[default]
+    None,
+    Open,
+    /// The last delta of the first message came; its block may still be open to the client.
+    Whole,
+}
+
+/// How the hooks ended the turn.
+#[derive(Debug)]
+enum Ended {
+    Stopped { text: String },
+    Failed { error: String, text: String },
+}
+
+impl Merge {
+    /// Takes a hook in; returns what became certain by it.
+    pub(crate) fn handle_hook(&mut self, event: &HookEvent) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        if self.finished {
+            return seen;
+        }
+        match event {
+            HookEvent::Displayed { message, index, last, text } => {
+                self.display(message, *index, *last, text, &mut seen);
+            }
+            HookEvent::Stopped { text } => self.ended = Some(Ended::Stopped { text: text.clone() }),
+            HookEvent::Failed { error, text } => {
+                self.ended = Some(Ended::Failed { error: error.clone(), text: text.clone() });
+            }
+            HookEvent::Submitted { .. } | HookEvent::Ended { .. } | HookEvent::Other { .. } => {}
+        }
+        self.settle(&mut seen);
+        seen
+    }
+
+    /// Takes a line of the transcript in.
+    pub(crate) fn handle_record(&mut self, record: Record) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        match record {
+            Record::Said(said) => self.say(said),
+            Record::Error(error) => self.error = Some(error),
+            Record::Closed => self.closed = true,
+            Record::Asked { .. } | Record::Other => {}
+        }
+        self.settle(&mut seen);
+        seen
+    }
+
+    /// The transcript did not come in time: decides with what the hooks said.
+    pub(crate) fn handle_timeout(&mut self) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        self.closed = true;
+        self.settle(&mut seen);
+        seen
+    }
+
+    /// Whether the hooks have ended the turn, so that only the transcript is awaited.
+    pub(crate) fn awaits_transcript(&self) -> bool {
+        !self.finished && (self.ended.is_some() || self.runs_on)
+    }
+
+    /// Whether the CLI itself has ended the turn.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Whether something of the answer has gone to the client.
+    fn has_begun(&self) -> bool {
+        self.display != Display::None || self.finished
+    }
+
+    fn display(&mut self, message: &str, index: u64, last: bool, text: &str, seen: &mut Vec<Seen>) {
+        if self.message.get_or_insert_with(|| message.to_owned()) != message {
+            self.run_on(seen);
+            return;
+        }
+        self.early.insert(index, (text.to_owned(), last));
+        while let Some((text, last)) = self.early.remove(&self.next) {
+            self.next += 1;
+            self.extend(&text, seen);
+            if last {
+                self.display = Display::Whole;
+            }
+        }
+    }
+
+    fn extend(&mut self, text: &str, seen: &mut Vec<Seen>) {
+        if self.display == Display::None {
+            self.display = Display::Open;
+            seen.push(Seen::Event(Event::BlockStart { index: 0, kind: BlockKind::Text }));
+        }
+        if !text.is_empty() {
+            self.text.push_str(text);
+            seen.push(Seen::Event(Event::Delta { index: 0, delta: Delta::Text(text.to_owned()) }));
+        }
+    }
+
+    fn run_on(&mut self, seen: &mut Vec<Seen>) {
+        if !self.runs_on {
+            self.runs_on = true;
+            seen.push(Seen::RunsOn);
+        }
+    }
+
+    fn say(&mut self, said: Said) {
+        let first = self.said.first().is_none_or(|first| first.message == said.message);
+        if first {
+            self.said.push(said);
+        } else {
+            // A second message of the API: the first one is whole in the file.
+            self.closed = true;
+        }
+    }
+
+    /// Decides, once enough is known.
+    fn settle(&mut self, seen: &mut Vec<Seen>) {
+        if self.finished {
+            return;
+        }
+        if let Some(stop) = self.stop_that_runs_on() {
+            if self.ended.is_none() {
+                self.run_on(seen);
+            }
+            return self.finish(stop, seen);
+        }
+        match &self.ended {
+            None => {}
+            Some(Ended::Stopped { text }) => {
+                let text = text.clone();
+                self.settle_stop(&text, seen);
+            }
+            Some(Ended::Failed { error, text }) => {
+                let (error, text) = (error.clone(), text.clone());
+                self.settle_failure(&error, &text, seen);
+            }
+        }
+    }
+
+    /// The first message's stop reason, where it is one after which the CLI asks again by itself or fails.
+    fn stop_that_runs_on(&self) -> Option<StopReason> {
+        let last = self.said.last()?;
+        let stop = stop(last)?;
+        let cut = matches!(stop, StopReason::MaxTokens | StopReason::Refusal | StopReason::ContextWindow);
+        (cut && self.texts_agree()).then_some(stop)
+    }
+
+    fn settle_stop(&mut self, stopped: &str, seen: &mut Vec<Seen>) {
+        let told = self.said.last().and_then(stop);
+        if let (Some(stop), true) = (&told, self.texts_agree()) {
+            return self.finish(stop.clone(), seen);
+        }
+        if !self.closed {
+            return;
+        }
+        match told {
+            Some(stop) => self.finish(stop, seen),
+            None if self.text.is_empty() && stopped.is_empty() && self.said.is_empty() => self.end(Seen::Empty, seen),
+            None => {
+                if self.display == Display::None {
+                    self.extend(stopped, seen);
+                }
+                self.finish(StopReason::EndTurn, seen);
+            }
+        }
+    }
+
+    fn settle_failure(&mut self, error: &str, text: &str, seen: &mut Vec<Seen>) {
+        let told = status_in(text);
+        if self.error.is_none() && told.is_none() && !self.closed {
+            return;
+        }
+        let failed = self.error.take().unwrap_or_default();
+        let failed = ApiError {
+            error: error.to_owned(),
+            status: failed.status.or(told),
+            text: text.to_owned(),
+            stop_reason: failed.stop_reason,
+        };
+        if failed.stop_reason.as_deref() == Some("refusal") && !self.has_begun() {
+            return self.finish(StopReason::Refusal, seen);
+        }
+        self.end(Seen::Failed(failed), seen);
+    }
+
+    /// Whether the transcript holds all the text that was displayed, or the display is not a witness.
+    fn texts_agree(&self) -> bool {
+        let recorded = self.recorded();
+        match self.display {
+            Display::Open => false,
+            Display::Whole => recorded == self.text,
+            // Without display hooks the end's own text tells whether all blocks are in the file.
+            Display::None => match &self.ended {
+                Some(Ended::Stopped { text }) => recorded.trim_end() == text.trim_end(),
+                Some(Ended::Failed { .. }) | None => self.closed || !recorded.is_empty(),
+            },
+        }
+    }
+
+    fn recorded(&self) -> String {
+        let blocks = self.said.iter().flat_map(|said| &said.blocks);
+        blocks.filter(|block| is(block, "text")).filter_map(|block| block.get("text")?.as_str()).collect()
+    }
+
+    fn finish(&mut self, stop: StopReason, seen: &mut Vec<Seen>) {
+        let recorded = self.recorded();
+        if self.display != Display::None {
+            match recorded.strip_prefix(self.text.as_str()) {
+                _ if self.said.is_empty() => {}
+                Some("") => {}
+                Some(rest) => self.extend(&rest.to_owned(), seen),
+                None => return self.end(Seen::Disagreed, seen),
+            }
+            seen.push(Seen::Event(Event::BlockStop { index: 0 }));
+        } else {
+            self.tell_blocks(seen);
+        }
+        let end = self.told_end(stop);
+        self.end(Seen::Event(Event::End(end)), seen);
+    }
+
+    /// Tells the transcript's text blocks, where no hook told them.
+    fn tell_blocks(&self, seen: &mut Vec<Seen>) {
+        let blocks = self.said.iter().flat_map(|said| &said.blocks).filter(|block| is(block, "text"));
+        for (index, block) in blocks.enumerate() {
+            let text = block.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+            seen.push(Seen::Event(Event::BlockStart { index, kind: BlockKind::Text }));
+            seen.push(Seen::Event(Event::Delta { index, delta: Delta::Text(text) }));
+            seen.push(Seen::Event(Event::BlockStop { index }));
+        }
+    }
+
+    fn told_end(&self, stop: StopReason) -> End {
+        let last = self.said.last();
+        End {
+            stop,
+            usage: last.map_or_else(Usage::default, |said| said.usage),
+            id: last.map(|said| MessageId(said.message.clone())),
+            model: last.map(|said| said.model.clone()),
+        }
+    }
+
+    fn end(&mut self, last: Seen, seen: &mut Vec<Seen>) {
+        self.finished = true;
+        seen.push(last);
+    }
+}
+
+impl Default for ApiError {
+    fn default() -> ApiError {
+        ApiError { error: String::new(), status: None, text: String::new(), stop_reason: None }
+    }
+}
+
+fn is(block: &Value, kind: &str) -> bool {
+    block.get("type").and_then(Value::as_str) == Some(kind)
+}
+
+fn stop(said: &Said) -> Option<StopReason> {
+    Some(match said.stop_reason.as_deref()? {
+        "max_tokens" => StopReason::MaxTokens,
+        "stop_sequence" => StopReason::StopSequence(said.stop_sequence.clone()),
+        "tool_use" => StopReason::ToolUse,
+        "pause_turn" => StopReason::PauseTurn,
+        "refusal" => StopReason::Refusal,
+        "model_context_window_exceeded" => StopReason::ContextWindow,
+        _ => StopReason::EndTurn,
+    })
+}
+
+/// The upstream's status in the CLI's own words: `API Error: 529 …` or `Request rejected (429) …`.
+fn status_in(text: &str) -> Option<u16> {
+    let after = |mark: &str| text.split_once(mark).and_then(|(_, rest)| rest.get(..3)?.parse().ok());
+    after("API Error: ").or_else(|| after("Request rejected ("))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn delta(message: &str, index: u64, last: bool, text: &str) -> HookEvent {
+        HookEvent::Displayed { message: message.into(), index, last, text: text.into() }
+    }
+
+    fn said(text: &str, stop: &str) -> Record {
+        Record::Said(Said {
+            message: "msg_1".into(),
+            model: "m".into(),
+            blocks: vec![json!({"type": "text", "text": text})],
+            stop_reason: Some(stop.into()),
+            stop_sequence: None,
+            usage: Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() },
+        })
+    }
+
+    fn stopped(text: &str) -> HookEvent {
+        HookEvent::Stopped { text: text.into() }
+    }
+
+    fn text(seen: &[Seen]) -> String {
+        let delta = |seen: &Seen| match seen {
+            Seen::Event(Event::Delta { delta: Delta::Text(text), .. }) => Some(text.clone()),
+            _ => None,
+        };
+        seen.iter().filter_map(delta).collect()
+    }
+
+    fn end(seen: &[Seen]) -> Option<End> {
+        match seen.last() {
+            Some(Seen::Event(Event::End(end))) => Some(end.clone()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_turn_ends_with_the_transcripts_usage() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&delta("d", 0, false, "a\tb\n"));
+        seen.extend(merge.handle_hook(&delta("d", 1, true, "c\n")));
+        seen.extend(merge.handle_hook(&stopped("a\tb\nc")));
+        assert_eq!(end(&seen), None);
+        assert!(merge.awaits_transcript());
+        seen.extend(merge.handle_record(said("a\tb\nc\n", "end_turn")));
+        assert_eq!(text(&seen), "a\tb\nc\n");
+        assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 4);
+    }
+
+    #[test]
+    fn hooks_in_any_order_read_the_same() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&stopped("one two"));
+        seen.extend(merge.handle_hook(&delta("d", 1, true, "two")));
+        seen.extend(merge.handle_record(said("one two", "end_turn")));
+        assert_eq!(end(&seen), None);
+        seen.extend(merge.handle_hook(&delta("d", 0, false, "one ")));
+        assert_eq!(text(&seen), "one two");
+        assert!(end(&seen).is_some());
+    }
+
+    #[test]
+    fn without_display_hooks_the_transcript_tells_the_text() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&stopped("a"));
+        seen.extend(merge.handle_record(said("a\n\n", "end_turn")));
+        assert_eq!(text(&seen), "a\n\n");
+        assert!(end(&seen).is_some());
+    }
+
+    #[test]
+    fn a_cut_answer_ends_at_the_first_message_and_asks_for_an_interrupt() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&delta("d", 0, true, "cut"));
+        seen.extend(merge.handle_hook(&delta("other", 0, true, "more")));
+        assert!(seen.contains(&Seen::RunsOn));
+        seen.extend(merge.handle_record(said("cut", "max_tokens")));
+        assert_eq!(text(&seen), "cut");
+        assert_eq!(end(&seen).expect("the turn ended").stop, StopReason::MaxTokens);
+    }
+
+    #[test]
+    fn a_refusal_is_an_end_and_not_a_failure() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&delta("d", 0, true, "I can't"));
+        let failed = HookEvent::Failed { error: "invalid_request".into(), text: "API Error: can't help".into() };
+        seen.extend(merge.handle_hook(&failed));
+        seen.extend(merge.handle_record(said("I can't", "refusal")));
+        assert_eq!(end(&seen).expect("the turn ended").stop, StopReason::Refusal);
+    }
+
+    #[test]
+    fn a_failed_request_keeps_its_status() {
+        let mut merge = Merge::default();
+        let text = "API Error: Request rejected (429) · slow down".to_owned();
+        let seen = merge.handle_hook(&HookEvent::Failed { error: "rate_limit".into(), text });
+        let [Seen::Failed(error)] = seen.as_slice() else { panic!("the turn failed: {seen:?}") };
+        assert_eq!(error.status, Some(429));
+    }
+
+    #[test]
+    fn an_end_without_a_transcript_is_told_after_the_wait() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&delta("d", 0, true, "hi"));
+        seen.extend(merge.handle_hook(&stopped("hi")));
+        assert_eq!(end(&seen), None);
+        seen.extend(merge.handle_timeout());
+        assert_eq!(end(&seen).expect("the turn ended").id, None);
+    }
+
+    #[test]
+    fn a_turn_that_said_nothing_is_empty() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&stopped(""));
+        seen.extend(merge.handle_record(Record::Closed));
+        assert_eq!(seen, [Seen::Empty]);
+    }
+
+    #[test]
+    fn another_text_in_the_transcript_is_told() {
+        let mut merge = Merge::default();
+        merge.handle_hook(&delta("d", 0, true, "one"));
+        merge.handle_hook(&stopped("one"));
+        merge.handle_record(said("two", "end_turn"));
+        assert_eq!(merge.handle_record(Record::Closed).last(), Some(&Seen::Disagreed));
+    }
+}

@@ -1,0 +1,27 @@
+//! How a turn is seen: what the hooks, the transcript and the merge of both say.
+//!
+//! **What for.** A turn is witnessed, not guessed. Hooks tell what was submitted, the reply's text as it comes, and
+//! the end or the failure; the transcript tells the message's id, model, usage, stop reason and blocks. [`Merge`]
+//! puts them together and decides.
+//!
+//! **Never.** No text of the screen is content here.
+//!
+//! **Invariants.** Hooks may arrive in any order, since each is a request of its own; the merge orders them by their
+//! index. Where witnesses disagree the merge says so, and the transcript, which is what the CLI itself goes on with,
+//! wins before the first byte; after it the answer is a fault.
+//!
+//! Start reading at [`merge`].
+
+mod hook;
+mod merge;
+pub(crate) mod receiver;
+mod record;
+pub(crate) mod tail;
+
+pub(crate) use hook::EVENTS;
+pub(crate) use hook::Hook;
+pub(crate) use hook::HookEvent;
+pub(crate) use merge::Merge;
+pub(crate) use merge::Seen;
+pub(crate) use record::ApiError;
+pub(crate) use record::Record;

@@ -1,0 +1,166 @@
+//! The loopback address that sessions post their hooks to.
+//!
+//! Each session has a secret of its own in its address; a post without a known secret gets a 404 and is not read.
+//! A hook is answered before it is processed, except for a submitted prompt: there the answer is the verdict.
+
+use super::hook::Hook;
+use super::hook::HookEvent;
+use crate::session::machine::Verdict;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use http_body_util::Limited;
+use hyper::Method;
+use hyper::Request;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// A hook on its way to its session; `verdict` where the CLI waits for one.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) hook: Hook,
+    pub(crate) verdict: Option<oneshot::Sender<Verdict>>,
+}
+
+/// The receiver; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Receiver {
+    address: SocketAddr,
+    sessions: Arc<Mutex<HashMap<String, mpsc::Sender<Post>>>>,
+}
+
+/// A session's place at the receiver; dropping it closes the address.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) url: String,
+    secret: String,
+    receiver: Receiver,
+}
+
+impl Receiver {
+    /// Listens on an ephemeral loopback port, for as long as the runtime lives.
+    ///
+    /// # Errors
+    /// Where no loopback port can be had.
+    pub(crate) async fn listen() -> io::Result<Receiver> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let receiver = Receiver { address: listener.local_addr()?, sessions: Arc::default() };
+        tokio::spawn(accept(listener, receiver.clone()));
+        Ok(receiver)
+    }
+
+    /// Opens an address for a session.
+    ///
+    /// # Errors
+    /// Where the system gives no randomness.
+    pub(crate) fn open(&self, posts: mpsc::Sender<Post>) -> io::Result<Place> {
+        let mut bytes = [0_u8; SECRET_BYTES];
+        getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+        let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let url = format!("http://{}/{secret}", self.address);
+        self.lock().insert(secret.clone(), posts);
+        Ok(Place { url, secret, receiver: self.clone() })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<Post>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn session(&self, path: &str) -> Option<mpsc::Sender<Post>> {
+        self.lock().get(path.trim_start_matches('/')).cloned()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.receiver.lock().remove(&self.secret);
+    }
+}
+
+async fn accept(listener: TcpListener, receiver: Receiver) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, receiver.clone()))),
+            Err(error) => {
+                tracing::warn!(%error, "the hook receiver could not accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, receiver: Receiver) {
+    drop(stream.set_nodelay(true));
+    let service = service_fn(move |request| answer(request, receiver.clone()));
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a hook connection ended");
+    }
+}
+
+async fn answer(request: Request<Incoming>, receiver: Receiver) -> Result<Response<Full<Bytes>>, Infallible> {
+    let session = receiver.session(request.uri().path());
+    let Some(session) = session.filter(|_| request.method() == Method::POST) else {
+        return Ok(status(StatusCode::NOT_FOUND));
+    };
+    let Ok(body) = Limited::new(request.into_body(), HOOK_BYTES_MAX).collect().await else {
+        return Ok(status(StatusCode::PAYLOAD_TOO_LARGE));
+    };
+    let Some(hook) = Hook::parse(&body.to_bytes()) else { return Ok(status(StatusCode::BAD_REQUEST)) };
+    Ok(match hook.event {
+        HookEvent::Submitted { .. } => submitted(hook, session).await,
+        _ => {
+            // A full queue means that the session does not read; its turn ends by its deadline.
+            drop(session.try_send(Post { hook, verdict: None }));
+            json("{}")
+        }
+    })
+}
+
+/// No verdict is a block: a prompt that nobody answers for must not reach the model.
+async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Full<Bytes>> {
+    let (verdict, told) = oneshot::channel();
+    drop(session.try_send(Post { hook, verdict: Some(verdict) }));
+    match tokio::time::timeout(VERDICT_WAIT, told).await {
+        Ok(Ok(Verdict::Allow)) => json("{}"),
+        _ => json(r#"{"decision":"block","reason":"not the relay's prompt"}"#),
+    }
+}
+
+fn json(body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    let value = hyper::header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, value);
+    response
+}
+
+fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// 256 bits: not to be guessed by another process of the machine.
+const SECRET_BYTES: usize = 32;
+/// A whole answer or prompt comes in one hook; the API's own requests end at 32 MiB.
+const HOOK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A session answers in microseconds; one that does not is stuck, and its prompt is blocked.
+const VERDICT_WAIT: Duration = Duration::from_secs(5);
+/// Between tries to accept where the machine is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -1,0 +1,129 @@
+//! Lines of claude's transcript, as far as a turn's end is told there. [pure]
+
+use crate::turn::Usage;
+use serde_json::Value;
+
+/// One line of a transcript.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Record {
+    /// One content block of the model's message.
+    Said(Said),
+    /// The CLI's own message about a failed request.
+    Error(ApiError),
+    /// A user message; `meta` where the CLI wrote it by itself.
+    Asked { meta: bool },
+    /// The turn is closed: everything before is in the file.
+    Closed,
+    Other,
+}
+
+/// One content block, with what the message says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) message: String,
+    pub(crate) model: String,
+    pub(crate) blocks: Vec<Value>,
+    /// `None` while the message is not ended.
+    pub(crate) stop_reason: Option<String>,
+    pub(crate) stop_sequence: Option<String>,
+    pub(crate) usage: Usage,
+}
+
+/// A failed request, as the CLI tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    /// `rate_limit`, `authentication_failed`, `unknown` …
+    pub(crate) error: String,
+    /// The upstream's status, where the CLI says it.
+    pub(crate) status: Option<u16>,
+    pub(crate) text: String,
+    pub(crate) stop_reason: Option<String>,
+}
+
+/// Reads one line.
+pub(crate) fn parse(line: &str) -> Record {
+    let Ok(record) = serde_json::from_str::<Value>(line) else { return Record::Other };
+    if record.get("isSidechain").and_then(Value::as_bool) == Some(true) {
+        return Record::Other;
+    }
+    match record.get("type").and_then(Value::as_str) {
+        Some("assistant") => assistant(&record).unwrap_or(Record::Other),
+        Some("user") => Record::Asked { meta: record.get("isMeta").and_then(Value::as_bool).unwrap_or(false) },
+        Some("system") if record.get("subtype").and_then(Value::as_str) == Some("turn_duration") => Record::Closed,
+        _ => Record::Other,
+    }
+}
+
+fn assistant(record: &Value) -> Option<Record> {
+    let message = record.get("message")?;
+    let blocks = message.get("content")?.as_array()?.clone();
+    let stop_reason = string(message, "stop_reason");
+    if record.get("isApiErrorMessage").and_then(Value::as_bool) == Some(true) {
+        return Some(Record::Error(ApiError {
+            error: string(record, "error").unwrap_or_default(),
+            status: record.get("apiErrorStatus").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok()),
+            text: blocks.iter().filter_map(|block| string(block, "text")).collect(),
+            stop_reason,
+        }));
+    }
+    let model = string(message, "model")?;
+    if model == SYNTHETIC {
+        return None;
+    }
+    Some(Record::Said(Said {
+        message: string(message, "id")?,
+        model,
+        blocks,
+        stop_reason,
+        stop_sequence: string(message, "stop_sequence"),
+        usage: usage(message.get("usage")),
+    }))
+}
+
+fn usage(usage: Option<&Value>) -> Usage {
+    let count = |name| usage.and_then(|usage| usage.get(name)).and_then(Value::as_u64);
+    Usage {
+        input_tokens: count("input_tokens").unwrap_or(0),
+        output_tokens: count("output_tokens").unwrap_or(0),
+        cache_creation_input_tokens: count("cache_creation_input_tokens"),
+        cache_read_input_tokens: count("cache_read_input_tokens"),
+    }
+}
+
+fn string(value: &Value, name: &str) -> Option<String> {
+    value.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The model of messages that no model wrote.
+const SYNTHETIC: &str = "<synthetic>";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_tells_its_message() {
+        let line = r#"{"type":"assistant","isSidechain":false,"message":{"id":"msg_1","model":"m","content":
+            [{"type":"text","text":"a\n"}],"stop_reason":"end_turn","usage":{"input_tokens":5,"output_tokens":7,
+            "cache_read_input_tokens":1}}}"#;
+        let Record::Said(said) = parse(line) else { panic!("the line is the model's") };
+        assert_eq!((said.message.as_str(), said.stop_reason.as_deref()), ("msg_1", Some("end_turn")));
+        assert_eq!((said.usage.input_tokens, said.usage.output_tokens), (5, 7));
+        assert_eq!(said.usage.cache_creation_input_tokens, None);
+    }
+
+    #[test]
+    fn a_failed_request_tells_its_status() {
+        let line = r#"{"type":"assistant","message":{"id":"x","model":"<synthetic>","content":[{"type":"text",
+            "text":"API Error: 529 busy"}]},"isApiErrorMessage":true,"error":"server_error","apiErrorStatus":529}"#;
+        let Record::Error(error) = parse(line) else { panic!("the line is an error") };
+        assert_eq!((error.status, error.error.as_str()), (Some(529), "server_error"));
+    }
+
+    #[test]
+    fn a_turns_close_is_seen_and_noise_is_not() {
+        assert_eq!(parse(r#"{"type":"system","subtype":"turn_duration"}"#), Record::Closed);
+        assert_eq!(parse("{"), Record::Other);
+        assert_eq!(parse(r#"{"type":"assistant","isSidechain":true}"#), Record::Other);
+    }
+}

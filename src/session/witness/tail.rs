@@ -1,0 +1,130 @@
+//! Transcripts as they grow: one watcher for all, which wakes the session whose file it is.
+
+use super::record::Record;
+use super::record::parse;
+use notify::RecommendedWatcher;
+use notify::RecursiveMode;
+use notify::Watcher;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use tokio::sync::Notify;
+
+/// The watcher; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tails {
+    shared: Arc<Mutex<Shared>>,
+    wakers: Wakers,
+}
+
+type Wakers = Arc<Mutex<HashMap<OsString, Arc<Notify>>>>;
+
+struct Shared {
+    watcher: RecommendedWatcher,
+    folders: HashSet<PathBuf>,
+}
+
+/// One transcript being read.
+pub(crate) struct Tail {
+    path: PathBuf,
+    offset: u64,
+    /// A line whose end has not come yet.
+    partial: Vec<u8>,
+    pub(crate) grew: Arc<Notify>,
+    wakers: Wakers,
+}
+
+impl Tails {
+    /// # Errors
+    /// Where the system has no file notification.
+    pub(crate) fn start() -> notify::Result<Tails> {
+        let wakers = Wakers::default();
+        let woken = Arc::clone(&wakers);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            wake(&woken, &event);
+        })?;
+        let shared = Shared { watcher, folders: HashSet::new() };
+        Ok(Tails { shared: Arc::new(Mutex::new(shared)), wakers })
+    }
+
+    /// Follows a transcript from an offset on; the file need not exist yet.
+    ///
+    /// # Errors
+    /// Where its folder cannot be made or watched.
+    pub(crate) fn follow(&self, path: &Path, offset: u64) -> io::Result<Tail> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        self.watch(folder)?;
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let grew = Arc::new(Notify::new());
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&grew));
+        // What was written before the watch began is read at once.
+        grew.notify_one();
+        let wakers = Arc::clone(&self.wakers);
+        Ok(Tail { path: path.to_owned(), offset, partial: Vec::new(), grew, wakers })
+    }
+
+    fn watch(&self, folder: &Path) -> io::Result<()> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if !shared.folders.contains(folder) {
+            std::fs::create_dir_all(folder)?;
+            shared.watcher.watch(folder, RecursiveMode::NonRecursive).map_err(io::Error::other)?;
+            shared.folders.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn wake(wakers: &Wakers, event: &notify::Result<notify::Event>) {
+    let Ok(event) = event else { return };
+    let wakers = wakers.lock().unwrap_or_else(PoisonError::into_inner);
+    for name in event.paths.iter().filter_map(|path| path.file_name()) {
+        if let Some(grew) = wakers.get(name) {
+            grew.notify_one();
+        }
+    }
+}
+
+impl Tail {
+    /// The records that came since the last read. A file that is not there has none.
+    pub(crate) fn read(&mut self) -> Vec<Record> {
+        let Ok(more) = self.read_bytes() else { return Vec::new() };
+        self.partial.extend_from_slice(&more);
+        let Some(end) = self.partial.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let rest = self.partial.split_off(end + 1);
+        let lines = std::mem::replace(&mut self.partial, rest);
+        let lines = String::from_utf8_lossy(&lines);
+        lines.lines().map(parse).collect()
+    }
+
+    fn read_bytes(&mut self) -> io::Result<Vec<u8>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut more = Vec::new();
+        let read = file.take(READ_BYTES_MAX).read_to_end(&mut more)?;
+        self.offset += read as u64;
+        if read as u64 == READ_BYTES_MAX {
+            self.grew.notify_one();
+        }
+        Ok(more)
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let name = self.path.file_name().unwrap_or_default();
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+}
+
+/// Read at once; what is left wakes the reader again.
+const READ_BYTES_MAX: u64 = 8 * 1024 * 1024;

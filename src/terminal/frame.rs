@@ -1,0 +1,24 @@
+//! An immutable picture of the screen at one moment. [pure]
+
+/// The rows of a screen, from top to bottom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// What stands there, without trailing blanks.
+    pub(crate) text: String,
+    /// The same without dim cells: a hint in an empty prompt box is dim, a typed text is not.
+    pub(crate) solid: String,
+}
+
+impl Frame {
+    /// The whole picture as text, for records of unknown screens.
+    pub(crate) fn text(&self) -> String {
+        let rows: Vec<&str> = self.rows.iter().map(|row| row.text.as_str()).collect();
+        rows.join("\n").trim().to_owned()
+    }
+}

@@ -1,0 +1,158 @@
+//! What a frame shows: the prompt box, a dialog we answer, a dialog we do not, or nothing yet. [pure]
+
+use super::frame::Frame;
+use super::frame::Row;
+
+/// What stands on the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scene {
+    /// Nothing that is known, yet or any more.
+    Unknown,
+    /// The prompt box.
+    Prompt(Prompt),
+    /// The folder-trust question; `steps` lead from the marked choice to Yes.
+    Trust { steps: i32 },
+    /// The CLI asks for a login.
+    Login,
+    /// A question that we do not answer, by its first line.
+    Dialog { title: String },
+}
+
+/// The prompt box and the footer below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    /// Nothing is typed.
+    pub(crate) empty: bool,
+    /// A turn or a command is running.
+    pub(crate) busy: bool,
+    /// The footer says that there is no login.
+    pub(crate) logged_out: bool,
+}
+
+impl Scene {
+    /// The prompt box waits for input, and nothing runs.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self, Scene::Prompt(Prompt { empty: true, busy: false, .. }))
+    }
+}
+
+/// Reads a frame.
+pub(crate) fn read(frame: &Frame) -> Scene {
+    if let Some(prompt) = prompt(&frame.rows) {
+        return Scene::Prompt(prompt);
+    }
+    match choices(&frame.rows) {
+        _ if frame.rows.iter().any(|row| LOGIN.iter().any(|mark| row.text.contains(mark))) => Scene::Login,
+        None => Scene::Unknown,
+        Some(choices) => dialog(&frame.rows, &choices),
+    }
+}
+
+fn prompt(rows: &[Row]) -> Option<Prompt> {
+    let bottom = rows.iter().rposition(|row| is_rule(&row.text))?;
+    let top = rows[..bottom].iter().rposition(|row| is_rule(&row.text))?;
+    let first = rows.get(top + 1).filter(|_| top + 1 < bottom)?;
+    let typed = MARKS.iter().find_map(|mark| first.solid.strip_prefix(mark))?;
+    let more = rows[top + 2..bottom].iter().any(|row| !row.solid.trim().is_empty());
+    let footer = || rows[bottom + 1..].iter().map(|row| row.text.as_str());
+    Some(Prompt {
+        empty: typed.trim().is_empty() && !more,
+        busy: footer().any(|line| line.contains("esc to interrupt")),
+        logged_out: footer().any(|line| line.contains("Not logged in")),
+    })
+}
+
+/// Rows of a dialog's choices: the marked one, and all.
+struct Choices {
+    marked: usize,
+    confirm: usize,
+}
+
+fn choices(rows: &[Row]) -> Option<Choices> {
+    let confirm = rows.iter().rposition(|row| row.text.contains("Enter to confirm"))?;
+    let marked = rows[..confirm].iter().rposition(|row| row.text.trim_start().starts_with(MARKS[0]))?;
+    Some(Choices { marked, confirm })
+}
+
+fn dialog(rows: &[Row], choices: &Choices) -> Scene {
+    let above = &rows[..choices.confirm];
+    if let Some(yes) = above.iter().rposition(|row| row.text.contains("Yes, I trust this folder")) {
+        return Scene::Trust { steps: distance(choices.marked, yes) };
+    }
+    let title = above.iter().map(|row| row.text.trim()).find(|line| line.chars().any(char::is_alphanumeric));
+    Scene::Dialog { title: title.unwrap_or("a question").to_owned() }
+}
+
+fn distance(from: usize, to: usize) -> i32 {
+    let steps = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    if to >= from { steps(to - from) } else { -steps(from - to) }
+}
+
+/// A line across most of the screen; a reply's own rules are indented or shorter.
+fn is_rule(line: &str) -> bool {
+    line.chars().count() >= RULE_COLUMNS_MIN && line.chars().all(|c| c == '─')
+}
+
+/// The marks before the prompt, newest first.
+const MARKS: [&str; 2] = ["❯", ">"];
+/// Screens that lead to a login, before there is a prompt box.
+const LOGIN: [&str; 2] = ["Select login method", "Paste code here if prompted"];
+const RULE_COLUMNS_MIN: usize = super::COLUMNS as usize - 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::Screen;
+
+    fn scene(lines: &[&str]) -> Scene {
+        let mut screen = Screen::new();
+        screen.feed(lines.join("\r\n").as_bytes());
+        read(&screen.frame())
+    }
+
+    fn rule() -> String {
+        "─".repeat(usize::from(crate::terminal::COLUMNS))
+    }
+
+    fn boxed(input: &str, footer: &str) -> Scene {
+        scene(&["● an answer", &rule(), input, &rule(), footer])
+    }
+
+    #[test]
+    fn an_empty_prompt_box_is_idle() {
+        assert!(boxed("❯ ", "  ⏵⏵ don't ask on (shift+tab to cycle)").is_idle());
+        assert!(boxed("❯ \x1b[2mTry \"fix it\"\x1b[22m", "  ?").is_idle());
+        assert!(boxed("> ", "").is_idle());
+    }
+
+    #[test]
+    fn a_running_turn_shows_in_the_footer_only() {
+        assert!(!boxed("❯ ", "  ⏵⏵ don't ask on · esc to interrupt").is_idle());
+        assert!(scene(&["● esc to interrupt", &rule(), "❯ ", &rule(), "  ?"]).is_idle());
+    }
+
+    #[test]
+    fn typed_text_is_not_empty() {
+        assert_eq!(boxed("❯ hello", ""), Scene::Prompt(Prompt { empty: false, busy: false, logged_out: false }));
+    }
+
+    #[test]
+    fn a_reply_that_draws_a_prompt_box_is_not_the_prompt_box() {
+        let busy = scene(&[&rule(), "❯ ", &rule(), "● more", &rule(), "❯ x", &rule(), "  esc to interrupt"]);
+        assert_eq!(busy, Scene::Prompt(Prompt { empty: false, busy: true, logged_out: false }));
+    }
+
+    #[test]
+    fn the_trust_question_is_answered_yes_wherever_yes_stands() {
+        let old = ["Quick safety check", " ❯ 1. Yes, I trust this folder", "   2. No, exit", " Enter to confirm · Esc"];
+        assert_eq!(scene(&old), Scene::Trust { steps: 0 });
+        let new = ["Quick safety check", " ❯ No, exit", "   Yes, I trust this folder", " Enter to confirm · Esc"];
+        assert_eq!(scene(&new), Scene::Trust { steps: 1 });
+    }
+
+    #[test]
+    fn another_question_is_named() {
+        let key = ["  Detected a custom API key", "   Yes", " ❯ No (recommended)", " Enter to confirm"];
+        assert_eq!(scene(&key), Scene::Dialog { title: "Detected a custom API key".into() });
+    }
+}

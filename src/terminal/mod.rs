@@ -1,0 +1,25 @@
+//! Bytes of a terminal → screen → frame → scene; and texts → keystrokes. [pure]
+//!
+//! **What for.** The screen tells the session's state: whether the prompt box is there, empty and idle, or which
+//! dialog stands in its place. It is the witness of state and liveness, not of content.
+//!
+//! **Never.** It never fails: it returns what it understood, and an unknown screen is a [`Scene`] like any other.
+//! It never looks for state inside the conversation's area, so that no reply can imitate the chrome: the prompt box
+//! is found by the last two rules across the whole width, and the busy mark only in the footer below them.
+//!
+//! **Invariants.** Any split of the bytes reads the same.
+//!
+//! Start reading at [`landmark`].
+
+mod frame;
+pub(crate) mod keys;
+mod landmark;
+mod screen;
+
+pub(crate) use frame::Frame;
+pub(crate) use landmark::Prompt;
+pub(crate) use landmark::Scene;
+pub(crate) use landmark::read;
+pub(crate) use screen::COLUMNS;
+pub(crate) use screen::ROWS;
+pub(crate) use screen::Screen;

@@ -1,0 +1,127 @@
+//! The terminal that claude believes in: wraps the emulator and answers its queries. [pure]
+//!
+//! The emulator is `vt100`: it is small, it parses and draws in one pass, and its callbacks see every sequence that
+//! it does not draw, at the right place of the stream, which is where a query must be answered from. A separate
+//! scanner for queries would have to know where strings and sequences end a second time, and could be fooled.
+//! `alacritty_terminal` draws more than claude uses and brings an event loop's worth of types; `avt` is as small but
+//! swallows queries without a trace.
+
+use super::frame::Frame;
+use super::frame::Row;
+
+/// The size is fixed: wide enough that a session's id and a folder's name do not wrap.
+pub(crate) const COLUMNS: u16 = 120;
+/// Tall enough for every dialog that is known.
+pub(crate) const ROWS: u16 = 40;
+
+/// A screen being drawn.
+pub(crate) struct Screen {
+    parser: vt100::Parser<Queries>,
+}
+
+/// Answers that are owed to the program.
+#[derive(Default)]
+struct Queries {
+    owed: Vec<u8>,
+}
+
+impl Screen {
+    pub(crate) fn new() -> Screen {
+        Screen { parser: vt100::Parser::new_with_callbacks(ROWS, COLUMNS, 0, Queries::default()) }
+    }
+
+    /// Draws the bytes; returns what must be written back, if the program asked the terminal something.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.parser.process(bytes);
+        std::mem::take(&mut self.parser.callbacks_mut().owed)
+    }
+
+    /// The picture now.
+    pub(crate) fn frame(&self) -> Frame {
+        let screen = self.parser.screen();
+        Frame { rows: (0..ROWS).map(|row| draw(screen, row)).collect() }
+    }
+}
+
+fn draw(screen: &vt100::Screen, row: u16) -> Row {
+    let mut text = String::with_capacity(usize::from(COLUMNS));
+    let mut solid = String::with_capacity(usize::from(COLUMNS));
+    for column in 0..COLUMNS {
+        let Some(cell) = screen.cell(row, column) else { continue };
+        if cell.is_wide_continuation() {
+            continue;
+        }
+        let contents = if cell.has_contents() { cell.contents() } else { " " };
+        text.push_str(contents);
+        solid.push_str(if cell.dim() { " " } else { contents });
+    }
+    text.truncate(text.trim_end().len());
+    solid.truncate(solid.trim_end().len());
+    Row { text, solid }
+}
+
+impl vt100::Callbacks for Queries {
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        first: Option<u8>,
+        _second: Option<u8>,
+        params: &[&[u16]],
+        last: char,
+    ) {
+        let param = params.first().and_then(|p| p.first()).copied().unwrap_or(0);
+        let answer: Vec<u8> = match (first, last, param) {
+            // Primary and secondary device attributes: a VT220 with colours, version 10.
+            (None, 'c', _) => b"\x1b[?62;22c".to_vec(),
+            (Some(b'>'), 'c', _) => b"\x1b[>1;10;0c".to_vec(),
+            // Status, and where the cursor is.
+            (None, 'n', 5) => b"\x1b[0n".to_vec(),
+            (None, 'n', 6) => {
+                let (row, column) = screen.cursor_position();
+                format!("\x1b[{};{}R", row + 1, column + 1).into_bytes()
+            }
+            // The terminal's name and version.
+            (Some(b'>'), 'q', _) => b"\x1bP>|inference-relay\x1b\\".to_vec(),
+            // The text area's size in characters; and in pixels, which we do not have: no answer.
+            (None, 't', 18) => format!("\x1b[8;{ROWS};{COLUMNS}t").into_bytes(),
+            // Whether a private mode is known: it is not.
+            (Some(b'?'), 'p', mode) => format!("\x1b[?{mode};0$y").into_bytes(),
+            // Keyboard enhancement flags: none.
+            (Some(b'?'), 'u', _) => b"\x1b[?0u".to_vec(),
+            _ => Vec::new(),
+        };
+        self.owed.extend_from_slice(&answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_answered_and_drawing_is_not_disturbed() {
+        let mut screen = Screen::new();
+        assert_eq!(screen.feed(b"ab\x1b[c\x1b[>0qcd"), b"\x1b[?62;22c\x1bP>|inference-relay\x1b\\");
+        assert_eq!(screen.frame().rows[0].text, "abcd");
+    }
+
+    #[test]
+    fn a_query_split_anywhere_is_answered_once() {
+        let bytes = b"x\x1b[6n\x1b[?2026$py";
+        let whole = Screen::new().feed(bytes);
+        for cut in 1..bytes.len() {
+            let mut screen = Screen::new();
+            let mut answer = screen.feed(&bytes[..cut]);
+            answer.extend(screen.feed(&bytes[cut..]));
+            assert_eq!(answer, whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn dim_cells_are_not_solid() {
+        let mut screen = Screen::new();
+        screen.feed("❯ \x1b[2mTry this\x1b[22m".as_bytes());
+        let frame = screen.frame();
+        assert_eq!((frame.rows[0].text.as_str(), frame.rows[0].solid.as_str()), ("❯ Try this", "❯"));
+    }
+}
