@@ -5,3 +5,11 @@ mod pool;
 mod server;
 mod session;
 mod turn;
+
+mod config;
+
+mod daemon;
+
+mod cli;
+
+pub use cli::main;

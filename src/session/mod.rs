@@ -1,5 +1,7 @@
 //! One live claude and its life.
 
+pub(crate) mod pty;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

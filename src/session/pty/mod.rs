@@ -1,0 +1,13 @@
+//! The real claude on this machine: where it is, which version it is, and how it is run in a pseudo-terminal.
+//!
+//! **Never.** Nothing here reads the environment: what matters of it is handed in.
+//!
+//! Start reading at [`discover`].
+
+mod discover;
+mod version;
+
+pub(crate) use discover::DiscoverEnv;
+pub(crate) use discover::candidates;
+pub(crate) use version::VersionError;
+pub(crate) use version::version;
