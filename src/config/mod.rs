@@ -30,7 +30,6 @@ pub(crate) use load::Flags;
 pub(crate) use load::file_path;
 pub(crate) use load::load;
 pub(crate) use resolve::Config;
-pub(crate) use resolve::Driver;
 pub(crate) use resolve::LogConfig;
 pub(crate) use resolve::LogFormat;
 pub(crate) use resolve::LogLevel;

@@ -12,9 +12,9 @@ use crate::config::unit;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
+use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
+use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;

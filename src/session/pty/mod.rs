@@ -9,5 +9,4 @@ mod version;
 
 pub(crate) use discover::DiscoverEnv;
 pub(crate) use discover::candidates;
-pub(crate) use version::VersionError;
 pub(crate) use version::version;
