@@ -6,3 +6,11 @@ mod server;
 mod session;
 mod terminal;
 mod turn;
+
+mod config;
+
+mod daemon;
+
+mod cli;
+
+pub use cli::main;

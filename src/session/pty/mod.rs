@@ -1,4 +1,5 @@
-//! Processes on pseudo-terminals: started, and ended with all they started.
+//! Processes on pseudo-terminals: found, started, and ended with all they started.
 
+pub(crate) mod discover;
 pub(crate) mod reap;
 pub(crate) mod spawn;

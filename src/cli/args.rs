@@ -1,0 +1,174 @@
+//! What can be typed after `inference-relay`.
+
+use crate::config::Flags;
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Serves the Anthropic Messages API on this machine from your own interactive Claude Code.
+#[derive(Debug, Parser)]
+#[command(name = "inference-relay", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon until it is told to stop
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Serve),
+    /// Ask one thing and print the answer while it is written
+    #[command(after_help = ASK_EXAMPLES)]
+    Ask(Ask),
+    /// Check this machine: every claude, the configuration, the port, the daemon; and say what to do next
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Query),
+    /// Show the running daemon: its health, versions and sessions
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(Query),
+    /// Show the configuration
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Answer from fake-claude, a simulation, instead of a real claude: for a first look and for demonstrations
+    #[arg(long)]
+    pub(crate) simulated: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// What to ask; "-" reads it from standard input
+    pub(crate) prompt: String,
+    /// The model that should answer [default: claude.model of the configuration]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// The system prompt
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// The most tokens the answer may have
+    #[arg(long, value_name = "N", default_value_t = ANSWER_TOKENS_MAX, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_tokens: u32,
+    /// Print JSON: the events, one a line; with --no-stream the whole message as one object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Wait for the whole answer
+    #[arg(long)]
+    pub(crate) no_stream: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// A question about this machine, answered for people or for programs.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every value in force, and where it was written; secrets are masked
+    Show(Query),
+    /// Print which file is read
+    Path(Query),
+    /// Print the manual: every key with its default and its meaning
+    Default,
+}
+
+/// Which configuration, and which port.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Read this file [default: relay.toml in $INFERENCE_RELAY_HOME or ~/.inference-relay]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The daemon's port; wins over SR_DAEMON_PORT and the file
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+}
+
+impl Place {
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            port: self.port,
+        }
+    }
+}
+
+/// Enough for a long answer; an API call has to name a bound.
+const ANSWER_TOKENS_MAX: u32 = 8192;
+
+const EXAMPLES: &str = "\
+Examples:
+  inference-relay serve                     start the daemon
+  inference-relay ask \"What is a relay?\"    ask through it
+  inference-relay doctor                    find out why it does not work";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  inference-relay serve
+  inference-relay serve --port 7422
+  inference-relay serve --config ./relay.toml
+  inference-relay serve --simulated         no claude needed; the answers are not a model's";
+
+const ASK_EXAMPLES: &str = "\
+If no daemon answers on the port, one is started for this call alone.
+
+Examples:
+  inference-relay ask \"What is a relay?\"
+  inference-relay ask --system \"Answer in one word.\" \"Largest planet?\"
+  git diff | inference-relay ask --system \"Review this change.\" -
+  inference-relay ask --json --no-stream \"Hello\" | jq .usage";
+
+const DOCTOR_EXAMPLES: &str = "\
+Exit code: 0 if nothing is wrong, else 1.
+
+Examples:
+  inference-relay doctor
+  inference-relay doctor --json";
+
+const STATUS_EXAMPLES: &str = "\
+Exit code: 0 if a daemon answers, else 1.
+
+Examples:
+  inference-relay status
+  inference-relay status --port 7422 --json";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  inference-relay config show
+  inference-relay config path
+  inference-relay config default > relay.toml";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  inference-relay completions bash > ~/.local/share/bash-completion/completions/inference-relay
+  inference-relay completions zsh > ~/.zfunc/_inference-relay";
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_of_the_command_line_holds() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,184 @@
+//! `ask`: one call, through the running daemon or through one that lives for it alone.
+
+use crate::cli::args::Ask;
+use crate::cli::client::Client;
+use crate::cli::client::Listener;
+use crate::cli::out;
+use crate::cli::progress;
+use crate::cli::run::Outcome;
+use crate::cli::run::warn;
+use crate::cli::sse::Events;
+use crate::config;
+use crate::config::Config;
+use crate::config::Env;
+use crate::daemon;
+use anyhow::Context;
+use anyhow::anyhow;
+use anyhow::bail;
+use hyper::Response;
+use hyper::body::Incoming;
+use serde_json::Value;
+use serde_json::json;
+use std::io::Read;
+use std::net::SocketAddr;
+
+pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<Outcome> {
+    let config = config::load(&args.place.flags(), env)?;
+    warn(&config);
+    if args.prompt == "-" {
+        args.prompt.clear();
+        let read = std::io::stdin().read_to_string(&mut args.prompt);
+        read.context("standard input is not text")?;
+    }
+    let body = body(&args, &config);
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    match Client::new(address).listener().await {
+        Listener::Ours(_) => call(Client::new(address), &body, &args).await,
+        Listener::Other => bail!(
+            "{address} is held by a program that is not an inference-relay daemon; name another port with --port"
+        ),
+        Listener::Nobody => call_alone(config, &body, &args).await,
+    }
+}
+
+/// Starts a daemon inside this process, asks it, and ends it on every path.
+async fn call_alone(mut config: Config, body: &Value, args: &Ask) -> anyhow::Result<Outcome> {
+    config.server.port = 0; // any free one: nobody else is to find it
+    let running = progress::during("starting claude", daemon::start(config, false)).await?;
+    let outcome = tokio::select! {
+        outcome = call(Client::new(running.address), body, args) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+    };
+    progress::during("stopping claude", running.stop()).await;
+    outcome
+}
+
+fn body(args: &Ask, config: &Config) -> Value {
+    let mut body = json!({
+        "model": args.model.as_ref().unwrap_or(&config.session.model),
+        "max_tokens": args.max_tokens,
+        "messages": [{ "role": "user", "content": args.prompt }],
+        "stream": !args.no_stream,
+    });
+    if let Some(system) = &args.system {
+        body["system"] = system.as_str().into();
+    }
+    body
+}
+
+async fn call(client: Client, body: &Value, args: &Ask) -> anyhow::Result<Outcome> {
+    let response =
+        progress::during("waiting for the answer", client.post("/v1/messages", body)).await?;
+    let code = header(&response, "x-relay-error");
+    if let Some(ignored) = header(&response, "x-relay-ignored").filter(|ignored| ignored != "none")
+    {
+        out::note(&format!("note: the answer does not honour {ignored}"));
+    }
+    if !response.status().is_success() {
+        let reply = client.whole(response).await?;
+        return Err(failure(
+            &reply.body,
+            code.as_deref().unwrap_or(reply.status.as_str()),
+        ));
+    }
+    if args.no_stream {
+        buffered(client, response, args).await
+    } else {
+        streamed(client, response, args).await
+    }
+}
+
+async fn buffered(
+    client: Client,
+    response: Response<Incoming>,
+    args: &Ask,
+) -> anyhow::Result<Outcome> {
+    let message = progress::during("waiting for the answer", client.whole(response))
+        .await?
+        .body;
+    if args.json {
+        out::json(&message)?;
+        return Ok(Outcome::Done);
+    }
+    let blocks = message["content"].as_array().map_or(&[][..], Vec::as_slice);
+    let text: String = blocks
+        .iter()
+        .filter_map(|block| block["text"].as_str())
+        .collect();
+    out::line(&text)?;
+    tell_end(&message["stop_reason"]);
+    Ok(Outcome::Done)
+}
+
+async fn streamed(
+    client: Client,
+    mut response: Response<Incoming>,
+    args: &Ask,
+) -> anyhow::Result<Outcome> {
+    let mut events = Events::default();
+    let mut end = Value::Null;
+    let mut begun = false;
+    loop {
+        // Once text is on the screen, a progress line would be drawn over it.
+        let next = client.next(&mut response);
+        let next = if begun {
+            next.await
+        } else {
+            progress::during("waiting for the answer", next).await
+        };
+        let Some(bytes) = next? else {
+            bail!("the answer broke off before its end");
+        };
+        for data in events.push(&bytes) {
+            let event: Value =
+                serde_json::from_str(&data).context("the daemon sent an event that is not JSON")?;
+            if args.json {
+                out::line(&data)?;
+                begun = true;
+            }
+            match event["type"].as_str() {
+                Some("content_block_delta") => {
+                    if let (Some(text), false) = (event["delta"]["text"].as_str(), args.json) {
+                        out::text(text)?;
+                        begun = true;
+                    }
+                }
+                Some("message_delta") => end = event["delta"]["stop_reason"].clone(),
+                Some("message_stop") => {
+                    if !args.json {
+                        out::line("")?;
+                        tell_end(&end);
+                    }
+                    return Ok(Outcome::Done);
+                }
+                Some("error") => {
+                    if begun && !args.json {
+                        out::line("")?;
+                    }
+                    return Err(failure(&event, "the stream"));
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+}
+
+/// An answer that did not end by itself says so.
+fn tell_end(stop_reason: &Value) {
+    match stop_reason.as_str() {
+        Some("end_turn") | None => {}
+        Some(reason) => out::note(&format!("note: the answer ended with {reason}")),
+    }
+}
+
+fn failure(body: &Value, code: &str) -> anyhow::Error {
+    let message = body["error"]["message"]
+        .as_str()
+        .unwrap_or("the daemon gave no reason");
+    anyhow!("{message} ({code})")
+}
+
+fn header(response: &Response<Incoming>, name: &str) -> Option<String> {
+    let value = response.headers().get(name)?.to_str().ok()?;
+    (!value.is_empty()).then(|| value.to_owned())
+}

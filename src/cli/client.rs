@@ -1,0 +1,179 @@
+//! The loopback client of `ask`, `status` and `doctor`: one connection a call.
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::CONTENT_TYPE;
+use hyper::header::HOST;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Speaks to what listens on one address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client {
+    address: SocketAddr,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+}
+
+/// What listens on an address.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    /// Our daemon, with what it says of its health.
+    Ours(Value),
+    /// Something that is not our daemon, or does not answer.
+    Other,
+    Nobody,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub(crate) enum ClientError {
+    #[error("no daemon answers on {address}; start one with `inference-relay serve`")]
+    Nobody {
+        address: SocketAddr,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("what listens on {address} does not answer in time")]
+    TimedOut { address: SocketAddr },
+    #[error("the answer of {address} broke off")]
+    Broken {
+        address: SocketAddr,
+        #[source]
+        cause: hyper::Error,
+    },
+    #[error("what listens on {address} is not an inference-relay daemon: its answer is not JSON")]
+    NotJson { address: SocketAddr },
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    /// Asks for a page of JSON, which comes soon or not at all.
+    pub(crate) async fn get(&self, path: &str) -> Result<Reply, ClientError> {
+        let request = Request::get(path).header(HOST, self.address.to_string());
+        let whole = async { self.whole(self.send(request, Bytes::new()).await?).await };
+        timeout(PAGE_WAIT_MAX, whole)
+            .await
+            .map_err(|_| ClientError::TimedOut {
+                address: self.address,
+            })?
+    }
+
+    /// Posts a call, and gives the answer as soon as its head is there. A turn takes as long as it takes: the
+    /// daemon has the deadline.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let request = Request::post(path)
+            .header(HOST, self.address.to_string())
+            .header(CONTENT_TYPE, "application/json")
+            .header("anthropic-version", "2023-06-01");
+        self.send(request, Bytes::from(body.to_string())).await
+    }
+
+    /// Reads an answer to its end.
+    pub(crate) async fn whole(&self, response: Response<Incoming>) -> Result<Reply, ClientError> {
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|cause| self.broken(cause))?;
+        let body = serde_json::from_slice(&body.to_bytes()).map_err(|_| ClientError::NotJson {
+            address: self.address,
+        })?;
+        Ok(Reply { status, body })
+    }
+
+    /// The next bytes of a streamed answer; `None` at its end.
+    pub(crate) async fn next(
+        &self,
+        response: &mut Response<Incoming>,
+    ) -> Result<Option<Bytes>, ClientError> {
+        while let Some(frame) = response.frame().await {
+            let frame = frame.map_err(|cause| self.broken(cause))?;
+            if let Ok(bytes) = frame.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds out what listens there.
+    pub(crate) async fn listener(&self) -> Listener {
+        match self.get("/v1/health").await {
+            Ok(reply) if reply.body.get("status").is_some() => Listener::Ours(reply.body),
+            Ok(_) => Listener::Other,
+            Err(ClientError::Nobody { .. }) => Listener::Nobody,
+            Err(
+                ClientError::TimedOut { .. }
+                | ClientError::Broken { .. }
+                | ClientError::NotJson { .. },
+            ) => Listener::Other,
+        }
+    }
+
+    async fn send(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let nobody = |cause| ClientError::Nobody {
+            address: self.address,
+            cause,
+        };
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| nobody(io::Error::other(error)))?;
+        let connect = timeout(CONNECT_WAIT_MAX, TcpStream::connect(self.address)).await;
+        let stream = connect
+            .map_err(|_| ClientError::TimedOut {
+                address: self.address,
+            })?
+            .map_err(nobody)?;
+        stream.set_nodelay(true).map_err(nobody)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|cause| self.broken(cause))?;
+        // It ends with the connection; what went wrong on it is told to the request as well.
+        tokio::spawn(connection);
+        sender
+            .send_request(request)
+            .await
+            .map_err(|cause| self.broken(cause))
+    }
+
+    fn broken(&self, cause: hyper::Error) -> ClientError {
+        ClientError::Broken {
+            address: self.address,
+            cause,
+        }
+    }
+}
+
+/// On loopback a connection is made at once or never.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(3);
+/// Health and lists are answered from memory.
+const PAGE_WAIT_MAX: Duration = Duration::from_secs(5);

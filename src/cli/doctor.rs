@@ -1,0 +1,329 @@
+//! `doctor`: what is on this machine, what is wrong with it, and the one next step.
+
+use crate::cli::args::Query;
+use crate::cli::client::Client;
+use crate::cli::client::Listener;
+use crate::cli::out;
+use crate::cli::run::Outcome;
+use crate::cli::run::block_on;
+use crate::config;
+use crate::config::Config;
+use crate::config::ConfigError;
+use crate::config::Env;
+use crate::session::pty::candidates;
+use crate::session::pty::version;
+use serde_json::Value;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+pub(crate) fn doctor(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+    let config = config::load(&args.place.flags(), env);
+    let mut report = Report::default();
+    report.checks.push(configuration(&config));
+    let command = config
+        .as_ref()
+        .ok()
+        .and_then(|config| config.session.command.clone());
+    report.installs = installs(command, env);
+    report.checks.push(claude(&report.installs));
+    if let Ok(config) = &config {
+        for warning in &config.warnings {
+            report
+                .checks
+                .push(Check::new("settings", State::Note, warning));
+        }
+        let address = SocketAddr::new(config.server.host, config.server.port);
+        let listener = block_on(async { Client::new(address).listener().await })?;
+        report.checks.extend(port(address, &listener));
+    }
+    report.checks.push(
+        Check::new(
+            "login",
+            State::NotChecked,
+            "the relay reads no credentials: only claude knows",
+        )
+        .next("run `claude` and see that it does not ask you to log in"),
+    );
+    report.checks.push(
+        Check::new(
+            "canary turn",
+            State::NotChecked,
+            "it would spend a few tokens of your plan",
+        )
+        .next("run `inference-relay ask \"Say hello.\"`"),
+    );
+    if args.json {
+        out::json(&report.machine())?;
+    } else {
+        out::text(&report.plain(out::has_colours(env.no_color())))?;
+    }
+    Ok(if report.is_well() {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Default)]
+struct Report {
+    installs: Vec<Install>,
+    checks: Vec<Check>,
+}
+
+/// A claude on this machine.
+#[derive(Debug)]
+struct Install {
+    path: PathBuf,
+    version: Result<String, String>,
+    /// Whether it is the configured one, or else the first found: the one that sessions run.
+    chosen: bool,
+}
+
+/// One thing that was looked at, and what was seen.
+#[derive(Debug)]
+struct Check {
+    name: &'static str,
+    state: State,
+    text: String,
+    /// What to do about it.
+    next: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    /// Worth knowing; nothing is wrong.
+    Note,
+    Bad,
+    NotChecked,
+}
+
+impl Report {
+    fn is_well(&self) -> bool {
+        self.checks.iter().all(|check| check.state != State::Bad)
+    }
+
+    /// What to do next: mend the first thing that is wrong, or else begin.
+    fn next(&self) -> &str {
+        let first = |state| self.checks.iter().filter(move |check| check.state == state);
+        let bad = first(State::Bad).find_map(|check| check.next.as_deref());
+        let note = || first(State::Note).find_map(|check| check.next.as_deref());
+        bad.or_else(note)
+            .unwrap_or("run `inference-relay ask \"Say hello.\"`")
+    }
+
+    fn machine(&self) -> Value {
+        let install = |install: &Install| {
+            json!({
+                "path": install.path.display().to_string(), "chosen": install.chosen,
+                "version": install.version.as_ref().ok(), "problem": install.version.as_ref().err(),
+            })
+        };
+        let check = |check: &Check| json!({ "name": check.name, "state": check.state.word(), "text": check.text, "next": check.next });
+        json!({
+            "ok": self.is_well(),
+            "installs": self.installs.iter().map(install).collect::<Vec<_>>(),
+            "checks": self.checks.iter().map(check).collect::<Vec<_>>(),
+            "next": self.next(),
+        })
+    }
+
+    fn plain(&self, colours: bool) -> String {
+        let mut text = String::new();
+        for check in &self.checks {
+            text.push_str(&format!(
+                "{} {:14} {}\n",
+                check.state.mark(colours),
+                check.name,
+                check.text
+            ));
+            if check.name == "claude" {
+                text.extend(self.installs.iter().map(Install::line));
+            }
+            if let (State::NotChecked, Some(next)) = (check.state, &check.next) {
+                text.push_str(&format!("{:27} to check: {next}\n", ""));
+            }
+        }
+        text.push_str(&format!("\nnext: {}\n", self.next()));
+        text
+    }
+}
+
+impl Install {
+    fn line(&self) -> String {
+        let version = match &self.version {
+            Ok(version) => version.clone(),
+            Err(problem) => format!("({problem})"),
+        };
+        let chosen = if self.chosen {
+            "  ← sessions run this one"
+        } else {
+            ""
+        };
+        format!("{:27} {}  {version}{chosen}\n", "", self.path.display())
+    }
+}
+
+impl Check {
+    fn new(name: &'static str, state: State, text: impl Into<String>) -> Self {
+        Self {
+            name,
+            state,
+            text: text.into(),
+            next: None,
+        }
+    }
+
+    fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Bad => "problem",
+            Self::NotChecked => "not checked",
+        }
+    }
+
+    fn mark(self, colours: bool) -> String {
+        let colour = match self {
+            Self::Good => "32",
+            Self::Note => "33",
+            Self::Bad => "31",
+            Self::NotChecked => "2",
+        };
+        let word = format!("{:11}", self.word());
+        if colours {
+            format!("\x1b[{colour}m{word}\x1b[0m")
+        } else {
+            word
+        }
+    }
+}
+
+fn configuration(config: &Result<Config, ConfigError>) -> Check {
+    match config {
+        Ok(config) if config.file_found => Check::new(
+            "configuration",
+            State::Good,
+            format!("{} is valid", config.file.display()),
+        ),
+        Ok(config) => Check::new(
+            "configuration",
+            State::Good,
+            format!(
+                "{} is not there, so every key has its default",
+                config.file.display()
+            ),
+        ),
+        Err(error) => Check::new("configuration", State::Bad, error.to_string())
+            .next("mend the configuration; `inference-relay config default` prints every key"),
+    }
+}
+
+/// Every claude here, the configured one first. Their versions are asked at the same time.
+fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
+    let mut paths: Vec<PathBuf> = command.into_iter().collect();
+    for found in candidates(&env.discover()) {
+        if !paths.contains(&found) {
+            paths.push(found);
+        }
+    }
+    let asked: Vec<_> = paths
+        .into_iter()
+        .map(|path| {
+            let program = path.clone();
+            (
+                path,
+                thread::spawn(move || version(&program, VERSION_WAIT_MAX)),
+            )
+        })
+        .collect();
+    let told = asked.into_iter().enumerate().map(|(place, (path, asked))| {
+        let version = match asked.join() {
+            Ok(version) => version.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
+            Err(_) => Err("asking it failed".to_owned()),
+        };
+        Install {
+            path,
+            version,
+            chosen: place == 0,
+        }
+    });
+    told.collect()
+}
+
+fn claude(installs: &[Install]) -> Check {
+    match installs.first() {
+        None => Check::new("claude", State::Bad, "none is found on this machine")
+            .next("install Claude Code and log in (`npm install -g @anthropic-ai/claude-code`, then `claude`), or name yours as claude.command"),
+        Some(Install { path, version: Err(problem), .. }) => {
+            Check::new("claude", State::Bad, format!("{} does not tell its version: {problem}", path.display()))
+                .next("mend or reinstall that claude, or name another one as claude.command")
+        }
+        Some(Install { version: Ok(version), .. }) => {
+            Check::new("claude", State::Good, format!("{version}, of {} found", installs.len()))
+        }
+    }
+}
+
+fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
+    match listener {
+        Listener::Ours(health) => {
+            let status = health["status"].as_str().unwrap_or("unknown");
+            let daemon = match status.split(':').next() {
+                Some("ready" | "ok" | "starting") => Check::new("daemon", State::Good, status),
+                Some(_) | None => Check::new("daemon", State::Bad, status)
+                    .next("see the daemon's log, and what `inference-relay status` says"),
+            };
+            vec![
+                Check::new(
+                    "port",
+                    State::Good,
+                    format!("{address} is held by our daemon"),
+                ),
+                daemon,
+            ]
+        }
+        Listener::Other => vec![
+            Check::new(
+                "port",
+                State::Bad,
+                format!("{address} is held by a program that is not ours"),
+            )
+            .next(format!(
+                "end that program, or choose a port: `inference-relay serve --port {}`",
+                address.port().wrapping_add(1)
+            )),
+        ],
+        Listener::Nobody => {
+            let port = match TcpListener::bind(address) {
+                Ok(_) => Check::new("port", State::Good, format!("{address} is free")),
+                Err(error) => Check::new(
+                    "port",
+                    State::Bad,
+                    format!("{address} cannot be taken: {error}"),
+                )
+                .next("choose another port with --port or server.port"),
+            };
+            vec![
+                port,
+                Check::new("daemon", State::Note, "not running")
+                    .next("run `inference-relay serve`"),
+            ]
+        }
+    }
+}
+
+/// A claude tells its version in well under a second, unless the machine is very busy.
+const VERSION_WAIT_MAX: Duration = Duration::from_secs(10);

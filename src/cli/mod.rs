@@ -1,0 +1,24 @@
+//! The command line: `serve`, `ask`, `doctor`, `status`, `config`, `completions`.
+//!
+//! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
+//! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
+//!
+//! **Never.** It decides nothing about turns, sessions or HTTP: it calls the daemon, over loopback or in process.
+//!
+//! **Invariants.** Results go to stdout, progress and problems to stderr, both through [`out`]. What `--json` prints
+//! is JSON and nothing else.
+//!
+//! Start reading at [`args`], then [`run`].
+
+mod args;
+mod ask;
+mod client;
+mod doctor;
+mod out;
+mod progress;
+mod run;
+mod show;
+mod sse;
+mod status;
+
+pub use run::main;

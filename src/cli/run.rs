@@ -1,0 +1,119 @@
+//! One command, from its arguments to its exit code.
+
+use crate::cli::args::Cli;
+use crate::cli::args::Command;
+use crate::cli::args::ConfigCommand;
+use crate::cli::args::Serve;
+use crate::cli::ask;
+use crate::cli::doctor;
+use crate::cli::out;
+use crate::cli::show;
+use crate::cli::status;
+use crate::config;
+use crate::config::ConfigError;
+use crate::config::Env;
+use crate::daemon;
+use crate::daemon::DaemonError;
+use clap::CommandFactory;
+use clap::Parser;
+use std::io;
+use std::process::ExitCode;
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way as well. A reader that has gone away needs neither.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(cli.command, &Env::read()) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::note(&format!("error: {error:#}"));
+            ExitCode::from(if is_for_the_user(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+/// How a command ended that has already said what there is to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Failed,
+}
+
+fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Serve(args) => serve(&args, env),
+        Command::Ask(args) => block_on(ask::ask(args, env))?,
+        Command::Doctor(args) => doctor::doctor(&args, env),
+        Command::Status(args) => block_on(status::status(&args, env))?,
+        Command::Config {
+            command: ConfigCommand::Show(args),
+        } => show::show(&args, env),
+        Command::Config {
+            command: ConfigCommand::Path(args),
+        } => show::path(&args, env),
+        Command::Config {
+            command: ConfigCommand::Default,
+        } => {
+            out::text(config::DEFAULT_TOML)?;
+            Ok(Outcome::Done)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "inference-relay", &mut script);
+            out::text(&String::from_utf8_lossy(&script))?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+fn serve(args: &Serve, env: &Env) -> anyhow::Result<Outcome> {
+    let config = config::load(&args.place.flags(), env)?;
+    warn(&config);
+    if args.simulated {
+        out::note(
+            "SIMULATED: answers come from fake-claude, a script. No model is asked, and nothing leaves this machine.",
+        );
+    }
+    daemon::run(config, args.simulated)?;
+    Ok(Outcome::Done)
+}
+
+/// Passes on what the configuration's readers found odd.
+pub(crate) fn warn(config: &config::Config) {
+    for warning in &config.warnings {
+        out::note(&format!("warning: {warning}"));
+    }
+}
+
+/// Runs a command's future on this thread, or on several where a daemon has to live beside it.
+pub(crate) fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(future))
+}
+
+/// Whether the failure is one that the user mends before trying again.
+fn is_for_the_user(error: &anyhow::Error) -> bool {
+    if error.downcast_ref::<ConfigError>().is_some() {
+        return true;
+    }
+    matches!(
+        error.downcast_ref::<DaemonError>(),
+        Some(DaemonError::BindFailed { .. } | DaemonError::AlreadyRunning { .. })
+    )
+}
+
+/// Whether the reader of our output has gone away, as `head` does: no failure of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,114 @@
+//! `status`: what the running daemon says of itself.
+
+use crate::cli::args::Query;
+use crate::cli::client::Client;
+use crate::cli::client::Listener;
+use crate::cli::out;
+use crate::cli::run::Outcome;
+use crate::config;
+use crate::config::Env;
+use serde_json::Value;
+use serde_json::json;
+use std::net::SocketAddr;
+
+pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+    let config = config::load(&args.place.flags(), env)?;
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    let client = Client::new(address);
+    let problem = match client.listener().await {
+        Listener::Ours(health) => {
+            let version = client.get("/v1/version").await?.body;
+            let sessions = client.get("/v1/sessions").await?.body;
+            let all = json!({
+                "running": true, "address": address.to_string(),
+                "health": health, "version": version, "sessions": sessions,
+            });
+            if args.json {
+                out::json(&all)?;
+            } else {
+                out::text(&plain(&all))?;
+            }
+            return Ok(Outcome::Done);
+        }
+        Listener::Other => {
+            format!("{address} is held by a program that is not an inference-relay daemon")
+        }
+        Listener::Nobody => {
+            format!("no daemon answers on {address}; start one with `inference-relay serve`")
+        }
+    };
+    if args.json {
+        out::json(
+            &json!({ "running": false, "address": address.to_string(), "problem": problem }),
+        )?;
+    } else {
+        out::note(&problem);
+    }
+    Ok(Outcome::Failed)
+}
+
+/// JSON as indented lines: fields that a newer daemon adds are shown, too.
+pub(crate) fn plain(value: &Value) -> String {
+    let mut text = String::new();
+    write(value, 0, &mut text);
+    text
+}
+
+fn write(value: &Value, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                entry(&format!("{indent}{name}:"), field, depth, text);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                entry(&format!("{indent}-"), item, depth, text);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.push_str(&format!("{indent}{}\n", scalar(value)));
+        }
+    }
+}
+
+fn entry(lead: &str, value: &Value, depth: usize, text: &mut String) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            text.push_str(&format!("{lead}\n"));
+            write(value, depth + 1, text);
+        }
+        Value::Array(items) if !items.is_empty() => {
+            text.push_str(&format!("{lead}\n"));
+            write(value, depth + 1, text);
+        }
+        Value::Object(_) | Value::Array(_) => text.push_str(&format!("{lead} none\n")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.push_str(&format!("{lead} {}\n", scalar(value)));
+        }
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "unknown".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+    use serde_json::json;
+
+    #[test]
+    fn nested_answers_read_as_indented_lines() {
+        let value = json!({"status": "ready", "sessions": [{"pid": 4, "idle": true}], "none": [], "v": null});
+        assert_eq!(
+            plain(&value),
+            "status: ready\nsessions:\n  -\n    pid: 4\n    idle: true\nnone: none\nv: unknown\n"
+        );
+    }
+}

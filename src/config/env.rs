@@ -1,0 +1,109 @@
+//! The environment: the only file that reads it.
+
+use crate::config::error::ConfigError;
+use crate::config::raw::Raw;
+use crate::config::raw::Typed;
+use crate::config::source::Source;
+use crate::session::pty::DiscoverEnv;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The environment as it was when the program started. What is in it is not printed: it may hold secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Env {
+    vars: BTreeMap<OsString, OsString>,
+}
+
+impl Env {
+    /// Reads the environment of this process, once.
+    pub(crate) fn read() -> Self {
+        Self {
+            vars: std::env::vars_os().collect(),
+        }
+    }
+
+    /// Everything, for the child processes whose environment is made from it.
+    pub(crate) fn vars(&self) -> &BTreeMap<OsString, OsString> {
+        &self.vars
+    }
+
+    /// `INFERENCE_RELAY_HOME`: the state folder, moved.
+    pub(crate) fn relay_home(&self) -> Option<PathBuf> {
+        self.var(HOME_VAR).map(PathBuf::from)
+    }
+
+    /// The user's home folder.
+    pub(crate) fn user_home(&self) -> Option<PathBuf> {
+        self.var(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+            .map(PathBuf::from)
+    }
+
+    /// Whether the user asked for output without colours, the way <https://no-color.org> tells.
+    pub(crate) fn no_color(&self) -> bool {
+        self.var("NO_COLOR").is_some() || self.var("TERM").is_some_and(|term| term == "dumb")
+    }
+
+    /// Where a claude may be installed.
+    pub(crate) fn discover(&self) -> DiscoverEnv {
+        DiscoverEnv {
+            path: self.var("PATH").map(OsStr::to_owned),
+            home: self.user_home(),
+            appdata: self.var("APPDATA").map(PathBuf::from),
+        }
+    }
+
+    /// The layer that variables make.
+    pub(crate) fn layer(&self) -> Result<Raw, ConfigError> {
+        let mut raw = Raw::default();
+        if let Some(text) = self.var(PORT_VAR) {
+            let source = Source::Variable(PORT_VAR);
+            let port = text.to_str().and_then(|text| text.trim().parse().ok());
+            let port = port.ok_or_else(|| ConfigError::Value {
+                key: "server.port",
+                source_of: source.clone(),
+                problem: format!(
+                    "\"{}\" is not a port; write a number from 0 to 65535",
+                    text.to_string_lossy()
+                ),
+            })?;
+            raw.put("server.port", Typed::Number(port), source);
+        }
+        if let Some(text) = self.var(LOG_VAR) {
+            let text = text.to_string_lossy().into_owned();
+            raw.put("log.level", Typed::Text(text), Source::Variable(LOG_VAR));
+        }
+        Ok(raw)
+    }
+
+    /// A variable that is set to nothing counts as not set.
+    fn var(&self, name: &str) -> Option<&OsStr> {
+        let value = self.vars.get(OsStr::new(name)).map(OsString::as_os_str);
+        value.filter(|value| !value.is_empty())
+    }
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Env {
+    fn from_iter<T: IntoIterator<Item = (K, V)>>(pairs: T) -> Self {
+        let vars = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self { vars }
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Env({} variables)", self.vars.len())
+    }
+}
+
+/// Moves the state folder.
+pub(crate) const HOME_VAR: &str = "INFERENCE_RELAY_HOME";
+/// The port; wins over the file's.
+const PORT_VAR: &str = "SR_DAEMON_PORT";
+/// The log level; wins over the file's.
+const LOG_VAR: &str = "INFERENCE_RELAY_LOG";

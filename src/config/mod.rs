@@ -1,0 +1,36 @@
+//! Typed text to typed meaning: what the user wrote, and what is in force because of it.
+//!
+//! **What for.** [`load`] lays five layers over one another (flags, environment, `relay.toml`, `settings.json`,
+//! `default.toml`) and makes each room's own `Config` of them. Every value remembers where it was written, so that
+//! `config show` and every complaint can say it.
+//!
+//! **Never.** No room imports this one: a room is handed its `Config` by the composition root. Nothing here opens a
+//! socket or starts a process. A licence key is never printed.
+//!
+//! **Invariants.** `default.toml` is the bottom layer and the manual in one: there is no second list of defaults to
+//! disagree with it. Only [`env`] reads the environment.
+//!
+//! Start reading at `default.toml`, then [`resolve`].
+
+mod error;
+mod load;
+mod raw;
+mod settings;
+mod show;
+mod source;
+mod unit;
+
+pub(crate) mod env;
+pub(crate) mod resolve;
+
+pub(crate) use env::Env;
+pub(crate) use error::ConfigError;
+pub(crate) use load::DEFAULT_TOML;
+pub(crate) use load::Flags;
+pub(crate) use load::file_path;
+pub(crate) use load::load;
+pub(crate) use resolve::Config;
+pub(crate) use resolve::LogConfig;
+pub(crate) use resolve::LogFormat;
+pub(crate) use resolve::LogLevel;
+pub(crate) use show::Shown;

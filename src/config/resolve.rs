@@ -1,0 +1,511 @@
+//! What is in force: typed text made into each room's own `Config`. [pure]
+
+use crate::config::error::ConfigError;
+use crate::config::raw::Raw;
+use crate::config::raw::Typed;
+use crate::config::settings::LicenseKey;
+use crate::config::show;
+use crate::config::show::Shown;
+use crate::config::source::Source;
+use crate::config::source::Sourced;
+use crate::config::unit;
+use crate::pool::PoolConfig;
+use crate::server::ServerConfig;
+use crate::session::SessionConfig;
+use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
+use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
+use std::path::Component;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that is in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) server: ServerConfig,
+    pub(crate) pool: PoolConfig,
+    pub(crate) session: SessionConfig,
+    pub(crate) driver: Driver,
+    pub(crate) log: LogConfig,
+    /// The state folder.
+    pub(crate) home: PathBuf,
+    /// The configuration file that was read, or would have been.
+    pub(crate) file: PathBuf,
+    pub(crate) file_found: bool,
+    pub(crate) license_key: Option<LicenseKey>,
+    /// Sentences that the log and `config show` pass on.
+    pub(crate) warnings: Vec<String>,
+    /// Every value with where it was written, for `config show`.
+    pub(crate) shown: Vec<Shown>,
+}
+
+/// How claude is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Driver {
+    /// Its interactive screen, in a pseudo-terminal.
+    Pty,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogConfig {
+    pub(crate) level: LogLevel,
+    pub(crate) format: LogFormat,
+}
+
+/// From the fewest lines to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// The shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// What a configuration stands on, beside its keys.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) home: Sourced<PathBuf>,
+    pub(crate) user_home: Option<PathBuf>,
+    pub(crate) file: PathBuf,
+    pub(crate) file_found: bool,
+    pub(crate) license_key: Option<LicenseKey>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Makes the merged layers mean something, or says what in them cannot.
+pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> {
+    let reader = Reader {
+        raw,
+        ground: &ground,
+    };
+    let server = server(&reader)?;
+    let session = session(&reader)?;
+    let pool = pool(&reader)?;
+    let driver = reader.parsed("claude.driver", driver)?;
+    let log = LogConfig {
+        level: reader.parsed("log.level", level)?,
+        format: reader.parsed("log.format", format)?,
+    };
+    let shown = show::table(raw, &ground, &pool, &session);
+    Ok(Config {
+        server,
+        pool,
+        session,
+        driver,
+        log,
+        shown,
+        home: ground.home.value,
+        file: ground.file,
+        file_found: ground.file_found,
+        license_key: ground.license_key,
+        warnings: ground.warnings,
+    })
+}
+
+fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
+    Ok(ServerConfig {
+        host: reader.parsed("server.host", host)?,
+        port: reader.number("server.port", 0)?,
+        body_max: reader.parsed("server.body_max", |text| match unit::size(text)? {
+            0 => Err("no request fits into 0 bytes".to_owned()),
+            bytes => usize::try_from(bytes)
+                .map_err(|_| format!("\"{text}\" is more than this machine can hold")),
+        })?,
+        allowed_hosts: reader.list("server.allowed_hosts")?,
+        allowed_origins: reader.list("server.allowed_origins")?,
+        drain_wait_max: reader.parsed("server.drain_wait_max", unit::duration)?,
+    })
+}
+
+fn session(reader: &Reader<'_>) -> Result<SessionConfig, ConfigError> {
+    let home = &reader.ground.home.value;
+    Ok(SessionConfig {
+        command: reader.path("claude.command")?,
+        env: reader.map("claude.env")?,
+        work_dir: reader
+            .path("claude.work_dir")?
+            .unwrap_or_else(|| home.join("work")),
+        run_dir: home.join("run"),
+        model: reader.parsed("claude.model", |text| match text.trim() {
+            "" => Err("this takes the name of a model".to_owned()),
+            name => Ok(name.to_owned()),
+        })?,
+        keep_transcripts: reader.switch("claude.keep_transcripts")?,
+        start_wait_max: reader.parsed("claude.start_wait_max", span)?,
+        builtin_tools: reader.switch("claude.builtin_tools")?,
+    })
+}
+
+fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
+    let max: usize = reader.number("pool.max", 1)?;
+    Ok(PoolConfig {
+        idle: idle(reader, max)?,
+        max,
+        queue_depth_max: reader.number("pool.queue_depth_max", 0)?,
+        queue_wait_max: reader.parsed("pool.queue_wait_max", unit::duration)?,
+        turn_wait_max: reader.parsed("pool.turn_wait_max", span)?,
+        session_turns_max: reader.number("pool.session_turns_max", 1)?,
+        session_age_max: reader.parsed("pool.session_age_max", span)?,
+        session_resident_max: reader.parsed(
+            "pool.session_resident_max",
+            |text| match unit::size(text)? {
+                0 => Err("no session fits into 0 bytes".to_owned()),
+                bytes => Ok(bytes),
+            },
+        )?,
+    })
+}
+
+/// Idle sessions count towards `pool.max`. Someone who lowers only `max` means the default of `idle` to follow.
+fn idle(reader: &Reader<'_>, max: usize) -> Result<usize, ConfigError> {
+    let idle: usize = reader.number("pool.idle", 0)?;
+    let source = reader.source("pool.idle");
+    match source {
+        Source::Default => Ok(idle.min(max)),
+        source_of if idle > max => Err(ConfigError::Value {
+            key: "pool.idle",
+            source_of,
+            problem: format!(
+                "{idle} is more than pool.max, which is {max} ({}); idle sessions count towards it: lower the one or raise the other",
+                reader.source("pool.max")
+            ),
+        }),
+        Source::Flag(_) | Source::Variable(_) | Source::File { .. } | Source::Settings { .. } => {
+            Ok(idle)
+        }
+    }
+}
+
+/// Takes the merged layers apart by kind; each complaint says where the value was written.
+struct Reader<'a> {
+    raw: &'a Raw,
+    ground: &'a Ground,
+}
+
+impl Reader<'_> {
+    fn parsed<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        match self.typed(key)? {
+            Typed::Text(text) => parse(text).map_err(|problem| self.wrong(key, problem)),
+            other => Err(self.mistyped(key, other)),
+        }
+    }
+
+    fn number<T: TryFrom<i64>>(&self, key: &'static str, min: i64) -> Result<T, ConfigError> {
+        match self.typed(key)? {
+            Typed::Number(number) if *number < min => {
+                Err(self.wrong(key, format!("{number} is too small; the least is {min}")))
+            }
+            Typed::Number(number) => {
+                T::try_from(*number).map_err(|_| self.wrong(key, format!("{number} is too large")))
+            }
+            other => Err(self.mistyped(key, other)),
+        }
+    }
+
+    fn switch(&self, key: &'static str) -> Result<bool, ConfigError> {
+        match self.typed(key)? {
+            Typed::Switch(value) => Ok(*value),
+            other => Err(self.mistyped(key, other)),
+        }
+    }
+
+    fn list(&self, key: &'static str) -> Result<Vec<String>, ConfigError> {
+        match self.typed(key)? {
+            Typed::List(items) => Ok(items.clone()),
+            other => Err(self.mistyped(key, other)),
+        }
+    }
+
+    fn map(&self, key: &'static str) -> Result<BTreeMap<String, String>, ConfigError> {
+        match self.typed(key)? {
+            Typed::Map(pairs) => Ok(pairs.clone()),
+            other => Err(self.mistyped(key, other)),
+        }
+    }
+
+    /// A path that may be left out. `~/` is the user's home; a relative one starts at the folder of the file that
+    /// it is written in; a bare name stays one, to be looked for on `PATH`.
+    fn path(&self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+        if self.raw.value(key).is_none() {
+            return Ok(None);
+        }
+        let text = self.parsed(key, |text| Ok(text.to_owned()))?;
+        if text.is_empty() {
+            return Err(self.wrong(
+                key,
+                "this takes a path; to have the default, leave the key out".to_owned(),
+            ));
+        }
+        let path = Path::new(&text);
+        if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), &self.ground.user_home) {
+            return Ok(Some(home.join(rest)));
+        }
+        let mut components = path.components();
+        let bare = matches!(
+            (components.next(), components.next()),
+            (Some(Component::Normal(_)), None)
+        );
+        let folder = match self.source(key) {
+            Source::File { path, .. } | Source::Settings { path, .. } => {
+                path.parent().map(Path::to_owned)
+            }
+            Source::Flag(_) | Source::Variable(_) | Source::Default => None,
+        };
+        match folder {
+            Some(folder) if path.is_relative() && !(bare && key == "claude.command") => {
+                Ok(Some(folder.join(path)))
+            }
+            Some(_) | None => Ok(Some(path.to_owned())),
+        }
+    }
+
+    fn typed(&self, key: &'static str) -> Result<&Typed, ConfigError> {
+        let sourced = self
+            .raw
+            .value(key)
+            .ok_or_else(|| self.wrong(key, "this has no value".to_owned()))?;
+        Ok(&sourced.value)
+    }
+
+    fn source(&self, key: &str) -> Source {
+        self.raw
+            .value(key)
+            .map_or(Source::Default, |sourced| sourced.source.clone())
+    }
+
+    fn wrong(&self, key: &'static str, problem: String) -> ConfigError {
+        ConfigError::Value {
+            key,
+            source_of: self.source(key),
+            problem,
+        }
+    }
+
+    fn mistyped(&self, key: &'static str, found: &Typed) -> ConfigError {
+        self.wrong(key, format!("{found:?} is of the wrong type"))
+    }
+}
+
+fn host(text: &str) -> Result<IpAddr, String> {
+    let host = match text {
+        "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        address => address.parse().map_err(|_| {
+            format!(
+                "\"{address}\" is not an address; write \"127.0.0.1\", \"::1\" or \"localhost\""
+            )
+        })?,
+    };
+    if host.is_loopback() {
+        return Ok(host);
+    }
+    Err(format!(
+        "{host} is not a loopback address; calls are not authenticated yet, so every machine that reaches this one \
+         could spend your plan: keep \"127.0.0.1\", and let others in through a tunnel or a proxy that asks who they are"
+    ))
+}
+
+fn driver(text: &str) -> Result<Driver, String> {
+    match text {
+        "pty" => Ok(Driver::Pty),
+        "print" => Err("the \"print\" driver is not there yet; use \"pty\"".to_owned()),
+        other => Err(format!("\"{other}\" is not a driver; use \"pty\"")),
+    }
+}
+
+fn level(text: &str) -> Result<LogLevel, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "error" => Ok(LogLevel::Error),
+        "warn" => Ok(LogLevel::Warn),
+        "info" => Ok(LogLevel::Info),
+        "debug" => Ok(LogLevel::Debug),
+        "trace" => Ok(LogLevel::Trace),
+        _ => Err(format!(
+            "\"{text}\" is not a log level; use error, warn, info, debug or trace"
+        )),
+    }
+}
+
+fn format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!(
+            "\"{other}\" is not a log format; use \"text\" or \"json\""
+        )),
+    }
+}
+
+/// A duration in which something has to happen, so not none.
+fn span(text: &str) -> Result<Duration, String> {
+    match unit::duration(text)? {
+        Duration::ZERO => Err("nothing happens in no time; write a longer one".to_owned()),
+        span => Ok(span),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+    use super::Ground;
+    use super::resolve;
+    use crate::config::DEFAULT_TOML;
+    use crate::config::error::ConfigError;
+    use crate::config::raw::Raw;
+    use crate::config::source::Source;
+    use crate::config::source::Sourced;
+    use std::path::Path;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    fn with(text: &str) -> Result<Config, ConfigError> {
+        let file = Raw::read(text, Path::new("/etc/relay.toml"), |line| Source::File {
+            path: "/etc/relay.toml".into(),
+            line,
+        })?;
+        let default = Raw::read(DEFAULT_TOML, Path::new("default.toml"), |_| Source::Default)?;
+        let ground = Ground {
+            home: Sourced::new(PathBuf::from("/state"), Source::Default),
+            user_home: Some(PathBuf::from("/home/user")),
+            file: "/etc/relay.toml".into(),
+            file_found: true,
+            license_key: None,
+            warnings: Vec::new(),
+        };
+        resolve(&file.over(default), ground)
+    }
+
+    fn config(text: &str) -> Config {
+        with(text).expect("this text must resolve")
+    }
+
+    fn complaint(text: &str) -> String {
+        with(text)
+            .expect_err("this text must be refused")
+            .to_string()
+    }
+
+    #[test]
+    fn the_manual_holds_the_defaults_that_the_contract_names() {
+        let config = config("");
+        assert_eq!(
+            (config.server.host.to_string().as_str(), config.server.port),
+            ("127.0.0.1", 7421)
+        );
+        assert_eq!(config.server.body_max, 32 << 20);
+        assert_eq!((config.pool.idle, config.pool.max), (2, 5));
+        assert_eq!(config.pool.queue_wait_max, Duration::from_secs(60));
+        assert_eq!(config.pool.session_resident_max, 1 << 30);
+        assert_eq!(config.session.command, None);
+        assert_eq!(config.session.work_dir, PathBuf::from("/state/work"));
+        assert_eq!(config.session.run_dir, PathBuf::from("/state/run"));
+        assert!(
+            config.session.env.is_empty()
+                && !config.session.builtin_tools
+                && !config.session.keep_transcripts
+        );
+    }
+
+    #[test]
+    fn an_address_beyond_loopback_is_refused_with_the_reason() {
+        let text = complaint("[server]\nhost = \"0.0.0.0\"");
+        assert!(text.starts_with("/etc/relay.toml:2: server.host: 0.0.0.0 is not a loopback address; calls are not authenticated"), "{text}");
+        assert_eq!(
+            config("server.host = \"localhost\"")
+                .server
+                .host
+                .to_string(),
+            "127.0.0.1"
+        );
+        assert_eq!(
+            config("server.host = \"::1\"").server.host.to_string(),
+            "::1"
+        );
+    }
+
+    #[test]
+    fn more_idle_sessions_than_sessions_are_refused() {
+        assert_eq!(
+            complaint("[pool]\nidle = 6"),
+            "/etc/relay.toml:2: pool.idle: 6 is more than pool.max, which is 5 (default); idle sessions count towards it: lower the one or raise the other"
+        );
+    }
+
+    #[test]
+    fn the_default_of_idle_follows_a_lower_max() {
+        let config = config("pool.max = 1");
+        assert_eq!((config.pool.idle, config.pool.max), (1, 1));
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_say_the_bound() {
+        assert_eq!(
+            complaint("pool.max = 0"),
+            "/etc/relay.toml:1: pool.max: 0 is too small; the least is 1"
+        );
+        assert_eq!(
+            complaint("server.port = 70000"),
+            "/etc/relay.toml:1: server.port: 70000 is too large"
+        );
+        assert_eq!(
+            complaint("server.port = -1"),
+            "/etc/relay.toml:1: server.port: -1 is too small; the least is 0"
+        );
+        assert!(complaint("pool.turn_wait_max = \"0s\"").contains("nothing happens in no time"));
+    }
+
+    #[test]
+    fn a_driver_that_is_not_there_yet_is_told() {
+        assert_eq!(
+            complaint("claude.driver = \"print\""),
+            "/etc/relay.toml:1: claude.driver: the \"print\" driver is not there yet; use \"pty\""
+        );
+    }
+
+    #[test]
+    fn paths_start_at_the_home_the_file_or_the_search_path() {
+        let command = |text: &str| {
+            config(&format!("claude.command = \"{text}\""))
+                .session
+                .command
+        };
+        assert_eq!(
+            command("~/bin/claude"),
+            Some("/home/user/bin/claude".into())
+        );
+        assert_eq!(command("bin/claude"), Some("/etc/bin/claude".into()));
+        assert_eq!(command("/opt/claude"), Some("/opt/claude".into()));
+        assert_eq!(command("claude"), Some("claude".into()));
+        assert_eq!(
+            config("claude.work_dir = \"w\"").session.work_dir,
+            PathBuf::from("/etc/w")
+        );
+    }
+
+    #[test]
+    fn the_environment_of_claude_is_passed_on_whole() {
+        let config = config("[claude.env]\nANTHROPIC_BASE_URL = \"http://127.0.0.1:9\"\nX = \"\"");
+        assert_eq!(
+            config
+                .session
+                .env
+                .get("ANTHROPIC_BASE_URL")
+                .map(String::as_str),
+            Some("http://127.0.0.1:9")
+        );
+        assert_eq!(config.session.env.get("X").map(String::as_str), Some(""));
+    }
+}

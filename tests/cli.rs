@@ -1,0 +1,399 @@
+//! The commands as a user types them.
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A private home folder, and the relay run in it with nothing of this machine's environment.
+struct User {
+    home: TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        Self {
+            home: tempfile::tempdir().expect("a temporary folder must be made"),
+        }
+    }
+
+    fn relay(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));
+        command
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("USERPROFILE", self.home.path())
+            .args(args);
+        command
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let file = self.home.path().join(name);
+        let folder = file.parent().expect("a file in a folder must have one");
+        fs::create_dir_all(folder).expect("a folder in a temporary one must be made");
+        fs::write(file, text).expect("a file in a temporary folder must be written");
+    }
+
+    fn shown(&self, command: &mut Command) -> Vec<(String, Value, String)> {
+        let output = command.assert().success().get_output().stdout.clone();
+        let value: Value = serde_json::from_slice(&output).expect("--json must print JSON");
+        let rows = value["values"]
+            .as_array()
+            .expect("the values must be a list")
+            .clone();
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        rows.iter()
+            .map(|row| (text(row, "key"), row["value"].clone(), text(row, "source")))
+            .collect()
+    }
+}
+
+fn row(rows: &[(String, Value, String)], key: &str) -> (Value, String) {
+    let found = rows.iter().find(|(name, _, _)| name == key);
+    let (_, value, source) = found.unwrap_or_else(|| panic!("{key} must be shown"));
+    (value.clone(), source.clone())
+}
+
+fn stdout(command: &mut Command) -> String {
+    let output = command.assert().success().get_output().stdout.clone();
+    String::from_utf8(output).expect("output must be text")
+}
+
+fn stderr(command: &mut Command, code: i32) -> String {
+    let output = command.assert().code(code).get_output().stderr.clone();
+    String::from_utf8(output).expect("output must be text")
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+    listener
+        .local_addr()
+        .expect("a listener must have an address")
+        .port()
+        .to_string()
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let user = User::new();
+    for args in [
+        &[][..],
+        &["serve"],
+        &["ask"],
+        &["doctor"],
+        &["status"],
+        &["config"],
+        &["completions"],
+    ] {
+        let help = stdout(user.relay(args).arg("--help"));
+        assert!(help.contains("Examples:"), "{args:?}: {help}");
+        assert!(
+            !help.contains('\u{1b}'),
+            "{args:?}: colours where no terminal is"
+        );
+    }
+    assert!(stdout(&mut user.relay(&["--version"])).starts_with("inference-relay "));
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let user = User::new();
+    user.relay(&[]).assert().code(2);
+    user.relay(&["sreve"]).assert().code(2);
+    user.relay(&["serve", "--port", "70000"]).assert().code(2);
+    user.relay(&["ask", "--max-tokens", "0", "hello"])
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn each_layer_wins_over_the_ones_below_and_says_so() {
+    let user = User::new();
+    let show = ["config", "show", "--json"];
+    let port = |rows: &[(String, Value, String)]| row(rows, "server.port");
+    assert_eq!(
+        port(&user.shown(&mut user.relay(&show))),
+        (7421.into(), "default".to_owned())
+    );
+    user.write(".inference-relay/settings.json", r#"{"port": 7001}"#);
+    assert_eq!(
+        port(&user.shown(&mut user.relay(&show))),
+        (7001.into(), "settings".to_owned())
+    );
+    user.write(".inference-relay/relay.toml", "[server]\nport = 7002\n");
+    assert_eq!(
+        port(&user.shown(&mut user.relay(&show))),
+        (7002.into(), "file".to_owned())
+    );
+    let mut command = user.relay(&show);
+    assert_eq!(
+        port(&user.shown(command.env("SR_DAEMON_PORT", "7003"))),
+        (7003.into(), "environment".to_owned())
+    );
+    let mut command = user.relay(&show);
+    let rows = user.shown(
+        command
+            .env("SR_DAEMON_PORT", "7003")
+            .args(["--port", "7004"]),
+    );
+    assert_eq!(port(&rows), (7004.into(), "flag".to_owned()));
+}
+
+#[test]
+fn what_config_show_prints_is_a_configuration_file() {
+    let user = User::new();
+    user.write(
+        ".inference-relay/relay.toml",
+        "[pool]\nmax = 7\n[claude.env]\n\"A.B\" = \"x\\ty\"\n",
+    );
+    let text = stdout(&mut user.relay(&["config", "show"]));
+    assert!(text.contains("pool.max = 7"), "{text}");
+    assert!(text.contains("relay.toml:2"), "{text}");
+    user.write("again.toml", &text);
+    let again = user.home.path().join("again.toml").display().to_string();
+    let rows = user.shown(&mut user.relay(&["config", "show", "--json", "--config", &again]));
+    assert_eq!(row(&rows, "pool.max").0, 7);
+    assert_eq!(row(&rows, "claude.env.\"A.B\"").0, "x\ty");
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let user = User::new();
+    user.write(
+        ".inference-relay/settings.json",
+        r#"{"licenseKey": "hush-licence"}"#,
+    );
+    user.write(
+        ".inference-relay/relay.toml",
+        "[claude.env]\nANTHROPIC_API_KEY = \"hush-key\"\nPLAIN = \"seen\"\n",
+    );
+    for args in [&["config", "show"][..], &["config", "show", "--json"]] {
+        let text = stdout(&mut user.relay(args));
+        assert!(!text.contains("hush"), "{text}");
+        assert!(text.contains("seen"), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_name() {
+    let user = User::new();
+    user.write("mine.toml", "[pool]\nidel = 3\n");
+    let file = user.home.path().join("mine.toml").display().to_string();
+    for args in [&["config", "show"][..], &["serve"], &["status"]] {
+        let text = stderr(user.relay(args).args(["--config", &file]), 2);
+        assert_eq!(
+            text,
+            format!("error: {file}:2: unknown key \"pool.idel\"; did you mean \"pool.idle\"?\n")
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there_and_a_default_one_need_not() {
+    let user = User::new();
+    let text = stderr(
+        &mut user.relay(&["config", "show", "--config", "/nowhere/relay.toml"]),
+        2,
+    );
+    assert!(
+        text.starts_with("error: /nowhere/relay.toml: this file does not open: "),
+        "{text}"
+    );
+    user.relay(&["config", "show"]).assert().success();
+}
+
+#[test]
+fn the_settings_of_the_desktop_application_are_honoured() {
+    let user = User::new();
+    let text = r#"{"licenseKey": "k", "workingDirectory": "/srv/work", "builtinTools": true, "theme": "dark"}"#;
+    user.write(".inference-relay/settings.json", text);
+    let rows = user.shown(&mut user.relay(&["config", "show", "--json"]));
+    assert_eq!(
+        row(&rows, "claude.work_dir"),
+        ("/srv/work".into(), "settings".to_owned())
+    );
+    assert_eq!(
+        row(&rows, "claude.builtin_tools"),
+        (true.into(), "settings".to_owned())
+    );
+    let text = stdout(&mut user.relay(&["config", "show"]));
+    assert!(text.contains("theme: this key is not known here"), "{text}");
+    assert!(text.contains("# licence key: set, not shown"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn settings_that_others_can_read_are_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let user = User::new();
+    user.write(".inference-relay/settings.json", "{}");
+    let file = user.home.path().join(".inference-relay/settings.json");
+    for (mode, warned) in [(0o644, true), (0o600, false)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode must be set");
+        let text = stdout(&mut user.relay(&["config", "show"]));
+        assert_eq!(text.contains("chmod 600"), warned, "{text}");
+    }
+}
+
+#[test]
+fn the_state_folder_moves() {
+    let user = User::new();
+    user.write("elsewhere/relay.toml", "pool.max = 9\n");
+    let folder = user.home.path().join("elsewhere");
+    let mut command = user.relay(&["config", "show", "--json"]);
+    let rows = user.shown(command.env("INFERENCE_RELAY_HOME", &folder));
+    assert_eq!(row(&rows, "pool.max").0, 9);
+    assert_eq!(
+        row(&rows, "home"),
+        (
+            folder.display().to_string().into(),
+            "environment".to_owned()
+        )
+    );
+    let path = stdout(
+        user.relay(&["config", "path"])
+            .env("INFERENCE_RELAY_HOME", &folder),
+    );
+    assert_eq!(Path::new(path.trim_end()), folder.join("relay.toml"));
+}
+
+#[test]
+fn the_manual_is_printed_and_is_a_configuration_file() {
+    let user = User::new();
+    let text = stdout(&mut user.relay(&["config", "default"]));
+    user.write(".inference-relay/relay.toml", &text);
+    let rows = user.shown(&mut user.relay(&["config", "show", "--json"]));
+    assert_eq!(row(&rows, "pool.idle"), (2.into(), "file".to_owned()));
+}
+
+#[test]
+fn completions_are_there_for_every_shell() {
+    let user = User::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = stdout(&mut user.relay(&["completions", shell]));
+        assert!(
+            script.contains("inference-relay") && script.contains("doctor"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn status_without_a_daemon_says_how_to_start_one() {
+    let user = User::new();
+    let port = free_port();
+    let text = stderr(&mut user.relay(&["status", "--port", &port]), 1);
+    assert_eq!(
+        text,
+        format!("no daemon answers on 127.0.0.1:{port}; start one with `inference-relay serve`\n")
+    );
+    let output = user
+        .relay(&["status", "--port", &port, "--json"])
+        .assert()
+        .code(1)
+        .get_output()
+        .stdout
+        .clone();
+    let value: Value = serde_json::from_slice(&output).expect("--json must print JSON");
+    assert_eq!(value["running"], false);
+}
+
+#[test]
+fn doctor_on_a_machine_without_claude_names_the_next_step() {
+    let user = User::new();
+    let port = free_port();
+    let output = user
+        .relay(&["doctor", "--json", "--port", &port])
+        .assert()
+        .code(1)
+        .get_output()
+        .stdout
+        .clone();
+    let value: Value = serde_json::from_slice(&output).expect("--json must print JSON");
+    assert_eq!(
+        (&value["ok"], &value["installs"]),
+        (&false.into(), &Value::Array(Vec::new()))
+    );
+    assert!(
+        value["next"]
+            .as_str()
+            .is_some_and(|next| next.contains("install Claude Code")),
+        "{value}"
+    );
+    let states: Vec<_> = value["checks"]
+        .as_array()
+        .expect("the checks must be a list")
+        .iter()
+        .map(|check| (check["name"].clone(), check["state"].clone()))
+        .collect();
+    assert!(states.contains(&("port".into(), "ok".into())), "{value}");
+    assert!(
+        states.contains(&("login".into(), "not checked".into())),
+        "{value}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn doctor_shows_every_claude_with_its_version() {
+    let user = User::new();
+    user.write(".local/bin/placeholder", "");
+    user.write(".bun/bin/placeholder", "");
+    for (folder, version) in [(".local/bin", "2.1.197"), (".bun/bin", "2.0.76")] {
+        // A shell writes it: a file that this process has had open for writing may still be so in the child of
+        // another test, and then it does not start ("text file busy").
+        let script = format!(
+            "printf '#!/bin/sh\\necho {version}\\n' > {folder}/claude && chmod 755 {folder}/claude"
+        );
+        let mut shell = std::process::Command::new("sh");
+        let made = shell
+            .args(["-c", &script])
+            .current_dir(user.home.path())
+            .status();
+        assert!(made.is_ok_and(|status| status.success()));
+    }
+    let port = free_port();
+    let text = stdout(
+        user.relay(&["doctor", "--port", &port])
+            .env("PATH", "/usr/bin:/bin"),
+    );
+    assert!(
+        text.contains(".bun/bin/claude  2.0.76  ← sessions run this one"),
+        "{text}"
+    );
+    assert!(text.contains(".local/bin/claude  2.1.197\n"), "{text}");
+    assert!(
+        text.ends_with("next: run `inference-relay serve`\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_program_that_is_not_ours_on_the_port_is_told_apart() {
+    let user = User::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+    let port = listener
+        .local_addr()
+        .expect("a listener must have an address")
+        .port()
+        .to_string();
+    let answering = std::thread::spawn(move || {
+        use std::io::Write;
+        for stream in listener.incoming().take(2) {
+            let mut stream = stream.expect("a connection must be taken");
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi");
+        }
+    });
+    for args in [&["status"][..], &["ask", "hello"]] {
+        let text = stderr(user.relay(args).args(["--port", &port]), 1);
+        assert!(
+            text.contains("is held by a program that is not an inference-relay daemon"),
+            "{text}"
+        );
+    }
+    answering.join().expect("the listener must end");
+}

@@ -1,0 +1,249 @@
+//! The law: who may import whom, what is pure, what every file says first, and what no file may say.
+
+use std::fs;
+use std::path::Path;
+
+/// The rooms in reading order, each with the rooms that it may import. A room may name only rooms listed before it,
+/// so there can be no cycle.
+const ROOMS: &str = "
+turn:
+clock:
+wire:     turn
+terminal: turn
+session:  turn clock terminal
+pool:     turn clock session
+server:   turn clock wire pool
+config:   session pool server
+daemon:   turn clock wire terminal session pool server config
+cli:      turn clock wire session config daemon
+";
+
+/// Rooms that think and do nothing, like every file whose first line ends with `[pure]`.
+const PURE_ROOMS: &[&str] = &["turn", "wire", "terminal"];
+
+/// What a pure file does not say, one a line.
+const IMPURE_WORDS: &str =
+    "tokio\nasync \nstd::fs\nstd::net\nstd::process\ncrate::clock\nInstant::now";
+
+/// Words that one file of `src/` may say, and no other.
+const KEPT_WORDS: &[(&str, &str)] = &[
+    ("vt100", "src/terminal/screen.rs"),
+    ("Instant::now", "src/clock.rs"),
+    ("SystemTime::now", "src/clock.rs"),
+    (".elapsed()", "src/clock.rs"),
+    ("env::var", "src/config/env.rs"),
+];
+
+/// Paths and hosts of somebody's machine, written backwards so that this file does not say them.
+const BANNED_BACKWARDS: &str =
+    "/toor/ /krow/ -tw/pmt/ gro.sjmpn.yrtsiger gro.ipyp oi.setarc.xedni oi.setarc.citats";
+
+/// What a recording for `golden/` must have had scrubbed.
+const PRIVATE_WORDS: &[&str] = &["sk-ant-", "/Users/", "refreshToken", "accessToken"];
+
+/// A file of the repository.
+struct Source {
+    path: String,
+    text: String,
+}
+
+#[test]
+fn the_repository_is_tidy() {
+    let found = violations(&files_in(""));
+    let lines = found.join("\n");
+    assert!(found.is_empty(), "{} violations:\n{lines}", found.len());
+}
+
+#[test]
+fn the_list_of_rooms_has_no_cycle() {
+    let rooms = rooms();
+    for (place, (room, imports)) in rooms.iter().enumerate() {
+        for import in imports {
+            let earlier = rooms[..place].iter().any(|(name, _)| name == import);
+            assert!(earlier, "{room} may import {import}, listed later");
+        }
+    }
+}
+
+/// Each line: a path, its text (` / ` is a new line), and what is found in it; nothing where it is allowed.
+const PLANTED: &str = "
+src/wire/a.rs | //! A. / use crate::server::X; | 2: wire may not import server
+src/pool/a.rs | //! A. /  / fn a() { crate::cli::run() } | 3: pool may not import cli
+src/cli/a.rs | //! A. / use crate::{config, daemon}; | 2: grouped import
+src/cli/a.rs | //! A. / pub(crate) use crate::config::{Env, Config}; | 2: grouped import
+src/turn/a.rs | //! A. / use std::fs::File; | 2: `std::fs` in a pure file
+src/pool/a.rs | //! A. [pure] / async fn a() {} | 2: `async ` in a pure file
+src/pool/a.rs | //! A. [pure] / use crate::clock; | 2: `crate::clock` in a pure file
+src/pool/a.rs | use std::fmt; | 1: the first line must be //!
+src/pool/a.rs | //! A. / vt100::Parser::new(); | 2: only src/terminal/screen.rs says `vt100`
+src/pool/a.rs | //! A. / Instant::now(); | 2: only src/clock.rs says `Instant::now`
+src/pool/a.rs | //! A. / std::env::var_os(a) | 2: only src/config/env.rs says `env::var`
+src/attic/a.rs | //! A. | 1: attic is not in the list of rooms
+fake-claude/Cargo.toml | inference-relay = 1 | 1: fake-claude must not know the relay
+ci/check | cd BANNED | 1: says what is, backwards, `/krow/`
+golden/a.cast | mail a@b.org | 1: an address of somebody's mail
+golden/a.cast | the key sk-ant-1 | 1: `sk-ant-` in a recording
+golden/a.cast | cd /home/ann/x | 1: somebody's home folder
+src/cli/a.rs | //! A. / use crate::config::Env; // not crate::server / /// See `crate::server`. |
+src/pool/a.rs | //! A. [pure] / #[cfg(test)] / mod tests { / use std::fs; |
+src/clock.rs | //! A. / Instant::now() |
+README.md | ~/.inference-relayBANNED and https://example.orgBANNED |
+golden/a.cast | cd /home/user/x && mail a@example.com |
+";
+
+#[test]
+fn planted_violations_are_found_and_nothing_else_is() {
+    for case in PLANTED.lines().filter(|line| !line.is_empty()) {
+        let mut parts = case.split('|').map(str::trim);
+        let mut part = || parts.next().unwrap_or_default().to_owned();
+        let (path, text, expected) = (part(), part(), part());
+        let text = text
+            .replace(" / ", "\n")
+            .replace("BANNED", &backwards("/krow/"));
+        let source = Source { path, text };
+        let path = &source.path.clone();
+        let found = violations(&[source]).join("; ");
+        let place = if expected.is_empty() {
+            ""
+        } else {
+            &format!("{path}:")
+        };
+        assert_eq!(found, format!("{place}{expected}"), "{case}");
+    }
+}
+
+fn violations(files: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        let mut report = |line, what| found.push(format!("{}:{}: {what}", file.path, line + 1));
+        let is_rust = file.path.ends_with(".rs");
+        if is_rust && !file.text.starts_with("//!") {
+            report(0, "the first line must be //!".to_owned());
+        }
+        let inner = file.path.strip_prefix("src/");
+        if let Some(inner) =
+            inner.filter(|inner| is_rust && !matches!(*inner, "lib.rs" | "main.rs"))
+        {
+            room(inner, file, &mut report);
+        }
+        let in_fake =
+            file.path.starts_with("fake-claude/") && (is_rust || file.path.ends_with("Cargo.toml"));
+        for (number, line) in file.text.lines().enumerate() {
+            let code = code_of(line).replace('-', "_");
+            if in_fake && code.contains("inference_relay") {
+                report(number, "fake-claude must not know the relay".to_owned());
+            }
+            let banned = BANNED_BACKWARDS.split(' ');
+            for word in banned.filter(|word| says(line, &backwards(word))) {
+                report(number, format!("says what is, backwards, `{word}`"));
+            }
+            if file.path.starts_with("golden/") {
+                recording(line, |what| report(number, what));
+            }
+        }
+    }
+    found
+}
+
+/// Checks a file of a room: its arrows, its purity, and the words that are kept for one file.
+fn room(inner: &str, file: &Source, report: &mut impl FnMut(usize, String)) {
+    let room = first_word(inner);
+    let rooms = rooms();
+    let Some((_, imports)) = rooms.iter().find(|(name, _)| *name == room) else {
+        return report(0, format!("{room} is not in the list of rooms"));
+    };
+    let first = file.text.lines().next().unwrap_or_default();
+    let pure = PURE_ROOMS.contains(&room) || first.ends_with("[pure]");
+    let mut in_tests = false;
+    for (number, line) in file.text.lines().enumerate() {
+        let code = code_of(line);
+        if code.contains("use crate::") && code.contains('{') {
+            report(number, "grouped import".to_owned());
+            continue;
+        }
+        for named in code.split("crate::").skip(1).map(first_word) {
+            let is_room = rooms.iter().any(|(name, _)| *name == named);
+            if is_room && named != room && !imports.contains(&named) {
+                report(number, format!("{room} may not import {named}"));
+            }
+        }
+        // What a test does is not the law's business; its arrows are.
+        in_tests |= code.starts_with("#[cfg(") && code.contains("test");
+        let impure = IMPURE_WORDS.lines().filter(|word| code.contains(word));
+        for word in impure.filter(|_| pure && !in_tests) {
+            report(number, format!("`{word}` in a pure file"));
+        }
+        let kept = KEPT_WORDS.iter().filter(|(word, _)| code.contains(word));
+        for (word, keeper) in kept.filter(|(_, keeper)| file.path != *keeper && !in_tests) {
+            report(number, format!("only {keeper} says `{word}`"));
+        }
+    }
+}
+
+/// Checks a line of a recording for what belongs to a person.
+fn recording(line: &str, mut report: impl FnMut(String)) {
+    for word in PRIVATE_WORDS.iter().filter(|word| line.contains(**word)) {
+        report(format!("`{word}` in a recording"));
+    }
+    let mut homes = line.split("/home/").skip(1).map(first_word);
+    if homes.any(|name| name != "user") {
+        report("somebody's home folder".to_owned());
+    }
+    let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && !".-_+@".contains(c));
+    let mail = |(name, host): (&str, &str)| {
+        !name.is_empty() && host.contains('.') && !host.starts_with("example.")
+    };
+    if words.any(|word| word.split_once('@').is_some_and(mail)) {
+        report("an address of somebody's mail".to_owned());
+    }
+}
+
+/// [`ROOMS`], taken apart.
+fn rooms() -> Vec<(&'static str, Vec<&'static str>)> {
+    let lines = ROOMS.lines().filter_map(|line| line.split_once(':'));
+    lines
+        .map(|(room, imports)| (room, imports.split_whitespace().collect()))
+        .collect()
+}
+
+/// A line without its comment; `://` begins none.
+fn code_of(line: &str) -> &str {
+    let mut marks = line.match_indices("//").map(|(at, _)| &line[..at]);
+    marks.find(|before| !before.ends_with(':')).unwrap_or(line)
+}
+
+fn first_word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// Whether a line says a word; a path counts only where it begins at the root.
+fn says(line: &str, word: &str) -> bool {
+    let inside =
+        |c: char| word.starts_with('/') && (c.is_ascii_alphanumeric() || "._-~}/".contains(c));
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(inside))
+}
+
+fn backwards(text: &str) -> String {
+    text.chars().rev().collect()
+}
+
+/// Every text file of the tree, apart from what is built or fetched.
+fn files_in(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    let entries = fs::read_dir(root.join(folder)).expect("a folder of the tree must be readable");
+    for entry in entries.flatten() {
+        let path = format!("{folder}{}", entry.file_name().to_string_lossy());
+        if matches!(path.as_str(), "target" | ".git" | "node_modules") {
+            continue;
+        }
+        if entry.path().is_dir() {
+            files.extend(files_in(&format!("{path}/")));
+        } else if let Ok(text) = fs::read_to_string(entry.path()) {
+            files.push(Source { path, text });
+        }
+    }
+    files
+}
