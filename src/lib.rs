@@ -5,3 +5,4 @@ mod pool;
 mod server;
 mod session;
 mod turn;
+mod wire;
