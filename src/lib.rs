@@ -1,11 +1,18 @@
 //! inference-relay: a local daemon that serves the Anthropic Messages API from the user's own interactive Claude Code.
 
-mod clock;
-mod pool;
-mod server;
-mod session;
-mod terminal;
 mod turn;
+
+mod clock;
+
+mod wire;
+
+mod terminal;
+
+mod session;
+
+mod pool;
+
+mod server;
 
 mod config;
 

@@ -1,4 +1,42 @@
 //! HTTP: accept, limit, dispatch, stream, drain.
+//!
+//! **What for.** [`bind`] takes the port and [`Listener::run`] serves it until it is told to stop. A request passes
+//! `frame` (its id, its log line, the body of its failure), `guard` (which hosts and origins may call), the route,
+//! and then the wire room, which alone knows what the bytes mean.
+//!
+//! **Never.** It logs no body and no header. It knows no terminal and no session: what serves a turn is a [`Lane`].
+//!
+//! **Invariants.** Every response has `request-id`, every failure `x-relay-error`. A turn that fails is never a 200,
+//! and once a stream has begun, a failure is its `error` event. A client that goes away drops its
+//! [`Answer`](crate::pool::Answer), which is how the turn is interrupted: nothing here may hold an answer apart from
+//! the handler's future and the response's body.
+//!
+//! Start reading at [`router`].
+
+mod error;
+mod holder;
+mod listener;
+
+mod api;
+mod router;
+
+mod body;
+mod frame;
+mod guard;
+
+mod messages;
+mod model;
+mod status;
+mod stream;
+
+#[cfg(test)]
+mod rig;
+
+pub(crate) use api::Api;
+pub(crate) use api::Lane;
+pub(crate) use error::ServerError;
+pub(crate) use listener::Listener;
+pub(crate) use listener::bind;
 
 use std::net::IpAddr;
 use std::time::Duration;

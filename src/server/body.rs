@@ -1,0 +1,154 @@
+//! A request's body, within its bounds.
+
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::header;
+use http_body_util::BodyExt;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a body may take to arrive. It comes from this machine: a client that is slower has stopped.
+const ARRIVE_MAX: Duration = Duration::from_secs(60);
+/// Bytes past the bound that are read and thrown away, so that a client which sends first and reads later gets to
+/// read why it is refused. A client that sends more finds the connection closed.
+const DISCARD_MAX: usize = 256 << 20;
+
+/// Reads a JSON body of at most `max` bytes.
+///
+/// # Errors
+/// `unsupported_media_type`, `request_too_large`, or `invalid_request` for one that does not arrive.
+pub(super) async fn json(request: Request, max: usize) -> Result<Vec<u8>, Fault> {
+    media_type(request.headers())?;
+    if is_refused_at_once(request.headers(), max) {
+        return Err(too_large(max));
+    }
+    match timeout(ARRIVE_MAX, collect(request.into_body(), max)).await {
+        Ok(read) => read,
+        Err(_) => {
+            let public = format!(
+                "The request body did not arrive within {} s.",
+                ARRIVE_MAX.as_secs()
+            );
+            Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public))
+        }
+    }
+}
+
+async fn collect(mut body: Body, max: usize) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let mut seen = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let fault = Fault::new(
+                FaultKind::InvalidRequest,
+                Blame::Client,
+                "The request body broke off.",
+            );
+            fault.because(error.to_string())
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        seen = seen.saturating_add(data.len());
+        if seen <= max {
+            bytes.extend_from_slice(&data);
+        } else if seen > max.saturating_add(DISCARD_MAX) {
+            break;
+        } else {
+            bytes = Vec::new();
+        }
+    }
+    if seen > max {
+        Err(too_large(max))
+    } else {
+        Ok(bytes)
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Result<(), Fault> {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let media = text(header::CONTENT_TYPE)
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let coding = text(header::CONTENT_ENCODING);
+    let public = if !media.eq_ignore_ascii_case("application/json") {
+        "content-type: Input should be application/json"
+    } else if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
+        "content-encoding: compressed bodies are not read here; send the JSON as it is"
+    } else {
+        return Ok(());
+    };
+    Err(Fault::new(
+        FaultKind::UnsupportedMediaType,
+        Blame::Client,
+        public,
+    ))
+}
+
+/// A client that asks before it sends is told before it sends.
+fn is_refused_at_once(headers: &HeaderMap, max: usize) -> bool {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    headers.contains_key(header::EXPECT) && length.is_some_and(|length: usize| length > max)
+}
+
+fn too_large(max: usize) -> Fault {
+    let public =
+        format!("The request body is larger than {max} bytes, which is `server.body_max`.");
+    Fault::new(FaultKind::RequestTooLarge, Blame::Client, public)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::super::rig::config;
+
+    #[tokio::test]
+    async fn what_is_not_json_by_its_type_is_refused() {
+        let rig = Rig::new();
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonx",
+            "",
+        ] {
+            let headers = [("host", "localhost"), ("content-type", kind)];
+            let answer = rig.with("POST", "/v1/messages", &headers, "{}").await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("x-relay-error")),
+                (415, "unsupported_media_type".into())
+            );
+        }
+        for kind in ["application/json", "Application/JSON; charset=utf-8"] {
+            let headers = [("host", "localhost"), ("content-type", kind)];
+            assert_eq!(
+                rig.with("POST", "/v1/messages", &headers, "{}")
+                    .await
+                    .status
+                    .as_u16(),
+                400
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_bound_is_refused() {
+        let rig = Rig::new();
+        let body = " ".repeat(config().body_max + 1);
+        let answer = rig.post("/v1/messages", &body).await;
+        assert_eq!(answer.status.as_u16(), 413);
+        assert_eq!(answer.json()["error"]["type"], "request_too_large");
+    }
+}

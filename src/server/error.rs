@@ -1,0 +1,39 @@
+//! Why the API could not begin to listen.
+
+use super::holder::Holder;
+use std::io;
+use std::net::SocketAddr;
+use thiserror::Error;
+
+/// The contract's `bind_failed`, by what the user can do about it.
+#[derive(Debug, Error)]
+pub(crate) enum ServerError {
+    /// Another process has the port: stop it, or choose another port.
+    #[error("listen on {address}, which {}", taken(.holder.as_ref()))]
+    PortTaken {
+        address: SocketAddr,
+        holder: Option<Holder>,
+    },
+    /// The address is not this machine's, or the port needs a right we do not have.
+    #[error("listen on {address}")]
+    Bind {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+impl ServerError {
+    /// The stable code of the error contract.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            ServerError::PortTaken { .. } | ServerError::Bind { .. } => "bind_failed",
+        }
+    }
+}
+
+fn taken(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(Holder { pid, name }) => format!("process {pid} ({name}) holds"),
+        None => "another process holds".to_owned(),
+    }
+}

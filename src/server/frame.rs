@@ -1,0 +1,185 @@
+//! What every request has around it: an id, a log line, and the body of its failure.
+
+use crate::clock;
+use crate::turn::Fault;
+use crate::turn::RequestId;
+use crate::wire::anthropic::error;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::MatchedPath;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use hyper::body::Body as _;
+use hyper::body::Frame;
+use hyper::body::SizeHint;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use std::time::Instant;
+use uuid::Uuid;
+
+/// A failure on its way out; [`frame`] gives it its body, for it alone knows the request's id.
+#[derive(Debug)]
+pub(super) struct Refusal(pub(super) Fault);
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Refusal {
+        Refusal(fault)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, _) = error::status_and_type(&self.0.kind);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.extensions_mut().insert(self.0);
+        response
+    }
+}
+
+/// The outermost layer.
+pub(super) async fn frame(mut request: Request, next: Next) -> Response {
+    let id = RequestId(format!("req_{}", Uuid::new_v4().simple()));
+    let mut line = Line::new(&request, id.clone());
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if let Some(fault) = response.extensions_mut().remove::<Fault>() {
+        fail(&mut response, &fault, &id);
+        line.fault = Some(fault);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert("request-id", id);
+    }
+    line.status = Some(response.status());
+    response.map(|body| Body::new(Logged { body, line }))
+}
+
+fn fail(response: &mut Response, fault: &Fault, id: &RequestId) {
+    *response.body_mut() = Body::from(error::body(fault, id).to_string());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert("x-relay-error", HeaderValue::from_static(fault.kind.code()));
+    if let Some(wait) = fault.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+    }
+    if !error::retry_helps(&fault.kind) {
+        headers.insert("x-should-retry", HeaderValue::from_static("false"));
+    }
+}
+
+/// Never less than the wait, and never "now".
+fn whole_seconds(wait: Duration) -> u64 {
+    let up = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(up).max(1)
+}
+
+/// The log line of a request. It is written when this is dropped, which is when the response has gone out or the
+/// client has gone away.
+struct Line {
+    id: RequestId,
+    method: Method,
+    /// The route's pattern, never the path itself.
+    route: String,
+    began: Instant,
+    /// `None`: the client went away before there was one.
+    status: Option<StatusCode>,
+    fault: Option<Fault>,
+    /// The body was not sent to its end.
+    cut: bool,
+}
+
+impl Line {
+    fn new(request: &Request, id: RequestId) -> Line {
+        let route = request
+            .extensions()
+            .get::<MatchedPath>()
+            .map_or("-", MatchedPath::as_str);
+        Line {
+            id,
+            method: request.method().clone(),
+            route: route.to_owned(),
+            began: clock::now(),
+            status: None,
+            fault: None,
+            cut: false,
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let ms = clock::now().duration_since(self.began).as_millis();
+        let end = match (self.status, self.cut) {
+            (None, _) => "client gone before the answer",
+            (Some(_), true) => "client gone within the answer",
+            (Some(_), false) => "answered",
+        };
+        tracing::info!(
+            request_id = %self.id,
+            method = %self.method,
+            route = %self.route,
+            status = self.status.map(|status| status.as_u16()),
+            ms = u64::try_from(ms).unwrap_or(u64::MAX),
+            code = self.fault.as_ref().map(|fault| fault.kind.code()),
+            cause = self.fault.as_ref().map(|fault| fault.private.as_str()).filter(|cause| !cause.is_empty()),
+            "{end}"
+        );
+    }
+}
+
+/// A body that takes the log line along.
+struct Logged {
+    body: Body,
+    line: Line,
+}
+
+impl hyper::body::Body for Logged {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        let headless = self.line.method == Method::HEAD;
+        self.line.cut = !headless && !self.body.is_end_stream();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_never_rounded_down_to_nothing() {
+        assert_eq!(whole_seconds(Duration::ZERO), 1);
+        assert_eq!(whole_seconds(Duration::from_millis(1001)), 2);
+        assert_eq!(whole_seconds(Duration::from_secs(7)), 7);
+    }
+}

@@ -1,0 +1,244 @@
+//! Which hosts and origins may call.
+//!
+//! The API has no password on loopback, so a web page must not reach it. A page can send requests here in two ways:
+//! from its own origin, which the browser then names in `Origin`; or by a name of its own that it makes resolve to
+//! 127.0.0.1 (DNS rebinding), which then stands in `Host`. Both are refused unless they are listed.
+
+use super::Api;
+use super::ServerConfig;
+use super::frame::Refusal;
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+use std::net::IpAddr;
+
+/// The layer within the frame.
+pub(super) async fn guard(
+    State(api): State<Api>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    host(&request, &api.config)?;
+    let Some(origin) = origin(request.headers(), &api.config)? else {
+        return Ok(next.run(request).await);
+    };
+    let mut response = match preflight(&request) {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("*"),
+    );
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    Ok(response)
+}
+
+/// Every name that the request gives for its target must be one of ours.
+fn host(request: &Request, config: &ServerConfig) -> Result<(), Fault> {
+    let refused = || {
+        let public = "The Host header does not name this machine's loopback or a host listed in \
+            `server.allowed_hosts`; call 127.0.0.1 or localhost, or add the name there.";
+        Fault::new(FaultKind::HostNotAllowed, Blame::Client, public)
+    };
+    let mut names = request.headers().get_all(header::HOST).iter();
+    let name = names
+        .next()
+        .and_then(|name| name.to_str().ok())
+        .ok_or_else(refused)?;
+    let target = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str());
+    let allowed = names.next().is_none()
+        && is_allowed_host(name, config)
+        && target.is_none_or(|target| is_allowed_host(target, config));
+    if allowed { Ok(()) } else { Err(refused()) }
+}
+
+fn is_allowed_host(authority: &str, config: &ServerConfig) -> bool {
+    let name = without_port(authority);
+    if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
+        // An address cannot be rebound; ours is as good as loopback.
+        if address.is_loopback() || address == config.host && !address.is_unspecified() {
+            return true;
+        }
+    }
+    let listed = |allowed: &String| {
+        allowed.eq_ignore_ascii_case(name) || allowed.eq_ignore_ascii_case(authority)
+    };
+    name.eq_ignore_ascii_case("localhost") || config.allowed_hosts.iter().any(listed)
+}
+
+/// `name:port`, `[v6]:port`, and either without its port.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') =>
+        {
+            if name.contains(':') && !name.ends_with(']') {
+                authority
+            } else {
+                name
+            }
+        }
+        Some(_) | None => authority,
+    }
+}
+
+/// The origin, where there is one and it may call.
+fn origin(headers: &HeaderMap, config: &ServerConfig) -> Result<Option<HeaderValue>, Fault> {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let Some(origin) = origins.next() else {
+        return Ok(None);
+    };
+    let listed = |allowed: &String| {
+        let allowed = allowed.trim_end_matches('/');
+        allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes())
+    };
+    if origins.next().is_none() && config.allowed_origins.iter().any(listed) {
+        return Ok(Some(origin.clone()));
+    }
+    let public = "Web pages may not call this relay, unless their origin is listed in `server.allowed_origins`.";
+    Err(Fault::new(
+        FaultKind::OriginNotAllowed,
+        Blame::Client,
+        public,
+    ))
+}
+
+/// The answer to a browser that asks whether it may.
+fn preflight(request: &Request) -> Option<Response> {
+    let asks = request
+        .headers()
+        .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() != Method::OPTIONS || !asks {
+        return None;
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
+    if let Some(wanted) = request
+        .headers()
+        .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+    {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::super::rig::config;
+    use super::*;
+
+    #[test]
+    fn loopback_and_listed_names_are_allowed_with_any_port() {
+        let config = ServerConfig {
+            allowed_hosts: vec!["relay.lan".into()],
+            ..config()
+        };
+        for name in [
+            "127.0.0.1",
+            "127.0.0.1:7421",
+            "localhost",
+            "LOCALHOST:1",
+            "[::1]",
+            "[::1]:7421",
+            "::1",
+            "relay.lan",
+            "Relay.lan:80",
+        ] {
+            assert!(is_allowed_host(name, &config), "{name}");
+        }
+        for name in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:7421",
+            "10.0.0.1",
+            "0.0.0.0:7421",
+            "[::2]:7421",
+            "evil@localhost",
+            "relay.lan.evil",
+        ] {
+            assert!(!is_allowed_host(name, &config), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn foreign_hosts_and_origins_are_refused_before_anything_else() {
+        let rig = Rig::new();
+        let answer = rig
+            .with("GET", "/v1/health", &[("host", "evil.example")], "")
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("x-relay-error")),
+            (403, "host_not_allowed".into())
+        );
+        for origin in ["https://evil.example", "null", "http://localhost:7421"] {
+            let answer = rig
+                .with(
+                    "GET",
+                    "/nowhere",
+                    &[("host", "localhost"), ("origin", origin)],
+                    "",
+                )
+                .await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("x-relay-error")),
+                (403, "origin_not_allowed".into())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listed_origin_may_ask_and_call() {
+        let rig = Rig::new();
+        let origin = ("origin", "https://app.example");
+        let asked = rig
+            .with(
+                "OPTIONS",
+                "/v1/messages",
+                &[
+                    ("host", "localhost"),
+                    origin,
+                    ("access-control-request-method", "POST"),
+                    ("access-control-request-headers", "x-api-key"),
+                ],
+                "",
+            )
+            .await;
+        assert_eq!(asked.status, StatusCode::NO_CONTENT);
+        assert_eq!(asked.header("access-control-allow-headers"), "x-api-key");
+        let called = rig
+            .with("GET", "/v1/health", &[("host", "localhost"), origin], "")
+            .await;
+        assert_eq!(called.status, StatusCode::OK);
+        assert_eq!(
+            called.header("access-control-allow-origin"),
+            "https://app.example"
+        );
+    }
+}

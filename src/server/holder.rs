@@ -1,0 +1,84 @@
+//! Who holds a port, where the system says so (Linux, and processes we may look into).
+
+/// A process that listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) pid: u32,
+    pub(crate) name: String,
+}
+
+/// The process that listens on a TCP port.
+#[cfg(target_os = "linux")]
+pub(super) fn of_port(port: u16) -> Option<Holder> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let sockets: Vec<String> = tables
+        .iter()
+        .filter_map(|table| std::fs::read_to_string(table).ok())
+        .flat_map(|table| listening(&table, port))
+        .map(|inode| format!("socket:[{inode}]"))
+        .collect();
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .find_map(|pid: u32| {
+            let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+            let mut targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+            targets.find(|target| {
+                sockets
+                    .iter()
+                    .any(|socket| target.as_os_str() == socket.as_str())
+            })?;
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            Some(Holder {
+                pid,
+                name: name.trim().to_owned(),
+            })
+        })
+}
+
+/// Other systems have no table that a plain program may read.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn of_port(_port: u16) -> Option<Holder> {
+    None
+}
+
+/// The inodes of sockets that listen on a port, out of `/proc/net/tcp`.
+#[cfg(target_os = "linux")]
+fn listening(table: &str, port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let suffix = format!(":{port:04X}");
+    let inode = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let local = columns.get(1)?;
+        let is_it = local.ends_with(&suffix) && columns.get(3) == Some(&LISTEN);
+        is_it.then(|| columns.get(9).map(|inode| (*inode).to_owned()))?
+    };
+    table.lines().skip(1).filter_map(inode).collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listeners_of_the_port_are_taken_from_the_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:1CFD 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4242 1 0\n\
+            1: 0100007F:1CFD 0100007F:9999 01 00000000:00000000 00:00000000 00000000  0 0 5 1 0\n\
+            2: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 6 1 0\n";
+        assert_eq!(listening(table, 7421), ["4242"]);
+    }
+
+    #[test]
+    fn this_process_is_found_by_its_port() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port can be had");
+        let port = socket
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
+        assert_eq!(
+            of_port(port).map(|holder| holder.pid),
+            Some(std::process::id())
+        );
+    }
+}

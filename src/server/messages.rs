@@ -1,0 +1,391 @@
+//! `POST /v1/messages` and its token count: bytes to a request, an answer to a response.
+
+use super::Api;
+use super::body;
+use super::frame::Refusal;
+use super::status;
+use super::stream::Begun;
+use super::stream::EventBody;
+use crate::pool::Answer;
+use crate::turn::Assembly;
+use crate::turn::Blame;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use crate::turn::Labels;
+use crate::turn::RequestId;
+use crate::turn::Whole;
+use crate::wire::anthropic::estimate;
+use crate::wire::anthropic::event;
+use crate::wire::anthropic::request;
+use crate::wire::anthropic::request::Version;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::header;
+use axum::response::Response;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a stream's head is held back. A failure before that is a proper status, which clients understand best;
+/// after that a client learns more from a stream that is alive.
+const COMMIT_AFTER: Duration = Duration::from_secs(5);
+/// Ignored parameters that are named in the header; a call that sets more is not read by a person.
+const IGNORED_MAX: usize = 32;
+/// Characters of one such name.
+const IGNORED_NAME_MAX: usize = 64;
+
+/// `POST /v1/messages`.
+pub(super) async fn create(
+    State(api): State<Api>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let version = version(request.headers())?;
+    let body = body::json(request, api.config.body_max).await?;
+    let call = request::call(&body, version)?;
+    drop(body);
+    let answer = api.serve(call.request)?;
+    Ok(if call.stream {
+        streamed(answer, id).await?
+    } else {
+        buffered(answer).await?
+    })
+}
+
+/// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.
+pub(super) async fn count_tokens(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let version = version(request.headers())?;
+    let body = body::json(request, api.config.body_max).await?;
+    let count = request::count(&body, version)?;
+    let tokens = estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools);
+    let mut response = status::json(&serde_json::json!({ "input_tokens": tokens }));
+    response
+        .headers_mut()
+        .insert("x-relay-estimate", HeaderValue::from_static("input_tokens"));
+    Ok(response)
+}
+
+fn version(headers: &HeaderMap) -> Result<Version, Fault> {
+    Version::from_header(headers.get("anthropic-version").map(HeaderValue::as_bytes))
+}
+
+/// The whole answer at once. The answer lives in this future, so a client that goes away drops it.
+async fn buffered(answer: Answer) -> Result<Response, Fault> {
+    let whole = collect(answer).await?;
+    let message = event::message(&whole).map_err(broken)?;
+    let mut response = status::json(&message);
+    label(response.headers_mut(), &whole.start.labels);
+    Ok(response)
+}
+
+async fn collect(mut answer: Answer) -> Result<Whole, Fault> {
+    let mut assembly = Assembly::default();
+    while let Some(event) = answer.events.recv().await {
+        let event = event?;
+        let is_end = matches!(event, Event::End(_));
+        assembly.push(event).map_err(broken)?;
+        if is_end {
+            return assembly
+                .finish()
+                .ok_or_else(|| broken("an end that ends nothing"));
+        }
+    }
+    Err(unended())
+}
+
+/// The answer as it comes. The answer moves into the body, so a client that goes away drops it.
+async fn streamed(mut answer: Answer, id: RequestId) -> Result<Response, Fault> {
+    let mut response = Response::new(Body::empty());
+    let begun = match timeout(COMMIT_AFTER, answer.events.recv()).await {
+        Ok(None) => return Err(unended()),
+        Ok(Some(Err(fault))) => return Err(fault),
+        Ok(Some(Ok(Event::Start(start)))) => {
+            label(response.headers_mut(), &start.labels);
+            Begun::With(start)
+        }
+        Ok(Some(Ok(_))) => return Err(broken("an event before the start")),
+        Err(_) => Begun::Waiting,
+    };
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        "x-relay-usage",
+        HeaderValue::from_static("estimated-at-start"),
+    );
+    *response.body_mut() = Body::new(EventBody::new(answer, begun, id));
+    Ok(response)
+}
+
+/// The labels by their names.
+pub(super) fn named(labels: &Labels) -> [(&'static str, String); 4] {
+    [
+        ("x-relay-lane", labels.lane.to_owned()),
+        ("x-relay-text", labels.text.name().to_owned()),
+        ("x-relay-session", labels.session.name().to_owned()),
+        ("x-relay-ignored", ignored(&labels.ignored)),
+    ]
+}
+
+fn label(headers: &mut HeaderMap, labels: &Labels) {
+    for (name, value) in named(labels) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Names of fields are a caller's text: what a header cannot carry becomes `?`.
+fn ignored(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "_-.".contains(c) {
+            c
+        } else {
+            '?'
+        }
+    };
+    let name = |name: &String| {
+        name.chars()
+            .take(IGNORED_NAME_MAX)
+            .map(plain)
+            .collect::<String>()
+    };
+    names
+        .iter()
+        .take(IGNORED_MAX)
+        .map(name)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// The lane broke the grammar of events.
+pub(super) fn broken(rule: &'static str) -> Fault {
+    let public =
+        "The relay lost track of the answer, which is a bug of the relay; please try again.";
+    Fault::new(FaultKind::Internal, Blame::Relay, public).because(format!("the lane gave {rule}"))
+}
+
+/// The lane stopped without saying how the turn ended.
+pub(super) fn unended() -> Fault {
+    let public =
+        "The relay lost the turn before its end, which is a bug of the relay; please try again.";
+    Fault::new(FaultKind::Internal, Blame::Relay, public).because("the events ended without an end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::super::rig::delta;
+    use super::super::rig::end;
+    use super::super::rig::hello;
+    use super::super::rig::start;
+    use super::*;
+    use crate::wire::sse::Decoder;
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    const CALL: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"output_config":{"effort":"low"}}"#;
+    const STREAM: &str =
+        r#"{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+
+    fn names(stream: &str) -> Vec<String> {
+        Decoder::default()
+            .push(stream.as_bytes())
+            .into_iter()
+            .map(|frame| frame.event)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_buffered_call_is_answered_whole_and_labelled() {
+        let rig = Rig::new().answering(hello());
+        let answer = rig.post("/v1/messages", CALL).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("x-relay-lane"), "test");
+        assert_eq!(answer.header("x-relay-text"), "exact");
+        assert_eq!(answer.header("x-relay-session"), "warm");
+        assert_eq!(answer.header("x-relay-ignored"), "none");
+        assert!(answer.header("request-id").starts_with("req_"));
+        assert_eq!(
+            answer.json()["content"],
+            json!([{ "type": "text", "text": "hello" }])
+        );
+        assert_eq!(rig.asked()[0].ignored, ["output_config"]);
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_its_own_status_buffered_and_streamed() {
+        let fault = Fault::new(FaultKind::QueueFull, Blame::Relay, "full")
+            .retry_after(Duration::from_millis(1500));
+        for body in [CALL, STREAM] {
+            let answer = Rig::new()
+                .answering(vec![Err(fault.clone())])
+                .post("/v1/messages", body)
+                .await;
+            assert_eq!(answer.status.as_u16(), 529);
+            assert_eq!(answer.header("x-relay-error"), "queue_full");
+            assert_eq!(answer.header("retry-after"), "2");
+            assert_eq!(answer.header("x-should-retry"), "");
+            assert_eq!(
+                answer.json()["error"],
+                json!({ "type": "overloaded_error", "message": "full" })
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_turn_is_never_a_200() {
+        let lost = || Fault::new(FaultKind::SessionLost, Blame::Cli, "lost");
+        let late = Rig::new().answering(vec![Ok(start()), Ok(delta(0, "x")), Err(lost())]);
+        assert_eq!(late.post("/v1/messages", CALL).await.status.as_u16(), 500); // a delta without its block
+        let late = Rig::new().answering(vec![Ok(start()), Err(lost())]);
+        assert_eq!(late.post("/v1/messages", CALL).await.status.as_u16(), 502);
+        for events in [vec![], vec![Ok(start())], vec![Ok(end())]] {
+            let answer = Rig::new()
+                .answering(events)
+                .post("/v1/messages", CALL)
+                .await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("x-relay-error")),
+                (500, "internal".into())
+            );
+        }
+        let answer = Rig::new()
+            .answering(vec![])
+            .post("/v1/messages", STREAM)
+            .await;
+        assert_eq!(answer.status.as_u16(), 500);
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_the_apis_events_and_the_labels() {
+        let answer = Rig::new()
+            .answering(hello())
+            .post("/v1/messages", STREAM)
+            .await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(
+            answer.header("content-type"),
+            "text/event-stream; charset=utf-8"
+        );
+        assert_eq!(answer.header("cache-control"), "no-cache");
+        assert_eq!(answer.header("x-relay-usage"), "estimated-at-start");
+        assert_eq!(answer.header("x-relay-lane"), "test");
+        assert_eq!(
+            names(&answer.text()),
+            [
+                "message_start",
+                "content_block_start",
+                "content_block_delta",
+                "content_block_delta",
+                "content_block_stop",
+                "message_delta",
+                "message_stop"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_fault_within_a_stream_is_its_last_event_and_names_the_request() {
+        for events in [
+            vec![
+                Ok(start()),
+                Err(Fault::new(FaultKind::SessionLost, Blame::Cli, "lost")),
+            ],
+            vec![Ok(start())],
+            vec![Ok(start()), Ok(start())],
+            vec![Ok(start()), Ok(delta(0, "x"))],
+        ] {
+            let answer = Rig::new()
+                .answering(events)
+                .post("/v1/messages", STREAM)
+                .await;
+            assert_eq!(answer.status, StatusCode::OK);
+            let frames = Decoder::default().push(answer.text().as_bytes());
+            let last = frames.last().expect("there are events");
+            assert_eq!((frames.len(), last.event.as_str()), (2, "error"));
+            let body: serde_json::Value =
+                serde_json::from_str(&last.data).expect("the event is JSON");
+            assert_eq!(body["request_id"], answer.header("request-id"));
+            assert_eq!(body["error"]["type"], "api_error");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_is_bridged_by_pings_and_the_labels_come_as_a_comment() {
+        let rig = Rig::new().answering_after(Duration::from_secs(27), hello());
+        let answer = rig.post("/v1/messages", STREAM).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("x-relay-lane"), "");
+        let text = answer.text();
+        // The head goes out at 5 s with a ping; the next ones come at 15 s and 25 s.
+        assert_eq!(names(&text)[..4], ["ping", "ping", "ping", "message_start"]);
+        assert!(text.contains("\n: x-relay-lane: test\n"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_after_a_long_wait_is_an_event() {
+        let fault = Fault::new(FaultKind::QueueTimeout, Blame::Relay, "too long");
+        let rig = Rig::new().answering_after(Duration::from_secs(6), vec![Err(fault)]);
+        let answer = rig.post("/v1/messages", STREAM).await;
+        assert_eq!(names(&answer.text()), ["ping", "error"]);
+    }
+
+    #[tokio::test]
+    async fn wrong_calls_are_refused_before_the_lane_hears_of_them() {
+        let rig = Rig::new().answering(hello());
+        let answer = rig
+            .post(
+                "/v1/messages",
+                r#"{"model":"m","max_tokens":1,"messages":[{"role":"user"}]}"#,
+            )
+            .await;
+        assert_eq!(answer.status.as_u16(), 400);
+        assert_eq!(
+            answer.json()["error"]["message"],
+            "messages.0.content: Field required"
+        );
+        let headers = [
+            ("host", "localhost"),
+            ("content-type", "application/json"),
+            ("anthropic-version", "1"),
+        ];
+        assert_eq!(
+            rig.with("POST", "/v1/messages", &headers, CALL)
+                .await
+                .status
+                .as_u16(),
+            400
+        );
+        assert!(rig.asked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_count_is_labelled_as_an_estimate() {
+        let answer = Rig::new().post("/v1/messages/count_tokens", CALL).await;
+        assert_eq!(answer.header("x-relay-estimate"), "input_tokens");
+        assert!(
+            answer.json()["input_tokens"]
+                .as_u64()
+                .is_some_and(|tokens| (4..20).contains(&tokens))
+        );
+    }
+
+    #[test]
+    fn a_callers_field_name_cannot_break_a_header() {
+        assert_eq!(ignored(&["a\r\nx: y".into(), "é,b".into()]), "a??x??y,??b");
+    }
+}

@@ -1,0 +1,343 @@
+//! A stand-in lane and a client without a socket, for this room's tests.
+
+use super::Api;
+use super::Lane;
+use super::ServerConfig;
+use super::router;
+use crate::pool::Answer;
+use crate::pool::ClaudeView;
+use crate::pool::Condition;
+use crate::pool::SessionView;
+use crate::pool::Snapshot;
+use crate::turn::BlockKind;
+use crate::turn::Delta;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::Labels;
+use crate::turn::MessageId;
+use crate::turn::Request;
+use crate::turn::SessionOrigin;
+use crate::turn::Start;
+use crate::turn::StopReason;
+use crate::turn::TextSource;
+use crate::turn::Usage;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use http_body_util::BodyExt;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+type Word = Result<Event, Fault>;
+
+pub(super) fn config() -> ServerConfig {
+    ServerConfig {
+        host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port: 0,
+        body_max: 10_000,
+        allowed_hosts: vec![],
+        allowed_origins: vec!["https://app.example".into()],
+        drain_wait_max: Duration::from_secs(60),
+    }
+}
+
+pub(super) fn start() -> Event {
+    let labels = Labels {
+        lane: "test",
+        text: TextSource::Exact,
+        session: SessionOrigin::Warm,
+        ignored: vec![],
+    };
+    let (id, model) = (MessageId("msg_1".into()), "m".into());
+    Event::Start(Start {
+        id,
+        model,
+        usage: Usage::default(),
+        labels,
+    })
+}
+
+pub(super) fn delta(index: usize, text: &str) -> Event {
+    Event::Delta {
+        index,
+        delta: Delta::Text(text.into()),
+    }
+}
+
+pub(super) fn end() -> Event {
+    let usage = Usage {
+        input_tokens: 1,
+        output_tokens: 2,
+        ..Usage::default()
+    };
+    Event::End(End {
+        stop: StopReason::EndTurn,
+        usage,
+        id: None,
+        model: None,
+    })
+}
+
+/// A good answer.
+pub(super) fn hello() -> Vec<Word> {
+    vec![
+        Ok(start()),
+        Ok(Event::BlockStart {
+            index: 0,
+            kind: BlockKind::Text,
+        }),
+        Ok(delta(0, "hel")),
+        Ok(delta(0, "lo")),
+        Ok(Event::BlockStop { index: 0 }),
+        Ok(end()),
+    ]
+}
+
+/// What the lane does with each call.
+#[derive(Clone)]
+struct Script {
+    wait: Duration,
+    words: Vec<Word>,
+    /// It goes on listening to [`Rig::say`], until the answer is dropped.
+    is_held: bool,
+    condition: Condition,
+}
+
+struct Stub {
+    script: Script,
+    asked: Mutex<Vec<Request>>,
+    calls: watch::Sender<usize>,
+    left: watch::Sender<bool>,
+    sayer: Mutex<Option<mpsc::Sender<Word>>>,
+}
+
+impl Lane for Arc<Stub> {
+    fn serve(&self, request: Request) -> Answer {
+        self.asked
+            .lock()
+            .expect("no test panics while it holds this")
+            .push(request);
+        let (events_tx, events) = mpsc::channel(8);
+        *self
+            .sayer
+            .lock()
+            .expect("no test panics while it holds this") = Some(events_tx.clone());
+        self.calls.send_modify(|calls| *calls += 1);
+        let stub = Arc::clone(self);
+        let script = self.script.clone();
+        tokio::spawn(async move {
+            sleep(script.wait).await;
+            for word in script.words {
+                if events_tx.send(word).await.is_err() {
+                    break;
+                }
+            }
+            if script.is_held {
+                events_tx.closed().await;
+            }
+            *stub
+                .sayer
+                .lock()
+                .expect("no test panics while it holds this") = None;
+            stub.left.send_replace(true);
+        });
+        Answer { events }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let session = |pid, state| SessionView {
+            id: format!("s{pid}"),
+            pid,
+            state,
+            model: "m".into(),
+            turns: 1,
+            age_ms: 5,
+        };
+        Snapshot {
+            condition: self.script.condition.clone(),
+            sessions: vec![session(11, "idle"), session(12, "busy")],
+            waiting: 3,
+            claude: Some(ClaudeView {
+                path: "/bin/claude".into(),
+                version: Some("2.1.329".into()),
+            }),
+        }
+    }
+}
+
+/// The API over a stand-in lane.
+pub(super) struct Rig {
+    stub: Arc<Stub>,
+}
+
+impl Rig {
+    pub(super) fn new() -> Rig {
+        Rig::of(Script {
+            wait: Duration::ZERO,
+            words: vec![],
+            is_held: false,
+            condition: Condition::Ready,
+        })
+    }
+
+    pub(super) fn answering(self, words: Vec<Word>) -> Rig {
+        Rig::of(Script {
+            words,
+            ..self.stub.script.clone()
+        })
+    }
+
+    pub(super) fn answering_after(self, wait: Duration, words: Vec<Word>) -> Rig {
+        Rig::of(Script {
+            wait,
+            words,
+            ..self.stub.script.clone()
+        })
+    }
+
+    /// It says these words and then waits for [`Rig::say`], until the answer is dropped.
+    pub(super) fn holding(self, words: Vec<Word>) -> Rig {
+        Rig::of(Script {
+            words,
+            is_held: true,
+            ..self.stub.script.clone()
+        })
+    }
+
+    pub(super) fn in_condition(self, condition: Condition) -> Rig {
+        Rig::of(Script {
+            condition,
+            ..self.stub.script.clone()
+        })
+    }
+
+    fn of(script: Script) -> Rig {
+        let (calls, left) = (watch::Sender::new(0), watch::Sender::new(false));
+        Rig {
+            stub: Arc::new(Stub {
+                script,
+                asked: Mutex::default(),
+                calls,
+                left,
+                sayer: Mutex::default(),
+            }),
+        }
+    }
+
+    pub(super) fn api(&self, config: ServerConfig, port: u16) -> Api {
+        Api::new(Arc::clone(&self.stub), config, port, false)
+    }
+
+    /// The requests that reached the lane.
+    pub(super) fn asked(&self) -> Vec<Request> {
+        self.stub
+            .asked
+            .lock()
+            .expect("no test panics while it holds this")
+            .clone()
+    }
+
+    pub(super) async fn is_asked(&self) {
+        let mut calls = self.stub.calls.subscribe();
+        calls
+            .wait_for(|calls| *calls > 0)
+            .await
+            .expect("the stub lives");
+    }
+
+    /// The answer was dropped, or is over.
+    pub(super) async fn is_left(&self) {
+        let mut left = self.stub.left.subscribe();
+        left.wait_for(|left| *left).await.expect("the stub lives");
+    }
+
+    pub(super) async fn say(&self, word: Word) {
+        let sayer = self
+            .stub
+            .sayer
+            .lock()
+            .expect("no test panics while it holds this")
+            .clone();
+        sayer
+            .expect("a call is held")
+            .send(word)
+            .await
+            .expect("the answer is held");
+    }
+
+    pub(super) async fn bare(&self, method: &str, path: &str) -> Reply {
+        self.with(method, path, &[("host", "127.0.0.1:7421")], "")
+            .await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &str) -> Reply {
+        let headers = [
+            ("host", "127.0.0.1:7421"),
+            ("content-type", "application/json"),
+        ];
+        self.with("POST", path, &headers, body).await
+    }
+
+    pub(super) async fn with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut request = axum::http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(Body::from(body.to_owned()))
+            .expect("the request is good");
+        let service = TowerToHyperService::new(router::router(self.api(config(), 7421)));
+        let (head, body) = service
+            .call(request)
+            .await
+            .expect("it cannot fail")
+            .into_parts();
+        let body = body.collect().await.expect("the body must come").to_bytes();
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
+/// A response, read to its end.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Reply {
+    /// The header's text; empty where there is none.
+    pub(super) fn header(&self, name: &str) -> String {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default().to_owned())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+}

@@ -1,0 +1,164 @@
+//! The routes.
+
+use super::Api;
+use super::frame;
+use super::frame::Refusal;
+use super::guard;
+use super::messages;
+use super::model;
+use super::status;
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use axum::Router;
+use axum::http::Method;
+use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
+use axum::routing::any;
+use axum::routing::get;
+use axum::routing::post;
+
+/// Routes of the protocols in front of us that no lane serves: they exist, so they are not a 404.
+const UNSERVED: &[&str] = &[
+    "/v1/messages/batches",
+    "/v1/messages/batches/{*rest}",
+    "/v1/files",
+    "/v1/files/{*rest}",
+    "/v1/complete",
+    "/v1/completions",
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/responses/{*rest}",
+    "/v1/embeddings",
+    "/v1/images/{*rest}",
+    "/v1/audio/{*rest}",
+    "/v1/realtime",
+    "/v1/realtime/{*rest}",
+];
+
+/// All routes, behind the guard and in the frame.
+pub(super) fn router(api: Api) -> Router {
+    let mut router = Router::new()
+        .route("/", get(welcome))
+        .route("/v1/messages", post(messages::create))
+        .route("/v1/messages/count_tokens", post(messages::count_tokens))
+        .route("/v1/models", get(model::list))
+        .route("/v1/models/{*id}", get(model::find))
+        .route("/v1/health", get(status::health))
+        .route("/v1/version", get(status::version))
+        .route("/v1/availability", get(status::availability))
+        .route("/v1/sessions", get(status::sessions));
+    for path in UNSERVED {
+        router = router.route(path, any(unserved));
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), guard::guard))
+        .layer(from_fn(frame::frame))
+        .with_state(api)
+}
+
+async fn welcome() -> &'static str {
+    concat!(
+        "inference-relay ",
+        env!("CARGO_PKG_VERSION"),
+        ": the Anthropic Messages API, served by your own Claude Code.\n\n",
+        "POST /v1/messages               a turn, buffered or streamed\n",
+        "POST /v1/messages/count_tokens  an estimate\n",
+        "GET  /v1/models                 models on offer; any other name is passed on\n",
+        "GET  /v1/health                 is it ready\n",
+        "GET  /v1/version                what runs here\n",
+        "GET  /v1/availability           what is missing\n",
+        "GET  /v1/sessions               the live sessions\n",
+    )
+}
+
+async fn not_found() -> Refusal {
+    let public = "There is no such route; GET / lists those that there are.";
+    Refusal(Fault::new(FaultKind::NotFound, Blame::Client, public))
+}
+
+async fn method_not_allowed(method: Method) -> Refusal {
+    let public =
+        format!("This route does not take {method}; the `allow` header says what it takes.");
+    Refusal(Fault::new(
+        FaultKind::MethodNotAllowed,
+        Blame::Client,
+        public,
+    ))
+}
+
+async fn unserved() -> Refusal {
+    let public = "No lane of this relay serves this route of the protocol; POST /v1/messages is what it serves.";
+    Refusal(Fault::new(
+        FaultKind::UnsupportedError,
+        Blame::Relay,
+        public,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::*;
+    use axum::http::StatusCode;
+
+    #[tokio::test]
+    async fn unknown_routes_wrong_methods_and_unserved_routes_are_told_apart() {
+        let rig = Rig::new();
+        for (method, path, status, code) in [
+            ("GET", "/v2", 404, "not_found"),
+            ("POST", "/v1/messages/", 404, "not_found"),
+            ("GET", "/v1/messages", 405, "method_not_allowed"),
+            ("DELETE", "/v1/health", 405, "method_not_allowed"),
+            ("POST", "/v1/embeddings", 501, "unsupported_error"),
+            (
+                "GET",
+                "/v1/messages/batches/b/results",
+                501,
+                "unsupported_error",
+            ),
+            ("GET", "/v1/models/claude-9", 404, "not_found"),
+        ] {
+            let answer = rig.bare(method, path).await;
+            assert_eq!(answer.status.as_u16(), status, "{method} {path}");
+            assert_eq!(answer.header("x-relay-error"), code);
+            assert!(answer.header("request-id").starts_with("req_"));
+            let body = answer.json();
+            assert_eq!(body["type"], "error");
+            assert_eq!(body["request_id"], answer.header("request-id"));
+        }
+        assert_eq!(
+            rig.bare("GET", "/v1/messages").await.header("allow"),
+            "POST"
+        );
+        assert_eq!(
+            rig.bare("POST", "/v1/embeddings")
+                .await
+                .header("x-should-retry"),
+            "false"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_front_page_names_the_product() {
+        let rig = Rig::new();
+        assert!(
+            rig.bare("GET", "/")
+                .await
+                .text()
+                .starts_with("inference-relay ")
+        );
+        assert_eq!(rig.bare("HEAD", "/").await.status, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn models_are_listed_and_found() {
+        let rig = Rig::new();
+        let page = rig.bare("GET", "/v1/models?limit=2").await.json();
+        assert_eq!(page["data"].as_array().map(Vec::len), Some(2));
+        let model = rig.bare("GET", "/v1/models/claude-haiku-4-5").await.json();
+        assert_eq!(model["id"], "claude-haiku-4-5-20251001");
+    }
+}

@@ -1,0 +1,167 @@
+//! The relay about itself: health, version, availability, sessions.
+//!
+//! These names are older than this program (`ir`, `uptime` in milliseconds, `claudeMissing`); fields may be added and
+//! are never renamed.
+
+use super::Api;
+use crate::pool::Condition;
+use crate::pool::SessionView;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header;
+use axum::response::Response;
+use serde_json::Value;
+
+/// `GET /v1/health`: always a 200 while the relay can answer at all; `status` says the rest.
+pub(super) async fn health(State(api): State<Api>) -> Response {
+    let snapshot = api.snapshot();
+    let condition = if api.is_draining() {
+        Condition::Draining
+    } else {
+        snapshot.condition
+    };
+    let (status, name, why) = match condition {
+        Condition::Starting => ("starting", "starting", None),
+        Condition::Ready => ("healthy", "ready", None),
+        Condition::Degraded(why) => ("degraded", "degraded", Some(why)),
+        Condition::Draining => ("draining", "draining", None),
+    };
+    let uptime = api.uptime();
+    let mut health = serde_json::json!({
+        "status": status,
+        "port": api.port,
+        "sessions": snapshot.sessions.len(),
+        "uptime": u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+        "uptime_seconds": uptime.as_secs(),
+        "condition": name,
+        "waiting": snapshot.waiting,
+    });
+    if let Some(why) = why {
+        health["why"] = Value::from(why);
+    }
+    json(&health)
+}
+
+/// `GET /v1/version`.
+pub(super) async fn version(State(api): State<Api>) -> Response {
+    let claude = api.snapshot().claude;
+    json(&serde_json::json!({
+        "ir": env!("CARGO_PKG_VERSION"),
+        "platform": std::env::consts::OS,
+        "arch": std::env::consts::ARCH,
+        "claudeAvailable": claude.is_some(),
+        "claudeMissing": missing(claude.is_some()),
+        "claudeVersion": claude.and_then(|claude| claude.version),
+        "substrate": "rust-pty",
+        "builtinToolsEnabled": api.builtin_tools,
+    }))
+}
+
+/// `GET /v1/availability`: whether a call can be expected to work.
+pub(super) async fn availability(State(api): State<Api>) -> Response {
+    let snapshot = api.snapshot();
+    let found = snapshot.claude.is_some();
+    let (able, why) = match snapshot.condition {
+        Condition::Starting | Condition::Ready => (found, None),
+        Condition::Degraded(why) => (false, Some(why)),
+        Condition::Draining => (false, Some("the relay is shutting down".to_owned())),
+    };
+    let mut availability = serde_json::json!({ "ok": able, "missing": missing(found) });
+    if let Some(why) = why {
+        availability["why"] = Value::from(why);
+    }
+    json(&availability)
+}
+
+/// `GET /v1/sessions`.
+pub(super) async fn sessions(State(api): State<Api>) -> Response {
+    let snapshot = api.snapshot();
+    let in_state = |state: &str| {
+        snapshot
+            .sessions
+            .iter()
+            .filter(|session| session.state == state)
+            .count()
+    };
+    json(&serde_json::json!({
+        "sessions": snapshot.sessions.iter().map(session).collect::<Vec<_>>(),
+        "idle": in_state("idle"),
+        "busy": in_state("busy"),
+        "waiting": snapshot.waiting,
+    }))
+}
+
+fn missing(found: bool) -> &'static [&'static str] {
+    if found { &[] } else { &["claude"] }
+}
+
+fn session(view: &SessionView) -> Value {
+    serde_json::json!({
+        "id": view.id,
+        "pid": view.pid,
+        "state": view.state,
+        "model": view.model,
+        "turns": view.turns,
+        "age_ms": view.age_ms,
+    })
+}
+
+/// A good answer in JSON.
+pub(super) fn json(value: &Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::*;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn health_says_how_it_is_in_the_old_words() {
+        let rig = Rig::new();
+        let health = rig.bare("GET", "/v1/health").await.json();
+        assert_eq!(health["status"], "healthy");
+        assert_eq!(health["condition"], "ready");
+        assert_eq!(health["sessions"], 2);
+        assert_eq!(health["port"], 7421);
+        assert!(health["uptime"].is_u64() && health["uptime_seconds"].is_u64());
+        let ill = rig.in_condition(Condition::Degraded("log in".into()));
+        let health = ill.bare("GET", "/v1/health").await.json();
+        assert_eq!(
+            (&health["status"], &health["why"]),
+            (&json!("degraded"), &json!("log in"))
+        );
+        assert_eq!(
+            ill.bare("GET", "/v1/availability").await.json()["ok"],
+            false
+        );
+    }
+
+    #[tokio::test]
+    async fn version_availability_and_sessions_have_their_fields() {
+        let rig = Rig::new();
+        let version = rig.bare("GET", "/v1/version").await.json();
+        assert_eq!(version["claudeVersion"], "2.1.329");
+        assert_eq!(
+            (&version["claudeMissing"], &version["substrate"]),
+            (&json!([]), &json!("rust-pty"))
+        );
+        assert_eq!(
+            rig.bare("GET", "/v1/availability").await.json(),
+            json!({ "ok": true, "missing": [] })
+        );
+        let sessions = rig.bare("GET", "/v1/sessions").await.json();
+        assert_eq!(
+            (&sessions["idle"], &sessions["busy"], &sessions["waiting"]),
+            (&json!(1), &json!(1), &json!(3))
+        );
+        assert_eq!(sessions["sessions"][0]["pid"], 11);
+    }
+}

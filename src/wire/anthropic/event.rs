@@ -1,0 +1,325 @@
+//! Events as the Messages API's stream, and a whole answer as its message. [pure]
+
+use crate::turn::BlockKind;
+use crate::turn::Built;
+use crate::turn::Delta;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::Start;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use crate::turn::Whole;
+use crate::wire::sse;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// The frames of one event, as bytes of the stream. An end is two of them.
+pub(crate) fn frames(event: &Event) -> String {
+    match event {
+        Event::Start(start) => frame(&json!({ "type": "message_start", "message": head(start) })),
+        Event::BlockStart { index, kind } => frame(&json!({
+            "type": "content_block_start",
+            "index": index,
+            "content_block": empty_block(kind),
+        })),
+        Event::Delta { index, delta } => frame(&json!({
+            "type": "content_block_delta",
+            "index": index,
+            "delta": delta_value(delta),
+        })),
+        Event::BlockStop { index } => {
+            frame(&json!({ "type": "content_block_stop", "index": index }))
+        }
+        Event::End(end) => frame(&tail(end)) + &frame(&json!({ "type": "message_stop" })),
+    }
+}
+
+/// Says that the stream is alive.
+pub(crate) fn ping() -> String {
+    frame(&json!({ "type": "ping" }))
+}
+
+/// The buffered answer.
+///
+/// # Errors
+/// Says what cannot be written: the input of a tool call that is not JSON.
+pub(crate) fn message(whole: &Whole) -> Result<Value, &'static str> {
+    let blocks = whole
+        .blocks
+        .iter()
+        .map(block)
+        .collect::<Result<Vec<_>, _>>()?;
+    let id = whole.end.id.as_ref().unwrap_or(&whole.start.id);
+    let model = whole.end.model.as_ref().unwrap_or(&whole.start.model);
+    let (reason, sequence) = stop(&whole.end.stop);
+    Ok(json!({
+        "id": id.0,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": blocks,
+        "stop_reason": reason,
+        "stop_sequence": sequence,
+        "usage": usage(&whole.end.usage),
+    }))
+}
+
+/// Every event's name is its `type`.
+fn frame(value: &Value) -> String {
+    sse::encode(
+        value["type"].as_str().unwrap_or_default(),
+        &value.to_string(),
+    )
+}
+
+fn head(start: &Start) -> Value {
+    json!({
+        "id": start.id.0,
+        "type": "message",
+        "role": "assistant",
+        "model": start.model,
+        "content": [],
+        "stop_reason": null,
+        "stop_sequence": null,
+        "usage": usage(&start.usage),
+    })
+}
+
+fn tail(end: &End) -> Value {
+    let (reason, sequence) = stop(&end.stop);
+    json!({
+        "type": "message_delta",
+        "delta": { "stop_reason": reason, "stop_sequence": sequence },
+        "usage": usage(&end.usage),
+    })
+}
+
+/// A count that the upstream did not say is `null`, which the API's own schema allows, and not a zero.
+fn usage(usage: &Usage) -> Value {
+    json!({
+        "input_tokens": usage.input_tokens,
+        "cache_creation_input_tokens": usage.cache_creation_input_tokens,
+        "cache_read_input_tokens": usage.cache_read_input_tokens,
+        "output_tokens": usage.output_tokens,
+    })
+}
+
+fn stop(reason: &StopReason) -> (&'static str, Option<&str>) {
+    match reason {
+        StopReason::EndTurn => ("end_turn", None),
+        StopReason::MaxTokens => ("max_tokens", None),
+        StopReason::StopSequence(sequence) => ("stop_sequence", sequence.as_deref()),
+        StopReason::ToolUse => ("tool_use", None),
+        StopReason::PauseTurn => ("pause_turn", None),
+        StopReason::Refusal => ("refusal", None),
+        StopReason::ContextWindow => ("model_context_window_exceeded", None),
+    }
+}
+
+fn empty_block(kind: &BlockKind) -> Value {
+    match kind {
+        BlockKind::Text => json!({ "type": "text", "text": "" }),
+        BlockKind::Thinking => json!({ "type": "thinking", "thinking": "", "signature": "" }),
+        BlockKind::RedactedThinking { data } => {
+            json!({ "type": "redacted_thinking", "data": data })
+        }
+        BlockKind::ToolUse { id, name } => {
+            json!({ "type": "tool_use", "id": id, "name": name, "input": {} })
+        }
+    }
+}
+
+fn delta_value(delta: &Delta) -> Value {
+    match delta {
+        Delta::Text(text) => json!({ "type": "text_delta", "text": text }),
+        Delta::Thinking(text) => json!({ "type": "thinking_delta", "thinking": text }),
+        Delta::Signature(signature) => json!({ "type": "signature_delta", "signature": signature }),
+        Delta::InputJson(piece) => json!({ "type": "input_json_delta", "partial_json": piece }),
+    }
+}
+
+fn block(built: &Built) -> Result<Value, &'static str> {
+    Ok(match &built.kind {
+        BlockKind::Text => json!({ "type": "text", "text": built.text }),
+        BlockKind::Thinking => {
+            json!({ "type": "thinking", "thinking": built.text, "signature": built.signature })
+        }
+        BlockKind::RedactedThinking { data } => {
+            json!({ "type": "redacted_thinking", "data": data })
+        }
+        BlockKind::ToolUse { id, name } => {
+            let input = input(&built.text)?;
+            json!({ "type": "tool_use", "id": id, "name": name, "input": input })
+        }
+    })
+}
+
+fn input(text: &str) -> Result<Value, &'static str> {
+    if text.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    serde_json::from_str(text).map_err(|_| "the input of a tool call is not JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Assembly;
+    use crate::turn::Labels;
+    use crate::turn::MessageId;
+    use crate::turn::SessionOrigin;
+    use crate::turn::TextSource;
+
+    fn events() -> Vec<Event> {
+        let labels = Labels {
+            lane: "test",
+            text: TextSource::Exact,
+            session: SessionOrigin::Warm,
+            ignored: vec![],
+        };
+        let start = Usage {
+            input_tokens: 9,
+            output_tokens: 1,
+            ..Usage::default()
+        };
+        let usage = Usage {
+            input_tokens: 10,
+            output_tokens: 20,
+            cache_creation_input_tokens: Some(0),
+            cache_read_input_tokens: Some(5),
+        };
+        vec![
+            Event::Start(Start {
+                id: MessageId("msg_1".into()),
+                model: "m".into(),
+                usage: start,
+                labels,
+            }),
+            Event::BlockStart {
+                index: 0,
+                kind: BlockKind::Thinking,
+            },
+            Event::Delta {
+                index: 0,
+                delta: Delta::Thinking("hm".into()),
+            },
+            Event::Delta {
+                index: 0,
+                delta: Delta::Signature("sig".into()),
+            },
+            Event::BlockStop { index: 0 },
+            Event::BlockStart {
+                index: 1,
+                kind: BlockKind::RedactedThinking { data: "x".into() },
+            },
+            Event::BlockStop { index: 1 },
+            Event::BlockStart {
+                index: 2,
+                kind: BlockKind::Text,
+            },
+            Event::Delta {
+                index: 2,
+                delta: Delta::Text("a\tb\n\u{1F600}".into()),
+            },
+            Event::BlockStop { index: 2 },
+            Event::BlockStart {
+                index: 3,
+                kind: BlockKind::ToolUse {
+                    id: "toolu_1".into(),
+                    name: "t".into(),
+                },
+            },
+            Event::Delta {
+                index: 3,
+                delta: Delta::InputJson("{\"b\":1,".into()),
+            },
+            Event::Delta {
+                index: 3,
+                delta: Delta::InputJson("\"a\":2}".into()),
+            },
+            Event::BlockStop { index: 3 },
+            Event::End(End {
+                stop: StopReason::StopSequence(Some("END".into())),
+                usage,
+                id: Some(MessageId("msg_true".into())),
+                model: Some("m-1".into()),
+            }),
+        ]
+    }
+
+    #[test]
+    fn a_stream_is_the_apis() {
+        let stream: String = events().iter().map(frames).collect();
+        insta::assert_snapshot!(stream + &ping(), @r#"
+        event: message_start
+        data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":9,"cache_creation_input_tokens":null,"cache_read_input_tokens":null,"output_tokens":1}}}
+
+        event: content_block_start
+        data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}
+
+        event: content_block_delta
+        data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}
+
+        event: content_block_delta
+        data: {"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"sig"}}
+
+        event: content_block_stop
+        data: {"type":"content_block_stop","index":0}
+
+        event: content_block_start
+        data: {"type":"content_block_start","index":1,"content_block":{"type":"redacted_thinking","data":"x"}}
+
+        event: content_block_stop
+        data: {"type":"content_block_stop","index":1}
+
+        event: content_block_start
+        data: {"type":"content_block_start","index":2,"content_block":{"type":"text","text":""}}
+
+        event: content_block_delta
+        data: {"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"a\tb\n😀"}}
+
+        event: content_block_stop
+        data: {"type":"content_block_stop","index":2}
+
+        event: content_block_start
+        data: {"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"toolu_1","name":"t","input":{}}}
+
+        event: content_block_delta
+        data: {"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"{\"b\":1,"}}
+
+        event: content_block_delta
+        data: {"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"\"a\":2}"}}
+
+        event: content_block_stop
+        data: {"type":"content_block_stop","index":3}
+
+        event: message_delta
+        data: {"type":"message_delta","delta":{"stop_reason":"stop_sequence","stop_sequence":"END"},"usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,"output_tokens":20}}
+
+        event: message_stop
+        data: {"type":"message_stop"}
+
+        event: ping
+        data: {"type":"ping"}
+        "#);
+    }
+
+    #[test]
+    fn a_whole_answer_is_the_apis() {
+        let mut assembly = Assembly::default();
+        for event in events() {
+            assembly
+                .push(event)
+                .expect("the events must fit the grammar");
+        }
+        let whole = assembly.finish().expect("the end came");
+        insta::assert_snapshot!(message(&whole).expect("the tool's input is JSON"), @r#"{"id":"msg_true","type":"message","role":"assistant","model":"m-1","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"x"},{"type":"text","text":"a\tb\n😀"},{"type":"tool_use","id":"toolu_1","name":"t","input":{"b":1,"a":2}}],"stop_reason":"stop_sequence","stop_sequence":"END","usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,"output_tokens":20}}"#);
+    }
+
+    #[test]
+    fn a_tool_call_without_input_has_an_empty_object_and_broken_input_is_refused() {
+        assert_eq!(input(""), Ok(json!({})));
+        assert!(input("{\"a\":").is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! The Messages API, both of its versions. [pure]
+//!
+//! **What for.** [`request`] reads what an Anthropic client sends, with the API's own rules and the API's own
+//! sentences; [`event`] writes the stream and the whole answer; [`error`] writes failures; [`model`] and
+//! [`estimate`] answer the two side routes.
+//!
+//! **Never.** It does not decide what a lane can do: parameters that no lane honours are read, checked, and named
+//! in `Request.ignored`.
+//!
+//! **Invariants.** Every refusal names the path of the field. Field order in what is written is the API's.
+//!
+//! Start reading at [`request`].
+
+pub(crate) mod request;
+
+pub(crate) mod event;
+
+pub(crate) mod error;
+
+pub(crate) mod model;
+
+pub(crate) mod estimate;

@@ -1,0 +1,241 @@
+//! The model list of the Messages API. [pure]
+//!
+//! It is an offer and no catalog: any model name a caller writes goes on to claude as it is, and claude or its
+//! upstream says whether it is one. The list names what claude is known to take, newest first, and the floating
+//! names (`opus`, `sonnet`, `haiku`) that claude resolves by itself, so that it stays useful when it is out of date.
+
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use serde_json::Value;
+use serde_json::json;
+
+/// One model of the offer.
+struct Model {
+    id: &'static str,
+    /// Another name for it, which the single look-up takes too.
+    alias: Option<&'static str>,
+    display_name: &'static str,
+    /// The API's own rule: an epoch value where the day is not known.
+    created_at: &'static str,
+}
+
+/// Models on a page where the caller does not say.
+const LIMIT_DEFAULT: usize = 20;
+/// Models a caller may ask for on one page: the API's own bound.
+const LIMIT_MAX: usize = 1000;
+const UNKNOWN_DAY: &str = "1970-01-01T00:00:00Z";
+
+const OFFER: &[Model] = &[
+    undated("claude-opus-5-5", "Claude Opus 5.5"),
+    undated("claude-sonnet-5-5", "Claude Sonnet 5.5"),
+    undated("claude-haiku-5-5", "Claude Haiku 5.5"),
+    undated("claude-fable-5-1", "Claude Fable 5.1"),
+    undated("claude-opus-5", "Claude Opus 5"),
+    undated("claude-sonnet-5", "Claude Sonnet 5"),
+    undated("claude-fable-5", "Claude Fable 5"),
+    undated("claude-opus-4-8", "Claude Opus 4.8"),
+    undated("claude-opus-4-7", "Claude Opus 4.7"),
+    undated("claude-sonnet-4-6", "Claude Sonnet 4.6"),
+    undated("claude-opus-4-6", "Claude Opus 4.6"),
+    Model {
+        id: "claude-opus-4-5-20251101",
+        alias: Some("claude-opus-4-5"),
+        display_name: "Claude Opus 4.5",
+        created_at: "2025-11-01T00:00:00Z",
+    },
+    Model {
+        id: "claude-haiku-4-5-20251001",
+        alias: Some("claude-haiku-4-5"),
+        display_name: "Claude Haiku 4.5",
+        created_at: "2025-10-01T00:00:00Z",
+    },
+    Model {
+        id: "claude-sonnet-4-5-20250929",
+        alias: Some("claude-sonnet-4-5"),
+        display_name: "Claude Sonnet 4.5",
+        created_at: "2025-09-29T00:00:00Z",
+    },
+    undated("opus", "The newest Opus your claude knows"),
+    undated("sonnet", "The newest Sonnet your claude knows"),
+    undated("haiku", "The newest Haiku your claude knows"),
+];
+
+const fn undated(id: &'static str, display_name: &'static str) -> Model {
+    Model {
+        id,
+        alias: None,
+        display_name,
+        created_at: UNKNOWN_DAY,
+    }
+}
+
+/// One page of the list; `query` is the URL's query as it stands there.
+///
+/// # Errors
+/// Refuses a `limit` out of bounds, and two cursors at once.
+pub(crate) fn list(query: Option<&str>) -> Result<Value, Fault> {
+    let mut limit = LIMIT_DEFAULT;
+    let (mut after, mut before) = (None, None);
+    for (name, value) in query
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+    {
+        match name {
+            "limit" => limit = page_limit(value)?,
+            "after_id" => after = Some(value),
+            "before_id" => before = Some(value),
+            _ => {}
+        }
+    }
+    let (page, has_more) = match (after, before) {
+        (Some(_), Some(_)) => {
+            return Err(invalid(
+                "after_id: only one of `after_id` and `before_id` can be given",
+            ));
+        }
+        (None, None) => forward(OFFER, limit),
+        (Some(after), None) => forward(&OFFER[place("after_id", after)? + 1..], limit),
+        (None, Some(before)) => {
+            let earlier = &OFFER[..place("before_id", before)?];
+            let first = earlier.len().saturating_sub(limit);
+            (&earlier[first..], first > 0)
+        }
+    };
+    Ok(json!({
+        "data": page.iter().map(value).collect::<Vec<_>>(),
+        "has_more": has_more,
+        "first_id": page.first().map(|model| model.id),
+        "last_id": page.last().map(|model| model.id),
+    }))
+}
+
+/// One model by its id or its alias.
+///
+/// # Errors
+/// `not_found` where the offer does not have it, which does not mean that claude would refuse it.
+pub(crate) fn find(id: &str) -> Result<Value, Fault> {
+    let found = OFFER
+        .iter()
+        .find(|model| model.id == id || model.alias == Some(id));
+    found.map(value).ok_or_else(|| {
+        let id: String = id
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(NAME_MAX)
+            .collect();
+        let public =
+            format!("model: {id} is not in this relay's list; a call may name it all the same");
+        Fault::new(FaultKind::NotFound, Blame::Client, public)
+    })
+}
+
+/// Characters of a caller's text that a message repeats.
+const NAME_MAX: usize = 100;
+
+fn forward(models: &'static [Model], limit: usize) -> (&'static [Model], bool) {
+    (&models[..limit.min(models.len())], models.len() > limit)
+}
+
+fn page_limit(value: &str) -> Result<usize, Fault> {
+    let limit = value
+        .parse()
+        .ok()
+        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| invalid("limit: Input should be an integer from 1 to 1000"))
+}
+
+fn place(field: &str, id: &str) -> Result<usize, Fault> {
+    let found = OFFER
+        .iter()
+        .position(|model| model.id == id || model.alias == Some(id));
+    found.ok_or_else(|| {
+        invalid(&format!(
+            "{field}: Input should be the id of a listed model"
+        ))
+    })
+}
+
+fn value(model: &Model) -> Value {
+    json!({
+        "type": "model",
+        "id": model.id,
+        "display_name": model.display_name,
+        "created_at": model.created_at,
+    })
+}
+
+fn invalid(public: &str) -> Fault {
+    Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(page: &Value) -> Vec<&str> {
+        page["data"]
+            .as_array()
+            .expect("data is a list")
+            .iter()
+            .filter_map(|m| m["id"].as_str())
+            .collect()
+    }
+
+    #[test]
+    fn pages_follow_each_other_until_the_list_is_read() {
+        let mut seen = Vec::new();
+        let mut query = "limit=4".to_owned();
+        loop {
+            let page = list(Some(&query)).expect("the query is good");
+            seen.extend(ids(&page).into_iter().map(str::to_owned));
+            if page["has_more"] == json!(false) {
+                break;
+            }
+            query = format!(
+                "limit=4&after_id={}",
+                page["last_id"].as_str().expect("a page has an end")
+            );
+        }
+        assert_eq!(seen, OFFER.iter().map(|model| model.id).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_page_before_an_id_ends_right_before_it() {
+        let page = list(Some("before_id=claude-opus-4-8&limit=2")).expect("the query is good");
+        assert_eq!(ids(&page), ["claude-sonnet-5", "claude-fable-5"]);
+        assert_eq!(page["has_more"], json!(true));
+        let empty = list(Some(&format!("before_id={}", OFFER[0].id))).expect("the query is good");
+        assert_eq!(
+            empty,
+            json!({ "data": [], "has_more": false, "first_id": null, "last_id": null })
+        );
+    }
+
+    #[test]
+    fn wrong_queries_are_refused_and_unknown_names_are_passed_over() {
+        for query in [
+            "limit=0",
+            "limit=1001",
+            "limit=x",
+            "after_id=nobody",
+            "after_id=opus&before_id=opus",
+        ] {
+            assert!(list(Some(query)).is_err(), "{query}");
+        }
+        assert!(list(Some("x=1&&y")).is_ok());
+    }
+
+    #[test]
+    fn a_model_is_found_by_its_id_and_by_its_alias() {
+        assert_eq!(
+            find("claude-haiku-4-5").expect("listed")["id"],
+            "claude-haiku-4-5-20251001"
+        );
+        assert_eq!(
+            find("claude-9").map_err(|fault| fault.kind),
+            Err(FaultKind::NotFound)
+        );
+    }
+}

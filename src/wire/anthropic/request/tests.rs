@@ -1,0 +1,564 @@
+//! The API's rules, one by one, and that nothing a caller sends can make them panic.
+
+use super::*;
+use crate::turn::Block;
+use crate::turn::FaultKind;
+use proptest::prelude::*;
+use serde_json::json;
+
+const OLD: Version = Version::V2023_06_01;
+const NEW: Version = Version::V2026_10_21;
+
+fn read(value: &Value) -> Result<Call, Fault> {
+    call(value.to_string().as_bytes(), OLD)
+}
+
+/// A good call with some fields set; a field set to `"-"` is taken out.
+fn with(fields: &Value) -> Value {
+    let mut body = json!({ "model": "m", "max_tokens": 10, "messages": [{ "role": "user", "content": "hi" }] });
+    for (name, value) in fields.as_object().expect("fields are an object") {
+        if value == "-" {
+            body.as_object_mut()
+                .expect("a body is an object")
+                .remove(name);
+        } else {
+            body[name.as_str()] = value.clone();
+        }
+    }
+    body
+}
+
+fn refusal(version: Version, fields: Value) -> String {
+    let fault =
+        call(with(&fields).to_string().as_bytes(), version).expect_err("this call is wrong");
+    assert_eq!(fault.kind, FaultKind::InvalidRequest);
+    fault.public
+}
+
+/// The refusal of a call whose messages are these.
+fn talk(messages: Value) -> String {
+    refusal(OLD, json!({ "messages": messages }))
+}
+
+/// The refusal of a call whose only message has this block.
+fn user_block(block: Value) -> String {
+    talk(json!([{ "role": "user", "content": [block] }]))
+}
+
+#[test]
+fn a_plain_call_is_read() {
+    let body = json!({
+        "model": "claude-x", "max_tokens": 5, "stream": true, "system": [{ "type": "text", "text": "be brief",
+        "cache_control": { "type": "ephemeral" } }], "temperature": 0.5, "top_p": 1, "top_k": 3,
+        "stop_sequences": ["END"], "metadata": { "user_id": "u" },
+        "messages": [{ "role": "user", "content": "\thi\u{1b}[0m\n" }],
+    });
+    let call = read(&body).expect("the call is good");
+    assert!(call.stream);
+    assert_eq!(call.request.model, "claude-x");
+    assert_eq!(call.request.system, ["be brief"]);
+    assert_eq!(
+        call.request.prompt().and_then(Message::sole_text),
+        Some("\thi\u{1b}[0m\n")
+    );
+    assert_eq!(
+        call.request.sampling,
+        Sampling {
+            max_tokens: 5,
+            stop_sequences: vec!["END".into()],
+            temperature: Some(0.5),
+            top_p: Some(1.0),
+            top_k: Some(3),
+            thinking: None,
+        }
+    );
+    assert!(call.request.ignored.is_empty());
+}
+
+#[test]
+fn what_is_missing_or_of_another_kind_is_named_by_its_path() {
+    let cases = [
+        (json!({ "model": "-" }), "model: Field required"),
+        (
+            json!({ "model": 3 }),
+            "model: Input should be a valid string",
+        ),
+        (
+            json!({ "model": "" }),
+            "model: String should have at least 1 character",
+        ),
+        (
+            json!({ "model": "--settings" }),
+            "model: Input should be the name of a model",
+        ),
+        (json!({ "max_tokens": "-" }), "max_tokens: Field required"),
+        (
+            json!({ "max_tokens": 0 }),
+            "max_tokens: Input should be greater than or equal to 1",
+        ),
+        (
+            json!({ "max_tokens": -5 }),
+            "max_tokens: Input should be greater than or equal to 0",
+        ),
+        (
+            json!({ "max_tokens": 1.0 }),
+            "max_tokens: Input should be a valid integer",
+        ),
+        (
+            json!({ "max_tokens": 1e300 }),
+            "max_tokens: Input should be a valid integer",
+        ),
+        (
+            json!({ "max_tokens": "10" }),
+            "max_tokens: Input should be a valid integer",
+        ),
+        (json!({ "messages": "-" }), "messages: Field required"),
+        (
+            json!({ "messages": {} }),
+            "messages: Input should be a valid list",
+        ),
+        (
+            json!({ "messages": [] }),
+            "messages: at least one message is required",
+        ),
+        (
+            json!({ "messages": ["hi"] }),
+            "messages.0: Input should be an object",
+        ),
+        (
+            json!({ "stream": "yes" }),
+            "stream: Input should be a valid boolean",
+        ),
+        (
+            json!({ "temperature": 1.1 }),
+            "temperature: Input should be less than or equal to 1",
+        ),
+        (
+            json!({ "temperature": -0.1 }),
+            "temperature: Input should be greater than or equal to 0",
+        ),
+        (
+            json!({ "top_p": "1" }),
+            "top_p: Input should be a valid number",
+        ),
+        (
+            json!({ "top_k": -1 }),
+            "top_k: Input should be greater than or equal to 0",
+        ),
+        (
+            json!({ "stop_sequences": "END" }),
+            "stop_sequences: Input should be a valid list",
+        ),
+        (
+            json!({ "stop_sequences": [1] }),
+            "stop_sequences.0: Input should be a valid string",
+        ),
+        (
+            json!({ "stop_sequences": ["a", " \n"] }),
+            "stop_sequences: each stop sequence must contain non-whitespace",
+        ),
+        (
+            json!({ "system": 1 }),
+            "system: Input should be a valid string or a list of text blocks",
+        ),
+        (
+            json!({ "system": [{ "type": "text" }] }),
+            "system.0.text: Field required",
+        ),
+        (
+            json!({ "system": [{ "type": "image" }] }),
+            "system.0.type: Input should be 'text'",
+        ),
+        (
+            json!({ "system": [{ "type": "text", "text": "" }] }),
+            "system: text content blocks must be non-empty",
+        ),
+        (
+            json!({ "tools": {} }),
+            "tools: Input should be a valid list",
+        ),
+    ];
+    for (fields, sentence) in cases {
+        assert_eq!(refusal(OLD, fields.clone()), sentence, "{fields}");
+    }
+}
+
+#[test]
+fn messages_are_refused_with_the_apis_sentences() {
+    let cases = [
+        (
+            json!([{ "content": "hi" }]),
+            "messages.0.role: Field required",
+        ),
+        (
+            json!([{ "role": "user" }]),
+            "messages.0.content: Field required",
+        ),
+        (
+            json!([{ "role": "tool", "content": "hi" }]),
+            "messages.0.role: Input should be 'user' or 'assistant'",
+        ),
+        (
+            json!([{ "role": "user", "content": "" }]),
+            "messages.0: user messages must have non-empty content",
+        ),
+        (
+            json!([{ "role": "user", "content": [] }]),
+            "messages.0: user messages must have non-empty content",
+        ),
+        (
+            json!([{ "role": "user", "content": " \n" }]),
+            "messages: text content blocks must contain non-whitespace text",
+        ),
+        (
+            json!([{ "role": "user", "content": [{ "type": "text", "text": "" }] }]),
+            "messages: text content blocks must be non-empty",
+        ),
+        (
+            json!([{ "role": "user", "content": 1 }]),
+            "messages.0.content: Input should be a valid string or a list of content blocks",
+        ),
+        (
+            json!([{ "role": "assistant", "content": "hi" }]),
+            "messages: first message must use the \"user\" role",
+        ),
+        (
+            json!([{ "role": "user", "content": "a" }, { "role": "assistant", "content": "" },
+            { "role": "user", "content": "b" }]),
+            "messages.1: all messages must have non-empty content except for the optional final assistant message",
+        ),
+        (
+            json!([{ "role": "user", "content": [{ "type": "text", "text": "a" }, { "type": "text" }] }]),
+            "messages.0.content.1.text: Field required",
+        ),
+        (
+            json!([{ "role": "user", "content": [{ "text": "a" }] }]),
+            "messages.0.content.0.type: Field required",
+        ),
+    ];
+    for (messages, sentence) in cases {
+        assert_eq!(talk(messages.clone()), sentence, "{messages}");
+    }
+    let system = talk(json!([{ "role": "system", "content": "x" }]));
+    assert!(
+        system.starts_with("messages.0.role: Unexpected role \"system\""),
+        "{system}"
+    );
+    let unknown = user_block(json!({ "type": "hologram" }));
+    assert!(
+        unknown.starts_with("messages.0.content.0.type: Input tag 'hologram' found"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_prefill_is_refused_and_named() {
+    for last in ["The answer is", ""] {
+        let sentence = talk(
+            json!([{ "role": "user", "content": "a" }, { "role": "assistant", "content": last }]),
+        );
+        assert!(
+            sentence.starts_with("messages.1.role: this lane cannot continue"),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn blocks_are_checked_in_what_matters() {
+    let source = |source: Value| json!({ "type": "image", "source": source });
+    let cases = [
+        (
+            json!({ "type": "image" }),
+            "messages.0.content.0.source: Field required",
+        ),
+        (
+            source(json!({ "type": "base64", "media_type": "image/tiff", "data": "AA==" })),
+            "messages.0.content.0.source.media_type: Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'",
+        ),
+        (
+            source(json!({ "type": "base64", "media_type": "image/png", "data": "" })),
+            "messages.0.content.0.source.data: String should have at least 1 character",
+        ),
+        (
+            source(json!({ "type": "base64", "media_type": "image/png", "data": "{}" })),
+            "messages.0.content.0.source.data: Input should be base64-encoded data",
+        ),
+        (
+            source(json!({ "type": "base64", "media_type": "image/png" })),
+            "messages.0.content.0.source.data: Field required",
+        ),
+        (
+            json!({ "type": "tool_result" }),
+            "messages.0.content.0.tool_use_id: Field required",
+        ),
+        (
+            json!({ "type": "tool_use", "id": "a", "name": "b", "input": {} }),
+            "messages.0.content.0: `tool_use` blocks can only be in `assistant` messages",
+        ),
+        (
+            json!({ "type": "document" }),
+            "messages.0.content.0.source: Field required",
+        ),
+    ];
+    for (block, sentence) in cases {
+        assert_eq!(user_block(block.clone()), sentence, "{block}");
+    }
+    let image = json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "iVBO" },
+        "cache_control": { "type": "ephemeral" }, "new": 1 });
+    let body = with(
+        &json!({ "messages": [{ "role": "user", "content": [image, { "type": "text", "text": "x",
+        "citations": [], "cache_control": null }] }] }),
+    );
+    let call = read(&body).expect("the blocks are good");
+    assert_eq!(
+        call.request.messages[0].blocks,
+        [Block::Native(image), Block::Text("x".into())]
+    );
+}
+
+#[test]
+fn tool_calls_and_results_go_together() {
+    let used = json!({ "role": "assistant", "content": [
+        { "type": "tool_use", "id": "t1", "name": "f", "input": {} },
+        { "type": "tool_use", "id": "t2", "name": "f", "input": { "a": 1 } }] });
+    let result = |id: &str| json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": id }] });
+    let ask = json!({ "role": "user", "content": "go" });
+    let good = json!({ "messages": [ask, used, result("t1"), result("t2")] });
+    assert_eq!(
+        read(&with(&good))
+            .expect("every call has its result")
+            .request
+            .messages
+            .len(),
+        3
+    );
+    let open = talk(json!([ask, used, result("t1")]));
+    assert!(
+        open.starts_with("messages.1: `tool_use` ids were found without `tool_result`"),
+        "{open}"
+    );
+    let stray = talk(json!([ask, used, result("t1"), result("t9")]));
+    assert!(
+        stray.starts_with("messages.3.content.0: unexpected `tool_use_id`"),
+        "{stray}"
+    );
+    assert_eq!(
+        refusal(
+            OLD,
+            json!({ "messages": [ask, { "role": "assistant", "content":
+        [{ "type": "tool_use", "id": "t", "name": "f", "input": "{}" }] }] })
+        ),
+        "messages.1.content.0.input: Input should be an object"
+    );
+}
+
+#[test]
+fn neighbours_of_one_role_become_one_message() {
+    let body = with(&json!({ "messages": [
+        { "role": "user", "content": "a" }, { "role": "user", "content": "b" },
+        { "role": "assistant", "content": "c" }, { "role": "user", "content": "d" }] }));
+    let messages = read(&body).expect("the call is good").request.messages;
+    let texts: Vec<usize> = messages
+        .iter()
+        .map(|message| message.blocks.len())
+        .collect();
+    assert_eq!(texts, [2, 1, 1]);
+}
+
+#[test]
+fn thinking_is_checked_and_disabled_is_none() {
+    let wish = |thinking: Value| with(&json!({ "max_tokens": 2000, "thinking": thinking }));
+    let read_wish = |thinking| read(&wish(thinking)).map(|call| call.request.sampling.thinking);
+    assert_eq!(read_wish(json!({ "type": "disabled" })), Ok(None));
+    let enabled = json!({ "type": "enabled", "budget_tokens": 1024 });
+    assert_eq!(read_wish(enabled.clone()), Ok(Some(enabled)));
+    assert!(read_wish(json!({ "type": "adaptive" })).is_ok_and(|wish| wish.is_some()));
+    for (thinking, start) in [
+        (
+            json!({ "type": "enabled" }),
+            "thinking.budget_tokens: Field required",
+        ),
+        (
+            json!({ "type": "enabled", "budget_tokens": 1023 }),
+            "thinking.budget_tokens: Input should be greater",
+        ),
+        (
+            json!({ "type": "enabled", "budget_tokens": 2000 }),
+            "thinking.budget_tokens: `max_tokens` must be greater",
+        ),
+        (
+            json!({ "type": "often" }),
+            "thinking.type: Input tag 'often'",
+        ),
+        (json!("on"), "thinking: Input should be an object"),
+    ] {
+        let sentence = read_wish(thinking).expect_err("the wish is wrong").public;
+        assert!(sentence.starts_with(start), "{sentence}");
+    }
+}
+
+#[test]
+fn what_no_lane_honours_is_named_and_what_changes_nothing_is_not() {
+    let body = with(&json!({
+        "metadata": {}, "service_tier": "auto", "container": null, "mcp_servers": [], "speed": "standard",
+        "tools": [], "output_config": { "effort": "low" }, "tool_choice": { "type": "auto" }, "brand_new": 1,
+    }));
+    let ignored = read(&body).expect("the call is good").request.ignored;
+    assert_eq!(ignored, ["output_config", "tool_choice", "brand_new"]);
+    let tools = with(&json!({ "tools": [{ "name": "f", "input_schema": {} }] }));
+    assert_eq!(
+        read(&tools).expect("the call is good").request.ignored,
+        ["tools"]
+    );
+}
+
+#[test]
+fn the_newer_version_refuses_what_it_dropped() {
+    for name in ["temperature", "top_p", "top_k"] {
+        assert_eq!(
+            refusal(NEW, json!({ name: 1 })),
+            format!("{name}: Extra inputs are not permitted")
+        );
+    }
+    let document = json!({ "type": "document", "source": { "type": "text", "media_type": "text/plain", "data": "x" } });
+    let cited = json!({ "type": "text", "text": "x", "citations": [{ "type": "char_location" }] });
+    let talk = |role: &str, block: &Value| {
+        json!({ "messages": [
+        { "role": "user", "content": "a" }, { "role": role, "content": [block] }, { "role": "user", "content": "b" }] })
+    };
+    assert!(
+        refusal(NEW, talk("assistant", &document))
+            .starts_with("messages.1.content.0.type: document")
+    );
+    assert!(refusal(NEW, talk("user", &cited)).starts_with("messages.1.content.0.citations: "));
+    for fields in [talk("user", &document), talk("assistant", &cited)] {
+        assert!(call(with(&fields).to_string().as_bytes(), NEW).is_ok());
+    }
+    for fields in [talk("assistant", &document), talk("user", &cited)] {
+        assert!(call(with(&fields).to_string().as_bytes(), OLD).is_ok());
+    }
+}
+
+#[test]
+fn versions_are_read_from_the_header() {
+    assert_eq!(Version::from_header(None), Ok(OLD));
+    assert_eq!(Version::from_header(Some(b"2026-10-21")), Ok(NEW));
+    let fault = Version::from_header(Some(b"2024-10-22")).expect_err("there is no such version");
+    assert!(
+        fault
+            .public
+            .starts_with("anthropic-version: \"2024-10-22\" is not a valid version")
+    );
+}
+
+#[test]
+fn broken_json_is_refused_with_its_place() {
+    for body in [
+        &b"{\"model\": }"[..],
+        b"",
+        b"[1]",
+        b"{\"a\": \"\xff\"}",
+        b"{\"a\": \"\\ud800\"}",
+        b"{\"max_tokens\": 1e999}",
+    ] {
+        let sentence = call(body, OLD).expect_err("the body is broken").public;
+        assert!(
+            sentence.contains("line 1") || sentence.ends_with("not a JSON object."),
+            "{sentence}"
+        );
+    }
+    let deep = "[".repeat(100_000);
+    assert!(call(format!("{{\"messages\":{deep}").as_bytes(), OLD).is_err());
+}
+
+#[test]
+fn a_count_needs_no_max_tokens_and_may_end_with_the_assistant() {
+    let body = with(
+        &json!({ "max_tokens": "-", "tools": [{ "name": "f" }], "messages": [
+        { "role": "user", "content": "a" }, { "role": "assistant", "content": "b" }] }),
+    );
+    let count = count(body.to_string().as_bytes(), NEW).expect("the count is good");
+    assert_eq!((count.request.messages.len(), count.tools.len()), (2, 1));
+}
+
+/// JSON that looks like a call often enough to reach deep.
+fn json_like() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![
+        Just("type"),
+        Just("role"),
+        Just("content"),
+        Just("text"),
+        Just("messages"),
+        Just("model"),
+        Just("source"),
+        Just("max_tokens"),
+        Just("system"),
+        Just("thinking"),
+        Just("tools"),
+        Just("stop_sequences"),
+        Just("data"),
+        Just("citations"),
+        Just("tool_use_id"),
+        Just("input"),
+        Just("id"),
+        Just("name"),
+        Just("budget_tokens"),
+    ];
+    let word = prop_oneof![
+        Just("text".to_owned()),
+        Just("user".to_owned()),
+        Just("assistant".to_owned()),
+        Just("image".to_owned()),
+        Just("base64".to_owned()),
+        Just("tool_use".to_owned()),
+        Just("tool_result".to_owned()),
+        Just("document".to_owned()),
+        Just("search_result".to_owned()),
+        Just("enabled".to_owned()),
+        any::<String>(),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 60, 6, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            proptest::collection::vec((name.clone(), inner), 0..6).prop_map(|fields| fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<Value>()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = call(&bytes, OLD);
+        let _ = count(&bytes, NEW);
+    }
+
+    #[test]
+    fn no_json_makes_it_panic(value in json_like(), messages in json_like(), block in json_like()) {
+        for body in [
+            value,
+            with(&json!({ "messages": messages })),
+            with(&json!({ "messages": [{ "role": "user", "content": [block] }] })),
+            with(&json!({ "messages": [{ "role": "user", "content": "a" },
+                { "role": "assistant", "content": messages }, { "role": "user", "content": messages }] })),
+        ] {
+            for version in [OLD, NEW] {
+                let read = call(body.to_string().as_bytes(), version);
+                if let Ok(call) = read {
+                    prop_assert_eq!(call.request.prompt().map(|message| message.role), Some(Role::User));
+                    prop_assert!(call.request.messages.iter().all(|message| !message.blocks.is_empty()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Outside dialects to and from the inner language. [pure]
+//!
+//! **What for.** A dialect turns a caller's bytes into a [`Request`](crate::turn::Request), and events, whole
+//! answers and faults into the bytes that this caller's client expects. [`sse`] is the framing that streams share.
+//!
+//! **Never.** No I/O, no clock, no async; no dialect names another.
+//!
+//! **Invariants.** Nothing that a caller sends can make this room panic. Only this room knows a dialect's field
+//! names and status codes.
+//!
+//! Start reading at [`anthropic`].
+
+pub(crate) mod sse;
+
+pub(crate) mod anthropic;

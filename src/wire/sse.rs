@@ -1,0 +1,172 @@
+//! Server-sent events: frames as bytes, and bytes as frames, however they were cut. [pure]
+
+use std::mem;
+
+/// One event of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The event's name; `message` where the stream gives none.
+    pub(crate) event: String,
+    pub(crate) data: String,
+}
+
+/// Writes one frame. A line break in `data` begins another `data:` line, as the format asks.
+pub(crate) fn encode(event: &str, data: &str) -> String {
+    let mut frame = String::with_capacity(event.len() + data.len() + 16);
+    frame.push_str("event: ");
+    frame.push_str(event);
+    frame.push('\n');
+    for line in data.split('\n') {
+        frame.push_str("data: ");
+        frame.push_str(line);
+        frame.push('\n');
+    }
+    frame.push('\n');
+    frame
+}
+
+/// Writes a comment, which every reader of the format passes over. It is not a frame by itself: it stands before
+/// the next one.
+pub(crate) fn comment(text: &str) -> String {
+    let mut comment = String::with_capacity(text.len() + 3);
+    for line in text.lines() {
+        comment.push_str(": ");
+        comment.push_str(line);
+        comment.push('\n');
+    }
+    comment
+}
+
+/// Reads frames out of bytes that come in any pieces.
+///
+/// It holds at most one unfinished frame; whoever feeds it bounds how long that may become.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    /// The line that is not complete yet.
+    line: Vec<u8>,
+    /// The last byte was a carriage return, so that a line feed now is the second half of that line's end.
+    returned: bool,
+    /// A first line was read, so that a byte order mark is no longer one.
+    begun: bool,
+    event: String,
+    data: Option<String>,
+}
+
+impl Decoder {
+    /// Takes the next bytes and gives the frames that they complete.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for &byte in bytes {
+            let after_return = mem::take(&mut self.returned);
+            match byte {
+                b'\n' if after_return => {}
+                b'\n' => frames.extend(self.end_line()),
+                b'\r' => {
+                    self.returned = true;
+                    frames.extend(self.end_line());
+                }
+                _ => self.line.push(byte),
+            }
+        }
+        frames
+    }
+
+    fn end_line(&mut self) -> Option<Frame> {
+        let line = mem::take(&mut self.line);
+        let mut line = line.as_slice();
+        if !mem::replace(&mut self.begun, true) {
+            line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        }
+        if line.is_empty() {
+            return self.end_frame();
+        }
+        let (name, value) = match line.iter().position(|&byte| byte == b':') {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, &line[line.len()..]),
+        };
+        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
+        match name {
+            b"event" => self.event = value.into_owned(),
+            b"data" => match &mut self.data {
+                Some(data) => {
+                    data.push('\n');
+                    data.push_str(&value);
+                }
+                None => self.data = Some(value.into_owned()),
+            },
+            _ => {} // Comments, `id`, `retry`, and names the format does not know.
+        }
+        None
+    }
+
+    fn end_frame(&mut self) -> Option<Frame> {
+        let event = mem::take(&mut self.event);
+        let data = self.data.take()?;
+        let event = if event.is_empty() {
+            "message".to_owned()
+        } else {
+            event
+        };
+        Some(Frame { event, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(pieces: &[&[u8]]) -> Vec<Frame> {
+        let mut decoder = Decoder::default();
+        pieces
+            .iter()
+            .flat_map(|piece| decoder.push(piece))
+            .collect()
+    }
+
+    #[test]
+    fn a_frame_is_written_as_the_format_asks() {
+        assert_eq!(encode("ping", "{}"), "event: ping\ndata: {}\n\n");
+        assert_eq!(encode("x", "a\nb"), "event: x\ndata: a\ndata: b\n\n");
+        assert_eq!(comment("a: b\nc"), ": a: b\n: c\n");
+    }
+
+    #[test]
+    fn comments_marks_and_all_line_ends_are_read() {
+        let bytes = "\u{feff}: hello\r\nevent: a\r\ndata: 1\r\n\r\ndata:2\rdata\r\revent: lost\n\nid: 7\ndata: é\n\n";
+        let frames = read(&[bytes.as_bytes()]);
+        let seen: Vec<_> = frames
+            .iter()
+            .map(|f| (f.event.as_str(), f.data.as_str()))
+            .collect();
+        assert_eq!(seen, [("a", "1"), ("message", "2\n"), ("message", "é")]);
+    }
+
+    #[test]
+    fn a_frame_without_its_empty_line_is_not_given() {
+        assert_eq!(read(&[b"event: a\ndata: 1\n"]), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_of_any_bytes_reads_the_same(
+            bytes in proptest::collection::vec(
+                prop_oneof![Just(b'\n'), Just(b'\r'), Just(b':'), Just(b' '), Just(b'd'), any::<u8>()], 0..200),
+            cut in 0_usize..200,
+        ) {
+            let whole = read(&[&bytes]);
+            let cut = cut.min(bytes.len());
+            prop_assert_eq!(&read(&[&bytes[..cut], &bytes[cut..]]), &whole);
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(&read(&single), &whole);
+        }
+
+        #[test]
+        fn what_was_written_is_read(frames in proptest::collection::vec(("[a-z_]{1,12}", "[^\r]{0,40}"), 0..6), cut in 1_usize..9) {
+            let bytes: String = frames.iter().map(|(event, data)| encode(event, data)).collect();
+            let pieces: Vec<&[u8]> = bytes.as_bytes().chunks(cut).collect();
+            let seen: Vec<_> = read(&pieces).into_iter().map(|f| (f.event, f.data)).collect();
+            prop_assert_eq!(seen, frames);
+        }
+    }
+}
