@@ -1,52 +1,251 @@
 //! The composition root: builds the rooms in order, and drains them in reverse.
 
+use crate::clock;
 use crate::config::Config;
+use crate::config::LogConfig;
+use crate::config::LogFormat;
+use crate::config::LogLevel;
+use crate::pool::ClaudeView;
+use crate::pool::Pool;
+use crate::server;
+use crate::server::Api;
+use crate::server::Listener;
+use crate::server::ServerError;
+use crate::session::SessionConfig;
+use crate::session::launcher::Launcher;
+use crate::session::launcher::create_private;
+use crate::session::machine::Limits;
+use crate::session::pty;
+use crate::session::pty::reap::Registry;
+use crate::session::witness::receiver::Receiver;
+use crate::session::witness::tail::Tails;
+use serde_json::Value;
+use serde_json::json;
+use std::fs;
+use std::fs::File;
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
+use std::sync::Arc;
+use std::sync::OnceLock;
 use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// A daemon that runs inside this process.
-#[derive(Debug)]
 pub(crate) struct Running {
     /// Where it listens; the port is the one that was really taken.
     pub(crate) address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    pool: Pool,
+    /// Held for as long as the daemon lives.
+    lock: Lock,
 }
 
 /// Why there is no daemon.
 #[derive(Debug, Error)]
 pub(crate) enum DaemonError {
     /// `bind_failed`: something else listens there.
-    #[error("{address} is taken{}", holder(*.pid))]
-    BindFailed {
-        address: SocketAddr,
-        pid: Option<u32>,
-    },
+    #[error("bind_failed: cannot {0}")]
+    BindFailed(#[source] ServerError),
     /// `already_running`: another daemon holds this state folder.
-    #[error("a daemon already runs on {} with process {pid}, on port {port}", home.display())]
-    AlreadyRunning { home: PathBuf, pid: u32, port: u16 },
-    /// The rooms are not joined yet.
-    #[error("this build has no daemon yet")]
-    NotBuilt,
+    #[error("already_running: a daemon holds {} already, process {pid} on port {port}; stop it, or give this one a folder of its own with INFERENCE_RELAY_HOME", home.display())]
+    AlreadyRunning { home: PathBuf, pid: u64, port: u64 },
+    #[error("the state folder {} cannot be used", home.display())]
+    Home { home: PathBuf, source: io::Error },
+    #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
+    NoSimulation(PathBuf),
+    #[error("the machine gives no {what}")]
+    Machine { what: &'static str, source: io::Error },
 }
 
 /// Serves until a stop signal, and then until every call in flight has ended.
+///
+/// # Errors
+/// Where it cannot begin.
 pub(crate) fn run(config: Config, simulated: bool) -> Result<(), DaemonError> {
-    let _ = (config, simulated);
-    Err(DaemonError::NotBuilt)
+    log(config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.map_err(|source| DaemonError::Machine { what: "threads", source })?;
+    runtime.block_on(async {
+        let running = start(config, simulated).await?;
+        tracing::info!(address = %running.address, pid = std::process::id(), "listening");
+        stop_signal().await;
+        tracing::info!("stopping: calls in flight may end");
+        tokio::select! {
+            () = running.stop() => {}
+            () = stop_signal() => tracing::warn!("stopped at once"),
+        }
+        Ok(())
+    })
 }
 
-/// Starts a daemon inside this process, for one `ask`. With `server.port` 0 it takes any free port.
+/// Starts a daemon inside this process. With `server.port` 0 it takes any free port.
+///
+/// # Errors
+/// Where the port or the state folder is taken, or the machine gives too little.
 pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
-    let _ = (config, simulated);
-    Err(DaemonError::NotBuilt)
+    let began = clock::now();
+    let mut session = config.session.clone();
+    let home = |source| DaemonError::Home { home: config.home.clone(), source };
+    create_private(&config.home).map_err(home)?;
+    let mut lock = Lock::take(&config.home)?;
+    let listener = server::bind(&config.server).await.map_err(DaemonError::BindFailed)?;
+    let address = listener.local_addr();
+    lock.tell(address.port()).map_err(home)?;
+    create_private(&session.work_dir).map_err(home)?;
+    session.work_dir = session.work_dir.canonicalize().map_err(home)?;
+    if simulated {
+        simulate(&mut session, &config.home)?;
+    }
+    let pool = pool(&config, session, &config.home).await?;
+    let api = Api::new(pool.clone(), config.server.clone(), address.port(), config.session.builtin_tools);
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(serve(listener, api, stopped));
+    tracing::debug!(took = ?clock::now().duration_since(began), "started");
+    Ok(Running { address, stop, serving, pool, lock })
+}
+
+async fn serve(listener: Listener, api: Api, stopped: watch::Receiver<bool>) {
+    listener.run(api, stopped).await;
 }
 
 impl Running {
-    /// Ends it: no session is left behind.
-    pub(crate) async fn stop(self) {}
+    /// Ends it: turns in flight end, no session is left behind.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        drop(self.serving.await);
+        self.pool.drain().await;
+        drop(self.lock);
+    }
 }
 
-fn holder(pid: Option<u32>) -> String {
-    pid.map(|pid| format!(" by process {pid}"))
-        .unwrap_or_default()
+async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Pool, DaemonError> {
+    let Some(program) = session.command.clone().or_else(|| discovered(&session)) else {
+        tracing::warn!("no claude was found; every call will say so");
+        return Ok(Pool::without_claude());
+    };
+    let machine = |what| move |source| DaemonError::Machine { what, source };
+    let receiver = Receiver::listen().await.map_err(machine("loopback port"))?;
+    let tails = Tails::start().map_err(io::Error::other).map_err(machine("file notification"))?;
+    let (registry, ended) = Registry::open(home.join("pty-pids.json"));
+    if ended > 0 {
+        tracing::info!(ended, "ended sessions that an earlier daemon left");
+    }
+    let version = version_of(&program);
+    let limits = Limits { start: session.start_wait_max, turn: config.pool.turn_wait_max };
+    let model = session.model.clone();
+    let launcher = Launcher::new(session, program.clone(), Arc::clone(&version), receiver, tails, registry, limits);
+    launcher.sweep();
+    Ok(Pool::start(config.pool.clone(), launcher, &model, ClaudeView { path: program, version }))
 }
+
+fn discovered(session: &SessionConfig) -> Option<PathBuf> {
+    let var = |name: &str| session.inherited.get(std::ffi::OsStr::new(name));
+    let env = pty::DiscoverEnv {
+        path: var("PATH").cloned(),
+        home: var("HOME").or_else(|| var("USERPROFILE")).map(PathBuf::from),
+        appdata: var("APPDATA").map(PathBuf::from),
+    };
+    pty::candidates(&env).into_iter().next()
+}
+
+/// Asks the program for its version, beside everything else: the first calls need not wait for it.
+fn version_of(program: &Path) -> Arc<OnceLock<String>> {
+    let version = Arc::new(OnceLock::new());
+    let (told, program) = (Arc::clone(&version), program.to_owned());
+    tokio::task::spawn_blocking(move || match pty::version(&program, VERSION_WAIT) {
+        Ok(number) => drop(told.set(number)),
+        Err(error) => tracing::warn!(%error, "claude did not tell its version"),
+    });
+    version
+}
+
+/// Puts the script in claude's place, with a home of its own: nothing of the user's is touched.
+fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError> {
+    let own = std::env::current_exe().map_err(|source| DaemonError::Machine { what: "own path", source })?;
+    let program = own.with_file_name(if cfg!(windows) { "fake-claude.exe" } else { "fake-claude" });
+    if !program.is_file() {
+        return Err(DaemonError::NoSimulation(program));
+    }
+    let simulated = home.join("simulated");
+    create_private(&simulated).map_err(|source| DaemonError::Home { home: simulated.clone(), source })?;
+    session.env.insert("HOME".to_owned(), simulated.to_string_lossy().into_owned());
+    session.command = Some(program);
+    Ok(())
+}
+
+/// The state folder's lock: the system lets go of it when the process ends, however it ends.
+struct Lock {
+    file: File,
+}
+
+impl Lock {
+    fn take(home: &Path) -> Result<Lock, DaemonError> {
+        let failed = |source| DaemonError::Home { home: home.to_owned(), source };
+        let path = home.join("daemon.lock");
+        let mut options = File::options();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { file }),
+            Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+            Err(fs::TryLockError::WouldBlock) => Err(held(home, &path)),
+        }
+    }
+
+    /// Leaves word for whoever finds the lock held.
+    fn tell(&mut self, port: u16) -> io::Result<()> {
+        use std::io::Write;
+        self.file.set_len(0)?;
+        let word = json!({"pid": std::process::id(), "port": port});
+        self.file.write_all(word.to_string().as_bytes())
+    }
+}
+
+fn held(home: &Path, path: &Path) -> DaemonError {
+    let word: Value = fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let number = |name: &str| word.get(name).and_then(Value::as_u64).unwrap_or(0);
+    DaemonError::AlreadyRunning { home: home.to_owned(), pid: number("pid"), port: number("port") }
+}
+
+#[cfg(unix)]
+async fn stop_signal() {
+    use tokio::signal::unix::SignalKind;
+    use tokio::signal::unix::signal;
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+fn log(config: LogConfig) {
+    let level = match config.level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    };
+    // Only our own lines: a library's trace could hold a body.
+    let filter = tracing_subscriber::filter::Targets::new().with_target("inference_relay", level);
+    let colours = std::io::IsTerminal::is_terminal(&io::stderr());
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colours);
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let registry = tracing_subscriber::registry().with(filter);
+    drop(match config.format {
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json()).try_init(),
+    });
+}
+
+/// A healthy claude answers in under a second.
+const VERSION_WAIT: Duration = Duration::from_secs(20);
+/// The daemon moves bytes; sessions are processes of their own.
+const WORKERS: usize = 2;

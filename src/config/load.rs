@@ -42,6 +42,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
     let ground = Ground {
         home,
         user_home: env.user_home(),
+        inherited: env.vars().clone(),
         file: path,
         file_found,
         license_key: settings.license_key,

@@ -17,6 +17,7 @@ use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 use std::path::Component;
 use std::path::Path;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub(crate) enum LogFormat {
 pub(crate) struct Ground {
     pub(crate) home: Sourced<PathBuf>,
     pub(crate) user_home: Option<PathBuf>,
+    /// The environment that sessions are given, once it is scrubbed.
+    pub(crate) inherited: BTreeMap<OsString, OsString>,
     pub(crate) file: PathBuf,
     pub(crate) file_found: bool,
     pub(crate) license_key: Option<LicenseKey>,
@@ -132,6 +135,7 @@ fn session(reader: &Reader<'_>) -> Result<SessionConfig, ConfigError> {
     Ok(SessionConfig {
         command: reader.path("claude.command")?,
         env: reader.map("claude.env")?,
+        inherited: reader.ground.inherited.clone(),
         work_dir: reader
             .path("claude.work_dir")?
             .unwrap_or_else(|| home.join("work")),
@@ -380,6 +384,7 @@ mod tests {
         let ground = Ground {
             home: Sourced::new(PathBuf::from("/state"), Source::Default),
             user_home: Some(PathBuf::from("/home/user")),
+            inherited: BTreeMap::new(),
             file: "/etc/relay.toml".into(),
             file_found: true,
             license_key: None,

@@ -44,5 +44,6 @@ pub(crate) struct SessionView {
 #[derive(Debug, Clone)]
 pub(crate) struct ClaudeView {
     pub(crate) path: std::path::PathBuf,
-    pub(crate) version: Option<String>,
+    /// Empty until it was asked.
+    pub(crate) version: std::sync::Arc<std::sync::OnceLock<String>>,
 }

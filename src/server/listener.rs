@@ -228,7 +228,7 @@ mod tests {
                 .expect("the port is open")
         }
 
-        async fn is_drained(self) {
+        async fn drained(self) {
             timeout(SOON, self.done)
                 .await
                 .expect("the drain must end")
@@ -358,7 +358,7 @@ mod tests {
 
         rig.say(Ok(end())).await;
         assert!(to_end(&mut busy).await.contains("event: message_stop"));
-        served.is_drained().await;
+        served.drained().await;
     }
 
     #[tokio::test]
@@ -379,7 +379,7 @@ mod tests {
             .expect("it is open");
         until(&mut stream, "message_start").await;
         served.stop.send_replace(true);
-        served.is_drained().await;
+        served.drained().await;
         timeout(SOON, rig.is_left())
             .await
             .expect("the answer must be dropped");
@@ -426,5 +426,26 @@ mod tests {
             .await
             .expect("it is open");
         assert!(until(&mut stream, "\r\n").await.starts_with("HTTP/1.1 413"));
+    }
+}
+#[cfg(test)]
+mod tmp_sdk {
+    use super::super::rig::*;
+    use super::*;
+    #[tokio::test]
+    #[ignore]
+    async fn serve_sdk() {
+        for (port, rig) in [
+            (18401, Rig::new().answering(hello())),
+            (18402, Rig::new().answering_after(Duration::from_secs(6), hello())),
+            (18403, Rig::new().answering(vec![Ok(start()), Err(crate::turn::Fault::new(crate::turn::FaultKind::UpstreamOverloaded, crate::turn::Blame::Upstream, "busy"))])),
+            (18404, Rig::new().answering(vec![Err(crate::turn::Fault::new(crate::turn::FaultKind::LoginRequired, crate::turn::Blame::Cli, "log in"))])),
+        ] {
+            let listener = bind(&ServerConfig { port, ..config() }).await.expect("port");
+            let (stop, stopped) = watch::channel(false);
+            let api = rig.api(config(), port);
+            tokio::spawn(async move { let _rig = rig; let _stop = stop; listener.run(api, stopped).await });
+        }
+        sleep(Duration::from_secs(60)).await;
     }
 }

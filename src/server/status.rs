@@ -52,7 +52,7 @@ pub(super) async fn version(State(api): State<Api>) -> Response {
         "arch": std::env::consts::ARCH,
         "claudeAvailable": claude.is_some(),
         "claudeMissing": missing(claude.is_some()),
-        "claudeVersion": claude.and_then(|claude| claude.version),
+        "claudeVersion": claude.and_then(|claude| claude.version.get().cloned()),
         "substrate": "rust-pty",
         "builtinToolsEnabled": api.builtin_tools,
     }))

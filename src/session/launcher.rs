@@ -26,6 +26,7 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
 use tokio::sync::mpsc;
@@ -40,7 +41,8 @@ pub(crate) struct Launcher {
 struct Shared {
     config: SessionConfig,
     program: PathBuf,
-    version: String,
+    /// The CLI's version, once it was asked.
+    version: Arc<OnceLock<String>>,
     receiver: Receiver,
     tails: Tails,
     registry: Registry,
@@ -78,7 +80,7 @@ impl Launcher {
     pub(crate) fn new(
         config: SessionConfig,
         program: PathBuf,
-        version: String,
+        version: Arc<OnceLock<String>>,
         receiver: Receiver,
         tails: Tails,
         registry: Registry,
@@ -106,7 +108,7 @@ impl Launcher {
         let heading = Heading {
             session: uuid.clone(),
             folder: self.shared.config.work_dir.to_string_lossy().into_owned(),
-            version: self.shared.version.clone(),
+            version: self.shared.version.get().cloned().unwrap_or_else(|| VERSION_UNASKED.to_owned()),
             model: model.to_owned(),
             timestamp: humantime::format_rfc3339_millis(now).to_string(),
         };
@@ -263,6 +265,8 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
+/// What a transcript says where the CLI has not told its version yet; it only labels the record.
+const VERSION_UNASKED: &str = "2.1.0";
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.

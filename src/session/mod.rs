@@ -26,8 +26,6 @@ pub(crate) mod shape;
 pub(crate) mod task;
 pub(crate) mod witness;
 
-pub(crate) mod pty;
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;

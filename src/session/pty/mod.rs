@@ -1,5 +1,15 @@
-//! Processes on pseudo-terminals: found, started, and ended with all they started.
+//! The real claude on this machine: where it is, which version it is, and how it is run in a pseudo-terminal and
+//! ended with all it started.
+//!
+//! **Never.** Nothing here reads the environment: what matters of it is handed in.
+//!
+//! Start reading at [`discover`].
 
-pub(crate) mod discover;
+mod discover;
 pub(crate) mod reap;
 pub(crate) mod spawn;
+mod version;
+
+pub(crate) use discover::DiscoverEnv;
+pub(crate) use discover::candidates;
+pub(crate) use version::version;
