@@ -267,6 +267,21 @@ fn the_state_folder_moves() {
 }
 
 #[test]
+fn a_relative_path_starts_at_the_file_that_it_is_written_in() {
+    let user = User::new();
+    user.write("sub/relay.toml", "[claude]\ncommand = \"bin/claude\"\n");
+    let mut command = user.relay(&["config", "show", "--json", "--config", "sub/relay.toml"]);
+    let rows = user.shown(command.current_dir(user.home.path()));
+    let folder = user
+        .home
+        .path()
+        .canonicalize()
+        .expect("the folder must exist");
+    let expected = folder.join("sub/bin/claude").display().to_string();
+    assert_eq!(row(&rows, "claude.command").0, expected);
+}
+
+#[test]
 fn the_manual_is_printed_and_is_a_configuration_file() {
     let user = User::new();
     let text = stdout(&mut user.relay(&["config", "default"]));

@@ -42,6 +42,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
     let ground = Ground {
         home,
         user_home: env.user_home(),
+        here: std::env::current_dir().unwrap_or_default(),
         file: path,
         file_found,
         license_key: settings.license_key,

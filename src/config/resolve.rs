@@ -1,4 +1,4 @@
-//! What is in force: typed text made into each room's own `Config`. [pure]
+//! What is in force: typed text made into each room's own `Config`. `[pure]`
 
 use crate::config::error::ConfigError;
 use crate::config::raw::Raw;
@@ -76,6 +76,8 @@ pub(crate) enum LogFormat {
 pub(crate) struct Ground {
     pub(crate) home: Sourced<PathBuf>,
     pub(crate) user_home: Option<PathBuf>,
+    /// The folder that the command was typed in.
+    pub(crate) here: PathBuf,
     pub(crate) file: PathBuf,
     pub(crate) file_found: bool,
     pub(crate) license_key: Option<LicenseKey>,
@@ -259,18 +261,17 @@ impl Reader<'_> {
             (components.next(), components.next()),
             (Some(Component::Normal(_)), None)
         );
-        let folder = match self.source(key) {
-            Source::File { path, .. } | Source::Settings { path, .. } => {
-                path.parent().map(Path::to_owned)
-            }
+        if bare && key == "claude.command" {
+            return Ok(Some(path.to_owned()));
+        }
+        let source = self.source(key);
+        let folder = match &source {
+            Source::File { path, .. } | Source::Settings { path, .. } => path.parent(),
             Source::Flag(_) | Source::Variable(_) | Source::Default => None,
         };
-        match folder {
-            Some(folder) if path.is_relative() && !(bare && key == "claude.command") => {
-                Ok(Some(folder.join(path)))
-            }
-            Some(_) | None => Ok(Some(path.to_owned())),
-        }
+        // A file named by --config may have a relative path itself.
+        let folder = self.ground.here.join(folder.unwrap_or(Path::new("")));
+        Ok(Some(folder.join(path)))
     }
 
     fn typed(&self, key: &'static str) -> Result<&Typed, ConfigError> {
@@ -380,6 +381,7 @@ mod tests {
         let ground = Ground {
             home: Sourced::new(PathBuf::from("/state"), Source::Default),
             user_home: Some(PathBuf::from("/home/user")),
+            here: PathBuf::from("/here"),
             file: "/etc/relay.toml".into(),
             file_found: true,
             license_key: None,
