@@ -5,14 +5,22 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 /// Now, for measuring spans.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the monotonic clock"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// Milliseconds since 1970-01-01 UTC, for records that people and other programs read.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the wall clock"
+)]
 pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

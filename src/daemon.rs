@@ -27,9 +27,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -59,7 +59,10 @@ pub(crate) enum DaemonError {
     #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
     NoSimulation(PathBuf),
     #[error("the machine gives no {what}")]
-    Machine { what: &'static str, source: io::Error },
+    Machine {
+        what: &'static str,
+        source: io::Error,
+    },
 }
 
 /// Serves until a stop signal, and then until every call in flight has ended.
@@ -68,8 +71,14 @@ pub(crate) enum DaemonError {
 /// Where it cannot begin.
 pub(crate) fn run(config: Config, simulated: bool) -> Result<(), DaemonError> {
     log(config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
-    let runtime = runtime.map_err(|source| DaemonError::Machine { what: "threads", source })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|source| DaemonError::Machine {
+        what: "threads",
+        source,
+    })?;
     runtime.block_on(async {
         let running = start(config, simulated).await?;
         tracing::info!(address = %running.address, pid = std::process::id(), "listening");
@@ -90,10 +99,15 @@ pub(crate) fn run(config: Config, simulated: bool) -> Result<(), DaemonError> {
 pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
     let began = clock::now();
     let mut session = config.session.clone();
-    let home = |source| DaemonError::Home { home: config.home.clone(), source };
+    let home = |source| DaemonError::Home {
+        home: config.home.clone(),
+        source,
+    };
     create_private(&config.home).map_err(home)?;
     let mut lock = Lock::take(&config.home)?;
-    let listener = server::bind(&config.server).await.map_err(DaemonError::BindFailed)?;
+    let listener = server::bind(&config.server)
+        .await
+        .map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
     lock.tell(address.port()).map_err(home)?;
     create_private(&session.work_dir).map_err(home)?;
@@ -102,11 +116,22 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         simulate(&mut session, &config.home)?;
     }
     let pool = pool(&config, session, &config.home).await?;
-    let api = Api::new(pool.clone(), config.server.clone(), address.port(), config.session.builtin_tools);
+    let api = Api::new(
+        pool.clone(),
+        config.server.clone(),
+        address.port(),
+        config.session.builtin_tools,
+    );
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(serve(listener, api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
-    Ok(Running { address, stop, serving, pool, lock })
+    Ok(Running {
+        address,
+        stop,
+        serving,
+        pool,
+        lock,
+    })
 }
 
 async fn serve(listener: Listener, api: Api, stopped: watch::Receiver<bool>) {
@@ -130,24 +155,47 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
     };
     let machine = |what| move |source| DaemonError::Machine { what, source };
     let receiver = Receiver::listen().await.map_err(machine("loopback port"))?;
-    let tails = Tails::start().map_err(io::Error::other).map_err(machine("file notification"))?;
+    let tails = Tails::start()
+        .map_err(io::Error::other)
+        .map_err(machine("file notification"))?;
     let (registry, ended) = Registry::open(home.join("pty-pids.json"));
     if ended > 0 {
         tracing::info!(ended, "ended sessions that an earlier daemon left");
     }
     let version = version_of(&program);
-    let limits = Limits { start: session.start_wait_max, turn: config.pool.turn_wait_max };
+    let limits = Limits {
+        start: session.start_wait_max,
+        turn: config.pool.turn_wait_max,
+    };
     let model = session.model.clone();
-    let launcher = Launcher::new(session, program.clone(), Arc::clone(&version), receiver, tails, registry, limits);
+    let launcher = Launcher::new(
+        session,
+        program.clone(),
+        Arc::clone(&version),
+        receiver,
+        tails,
+        registry,
+        limits,
+    );
     launcher.sweep();
-    Ok(Pool::start(config.pool.clone(), launcher, &model, ClaudeView { path: program, version }))
+    Ok(Pool::start(
+        config.pool.clone(),
+        launcher,
+        &model,
+        ClaudeView {
+            path: program,
+            version,
+        },
+    ))
 }
 
 fn discovered(session: &SessionConfig) -> Option<PathBuf> {
     let var = |name: &str| session.inherited.get(std::ffi::OsStr::new(name));
     let env = pty::DiscoverEnv {
         path: var("PATH").cloned(),
-        home: var("HOME").or_else(|| var("USERPROFILE")).map(PathBuf::from),
+        home: var("HOME")
+            .or_else(|| var("USERPROFILE"))
+            .map(PathBuf::from),
         appdata: var("APPDATA").map(PathBuf::from),
     };
     pty::candidates(&env).into_iter().next()
@@ -166,14 +214,26 @@ fn version_of(program: &Path) -> Arc<OnceLock<String>> {
 
 /// Puts the script in claude's place, with a home of its own: nothing of the user's is touched.
 fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError> {
-    let own = std::env::current_exe().map_err(|source| DaemonError::Machine { what: "own path", source })?;
-    let program = own.with_file_name(if cfg!(windows) { "fake-claude.exe" } else { "fake-claude" });
+    let own = std::env::current_exe().map_err(|source| DaemonError::Machine {
+        what: "own path",
+        source,
+    })?;
+    let program = own.with_file_name(if cfg!(windows) {
+        "fake-claude.exe"
+    } else {
+        "fake-claude"
+    });
     if !program.is_file() {
         return Err(DaemonError::NoSimulation(program));
     }
     let simulated = home.join("simulated");
-    create_private(&simulated).map_err(|source| DaemonError::Home { home: simulated.clone(), source })?;
-    session.env.insert("HOME".to_owned(), simulated.to_string_lossy().into_owned());
+    create_private(&simulated).map_err(|source| DaemonError::Home {
+        home: simulated.clone(),
+        source,
+    })?;
+    session
+        .env
+        .insert("HOME".to_owned(), simulated.to_string_lossy().into_owned());
     session.command = Some(program);
     Ok(())
 }
@@ -185,10 +245,19 @@ struct Lock {
 
 impl Lock {
     fn take(home: &Path) -> Result<Lock, DaemonError> {
-        let failed = |source| DaemonError::Home { home: home.to_owned(), source };
+        let failed = |source| DaemonError::Home {
+            home: home.to_owned(),
+            source,
+        };
         let path = home.join("daemon.lock");
         let mut options = File::options();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { file }),
             Err(fs::TryLockError::Error(source)) => Err(failed(source)),
@@ -206,16 +275,26 @@ impl Lock {
 }
 
 fn held(home: &Path, path: &Path) -> DaemonError {
-    let word: Value = fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let word: Value = fs::read(path)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default();
     let number = |name: &str| word.get(name).and_then(Value::as_u64).unwrap_or(0);
-    DaemonError::AlreadyRunning { home: home.to_owned(), pid: number("pid"), port: number("port") }
+    DaemonError::AlreadyRunning {
+        home: home.to_owned(),
+        pid: number("pid"),
+        port: number("port"),
+    }
 }
 
 #[cfg(unix)]
 async fn stop_signal() {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -235,7 +314,9 @@ fn log(config: LogConfig) {
     // Only our own lines: a library's trace could hold a body.
     let filter = tracing_subscriber::filter::Targets::new().with_target("inference_relay", level);
     let colours = std::io::IsTerminal::is_terminal(&io::stderr());
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colours);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(colours);
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
     let registry = tracing_subscriber::registry().with(filter);

@@ -3,8 +3,14 @@
 use assert_cmd::Command;
 use serde_json::Value;
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
 use std::net::TcpListener;
+use std::net::TcpStream;
 use std::path::Path;
+use std::sync::mpsc;
 use tempfile::TempDir;
 
 /// A private home folder, and the relay run in it with nothing of this machine's environment.
@@ -261,6 +267,21 @@ fn the_state_folder_moves() {
 }
 
 #[test]
+fn a_relative_path_starts_at_the_file_that_it_is_written_in() {
+    let user = User::new();
+    user.write("sub/relay.toml", "[claude]\ncommand = \"bin/claude\"\n");
+    let mut command = user.relay(&["config", "show", "--json", "--config", "sub/relay.toml"]);
+    let rows = user.shown(command.current_dir(user.home.path()));
+    let folder = user
+        .home
+        .path()
+        .canonicalize()
+        .expect("the folder must exist");
+    let expected = folder.join("sub/bin/claude").display().to_string();
+    assert_eq!(row(&rows, "claude.command").0, expected);
+}
+
+#[test]
 fn the_manual_is_printed_and_is_a_configuration_file() {
     let user = User::new();
     let text = stdout(&mut user.relay(&["config", "default"]));
@@ -381,7 +402,6 @@ fn a_program_that_is_not_ours_on_the_port_is_told_apart() {
         .port()
         .to_string();
     let answering = std::thread::spawn(move || {
-        use std::io::Write;
         for stream in listener.incoming().take(2) {
             let mut stream = stream.expect("a connection must be taken");
             let _ = stream
@@ -396,4 +416,155 @@ fn a_program_that_is_not_ours_on_the_port_is_told_apart() {
         );
     }
     answering.join().expect("the listener must end");
+}
+
+/// A stand-in for the daemon: answers every call to a path with one text, and keeps what was asked.
+struct Daemon {
+    port: String,
+    bodies: mpsc::Receiver<String>,
+}
+
+impl Daemon {
+    fn answering(messages: impl Into<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+        let address = listener
+            .local_addr()
+            .expect("a listener must have an address");
+        let messages = messages.into();
+        let (body_tx, bodies) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                Self::serve(&stream, &messages, &body_tx);
+            }
+        });
+        Self {
+            port: address.port().to_string(),
+            bodies,
+        }
+    }
+
+    fn serve(mut stream: &TcpStream, messages: &str, body_tx: &mpsc::Sender<String>) {
+        let mut reader = BufReader::new(stream);
+        let mut head = Vec::new();
+        for line in reader.by_ref().lines() {
+            let line = line.expect("a request must be text").to_ascii_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            head.push(line);
+        }
+        let length = head
+            .iter()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body).expect("a body must be whole");
+        let json = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+        let path = head[0].split(' ').nth(1).unwrap_or_default().to_owned();
+        let answer = match path.as_str() {
+            "/v1/health" => format!(
+                "{json}{{\"port\": 1, \"sessions\": 2, \"status\": \"ready\", \"uptime\": 5}}"
+            ),
+            "/v1/version" => format!("{json}{{\"ir\": \"0.1.0\"}}"),
+            "/v1/sessions" => format!("{json}{{\"idle\": 2}}"),
+            _ => {
+                let _ = body_tx.send(String::from_utf8_lossy(&body).into_owned());
+                messages.replace('\n', "\r\n")
+            }
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    }
+}
+
+const STREAM: &str = "HTTP/1.1 200 OK
+content-type: text/event-stream
+connection: close
+
+event: message_start
+data: {\"type\": \"message_start\"}
+
+data: {\"type\": \"content_block_delta\", \"delta\": {\"type\": \"text_delta\", \"text\": \"One\\ttwo\"}}
+
+data: {\"type\": \"content_block_delta\", \"delta\": {\"type\": \"text_delta\", \"text\": \" three\"}}
+
+data: {\"type\": \"message_delta\", \"delta\": {\"stop_reason\": \"max_tokens\"}}
+
+";
+
+const STREAM_END: &str = "data: {\"type\": \"message_stop\"}\n\n";
+
+#[test]
+fn ask_prints_the_answer_as_it_is_and_tells_an_early_end() {
+    let user = User::new();
+    let daemon = Daemon::answering(format!("{STREAM}{STREAM_END}"));
+    let mut ask = user.relay(&[
+        "ask",
+        "Count.",
+        "--system",
+        "Be brief.",
+        "--max-tokens",
+        "3",
+        "--port",
+        &daemon.port,
+    ]);
+    ask.assert()
+        .code(0)
+        .stdout("One\ttwo three\n")
+        .stderr("note: the answer ended with max_tokens\n");
+    let body = daemon.bodies.recv().expect("the call must have come");
+    let body: Value = serde_json::from_str(&body).expect("the call must be JSON");
+    assert_eq!(
+        (&body["max_tokens"], &body["stream"], &body["system"]),
+        (&3.into(), &true.into(), &"Be brief.".into())
+    );
+    assert_eq!(
+        body["messages"],
+        serde_json::json!([{ "role": "user", "content": "Count." }])
+    );
+    let lines = stdout(&mut user.relay(&["ask", "Count.", "--json", "--port", &daemon.port]));
+    assert_eq!(lines.lines().count(), 5);
+    assert!(
+        lines
+            .lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "{lines}"
+    );
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_a_failure() {
+    let user = User::new();
+    let daemon = Daemon::answering(STREAM);
+    let mut ask = user.relay(&["ask", "Count.", "--port", &daemon.port]);
+    ask.assert()
+        .code(1)
+        .stdout("One\ttwo three\n")
+        .stderr("error: the answer broke off before its end\n");
+}
+
+#[test]
+fn a_refused_call_says_why_and_with_which_code() {
+    let user = User::new();
+    let daemon = Daemon::answering("HTTP/1.1 529 Overloaded
+x-relay-error: queue_full
+connection: close
+
+{\"type\": \"error\", \"error\": {\"type\": \"overloaded_error\", \"message\": \"Too many wait.\"}}");
+    for args in [&["ask", "Hi."][..], &["ask", "Hi.", "--no-stream"]] {
+        let text = stderr(user.relay(args).args(["--port", &daemon.port]), 1);
+        assert_eq!(text, "error: Too many wait. (queue_full)\n");
+    }
+}
+
+#[test]
+fn status_shows_what_the_daemon_says() {
+    let user = User::new();
+    let daemon = Daemon::answering("");
+    let text = stdout(&mut user.relay(&["status", "--port", &daemon.port]));
+    assert!(
+        text.contains("status: ready") && text.contains("ir: 0.1.0") && text.contains("idle: 2"),
+        "{text}"
+    );
+    let text = stdout(&mut user.relay(&["status", "--json", "--port", &daemon.port]));
+    let value: Value = serde_json::from_str(&text).expect("--json must print JSON");
+    assert_eq!(value["health"]["status"], "ready");
 }

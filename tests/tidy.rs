@@ -18,7 +18,7 @@ daemon:   turn clock wire terminal session pool server config
 cli:      turn clock wire session config daemon
 ";
 
-/// Rooms that think and do nothing, like every file whose first line ends with `[pure]`.
+/// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.
 const PURE_ROOMS: &[&str] = &["turn", "wire", "terminal"];
 
 /// What a pure file does not say, one a line.
@@ -72,7 +72,7 @@ src/pool/a.rs | //! A. /  / fn a() { crate::cli::run() } | 3: pool may not impor
 src/cli/a.rs | //! A. / use crate::{config, daemon}; | 2: grouped import
 src/cli/a.rs | //! A. / pub(crate) use crate::config::{Env, Config}; | 2: grouped import
 src/turn/a.rs | //! A. / use std::fs::File; | 2: `std::fs` in a pure file
-src/pool/a.rs | //! A. [pure] / async fn a() {} | 2: `async ` in a pure file
+src/pool/a.rs | //! A. `[pure]` / async fn a() {} | 2: `async ` in a pure file
 src/pool/a.rs | //! A. [pure] / use crate::clock; | 2: `crate::clock` in a pure file
 src/pool/a.rs | use std::fmt; | 1: the first line must be //!
 src/pool/a.rs | //! A. / vt100::Parser::new(); | 2: only src/terminal/screen.rs says `vt100`
@@ -153,7 +153,7 @@ fn room(inner: &str, file: &Source, report: &mut impl FnMut(usize, String)) {
         return report(0, format!("{room} is not in the list of rooms"));
     };
     let first = file.text.lines().next().unwrap_or_default();
-    let pure = PURE_ROOMS.contains(&room) || first.ends_with("[pure]");
+    let pure = PURE_ROOMS.contains(&room) || first.trim_end_matches('`').ends_with("[pure]");
     let mut in_tests = false;
     for (number, line) in file.text.lines().enumerate() {
         let code = code_of(line);

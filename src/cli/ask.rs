@@ -115,13 +115,28 @@ async fn streamed(
     mut response: Response<Incoming>,
     args: &Ask,
 ) -> anyhow::Result<Outcome> {
+    let mut begun = false;
+    let end = print_events(client, &mut response, args, &mut begun).await;
+    if begun && !args.json {
+        out::line("")?; // so that what is told next does not stand behind the text
+    }
+    tell_end(&end?);
+    Ok(Outcome::Done)
+}
+
+/// Prints a stream as it comes, and gives its stop reason.
+async fn print_events(
+    client: Client,
+    response: &mut Response<Incoming>,
+    args: &Ask,
+    begun: &mut bool,
+) -> anyhow::Result<Value> {
     let mut events = Events::default();
     let mut end = Value::Null;
-    let mut begun = false;
     loop {
         // Once text is on the screen, a progress line would be drawn over it.
-        let next = client.next(&mut response);
-        let next = if begun {
+        let next = client.next(response);
+        let next = if *begun {
             next.await
         } else {
             progress::during("waiting for the answer", next).await
@@ -134,29 +149,18 @@ async fn streamed(
                 serde_json::from_str(&data).context("the daemon sent an event that is not JSON")?;
             if args.json {
                 out::line(&data)?;
-                begun = true;
+                *begun = true;
             }
             match event["type"].as_str() {
                 Some("content_block_delta") => {
                     if let (Some(text), false) = (event["delta"]["text"].as_str(), args.json) {
                         out::text(text)?;
-                        begun = true;
+                        *begun = true;
                     }
                 }
                 Some("message_delta") => end = event["delta"]["stop_reason"].clone(),
-                Some("message_stop") => {
-                    if !args.json {
-                        out::line("")?;
-                        tell_end(&end);
-                    }
-                    return Ok(Outcome::Done);
-                }
-                Some("error") => {
-                    if begun && !args.json {
-                        out::line("")?;
-                    }
-                    return Err(failure(&event, "the stream"));
-                }
+                Some("message_stop") => return Ok(end),
+                Some("error") => return Err(failure(&event, "the stream")),
                 Some(_) | None => {}
             }
         }

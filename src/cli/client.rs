@@ -124,7 +124,13 @@ impl Client {
     /// Finds out what listens there.
     pub(crate) async fn listener(&self) -> Listener {
         match self.get("/v1/health").await {
-            Ok(reply) if reply.body.get("status").is_some() => Listener::Ours(reply.body),
+            Ok(reply)
+                if HEALTH_FIELDS
+                    .iter()
+                    .all(|name| reply.body.get(name).is_some()) =>
+            {
+                Listener::Ours(reply.body)
+            }
             Ok(_) => Listener::Other,
             Err(ClientError::Nobody { .. }) => Listener::Nobody,
             Err(
@@ -173,6 +179,8 @@ impl Client {
     }
 }
 
+/// What our daemon's health has, by which it is told from other programs.
+const HEALTH_FIELDS: [&str; 4] = ["port", "sessions", "status", "uptime"];
 /// On loopback a connection is made at once or never.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Health and lists are answered from memory.

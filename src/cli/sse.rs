@@ -1,4 +1,4 @@
-//! Server-sent events, read: bytes in, the data of each event out. [pure]
+//! Server-sent events, read: bytes in, the data of each event out. `[pure]`
 
 /// Holds what has come of the next line and the next event.
 #[derive(Debug, Default)]

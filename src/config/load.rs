@@ -43,6 +43,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
         home,
         user_home: env.user_home(),
         inherited: env.vars().clone(),
+        here: std::env::current_dir().unwrap_or_default(),
         file: path,
         file_found,
         license_key: settings.license_key,

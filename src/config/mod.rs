@@ -1,6 +1,6 @@
 //! Typed text to typed meaning: what the user wrote, and what is in force because of it.
 //!
-//! **What for.** [`load`] lays five layers over one another (flags, environment, `relay.toml`, `settings.json`,
+//! **What for.** [`load()`] lays five layers over one another (flags, environment, `relay.toml`, `settings.json`,
 //! `default.toml`) and makes each room's own `Config` of them. Every value remembers where it was written, so that
 //! `config show` and every complaint can say it.
 //!
@@ -8,7 +8,7 @@
 //! socket or starts a process. A licence key is never printed.
 //!
 //! **Invariants.** `default.toml` is the bottom layer and the manual in one: there is no second list of defaults to
-//! disagree with it. Only [`env`] reads the environment.
+//! disagree with it. Only [`mod@env`] reads the environment.
 //!
 //! Start reading at `default.toml`, then [`resolve`].
 

@@ -1,4 +1,4 @@
-//! What was typed: one layer of keys, each optional, each with the line it stands on. [pure]
+//! What was typed: one layer of keys, each optional, each with the line it stands on. `[pure]`
 //!
 //! A layer is a map from the names of [`KEYS`] to values of the kind that the name asks for. A struct with a field
 //! for each key was tried on paper and lost: merging five of them, and showing the result, names every key twice

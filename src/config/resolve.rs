@@ -1,4 +1,4 @@
-//! What is in force: typed text made into each room's own `Config`. [pure]
+//! What is in force: typed text made into each room's own `Config`. `[pure]`
 
 use crate::config::error::ConfigError;
 use crate::config::raw::Raw;
@@ -15,9 +15,9 @@ use crate::session::SessionConfig;
 use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Component;
 use std::path::Path;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -79,6 +79,8 @@ pub(crate) struct Ground {
     pub(crate) user_home: Option<PathBuf>,
     /// The environment that sessions are given, once it is scrubbed.
     pub(crate) inherited: BTreeMap<OsString, OsString>,
+    /// The folder that the command was typed in.
+    pub(crate) here: PathBuf,
     pub(crate) file: PathBuf,
     pub(crate) file_found: bool,
     pub(crate) license_key: Option<LicenseKey>,
@@ -263,18 +265,17 @@ impl Reader<'_> {
             (components.next(), components.next()),
             (Some(Component::Normal(_)), None)
         );
-        let folder = match self.source(key) {
-            Source::File { path, .. } | Source::Settings { path, .. } => {
-                path.parent().map(Path::to_owned)
-            }
+        if bare && key == "claude.command" {
+            return Ok(Some(path.to_owned()));
+        }
+        let source = self.source(key);
+        let folder = match &source {
+            Source::File { path, .. } | Source::Settings { path, .. } => path.parent(),
             Source::Flag(_) | Source::Variable(_) | Source::Default => None,
         };
-        match folder {
-            Some(folder) if path.is_relative() && !(bare && key == "claude.command") => {
-                Ok(Some(folder.join(path)))
-            }
-            Some(_) | None => Ok(Some(path.to_owned())),
-        }
+        // A file named by --config may have a relative path itself.
+        let folder = self.ground.here.join(folder.unwrap_or(Path::new("")));
+        Ok(Some(folder.join(path)))
     }
 
     fn typed(&self, key: &'static str) -> Result<&Typed, ConfigError> {
@@ -385,6 +386,7 @@ mod tests {
             home: Sourced::new(PathBuf::from("/state"), Source::Default),
             user_home: Some(PathBuf::from("/home/user")),
             inherited: BTreeMap::new(),
+            here: PathBuf::from("/here"),
             file: "/etc/relay.toml".into(),
             file_found: true,
             license_key: None,

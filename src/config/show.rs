@@ -1,4 +1,4 @@
-//! What `config show` shows: every value in force, with where it was written and without secrets. [pure]
+//! What `config show` shows: every value in force, with where it was written and without secrets. `[pure]`
 
 use crate::config::raw::KEYS;
 use crate::config::raw::Raw;

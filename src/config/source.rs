@@ -1,4 +1,4 @@
-//! Where a value was written. [pure]
+//! Where a value was written. `[pure]`
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them. [pure]
+//! Durations and sizes as people write them. `[pure]`
 
 use std::time::Duration;
 

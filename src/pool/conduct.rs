@@ -50,7 +50,11 @@ impl Conduct {
     /// Serves the call to its last event.
     pub(crate) async fn run(self) {
         if let Some(fault) = self.serve().await {
-            tracing::info!(code = fault.kind.code(), why = fault.private, "a call failed");
+            tracing::info!(
+                code = fault.kind.code(),
+                why = fault.private,
+                "a call failed"
+            );
             drop(self.events.send(Err(fault)).await);
         }
     }
@@ -64,33 +68,51 @@ impl Conduct {
                 Outcome::Told | Outcome::Cancelled => return None,
                 Outcome::Misdelivered if last => return Some(session_fault::misdelivered()),
                 Outcome::Misdelivered => {
-                    tracing::warn!("a prompt did not arrive as it was written; it goes by a transcript now");
+                    tracing::warn!(
+                        "a prompt did not arrive as it was written; it goes by a transcript now"
+                    );
                     plan = Delivery::Transcript;
                 }
-                Outcome::Failed { fault, begun } if begun || last || fault.kind != FaultKind::SessionLost => {
+                Outcome::Failed { fault, begun }
+                    if begun || last || fault.kind != FaultKind::SessionLost =>
+                {
                     return Some(fault);
                 }
-                Outcome::Failed { fault, .. } => tracing::warn!(why = fault.private, "a call is tried once more"),
+                Outcome::Failed { fault, .. } => {
+                    tracing::warn!(why = fault.private, "a call is tried once more")
+                }
             }
         }
         None
     }
 
     async fn attempt(&self, shape: &Shape, plan: &Delivery) -> Outcome {
-        let need = if *plan == Delivery::Transcript { Need::Launch } else { Need::Warm };
+        let need = if *plan == Delivery::Transcript {
+            Need::Launch
+        } else {
+            Need::Warm
+        };
         let grant = tokio::select! {
             grant = self.lease(shape, need) => grant,
             () = self.events.closed() => return Outcome::Cancelled,
         };
         let began = clock::now();
         let (place, outcome) = match grant {
-            Err(fault) => return Outcome::Failed { fault, begun: false },
+            Err(fault) => {
+                return Outcome::Failed {
+                    fault,
+                    begun: false,
+                };
+            }
             Ok(Grant::Lent { place, session }) => (place, self.type_into(&session, plan).await),
             Ok(Grant::Permitted { place }) => match self.launch(place, shape) {
                 Ok(outcome) => (place, outcome.await.unwrap_or_else(|_| lost())),
                 Err(fault) => {
                     drop(self.keeper.send(Ask::Refused { place }));
-                    return Outcome::Failed { fault, begun: false };
+                    return Outcome::Failed {
+                        fault,
+                        begun: false,
+                    };
                 }
             },
         };
@@ -105,7 +127,11 @@ impl Conduct {
 
     async fn lease(&self, shape: &Shape, need: Need) -> Result<Grant, Fault> {
         let (reply, grant) = oneshot::channel();
-        drop(self.keeper.send(Ask::Lease { shape: shape.clone(), need, reply }));
+        drop(self.keeper.send(Ask::Lease {
+            shape: shape.clone(),
+            need,
+            reply,
+        }));
         grant.await.unwrap_or_else(|_| Err(fault::shutting_down()))
     }
 
@@ -115,13 +141,32 @@ impl Conduct {
             [] => (None, SessionOrigin::Warm),
             history => match self.write_history(history) {
                 Ok(uuid) => (Some(uuid), SessionOrigin::Resumed),
-                Err(fault) => return Outcome::Failed { fault, begun: false },
+                Err(fault) => {
+                    return Outcome::Failed {
+                        fault,
+                        begun: false,
+                    };
+                }
             },
         };
-        let Some((prompt, keys, confirm, edited)) = typed(plan, session.edits) else { return Outcome::Misdelivered };
-        let task = self.task(Route::Typed { resume, prompt, keys }, confirm, origin);
+        let Some((prompt, keys, confirm, edited)) = typed(plan, session.edits) else {
+            return Outcome::Misdelivered;
+        };
+        let task = self.task(
+            Route::Typed {
+                resume,
+                prompt,
+                keys,
+            },
+            confirm,
+            origin,
+        );
         let (caller, outcome) = self.caller();
-        let turn = Box::new(Turn { task, edited, caller });
+        let turn = Box::new(Turn {
+            task,
+            edited,
+            caller,
+        });
         if session.orders.send(Order::Begin(turn)).await.is_err() {
             return lost();
         }
@@ -134,7 +179,10 @@ impl Conduct {
         let task = self.task(Route::Launched, Confirm::Included, SessionOrigin::Cold);
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };
-        match self.launcher.launch(shape, Some(launched), notify(place, &self.keeper)) {
+        match self
+            .launcher
+            .launch(shape, Some(launched), notify(place, &self.keeper))
+        {
             Ok(session) => {
                 drop(self.keeper.send(Ask::Launched { place, session }));
                 Ok(outcome)
@@ -144,7 +192,9 @@ impl Conduct {
     }
 
     fn write_history(&self, messages: &[Message]) -> Result<String, Fault> {
-        let written = tokio::task::block_in_place(|| self.launcher.write_history(messages, &self.request.model));
+        let written = tokio::task::block_in_place(|| {
+            self.launcher.write_history(messages, &self.request.model)
+        });
         written.map_err(|error| fault::cannot_write(&error))
     }
 
@@ -153,15 +203,37 @@ impl Conduct {
         if self.request.sampling.thinking.is_some() {
             ignored.push("thinking".to_owned());
         }
-        let labels = Labels { lane: LANE, text: TextSource::Exact, session, ignored };
+        let labels = Labels {
+            lane: LANE,
+            text: TextSource::Exact,
+            session,
+            ignored,
+        };
         let id = MessageId(format!("msg_relay_{}", Uuid::new_v4().simple()));
-        let start = Start { id, model: self.request.model.clone(), usage: Usage::default(), labels };
-        Task { route, start, keyed: self.launcher.is_keyed(), confirm, cancelled: false }
+        let start = Start {
+            id,
+            model: self.request.model.clone(),
+            usage: Usage::default(),
+            labels,
+        };
+        Task {
+            route,
+            start,
+            keyed: self.launcher.is_keyed(),
+            confirm,
+            cancelled: false,
+        }
     }
 
     fn caller(&self) -> (Caller, oneshot::Receiver<Outcome>) {
         let (outcome, told) = oneshot::channel();
-        (Caller { events: self.events.clone(), outcome }, told)
+        (
+            Caller {
+                events: self.events.clone(),
+                outcome,
+            },
+            told,
+        )
     }
 }
 
@@ -175,16 +247,22 @@ fn typed(plan: &Delivery, edits: bool) -> Option<Typed> {
             bytes.extend_from_slice(keys::ENTER);
             Some((chunks.concat(), bytes, Confirm::Included, None))
         }
-        Delivery::Editor(text) if edits => {
-            Some((text.clone(), keys::CTRL_G.to_vec(), Confirm::WhenTyped, Some(text.clone())))
-        }
+        Delivery::Editor(text) if edits => Some((
+            text.clone(),
+            keys::CTRL_G.to_vec(),
+            Confirm::WhenTyped,
+            Some(text.clone()),
+        )),
         Delivery::Editor(_) | Delivery::Transcript => None,
     }
 }
 
 /// The driver is gone without a word.
 fn lost() -> Outcome {
-    Outcome::Failed { fault: session_fault::session_lost("its driver is gone"), begun: false }
+    Outcome::Failed {
+        fault: session_fault::session_lost("its driver is gone"),
+        begun: false,
+    }
 }
 
 /// The lane's name in labels.

@@ -1,4 +1,4 @@
-//! How calls fail before they have a session. [pure]
+//! How calls fail before they have a session. `[pure]`
 
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -9,18 +9,24 @@ use std::time::Duration;
 pub(crate) fn queue_full(wait: Duration) -> Fault {
     let public = "As many calls wait for a session as may. Wait as long as `retry-after` says, or raise `pool.max` or \
                   `pool.queue_depth_max` in relay.toml.";
-    Fault::new(FaultKind::QueueFull, Blame::Relay, public).because("the queue is full").retry_after(wait)
+    Fault::new(FaultKind::QueueFull, Blame::Relay, public)
+        .because("the queue is full")
+        .retry_after(wait)
 }
 
 pub(crate) fn queue_timeout(wait: Duration) -> Fault {
     let public = "No session became free within the queue's time limit. Wait as long as `retry-after` says, or raise \
                   `pool.max` in relay.toml.";
-    Fault::new(FaultKind::QueueTimeout, Blame::Relay, public).because("the wait outlived its deadline").retry_after(wait)
+    Fault::new(FaultKind::QueueTimeout, Blame::Relay, public)
+        .because("the wait outlived its deadline")
+        .retry_after(wait)
 }
 
 pub(crate) fn shutting_down() -> Fault {
     let public = "The relay is shutting down. Send the request again once it is back.";
-    Fault::new(FaultKind::ShuttingDown, Blame::Relay, public).because("draining").retry_after(SHUTDOWN_WAIT)
+    Fault::new(FaultKind::ShuttingDown, Blame::Relay, public)
+        .because("draining")
+        .retry_after(SHUTDOWN_WAIT)
 }
 
 pub(crate) fn claude_not_found() -> Fault {
@@ -31,13 +37,15 @@ pub(crate) fn claude_not_found() -> Fault {
 
 pub(crate) fn cannot_launch(error: &io::Error) -> Fault {
     let public = "Claude Code could not be started. Run `inference-relay doctor` to see which one was tried.";
-    Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public).because(format!("a launch failed: {error}"))
+    Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)
+        .because(format!("a launch failed: {error}"))
 }
 
 pub(crate) fn cannot_write(error: &io::Error) -> Fault {
     let public = "The conversation could not be written where Claude Code reads it. Check the free space and the \
                   rights of its folder.";
-    Fault::new(FaultKind::Internal, Blame::Relay, public).because(format!("a transcript could not be written: {error}"))
+    Fault::new(FaultKind::Internal, Blame::Relay, public)
+        .because(format!("a transcript could not be written: {error}"))
 }
 
 /// About as long as a restart takes.

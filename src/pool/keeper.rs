@@ -31,15 +31,33 @@ use tokio::sync::watch;
 /// What the keeper is asked and told.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    Lease { shape: Shape, need: Need, reply: oneshot::Sender<Result<Grant, Fault>> },
+    Lease {
+        shape: Shape,
+        need: Need,
+        reply: oneshot::Sender<Result<Grant, Fault>>,
+    },
     /// A permitted launch succeeded.
-    Launched { place: Place, session: Session },
+    Launched {
+        place: Place,
+        session: Session,
+    },
     /// A permitted launch failed, or a grant was not taken up.
-    Refused { place: Place },
+    Refused {
+        place: Place,
+    },
     /// A turn is over.
-    Returned { place: Place, fault: Option<Fault>, took: Duration },
-    Notice { place: Place, notice: Notice },
-    Drain { done: oneshot::Sender<()> },
+    Returned {
+        place: Place,
+        fault: Option<Fault>,
+        took: Duration,
+    },
+    Notice {
+        place: Place,
+        notice: Notice,
+    },
+    Drain {
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// What a caller gets.
@@ -113,7 +131,10 @@ impl Keeper {
             if self.drained.is_some() && self.ledger.places().is_empty() {
                 return drop(self.drained.take().map(|done| done.send(())));
             }
-            let until = self.ledger.poll_timeout().unwrap_or_else(|| clock::now() + FAR);
+            let until = self
+                .ledger
+                .poll_timeout()
+                .unwrap_or_else(|| clock::now() + FAR);
             tokio::select! {
                 ask = self.asks.recv() => match ask {
                     Some(ask) => self.handle(ask),
@@ -135,12 +156,18 @@ impl Keeper {
                 self.health.handle_turn(fault);
                 self.ledger.handle_returned(place, now);
             }
-            Ask::Notice { place, notice: Notice::Ready { resident } } => {
+            Ask::Notice {
+                place,
+                notice: Notice::Ready { resident },
+            } => {
                 self.health.was_ready = true;
                 self.health.launch = None;
                 self.ledger.handle_ready(place, resident, now);
             }
-            Ask::Notice { place, notice: Notice::Gone { fault } } => {
+            Ask::Notice {
+                place,
+                notice: Notice::Gone { fault },
+            } => {
                 self.health.launch = fault.or(self.health.launch.take());
                 self.live.remove(&place);
                 self.ledger.handle_gone(place, now);
@@ -171,8 +198,12 @@ impl Keeper {
 
     /// Callers that hung up give their place in the queue to others.
     fn withdraw_the_gone(&mut self, now: Instant) {
-        let gone: Vec<Waiter> =
-            self.replies.iter().filter(|(_, reply)| reply.is_closed()).map(|(waiter, _)| *waiter).collect();
+        let gone: Vec<Waiter> = self
+            .replies
+            .iter()
+            .filter(|(_, reply)| reply.is_closed())
+            .map(|(waiter, _)| *waiter)
+            .collect();
         for waiter in gone {
             self.replies.remove(&waiter);
             self.ledger.withdraw(waiter, now);
@@ -182,14 +213,17 @@ impl Keeper {
     /// How long the queue as it stands will take.
     fn honest_wait(&self) -> Duration {
         let rounds = self.ledger.waiting() / self.max.max(1) + 1;
-        self.turn_mean.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
+        self.turn_mean
+            .saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
     }
 
     fn perform(&mut self) {
         while let Some(effect) = self.ledger.poll_effect() {
             match effect {
                 Effect::Lend { waiter, place } => self.lend(waiter, place),
-                Effect::Permit { waiter, place } => self.grant(waiter, place, Grant::Permitted { place }),
+                Effect::Permit { waiter, place } => {
+                    self.grant(waiter, place, Grant::Permitted { place })
+                }
                 Effect::Warm { place, shape } => self.warm(place, &shape),
                 Effect::Retire { place } => self.retire(place),
                 Effect::Expire { waiter } => self.expire(waiter),
@@ -205,14 +239,20 @@ impl Keeper {
     }
 
     fn grant(&mut self, waiter: Waiter, place: Place, grant: Grant) {
-        let taken = self.replies.remove(&waiter).is_some_and(|reply| reply.send(Ok(grant)).is_ok());
+        let taken = self
+            .replies
+            .remove(&waiter)
+            .is_some_and(|reply| reply.send(Ok(grant)).is_ok());
         if !taken {
             self.ledger.handle_refused(place, clock::now());
         }
     }
 
     fn warm(&mut self, place: Place, shape: &Shape) {
-        match self.launcher.launch(shape, None, notify(place, &self.inbox)) {
+        match self
+            .launcher
+            .launch(shape, None, notify(place, &self.inbox))
+        {
             Ok(session) => drop(self.live.insert(place, session)),
             Err((error, _)) => {
                 tracing::warn!(%error, "a session could not be started");
@@ -258,7 +298,10 @@ impl Keeper {
     }
 
     fn condition(&self) -> Condition {
-        match (&self.drained, self.health.turn.as_ref().or(self.health.launch.as_ref())) {
+        match (
+            &self.drained,
+            self.health.turn.as_ref().or(self.health.launch.as_ref()),
+        ) {
             (Some(_), _) => Condition::Draining,
             (None, Some(fault)) => Condition::Degraded(fault.public.clone()),
             (None, None) if self.health.was_ready => Condition::Ready,
@@ -274,7 +317,12 @@ impl Health {
                 self.turn = None;
                 self.was_ready = true;
             }
-            Some(fault) if matches!(fault.kind, FaultKind::LoginRequired | FaultKind::DialogBlocked | FaultKind::UsageLimit) => {
+            Some(fault)
+                if matches!(
+                    fault.kind,
+                    FaultKind::LoginRequired | FaultKind::DialogBlocked | FaultKind::UsageLimit
+                ) =>
+            {
                 self.turn = Some(fault);
             }
             Some(_) => {}

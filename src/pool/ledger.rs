@@ -1,4 +1,4 @@
-//! Who has which session, who waits, and what to do about it: inputs and `now` in, effects out. [pure]
+//! Who has which session, who waits, and what to do about it: inputs and `now` in, effects out. `[pure]`
 //!
 //! Waiters are served strictly in their order, whatever they need, so that a stream of calls of one shape cannot
 //! starve a call of another. A waiter whose shape is just coming back to rest waits for it, because that is faster
@@ -30,14 +30,27 @@ pub(crate) enum Need {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// The waiter gets the idle session in this place.
-    Lend { waiter: Waiter, place: Place },
+    Lend {
+        waiter: Waiter,
+        place: Place,
+    },
     /// The waiter may launch a session into this place.
-    Permit { waiter: Waiter, place: Place },
+    Permit {
+        waiter: Waiter,
+        place: Place,
+    },
     /// Warm a session of this shape in this place.
-    Warm { place: Place, shape: Shape },
-    Retire { place: Place },
+    Warm {
+        place: Place,
+        shape: Shape,
+    },
+    Retire {
+        place: Place,
+    },
     /// The waiter's time is over.
-    Expire { waiter: Waiter },
+    Expire {
+        waiter: Waiter,
+    },
 }
 
 /// The books.
@@ -107,11 +120,21 @@ impl Ledger {
     ///
     /// # Errors
     /// Where as many wait already as may.
-    pub(crate) fn ask(&mut self, shape: &Shape, need: Need, now: Instant) -> Result<Waiter, QueueFull> {
+    pub(crate) fn ask(
+        &mut self,
+        shape: &Shape,
+        need: Need,
+        now: Instant,
+    ) -> Result<Waiter, QueueFull> {
         let waiter = self.fresh();
         self.remember(shape);
         let until = now + self.config.queue_wait_max;
-        self.waiters.push_back(Waiting { waiter, shape: shape.clone(), need, until });
+        self.waiters.push_back(Waiting {
+            waiter,
+            shape: shape.clone(),
+            need,
+            until,
+        });
         self.balance(now);
         if self.waiters.len() > self.config.queue_depth_max {
             self.waiters.pop_back();
@@ -129,7 +152,9 @@ impl Ledger {
     /// A lease or a permit that was not taken up.
     pub(crate) fn handle_refused(&mut self, place: Place, now: Instant) {
         match self.places.get_mut(&place) {
-            Some(entry) if entry.turns == 0 && entry.held == Held::Leased => drop(self.places.remove(&place)),
+            Some(entry) if entry.turns == 0 && entry.held == Held::Leased => {
+                drop(self.places.remove(&place))
+            }
             Some(entry) if entry.held == Held::Leased => {
                 entry.turns -= 1;
                 entry.held = Held::Idle { since: now };
@@ -153,7 +178,10 @@ impl Ledger {
     pub(crate) fn handle_ready(&mut self, place: Place, resident: Option<u64>, now: Instant) {
         self.failures = 0;
         self.rest_until = None;
-        let worn = self.places.get(&place).is_some_and(|entry| self.is_worn(entry, resident, now));
+        let worn = self
+            .places
+            .get(&place)
+            .is_some_and(|entry| self.is_worn(entry, resident, now));
         if let Some(entry) = self.places.get_mut(&place) {
             if worn {
                 entry.held = Held::Retiring;
@@ -167,7 +195,10 @@ impl Ledger {
 
     /// A session's process is gone, or was never there.
     pub(crate) fn handle_gone(&mut self, place: Place, now: Instant) {
-        let started = self.places.remove(&place).is_none_or(|entry| entry.held != Held::Starting);
+        let started = self
+            .places
+            .remove(&place)
+            .is_none_or(|entry| entry.held != Held::Starting);
         if !started {
             let rest = REST_FIRST.saturating_mul(1 << self.failures.min(REST_DOUBLINGS_MAX));
             self.failures += 1;
@@ -180,7 +211,9 @@ impl Ledger {
     pub(crate) fn drain(&mut self, now: Instant) {
         self.draining = true;
         for waiting in self.waiters.drain(..) {
-            self.effects.push_back(Effect::Expire { waiter: waiting.waiter });
+            self.effects.push_back(Effect::Expire {
+                waiter: waiting.waiter,
+            });
         }
         self.balance(now);
     }
@@ -188,7 +221,9 @@ impl Ledger {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(index) = self.waiters.iter().position(|waiting| waiting.until <= now) {
             if let Some(waiting) = self.waiters.remove(index) {
-                self.effects.push_back(Effect::Expire { waiter: waiting.waiter });
+                self.effects.push_back(Effect::Expire {
+                    waiter: waiting.waiter,
+                });
             }
         }
         self.rest_until = self.rest_until.filter(|until| *until > now);
@@ -270,11 +305,16 @@ impl Ledger {
 
     fn idle_of(&self, shape: &Shape) -> Option<Place> {
         let idle = |entry: &Entry| matches!(entry.held, Held::Idle { .. }) && entry.shape == *shape;
-        self.places.iter().find(|(_, entry)| idle(entry)).map(|(place, _)| *place)
+        self.places
+            .iter()
+            .find(|(_, entry)| idle(entry))
+            .map(|(place, _)| *place)
     }
 
     fn is_coming(&self, shape: &Shape) -> bool {
-        let coming = |entry: &Entry| matches!(entry.held, Held::Starting | Held::Resetting) && entry.shape == *shape;
+        let coming = |entry: &Entry| {
+            matches!(entry.held, Held::Starting | Held::Resetting) && entry.shape == *shape
+        };
         self.places.values().any(coming)
     }
 
@@ -287,13 +327,25 @@ impl Ledger {
 
     fn place(&mut self, shape: &Shape, held: Held, now: Instant) -> Place {
         let place = self.fresh();
-        self.places.insert(place, Entry { shape: shape.clone(), held, born: now, turns: 0 });
+        self.places.insert(
+            place,
+            Entry {
+                shape: shape.clone(),
+                held,
+                born: now,
+                turns: 0,
+            },
+        );
         place
     }
 
     /// Retires the longest idle session, unless one is on its way out already.
     fn make_room(&mut self) {
-        if self.places.values().any(|entry| entry.held == Held::Retiring) {
+        if self
+            .places
+            .values()
+            .any(|entry| entry.held == Held::Retiring)
+        {
             return;
         }
         if let Some((place, _)) = self.longest_idle() {
@@ -306,7 +358,10 @@ impl Ledger {
             Held::Idle { since } => Some((*place, since)),
             _ => None,
         };
-        self.places.iter().filter_map(idle).min_by_key(|(_, since)| *since)
+        self.places
+            .iter()
+            .filter_map(idle)
+            .min_by_key(|(_, since)| *since)
     }
 
     fn retire(&mut self, place: Place) {
@@ -324,8 +379,16 @@ impl Ledger {
 
     /// The longest idle session beyond the idle bound.
     fn surplus(&self) -> Option<(Place, Instant)> {
-        let idle = self.places.values().filter(|entry| matches!(entry.held, Held::Idle { .. })).count();
-        if idle > self.config.idle { self.longest_idle() } else { None }
+        let idle = self
+            .places
+            .values()
+            .filter(|entry| matches!(entry.held, Held::Idle { .. }))
+            .count();
+        if idle > self.config.idle {
+            self.longest_idle()
+        } else {
+            None
+        }
     }
 
     fn retire_surplus(&mut self, now: Instant) {
@@ -338,8 +401,15 @@ impl Ledger {
 
     /// Warms one session of each of the latest shapes, and more of the latest, up to the idle bound.
     fn warm(&mut self, now: Instant) {
-        let starting = self.places.values().filter(|entry| entry.held == Held::Starting).count();
-        if self.rest_until.is_some() || starting >= STARTING_MAX || self.places.len() >= self.config.max {
+        let starting = self
+            .places
+            .values()
+            .filter(|entry| entry.held == Held::Starting)
+            .count();
+        if self.rest_until.is_some()
+            || starting >= STARTING_MAX
+            || self.places.len() >= self.config.max
+        {
             return;
         }
         if let Some(shape) = self.missing() {
@@ -350,7 +420,9 @@ impl Ledger {
 
     fn missing(&self) -> Option<Shape> {
         let supply = |shape: &Shape| {
-            let warm = |entry: &&Entry| !matches!(entry.held, Held::Leased | Held::Retiring) && entry.shape == *shape;
+            let warm = |entry: &&Entry| {
+                !matches!(entry.held, Held::Leased | Held::Retiring) && entry.shape == *shape
+            };
             self.places.values().filter(warm).count()
         };
         let wanted: Vec<&Shape> = self.recent.iter().take(self.config.idle).collect();
@@ -359,7 +431,10 @@ impl Ledger {
         if supply(latest) < 1 + more {
             return Some((*latest).clone());
         }
-        wanted.iter().find(|shape| supply(shape) == 0).map(|shape| (*shape).clone())
+        wanted
+            .iter()
+            .find(|shape| supply(shape) == 0)
+            .map(|shape| (*shape).clone())
     }
 }
 
@@ -393,7 +468,10 @@ mod tests {
         Shape::plain(model)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
     fn now() -> Instant {
         Instant::now()
     }
@@ -407,7 +485,13 @@ mod tests {
         let now = now();
         let mut ledger = Ledger::new(config(1, max), shape("a"));
         ledger.handle_timeout(now);
-        assert_eq!(effects(&mut ledger), [Effect::Warm { place: 2, shape: shape("a") }]);
+        assert_eq!(
+            effects(&mut ledger),
+            [Effect::Warm {
+                place: 2,
+                shape: shape("a")
+            }]
+        );
         ledger.handle_ready(2, None, now);
         assert_eq!(effects(&mut ledger), []);
         (ledger, now)
@@ -416,21 +500,27 @@ mod tests {
     #[test]
     fn a_warm_session_is_lent_to_its_shape() {
         let (mut ledger, now) = warmed(2);
-        let waiter = ledger.ask(&shape("a"), Need::Warm, now).expect("the queue is empty");
+        let waiter = ledger
+            .ask(&shape("a"), Need::Warm, now)
+            .expect("the queue is empty");
         assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
     }
 
     #[test]
     fn another_shape_gets_a_place_of_its_own() {
         let (mut ledger, now) = warmed(2);
-        let waiter = ledger.ask(&shape("b"), Need::Warm, now).expect("the queue is empty");
+        let waiter = ledger
+            .ask(&shape("b"), Need::Warm, now)
+            .expect("the queue is empty");
         assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
     }
 
     #[test]
     fn at_the_bound_an_idle_session_makes_room() {
         let (mut ledger, now) = warmed(1);
-        let waiter = ledger.ask(&shape("b"), Need::Warm, now).expect("the queue is empty");
+        let waiter = ledger
+            .ask(&shape("b"), Need::Warm, now)
+            .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
         ledger.handle_gone(2, now);
         assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
@@ -439,10 +529,14 @@ mod tests {
     #[test]
     fn a_caller_waits_for_a_session_that_comes_to_rest() {
         let (mut ledger, now) = warmed(2);
-        ledger.ask(&shape("a"), Need::Warm, now).expect("the queue is empty");
+        ledger
+            .ask(&shape("a"), Need::Warm, now)
+            .expect("the queue is empty");
         ledger.handle_returned(2, now);
         effects(&mut ledger);
-        let waiter = ledger.ask(&shape("a"), Need::Warm, now).expect("the queue is empty");
+        let waiter = ledger
+            .ask(&shape("a"), Need::Warm, now)
+            .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), []);
         ledger.handle_ready(2, None, now);
         assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
@@ -451,22 +545,34 @@ mod tests {
     #[test]
     fn the_queue_is_bounded_and_its_waits_end() {
         let (mut ledger, now) = warmed(1);
-        ledger.ask(&shape("a"), Need::Warm, now).expect("lent at once");
+        ledger
+            .ask(&shape("a"), Need::Warm, now)
+            .expect("lent at once");
         for _ in 0..3 {
-            ledger.ask(&shape("a"), Need::Warm, now).expect("the queue has room");
+            ledger
+                .ask(&shape("a"), Need::Warm, now)
+                .expect("the queue has room");
         }
         assert_eq!(ledger.ask(&shape("a"), Need::Warm, now), Err(QueueFull));
         effects(&mut ledger);
         ledger.handle_timeout(now + Duration::from_secs(6));
         let expired = effects(&mut ledger);
-        assert_eq!(expired.iter().filter(|effect| matches!(effect, Effect::Expire { .. })).count(), 3);
+        assert_eq!(
+            expired
+                .iter()
+                .filter(|effect| matches!(effect, Effect::Expire { .. }))
+                .count(),
+            3
+        );
     }
 
     #[test]
     fn a_worn_session_is_retired() {
         let (mut ledger, now) = warmed(1);
         for _ in 0..2 {
-            ledger.ask(&shape("a"), Need::Warm, now).expect("the session is idle");
+            ledger
+                .ask(&shape("a"), Need::Warm, now)
+                .expect("the session is idle");
             ledger.handle_returned(2, now);
             effects(&mut ledger);
             ledger.handle_ready(2, None, now);

@@ -75,18 +75,34 @@ struct Works {
 
 impl Pool {
     /// Starts the pool, which begins to warm sessions of the given model.
-    pub(crate) fn start(config: PoolConfig, launcher: Launcher, model: &str, claude: ClaudeView) -> Pool {
-        let (views, snapshot) = watch::channel(Snapshot::of(Condition::Starting, Some(claude.clone())));
-        let (keeper, inbox) = Keeper::new(config, launcher.clone(), Shape::plain(model), claude, views);
+    pub(crate) fn start(
+        config: PoolConfig,
+        launcher: Launcher,
+        model: &str,
+        claude: ClaudeView,
+    ) -> Pool {
+        let (views, snapshot) =
+            watch::channel(Snapshot::of(Condition::Starting, Some(claude.clone())));
+        let (keeper, inbox) =
+            Keeper::new(config, launcher.clone(), Shape::plain(model), claude, views);
         tokio::spawn(keeper.run());
-        Pool { works: Some(Works { launcher, keeper: inbox }), snapshot }
+        Pool {
+            works: Some(Works {
+                launcher,
+                keeper: inbox,
+            }),
+            snapshot,
+        }
     }
 
     /// A pool without a claude: every call says so.
     pub(crate) fn without_claude() -> Pool {
         let why = fault::claude_not_found().public;
         let (_, snapshot) = watch::channel(Snapshot::of(Condition::Degraded(why), None));
-        Pool { works: None, snapshot }
+        Pool {
+            works: None,
+            snapshot,
+        }
     }
 
     /// Begins to serve a request. It returns at once: queueing, delivery and the model's work are behind the
@@ -96,7 +112,15 @@ impl Pool {
         match &self.works {
             Some(Works { launcher, keeper }) => {
                 let (launcher, keeper) = (launcher.clone(), keeper.clone());
-                tokio::spawn(Conduct { request, launcher, keeper, events: events_tx }.run());
+                tokio::spawn(
+                    Conduct {
+                        request,
+                        launcher,
+                        keeper,
+                        events: events_tx,
+                    }
+                    .run(),
+                );
             }
             None => drop(events_tx.try_send(Err(fault::claude_not_found()))),
         }

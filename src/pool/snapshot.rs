@@ -14,7 +14,12 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// A pool in which nothing is alive.
     pub(crate) fn of(condition: Condition, claude: Option<ClaudeView>) -> Snapshot {
-        Snapshot { condition, sessions: Vec::new(), waiting: 0, claude }
+        Snapshot {
+            condition,
+            sessions: Vec::new(),
+            waiting: 0,
+            claude,
+        }
     }
 }
 

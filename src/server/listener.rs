@@ -437,14 +437,40 @@ mod tmp_sdk {
     async fn serve_sdk() {
         for (port, rig) in [
             (18401, Rig::new().answering(hello())),
-            (18402, Rig::new().answering_after(Duration::from_secs(6), hello())),
-            (18403, Rig::new().answering(vec![Ok(start()), Err(crate::turn::Fault::new(crate::turn::FaultKind::UpstreamOverloaded, crate::turn::Blame::Upstream, "busy"))])),
-            (18404, Rig::new().answering(vec![Err(crate::turn::Fault::new(crate::turn::FaultKind::LoginRequired, crate::turn::Blame::Cli, "log in"))])),
+            (
+                18402,
+                Rig::new().answering_after(Duration::from_secs(6), hello()),
+            ),
+            (
+                18403,
+                Rig::new().answering(vec![
+                    Ok(start()),
+                    Err(crate::turn::Fault::new(
+                        crate::turn::FaultKind::UpstreamOverloaded,
+                        crate::turn::Blame::Upstream,
+                        "busy",
+                    )),
+                ]),
+            ),
+            (
+                18404,
+                Rig::new().answering(vec![Err(crate::turn::Fault::new(
+                    crate::turn::FaultKind::LoginRequired,
+                    crate::turn::Blame::Cli,
+                    "log in",
+                ))]),
+            ),
         ] {
-            let listener = bind(&ServerConfig { port, ..config() }).await.expect("port");
+            let listener = bind(&ServerConfig { port, ..config() })
+                .await
+                .expect("port");
             let (stop, stopped) = watch::channel(false);
             let api = rig.api(config(), port);
-            tokio::spawn(async move { let _rig = rig; let _stop = stop; listener.run(api, stopped).await });
+            tokio::spawn(async move {
+                let _rig = rig;
+                let _stop = stop;
+                listener.run(api, stopped).await
+            });
         }
         sleep(Duration::from_secs(60)).await;
     }

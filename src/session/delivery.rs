@@ -1,4 +1,4 @@
-//! How a prompt gets in, exact and harmless: the cheapest channel that cannot change it. [pure]
+//! How a prompt gets in, exact and harmless: the cheapest channel that cannot change it. `[pure]`
 //!
 //! The rules come from what the real prompt box was seen to do. They err on the side of the transcript, which carries
 //! anything as it is and in which no text is ever a keystroke. Whatever they miss is caught later: the CLI tells what
@@ -28,7 +28,10 @@ pub(crate) fn plan(prompt: &Message) -> Delivery {
 }
 
 fn fits_paste(text: &str) -> bool {
-    text.len() <= PASTE_BYTES_MAX && is_plain(text) && text.chars().all(survives_paste) && is_nfc(text)
+    text.len() <= PASTE_BYTES_MAX
+        && is_plain(text)
+        && text.chars().all(survives_paste)
+        && is_nfc(text)
 }
 
 fn fits_editor(text: &str) -> bool {
@@ -41,7 +44,9 @@ fn fits_editor(text: &str) -> bool {
 /// No part of the text has a meaning for the prompt box, and its end is not trimmed.
 fn is_plain(text: &str) -> bool {
     let core = text.trim();
-    let Some(first) = core.chars().next() else { return false };
+    let Some(first) = core.chars().next() else {
+        return false;
+    };
     !COMMAND_FIRST.contains(first)
         && !EXIT_WORDS.contains(&core.to_lowercase().as_str())
         && text.trim_end() == text
@@ -54,12 +59,16 @@ fn is_plain(text: &str) -> bool {
 
 /// The prompt box offers completions for a word like this at its end, and Enter would take one.
 fn last_word_completes(text: &str) -> bool {
-    text.split_whitespace().next_back().is_some_and(|word| word.starts_with(['/', '#', ':']) || word.contains('@'))
+    text.split_whitespace()
+        .next_back()
+        .is_some_and(|word| word.starts_with(['/', '#', ':']) || word.contains('@'))
 }
 
 /// A pasted path of an image attaches the image.
 fn names_an_image(word: &str) -> bool {
-    let word = word.trim_end_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let word = word
+        .trim_end_matches(|c: char| !c.is_alphanumeric())
+        .to_lowercase();
     IMAGE_SUFFIXES.iter().any(|suffix| word.ends_with(suffix))
 }
 
@@ -76,8 +85,15 @@ fn survives_any(c: char) -> bool {
     match c {
         ' '..='~' => true,
         _ if c.is_control() || c.is_whitespace() || is_combining(c) => false,
-        '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' => false,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' => false,
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' => false,
+        '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' => false,
         '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' => false,
         '\u{fff0}'..='\u{ffff}' | '\u{e0000}'.. => false,
         _ => true,
@@ -117,8 +133,9 @@ const CHUNK_NEWLINES_MAX: usize = 2;
 /// Shell, command, memory, background and help, now or in some version.
 const COMMAND_FIRST: &str = "!/#&?";
 const EXIT_WORDS: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
-const IMAGE_SUFFIXES: [&str; 10] =
-    [".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tiff", ".heic", ".svg", ".pdf"];
+const IMAGE_SUFFIXES: [&str; 10] = [
+    ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tiff", ".heic", ".svg", ".pdf",
+];
 
 #[cfg(test)]
 mod tests {
@@ -128,13 +145,22 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str) -> Delivery {
-        plan(&Message { role: Role::User, blocks: vec![Block::Text(text.to_owned())] })
+        plan(&Message {
+            role: Role::User,
+            blocks: vec![Block::Text(text.to_owned())],
+        })
     }
 
     #[test]
     fn a_plain_text_is_pasted() {
-        assert_eq!(of("hello there"), Delivery::Paste(vec!["hello there".into()]));
-        assert_eq!(of("  漢字🎉 é\nreads @/etc/hostname now"), Delivery::Paste(vec!["  漢字🎉 é\nreads @/etc/hostname now".into()]));
+        assert_eq!(
+            of("hello there"),
+            Delivery::Paste(vec!["hello there".into()])
+        );
+        assert_eq!(
+            of("  漢字🎉 é\nreads @/etc/hostname now"),
+            Delivery::Paste(vec!["  漢字🎉 é\nreads @/etc/hostname now".into()])
+        );
     }
 
     #[test]
@@ -147,9 +173,27 @@ mod tests {
     #[test]
     fn what_the_prompt_box_would_obey_or_change_goes_through_a_transcript() {
         for text in [
-            "!touch owned", " !x", "/clear", "\n/clear", "# remember", "exit", " Quit", ":wq", "ends with\\", "x ", "x\n", " ",
-            "a\u{1b}[201~b", "a\u{0}b", "a\rb", "zero\u{200b}width", "see @/etc/passwd", "/tmp/a.png", "look at (b.JPG)",
-            "[Pasted text #1 +3 lines]", "no\u{a0}break",
+            "!touch owned",
+            " !x",
+            "/clear",
+            "\n/clear",
+            "# remember",
+            "exit",
+            " Quit",
+            ":wq",
+            "ends with\\",
+            "x ",
+            "x\n",
+            " ",
+            "a\u{1b}[201~b",
+            "a\u{0}b",
+            "a\rb",
+            "zero\u{200b}width",
+            "see @/etc/passwd",
+            "/tmp/a.png",
+            "look at (b.JPG)",
+            "[Pasted text #1 +3 lines]",
+            "no\u{a0}break",
         ] {
             assert_eq!(of(text), Delivery::Transcript, "{text:?}");
         }
@@ -159,7 +203,13 @@ mod tests {
     #[test]
     fn several_blocks_go_through_a_transcript() {
         let blocks = vec![Block::Text("a".into()), Block::Text("b".into())];
-        assert_eq!(plan(&Message { role: Role::User, blocks }), Delivery::Transcript);
+        assert_eq!(
+            plan(&Message {
+                role: Role::User,
+                blocks
+            }),
+            Delivery::Transcript
+        );
     }
 
     proptest! {

@@ -54,7 +54,10 @@ pub(crate) struct Caller {
 pub(crate) enum Outcome {
     Told,
     /// `begun` where something of the answer has gone to the caller.
-    Failed { fault: Fault, begun: bool },
+    Failed {
+        fault: Fault,
+        begun: bool,
+    },
     /// Nothing reached the model.
     Misdelivered,
     /// The caller hung up.
@@ -64,9 +67,13 @@ pub(crate) enum Outcome {
 /// What the pool is told of a session.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    Ready { resident: Option<u64> },
+    Ready {
+        resident: Option<u64>,
+    },
     /// `fault` where it never became ready, and why.
-    Gone { fault: Option<Fault> },
+    Gone {
+        fault: Option<Fault>,
+    },
 }
 
 /// Tells the pool; it must not block.
@@ -136,7 +143,11 @@ impl Driver {
     fn deadline(&self) -> Instant {
         let machine = self.machine.poll_timeout().map(|(at, _)| at);
         let far = clock::now() + FAR;
-        [machine, self.ending].into_iter().flatten().min().unwrap_or(far)
+        [machine, self.ending]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
     }
 
     fn handle(&mut self, input: Input) {
@@ -220,7 +231,11 @@ impl Driver {
     }
 
     fn follow(&mut self, path: &Path, whole: bool) {
-        let offset = if whole { 0 } else { std::fs::metadata(path).map_or(0, |meta| meta.len()) };
+        let offset = if whole {
+            0
+        } else {
+            std::fs::metadata(path).map_or(0, |meta| meta.len())
+        };
         match self.workshop.tails.follow(path, offset) {
             Ok(tail) => self.tail = Some(tail),
             Err(error) => tracing::warn!(%error, "a transcript cannot be followed"),
@@ -279,7 +294,9 @@ impl Driver {
         self.settle(Outcome::Cancelled);
         self.workshop.close(self.process.pid);
         tracing::debug!(pid = self.process.pid, how, "a session is gone");
-        (self.notify)(Notice::Gone { fault: self.fault.take() });
+        (self.notify)(Notice::Gone {
+            fault: self.fault.take(),
+        });
     }
 }
 

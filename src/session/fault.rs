@@ -1,4 +1,4 @@
-//! How a session's turns fail, as faults with a culprit and a next step. [pure]
+//! How a session's turns fail, as faults with a culprit and a next step. `[pure]`
 
 use super::task::Task;
 use super::witness::ApiError;
@@ -37,7 +37,14 @@ fn is_logged_out(error: &ApiError, task: &Task) -> bool {
 /// The plan's own limit, in the words of the versions seen: `You've hit your session limit · resets 3pm`.
 fn is_usage_limit(text: &str) -> bool {
     let text = text.to_lowercase();
-    ["hit your", "reached your", "usage limit reached", "limit reached"].iter().any(|mark| text.contains(mark))
+    [
+        "hit your",
+        "reached your",
+        "usage limit reached",
+        "limit reached",
+    ]
+    .iter()
+    .any(|mark| text.contains(mark))
         && ["limit"].iter().any(|mark| text.contains(mark))
         && !text.contains("api error")
 }
@@ -60,11 +67,18 @@ fn status_of(error: &str) -> Option<u16> {
 fn upstream_words(text: &str) -> String {
     let text = text.strip_prefix("Please run /login · ").unwrap_or(text);
     let text = match text.split_once("API Error: ") {
-        Some(("", rest)) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start(),
+        Some(("", rest)) => rest
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .trim_start(),
         _ => text,
     };
-    let text = text.strip_prefix("Request rejected (429) · ").unwrap_or(text);
-    let text = text.split(" This is a server-side issue, usually temporary").next().unwrap_or(text);
+    let text = text
+        .strip_prefix("Request rejected (429) · ")
+        .unwrap_or(text);
+    let text = text
+        .split(" This is a server-side issue, usually temporary")
+        .next()
+        .unwrap_or(text);
     text.trim().to_owned()
 }
 
@@ -75,7 +89,10 @@ pub(crate) fn login_required(private: &str) -> Fault {
 }
 
 fn usage_limit(text: &str) -> Fault {
-    let public = format!("The plan behind Claude Code has reached its usage limit: {}", text.trim());
+    let public = format!(
+        "The plan behind Claude Code has reached its usage limit: {}",
+        text.trim()
+    );
     Fault::new(FaultKind::UsageLimit, Blame::Upstream, public)
         .because("the plan's usage limit")
         .retry_after(USAGE_LIMIT_WAIT)
@@ -92,12 +109,14 @@ pub(crate) fn dialog_blocked(title: &str) -> Fault {
 pub(crate) fn unsupported_screen() -> Fault {
     let public = "Claude Code started, but its screen is not one that the relay can drive. Run `inference-relay \
                   doctor` to see its version and what was tried.";
-    Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public).because("no prompt box within the start's limit")
+    Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)
+        .because("no prompt box within the start's limit")
 }
 
 pub(crate) fn session_lost(how: &str) -> Fault {
     let public = "Claude Code ended in the middle of the turn. Nothing is wrong with the request; send it again.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public).because(format!("the process ended: {how}"))
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+        .because(format!("the process ended: {how}"))
 }
 
 pub(crate) fn turn_timeout() -> Fault {
@@ -114,13 +133,15 @@ pub(crate) fn empty_turn() -> Fault {
 pub(crate) fn disagreed() -> Fault {
     let public = "What Claude Code displayed and what it recorded of the answer differ; the relay does not guess \
                   which is right. Send the request again.";
-    Fault::new(FaultKind::Internal, Blame::Relay, public).because("display and transcript differ after the first byte")
+    Fault::new(FaultKind::Internal, Blame::Relay, public)
+        .because("display and transcript differ after the first byte")
 }
 
 pub(crate) fn misdelivered() -> Fault {
     let public = "The prompt could not be delivered to Claude Code as it was written, and was not sent. Send the \
                   request again; if it fails again, run `inference-relay doctor`.";
-    Fault::new(FaultKind::SessionLost, Blame::Relay, public).because("every channel changed or lost the prompt")
+    Fault::new(FaultKind::SessionLost, Blame::Relay, public)
+        .because("every channel changed or lost the prompt")
 }
 
 /// Where the upstream names no time: long enough for a burst to pass.
@@ -137,9 +158,15 @@ mod tests {
     fn the_upstreams_words_are_left_alone() {
         for (told, words) in [
             ("API Error: 400 bad input", "bad input"),
-            ("Please run /login · API Error: 401 mock says no", "mock says no"),
+            (
+                "Please run /login · API Error: 401 mock says no",
+                "mock says no",
+            ),
             ("API Error: Request rejected (429) · slow down", "slow down"),
-            ("API Error: 529 busy. This is a server-side issue, usually temporary — try again", "busy."),
+            (
+                "API Error: 529 busy. This is a server-side issue, usually temporary — try again",
+                "busy.",
+            ),
             ("Something else", "Something else"),
         ] {
             assert_eq!(upstream_words(told), words);
@@ -149,6 +176,8 @@ mod tests {
     #[test]
     fn a_plans_limit_is_not_a_rate_limit() {
         assert!(is_usage_limit("You've hit your session limit · resets 3pm"));
-        assert!(!is_usage_limit("API Error: Request rejected (429) · limit reached"));
+        assert!(!is_usage_limit(
+            "API Error: Request rejected (429) · limit reached"
+        ));
     }
 }

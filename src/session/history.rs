@@ -1,4 +1,4 @@
-//! A conversation as a transcript that claude takes up: role by role, block by block. [pure]
+//! A conversation as a transcript that claude takes up: role by role, block by block. `[pure]`
 
 use crate::turn::Block;
 use crate::turn::Message;
@@ -20,7 +20,11 @@ pub(crate) struct Heading {
 }
 
 /// Writes the messages as JSON lines; `next_id` gives each record its UUID.
-pub(crate) fn write(messages: &[Message], heading: &Heading, mut next_id: impl FnMut() -> String) -> String {
+pub(crate) fn write(
+    messages: &[Message],
+    heading: &Heading,
+    mut next_id: impl FnMut() -> String,
+) -> String {
     let mut text = String::new();
     let mut parent = Value::Null;
     for (index, message) in messages.iter().enumerate() {
@@ -35,7 +39,10 @@ pub(crate) fn write(messages: &[Message], heading: &Heading, mut next_id: impl F
 
 fn record(message: &Message, index: usize, heading: &Heading, parent: &Value, id: &str) -> Value {
     let (kind, body) = match message.role {
-        Role::User => ("user", json!({"role": "user", "content": content(message, Sole::AsString)})),
+        Role::User => (
+            "user",
+            json!({"role": "user", "content": content(message, Sole::AsString)}),
+        ),
         Role::Assistant => ("assistant", answer(message, index, heading)),
     };
     json!({
@@ -89,7 +96,11 @@ fn block(block: &Block) -> Value {
 
 /// The folder under `projects/` in which the CLI keeps the transcripts of sessions in `folder`.
 pub(crate) fn project_slug(folder: &str) -> String {
-    let unit = |unit: u16| char::from_u32(u32::from(unit)).filter(char::is_ascii_alphanumeric).unwrap_or('-');
+    let unit = |unit: u16| {
+        char::from_u32(u32::from(unit))
+            .filter(char::is_ascii_alphanumeric)
+            .unwrap_or('-')
+    };
     folder.encode_utf16().map(unit).collect()
 }
 
@@ -113,13 +124,22 @@ mod tests {
             n += 1;
             format!("id{n}")
         });
-        text.lines().map(|line| serde_json::from_str(line).expect("each line must be JSON")).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("each line must be JSON"))
+            .collect()
     }
 
     #[test]
     fn each_message_hangs_on_the_one_before() {
-        let said = |role, text: &str| Message { role, blocks: vec![Block::Text(text.into())] };
-        let lines = lines(&[said(Role::User, "a\tb\n"), said(Role::Assistant, "**c**"), said(Role::User, "/d")]);
+        let said = |role, text: &str| Message {
+            role,
+            blocks: vec![Block::Text(text.into())],
+        };
+        let lines = lines(&[
+            said(Role::User, "a\tb\n"),
+            said(Role::Assistant, "**c**"),
+            said(Role::User, "/d"),
+        ]);
         assert_eq!(lines[0]["message"]["content"], "a\tb\n");
         assert_eq!(lines[1]["message"]["content"][0]["text"], "**c**");
         assert_eq!(lines[2]["parentUuid"], lines[1]["uuid"]);
@@ -130,7 +150,10 @@ mod tests {
     fn blocks_stay_as_they_are() {
         let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}});
         let blocks = vec![Block::Text("see".into()), Block::Native(image.clone())];
-        let lines = lines(&[Message { role: Role::User, blocks }]);
+        let lines = lines(&[Message {
+            role: Role::User,
+            blocks,
+        }]);
         assert_eq!(lines[0]["message"]["content"][1], image);
     }
 

@@ -1,4 +1,4 @@
-//! The command line and environment of a session. [pure]
+//! The command line and environment of a session. `[pure]`
 
 use super::SessionConfig;
 use super::shape::Shape;
@@ -58,7 +58,13 @@ pub(crate) enum Opening {
 }
 
 /// The process for a session of this shape.
-pub(crate) fn launch(program: &Path, config: &SessionConfig, shape: &Shape, files: &Files, opening: &Opening) -> Launch {
+pub(crate) fn launch(
+    program: &Path,
+    config: &SessionConfig,
+    shape: &Shape,
+    files: &Files,
+    opening: &Opening,
+) -> Launch {
     Launch {
         program: program.to_owned(),
         args: args(config, shape, files, opening),
@@ -97,16 +103,23 @@ fn env(
     files: &Files,
     opening: &Opening,
 ) -> BTreeMap<OsString, OsString> {
-    let inherited = config.inherited.iter().filter(|(name, _)| is_inherited(&name.to_string_lossy()));
-    let mut env: BTreeMap<OsString, OsString> =
-        inherited.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let inherited = config
+        .inherited
+        .iter()
+        .filter(|(name, _)| is_inherited(&name.to_string_lossy()));
+    let mut env: BTreeMap<OsString, OsString> = inherited
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     let mut set = |name: &str, value: OsString| env.insert(name.into(), value);
     set("TERM", "xterm-256color".into());
     for name in SWITCHES {
         set(name, "1".into());
     }
     set("CLAUDE_CODE_MAX_RETRIES", "0".into());
-    set("CLAUDE_CODE_MAX_OUTPUT_TOKENS", shape.max_tokens.to_string().into());
+    set(
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+        shape.max_tokens.to_string().into(),
+    );
     if !shape.thinking {
         set("CLAUDE_CODE_DISABLE_THINKING", "1".into());
     }
@@ -129,29 +142,44 @@ fn env(
 
 /// Not what another claude set for its children, and not what would point this one at another API or key.
 fn is_inherited(name: &str) -> bool {
-    let stripped = name == "CLAUDECODE" || name.starts_with("CLAUDE_CODE_") || name.starts_with("ANTHROPIC_");
+    let stripped =
+        name == "CLAUDECODE" || name.starts_with("CLAUDE_CODE_") || name.starts_with("ANTHROPIC_");
     !stripped || name == "CLAUDE_CODE_OAUTH_TOKEN"
 }
 
 /// The settings that make the session post its events to us.
 pub(crate) fn settings(url: &str) -> Value {
     let hook = json!([{"hooks": [{"type": "http", "url": url}]}]);
-    let hooks: serde_json::Map<String, Value> =
-        EVENTS.iter().map(|event| ((*event).to_owned(), hook.clone())).collect();
+    let hooks: serde_json::Map<String, Value> = EVENTS
+        .iter()
+        .map(|event| ((*event).to_owned(), hook.clone()))
+        .collect();
     json!({ "hooks": hooks })
 }
 
 /// The program that the CLI starts as its editor: it puts the waiting prompt into the CLI's file.
 pub(crate) fn editor_script(files: &Files) -> String {
-    format!("#!/bin/sh\nexec cp '{}' \"$1\"\n", files.prompt().display().to_string().replace('\'', "'\\''"))
+    format!(
+        "#!/bin/sh\nexec cp '{}' \"$1\"\n",
+        files.prompt().display().to_string().replace('\'', "'\\''")
+    )
 }
 
 /// Where the CLI keeps its state: its own variable, or its home.
 pub(crate) fn claude_folder(config: &SessionConfig) -> Option<PathBuf> {
     let configured = |name: &str| config.env.get(name).map(PathBuf::from);
-    let inherited = |name: &str| config.inherited.get(&OsString::from(name)).map(PathBuf::from);
+    let inherited = |name: &str| {
+        config
+            .inherited
+            .get(&OsString::from(name))
+            .map(PathBuf::from)
+    };
     let own = configured("CLAUDE_CONFIG_DIR").or_else(|| inherited("CLAUDE_CONFIG_DIR"));
-    own.or_else(|| configured("HOME").or_else(|| inherited("HOME")).map(|home| home.join(".claude")))
+    own.or_else(|| {
+        configured("HOME")
+            .or_else(|| inherited("HOME"))
+            .map(|home| home.join(".claude"))
+    })
 }
 
 /// Habits of an interactive CLI that would add to a call, ask a second model, or change by themselves.
@@ -172,10 +200,20 @@ mod tests {
 
     #[test]
     fn the_environment_is_scrubbed() {
-        for name in ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"] {
+        for name in [
+            "CLAUDECODE",
+            "CLAUDE_CODE_ENTRYPOINT",
+            "ANTHROPIC_BASE_URL",
+            "ANTHROPIC_API_KEY",
+        ] {
             assert!(!is_inherited(name), "{name}");
         }
-        for name in ["PATH", "HOME", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN"] {
+        for name in [
+            "PATH",
+            "HOME",
+            "CLAUDE_CONFIG_DIR",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+        ] {
             assert!(is_inherited(name), "{name}");
         }
     }

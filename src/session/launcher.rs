@@ -87,14 +87,28 @@ impl Launcher {
         limits: Limits,
     ) -> Launcher {
         let folder = config.work_dir.to_string_lossy().into_owned();
-        let project = launch::claude_folder(&config).map(|claude| claude.join("projects").join(history::project_slug(&folder)));
-        let shared = Shared { config, program, version, receiver, tails, registry, limits, project };
-        Launcher { shared: Arc::new(shared) }
+        let project = launch::claude_folder(&config)
+            .map(|claude| claude.join("projects").join(history::project_slug(&folder)));
+        let shared = Shared {
+            config,
+            program,
+            version,
+            receiver,
+            tails,
+            registry,
+            limits,
+            project,
+        };
+        Launcher {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Whether the CLI was given an API key of its own.
     pub(crate) fn is_keyed(&self) -> bool {
-        ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"].iter().any(|name| self.shared.config.env.contains_key(*name))
+        ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"]
+            .iter()
+            .any(|name| self.shared.config.env.contains_key(*name))
     }
 
     /// Writes a conversation where the CLI will find it; returns its id.
@@ -102,13 +116,22 @@ impl Launcher {
     /// # Errors
     /// Where the CLI's folder is unknown or cannot be written.
     pub(crate) fn write_history(&self, messages: &[Message], model: &str) -> io::Result<String> {
-        let project = self.shared.project.as_ref().ok_or_else(|| io::Error::other("claude's folder is unknown"))?;
+        let project = self
+            .shared
+            .project
+            .as_ref()
+            .ok_or_else(|| io::Error::other("claude's folder is unknown"))?;
         let uuid = Uuid::new_v4().to_string();
         let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
         let heading = Heading {
             session: uuid.clone(),
             folder: self.shared.config.work_dir.to_string_lossy().into_owned(),
-            version: self.shared.version.get().cloned().unwrap_or_else(|| VERSION_UNASKED.to_owned()),
+            version: self
+                .shared
+                .version
+                .get()
+                .cloned()
+                .unwrap_or_else(|| VERSION_UNASKED.to_owned()),
             model: model.to_owned(),
             timestamp: humantime::format_rfc3339_millis(now).to_string(),
         };
@@ -120,7 +143,11 @@ impl Launcher {
 
     /// Where the transcript of this id is.
     fn transcript(&self, uuid: &str) -> PathBuf {
-        self.shared.project.clone().unwrap_or_default().join(format!("{uuid}.jsonl"))
+        self.shared
+            .project
+            .clone()
+            .unwrap_or_default()
+            .join(format!("{uuid}.jsonl"))
     }
 
     /// Starts a session; `notify` is told of its readiness and its end.
@@ -140,7 +167,11 @@ impl Launcher {
         match self.start(shape, turn, notify) {
             Ok((mut driver, orders)) => {
                 driver.caller = caller;
-                let session = Session { pid: driver.process.pid, orders, edits: driver.workshop.files.can_edit() };
+                let session = Session {
+                    pid: driver.process.pid,
+                    orders,
+                    edits: driver.workshop.files.can_edit(),
+                };
                 tokio::spawn(driver.run());
                 Ok(session)
             }
@@ -155,7 +186,9 @@ impl Launcher {
         notify: Notify,
     ) -> io::Result<(Driver, mpsc::Sender<Order>)> {
         let shared = &self.shared;
-        let files = Files { folder: shared.config.run_dir.join(Uuid::new_v4().to_string()) };
+        let files = Files {
+            folder: shared.config.run_dir.join(Uuid::new_v4().to_string()),
+        };
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
         let place = shared.receiver.open(posts_tx)?;
@@ -199,9 +232,17 @@ impl Launcher {
         if self.shared.config.keep_transcripts {
             return;
         }
-        let left = self.shared.project.as_ref().and_then(|project| fs::read_dir(project).ok());
+        let left = self
+            .shared
+            .project
+            .as_ref()
+            .and_then(|project| fs::read_dir(project).ok());
         for entry in left.into_iter().flatten().flatten() {
-            if entry.path().extension().is_some_and(|extension| extension == "jsonl") {
+            if entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "jsonl")
+            {
                 drop(fs::remove_file(entry.path()));
             }
         }
@@ -234,11 +275,19 @@ impl Workshop {
 
 fn write_files(files: &Files, shape: &Shape, url: &str) -> io::Result<()> {
     create_private(&files.folder)?;
-    write_private(&files.settings(), launch::settings(url).to_string().as_bytes(), 0o600)?;
+    write_private(
+        &files.settings(),
+        launch::settings(url).to_string().as_bytes(),
+        0o600,
+    )?;
     if !shape.system.is_empty() {
         write_private(&files.system(), shape.system.as_bytes(), 0o600)?;
     }
-    write_private(&files.editor(), launch::editor_script(files).as_bytes(), 0o700)
+    write_private(
+        &files.editor(),
+        launch::editor_script(files).as_bytes(),
+        0o700,
+    )
 }
 
 /// Makes a folder that only this user can look into.

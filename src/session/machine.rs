@@ -1,4 +1,4 @@
-//! The life of one session, from its launch to its end: inputs and `now` in, effects out. [pure]
+//! The life of one session, from its launch to its end: inputs and `now` in, effects out. `[pure]`
 //!
 //! ```text
 //! Starting ─▶ Ready ─▶ Resuming ─▶ Submitting ─▶ Answering ─▶ Interrupting ─▶ Clearing ─▶ Ready
@@ -84,13 +84,32 @@ pub(crate) struct Limits {
 
 #[derive(Debug)]
 enum State {
-    Starting { until: Instant },
+    Starting {
+        until: Instant,
+    },
     Ready,
-    Resuming { task: Task, uuid: String, ended: bool, wait: Wait },
-    Submitting { task: Task, wait: Wait },
+    Resuming {
+        task: Task,
+        uuid: String,
+        ended: bool,
+        wait: Wait,
+    },
+    Submitting {
+        task: Task,
+        wait: Wait,
+    },
     Answering(Box<Answering>),
-    Interrupting { sent: bool, over: bool, emptied: bool, until: Instant },
-    Clearing { sent: bool, ended: bool, wait: Wait },
+    Interrupting {
+        sent: bool,
+        over: bool,
+        emptied: bool,
+        until: Instant,
+    },
+    Clearing {
+        sent: bool,
+        ended: bool,
+        wait: Wait,
+    },
     Gone,
 }
 
@@ -117,7 +136,9 @@ impl Machine {
     /// A session just spawned; with a task where it was launched to take up a turn.
     pub(crate) fn new(limits: Limits, launched: Option<(Task, PathBuf)>, now: Instant) -> Machine {
         let mut machine = Machine {
-            state: State::Starting { until: now + limits.start },
+            state: State::Starting {
+                until: now + limits.start,
+            },
             scene: Scene::Unknown,
             spent: None,
             transcript: None,
@@ -138,11 +159,20 @@ impl Machine {
             return self.effects.push_back(Effect::Misdelivered);
         }
         self.state = match task.route.clone() {
-            Route::Typed { resume: Some(uuid), .. } => {
+            Route::Typed {
+                resume: Some(uuid), ..
+            } => {
                 self.write(command(&format!("/resume {uuid}")));
-                State::Resuming { task, uuid, ended: false, wait: Wait::from(now) }
+                State::Resuming {
+                    task,
+                    uuid,
+                    ended: false,
+                    wait: Wait::from(now),
+                }
             }
-            Route::Typed { resume: None, keys, .. } => self.submit(task, keys, now),
+            Route::Typed {
+                resume: None, keys, ..
+            } => self.submit(task, keys, now),
             Route::Launched => return self.effects.push_back(Effect::Misdelivered),
         };
     }
@@ -150,7 +180,11 @@ impl Machine {
     /// The caller is gone.
     pub(crate) fn cancel(&mut self, now: Instant) {
         self.state = match std::mem::replace(&mut self.state, State::Gone) {
-            State::Resuming { wait, ended, .. } => State::Clearing { sent: false, ended, wait },
+            State::Resuming { wait, ended, .. } => State::Clearing {
+                sent: false,
+                ended,
+                wait,
+            },
             State::Submitting { mut task, wait } => {
                 task.cancelled = true;
                 State::Submitting { task, wait }
@@ -173,11 +207,21 @@ impl Machine {
     pub(crate) fn handle_hook(&mut self, hook: &Hook, now: Instant) {
         match (&hook.event, &mut self.state) {
             (HookEvent::Submitted { prompt }, _) => self.handle_submitted(hook, prompt, now),
-            (HookEvent::Ended { reason }, State::Resuming { ended, .. }) if reason == "resume" => *ended = true,
-            (HookEvent::Ended { reason }, State::Clearing { sent: true, ended, .. }) if reason == "clear" => {
+            (HookEvent::Ended { reason }, State::Resuming { ended, .. }) if reason == "resume" => {
+                *ended = true
+            }
+            (
+                HookEvent::Ended { reason },
+                State::Clearing {
+                    sent: true, ended, ..
+                },
+            ) if reason == "clear" => {
                 *ended = true;
             }
-            (HookEvent::Stopped { .. } | HookEvent::Failed { .. }, State::Interrupting { over, .. }) => *over = true,
+            (
+                HookEvent::Stopped { .. } | HookEvent::Failed { .. },
+                State::Interrupting { over, .. },
+            ) => *over = true,
             (event, State::Answering(answering)) => {
                 answering.sign_until = None;
                 self.spent = Some(hook.conversation.clone());
@@ -199,9 +243,15 @@ impl Machine {
     /// The process is gone.
     pub(crate) fn handle_exit(&mut self, how: &str) {
         let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
-        let waited = matches!(self.state, State::Resuming { .. } | State::Submitting { .. } | State::Answering(_));
+        let waited = matches!(
+            self.state,
+            State::Resuming { .. } | State::Submitting { .. } | State::Answering(_)
+        );
         if waited {
-            self.effects.push_back(Effect::Fail { fault: fault::session_lost(how), begun });
+            self.effects.push_back(Effect::Fail {
+                fault: fault::session_lost(how),
+                begun,
+            });
         }
         self.forget();
         self.state = State::Gone;
@@ -211,14 +261,18 @@ impl Machine {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         match &mut self.state {
             State::Starting { until } if *until <= now => self.give_up_start(),
-            State::Resuming { wait, .. } | State::Submitting { wait, .. } | State::Clearing { wait, .. }
+            State::Resuming { wait, .. }
+            | State::Submitting { wait, .. }
+            | State::Clearing { wait, .. }
                 if wait.next <= now =>
             {
                 wait.nudges += 1;
                 wait.next = now + NUDGE_WAIT;
                 self.nudge();
             }
-            State::Interrupting { until, .. } if *until <= now => self.kill("it did not come to rest"),
+            State::Interrupting { until, .. } if *until <= now => {
+                self.kill("it did not come to rest")
+            }
             State::Answering(_) => self.handle_answer_timeout(now),
             _ => {}
         }
@@ -237,7 +291,11 @@ impl Machine {
             State::Clearing { wait, .. } => Some((wait.next, "clear")),
             State::Interrupting { until, .. } => Some((*until, "interrupt")),
             State::Answering(answering) => {
-                let first = [answering.sign_until, answering.settle_until, Some(answering.until)];
+                let first = [
+                    answering.sign_until,
+                    answering.settle_until,
+                    Some(answering.until),
+                ];
                 first.into_iter().flatten().min().map(|at| (at, "answer"))
             }
             State::Ready | State::Gone => None,
@@ -273,7 +331,9 @@ impl Machine {
         match &mut self.state {
             State::Starting { .. } if idle => self.become_ready(),
             State::Resuming { ended: true, .. } if idle => self.submit_resumed(now),
-            State::Submitting { task, .. } if task.confirm == Confirm::WhenTyped && !prompt.empty && !prompt.busy => {
+            State::Submitting { task, .. }
+                if task.confirm == Confirm::WhenTyped && !prompt.empty && !prompt.busy =>
+            {
                 task.confirm = Confirm::Included;
                 self.write(keys::ENTER.to_vec());
             }
@@ -285,7 +345,12 @@ impl Machine {
                 *sent = true;
                 self.write(keys::ESCAPE.to_vec());
             }
-            State::Interrupting { sent, over, emptied, .. } if !prompt.busy && (*sent || *over) => {
+            State::Interrupting {
+                sent,
+                over,
+                emptied,
+                ..
+            } if !prompt.busy && (*sent || *over) => {
                 if prompt.empty {
                     self.clear(now);
                 } else if !*emptied {
@@ -297,7 +362,11 @@ impl Machine {
                 *sent = true;
                 self.write(command("/clear"));
             }
-            State::Clearing { ended: true, sent: true, .. } if idle => self.become_ready(),
+            State::Clearing {
+                ended: true,
+                sent: true,
+                ..
+            } if idle => self.become_ready(),
             _ => {}
         }
     }
@@ -318,7 +387,10 @@ impl Machine {
     }
 
     fn give_up_start(&mut self) {
-        self.effects.push_back(Effect::Fail { fault: fault::unsupported_screen(), begun: false });
+        self.effects.push_back(Effect::Fail {
+            fault: fault::unsupported_screen(),
+            begun: false,
+        });
         self.kill("no prompt box within the start's limit");
     }
 
@@ -332,12 +404,17 @@ impl Machine {
 
     fn submit(&mut self, task: Task, keys: Vec<u8>, now: Instant) -> State {
         self.write(keys);
-        State::Submitting { task, wait: Wait::from(now) }
+        State::Submitting {
+            task,
+            wait: Wait::from(now),
+        }
     }
 
     fn submit_resumed(&mut self, now: Instant) {
         if let State::Resuming { task, .. } = std::mem::replace(&mut self.state, State::Gone) {
-            let Route::Typed { keys, .. } = task.route.clone() else { return self.kill("a launched turn resumed") };
+            let Route::Typed { keys, .. } = task.route.clone() else {
+                return self.kill("a launched turn resumed");
+            };
             self.state = self.submit(task, keys, now);
         }
     }
@@ -346,7 +423,9 @@ impl Machine {
         if !matches!(self.state, State::Submitting { .. }) {
             return self.effects.push_back(Effect::Verdict(Verdict::Block));
         }
-        let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) else { return };
+        let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) else {
+            return;
+        };
         let transcript = PathBuf::from(&hook.transcript);
         if task.accepts(&hook.conversation, prompt, self.spent.as_deref()) {
             self.effects.push_back(Effect::Verdict(Verdict::Allow));
@@ -359,21 +438,31 @@ impl Machine {
             if !task.cancelled {
                 self.effects.push_back(Effect::Misdelivered);
             }
-            self.state = State::Clearing { sent: false, ended: false, wait: Wait::from(now) };
+            self.state = State::Clearing {
+                sent: false,
+                ended: false,
+                wait: Wait::from(now),
+            };
         }
     }
 
     /// A signal is late: the state of the screen tells which key was lost.
     fn nudge(&mut self) {
-        let Scene::Prompt(prompt) = self.scene else { return self.give_up_nudging() };
+        let Scene::Prompt(prompt) = self.scene else {
+            return self.give_up_nudging();
+        };
         match &self.state {
-            State::Submitting { wait, .. } | State::Resuming { wait, .. } | State::Clearing { wait, .. }
+            State::Submitting { wait, .. }
+            | State::Resuming { wait, .. }
+            | State::Clearing { wait, .. }
                 if wait.nudges > NUDGES_MAX =>
             {
                 self.give_up_nudging();
             }
             _ if prompt.busy => {}
-            State::Submitting { .. } | State::Resuming { .. } | State::Clearing { .. } if !prompt.empty => {
+            State::Submitting { .. } | State::Resuming { .. } | State::Clearing { .. }
+                if !prompt.empty =>
+            {
                 self.write(keys::ENTER.to_vec());
             }
             State::Submitting { task, .. } => {
@@ -381,14 +470,21 @@ impl Machine {
                     self.write(keys);
                 }
             }
-            State::Resuming { uuid, ended: false, .. } => self.write(command(&format!("/resume {uuid}"))),
-            State::Clearing { sent: true, ended: false, .. } => self.write(command("/clear")),
+            State::Resuming {
+                uuid, ended: false, ..
+            } => self.write(command(&format!("/resume {uuid}"))),
+            State::Clearing {
+                sent: true,
+                ended: false,
+                ..
+            } => self.write(command("/clear")),
             _ => {}
         }
     }
 
     fn give_up_nudging(&mut self) {
-        if matches!(&self.state, State::Submitting { task, .. } | State::Resuming { task, .. } if !task.cancelled) {
+        if matches!(&self.state, State::Submitting { task, .. } | State::Resuming { task, .. } if !task.cancelled)
+        {
             self.effects.push_back(Effect::Misdelivered);
         }
         self.kill("a command or a prompt did not arrive");
@@ -433,10 +529,13 @@ impl Machine {
     }
 
     fn tell(&mut self, event: Event, now: Instant) {
-        let State::Answering(answering) = &mut self.state else { return };
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
         if !answering.begun {
             answering.begun = true;
-            self.effects.push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
+            self.effects
+                .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
         }
         let ended = matches!(event, Event::End(_));
         self.effects.push_back(Effect::Tell(event));
@@ -446,8 +545,13 @@ impl Machine {
     }
 
     fn fail(&mut self, fault: impl FnOnce(&Task) -> Fault, now: Instant) {
-        let State::Answering(answering) = &self.state else { return };
-        let effect = Effect::Fail { fault: fault(&answering.task), begun: answering.begun };
+        let State::Answering(answering) = &self.state else {
+            return;
+        };
+        let effect = Effect::Fail {
+            fault: fault(&answering.task),
+            begun: answering.begun,
+        };
         self.effects.push_back(effect);
         self.rest(now);
     }
@@ -456,7 +560,11 @@ impl Machine {
     fn rest(&mut self, now: Instant) {
         let over = matches!(&self.state, State::Answering(answering) if answering.merge.is_over());
         self.state = if over {
-            State::Clearing { sent: false, ended: false, wait: Wait::from(now) }
+            State::Clearing {
+                sent: false,
+                ended: false,
+                wait: Wait::from(now),
+            }
         } else {
             self.interrupt(true, now)
         };
@@ -464,7 +572,9 @@ impl Machine {
     }
 
     fn handle_answer_timeout(&mut self, now: Instant) {
-        let State::Answering(answering) = &mut self.state else { return };
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
         if answering.until <= now {
             self.fail(|_| fault::turn_timeout(), now);
             self.kill("the turn's limit passed");
@@ -485,11 +595,20 @@ impl Machine {
         if busy {
             self.write(keys::ESCAPE.to_vec());
         }
-        State::Interrupting { sent: busy, over: false, emptied: false, until: now + REST_WAIT }
+        State::Interrupting {
+            sent: busy,
+            over: false,
+            emptied: false,
+            until: now + REST_WAIT,
+        }
     }
 
     fn clear(&mut self, now: Instant) {
-        self.state = State::Clearing { sent: true, ended: false, wait: Wait::from(now) };
+        self.state = State::Clearing {
+            sent: true,
+            ended: false,
+            wait: Wait::from(now),
+        };
         self.write(command("/clear"));
     }
 
@@ -517,7 +636,10 @@ impl Machine {
 
 impl Wait {
     fn from(now: Instant) -> Wait {
-        Wait { next: now + NUDGE_WAIT, nudges: 0 }
+        Wait {
+            next: now + NUDGE_WAIT,
+            nudges: 0,
+        }
     }
 }
 

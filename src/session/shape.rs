@@ -1,4 +1,4 @@
-//! What must be known of a call when its session is launched. [pure]
+//! What must be known of a call when its session is launched. `[pure]`
 
 use crate::turn::Request;
 use serde_json::Map;
@@ -47,7 +47,10 @@ fn extra_body(request: &Request) -> String {
     if !sampling.stop_sequences.is_empty() {
         body.insert("stop_sequences".into(), json!(sampling.stop_sequences));
     }
-    for (name, value) in [("temperature", sampling.temperature), ("top_p", sampling.top_p)] {
+    for (name, value) in [
+        ("temperature", sampling.temperature),
+        ("top_p", sampling.top_p),
+    ] {
         if let Some(value) = value {
             body.insert(name.into(), json!(value));
         }
@@ -58,7 +61,11 @@ fn extra_body(request: &Request) -> String {
     if let Some(thinking) = &sampling.thinking {
         body.insert("thinking".into(), thinking.clone());
     }
-    if body.is_empty() { String::new() } else { Value::Object(body).to_string() }
+    if body.is_empty() {
+        String::new()
+    } else {
+        Value::Object(body).to_string()
+    }
 }
 
 /// What most first calls ask for; the pool learns the others.

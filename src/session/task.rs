@@ -1,4 +1,4 @@
-//! One turn as a session gets it: what to type, what must be seen submitted, what the answer begins with. [pure]
+//! One turn as a session gets it: what to type, what must be seen submitted, what the answer begins with. `[pure]`
 
 use crate::turn::Start;
 
@@ -19,7 +19,11 @@ pub(crate) struct Task {
 #[derive(Debug, Clone)]
 pub(crate) enum Route {
     /// Into the prompt box of a waiting session, after the history was taken up, where there is one.
-    Typed { resume: Option<String>, prompt: String, keys: Vec<u8> },
+    Typed {
+        resume: Option<String>,
+        prompt: String,
+        keys: Vec<u8>,
+    },
     /// The session was launched with a transcript that ends with the prompt.
     Launched,
 }
@@ -36,7 +40,9 @@ pub(crate) enum Confirm {
 impl Task {
     /// Whether a submitted prompt is this one, in the conversation it belongs to.
     pub(crate) fn accepts(&self, conversation: &str, submitted: &str, spent: Option<&str>) -> bool {
-        let Route::Typed { resume, prompt, .. } = &self.route else { return false };
+        let Route::Typed { resume, prompt, .. } = &self.route else {
+            return false;
+        };
         let fresh = match resume {
             Some(uuid) => uuid == conversation,
             None => spent != Some(conversation),
@@ -45,6 +51,12 @@ impl Task {
     }
 
     pub(crate) fn is_resumed(&self) -> bool {
-        matches!(self.route, Route::Typed { resume: Some(_), .. })
+        matches!(
+            self.route,
+            Route::Typed {
+                resume: Some(_),
+                ..
+            }
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! An immutable picture of the screen at one moment. [pure]
+//! An immutable picture of the screen at one moment. `[pure]`
 
 /// The rows of a screen, from top to bottom.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Texts and intents as keystrokes. [pure]
+//! Texts and intents as keystrokes. `[pure]`
 
 pub(crate) const ENTER: &[u8] = b"\r";
 pub(crate) const ESCAPE: &[u8] = b"\x1b";

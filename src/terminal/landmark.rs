@@ -1,4 +1,4 @@
-//! What a frame shows: the prompt box, a dialog we answer, a dialog we do not, or nothing yet. [pure]
+//! What a frame shows: the prompt box, a dialog we answer, a dialog we do not, or nothing yet. `[pure]`
 
 use super::frame::Frame;
 use super::frame::Row;
@@ -32,7 +32,14 @@ pub(crate) struct Prompt {
 impl Scene {
     /// The prompt box waits for input, and nothing runs.
     pub(crate) fn is_idle(&self) -> bool {
-        matches!(self, Scene::Prompt(Prompt { empty: true, busy: false, .. }))
+        matches!(
+            self,
+            Scene::Prompt(Prompt {
+                empty: true,
+                busy: false,
+                ..
+            })
+        )
     }
 }
 
@@ -42,7 +49,13 @@ pub(crate) fn read(frame: &Frame) -> Scene {
         return Scene::Prompt(prompt);
     }
     match choices(&frame.rows) {
-        _ if frame.rows.iter().any(|row| LOGIN.iter().any(|mark| row.text.contains(mark))) => Scene::Login,
+        _ if frame
+            .rows
+            .iter()
+            .any(|row| LOGIN.iter().any(|mark| row.text.contains(mark))) =>
+        {
+            Scene::Login
+        }
         None => Scene::Unknown,
         Some(choices) => dialog(&frame.rows, &choices),
     }
@@ -52,8 +65,12 @@ fn prompt(rows: &[Row]) -> Option<Prompt> {
     let bottom = rows.iter().rposition(|row| is_rule(&row.text))?;
     let top = rows[..bottom].iter().rposition(|row| is_rule(&row.text))?;
     let first = rows.get(top + 1).filter(|_| top + 1 < bottom)?;
-    let typed = MARKS.iter().find_map(|mark| first.solid.strip_prefix(mark))?;
-    let more = rows[top + 2..bottom].iter().any(|row| !row.solid.trim().is_empty());
+    let typed = MARKS
+        .iter()
+        .find_map(|mark| first.solid.strip_prefix(mark))?;
+    let more = rows[top + 2..bottom]
+        .iter()
+        .any(|row| !row.solid.trim().is_empty());
     let footer = || rows[bottom + 1..].iter().map(|row| row.text.as_str());
     Some(Prompt {
         empty: typed.trim().is_empty() && !more,
@@ -69,23 +86,41 @@ struct Choices {
 }
 
 fn choices(rows: &[Row]) -> Option<Choices> {
-    let confirm = rows.iter().rposition(|row| row.text.contains("Enter to confirm"))?;
-    let marked = rows[..confirm].iter().rposition(|row| row.text.trim_start().starts_with(MARKS[0]))?;
+    let confirm = rows
+        .iter()
+        .rposition(|row| row.text.contains("Enter to confirm"))?;
+    let marked = rows[..confirm]
+        .iter()
+        .rposition(|row| row.text.trim_start().starts_with(MARKS[0]))?;
     Some(Choices { marked, confirm })
 }
 
 fn dialog(rows: &[Row], choices: &Choices) -> Scene {
     let above = &rows[..choices.confirm];
-    if let Some(yes) = above.iter().rposition(|row| row.text.contains("Yes, I trust this folder")) {
-        return Scene::Trust { steps: distance(choices.marked, yes) };
+    if let Some(yes) = above
+        .iter()
+        .rposition(|row| row.text.contains("Yes, I trust this folder"))
+    {
+        return Scene::Trust {
+            steps: distance(choices.marked, yes),
+        };
     }
-    let title = above.iter().map(|row| row.text.trim()).find(|line| line.chars().any(char::is_alphanumeric));
-    Scene::Dialog { title: title.unwrap_or("a question").to_owned() }
+    let title = above
+        .iter()
+        .map(|row| row.text.trim())
+        .find(|line| line.chars().any(char::is_alphanumeric));
+    Scene::Dialog {
+        title: title.unwrap_or("a question").to_owned(),
+    }
 }
 
 fn distance(from: usize, to: usize) -> i32 {
     let steps = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    if to >= from { steps(to - from) } else { -steps(from - to) }
+    if to >= from {
+        steps(to - from)
+    } else {
+        -steps(from - to)
+    }
 }
 
 /// A line across most of the screen; a reply's own rules are indented or shorter.
@@ -133,26 +168,69 @@ mod tests {
 
     #[test]
     fn typed_text_is_not_empty() {
-        assert_eq!(boxed("❯ hello", ""), Scene::Prompt(Prompt { empty: false, busy: false, logged_out: false }));
+        assert_eq!(
+            boxed("❯ hello", ""),
+            Scene::Prompt(Prompt {
+                empty: false,
+                busy: false,
+                logged_out: false
+            })
+        );
     }
 
     #[test]
     fn a_reply_that_draws_a_prompt_box_is_not_the_prompt_box() {
-        let busy = scene(&[&rule(), "❯ ", &rule(), "● more", &rule(), "❯ x", &rule(), "  esc to interrupt"]);
-        assert_eq!(busy, Scene::Prompt(Prompt { empty: false, busy: true, logged_out: false }));
+        let busy = scene(&[
+            &rule(),
+            "❯ ",
+            &rule(),
+            "● more",
+            &rule(),
+            "❯ x",
+            &rule(),
+            "  esc to interrupt",
+        ]);
+        assert_eq!(
+            busy,
+            Scene::Prompt(Prompt {
+                empty: false,
+                busy: true,
+                logged_out: false
+            })
+        );
     }
 
     #[test]
     fn the_trust_question_is_answered_yes_wherever_yes_stands() {
-        let old = ["Quick safety check", " ❯ 1. Yes, I trust this folder", "   2. No, exit", " Enter to confirm · Esc"];
+        let old = [
+            "Quick safety check",
+            " ❯ 1. Yes, I trust this folder",
+            "   2. No, exit",
+            " Enter to confirm · Esc",
+        ];
         assert_eq!(scene(&old), Scene::Trust { steps: 0 });
-        let new = ["Quick safety check", " ❯ No, exit", "   Yes, I trust this folder", " Enter to confirm · Esc"];
+        let new = [
+            "Quick safety check",
+            " ❯ No, exit",
+            "   Yes, I trust this folder",
+            " Enter to confirm · Esc",
+        ];
         assert_eq!(scene(&new), Scene::Trust { steps: 1 });
     }
 
     #[test]
     fn another_question_is_named() {
-        let key = ["  Detected a custom API key", "   Yes", " ❯ No (recommended)", " Enter to confirm"];
-        assert_eq!(scene(&key), Scene::Dialog { title: "Detected a custom API key".into() });
+        let key = [
+            "  Detected a custom API key",
+            "   Yes",
+            " ❯ No (recommended)",
+            " Enter to confirm",
+        ];
+        assert_eq!(
+            scene(&key),
+            Scene::Dialog {
+                title: "Detected a custom API key".into()
+            }
+        );
     }
 }

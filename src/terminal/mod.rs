@@ -1,4 +1,4 @@
-//! Bytes of a terminal → screen → frame → scene; and texts → keystrokes. [pure]
+//! Bytes of a terminal → screen → frame → scene; and texts → keystrokes. `[pure]`
 //!
 //! **What for.** The screen tells the session's state: whether the prompt box is there, empty and idle, or which
 //! dialog stands in its place. It is the witness of state and liveness, not of content.

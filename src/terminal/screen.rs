@@ -1,4 +1,4 @@
-//! The terminal that claude believes in: wraps the emulator and answers its queries. [pure]
+//! The terminal that claude believes in: wraps the emulator and answers its queries. `[pure]`
 //!
 //! The emulator is `vt100`: it is small, it parses and draws in one pass, and its callbacks see every sequence that
 //! it does not draw, at the right place of the stream, which is where a query must be answered from. A separate
@@ -27,7 +27,9 @@ struct Queries {
 
 impl Screen {
     pub(crate) fn new() -> Screen {
-        Screen { parser: vt100::Parser::new_with_callbacks(ROWS, COLUMNS, 0, Queries::default()) }
+        Screen {
+            parser: vt100::Parser::new_with_callbacks(ROWS, COLUMNS, 0, Queries::default()),
+        }
     }
 
     /// Draws the bytes; returns what must be written back, if the program asked the terminal something.
@@ -39,7 +41,9 @@ impl Screen {
     /// The picture now.
     pub(crate) fn frame(&self) -> Frame {
         let screen = self.parser.screen();
-        Frame { rows: (0..ROWS).map(|row| draw(screen, row)).collect() }
+        Frame {
+            rows: (0..ROWS).map(|row| draw(screen, row)).collect(),
+        }
     }
 }
 
@@ -47,11 +51,17 @@ fn draw(screen: &vt100::Screen, row: u16) -> Row {
     let mut text = String::with_capacity(usize::from(COLUMNS));
     let mut solid = String::with_capacity(usize::from(COLUMNS));
     for column in 0..COLUMNS {
-        let Some(cell) = screen.cell(row, column) else { continue };
+        let Some(cell) = screen.cell(row, column) else {
+            continue;
+        };
         if cell.is_wide_continuation() {
             continue;
         }
-        let contents = if cell.has_contents() { cell.contents() } else { " " };
+        let contents = if cell.has_contents() {
+            cell.contents()
+        } else {
+            " "
+        };
         text.push_str(contents);
         solid.push_str(if cell.dim() { " " } else { contents });
     }
@@ -101,7 +111,10 @@ mod tests {
     #[test]
     fn queries_are_answered_and_drawing_is_not_disturbed() {
         let mut screen = Screen::new();
-        assert_eq!(screen.feed(b"ab\x1b[c\x1b[>0qcd"), b"\x1b[?62;22c\x1bP>|inference-relay\x1b\\");
+        assert_eq!(
+            screen.feed(b"ab\x1b[c\x1b[>0qcd"),
+            b"\x1b[?62;22c\x1bP>|inference-relay\x1b\\"
+        );
         assert_eq!(screen.frame().rows[0].text, "abcd");
     }
 
@@ -122,6 +135,9 @@ mod tests {
         let mut screen = Screen::new();
         screen.feed("❯ \x1b[2mTry this\x1b[22m".as_bytes());
         let frame = screen.frame();
-        assert_eq!((frame.rows[0].text.as_str(), frame.rows[0].solid.as_str()), ("❯ Try this", "❯"));
+        assert_eq!(
+            (frame.rows[0].text.as_str(), frame.rows[0].solid.as_str()),
+            ("❯ Try this", "❯")
+        );
     }
 }

@@ -60,7 +60,11 @@ impl Assembly {
 
     /// The whole answer, once its end has come.
     pub(crate) fn finish(self) -> Option<Whole> {
-        Some(Whole { start: self.start?, blocks: self.blocks, end: self.end? })
+        Some(Whole {
+            start: self.start?,
+            blocks: self.blocks,
+            end: self.end?,
+        })
     }
 
     fn open(&mut self, index: usize, kind: BlockKind) -> Result<(), &'static str> {
@@ -71,7 +75,11 @@ impl Assembly {
             return Err("a block out of order");
         }
         self.open = true;
-        self.blocks.push(Built { kind, text: String::new(), signature: String::new() });
+        self.blocks.push(Built {
+            kind,
+            text: String::new(),
+            signature: String::new(),
+        });
         Ok(())
     }
 
@@ -79,7 +87,9 @@ impl Assembly {
         if !self.open || index + 1 != self.blocks.len() {
             return Err("a delta outside its block");
         }
-        let Some(block) = self.blocks.last_mut() else { return Err("a delta outside its block") };
+        let Some(block) = self.blocks.last_mut() else {
+            return Err("a delta outside its block");
+        };
         match (&block.kind, delta) {
             (BlockKind::Text, Delta::Text(more))
             | (BlockKind::Thinking, Delta::Thinking(more))
@@ -110,13 +120,27 @@ mod tests {
     use super::*;
 
     fn start() -> Event {
-        let labels =
-            Labels { lane: "test", text: TextSource::Exact, session: SessionOrigin::Warm, ignored: vec![] };
-        Event::Start(Start { id: MessageId("msg_1".into()), model: "m".into(), usage: Usage::default(), labels })
+        let labels = Labels {
+            lane: "test",
+            text: TextSource::Exact,
+            session: SessionOrigin::Warm,
+            ignored: vec![],
+        };
+        Event::Start(Start {
+            id: MessageId("msg_1".into()),
+            model: "m".into(),
+            usage: Usage::default(),
+            labels,
+        })
     }
 
     fn end() -> Event {
-        Event::End(End { stop: StopReason::EndTurn, usage: Usage::default(), id: None, model: None })
+        Event::End(End {
+            stop: StopReason::EndTurn,
+            usage: Usage::default(),
+            id: None,
+            model: None,
+        })
     }
 
     #[test]
@@ -124,13 +148,24 @@ mod tests {
         let mut assembly = Assembly::default();
         for event in [
             start(),
-            Event::BlockStart { index: 0, kind: BlockKind::Text },
-            Event::Delta { index: 0, delta: Delta::Text("a\t".into()) },
-            Event::Delta { index: 0, delta: Delta::Text("b\n".into()) },
+            Event::BlockStart {
+                index: 0,
+                kind: BlockKind::Text,
+            },
+            Event::Delta {
+                index: 0,
+                delta: Delta::Text("a\t".into()),
+            },
+            Event::Delta {
+                index: 0,
+                delta: Delta::Text("b\n".into()),
+            },
             Event::BlockStop { index: 0 },
             end(),
         ] {
-            assembly.push(event).expect("each event must fit the grammar");
+            assembly
+                .push(event)
+                .expect("each event must fit the grammar");
         }
         let whole = assembly.finish().expect("the end came");
         assert_eq!(whole.blocks[0].text, "a\tb\n");
@@ -141,10 +176,21 @@ mod tests {
         assert!(Assembly::default().push(end()).is_err());
         let mut open = Assembly::default();
         open.push(start()).expect("a start begins");
-        open.push(Event::BlockStart { index: 0, kind: BlockKind::Text }).expect("a block follows");
+        open.push(Event::BlockStart {
+            index: 0,
+            kind: BlockKind::Text,
+        })
+        .expect("a block follows");
         assert!(open.push(end()).is_err());
         let mut skipped = Assembly::default();
         skipped.push(start()).expect("a start begins");
-        assert!(skipped.push(Event::BlockStart { index: 1, kind: BlockKind::Text }).is_err());
+        assert!(
+            skipped
+                .push(Event::BlockStart {
+                    index: 1,
+                    kind: BlockKind::Text
+                })
+                .is_err()
+        );
     }
 }

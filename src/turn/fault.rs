@@ -37,9 +37,13 @@ pub(crate) enum FaultKind {
     UpstreamRateLimited,
     UpstreamOverloaded,
     /// The upstream's own 4xx.
-    UpstreamRejected { status: u16 },
+    UpstreamRejected {
+        status: u16,
+    },
     /// The upstream's own 5xx other than overload.
-    UpstreamFailed { status: u16 },
+    UpstreamFailed {
+        status: u16,
+    },
     QueueFull,
     QueueTimeout,
     DialogBlocked,
@@ -92,7 +96,13 @@ impl FaultKind {
 
 impl Fault {
     pub(crate) fn new(kind: FaultKind, blame: Blame, public: impl Into<String>) -> Fault {
-        Fault { kind, blame, public: public.into(), private: String::new(), retry_after: None }
+        Fault {
+            kind,
+            blame,
+            public: public.into(),
+            private: String::new(),
+            retry_after: None,
+        }
     }
 
     /// Adds the sentence for the log.

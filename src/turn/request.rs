@@ -56,7 +56,9 @@ pub(crate) struct Sampling {
 impl Request {
     /// The messages before the one that is to be answered.
     pub(crate) fn history(&self) -> &[Message] {
-        self.messages.split_last().map_or(&[], |(_, history)| history)
+        self.messages
+            .split_last()
+            .map_or(&[], |(_, history)| history)
     }
 
     /// The message that is to be answered.

@@ -26,7 +26,9 @@ pub(crate) fn end_group(pid: u32, how: How) {
         How::Asked => rustix::process::Signal::TERM,
         How::Forced => rustix::process::Signal::KILL,
     };
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         drop(rustix::process::kill_process_group(pid, signal));
     }
@@ -51,17 +53,27 @@ pub(crate) struct Entry {
 impl Registry {
     /// Ends the orphans that the file names, and begins an empty one. Returns how many were ended.
     pub(crate) fn open(path: PathBuf) -> (Registry, usize) {
-        let orphans: Vec<Entry> =
-            std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        let alive = orphans.iter().filter(|entry| start_time(entry.pid) == Some(entry.start_time));
+        let orphans: Vec<Entry> = std::fs::read(&path)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default();
+        let alive = orphans
+            .iter()
+            .filter(|entry| start_time(entry.pid) == Some(entry.start_time));
         let ended = alive.map(|entry| end_group(entry.pid, How::Forced)).count();
-        let registry = Registry { path, alive: Arc::default() };
+        let registry = Registry {
+            path,
+            alive: Arc::default(),
+        };
         registry.save(&BTreeMap::new());
         (registry, ended)
     }
 
     pub(crate) fn add(&self, pid: u32) {
-        let entry = Entry { pid, start_time: start_time(pid).unwrap_or(0) };
+        let entry = Entry {
+            pid,
+            start_time: start_time(pid).unwrap_or(0),
+        };
         let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
         alive.insert(pid, entry);
         self.save(&alive);
@@ -75,7 +87,9 @@ impl Registry {
 
     fn save(&self, alive: &BTreeMap<u32, Entry>) {
         let entries: Vec<&Entry> = alive.values().collect();
-        let saved = serde_json::to_vec(&entries).map_err(io::Error::other).and_then(|text| replace(&self.path, &text));
+        let saved = serde_json::to_vec(&entries)
+            .map_err(io::Error::other)
+            .and_then(|text| replace(&self.path, &text));
         if let Err(error) = saved {
             tracing::warn!(%error, "the list of processes could not be saved");
         }
@@ -100,9 +114,16 @@ fn start_time(pid: u32) -> Option<u64> {
 /// The start time as `ps` tells it, folded to a number.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn start_time(pid: u32) -> Option<u64> {
-    let ps = std::process::Command::new("ps").args(["-o", "lstart=", "-p", &pid.to_string()]).output().ok()?;
-    let text = String::from_utf8(ps.stdout).ok().filter(|text| !text.trim().is_empty())?;
-    Some(text.bytes().fold(0, |sum, byte| u64::from(byte).wrapping_add(sum.wrapping_mul(31))))
+    let ps = std::process::Command::new("ps")
+        .args(["-o", "lstart=", "-p", &pid.to_string()])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(ps.stdout)
+        .ok()
+        .filter(|text| !text.trim().is_empty())?;
+    Some(text.bytes().fold(0, |sum, byte| {
+        u64::from(byte).wrapping_add(sum.wrapping_mul(31))
+    }))
 }
 
 /// Resident memory of a process in bytes.
@@ -124,7 +145,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("pty-pids.json");
         let me = std::process::id();
-        std::fs::write(&path, format!(r#"[{{"pid":{me},"startTime":1}}]"#)).expect("the file is written");
+        std::fs::write(&path, format!(r#"[{{"pid":{me},"startTime":1}}]"#))
+            .expect("the file is written");
         let (_, ended) = Registry::open(path);
         assert_eq!(ended, 0);
     }

@@ -32,23 +32,43 @@ impl Process {
     /// # Errors
     /// Where there is no pseudo-terminal, no such program, or no thread to be had.
     pub(crate) fn spawn(launch: &Launch) -> io::Result<Process> {
-        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).map_err(io::Error::other)?;
+        let size = PtySize {
+            rows: ROWS,
+            cols: COLUMNS,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system()
+            .openpty(size)
+            .map_err(io::Error::other)?;
         let reader = pair.master.try_clone_reader().map_err(io::Error::other)?;
         let writer = pair.master.take_writer().map_err(io::Error::other)?;
-        let mut child = pair.slave.spawn_command(command(launch)).map_err(io::Error::other)?;
+        let mut child = pair
+            .slave
+            .spawn_command(command(launch))
+            .map_err(io::Error::other)?;
         drop(pair.slave);
-        let pid = child.process_id().ok_or_else(|| io::Error::other("the process has no id"))?;
+        let pid = child
+            .process_id()
+            .ok_or_else(|| io::Error::other("the process has no id"))?;
         let (output_tx, output) = mpsc::channel(OUTPUT_CHUNKS_MAX);
         let (input, input_rx) = blocking::channel();
         let (exit_tx, exit) = oneshot::channel();
         thread("pty-read", move || read(reader, &output_tx))?;
         thread("pty-write", move || write(writer, &input_rx))?;
         thread("pty-wait", move || {
-            let how = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+            let how = child
+                .wait()
+                .map_or_else(|error| error.to_string(), |status| status.to_string());
             drop(exit_tx.send(how));
         })?;
-        Ok(Process { pid, output, exit, input, _master: pair.master })
+        Ok(Process {
+            pid,
+            output,
+            exit,
+            input,
+            _master: pair.master,
+        })
     }
 
     /// Hands keystrokes to the terminal; a process that is gone takes none.
@@ -69,7 +89,11 @@ fn command(launch: &Launch) -> CommandBuilder {
 }
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    thread::Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES).spawn(run).map(drop)
+    thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(run)
+        .map(drop)
 }
 
 fn read(mut reader: Box<dyn Read + Send>, output: &mpsc::Sender<Vec<u8>>) {
@@ -83,7 +107,11 @@ fn read(mut reader: Box<dyn Read + Send>, output: &mpsc::Sender<Vec<u8>>) {
 
 fn write(mut writer: Box<dyn Write + Send>, input: &blocking::Receiver<Vec<u8>>) {
     while let Ok(keys) = input.recv() {
-        if writer.write_all(&keys).and_then(|()| writer.flush()).is_err() {
+        if writer
+            .write_all(&keys)
+            .and_then(|()| writer.flush())
+            .is_err()
+        {
             return;
         }
     }

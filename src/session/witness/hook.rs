@@ -1,4 +1,4 @@
-//! What claude posts to us while it works, as a type. [pure]
+//! What claude posts to us while it works, as a type. `[pure]`
 
 use serde_json::Value;
 
@@ -18,7 +18,12 @@ pub(crate) enum HookEvent {
     /// A prompt was submitted; the model is asked only after our answer.
     Submitted { prompt: String },
     /// More of the reply's source text.
-    Displayed { message: String, index: u64, last: bool, text: String },
+    Displayed {
+        message: String,
+        index: u64,
+        last: bool,
+        text: String,
+    },
     /// The turn ended.
     Stopped { text: String },
     /// The turn failed.
@@ -44,28 +49,46 @@ impl Hook {
 
 fn event(name: &str, body: &Value) -> HookEvent {
     match name {
-        "UserPromptSubmit" => HookEvent::Submitted { prompt: text(body, "prompt") },
+        "UserPromptSubmit" => HookEvent::Submitted {
+            prompt: text(body, "prompt"),
+        },
         "MessageDisplay" => HookEvent::Displayed {
             message: text(body, "message_id"),
             index: body.get("index").and_then(Value::as_u64).unwrap_or(0),
             last: body.get("final").and_then(Value::as_bool).unwrap_or(false),
             text: text(body, "delta"),
         },
-        "Stop" => HookEvent::Stopped { text: text(body, "last_assistant_message") },
-        "StopFailure" => {
-            HookEvent::Failed { error: text(body, "error"), text: text(body, "last_assistant_message") }
-        }
-        "SessionEnd" => HookEvent::Ended { reason: text(body, "reason") },
-        other => HookEvent::Other { name: other.to_owned() },
+        "Stop" => HookEvent::Stopped {
+            text: text(body, "last_assistant_message"),
+        },
+        "StopFailure" => HookEvent::Failed {
+            error: text(body, "error"),
+            text: text(body, "last_assistant_message"),
+        },
+        "SessionEnd" => HookEvent::Ended {
+            reason: text(body, "reason"),
+        },
+        other => HookEvent::Other {
+            name: other.to_owned(),
+        },
     }
 }
 
 fn text(body: &Value, name: &str) -> String {
-    body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    body.get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The events that a session's settings ask for.
-pub(crate) const EVENTS: [&str; 5] = ["UserPromptSubmit", "MessageDisplay", "Stop", "StopFailure", "SessionEnd"];
+pub(crate) const EVENTS: [&str; 5] = [
+    "UserPromptSubmit",
+    "MessageDisplay",
+    "Stop",
+    "StopFailure",
+    "SessionEnd",
+];
 
 #[cfg(test)]
 mod tests {
@@ -77,7 +100,15 @@ mod tests {
             "message_id":"m","index":2,"final":true,"delta":"a\tb\r\n"}"#;
         let hook = Hook::parse(body.as_bytes()).expect("the body is a hook's");
         let text = "a\tb\r\n".to_owned();
-        assert_eq!(hook.event, HookEvent::Displayed { message: "m".into(), index: 2, last: true, text });
+        assert_eq!(
+            hook.event,
+            HookEvent::Displayed {
+                message: "m".into(),
+                index: 2,
+                last: true,
+                text
+            }
+        );
     }
 
     #[test]

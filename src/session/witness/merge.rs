@@ -1,4 +1,4 @@
-//! One decision out of what the hooks and the transcript say of a turn. [pure]
+//! One decision out of what the hooks and the transcript say of a turn. `[pure]`
 //!
 //! The answer is the model's *first* message of the turn. Where the CLI goes on by itself after it (it asks again
 //! when an answer was cut or refused), the first message is still what the API would have given the caller, so the
@@ -78,12 +78,20 @@ impl Merge {
             return seen;
         }
         match event {
-            HookEvent::Displayed { message, index, last, text } => {
+            HookEvent::Displayed {
+                message,
+                index,
+                last,
+                text,
+            } => {
                 self.display(message, *index, *last, text, &mut seen);
             }
             HookEvent::Stopped { text } => self.ended = Some(Ended::Stopped { text: text.clone() }),
             HookEvent::Failed { error, text } => {
-                self.ended = Some(Ended::Failed { error: error.clone(), text: text.clone() });
+                self.ended = Some(Ended::Failed {
+                    error: error.clone(),
+                    text: text.clone(),
+                });
             }
             HookEvent::Submitted { .. } | HookEvent::Ended { .. } | HookEvent::Other { .. } => {}
         }
@@ -145,11 +153,17 @@ impl Merge {
     fn extend(&mut self, text: &str, seen: &mut Vec<Seen>) {
         if self.display == Display::None {
             self.display = Display::Open;
-            seen.push(Seen::Event(Event::BlockStart { index: 0, kind: BlockKind::Text }));
+            seen.push(Seen::Event(Event::BlockStart {
+                index: 0,
+                kind: BlockKind::Text,
+            }));
         }
         if !text.is_empty() {
             self.text.push_str(text);
-            seen.push(Seen::Event(Event::Delta { index: 0, delta: Delta::Text(text.to_owned()) }));
+            seen.push(Seen::Event(Event::Delta {
+                index: 0,
+                delta: Delta::Text(text.to_owned()),
+            }));
         }
     }
 
@@ -161,7 +175,10 @@ impl Merge {
     }
 
     fn say(&mut self, said: Said) {
-        let first = self.said.first().is_none_or(|first| first.message == said.message);
+        let first = self
+            .said
+            .first()
+            .is_none_or(|first| first.message == said.message);
         if first {
             self.said.push(said);
         } else {
@@ -198,7 +215,10 @@ impl Merge {
     fn stop_that_runs_on(&self) -> Option<StopReason> {
         let last = self.said.last()?;
         let stop = stop(last)?;
-        let cut = matches!(stop, StopReason::MaxTokens | StopReason::Refusal | StopReason::ContextWindow);
+        let cut = matches!(
+            stop,
+            StopReason::MaxTokens | StopReason::Refusal | StopReason::ContextWindow
+        );
         (cut && self.texts_agree()).then_some(stop)
     }
 
@@ -212,7 +232,9 @@ impl Merge {
         }
         match told {
             Some(stop) => self.finish(stop, seen),
-            None if self.text.is_empty() && stopped.is_empty() && self.said.is_empty() => self.end(Seen::Empty, seen),
+            None if self.text.is_empty() && stopped.is_empty() && self.said.is_empty() => {
+                self.end(Seen::Empty, seen)
+            }
             None => {
                 if self.display == Display::None {
                     self.extend(stopped, seen);
@@ -256,7 +278,10 @@ impl Merge {
 
     fn recorded(&self) -> String {
         let blocks = self.said.iter().flat_map(|said| &said.blocks);
-        blocks.filter(|block| is(block, "text")).filter_map(|block| block.get("text")?.as_str()).collect()
+        blocks
+            .filter(|block| is(block, "text"))
+            .filter_map(|block| block.get("text")?.as_str())
+            .collect()
     }
 
     fn finish(&mut self, stop: StopReason, seen: &mut Vec<Seen>) {
@@ -278,11 +303,25 @@ impl Merge {
 
     /// Tells the transcript's text blocks, where no hook told them.
     fn tell_blocks(&self, seen: &mut Vec<Seen>) {
-        let blocks = self.said.iter().flat_map(|said| &said.blocks).filter(|block| is(block, "text"));
+        let blocks = self
+            .said
+            .iter()
+            .flat_map(|said| &said.blocks)
+            .filter(|block| is(block, "text"));
         for (index, block) in blocks.enumerate() {
-            let text = block.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
-            seen.push(Seen::Event(Event::BlockStart { index, kind: BlockKind::Text }));
-            seen.push(Seen::Event(Event::Delta { index, delta: Delta::Text(text) }));
+            let text = block
+                .get("text")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            seen.push(Seen::Event(Event::BlockStart {
+                index,
+                kind: BlockKind::Text,
+            }));
+            seen.push(Seen::Event(Event::Delta {
+                index,
+                delta: Delta::Text(text),
+            }));
             seen.push(Seen::Event(Event::BlockStop { index }));
         }
     }
@@ -305,7 +344,12 @@ impl Merge {
 
 impl Default for ApiError {
     fn default() -> ApiError {
-        ApiError { error: String::new(), status: None, text: String::new(), stop_reason: None }
+        ApiError {
+            error: String::new(),
+            status: None,
+            text: String::new(),
+            stop_reason: None,
+        }
     }
 }
 
@@ -327,7 +371,10 @@ fn stop(said: &Said) -> Option<StopReason> {
 
 /// The upstream's status in the CLI's own words: `API Error: 529 …` or `Request rejected (429) …`.
 fn status_in(text: &str) -> Option<u16> {
-    let after = |mark: &str| text.split_once(mark).and_then(|(_, rest)| rest.get(..3)?.parse().ok());
+    let after = |mark: &str| {
+        text.split_once(mark)
+            .and_then(|(_, rest)| rest.get(..3)?.parse().ok())
+    };
     after("API Error: ").or_else(|| after("Request rejected ("))
 }
 
@@ -337,7 +384,12 @@ mod tests {
     use serde_json::json;
 
     fn delta(message: &str, index: u64, last: bool, text: &str) -> HookEvent {
-        HookEvent::Displayed { message: message.into(), index, last, text: text.into() }
+        HookEvent::Displayed {
+            message: message.into(),
+            index,
+            last,
+            text: text.into(),
+        }
     }
 
     fn said(text: &str, stop: &str) -> Record {
@@ -347,7 +399,11 @@ mod tests {
             blocks: vec![json!({"type": "text", "text": text})],
             stop_reason: Some(stop.into()),
             stop_sequence: None,
-            usage: Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() },
+            usage: Usage {
+                input_tokens: 3,
+                output_tokens: 4,
+                ..Usage::default()
+            },
         })
     }
 
@@ -357,7 +413,10 @@ mod tests {
 
     fn text(seen: &[Seen]) -> String {
         let delta = |seen: &Seen| match seen {
-            Seen::Event(Event::Delta { delta: Delta::Text(text), .. }) => Some(text.clone()),
+            Seen::Event(Event::Delta {
+                delta: Delta::Text(text),
+                ..
+            }) => Some(text.clone()),
             _ => None,
         };
         seen.iter().filter_map(delta).collect()
@@ -412,25 +471,39 @@ mod tests {
         assert!(seen.contains(&Seen::RunsOn));
         seen.extend(merge.handle_record(said("cut", "max_tokens")));
         assert_eq!(text(&seen), "cut");
-        assert_eq!(end(&seen).expect("the turn ended").stop, StopReason::MaxTokens);
+        assert_eq!(
+            end(&seen).expect("the turn ended").stop,
+            StopReason::MaxTokens
+        );
     }
 
     #[test]
     fn a_refusal_is_an_end_and_not_a_failure() {
         let mut merge = Merge::default();
         let mut seen = merge.handle_hook(&delta("d", 0, true, "I can't"));
-        let failed = HookEvent::Failed { error: "invalid_request".into(), text: "API Error: can't help".into() };
+        let failed = HookEvent::Failed {
+            error: "invalid_request".into(),
+            text: "API Error: can't help".into(),
+        };
         seen.extend(merge.handle_hook(&failed));
         seen.extend(merge.handle_record(said("I can't", "refusal")));
-        assert_eq!(end(&seen).expect("the turn ended").stop, StopReason::Refusal);
+        assert_eq!(
+            end(&seen).expect("the turn ended").stop,
+            StopReason::Refusal
+        );
     }
 
     #[test]
     fn a_failed_request_keeps_its_status() {
         let mut merge = Merge::default();
         let text = "API Error: Request rejected (429) · slow down".to_owned();
-        let seen = merge.handle_hook(&HookEvent::Failed { error: "rate_limit".into(), text });
-        let [Seen::Failed(error)] = seen.as_slice() else { panic!("the turn failed: {seen:?}") };
+        let seen = merge.handle_hook(&HookEvent::Failed {
+            error: "rate_limit".into(),
+            text,
+        });
+        let [Seen::Failed(error)] = seen.as_slice() else {
+            panic!("the turn failed: {seen:?}")
+        };
         assert_eq!(error.status, Some(429));
     }
 
@@ -458,6 +531,9 @@ mod tests {
         merge.handle_hook(&delta("d", 0, true, "one"));
         merge.handle_hook(&stopped("one"));
         merge.handle_record(said("two", "end_turn"));
-        assert_eq!(merge.handle_record(Record::Closed).last(), Some(&Seen::Disagreed));
+        assert_eq!(
+            merge.handle_record(Record::Closed).last(),
+            Some(&Seen::Disagreed)
+        );
     }
 }

@@ -60,7 +60,10 @@ impl Receiver {
     /// Where no loopback port can be had.
     pub(crate) async fn listen() -> io::Result<Receiver> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let receiver = Receiver { address: listener.local_addr()?, sessions: Arc::default() };
+        let receiver = Receiver {
+            address: listener.local_addr()?,
+            sessions: Arc::default(),
+        };
         tokio::spawn(accept(listener, receiver.clone()));
         Ok(receiver)
     }
@@ -75,7 +78,11 @@ impl Receiver {
         let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let url = format!("http://{}/{secret}", self.address);
         self.lock().insert(secret.clone(), posts);
-        Ok(Place { url, secret, receiver: self.clone() })
+        Ok(Place {
+            url,
+            secret,
+            receiver: self.clone(),
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<Post>>> {
@@ -108,26 +115,38 @@ async fn accept(listener: TcpListener, receiver: Receiver) {
 async fn serve(stream: TcpStream, receiver: Receiver) {
     drop(stream.set_nodelay(true));
     let service = service_fn(move |request| answer(request, receiver.clone()));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a hook connection ended");
     }
 }
 
-async fn answer(request: Request<Incoming>, receiver: Receiver) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    receiver: Receiver,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let session = receiver.session(request.uri().path());
     let Some(session) = session.filter(|_| request.method() == Method::POST) else {
         return Ok(status(StatusCode::NOT_FOUND));
     };
-    let Ok(body) = Limited::new(request.into_body(), HOOK_BYTES_MAX).collect().await else {
+    let Ok(body) = Limited::new(request.into_body(), HOOK_BYTES_MAX)
+        .collect()
+        .await
+    else {
         return Ok(status(StatusCode::PAYLOAD_TOO_LARGE));
     };
-    let Some(hook) = Hook::parse(&body.to_bytes()) else { return Ok(status(StatusCode::BAD_REQUEST)) };
+    let Some(hook) = Hook::parse(&body.to_bytes()) else {
+        return Ok(status(StatusCode::BAD_REQUEST));
+    };
     Ok(match hook.event {
         HookEvent::Submitted { .. } => submitted(hook, session).await,
         _ => {
             // A full queue means that the session does not read; its turn ends by its deadline.
-            drop(session.try_send(Post { hook, verdict: None }));
+            drop(session.try_send(Post {
+                hook,
+                verdict: None,
+            }));
             json("{}")
         }
     })
@@ -136,7 +155,10 @@ async fn answer(request: Request<Incoming>, receiver: Receiver) -> Result<Respon
 /// No verdict is a block: a prompt that nobody answers for must not reach the model.
 async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Full<Bytes>> {
     let (verdict, told) = oneshot::channel();
-    drop(session.try_send(Post { hook, verdict: Some(verdict) }));
+    drop(session.try_send(Post {
+        hook,
+        verdict: Some(verdict),
+    }));
     match tokio::time::timeout(VERDICT_WAIT, told).await {
         Ok(Ok(Verdict::Allow)) => json("{}"),
         _ => json(r#"{"decision":"block","reason":"not the relay's prompt"}"#),
@@ -146,7 +168,9 @@ async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Full<Byt
 fn json(body: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body));
     let value = hyper::header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, value);
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, value);
     response
 }
 

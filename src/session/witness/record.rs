@@ -1,4 +1,4 @@
-//! Lines of claude's transcript, as far as a turn's end is told there. [pure]
+//! Lines of claude's transcript, as far as a turn's end is told there. `[pure]`
 
 use crate::turn::Usage;
 use serde_json::Value;
@@ -11,7 +11,9 @@ pub(crate) enum Record {
     /// The CLI's own message about a failed request.
     Error(ApiError),
     /// A user message; `meta` where the CLI wrote it by itself.
-    Asked { meta: bool },
+    Asked {
+        meta: bool,
+    },
     /// The turn is closed: everything before is in the file.
     Closed,
     Other,
@@ -42,14 +44,25 @@ pub(crate) struct ApiError {
 
 /// Reads one line.
 pub(crate) fn parse(line: &str) -> Record {
-    let Ok(record) = serde_json::from_str::<Value>(line) else { return Record::Other };
+    let Ok(record) = serde_json::from_str::<Value>(line) else {
+        return Record::Other;
+    };
     if record.get("isSidechain").and_then(Value::as_bool) == Some(true) {
         return Record::Other;
     }
     match record.get("type").and_then(Value::as_str) {
         Some("assistant") => assistant(&record).unwrap_or(Record::Other),
-        Some("user") => Record::Asked { meta: record.get("isMeta").and_then(Value::as_bool).unwrap_or(false) },
-        Some("system") if record.get("subtype").and_then(Value::as_str) == Some("turn_duration") => Record::Closed,
+        Some("user") => Record::Asked {
+            meta: record
+                .get("isMeta")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
+        },
+        Some("system")
+            if record.get("subtype").and_then(Value::as_str) == Some("turn_duration") =>
+        {
+            Record::Closed
+        }
         _ => Record::Other,
     }
 }
@@ -61,8 +74,14 @@ fn assistant(record: &Value) -> Option<Record> {
     if record.get("isApiErrorMessage").and_then(Value::as_bool) == Some(true) {
         return Some(Record::Error(ApiError {
             error: string(record, "error").unwrap_or_default(),
-            status: record.get("apiErrorStatus").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok()),
-            text: blocks.iter().filter_map(|block| string(block, "text")).collect(),
+            status: record
+                .get("apiErrorStatus")
+                .and_then(Value::as_u64)
+                .and_then(|s| u16::try_from(s).ok()),
+            text: blocks
+                .iter()
+                .filter_map(|block| string(block, "text"))
+                .collect(),
             stop_reason,
         }));
     }
@@ -81,7 +100,11 @@ fn assistant(record: &Value) -> Option<Record> {
 }
 
 fn usage(usage: Option<&Value>) -> Usage {
-    let count = |name| usage.and_then(|usage| usage.get(name)).and_then(Value::as_u64);
+    let count = |name| {
+        usage
+            .and_then(|usage| usage.get(name))
+            .and_then(Value::as_u64)
+    };
     Usage {
         input_tokens: count("input_tokens").unwrap_or(0),
         output_tokens: count("output_tokens").unwrap_or(0),
@@ -106,8 +129,13 @@ mod tests {
         let line = r#"{"type":"assistant","isSidechain":false,"message":{"id":"msg_1","model":"m","content":
             [{"type":"text","text":"a\n"}],"stop_reason":"end_turn","usage":{"input_tokens":5,"output_tokens":7,
             "cache_read_input_tokens":1}}}"#;
-        let Record::Said(said) = parse(line) else { panic!("the line is the model's") };
-        assert_eq!((said.message.as_str(), said.stop_reason.as_deref()), ("msg_1", Some("end_turn")));
+        let Record::Said(said) = parse(line) else {
+            panic!("the line is the model's")
+        };
+        assert_eq!(
+            (said.message.as_str(), said.stop_reason.as_deref()),
+            ("msg_1", Some("end_turn"))
+        );
         assert_eq!((said.usage.input_tokens, said.usage.output_tokens), (5, 7));
         assert_eq!(said.usage.cache_creation_input_tokens, None);
     }
@@ -116,14 +144,25 @@ mod tests {
     fn a_failed_request_tells_its_status() {
         let line = r#"{"type":"assistant","message":{"id":"x","model":"<synthetic>","content":[{"type":"text",
             "text":"API Error: 529 busy"}]},"isApiErrorMessage":true,"error":"server_error","apiErrorStatus":529}"#;
-        let Record::Error(error) = parse(line) else { panic!("the line is an error") };
-        assert_eq!((error.status, error.error.as_str()), (Some(529), "server_error"));
+        let Record::Error(error) = parse(line) else {
+            panic!("the line is an error")
+        };
+        assert_eq!(
+            (error.status, error.error.as_str()),
+            (Some(529), "server_error")
+        );
     }
 
     #[test]
     fn a_turns_close_is_seen_and_noise_is_not() {
-        assert_eq!(parse(r#"{"type":"system","subtype":"turn_duration"}"#), Record::Closed);
+        assert_eq!(
+            parse(r#"{"type":"system","subtype":"turn_duration"}"#),
+            Record::Closed
+        );
         assert_eq!(parse("{"), Record::Other);
-        assert_eq!(parse(r#"{"type":"assistant","isSidechain":true}"#), Record::Other);
+        assert_eq!(
+            parse(r#"{"type":"assistant","isSidechain":true}"#),
+            Record::Other
+        );
     }
 }

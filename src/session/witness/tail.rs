@@ -53,8 +53,14 @@ impl Tails {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             wake(&woken, &event);
         })?;
-        let shared = Shared { watcher, folders: HashSet::new() };
-        Ok(Tails { shared: Arc::new(Mutex::new(shared)), wakers })
+        let shared = Shared {
+            watcher,
+            folders: HashSet::new(),
+        };
+        Ok(Tails {
+            shared: Arc::new(Mutex::new(shared)),
+            wakers,
+        })
     }
 
     /// Follows a transcript from an offset on; the file need not exist yet.
@@ -66,18 +72,30 @@ impl Tails {
         self.watch(folder)?;
         let name = path.file_name().unwrap_or_default().to_owned();
         let grew = Arc::new(Notify::new());
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&grew));
+        self.wakers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, Arc::clone(&grew));
         // What was written before the watch began is read at once.
         grew.notify_one();
         let wakers = Arc::clone(&self.wakers);
-        Ok(Tail { path: path.to_owned(), offset, partial: Vec::new(), grew, wakers })
+        Ok(Tail {
+            path: path.to_owned(),
+            offset,
+            partial: Vec::new(),
+            grew,
+            wakers,
+        })
     }
 
     fn watch(&self, folder: &Path) -> io::Result<()> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if !shared.folders.contains(folder) {
             std::fs::create_dir_all(folder)?;
-            shared.watcher.watch(folder, RecursiveMode::NonRecursive).map_err(io::Error::other)?;
+            shared
+                .watcher
+                .watch(folder, RecursiveMode::NonRecursive)
+                .map_err(io::Error::other)?;
             shared.folders.insert(folder.to_owned());
         }
         Ok(())
@@ -97,9 +115,13 @@ fn wake(wakers: &Wakers, event: &notify::Result<notify::Event>) {
 impl Tail {
     /// The records that came since the last read. A file that is not there has none.
     pub(crate) fn read(&mut self) -> Vec<Record> {
-        let Ok(more) = self.read_bytes() else { return Vec::new() };
+        let Ok(more) = self.read_bytes() else {
+            return Vec::new();
+        };
         self.partial.extend_from_slice(&more);
-        let Some(end) = self.partial.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let Some(end) = self.partial.iter().rposition(|byte| *byte == b'\n') else {
+            return Vec::new();
+        };
         let rest = self.partial.split_off(end + 1);
         let lines = std::mem::replace(&mut self.partial, rest);
         let lines = String::from_utf8_lossy(&lines);
@@ -122,7 +144,10 @@ impl Tail {
 impl Drop for Tail {
     fn drop(&mut self) {
         let name = self.path.file_name().unwrap_or_default();
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.wakers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
     }
 }
 
