@@ -122,6 +122,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         let ms = clock::now().duration_since(self.began).as_millis();
         let end = match (self.status, self.cut) {
+            (None, _) if std::thread::panicking() => "the handler panicked, which is a bug",
             (None, _) => "client gone before the answer",
             (Some(_), true) => "client gone within the answer",
             (Some(_), false) => "answered",

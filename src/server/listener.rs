@@ -228,7 +228,7 @@ mod tests {
                 .expect("the port is open")
         }
 
-        async fn is_drained(self) {
+        async fn drained(self) {
             timeout(SOON, self.done)
                 .await
                 .expect("the drain must end")
@@ -358,7 +358,7 @@ mod tests {
 
         rig.say(Ok(end())).await;
         assert!(to_end(&mut busy).await.contains("event: message_stop"));
-        served.is_drained().await;
+        served.drained().await;
     }
 
     #[tokio::test]
@@ -379,7 +379,7 @@ mod tests {
             .expect("it is open");
         until(&mut stream, "message_start").await;
         served.stop.send_replace(true);
-        served.is_drained().await;
+        served.drained().await;
         timeout(SOON, rig.is_left())
             .await
             .expect("the answer must be dropped");

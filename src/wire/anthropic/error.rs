@@ -44,9 +44,11 @@ pub(crate) fn body(fault: &Fault, request_id: &RequestId) -> Value {
     })
 }
 
-/// The `error` event of a stream that has begun and fails.
+/// The `error` event of a stream that has begun and fails. The stable code, which is a header of other failures, is
+/// a comment here.
 pub(crate) fn frame(fault: &Fault, request_id: &RequestId) -> String {
-    sse::encode("error", &body(fault, request_id).to_string())
+    let code = sse::comment(&format!("x-relay-error: {}", fault.kind.code()));
+    code + &sse::encode("error", &body(fault, request_id).to_string())
 }
 
 /// Whether the same call can do better within seconds. Clients retry 429 and 5xx by themselves; where that cannot
@@ -159,6 +161,7 @@ mod tests {
         let id = RequestId("req_1".into());
         insta::assert_snapshot!(body(&fault, &id), @r#"{"type":"error","error":{"type":"api_error","message":"nothing came"},"request_id":"req_1"}"#);
         insta::assert_snapshot!(frame(&fault, &id), @r#"
+        : x-relay-error: empty_turn
         event: error
         data: {"type":"error","error":{"type":"api_error","message":"nothing came"},"request_id":"req_1"}
         "#);
