@@ -68,7 +68,8 @@ pub(crate) struct Machine {
     /// The conversation of the last turn, so that a new one can be told from it.
     spent: Option<String>,
     transcript: Option<PathBuf>,
-    trust_answered: bool,
+    /// When the folder-trust question is answered again, where its keys were lost.
+    trust: Option<Wait>,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -142,7 +143,7 @@ impl Machine {
             scene: Scene::Unknown,
             spent: None,
             transcript: None,
-            trust_answered: false,
+            trust: None,
             limits,
             effects: VecDeque::new(),
         };
@@ -259,6 +260,15 @@ impl Machine {
 
     /// A deadline passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(wait) = &mut self.trust
+            && wait.next <= now
+        {
+            wait.next = now + NUDGE_WAIT;
+            match self.scene {
+                Scene::Trust { .. } => self.look(now),
+                _ => self.trust = None,
+            }
+        }
         match &mut self.state {
             State::Starting { until } if *until <= now => self.give_up_start(),
             State::Resuming { wait, .. }
@@ -284,6 +294,11 @@ impl Machine {
 
     /// When to call [`Machine::handle_timeout`], and what for.
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let trust = self.trust.map(|wait| (wait.next, "trust"));
+        [trust, self.poll_state_timeout()].into_iter().flatten().min()
+    }
+
+    fn poll_state_timeout(&self) -> Option<(Instant, &'static str)> {
         match &self.state {
             State::Starting { until } => Some((*until, "start")),
             State::Resuming { wait, .. } => Some((wait.next, "resume")),
@@ -318,7 +333,7 @@ impl Machine {
     /// Looks at the scene with the state's eyes.
     fn look(&mut self, now: Instant) {
         match self.scene.clone() {
-            Scene::Trust { steps } => self.answer_trust(steps),
+            Scene::Trust { steps } => self.answer_trust(steps, now),
             Scene::Login => self.stop_at(fault::login_required("claude shows its login screen")),
             Scene::Dialog { title } => self.stop_at(fault::dialog_blocked(&title)),
             Scene::Unknown => {}
@@ -371,12 +386,14 @@ impl Machine {
         }
     }
 
-    /// Yes: the folder is the relay's own, empty and private.
-    fn answer_trust(&mut self, steps: i32) {
-        if !self.trust_answered {
-            self.trust_answered = true;
-            self.write(keys::choose(steps));
-        }
+    /// Yes: the folder is the relay's own, empty and private. The choice is moved first and confirmed once the screen
+    /// shows it there, because a dialog that was just drawn may lose keys.
+    fn answer_trust(&mut self, steps: i32, now: Instant) {
+        self.trust.get_or_insert_with(|| Wait::from(now));
+        self.write(match steps {
+            0 => keys::ENTER.to_vec(),
+            _ => keys::steps(steps),
+        });
     }
 
     /// A screen that no turn can pass.

@@ -18,10 +18,8 @@ pub(crate) fn paste(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Keys that move a dialog's choice by `steps` (down is positive) and confirm it.
-pub(crate) fn choose(steps: i32) -> Vec<u8> {
+/// Keys that move a dialog's choice by `steps`; down is positive.
+pub(crate) fn steps(steps: i32) -> Vec<u8> {
     let key = if steps < 0 { UP } else { DOWN };
-    let mut bytes = key.repeat(steps.unsigned_abs() as usize);
-    bytes.extend_from_slice(ENTER);
-    bytes
+    key.repeat(steps.unsigned_abs() as usize)
 }

@@ -1,4 +1,4 @@
-//! Outside dialects to and from the inner language. `[pure]`
+//! Outside dialects to and from the inner language.
 //!
 //! **What for.** A dialect turns a caller's bytes into a [`Request`](crate::turn::Request), and events, whole
 //! answers and faults into the bytes that this caller's client expects. [`sse`] is the framing that streams share.

@@ -1,4 +1,4 @@
-//! Server-sent events: frames as bytes, and bytes as frames, however they were cut. `[pure]`
+//! Server-sent events: frames as bytes, and bytes as frames, however they were cut.
 
 use std::mem;
 

@@ -1,4 +1,4 @@
-//! Faults as the Messages API's errors: status, type, body, and the `error` event of a stream. `[pure]`
+//! Faults as the Messages API's errors: status, type, body, and the `error` event of a stream.
 
 use crate::turn::Fault;
 use crate::turn::FaultKind;

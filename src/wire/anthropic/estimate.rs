@@ -1,4 +1,4 @@
-//! How many input tokens a call may cost: a plain estimate, always labelled as one. `[pure]`
+//! How many input tokens a call may cost: a plain estimate, always labelled as one.
 //!
 //! The tokenizer is not public, and no lane counts without spending a turn. What is left is a rule that can be
 //! written down: by class of character, a token holds about

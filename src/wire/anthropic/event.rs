@@ -1,4 +1,4 @@
-//! Events as the Messages API's stream, and a whole answer as its message. `[pure]`
+//! Events as the Messages API's stream, and a whole answer as its message.
 
 use crate::turn::BlockKind;
 use crate::turn::Built;

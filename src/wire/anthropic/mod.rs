@@ -1,4 +1,4 @@
-//! The Messages API, both of its versions. `[pure]`
+//! The Messages API, both of its versions.
 //!
 //! **What for.** [`request`] reads what an Anthropic client sends, with the API's own rules and the API's own
 //! sentences; [`event`] writes the stream and the whole answer; [`error`] writes failures; [`model`] and

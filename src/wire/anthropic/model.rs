@@ -1,4 +1,4 @@
-//! The model list of the Messages API. `[pure]`
+//! The model list of the Messages API.
 //!
 //! It is an offer and no catalog: any model name a caller writes goes on to claude as it is, and claude or its
 //! upstream says whether it is one. The list names what claude is known to take, newest first, and the floating

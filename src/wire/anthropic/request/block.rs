@@ -1,4 +1,4 @@
-//! The content of a message: its blocks, and which tool call goes with which result. `[pure]`
+//! The content of a message: its blocks, and which tool call goes with which result.
 
 use super::field::Path;
 use super::field::Version;

@@ -1,4 +1,4 @@
-//! Paths of fields, values of one kind, and the API's sentences about them. `[pure]`
+//! Paths of fields, values of one kind, and the API's sentences about them.
 
 use crate::turn::Blame;
 use crate::turn::Fault;

@@ -1,4 +1,4 @@
-//! What a client of the Messages API sends, read with the API's own rules. `[pure]`
+//! What a client of the Messages API sends, read with the API's own rules.
 //!
 //! **Read by hand.** The shapes could be derived, but then a refusal would say what serde thinks of our types. Here
 //! it says what the API says, with the path of the field as the API writes it: `messages.0.content.1.text: Field
