@@ -12,8 +12,11 @@ use crate::server::Api;
 use crate::server::Listener;
 use crate::server::ServerError;
 use crate::session::SessionConfig;
+use crate::session::launch;
 use crate::session::launcher::Launcher;
+use crate::session::launcher::Outfit;
 use crate::session::launcher::create_private;
+use crate::session::library::Library;
 use crate::session::machine::Limits;
 use crate::session::pty;
 use crate::session::pty::reap::Registry;
@@ -168,15 +171,28 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
         turn: config.pool.turn_wait_max,
     };
     let model = session.model.clone();
-    let launcher = Launcher::new(
-        session,
-        program.clone(),
+    let claude = launch::claude_folder(&session).ok_or_else(|| {
+        let source = io::Error::other("HOME is not set, so claude's own folder is unknown");
+        DaemonError::Machine {
+            what: "home",
+            source,
+        }
+    })?;
+    let library = Library::new(
+        &claude,
+        &session.work_dir,
         Arc::clone(&version),
+        session.keep_transcripts,
+    );
+    let outfit = Outfit {
+        config: session,
+        library,
         receiver,
         tails,
         registry,
         limits,
-    );
+    };
+    let launcher = Launcher::new(program.clone(), outfit);
     launcher.sweep();
     Ok(Pool::start(
         config.pool.clone(),

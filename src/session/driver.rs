@@ -20,7 +20,6 @@ use crate::terminal::read;
 use crate::turn::Event;
 use crate::turn::Fault;
 use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -157,6 +156,12 @@ impl Driver {
             Input::TerminalClosed => self.end(How::Asked, "its terminal closed"),
             Input::Posted(Post { hook, verdict }) => {
                 self.verdict = verdict;
+                tracing::trace!(
+                    pid = self.process.pid,
+                    hook = hook.event.name(),
+                    state = self.machine.name(),
+                    "posted"
+                );
                 self.machine.handle_hook(&hook, now);
             }
             Input::Grew => self.handle_growth(now),
@@ -181,7 +186,14 @@ impl Driver {
         if !owed.is_empty() {
             self.process.write(owed);
         }
-        self.machine.handle_scene(read(&self.screen.frame()), now);
+        let scene = read(&self.screen.frame());
+        tracing::trace!(
+            pid = self.process.pid,
+            ?scene,
+            state = self.machine.name(),
+            "drawn"
+        );
+        self.machine.handle_scene(scene, now);
     }
 
     fn handle_growth(&mut self, now: Instant) {
@@ -210,6 +222,12 @@ impl Driver {
     }
 
     fn perform(&mut self, effect: Effect) {
+        tracing::trace!(
+            pid = self.process.pid,
+            effect = effect.name(),
+            state = self.machine.name(),
+            "does"
+        );
         match effect {
             Effect::Write(keys) => self.process.write(keys),
             Effect::Verdict(verdict) => {
@@ -217,11 +235,12 @@ impl Driver {
                     drop(waiting.send(verdict));
                 }
             }
-            Effect::Follow { path, whole } => self.follow(&path, whole),
+            Effect::Follow(path) => self.follow(&path),
             Effect::Tell(event) => self.tell(event),
             Effect::Fail { fault, begun } => self.fail(fault, begun),
             Effect::Misdelivered => self.settle(Outcome::Misdelivered),
-            Effect::Forget(path) => self.forget(path),
+            Effect::Blank => self.blank(),
+            Effect::Forget(path) => self.forget(&path),
             Effect::Ready => {
                 let resident = reap::resident_bytes(self.process.pid);
                 (self.notify)(Notice::Ready { resident });
@@ -230,12 +249,8 @@ impl Driver {
         }
     }
 
-    fn follow(&mut self, path: &Path, whole: bool) {
-        let offset = if whole {
-            0
-        } else {
-            std::fs::metadata(path).map_or(0, |meta| meta.len())
-        };
+    fn follow(&mut self, path: &Path) {
+        let offset = std::fs::metadata(path).map_or(0, |meta| meta.len());
         match self.workshop.tails.follow(path, offset) {
             Ok(tail) => self.tail = Some(tail),
             Err(error) => tracing::warn!(%error, "a transcript cannot be followed"),
@@ -269,9 +284,22 @@ impl Driver {
         }
     }
 
-    fn forget(&mut self, path: PathBuf) {
+    fn blank(&mut self) {
         self.tail = None;
-        self.workshop.forget(&path);
+        match self.workshop.library.write_blank() {
+            Ok(uuid) => {
+                let path = self.workshop.library.path(&uuid);
+                self.machine.handle_blank(uuid, path, clock::now());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a blank conversation could not be written");
+                self.machine.handle_no_blank();
+            }
+        }
+    }
+
+    fn forget(&mut self, path: &Path) {
+        self.workshop.forget(path);
     }
 
     /// Asks the process to end, and forces it where it does not.

@@ -37,14 +37,27 @@ pub(crate) fn write(
     text
 }
 
+/// A conversation in which nothing was said yet: one record that the CLI shows to nobody but the user.
+pub(crate) fn blank(heading: &Heading, id: &str) -> String {
+    let mut record = frame(heading, &Value::Null, id, "system");
+    record["subtype"] = "informational".into();
+    record["level"] = "info".into();
+    record["content"] = "ready".into();
+    format!("{record}\n")
+}
+
 fn record(message: &Message, index: usize, heading: &Heading, parent: &Value, id: &str) -> Value {
     let (kind, body) = match message.role {
-        Role::User => (
-            "user",
-            json!({"role": "user", "content": content(message, Sole::AsString)}),
-        ),
+        Role::User => ("user", json!({"role": "user", "content": content(message)})),
         Role::Assistant => ("assistant", answer(message, index, heading)),
     };
+    let mut record = frame(heading, parent, id, kind);
+    record["message"] = body;
+    record
+}
+
+/// What every record says of itself.
+fn frame(heading: &Heading, parent: &Value, id: &str, kind: &str) -> Value {
     json!({
         "parentUuid": parent,
         "isSidechain": false,
@@ -54,7 +67,6 @@ fn record(message: &Message, index: usize, heading: &Heading, parent: &Value, id
         "version": heading.version,
         "gitBranch": "",
         "type": kind,
-        "message": body,
         "uuid": id,
         "timestamp": heading.timestamp,
     })
@@ -66,25 +78,16 @@ fn answer(message: &Message, index: usize, heading: &Heading) -> Value {
         "type": "message",
         "role": "assistant",
         "model": heading.model,
-        "content": content(message, Sole::AsBlock),
+        "content": content(message),
         "stop_reason": "end_turn",
         "stop_sequence": null,
         "usage": {"input_tokens": 0, "output_tokens": 0},
     })
 }
 
-/// How a message that is one text is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sole {
-    AsString,
-    AsBlock,
-}
-
-fn content(message: &Message, sole: Sole) -> Value {
-    match message.sole_text() {
-        Some(text) if sole == Sole::AsString => Value::String(text.to_owned()),
-        _ => Value::Array(message.blocks.iter().map(block).collect()),
-    }
+/// Always blocks: a text that stands alone would be taken up as if it were typed, with commands and all.
+fn content(message: &Message) -> Value {
+    Value::Array(message.blocks.iter().map(block).collect())
 }
 
 fn block(block: &Block) -> Value {
@@ -140,7 +143,7 @@ mod tests {
             said(Role::Assistant, "**c**"),
             said(Role::User, "/d"),
         ]);
-        assert_eq!(lines[0]["message"]["content"], "a\tb\n");
+        assert_eq!(lines[0]["message"]["content"][0]["text"], "a\tb\n");
         assert_eq!(lines[1]["message"]["content"][0]["text"], "**c**");
         assert_eq!(lines[2]["parentUuid"], lines[1]["uuid"]);
         assert!(lines[0]["parentUuid"].is_null());

@@ -5,11 +5,10 @@ use super::driver::Caller;
 use super::driver::Driver;
 use super::driver::Notify;
 use super::driver::Order;
-use super::history;
-use super::history::Heading;
 use super::launch;
 use super::launch::Files;
 use super::launch::Opening;
+use super::library::Library;
 use super::machine::Limits;
 use super::machine::Machine;
 use super::pty::reap::Registry;
@@ -26,9 +25,6 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::time::Duration;
-use std::time::UNIX_EPOCH;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -39,24 +35,26 @@ pub(crate) struct Launcher {
 }
 
 struct Shared {
-    config: SessionConfig,
+    outfit: Outfit,
     program: PathBuf,
-    /// The CLI's version, once it was asked.
-    version: Arc<OnceLock<String>>,
-    receiver: Receiver,
-    tails: Tails,
-    registry: Registry,
-    limits: Limits,
-    /// The folder of the CLI's transcripts of our sessions.
-    project: Option<PathBuf>,
+}
+
+/// What every session is given.
+pub(crate) struct Outfit {
+    pub(crate) config: SessionConfig,
+    pub(crate) library: Library,
+    pub(crate) receiver: Receiver,
+    pub(crate) tails: Tails,
+    pub(crate) registry: Registry,
+    pub(crate) limits: Limits,
 }
 
 /// A session's files and what it does with shared things.
 pub(crate) struct Workshop {
     pub(crate) tails: Tails,
+    pub(crate) library: Library,
     files: Files,
     registry: Registry,
-    keep_transcripts: bool,
 }
 
 /// A turn that a session is launched with.
@@ -77,30 +75,9 @@ pub(crate) struct Session {
 }
 
 impl Launcher {
-    pub(crate) fn new(
-        config: SessionConfig,
-        program: PathBuf,
-        version: Arc<OnceLock<String>>,
-        receiver: Receiver,
-        tails: Tails,
-        registry: Registry,
-        limits: Limits,
-    ) -> Launcher {
-        let folder = config.work_dir.to_string_lossy().into_owned();
-        let project = launch::claude_folder(&config)
-            .map(|claude| claude.join("projects").join(history::project_slug(&folder)));
-        let shared = Shared {
-            config,
-            program,
-            version,
-            receiver,
-            tails,
-            registry,
-            limits,
-            project,
-        };
+    pub(crate) fn new(program: PathBuf, outfit: Outfit) -> Launcher {
         Launcher {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared { outfit, program }),
         }
     }
 
@@ -108,46 +85,15 @@ impl Launcher {
     pub(crate) fn is_keyed(&self) -> bool {
         ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"]
             .iter()
-            .any(|name| self.shared.config.env.contains_key(*name))
+            .any(|name| self.shared.outfit.config.env.contains_key(*name))
     }
 
     /// Writes a conversation where the CLI will find it; returns its id.
     ///
     /// # Errors
-    /// Where the CLI's folder is unknown or cannot be written.
+    /// Where the CLI's folder cannot be written.
     pub(crate) fn write_history(&self, messages: &[Message], model: &str) -> io::Result<String> {
-        let project = self
-            .shared
-            .project
-            .as_ref()
-            .ok_or_else(|| io::Error::other("claude's folder is unknown"))?;
-        let uuid = Uuid::new_v4().to_string();
-        let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
-        let heading = Heading {
-            session: uuid.clone(),
-            folder: self.shared.config.work_dir.to_string_lossy().into_owned(),
-            version: self
-                .shared
-                .version
-                .get()
-                .cloned()
-                .unwrap_or_else(|| VERSION_UNASKED.to_owned()),
-            model: model.to_owned(),
-            timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        };
-        fs::create_dir_all(project)?;
-        let text = history::write(messages, &heading, || Uuid::new_v4().to_string());
-        write_private(&self.transcript(&uuid), text.as_bytes(), 0o600)?;
-        Ok(uuid)
-    }
-
-    /// Where the transcript of this id is.
-    fn transcript(&self, uuid: &str) -> PathBuf {
-        self.shared
-            .project
-            .clone()
-            .unwrap_or_default()
-            .join(format!("{uuid}.jsonl"))
+        self.shared.outfit.library.write(messages, model)
     }
 
     /// Starts a session; `notify` is told of its readiness and its end.
@@ -185,28 +131,29 @@ impl Launcher {
         turn: Option<(Task, String)>,
         notify: Notify,
     ) -> io::Result<(Driver, mpsc::Sender<Order>)> {
-        let shared = &self.shared;
+        let outfit = &self.shared.outfit;
         let files = Files {
-            folder: shared.config.run_dir.join(Uuid::new_v4().to_string()),
+            folder: outfit.config.run_dir.join(Uuid::new_v4().to_string()),
         };
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
-        let place = shared.receiver.open(posts_tx)?;
+        let place = outfit.receiver.open(posts_tx)?;
         write_files(&files, shape, &place.url)?;
-        let opening = match &turn {
-            Some((_, uuid)) => Opening::Interrupted(uuid.clone()),
-            None => Opening::Empty(Uuid::new_v4().to_string()),
-        };
-        let launch = launch::launch(&shared.program, &shared.config, shape, &files, &opening);
-        let turn = turn.map(|(task, uuid)| (task, self.transcript(&uuid)));
-        let machine = Machine::new(shared.limits, turn, clock::now());
+        let (opening, machine) = self.open(turn);
+        let launch = launch::launch(
+            &self.shared.program,
+            &outfit.config,
+            shape,
+            &files,
+            &opening,
+        );
         let process = Process::spawn(&launch)?;
-        shared.registry.add(process.pid);
+        outfit.registry.add(process.pid);
         let workshop = Workshop {
-            tails: shared.tails.clone(),
+            tails: outfit.tails.clone(),
+            library: outfit.library.clone(),
             files,
-            registry: shared.registry.clone(),
-            keep_transcripts: shared.config.keep_transcripts,
+            registry: outfit.registry.clone(),
         };
         let driver = Driver {
             process,
@@ -226,26 +173,27 @@ impl Launcher {
         Ok((driver, orders_tx))
     }
 
-    /// Removes transcripts that an earlier daemon left. None of our sessions may be alive.
-    pub(crate) fn sweep(&self) {
-        drop(fs::remove_dir_all(&self.shared.config.run_dir));
-        if self.shared.config.keep_transcripts {
-            return;
-        }
-        let left = self
-            .shared
-            .project
-            .as_ref()
-            .and_then(|project| fs::read_dir(project).ok());
-        for entry in left.into_iter().flatten().flatten() {
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "jsonl")
-            {
-                drop(fs::remove_file(entry.path()));
+    /// The conversation that a session starts with, and the machine that knows it.
+    fn open(&self, turn: Option<(Task, String)>) -> (Opening, Machine) {
+        let (limits, now) = (self.shared.outfit.limits, clock::now());
+        match turn {
+            Some((task, uuid)) => {
+                let transcript = self.shared.outfit.library.path(&uuid);
+                let machine = Machine::launched(limits, uuid.clone(), task, transcript, now);
+                (Opening::Interrupted(uuid), machine)
+            }
+            None => {
+                let uuid = Uuid::new_v4().to_string();
+                let machine = Machine::waiting(limits, uuid.clone(), now);
+                (Opening::Empty(uuid), machine)
             }
         }
+    }
+
+    /// Removes what an earlier daemon left. None of our sessions may be alive.
+    pub(crate) fn sweep(&self) {
+        drop(fs::remove_dir_all(&self.shared.outfit.config.run_dir));
+        self.shared.outfit.library.sweep();
     }
 }
 
@@ -261,9 +209,7 @@ impl Workshop {
     /// Removes what a turn left on disk.
     pub(crate) fn forget(&self, transcript: &Path) {
         drop(fs::remove_file(self.files.prompt()));
-        if !self.keep_transcripts && transcript.is_absolute() {
-            drop(fs::remove_file(transcript));
-        }
+        self.library.remove(transcript);
     }
 
     /// Removes what the session left on disk.
@@ -299,7 +245,11 @@ pub(crate) fn create_private(folder: &Path) -> io::Result<()> {
     set_mode(folder, 0o700)
 }
 
-fn write_private(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
+/// Writes a file that only this user can read.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn write_private(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     use std::io::Write;
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -314,8 +264,6 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// What a transcript says where the CLI has not told its version yet; it only labels the record.
-const VERSION_UNASKED: &str = "2.1.0";
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.

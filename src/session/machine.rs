@@ -1,11 +1,14 @@
 //! The life of one session, from its launch to its end: inputs and `now` in, effects out. `[pure]`
 //!
 //! ```text
-//! Starting ─▶ Ready ─▶ Resuming ─▶ Submitting ─▶ Answering ─▶ Interrupting ─▶ Clearing ─▶ Ready
-//!     └────────────────(launched with a turn)────────▲                            any ─▶ Gone
+//! Starting ─▶ Ready ─▶ Resuming ─▶ Submitting ─▶ Answering ─▶ Interrupting ─▶ Resting ─▶ Resuming ─▶ Ready
+//!     └────────────────(launched with a turn)────────▲                      (a blank one)      any ─▶ Gone
 //! ```
 //!
-//! Signals move it: hooks tell that a prompt was submitted, that a turn ended, that a conversation was cleared; the
+//! A session is emptied by taking up a blank conversation, not by `/clear`: the CLI tells the model of a `/clear`, and
+//! of a `/resume` it does not. It also makes the next conversation's id known before a prompt is submitted in it.
+//!
+//! Signals move it: hooks tell that a prompt was submitted, that a turn ended, that a conversation was left; the
 //! screen tells that the prompt box is idle. Each state has a deadline with a reason; the time between signals is
 //! never taken for a signal.
 //!
@@ -37,20 +40,41 @@ pub(crate) enum Effect {
     Write(Vec<u8>),
     /// The answer to the submitted prompt that was handed in last.
     Verdict(Verdict),
-    /// Read this transcript from its end on, or from its beginning where the session wrote all of it.
-    Follow { path: PathBuf, whole: bool },
+    /// Read this transcript from its end on.
+    Follow(PathBuf),
     /// An event for the caller.
     Tell(Event),
     /// The caller's turn failed; `begun` where something of it has gone to the caller.
     Fail { fault: Fault, begun: bool },
     /// The prompt did not arrive as it was written; nothing reached the model.
     Misdelivered,
-    /// The turn is over, and its transcript may go.
+    /// Write a blank conversation and hand it in.
+    Blank,
+    /// The conversation is left, and its transcript may go.
     Forget(PathBuf),
     /// The session is empty and waits.
     Ready,
     /// The process must go, with its group.
     Kill(&'static str),
+}
+
+impl Effect {
+    /// What is done, without its texts.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Effect::Write(_) => "write",
+            Effect::Verdict(Verdict::Allow) => "allow",
+            Effect::Verdict(Verdict::Block) => "block",
+            Effect::Follow(_) => "follow",
+            Effect::Tell(_) => "tell",
+            Effect::Fail { .. } => "fail",
+            Effect::Misdelivered => "misdelivered",
+            Effect::Blank => "blank",
+            Effect::Forget(_) => "forget",
+            Effect::Ready => "ready",
+            Effect::Kill(why) => why,
+        }
+    }
 }
 
 /// Whether a submitted prompt may go to the model.
@@ -65,9 +89,12 @@ pub(crate) enum Verdict {
 pub(crate) struct Machine {
     state: State,
     scene: Scene,
-    /// The conversation of the last turn, so that a new one can be told from it.
-    spent: Option<String>,
+    /// The conversation that is open: a prompt submitted in another one is not ours.
+    conversation: String,
+    /// Its transcript.
     transcript: Option<PathBuf>,
+    /// The transcript of the conversation before.
+    left: Option<PathBuf>,
     /// When the folder-trust question is answered again, where its keys were lost.
     trust: Option<Wait>,
     limits: Limits,
@@ -90,8 +117,8 @@ enum State {
     },
     Ready,
     Resuming {
-        task: Task,
         uuid: String,
+        then: Then,
         ended: bool,
         wait: Wait,
     },
@@ -106,12 +133,22 @@ enum State {
         emptied: bool,
         until: Instant,
     },
-    Clearing {
-        sent: bool,
-        ended: bool,
+    /// The turn is over; once the prompt box is idle, a blank conversation is asked for.
+    Resting {
+        asked: bool,
         wait: Wait,
     },
     Gone,
+}
+
+/// What follows once a conversation is taken up.
+#[derive(Debug)]
+enum Then {
+    Submit(Box<Task>),
+    /// It is a blank one.
+    Ready,
+    /// Its caller is gone.
+    Rest,
 }
 
 /// A wait that is nudged a few times before it is given up.
@@ -134,23 +171,33 @@ struct Answering {
 }
 
 impl Machine {
-    /// A session just spawned; with a task where it was launched to take up a turn.
-    pub(crate) fn new(limits: Limits, launched: Option<(Task, PathBuf)>, now: Instant) -> Machine {
-        let mut machine = Machine {
+    /// A session just spawned, with an empty conversation of this id.
+    pub(crate) fn waiting(limits: Limits, conversation: String, now: Instant) -> Machine {
+        Machine {
             state: State::Starting {
                 until: now + limits.start,
             },
             scene: Scene::Unknown,
-            spent: None,
+            conversation,
             transcript: None,
+            left: None,
             trust: None,
             limits,
             effects: VecDeque::new(),
-        };
-        if let Some((task, transcript)) = launched {
-            machine.follow(transcript, false);
-            machine.state = machine.answering(task, Some(now + limits.start), now);
         }
+    }
+
+    /// A session just spawned to take up a transcript whose last message is to be answered.
+    pub(crate) fn launched(
+        limits: Limits,
+        conversation: String,
+        task: Task,
+        transcript: PathBuf,
+        now: Instant,
+    ) -> Machine {
+        let mut machine = Machine::waiting(limits, conversation, now);
+        machine.follow(transcript);
+        machine.state = machine.answering(task, Some(now + limits.start), now);
         machine
     }
 
@@ -162,15 +209,7 @@ impl Machine {
         self.state = match task.route.clone() {
             Route::Typed {
                 resume: Some(uuid), ..
-            } => {
-                self.write(command(&format!("/resume {uuid}")));
-                State::Resuming {
-                    task,
-                    uuid,
-                    ended: false,
-                    wait: Wait::from(now),
-                }
-            }
+            } => self.resume(uuid, Then::Submit(Box::new(task)), now),
             Route::Typed {
                 resume: None, keys, ..
             } => self.submit(task, keys, now),
@@ -181,8 +220,14 @@ impl Machine {
     /// The caller is gone.
     pub(crate) fn cancel(&mut self, now: Instant) {
         self.state = match std::mem::replace(&mut self.state, State::Gone) {
-            State::Resuming { wait, ended, .. } => State::Clearing {
-                sent: false,
+            State::Resuming {
+                uuid,
+                then: Then::Submit(_),
+                ended,
+                wait,
+            } => State::Resuming {
+                uuid,
+                then: Then::Rest,
                 ended,
                 wait,
             },
@@ -209,14 +254,6 @@ impl Machine {
         match (&hook.event, &mut self.state) {
             (HookEvent::Submitted { prompt }, _) => self.handle_submitted(hook, prompt, now),
             (HookEvent::Ended { reason }, State::Resuming { ended, .. }) if reason == "resume" => {
-                *ended = true
-            }
-            (
-                HookEvent::Ended { reason },
-                State::Clearing {
-                    sent: true, ended, ..
-                },
-            ) if reason == "clear" => {
                 *ended = true;
             }
             (
@@ -225,7 +262,6 @@ impl Machine {
             ) => *over = true,
             (event, State::Answering(answering)) => {
                 answering.sign_until = None;
-                self.spent = Some(hook.conversation.clone());
                 let seen = self.merge(|merge| merge.handle_hook(event));
                 self.handle_seen(seen, now);
             }
@@ -273,7 +309,7 @@ impl Machine {
             State::Starting { until } if *until <= now => self.give_up_start(),
             State::Resuming { wait, .. }
             | State::Submitting { wait, .. }
-            | State::Clearing { wait, .. }
+            | State::Resting { wait, .. }
                 if wait.next <= now =>
             {
                 wait.nudges += 1;
@@ -295,7 +331,10 @@ impl Machine {
     /// When to call [`Machine::handle_timeout`], and what for.
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let trust = self.trust.map(|wait| (wait.next, "trust"));
-        [trust, self.poll_state_timeout()].into_iter().flatten().min()
+        [trust, self.poll_state_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn poll_state_timeout(&self) -> Option<(Instant, &'static str)> {
@@ -303,7 +342,7 @@ impl Machine {
             State::Starting { until } => Some((*until, "start")),
             State::Resuming { wait, .. } => Some((wait.next, "resume")),
             State::Submitting { wait, .. } => Some((wait.next, "submit")),
-            State::Clearing { wait, .. } => Some((wait.next, "clear")),
+            State::Resting { wait, .. } => Some((wait.next, "rest")),
             State::Interrupting { until, .. } => Some((*until, "interrupt")),
             State::Answering(answering) => {
                 let first = [
@@ -322,8 +361,15 @@ impl Machine {
         match self.state {
             State::Starting { .. } => "starting",
             State::Ready => "idle",
-            State::Resuming { .. } | State::Submitting { .. } | State::Answering(_) => "busy",
-            State::Interrupting { .. } | State::Clearing { .. } => "resetting",
+            State::Resuming {
+                then: Then::Submit(_),
+                ..
+            }
+            | State::Submitting { .. }
+            | State::Answering(_) => "busy",
+            State::Resuming { .. } | State::Interrupting { .. } | State::Resting { .. } => {
+                "resetting"
+            }
             State::Gone => "gone",
         }
     }
@@ -345,7 +391,7 @@ impl Machine {
         let idle = self.scene.is_idle();
         match &mut self.state {
             State::Starting { .. } if idle => self.become_ready(),
-            State::Resuming { ended: true, .. } if idle => self.submit_resumed(now),
+            State::Resuming { ended: true, .. } if idle => self.handle_resumed(now),
             State::Submitting { task, .. }
                 if task.confirm == Confirm::WhenTyped && !prompt.empty && !prompt.busy =>
             {
@@ -367,21 +413,17 @@ impl Machine {
                 ..
             } if !prompt.busy && (*sent || *over) => {
                 if prompt.empty {
-                    self.clear(now);
+                    self.state = State::resting(now);
+                    self.look(now);
                 } else if !*emptied {
                     *emptied = true;
                     self.write(keys::CTRL_C.to_vec());
                 }
             }
-            State::Clearing { sent, .. } if idle && !*sent => {
-                *sent = true;
-                self.write(command("/clear"));
+            State::Resting { asked, .. } if idle && !*asked => {
+                *asked = true;
+                self.effects.push_back(Effect::Blank);
             }
-            State::Clearing {
-                ended: true,
-                sent: true,
-                ..
-            } if idle => self.become_ready(),
             _ => {}
         }
     }
@@ -412,7 +454,6 @@ impl Machine {
     }
 
     fn become_ready(&mut self) {
-        self.forget();
         self.state = State::Ready;
         self.effects.push_back(Effect::Ready);
     }
@@ -427,27 +468,47 @@ impl Machine {
         }
     }
 
-    fn submit_resumed(&mut self, now: Instant) {
-        if let State::Resuming { task, .. } = std::mem::replace(&mut self.state, State::Gone) {
-            let Route::Typed { keys, .. } = task.route.clone() else {
-                return self.kill("a launched turn resumed");
-            };
-            self.state = self.submit(task, keys, now);
+    fn resume(&mut self, uuid: String, then: Then, now: Instant) -> State {
+        self.write(command(&format!("/resume {uuid}")));
+        State::Resuming {
+            uuid,
+            then,
+            ended: false,
+            wait: Wait::from(now),
         }
+    }
+
+    /// The conversation before is left, and the prompt box is idle.
+    fn handle_resumed(&mut self, now: Instant) {
+        let State::Resuming { uuid, then, .. } = std::mem::replace(&mut self.state, State::Gone)
+        else {
+            return;
+        };
+        self.conversation = uuid;
+        self.effects.extend(self.left.take().map(Effect::Forget));
+        self.state = match then {
+            Then::Submit(task) => match task.route.clone() {
+                Route::Typed { keys, .. } => self.submit(*task, keys, now),
+                Route::Launched => State::resting(now),
+            },
+            Then::Rest => State::resting(now),
+            Then::Ready => return self.become_ready(),
+        };
+        self.look(now);
     }
 
     fn handle_submitted(&mut self, hook: &Hook, prompt: &str, now: Instant) {
         if !matches!(self.state, State::Submitting { .. }) {
-            return self.effects.push_back(Effect::Verdict(Verdict::Block));
+            self.effects.push_back(Effect::Verdict(Verdict::Block));
+            return self.handle_stray_prompt();
         }
         let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) else {
             return;
         };
         let transcript = PathBuf::from(&hook.transcript);
-        if task.accepts(&hook.conversation, prompt, self.spent.as_deref()) {
+        if hook.conversation == self.conversation && task.accepts(prompt) {
             self.effects.push_back(Effect::Verdict(Verdict::Allow));
-            self.spent = Some(hook.conversation.clone());
-            self.follow(transcript, !task.is_resumed());
+            self.follow(transcript);
             self.state = self.answering(task, None, now);
         } else {
             self.effects.push_back(Effect::Verdict(Verdict::Block));
@@ -455,11 +516,15 @@ impl Machine {
             if !task.cancelled {
                 self.effects.push_back(Effect::Misdelivered);
             }
-            self.state = State::Clearing {
-                sent: false,
-                ended: false,
-                wait: Wait::from(now),
-            };
+            self.state = State::resting(now);
+        }
+    }
+
+    /// A launched turn is taken up without a submission; one that is submitted was taken for something typed.
+    fn handle_stray_prompt(&mut self) {
+        if matches!(&self.state, State::Answering(answering) if answering.sign_until.is_some()) {
+            self.effects.push_back(Effect::Misdelivered);
+            self.kill("a launched turn was submitted as typed text");
         }
     }
 
@@ -471,15 +536,14 @@ impl Machine {
         match &self.state {
             State::Submitting { wait, .. }
             | State::Resuming { wait, .. }
-            | State::Clearing { wait, .. }
+            | State::Resting { wait, .. }
                 if wait.nudges > NUDGES_MAX =>
             {
                 self.give_up_nudging();
             }
             _ if prompt.busy => {}
-            State::Submitting { .. } | State::Resuming { .. } | State::Clearing { .. }
-                if !prompt.empty =>
-            {
+            State::Resting { .. } if !prompt.empty => self.write(keys::CTRL_C.to_vec()),
+            State::Submitting { .. } | State::Resuming { .. } if !prompt.empty => {
                 self.write(keys::ENTER.to_vec());
             }
             State::Submitting { task, .. } => {
@@ -490,18 +554,17 @@ impl Machine {
             State::Resuming {
                 uuid, ended: false, ..
             } => self.write(command(&format!("/resume {uuid}"))),
-            State::Clearing {
-                sent: true,
-                ended: false,
-                ..
-            } => self.write(command("/clear")),
             _ => {}
         }
     }
 
     fn give_up_nudging(&mut self) {
-        if matches!(&self.state, State::Submitting { task, .. } | State::Resuming { task, .. } if !task.cancelled)
-        {
+        let waited = match &self.state {
+            State::Submitting { task, .. } => !task.cancelled,
+            State::Resuming { then, .. } => matches!(then, Then::Submit(_)),
+            _ => false,
+        };
+        if waited {
             self.effects.push_back(Effect::Misdelivered);
         }
         self.kill("a command or a prompt did not arrive");
@@ -577,11 +640,7 @@ impl Machine {
     fn rest(&mut self, now: Instant) {
         let over = matches!(&self.state, State::Answering(answering) if answering.merge.is_over());
         self.state = if over {
-            State::Clearing {
-                sent: false,
-                ended: false,
-                wait: Wait::from(now),
-            }
+            State::resting(now)
         } else {
             self.interrupt(true, now)
         };
@@ -620,24 +679,27 @@ impl Machine {
         }
     }
 
-    fn clear(&mut self, now: Instant) {
-        self.state = State::Clearing {
-            sent: true,
-            ended: false,
-            wait: Wait::from(now),
-        };
-        self.write(command("/clear"));
+    /// A blank conversation was written.
+    pub(crate) fn handle_blank(&mut self, uuid: String, transcript: PathBuf, now: Instant) {
+        self.left = self.transcript.replace(transcript);
+        self.state = self.resume(uuid, Then::Ready, now);
     }
 
-    fn follow(&mut self, path: PathBuf, whole: bool) {
-        self.transcript = Some(path.clone());
-        self.effects.push_back(Effect::Follow { path, whole });
+    /// None could be written: the session cannot be emptied.
+    pub(crate) fn handle_no_blank(&mut self) {
+        self.kill("no blank conversation could be written");
+    }
+
+    fn follow(&mut self, path: PathBuf) {
+        let before = self.transcript.replace(path.clone());
+        self.left = before.filter(|before| *before != path).or(self.left.take());
+        self.effects.push_back(Effect::Follow(path));
     }
 
     fn forget(&mut self) {
-        if let Some(path) = self.transcript.take() {
-            self.effects.push_back(Effect::Forget(path));
-        }
+        let known = [self.transcript.take(), self.left.take()];
+        self.effects
+            .extend(known.into_iter().flatten().map(Effect::Forget));
     }
 
     fn kill(&mut self, why: &'static str) {
@@ -648,6 +710,15 @@ impl Machine {
 
     fn write(&mut self, keys: Vec<u8>) {
         self.effects.push_back(Effect::Write(keys));
+    }
+}
+
+impl State {
+    fn resting(now: Instant) -> State {
+        State::Resting {
+            asked: false,
+            wait: Wait::from(now),
+        }
     }
 }
 

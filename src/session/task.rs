@@ -38,25 +38,11 @@ pub(crate) enum Confirm {
 }
 
 impl Task {
-    /// Whether a submitted prompt is this one, in the conversation it belongs to.
-    pub(crate) fn accepts(&self, conversation: &str, submitted: &str, spent: Option<&str>) -> bool {
-        let Route::Typed { resume, prompt, .. } = &self.route else {
-            return false;
-        };
-        let fresh = match resume {
-            Some(uuid) => uuid == conversation,
-            None => spent != Some(conversation),
-        };
-        fresh && !self.cancelled && prompt == submitted
-    }
-
-    pub(crate) fn is_resumed(&self) -> bool {
-        matches!(
-            self.route,
-            Route::Typed {
-                resume: Some(_),
-                ..
-            }
-        )
+    /// Whether a submitted prompt is this one.
+    pub(crate) fn accepts(&self, submitted: &str) -> bool {
+        match &self.route {
+            Route::Typed { prompt, .. } => !self.cancelled && prompt == submitted,
+            Route::Launched => false,
+        }
     }
 }

@@ -47,6 +47,20 @@ impl Hook {
     }
 }
 
+impl HookEvent {
+    /// What happened, without its texts.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            HookEvent::Submitted { .. } => "submitted",
+            HookEvent::Displayed { .. } => "displayed",
+            HookEvent::Stopped { .. } => "stopped",
+            HookEvent::Failed { error, .. } => error,
+            HookEvent::Ended { reason } => reason,
+            HookEvent::Other { name } => name,
+        }
+    }
+}
+
 fn event(name: &str, body: &Value) -> HookEvent {
     match name {
         "UserPromptSubmit" => HookEvent::Submitted {

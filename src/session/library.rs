@@ -1,0 +1,112 @@
+//! The transcripts of our sessions, where the CLI keeps them: written for it to take up, and removed.
+
+use super::history;
+use super::history::Heading;
+use crate::clock;
+use crate::turn::Message;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
+use uuid::Uuid;
+
+/// The CLI's folder of our sessions' transcripts; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Library {
+    project: PathBuf,
+    /// The folder that sessions run in.
+    work_dir: String,
+    /// The CLI's version, once it was asked.
+    version: Arc<OnceLock<String>>,
+    keep: bool,
+}
+
+impl Library {
+    /// The library below the CLI's own folder.
+    pub(crate) fn new(
+        claude: &Path,
+        work_dir: &Path,
+        version: Arc<OnceLock<String>>,
+        keep: bool,
+    ) -> Library {
+        let work_dir = work_dir.to_string_lossy().into_owned();
+        let project = claude
+            .join("projects")
+            .join(history::project_slug(&work_dir));
+        Library {
+            project,
+            work_dir,
+            version,
+            keep,
+        }
+    }
+
+    /// Writes a conversation where the CLI will find it; returns its id.
+    ///
+    /// # Errors
+    /// Where the CLI's folder cannot be written.
+    pub(crate) fn write(&self, messages: &[Message], model: &str) -> io::Result<String> {
+        self.store(model, |heading| {
+            history::write(messages, heading, || Uuid::new_v4().to_string())
+        })
+    }
+
+    /// Writes a conversation in which nothing was said yet; returns its id.
+    ///
+    /// # Errors
+    /// Where the CLI's folder cannot be written.
+    pub(crate) fn write_blank(&self) -> io::Result<String> {
+        self.store("", |heading| {
+            history::blank(heading, &Uuid::new_v4().to_string())
+        })
+    }
+
+    /// Where the transcript of this id is.
+    pub(crate) fn path(&self, uuid: &str) -> PathBuf {
+        self.project.join(format!("{uuid}.jsonl"))
+    }
+
+    /// Removes a transcript, unless they are kept.
+    pub(crate) fn remove(&self, transcript: &Path) {
+        if !self.keep && transcript.starts_with(&self.project) {
+            drop(fs::remove_file(transcript));
+        }
+    }
+
+    /// Removes all transcripts, unless they are kept. None of our sessions may be alive.
+    pub(crate) fn sweep(&self) {
+        let left = fs::read_dir(&self.project).into_iter().flatten().flatten();
+        for path in left
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|end| end == "jsonl"))
+        {
+            self.remove(&path);
+        }
+    }
+
+    fn store(&self, model: &str, text: impl FnOnce(&Heading) -> String) -> io::Result<String> {
+        let uuid = Uuid::new_v4().to_string();
+        let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
+        let heading = Heading {
+            session: uuid.clone(),
+            folder: self.work_dir.clone(),
+            version: self
+                .version
+                .get()
+                .cloned()
+                .unwrap_or_else(|| VERSION_UNASKED.to_owned()),
+            model: model.to_owned(),
+            timestamp: humantime::format_rfc3339_millis(now).to_string(),
+        };
+        fs::create_dir_all(&self.project)?;
+        super::launcher::write_private(&self.path(&uuid), text(&heading).as_bytes(), 0o600)?;
+        Ok(uuid)
+    }
+}
+
+/// What a transcript says where the CLI has not told its version yet; it only labels the record.
+const VERSION_UNASKED: &str = "2.1.0";
