@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
+use crate::config::resolve::Driver;
 use crate::pool::ClaudeView;
 use crate::pool::Pool;
 use crate::server;
@@ -100,6 +101,7 @@ pub(crate) fn run(config: Config, simulated: bool) -> Result<(), DaemonError> {
 /// # Errors
 /// Where the port or the state folder is taken, or the machine gives too little.
 pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
+    let Driver::Pty = config.driver;
     let began = clock::now();
     let mut session = config.session.clone();
     let home = |source| DaemonError::Home {

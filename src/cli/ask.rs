@@ -7,11 +7,11 @@ use crate::cli::out;
 use crate::cli::progress;
 use crate::cli::run::Outcome;
 use crate::cli::run::warn;
-use crate::cli::sse::Events;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
 use crate::daemon;
+use crate::wire::sse::Decoder;
 use anyhow::Context;
 use anyhow::anyhow;
 use anyhow::bail;
@@ -131,7 +131,7 @@ async fn print_events(
     args: &Ask,
     begun: &mut bool,
 ) -> anyhow::Result<Value> {
-    let mut events = Events::default();
+    let mut events = Decoder::default();
     let mut end = Value::Null;
     loop {
         // Once text is on the screen, a progress line would be drawn over it.
@@ -144,11 +144,11 @@ async fn print_events(
         let Some(bytes) = next? else {
             bail!("the answer broke off before its end");
         };
-        for data in events.push(&bytes) {
-            let event: Value =
-                serde_json::from_str(&data).context("the daemon sent an event that is not JSON")?;
+        for frame in events.push(&bytes) {
+            let event: Value = serde_json::from_str(&frame.data)
+                .context("the daemon sent an event that is not JSON")?;
             if args.json {
-                out::line(&data)?;
+                out::line(&frame.data)?;
                 *begun = true;
             }
             match event["type"].as_str() {

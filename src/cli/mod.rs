@@ -18,7 +18,6 @@ mod out;
 mod progress;
 mod run;
 mod show;
-mod sse;
 mod status;
 
 pub use run::main;

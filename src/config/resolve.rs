@@ -385,7 +385,7 @@ mod tests {
         let ground = Ground {
             home: Sourced::new(PathBuf::from("/state"), Source::Default),
             user_home: Some(PathBuf::from("/home/user")),
-            inherited: BTreeMap::new(),
+            inherited: std::collections::BTreeMap::new(),
             here: PathBuf::from("/here"),
             file: "/etc/relay.toml".into(),
             file_found: true,

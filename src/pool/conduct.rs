@@ -22,7 +22,6 @@ use crate::session::shape::Shape;
 use crate::session::task::Confirm;
 use crate::session::task::Route;
 use crate::session::task::Task;
-use crate::terminal::keys;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -149,22 +148,22 @@ impl Conduct {
                 }
             },
         };
-        let Some((prompt, keys, confirm, edited)) = typed(plan, session.edits) else {
+        let Some(typed) = plan.typed(session.edits) else {
             return Outcome::Misdelivered;
         };
         let task = self.task(
             Route::Typed {
                 resume,
-                prompt,
-                keys,
+                prompt: typed.prompt,
+                keys: typed.keys,
             },
-            confirm,
+            typed.confirm,
             origin,
         );
         let (caller, outcome) = self.caller();
         let turn = Box::new(Turn {
             task,
-            edited,
+            edited: typed.edited,
             caller,
         });
         if session.orders.send(Order::Begin(turn)).await.is_err() {
@@ -234,26 +233,6 @@ impl Conduct {
             },
             told,
         )
-    }
-}
-
-/// The prompt, its keys, when Enter comes, and what the editor shall give.
-type Typed = (String, Vec<u8>, Confirm, Option<String>);
-
-fn typed(plan: &Delivery, edits: bool) -> Option<Typed> {
-    match plan {
-        Delivery::Paste(chunks) => {
-            let mut bytes: Vec<u8> = chunks.iter().flat_map(|chunk| keys::paste(chunk)).collect();
-            bytes.extend_from_slice(keys::ENTER);
-            Some((chunks.concat(), bytes, Confirm::Included, None))
-        }
-        Delivery::Editor(text) if edits => Some((
-            text.clone(),
-            keys::CTRL_G.to_vec(),
-            Confirm::WhenTyped,
-            Some(text.clone()),
-        )),
-        Delivery::Editor(_) | Delivery::Transcript => None,
     }
 }
 

@@ -129,7 +129,10 @@ impl Keeper {
             self.perform();
             self.publish();
             if self.drained.is_some() && self.ledger.places().is_empty() {
-                return drop(self.drained.take().map(|done| done.send(())));
+                if let Some(done) = self.drained.take() {
+                    let _ = done.send(()); // Whoever asked may be gone.
+                }
+                return;
             }
             let until = self
                 .ledger

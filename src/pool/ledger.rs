@@ -88,6 +88,13 @@ pub(crate) enum Held {
     Retiring,
 }
 
+impl Entry {
+    /// Its process is coming up, with or without a caller: another one now would take its processor.
+    fn is_starting(&self) -> bool {
+        self.held == Held::Starting || (self.held == Held::Leased && self.turns == 0)
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     waiter: Waiter,
@@ -404,7 +411,7 @@ impl Ledger {
         let starting = self
             .places
             .values()
-            .filter(|entry| entry.held == Held::Starting)
+            .filter(|entry| entry.is_starting())
             .count();
         if self.rest_until.is_some()
             || starting >= STARTING_MAX

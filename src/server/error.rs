@@ -22,15 +22,6 @@ pub(crate) enum ServerError {
     },
 }
 
-impl ServerError {
-    /// The stable code of the error contract.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            ServerError::PortTaken { .. } | ServerError::Bind { .. } => "bind_failed",
-        }
-    }
-}
-
 fn taken(holder: Option<&Holder>) -> String {
     match holder {
         Some(Holder { pid, name }) => format!("process {pid} ({name}) holds"),

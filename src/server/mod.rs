@@ -33,7 +33,6 @@ mod stream;
 mod rig;
 
 pub(crate) use api::Api;
-pub(crate) use api::Lane;
 pub(crate) use error::ServerError;
 pub(crate) use listener::Listener;
 pub(crate) use listener::bind;

@@ -1,8 +1,8 @@
 //! A stand-in lane and a client without a socket, for this room's tests.
 
 use super::Api;
-use super::Lane;
 use super::ServerConfig;
+use super::api::Lane;
 use super::router;
 use crate::pool::Answer;
 use crate::pool::ClaudeView;
@@ -169,7 +169,7 @@ impl Lane for Arc<Stub> {
             waiting: 3,
             claude: Some(ClaudeView {
                 path: "/bin/claude".into(),
-                version: Some("2.1.329".into()),
+                version: std::sync::Arc::new(std::sync::OnceLock::from("2.1.329".to_owned())),
             }),
         }
     }

@@ -101,7 +101,6 @@ async fn unserved() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::super::rig::Rig;
-    use super::*;
     use axum::http::StatusCode;
 
     #[tokio::test]

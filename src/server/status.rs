@@ -52,7 +52,8 @@ pub(super) async fn version(State(api): State<Api>) -> Response {
         "arch": std::env::consts::ARCH,
         "claudeAvailable": claude.is_some(),
         "claudeMissing": missing(claude.is_some()),
-        "claudeVersion": claude.and_then(|claude| claude.version.get().cloned()),
+        "claudeVersion": claude.as_ref().and_then(|claude| claude.version.get().cloned()),
+        "claudePath": claude.map(|claude| claude.path.display().to_string()),
         "substrate": "rust-pty",
         "builtinToolsEnabled": api.builtin_tools,
     }))

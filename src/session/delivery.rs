@@ -4,6 +4,8 @@
 //! anything as it is and in which no text is ever a keystroke. Whatever they miss is caught later: the CLI tells what
 //! was submitted before it asks the model, and a difference blocks the prompt.
 
+use super::task::Confirm;
+use crate::terminal::keys;
 use crate::turn::Message;
 use unicode_normalization::is_nfc;
 
@@ -16,6 +18,42 @@ pub(crate) enum Delivery {
     Editor(String),
     /// A transcript that ends with the prompt, taken up by a session at its launch.
     Transcript,
+}
+
+/// A prompt as keystrokes.
+pub(crate) struct Typed {
+    pub(crate) prompt: String,
+    pub(crate) keys: Vec<u8>,
+    pub(crate) confirm: Confirm,
+    /// What the editor shall put into the prompt box.
+    pub(crate) edited: Option<String>,
+}
+
+impl Delivery {
+    /// The keystrokes, where there are any; `edits` tells whether the session has an editor.
+    pub(crate) fn typed(&self, edits: bool) -> Option<Typed> {
+        match self {
+            Delivery::Paste(chunks) => {
+                let mut keys: Vec<u8> =
+                    chunks.iter().flat_map(|chunk| keys::paste(chunk)).collect();
+                keys.extend_from_slice(keys::ENTER);
+                let (prompt, confirm) = (chunks.concat(), Confirm::Included);
+                Some(Typed {
+                    prompt,
+                    keys,
+                    confirm,
+                    edited: None,
+                })
+            }
+            Delivery::Editor(text) if edits => Some(Typed {
+                prompt: text.clone(),
+                keys: keys::CTRL_G.to_vec(),
+                confirm: Confirm::WhenTyped,
+                edited: Some(text.clone()),
+            }),
+            Delivery::Editor(_) | Delivery::Transcript => None,
+        }
+    }
 }
 
 /// Plans the delivery of the message that is to be answered.

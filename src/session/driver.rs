@@ -232,7 +232,7 @@ impl Driver {
             Effect::Write(keys) => self.process.write(keys),
             Effect::Verdict(verdict) => {
                 if let Some(waiting) = self.verdict.take() {
-                    drop(waiting.send(verdict));
+                    let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
             }
             Effect::Follow(path) => self.follow(&path),

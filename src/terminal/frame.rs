@@ -14,11 +14,3 @@ pub(crate) struct Row {
     /// The same without dim cells: a hint in an empty prompt box is dim, a typed text is not.
     pub(crate) solid: String,
 }
-
-impl Frame {
-    /// The whole picture as text, for records of unknown screens.
-    pub(crate) fn text(&self) -> String {
-        let rows: Vec<&str> = self.rows.iter().map(|row| row.text.as_str()).collect();
-        rows.join("\n").trim().to_owned()
-    }
-}

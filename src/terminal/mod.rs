@@ -16,7 +16,6 @@ pub(crate) mod keys;
 mod landmark;
 mod screen;
 
-pub(crate) use frame::Frame;
 pub(crate) use landmark::Prompt;
 pub(crate) use landmark::Scene;
 pub(crate) use landmark::read;

@@ -13,6 +13,10 @@ pub(crate) struct Labels {
 
 /// How the answer's text was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    dead_code,
+    reason = "no lane reads content from the screen yet; the label is the contract's"
+)]
 pub(crate) enum TextSource {
     /// From hooks, the transcript or the wire: the model's own bytes.
     Exact,
@@ -22,6 +26,10 @@ pub(crate) enum TextSource {
 
 /// Which kind of session served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    dead_code,
+    reason = "sticky sessions will say `live`; the label is the contract's"
+)]
 pub(crate) enum SessionOrigin {
     /// It was waiting, and empty.
     Warm,

@@ -30,7 +30,8 @@ pub(crate) fn end_group(pid: u32, how: How) {
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
-        drop(rustix::process::kill_process_group(pid, signal));
+        // A group that is gone already is what was wanted.
+        let _ = rustix::process::kill_process_group(pid, signal);
     }
 }
 

@@ -290,7 +290,7 @@ impl Merge {
             match recorded.strip_prefix(self.text.as_str()) {
                 _ if self.said.is_empty() => {}
                 Some("") => {}
-                Some(rest) => self.extend(&rest.to_owned(), seen),
+                Some(rest) => self.extend(rest, seen),
                 None => return self.end(Seen::Disagreed, seen),
             }
             seen.push(Seen::Event(Event::BlockStop { index: 0 }));
@@ -339,17 +339,6 @@ impl Merge {
     fn end(&mut self, last: Seen, seen: &mut Vec<Seen>) {
         self.finished = true;
         seen.push(last);
-    }
-}
-
-impl Default for ApiError {
-    fn default() -> ApiError {
-        ApiError {
-            error: String::new(),
-            status: None,
-            text: String::new(),
-            stop_reason: None,
-        }
     }
 }
 
@@ -442,16 +431,30 @@ mod tests {
         assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 4);
     }
 
-    #[test]
-    fn hooks_in_any_order_read_the_same() {
+    /// What the four witnesses of one turn say, in the order of the indexes.
+    fn told_in(order: [usize; 4]) -> Vec<Seen> {
         let mut merge = Merge::default();
-        let mut seen = merge.handle_hook(&stopped("one two"));
-        seen.extend(merge.handle_hook(&delta("d", 1, true, "two")));
-        seen.extend(merge.handle_record(said("one two", "end_turn")));
-        assert_eq!(end(&seen), None);
-        seen.extend(merge.handle_hook(&delta("d", 0, false, "one ")));
-        assert_eq!(text(&seen), "one two");
-        assert!(end(&seen).is_some());
+        let tell = |index| match index {
+            0 => merge.handle_hook(&delta("d", 0, false, "one ")),
+            1 => merge.handle_hook(&delta("d", 1, true, "two")),
+            2 => merge.handle_hook(&stopped("one two")),
+            _ => merge.handle_record(said("one two", "end_turn")),
+        };
+        order.into_iter().flat_map(tell).collect()
+    }
+
+    #[test]
+    fn witnesses_in_any_order_tell_the_same() {
+        let all = (0..256).map(|n| [n & 3, n >> 2 & 3, n >> 4 & 3, n >> 6 & 3]);
+        let orders = all.filter(|order| (0..4).all(|index| order.contains(&index)));
+        let mut count = 0;
+        for order in orders {
+            let seen = told_in(order);
+            assert_eq!(text(&seen), "one two", "{order:?}");
+            assert!(end(&seen).is_some(), "{order:?}: {seen:?}");
+            count += 1;
+        }
+        assert_eq!(count, 24);
     }
 
     #[test]

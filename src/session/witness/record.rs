@@ -32,7 +32,7 @@ pub(crate) struct Said {
 }
 
 /// A failed request, as the CLI tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ApiError {
     /// `rate_limit`, `authentication_failed`, `unknown` …
     pub(crate) error: String,

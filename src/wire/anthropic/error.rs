@@ -10,7 +10,7 @@ use serde_json::json;
 /// The HTTP status and the error type of a kind of fault: the error contract's table.
 pub(crate) fn status_and_type(kind: &FaultKind) -> (u16, &'static str) {
     match kind {
-        FaultKind::InvalidRequest | FaultKind::SessionIdInvalid => (400, "invalid_request_error"),
+        FaultKind::InvalidRequest => (400, "invalid_request_error"),
         FaultKind::HostNotAllowed | FaultKind::OriginNotAllowed => (403, "permission_error"),
         FaultKind::NotFound => (404, "not_found_error"),
         FaultKind::MethodNotAllowed => (405, "invalid_request_error"),
@@ -62,7 +62,6 @@ pub(crate) fn retry_helps(kind: &FaultKind) -> bool {
         | FaultKind::UsageLimit
         | FaultKind::UnsupportedError
         | FaultKind::InvalidRequest
-        | FaultKind::SessionIdInvalid
         | FaultKind::HostNotAllowed
         | FaultKind::OriginNotAllowed
         | FaultKind::NotFound
