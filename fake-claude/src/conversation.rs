@@ -45,7 +45,9 @@ impl Conversation {
         for (at, entry) in self.entries.iter().enumerate() {
             match merged.last_mut() {
                 Some(before) if before.role == entry.role => {
-                    let closes = at > 0 && self.entries[at - 1].role == entry.role;
+                    let closes = entry.role == Role::User
+                        && at > 0
+                        && self.entries[at - 1].role == entry.role;
                     before.content = joined(&before.content, &entry.content, closes);
                 }
                 _ => merged.push(entry.clone()),
