@@ -13,7 +13,6 @@ pub(crate) enum Style {
     White,
     Blue,
     Red,
-    Green,
     Yellow,
     /// A prompt of the user, on its own background, and the mark before it.
     Prompt,
@@ -32,7 +31,6 @@ impl Style {
             Style::White => "\x1b[38;5;231m",
             Style::Blue => "\x1b[38;5;153m",
             Style::Red => "\x1b[38;5;211m",
-            Style::Green => "\x1b[38;5;114m",
             Style::Yellow => "\x1b[38;5;220m",
             Style::Prompt => "\x1b[48;5;237m\x1b[38;5;231m",
             Style::PromptMark => "\x1b[48;5;237m\x1b[38;5;239m",

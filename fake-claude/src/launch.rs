@@ -204,6 +204,7 @@ fn frame(env: &Env, args: &Args, script: &Script) -> Frame {
         is_new,
         delay: Duration::from_millis(delay),
         silent: env.no_transcript,
+        late_prompt: script.late_prompt,
     }
 }
 

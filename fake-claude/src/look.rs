@@ -12,7 +12,6 @@ pub(crate) enum Look {
 /// One imitated version.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialect {
-    pub(crate) version: String,
     pub(crate) look: Look,
     /// Whether the `MessageDisplay` hook exists (since about 2.1.152).
     pub(crate) message_display: bool,
@@ -30,7 +29,6 @@ impl Dialect {
             parts.next().unwrap_or(0),
         );
         Dialect {
-            version: version.to_owned(),
             look: if number >= (2, 1, 250) {
                 Look::Fullscreen
             } else {

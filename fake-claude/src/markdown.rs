@@ -4,12 +4,12 @@ use crate::cell::Line;
 use crate::cell::Style;
 use crate::cell::wrap;
 
-/// The lines of a text, no wider than `columns`; a tab is `tab` blanks wide at its stops.
-pub(crate) fn render(text: &str, columns: usize, tab: usize) -> Vec<Line> {
+/// The lines of a text, no wider than `columns`; tab stops are counted from `offset` columns to the left.
+pub(crate) fn render(text: &str, columns: usize, offset: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut fenced = false;
     for source in text.trim_end_matches('\n').split('\n') {
-        let source = expand(source.trim_end_matches('\r'), tab);
+        let source = expand(source.trim_end_matches('\r'), offset);
         if source.trim_start().starts_with("```") {
             fenced = !fenced;
             continue;
@@ -23,14 +23,14 @@ pub(crate) fn render(text: &str, columns: usize, tab: usize) -> Vec<Line> {
     lines
 }
 
-/// Tabs as blanks.
-pub(crate) fn expand(text: &str, tab: usize) -> String {
+/// Tabs as blanks, for a text that begins `offset` columns behind a tab stop.
+pub(crate) fn expand(text: &str, offset: usize) -> String {
     let mut out = String::new();
-    let mut column = 0;
+    let mut column = offset;
     for letter in text.chars() {
         match letter {
             '\t' => {
-                let blanks = tab - column % tab;
+                let blanks = TAB - column % TAB;
                 out.push_str(&" ".repeat(blanks));
                 column += blanks;
             }
@@ -93,6 +93,8 @@ fn next_span(text: &str) -> Option<(&str, &'static str, &str, &str)> {
     spans.min_by_key(|(begin, _)| *begin).map(|(_, span)| span)
 }
 
+/// Columns between two tab stops.
+const TAB: usize = 8;
 const MARKS: [&str; 3] = ["**", "`", "*"];
 
 #[cfg(test)]
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<String> {
-        let lines = render(text, 40, 8);
+        let lines = render(text, 40, 0);
         lines
             .iter()
             .map(|line| {

@@ -179,12 +179,12 @@ impl Scene {
         let mut rest = (0, 2);
         let mut at = 0;
         for part in text.split('\n') {
-            let shown = markdown::expand(part, self.tab());
+            let shown = markdown::expand(part, self.tab_offset());
             let begin = lines.len();
             if (at..=at + part.len()).contains(&cursor) {
                 let column = Line::of(
                     Style::Plain,
-                    &markdown::expand(&part[..cursor - at], self.tab()),
+                    &markdown::expand(&part[..cursor - at], self.tab_offset()),
                 )
                 .width();
                 let width = columns.saturating_sub(3).max(1);
@@ -288,7 +288,7 @@ impl Scene {
             Block::Prompt(text) => self.prompt(text, columns),
             Block::Reply(text) => lead(
                 Line::of(Style::White, "●").and(Style::Plain, " "),
-                markdown::render(text, text_columns, self.tab()),
+                markdown::render(text, text_columns, self.tab_offset()),
             ),
             Block::Notice(text) => {
                 let lines = text.split('\n').flat_map(|line| {
@@ -334,7 +334,7 @@ impl Scene {
     fn prompt(&self, text: &str, columns: usize) -> Vec<Line> {
         let parts = text
             .split('\n')
-            .map(|part| markdown::expand(part, self.tab()));
+            .map(|part| markdown::expand(part, self.tab_offset()));
         let lines =
             parts.flat_map(|part| wrap(&Line::of(Style::Prompt, &part), columns.saturating_sub(3)));
         let lines = lead(Line::of(Style::PromptMark, "❯ "), lines.collect());
@@ -416,9 +416,9 @@ impl Scene {
         lines
     }
 
-    /// How wide a tab is: the two families measure differently.
-    fn tab(&self) -> usize {
-        8
+    /// Where tab stops are counted from: the older family lets the terminal do it, behind a mark of two columns.
+    fn tab_offset(&self) -> usize {
+        if self.is_new { 0 } else { 2 }
     }
 }
 
@@ -432,7 +432,7 @@ fn shell(command: &str, output: &str, columns: usize) -> Vec<Line> {
         let mark = if at == 0 { "  ⎿ \u{a0}" } else { "     " };
         lines.push(
             Line::of(Style::Grey, mark)
-                .and(Style::Plain, &markdown::expand(line, 8))
+                .and(Style::Plain, &markdown::expand(line, 5))
                 .cut(columns),
         );
     }

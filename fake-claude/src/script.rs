@@ -3,6 +3,7 @@
 //! ```toml
 //! start_delay_ms = 0          # before anything is drawn
 //! flush_delay_ms = 100        # from a record to the transcript file; 0 for fast tests
+//! late_prompt = false         # a new file's first prompt stands behind its answer, as 2.1.197 sometimes has it
 //! not_logged_in = false       # every turn ends with "Not logged in"
 //! usage_limit = "…"           # every turn ends with this text and error `rate_limit`
 //!
@@ -48,6 +49,7 @@ use serde_json::Value;
 pub(crate) struct Script {
     pub(crate) start_delay_ms: u64,
     pub(crate) flush_delay_ms: Option<u64>,
+    pub(crate) late_prompt: bool,
     pub(crate) not_logged_in: bool,
     pub(crate) usage_limit: Option<String>,
     #[serde(rename = "rule")]

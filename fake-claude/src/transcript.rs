@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::clock;
 use crate::id;
 
-/// Where a record goes when the file is made: the real 2.1.197 writes the first prompt behind its answer.
+/// Where a record goes when the file is made: the real 2.1.197 sometimes writes the first prompt behind its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     InTurn,
@@ -31,6 +31,7 @@ pub(crate) struct Journal {
     is_new: bool,
     delay: Duration,
     silent: bool,
+    late_prompt: bool,
     pending: Vec<(Place, String)>,
     due: Option<Instant>,
     made: bool,
@@ -48,6 +49,8 @@ pub(crate) struct Frame {
     pub(crate) is_new: bool,
     pub(crate) delay: Duration,
     pub(crate) silent: bool,
+    /// Whether a new file's first prompt is written behind what follows it within the delay.
+    pub(crate) late_prompt: bool,
 }
 
 impl Journal {
@@ -62,6 +65,7 @@ impl Journal {
             is_new: frame.is_new,
             delay: frame.delay,
             silent: frame.silent,
+            late_prompt: frame.late_prompt,
             pending: Vec::new(),
             due: None,
             made: false,
@@ -103,22 +107,14 @@ impl Journal {
         let prompt =
             prompt_id.map_or_else(|| json!({}), |prompt_id| json!({ "promptId": prompt_id }));
         let message = json!({ "type": "user", "message": { "role": "user", "content": content } });
-        let first = !self.made && self.count == 0 && !self.is_new;
-        self.chained(
-            &[head, prompt, message],
-            more,
-            if first { Place::Behind } else { Place::InTurn },
-        )
+        let place = self.prompt_place();
+        self.chained(&[head, prompt, message], more, place)
     }
 
     /// The snapshot the real one writes before a prompt.
     pub(crate) fn snapshot(&mut self) {
         let (message_id, now) = (id::uuid(), clock::iso(clock::unix_ms()));
-        let place = if !self.made && self.count == 0 && !self.is_new {
-            Place::Behind
-        } else {
-            Place::InTurn
-        };
+        let place = self.prompt_place();
         let snapshot =
             json!({ "messageId": message_id, "trackedFileBackups": {}, "timestamp": now });
         self.push(
@@ -130,11 +126,8 @@ impl Journal {
     /// A record of the assistant: one block of its message, or an error in its place.
     pub(crate) fn assistant(&mut self, message: &Value, more: Value) -> String {
         let head = json!({ "parentUuid": self.last, "isSidechain": false, "message": message });
-        self.chained(
-            &[head],
-            with(more, json!({ "type": "assistant" })),
-            Place::InTurn,
-        )
+        let kind = json!({ "type": "assistant" });
+        self.chained(&[head, more, kind], json!({}), Place::InTurn)
     }
 
     /// A `system` record of some subtype.
@@ -186,6 +179,13 @@ impl Journal {
             }
         }
         append(&self.path(), text.as_bytes());
+    }
+
+    fn prompt_place(&self) -> Place {
+        match self.late_prompt && !self.made && self.count == 0 {
+            true => Place::Behind,
+            false => Place::InTurn,
+        }
     }
 
     fn opening(&self) -> String {
@@ -286,6 +286,7 @@ mod tests {
             is_new: true,
             delay: Duration::ZERO,
             silent: true,
+            late_prompt: false,
         };
         let mut journal = Journal::new(&frame, "s");
         let first = journal.user(&json!("hi"), Some("p"), json!({}));

@@ -65,7 +65,7 @@ struct Turn {
     turn_id: String,
     began: Instant,
     /// Where conversation and transcript stood before this turn.
-    before: (usize, Option<String>),
+    before: (usize, Option<String>, (bool, bool)),
 }
 
 impl Turn {
@@ -76,7 +76,10 @@ impl Turn {
             Cause::Shell { prompt_id } => prompt_id.clone(),
         };
         let subject = world.subject(prompt_id.as_deref());
-        let before = (world.talk().entries.len(), world.journal().last());
+        let talk = world.talk();
+        let told = (talk.environment_told, talk.date_told);
+        let before = (talk.entries.len(), world.journal().last(), told);
+        drop(talk);
         Turn {
             world,
             cause,
@@ -136,14 +139,9 @@ impl Turn {
             "permissionMode": self.world.permission_mode, "origin": { "kind": "human" }, "promptSource": source,
         });
         if self.world.dialect.is_new() {
-            let index = self
-                .world
-                .talk()
-                .entries
-                .iter()
-                .filter(|entry| entry.role == Role::User)
-                .count()
-                + 1;
+            let mut talk = self.world.talk();
+            talk.prompts += 1;
+            let index = talk.prompts;
             let position = json!({ "promptIndex": index, "turnIndex": index });
             more = with(
                 more,
@@ -492,7 +490,11 @@ impl Turn {
             .cloned()
             .collect();
         if let (true, Cause::Prompt { text, .. }) = (blocks.is_empty(), &self.cause) {
-            self.world.talk().entries.truncate(self.before.0);
+            let mut talk = self.world.talk();
+            talk.entries.truncate(self.before.0);
+            talk.prompts = talk.prompts.saturating_sub(1);
+            (talk.environment_told, talk.date_told) = self.before.2;
+            drop(talk);
             self.world.journal().rewind(self.before.1.clone());
             return Outcome::TakenBack {
                 prompt: text.clone(),
