@@ -1,0 +1,190 @@
+//! Lines of styled cells, which is what a picture is made of.
+
+use unicode_width::UnicodeWidthChar;
+
+/// How a cell looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Plain,
+    Bold,
+    Grey,
+    Rule,
+    Orange,
+    White,
+    Blue,
+    Red,
+    Yellow,
+    /// A prompt of the user, on its own background, and the mark before it.
+    Prompt,
+    PromptMark,
+    Cursor,
+}
+
+impl Style {
+    pub(crate) fn open(self) -> &'static str {
+        match self {
+            Style::Plain => "",
+            Style::Bold => "\x1b[1m",
+            Style::Grey => "\x1b[38;5;246m",
+            Style::Rule => "\x1b[38;5;244m",
+            Style::Orange => "\x1b[38;5;174m",
+            Style::White => "\x1b[38;5;231m",
+            Style::Blue => "\x1b[38;5;153m",
+            Style::Red => "\x1b[38;5;211m",
+            Style::Yellow => "\x1b[38;5;220m",
+            Style::Prompt => "\x1b[48;5;237m\x1b[38;5;231m",
+            Style::PromptMark => "\x1b[48;5;237m\x1b[38;5;239m",
+            Style::Cursor => "\x1b[7m",
+        }
+    }
+
+    pub(crate) fn close(self) -> &'static str {
+        match self {
+            Style::Plain => "",
+            Style::Bold => "\x1b[22m",
+            Style::Prompt | Style::PromptMark => "\x1b[39m\x1b[49m",
+            Style::Cursor => "\x1b[27m",
+            _ => "\x1b[39m",
+        }
+    }
+
+    /// Whether a blank in this style can be skipped with a cursor move.
+    pub(crate) fn skips_blanks(self) -> bool {
+        !matches!(self, Style::Prompt | Style::PromptMark | Style::Cursor)
+    }
+}
+
+/// One letter with its marks, one or two columns wide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) width: usize,
+    pub(crate) style: Style,
+}
+
+/// A line of the picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) cells: Vec<Cell>,
+}
+
+impl Line {
+    pub(crate) fn of(style: Style, text: &str) -> Line {
+        Line::default().and(style, text)
+    }
+
+    /// With more text behind.
+    pub(crate) fn and(mut self, style: Style, text: &str) -> Line {
+        let mut joins = false;
+        for letter in text.chars().filter(|letter| !letter.is_control()) {
+            let width = letter.width().unwrap_or(0);
+            match self.cells.last_mut().filter(|_| width == 0 || joins) {
+                Some(before) => before.text.push(letter),
+                None => self.cells.push(Cell {
+                    text: letter.to_string(),
+                    width: width.max(1),
+                    style,
+                }),
+            }
+            joins = letter == '\u{200d}';
+        }
+        self
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.cells.iter().map(|cell| cell.width).sum()
+    }
+
+    /// Blanks up to `column`.
+    pub(crate) fn to(self, column: usize, style: Style) -> Line {
+        let blanks = column.saturating_sub(self.width());
+        self.and(style, &" ".repeat(blanks))
+    }
+
+    /// No wider than `columns`.
+    pub(crate) fn cut(mut self, columns: usize) -> Line {
+        while self.width() > columns {
+            self.cells.pop();
+        }
+        self
+    }
+
+    /// Without plain blanks at its end, which need not be drawn.
+    pub(crate) fn trimmed(&self) -> &[Cell] {
+        let end = self
+            .cells
+            .iter()
+            .rposition(|cell| cell.text != " " || !cell.style.skips_blanks());
+        &self.cells[..end.map_or(0, |at| at + 1)]
+    }
+}
+
+/// Breaks styled text into lines of at most `columns`, at blanks where it can.
+pub(crate) fn wrap(line: &Line, columns: usize) -> Vec<Line> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    let mut row: Vec<Cell> = Vec::new();
+    let mut width = 0;
+    for cell in &line.cells {
+        if width + cell.width > columns {
+            if cell.text == " " {
+                lines.push(Line {
+                    cells: std::mem::take(&mut row),
+                });
+                width = 0;
+                continue;
+            }
+            let rest = match row.iter().rposition(|cell| cell.text == " ") {
+                Some(at) if at > 0 => row.split_off(at + 1),
+                _ => Vec::new(),
+            };
+            lines.push(Line {
+                cells: std::mem::replace(&mut row, rest),
+            });
+            width = row.iter().map(|cell| cell.width).sum();
+        }
+        width += cell.width;
+        row.push(cell.clone());
+    }
+    lines.push(Line { cells: row });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(lines: &[Line]) -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| {
+                line.trimmed()
+                    .iter()
+                    .map(|cell| cell.text.as_str())
+                    .collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn text_is_broken_at_blanks_and_wide_letters_count_twice() {
+        assert_eq!(
+            texts(&wrap(&Line::of(Style::Plain, "one two three"), 7)),
+            ["one two", "three"]
+        );
+        assert_eq!(
+            texts(&wrap(&Line::of(Style::Plain, "abcdefgh"), 3)),
+            ["abc", "def", "gh"]
+        );
+        assert_eq!(
+            texts(&wrap(&Line::of(Style::Plain, "漢字漢字"), 5)),
+            ["漢字", "漢字"]
+        );
+    }
+
+    #[test]
+    fn joined_letters_are_one_cell() {
+        assert_eq!(Line::of(Style::Plain, "e\u{301}x").cells.len(), 2);
+        assert_eq!(Line::of(Style::Plain, "👩\u{200d}👧").width(), 2);
+    }
+}

@@ -1,0 +1,95 @@
+//! The only file that reads the time or waits for it.
+
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+/// Now, for measuring spans.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the monotonic clock"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the wall clock"
+)]
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Waits, as a slow program would.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pace of the simulated world is made here"
+)]
+pub(crate) fn sleep(span: Duration) {
+    std::thread::sleep(span);
+}
+
+/// `2026-11-21T06:19:27.502Z`, as the transcript writes it.
+pub(crate) fn iso(ms: u64) -> String {
+    let (year, month, day) = civil(ms / DAY_MS);
+    let in_day = ms % DAY_MS;
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        in_day / 3_600_000,
+        in_day / 60_000 % 60,
+        in_day / 1000 % 60,
+        in_day % 1000
+    )
+}
+
+/// `2026-11-21`, as the reminder about the date writes it.
+pub(crate) fn date(ms: u64) -> String {
+    iso(ms).chars().take(10).collect()
+}
+
+/// `6:19 AM`, as the end of a turn shows it.
+pub(crate) fn wall(ms: u64) -> String {
+    let minutes = ms % DAY_MS / 60_000;
+    let (hour, half) = (minutes / 60, if minutes >= 720 { "PM" } else { "AM" });
+    format!("{}:{:02} {half}", (hour + 11) % 12 + 1, minutes % 60)
+}
+
+/// Days since 1970-01-01 as year, month and day of the Gregorian calendar.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_the_transcript_writes_it() {
+        assert_eq!(iso(1_795_242_168_263), "2026-11-21T06:22:48.263Z");
+        assert_eq!(date(951_782_400_000), "2000-02-29");
+        assert_eq!(wall(0), "12:00 AM");
+        assert_eq!(wall(13 * 3_600_000 + 60_000), "1:01 PM");
+    }
+}

@@ -1,0 +1,164 @@
+//! What has been said in a session, and how it is told upstream.
+
+use serde_json::Value;
+use serde_json::json;
+
+/// One message of the conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) role: Role,
+    /// A string or an array of blocks, as the API takes it.
+    pub(crate) content: Value,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    User,
+    Assistant,
+    /// Notes of the CLI itself, of the newer family.
+    System,
+}
+
+/// The messages so far, and which notes of the newer family were already made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Conversation {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) environment_told: bool,
+    pub(crate) date_told: bool,
+    /// How many prompts of a human there were.
+    pub(crate) prompts: usize,
+}
+
+impl Conversation {
+    pub(crate) fn add(&mut self, role: Role, content: Value) {
+        self.entries.push(Entry { role, content });
+    }
+
+    /// The `messages` of a request; `reminder` is put before the first text of the user, as the older family does.
+    pub(crate) fn messages(&self, reminder: Option<&str>) -> Value {
+        let mut merged: Vec<Entry> = Vec::new();
+        if let Some(reminder) = reminder {
+            merged.push(Entry {
+                role: Role::User,
+                content: json!([{ "type": "text", "text": reminder }]),
+            });
+        }
+        for (at, entry) in self.entries.iter().enumerate() {
+            match merged.last_mut() {
+                Some(before) if before.role == entry.role => {
+                    let closes = entry.role == Role::User
+                        && at > 0
+                        && self.entries[at - 1].role == entry.role;
+                    before.content = joined(&before.content, &entry.content, closes);
+                }
+                _ => merged.push(entry.clone()),
+            }
+        }
+        if let Some(last) = merged.last_mut() {
+            mark_cached(&mut last.content);
+        }
+        merged
+            .iter()
+            .map(|entry| json!({ "role": name(entry.role), "content": entry.content }))
+            .collect()
+    }
+
+    /// The text of the last user message, for scripts that match on it.
+    pub(crate) fn last_user_text(&self) -> String {
+        let last = self
+            .entries
+            .iter()
+            .rev()
+            .find(|entry| entry.role == Role::User);
+        last.map(|entry| text_of(&entry.content))
+            .unwrap_or_default()
+    }
+}
+
+/// The text of a message's content.
+pub(crate) fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => blocks
+            .iter()
+            .filter_map(|block| block["text"].as_str())
+            .collect::<Vec<_>>()
+            .join("\n"),
+        _ => String::new(),
+    }
+}
+
+fn name(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::System => "system",
+    }
+}
+
+/// Two messages of one speaker as one; where both were messages of their own, the first text gets a newline.
+fn joined(before: &Value, after: &Value, closes: bool) -> Value {
+    let mut blocks = blocks(before);
+    if let (true, Some(text)) = (
+        closes,
+        blocks.last_mut().filter(|block| block["type"] == "text"),
+    ) {
+        text["text"] = json!(format!("{}\n", text["text"].as_str().unwrap_or_default()));
+    }
+    blocks.extend(self::blocks(after));
+    Value::Array(blocks)
+}
+
+fn blocks(content: &Value) -> Vec<Value> {
+    match content {
+        Value::Array(blocks) => blocks.clone(),
+        Value::String(text) => vec![json!({ "type": "text", "text": text })],
+        _ => Vec::new(),
+    }
+}
+
+fn mark_cached(content: &mut Value) {
+    let mut blocks = blocks(content);
+    if let Some(last) = blocks
+        .last_mut()
+        .filter(|block| block["type"] != "thinking")
+    {
+        last["cache_control"] = json!({ "type": "ephemeral" });
+        *content = Value::Array(blocks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_message_carries_the_cache_mark_and_the_others_stay_as_they_were() {
+        let mut talk = Conversation::default();
+        talk.add(Role::User, json!("one"));
+        talk.add(Role::Assistant, json!([{ "type": "text", "text": "two" }]));
+        talk.add(Role::User, json!("three"));
+        let messages = talk.messages(None);
+        assert_eq!(messages[0]["content"], "one");
+        assert_eq!(
+            messages[2]["content"][0]["cache_control"]["type"],
+            "ephemeral"
+        );
+    }
+
+    #[test]
+    fn messages_of_one_speaker_are_told_as_one() {
+        let mut talk = Conversation::default();
+        talk.add(Role::User, json!("note"));
+        talk.add(Role::User, json!("again"));
+        let messages = talk.messages(Some("reminder"));
+        let texts: Vec<_> = messages[0]["content"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|block| &block["text"])
+            .collect();
+        assert_eq!(texts, ["reminder", "note\n", "again"]);
+    }
+}

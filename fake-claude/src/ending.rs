@@ -1,0 +1,203 @@
+//! How a failed turn is told: to the `StopFailure` hook, the transcript and the screen, in the real one's words.
+
+use crate::reply::Failure;
+use crate::request::marketing;
+
+/// The end of a turn that has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) error: &'static str,
+    pub(crate) text: String,
+    pub(crate) details: Option<String>,
+    pub(crate) status: Option<u16>,
+    /// What the newer family then shows in the empty prompt box.
+    pub(crate) hint: Option<&'static str>,
+    pub(crate) stop_reason: &'static str,
+}
+
+/// What the words depend on.
+#[derive(Clone, Debug)]
+pub(crate) struct Circumstances {
+    pub(crate) is_new: bool,
+    pub(crate) model: String,
+    pub(crate) gateway: Option<String>,
+    pub(crate) max_tokens: u64,
+}
+
+impl Circumstances {
+    /// The end that a failure makes; an interruption is not one.
+    pub(crate) fn ending(&self, failure: &Failure) -> Ending {
+        match failure {
+            Failure::Api {
+                status,
+                message,
+                body,
+            } => self.api(*status, message, body),
+            Failure::Network(cause) => plain(
+                "unknown",
+                format!("API Error: Unable to connect to API ({cause})"),
+                None,
+                RESEND,
+            ),
+            Failure::Limit(text) => plain("rate_limit", text.clone(), Some(429), RESEND),
+            Failure::Login => plain(
+                "authentication_failed",
+                NOT_LOGGED_IN.to_owned(),
+                None,
+                FIXED,
+            ),
+            Failure::Interrupted(_) => plain("unknown", String::new(), None, None),
+        }
+    }
+
+    /// The answer was cut off for the fourth time.
+    pub(crate) fn cut_off(&self) -> Ending {
+        let text = format!(
+            "API Error: Claude's response exceeded the {} output token maximum. To configure this behavior, set the CLAUDE_CODE_MAX_OUTPUT_TOKENS environment variable.",
+            self.max_tokens
+        );
+        plain("max_output_tokens", text, None, RESEND)
+    }
+
+    /// The model refused.
+    pub(crate) fn refused(&self, request_id: &str, message_id: &str) -> Ending {
+        let text = match self.is_new {
+            true => format!(
+                "API Error: {} can't help with this. Start a new session to continue.\n\nLearn more: https://www.anthropic.com/legal/aup\n\nRequest ID: {request_id}\n\nMessage ID: {message_id}",
+                marketing(&self.model)
+            ),
+            false => format!(
+                "API Error: Claude Code is unable to respond to this request, which appears to violate our Usage Policy (https://www.anthropic.com/legal/aup). Please double press esc to edit your last message or start a new session for Claude Code to assist with a different task.\n\nRequest ID: {request_id}"
+            ),
+        };
+        Ending {
+            stop_reason: "refusal",
+            ..plain("invalid_request", text, None, None)
+        }
+    }
+
+    fn api(&self, status: u16, message: &str, body: &str) -> Ending {
+        let code = Some(status);
+        match status {
+            401 | 403 => plain(
+                "authentication_failed",
+                format!("Please run /login · API Error: {status} {message}"),
+                code,
+                FIXED,
+            ),
+            404 => plain("model_not_found", self.no_model(), code, FIXED),
+            413 => Ending {
+                details: Some(format!("request_too_large: 413 {body}")),
+                ..plain(
+                    "invalid_request",
+                    self.too_large(),
+                    code,
+                    Some("Run /rewind to go back"),
+                )
+            },
+            429 => plain(
+                "rate_limit",
+                format!("API Error: Request rejected (429) · {message}"),
+                code,
+                RESEND,
+            ),
+            500.. => plain("server_error", self.server(status, message), code, RESEND),
+            _ => plain(
+                "unknown",
+                format!("API Error: {status} {message}"),
+                code,
+                None,
+            ),
+        }
+    }
+
+    fn no_model(&self) -> String {
+        format!(
+            "There's an issue with the selected model ({}). It may not exist or you may not have access to it. Run /model to pick a different model.",
+            self.model
+        )
+    }
+
+    fn too_large(&self) -> String {
+        match self.is_new {
+            true => "Request too large (max 32MB). Accumulated images and attachments in the conversation pushed the request over the limit. Run /compact, or double press esc to go back and remove attachments.".to_owned(),
+            false => "Request too large (max 32MB). Double press esc to go back and try with a smaller file.".to_owned(),
+        }
+    }
+
+    fn server(&self, status: u16, message: &str) -> String {
+        let look = match &self.gateway {
+            Some(host) => format!("check your inference gateway ({host})"),
+            None => "check status.claude.com".to_owned(),
+        };
+        format!(
+            "API Error: {status} {message}. This is a server-side issue, usually temporary — try again in a moment. If it persists, {look}."
+        )
+    }
+}
+
+/// Whether asking again may help.
+pub(crate) fn is_transient(failure: &Failure) -> bool {
+    match failure {
+        Failure::Api { status, .. } => matches!(status, 408 | 409 | 429 | 500..),
+        Failure::Network(_) => true,
+        Failure::Interrupted(_) | Failure::Login | Failure::Limit(_) => false,
+    }
+}
+
+fn plain(
+    error: &'static str,
+    text: String,
+    status: Option<u16>,
+    hint: Option<&'static str>,
+) -> Ending {
+    Ending {
+        error,
+        text,
+        details: None,
+        status,
+        hint,
+        stop_reason: "stop_sequence",
+    }
+}
+
+pub(crate) const NOT_LOGGED_IN: &str = "Not logged in · Please run /login";
+const FIXED: Option<&str> = Some("Once fixed, resend your message");
+const RESEND: Option<&str> = Some("Resend your message to try again");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_error_and_words() {
+        let here = Circumstances {
+            is_new: true,
+            model: "m".to_owned(),
+            gateway: None,
+            max_tokens: 64_000,
+        };
+        let said = |status| {
+            let ending = here.api(status, "no", "{}");
+            (ending.error, ending.text)
+        };
+        assert_eq!(said(400), ("unknown", "API Error: 400 no".to_owned()));
+        assert_eq!(
+            said(401),
+            (
+                "authentication_failed",
+                "Please run /login · API Error: 401 no".to_owned()
+            )
+        );
+        assert_eq!(
+            said(429),
+            (
+                "rate_limit",
+                "API Error: Request rejected (429) · no".to_owned()
+            )
+        );
+        assert_eq!(said(529).0, "server_error");
+        assert_eq!(said(404).0, "model_not_found");
+        assert_eq!(said(413).0, "invalid_request");
+    }
+}

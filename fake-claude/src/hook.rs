@@ -1,0 +1,240 @@
+//! Hooks of type http: the awaited ones block the turn, `MessageDisplay` is sent and not waited for.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::http::Cancel;
+use crate::http::Conn;
+use crate::http::Url;
+
+/// Who a hook speaks of: the fields that open every hook's body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subject {
+    pub(crate) session_id: String,
+    pub(crate) transcript_path: String,
+    pub(crate) cwd: String,
+    pub(crate) prompt_id: Option<String>,
+    pub(crate) permission_mode: String,
+    pub(crate) effort: String,
+}
+
+/// Posts hooks over kept-alive connections.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    targets: Vec<(String, String)>,
+    idle: Arc<Mutex<Vec<(String, Conn)>>>,
+}
+
+impl Hooks {
+    pub(crate) fn new(targets: Vec<(String, String)>) -> Hooks {
+        Hooks {
+            targets,
+            idle: Arc::default(),
+        }
+    }
+
+    /// The addresses that want `event`.
+    pub(crate) fn urls(&self, event: &str) -> Vec<String> {
+        self.targets
+            .iter()
+            .filter(|(name, _)| name == event)
+            .map(|(_, url)| url.clone())
+            .collect()
+    }
+
+    /// Posts to every address and waits for the answers; an address that fails is as good as silent.
+    pub(crate) fn ask(&self, event: &str, body: &Value, cancel: &Cancel) -> Vec<Value> {
+        let posted: Vec<_> = self
+            .urls(event)
+            .into_iter()
+            .filter_map(|url| self.post(&url, body))
+            .collect();
+        posted
+            .into_iter()
+            .map(|(host, conn)| self.answer(host, conn, cancel))
+            .collect()
+    }
+
+    /// Posts and goes on; the answers are read in the background.
+    pub(crate) fn tell(&self, event: &str, body: &Value) {
+        for url in self.urls(event) {
+            if let Some((host, conn)) = self.post(&url, body) {
+                let hooks = self.clone();
+                std::thread::spawn(move || hooks.answer(host, conn, &Cancel::default()));
+            }
+        }
+    }
+
+    /// Writes the request; a kept connection that the peer has closed is replaced by a fresh one.
+    fn post(&self, url: &str, body: &Value) -> Option<(String, Conn)> {
+        let url = Url::parse(url)?;
+        let bytes = body.to_string().into_bytes();
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Connection", "keep-alive"),
+        ];
+        let mut conn = self
+            .kept(&url.host)
+            .map_or_else(|| Conn::open(&url), Ok)
+            .ok()?;
+        if conn.send("POST", &url, &headers, &bytes).is_err() {
+            conn = Conn::open(&url).ok()?;
+            conn.send("POST", &url, &headers, &bytes).ok()?;
+        }
+        Some((url.host, conn))
+    }
+
+    fn answer(&self, host: String, mut conn: Conn, cancel: &Cancel) -> Value {
+        let Ok(head) = conn.head(cancel) else {
+            return Value::Null;
+        };
+        let Ok(body) = conn.rest(cancel) else {
+            return Value::Null;
+        };
+        if head.reusable() {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((host, conn));
+        }
+        serde_json::from_slice(&body).unwrap_or_default()
+    }
+
+    fn kept(&self, host: &str) -> Option<Conn> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = idle.iter().position(|(name, _)| name == host)?;
+        Some(idle.swap_remove(at).1)
+    }
+}
+
+/// The reason, if an answer blocks the prompt.
+pub(crate) fn block_reason(answers: &[Value]) -> Option<String> {
+    let blocking = answers
+        .iter()
+        .find(|answer| answer["decision"] == "block")?;
+    Some(
+        blocking["reason"]
+            .as_str()
+            .unwrap_or("Blocked by hook")
+            .to_owned(),
+    )
+}
+
+pub(crate) fn user_prompt_submit(subject: &Subject, prompt: &str) -> Value {
+    let mut body = opening(subject, "UserPromptSubmit", Mode::Named);
+    body.insert("prompt".to_owned(), json!(prompt));
+    Value::Object(body)
+}
+
+/// One piece of the reply on its way to the screen.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece<'a> {
+    pub(crate) turn_id: &'a str,
+    pub(crate) message_id: &'a str,
+    pub(crate) index: usize,
+    pub(crate) last: bool,
+    pub(crate) delta: &'a str,
+}
+
+pub(crate) fn message_display(subject: &Subject, piece: &Piece<'_>) -> Value {
+    let mut body = opening(subject, "MessageDisplay", Mode::Left);
+    body.insert("turn_id".to_owned(), json!(piece.turn_id));
+    body.insert("message_id".to_owned(), json!(piece.message_id));
+    body.insert("index".to_owned(), json!(piece.index));
+    body.insert("final".to_owned(), json!(piece.last));
+    body.insert("delta".to_owned(), json!(piece.delta));
+    Value::Object(body)
+}
+
+/// The end of a turn; a turn without any text has no `last_assistant_message`.
+pub(crate) fn stop(subject: &Subject, text: &str) -> Value {
+    let mut body = opening(subject, "Stop", Mode::WithEffort);
+    body.insert("stop_hook_active".to_owned(), json!(false));
+    let text = text.trim_end_matches('\n');
+    if !text.is_empty() {
+        body.insert("last_assistant_message".to_owned(), json!(text));
+    }
+    body.insert("background_tasks".to_owned(), json!([]));
+    body.insert("session_crons".to_owned(), json!([]));
+    Value::Object(body)
+}
+
+pub(crate) fn stop_failure(
+    subject: &Subject,
+    error: &str,
+    details: Option<&str>,
+    text: &str,
+) -> Value {
+    let mut body = opening(subject, "StopFailure", Mode::Left);
+    body.insert("error".to_owned(), json!(error));
+    if let Some(details) = details {
+        body.insert("error_details".to_owned(), json!(details));
+    }
+    body.insert("last_assistant_message".to_owned(), json!(text));
+    Value::Object(body)
+}
+
+pub(crate) fn session_end(subject: &Subject, reason: &str) -> Value {
+    let mut body = opening(subject, "SessionEnd", Mode::Left);
+    body.insert("reason".to_owned(), json!(reason));
+    Value::Object(body)
+}
+
+/// Whether the permission mode (and the effort) is in the body; it is not in every hook's.
+enum Mode {
+    Left,
+    Named,
+    WithEffort,
+}
+
+fn opening(subject: &Subject, event: &str, mode: Mode) -> Map<String, Value> {
+    let mut body = Map::new();
+    let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
+    put("session_id", json!(subject.session_id));
+    put("transcript_path", json!(subject.transcript_path));
+    put("cwd", json!(subject.cwd));
+    if let Some(prompt_id) = &subject.prompt_id {
+        put("prompt_id", json!(prompt_id));
+    }
+    match mode {
+        Mode::Left => {}
+        Mode::Named => {
+            put("permission_mode", json!(subject.permission_mode));
+        }
+        Mode::WithEffort => {
+            put("permission_mode", json!(subject.permission_mode));
+            put("effort", json!({ "level": subject.effort }));
+        }
+    }
+    put("hook_event_name", json!(event));
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_without_text_names_no_message() {
+        let body = stop(&Subject::default(), "\n");
+        assert!(body.get("last_assistant_message").is_none());
+        assert_eq!(
+            stop(&Subject::default(), "a\n\n")["last_assistant_message"],
+            "a"
+        );
+    }
+
+    #[test]
+    fn only_a_block_blocks() {
+        assert_eq!(
+            block_reason(&[json!({}), json!({"decision": "block", "reason": "no"})]).as_deref(),
+            Some("no")
+        );
+        assert_eq!(block_reason(&[json!({"decision": "allow"})]), None);
+    }
+}

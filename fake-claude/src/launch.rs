@@ -1,0 +1,273 @@
+//! From arguments and environment to a session that can run.
+
+use std::collections::VecDeque;
+use std::io::Error;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::args::Args;
+use crate::clock;
+use crate::config;
+use crate::config::Config;
+use crate::config::KeyAnswer;
+use crate::conversation::Conversation;
+use crate::dialog::Dialog;
+use crate::ending::Circumstances;
+use crate::env::Env;
+use crate::history::History;
+use crate::hook::Hooks;
+use crate::http::Url;
+use crate::id;
+use crate::look::Dialect;
+use crate::request::Shape;
+use crate::scene::Scene;
+use crate::script::Script;
+use crate::session::Exit;
+use crate::session::Session;
+use crate::session::Start;
+use crate::transcript;
+use crate::transcript::Frame;
+use crate::transcript::Journal;
+use crate::tty::Tty;
+use crate::upstream::Upstream;
+use crate::world::World;
+
+/// Runs the interactive CLI.
+pub(crate) fn run(env: &Env, args: &Args) -> Exit {
+    let script = match load_script(env.script.as_deref()) {
+        Ok(script) => script,
+        Err(words) => {
+            return Exit {
+                code: 2,
+                words: Some(words),
+            };
+        }
+    };
+    clock::sleep(Duration::from_millis(
+        env.start_delay_ms.unwrap_or(script.start_delay_ms),
+    ));
+    match start(env, args, script) {
+        Ok(Ok(start)) => Session::new(start).run(),
+        Ok(Err(exit)) => exit,
+        Err(error) => Exit {
+            code: 1,
+            words: Some(format!("Error: {error}")),
+        },
+    }
+}
+
+fn load_script(path: Option<&Path>) -> Result<Script, String> {
+    let Some(path) = path else {
+        return Ok(Script::built_in());
+    };
+    let read = std::fs::read_to_string(path)
+        .map_err(|error| format!("fake-claude: {}: {error}", path.display()))?;
+    Script::parse(&read).map_err(|error| format!("fake-claude: {}: {error}", path.display()))
+}
+
+fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Start, Exit>, Error> {
+    let config = Config::of(env);
+    let frame = frame(env, args, &script);
+    let history = match &args.resume {
+        None => None,
+        Some(session) => match History::read(&frame.folder.join(format!("{session}.jsonl"))) {
+            Some(history) => Some(history),
+            None => return Ok(Err(no_conversation(session))),
+        },
+    };
+    let (bell, wake) = UnixStream::pair()?;
+    bell.set_nonblocking(true)?;
+    let (news_tx, news_rx) = mpsc::channel();
+    let world = Arc::new(world(
+        env,
+        args,
+        script,
+        &config,
+        frame,
+        Channel { news_tx, bell },
+    )?);
+    let answer = env.resume_interrupted && history.as_ref().is_some_and(History::is_interrupted);
+    if let (Some(history), Some(session)) = (&history, &args.resume) {
+        world.take_up(history, session, answer);
+        if answer && history.ends_with_result() {
+            world.nudge(env.resume_prompt.as_deref());
+        }
+    }
+    greet(&world);
+    let dialogs = dialogs(env, &config, &world);
+    Ok(Ok(Start {
+        scene: scene(env, &world),
+        tty: Tty::open(wake),
+        news: news_rx,
+        editor: env.editor.clone(),
+        api_key: env.api_key.clone(),
+        history: history.map(|history| (history, answer)),
+        prompt: args.prompt.clone(),
+        world,
+        config,
+        dialogs,
+    }))
+}
+
+/// The ends of the channels that the world keeps.
+struct Channel {
+    news_tx: mpsc::Sender<crate::world::News>,
+    bell: UnixStream,
+}
+
+fn world(
+    env: &Env,
+    args: &Args,
+    script: Script,
+    config: &Config,
+    frame: Frame,
+    channel: Channel,
+) -> Result<World, Error> {
+    let dialect = Dialect::of(&env.version);
+    let base = env.base_url.as_deref().and_then(Url::parse);
+    let session = args.session_id.clone().unwrap_or_else(id::uuid);
+    let shape = shape(env, args, config, &dialect)?;
+    let logged_in = match &base {
+        Some(_) => env.auth_token || has_login(env) || key_is_approved(env, config),
+        None => !script.not_logged_in,
+    };
+    Ok(World {
+        circumstances: Circumstances {
+            is_new: dialect.is_new(),
+            model: shape.model.clone(),
+            gateway: base.as_ref().map(|base| base.host.clone()),
+            max_tokens: shape.max_tokens,
+        },
+        hooks: Hooks::new(config::hooks(args.settings.as_deref())),
+        cwd: env.cwd.to_string_lossy().into_owned(),
+        permission_mode: frame.mode.clone(),
+        max_retries: env.max_retries,
+        logged_in: AtomicBool::new(logged_in),
+        upstream: base.map(|base| Upstream {
+            base,
+            key: env.api_key.clone().unwrap_or_default(),
+            version: env.version.clone(),
+        }),
+        script: Mutex::new(script),
+        journal: Mutex::new(Journal::new(&frame, &session)),
+        talk: Mutex::new(Conversation::default()),
+        news: Mutex::new(channel.news_tx),
+        bell: channel.bell,
+        dialect,
+        shape,
+        frame,
+    })
+}
+
+fn shape(env: &Env, args: &Args, config: &Config, dialect: &Dialect) -> Result<Shape, Error> {
+    let system = match (&args.system_prompt, &args.system_prompt_file) {
+        (Some(text), _) => text.clone(),
+        (None, Some(file)) => std::fs::read_to_string(file)?,
+        (None, None) => DEFAULT_SYSTEM.to_owned(),
+    };
+    Ok(Shape {
+        is_new: dialect.is_new(),
+        version: env.version.clone(),
+        model: args
+            .model
+            .clone()
+            .unwrap_or_else(|| "claude-opus-4-8".to_owned()),
+        system,
+        device: config.device(),
+        effort: args.effort.clone().unwrap_or_else(|| "high".to_owned()),
+        max_tokens: env.max_output_tokens.unwrap_or(64_000),
+        thinking_off: env.thinking_off,
+        extra: env.extra_body.clone(),
+    })
+}
+
+fn frame(env: &Env, args: &Args, script: &Script) -> Frame {
+    let is_new = Dialect::of(&env.version).is_new();
+    let usual = if is_new { "auto" } else { "default" };
+    let delay = env
+        .flush_delay_ms
+        .or(script.flush_delay_ms)
+        .unwrap_or(FLUSH_DELAY_MS);
+    Frame {
+        folder: transcript::folder(&env.claude_dir(), &env.cwd),
+        cwd: env.cwd.to_string_lossy().into_owned(),
+        version: env.version.clone(),
+        mode: args
+            .permission_mode
+            .clone()
+            .unwrap_or_else(|| usual.to_owned()),
+        is_new,
+        delay: Duration::from_millis(delay),
+        silent: env.no_transcript,
+        late_prompt: script.late_prompt,
+    }
+}
+
+fn scene(env: &Env, world: &World) -> Scene {
+    Scene {
+        is_new: world.dialect.is_new(),
+        version: env.version.clone(),
+        model: world.shape.model.clone(),
+        cwd: world.cwd.clone(),
+        effort: world.shape.effort.clone(),
+        mode: world.permission_mode.clone(),
+        blocks: Vec::new(),
+        busy: None,
+        queued: Vec::new(),
+        dialog: None,
+        hint: None,
+        footer: None,
+        logged_out: !world.is_logged_in(),
+    }
+}
+
+/// The API key is asked about first, then the folder.
+fn dialogs(env: &Env, config: &Config, world: &World) -> VecDeque<Dialog> {
+    let is_new = world.dialect.is_new();
+    let mut dialogs = VecDeque::new();
+    if let Some(key) = env
+        .api_key
+        .as_deref()
+        .filter(|key| config.key_answer(key) == KeyAnswer::NotAsked)
+    {
+        dialogs.push_back(Dialog::api_key(key, is_new));
+    }
+    if !config.is_trusted() {
+        dialogs.push_back(Dialog::trust(&world.cwd, is_new));
+    }
+    dialogs
+}
+
+fn key_is_approved(env: &Env, config: &Config) -> bool {
+    env.api_key
+        .as_deref()
+        .is_some_and(|key| config.key_answer(key) == KeyAnswer::Approved)
+}
+
+/// Whether a login lies there; it is never read.
+fn has_login(env: &Env) -> bool {
+    env.claude_dir().join(".credentials.json").exists()
+}
+
+fn no_conversation(session: &str) -> Exit {
+    Exit {
+        code: 1,
+        words: Some(format!("No conversation found with session ID: {session}")),
+    }
+}
+
+fn greet(world: &Arc<World>) {
+    if let (false, Some(upstream)) = (world.dialect.is_new(), world.upstream.clone()) {
+        std::thread::spawn(move || upstream.greet());
+    }
+}
+
+/// From a record to the file, as in the real one.
+const FLUSH_DELAY_MS: u64 = 100;
+const DEFAULT_SYSTEM: &str =
+    "You are an interactive agent that helps users with software engineering tasks.";

@@ -1,0 +1,215 @@
+//! Plays the steps of a script as if a model had answered.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::clock;
+use crate::http::Cancel;
+use crate::id;
+use crate::reply::Bit;
+use crate::reply::Failure;
+use crate::reply::Reply;
+use crate::reply::Stunt;
+use crate::script::Fail;
+use crate::script::Hang;
+use crate::script::Step;
+
+/// Does the steps in order; `sink` gets what the screen is to show.
+pub(crate) fn play(
+    steps: &[Step],
+    prompt: &str,
+    model: &str,
+    cancel: &Cancel,
+    sink: &mut dyn FnMut(Bit),
+) -> Result<Reply, Failure> {
+    let mut reply = Reply::empty(model);
+    reply.id = format!("msg_sim{}", id::hex(18));
+    reply.request_id = format!("req_sim{}", id::hex(18));
+    reply.stop_reason = Some("end_turn".to_owned());
+    for step in steps {
+        act(step, prompt, &mut reply, cancel, sink)?;
+    }
+    fill_usage(&mut reply, prompt);
+    Ok(reply)
+}
+
+fn act(
+    step: &Step,
+    prompt: &str,
+    reply: &mut Reply,
+    cancel: &Cancel,
+    sink: &mut dyn FnMut(Bit),
+) -> Result<(), Failure> {
+    wait(step.wait_ms, reply, cancel)?;
+    if let Some(Fail {
+        status,
+        kind,
+        message,
+    }) = &step.fail
+    {
+        let body =
+            json!({ "type": "error", "error": { "type": kind, "message": message } }).to_string();
+        return Err(Failure::Api {
+            status: *status,
+            message: message.clone(),
+            body,
+        });
+    }
+    if let Some(thought) = &step.think {
+        sink(Bit::Thinking);
+        wait(step.delay_ms, reply, cancel)?;
+        reply
+            .blocks
+            .push(json!({ "type": "thinking", "thinking": thought, "signature": "c2ltdWxhdGVk" }));
+    }
+    if let Some(text) = step.say.as_deref().or(step.echo.then_some(prompt)) {
+        say(text, step, reply, cancel, sink)?;
+    }
+    if let Some(stunt) = stunt(step) {
+        sink(Bit::Stunt(stunt));
+    }
+    if let Some(ask) = &step.ask {
+        let answered = Cancel::default();
+        sink(Bit::Stunt(Stunt::Ask(ask.clone(), answered.clone())));
+        while !answered.is_set() {
+            wait(NAP_MS, reply, cancel)?;
+        }
+    }
+    if step.hang.is_some() || step.exit.is_some() || step.crash.is_some() {
+        wait(u64::MAX, reply, cancel)?;
+    }
+    reply.lie = step.lie.clone().or(reply.lie.take());
+    reply.stop_reason = step.stop.clone().or(reply.stop_reason.take());
+    reply.stop_sequence = step.stop_sequence.clone().or(reply.stop_sequence.take());
+    if let Some(usage) = &step.usage {
+        reply.usage = usage.clone();
+    }
+    Ok(())
+}
+
+fn stunt(step: &Step) -> Option<Stunt> {
+    let frozen = step
+        .hang
+        .filter(|hang| *hang == Hang::Quiet)
+        .map(|_| Stunt::Freeze);
+    let painted = step.paint.clone().map(Stunt::Paint);
+    let ended = step.exit.map(Stunt::Exit).or(step.crash.map(Stunt::Crash));
+    frozen.or(painted).or(ended)
+}
+
+/// Streams one text block; an interruption leaves what was said so far.
+fn say(
+    text: &str,
+    step: &Step,
+    reply: &mut Reply,
+    cancel: &Cancel,
+    sink: &mut dyn FnMut(Bit),
+) -> Result<(), Failure> {
+    let letters: Vec<char> = text.chars().collect();
+    let chunk = step.chunk.unwrap_or(letters.len()).max(1);
+    reply.blocks.push(json!({ "type": "text", "text": "" }));
+    let mut said = String::new();
+    for piece in letters.chunks(chunk) {
+        let piece: String = piece.iter().collect();
+        said.push_str(&piece);
+        if let Some(block) = reply.blocks.last_mut() {
+            block["text"] = json!(said);
+        }
+        sink(Bit::Text(piece));
+        wait(step.delay_ms, reply, cancel)?;
+    }
+    Ok(())
+}
+
+/// Waits in small steps, so that an interruption is felt.
+fn wait(ms: u64, reply: &Reply, cancel: &Cancel) -> Result<(), Failure> {
+    let mut left = ms;
+    loop {
+        if cancel.is_set() {
+            let partial = Reply {
+                stop_reason: None,
+                ..reply.clone()
+            };
+            return Err(Failure::Interrupted(Box::new(partial)));
+        }
+        if left == 0 {
+            return Ok(());
+        }
+        let nap = left.min(NAP_MS);
+        clock::sleep(Duration::from_millis(nap));
+        left -= nap;
+    }
+}
+
+fn fill_usage(reply: &mut Reply, prompt: &str) {
+    let guess = |text: &str| text.len() / 4 + 1;
+    let defaults = json!({
+        "input_tokens": guess(prompt) + 20, "output_tokens": guess(&reply.text()),
+        "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+    });
+    reply.usage = crate::transcript::with(defaults, reply.usage.clone());
+}
+
+/// The longest wait between two looks at an interruption.
+const NAP_MS: u64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(steps: &[Step], cancel: &Cancel) -> (Result<Reply, Failure>, String) {
+        let mut heard = String::new();
+        let result = play(steps, "prompt", "m", cancel, &mut |bit| {
+            if let Bit::Text(text) = bit {
+                heard.push_str(&text);
+            }
+        });
+        (result, heard)
+    }
+
+    #[test]
+    fn what_is_streamed_is_what_the_message_says() {
+        let step = Step {
+            say: Some("h\u{e9}llo w\u{f6}rld".to_owned()),
+            chunk: Some(3),
+            ..Step::default()
+        };
+        let (result, heard) = run(&[step], &Cancel::default());
+        assert_eq!(
+            result.map(|reply| reply.text()).ok().as_deref(),
+            Some(heard.as_str())
+        );
+    }
+
+    #[test]
+    fn a_failure_is_the_failure_the_script_names() {
+        let fail = Fail {
+            status: 529,
+            kind: "overloaded_error".to_owned(),
+            message: "m".to_owned(),
+        };
+        let (result, _) = run(
+            &[Step {
+                fail: Some(fail),
+                ..Step::default()
+            }],
+            &Cancel::default(),
+        );
+        assert!(matches!(result, Err(Failure::Api { status: 529, .. })));
+    }
+
+    #[test]
+    fn an_interruption_keeps_what_was_said() {
+        let cancel = Cancel::default();
+        cancel.set();
+        let (result, _) = run(
+            &[Step {
+                hang: Some(Hang::Live),
+                ..Step::default()
+            }],
+            &cancel,
+        );
+        assert!(matches!(result, Err(Failure::Interrupted(_))));
+    }
+}

@@ -1,0 +1,116 @@
+//! What comes back from a model, wherever it lives: the message, bit by bit, or a failure.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::http::Cancel;
+use crate::script::Ask;
+use crate::script::Crash;
+
+/// A piece of the answer on its way, or something the script does to the process.
+#[derive(Clone, Debug)]
+pub(crate) enum Bit {
+    Text(String),
+    Thinking,
+    Stunt(Stunt),
+}
+
+/// What no well-behaved CLI does.
+#[derive(Clone, Debug)]
+pub(crate) enum Stunt {
+    Freeze,
+    Paint(String),
+    /// A question; the flag is set when it was answered.
+    Ask(Ask, Cancel),
+    Exit(u8),
+    Crash(Crash),
+    Unexpected(String),
+}
+
+/// One message of the assistant.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) id: String,
+    pub(crate) model: String,
+    pub(crate) request_id: String,
+    pub(crate) blocks: Vec<Value>,
+    pub(crate) usage: Value,
+    pub(crate) stop_reason: Option<String>,
+    pub(crate) stop_sequence: Option<String>,
+    /// What is told instead of what was said.
+    pub(crate) lie: Option<String>,
+}
+
+/// Why there is no whole message.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    Api {
+        status: u16,
+        message: String,
+        body: String,
+    },
+    Network(String),
+    Interrupted(Box<Reply>),
+    Login,
+    Limit(String),
+}
+
+impl Reply {
+    pub(crate) fn empty(model: &str) -> Reply {
+        Reply {
+            id: String::new(),
+            model: model.to_owned(),
+            request_id: String::new(),
+            blocks: Vec::new(),
+            usage: json!({}),
+            stop_reason: None,
+            stop_sequence: None,
+            lie: None,
+        }
+    }
+
+    /// All text of the message.
+    pub(crate) fn text(&self) -> String {
+        self.blocks
+            .iter()
+            .filter_map(|block| block["text"].as_str())
+            .collect()
+    }
+
+    /// The message's record for one of its blocks, with the fields in the real one's order.
+    pub(crate) fn record(&self, block: &Value, is_new: bool) -> Value {
+        let mut message = json!({
+            "id": self.id, "type": "message", "role": "assistant", "model": self.model,
+            "stop_sequence": self.stop_sequence, "content": [block], "stop_reason": self.stop_reason,
+            "usage": self.full_usage(is_new),
+        });
+        if self.stop_reason.is_some() {
+            message["stop_details"] = Value::Null;
+        }
+        message
+    }
+
+    /// The usage as the transcript keeps it: what the API said, and what it left out.
+    fn full_usage(&self, is_new: bool) -> Value {
+        let said = |key: &str| self.usage.get(key).cloned().unwrap_or(json!(0));
+        let mut usage = json!({
+            "input_tokens": said("input_tokens"),
+            "cache_creation_input_tokens": said("cache_creation_input_tokens"),
+            "cache_read_input_tokens": said("cache_read_input_tokens"),
+            "output_tokens": said("output_tokens"),
+        });
+        if is_new {
+            usage["output_tokens_details"] = json!({ "thinking_tokens": 0 });
+        }
+        let rest = json!({
+            "server_tool_use": { "web_search_requests": 0, "web_fetch_requests": 0 }, "service_tier": "standard",
+            "cache_creation": { "ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0 },
+            "inference_geo": "", "iterations": [], "speed": "standard",
+        });
+        usage = crate::transcript::with(usage, rest);
+        if is_new {
+            usage["fallback_credit"] = Value::Null;
+        }
+        usage
+    }
+}

@@ -1,0 +1,280 @@
+//! The real way to an answer: a streaming request to `ANTHROPIC_BASE_URL`, read event by event.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::http::Cancel;
+use crate::http::Conn;
+use crate::http::Head;
+use crate::http::Url;
+use crate::reply::Bit;
+use crate::reply::Failure;
+use crate::reply::Reply;
+use crate::transcript::with;
+
+/// Where requests go and with which key.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    pub(crate) base: Url,
+    pub(crate) key: String,
+    pub(crate) version: String,
+}
+
+impl Upstream {
+    /// Sends `body` and reads the answer to its end.
+    pub(crate) fn ask(
+        &self,
+        body: &Value,
+        cancel: &Cancel,
+        sink: &mut dyn FnMut(Bit),
+    ) -> Result<Reply, Failure> {
+        let model = body["model"].as_str().unwrap_or_default();
+        let mut reader = Reader {
+            reply: Reply::empty(model),
+            inputs: String::new(),
+            ahead: Vec::new(),
+        };
+        let result = self.exchange(body, cancel, sink, &mut reader);
+        match result {
+            Ok(()) => Ok(reader.reply),
+            Err(Failure::Network(_)) if cancel.is_set() => {
+                Err(Failure::Interrupted(Box::new(Reply {
+                    stop_reason: None,
+                    ..reader.reply
+                })))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The look at the host that the older family takes when it starts.
+    pub(crate) fn greet(&self) {
+        let url = Url {
+            host: self.base.host.clone(),
+            path: "/".to_owned(),
+        };
+        if let Ok(mut conn) = Conn::open(&url) {
+            let _ = conn.send("HEAD", &url, &[("Connection", "close")], b"");
+            let _ = conn.head(&Cancel::default());
+        }
+    }
+
+    fn exchange(
+        &self,
+        body: &Value,
+        cancel: &Cancel,
+        sink: &mut dyn FnMut(Bit),
+        reader: &mut Reader,
+    ) -> Result<(), Failure> {
+        let network = |error: std::io::Error| Failure::Network(error.to_string());
+        let url = Url {
+            host: self.base.host.clone(),
+            path: format!(
+                "{}/v1/messages?beta=true",
+                self.base.path.trim_end_matches('/')
+            ),
+        };
+        let agent = format!("claude-cli/{} (external, cli)", self.version);
+        let headers = [
+            ("Accept", "application/json"),
+            ("Content-Type", "application/json"),
+            ("User-Agent", agent.as_str()),
+            ("anthropic-version", "2023-06-01"),
+            (
+                "anthropic-beta",
+                "claude-code-20250219,interleaved-thinking-2025-05-14",
+            ),
+            ("x-app", "cli"),
+            ("x-api-key", self.key.as_str()),
+            ("Connection", "close"),
+        ];
+        let mut conn = Conn::open(&url).map_err(network)?;
+        conn.send("POST", &url, &headers, body.to_string().as_bytes())
+            .map_err(network)?;
+        let head = conn.head(cancel).map_err(network)?;
+        if head.status >= 400 {
+            let body = conn.rest(cancel).map_err(network)?;
+            return Err(api_failure(head.status, &body));
+        }
+        reader.reply.request_id = request_id(&head);
+        while let Some(piece) = conn.piece(cancel).map_err(network)? {
+            reader.feed(&piece, sink)?;
+            if cancel.is_set() {
+                return Err(Failure::Network("interrupted".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn request_id(head: &Head) -> String {
+    head.header("request-id")
+        .or_else(|| head.header("x-request-id"))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn api_failure(status: u16, body: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+    let message = parsed["error"]["message"]
+        .as_str()
+        .unwrap_or(&text)
+        .to_owned();
+    let body = if parsed.is_object() {
+        parsed.to_string()
+    } else {
+        text
+    };
+    Failure::Api {
+        status,
+        message,
+        body,
+    }
+}
+
+/// Server-sent events in, a message out.
+struct Reader {
+    reply: Reply,
+    inputs: String,
+    ahead: Vec<u8>,
+}
+
+impl Reader {
+    fn feed(&mut self, piece: &[u8], sink: &mut dyn FnMut(Bit)) -> Result<(), Failure> {
+        self.ahead.extend_from_slice(piece);
+        while let Some(end) = self.ahead.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.ahead.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            if let Some(data) = line.strip_prefix("data:") {
+                let event: Value = serde_json::from_str(data.trim()).unwrap_or_default();
+                self.take(&event, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: &Value, sink: &mut dyn FnMut(Bit)) -> Result<(), Failure> {
+        match event["type"].as_str().unwrap_or_default() {
+            "message_start" => self.start(&event["message"]),
+            "content_block_start" => {
+                self.reply.blocks.push(event["content_block"].clone());
+                self.inputs.clear();
+                if event["content_block"]["type"] == "thinking" {
+                    sink(Bit::Thinking);
+                }
+            }
+            "content_block_delta" => self.delta(&event["delta"], sink),
+            "content_block_stop" => self.close_block(),
+            "message_delta" => self.finish(event),
+            "error" => {
+                let message = event["error"]["message"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                let status = status_of(event["error"]["type"].as_str().unwrap_or_default());
+                return Err(Failure::Api {
+                    status,
+                    message,
+                    body: event.to_string(),
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, message: &Value) {
+        self.reply.id = message["id"].as_str().unwrap_or_default().to_owned();
+        self.reply.usage = message["usage"].clone();
+        if let Some(model) = message["model"].as_str() {
+            self.reply.model = model.to_owned();
+        }
+    }
+
+    fn delta(&mut self, delta: &Value, sink: &mut dyn FnMut(Bit)) {
+        let Some(block) = self.reply.blocks.last_mut() else {
+            return;
+        };
+        for (kind, field) in [
+            ("text_delta", "text"),
+            ("thinking_delta", "thinking"),
+            ("signature_delta", "signature"),
+        ] {
+            if delta["type"] == kind {
+                let more = delta[field].as_str().unwrap_or_default();
+                block[field] = json!(format!(
+                    "{}{more}",
+                    block[field].as_str().unwrap_or_default()
+                ));
+                if field == "text" {
+                    sink(Bit::Text(more.to_owned()));
+                }
+            }
+        }
+        if delta["type"] == "input_json_delta" {
+            self.inputs
+                .push_str(delta["partial_json"].as_str().unwrap_or_default());
+        }
+    }
+
+    fn close_block(&mut self) {
+        if let Some(block) = self
+            .reply
+            .blocks
+            .last_mut()
+            .filter(|block| block["type"] == "tool_use")
+        {
+            block["input"] = serde_json::from_str(&self.inputs).unwrap_or_else(|_| json!({}));
+        }
+    }
+
+    fn finish(&mut self, event: &Value) {
+        self.reply.stop_reason = event["delta"]["stop_reason"].as_str().map(str::to_owned);
+        self.reply.stop_sequence = event["delta"]["stop_sequence"].as_str().map(str::to_owned);
+        self.reply.usage = with(self.reply.usage.clone(), event["usage"].clone());
+    }
+}
+
+fn status_of(kind: &str) -> u16 {
+    match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "rate_limit_error" => 429,
+        "overloaded_error" => 529,
+        _ => 500,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_make_a_message_however_they_are_cut() {
+        let stream = concat!(
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"usage\":{\"input_tokens\":3}}}\n\n",
+            "data: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+            "data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"h\u{e9}\"}}\n\n",
+            "data: {\"type\":\"content_block_stop\"}\n\n",
+            "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":5}}\n\n",
+        );
+        for cut in 0..stream.len() {
+            let mut reader = Reader {
+                reply: Reply::empty("m"),
+                inputs: String::new(),
+                ahead: Vec::new(),
+            };
+            for part in [&stream.as_bytes()[..cut], &stream.as_bytes()[cut..]] {
+                assert!(reader.feed(part, &mut |_| {}).is_ok());
+            }
+            assert_eq!(reader.reply.text(), "h\u{e9}");
+            assert_eq!(
+                reader.reply.usage,
+                json!({ "input_tokens": 3, "output_tokens": 5 })
+            );
+        }
+    }
+}

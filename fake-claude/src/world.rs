@@ -1,0 +1,156 @@
+//! What all threads of the process share: who we are, what was said, and where news goes.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::conversation::Conversation;
+use crate::conversation::Role;
+use crate::ending::Circumstances;
+use crate::history::History;
+use crate::hook::Hooks;
+use crate::hook::Subject;
+use crate::look::Dialect;
+use crate::reply::Stunt;
+use crate::request::Shape;
+use crate::script::Script;
+use crate::transcript::Frame;
+use crate::transcript::Journal;
+use crate::upstream::Upstream;
+
+/// The shared state.
+pub(crate) struct World {
+    pub(crate) dialect: Dialect,
+    pub(crate) shape: Shape,
+    pub(crate) circumstances: Circumstances,
+    pub(crate) frame: Frame,
+    pub(crate) hooks: Hooks,
+    pub(crate) cwd: String,
+    pub(crate) permission_mode: String,
+    pub(crate) max_retries: u64,
+    pub(crate) logged_in: AtomicBool,
+    /// Where answers come from; without it, the script.
+    pub(crate) upstream: Option<Upstream>,
+    pub(crate) script: Mutex<Script>,
+    pub(crate) journal: Mutex<Journal>,
+    pub(crate) talk: Mutex<Conversation>,
+    pub(crate) news: Mutex<Sender<News>>,
+    pub(crate) bell: UnixStream,
+}
+
+/// What a turn tells the screen.
+#[derive(Clone, Debug)]
+pub(crate) enum News {
+    /// The prompt passed the hook.
+    Accepted,
+    Thinking,
+    /// Whole lines of the reply, or its rest.
+    Said(String),
+    /// The message is complete; the next text begins a new block.
+    MessageOver,
+    Notice(String),
+    Running(&'static str),
+    Stunt(Stunt),
+    Retrying(String),
+    Over(Outcome),
+    /// A shell command ended, with its output.
+    Shell(String, String),
+    /// Records wait to be written.
+    Written,
+}
+
+/// How a turn ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    Answered,
+    Blocked {
+        reason: String,
+        prompt: String,
+    },
+    Interrupted,
+    /// Interrupted before anything was answered.
+    TakenBack {
+        prompt: String,
+    },
+    Failed {
+        text: String,
+        hint: Option<&'static str>,
+        is_login: bool,
+    },
+}
+
+impl World {
+    pub(crate) fn tell(&self, news: News) {
+        let _ = lock(&self.news).send(news);
+        let _ = (&self.bell).write(&[1]);
+    }
+
+    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
+        lock(&self.journal)
+    }
+
+    pub(crate) fn talk(&self) -> MutexGuard<'_, Conversation> {
+        lock(&self.talk)
+    }
+
+    pub(crate) fn is_logged_in(&self) -> bool {
+        self.logged_in.load(Ordering::SeqCst)
+    }
+
+    /// The question about the API key was answered; simulated answers need no key.
+    pub(crate) fn set_key(&self, approved: bool) {
+        if self.upstream.is_some() && approved {
+            self.logged_in.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Goes on with a transcript; a last message that nobody is to answer is put aside, as the real one does.
+    pub(crate) fn take_up(&self, history: &History, session: &str, answer: bool) {
+        let mut talk = Conversation {
+            entries: history.entries.clone(),
+            ..Conversation::default()
+        };
+        if history.is_interrupted() && !answer {
+            talk.add(
+                Role::Assistant,
+                json!([{ "type": "text", "text": "No response requested." }]),
+            );
+        }
+        *self.journal() = Journal::resumed(&self.frame, session, history.last.clone());
+        *self.talk() = talk;
+    }
+
+    /// A turn that stopped at the results of tools is continued with words, unless they are blank.
+    pub(crate) fn nudge(&self, words: Option<&str>) {
+        let words = words.unwrap_or("Continue from where you left off.");
+        if !words.trim().is_empty() {
+            self.talk().add(Role::User, json!(words));
+        }
+    }
+
+    /// The opening fields of a hook, as of now.
+    pub(crate) fn subject(&self, prompt_id: Option<&str>) -> Subject {
+        let journal = self.journal();
+        Subject {
+            session_id: journal.session_id().to_owned(),
+            transcript_path: journal.path().to_string_lossy().into_owned(),
+            cwd: self.cwd.clone(),
+            prompt_id: prompt_id.map(str::to_owned),
+            permission_mode: self.permission_mode.clone(),
+            effort: self.shape.effort.clone(),
+        }
+    }
+}
+
+/// A thread that panicked has ended the process's worth already; its data are still the best there is.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
