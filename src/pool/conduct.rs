@@ -15,6 +15,7 @@ use crate::session::driver::Order;
 use crate::session::driver::Outcome;
 use crate::session::driver::Turn;
 use crate::session::fault as session_fault;
+use crate::session::launcher::Birth;
 use crate::session::launcher::Launched;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
@@ -103,7 +104,7 @@ impl Conduct {
                     begun: false,
                 };
             }
-            Ok(Grant::Lent { place, session }) => (place, self.type_into(&session, plan).await),
+            Ok(Grant::Lent { place, session }) => (place, self.hand_over(&session, plan).await),
             Ok(Grant::Permitted { place }) => match self.launch(place, shape) {
                 Ok(outcome) => (place, outcome.await.unwrap_or_else(|_| lost())),
                 Err(fault) => {
@@ -135,41 +136,62 @@ impl Conduct {
     }
 
     /// Hands the turn to a waiting session.
-    async fn type_into(&self, session: &Session, plan: &Delivery) -> Outcome {
-        let (resume, origin) = match self.request.history() {
-            [] => (None, SessionOrigin::Warm),
-            history => match self.write_history(history) {
-                Ok(uuid) => (Some(uuid), SessionOrigin::Resumed),
-                Err(fault) => {
-                    return Outcome::Failed {
-                        fault,
-                        begun: false,
-                    };
-                }
-            },
+    async fn hand_over(&self, session: &Session, plan: &Delivery) -> Outcome {
+        let turn = match &session.primed {
+            Some(uuid) => Ok(self.primed(uuid)),
+            None => self.typed(session, plan),
         };
-        let Some(typed) = plan.typed(session.edits) else {
-            return Outcome::Misdelivered;
+        let (task, edited, conversation) = match turn {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
         };
-        let task = self.task(
-            Route::Typed {
-                resume,
-                prompt: typed.prompt,
-                keys: typed.keys,
-            },
-            typed.confirm,
-            origin,
-        );
         let (caller, outcome) = self.caller();
         let turn = Box::new(Turn {
             task,
-            edited: typed.edited,
+            edited,
+            conversation,
             caller,
         });
         if session.orders.send(Order::Begin(turn)).await.is_err() {
             return lost();
         }
         outcome.await.unwrap_or_else(|_| lost())
+    }
+
+    /// The whole conversation, for a session that waits for any.
+    fn primed(&self, uuid: &str) -> Handed {
+        let origin = match self.request.history() {
+            [] => SessionOrigin::Warm,
+            _ => SessionOrigin::Resumed,
+        };
+        let text = self
+            .launcher
+            .compose(uuid, &self.request.messages, &self.request.model);
+        let task = self.task(Route::Launched, Confirm::Included, origin);
+        (task, None, Some(text))
+    }
+
+    /// The prompt as keystrokes, after the history was written.
+    fn typed(&self, session: &Session, plan: &Delivery) -> Result<Handed, Outcome> {
+        let typed = plan.typed(session.edits).ok_or(Outcome::Misdelivered)?;
+        let (resume, origin) = match self.request.history() {
+            [] => (None, SessionOrigin::Warm),
+            history => match self.write_history(history) {
+                Ok(uuid) => (Some(uuid), SessionOrigin::Resumed),
+                Err(fault) => {
+                    return Err(Outcome::Failed {
+                        fault,
+                        begun: false,
+                    });
+                }
+            },
+        };
+        let route = Route::Typed {
+            resume,
+            prompt: typed.prompt,
+            keys: typed.keys,
+        };
+        Ok((self.task(route, typed.confirm, origin), typed.edited, None))
     }
 
     /// Launches a session that takes the whole conversation up by itself.
@@ -180,7 +202,7 @@ impl Conduct {
         let launched = Launched { task, caller, uuid };
         match self
             .launcher
-            .launch(shape, Some(launched), notify(place, &self.keeper))
+            .launch(shape, Birth::Turn(launched), notify(place, &self.keeper))
         {
             Ok(session) => {
                 drop(self.keeper.send(Ask::Launched { place, session }));
@@ -235,6 +257,9 @@ impl Conduct {
         )
     }
 }
+
+/// A task, what its editor gives, and the conversation for a primed session.
+type Handed = (Task, Option<String>, Option<String>);
 
 /// The driver is gone without a word.
 fn lost() -> Outcome {

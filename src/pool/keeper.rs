@@ -8,6 +8,7 @@ use super::Snapshot;
 use super::fault;
 use super::ledger::Effect;
 use super::ledger::Held;
+use super::ledger::Kind;
 use super::ledger::Ledger;
 use super::ledger::Need;
 use super::ledger::Place;
@@ -16,6 +17,7 @@ use crate::clock;
 use crate::session::driver::Notice;
 use crate::session::driver::Notify;
 use crate::session::driver::Order;
+use crate::session::launcher::Birth;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
 use crate::session::shape::Shape;
@@ -106,7 +108,7 @@ impl Keeper {
         let (inbox, asks) = mpsc::unbounded_channel();
         let max = config.max;
         let keeper = Keeper {
-            ledger: Ledger::new(config, plain),
+            ledger: Ledger::new(config, plain, launcher.primes()),
             launcher,
             asks,
             inbox: inbox.clone(),
@@ -227,7 +229,7 @@ impl Keeper {
                 Effect::Permit { waiter, place } => {
                     self.grant(waiter, place, Grant::Permitted { place })
                 }
-                Effect::Warm { place, shape } => self.warm(place, &shape),
+                Effect::Warm { place, shape, kind } => self.warm(place, &shape, kind),
                 Effect::Retire { place } => self.retire(place),
                 Effect::Expire { waiter } => self.expire(waiter),
             }
@@ -235,7 +237,11 @@ impl Keeper {
     }
 
     fn lend(&mut self, waiter: Waiter, place: Place) {
-        match self.live.get(&place).cloned() {
+        let session = self.live.get_mut(&place).map(|session| Session {
+            primed: session.primed.take(),
+            ..session.clone()
+        });
+        match session {
             Some(session) => self.grant(waiter, place, Grant::Lent { place, session }),
             None => self.ledger.handle_gone(place, clock::now()),
         }
@@ -251,10 +257,14 @@ impl Keeper {
         }
     }
 
-    fn warm(&mut self, place: Place, shape: &Shape) {
+    fn warm(&mut self, place: Place, shape: &Shape, kind: Kind) {
+        let birth = match kind {
+            Kind::Typed => Birth::Empty,
+            Kind::Primed => Birth::Primed,
+        };
         match self
             .launcher
-            .launch(shape, None, notify(place, &self.inbox))
+            .launch(shape, birth, notify(place, &self.inbox))
         {
             Ok(session) => drop(self.live.insert(place, session)),
             Err((error, _)) => {

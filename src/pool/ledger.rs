@@ -26,6 +26,15 @@ pub(crate) enum Need {
     Launch,
 }
 
+/// What a waiting session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A prompt to be typed.
+    Typed,
+    /// Any conversation, once: after that it waits for a prompt.
+    Primed,
+}
+
 /// What the keeper must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -43,6 +52,7 @@ pub(crate) enum Effect {
     Warm {
         place: Place,
         shape: Shape,
+        kind: Kind,
     },
     Retire {
         place: Place,
@@ -57,6 +67,8 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     config: PoolConfig,
+    /// Sessions can be primed here.
+    primes: bool,
     places: BTreeMap<Place, Entry>,
     waiters: VecDeque<Waiting>,
     /// Shapes that were asked for, the latest first.
@@ -73,6 +85,7 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) shape: Shape,
+    kind: Kind,
     pub(crate) held: Held,
     pub(crate) born: Instant,
     pub(crate) turns: u32,
@@ -89,6 +102,10 @@ pub(crate) enum Held {
 }
 
 impl Entry {
+    fn is(&self, shape: &Shape, kind: Kind) -> bool {
+        self.shape == *shape && self.kind == kind
+    }
+
     /// Its process is coming up, with or without a caller: another one now would take its processor.
     fn is_starting(&self) -> bool {
         self.held == Held::Starting || (self.held == Held::Leased && self.turns == 0)
@@ -109,9 +126,10 @@ pub(crate) struct QueueFull;
 
 impl Ledger {
     /// An empty ledger that will warm sessions of the given shape.
-    pub(crate) fn new(config: PoolConfig, plain: Shape) -> Ledger {
+    pub(crate) fn new(config: PoolConfig, plain: Shape, primes: bool) -> Ledger {
         Ledger {
             config,
+            primes,
             places: BTreeMap::new(),
             waiters: VecDeque::new(),
             recent: VecDeque::from([plain]),
@@ -291,18 +309,22 @@ impl Ledger {
     }
 
     fn serve(&mut self, waiter: Waiter, shape: &Shape, need: Need, now: Instant) -> bool {
-        if need == Need::Warm {
-            if let Some(place) = self.idle_of(shape) {
+        let kinds: &[Kind] = match need {
+            Need::Warm => &[Kind::Typed, Kind::Primed],
+            Need::Launch => &[Kind::Primed],
+        };
+        for kind in kinds {
+            if let Some(place) = self.idle_of(shape, *kind) {
                 self.lease(place);
                 self.effects.push_back(Effect::Lend { waiter, place });
                 return true;
             }
-            if self.is_coming(shape) {
+            if self.is_coming(shape, *kind) {
                 return false;
             }
         }
         if self.places.len() < self.config.max {
-            let place = self.place(shape, Held::Leased, now);
+            let place = self.place(shape, Kind::Typed, Held::Leased, now);
             self.effects.push_back(Effect::Permit { waiter, place });
             return true;
         }
@@ -310,17 +332,15 @@ impl Ledger {
         false
     }
 
-    fn idle_of(&self, shape: &Shape) -> Option<Place> {
-        let idle = |entry: &Entry| matches!(entry.held, Held::Idle { .. }) && entry.shape == *shape;
-        self.places
-            .iter()
-            .find(|(_, entry)| idle(entry))
-            .map(|(place, _)| *place)
+    fn idle_of(&self, shape: &Shape, kind: Kind) -> Option<Place> {
+        let idle = |entry: &Entry| matches!(entry.held, Held::Idle { .. }) && entry.is(shape, kind);
+        let found = self.places.iter().find(|(_, entry)| idle(entry));
+        found.map(|(place, _)| *place)
     }
 
-    fn is_coming(&self, shape: &Shape) -> bool {
+    fn is_coming(&self, shape: &Shape, kind: Kind) -> bool {
         let coming = |entry: &Entry| {
-            matches!(entry.held, Held::Starting | Held::Resetting) && entry.shape == *shape
+            matches!(entry.held, Held::Starting | Held::Resetting) && entry.is(shape, kind)
         };
         self.places.values().any(coming)
     }
@@ -328,16 +348,18 @@ impl Ledger {
     fn lease(&mut self, place: Place) {
         if let Some(entry) = self.places.get_mut(&place) {
             entry.held = Held::Leased;
+            entry.kind = Kind::Typed;
             entry.turns += 1;
         }
     }
 
-    fn place(&mut self, shape: &Shape, held: Held, now: Instant) -> Place {
+    fn place(&mut self, shape: &Shape, kind: Kind, held: Held, now: Instant) -> Place {
         let place = self.fresh();
         self.places.insert(
             place,
             Entry {
                 shape: shape.clone(),
+                kind,
                 held,
                 born: now,
                 turns: 0,
@@ -419,29 +441,42 @@ impl Ledger {
         {
             return;
         }
-        if let Some(shape) = self.missing() {
-            let place = self.place(&shape, Held::Starting, now);
-            self.effects.push_back(Effect::Warm { place, shape });
+        if let Some((shape, kind)) = self.missing() {
+            let place = self.place(&shape, kind, Held::Starting, now);
+            self.effects.push_back(Effect::Warm { place, shape, kind });
         }
     }
 
-    fn missing(&self) -> Option<Shape> {
-        let supply = |shape: &Shape| {
-            let warm = |entry: &&Entry| {
-                !matches!(entry.held, Held::Leased | Held::Retiring) && entry.shape == *shape
-            };
-            self.places.values().filter(warm).count()
-        };
-        let wanted: Vec<&Shape> = self.recent.iter().take(self.config.idle).collect();
-        let latest = wanted.first()?;
-        let more = self.config.idle.saturating_sub(wanted.len());
-        if supply(latest) < 1 + more {
-            return Some((*latest).clone());
+    /// The first of the wanted sessions that is not there: one to type into and one primed of the latest shape, one
+    /// of each shape before it, and more of the latest.
+    fn missing(&self) -> Option<(Shape, Kind)> {
+        let latest = self.recent.front()?;
+        let primed = self.primes && self.config.idle > 1;
+        let others = self.recent.iter().skip(1).map(|shape| (shape, Kind::Typed));
+        let wanted = [(latest, Kind::Typed)]
+            .into_iter()
+            .chain(primed.then_some((latest, Kind::Primed)))
+            .chain(others)
+            .chain(std::iter::repeat((latest, Kind::Typed)));
+        let mut asked: Vec<(&Shape, Kind)> = Vec::new();
+        for (shape, kind) in wanted.take(self.config.idle) {
+            asked.push((shape, kind));
+            let count = asked
+                .iter()
+                .filter(|other| **other == (shape, kind))
+                .count();
+            if self.supply(shape, kind) < count {
+                return Some((shape.clone(), kind));
+            }
         }
-        wanted
-            .iter()
-            .find(|shape| supply(shape) == 0)
-            .map(|shape| (*shape).clone())
+        None
+    }
+
+    fn supply(&self, shape: &Shape, kind: Kind) -> usize {
+        let waits = |entry: &&Entry| {
+            !matches!(entry.held, Held::Leased | Held::Retiring) && entry.is(shape, kind)
+        };
+        self.places.values().filter(waits).count()
     }
 }
 
@@ -490,13 +525,14 @@ mod tests {
     /// A ledger with one idle session of shape `a`, at place 2.
     fn warmed(max: usize) -> (Ledger, Instant) {
         let now = now();
-        let mut ledger = Ledger::new(config(1, max), shape("a"));
+        let mut ledger = Ledger::new(config(1, max), shape("a"), true);
         ledger.handle_timeout(now);
         assert_eq!(
             effects(&mut ledger),
             [Effect::Warm {
                 place: 2,
-                shape: shape("a")
+                shape: shape("a"),
+                kind: Kind::Typed
             }]
         );
         ledger.handle_ready(2, None, now);
@@ -590,7 +626,7 @@ mod tests {
     #[test]
     fn a_failing_launch_is_not_tried_at_once_again() {
         let now = now();
-        let mut ledger = Ledger::new(config(1, 1), shape("a"));
+        let mut ledger = Ledger::new(config(1, 1), shape("a"), true);
         ledger.handle_timeout(now);
         effects(&mut ledger);
         ledger.handle_gone(2, now);

@@ -7,6 +7,7 @@ use super::launcher::Workshop;
 use super::machine::Effect;
 use super::machine::Machine;
 use super::machine::Verdict;
+use super::primer::Primer;
 use super::pty::reap;
 use super::pty::reap::How;
 use super::pty::spawn::Process;
@@ -19,7 +20,9 @@ use crate::terminal::Screen;
 use crate::terminal::read;
 use crate::turn::Event;
 use crate::turn::Fault;
+use std::fs::File;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -38,6 +41,8 @@ pub(crate) struct Turn {
     pub(crate) task: Task,
     /// What the editor puts into the prompt box, where the prompt goes that way.
     pub(crate) edited: Option<String>,
+    /// The whole conversation, where the session is a primed one.
+    pub(crate) conversation: Option<String>,
     pub(crate) caller: Caller,
 }
 
@@ -90,6 +95,10 @@ pub(crate) struct Driver {
     pub(crate) machine: Machine,
     pub(crate) caller: Option<Caller>,
     pub(crate) tail: Option<Tail>,
+    /// The pipe of a primed session that has not got its conversation yet.
+    pub(crate) primer: Option<Primer>,
+    /// The pipe's writing end, once the session waits at the other.
+    pub(crate) reader: Option<File>,
     pub(crate) screen: Screen,
     pub(crate) verdict: Option<oneshot::Sender<Verdict>>,
     pub(crate) fault: Option<Fault>,
@@ -101,6 +110,7 @@ enum Input {
     TerminalClosed,
     Posted(Post),
     Grew,
+    Reached(File),
     Ordered(Order),
     HungUp,
     Timeout,
@@ -132,6 +142,7 @@ impl Driver {
                 drawn.map_or(Input::TerminalClosed, Input::Drawn)
             }
             () = grew(self.tail.as_ref()) => Input::Grew,
+            file = reached(self.primer.as_mut()), if self.reader.is_none() => Input::Reached(file),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
             () = hung_up(self.caller.as_ref()) => Input::HungUp,
@@ -165,6 +176,10 @@ impl Driver {
                 self.machine.handle_hook(&hook, now);
             }
             Input::Grew => self.handle_growth(now),
+            Input::Reached(file) => {
+                self.reader = Some(file);
+                self.machine.handle_reached();
+            }
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
             Input::Ordered(Order::Retire) => self.end(How::Asked, "retired"),
             Input::HungUp => {
@@ -206,13 +221,29 @@ impl Driver {
 
     fn begin(&mut self, turn: Turn, now: Instant) {
         self.caller = Some(turn.caller);
-        if let Some(text) = turn.edited
-            && let Err(error) = self.workshop.stage_prompt(&text)
-        {
-            tracing::warn!(%error, "the prompt could not be staged for the editor");
-            return self.settle(Outcome::Misdelivered);
+        let staged = match (turn.edited, turn.conversation) {
+            (Some(text), _) => self.workshop.stage_prompt(&text).map(|()| None),
+            (None, Some(text)) => self.tell_primed(text).map(Some),
+            (None, None) => Ok(None),
+        };
+        match staged {
+            Ok(None) => self.machine.begin(turn.task, now),
+            Ok(Some(transcript)) => self.machine.begin_primed(turn.task, transcript, now),
+            Err(error) => {
+                tracing::warn!(%error, "a prompt could not be staged");
+                self.settle(Outcome::Misdelivered);
+                self.end(How::Asked, "a prompt could not be staged");
+            }
         }
-        self.machine.begin(turn.task, now);
+    }
+
+    /// Sends the conversation through the pipe; returns where its transcript is.
+    fn tell_primed(&mut self, text: String) -> std::io::Result<PathBuf> {
+        let (Some(primer), Some(reader)) = (self.primer.take(), self.reader.take()) else {
+            return Err(std::io::ErrorKind::NotFound.into());
+        };
+        Primer::tell(&primer.path, reader, text)?;
+        Ok(primer.path.clone())
     }
 
     fn drain(&mut self) {
@@ -333,6 +364,16 @@ async fn grew(tail: Option<&Tail>) {
         Some(tail) => tail.grew.notified().await,
         None => std::future::pending().await,
     }
+}
+
+/// A pipe whose thread is gone is never reached; the start's limit ends the session.
+async fn reached(primer: Option<&mut Primer>) -> File {
+    if let Some(primer) = primer
+        && let Ok(file) = (&mut primer.reached).await
+    {
+        return file;
+    }
+    std::future::pending().await
 }
 
 async fn hung_up(caller: Option<&Caller>) {

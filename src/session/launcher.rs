@@ -11,6 +11,7 @@ use super::launch::Opening;
 use super::library::Library;
 use super::machine::Limits;
 use super::machine::Machine;
+use super::primer::Primer;
 use super::pty::reap::Registry;
 use super::pty::spawn::Process;
 use super::shape::Shape;
@@ -65,6 +66,15 @@ pub(crate) struct Launched {
     pub(crate) uuid: String,
 }
 
+/// What a session is started for.
+pub(crate) enum Birth {
+    /// To wait with an empty conversation.
+    Empty,
+    /// To wait for any conversation.
+    Primed,
+    Turn(Launched),
+}
+
 /// A live session, for the pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
@@ -72,6 +82,8 @@ pub(crate) struct Session {
     pub(crate) orders: mpsc::Sender<Order>,
     /// Whether prompts may go through its text editor.
     pub(crate) edits: bool,
+    /// The conversation that a primed session waits for; only its first turn can be that one.
+    pub(crate) primed: Option<String>,
 }
 
 impl Launcher {
@@ -79,6 +91,11 @@ impl Launcher {
         Launcher {
             shared: Arc::new(Shared { outfit, program }),
         }
+    }
+
+    /// Whether sessions can be primed on this system.
+    pub(crate) fn primes(&self) -> bool {
+        Primer::is_possible()
     }
 
     /// Whether the CLI was given an API key of its own.
@@ -103,21 +120,18 @@ impl Launcher {
     pub(crate) fn launch(
         &self,
         shape: &Shape,
-        launched: Option<Launched>,
+        birth: Birth,
         notify: Notify,
     ) -> Result<Session, (io::Error, Option<Caller>)> {
-        let (turn, caller) = match launched {
-            Some(Launched { task, caller, uuid }) => (Some((task, uuid)), Some(caller)),
-            None => (None, None),
+        let (start, caller) = match birth {
+            Birth::Empty => (Start::Empty, None),
+            Birth::Primed => (Start::Primed, None),
+            Birth::Turn(Launched { task, caller, uuid }) => (Start::Turn(task, uuid), Some(caller)),
         };
-        match self.start(shape, turn, notify) {
-            Ok((mut driver, orders)) => {
+        match self.start(shape, start, notify) {
+            Ok((mut driver, mut session)) => {
                 driver.caller = caller;
-                let session = Session {
-                    pid: driver.process.pid,
-                    orders,
-                    edits: driver.workshop.files.can_edit(),
-                };
+                session.edits = driver.workshop.files.can_edit();
                 tokio::spawn(driver.run());
                 Ok(session)
             }
@@ -125,12 +139,7 @@ impl Launcher {
         }
     }
 
-    fn start(
-        &self,
-        shape: &Shape,
-        turn: Option<(Task, String)>,
-        notify: Notify,
-    ) -> io::Result<(Driver, mpsc::Sender<Order>)> {
+    fn start(&self, shape: &Shape, start: Start, notify: Notify) -> io::Result<(Driver, Session)> {
         let outfit = &self.shared.outfit;
         let files = Files {
             folder: outfit.config.run_dir.join(Uuid::new_v4().to_string()),
@@ -139,7 +148,12 @@ impl Launcher {
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
         let place = outfit.receiver.open(posts_tx)?;
         write_files(&files, shape, &place.url)?;
-        let (opening, machine) = self.open(turn);
+        let Opened {
+            opening,
+            machine,
+            primer,
+            primed,
+        } = self.open(start)?;
         let launch = launch::launch(
             &self.shared.program,
             &outfit.config,
@@ -149,6 +163,12 @@ impl Launcher {
         );
         let process = Process::spawn(&launch)?;
         outfit.registry.add(process.pid);
+        let session = Session {
+            pid: process.pid,
+            orders: orders_tx,
+            edits: false,
+            primed,
+        };
         let workshop = Workshop {
             tails: outfit.tails.clone(),
             library: outfit.library.clone(),
@@ -165,35 +185,80 @@ impl Launcher {
             machine,
             caller: None,
             tail: None,
+            primer,
+            reader: None,
             screen: Screen::new(),
             verdict: None,
             fault: None,
             ending: None,
         };
-        Ok((driver, orders_tx))
+        Ok((driver, session))
     }
 
     /// The conversation that a session starts with, and the machine that knows it.
-    fn open(&self, turn: Option<(Task, String)>) -> (Opening, Machine) {
+    fn open(&self, start: Start) -> io::Result<Opened> {
         let (limits, now) = (self.shared.outfit.limits, clock::now());
-        match turn {
-            Some((task, uuid)) => {
-                let transcript = self.shared.outfit.library.path(&uuid);
-                let machine = Machine::launched(limits, uuid.clone(), task, transcript, now);
-                (Opening::Interrupted(uuid), machine)
-            }
-            None => {
-                let uuid = Uuid::new_v4().to_string();
+        let library = &self.shared.outfit.library;
+        let uuid = || Uuid::new_v4().to_string();
+        Ok(match start {
+            Start::Empty => {
+                let uuid = uuid();
                 let machine = Machine::waiting(limits, uuid.clone(), now);
-                (Opening::Empty(uuid), machine)
+                Opened::new(Opening::Empty(uuid), machine)
             }
-        }
+            Start::Turn(task, uuid) => {
+                let transcript = library.path(&uuid);
+                let machine = Machine::launched(limits, uuid.clone(), task, transcript, now);
+                Opened::new(Opening::Interrupted(uuid), machine)
+            }
+            Start::Primed => {
+                let uuid = uuid();
+                let machine = Machine::primed(limits, uuid.clone(), now);
+                let opened = Opened::new(Opening::Interrupted(uuid.clone()), machine);
+                Opened {
+                    primer: Some(library.prime(&uuid)?),
+                    primed: Some(uuid),
+                    ..opened
+                }
+            }
+        })
+    }
+
+    /// The whole conversation for a primed session.
+    pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
+        self.shared.outfit.library.compose(uuid, messages, model)
     }
 
     /// Removes what an earlier daemon left. None of our sessions may be alive.
     pub(crate) fn sweep(&self) {
         drop(fs::remove_dir_all(&self.shared.outfit.config.run_dir));
         self.shared.outfit.library.sweep();
+    }
+}
+
+/// What a session starts with.
+enum Start {
+    Empty,
+    Primed,
+    Turn(Task, String),
+}
+
+/// A conversation, opened.
+struct Opened {
+    opening: Opening,
+    machine: Machine,
+    primer: Option<Primer>,
+    primed: Option<String>,
+}
+
+impl Opened {
+    fn new(opening: Opening, machine: Machine) -> Opened {
+        Opened {
+            opening,
+            machine,
+            primer: None,
+            primed: None,
+        }
     }
 }
 

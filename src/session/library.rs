@@ -2,6 +2,7 @@
 
 use super::history;
 use super::history::Heading;
+use super::primer::Primer;
 use crate::clock;
 use crate::turn::Message;
 use std::fs;
@@ -55,6 +56,21 @@ impl Library {
         })
     }
 
+    /// The text of a transcript of this id.
+    pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
+        let heading = self.heading(uuid.to_owned(), model);
+        history::write(messages, &heading, || Uuid::new_v4().to_string())
+    }
+
+    /// Puts a pipe in the place of a transcript that is still to be written.
+    ///
+    /// # Errors
+    /// Where there can be none.
+    pub(crate) fn prime(&self, uuid: &str) -> io::Result<Primer> {
+        fs::create_dir_all(&self.project)?;
+        Primer::place(&self.path(uuid))
+    }
+
     /// Writes a conversation in which nothing was said yet; returns its id.
     ///
     /// # Errors
@@ -90,21 +106,22 @@ impl Library {
 
     fn store(&self, model: &str, text: impl FnOnce(&Heading) -> String) -> io::Result<String> {
         let uuid = Uuid::new_v4().to_string();
-        let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
-        let heading = Heading {
-            session: uuid.clone(),
-            folder: self.work_dir.clone(),
-            version: self
-                .version
-                .get()
-                .cloned()
-                .unwrap_or_else(|| VERSION_UNASKED.to_owned()),
-            model: model.to_owned(),
-            timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        };
+        let heading = self.heading(uuid.clone(), model);
         fs::create_dir_all(&self.project)?;
         super::launcher::write_private(&self.path(&uuid), text(&heading).as_bytes(), 0o600)?;
         Ok(uuid)
+    }
+
+    fn heading(&self, session: String, model: &str) -> Heading {
+        let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
+        let version = self.version.get().map_or(VERSION_UNASKED, String::as_str);
+        Heading {
+            session,
+            folder: self.work_dir.clone(),
+            version: version.to_owned(),
+            model: model.to_owned(),
+            timestamp: humantime::format_rfc3339_millis(now).to_string(),
+        }
     }
 }
 

@@ -115,6 +115,11 @@ enum State {
     Starting {
         until: Instant,
     },
+    /// It waits at the pipe in its transcript's place, or is on its way there.
+    Primed {
+        reached: bool,
+        until: Instant,
+    },
     Ready,
     Resuming {
         uuid: String,
@@ -199,6 +204,33 @@ impl Machine {
         machine.follow(transcript);
         machine.state = machine.answering(task, Some(now + limits.start), now);
         machine
+    }
+
+    /// A session just spawned to wait for any conversation.
+    pub(crate) fn primed(limits: Limits, conversation: String, now: Instant) -> Machine {
+        let mut machine = Machine::waiting(limits, conversation, now);
+        machine.state = State::Primed {
+            reached: false,
+            until: now + limits.start,
+        };
+        machine
+    }
+
+    /// The session waits at its pipe.
+    pub(crate) fn handle_reached(&mut self) {
+        if let State::Primed { reached, .. } = &mut self.state {
+            *reached = true;
+            self.effects.push_back(Effect::Ready);
+        }
+    }
+
+    /// The conversation went through the pipe of a primed session.
+    pub(crate) fn begin_primed(&mut self, task: Task, transcript: PathBuf, now: Instant) {
+        if !matches!(self.state, State::Primed { reached: true, .. }) {
+            return self.effects.push_back(Effect::Misdelivered);
+        }
+        self.follow(transcript);
+        self.state = self.answering(task, Some(now + self.limits.start), now);
     }
 
     /// Begins a turn on a ready session.
@@ -306,7 +338,11 @@ impl Machine {
             }
         }
         match &mut self.state {
-            State::Starting { until } if *until <= now => self.give_up_start(),
+            State::Starting { until }
+            | State::Primed {
+                reached: false,
+                until,
+            } if *until <= now => self.give_up_start(),
             State::Resuming { wait, .. }
             | State::Submitting { wait, .. }
             | State::Resting { wait, .. }
@@ -352,7 +388,11 @@ impl Machine {
                 ];
                 first.into_iter().flatten().min().map(|at| (at, "answer"))
             }
-            State::Ready | State::Gone => None,
+            State::Primed {
+                reached: false,
+                until,
+            } => Some((*until, "prime")),
+            State::Primed { reached: true, .. } | State::Ready | State::Gone => None,
         }
     }
 
@@ -360,7 +400,8 @@ impl Machine {
     pub(crate) fn name(&self) -> &'static str {
         match self.state {
             State::Starting { .. } => "starting",
-            State::Ready => "idle",
+            State::Primed { reached: false, .. } => "starting",
+            State::Primed { reached: true, .. } | State::Ready => "idle",
             State::Resuming {
                 then: Then::Submit(_),
                 ..

@@ -12,7 +12,7 @@
 //! path. A prompt that reaches the model equals the caller's text; every other submission is blocked by its hook.
 //!
 //! Start reading at [`machine`]: it is the session. [`driver`] performs its effects, [`launcher`] starts it,
-//! [`delivery`] plans how a prompt gets in, [`witness`] sees how it comes out.
+//! [`delivery`] plans how a prompt gets in, `primer` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
 
 pub(crate) mod delivery;
 pub(crate) mod driver;
@@ -22,6 +22,7 @@ pub(crate) mod launch;
 pub(crate) mod launcher;
 pub(crate) mod library;
 pub(crate) mod machine;
+mod primer;
 pub(crate) mod pty;
 pub(crate) mod shape;
 pub(crate) mod task;

@@ -1,0 +1,153 @@
+//! A transcript that is still to be written: a pipe in its place, at which a launched session waits.
+//!
+//! A launch costs the CLI half a second of work before it looks at the conversation it is to take up. A primed session
+//! has done that work and waits in its read of the transcript; when a call comes, the conversation goes through the
+//! pipe, and the turn begins at once, with any content exactly as it is. The pipe's name is replaced by a file of the
+//! same text before the first byte is sent, so that the CLI goes on writing to an ordinary transcript.
+//!
+//! The alternative that lost was to type every prompt: the prompt box trims, folds, normalises and obeys.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+use tokio::sync::oneshot;
+
+/// A pipe that a session reads, or will read.
+#[derive(Debug)]
+pub(crate) struct Primer {
+    pub(crate) path: PathBuf,
+    /// The writing end, once the session waits at the other.
+    pub(crate) reached: oneshot::Receiver<File>,
+}
+
+impl Primer {
+    /// Whether this system has pipes with names.
+    pub(crate) const fn is_possible() -> bool {
+        cfg!(target_os = "linux")
+    }
+
+    /// Puts a pipe where the transcript will be, and waits beside it for its reader.
+    ///
+    /// # Errors
+    /// Where there can be no such pipe, or no thread.
+    pub(crate) fn place(path: &Path) -> io::Result<Primer> {
+        make_pipe(path)?;
+        let (reached_tx, reached) = oneshot::channel();
+        let pipe = path.to_owned();
+        // Opening for writing waits for the reader; a session that never comes is let go by the drop.
+        thread::Builder::new()
+            .name("primer".to_owned())
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || {
+                if let Ok(file) = File::options().write(true).open(&pipe) {
+                    let _ = reached_tx.send(file); // The session may be gone by now.
+                }
+            })?;
+        Ok(Primer {
+            path: path.to_owned(),
+            reached,
+        })
+    }
+
+    /// Writes the transcript: the file first, then the same through the pipe.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub(crate) fn tell(path: &Path, mut reader: File, text: String) -> io::Result<()> {
+        fs::remove_file(path)?;
+        super::launcher::write_private(path, text.as_bytes(), 0o600)?;
+        // A pipe takes 64 KiB at a time, and the rest as the reader goes.
+        let mut write = move || reader.write_all(text.as_bytes());
+        thread::Builder::new()
+            .name("primer".to_owned())
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || {
+                if let Err(error) = write() {
+                    tracing::warn!(%error, "a primed session read no further");
+                }
+            })
+            .map(drop)
+    }
+}
+
+impl Drop for Primer {
+    /// Lets go of a thread that still waits for a reader.
+    fn drop(&mut self) {
+        if is_pipe(&self.path) {
+            let mut options = File::options();
+            options.read(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::custom_flags(
+                &mut options,
+                i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default(),
+            );
+            drop(options.open(&self.path));
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_fifo())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn make_pipe(path: &Path) -> io::Result<()> {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn make_pipe(_path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The threads only move bytes.
+const THREAD_STACK_BYTES: usize = 128 * 1024;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[tokio::test]
+    async fn a_reader_gets_the_text_and_finds_a_file_in_the_pipes_place() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("t.jsonl");
+        let mut primer = Primer::place(&path).expect("pipes exist here");
+        let read = path.clone();
+        let reader = thread::spawn(move || fs::read_to_string(read));
+        let reached = (&mut primer.reached).await.expect("the reader came");
+        let text = "line\n".repeat(50_000);
+        Primer::tell(&path, reached, text.clone()).expect("the file is written");
+        let got = reader.join().expect("the reader ended");
+        assert_eq!(got.expect("the pipe was read"), text);
+        let mut file = String::new();
+        File::open(&path)
+            .and_then(|mut open| open.read_to_string(&mut file))
+            .expect("a file is there");
+        assert_eq!(file, text);
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_goes_with_its_primer() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("t.jsonl");
+        drop(Primer::place(&path).expect("pipes exist here"));
+        assert!(!path.exists());
+    }
+}
