@@ -176,10 +176,7 @@ impl Driver {
                 self.machine.handle_hook(&hook, now);
             }
             Input::Grew => self.handle_growth(now),
-            Input::Reached(file) => {
-                self.reader = Some(file);
-                self.machine.handle_reached();
-            }
+            Input::Reached(file) => self.handle_reached(file),
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
             Input::Ordered(Order::Retire) => self.end(How::Asked, "retired"),
             Input::HungUp => {
@@ -189,6 +186,21 @@ impl Driver {
             Input::Timeout if self.ending.is_some_and(|at| at <= now) => self.force(),
             Input::Timeout => self.machine.handle_timeout(now),
             Input::Exited(_) => {}
+        }
+    }
+
+    fn handle_reached(&mut self, file: File) {
+        let hidden = self
+            .primer
+            .as_ref()
+            .map(|primer| primer.hide(self.process.pid));
+        self.reader = Some(file);
+        match hidden {
+            Some(Err(error)) => {
+                tracing::warn!(%error, "a primed session is given up");
+                self.end(How::Asked, "its pipe was read by another program");
+            }
+            _ => self.machine.handle_reached(),
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Workshop {
     pub(crate) library: Library,
     files: Files,
     registry: Registry,
+    /// Transcripts that were removed; the CLI writes a last line into some of them when it leaves or ends.
+    forgotten: Vec<PathBuf>,
 }
 
 /// A turn that a session is launched with.
@@ -174,6 +176,7 @@ impl Launcher {
             library: outfit.library.clone(),
             files,
             registry: outfit.registry.clone(),
+            forgotten: Vec::new(),
         };
         let driver = Driver {
             process,
@@ -272,14 +275,18 @@ impl Workshop {
     }
 
     /// Removes what a turn left on disk.
-    pub(crate) fn forget(&self, transcript: &Path) {
+    pub(crate) fn forget(&mut self, transcript: &Path) {
         drop(fs::remove_file(self.files.prompt()));
         self.library.remove(transcript);
+        self.forgotten.push(transcript.to_owned());
     }
 
     /// Removes what the session left on disk.
     pub(crate) fn close(&self, pid: u32) {
         self.registry.remove(pid);
+        for transcript in &self.forgotten {
+            self.library.remove(transcript);
+        }
         drop(fs::remove_dir_all(&self.files.folder));
     }
 }

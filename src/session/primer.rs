@@ -2,8 +2,10 @@
 //!
 //! A launch costs the CLI half a second of work before it looks at the conversation it is to take up. A primed session
 //! has done that work and waits in its read of the transcript; when a call comes, the conversation goes through the
-//! pipe, and the turn begins at once, with any content exactly as it is. The pipe's name is replaced by a file of the
-//! same text before the first byte is sent, so that the CLI goes on writing to an ordinary transcript.
+//! pipe, and the turn begins at once, with any content exactly as it is. The pipe's name is taken away as soon as the
+//! session waits at it, so that no other program that looks through transcripts is caught there; that it is the
+//! session that waits is checked first. A file of the same text takes the name before the first byte is sent, so that
+//! the CLI goes on writing to an ordinary transcript.
 //!
 //! The alternative that lost was to type every prompt: the prompt box trims, folds, normalises and obeys.
 
@@ -53,12 +55,25 @@ impl Primer {
         })
     }
 
+    /// Takes the pipe's name away, once the session waits at it, so that no other program finds a pipe there.
+    ///
+    /// # Errors
+    /// Where it is not the session that waits: another program opened what it took for a transcript.
+    pub(crate) fn hide(&self, pid: u32) -> io::Result<()> {
+        let waits = is_held_by(&self.path, pid);
+        fs::remove_file(&self.path)?;
+        if waits {
+            Ok(())
+        } else {
+            Err(io::Error::other("another program reads the pipe"))
+        }
+    }
+
     /// Writes the transcript: the file first, then the same through the pipe.
     ///
     /// # Errors
     /// Where the file cannot be written.
     pub(crate) fn tell(path: &Path, mut reader: File, text: String) -> io::Result<()> {
-        fs::remove_file(path)?;
         super::launcher::write_private(path, text.as_bytes(), 0o600)?;
         // A pipe takes 64 KiB at a time, and the rest as the reader goes.
         let mut write = move || reader.write_all(text.as_bytes());
@@ -89,6 +104,16 @@ impl Drop for Primer {
             drop(fs::remove_file(&self.path));
         }
     }
+}
+
+/// Whether the process has this very file open.
+fn is_held_by(path: &Path, pid: u32) -> bool {
+    let open = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut held = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+    held.any(|target| target == path)
 }
 
 fn is_pipe(path: &Path) -> bool {
@@ -132,6 +157,10 @@ mod tests {
         let read = path.clone();
         let reader = thread::spawn(move || fs::read_to_string(read));
         let reached = (&mut primer.reached).await.expect("the reader came");
+        primer
+            .hide(std::process::id())
+            .expect("the reader is this process");
+        assert!(!path.exists());
         let text = "line\n".repeat(50_000);
         Primer::tell(&path, reached, text.clone()).expect("the file is written");
         let got = reader.join().expect("the reader ended");
