@@ -26,6 +26,8 @@ pub(crate) struct Conversation {
     pub(crate) entries: Vec<Entry>,
     pub(crate) environment_told: bool,
     pub(crate) date_told: bool,
+    /// Whether it was taken up from a transcript, so that prompts have no number.
+    pub(crate) resumed: bool,
     /// How many prompts of a human there were.
     pub(crate) prompts: usize,
 }
