@@ -26,6 +26,8 @@ pub(crate) struct Conversation {
     pub(crate) entries: Vec<Entry>,
     pub(crate) environment_told: bool,
     pub(crate) date_told: bool,
+    /// Whether it was taken up from a transcript, so that prompts have no number.
+    pub(crate) resumed: bool,
     /// How many prompts of a human there were.
     pub(crate) prompts: usize,
 }
@@ -45,14 +47,11 @@ impl Conversation {
             });
         }
         for (at, entry) in self.entries.iter().enumerate() {
-            match merged.last_mut() {
-                Some(before) if before.role == entry.role => {
-                    let closes = entry.role == Role::User
-                        && at > 0
-                        && self.entries[at - 1].role == entry.role;
-                    before.content = joined(&before.content, &entry.content, closes);
-                }
-                _ => merged.push(entry.clone()),
+            let closes =
+                entry.role == Role::User && at > 0 && self.entries[at - 1].role != Role::Assistant;
+            match partner(&mut merged, entry.role) {
+                Some(before) => before.content = joined(&before.content, &entry.content, closes),
+                None => merged.push(entry.clone()),
             }
         }
         if let Some(last) = merged.last_mut() {
@@ -74,6 +73,14 @@ impl Conversation {
         last.map(|entry| text_of(&entry.content))
             .unwrap_or_default()
     }
+}
+
+/// The message that one of this speaker goes into; a user's goes in front of the notes on what they said before.
+fn partner(merged: &mut [Entry], role: Role) -> Option<&mut Entry> {
+    let last = merged.len().checked_sub(1)?;
+    let behind_notes = role == Role::User && merged[last].role == Role::System && last > 0;
+    let at = if behind_notes { last - 1 } else { last };
+    merged.get_mut(at).filter(|entry| entry.role == role)
 }
 
 /// The text of a message's content.
@@ -145,6 +152,18 @@ mod tests {
             messages[2]["content"][0]["cache_control"]["type"],
             "ephemeral"
         );
+    }
+
+    #[test]
+    fn a_user_who_goes_on_is_told_in_front_of_the_notes() {
+        let mut talk = Conversation::default();
+        talk.add(Role::User, json!("hello"));
+        talk.add(Role::System, json!("env"));
+        talk.add(Role::User, json!("go on"));
+        let messages = talk.messages(None);
+        assert_eq!(messages[0]["content"][0]["text"], "hello\n");
+        assert_eq!(messages[0]["content"][1]["text"], "go on");
+        assert_eq!(messages[1]["role"], "system");
     }
 
     #[test]

@@ -218,6 +218,7 @@ fn scene(env: &Env, world: &World) -> Scene {
         mode: world.permission_mode.clone(),
         blocks: Vec::new(),
         busy: None,
+        streaming: false,
         queued: Vec::new(),
         dialog: None,
         hint: None,

@@ -23,6 +23,8 @@ pub(crate) enum Block {
     Notice(String),
     /// A line behind `⎿`.
     Result(String),
+    /// The same for a slash command, with plain blanks.
+    Answer(String),
     Shell {
         command: String,
         output: String,
@@ -51,6 +53,8 @@ pub(crate) struct Scene {
     pub(crate) mode: String,
     pub(crate) blocks: Vec<Block>,
     pub(crate) busy: Option<Busy>,
+    /// Whether text is coming, which hides the spinner.
+    pub(crate) streaming: bool,
     pub(crate) queued: Vec<String>,
     pub(crate) dialog: Option<Dialog>,
     /// What the empty box says.
@@ -103,7 +107,7 @@ impl Scene {
         for queued in &self.queued {
             lines.extend(self.queued(queued));
         }
-        if let (false, Some(busy)) = (self.is_new, &self.busy) {
+        if let (false, Some(busy)) = (self.is_new, self.spinner()) {
             lines.push(busy.line(now));
             lines.push(Line::default());
         }
@@ -127,11 +131,16 @@ impl Scene {
         }
     }
 
+    /// The running turn, unless text is coming.
+    fn spinner(&self) -> Option<&Busy> {
+        self.busy.as_ref().filter(|_| !self.streaming)
+    }
+
     /// Prompt box or question, with what belongs to it.
     fn bottom(&self, input: &Input, columns: usize, now: Instant) -> (Vec<Line>, (usize, usize)) {
         let mut lines = Vec::new();
         if self.is_new {
-            match &self.busy {
+            match self.spinner() {
                 Some(busy) => lines.push(busy.line(now)),
                 None => lines.push(Line::default()),
             }
@@ -272,7 +281,7 @@ impl Scene {
         match self.is_new {
             true => vec![
                 Line::of(Style::Grey, &format!("❯ {text}")),
-                Line::of(Style::Grey, "  ⎿ \u{a0}Queued · ctrl+x ctrl+s to send now"),
+                Line::of(Style::Grey, "  ⎿  Queued · ctrl+x ctrl+s to send now"),
                 Line::default(),
             ],
             false => vec![
@@ -294,7 +303,7 @@ impl Scene {
                 let lines = text.split('\n').flat_map(|line| {
                     wrap(
                         &Line::of(Style::Plain, line),
-                        text_columns.saturating_sub(6),
+                        text_columns.saturating_sub(8),
                     )
                 });
                 lead(
@@ -315,6 +324,9 @@ impl Scene {
             }
             Block::Result(text) => {
                 vec![Line::of(Style::Grey, &format!("  ⎿ \u{a0}{text}")).cut(columns)]
+            }
+            Block::Answer(text) => {
+                vec![Line::of(Style::Grey, &format!("  ⎿  {text}")).cut(columns)]
             }
             Block::Shell { command, output } => shell(command, output, columns),
             Block::Duration(verb, seconds, wall) => {

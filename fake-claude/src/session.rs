@@ -91,6 +91,9 @@ pub(crate) struct Session {
     asked: Option<Cancel>,
     frozen: bool,
     exit: Option<Exit>,
+    /// Whether the user ended it, so that a word of goodbye is due.
+    polite: bool,
+    since: Instant,
 }
 
 /// A turn on its way.
@@ -127,6 +130,8 @@ impl Session {
             asked: None,
             frozen: false,
             exit: None,
+            polite: false,
+            since: clock::now(),
         }
     }
 
@@ -164,18 +169,18 @@ impl Session {
             }
             self.tick();
         };
-        self.close(&exit);
+        self.close();
         exit
     }
 
-    fn close(&mut self, exit: &Exit) {
+    fn close(&mut self) {
         self.world.journal().flush();
         let is_new = self.world.dialect.is_new();
         let below = self.painter.leave();
         tty::write(&below);
         tty::write(terminal::closing(is_new).as_bytes());
         self.tty.cooked();
-        if exit.code == 0 && exit.words.is_none() && self.last_prompt.is_some() {
+        if self.polite && self.last_prompt.is_some() {
             let session = self.world.journal().session_id().to_owned();
             tty::write(
                 format!("\r\nResume this session with:\r\nclaude --resume {session}\r\n")
@@ -186,7 +191,8 @@ impl Session {
 
     /// How long to wait for a key before looking around.
     fn patience(&self) -> Duration {
-        let mut patience = IDLE;
+        let young = self.since.elapsed() < YOUTH;
+        let mut patience = if young { IDLE_YOUNG } else { IDLE };
         if self.scene.busy.is_some() && !self.frozen {
             patience = BEAT;
         }
@@ -468,9 +474,7 @@ impl Session {
 
     fn prompt(&mut self, text: String, source: &'static str) {
         let blocks = self.scene.blocks.len();
-        self.scene
-            .blocks
-            .push(Block::Prompt(text.trim_start_matches('\n').to_owned()));
+        self.scene.blocks.push(Block::Prompt(as_shown(&text)));
         self.last_prompt = Some(text.clone());
         let prompt_id = self.prompt_id.clone().unwrap_or_default();
         let asked = source == "queued" && self.world.dialect.is_new();
@@ -610,7 +614,7 @@ impl Session {
                 .push(Block::Prompt(format!("/resume {session}")));
             self.scene
                 .blocks
-                .push(Block::Result(format!("Session {session} was not found.")));
+                .push(Block::Answer(format!("Session {session} was not found.")));
             return;
         };
         self.end_session("resume");
@@ -663,6 +667,7 @@ impl Session {
 
     fn leave(&mut self) {
         self.end_session("prompt_input_exit");
+        self.polite = true;
         self.exit = Some(Exit {
             code: 0,
             words: None,
@@ -676,12 +681,14 @@ impl Session {
             News::Accepted | News::Written => {}
             News::Thinking => {
                 if let Some(running) = &mut self.running {
-                    running.thinking = Some(clock::now());
+                    let since = self.scene.busy.as_ref().map(|busy| busy.since);
+                    running.thinking = since;
                 }
             }
             News::Said(text) => self.said(&text),
             News::MessageOver => {
                 self.thought();
+                self.scene.streaming = false;
                 if let Some(running) = &mut self.running {
                     running.fresh = true;
                 }
@@ -721,6 +728,7 @@ impl Session {
             Some(Block::Reply(before)) => before.push_str(text),
             _ => self.scene.blocks.push(Block::Reply(text.to_owned())),
         }
+        self.scene.streaming = true;
     }
 
     fn over(&mut self, outcome: Outcome) {
@@ -812,12 +820,24 @@ impl Session {
     }
 }
 
+/// A prompt without the marks around what was pasted.
+fn as_shown(text: &str) -> String {
+    let mark = |line: &&str| {
+        !line.starts_with("<pasted_content id=") && !line.starts_with("</pasted_content id=")
+    };
+    let lines: Vec<&str> = text.split('\n').filter(mark).collect();
+    lines.join("\n").trim_matches('\n').to_owned()
+}
+
 /// How long a lone ESC waits for the rest of a sequence.
 const ESC_PATIENCE: Duration = Duration::from_millis(40);
 /// How often the spinner moves.
 const BEAT: Duration = Duration::from_millis(100);
 /// How often an idle process looks at the size of its window.
 const IDLE: Duration = Duration::from_millis(250);
+/// The same in the beginning, when a terminal is often resized.
+const IDLE_YOUNG: Duration = Duration::from_millis(20);
+const YOUTH: Duration = Duration::from_secs(2);
 /// How long the first of two presses counts.
 const ARMED: Duration = Duration::from_millis(800);
 /// How long a `SessionEnd` hook may take.

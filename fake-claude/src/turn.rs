@@ -143,10 +143,10 @@ impl Turn {
             talk.prompts += 1;
             let index = talk.prompts;
             let position = json!({ "promptIndex": index, "turnIndex": index });
-            more = with(
-                more,
-                json!({ "turnOrigin": "human", "turnPosition": position }),
-            );
+            more["turnOrigin"] = json!("human");
+            if !talk.resumed {
+                more["turnPosition"] = position;
+            }
         }
         let mut journal = self.world.journal();
         journal.snapshot();
@@ -209,7 +209,7 @@ impl Turn {
 
     /// Asks until there is an answer that ends the turn.
     fn answer(&mut self) -> Outcome {
-        let (mut cuts, mut refusals) = (0, 0);
+        let (mut cuts, mut refusals, mut empty) = (0, 0, 0);
         loop {
             let reply = match self.ask_with_retries() {
                 Ok(reply) => reply,
@@ -231,9 +231,26 @@ impl Turn {
                     self.go_on(REFUSED, &reply);
                 }
                 Some("refusal") => return self.refused(&reply),
+                _ if !reply.blocks.iter().any(is_said) && empty == 0 => {
+                    empty += 1;
+                    self.continue_empty();
+                }
                 _ => return self.stopped(&reply),
             }
         }
+    }
+
+    /// An answer without a word is asked for once more; both families write that down.
+    fn continue_empty(&self) {
+        self.world.talk().add(Role::User, json!(NOTHING_SAID));
+        let mut more = json!({ "isMeta": true });
+        if self.world.dialect.is_new() {
+            more["turnCompanion"] = json!(true);
+        }
+        let text = json!(NOTHING_SAID);
+        self.world
+            .journal()
+            .user(&text, self.prompt_id.as_deref(), more);
     }
 
     fn ask_with_retries(&self) -> Result<Reply, Failure> {
@@ -395,14 +412,8 @@ impl Turn {
     }
 
     fn failed(&self, ending: &Ending) -> Outcome {
-        let mut message = json!({
-            "id": id::uuid(), "container": null, "model": "<synthetic>", "role": "assistant", "stop_details": null,
-            "stop_reason": ending.stop_reason, "stop_sequence": "", "type": "message",
-            "usage": synthetic_usage(), "content": [{ "type": "text", "text": ending.text }], "context_management": null,
-        });
-        if self.world.dialect.is_new() {
-            message = with(json!({ "diagnostics": null }), message);
-        }
+        let text = json!([{ "type": "text", "text": ending.text }]);
+        let message = synthetic(&text, ending.stop_reason, self.world.dialect.is_new());
         let mut more = json!({});
         if ending.error == "max_output_tokens" {
             more["apiError"] = json!(ending.error);
@@ -537,11 +548,7 @@ impl Turn {
             journal.assistant(&partial.record(block, true), more);
             return;
         }
-        let message = json!({
-            "id": id::uuid(), "container": null, "model": "<synthetic>", "role": "assistant", "stop_details": null,
-            "stop_reason": "stop_sequence", "stop_sequence": "", "type": "message", "usage": synthetic_usage(),
-            "content": [block], "context_management": null,
-        });
+        let message = synthetic(&json!([block]), "stop_sequence", false);
         journal.assistant(&message, json!({ "isApiErrorMessage": false }));
     }
 }
@@ -566,6 +573,19 @@ fn is_said(block: &Value) -> bool {
     text.is_some_and(|text| !text.is_empty())
 }
 
+/// A message that no model made.
+pub(crate) fn synthetic(content: &Value, stop_reason: &str, is_new: bool) -> Value {
+    let message = json!({
+        "id": id::uuid(), "container": null, "model": "<synthetic>", "role": "assistant", "stop_details": null,
+        "stop_reason": stop_reason, "stop_sequence": "", "type": "message", "usage": synthetic_usage(),
+        "content": content, "context_management": null,
+    });
+    match is_new {
+        true => with(json!({ "diagnostics": null }), message),
+        false => message,
+    }
+}
+
 fn synthetic_usage() -> Value {
     json!({
         "input_tokens": 0, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
@@ -575,5 +595,6 @@ fn synthetic_usage() -> Value {
 
 /// How often a cut-off answer is continued.
 const CUTS_MAX: u32 = 3;
+const NOTHING_SAID: &str = "[Your previous response had no visible output. Please continue and produce a user-visible response.]";
 const CUT_OFF: &str = "Output token limit hit. Resume directly — no apology, no recap of what you were doing. Pick up mid-thought if that is where the cut happened. Break remaining work into smaller pieces.";
 const REFUSED: &str = "Your response above was stopped by a safety classifier — this is not a tool or API error. The rest of it was withheld, and tool calls in it that had not finished did not run. Do not produce that content again, even reworded.";

@@ -24,6 +24,7 @@ use crate::request::Shape;
 use crate::script::Script;
 use crate::transcript::Frame;
 use crate::transcript::Journal;
+use crate::turn;
 use crate::upstream::Upstream;
 
 /// The shared state.
@@ -114,17 +115,20 @@ impl World {
 
     /// Goes on with a transcript; a last message that nobody is to answer is put aside, as the real one does.
     pub(crate) fn take_up(&self, history: &History, session: &str, answer: bool) {
+        let entries = history.entries.clone();
         let mut talk = Conversation {
-            entries: history.entries.clone(),
+            entries,
+            resumed: true,
             ..Conversation::default()
         };
+        let mut journal = Journal::resumed(&self.frame, session, history.last.clone());
         if history.is_interrupted() && !answer {
-            talk.add(
-                Role::Assistant,
-                json!([{ "type": "text", "text": "No response requested." }]),
-            );
+            let text = json!([{ "type": "text", "text": "No response requested." }]);
+            let message = turn::synthetic(&text, "stop_sequence", self.dialect.is_new());
+            journal.assistant(&message, json!({ "isApiErrorMessage": false }));
+            talk.add(Role::Assistant, text);
         }
-        *self.journal() = Journal::resumed(&self.frame, session, history.last.clone());
+        *self.journal() = journal;
         *self.talk() = talk;
     }
 
