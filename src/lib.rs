@@ -1,4 +1,64 @@
 //! inference-relay: a local daemon that serves the Anthropic Messages API from the user's own interactive Claude Code.
+//!
+//! # Code map
+//!
+//! A call goes `server → wire → pool → session → terminal → pool → wire → server`. The rooms stand below in reading
+//! order; each names only rooms above it, and `tests/tidy.rs` holds them to it.
+//!
+//! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
+//! - [`clock`]: the only file that reads the time.
+//! - [`wire`]: the Anthropic dialect to and from [`turn`].
+//! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
+//! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
+//!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::launcher`] starts it.
+//! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
+//! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
+//! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
+//! - [`daemon`]: the composition root.
+//! - [`cli`]: the commands.
+//!
+//! # Glossary
+//!
+//! - *Call*: one HTTP request of a client. *Turn*: what a session does for it.
+//! - *Session*: one live claude process. *Conversation*: what it holds; a session has many, one after the other.
+//! - *Shape*: what must be known of a call when its session is launched: model, system prompt, sampling.
+//! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
+//! - *Delivery*: how a prompt gets in: typed, through the editor, or as a transcript.
+//! - *Primed*: a session that waits in its read of a transcript that is still to be written.
+//! - *Witness*: what tells of a turn: a hook, the transcript, the screen. *Merge*: the one decision out of them.
+//! - *Scene*: what stands on the screen, as far as it matters.
+//! - *Verdict*: whether a submitted prompt may go to the model.
+//! - *Fault*: how a call fails: a kind with a stable code, a culprit, a sentence for the client, one for the log.
+//!
+//! # Architecture invariants
+//!
+//! - [`turn`], [`wire`], [`terminal`], and every file whose first line ends in `[pure]`, hold no `async`, no file,
+//!   socket or process, and no clock.
+//! - A prompt reaches the model only if it equals the caller's text, in the conversation it belongs to. The session's
+//!   `UserPromptSubmit` hook blocks every other one, before the model is asked.
+//! - A text that the prompt box could obey or change is never typed: it goes in as a transcript.
+//! - Nothing is believed of the screen but the state of the prompt box, which is found below the last rules across the
+//!   whole width, where no reply can draw.
+//! - A failed turn is never a 200. After the first byte it is an `error` event.
+//! - A session that served a call takes up a blank conversation before it serves another.
+//! - Every process leads its own group, is listed in `pty-pids.json`, and is ended with its group on every path.
+//! - Text of prompts and answers is logged at no level.
+//! - Only `terminal::screen` names the emulator; only `clock` reads time; only `config::env` reads the environment;
+//!   only `wire` knows a dialect's status codes.
+//!
+//! # Cancel safety
+//!
+//! A client that goes away drops its [`pool::Answer`], and with it the receiver of its events. Whoever holds the
+//! sender sees that at once, wherever the call is:
+//!
+//! - in the queue: the wait ends, and its place goes to the next caller at the next lease;
+//! - while a history is taken up, or the prompt is being submitted: the submission is blocked, nothing reaches the
+//!   model;
+//! - while the model answers: the session gets Escape as soon as its screen says that a turn runs, comes to rest, has
+//!   its prompt box emptied, and takes up a blank conversation; a session that does not come to rest within a second
+//!   and a half is ended and replaced.
+//!
+//! The task that conducts a call outlives the client, so no lease is lost by a cancelled future.
 
 mod turn;
 

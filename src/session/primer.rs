@@ -107,13 +107,14 @@ impl Drop for Primer {
 }
 
 /// Whether the process has this very file open.
+#[cfg(unix)]
 fn is_held_by(path: &Path, pid: u32) -> bool {
-    let open = fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut held = open.filter_map(|entry| fs::read_link(entry.path()).ok());
-    held.any(|target| target == path)
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let wanted = identity(path);
+    let open = fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut open = open.into_iter().flatten().flatten();
+    wanted.is_some() && open.any(|entry| identity(&entry.path()) == wanted)
 }
 
 fn is_pipe(path: &Path) -> bool {
