@@ -200,10 +200,11 @@ impl Conduct {
         let task = self.task(Route::Launched, Confirm::Included, SessionOrigin::Cold);
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };
-        match self
-            .launcher
-            .launch(shape, Birth::Turn(launched), notify(place, &self.keeper))
-        {
+        match self.launcher.launch(
+            shape,
+            Birth::Turn(Box::new(launched)),
+            notify(place, &self.keeper),
+        ) {
             Ok(session) => {
                 drop(self.keeper.send(Ask::Launched { place, session }));
                 Ok(outcome)

@@ -4,7 +4,7 @@
 //! `frame` (its id, its log line, the body of its failure), `guard` (which hosts and origins may call), the route,
 //! and then the wire room, which alone knows what the bytes mean.
 //!
-//! **Never.** It logs no body and no header. It knows no terminal and no session: what serves a turn is a [`Lane`].
+//! **Never.** It logs no body and no header. It knows no terminal and no session: what serves a turn is a [`Lane`](api::Lane).
 //!
 //! **Invariants.** Every response has `request-id`, every failure `x-relay-error`. A turn that fails is never a 200,
 //! and once a stream has begun, a failure is its `error` event. A client that goes away drops its

@@ -74,7 +74,7 @@ pub(crate) enum Birth {
     Empty,
     /// To wait for any conversation.
     Primed,
-    Turn(Launched),
+    Turn(Box<Launched>),
 }
 
 /// A live session, for the pool.
@@ -128,7 +128,10 @@ impl Launcher {
         let (start, caller) = match birth {
             Birth::Empty => (Start::Empty, None),
             Birth::Primed => (Start::Primed, None),
-            Birth::Turn(Launched { task, caller, uuid }) => (Start::Turn(task, uuid), Some(caller)),
+            Birth::Turn(launched) => {
+                let Launched { task, caller, uuid } = *launched;
+                (Start::Turn(Box::new(task), uuid), Some(caller))
+            }
         };
         match self.start(shape, start, notify) {
             Ok((mut driver, mut session)) => {
@@ -211,7 +214,7 @@ impl Launcher {
             }
             Start::Turn(task, uuid) => {
                 let transcript = library.path(&uuid);
-                let machine = Machine::launched(limits, uuid.clone(), task, transcript, now);
+                let machine = Machine::launched(limits, uuid.clone(), *task, transcript, now);
                 Opened::new(Opening::Interrupted(uuid), machine)
             }
             Start::Primed => {
@@ -243,7 +246,7 @@ impl Launcher {
 enum Start {
     Empty,
     Primed,
-    Turn(Task, String),
+    Turn(Box<Task>, String),
 }
 
 /// A conversation, opened.
