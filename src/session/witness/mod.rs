@@ -25,3 +25,5 @@ pub(crate) use merge::Merge;
 pub(crate) use merge::Seen;
 pub(crate) use record::ApiError;
 pub(crate) use record::Record;
+#[cfg(test)]
+pub(crate) use record::Said;

@@ -1,0 +1,116 @@
+//! An answer on its way out: what the merge saw, told or failed. `[pure]`
+
+use super::super::fault;
+use super::super::task::Task;
+use super::super::witness::Merge;
+use super::super::witness::Seen;
+use super::Machine;
+use super::effect::Effect;
+use super::state::Answering;
+use super::state::State;
+use crate::terminal::keys;
+use crate::turn::Event;
+use crate::turn::Fault;
+use std::time::Duration;
+use std::time::Instant;
+
+impl Machine {
+    pub(super) fn answering(
+        &mut self,
+        task: Task,
+        sign_until: Option<Instant>,
+        now: Instant,
+    ) -> State {
+        State::Answering(Box::new(Answering {
+            task,
+            merge: Merge::default(),
+            begun: false,
+            busy_seen: false,
+            sign_until,
+            settle_until: None,
+            until: now + self.limits.turn,
+        }))
+    }
+
+    pub(super) fn merge(&mut self, input: impl FnOnce(&mut Merge) -> Vec<Seen>) -> Vec<Seen> {
+        match &mut self.state {
+            State::Answering(answering) => input(&mut answering.merge),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn handle_seen(&mut self, seen: Vec<Seen>, now: Instant) {
+        for seen in seen {
+            match seen {
+                Seen::RunsOn => self.write(keys::ESCAPE.to_vec()),
+                Seen::Event(event) => self.tell(event, now),
+                Seen::Failed(error) => self.fail(|task| fault::of_api_error(&error, task), now),
+                Seen::Empty => self.fail(|_| fault::empty_turn(), now),
+                Seen::Disagreed => self.fail(|_| fault::disagreed(), now),
+            }
+        }
+        if let State::Answering(answering) = &mut self.state
+            && answering.merge.awaits_transcript()
+        {
+            answering.settle_until.get_or_insert(now + SETTLE_WAIT);
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        if !answering.begun {
+            answering.begun = true;
+            self.effects
+                .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
+        }
+        let ended = matches!(event, Event::End(_));
+        self.effects.push_back(Effect::Tell(event));
+        if ended {
+            self.rest(now);
+        }
+    }
+
+    pub(super) fn fail(&mut self, fault: impl FnOnce(&Task) -> Fault, now: Instant) {
+        let State::Answering(answering) = &self.state else {
+            return;
+        };
+        let effect = Effect::Fail {
+            fault: fault(&answering.task),
+            begun: answering.begun,
+        };
+        self.effects.push_back(effect);
+        self.rest(now);
+    }
+
+    /// The turn is told: brings the session to rest.
+    pub(super) fn rest(&mut self, now: Instant) {
+        let over = matches!(&self.state, State::Answering(answering) if answering.merge.is_over());
+        self.state = if over {
+            State::resting(now)
+        } else {
+            self.interrupt(true, now)
+        };
+        self.look(now);
+    }
+
+    pub(super) fn handle_answer_timeout(&mut self, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        if answering.until <= now {
+            self.fail(|_| fault::turn_timeout(), now);
+            self.kill("the turn's limit passed");
+        } else if answering.sign_until.is_some_and(|at| at <= now) {
+            self.give_up_start();
+        } else if answering.settle_until.is_some_and(|at| at <= now) {
+            answering.settle_until = None;
+            let seen = self.merge(Merge::handle_timeout);
+            self.handle_seen(seen, now);
+        }
+    }
+}
+
+/// How long the transcript may come after the end's hook; it takes under 200 ms.
+const SETTLE_WAIT: Duration = Duration::from_secs(2);

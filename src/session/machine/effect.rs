@@ -1,0 +1,56 @@
+//! What a session's driver is told to do. `[pure]`
+
+use crate::turn::Event;
+use crate::turn::Fault;
+use std::path::PathBuf;
+
+/// What the driver must do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// Keystrokes for the terminal.
+    Write(Vec<u8>),
+    /// The answer to the submitted prompt that was handed in last.
+    Verdict(Verdict),
+    /// Read this transcript from its end on.
+    Follow(PathBuf),
+    /// An event for the caller.
+    Tell(Event),
+    /// The caller's turn failed; `begun` where something of it has gone to the caller.
+    Fail { fault: Fault, begun: bool },
+    /// The prompt did not arrive as it was written; nothing reached the model.
+    Misdelivered,
+    /// Write a blank conversation and hand it in.
+    Blank,
+    /// The conversation is left, and its transcript may go.
+    Forget(PathBuf),
+    /// The session is empty and waits.
+    Ready,
+    /// The process must go, with its group.
+    Kill(&'static str),
+}
+
+impl Effect {
+    /// What is done, without its texts.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Effect::Write(_) => "write",
+            Effect::Verdict(Verdict::Allow) => "allow",
+            Effect::Verdict(Verdict::Block) => "block",
+            Effect::Follow(_) => "follow",
+            Effect::Tell(_) => "tell",
+            Effect::Fail { .. } => "fail",
+            Effect::Misdelivered => "misdelivered",
+            Effect::Blank => "blank",
+            Effect::Forget(_) => "forget",
+            Effect::Ready => "ready",
+            Effect::Kill(why) => why,
+        }
+    }
+}
+
+/// Whether a submitted prompt may go to the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Allow,
+    Block,
+}

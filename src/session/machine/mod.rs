@@ -1,0 +1,314 @@
+//! The life of one session, from its launch to its end: inputs and `now` in, effects out. `[pure]`
+//!
+//! ```text
+//! Starting ─▶ Ready ─▶ Resuming ─▶ Submitting ─▶ Answering ─▶ Interrupting ─▶ Resting ─▶ Resuming ─▶ Ready
+//!     └────────────────(launched with a turn)────────▲                      (a blank one)      any ─▶ Gone
+//! ```
+//!
+//! A session is emptied by taking up a blank conversation, not by `/clear`: the CLI tells the model of a `/clear`, and
+//! of a `/resume` it does not. It also makes the next conversation's id known before a prompt is submitted in it.
+//!
+//! Signals move it: hooks tell that a prompt was submitted, that a turn ended, that a conversation was left; the
+//! screen tells that the prompt box is idle. Each state has a deadline with a reason; the time between signals is
+//! never taken for a signal.
+//!
+//! The driver obeys one law: after every input, drain all effects before the next input.
+
+mod answer;
+mod effect;
+mod rest;
+mod screen;
+mod state;
+mod submission;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use effect::Effect;
+pub(crate) use effect::Verdict;
+
+use super::fault;
+use super::task::Route;
+use super::task::Task;
+use super::witness::Hook;
+use super::witness::HookEvent;
+use super::witness::Record;
+use crate::terminal::Scene;
+use state::NUDGE_WAIT;
+use state::State;
+use state::Then;
+use state::Wait;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+/// A session's state and what is known beside it.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    state: State,
+    scene: Scene,
+    /// Something was drawn since keys were last written: the process has run, and what it shows is its answer.
+    drew: bool,
+    /// The conversation that is open: a prompt submitted in another one is not ours.
+    conversation: String,
+    /// Its transcript.
+    transcript: Option<PathBuf>,
+    /// The transcript of the conversation before.
+    left: Option<PathBuf>,
+    /// When the folder-trust question is answered again, where its keys were lost.
+    trust: Option<Wait>,
+    limits: Limits,
+    effects: VecDeque<Effect>,
+}
+
+/// How long states may last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// From the spawn to the prompt box.
+    pub(crate) start: Duration,
+    /// From delivery to the end of the turn.
+    pub(crate) turn: Duration,
+}
+
+impl Machine {
+    /// A session just spawned, with an empty conversation of this id.
+    pub(crate) fn waiting(limits: Limits, conversation: String, now: Instant) -> Machine {
+        Machine {
+            state: State::Starting {
+                until: now + limits.start,
+            },
+            scene: Scene::Unknown,
+            drew: false,
+            conversation,
+            transcript: None,
+            left: None,
+            trust: None,
+            limits,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// A session just spawned to take up a transcript whose last message is to be answered.
+    pub(crate) fn launched(
+        limits: Limits,
+        conversation: String,
+        task: Task,
+        transcript: PathBuf,
+        now: Instant,
+    ) -> Machine {
+        let mut machine = Machine::waiting(limits, conversation, now);
+        machine.follow(transcript);
+        machine.state = machine.answering(task, Some(now + limits.start), now);
+        machine
+    }
+
+    /// A session just spawned to wait for any conversation.
+    pub(crate) fn primed(limits: Limits, conversation: String, now: Instant) -> Machine {
+        let mut machine = Machine::waiting(limits, conversation, now);
+        machine.state = State::Primed {
+            reached: false,
+            until: now + limits.start,
+        };
+        machine
+    }
+
+    /// The session waits at its pipe.
+    pub(crate) fn handle_reached(&mut self) {
+        if let State::Primed { reached, .. } = &mut self.state {
+            *reached = true;
+            self.effects.push_back(Effect::Ready);
+        }
+    }
+
+    /// The conversation went through the pipe of a primed session.
+    pub(crate) fn begin_primed(&mut self, task: Task, transcript: PathBuf, now: Instant) {
+        if !matches!(self.state, State::Primed { reached: true, .. }) {
+            return self.effects.push_back(Effect::Misdelivered);
+        }
+        self.follow(transcript);
+        self.state = self.answering(task, Some(now + self.limits.start), now);
+    }
+
+    /// Begins a turn on a ready session.
+    pub(crate) fn begin(&mut self, task: Task, now: Instant) {
+        if !matches!(self.state, State::Ready) {
+            return self.effects.push_back(Effect::Misdelivered);
+        }
+        self.state = match task.route.clone() {
+            Route::Typed {
+                resume: Some(uuid), ..
+            } => self.resume(uuid, Then::Submit(Box::new(task)), now),
+            Route::Typed {
+                resume: None, keys, ..
+            } => self.submit(task, keys, now),
+            Route::Launched => return self.effects.push_back(Effect::Misdelivered),
+        };
+    }
+
+    /// The caller is gone.
+    pub(crate) fn cancel(&mut self, now: Instant) {
+        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Resuming {
+                uuid,
+                then: Then::Submit(_),
+                ended,
+                wait,
+            } => State::Resuming {
+                uuid,
+                then: Then::Rest,
+                ended,
+                wait,
+            },
+            State::Submitting { mut task, wait } => {
+                task.cancelled = true;
+                State::Submitting { task, wait }
+            }
+            State::Answering(answering) => self.interrupt(answering.busy_seen, now),
+            other => other,
+        };
+        self.look(now);
+    }
+
+    /// What the screen shows has changed.
+    pub(crate) fn handle_scene(&mut self, scene: Scene, now: Instant) {
+        self.drew = true;
+        if scene != self.scene {
+            self.scene = scene;
+            self.look(now);
+        }
+    }
+
+    /// A hook came. A submitted prompt always gets a verdict among the effects.
+    pub(crate) fn handle_hook(&mut self, hook: &Hook, now: Instant) {
+        match (&hook.event, &mut self.state) {
+            (HookEvent::Submitted { prompt }, _) => self.handle_submitted(hook, prompt, now),
+            (HookEvent::Ended { reason }, State::Resuming { ended, .. }) if reason == "resume" => {
+                *ended = true;
+            }
+            (
+                HookEvent::Stopped { .. } | HookEvent::Failed { .. },
+                State::Interrupting { over, .. },
+            ) => *over = true,
+            (event, State::Answering(answering)) => {
+                answering.sign_until = None;
+                let seen = self.merge(|merge| merge.handle_hook(event));
+                self.handle_seen(seen, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// A line came to the transcript.
+    pub(crate) fn handle_record(&mut self, record: Record, now: Instant) {
+        if let State::Answering(_) = &self.state {
+            let seen = self.merge(|merge| merge.handle_record(record));
+            self.handle_seen(seen, now);
+        }
+    }
+
+    /// The process is gone.
+    pub(crate) fn handle_exit(&mut self, how: &str) {
+        let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
+        let waited = matches!(
+            self.state,
+            State::Resuming { .. } | State::Submitting { .. } | State::Answering(_)
+        );
+        if waited {
+            self.effects.push_back(Effect::Fail {
+                fault: fault::session_lost(how),
+                begun,
+            });
+        }
+        self.forget();
+        self.state = State::Gone;
+    }
+
+    /// A deadline passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(wait) = &mut self.trust
+            && wait.next <= now
+        {
+            wait.next = now + NUDGE_WAIT;
+            match self.scene {
+                Scene::Trust { .. } => self.look(now),
+                _ => self.trust = None,
+            }
+        }
+        match &mut self.state {
+            State::Starting { until }
+            | State::Primed {
+                reached: false,
+                until,
+            } if *until <= now => self.give_up_start(),
+            State::Resuming { wait, .. }
+            | State::Submitting { wait, .. }
+            | State::Resting { wait, .. }
+                if wait.next <= now =>
+            {
+                wait.nudges += 1;
+                wait.next = now + NUDGE_WAIT;
+                self.nudge();
+            }
+            State::Interrupting { until, .. } if *until <= now => {
+                self.kill("it did not come to rest")
+            }
+            State::Answering(_) => self.handle_answer_timeout(now),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`Machine::handle_timeout`], and what for.
+    pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let trust = self.trust.map(|wait| (wait.next, "trust"));
+        [trust, self.poll_state_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn poll_state_timeout(&self) -> Option<(Instant, &'static str)> {
+        match &self.state {
+            State::Starting { until } => Some((*until, "start")),
+            State::Resuming { wait, .. } => Some((wait.next, "resume")),
+            State::Submitting { wait, .. } => Some((wait.next, "submit")),
+            State::Resting { wait, .. } => Some((wait.next, "rest")),
+            State::Interrupting { until, .. } => Some((*until, "interrupt")),
+            State::Answering(answering) => {
+                let first = [
+                    answering.sign_until,
+                    answering.settle_until,
+                    Some(answering.until),
+                ];
+                first.into_iter().flatten().min().map(|at| (at, "answer"))
+            }
+            State::Primed {
+                reached: false,
+                until,
+            } => Some((*until, "prime")),
+            State::Primed { reached: true, .. } | State::Ready | State::Gone => None,
+        }
+    }
+
+    /// The state's name, for session lists.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.state {
+            State::Starting { .. } => "starting",
+            State::Primed { reached: false, .. } => "starting",
+            State::Primed { reached: true, .. } | State::Ready => "idle",
+            State::Resuming {
+                then: Then::Submit(_),
+                ..
+            }
+            | State::Submitting { .. }
+            | State::Answering(_) => "busy",
+            State::Resuming { .. } | State::Interrupting { .. } | State::Resting { .. } => {
+                "resetting"
+            }
+            State::Gone => "gone",
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Back to rest: interrupted, emptied, or ended. `[pure]`
+
+use super::Machine;
+use super::effect::Effect;
+use super::state::State;
+use super::state::Then;
+use crate::terminal::Prompt;
+use crate::terminal::Scene;
+use crate::terminal::keys;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+impl Machine {
+    /// Escape goes out once the screen says that something runs: in an idle prompt box it would open a menu.
+    pub(super) fn interrupt(&mut self, busy_seen: bool, now: Instant) -> State {
+        let busy = busy_seen && matches!(self.scene, Scene::Prompt(Prompt { busy: true, .. }));
+        if busy {
+            self.write(keys::ESCAPE.to_vec());
+        }
+        State::Interrupting {
+            sent: busy,
+            over: false,
+            emptied: false,
+            until: now + REST_WAIT,
+        }
+    }
+
+    /// A blank conversation was written.
+    pub(crate) fn handle_blank(&mut self, uuid: String, transcript: PathBuf, now: Instant) {
+        self.left = self.transcript.replace(transcript);
+        self.state = self.resume(uuid, Then::Ready, now);
+    }
+
+    /// None could be written: the session cannot be emptied.
+    pub(crate) fn handle_no_blank(&mut self) {
+        self.kill("no blank conversation could be written");
+    }
+
+    pub(super) fn follow(&mut self, path: PathBuf) {
+        let before = self.transcript.replace(path.clone());
+        self.left = before.filter(|before| *before != path).or(self.left.take());
+        self.effects.push_back(Effect::Follow(path));
+    }
+
+    pub(super) fn forget(&mut self) {
+        let known = [self.transcript.take(), self.left.take()];
+        self.effects
+            .extend(known.into_iter().flatten().map(Effect::Forget));
+    }
+
+    pub(super) fn kill(&mut self, why: &'static str) {
+        self.forget();
+        self.state = State::Gone;
+        self.effects.push_back(Effect::Kill(why));
+    }
+
+    pub(super) fn write(&mut self, keys: Vec<u8>) {
+        self.drew = false;
+        self.effects.push_back(Effect::Write(keys));
+    }
+}
+
+/// How long an interrupted session may take to come to rest.
+const REST_WAIT: Duration = Duration::from_millis(1500);

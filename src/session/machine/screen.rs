@@ -1,0 +1,97 @@
+//! The session looks at its screen. `[pure]`
+
+use super::super::fault;
+use super::super::task::Confirm;
+use super::Machine;
+use super::effect::Effect;
+use super::state::State;
+use super::state::Wait;
+use crate::terminal::Prompt;
+use crate::terminal::Scene;
+use crate::terminal::keys;
+use crate::turn::Fault;
+use std::time::Instant;
+
+impl Machine {
+    /// Looks at the scene with the state's eyes.
+    pub(super) fn look(&mut self, now: Instant) {
+        match self.scene.clone() {
+            Scene::Trust { steps } => self.answer_trust(steps, now),
+            Scene::Login => self.stop_at(fault::login_required("claude shows its login screen")),
+            Scene::Dialog { title } => self.stop_at(fault::dialog_blocked(&title)),
+            Scene::Unknown => {}
+            Scene::Prompt(prompt) => self.look_at_prompt(prompt, now),
+        }
+    }
+
+    pub(super) fn look_at_prompt(&mut self, prompt: Prompt, now: Instant) {
+        let idle = self.scene.is_idle();
+        match &mut self.state {
+            State::Starting { .. } if idle => self.become_ready(),
+            State::Resuming { ended: true, .. } if idle => self.handle_resumed(now),
+            State::Submitting { task, .. }
+                if task.confirm == Confirm::WhenTyped && !prompt.empty && !prompt.busy =>
+            {
+                task.confirm = Confirm::Included;
+                self.write(keys::ENTER.to_vec());
+            }
+            State::Answering(answering) if prompt.busy => {
+                answering.busy_seen = true;
+                answering.sign_until = None;
+            }
+            State::Interrupting { sent, .. } if prompt.busy && !*sent => {
+                *sent = true;
+                self.write(keys::ESCAPE.to_vec());
+            }
+            State::Interrupting {
+                sent,
+                over,
+                emptied,
+                ..
+            } if !prompt.busy && (*sent || *over) => {
+                if prompt.empty {
+                    self.state = State::resting(now);
+                    self.look(now);
+                } else if !*emptied {
+                    *emptied = true;
+                    self.write(keys::CTRL_C.to_vec());
+                }
+            }
+            State::Resting { asked, .. } if idle && !*asked => {
+                *asked = true;
+                self.effects.push_back(Effect::Blank);
+            }
+            _ => {}
+        }
+    }
+
+    /// Yes: the folder is the relay's own, empty and private. The choice is moved first and confirmed once the screen
+    /// shows it there, because a dialog that was just drawn may lose keys.
+    pub(super) fn answer_trust(&mut self, steps: i32, now: Instant) {
+        self.trust.get_or_insert_with(|| Wait::from(now));
+        self.write(match steps {
+            0 => keys::ENTER.to_vec(),
+            _ => keys::steps(steps),
+        });
+    }
+
+    /// A screen that no turn can pass.
+    pub(super) fn stop_at(&mut self, fault: Fault) {
+        let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
+        self.effects.push_back(Effect::Fail { fault, begun });
+        self.kill("a screen that no turn can pass");
+    }
+
+    pub(super) fn give_up_start(&mut self) {
+        self.effects.push_back(Effect::Fail {
+            fault: fault::unsupported_screen(),
+            begun: false,
+        });
+        self.kill("no prompt box within the start's limit");
+    }
+
+    pub(super) fn become_ready(&mut self) {
+        self.state = State::Ready;
+        self.effects.push_back(Effect::Ready);
+    }
+}

@@ -1,0 +1,138 @@
+//! A prompt on its way in: taken-up conversations, keystrokes, the verdict, lost keys. `[pure]`
+
+use super::super::task::Route;
+use super::super::task::Task;
+use super::super::witness::Hook;
+use super::Machine;
+use super::effect::Effect;
+use super::effect::Verdict;
+use super::state::State;
+use super::state::Then;
+use super::state::Wait;
+use crate::terminal::Scene;
+use crate::terminal::keys;
+use std::path::PathBuf;
+use std::time::Instant;
+
+impl Machine {
+    pub(super) fn submit(&mut self, task: Task, keys: Vec<u8>, now: Instant) -> State {
+        self.write(keys);
+        State::Submitting {
+            task,
+            wait: Wait::from(now),
+        }
+    }
+
+    pub(super) fn resume(&mut self, uuid: String, then: Then, now: Instant) -> State {
+        self.write(command(&format!("/resume {uuid}")));
+        State::Resuming {
+            uuid,
+            then,
+            ended: false,
+            wait: Wait::from(now),
+        }
+    }
+
+    /// The conversation before is left, and the prompt box is idle.
+    pub(super) fn handle_resumed(&mut self, now: Instant) {
+        let State::Resuming { uuid, then, .. } = std::mem::replace(&mut self.state, State::Gone)
+        else {
+            return;
+        };
+        self.conversation = uuid;
+        self.effects.extend(self.left.take().map(Effect::Forget));
+        self.state = match then {
+            Then::Submit(task) => match task.route.clone() {
+                Route::Typed { keys, .. } => self.submit(*task, keys, now),
+                Route::Launched => State::resting(now),
+            },
+            Then::Rest => State::resting(now),
+            Then::Ready => return self.become_ready(),
+        };
+        self.look(now);
+    }
+
+    pub(super) fn handle_submitted(&mut self, hook: &Hook, prompt: &str, now: Instant) {
+        if !matches!(self.state, State::Submitting { .. }) {
+            self.effects.push_back(Effect::Verdict(Verdict::Block));
+            return self.handle_stray_prompt();
+        }
+        let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) else {
+            return;
+        };
+        let transcript = PathBuf::from(&hook.transcript);
+        if hook.conversation == self.conversation && task.accepts(prompt) {
+            self.effects.push_back(Effect::Verdict(Verdict::Allow));
+            self.follow(transcript);
+            self.state = self.answering(task, None, now);
+        } else {
+            self.effects.push_back(Effect::Verdict(Verdict::Block));
+            self.transcript = Some(transcript);
+            if !task.cancelled {
+                self.effects.push_back(Effect::Misdelivered);
+            }
+            self.state = State::resting(now);
+        }
+    }
+
+    /// A launched turn is taken up without a submission; one that is submitted was taken for something typed.
+    pub(super) fn handle_stray_prompt(&mut self) {
+        if matches!(&self.state, State::Answering(answering) if answering.sign_until.is_some()) {
+            self.effects.push_back(Effect::Misdelivered);
+            self.kill("a launched turn was submitted as typed text");
+        }
+    }
+
+    /// A signal is late: the state of the screen tells which key was lost.
+    pub(super) fn nudge(&mut self) {
+        let Scene::Prompt(prompt) = self.scene else {
+            return self.give_up_nudging();
+        };
+        match &self.state {
+            State::Submitting { wait, .. }
+            | State::Resuming { wait, .. }
+            | State::Resting { wait, .. }
+                if wait.nudges > NUDGES_MAX =>
+            {
+                self.give_up_nudging();
+            }
+            // A process that has not run since has lost nothing: the same keys again would be too many.
+            _ if prompt.busy || !self.drew => {}
+            State::Resting { .. } if !prompt.empty => self.write(keys::CTRL_C.to_vec()),
+            State::Submitting { .. } | State::Resuming { .. } if !prompt.empty => {
+                self.write(keys::ENTER.to_vec());
+            }
+            State::Submitting { task, .. } => {
+                if let Route::Typed { keys, .. } = task.route.clone() {
+                    self.write(keys);
+                }
+            }
+            State::Resuming {
+                uuid, ended: false, ..
+            } => self.write(command(&format!("/resume {uuid}"))),
+            _ => {}
+        }
+    }
+
+    pub(super) fn give_up_nudging(&mut self) {
+        let waited = match &self.state {
+            State::Submitting { task, .. } => !task.cancelled,
+            State::Resuming { then, .. } => matches!(then, Then::Submit(_)),
+            _ => false,
+        };
+        if waited {
+            self.effects.push_back(Effect::Misdelivered);
+        }
+        self.kill("a command or a prompt did not arrive");
+    }
+}
+
+/// A slash command of our own, pasted and confirmed.
+fn command(text: &str) -> Vec<u8> {
+    let mut bytes = keys::paste(text);
+    bytes.extend_from_slice(keys::ENTER);
+    bytes
+}
+
+/// Lost keys that are made good before the session is given up.
+const NUDGES_MAX: u32 = 4;

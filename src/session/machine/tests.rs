@@ -1,0 +1,386 @@
+//! The machine, driven by signals as the real CLI gives them.
+
+use super::super::task::Confirm;
+use super::super::witness::Said;
+use super::*;
+use crate::terminal::Prompt;
+use crate::terminal::keys;
+use crate::turn::Event;
+use crate::turn::FaultKind;
+use crate::turn::Labels;
+use crate::turn::MessageId;
+use crate::turn::SessionOrigin;
+use crate::turn::Start;
+use crate::turn::TextSource;
+use crate::turn::Usage;
+use proptest::prelude::*;
+use serde_json::json;
+
+const IDLE: Scene = scene(true, false);
+const BUSY: Scene = scene(true, true);
+const TYPED: Scene = scene(false, false);
+
+const fn scene(empty: bool, busy: bool) -> Scene {
+    Scene::Prompt(Prompt {
+        empty,
+        busy,
+        logged_out: false,
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to start from"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn limits() -> Limits {
+    Limits {
+        start: Duration::from_secs(20),
+        turn: Duration::from_secs(60),
+    }
+}
+
+fn task(route: Route) -> Task {
+    let labels = Labels {
+        lane: "test",
+        text: TextSource::Exact,
+        session: SessionOrigin::Warm,
+        ignored: vec![],
+    };
+    let start = Start {
+        id: MessageId("msg".into()),
+        model: "m".into(),
+        usage: Usage::default(),
+        labels,
+    };
+    Task {
+        route,
+        start,
+        keyed: true,
+        confirm: Confirm::Included,
+        cancelled: false,
+    }
+}
+
+fn typed(prompt: &str, resume: Option<&str>) -> Task {
+    task(Route::Typed {
+        resume: resume.map(str::to_owned),
+        prompt: prompt.to_owned(),
+        keys: keys::paste(prompt),
+    })
+}
+
+fn hook(conversation: &str, event: HookEvent) -> Hook {
+    Hook {
+        conversation: conversation.to_owned(),
+        transcript: format!("/t/{conversation}.jsonl"),
+        event,
+    }
+}
+
+fn submitted(conversation: &str, prompt: &str) -> Hook {
+    let prompt = prompt.to_owned();
+    hook(conversation, HookEvent::Submitted { prompt })
+}
+
+fn displayed(text: &str) -> HookEvent {
+    HookEvent::Displayed {
+        message: "d".into(),
+        index: 0,
+        last: true,
+        text: text.into(),
+    }
+}
+
+fn stopped(text: &str) -> HookEvent {
+    HookEvent::Stopped { text: text.into() }
+}
+
+fn left(conversation: &str) -> Hook {
+    let reason = "resume".to_owned();
+    hook(conversation, HookEvent::Ended { reason })
+}
+
+fn said(text: &str) -> Record {
+    Record::Said(Said {
+        message: "msg_1".into(),
+        model: "m".into(),
+        blocks: vec![json!({"type": "text", "text": text})],
+        stop_reason: Some("end_turn".into()),
+        stop_sequence: None,
+        usage: Usage::default(),
+    })
+}
+
+fn effects(machine: &mut Machine) -> Vec<Effect> {
+    std::iter::from_fn(|| machine.poll_effect()).collect()
+}
+
+fn names(machine: &mut Machine) -> Vec<&'static str> {
+    effects(machine).iter().map(Effect::name).collect()
+}
+
+fn ready() -> (Machine, Instant) {
+    let now = now();
+    let mut machine = Machine::waiting(limits(), "c1".into(), now);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["ready"]);
+    (machine, now)
+}
+
+/// A session whose prompt was allowed and whose screen shows the turn.
+fn answering() -> (Machine, Instant) {
+    let (mut machine, now) = ready();
+    machine.begin(typed("hi", None), now);
+    machine.handle_scene(BUSY, now);
+    machine.handle_hook(&submitted("c1", "hi"), now);
+    assert_eq!(names(&mut machine), ["write", "allow", "follow"]);
+    (machine, now)
+}
+
+#[test]
+fn a_turn_goes_from_the_prompt_to_a_blank_conversation() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    assert_eq!(names(&mut machine), ["tell", "tell", "tell"]);
+    machine.handle_record(said("ho"), now);
+    let told = effects(&mut machine);
+    assert!(matches!(told.last(), Some(Effect::Tell(Event::End(_)))));
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["blank"]);
+    machine.handle_blank("c2".into(), "/t/c2.jsonl".into(), now);
+    machine.handle_scene(TYPED, now);
+    machine.handle_hook(&left("c1"), now);
+    machine.handle_scene(IDLE, now);
+    let rest = effects(&mut machine);
+    assert!(rest.contains(&Effect::Forget("/t/c1.jsonl".into())));
+    assert_eq!(rest.last(), Some(&Effect::Ready));
+    // The old conversation's id is worth nothing any more.
+    machine.begin(typed("hi", None), now);
+    machine.handle_hook(&submitted("c1", "hi"), now);
+    assert!(names(&mut machine).contains(&"block"));
+}
+
+#[test]
+fn a_prompt_that_is_not_the_callers_never_reaches_the_model() {
+    let (mut machine, now) = ready();
+    machine.begin(typed("hi\tthere", None), now);
+    machine.handle_hook(&submitted("c1", "hi    there"), now);
+    assert_eq!(names(&mut machine), ["write", "block", "misdelivered"]);
+}
+
+#[test]
+fn a_prompt_that_nobody_asked_for_is_blocked_in_every_state() {
+    let (mut machine, now) = ready();
+    machine.handle_hook(&submitted("c1", "hi"), now);
+    assert_eq!(names(&mut machine), ["block"]);
+    let (mut machine, now) = answering();
+    machine.handle_hook(&submitted("c1", "hi"), now);
+    assert_eq!(names(&mut machine), ["block"]);
+}
+
+#[test]
+fn a_history_is_taken_up_before_the_prompt_is_typed() {
+    let (mut machine, now) = ready();
+    machine.begin(typed("hi", Some("h1")), now);
+    machine.handle_scene(TYPED, now);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["write"]);
+    machine.handle_hook(&left("c1"), now);
+    machine.handle_scene(BUSY, now);
+    machine.handle_scene(IDLE, now);
+    machine.handle_hook(&submitted("h1", "hi"), now);
+    assert_eq!(names(&mut machine), ["write", "allow", "follow"]);
+}
+
+#[test]
+fn a_caller_that_goes_before_the_submission_costs_no_request() {
+    let (mut machine, now) = ready();
+    machine.begin(typed("hi", None), now);
+    machine.cancel(now);
+    machine.handle_hook(&submitted("c1", "hi"), now);
+    assert_eq!(names(&mut machine), ["write", "block"]);
+    machine.handle_scene(BUSY, now);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["blank"]);
+}
+
+#[test]
+fn a_caller_that_goes_in_the_middle_interrupts_the_turn_once() {
+    let (mut machine, now) = answering();
+    machine.cancel(now);
+    let keys = effects(&mut machine);
+    assert_eq!(keys, [Effect::Write(keys::ESCAPE.to_vec())]);
+    machine.handle_scene(TYPED, now);
+    let keys = effects(&mut machine);
+    assert_eq!(keys, [Effect::Write(keys::CTRL_C.to_vec())]);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["blank"]);
+}
+
+#[test]
+fn escape_waits_until_the_screen_shows_that_something_runs() {
+    let (mut machine, now) = ready();
+    machine.begin(typed("hi", None), now);
+    machine.handle_hook(&submitted("c1", "hi"), now);
+    effects(&mut machine);
+    machine.cancel(now);
+    assert_eq!(effects(&mut machine), []);
+    machine.handle_scene(BUSY, now);
+    let keys = effects(&mut machine);
+    assert_eq!(keys, [Effect::Write(keys::ESCAPE.to_vec())]);
+}
+
+#[test]
+fn keys_are_repeated_only_where_the_process_has_run_and_shows_them_lost() {
+    let (mut machine, now) = ready();
+    machine.begin(typed("hi", None), now);
+    effects(&mut machine);
+    machine.handle_timeout(now + Duration::from_secs(1));
+    assert_eq!(effects(&mut machine), [], "it has not run since");
+    machine.handle_scene(IDLE, now);
+    machine.handle_timeout(now + Duration::from_secs(2));
+    assert_eq!(names(&mut machine), ["write"], "it ran, and shows nothing");
+    machine.handle_scene(TYPED, now);
+    machine.handle_timeout(now + Duration::from_secs(3));
+    assert_eq!(effects(&mut machine), [Effect::Write(keys::ENTER.to_vec())]);
+}
+
+#[test]
+fn a_signal_that_never_comes_gives_the_session_up() {
+    let (mut machine, now) = ready();
+    machine.begin(typed("hi", None), now);
+    let mut seen = Vec::new();
+    for second in 1..20 {
+        machine.handle_scene(IDLE, now);
+        machine.handle_timeout(now + Duration::from_secs(second));
+        seen.extend(names(&mut machine));
+    }
+    assert!(seen.contains(&"misdelivered"), "{seen:?}");
+    assert_eq!(machine.name(), "gone");
+    assert_eq!(machine.poll_timeout(), None);
+}
+
+#[test]
+fn a_process_that_dies_fails_its_turn_and_says_how_far_it_was() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    effects(&mut machine);
+    machine.handle_exit("killed");
+    let Some(Effect::Fail { fault, begun }) = machine.poll_effect() else {
+        panic!("the turn must fail")
+    };
+    assert_eq!((fault.kind, begun), (FaultKind::SessionLost, true));
+}
+
+#[test]
+fn a_turn_that_outlives_its_limit_is_given_up_with_its_session() {
+    let (mut machine, now) = answering();
+    machine.handle_timeout(now + Duration::from_secs(61));
+    let effects = effects(&mut machine);
+    let failed = |effect: &Effect| matches!(effect, Effect::Fail { fault, .. } if fault.kind == FaultKind::TurnTimeout);
+    assert!(effects.iter().any(failed), "{effects:?}");
+    assert_eq!(machine.name(), "gone");
+}
+
+#[test]
+fn the_trust_question_is_moved_first_and_confirmed_when_it_shows_yes() {
+    let now = now();
+    let mut machine = Machine::waiting(limits(), "c1".into(), now);
+    machine.handle_scene(Scene::Trust { steps: 1 }, now);
+    assert_eq!(effects(&mut machine), [Effect::Write(keys::DOWN.to_vec())]);
+    machine.handle_scene(Scene::Trust { steps: 0 }, now);
+    assert_eq!(effects(&mut machine), [Effect::Write(keys::ENTER.to_vec())]);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["ready"]);
+}
+
+#[test]
+fn a_question_that_we_do_not_answer_is_named() {
+    let now = now();
+    let mut machine = Machine::waiting(limits(), "c1".into(), now);
+    let title = "Use this key?".to_owned();
+    machine.handle_scene(Scene::Dialog { title }, now);
+    let Some(Effect::Fail { fault, .. }) = machine.poll_effect() else {
+        panic!("the launch must fail")
+    };
+    assert!(fault.public.contains("Use this key?"));
+}
+
+/// One input, of all kinds.
+fn input() -> impl Strategy<Value = u8> {
+    0_u8..18
+}
+
+proptest! {
+    /// Whatever comes in whatever order: one verdict a submission, no prompt allowed but the caller's, nothing told
+    /// after an end, and no state without a way out.
+    #[test]
+    fn no_order_of_signals_breaks_the_promises(inputs in proptest::collection::vec(input(), 0..60)) {
+        let start = now();
+        let mut machine = Machine::waiting(limits(), "c1".into(), start);
+        let mut blanks = 0;
+        let mut ended = true;
+        for (second, input) in inputs.into_iter().enumerate() {
+            let now = start + Duration::from_secs(second as u64);
+            let mut submissions = 0;
+            let mut honest = false;
+            match input {
+                0 | 1 => machine.handle_scene(IDLE, now),
+                2 | 3 => machine.handle_scene(BUSY, now),
+                4 => machine.handle_scene(TYPED, now),
+                5 => machine.handle_scene(Scene::Unknown, now),
+                6 => {
+                    machine.begin(typed("hi", None), now);
+                    ended = false;
+                }
+                7 => {
+                    machine.begin(typed("hi", Some("h1")), now);
+                    ended = false;
+                }
+                8 => machine.cancel(now),
+                9 | 10 => {
+                    submissions = 1;
+                    honest = true;
+                    let conversation = machine.conversation.clone();
+                    machine.handle_hook(&submitted(&conversation, "hi"), now);
+                }
+                11 => {
+                    submissions = 1;
+                    machine.handle_hook(&submitted("c1", "other"), now);
+                }
+                12 => machine.handle_hook(&hook("c1", displayed("ho")), now),
+                13 => machine.handle_hook(&hook("c1", stopped("ho")), now),
+                14 => machine.handle_record(said("ho"), now),
+                15 => machine.handle_hook(&left("c1"), now),
+                16 => machine.handle_timeout(now),
+                _ => machine.handle_exit("killed"),
+            }
+            let mut verdicts = 0;
+            while let Some(effect) = machine.poll_effect() {
+                match effect {
+                    Effect::Verdict(verdict) => {
+                        verdicts += 1;
+                        prop_assert!(honest || verdict == Verdict::Block);
+                    }
+                    Effect::Tell(event) => {
+                        prop_assert!(!ended, "told after an end");
+                        ended = matches!(event, Event::End(_));
+                    }
+                    Effect::Blank => {
+                        blanks += 1;
+                        machine.handle_blank(format!("b{blanks}"), "/t/b.jsonl".into(), now);
+                    }
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(verdicts, submissions);
+            let resting = ["idle", "gone"].contains(&machine.name());
+            prop_assert!(resting || machine.poll_timeout().is_some(), "stuck as {}", machine.name());
+        }
+    }
+}
