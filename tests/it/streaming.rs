@@ -44,6 +44,13 @@ delay_ms = 50
 say = "Thought about."
 
 [[rule]]
+match = "a line of an answer that goes on"
+[[rule.step]]
+echo = true
+chunk = 4000
+delay_ms = 2
+
+[[rule]]
 match = "noise"
 [[rule.step]]
 paint = "\u001b[5;5H\u001b[31m* esc to interrupt *\u001b[0m\r\n❯ \r\n"

@@ -34,7 +34,8 @@ pub(crate) struct World {
     has_claude: bool,
 }
 
-/// A running relay. Dropping it ends it and all of its sessions at once.
+/// A running relay. Dropping it ends it and all of its sessions at once, and shows the end of its log where the test
+/// has failed. `RELAY_TEST_LOG=1` shows all of the log of every relay, also of shared ones.
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     pub(crate) world: Arc<World>,
@@ -182,10 +183,18 @@ impl Relay {
         let log = Arc::new(Mutex::new(Vec::new()));
         let (address_tx, address) = mpsc::channel();
         let lines = Arc::clone(&log);
+        let aloud = inherited("RELAY_TEST_LOG").is_some();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 if let Some(address) = address_in(&line) {
                     let _ = address_tx.send(address); // Only the first one is waited for.
+                }
+                // Looking at the relay is not part of its story.
+                if line.contains(" method=GET ") {
+                    continue;
+                }
+                if aloud {
+                    let _ = writeln!(std::io::stderr(), "{line}");
                 }
                 lines
                     .lock()

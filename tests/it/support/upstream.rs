@@ -19,8 +19,6 @@ use std::sync::PoisonError;
 pub(crate) enum Answer {
     /// A whole message.
     Say(String),
-    /// A whole message with this stop reason.
-    Stop(String, &'static str),
     /// The beginning of one; then nothing until the asker goes away.
     Begin(String),
     /// Nothing at all until the asker goes away.
@@ -169,7 +167,6 @@ fn answer(socket: TcpStream, rule: &Rule, heard: &Mutex<Heard>) {
 fn say(socket: &mut TcpStream, answer: &Answer) {
     let (text, stop) = match answer {
         Answer::Say(text) => (text, Some("end_turn")),
-        Answer::Stop(text, stop) => (text, Some(*stop)),
         Answer::Begin(text) => (text, None),
         Answer::Hold => return until_gone(socket),
     };
