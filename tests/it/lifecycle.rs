@@ -1,5 +1,6 @@
 //! Ends of the daemon, asked for and not, and what the next one finds.
 
+use super::support::client;
 use super::support::client::begin;
 use super::support::client::call;
 use super::support::client::text_of;
@@ -22,6 +23,13 @@ fn all_gone(pids: &[u32]) {
     });
 }
 
+fn is_draining(relay: &Relay) {
+    wait::until("a health that says so", || {
+        let health = client::try_get(relay.address, "/v1/health")?.json();
+        (health["condition"] == "draining").then_some(())
+    });
+}
+
 #[test]
 fn a_stop_signal_lets_turns_end_and_leaves_nothing() {
     let mut relay = World::scripted(SLOW).pool("idle = 2\nmax = 2").start();
@@ -29,9 +37,7 @@ fn a_stop_signal_lets_turns_end_and_leaves_nothing() {
     let mut stream = relay.stream(&call("slow"));
     while stream.next().expect("it goes on").name != "content_block_delta" {}
     relay.signal(Signal::TERM);
-    wait::until("a health that says so", || {
-        (relay.get("/v1/health")["condition"] == "draining").then_some(())
-    });
+    is_draining(&relay);
     let late = relay.ask("late");
     assert_eq!(late.status, 503, "{}", late.body);
     assert_eq!(late.header("x-relay-error"), "shutting_down");
@@ -54,9 +60,7 @@ fn a_second_stop_signal_does_not_wait() {
     let stream = relay.stream(&call("slow"));
     assert_eq!(stream.status, 200);
     relay.signal(Signal::INT);
-    wait::until("a health that says so", || {
-        (relay.get("/v1/health")["condition"] == "draining").then_some(())
-    });
+    is_draining(&relay);
     relay.signal(Signal::INT);
     relay.ended();
     all_gone(&pids);
@@ -86,7 +90,10 @@ fn a_killed_daemon_leaves_nothing_to_the_next() {
             file.display()
         );
     }
-    assert_eq!(next.idle(2).iter().filter(|pid| pids.contains(pid)).count(), 0);
+    assert_eq!(
+        next.idle(2).iter().filter(|pid| pids.contains(pid)).count(),
+        0
+    );
 }
 
 #[test]

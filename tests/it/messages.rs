@@ -47,6 +47,41 @@ fn said(role: &str, blocks: Value) -> (String, Vec<Value>) {
 }
 
 #[test]
+fn the_older_family_is_as_exact() {
+    let upstream = Upstream::echo();
+    let relay = World::upstream(&upstream)
+        .env("FAKE_CLAUDE_VERSION", "2.1.197")
+        .start();
+    let line = Line { relay, upstream };
+    for prompt in [
+        "A plain call.",
+        "!touch owned",
+        "/clear",
+        "exit",
+        "@/etc/passwd",
+        "\ttabs\tand\r\nline ends\n",
+        "a \u{1b}[201~ and \0 within",
+        "漢字 🎉",
+    ] {
+        line.is_exact(prompt);
+    }
+    let turns = json!([
+        {"role": "user", "content": "One"},
+        {"role": "assistant", "content": "Two"},
+        {"role": "user", "content": "Three"},
+    ]);
+    assert_eq!(line.relay.post(&conversation(&turns)).text(), "Three");
+    assert_eq!(
+        upstream::messages(&line.upstream.asked("Three")),
+        [
+            user(json!([text("One")])),
+            said("assistant", json!([text("Two")])),
+            user(json!([text("Three")])),
+        ]
+    );
+}
+
+#[test]
 fn a_plain_call_is_answered() {
     let answer = LINE.relay.ask("A plain call.");
     assert_eq!(answer.text(), "A plain call.");
@@ -74,13 +109,15 @@ fn a_history_arrives_role_by_role() {
     ]);
     let answer = LINE.relay.post(&conversation(&turns));
     assert_eq!(answer.text(), "The last question of a history.");
-    assert_eq!(answer.header("x-relay-session"), "resumed");
     let asked = LINE.upstream.asked("The last question of a history.");
     assert_eq!(
         upstream::messages(&asked),
         [
             user(json!([text("My\tfirst question.\n")])),
-            said("assistant", json!([text("**An** answer.\n\n- with a list")])),
+            said(
+                "assistant",
+                json!([text("**An** answer.\n\n- with a list")])
+            ),
             user(json!([text("/clear"), text("!two blocks")])),
             said("assistant", json!([text("Another answer.")])),
             user(json!([text("The last question of a history.")])),
@@ -191,7 +228,10 @@ fn a_very_long_prompt_arrives() {
 fn two_text_blocks_stay_two() {
     let blocks = json!([text("Two blocks: one "), text("and the other.")]);
     let call = conversation(&json!([{"role": "user", "content": blocks}]));
-    assert_eq!(LINE.relay.post(&call).text(), "Two blocks: one and the other.");
+    assert_eq!(
+        LINE.relay.post(&call).text(),
+        "Two blocks: one and the other."
+    );
     let asked = LINE.upstream.asked("Two blocks: one and the other.");
     assert_eq!(upstream::messages(&asked), [user(blocks)]);
 }

@@ -85,8 +85,14 @@ fn client(relay: &Relay, client: usize) -> Vec<String> {
         };
         let mut turns = vec![json!({"role": "user", "content": prompt})];
         if number % 2 == 1 {
-            turns.insert(0, json!({"role": "user", "content": format!("before {canary}")}));
-            turns.insert(1, json!({"role": "assistant", "content": format!("heard {canary}")}));
+            turns.insert(
+                0,
+                json!({"role": "user", "content": format!("before {canary}")}),
+            );
+            turns.insert(
+                1,
+                json!({"role": "assistant", "content": format!("heard {canary}")}),
+            );
         }
         let call = conversation(&turns.into());
         let reply = match number % 3 {

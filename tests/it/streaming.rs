@@ -226,7 +226,12 @@ fn markdown_keeps_its_marks() {
 #[test]
 fn a_long_answer_is_exact() {
     let lines: Vec<String> = (0..1500)
-        .map(|n| format!("{n}: a line of an answer that goes on, {}", "x".repeat(n % 90)))
+        .map(|n| {
+            format!(
+                "{n}: a line of an answer that goes on, {}",
+                "x".repeat(n % 90)
+            )
+        })
         .collect();
     let text = lines.join("\n");
     let answer = RELAY.post(&call(&text));
@@ -263,7 +268,11 @@ fn the_commands_of_the_relay_speak_with_it() {
     let availability = RELAY.get("/v1/availability");
     assert_eq!(availability["ok"], true);
     let models = RELAY.get("/v1/models");
-    assert!(models["data"].as_array().is_some_and(|data| !data.is_empty()));
+    assert!(
+        models["data"]
+            .as_array()
+            .is_some_and(|data| !data.is_empty())
+    );
     let nowhere = client::get(RELAY.address, "/v1/nowhere");
     assert_eq!(nowhere.status, 404);
     assert_eq!(nowhere.header("x-relay-error"), "not_found");

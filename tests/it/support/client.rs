@@ -60,11 +60,13 @@ pub(crate) fn conversation(messages: &Value) -> Value {
 }
 
 pub(crate) fn get(address: SocketAddr, path: &str) -> Response {
-    send(
-        address,
-        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes(),
-    )
-    .whole()
+    try_get(address, path).expect("the relay must answer")
+}
+
+/// `None` where the connection was closed instead, as a listener that has just begun to drain may do.
+pub(crate) fn try_get(address: SocketAddr, path: &str) -> Option<Response> {
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    Stream::read(sent(address, head.as_bytes())).map(Stream::whole)
 }
 
 /// A call that waits for its whole answer.
@@ -86,7 +88,7 @@ pub(crate) fn begin(address: SocketAddr, body: &Value) -> TcpStream {
 
 /// Whatever bytes a client may send.
 pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> Stream {
-    Stream::read(sent(address, bytes))
+    Stream::read(sent(address, bytes)).expect("the relay must answer")
 }
 
 fn sent(address: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -109,9 +111,12 @@ fn request(address: SocketAddr, body: &Value) -> Vec<u8> {
 }
 
 impl Stream {
-    fn read(socket: TcpStream) -> Stream {
+    fn read(socket: TcpStream) -> Option<Stream> {
         let mut socket = BufReader::new(socket);
         let first = line(&mut socket);
+        if first.is_empty() {
+            return None;
+        }
         let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no HTTP status: {first:?}"));
         let mut headers = Vec::new();
@@ -130,11 +135,11 @@ impl Stream {
             (None, Some(length)) => Left::Bytes(length.parse().expect("a length is a number")),
             (None, None) => Left::UntilClose,
         };
-        Stream {
+        Some(Stream {
             status,
             headers,
             body: BufReader::new(Body { socket, left }),
-        }
+        })
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

@@ -144,7 +144,11 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));
         command
             .env_clear()
-            .envs(inherited("PATH").filter(|_| self.has_claude).map(|path| ("PATH", path)))
+            .envs(
+                inherited("PATH")
+                    .filter(|_| self.has_claude)
+                    .map(|path| ("PATH", path)),
+            )
             .env("HOME", self.path("user"))
             .env("INFERENCE_RELAY_HOME", self.path("state"))
             .args(["serve", "--config"])

@@ -107,6 +107,10 @@ pub(crate) fn messages(body: &Value) -> Vec<(String, Vec<Value>)> {
             Value::String(text) => vec![json!({"type": "text", "text": text})],
             content => content.as_array().cloned().unwrap_or_default(),
         };
+        blocks.retain(|block| {
+            let text = block["text"].as_str().unwrap_or_default();
+            !text.starts_with("<system-reminder>")
+        });
         for block in blocks.iter_mut().filter_map(Value::as_object_mut) {
             block.remove("cache_control");
         }
@@ -119,7 +123,9 @@ pub(crate) fn messages(body: &Value) -> Vec<(String, Vec<Value>)> {
 pub(crate) fn last_text(body: &Value) -> String {
     let messages = messages(body);
     let last = messages.iter().rfind(|(role, _)| role == "user");
-    let blocks = last.map(|(_, blocks)| blocks.as_slice()).unwrap_or_default();
+    let blocks = last
+        .map(|(_, blocks)| blocks.as_slice())
+        .unwrap_or_default();
     blocks
         .iter()
         .filter_map(|block| block["text"].as_str())
@@ -147,6 +153,12 @@ fn answer(socket: TcpStream, rule: &Rule, heard: &Mutex<Heard>) {
         return;
     }
     let mut socket = reader.into_inner();
+    if first.starts_with("head / ") {
+        // The older family looks whether anyone is there.
+        let _ =
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        return;
+    }
     if !first.starts_with("post /v1/messages") {
         lock(heard)
             .complaints
@@ -159,7 +171,9 @@ fn answer(socket: TcpStream, rule: &Rule, heard: &Mutex<Heard>) {
             lock(heard).bodies.push(body.clone());
             say(&mut socket, &rule(&body));
         }
-        Err(error) => lock(heard).complaints.push(format!("a broken body: {error}")),
+        Err(error) => lock(heard)
+            .complaints
+            .push(format!("a broken body: {error}")),
     }
 }
 
@@ -185,9 +199,10 @@ fn say(socket: &mut TcpStream, answer: &Answer) {
             json!({"type": "message_stop"}),
         ]);
     }
-    let mut bytes = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_upstream\r\n\
+    let mut bytes =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_upstream\r\n\
                      connection: close\r\n\r\n"
-        .to_owned();
+            .to_owned();
     for event in events {
         let name = event["type"].as_str().unwrap_or_default().to_owned();
         bytes.push_str(&format!("event: {name}\ndata: {event}\n\n"));
