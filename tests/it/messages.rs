@@ -1,13 +1,17 @@
 //! What reaches the model, and what comes back: as it was written, whatever it is.
 
 use super::support::client::conversation;
+use super::support::process;
 use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::upstream;
 use super::support::upstream::Upstream;
+use super::support::wait;
+use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// A relay whose sessions ask an upstream that echoes.
 struct Line {
@@ -222,6 +226,24 @@ fn a_prompt_of_many_short_lines_arrives() {
 fn a_very_long_prompt_arrives() {
     let line = "0123456789 lorem ipsum dolor sit amet, \tconsectetur\n";
     LINE.is_exact(&line.repeat(300 * 1024 / line.len()));
+}
+
+#[test]
+#[ignore = "bug: a prompt that is not taken up within 600 ms is typed again, and the copies are asked too"]
+fn a_prompt_is_asked_once_however_slow_the_machine_is() {
+    let upstream = Upstream::echo();
+    let relay = World::upstream(&upstream).pool("idle = 1\nmax = 1").start();
+    let pids = relay.idle(1);
+    let answer = std::thread::scope(|scope| {
+        process::signal(pids[0], Signal::STOP);
+        let call = scope.spawn(|| relay.ask("Once only."));
+        wait::pass(Duration::from_millis(1500));
+        process::signal(pids[0], Signal::CONT);
+        call.join().expect("the call must be answered")
+    });
+    assert_eq!(answer.text(), "Once only.");
+    assert_eq!(relay.idle(1), pids);
+    upstream.asked("Once only.");
 }
 
 #[test]

@@ -260,7 +260,21 @@ fn two_streams_at_once_do_not_mix() {
 }
 
 #[test]
-fn the_commands_of_the_relay_speak_with_it() {
+fn the_command_line_asks_the_running_relay() {
+    let port = RELAY.address.port().to_string();
+    let asked = RELAY
+        .world
+        .run(&["ask", "From the shell.", "--port", &port]);
+    assert!(asked.status.success());
+    assert_eq!(String::from_utf8_lossy(&asked.stdout), "From the shell.\n");
+    let status = RELAY.world.run(&["status", "--json", "--port", &port]);
+    let told: serde_json::Value =
+        serde_json::from_slice(&status.stdout).expect("--json prints JSON");
+    assert_eq!(told["health"]["port"], RELAY.address.port());
+}
+
+#[test]
+fn the_relay_tells_about_itself() {
     let health = RELAY.get("/v1/health");
     assert_eq!(health["port"], RELAY.address.port());
     let version = RELAY.get("/v1/version");

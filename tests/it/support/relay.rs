@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
+use std::process::Output;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -138,19 +139,20 @@ impl World {
         }
     }
 
+    /// Runs a command of the relay to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        let mut command = self.program();
+        command
+            .args(args)
+            .output()
+            .expect("the relay's command must run")
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let config = self.path("relay.toml");
         fs::write(&config, self.config()).expect("a configuration must be written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));
+        let mut command = self.program();
         command
-            .env_clear()
-            .envs(
-                inherited("PATH")
-                    .filter(|_| self.has_claude)
-                    .map(|path| ("PATH", path)),
-            )
-            .env("HOME", self.path("user"))
-            .env("INFERENCE_RELAY_HOME", self.path("state"))
             .args(["serve", "--config"])
             .arg(config)
             .args(args)
@@ -158,6 +160,18 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        command
+    }
+
+    /// The relay in this world's environment.
+    fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));
+        let path = inherited("PATH").filter(|_| self.has_claude);
+        command
+            .env_clear()
+            .envs(path.map(|path| ("PATH", path)))
+            .env("HOME", self.path("user"))
+            .env("INFERENCE_RELAY_HOME", self.path("state"));
         command
     }
 

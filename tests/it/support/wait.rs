@@ -18,6 +18,12 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Lets a span pass, for what a machine that is slow or a person that is slow does; no signal is awaited by it.
+pub(crate) fn pass(span: Duration) {
+    let began = now();
+    until("the time to pass", || (now() - began >= span).then_some(()));
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a black-box test has no clock but the wall's"
@@ -31,7 +37,7 @@ pub(crate) fn now() -> Instant {
     reason = "it spaces two looks at a condition and stands for no signal"
 )]
 fn nap() {
-    std::thread::sleep(Duration::from_millis(5));
+    std::thread::sleep(Duration::from_millis(15));
 }
 
 /// Far beyond what a healthy machine takes: whoever reaches it has failed.
