@@ -1,0 +1,393 @@
+//! Failures: each with its status, its code, its type and its request's id, and never a 200.
+
+use super::support::client;
+use super::support::client::Response;
+use super::support::client::call;
+use super::support::client::text_of;
+use super::support::process;
+use super::support::relay::Relay;
+use super::support::relay::World;
+use super::support::upstream::Answer;
+use super::support::upstream::Upstream;
+use super::support::upstream::last_text;
+use super::support::wait;
+use rustix::process::Signal;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// A prompt names its rule.
+static RELAY: LazyLock<Relay> = LazyLock::new(|| {
+    let mut script = RULES.to_owned();
+    for status in [400, 401, 403, 404, 413, 422, 429, 500, 503, 529] {
+        write!(
+            script,
+            "[[rule]]\nmatch = \"fail {status}\"\n[[rule.step]]\n\
+             fail = {{ status = {status}, type = \"any_error\", message = \"in words\" }}\n"
+        )
+        .expect("a string takes all");
+    }
+    script.push_str("[[rule]]\nany = true\n[[rule.step]]\necho = true\n");
+    World::scripted(&script)
+        .env("ANTHROPIC_AUTH_TOKEN", "any")
+        .start()
+});
+
+const RULES: &str = r#"
+[[rule]]
+match = "Output token limit hit"
+[[rule.step]]
+wait_ms = 300
+[[rule.step]]
+say = "and more that nobody asked for"
+
+[[rule]]
+match = "stopped by a safety classifier"
+[[rule.step]]
+wait_ms = 300
+[[rule.step]]
+say = "Something else, then."
+
+[[rule]]
+match = "fall over"
+[[rule.step]]
+crash = "kill"
+
+[[rule]]
+match = "leave"
+[[rule.step]]
+exit = 0
+
+[[rule]]
+match = "break off"
+[[rule.step]]
+say = "I was about to\nsay something\nelse"
+chunk = 8
+delay_ms = 80
+[[rule.step]]
+crash = "abort"
+
+[[rule]]
+match = "refuse"
+[[rule.step]]
+say = "I won't."
+[[rule.step]]
+stop = "refusal"
+
+[[rule]]
+match = "cut"
+[[rule.step]]
+say = "cut off"
+[[rule.step]]
+stop = "max_tokens"
+
+[[rule]]
+match = "say nothing"
+[[rule.step]]
+wait_ms = 1
+
+[[rule]]
+match = "fail late"
+[[rule.step]]
+say = "a line\nand another"
+chunk = 7
+delay_ms = 120
+[[rule.step]]
+fail = { status = 529, type = "overloaded_error", message = "in words" }
+"#;
+
+/// Holds a failure against the contract's row.
+fn is_failure(answer: &Response, status: u16, code: &str, kind: &str) {
+    let what = format!("{code}: {}", answer.body);
+    assert_eq!(answer.status, status, "{what}");
+    assert_eq!(answer.header("x-relay-error"), code, "{what}");
+    let body = answer.json();
+    assert_eq!(body["type"], "error", "{what}");
+    assert_eq!(body["error"]["type"], kind, "{what}");
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .is_some_and(|message| !message.is_empty()),
+        "{what}"
+    );
+    assert!(answer.header("request-id").starts_with("req_"), "{what}");
+    assert_eq!(body["request_id"], answer.header("request-id"), "{what}");
+}
+
+const QUESTION: &str = r#"
+[[rule]]
+match = "question"
+[[rule.step]]
+ask = { question = "Proceed with it?", options = ["Yes", "No"] }
+
+[[rule]]
+any = true
+[[rule.step]]
+echo = true
+"#;
+
+#[test]
+fn an_error_of_the_api_keeps_its_status() {
+    for (told, status, code, kind) in [
+        (400, 400, "upstream_rejected", "invalid_request_error"),
+        (401, 401, "upstream_rejected", "authentication_error"),
+        (403, 403, "upstream_rejected", "permission_error"),
+        (404, 404, "upstream_rejected", "not_found_error"),
+        (413, 413, "upstream_rejected", "request_too_large"),
+        (422, 422, "upstream_rejected", "invalid_request_error"),
+        (429, 429, "upstream_rate_limited", "rate_limit_error"),
+        (500, 500, "upstream_failed", "api_error"),
+        (503, 502, "upstream_failed", "api_error"),
+        (529, 529, "upstream_overloaded", "overloaded_error"),
+    ] {
+        let answer = RELAY.ask(&format!("fail {told}"));
+        is_failure(&answer, status, code, kind);
+        let waits = matches!(told, 429 | 529);
+        assert_eq!(!answer.header("retry-after").is_empty(), waits, "{told}");
+    }
+    let mut streamed = call("fail 529");
+    streamed["stream"] = true.into();
+    let answer = RELAY.post(&streamed);
+    is_failure(&answer, 529, "upstream_overloaded", "overloaded_error");
+    assert_eq!(RELAY.ask("all is well again").text(), "all is well again");
+}
+
+#[test]
+#[ignore = "bug: a hint in the empty prompt box is taken for typed text, and two Ctrl+C end the session"]
+fn a_rejected_call_costs_no_session() {
+    let reject =
+        "[[rule]]\nany = true\n[[rule.step]]\nfail = { status = 404, message = \"in words\" }\n";
+    let relay = World::scripted(reject).pool("idle = 1\nmax = 1").start();
+    let pids = relay.idle(1);
+    for _ in 0..3 {
+        is_failure(&relay.ask("x"), 404, "upstream_rejected", "not_found_error");
+        assert_eq!(relay.idle(1), pids);
+    }
+}
+
+#[test]
+fn a_rejection_is_told_in_the_apis_own_words() {
+    for told in [400, 401, 429, 500, 529] {
+        let message = RELAY.ask(&format!("fail {told}")).json()["error"]["message"].clone();
+        let message = message.as_str().unwrap_or_default();
+        assert!(message.contains("in words"), "{told}: {message}");
+        assert!(!message.contains("/login"), "{told}: {message}");
+    }
+}
+
+#[test]
+fn a_failure_after_the_first_byte_is_an_error_event() {
+    let stream = RELAY.stream(&call("fail late"));
+    assert_eq!(stream.status, 200);
+    let id = stream.header("request-id").to_owned();
+    let events = stream.rest();
+    let last = events.last().expect("there are events");
+    assert_eq!(last.name, "error", "{events:?}");
+    assert_eq!(last.data["error"]["type"], "overloaded_error");
+    assert_eq!(last.data["request_id"], id.as_str());
+    assert_eq!(last.comments, ["x-relay-error: upstream_overloaded"]);
+    let buffered = RELAY.ask("fail late");
+    is_failure(&buffered, 529, "upstream_overloaded", "overloaded_error");
+}
+
+#[test]
+fn a_missing_login_is_told_and_mended_by_a_login() {
+    let relay =
+        World::scripted("not_logged_in = true\n[[rule]]\nany = true\n[[rule.step]]\necho = true\n")
+            .pool("idle = 1")
+            .start();
+    let answer = relay.ask("Anyone there?");
+    is_failure(&answer, 503, "login_required", "api_error");
+    assert_eq!(answer.header("x-should-retry"), "false");
+    wait::until("a health that says so", || {
+        (relay.get("/v1/health")["condition"] == "degraded").then_some(())
+    });
+    assert_eq!(relay.get("/v1/availability")["ok"], false);
+}
+
+#[test]
+fn a_plans_limit_is_told_with_a_time() {
+    let limit = "usage_limit = \"You've hit your session limit · resets 7pm (UTC)\"\n";
+    let relay = World::scripted(limit).pool("idle = 1").start();
+    let answer = relay.ask("One more.");
+    is_failure(&answer, 429, "usage_limit", "rate_limit_error");
+    let wait = answer.header("retry-after").parse::<u32>();
+    assert!(wait.is_ok_and(|seconds| seconds > 0));
+}
+
+#[test]
+fn a_session_that_dies_before_the_first_byte_is_replaced() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let upstream = Upstream::answering(move |body| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Answer::Hold,
+        _ => Answer::Say(last_text(body)),
+    });
+    let relay = World::upstream(&upstream).pool("idle = 1").start();
+    relay.idle(1);
+    let answer = std::thread::scope(|scope| {
+        let call = scope.spawn(|| relay.ask("Twice, if need be."));
+        wait::until("the first request", || {
+            (upstream.bodies().len() == 1).then_some(())
+        });
+        process::signal(relay.busy(), Signal::KILL);
+        call.join().expect("the call must be answered")
+    });
+    assert_eq!(answer.text(), "Twice, if need be.");
+    assert_eq!(upstream.bodies().len(), 2);
+}
+
+#[test]
+#[ignore = "bug: the contract says that such a call is tried once more, and it is tried twice more"]
+fn a_call_is_tried_once_more_and_not_again() {
+    let upstream = Upstream::answering(|_| Answer::Hold);
+    let relay = World::upstream(&upstream).pool("idle = 1").start();
+    relay.idle(1);
+    let answer = std::thread::scope(|scope| {
+        let call = scope.spawn(|| relay.ask("As often as you like."));
+        let mut killed = 0;
+        while !call.is_finished() {
+            if upstream.bodies().len() > killed {
+                killed += 1;
+                process::signal(relay.busy(), Signal::KILL);
+            }
+        }
+        call.join().expect("the call must be answered")
+    });
+    is_failure(&answer, 502, "session_lost", "api_error");
+    assert_eq!(upstream.bodies().len(), 2);
+}
+
+#[test]
+fn sessions_that_always_die_are_told() {
+    for prompt in ["fall over", "leave"] {
+        let answer = RELAY.ask(prompt);
+        is_failure(&answer, 502, "session_lost", "api_error");
+    }
+    assert_eq!(RELAY.ask("still here").text(), "still here");
+}
+
+#[test]
+fn a_session_that_dies_after_the_first_byte_is_an_error_event() {
+    let events = RELAY.stream(&call("break off")).rest();
+    let text = text_of(&events);
+    assert!(text.starts_with("I was about to\n"), "{text}");
+    let last = events.last().expect("there are events");
+    assert_eq!(last.name, "error", "{events:?}");
+    assert_eq!(last.comments, ["x-relay-error: session_lost"]);
+    assert!(!events.iter().any(|event| event.name == "message_stop"));
+    is_failure(&RELAY.ask("break off"), 502, "session_lost", "api_error");
+}
+
+#[test]
+fn a_refusal_is_an_answer() {
+    let answer = RELAY.ask("refuse");
+    assert_eq!(answer.text(), "I won't.");
+    assert_eq!(answer.json()["stop_reason"], "refusal");
+    let events = RELAY.stream(&call("refuse")).rest();
+    assert_eq!(text_of(&events), "I won't.");
+    assert_eq!(
+        events[events.len() - 2].data["delta"]["stop_reason"],
+        "refusal"
+    );
+}
+
+#[test]
+fn an_answer_that_is_cut_ends_at_the_cut() {
+    let answer = RELAY.ask("cut");
+    assert_eq!(answer.text(), "cut off");
+    assert_eq!(answer.json()["stop_reason"], "max_tokens");
+    let events = RELAY.stream(&call("cut")).rest();
+    assert_eq!(text_of(&events), "cut off");
+    assert_eq!(
+        events[events.len() - 2].data["delta"]["stop_reason"],
+        "max_tokens"
+    );
+}
+
+#[test]
+fn a_turn_without_a_word_is_a_failure() {
+    is_failure(&RELAY.ask("say nothing"), 502, "empty_turn", "api_error");
+}
+
+#[test]
+fn a_turn_without_an_end_is_cut_by_its_deadline() {
+    let relay = World::scripted("[[rule]]\nmatch = \"hang\"\n[[rule.step]]\nhang = \"live\"\n[[rule]]\nany = true\n[[rule.step]]\necho = true\n")
+        .pool("idle = 1\nturn_wait_max = \"1s\"")
+        .start();
+    relay.idle(1);
+    is_failure(&relay.ask("hang"), 504, "turn_timeout", "timeout_error");
+    assert_eq!(relay.ask("and on").text(), "and on");
+}
+
+#[test]
+fn a_dialog_in_a_turn_is_a_failure_and_the_next_call_is_well() {
+    let relay = World::scripted(QUESTION).pool("idle = 1").start();
+    let answer = relay.ask("a question");
+    is_failure(&answer, 503, "dialog_blocked", "api_error");
+    assert_eq!(relay.ask("next").text(), "next");
+}
+
+#[test]
+#[ignore = "bug: the title is the first line of the screen, which is the banner, and not the dialog's"]
+fn a_dialog_is_told_by_its_name() {
+    let relay = World::scripted(QUESTION).pool("idle = 1").start();
+    let answer = relay.ask("a question");
+    assert!(answer.body.contains("Proceed with it?"), "{}", answer.body);
+}
+
+#[test]
+fn a_wrong_call_is_told_with_the_fields_path() {
+    let mut wrong = call("x");
+    wrong["messages"][0]["content"] = 5.into();
+    let answer = RELAY.post(&wrong);
+    is_failure(&answer, 400, "invalid_request", "invalid_request_error");
+    assert!(
+        answer.body.contains("messages.0.content"),
+        "{}",
+        answer.body
+    );
+}
+
+#[test]
+fn bytes_that_are_no_call_are_refused() {
+    let relay = RELAY.address;
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: {relay}\r\nconnection: close\r\nanthropic-version: 2023-06-01\r\n"
+    );
+    for (rest, status, code) in [
+        (
+            "content-type: application/json\r\ncontent-length: 5\r\n\r\n{\"a\":",
+            400,
+            "invalid_request",
+        ),
+        (
+            "content-type: text/plain\r\ncontent-length: 2\r\n\r\n{}",
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "content-type: application/json\r\ncontent-length: 99999999999\r\nexpect: 100-continue\r\n\r\n",
+            413,
+            "request_too_large",
+        ),
+    ] {
+        let answer = client::send(relay, format!("{head}{rest}").as_bytes());
+        assert_eq!(answer.status, status, "{rest}");
+        assert_eq!(answer.header("x-relay-error"), code, "{rest}");
+    }
+    let rebound = client::send(
+        relay,
+        b"GET /v1/health HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
+    );
+    assert_eq!(rebound.status, 403);
+    assert_eq!(rebound.header("x-relay-error"), "host_not_allowed");
+}
+
+#[test]
+fn without_a_claude_every_call_says_so() {
+    let relay = World::scripted("").without_claude().start();
+    is_failure(&relay.ask("x"), 503, "claude_not_found", "api_error");
+    assert_eq!(relay.get("/v1/availability")["missing"][0], "claude");
+}

@@ -1,0 +1,11 @@
+//! The relay from the outside: real processes, real sockets, fake-claude in claude's place. HTTP and the command line
+//! only, never our types.
+
+mod errors;
+mod hangup;
+mod lifecycle;
+mod messages;
+mod pool;
+mod sdk;
+mod streaming;
+mod support;
