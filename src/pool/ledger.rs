@@ -510,12 +510,8 @@ mod tests {
         Shape::plain(model)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
     fn now() -> Instant {
-        Instant::now()
+        crate::clock::now()
     }
 
     fn effects(ledger: &mut Ledger) -> Vec<Effect> {

@@ -254,6 +254,7 @@ impl Driver {
         let (Some(primer), Some(reader)) = (self.primer.take(), self.reader.take()) else {
             return Err(std::io::ErrorKind::NotFound.into());
         };
+        self.follow_from(&primer.path, text.len() as u64);
         Primer::tell(&primer.path, reader, text)?;
         Ok(primer.path.clone())
     }
@@ -293,7 +294,14 @@ impl Driver {
     }
 
     fn follow(&mut self, path: &Path) {
+        if self.tail.as_ref().is_some_and(|tail| tail.is_of(path)) {
+            return;
+        }
         let offset = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        self.follow_from(path, offset);
+    }
+
+    fn follow_from(&mut self, path: &Path, offset: u64) {
         match self.workshop.tails.follow(path, offset) {
             Ok(tail) => self.tail = Some(tail),
             Err(error) => tracing::warn!(%error, "a transcript cannot be followed"),

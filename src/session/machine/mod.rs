@@ -172,7 +172,9 @@ impl Machine {
     /// What the screen shows has changed.
     pub(crate) fn handle_scene(&mut self, scene: Scene, now: Instant) {
         self.drew = true;
-        if scene != self.scene {
+        // Once the conversation before is left, the next picture is of the one taken up, even if it looks the same.
+        let is_awaited = matches!(self.state, State::Resuming { ended: true, .. });
+        if scene != self.scene || is_awaited {
             self.scene = scene;
             self.look(now);
         }

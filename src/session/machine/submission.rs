@@ -62,8 +62,9 @@ impl Machine {
         };
         let transcript = PathBuf::from(&hook.transcript);
         if hook.conversation == self.conversation && task.accepts(prompt) {
-            self.effects.push_back(Effect::Verdict(Verdict::Allow));
+            // First: what the file holds now is not the answer, and with the verdict the answer may come.
             self.follow(transcript);
+            self.effects.push_back(Effect::Verdict(Verdict::Allow));
             self.state = self.answering(task, None, now);
         } else {
             self.effects.push_back(Effect::Verdict(Verdict::Block));

@@ -113,6 +113,10 @@ fn wake(wakers: &Wakers, event: &notify::Result<notify::Event>) {
 }
 
 impl Tail {
+    pub(crate) fn is_of(&self, path: &Path) -> bool {
+        self.path == path
+    }
+
     /// The records that came since the last read. A file that is not there has none.
     pub(crate) fn read(&mut self) -> Vec<Record> {
         let Ok(more) = self.read_bytes() else {
