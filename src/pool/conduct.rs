@@ -63,27 +63,29 @@ impl Conduct {
     async fn serve(&self) -> Option<Fault> {
         let shape = Shape::of(&self.request);
         let mut plan = delivery::plan(self.request.prompt()?);
-        for last in [false, false, true] {
+        let mut tries = Tries::default();
+        loop {
             match self.attempt(&shape, &plan).await {
                 Outcome::Told | Outcome::Cancelled => return None,
-                Outcome::Misdelivered if last => return Some(session_fault::misdelivered()),
+                Outcome::Misdelivered if tries.misdelivered => {
+                    return Some(session_fault::misdelivered());
+                }
                 Outcome::Misdelivered => {
-                    tracing::warn!(
-                        "a prompt did not arrive as it was written; it goes by a transcript now"
-                    );
+                    tracing::warn!("a prompt did not arrive as written; it goes by a transcript");
+                    tries.misdelivered = true;
                     plan = Delivery::Transcript;
                 }
                 Outcome::Failed { fault, begun }
-                    if begun || last || fault.kind != FaultKind::SessionLost =>
+                    if begun || tries.lost || fault.kind != FaultKind::SessionLost =>
                 {
                     return Some(fault);
                 }
                 Outcome::Failed { fault, .. } => {
-                    tracing::warn!(why = fault.private, "a call is tried once more")
+                    tracing::warn!(why = fault.private, "a call is tried once more");
+                    tries.lost = true;
                 }
             }
         }
-        None
     }
 
     async fn attempt(&self, shape: &Shape, plan: &Delivery) -> Outcome {
@@ -94,7 +96,10 @@ impl Conduct {
         };
         let grant = tokio::select! {
             grant = self.lease(shape, need) => grant,
-            () = self.events.closed() => return Outcome::Cancelled,
+            () = self.events.closed() => {
+                let _ = self.keeper.send(Ask::Withdrawn); // A keeper that is gone has no queue.
+                return Outcome::Cancelled;
+            }
         };
         let began = clock::now();
         let (place, outcome) = match grant {
@@ -257,6 +262,13 @@ impl Conduct {
             told,
         )
     }
+}
+
+/// What was tried already: each is made good once.
+#[derive(Default)]
+struct Tries {
+    misdelivered: bool,
+    lost: bool,
 }
 
 /// A task, what its editor gives, and the conversation for a primed session.

@@ -38,6 +38,8 @@ pub(crate) enum Ask {
         need: Need,
         reply: oneshot::Sender<Result<Grant, Fault>>,
     },
+    /// A caller in the queue hung up.
+    Withdrawn,
     /// A permitted launch succeeded.
     Launched {
         place: Place,
@@ -154,6 +156,7 @@ impl Keeper {
         let now = clock::now();
         match ask {
             Ask::Lease { shape, need, reply } => self.handle_lease(&shape, need, reply, now),
+            Ask::Withdrawn => self.withdraw_the_gone(now),
             Ask::Launched { place, session } => drop(self.live.insert(place, session)),
             Ask::Refused { place } => self.ledger.handle_refused(place, now),
             Ask::Returned { place, fault, took } => {

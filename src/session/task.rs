@@ -38,6 +38,14 @@ pub(crate) enum Confirm {
 }
 
 impl Task {
+    /// How many user messages the transcript gets by this turn itself.
+    pub(crate) fn asks(&self) -> u32 {
+        match self.route {
+            Route::Typed { .. } => 1,
+            Route::Launched => 0,
+        }
+    }
+
     /// Whether a submitted prompt is this one.
     pub(crate) fn accepts(&self, submitted: &str) -> bool {
         match &self.route {

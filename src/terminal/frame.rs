@@ -11,6 +11,6 @@ pub(crate) struct Frame {
 pub(crate) struct Row {
     /// What stands there, without trailing blanks.
     pub(crate) text: String,
-    /// The same without dim cells: a hint in an empty prompt box is dim, a typed text is not.
+    /// The same without dim and inverse cells: a hint in an empty prompt box is dim, and the cursor is inverse.
     pub(crate) solid: String,
 }

@@ -105,7 +105,11 @@ fn dialog(rows: &[Row], choices: &Choices) -> Scene {
             steps: distance(choices.marked, yes),
         };
     }
-    let title = above
+    // A dialog stands below a rule of its own; what is above that is the banner's or the conversation's.
+    let rule = above[..choices.marked]
+        .iter()
+        .rposition(|row| is_rule(&row.text));
+    let title = above[rule.map_or(0, |rule| rule + 1)..]
         .iter()
         .map(|row| row.text.trim())
         .find(|line| line.chars().any(char::is_alphanumeric));
@@ -216,6 +220,28 @@ mod tests {
             " Enter to confirm · Esc",
         ];
         assert_eq!(scene(&new), Scene::Trust { steps: 1 });
+    }
+
+    #[test]
+    fn a_hint_under_the_cursor_is_not_typed_text() {
+        assert!(boxed("❯ \x1b[7mR\x1b[27m\x1b[2mesend your message\x1b[22m", "  ?").is_idle());
+    }
+
+    #[test]
+    fn a_question_below_the_banner_is_named_by_its_own_first_line() {
+        let shown = [
+            "Claude Code v2",
+            &rule(),
+            " Pick one",
+            " ❯ a",
+            " Enter to confirm",
+        ];
+        assert_eq!(
+            scene(&shown),
+            Scene::Dialog {
+                title: "Pick one".into()
+            }
+        );
     }
 
     #[test]

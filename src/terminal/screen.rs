@@ -63,7 +63,9 @@ fn draw(screen: &vt100::Screen, row: u16) -> Row {
             " "
         };
         text.push_str(contents);
-        solid.push_str(if cell.dim() { " " } else { contents });
+        // The cursor is drawn in inverse; over a hint it stands on the hint's first letter.
+        let typed = !cell.dim() && !cell.inverse();
+        solid.push_str(if typed { contents } else { " " });
     }
     text.truncate(text.trim_end().len());
     solid.truncate(solid.trim_end().len());

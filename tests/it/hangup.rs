@@ -118,7 +118,6 @@ fn a_client_that_hangs_up_in_the_queue_gives_its_place_away() {
 }
 
 #[test]
-#[ignore = "bug: the pool notices a caller that left the queue only when the next one asks"]
 fn a_caller_that_left_the_queue_is_not_counted() {
     let upstream = upstream();
     let relay = World::upstream(&upstream).pool("idle = 1\nmax = 1").start();

@@ -229,7 +229,6 @@ fn a_very_long_prompt_arrives() {
 }
 
 #[test]
-#[ignore = "bug: a prompt that is not taken up within 600 ms is typed again, and the copies are asked too"]
 fn a_prompt_is_asked_once_however_slow_the_machine_is() {
     let upstream = Upstream::echo();
     let relay = World::upstream(&upstream).pool("idle = 1\nmax = 1").start();

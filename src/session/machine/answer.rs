@@ -22,8 +22,8 @@ impl Machine {
         now: Instant,
     ) -> State {
         State::Answering(Box::new(Answering {
+            merge: Merge::after(task.asks()),
             task,
-            merge: Merge::default(),
             begun: false,
             busy_seen: false,
             sign_until,

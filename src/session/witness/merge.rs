@@ -49,6 +49,10 @@ pub(crate) struct Merge {
     /// The blocks of the API's first message.
     said: Vec<Said>,
     error: Option<ApiError>,
+    /// User messages that came to the transcript before the model's.
+    asked: u32,
+    /// How many of them are the caller's.
+    asked_by_caller: u32,
     closed: bool,
     finished: bool,
 }
@@ -71,6 +75,14 @@ enum Ended {
 }
 
 impl Merge {
+    /// A turn whose transcript will hold so many messages of the caller before the model's.
+    pub(crate) fn after(asked_by_caller: u32) -> Merge {
+        Merge {
+            asked_by_caller,
+            ..Merge::default()
+        }
+    }
+
     /// Takes a hook in; returns what became certain by it.
     pub(crate) fn handle_hook(&mut self, event: &HookEvent) -> Vec<Seen> {
         let mut seen = Vec::new();
@@ -106,7 +118,8 @@ impl Merge {
             Record::Said(said) => self.say(said),
             Record::Error(error) => self.error = Some(error),
             Record::Closed => self.closed = true,
-            Record::Asked { .. } | Record::Other => {}
+            Record::Asked { .. } => self.asked += u32::from(self.said.is_empty()),
+            Record::Other => {}
         }
         self.settle(&mut seen);
         seen
@@ -285,6 +298,10 @@ impl Merge {
     }
 
     fn finish(&mut self, stop: StopReason, seen: &mut Vec<Seen>) {
+        // The model's own message held nothing, and the CLI asked for more by itself: what came then answers the CLI.
+        if self.asked > self.asked_by_caller {
+            return self.end(Seen::Empty, seen);
+        }
         let recorded = self.recorded();
         if self.display != Display::None {
             match recorded.strip_prefix(self.text.as_str()) {
@@ -526,6 +543,17 @@ mod tests {
         let mut seen = merge.handle_hook(&stopped(""));
         seen.extend(merge.handle_record(Record::Closed));
         assert_eq!(seen, [Seen::Empty]);
+    }
+
+    #[test]
+    fn an_answer_to_the_clis_own_question_is_not_the_callers() {
+        let mut merge = Merge::after(1);
+        merge.handle_record(Record::Asked { meta: false });
+        merge.handle_record(Record::Asked { meta: true });
+        merge.handle_hook(&delta("d", 0, true, "here is more"));
+        merge.handle_hook(&stopped("here is more"));
+        let seen = merge.handle_record(said("here is more", "end_turn"));
+        assert_eq!(seen.last(), Some(&Seen::Empty));
     }
 
     #[test]
