@@ -18,6 +18,8 @@ pub(crate) enum Style {
     Prompt,
     PromptMark,
     Cursor,
+    /// A hint in the empty box.
+    Dim,
 }
 
 impl Style {
@@ -35,6 +37,7 @@ impl Style {
             Style::Prompt => "\x1b[48;5;237m\x1b[38;5;231m",
             Style::PromptMark => "\x1b[48;5;237m\x1b[38;5;239m",
             Style::Cursor => "\x1b[7m",
+            Style::Dim => "\x1b[2m",
         }
     }
 
@@ -44,13 +47,17 @@ impl Style {
             Style::Bold => "\x1b[22m",
             Style::Prompt | Style::PromptMark => "\x1b[39m\x1b[49m",
             Style::Cursor => "\x1b[27m",
+            Style::Dim => "\x1b[22m",
             _ => "\x1b[39m",
         }
     }
 
     /// Whether a blank in this style can be skipped with a cursor move.
     pub(crate) fn skips_blanks(self) -> bool {
-        !matches!(self, Style::Prompt | Style::PromptMark | Style::Cursor)
+        !matches!(
+            self,
+            Style::Prompt | Style::PromptMark | Style::Cursor | Style::Dim
+        )
     }
 }
 

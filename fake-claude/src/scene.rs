@@ -179,7 +179,11 @@ impl Scene {
         if text.is_empty() {
             let queued = (!self.queued.is_empty()).then_some("Press up to edit queued messages");
             let line = match queued.or(self.hint) {
-                Some(hint) => first.and(Style::Grey, hint),
+                // The cursor stands on the hint's first letter, and the rest is dim.
+                Some(hint) => {
+                    let (letter, rest) = hint.split_at(1);
+                    first.and(Style::Cursor, letter).and(Style::Dim, rest)
+                }
                 None => first.and(Style::Cursor, " "),
             };
             return (vec![line], (0, 2));
