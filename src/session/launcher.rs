@@ -17,6 +17,7 @@ use super::pty::spawn::Process;
 use super::shape::Shape;
 use super::task::Task;
 use super::witness::receiver::Receiver;
+use super::witness::tail::Tail;
 use super::witness::tail::Tails;
 use crate::clock;
 use crate::terminal::Screen;
@@ -158,6 +159,7 @@ impl Launcher {
             machine,
             primer,
             primed,
+            tail,
         } = self.open(start)?;
         let launch = launch::launch(
             &self.shared.program,
@@ -190,7 +192,7 @@ impl Launcher {
             notify,
             machine,
             caller: None,
-            tail: None,
+            tail,
             primer,
             reader: None,
             screen: Screen::new(),
@@ -214,8 +216,14 @@ impl Launcher {
             }
             Start::Turn(task, uuid) => {
                 let transcript = library.path(&uuid);
+                // From here on: what is written after the spawn is the answer.
+                let written = fs::metadata(&transcript)?.len();
+                let tail = self.shared.outfit.tails.follow(&transcript, written)?;
                 let machine = Machine::launched(limits, uuid.clone(), *task, transcript, now);
-                Opened::new(Opening::Interrupted(uuid), machine)
+                Opened {
+                    tail: Some(tail),
+                    ..Opened::new(Opening::Interrupted(uuid), machine)
+                }
             }
             Start::Primed => {
                 let uuid = uuid();
@@ -255,6 +263,7 @@ struct Opened {
     machine: Machine,
     primer: Option<Primer>,
     primed: Option<String>,
+    tail: Option<Tail>,
 }
 
 impl Opened {
@@ -264,6 +273,7 @@ impl Opened {
             machine,
             primer: None,
             primed: None,
+            tail: None,
         }
     }
 }
