@@ -15,6 +15,8 @@ pub(crate) struct Env {
     pub(crate) max_retries: u64,
     pub(crate) auth_token: bool,
     pub(crate) thinking_off: bool,
+    /// A refused answer is not asked for once more.
+    pub(crate) refusals_stand: bool,
     pub(crate) resume_interrupted: bool,
     pub(crate) resume_prompt: Option<String>,
     pub(crate) no_transcript: bool,
@@ -39,6 +41,7 @@ impl Env {
             max_retries: number("CLAUDE_CODE_MAX_RETRIES").unwrap_or(10),
             auth_token: var("ANTHROPIC_AUTH_TOKEN").is_some(),
             thinking_off: truthy("CLAUDE_CODE_DISABLE_THINKING"),
+            refusals_stand: truthy("CLAUDE_CODE_DISABLE_REFUSAL_RETRY"),
             resume_interrupted: truthy("CLAUDE_CODE_RESUME_INTERRUPTED_TURN"),
             resume_prompt: var("CLAUDE_CODE_RESUME_PROMPT"),
             no_transcript: truthy("CLAUDE_CODE_SKIP_PROMPT_HISTORY"),

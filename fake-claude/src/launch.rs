@@ -147,6 +147,7 @@ fn world(
         cwd: env.cwd.to_string_lossy().into_owned(),
         permission_mode: frame.mode.clone(),
         max_retries: env.max_retries,
+        refusals_stand: env.refusals_stand,
         logged_in: AtomicBool::new(logged_in),
         upstream: base.map(|base| Upstream {
             base,

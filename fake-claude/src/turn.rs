@@ -225,7 +225,7 @@ impl Turn {
                     cuts += 1;
                     self.go_on(CUT_OFF, &reply);
                 }
-                Some("refusal") if refusals == 0 && self.world.dialect.is_new() => {
+                Some("refusal") if refusals == 0 && self.asks_again_when_refused() => {
                     refusals += 1;
                     self.note_refusal();
                     self.go_on(REFUSED, &reply);
@@ -383,6 +383,10 @@ impl Turn {
                 .journal()
                 .user(&json!(text), self.prompt_id.as_deref(), more);
         }
+    }
+
+    fn asks_again_when_refused(&self) -> bool {
+        self.world.dialect.is_new() && !self.world.refusals_stand
     }
 
     fn note_refusal(&self) {

@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) cwd: String,
     pub(crate) permission_mode: String,
     pub(crate) max_retries: u64,
+    /// A refused answer is not asked for once more.
+    pub(crate) refusals_stand: bool,
     pub(crate) logged_in: AtomicBool,
     /// Where answers come from; without it, the script.
     pub(crate) upstream: Option<Upstream>,
