@@ -462,7 +462,7 @@ impl Daemon {
         let path = head[0].split(' ').nth(1).unwrap_or_default().to_owned();
         let answer = match path.as_str() {
             "/v1/health" => format!(
-                "{json}{{\"port\": 1, \"sessions\": 2, \"status\": \"ready\", \"uptime\": 5}}"
+                "{json}{{\"port\": 1, \"sessions\": 2, \"status\": \"healthy\", \"uptime\": 5}}"
             ),
             "/v1/version" => format!("{json}{{\"ir\": \"0.1.0\"}}"),
             "/v1/sessions" => format!("{json}{{\"idle\": 2}}"),
@@ -561,10 +561,10 @@ fn status_shows_what_the_daemon_says() {
     let daemon = Daemon::answering("");
     let text = stdout(&mut user.relay(&["status", "--port", &daemon.port]));
     assert!(
-        text.contains("status: ready") && text.contains("ir: 0.1.0") && text.contains("idle: 2"),
+        text.contains("status: healthy") && text.contains("ir: 0.1.0") && text.contains("idle: 2"),
         "{text}"
     );
     let text = stdout(&mut user.relay(&["status", "--json", "--port", &daemon.port]));
     let value: Value = serde_json::from_str(&text).expect("--json must print JSON");
-    assert_eq!(value["health"]["status"], "ready");
+    assert_eq!(value["health"]["status"], "healthy");
 }

@@ -281,9 +281,11 @@ fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
     match listener {
         Listener::Ours(health) => {
             let status = health["status"].as_str().unwrap_or("unknown");
-            let daemon = match status.split(':').next() {
-                Some("ready" | "ok" | "starting") => Check::new("daemon", State::Good, status),
-                Some(_) | None => Check::new("daemon", State::Bad, status)
+            let daemon = match (status, health["why"].as_str()) {
+                ("healthy" | "starting", _) => Check::new("daemon", State::Good, status),
+                (_, Some(why)) => Check::new("daemon", State::Bad, format!("{status}: {why}"))
+                    .next("do what the daemon says; it recovers by itself"),
+                (_, None) => Check::new("daemon", State::Bad, status)
                     .next("see the daemon's log, and what `inference-relay status` says"),
             };
             vec![
