@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Ask(Ask),
     /// Check this machine: every claude, the configuration, the port, the daemon; and say what to do next
     #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor(Query),
+    Doctor(Doctor),
     /// Show the running daemon: its health, versions and sessions
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Query),
@@ -70,6 +70,16 @@ pub(crate) struct Ask {
     pub(crate) no_stream: bool,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// What `doctor` looks at.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) query: Query,
+    /// Ask the model for two words as well: tells the login and the whole way, and costs a few tokens
+    #[arg(long)]
+    pub(crate) canary: bool,
 }
 
 /// A question about this machine, answered for people or for programs.

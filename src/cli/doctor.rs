@@ -1,6 +1,8 @@
 //! `doctor`: what is on this machine, what is wrong with it, and the one next step.
 
-use crate::cli::args::Query;
+use crate::cli::args;
+use crate::cli::canary;
+use crate::cli::canary::Canary;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::out;
@@ -20,8 +22,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-pub(crate) fn doctor(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
-    let config = config::load(&args.place.flags(), env);
+pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> {
+    let config = config::load(&args.query.place.flags(), env);
     let mut report = Report::default();
     report.checks.push(configuration(&config));
     let command = config
@@ -39,24 +41,12 @@ pub(crate) fn doctor(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
         let address = SocketAddr::new(config.server.host, config.server.port);
         let listener = block_on(async { Client::new(address).listener().await })?;
         report.checks.extend(port(address, &listener));
+        let flown = args
+            .canary
+            .then(|| block_on(canary::fly(config.clone(), listener)));
+        report.checks.extend(turn(flown.transpose()?));
     }
-    report.checks.push(
-        Check::new(
-            "login",
-            State::NotChecked,
-            "the relay reads no credentials: only claude knows",
-        )
-        .next("run `claude` and see that it does not ask you to log in"),
-    );
-    report.checks.push(
-        Check::new(
-            "canary turn",
-            State::NotChecked,
-            "it would spend a few tokens of your plan",
-        )
-        .next("run `inference-relay ask \"Say hello.\"`"),
-    );
-    if args.json {
+    if args.query.json {
         out::json(&report.machine())?;
     } else {
         out::text(&report.plain(out::has_colours(env.no_color())))?;
@@ -274,6 +264,43 @@ fn claude(installs: &[Install]) -> Check {
         Some(Install { version: Ok(version), .. }) => {
             Check::new("claude", State::Good, format!("{version}, of {} found", installs.len()))
         }
+    }
+}
+
+/// The login and the way to the model, as one turn showed them.
+fn turn(flown: Option<anyhow::Result<Canary>>) -> Vec<Check> {
+    match flown {
+        None => vec![
+            Check::new(
+                "login",
+                State::NotChecked,
+                "only claude knows: the relay reads no credentials",
+            )
+            .next("`inference-relay doctor --canary`"),
+            Check::new(
+                "canary turn",
+                State::NotChecked,
+                "it would spend a few tokens of your plan",
+            )
+            .next("`inference-relay doctor --canary`"),
+        ],
+        Some(Ok(Canary::Answered)) => vec![
+            Check::new("login", State::Good, "claude is logged in"),
+            Check::new("canary turn", State::Good, "the model answered"),
+        ],
+        Some(Ok(Canary::Failed { code, message })) if code == "login_required" => vec![
+            Check::new("login", State::Bad, code)
+                .next("run `claude` in a terminal and log in with /login"),
+            Check::new("canary turn", State::Bad, message),
+        ],
+        Some(Ok(Canary::Failed { code, message })) => vec![
+            Check::new("canary turn", State::Bad, format!("{code}: {message}"))
+                .next("do what the message says, then run `inference-relay doctor --canary` again"),
+        ],
+        Some(Err(error)) => vec![
+            Check::new("canary turn", State::Bad, format!("{error:#}"))
+                .next("mend that, then run `inference-relay doctor --canary` again"),
+        ],
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod args;
 mod ask;
+mod canary;
 mod client;
 mod doctor;
 mod out;

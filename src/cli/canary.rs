@@ -1,0 +1,63 @@
+//! `doctor --canary`: one small turn, from which the login and the whole way to the model are known.
+
+use crate::cli::client::Client;
+use crate::cli::client::ClientError;
+use crate::cli::client::Listener;
+use crate::cli::progress;
+use crate::config::Config;
+use crate::daemon;
+use serde_json::Value;
+use serde_json::json;
+use std::net::SocketAddr;
+
+/// What one turn showed.
+#[derive(Debug)]
+pub(crate) enum Canary {
+    Answered,
+    /// The daemon's own code and sentence.
+    Failed {
+        code: String,
+        message: String,
+    },
+}
+
+/// Asks the running daemon, or one that lives for this turn alone.
+pub(crate) async fn fly(mut config: Config, listener: Listener) -> anyhow::Result<Canary> {
+    let body = json!({
+        "model": config.session.model,
+        "max_tokens": TOKENS_MAX,
+        "messages": [{ "role": "user", "content": "Say ok." }],
+    });
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    match listener {
+        Listener::Ours(_) => Ok(ask(Client::new(address), &body).await?),
+        Listener::Other | Listener::Nobody => {
+            config.server.port = 0; // any free one: nobody else is to find it
+            let running = progress::during("starting claude", daemon::start(config, false)).await?;
+            let canary = ask(Client::new(running.address), &body).await;
+            progress::during("stopping claude", running.stop()).await;
+            Ok(canary?)
+        }
+    }
+}
+
+async fn ask(client: Client, body: &Value) -> Result<Canary, ClientError> {
+    let turn = async {
+        let response = client.post("/v1/messages", body).await?;
+        let code = response.headers().get("x-relay-error").cloned();
+        Ok((code, client.whole(response).await?))
+    };
+    let (code, reply) = progress::during("one small turn", turn).await?;
+    if reply.status.is_success() {
+        return Ok(Canary::Answered);
+    }
+    let code = code.as_ref().and_then(|code| code.to_str().ok());
+    let message = reply.body["error"]["message"].as_str();
+    Ok(Canary::Failed {
+        code: code.unwrap_or("unknown").to_owned(),
+        message: message.unwrap_or("it gave no reason").to_owned(),
+    })
+}
+
+/// Enough for two words.
+const TOKENS_MAX: u32 = 16;
