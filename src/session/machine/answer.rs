@@ -87,6 +87,7 @@ impl Machine {
     /// The turn is told: brings the session to rest.
     pub(super) fn rest(&mut self, now: Instant) {
         let over = matches!(&self.state, State::Answering(answering) if answering.merge.is_over());
+        self.drew = false;
         self.state = if over {
             State::resting(now)
         } else {

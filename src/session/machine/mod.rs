@@ -247,7 +247,11 @@ impl Machine {
             | State::Resting { wait, .. }
                 if wait.next <= now =>
             {
-                wait.nudges += 1;
+                // A process that has not run is slow, not deaf: it gets more time than one that ran and lost a key.
+                match self.drew {
+                    true => wait.nudges += 1,
+                    false => wait.stalls += 1,
+                }
                 wait.next = now + NUDGE_WAIT;
                 self.nudge();
             }

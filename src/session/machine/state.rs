@@ -56,6 +56,8 @@ pub(super) enum Then {
 pub(super) struct Wait {
     pub(super) next: Instant,
     pub(super) nudges: u32,
+    /// Waits that passed without a sign that the process has run at all.
+    pub(super) stalls: u32,
 }
 
 #[derive(Debug)]
@@ -84,6 +86,7 @@ impl Wait {
         Wait {
             next: now + NUDGE_WAIT,
             nudges: 0,
+            stalls: 0,
         }
     }
 }

@@ -93,7 +93,7 @@ impl Machine {
             State::Submitting { wait, .. }
             | State::Resuming { wait, .. }
             | State::Resting { wait, .. }
-                if wait.nudges > NUDGES_MAX =>
+                if wait.nudges > NUDGES_MAX || wait.stalls > STALLS_MAX =>
             {
                 self.give_up_nudging();
             }
@@ -137,3 +137,5 @@ fn command(text: &str) -> Vec<u8> {
 
 /// Lost keys that are made good before the session is given up.
 const NUDGES_MAX: u32 = 4;
+/// Waits for a process that does not run at all, about fifteen seconds, before the session is given up.
+const STALLS_MAX: u32 = 25;
