@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::config::Config;
+use crate::config::Env;
 use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
@@ -10,7 +11,6 @@ use crate::pool::ClaudeView;
 use crate::pool::Pool;
 use crate::server;
 use crate::server::Api;
-use crate::server::Listener;
 use crate::server::ServerError;
 use crate::session::SessionConfig;
 use crate::session::launch;
@@ -128,7 +128,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         config.session.builtin_tools,
     );
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(serve(listener, api, stopped));
+    let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
     Ok(Running {
         address,
@@ -137,10 +137,6 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         pool,
         lock,
     })
-}
-
-async fn serve(listener: Listener, api: Api, stopped: watch::Receiver<bool>) {
-    listener.run(api, stopped).await;
 }
 
 impl Running {
@@ -208,14 +204,7 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
 }
 
 fn discovered(session: &SessionConfig) -> Option<PathBuf> {
-    let var = |name: &str| session.inherited.get(std::ffi::OsStr::new(name));
-    let env = pty::DiscoverEnv {
-        path: var("PATH").cloned(),
-        home: var("HOME")
-            .or_else(|| var("USERPROFILE"))
-            .map(PathBuf::from),
-        appdata: var("APPDATA").map(PathBuf::from),
-    };
+    let env = Env::from_iter(session.inherited.clone()).discover();
     pty::candidates(&env).into_iter().next()
 }
 

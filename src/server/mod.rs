@@ -1,6 +1,6 @@
 //! HTTP: accept, limit, dispatch, stream, drain.
 //!
-//! **What for.** [`bind`] takes the port and [`Listener::run`] serves it until it is told to stop. A request passes
+//! **What for.** [`bind`] takes the port and [`listener::Listener::run`] serves it until it is told to stop. A request passes
 //! `frame` (its id, its log line, the body of its failure), `guard` (which hosts and origins may call), the route,
 //! and then the wire room, which alone knows what the bytes mean.
 //!
@@ -34,7 +34,6 @@ mod rig;
 
 pub(crate) use api::Api;
 pub(crate) use error::ServerError;
-pub(crate) use listener::Listener;
 pub(crate) use listener::bind;
 
 use std::net::IpAddr;

@@ -9,13 +9,13 @@
 //!
 //! The alternative that lost was to type every prompt: the prompt box trims, folds, normalises and obeys.
 
+use super::pty::spawn::thread;
 use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
-use std::thread;
 use tokio::sync::oneshot;
 
 /// A pipe that a session reads, or will read.
@@ -41,14 +41,11 @@ impl Primer {
         let (reached_tx, reached) = oneshot::channel();
         let pipe = path.to_owned();
         // Opening for writing waits for the reader; a session that never comes is let go by the drop.
-        thread::Builder::new()
-            .name("primer".to_owned())
-            .stack_size(THREAD_STACK_BYTES)
-            .spawn(move || {
-                if let Ok(file) = File::options().write(true).open(&pipe) {
-                    let _ = reached_tx.send(file); // The session may be gone by now.
-                }
-            })?;
+        thread("primer", move || {
+            if let Ok(file) = File::options().write(true).open(&pipe) {
+                let _ = reached_tx.send(file); // The session may be gone by now.
+            }
+        })?;
         Ok(Primer {
             path: path.to_owned(),
             reached,
@@ -77,15 +74,11 @@ impl Primer {
         super::launcher::write_private(path, text.as_bytes(), 0o600)?;
         // A pipe takes 64 KiB at a time, and the rest as the reader goes.
         let mut write = move || reader.write_all(text.as_bytes());
-        thread::Builder::new()
-            .name("primer".to_owned())
-            .stack_size(THREAD_STACK_BYTES)
-            .spawn(move || {
-                if let Err(error) = write() {
-                    tracing::warn!(%error, "a primed session read no further");
-                }
-            })
-            .map(drop)
+        thread("primer", move || {
+            if let Err(error) = write() {
+                tracing::warn!(%error, "a primed session read no further");
+            }
+        })
     }
 }
 
@@ -142,13 +135,11 @@ fn make_pipe(_path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The threads only move bytes.
-const THREAD_STACK_BYTES: usize = 128 * 1024;
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::thread;
 
     #[tokio::test]
     async fn a_reader_gets_the_text_and_finds_a_file_in_the_pipes_place() {

@@ -88,7 +88,11 @@ fn command(launch: &Launch) -> CommandBuilder {
     command
 }
 
-fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// A thread that only moves bytes.
+///
+/// # Errors
+/// Where the system gives none.
+pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new()
         .name(name.to_owned())
         .stack_size(THREAD_STACK_BYTES)

@@ -118,7 +118,7 @@ impl Merge {
             Record::Said(said) => self.say(said),
             Record::Error(error) => self.error = Some(error),
             Record::Closed => self.closed = true,
-            Record::Asked { .. } => self.asked += u32::from(self.said.is_empty()),
+            Record::Asked => self.asked += u32::from(self.said.is_empty()),
             Record::Other => {}
         }
         self.settle(&mut seen);
@@ -548,8 +548,8 @@ mod tests {
     #[test]
     fn an_answer_to_the_clis_own_question_is_not_the_callers() {
         let mut merge = Merge::after(1);
-        merge.handle_record(Record::Asked { meta: false });
-        merge.handle_record(Record::Asked { meta: true });
+        merge.handle_record(Record::Asked);
+        merge.handle_record(Record::Asked);
         merge.handle_hook(&delta("d", 0, true, "here is more"));
         merge.handle_hook(&stopped("here is more"));
         let seen = merge.handle_record(said("here is more", "end_turn"));

@@ -10,10 +10,8 @@ pub(crate) enum Record {
     Said(Said),
     /// The CLI's own message about a failed request.
     Error(ApiError),
-    /// A user message; `meta` where the CLI wrote it by itself.
-    Asked {
-        meta: bool,
-    },
+    /// A user message: the caller's, or one that the CLI wrote by itself.
+    Asked,
     /// The turn is closed: everything before is in the file.
     Closed,
     Other,
@@ -52,12 +50,7 @@ pub(crate) fn parse(line: &str) -> Record {
     }
     match record.get("type").and_then(Value::as_str) {
         Some("assistant") => assistant(&record).unwrap_or(Record::Other),
-        Some("user") => Record::Asked {
-            meta: record
-                .get("isMeta")
-                .and_then(Value::as_bool)
-                .unwrap_or(false),
-        },
+        Some("user") => Record::Asked,
         Some("system")
             if record.get("subtype").and_then(Value::as_str) == Some("turn_duration") =>
         {
