@@ -94,12 +94,8 @@ impl Conduct {
         } else {
             Need::Warm
         };
-        let grant = tokio::select! {
-            grant = self.lease(shape, need) => grant,
-            () = self.events.closed() => {
-                let _ = self.keeper.send(Ask::Withdrawn); // A keeper that is gone has no queue.
-                return Outcome::Cancelled;
-            }
+        let Some(grant) = self.lease(shape, need).await else {
+            return Outcome::Cancelled;
         };
         let began = clock::now();
         let (place, outcome) = match grant {
@@ -109,7 +105,13 @@ impl Conduct {
                     begun: false,
                 };
             }
-            Ok(Grant::Lent { place, session }) => (place, self.hand_over(&session, plan).await),
+            Ok(Grant::Lent { place, session }) => match self.turn(&session, plan) {
+                Ok(handed) => (place, self.hand_over(&session, handed).await),
+                Err(outcome) => {
+                    drop(self.keeper.send(Ask::Refused { place }));
+                    return outcome;
+                }
+            },
             Ok(Grant::Permitted { place }) => match self.launch(place, shape) {
                 Ok(outcome) => (place, outcome.await.unwrap_or_else(|_| lost())),
                 Err(fault) => {
@@ -130,26 +132,41 @@ impl Conduct {
         outcome
     }
 
-    async fn lease(&self, shape: &Shape, need: Need) -> Result<Grant, Fault> {
-        let (reply, grant) = oneshot::channel();
+    /// Waits for a session; `None` where the caller hung up.
+    async fn lease(&self, shape: &Shape, need: Need) -> Option<Result<Grant, Fault>> {
+        let (reply, mut grant) = oneshot::channel();
         drop(self.keeper.send(Ask::Lease {
             shape: shape.clone(),
             need,
             reply,
         }));
-        grant.await.unwrap_or_else(|_| Err(fault::shutting_down()))
+        tokio::select! {
+            granted = &mut grant => {
+                Some(granted.unwrap_or_else(|_| Err(fault::shutting_down())))
+            }
+            () = self.events.closed() => {
+                grant.close();
+                // A grant that was on its way already goes back, or its place would be held for good.
+                if let Ok(Ok(Grant::Lent { place, .. } | Grant::Permitted { place })) = grant.try_recv() {
+                    drop(self.keeper.send(Ask::Refused { place }));
+                }
+                let _ = self.keeper.send(Ask::Withdrawn); // A keeper that is gone has no queue.
+                None
+            }
+        }
+    }
+
+    /// The turn as this session can take it.
+    fn turn(&self, session: &Session, plan: &Delivery) -> Result<Handed, Outcome> {
+        match &session.primed {
+            Some(uuid) => Ok(self.primed(uuid)),
+            None => self.typed(session, plan),
+        }
     }
 
     /// Hands the turn to a waiting session.
-    async fn hand_over(&self, session: &Session, plan: &Delivery) -> Outcome {
-        let turn = match &session.primed {
-            Some(uuid) => Ok(self.primed(uuid)),
-            None => self.typed(session, plan),
-        };
-        let (task, edited, conversation) = match turn {
-            Ok(turn) => turn,
-            Err(outcome) => return outcome,
-        };
+    async fn hand_over(&self, session: &Session, handed: Handed) -> Outcome {
+        let (task, edited, conversation) = handed;
         let (caller, outcome) = self.caller();
         let turn = Box::new(Turn {
             task,

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::session::driver::Notice;
 use crate::session::driver::Notify;
 use crate::session::driver::Order;
+use crate::session::fault::session_lost;
 use crate::session::launcher::Birth;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
@@ -157,11 +158,18 @@ impl Keeper {
         match ask {
             Ask::Lease { shape, need, reply } => self.handle_lease(&shape, need, reply, now),
             Ask::Withdrawn => self.withdraw_the_gone(now),
-            Ask::Launched { place, session } => drop(self.live.insert(place, session)),
+            // A process may be gone before its launch is told.
+            Ask::Launched { place, session } if self.ledger.places().contains_key(&place) => {
+                self.live.insert(place, session);
+            }
+            Ask::Launched { .. } => {}
             Ask::Refused { place } => self.ledger.handle_refused(place, now),
             Ask::Returned { place, fault, took } => {
                 self.turn_mean = (self.turn_mean * 7 + took) / 8;
                 self.health.handle_turn(fault);
+                if let Some(session) = self.live.get_mut(&place) {
+                    session.primed = None;
+                }
                 self.ledger.handle_returned(place, now);
             }
             Ask::Notice {
@@ -240,13 +248,12 @@ impl Keeper {
     }
 
     fn lend(&mut self, waiter: Waiter, place: Place) {
-        let session = self.live.get_mut(&place).map(|session| Session {
-            primed: session.primed.take(),
-            ..session.clone()
-        });
-        match session {
-            Some(session) => self.grant(waiter, place, Grant::Lent { place, session }),
-            None => self.ledger.handle_gone(place, clock::now()),
+        if let Some(session) = self.live.get(&place).cloned() {
+            return self.grant(waiter, place, Grant::Lent { place, session });
+        }
+        self.ledger.handle_gone(place, clock::now());
+        if let Some(reply) = self.replies.remove(&waiter) {
+            drop(reply.send(Err(session_lost("it was gone before it was lent"))));
         }
     }
 
@@ -357,6 +364,7 @@ fn name(held: Held) -> &'static str {
         Held::Starting => "starting",
         Held::Idle { .. } => "idle",
         Held::Leased => "busy",
+        Held::Rested => "resetting",
         Held::Resetting => "resetting",
         Held::Retiring => "retiring",
     }

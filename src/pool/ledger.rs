@@ -95,8 +95,12 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
     Starting,
-    Idle { since: Instant },
+    Idle {
+        since: Instant,
+    },
     Leased,
+    /// It is at rest, and its lease is still to be returned: its driver was faster than its caller.
+    Rested,
     Resetting,
     Retiring,
 }
@@ -174,7 +178,7 @@ impl Ledger {
         self.balance(now);
     }
 
-    /// A lease or a permit that was not taken up.
+    /// A lease or a permit that was not taken up: the session is as it was.
     pub(crate) fn handle_refused(&mut self, place: Place, now: Instant) {
         match self.places.get_mut(&place) {
             Some(entry) if entry.turns == 0 && entry.held == Held::Leased => {
@@ -191,10 +195,13 @@ impl Ledger {
 
     /// A turn is over; its session comes to rest by itself.
     pub(crate) fn handle_returned(&mut self, place: Place, now: Instant) {
-        if let Some(entry) = self.places.get_mut(&place)
-            && entry.held == Held::Leased
-        {
-            entry.held = Held::Resetting;
+        if let Some(entry) = self.places.get_mut(&place) {
+            entry.kind = Kind::Typed;
+            entry.held = match entry.held {
+                Held::Leased => Held::Resetting,
+                Held::Rested => Held::Idle { since: now },
+                held => held,
+            };
         }
         self.balance(now);
     }
@@ -211,8 +218,14 @@ impl Ledger {
             if worn {
                 entry.held = Held::Retiring;
                 self.effects.push_back(Effect::Retire { place });
-            } else if entry.held != Held::Retiring {
-                entry.held = Held::Idle { since: now };
+            } else {
+                entry.held = match entry.held {
+                    Held::Leased | Held::Rested => Held::Rested,
+                    Held::Retiring => Held::Retiring,
+                    Held::Starting | Held::Idle { .. } | Held::Resetting => {
+                        Held::Idle { since: now }
+                    }
+                };
             }
         }
         self.balance(now);
@@ -340,7 +353,8 @@ impl Ledger {
 
     fn is_coming(&self, shape: &Shape, kind: Kind) -> bool {
         let coming = |entry: &Entry| {
-            matches!(entry.held, Held::Starting | Held::Resetting) && entry.is(shape, kind)
+            matches!(entry.held, Held::Starting | Held::Resetting | Held::Rested)
+                && entry.is(shape, kind)
         };
         self.places.values().any(coming)
     }
@@ -348,7 +362,6 @@ impl Ledger {
     fn lease(&mut self, place: Place) {
         if let Some(entry) = self.places.get_mut(&place) {
             entry.held = Held::Leased;
-            entry.kind = Kind::Typed;
             entry.turns += 1;
         }
     }
@@ -603,6 +616,37 @@ mod tests {
                 .count(),
             3
         );
+    }
+
+    #[test]
+    fn a_session_that_is_at_rest_before_its_lease_is_back_is_lent_once_it_is() {
+        let (mut ledger, now) = warmed(1);
+        let ask = |ledger: &mut Ledger| ledger.ask(&shape("a"), Need::Warm, now);
+        ask(&mut ledger).expect("lent at once");
+        ledger.handle_ready(2, None, now);
+        effects(&mut ledger);
+        let waiter = ask(&mut ledger).expect("the queue has room");
+        assert_eq!(effects(&mut ledger), []);
+        ledger.handle_returned(2, now);
+        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+        ledger.handle_returned(2, now);
+        assert_eq!(ledger.places()[&2].held, Held::Resetting);
+    }
+
+    #[test]
+    fn a_primed_session_whose_lease_is_refused_is_still_primed() {
+        let now = now();
+        let mut ledger = Ledger::new(config(2, 2), shape("a"), true);
+        ledger.handle_timeout(now);
+        ledger.handle_ready(2, None, now);
+        ledger.handle_ready(3, None, now);
+        effects(&mut ledger);
+        for _ in 0..2 {
+            let waiter = ledger.ask(&shape("a"), Need::Launch, now);
+            let waiter = waiter.expect("the queue is empty");
+            assert_eq!(effects(&mut ledger), [Effect::Lend { waiter, place: 3 }]);
+            ledger.handle_refused(3, now);
+        }
     }
 
     #[test]
