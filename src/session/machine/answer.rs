@@ -7,6 +7,7 @@ use super::super::witness::Seen;
 use super::Machine;
 use super::effect::Effect;
 use super::state::Answering;
+use super::state::Escape;
 use super::state::State;
 use crate::terminal::keys;
 use crate::turn::Event;
@@ -26,6 +27,7 @@ impl Machine {
             task,
             begun: false,
             busy_seen: false,
+            escape: Escape::Unasked,
             sign_until,
             settle_until: None,
             until: now + self.limits.turn,
@@ -42,7 +44,7 @@ impl Machine {
     pub(super) fn handle_seen(&mut self, seen: Vec<Seen>, now: Instant) {
         for seen in seen {
             match seen {
-                Seen::RunsOn => self.write(keys::ESCAPE.to_vec()),
+                Seen::RunsOn => self.want_escape(),
                 Seen::Event(event) => self.tell(event, now),
                 Seen::Failed(error) => self.fail(|task| fault::of_api_error(&error, task), now),
                 Seen::Empty => self.fail(|_| fault::empty_turn(), now),
@@ -53,6 +55,19 @@ impl Machine {
             && answering.merge.awaits_transcript()
         {
             answering.settle_until.get_or_insert(now + SETTLE_WAIT);
+        }
+    }
+
+    /// The CLI goes on by itself.
+    fn want_escape(&mut self) {
+        let busy = self.shows_busy();
+        if let State::Answering(answering) = &mut self.state
+            && answering.escape == Escape::Unasked
+        {
+            answering.escape = if busy { Escape::Sent } else { Escape::Wanted };
+            if busy {
+                self.write(keys::ESCAPE.to_vec());
+            }
         }
     }
 
@@ -73,25 +88,31 @@ impl Machine {
     }
 
     pub(super) fn fail(&mut self, fault: impl FnOnce(&Task) -> Fault, now: Instant) {
-        let State::Answering(answering) = &self.state else {
-            return;
-        };
-        let effect = Effect::Fail {
-            fault: fault(&answering.task),
-            begun: answering.begun,
-        };
-        self.effects.push_back(effect);
+        self.tell_fault(fault);
         self.rest(now);
+    }
+
+    fn tell_fault(&mut self, fault: impl FnOnce(&Task) -> Fault) {
+        if let State::Answering(answering) = &self.state {
+            let effect = Effect::Fail {
+                fault: fault(&answering.task),
+                begun: answering.begun,
+            };
+            self.effects.push_back(effect);
+        }
     }
 
     /// The turn is told: brings the session to rest.
     pub(super) fn rest(&mut self, now: Instant) {
-        let over = matches!(&self.state, State::Answering(answering) if answering.merge.is_over());
+        let State::Answering(answering) = &self.state else {
+            return;
+        };
+        let (over, escape) = (answering.merge.is_over(), answering.escape);
         self.drew = false;
         self.state = if over {
             State::resting(now)
         } else {
-            self.interrupt(true, now)
+            self.interrupt(true, escape, now)
         };
         self.look(now);
     }
@@ -101,7 +122,7 @@ impl Machine {
             return;
         };
         if answering.until <= now {
-            self.fail(|_| fault::turn_timeout(), now);
+            self.tell_fault(|_| fault::turn_timeout());
             self.kill("the turn's limit passed");
         } else if answering.sign_until.is_some_and(|at| at <= now) {
             self.give_up_start();

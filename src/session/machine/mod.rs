@@ -163,7 +163,11 @@ impl Machine {
                 task.cancelled = true;
                 State::Submitting { task, wait }
             }
-            State::Answering(answering) => self.interrupt(answering.busy_seen, now),
+            // It has come to its end, and only the transcript was awaited.
+            State::Answering(answering) if answering.merge.is_over() => State::resting(now),
+            State::Answering(answering) => {
+                self.interrupt(answering.busy_seen, answering.escape, now)
+            }
             other => other,
         };
         self.look(now);
@@ -187,10 +191,15 @@ impl Machine {
             (HookEvent::Ended { reason }, State::Resuming { ended, .. }) if reason == "resume" => {
                 *ended = true;
             }
+            // Posted in a conversation that was left, it came late: it tells of another caller's turn.
+            (_, _) if hook.conversation != self.conversation => {}
             (
                 HookEvent::Stopped { .. } | HookEvent::Failed { .. },
                 State::Interrupting { over, .. },
-            ) => *over = true,
+            ) => {
+                *over = true;
+                self.look(now);
+            }
             (event, State::Answering(answering)) => {
                 answering.sign_until = None;
                 let seen = self.merge(|merge| merge.handle_hook(event));
@@ -211,11 +220,7 @@ impl Machine {
     /// The process is gone.
     pub(crate) fn handle_exit(&mut self, how: &str) {
         let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
-        let waited = matches!(
-            self.state,
-            State::Resuming { .. } | State::Submitting { .. } | State::Answering(_)
-        );
-        if waited {
+        if self.is_waited_for() {
             self.effects.push_back(Effect::Fail {
                 fault: fault::session_lost(how),
                 begun,
@@ -253,7 +258,7 @@ impl Machine {
                     false => wait.stalls += 1,
                 }
                 wait.next = now + NUDGE_WAIT;
-                self.nudge();
+                self.nudge(now);
             }
             State::Interrupting { until, .. } if *until <= now => {
                 self.kill("it did not come to rest")
@@ -296,6 +301,21 @@ impl Machine {
                 until,
             } => Some((*until, "prime")),
             State::Primed { reached: true, .. } | State::Ready | State::Gone => None,
+        }
+    }
+
+    /// Whether a caller waits for what it is doing.
+    pub(super) fn is_waited_for(&self) -> bool {
+        match &self.state {
+            State::Resuming { then, .. } => matches!(then, Then::Submit(_)),
+            State::Submitting { task, .. } => !task.cancelled,
+            State::Answering(_) => true,
+            State::Starting { .. }
+            | State::Primed { .. }
+            | State::Ready
+            | State::Interrupting { .. }
+            | State::Resting { .. }
+            | State::Gone => false,
         }
     }
 

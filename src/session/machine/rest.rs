@@ -2,6 +2,7 @@
 
 use super::Machine;
 use super::effect::Effect;
+use super::state::Escape;
 use super::state::State;
 use super::state::Then;
 use crate::terminal::Prompt;
@@ -13,21 +14,29 @@ use std::time::Instant;
 
 impl Machine {
     /// Escape goes out once the screen says that something runs: in an idle prompt box it would open a menu.
-    pub(super) fn interrupt(&mut self, busy_seen: bool, now: Instant) -> State {
-        let busy = busy_seen && matches!(self.scene, Scene::Prompt(Prompt { busy: true, .. }));
-        if busy {
+    pub(super) fn interrupt(&mut self, busy_seen: bool, escape: Escape, now: Instant) -> State {
+        let sent = escape == Escape::Sent;
+        let busy = busy_seen && self.shows_busy();
+        if busy && !sent {
             self.write(keys::ESCAPE.to_vec());
         }
         State::Interrupting {
-            sent: busy,
+            sent: busy || sent,
             over: false,
             emptied: false,
             until: now + REST_WAIT,
         }
     }
 
+    pub(super) fn shows_busy(&self) -> bool {
+        matches!(self.scene, Scene::Prompt(Prompt { busy: true, .. }))
+    }
+
     /// A blank conversation was written.
     pub(crate) fn handle_blank(&mut self, uuid: String, transcript: PathBuf, now: Instant) {
+        if !matches!(self.state, State::Resting { asked: true, .. }) {
+            return self.effects.push_back(Effect::Forget(transcript));
+        }
         self.left = self.transcript.replace(transcript);
         self.state = self.resume(uuid, Then::Ready, now);
     }
@@ -52,6 +61,7 @@ impl Machine {
     pub(super) fn kill(&mut self, why: &'static str) {
         self.forget();
         self.state = State::Gone;
+        self.trust = None;
         self.effects.push_back(Effect::Kill(why));
     }
 

@@ -4,6 +4,7 @@ use super::super::fault;
 use super::super::task::Confirm;
 use super::Machine;
 use super::effect::Effect;
+use super::state::Escape;
 use super::state::State;
 use super::state::Wait;
 use crate::terminal::Prompt;
@@ -38,6 +39,10 @@ impl Machine {
             State::Answering(answering) if prompt.busy => {
                 answering.busy_seen = true;
                 answering.sign_until = None;
+                if answering.escape == Escape::Wanted {
+                    answering.escape = Escape::Sent;
+                    self.write(keys::ESCAPE.to_vec());
+                }
             }
             State::Interrupting { sent, .. } if prompt.busy && !*sent => {
                 *sent = true;

@@ -66,10 +66,20 @@ pub(super) struct Answering {
     pub(super) merge: Merge,
     pub(super) begun: bool,
     pub(super) busy_seen: bool,
+    pub(super) escape: Escape,
     /// Until when the session must show life; a session launched with its turn owes a sign by then.
     pub(super) sign_until: Option<Instant>,
     pub(super) settle_until: Option<Instant>,
     pub(super) until: Instant,
+}
+
+/// Whether a turn that runs on was interrupted: in an idle prompt box a second Escape opens a menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escape {
+    Unasked,
+    /// As soon as the screen says that something runs.
+    Wanted,
+    Sent,
 }
 
 impl State {

@@ -85,7 +85,7 @@ impl Machine {
     }
 
     /// A signal is late: the state of the screen tells which key was lost.
-    pub(super) fn nudge(&mut self) {
+    pub(super) fn nudge(&mut self, now: Instant) {
         let Scene::Prompt(prompt) = self.scene else {
             return self.give_up_nudging();
         };
@@ -99,6 +99,12 @@ impl Machine {
             }
             // A process that has not run since has lost nothing: the same keys again would be too many.
             _ if prompt.busy || !self.drew => {}
+            // What was awaited is there: its picture came before its hook, or before the state.
+            State::Resting { asked: false, .. } | State::Resuming { ended: true, .. }
+                if prompt.empty =>
+            {
+                self.look(now);
+            }
             State::Resting { .. } if !prompt.empty => self.write(keys::CTRL_C.to_vec()),
             State::Submitting { .. } | State::Resuming { .. } if !prompt.empty => {
                 self.write(keys::ENTER.to_vec());
@@ -116,12 +122,7 @@ impl Machine {
     }
 
     pub(super) fn give_up_nudging(&mut self) {
-        let waited = match &self.state {
-            State::Submitting { task, .. } => !task.cancelled,
-            State::Resuming { then, .. } => matches!(then, Then::Submit(_)),
-            _ => false,
-        };
-        if waited {
+        if self.is_waited_for() {
             self.effects.push_back(Effect::Misdelivered);
         }
         self.kill("a command or a prompt did not arrive");

@@ -307,6 +307,77 @@ fn a_question_that_we_do_not_answer_is_named() {
     assert!(fault.public.contains("Use this key?"));
 }
 
+#[test]
+fn a_hook_of_a_conversation_that_was_left_tells_the_next_caller_nothing() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c0", displayed("another caller's")), now);
+    machine.handle_hook(&hook("c0", stopped("another caller's")), now);
+    assert_eq!(effects(&mut machine), []);
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    assert_eq!(names(&mut machine), ["tell", "tell", "tell"]);
+}
+
+fn cut(text: &str) -> Record {
+    let Record::Said(said) = said(text) else {
+        panic!("it is what the model said")
+    };
+    let stop_reason = Some("max_tokens".into());
+    Record::Said(Said {
+        stop_reason,
+        ..said
+    })
+}
+
+#[test]
+fn a_turn_that_runs_on_gets_one_escape() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    effects(&mut machine);
+    machine.handle_record(cut("ho"), now);
+    let escape = Effect::Write(keys::ESCAPE.to_vec());
+    let done = effects(&mut machine);
+    assert_eq!(done.iter().filter(|effect| **effect == escape).count(), 1);
+    assert_eq!(machine.name(), "resetting");
+}
+
+#[test]
+fn escape_is_not_sent_where_the_screen_says_that_nothing_runs() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_scene(IDLE, now);
+    effects(&mut machine);
+    machine.handle_record(cut("ho"), now);
+    assert!(!names(&mut machine).contains(&"write"));
+    machine.handle_scene(BUSY, now);
+    let keys = effects(&mut machine);
+    assert_eq!(keys, [Effect::Write(keys::ESCAPE.to_vec())]);
+}
+
+#[test]
+fn a_process_that_is_given_up_gets_no_keys() {
+    let now = now();
+    let mut machine = Machine::waiting(limits(), "c1".into(), now);
+    machine.handle_scene(Scene::Trust { steps: 1 }, now);
+    machine.handle_timeout(now + Duration::from_secs(21));
+    let done = names(&mut machine);
+    assert_eq!(done.last(), Some(&"no prompt box within the start's limit"));
+    assert_eq!(machine.poll_timeout(), None);
+    machine.handle_timeout(now + Duration::from_secs(30));
+    machine.handle_blank("b".into(), "/t/b.jsonl".into(), now);
+    assert_eq!(names(&mut machine), ["forget"]);
+}
+
+#[test]
+fn a_process_that_dies_at_rest_fails_nobody() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    machine.handle_record(said("ho"), now);
+    effects(&mut machine);
+    machine.handle_exit("killed");
+    assert_eq!(names(&mut machine), ["forget"]);
+}
+
 /// One input, of all kinds.
 fn input() -> impl Strategy<Value = u8> {
     0_u8..18
