@@ -212,6 +212,7 @@ impl Merge {
             return self.finish(stop, seen);
         }
         match &self.ended {
+            None if self.runs_on && self.closed => self.settle_interrupted(seen),
             None => {}
             Some(Ended::Stopped { text }) => {
                 let text = text.clone();
@@ -248,12 +249,32 @@ impl Merge {
             None if self.text.is_empty() && stopped.is_empty() && self.said.is_empty() => {
                 self.end(Seen::Empty, seen)
             }
-            None => {
-                if self.display == Display::None {
-                    self.extend(stopped, seen);
-                }
-                self.finish(StopReason::EndTurn, seen);
-            }
+            None => self.settle_unrecorded(stopped, seen),
+        }
+    }
+
+    /// The transcript did not come: the display must do, with what the end's own text, which is trimmed, has more.
+    fn settle_unrecorded(&mut self, stopped: &str, seen: &mut Vec<Seen>) {
+        let rest = match stopped.strip_prefix(self.text.as_str()) {
+            // That text is of another message than the first, whose own end nobody told.
+            _ if self.runs_on => None,
+            None if self.text.trim_end() == stopped => Some(""),
+            rest => rest,
+        };
+        let Some(rest) = rest.map(str::to_owned) else {
+            return self.end(Seen::Disagreed, seen);
+        };
+        if self.display == Display::None || !rest.is_empty() {
+            self.extend(&rest, seen);
+        }
+        self.finish(StopReason::EndTurn, seen);
+    }
+
+    /// The CLI went on by itself and was interrupted, so no hook will tell an end; what the file says must do.
+    fn settle_interrupted(&mut self, seen: &mut Vec<Seen>) {
+        match self.said.last().and_then(stop) {
+            Some(stop) => self.finish(stop, seen),
+            None => self.end(Seen::Disagreed, seen),
         }
     }
 
@@ -303,6 +324,9 @@ impl Merge {
             return self.end(Seen::Empty, seen);
         }
         let recorded = self.recorded();
+        if stop == StopReason::EndTurn && recorded.is_empty() && self.text.is_empty() {
+            return self.end(Seen::Empty, seen);
+        }
         if self.display != Display::None {
             match recorded.strip_prefix(self.text.as_str()) {
                 _ if self.said.is_empty() => {}
@@ -344,7 +368,8 @@ impl Merge {
     }
 
     fn told_end(&self, stop: StopReason) -> End {
-        let last = self.said.last();
+        // A record that does not end its message does not have its usage either.
+        let last = self.said.last().filter(|said| said.stop_reason.is_some());
         End {
             stop,
             usage: last.map_or_else(Usage::default, |said| said.usage),
@@ -535,6 +560,34 @@ mod tests {
         assert_eq!(end(&seen), None);
         seen.extend(merge.handle_timeout());
         assert_eq!(end(&seen).expect("the turn ended").id, None);
+    }
+
+    #[test]
+    fn a_last_delta_that_never_comes_is_made_good_by_the_ends_own_text() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_hook(&delta("d", 0, false, "one\n"));
+        seen.extend(merge.handle_hook(&stopped("one\ntwo")));
+        seen.extend(merge.handle_timeout());
+        assert_eq!(text(&seen), "one\ntwo");
+        assert!(end(&seen).is_some());
+    }
+
+    #[test]
+    fn a_turn_that_was_interrupted_ends_without_a_hook() {
+        let mut merge = Merge::default();
+        merge.handle_hook(&delta("second", 0, true, "more"));
+        merge.handle_hook(&delta("first", 0, true, "cut"));
+        let mut seen = merge.handle_record(said("cut", "max_tokens"));
+        seen.extend(merge.handle_timeout());
+        assert_eq!(seen.last(), Some(&Seen::Disagreed));
+    }
+
+    #[test]
+    fn an_end_of_the_turn_without_a_word_is_no_answer() {
+        let mut merge = Merge::default();
+        let mut seen = merge.handle_record(said("", "end_turn"));
+        seen.extend(merge.handle_hook(&stopped("")));
+        assert_eq!(seen, [Seen::Empty]);
     }
 
     #[test]
