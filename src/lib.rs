@@ -12,6 +12,7 @@
 //! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
 //!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::launcher`] starts it.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
+//! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
 //! - [`daemon`]: the composition root.
@@ -71,6 +72,9 @@ mod terminal;
 mod session;
 
 mod pool;
+
+#[cfg(test)]
+mod simulation;
 
 mod server;
 

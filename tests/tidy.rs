@@ -12,6 +12,7 @@ wire:     turn
 terminal: turn
 session:  turn clock terminal
 pool:     turn clock session
+simulation: turn clock terminal session pool
 server:   turn clock wire pool
 config:   session pool server
 daemon:   turn clock wire terminal session pool server config

@@ -11,7 +11,7 @@
 mod conduct;
 mod fault;
 mod keeper;
-mod ledger;
+pub(crate) mod ledger;
 mod snapshot;
 
 pub(crate) use snapshot::ClaudeView;

@@ -1,0 +1,105 @@
+//! A simulated caller: what it asks for, what it has got so far, and how it ended. `[pure]`
+
+use super::chance::Chance;
+use super::model::CallId;
+use super::model::mark;
+use crate::pool::ledger::Place;
+use crate::session::delivery::Delivery;
+use crate::session::shape::Shape;
+use crate::turn::Assembly;
+use crate::turn::Block;
+use crate::turn::Event;
+use crate::turn::Message;
+use crate::turn::Role;
+use std::time::Instant;
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) shape: Shape,
+    pub(super) messages: Vec<String>,
+    pub(super) plan: Delivery,
+    pub(super) since: Instant,
+    pub(super) stage: Stage,
+    pub(super) assembly: Assembly,
+    /// The text so far.
+    pub(super) text: String,
+    pub(super) misdelivered: bool,
+    pub(super) lost: bool,
+}
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// In the queue, or on its way there.
+    Waiting,
+    /// With a session.
+    Served {
+        place: Place,
+    },
+    Over,
+}
+
+impl Call {
+    pub(super) fn new(id: CallId, chance: &mut Chance, now: Instant) -> Call {
+        let mark = mark(id);
+        let pairs = if chance.hits(300) {
+            chance.count(1..3)
+        } else {
+            0
+        };
+        let mut messages: Vec<String> =
+            (0..pairs * 2).map(|n| format!("said {n} {mark}")).collect();
+        messages.push(prompt(&mark, chance));
+        let last = messages.last().cloned().unwrap_or_default();
+        let shape = Shape::plain(["a", "b", "c", "d"][chance.count(0..8).min(3) % 4]);
+        Call {
+            shape,
+            plan: crate::session::delivery::plan(&user(&last)),
+            messages,
+            since: now,
+            stage: Stage::Waiting,
+            assembly: Assembly::default(),
+            text: String::new(),
+            misdelivered: false,
+            lost: false,
+        }
+    }
+
+    /// The messages before the prompt.
+    pub(super) fn history(&self) -> &[String] {
+        self.messages
+            .split_last()
+            .map_or(&[], |(_, history)| history)
+    }
+
+    /// Takes an event of the answer.
+    pub(super) fn take(&mut self, event: Event) -> Result<(), &'static str> {
+        if let Event::Delta {
+            delta: crate::turn::Delta::Text(text),
+            ..
+        } = &event
+        {
+            self.text.push_str(text);
+        }
+        self.assembly.push(event)
+    }
+}
+
+fn user(text: &str) -> Message {
+    Message {
+        role: Role::User,
+        blocks: vec![Block::Text(text.to_owned())],
+    }
+}
+
+/// Texts for each of the channels; the mark holds no character that any of them could change.
+fn prompt(mark: &str, chance: &mut Chance) -> String {
+    match chance.within(0..10) {
+        0 => format!("!touch {mark}"),
+        1 => format!("/clear {mark}"),
+        2 => format!("with\ttab {mark}"),
+        3 => "long lines\n".repeat(chance.count(1..80)) + mark,
+        _ => format!("ask {mark} please"),
+    }
+}

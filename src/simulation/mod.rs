@@ -1,0 +1,121 @@
+//! The whole pool in virtual time, under seeded chance: the real ledger, machines and merges among simulated callers,
+//! claudes and clocks. Tests only.
+//!
+//! **What for.** Races of a pool are rare and cannot be waited for. Here every message between its parts takes a
+//! random time, every hook may come late or out of order, keys get lost, processes stall, crash and hang, callers go
+//! away, the pool is drained; a hundred thousand such events take seconds, and a seed brings each of them back.
+//!
+//! **Never.** It shares nothing with the program it imitates, and nothing here waits or reads a clock.
+//!
+//! **Invariants held.** No text of one call is in another's prompt or answer. Every call ends exactly once, and in
+//! bounded time. An answer that is told is the whole first message of the model, with its stop reason. Every
+//! submitted prompt gets one verdict. A process that is being ended gets no keys. The ledger's bounds are kept, and
+//! after a drain no place, session or waiter is left.
+//!
+//! `SIMULATION_SEED=N cargo test simulation` runs one seed, and prints its last events.
+//!
+//! Start reading at [`world`].
+
+mod call;
+mod chance;
+mod claude;
+mod model;
+mod session;
+mod world;
+
+use chance::Chance;
+use std::ops::Range;
+use world::World;
+
+/// Runs pools of one seed after another, each of another size and temper, until so many events have passed.
+fn run(seed: u64, events: u64) -> Result<Tally, String> {
+    let mut chance = Chance::from(seed);
+    let mut tally = Tally::default();
+    while tally.events < events {
+        let mut world = World::new(chance.fork());
+        let outcome = world.run(EVENTS_OF_A_POOL.min(events - tally.events));
+        tally.add(world.tally());
+        if let Err(broken) = outcome {
+            let log = world.log();
+            return Err(format!(
+                "{broken}\nseed {seed}, after {} events; the last of them:\n{log}",
+                tally.events
+            ));
+        }
+    }
+    Ok(tally)
+}
+
+/// What happened, so that a run shows that it reached what it is for.
+#[derive(Debug, Default, Clone, Copy)]
+struct Tally {
+    events: u64,
+    calls: u64,
+    told: u64,
+    failed: u64,
+    gone: u64,
+    killed: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.events += other.events;
+        self.calls += other.calls;
+        self.told += other.told;
+        self.failed += other.failed;
+        self.gone += other.gone;
+        self.killed += other.killed;
+    }
+}
+
+/// Then the pool is drained, and another one begins.
+const EVENTS_OF_A_POOL: u64 = 10_000;
+/// Events of a seed in the suite.
+#[cfg(test)]
+const EVENTS: u64 = 100_000;
+/// Seeds of the suite.
+#[cfg(test)]
+const SEEDS: Range<u64> = 1..4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(seed: u64, events: u64) {
+        match run(seed, events) {
+            Ok(tally) => {
+                let all = [tally.told, tally.failed, tally.gone, tally.killed];
+                assert!(all.iter().all(|count| *count > 0), "{tally:?}");
+                assert_eq!(tally.calls, tally.told + tally.failed + tally.gone);
+            }
+            Err(broken) => panic!("{broken}"),
+        }
+    }
+
+    /// The seeds to run: those of the suite, or what `SIMULATION_SEED` says, as `7` or as `1..1000`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a seed is given by whoever repeats a failure"
+    )]
+    fn seeds() -> Range<u64> {
+        let Ok(told) = std::env::var("SIMULATION_SEED") else {
+            return SEEDS;
+        };
+        let number = |text: &str| text.parse().expect("SIMULATION_SEED must be N or N..M");
+        match told.split_once("..") {
+            Some((from, to)) => number(from)..number(to),
+            None => number(&told)..number(&told) + 1,
+        }
+    }
+
+    #[test]
+    fn the_pool_keeps_its_promises() {
+        seeds().for_each(|seed| holds(seed, EVENTS));
+    }
+
+    #[test]
+    fn a_seed_brings_the_same_events_back() {
+        let told = |_| run(7, 5_000).map(|tally| (tally.calls, tally.told, tally.killed));
+        assert_eq!(told(0), told(1));
+    }
+}

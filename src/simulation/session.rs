@@ -1,0 +1,260 @@
+//! A simulated session: the real machine, a simulated claude, and between them what the driver does. `[pure]`
+
+use super::claude::Around;
+use super::claude::Claude;
+use super::claude::Opening;
+use super::claude::Transcript;
+use super::claude::path;
+use super::model::CallId;
+use crate::session::machine::Effect;
+use crate::session::machine::Machine;
+use crate::session::machine::Verdict;
+use crate::session::task::Task;
+use crate::turn::Event;
+use crate::turn::Fault;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Instant;
+
+/// What a session is told to do.
+#[derive(Debug, Clone)]
+pub(super) enum Order {
+    Begin(Box<Turn>),
+    Retire,
+}
+
+/// A turn and its caller.
+#[derive(Debug, Clone)]
+pub(super) struct Turn {
+    pub(super) call: CallId,
+    pub(super) task: Task,
+    pub(super) edited: Option<String>,
+    /// The conversation for a primed session.
+    pub(super) told: Option<Vec<String>>,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    Told,
+    Failed { fault: Fault, begun: bool },
+    Misdelivered,
+    Cancelled,
+}
+
+/// What goes out of a session.
+#[derive(Debug)]
+pub(super) enum Out {
+    Keys(Vec<u8>),
+    Verdict(bool),
+    Told(CallId, Event),
+    Settled(CallId, Outcome),
+    Ready,
+    /// The process is to end.
+    End,
+    /// Its transcript may hold lines already.
+    Grew,
+    Wrong(&'static str),
+}
+
+/// One session.
+pub(super) struct Session {
+    pub(super) machine: Machine,
+    pub(super) claude: Claude,
+    pub(super) caller: Option<CallId>,
+    /// The conversation a primed session waits for.
+    pub(super) primed: Option<String>,
+    pub(super) reached: bool,
+    /// The transcript that is followed, and how far.
+    tail: Option<(String, usize)>,
+    /// Until when the process may end by itself.
+    pub(super) ending: Option<Instant>,
+    /// The machine has given the process up.
+    killed: bool,
+    /// Submitted prompts without a verdict.
+    owed: u32,
+    /// What the machine wanted last.
+    pub(super) wanted: VecDeque<&'static str>,
+    /// When the machine's timer is set for.
+    pub(super) timer: Option<Instant>,
+}
+
+impl Session {
+    pub(super) fn start(
+        machine: Machine,
+        opening: Opening,
+        conversation: &str,
+        around: &mut Around<'_>,
+    ) -> Session {
+        let primed = (opening == Opening::Primed).then(|| conversation.to_owned());
+        let tail = (opening == Opening::Interrupted).then(|| (path(conversation), 0));
+        Session {
+            machine,
+            claude: Claude::start(opening, conversation, around),
+            caller: None,
+            primed,
+            reached: false,
+            tail,
+            ending: None,
+            killed: false,
+            owed: 0,
+            wanted: VecDeque::new(),
+            timer: None,
+        }
+    }
+
+    pub(super) fn begin(&mut self, turn: Turn, around: &mut Around<'_>) -> Vec<Out> {
+        let mut out = Vec::new();
+        self.caller = Some(turn.call);
+        self.claude.edited = turn.edited;
+        match turn.told {
+            None => self.machine.begin(turn.task, around.now),
+            Some(messages) => {
+                let Some(uuid) = self.primed.clone().filter(|_| self.reached) else {
+                    out.push(Out::Wrong(
+                        "a conversation for a session that is not primed",
+                    ));
+                    return out;
+                };
+                self.reached = false;
+                let transcript = Transcript {
+                    messages,
+                    lines: Vec::new(),
+                };
+                around.library.insert(uuid.clone(), transcript);
+                self.tail = Some((path(&uuid), 0));
+                let transcript = path(&uuid).into();
+                self.machine.begin_primed(turn.task, transcript, around.now);
+                self.claude.handle_told(around);
+            }
+        }
+        self.drain(around, &mut out);
+        out
+    }
+
+    /// Hands one input to the machine, and drains its effects.
+    pub(super) fn handle(
+        &mut self,
+        around: &mut Around<'_>,
+        input: impl FnOnce(&mut Machine),
+    ) -> Vec<Out> {
+        let mut out = Vec::new();
+        input(&mut self.machine);
+        self.drain(around, &mut out);
+        out
+    }
+
+    /// A submitted prompt was posted: it is owed one verdict.
+    pub(super) fn owe(&mut self) {
+        self.owed += 1;
+    }
+
+    /// Reads on in the transcript that is followed.
+    pub(super) fn read(&mut self, around: &mut Around<'_>) -> Vec<Out> {
+        let mut out = Vec::new();
+        let mut lines = Vec::new();
+        if let Some((path, offset)) = &mut self.tail
+            && let Some(transcript) = around.library.get(conversation(path))
+        {
+            lines = transcript.lines.get(*offset..).unwrap_or_default().to_vec();
+            *offset = transcript.lines.len();
+        }
+        for line in lines {
+            self.machine.handle_record(line, around.now);
+            self.drain(around, &mut out);
+        }
+        out
+    }
+
+    pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Out> {
+        let caller = self.caller.take()?;
+        Some(Out::Settled(caller, outcome))
+    }
+
+    fn drain(&mut self, around: &mut Around<'_>, out: &mut Vec<Out>) {
+        while let Some(effect) = self.machine.poll_effect() {
+            self.perform(effect, around, out);
+        }
+        if self.owed > 0 {
+            out.push(Out::Wrong("a submitted prompt without a verdict"));
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, around: &mut Around<'_>, out: &mut Vec<Out>) {
+        self.wanted.push_back(effect.name());
+        if self.wanted.len() > WANTED_MAX {
+            self.wanted.pop_front();
+        }
+        match effect {
+            Effect::Write(_) if self.killed => out.push(Out::Wrong("keys for a killed process")),
+            Effect::Write(keys) => out.push(Out::Keys(keys)),
+            Effect::Verdict(_) if self.owed == 0 => out.push(Out::Wrong("a verdict too many")),
+            Effect::Verdict(verdict) => {
+                self.owed -= 1;
+                out.push(Out::Verdict(verdict == Verdict::Allow));
+            }
+            Effect::Follow(path) => self.follow(&path, around, out),
+            Effect::Tell(event) => self.tell(event, out),
+            Effect::Fail { fault, begun } => {
+                out.extend(self.settle(Outcome::Failed { fault, begun }))
+            }
+            Effect::Misdelivered => out.extend(self.settle(Outcome::Misdelivered)),
+            Effect::Blank if self.killed => out.push(Out::Wrong("a blank for a killed process")),
+            Effect::Blank => self.blank(around),
+            Effect::Forget(path) => {
+                drop(around.library.remove(conversation(&path.to_string_lossy())))
+            }
+            Effect::Ready => out.push(Out::Ready),
+            Effect::Kill(_) => {
+                self.killed = true;
+                out.push(Out::End);
+            }
+        }
+    }
+
+    fn tell(&mut self, event: Event, out: &mut Vec<Out>) {
+        let Some(caller) = self.caller else { return };
+        let last = matches!(event, Event::End(_));
+        out.push(Out::Told(caller, event));
+        if last {
+            out.extend(self.settle(Outcome::Told));
+        }
+    }
+
+    fn follow(&mut self, transcript: &Path, around: &mut Around<'_>, out: &mut Vec<Out>) {
+        let transcript = transcript.to_string_lossy().into_owned();
+        if self
+            .tail
+            .as_ref()
+            .is_some_and(|(path, _)| *path == transcript)
+        {
+            return;
+        }
+        let lines = around.library.get(conversation(&transcript));
+        self.tail = Some((
+            transcript,
+            lines.map_or(0, |transcript| transcript.lines.len()),
+        ));
+        out.push(Out::Grew);
+    }
+
+    fn blank(&mut self, around: &mut Around<'_>) {
+        self.tail = None;
+        if around.chance.hits(2) {
+            return self.machine.handle_no_blank();
+        }
+        let uuid = format!("blank-{}", around.chance.within(0..u64::MAX));
+        around.library.insert(uuid.clone(), Transcript::default());
+        let transcript = path(&uuid).into();
+        self.machine.handle_blank(uuid, transcript, around.now);
+    }
+}
+
+/// Effects that are kept for the report.
+const WANTED_MAX: usize = 12;
+
+/// The conversation of a transcript.
+fn conversation(path: &str) -> &str {
+    let name = path.strip_prefix("/t/").unwrap_or(path);
+    name.strip_suffix(".jsonl").unwrap_or(name)
+}
