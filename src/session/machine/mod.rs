@@ -55,8 +55,12 @@ pub(crate) struct Machine {
     transcript: Option<PathBuf>,
     /// The transcript of the conversation before.
     left: Option<PathBuf>,
-    /// When the folder-trust question is answered again, where its keys were lost.
-    trust: Option<Wait>,
+    /// A prompt box was seen: from now on a reply may stand on the screen, and look like a question while the box is
+    /// being redrawn.
+    boxed: bool,
+    /// When a question on the screen is looked at again: the one about trust may have lost the keys of its answer,
+    /// and any other one is believed once it stays.
+    question: Option<Wait>,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -82,7 +86,8 @@ impl Machine {
             conversation,
             transcript: None,
             left: None,
-            trust: None,
+            boxed: false,
+            question: None,
             limits,
             effects: VecDeque::new(),
         }
@@ -176,6 +181,10 @@ impl Machine {
     /// What the screen shows has changed.
     pub(crate) fn handle_scene(&mut self, scene: Scene, now: Instant) {
         self.drew = true;
+        if matches!(scene, Scene::Prompt(_)) {
+            self.boxed = true;
+            self.question = None;
+        }
         // Once the conversation before is left, the next picture is of the one taken up, even if it looks the same.
         let is_awaited = matches!(self.state, State::Resuming { ended: true, .. });
         if scene != self.scene || is_awaited {
@@ -232,13 +241,14 @@ impl Machine {
 
     /// A deadline passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(wait) = &mut self.trust
+        if let Some(wait) = &mut self.question
             && wait.next <= now
         {
             wait.next = now + NUDGE_WAIT;
+            wait.nudges += 1;
             match self.scene {
-                Scene::Trust { .. } => self.look(now),
-                _ => self.trust = None,
+                Scene::Trust { .. } | Scene::Login | Scene::Dialog { .. } => self.look(now),
+                Scene::Prompt(_) | Scene::Unknown => self.question = None,
             }
         }
         match &mut self.state {
@@ -274,8 +284,8 @@ impl Machine {
 
     /// When to call [`Machine::handle_timeout`], and what for.
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        let trust = self.trust.map(|wait| (wait.next, "trust"));
-        [trust, self.poll_state_timeout()]
+        let question = self.question.map(|wait| (wait.next, "question"));
+        [question, self.poll_state_timeout()]
             .into_iter()
             .flatten()
             .min()

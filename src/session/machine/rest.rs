@@ -61,7 +61,7 @@ impl Machine {
     pub(super) fn kill(&mut self, why: &'static str) {
         self.forget();
         self.state = State::Gone;
-        self.trust = None;
+        self.question = None;
         self.effects.push_back(Effect::Kill(why));
     }
 

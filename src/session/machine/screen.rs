@@ -17,7 +17,9 @@ impl Machine {
     /// Looks at the scene with the state's eyes.
     pub(super) fn look(&mut self, now: Instant) {
         match self.scene.clone() {
+            Scene::Trust { .. } if self.boxed => {}
             Scene::Trust { steps } => self.answer_trust(steps, now),
+            Scene::Login | Scene::Dialog { .. } if self.boxed && !self.stays(now) => {}
             Scene::Login => self.stop_at(fault::login_required("claude shows its login screen")),
             Scene::Dialog { title } => self.stop_at(fault::dialog_blocked(&title)),
             Scene::Unknown => {}
@@ -73,11 +75,17 @@ impl Machine {
     /// Yes: the folder is the relay's own, empty and private. The choice is moved first and confirmed once the screen
     /// shows it there, because a dialog that was just drawn may lose keys.
     pub(super) fn answer_trust(&mut self, steps: i32, now: Instant) {
-        self.trust.get_or_insert_with(|| Wait::from(now));
+        self.question.get_or_insert_with(|| Wait::from(now));
         self.write(match steps {
             0 => keys::ENTER.to_vec(),
             _ => keys::steps(steps),
         });
+    }
+
+    /// Whether the question on the screen was there when it was looked at before.
+    fn stays(&mut self, now: Instant) -> bool {
+        let wait = self.question.get_or_insert_with(|| Wait::from(now));
+        wait.nudges > 0
     }
 
     /// A screen that no turn can pass.

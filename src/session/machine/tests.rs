@@ -296,6 +296,23 @@ fn the_trust_question_is_moved_first_and_confirmed_when_it_shows_yes() {
 }
 
 #[test]
+fn a_reply_that_looks_like_a_question_while_the_box_is_redrawn_stops_nothing() {
+    let (mut machine, now) = answering();
+    for question in [Scene::Login, Scene::Trust { steps: 1 }] {
+        machine.handle_scene(question, now);
+        machine.handle_scene(BUSY, now);
+        machine.handle_timeout(now + Duration::from_secs(1));
+        assert_eq!(effects(&mut machine), []);
+    }
+    machine.handle_scene(Scene::Login, now);
+    machine.handle_timeout(now + Duration::from_secs(1));
+    let failed = effects(&mut machine);
+    assert!(
+        matches!(&failed[0], Effect::Fail { fault, .. } if fault.kind == FaultKind::LoginRequired)
+    );
+}
+
+#[test]
 fn a_question_that_we_do_not_answer_is_named() {
     let now = now();
     let mut machine = Machine::waiting(limits(), "c1".into(), now);
