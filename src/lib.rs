@@ -13,6 +13,7 @@
 //!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::launcher`] starts it.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
+//! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
 //! - [`daemon`]: the composition root.
@@ -75,6 +76,9 @@ mod pool;
 
 #[cfg(test)]
 mod simulation;
+
+#[cfg(any(test, feature = "fuzz"))]
+pub mod property;
 
 mod server;
 

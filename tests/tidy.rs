@@ -13,6 +13,7 @@ terminal: turn
 session:  turn clock terminal
 pool:     turn clock session
 simulation: turn clock terminal session pool
+property: turn wire terminal session
 server:   turn clock wire pool
 config:   session pool server
 daemon:   turn clock wire terminal session pool server config

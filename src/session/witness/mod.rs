@@ -13,6 +13,7 @@
 //! Start reading at [`merge`].
 
 mod hook;
+mod line;
 mod merge;
 pub(crate) mod receiver;
 mod record;
@@ -21,9 +22,11 @@ pub(crate) mod tail;
 pub(crate) use hook::EVENTS;
 pub(crate) use hook::Hook;
 pub(crate) use hook::HookEvent;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use line::Lines;
 pub(crate) use merge::Merge;
 pub(crate) use merge::Seen;
 pub(crate) use record::ApiError;
 pub(crate) use record::Record;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
 pub(crate) use record::Said;

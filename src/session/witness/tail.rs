@@ -1,7 +1,7 @@
 //! Transcripts as they grow: one watcher for all, which wakes the session whose file it is.
 
+use super::line::Lines;
 use super::record::Record;
-use super::record::parse;
 use notify::RecommendedWatcher;
 use notify::RecursiveMode;
 use notify::Watcher;
@@ -38,8 +38,7 @@ struct Shared {
 pub(crate) struct Tail {
     path: PathBuf,
     offset: u64,
-    /// A line whose end has not come yet.
-    partial: Vec<u8>,
+    lines: Lines,
     pub(crate) grew: Arc<Notify>,
     wakers: Wakers,
 }
@@ -82,7 +81,7 @@ impl Tails {
         Ok(Tail {
             path: path.to_owned(),
             offset,
-            partial: Vec::new(),
+            lines: Lines::default(),
             grew,
             wakers,
         })
@@ -119,17 +118,8 @@ impl Tail {
 
     /// The records that came since the last read. A file that is not there has none.
     pub(crate) fn read(&mut self) -> Vec<Record> {
-        let Ok(more) = self.read_bytes() else {
-            return Vec::new();
-        };
-        self.partial.extend_from_slice(&more);
-        let Some(end) = self.partial.iter().rposition(|byte| *byte == b'\n') else {
-            return Vec::new();
-        };
-        let rest = self.partial.split_off(end + 1);
-        let lines = std::mem::replace(&mut self.partial, rest);
-        let lines = String::from_utf8_lossy(&lines);
-        lines.lines().map(parse).collect()
+        let more = self.read_bytes().unwrap_or_default();
+        self.lines.push(&more)
     }
 
     fn read_bytes(&mut self) -> io::Result<Vec<u8>> {

@@ -1,0 +1,129 @@
+//! What a claude's hooks and transcripts say, and what is made of both. `[pure]`
+
+use crate::session::witness::ApiError;
+use crate::session::witness::Hook;
+use crate::session::witness::HookEvent;
+use crate::session::witness::Lines;
+use crate::session::witness::Merge;
+use crate::session::witness::Record;
+use crate::session::witness::Said;
+use crate::session::witness::Seen;
+use crate::turn::Assembly;
+use crate::turn::Event;
+use crate::turn::Labels;
+use crate::turn::MessageId;
+use crate::turn::SessionOrigin;
+use crate::turn::Start;
+use crate::turn::TextSource;
+use crate::turn::Usage;
+use serde_json::json;
+
+/// A posted body is a hook, or it is none.
+pub(super) fn hook(bytes: &[u8]) {
+    if let Some(hook) = Hook::parse(bytes) {
+        assert!(serde_json::from_slice::<serde_json::Value>(bytes).is_ok());
+        assert_eq!(Hook::parse(bytes), Some(hook));
+    }
+}
+
+/// Any split of a transcript reads the same records.
+pub(super) fn transcript(bytes: &[u8]) {
+    let Some((cut, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let whole = Lines::default().push(bytes);
+    let mut lines = Lines::default();
+    let pieces = bytes.chunks(usize::from(*cut) + 1);
+    let split: Vec<Record> = pieces.flat_map(|piece| lines.push(piece)).collect();
+    assert_eq!(split, whole, "a split must not change the records");
+    assert_eq!(
+        whole.len(),
+        bytes.iter().filter(|byte| **byte == b'\n').count()
+    );
+}
+
+/// Whatever the witnesses say in whatever order: the answer keeps the grammar, and ends at most once.
+pub(super) fn turn(bytes: &[u8]) {
+    let mut merge = Merge::after(bytes.first().map_or(0, |byte| u32::from(byte & 1)));
+    let mut assembly = Assembly::default();
+    assembly.push(start()).expect("a start must be the first");
+    let mut over = false;
+    for signal in bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]) {
+        for seen in tell(&mut merge, signal) {
+            assert!(!over, "nothing may follow the end");
+            match seen {
+                Seen::Event(event) => {
+                    over = matches!(event, Event::End(_));
+                    assembly
+                        .push(event)
+                        .expect("the events must keep the grammar");
+                }
+                Seen::Failed(_) | Seen::Empty | Seen::Disagreed => over = true,
+                Seen::RunsOn => {}
+            }
+        }
+        assert!(
+            !(over && merge.awaits_transcript()),
+            "an end must end the wait"
+        );
+    }
+}
+
+fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
+    let text = ["", "a", "a\n", "b", "ab", "abc\n"][usize::from(detail) % 6].to_owned();
+    let message = if detail & 64 == 0 { "first" } else { "second" }.to_owned();
+    match kind % 9 {
+        0..=2 => merge.handle_hook(&HookEvent::Displayed {
+            message,
+            index: u64::from(kind % 3),
+            last: detail & 128 != 0,
+            text,
+        }),
+        3 => merge.handle_hook(&HookEvent::Stopped { text }),
+        4 => merge.handle_hook(&HookEvent::Failed {
+            error: "unknown".to_owned(),
+            text,
+        }),
+        5 => merge.handle_record(Record::Said(said(message, &text, detail))),
+        6 => merge.handle_record(Record::Error(ApiError {
+            text,
+            ..ApiError::default()
+        })),
+        7 if detail & 1 == 0 => merge.handle_record(Record::Asked),
+        7 => merge.handle_record(Record::Closed),
+        _ => merge.handle_timeout(),
+    }
+}
+
+fn said(message: String, text: &str, detail: u8) -> Said {
+    let stops = [
+        None,
+        Some("end_turn"),
+        Some("max_tokens"),
+        Some("refusal"),
+        Some("tool_use"),
+    ];
+    Said {
+        message,
+        model: "m".to_owned(),
+        blocks: vec![json!({"type": "text", "text": text})],
+        stop_reason: stops[usize::from(detail >> 3) % 5].map(str::to_owned),
+        stop_sequence: None,
+        usage: Usage::default(),
+    }
+}
+
+fn start() -> Event {
+    let labels = Labels {
+        lane: "checked",
+        text: TextSource::Exact,
+        session: SessionOrigin::Warm,
+        ignored: Vec::new(),
+    };
+    Event::Start(Start {
+        id: MessageId("msg".to_owned()),
+        model: "m".to_owned(),
+        usage: Usage::default(),
+        labels,
+    })
+}
