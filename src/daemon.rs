@@ -16,9 +16,9 @@ use crate::session::SessionConfig;
 use crate::session::launch;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Outfit;
-use crate::session::launcher::create_private;
 use crate::session::library::Library;
 use crate::session::machine::Limits;
+use crate::session::private::create_private;
 use crate::session::pty;
 use crate::session::pty::reap::Registry;
 use crate::session::witness::receiver::Receiver;
@@ -291,6 +291,24 @@ fn held(home: &Path, path: &Path) -> DaemonError {
         home: home.to_owned(),
         pid: number("pid"),
         port: number("port"),
+    }
+}
+
+#[cfg(windows)]
+async fn stop_signal() {
+    use tokio::signal::windows;
+    let signals = (
+        windows::ctrl_c(),
+        windows::ctrl_break(),
+        windows::ctrl_close(),
+    );
+    let (Ok(mut c), Ok(mut pause), Ok(mut close)) = signals else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = c.recv() => {}
+        _ = pause.recv() => {}
+        _ = close.recv() => {}
     }
 }
 

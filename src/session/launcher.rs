@@ -12,6 +12,8 @@ use super::library::Library;
 use super::machine::Limits;
 use super::machine::Machine;
 use super::primer::Primer;
+use super::private::create_private;
+use super::private::write_private;
 use super::pty::reap::Registry;
 use super::pty::spawn::Process;
 use super::shape::Shape;
@@ -319,34 +321,6 @@ fn write_files(files: &Files, shape: &Shape, url: &str) -> io::Result<()> {
         launch::editor_script(files).as_bytes(),
         0o700,
     )
-}
-
-/// Makes a folder that only this user can look into.
-///
-/// # Errors
-/// Where it cannot be made.
-pub(crate) fn create_private(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    set_mode(folder, 0o700)
-}
-
-/// Writes a file that only this user can read.
-///
-/// # Errors
-/// Where it cannot be written.
-pub(crate) fn write_private(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
-    use std::io::Write;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    options.open(path)?.write_all(text)
-}
-
-#[cfg(unix)]
-fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 /// Hooks that may wait for a session; one that is this far behind is stuck.

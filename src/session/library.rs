@@ -3,6 +3,7 @@
 use super::history;
 use super::history::Heading;
 use super::primer::Primer;
+use super::private::write_private;
 use crate::clock;
 use crate::turn::Message;
 use std::fs;
@@ -108,7 +109,7 @@ impl Library {
         let uuid = Uuid::new_v4().to_string();
         let heading = self.heading(uuid.clone(), model);
         fs::create_dir_all(&self.project)?;
-        super::launcher::write_private(&self.path(&uuid), text(&heading).as_bytes(), 0o600)?;
+        write_private(&self.path(&uuid), text(&heading).as_bytes(), 0o600)?;
         Ok(uuid)
     }
 

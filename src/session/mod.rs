@@ -23,6 +23,7 @@ pub(crate) mod launcher;
 pub(crate) mod library;
 pub(crate) mod machine;
 mod primer;
+pub(crate) mod private;
 pub(crate) mod pty;
 pub(crate) mod shape;
 pub(crate) mod task;

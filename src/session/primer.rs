@@ -9,6 +9,7 @@
 //!
 //! The alternative that lost was to type every prompt: the prompt box trims, folds, normalises and obeys.
 
+use super::private::write_private;
 use super::pty::spawn::thread;
 use std::fs;
 use std::fs::File;
@@ -71,7 +72,7 @@ impl Primer {
     /// # Errors
     /// Where the file cannot be written.
     pub(crate) fn tell(path: &Path, mut reader: File, text: String) -> io::Result<()> {
-        super::launcher::write_private(path, text.as_bytes(), 0o600)?;
+        write_private(path, text.as_bytes(), 0o600)?;
         // A pipe takes 64 KiB at a time, and the rest as the reader goes.
         let mut write = move || reader.write_all(text.as_bytes());
         thread("primer", move || {
@@ -100,7 +101,7 @@ impl Drop for Primer {
 }
 
 /// Whether the process has this very file open.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn is_held_by(path: &Path, pid: u32) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
@@ -108,6 +109,11 @@ fn is_held_by(path: &Path, pid: u32) -> bool {
     let open = fs::read_dir(format!("/proc/{pid}/fd"));
     let mut open = open.into_iter().flatten().flatten();
     wanted.is_some() && open.any(|entry| identity(&entry.path()) == wanted)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_held_by(_path: &Path, _pid: u32) -> bool {
+    false
 }
 
 fn is_pipe(path: &Path) -> bool {

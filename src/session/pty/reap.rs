@@ -1,10 +1,10 @@
 //! Ends of processes: a session's whole group, and orphans that a killed daemon left.
 
+use crate::session::private::replace_private;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -33,6 +33,20 @@ pub(crate) fn end_group(pid: u32, how: How) {
         // A group that is gone already is what was wanted.
         let _ = rustix::process::kill_process_group(pid, signal);
     }
+}
+
+/// Ends the process and all that it started.
+#[cfg(windows)]
+pub(crate) fn end_group(pid: u32, how: How) {
+    let mut command = std::process::Command::new("taskkill");
+    command.args(["/PID", &pid.to_string(), "/T"]);
+    if how == How::Forced {
+        command.arg("/F");
+    }
+    let quiet = std::process::Stdio::null;
+    command.stdin(quiet()).stdout(quiet()).stderr(quiet());
+    // A process that is gone already is what was wanted. Nobody waits for the answer.
+    drop(command.spawn());
 }
 
 /// The processes that this daemon started, on disk, so that the next one can end what a killed one left.
@@ -90,18 +104,11 @@ impl Registry {
         let entries: Vec<&Entry> = alive.values().collect();
         let saved = serde_json::to_vec(&entries)
             .map_err(io::Error::other)
-            .and_then(|text| replace(&self.path, &text));
+            .and_then(|text| replace_private(&self.path, &text));
         if let Err(error) = saved {
             tracing::warn!(%error, "the list of processes could not be saved");
         }
     }
-}
-
-/// Writes a file whole or not at all.
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let next = path.with_extension("next");
-    std::fs::write(&next, text)?;
-    std::fs::rename(&next, path)
 }
 
 /// The start time in clock ticks since the boot: the 22nd field of the process's `stat`.
@@ -127,7 +134,13 @@ fn start_time(pid: u32) -> Option<u64> {
     }))
 }
 
-/// Resident memory of a process in bytes.
+/// None is needed: a pseudo-console goes with the daemon that holds it, and takes its programs along.
+#[cfg(windows)]
+fn start_time(_pid: u32) -> Option<u64> {
+    None
+}
+
+/// Resident memory of a process in bytes, where the system has it in a file.
 pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
@@ -137,7 +150,7 @@ pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
 /// The page of every Linux this runs on by default; where it is larger, sessions are replaced later.
 const PAGE_BYTES: u64 = 4096;
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
