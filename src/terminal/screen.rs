@@ -17,6 +17,9 @@ pub(crate) const ROWS: u16 = 40;
 /// A screen being drawn.
 pub(crate) struct Screen {
     parser: vt100::Parser<Queries>,
+    /// A character whose rest has not come. The emulator must not get it in two pieces: its parser then drops an
+    /// ASCII character that follows, where a third one follows that.
+    partial: Vec<u8>,
 }
 
 /// Answers that are owed to the program.
@@ -29,12 +32,17 @@ impl Screen {
     pub(crate) fn new() -> Screen {
         Screen {
             parser: vt100::Parser::new_with_callbacks(ROWS, COLUMNS, 0, Queries::default()),
+            partial: Vec::new(),
         }
     }
 
     /// Draws the bytes; returns what must be written back, if the program asked the terminal something.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.parser.process(bytes);
+        self.partial.extend_from_slice(bytes);
+        let whole = self.partial.len() - incomplete(&self.partial);
+        let rest = self.partial.split_off(whole);
+        let bytes = std::mem::replace(&mut self.partial, rest);
+        self.parser.process(&bytes);
         std::mem::take(&mut self.parser.callbacks_mut().owed)
     }
 
@@ -46,6 +54,27 @@ impl Screen {
         }
     }
 }
+
+/// How many bytes at the end begin a character of UTF-8 without ending it.
+fn incomplete(bytes: &[u8]) -> usize {
+    let tail = bytes.iter().rev().take(UTF8_BYTES_MAX - 1);
+    let continued = tail.take_while(|byte| **byte & 0xc0 == 0x80).count();
+    let lead = bytes.iter().rev().nth(continued).copied().unwrap_or(0);
+    let length = match lead {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 0,
+    };
+    if length > continued + 1 {
+        continued + 1
+    } else {
+        0
+    }
+}
+
+/// The longest character of UTF-8.
+const UTF8_BYTES_MAX: usize = 4;
 
 fn draw(screen: &vt100::Screen, row: u16) -> Row {
     let mut text = String::with_capacity(usize::from(COLUMNS));
@@ -118,6 +147,19 @@ mod tests {
             b"\x1b[?62;22c\x1bP>|inference-relay\x1b\\"
         );
         assert_eq!(screen.frame().rows[0].text, "abcd");
+    }
+
+    #[test]
+    fn characters_split_anywhere_are_drawn_once() {
+        let bytes = "é\n─aé漢b\u{301}🎉c─".as_bytes();
+        let mut whole = Screen::new();
+        whole.feed(bytes);
+        for cut in 1..bytes.len() {
+            let mut screen = Screen::new();
+            screen.feed(&bytes[..cut]);
+            screen.feed(&bytes[cut..]);
+            assert_eq!(screen.frame(), whole.frame(), "cut at {cut}");
+        }
     }
 
     #[test]
