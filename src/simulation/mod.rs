@@ -19,6 +19,7 @@
 mod call;
 mod chance;
 mod claude;
+mod ledger;
 mod model;
 mod session;
 mod world;

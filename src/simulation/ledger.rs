@@ -1,0 +1,284 @@
+//! The ledger alone, among callers and sessions that do anything they may in any order. `[pure]`
+
+use crate::pool::PoolConfig;
+use crate::pool::ledger::Effect;
+use crate::pool::ledger::Ledger;
+use crate::pool::ledger::Need;
+use crate::pool::ledger::Place;
+use crate::pool::ledger::Waiter;
+use crate::session::shape::Shape;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use std::time::Instant;
+
+/// What the sessions' side knows of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Starting,
+    Idle,
+    /// Lent; `rested` where its session is at rest before the lease is back.
+    Lent {
+        rested: bool,
+    },
+    /// Permitted, and its session is being launched, or in its first turn.
+    Launched {
+        rested: bool,
+    },
+    Resetting,
+    Retiring,
+}
+
+/// The ledger and everything around it.
+struct Around {
+    ledger: Ledger,
+    now: Instant,
+    max: usize,
+    depth: usize,
+    waiters: BTreeSet<Waiter>,
+    lives: BTreeMap<Place, Life>,
+}
+
+/// One thing that may happen; `pick` chooses whom it happens to.
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Ask { shape: u8, launch: bool },
+    Withdraw,
+    Wait(u16),
+    Ready { worn: bool },
+    Return,
+    Refuse,
+    Die,
+}
+
+impl Around {
+    fn new(max: usize, idle: usize, depth: usize, primes: bool) -> Around {
+        let now = crate::clock::now();
+        let config = PoolConfig {
+            idle,
+            max,
+            queue_depth_max: depth,
+            queue_wait_max: Duration::from_secs(5),
+            turn_wait_max: Duration::from_secs(5),
+            session_turns_max: 3,
+            session_age_max: Duration::from_secs(100),
+            session_resident_max: 1000,
+        };
+        Around {
+            ledger: Ledger::new(config, Shape::plain("0"), primes),
+            now,
+            max,
+            depth,
+            waiters: BTreeSet::new(),
+            lives: BTreeMap::new(),
+        }
+    }
+
+    fn happen(&mut self, what: Move, pick: usize) {
+        let now = self.now;
+        match what {
+            Move::Ask { shape, launch } => {
+                let need = if launch { Need::Launch } else { Need::Warm };
+                let asked = self
+                    .ledger
+                    .ask(&Shape::plain(&shape.to_string()), need, now);
+                self.waiters.extend(asked.ok());
+            }
+            Move::Withdraw => {
+                if let Some(waiter) = self
+                    .waiters
+                    .iter()
+                    .nth(pick % self.waiters.len().max(1))
+                    .copied()
+                {
+                    self.waiters.remove(&waiter);
+                    self.ledger.withdraw(waiter, now);
+                }
+            }
+            Move::Wait(ms) => {
+                self.now += Duration::from_millis(u64::from(ms));
+                self.ledger.handle_timeout(self.now);
+            }
+            Move::Ready { worn } => self.ready(pick, worn.then_some(2000)),
+            Move::Return => self.give_back(pick),
+            Move::Refuse => self.refuse(pick),
+            Move::Die => {
+                if let Some(place) =
+                    self.pick(pick, |life| *life != Life::Idle || pick.is_multiple_of(4))
+                {
+                    self.die(place);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn pick(&self, pick: usize, may: impl Fn(&Life) -> bool) -> Option<Place> {
+        let places: Vec<Place> = self
+            .lives
+            .iter()
+            .filter(|(_, life)| may(life))
+            .map(|(place, _)| *place)
+            .collect();
+        places.get(pick % places.len().max(1)).copied()
+    }
+
+    fn ready(&mut self, pick: usize, resident: Option<u64>) {
+        let may = |life: &Life| {
+            matches!(
+                life,
+                Life::Starting
+                    | Life::Resetting
+                    | Life::Lent { rested: false }
+                    | Life::Launched { rested: false }
+            )
+        };
+        let Some(place) = self.pick(pick, may) else {
+            return;
+        };
+        let next = match self.lives[&place] {
+            Life::Lent { .. } => Life::Lent { rested: true },
+            Life::Launched { .. } => Life::Launched { rested: true },
+            Life::Starting | Life::Idle | Life::Resetting | Life::Retiring => Life::Idle,
+        };
+        self.lives.insert(place, next);
+        self.ledger.handle_ready(place, resident, self.now);
+    }
+
+    fn give_back(&mut self, pick: usize) {
+        let Some(place) = self.pick(pick, |life| {
+            matches!(life, Life::Lent { .. } | Life::Launched { .. })
+        }) else {
+            return;
+        };
+        let next = match self.lives[&place] {
+            Life::Lent { rested: true } | Life::Launched { rested: true } => Life::Idle,
+            _ => Life::Resetting,
+        };
+        self.lives.insert(place, next);
+        self.ledger.handle_returned(place, self.now);
+    }
+
+    fn refuse(&mut self, pick: usize) {
+        let unused = Life::Lent { rested: false };
+        if let Some(place) = self.pick(pick, |life| *life == unused) {
+            self.lives.insert(place, Life::Idle);
+            self.ledger.handle_refused(place, self.now);
+        } else if let Some(place) =
+            self.pick(pick, |life| *life == Life::Launched { rested: false })
+        {
+            self.lives.remove(&place);
+            self.ledger.handle_refused(place, self.now);
+        }
+    }
+
+    fn die(&mut self, place: Place) {
+        self.lives.remove(&place);
+        self.ledger.handle_gone(place, self.now);
+    }
+
+    /// Takes the effects, and holds the ledger to its promises.
+    fn settle(&mut self) {
+        while let Some(effect) = self.ledger.poll_effect() {
+            match effect {
+                Effect::Lend { waiter, place } => {
+                    assert!(
+                        self.waiters.remove(&waiter),
+                        "{waiter} was served before, or is gone"
+                    );
+                    let before = self.lives.insert(place, Life::Lent { rested: false });
+                    assert_eq!(before, Some(Life::Idle), "only an idle session can be lent");
+                }
+                Effect::Permit { waiter, place } => {
+                    assert!(
+                        self.waiters.remove(&waiter),
+                        "{waiter} was served before, or is gone"
+                    );
+                    assert_eq!(
+                        self.lives.insert(place, Life::Launched { rested: false }),
+                        None
+                    );
+                }
+                Effect::Warm { place, .. } => {
+                    assert_eq!(self.lives.insert(place, Life::Starting), None);
+                }
+                Effect::Retire { place } => {
+                    let before = self.lives.insert(place, Life::Retiring);
+                    assert_ne!(before, None, "only what is there can be retired");
+                    assert_ne!(before, Some(Life::Retiring), "once is enough");
+                }
+                Effect::Expire { waiter } => {
+                    assert!(
+                        self.waiters.remove(&waiter),
+                        "{waiter} was served before, or is gone"
+                    );
+                }
+            }
+        }
+        let (places, waiting) = (self.ledger.places().len(), self.ledger.waiting());
+        assert!(places <= self.max, "{places} places of {}", self.max);
+        assert!(waiting <= self.depth, "{waiting} waiters of {}", self.depth);
+        assert_eq!(waiting, self.waiters.len(), "who waits must be known");
+        assert!(
+            places == self.lives.len(),
+            "{:?} are not {:?}",
+            self.ledger.places(),
+            self.lives
+        );
+        assert!(
+            waiting == 0 || self.ledger.poll_timeout().is_some(),
+            "a wait must have an end"
+        );
+    }
+
+    /// Everybody does what they owe, and nobody new comes: then everything must be gone.
+    fn drain(&mut self) {
+        self.ledger.drain(self.now);
+        self.settle();
+        for _ in 0..self.max * 4 {
+            self.give_back(0);
+            self.settle();
+            self.ready(0, None);
+            self.settle();
+            if let Some(place) = self.pick(0, |life| *life == Life::Retiring) {
+                self.die(place);
+                self.settle();
+            }
+        }
+        assert!(self.waiters.is_empty(), "{:?} still wait", self.waiters);
+        assert!(
+            self.ledger.places().is_empty(),
+            "{:?} are left",
+            self.ledger.places()
+        );
+    }
+}
+
+fn a_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        4 => (0_u8..3, any::<bool>()).prop_map(|(shape, launch)| Move::Ask { shape, launch }),
+        1 => Just(Move::Withdraw),
+        2 => (0_u16..3000).prop_map(Move::Wait),
+        4 => prop::bool::weighted(0.1).prop_map(|worn| Move::Ready { worn }),
+        4 => Just(Move::Return),
+        1 => Just(Move::Refuse),
+        2 => Just(Move::Die),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_waiter_is_served_once_and_no_place_is_left(
+        (max, idle, depth) in (1_usize..5, 0_usize..4, 0_usize..6),
+        primes in any::<bool>(),
+        moves in prop::collection::vec((a_move(), any::<usize>()), 0..80),
+    ) {
+        let mut around = Around::new(max, idle, depth, primes);
+        around.happen(Move::Wait(0), 0);
+        for (what, pick) in moves {
+            around.happen(what, pick);
+        }
+        around.drain();
+    }
+}
