@@ -7,31 +7,17 @@ use crate::wire::sse;
 use serde_json::Value;
 use serde_json::json;
 
-/// The HTTP status and the error type of a kind of fault: the error contract's table.
+/// The HTTP status and the error type of a kind of fault.
 pub(crate) fn status_and_type(kind: &FaultKind) -> (u16, &'static str) {
-    match kind {
-        FaultKind::InvalidRequest => (400, "invalid_request_error"),
-        FaultKind::HostNotAllowed | FaultKind::OriginNotAllowed => (403, "permission_error"),
-        FaultKind::NotFound => (404, "not_found_error"),
-        FaultKind::MethodNotAllowed => (405, "invalid_request_error"),
-        FaultKind::RequestTooLarge => (413, "request_too_large"),
-        FaultKind::UnsupportedMediaType => (415, "invalid_request_error"),
-        FaultKind::UsageLimit | FaultKind::UpstreamRateLimited => (429, "rate_limit_error"),
-        FaultKind::Internal => (500, "api_error"),
-        FaultKind::UnsupportedError => (501, "api_error"),
-        FaultKind::EmptyTurn | FaultKind::SessionLost => (502, "api_error"),
-        FaultKind::ClaudeNotFound
-        | FaultKind::ClaudeUnsupported
-        | FaultKind::LoginRequired
-        | FaultKind::DialogBlocked
-        | FaultKind::ShuttingDown => (503, "api_error"),
-        FaultKind::TurnTimeout => (504, "timeout_error"),
-        FaultKind::QueueFull | FaultKind::QueueTimeout | FaultKind::UpstreamOverloaded => {
-            (529, "overloaded_error")
-        }
-        FaultKind::UpstreamRejected { status } => rejected(*status),
-        FaultKind::UpstreamFailed { status } => failed(*status),
-    }
+    let (status, name, _) = row(kind);
+    (status, name)
+}
+
+/// Whether the same call can do better within seconds. Clients retry 429 and 5xx by themselves; where that cannot
+/// help, `x-should-retry: false` saves them and the user's plan the try.
+pub(crate) fn retry_helps(kind: &FaultKind) -> bool {
+    let (_, _, retry) = row(kind);
+    retry == Retry::Helps
 }
 
 /// The body of a failed call.
@@ -51,55 +37,62 @@ pub(crate) fn frame(fault: &Fault, request_id: &RequestId) -> String {
     code + &sse::encode("error", &body(fault, request_id).to_string())
 }
 
-/// Whether the same call can do better within seconds. Clients retry 429 and 5xx by themselves; where that cannot
-/// help, `x-should-retry: false` saves them and the user's plan the try.
-pub(crate) fn retry_helps(kind: &FaultKind) -> bool {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Helps,
+    Wastes,
+}
+
+/// The error contract's table: a kind's status, its type, and whether to try again.
+fn row(kind: &FaultKind) -> (u16, &'static str, Retry) {
     match kind {
+        FaultKind::InvalidRequest => (400, "invalid_request_error", Retry::Wastes),
+        FaultKind::HostNotAllowed | FaultKind::OriginNotAllowed => {
+            (403, "permission_error", Retry::Wastes)
+        }
+        FaultKind::NotFound => (404, "not_found_error", Retry::Wastes),
+        FaultKind::MethodNotAllowed => (405, "invalid_request_error", Retry::Wastes),
+        FaultKind::RequestTooLarge => (413, "request_too_large", Retry::Wastes),
+        FaultKind::UnsupportedMediaType => (415, "invalid_request_error", Retry::Wastes),
+        FaultKind::UsageLimit => (429, "rate_limit_error", Retry::Wastes),
+        FaultKind::UpstreamRateLimited => (429, "rate_limit_error", Retry::Helps),
+        FaultKind::Internal => (500, "api_error", Retry::Helps),
+        FaultKind::UnsupportedError => (501, "api_error", Retry::Wastes),
+        FaultKind::EmptyTurn | FaultKind::SessionLost => (502, "api_error", Retry::Helps),
         FaultKind::ClaudeNotFound
         | FaultKind::ClaudeUnsupported
         | FaultKind::LoginRequired
-        | FaultKind::DialogBlocked
-        | FaultKind::UsageLimit
-        | FaultKind::UnsupportedError
-        | FaultKind::InvalidRequest
-        | FaultKind::HostNotAllowed
-        | FaultKind::OriginNotAllowed
-        | FaultKind::NotFound
-        | FaultKind::MethodNotAllowed
-        | FaultKind::RequestTooLarge
-        | FaultKind::UnsupportedMediaType
-        | FaultKind::UpstreamRejected { .. } => false,
-        FaultKind::EmptyTurn
-        | FaultKind::TurnTimeout
-        | FaultKind::SessionLost
-        | FaultKind::UpstreamRateLimited
-        | FaultKind::UpstreamOverloaded
-        | FaultKind::UpstreamFailed { .. }
-        | FaultKind::QueueFull
-        | FaultKind::QueueTimeout
-        | FaultKind::ShuttingDown
-        | FaultKind::Internal => true,
+        | FaultKind::DialogBlocked => (503, "api_error", Retry::Wastes),
+        FaultKind::ShuttingDown => (503, "api_error", Retry::Helps),
+        FaultKind::TurnTimeout => (504, "timeout_error", Retry::Helps),
+        FaultKind::QueueFull | FaultKind::QueueTimeout | FaultKind::UpstreamOverloaded => {
+            (529, "overloaded_error", Retry::Helps)
+        }
+        FaultKind::UpstreamRejected { status } => rejected(*status),
+        FaultKind::UpstreamFailed { status } => failed(*status),
     }
 }
 
-fn rejected(status: u16) -> (u16, &'static str) {
-    match status {
-        401 => (status, "authentication_error"),
-        402 => (status, "billing_error"),
-        403 => (status, "permission_error"),
-        404 => (status, "not_found_error"),
-        413 => (status, "request_too_large"),
-        429 => (status, "rate_limit_error"),
-        400..=499 => (status, "invalid_request_error"),
-        _ => (502, "api_error"),
-    }
+/// The upstream's own refusals pass as they are.
+fn rejected(status: u16) -> (u16, &'static str, Retry) {
+    let name = match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => return (502, "api_error", Retry::Wastes),
+    };
+    (status, name, Retry::Wastes)
 }
 
-fn failed(status: u16) -> (u16, &'static str) {
+fn failed(status: u16) -> (u16, &'static str, Retry) {
     match status {
-        500 => (500, "api_error"),
-        504 => (504, "timeout_error"),
-        _ => (502, "api_error"),
+        500 => (500, "api_error", Retry::Helps),
+        504 => (504, "timeout_error", Retry::Helps),
+        _ => (502, "api_error", Retry::Helps),
     }
 }
 
@@ -110,44 +103,22 @@ mod tests {
 
     #[test]
     fn the_contracts_rows_hold() {
+        let rejected = |status| FaultKind::UpstreamRejected { status };
+        let failed = |status| FaultKind::UpstreamFailed { status };
         for (kind, status, name) in [
             (FaultKind::QueueFull, 529, "overloaded_error"),
             (FaultKind::TurnTimeout, 504, "timeout_error"),
             (FaultKind::LoginRequired, 503, "api_error"),
             (FaultKind::UsageLimit, 429, "rate_limit_error"),
             (FaultKind::HostNotAllowed, 403, "permission_error"),
-            (
-                FaultKind::UpstreamRejected { status: 400 },
-                400,
-                "invalid_request_error",
-            ),
-            (
-                FaultKind::UpstreamRejected { status: 401 },
-                401,
-                "authentication_error",
-            ),
-            (
-                FaultKind::UpstreamRejected { status: 402 },
-                402,
-                "billing_error",
-            ),
-            (
-                FaultKind::UpstreamRejected { status: 422 },
-                422,
-                "invalid_request_error",
-            ),
-            (
-                FaultKind::UpstreamRejected { status: 200 },
-                502,
-                "api_error",
-            ),
-            (FaultKind::UpstreamFailed { status: 500 }, 500, "api_error"),
-            (
-                FaultKind::UpstreamFailed { status: 504 },
-                504,
-                "timeout_error",
-            ),
-            (FaultKind::UpstreamFailed { status: 503 }, 502, "api_error"),
+            (rejected(400), 400, "invalid_request_error"),
+            (rejected(401), 401, "authentication_error"),
+            (rejected(402), 402, "billing_error"),
+            (rejected(422), 422, "invalid_request_error"),
+            (rejected(200), 502, "api_error"),
+            (failed(500), 500, "api_error"),
+            (failed(504), 504, "timeout_error"),
+            (failed(503), 502, "api_error"),
             (FaultKind::Internal, 500, "api_error"),
         ] {
             assert_eq!(status_and_type(&kind), (status, name), "{kind:?}");

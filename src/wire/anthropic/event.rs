@@ -189,6 +189,13 @@ mod tests {
             cache_creation_input_tokens: Some(0),
             cache_read_input_tokens: Some(5),
         };
+        let open = |index, kind| Event::BlockStart { index, kind };
+        let more = |index, delta| Event::Delta { index, delta };
+        let close = |index| Event::BlockStop { index };
+        let call = BlockKind::ToolUse {
+            id: "toolu_1".into(),
+            name: "t".into(),
+        };
         vec![
             Event::Start(Start {
                 id: MessageId("msg_1".into()),
@@ -196,49 +203,19 @@ mod tests {
                 usage: start,
                 labels,
             }),
-            Event::BlockStart {
-                index: 0,
-                kind: BlockKind::Thinking,
-            },
-            Event::Delta {
-                index: 0,
-                delta: Delta::Thinking("hm".into()),
-            },
-            Event::Delta {
-                index: 0,
-                delta: Delta::Signature("sig".into()),
-            },
-            Event::BlockStop { index: 0 },
-            Event::BlockStart {
-                index: 1,
-                kind: BlockKind::RedactedThinking { data: "x".into() },
-            },
-            Event::BlockStop { index: 1 },
-            Event::BlockStart {
-                index: 2,
-                kind: BlockKind::Text,
-            },
-            Event::Delta {
-                index: 2,
-                delta: Delta::Text("a\tb\n\u{1F600}".into()),
-            },
-            Event::BlockStop { index: 2 },
-            Event::BlockStart {
-                index: 3,
-                kind: BlockKind::ToolUse {
-                    id: "toolu_1".into(),
-                    name: "t".into(),
-                },
-            },
-            Event::Delta {
-                index: 3,
-                delta: Delta::InputJson("{\"b\":1,".into()),
-            },
-            Event::Delta {
-                index: 3,
-                delta: Delta::InputJson("\"a\":2}".into()),
-            },
-            Event::BlockStop { index: 3 },
+            open(0, BlockKind::Thinking),
+            more(0, Delta::Thinking("hm".into())),
+            more(0, Delta::Signature("sig".into())),
+            close(0),
+            open(1, BlockKind::RedactedThinking { data: "x".into() }),
+            close(1),
+            open(2, BlockKind::Text),
+            more(2, Delta::Text("a\tb\n\u{1F600}".into())),
+            close(2),
+            open(3, call),
+            more(3, Delta::InputJson("{\"b\":1,".into())),
+            more(3, Delta::InputJson("\"a\":2}".into())),
+            close(3),
             Event::End(End {
                 stop: StopReason::StopSequence(Some("END".into())),
                 usage,
