@@ -3,19 +3,16 @@
 //! It knows what the real one was seen to do, and nothing of the relay but what it is told by keys, transcripts and
 //! verdicts.
 
+mod sign;
+mod turn;
+
 use super::chance::Chance;
 use super::model::Answer;
-use super::model::Ending;
 use super::model::Model;
-use crate::session::witness::ApiError;
 use crate::session::witness::Hook;
 use crate::session::witness::HookEvent;
 use crate::session::witness::Record;
-use crate::session::witness::Said;
-use crate::terminal::Prompt;
 use crate::terminal::Scene;
-use crate::turn::Usage;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use std::time::Instant;
@@ -352,133 +349,6 @@ impl Claude {
         }
     }
 
-    fn take_up(&mut self, around: &mut Around<'_>) {
-        self.loaded = true;
-        self.trusted = true;
-        let Some(transcript) = around.library.get(&self.conversation) else {
-            return self.exit(around, "it found no such conversation");
-        };
-        self.messages = transcript.messages.clone();
-        self.ask(around);
-    }
-
-    fn ask(&mut self, around: &mut Around<'_>) {
-        let answer = around.model.ask(&self.messages, around.chance);
-        self.run += 1;
-        self.work = Work::Running {
-            answer,
-            display: format!("d{}-{}", self.conversation, self.run),
-            again: 0,
-        };
-        self.draw(around);
-        self.later(around, 20..400, Step::Piece(0));
-    }
-
-    fn say(&mut self, n: usize, around: &mut Around<'_>) {
-        let Work::Running {
-            answer, display, ..
-        } = &self.work
-        else {
-            return;
-        };
-        let (pace, count, display) = (answer.pace, answer.pieces.len(), display.clone());
-        if let Some(text) = answer.pieces.get(n).cloned() {
-            // A text that ends its line gets a last, empty delta.
-            let last = n + 1 == count;
-            let more = last && text.ends_with('\n');
-            self.display(around, &display, n as u64, last && !more, text);
-            if more {
-                self.display(around, &display, count as u64, true, String::new());
-            }
-        }
-        match n + 1 < count {
-            true => self.later(around, pace..pace * 2, Step::Piece(n + 1)),
-            false => self.later(around, pace..pace * 2, Step::Ended),
-        }
-    }
-
-    fn end(&mut self, around: &mut Around<'_>) {
-        let Work::Running { answer, again, .. } = &self.work else {
-            return;
-        };
-        let (answer, again) = (answer.clone(), *again);
-        let text = answer.pieces.concat();
-        match answer.ending {
-            Ending::Done => self.finish(around, &text, "end_turn"),
-            Ending::Sequence => self.finish(around, &text, "stop_sequence"),
-            Ending::Cut | Ending::Empty if again < asks_again_max(answer.ending) => {
-                let stop = if answer.ending == Ending::Cut {
-                    "max_tokens"
-                } else {
-                    "end_turn"
-                };
-                self.write_said(around, &text, stop);
-                self.later(around, 20..400, Step::Asks);
-            }
-            Ending::Cut | Ending::Empty => self.finish(around, &text, "end_turn"),
-            Ending::Refused => {
-                self.write_said(around, &text, "refusal");
-                self.fail(
-                    around,
-                    "invalid_request",
-                    "API Error: it declined",
-                    Some("refusal"),
-                );
-            }
-            Ending::Failed(status, error) => {
-                self.fail(around, error, &format!("API Error: {status} no"), None);
-            }
-            Ending::Hung => {}
-            Ending::Crash => self.exit(around, "it crashed in its turn"),
-        }
-    }
-
-    /// The CLI asks for more by itself; what comes is no answer to the caller.
-    fn ask_again(&mut self, around: &mut Around<'_>) {
-        self.write(around, Record::Asked);
-        self.run += 1;
-        let run = self.run;
-        let Work::Running {
-            answer,
-            display,
-            again,
-        } = &mut self.work
-        else {
-            return;
-        };
-        answer.pieces = vec![format!("more of it {again}")];
-        *display = format!("d{}-{run}", self.conversation);
-        *again += 1;
-        self.later(around, 20..400, Step::Piece(0));
-    }
-
-    fn finish(&mut self, around: &mut Around<'_>, text: &str, stop: &str) {
-        self.write_said(around, text, stop);
-        self.write(around, Record::Closed);
-        let text = text.trim_end().to_owned();
-        self.rest(around, HookEvent::Stopped { text });
-    }
-
-    fn fail(&mut self, around: &mut Around<'_>, error: &str, text: &str, stop: Option<&str>) {
-        let failed = ApiError {
-            error: error.to_owned(),
-            status: None,
-            text: text.to_owned(),
-            stop_reason: stop.map(str::to_owned),
-        };
-        self.write(around, Record::Error(failed));
-        let (error, text) = (error.to_owned(), text.to_owned());
-        self.rest(around, HookEvent::Failed { error, text });
-    }
-
-    fn rest(&mut self, around: &mut Around<'_>, event: HookEvent) {
-        self.post(around, event);
-        self.work = Work::None;
-        self.run += 1;
-        self.draw(around);
-        self.go_on(around);
-    }
-
     /// What was typed meanwhile is submitted now.
     fn go_on(&mut self, around: &mut Around<'_>) {
         if matches!(self.work, Work::None) && !self.queued.is_empty() {
@@ -490,107 +360,6 @@ impl Claude {
     fn exit(&mut self, around: &mut Around<'_>, how: &'static str) {
         self.sign(around, Duration::ZERO, Sign::Exited(how));
     }
-
-    fn later(&self, around: &mut Around<'_>, ms: std::ops::Range<u64>, step: Step) {
-        let after = around.chance.ms(ms);
-        self.sign(
-            around,
-            after,
-            Sign::Step {
-                run: self.run,
-                step,
-            },
-        );
-    }
-
-    fn draw(&mut self, around: &mut Around<'_>) {
-        let scene = match (self.trusted, &self.work) {
-            _ if self.stuck => Scene::Login,
-            (false, _) => Scene::Trust { steps: 0 },
-            (true, work) => Scene::Prompt(Prompt {
-                empty: self.typed.is_empty(),
-                busy: matches!(work, Work::Running { .. }),
-                logged_out: false,
-            }),
-        };
-        let after = around.chance.delay(1..30, 10, 200..3000);
-        let after = after + std::mem::take(&mut self.awaited);
-        self.sign(around, after, Sign::Drawn(scene));
-    }
-
-    fn post(&self, around: &mut Around<'_>, event: HookEvent) -> Duration {
-        let hook = Hook {
-            conversation: self.conversation.clone(),
-            transcript: path(&self.conversation),
-            event,
-        };
-        let after = around.chance.delay(1..30, 10, 200..4000);
-        self.sign(around, after, Sign::Posted(hook));
-        after
-    }
-
-    fn display(
-        &self,
-        around: &mut Around<'_>,
-        message: &str,
-        index: u64,
-        last: bool,
-        text: String,
-    ) {
-        if around.chance.hits(2) {
-            return; // It is posted once, and awaited by nobody.
-        }
-        let message = message.to_owned();
-        self.post(
-            around,
-            HookEvent::Displayed {
-                message,
-                index,
-                last,
-                text,
-            },
-        );
-    }
-
-    fn write_said(&self, around: &mut Around<'_>, text: &str, stop: &str) {
-        // One record a block; only the last one tells why the message stopped.
-        let half = text.find('\n').filter(|_| around.chance.hits(200));
-        let (first, rest) = text.split_at(half.unwrap_or(0));
-        if !first.is_empty() {
-            self.write(around, self.said(first, None));
-        }
-        self.write(around, self.said(rest, Some(stop)));
-    }
-
-    fn said(&self, text: &str, stop: Option<&str>) -> Record {
-        let block = json!({"type": "text", "text": text});
-        Record::Said(Said {
-            message: format!("msg-{}-{}", self.conversation, self.run),
-            model: "m".to_owned(),
-            blocks: if text.is_empty() { vec![] } else { vec![block] },
-            stop_reason: stop.map(str::to_owned),
-            stop_sequence: None,
-            usage: Usage::default(),
-        })
-    }
-
-    fn write(&self, around: &mut Around<'_>, record: Record) {
-        let conversation = self.conversation.clone();
-        let after = around.chance.delay(1..190, 10, 1000..5000);
-        self.sign(
-            around,
-            after,
-            Sign::Written {
-                conversation,
-                record,
-            },
-        );
-    }
-
-    fn sign(&self, around: &mut Around<'_>, after: Duration, sign: Sign) {
-        let slow = u32::try_from(self.slow).unwrap_or(1);
-        around.signs.push((after * slow, sign));
-    }
 }
 
 /// Where a conversation's transcript is.
@@ -600,7 +369,3 @@ pub(super) fn path(conversation: &str) -> String {
 
 /// Two of a key within this time are more than one and one.
 const ESCAPE_TWICE: Duration = Duration::from_millis(800);
-/// How often the CLI asks for more by itself: an answer without a word is asked for once more.
-fn asks_again_max(ending: Ending) -> u32 {
-    if ending == Ending::Cut { 3 } else { 1 }
-}

@@ -1,0 +1,255 @@
+//! Simulated callers, and what the conduct of a call does, told again: a lease, a hand-over, another try. `[pure]`
+
+use super::super::call::Call;
+use super::super::call::Stage;
+use super::super::claude::Opening;
+use super::super::claude::Transcript;
+use super::super::claude::path;
+use super::super::model::CallId;
+use super::super::session::Order;
+use super::super::session::Outcome;
+use super::super::session::Turn;
+use super::World;
+use super::happening::Ask;
+use super::happening::Grant;
+use super::happening::Happening;
+use crate::pool::ledger::Place;
+use crate::session::delivery::Delivery;
+use crate::session::machine::Machine;
+use crate::session::task::Confirm;
+use crate::session::task::Route;
+use crate::session::task::Task;
+use crate::turn::FaultKind;
+use crate::turn::Labels;
+use crate::turn::MessageId;
+use crate::turn::SessionOrigin;
+use crate::turn::Start;
+use crate::turn::TextSource;
+use crate::turn::Usage;
+use std::time::Duration;
+
+impl World {
+    pub(super) fn arrive(&mut self) {
+        if self.draining {
+            return;
+        }
+        let again = self.chance.within(0..self.pace * 2);
+        self.send(Duration::from_millis(again), Happening::Arrives);
+        let burst = if self.chance.hits(50) {
+            self.chance.count(2..9)
+        } else {
+            1
+        };
+        for _ in 0..burst {
+            self.tally.calls += 1;
+            let id = self.tally.calls;
+            let call = Call::new(id, &mut self.chance, self.now);
+            self.model.expect(id, call.messages.clone());
+            self.calls.insert(id, call);
+            self.lease(id);
+            if self.chance.hits(150) {
+                let after = self.chance.ms(0..4000);
+                self.send(after, Happening::HangsUp(id));
+            }
+        }
+    }
+
+    pub(super) fn lease(&mut self, call: CallId) {
+        self.ask(Ask::Lease { call });
+    }
+
+    pub(super) fn hang_up(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        match std::mem::replace(&mut call.stage, Stage::Over) {
+            Stage::Waiting => {
+                self.tally.gone += 1;
+                self.ask(Ask::Withdrawn);
+            }
+            Stage::Served { place } => {
+                self.tally.gone += 1;
+                self.soon(Happening::Left { place, call: id });
+            }
+            Stage::Over => {}
+        }
+    }
+
+    pub(super) fn left_by(&mut self, place: Place, call: CallId) -> Result<(), String> {
+        let now = self.now;
+        self.drive(place, |session, around| {
+            if session.caller != Some(call) {
+                return Vec::new();
+            }
+            let settled = session.settle(Outcome::Cancelled);
+            let mut out = session.handle(around, |machine| machine.cancel(now));
+            out.extend(settled);
+            out
+        })
+    }
+
+    pub(super) fn granted(&mut self, id: CallId, grant: Grant) {
+        let waits = self
+            .calls
+            .get(&id)
+            .is_some_and(|call| call.stage == Stage::Waiting);
+        match grant {
+            Grant::Refused if waits => self.fail(id),
+            Grant::Refused => {}
+            Grant::Lent { place, .. } | Grant::Permitted { place } if !waits => {
+                self.ask(Ask::Refused { place })
+            }
+            Grant::Lent { place, primed } => self.hand_over(id, place, primed),
+            Grant::Permitted { place } => self.launch(id, place),
+        }
+    }
+
+    pub(super) fn hand_over(&mut self, id: CallId, place: Place, primed: Option<String>) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let turn = match primed {
+            Some(_) => Some((
+                task(Route::Launched, Confirm::Included),
+                None,
+                Some(call.messages.clone()),
+            )),
+            None => call.plan.typed(self.edits).map(|typed| {
+                let resume = (!call.history().is_empty()).then(|| format!("history-{id}-{place}"));
+                let route = Route::Typed {
+                    resume,
+                    prompt: typed.prompt,
+                    keys: typed.keys,
+                };
+                (task(route, typed.confirm), typed.edited, None)
+            }),
+        };
+        let Some((task, edited, told)) = turn else {
+            self.ask(Ask::Refused { place });
+            return self.settled_without(id, Outcome::Misdelivered);
+        };
+        if let Route::Typed {
+            resume: Some(uuid), ..
+        } = &task.route
+        {
+            let messages = call.history().to_vec();
+            self.library.insert(
+                uuid.clone(),
+                Transcript {
+                    messages,
+                    lines: Vec::new(),
+                },
+            );
+        }
+        call.stage = Stage::Served { place };
+        self.order(
+            place,
+            Order::Begin(Box::new(Turn {
+                call: id,
+                task,
+                edited,
+                told,
+            })),
+        );
+    }
+
+    pub(super) fn launch(&mut self, id: CallId, place: Place) {
+        if self.chance.hits(10) {
+            self.ask(Ask::Refused { place });
+            return self.fail(id);
+        }
+        let conversation = self.fresh("launched");
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.stage = Stage::Served { place };
+        let messages = call.messages.clone();
+        self.library.insert(
+            conversation.clone(),
+            Transcript {
+                messages,
+                lines: Vec::new(),
+            },
+        );
+        let task = task(Route::Launched, Confirm::Included);
+        let transcript = path(&conversation).into();
+        let machine = Machine::launched(
+            self.limits,
+            conversation.clone(),
+            task,
+            transcript,
+            self.now,
+        );
+        self.start(place, machine, Opening::Interrupted, &conversation);
+        if let Some(session) = self.sessions.get_mut(&place) {
+            session.caller = Some(id);
+        }
+    }
+
+    pub(super) fn settled(&mut self, id: CallId, place: Place, outcome: Outcome) {
+        self.ask(Ask::Returned { place });
+        self.settled_without(id, outcome);
+    }
+
+    /// An attempt is over; another may follow.
+    pub(super) fn settled_without(&mut self, id: CallId, outcome: Outcome) {
+        let Some(call) = self
+            .calls
+            .get_mut(&id)
+            .filter(|call| call.stage != Stage::Over)
+        else {
+            return;
+        };
+        match outcome {
+            Outcome::Told => {
+                call.stage = Stage::Over;
+                self.tally.told += 1;
+            }
+            Outcome::Cancelled => self.fail(id),
+            Outcome::Misdelivered if !call.misdelivered => {
+                call.misdelivered = true;
+                call.plan = Delivery::Transcript;
+                call.stage = Stage::Waiting;
+                self.lease(id);
+            }
+            Outcome::Failed {
+                fault,
+                begun: false,
+            } if fault.kind == FaultKind::SessionLost && !call.lost => {
+                call.lost = true;
+                call.stage = Stage::Waiting;
+                self.lease(id);
+            }
+            Outcome::Misdelivered | Outcome::Failed { .. } => self.fail(id),
+        }
+    }
+
+    pub(super) fn fail(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = Stage::Over;
+            self.tally.failed += 1;
+        }
+    }
+}
+
+fn task(route: Route, confirm: Confirm) -> Task {
+    let labels = Labels {
+        lane: "simulated",
+        text: TextSource::Exact,
+        session: SessionOrigin::Warm,
+        ignored: Vec::new(),
+    };
+    let start = Start {
+        id: MessageId("msg".to_owned()),
+        model: "m".to_owned(),
+        usage: Usage::default(),
+        labels,
+    };
+    Task {
+        route,
+        start,
+        keyed: true,
+        confirm,
+        cancelled: false,
+    }
+}

@@ -1,0 +1,173 @@
+//! What the pool's keeper does, told again: it asks the ledger, and performs its effects. `[pure]`
+
+use super::super::call::Stage;
+use super::super::claude::Opening;
+use super::super::model::CallId;
+use super::super::session::Order;
+use super::super::session::Session;
+use super::World;
+use super::around;
+use super::happening::Ask;
+use super::happening::Grant;
+use super::happening::Happening;
+use crate::pool::ledger::Effect;
+use crate::pool::ledger::Kind;
+use crate::pool::ledger::Need;
+use crate::pool::ledger::Place;
+use crate::pool::ledger::Waiter;
+use crate::session::delivery::Delivery;
+use crate::session::machine::Machine;
+
+impl World {
+    pub(super) fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Lease { call } => self.handle_lease(call),
+            Ask::Withdrawn => self.withdraw_the_gone(),
+            Ask::Refused { place } => self.ledger.handle_refused(place, self.now),
+            Ask::Returned { place } => {
+                if let Some(session) = self.sessions.get_mut(&place) {
+                    session.primed = None;
+                }
+                self.ledger.handle_returned(place, self.now);
+            }
+            Ask::Ready { place } => {
+                let resident = self.chance.hits(10).then_some(u64::MAX);
+                self.ledger.handle_ready(place, resident, self.now);
+            }
+            Ask::Gone { place } => self.ledger.handle_gone(place, self.now),
+        }
+    }
+
+    pub(super) fn handle_lease(&mut self, id: CallId) {
+        self.withdraw_the_gone();
+        let Some(call) = self
+            .calls
+            .get(&id)
+            .filter(|call| call.stage == Stage::Waiting)
+        else {
+            return;
+        };
+        if self.draining {
+            return self.soon(Happening::Granted {
+                call: id,
+                grant: Grant::Refused,
+            });
+        }
+        let need = match call.plan {
+            Delivery::Transcript => Need::Launch,
+            Delivery::Paste(_) | Delivery::Editor(_) => Need::Warm,
+        };
+        match self.ledger.ask(&call.shape, need, self.now) {
+            Ok(waiter) => drop(self.replies.insert(waiter, id)),
+            Err(_) => self.soon(Happening::Granted {
+                call: id,
+                grant: Grant::Refused,
+            }),
+        }
+    }
+
+    pub(super) fn withdraw_the_gone(&mut self) {
+        let gone = |call: &CallId| {
+            self.calls
+                .get(call)
+                .is_none_or(|call| call.stage == Stage::Over)
+        };
+        let gone: Vec<Waiter> = self
+            .replies
+            .iter()
+            .filter(|(_, call)| gone(call))
+            .map(|(waiter, _)| *waiter)
+            .collect();
+        for waiter in gone {
+            self.replies.remove(&waiter);
+            self.ledger.withdraw(waiter, self.now);
+        }
+    }
+
+    /// Performs the ledger's effects, and sets its timer.
+    pub(super) fn keep(&mut self) {
+        while let Some(effect) = self.ledger.poll_effect() {
+            match effect {
+                Effect::Lend { waiter, place } => {
+                    let primed = self
+                        .sessions
+                        .get(&place)
+                        .and_then(|session| session.primed.clone());
+                    self.grant(waiter, place, Grant::Lent { place, primed });
+                }
+                Effect::Permit { waiter, place } => {
+                    self.grant(waiter, place, Grant::Permitted { place })
+                }
+                Effect::Warm { place, kind, .. } => self.warm(place, kind),
+                Effect::Retire { place } => self.order(place, Order::Retire),
+                Effect::Expire { waiter } => {
+                    if let Some(call) = self.replies.remove(&waiter) {
+                        self.soon(Happening::Granted {
+                            call,
+                            grant: Grant::Refused,
+                        });
+                    }
+                }
+            }
+        }
+        let due = self.ledger.poll_timeout();
+        if let Some(at) = due.filter(|at| self.ledger_timer.is_none_or(|set| *at < set)) {
+            self.ledger_timer = Some(at);
+            self.send(
+                at.saturating_duration_since(self.now),
+                Happening::LedgerTimeout,
+            );
+        }
+    }
+
+    pub(super) fn grant(&mut self, waiter: Waiter, place: Place, grant: Grant) {
+        let call = self.replies.remove(&waiter);
+        let waits = |call: &CallId| {
+            self.calls
+                .get(call)
+                .is_some_and(|call| call.stage == Stage::Waiting)
+        };
+        match call.filter(waits) {
+            Some(call) => self.soon(Happening::Granted { call, grant }),
+            None => self.ledger.handle_refused(place, self.now),
+        }
+    }
+
+    pub(super) fn warm(&mut self, place: Place, kind: Kind) {
+        if self.chance.hits(10) {
+            return self.ledger.handle_gone(place, self.now);
+        }
+        let conversation = self.fresh("warm");
+        let (machine, opening) = match kind {
+            Kind::Typed => (
+                Machine::waiting(self.limits, conversation.clone(), self.now),
+                Opening::Empty,
+            ),
+            Kind::Primed => (
+                Machine::primed(self.limits, conversation.clone(), self.now),
+                Opening::Primed,
+            ),
+        };
+        self.start(place, machine, opening, &conversation);
+    }
+
+    pub(super) fn start(
+        &mut self,
+        place: Place,
+        machine: Machine,
+        opening: Opening,
+        conversation: &str,
+    ) {
+        let mut around = around(
+            &mut self.chance,
+            &mut self.model,
+            &mut self.library,
+            self.now,
+        );
+        let session = Session::start(machine, opening, conversation, &mut around);
+        let signs = around.signs;
+        self.sessions.insert(place, session);
+        self.sign(place, signs);
+        self.set_timer(place);
+    }
+}
