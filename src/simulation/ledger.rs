@@ -1,4 +1,4 @@
-//! The ledger alone, among callers and sessions that do anything they may in any order. `[pure]`
+//! The ledger alone, among callers and sessions that do anything they may in any order.
 
 use crate::pool::PoolConfig;
 use crate::pool::ledger::Effect;

@@ -16,6 +16,9 @@ use std::time::Instant;
 impl Machine {
     /// Looks at the scene with the state's eyes.
     pub(super) fn look(&mut self, now: Instant) {
+        if matches!(self.state, State::Gone) {
+            return;
+        }
         match self.scene.clone() {
             Scene::Trust { .. } if self.boxed => {}
             Scene::Trust { steps } => self.answer_trust(steps, now),

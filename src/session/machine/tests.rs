@@ -397,18 +397,19 @@ fn a_process_that_dies_at_rest_fails_nobody() {
 
 /// One input, of all kinds.
 fn input() -> impl Strategy<Value = u8> {
-    0_u8..18
+    0_u8..22
 }
 
 proptest! {
     /// Whatever comes in whatever order: one verdict a submission, no prompt allowed but the caller's, nothing told
-    /// after an end, and no state without a way out.
+    /// after an end, one outcome a turn, no key for a process that is given up, and no state without a way out.
     #[test]
     fn no_order_of_signals_breaks_the_promises(inputs in proptest::collection::vec(input(), 0..60)) {
         let start = now();
         let mut machine = Machine::waiting(limits(), "c1".into(), start);
         let mut blanks = 0;
         let mut ended = true;
+        let mut killed = false;
         for (second, input) in inputs.into_iter().enumerate() {
             let now = start + Duration::from_secs(second as u64);
             let mut submissions = 0;
@@ -418,12 +419,14 @@ proptest! {
                 2 | 3 => machine.handle_scene(BUSY, now),
                 4 => machine.handle_scene(TYPED, now),
                 5 => machine.handle_scene(Scene::Unknown, now),
-                6 => {
-                    machine.begin(typed("hi", None), now);
-                    ended = false;
-                }
-                7 => {
-                    machine.begin(typed("hi", Some("h1")), now);
+                18 => machine.handle_scene(Scene::Trust { steps: 1 }, now),
+                19 => machine.handle_scene(Scene::Login, now),
+                20 => machine.handle_record(cut("ho"), now),
+                21 => machine.handle_hook(&hook("c0", displayed("another's")), now),
+                // A session is lent to one caller at a time.
+                6 | 7 if machine.name() != "idle" => {}
+                6 | 7 => {
+                    machine.begin(typed("hi", (input == 7).then_some("h1")), now);
                     ended = false;
                 }
                 8 => machine.cancel(now),
@@ -455,7 +458,15 @@ proptest! {
                         prop_assert!(!ended, "told after an end");
                         ended = matches!(event, Event::End(_));
                     }
+                    Effect::Fail { .. } if machine.name() == "gone" => ended = true,
+                    Effect::Fail { .. } | Effect::Misdelivered => {
+                        prop_assert!(!ended, "a second outcome");
+                        ended = true;
+                    }
+                    Effect::Kill(_) => killed = true,
+                    Effect::Write(_) => prop_assert!(!killed, "keys for a process that is given up"),
                     Effect::Blank => {
+                        prop_assert!(!killed, "a blank for a process that is given up");
                         blanks += 1;
                         machine.handle_blank(format!("b{blanks}"), "/t/b.jsonl".into(), now);
                     }
@@ -463,6 +474,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(verdicts, submissions);
+            prop_assert!(!killed || machine.name() == "gone");
             let resting = ["idle", "gone"].contains(&machine.name());
             prop_assert!(resting || machine.poll_timeout().is_some(), "stuck as {}", machine.name());
         }
