@@ -148,6 +148,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
         #[test]
         fn any_split_of_any_bytes_reads_the_same(
             bytes in proptest::collection::vec(

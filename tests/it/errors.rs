@@ -318,6 +318,7 @@ fn an_answer_to_a_prompt_that_nobody_wrote_is_given_to_nobody() {
     is_failure(&answer, 502, "empty_turn", "api_error");
 }
 
+/// Over a second: the deadline is one, the shortest that a turn on a busy machine can be given.
 #[test]
 fn a_turn_without_an_end_is_cut_by_its_deadline() {
     let relay = World::scripted("[[rule]]\nmatch = \"hang\"\n[[rule.step]]\nhang = \"live\"\n[[rule]]\nany = true\n[[rule.step]]\necho = true\n")

@@ -30,6 +30,7 @@ fn is_draining(relay: &Relay) {
     });
 }
 
+/// Over a second: the turn that is let to end is a slow one.
 #[test]
 fn a_stop_signal_lets_turns_end_and_leaves_nothing() {
     let mut relay = World::scripted(SLOW).pool("idle = 2\nmax = 2").start();

@@ -50,6 +50,7 @@ fn said(role: &str, blocks: Value) -> (String, Vec<Value>) {
     (role.to_owned(), blocks)
 }
 
+/// Over a second on a busy machine: eight calls, one after the other.
 #[test]
 fn the_older_family_is_as_exact() {
     let upstream = Upstream::echo();
@@ -194,6 +195,7 @@ fn a_prompt_ends_no_paste() {
     assert!(!files.iter().any(|file| file.ends_with("owned")));
 }
 
+/// Over a second on a busy machine: fourteen calls, one after the other.
 #[test]
 fn a_prompt_keeps_every_character() {
     for prompt in [
@@ -222,12 +224,14 @@ fn a_prompt_of_many_short_lines_arrives() {
     LINE.is_exact(&lines.join("\n"));
 }
 
+/// Over a second: 300 kB go through JSON, a transcript and two programs that are built for debugging.
 #[test]
 fn a_very_long_prompt_arrives() {
     let line = "0123456789 lorem ipsum dolor sit amet, \tconsectetur\n";
     LINE.is_exact(&line.repeat(300 * 1024 / line.len()));
 }
 
+/// Over a second: the process stands still for longer than the relay waits before it asks which key was lost.
 #[test]
 fn a_prompt_is_asked_once_however_slow_the_machine_is() {
     let upstream = Upstream::echo();

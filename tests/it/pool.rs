@@ -106,6 +106,7 @@ fn client(relay: &Relay, client: usize) -> Vec<String> {
     wrong
 }
 
+/// Over a second: many clients make many calls, which is what it is about.
 #[test]
 fn no_call_gets_anything_of_another() {
     let upstream = Upstream::echo();

@@ -223,6 +223,7 @@ fn markdown_keeps_its_marks() {
     assert_eq!(RELAY.ask(text).text(), text);
 }
 
+/// Over a second on a busy machine: the answer is drawn on a terminal, line by line, by programs built for debugging.
 #[test]
 fn a_long_answer_is_exact() {
     let lines: Vec<String> = (0..1500)
