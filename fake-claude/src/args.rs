@@ -13,7 +13,10 @@ pub(crate) struct Args {
     pub(crate) resume: Option<String>,
     pub(crate) model: Option<String>,
     pub(crate) permission_mode: Option<String>,
-    pub(crate) mcp_config: Option<String>,
+    pub(crate) mcp_configs: Vec<String>,
+    pub(crate) allowed_tools: Vec<String>,
+    /// Values of lists that change nothing here.
+    ignored_lists: Vec<String>,
     pub(crate) effort: Option<String>,
     pub(crate) prompt: Option<String>,
     /// Values of flags that change nothing here.
@@ -29,7 +32,8 @@ pub(crate) enum Request {
 }
 
 /// Parses the arguments after the program's name; the error is the line for stderr.
-pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Request, String> {
+pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Request, String> {
+    let mut words = words.peekable();
     let mut args = Args::default();
     while let Some(word) = words.next() {
         let (flag, inline) = match word.split_once('=') {
@@ -42,6 +46,17 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Request, 
             "-v" | "--version" => return Ok(Request::Version),
             "-h" | "--help" => return Ok(Request::Help),
             "--strict-mcp-config" | "--ax-screen-reader" | "--verbose" => {}
+            "--mcp-config" | "--allowedTools" | "--allowed-tools" | "--disallowedTools"
+            | "--disallowed-tools" => {
+                let first = inline.or_else(|| words.next());
+                let first =
+                    first.ok_or_else(|| format!("error: option '{flag}' argument missing"))?;
+                let list = list(&mut args, &flag);
+                list.push(first);
+                while let Some(more) = words.next_if(|word| !word.starts_with('-')) {
+                    list.push(more);
+                }
+            }
             _ if flag.starts_with('-') => {
                 let slot = slot(&mut args, &flag)
                     .ok_or_else(|| format!("error: unknown option '{word}'"))?;
@@ -55,20 +70,26 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Request, 
     check(args)
 }
 
+/// Options that take every word up to the next flag.
+fn list<'a>(args: &'a mut Args, flag: &str) -> &'a mut Vec<String> {
+    match flag {
+        "--mcp-config" => &mut args.mcp_configs,
+        "--allowedTools" | "--allowed-tools" => &mut args.allowed_tools,
+        _ => &mut args.ignored_lists,
+    }
+}
+
 fn slot<'a>(args: &'a mut Args, flag: &str) -> Option<&'a mut Option<String>> {
     Some(match flag {
         "--system-prompt" => &mut args.system_prompt,
         "--system-prompt-file" => &mut args.system_prompt_file,
         "--tools" => &mut args.tools,
-        "--setting-sources" | "--allowedTools" | "--allowed-tools" | "--disallowedTools" => {
-            &mut args.ignored
-        }
+        "--setting-sources" => &mut args.ignored,
         "--settings" => &mut args.settings,
         "--session-id" => &mut args.session_id,
         "-r" | "--resume" => &mut args.resume,
         "--model" => &mut args.model,
         "--permission-mode" => &mut args.permission_mode,
-        "--mcp-config" => &mut args.mcp_config,
         "--effort" => &mut args.effort,
         _ => return None,
     })

@@ -30,6 +30,8 @@ pub(crate) struct Conversation {
     pub(crate) resumed: bool,
     /// How many prompts of a human there were.
     pub(crate) prompts: usize,
+    /// The tools that the newer family has told of, as it told them.
+    pub(crate) tools: Vec<Value>,
 }
 
 impl Conversation {
@@ -63,7 +65,21 @@ impl Conversation {
             .collect()
     }
 
-    /// The text of the last user message, for scripts that match on it.
+    /// What a script answers to: the results of the tools just called, or the user's last text.
+    pub(crate) fn last_said(&self) -> String {
+        let results: Vec<String> = self
+            .entries
+            .iter()
+            .rev()
+            .map_while(|entry| results_of(&entry.content))
+            .collect();
+        match results.is_empty() {
+            true => self.last_user_text(),
+            false => results.into_iter().rev().collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// The text of the last user message.
     pub(crate) fn last_user_text(&self) -> String {
         let last = self
             .entries
@@ -73,6 +89,16 @@ impl Conversation {
         last.map(|entry| text_of(&entry.content))
             .unwrap_or_default()
     }
+}
+
+/// The text of the results in a message's content; `None` where it brings no result.
+fn results_of(content: &Value) -> Option<String> {
+    let results = content.as_array()?.iter();
+    let texts: Vec<String> = results
+        .filter(|block| block["type"] == "tool_result")
+        .map(|block| text_of(&block["content"]))
+        .collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 /// The message that one of this speaker goes into; a user's goes in front of the notes on what they said before.

@@ -125,6 +125,20 @@ pub(crate) fn block_reason(answers: &[Value]) -> Option<String> {
     )
 }
 
+/// The reason, if an answer denies the use of a tool.
+pub(crate) fn deny_reason(answers: &[Value]) -> Option<String> {
+    let denied = |answer: &Value| {
+        let specific = &answer["hookSpecificOutput"];
+        (specific["permissionDecision"] == "deny")
+            .then(|| specific["permissionDecisionReason"].as_str())
+            .map(|reason| reason.unwrap_or("Blocked by hook").to_owned())
+    };
+    answers
+        .iter()
+        .find_map(denied)
+        .or_else(|| block_reason(answers))
+}
+
 pub(crate) fn user_prompt_submit(subject: &Subject, prompt: &str) -> Value {
     let mut body = opening(subject, "UserPromptSubmit", Mode::Named);
     body.insert("prompt".to_owned(), json!(prompt));
@@ -148,6 +162,78 @@ pub(crate) fn message_display(subject: &Subject, piece: &Piece<'_>) -> Value {
     body.insert("index".to_owned(), json!(piece.index));
     body.insert("final".to_owned(), json!(piece.last));
     body.insert("delta".to_owned(), json!(piece.delta));
+    Value::Object(body)
+}
+
+/// A tool on its way; the newer family names its server too.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolUse<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) input: &'a Value,
+    pub(crate) id: &'a str,
+    pub(crate) server: Option<&'a str>,
+}
+
+pub(crate) fn pre_tool_use(subject: &Subject, used: &ToolUse<'_>) -> Value {
+    tool_body(
+        subject,
+        "PreToolUse",
+        used,
+        vec![("tool_use_id", json!(used.id))],
+    )
+}
+
+pub(crate) fn post_tool_use(
+    subject: &Subject,
+    used: &ToolUse<'_>,
+    response: &Value,
+    ms: u64,
+) -> Value {
+    let more = vec![
+        ("tool_response", response.clone()),
+        ("tool_use_id", json!(used.id)),
+        ("duration_ms", json!(ms)),
+    ];
+    tool_body(subject, "PostToolUse", used, more)
+}
+
+pub(crate) fn post_tool_use_failure(
+    subject: &Subject,
+    used: &ToolUse<'_>,
+    error: &Value,
+    ms: u64,
+) -> Value {
+    let more = vec![
+        ("tool_use_id", json!(used.id)),
+        ("error", error.clone()),
+        ("is_interrupt", json!(false)),
+        ("duration_ms", json!(ms)),
+    ];
+    tool_body(subject, "PostToolUseFailure", used, more)
+}
+
+pub(crate) fn post_tool_batch(subject: &Subject, calls: &Value) -> Value {
+    let mut body = opening(subject, "PostToolBatch", Mode::WithEffort);
+    body.insert("tool_calls".to_owned(), calls.clone());
+    Value::Object(body)
+}
+
+fn tool_body(
+    subject: &Subject,
+    event: &str,
+    used: &ToolUse<'_>,
+    more: Vec<(&str, Value)>,
+) -> Value {
+    let mut body = opening(subject, event, Mode::WithEffort);
+    body.insert("tool_name".to_owned(), json!(used.name));
+    body.insert("tool_input".to_owned(), used.input.clone());
+    for (key, value) in more {
+        body.insert(key.to_owned(), value);
+    }
+    if let Some(server) = used.server {
+        let server = json!({ "name": server, "source": "dynamic" });
+        body.insert("mcp_server".to_owned(), server);
+    }
     Value::Object(body)
 }
 

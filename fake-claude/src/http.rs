@@ -102,6 +102,13 @@ impl Conn {
         })
     }
 
+    /// A connection whose reads wait for as long as it takes, for streams that are idle for hours.
+    pub(crate) fn patient(url: &Url) -> Result<Conn> {
+        let conn = Conn::open(url)?;
+        conn.stream.set_read_timeout(None)?;
+        Ok(conn)
+    }
+
     /// Writes one request.
     pub(crate) fn send(
         &mut self,

@@ -24,6 +24,8 @@ use crate::hook::Hooks;
 use crate::http::Url;
 use crate::id;
 use crate::look::Dialect;
+use crate::mcp;
+use crate::mcp::Toolbox;
 use crate::request::Shape;
 use crate::scene::Scene;
 use crate::script::Script;
@@ -99,6 +101,7 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Start, Exit>, 
         }
     }
     greet(&world);
+    world.toolbox.connect();
     let dialogs = dialogs(env, &config, &world);
     Ok(Ok(Start {
         scene: scene(env, &world),
@@ -143,6 +146,7 @@ fn world(
             gateway: base.as_ref().map(|base| base.host.clone()),
             max_tokens: shape.max_tokens,
         },
+        toolbox: toolbox(env, args, &dialect)?,
         hooks: Hooks::new(config::hooks(args.settings.as_deref())),
         cwd: env.cwd.to_string_lossy().into_owned(),
         permission_mode: frame.mode.clone(),
@@ -163,6 +167,22 @@ fn world(
         shape,
         frame,
     })
+}
+
+/// The servers of `--mcp-config`, not yet connected.
+fn toolbox(env: &Env, args: &Args, dialect: &Dialect) -> Result<Toolbox, Error> {
+    let mut clients = Vec::new();
+    for given in &args.mcp_configs {
+        for server in mcp::Server::read(given).map_err(Error::other)? {
+            let client = mcp::Client::new(server, &env.version, "cli", dialect.is_new());
+            clients.push(Arc::new(client));
+        }
+    }
+    let allowed = args
+        .allowed_tools
+        .iter()
+        .flat_map(|list| list.split([',', ' ']));
+    Ok(Toolbox::new(clients, allowed.map(str::to_owned).collect()))
 }
 
 fn shape(env: &Env, args: &Args, config: &Config, dialect: &Dialect) -> Result<Shape, Error> {

@@ -5,6 +5,7 @@
 //! `turn.rs` (one turn) and `script.rs` (what the simulated model answers).
 
 mod args;
+mod batch;
 mod cell;
 mod child;
 mod clock;
@@ -24,6 +25,7 @@ mod keys;
 mod launch;
 mod look;
 mod markdown;
+mod mcp;
 mod paint;
 mod player;
 mod reply;
@@ -31,6 +33,7 @@ mod request;
 mod scene;
 mod script;
 mod session;
+mod store;
 mod terminal;
 mod transcript;
 mod tty;

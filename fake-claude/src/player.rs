@@ -15,6 +15,12 @@ use crate::script::Fail;
 use crate::script::Hang;
 use crate::script::Step;
 
+/// How many steps make up the next message: a call of tools ends it.
+pub(crate) fn message(steps: &[Step]) -> usize {
+    let call = steps.iter().position(|step| !step.call.is_empty());
+    call.map_or(steps.len(), |at| at + 1)
+}
+
 /// Does the steps in order; `sink` gets what the screen is to show.
 pub(crate) fn play(
     steps: &[Step],
@@ -79,6 +85,7 @@ fn act(
     if step.hang.is_some() || step.exit.is_some() || step.crash.is_some() {
         wait(u64::MAX, reply, cancel)?;
     }
+    call(step, reply, sink);
     reply.lie = step.lie.clone().or(reply.lie.take());
     reply.stop_reason = step.stop.clone().or(reply.stop_reason.take());
     reply.stop_sequence = step.stop_sequence.clone().or(reply.stop_sequence.take());
@@ -96,6 +103,18 @@ fn stunt(step: &Step) -> Option<Stunt> {
     let painted = step.paint.clone().map(Stunt::Paint);
     let ended = step.exit.map(Stunt::Exit).or(step.crash.map(Stunt::Crash));
     frozen.or(painted).or(ended)
+}
+
+fn call(step: &Step, reply: &mut Reply, sink: &mut dyn FnMut(Bit)) {
+    for used in &step.call {
+        let input = used.input.clone().unwrap_or_else(|| json!({}));
+        let block = json!({
+            "type": "tool_use", "id": format!("toolu_sim{}", id::hex(18)), "name": used.tool, "input": input,
+        });
+        reply.blocks.push(block.clone());
+        reply.stop_reason = Some("tool_use".to_owned());
+        sink(Bit::Tool(block));
+    }
 }
 
 /// Streams one text block; an interruption leaves what was said so far.

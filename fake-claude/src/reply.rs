@@ -12,6 +12,8 @@ use crate::script::Crash;
 pub(crate) enum Bit {
     Text(String),
     Thinking,
+    /// A tool is called: the complete block.
+    Tool(Value),
     Stunt(Stunt),
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The whole body.
-    pub(crate) fn body(&self, talk: &Conversation, session_id: &str) -> Value {
+    pub(crate) fn body(&self, talk: &Conversation, session_id: &str, tools: &[Value]) -> Value {
         let reminder = (!self.is_new).then(reminder);
         let user_id =
             json!({ "device_id": self.device, "account_uuid": "", "session_id": session_id })
@@ -32,7 +32,7 @@ impl Shape {
             "model": self.model,
             "messages": talk.messages(reminder.as_deref()),
             "system": self.system_blocks(&talk.last_user_text()),
-            "tools": [],
+            "tools": tools,
             "metadata": { "user_id": user_id },
             "max_tokens": self.max_tokens,
         });
@@ -153,7 +153,7 @@ mod tests {
         };
         let mut talk = Conversation::default();
         talk.add(Role::User, json!("hi"));
-        let body = shape.body(&talk, "s");
+        let body = shape.body(&talk, "s", &[]);
         assert_eq!(
             (&body["max_tokens"], &body["temperature"]),
             (&json!(5), &json!(0.3))

@@ -29,6 +29,16 @@ pub(crate) enum Block {
         command: String,
         output: String,
     },
+    /// Calls of tools, by their servers.
+    Tools {
+        servers: Vec<String>,
+        over: bool,
+    },
+    /// Calls that were interrupted, by server and tool, and how many never began.
+    Unfinished {
+        calls: Vec<(String, String)>,
+        not_begun: usize,
+    },
     /// How long a turn took: the verb, the seconds, the time of day.
     Duration(&'static str, u64, String),
 }
@@ -332,6 +342,8 @@ impl Scene {
             Block::Answer(text) => {
                 vec![Line::of(Style::Grey, &format!("  ⎿  {text}")).cut(columns)]
             }
+            Block::Tools { servers, over } => vec![self.tools(servers, *over)],
+            Block::Unfinished { calls, not_begun } => unfinished(calls, *not_begun),
             Block::Shell { command, output } => shell(command, output, columns),
             Block::Duration(verb, seconds, wall) => {
                 let done = if self.is_new {
@@ -345,6 +357,38 @@ impl Scene {
                 )]
             }
         }
+    }
+
+    /// `Called relay 2 times`.
+    fn tools(&self, servers: &[String], over: bool) -> Line {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for server in servers {
+            match counts.iter_mut().find(|(name, _)| name == server) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((server, 1)),
+            }
+        }
+        let verb = |first: bool| match (over, first) {
+            (true, true) => "Called",
+            (true, false) => "called",
+            (false, true) => "Calling",
+            (false, false) => "calling",
+        };
+        let parts: Vec<String> = counts
+            .iter()
+            .enumerate()
+            .map(|(at, (server, count))| match count {
+                1 => format!("{} {server}", verb(at == 0)),
+                _ => format!("{} {server} {count} times", verb(at == 0)),
+            })
+            .collect();
+        let dots = if over { "" } else { "…" };
+        let tail = if self.is_new {
+            ""
+        } else {
+            " (ctrl+o to expand)"
+        };
+        Line::of(Style::Grey, &format!("  {}{dots}{tail}", parts.join(", ")))
     }
 
     fn prompt(&self, text: &str, columns: usize) -> Vec<Line> {
@@ -389,7 +433,7 @@ impl Scene {
             Style::Orange,
             &format!("╭{title}{}╮", "─".repeat(fill)),
         )];
-        let middle = |text: &str| format!("{text:^34}");
+        let middle = |text: &str| format!("{:^34}", format!(" {text}"));
         let left = [
             "",
             "Welcome back!",
@@ -436,6 +480,30 @@ impl Scene {
     fn tab_offset(&self) -> usize {
         if self.is_new { 0 } else { 2 }
     }
+}
+
+/// What the newer family says about calls that an interruption stopped.
+fn unfinished(calls: &[(String, String)], not_begun: usize) -> Vec<Line> {
+    let calls_of = |count: usize| if count == 1 { "call" } else { "calls" };
+    let mut told = format!(
+        "  No result recorded for {} {}",
+        calls.len(),
+        calls_of(calls.len())
+    );
+    if not_begun > 0 {
+        told.push_str(&format!(
+            ", did not run {not_begun} other {}",
+            calls_of(not_begun)
+        ));
+    }
+    let mut lines = vec![Line::of(Style::Grey, &told)];
+    if let Some((server, tool)) = calls.first() {
+        lines.push(Line::of(
+            Style::Grey,
+            &format!("  ⎿  {server} - {tool} (MCP)"),
+        ));
+    }
+    lines
 }
 
 fn shell(command: &str, output: &str, columns: usize) -> Vec<Line> {

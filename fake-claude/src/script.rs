@@ -35,6 +35,9 @@
 //! [[rule.step]]
 //! ask = { question = "Proceed?", options = ["Yes", "No"] }
 //! [[rule.step]]
+//! call = [{ tool = "search", input = { q = "x" } }]  # tools, by full name or its last part; the steps behind it
+//!                             # answer to the results, which `echo` then says
+//! [[rule.step]]
 //! lie = "other text"          # what Stop and the transcript tell instead of what was said
 //! ```
 //!
@@ -89,6 +92,16 @@ pub(crate) struct Step {
     pub(crate) paint: Option<String>,
     pub(crate) ask: Option<Ask>,
     pub(crate) lie: Option<String>,
+    pub(crate) call: Vec<Use>,
+}
+
+/// A tool that the simulated model uses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Use {
+    pub(crate) tool: String,
+    #[serde(default)]
+    pub(crate) input: Option<Value>,
 }
 
 /// An error of the API.

@@ -41,6 +41,7 @@ use crate::tty::Heard;
 use crate::tty::Tty;
 use crate::turn;
 use crate::turn::Cause;
+use crate::world::Called;
 use crate::world::News;
 use crate::world::Outcome;
 use crate::world::World;
@@ -102,6 +103,8 @@ struct Running {
     /// How many blocks there were before it.
     blocks: usize,
     thinking: Option<Instant>,
+    /// The servers whose tools the message calls.
+    servers: Vec<String>,
     fresh: bool,
 }
 
@@ -497,6 +500,7 @@ impl Session {
             cancel,
             blocks,
             thinking: None,
+            servers: Vec::new(),
             fresh: true,
         });
     }
@@ -691,6 +695,11 @@ impl Session {
                 self.scene.streaming = false;
                 if let Some(running) = &mut self.running {
                     running.fresh = true;
+                    let servers = std::mem::take(&mut running.servers);
+                    if !servers.is_empty() {
+                        let over = false;
+                        self.scene.blocks.push(Block::Tools { servers, over });
+                    }
                 }
             }
             News::Notice(text) => self.scene.blocks.push(Block::Notice(text)),
@@ -700,9 +709,32 @@ impl Session {
                     busy.running = Some(what);
                 }
             }
+            News::Calling(server) => {
+                if let Some(running) = &mut self.running {
+                    running.servers.push(server);
+                }
+            }
+            News::Called(called) => self.called(&called),
             News::Stunt(stunt) => self.stunt(stunt),
             News::Shell(command, output) => self.shell_ended(command, output),
             News::Over(outcome) => self.over(outcome),
+        }
+    }
+
+    fn called(&mut self, called: &Called) {
+        if let Some(Block::Tools { over, .. }) = self.scene.blocks.last_mut() {
+            *over = true;
+        }
+        if self.world.dialect.is_new() {
+            let errors = called.errors.iter().cloned();
+            self.scene.blocks.extend(errors.map(Block::Answer));
+            if !called.interrupted.is_empty() {
+                self.scene.blocks.pop();
+                self.scene.blocks.push(Block::Unfinished {
+                    calls: called.interrupted.clone(),
+                    not_begun: called.not_begun,
+                });
+            }
         }
     }
 
@@ -758,7 +790,8 @@ impl Session {
                     self.input.set(&prompt);
                 }
             }
-            Outcome::Interrupted => {
+            Outcome::Interrupted { is_silent: true } => {}
+            Outcome::Interrupted { is_silent: false } => {
                 self.scene.blocks.push(Block::Result(
                     "Interrupted · What should Claude do instead?".to_owned(),
                 ));

@@ -1,12 +1,19 @@
 //! One turn, from the submitted prompt to its end, on a thread of its own.
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
 
+use crate::batch::Batch;
+use crate::batch::Call;
+use crate::batch::Done;
+use crate::batch::Fate;
 use crate::clock;
 use crate::conversation::Role;
 use crate::display::Display;
@@ -16,13 +23,16 @@ use crate::hook;
 use crate::hook::Subject;
 use crate::http::Cancel;
 use crate::id;
+use crate::mcp;
 use crate::player;
 use crate::reply::Bit;
 use crate::reply::Failure;
 use crate::reply::Reply;
 use crate::reply::Stunt;
 use crate::request;
+use crate::script::Step;
 use crate::transcript::with;
+use crate::world::Called;
 use crate::world::News;
 use crate::world::Outcome;
 use crate::world::World;
@@ -64,6 +74,10 @@ struct Turn {
     prompt_id: Option<String>,
     turn_id: String,
     began: Instant,
+    /// The steps of the script that answer to the results of tools.
+    rest: Mutex<Vec<Step>>,
+    /// Whether tools are told of; the first request of a turn that was taken up has none.
+    has_tools: AtomicBool,
     /// Where conversation and transcript stood before this turn.
     before: (usize, Option<String>, (bool, bool)),
 }
@@ -76,6 +90,7 @@ impl Turn {
             Cause::Shell { prompt_id } => prompt_id.clone(),
         };
         let subject = world.subject(prompt_id.as_deref());
+        let has_tools = !matches!(cause, Cause::Resumed);
         let talk = world.talk();
         let told = (talk.environment_told, talk.date_told);
         let before = (talk.entries.len(), world.journal().last(), told);
@@ -88,6 +103,8 @@ impl Turn {
             prompt_id,
             turn_id: id::uuid(),
             began: clock::now(),
+            rest: Mutex::default(),
+            has_tools: AtomicBool::new(has_tools),
             before,
         }
     }
@@ -211,13 +228,20 @@ impl Turn {
     fn answer(&mut self) -> Outcome {
         let (mut cuts, mut refusals, mut empty) = (0, 0, 0);
         loop {
-            let reply = match self.ask_with_retries() {
+            let batch = Batch::new(&self.world, &self.subject, &self.cancel);
+            let reply = match self.ask_with_retries(&batch) {
                 Ok(reply) => reply,
-                Err(Failure::Interrupted(partial)) => return self.interrupted(&partial),
+                Err(Failure::Interrupted(partial)) => return self.interrupted(&partial, &batch),
                 Err(failure) => return self.failed(&self.world.circumstances.ending(&failure)),
             };
-            self.write_reply(&reply);
+            let sources = self.write_reply(&reply);
             match reply.stop_reason.as_deref() {
+                _ if !batch.is_empty() => {
+                    let done = self.use_tools(&batch, &sources);
+                    if self.cancel.is_set() {
+                        return self.interrupted_tools(&reply, &done);
+                    }
+                }
                 Some("max_tokens") if cuts == CUTS_MAX => {
                     return self.failed(&self.world.circumstances.cut_off());
                 }
@@ -253,10 +277,10 @@ impl Turn {
             .user(&text, self.prompt_id.as_deref(), more);
     }
 
-    fn ask_with_retries(&self) -> Result<Reply, Failure> {
+    fn ask_with_retries(&self, batch: &Batch) -> Result<Reply, Failure> {
         let mut tries = 0;
         loop {
-            let failure = match self.ask() {
+            let failure = match self.ask(batch) {
                 Err(failure)
                     if ending::is_transient(&failure) && tries < self.world.max_retries =>
                 {
@@ -289,15 +313,16 @@ impl Turn {
         Ok(())
     }
 
-    fn ask(&self) -> Result<Reply, Failure> {
+    fn ask(&self, batch: &Batch) -> Result<Reply, Failure> {
         if !self.world.is_logged_in() {
             return Err(Failure::Login);
         }
         let display = Display::new(&self.world, &self.subject, &self.turn_id);
         let shown = display.clone();
-        let world = Arc::clone(&self.world);
+        let (world, calls) = (Arc::clone(&self.world), batch.clone());
         let mut sink = move |bit| match bit {
             Bit::Text(text) => shown.push(&text),
+            Bit::Tool(block) => calls.add(Call::of(&block)),
             Bit::Thinking => world.tell(News::Thinking),
             Bit::Stunt(stunt) => world.tell(News::Stunt(stunt)),
         };
@@ -312,13 +337,14 @@ impl Turn {
 
     fn source(&self, sink: &mut dyn FnMut(Bit)) -> Result<Reply, Failure> {
         if let Some(upstream) = &self.world.upstream {
-            let body = self
-                .world
-                .shape
-                .body(&self.world.talk(), &self.subject.session_id);
+            let body = self.body();
             return upstream.ask(&body, &self.cancel, sink);
         }
-        let prompt = self.world.talk().last_user_text();
+        let prompt = self.world.talk().last_said();
+        let rest = std::mem::take(&mut *lock(&self.rest));
+        if !rest.is_empty() {
+            return self.play(rest, &prompt, sink);
+        }
         let (limit, steps, expected) = {
             let mut script = lock(&self.world.script);
             (
@@ -329,9 +355,7 @@ impl Turn {
         };
         match (limit, steps) {
             (Some(limit), _) => Err(Failure::Limit(limit)),
-            (None, Some(steps)) => {
-                player::play(&steps, &prompt, &self.world.shape.model, &self.cancel, sink)
-            }
+            (None, Some(steps)) => self.play(steps, &prompt, sink),
             (None, None) => {
                 let text = format!(
                     "fake-claude: unexpected prompt\n  got:      {prompt:?}\n  expected: {expected}"
@@ -342,13 +366,48 @@ impl Turn {
         }
     }
 
-    /// One record a block, and the whole message into the conversation.
-    fn write_reply(&self, reply: &Reply) {
+    /// Plays one message of the script and keeps what follows it.
+    fn play(
+        &self,
+        mut steps: Vec<Step>,
+        prompt: &str,
+        sink: &mut dyn FnMut(Bit),
+    ) -> Result<Reply, Failure> {
+        let rest = steps.split_off(player::message(&steps));
+        *lock(&self.rest) = rest;
+        for used in steps.iter_mut().flat_map(|step| &mut step.call) {
+            used.tool = self.world.toolbox.full_name(&used.tool);
+        }
+        player::play(&steps, prompt, &self.world.shape.model, &self.cancel, sink)
+    }
+
+    /// The next request, with the tools of now.
+    fn body(&self) -> Value {
+        let mut talk = self.world.talk();
+        let mut tools = Vec::new();
+        if self.has_tools.swap(true, Ordering::SeqCst) {
+            let now = self.world.toolbox.tools();
+            tools = now.iter().map(mcp::Tool::upstream).collect();
+        }
+        if self.world.dialect.is_new() {
+            tools = mcp::announce(&talk.tools, &tools);
+            talk.tools.clone_from(&tools);
+        }
+        self.world
+            .shape
+            .body(&talk, &self.subject.session_id, &tools)
+    }
+
+    /// One record a block, and the whole message into the conversation; the records of calls are named by call.
+    fn write_reply(&self, reply: &Reply) -> Vec<(Value, String)> {
+        let mut sources = Vec::new();
         let mut journal = self.world.journal();
         let is_new = self.world.dialect.is_new();
         for (at, block) in reply.blocks.iter().enumerate() {
             let block = told(block, reply);
-            journal.assistant(&reply.record(&block, is_new), self.reply_fields(reply, at));
+            let record =
+                journal.assistant(&reply.record(&block, is_new), self.reply_fields(reply, at));
+            sources.push((block["id"].clone(), record));
         }
         drop(journal);
         if !reply.blocks.is_empty() {
@@ -357,6 +416,104 @@ impl Turn {
                 .add(Role::Assistant, Value::Array(reply.blocks.clone()));
         }
         self.world.tell(News::Written);
+        sources
+    }
+
+    /// Waits for the tools, writes their results down and tells the hook.
+    fn use_tools(&self, batch: &Batch, sources: &[(Value, String)]) -> Vec<Done> {
+        let done = batch.wait();
+        for done in &done {
+            self.write_result(done, sources);
+        }
+        if !self.cancel.is_set() {
+            let body = batch.told(&done);
+            self.world.hooks.ask("PostToolBatch", &body, &self.cancel);
+            for url in self.world.hooks.urls("PostToolBatch") {
+                let mut note = success("PostToolBatch", "PostToolBatch", &url);
+                note["toolUseID"] = json!(format!("hook-{}", id::uuid()));
+                if self.world.dialect.is_new() {
+                    note["accountMemoryBatch"] = json!(false);
+                }
+                self.world.journal().attachment(&note);
+            }
+        }
+        self.world.tell(News::Called(called(&done)));
+        self.world.tell(News::Written);
+        done
+    }
+
+    /// One result: the hooks before it, the record, the hooks behind it.
+    fn write_result(&self, done: &Done, sources: &[(Value, String)]) {
+        let block = done.answer.block(&done.call.id);
+        let (before, behind) = match done.fate {
+            Fate::Answered => (Some("PreToolUse"), Some("PostToolUse")),
+            Fate::Failed => (Some("PreToolUse"), Some("PostToolUseFailure")),
+            Fate::Denied => (Some("PreToolUse"), None),
+            Fate::Unknown | Fate::Interrupted | Fate::NotBegun => (None, None),
+        };
+        self.write_tool_hooks(before, done);
+        let source = sources.iter().find(|(id, _)| *id == done.call.id);
+        self.world.journal().user(
+            &json!([block]),
+            self.prompt_id.as_deref(),
+            self.result_fields(done, source.map(|(_, record)| record.as_str())),
+        );
+        self.write_tool_hooks(behind, done);
+        self.world.talk().add(Role::User, json!([block]));
+    }
+
+    fn write_tool_hooks(&self, event: Option<&str>, done: &Done) {
+        let Some(event) = event else {
+            return;
+        };
+        for url in self.world.hooks.urls(event) {
+            let name = format!("{event}:{}", done.call.name);
+            let mut note = success(event, &name, &url);
+            note["toolUseID"] = json!(done.call.id);
+            self.world.journal().attachment(&note);
+        }
+    }
+
+    fn result_fields(&self, done: &Done, source: Option<&str>) -> Value {
+        let mut more = json!({ "toolUseResult": done.answer.told });
+        let is_new = self.world.dialect.is_new();
+        if let Some(meta) = &done.answer.meta {
+            more["mcpMeta"] = meta.clone();
+        }
+        if is_new && done.fate == Fate::Answered && !done.read_only {
+            more["mcpCallNotReadOnly"] = json!("no_hint");
+        }
+        if is_new && matches!(done.fate, Fate::Interrupted | Fate::NotBegun) {
+            more["toolDenialKind"] = json!("user-rejected");
+        }
+        if is_new && done.fate == Fate::NotBegun {
+            more["toolDenialBeforeRun"] = json!(true);
+        }
+        if let Some(source) = source {
+            more["sourceToolAssistantUUID"] = json!(source);
+        }
+        if is_new && matches!(done.fate, Fate::Answered | Fate::Failed) {
+            more["permissionDecision"] = json!({
+                "decision": "accept", "source": "config", "reasonType": "rule", "ruleSource": "cliArg",
+            });
+        }
+        more
+    }
+
+    /// The results are written; what is left is the note about the interruption.
+    fn interrupted_tools(&self, reply: &Reply, done: &[Done]) -> Outcome {
+        let note =
+            json!([{ "type": "text", "text": "[Request interrupted by user for tool use]" }]);
+        self.world.journal().user(
+            &note,
+            self.prompt_id.as_deref(),
+            json!({ "interruptedMessageId": reply.id }),
+        );
+        self.world.talk().add(Role::User, note);
+        self.world.tell(News::Written);
+        Outcome::Interrupted {
+            is_silent: !self.world.dialect.is_new() && !done.is_empty(),
+        }
     }
 
     fn reply_fields(&self, reply: &Reply, at: usize) -> Value {
@@ -473,10 +630,9 @@ impl Turn {
     fn write_stop(&self, url: &str) {
         let tool = id::uuid();
         let mut journal = self.world.journal();
-        journal.attachment(&json!({
-            "type": "hook_success", "hookName": "Stop", "toolUseID": tool, "hookEvent": "Stop", "content": "",
-            "stdout": "{}", "stderr": "", "exitCode": 200, "command": url,
-        }));
+        let mut note = success("Stop", "Stop", url);
+        note["toolUseID"] = json!(tool);
+        journal.attachment(&note);
         let summary = json!({
             "hookCount": 1, "hookInfos": [{ "command": url }], "hookErrors": [], "hookAdditionalContext": [],
             "preventedContinuation": false, "stopReason": "", "hasOutput": true, "level": "suggestion", "toolUseID": tool,
@@ -497,7 +653,12 @@ impl Turn {
     }
 
     /// What was said stays; where nothing was, the prompt goes back into the box.
-    fn interrupted(&self, partial: &Reply) -> Outcome {
+    fn interrupted(&self, partial: &Reply, batch: &Batch) -> Outcome {
+        if !batch.is_empty() {
+            let sources = self.write_reply(partial);
+            let done = self.use_tools(batch, &sources);
+            return self.interrupted_tools(partial, &done);
+        }
         let blocks: Vec<Value> = partial
             .blocks
             .iter()
@@ -533,7 +694,7 @@ impl Turn {
         talk.add(Role::User, note);
         drop(talk);
         self.world.tell(News::Written);
-        Outcome::Interrupted
+        Outcome::Interrupted { is_silent: false }
     }
 
     /// The older family makes a synthetic message of it, the newer one keeps the API's own.
@@ -554,6 +715,33 @@ impl Turn {
         }
         let message = synthetic(&json!([block]), "stop_sequence", false);
         journal.assistant(&message, json!({ "isApiErrorMessage": false }));
+    }
+}
+
+/// The note about a hook that said nothing; who was used is filled in.
+fn success(event: &str, name: &str, url: &str) -> Value {
+    json!({
+        "type": "hook_success", "hookName": name, "toolUseID": null, "hookEvent": event, "content": "",
+        "stdout": "{}", "stderr": "", "exitCode": 200, "command": url,
+    })
+}
+
+/// What the screen says about the calls of a message.
+fn called(done: &[Done]) -> Called {
+    let with_fate = |fate: Fate| done.iter().filter(move |done| done.fate == fate);
+    let place = |done: &Done| {
+        let mut parts = done.call.name.splitn(3, "__").skip(1).map(str::to_owned);
+        (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        )
+    };
+    Called {
+        errors: with_fate(Fate::Unknown)
+            .filter_map(|done| done.answer.told.as_str().map(str::to_owned))
+            .collect(),
+        interrupted: with_fate(Fate::Interrupted).map(place).collect(),
+        not_begun: with_fate(Fate::NotBegun).count(),
     }
 }
 

@@ -165,7 +165,7 @@ impl Reader {
                 }
             }
             "content_block_delta" => self.delta(&event["delta"], sink),
-            "content_block_stop" => self.close_block(),
+            "content_block_stop" => self.close_block(sink),
             "message_delta" => self.finish(event),
             "error" => {
                 let message = event["error"]["message"]
@@ -218,7 +218,7 @@ impl Reader {
         }
     }
 
-    fn close_block(&mut self) {
+    fn close_block(&mut self, sink: &mut dyn FnMut(Bit)) {
         if let Some(block) = self
             .reply
             .blocks
@@ -226,6 +226,7 @@ impl Reader {
             .filter(|block| block["type"] == "tool_use")
         {
             block["input"] = serde_json::from_str(&self.inputs).unwrap_or_else(|_| json!({}));
+            sink(Bit::Tool(block.clone()));
         }
     }
 

@@ -19,6 +19,7 @@ use crate::history::History;
 use crate::hook::Hooks;
 use crate::hook::Subject;
 use crate::look::Dialect;
+use crate::mcp::Toolbox;
 use crate::reply::Stunt;
 use crate::request::Shape;
 use crate::script::Script;
@@ -34,6 +35,7 @@ pub(crate) struct World {
     pub(crate) circumstances: Circumstances,
     pub(crate) frame: Frame,
     pub(crate) hooks: Hooks,
+    pub(crate) toolbox: Toolbox,
     pub(crate) cwd: String,
     pub(crate) permission_mode: String,
     pub(crate) max_retries: u64,
@@ -61,6 +63,10 @@ pub(crate) enum News {
     MessageOver,
     Notice(String),
     Running(&'static str),
+    /// A tool of this server is called.
+    Calling(String),
+    /// The calls of a message are over.
+    Called(Called),
     Stunt(Stunt),
     Retrying(String),
     Over(Outcome),
@@ -68,6 +74,16 @@ pub(crate) enum News {
     Shell(String, String),
     /// Records wait to be written.
     Written,
+}
+
+/// What there is to say about the calls of one message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Called {
+    /// Errors of calls that no tool answered to.
+    pub(crate) errors: Vec<String>,
+    /// The call that was interrupted: server and tool.
+    pub(crate) interrupted: Vec<(String, String)>,
+    pub(crate) not_begun: usize,
 }
 
 /// How a turn ended.
@@ -78,7 +94,10 @@ pub(crate) enum Outcome {
         reason: String,
         prompt: String,
     },
-    Interrupted,
+    /// A silent one leaves no line on the screen, as the older family does while tools run.
+    Interrupted {
+        is_silent: bool,
+    },
     /// Interrupted before anything was answered.
     TakenBack {
         prompt: String,

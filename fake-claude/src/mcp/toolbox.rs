@@ -1,0 +1,177 @@
+//! All tools there are now, under the names the model knows them by.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::mcp::Client;
+
+/// A tool of one server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tool {
+    /// `mcp__SERVER__TOOL`.
+    pub(crate) name: String,
+    /// The server's own name for it.
+    pub(crate) own: String,
+    pub(crate) description: String,
+    pub(crate) schema: Value,
+    /// Whether it may run beside others.
+    pub(crate) read_only: bool,
+}
+
+impl Tool {
+    /// From an entry of `tools/list`.
+    pub(crate) fn of(server: &str, entry: &Value) -> Option<Tool> {
+        let own = entry["name"].as_str()?.to_owned();
+        Some(Tool {
+            name: format!("mcp__{}__{}", plain(server), plain(&own)),
+            description: entry["description"].as_str().unwrap_or_default().to_owned(),
+            schema: entry["inputSchema"].clone(),
+            read_only: entry["annotations"]["readOnlyHint"] == Value::Bool(true),
+            own,
+        })
+    }
+
+    /// As the request upstream has it.
+    pub(crate) fn upstream(&self) -> Value {
+        json!({ "name": self.name, "description": self.description, "input_schema": self.schema })
+    }
+}
+
+/// The connected servers and what may be called without asking.
+#[derive(Clone, Default)]
+pub(crate) struct Toolbox {
+    clients: Vec<Arc<Client>>,
+    allowed: Vec<String>,
+}
+
+impl Toolbox {
+    pub(crate) fn new(clients: Vec<Arc<Client>>, allowed: Vec<String>) -> Toolbox {
+        Toolbox { clients, allowed }
+    }
+
+    /// Connects to every server, each in the background.
+    pub(crate) fn connect(&self) {
+        for client in &self.clients {
+            let client = Arc::clone(client);
+            std::thread::spawn(move || client.connect());
+        }
+    }
+
+    /// All tools of now, sorted by name.
+    pub(crate) fn tools(&self) -> Vec<Tool> {
+        let mut tools: Vec<Tool> = self
+            .clients
+            .iter()
+            .flat_map(|client| client.tools())
+            .collect();
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        tools
+    }
+
+    /// The tool of that name, and who has it.
+    pub(crate) fn find(&self, name: &str) -> Option<(Arc<Client>, Tool)> {
+        self.clients.iter().find_map(|client| {
+            let mut tools = client.tools().into_iter();
+            let tool = tools.find(|tool| tool.name == name)?;
+            Some((Arc::clone(client), tool))
+        })
+    }
+
+    /// The full name of a tool that a script calls by its last part.
+    pub(crate) fn full_name(&self, name: &str) -> String {
+        let suffix = format!("__{name}");
+        let mut tools = self.tools().into_iter();
+        tools
+            .find(|tool| tool.name == name || tool.name.ends_with(&suffix))
+            .map_or_else(|| name.to_owned(), |tool| tool.name)
+    }
+
+    /// Whether `--allowedTools` names the tool or its server.
+    pub(crate) fn is_allowed(&self, name: &str) -> bool {
+        self.allowed.iter().any(|rule| {
+            let rule = rule.trim_end_matches("__*");
+            name == rule
+                || name
+                    .strip_prefix(rule)
+                    .is_some_and(|rest| rest.starts_with("__"))
+        })
+    }
+}
+
+/// What the newer family sends: within one conversation a tool that was told once stays told, as it was then.
+pub(crate) fn announce(told: &[Value], now: &[Value]) -> Vec<Value> {
+    let is_among = |list: &[Value], name: &Value| list.iter().any(|tool| tool["name"] == *name);
+    let fresh = now.iter().filter(|tool| !is_among(told, &tool["name"]));
+    let mut all: Vec<Value> = told.iter().chain(fresh).cloned().collect();
+    let any_left = told.is_empty() || told.iter().any(|tool| is_among(now, &tool["name"]));
+    if any_left {
+        all.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+    }
+    all
+}
+
+/// A name of letters, digits, `_` and `-`, as the API wants it.
+fn plain(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+            c
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> Vec<Value> {
+        names
+            .iter()
+            .map(|name| json!({ "name": name, "description": "now" }))
+            .collect()
+    }
+
+    fn names(tools: &[Value]) -> Vec<&str> {
+        tools
+            .iter()
+            .filter_map(|tool| tool["name"].as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_tool_that_was_told_stays_told() {
+        let told = named(&["b1", "b2"]);
+        assert_eq!(
+            names(&announce(&told, &named(&["a0", "b2"]))),
+            ["a0", "b1", "b2"]
+        );
+        assert_eq!(names(&announce(&told, &named(&["a0"]))), ["b1", "b2", "a0"]);
+        let before = vec![json!({ "name": "b2", "description": "then" })];
+        assert_eq!(announce(&before, &named(&["b2"])), before);
+    }
+
+    #[test]
+    fn a_server_or_a_tool_may_be_allowed() {
+        let toolbox = Toolbox::new(
+            Vec::new(),
+            vec!["mcp__relay".to_owned(), "mcp__b__one".to_owned()],
+        );
+        assert!(toolbox.is_allowed("mcp__relay__any"));
+        assert!(toolbox.is_allowed("mcp__b__one"));
+        assert!(!toolbox.is_allowed("mcp__b__two"));
+        assert!(!toolbox.is_allowed("mcp__relayed__x"));
+    }
+
+    #[test]
+    fn names_are_what_the_api_takes() {
+        let tool = Tool::of("my relay", &json!({ "name": "a.b" }));
+        assert_eq!(
+            tool.map(|tool| tool.name).as_deref(),
+            Some("mcp__my_relay__a_b")
+        );
+    }
+}

@@ -1,0 +1,4 @@
+//! Black-box tests: the program in a terminal, its hooks, its upstream and its MCP servers, all on loopback.
+
+mod support;
+mod tools;
