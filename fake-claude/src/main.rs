@@ -1,11 +1,10 @@
 //! A scriptable stand-in for the interactive claude CLI: parse, run, exit code.
 //!
 //! It imitates what the real program was seen to do, in two families: 2.1.197 (inline) and 2.1.329
-//! (alternate screen). It shares no code with the relay. Start reading at `session.rs` (the loop),
-//! `turn.rs` (one turn) and `script.rs` (what the simulated model answers).
+//! (alternate screen). It shares no code with the relay. Start reading at `session` (the loop),
+//! `turn` (one turn) and `script.rs` (what the simulated model answers).
 
 mod args;
-mod batch;
 mod cell;
 mod child;
 mod clock;

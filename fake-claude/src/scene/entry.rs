@@ -1,0 +1,123 @@
+//! The prompt box and the line below it.
+
+use crate::cell::Line;
+use crate::cell::Style;
+use crate::cell::wrap;
+use crate::input::Input;
+use crate::markdown;
+use crate::scene::picture::Scene;
+
+impl Scene {
+    /// The text in the box.
+    pub(super) fn typed(&self, input: &Input, columns: usize) -> (Vec<Line>, (usize, usize)) {
+        let (text, cursor) = input.shown();
+        let mark = if input.is_shell() {
+            "!\u{a0}"
+        } else {
+            "❯\u{a0}"
+        };
+        let mark_style = if input.is_shell() {
+            Style::Red
+        } else {
+            Style::Grey
+        };
+        let first = Line::of(mark_style, mark);
+        if text.is_empty() {
+            let queued = (!self.queued.is_empty()).then_some("Press up to edit queued messages");
+            let line = match queued.or(self.hint) {
+                // The cursor stands on the hint's first letter, and the rest is dim.
+                Some(hint) => {
+                    let (letter, rest) = hint.split_at(1);
+                    first.and(Style::Cursor, letter).and(Style::Dim, rest)
+                }
+                None => first.and(Style::Cursor, " "),
+            };
+            return (vec![line], (0, 2));
+        }
+        let mut lines = Vec::new();
+        let mut rest = (0, 2);
+        let mut at = 0;
+        for part in text.split('\n') {
+            let shown = markdown::expand(part, self.tab_offset());
+            let begin = lines.len();
+            if (at..=at + part.len()).contains(&cursor) {
+                let column = Line::of(
+                    Style::Plain,
+                    &markdown::expand(&part[..cursor - at], self.tab_offset()),
+                )
+                .width();
+                let width = columns.saturating_sub(3).max(1);
+                rest = (begin + column / width, 2 + column % width);
+            }
+            for line in wrap(&Line::of(Style::Plain, &shown), columns.saturating_sub(3)) {
+                let lead = if lines.is_empty() {
+                    first.clone()
+                } else {
+                    Line::of(Style::Plain, "  ")
+                };
+                lines.push(Line {
+                    cells: lead.cells.into_iter().chain(line.cells).collect(),
+                });
+            }
+            at += part.len() + 1;
+        }
+        if let Some(line) = lines.get_mut(rest.0).filter(|line| line.width() == rest.1) {
+            *line = std::mem::take(line).and(Style::Cursor, " ");
+        }
+        (lines, rest)
+    }
+
+    pub(super) fn foot(&self, input: &Input, columns: usize) -> Vec<Line> {
+        let mut line = Line::of(Style::Plain, "  ");
+        line = match self.footer {
+            Some(footer) => line.and(Style::Grey, footer),
+            None if input.is_shell() => line.and(Style::Red, "! for shell mode"),
+            None => self.mode(line, input),
+        };
+        if self.is_new {
+            return vec![line.cut(columns)];
+        }
+        match self.logged_out {
+            true => {
+                let told = "Not logged in · Run /login";
+                let line = line
+                    .to(columns.saturating_sub(28), Style::Plain)
+                    .and(Style::Red, told);
+                vec![line.cut(columns), self.right(columns)]
+            }
+            false => {
+                let right = self.right(columns);
+                let begin = columns.saturating_sub(18);
+                let line = line.cut(begin).to(begin, Style::Plain);
+                let tail: Vec<_> = right.cells.into_iter().skip(begin).collect();
+                vec![
+                    Line {
+                        cells: line.cells.into_iter().chain(tail).collect(),
+                    }
+                    .cut(columns),
+                ]
+            }
+        }
+    }
+
+    fn mode(&self, line: Line, input: &Input) -> Line {
+        let name = match self.mode.as_str() {
+            "acceptEdits" => "⏵⏵ accept edits on",
+            "plan" => "⏸ plan mode on",
+            "bypassPermissions" => "⏵⏵ bypass permissions on",
+            "dontAsk" => "⏵⏵ don't ask on",
+            "auto" => "⏵⏵ auto mode on",
+            _ => return line.and(Style::Grey, "? for shortcuts"),
+        };
+        let mut line = line
+            .and(Style::Red, name)
+            .and(Style::Grey, " (shift+tab to cycle)");
+        if self.busy.is_some() {
+            line = line.and(Style::Grey, " · esc to interrupt");
+        }
+        if input.is_empty() {
+            line = line.and(Style::Grey, " · ← for agents");
+        }
+        line
+    }
+}

@@ -1,0 +1,129 @@
+//! Everything the picture depends on, and the picture of it in each look.
+
+use std::time::Instant;
+
+use crate::cell::Line;
+use crate::cell::Style;
+use crate::dialog::Dialog;
+use crate::input::Input;
+use crate::paint::Picture;
+use crate::scene::block::Block;
+use crate::scene::busy::Busy;
+
+/// Everything the picture depends on.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) is_new: bool,
+    pub(crate) version: String,
+    pub(crate) model: String,
+    pub(crate) cwd: String,
+    pub(crate) effort: String,
+    pub(crate) mode: String,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) busy: Option<Busy>,
+    /// Whether text is coming, which hides the spinner.
+    pub(crate) streaming: bool,
+    pub(crate) queued: Vec<String>,
+    pub(crate) dialog: Option<Dialog>,
+    /// What the empty box says.
+    pub(crate) hint: Option<&'static str>,
+    /// What stands in the footer instead of the mode.
+    pub(crate) footer: Option<&'static str>,
+    pub(crate) logged_out: bool,
+}
+
+impl Scene {
+    /// The picture for a window; the older look grows, the newer one fills the window.
+    pub(crate) fn picture(&self, input: &Input, size: (usize, usize), now: Instant) -> Picture {
+        let (columns, rows) = size;
+        if let Some(dialog) = self.dialog.as_ref().filter(|dialog| dialog.is_opening) {
+            return dialog.picture(columns);
+        }
+        let mut lines = self.banner(columns);
+        for block in &self.blocks {
+            lines.extend(self.block(block, columns));
+            lines.push(Line::default());
+        }
+        for queued in &self.queued {
+            lines.extend(self.queued(queued));
+        }
+        if let (false, Some(busy)) = (self.is_new, self.spinner()) {
+            lines.push(busy.line(now));
+            lines.push(Line::default());
+        }
+        let (bottom, cursor) = self.bottom(input, columns, now);
+        if self.is_new {
+            let above = rows.saturating_sub(bottom.len());
+            let hidden = lines.len().saturating_sub(above);
+            lines.drain(..hidden);
+            lines.resize(above, Line::default());
+        } else if lines.last().is_some_and(|line| !line.cells.is_empty()) {
+            lines.push(Line::default());
+        }
+        let cursor = (lines.len() + cursor.0, cursor.1);
+        lines.extend(bottom);
+        if self.is_new {
+            lines.truncate(rows);
+        }
+        Picture {
+            cursor: (cursor.0.min(lines.len().saturating_sub(1)), cursor.1),
+            lines,
+        }
+    }
+
+    /// The running turn, unless text is coming.
+    fn spinner(&self) -> Option<&Busy> {
+        self.busy.as_ref().filter(|_| !self.streaming)
+    }
+
+    /// Prompt box or question, with what belongs to it.
+    fn bottom(&self, input: &Input, columns: usize, now: Instant) -> (Vec<Line>, (usize, usize)) {
+        let mut lines = Vec::new();
+        if self.is_new {
+            match self.spinner() {
+                Some(busy) => lines.push(busy.line(now)),
+                None => lines.push(Line::default()),
+            }
+            lines.push(self.right(columns));
+        }
+        if let Some(dialog) = &self.dialog {
+            let picture = dialog.picture(columns);
+            let cursor = (lines.len() + picture.cursor.0, picture.cursor.1);
+            lines.extend(picture.lines);
+            return (lines, cursor);
+        }
+        let rule = Line::of(Style::Rule, &"─".repeat(columns));
+        lines.push(rule.clone());
+        let (typed, cursor) = self.typed(input, columns);
+        let cursor = (lines.len() + cursor.0, cursor.1);
+        lines.extend(typed);
+        lines.push(rule);
+        lines.extend(self.foot(input, columns));
+        (lines, cursor)
+    }
+
+    pub(super) fn right(&self, columns: usize) -> Line {
+        Line::default()
+            .to(columns.saturating_sub(18), Style::Plain)
+            .and(Style::Grey, &format!("● {} · /effort", self.effort))
+    }
+
+    fn queued(&self, text: &str) -> Vec<Line> {
+        match self.is_new {
+            true => vec![
+                Line::of(Style::Grey, &format!("❯ {text}")),
+                Line::of(Style::Grey, "  ⎿  Queued · ctrl+x ctrl+s to send now"),
+                Line::default(),
+            ],
+            false => vec![
+                Line::of(Style::Grey, &format!("  ❯ {text}")),
+                Line::default(),
+            ],
+        }
+    }
+
+    /// Where tab stops are counted from: the older family lets the terminal do it, behind a mark of two columns.
+    pub(super) fn tab_offset(&self) -> usize {
+        if self.is_new { 0 } else { 2 }
+    }
+}

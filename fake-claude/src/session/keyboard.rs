@@ -1,0 +1,129 @@
+//! What each key does to the prompt box and to a running turn.
+
+use std::time::Duration;
+
+use crate::child;
+use crate::clock;
+use crate::dialog::Dialog;
+use crate::input::Submission;
+use crate::keys::Key;
+use crate::session::life::Session;
+use crate::terminal;
+use crate::tty;
+
+impl Session {
+    pub(super) fn key(&mut self, key: Key) {
+        match (&key, self.scene.dialog.is_some()) {
+            (Key::Named, _) => {
+                tty::write(terminal::second_query(self.world.dialect.is_new()).as_bytes())
+            }
+            (Key::SyncKnown, _) => self.painter.synchronize(),
+            (_, true) => self.dialog_key(&key),
+            (_, false) => self.prompt_key(key),
+        }
+    }
+
+    fn prompt_key(&mut self, key: Key) {
+        let armed = self.armed.take().map(|(key, _)| key);
+        self.scene.footer = None;
+        match key {
+            Key::Text(text) => self.input.type_text(&text),
+            Key::Paste(text) => self.input.paste(&text),
+            Key::Newline => self.input.newline(),
+            Key::Backspace => self.input.backspace(),
+            Key::Left => self.input.left(),
+            Key::Right => self.input.right(),
+            Key::Enter => self.enter(),
+            Key::Esc => self.esc(armed),
+            Key::Ctrl('c') => self.ctrl_c(armed),
+            Key::Ctrl('d') if self.input.is_empty() => {
+                self.arm(armed, Key::Ctrl('d'), "Press Ctrl-D again to exit")
+            }
+            Key::Ctrl('u') => self.input.kill_line(),
+            Key::Ctrl('g') => self.edit(),
+            Key::Ctrl('l') => {
+                let bytes = self.painter.forget();
+                tty::write(&bytes);
+            }
+            Key::Up | Key::Down | Key::Delete | Key::Tab | Key::ShiftTab | Key::Ctrl(_) => {}
+            Key::SyncKnown | Key::Named => {}
+        }
+    }
+
+    pub(super) fn enter(&mut self) {
+        match self.input.submit() {
+            None => {}
+            Some(_) if self.running.is_some() && self.is_shelling() => {}
+            Some(Submission::Shell(command)) => self.shell(command),
+            Some(Submission::Text(text)) if self.scene.busy.is_some() => self.enqueue(text),
+            Some(Submission::Text(text)) => self.submit(text, "typed"),
+        }
+    }
+
+    fn is_shelling(&self) -> bool {
+        self.scene.busy.is_some() && self.running.is_none()
+    }
+
+    fn esc(&mut self, armed: Option<Key>) {
+        if let Some(running) = &self.running {
+            running.cancel.set();
+        } else if !self.input.is_empty() {
+            match armed {
+                Some(Key::Esc) => self.input.clear(),
+                _ => self.wait_for_second(Key::Esc, "Esc again to clear"),
+            }
+        } else if armed == Some(Key::Esc) {
+            self.scene.dialog = Some(Dialog::script(
+                "Rewind",
+                &["(current)".to_owned()],
+                self.world.dialect.is_new(),
+            ));
+        } else {
+            self.armed = Some((Key::Esc, clock::now()));
+        }
+    }
+
+    fn ctrl_c(&mut self, armed: Option<Key>) {
+        if let Some(running) = &self.running {
+            running.cancel.set();
+        } else if !self.input.is_empty() {
+            self.input.clear();
+            self.wait_for_second(Key::Ctrl('c'), "Press Ctrl-C again to exit");
+        } else {
+            self.arm(armed, Key::Ctrl('c'), "Press Ctrl-C again to exit");
+        }
+    }
+
+    /// The second press ends the process.
+    fn arm(&mut self, armed: Option<Key>, key: Key, footer: &'static str) {
+        match armed == Some(key.clone()) {
+            true => self.leave(),
+            false => self.wait_for_second(key, footer),
+        }
+    }
+
+    fn wait_for_second(&mut self, key: Key, footer: &'static str) {
+        self.armed = Some((key, clock::now()));
+        self.scene.footer = Some(footer);
+    }
+
+    fn edit(&mut self) {
+        let Some(editor) = self.editor.clone() else {
+            return;
+        };
+        let is_new = self.world.dialect.is_new();
+        tty::write(terminal::before_editor(is_new).as_bytes());
+        self.tty.cooked();
+        let edited = child::edit(&editor, &self.input.expanded());
+        self.tty.raw();
+        tty::write(terminal::after_editor(is_new).as_bytes());
+        let bytes = self.painter.forget();
+        tty::write(&bytes);
+        if let Some(text) = edited {
+            self.input.set_from_editor(&text);
+        }
+    }
+}
+
+/// How long the first of two presses counts.
+pub(super) const ARMED: Duration = Duration::from_millis(800);

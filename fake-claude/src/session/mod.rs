@@ -1,0 +1,15 @@
+//! The life of the process on its terminal: keys and news in, pictures and turns out.
+//!
+//! One thread owns it; turns run on others and tell it news. Start reading at `life.rs`, the loop.
+
+mod keyboard;
+mod life;
+mod question;
+mod report;
+mod start;
+mod submission;
+mod switch;
+
+pub(crate) use life::Session;
+pub(crate) use start::Exit;
+pub(crate) use start::Start;

@@ -1,0 +1,188 @@
+//! What a turn reports on its way and at its end.
+
+use crate::clock;
+use crate::dialog::Dialog;
+use crate::reply::Stunt;
+use crate::scene;
+use crate::scene::Block;
+use crate::script::Crash;
+use crate::session::life::Session;
+use crate::session::start::Exit;
+use crate::tty;
+use crate::world::Called;
+use crate::world::News;
+use crate::world::Outcome;
+
+impl Session {
+    pub(super) fn take_news(&mut self, news: News) {
+        match news {
+            News::Accepted | News::Written => {}
+            News::Thinking => {
+                if let Some(running) = &mut self.running {
+                    let since = self.scene.busy.as_ref().map(|busy| busy.since);
+                    running.thinking = since;
+                }
+            }
+            News::Said(text) => self.said(&text),
+            News::MessageOver => {
+                self.thought();
+                self.scene.streaming = false;
+                if let Some(running) = &mut self.running {
+                    running.fresh = true;
+                    let servers = std::mem::take(&mut running.servers);
+                    if !servers.is_empty() {
+                        let over = false;
+                        self.scene.blocks.push(Block::Tools { servers, over });
+                    }
+                }
+            }
+            News::Notice(text) => self.scene.blocks.push(Block::Notice(text)),
+            News::Retrying(text) => self.scene.blocks.push(Block::Result(text)),
+            News::Running(what) => {
+                if let Some(busy) = &mut self.scene.busy {
+                    busy.running = Some(what);
+                }
+            }
+            News::Calling(server) => {
+                if let Some(running) = &mut self.running {
+                    running.servers.push(server);
+                }
+            }
+            News::Called(called) => self.called(&called),
+            News::Stunt(stunt) => self.stunt(stunt),
+            News::Shell(command, output) => self.shell_ended(command, output),
+            News::Over(outcome) => self.over(outcome),
+        }
+    }
+
+    fn called(&mut self, called: &Called) {
+        if let Some(Block::Tools { over, .. }) = self.scene.blocks.last_mut() {
+            *over = true;
+        }
+        if self.world.dialect.is_new() {
+            let errors = called.errors.iter().cloned();
+            self.scene.blocks.extend(errors.map(Block::Answer));
+            if !called.interrupted.is_empty() {
+                self.scene.blocks.pop();
+                self.scene.blocks.push(Block::Unfinished {
+                    calls: called.interrupted.clone(),
+                    not_begun: called.not_begun,
+                });
+            }
+        }
+    }
+
+    fn thought(&mut self) {
+        let since = self
+            .running
+            .as_mut()
+            .and_then(|running| running.thinking.take());
+        if let Some(since) = since {
+            self.scene
+                .blocks
+                .push(Block::Thought(since.elapsed().as_secs()));
+        }
+    }
+
+    fn said(&mut self, text: &str) {
+        self.thought();
+        let fresh = self
+            .running
+            .as_mut()
+            .is_some_and(|running| std::mem::take(&mut running.fresh));
+        match self.scene.blocks.last_mut().filter(|_| !fresh) {
+            Some(Block::Reply(before)) => before.push_str(text),
+            _ => self.scene.blocks.push(Block::Reply(text.to_owned())),
+        }
+        self.scene.streaming = true;
+    }
+
+    fn over(&mut self, outcome: Outcome) {
+        let since = self
+            .scene
+            .busy
+            .take()
+            .map_or_else(clock::now, |busy| busy.since);
+        let blocks = self.running.take().map_or(0, |running| running.blocks);
+        let duration = Block::Duration(
+            scene::past_verb(),
+            since.elapsed().as_secs(),
+            clock::wall(clock::unix_ms()),
+        );
+        self.frozen = false;
+        self.scene.dialog = None;
+        let is_new = self.world.dialect.is_new();
+        match outcome {
+            Outcome::Answered => self.scene.blocks.push(duration),
+            Outcome::Blocked { reason, prompt } => {
+                self.scene.blocks.truncate(blocks);
+                let text = format!(
+                    "UserPromptSubmit operation blocked by hook:\n{reason}\n\nOriginal prompt: {prompt}"
+                );
+                self.scene.blocks.push(Block::Notice(text));
+                if is_new {
+                    self.input.set(&prompt);
+                }
+            }
+            Outcome::Interrupted { is_silent: true } => {}
+            Outcome::Interrupted { is_silent: false } => {
+                self.scene.blocks.push(Block::Result(
+                    "Interrupted · What should Claude do instead?".to_owned(),
+                ));
+            }
+            Outcome::TakenBack { prompt } => {
+                self.scene.blocks.truncate(blocks);
+                self.input.set(&prompt);
+                return;
+            }
+            Outcome::Failed {
+                text,
+                hint,
+                is_login,
+            } => {
+                self.scene.blocks.push(if is_login {
+                    Block::Result(text)
+                } else {
+                    Block::Notice(text)
+                });
+                match is_new {
+                    true => self.scene.hint = hint,
+                    false => self.scene.blocks.push(duration),
+                }
+            }
+        }
+        self.dequeue();
+    }
+
+    fn stunt(&mut self, stunt: Stunt) {
+        match stunt {
+            Stunt::Freeze => {
+                self.paint();
+                self.frozen = true;
+            }
+            Stunt::Paint(text) => tty::write(text.as_bytes()),
+            Stunt::Ask(ask, answered) => {
+                self.scene.dialog = Some(Dialog::script(
+                    &ask.question,
+                    &ask.options,
+                    self.world.dialect.is_new(),
+                ));
+                self.asked = Some(answered);
+            }
+            Stunt::Exit(code) => self.exit = Some(Exit { code, words: None }),
+            Stunt::Crash(Crash::Abort) => std::process::abort(),
+            Stunt::Crash(Crash::Kill) => {
+                let _ = rustix::process::kill_process(
+                    rustix::process::getpid(),
+                    rustix::process::Signal::KILL,
+                );
+            }
+            Stunt::Unexpected(words) => {
+                self.exit = Some(Exit {
+                    code: 3,
+                    words: Some(words),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How a turn ends: answered, refused, failed or interrupted.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::conversation::Role;
+use crate::ending;
+use crate::ending::Ending;
+use crate::hook;
+use crate::id;
+use crate::reply::Reply;
+use crate::turn::batch::Batch;
+use crate::turn::cause::Cause;
+use crate::turn::course::Turn;
+use crate::turn::record::is_said;
+use crate::turn::record::synthetic;
+use crate::turn::result::success;
+use crate::world::News;
+use crate::world::Outcome;
+
+impl Turn {
+    pub(super) fn refused(&self, reply: &Reply) -> Outcome {
+        let more = json!({
+            "content": "", "level": "warning", "originalModel": reply.model, "requestId": reply.request_id,
+            "apiRefusalCategory": null, "apiRefusalExplanation": null, "isMeta": false,
+        });
+        self.world
+            .journal()
+            .system("model_refusal_no_fallback", more);
+        self.failed(
+            &self
+                .world
+                .circumstances
+                .refused(&reply.request_id, &reply.id),
+        )
+    }
+
+    pub(super) fn failed(&self, ending: &Ending) -> Outcome {
+        let text = json!([{ "type": "text", "text": ending.text }]);
+        let message = synthetic(&text, ending.stop_reason, self.world.dialect.is_new());
+        let mut more = json!({});
+        if ending.error == "max_output_tokens" {
+            more["apiError"] = json!(ending.error);
+        }
+        more["error"] = json!(ending.error);
+        if let Some(details) = &ending.details {
+            more["errorDetails"] = json!(details);
+        }
+        more["isApiErrorMessage"] = json!(true);
+        if let Some(status) = ending.status {
+            more["apiErrorStatus"] = json!(status);
+        }
+        self.world.journal().assistant(&message, more);
+        let body = hook::stop_failure(
+            &self.subject,
+            ending.error,
+            ending.details.as_deref(),
+            &ending.text,
+        );
+        self.world.hooks.ask("StopFailure", &body, &self.cancel);
+        if !self.world.dialect.is_new() {
+            self.write_duration();
+        }
+        let is_login = ending.text == ending::NOT_LOGGED_IN;
+        Outcome::Failed {
+            text: ending.text.clone(),
+            hint: ending.hint,
+            is_login,
+        }
+    }
+
+    pub(super) fn stopped(&self, reply: &Reply) -> Outcome {
+        let name = if self.world.dialect.is_new() {
+            "running Stop hook"
+        } else {
+            "running stop hook"
+        };
+        let urls = self.world.hooks.urls("Stop");
+        if !urls.is_empty() {
+            self.world.tell(News::Running(name));
+        }
+        let text = reply.lie.clone().unwrap_or_else(|| reply.text());
+        self.world
+            .hooks
+            .ask("Stop", &hook::stop(&self.subject, &text), &self.cancel);
+        for url in urls {
+            self.write_stop(&url);
+        }
+        self.write_duration();
+        Outcome::Answered
+    }
+
+    fn write_stop(&self, url: &str) {
+        let tool = id::uuid();
+        let mut journal = self.world.journal();
+        let mut note = success("Stop", "Stop", url);
+        note["toolUseID"] = json!(tool);
+        journal.attachment(&note);
+        let summary = json!({
+            "hookCount": 1, "hookInfos": [{ "command": url }], "hookErrors": [], "hookAdditionalContext": [],
+            "preventedContinuation": false, "stopReason": "", "hasOutput": true, "level": "suggestion", "toolUseID": tool,
+        });
+        journal.system("stop_hook_summary", summary);
+    }
+
+    fn write_duration(&self) {
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut journal = self.world.journal();
+        let count = journal.count();
+        journal.system(
+            "turn_duration",
+            json!({ "durationMs": ms, "messageCount": count, "isMeta": false }),
+        );
+        drop(journal);
+        self.world.tell(News::Written);
+    }
+
+    /// What was said stays; where nothing was, the prompt goes back into the box.
+    pub(super) fn interrupted(&self, partial: &Reply, batch: &Batch) -> Outcome {
+        if !batch.is_empty() {
+            let sources = self.write_reply(partial);
+            let done = self.use_tools(batch, &sources);
+            return self.interrupted_tools(partial, &done);
+        }
+        let blocks: Vec<Value> = partial
+            .blocks
+            .iter()
+            .filter(|block| is_said(block))
+            .cloned()
+            .collect();
+        if let (true, Cause::Prompt { text, .. }) = (blocks.is_empty(), &self.cause) {
+            let mut talk = self.world.talk();
+            talk.entries.truncate(self.before.0);
+            talk.prompts = talk.prompts.saturating_sub(1);
+            (talk.environment_told, talk.date_told) = self.before.2;
+            drop(talk);
+            self.world.journal().rewind(self.before.1.clone());
+            return Outcome::TakenBack {
+                prompt: text.clone(),
+            };
+        }
+        let mut journal = self.world.journal();
+        for (at, block) in blocks.iter().enumerate() {
+            self.write_partial(&mut journal, partial, block, at);
+        }
+        let note = json!([{ "type": "text", "text": "[Request interrupted by user]" }]);
+        journal.user(
+            &note,
+            self.prompt_id.as_deref(),
+            json!({ "interruptedMessageId": partial.id }),
+        );
+        drop(journal);
+        let mut talk = self.world.talk();
+        if !blocks.is_empty() {
+            talk.add(Role::Assistant, Value::Array(blocks));
+        }
+        talk.add(Role::User, note);
+        drop(talk);
+        self.world.tell(News::Written);
+        Outcome::Interrupted { is_silent: false }
+    }
+}

@@ -1,0 +1,146 @@
+//! One answer of the model, from upstream or from the script, asked for again where that may help.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clock;
+use crate::display::Display;
+use crate::ending;
+use crate::mcp;
+use crate::player;
+use crate::reply::Bit;
+use crate::reply::Failure;
+use crate::reply::Reply;
+use crate::reply::Stunt;
+use crate::script::Step;
+use crate::turn::batch::Batch;
+use crate::turn::batch::Call;
+use crate::turn::course::Turn;
+use crate::world::News;
+use crate::world::lock;
+
+impl Turn {
+    pub(super) fn ask_with_retries(&self, batch: &Batch) -> Result<Reply, Failure> {
+        let mut tries = 0;
+        loop {
+            let failure = match self.ask(batch) {
+                Err(failure)
+                    if ending::is_transient(&failure) && tries < self.world.max_retries =>
+                {
+                    failure
+                }
+                done => return done,
+            };
+            tries += 1;
+            let pause = (500 << tries.min(6)).min(32_000);
+            let text = self.world.circumstances.ending(&failure).text;
+            let retry = format!(
+                "{text} · Retrying in {} seconds… (attempt {tries}/{})",
+                pause / 1000,
+                self.world.max_retries
+            );
+            self.world.tell(News::Retrying(retry));
+            self.pause(pause)?;
+        }
+    }
+
+    fn pause(&self, ms: u64) -> Result<(), Failure> {
+        for _ in 0..ms / 20 {
+            if self.cancel.is_set() {
+                return Err(Failure::Interrupted(Box::new(Reply::empty(
+                    &self.world.shape.model,
+                ))));
+            }
+            clock::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    pub(super) fn ask(&self, batch: &Batch) -> Result<Reply, Failure> {
+        if !self.world.is_logged_in() {
+            return Err(Failure::Login);
+        }
+        let display = Display::new(&self.world, &self.subject, &self.turn_id);
+        let shown = display.clone();
+        let (world, calls) = (Arc::clone(&self.world), batch.clone());
+        let mut sink = move |bit| match bit {
+            Bit::Text(text) => shown.push(&text),
+            Bit::Tool(block) => calls.add(Call::of(&block)),
+            Bit::Thinking => world.tell(News::Thinking),
+            Bit::Stunt(stunt) => world.tell(News::Stunt(stunt)),
+        };
+        let result = self.source(&mut sink);
+        match &result {
+            Ok(_) => display.finish(),
+            Err(_) => display.close(),
+        }
+        self.world.tell(News::MessageOver);
+        result
+    }
+
+    fn source(&self, sink: &mut dyn FnMut(Bit)) -> Result<Reply, Failure> {
+        if let Some(upstream) = &self.world.upstream {
+            let body = self.body();
+            return upstream.ask(&body, &self.cancel, sink);
+        }
+        let prompt = self.world.talk().last_said();
+        let rest = std::mem::take(&mut *lock(&self.rest));
+        if !rest.is_empty() {
+            return self.play(rest, &prompt, sink);
+        }
+        let (limit, steps, expected) = {
+            let mut script = lock(&self.world.script);
+            (
+                script.usage_limit.clone(),
+                script.take(&prompt),
+                script.expected(),
+            )
+        };
+        match (limit, steps) {
+            (Some(limit), _) => Err(Failure::Limit(limit)),
+            (None, Some(steps)) => self.play(steps, &prompt, sink),
+            (None, None) => {
+                let text = format!(
+                    "fake-claude: unexpected prompt\n  got:      {prompt:?}\n  expected: {expected}"
+                );
+                sink(Bit::Stunt(Stunt::Unexpected(text)));
+                Err(Failure::Network("unexpected prompt".to_owned()))
+            }
+        }
+    }
+
+    /// Plays one message of the script and keeps what follows it.
+    fn play(
+        &self,
+        mut steps: Vec<Step>,
+        prompt: &str,
+        sink: &mut dyn FnMut(Bit),
+    ) -> Result<Reply, Failure> {
+        let rest = steps.split_off(player::message(&steps));
+        *lock(&self.rest) = rest;
+        for used in steps.iter_mut().flat_map(|step| &mut step.call) {
+            used.tool = self.world.toolbox.full_name(&used.tool);
+        }
+        player::play(&steps, prompt, &self.world.shape.model, &self.cancel, sink)
+    }
+
+    /// The next request, with the tools of now.
+    fn body(&self) -> Value {
+        let mut talk = self.world.talk();
+        let mut tools = Vec::new();
+        if self.has_tools.swap(true, Ordering::SeqCst) {
+            let now = self.world.toolbox.tools();
+            tools = now.iter().map(mcp::Tool::upstream).collect();
+        }
+        if self.world.dialect.is_new() {
+            tools = mcp::announce(&talk.tools, &tools);
+            talk.tools.clone_from(&tools);
+        }
+        self.world
+            .shape
+            .body(&talk, &self.subject.session_id, &tools)
+    }
+}

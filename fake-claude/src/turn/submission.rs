@@ -1,0 +1,123 @@
+//! The prompt on its way in: the hook is asked, the records and the notes are made.
+
+use serde_json::json;
+
+use crate::clock;
+use crate::conversation::Role;
+use crate::hook;
+use crate::request;
+use crate::turn::course::Turn;
+use crate::world::News;
+use crate::world::Outcome;
+
+impl Turn {
+    /// Asks the hook and writes the prompt down; an outcome means that the turn is over.
+    pub(super) fn submit(
+        &mut self,
+        text: &str,
+        source: &'static str,
+        asked: bool,
+    ) -> Option<Outcome> {
+        if !asked {
+            let body = hook::user_prompt_submit(&self.subject, text);
+            let answers = self
+                .world
+                .hooks
+                .ask("UserPromptSubmit", &body, &self.cancel);
+            if self.cancel.is_set() {
+                return Some(Outcome::TakenBack {
+                    prompt: text.to_owned(),
+                });
+            }
+            if let Some(reason) = hook::block_reason(&answers) {
+                return Some(self.blocked(text, reason));
+            }
+        }
+        self.world.tell(News::Accepted);
+        self.write_prompt(text, source);
+        self.world.talk().add(Role::User, json!(text));
+        self.notes(NoteKind::All, text);
+        self.world.tell(News::Written);
+        None
+    }
+
+    fn write_prompt(&self, text: &str, source: &str) {
+        let mut more = json!({
+            "permissionMode": self.world.permission_mode, "origin": { "kind": "human" }, "promptSource": source,
+        });
+        if self.world.dialect.is_new() {
+            let mut talk = self.world.talk();
+            talk.prompts += 1;
+            let index = talk.prompts;
+            let position = json!({ "promptIndex": index, "turnIndex": index });
+            more["turnOrigin"] = json!("human");
+            if !talk.resumed {
+                more["turnPosition"] = position;
+            }
+        }
+        let mut journal = self.world.journal();
+        journal.snapshot();
+        journal.user(&json!(text), self.prompt_id.as_deref(), more);
+    }
+
+    fn blocked(&self, prompt: &str, reason: String) -> Outcome {
+        let said = format!(
+            "UserPromptSubmit operation blocked by hook:\n{reason}\n\nOriginal prompt: {prompt}"
+        );
+        let mut more = json!({ "content": said, "isMeta": false, "level": "warning", "preventContinuation": true });
+        if self.world.dialect.is_new() {
+            let ending = json!({ "kind": "blocked_by_hook", "reason": reason });
+            more["promptSubmitEnding"] = json!({ "ending": ending, "promptKept": false });
+        }
+        self.world.journal().system("informational", more);
+        Outcome::Blocked {
+            reason,
+            prompt: prompt.to_owned(),
+        }
+    }
+
+    /// The newer family tells environment, model and date once a session, behind the user's message.
+    pub(super) fn notes(&self, kind: NoteKind, prompt: &str) {
+        if !self.world.dialect.is_new() {
+            return;
+        }
+        let mut told = Vec::new();
+        let mut talk = self.world.talk();
+        let mut journal = self.world.journal();
+        if kind == NoteKind::All && !talk.environment_told {
+            talk.environment_told = true;
+            let (environment, model) = (
+                request::environment(&self.world.cwd),
+                request::powered_by(&self.world.shape.model),
+            );
+            journal.attachment(&json!({ "type": "environment", "text": environment }));
+            journal.attachment(&json!({ "type": "model", "text": model }));
+            told.extend([environment, model]);
+        }
+        if !talk.date_told {
+            talk.date_told = true;
+            journal.attachment(&json!({ "type": "session_context", "context": {} }));
+            journal.attachment(&json!({ "type": "date", "date": clock::date(clock::unix_ms()) }));
+            journal.attachment(
+                &json!({ "type": "prompt_snapshot", "systemPrompt": [self.world.shape.system] }),
+            );
+            told.push(request::todays_date());
+        }
+        if prompt.contains("<pasted_content id=") {
+            journal.attachment(
+                &json!({ "type": "critical_system_reminder", "content": request::PASTE_NOTE }),
+            );
+            told.push(request::PASTE_NOTE.to_owned());
+        }
+        if !told.is_empty() {
+            talk.add(Role::System, json!(told.join("\n\n")));
+        }
+    }
+}
+
+/// Which notes a turn may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoteKind {
+    All,
+    DateOnly,
+}
