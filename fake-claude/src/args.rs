@@ -1,5 +1,7 @@
 //! The command line, with the flags of the real CLI; a flag it does not know is an error, as there.
 
+use std::iter::Peekable;
+
 use crate::id;
 
 /// What the command line asks for.
@@ -19,6 +21,12 @@ pub(crate) struct Args {
     ignored_lists: Vec<String>,
     pub(crate) effort: Option<String>,
     pub(crate) prompt: Option<String>,
+    pub(crate) print: bool,
+    pub(crate) input_format: Option<String>,
+    pub(crate) output_format: Option<String>,
+    pub(crate) partial_messages: bool,
+    pub(crate) replay: bool,
+    pub(crate) verbose: bool,
     /// Values of flags that change nothing here.
     ignored: Option<String>,
 }
@@ -45,24 +53,20 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Request, Stri
         match flag.as_str() {
             "-v" | "--version" => return Ok(Request::Version),
             "-h" | "--help" => return Ok(Request::Help),
-            "--strict-mcp-config" | "--ax-screen-reader" | "--verbose" => {}
-            "--mcp-config" | "--allowedTools" | "--allowed-tools" | "--disallowedTools"
-            | "--disallowed-tools" => {
-                let first = inline.or_else(|| words.next());
-                let first =
-                    first.ok_or_else(|| format!("error: option '{flag}' argument missing"))?;
-                let list = list(&mut args, &flag);
-                list.push(first);
-                while let Some(more) = words.next_if(|word| !word.starts_with('-')) {
-                    list.push(more);
-                }
+            "-p" | "--print" => args.print = true,
+            "--include-partial-messages" => args.partial_messages = true,
+            "--replay-user-messages" => args.replay = true,
+            "--verbose" => args.verbose = true,
+            _ if SWITCHES.contains(&flag.as_str()) => {}
+            _ if is_list(&flag) => take_list(&mut args, &flag, inline, &mut words)?,
+            _ if MAYBE_VALUED.contains(&flag.as_str()) => {
+                words.next_if(|word| !word.starts_with('-'));
             }
             _ if flag.starts_with('-') => {
                 let slot = slot(&mut args, &flag)
                     .ok_or_else(|| format!("error: unknown option '{word}'"))?;
                 let value = inline.or_else(|| words.next());
-                *slot =
-                    Some(value.ok_or_else(|| format!("error: option '{flag}' argument missing"))?);
+                *slot = Some(value.ok_or_else(|| missing(&flag))?);
             }
             _ => args.prompt = Some(word),
         }
@@ -70,13 +74,39 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Request, Stri
     check(args)
 }
 
-/// Options that take every word up to the next flag.
-fn list<'a>(args: &'a mut Args, flag: &str) -> &'a mut Vec<String> {
-    match flag {
+fn missing(flag: &str) -> String {
+    let whole = DESCRIBED
+        .iter()
+        .find(|described| described.split(' ').any(|name| name == flag));
+    format!(
+        "error: option '{}' argument missing",
+        whole.unwrap_or(&flag)
+    )
+}
+
+fn is_list(flag: &str) -> bool {
+    LISTS.contains(&flag)
+}
+
+/// An option that takes every word up to the next flag.
+fn take_list(
+    args: &mut Args,
+    flag: &str,
+    inline: Option<String>,
+    words: &mut Peekable<impl Iterator<Item = String>>,
+) -> Result<(), String> {
+    let first = inline.or_else(|| words.next());
+    let first = first.ok_or_else(|| missing(flag))?;
+    let list = match flag {
         "--mcp-config" => &mut args.mcp_configs,
         "--allowedTools" | "--allowed-tools" => &mut args.allowed_tools,
         _ => &mut args.ignored_lists,
+    };
+    list.push(first);
+    while let Some(more) = words.next_if(|word| !word.starts_with('-')) {
+        list.push(more);
     }
+    Ok(())
 }
 
 fn slot<'a>(args: &'a mut Args, flag: &str) -> Option<&'a mut Option<String>> {
@@ -84,13 +114,15 @@ fn slot<'a>(args: &'a mut Args, flag: &str) -> Option<&'a mut Option<String>> {
         "--system-prompt" => &mut args.system_prompt,
         "--system-prompt-file" => &mut args.system_prompt_file,
         "--tools" => &mut args.tools,
-        "--setting-sources" => &mut args.ignored,
         "--settings" => &mut args.settings,
         "--session-id" => &mut args.session_id,
         "-r" | "--resume" => &mut args.resume,
         "--model" => &mut args.model,
         "--permission-mode" => &mut args.permission_mode,
         "--effort" => &mut args.effort,
+        "--input-format" => &mut args.input_format,
+        "--output-format" => &mut args.output_format,
+        _ if VALUED.contains(&flag) => &mut args.ignored,
         _ => return None,
     })
 }
@@ -113,8 +145,130 @@ fn check(args: Args) -> Result<Request, String> {
             "error: option '--permission-mode <mode>' argument '{mode}' is invalid. Allowed choices are acceptEdits, auto, bypassPermissions, default, dontAsk, plan."
         ));
     }
+    check_print(&args)?;
     Ok(Request::Run(Box::new(args)))
 }
+
+/// What print mode needs, in the order in which the real CLI looks.
+fn check_print(args: &Args) -> Result<(), String> {
+    for (flag, given, known) in [
+        ("--output-format", &args.output_format, &OUTPUTS[..]),
+        ("--input-format", &args.input_format, &INPUTS[..]),
+    ] {
+        if let Some(given) = given.as_deref().filter(|given| !known.contains(given)) {
+            return Err(format!(
+                "error: option '{flag} <format>' argument '{given}' is invalid. Allowed choices are {}.",
+                known.join(", ")
+            ));
+        }
+    }
+    let streams = |format: &Option<String>| format.as_deref() == Some("stream-json");
+    if streams(&args.input_format) && !streams(&args.output_format) {
+        return Err(
+            "Error: --input-format=stream-json requires output-format=stream-json.".to_owned(),
+        );
+    }
+    if args.print && streams(&args.output_format) && !args.verbose {
+        return Err(
+            "Error: When using --print, --output-format=stream-json requires --verbose".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+const OUTPUTS: [&str; 3] = ["text", "json", "stream-json"];
+const INPUTS: [&str; 2] = ["text", "stream-json"];
+
+/// Flags that take nothing and change nothing here.
+const SWITCHES: [&str; 27] = [
+    "--strict-mcp-config",
+    "--ax-screen-reader",
+    "--allow-dangerously-skip-permissions",
+    "--dangerously-skip-permissions",
+    "--bare",
+    "--bg",
+    "--background",
+    "--brief",
+    "--chrome",
+    "--no-chrome",
+    "--desktop",
+    "--disable-slash-commands",
+    "--exclude-dynamic-system-prompt-sections",
+    "--fork-session",
+    "--forward-subagent-text",
+    "--ide",
+    "--include-hook-events",
+    "--no-session-persistence",
+    "--restricted",
+    "--safe-mode",
+    "--tmux",
+    "-c",
+    "--continue",
+    "--mcp-debug",
+    "--enable-auth-status",
+    "--init",
+    "--maintenance",
+];
+
+/// Flags that may take a word and change nothing here.
+const MAYBE_VALUED: [&str; 9] = [
+    "-d",
+    "--debug",
+    "--from-pr",
+    "--prompt-suggestions",
+    "--remote-control",
+    "--cloud",
+    "--teleport",
+    "-w",
+    "--worktree",
+];
+
+/// Flags that take one word and change nothing here.
+const VALUED: [&str; 18] = [
+    "--setting-sources",
+    "--agent",
+    "--agents",
+    "--append-system-prompt",
+    "--autocompact",
+    "--debug-file",
+    "--environment",
+    "--fallback-model",
+    "--json-schema",
+    "--max-budget-usd",
+    "--permission-prompts",
+    "--plugin-dir",
+    "--plugin-url",
+    "--remote-control-session-name-prefix",
+    "--system-prompt-snapshot",
+    "-n",
+    "--name",
+    "--max-turns",
+];
+
+const LISTS: [&str; 8] = [
+    "--mcp-config",
+    "--allowedTools",
+    "--allowed-tools",
+    "--disallowedTools",
+    "--disallowed-tools",
+    "--add-dir",
+    "--betas",
+    "--file",
+];
+
+/// How the real CLI names a flag whose argument is missing.
+const DESCRIBED: [&str; 10] = [
+    "--model <model>",
+    "--settings <file-or-json>",
+    "--session-id <uuid>",
+    "--permission-mode <mode>",
+    "--effort <level>",
+    "--system-prompt <prompt>",
+    "--mcp-config <configs...>",
+    "--tools <tools...>",
+    "--output-format <format>",
+    "--input-format <format>",
+];
 
 const MODES: [&str; 7] = [
     "acceptEdits",
@@ -137,7 +291,9 @@ This is fake-claude, a simulated stand-in. Options it understands:
   --allowedTools <tools...>      --strict-mcp-config           --mcp-config <configs...>
   --setting-sources <sources>    --settings <file-or-json>     --session-id <uuid>
   -r, --resume <uuid>            --model <model>               --permission-mode <mode>
-  --effort <level>               -v, --version                 -h, --help
+  --effort <level>               -p, --print                   --verbose
+  --input-format <format>        --output-format <format>      --include-partial-messages
+  -v, --version                  -h, --help
 ";
 
 #[cfg(test)]
@@ -173,5 +329,16 @@ mod tests {
         assert!(words(&["--session-id", "x"]).is_err());
         assert!(words(&["--permission-mode", "bad"]).is_err());
         assert_eq!(words(&["--version"]), Ok(Request::Version));
+        assert_eq!(
+            words(&["--model"]),
+            Err("error: option '--model <model>' argument missing".to_owned())
+        );
+        assert_eq!(
+            words(&["-p", "--output-format", "stream-json"]),
+            Err(
+                "Error: When using --print, --output-format=stream-json requires --verbose"
+                    .to_owned()
+            )
+        );
     }
 }

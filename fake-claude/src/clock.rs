@@ -1,5 +1,6 @@
 //! The only file that reads the time or waits for it.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
@@ -35,6 +36,19 @@ pub(crate) fn sleep(span: Duration) {
     std::thread::sleep(span);
 }
 
+/// A span of the script's time in real time: `FAKE_CLAUDE_TIME_SCALE` says how much faster or slower the world runs.
+pub(crate) fn scaled(ms: u64) -> Duration {
+    let scale = SCALE.get().copied().unwrap_or(1.0);
+    Duration::from_millis(ms).mul_f64(scale)
+}
+
+/// Sets the scale, once, before anything waits.
+pub(crate) fn scale(by: f64) {
+    let _ = SCALE.set(by.clamp(0.0, 1000.0));
+}
+
+static SCALE: OnceLock<f64> = OnceLock::new();
+
 /// `2026-11-21T06:19:27.502Z`, as the transcript writes it.
 pub(crate) fn iso(ms: u64) -> String {
     let (year, month, day) = civil(ms / DAY_MS);
@@ -58,6 +72,12 @@ pub(crate) fn wall(ms: u64) -> String {
     let minutes = ms % DAY_MS / 60_000;
     let (hour, half) = (minutes / 60, if minutes >= 720 { "PM" } else { "AM" });
     format!("{}:{:02} {half}", (hour + 11) % 12 + 1, minutes % 60)
+}
+
+/// `7pm` or `11:39am`, as a limit's end is told.
+pub(crate) fn short(ms: u64) -> String {
+    let whole = wall(ms).to_lowercase().replace(' ', "");
+    whole.replace(":00", "")
 }
 
 /// Days since 1970-01-01 as year, month and day of the Gregorian calendar.
@@ -90,6 +110,10 @@ mod tests {
         assert_eq!(iso(1_795_242_168_263), "2026-11-21T06:22:48.263Z");
         assert_eq!(date(951_782_400_000), "2000-02-29");
         assert_eq!(wall(0), "12:00 AM");
+        assert_eq!(
+            (short(0), short(61_000)),
+            ("12am".to_owned(), "12:01am".to_owned())
+        );
         assert_eq!(wall(13 * 3_600_000 + 60_000), "1:01 PM");
     }
 }

@@ -6,6 +6,13 @@ pub(crate) enum Meaning {
     Prompt,
     Clear,
     Resume(String),
+    /// `/resume` without a name.
+    ResumeList,
+    /// `/model`, with a name or without.
+    Model(String),
+    Login,
+    Theme,
+    LimitOptions,
     Exit,
     /// A command that is not known, and what stood behind it.
     Unknown {
@@ -33,6 +40,11 @@ pub(crate) fn meaning(text: &str, is_new: bool) -> Meaning {
     match name {
         "clear" | "reset" | "new" => Meaning::Clear,
         "resume" | "continue" if !args.is_empty() => Meaning::Resume(args),
+        "resume" | "continue" => Meaning::ResumeList,
+        "model" => Meaning::Model(args),
+        "login" => Meaning::Login,
+        "theme" => Meaning::Theme,
+        "rate-limit-options" => Meaning::LimitOptions,
         "exit" | "quit" => Meaning::Exit,
         _ if is_name => Meaning::Unknown {
             name: name.to_owned(),
@@ -57,6 +69,8 @@ mod tests {
             meaning("/resume abc", true),
             Meaning::Resume("abc".to_owned())
         );
+        assert_eq!(meaning("/resume", true), Meaning::ResumeList);
+        assert_eq!(meaning("/model m", true), Meaning::Model("m".to_owned()));
         assert_eq!(
             meaning("/foo bar", true),
             Meaning::Unknown {

@@ -1,5 +1,6 @@
 //! `~/.claude.json` and `--settings`: trust, API-key answers and hooks.
 
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -22,6 +23,8 @@ pub(crate) enum KeyAnswer {
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     path: PathBuf,
+    /// `~/.claude`.
+    home: PathBuf,
     cwd: String,
 }
 
@@ -29,6 +32,7 @@ impl Config {
     pub(crate) fn of(env: &Env) -> Config {
         Config {
             path: env.config_file(),
+            home: env.claude_dir(),
             cwd: env.cwd.to_string_lossy().into_owned(),
         }
     }
@@ -55,6 +59,42 @@ impl Config {
         }
         project["hasTrustDialogAccepted"] = json!(true);
         self.save(&whole);
+    }
+
+    /// Whether the first screens were gone through; a home that says nothing counts as one that has.
+    pub(crate) fn is_onboarded(&self) -> bool {
+        self.load()["hasCompletedOnboarding"] != Value::Bool(false)
+    }
+
+    /// Remembers the theme, and that the first screens are over.
+    pub(crate) fn onboard(&self, theme: &str) {
+        let mut whole = self.load();
+        let light = theme.contains("Light");
+        whole["theme"] = json!(if light { "light" } else { "dark" });
+        whole["hasCompletedOnboarding"] = json!(true);
+        self.save(&whole);
+    }
+
+    /// Makes a model the default of new sessions, in the user's settings.
+    pub(crate) fn keep_model(&self, model: &str) {
+        let path = self.home.join("settings.json");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let mut whole: Value = serde_json::from_str(&text).unwrap_or_else(|_| json!({}));
+        whole["model"] = json!(model);
+        let _ = std::fs::create_dir_all(&self.home);
+        let _ = std::fs::write(path, format!("{whole:#}\n"));
+    }
+
+    /// Adds a line to the history of what was typed.
+    pub(crate) fn remember(&self, line: &Value) {
+        let _ = std::fs::create_dir_all(&self.home);
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.home.join("history.jsonl"));
+        if let Ok(mut file) = file {
+            let _ = file.write_all(format!("{line}\n").as_bytes());
+        }
     }
 
     pub(crate) fn key_answer(&self, key: &str) -> KeyAnswer {

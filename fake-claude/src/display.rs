@@ -102,7 +102,7 @@ impl Display {
     }
 
     fn show(&self, state: &mut State, text: &str, last: bool) {
-        if self.world.dialect.message_display {
+        if self.world.dialect.has_message_display() {
             let piece = Piece {
                 turn_id: &self.turn_id,
                 message_id: &state.message_id,

@@ -1,5 +1,6 @@
 //! How a failed turn is told: to the `StopFailure` hook, the transcript and the screen, in the real one's words.
 
+use crate::clock;
 use crate::reply::Failure;
 use crate::request::marketing;
 
@@ -13,6 +14,8 @@ pub(crate) struct Ending {
     /// What the newer family then shows in the empty prompt box.
     pub(crate) hint: Option<&'static str>,
     pub(crate) stop_reason: &'static str,
+    /// Whether the subscription's limit is hit.
+    pub(crate) is_limit: bool,
 }
 
 /// What the words depend on.
@@ -22,6 +25,8 @@ pub(crate) struct Circumstances {
     pub(crate) model: String,
     pub(crate) gateway: Option<String>,
     pub(crate) max_tokens: u64,
+    /// How often a failing request is made again.
+    pub(crate) retries: u64,
 }
 
 impl Circumstances {
@@ -39,7 +44,10 @@ impl Circumstances {
                 None,
                 RESEND,
             ),
-            Failure::Limit(text) => plain("rate_limit", text.clone(), Some(429), RESEND),
+            Failure::Limit(text) => Ending {
+                is_limit: true,
+                ..plain("rate_limit", text.clone(), Some(429), RESEND)
+            },
             Failure::Login => plain(
                 "authentication_failed",
                 NOT_LOGGED_IN.to_owned(),
@@ -101,6 +109,7 @@ impl Circumstances {
                 code,
                 RESEND,
             ),
+            529 if self.retries > 0 => plain("server_error", self.overloaded(), code, RESEND),
             500.. => plain("server_error", self.server(status, message), code, RESEND),
             _ => plain(
                 "unknown",
@@ -125,11 +134,22 @@ impl Circumstances {
         }
     }
 
-    fn server(&self, status: u16, message: &str) -> String {
-        let look = match &self.gateway {
+    fn overloaded(&self) -> String {
+        format!(
+            "API Error: Repeated 529 Overloaded errors. The API is at capacity — this is usually temporary. Try again in a moment. If it persists, {}.",
+            self.place()
+        )
+    }
+
+    fn place(&self) -> String {
+        match &self.gateway {
             Some(host) => format!("check your inference gateway ({host})"),
             None => "check status.claude.com".to_owned(),
-        };
+        }
+    }
+
+    fn server(&self, status: u16, message: &str) -> String {
+        let look = self.place();
         format!(
             "API Error: {status} {message}. This is a server-side issue, usually temporary — try again in a moment. If it persists, {look}."
         )
@@ -145,6 +165,43 @@ pub(crate) fn is_transient(failure: &Failure) -> bool {
     }
 }
 
+/// A failure in a few words, as the line of the spinner has it while the request is made again.
+pub(crate) fn in_short(failure: &Failure, tries: u64) -> String {
+    match failure {
+        Failure::Api {
+            status, message, ..
+        } if tries > 1 => format!("{status} {message}"),
+        _ => "API error".to_owned(),
+    }
+}
+
+/// The words about a limit: which, and when it ends.
+pub(crate) fn limit(claim: &str, resets: u64, is_new: bool) -> String {
+    let which = match (claim, is_new) {
+        ("seven_day", _) => "weekly",
+        (_, true) => "5-hour",
+        (_, false) => "session",
+    };
+    format!(
+        "You've hit your {which} limit · resets {} (UTC)",
+        clock::short(resets)
+    )
+}
+
+/// What the newer family does about a limit by itself.
+pub(crate) fn goes_on(limit: &str) -> String {
+    format!(
+        "Usage limit reached · continuing automatically at {} · esc to cancel",
+        resets(limit)
+    )
+}
+
+/// When the limit ends, out of its text.
+pub(crate) fn resets(limit: &str) -> &str {
+    let behind = limit.split_once("resets ").map_or("", |(_, behind)| behind);
+    behind.split(" (").next().unwrap_or_default()
+}
+
 fn plain(
     error: &'static str,
     text: String,
@@ -158,6 +215,7 @@ fn plain(
         status,
         hint,
         stop_reason: "stop_sequence",
+        is_limit: false,
     }
 }
 
@@ -176,6 +234,7 @@ mod tests {
             model: "m".to_owned(),
             gateway: None,
             max_tokens: 64_000,
+            retries: 0,
         };
         let said = |status| {
             let ending = here.api(status, "no", "{}");

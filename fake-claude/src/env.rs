@@ -25,6 +25,10 @@ pub(crate) struct Env {
     pub(crate) script: Option<PathBuf>,
     pub(crate) flush_delay_ms: Option<u64>,
     pub(crate) start_delay_ms: Option<u64>,
+    /// How long a second of the script takes, in seconds.
+    pub(crate) time_scale: f64,
+    /// Files named with `@` are not read.
+    pub(crate) attachments_off: bool,
 }
 
 impl Env {
@@ -39,7 +43,9 @@ impl Env {
             extra_body: var("CLAUDE_CODE_EXTRA_BODY"),
             max_output_tokens: number("CLAUDE_CODE_MAX_OUTPUT_TOKENS"),
             max_retries: number("CLAUDE_CODE_MAX_RETRIES").unwrap_or(10),
-            auth_token: var("ANTHROPIC_AUTH_TOKEN").is_some(),
+            auth_token: var("ANTHROPIC_AUTH_TOKEN")
+                .or_else(|| var("CLAUDE_CODE_OAUTH_TOKEN"))
+                .is_some(),
             thinking_off: truthy("CLAUDE_CODE_DISABLE_THINKING"),
             refusals_stand: truthy("CLAUDE_CODE_DISABLE_REFUSAL_RETRY"),
             resume_interrupted: truthy("CLAUDE_CODE_RESUME_INTERRUPTED_TURN"),
@@ -50,6 +56,10 @@ impl Env {
             script: var("FAKE_CLAUDE_SCRIPT").map(PathBuf::from),
             flush_delay_ms: number("FAKE_CLAUDE_FLUSH_DELAY_MS"),
             start_delay_ms: number("FAKE_CLAUDE_START_DELAY_MS"),
+            time_scale: var("FAKE_CLAUDE_TIME_SCALE")
+                .and_then(|scale| scale.parse().ok())
+                .unwrap_or(1.0),
+            attachments_off: truthy("CLAUDE_CODE_DISABLE_ATTACHMENTS"),
         }
     }
 

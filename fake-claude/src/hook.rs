@@ -294,7 +294,9 @@ fn opening(subject: &Subject, event: &str, mode: Mode) -> Map<String, Value> {
         }
         Mode::WithEffort => {
             put("permission_mode", json!(subject.permission_mode));
-            put("effort", json!({ "level": subject.effort }));
+            if !subject.effort.is_empty() {
+                put("effort", json!({ "level": subject.effort }));
+            }
         }
     }
     put("hook_event_name", json!(event));

@@ -17,13 +17,13 @@ use crate::config::Config;
 use crate::config::KeyAnswer;
 use crate::conversation::Conversation;
 use crate::dialog::Dialog;
-use crate::ending::Circumstances;
 use crate::env::Env;
 use crate::history::History;
 use crate::hook::Hooks;
 use crate::http::Url;
 use crate::id;
 use crate::look::Dialect;
+use crate::look::HookSense;
 use crate::mcp;
 use crate::mcp::Toolbox;
 use crate::request::Shape;
@@ -39,7 +39,7 @@ use crate::tty::Tty;
 use crate::upstream::Upstream;
 use crate::world::World;
 
-/// Runs the interactive CLI.
+/// Runs the CLI.
 pub(crate) fn run(env: &Env, args: &Args) -> Exit {
     let script = match load_script(env.script.as_deref()) {
         Ok(script) => script,
@@ -50,7 +50,15 @@ pub(crate) fn run(env: &Env, args: &Args) -> Exit {
             };
         }
     };
-    clock::sleep(Duration::from_millis(
+    let dialect = Dialect::of(&env.version);
+    if dialect.tools_need_print && args.tools.is_some() && !args.print {
+        return Exit {
+            code: 1,
+            words: Some("Error: --tools can only be used with --print mode.".to_owned()),
+        };
+    }
+    clock::scale(env.time_scale);
+    clock::sleep(clock::scaled(
         env.start_delay_ms.unwrap_or(script.start_delay_ms),
     ));
     match start(env, args, script) {
@@ -102,7 +110,7 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Start, Exit>, 
     }
     greet(&world);
     world.toolbox.connect();
-    let dialogs = dialogs(env, &config, &world);
+    let dialogs = dialogs(env, args, &config, &world);
     Ok(Ok(Start {
         scene: scene(env, &world),
         tty: Tty::open(wake),
@@ -140,14 +148,14 @@ fn world(
         None => !script.not_logged_in,
     };
     Ok(World {
-        circumstances: Circumstances {
-            is_new: dialect.is_new(),
-            model: shape.model.clone(),
-            gateway: base.as_ref().map(|base| base.host.clone()),
-            max_tokens: shape.max_tokens,
-        },
+        model: Mutex::new(args.model.clone().unwrap_or_else(|| MODEL.to_owned())),
+        gateway: base.as_ref().map(|base| base.host.clone()),
+        attachments: !env.attachments_off,
         toolbox: toolbox(env, args, &dialect)?,
-        hooks: Hooks::new(config::hooks(args.settings.as_deref())),
+        hooks: Hooks::new(match dialect.hooks {
+            HookSense::NoHttp => Vec::new(),
+            _ => config::hooks(args.settings.as_deref()),
+        }),
         cwd: env.cwd.to_string_lossy().into_owned(),
         permission_mode: frame.mode.clone(),
         max_retries: env.max_retries,
@@ -157,6 +165,9 @@ fn world(
             base,
             key: env.api_key.clone().unwrap_or_default(),
             version: env.version.clone(),
+            entry: "cli",
+            by_token: env.auth_token && env.api_key.is_none(),
+            is_new: dialect.is_new(),
         }),
         script: Mutex::new(script),
         journal: Mutex::new(Journal::new(&frame, &session)),
@@ -194,10 +205,6 @@ fn shape(env: &Env, args: &Args, config: &Config, dialect: &Dialect) -> Result<S
     Ok(Shape {
         is_new: dialect.is_new(),
         version: env.version.clone(),
-        model: args
-            .model
-            .clone()
-            .unwrap_or_else(|| "claude-opus-4-8".to_owned()),
         system,
         device: config.device(),
         effort: args.effort.clone().unwrap_or_else(|| "high".to_owned()),
@@ -233,7 +240,9 @@ fn scene(env: &Env, world: &World) -> Scene {
     Scene {
         is_new: world.dialect.is_new(),
         version: env.version.clone(),
-        model: world.shape.model.clone(),
+        model: world.model(),
+        dialect: world.dialect.clone(),
+        warnings: Vec::new(),
         cwd: world.cwd.clone(),
         effort: world.shape.effort.clone(),
         mode: world.permission_mode.clone(),
@@ -248,10 +257,17 @@ fn scene(env: &Env, world: &World) -> Scene {
     }
 }
 
-/// The API key is asked about first, then the folder.
-fn dialogs(env: &Env, config: &Config, world: &World) -> VecDeque<Dialog> {
+/// Theme, folder, settings and API key are asked about in this order.
+fn dialogs(env: &Env, args: &Args, config: &Config, world: &World) -> VecDeque<Dialog> {
     let is_new = world.dialect.is_new();
     let mut dialogs = VecDeque::new();
+    if !config.is_onboarded() {
+        dialogs.push_back(Dialog::theme(&env.version, is_new));
+    }
+    if !config.is_trusted() {
+        dialogs.push_back(Dialog::trust(&world.cwd, is_new));
+    }
+    dialogs.extend(settings(args, world.dialect.hooks));
     if let Some(key) = env
         .api_key
         .as_deref()
@@ -259,10 +275,21 @@ fn dialogs(env: &Env, config: &Config, world: &World) -> VecDeque<Dialog> {
     {
         dialogs.push_back(Dialog::api_key(key, is_new));
     }
-    if !config.is_trusted() {
-        dialogs.push_back(Dialog::trust(&world.cwd, is_new));
-    }
     dialogs
+}
+
+/// What an old version says about hooks that it does not know.
+fn settings(args: &Args, sense: HookSense) -> Option<Dialog> {
+    let hooks = config::hooks(args.settings.as_deref());
+    let mut events: Vec<String> = hooks.into_iter().map(|(event, _)| event).collect();
+    events.dedup();
+    match sense {
+        HookSense::NoHttp if !events.is_empty() => Some(Dialog::bad_hooks(&events)),
+        HookSense::NoMessageDisplay if events.iter().any(|event| event == UNKNOWN) => {
+            Some(Dialog::unknown_event(UNKNOWN))
+        }
+        _ => None,
+    }
 }
 
 fn key_is_approved(env: &Env, config: &Config) -> bool {
@@ -291,5 +318,8 @@ fn greet(world: &Arc<World>) {
 
 /// From a record to the file, as in the real one.
 const FLUSH_DELAY_MS: u64 = 100;
+const MODEL: &str = "claude-opus-4-8";
 const DEFAULT_SYSTEM: &str =
     "You are an interactive agent that helps users with software engineering tasks.";
+/// The event that versions before 2.1.152 do not know.
+const UNKNOWN: &str = "MessageDisplay";

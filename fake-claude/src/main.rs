@@ -15,6 +15,7 @@ mod dialog;
 mod display;
 mod ending;
 mod env;
+mod file;
 mod history;
 mod hook;
 mod http;

@@ -79,11 +79,12 @@ fn act(
         let answered = Cancel::default();
         sink(Bit::Stunt(Stunt::Ask(ask.clone(), answered.clone())));
         while !answered.is_set() {
-            wait(NAP_MS, reply, cancel)?;
+            wait(1, reply, cancel)?;
+            clock::sleep(NAP);
         }
     }
     if step.hang.is_some() || step.exit.is_some() || step.crash.is_some() {
-        wait(u64::MAX, reply, cancel)?;
+        wait(FOREVER_MS, reply, cancel)?;
     }
     call(step, reply, sink);
     reply.lie = step.lie.clone().or(reply.lie.take());
@@ -143,7 +144,7 @@ fn say(
 
 /// Waits in small steps, so that an interruption is felt.
 fn wait(ms: u64, reply: &Reply, cancel: &Cancel) -> Result<(), Failure> {
-    let mut left = ms;
+    let until = clock::now().checked_add(clock::scaled(ms));
     loop {
         if cancel.is_set() {
             let partial = Reply {
@@ -152,12 +153,11 @@ fn wait(ms: u64, reply: &Reply, cancel: &Cancel) -> Result<(), Failure> {
             };
             return Err(Failure::Interrupted(Box::new(partial)));
         }
-        if left == 0 {
+        let left = until.map_or(NAP, |until| until.saturating_duration_since(clock::now()));
+        if left.is_zero() {
             return Ok(());
         }
-        let nap = left.min(NAP_MS);
-        clock::sleep(Duration::from_millis(nap));
-        left -= nap;
+        clock::sleep(left.min(NAP));
     }
 }
 
@@ -171,7 +171,9 @@ fn fill_usage(reply: &mut Reply, prompt: &str) {
 }
 
 /// The longest wait between two looks at an interruption.
-const NAP_MS: u64 = 10;
+const NAP: Duration = Duration::from_millis(10);
+/// Longer than any test: a thousand days.
+const FOREVER_MS: u64 = 86_400_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,6 @@ use crate::transcript::with;
 pub(crate) struct Shape {
     pub(crate) is_new: bool,
     pub(crate) version: String,
-    pub(crate) model: String,
     pub(crate) system: String,
     pub(crate) device: String,
     pub(crate) effort: String,
@@ -23,13 +22,19 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The whole body.
-    pub(crate) fn body(&self, talk: &Conversation, session_id: &str, tools: &[Value]) -> Value {
+    pub(crate) fn body(
+        &self,
+        model: &str,
+        talk: &Conversation,
+        session_id: &str,
+        tools: &[Value],
+    ) -> Value {
         let reminder = (!self.is_new).then(reminder);
         let user_id =
             json!({ "device_id": self.device, "account_uuid": "", "session_id": session_id })
                 .to_string();
         let mut body = json!({
-            "model": self.model,
+            "model": model,
             "messages": talk.messages(reminder.as_deref()),
             "system": self.system_blocks(&talk.last_user_text()),
             "tools": tools,
@@ -114,7 +119,10 @@ pub(crate) fn todays_date() -> String {
 
 /// `claude-opus-4-8` as people call it.
 pub(crate) fn marketing(model: &str) -> String {
-    let mut parts = model.trim_start_matches("claude-").split('-');
+    let Some(known) = model.strip_prefix("claude-") else {
+        return model.to_owned();
+    };
+    let mut parts = known.split('-');
     let name = parts.next().unwrap_or_default();
     let number: Vec<&str> = parts.take_while(|part| part.len() < 3).collect();
     let mut letters = name.chars();
@@ -143,7 +151,6 @@ mod tests {
         let shape = Shape {
             is_new: true,
             version: "2.1.329".to_owned(),
-            model: "claude-opus-4-8".to_owned(),
             system: "SYS".to_owned(),
             device: "d".to_owned(),
             effort: "high".to_owned(),
@@ -153,7 +160,7 @@ mod tests {
         };
         let mut talk = Conversation::default();
         talk.add(Role::User, json!("hi"));
-        let body = shape.body(&talk, "s", &[]);
+        let body = shape.body("m", &talk, "s", &[]);
         assert_eq!(
             (&body["max_tokens"], &body["temperature"]),
             (&json!(5), &json!(0.3))
@@ -166,5 +173,6 @@ mod tests {
     fn models_have_names() {
         assert_eq!(marketing("claude-opus-4-8"), "Opus 4.8");
         assert_eq!(marketing("claude-sonnet-4-5-20250929"), "Sonnet 4.5");
+        assert_eq!(marketing("nosuch"), "nosuch");
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::ending;
 use crate::http::Cancel;
 use crate::http::Conn;
 use crate::http::Head;
@@ -18,6 +19,11 @@ pub(crate) struct Upstream {
     pub(crate) base: Url,
     pub(crate) key: String,
     pub(crate) version: String,
+    /// `cli`, or `sdk-cli` in print mode.
+    pub(crate) entry: &'static str,
+    /// Whether a subscription is used, whose limits have words of their own.
+    pub(crate) by_token: bool,
+    pub(crate) is_new: bool,
 }
 
 impl Upstream {
@@ -59,6 +65,17 @@ impl Upstream {
         }
     }
 
+    /// The subscription's limit, if that is why the request was rejected.
+    fn limit(&self, head: &Head) -> Option<String> {
+        let claim = head.header("anthropic-ratelimit-unified-representative-claim")?;
+        let resets: u64 = head
+            .header("anthropic-ratelimit-unified-reset")?
+            .parse()
+            .ok()?;
+        (head.status == 429 && self.by_token)
+            .then(|| ending::limit(claim, resets.saturating_mul(1000), self.is_new))
+    }
+
     fn exchange(
         &self,
         body: &Value,
@@ -74,7 +91,7 @@ impl Upstream {
                 self.base.path.trim_end_matches('/')
             ),
         };
-        let agent = format!("claude-cli/{} (external, cli)", self.version);
+        let agent = format!("claude-cli/{} (external, {})", self.version, self.entry);
         let headers = [
             ("Accept", "application/json"),
             ("Content-Type", "application/json"),
@@ -92,6 +109,9 @@ impl Upstream {
         conn.send("POST", &url, &headers, body.to_string().as_bytes())
             .map_err(network)?;
         let head = conn.head(cancel).map_err(network)?;
+        if let Some(limit) = self.limit(&head) {
+            return Err(Failure::Limit(limit));
+        }
         if head.status >= 400 {
             let body = conn.rest(cancel).map_err(network)?;
             return Err(api_failure(head.status, &body));

@@ -32,7 +32,10 @@ use crate::upstream::Upstream;
 pub(crate) struct World {
     pub(crate) dialect: Dialect,
     pub(crate) shape: Shape,
-    pub(crate) circumstances: Circumstances,
+    /// The model of the next request, which `/model` changes.
+    pub(crate) model: Mutex<String>,
+    pub(crate) gateway: Option<String>,
+    pub(crate) attachments: bool,
     pub(crate) frame: Frame,
     pub(crate) hooks: Hooks,
     pub(crate) toolbox: Toolbox,
@@ -68,12 +71,24 @@ pub(crate) enum News {
     /// The calls of a message are over.
     Called(Called),
     Stunt(Stunt),
-    Retrying(String),
+    /// The request failed, and is made again after a while.
+    Retrying(Retry),
+    /// A file was read for the prompt: its name and how many lines it has.
+    Attached(String, usize),
     Over(Outcome),
     /// A shell command ended, with its output.
     Shell(String, String),
     /// Records wait to be written.
     Written,
+}
+
+/// A pause before the next attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    pub(crate) what: String,
+    pub(crate) ms: u64,
+    pub(crate) attempt: u64,
+    pub(crate) attempts: u64,
 }
 
 /// What there is to say about the calls of one message.
@@ -105,8 +120,16 @@ pub(crate) enum Outcome {
     Failed {
         text: String,
         hint: Option<&'static str>,
-        is_login: bool,
+        kind: FailureKind,
     },
+}
+
+/// What a failure does to the screen beyond its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    Plain,
+    Login,
+    Limit,
 }
 
 impl World {
@@ -121,6 +144,21 @@ impl World {
 
     pub(crate) fn talk(&self) -> MutexGuard<'_, Conversation> {
         lock(&self.talk)
+    }
+
+    pub(crate) fn model(&self) -> String {
+        lock(&self.model).clone()
+    }
+
+    /// What the words about a failure depend on, as of now.
+    pub(crate) fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            is_new: self.dialect.is_new(),
+            model: self.model(),
+            gateway: self.gateway.clone(),
+            max_tokens: self.shape.max_tokens,
+            retries: self.max_retries,
+        }
     }
 
     pub(crate) fn is_logged_in(&self) -> bool {
@@ -163,14 +201,18 @@ impl World {
 
     /// The opening fields of a hook, as of now.
     pub(crate) fn subject(&self, prompt_id: Option<&str>) -> Subject {
+        let named = self.dialect.hooks_name_prompt;
         let journal = self.journal();
         Subject {
             session_id: journal.session_id().to_owned(),
             transcript_path: journal.path().to_string_lossy().into_owned(),
             cwd: self.cwd.clone(),
-            prompt_id: prompt_id.map(str::to_owned),
+            prompt_id: prompt_id.filter(|_| named).map(str::to_owned),
             permission_mode: self.permission_mode.clone(),
-            effort: self.shape.effort.clone(),
+            effort: match named {
+                true => self.shape.effort.clone(),
+                false => String::new(),
+            },
         }
     }
 }

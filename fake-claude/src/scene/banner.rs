@@ -8,7 +8,7 @@ use crate::scene::picture::Scene;
 impl Scene {
     pub(super) fn banner(&self, columns: usize) -> Vec<Line> {
         let model = format!("{} · API Usage Billing", request::marketing(&self.model));
-        if !self.is_new && columns >= BOX_WIDTH {
+        if !self.is_new && columns >= self.box_width() {
             return self.boxed(&model);
         }
         let art = if self.is_new { NEW_ART } else { OLD_ART };
@@ -27,15 +27,20 @@ impl Scene {
         lines
     }
 
+    fn box_width(&self) -> usize {
+        self.dialect.banner_left + RIGHT_WIDTH
+    }
+
     /// The older banner: a box with the mascot on the left and tips on the right.
     fn boxed(&self, model: &str) -> Vec<Line> {
         let title = format!("─── Claude Code v{} ", self.version);
-        let fill = BOX_WIDTH - 2 - title.chars().count();
+        let fill = self.box_width() - 2 - title.chars().count();
         let mut lines = vec![Line::of(
             Style::Orange,
             &format!("╭{title}{}╮", "─".repeat(fill)),
         )];
-        let middle = |text: &str| format!("{:^34}", format!(" {text}"));
+        let left_width = self.dialect.banner_left;
+        let middle = |text: &str| format!("{:^left_width$}", format!(" {text}"));
         let left = [
             "",
             "Welcome back!",
@@ -72,14 +77,15 @@ impl Scene {
         }
         lines.push(Line::of(
             Style::Orange,
-            &format!("╰{}╯", "─".repeat(BOX_WIDTH - 2)),
+            &format!("╰{}╯", "─".repeat(self.box_width() - 2)),
         ));
         lines.extend([Line::default(), Line::default()]);
         lines
     }
 }
 
-const BOX_WIDTH: usize = 91;
+/// The right half of the box and its three lines.
+const RIGHT_WIDTH: usize = 57;
 
 const OLD_ART: [&str; 3] = [" ▐▛███▜▌", "▝▜█████▛▘", "  ▘▘ ▝▝"];
 

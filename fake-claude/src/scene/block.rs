@@ -130,7 +130,10 @@ impl Scene {
             .map(|part| markdown::expand(part, self.tab_offset()));
         let lines =
             parts.flat_map(|part| wrap(&Line::of(Style::Prompt, &part), columns.saturating_sub(3)));
-        let lines = lead(Line::of(Style::PromptMark, "❯ "), lines.collect());
+        let lines = lead(
+            Line::of(Style::PromptMark, &format!("{} ", self.dialect.mark)),
+            lines.collect(),
+        );
         lines
             .into_iter()
             .map(|line| line.to(columns, Style::Prompt))

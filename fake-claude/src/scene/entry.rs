@@ -11,17 +11,16 @@ impl Scene {
     /// The text in the box.
     pub(super) fn typed(&self, input: &Input, columns: usize) -> (Vec<Line>, (usize, usize)) {
         let (text, cursor) = input.shown();
-        let mark = if input.is_shell() {
-            "!\u{a0}"
-        } else {
-            "❯\u{a0}"
+        let mark = match input.is_shell() {
+            true => "!\u{a0}".to_owned(),
+            false => format!("{}\u{a0}", self.dialect.mark),
         };
         let mark_style = if input.is_shell() {
             Style::Red
         } else {
             Style::Grey
         };
-        let first = Line::of(mark_style, mark);
+        let first = Line::of(mark_style, &mark);
         if text.is_empty() {
             let queued = (!self.queued.is_empty()).then_some("Press up to edit queued messages");
             let line = match queued.or(self.hint) {
@@ -75,7 +74,12 @@ impl Scene {
             None => self.mode(line, input),
         };
         if self.is_new {
-            return vec![line.cut(columns)];
+            let warnings = self.warnings.iter();
+            let mut lines: Vec<Line> = warnings
+                .map(|told| Line::of(Style::Yellow, &format!("  {told}")).cut(columns))
+                .collect();
+            lines.push(line.cut(columns));
+            return lines;
         }
         match self.logged_out {
             true => {
@@ -112,7 +116,7 @@ impl Scene {
         let mut line = line
             .and(Style::Red, name)
             .and(Style::Grey, " (shift+tab to cycle)");
-        if self.busy.is_some() {
+        if self.busy.is_some() && !self.dialect.esc_at_spinner {
             line = line.and(Style::Grey, " · esc to interrupt");
         }
         if input.is_empty() {

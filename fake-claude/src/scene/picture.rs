@@ -6,6 +6,7 @@ use crate::cell::Line;
 use crate::cell::Style;
 use crate::dialog::Dialog;
 use crate::input::Input;
+use crate::look::Dialect;
 use crate::paint::Picture;
 use crate::scene::block::Block;
 use crate::scene::busy::Busy;
@@ -14,6 +15,7 @@ use crate::scene::busy::Busy;
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) is_new: bool,
+    pub(crate) dialect: Dialect,
     pub(crate) version: String,
     pub(crate) model: String,
     pub(crate) cwd: String,
@@ -30,13 +32,15 @@ pub(crate) struct Scene {
     /// What stands in the footer instead of the mode.
     pub(crate) footer: Option<&'static str>,
     pub(crate) logged_out: bool,
+    /// What the newer family says below the box about a limit.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Scene {
     /// The picture for a window; the older look grows, the newer one fills the window.
     pub(crate) fn picture(&self, input: &Input, size: (usize, usize), now: Instant) -> Picture {
         let (columns, rows) = size;
-        if let Some(dialog) = self.dialog.as_ref().filter(|dialog| dialog.is_opening) {
+        if let Some(dialog) = self.dialog.as_ref().filter(|dialog| dialog.is_opening()) {
             return dialog.picture(columns);
         }
         let mut lines = self.banner(columns);
@@ -48,7 +52,7 @@ impl Scene {
             lines.extend(self.queued(queued));
         }
         if let (false, Some(busy)) = (self.is_new, self.spinner()) {
-            lines.push(busy.line(now));
+            lines.push(busy.line(now, &self.dialect));
             lines.push(Line::default());
         }
         let (bottom, cursor) = self.bottom(input, columns, now);
@@ -81,7 +85,7 @@ impl Scene {
         let mut lines = Vec::new();
         if self.is_new {
             match self.spinner() {
-                Some(busy) => lines.push(busy.line(now)),
+                Some(busy) => lines.push(busy.line(now, &self.dialect)),
                 None => lines.push(Line::default()),
             }
             lines.push(self.right(columns));

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::child;
 use crate::clock;
-use crate::dialog::Dialog;
 use crate::input::Submission;
 use crate::keys::Key;
 use crate::session::life::Session;
@@ -67,17 +66,14 @@ impl Session {
     fn esc(&mut self, armed: Option<Key>) {
         if let Some(running) = &self.running {
             running.cancel.set();
+        } else if self.stays_limited() {
         } else if !self.input.is_empty() {
             match armed {
                 Some(Key::Esc) => self.input.clear(),
                 _ => self.wait_for_second(Key::Esc, "Esc again to clear"),
             }
         } else if armed == Some(Key::Esc) {
-            self.scene.dialog = Some(Dialog::script(
-                "Rewind",
-                &["(current)".to_owned()],
-                self.world.dialect.is_new(),
-            ));
+            self.rewind_menu();
         } else {
             self.armed = Some((Key::Esc, clock::now()));
         }

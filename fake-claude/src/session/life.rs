@@ -21,6 +21,7 @@ use crate::look::Look;
 use crate::paint::Painter;
 use crate::scene::Scene;
 use crate::session::keyboard::ARMED;
+use crate::session::local::Mark;
 use crate::session::start::Exit;
 use crate::session::start::Start;
 use crate::terminal;
@@ -51,7 +52,11 @@ pub(crate) struct Session {
     /// When Ctrl+C or Esc was pressed, which waits for the second press.
     pub(super) armed: Option<(Key, Instant)>,
     pub(super) asked: Option<Cancel>,
+    /// Where each prompt of this conversation began.
+    pub(super) marks: Vec<Mark>,
     pub(super) frozen: bool,
+    /// Whether the prompt box has been drawn.
+    pub(super) opened: bool,
     pub(super) exit: Option<Exit>,
     /// Whether the user ended it, so that a word of goodbye is due.
     pub(super) polite: bool,
@@ -92,7 +97,9 @@ impl Session {
             last_prompt: None,
             armed: None,
             asked: None,
+            marks: Vec::new(),
             frozen: false,
+            opened: false,
             exit: None,
             polite: false,
             since: clock::now(),
@@ -106,7 +113,9 @@ impl Session {
         self.next_dialog();
         let mut paused = clock::now();
         let exit = loop {
-            self.paint();
+            if self.opened || self.scene.dialog.is_some() {
+                self.paint();
+            }
             if let Some(exit) = self.exit.take() {
                 break exit;
             }

@@ -4,6 +4,7 @@
 
 mod keyboard;
 mod life;
+mod local;
 mod question;
 mod report;
 mod start;

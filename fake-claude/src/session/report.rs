@@ -10,8 +10,10 @@ use crate::session::life::Session;
 use crate::session::start::Exit;
 use crate::tty;
 use crate::world::Called;
+use crate::world::FailureKind;
 use crate::world::News;
 use crate::world::Outcome;
+use crate::world::Retry;
 
 impl Session {
     pub(super) fn take_news(&mut self, news: News) {
@@ -23,7 +25,13 @@ impl Session {
                     running.thinking = since;
                 }
             }
-            News::Said(text) => self.said(&text),
+            News::Said(text) => {
+                self.scene
+                    .busy
+                    .iter_mut()
+                    .for_each(|busy| busy.retry = None);
+                self.said(&text);
+            }
             News::MessageOver => {
                 self.thought();
                 self.scene.streaming = false;
@@ -37,7 +45,11 @@ impl Session {
                 }
             }
             News::Notice(text) => self.scene.blocks.push(Block::Notice(text)),
-            News::Retrying(text) => self.scene.blocks.push(Block::Result(text)),
+            News::Retrying(retry) => self.retrying(retry),
+            News::Attached(name, lines) => {
+                let told = format!("Read {name} ({lines} lines)");
+                self.scene.blocks.push(Block::Answer(told));
+            }
             News::Running(what) => {
                 if let Some(busy) = &mut self.scene.busy {
                     busy.running = Some(what);
@@ -69,6 +81,15 @@ impl Session {
                     not_begun: called.not_begun,
                 });
             }
+        }
+    }
+
+    /// The spinner's line counts down to the next attempt.
+    fn retrying(&mut self, retry: Retry) {
+        if let Some(busy) = &mut self.scene.busy {
+            let until = clock::now() + clock::scaled(retry.ms);
+            let rest = format!("attempt {}/{}", retry.attempt, retry.attempts);
+            busy.retry = Some((retry.what, until, rest));
         }
     }
 
@@ -132,22 +153,22 @@ impl Session {
             }
             Outcome::TakenBack { prompt } => {
                 self.scene.blocks.truncate(blocks);
+                self.marks.pop();
                 self.input.set(&prompt);
                 return;
             }
-            Outcome::Failed {
-                text,
-                hint,
-                is_login,
-            } => {
-                self.scene.blocks.push(if is_login {
-                    Block::Result(text)
-                } else {
-                    Block::Notice(text)
+            Outcome::Failed { text, hint, kind } => {
+                self.scene.blocks.push(match kind {
+                    FailureKind::Plain => Block::Notice(text.clone()),
+                    FailureKind::Login | FailureKind::Limit => Block::Result(text.clone()),
                 });
                 match is_new {
                     true => self.scene.hint = hint,
                     false => self.scene.blocks.push(duration),
+                }
+                if kind == FailureKind::Limit {
+                    self.scene.hint = None;
+                    self.limited(&text);
                 }
             }
         }

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::command;
 use crate::command::Meaning;
 use crate::conversation::Role;
+use crate::dialog::Dialog;
 use crate::hook;
 use crate::id;
 use crate::scene::Block;
@@ -22,11 +23,25 @@ use crate::world::News;
 impl Session {
     pub(super) fn submit(&mut self, text: String, source: &'static str) {
         self.scene.hint = None;
+        self.remember(&text);
         self.prompt_id = Some(id::uuid());
         match command::meaning(&text, self.world.dialect.is_new()) {
             Meaning::Exit => self.leave(),
             Meaning::Clear => self.clear(),
             Meaning::Resume(session) => self.resume(&session),
+            Meaning::ResumeList => self.resume_list(),
+            Meaning::Model(name) => self.model(&name),
+            Meaning::Login => self.login(),
+            Meaning::Theme => {
+                let version = self.scene.version.clone();
+                self.ask(Dialog::theme(&version, self.world.dialect.is_new()));
+            }
+            Meaning::LimitOptions => {
+                self.scene
+                    .blocks
+                    .push(Block::Prompt("/rate-limit-options".to_owned()));
+                self.ask(Dialog::limit(self.world.dialect.is_new()));
+            }
             Meaning::Unknown { name, args } => self.unknown(&name, &args),
             Meaning::Prompt => self.prompt(text, source),
         }
@@ -34,6 +49,7 @@ impl Session {
 
     fn prompt(&mut self, text: String, source: &'static str) {
         let blocks = self.scene.blocks.len();
+        self.mark(&text, blocks);
         self.scene.blocks.push(Block::Prompt(as_shown(&text)));
         self.last_prompt = Some(text.clone());
         let prompt_id = self.prompt_id.clone().unwrap_or_default();
@@ -60,6 +76,18 @@ impl Session {
             servers: Vec::new(),
             fresh: true,
         });
+    }
+
+    /// What was typed goes into the user's own history, unless nothing is to be kept.
+    fn remember(&self, text: &str) {
+        let session = self.world.journal().session_id().to_owned();
+        let line = json!({
+            "display": text, "pastedContents": {}, "timestamp": clock::unix_ms(), "project": self.world.cwd,
+            "sessionId": session,
+        });
+        if !self.world.frame.silent {
+            self.config.remember(&line);
+        }
     }
 
     /// The newer family asks the hook at once, with the id of the running prompt.

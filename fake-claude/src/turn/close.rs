@@ -15,6 +15,7 @@ use crate::turn::course::Turn;
 use crate::turn::record::is_said;
 use crate::turn::record::synthetic;
 use crate::turn::result::success;
+use crate::world::FailureKind;
 use crate::world::News;
 use crate::world::Outcome;
 
@@ -30,7 +31,7 @@ impl Turn {
         self.failed(
             &self
                 .world
-                .circumstances
+                .circumstances()
                 .refused(&reply.request_id, &reply.id),
         )
     }
@@ -61,11 +62,22 @@ impl Turn {
         if !self.world.dialect.is_new() {
             self.write_duration();
         }
-        let is_login = ending.text == ending::NOT_LOGGED_IN;
+        let kind = match ending.text.as_str() {
+            ending::NOT_LOGGED_IN => FailureKind::Login,
+            _ if ending.is_limit => FailureKind::Limit,
+            _ => FailureKind::Plain,
+        };
+        if kind == FailureKind::Limit && self.world.dialect.is_new() {
+            let told = ending::goes_on(&ending.text);
+            self.world.journal().system(
+                "informational",
+                json!({ "content": told, "isMeta": false, "level": "notice" }),
+            );
+        }
         Outcome::Failed {
             text: ending.text.clone(),
             hint: ending.hint,
-            is_login,
+            kind,
         }
     }
 

@@ -92,7 +92,7 @@ impl Turn {
             let reply = match self.ask_with_retries(&batch) {
                 Ok(reply) => reply,
                 Err(Failure::Interrupted(partial)) => return self.interrupted(&partial, &batch),
-                Err(failure) => return self.failed(&self.world.circumstances.ending(&failure)),
+                Err(failure) => return self.failed(&self.world.circumstances().ending(&failure)),
             };
             let sources = self.write_reply(&reply);
             match reply.stop_reason.as_deref() {
@@ -103,7 +103,7 @@ impl Turn {
                     }
                 }
                 Some("max_tokens") if cuts == CUTS_MAX => {
-                    return self.failed(&self.world.circumstances.cut_off());
+                    return self.failed(&self.world.circumstances().cut_off());
                 }
                 Some("max_tokens") => {
                     cuts += 1;
@@ -156,7 +156,7 @@ impl Turn {
     }
 
     fn note_refusal(&self) {
-        let name = request::marketing(&self.world.shape.model);
+        let name = request::marketing(&self.world.model());
         let notice = format!(
             "{name}'s safeguards stopped the response above · continuing once with that noted"
         );

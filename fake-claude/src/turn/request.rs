@@ -20,6 +20,7 @@ use crate::turn::batch::Batch;
 use crate::turn::batch::Call;
 use crate::turn::course::Turn;
 use crate::world::News;
+use crate::world::Retry;
 use crate::world::lock;
 
 impl Turn {
@@ -35,26 +36,26 @@ impl Turn {
                 done => return done,
             };
             tries += 1;
-            let pause = (500 << tries.min(6)).min(32_000);
-            let text = self.world.circumstances.ending(&failure).text;
-            let retry = format!(
-                "{text} · Retrying in {} seconds… (attempt {tries}/{})",
-                pause / 1000,
-                self.world.max_retries
-            );
-            self.world.tell(News::Retrying(retry));
-            self.pause(pause)?;
+            let ms = (RETRY_MS << (tries - 1).min(6)).min(RETRY_MS_MAX);
+            self.world.tell(News::Retrying(Retry {
+                what: ending::in_short(&failure, tries),
+                ms,
+                attempt: tries,
+                attempts: self.world.max_retries,
+            }));
+            self.pause(ms)?;
         }
     }
 
     fn pause(&self, ms: u64) -> Result<(), Failure> {
-        for _ in 0..ms / 20 {
+        let until = clock::now() + clock::scaled(ms);
+        while clock::now() < until {
             if self.cancel.is_set() {
                 return Err(Failure::Interrupted(Box::new(Reply::empty(
-                    &self.world.shape.model,
+                    &self.world.model(),
                 ))));
             }
-            clock::sleep(Duration::from_millis(20));
+            clock::sleep(NAP);
         }
         Ok(())
     }
@@ -100,7 +101,7 @@ impl Turn {
             )
         };
         match (limit, steps) {
-            (Some(limit), _) => Err(Failure::Limit(limit)),
+            (Some(limit), _) => Err(Failure::Limit(self.limit(&limit))),
             (None, Some(steps)) => self.play(steps, &prompt, sink),
             (None, None) => {
                 let text = format!(
@@ -109,6 +110,15 @@ impl Turn {
                 sink(Bit::Stunt(Stunt::Unexpected(text)));
                 Err(Failure::Network("unexpected prompt".to_owned()))
             }
+        }
+    }
+
+    /// A limit that the script names by its kind ends two hours from now.
+    fn limit(&self, named: &str) -> String {
+        let resets = clock::unix_ms() + 2 * 3_600_000;
+        match named {
+            "five_hour" | "seven_day" => ending::limit(named, resets, self.world.dialect.is_new()),
+            _ => named.to_owned(),
         }
     }
 
@@ -124,7 +134,7 @@ impl Turn {
         for used in steps.iter_mut().flat_map(|step| &mut step.call) {
             used.tool = self.world.toolbox.full_name(&used.tool);
         }
-        player::play(&steps, prompt, &self.world.shape.model, &self.cancel, sink)
+        player::play(&steps, prompt, &self.world.model(), &self.cancel, sink)
     }
 
     /// The next request, with the tools of now.
@@ -141,6 +151,12 @@ impl Turn {
         }
         self.world
             .shape
-            .body(&talk, &self.subject.session_id, &tools)
+            .body(&self.world.model(), &talk, &self.subject.session_id, &tools)
     }
 }
+
+/// The pause before the second attempt, which doubles with each.
+const RETRY_MS: u64 = 500;
+const RETRY_MS_MAX: u64 = 32_000;
+/// How often a pause looks for an interruption.
+const NAP: Duration = Duration::from_millis(10);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::conversation::Role;
+use crate::file::File;
 use crate::hook;
 use crate::request;
 use crate::turn::course::Turn;
@@ -35,7 +36,18 @@ impl Turn {
         }
         self.world.tell(News::Accepted);
         self.write_prompt(text, source);
+        let read = self.attach(text);
+        let is_new = self.world.dialect.is_new();
+        if let (true, Some((call, result))) = (is_new, &read) {
+            let mut talk = self.world.talk();
+            talk.add(Role::User, json!(reminder(call)));
+            talk.add(Role::User, json!(reminder(result)));
+        }
         self.world.talk().add(Role::User, json!(text));
+        if let (false, Some((call, result))) = (is_new, read) {
+            let told = format!("{call}\n{result}");
+            self.world.talk().add(Role::System, json!(told));
+        }
         self.notes(NoteKind::All, text);
         self.world.tell(News::Written);
         None
@@ -58,6 +70,27 @@ impl Turn {
         let mut journal = self.world.journal();
         journal.snapshot();
         journal.user(&json!(text), self.prompt_id.as_deref(), more);
+    }
+
+    /// Reads the files that the prompt names with `@`, unless attachments are off; the words about call and result.
+    fn attach(&self, prompt: &str) -> Option<(String, String)> {
+        if !self.world.attachments {
+            return None;
+        }
+        let files: Vec<File> = prompt
+            .split_whitespace()
+            .filter_map(|word| File::read(&self.world.cwd, word.strip_prefix('@')?))
+            .collect();
+        for file in &files {
+            self.world
+                .journal()
+                .attachment(&file.record(self.world.dialect.is_new()));
+            let lines = file.lines() - usize::from(self.world.dialect.is_new());
+            self.world.tell(News::Attached(file.name.clone(), lines));
+        }
+        let calls: Vec<String> = files.iter().map(File::call).collect();
+        let results: Vec<String> = files.iter().map(File::result).collect();
+        (!files.is_empty()).then(|| (calls.join("\n"), results.join("\n")))
     }
 
     fn blocked(&self, prompt: &str, reason: String) -> Outcome {
@@ -88,7 +121,7 @@ impl Turn {
             talk.environment_told = true;
             let (environment, model) = (
                 request::environment(&self.world.cwd),
-                request::powered_by(&self.world.shape.model),
+                request::powered_by(&self.world.model()),
             );
             journal.attachment(&json!({ "type": "environment", "text": environment }));
             journal.attachment(&json!({ "type": "model", "text": model }));
@@ -120,4 +153,8 @@ impl Turn {
 pub(super) enum NoteKind {
     All,
     DateOnly,
+}
+
+fn reminder(text: &str) -> String {
+    format!("<system-reminder>\n{text}\n</system-reminder>")
 }

@@ -1,4 +1,5 @@
 //! Black-box tests: the program in a terminal, its hooks, its upstream and its MCP servers, all on loopback.
 
+mod screens;
 mod support;
 mod tools;

@@ -175,6 +175,11 @@ impl Claude {
         self.sees_that(text, |shown| shown.contains(text));
     }
 
+    /// Waits until the screen shows it that often.
+    pub(crate) fn sees_times(&self, text: &str, times: usize) {
+        self.sees_that(text, |shown| shown.matches(text).count() >= times);
+    }
+
     /// Waits until the screen shows it no more.
     pub(crate) fn sees_no(&self, text: &str) {
         self.sees_that(text, |shown| !shown.contains(text));
