@@ -27,6 +27,8 @@ pub(crate) struct Circumstances {
     pub(crate) max_tokens: u64,
     /// How often a failing request is made again.
     pub(crate) retries: u64,
+    /// In print mode nobody can run a command.
+    pub(crate) is_print: bool,
 }
 
 impl Circumstances {
@@ -89,7 +91,10 @@ impl Circumstances {
         match status {
             401 | 403 => plain(
                 "authentication_failed",
-                format!("Please run /login · API Error: {status} {message}"),
+                match self.is_print {
+                    true => format!("Failed to authenticate. API Error: {status} {message}"),
+                    false => format!("Please run /login · API Error: {status} {message}"),
+                },
                 code,
                 FIXED,
             ),
@@ -235,6 +240,7 @@ mod tests {
             gateway: None,
             max_tokens: 64_000,
             retries: 0,
+            is_print: false,
         };
         let said = |status| {
             let ending = here.api(status, "no", "{}");

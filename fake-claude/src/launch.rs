@@ -26,6 +26,7 @@ use crate::look::Dialect;
 use crate::look::HookSense;
 use crate::mcp;
 use crate::mcp::Toolbox;
+use crate::print::Print;
 use crate::request::Shape;
 use crate::scene::Scene;
 use crate::script::Script;
@@ -62,7 +63,8 @@ pub(crate) fn run(env: &Env, args: &Args) -> Exit {
         env.start_delay_ms.unwrap_or(script.start_delay_ms),
     ));
     match start(env, args, script) {
-        Ok(Ok(start)) => Session::new(start).run(),
+        Ok(Ok(Lane::Print(print))) => print.run(),
+        Ok(Ok(Lane::Screen(start))) => Session::new(*start).run(),
         Ok(Err(exit)) => exit,
         Err(error) => Exit {
             code: 1,
@@ -80,7 +82,13 @@ fn load_script(path: Option<&Path>) -> Result<Script, String> {
     Script::parse(&read).map_err(|error| format!("fake-claude: {}: {error}", path.display()))
 }
 
-fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Start, Exit>, Error> {
+/// With a screen or without.
+enum Lane {
+    Screen(Box<Start>),
+    Print(Box<Print>),
+}
+
+fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Lane, Exit>, Error> {
     let config = Config::of(env);
     let frame = frame(env, args, &script);
     let history = match &args.resume {
@@ -109,9 +117,12 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Start, Exit>, 
         }
     }
     greet(&world);
+    if args.print {
+        return Ok(Ok(Lane::Print(Box::new(Print::new(world, news_rx, args)))));
+    }
     world.toolbox.connect();
     let dialogs = dialogs(env, args, &config, &world);
-    Ok(Ok(Start {
+    Ok(Ok(Lane::Screen(Box::new(Start {
         scene: scene(env, &world),
         tty: Tty::open(wake),
         news: news_rx,
@@ -122,7 +133,7 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Start, Exit>, 
         world,
         config,
         dialogs,
-    }))
+    }))))
 }
 
 /// The ends of the channels that the world keeps.
@@ -151,6 +162,7 @@ fn world(
         model: Mutex::new(args.model.clone().unwrap_or_else(|| MODEL.to_owned())),
         gateway: base.as_ref().map(|base| base.host.clone()),
         attachments: !env.attachments_off,
+        is_print: args.print,
         toolbox: toolbox(env, args, &dialect)?,
         hooks: Hooks::new(match dialect.hooks {
             HookSense::NoHttp => Vec::new(),
@@ -165,7 +177,7 @@ fn world(
             base,
             key: env.api_key.clone().unwrap_or_default(),
             version: env.version.clone(),
-            entry: "cli",
+            entry: entry(args),
             by_token: env.auth_token && env.api_key.is_none(),
             is_new: dialect.is_new(),
         }),
@@ -180,12 +192,17 @@ fn world(
     })
 }
 
+/// How the CLI names its lane.
+fn entry(args: &Args) -> &'static str {
+    if args.print { "sdk-cli" } else { "cli" }
+}
+
 /// The servers of `--mcp-config`, not yet connected.
 fn toolbox(env: &Env, args: &Args, dialect: &Dialect) -> Result<Toolbox, Error> {
     let mut clients = Vec::new();
     for given in &args.mcp_configs {
         for server in mcp::Server::read(given).map_err(Error::other)? {
-            let client = mcp::Client::new(server, &env.version, "cli", dialect.is_new());
+            let client = mcp::Client::new(server, &env.version, entry(args), dialect.is_new());
             clients.push(Arc::new(client));
         }
     }
@@ -205,6 +222,7 @@ fn shape(env: &Env, args: &Args, config: &Config, dialect: &Dialect) -> Result<S
     Ok(Shape {
         is_new: dialect.is_new(),
         version: env.version.clone(),
+        entry: entry(args),
         system,
         device: config.device(),
         effort: args.effort.clone().unwrap_or_else(|| "high".to_owned()),
@@ -229,6 +247,7 @@ fn frame(env: &Env, args: &Args, script: &Script) -> Frame {
             .permission_mode
             .clone()
             .unwrap_or_else(|| usual.to_owned()),
+        entry: entry(args),
         is_new,
         delay: Duration::from_millis(delay),
         silent: env.no_transcript,

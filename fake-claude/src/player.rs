@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use serde_json::json;
 
 use crate::clock;
@@ -14,6 +15,41 @@ use crate::reply::Stunt;
 use crate::script::Fail;
 use crate::script::Hang;
 use crate::script::Step;
+
+/// An event as the API would stream it.
+fn event(sink: &mut dyn FnMut(Bit), kind: &str, mut event: Value) {
+    event["type"] = json!(kind);
+    sink(Bit::Event(event));
+}
+
+/// The message before anything was said.
+fn start(reply: &Reply) -> Value {
+    json!({
+        "id": reply.id, "type": "message", "role": "assistant", "model": reply.model, "stop_sequence": null,
+        "content": [], "stop_reason": null, "usage": { "input_tokens": 1, "output_tokens": 1 },
+    })
+}
+
+/// A block begins; `empty` is what it begins with.
+fn open(reply: &Reply, empty: Value, sink: &mut dyn FnMut(Bit)) {
+    let begun = json!({ "index": reply.blocks.len(), "content_block": empty });
+    event(sink, "content_block_start", begun);
+}
+
+/// The last block gets more.
+fn grow(reply: &Reply, delta: Value, sink: &mut dyn FnMut(Bit)) {
+    let grown = json!({ "index": reply.blocks.len() - 1, "delta": delta });
+    event(sink, "content_block_delta", grown);
+}
+
+/// The last block is whole.
+fn close(reply: &Reply, sink: &mut dyn FnMut(Bit)) {
+    if let Some(block) = reply.blocks.last() {
+        sink(Bit::Block(reply.so_far(block), reply.request_id.clone()));
+        let at = json!({ "index": reply.blocks.len() - 1 });
+        event(sink, "content_block_stop", at);
+    }
+}
 
 /// How many steps make up the next message: a call of tools ends it.
 pub(crate) fn message(steps: &[Step]) -> usize {
@@ -33,10 +69,18 @@ pub(crate) fn play(
     reply.id = format!("msg_sim{}", id::hex(18));
     reply.request_id = format!("req_sim{}", id::hex(18));
     reply.stop_reason = Some("end_turn".to_owned());
+    event(sink, "message_start", json!({ "message": start(&reply) }));
     for step in steps {
         act(step, prompt, &mut reply, cancel, sink)?;
     }
     fill_usage(&mut reply, prompt);
+    let delta = json!({ "stop_reason": reply.stop_reason, "stop_sequence": reply.stop_sequence });
+    event(
+        sink,
+        "message_delta",
+        json!({ "delta": delta, "usage": reply.usage }),
+    );
+    event(sink, "message_stop", json!({}));
     Ok(reply)
 }
 
@@ -65,9 +109,25 @@ fn act(
     if let Some(thought) = &step.think {
         sink(Bit::Thinking);
         wait(step.delay_ms, reply, cancel)?;
+        open(
+            reply,
+            json!({ "type": "thinking", "thinking": "", "signature": "" }),
+            sink,
+        );
         reply
             .blocks
-            .push(json!({ "type": "thinking", "thinking": thought, "signature": "c2ltdWxhdGVk" }));
+            .push(json!({ "type": "thinking", "thinking": thought, "signature": SIGNATURE }));
+        grow(
+            reply,
+            json!({ "type": "thinking_delta", "thinking": thought }),
+            sink,
+        );
+        grow(
+            reply,
+            json!({ "type": "signature_delta", "signature": SIGNATURE }),
+            sink,
+        );
+        close(reply, sink);
     }
     if let Some(text) = step.say.as_deref().or(step.echo.then_some(prompt)) {
         say(text, step, reply, cancel, sink)?;
@@ -112,7 +172,17 @@ fn call(step: &Step, reply: &mut Reply, sink: &mut dyn FnMut(Bit)) {
         let block = json!({
             "type": "tool_use", "id": format!("toolu_sim{}", id::hex(18)), "name": used.tool, "input": input,
         });
+        let mut empty = block.clone();
+        empty["input"] = json!({});
+        open(reply, empty, sink);
         reply.blocks.push(block.clone());
+        let text = block["input"].to_string();
+        grow(
+            reply,
+            json!({ "type": "input_json_delta", "partial_json": text }),
+            sink,
+        );
+        close(reply, sink);
         reply.stop_reason = Some("tool_use".to_owned());
         sink(Bit::Tool(block));
     }
@@ -128,6 +198,7 @@ fn say(
 ) -> Result<(), Failure> {
     let letters: Vec<char> = text.chars().collect();
     let chunk = step.chunk.unwrap_or(letters.len()).max(1);
+    open(reply, json!({ "type": "text", "text": "" }), sink);
     reply.blocks.push(json!({ "type": "text", "text": "" }));
     let mut said = String::new();
     for piece in letters.chunks(chunk) {
@@ -136,9 +207,11 @@ fn say(
         if let Some(block) = reply.blocks.last_mut() {
             block["text"] = json!(said);
         }
+        grow(reply, json!({ "type": "text_delta", "text": piece }), sink);
         sink(Bit::Text(piece));
         wait(step.delay_ms, reply, cancel)?;
     }
+    close(reply, sink);
     Ok(())
 }
 
@@ -174,6 +247,7 @@ fn fill_usage(reply: &mut Reply, prompt: &str) {
 const NAP: Duration = Duration::from_millis(10);
 /// Longer than any test: a thousand days.
 const FOREVER_MS: u64 = 86_400_000_000;
+const SIGNATURE: &str = "c2ltdWxhdGVk";
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,10 @@ pub(crate) enum Bit {
     Thinking,
     /// A tool is called: the complete block.
     Tool(Value),
+    /// An event of the API's stream, as it is or as it would be.
+    Event(Value),
+    /// A block is whole: the message so far with that block alone, and the request's id.
+    Block(Value, String),
     Stunt(Stunt),
 }
 
@@ -69,6 +73,14 @@ impl Reply {
             stop_sequence: None,
             lie: None,
         }
+    }
+
+    /// The message as it is known while it comes, with one of its blocks.
+    pub(crate) fn so_far(&self, block: &Value) -> Value {
+        json!({
+            "id": self.id, "type": "message", "role": "assistant", "model": self.model, "stop_sequence": null,
+            "content": [block], "stop_reason": null, "usage": self.usage, "context_management": null,
+        })
     }
 
     /// All text of the message.

@@ -28,6 +28,7 @@ pub(crate) struct Journal {
     cwd: String,
     version: String,
     mode: String,
+    entry: &'static str,
     is_new: bool,
     delay: Duration,
     silent: bool,
@@ -46,6 +47,8 @@ pub(crate) struct Frame {
     pub(crate) cwd: String,
     pub(crate) version: String,
     pub(crate) mode: String,
+    /// `cli`, or `sdk-cli` in print mode.
+    pub(crate) entry: &'static str,
     pub(crate) is_new: bool,
     pub(crate) delay: Duration,
     pub(crate) silent: bool,
@@ -62,6 +65,7 @@ impl Journal {
             cwd: frame.cwd.clone(),
             version: frame.version.clone(),
             mode: frame.mode.clone(),
+            entry: frame.entry,
             is_new: frame.is_new,
             delay: frame.delay,
             silent: frame.silent,
@@ -169,7 +173,9 @@ impl Journal {
         }
         let mut text = String::new();
         if !self.made {
-            text.push_str(&self.opening());
+            if self.entry == "cli" {
+                text.push_str(&self.opening());
+            }
             self.made = true;
         }
         for place in [Place::InTurn, Place::Behind] {
@@ -218,7 +224,7 @@ impl Journal {
         record = with(
             record,
             json!({
-                "userType": "external", "entrypoint": "cli", "cwd": self.cwd, "sessionId": self.session_id,
+                "userType": "external", "entrypoint": self.entry, "cwd": self.cwd, "sessionId": self.session_id,
                 "version": self.version, "gitBranch": "HEAD",
             }),
         );
@@ -283,6 +289,7 @@ mod tests {
             cwd: "/c".to_owned(),
             version: "2.1.329".to_owned(),
             mode: "dontAsk".to_owned(),
+            entry: "cli",
             is_new: true,
             delay: Duration::ZERO,
             silent: true,

@@ -175,7 +175,11 @@ impl Reader {
     }
 
     fn take(&mut self, event: &Value, sink: &mut dyn FnMut(Bit)) -> Result<(), Failure> {
-        match event["type"].as_str().unwrap_or_default() {
+        let kind = event["type"].as_str().unwrap_or_default();
+        if !matches!(kind, "content_block_stop" | "error" | "") {
+            sink(Bit::Event(event.clone()));
+        }
+        match kind {
             "message_start" => self.start(&event["message"]),
             "content_block_start" => {
                 self.reply.blocks.push(event["content_block"].clone());
@@ -185,7 +189,14 @@ impl Reader {
                 }
             }
             "content_block_delta" => self.delta(&event["delta"], sink),
-            "content_block_stop" => self.close_block(sink),
+            "content_block_stop" => {
+                self.close_block(sink);
+                if let Some(block) = self.reply.blocks.last() {
+                    let message = self.reply.so_far(block);
+                    sink(Bit::Block(message, self.reply.request_id.clone()));
+                }
+                sink(Bit::Event(event.clone()));
+            }
             "message_delta" => self.finish(event),
             "error" => {
                 let message = event["error"]["message"]

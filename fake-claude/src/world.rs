@@ -10,6 +10,7 @@ use std::sync::mpsc::Sender;
 
 use std::io::Write;
 
+use serde_json::Value;
 use serde_json::json;
 
 use crate::conversation::Conversation;
@@ -20,6 +21,7 @@ use crate::hook::Hooks;
 use crate::hook::Subject;
 use crate::look::Dialect;
 use crate::mcp::Toolbox;
+use crate::print::Incoming;
 use crate::reply::Stunt;
 use crate::request::Shape;
 use crate::script::Script;
@@ -36,6 +38,7 @@ pub(crate) struct World {
     pub(crate) model: Mutex<String>,
     pub(crate) gateway: Option<String>,
     pub(crate) attachments: bool,
+    pub(crate) is_print: bool,
     pub(crate) frame: Frame,
     pub(crate) hooks: Hooks,
     pub(crate) toolbox: Toolbox,
@@ -73,6 +76,20 @@ pub(crate) enum News {
     Stunt(Stunt),
     /// The request failed, and is made again after a while.
     Retrying(Retry),
+    /// Something came in on stdin in print mode; the news up to `Ended` is for that mode only.
+    Incoming(Incoming),
+    Requesting,
+    /// An event of the API's stream.
+    Event(Value),
+    /// A whole block of the assistant's message, and the request's id.
+    Block(Value, String),
+    /// The usage of a whole message.
+    Replied(Value),
+    Told(Told),
+    /// The message that stands for a failure, its error and its status.
+    Failed(Value, &'static str, Option<u16>),
+    /// What the turn said last, and why it stopped.
+    Ended(String, Option<String>),
     /// A file was read for the prompt: its name and how many lines it has.
     Attached(String, usize),
     Over(Outcome),
@@ -80,6 +97,14 @@ pub(crate) enum News {
     Shell(String, String),
     /// Records wait to be written.
     Written,
+}
+
+/// A message in the user's name that the user did not write.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) content: Value,
+    pub(crate) tool_use_result: Option<Value>,
+    pub(crate) is_synthetic: bool,
 }
 
 /// A pause before the next attempt.
@@ -138,6 +163,13 @@ impl World {
         let _ = (&self.bell).write(&[1]);
     }
 
+    /// News for print mode, which nobody else wants.
+    pub(crate) fn print(&self, news: impl FnOnce() -> News) {
+        if self.is_print {
+            self.tell(news());
+        }
+    }
+
     pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         lock(&self.journal)
     }
@@ -158,6 +190,7 @@ impl World {
             gateway: self.gateway.clone(),
             max_tokens: self.shape.max_tokens,
             retries: self.max_retries,
+            is_print: self.is_print,
         }
     }
 

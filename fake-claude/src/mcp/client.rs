@@ -53,6 +53,14 @@ impl Client {
         lock(&self.tools).clone()
     }
 
+    /// `connected`, or `failed` where no handshake was made.
+    pub(crate) fn status(&self) -> &'static str {
+        match lock(&self.link).protocol {
+            Some(_) => "connected",
+            None => "failed",
+        }
+    }
+
     /// Shakes hands and lists the tools; a server that does not answer has none.
     pub(crate) fn connect(self: Arc<Client>) {
         if self.is_new {

@@ -59,6 +59,19 @@ impl Toolbox {
         }
     }
 
+    /// Connects to every server and waits until all have answered or failed.
+    pub(crate) fn connect_now(&self) {
+        std::thread::scope(|scope| {
+            for client in &self.clients {
+                scope.spawn(|| Arc::clone(client).connect());
+            }
+        });
+    }
+
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().map(AsRef::as_ref)
+    }
+
     /// All tools of now, sorted by name.
     pub(crate) fn tools(&self) -> Vec<Tool> {
         let mut tools: Vec<Tool> = self

@@ -5,9 +5,8 @@ use crate::dialog::Dialog;
 use crate::reply::Stunt;
 use crate::scene;
 use crate::scene::Block;
-use crate::script::Crash;
 use crate::session::life::Session;
-use crate::session::start::Exit;
+use crate::stunt;
 use crate::tty;
 use crate::world::Called;
 use crate::world::FailureKind;
@@ -18,7 +17,16 @@ use crate::world::Retry;
 impl Session {
     pub(super) fn take_news(&mut self, news: News) {
         match news {
-            News::Accepted | News::Written => {}
+            News::Accepted
+            | News::Written
+            | News::Incoming(_)
+            | News::Requesting
+            | News::Event(_)
+            | News::Block(..)
+            | News::Replied(_)
+            | News::Told(_)
+            | News::Failed(..)
+            | News::Ended(..) => {}
             News::Thinking => {
                 if let Some(running) = &mut self.running {
                     let since = self.scene.busy.as_ref().map(|busy| busy.since);
@@ -181,7 +189,6 @@ impl Session {
                 self.paint();
                 self.frozen = true;
             }
-            Stunt::Paint(text) => tty::write(text.as_bytes()),
             Stunt::Ask(ask, answered) => {
                 self.scene.dialog = Some(Dialog::script(
                     &ask.question,
@@ -190,19 +197,9 @@ impl Session {
                 ));
                 self.asked = Some(answered);
             }
-            Stunt::Exit(code) => self.exit = Some(Exit { code, words: None }),
-            Stunt::Crash(Crash::Abort) => std::process::abort(),
-            Stunt::Crash(Crash::Kill) => {
-                let _ = rustix::process::kill_process(
-                    rustix::process::getpid(),
-                    rustix::process::Signal::KILL,
-                );
-            }
-            Stunt::Unexpected(words) => {
-                self.exit = Some(Exit {
-                    code: 3,
-                    words: Some(words),
-                })
+            other => {
+                let exit = stunt::perform(other, &mut |text| tty::write(text.as_bytes()));
+                self.exit = exit.or(self.exit.take());
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::http::Cancel;
 use crate::turn::course::Turn;
 use crate::world::News;
@@ -17,6 +19,8 @@ pub(crate) enum Cause {
         source: &'static str,
         asked: bool,
     },
+    /// A message of print mode: a text or blocks.
+    Sdk { content: Value, prompt_id: String },
     /// The last message of a transcript that was taken up.
     Resumed,
     /// The output of a shell command, which is already in the conversation.

@@ -18,6 +18,7 @@ use crate::turn::result::success;
 use crate::world::FailureKind;
 use crate::world::News;
 use crate::world::Outcome;
+use crate::world::Told;
 
 impl Turn {
     pub(super) fn refused(&self, reply: &Reply) -> Outcome {
@@ -51,6 +52,9 @@ impl Turn {
         if let Some(status) = ending.status {
             more["apiErrorStatus"] = json!(status);
         }
+        let status = ending.status;
+        self.world
+            .print(|| News::Failed(message.clone(), ending.error, status));
         self.world.journal().assistant(&message, more);
         let body = hook::stop_failure(
             &self.subject,
@@ -98,6 +102,8 @@ impl Turn {
         for url in urls {
             self.write_stop(&url);
         }
+        self.world
+            .print(|| News::Ended(reply.text(), reply.stop_reason.clone()));
         self.write_duration();
         Outcome::Answered
     }
@@ -115,7 +121,20 @@ impl Turn {
         journal.system("stop_hook_summary", summary);
     }
 
+    /// The note about an interruption, where somebody reads lines.
+    pub(super) fn say_interrupted(&self, note: &Value) {
+        self.world.print(|| {
+            News::Told(Told {
+                content: note.clone(),
+                ..Told::default()
+            })
+        });
+    }
+
     fn write_duration(&self) {
+        if self.world.is_print {
+            return;
+        }
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut journal = self.world.journal();
         let count = journal.count();
@@ -154,6 +173,8 @@ impl Turn {
         let mut journal = self.world.journal();
         for (at, block) in blocks.iter().enumerate() {
             self.write_partial(&mut journal, partial, block, at);
+            let line = || News::Block(partial.so_far(block), partial.request_id.clone());
+            self.world.print(line);
         }
         let note = json!([{ "type": "text", "text": "[Request interrupted by user]" }]);
         journal.user(
@@ -162,6 +183,7 @@ impl Turn {
             json!({ "interruptedMessageId": partial.id }),
         );
         drop(journal);
+        self.say_interrupted(&note);
         let mut talk = self.world.talk();
         if !blocks.is_empty() {
             talk.add(Role::Assistant, Value::Array(blocks));

@@ -22,6 +22,7 @@ use crate::turn::record::is_said;
 use crate::turn::submission::NoteKind;
 use crate::world::News;
 use crate::world::Outcome;
+use crate::world::Told;
 use crate::world::World;
 
 pub(super) struct Turn {
@@ -43,7 +44,9 @@ pub(super) struct Turn {
 impl Turn {
     pub(super) fn new(world: Arc<World>, cause: Cause, cancel: Cancel) -> Turn {
         let prompt_id = match &cause {
-            Cause::Prompt { prompt_id, .. } => Some(prompt_id.clone()),
+            Cause::Prompt { prompt_id, .. } | Cause::Sdk { prompt_id, .. } => {
+                Some(prompt_id.clone())
+            }
             Cause::Resumed => None,
             Cause::Shell { prompt_id } => prompt_id.clone(),
         };
@@ -76,6 +79,11 @@ impl Turn {
                 ..
             } => {
                 if let Some(outcome) = self.submit(&text, source, asked) {
+                    return outcome;
+                }
+            }
+            Cause::Sdk { content, .. } => {
+                if let Some(outcome) = self.take_message(&content) {
                     return outcome;
                 }
             }
@@ -139,6 +147,13 @@ impl Turn {
 
     /// Asks the model to go on; only the newer family writes that down.
     fn go_on(&self, text: &str, reply: &Reply) {
+        self.world.print(|| {
+            News::Told(Told {
+                content: json!([{ "type": "text", "text": text }]),
+                is_synthetic: true,
+                ..Told::default()
+            })
+        });
         self.world.talk().add(Role::User, json!(text));
         if self.world.dialect.is_new() {
             let mut more = json!({ "isMeta": true, "turnCompanion": true });

@@ -28,6 +28,7 @@ impl Turn {
                 .talk()
                 .add(Role::Assistant, Value::Array(reply.blocks.clone()));
         }
+        self.world.print(|| News::Replied(reply.usage.clone()));
         self.world.tell(News::Written);
         sources
     }

@@ -69,10 +69,13 @@ impl Turn {
         let (world, calls) = (Arc::clone(&self.world), batch.clone());
         let mut sink = move |bit| match bit {
             Bit::Text(text) => shown.push(&text),
+            Bit::Event(event) => world.print(|| News::Event(event)),
+            Bit::Block(message, request_id) => world.print(|| News::Block(message, request_id)),
             Bit::Tool(block) => calls.add(Call::of(&block)),
             Bit::Thinking => world.tell(News::Thinking),
             Bit::Stunt(stunt) => world.tell(News::Stunt(stunt)),
         };
+        self.world.print(|| News::Requesting);
         let result = self.source(&mut sink);
         match &result {
             Ok(_) => display.finish(),

@@ -13,6 +13,7 @@ use crate::turn::course::Turn;
 use crate::world::Called;
 use crate::world::News;
 use crate::world::Outcome;
+use crate::world::Told;
 
 impl Turn {
     /// Waits for the tools, writes their results down and tells the hook.
@@ -55,6 +56,13 @@ impl Turn {
             self.result_fields(done, source.map(|(_, record)| record.as_str())),
         );
         self.write_tool_hooks(behind, done);
+        self.world.print(|| {
+            News::Told(Told {
+                content: json!([block]),
+                tool_use_result: Some(done.answer.told.clone()),
+                is_synthetic: false,
+            })
+        });
         self.world.talk().add(Role::User, json!([block]));
     }
 
@@ -105,6 +113,7 @@ impl Turn {
             self.prompt_id.as_deref(),
             json!({ "interruptedMessageId": reply.id }),
         );
+        self.say_interrupted(&note);
         self.world.talk().add(Role::User, note);
         self.world.tell(News::Written);
         Outcome::Interrupted {

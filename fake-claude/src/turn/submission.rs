@@ -1,9 +1,11 @@
 //! The prompt on its way in: the hook is asked, the records and the notes are made.
 
+use serde_json::Value;
 use serde_json::json;
 
 use crate::clock;
 use crate::conversation::Role;
+use crate::conversation::text_of;
 use crate::file::File;
 use crate::hook;
 use crate::request;
@@ -50,6 +52,34 @@ impl Turn {
         }
         self.notes(NoteKind::All, text);
         self.world.tell(News::Written);
+        None
+    }
+
+    /// A message of print mode, whatever it holds, is the user's message as it stands.
+    pub(super) fn take_message(&self, content: &Value) -> Option<Outcome> {
+        let text = text_of(content);
+        let body = hook::user_prompt_submit(&self.subject, &text);
+        let answers = self
+            .world
+            .hooks
+            .ask("UserPromptSubmit", &body, &self.cancel);
+        if let Some(reason) = hook::block_reason(&answers) {
+            return Some(self.blocked(&text, reason));
+        }
+        let mut more =
+            json!({ "permissionMode": self.world.permission_mode, "promptSource": "sdk" });
+        let mut talk = self.world.talk();
+        if self.world.dialect.is_new() {
+            talk.prompts += 1;
+            more["turnOrigin"] = json!("sdk");
+            more["turnPosition"] = json!({ "promptIndex": 0, "turnIndex": talk.prompts });
+        }
+        self.world
+            .journal()
+            .user(content, self.prompt_id.as_deref(), more);
+        talk.add(Role::User, content.clone());
+        drop(talk);
+        self.notes(NoteKind::All, "");
         None
     }
 

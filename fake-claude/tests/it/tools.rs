@@ -173,11 +173,15 @@ fn a_changed_list_is_listed_again_and_the_newer_family_keeps_what_it_told() {
         server.nth("GET", 1);
         server.change(&[tool("a0"), tool("b2")]);
         server.nth("tools/list", 2);
+        // A turn between gives the answer time to arrive: nothing tells when it has.
+        upstream.say("between");
+        claude.submit("meanwhile");
+        hooks.nth("Stop", 2);
         upstream.call(&[("mcp__relay__a0", json!({}))]);
         upstream.say("two");
         claude.submit("second");
-        hooks.nth("Stop", 2);
-        let request = upstream.nth(3);
+        hooks.nth("Stop", 3);
+        let request = upstream.nth(4);
         match version {
             "2.1.329" => {
                 assert_eq!(

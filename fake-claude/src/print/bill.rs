@@ -1,0 +1,74 @@
+//! What turns used and what it would have cost.
+
+use serde_json::Value;
+use serde_json::json;
+
+/// Counts of tokens, summed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bill {
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_made: u64,
+}
+
+impl Bill {
+    pub(super) fn add(&mut self, usage: &Value) {
+        let count = |key: &str| usage[key].as_u64().unwrap_or(0);
+        self.input += count("input_tokens");
+        self.output += count("output_tokens");
+        self.cache_read += count("cache_read_input_tokens");
+        self.cache_made += count("cache_creation_input_tokens");
+    }
+
+    /// Dollars, at the list price of the large model.
+    pub(super) fn cost(&self) -> f64 {
+        let priced =
+            |tokens: u64, price: f64| f64::from(u32::try_from(tokens).unwrap_or(u32::MAX)) * price;
+        (priced(self.input, 5.0)
+            + priced(self.output, 25.0)
+            + priced(self.cache_read, 0.5)
+            + priced(self.cache_made, 6.25))
+            / 1_000_000.0
+    }
+
+    /// The `usage` of a result.
+    pub(super) fn usage(&self, is_new: bool) -> Value {
+        let mut usage = json!({
+            "input_tokens": self.input, "cache_creation_input_tokens": self.cache_made,
+            "cache_read_input_tokens": self.cache_read, "output_tokens": self.output,
+        });
+        if is_new {
+            usage["output_tokens_details"] = json!({ "thinking_tokens": 0 });
+        }
+        let rest = json!({
+            "server_tool_use": { "web_search_requests": 0, "web_fetch_requests": 0 }, "service_tier": "standard",
+            "cache_creation": { "ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0 },
+            "inference_geo": "", "iterations": [], "speed": "standard",
+        });
+        crate::transcript::with(usage, rest)
+    }
+
+    /// The `modelUsage` of a result.
+    pub(super) fn by_model(&self, model: &str) -> Value {
+        json!({ model: {
+            "inputTokens": self.input, "outputTokens": self.output, "cacheReadInputTokens": self.cache_read,
+            "cacheCreationInputTokens": self.cache_made, "webSearchRequests": 0, "costUSD": self.cost(),
+            "contextWindow": 200_000, "maxOutputTokens": 64_000,
+        } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_costs_what_the_real_one_said_it_costs() {
+        let mut bill = Bill::default();
+        bill.add(&json!({
+            "input_tokens": 1115, "output_tokens": 215, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 3,
+        }));
+        assert!((bill.cost() - 0.010_972_25).abs() < 1e-12);
+    }
+}
