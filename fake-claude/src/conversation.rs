@@ -79,6 +79,16 @@ impl Conversation {
         }
     }
 
+    /// All texts of the conversation but the last message's.
+    pub(crate) fn everything(&self) -> String {
+        let before = self
+            .entries
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
+        let texts: Vec<String> = before.iter().map(|entry| text_of(&entry.content)).collect();
+        texts.join("\n")
+    }
+
     /// The text of the last user message.
     pub(crate) fn last_user_text(&self) -> String {
         let last = self

@@ -26,7 +26,7 @@ pub(crate) struct Env {
     pub(crate) flush_delay_ms: Option<u64>,
     pub(crate) start_delay_ms: Option<u64>,
     /// How long a second of the script takes, in seconds.
-    pub(crate) time_scale: f64,
+    pub(crate) time_scale: Option<f64>,
     /// Files named with `@` are not read.
     pub(crate) attachments_off: bool,
 }
@@ -56,9 +56,7 @@ impl Env {
             script: var("FAKE_CLAUDE_SCRIPT").map(PathBuf::from),
             flush_delay_ms: number("FAKE_CLAUDE_FLUSH_DELAY_MS"),
             start_delay_ms: number("FAKE_CLAUDE_START_DELAY_MS"),
-            time_scale: var("FAKE_CLAUDE_TIME_SCALE")
-                .and_then(|scale| scale.parse().ok())
-                .unwrap_or(1.0),
+            time_scale: var("FAKE_CLAUDE_TIME_SCALE").and_then(|scale| scale.parse().ok()),
             attachments_off: truthy("CLAUDE_CODE_DISABLE_ATTACHMENTS"),
         }
     }

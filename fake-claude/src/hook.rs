@@ -38,6 +38,12 @@ impl Hooks {
         }
     }
 
+    /// Without the hooks of these events.
+    pub(crate) fn muted(mut self, events: &[String]) -> Hooks {
+        self.targets.retain(|(event, _)| !events.contains(event));
+        self
+    }
+
     /// The addresses that want `event`.
     pub(crate) fn urls(&self, event: &str) -> Vec<String> {
         self.targets

@@ -36,6 +36,7 @@ use crate::session::Start;
 use crate::transcript;
 use crate::transcript::Frame;
 use crate::transcript::Journal;
+use crate::tty;
 use crate::tty::Tty;
 use crate::upstream::Upstream;
 use crate::world::World;
@@ -58,7 +59,8 @@ pub(crate) fn run(env: &Env, args: &Args) -> Exit {
             words: Some("Error: --tools can only be used with --print mode.".to_owned()),
         };
     }
-    clock::scale(env.time_scale);
+    clock::scale(env.time_scale.or(script.time_scale).unwrap_or(1.0));
+    script.split.into_iter().for_each(tty::split);
     clock::sleep(clock::scaled(
         env.start_delay_ms.unwrap_or(script.start_delay_ms),
     ));
@@ -167,7 +169,8 @@ fn world(
         hooks: Hooks::new(match dialect.hooks {
             HookSense::NoHttp => Vec::new(),
             _ => config::hooks(args.settings.as_deref()),
-        }),
+        })
+        .muted(&script.mute),
         cwd: env.cwd.to_string_lossy().into_owned(),
         permission_mode: frame.mode.clone(),
         max_retries: env.max_retries,

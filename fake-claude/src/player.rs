@@ -106,6 +106,9 @@ fn act(
             body,
         });
     }
+    if let Some(limit) = &step.limit {
+        return Err(Failure::Limit(limit.clone()));
+    }
     if let Some(thought) = &step.think {
         sink(Bit::Thinking);
         wait(step.delay_ms, reply, cancel)?;
@@ -162,8 +165,9 @@ fn stunt(step: &Step) -> Option<Stunt> {
         .filter(|hang| *hang == Hang::Quiet)
         .map(|_| Stunt::Freeze);
     let painted = step.paint.clone().map(Stunt::Paint);
+    let grown = step.grow_mb.map(Stunt::Grow);
     let ended = step.exit.map(Stunt::Exit).or(step.crash.map(Stunt::Crash));
-    frozen.or(painted).or(ended)
+    frozen.or(painted).or(grown).or(ended)
 }
 
 fn call(step: &Step, reply: &mut Reply, sink: &mut dyn FnMut(Bit)) {

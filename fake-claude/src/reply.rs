@@ -26,6 +26,8 @@ pub(crate) enum Bit {
 pub(crate) enum Stunt {
     Freeze,
     Paint(String),
+    /// So many megabytes more, which are never given back.
+    Grow(usize),
     /// A question; the flag is set when it was answered.
     Ask(Ask, Cancel),
     Exit(u8),

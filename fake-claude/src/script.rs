@@ -1,47 +1,7 @@
-//! Scripts: what the simulated model answers, as TOML.
+//! Scripts: what the simulated model answers, as TOML. `scripts/README.md` tells every key, with an example each.
 //!
-//! ```toml
-//! start_delay_ms = 0          # before anything is drawn
-//! flush_delay_ms = 100        # from a record to the transcript file; 0 for fast tests
-//! late_prompt = false         # a new file's first prompt stands behind its answer, as 2.1.197 sometimes has it
-//! not_logged_in = false       # every turn ends with "Not logged in"
-//! usage_limit = "…"           # every turn ends with this text and error `rate_limit`
-//!
-//! [[rule]]                    # the first rule that matches serves the turn
-//! match = "weather"           # a substring of the last user text; or exact = "…"; or any = true
-//! times = 1                   # how many turns it serves; left out: all
-//! [[rule.step]]               # steps are done in order; each does one thing:
-//! say = "Hello"               # a text block; chunk = 8 and delay_ms = 20 set its pace
-//! [[rule.step]]
-//! think = "Hmm"               # a thinking block
-//! [[rule.step]]
-//! echo = true                 # says the user's own text, at the pace of chunk and delay_ms
-//! [[rule.step]]
-//! wait_ms = 500               # nothing happens
-//! [[rule.step]]
-//! fail = { status = 529, type = "overloaded_error", message = "Overloaded" }
-//! [[rule.step]]
-//! stop = "max_tokens"         # the stop reason; stop_sequence = "END" beside it
-//! [[rule.step]]
-//! usage = { input_tokens = 9, output_tokens = 3 }
-//! [[rule.step]]
-//! hang = "quiet"              # nothing is drawn any more; "live" keeps the spinner turning
-//! [[rule.step]]
-//! crash = "abort"             # with a core, or "kill" without
-//! [[rule.step]]
-//! exit = 0                    # ends the process, saying nothing
-//! [[rule.step]]
-//! paint = "\u001b[2Jnoise"    # raw bytes to the screen
-//! [[rule.step]]
-//! ask = { question = "Proceed?", options = ["Yes", "No"] }
-//! [[rule.step]]
-//! call = [{ tool = "search", input = { q = "x" } }]  # tools, by full name or its last part; the steps behind it
-//!                             # answer to the results, which `echo` then says
-//! [[rule.step]]
-//! lie = "other text"          # what Stop and the transcript tell instead of what was said
-//! ```
-//!
-//! With a script of one's own, a prompt that no rule matches ends the process with both texts on stderr.
+//! With a script of one's own, a prompt that no rule matches ends the process with both texts on stderr, and so does
+//! a rule that was needed and never served.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -55,6 +15,12 @@ pub(crate) struct Script {
     pub(crate) late_prompt: bool,
     pub(crate) not_logged_in: bool,
     pub(crate) usage_limit: Option<String>,
+    /// How long a second of this script takes, in seconds; the environment may say otherwise.
+    pub(crate) time_scale: Option<f64>,
+    /// How many bytes go to the screen in one write.
+    pub(crate) split: Option<usize>,
+    /// Hooks that are not posted, whatever happens.
+    pub(crate) mute: Vec<String>,
     #[serde(rename = "rule")]
     pub(crate) rules: Vec<Rule>,
 }
@@ -67,7 +33,13 @@ pub(crate) struct Rule {
     part: Option<String>,
     exact: Option<String>,
     any: bool,
+    /// A text that must stand anywhere in the conversation before.
+    after: Option<String>,
     times: Option<u32>,
+    /// The process must not end politely before this rule has served.
+    needed: bool,
+    #[serde(skip)]
+    served: u32,
     #[serde(rename = "step")]
     pub(crate) steps: Vec<Step>,
 }
@@ -93,6 +65,8 @@ pub(crate) struct Step {
     pub(crate) ask: Option<Ask>,
     pub(crate) lie: Option<String>,
     pub(crate) call: Vec<Use>,
+    pub(crate) limit: Option<String>,
+    pub(crate) grow_mb: Option<usize>,
 }
 
 /// A tool that the simulated model uses.
@@ -161,30 +135,48 @@ impl Script {
         }
     }
 
-    /// The steps for a turn, taking it off the rule's count.
-    pub(crate) fn take(&mut self, text: &str) -> Option<Vec<Step>> {
+    /// The steps for a turn, taking it off the rule's count; `before` is all that was said until now.
+    pub(crate) fn take(&mut self, text: &str, before: &str) -> Option<Vec<Step>> {
         let rule = self
             .rules
             .iter_mut()
-            .find(|rule| rule.times != Some(0) && rule.wants(text))?;
+            .find(|rule| rule.times != Some(0) && rule.wants(text, before))?;
         rule.times = rule.times.map(|times| times - 1);
+        rule.served += 1;
         Some(rule.steps.clone())
+    }
+
+    /// What was needed and never came, for the last words of a polite end.
+    pub(crate) fn missed(&self) -> Option<String> {
+        let missed = self
+            .rules
+            .iter()
+            .filter(|rule| rule.needed && rule.served == 0);
+        let names: Vec<String> = missed.filter_map(Rule::name).collect();
+        (!names.is_empty()).then(|| format!("fake-claude: never asked for: {}", names.join(" | ")))
     }
 
     /// What the rules wait for, for the message about an unexpected prompt.
     pub(crate) fn expected(&self) -> String {
         let open = self.rules.iter().filter(|rule| rule.times != Some(0));
-        open.filter_map(|rule| rule.exact.clone().or_else(|| rule.part.clone()))
-            .collect::<Vec<_>>()
-            .join(" | ")
+        open.filter_map(Rule::name).collect::<Vec<_>>().join(" | ")
     }
 }
 
 impl Rule {
-    fn wants(&self, text: &str) -> bool {
-        self.any
+    fn wants(&self, text: &str, before: &str) -> bool {
+        let is_after = self
+            .after
+            .as_deref()
+            .is_none_or(|after| before.contains(after));
+        let matches = self.any
             || self.exact.as_deref() == Some(text)
-            || self.part.as_deref().is_some_and(|part| text.contains(part))
+            || self.part.as_deref().is_some_and(|part| text.contains(part));
+        is_after && matches
+    }
+
+    fn name(&self) -> Option<String> {
+        self.exact.clone().or_else(|| self.part.clone())
     }
 }
 
@@ -200,12 +192,27 @@ mod tests {
         .expect("the script is well formed");
         assert_eq!(
             script
-                .take("cat")
+                .take("cat", "")
                 .and_then(|steps| steps[0].say.clone())
                 .as_deref(),
             Some("one")
         );
-        assert!(script.take("cat").is_some_and(|steps| steps[0].echo));
+        assert!(script.take("cat", "").is_some_and(|steps| steps[0].echo));
+    }
+
+    #[test]
+    fn a_rule_may_ask_for_what_was_said_before_and_for_being_needed() {
+        let mut script = Script::parse(
+            "[[rule]]\nmatch = \"go\"\nafter = \"hello\"\nneeded = true\n[[rule.step]]\nsay = \"one\"\n",
+        )
+        .expect("the script is well formed");
+        assert!(script.take("go", "nothing").is_none());
+        assert_eq!(
+            script.missed().as_deref(),
+            Some("fake-claude: never asked for: go")
+        );
+        assert!(script.take("go", "hello there").is_some());
+        assert_eq!(script.missed(), None);
     }
 
     #[test]
@@ -218,6 +225,9 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
         for file in std::fs::read_dir(folder).expect("the examples lie beside the crate") {
             let path = file.expect("the folder can be read").path();
+            if path.extension().is_none_or(|kind| kind != "toml") {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).expect("an example can be read");
             assert!(Script::parse(&text).is_ok(), "{}", path.display());
         }

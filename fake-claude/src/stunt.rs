@@ -1,8 +1,11 @@
 //! What a script does to the process itself, whatever it shows.
 
+use std::sync::Mutex;
+
 use crate::reply::Stunt;
 use crate::script::Crash;
 use crate::session::Exit;
+use crate::world::lock;
 
 /// Does it; `paint` writes raw bytes. An exit is the caller's to make; freezing and asking are the screen's.
 pub(crate) fn perform(stunt: Stunt, paint: &mut dyn FnMut(&str)) -> Option<Exit> {
@@ -10,6 +13,11 @@ pub(crate) fn perform(stunt: Stunt, paint: &mut dyn FnMut(&str)) -> Option<Exit>
         Stunt::Freeze | Stunt::Ask(..) => None,
         Stunt::Paint(text) => {
             paint(&text);
+            None
+        }
+        Stunt::Grow(megabytes) => {
+            let more = vec![1; megabytes.saturating_mul(MEGABYTE)];
+            lock(&HELD).push(more);
             None
         }
         Stunt::Exit(code) => Some(Exit { code, words: None }),
@@ -26,5 +34,8 @@ pub(crate) fn perform(stunt: Stunt, paint: &mut dyn FnMut(&str)) -> Option<Exit>
     }
 }
 
+/// What was grown and is kept.
+static HELD: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+const MEGABYTE: usize = 1 << 20;
 /// The exit code of a prompt that the script does not expect.
 const UNEXPECTED: u8 = 3;

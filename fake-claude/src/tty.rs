@@ -4,6 +4,7 @@ use std::io::Read;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::event::PollFd;
@@ -100,9 +101,21 @@ pub(crate) fn size() -> (usize, usize) {
     }
 }
 
+/// From now on no write to the screen has more bytes than this, wherever that cuts.
+pub(crate) fn split(bytes: usize) {
+    let _ = SPLIT.set(bytes.max(1));
+}
+
+static SPLIT: OnceLock<usize> = OnceLock::new();
+
 /// Writes to the screen; a reader that has gone is noticed at the keyboard.
 pub(crate) fn write(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes);
-    let _ = out.flush();
+    for piece in bytes.chunks(SPLIT.get().copied().unwrap_or(usize::MAX)) {
+        let _ = out.write_all(piece);
+        let _ = out.flush();
+        if SPLIT.get().is_some() {
+            std::thread::yield_now();
+        }
+    }
 }

@@ -30,6 +30,7 @@ use crate::tty::Heard;
 use crate::tty::Tty;
 use crate::world::News;
 use crate::world::World;
+use crate::world::lock;
 
 pub(crate) struct Session {
     pub(super) world: Arc<World>,
@@ -232,12 +233,14 @@ impl Session {
         journal.flush();
     }
 
+    /// The user leaves; a script that still waits for something makes that a failure.
     pub(super) fn leave(&mut self) {
         self.end_session("prompt_input_exit");
         self.polite = true;
+        let words = lock(&self.world.script).missed();
         self.exit = Some(Exit {
-            code: 0,
-            words: None,
+            code: if words.is_some() { MISSED } else { 0 },
+            words,
         });
     }
 }
@@ -258,3 +261,5 @@ const YOUTH: Duration = Duration::from_secs(2);
 
 /// How long a `SessionEnd` hook may take.
 const END_PATIENCE: Duration = Duration::from_millis(1500);
+/// The exit code of a script that was not played to its end.
+const MISSED: u8 = 4;

@@ -95,11 +95,12 @@ impl Turn {
         if !rest.is_empty() {
             return self.play(rest, &prompt, sink);
         }
+        let before = self.world.talk().everything();
         let (limit, steps, expected) = {
             let mut script = lock(&self.world.script);
             (
                 script.usage_limit.clone(),
-                script.take(&prompt),
+                script.take(&prompt, &before),
                 script.expected(),
             )
         };
@@ -136,6 +137,9 @@ impl Turn {
         *lock(&self.rest) = rest;
         for used in steps.iter_mut().flat_map(|step| &mut step.call) {
             used.tool = self.world.toolbox.full_name(&used.tool);
+        }
+        for limit in steps.iter_mut().filter_map(|step| step.limit.as_mut()) {
+            *limit = self.limit(limit);
         }
         player::play(&steps, prompt, &self.world.model(), &self.cancel, sink)
     }

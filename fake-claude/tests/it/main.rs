@@ -2,5 +2,6 @@
 
 mod print;
 mod screens;
+mod scripts;
 mod support;
 mod tools;

@@ -192,6 +192,17 @@ impl Claude {
         assert!(seen.is_some(), "waited for {text:?}, saw:\n{}", self.text());
     }
 
+    /// How much memory the process holds.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident_kb(&self) -> usize {
+        let process = self.child.process_id().expect("the process runs");
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+        let status = status.expect("a running process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.trim().split(' ').next()?.parse().ok());
+        number.expect("the status tells the resident size")
+    }
+
     /// Everything written to the terminal so far.
     pub(crate) fn raw(&self) -> Vec<u8> {
         self.screen.lock().raw.clone()

@@ -56,30 +56,41 @@ impl Response {
 
 /// Serves until the process ends; the address without a path.
 pub(crate) fn serve(answer: impl Fn(Request) -> Response + Send + Sync + 'static) -> String {
+    serve_until_read(answer, |_| {})
+}
+
+/// The same; `read` hears of the last request of a connection whose client has closed it, its answer read.
+pub(crate) fn serve_until_read(
+    answer: impl Fn(Request) -> Response + Send + Sync + 'static,
+    read: impl Fn(&Request) + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback must have a free port");
     let address = listener
         .local_addr()
         .expect("a bound socket has an address");
-    let answer = Arc::new(answer);
+    let (answer, read) = (Arc::new(answer), Arc::new(read));
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let answer = Arc::clone(&answer);
-            std::thread::spawn(move || talk(stream, &*answer));
+            let (answer, read) = (Arc::clone(&answer), Arc::clone(&read));
+            std::thread::spawn(move || {
+                if let Some(last) = talk(stream, &*answer) {
+                    read(&last);
+                }
+            });
         }
     });
     format!("http://{address}")
 }
 
-fn talk(mut stream: TcpStream, answer: &dyn Fn(Request) -> Response) {
-    let Ok(read) = stream.try_clone() else {
-        return;
-    };
-    let mut read = BufReader::new(read);
+/// Answers until the client closes; its last request.
+fn talk(mut stream: TcpStream, answer: &dyn Fn(Request) -> Response) -> Option<Request> {
+    let mut read = BufReader::new(stream.try_clone().ok()?);
+    let mut last = None;
     while let Some(request) = request(&mut read) {
-        if respond(&mut stream, answer(request)).is_err() {
-            return;
-        }
+        last = Some(request.clone());
+        respond(&mut stream, answer(request)).ok()?;
     }
+    last
 }
 
 fn request(read: &mut BufReader<TcpStream>) -> Option<Request> {

@@ -23,6 +23,8 @@ struct State {
     tools: Vec<Value>,
     seen: Vec<(Request, Value)>,
     streams: Vec<Sender<String>>,
+    /// How many lists the client has read to their end.
+    lists_read: usize,
     /// Calls that are not answered before the test says so.
     held: Vec<&'static str>,
 }
@@ -31,8 +33,15 @@ impl McpServer {
     pub(crate) fn new(tools: &[Value]) -> McpServer {
         let state = Arc::new(Watch::<State>::default());
         state.change(|state| state.tools = tools.to_vec());
-        let shared = Arc::clone(&state);
-        let url = http::serve(move |request| answer(&shared, request));
+        let (shared, read) = (Arc::clone(&state), Arc::clone(&state));
+        let url = http::serve_until_read(
+            move |request| answer(&shared, request),
+            move |request| {
+                if request.body.contains("tools/list") {
+                    read.change(|state| state.lists_read += 1);
+                }
+            },
+        );
         McpServer { url, state }
     }
 
@@ -74,6 +83,18 @@ impl McpServer {
             named.nth(nth - 1).cloned()
         });
         found.unwrap_or_else(|| panic!("no {method} number {nth}: {:?}", self.methods()))
+    }
+
+    /// Waits until the client has read the `nth` list of tools, from 1.
+    pub(crate) fn listed(&self, nth: usize) {
+        let read = self
+            .state
+            .wait(|state| (state.lists_read >= nth).then_some(()));
+        assert!(
+            read.is_some(),
+            "list {nth} was not read: {:?}",
+            self.methods()
+        );
     }
 
     pub(crate) fn methods(&self) -> Vec<String> {
