@@ -3,6 +3,8 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::ledger::Ledger;
+
 /// One message of the conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
@@ -21,7 +23,7 @@ pub(crate) enum Role {
 }
 
 /// The messages so far, and which notes of the newer family were already made.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Conversation {
     pub(crate) entries: Vec<Entry>,
     pub(crate) environment_told: bool,
@@ -32,6 +34,8 @@ pub(crate) struct Conversation {
     pub(crate) prompts: usize,
     /// The tools that the newer family has told of, as it told them.
     pub(crate) tools: Vec<Value>,
+    /// Its notes about the requests.
+    pub(crate) ledger: Ledger,
 }
 
 impl Conversation {

@@ -23,6 +23,7 @@ mod id;
 mod input;
 mod keys;
 mod launch;
+mod ledger;
 mod look;
 mod markdown;
 mod mcp;

@@ -8,17 +8,72 @@ use crate::cell::wrap;
 pub(crate) fn render(text: &str, columns: usize, offset: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut fenced = false;
+    let mut table: Vec<Vec<String>> = Vec::new();
     for source in text.trim_end_matches('\n').split('\n') {
         let source = expand(source.trim_end_matches('\r'), offset);
         if source.trim_start().starts_with("```") {
             fenced = !fenced;
             continue;
         }
+        if let Some(row) = row(&source).filter(|_| !fenced) {
+            table.push(row);
+            continue;
+        }
+        lines.extend(laid_out(&std::mem::take(&mut table), columns));
         let line = match fenced {
             true => Line::of(Style::Plain, &source),
             false => block(&source),
         };
         lines.extend(wrap(&line, columns));
+    }
+    lines.extend(laid_out(&table, columns));
+    lines
+}
+
+/// The cells of a line of a table; `None` where it is none.
+fn row(source: &str) -> Option<Vec<String>> {
+    let inner = source.trim().strip_prefix('|')?.strip_suffix('|')?;
+    Some(
+        inner
+            .split('|')
+            .map(|cell| cell.trim().to_owned())
+            .collect(),
+    )
+}
+
+/// A table with columns as wide as their widest cell; the line below the head is drawn, whatever it says.
+fn laid_out(table: &[Vec<String>], columns: usize) -> Vec<Line> {
+    let is_rule = |row: &Vec<String>| {
+        row.iter()
+            .all(|cell| cell.trim_matches([':', '-']).is_empty())
+    };
+    let count = table.iter().map(Vec::len).max().unwrap_or(0);
+    let cells: Vec<Vec<Line>> = table
+        .iter()
+        .filter(|row| !is_rule(row))
+        .map(|row| row.iter().map(|cell| inline(cell)).collect())
+        .collect();
+    let widths: Vec<usize> = (0..count)
+        .map(|at| {
+            let widths = cells.iter().filter_map(|row| row.get(at)).map(Line::width);
+            widths.max().unwrap_or(0).max(CELL_WIDTH_MIN)
+        })
+        .collect();
+    let mut lines = Vec::new();
+    for (at, row) in cells.into_iter().enumerate() {
+        let mut line = Line::of(Style::Plain, "|");
+        for (cell, width) in row.into_iter().zip(&widths) {
+            let end = line.width() + width + 2;
+            line.cells.extend(Line::of(Style::Plain, " ").cells);
+            line.cells.extend(cell.cells);
+            line = line.to(end, Style::Plain).and(Style::Plain, "|");
+        }
+        lines.extend(wrap(&line, columns));
+        if at == 0 {
+            let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
+            let rule = Line::of(Style::Plain, &format!("|{}|", dashes.join("|")));
+            lines.extend(wrap(&rule, columns));
+        }
     }
     lines
 }
@@ -50,6 +105,11 @@ fn block(source: &str) -> Line {
         return Line::of(Style::Bold, bare.trim_start());
     }
     let trimmed = source.trim_start();
+    if let Some(quoted) = trimmed.strip_prefix('>') {
+        let mut line = Line::of(Style::Grey, "▎ ");
+        line.cells.extend(inline(quoted.trim_start()).cells);
+        return line;
+    }
     if let Some(item) = trimmed
         .strip_prefix("* ")
         .or_else(|| trimmed.strip_prefix("+ "))
@@ -62,8 +122,9 @@ fn block(source: &str) -> Line {
 
 /// `**bold**`, `*italic*` and `` `code` `` lose their marks.
 fn inline(source: &str) -> Line {
+    let source = linked(source);
     let mut line = Line::default();
-    let mut rest = source;
+    let mut rest = source.as_str();
     while let Some((before, mark, inner, after)) = next_span(rest) {
         let style = if mark == "`" {
             Style::Blue
@@ -74,6 +135,24 @@ fn inline(source: &str) -> Line {
         rest = after;
     }
     line.and(Style::Plain, rest)
+}
+
+/// `[text](address)` as `text (address)`.
+fn linked(source: &str) -> String {
+    let mut out = String::new();
+    let mut rest = source;
+    while let Some((before, text, address, after)) = next_link(rest) {
+        out.push_str(&format!("{before}{text} ({address})"));
+        rest = after;
+    }
+    out + rest
+}
+
+fn next_link(source: &str) -> Option<(&str, &str, &str, &str)> {
+    let (before, rest) = source.split_once('[')?;
+    let (text, rest) = rest.split_once("](")?;
+    let (address, after) = rest.split_once(')')?;
+    Some((before, text, address, after))
 }
 
 fn next_span(text: &str) -> Option<(&str, &'static str, &str, &str)> {
@@ -93,6 +172,8 @@ fn next_span(text: &str) -> Option<(&str, &'static str, &str, &str)> {
     spans.min_by_key(|(begin, _)| *begin).map(|(_, span)| span)
 }
 
+/// A column of a table is never narrower.
+const CELL_WIDTH_MIN: usize = 3;
 /// Columns between two tab stops.
 const TAB: usize = 8;
 const MARKS: [&str; 3] = ["**", "`", "*"];
@@ -122,5 +203,14 @@ mod tests {
         );
         assert_eq!(texts("a\tb"), ["a       b"]);
         assert_eq!(texts("2 * 3 * 4"), ["2 * 3 * 4"]);
+        assert_eq!(texts("> q\n[l](http://x)"), ["▎ q", "l (http://x)"]);
+    }
+
+    #[test]
+    fn a_table_is_laid_out_anew() {
+        assert_eq!(
+            texts("| a | **b** |\n|---|:-:|\n| 1 | 漢字 |\nend"),
+            ["| a   | b    |", "|-----|------|", "| 1   | 漢字 |", "end"]
+        );
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Turn {
     pub(super) began: Instant,
     /// The steps of the script that answer to the results of tools.
     pub(super) rest: Mutex<Vec<Step>>,
+    /// The name of the last request, in the newer family's notes.
+    pub(super) request: Mutex<String>,
     /// Whether tools are told of; the first request of a turn that was taken up has none.
     pub(super) has_tools: AtomicBool,
     /// Where conversation and transcript stood before this turn.
@@ -65,6 +67,7 @@ impl Turn {
             turn_id: id::uuid(),
             began: clock::now(),
             rest: Mutex::default(),
+            request: Mutex::default(),
             has_tools: AtomicBool::new(has_tools),
             before,
         }

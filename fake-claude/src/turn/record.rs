@@ -9,20 +9,25 @@ use crate::reply::Reply;
 use crate::transcript::with;
 use crate::turn::course::Turn;
 use crate::world::News;
+use crate::world::lock;
 
 impl Turn {
     /// One record a block, and the whole message into the conversation; the records of calls are named by call.
     pub(super) fn write_reply(&self, reply: &Reply) -> Vec<(Value, String)> {
-        let mut sources = Vec::new();
+        let (mut sources, mut used) = (Vec::new(), Vec::new());
         let mut journal = self.world.journal();
         let is_new = self.world.dialect.is_new();
         for (at, block) in reply.blocks.iter().enumerate() {
             let block = told(block, reply);
             let record =
                 journal.assistant(&reply.record(&block, is_new), self.reply_fields(reply, at));
+            if let (true, Some(name)) = (is_new, block["name"].as_str()) {
+                used.push(name.to_owned());
+            }
             sources.push((block["id"].clone(), record));
         }
         drop(journal);
+        self.note_reply(&used);
         if !reply.blocks.is_empty() {
             self.world
                 .talk()
@@ -33,11 +38,28 @@ impl Turn {
         sources
     }
 
+    /// What the newer family notes behind an answer.
+    fn note_reply(&self, used: &[String]) {
+        if !self.world.dialect.is_new() || self.world.upstream.is_none() {
+            return;
+        }
+        let mut talk = self.world.talk();
+        let mut journal = self.world.journal();
+        for tool in used {
+            talk.ledger.used(tool, &mut journal);
+        }
+        let tools = Value::Array(talk.tools.clone());
+        if used.is_empty() {
+            talk.ledger
+                .snapshot(&self.world.shape.system, &tools, &mut journal);
+        }
+    }
+
     fn reply_fields(&self, reply: &Reply, at: usize) -> Value {
         let mut more = json!({ "requestId": reply.request_id });
         if self.world.dialect.is_new() {
             let rest = json!({
-                "apiBlockIndex": at, "requestedModel": reply.model, "promptCacheRequested": "5m",
+                "apiBlockIndex": at, "requestRef": *lock(&self.request), "requestedModel": reply.model, "promptCacheRequested": "5m",
                 "effort": self.world.shape.effort, "perTurnEffort": null, "madeBy": "model",
             });
             more = with(more, rest);

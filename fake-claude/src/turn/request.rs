@@ -156,9 +156,14 @@ impl Turn {
             tools = mcp::announce(&talk.tools, &tools);
             talk.tools.clone_from(&tools);
         }
-        self.world
-            .shape
-            .body(&self.world.model(), &talk, &self.subject.session_id, &tools)
+        let (model, session) = (self.world.model(), &self.subject.session_id);
+        let body = self.world.shape.body(&model, &talk, session, &tools);
+        if self.world.dialect.is_new() {
+            let version = &self.world.frame.version;
+            let mut journal = self.world.journal();
+            *lock(&self.request) = talk.ledger.request(&body, version, &mut journal);
+        }
+        body
     }
 }
 

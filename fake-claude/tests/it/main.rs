@@ -1,5 +1,6 @@
 //! Black-box tests: the program in a terminal, its hooks, its upstream and its MCP servers, all on loopback.
 
+mod painting;
 mod print;
 mod screens;
 mod scripts;

@@ -66,10 +66,6 @@ impl Start {
         self.home.path().join("work")
     }
 
-    pub(crate) fn home(&self) -> PathBuf {
-        self.home.path().to_owned()
-    }
-
     /// Another `~/.claude.json`.
     pub(crate) fn configure(&self, config: &Value) {
         let path = self.home.path().join(".claude.json");
@@ -201,6 +197,16 @@ impl Claude {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.trim().split(' ').next()?.parse().ok());
         number.expect("the status tells the resident size")
+    }
+
+    /// Waits until these bytes were written to the terminal.
+    pub(crate) fn wrote(&self, bytes: &str) {
+        let bytes = bytes.as_bytes();
+        let found = self.screen.wait(|screen| {
+            let mut windows = screen.raw.windows(bytes.len());
+            windows.any(|window| window == bytes).then_some(())
+        });
+        assert!(found.is_some(), "waited for {bytes:?} in the output");
     }
 
     /// Everything written to the terminal so far.
