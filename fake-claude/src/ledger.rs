@@ -37,7 +37,12 @@ impl Ledger {
                 "type": "api-request-shape", "shapeHash": shape_hash, "timestamp": now, "version": version, "shape": shape,
             }));
         }
-        let messages = body["messages"].as_array().cloned().unwrap_or_default();
+        let messages: Vec<Value> = body["messages"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(bare)
+            .collect();
         let hashes: Vec<String> = messages.iter().map(hash).collect();
         for (message, hash) in messages.iter().zip(&hashes) {
             if message["role"] == "system" && self.noted.insert(hash.clone()) {
@@ -84,6 +89,22 @@ impl Ledger {
     }
 }
 
+/// A message as blocks, without the marks of the cache, which move from request to request.
+fn bare(message: &Value) -> Value {
+    let content = match &message["content"] {
+        Value::String(text) => vec![json!({ "type": "text", "text": text })],
+        other => other.as_array().cloned().unwrap_or_default(),
+    };
+    let without = |mut block: Value| {
+        if let Some(fields) = block.as_object_mut() {
+            fields.remove("cache_control");
+        }
+        block
+    };
+    let content: Vec<Value> = content.into_iter().map(without).collect();
+    json!({ "role": message["role"], "content": content })
+}
+
 /// Each tool with its server, as the snapshot lists them.
 fn described(tools: &Value) -> Value {
     let describe = |tool: &Value| {
@@ -113,6 +134,15 @@ fn hash(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_of_the_cache_make_no_other_message() {
+        let marked = json!({ "role": "user", "content": [{ "type": "text", "text": "a", "cache_control": {} }] });
+        assert_eq!(
+            bare(&marked),
+            bare(&json!({ "role": "user", "content": "a" }))
+        );
+    }
 
     #[test]
     fn the_same_value_has_the_same_name() {
