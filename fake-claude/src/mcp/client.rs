@@ -140,7 +140,7 @@ impl Client {
         let listed = self.ask("tools/list", None, self.id(), &Cancel::default());
         if let Ok(result) = listed {
             let entries = result["tools"].as_array().into_iter().flatten();
-            let tools = entries.filter_map(|entry| Tool::of(&self.server.name, entry));
+            let tools = entries.filter_map(|entry| Tool::of(&self.server.name, entry, self.is_new));
             *lock(&self.tools) = tools.collect();
         }
     }

@@ -18,16 +18,26 @@ pub(crate) struct Tool {
     pub(crate) schema: Value,
     /// Whether it may run beside others.
     pub(crate) read_only: bool,
+    /// How many letters of a result go upstream; a longer one is put aside and only its beginning is shown.
+    pub(crate) result_max: usize,
 }
 
 impl Tool {
     /// From an entry of `tools/list`.
-    pub(crate) fn of(server: &str, entry: &Value) -> Option<Tool> {
+    pub(crate) fn of(server: &str, entry: &Value, is_new: bool) -> Option<Tool> {
         let own = entry["name"].as_str()?.to_owned();
         Some(Tool {
             name: format!("mcp__{}__{}", plain(server), plain(&own)),
-            description: entry["description"].as_str().unwrap_or_default().to_owned(),
-            schema: entry["inputSchema"].clone(),
+            description: cut(
+                entry["description"].as_str().unwrap_or_default(),
+                if is_new {
+                    NEW_DESCRIPTION_MAX
+                } else {
+                    OLD_DESCRIPTION_MAX
+                },
+            ),
+            schema: ordered(&entry["inputSchema"]),
+            result_max: result_max(&entry["_meta"]),
             read_only: entry["annotations"]["readOnlyHint"] == Value::Bool(true),
             own,
         })
@@ -37,6 +47,34 @@ impl Tool {
     pub(crate) fn upstream(&self) -> Value {
         json!({ "name": self.name, "description": self.description, "input_schema": self.schema })
     }
+}
+
+/// A description is cut, and says so.
+fn cut(description: &str, letters: usize) -> String {
+    match description.char_indices().nth(letters) {
+        Some((at, _)) => format!("{}… [truncated]", &description[..at]),
+        None => description.to_owned(),
+    }
+}
+
+/// The known keys of a schema come first, whatever the server's order.
+fn ordered(schema: &Value) -> Value {
+    let Some(fields) = schema.as_object() else {
+        return schema.clone();
+    };
+    let known = ["type", "properties", "required"].map(str::to_owned);
+    let first = known.iter().filter(|key| fields.contains_key(*key));
+    let rest = fields.keys().filter(|key| !known.contains(key));
+    first
+        .chain(rest)
+        .map(|key| (key.clone(), fields[key].clone()))
+        .collect()
+}
+
+fn result_max(meta: &Value) -> usize {
+    let asked = meta["anthropic/maxResultSizeChars"].as_u64();
+    let asked = asked.and_then(|letters| usize::try_from(letters).ok());
+    asked.map_or(RESULT_MAX, |letters| letters.min(RESULT_MAX_ASKED))
 }
 
 /// The connected servers and what may be called without asking.
@@ -137,6 +175,13 @@ fn plain(name: &str) -> String {
     name.chars().map(plain).collect()
 }
 
+/// Letters of a description.
+const OLD_DESCRIPTION_MAX: usize = 2048;
+const NEW_DESCRIPTION_MAX: usize = 4096;
+/// Letters of a result, unless the tool's `_meta` asks for more, and what it may ask for.
+const RESULT_MAX: usize = 50_000;
+const RESULT_MAX_ASKED: usize = 500_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,8 +225,29 @@ mod tests {
     }
 
     #[test]
+    fn descriptions_are_cut_and_schemas_ordered() {
+        let schema = json!({ "title": "T", "required": [], "type": "object" });
+        let entry = json!({ "name": "t", "description": "d".repeat(5000), "inputSchema": schema });
+        for (is_new, letters) in [(false, 2048), (true, 4096)] {
+            let tool = Tool::of("s", &entry, is_new).expect("a tool has a name");
+            assert_eq!(tool.description.chars().count(), letters + 13);
+            assert_eq!(
+                tool.schema.to_string(),
+                r#"{"type":"object","required":[],"title":"T"}"#
+            );
+        }
+    }
+
+    #[test]
+    fn a_tool_may_ask_for_longer_results() {
+        assert_eq!(result_max(&json!({})), 50_000);
+        let meta = json!({ "anthropic/maxResultSizeChars": 900_000 });
+        assert_eq!(result_max(&meta), 500_000);
+    }
+
+    #[test]
     fn names_are_what_the_api_takes() {
-        let tool = Tool::of("my relay", &json!({ "name": "a.b" }));
+        let tool = Tool::of("my relay", &json!({ "name": "a.b" }), true);
         assert_eq!(
             tool.map(|tool| tool.name).as_deref(),
             Some("mcp__my_relay__a_b")

@@ -196,7 +196,14 @@ impl Batch {
         let began = clock::now();
         let result = client.call(&tool.own, &call.input, &call.id, &self.cancel);
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (answer, fate) = self.read(result, client, call);
+        let (mut answer, fate) = self.read(result, client, call);
+        if fate == Fate::Answered {
+            let folder = self.world.journal().path().with_extension("");
+            if let Some(shown) = store::put_aside(&folder, &call.id, &answer.shown, tool.result_max)
+            {
+                answer.shown = json!(shown);
+            }
+        }
         match fate {
             Fate::Answered => {
                 let body = hook::post_tool_use(&self.subject, &used, &answer.told, ms);

@@ -258,6 +258,24 @@ fn a_tool_that_is_not_there_or_not_allowed_is_answered_by_the_cli() {
 }
 
 #[test]
+fn a_long_result_is_put_aside_unless_the_tool_asks_for_room() {
+    let mut roomy = tool("long");
+    roomy["_meta"] = json!({ "anthropic/maxResultSizeChars": 500_000 });
+    for (listed, is_whole) in [(tool("long"), false), (roomy, true)] {
+        let (hooks, upstream) = (Hooks::new(), Upstream::new());
+        let server = McpServer::new(&[listed]);
+        let mut claude = start("2.1.329", &hooks, &upstream, &server);
+        upstream.call(&[("mcp__relay__long", json!({}))]);
+        upstream.say("done");
+        claude.submit("go");
+        hooks.nth("Stop", 1);
+        let sent = upstream.nth(2)["messages"].to_string();
+        assert_eq!(sent.len() > 60_000, is_whole);
+        assert_eq!(sent.contains("Output too large (58.6KB)"), !is_whole);
+    }
+}
+
+#[test]
 fn a_script_calls_tools_and_answers_to_their_results() {
     let hooks = Hooks::new();
     let server = McpServer::new(&[tool("zeta")]);

@@ -145,6 +145,7 @@ fn call(state: &Watch<State>, params: &Value) -> Value {
     let name = params["name"].as_str().unwrap_or_default();
     state.wait(|state| (!state.held.contains(&name)).then_some(()));
     match name {
+        "long" => json!({ "content": [{ "type": "text", "text": "word ".repeat(12_000) }] }),
         "broken" => json!({ "isError": true, "content": [{ "type": "text", "text": "it broke" }] }),
         _ => json!({ "content": [{ "type": "text", "text": format!("{name} said") }] }),
     }
