@@ -2,14 +2,16 @@
 //! nothing has gone to the caller yet.
 
 use super::fault;
+use super::handed::Handed;
 use super::keeper::Ask;
 use super::keeper::Grant;
 use super::keeper::notify;
-use super::ledger::Need;
 use super::ledger::Place;
+use super::parking::Claim;
+use super::parking::Parking;
+use super::way::Way;
+use super::way::ways;
 use crate::clock;
-use crate::session::delivery;
-use crate::session::delivery::Delivery;
 use crate::session::driver::Caller;
 use crate::session::driver::Order;
 use crate::session::driver::Outcome;
@@ -20,23 +22,14 @@ use crate::session::launcher::Launched;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
 use crate::session::shape::Shape;
-use crate::session::task::Confirm;
 use crate::session::task::Route;
-use crate::session::task::Task;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use crate::turn::Labels;
-use crate::turn::Message;
-use crate::turn::MessageId;
 use crate::turn::Request;
-use crate::turn::SessionOrigin;
-use crate::turn::Start;
-use crate::turn::TextSource;
-use crate::turn::Usage;
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 /// One call being served.
 pub(crate) struct Conduct {
@@ -62,50 +55,73 @@ impl Conduct {
     /// The fault to tell, if the call failed.
     async fn serve(&self) -> Option<Fault> {
         let shape = Shape::of(&self.request);
-        let mut plan = delivery::plan(self.request.prompt()?);
-        let mut tries = Tries::default();
+        let mut ways = ways(&self.request, self.launcher.gates()).into_iter();
+        let mut outcome = self.rejoin(&shape).await;
+        let mut way = None;
+        let mut lost = false;
         loop {
-            match self.attempt(&shape, &plan).await {
+            match outcome {
                 Outcome::Told | Outcome::Cancelled => return None,
-                Outcome::Misdelivered if tries.misdelivered => {
-                    return Some(session_fault::misdelivered());
+                Outcome::Parked { end, .. } => {
+                    drop(self.events.send(Ok(end)).await);
+                    return None;
                 }
                 Outcome::Misdelivered => {
-                    tracing::warn!("a prompt did not arrive as written; it goes by a transcript");
-                    tries.misdelivered = true;
-                    plan = Delivery::Transcript;
+                    if way.is_some() {
+                        tracing::warn!("a prompt did not arrive as written; it goes another way");
+                    }
+                    let tried = way.is_some();
+                    way = ways.next();
+                    if way.is_none() {
+                        return Some(match tried {
+                            true => session_fault::misdelivered(),
+                            false => session_fault::undeliverable(),
+                        });
+                    }
                 }
                 Outcome::Failed { fault, begun }
-                    if begun || tries.lost || fault.kind != FaultKind::SessionLost =>
+                    if begun || lost || fault.kind != FaultKind::SessionLost =>
                 {
                     return Some(fault);
                 }
                 Outcome::Failed { fault, .. } => {
                     tracing::warn!(why = fault.private, "a call is tried once more");
-                    tries.lost = true;
+                    lost = true;
+                    way = way.or_else(|| ways.next());
                 }
             }
+            outcome = match &way {
+                Some(way) => self.attempt(&shape, way).await,
+                None => Outcome::Misdelivered,
+            };
         }
     }
 
-    async fn attempt(&self, shape: &Shape, plan: &Delivery) -> Outcome {
-        let need = if *plan == Delivery::Transcript {
-            Need::Launch
-        } else {
-            Need::Warm
+    /// Goes on in the session that waits for these results; `Misdelivered` where there is none.
+    async fn rejoin(&self, shape: &Shape) -> Outcome {
+        let Some((claim, results)) = Claim::of(&self.request, shape) else {
+            return Outcome::Misdelivered;
         };
-        let Some(grant) = self.lease(shape, need).await else {
+        let (reply, found) = oneshot::channel();
+        drop(self.keeper.send(Ask::Rejoin { claim, reply }));
+        let Ok(Some((place, session))) = found.await else {
+            return Outcome::Misdelivered;
+        };
+        let began = clock::now();
+        let handed = Handed::live(&self.request, &self.launcher, Route::Answered(results));
+        let outcome = self.hand_over(&session, handed).await;
+        self.give_back(place, shape, &outcome, began);
+        outcome
+    }
+
+    async fn attempt(&self, shape: &Shape, way: &Way) -> Outcome {
+        let Some(grant) = self.lease(shape, way).await else {
             return Outcome::Cancelled;
         };
         let began = clock::now();
         let (place, outcome) = match grant {
-            Err(fault) => {
-                return Outcome::Failed {
-                    fault,
-                    begun: false,
-                };
-            }
-            Ok(Grant::Lent { place, session }) => match self.turn(&session, plan) {
+            Err(fault) => return failed(fault),
+            Ok(Grant::Lent { place, session }) => match self.turn(&session, way) {
                 Ok(handed) => (place, self.hand_over(&session, handed).await),
                 Err(outcome) => {
                     drop(self.keeper.send(Ask::Refused { place }));
@@ -116,28 +132,20 @@ impl Conduct {
                 Ok(outcome) => (place, outcome.await.unwrap_or_else(|_| lost())),
                 Err(fault) => {
                     drop(self.keeper.send(Ask::Refused { place }));
-                    return Outcome::Failed {
-                        fault,
-                        begun: false,
-                    };
+                    return failed(fault);
                 }
             },
         };
-        let took = clock::now().duration_since(began);
-        let fault = match &outcome {
-            Outcome::Failed { fault, .. } => Some(fault.clone()),
-            _ => None,
-        };
-        drop(self.keeper.send(Ask::Returned { place, fault, took }));
+        self.give_back(place, shape, &outcome, began);
         outcome
     }
 
     /// Waits for a session; `None` where the caller hung up.
-    async fn lease(&self, shape: &Shape, need: Need) -> Option<Result<Grant, Fault>> {
+    async fn lease(&self, shape: &Shape, way: &Way) -> Option<Result<Grant, Fault>> {
         let (reply, mut grant) = oneshot::channel();
         drop(self.keeper.send(Ask::Lease {
             shape: shape.clone(),
-            need,
+            need: way.need(!self.request.tools.is_empty()),
             reply,
         }));
         tokio::select! {
@@ -157,21 +165,42 @@ impl Conduct {
     }
 
     /// The turn as this session can take it.
-    fn turn(&self, session: &Session, plan: &Delivery) -> Result<Handed, Outcome> {
-        match &session.primed {
-            Some(uuid) => Ok(self.primed(uuid)),
-            None => self.typed(session, plan),
+    fn turn(&self, session: &Session, way: &Way) -> Result<Handed, Outcome> {
+        let (request, launcher) = (&self.request, &self.launcher);
+        match (&session.primed, way) {
+            (Some(uuid), _) => Handed::primed(request, launcher, uuid),
+            (None, Way::Typed(plan)) => Handed::typed(request, launcher, plan, session.edits),
+            (None, Way::Split(plan)) => Handed::split(request, launcher, plan, session.edits),
+            (None, Way::Launched) => Err(Outcome::Misdelivered),
         }
+    }
+
+    /// Tells the keeper how the turn left its session.
+    fn give_back(&self, place: Place, shape: &Shape, outcome: &Outcome, began: Instant) {
+        let took = clock::now().duration_since(began);
+        let fault = match outcome {
+            Outcome::Failed { fault, .. } => Some(fault.clone()),
+            _ => None,
+        };
+        let parking = match outcome {
+            Outcome::Parked { said, .. } => Some(Parking::of(&self.request, shape, said)),
+            _ => None,
+        };
+        drop(self.keeper.send(Ask::Returned {
+            place,
+            fault,
+            parking,
+            took,
+        }));
     }
 
     /// Hands the turn to a waiting session.
     async fn hand_over(&self, session: &Session, handed: Handed) -> Outcome {
-        let (task, edited, conversation) = handed;
         let (caller, outcome) = self.caller();
         let turn = Box::new(Turn {
-            task,
-            edited,
-            conversation,
+            task: handed.task,
+            edited: handed.edited,
+            conversation: handed.conversation,
             caller,
         });
         if session.orders.send(Order::Begin(turn)).await.is_err() {
@@ -180,46 +209,9 @@ impl Conduct {
         outcome.await.unwrap_or_else(|_| lost())
     }
 
-    /// The whole conversation, for a session that waits for any.
-    fn primed(&self, uuid: &str) -> Handed {
-        let origin = match self.request.history() {
-            [] => SessionOrigin::Warm,
-            _ => SessionOrigin::Resumed,
-        };
-        let text = self
-            .launcher
-            .compose(uuid, &self.request.messages, &self.request.model);
-        let task = self.task(Route::Launched, Confirm::Included, origin);
-        (task, None, Some(text))
-    }
-
-    /// The prompt as keystrokes, after the history was written.
-    fn typed(&self, session: &Session, plan: &Delivery) -> Result<Handed, Outcome> {
-        let typed = plan.typed(session.edits).ok_or(Outcome::Misdelivered)?;
-        let (resume, origin) = match self.request.history() {
-            [] => (None, SessionOrigin::Warm),
-            history => match self.write_history(history) {
-                Ok(uuid) => (Some(uuid), SessionOrigin::Resumed),
-                Err(fault) => {
-                    return Err(Outcome::Failed {
-                        fault,
-                        begun: false,
-                    });
-                }
-            },
-        };
-        let route = Route::Typed {
-            resume,
-            prompt: typed.prompt,
-            keys: typed.keys,
-        };
-        Ok((self.task(route, typed.confirm, origin), typed.edited, None))
-    }
-
     /// Launches a session that takes the whole conversation up by itself.
     fn launch(&self, place: Place, shape: &Shape) -> Result<oneshot::Receiver<Outcome>, Fault> {
-        let uuid = self.write_history(&self.request.messages)?;
-        let task = self.task(Route::Launched, Confirm::Included, SessionOrigin::Cold);
+        let (uuid, task) = Handed::launched(&self.request, &self.launcher)?;
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };
         match self.launcher.launch(
@@ -235,69 +227,19 @@ impl Conduct {
         }
     }
 
-    fn write_history(&self, messages: &[Message]) -> Result<String, Fault> {
-        let written = tokio::task::block_in_place(|| {
-            self.launcher.write_history(messages, &self.request.model)
-        });
-        written.map_err(|error| fault::cannot_write(&error))
-    }
-
-    fn task(&self, route: Route, confirm: Confirm, session: SessionOrigin) -> Task {
-        let mut ignored = self.request.ignored.clone();
-        if self.request.sampling.thinking.is_some() {
-            ignored.push("thinking".to_owned());
-        }
-        let labels = Labels {
-            lane: LANE,
-            text: TextSource::Exact,
-            session,
-            ignored,
-        };
-        let id = MessageId(format!("msg_relay_{}", Uuid::new_v4().simple()));
-        let start = Start {
-            id,
-            model: self.request.model.clone(),
-            usage: Usage::default(),
-            labels,
-        };
-        Task {
-            route,
-            start,
-            keyed: self.launcher.is_keyed(),
-            confirm,
-            cancelled: false,
-        }
-    }
-
     fn caller(&self) -> (Caller, oneshot::Receiver<Outcome>) {
         let (outcome, told) = oneshot::channel();
-        (
-            Caller {
-                events: self.events.clone(),
-                outcome,
-            },
-            told,
-        )
+        let events = self.events.clone();
+        (Caller { events, outcome }, told)
     }
 }
 
-/// What was tried already: each is made good once.
-#[derive(Default)]
-struct Tries {
-    misdelivered: bool,
-    lost: bool,
+fn failed(fault: Fault) -> Outcome {
+    let begun = false;
+    Outcome::Failed { fault, begun }
 }
-
-/// A task, what its editor gives, and the conversation for a primed session.
-type Handed = (Task, Option<String>, Option<String>);
 
 /// The driver is gone without a word.
 fn lost() -> Outcome {
-    Outcome::Failed {
-        fault: session_fault::session_lost("its driver is gone"),
-        begun: false,
-    }
+    failed(session_fault::session_lost("its driver is gone"))
 }
-
-/// The lane's name in labels.
-const LANE: &str = "claude-pty";

@@ -13,6 +13,8 @@ use super::ledger::Ledger;
 use super::ledger::Need;
 use super::ledger::Place;
 use super::ledger::Waiter;
+use super::parking::Claim;
+use super::parking::Parking;
 use crate::clock;
 use crate::session::driver::Notice;
 use crate::session::driver::Notify;
@@ -50,10 +52,16 @@ pub(crate) enum Ask {
     Refused {
         place: Place,
     },
-    /// A turn is over.
+    /// A caller brings results for a conversation that waits for them.
+    Rejoin {
+        claim: Claim,
+        reply: oneshot::Sender<Option<(Place, Session)>>,
+    },
+    /// A turn is over; `parking` where its session waits for tool results.
     Returned {
         place: Place,
         fault: Option<Fault>,
+        parking: Option<Parking>,
         took: Duration,
     },
     Notice {
@@ -79,6 +87,7 @@ pub(crate) struct Keeper {
     /// The way back to this inbox, for sessions.
     inbox: mpsc::UnboundedSender<Ask>,
     live: HashMap<Place, Session>,
+    parked: HashMap<Place, Parking>,
     replies: HashMap<Waiter, oneshot::Sender<Result<Grant, Fault>>>,
     views: watch::Sender<Snapshot>,
     claude: ClaudeView,
@@ -116,6 +125,7 @@ impl Keeper {
             asks,
             inbox: inbox.clone(),
             live: HashMap::new(),
+            parked: HashMap::new(),
             replies: HashMap::new(),
             views,
             claude,
@@ -164,13 +174,25 @@ impl Keeper {
             }
             Ask::Launched { .. } => {}
             Ask::Refused { place } => self.ledger.handle_refused(place, now),
-            Ask::Returned { place, fault, took } => {
+            Ask::Rejoin { claim, reply } => self.rejoin(&claim, reply, now),
+            Ask::Returned {
+                place,
+                fault,
+                parking,
+                took,
+            } => {
                 self.turn_mean = (self.turn_mean * 7 + took) / 8;
                 self.health.handle_turn(fault);
                 if let Some(session) = self.live.get_mut(&place) {
                     session.primed = None;
                 }
-                self.ledger.handle_returned(place, now);
+                match parking {
+                    Some(parking) => {
+                        self.parked.insert(place, parking);
+                        self.ledger.handle_parked(place, now);
+                    }
+                    None => self.ledger.handle_returned(place, now),
+                }
             }
             Ask::Notice {
                 place,
@@ -178,6 +200,7 @@ impl Keeper {
             } => {
                 self.health.was_ready = true;
                 self.health.launch = None;
+                self.parked.remove(&place);
                 self.ledger.handle_ready(place, resident, now);
             }
             Ask::Notice {
@@ -186,6 +209,7 @@ impl Keeper {
             } => {
                 self.health.launch = fault.or(self.health.launch.take());
                 self.live.remove(&place);
+                self.parked.remove(&place);
                 self.ledger.handle_gone(place, now);
             }
             Ask::Drain { done } => {
@@ -209,6 +233,26 @@ impl Keeper {
         match self.ledger.ask(shape, need, now) {
             Ok(waiter) => drop(self.replies.insert(waiter, reply)),
             Err(_) => drop(reply.send(Err(fault::queue_full(self.honest_wait())))),
+        }
+    }
+
+    /// Lends the session that holds the claimed conversation, if there is one.
+    fn rejoin(
+        &mut self,
+        claim: &Claim,
+        reply: oneshot::Sender<Option<(Place, Session)>>,
+        now: Instant,
+    ) {
+        let mut parked = self.parked.iter();
+        let place = parked.find(|(_, parking)| parking.admits(claim));
+        let place = place.map(|(place, _)| *place);
+        let place = place.filter(|place| self.ledger.rejoin(*place));
+        let found = place.and_then(|place| {
+            self.parked.remove(&place);
+            Some((place, self.live.get(&place)?.clone()))
+        });
+        if let (Err(_), Some(place)) = (reply.send(found), place) {
+            self.ledger.handle_refused(place, now);
         }
     }
 
@@ -365,6 +409,7 @@ fn name(held: Held) -> &'static str {
         Held::Idle { .. } => "idle",
         Held::Leased => "busy",
         Held::Rested => "resetting",
+        Held::Parked { .. } => "parked",
         Held::Resetting => "resetting",
         Held::Retiring => "retiring",
     }

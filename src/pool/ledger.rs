@@ -24,6 +24,10 @@ pub(crate) enum Need {
     Warm,
     /// A launch, with the conversation as its transcript.
     Launch,
+    /// An empty, waiting one whose prompt box is open; one is warmed where there is none.
+    Typed,
+    /// A launch for this call and no other.
+    Fresh,
 }
 
 /// What a waiting session waits for.
@@ -101,6 +105,10 @@ pub(crate) enum Held {
     Leased,
     /// It is at rest, and its lease is still to be returned: its driver was faster than its caller.
     Rested,
+    /// It waits for the tool results of its conversation.
+    Parked {
+        since: Instant,
+    },
     Resetting,
     Retiring,
 }
@@ -206,6 +214,27 @@ impl Ledger {
         self.balance(now);
     }
 
+    /// A turn ended in tool calls; its session waits for their results.
+    pub(crate) fn handle_parked(&mut self, place: Place, now: Instant) {
+        if let Some(entry) = self.places.get_mut(&place)
+            && entry.held == Held::Leased
+        {
+            entry.held = Held::Parked { since: now };
+        }
+        self.balance(now);
+    }
+
+    /// The results are there: the place is leased again, if its session still waits.
+    pub(crate) fn rejoin(&mut self, place: Place) -> bool {
+        match self.places.get_mut(&place) {
+            Some(entry) if matches!(entry.held, Held::Parked { .. }) => {
+                entry.held = Held::Leased;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// A session is empty and waits.
     pub(crate) fn handle_ready(&mut self, place: Place, resident: Option<u64>, now: Instant) {
         self.failures = 0;
@@ -222,7 +251,7 @@ impl Ledger {
                 entry.held = match entry.held {
                     Held::Leased | Held::Rested => Held::Rested,
                     Held::Retiring => Held::Retiring,
-                    Held::Starting | Held::Idle { .. } | Held::Resetting => {
+                    Held::Starting | Held::Idle { .. } | Held::Parked { .. } | Held::Resetting => {
                         Held::Idle { since: now }
                     }
                 };
@@ -277,7 +306,13 @@ impl Ledger {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.waiters.iter().map(|waiting| waiting.until);
         let surplus = self.surplus().map(|(_, since)| since + SURPLUS_WAIT);
-        waiting.chain(surplus).chain(self.rest_until).min()
+        let parked = self.longest_parked().filter(|_| !self.waiters.is_empty());
+        let parked = parked.map(|(_, since)| since + PARKED_MIN);
+        waiting
+            .chain(surplus)
+            .chain(parked)
+            .chain(self.rest_until)
+            .min()
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -325,6 +360,8 @@ impl Ledger {
         let kinds: &[Kind] = match need {
             Need::Warm => &[Kind::Typed, Kind::Primed],
             Need::Launch => &[Kind::Primed],
+            Need::Typed => &[Kind::Typed],
+            Need::Fresh => &[],
         };
         for kind in kinds {
             if let Some(place) = self.idle_of(shape, *kind) {
@@ -337,12 +374,23 @@ impl Ledger {
             }
         }
         if self.places.len() < self.config.max {
+            // A session that cannot come up is launched for its caller, who is told why.
+            if need == Need::Typed && self.failures == 0 {
+                self.start(shape, Kind::Typed, now);
+                return false;
+            }
             let place = self.place(shape, Kind::Typed, Held::Leased, now);
             self.effects.push_back(Effect::Permit { waiter, place });
             return true;
         }
-        self.make_room();
+        self.make_room(now);
         false
+    }
+
+    fn start(&mut self, shape: &Shape, kind: Kind, now: Instant) {
+        let place = self.place(shape, kind, Held::Starting, now);
+        let shape = shape.clone();
+        self.effects.push_back(Effect::Warm { place, shape, kind });
     }
 
     fn idle_of(&self, shape: &Shape, kind: Kind) -> Option<Place> {
@@ -381,8 +429,8 @@ impl Ledger {
         place
     }
 
-    /// Retires the longest idle session, unless one is on its way out already.
-    fn make_room(&mut self) {
+    /// Retires the longest idle session, or else the longest parked one, unless one is on its way out already.
+    fn make_room(&mut self, now: Instant) {
         if self
             .places
             .values()
@@ -390,9 +438,21 @@ impl Ledger {
         {
             return;
         }
-        if let Some((place, _)) = self.longest_idle() {
+        let parked = self
+            .longest_parked()
+            .filter(|(_, since)| *since + PARKED_MIN <= now);
+        if let Some((place, _)) = self.longest_idle().or(parked) {
             self.retire(place);
         }
+    }
+
+    fn longest_parked(&self) -> Option<(Place, Instant)> {
+        let parked = |(place, entry): (&Place, &Entry)| match entry.held {
+            Held::Parked { since } => Some((*place, since)),
+            _ => None,
+        };
+        let parked = self.places.iter().filter_map(parked);
+        parked.min_by_key(|(_, since)| *since)
     }
 
     fn longest_idle(&self) -> Option<(Place, Instant)> {
@@ -414,7 +474,7 @@ impl Ledger {
     }
 
     fn retire_idle(&mut self) {
-        while let Some((place, _)) = self.longest_idle() {
+        while let Some((place, _)) = self.longest_idle().or(self.longest_parked()) {
             self.retire(place);
         }
     }
@@ -455,8 +515,7 @@ impl Ledger {
             return;
         }
         if let Some((shape, kind)) = self.missing() {
-            let place = self.place(&shape, kind, Held::Starting, now);
-            self.effects.push_back(Effect::Warm { place, shape, kind });
+            self.start(&shape, kind, now);
         }
     }
 
@@ -487,12 +546,18 @@ impl Ledger {
 
     fn supply(&self, shape: &Shape, kind: Kind) -> usize {
         let waits = |entry: &&Entry| {
-            !matches!(entry.held, Held::Leased | Held::Retiring) && entry.is(shape, kind)
+            let taken = matches!(
+                entry.held,
+                Held::Leased | Held::Parked { .. } | Held::Retiring
+            );
+            !taken && entry.is(shape, kind)
         };
         self.places.values().filter(waits).count()
     }
 }
 
+/// How long a session that waits for tool results is left in peace though callers wait: most tools take less.
+const PARKED_MIN: Duration = Duration::from_secs(10);
 /// Sessions that start at once without a caller: more would only take each other's processor.
 const STARTING_MAX: usize = 1;
 /// How long a session may idle beyond the idle bound: a burst is often followed by another.

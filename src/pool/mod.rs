@@ -10,9 +10,12 @@
 
 mod conduct;
 mod fault;
+mod handed;
 mod keeper;
 pub(crate) mod ledger;
+mod parking;
 mod snapshot;
+mod way;
 
 pub(crate) use snapshot::ClaudeView;
 pub(crate) use snapshot::Condition;

@@ -12,6 +12,7 @@ use crate::turn::Assembly;
 use crate::turn::Event;
 use crate::turn::Labels;
 use crate::turn::MessageId;
+use crate::turn::Reading;
 use crate::turn::SessionOrigin;
 use crate::turn::Start;
 use crate::turn::TextSource;
@@ -44,7 +45,8 @@ pub(super) fn transcript(bytes: &[u8]) {
 
 /// Whatever the witnesses say in whatever order: the answer keeps the grammar, and ends at most once.
 pub(super) fn turn(bytes: &[u8]) {
-    let mut merge = Merge::after(bytes.first().map_or(0, |byte| u32::from(byte & 1)));
+    let asked = bytes.first().map_or(0, |byte| u32::from(byte & 1));
+    let mut merge = Merge::after(asked, Reading::Along);
     let mut assembly = Assembly::default();
     assembly.push(start()).expect("a start must be the first");
     let mut over = false;
@@ -84,13 +86,13 @@ fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
             error: "unknown".to_owned(),
             text,
         }),
-        5 => merge.handle_record(Record::Said(said(message, &text, detail))),
-        6 => merge.handle_record(Record::Error(ApiError {
+        5 => merge.handle_records(vec![Record::Said(said(message, &text, detail))]),
+        6 => merge.handle_records(vec![Record::Error(ApiError {
             text,
             ..ApiError::default()
-        })),
-        7 if detail & 1 == 0 => merge.handle_record(Record::Asked),
-        7 => merge.handle_record(Record::Closed),
+        })]),
+        7 if detail & 1 == 0 => merge.handle_records(vec![Record::Asked]),
+        7 => merge.handle_records(vec![Record::Closed]),
         _ => merge.handle_timeout(),
     }
 }

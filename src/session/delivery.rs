@@ -6,6 +6,7 @@
 
 use super::task::Confirm;
 use crate::terminal::keys;
+use crate::turn::Block;
 use crate::turn::Message;
 use unicode_normalization::is_nfc;
 
@@ -58,9 +59,21 @@ impl Delivery {
 
 /// Plans the delivery of the message that is to be answered.
 pub(crate) fn plan(prompt: &Message) -> Delivery {
-    match prompt.sole_text() {
-        Some(text) if fits_paste(text) => Delivery::Paste(chunks(text)),
-        Some(text) if fits_editor(text) => Delivery::Editor(text.to_owned()),
+    prompt.sole_text().map_or(Delivery::Transcript, of_text)
+}
+
+/// Plans the delivery of the last block of a message whose blocks before it are taken up with the history.
+pub(crate) fn plan_last(prompt: &Message) -> Delivery {
+    match prompt.blocks.last() {
+        Some(Block::Text(text)) => of_text(text),
+        Some(Block::Native(_)) | None => Delivery::Transcript,
+    }
+}
+
+fn of_text(text: &str) -> Delivery {
+    match text {
+        text if fits_paste(text) => Delivery::Paste(chunks(text)),
+        text if fits_editor(text) => Delivery::Editor(text.to_owned()),
         _ => Delivery::Transcript,
     }
 }

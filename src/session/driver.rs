@@ -12,12 +12,15 @@ use super::pty::reap;
 use super::pty::reap::How;
 use super::pty::spawn::Process;
 use super::task::Task;
+use super::tool::desk::Desk;
+use super::tool::offer::ToolEvent;
 use super::witness::receiver::Place;
 use super::witness::receiver::Post;
 use super::witness::tail::Tail;
 use crate::clock;
 use crate::terminal::Screen;
 use crate::terminal::read;
+use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;
 use std::fs::File;
@@ -57,6 +60,12 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Told,
+    /// The model called tools; the session waits for their results. `said` is its message as it was told, `end` what
+    /// is to be told once the session can be found: the caller may be back with the results at once.
+    Parked {
+        said: Vec<Block>,
+        end: Event,
+    },
     /// `begun` where something of the answer has gone to the caller.
     Failed {
         fault: Fault,
@@ -90,6 +99,8 @@ pub(crate) struct Driver {
     /// Held so that the session's hook address stays open.
     pub(crate) _place: Place,
     pub(crate) posts: mpsc::Receiver<Post>,
+    pub(crate) desk: Desk,
+    pub(crate) tool_events: mpsc::Receiver<ToolEvent>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) notify: Notify,
     pub(crate) machine: Machine,
@@ -99,6 +110,8 @@ pub(crate) struct Driver {
     pub(crate) primer: Option<Primer>,
     /// The pipe's writing end, once the session waits at the other.
     pub(crate) reader: Option<File>,
+    /// The gate, once it is open.
+    pub(crate) gate: Option<File>,
     pub(crate) screen: Screen,
     pub(crate) verdict: Option<oneshot::Sender<Verdict>>,
     pub(crate) fault: Option<Fault>,
@@ -109,6 +122,7 @@ enum Input {
     Drawn(Vec<u8>),
     TerminalClosed,
     Posted(Post),
+    Served(ToolEvent),
     Grew,
     Reached(File),
     Ordered(Order),
@@ -138,6 +152,7 @@ impl Driver {
         tokio::select! {
             biased;
             post = self.posts.recv() => post.map_or(Input::Timeout, Input::Posted),
+            event = self.tool_events.recv() => event.map_or(Input::Timeout, Input::Served),
             drawn = self.process.output.recv(), if self.ending.is_none() => {
                 drawn.map_or(Input::TerminalClosed, Input::Drawn)
             }
@@ -175,6 +190,7 @@ impl Driver {
                 );
                 self.machine.handle_hook(&hook, now);
             }
+            Input::Served(event) => self.machine.handle_tool(event, now),
             Input::Grew => self.handle_growth(now),
             Input::Reached(file) => self.handle_reached(file),
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
@@ -225,9 +241,8 @@ impl Driver {
 
     fn handle_growth(&mut self, now: Instant) {
         let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
-        for record in records {
-            self.machine.handle_record(record, now);
-            self.drain();
+        if !records.is_empty() {
+            self.machine.handle_records(records, now);
         }
     }
 
@@ -279,11 +294,19 @@ impl Driver {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
             }
+            Effect::Notify(notice) => self.desk.tell(notice),
+            Effect::Nudge => self.desk.nudge(),
+            Effect::Answer(answered) => self.desk.answer(answered),
+            Effect::OpenGate => self.open_gate(),
+            Effect::Park { said, end } => self.settle(Outcome::Parked { said, end }),
             Effect::Follow(path) => self.follow(&path),
             Effect::Tell(event) => self.tell(event),
             Effect::Fail { fault, begun } => self.fail(fault, begun),
             Effect::Misdelivered => self.settle(Outcome::Misdelivered),
-            Effect::Blank => self.blank(),
+            Effect::Blank => {
+                self.desk.clear();
+                self.blank();
+            }
             Effect::Forget(path) => self.forget(&path),
             Effect::Ready => {
                 let resident = reap::resident_bytes(self.process.pid);
@@ -318,6 +341,16 @@ impl Driver {
         }
         if last {
             self.settle(Outcome::Told);
+        }
+    }
+
+    fn open_gate(&mut self) {
+        match self.workshop.open_gate() {
+            Ok(pipe) => self.gate = Some(pipe),
+            Err(error) => {
+                tracing::warn!(%error, "a session's gate cannot be opened");
+                self.end(How::Asked, "its gate cannot be opened");
+            }
         }
     }
 

@@ -144,6 +144,14 @@ pub(crate) fn misdelivered() -> Fault {
         .because("every channel changed or lost the prompt")
 }
 
+pub(crate) fn undeliverable() -> Fault {
+    let public = "This version of Claude Code cannot take up this message together with tools. Update Claude Code, or \
+                  let the last message end in a plain text, or send the tool results while the session that asked \
+                  for them is still waiting.";
+    Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)
+        .because("no channel carries this message and its tools")
+}
+
 /// Where the upstream names no time: long enough for a burst to pass.
 const RATE_LIMIT_WAIT: Duration = Duration::from_secs(10);
 const OVERLOAD_WAIT: Duration = Duration::from_secs(5);

@@ -1,8 +1,10 @@
 //! A conversation as a transcript that claude takes up: role by role, block by block. `[pure]`
 
+use super::tool::name;
 use crate::turn::Block;
 use crate::turn::Message;
 use crate::turn::Role;
+use crate::turn::Tool;
 use serde_json::Value;
 use serde_json::json;
 
@@ -24,7 +26,7 @@ pub(crate) fn write(
     messages: &[Message],
     heading: &Heading,
     mut next_id: impl FnMut() -> String,
-) -> String {
+) -> Written {
     let mut text = String::new();
     let mut parent = Value::Null;
     for (index, message) in messages.iter().enumerate() {
@@ -34,7 +36,64 @@ pub(crate) fn write(
         text.push('\n');
         parent = Value::String(id);
     }
-    text
+    let last = parent.as_str().unwrap_or_default().to_owned();
+    Written { text, last }
+}
+
+/// A conversation as JSON lines.
+pub(crate) struct Written {
+    pub(crate) text: String,
+    /// The id of the last record.
+    pub(crate) last: String,
+}
+
+/// The messages of a conversation whose last is to be answered, as the records that the CLI takes up without a word of
+/// its own: after tool results it would put a sentence, unless something of the user comes after them. Where nothing
+/// does, that is a text of nothing, which the model is not shown.
+pub(crate) fn to_be_answered(messages: &[Message]) -> Vec<Message> {
+    let mut messages = messages.to_vec();
+    let Some(last) = messages.last_mut() else {
+        return messages;
+    };
+    let results = last
+        .blocks
+        .iter()
+        .take_while(|block| is_result(block))
+        .count();
+    if results > 0 {
+        let mut rest = last.blocks.split_off(results);
+        if rest.is_empty() {
+            rest.push(Block::Text(String::new()));
+        }
+        messages.push(Message {
+            role: Role::User,
+            blocks: rest,
+        });
+    }
+    messages
+}
+
+fn is_result(block: &Block) -> bool {
+    matches!(block, Block::Native(native) if native["type"] == "tool_result")
+}
+
+/// A record after which the CLI goes on with the user's message before it: it says that a request failed, and the
+/// model is not shown it. Without it the CLI would put words of its own between that message and the prompt.
+pub(crate) fn open_end(heading: &Heading, parent: &str, id: &str) -> String {
+    let mut record = frame(heading, &parent.into(), id, "assistant");
+    record["isApiErrorMessage"] = true.into();
+    record["error"] = "unknown".into();
+    record["message"] = json!({
+        "id": id,
+        "type": "message",
+        "role": "assistant",
+        "model": "<synthetic>",
+        "content": [{"type": "text", "text": "API Error"}],
+        "stop_reason": "stop_sequence",
+        "stop_sequence": "",
+        "usage": {"input_tokens": 0, "output_tokens": 0},
+    });
+    format!("{record}\n")
 }
 
 /// A conversation in which nothing was said yet: one record that the CLI shows to nobody but the user.
@@ -97,6 +156,21 @@ fn block(block: &Block) -> Value {
     }
 }
 
+/// The conversation as the model has seen it: its calls under the names that the session's tools have.
+pub(crate) fn as_seen(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
+    let mut messages = messages.to_vec();
+    let blocks = messages.iter_mut().flat_map(|message| &mut message.blocks);
+    for block in blocks {
+        if let Block::Native(native) = block
+            && native["type"] == "tool_use"
+            && let Some(tool) = tools.iter().find(|tool| native["name"] == tool.name)
+        {
+            native["name"] = name::prefixed(&tool.name).into();
+        }
+    }
+    messages
+}
+
 /// The folder under `projects/` in which the CLI keeps the transcripts of sessions in `folder`.
 pub(crate) fn project_slug(folder: &str) -> String {
     let unit = |unit: u16| {
@@ -127,7 +201,8 @@ mod tests {
             n += 1;
             format!("id{n}")
         });
-        text.lines()
+        text.text
+            .lines()
             .map(|line| serde_json::from_str(line).expect("each line must be JSON"))
             .collect()
     }
@@ -158,6 +233,28 @@ mod tests {
             blocks,
         }]);
         assert_eq!(lines[0]["message"]["content"][1], image);
+    }
+
+    #[test]
+    fn results_that_are_to_be_answered_are_followed_by_something() {
+        let result = Block::Native(json!({"type": "tool_result", "tool_use_id": "t"}));
+        let asked = |blocks: &[Block]| {
+            to_be_answered(&[Message {
+                role: Role::User,
+                blocks: blocks.to_vec(),
+            }])
+        };
+        let nothing = Block::Text(String::new());
+        let after = asked(std::slice::from_ref(&result));
+        assert_eq!(after[0].blocks, [result.clone()]);
+        assert_eq!(after[1].blocks, [nothing]);
+        let text = Block::Text("and?".into());
+        let after = asked(&[result.clone(), text.clone()]);
+        assert_eq!(
+            (&after[0].blocks, &after[1].blocks),
+            (&vec![result], &vec![text.clone()])
+        );
+        assert_eq!(asked(std::slice::from_ref(&text)).len(), 1);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::SessionConfig;
 use super::shape::Shape;
+use super::tool::desk::PARKED_MAX;
+use super::tool::name::SERVER;
 use super::witness::EVENTS;
 use serde_json::Value;
 use serde_json::json;
@@ -36,6 +38,16 @@ impl Files {
 
     pub(crate) fn editor(&self) -> PathBuf {
         self.folder.join("editor")
+    }
+
+    /// Where the session finds its tools.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.folder.join("tools.json")
+    }
+
+    /// The pipe that a session launched with a turn waits at until its tools are there.
+    pub(crate) fn gate(&self) -> PathBuf {
+        self.folder.join("gate")
     }
 
     pub(crate) fn prompt(&self) -> PathBuf {
@@ -93,6 +105,8 @@ fn args(config: &SessionConfig, shape: &Shape, files: &Files, opening: &Opening)
         Opening::Empty(uuid) => flag("--session-id", uuid.into()),
         Opening::Interrupted(uuid) => flag("--resume", uuid.into()),
     }
+    flag("--mcp-config", files.tools().into());
+    flag("--allowedTools", format!("mcp__{SERVER}").into());
     args.push("--strict-mcp-config".into());
     args
 }
@@ -116,6 +130,14 @@ fn env(
         set(name, "1".into());
     }
     set("CLAUDE_CODE_MAX_RETRIES", "0".into());
+    set("ENABLE_TOOL_SEARCH", "false".into());
+    set(
+        "CLAUDE_CODE_MAX_TOOL_USE_CONCURRENCY",
+        PARKED_MAX.to_string().into(),
+    );
+    for name in TOOL_WAITS {
+        set(name, TOOL_WAIT_MS.into());
+    }
     set(
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
         shape.max_tokens.to_string().into(),
@@ -147,22 +169,34 @@ fn is_inherited(name: &str) -> bool {
     !stripped || name == "CLAUDE_CODE_OAUTH_TOKEN"
 }
 
-/// The settings that make the session post its events to us.
-pub(crate) fn settings(url: &str) -> Value {
+/// The settings that make the session post its events to us, and wait at its gate before it begins.
+pub(crate) fn settings(url: &str, gate: Option<&Path>) -> Value {
     let hook = json!([{"hooks": [{"type": "http", "url": url}]}]);
-    let hooks: serde_json::Map<String, Value> = EVENTS
+    let mut hooks: serde_json::Map<String, Value> = EVENTS
         .iter()
         .map(|event| ((*event).to_owned(), hook.clone()))
         .collect();
+    if let Some(gate) = gate {
+        let command = format!("read -r _ < {}", quoted(gate));
+        let hook = json!([{"hooks": [{"type": "command", "command": command}]}]);
+        hooks.insert("SessionStart".to_owned(), hook);
+    }
     json!({ "hooks": hooks })
+}
+
+/// The one MCP server of a session; what it lists is never put off.
+pub(crate) fn servers(url: &str) -> Value {
+    json!({"mcpServers": {SERVER: {"type": "http", "url": url, "alwaysLoad": true}}})
 }
 
 /// The program that the CLI starts as its editor: it puts the waiting prompt into the CLI's file.
 pub(crate) fn editor_script(files: &Files) -> String {
-    format!(
-        "#!/bin/sh\nexec cp '{}' \"$1\"\n",
-        files.prompt().display().to_string().replace('\'', "'\\''")
-    )
+    format!("#!/bin/sh\nexec cp {} \"$1\"\n", quoted(&files.prompt()))
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
 }
 
 /// Where the CLI keeps its state: its own variable, or its home.
@@ -192,6 +226,14 @@ const SWITCHES: [&str; 8] = [
     "DISABLE_AUTO_COMPACT",
     "DISABLE_AUTOUPDATER",
     "CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY",
+];
+
+/// How long the CLI lets a call be parked: the relay's own limit comes first.
+const TOOL_WAIT_MS: &str = "86400000";
+const TOOL_WAITS: [&str; 3] = [
+    "MCP_TOOL_TIMEOUT",
+    "CLAUDE_CODE_MCP_TOOL_IDLE_TIMEOUT",
+    "CLAUDE_CODE_MCP_AUTO_BACKGROUND_MS",
 ];
 
 #[cfg(test)]

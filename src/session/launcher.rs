@@ -18,6 +18,10 @@ use super::pty::reap::Registry;
 use super::pty::spawn::Process;
 use super::shape::Shape;
 use super::task::Task;
+use super::tool::desk::Desk;
+use super::tool::list::ToolList;
+use super::witness::receiver::Line;
+use super::witness::receiver::Place;
 use super::witness::receiver::Receiver;
 use super::witness::tail::Tail;
 use super::witness::tail::Tails;
@@ -110,6 +114,23 @@ impl Launcher {
             .any(|name| self.shared.outfit.config.env.contains_key(*name))
     }
 
+    /// Whether a session launched with a turn waits for its tools.
+    pub(crate) fn gates(&self) -> bool {
+        Primer::is_possible() && self.shared.outfit.library.is_at_least(GATES_SINCE)
+    }
+
+    /// Writes a conversation that the next prompt goes on with, in the user's own last message; returns its id.
+    ///
+    /// # Errors
+    /// Where the CLI's folder cannot be written.
+    pub(crate) fn write_open_history(
+        &self,
+        messages: &[Message],
+        model: &str,
+    ) -> io::Result<String> {
+        self.shared.outfit.library.write_open(messages, model)
+    }
+
     /// Writes a conversation where the CLI will find it; returns its id.
     ///
     /// # Errors
@@ -154,8 +175,14 @@ impl Launcher {
         };
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
-        let place = outfit.receiver.open(posts_tx)?;
-        write_files(&files, shape, &place.url)?;
+        let tools = start.tools();
+        let gated = !tools.is_empty();
+        let (desk, tool_events) = Desk::new(tools);
+        let place = outfit.receiver.open(Line {
+            posts: posts_tx,
+            desk: desk.clone(),
+        })?;
+        write_files(&files, shape, &place, gated)?;
         let Opened {
             opening,
             machine,
@@ -190,6 +217,8 @@ impl Launcher {
             workshop,
             _place: place,
             posts,
+            desk,
+            tool_events,
             orders,
             notify,
             machine,
@@ -197,6 +226,7 @@ impl Launcher {
             tail,
             primer,
             reader: None,
+            gate: None,
             screen: Screen::new(),
             verdict: None,
             fault: None,
@@ -259,6 +289,16 @@ enum Start {
     Turn(Box<Task>, String),
 }
 
+impl Start {
+    /// The tools that the session finds at its first look.
+    fn tools(&self) -> ToolList {
+        match self {
+            Start::Empty | Start::Primed => ToolList::default(),
+            Start::Turn(task, _) => task.tools.clone(),
+        }
+    }
+}
+
 /// A conversation, opened.
 struct Opened {
     opening: Opening,
@@ -289,6 +329,21 @@ impl Workshop {
         write_private(&self.files.prompt(), text.as_bytes(), 0o600)
     }
 
+    /// Lets a session that waits at its gate begin; the pipe's end is to be held until it has.
+    ///
+    /// # Errors
+    /// Where the pipe cannot be written.
+    pub(crate) fn open_gate(&self) -> io::Result<fs::File> {
+        use std::io::Write;
+        // Open for both, or the call would wait for the reader.
+        let mut pipe = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.files.gate())?;
+        pipe.write_all(b"\n")?;
+        Ok(pipe)
+    }
+
     /// Removes what a turn left on disk.
     pub(crate) fn forget(&mut self, transcript: &Path) {
         drop(fs::remove_file(self.files.prompt()));
@@ -306,13 +361,16 @@ impl Workshop {
     }
 }
 
-fn write_files(files: &Files, shape: &Shape, url: &str) -> io::Result<()> {
+fn write_files(files: &Files, shape: &Shape, place: &Place, gated: bool) -> io::Result<()> {
     create_private(&files.folder)?;
-    write_private(
-        &files.settings(),
-        launch::settings(url).to_string().as_bytes(),
-        0o600,
-    )?;
+    let gate = gated.then(|| files.gate());
+    if let Some(gate) = &gate {
+        super::primer::make_pipe(gate)?;
+    }
+    let settings = launch::settings(&place.url, gate.as_deref()).to_string();
+    write_private(&files.settings(), settings.as_bytes(), 0o600)?;
+    let servers = launch::servers(&place.tools_url()).to_string();
+    write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     if !shape.system.is_empty() {
         write_private(&files.system(), shape.system.as_bytes(), 0o600)?;
     }
@@ -323,6 +381,8 @@ fn write_files(files: &Files, shape: &Shape, url: &str) -> io::Result<()> {
     )
 }
 
+/// The first version seen to run its `SessionStart` hooks before a resumed turn asks for the tools; 2.1.197 does not.
+const GATES_SINCE: [u32; 3] = [2, 1, 329];
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.

@@ -53,14 +53,38 @@ impl Library {
     /// Where the CLI's folder cannot be written.
     pub(crate) fn write(&self, messages: &[Message], model: &str) -> io::Result<String> {
         self.store(model, |heading| {
-            history::write(messages, heading, || Uuid::new_v4().to_string())
+            history::write(messages, heading, fresh_id).text
         })
+    }
+
+    /// Writes a conversation whose last message the next prompt goes on with; returns its id.
+    ///
+    /// # Errors
+    /// Where the CLI's folder cannot be written.
+    pub(crate) fn write_open(&self, messages: &[Message], model: &str) -> io::Result<String> {
+        self.store(model, |heading| {
+            let written = history::write(messages, heading, fresh_id);
+            written.text + &history::open_end(heading, &written.last, &fresh_id())
+        })
+    }
+
+    /// Whether the CLI is known to be of this version or a later one.
+    pub(crate) fn is_at_least(&self, version: [u32; 3]) -> bool {
+        let parse = |text: &String| {
+            let mut parts = text.split('.').map(str::parse);
+            let mut part = || parts.next()?.ok();
+            Some([part()?, part()?, part()?])
+        };
+        self.version
+            .get()
+            .and_then(parse)
+            .is_some_and(|own| own >= version)
     }
 
     /// The text of a transcript of this id.
     pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
         let heading = self.heading(uuid.to_owned(), model);
-        history::write(messages, &heading, || Uuid::new_v4().to_string())
+        history::write(messages, &heading, fresh_id).text
     }
 
     /// Puts a pipe in the place of a transcript that is still to be written.
@@ -124,6 +148,10 @@ impl Library {
             timestamp: humantime::format_rfc3339_millis(now).to_string(),
         }
     }
+}
+
+fn fresh_id() -> String {
+    Uuid::new_v4().to_string()
 }
 
 /// What a transcript says where the CLI has not told its version yet; it only labels the record.

@@ -17,7 +17,7 @@
 pub(crate) mod delivery;
 pub(crate) mod driver;
 pub(crate) mod fault;
-mod history;
+pub(crate) mod history;
 pub(crate) mod launch;
 pub(crate) mod launcher;
 pub(crate) mod library;
@@ -27,6 +27,7 @@ pub(crate) mod private;
 pub(crate) mod pty;
 pub(crate) mod shape;
 pub(crate) mod task;
+pub(crate) mod tool;
 pub(crate) mod witness;
 
 use std::collections::BTreeMap;

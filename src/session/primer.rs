@@ -129,15 +129,19 @@ fn is_pipe(path: &Path) -> bool {
     }
 }
 
+/// Makes a pipe with a name, for this user only.
+///
+/// # Errors
+/// Where it cannot be made, or where this system has none.
 #[cfg(target_os = "linux")]
-fn make_pipe(path: &Path) -> io::Result<()> {
+pub(super) fn make_pipe(path: &Path) -> io::Result<()> {
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)?;
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn make_pipe(_path: &Path) -> io::Result<()> {
+pub(super) fn make_pipe(_path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -1,6 +1,9 @@
 //! What must be known of a call when its session is launched. `[pure]`
 
+use super::tool::name;
 use crate::turn::Request;
+use crate::turn::ToolChoice;
+use crate::turn::ToolRule;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -61,11 +64,34 @@ fn extra_body(request: &Request) -> String {
     if let Some(thinking) = &sampling.thinking {
         body.insert("thinking".into(), thinking.clone());
     }
+    let choice = request
+        .tool_choice
+        .as_ref()
+        .filter(|_| !request.tools.is_empty());
+    if let Some(choice) = choice.and_then(tool_choice) {
+        body.insert("tool_choice".into(), choice);
+    }
     if body.is_empty() {
         String::new()
     } else {
         Value::Object(body).to_string()
     }
+}
+
+/// The choice in the API's words; `None` where it is the API's own default.
+fn tool_choice(choice: &ToolChoice) -> Option<Value> {
+    let mut body = match &choice.rule {
+        ToolRule::Auto => json!({"type": "auto"}),
+        ToolRule::Any => json!({"type": "any"}),
+        ToolRule::None => json!({"type": "none"}),
+        ToolRule::Named(name) => json!({"type": "tool", "name": name::prefixed(name)}),
+    };
+    match choice.one_at_a_time {
+        None if choice.rule == ToolRule::Auto => return None,
+        None => {}
+        Some(one) => body["disable_parallel_tool_use"] = one.into(),
+    }
+    Some(body)
 }
 
 /// What most first calls ask for; the pool learns the others.

@@ -1,5 +1,8 @@
 //! One turn as a session gets it: what to type, what must be seen submitted, what the answer begins with. `[pure]`
 
+use super::tool::list::ToolList;
+use super::tool::result::Answered;
+use crate::turn::Reading;
 use crate::turn::Start;
 
 /// One turn's orders.
@@ -11,6 +14,10 @@ pub(crate) struct Task {
     /// Whether the CLI was given an API key, so that a refused credential is the key's and not a login's.
     pub(crate) keyed: bool,
     pub(crate) confirm: Confirm,
+    /// The tools that the model must see, and no others.
+    pub(crate) tools: ToolList,
+    /// Whether the answer is told while it is written, or once the transcript has all of it.
+    pub(crate) reading: Reading,
     /// The caller is gone: nothing more may reach the model.
     pub(crate) cancelled: bool,
 }
@@ -26,6 +33,8 @@ pub(crate) enum Route {
     },
     /// The session was launched with a transcript that ends with the prompt.
     Launched,
+    /// The session holds the conversation, and waits for the results of the calls that the model made.
+    Answered(Vec<Answered>),
 }
 
 /// When the prompt's Enter is pressed.
@@ -40,9 +49,10 @@ pub(crate) enum Confirm {
 impl Task {
     /// How many user messages the transcript gets by this turn itself.
     pub(crate) fn asks(&self) -> u32 {
-        match self.route {
+        match &self.route {
             Route::Typed { .. } => 1,
             Route::Launched => 0,
+            Route::Answered(results) => u32::try_from(results.len()).unwrap_or(u32::MAX),
         }
     }
 
@@ -50,7 +60,7 @@ impl Task {
     pub(crate) fn accepts(&self, submitted: &str) -> bool {
         match &self.route {
             Route::Typed { prompt, .. } => !self.cancelled && prompt == submitted,
-            Route::Launched => false,
+            Route::Launched | Route::Answered(_) => false,
         }
     }
 }

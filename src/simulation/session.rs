@@ -159,8 +159,8 @@ impl Session {
             lines = transcript.lines.get(*offset..).unwrap_or_default().to_vec();
             *offset = transcript.lines.len();
         }
-        for line in lines {
-            self.machine.handle_record(line, around.now);
+        if !lines.is_empty() {
+            self.machine.handle_records(lines, around.now);
             self.drain(around, &mut out);
         }
         out
@@ -186,6 +186,12 @@ impl Session {
             self.wanted.pop_front();
         }
         match effect {
+            // No call of the simulation has tools.
+            Effect::Notify(_)
+            | Effect::Nudge
+            | Effect::Answer(_)
+            | Effect::OpenGate
+            | Effect::Park { .. } => {}
             Effect::Write(_) if self.killed => out.push(Out::Wrong("keys for a killed process")),
             Effect::Write(keys) => out.push(Out::Keys(keys)),
             Effect::Verdict(_) if self.owed == 0 => out.push(Out::Wrong("a verdict too many")),

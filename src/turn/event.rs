@@ -28,13 +28,6 @@ pub(crate) struct Start {
 
 /// What kind of block begins.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the pty lane tells texts only; tools and thinking come with their own work"
-    )
-)]
 pub(crate) enum BlockKind {
     Text,
     Thinking,
@@ -44,13 +37,6 @@ pub(crate) enum BlockKind {
 
 /// More of the block that is open.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the pty lane tells texts only; tools and thinking come with their own work"
-    )
-)]
 pub(crate) enum Delta {
     Text(String),
     Thinking(String),

@@ -26,10 +26,6 @@ pub(crate) enum TextSource {
 
 /// Which kind of session served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    dead_code,
-    reason = "sticky sessions will say `live`; the label is the contract's"
-)]
 pub(crate) enum SessionOrigin {
     /// It was waiting, and empty.
     Warm,

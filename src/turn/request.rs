@@ -1,5 +1,7 @@
 //! What a caller asks for: a conversation whose last message is to be answered, and how.
 
+use super::Tool;
+use super::ToolChoice;
 use serde_json::Value;
 
 /// One call, free of its dialect.
@@ -11,7 +13,12 @@ pub(crate) struct Request {
     pub(crate) system: Vec<String>,
     /// Invariant: not empty, and the last message is the user's.
     pub(crate) messages: Vec<Message>,
+    /// Invariant: no two have one name.
+    pub(crate) tools: Vec<Tool>,
+    pub(crate) tool_choice: Option<ToolChoice>,
     pub(crate) sampling: Sampling,
+    /// Whether the caller reads along while the answer is written.
+    pub(crate) reading: Reading,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
 }
@@ -38,6 +45,16 @@ pub(crate) enum Block {
     /// An image, document, tool call, tool result or thinking block. Only a lane that passes blocks natively can
     /// carry it, so the relay keeps it whole, as the caller's JSON object with its `type`.
     Native(Value),
+}
+
+/// When the caller reads the answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Piece by piece, while it is written.
+    Along,
+    /// Whole, once it is there.
+    #[default]
+    Whole,
 }
 
 /// How the answer is to be drawn. All of it must be known when a session is launched.

@@ -9,9 +9,11 @@ use super::effect::Effect;
 use super::state::Answering;
 use super::state::Escape;
 use super::state::State;
+use super::tools::NUDGE_PAUSE_MAX;
 use crate::terminal::keys;
 use crate::turn::Event;
 use crate::turn::Fault;
+use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -23,13 +25,16 @@ impl Machine {
         now: Instant,
     ) -> State {
         State::Answering(Box::new(Answering {
-            merge: Merge::after(task.asks()),
+            merge: Merge::after(task.asks(), task.reading),
             task,
             begun: false,
             busy_seen: false,
             escape: Escape::Unasked,
             sign_until,
             settle_until: None,
+            results: VecDeque::new(),
+            given: None,
+            nudge: None,
             until: now + self.limits.turn,
         }))
     }
@@ -81,6 +86,9 @@ impl Machine {
                 .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
         }
         let ended = matches!(event, Event::End(_));
+        if ended && let Some(said) = self.calls_of_turn() {
+            return self.park(said, event, now);
+        }
         self.effects.push_back(Effect::Tell(event));
         if ended {
             self.rest(now);
@@ -126,6 +134,18 @@ impl Machine {
             self.kill("the turn's limit passed");
         } else if answering.sign_until.is_some_and(|at| at <= now) {
             self.give_up_start();
+        } else if answering
+            .given
+            .as_ref()
+            .is_some_and(|given| given.until <= now)
+        {
+            self.answer_next(now);
+        } else if let Some((at, pause)) = answering.nudge
+            && at <= now
+        {
+            let pause = (pause * 2).min(NUDGE_PAUSE_MAX);
+            answering.nudge = Some((now + pause, pause));
+            self.effects.push_back(Effect::Nudge);
         } else if answering.settle_until.is_some_and(|at| at <= now) {
             answering.settle_until = None;
             let seen = self.merge(Merge::handle_timeout);

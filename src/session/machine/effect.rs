@@ -1,5 +1,8 @@
 //! What a session's driver is told to do. `[pure]`
 
+use super::super::tool::offer::Notice;
+use super::super::tool::result::Answered;
+use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;
 use std::path::PathBuf;
@@ -11,6 +14,16 @@ pub(crate) enum Effect {
     Write(Vec<u8>),
     /// The answer to the submitted prompt that was handed in last.
     Verdict(Verdict),
+    /// Something for the CLI at the session's MCP address.
+    Notify(Notice),
+    /// Tell progress of the parked calls, so that the CLI writes its transcript on.
+    Nudge,
+    /// The result of a parked call.
+    Answer(Answered),
+    /// The tools are there: the session that waits at its gate may begin.
+    OpenGate,
+    /// The answer is told but for its end; the session waits for the results of the calls in it.
+    Park { said: Vec<Block>, end: Event },
     /// Read this transcript from its end on.
     Follow(PathBuf),
     /// An event for the caller.
@@ -36,6 +49,11 @@ impl Effect {
             Effect::Write(_) => "write",
             Effect::Verdict(Verdict::Allow) => "allow",
             Effect::Verdict(Verdict::Block) => "block",
+            Effect::Notify(_) => "notify",
+            Effect::Nudge => "nudge",
+            Effect::Answer(_) => "answer",
+            Effect::OpenGate => "open gate",
+            Effect::Park { .. } => "park",
             Effect::Follow(_) => "follow",
             Effect::Tell(_) => "tell",
             Effect::Fail { .. } => "fail",

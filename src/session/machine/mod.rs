@@ -22,6 +22,7 @@ mod state;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub(crate) use effect::Effect;
 pub(crate) use effect::Verdict;
@@ -29,6 +30,8 @@ pub(crate) use effect::Verdict;
 use super::fault;
 use super::task::Route;
 use super::task::Task;
+use super::tool::list::ToolList;
+use super::tool::offer::Offer;
 use super::witness::Hook;
 use super::witness::HookEvent;
 use super::witness::Record;
@@ -61,6 +64,10 @@ pub(crate) struct Machine {
     /// When a question on the screen is looked at again: the one about trust may have lost the keys of its answer,
     /// and any other one is believed once it stays.
     question: Option<Wait>,
+    /// The tools that the session offers.
+    offer: Offer,
+    /// It was launched with a turn, and waits at its gate for its tools.
+    gated: bool,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -88,6 +95,8 @@ impl Machine {
             left: None,
             boxed: false,
             question: None,
+            offer: Offer::new(ToolList::default()),
+            gated: false,
             limits,
             effects: VecDeque::new(),
         }
@@ -103,6 +112,8 @@ impl Machine {
     ) -> Machine {
         let mut machine = Machine::waiting(limits, conversation, now);
         machine.follow(transcript);
+        machine.gated = !task.tools.is_empty();
+        machine.offer = Offer::new(task.tools.clone());
         machine.state = machine.answering(task, Some(now + limits.start), now);
         machine
     }
@@ -136,9 +147,13 @@ impl Machine {
 
     /// Begins a turn on a ready session.
     pub(crate) fn begin(&mut self, task: Task, now: Instant) {
+        if let (Route::Answered(results), State::Parked { .. }) = (&task.route, &self.state) {
+            return self.take_up(results.clone(), task, now);
+        }
         if !matches!(self.state, State::Ready) {
             return self.effects.push_back(Effect::Misdelivered);
         }
+        self.offer_tools(&task.tools);
         self.state = match task.route.clone() {
             Route::Typed {
                 resume: Some(uuid), ..
@@ -146,7 +161,9 @@ impl Machine {
             Route::Typed {
                 resume: None, keys, ..
             } => self.submit(task, keys, now),
-            Route::Launched => return self.effects.push_back(Effect::Misdelivered),
+            Route::Launched | Route::Answered(_) => {
+                return self.effects.push_back(Effect::Misdelivered);
+            }
         };
     }
 
@@ -164,9 +181,17 @@ impl Machine {
                 ended,
                 wait,
             },
-            State::Submitting { mut task, wait } => {
+            State::Submitting { held: Some(_), .. } => {
+                self.effects.push_back(Effect::Verdict(Verdict::Block));
+                State::resting(now)
+            }
+            State::Submitting {
+                mut task,
+                wait,
+                held,
+            } => {
                 task.cancelled = true;
-                State::Submitting { task, wait }
+                State::Submitting { task, wait, held }
             }
             // It has come to its end, and only the transcript was awaited.
             State::Answering(answering) if answering.merge.is_over() => State::resting(now),
@@ -209,6 +234,7 @@ impl Machine {
                 *over = true;
                 self.look(now);
             }
+            (HookEvent::Used { id }, State::Answering(_)) => self.handle_used(id, now),
             (event, State::Answering(answering)) => {
                 answering.sign_until = None;
                 let seen = self.merge(|merge| merge.handle_hook(event));
@@ -218,10 +244,10 @@ impl Machine {
         }
     }
 
-    /// A line came to the transcript.
-    pub(crate) fn handle_record(&mut self, record: Record, now: Instant) {
+    /// Lines came to the transcript.
+    pub(crate) fn handle_records(&mut self, records: Vec<Record>, now: Instant) {
         if let State::Answering(_) = &self.state {
-            let seen = self.merge(|merge| merge.handle_record(record));
+            let seen = self.merge(|merge| merge.handle_records(records));
             self.handle_seen(seen, now);
         }
     }
@@ -251,7 +277,13 @@ impl Machine {
                 Scene::Prompt(_) | Scene::Unknown => self.question = None,
             }
         }
+        self.handle_offer_timeout(now);
         match &mut self.state {
+            State::Submitting {
+                held: Some(until), ..
+            } if *until <= now => self.give_up_tools(now),
+            State::Submitting { held: Some(_), .. } => {}
+            State::Parked { until } if *until <= now => self.leave_parked(now),
             State::Starting { until }
             | State::Primed {
                 reached: false,
@@ -285,7 +317,8 @@ impl Machine {
     /// When to call [`Machine::handle_timeout`], and what for.
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let question = self.question.map(|wait| (wait.next, "question"));
-        [question, self.poll_state_timeout()]
+        let offer = self.offer.poll_timeout().map(|at| (at, "tools"));
+        [question, offer, self.poll_state_timeout()]
             .into_iter()
             .flatten()
             .min()
@@ -295,13 +328,19 @@ impl Machine {
         match &self.state {
             State::Starting { until } => Some((*until, "start")),
             State::Resuming { wait, .. } => Some((wait.next, "resume")),
+            State::Submitting {
+                held: Some(until), ..
+            } => Some((*until, "tools")),
             State::Submitting { wait, .. } => Some((wait.next, "submit")),
+            State::Parked { until } => Some((*until, "results")),
             State::Resting { wait, .. } => Some((wait.next, "rest")),
             State::Interrupting { until, .. } => Some((*until, "interrupt")),
             State::Answering(answering) => {
                 let first = [
                     answering.sign_until,
                     answering.settle_until,
+                    answering.nudge.map(|(at, _)| at),
+                    answering.given.as_ref().map(|given| given.until),
                     Some(answering.until),
                 ];
                 first.into_iter().flatten().min().map(|at| (at, "answer"))
@@ -323,6 +362,7 @@ impl Machine {
             State::Starting { .. }
             | State::Primed { .. }
             | State::Ready
+            | State::Parked { .. }
             | State::Interrupting { .. }
             | State::Resting { .. }
             | State::Gone => false,
@@ -344,6 +384,7 @@ impl Machine {
             State::Resuming { .. } | State::Interrupting { .. } | State::Resting { .. } => {
                 "resetting"
             }
+            State::Parked { .. } => "parked",
             State::Gone => "gone",
         }
     }

@@ -1,7 +1,9 @@
 //! What a session is in, with what is true only there. `[pure]`
 
 use super::super::task::Task;
+use super::super::tool::result::Answered;
 use super::super::witness::Merge;
+use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -25,8 +27,14 @@ pub(super) enum State {
     Submitting {
         task: Task,
         wait: Wait,
+        /// It was submitted as written, and must not go on before its tools are taken up.
+        held: Option<Instant>,
     },
     Answering(Box<Answering>),
+    /// The model called tools, and their results are the caller's to bring.
+    Parked {
+        until: Instant,
+    },
     Interrupting {
         sent: bool,
         over: bool,
@@ -70,6 +78,12 @@ pub(super) struct Answering {
     /// Until when the session must show life; a session launched with its turn owes a sign by then.
     pub(super) sign_until: Option<Instant>,
     pub(super) settle_until: Option<Instant>,
+    /// Results that wait until the CLI has taken the one before.
+    pub(super) results: VecDeque<Answered>,
+    /// The result that was given last.
+    pub(super) given: Option<Given>,
+    /// When the CLI is nudged to write its transcript on, and how long after that again.
+    pub(super) nudge: Option<(Instant, Duration)>,
     pub(super) until: Instant,
 }
 
@@ -80,6 +94,17 @@ pub(super) enum Escape {
     /// As soon as the screen says that something runs.
     Wanted,
     Sent,
+}
+
+/// A tool result on its way into the turn.
+#[derive(Debug)]
+pub(super) struct Given {
+    /// The id of its call.
+    pub(super) id: String,
+    /// The CLI has told that it has it.
+    pub(super) used: bool,
+    /// Until when it may take to tell.
+    pub(super) until: Instant,
 }
 
 impl State {

@@ -9,6 +9,7 @@ use super::effect::Verdict;
 use super::state::State;
 use super::state::Then;
 use super::state::Wait;
+use super::tools::TOOLS_WAIT;
 use crate::terminal::Scene;
 use crate::terminal::keys;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ impl Machine {
         State::Submitting {
             task,
             wait: Wait::from(now),
+            held: None,
         }
     }
 
@@ -44,7 +46,7 @@ impl Machine {
         self.state = match then {
             Then::Submit(task) => match task.route.clone() {
                 Route::Typed { keys, .. } => self.submit(*task, keys, now),
-                Route::Launched => State::resting(now),
+                Route::Launched | Route::Answered(_) => State::resting(now),
             },
             Then::Rest => State::resting(now),
             Then::Ready => return self.become_ready(),
@@ -57,15 +59,20 @@ impl Machine {
             self.effects.push_back(Effect::Verdict(Verdict::Block));
             return self.handle_stray_prompt();
         }
-        let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) else {
+        let State::Submitting { task, wait, .. } = std::mem::replace(&mut self.state, State::Gone)
+        else {
             return;
         };
         let transcript = PathBuf::from(&hook.transcript);
         if hook.conversation == self.conversation && task.accepts(prompt) {
             // First: what the file holds now is not the answer, and with the verdict the answer may come.
             self.follow(transcript);
-            self.effects.push_back(Effect::Verdict(Verdict::Allow));
-            self.state = self.answering(task, None, now);
+            self.state = State::Submitting {
+                task,
+                wait,
+                held: Some(now + TOOLS_WAIT),
+            };
+            self.let_go(now);
         } else {
             self.effects.push_back(Effect::Verdict(Verdict::Block));
             self.transcript = Some(transcript);

@@ -9,6 +9,7 @@ use crate::turn::Event;
 use crate::turn::FaultKind;
 use crate::turn::Labels;
 use crate::turn::MessageId;
+use crate::turn::Reading;
 use crate::turn::SessionOrigin;
 use crate::turn::Start;
 use crate::turn::TextSource;
@@ -57,6 +58,8 @@ fn task(route: Route) -> Task {
         start,
         keyed: true,
         confirm: Confirm::Included,
+        tools: ToolList::default(),
+        reading: Reading::Along,
         cancelled: false,
     }
 }
@@ -143,7 +146,7 @@ fn a_turn_goes_from_the_prompt_to_a_blank_conversation() {
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     machine.handle_hook(&hook("c1", stopped("ho")), now);
     assert_eq!(names(&mut machine), ["tell", "tell", "tell"]);
-    machine.handle_record(said("ho"), now);
+    machine.handle_records(vec![said("ho")], now);
     let told = effects(&mut machine);
     assert!(matches!(told.last(), Some(Effect::Tell(Event::End(_)))));
     machine.handle_scene(IDLE, now);
@@ -350,7 +353,7 @@ fn a_turn_that_runs_on_gets_one_escape() {
     let (mut machine, now) = answering();
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     effects(&mut machine);
-    machine.handle_record(cut("ho"), now);
+    machine.handle_records(vec![cut("ho")], now);
     let escape = Effect::Write(keys::ESCAPE.to_vec());
     let done = effects(&mut machine);
     assert_eq!(done.iter().filter(|effect| **effect == escape).count(), 1);
@@ -363,7 +366,7 @@ fn escape_is_not_sent_where_the_screen_says_that_nothing_runs() {
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     machine.handle_scene(IDLE, now);
     effects(&mut machine);
-    machine.handle_record(cut("ho"), now);
+    machine.handle_records(vec![cut("ho")], now);
     assert!(!names(&mut machine).contains(&"write"));
     machine.handle_scene(BUSY, now);
     let keys = effects(&mut machine);
@@ -389,7 +392,7 @@ fn a_process_that_dies_at_rest_fails_nobody() {
     let (mut machine, now) = answering();
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     machine.handle_hook(&hook("c1", stopped("ho")), now);
-    machine.handle_record(said("ho"), now);
+    machine.handle_records(vec![said("ho")], now);
     effects(&mut machine);
     machine.handle_exit("killed");
     assert_eq!(names(&mut machine), ["forget"]);
@@ -421,7 +424,7 @@ proptest! {
                 5 => machine.handle_scene(Scene::Unknown, now),
                 18 => machine.handle_scene(Scene::Trust { steps: 1 }, now),
                 19 => machine.handle_scene(Scene::Login, now),
-                20 => machine.handle_record(cut("ho"), now),
+                20 => machine.handle_records(vec![cut("ho")], now),
                 21 => machine.handle_hook(&hook("c0", displayed("another's")), now),
                 // A session is lent to one caller at a time.
                 6 | 7 if machine.name() != "idle" => {}
@@ -442,7 +445,7 @@ proptest! {
                 }
                 12 => machine.handle_hook(&hook("c1", displayed("ho")), now),
                 13 => machine.handle_hook(&hook("c1", stopped("ho")), now),
-                14 => machine.handle_record(said("ho"), now),
+                14 => machine.handle_records(vec![said("ho")], now),
                 15 => machine.handle_hook(&left("c1"), now),
                 16 => machine.handle_timeout(now),
                 _ => machine.handle_exit("killed"),

@@ -24,6 +24,8 @@ pub(crate) enum HookEvent {
         last: bool,
         text: String,
     },
+    /// The result of this tool call is with the turn.
+    Used { id: String },
     /// The turn ended.
     Stopped { text: String },
     /// The turn failed.
@@ -53,6 +55,7 @@ impl HookEvent {
         match self {
             HookEvent::Submitted { .. } => "submitted",
             HookEvent::Displayed { .. } => "displayed",
+            HookEvent::Used { .. } => "used",
             HookEvent::Stopped { .. } => "stopped",
             HookEvent::Failed { error, .. } => error,
             HookEvent::Ended { reason } => reason,
@@ -71,6 +74,9 @@ fn event(name: &str, body: &Value) -> HookEvent {
             index: body.get("index").and_then(Value::as_u64).unwrap_or(0),
             last: body.get("final").and_then(Value::as_bool).unwrap_or(false),
             text: text(body, "delta"),
+        },
+        "PostToolUse" | "PostToolUseFailure" => HookEvent::Used {
+            id: text(body, "tool_use_id"),
         },
         "Stop" => HookEvent::Stopped {
             text: text(body, "last_assistant_message"),
@@ -96,9 +102,11 @@ fn text(body: &Value, name: &str) -> String {
 }
 
 /// The events that a session's settings ask for.
-pub(crate) const EVENTS: [&str; 5] = [
+pub(crate) const EVENTS: [&str; 7] = [
     "UserPromptSubmit",
     "MessageDisplay",
+    "PostToolUse",
+    "PostToolUseFailure",
     "Stop",
     "StopFailure",
     "SessionEnd",

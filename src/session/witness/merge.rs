@@ -8,15 +8,19 @@ use super::hook::HookEvent;
 use super::record::ApiError;
 use super::record::Record;
 use super::record::Said;
+use crate::session::tool::name;
+use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::MessageId;
+use crate::turn::Reading;
 use crate::turn::StopReason;
 use crate::turn::Usage;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What became certain.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,14 +55,20 @@ pub(crate) struct Merge {
     error: Option<ApiError>,
     /// User messages that came to the transcript before the model's.
     asked: u32,
+    /// Those that came after it: the caller's own, where a busy CLI writes it late, or the CLI's.
+    asked_late: u32,
     /// How many of them are the caller's.
     asked_by_caller: u32,
+    /// Tool calls of the model that are parked with us.
+    called: Vec<String>,
+    /// Whether the text is told as it is displayed, or once the transcript has all blocks.
+    reading: Reading,
     closed: bool,
     finished: bool,
 }
 
 /// How far the reply's text has come through hooks.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Display {
     #[default]
     None,
@@ -76,9 +86,10 @@ enum Ended {
 
 impl Merge {
     /// A turn whose transcript will hold so many messages of the caller before the model's.
-    pub(crate) fn after(asked_by_caller: u32) -> Merge {
+    pub(crate) fn after(asked_by_caller: u32, reading: Reading) -> Merge {
         Merge {
             asked_by_caller,
+            reading,
             ..Merge::default()
         }
     }
@@ -105,24 +116,53 @@ impl Merge {
                     text: text.clone(),
                 });
             }
-            HookEvent::Submitted { .. } | HookEvent::Ended { .. } | HookEvent::Other { .. } => {}
+            HookEvent::Submitted { .. }
+            | HookEvent::Used { .. }
+            | HookEvent::Ended { .. }
+            | HookEvent::Other { .. } => {}
         }
         self.settle(&mut seen);
         seen
     }
 
-    /// Takes a line of the transcript in.
-    pub(crate) fn handle_record(&mut self, record: Record) -> Vec<Seen> {
+    /// Takes lines of the transcript in: all that were written since the last look, since a message is written in
+    /// several at once.
+    pub(crate) fn handle_records(&mut self, records: Vec<Record>) -> Vec<Seen> {
         let mut seen = Vec::new();
+        for record in records {
+            self.record(record);
+        }
+        self.settle(&mut seen);
+        seen
+    }
+
+    fn record(&mut self, record: Record) {
         match record {
             Record::Said(said) => self.say(said),
             Record::Error(error) => self.error = Some(error),
             Record::Closed => self.closed = true,
-            Record::Asked => self.asked += u32::from(self.said.is_empty()),
+            Record::Asked if self.said.is_empty() => self.asked += 1,
+            Record::Asked => self.asked_late += 1,
             Record::Other => {}
         }
+    }
+
+    /// A call of the model came and is parked.
+    pub(crate) fn handle_called(&mut self, id: &str) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        self.called.push(id.to_owned());
         self.settle(&mut seen);
         seen
+    }
+
+    /// The answer as it was told, where it ended in calls that are all parked.
+    pub(crate) fn parked(&self) -> Option<Vec<Block>> {
+        let waits = self.finished && !self.is_answered_by_cli() && self.calls_are_parked();
+        let told = |block: &Value| match is(block, "text") {
+            true => Block::Text(text_of(block)),
+            false => Block::Native(plain(block)),
+        };
+        waits.then(|| self.blocks().map(told).collect())
     }
 
     /// The transcript did not come in time: decides with what the hooks said.
@@ -135,7 +175,8 @@ impl Merge {
 
     /// Whether the hooks have ended the turn, so that only the transcript is awaited.
     pub(crate) fn awaits_transcript(&self) -> bool {
-        !self.finished && (self.ended.is_some() || self.runs_on)
+        let told = self.ended.is_some() || self.runs_on || self.told_stop().is_some();
+        !self.finished && told
     }
 
     /// Whether the CLI itself has ended the turn.
@@ -164,15 +205,22 @@ impl Merge {
     }
 
     fn extend(&mut self, text: &str, seen: &mut Vec<Seen>) {
-        if self.display == Display::None {
-            self.display = Display::Open;
+        let opens = self.display == Display::None;
+        self.display = match opens {
+            true => Display::Open,
+            false => self.display,
+        };
+        self.text.push_str(text);
+        if self.reading == Reading::Whole {
+            return;
+        }
+        if opens {
             seen.push(Seen::Event(Event::BlockStart {
                 index: 0,
                 kind: BlockKind::Text,
             }));
         }
         if !text.is_empty() {
-            self.text.push_str(text);
             seen.push(Seen::Event(Event::Delta {
                 index: 0,
                 delta: Delta::Text(text.to_owned()),
@@ -211,6 +259,9 @@ impl Merge {
             }
             return self.finish(stop, seen);
         }
+        if self.told_stop() == Some(StopReason::ToolUse) && self.calls_are_told() {
+            return self.finish(StopReason::ToolUse, seen);
+        }
         match &self.ended {
             None if self.runs_on && self.closed => self.settle_interrupted(seen),
             None => {}
@@ -225,10 +276,41 @@ impl Merge {
         }
     }
 
+    fn told_stop(&self) -> Option<StopReason> {
+        self.said.last().and_then(stop)
+    }
+
+    /// Whether the model's calls and the text before them are whole. The CLI writes such a message once it is whole,
+    /// and makes its calls at once; one that it refuses by itself never comes.
+    fn calls_are_told(&self) -> bool {
+        let shown = match self.display {
+            Display::None => self.recorded().is_empty(),
+            Display::Open => false,
+            Display::Whole => self.texts_agree(),
+        };
+        self.closed || self.is_answered_by_cli() || (shown && self.calls_are_parked())
+    }
+
+    /// The CLI answered a call of the model by itself: nothing more comes of the first message.
+    fn is_answered_by_cli(&self) -> bool {
+        self.asked + self.asked_late > self.asked_by_caller
+    }
+
+    /// The model's calls are those that came, one for one.
+    fn calls_are_parked(&self) -> bool {
+        let calls = self.blocks().filter(|block| is(block, "tool_use"));
+        let told: BTreeSet<&str> = calls.filter_map(|call| call.get("id")?.as_str()).collect();
+        let called = self.called.iter().map(String::as_str).collect();
+        !told.is_empty() && told == called
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Value> {
+        self.said.iter().flat_map(|said| &said.blocks)
+    }
+
     /// The first message's stop reason, where it is one after which the CLI asks again by itself or fails.
     fn stop_that_runs_on(&self) -> Option<StopReason> {
-        let last = self.said.last()?;
-        let stop = stop(last)?;
+        let stop = self.told_stop()?;
         let cut = matches!(
             stop,
             StopReason::MaxTokens | StopReason::Refusal | StopReason::ContextWindow
@@ -237,7 +319,7 @@ impl Merge {
     }
 
     fn settle_stop(&mut self, stopped: &str, seen: &mut Vec<Seen>) {
-        let told = self.said.last().and_then(stop);
+        let told = self.told_stop();
         if let (Some(stop), true) = (&told, self.texts_agree()) {
             return self.finish(stop.clone(), seen);
         }
@@ -311,11 +393,8 @@ impl Merge {
     }
 
     fn recorded(&self) -> String {
-        let blocks = self.said.iter().flat_map(|said| &said.blocks);
-        blocks
-            .filter(|block| is(block, "text"))
-            .filter_map(|block| block.get("text")?.as_str())
-            .collect()
+        let texts = self.blocks().filter(|block| is(block, "text"));
+        texts.map(text_of).collect()
     }
 
     fn finish(&mut self, stop: StopReason, seen: &mut Vec<Seen>) {
@@ -324,10 +403,15 @@ impl Merge {
             return self.end(Seen::Empty, seen);
         }
         let recorded = self.recorded();
-        if stop == StopReason::EndTurn && recorded.is_empty() && self.text.is_empty() {
+        let said_nothing = recorded.is_empty() && self.text.is_empty();
+        if stop == StopReason::EndTurn && said_nothing {
             return self.end(Seen::Empty, seen);
         }
-        if self.display != Display::None {
+        if self.reading == Reading::Whole {
+            self.tell_whole(seen);
+        } else if self.display == Display::None {
+            self.tell_blocks(0, |_| true, seen);
+        } else {
             match recorded.strip_prefix(self.text.as_str()) {
                 _ if self.said.is_empty() => {}
                 Some("") => {}
@@ -335,35 +419,30 @@ impl Merge {
                 None => return self.end(Seen::Disagreed, seen),
             }
             seen.push(Seen::Event(Event::BlockStop { index: 0 }));
-        } else {
-            self.tell_blocks(seen);
+            self.tell_blocks(1, |block| is(block, "tool_use"), seen);
         }
         let end = self.told_end(stop);
         self.end(Seen::Event(Event::End(end)), seen);
     }
 
-    /// Tells the transcript's text blocks, where no hook told them.
-    fn tell_blocks(&self, seen: &mut Vec<Seen>) {
-        let blocks = self
-            .said
-            .iter()
-            .flat_map(|said| &said.blocks)
-            .filter(|block| is(block, "text"));
-        for (index, block) in blocks.enumerate() {
-            let text = block
-                .get("text")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned();
-            seen.push(Seen::Event(Event::BlockStart {
-                index,
-                kind: BlockKind::Text,
-            }));
-            seen.push(Seen::Event(Event::Delta {
-                index,
-                delta: Delta::Text(text),
-            }));
-            seen.push(Seen::Event(Event::BlockStop { index }));
+    /// Nothing was told yet: the transcript's blocks are, or else the text that was displayed.
+    fn tell_whole(&self, seen: &mut Vec<Seen>) {
+        if self.said.is_empty() && self.display != Display::None {
+            let text = serde_json::json!({"type": "text", "text": self.text});
+            seen.extend(told(&text, 0).into_iter().flatten().map(Seen::Event));
+        } else {
+            self.tell_blocks(0, |_| true, seen);
+        }
+    }
+
+    /// Tells those of the transcript's blocks that no hook told.
+    fn tell_blocks(&self, first: usize, wanted: fn(&Value) -> bool, seen: &mut Vec<Seen>) {
+        let mut index = first;
+        for block in self.blocks().filter(|block| wanted(block)) {
+            if let Some(events) = told(block, index) {
+                index += 1;
+                seen.extend(events.into_iter().map(Seen::Event));
+            }
         }
     }
 
@@ -382,6 +461,54 @@ impl Merge {
         self.finished = true;
         seen.push(last);
     }
+}
+
+/// A block as events; `None` for one that is not the model's to a caller.
+fn told(block: &Value, index: usize) -> Option<Vec<Event>> {
+    let text = |name: &str| {
+        let text = block.get(name).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let (kind, deltas) = match block.get("type")?.as_str()? {
+        "text" => (BlockKind::Text, vec![Delta::Text(text("text"))]),
+        "thinking" => (
+            BlockKind::Thinking,
+            vec![
+                Delta::Thinking(text("thinking")),
+                Delta::Signature(text("signature")),
+            ],
+        ),
+        "redacted_thinking" => (BlockKind::RedactedThinking { data: text("data") }, vec![]),
+        "tool_use" => {
+            let (id, name) = (text("id"), name::plain(&text("name")).to_owned());
+            let input = Delta::InputJson(block.get("input")?.to_string());
+            (BlockKind::ToolUse { id, name }, vec![input])
+        }
+        _ => return None,
+    };
+    let deltas = deltas
+        .into_iter()
+        .map(|delta| Event::Delta { index, delta });
+    let mut events = vec![Event::BlockStart { index, kind }];
+    events.extend(deltas);
+    events.push(Event::BlockStop { index });
+    Some(events)
+}
+
+/// A tool call under the name that the caller gave the tool.
+fn plain(block: &Value) -> Value {
+    let mut block = block.clone();
+    if is(&block, "tool_use")
+        && let Some(name) = block.get("name").and_then(Value::as_str)
+    {
+        block["name"] = name::plain(name).into();
+    }
+    block
+}
+
+fn text_of(block: &Value) -> String {
+    let text = block.get("text").and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
 }
 
 fn is(block: &Value, kind: &str) -> bool {
@@ -462,25 +589,25 @@ mod tests {
 
     #[test]
     fn a_turn_ends_with_the_transcripts_usage() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let mut seen = merge.handle_hook(&delta("d", 0, false, "a\tb\n"));
         seen.extend(merge.handle_hook(&delta("d", 1, true, "c\n")));
         seen.extend(merge.handle_hook(&stopped("a\tb\nc")));
         assert_eq!(end(&seen), None);
         assert!(merge.awaits_transcript());
-        seen.extend(merge.handle_record(said("a\tb\nc\n", "end_turn")));
+        seen.extend(merge.handle_records(vec![said("a\tb\nc\n", "end_turn")]));
         assert_eq!(text(&seen), "a\tb\nc\n");
         assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 4);
     }
 
     /// What the four witnesses of one turn say, in the order of the indexes.
     fn told_in(order: [usize; 4]) -> Vec<Seen> {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let tell = |index| match index {
             0 => merge.handle_hook(&delta("d", 0, false, "one ")),
             1 => merge.handle_hook(&delta("d", 1, true, "two")),
             2 => merge.handle_hook(&stopped("one two")),
-            _ => merge.handle_record(said("one two", "end_turn")),
+            _ => merge.handle_records(vec![said("one two", "end_turn")]),
         };
         order.into_iter().flat_map(tell).collect()
     }
@@ -501,20 +628,20 @@ mod tests {
 
     #[test]
     fn without_display_hooks_the_transcript_tells_the_text() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let mut seen = merge.handle_hook(&stopped("a"));
-        seen.extend(merge.handle_record(said("a\n\n", "end_turn")));
+        seen.extend(merge.handle_records(vec![said("a\n\n", "end_turn")]));
         assert_eq!(text(&seen), "a\n\n");
         assert!(end(&seen).is_some());
     }
 
     #[test]
     fn a_cut_answer_ends_at_the_first_message_and_asks_for_an_interrupt() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let mut seen = merge.handle_hook(&delta("d", 0, true, "cut"));
         seen.extend(merge.handle_hook(&delta("other", 0, true, "more")));
         assert!(seen.contains(&Seen::RunsOn));
-        seen.extend(merge.handle_record(said("cut", "max_tokens")));
+        seen.extend(merge.handle_records(vec![said("cut", "max_tokens")]));
         assert_eq!(text(&seen), "cut");
         assert_eq!(
             end(&seen).expect("the turn ended").stop,
@@ -524,14 +651,14 @@ mod tests {
 
     #[test]
     fn a_refusal_is_an_end_and_not_a_failure() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let mut seen = merge.handle_hook(&delta("d", 0, true, "I can't"));
         let failed = HookEvent::Failed {
             error: "invalid_request".into(),
             text: "API Error: can't help".into(),
         };
         seen.extend(merge.handle_hook(&failed));
-        seen.extend(merge.handle_record(said("I can't", "refusal")));
+        seen.extend(merge.handle_records(vec![said("I can't", "refusal")]));
         assert_eq!(
             end(&seen).expect("the turn ended").stop,
             StopReason::Refusal
@@ -540,7 +667,7 @@ mod tests {
 
     #[test]
     fn a_failed_request_keeps_its_status() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let text = "API Error: Request rejected (429) · slow down".to_owned();
         let seen = merge.handle_hook(&HookEvent::Failed {
             error: "rate_limit".into(),
@@ -554,7 +681,7 @@ mod tests {
 
     #[test]
     fn an_end_without_a_transcript_is_told_after_the_wait() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let mut seen = merge.handle_hook(&delta("d", 0, true, "hi"));
         seen.extend(merge.handle_hook(&stopped("hi")));
         assert_eq!(end(&seen), None);
@@ -564,7 +691,7 @@ mod tests {
 
     #[test]
     fn a_last_delta_that_never_comes_is_made_good_by_the_ends_own_text() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let mut seen = merge.handle_hook(&delta("d", 0, false, "one\n"));
         seen.extend(merge.handle_hook(&stopped("one\ntwo")));
         seen.extend(merge.handle_timeout());
@@ -574,49 +701,49 @@ mod tests {
 
     #[test]
     fn a_turn_that_was_interrupted_ends_without_a_hook() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         merge.handle_hook(&delta("second", 0, true, "more"));
         merge.handle_hook(&delta("first", 0, true, "cut"));
-        let mut seen = merge.handle_record(said("cut", "max_tokens"));
+        let mut seen = merge.handle_records(vec![said("cut", "max_tokens")]);
         seen.extend(merge.handle_timeout());
         assert_eq!(seen.last(), Some(&Seen::Disagreed));
     }
 
     #[test]
     fn an_end_of_the_turn_without_a_word_is_no_answer() {
-        let mut merge = Merge::default();
-        let mut seen = merge.handle_record(said("", "end_turn"));
+        let mut merge = Merge::after(0, Reading::Along);
+        let mut seen = merge.handle_records(vec![said("", "end_turn")]);
         seen.extend(merge.handle_hook(&stopped("")));
         assert_eq!(seen, [Seen::Empty]);
     }
 
     #[test]
     fn a_turn_that_said_nothing_is_empty() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         let mut seen = merge.handle_hook(&stopped(""));
-        seen.extend(merge.handle_record(Record::Closed));
+        seen.extend(merge.handle_records(vec![Record::Closed]));
         assert_eq!(seen, [Seen::Empty]);
     }
 
     #[test]
     fn an_answer_to_the_clis_own_question_is_not_the_callers() {
-        let mut merge = Merge::after(1);
-        merge.handle_record(Record::Asked);
-        merge.handle_record(Record::Asked);
+        let mut merge = Merge::after(1, Reading::Along);
+        merge.handle_records(vec![Record::Asked]);
+        merge.handle_records(vec![Record::Asked]);
         merge.handle_hook(&delta("d", 0, true, "here is more"));
         merge.handle_hook(&stopped("here is more"));
-        let seen = merge.handle_record(said("here is more", "end_turn"));
+        let seen = merge.handle_records(vec![said("here is more", "end_turn")]);
         assert_eq!(seen.last(), Some(&Seen::Empty));
     }
 
     #[test]
     fn another_text_in_the_transcript_is_told() {
-        let mut merge = Merge::default();
+        let mut merge = Merge::after(0, Reading::Along);
         merge.handle_hook(&delta("d", 0, true, "one"));
         merge.handle_hook(&stopped("one"));
-        merge.handle_record(said("two", "end_turn"));
+        merge.handle_records(vec![said("two", "end_turn")]);
         assert_eq!(
-            merge.handle_record(Record::Closed).last(),
+            merge.handle_records(vec![Record::Closed]).last(),
             Some(&Seen::Disagreed)
         );
     }

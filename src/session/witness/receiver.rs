@@ -1,19 +1,26 @@
-//! The loopback address that sessions post their hooks to.
+//! The loopback address that sessions post their hooks to and find their tools at.
 //!
-//! Each session has a secret of its own in its address; a post without a known secret gets a 404 and is not read.
-//! A hook is answered before it is processed, except for a submitted prompt: there the answer is the verdict.
+//! Each session has a secret of its own in its address; a request without a known secret gets a 404 and is not read.
+//! A hook is answered before it is processed, except for a submitted prompt: there the answer is the verdict. Below
+//! the hook's address, at [`TOOLS`], is the session's MCP address.
 
 use super::hook::Hook;
 use super::hook::HookEvent;
 use crate::session::machine::Verdict;
+use crate::session::tool::desk::Desk;
+use crate::session::tool::desk::Reply;
 use bytes::Bytes;
+use futures_core::Stream;
 use http_body_util::BodyExt;
+use http_body_util::Either;
 use http_body_util::Full;
 use http_body_util::Limited;
+use http_body_util::StreamBody;
 use hyper::Method;
 use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
+use hyper::body::Frame;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -22,9 +29,12 @@ use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::task::Context;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -42,7 +52,14 @@ pub(crate) struct Post {
 #[derive(Debug, Clone)]
 pub(crate) struct Receiver {
     address: SocketAddr,
-    sessions: Arc<Mutex<HashMap<String, mpsc::Sender<Post>>>>,
+    sessions: Arc<Mutex<HashMap<String, Line>>>,
+}
+
+/// The way to one session.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) posts: mpsc::Sender<Post>,
+    pub(crate) desk: Desk,
 }
 
 /// A session's place at the receiver; dropping it closes the address.
@@ -72,12 +89,12 @@ impl Receiver {
     ///
     /// # Errors
     /// Where the system gives no randomness.
-    pub(crate) fn open(&self, posts: mpsc::Sender<Post>) -> io::Result<Place> {
+    pub(crate) fn open(&self, line: Line) -> io::Result<Place> {
         let mut bytes = [0_u8; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
         let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let url = format!("http://{}/{secret}", self.address);
-        self.lock().insert(secret.clone(), posts);
+        self.lock().insert(secret.clone(), line);
         Ok(Place {
             url,
             secret,
@@ -85,12 +102,31 @@ impl Receiver {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<Post>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Line>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn session(&self, path: &str) -> Option<mpsc::Sender<Post>> {
-        self.lock().get(path.trim_start_matches('/')).cloned()
+    /// The session of this path, and what of it is asked for.
+    fn session(&self, path: &str) -> Option<(Line, Room)> {
+        let path = path.trim_start_matches('/');
+        let (secret, room) = match path.strip_suffix(TOOLS) {
+            Some(secret) => (secret, Room::Tools),
+            None => (path, Room::Hooks),
+        };
+        Some((self.lock().get(secret)?.clone(), room))
+    }
+}
+
+/// The two things at a session's address.
+enum Room {
+    Hooks,
+    Tools,
+}
+
+impl Place {
+    /// Where the session finds its tools.
+    pub(crate) fn tools_url(&self) -> String {
+        format!("{}{TOOLS}", self.url)
     }
 }
 
@@ -125,21 +161,39 @@ async fn serve(stream: TcpStream, receiver: Receiver) {
 async fn answer(
     request: Request<Incoming>,
     receiver: Receiver,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let session = receiver.session(request.uri().path());
-    let Some(session) = session.filter(|_| request.method() == Method::POST) else {
+) -> Result<Response<Body>, Infallible> {
+    let Some((line, room)) = receiver.session(request.uri().path()) else {
         return Ok(status(StatusCode::NOT_FOUND));
     };
-    let Ok(body) = Limited::new(request.into_body(), HOOK_BYTES_MAX)
+    let method = request.method().clone();
+    if let (Room::Tools, &Method::GET) = (&room, &method) {
+        return Ok(notices(line.desk.listen()));
+    }
+    if method != Method::POST {
+        return Ok(status(StatusCode::NOT_FOUND));
+    }
+    let Ok(body) = Limited::new(request.into_body(), BODY_BYTES_MAX)
         .collect()
         .await
     else {
         return Ok(status(StatusCode::PAYLOAD_TOO_LARGE));
     };
-    let Some(hook) = Hook::parse(&body.to_bytes()) else {
-        return Ok(status(StatusCode::BAD_REQUEST));
+    let body = body.to_bytes();
+    Ok(match room {
+        Room::Hooks => hook(&body, line.posts).await,
+        Room::Tools => match line.desk.handle(&body).await {
+            Reply::Json(text) => json(text),
+            Reply::Accepted => status(StatusCode::ACCEPTED),
+            Reply::Malformed => status(StatusCode::BAD_REQUEST),
+        },
+    })
+}
+
+async fn hook(body: &[u8], session: mpsc::Sender<Post>) -> Response<Body> {
+    let Some(hook) = Hook::parse(body) else {
+        return status(StatusCode::BAD_REQUEST);
     };
-    Ok(match hook.event {
+    match hook.event {
         HookEvent::Submitted { .. } => submitted(hook, session).await,
         _ => {
             // A full queue means that the session does not read; its turn ends by its deadline.
@@ -149,11 +203,11 @@ async fn answer(
             }));
             json("{}")
         }
-    })
+    }
 }
 
 /// No verdict is a block: a prompt that nobody answers for must not reach the model.
-async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Full<Bytes>> {
+async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Body> {
     let (verdict, told) = oneshot::channel();
     drop(session.try_send(Post {
         hook,
@@ -165,25 +219,51 @@ async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Full<Byt
     }
 }
 
-fn json(body: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(body));
-    let value = hyper::header::HeaderValue::from_static("application/json");
+/// Whole, or as it comes.
+type Body = Either<Full<Bytes>, StreamBody<Notices>>;
+
+/// Server-sent events for a CLI that listens.
+struct Notices(mpsc::Receiver<Bytes>);
+
+impl Stream for Notices {
+    type Item = Result<Frame<Bytes>, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.0.poll_recv(cx);
+        next.map(|notice| notice.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+fn notices(stream: mpsc::Receiver<Bytes>) -> Response<Body> {
+    let body = Either::Right(StreamBody::new(Notices(stream)));
+    typed(Response::new(body), "text/event-stream")
+}
+
+fn json(body: impl Into<Bytes>) -> Response<Body> {
+    let body = Either::Left(Full::new(body.into()));
+    typed(Response::new(body), "application/json")
+}
+
+fn typed(mut response: Response<Body>, kind: &'static str) -> Response<Body> {
+    let value = hyper::header::HeaderValue::from_static(kind);
     response
         .headers_mut()
         .insert(hyper::header::CONTENT_TYPE, value);
     response
 }
 
-fn status(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = status;
     response
 }
 
+/// Where a session's tools are, below its address.
+const TOOLS: &str = "/tools";
 /// 256 bits: not to be guessed by another process of the machine.
 const SECRET_BYTES: usize = 32;
-/// A whole answer or prompt comes in one hook; the API's own requests end at 32 MiB.
-const HOOK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A whole answer or prompt comes in one hook, a call's input in one message; the API's own requests end at 32 MiB.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A session answers in microseconds; one that does not is stuck, and its prompt is blocked.
 const VERDICT_WAIT: Duration = Duration::from_secs(5);
 /// Between tries to accept where the machine is out of descriptors.

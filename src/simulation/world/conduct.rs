@@ -19,9 +19,11 @@ use crate::session::machine::Machine;
 use crate::session::task::Confirm;
 use crate::session::task::Route;
 use crate::session::task::Task;
+use crate::session::tool::list::ToolList;
 use crate::turn::FaultKind;
 use crate::turn::Labels;
 use crate::turn::MessageId;
+use crate::turn::Reading;
 use crate::turn::SessionOrigin;
 use crate::turn::Start;
 use crate::turn::TextSource;
@@ -250,6 +252,8 @@ fn task(route: Route, confirm: Confirm) -> Task {
         start,
         keyed: true,
         confirm,
+        tools: ToolList::default(),
+        reading: Reading::Along,
         cancelled: false,
     }
 }

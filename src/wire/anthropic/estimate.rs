@@ -155,6 +155,9 @@ mod tests {
             }],
             sampling: Sampling::default(),
             ignored: vec![],
+            tools: vec![],
+            tool_choice: None,
+            reading: crate::turn::Reading::Whole,
         }
     }
 

@@ -15,11 +15,13 @@
 
 mod block;
 mod field;
+mod tool;
 
 pub(crate) use field::Version;
 
 use crate::turn::Fault;
 use crate::turn::Message;
+use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Role;
 use crate::turn::Sampling;
@@ -66,6 +68,8 @@ const KNOWN: &[&str] = &[
     "top_p",
     "top_k",
     "thinking",
+    "tools",
+    "tool_choice",
     "metadata",
     "service_tier",
     "cache_control",
@@ -82,7 +86,11 @@ pub(crate) fn call(body: &[u8], version: Version) -> Result<Call, Fault> {
     let fields = parse(body)?;
     let mut request = common(&fields, version)?;
     request.sampling = sampling(&fields, version)?;
+    let offered = tool::tools(&fields)?;
+    request.tool_choice = tool::choice(&fields, &offered.tools)?;
+    request.tools = offered.tools;
     request.ignored = ignored(&fields);
+    request.ignored.extend(offered.ignored);
     if let Some(last) = last_role(&fields).filter(|(_, role)| *role == Role::Assistant) {
         return Err(Path::Root.field("messages").item(last.0).field("role").wrong(
             "this lane cannot continue an assistant message (prefill); let the last message be the user's",
@@ -97,6 +105,10 @@ pub(crate) fn call(body: &[u8], version: Version) -> Result<Call, Fault> {
                 .wrong("Input should be a valid boolean"));
         }
     };
+    request.reading = match stream {
+        true => Reading::Along,
+        false => Reading::Whole,
+    };
     Ok(Call { request, stream })
 }
 
@@ -107,7 +119,7 @@ pub(crate) fn call(body: &[u8], version: Version) -> Result<Call, Fault> {
 pub(crate) fn count(body: &[u8], version: Version) -> Result<Count, Fault> {
     let fields = parse(body)?;
     let request = common(&fields, version)?;
-    let tools = tools(&fields)?;
+    let tools = tool::values(&fields)?.to_vec();
     Ok(Count { request, tools })
 }
 
@@ -126,11 +138,14 @@ fn common(fields: &Map<String, Value>, version: Version) -> Result<Request, Faul
     let model = model(fields)?;
     let messages = messages(fields, version)?;
     let system = system(fields)?;
-    tools(fields)?;
+    tool::values(fields)?;
     Ok(Request {
         model,
         system,
         messages,
+        tools: Vec::new(),
+        tool_choice: None,
+        reading: Reading::Whole,
         sampling: Sampling::default(),
         ignored: Vec::new(),
     })
@@ -234,20 +249,6 @@ fn system_text(value: &Value, at: &Path<'_>) -> Result<String, Fault> {
         return Err(invalid("system: text content blocks must be non-empty"));
     }
     Ok(text.to_owned())
-}
-
-fn tools(fields: &Map<String, Value>) -> Result<Vec<Value>, Fault> {
-    let path = Path::Root.field("tools");
-    match present(fields, "tools") {
-        None => Ok(Vec::new()),
-        Some(Value::Array(tools)) => {
-            for (index, tool) in tools.iter().enumerate() {
-                object(tool, &path.item(index))?;
-            }
-            Ok(tools.clone())
-        }
-        Some(_) => Err(path.wrong("Input should be a valid list")),
-    }
 }
 
 fn sampling(fields: &Map<String, Value>, version: Version) -> Result<Sampling, Fault> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::turn::Block;
 use crate::turn::FaultKind;
+use crate::turn::ToolRule;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -402,15 +403,86 @@ fn thinking_is_checked_and_disabled_is_none() {
 fn what_no_lane_honours_is_named_and_what_changes_nothing_is_not() {
     let body = with(&json!({
         "metadata": {}, "service_tier": "auto", "container": null, "mcp_servers": [], "speed": "standard",
-        "tools": [], "output_config": { "effort": "low" }, "tool_choice": { "type": "auto" }, "brand_new": 1,
+        "tools": [], "output_config": { "effort": "low" }, "brand_new": 1,
     }));
     let ignored = read(&body).expect("the call is good").request.ignored;
-    assert_eq!(ignored, ["output_config", "tool_choice", "brand_new"]);
-    let tools = with(&json!({ "tools": [{ "name": "f", "input_schema": {} }] }));
+    assert_eq!(ignored, ["output_config", "brand_new"]);
+}
+
+fn schema() -> Value {
+    json!({ "type": "object", "properties": { "b": {}, "a": {} } })
+}
+
+#[test]
+fn tools_are_read_and_what_does_not_reach_the_model_is_named() {
+    let body = with(&json!({
+        "tools": [
+            { "name": "f", "description": "d", "input_schema": schema(), "cache_control": { "type": "ephemeral" } },
+            { "type": "web_search_20250305", "name": "web_search" },
+            { "type": "custom", "name": "g-1", "input_schema": { "type": "object" }, "strict": true },
+        ],
+        "tool_choice": { "type": "tool", "name": "f", "disable_parallel_tool_use": true },
+    }));
+    let request = read(&body).expect("the call is good").request;
+    let names: Vec<&str> = request
+        .tools
+        .iter()
+        .map(|tool| tool.name.as_str())
+        .collect();
+    assert_eq!(names, ["f", "g-1"]);
     assert_eq!(
-        read(&tools).expect("the call is good").request.ignored,
-        ["tools"]
+        request.tools[0].input_schema.to_string(),
+        schema().to_string()
     );
+    assert_eq!(
+        request.ignored,
+        ["tools.1(web_search_20250305)", "tools.2.strict"]
+    );
+    let choice = request.tool_choice.expect("a choice was made");
+    assert_eq!(choice.rule, ToolRule::Named("f".into()));
+    assert_eq!(choice.one_at_a_time, Some(true));
+}
+
+#[test]
+fn a_wrong_tool_is_named_by_its_path() {
+    let tool = |name: &str| json!({ "name": name, "input_schema": schema() });
+    for (fields, start) in [
+        (
+            json!({ "tools": [tool("a b")] }),
+            "tools.0.name: String should match",
+        ),
+        (
+            json!({ "tools": [tool("")] }),
+            "tools.0.name: String should match",
+        ),
+        (
+            json!({ "tools": [{ "name": "f" }] }),
+            "tools.0.input_schema: Field required",
+        ),
+        (
+            json!({ "tools": [{ "name": "f", "input_schema": { "type": "array" } }] }),
+            "tools.0.input_schema.type: Input should be 'object'",
+        ),
+        (
+            json!({ "tools": [tool("f"), tool("f")] }),
+            "tools: Tool names must be unique.",
+        ),
+        (
+            json!({ "tool_choice": { "type": "auto" } }),
+            "tool_choice: tool_choice may only be specified while providing tools",
+        ),
+        (
+            json!({ "tools": [tool("f")], "tool_choice": { "type": "tool", "name": "g" } }),
+            "tool_choice: Tool 'g' not found",
+        ),
+        (
+            json!({ "tools": [tool("f")], "tool_choice": { "type": "some" } }),
+            "tool_choice.type: ",
+        ),
+    ] {
+        let sentence = refusal(OLD, fields.clone());
+        assert!(sentence.starts_with(start), "{fields}: {sentence}");
+    }
 }
 
 #[test]

@@ -1,0 +1,133 @@
+//! The ways a call may go into a session, the cheapest first; each is exact, or it is not among them. `[pure]`
+
+use super::ledger::Need;
+use crate::session::delivery;
+use crate::session::delivery::Delivery;
+use crate::turn::Request;
+
+/// One way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The prompt is typed, after the history was taken up.
+    Typed(Delivery),
+    /// The last block is typed; the blocks before it are taken up with the history.
+    Split(Delivery),
+    /// A session is launched with the whole conversation.
+    Launched,
+}
+
+impl Way {
+    /// What it needs of the pool. A primed session takes up any conversation, but has no tools when it begins.
+    pub(crate) fn need(&self, has_tools: bool) -> Need {
+        match (self, has_tools) {
+            (Way::Typed(_) | Way::Split(_), false) => Need::Warm,
+            (Way::Typed(_) | Way::Split(_), true) => Need::Typed,
+            (Way::Launched, false) => Need::Launch,
+            (Way::Launched, true) => Need::Fresh,
+        }
+    }
+}
+
+/// The ways of this call. `gates`: a session launched with a turn waits for its tools here.
+pub(crate) fn ways(request: &Request, gates: bool) -> Vec<Way> {
+    let mut ways = Vec::new();
+    if let Some(prompt) = request.prompt() {
+        let whole = delivery::plan(prompt);
+        let last = delivery::plan_last(prompt);
+        if whole != Delivery::Transcript {
+            ways.push(Way::Typed(whole));
+        } else if last != Delivery::Transcript && !request.tools.is_empty() {
+            ways.push(Way::Split(last));
+        }
+    }
+    if request.tools.is_empty() || gates {
+        ways.push(Way::Launched);
+    } else {
+        // There is no other way: what was lost on a busy machine is typed once more.
+        ways.extend(ways.first().cloned());
+    }
+    ways
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Block;
+    use crate::turn::Message;
+    use crate::turn::Reading;
+    use crate::turn::Role;
+    use crate::turn::Sampling;
+    use crate::turn::Tool;
+    use serde_json::json;
+
+    fn request(blocks: Vec<Block>, tools: bool) -> Request {
+        let tool = Tool {
+            name: "f".into(),
+            description: String::new(),
+            input_schema: json!({"type": "object"}),
+        };
+        Request {
+            model: "m".into(),
+            system: vec![],
+            messages: vec![Message {
+                role: Role::User,
+                blocks,
+            }],
+            tools: if tools { vec![tool] } else { vec![] },
+            tool_choice: None,
+            reading: Reading::Whole,
+            sampling: Sampling::default(),
+            ignored: vec![],
+        }
+    }
+
+    fn text(text: &str) -> Block {
+        Block::Text(text.into())
+    }
+
+    fn image() -> Block {
+        Block::Native(json!({"type": "image"}))
+    }
+
+    fn result() -> Block {
+        Block::Native(json!({"type": "tool_result"}))
+    }
+
+    #[test]
+    fn a_plain_text_is_typed_or_launched() {
+        let ways = ways(&request(vec![text("hi")], false), false);
+        assert!(matches!(ways.as_slice(), [Way::Typed(_), Way::Launched]));
+        assert_eq!(ways[0].need(false), Need::Warm);
+        assert_eq!(ways[1].need(true), Need::Fresh);
+    }
+
+    #[test]
+    fn with_tools_the_last_text_is_typed_after_the_rest() {
+        let asked = request(vec![image(), text("what is it?")], true);
+        assert!(matches!(
+            ways(&asked, true).as_slice(),
+            [Way::Split(_), Way::Launched]
+        ));
+        assert!(matches!(
+            ways(&asked, false).as_slice(),
+            [Way::Split(_), Way::Split(_)]
+        ));
+        let asked = request(vec![result(), text("and?")], true);
+        assert!(matches!(
+            ways(&asked, true).as_slice(),
+            [Way::Split(_), Way::Launched]
+        ));
+        assert!(matches!(
+            ways(&asked, false).as_slice(),
+            [Way::Split(_), Way::Split(_)]
+        ));
+    }
+
+    #[test]
+    fn what_cannot_be_typed_is_launched_where_a_launch_has_its_tools() {
+        let asked = request(vec![result()], true);
+        assert_eq!(ways(&asked, true), [Way::Launched]);
+        assert_eq!(ways(&asked, false), []);
+        assert_eq!(ways(&request(vec![image()], false), false), [Way::Launched]);
+    }
+}

@@ -1,0 +1,164 @@
+//! The caller's tools in a session's life: offered before the prompt, called in the answer, parked, taken up. `[pure]`
+
+use super::super::task::Task;
+use super::super::tool::list::ToolList;
+use super::super::tool::offer::Notice;
+use super::super::tool::offer::ToolEvent;
+use super::super::tool::result::Answered;
+use super::Machine;
+use super::effect::Effect;
+use super::effect::Verdict;
+use super::state::Escape;
+use super::state::Given;
+use super::state::State;
+use crate::turn::Block;
+use crate::turn::Event;
+use std::time::Duration;
+use std::time::Instant;
+
+impl Machine {
+    /// Something came at the session's MCP address.
+    pub(crate) fn handle_tool(&mut self, event: ToolEvent, now: Instant) {
+        if matches!(event, ToolEvent::Ponged(_)) {
+            self.handle_ponged(now);
+        }
+        let notice = self.offer.handle(&event, now);
+        self.notify(notice);
+        if self.offer.is_taken_up() {
+            self.let_go(now);
+        }
+        if let ToolEvent::Called(id) = event {
+            self.handle_called(&id, now);
+        }
+    }
+
+    pub(super) fn offer_tools(&mut self, list: &ToolList) {
+        let notice = self.offer.change(list);
+        self.notify(notice);
+    }
+
+    pub(super) fn handle_offer_timeout(&mut self, now: Instant) {
+        let notice = self.offer.handle_timeout(now);
+        self.notify(notice);
+    }
+
+    /// Lets what waits for its tools go on, once they are taken up.
+    pub(super) fn let_go(&mut self, now: Instant) {
+        if !self.offer.is_taken_up() {
+            return;
+        }
+        if std::mem::take(&mut self.gated) {
+            self.effects.push_back(Effect::OpenGate);
+        }
+        if !matches!(self.state, State::Submitting { held: Some(_), .. }) {
+            return;
+        }
+        if let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) {
+            self.effects.push_back(Effect::Verdict(Verdict::Allow));
+            self.state = self.answering(task, None, now);
+        }
+    }
+
+    /// The CLI does not take the tools up: the prompt must not go to the model.
+    pub(super) fn give_up_tools(&mut self, now: Instant) {
+        self.effects.push_back(Effect::Verdict(Verdict::Block));
+        self.effects.push_back(Effect::Misdelivered);
+        self.state = State::resting(now);
+        self.look(now);
+    }
+
+    fn handle_called(&mut self, id: &str, now: Instant) {
+        let seen = self.merge(|merge| merge.handle_called(id));
+        if let State::Answering(answering) = &mut self.state {
+            answering.nudge = Some((now + NUDGE_PAUSE, NUDGE_PAUSE));
+        }
+        self.handle_seen(seen, now);
+    }
+
+    /// The model's message, where it ended in calls that are parked.
+    pub(super) fn calls_of_turn(&self) -> Option<Vec<Block>> {
+        match &self.state {
+            State::Answering(answering) => answering.merge.parked(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn park(&mut self, said: Vec<Block>, end: Event, now: Instant) {
+        self.effects.push_back(Effect::Park { said, end });
+        self.state = State::Parked {
+            until: now + PARKED_WAIT,
+        };
+    }
+
+    /// Nobody brought the results: the turn is interrupted, and the conversation left.
+    pub(super) fn leave_parked(&mut self, now: Instant) {
+        self.state = self.interrupt(true, Escape::Unasked, now);
+        self.look(now);
+    }
+
+    /// The results came: the turn goes on.
+    pub(super) fn take_up(&mut self, results: Vec<Answered>, task: Task, now: Instant) {
+        let mut state = self.answering(task, None, now);
+        if let State::Answering(answering) = &mut state {
+            answering.busy_seen = true;
+            answering.results = results.into();
+        }
+        self.state = state;
+        self.answer_next(now);
+    }
+
+    /// The CLI tells that it has the result of this call, and waits for our word on that. Its pong shows that it has
+    /// our word too.
+    pub(super) fn handle_used(&mut self, used: &str, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        if let Some(given) = &mut answering.given
+            && given.id == used
+            && !given.used
+        {
+            given.used = true;
+            given.until = now + PONG_WAIT;
+            let ping = self.offer.ping();
+            self.notify(Some(ping));
+        }
+    }
+
+    fn handle_ponged(&mut self, now: Instant) {
+        if let State::Answering(answering) = &self.state
+            && answering.given.as_ref().is_some_and(|given| given.used)
+        {
+            self.answer_next(now);
+        }
+    }
+
+    /// One result after the other, each once the CLI tells that it has the one before: so they keep their order.
+    pub(super) fn answer_next(&mut self, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        let next = answering.results.pop_front();
+        answering.given = next.as_ref().map(|next| Given {
+            id: next.id.clone(),
+            used: false,
+            until: now + RESULT_WAIT,
+        });
+        self.effects.extend(next.map(Effect::Answer));
+    }
+
+    fn notify(&mut self, notice: Option<Notice>) {
+        self.effects.extend(notice.map(Effect::Notify));
+    }
+}
+
+/// How long a submitted prompt may wait for its tools; under the receiver's own wait for a verdict.
+pub(super) const TOOLS_WAIT: Duration = Duration::from_secs(3);
+/// How long results may take: longer than a person needs to allow a call, shorter than a forgotten session may live.
+const PARKED_WAIT: Duration = Duration::from_secs(15 * 60);
+/// How long the CLI may take to tell that it has a result; a version that does not tell gets the next one then.
+const RESULT_WAIT: Duration = Duration::from_secs(5);
+/// How long its pong may take then, before the next result goes without it.
+const PONG_WAIT: Duration = Duration::from_secs(1);
+/// After a call: the CLI writes its transcript within 100 ms by itself, or else at the next thing that happens.
+const NUDGE_PAUSE: Duration = Duration::from_millis(120);
+pub(super) const NUDGE_PAUSE_MAX: Duration = Duration::from_secs(1);

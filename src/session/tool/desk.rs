@@ -1,0 +1,192 @@
+//! One session's MCP address: answers what the list answers, and hands the rest to the session's driver.
+
+use super::list::ToolList;
+use super::offer::Notice;
+use super::offer::ToolEvent;
+use super::result::Answered;
+use super::speech;
+use super::speech::Said;
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// What a session shares with its MCP address; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    state: Arc<Mutex<State>>,
+    events: mpsc::Sender<ToolEvent>,
+}
+
+#[derive(Debug)]
+struct State {
+    list: ToolList,
+    edition: u64,
+    /// Where notices go, while the CLI listens.
+    notices: Option<mpsc::Sender<Bytes>>,
+    parked: HashMap<String, Parked>,
+    /// Steps of progress told so far; they must rise.
+    steps: u64,
+}
+
+/// A call whose answer is outstanding.
+#[derive(Debug)]
+struct Parked {
+    answer: oneshot::Sender<Value>,
+    progress: Option<Value>,
+}
+
+/// What an MCP request is answered with.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Json(String),
+    /// Taken note of.
+    Accepted,
+    Malformed,
+}
+
+impl Desk {
+    /// A desk with this list; what the CLI does there comes as events.
+    pub(crate) fn new(list: ToolList) -> (Desk, mpsc::Receiver<ToolEvent>) {
+        let (events, told) = mpsc::channel(EVENTS_MAX);
+        let state = State {
+            list,
+            edition: 0,
+            notices: None,
+            parked: HashMap::new(),
+            steps: 0,
+        };
+        let state = Arc::new(Mutex::new(state));
+        (Desk { state, events }, told)
+    }
+
+    /// Sends a notice to the CLI. One that does not listen is told when it does.
+    pub(crate) fn tell(&self, notice: Notice) {
+        let text = match notice {
+            Notice::Changed(list, edition) => {
+                let mut state = self.lock();
+                (state.list, state.edition) = (list, edition);
+                drop(state);
+                speech::list_changed()
+            }
+            Notice::Ping(number) => speech::ping(number),
+        };
+        self.send(&text);
+    }
+
+    /// Tells some progress of every parked call.
+    pub(crate) fn nudge(&self) {
+        let mut state = self.lock();
+        state.steps += 1;
+        let step = state.steps;
+        let tokens = state
+            .parked
+            .values()
+            .filter_map(|call| call.progress.as_ref());
+        let texts: Vec<String> = tokens.map(|token| speech::progress(token, step)).collect();
+        drop(state);
+        for text in texts {
+            self.send(&text);
+        }
+    }
+
+    /// Answers a parked call. One that was given up is not there any more.
+    pub(crate) fn answer(&self, answered: Answered) {
+        if let Some(parked) = self.lock().parked.remove(&answered.id) {
+            drop(parked.answer.send(answered.result));
+        }
+    }
+
+    /// Gives all parked calls up; they are never answered.
+    pub(crate) fn clear(&self) {
+        self.lock().parked.clear();
+    }
+
+    /// The stream of notices, for the CLI's request to listen.
+    pub(crate) fn listen(&self) -> mpsc::Receiver<Bytes> {
+        let (notices, stream) = mpsc::channel(NOTICES_MAX);
+        self.lock().notices = Some(notices);
+        self.report(ToolEvent::Opened);
+        stream
+    }
+
+    /// Answers a message of the CLI; a tool call is answered when its caller has.
+    pub(crate) async fn handle(&self, body: &[u8]) -> Reply {
+        Reply::Json(match speech::parse(body) {
+            None => return Reply::Malformed,
+            Some(Said::Notice) => return Reply::Accepted,
+            Some(Said::Pong(number)) => {
+                self.report(ToolEvent::Ponged(number));
+                return Reply::Accepted;
+            }
+            Some(Said::Initialize { id, protocol }) => speech::greeting(&id, &protocol),
+            Some(Said::Ping { id }) => speech::answer(&id, &Value::Object(serde_json::Map::new())),
+            Some(Said::Unknown { id }) => speech::no_such_method(&id),
+            Some(Said::List { id }) => self.list(&id),
+            Some(Said::Call { id, call }) => self.park(&id, call).await,
+        })
+    }
+
+    fn list(&self, id: &Value) -> String {
+        let state = self.lock();
+        let (text, edition) = (speech::listing(id, &state.list), state.edition);
+        drop(state);
+        self.report(ToolEvent::Listed(edition));
+        text
+    }
+
+    async fn park(&self, id: &Value, call: speech::Call) -> String {
+        if let Some(told) = self.keep(call)
+            && let Ok(result) = told.await
+        {
+            return speech::answer(id, &result);
+        }
+        // Whatever it were told, the CLI would go on to ask the model: it waits until it is interrupted or ended.
+        std::future::pending().await
+    }
+
+    /// Keeps a call until it is answered; not where as many are kept as may be.
+    fn keep(&self, call: speech::Call) -> Option<oneshot::Receiver<Value>> {
+        let (answer, told) = oneshot::channel();
+        let mut state = self.lock();
+        if state.parked.len() >= PARKED_MAX {
+            return None;
+        }
+        let parked = Parked {
+            answer,
+            progress: call.progress,
+        };
+        state.parked.insert(call.tool_use.clone(), parked);
+        drop(state);
+        self.report(ToolEvent::Called(call.tool_use));
+        Some(told)
+    }
+
+    /// A full queue means that the session does not read; its turn ends by its deadline.
+    fn report(&self, event: ToolEvent) {
+        drop(self.events.try_send(event));
+    }
+
+    fn send(&self, text: &str) {
+        if let Some(notices) = &self.lock().notices {
+            let event = format!("event: message\ndata: {text}\n\n");
+            drop(notices.try_send(event.into())); // A stream that is gone is opened again.
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Events that may wait for a session; one that is this far behind is stuck.
+const EVENTS_MAX: usize = 1024;
+/// Notices that may wait for the CLI, which reads them at once.
+const NOTICES_MAX: usize = 1024;
+/// Calls of one message that may wait for their results; the CLI makes as many at once as it is told it may.
+pub(crate) const PARKED_MAX: usize = 128;

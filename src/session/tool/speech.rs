@@ -1,0 +1,175 @@
+//! What claude says at an MCP address, and what it is told: JSON-RPC 2.0 in the methods that tools need. `[pure]`
+
+use super::list::ToolList;
+use serde_json::Value;
+use serde_json::json;
+
+/// A message of the CLI.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Said {
+    Initialize {
+        id: Value,
+        protocol: String,
+    },
+    List {
+        id: Value,
+    },
+    Call {
+        id: Value,
+        call: Call,
+    },
+    Ping {
+        id: Value,
+    },
+    /// Our ping was answered.
+    Pong(u64),
+    /// Nothing that asks for an answer.
+    Notice,
+    /// A request for something that we do not have.
+    Unknown {
+        id: Value,
+    },
+}
+
+/// A tool call of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    /// The id that the model's message has for it.
+    pub(crate) tool_use: String,
+    /// Where progress of it is told, if it may be.
+    pub(crate) progress: Option<Value>,
+}
+
+/// Reads one message; `None` where it is not one.
+pub(crate) fn parse(body: &[u8]) -> Option<Said> {
+    let message: Value = serde_json::from_slice(body).ok()?;
+    let Some(method) = message.get("method") else {
+        let pong = message.get("id").and_then(Value::as_str)?;
+        return Some(pong.strip_prefix(PING).map_or(Said::Notice, |number| {
+            number.parse().map_or(Said::Notice, Said::Pong)
+        }));
+    };
+    let Some(id) = message.get("id").cloned() else {
+        return Some(Said::Notice);
+    };
+    let params = message.get("params");
+    Some(match method.as_str()? {
+        "initialize" => Said::Initialize {
+            id,
+            protocol: params?.get("protocolVersion")?.as_str()?.to_owned(),
+        },
+        "tools/list" => Said::List { id },
+        "tools/call" => Said::Call {
+            id,
+            call: call(params?)?,
+        },
+        "ping" => Said::Ping { id },
+        _ => Said::Unknown { id },
+    })
+}
+
+fn call(params: &Value) -> Option<Call> {
+    let meta = params.get("_meta")?;
+    Some(Call {
+        tool_use: meta.get("claudecode/toolUseId")?.as_str()?.to_owned(),
+        progress: meta.get("progressToken").cloned(),
+    })
+}
+
+/// The greeting: a server of tools whose list changes.
+pub(crate) fn greeting(id: &Value, protocol: &str) -> String {
+    answer(
+        id,
+        &json!({
+            "protocolVersion": protocol,
+            "capabilities": {"tools": {"listChanged": true}},
+            "serverInfo": {"name": super::name::SERVER, "version": env!("CARGO_PKG_VERSION")},
+        }),
+    )
+}
+
+/// The list goes out as it was written once, and not through a value again.
+pub(crate) fn listing(id: &Value, list: &ToolList) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"result":{{"tools":{}}}}}"#,
+        list.json()
+    )
+}
+
+pub(crate) fn answer(id: &Value, result: &Value) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string()
+}
+
+pub(crate) fn no_such_method(id: &Value) -> String {
+    let error = json!({"code": -32601, "message": "Method not found"});
+    json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()
+}
+
+pub(crate) fn list_changed() -> String {
+    json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}).to_string()
+}
+
+pub(crate) fn ping(number: u64) -> String {
+    json!({"jsonrpc": "2.0", "id": format!("{PING}{number}"), "method": "ping"}).to_string()
+}
+
+/// The CLI writes a message that calls tools into its transcript at the next thing that happens; this is one.
+pub(crate) fn progress(token: &Value, step: u64) -> String {
+    let params = json!({"progressToken": token, "progress": step});
+    json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}).to_string()
+}
+
+const PING: &str = "ping-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_told_apart() {
+        let said = |text: &str| parse(text.as_bytes());
+        let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}"#;
+        assert!(
+            matches!(said(initialize), Some(Said::Initialize { protocol, .. }) if protocol == "2025-11-25")
+        );
+        assert_eq!(
+            said(r#"{"jsonrpc":"2.0","id":"a","method":"tools/list"}"#),
+            Some(Said::List { id: json!("a") })
+        );
+        assert_eq!(
+            said(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#),
+            Some(Said::Notice)
+        );
+        assert_eq!(
+            said(r#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#),
+            Some(Said::Unknown { id: json!(1) })
+        );
+        assert_eq!(
+            said(r#"{"jsonrpc":"2.0","id":"ping-7","result":{}}"#),
+            Some(Said::Pong(7))
+        );
+        assert_eq!(said("[]"), None);
+        assert_eq!(said("{"), None);
+    }
+
+    #[test]
+    fn a_call_tells_the_models_id() {
+        let text = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"f","arguments":{},
+            "_meta":{"claudecode/toolUseId":"toolu_1","progressToken":3}}}"#;
+        let call = Call {
+            tool_use: "toolu_1".into(),
+            progress: Some(json!(3)),
+        };
+        assert_eq!(
+            parse(text.as_bytes()),
+            Some(Said::Call { id: json!(3), call })
+        );
+    }
+
+    #[test]
+    fn a_listing_is_json() {
+        let listing = listing(&json!(1), &ToolList::default());
+        let value: Value = serde_json::from_str(&listing).expect("a listing is JSON");
+        assert_eq!(value["result"]["tools"], json!([]));
+    }
+}
