@@ -32,9 +32,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::SetOnce;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -209,8 +209,8 @@ fn discovered(session: &SessionConfig) -> Option<PathBuf> {
 }
 
 /// Asks the program for its version, beside everything else: the first calls need not wait for it.
-fn version_of(program: &Path) -> Arc<OnceLock<String>> {
-    let version = Arc::new(OnceLock::new());
+fn version_of(program: &Path) -> Arc<SetOnce<String>> {
+    let version = Arc::new(SetOnce::new());
     let (told, program) = (Arc::clone(&version), program.to_owned());
     tokio::task::spawn_blocking(move || match pty::version(&program, VERSION_WAIT) {
         Ok(number) => drop(told.set(number)),

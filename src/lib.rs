@@ -10,7 +10,8 @@
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
 //! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
-//!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::launcher`] starts it.
+//!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
+//!   tools, [`session::launcher`] starts it.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
@@ -27,6 +28,8 @@
 //! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
 //! - *Delivery*: how a prompt gets in: typed, through the editor, or as a transcript.
 //! - *Primed*: a session that waits in its read of a transcript that is still to be written.
+//! - *Parked*: a session whose turn ended in tool calls; it waits for their results. *Gate*: where a session that was
+//!   launched with a turn waits until its tools are there.
 //! - *Witness*: what tells of a turn: a hook, the transcript, the screen. *Merge*: the one decision out of them.
 //! - *Scene*: what stands on the screen, as far as it matters.
 //! - *Verdict*: whether a submitted prompt may go to the model.
@@ -38,6 +41,8 @@
 //!   socket or process, and no clock.
 //! - A prompt reaches the model only if it equals the caller's text, in the conversation it belongs to. The session's
 //!   `UserPromptSubmit` hook blocks every other one, before the model is asked.
+//! - No prompt reaches the model before the tools it comes with were taken up, and no call of the model is answered by
+//!   anyone but the caller.
 //! - A text that the prompt box could obey or change is never typed: it goes in as a transcript.
 //! - Nothing is believed of the screen but the state of the prompt box, which is found below the last rules across the
 //!   whole width, where no reply can draw.
@@ -59,6 +64,9 @@
 //! - while the model answers: the session gets Escape as soon as its screen says that a turn runs, comes to rest, has
 //!   its prompt box emptied, and takes up a blank conversation; a session that does not come to rest within a second
 //!   and a half is ended and replaced.
+//!
+//! A caller that goes away between a tool call and its results leaves nothing behind but a parked session, which is
+//! interrupted and emptied when its time is over, or ended when its place is needed.
 //!
 //! The task that conducts a call outlives the client, so no lease is lost by a cancelled future.
 

@@ -176,31 +176,40 @@ fn entry(parent: &mut Value, key: &str, value: Value) {
 
 /// The http hooks of `--settings`, which is a file or JSON itself: event and address.
 pub(crate) fn hooks(settings: Option<&str>) -> Vec<(String, String)> {
-    let Some(given) = settings else {
-        return Vec::new();
+    let events = read_settings(settings)["hooks"].as_object().cloned();
+    let of_event = |(event, groups): (String, Value)| {
+        let urls = hooks_of(&groups, "http", "url").into_iter();
+        urls.map(move |url| (event.clone(), url))
+            .collect::<Vec<_>>()
     };
-    let text = match given.trim_start().starts_with('{') {
-        true => given.to_owned(),
-        false => std::fs::read_to_string(given).unwrap_or_default(),
-    };
-    let whole: Value = serde_json::from_str(&text).unwrap_or_default();
-    let events = whole["hooks"].as_object().cloned().unwrap_or_default();
     events
+        .unwrap_or_default()
         .into_iter()
-        .flat_map(|(event, groups)| {
-            urls(&groups)
-                .into_iter()
-                .map(move |url| (event.clone(), url))
-        })
+        .flat_map(of_event)
         .collect()
 }
 
-fn urls(groups: &Value) -> Vec<String> {
+/// The commands that `--settings` wants run when a session starts; they are waited for.
+pub(crate) fn start_commands(settings: Option<&str>) -> Vec<String> {
+    let groups = read_settings(settings)["hooks"]["SessionStart"].clone();
+    hooks_of(&groups, "command", "command")
+}
+
+fn read_settings(settings: Option<&str>) -> Value {
+    let text = match settings {
+        None => return Value::Null,
+        Some(given) if given.trim_start().starts_with('{') => given.to_owned(),
+        Some(given) => std::fs::read_to_string(given).unwrap_or_default(),
+    };
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+fn hooks_of(groups: &Value, kind: &str, field: &str) -> Vec<String> {
     let groups = groups.as_array().into_iter().flatten();
     let hooks = groups.flat_map(|group| group["hooks"].as_array().into_iter().flatten());
     hooks
-        .filter(|hook| hook["type"] == "http")
-        .filter_map(|hook| hook["url"].as_str().map(str::to_owned))
+        .filter(|hook| hook["type"] == kind)
+        .filter_map(|hook| hook[field].as_str().map(str::to_owned))
         .collect()
 }
 

@@ -52,9 +52,10 @@ impl Conversation {
                 content: json!([{ "type": "text", "text": reminder }]),
             });
         }
-        for (at, entry) in self.entries.iter().enumerate() {
+        let spoken: Vec<Entry> = self.entries.iter().filter_map(spoken).collect();
+        for (at, entry) in spoken.iter().enumerate() {
             let closes =
-                entry.role == Role::User && at > 0 && self.entries[at - 1].role != Role::Assistant;
+                entry.role == Role::User && at > 0 && spoken[at - 1].role != Role::Assistant;
             match partner(&mut merged, entry.role) {
                 Some(before) => before.content = joined(&before.content, &entry.content, closes),
                 None => merged.push(entry.clone()),
@@ -113,6 +114,22 @@ fn results_of(content: &Value) -> Option<String> {
         .map(|block| text_of(&block["content"]))
         .collect();
     (!texts.is_empty()).then(|| texts.join(", "))
+}
+
+/// An entry without its blank texts; `None` where nothing else is in it.
+fn spoken(entry: &Entry) -> Option<Entry> {
+    let is_blank = |block: &Value| {
+        let text = block["text"].as_str();
+        block["type"] == "text" && text.is_some_and(|text| text.trim().is_empty())
+    };
+    let mut entry = entry.clone();
+    if let Value::Array(blocks) = &mut entry.content {
+        blocks.retain(|block| !is_blank(block));
+        if blocks.is_empty() {
+            return None;
+        }
+    }
+    Some(entry)
 }
 
 /// The message that one of this speaker goes into; a user's goes in front of the notes on what they said before.

@@ -15,6 +15,8 @@ pub(crate) struct History {
     pub(crate) entries: Vec<Entry>,
     /// The record the next one points at.
     pub(crate) last: Option<String>,
+    /// The last record says that a request failed: the user's message before it is gone on with.
+    pub(crate) is_open: bool,
 }
 
 impl History {
@@ -35,7 +37,14 @@ impl History {
             .last()
             .and_then(|record| record["uuid"].as_str())
             .map(str::to_owned);
-        History { entries, last }
+        let is_open = chain
+            .last()
+            .is_some_and(|record| record["isApiErrorMessage"] == Value::Bool(true));
+        History {
+            entries,
+            last,
+            is_open,
+        }
     }
 
     /// Whether the user's last message was never answered.

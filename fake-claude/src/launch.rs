@@ -171,6 +171,7 @@ fn world(
             _ => config::hooks(args.settings.as_deref()),
         })
         .muted(&script.mute),
+        start_commands: config::start_commands(args.settings.as_deref()),
         cwd: env.cwd.to_string_lossy().into_owned(),
         permission_mode: frame.mode.clone(),
         max_retries: env.max_retries,

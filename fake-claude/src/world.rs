@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) is_print: bool,
     pub(crate) frame: Frame,
     pub(crate) hooks: Hooks,
+    /// What is run before a turn that was taken up.
+    pub(crate) start_commands: Vec<String>,
     pub(crate) toolbox: Toolbox,
     pub(crate) cwd: String,
     pub(crate) permission_mode: String,
@@ -214,7 +216,7 @@ impl World {
             ..Conversation::default()
         };
         let mut journal = Journal::resumed(&self.frame, session, history.last.clone());
-        if history.is_interrupted() && !answer {
+        if history.is_interrupted() && !history.is_open && !answer {
             let text = json!([{ "type": "text", "text": "No response requested." }]);
             let message = turn::synthetic(&text, "stop_sequence", self.dialect.is_new());
             journal.assistant(&message, json!({ "isApiErrorMessage": false }));
@@ -224,11 +226,15 @@ impl World {
         *self.talk() = talk;
     }
 
-    /// A turn that stopped at the results of tools is continued with words, unless they are blank.
+    /// A turn that stopped at the results of tools is continued with words. Blank ones are none to the older family;
+    /// the newer one then takes its own.
     pub(crate) fn nudge(&self, words: Option<&str>) {
-        let words = words.unwrap_or("Continue from where you left off.");
-        if !words.trim().is_empty() {
-            self.talk().add(Role::User, json!(words));
+        let own = "Continue from where you left off.";
+        let words = words.unwrap_or(own);
+        match (words.trim().is_empty(), self.dialect.is_new()) {
+            (true, false) => {}
+            (true, true) => self.talk().add(Role::User, json!(own)),
+            (false, _) => self.talk().add(Role::User, json!(words)),
         }
     }
 

@@ -55,7 +55,9 @@ impl Conduct {
     /// The fault to tell, if the call failed.
     async fn serve(&self) -> Option<Fault> {
         let shape = Shape::of(&self.request);
-        let mut ways = ways(&self.request, self.launcher.gates()).into_iter();
+        // A call without tools has no gate to wait for.
+        let gates = !self.request.tools.is_empty() && self.launcher.gates().await;
+        let mut ways = ways(&self.request, gates).into_iter();
         let mut outcome = self.rejoin(&shape).await;
         let mut way = None;
         let mut lost = false;
@@ -63,7 +65,7 @@ impl Conduct {
             match outcome {
                 Outcome::Told | Outcome::Cancelled => return None,
                 Outcome::Parked { end, .. } => {
-                    drop(self.events.send(Ok(end)).await);
+                    drop(self.events.send(Ok(*end)).await);
                     return None;
                 }
                 Outcome::Misdelivered => {

@@ -204,8 +204,8 @@ fn reading(request: &Request) -> Reading {
 fn labels(request: &Request, session: SessionOrigin) -> Labels {
     let mut ignored = request.ignored.clone();
     let changed = request.tools.iter().enumerate();
-    let changed = changed.filter(|(_, tool)| list::is_changed_by_cli(tool));
-    ignored.extend(changed.map(|(index, _)| format!("tools.{index}.input_schema")));
+    let changed = changed.filter_map(|(index, tool)| Some((index, list::changed_by_cli(tool)?)));
+    ignored.extend(changed.map(|(index, part)| format!("tools.{index}.{part}")));
     Labels {
         lane: LANE,
         text: TextSource::Exact,

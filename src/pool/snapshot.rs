@@ -50,5 +50,5 @@ pub(crate) struct SessionView {
 pub(crate) struct ClaudeView {
     pub(crate) path: std::path::PathBuf,
     /// Empty until it was asked.
-    pub(crate) version: std::sync::Arc<std::sync::OnceLock<String>>,
+    pub(crate) version: std::sync::Arc<tokio::sync::SetOnce<String>>,
 }

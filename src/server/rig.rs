@@ -169,7 +169,7 @@ impl Lane for Arc<Stub> {
             waiting: 3,
             claude: Some(ClaudeView {
                 path: "/bin/claude".into(),
-                version: std::sync::Arc::new(std::sync::OnceLock::from("2.1.329".to_owned())),
+                version: std::sync::Arc::new(tokio::sync::SetOnce::from("2.1.329".to_owned())),
             }),
         }
     }

@@ -64,7 +64,7 @@ pub(crate) enum Outcome {
     /// is to be told once the session can be found: the caller may be back with the results at once.
     Parked {
         said: Vec<Block>,
-        end: Event,
+        end: Box<Event>,
     },
     /// `begun` where something of the answer has gone to the caller.
     Failed {
@@ -298,7 +298,10 @@ impl Driver {
             Effect::Nudge => self.desk.nudge(),
             Effect::Answer(answered) => self.desk.answer(answered),
             Effect::OpenGate => self.open_gate(),
-            Effect::Park { said, end } => self.settle(Outcome::Parked { said, end }),
+            Effect::Park { said, end } => {
+                let end = Box::new(end);
+                self.settle(Outcome::Parked { said, end });
+            }
             Effect::Follow(path) => self.follow(&path),
             Effect::Tell(event) => self.tell(event),
             Effect::Fail { fault, begun } => self.fail(fault, begun),

@@ -246,7 +246,7 @@ mod tests {
         };
         let nothing = Block::Text(String::new());
         let after = asked(std::slice::from_ref(&result));
-        assert_eq!(after[0].blocks, [result.clone()]);
+        assert_eq!(after[0].blocks, std::slice::from_ref(&result));
         assert_eq!(after[1].blocks, [nothing]);
         let text = Block::Text("and?".into());
         let after = asked(&[result.clone(), text.clone()]);

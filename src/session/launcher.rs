@@ -115,8 +115,8 @@ impl Launcher {
     }
 
     /// Whether a session launched with a turn waits for its tools.
-    pub(crate) fn gates(&self) -> bool {
-        Primer::is_possible() && self.shared.outfit.library.is_at_least(GATES_SINCE)
+    pub(crate) async fn gates(&self) -> bool {
+        Primer::is_possible() && self.shared.outfit.library.is_at_least(GATES_SINCE).await
     }
 
     /// Writes a conversation that the next prompt goes on with, in the user's own last message; returns its id.

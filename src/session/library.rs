@@ -11,9 +11,9 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
+use tokio::sync::SetOnce;
 use uuid::Uuid;
 
 /// The CLI's folder of our sessions' transcripts; cheap to clone.
@@ -23,7 +23,7 @@ pub(crate) struct Library {
     /// The folder that sessions run in.
     work_dir: String,
     /// The CLI's version, once it was asked.
-    version: Arc<OnceLock<String>>,
+    version: Arc<SetOnce<String>>,
     keep: bool,
 }
 
@@ -32,7 +32,7 @@ impl Library {
     pub(crate) fn new(
         claude: &Path,
         work_dir: &Path,
-        version: Arc<OnceLock<String>>,
+        version: Arc<SetOnce<String>>,
         keep: bool,
     ) -> Library {
         let work_dir = work_dir.to_string_lossy().into_owned();
@@ -68,17 +68,15 @@ impl Library {
         })
     }
 
-    /// Whether the CLI is known to be of this version or a later one.
-    pub(crate) fn is_at_least(&self, version: [u32; 3]) -> bool {
+    /// Whether the CLI is of this version or a later one; waits until it has told.
+    pub(crate) async fn is_at_least(&self, version: [u32; 3]) -> bool {
         let parse = |text: &String| {
             let mut parts = text.split('.').map(str::parse);
             let mut part = || parts.next()?.ok();
             Some([part()?, part()?, part()?])
         };
-        self.version
-            .get()
-            .and_then(parse)
-            .is_some_and(|own| own >= version)
+        let told = tokio::time::timeout(VERSION_WAIT, self.version.wait()).await;
+        told.ok().and_then(parse).is_some_and(|own| own >= version)
     }
 
     /// The text of a transcript of this id.
@@ -154,5 +152,7 @@ fn fresh_id() -> String {
     Uuid::new_v4().to_string()
 }
 
+/// A CLI tells its version within a tenth of a second; one that does not is taken for an old one.
+const VERSION_WAIT: Duration = Duration::from_secs(5);
 /// What a transcript says where the CLI has not told its version yet; it only labels the record.
 const VERSION_UNASKED: &str = "2.1.0";

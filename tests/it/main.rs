@@ -9,3 +9,4 @@ mod pool;
 mod sdk;
 mod streaming;
 mod support;
+mod tools;

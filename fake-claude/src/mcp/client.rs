@@ -169,12 +169,20 @@ impl Client {
         let mut events = Events::default();
         while let Ok(Some(piece)) = conn.piece(&never) {
             for event in events.feed(&piece) {
-                if event["method"] == "notifications/tools/list_changed" {
-                    self.list();
-                }
+                self.hear(&event);
             }
         }
         true
+    }
+
+    fn hear(&self, event: &Value) {
+        match event["method"].as_str() {
+            Some("notifications/tools/list_changed") => self.list(),
+            Some("ping") => {
+                self.notify(&json!({ "result": {}, "jsonrpc": "2.0", "id": event["id"] }));
+            }
+            _ => {}
+        }
     }
 
     fn ask(

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde_json::json;
 
+use crate::child;
 use crate::clock;
 use crate::conversation::Role;
 use crate::hook::Subject;
@@ -90,9 +92,22 @@ impl Turn {
                     return outcome;
                 }
             }
-            Cause::Resumed | Cause::Shell { .. } => self.notes(NoteKind::DateOnly, ""),
+            Cause::Resumed => {
+                self.run_start_commands();
+                self.notes(NoteKind::DateOnly, "");
+            }
+            Cause::Shell { .. } => self.notes(NoteKind::DateOnly, ""),
         }
         self.answer()
+    }
+
+    /// A turn that is taken up waits for what runs at the start; the newer family then has its tools.
+    fn run_start_commands(&self) {
+        for command in &self.world.start_commands {
+            child::shell(command, &self.world.cwd);
+            let has_tools = self.world.dialect.is_new();
+            self.has_tools.store(has_tools, Ordering::SeqCst);
+        }
     }
 
     /// Asks until there is an answer that ends the turn.

@@ -25,7 +25,7 @@ pub(super) enum State {
         wait: Wait,
     },
     Submitting {
-        task: Task,
+        task: Box<Task>,
         wait: Wait,
         /// It was submitted as written, and must not go on before its tools are taken up.
         held: Option<Instant>,

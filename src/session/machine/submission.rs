@@ -19,7 +19,7 @@ impl Machine {
     pub(super) fn submit(&mut self, task: Task, keys: Vec<u8>, now: Instant) -> State {
         self.write(keys);
         State::Submitting {
-            task,
+            task: Box::new(task),
             wait: Wait::from(now),
             held: None,
         }

@@ -55,7 +55,7 @@ impl Machine {
         }
         if let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) {
             self.effects.push_back(Effect::Verdict(Verdict::Allow));
-            self.state = self.answering(task, None, now);
+            self.state = self.answering(*task, None, now);
         }
     }
 

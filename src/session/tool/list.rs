@@ -44,17 +44,31 @@ fn listed(tool: &Tool) -> Value {
         "description": tool.description,
         "inputSchema": tool.input_schema,
         "annotations": {"readOnlyHint": true},
+        // A longer result goes into a file, and the model is told of the file.
+        "_meta": {"anthropic/maxResultSizeChars": RESULT_CHARS_MAX},
     })
 }
 
-/// The CLI changes such a schema: it takes combinators at the top level apart.
-pub(crate) fn is_changed_by_cli(tool: &Tool) -> bool {
-    ["oneOf", "anyOf", "allOf"]
-        .iter()
-        .any(|combinator| tool.input_schema.get(combinator).is_some())
-        || name::prefixed(&tool.name).len() > MODEL_NAME_MAX
+/// The part of a tool that the CLI changes on its way to the model, if it does.
+pub(crate) fn changed_by_cli(tool: &Tool) -> Option<&'static str> {
+    let schema = &tool.input_schema;
+    if name::prefixed(&tool.name).len() > MODEL_NAME_MAX {
+        Some("name")
+    } else if tool.description.chars().count() > DESCRIPTION_CHARS_MAX {
+        Some("description")
+    } else if COMBINATORS.iter().any(|name| schema.get(name).is_some()) {
+        Some("input_schema")
+    } else {
+        None
+    }
 }
 
+/// At the top level of a schema the CLI takes them apart.
+const COMBINATORS: [&str; 3] = ["oneOf", "anyOf", "allOf"];
+/// Characters of a description that reach the model on every version seen; 2.1.329 lets twice as many through.
+const DESCRIPTION_CHARS_MAX: usize = 2048;
+/// What the CLI lets a tool ask for at the most.
+const RESULT_CHARS_MAX: usize = 500_000;
 /// Characters that the API allows in a tool's name, prefix included.
 const MODEL_NAME_MAX: usize = 128;
 
@@ -81,14 +95,19 @@ mod tests {
 
     #[test]
     fn what_the_cli_changes_is_known() {
-        assert!(is_changed_by_cli(&tool(
-            json!({"type": "object", "oneOf": []})
-        )));
-        let long = Tool {
+        let one_of = tool(json!({"type": "object", "oneOf": []}));
+        assert_eq!(changed_by_cli(&one_of), Some("input_schema"));
+        let plain = || tool(json!({"type": "object"}));
+        let long_name = Tool {
             name: "n".repeat(117),
-            ..tool(json!({"type": "object"}))
+            ..plain()
         };
-        assert!(is_changed_by_cli(&long));
-        assert!(!is_changed_by_cli(&tool(json!({"type": "object"}))));
+        assert_eq!(changed_by_cli(&long_name), Some("name"));
+        let long_description = Tool {
+            description: "é".repeat(2049),
+            ..plain()
+        };
+        assert_eq!(changed_by_cli(&long_description), Some("description"));
+        assert_eq!(changed_by_cli(&plain()), None);
     }
 }

@@ -59,8 +59,8 @@ fn text(block: &Value) -> Option<&str> {
     }
 }
 
-/// The CLI puts longer results into a file and tells the model of the file: 25,000 tokens, at two bytes at the least.
-const BYTES_MAX: usize = 48 * 1024;
+/// Bytes of a result that the CLI was seen to pass on whole; of longer ones it makes a file.
+const BYTES_MAX: usize = 100 * 1000;
 
 #[cfg(test)]
 mod tests {

@@ -717,6 +717,68 @@ mod tests {
         assert_eq!(seen, [Seen::Empty]);
     }
 
+    fn called(id: &str) -> Record {
+        Record::Said(Said {
+            message: "msg_1".into(),
+            model: "m".into(),
+            blocks: vec![
+                json!({"type": "tool_use", "id": id, "name": "mcp__relay__f", "input": {"b": 1, "a": 2}}),
+            ],
+            stop_reason: Some("tool_use".into()),
+            stop_sequence: None,
+            usage: Usage::default(),
+        })
+    }
+
+    #[test]
+    fn a_message_with_calls_ends_once_all_are_parked() {
+        let mut merge = Merge::after(1, Reading::Along);
+        merge.handle_hook(&delta("d", 0, true, "hm"));
+        // A busy CLI writes the caller's own message last.
+        let records = vec![
+            said("hm", "tool_use"),
+            called("t1"),
+            called("t2"),
+            Record::Asked,
+        ];
+        assert_eq!(end(&merge.handle_records(records)), None);
+        assert_eq!(end(&merge.handle_called("t1")), None);
+        let seen = merge.handle_called("t2");
+        assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+        let input = seen.iter().find_map(|seen| match seen {
+            Seen::Event(Event::Delta {
+                index: 1,
+                delta: Delta::InputJson(input),
+            }) => Some(input.clone()),
+            _ => None,
+        });
+        assert_eq!(input.as_deref(), Some(r#"{"b":1,"a":2}"#));
+        let parked = merge.parked().expect("the calls are parked");
+        assert_eq!(parked.len(), 3);
+        assert!(matches!(&parked[1], Block::Native(call) if call["name"] == "f"));
+    }
+
+    #[test]
+    fn a_call_that_the_cli_answers_by_itself_is_told_and_not_parked() {
+        let mut merge = Merge::after(1, Reading::Along);
+        let records = vec![Record::Asked, called("t1"), Record::Asked];
+        let seen = merge.handle_records(records);
+        assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+        assert_eq!(merge.parked(), None);
+    }
+
+    #[test]
+    fn an_answer_told_whole_keeps_its_blocks() {
+        let mut merge = Merge::after(0, Reading::Whole);
+        let mut seen = merge.handle_hook(&delta("d", 0, true, "onetwo"));
+        seen.extend(merge.handle_records(vec![said("one", "end_turn"), said("two", "end_turn")]));
+        seen.extend(merge.handle_hook(&stopped("onetwo")));
+        let starts = seen
+            .iter()
+            .filter(|seen| matches!(seen, Seen::Event(Event::BlockStart { .. })));
+        assert_eq!((starts.count(), text(&seen)), (2, "onetwo".to_owned()));
+    }
+
     #[test]
     fn a_turn_that_said_nothing_is_empty() {
         let mut merge = Merge::after(0, Reading::Along);

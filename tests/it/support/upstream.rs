@@ -19,6 +19,8 @@ use std::sync::PoisonError;
 pub(crate) enum Answer {
     /// A whole message.
     Say(String),
+    /// A message that says something and then calls tools: for each its id, name and input.
+    Call(String, Vec<(String, String, Value)>),
     /// The beginning of one; then nothing until the asker goes away.
     Begin(String),
     /// Nothing at all until the asker goes away.
@@ -179,25 +181,30 @@ fn answer(socket: TcpStream, rule: &Rule, heard: &Mutex<Heard>) {
 
 /// The asker may go away at any byte.
 fn say(socket: &mut TcpStream, answer: &Answer) {
-    let (text, stop) = match answer {
-        Answer::Say(text) => (text, Some("end_turn")),
-        Answer::Begin(text) => (text, None),
+    let (mut events, stop) = match answer {
+        Answer::Say(text) => (text_block(text), Some("end_turn")),
+        Answer::Begin(text) => (text_block(text), None),
+        Answer::Call(text, calls) => {
+            let calls = calls
+                .iter()
+                .zip(1..)
+                .flat_map(|(call, index)| call_block(index, call));
+            let events = text_block(text).into_iter().chain(calls);
+            (events.collect(), Some("tool_use"))
+        }
         Answer::Hold => return until_gone(socket),
     };
     let usage = json!({"input_tokens": 21, "cache_read_input_tokens": 7, "output_tokens": 1});
-    let mut events = vec![
-        json!({"type": "message_start", "message": {"id": "msg_upstream", "type": "message", "role": "assistant",
-            "model": "claude-opus-4-8", "content": [], "usage": usage}}),
-        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}),
-    ];
-    if let Some(stop) = stop {
-        events.extend([
-            json!({"type": "content_block_stop", "index": 0}),
+    let start = json!({"type": "message_start", "message": {"id": "msg_upstream", "type": "message",
+        "role": "assistant", "model": "claude-opus-4-8", "content": [], "usage": usage}});
+    events.insert(0, start);
+    match stop {
+        Some(stop) => events.extend([
             json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null},
                 "usage": {"output_tokens": 42}}),
             json!({"type": "message_stop"}),
-        ]);
+        ]),
+        None => drop(events.pop()), // The block stays open.
     }
     let mut bytes =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_upstream\r\n\
@@ -211,6 +218,28 @@ fn say(socket: &mut TcpStream, answer: &Answer) {
     if stop.is_none() && sent.is_ok() {
         until_gone(socket);
     }
+}
+
+fn text_block(text: &str) -> Vec<Value> {
+    block(
+        0,
+        &json!({"type": "text", "text": ""}),
+        &json!({"type": "text_delta", "text": text}),
+    )
+}
+
+fn call_block(index: usize, (id, name, input): &(String, String, Value)) -> Vec<Value> {
+    let start = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+    let delta = json!({"type": "input_json_delta", "partial_json": input.to_string()});
+    block(index, &start, &delta)
+}
+
+fn block(index: usize, start: &Value, delta: &Value) -> Vec<Value> {
+    vec![
+        json!({"type": "content_block_start", "index": index, "content_block": start}),
+        json!({"type": "content_block_delta", "index": index, "delta": delta}),
+        json!({"type": "content_block_stop", "index": index}),
+    ]
 }
 
 fn until_gone(socket: &mut TcpStream) {

@@ -32,7 +32,7 @@ pub(super) fn tools(fields: &Map<String, Value>) -> Result<Offered, Fault> {
         let fields = object(value, &at)?;
         match present(fields, "type") {
             Some(Value::String(kind)) if kind != "custom" => {
-                ignored.push(format!("tools.{index}({kind})"));
+                ignored.push(format!("tools.{index}.{kind}"));
                 continue;
             }
             None | Some(Value::String(_)) => {}
