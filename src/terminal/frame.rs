@@ -3,6 +3,8 @@
 /// The rows of a screen, from top to bottom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
+    /// How wide the screen is.
+    pub(crate) columns: u16,
     pub(crate) rows: Vec<Row>,
 }
 

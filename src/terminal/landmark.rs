@@ -45,7 +45,8 @@ impl Scene {
 
 /// Reads a frame.
 pub(crate) fn read(frame: &Frame) -> Scene {
-    if let Some(prompt) = prompt(&frame.rows) {
+    let rules = Rules::of(frame);
+    if let Some(prompt) = prompt(&frame.rows, rules) {
         return Scene::Prompt(prompt);
     }
     match choices(&frame.rows) {
@@ -57,13 +58,15 @@ pub(crate) fn read(frame: &Frame) -> Scene {
             Scene::Login
         }
         None => Scene::Unknown,
-        Some(choices) => dialog(&frame.rows, &choices),
+        Some(choices) => dialog(&frame.rows, &choices, rules),
     }
 }
 
-fn prompt(rows: &[Row]) -> Option<Prompt> {
-    let bottom = rows.iter().rposition(|row| is_rule(&row.text))?;
-    let top = rows[..bottom].iter().rposition(|row| is_rule(&row.text))?;
+fn prompt(rows: &[Row], rules: Rules) -> Option<Prompt> {
+    let bottom = rows.iter().rposition(|row| rules.holds(&row.text))?;
+    let top = rows[..bottom]
+        .iter()
+        .rposition(|row| rules.holds(&row.text))?;
     let first = rows.get(top + 1).filter(|_| top + 1 < bottom)?;
     let typed = MARKS
         .iter()
@@ -95,7 +98,7 @@ fn choices(rows: &[Row]) -> Option<Choices> {
     Some(Choices { marked, confirm })
 }
 
-fn dialog(rows: &[Row], choices: &Choices) -> Scene {
+fn dialog(rows: &[Row], choices: &Choices, rules: Rules) -> Scene {
     let above = &rows[..choices.confirm];
     if let Some(yes) = above
         .iter()
@@ -108,7 +111,7 @@ fn dialog(rows: &[Row], choices: &Choices) -> Scene {
     // A dialog stands below a rule of its own; what is above that is the banner's or the conversation's.
     let rule = above[..choices.marked]
         .iter()
-        .rposition(|row| is_rule(&row.text));
+        .rposition(|row| rules.holds(&row.text));
     let title = above[rule.map_or(0, |rule| rule + 1)..]
         .iter()
         .map(|row| row.text.trim())
@@ -127,16 +130,30 @@ fn distance(from: usize, to: usize) -> i32 {
     }
 }
 
-/// A line across most of the screen; a reply's own rules are indented or shorter.
-fn is_rule(line: &str) -> bool {
-    line.chars().count() >= RULE_COLUMNS_MIN && line.chars().all(|c| c == '─')
+/// Lines across most of the screen; a reply's own rules are indented or shorter.
+#[derive(Clone, Copy)]
+struct Rules {
+    columns_min: usize,
+}
+
+impl Rules {
+    fn of(frame: &Frame) -> Rules {
+        Rules {
+            columns_min: usize::from(frame.columns).saturating_sub(RULE_GAP_COLUMNS),
+        }
+    }
+
+    fn holds(self, line: &str) -> bool {
+        line.chars().count() >= self.columns_min && line.chars().all(|c| c == '─')
+    }
 }
 
 /// The marks before the prompt, newest first.
 const MARKS: [&str; 2] = ["❯", ">"];
 /// Screens that lead to a login, before there is a prompt box.
 const LOGIN: [&str; 2] = ["Select login method", "Paste code here if prompted"];
-const RULE_COLUMNS_MIN: usize = super::COLUMNS as usize - 2;
+/// Columns that a rule may leave free.
+const RULE_GAP_COLUMNS: usize = 2;
 
 #[cfg(test)]
 mod tests {

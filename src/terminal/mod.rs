@@ -14,11 +14,14 @@
 mod frame;
 pub(crate) mod keys;
 mod landmark;
+pub(crate) mod recording;
 mod screen;
+pub(crate) mod scrub;
 
 pub(crate) use landmark::Prompt;
 pub(crate) use landmark::Scene;
 pub(crate) use landmark::read;
+#[cfg(test)]
 pub(crate) use screen::COLUMNS;
-pub(crate) use screen::ROWS;
 pub(crate) use screen::Screen;
+pub(crate) use screen::Size;

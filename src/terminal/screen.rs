@@ -14,6 +14,21 @@ pub(crate) const COLUMNS: u16 = 120;
 /// Tall enough for every dialog that is known.
 pub(crate) const ROWS: u16 = 40;
 
+/// Columns and rows of a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) columns: u16,
+    pub(crate) rows: u16,
+}
+
+impl Size {
+    /// What every session gets.
+    pub(crate) const SESSION: Size = Size {
+        columns: COLUMNS,
+        rows: ROWS,
+    };
+}
+
 /// A screen being drawn.
 pub(crate) struct Screen {
     parser: vt100::Parser<Queries>,
@@ -29,9 +44,16 @@ struct Queries {
 }
 
 impl Screen {
+    /// A session's screen.
     pub(crate) fn new() -> Screen {
+        Screen::of(Size::SESSION)
+    }
+
+    /// A screen of any size, for recordings.
+    pub(crate) fn of(size: Size) -> Screen {
+        let queries = Queries::default();
         Screen {
-            parser: vt100::Parser::new_with_callbacks(ROWS, COLUMNS, 0, Queries::default()),
+            parser: vt100::Parser::new_with_callbacks(size.rows, size.columns, 0, queries),
             partial: Vec::new(),
         }
     }
@@ -49,8 +71,10 @@ impl Screen {
     /// The picture now.
     pub(crate) fn frame(&self) -> Frame {
         let screen = self.parser.screen();
+        let (rows, columns) = screen.size();
         Frame {
-            rows: (0..ROWS).map(|row| draw(screen, row)).collect(),
+            columns,
+            rows: (0..rows).map(|row| draw(screen, row, columns)).collect(),
         }
     }
 }
@@ -76,10 +100,10 @@ fn incomplete(bytes: &[u8]) -> usize {
 /// The longest character of UTF-8.
 const UTF8_BYTES_MAX: usize = 4;
 
-fn draw(screen: &vt100::Screen, row: u16) -> Row {
-    let mut text = String::with_capacity(usize::from(COLUMNS));
-    let mut solid = String::with_capacity(usize::from(COLUMNS));
-    for column in 0..COLUMNS {
+fn draw(screen: &vt100::Screen, row: u16, columns: u16) -> Row {
+    let mut text = String::with_capacity(usize::from(columns));
+    let mut solid = String::with_capacity(usize::from(columns));
+    for column in 0..columns {
         let Some(cell) = screen.cell(row, column) else {
             continue;
         };
@@ -124,7 +148,10 @@ impl vt100::Callbacks for Queries {
             // The terminal's name and version.
             (Some(b'>'), 'q', _) => b"\x1bP>|inference-relay\x1b\\".to_vec(),
             // The text area's size in characters; and in pixels, which we do not have: no answer.
-            (None, 't', 18) => format!("\x1b[8;{ROWS};{COLUMNS}t").into_bytes(),
+            (None, 't', 18) => {
+                let (rows, columns) = screen.size();
+                format!("\x1b[8;{rows};{columns}t").into_bytes()
+            }
             // Whether a private mode is known: it is not.
             (Some(b'?'), 'p', mode) => format!("\x1b[?{mode};0$y").into_bytes(),
             // Keyboard enhancement flags: none.

@@ -1,8 +1,7 @@
 //! A process on a pseudo-terminal: bytes in and out over channels, and its end told once.
 
 use crate::session::launch::Launch;
-use crate::terminal::COLUMNS;
-use crate::terminal::ROWS;
+use crate::terminal::Size;
 use portable_pty::CommandBuilder;
 use portable_pty::PtySize;
 use portable_pty::native_pty_system;
@@ -32,9 +31,17 @@ impl Process {
     /// # Errors
     /// Where there is no pseudo-terminal, no such program, or no thread to be had.
     pub(crate) fn spawn(launch: &Launch) -> io::Result<Process> {
+        Process::spawn_sized(launch, Size::SESSION)
+    }
+
+    /// The same, on a terminal of another size.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn spawn_sized(launch: &Launch, size: Size) -> io::Result<Process> {
         let size = PtySize {
-            rows: ROWS,
-            cols: COLUMNS,
+            rows: size.rows,
+            cols: size.columns,
             pixel_width: 0,
             pixel_height: 0,
         };
