@@ -12,6 +12,7 @@
 //! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
 //!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
 //!   tools, [`session::launcher`] starts it.
+//! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
@@ -79,6 +80,8 @@ mod wire;
 mod terminal;
 
 mod session;
+
+mod record;
 
 mod pool;
 

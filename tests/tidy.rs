@@ -11,13 +11,14 @@ clock:
 wire:     turn
 terminal: turn
 session:  turn clock terminal
+record:   turn clock terminal session
 pool:     turn clock session
 simulation: turn clock terminal session pool
 property: turn wire terminal session
 server:   turn clock wire pool
 config:   session pool server
-daemon:   turn clock wire terminal session pool server config
-cli:      turn clock wire session config daemon
+daemon:   turn clock wire terminal session record pool server config
+cli:      turn clock wire session record config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

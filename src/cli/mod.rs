@@ -17,6 +17,7 @@ mod client;
 mod doctor;
 mod out;
 mod progress;
+mod record;
 mod run;
 mod show;
 mod status;

@@ -7,6 +7,7 @@ use crate::cli::args::Serve;
 use crate::cli::ask;
 use crate::cli::doctor;
 use crate::cli::out;
+use crate::cli::record;
 use crate::cli::show;
 use crate::cli::status;
 use crate::config;
@@ -52,6 +53,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
         Command::Serve(args) => serve(&args, env),
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
+        Command::Record(args) => record::record(&args, env),
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Config {
             command: ConfigCommand::Show(args),

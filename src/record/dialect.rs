@@ -1,0 +1,92 @@
+//! What the recorder leaves out of the relay's command line for versions that do not know it. `[pure]`
+//!
+//! Without this an old version could not be recorded at all. The case `launch` leaves nothing out: it shows whether
+//! the relay itself can start that version.
+
+use crate::session::launch;
+use serde_json::Value;
+use serde_json::json;
+use std::ffi::OsString;
+
+/// What a version is started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    /// `--tools` in interactive sessions; before, it is an error.
+    tools_flag: bool,
+    /// The `MessageDisplay` hook; before, the settings raise a question at the start.
+    message_display: bool,
+    /// Hooks that the relay does not ask for, and the goldens do.
+    more_hooks: bool,
+}
+
+impl Dialect {
+    pub(crate) fn of(version: &str) -> Dialect {
+        let number = number(version);
+        Dialect {
+            tools_flag: number >= TOOLS_FLAG_SINCE,
+            message_display: number >= MESSAGE_DISPLAY_SINCE,
+            more_hooks: true,
+        }
+    }
+
+    /// Nothing left out, nothing added.
+    pub(crate) fn of_the_relay() -> Dialect {
+        Dialect {
+            tools_flag: true,
+            message_display: true,
+            more_hooks: false,
+        }
+    }
+
+    pub(crate) fn settings(self, url: &str) -> Value {
+        let mut settings = launch::settings(url);
+        let Some(hooks) = settings["hooks"].as_object_mut() else {
+            return settings;
+        };
+        if !self.message_display {
+            hooks.remove("MessageDisplay");
+        }
+        if self.more_hooks {
+            let hook = json!([{"hooks": [{"type": "http", "url": url}]}]);
+            hooks.extend(MORE_HOOKS.map(|event| (event.to_owned(), hook.clone())));
+        }
+        settings
+    }
+
+    pub(crate) fn args(self, mut args: Vec<OsString>) -> Vec<OsString> {
+        if let Some(at) = args.iter().position(|arg| arg == "--tools")
+            && !self.tools_flag
+        {
+            args.drain(at..at + 2);
+        }
+        args
+    }
+}
+
+/// `2.1.197` as `[2, 1, 197]`.
+pub(crate) fn number(version: &str) -> [u32; 3] {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    [next(), next(), next()]
+}
+
+/// 2.0.76 refuses the flag without `--print`; 2.1.120 takes it.
+const TOOLS_FLAG_SINCE: [u32; 3] = [2, 1, 0];
+/// 2.1.120 does not know it, 2.1.197 does; between them it was seen first at about this one.
+const MESSAGE_DISPLAY_SINCE: [u32; 3] = [2, 1, 152];
+const MORE_HOOKS: [&str; 2] = ["PreToolUse", "PostToolUse"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_version_is_not_given_what_it_does_not_know() {
+        let args = || ["--tools", "", "--model", "m"].map(OsString::from).to_vec();
+        assert_eq!(Dialect::of("2.0.76").args(args()), ["--model", "m"]);
+        assert_eq!(Dialect::of("2.1.120").args(args()), args());
+        let hooks = |version| Dialect::of(version).settings("u")["hooks"].clone();
+        assert!(hooks("2.1.120").get("MessageDisplay").is_none());
+        assert!(hooks("2.1.329").get("MessageDisplay").is_some());
+    }
+}

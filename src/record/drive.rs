@@ -1,0 +1,319 @@
+//! Plays one case on one claude and keeps what it did.
+
+use super::case::Goal;
+use super::case::Press;
+use super::case::Shot;
+use super::case::Step;
+use super::stage::Stage;
+use super::stage::Subject;
+use super::take::Take;
+use super::take::Wire;
+use super::upstream::Upstream;
+use crate::clock;
+use crate::session::pty::reap::How;
+use crate::session::pty::reap::end_group;
+use crate::session::pty::spawn::Process;
+use crate::terminal::Prompt;
+use crate::terminal::Scene;
+use crate::terminal::Screen;
+use crate::terminal::keys;
+use crate::terminal::read;
+use crate::terminal::recording::Tape;
+use crate::terminal::recording::What;
+use std::io;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Plays the case. A step that cannot be done ends it, and the recording says so with a marker.
+///
+/// # Errors
+/// Where the machine gives no port, folder or process.
+pub(crate) async fn play(subject: &Subject, shot: &Shot) -> io::Result<Take> {
+    let case = &shot.case;
+    let upstream = Upstream::start(case).await?;
+    let mut stage = Stage::build(subject, case, &upstream)?;
+    let launch = stage.launch(subject, case, &upstream)?;
+    let process = Process::spawn_sized(&launch, shot.size())?;
+    let now = clock::now();
+    let mut player = Player {
+        running: Running(process.pid),
+        process,
+        upstream,
+        stage,
+        screen: Screen::of(shot.size()),
+        scene: Scene::Unknown,
+        tape: Tape::new(shot.size(), &Take::title(&subject.version, shot)),
+        taped: now,
+        stirred: now,
+        transcript_bytes: 0,
+        answers: case.answers.len(),
+        submitted: usize::from(case.setup.interrupted),
+        drawn: false,
+        ended: None,
+    };
+    for (number, step) in case.steps.iter().enumerate() {
+        if let Err(stuck) = player.perform(step).await {
+            let mark = format!("stuck at step {}: {}", number + 1, stuck.why);
+            player.put(What::Marker(mark));
+            break;
+        }
+    }
+    Ok(player.finish().await)
+}
+
+/// A claude at its terminal, and everything around it.
+struct Player {
+    running: Running,
+    process: Process,
+    upstream: Upstream,
+    stage: Stage,
+    screen: Screen,
+    scene: Scene,
+    tape: Tape,
+    /// When the tape got its last event.
+    taped: Instant,
+    /// When something was last drawn, heard or written.
+    stirred: Instant,
+    transcript_bytes: u64,
+    /// Answers that the upstream has for this case.
+    answers: usize,
+    /// Prompts that were submitted.
+    submitted: usize,
+    /// Whether anything was drawn at all.
+    drawn: bool,
+    /// How the process ended by itself.
+    ended: Option<String>,
+}
+
+/// A process that is ended with its group, on every path.
+struct Running(u32);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        end_group(self.0, How::Forced);
+    }
+}
+
+/// Why a step could not be done.
+struct Stuck {
+    why: String,
+}
+
+impl From<io::Error> for Stuck {
+    fn from(error: io::Error) -> Stuck {
+        Stuck {
+            why: error.to_string(),
+        }
+    }
+}
+
+impl Player {
+    async fn perform(&mut self, step: &Step) -> Result<(), Stuck> {
+        match step {
+            Step::Await(goal) => self.reach(*goal).await?,
+            Step::Mark(name) => self.put(What::Marker(name.clone())),
+            Step::Release(_) => {
+                self.stirred = clock::now();
+                self.upstream.release();
+            }
+            Step::Type(text) => self.press(text.as_bytes()),
+            Step::Paste(text) => {
+                self.press(format!("\x1b[200~{}\x1b[201~", text.written()).as_bytes());
+            }
+            Step::Press(press) => self.press(bytes(*press)),
+            Step::Edit(text) => {
+                self.stage.stage_prompt(text)?;
+                self.press(keys::CTRL_G);
+            }
+            Step::Submit(_) => self.submit(),
+            Step::Ask(text) => {
+                self.reach(Goal::Idle).await?;
+                self.press(text.as_bytes());
+                self.reach(Goal::Typed).await?;
+                self.submit();
+            }
+            Step::Resume(past) => {
+                let uuid = self.stage.write_past(*past)?;
+                self.press(format!("/resume {uuid}").as_bytes());
+                self.reach(Goal::Typed).await?;
+                self.reach(Goal::Quiet).await?;
+                self.press(keys::ENTER);
+            }
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self) {
+        self.submitted += 1;
+        self.press(keys::ENTER);
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.put(What::Input(String::from_utf8_lossy(keys).into_owned()));
+        self.stirred = clock::now();
+        self.process.write(keys.to_vec());
+    }
+
+    fn put(&mut self, what: What) {
+        let now = clock::now();
+        self.tape.put(now.duration_since(self.taped), what);
+        self.taped = now;
+    }
+
+    /// Waits for the goal.
+    async fn reach(&mut self, goal: Goal) -> Result<(), Stuck> {
+        let deadline = clock::now() + STEP_WAIT_MAX;
+        while !self.is_reached(goal) {
+            if self.ended.is_some() {
+                return Err(Stuck {
+                    why: format!("the process ended before: {}", word(goal)),
+                });
+            }
+            if clock::now() > deadline {
+                return Err(Stuck {
+                    why: format!("waited in vain for: {}", word(goal)),
+                });
+            }
+            self.attend().await;
+        }
+        Ok(())
+    }
+
+    fn is_reached(&self, goal: Goal) -> bool {
+        let heard = self.upstream.heard();
+        match goal {
+            Goal::Typed => matches!(self.scene, Scene::Prompt(Prompt { empty: false, .. })),
+            Goal::Idle => self.scene.is_idle() && self.is_quiet(),
+            Goal::Done => {
+                let answered = heard.answered >= self.submitted.min(self.answers);
+                self.scene.is_idle() && answered && self.is_quiet()
+            }
+            // A running turn draws all the time; what is quiet then is the wire.
+            Goal::Held => heard.held > 0 && self.is_quiet(),
+            Goal::Question => {
+                let asks = matches!(
+                    self.scene,
+                    Scene::Dialog { .. } | Scene::Trust { .. } | Scene::Login
+                );
+                asks && self.is_quiet()
+            }
+            Goal::Quiet => self.drawn && self.is_quiet(),
+            Goal::End => self.ended.is_some(),
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        clock::now().duration_since(self.stirred) >= QUIET
+    }
+
+    /// Takes in what comes next, or looks around after a while.
+    async fn attend(&mut self) {
+        tokio::select! {
+            bytes = self.process.output.recv() => match bytes {
+                Some(bytes) => self.draw(&bytes),
+                None => self.end().await,
+            },
+            () = self.upstream.changed() => self.stirred = clock::now(),
+            () = tokio::time::sleep(LOOK) => {
+                let bytes = self.stage.transcript_bytes();
+                if bytes != std::mem::replace(&mut self.transcript_bytes, bytes) {
+                    self.stirred = clock::now();
+                }
+            }
+        }
+    }
+
+    fn draw(&mut self, bytes: &[u8]) {
+        let now = clock::now();
+        self.tape.output(now.duration_since(self.taped), bytes);
+        self.taped = now;
+        let owed = self.screen.feed(bytes);
+        if !owed.is_empty() {
+            self.process.write(owed);
+        }
+        self.scene = read(&self.screen.frame());
+        self.drawn = true;
+        if self.upstream.heard().held == 0 {
+            self.stirred = now;
+        }
+    }
+
+    async fn end(&mut self) {
+        let exit = tokio::time::timeout(END_WAIT_MAX, &mut self.process.exit).await;
+        let words = match exit {
+            Ok(Ok(words)) => words,
+            Ok(Err(_)) | Err(_) => "unknown".to_owned(),
+        };
+        self.ended = Some(words);
+    }
+
+    /// Ends what still runs; gives all that was kept.
+    async fn finish(mut self) -> Take {
+        let wire = {
+            let heard = self.upstream.heard();
+            Wire {
+                hooks: heard.hooks.clone(),
+                requests: heard.requests.clone(),
+                transcript: self.stage.transcript(),
+            }
+        };
+        if let Some(words) = self.ended.take() {
+            self.put(What::Exit(status(&words)));
+        } else {
+            end_group(self.running.0, How::Asked);
+            drop(tokio::time::timeout(END_WAIT_MAX, &mut self.process.exit).await);
+        }
+        let mut take = Take {
+            recording: self.tape.finish(),
+            wire,
+        };
+        take.scrub(&mut self.stage.scrub());
+        take
+    }
+}
+
+/// `Success` and `Exited with code 1` as numbers; an end by a signal as a shell would tell it, without its number.
+fn status(words: &str) -> i32 {
+    if words == "Success" {
+        return 0;
+    }
+    let number = words
+        .rsplit(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    number.unwrap_or(STATUS_OF_A_SIGNAL)
+}
+
+fn bytes(press: Press) -> &'static [u8] {
+    match press {
+        Press::Enter => keys::ENTER,
+        Press::Escape => keys::ESCAPE,
+        Press::Up => keys::UP,
+        Press::Down => keys::DOWN,
+        Press::CtrlC => keys::CTRL_C,
+    }
+}
+
+fn word(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Idle => "an idle prompt box",
+        Goal::Done => "the end of the turn",
+        Goal::Typed => "the typed text in the box",
+        Goal::Held => "an answer that is held",
+        Goal::Question => "a question",
+        Goal::Quiet => "quiet",
+        Goal::End => "the end of the process",
+    }
+}
+
+/// Nothing drawn, heard or written for so long is quiet. The slowest pause seen within a turn, 190 ms, is the closing
+/// record of the transcript.
+const QUIET: Duration = Duration::from_millis(450);
+/// How often to look at what tells nothing by itself.
+const LOOK: Duration = Duration::from_millis(50);
+/// A claude that is not there by then is stuck; a busy machine takes half of it.
+const STEP_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Within this a process that was asked has ended, or is made to.
+const END_WAIT_MAX: Duration = Duration::from_secs(2);
+/// What a shell adds a signal's number to.
+const STATUS_OF_A_SIGNAL: i32 = 128;

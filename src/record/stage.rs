@@ -1,0 +1,336 @@
+//! A throwaway world for one claude: its home, its folder, its transcripts, its command line.
+
+use super::case::Case;
+use super::case::Key;
+use super::case::Past;
+use super::dialect::Dialect;
+use super::upstream::HOOK_PATH;
+use super::upstream::MCP_PATH;
+use super::upstream::Upstream;
+use crate::clock;
+use crate::session::SessionConfig;
+use crate::session::launch;
+use crate::session::launch::Files;
+use crate::session::launch::Launch;
+use crate::session::launch::Opening;
+use crate::session::launcher::create_private;
+use crate::session::launcher::write_private;
+use crate::session::library::Library;
+use crate::session::shape::Shape;
+use crate::terminal::scrub::Scrub;
+use crate::turn::Block;
+use crate::turn::Message;
+use crate::turn::Role;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
+use uuid::Uuid;
+
+/// The claude that is recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) program: PathBuf,
+    pub(crate) version: String,
+    /// `PATH`, so that a script finds its interpreter.
+    pub(crate) path: OsString,
+    /// Set for it, beside what every session gets.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+/// The world of one case. Dropping it removes it.
+pub(crate) struct Stage {
+    base: PathBuf,
+    config: SessionConfig,
+    files: Files,
+    library: Library,
+    /// How much of a transcript we wrote ourselves.
+    written: BTreeMap<PathBuf, u64>,
+}
+
+impl Stage {
+    /// Makes the folders and files of a case.
+    ///
+    /// # Errors
+    /// Where the folder for temporary files cannot be written.
+    pub(crate) fn build(subject: &Subject, case: &Case, upstream: &Upstream) -> io::Result<Stage> {
+        let id = Uuid::new_v4().simple().to_string();
+        let base = std::env::temp_dir()
+            .canonicalize()?
+            .join(format!("{STEM}{}", &id[..ID_CHARACTERS]));
+        let (home, work_dir, run) = (base.join("home"), base.join("work"), base.join("run"));
+        for folder in [&base, &home, &work_dir, &run] {
+            create_private(folder)?;
+        }
+        let config = config(subject, case, upstream, &home, &work_dir, &run);
+        let version = Arc::new(OnceLock::from(subject.version.clone()));
+        let library = Library::new(&home.join(".claude"), &work_dir, version, true);
+        let stage = Stage {
+            base,
+            files: Files { folder: run },
+            config,
+            library,
+            written: BTreeMap::new(),
+        };
+        let state = claude_state(case, &work_dir).to_string();
+        write_private(&home.join(".claude.json"), state.as_bytes(), 0o600)?;
+        write_private(
+            &stage.files.editor(),
+            launch::editor_script(&stage.files).as_bytes(),
+            0o700,
+        )?;
+        Ok(stage)
+    }
+
+    /// The process to start.
+    ///
+    /// # Errors
+    /// Where a file of it cannot be written.
+    pub(crate) fn launch(
+        &mut self,
+        subject: &Subject,
+        case: &Case,
+        upstream: &Upstream,
+    ) -> io::Result<Launch> {
+        let dialect = match case.setup.as_the_relay {
+            true => Dialect::of_the_relay(),
+            false => Dialect::of(&subject.version),
+        };
+        let settings = dialect.settings(&upstream.url(HOOK_PATH)).to_string();
+        write_private(&self.files.settings(), settings.as_bytes(), 0o600)?;
+        let opening = match case.setup.interrupted {
+            true => Opening::Interrupted(self.write(&interrupted())?),
+            false => Opening::Empty(Uuid::new_v4().to_string()),
+        };
+        let mut shape = Shape::plain(MODEL);
+        shape.thinking = case.setup.thinking;
+        let mut launch = launch::launch(
+            &subject.program,
+            &self.config,
+            &shape,
+            &self.files,
+            &opening,
+        );
+        launch.args = dialect.args(launch.args);
+        if case.setup.tools {
+            let server = json!({"type": "http", "url": upstream.url(MCP_PATH), "alwaysLoad": true});
+            let servers = json!({"mcpServers": {super::answer::SERVER: server}}).to_string();
+            let file = self.base.join("run").join("mcp.json");
+            write_private(&file, servers.as_bytes(), 0o600)?;
+            let flags: [OsString; 4] = [
+                "--mcp-config".into(),
+                file.into(),
+                "--allowedTools".into(),
+                format!("mcp__{}", super::answer::SERVER).into(),
+            ];
+            launch.args.splice(0..0, flags);
+        }
+        launch
+            .args
+            .extend(case.setup.flags.iter().map(OsString::from));
+        Ok(launch)
+    }
+
+    /// Puts a prompt where the editor takes it from.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) fn stage_prompt(&self, text: &str) -> io::Result<()> {
+        write_private(&self.files.prompt(), text.as_bytes(), 0o600)
+    }
+
+    /// Writes a conversation that can be taken up; returns its id.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) fn write_past(&mut self, past: Past) -> io::Result<String> {
+        match past {
+            Past::History => self.write(&history()),
+            Past::Blank => {
+                let uuid = self.library.write_blank()?;
+                self.note_written(&uuid)?;
+                Ok(uuid)
+            }
+        }
+    }
+
+    fn write(&mut self, messages: &[Message]) -> io::Result<String> {
+        let uuid = self.library.write(messages, MODEL)?;
+        self.note_written(&uuid)?;
+        Ok(uuid)
+    }
+
+    fn note_written(&mut self, uuid: &str) -> io::Result<()> {
+        let path = self.library.path(uuid);
+        let length = fs::metadata(&path)?.len();
+        self.written.insert(path, length);
+        Ok(())
+    }
+
+    /// The records that the CLI wrote, oldest transcript first.
+    pub(crate) fn transcript(&self) -> Vec<Value> {
+        let mut files: Vec<_> = self
+            .transcripts()
+            .map(|path| {
+                let born = fs::metadata(&path).and_then(|meta| meta.created().or(meta.modified()));
+                (born.ok(), path)
+            })
+            .collect();
+        files.sort();
+        let records = files.into_iter().flat_map(|(_, path)| self.records(&path));
+        records.collect()
+    }
+
+    /// How large the transcripts are, all together.
+    pub(crate) fn transcript_bytes(&self) -> u64 {
+        let sizes = self
+            .transcripts()
+            .filter_map(|path| fs::metadata(path).ok());
+        sizes.map(|meta| meta.len()).sum()
+    }
+
+    fn transcripts(&self) -> impl Iterator<Item = PathBuf> {
+        let folder = self.library.path("x").parent().map(Path::to_owned);
+        let entries = folder.and_then(|folder| fs::read_dir(folder).ok());
+        let paths = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        paths.filter(|path| path.extension().is_some_and(|end| end == "jsonl"))
+    }
+
+    fn records(&self, path: &Path) -> Vec<Value> {
+        let text = fs::read(path).unwrap_or_default();
+        let ours = self.written.get(path).copied().unwrap_or_default();
+        let theirs = text.get(usize::try_from(ours).unwrap_or_default()..);
+        let theirs = String::from_utf8_lossy(theirs.unwrap_or_default()).into_owned();
+        let records = theirs
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        records.collect()
+    }
+
+    /// What this world would tell of the machine.
+    pub(crate) fn scrub(&self) -> Scrub {
+        let base = self.base.to_string_lossy();
+        let slug = base.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let stem = format!("/tmp/{STEM}");
+        Scrub::default()
+            .hide(&base, &stem)
+            .hide(&slug, &stem.replace('/', "-"))
+            .hide(&base[base.len() - ID_CHARACTERS..], "")
+            .hide(&today(), "2000-01-01")
+            .hide(&system_release(), "0.0.0")
+    }
+}
+
+/// The date of the recording, as texts of the CLI say it.
+fn today() -> String {
+    let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
+    let stamp = humantime::format_rfc3339_seconds(now).to_string();
+    stamp.split('T').next().unwrap_or_default().to_owned()
+}
+
+/// The release of the machine's system, which the CLI tells the model.
+fn system_release() -> String {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    release.trim().to_owned()
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.base));
+    }
+}
+
+fn config(
+    subject: &Subject,
+    case: &Case,
+    upstream: &Upstream,
+    home: &Path,
+    work_dir: &Path,
+    run_dir: &Path,
+) -> SessionConfig {
+    let mut env = subject.env.clone();
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
+    set("HOME", home.to_string_lossy().into_owned());
+    set("LANG", "C.UTF-8".to_owned());
+    set("TZ", "UTC".to_owned());
+    set("ANTHROPIC_BASE_URL", upstream.url(""));
+    set("NO_PROXY", "127.0.0.1".to_owned());
+    set(
+        "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
+        "1".to_owned(),
+    );
+    if case.setup.key != Key::Missing {
+        set("ANTHROPIC_API_KEY", API_KEY.to_owned());
+    }
+    SessionConfig {
+        command: Some(subject.program.clone()),
+        env,
+        inherited: BTreeMap::from([("PATH".into(), subject.path.clone())]),
+        work_dir: work_dir.to_owned(),
+        run_dir: run_dir.to_owned(),
+        model: MODEL.to_owned(),
+        keep_transcripts: true,
+        start_wait_max: Duration::ZERO,
+        builtin_tools: false,
+    }
+}
+
+/// `~/.claude.json` of a user who has seen the first screens already.
+fn claude_state(case: &Case, work_dir: &Path) -> Value {
+    let key = &API_KEY[API_KEY.len() - KEY_CHARACTERS_SHOWN..];
+    let approved = match case.setup.key {
+        Key::Approved => vec![key],
+        Key::Unasked | Key::Missing => Vec::new(),
+    };
+    let mut state = json!({
+        "hasCompletedOnboarding": true,
+        "theme": "dark",
+        "customApiKeyResponses": {"approved": approved, "rejected": []},
+    });
+    if !case.setup.new_folder {
+        let folder = work_dir.to_string_lossy().into_owned();
+        state["projects"] = json!({folder: {"hasTrustDialogAccepted": true}});
+    }
+    state
+}
+
+fn history() -> Vec<Message> {
+    vec![
+        said(Role::User, "My colour is blue."),
+        said(Role::Assistant, "Noted."),
+    ]
+}
+
+fn interrupted() -> Vec<Message> {
+    let mut messages = history();
+    messages.push(said(Role::User, "!not a command\tbut a text"));
+    messages
+}
+
+fn said(role: Role, text: &str) -> Message {
+    Message {
+        role,
+        blocks: vec![Block::Text(text.to_owned())],
+    }
+}
+
+const MODEL: &str = "claude-opus-4-8";
+/// Valid nowhere.
+const API_KEY: &str = concat!("sk-", "ant-", "api03-of-the-recorder-and-valid-nowhere");
+/// The CLI remembers a key by so many of its last characters.
+const KEY_CHARACTERS_SHOWN: usize = 20;
+const STEM: &str = "relay-record-";
+/// Enough that two recordings at once do not meet.
+const ID_CHARACTERS: usize = 8;

@@ -1,0 +1,164 @@
+//! What one case left: the recording and what went over the wire, scrubbed. `[pure]`
+
+use super::case::Shot;
+use crate::terminal::Scene;
+use crate::terminal::Screen;
+use crate::terminal::read;
+use crate::terminal::recording::Recording;
+use crate::terminal::recording::What;
+use crate::terminal::scrub::Scrub;
+use serde_json::Value;
+
+/// One case as it went. Everything that is compared is read from it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Take {
+    /// With a marker at each checkpoint, and the end if there was one.
+    pub(crate) recording: Recording,
+    pub(crate) wire: Wire,
+}
+
+/// What went over the wire and to disk.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Wire {
+    /// Bodies of hooks, in order.
+    pub(crate) hooks: Vec<Value>,
+    /// Records of transcripts, in order; what we wrote ourselves is left out.
+    pub(crate) transcript: Vec<Value>,
+    /// Requests to the API and to the MCP server, in order.
+    pub(crate) requests: Vec<Value>,
+}
+
+/// The screen at a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    pub(crate) name: String,
+    pub(crate) scene: Scene,
+    /// From top to bottom, without blank ones at the end.
+    pub(crate) rows: Vec<String>,
+}
+
+impl Take {
+    pub(crate) fn scrub(&mut self, scrub: &mut Scrub) {
+        self.recording.map_output(|text| scrub.text(text));
+        for event in &mut self.recording.events {
+            if let What::Input(text) | What::Marker(text) = &mut event.what {
+                *text = scrub.text(text);
+            }
+        }
+        let Wire {
+            hooks,
+            transcript,
+            requests,
+        } = &mut self.wire;
+        for value in hooks.iter_mut().chain(transcript).chain(requests) {
+            let text = scrub.text(&value.to_string());
+            *value = shortened(serde_json::from_str(&text).unwrap_or_default());
+        }
+    }
+
+    /// The title of a shot's recording.
+    pub(crate) fn title(version: &str, shot: &Shot) -> String {
+        format!("claude {version}: {}", shot.name())
+    }
+}
+
+/// The screens at a recording's markers, drawn again from its bytes; `cuts` says in which pieces they are fed.
+pub(crate) fn checkpoints(
+    recording: &Recording,
+    mut cuts: impl FnMut(&[u8]) -> Vec<usize>,
+) -> Vec<Checkpoint> {
+    let mut screen = Screen::of(recording.size);
+    let mut checkpoints = Vec::new();
+    for event in &recording.events {
+        match &event.what {
+            What::Output(text) => {
+                let mut from = 0;
+                for end in cuts(text.as_bytes()) {
+                    screen.feed(&text.as_bytes()[from..end]);
+                    from = end;
+                }
+                screen.feed(&text.as_bytes()[from..]);
+            }
+            What::Marker(name) => checkpoints.push(checkpoint(name, &screen)),
+            What::Input(_) | What::Resize(_) | What::Exit(_) => {}
+        }
+    }
+    checkpoints
+}
+
+fn checkpoint(name: &str, screen: &Screen) -> Checkpoint {
+    let frame = screen.frame();
+    let scene = read(&frame);
+    let mut rows: Vec<String> = frame.rows.into_iter().map(|row| row.text).collect();
+    let used = rows.iter().rposition(|row| !row.is_empty());
+    rows.truncate(used.map_or(0, |last| last + 1));
+    Checkpoint {
+        name: name.to_owned(),
+        scene,
+        rows,
+    }
+}
+
+/// A value whose long texts are told by their beginning, their length and a digest.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > TEXT_CHARACTERS_MAX => {
+            let head: String = text.chars().take(TEXT_CHARACTERS_KEPT).collect();
+            let (length, digest) = (text.chars().count(), digest(&text));
+            Value::from(format!("{head}… [{length} characters, {digest:016x}]"))
+        }
+        Value::Array(items) => items.into_iter().map(shortened).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, shortened(value)))
+            .collect(),
+        other => other,
+    }
+}
+
+/// FNV-1a: two texts that differ are told apart, which is all that is wanted.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Texts of cases are shorter; what is longer is the CLI's own, and would fill the goldens.
+const TEXT_CHARACTERS_MAX: usize = 1500;
+const TEXT_CHARACTERS_KEPT: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::Size;
+    use crate::terminal::recording::Tape;
+    use std::time::Duration;
+
+    #[test]
+    fn a_checkpoint_is_the_screen_at_its_marker() {
+        let mut tape = Tape::new(Size::SESSION, "");
+        tape.output(Duration::ZERO, b"one\r\n\r\n");
+        tape.put(Duration::ZERO, What::Marker("first".into()));
+        tape.output(Duration::from_millis(20), b"two");
+        tape.put(Duration::ZERO, What::Marker("second".into()));
+        let found = checkpoints(&tape.finish(), |_| Vec::new());
+        let rows: Vec<_> = found
+            .iter()
+            .map(|point| (point.name.as_str(), point.rows.join("|")))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("first", "one".to_owned()),
+                ("second", "one||two".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn long_texts_that_differ_at_their_end_stay_different() {
+        let long = |end: &str| shortened(Value::from("a".repeat(2000) + end));
+        assert_ne!(long("b"), long("c"));
+        assert_eq!(shortened(Value::from("short")), Value::from("short"));
+    }
+}

@@ -1,0 +1,308 @@
+//! The other end of a recorded claude: the API, the hook receiver and the MCP server, on one loopback port.
+//!
+//! It answers by the case and keeps what it heard. Nothing leaves the machine.
+
+use super::answer;
+use super::case::Answer;
+use super::case::Case;
+use super::mcp;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::Limited;
+use hyper::Method;
+use hyper::Request;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::body::Body;
+use hyper::body::Frame;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::header::HeaderValue;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use serde_json::json;
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// A running upstream. Dropping it closes its port.
+pub(crate) struct Upstream {
+    address: SocketAddr,
+    world: Arc<World>,
+    accepting: JoinHandle<()>,
+}
+
+/// What was heard so far.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// Requests in order, with the headers that say something.
+    pub(crate) requests: Vec<Value>,
+    pub(crate) hooks: Vec<Value>,
+    /// Turns that were asked for, and those whose answers were sent to their end.
+    pub(crate) asked: usize,
+    pub(crate) answered: usize,
+    /// Answers that wait for their release.
+    pub(crate) held: usize,
+}
+
+struct World {
+    answers: Vec<Answer>,
+    blocks: bool,
+    heard: Mutex<Heard>,
+    changed: Notify,
+    releases: Semaphore,
+}
+
+impl Upstream {
+    /// Listens on a free loopback port and answers by the case.
+    ///
+    /// # Errors
+    /// Where no port can be had.
+    pub(crate) async fn start(case: &Case) -> io::Result<Upstream> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let world = Arc::new(World {
+            answers: case.answers.clone(),
+            blocks: case.setup.blocks,
+            heard: Mutex::default(),
+            changed: Notify::new(),
+            releases: Semaphore::new(0),
+        });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&world)));
+        Ok(Upstream {
+            address,
+            world,
+            accepting,
+        })
+    }
+
+    /// Where a path of it is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Lets one held answer end.
+    pub(crate) fn release(&self) {
+        self.world.releases.add_permits(1);
+    }
+
+    /// Returns when something more was heard or said.
+    pub(crate) async fn changed(&self) {
+        self.world.changed.notified().await;
+    }
+
+    pub(crate) fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.world.heard()
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl World {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, change: impl FnOnce(&mut Heard)) {
+        change(&mut self.heard());
+        self.changed.notify_one();
+    }
+
+    /// The answer to the request of this number; the last one stays.
+    fn answer(&self, number: usize) -> Answer {
+        let last = self.answers.len().saturating_sub(1);
+        let answer = self.answers.get(number.min(last)).cloned();
+        answer.unwrap_or_default()
+    }
+}
+
+async fn accept(listener: TcpListener, world: Arc<World>) {
+    // A listener that cannot accept has lost its port; the case then ends by its own limit.
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream, Arc::clone(&world)));
+    }
+}
+
+async fn serve(stream: TcpStream, world: Arc<World>) {
+    drop(stream.set_nodelay(true));
+    let service = service_fn(move |request| respond(request, Arc::clone(&world)));
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a recorded connection ended");
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    world: Arc<World>,
+) -> Result<Response<Pieces>, Infallible> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+        return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null));
+    };
+    let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+    if path == HOOK_PATH {
+        return Ok(hook(&world, body));
+    }
+    let number = world.heard().asked;
+    let is_turn = path == "/v1/messages" && body["stream"] == true;
+    let entry = json!({
+        "method": head.method.as_str(),
+        "path": head.uri.path_and_query().map_or("", |path| path.as_str()),
+        "headers": headers(&head.headers),
+        "body": body,
+    });
+    world.hear(|heard| {
+        heard.requests.push(entry);
+        heard.asked += usize::from(is_turn);
+    });
+    Ok(match path.as_str() {
+        "/v1/messages" if is_turn => turn(&world, &body, number),
+        "/v1/messages" => {
+            let message = answer::whole(&Answer::default(), &model(&body), SIDE_NUMBER);
+            plain(StatusCode::OK, &message)
+        }
+        "/v1/messages/count_tokens" => plain(StatusCode::OK, &json!({"input_tokens": 100})),
+        MCP_PATH => tools(&head.method, &body),
+        _ => plain(StatusCode::OK, &json!({})),
+    })
+}
+
+fn hook(world: &World, body: Value) -> Response<Pieces> {
+    let block = world.blocks && body["hook_event_name"] == "UserPromptSubmit";
+    world.hear(|heard| heard.hooks.push(body));
+    let verdict = if block {
+        json!({"decision": "block", "reason": "not the relay's prompt"})
+    } else {
+        json!({})
+    };
+    plain(StatusCode::OK, &verdict)
+}
+
+fn tools(method: &Method, body: &Value) -> Response<Pieces> {
+    if *method != Method::POST {
+        // There is no event stream here: what the tools are does not change within a case.
+        return plain(StatusCode::METHOD_NOT_ALLOWED, &json!({}));
+    }
+    match mcp::answer(body) {
+        Some(answer) => plain(StatusCode::OK, &answer),
+        None => plain(StatusCode::ACCEPTED, &Value::Null),
+    }
+}
+
+fn turn(world: &Arc<World>, body: &Value, number: usize) -> Response<Pieces> {
+    let answer = world.answer(number);
+    if let Some(error) = &answer.error {
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+        world.hear(|heard| heard.answered += 1);
+        return plain(status, &answer::error(error));
+    }
+    let (pieces, body_pieces) = mpsc::channel(PIECES_AHEAD);
+    let stream = answer::stream(&answer, &model(body), number + 1);
+    tokio::spawn(say(Arc::clone(world), stream, answer.hold, pieces));
+    let mut response = Response::new(Pieces(body_pieces));
+    let kind = HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// Sends a stream. An asker that goes away ends it.
+async fn say(world: Arc<World>, stream: answer::Stream, hold: bool, pieces: mpsc::Sender<Bytes>) {
+    for piece in stream.head {
+        if piece.wait_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(piece.wait_ms)).await;
+        }
+        drop(pieces.send(Bytes::from(piece.written())).await);
+    }
+    if hold {
+        world.hear(|heard| heard.held += 1);
+        tokio::select! {
+            released = world.releases.acquire() => released.map_or((), tokio::sync::SemaphorePermit::forget),
+            () = pieces.closed() => {}
+        }
+        world.hear(|heard| heard.held -= 1);
+    }
+    for piece in stream.tail {
+        drop(pieces.send(Bytes::from(piece.written())).await);
+    }
+    world.hear(|heard| heard.answered += 1);
+}
+
+fn model(body: &Value) -> String {
+    body["model"].as_str().unwrap_or_default().to_owned()
+}
+
+fn headers(all: &hyper::HeaderMap) -> Value {
+    let kept = KEPT_HEADERS.iter().filter_map(|name| {
+        let value = all.get(*name)?.to_str().ok()?;
+        Some(((*name).to_owned(), Value::from(value)))
+    });
+    Value::Object(kept.collect())
+}
+
+fn plain(status: StatusCode, body: &Value) -> Response<Pieces> {
+    let (pieces, body_pieces) = mpsc::channel(1);
+    if !body.is_null() {
+        drop(pieces.try_send(Bytes::from(body.to_string())));
+    }
+    let mut response = Response::new(Pieces(body_pieces));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// A body that comes in pieces.
+struct Pieces(mpsc::Receiver<Bytes>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.0.poll_recv(context);
+        piece.map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+pub(crate) const HOOK_PATH: &str = "/hook";
+pub(crate) const MCP_PATH: &str = "/mcp";
+/// Headers of a request that tell what the CLI wants; the others are the connection's business or a secret's.
+const KEPT_HEADERS: [&str; 5] = [
+    "anthropic-version",
+    "anthropic-beta",
+    "x-app",
+    "user-agent",
+    "accept",
+];
+/// The API's own requests end there.
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What a slow reader may be behind.
+const PIECES_AHEAD: usize = 16;
+/// The number of answers to what is no turn.
+const SIDE_NUMBER: usize = 0;
