@@ -2,19 +2,28 @@
 
 use crate::cli::args;
 use crate::cli::out;
+use crate::cli::progress;
 use crate::cli::run::Outcome;
 use crate::cli::run::block_on;
 use crate::config::Env;
 use crate::record::case;
 use crate::record::case::Shot;
+use crate::record::drift;
+use crate::record::drift::Change;
 use crate::record::drive;
 use crate::record::golden::Goldens;
+use crate::record::known::Known;
+use crate::record::observe::Observation;
+use crate::record::report::Report;
 use crate::record::stage::Subject;
+use crate::record::take::Take;
 use crate::session::pty::candidates;
 use crate::session::pty::version;
 use anyhow::Context;
 use anyhow::anyhow;
 use anyhow::bail;
+use serde_json::Value;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,36 +31,191 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub(crate) fn record(args: &args::Record, env: &Env) -> anyhow::Result<Outcome> {
-    let shots = case::shots(&args.cases, args.width)
-        .map_err(|name| anyhow!("no case is called {name:?}; golden/README.md lists them"))?;
-    if shots.is_empty() {
-        bail!("no case is recorded at {} columns", args.width.unwrap_or(0));
-    }
     let goldens = Goldens::at(&args.out);
+    if let [old, new] = args.compare.as_slice() {
+        return compare(args, &goldens, old, new);
+    }
+    let mut outcome = Outcome::Done;
+    let mut told = Vec::new();
     for subject in subjects(args, env)? {
-        let takes = block_on(async {
-            let mut takes = JoinSet::new();
-            let places = Arc::new(Semaphore::new(usize::from(args.jobs)));
-            for shot in shots.clone() {
-                let (subject, places) = (subject.clone(), Arc::clone(&places));
-                takes.spawn(async move {
-                    let _place = places.acquire().await;
-                    let take = drive::play(&subject, &shot).await;
-                    (shot, take)
-                });
+        let shots = shots(args, &subject.version)?;
+        let (found, report) = block_on(async {
+            tokio::select! {
+                found = one(args, &goldens, &subject, shots) => found,
+                _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
             }
-            let mut done: Vec<(Shot, _)> = Vec::new();
-            while let Some(Ok((shot, take))) = takes.join_next().await {
-                out::note(&format!("{} {}", subject.version, shot.name()));
-                done.push((shot, take));
-            }
-            done
-        })?;
-        for (shot, take) in takes {
-            goldens.write(&subject.version, &shot, &take?)?;
+        })??;
+        if found == Outcome::Failed {
+            outcome = found;
+        }
+        told.extend(report);
+    }
+    if args.json {
+        out::json(&Value::from(told))?;
+    }
+    Ok(outcome)
+}
+
+/// Plays all shots on one claude, and writes or checks them.
+async fn one(
+    args: &args::Record,
+    goldens: &Goldens,
+    subject: &Subject,
+    shots: Vec<Shot>,
+) -> anyhow::Result<(Outcome, Option<Value>)> {
+    let against = goldens.nearest(&subject.version, args.check);
+    let takes = play(args, subject, shots).await?;
+    if !args.check {
+        for (shot, take) in &takes {
+            goldens.write(&subject.version, shot, take)?;
+        }
+        let files = goldens.folder(&subject.version);
+        out::note(&format!(
+            "{} recordings in {}",
+            takes.len(),
+            files.display()
+        ));
+    }
+    let Some(against) = against else {
+        if args.check {
+            bail!("{} has no goldens to check against", args.out.display());
+        }
+        return Ok((Outcome::Done, None));
+    };
+    let report = report(args, goldens, &subject.version, &against, &takes)?;
+    tell(args, &report, args.check)?;
+    let outcome = match args.check && !report.is_well() {
+        true => Outcome::Failed,
+        false => Outcome::Done,
+    };
+    Ok((outcome, Some(report.machine())))
+}
+
+/// Compares the goldens of two versions.
+fn compare(
+    args: &args::Record,
+    goldens: &Goldens,
+    old: &str,
+    new: &str,
+) -> anyhow::Result<Outcome> {
+    let mut takes = Vec::new();
+    for shot in shots(args, new)? {
+        if let Some(take) = goldens.read(new, &shot)? {
+            takes.push((shot, take));
         }
     }
+    if takes.is_empty() || goldens.shots(old).is_empty() {
+        bail!(
+            "{} has goldens of {} only",
+            args.out.display(),
+            goldens.versions().join(", ")
+        );
+    }
+    let report = report(args, goldens, new, old, &takes)?;
+    tell(args, &report, false)?;
+    if args.json {
+        out::json(&report.machine())?;
+    }
     Ok(Outcome::Done)
+}
+
+/// Prints what was found: the table of a check, and the drift.
+fn tell(args: &args::Record, report: &Report, is_check: bool) -> io::Result<()> {
+    if args.json {
+        return Ok(());
+    }
+    if is_check {
+        out::line(&report.table())?;
+    }
+    if is_check && report.is_well() {
+        return Ok(());
+    }
+    out::text(&report.drift())
+}
+
+fn report(
+    args: &args::Record,
+    goldens: &Goldens,
+    version: &str,
+    against: &str,
+    takes: &[(Shot, Take)],
+) -> anyhow::Result<Report> {
+    let known = match &args.known {
+        None => Known::default(),
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("{} cannot be read", file.display()))?;
+            Known::read(&text).with_context(|| format!("{} is not a list", file.display()))?
+        }
+    };
+    let mut report = Report {
+        version: version.to_owned(),
+        against: against.to_owned(),
+        found: Vec::new(),
+        unrecorded: Vec::new(),
+        known,
+        is_whole: args.cases.is_empty() && args.width.is_none(),
+    };
+    for (shot, take) in takes {
+        match goldens.read(against, shot)? {
+            Some(golden) => report.found.push((shot.name(), changes(&golden, take))),
+            // What a version cannot do is not recorded of it.
+            None if shot.case.not_on.contains_key(against) => {}
+            None => report.unrecorded.push(shot.name()),
+        }
+    }
+    Ok(report)
+}
+
+fn changes(golden: &Take, take: &Take) -> Vec<Change> {
+    drift::changes(&Observation::of(golden), &Observation::of(take))
+}
+
+/// Plays the shots, some at the same time; gives them back in their order.
+async fn play(
+    args: &args::Record,
+    subject: &Subject,
+    shots: Vec<Shot>,
+) -> anyhow::Result<Vec<(Shot, Take)>> {
+    let places = Arc::new(Semaphore::new(usize::from(args.jobs)));
+    let (count, mut playing) = (shots.len(), JoinSet::new());
+    for (number, shot) in shots.into_iter().enumerate() {
+        let (subject, places) = (subject.clone(), Arc::clone(&places));
+        playing.spawn(async move {
+            let _place = places.acquire().await;
+            let take = drive::play(&subject, &shot).await;
+            (number, shot, take)
+        });
+    }
+    let mut takes = Vec::new();
+    loop {
+        let what = format!(
+            "claude {}: {} of {count} cases",
+            subject.version,
+            takes.len()
+        );
+        let Some(played) = progress::during(&what, playing.join_next()).await else {
+            break;
+        };
+        let (number, shot, take) = played?;
+        let take = take.with_context(|| format!("{} could not be played", shot.name()))?;
+        takes.push((number, shot, take));
+    }
+    takes.sort_by_key(|(number, ..)| *number);
+    Ok(takes
+        .into_iter()
+        .map(|(_, shot, take)| (shot, take))
+        .collect())
+}
+
+fn shots(args: &args::Record, version: &str) -> anyhow::Result<Vec<Shot>> {
+    let mut shots = case::shots(&args.cases, args.width)
+        .map_err(|name| anyhow!("no case is called {name:?}; golden/README.md lists them"))?;
+    shots.retain(|shot| !shot.case.not_on.contains_key(version));
+    if shots.is_empty() {
+        bail!("no such case is recorded at that width");
+    }
+    Ok(shots)
 }
 
 /// The claudes to play with, each asked for its version.
@@ -63,10 +227,10 @@ fn subjects(args: &args::Record, env: &Env) -> anyhow::Result<Vec<Subject>> {
     if programs.is_empty() {
         bail!("no claude is found on this machine; name one with --claude");
     }
-    programs
+    let subjects = programs
         .into_iter()
-        .map(|program| subject(program, args, env))
-        .collect()
+        .map(|program| subject(program, args, env));
+    subjects.collect()
 }
 
 fn subject(program: PathBuf, args: &args::Record, env: &Env) -> anyhow::Result<Subject> {

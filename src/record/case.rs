@@ -3,10 +3,11 @@
 use crate::terminal::Size;
 use serde::Deserialize;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One scenario: the world it begins in, what the model answers, and what is done at the terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Case {
     pub(crate) name: String,
     /// Why this case exists.
@@ -14,6 +15,9 @@ pub(crate) struct Case {
     /// Columns of the terminals it is recorded on.
     #[serde(default = "widths")]
     pub(crate) widths: Vec<u16>,
+    /// Versions that it is not recorded of, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) not_on: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) setup: Setup,
     /// What the upstream answers to the first request of a turn, the second …; the last one stays.

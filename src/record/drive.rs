@@ -58,7 +58,11 @@ pub(crate) async fn play(subject: &Subject, shot: &Shot) -> io::Result<Take> {
             break;
         }
     }
-    Ok(player.finish().await)
+    let mut take = player.finish().await;
+    if !shot.keeps_wire() {
+        take.wire = Wire::default();
+    }
+    Ok(take)
 }
 
 /// A claude at its terminal, and everything around it.

@@ -46,6 +46,24 @@ impl Goldens {
         names(&self.root.join("terminal").join(version))
     }
 
+    /// The version to compare with: its own where that is wanted and there, else the newest that is older, else the
+    /// oldest.
+    pub(crate) fn nearest(&self, version: &str, own: bool) -> Option<String> {
+        let versions = self.versions();
+        if own && versions.iter().any(|known| known == version) {
+            return Some(version.to_owned());
+        }
+        let number = super::dialect::number;
+        let others = || versions.iter().filter(|known| *known != version);
+        let older = others().rfind(|known| number(known) < number(version));
+        older.or_else(|| others().next()).cloned()
+    }
+
+    /// Where the recordings of a version are.
+    pub(crate) fn folder(&self, version: &str) -> PathBuf {
+        self.root.join("terminal").join(version)
+    }
+
     /// Reads a shot; `None` where there is none.
     ///
     /// # Errors

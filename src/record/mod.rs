@@ -17,10 +17,15 @@
 mod answer;
 pub(crate) mod case;
 mod dialect;
+pub(crate) mod drift;
 pub(crate) mod drive;
 pub(crate) mod golden;
+pub(crate) mod known;
+mod mask;
 mod mcp;
+pub(crate) mod observe;
 mod reading;
+pub(crate) mod report;
 pub(crate) mod stage;
 pub(crate) mod take;
 mod upstream;

@@ -62,10 +62,7 @@ impl Stage {
     /// # Errors
     /// Where the folder for temporary files cannot be written.
     pub(crate) fn build(subject: &Subject, case: &Case, upstream: &Upstream) -> io::Result<Stage> {
-        let id = Uuid::new_v4().simple().to_string();
-        let base = std::env::temp_dir()
-            .canonicalize()?
-            .join(format!("{STEM}{}", &id[..ID_CHARACTERS]));
+        let base = free_folder(&std::env::temp_dir().canonicalize()?)?;
         let (home, work_dir, run) = (base.join("home"), base.join("work"), base.join("run"));
         for folder in [&base, &home, &work_dir, &run] {
             create_private(folder)?;
@@ -227,7 +224,6 @@ impl Stage {
         Scrub::default()
             .hide(&base, &stem)
             .hide(&slug, &stem.replace('/', "-"))
-            .hide(&base[base.len() - ID_CHARACTERS..], "")
             .hide(&today(), "2000-01-01")
             .hide(&system_release(), "0.0.0")
     }
@@ -250,6 +246,20 @@ impl Drop for Stage {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.base));
     }
+}
+
+/// Makes the first folder of a fixed name that is free: the CLI draws its folder in parts, and what changes from one
+/// recording to the next should be as little as can be.
+fn free_folder(parent: &Path) -> io::Result<PathBuf> {
+    let mut last = io::Error::other("no name is free");
+    for number in 1..=FOLDERS_MAX {
+        let folder = parent.join(format!("{STEM}{number:04}"));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn config(
@@ -332,5 +342,5 @@ const API_KEY: &str = concat!("sk-", "ant-", "api03-of-the-recorder-and-valid-no
 /// The CLI remembers a key by so many of its last characters.
 const KEY_CHARACTERS_SHOWN: usize = 20;
 const STEM: &str = "relay-record-";
-/// Enough that two recordings at once do not meet.
-const ID_CHARACTERS: usize = 8;
+/// More recordings at once, or that were left behind, mean that something is wrong.
+const FOLDERS_MAX: u32 = 999;

@@ -111,7 +111,7 @@ fn dialog(rows: &[Row], choices: &Choices, rules: Rules) -> Scene {
     // A dialog stands below a rule of its own; what is above that is the banner's or the conversation's.
     let rule = above[..choices.marked]
         .iter()
-        .rposition(|row| rules.holds(&row.text));
+        .rposition(|row| rules.holds(&row.text) || is_edge(&row.text));
     let title = above[rule.map_or(0, |rule| rule + 1)..]
         .iter()
         .map(|row| row.text.trim())
@@ -128,6 +128,11 @@ fn distance(from: usize, to: usize) -> i32 {
     } else {
         -steps(from - to)
     }
+}
+
+/// The upper edge that 2.1.329 draws above a dialog.
+fn is_edge(line: &str) -> bool {
+    line.starts_with(EDGE) && line.chars().all(|c| c == EDGE)
 }
 
 /// Lines across most of the screen; a reply's own rules are indented or shorter.
@@ -152,6 +157,7 @@ impl Rules {
 const MARKS: [&str; 2] = ["❯", ">"];
 /// Screens that lead to a login, before there is a prompt box.
 const LOGIN: [&str; 2] = ["Select login method", "Paste code here if prompted"];
+const EDGE: char = '▔';
 /// Columns that a rule may leave free.
 const RULE_GAP_COLUMNS: usize = 2;
 

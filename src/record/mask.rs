@@ -1,0 +1,226 @@
+//! Takes out of rows and values what is another one every time. `[pure]`
+//!
+//! A mask is applied when two takes are compared, to both sides, so a mask that turns out too coarse can be made finer
+//! without recording anything again.
+
+use serde_json::Value;
+
+/// A row of the screen: spinners, hints, tips, versions and folders become their names.
+pub(crate) fn row(row: &str) -> String {
+    let masked = text(row);
+    let trimmed = masked.trim_start();
+    let mut marks = trimmed.chars();
+    let spins = marks.next().is_some_and(|c| SPINNERS.contains(c)) && marks.next() == Some(' ');
+    if spins && trimmed.contains('…') {
+        let busy = if trimmed.contains(BUSY) { BUSY } else { "" };
+        return format!("<spinner> {busy}").trim_end().to_owned();
+    }
+    if spins && trimmed.contains(" for ") {
+        return "<spun>".to_owned();
+    }
+    for (mark, name) in HINTS {
+        if let Some(at) = masked.find(mark) {
+            return format!("{}{name}", &masked[..at]);
+        }
+    }
+    masked
+}
+
+/// A text: identities, folders and times become their names.
+pub(crate) fn text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        match token(rest).filter(|_| !inside(&out)) {
+            Some((length, name)) => {
+                out.push_str(name);
+                rest = &rest[length..];
+            }
+            None => {
+                out.push(next);
+                rest = &rest[next.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+/// The fields of a value, one a line: its path and its masked content.
+pub(crate) fn fields(value: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    walk(value, "", &mut lines);
+    lines
+}
+
+fn walk(value: &Value, path: &str, lines: &mut Vec<String>) {
+    match value {
+        Value::Object(inner) if !inner.is_empty() => {
+            for (name, value) in inner {
+                let path = match path {
+                    "" => name.clone(),
+                    _ => format!("{path}.{name}"),
+                };
+                walk(value, &path, lines);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                walk(item, &format!("{path}[{index}]"), lines);
+            }
+        }
+        _ => lines.push(format!("{path}: {}", leaf(path, value))),
+    }
+}
+
+fn leaf(path: &str, value: &Value) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    match value {
+        Value::Number(_) if VOLATILE_ENDS.iter().any(|end| name.ends_with(end)) => {
+            "<number>".to_owned()
+        }
+        Value::String(said) if VOLATILE_TEXTS.contains(&name) && !said.is_empty() => {
+            "<text>".to_owned()
+        }
+        Value::String(said) => Value::from(text(said)).to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether what was written so far ends within a word.
+fn inside(out: &str) -> bool {
+    out.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// What begins a text and is another one every time: its length, and its name.
+fn token(text: &str) -> Option<(usize, &'static str)> {
+    uuid(text)
+        .or_else(|| stamp(text))
+        .or_else(|| folder(text))
+        .or_else(|| hash(text))
+        .or_else(|| version(text))
+        .or_else(|| time(text))
+}
+
+fn uuid(text: &str) -> Option<(usize, &'static str)> {
+    let fits = text.len() >= 36
+        && text
+            .bytes()
+            .take(36)
+            .enumerate()
+            .all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            });
+    fits.then_some((36, "<id>"))
+}
+
+/// A stamp, as the scrub leaves it.
+fn stamp(text: &str) -> Option<(usize, &'static str)> {
+    const STAMP: &str = "2000-01-01T00:00:00";
+    let rest = text.strip_prefix(STAMP)?;
+    let fraction = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != 'Z');
+    Some((STAMP.len() + fraction.unwrap_or(rest.len()), "<time>"))
+}
+
+/// The recorder's folder, as the scrub leaves it, with what lies in it.
+fn folder(text: &str) -> Option<(usize, &'static str)> {
+    let stem = FOLDERS.iter().find(|stem| text.starts_with(**stem))?;
+    let end = text[stem.len()..]
+        .find(|c: char| !c.is_ascii_alphanumeric() && !"-/._".contains(c))
+        .map_or(text.len(), |end| stem.len() + end);
+    Some((end, "<folder>"))
+}
+
+fn hash(text: &str) -> Option<(usize, &'static str)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(text.len());
+    let mixed = text[..end].contains(|c: char| c.is_ascii_digit());
+    (end >= HASH_CHARACTERS_MIN && mixed).then_some((end, "<hash>"))
+}
+
+/// `2.1.197`, and a build's name behind it.
+fn version(text: &str) -> Option<(usize, &'static str)> {
+    let digits = |text: &str| {
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len())
+    };
+    let mut end = digits(text);
+    for _ in 0..2 {
+        let more = text[end..].strip_prefix('.').map(digits)?;
+        if end == 0 || more == 0 {
+            return None;
+        }
+        end += 1 + more;
+    }
+    let build = text[end..].strip_prefix('.').map_or(0, |build| {
+        1 + build
+            .find(|c: char| !c.is_ascii_hexdigit())
+            .unwrap_or(build.len())
+    });
+    Some((end + if build > 1 { build } else { 0 }, "<version>"))
+}
+
+/// `0:00 AM`, as the scrub leaves it; with one digit or two.
+fn time(text: &str) -> Option<(usize, &'static str)> {
+    let times = ["00:00 AM", "0:00 AM"];
+    let found = times.iter().find(|time| text.starts_with(**time))?;
+    Some((found.len(), "<time>"))
+}
+
+const SPINNERS: &str = "·✢✳✶✻✽*∗";
+const BUSY: &str = "esc to interrupt";
+/// What is drawn to help, and changes by itself.
+const HINTS: [(&str, &str); 3] = [
+    ("Try \"", "<hint>"),
+    ("Tip: ", "<tip>"),
+    ("Update available", "<update>"),
+];
+const FOLDERS: [&str; 2] = ["/tmp/relay-record-", "-tmp-relay-record-"];
+/// Shorter ones are words.
+const HASH_CHARACTERS_MIN: usize = 16;
+/// Ends of the names of numbers that measure time, or the size of what has times in it.
+const VOLATILE_ENDS: [&str; 6] = ["Ms", "_ms", "_at", "At", "pid", "Bytes"];
+/// Texts that are another one every time and have no shape of their own.
+const VOLATILE_TEXTS: [&str; 4] = ["version", "user-agent", "gitBranch", "slug"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn rows_keep_what_matters() {
+        for (drawn, expected) in [
+            ("✻ Sautéed for 0s · done 0:00 AM", "<spun>"),
+            (
+                "✢ Thinking… (2s · esc to interrupt)",
+                "<spinner> esc to interrupt",
+            ),
+            ("· Pondering…", "<spinner>"),
+            ("❯ Try \"fix the tests\"", "❯ <hint>"),
+            (
+                "  Claude Code v2.1.329 in /tmp/relay-record-xxxxxxxx/work",
+                "  Claude Code v<version> in <folder>",
+            ),
+            ("● A list for 3s", "● A list for 3s"),
+        ] {
+            assert_eq!(row(drawn), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_is_told_field_by_field() {
+        let value = json!({"a": [{"b": 1}, "x"], "durationMs": 7, "id": "00000000-0000-4000-8000-000000000001", "empty": []});
+        assert_eq!(
+            fields(&value),
+            [
+                "a[0].b: 1",
+                "a[1]: \"x\"",
+                "durationMs: <number>",
+                "id: \"<id>\"",
+                "empty: []"
+            ]
+        );
+    }
+}
