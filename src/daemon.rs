@@ -9,6 +9,9 @@ use crate::config::LogLevel;
 use crate::config::resolve::Driver;
 use crate::pool::ClaudeView;
 use crate::pool::Pool;
+use crate::record::probe::probe;
+use crate::record::stage::Subject;
+use crate::record::support::Support;
 use crate::server;
 use crate::server::Api;
 use crate::server::ServerError;
@@ -163,7 +166,7 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
     if ended > 0 {
         tracing::info!(ended, "ended sessions that an earlier daemon left");
     }
-    let version = version_of(&program);
+    let (version, support) = ask_about(&program, &session, home.join("probe.json"));
     let limits = Limits {
         start: session.start_wait_max,
         turn: config.pool.turn_wait_max,
@@ -199,6 +202,7 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
         ClaudeView {
             path: program,
             version,
+            support,
         },
     ))
 }
@@ -208,15 +212,35 @@ fn discovered(session: &SessionConfig) -> Option<PathBuf> {
     pty::candidates(&env).into_iter().next()
 }
 
-/// Asks the program for its version, beside everything else: the first calls need not wait for it.
-fn version_of(program: &Path) -> Arc<SetOnce<String>> {
-    let version = Arc::new(SetOnce::new());
-    let (told, program) = (Arc::clone(&version), program.to_owned());
-    tokio::task::spawn_blocking(move || match pty::version(&program, VERSION_WAIT) {
-        Ok(number) => drop(told.set(number)),
-        Err(error) => tracing::warn!(%error, "claude did not tell its version"),
+/// A word that is told once.
+type Word = Arc<SetOnce<String>>;
+
+/// Asks the program for its version, and finds out whether it can be driven, beside everything else: the first calls
+/// need not wait for it. Only a version that nobody recorded is tried out.
+fn ask_about(program: &Path, session: &SessionConfig, memory: PathBuf) -> (Word, Word) {
+    let (version, support) = (Word::default(), Word::default());
+    let told = (Arc::clone(&version), Arc::clone(&support));
+    let (program, session) = (program.to_owned(), session.clone());
+    tokio::spawn(async move {
+        let asked = program.clone();
+        let number = tokio::task::spawn_blocking(move || pty::version(&asked, VERSION_WAIT)).await;
+        let number = match number {
+            Ok(Ok(number)) => number,
+            Ok(Err(error)) => return tracing::warn!(%error, "claude did not tell its version"),
+            Err(_) => return,
+        };
+        drop(told.0.set(number.clone()));
+        let subject = Subject::of_sessions(&program, &number, &session);
+        match probe(&subject, &memory).await {
+            Ok(Support::Supported) => drop(told.1.set(Support::Supported.to_string())),
+            Ok(support) => {
+                tracing::warn!(version = number, %support, "claude");
+                drop(told.1.set(support.to_string()));
+            }
+            Err(error) => tracing::warn!(%error, "claude could not be tried out"),
+        }
     });
-    version
+    (version, support)
 }
 
 /// Puts the script in claude's place, with a home of its own: nothing of the user's is touched.

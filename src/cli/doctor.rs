@@ -6,12 +6,17 @@ use crate::cli::canary::Canary;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::out;
+use crate::cli::progress;
 use crate::cli::run::Outcome;
 use crate::cli::run::block_on;
 use crate::config;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::config::Env;
+use crate::record::probe::probe;
+use crate::record::stage::Subject;
+use crate::record::support::Support;
+use crate::record::support::newest;
 use crate::session::pty::candidates;
 use crate::session::pty::version;
 use serde_json::Value;
@@ -33,6 +38,7 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
     report.installs = installs(command, env);
     report.checks.push(claude(&report.installs));
     if let Ok(config) = &config {
+        report.checks.extend(support(&report.installs, config)?);
         for warning in &config.warnings {
             report
                 .checks
@@ -265,6 +271,40 @@ fn claude(installs: &[Install]) -> Check {
             Check::new("claude", State::Good, format!("{version}, of {} found", installs.len()))
         }
     }
+}
+
+/// Whether the relay can drive the chosen claude. A version that nobody recorded is tried out, without a login or a
+/// token spent.
+fn support(installs: &[Install], config: &Config) -> anyhow::Result<Option<Check>> {
+    let Some(Install {
+        path,
+        version: Ok(version),
+        ..
+    }) = installs.first()
+    else {
+        return Ok(None);
+    };
+    let subject = Subject::of_sessions(path, version, &config.session);
+    let memory = config.home.join("probe.json");
+    let found = block_on(progress::during(
+        "trying out a claude of a new version",
+        probe(&subject, &memory),
+    ))?;
+    let check = |state, text: &str| Check::new("support", state, text);
+    Ok(Some(match found {
+        Ok(Support::Supported) => check(State::Good, "this version can be driven"),
+        Ok(Support::Degraded(why)) => check(State::Note, &format!("degraded: {why}")),
+        Ok(Support::Unsupported(why)) => {
+            let newest = newest().unwrap_or_default();
+            check(State::Bad, &format!("claude_unsupported: {why}")).next(format!(
+                "install a version that can be driven (`npm install -g @anthropic-ai/claude-code@{newest}`), or name one as claude.command"
+            ))
+        }
+        Err(error) => check(
+            State::NotChecked,
+            &format!("it could not be tried out: {error}"),
+        ),
+    }))
 }
 
 /// The login and the way to the model, as one turn showed them.

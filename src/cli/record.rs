@@ -69,6 +69,7 @@ async fn one(
         for (shot, take) in &takes {
             goldens.write(&subject.version, shot, take)?;
         }
+        goldens.write_versions()?;
         let files = goldens.folder(&subject.version);
         out::note(&format!(
             "{} recordings in {}",
@@ -245,6 +246,7 @@ fn subject(program: PathBuf, args: &args::Record, env: &Env) -> anyhow::Result<S
     Ok(Subject {
         program,
         version,
+        home: env.user_home(),
         path: env.discover().path.unwrap_or_default(),
         env: args.env.iter().cloned().collect(),
     })

@@ -51,4 +51,6 @@ pub(crate) struct ClaudeView {
     pub(crate) path: std::path::PathBuf,
     /// Empty until it was asked.
     pub(crate) version: std::sync::Arc<tokio::sync::SetOnce<String>>,
+    /// What the relay can expect of that version, in words; empty until it is known.
+    pub(crate) support: std::sync::Arc<tokio::sync::SetOnce<String>>,
 }

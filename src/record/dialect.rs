@@ -7,10 +7,13 @@ use crate::session::launch;
 use serde_json::Value;
 use serde_json::json;
 use std::ffi::OsString;
+use std::path::Path;
 
 /// What a version is started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dialect {
+    /// Hooks of type `http`, and the `StopFailure` hook; before, the settings are refused whole.
+    http_hooks: bool,
     /// `--tools` in interactive sessions; before, it is an error.
     tools_flag: bool,
     /// The `MessageDisplay` hook; before, the settings raise a question at the start.
@@ -23,6 +26,7 @@ impl Dialect {
     pub(crate) fn of(version: &str) -> Dialect {
         let number = number(version);
         Dialect {
+            http_hooks: number >= HTTP_HOOKS_SINCE,
             tools_flag: number >= TOOLS_FLAG_SINCE,
             message_display: number >= MESSAGE_DISPLAY_SINCE,
             more_hooks: true,
@@ -32,23 +36,37 @@ impl Dialect {
     /// Nothing left out, nothing added.
     pub(crate) fn of_the_relay() -> Dialect {
         Dialect {
+            http_hooks: true,
             tools_flag: true,
             message_display: true,
             more_hooks: false,
         }
     }
 
-    pub(crate) fn settings(self, url: &str) -> Value {
+    /// The settings whose hooks tell of themselves at `url`, or in a file where the version cannot post.
+    pub(crate) fn settings(self, url: &str, file: &Path) -> Value {
+        let hook = match self.http_hooks {
+            true => json!({"type": "http", "url": url}),
+            false => {
+                let file = file.display();
+                json!({"type": "command", "command": format!("cat >> '{file}'; echo >> '{file}'")})
+            }
+        };
         let mut settings = launch::settings(url);
         let Some(hooks) = settings["hooks"].as_object_mut() else {
             return settings;
         };
         if !self.message_display {
-            hooks.remove("MessageDisplay");
+            hooks.shift_remove("MessageDisplay");
+        }
+        if !self.http_hooks {
+            hooks.shift_remove("StopFailure");
         }
         if self.more_hooks {
-            let hook = json!([{"hooks": [{"type": "http", "url": url}]}]);
-            hooks.extend(MORE_HOOKS.map(|event| (event.to_owned(), hook.clone())));
+            hooks.extend(MORE_HOOKS.map(|event| (event.to_owned(), Value::Null)));
+        }
+        for (_, hooks) in hooks.iter_mut() {
+            *hooks = json!([{"hooks": [hook]}]);
         }
         settings
     }
@@ -70,6 +88,8 @@ pub(crate) fn number(version: &str) -> [u32; 3] {
     [next(), next(), next()]
 }
 
+/// 2.0.76 knows hooks of type `command` only; 2.1.120 posts.
+const HTTP_HOOKS_SINCE: [u32; 3] = [2, 1, 0];
 /// 2.0.76 refuses the flag without `--print`; 2.1.120 takes it.
 const TOOLS_FLAG_SINCE: [u32; 3] = [2, 1, 0];
 /// 2.1.120 does not know it, 2.1.197 does; between them it was seen first at about this one.
@@ -85,7 +105,7 @@ mod tests {
         let args = || ["--tools", "", "--model", "m"].map(OsString::from).to_vec();
         assert_eq!(Dialect::of("2.0.76").args(args()), ["--model", "m"]);
         assert_eq!(Dialect::of("2.1.120").args(args()), args());
-        let hooks = |version| Dialect::of(version).settings("u")["hooks"].clone();
+        let hooks = |version| Dialect::of(version).settings("u", Path::new("f"))["hooks"].clone();
         assert!(hooks("2.1.120").get("MessageDisplay").is_none());
         assert!(hooks("2.1.329").get("MessageDisplay").is_some());
     }

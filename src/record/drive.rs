@@ -4,8 +4,10 @@ use super::case::Goal;
 use super::case::Press;
 use super::case::Shot;
 use super::case::Step;
+use super::mask;
 use super::stage::Stage;
 use super::stage::Subject;
+use super::take::Intact;
 use super::take::Take;
 use super::take::Wire;
 use super::upstream::Upstream;
@@ -24,11 +26,26 @@ use std::io;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Plays the case. A step that cannot be done ends it, and the recording says so with a marker.
+/// Plays the case, again where the scrub has damaged the picture: the clock is in it, and it goes on.
 ///
 /// # Errors
 /// Where the machine gives no port, folder or process.
 pub(crate) async fn play(subject: &Subject, shot: &Shot) -> io::Result<Take> {
+    let mut tries = 0;
+    loop {
+        let (take, intact) = once(subject, shot).await?;
+        tries += 1;
+        if intact == Intact::Yes || tries == TRIES_MAX {
+            return Ok(take);
+        }
+    }
+}
+
+/// A step that cannot be done ends it, and the recording says so with a marker.
+///
+/// # Errors
+/// Where the machine gives no port, folder or process.
+async fn once(subject: &Subject, shot: &Shot) -> io::Result<(Take, Intact)> {
     let case = &shot.case;
     let upstream = Upstream::start(case).await?;
     let mut stage = Stage::build(subject, case, &upstream)?;
@@ -48,6 +65,7 @@ pub(crate) async fn play(subject: &Subject, shot: &Shot) -> io::Result<Take> {
         transcript_bytes: 0,
         answers: case.answers.len(),
         submitted: usize::from(case.setup.interrupted),
+        spins: false,
         drawn: false,
         ended: None,
     };
@@ -58,11 +76,11 @@ pub(crate) async fn play(subject: &Subject, shot: &Shot) -> io::Result<Take> {
             break;
         }
     }
-    let mut take = player.finish().await;
+    let (mut take, intact) = player.finish(subject).await;
     if !shot.keeps_wire() {
         take.wire = Wire::default();
     }
-    Ok(take)
+    Ok((take, intact))
 }
 
 /// A claude at its terminal, and everything around it.
@@ -83,6 +101,8 @@ struct Player {
     answers: usize,
     /// Prompts that were submitted.
     submitted: usize,
+    /// Whether a spinner is drawn: old versions tell in no other way that a turn runs.
+    spins: bool,
     /// Whether anything was drawn at all.
     drawn: bool,
     /// How the process ended by itself.
@@ -187,10 +207,10 @@ impl Player {
         let heard = self.upstream.heard();
         match goal {
             Goal::Typed => matches!(self.scene, Scene::Prompt(Prompt { empty: false, .. })),
-            Goal::Idle => self.scene.is_idle() && self.is_quiet(),
+            Goal::Idle => self.scene.is_idle() && !self.spins && self.is_quiet(),
             Goal::Done => {
                 let answered = heard.answered >= self.submitted.min(self.answers);
-                self.scene.is_idle() && answered && self.is_quiet()
+                self.scene.is_idle() && answered && !self.spins && self.is_quiet()
             }
             // A running turn draws all the time; what is quiet then is the wire.
             Goal::Held => heard.held > 0 && self.is_quiet(),
@@ -235,7 +255,9 @@ impl Player {
         if !owed.is_empty() {
             self.process.write(owed);
         }
-        self.scene = read(&self.screen.frame());
+        let frame = self.screen.frame();
+        self.scene = read(&frame);
+        self.spins = frame.rows.iter().any(|row| mask::spins(&row.text));
         self.drawn = true;
         if self.upstream.heard().held == 0 {
             self.stirred = now;
@@ -252,11 +274,11 @@ impl Player {
     }
 
     /// Ends what still runs; gives all that was kept.
-    async fn finish(mut self) -> Take {
+    async fn finish(mut self, subject: &Subject) -> (Take, Intact) {
         let wire = {
             let heard = self.upstream.heard();
             Wire {
-                hooks: heard.hooks.clone(),
+                hooks: [heard.hooks.clone(), self.stage.written_hooks()].concat(),
                 requests: heard.requests.clone(),
                 transcript: self.stage.transcript(),
             }
@@ -271,8 +293,12 @@ impl Player {
             recording: self.tape.finish(),
             wire,
         };
-        take.scrub(&mut self.stage.scrub());
-        take
+        let (mut screen, mut wire) = (
+            self.stage.screen_scrub(subject),
+            self.stage.wire_scrub(subject),
+        );
+        let intact = take.scrub(&mut screen, &mut wire);
+        (take, intact)
     }
 }
 
@@ -319,5 +345,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const STEP_WAIT_MAX: Duration = Duration::from_secs(20);
 /// Within this a process that was asked has ended, or is made to.
 const END_WAIT_MAX: Duration = Duration::from_secs(2);
+/// A picture that is damaged three times is kept as it is.
+const TRIES_MAX: u32 = 3;
 /// What a shell adds a signal's number to.
 const STATUS_OF_A_SIGNAL: i32 = 128;

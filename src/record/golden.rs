@@ -2,6 +2,11 @@
 
 use super::case::Case;
 use super::case::Shot;
+use super::probe;
+use super::support::EXACT;
+use super::support::LAUNCH;
+use super::support::Support;
+use super::support::judge;
 use super::take::Take;
 use super::take::Wire;
 use crate::terminal::recording::Recording;
@@ -121,6 +126,33 @@ impl Goldens {
         Ok(())
     }
 
+    /// Notes what the relay can expect of a version, judged by what is recorded of it.
+    ///
+    /// # Errors
+    /// Where a recording cannot be read, or the list not be written.
+    pub(crate) fn judge(&self, version: &str) -> io::Result<Option<Support>> {
+        let (launch, exact) = (probe::shot(LAUNCH)?, probe::shot(EXACT)?);
+        let Some(launched) = self.read(version, &launch)? else {
+            return Ok(None);
+        };
+        let exact = self.read(version, &exact)?;
+        Ok(Some(judge(&launch.case, &launched, exact.as_ref())))
+    }
+
+    /// Writes the list of known versions anew.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn write_versions(&self) -> io::Result<()> {
+        let mut text = VERSIONS_HEAD.to_owned();
+        for version in self.versions() {
+            if let Some(support) = self.judge(&version)? {
+                text.push_str(&format!("{version:?} = {:?}\n", support.to_string()));
+            }
+        }
+        fs::write(self.root.join("versions.toml"), text)
+    }
+
     fn terminal(&self, version: &str, shot: &Shot) -> PathBuf {
         self.root.join("terminal").join(version).join(shot.name())
     }
@@ -147,8 +179,164 @@ fn lines(path: &Path) -> io::Result<Vec<Value>> {
     values.map_err(io::Error::other)
 }
 
+const VERSIONS_HEAD: &str = "\
+# What the relay can expect of each version that is recorded here. `record` writes this list: it is judged by the cases
+# `launch` and `resumed-turn`, and a version that is not in it is judged by the same two when it is met.
+";
 const CAST: &str = "session.cast";
 const READING: &str = "reading.txt";
 const HOOKS: &str = "hooks.jsonl";
 const TRANSCRIPT: &str = "transcript.jsonl";
 const REQUESTS: &str = "requests.jsonl";
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::super::reading;
+    use super::super::take::Checkpoint;
+    use super::super::take::checkpoints;
+    use super::*;
+    use serde::Deserialize;
+
+    // The goldens are replayed here and not in `tests/`, which sees what the crate shows to the world: the command.
+
+    fn goldens() -> Goldens {
+        Goldens::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("golden"))
+    }
+
+    fn golden_shots(goldens: &Goldens, version: &str) -> Vec<Shot> {
+        let recorded = goldens.shots(version);
+        let mut shots = case::shots(&[], None).expect("no name is asked for");
+        shots.retain(|shot| recorded.contains(&shot.name()));
+        assert_eq!(
+            shots.len(),
+            recorded.len(),
+            "{version} has goldens of cases that are gone"
+        );
+        shots
+    }
+
+    /// Cuts that look random and are the same every time.
+    fn seeded(seed: &mut u64) -> impl FnMut(&[u8]) -> Vec<usize> {
+        |bytes| {
+            let mut ends: Vec<usize> = (0..4)
+                .map(|_| {
+                    *seed ^= *seed << 13;
+                    *seed ^= *seed >> 7;
+                    *seed ^= *seed << 17;
+                    usize::try_from(*seed % (bytes.len() as u64 + 1)).unwrap_or_default()
+                })
+                .collect();
+            ends.sort_unstable();
+            ends
+        }
+    }
+
+    fn read_three_ways(recording: &Recording, place: &str) -> Vec<Checkpoint> {
+        let whole = checkpoints(recording, |_| Vec::new());
+        let bytewise = checkpoints(recording, |bytes| (1..bytes.len()).collect());
+        assert_eq!(bytewise, whole, "{place}, byte by byte");
+        for seed in 1..=3 {
+            let mut state = seed;
+            let cut = checkpoints(recording, seeded(&mut state));
+            assert_eq!(cut, whole, "{place}, at the cuts of seed {seed}");
+        }
+        whole
+    }
+
+    /// A quarter of a minute's bytes of four versions are drawn five times over: this takes some seconds where nothing
+    /// is optimized, so each version is read by a thread of its own.
+    #[test]
+    fn every_golden_reads_the_same_however_it_is_cut_and_as_it_is_expected() {
+        let goldens = goldens();
+        assert!(goldens.versions().len() >= 4);
+        std::thread::scope(|scope| {
+            for version in goldens.versions() {
+                let goldens = &goldens;
+                scope.spawn(move || {
+                    for shot in golden_shots(goldens, &version) {
+                        read_as_expected(goldens, &version, &shot);
+                    }
+                });
+            }
+        });
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "GOLDEN=overwrite is said to the test, not to the relay"
+    )]
+    fn read_as_expected(goldens: &Goldens, version: &str, shot: &Shot) {
+        let place = format!("{version}/{}", shot.name());
+        let take = goldens
+            .read(version, shot)
+            .unwrap_or_else(|error| panic!("{place}: {error}"))
+            .unwrap_or_else(|| panic!("{place} is gone"));
+        let points = read_three_ways(&take.recording, &place);
+        assert!(!points.is_empty(), "{place} has no checkpoint");
+        let file = goldens.terminal(version, shot).join(READING);
+        let reading = reading::of(&take.recording);
+        if std::env::var("GOLDEN").is_ok_and(|word| word == "overwrite") {
+            fs::write(&file, &reading).expect("the expected reading must be written");
+        }
+        let expected = fs::read_to_string(&file).expect("a golden has its expected reading");
+        assert_eq!(
+            reading, expected,
+            "{place}; GOLDEN=overwrite rewrites the expected side"
+        );
+    }
+
+    #[test]
+    fn every_golden_is_of_the_case_as_it_is_now() {
+        #[derive(Deserialize)]
+        struct Label {
+            version: String,
+            columns: u16,
+            case: Case,
+        }
+        let goldens = goldens();
+        for version in goldens.versions() {
+            for shot in golden_shots(&goldens, &version) {
+                let file = goldens.terminal(&version, &shot).join("case.toml");
+                let text = fs::read_to_string(&file).expect("a golden has its case");
+                let label: Label = toml::from_str(&text).expect("the case must be TOML");
+                assert_eq!(
+                    (label.version.as_str(), label.columns),
+                    (version.as_str(), shot.columns)
+                );
+                assert_eq!(
+                    label.case,
+                    shot.case,
+                    "{version}/{}: record it again",
+                    shot.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_case_is_recorded_of_every_version_that_can_play_it() {
+        let goldens = goldens();
+        for version in goldens.versions() {
+            let recorded = goldens.shots(&version);
+            for shot in case::shots(&[], None).expect("no name is asked for") {
+                let possible = !shot.case.not_on.contains_key(&version);
+                assert_eq!(
+                    recorded.contains(&shot.name()),
+                    possible,
+                    "{version}/{}",
+                    shot.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_list_of_versions_says_what_the_goldens_show() {
+        let goldens = goldens();
+        for version in goldens.versions() {
+            let judged = goldens.judge(&version).expect("the goldens must be read");
+            assert_eq!(super::super::support::known(&version), judged, "{version}");
+        }
+    }
+}

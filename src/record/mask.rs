@@ -7,7 +7,20 @@ use serde_json::Value;
 
 /// A row of the screen: spinners, hints, tips, versions and folders become their names.
 pub(crate) fn row(row: &str) -> String {
-    let masked = text(row);
+    let mut masked = text(row);
+    // The logo moves.
+    if masked.contains(is_block) && masked.contains(|c: char| c.is_alphanumeric() || c == '<') {
+        masked = masked.replace(is_block, " ").trim().to_owned();
+    } else if masked.contains(is_block) && !masked.contains('│') {
+        return "<logo>".to_owned();
+    }
+    for late in LATE_HINTS {
+        masked = masked.replace(late, "");
+    }
+    if masked.contains(MODE) {
+        masked = masked.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    let masked = masked.trim_end();
     let trimmed = masked.trim_start();
     let mut marks = trimmed.chars();
     let spins = marks.next().is_some_and(|c| SPINNERS.contains(c)) && marks.next() == Some(' ');
@@ -23,7 +36,17 @@ pub(crate) fn row(row: &str) -> String {
             return format!("{}{name}", &masked[..at]);
         }
     }
-    masked
+    masked.to_owned()
+}
+
+/// Whether a row is a spinner's, whatever it says.
+pub(crate) fn spins(row_text: &str) -> bool {
+    row(row_text).starts_with("<spinner>")
+}
+
+/// A part of the logo.
+fn is_block(c: char) -> bool {
+    ('\u{2580}'..='\u{259f}').contains(&c) && c != '▔' && c != '▎'
 }
 
 /// A text: identities, folders and times become their names.
@@ -86,8 +109,12 @@ fn leaf(path: &str, value: &Value) -> String {
     }
 }
 
-/// Whether what was written so far ends within a word.
+/// Whether what was written so far ends within a word; the `v` before a version is none.
 fn inside(out: &str) -> bool {
+    let out = out
+        .strip_suffix('v')
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(out);
     out.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
@@ -97,6 +124,9 @@ fn token(text: &str) -> Option<(usize, &'static str)> {
         .or_else(|| stamp(text))
         .or_else(|| folder(text))
         .or_else(|| hash(text))
+        .or_else(|| system(text))
+        .or_else(|| paste(text))
+        .or_else(|| billing(text))
         .or_else(|| version(text))
         .or_else(|| time(text))
 }
@@ -139,6 +169,32 @@ fn hash(text: &str) -> Option<(usize, &'static str)> {
     (end >= HASH_CHARACTERS_MIN && mixed).then_some((end, "<hash>"))
 }
 
+/// The machine's system and its release, which the scrub leaves at its length.
+fn system(text: &str) -> Option<(usize, &'static str)> {
+    let system = ["Linux ", "Darwin "];
+    let system = system.iter().find(|system| text.starts_with(**system))?;
+    let release = &text[system.len()..];
+    let end = release
+        .find([' ', '\n', '"', '\\'])
+        .unwrap_or(release.len());
+    let is_release = release.starts_with(|c: char| c.is_ascii_digit());
+    is_release.then_some((system.len() + end, "<system>"))
+}
+
+/// The mark around a long paste; its id is another one every time.
+fn paste(text: &str) -> Option<(usize, &'static str)> {
+    let rest = text.strip_prefix(PASTE)?;
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit())?;
+    Some((PASTE.len() + end, "pasted_content id=\"<id>"))
+}
+
+/// A part of the billing line that is another one every time.
+fn billing(text: &str) -> Option<(usize, &'static str)> {
+    let rest = text.strip_prefix("cch=")?;
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit())?;
+    Some(("cch=".len() + end, "cch=<id>"))
+}
+
 /// `2.1.197`, and a build's name behind it.
 fn version(text: &str) -> Option<(usize, &'static str)> {
     let digits = |text: &str| {
@@ -168,21 +224,29 @@ fn time(text: &str) -> Option<(usize, &'static str)> {
     Some((found.len(), "<time>"))
 }
 
+/// The mark before the permission mode, in the footer.
+const MODE: char = '⏵';
+/// What the footer says once there is time for it.
+const LATE_HINTS: [&str; 2] = [" (shift+tab to cycle)", " · ← for agents"];
+const PASTE: &str = "pasted_content id=\"";
 const SPINNERS: &str = "·✢✳✶✻✽*∗";
 const BUSY: &str = "esc to interrupt";
 /// What is drawn to help, and changes by itself.
-const HINTS: [(&str, &str); 3] = [
+const HINTS: [(&str, &str); 4] = [
     ("Try \"", "<hint>"),
     ("Tip: ", "<tip>"),
-    ("Update available", "<update>"),
+    ("Update available", "<notice>"),
+    ("Failed to install Anthropic marketplace", "<notice>"),
 ];
 const FOLDERS: [&str; 2] = ["/tmp/relay-record-", "-tmp-relay-record-"];
 /// Shorter ones are words.
 const HASH_CHARACTERS_MIN: usize = 16;
 /// Ends of the names of numbers that measure time, or the size of what has times in it.
-const VOLATILE_ENDS: [&str; 6] = ["Ms", "_ms", "_at", "At", "pid", "Bytes"];
+const VOLATILE_ENDS: [&str; 9] = [
+    "Ms", "_ms", "_at", "At", "Time", "Duration", "pid", "Bytes", "Retries",
+];
 /// Texts that are another one every time and have no shape of their own.
-const VOLATILE_TEXTS: [&str; 4] = ["version", "user-agent", "gitBranch", "slug"];
+const VOLATILE_TEXTS: [&str; 5] = ["version", "user-agent", "gitBranch", "slug", "agentId"];
 
 #[cfg(test)]
 mod tests {

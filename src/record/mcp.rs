@@ -12,7 +12,7 @@ pub(crate) fn answer(message: &Value) -> Option<Value> {
             "capabilities": {"tools": {"listChanged": true}},
             "serverInfo": {"name": "relay", "version": "1"},
         }),
-        Some("tools/list") => json!({"tools": [tool("weather"), tool("time")]}),
+        Some("tools/list") => json!({"tools": [tool("weather"), tool(SLOW_TOOL)]}),
         Some("tools/call") => {
             let params = &message["params"];
             let city = params["arguments"]["city"].as_str().unwrap_or("nowhere");
@@ -26,6 +26,9 @@ pub(crate) fn answer(message: &Value) -> Option<Value> {
     };
     Some(json!({"jsonrpc": "2.0", "id": id, "result": result}))
 }
+
+/// The tool that takes its time.
+pub(crate) const SLOW_TOOL: &str = "time";
 
 fn tool(name: &str) -> Value {
     json!({

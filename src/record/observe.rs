@@ -4,8 +4,11 @@ use super::mask;
 use super::reading;
 use super::take::Take;
 use super::take::checkpoints;
+use super::upstream::MCP_PATH;
 use crate::terminal::recording::What;
 use serde_json::Value;
+use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// All that was seen of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +78,8 @@ impl Observation {
             });
         }
         items.extend(hooks(&take.wire.hooks));
-        items.extend(take.wire.transcript.iter().map(record));
-        items.extend(take.wire.requests.iter().map(request));
+        items.extend(transcript(&take.wire.transcript));
+        items.extend(requests(&take.wire.requests));
         Observation { items }
     }
 
@@ -106,28 +109,28 @@ fn course(take: &Take) -> Item {
 /// Deltas of one message are one item: how a text is cut is the clock's doing. The hooks of one turn reach us over
 /// several connections, so what is displayed is put before what follows it.
 fn hooks(bodies: &[Value]) -> Vec<Item> {
-    let mut shown: Vec<(String, Value)> = Vec::new();
-    let mut items: Vec<(Option<usize>, Item)> = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
+    let mut shown: Vec<&Value> = Vec::new();
     for body in bodies {
         let name = body["hook_event_name"].as_str().unwrap_or("nameless");
-        if name == DISPLAY {
-            let message = body["message_id"].as_str().unwrap_or_default();
-            if let Some((_, whole)) = shown.iter_mut().find(|(id, _)| id == message) {
-                add_delta(whole, body);
-                continue;
-            }
-            items.push((Some(shown.len()), hook(name, &Value::Null)));
-            shown.push((message.to_owned(), body.clone()));
-            continue;
-        }
-        items.push((None, hook(name, body)));
-    }
-    for (place, item) in &mut items {
-        if let Some((_, whole)) = place.and_then(|place| shown.get(place)) {
-            *item = hook(DISPLAY, &without_cuts(whole));
+        if name != DISPLAY {
+            items.push(hook(name, body));
+        } else if !shown.contains(&&body["message_id"]) {
+            let id = &body["message_id"];
+            let is_piece =
+                |piece: &&Value| piece["hook_event_name"] == DISPLAY && piece["message_id"] == *id;
+            items.push(hook(
+                name,
+                &joined(bodies.iter().filter(is_piece).collect()),
+            ));
+            shown.push(id);
         }
     }
-    settle(items.into_iter().map(|(_, item)| item).collect())
+    // Calls of one message run side by side.
+    for run in items.chunk_by_mut(|a, b| a.head == b.head && a.head == BEFORE_TOOL) {
+        run.sort_by(|a, b| a.fields.cmp(&b.fields));
+    }
+    settle(items)
 }
 
 /// Puts what is displayed where it was said: before the hooks that followed it, however they overtook it.
@@ -145,18 +148,19 @@ fn settle(mut items: Vec<Item>) -> Vec<Item> {
     items
 }
 
-fn add_delta(whole: &mut Value, body: &Value) {
-    let text = |value: &Value| value["delta"].as_str().unwrap_or_default().to_owned();
-    whole["delta"] = Value::from(text(whole) + &text(body));
-    if body["final"] == true {
-        whole["final"] = Value::from(true);
-    }
-}
-
-fn without_cuts(whole: &Value) -> Value {
-    let mut whole = whole.clone();
+/// The message's text, out of its pieces in the order that they name.
+fn joined(mut pieces: Vec<&Value>) -> Value {
+    pieces.sort_by_key(|piece| piece["index"].as_u64());
+    let text: String = pieces
+        .iter()
+        .filter_map(|piece| piece["delta"].as_str())
+        .collect();
+    let mut whole = pieces.first().map_or(Value::Null, |piece| (*piece).clone());
     if let Some(fields) = whole.as_object_mut() {
         fields.shift_remove("index");
+        fields.insert("delta".to_owned(), Value::from(text));
+        let ends = pieces.iter().any(|piece| piece["final"] == true);
+        fields.insert("final".to_owned(), Value::from(ends));
     }
     whole
 }
@@ -169,12 +173,68 @@ fn hook(name: &str, body: &Value) -> Item {
     }
 }
 
+/// The conversation's records in their order, and then those that lie between them, whose places are the clock's
+/// doing.
+fn transcript(records: &[Value]) -> Vec<Item> {
+    // What the CLI's own agents say among themselves is in files of their own later.
+    let main = |value: &&Value| value["isSidechain"] != true;
+    let records: Vec<Value> = records.iter().filter(main).cloned().collect();
+    let records = records.as_slice();
+    let in_chain = |value: &&Value| value.get("uuid").is_some();
+    let mut chain: Vec<Item> = chained(records).into_iter().map(record).collect();
+    for run in chain.chunk_by_mut(|a, b| is_attached(a) && is_attached(b)) {
+        run.sort_by(|a, b| a.head.cmp(&b.head));
+    }
+    let mut aside: Vec<Item> = records
+        .iter()
+        .filter(|value| !in_chain(value))
+        .map(record)
+        .collect();
+    for item in aside
+        .iter_mut()
+        .filter(|item| item.head.starts_with(OWN_ACCOUNT))
+    {
+        item.fields.clear();
+    }
+    aside.retain(|item| !LATE.contains(&item.head.as_str()));
+    aside.sort_by(|a, b| (&a.head, &a.fields).cmp(&(&b.head, &b.fields)));
+    aside.dedup();
+    chain.extend(aside);
+    chain
+}
+
+/// The records of conversations, each after the one that it hangs on: in the file it may stand before it.
+fn chained(records: &[Value]) -> Vec<&Value> {
+    let id = |value: &Value| value["uuid"].as_str().map(str::to_owned);
+    let parent = |value: &Value| value["parentUuid"].as_str().map(str::to_owned);
+    let ids: HashSet<String> = records.iter().filter_map(id).collect();
+    let mut children: HashMap<Option<String>, Vec<&Value>> = HashMap::new();
+    for value in records.iter().filter(|value| value.get("uuid").is_some()) {
+        let above = parent(value).filter(|parent| ids.contains(parent));
+        children.entry(above).or_default().push(value);
+    }
+    let mut waiting: Vec<&Value> = children.remove(&None).unwrap_or_default();
+    waiting.reverse();
+    let mut chain = Vec::new();
+    while let Some(value) = waiting.pop() {
+        chain.push(value);
+        let below = children.remove(&id(value)).unwrap_or_default();
+        waiting.extend(below.into_iter().rev());
+    }
+    chain
+}
+
+fn is_attached(item: &Item) -> bool {
+    item.head.starts_with("attachment")
+}
+
 fn record(record: &Value) -> Item {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let kinds = [
         word(&record["type"]),
         word(&record["subtype"]),
         word(&record["attachment"]["type"]),
+        word(&record["attachment"]["hookName"]),
         word(&record["message"]["content"][0]["type"]),
     ];
     let kinds: Vec<String> = kinds.into_iter().filter(|kind| !kind.is_empty()).collect();
@@ -183,6 +243,16 @@ fn record(record: &Value) -> Item {
         head: kinds.join(" "),
         fields: mask::fields(record),
     }
+}
+
+/// Requests to the API in their order, and then those to the MCP server, which go side by side.
+fn requests(requests: &[Value]) -> Vec<Item> {
+    let (mut tools, api): (Vec<Item>, Vec<Item>) = requests
+        .iter()
+        .map(request)
+        .partition(|item| item.head.contains(MCP_PATH));
+    tools.sort_by(|a, b| a.head.cmp(&b.head));
+    [api, tools].concat()
 }
 
 fn request(request: &Value) -> Item {
@@ -202,7 +272,12 @@ fn request(request: &Value) -> Item {
 
 const DISPLAY: &str = "MessageDisplay";
 /// Hooks that follow what is displayed, and may arrive before it.
-const OVERTAKING: [&str; 3] = ["Stop", "StopFailure", "PreToolUse"];
+const OVERTAKING: [&str; 3] = ["Stop", "StopFailure", BEFORE_TOOL];
+const BEFORE_TOOL: &str = "PreToolUse";
+/// Records that are written when there is time for them.
+const LATE: [&str; 3] = ["last-prompt", "permission-mode", "mode"];
+/// Records in which the CLI keeps account of its own requests: what is in them depends on what was kept before.
+const OWN_ACCOUNT: &str = "api-request";
 
 #[cfg(test)]
 mod tests {

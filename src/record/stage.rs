@@ -42,8 +42,33 @@ pub(crate) struct Subject {
     pub(crate) version: String,
     /// `PATH`, so that a script finds its interpreter.
     pub(crate) path: OsString,
+    /// The user's home folder, which is to be seen nowhere.
+    pub(crate) home: Option<PathBuf>,
     /// Set for it, beside what every session gets.
     pub(crate) env: BTreeMap<String, String>,
+}
+
+impl Subject {
+    /// A claude as the relay's sessions run it, without what would lead it to the user's login, folder or proxy.
+    pub(crate) fn of_sessions(program: &Path, version: &str, session: &SessionConfig) -> Subject {
+        let inherited = |name: &str| session.inherited.get(&OsString::from(name)).cloned();
+        let harmless = |name: &str| {
+            let begins = ["ANTHROPIC_", "CLAUDE_"]
+                .iter()
+                .any(|mark| name.starts_with(mark));
+            !begins && !name.to_ascii_lowercase().ends_with("_proxy")
+        };
+        let env = session.env.iter().filter(|(name, _)| harmless(name));
+        Subject {
+            program: program.to_owned(),
+            version: version.to_owned(),
+            path: inherited("PATH").unwrap_or_default(),
+            home: inherited("HOME").map(PathBuf::from),
+            env: env
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        }
+    }
 }
 
 /// The world of one case. Dropping it removes it.
@@ -63,7 +88,7 @@ impl Stage {
     /// Where the folder for temporary files cannot be written.
     pub(crate) fn build(subject: &Subject, case: &Case, upstream: &Upstream) -> io::Result<Stage> {
         let base = free_folder(&std::env::temp_dir().canonicalize()?)?;
-        let (home, work_dir, run) = (base.join("home"), base.join("work"), base.join("run"));
+        let (home, work_dir, run) = (base.join("user"), base.join("work"), base.join("run"));
         for folder in [&base, &home, &work_dir, &run] {
             create_private(folder)?;
         }
@@ -101,7 +126,9 @@ impl Stage {
             true => Dialect::of_the_relay(),
             false => Dialect::of(&subject.version),
         };
-        let settings = dialect.settings(&upstream.url(HOOK_PATH)).to_string();
+        let settings = dialect
+            .settings(&upstream.url(HOOK_PATH), &self.hook_file())
+            .to_string();
         write_private(&self.files.settings(), settings.as_bytes(), 0o600)?;
         let opening = match case.setup.interrupted {
             true => Opening::Interrupted(self.write(&interrupted())?),
@@ -186,6 +213,19 @@ impl Stage {
         records.collect()
     }
 
+    /// Hooks that were written, by a version that cannot post them.
+    pub(crate) fn written_hooks(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.hook_file()).unwrap_or_default();
+        let hooks = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        hooks.collect()
+    }
+
+    fn hook_file(&self) -> PathBuf {
+        self.files.folder.join("hooks.jsonl")
+    }
+
     /// How large the transcripts are, all together.
     pub(crate) fn transcript_bytes(&self) -> u64 {
         let sizes = self
@@ -216,17 +256,33 @@ impl Stage {
         records.collect()
     }
 
-    /// What this world would tell of the machine.
-    pub(crate) fn scrub(&self) -> Scrub {
+    /// What this world would tell of the machine on the screen. Its own folder is told where it is a common one.
+    pub(crate) fn screen_scrub(&self, subject: &Subject) -> Scrub {
+        let base = self.base.to_string_lossy();
+        let scrub = private(subject).keep_uuids();
+        match base.starts_with(COMMON) {
+            true => scrub,
+            false => scrub.hide(&base, &format!("{COMMON}{STEM}")),
+        }
+    }
+
+    /// What it would tell elsewhere.
+    pub(crate) fn wire_scrub(&self, subject: &Subject) -> Scrub {
         let base = self.base.to_string_lossy();
         let slug = base.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-        let stem = format!("/tmp/{STEM}");
-        Scrub::default()
+        let stem = format!("{COMMON}{STEM}");
+        private(subject)
             .hide(&base, &stem)
             .hide(&slug, &stem.replace('/', "-"))
             .hide(&today(), "2000-01-01")
-            .hide(&system_release(), "0.0.0")
     }
+}
+
+fn private(subject: &Subject) -> Scrub {
+    let home = subject.home.as_deref().map(Path::to_string_lossy);
+    Scrub::default()
+        .hide(&home.unwrap_or_default(), "/u")
+        .hide(&system_release(), "0.0.0")
 }
 
 /// The date of the recording, as texts of the CLI say it.
@@ -336,11 +392,14 @@ fn said(role: Role, text: &str) -> Message {
     }
 }
 
-const MODEL: &str = "claude-opus-4-8";
+/// The model of every case; what is asked of another is the CLI's own affair.
+pub(crate) const MODEL: &str = "claude-opus-4-8";
 /// Valid nowhere.
 const API_KEY: &str = concat!("sk-", "ant-", "api03-of-the-recorder-and-valid-nowhere");
 /// The CLI remembers a key by so many of its last characters.
 const KEY_CHARACTERS_SHOWN: usize = 20;
+/// Where most systems keep temporary files.
+const COMMON: &str = "/tmp/";
 const STEM: &str = "relay-record-";
 /// More recordings at once, or that were left behind, mean that something is wrong.
 const FOLDERS_MAX: u32 = 999;

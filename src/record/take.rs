@@ -7,6 +7,7 @@ use crate::terminal::read;
 use crate::terminal::recording::Recording;
 use crate::terminal::recording::What;
 use crate::terminal::scrub::Scrub;
+use serde_json::Map;
 use serde_json::Value;
 
 /// One case as it went. Everything that is compared is read from it.
@@ -28,6 +29,13 @@ pub(crate) struct Wire {
     pub(crate) requests: Vec<Value>,
 }
 
+/// Whether a scrubbed recording draws what the scrub makes of its pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intact {
+    Yes,
+    No,
+}
+
 /// The screen at a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
@@ -38,11 +46,14 @@ pub(crate) struct Checkpoint {
 }
 
 impl Take {
-    pub(crate) fn scrub(&mut self, scrub: &mut Scrub) {
-        self.recording.map_output(|text| scrub.text(text));
+    /// Takes out what is private. Gives whether the recording still draws what was drawn: a program that draws only
+    /// what differs can meet a character that the scrub has changed.
+    pub(crate) fn scrub(&mut self, screen: &mut Scrub, wire: &mut Scrub) -> Intact {
+        let drawn = checkpoints(&self.recording, |_| Vec::new());
+        self.recording.map_output(|text| screen.text(text));
         for event in &mut self.recording.events {
             if let What::Input(text) | What::Marker(text) = &mut event.what {
-                *text = scrub.text(text);
+                *text = screen.text(text);
             }
         }
         let Wire {
@@ -51,8 +62,19 @@ impl Take {
             requests,
         } = &mut self.wire;
         for value in hooks.iter_mut().chain(transcript).chain(requests) {
-            let text = scrub.text(&value.to_string());
+            let text = wire.text(&value.to_string());
             *value = shortened(serde_json::from_str(&text).unwrap_or_default());
+        }
+        let draws = checkpoints(&self.recording, |_| Vec::new());
+        let mut rows = drawn.iter().flat_map(|point| &point.rows);
+        let mut rows_now = draws.iter().flat_map(|point| &point.rows);
+        let same = rows
+            .by_ref()
+            .zip(rows_now.by_ref())
+            .all(|(row, now)| screen.text(row) == *now);
+        match same && rows.next().is_none() && rows_now.next().is_none() {
+            true => Intact::Yes,
+            false => Intact::No,
         }
     }
 
@@ -108,12 +130,23 @@ fn shortened(value: Value) -> Value {
             Value::from(format!("{head}… [{length} characters, {digest:016x}]"))
         }
         Value::Array(items) => items.into_iter().map(shortened).collect(),
+        Value::Object(fields) if is_long_tool(&fields) => {
+            Value::from(format!("… [the tool {}]", fields["name"]))
+        }
         Value::Object(fields) => fields
             .into_iter()
             .map(|(name, value)| (name, shortened(value)))
             .collect(),
         other => other,
     }
+}
+
+/// A built-in tool, whose manual nobody wants in a golden.
+fn is_long_tool(fields: &Map<String, Value>) -> bool {
+    let manual = fields.get("description").and_then(Value::as_str);
+    fields.contains_key("input_schema")
+        && fields.contains_key("name")
+        && manual.is_some_and(|manual| manual.len() > MANUAL_BYTES_MAX)
 }
 
 /// FNV-1a: two texts that differ are told apart, which is all that is wanted.
@@ -126,6 +159,8 @@ fn digest(text: &str) -> u64 {
 /// Texts of cases are shorter; what is longer is the CLI's own, and would fill the goldens.
 const TEXT_CHARACTERS_MAX: usize = 1500;
 const TEXT_CHARACTERS_KEPT: usize = 200;
+/// The tools of cases say what they are in a line.
+const MANUAL_BYTES_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {

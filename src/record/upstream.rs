@@ -5,7 +5,9 @@
 use super::answer;
 use super::case::Answer;
 use super::case::Case;
+use super::case::Text;
 use super::mcp;
+use super::stage::MODEL;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Limited;
@@ -167,7 +169,8 @@ async fn respond(
         return Ok(hook(&world, body));
     }
     let number = world.heard().asked;
-    let is_turn = path == "/v1/messages" && body["stream"] == true;
+    // What the CLI asks of other models by itself is no turn of the case.
+    let is_turn = path == "/v1/messages" && body["model"] == MODEL;
     let entry = json!({
         "method": head.method.as_str(),
         "path": head.uri.path_and_query().map_or("", |path| path.as_str()),
@@ -180,12 +183,15 @@ async fn respond(
     });
     Ok(match path.as_str() {
         "/v1/messages" if is_turn => turn(&world, &body, number),
-        "/v1/messages" => {
-            let message = answer::whole(&Answer::default(), &model(&body), SIDE_NUMBER);
-            plain(StatusCode::OK, &message)
-        }
+        "/v1/messages" => aside(&body),
         "/v1/messages/count_tokens" => plain(StatusCode::OK, &json!({"input_tokens": 100})),
-        MCP_PATH => tools(&head.method, &body),
+        MCP_PATH => {
+            // Calls that run side by side end one after the other, so that their results have an order.
+            if body["params"]["name"] == mcp::SLOW_TOOL {
+                tokio::time::sleep(SLOW_TOOL_WAIT).await;
+            }
+            tools(&head.method, &body)
+        }
         _ => plain(StatusCode::OK, &json!({})),
     })
 }
@@ -212,6 +218,35 @@ fn tools(method: &Method, body: &Value) -> Response<Pieces> {
     }
 }
 
+/// A word to another model, which the case says nothing of.
+fn aside(body: &Value) -> Response<Pieces> {
+    let answer = Answer {
+        say: Some(Text::Plain("ok".to_owned())),
+        ..Answer::default()
+    };
+    if body["stream"] != true {
+        return plain(
+            StatusCode::OK,
+            &answer::whole(&answer, &model(body), SIDE_NUMBER),
+        );
+    }
+    let stream = answer::stream(&answer, &model(body), SIDE_NUMBER);
+    let text: String = stream
+        .head
+        .iter()
+        .chain(&stream.tail)
+        .map(answer::Piece::written)
+        .collect();
+    events(Pieces::of(Bytes::from(text)))
+}
+
+fn events(body: Pieces) -> Response<Pieces> {
+    let mut response = Response::new(body);
+    let kind = HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
 fn turn(world: &Arc<World>, body: &Value, number: usize) -> Response<Pieces> {
     let answer = world.answer(number);
     if let Some(error) = &answer.error {
@@ -219,13 +254,15 @@ fn turn(world: &Arc<World>, body: &Value, number: usize) -> Response<Pieces> {
         world.hear(|heard| heard.answered += 1);
         return plain(status, &answer::error(error));
     }
+    if body["stream"] != true {
+        world.hear(|heard| heard.answered += 1);
+        let message = answer::whole(&answer, &model(body), number + 1);
+        return plain(StatusCode::OK, &message);
+    }
     let (pieces, body_pieces) = mpsc::channel(PIECES_AHEAD);
     let stream = answer::stream(&answer, &model(body), number + 1);
     tokio::spawn(say(Arc::clone(world), stream, answer.hold, pieces));
-    let mut response = Response::new(Pieces(body_pieces));
-    let kind = HeaderValue::from_static("text/event-stream");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
+    events(Pieces(body_pieces))
 }
 
 /// Sends a stream. An asker that goes away ends it.
@@ -263,11 +300,11 @@ fn headers(all: &hyper::HeaderMap) -> Value {
 }
 
 fn plain(status: StatusCode, body: &Value) -> Response<Pieces> {
-    let (pieces, body_pieces) = mpsc::channel(1);
-    if !body.is_null() {
-        drop(pieces.try_send(Bytes::from(body.to_string())));
-    }
-    let mut response = Response::new(Pieces(body_pieces));
+    let body = match body {
+        Value::Null => Bytes::new(),
+        body => Bytes::from(body.to_string()),
+    };
+    let mut response = Response::new(Pieces::of(body));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -276,6 +313,15 @@ fn plain(status: StatusCode, body: &Value) -> Response<Pieces> {
 
 /// A body that comes in pieces.
 struct Pieces(mpsc::Receiver<Bytes>);
+
+impl Pieces {
+    /// A body of one piece.
+    fn of(bytes: Bytes) -> Pieces {
+        let (pieces, body) = mpsc::channel(1);
+        drop(pieces.try_send(bytes));
+        Pieces(body)
+    }
+}
 
 impl Body for Pieces {
     type Data = Bytes;
@@ -304,5 +350,7 @@ const KEPT_HEADERS: [&str; 5] = [
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What a slow reader may be behind.
 const PIECES_AHEAD: usize = 16;
+/// Longer than a call and its answer take, shorter than a pause that would pass for quiet.
+const SLOW_TOOL_WAIT: Duration = Duration::from_millis(200);
 /// The number of answers to what is no turn.
 const SIDE_NUMBER: usize = 0;

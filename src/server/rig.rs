@@ -170,6 +170,7 @@ impl Lane for Arc<Stub> {
             claude: Some(ClaudeView {
                 path: "/bin/claude".into(),
                 version: std::sync::Arc::new(tokio::sync::SetOnce::from("2.1.329".to_owned())),
+                support: std::sync::Arc::new(tokio::sync::SetOnce::from("supported".to_owned())),
             }),
         }
     }

@@ -53,6 +53,7 @@ pub(super) async fn version(State(api): State<Api>) -> Response {
         "claudeAvailable": claude.is_some(),
         "claudeMissing": missing(claude.is_some()),
         "claudeVersion": claude.as_ref().and_then(|claude| claude.version.get().cloned()),
+        "claudeSupport": claude.as_ref().and_then(|claude| claude.support.get().cloned()),
         "claudePath": claude.map(|claude| claude.path.display().to_string()),
         "substrate": "rust-pty",
         "builtinToolsEnabled": api.builtin_tools,
@@ -150,6 +151,7 @@ mod tests {
         let rig = Rig::new();
         let version = rig.bare("GET", "/v1/version").await.json();
         assert_eq!(version["claudeVersion"], "2.1.329");
+        assert_eq!(version["claudeSupport"], "supported");
         assert_eq!(
             (&version["claudeMissing"], &version["substrate"]),
             (&json!([]), &json!("rust-pty"))

@@ -11,6 +11,7 @@ pub(crate) struct Scrub {
     /// What is known to be private, longest first, and what stands for it.
     secrets: Vec<(String, String)>,
     uuids: HashMap<String, usize>,
+    keeps_uuids: bool,
 }
 
 impl Scrub {
@@ -22,6 +23,13 @@ impl Scrub {
             self.secrets
                 .sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
         }
+        self
+    }
+
+    /// UUIDs stay: a program draws what differs from what stands there, so a character that is changed here may be
+    /// missing there.
+    pub(crate) fn keep_uuids(mut self) -> Scrub {
+        self.keeps_uuids = true;
         self
     }
 
@@ -57,6 +65,9 @@ impl Scrub {
     }
 
     fn uuid(&mut self, text: &str) -> Option<(usize, String)> {
+        if self.keeps_uuids {
+            return None;
+        }
         let uuid = text.get(..UUID_SHAPE.len()).filter(|uuid| {
             let fits = |(c, shape): (char, char)| match shape {
                 '-' => c == '-',

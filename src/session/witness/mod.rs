@@ -12,11 +12,11 @@
 //!
 //! Start reading at [`merge`].
 
-mod hook;
+pub(crate) mod hook;
 mod line;
 mod merge;
 pub(crate) mod receiver;
-mod record;
+pub(crate) mod record;
 pub(crate) mod tail;
 
 pub(crate) use hook::EVENTS;

@@ -1,0 +1,195 @@
+//! One suite, several programs under test: every recorded case is played again, and what is seen is compared with the
+//! goldens of the real CLI.
+//!
+//! fake-claude plays them always, as each version that is recorded. A real CLI plays them where `RELAY_TEST_CLAUDE`
+//! names one, or several with colons between. `golden/differences.toml` lists what is known to differ, with its reason:
+//! what is not listed there fails, and so does what is listed and no longer differs.
+#![cfg(unix)]
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+
+/// A claude that plays, as one version.
+struct Player {
+    name: String,
+    program: PathBuf,
+    version: Option<String>,
+    known: Option<PathBuf>,
+}
+
+/// Four versions of about fifty cases each are played, eight at a time, and each waits half a second for quiet after
+/// every turn: this takes most of a minute.
+#[test]
+fn fake_claude_does_what_the_recorded_claudes_did() {
+    let program = fake_claude();
+    let players = recorded().into_iter().map(|version| Player {
+        name: format!("fake {version}"),
+        program: program.clone(),
+        version: Some(version),
+        known: Some(root().join("golden/differences.toml")),
+    });
+    let reports: Vec<(String, Value)> = players
+        .map(|player| (player.name.clone(), play(&player)))
+        .collect();
+    assert!(!reports.is_empty(), "nothing is recorded");
+    compare(&reports);
+}
+
+/// As long as four real CLIs take; they are not played where none is named.
+#[test]
+fn a_real_claude_does_what_was_recorded_of_it() {
+    let Some(named) = named() else {
+        println!("SKIPPED: RELAY_TEST_CLAUDE names no real claude");
+        return;
+    };
+    let players = std::env::split_paths(&named).map(|program| Player {
+        name: program.parent().and_then(Path::file_name).map_or_else(
+            || program.display().to_string(),
+            |folder| format!("real {}", folder.display()),
+        ),
+        program,
+        version: None,
+        known: None,
+    });
+    let reports: Vec<(String, Value)> = players
+        .map(|player| (player.name.clone(), play(&player)))
+        .collect();
+    compare(&reports);
+}
+
+/// Plays every case, and gives the report.
+fn play(player: &Player) -> Value {
+    let jobs = if player.version.is_some() {
+        FAKES_AT_ONCE
+    } else {
+        REAL_AT_ONCE
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));
+    command
+        .args(["record", "--check", "--json", "--jobs", jobs, "--out"])
+        .arg(root().join("golden"))
+        .arg("--claude")
+        .arg(&player.program);
+    if let Some(version) = &player.version {
+        let variable = format!("FAKE_CLAUDE_VERSION={version}");
+        command.args(["--as", version, "--env", &variable]);
+    }
+    if let Some(known) = &player.known {
+        command.arg("--known").arg(known);
+    }
+    let output = command.output().expect("the relay must run");
+    let words = String::from_utf8_lossy(&output.stderr);
+    let reports: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{}: {error}: {words}", player.name));
+    reports[0].clone()
+}
+
+/// Prints scenarios by players, and fails where a difference is new or a known one is gone.
+fn compare(reports: &[(String, Value)]) {
+    let mut table: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut news = Vec::new();
+    for (column, (name, report)) in reports.iter().enumerate() {
+        for case in list(report, "cases") {
+            let title = word(case, "case");
+            let changes = list(case, "changes");
+            let fresh: Vec<&Value> = changes
+                .iter()
+                .filter(|change| change["known"].is_null())
+                .collect();
+            let cells = table.entry(title.clone()).or_default();
+            cells.resize(column, "-".to_owned());
+            cells.push(match (changes.len(), fresh.len()) {
+                (0, _) => "same".to_owned(),
+                (known, 0) => format!("known {known}"),
+                (_, fresh) => format!("DIFFERS {fresh}"),
+            });
+            let first = fresh.first().map(|change| word(change, "change"));
+            news.extend(
+                first.map(|first| format!("{name}, {title}: {} new, first {first}", fresh.len())),
+            );
+        }
+        for idle in list(report, "idle") {
+            news.push(format!("{name}: listed and no longer different: {idle}"));
+        }
+        for case in list(report, "unrecorded") {
+            news.push(format!("{name}: not recorded: {case}"));
+        }
+    }
+    show(reports, &table);
+    assert!(news.is_empty(), "{}", news.join("\n"));
+}
+
+fn show(reports: &[(String, Value)], table: &BTreeMap<String, Vec<String>>) {
+    let names: Vec<&str> = reports.iter().map(|(name, _)| name.as_str()).collect();
+    println!("{:20}{}", "", row(&names));
+    for (case, cells) in table {
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        println!("{case:20}{}", row(&cells));
+    }
+}
+
+fn row(cells: &[&str]) -> String {
+    cells.iter().map(|cell| format!("{cell:16}")).collect()
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn word(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
+/// The versions that there are goldens of.
+fn recorded() -> Vec<String> {
+    let folder = root().join("golden/terminal");
+    let entries = std::fs::read_dir(folder).expect("the goldens must be there");
+    let mut versions: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    versions.sort();
+    versions
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test is told which claudes there are"
+)]
+fn named() -> Option<std::ffi::OsString> {
+    std::env::var_os("RELAY_TEST_CLAUDE").filter(|named| !named.is_empty())
+}
+
+/// fake-claude, built once: cargo gives a test the paths of its own package's programs only.
+fn fake_claude() -> PathBuf {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _building = BUILDING.lock();
+    let relay = Path::new(env!("CARGO_BIN_EXE_inference-relay"));
+    let folder = relay.parent().expect("a program lies in a folder");
+    let target = folder
+        .parent()
+        .expect("a profile lies in the target folder");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--quiet", "-p", "fake-claude", "--target-dir"])
+        .arg(target);
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("cargo must run");
+    assert!(status.success(), "fake-claude must build");
+    folder.join("fake-claude")
+}
+
+/// They wait more than they work.
+const FAKES_AT_ONCE: &str = "8";
+/// Each takes 300 MB and a core while it starts.
+const REAL_AT_ONCE: &str = "2";
