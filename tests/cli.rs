@@ -363,7 +363,7 @@ fn doctor_shows_every_claude_with_its_version() {
     let user = User::new();
     user.write(".local/bin/placeholder", "");
     user.write(".bun/bin/placeholder", "");
-    for (folder, version) in [(".local/bin", "2.1.197"), (".bun/bin", "2.0.76")] {
+    for (folder, version) in [(".local/bin", "2.0.76"), (".bun/bin", "2.1.197")] {
         // A shell writes it: a file that this process has had open for writing may still be so in the child of
         // another test, and then it does not start ("text file busy").
         let script = format!(
@@ -382,10 +382,10 @@ fn doctor_shows_every_claude_with_its_version() {
             .env("PATH", "/usr/bin:/bin"),
     );
     assert!(
-        text.contains(".bun/bin/claude  2.0.76  ← sessions run this one"),
+        text.contains(".bun/bin/claude  2.1.197  ← sessions run this one"),
         "{text}"
     );
-    assert!(text.contains(".local/bin/claude  2.1.197\n"), "{text}");
+    assert!(text.contains(".local/bin/claude  2.0.76\n"), "{text}");
     assert!(
         text.ends_with("next: run `inference-relay serve`\n"),
         "{text}"

@@ -83,13 +83,35 @@ async fn one(
         }
         return Ok((Outcome::Done, None));
     };
-    let report = report(args, goldens, &subject.version, &against, &takes)?;
+    let mut report = report(args, goldens, &subject.version, &against, &takes)?;
+    if args.check && !report.is_well() {
+        confirm(goldens, subject, &mut report, &takes).await?;
+    }
     tell(args, &report, args.check)?;
     let outcome = match args.check && !report.is_well() {
         true => Outcome::Failed,
         false => Outcome::Done,
     };
     Ok((outcome, Some(report.machine())))
+}
+
+/// Plays again, one after the other, what differs; a difference that does not come twice is the clock's.
+async fn confirm(
+    goldens: &Goldens,
+    subject: &Subject,
+    report: &mut Report,
+    takes: &[(Shot, Take)],
+) -> anyhow::Result<()> {
+    let news = report.news();
+    for (shot, _) in takes.iter().filter(|(shot, _)| news.contains(&shot.name())) {
+        let what = format!("claude {}: {} again", subject.version, shot.name());
+        let again = progress::during(&what, drive::play(subject, shot)).await?;
+        let (against, place) = (report.against.clone(), shot.name());
+        if let Some(golden) = goldens.read(&against, shot)? {
+            report.confirm(&place, &changes(&golden, &again));
+        }
+    }
+    Ok(())
 }
 
 /// Compares the goldens of two versions.

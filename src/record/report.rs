@@ -24,13 +24,25 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Whether nothing differs but what is known, and nothing is known that does not differ.
+    /// Whether nothing differs but what is known.
     pub(crate) fn is_well(&self) -> bool {
-        let news = self
-            .found
-            .iter()
-            .any(|(case, changes)| changes.iter().any(|change| self.is_new(case, change)));
-        !news && self.unrecorded.is_empty() && self.idle().is_empty()
+        self.news().is_empty() && self.unrecorded.is_empty()
+    }
+
+    /// Cases in which something differs that is not known.
+    pub(crate) fn news(&self) -> Vec<String> {
+        let is_news = |(case, changes): &&(String, Vec<Change>)| {
+            changes.iter().any(|change| self.is_new(case, change))
+        };
+        let news = self.found.iter().filter(is_news);
+        news.map(|(case, _)| case.clone()).collect()
+    }
+
+    /// Keeps of a case's changes those that came again.
+    pub(crate) fn confirm(&mut self, place: &str, again: &[Change]) {
+        for (_, changes) in self.found.iter_mut().filter(|(case, _)| case == place) {
+            changes.retain(|change| again.contains(change));
+        }
     }
 
     fn is_new(&self, case: &str, change: &Change) -> bool {
@@ -193,9 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn a_known_change_is_well_until_it_is_gone() {
+    fn a_known_change_is_well_and_one_that_does_not_come_again_is_none() {
         let known = "[[known]]\nsays = \"- Stop\"\nwhy = \"a reason\"";
         assert!(report(known, vec![("short".into(), vec![gone("Stop")])]).is_well());
-        assert!(!report(known, vec![("short".into(), vec![])]).is_well());
+        let idle = report(known, vec![("short".into(), vec![])]);
+        assert_eq!(idle.machine()["idle"][0], "- Stop");
+        let mut flighty = report("", vec![("short".into(), vec![gone("Stop")])]);
+        assert_eq!(flighty.news(), ["short"]);
+        flighty.confirm("short", &[]);
+        assert!(flighty.is_well());
     }
 }
