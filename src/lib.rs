@@ -33,6 +33,8 @@
 //!   launched with a turn waits until its tools are there.
 //! - *Witness*: what tells of a turn: a hook, the transcript, the screen. *Merge*: the one decision out of them.
 //! - *Scene*: what stands on the screen, as far as it matters.
+//! - *Case*: what a claude is put through to be recorded. *Take*: what it did then. *Golden*: a take that is kept.
+//! - *Observation*: what of a take can be compared. *Drift*: how two observations differ. *Support*: what that means.
 //! - *Verdict*: whether a submitted prompt may go to the model.
 //! - *Fault*: how a call fails: a kind with a stable code, a culprit, a sentence for the client, one for the log.
 //!

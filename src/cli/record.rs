@@ -85,7 +85,7 @@ async fn one(
     };
     let mut report = report(args, goldens, &subject.version, &against, &takes)?;
     if args.check && !report.is_well() {
-        confirm(goldens, subject, &mut report, &takes).await?;
+        confirm(args, goldens, subject, &mut report, &takes).await?;
     }
     tell(args, &report, args.check)?;
     let outcome = match args.check && !report.is_well() {
@@ -95,20 +95,20 @@ async fn one(
     Ok((outcome, Some(report.machine())))
 }
 
-/// Plays again, one after the other, what differs; a difference that does not come twice is the clock's.
+/// Plays again what differs; a difference that does not come twice is the clock's.
 async fn confirm(
+    args: &args::Record,
     goldens: &Goldens,
     subject: &Subject,
     report: &mut Report,
     takes: &[(Shot, Take)],
 ) -> anyhow::Result<()> {
     let news = report.news();
-    for (shot, _) in takes.iter().filter(|(shot, _)| news.contains(&shot.name())) {
-        let what = format!("claude {}: {} again", subject.version, shot.name());
-        let again = progress::during(&what, drive::play(subject, shot)).await?;
-        let (against, place) = (report.against.clone(), shot.name());
-        if let Some(golden) = goldens.read(&against, shot)? {
-            report.confirm(&place, &changes(&golden, &again));
+    let again = takes.iter().filter(|(shot, _)| news.contains(&shot.name()));
+    let shots = again.map(|(shot, _)| shot.clone()).collect();
+    for (shot, take) in play(args, subject, shots).await? {
+        if let Some(golden) = goldens.read(&report.against, &shot)? {
+            report.confirm(&shot.name(), &changes(&golden, &take));
         }
     }
     Ok(())

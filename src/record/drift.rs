@@ -177,8 +177,11 @@ pub(crate) fn capability(change: &Change, case: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    fn seen(aspect: Aspect, items: &[(&str, &[&str])]) -> Observation {
-        let item = |(head, fields): &(&str, &[&str])| Item {
+    /// An item's head and its fields.
+    type Plain<'a> = (&'a str, &'a [&'a str]);
+
+    fn seen(aspect: Aspect, items: &[Plain<'_>]) -> Observation {
+        let item = |(head, fields): &Plain<'_>| Item {
             aspect,
             head: (*head).to_owned(),
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
@@ -188,15 +191,15 @@ mod tests {
         }
     }
 
-    fn told(aspect: Aspect, was: &[(&str, &[&str])], is: &[(&str, &[&str])]) -> Vec<String> {
+    fn told(aspect: Aspect, was: &[Plain<'_>], is: &[Plain<'_>]) -> Vec<String> {
         let changes = changes(&seen(aspect, was), &seen(aspect, is));
         changes.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn what_came_and_went_is_told_in_its_place() {
-        let was: &[(&str, &[&str])] = &[("A", &["x: 1"]), ("B", &[]), ("C", &[])];
-        let is: &[(&str, &[&str])] = &[("A", &["x: 2"]), ("C", &[]), ("D", &[])];
+        let was: &[Plain<'_>] = &[("A", &["x: 1"]), ("B", &[]), ("C", &[])];
+        let is: &[Plain<'_>] = &[("A", &["x: 2"]), ("C", &[]), ("D", &[])];
         assert_eq!(
             told(Aspect::Hooks, was, is),
             [
@@ -211,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_order_of_rows_matters_and_that_of_fields_does_not() {
-        let (was, is): (&[(&str, &[&str])], &[(&str, &[&str])]) =
+        let (was, is): (&[Plain<'_>], &[Plain<'_>]) =
             (&[("a", &["1", "2"])], &[("a", &["2", "1"])]);
         assert_eq!(told(Aspect::Transcript, was, is), Vec::<String>::new());
         assert_eq!(told(Aspect::Frames, was, is).len(), 2);

@@ -14,6 +14,13 @@ pub(crate) fn row(row: &str) -> String {
     } else if masked.contains(is_block) && !masked.contains('│') {
         return "<logo>".to_owned();
     }
+    // Where the logo is not drawn yet, what stands beside it is indented.
+    if BESIDE_LOGO
+        .iter()
+        .any(|mark| masked.trim_start().starts_with(mark))
+    {
+        masked = masked.trim().to_owned();
+    }
     for late in LATE_HINTS {
         masked = masked.replace(late, "");
     }
@@ -224,6 +231,8 @@ fn time(text: &str) -> Option<(usize, &'static str)> {
     Some((found.len(), "<time>"))
 }
 
+/// What stands beside the logo.
+const BESIDE_LOGO: [&str; 3] = ["Claude Code v", "Opus ", "<folder>"];
 /// The mark before the permission mode, in the footer.
 const MODE: char = '⏵';
 /// What the footer says once there is time for it.

@@ -12,7 +12,7 @@
 //!
 //! **Invariants.** Every process that is started is ended with its group, also where the recorder is stopped.
 //!
-//! Start reading at [`case`], then [`drive`].
+//! Start reading at [`case`], then [`drive`]; [`observe`] and [`drift`] compare, [`support`] judges.
 
 mod answer;
 pub(crate) mod case;

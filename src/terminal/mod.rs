@@ -21,7 +21,9 @@ pub(crate) mod scrub;
 pub(crate) use landmark::Prompt;
 pub(crate) use landmark::Scene;
 pub(crate) use landmark::read;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
 pub(crate) use screen::COLUMNS;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use screen::ROWS;
 pub(crate) use screen::Screen;
 pub(crate) use screen::Size;
