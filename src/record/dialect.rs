@@ -43,6 +43,11 @@ impl Dialect {
         }
     }
 
+    /// Whether hooks are posted, and so heard while the session runs.
+    pub(crate) fn posts(self) -> bool {
+        self.http_hooks
+    }
+
     /// The settings whose hooks tell of themselves at `url`, or in a file where the version cannot post.
     pub(crate) fn settings(self, url: &str, file: &Path) -> Value {
         let hook = match self.http_hooks {

@@ -4,6 +4,7 @@ use super::case::Goal;
 use super::case::Press;
 use super::case::Shot;
 use super::case::Step;
+use super::dialect::Dialect;
 use super::mask;
 use super::stage::Stage;
 use super::stage::Subject;
@@ -63,6 +64,7 @@ async fn once(subject: &Subject, shot: &Shot) -> io::Result<(Take, Intact)> {
         taped: now,
         stirred: now,
         transcript_bytes: 0,
+        posts: Dialect::of(&subject.version).posts(),
         answers: case.answers.len(),
         submitted: usize::from(case.setup.interrupted),
         spins: false,
@@ -97,6 +99,8 @@ struct Player {
     /// When something was last drawn, heard or written.
     stirred: Instant,
     transcript_bytes: u64,
+    /// Whether this version posts the ends of its turns.
+    posts: bool,
     /// Answers that the upstream has for this case.
     answers: usize,
     /// Prompts that were submitted.
@@ -134,7 +138,12 @@ impl From<io::Error> for Stuck {
 impl Player {
     async fn perform(&mut self, step: &Step) -> Result<(), Stuck> {
         match step {
-            Step::Await(goal) => self.reach(*goal).await?,
+            Step::Await(goal) => {
+                self.reach(*goal).await?;
+                if *goal == Goal::Done {
+                    self.close().await;
+                }
+            }
             Step::Mark(name) => self.put(What::Marker(name.clone())),
             Step::Release(_) => {
                 self.stirred = clock::now();
@@ -203,13 +212,25 @@ impl Player {
         Ok(())
     }
 
+    /// Gives the closing records of the turns the time that a busy machine takes; some turns have none.
+    async fn close(&mut self) {
+        let deadline = clock::now() + CLOSE_WAIT_MAX;
+        while self.posts && clock::now() < deadline && self.ended.is_none() {
+            if self.stage.closes() >= self.upstream.heard().stops() {
+                return;
+            }
+            self.attend().await;
+        }
+    }
+
     fn is_reached(&self, goal: Goal) -> bool {
         let heard = self.upstream.heard();
         match goal {
             Goal::Typed => matches!(self.scene, Scene::Prompt(Prompt { empty: false, .. })),
             Goal::Idle => self.scene.is_idle() && !self.spins && self.is_quiet(),
             Goal::Done => {
-                let answered = heard.answered >= self.submitted.min(self.answers);
+                let turns = self.submitted.min(self.answers);
+                let answered = heard.answered >= turns && (!self.posts || heard.ends() >= turns);
                 self.scene.is_idle() && answered && !self.spins && self.is_quiet()
             }
             // A running turn draws all the time; what is quiet then is the wire.
@@ -343,6 +364,8 @@ const QUIET: Duration = Duration::from_millis(450);
 const LOOK: Duration = Duration::from_millis(50);
 /// A claude that is not there by then is stuck; a busy machine takes half of it.
 const STEP_WAIT_MAX: Duration = Duration::from_secs(20);
+/// The closing record has come by then, or does not come.
+const CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Within this a process that was asked has ended, or is made to.
 const END_WAIT_MAX: Duration = Duration::from_secs(2);
 /// A picture that is damaged three times is kept as it is.

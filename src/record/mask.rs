@@ -274,7 +274,7 @@ mod tests {
             ("❯ Try \"fix the tests\"", "❯ <hint>"),
             (
                 "  Claude Code v2.1.329 in /tmp/relay-record-xxxxxxxx/work",
-                "  Claude Code v<version> in <folder>",
+                "Claude Code v<version> in <folder>",
             ),
             ("● A list for 3s", "● A list for 3s"),
         ] {

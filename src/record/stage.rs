@@ -213,6 +213,14 @@ impl Stage {
         records.collect()
     }
 
+    /// Turns whose closing record is in a transcript.
+    pub(crate) fn closes(&self) -> usize {
+        let texts = self
+            .transcripts()
+            .filter_map(|path| fs::read_to_string(path).ok());
+        texts.map(|text| text.matches(CLOSING).count()).sum()
+    }
+
     /// Hooks that were written, by a version that cannot post them.
     pub(crate) fn written_hooks(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.hook_file()).unwrap_or_default();
@@ -398,6 +406,8 @@ pub(crate) const MODEL: &str = "claude-opus-4-8";
 const API_KEY: &str = concat!("sk-", "ant-", "api03-of-the-recorder-and-valid-nowhere");
 /// The CLI remembers a key by so many of its last characters.
 const KEY_CHARACTERS_SHOWN: usize = 20;
+/// What a turn's last record says of itself.
+const CLOSING: &str = "\"subtype\":\"turn_duration\"";
 /// Where most systems keep temporary files.
 const COMMON: &str = "/tmp/";
 const STEM: &str = "relay-record-";

@@ -63,6 +63,23 @@ pub(crate) struct Heard {
     pub(crate) held: usize,
 }
 
+impl Heard {
+    /// Hooks that told the end of a turn, whatever the end was.
+    pub(crate) fn ends(&self) -> usize {
+        self.named("Stop") + self.named("StopFailure")
+    }
+
+    /// Hooks that told a good end.
+    pub(crate) fn stops(&self) -> usize {
+        self.named("Stop")
+    }
+
+    fn named(&self, name: &str) -> usize {
+        let hooks = self.hooks.iter();
+        hooks.filter(|hook| hook["hook_event_name"] == name).count()
+    }
+}
+
 struct World {
     answers: Vec<Answer>,
     blocks: bool,
