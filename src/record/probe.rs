@@ -18,8 +18,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What the goldens say of the version, or what was found out before, or else what two turns show; that is kept in
-/// `memory`.
+/// What the goldens say of the version, or what was found out before, or else what two turns show. A good verdict is
+/// kept in `memory`; a bad one may be the machine's doing, and is looked at again the next time.
 ///
 /// # Errors
 /// Where the machine gives no port, folder or process.
@@ -29,6 +29,9 @@ pub(crate) async fn probe(subject: &Subject, memory: &Path) -> io::Result<Suppor
         return Ok(support);
     }
     let support = fly(subject).await?;
+    if support != Support::Supported {
+        return Ok(support);
+    }
     let note = json!({"relay": RELAY, "version": version, "support": support.to_string()});
     // Without the note the next start finds out again.
     drop(fs::write(memory, note.to_string()));

@@ -126,13 +126,7 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
     let answer = case.answers.first().and_then(|answer| answer.say.as_ref());
     let answer = answer.map(super::case::Text::written).unwrap_or_default();
     let events = events(take);
-    let shown: String = events
-        .iter()
-        .filter_map(|event| match event {
-            HookEvent::Displayed { text, .. } => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
+    let shown = shown(&events);
     let records: Vec<Record> = take
         .wire
         .transcript
@@ -182,6 +176,19 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
     lacks
 }
 
+/// The text that was displayed, piece by piece as they are numbered: they come over several connections.
+fn shown(events: &[HookEvent]) -> String {
+    let mut pieces: Vec<(u64, &str)> = events
+        .iter()
+        .filter_map(|event| match event {
+            HookEvent::Displayed { index, text, .. } => Some((*index, text.as_str())),
+            _ => None,
+        })
+        .collect();
+    pieces.sort_by_key(|(index, _)| *index);
+    pieces.into_iter().map(|(_, text)| text).collect()
+}
+
 fn events(take: &Take) -> Vec<HookEvent> {
     let hooks = take.wire.hooks.iter();
     let hooks = hooks.filter_map(|body| Hook::parse(body.to_string().as_bytes()));
@@ -228,3 +235,31 @@ const VERSIONS: &str = include_str!("../../golden/versions.toml");
 const SUPPORTED: &str = "supported";
 const DEGRADED: &str = "degraded: ";
 const UNSUPPORTED: &str = "claude_unsupported: ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_that_overtake_each_other_are_one_text() {
+        let piece = |index, text: &str| HookEvent::Displayed {
+            message: "m".into(),
+            index,
+            last: false,
+            text: text.into(),
+        };
+        assert_eq!(shown(&[piece(1, "b"), piece(0, "a")]), "ab");
+    }
+
+    #[test]
+    fn a_verdict_is_read_as_it_is_displayed() {
+        for support in [
+            Support::Supported,
+            Support::Degraded("a: b".into()),
+            Support::Unsupported("c".into()),
+        ] {
+            assert_eq!(Support::read(&support.to_string()), Some(support));
+        }
+        assert_eq!(Support::read("fine"), None);
+    }
+}
