@@ -57,10 +57,13 @@ impl Dialect {
                 json!({"type": "command", "command": format!("cat >> '{file}'; echo >> '{file}'")})
             }
         };
-        let mut settings = launch::settings(url);
+        let mut settings = launch::settings(url, None);
         let Some(hooks) = settings["hooks"].as_object_mut() else {
             return settings;
         };
+        // The goldens were recorded without them, but for the cases that ask for more.
+        hooks.shift_remove("PostToolUse");
+        hooks.shift_remove("PostToolUseFailure");
         if !self.message_display {
             hooks.shift_remove("MessageDisplay");
         }
@@ -76,11 +79,13 @@ impl Dialect {
         settings
     }
 
+    /// The arguments as this version takes them, without the relay's own tools: a case brings its own.
     pub(crate) fn args(self, mut args: Vec<OsString>) -> Vec<OsString> {
-        if let Some(at) = args.iter().position(|arg| arg == "--tools")
-            && !self.tools_flag
-        {
-            args.drain(at..at + 2);
+        let unwanted = ["--mcp-config", "--allowedTools"].into_iter();
+        for flag in unwanted.chain((!self.tools_flag).then_some("--tools")) {
+            if let Some(at) = args.iter().position(|arg| arg == flag) {
+                args.drain(at..at + 2);
+            }
         }
         args
     }

@@ -30,9 +30,9 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
+use tokio::sync::SetOnce;
 use uuid::Uuid;
 
 /// The claude that is recorded.
@@ -93,7 +93,7 @@ impl Stage {
             create_private(folder)?;
         }
         let config = config(subject, case, upstream, &home, &work_dir, &run);
-        let version = Arc::new(OnceLock::from(subject.version.clone()));
+        let version = Arc::new(SetOnce::from(subject.version.clone()));
         let library = Library::new(&home.join(".claude"), &work_dir, version, true);
         let stage = Stage {
             base,
