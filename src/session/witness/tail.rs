@@ -103,6 +103,10 @@ impl Tails {
 
 fn wake(wakers: &Wakers, event: &notify::Result<notify::Event>) {
     let Ok(event) = event else { return };
+    // Our own reading is an event too; to be woken by it would be to read forever.
+    if event.kind.is_access() {
+        return;
+    }
     let wakers = wakers.lock().unwrap_or_else(PoisonError::into_inner);
     for name in event.paths.iter().filter_map(|path| path.file_name()) {
         if let Some(grew) = wakers.get(name) {
@@ -147,3 +151,41 @@ impl Drop for Tail {
 
 /// Read at once; what is left wakes the reader again.
 const READ_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn append(path: &Path, text: &str) {
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("a file can be opened");
+        file.write_all(text.as_bytes())
+            .expect("a file can be written");
+    }
+
+    #[tokio::test]
+    async fn growth_wakes_and_our_own_reading_does_not() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let tails = Tails::start().expect("files can be watched");
+        let (one, other) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
+        let mut read = tails.follow(&one, 0).expect("a file can be followed");
+        let after = tails.follow(&other, 0).expect("a file can be followed");
+        append(&one, "{\"type\":\"user\"}\n");
+        read.grew.notified().await;
+        drop(read.read());
+        // Whatever else the growth is told by comes before this.
+        append(&other, "x\n");
+        after.grew.notified().await;
+        let grew = Arc::clone(&read.grew);
+        drop(tokio::time::timeout(std::time::Duration::ZERO, grew.notified()).await);
+        assert!(read.read().is_empty());
+        append(&other, "y\n");
+        after.grew.notified().await;
+        let woken = tokio::time::timeout(std::time::Duration::ZERO, grew.notified()).await;
+        assert!(woken.is_err(), "reading has woken its reader");
+    }
+}
