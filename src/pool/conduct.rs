@@ -2,6 +2,7 @@
 //! nothing has gone to the caller yet.
 
 use super::fault;
+use super::handed::Hand;
 use super::handed::Handed;
 use super::keeper::Ask;
 use super::keeper::Grant;
@@ -110,7 +111,7 @@ impl Conduct {
             return Outcome::Misdelivered;
         };
         let began = clock::now();
-        let handed = Handed::live(&self.request, &self.launcher, Route::Answered(results));
+        let handed = self.hand().live(Route::Answered(results));
         let outcome = self.hand_over(&session, handed).await;
         self.give_back(place, shape, &outcome, began);
         outcome
@@ -168,12 +169,18 @@ impl Conduct {
 
     /// The turn as this session can take it.
     fn turn(&self, session: &Session, way: &Way) -> Result<Handed, Outcome> {
-        let (request, launcher) = (&self.request, &self.launcher);
         match (&session.primed, way) {
-            (Some(uuid), _) => Handed::primed(request, launcher, uuid),
-            (None, Way::Typed(plan)) => Handed::typed(request, launcher, plan, session.edits),
-            (None, Way::Split(plan)) => Handed::split(request, launcher, plan, session.edits),
+            (Some(uuid), _) => Ok(self.hand().primed(uuid)),
+            (None, Way::Typed(plan)) => self.hand().typed(plan, session.edits),
+            (None, Way::Split(plan)) => self.hand().split(plan, session.edits),
             (None, Way::Launched) => Err(Outcome::Misdelivered),
+        }
+    }
+
+    fn hand(&self) -> Hand<'_> {
+        Hand {
+            request: &self.request,
+            launcher: &self.launcher,
         }
     }
 
@@ -213,7 +220,7 @@ impl Conduct {
 
     /// Launches a session that takes the whole conversation up by itself.
     fn launch(&self, place: Place, shape: &Shape) -> Result<oneshot::Receiver<Outcome>, Fault> {
-        let (uuid, task) = Handed::launched(&self.request, &self.launcher)?;
+        let (uuid, task) = self.hand().launched()?;
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };
         match self.launcher.launch(

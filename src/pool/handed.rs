@@ -21,6 +21,7 @@ use crate::turn::SessionOrigin;
 use crate::turn::Start;
 use crate::turn::TextSource;
 use crate::turn::Usage;
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// A turn, ready.
@@ -32,99 +33,67 @@ pub(crate) struct Handed {
     pub(crate) conversation: Option<String>,
 }
 
-impl Handed {
+/// Makes a call's turns, for whichever session takes it.
+pub(crate) struct Hand<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) launcher: &'a Launcher,
+}
+
+impl Hand<'_> {
     /// For a session that holds the conversation already.
-    pub(crate) fn live(request: &Request, launcher: &Launcher, route: Route) -> Handed {
-        Handed::of(task(
-            request,
-            launcher,
-            route,
-            Confirm::Included,
-            SessionOrigin::Live,
-        ))
+    pub(crate) fn live(&self, route: Route) -> Handed {
+        Handed::of(self.task(route, Confirm::Included, SessionOrigin::Live))
     }
 
     /// The whole conversation, for a session that waits for any.
-    pub(crate) fn primed(
-        request: &Request,
-        launcher: &Launcher,
-        uuid: &str,
-    ) -> Result<Handed, Outcome> {
-        let origin = origin(request.history());
-        let messages = history::to_be_answered(&request.messages);
-        let text = launcher.compose(uuid, &messages, &request.model);
-        Ok(Handed {
+    pub(crate) fn primed(&self, uuid: &str) -> Handed {
+        let origin = origin(self.request.history());
+        let messages = history::to_be_answered(self.request.messages.as_slice().into());
+        let text = self.launcher.compose(uuid, &messages, &self.request.model);
+        Handed {
             conversation: Some(text),
-            ..Handed::of(task(
-                request,
-                launcher,
-                Route::Launched,
-                Confirm::Included,
-                origin,
-            ))
-        })
+            ..Handed::of(self.task(Route::Launched, Confirm::Included, origin))
+        }
     }
 
     /// The prompt as keystrokes, after the history was written.
-    pub(crate) fn typed(
-        request: &Request,
-        launcher: &Launcher,
-        plan: &Delivery,
-        edits: bool,
-    ) -> Result<Handed, Outcome> {
+    pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
         let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
-        let history = seen(request, request.history());
-        let resume = match history.as_slice() {
+        let history = self.seen(self.request.history());
+        let resume = match &*history {
             [] => None,
-            history => Some(written(|| launcher.write_history(history, &request.model))?),
+            history => {
+                let model = &self.request.model;
+                Some(written(|| self.launcher.write_history(history, model))?)
+            }
         };
-        let origin = origin(request.history());
-        Ok(Handed::keyed(request, launcher, typed, resume, origin))
+        let origin = origin(&history);
+        Ok(self.keyed(typed, resume, origin))
     }
 
     /// The last block as keystrokes, after everything before it was written.
-    pub(crate) fn split(
-        request: &Request,
-        launcher: &Launcher,
-        plan: &Delivery,
-        edits: bool,
-    ) -> Result<Handed, Outcome> {
+    pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
         let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
-        let mut messages = seen(request, &request.messages);
+        let mut messages = self.seen(&self.request.messages).into_owned();
         if let Some(prompt) = messages.last_mut() {
             prompt.blocks.pop();
         }
-        let messages = history::to_be_answered(&messages);
-        let uuid = written(|| launcher.write_open_history(&messages, &request.model))?;
-        let origin = SessionOrigin::Resumed;
-        Ok(Handed::keyed(request, launcher, typed, Some(uuid), origin))
+        let messages = history::to_be_answered(messages.into());
+        let model = &self.request.model;
+        let uuid = written(|| self.launcher.write_open_history(&messages, model))?;
+        Ok(self.keyed(typed, Some(uuid), SessionOrigin::Resumed))
     }
 
     /// The task of a session that is launched with the whole conversation, and the id of its transcript.
-    pub(crate) fn launched(
-        request: &Request,
-        launcher: &Launcher,
-    ) -> Result<(String, Task), Fault> {
-        let messages = history::to_be_answered(&seen(request, &request.messages));
-        let uuid = write(|| launcher.write_history(&messages, &request.model))?;
-        let origin = SessionOrigin::Cold;
-        let task = task(
-            request,
-            launcher,
-            Route::Launched,
-            Confirm::Included,
-            origin,
-        );
+    pub(crate) fn launched(&self) -> Result<(String, Task), Fault> {
+        let messages = history::to_be_answered(self.seen(&self.request.messages));
+        let model = &self.request.model;
+        let uuid = write(|| self.launcher.write_history(&messages, model))?;
+        let task = self.task(Route::Launched, Confirm::Included, SessionOrigin::Cold);
         Ok((uuid, task))
     }
 
-    fn keyed(
-        request: &Request,
-        launcher: &Launcher,
-        typed: Typed,
-        resume: Option<String>,
-        origin: SessionOrigin,
-    ) -> Handed {
+    fn keyed(&self, typed: Typed, resume: Option<String>, origin: SessionOrigin) -> Handed {
         let route = Route::Typed {
             resume,
             prompt: typed.prompt,
@@ -132,10 +101,36 @@ impl Handed {
         };
         Handed {
             edited: typed.edited,
-            ..Handed::of(task(request, launcher, route, typed.confirm, origin))
+            ..Handed::of(self.task(route, typed.confirm, origin))
         }
     }
 
+    /// The messages as the model of this call's session sees them.
+    fn seen<'m>(&self, messages: &'m [Message]) -> Cow<'m, [Message]> {
+        history::as_seen(messages, &self.request.tools)
+    }
+
+    fn task(&self, route: Route, confirm: Confirm, session: SessionOrigin) -> Task {
+        let request = self.request;
+        let start = Start {
+            id: MessageId(format!("msg_relay_{}", Uuid::new_v4().simple())),
+            model: request.model.clone(),
+            usage: Usage::default(),
+            labels: labels(request, session),
+        };
+        Task {
+            route,
+            start,
+            keyed: self.launcher.is_keyed(),
+            confirm,
+            tools: ToolList::of(&request.tools),
+            reading: reading(request),
+            cancelled: false,
+        }
+    }
+}
+
+impl Handed {
     fn of(task: Task) -> Handed {
         Handed {
             task,
@@ -152,11 +147,6 @@ fn origin(history: &[Message]) -> SessionOrigin {
     }
 }
 
-/// The messages as the model of this session sees them.
-fn seen(request: &Request, messages: &[Message]) -> Vec<Message> {
-    history::as_seen(messages, &request.tools)
-}
-
 fn written(text: impl FnOnce() -> std::io::Result<String>) -> Result<String, Outcome> {
     write(text).map_err(|fault| Outcome::Failed {
         fault,
@@ -166,31 +156,6 @@ fn written(text: impl FnOnce() -> std::io::Result<String>) -> Result<String, Out
 
 fn write(write: impl FnOnce() -> std::io::Result<String>) -> Result<String, Fault> {
     tokio::task::block_in_place(write).map_err(|error| fault::cannot_write(&error))
-}
-
-fn task(
-    request: &Request,
-    launcher: &Launcher,
-    route: Route,
-    confirm: Confirm,
-    session: SessionOrigin,
-) -> Task {
-    let id = MessageId(format!("msg_relay_{}", Uuid::new_v4().simple()));
-    let start = Start {
-        id,
-        model: request.model.clone(),
-        usage: Usage::default(),
-        labels: labels(request, session),
-    };
-    Task {
-        route,
-        start,
-        keyed: launcher.is_keyed(),
-        confirm,
-        tools: ToolList::of(&request.tools),
-        reading: reading(request),
-        cancelled: false,
-    }
 }
 
 /// Thinking comes before the text and is known only at the end, so an answer with it is told whole.

@@ -40,11 +40,10 @@ impl Parking {
             role: Role::Assistant,
             blocks: said.to_vec(),
         };
-        let mut messages = request.messages.clone();
-        messages.push(answer);
+        let messages = request.messages.iter().chain([&answer]);
         let calls = said.iter().filter_map(call_of);
         Parking {
-            held: Held::of(request, shape, &messages, calls.collect()),
+            held: Held::of(request, shape, messages, calls.collect()),
         }
     }
 
@@ -66,7 +65,12 @@ impl Claim {
 }
 
 impl Held {
-    fn of(request: &Request, shape: &Shape, messages: &[Message], mut calls: Vec<String>) -> Held {
+    fn of<'a>(
+        request: &Request,
+        shape: &Shape,
+        messages: impl IntoIterator<Item = &'a Message>,
+        mut calls: Vec<String>,
+    ) -> Held {
         calls.sort();
         Held {
             shape: shape.clone(),
@@ -92,22 +96,7 @@ fn call_of(block: &Block) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::turn::Reading;
-    use crate::turn::Sampling;
     use serde_json::json;
-
-    fn request(messages: Vec<Message>) -> Request {
-        Request {
-            model: "m".into(),
-            system: vec![],
-            messages,
-            tools: vec![],
-            tool_choice: None,
-            reading: Reading::Whole,
-            sampling: Sampling::default(),
-            ignored: vec![],
-        }
-    }
 
     fn message(role: Role, blocks: Vec<Block>) -> Message {
         Message { role, blocks }
@@ -127,7 +116,7 @@ mod tests {
 
     #[test]
     fn only_the_same_conversation_goes_on() {
-        let first = request(vec![asked("q")]);
+        let first = Request::plain(vec![asked("q")]);
         let shape = Shape::of(&first);
         let parking = Parking::of(&first, &shape, &[call()]);
         let follow_up = |question: &str, id: &str| {
@@ -136,7 +125,7 @@ mod tests {
                 message(Role::Assistant, vec![call()]),
                 message(Role::User, vec![result(id)]),
             ];
-            Claim::of(&request(messages), &shape)
+            Claim::of(&Request::plain(messages), &shape)
                 .expect("results claim a session")
                 .0
         };
@@ -148,7 +137,7 @@ mod tests {
     #[test]
     fn a_result_with_more_beside_it_claims_nothing() {
         let more = message(Role::User, vec![result("t1"), Block::Text("and?".into())]);
-        let asked = request(vec![
+        let asked = Request::plain(vec![
             asked("q"),
             message(Role::Assistant, vec![call()]),
             more,

@@ -54,9 +54,7 @@ mod tests {
     use super::*;
     use crate::turn::Block;
     use crate::turn::Message;
-    use crate::turn::Reading;
     use crate::turn::Role;
-    use crate::turn::Sampling;
     use crate::turn::Tool;
     use serde_json::json;
 
@@ -66,18 +64,10 @@ mod tests {
             description: String::new(),
             input_schema: json!({"type": "object"}),
         };
+        let role = Role::User;
         Request {
-            model: "m".into(),
-            system: vec![],
-            messages: vec![Message {
-                role: Role::User,
-                blocks,
-            }],
             tools: if tools { vec![tool] } else { vec![] },
-            tool_choice: None,
-            reading: Reading::Whole,
-            sampling: Sampling::default(),
-            ignored: vec![],
+            ..Request::plain(vec![Message { role, blocks }])
         }
     }
 

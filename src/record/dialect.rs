@@ -4,6 +4,7 @@
 //! the relay itself can start that version.
 
 use crate::session::launch;
+use crate::session::pty::parts;
 use serde_json::Value;
 use serde_json::json;
 use std::ffi::OsString;
@@ -24,7 +25,7 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     pub(crate) fn of(version: &str) -> Dialect {
-        let number = number(version);
+        let number = parts(version);
         Dialect {
             http_hooks: number >= HTTP_HOOKS_SINCE,
             tools_flag: number >= TOOLS_FLAG_SINCE,
@@ -89,13 +90,6 @@ impl Dialect {
         }
         args
     }
-}
-
-/// `2.1.197` as `[2, 1, 197]`.
-pub(crate) fn number(version: &str) -> [u32; 3] {
-    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    [next(), next(), next()]
 }
 
 /// 2.0.76 knows hooks of type `command` only; 2.1.120 posts.

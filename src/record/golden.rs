@@ -9,6 +9,7 @@ use super::support::Support;
 use super::support::judge;
 use super::take::Take;
 use super::take::Wire;
+use crate::session::pty::parts;
 use crate::terminal::recording::Recording;
 use serde::Serialize;
 use serde_json::Value;
@@ -42,7 +43,7 @@ impl Goldens {
     /// The versions that there are goldens of, oldest first.
     pub(crate) fn versions(&self) -> Vec<String> {
         let mut versions: Vec<String> = names(&self.root.join("terminal"));
-        versions.sort_by_key(|version| super::dialect::number(version));
+        versions.sort_by_key(|version| parts(version));
         versions
     }
 
@@ -58,9 +59,8 @@ impl Goldens {
         if own && versions.iter().any(|known| known == version) {
             return Some(version.to_owned());
         }
-        let number = super::dialect::number;
         let others = || versions.iter().filter(|known| *known != version);
-        let older = others().rfind(|known| number(known) < number(version));
+        let older = others().rfind(|known| parts(known) < parts(version));
         older.or_else(|| others().next()).cloned()
     }
 

@@ -5,10 +5,10 @@
 
 use super::case::Case;
 use super::case::Step;
-use super::dialect::number;
 use super::reading;
 use super::take::Take;
 use super::take::checkpoints;
+use crate::session::pty::parts;
 use crate::session::witness::hook::Hook;
 use crate::session::witness::hook::HookEvent;
 use crate::session::witness::record::Record;
@@ -60,7 +60,7 @@ pub(crate) fn newest() -> Option<String> {
     let supported = versions.filter(|(_, support)| support == SUPPORTED);
     supported
         .map(|(version, _)| version)
-        .max_by_key(|version| number(version))
+        .max_by_key(|version| parts(version))
 }
 
 fn versions() -> BTreeMap<String, String> {

@@ -8,6 +8,7 @@ use super::case::Case;
 use super::case::Text;
 use super::mcp;
 use super::stage::MODEL;
+use crate::session::pieces::Pieces;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Limited;
@@ -15,8 +16,6 @@ use hyper::Method;
 use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
-use hyper::body::Body;
-use hyper::body::Frame;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::header::HeaderValue;
@@ -28,13 +27,10 @@ use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::task::Context;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -254,7 +250,7 @@ fn aside(body: &Value) -> Response<Pieces> {
         .chain(&stream.tail)
         .map(answer::Piece::written)
         .collect();
-    events(Pieces::of(Bytes::from(text)))
+    events(Pieces::of(text))
 }
 
 fn events(body: Pieces) -> Response<Pieces> {
@@ -279,7 +275,7 @@ fn turn(world: &Arc<World>, body: &Value, number: usize) -> Response<Pieces> {
     let (pieces, body_pieces) = mpsc::channel(PIECES_AHEAD);
     let stream = answer::stream(&answer, &model(body), number + 1);
     tokio::spawn(say(Arc::clone(world), stream, answer.hold, pieces));
-    events(Pieces(body_pieces))
+    events(Pieces::from(body_pieces))
 }
 
 /// Sends a stream. An asker that goes away ends it.
@@ -326,31 +322,6 @@ fn plain(status: StatusCode, body: &Value) -> Response<Pieces> {
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
-}
-
-/// A body that comes in pieces.
-struct Pieces(mpsc::Receiver<Bytes>);
-
-impl Pieces {
-    /// A body of one piece.
-    fn of(bytes: Bytes) -> Pieces {
-        let (pieces, body) = mpsc::channel(1);
-        drop(pieces.try_send(bytes));
-        Pieces(body)
-    }
-}
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.0.poll_recv(context);
-        piece.map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
-    }
 }
 
 pub(crate) const HOOK_PATH: &str = "/hook";

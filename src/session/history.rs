@@ -7,6 +7,7 @@ use crate::turn::Role;
 use crate::turn::Tool;
 use serde_json::Value;
 use serde_json::json;
+use std::borrow::Cow;
 
 /// What a transcript says of itself beside the conversation.
 #[derive(Debug, Clone)]
@@ -50,27 +51,25 @@ pub(crate) struct Written {
 /// The messages of a conversation whose last is to be answered, as the records that the CLI takes up without a word of
 /// its own: after tool results it would put a sentence, unless something of the user comes after them. Where nothing
 /// does, that is a text of nothing, which the model is not shown.
-pub(crate) fn to_be_answered(messages: &[Message]) -> Vec<Message> {
-    let mut messages = messages.to_vec();
-    let Some(last) = messages.last_mut() else {
+pub(crate) fn to_be_answered(messages: Cow<'_, [Message]>) -> Cow<'_, [Message]> {
+    let results = messages.last().map_or(0, |last| {
+        let results = last.blocks.iter().take_while(|block| is_result(block));
+        results.count()
+    });
+    if results == 0 {
         return messages;
-    };
-    let results = last
-        .blocks
-        .iter()
-        .take_while(|block| is_result(block))
-        .count();
-    if results > 0 {
-        let mut rest = last.blocks.split_off(results);
-        if rest.is_empty() {
-            rest.push(Block::Text(String::new()));
-        }
-        messages.push(Message {
-            role: Role::User,
-            blocks: rest,
-        });
     }
-    messages
+    let mut messages = messages.into_owned();
+    let last = messages.last_mut();
+    let mut rest = last.map_or_else(Vec::new, |last| last.blocks.split_off(results));
+    if rest.is_empty() {
+        rest.push(Block::Text(String::new()));
+    }
+    messages.push(Message {
+        role: Role::User,
+        blocks: rest,
+    });
+    messages.into()
 }
 
 fn is_result(block: &Block) -> bool {
@@ -157,7 +156,10 @@ fn block(block: &Block) -> Value {
 }
 
 /// The conversation as the model has seen it: its calls under the names that the session's tools have.
-pub(crate) fn as_seen(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
+pub(crate) fn as_seen<'a>(messages: &'a [Message], tools: &[Tool]) -> Cow<'a, [Message]> {
+    if tools.is_empty() {
+        return messages.into();
+    }
     let mut messages = messages.to_vec();
     let blocks = messages.iter_mut().flat_map(|message| &mut message.blocks);
     for block in blocks {
@@ -168,7 +170,7 @@ pub(crate) fn as_seen(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
             native["name"] = name::prefixed(&tool.name).into();
         }
     }
-    messages
+    messages.into()
 }
 
 /// The folder under `projects/` in which the CLI keeps the transcripts of sessions in `folder`.
@@ -239,10 +241,11 @@ mod tests {
     fn results_that_are_to_be_answered_are_followed_by_something() {
         let result = Block::Native(json!({"type": "tool_result", "tool_use_id": "t"}));
         let asked = |blocks: &[Block]| {
-            to_be_answered(&[Message {
+            let message = Message {
                 role: Role::User,
                 blocks: blocks.to_vec(),
-            }])
+            };
+            to_be_answered(vec![message].into()).into_owned()
         };
         let nothing = Block::Text(String::new());
         let after = asked(std::slice::from_ref(&result));

@@ -4,6 +4,7 @@ use super::history;
 use super::history::Heading;
 use super::primer::Primer;
 use super::private::write_private;
+use super::pty::parts;
 use crate::clock;
 use crate::turn::Message;
 use std::fs;
@@ -70,13 +71,8 @@ impl Library {
 
     /// Whether the CLI is of this version or a later one; waits until it has told.
     pub(crate) async fn is_at_least(&self, version: [u32; 3]) -> bool {
-        let parse = |text: &String| {
-            let mut parts = text.split('.').map(str::parse);
-            let mut part = || parts.next()?.ok();
-            Some([part()?, part()?, part()?])
-        };
         let told = tokio::time::timeout(VERSION_WAIT, self.version.wait()).await;
-        told.ok().and_then(parse).is_some_and(|own| own >= version)
+        told.is_ok_and(|own| parts(own) >= version)
     }
 
     /// The text of a transcript of this id.

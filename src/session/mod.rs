@@ -22,6 +22,7 @@ pub(crate) mod launch;
 pub(crate) mod launcher;
 pub(crate) mod library;
 pub(crate) mod machine;
+pub(crate) mod pieces;
 mod primer;
 pub(crate) mod private;
 pub(crate) mod pty;

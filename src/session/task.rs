@@ -2,8 +2,18 @@
 
 use super::tool::list::ToolList;
 use super::tool::result::Answered;
+#[cfg(test)]
+use crate::turn::Labels;
+#[cfg(test)]
+use crate::turn::MessageId;
 use crate::turn::Reading;
+#[cfg(test)]
+use crate::turn::SessionOrigin;
 use crate::turn::Start;
+#[cfg(test)]
+use crate::turn::TextSource;
+#[cfg(test)]
+use crate::turn::Usage;
 
 /// One turn's orders.
 #[derive(Debug, Clone)]
@@ -61,6 +71,34 @@ impl Task {
         match &self.route {
             Route::Typed { prompt, .. } => !self.cancelled && prompt == submitted,
             Route::Launched | Route::Answered(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Task {
+    /// A turn with nothing set but its way in.
+    pub(crate) fn plain(route: Route, confirm: Confirm) -> Task {
+        let labels = Labels {
+            lane: "test",
+            text: TextSource::Exact,
+            session: SessionOrigin::Warm,
+            ignored: vec![],
+        };
+        let start = Start {
+            id: MessageId("msg".into()),
+            model: "m".into(),
+            usage: Usage::default(),
+            labels,
+        };
+        Task {
+            route,
+            start,
+            keyed: true,
+            confirm,
+            tools: ToolList::default(),
+            reading: Reading::Along,
+            cancelled: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use sha2::Sha256;
 pub(crate) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    pub(crate) fn of(messages: &[Message]) -> Fingerprint {
+    pub(crate) fn of<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Fingerprint {
         let mut hash = Sha256::new();
         for message in messages {
             hash.update(match message.role {

@@ -70,6 +70,23 @@ pub(crate) struct Sampling {
     pub(crate) thinking: Option<Value>,
 }
 
+#[cfg(test)]
+impl Request {
+    /// A call with nothing set but its messages.
+    pub(crate) fn plain(messages: Vec<Message>) -> Request {
+        Request {
+            model: "m".into(),
+            system: vec![],
+            messages,
+            tools: vec![],
+            tool_choice: None,
+            sampling: Sampling::default(),
+            reading: Reading::Whole,
+            ignored: vec![],
+        }
+    }
+}
+
 impl Request {
     /// The messages before the one that is to be answered.
     pub(crate) fn history(&self) -> &[Message] {

@@ -7,12 +7,6 @@ use crate::terminal::Prompt;
 use crate::terminal::keys;
 use crate::turn::Event;
 use crate::turn::FaultKind;
-use crate::turn::Labels;
-use crate::turn::MessageId;
-use crate::turn::Reading;
-use crate::turn::SessionOrigin;
-use crate::turn::Start;
-use crate::turn::TextSource;
 use crate::turn::Usage;
 use proptest::prelude::*;
 use serde_json::json;
@@ -41,27 +35,7 @@ fn limits() -> Limits {
 }
 
 fn task(route: Route) -> Task {
-    let labels = Labels {
-        lane: "test",
-        text: TextSource::Exact,
-        session: SessionOrigin::Warm,
-        ignored: vec![],
-    };
-    let start = Start {
-        id: MessageId("msg".into()),
-        model: "m".into(),
-        usage: Usage::default(),
-        labels,
-    };
-    Task {
-        route,
-        start,
-        keyed: true,
-        confirm: Confirm::Included,
-        tools: ToolList::default(),
-        reading: Reading::Along,
-        cancelled: false,
-    }
+    Task::plain(route, Confirm::Included)
 }
 
 fn typed(prompt: &str, resume: Option<&str>) -> Task {

@@ -50,13 +50,17 @@ impl Machine {
         if std::mem::take(&mut self.gated) {
             self.effects.push_back(Effect::OpenGate);
         }
-        if !matches!(self.state, State::Submitting { held: Some(_), .. }) {
-            return;
-        }
-        if let State::Submitting { task, .. } = std::mem::replace(&mut self.state, State::Gone) {
-            self.effects.push_back(Effect::Verdict(Verdict::Allow));
-            self.state = self.answering(*task, None, now);
-        }
+        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Submitting {
+                task,
+                held: Some(_),
+                ..
+            } => {
+                self.effects.push_back(Effect::Verdict(Verdict::Allow));
+                self.answering(*task, None, now)
+            }
+            other => other,
+        };
     }
 
     /// The CLI does not take the tools up: the prompt must not go to the model.

@@ -12,4 +12,5 @@ mod version;
 
 pub(crate) use discover::DiscoverEnv;
 pub(crate) use discover::candidates;
+pub(crate) use version::parts;
 pub(crate) use version::version;

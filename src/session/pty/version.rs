@@ -76,6 +76,13 @@ fn number(text: &str) -> Option<String> {
     text.split_whitespace().find(looks_right).map(str::to_owned)
 }
 
+/// What versions are ordered by: `2.1.197` gives `[2, 1, 197]`; a part that is no number counts as 0.
+pub(crate) fn parts(version: &str) -> [u32; 3] {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    [next(), next(), next()]
+}
+
 /// A version is a line; more than this is something else.
 const ANSWER_BYTES_MAX: u64 = 4096;
 

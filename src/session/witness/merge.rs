@@ -206,10 +206,9 @@ impl Merge {
 
     fn extend(&mut self, text: &str, seen: &mut Vec<Seen>) {
         let opens = self.display == Display::None;
-        self.display = match opens {
-            true => Display::Open,
-            false => self.display,
-        };
+        if opens {
+            self.display = Display::Open;
+        }
         self.text.push_str(text);
         if self.reading == Reading::Whole {
             return;

@@ -7,20 +7,18 @@
 use super::hook::Hook;
 use super::hook::HookEvent;
 use crate::session::machine::Verdict;
+use crate::session::pieces::Pieces;
 use crate::session::tool::desk::Desk;
 use crate::session::tool::desk::Reply;
 use bytes::Bytes;
-use futures_core::Stream;
 use http_body_util::BodyExt;
 use http_body_util::Either;
 use http_body_util::Full;
 use http_body_util::Limited;
-use http_body_util::StreamBody;
 use hyper::Method;
 use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
-use hyper::body::Frame;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -29,12 +27,9 @@ use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::task::Context;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -220,22 +215,10 @@ async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Body> {
 }
 
 /// Whole, or as it comes.
-type Body = Either<Full<Bytes>, StreamBody<Notices>>;
-
-/// Server-sent events for a CLI that listens.
-struct Notices(mpsc::Receiver<Bytes>);
-
-impl Stream for Notices {
-    type Item = Result<Frame<Bytes>, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.0.poll_recv(cx);
-        next.map(|notice| notice.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
+type Body = Either<Full<Bytes>, Pieces>;
 
 fn notices(stream: mpsc::Receiver<Bytes>) -> Response<Body> {
-    let body = Either::Right(StreamBody::new(Notices(stream)));
+    let body = Either::Right(Pieces::from(stream));
     typed(Response::new(body), "text/event-stream")
 }
 

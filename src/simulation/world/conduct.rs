@@ -19,15 +19,7 @@ use crate::session::machine::Machine;
 use crate::session::task::Confirm;
 use crate::session::task::Route;
 use crate::session::task::Task;
-use crate::session::tool::list::ToolList;
 use crate::turn::FaultKind;
-use crate::turn::Labels;
-use crate::turn::MessageId;
-use crate::turn::Reading;
-use crate::turn::SessionOrigin;
-use crate::turn::Start;
-use crate::turn::TextSource;
-use crate::turn::Usage;
 use std::time::Duration;
 
 impl World {
@@ -112,7 +104,7 @@ impl World {
         };
         let turn = match primed {
             Some(_) => Some((
-                task(Route::Launched, Confirm::Included),
+                Task::plain(Route::Launched, Confirm::Included),
                 None,
                 Some(call.messages.clone()),
             )),
@@ -123,7 +115,7 @@ impl World {
                     prompt: typed.prompt,
                     keys: typed.keys,
                 };
-                (task(route, typed.confirm), typed.edited, None)
+                (Task::plain(route, typed.confirm), typed.edited, None)
             }),
         };
         let Some((task, edited, told)) = turn else {
@@ -173,7 +165,7 @@ impl World {
                 lines: Vec::new(),
             },
         );
-        let task = task(Route::Launched, Confirm::Included);
+        let task = Task::plain(Route::Launched, Confirm::Included);
         let transcript = path(&conversation).into();
         let machine = Machine::launched(
             self.limits,
@@ -231,29 +223,5 @@ impl World {
             call.stage = Stage::Over;
             self.tally.failed += 1;
         }
-    }
-}
-
-fn task(route: Route, confirm: Confirm) -> Task {
-    let labels = Labels {
-        lane: "simulated",
-        text: TextSource::Exact,
-        session: SessionOrigin::Warm,
-        ignored: Vec::new(),
-    };
-    let start = Start {
-        id: MessageId("msg".to_owned()),
-        model: "m".to_owned(),
-        usage: Usage::default(),
-        labels,
-    };
-    Task {
-        route,
-        start,
-        keyed: true,
-        confirm,
-        tools: ToolList::default(),
-        reading: Reading::Along,
-        cancelled: false,
     }
 }

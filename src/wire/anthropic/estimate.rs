@@ -142,23 +142,11 @@ mod tests {
     use super::*;
     use crate::turn::Message;
     use crate::turn::Role;
-    use crate::turn::Sampling;
     use serde_json::json;
 
     fn request(blocks: Vec<Block>) -> Request {
-        Request {
-            model: "m".into(),
-            system: vec![],
-            messages: vec![Message {
-                role: Role::User,
-                blocks,
-            }],
-            sampling: Sampling::default(),
-            ignored: vec![],
-            tools: vec![],
-            tool_choice: None,
-            reading: crate::turn::Reading::Whole,
-        }
+        let role = Role::User;
+        Request::plain(vec![Message { role, blocks }])
     }
 
     #[test]
