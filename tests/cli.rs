@@ -72,6 +72,12 @@ fn stderr(command: &mut Command, code: i32) -> String {
     String::from_utf8(output).expect("output must be text")
 }
 
+/// What a command with `--json` prints.
+fn json(command: &mut Command, code: i32) -> Value {
+    let output = command.assert().code(code).get_output().stdout.clone();
+    serde_json::from_slice(&output).expect("--json must print JSON")
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
@@ -311,14 +317,7 @@ fn status_without_a_daemon_says_how_to_start_one() {
         text,
         format!("no daemon answers on 127.0.0.1:{port}; start one with `inference-relay serve`\n")
     );
-    let output = user
-        .relay(&["status", "--port", &port, "--json"])
-        .assert()
-        .code(1)
-        .get_output()
-        .stdout
-        .clone();
-    let value: Value = serde_json::from_slice(&output).expect("--json must print JSON");
+    let value = json(&mut user.relay(&["status", "--port", &port, "--json"]), 1);
     assert_eq!(value["running"], false);
 }
 
@@ -326,14 +325,7 @@ fn status_without_a_daemon_says_how_to_start_one() {
 fn doctor_on_a_machine_without_claude_names_the_next_step() {
     let user = User::new();
     let port = free_port();
-    let output = user
-        .relay(&["doctor", "--json", "--port", &port])
-        .assert()
-        .code(1)
-        .get_output()
-        .stdout
-        .clone();
-    let value: Value = serde_json::from_slice(&output).expect("--json must print JSON");
+    let value = json(&mut user.relay(&["doctor", "--json", "--port", &port]), 1);
     assert_eq!(
         (&value["ok"], &value["installs"]),
         (&false.into(), &Value::Array(Vec::new()))
@@ -564,7 +556,9 @@ fn status_shows_what_the_daemon_says() {
         text.contains("status: healthy") && text.contains("ir: 0.1.0") && text.contains("idle: 2"),
         "{text}"
     );
-    let text = stdout(&mut user.relay(&["status", "--json", "--port", &daemon.port]));
-    let value: Value = serde_json::from_str(&text).expect("--json must print JSON");
+    let value = json(
+        &mut user.relay(&["status", "--json", "--port", &daemon.port]),
+        0,
+    );
     assert_eq!(value["health"]["status"], "healthy");
 }

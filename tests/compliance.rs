@@ -7,12 +7,16 @@
 #![cfg(unix)]
 #![expect(clippy::print_stdout, reason = "the table is what the suite is for")]
 
+#[path = "it/support/fake.rs"]
+mod fake;
+
+use fake::FAKE_CLAUDE;
+use fake::inherited;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Mutex;
 
 /// A claude that plays, as one version.
 struct Player {
@@ -24,7 +28,7 @@ struct Player {
 
 #[test]
 fn a_version_that_nobody_recorded_is_tried_out_and_not_refused() {
-    let fake = fake_claude().display().to_string();
+    let fake = FAKE_CLAUDE.display().to_string();
     let new = format!("FAKE_CLAUDE_VERSION=2.1.329 exec '{fake}' \"$@\"");
     assert_eq!(
         support(&new),
@@ -73,7 +77,7 @@ fn support(run: &str) -> (String, String) {
 /// every turn: this takes most of a minute.
 #[test]
 fn fake_claude_does_what_the_recorded_claudes_did() {
-    let program = fake_claude();
+    let program = FAKE_CLAUDE.clone();
     let players = recorded().into_iter().map(|version| Player {
         name: format!("fake {version}"),
         program: program.clone(),
@@ -90,7 +94,7 @@ fn fake_claude_does_what_the_recorded_claudes_did() {
 /// As long as four real CLIs take; they are not played where none is named.
 #[test]
 fn a_real_claude_does_what_was_recorded_of_it() {
-    let Some(named) = named() else {
+    let Some(named) = inherited("RELAY_TEST_CLAUDE") else {
         println!("SKIPPED: RELAY_TEST_CLAUDE names no real claude");
         return;
     };
@@ -214,35 +218,6 @@ fn recorded() -> Vec<String> {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test is told which claudes there are"
-)]
-fn named() -> Option<std::ffi::OsString> {
-    std::env::var_os("RELAY_TEST_CLAUDE").filter(|named| !named.is_empty())
-}
-
-/// fake-claude, built once: cargo gives a test the paths of its own package's programs only.
-fn fake_claude() -> PathBuf {
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _building = BUILDING.lock();
-    let relay = Path::new(env!("CARGO_BIN_EXE_inference-relay"));
-    let folder = relay.parent().expect("a program lies in a folder");
-    let target = folder
-        .parent()
-        .expect("a profile lies in the target folder");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "-p", "fake-claude", "--target-dir"])
-        .arg(target);
-    if folder.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let status = cargo.status().expect("cargo must run");
-    assert!(status.success(), "fake-claude must build");
-    folder.join("fake-claude")
 }
 
 /// They wait more than they work.

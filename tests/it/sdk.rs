@@ -1,9 +1,9 @@
 //! The real SDKs against the real relay. They need a Python and a Node.js with the SDKs installed; `.ci/run` installs
 //! them and says where they are. Without them these tests say that they are skipped.
 
+use super::support::fake::inherited;
 use super::support::relay::Relay;
 use super::support::relay::World;
-use super::support::relay::inherited;
 use serde_json::Value;
 use serde_json::json;
 use std::io::Write;

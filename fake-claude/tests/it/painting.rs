@@ -11,12 +11,7 @@ const LIVE: &str = "[[rule]]\nany = true\n[[rule.step]]\nhang = \"live\"\n";
 fn run(version: &str, script: &str, size: (u16, u16), hooks: &Hooks) -> Claude {
     let mut start = Start::version(version);
     start.script(script).size(size.0, size.1);
-    start.args(&[
-        "--permission-mode",
-        "dontAsk",
-        "--settings",
-        &hooks.settings(),
-    ]);
+    start.hooked(hooks);
     let claude = start.run();
     claude.ready();
     claude

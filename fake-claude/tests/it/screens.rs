@@ -14,12 +14,7 @@ const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 fn scripted(version: &str, script: &str, hooks: &Hooks) -> Claude {
     let mut start = Start::version(version);
     start.script(script);
-    start.args(&[
-        "--permission-mode",
-        "dontAsk",
-        "--settings",
-        &hooks.settings(),
-    ]);
+    start.hooked(hooks);
     let claude = start.run();
     claude.ready();
     claude
@@ -153,12 +148,7 @@ fn another_model_is_asked_about_once_the_conversation_is_cached() {
         let (hooks, upstream) = (Hooks::new(), Upstream::new());
         let mut start = Start::version(version);
         start.upstream(&upstream.url);
-        start.args(&[
-            "--permission-mode",
-            "dontAsk",
-            "--settings",
-            &hooks.settings(),
-        ]);
+        start.hooked(&hooks);
         let mut claude = start.run();
         claude.ready();
         claude.submit("/model claude-sonnet-4-5");
@@ -189,12 +179,7 @@ fn escape_twice_takes_the_conversation_back_to_before_a_prompt() {
         let (hooks, upstream) = (Hooks::new(), Upstream::new());
         let mut start = Start::version(version);
         start.upstream(&upstream.url);
-        start.args(&[
-            "--permission-mode",
-            "dontAsk",
-            "--settings",
-            &hooks.settings(),
-        ]);
+        start.hooked(&hooks);
         let mut claude = start.run();
         claude.ready();
         for (at, prompt) in ["first", "second"].into_iter().enumerate() {

@@ -12,12 +12,7 @@ fn start(name: &str, hooks: &Hooks) -> Start {
         .join(name);
     let mut start = Start::version("2.1.197");
     start.env("FAKE_CLAUDE_SCRIPT", &path.to_string_lossy());
-    start.args(&[
-        "--permission-mode",
-        "dontAsk",
-        "--settings",
-        &hooks.settings(),
-    ]);
+    start.hooked(hooks);
     start
 }
 

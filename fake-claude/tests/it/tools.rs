@@ -16,12 +16,7 @@ const BOTH: [&str; 2] = ["2.1.197", "2.1.329"];
 fn start(version: &str, hooks: &Hooks, upstream: &Upstream, server: &McpServer) -> Claude {
     let mut start = Start::version(version);
     start.upstream(&upstream.url);
-    start.args(&[
-        "--permission-mode",
-        "dontAsk",
-        "--settings",
-        &hooks.settings(),
-    ]);
+    start.hooked(hooks);
     start.args(&[
         "--mcp-config",
         &server.config(),
@@ -235,12 +230,7 @@ fn a_tool_that_is_not_there_or_not_allowed_is_answered_by_the_cli() {
     let server = McpServer::new(&[tool("zeta")]);
     let mut start = Start::version("2.1.197");
     start.upstream(&upstream.url);
-    start.args(&[
-        "--permission-mode",
-        "dontAsk",
-        "--settings",
-        &hooks.settings(),
-    ]);
+    start.hooked(&hooks);
     start.args(&["--mcp-config", &server.config()]);
     let mut claude = start.run();
     claude.ready();

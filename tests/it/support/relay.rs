@@ -1,12 +1,13 @@
 //! A relay in a world of its own: its state folder, claude's home, a script, and nothing of this machine's environment.
 
 use super::client;
+use super::fake::FAKE_CLAUDE;
+use super::fake::inherited;
 use super::process;
 use super::upstream::Upstream;
 use super::wait;
 use rustix::process::Signal;
 use serde_json::Value;
-use std::ffi::OsString;
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -21,7 +22,6 @@ use std::process::ExitStatus;
 use std::process::Output;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc;
@@ -367,36 +367,6 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         })
         .collect()
 }
-
-/// A variable of the environment that the tests were started in.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tests are told by their caller's environment where things are"
-)]
-pub(crate) fn inherited(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// The stand-in for claude, built once into the folder that the relay was built into.
-static FAKE_CLAUDE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_BIN_EXE_inference-relay"))
-        .parent()
-        .expect("a program lies in a folder");
-    let target = folder
-        .parent()
-        .expect("a profile's folder lies in the target folder");
-    let mut cargo = Command::new(inherited("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "-p", "fake-claude", "--target-dir"])
-        .arg(target);
-    if folder.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let status = cargo.status().expect("cargo must run");
-    assert!(status.success(), "fake-claude must build");
-    folder.join("fake-claude")
-});
 
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;

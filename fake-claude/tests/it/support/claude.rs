@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::support::Hooks;
 use crate::support::watch::Watch;
 
 /// How to start it.
@@ -75,6 +76,12 @@ impl Start {
     pub(crate) fn args(&mut self, args: &[&str]) -> &mut Start {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
         self
+    }
+
+    /// Nothing is asked, and what happens is told to these hooks.
+    pub(crate) fn hooked(&mut self, hooks: &Hooks) -> &mut Start {
+        let settings = hooks.settings();
+        self.args(&["--permission-mode", "dontAsk", "--settings", &settings])
     }
 
     pub(crate) fn env(&mut self, name: &str, value: &str) -> &mut Start {
