@@ -64,7 +64,7 @@ async fn one(
     shots: Vec<Shot>,
 ) -> anyhow::Result<(Outcome, Option<Value>)> {
     let against = goldens.nearest(&subject.version, args.check);
-    let takes = play(args, subject, shots).await?;
+    let takes = play(args.jobs, subject, shots).await?;
     if !args.check {
         for (shot, take) in &takes {
             goldens.write(&subject.version, shot, take)?;
@@ -84,8 +84,10 @@ async fn one(
         return Ok((Outcome::Done, None));
     };
     let mut report = report(args, goldens, &subject.version, &against, &takes)?;
-    if args.check && !report.is_well() {
-        confirm(args, goldens, subject, &mut report, &takes).await?;
+    let mut replays = REPLAYS_MAX;
+    while args.check && !report.is_well() && replays > 0 {
+        confirm(goldens, subject, &mut report, &takes).await?;
+        replays -= 1;
     }
     tell(args, &report, args.check)?;
     let outcome = match args.check && !report.is_well() {
@@ -95,9 +97,8 @@ async fn one(
     Ok((outcome, Some(report.machine())))
 }
 
-/// Plays again what differs; a difference that does not come twice is the clock's.
+/// Plays again what differs, one case at a time; a difference that does not come every time is the clock's.
 async fn confirm(
-    args: &args::Record,
     goldens: &Goldens,
     subject: &Subject,
     report: &mut Report,
@@ -106,7 +107,7 @@ async fn confirm(
     let news = report.news();
     let again = takes.iter().filter(|(shot, _)| news.contains(&shot.name()));
     let shots = again.map(|(shot, _)| shot.clone()).collect();
-    for (shot, take) in play(args, subject, shots).await? {
+    for (shot, take) in play(ONE_AT_A_TIME, subject, shots).await? {
         if let Some(golden) = goldens.read(&report.against, &shot)? {
             report.confirm(&shot.name(), &changes(&golden, &take));
         }
@@ -195,12 +196,8 @@ fn changes(golden: &Take, take: &Take) -> Vec<Change> {
 }
 
 /// Plays the shots, some at the same time; gives them back in their order.
-async fn play(
-    args: &args::Record,
-    subject: &Subject,
-    shots: Vec<Shot>,
-) -> anyhow::Result<Vec<(Shot, Take)>> {
-    let places = Arc::new(Semaphore::new(usize::from(args.jobs)));
+async fn play(jobs: u16, subject: &Subject, shots: Vec<Shot>) -> anyhow::Result<Vec<(Shot, Take)>> {
+    let places = Arc::new(Semaphore::new(usize::from(jobs)));
     let (count, mut playing) = (shots.len(), JoinSet::new());
     for (number, shot) in shots.into_iter().enumerate() {
         let (subject, places) = (subject.clone(), Arc::clone(&places));
@@ -274,5 +271,9 @@ fn subject(program: PathBuf, args: &args::Record, env: &Env) -> anyhow::Result<S
     })
 }
 
+/// How often what differs is played again: a busy machine has been seen to draw a step late twice in a row.
+const REPLAYS_MAX: u32 = 3;
+/// What differs is played without the company that may have made it differ.
+const ONE_AT_A_TIME: u16 = 1;
 /// A claude tells its version in well under a second, unless the machine is very busy.
 const VERSION_WAIT_MAX: Duration = Duration::from_secs(10);

@@ -172,6 +172,8 @@ pub(crate) enum Goal {
     Done,
     /// Something is in the box.
     Typed,
+    /// The hook has told of every prompt that was submitted, and all is quiet.
+    Told,
     /// The upstream has said all but the end.
     Held,
     /// A question stands there, and all is quiet.

@@ -233,6 +233,7 @@ impl Player {
                 let answered = heard.answered >= turns && (!self.posts || heard.ends() >= turns);
                 self.scene.is_idle() && answered && !self.spins && self.is_quiet()
             }
+            Goal::Told => heard.submissions() >= self.submitted && self.is_quiet(),
             // A running turn draws all the time; what is quiet then is the wire.
             Goal::Held => heard.held > 0 && self.is_quiet(),
             Goal::Question => {
@@ -350,6 +351,7 @@ fn word(goal: Goal) -> &'static str {
         Goal::Idle => "an idle prompt box",
         Goal::Done => "the end of the turn",
         Goal::Typed => "the typed text in the box",
+        Goal::Told => "the hook of what was submitted",
         Goal::Held => "an answer that is held",
         Goal::Question => "a question",
         Goal::Quiet => "quiet",

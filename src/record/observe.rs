@@ -190,12 +190,7 @@ fn transcript(records: &[Value]) -> Vec<Item> {
         .filter(|value| !in_chain(value))
         .map(record)
         .collect();
-    for item in aside
-        .iter_mut()
-        .filter(|item| item.head.starts_with(OWN_ACCOUNT))
-    {
-        item.fields.clear();
-    }
+    aside.retain(|item| !item.head.starts_with(OWN_ACCOUNT));
     aside.retain(|item| !LATE.contains(&item.head.as_str()));
     aside.sort_by(|a, b| (&a.head, &a.fields).cmp(&(&b.head, &b.fields)));
     aside.dedup();
@@ -276,7 +271,8 @@ const OVERTAKING: [&str; 3] = ["Stop", "StopFailure", BEFORE_TOOL];
 const BEFORE_TOOL: &str = "PreToolUse";
 /// Records that are written when there is time for them.
 const LATE: [&str; 3] = ["last-prompt", "permission-mode", "mode"];
-/// Records in which the CLI keeps account of its own requests: what is in them depends on what was kept before.
+/// Records in which the CLI keeps account of its own requests, at its leisure: what is in them, and whether there are
+/// any, depends on what was kept before.
 const OWN_ACCOUNT: &str = "api-request";
 
 #[cfg(test)]

@@ -70,6 +70,11 @@ impl Heard {
         self.named("Stop")
     }
 
+    /// Hooks that told of a prompt.
+    pub(crate) fn submissions(&self) -> usize {
+        self.named("UserPromptSubmit")
+    }
+
     fn named(&self, name: &str) -> usize {
         let hooks = self.hooks.iter();
         hooks.filter(|hook| hook["hook_event_name"] == name).count()
