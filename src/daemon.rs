@@ -7,6 +7,7 @@ use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::config::resolve::Driver;
+use crate::memory::Memory;
 use crate::pool::ClaudeView;
 use crate::pool::Pool;
 use crate::record::probe::probe;
@@ -124,8 +125,10 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         simulate(&mut session, &config.home)?;
     }
     let pool = pool(&config, session, &config.home).await?;
+    let folder = config.home.join("conversations");
+    let memory = Memory::open(pool.clone(), config.memory.clone(), &folder).map_err(home)?;
     let api = Api::new(
-        pool.clone(),
+        memory,
         config.server.clone(),
         address.port(),
         config.session.builtin_tools,

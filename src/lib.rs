@@ -14,6 +14,7 @@
 //!   tools, [`session::launcher`] starts it.
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
+//! - [`memory`]: conversations that have a name, and how a call goes on with one.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
@@ -25,6 +26,7 @@
 //!
 //! - *Call*: one HTTP request of a client. *Turn*: what a session does for it.
 //! - *Session*: one live claude process. *Conversation*: what it holds; a session has many, one after the other.
+//! - *Memory*: what is known of the conversations that callers gave a name. *Joined*: how a call goes on with one.
 //! - *Shape*: what must be known of a call when its session is launched: model, system prompt, sampling.
 //! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
 //! - *Delivery*: how a prompt gets in: typed, through the editor, or as a transcript.
@@ -86,6 +88,8 @@ mod session;
 mod record;
 
 mod pool;
+
+mod memory;
 
 #[cfg(test)]
 mod simulation;

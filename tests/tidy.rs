@@ -13,11 +13,12 @@ terminal: turn
 session:  turn clock terminal
 record:   turn clock terminal session
 pool:     turn clock session
+memory:   turn clock session pool
 simulation: turn clock terminal session pool
 property: turn wire terminal session
-server:   turn clock wire pool
-config:   session pool server
-daemon:   turn clock wire terminal session record pool server config
+server:   turn clock wire pool memory
+config:   session pool memory server
+daemon:   turn clock wire terminal session record pool memory server config
 cli:      turn clock wire session record config daemon
 ";
 

@@ -63,6 +63,11 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("pool.session_turns_max", Kind::Number),
     ("pool.session_age_max", Kind::Text),
     ("pool.session_resident_max", Kind::Text),
+    ("sessions.memory_max", Kind::Text),
+    ("sessions.ids_max", Kind::Number),
+    ("sessions.bytes_max", Kind::Text),
+    ("sessions.queue_depth_max", Kind::Number),
+    ("sessions.disk", Kind::Switch),
     ("log.level", Kind::Text),
     ("log.format", Kind::Text),
 ];

@@ -9,6 +9,7 @@ use crate::config::show::Shown;
 use crate::config::source::Source;
 use crate::config::source::Sourced;
 use crate::config::unit;
+use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
@@ -26,6 +27,7 @@ use std::time::Duration;
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) pool: PoolConfig,
+    pub(crate) memory: MemoryConfig,
     pub(crate) session: SessionConfig,
     pub(crate) driver: Driver,
     pub(crate) log: LogConfig,
@@ -96,6 +98,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let server = server(&reader)?;
     let session = session(&reader)?;
     let pool = pool(&reader)?;
+    let memory = memory(&reader)?;
     let driver = reader.parsed("claude.driver", driver)?;
     let log = LogConfig {
         level: reader.parsed("log.level", level)?,
@@ -105,6 +108,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     Ok(Config {
         server,
         pool,
+        memory,
         session,
         driver,
         log,
@@ -169,6 +173,16 @@ fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
                 bytes => Ok(bytes),
             },
         )?,
+    })
+}
+
+fn memory(reader: &Reader<'_>) -> Result<MemoryConfig, ConfigError> {
+    Ok(MemoryConfig {
+        ids_max: reader.number("sessions.ids_max", 0)?,
+        bytes_max: reader.parsed("sessions.bytes_max", unit::size)?,
+        memory_max: reader.parsed("sessions.memory_max", span)?,
+        queue_depth_max: reader.number("sessions.queue_depth_max", 0)?,
+        disk: reader.switch("sessions.disk")?,
     })
 }
 

@@ -176,6 +176,7 @@ fn labels(request: &Request, session: SessionOrigin) -> Labels {
         text: TextSource::Exact,
         session,
         ignored,
+        conversation: None,
     }
 }
 

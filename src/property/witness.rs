@@ -121,6 +121,7 @@ fn start() -> Event {
         text: TextSource::Exact,
         session: SessionOrigin::Warm,
         ignored: Vec::new(),
+        conversation: None,
     };
     Event::Start(Start {
         id: MessageId("msg".to_owned()),

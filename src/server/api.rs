@@ -2,31 +2,45 @@
 
 use super::ServerConfig;
 use crate::clock;
+use crate::memory::ConversationView;
+use crate::memory::Memory;
 use crate::pool::Answer;
-use crate::pool::Pool;
 use crate::pool::Snapshot;
 use crate::turn::Blame;
+use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::Owner;
 use crate::turn::Request;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::watch;
 
-/// What serves turns: the pool, and in tests a stand-in.
+/// What serves turns: the memory above the pool, and in tests a stand-in.
 pub(crate) trait Lane: Send + Sync + 'static {
-    fn serve(&self, request: Request) -> Answer;
+    fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer;
     fn snapshot(&self) -> Snapshot;
+    fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
+    /// Forgets a conversation; false where there is none of that name.
+    fn end(&self, id: &ConversationId) -> bool;
 }
 
-impl Lane for Pool {
-    fn serve(&self, request: Request) -> Answer {
-        Pool::serve(self, request)
+impl Lane for Memory {
+    fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer {
+        Memory::serve(self, request, id)
     }
 
     fn snapshot(&self) -> Snapshot {
-        Pool::snapshot(self)
+        Memory::snapshot(self)
+    }
+
+    fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
+        Memory::conversations(self, owner)
+    }
+
+    fn end(&self, id: &ConversationId) -> bool {
+        Memory::end(self, id)
     }
 }
 
@@ -79,15 +93,27 @@ impl Api {
         self.lane.snapshot()
     }
 
+    pub(super) fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
+        self.lane.conversations(owner)
+    }
+
+    pub(super) fn end(&self, id: &ConversationId) -> bool {
+        self.lane.end(id)
+    }
+
     /// Hands a turn to the lane, unless the relay is on its way out.
-    pub(super) fn serve(&self, request: Request) -> Result<Answer, Fault> {
+    pub(super) fn serve(
+        &self,
+        request: Request,
+        id: Option<ConversationId>,
+    ) -> Result<Answer, Fault> {
         if self.is_draining() {
             let public =
                 "The relay is shutting down and takes no more calls; try again once it is back.";
             let fault = Fault::new(FaultKind::ShuttingDown, Blame::Relay, public);
             return Err(fault.retry_after(RESTART_WAIT));
         }
-        Ok(self.lane.serve(request))
+        Ok(self.lane.serve(request, id))
     }
 }
 

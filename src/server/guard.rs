@@ -132,7 +132,7 @@ fn preflight(request: &Request) -> Option<Response> {
     let headers = response.headers_mut();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST"),
+        HeaderValue::from_static("GET, POST, DELETE"),
     );
     headers.insert(
         header::ACCESS_CONTROL_MAX_AGE,

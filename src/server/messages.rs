@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::body;
+use super::conversation;
 use super::frame::Refusal;
 use super::status;
 use super::stream::Begun;
@@ -45,10 +46,14 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
+    let conversation = conversation::of(request.headers())?;
     let body = body::json(request, api.config.body_max).await?;
-    let call = request::call(&body, version)?;
+    let call = match &conversation {
+        Some(_) => request::call_going_on(&body, version)?,
+        None => request::call(&body, version)?,
+    };
     drop(body);
-    let answer = api.serve(call.request)?;
+    let answer = api.serve(call.request, conversation)?;
     Ok(if call.stream {
         streamed(answer, id).await?
     } else {
@@ -128,13 +133,16 @@ async fn streamed(mut answer: Answer, id: RequestId) -> Result<Response, Fault> 
 }
 
 /// The labels by their names.
-pub(super) fn named(labels: &Labels) -> [(&'static str, String); 4] {
-    [
+pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, String)> {
+    let joined = labels.conversation.map(|joined| joined.name().to_owned());
+    let always = [
         ("x-relay-lane", labels.lane.to_owned()),
         ("x-relay-text", labels.text.name().to_owned()),
         ("x-relay-session", labels.session.name().to_owned()),
         ("x-relay-ignored", ignored(&labels.ignored)),
-    ]
+    ];
+    let joined = joined.map(|joined| ("x-relay-conversation", joined));
+    always.into_iter().chain(joined)
 }
 
 fn label(headers: &mut HeaderMap, labels: &Labels) {

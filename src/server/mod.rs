@@ -21,6 +21,7 @@ mod api;
 mod router;
 
 mod body;
+mod conversation;
 mod frame;
 mod guard;
 

@@ -4,18 +4,21 @@ use super::Api;
 use super::ServerConfig;
 use super::api::Lane;
 use super::router;
+use crate::memory::ConversationView;
 use crate::pool::Answer;
 use crate::pool::ClaudeView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::pool::Snapshot;
 use crate::turn::BlockKind;
+use crate::turn::ConversationId;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Labels;
 use crate::turn::MessageId;
+use crate::turn::Owner;
 use crate::turn::Request;
 use crate::turn::SessionOrigin;
 use crate::turn::Start;
@@ -57,6 +60,7 @@ pub(super) fn start() -> Event {
         text: TextSource::Exact,
         session: SessionOrigin::Warm,
         ignored: vec![],
+        conversation: None,
     };
     let (id, model) = (MessageId("msg_1".into()), "m".into());
     Event::Start(Start {
@@ -116,13 +120,18 @@ struct Script {
 struct Stub {
     script: Script,
     asked: Mutex<Vec<Request>>,
+    named: Mutex<Vec<Option<ConversationId>>>,
     calls: watch::Sender<usize>,
     left: watch::Sender<bool>,
     sayer: Mutex<Option<mpsc::Sender<Word>>>,
 }
 
 impl Lane for Arc<Stub> {
-    fn serve(&self, request: Request) -> Answer {
+    fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer {
+        self.named
+            .lock()
+            .expect("no test panics while it holds this")
+            .push(id);
         self.asked
             .lock()
             .expect("no test panics while it holds this")
@@ -152,6 +161,23 @@ impl Lane for Arc<Stub> {
             stub.left.send_replace(true);
         });
         Answer { events }
+    }
+
+    fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
+        assert_eq!(*owner, Owner::anonymous());
+        vec![ConversationView {
+            name: "mine".into(),
+            state: "resumable",
+            idle: Duration::from_millis(1500),
+            turns: 2,
+            model: "m".into(),
+            bytes: 99,
+            waiting: 0,
+        }]
+    }
+
+    fn end(&self, id: &ConversationId) -> bool {
+        id.name() == "mine/a/b"
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -228,6 +254,7 @@ impl Rig {
             stub: Arc::new(Stub {
                 script,
                 asked: Mutex::default(),
+                named: Mutex::default(),
                 calls,
                 left,
                 sayer: Mutex::default(),
@@ -246,6 +273,14 @@ impl Rig {
             .lock()
             .expect("no test panics while it holds this")
             .clone()
+    }
+
+    /// The conversations that they belong to.
+    pub(super) fn named(&self) -> Vec<Option<String>> {
+        let named = self.stub.named.lock();
+        let named = named.expect("no test panics while it holds this");
+        let name = |id: &ConversationId| id.name().to_owned();
+        named.iter().map(|id| id.as_ref().map(name)).collect()
     }
 
     pub(super) async fn is_asked(&self) {

@@ -1,6 +1,7 @@
 //! The routes.
 
 use super::Api;
+use super::conversation;
 use super::frame;
 use super::frame::Refusal;
 use super::guard;
@@ -15,6 +16,7 @@ use axum::http::Method;
 use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
+use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 
@@ -47,7 +49,8 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/health", get(status::health))
         .route("/v1/version", get(status::version))
         .route("/v1/availability", get(status::availability))
-        .route("/v1/sessions", get(status::sessions));
+        .route("/v1/sessions", get(status::sessions))
+        .route("/v1/sessions/{*id}", delete(conversation::end));
     for path in UNSERVED {
         router = router.route(path, any(unserved));
     }
@@ -70,7 +73,8 @@ async fn welcome() -> &'static str {
         "GET  /v1/health                 is it ready\n",
         "GET  /v1/version                what runs here\n",
         "GET  /v1/availability           what is missing\n",
-        "GET  /v1/sessions               the live sessions\n",
+        "GET  /v1/sessions               the live sessions, and the conversations that have an id\n",
+        "DELETE /v1/sessions/{id}        ends the conversation of an X-IR-Session-ID\n",
     )
 }
 

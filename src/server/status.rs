@@ -4,8 +4,10 @@
 //! are never renamed.
 
 use super::Api;
+use crate::memory::ConversationView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
+use crate::turn::Owner;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -79,6 +81,7 @@ pub(super) async fn availability(State(api): State<Api>) -> Response {
 /// `GET /v1/sessions`.
 pub(super) async fn sessions(State(api): State<Api>) -> Response {
     let snapshot = api.snapshot();
+    let conversations = api.conversations(&Owner::anonymous());
     let in_state = |state: &str| {
         snapshot
             .sessions
@@ -91,6 +94,7 @@ pub(super) async fn sessions(State(api): State<Api>) -> Response {
         "idle": in_state("idle"),
         "busy": in_state("busy"),
         "waiting": snapshot.waiting,
+        "conversations": conversations.iter().map(conversation).collect::<Vec<_>>(),
     }))
 }
 
@@ -106,6 +110,18 @@ fn session(view: &SessionView) -> Value {
         "model": view.model,
         "turns": view.turns,
         "age_ms": view.age_ms,
+    })
+}
+
+fn conversation(view: &ConversationView) -> Value {
+    serde_json::json!({
+        "id": view.name,
+        "state": view.state,
+        "idle": u64::try_from(view.idle.as_millis()).unwrap_or(u64::MAX),
+        "turns": view.turns,
+        "model": view.model,
+        "bytes": view.bytes,
+        "waiting": view.waiting,
     })
 }
 

@@ -84,6 +84,7 @@ impl Task {
             text: TextSource::Exact,
             session: SessionOrigin::Warm,
             ignored: vec![],
+            conversation: None,
         };
         let start = Start {
             id: MessageId("msg".into()),

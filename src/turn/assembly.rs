@@ -125,6 +125,7 @@ mod tests {
             text: TextSource::Exact,
             session: SessionOrigin::Warm,
             ignored: vec![],
+            conversation: None,
         };
         Event::Start(Start {
             id: MessageId("msg_1".into()),

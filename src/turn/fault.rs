@@ -46,6 +46,9 @@ pub(crate) enum FaultKind {
     },
     QueueFull,
     QueueTimeout,
+    /// The name of a conversation is none.
+    SessionIdInvalid,
+    SessionBusy,
     DialogBlocked,
     InvalidRequest,
     RequestTooLarge,
@@ -77,6 +80,8 @@ impl FaultKind {
             FaultKind::UpstreamFailed { .. } => "upstream_failed",
             FaultKind::QueueFull => "queue_full",
             FaultKind::QueueTimeout => "queue_timeout",
+            FaultKind::SessionIdInvalid => "session_id_invalid",
+            FaultKind::SessionBusy => "session_busy",
             FaultKind::DialogBlocked => "dialog_blocked",
             FaultKind::InvalidRequest => "invalid_request",
             FaultKind::RequestTooLarge => "request_too_large",

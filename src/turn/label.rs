@@ -1,5 +1,7 @@
 //! What a response honestly says of how it was made.
 
+use super::Joined;
+
 /// Labels of one answer; they go out as `x-relay-…` headers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Labels {
@@ -9,6 +11,8 @@ pub(crate) struct Labels {
     pub(crate) session: SessionOrigin,
     /// Parameters that the lane could not honour, by field name.
     pub(crate) ignored: Vec<String>,
+    /// How the call goes on with its conversation, where that has a name.
+    pub(crate) conversation: Option<Joined>,
 }
 
 /// How the answer's text was read.

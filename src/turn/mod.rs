@@ -13,6 +13,7 @@
 //! Start reading at [`request`].
 
 mod assembly;
+mod conversation;
 mod end;
 mod event;
 mod fault;
@@ -26,6 +27,9 @@ mod usage;
 pub(crate) use assembly::Assembly;
 pub(crate) use assembly::Built;
 pub(crate) use assembly::Whole;
+pub(crate) use conversation::ConversationId;
+pub(crate) use conversation::Joined;
+pub(crate) use conversation::Owner;
 pub(crate) use end::End;
 pub(crate) use end::StopReason;
 pub(crate) use event::BlockKind;

@@ -7,6 +7,7 @@ mod lifecycle;
 mod messages;
 mod pool;
 mod sdk;
+mod sticky;
 mod streaming;
 mod support;
 mod tools;

@@ -46,7 +46,10 @@ enum Retry {
 /// The error contract's table: a kind's status, its type, and whether to try again.
 fn row(kind: &FaultKind) -> (u16, &'static str, Retry) {
     match kind {
-        FaultKind::InvalidRequest => (400, "invalid_request_error", Retry::Wastes),
+        FaultKind::InvalidRequest | FaultKind::SessionIdInvalid => {
+            (400, "invalid_request_error", Retry::Wastes)
+        }
+        FaultKind::SessionBusy => (409, "invalid_request_error", Retry::Helps),
         FaultKind::HostNotAllowed | FaultKind::OriginNotAllowed => {
             (403, "permission_error", Retry::Wastes)
         }

@@ -177,6 +177,7 @@ mod tests {
             text: TextSource::Exact,
             session: SessionOrigin::Warm,
             ignored: vec![],
+            conversation: None,
         };
         let start = Usage {
             input_tokens: 9,

@@ -74,6 +74,29 @@ pub(crate) fn post(address: SocketAddr, body: &Value) -> Response {
     send(address, &request(address, body)).whole()
 }
 
+/// A call that names its conversation.
+pub(crate) fn post_named(address: SocketAddr, name: &str, body: &Value) -> Response {
+    send(address, &named_request(address, name, body)).whole()
+}
+
+/// A call that names its conversation, and whose answer streams.
+pub(crate) fn stream_named(address: SocketAddr, name: &str, body: &Value) -> Stream {
+    let mut body = body.clone();
+    body["stream"] = true.into();
+    send(address, &named_request(address, name, &body))
+}
+
+/// A call that names its conversation, and whose answer nobody reads. Dropping it hangs up.
+pub(crate) fn begin_named(address: SocketAddr, name: &str, body: &Value) -> TcpStream {
+    sent(address, &named_request(address, name, body))
+}
+
+/// A request without a body.
+pub(crate) fn bare(address: SocketAddr, method: &str, path: &str) -> Response {
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    send(address, head.as_bytes()).whole()
+}
+
 /// A call whose answer streams.
 pub(crate) fn stream(address: SocketAddr, body: &Value) -> Stream {
     let mut body = body.clone();
@@ -100,10 +123,23 @@ fn sent(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     socket
 }
 
+fn named_request(address: SocketAddr, name: &str, body: &Value) -> Vec<u8> {
+    let request = request(address, body);
+    let (first, rest) = request.split_at(POST.len());
+    [
+        first,
+        format!("x-ir-session-id: {name}\r\n").as_bytes(),
+        rest,
+    ]
+    .concat()
+}
+
+const POST: &str = "POST /v1/messages HTTP/1.1\r\n";
+
 fn request(address: SocketAddr, body: &Value) -> Vec<u8> {
     let body = body.to_string();
     let head = format!(
-        "POST /v1/messages HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "{POST}host: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
          anthropic-version: 2023-06-01\r\nx-api-key: any\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );

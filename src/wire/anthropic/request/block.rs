@@ -307,9 +307,19 @@ pub(super) struct Pairing {
     open: Vec<String>,
     /// The message in which the first of them was made.
     at: usize,
+    /// Until the assistant speaks, results may be of calls that were made before all this.
+    goes_on: bool,
 }
 
 impl Pairing {
+    /// For messages that may go on with others, which are known elsewhere.
+    pub(super) fn going_on() -> Pairing {
+        Pairing {
+            goes_on: true,
+            ..Pairing::default()
+        }
+    }
+
     /// Takes the next message; neighbours of one role are one turn.
     pub(super) fn message(
         &mut self,
@@ -319,6 +329,7 @@ impl Pairing {
     ) -> Result<(), Fault> {
         let begins = self.latest.replace(role) != Some(role);
         if begins && role == Role::Assistant {
+            self.goes_on = false;
             self.all_answered()?;
             self.called.clear();
             self.at = index;
@@ -347,7 +358,7 @@ impl Pairing {
     }
 
     fn answered(&mut self, id: &str, index: usize, place: usize) -> Result<(), Fault> {
-        if !self.called.iter().any(|called| called == id) {
+        if !self.goes_on && !self.called.iter().any(|called| called == id) {
             return Err(invalid(format!(
                 "messages.{index}.content.{place}: unexpected `tool_use_id` found in `tool_result` blocks: {}. \
                  Each `tool_result` block must have a corresponding `tool_use` block in the previous message.",

@@ -25,6 +25,7 @@ use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Role;
 use crate::turn::Sampling;
+use block::Pairing;
 use field::Path;
 use field::invalid;
 use field::number;
@@ -83,8 +84,21 @@ const KNOWN: &[&str] = &[
 /// # Errors
 /// `invalid_request`, with the path of the first field that is wrong.
 pub(crate) fn call(body: &[u8], version: Version) -> Result<Call, Fault> {
+    read(body, version, Pairing::default())
+}
+
+/// Reads a Messages call whose messages may go on with others that are known: it may begin with results of calls that
+/// are not among them.
+///
+/// # Errors
+/// `invalid_request`, with the path of the first field that is wrong.
+pub(crate) fn call_going_on(body: &[u8], version: Version) -> Result<Call, Fault> {
+    read(body, version, Pairing::going_on())
+}
+
+fn read(body: &[u8], version: Version, pairing: Pairing) -> Result<Call, Fault> {
     let fields = parse(body)?;
-    let mut request = common(&fields, version)?;
+    let mut request = common(&fields, version, pairing)?;
     request.sampling = sampling(&fields, version)?;
     let offered = tool::tools(&fields)?;
     request.tool_choice = tool::choice(&fields, &offered.tools)?;
@@ -118,7 +132,7 @@ pub(crate) fn call(body: &[u8], version: Version) -> Result<Call, Fault> {
 /// `invalid_request`, with the path of the first field that is wrong.
 pub(crate) fn count(body: &[u8], version: Version) -> Result<Count, Fault> {
     let fields = parse(body)?;
-    let request = common(&fields, version)?;
+    let request = common(&fields, version, Pairing::default())?;
     let tools = tool::values(&fields)?.to_vec();
     Ok(Count { request, tools })
 }
@@ -134,9 +148,13 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
 }
 
 /// What both calls have.
-fn common(fields: &Map<String, Value>, version: Version) -> Result<Request, Fault> {
+fn common(
+    fields: &Map<String, Value>,
+    version: Version,
+    pairing: Pairing,
+) -> Result<Request, Fault> {
     let model = model(fields)?;
-    let messages = messages(fields, version)?;
+    let messages = messages(fields, version, pairing)?;
     let system = system(fields)?;
     tool::values(fields)?;
     Ok(Request {
@@ -167,7 +185,11 @@ fn model(fields: &Map<String, Value>) -> Result<String, Fault> {
     Ok(model.to_owned())
 }
 
-fn messages(fields: &Map<String, Value>, version: Version) -> Result<Vec<Message>, Fault> {
+fn messages(
+    fields: &Map<String, Value>,
+    version: Version,
+    mut pairing: Pairing,
+) -> Result<Vec<Message>, Fault> {
     let path = Path::Root.field("messages");
     let Value::Array(values) = required(fields, &path, "messages")? else {
         return Err(path.wrong("Input should be a valid list"));
@@ -179,7 +201,6 @@ fn messages(fields: &Map<String, Value>, version: Version) -> Result<Vec<Message
         return Err(path.wrong("List should have at most 100000 items"));
     }
     let mut merged: Vec<Message> = Vec::new();
-    let mut pairing = block::Pairing::default();
     for (index, value) in values.iter().enumerate() {
         let at = path.item(index);
         let message = object(value, &at)?;

@@ -47,6 +47,24 @@ fn user_block(block: Value) -> String {
 }
 
 #[test]
+fn results_may_come_alone_where_their_calls_are_known() {
+    let result = json!({"type": "tool_result", "tool_use_id": "t"});
+    let body = |messages: Value| {
+        let fields = json!({"model": "m", "max_tokens": 9, "messages": messages});
+        fields.to_string().into_bytes()
+    };
+    let alone = body(json!([{"role": "user", "content": [result]}]));
+    assert!(call(&alone, OLD).is_err());
+    assert!(call_going_on(&alone, OLD).is_ok());
+    let late = body(json!([
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": [result]},
+    ]));
+    assert!(call_going_on(&late, OLD).is_err());
+}
+
+#[test]
 fn a_plain_call_is_read() {
     let body = json!({
         "model": "claude-x", "max_tokens": 5, "stream": true, "system": [{ "type": "text", "text": "be brief",

@@ -1,0 +1,369 @@
+//! A call in a named conversation, from its queue to what is remembered of it.
+
+use super::ConversationView;
+use super::MemoryConfig;
+use super::book::Book;
+use super::book::Page;
+use super::fault;
+use super::prefix;
+use super::queue::Entered;
+use super::queue::Queue;
+use super::queue::Ticket;
+use super::shelf::Found;
+use super::shelf::Shelf;
+use super::shelf::Turn;
+use super::told;
+use crate::clock;
+use crate::pool::Answer;
+use crate::pool::Pool;
+use crate::pool::Snapshot;
+use crate::turn::Assembly;
+use crate::turn::ConversationId;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::Joined;
+use crate::turn::Message;
+use crate::turn::Owner;
+use crate::turn::Request;
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// The pool, and what is remembered of the conversations that it served; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    pool: Pool,
+    kept: Arc<Kept>,
+}
+
+struct Kept {
+    state: Mutex<State>,
+    /// `None`: nothing is kept on disk.
+    shelf: Option<Shelf>,
+    depth_max: usize,
+}
+
+struct State {
+    book: Book,
+    queue: Queue,
+    waiting: HashMap<Ticket, oneshot::Sender<()>>,
+}
+
+/// A call's place in its conversation. Dropping it lets the next one go on.
+struct Turnstile {
+    kept: Arc<Kept>,
+    id: ConversationId,
+    ticket: Ticket,
+}
+
+type Events = mpsc::Sender<Result<Event, Fault>>;
+
+impl Memory {
+    /// Opens the memory, with what is on disk in this folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be used.
+    pub(crate) fn open(pool: Pool, config: MemoryConfig, folder: &Path) -> io::Result<Memory> {
+        let (shelf, found) = match config.disk {
+            true => Shelf::open(folder).map(|(shelf, found)| (Some(shelf), found))?,
+            false => (None, Vec::new()),
+        };
+        let depth_max = config.queue_depth_max;
+        let state = State {
+            book: Book::new(config),
+            queue: Queue::new(depth_max),
+            waiting: HashMap::new(),
+        };
+        let kept = Kept {
+            state: Mutex::new(state),
+            shelf,
+            depth_max,
+        };
+        found.into_iter().for_each(|found| kept.find(found));
+        let kept = Arc::new(kept);
+        tokio::spawn(Arc::clone(&kept).age());
+        Ok(Memory { pool, kept })
+    }
+
+    /// Begins to serve a request, in the conversation of this name where there is one.
+    pub(crate) fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer {
+        let Some(id) = id else {
+            return self.pool.serve(request);
+        };
+        let (events_tx, events) = mpsc::channel(EVENTS_MAX);
+        let (turnstile, turn) = match Kept::enter(&self.kept, id) {
+            Ok(entered) => entered,
+            Err(fault) => {
+                drop(events_tx.try_send(Err(fault)));
+                return Answer { events };
+            }
+        };
+        let pool = self.pool.clone();
+        tokio::spawn(async move {
+            if let Err(fault) = turnstile.serve(turn, request, &pool, &events_tx).await {
+                drop(events_tx.send(Err(fault)).await);
+            }
+        });
+        Answer { events }
+    }
+
+    /// What is alive now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.pool.snapshot()
+    }
+
+    /// An owner's conversations, the latest first.
+    pub(crate) fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
+        self.kept.state().views(owner)
+    }
+
+    /// Forgets a conversation, also what a call that is being served in it is about to say; false where there is none.
+    pub(crate) fn end(&self, id: &ConversationId) -> bool {
+        let mut state = self.kept.state();
+        let served = state.queue.end(id);
+        let known = state.book.forget(id);
+        if let Some(shelf) = &self.kept.shelf {
+            shelf.remove(id);
+        }
+        served || known
+    }
+}
+
+impl Turnstile {
+    /// Waits for the calls before, and serves this one; `Err` is for the caller to be told.
+    async fn serve(
+        self,
+        turn: Option<oneshot::Receiver<()>>,
+        mut request: Request,
+        pool: &Pool,
+        events: &Events,
+    ) -> Result<(), Fault> {
+        if let Some(turn) = turn {
+            tokio::select! {
+                _ = turn => {}
+                () = events.closed() => return Ok(()),
+                () = tokio::time::sleep(WAIT_MAX) => return Err(fault::session_waited(WAIT_MAX)),
+            }
+        }
+        let known = self.kept.state().book.page(&self.id).cloned();
+        let known = known.as_ref().map(|page| &*page.messages);
+        let joined;
+        (joined, request.messages) = prefix::join(known, request.messages);
+        if prefix::is_torn(&request.messages) {
+            return Err(fault::calls_unknown());
+        }
+        let asked = (request.messages.clone(), request.model.clone());
+        let answer = pool.serve(request);
+        self.pass_on(answer, joined, asked, events).await
+    }
+
+    /// Tells the caller what the pool tells, and remembers the turn before its end is told.
+    async fn pass_on(
+        &self,
+        mut answer: Answer,
+        joined: Joined,
+        (messages, model): (Vec<Message>, String),
+        events: &Events,
+    ) -> Result<(), Fault> {
+        let mut assembly = Assembly::default();
+        loop {
+            let told = tokio::select! {
+                biased;
+                () = events.closed() => return Ok(()),
+                told = answer.events.recv() => told,
+            };
+            let Some(mut event) = told.transpose()? else {
+                return Ok(()); // Whoever reads the events says that they ended without an end.
+            };
+            if let Event::Start(start) = &mut event {
+                start.labels.conversation = Some(joined);
+            }
+            let sound = assembly.push(event.clone()).is_ok();
+            let is_end = matches!(event, Event::End(_));
+            let Ok(permit) = events.reserve().await else {
+                return Ok(());
+            };
+            if is_end && sound {
+                self.remember(messages, model, assembly);
+                permit.send(Ok(event));
+                return Ok(());
+            }
+            permit.send(Ok(event));
+        }
+    }
+
+    fn remember(&self, mut messages: Vec<Message>, model: String, assembly: Assembly) {
+        let Some(answer) = assembly.finish().as_ref().and_then(told::answer) else {
+            return;
+        };
+        messages.push(answer);
+        // Writing may wait for the disk; other tasks of this thread shall not.
+        tokio::task::block_in_place(|| self.kept.remember(self, messages, model));
+    }
+}
+
+impl Drop for Turnstile {
+    fn drop(&mut self) {
+        let mut state = self.kept.state();
+        state.waiting.remove(&self.ticket);
+        if let Some(next) = state.queue.leave(&self.id, self.ticket)
+            && let Some(turn) = state.waiting.remove(&next)
+        {
+            let _ = turn.send(()); // One that is gone leaves by itself.
+        }
+    }
+}
+
+impl Kept {
+    /// Takes a place in the conversation; the receiver tells when it is this call's turn, where that is not at once.
+    fn enter(
+        kept: &Arc<Kept>,
+        id: ConversationId,
+    ) -> Result<(Turnstile, Option<oneshot::Receiver<()>>), Fault> {
+        let mut state = kept.state();
+        let (ticket, turn) = match state.queue.enter(&id) {
+            Entered::Refused => return Err(fault::session_busy(kept.depth_max)),
+            Entered::Served(ticket) => (ticket, None),
+            Entered::Waits(ticket) => {
+                let (turn_tx, turn) = oneshot::channel();
+                state.waiting.insert(ticket, turn_tx);
+                (ticket, Some(turn))
+            }
+        };
+        let kept = Arc::clone(kept);
+        Ok((Turnstile { kept, id, ticket }, turn))
+    }
+
+    /// Remembers a turn, unless its conversation was ended meanwhile. The lock is held while the file is written, so
+    /// that what is on disk is what is known.
+    fn remember(&self, turnstile: &Turnstile, messages: Vec<Message>, model: String) {
+        let mut state = self.state();
+        let id = &turnstile.id;
+        if !state.queue.counts(id, turnstile.ticket) {
+            return;
+        }
+        let before = state.book.page(id).cloned();
+        let page = page_after(before.as_ref(), messages, model);
+        let gone = state.book.remember(id.clone(), page.clone());
+        let Some(shelf) = &self.shelf else { return };
+        gone.iter().for_each(|id| shelf.remove(id));
+        if !gone.contains(id)
+            && let Err(error) = store(shelf, id, before.as_ref(), &page)
+        {
+            tracing::warn!(%error, "a conversation could not be written; a restart will forget it");
+        }
+    }
+
+    /// Takes what was found on disk into the book.
+    fn find(&self, found: Found) {
+        let now = clock::now();
+        let page = Page {
+            messages: found.messages.into(),
+            bytes: found.bytes,
+            turns: found.turns,
+            model: found.model,
+            used: now.checked_sub(found.age).unwrap_or(now),
+        };
+        let mut state = self.state();
+        let gone = state.book.remember(found.id, page);
+        let old = state.book.handle_timeout(now);
+        if let Some(shelf) = &self.shelf {
+            gone.iter().chain(&old).for_each(|id| shelf.remove(id));
+        }
+    }
+
+    /// Forgets what is old, for as long as the daemon runs.
+    async fn age(self: Arc<Kept>) {
+        loop {
+            let due = self.state().book.poll_timeout(clock::now());
+            tokio::time::sleep_until(due.into()).await;
+            let old = self.state().book.handle_timeout(clock::now());
+            if let Some(shelf) = &self.shelf {
+                old.iter().for_each(|id| shelf.remove(id));
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn views(&self, owner: &Owner) -> Vec<ConversationView> {
+        let now = clock::now();
+        let served: HashMap<&ConversationId, usize> = self.queue.lines().collect();
+        let pages = self.book.pages();
+        let remembered = pages.iter().map(|(id, page)| {
+            let waiting = served.get(id).copied();
+            (id, view(id, Some(page), waiting, now))
+        });
+        let new = served.iter().filter(|(id, _)| !pages.contains_key(**id));
+        let new = new.map(|(id, waiting)| (*id, view(id, None, Some(*waiting), now)));
+        let own = remembered.chain(new).filter(|(id, _)| id.owner == *owner);
+        let mut views: Vec<ConversationView> = own.map(|(_, view)| view).collect();
+        views.sort_by(|a, b| (a.idle, &a.name).cmp(&(b.idle, &b.name)));
+        views
+    }
+}
+
+/// `waiting` where a call is being served.
+fn view(
+    id: &ConversationId,
+    page: Option<&Page>,
+    waiting: Option<usize>,
+    now: std::time::Instant,
+) -> ConversationView {
+    let idle = page.map(|page| now.saturating_duration_since(page.used));
+    ConversationView {
+        name: id.name().to_owned(),
+        state: waiting.map_or("resumable", |_| "busy"),
+        idle: idle.unwrap_or_default(),
+        turns: page.map_or(0, |page| page.turns),
+        model: page.map(|page| page.model.clone()).unwrap_or_default(),
+        bytes: page.map_or(0, |page| page.bytes),
+        waiting: waiting.unwrap_or_default(),
+    }
+}
+
+/// A conversation with one turn more.
+fn page_after(before: Option<&Page>, messages: Vec<Message>, model: String) -> Page {
+    let grown = before.filter(|page| messages.starts_with(&page.messages));
+    let old = grown.map_or(0, |page| page.messages.len());
+    let new = messages.iter().skip(old).map(told::to_json);
+    let bytes: usize = new.map(|message| message.to_string().len()).sum();
+    Page {
+        messages: messages.into(),
+        bytes: grown.map_or(0, |page| page.bytes) + bytes as u64,
+        turns: before.map_or(0, |page| page.turns).saturating_add(1),
+        model,
+        used: clock::now(),
+    }
+}
+
+/// Writes a turn: a line more where it goes on with what is there, or else the whole conversation.
+fn store(shelf: &Shelf, id: &ConversationId, before: Option<&Page>, page: &Page) -> io::Result<()> {
+    let turn = |messages| Turn {
+        messages,
+        turns: page.turns,
+        model: &page.model,
+    };
+    let new = before.and_then(|before| page.messages.strip_prefix(&*before.messages));
+    match new.map(|new| shelf.add(id, &turn(new))) {
+        Some(Ok(())) => Ok(()),
+        // It may not be there: it could not be written before, or was removed by hand.
+        Some(Err(_)) | None => shelf.write(id, &turn(&page.messages)),
+    }
+}
+
+/// Events that a caller may be behind here; the pool allows for more behind them.
+const EVENTS_MAX: usize = 64;
+/// How long a call may wait for those before it: longer than a turn may take by default.
+const WAIT_MAX: Duration = Duration::from_secs(15 * 60);

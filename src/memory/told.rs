@@ -1,0 +1,106 @@
+//! Messages as they were told, to and from the JSON that is kept of them. `[pure]`
+
+use crate::turn::Block;
+use crate::turn::BlockKind;
+use crate::turn::Built;
+use crate::turn::Message;
+use crate::turn::Role;
+use crate::turn::Whole;
+use serde_json::Value;
+use serde_json::json;
+
+/// The answer as the message that its caller would tell again; `None` where nothing was said.
+pub(super) fn answer(whole: &Whole) -> Option<Message> {
+    let blocks: Vec<Block> = whole.blocks.iter().filter_map(block).collect();
+    (!blocks.is_empty()).then_some(Message {
+        role: Role::Assistant,
+        blocks,
+    })
+}
+
+fn block(built: &Built) -> Option<Block> {
+    let Built {
+        kind,
+        text,
+        signature,
+    } = built;
+    Some(match kind {
+        // The API takes no text that says nothing.
+        BlockKind::Text if text.trim().is_empty() => return None,
+        BlockKind::Text => Block::Text(text.clone()),
+        BlockKind::Thinking => {
+            Block::Native(json!({"type": "thinking", "thinking": text, "signature": signature}))
+        }
+        BlockKind::RedactedThinking { data } => {
+            Block::Native(json!({"type": "redacted_thinking", "data": data}))
+        }
+        BlockKind::ToolUse { id, name } => {
+            let input: Value = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
+            let call = json!({"type": "tool_use", "id": id, "name": name, "input": input});
+            Block::Native(call)
+        }
+    })
+}
+
+pub(super) fn to_json(message: &Message) -> Value {
+    let blocks = message.blocks.iter().map(|block| match block {
+        Block::Text(text) => json!({"type": "text", "text": text}),
+        Block::Native(value) => value.clone(),
+    });
+    let role = match message.role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    json!({"role": role, "content": blocks.collect::<Vec<Value>>()})
+}
+
+pub(super) fn from_json(value: &Value) -> Option<Message> {
+    let role = match value.get("role")?.as_str()? {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => return None,
+    };
+    let block = |value: &Value| match value.get("type")?.as_str()? {
+        "text" => Some(Block::Text(value.get("text")?.as_str()?.to_owned())),
+        _ => Some(Block::Native(value.clone())),
+    };
+    let blocks: Option<Vec<Block>> = value
+        .get("content")?
+        .as_array()?
+        .iter()
+        .map(block)
+        .collect();
+    Some(Message {
+        role,
+        blocks: blocks.filter(|blocks| !blocks.is_empty())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_as_it_was() {
+        let blocks = vec![
+            Block::Text("a\t\u{0}\r\n".into()),
+            Block::Native(
+                json!({"type": "tool_use", "id": "t", "name": "f", "input": {"b": 1, "a": null}}),
+            ),
+        ];
+        for role in [Role::User, Role::Assistant] {
+            let blocks = blocks.clone();
+            let message = Message { role, blocks };
+            let text = to_json(&message).to_string();
+            let value: Value = serde_json::from_str(&text).expect("it was written as JSON");
+            assert_eq!(from_json(&value), Some(message));
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_none() {
+        for value in [json!({}), json!({"role": "user", "content": []}), json!([])] {
+            assert_eq!(from_json(&value), None);
+        }
+    }
+}

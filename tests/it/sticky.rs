@@ -1,0 +1,337 @@
+//! Conversations that have a name: gone on with in both styles, one call at a time, kept apart, and remembered.
+
+use super::support::client;
+use super::support::client::Response;
+use super::support::client::begin_named;
+use super::support::client::call;
+use super::support::client::conversation;
+use super::support::client::post_named;
+use super::support::client::stream_named;
+use super::support::client::text_of;
+use super::support::process;
+use super::support::relay::Relay;
+use super::support::relay::World;
+use super::support::upstream;
+use super::support::upstream::Answer;
+use super::support::upstream::Upstream;
+use super::support::upstream::last_text;
+use super::support::wait;
+use rustix::process::Signal;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Answers `begin` half, `hold` not at all, and `tool` with a call; says of all others how many messages came.
+fn counting() -> Upstream {
+    Upstream::answering(|body| match last_text(body) {
+        text if text.contains("begin") => Answer::Begin("half of\nan answer\n".to_owned()),
+        text if text.contains("hold") => Answer::Hold,
+        text if text.contains("tool") => {
+            let name = body["tools"][0]["name"].as_str().unwrap_or_default();
+            let input = json!({"city": "Paris"});
+            let call = ("toolu_a".to_owned(), name.to_owned(), input);
+            Answer::Call("Let me look.\n".to_owned(), vec![call])
+        }
+        text => {
+            let count = upstream::messages(body).len();
+            Answer::Say(format!("{text}: {count} messages\n\n* with a *list*\n"))
+        }
+    })
+}
+
+fn answer_to(prompt: &str, count: usize) -> String {
+    format!("{prompt}: {count} messages\n\n* with a *list*\n")
+}
+
+fn said(relay: &Relay, name: &str, body: &Value, joined: &str) -> Response {
+    let answer = post_named(relay.address, name, body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("x-relay-conversation"), joined);
+    answer
+}
+
+/// Tells the new message alone.
+fn append(relay: &Relay, name: &str, prompt: &str, joined: &str) -> String {
+    said(relay, name, &call(prompt), joined).text()
+}
+
+fn user(text: &str) -> Value {
+    json!({"role": "user", "content": text})
+}
+
+fn assistant(text: &str) -> Value {
+    json!({"role": "assistant", "content": text})
+}
+
+/// The texts of a request, role by role.
+fn texts(body: &Value) -> Vec<(String, String)> {
+    let text = |block: &Value| block["text"].as_str().unwrap_or_default().to_owned();
+    let messages = upstream::messages(body).into_iter();
+    messages
+        .map(|(role, blocks)| (role, blocks.iter().map(text).collect()))
+        .collect()
+}
+
+fn known(relay: &Relay) -> Vec<(String, String, u64)> {
+    let told = relay.get("/v1/sessions");
+    let conversations = told["conversations"].as_array().expect("there is a list");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    conversations
+        .iter()
+        .map(|one| {
+            let turns = one["turns"].as_u64().unwrap_or_default();
+            (text(&one["id"]), text(&one["state"]), turns)
+        })
+        .collect()
+}
+
+fn resumable(name: &str, turns: u64) -> (String, String, u64) {
+    (name.to_owned(), "resumable".to_owned(), turns)
+}
+
+#[test]
+fn both_styles_give_the_model_the_same_conversation() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).start();
+    let mut whole = Vec::new();
+    for (turn, prompt) in ["first", "second", "third"].into_iter().enumerate() {
+        let (first, count) = (turn == 0, turn * 2 + 1);
+        let joined = if first { "fresh" } else { "appended" };
+        assert_eq!(
+            append(&relay, "new", prompt, joined),
+            answer_to(prompt, count)
+        );
+        whole.push(user(prompt));
+        let joined = if first { "fresh" } else { "continued" };
+        let answer = said(&relay, "all", &conversation(&json!(whole)), joined);
+        assert_eq!(answer.text(), answer_to(prompt, count));
+        whole.push(json!({"role": "assistant", "content": answer.json()["content"]}));
+        let mut bodies = upstream.bodies().into_iter().rev();
+        let two = [bodies.next(), bodies.next()].map(|body| texts(&body.expect("it came")));
+        assert_eq!(two[0], two[1]);
+        assert_eq!(two[0].len(), count);
+    }
+    assert_eq!(known(&relay), [resumable("all", 3), resumable("new", 3)]);
+}
+
+#[test]
+fn a_stream_is_remembered_like_any_answer_and_says_how_it_goes_on() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).start();
+    let first = stream_named(relay.address, "s", &call("one"));
+    assert_eq!(first.header("x-relay-conversation"), "fresh");
+    assert_eq!(text_of(&first.rest()), answer_to("one", 1));
+    let second = stream_named(relay.address, "s", &call("two"));
+    assert_eq!(second.header("x-relay-conversation"), "appended");
+    assert_eq!(text_of(&second.rest()), answer_to("two", 3));
+    let asked = texts(&upstream.asked("two"));
+    assert_eq!(asked[1], ("assistant".to_owned(), answer_to("one", 1)));
+}
+
+#[test]
+fn another_conversation_under_the_name_takes_its_place_and_says_so() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).start();
+    append(&relay, "d", "question", "fresh");
+    let edited = json!([user("Question"), assistant("answer"), user("edited")]);
+    let answer = said(&relay, "d", &conversation(&edited), "diverged");
+    assert_eq!(answer.text(), answer_to("edited", 3));
+    let asked = upstream.asked("edited").to_string();
+    assert!(asked.contains("Question") && !asked.contains("question"));
+    assert_eq!(
+        append(&relay, "d", "after", "appended"),
+        answer_to("after", 5)
+    );
+    let mut other = conversation(&json!([user("last")]));
+    other["system"] = "Be brief.".into();
+    other["model"] = "claude-haiku-4-5".into();
+    let answer = said(&relay, "d", &other, "appended");
+    assert_eq!(answer.text(), answer_to("last", 7));
+}
+
+#[test]
+fn results_of_tools_alone_go_on_with_the_calls() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).start();
+    let with_tools = |message: Value| {
+        let mut body = conversation(&json!([message]));
+        body["tools"] = json!([{"name": "weather", "input_schema": {"type": "object"}}]);
+        body
+    };
+    let asked = said(&relay, "t", &with_tools(user("a tool, please")), "fresh");
+    assert_eq!(asked.json()["stop_reason"], "tool_use");
+    let result = json!({"type": "tool_result", "tool_use_id": "toolu_a", "content": "sunny"});
+    let result = json!({"role": "user", "content": [result]});
+    let answer = said(&relay, "t", &with_tools(result), "appended");
+    assert_eq!(answer.header("x-relay-session"), "live");
+    assert_eq!(answer.text(), answer_to("", 3));
+    let lost = json!({"type": "tool_result", "tool_use_id": "toolu_a", "content": "rain"});
+    let lost = with_tools(json!({"role": "user", "content": [lost]}));
+    let lost = post_named(relay.address, "t", &lost);
+    assert_eq!(lost.status, 400, "{}", lost.body);
+    let next = said(&relay, "t", &with_tools(user("thanks")), "appended");
+    assert_eq!(next.text(), answer_to("thanks", 5));
+    let asked = upstream.asked("thanks").to_string();
+    assert!(asked.contains("toolu_a") && asked.contains("sunny"));
+}
+
+#[test]
+fn two_names_never_mix() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).pool("idle = 2\nmax = 2").start();
+    let address = relay.address;
+    std::thread::scope(|scope| {
+        for name in ["left", "right"] {
+            scope.spawn(move || {
+                for turn in 0..3 {
+                    let prompt = format!("{name} canary {turn}");
+                    let answer = post_named(address, name, &call(&prompt));
+                    assert_eq!(answer.text(), answer_to(&prompt, turn * 2 + 1));
+                }
+            });
+        }
+    });
+    for body in upstream.bodies() {
+        let text = body["messages"].to_string();
+        assert!(!(text.contains("left canary") && text.contains("right canary")));
+    }
+}
+
+#[test]
+fn calls_on_one_name_queue_within_a_bound() {
+    let upstream = counting();
+    let pool = "idle = 1\nmax = 1\n[sessions]\nqueue_depth_max = 1";
+    let relay = World::upstream(&upstream).pool(pool).start();
+    let served = begin_named(relay.address, "q", &call("hold it"));
+    wait::until("the request upstream", || {
+        (!upstream.bodies().is_empty()).then_some(())
+    });
+    let waits = begin_named(relay.address, "q", &call("begin, later"));
+    wait::until("a call that waits", || {
+        let told = relay.get("/v1/sessions");
+        (told["conversations"][0]["waiting"] == 1).then_some(())
+    });
+    let refused = post_named(relay.address, "q", &call("too much"));
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    assert_eq!(refused.header("x-relay-error"), "session_busy");
+    assert_eq!(refused.header("retry-after"), "2");
+    // Both go away, and neither is remembered.
+    drop(waits);
+    drop(served);
+    wait::until("that nobody is served", || {
+        known(&relay).is_empty().then_some(())
+    });
+    assert_eq!(
+        append(&relay, "q", "and now", "fresh"),
+        answer_to("and now", 1)
+    );
+}
+
+#[test]
+fn a_turn_that_failed_or_was_left_is_not_remembered() {
+    let script = "[[rule]]\nmatch = \"fail\"\n[[rule.step]]\nfail = { status = 529, type = \"overloaded_error\", \
+                  message = \"no\" }\n[[rule]]\nmatch = \"slow\"\n[[rule.step]]\nsay = \"one\\ntwo\\nthree\\nfour\"\n\
+                  chunk = 4\ndelay_ms = 150\n[[rule]]\nmatch = \"third\"\nafter = \"first\"\n[[rule.step]]\n\
+                  say = \"I remember.\"\n[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
+    let relay = World::scripted(script).pool("idle = 1\nmax = 1").start();
+    append(&relay, "f", "first", "fresh");
+    let failed = post_named(relay.address, "f", &call("fail"));
+    assert_eq!(failed.status, 529, "{}", failed.body);
+    let mut left = stream_named(relay.address, "f", &call("slow"));
+    while left.next().expect("it goes on").name != "content_block_delta" {}
+    drop(left);
+    assert_eq!(append(&relay, "f", "third", "appended"), "I remember.");
+    assert_eq!(known(&relay), [resumable("f", 2)]);
+}
+
+/// Over a second: the daemon is started twice.
+#[test]
+fn a_daemon_that_was_killed_still_knows_the_conversation() {
+    let upstream = counting();
+    let mut relay = World::upstream(&upstream).start();
+    append(&relay, "r", "before", "fresh");
+    relay.signal(Signal::KILL);
+    relay.ended();
+    let relay = Relay::start(Arc::clone(&relay.world));
+    assert_eq!(known(&relay), [resumable("r", 1)]);
+    assert_eq!(
+        append(&relay, "r", "after", "appended"),
+        answer_to("after", 3)
+    );
+    assert_eq!(relay.world.files("state/conversations").len(), 1);
+}
+
+#[test]
+fn without_a_disk_nothing_is_written() {
+    let upstream = counting();
+    let pool = "[sessions]\ndisk = false";
+    let relay = World::upstream(&upstream).pool(pool).start();
+    append(&relay, "r", "canary", "fresh");
+    assert_eq!(
+        append(&relay, "r", "after", "appended"),
+        answer_to("after", 3)
+    );
+    assert!(relay.world.files("state/conversations").is_empty());
+}
+
+#[test]
+fn a_session_that_was_killed_between_turns_is_made_good() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).pool("idle = 1\nmax = 1").start();
+    append(&relay, "k", "before", "fresh");
+    for (pid, _) in relay.sessions() {
+        process::end_group(pid);
+    }
+    assert_eq!(
+        append(&relay, "k", "after", "appended"),
+        answer_to("after", 3)
+    );
+}
+
+#[test]
+fn a_conversation_is_ended_by_its_name() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).start();
+    let end = |name: &str| client::bare(relay.address, "DELETE", &format!("/v1/sessions/{name}"));
+    append(&relay, "a/b", "before", "fresh");
+    assert_eq!(end("a%2Fb").json(), json!({"id": "a/b", "deleted": true}));
+    assert!(relay.world.files("state/conversations").is_empty());
+    let again = end("a/b");
+    assert_eq!(
+        (again.status, again.header("x-relay-error")),
+        (404, "not_found")
+    );
+    assert_eq!(
+        append(&relay, "a/b", "after", "fresh"),
+        answer_to("after", 1)
+    );
+}
+
+#[test]
+fn the_idlest_conversation_is_forgotten_where_there_are_too_many() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream)
+        .pool("[sessions]\nids_max = 2")
+        .start();
+    for name in ["a", "b", "c"] {
+        append(&relay, name, name, "fresh");
+    }
+    assert_eq!(known(&relay), [resumable("c", 1), resumable("b", 1)]);
+    assert_eq!(relay.world.files("state/conversations").len(), 2);
+    assert_eq!(append(&relay, "a", "again", "fresh"), answer_to("again", 1));
+}
+
+#[test]
+fn a_name_that_is_none_is_refused() {
+    let upstream = counting();
+    let relay = World::upstream(&upstream).start();
+    for name in ["two words", "tab\there", "caf\u{e9}", &"x".repeat(129)] {
+        let refused = post_named(relay.address, name, &call("hi"));
+        assert_eq!(refused.status, 400, "{}", refused.body);
+        assert_eq!(refused.header("x-relay-error"), "session_id_invalid");
+    }
+    let longest = "x".repeat(128);
+    append(&relay, &longest, "hi", "fresh");
+    let unnamed = relay.ask("hi");
+    assert_eq!(unnamed.header("x-relay-conversation"), "");
+}
