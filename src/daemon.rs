@@ -27,6 +27,8 @@ use crate::session::pty;
 use crate::session::pty::reap::Registry;
 use crate::session::witness::receiver::Receiver;
 use crate::session::witness::tail::Tails;
+use crate::tap::Tap;
+use crate::tap::TargetError;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
@@ -66,6 +68,8 @@ pub(crate) enum DaemonError {
     Home { home: PathBuf, source: io::Error },
     #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
     NoSimulation(PathBuf),
+    #[error("claude.tap cannot be laid: {0}")]
+    Tap(#[from] TargetError),
     #[error("the machine gives no {what}")]
     Machine {
         what: &'static str,
@@ -188,8 +192,13 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
         Arc::clone(&version),
         session.keep_transcripts,
     );
+    let tap = match session.tap {
+        true => Some(Tap::lay(&launch::tap(&session)).await?),
+        false => None,
+    };
     let outfit = Outfit {
         config: session,
+        tap,
         library,
         receiver,
         tails,

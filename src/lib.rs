@@ -9,6 +9,7 @@
 //! - [`clock`]: the only file that reads the time.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
+//! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
 //!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
 //!   tools, [`session::launcher`] starts it.
@@ -33,7 +34,9 @@
 //! - *Primed*: a session that waits in its read of a transcript that is still to be written.
 //! - *Parked*: a session whose turn ended in tool calls; it waits for their results. *Gate*: where a session that was
 //!   launched with a turn waits until its tools are there.
-//! - *Witness*: what tells of a turn: a hook, the transcript, the screen. *Merge*: the one decision out of them.
+//! - *Witness*: what tells of a turn: a hook, the transcript, the screen, the tap. *Merge*: the one decision out of them.
+//! - *Tap*: a loopback address that a session takes for the API's. *Gate* of a tap: which requests of a session it reads,
+//!   and which one it holds.
 //! - *Scene*: what stands on the screen, as far as it matters.
 //! - *Case*: what a claude is put through to be recorded. *Take*: what it did then. *Golden*: a take that is kept.
 //! - *Observation*: what of a take can be compared. *Drift*: how two observations differ. *Support*: what that means.
@@ -55,6 +58,7 @@
 //! - A session that served a call takes up a blank conversation before it serves another.
 //! - Every process leads its own group, is listed in `pty-pids.json`, and is ended with its group on every path.
 //! - Text of prompts and answers is logged at no level.
+//! - The tap changes, keeps and logs no byte of a request, and looks at no credential.
 //! - Only `terminal::screen` names the emulator; only `clock` reads time; only `config::env` reads the environment;
 //!   only `wire` knows a dialect's status codes.
 //!
@@ -82,6 +86,8 @@ mod clock;
 mod wire;
 
 mod terminal;
+
+mod tap;
 
 mod session;
 

@@ -10,15 +10,16 @@ turn:
 clock:
 wire:     turn
 terminal: turn
-session:  turn clock terminal
+tap:      turn clock wire
+session:  turn clock terminal tap
 record:   turn clock terminal session
 pool:     turn clock session
 memory:   turn clock session pool
 simulation: turn clock terminal session pool
-property: turn wire terminal session
+property: turn wire terminal tap session
 server:   turn clock wire pool memory
 config:   session pool memory server
-daemon:   turn clock wire terminal session record pool memory server config
+daemon:   turn clock wire terminal tap session record pool memory server config
 cli:      turn clock wire session record config daemon
 ";
 

@@ -53,6 +53,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("claude.work_dir", Kind::Text),
     ("claude.builtin_tools", Kind::Switch),
     ("claude.keep_transcripts", Kind::Switch),
+    ("claude.tap", Kind::Switch),
     ("claude.start_wait_max", Kind::Text),
     ("claude.env", Kind::Map),
     ("pool.idle", Kind::Number),

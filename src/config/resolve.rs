@@ -153,6 +153,7 @@ fn session(reader: &Reader<'_>) -> Result<SessionConfig, ConfigError> {
         keep_transcripts: reader.switch("claude.keep_transcripts")?,
         start_wait_max: reader.parsed("claude.start_wait_max", span)?,
         builtin_tools: reader.switch("claude.builtin_tools")?,
+        tap: reader.switch("claude.tap")?,
     })
 }
 

@@ -125,6 +125,7 @@ impl Hand<'_> {
             confirm,
             tools: ToolList::of(&request.tools),
             reading: reading(request),
+            hearing: request.reading,
             cancelled: false,
         }
     }
@@ -158,7 +159,8 @@ fn write(write: impl FnOnce() -> std::io::Result<String>) -> Result<String, Faul
     tokio::task::block_in_place(write).map_err(|error| fault::cannot_write(&error))
 }
 
-/// Thinking comes before the text and is known only at the end, so an answer with it is told whole.
+/// Thinking comes before the text and is known only at the end, so an answer with it is told whole; not where the tap
+/// hears it.
 fn reading(request: &Request) -> Reading {
     match request.sampling.thinking {
         Some(_) => Reading::Whole,

@@ -8,13 +8,18 @@ use crate::session::witness::Merge;
 use crate::session::witness::Record;
 use crate::session::witness::Said;
 use crate::session::witness::Seen;
+use crate::tap::Heard;
+use crate::tap::Word;
 use crate::turn::Assembly;
+use crate::turn::BlockKind;
+use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::Labels;
 use crate::turn::MessageId;
 use crate::turn::Reading;
 use crate::turn::SessionOrigin;
 use crate::turn::Start;
+use crate::turn::StopReason;
 use crate::turn::TextSource;
 use crate::turn::Usage;
 use serde_json::json;
@@ -50,8 +55,15 @@ pub(super) fn turn(bytes: &[u8]) {
     let mut assembly = Assembly::default();
     assembly.push(start()).expect("a start must be the first");
     let mut over = false;
+    let mut spoken = SPOKEN.iter();
     for signal in bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]) {
-        for seen in tell(&mut merge, signal) {
+        let told = match signal {
+            [TAPPED..=u8::MAX, detail] => {
+                merge.handle_heard(spoken.next().map(|word| word(detail)).into_iter().collect())
+            }
+            signal => tell(&mut merge, signal),
+        };
+        for seen in told {
             assert!(!over, "nothing may follow the end");
             match seen {
                 Seen::Event(event) => {
@@ -61,7 +73,7 @@ pub(super) fn turn(bytes: &[u8]) {
                         .expect("the events must keep the grammar");
                 }
                 Seen::Failed(_) | Seen::Empty | Seen::Disagreed => over = true,
-                Seen::RunsOn => {}
+                Seen::RunsOn | Seen::Head { .. } => {}
             }
         }
         assert!(
@@ -96,6 +108,42 @@ fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
         _ => merge.handle_timeout(),
     }
 }
+
+/// What a tap hears, in its order; each by a detail.
+const SPOKEN: [fn(u8) -> Heard; 5] = [
+    |_| {
+        Heard::Word(Word::Begun {
+            id: MessageId("first".to_owned()),
+            model: "m".to_owned(),
+            usage: Usage::default(),
+        })
+    },
+    |_| {
+        let kind = BlockKind::Text;
+        Heard::Word(Word::Event(Event::BlockStart { index: 0, kind }))
+    },
+    |detail| {
+        let text = ["a", "ab", "abc\n"][usize::from(detail) % 3].to_owned();
+        let delta = Delta::Text(text);
+        Heard::Word(Word::Event(Event::Delta { index: 0, delta }))
+    },
+    |_| Heard::Word(Word::Event(Event::BlockStop { index: 0 })),
+    |detail| match detail % 4 {
+        0 => Heard::Broke,
+        1 => Heard::Unread,
+        stop => Heard::Word(Word::Ended {
+            stop: if stop == 2 {
+                StopReason::EndTurn
+            } else {
+                StopReason::MaxTokens
+            },
+            usage: Usage::default(),
+        }),
+    },
+];
+
+/// From this kind of signal on it is the tap's.
+const TAPPED: u8 = 0xF0;
 
 fn said(message: String, text: &str, detail: u8) -> Said {
     let stops = [

@@ -358,6 +358,7 @@ fn config(
         keep_transcripts: true,
         start_wait_max: Duration::ZERO,
         builtin_tools: false,
+        tap: false,
     }
 }
 

@@ -18,6 +18,8 @@ use super::witness::receiver::Place;
 use super::witness::receiver::Post;
 use super::witness::tail::Tail;
 use crate::clock;
+use crate::tap::Heard;
+use crate::tap::Tapped;
 use crate::terminal::Screen;
 use crate::terminal::read;
 use crate::turn::Block;
@@ -98,6 +100,8 @@ pub(crate) struct Driver {
     pub(crate) workshop: Workshop,
     /// Held so that the session's hook address stays open.
     pub(crate) _place: Place,
+    /// The session's API address, where the user wants one of ours.
+    pub(crate) tapped: Option<Tapped>,
     pub(crate) posts: mpsc::Receiver<Post>,
     pub(crate) desk: Desk,
     pub(crate) tool_events: mpsc::Receiver<ToolEvent>,
@@ -119,6 +123,7 @@ pub(crate) struct Driver {
 }
 
 enum Input {
+    Heard(Vec<Heard>),
     Drawn(Vec<u8>),
     TerminalClosed,
     Posted(Post),
@@ -151,6 +156,8 @@ impl Driver {
         let deadline = self.deadline();
         tokio::select! {
             biased;
+            // First: a hook tells of what was heard before it.
+            heard = heard(self.tapped.as_mut()) => Input::Heard(heard),
             post = self.posts.recv() => post.map_or(Input::Timeout, Input::Posted),
             event = self.tool_events.recv() => event.map_or(Input::Timeout, Input::Served),
             drawn = self.process.output.recv(), if self.ending.is_none() => {
@@ -178,6 +185,7 @@ impl Driver {
     fn handle(&mut self, input: Input) {
         let now = clock::now();
         match input {
+            Input::Heard(heard) => self.machine.handle_heard(heard, now),
             Input::Drawn(bytes) => self.handle_drawn(&bytes, now),
             Input::TerminalClosed => self.end(How::Asked, "its terminal closed"),
             Input::Posted(Post { hook, verdict }) => {
@@ -294,6 +302,7 @@ impl Driver {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
             }
+            Effect::Listen => self.tapped.iter_mut().for_each(Tapped::arm),
             Effect::Notify(notice) => self.desk.tell(notice),
             Effect::Nudge => self.desk.nudge(),
             Effect::Answer(answered) => self.desk.answer(answered),
@@ -412,6 +421,13 @@ impl Driver {
         (self.notify)(Notice::Gone {
             fault: self.fault.take(),
         });
+    }
+}
+
+async fn heard(tapped: Option<&mut Tapped>) -> Vec<Heard> {
+    match tapped {
+        Some(tapped) => tapped.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,12 +13,17 @@ pub(crate) fn of_api_error(error: &ApiError, task: &Task) -> Fault {
         return login_required("claude said that its login is missing or expired");
     }
     if is_usage_limit(&error.text) {
-        return usage_limit(&error.text);
+        return usage_limit(&error.text, error.retry_after);
     }
+    let wait = |usual| error.retry_after.unwrap_or(usual);
     let text = upstream_words(&error.text);
     match error.status.or_else(|| status_of(&error.error)) {
-        Some(429) => upstream(FaultKind::UpstreamRateLimited, &text).retry_after(RATE_LIMIT_WAIT),
-        Some(529) => upstream(FaultKind::UpstreamOverloaded, &text).retry_after(OVERLOAD_WAIT),
+        Some(429) => {
+            upstream(FaultKind::UpstreamRateLimited, &text).retry_after(wait(RATE_LIMIT_WAIT))
+        }
+        Some(529) => {
+            upstream(FaultKind::UpstreamOverloaded, &text).retry_after(wait(OVERLOAD_WAIT))
+        }
         Some(status @ 400..=499) => upstream(FaultKind::UpstreamRejected { status }, &text),
         Some(status) => upstream(FaultKind::UpstreamFailed { status }, &text),
         None => upstream(FaultKind::UpstreamFailed { status: 502 }, &text),
@@ -88,14 +93,14 @@ pub(crate) fn login_required(private: &str) -> Fault {
     Fault::new(FaultKind::LoginRequired, Blame::Cli, public).because(private)
 }
 
-fn usage_limit(text: &str) -> Fault {
+fn usage_limit(text: &str, wait: Option<Duration>) -> Fault {
     let public = format!(
         "The plan behind Claude Code has reached its usage limit: {}",
         text.trim()
     );
     Fault::new(FaultKind::UsageLimit, Blame::Upstream, public)
         .because("the plan's usage limit")
-        .retry_after(USAGE_LIMIT_WAIT)
+        .retry_after(wait.unwrap_or(USAGE_LIMIT_WAIT))
 }
 
 pub(crate) fn dialog_blocked(title: &str) -> Fault {

@@ -5,9 +5,12 @@ use super::shape::Shape;
 use super::tool::desk::PARKED_MAX;
 use super::tool::name::SERVER;
 use super::witness::EVENTS;
+use crate::tap::TapConfig;
+use core::net::Ipv4Addr; // `core` knows addresses and no sockets, so this stays pure
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
@@ -82,6 +85,47 @@ pub(crate) fn launch(
         args: args(config, shape, files, opening),
         env: env(config, shape, files, opening),
         folder: config.work_dir.clone(),
+    }
+}
+
+/// Leads the requests of a session through an address of ours, and past the proxy that the real one is behind.
+pub(crate) fn lead_through(launch: &mut Launch, url: &str) {
+    launch.env.insert(BASE_URL.into(), url.into());
+    let own = Ipv4Addr::LOCALHOST.to_string();
+    for name in ["NO_PROXY", "no_proxy"] {
+        let others = launch.env.get(OsStr::new(name)).map(|list| {
+            let mut list = list.clone();
+            list.push(",");
+            list
+        });
+        let mut list = others.unwrap_or_default();
+        list.push(&own);
+        launch.env.insert(name.into(), list);
+    }
+}
+
+/// Where the tap leads: what the sessions themselves would have taken for the API's address, by their own proxy.
+pub(crate) fn tap(config: &SessionConfig) -> TapConfig {
+    let set = |names: &[&str]| {
+        let own = names.iter().find_map(|name| config.env.get(*name).cloned());
+        let inherited = || {
+            let mut values = names
+                .iter()
+                .map(|name| config.inherited.get(OsStr::new(name)));
+            Some(
+                values
+                    .find_map(|value| value)?
+                    .to_string_lossy()
+                    .into_owned(),
+            )
+        };
+        own.or_else(inherited).filter(|value| !value.is_empty())
+    };
+    let base = config.env.get(BASE_URL).cloned();
+    TapConfig {
+        base: base.unwrap_or_else(|| API.to_owned()),
+        proxy: set(&["HTTPS_PROXY", "https_proxy"]),
+        no_proxy: set(&["NO_PROXY", "no_proxy"]),
     }
 }
 
@@ -216,6 +260,10 @@ pub(crate) fn claude_folder(config: &SessionConfig) -> Option<PathBuf> {
     })
 }
 
+/// The variable that tells the CLI where the API is.
+const BASE_URL: &str = "ANTHROPIC_BASE_URL";
+/// Where it is else.
+const API: &str = "https://api.anthropic.com";
 /// Habits of an interactive CLI that would add to a call, ask a second model, or change by themselves.
 const SWITCHES: [&str; 8] = [
     "CLAUDE_CODE_DISABLE_ATTACHMENTS",
@@ -239,6 +287,27 @@ const TOOL_WAITS: [&str; 3] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_is_led_through_our_address_and_past_the_proxy() {
+        let mut launch = Launch {
+            program: PathBuf::new(),
+            args: vec![],
+            env: BTreeMap::from([
+                (
+                    "ANTHROPIC_BASE_URL".into(),
+                    "https://gate.example.com".into(),
+                ),
+                ("NO_PROXY".into(), "intern".into()),
+            ]),
+            folder: PathBuf::new(),
+        };
+        lead_through(&mut launch, "http://127.0.0.1:9/secret");
+        let value = |name: &str| launch.env[OsStr::new(name)].to_string_lossy().into_owned();
+        assert_eq!(value("ANTHROPIC_BASE_URL"), "http://127.0.0.1:9/secret");
+        assert_eq!(value("NO_PROXY"), "intern,127.0.0.1");
+        assert_eq!(value("no_proxy"), "127.0.0.1");
+    }
 
     #[test]
     fn the_environment_is_scrubbed() {

@@ -26,6 +26,7 @@ use super::witness::receiver::Receiver;
 use super::witness::tail::Tail;
 use super::witness::tail::Tails;
 use crate::clock;
+use crate::tap::Tap;
 use crate::terminal::Screen;
 use crate::turn::Message;
 use std::fs;
@@ -55,6 +56,8 @@ pub(crate) struct Outfit {
     pub(crate) tails: Tails,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
+    /// Where sessions find the API, where the user wants that to be with us.
+    pub(crate) tap: Option<Tap>,
 }
 
 /// A session's files and what it does with shared things.
@@ -183,6 +186,8 @@ impl Launcher {
             desk: desk.clone(),
         })?;
         write_files(&files, shape, &place, gated)?;
+        let tapped = outfit.tap.as_ref().map(|tap| tap.open(&shape.model));
+        let tapped = tapped.transpose()?;
         let Opened {
             opening,
             machine,
@@ -190,13 +195,16 @@ impl Launcher {
             primed,
             tail,
         } = self.open(start)?;
-        let launch = launch::launch(
+        let mut launch = launch::launch(
             &self.shared.program,
             &outfit.config,
             shape,
             &files,
             &opening,
         );
+        if let Some(tapped) = &tapped {
+            launch::lead_through(&mut launch, &tapped.url);
+        }
         let process = Process::spawn(&launch)?;
         outfit.registry.add(process.pid);
         let session = Session {
@@ -216,6 +224,7 @@ impl Launcher {
             process,
             workshop,
             _place: place,
+            tapped,
             posts,
             desk,
             tool_events,

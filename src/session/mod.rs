@@ -2,7 +2,7 @@
 //!
 //! **What for.** A session is a real, interactive `claude` on a pseudo-terminal. It serves one turn at a time: the
 //! prompt is delivered exactly, what was submitted is verified before the model is asked, the answer is read from
-//! hooks and the transcript, and afterwards the conversation is cleared and the clearing verified.
+//! hooks, the transcript and, if the user wants that, the tap, and afterwards the conversation is cleared and the clearing verified.
 //!
 //! **Never.** No text of a caller becomes a keystroke with a meaning, a command, or a part of another caller's
 //! conversation. Nothing is believed of the screen but the state of the prompt box. No quiet window stands for a
@@ -57,4 +57,6 @@ pub(crate) struct SessionConfig {
     pub(crate) start_wait_max: Duration,
     /// Claude Code's own built-in tools in sessions.
     pub(crate) builtin_tools: bool,
+    /// Lead the requests of sessions through an address of ours, and read the answers.
+    pub(crate) tap: bool,
 }

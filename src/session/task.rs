@@ -28,6 +28,8 @@ pub(crate) struct Task {
     pub(crate) tools: ToolList,
     /// Whether the answer is told while it is written, or once the transcript has all of it.
     pub(crate) reading: Reading,
+    /// The same for what the tap hears, which has its blocks while they come.
+    pub(crate) hearing: Reading,
     /// The caller is gone: nothing more may reach the model.
     pub(crate) cancelled: bool,
 }
@@ -99,6 +101,7 @@ impl Task {
             confirm,
             tools: ToolList::default(),
             reading: Reading::Along,
+            hearing: Reading::Along,
             cancelled: false,
         }
     }

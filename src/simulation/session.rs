@@ -187,7 +187,8 @@ impl Session {
         }
         match effect {
             // No call of the simulation has tools.
-            Effect::Notify(_)
+            Effect::Listen
+            | Effect::Notify(_)
             | Effect::Nudge
             | Effect::Answer(_)
             | Effect::OpenGate

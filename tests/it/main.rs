@@ -10,4 +10,5 @@ mod sdk;
 mod sticky;
 mod streaming;
 mod support;
+mod tap;
 mod tools;

@@ -13,6 +13,8 @@ use super::tools::NUDGE_PAUSE_MAX;
 use crate::terminal::keys;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::MessageId;
+use crate::turn::Usage;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
@@ -24,8 +26,9 @@ impl Machine {
         sign_until: Option<Instant>,
         now: Instant,
     ) -> State {
+        self.effects.push_back(Effect::Listen);
         State::Answering(Box::new(Answering {
-            merge: Merge::after(task.asks(), task.reading),
+            merge: Merge::after(task.asks(), task.reading).hearing(task.hearing),
             task,
             begun: false,
             busy_seen: false,
@@ -50,6 +53,7 @@ impl Machine {
         for seen in seen {
             match seen {
                 Seen::RunsOn => self.want_escape(),
+                Seen::Head { id, model, usage } => self.name_answer(id, model, usage),
                 Seen::Event(event) => self.tell(event, now),
                 Seen::Failed(error) => self.fail(|task| fault::of_api_error(&error, task), now),
                 Seen::Empty => self.fail(|_| fault::empty_turn(), now),
@@ -60,6 +64,14 @@ impl Machine {
             && answering.merge.awaits_transcript()
         {
             answering.settle_until.get_or_insert(now + SETTLE_WAIT);
+        }
+    }
+
+    /// The API itself tells who answers.
+    fn name_answer(&mut self, id: MessageId, model: String, usage: Usage) {
+        if let State::Answering(answering) = &mut self.state {
+            let start = &mut answering.task.start;
+            (start.id, start.model, start.usage) = (id, model, usage);
         }
     }
 
@@ -116,11 +128,14 @@ impl Machine {
             return;
         };
         let (over, escape) = (answering.merge.is_over(), answering.escape);
+        let ahead = answering.merge.is_ahead();
         self.drew = false;
-        self.state = if over {
-            State::resting(now)
-        } else {
-            self.interrupt(true, escape, now)
+        self.state = match (over, ahead) {
+            (true, _) => State::resting(now),
+            (false, true) => State::Ending {
+                until: now + END_WAIT,
+            },
+            (false, false) => self.interrupt(true, escape, now),
         };
         self.look(now);
     }
@@ -154,5 +169,7 @@ impl Machine {
     }
 }
 
+/// How long the CLI may take to its own end after the answer's; it takes under 100 ms.
+const END_WAIT: Duration = Duration::from_secs(3);
 /// How long the transcript may come after the end's hook; it takes under 200 ms.
 const SETTLE_WAIT: Duration = Duration::from_secs(2);

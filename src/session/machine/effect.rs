@@ -14,6 +14,8 @@ pub(crate) enum Effect {
     Write(Vec<u8>),
     /// The answer to the submitted prompt that was handed in last.
     Verdict(Verdict),
+    /// A turn reaches the model: what the tap hears from now on is its answer.
+    Listen,
     /// Something for the CLI at the session's MCP address.
     Notify(Notice),
     /// Tell progress of the parked calls, so that the CLI writes its transcript on.
@@ -49,6 +51,7 @@ impl Effect {
             Effect::Write(_) => "write",
             Effect::Verdict(Verdict::Allow) => "allow",
             Effect::Verdict(Verdict::Block) => "block",
+            Effect::Listen => "listen",
             Effect::Notify(_) => "notify",
             Effect::Nudge => "nudge",
             Effect::Answer(_) => "answer",

@@ -5,6 +5,8 @@
 //!     └────────────────(launched with a turn)────────▲                      (a blank one)      any ─▶ Gone
 //! ```
 //!
+//! An answer that the tap hears is told before the CLI itself has come to its end; then Ending stands before Resting.
+//!
 //! A session is emptied by taking up a blank conversation, not by `/clear`: the CLI tells the model of a `/clear`, and
 //! of a `/resume` it does not. It also makes the next conversation's id known before a prompt is submitted in it.
 //!
@@ -35,7 +37,9 @@ use super::tool::offer::Offer;
 use super::witness::Hook;
 use super::witness::HookEvent;
 use super::witness::Record;
+use crate::tap::Heard;
 use crate::terminal::Scene;
+use state::Escape;
 use state::NUDGE_WAIT;
 use state::State;
 use state::Then;
@@ -227,6 +231,10 @@ impl Machine {
             }
             // Posted in a conversation that was left, it came late: it tells of another caller's turn.
             (_, _) if hook.conversation != self.conversation => {}
+            (HookEvent::Stopped { .. } | HookEvent::Failed { .. }, State::Ending { .. }) => {
+                self.state = State::resting(now);
+                self.look(now);
+            }
             (
                 HookEvent::Stopped { .. } | HookEvent::Failed { .. },
                 State::Interrupting { over, .. },
@@ -248,6 +256,15 @@ impl Machine {
     pub(crate) fn handle_records(&mut self, records: Vec<Record>, now: Instant) {
         if let State::Answering(_) = &self.state {
             let seen = self.merge(|merge| merge.handle_records(records));
+            self.handle_seen(seen, now);
+        }
+    }
+
+    /// The tap heard something of the turn.
+    pub(crate) fn handle_heard(&mut self, heard: Vec<Heard>, now: Instant) {
+        if let State::Answering(answering) = &mut self.state {
+            answering.sign_until = None;
+            let seen = self.merge(|merge| merge.handle_heard(heard));
             self.handle_seen(seen, now);
         }
     }
@@ -305,6 +322,10 @@ impl Machine {
             State::Interrupting { until, .. } if *until <= now => {
                 self.kill("it did not come to rest")
             }
+            State::Ending { until } if *until <= now => {
+                self.state = self.interrupt(true, Escape::Unasked, now);
+                self.look(now);
+            }
             State::Answering(_) => self.handle_answer_timeout(now),
             _ => {}
         }
@@ -334,6 +355,7 @@ impl Machine {
             State::Submitting { wait, .. } => Some((wait.next, "submit")),
             State::Parked { until } => Some((*until, "results")),
             State::Resting { wait, .. } => Some((wait.next, "rest")),
+            State::Ending { until } => Some((*until, "end")),
             State::Interrupting { until, .. } => Some((*until, "interrupt")),
             State::Answering(answering) => {
                 let first = [
@@ -363,6 +385,7 @@ impl Machine {
             | State::Primed { .. }
             | State::Ready
             | State::Parked { .. }
+            | State::Ending { .. }
             | State::Interrupting { .. }
             | State::Resting { .. }
             | State::Gone => false,
@@ -381,9 +404,10 @@ impl Machine {
             }
             | State::Submitting { .. }
             | State::Answering(_) => "busy",
-            State::Resuming { .. } | State::Interrupting { .. } | State::Resting { .. } => {
-                "resetting"
-            }
+            State::Resuming { .. }
+            | State::Ending { .. }
+            | State::Interrupting { .. }
+            | State::Resting { .. } => "resetting",
             State::Parked { .. } => "parked",
             State::Gone => "gone",
         }

@@ -35,6 +35,10 @@ pub(super) enum State {
     Parked {
         until: Instant,
     },
+    /// The answer is told, and the CLI about to come to its own end of the turn.
+    Ending {
+        until: Instant,
+    },
     Interrupting {
         sent: bool,
         over: bool,

@@ -3,10 +3,15 @@
 use super::super::task::Confirm;
 use super::super::witness::Said;
 use super::*;
+use crate::tap::Word;
 use crate::terminal::Prompt;
 use crate::terminal::keys;
+use crate::turn::BlockKind;
+use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::FaultKind;
+use crate::turn::MessageId;
+use crate::turn::StopReason;
 use crate::turn::Usage;
 use proptest::prelude::*;
 use serde_json::json;
@@ -110,7 +115,7 @@ fn answering() -> (Machine, Instant) {
     machine.begin(typed("hi", None), now);
     machine.handle_scene(BUSY, now);
     machine.handle_hook(&submitted("c1", "hi"), now);
-    assert_eq!(names(&mut machine), ["write", "follow", "allow"]);
+    assert_eq!(names(&mut machine), ["write", "follow", "listen", "allow"]);
     (machine, now)
 }
 
@@ -136,6 +141,56 @@ fn a_turn_goes_from_the_prompt_to_a_blank_conversation() {
     machine.begin(typed("hi", None), now);
     machine.handle_hook(&submitted("c1", "hi"), now);
     assert!(names(&mut machine).contains(&"block"));
+}
+
+/// A whole answer as the tap hears it.
+fn heard(text: &str, stop: StopReason) -> Vec<Heard> {
+    let usage = Usage::default();
+    let kind = BlockKind::Text;
+    let delta = Delta::Text(text.into());
+    let words = [
+        Word::Begun {
+            id: MessageId("msg_true".into()),
+            model: "m".into(),
+            usage,
+        },
+        Word::Event(Event::BlockStart { index: 0, kind }),
+        Word::Event(Event::Delta { index: 0, delta }),
+        Word::Event(Event::BlockStop { index: 0 }),
+        Word::Ended { stop, usage },
+    ];
+    words.map(Heard::Word).into()
+}
+
+#[test]
+fn an_answer_heard_at_the_tap_is_told_before_the_cli_ends_and_is_not_interrupted() {
+    let (mut machine, now) = answering();
+    machine.handle_heard(heard("ho", StopReason::EndTurn), now);
+    let told = effects(&mut machine);
+    assert!(matches!(&told[0], Effect::Tell(Event::Start(start)) if start.id.0 == "msg_true"));
+    assert!(matches!(told.last(), Some(Effect::Tell(Event::End(_)))));
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), [""; 0]);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    assert_eq!(names(&mut machine), ["blank"]);
+    // One that never comes to its end is interrupted.
+    let (mut machine, now) = answering();
+    machine.handle_heard(heard("ho", StopReason::EndTurn), now);
+    drop(effects(&mut machine));
+    let (at, _) = machine.poll_timeout().expect("the end has a limit");
+    machine.handle_timeout(at);
+    assert_eq!(
+        effects(&mut machine),
+        [Effect::Write(keys::ESCAPE.to_vec())]
+    );
+}
+
+#[test]
+fn an_answer_that_is_cut_is_interrupted_at_its_end() {
+    let (mut machine, now) = answering();
+    machine.handle_heard(heard("ho", StopReason::MaxTokens), now);
+    let told = effects(&mut machine);
+    assert!(told.contains(&Effect::Write(keys::ESCAPE.to_vec())));
 }
 
 #[test]
@@ -167,7 +222,7 @@ fn a_history_is_taken_up_before_the_prompt_is_typed() {
     machine.handle_scene(BUSY, now);
     machine.handle_scene(IDLE, now);
     machine.handle_hook(&submitted("h1", "hi"), now);
-    assert_eq!(names(&mut machine), ["write", "follow", "allow"]);
+    assert_eq!(names(&mut machine), ["write", "follow", "listen", "allow"]);
 }
 
 #[test]

@@ -56,8 +56,10 @@ impl Machine {
                 held: Some(_),
                 ..
             } => {
+                // First: with the verdict the request may come.
+                let answering = self.answering(*task, None, now);
                 self.effects.push_back(Effect::Verdict(Verdict::Allow));
-                self.answering(*task, None, now)
+                answering
             }
             other => other,
         };

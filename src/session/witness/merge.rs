@@ -1,4 +1,7 @@
-//! One decision out of what the hooks and the transcript say of a turn. `[pure]`
+//! One decision out of what the hooks, the transcript and the tap say of a turn. `[pure]`
+//!
+//! Where the tap hears the answer, what it hears is told: it is the API's own word, and the first. The others must
+//! not say otherwise.
 //!
 //! The answer is the model's *first* message of the turn. Where the CLI goes on by itself after it (it asks again
 //! when an answer was cut or refused), the first message is still what the API would have given the caller, so the
@@ -8,7 +11,10 @@ use super::hook::HookEvent;
 use super::record::ApiError;
 use super::record::Record;
 use super::record::Said;
+use super::spoken::Spoken;
 use crate::session::tool::name;
+use crate::tap::Heard;
+use crate::tap::Word;
 use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
@@ -21,10 +27,17 @@ use crate::turn::Usage;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// What became certain.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Seen {
+    /// Who answers, before the first event.
+    Head {
+        id: MessageId,
+        model: String,
+        usage: Usage,
+    },
     /// An event for the client; a start is the caller's to add.
     Event(Event),
     /// The CLI goes on by itself; it must be interrupted.
@@ -63,8 +76,25 @@ pub(crate) struct Merge {
     called: Vec<String>,
     /// Whether the text is told as it is displayed, or once the transcript has all blocks.
     reading: Reading,
+    /// The same for what the tap hears, which has its blocks while they come.
+    hearing: Reading,
+    /// The model's message, where the tap hears it.
+    spoken: Option<Spoken>,
+    /// A witness said otherwise than the tap.
+    contradicted: bool,
+    /// What the upstream refused a request of this turn with.
+    refused: Option<Refused>,
+    /// The CLI asks the model again, and is held.
+    went_on: bool,
     closed: bool,
     finished: bool,
+}
+
+/// A refused request, as the tap heard of it.
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    status: Option<u16>,
+    retry_after: Option<Duration>,
 }
 
 /// How far the reply's text has come through hooks.
@@ -90,8 +120,14 @@ impl Merge {
         Merge {
             asked_by_caller,
             reading,
+            hearing: reading,
             ..Merge::default()
         }
+    }
+
+    /// The same turn, where what the tap hears is told otherwise than what is displayed.
+    pub(crate) fn hearing(self, hearing: Reading) -> Merge {
+        Merge { hearing, ..self }
     }
 
     /// Takes a hook in; returns what became certain by it.
@@ -136,6 +172,68 @@ impl Merge {
         seen
     }
 
+    /// Takes in what the tap heard.
+    pub(crate) fn handle_heard(&mut self, heard: Vec<Heard>) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        for heard in heard {
+            if !self.finished {
+                self.hear(heard, &mut seen);
+            }
+        }
+        self.settle(&mut seen);
+        seen
+    }
+
+    fn hear(&mut self, heard: Heard, seen: &mut Vec<Seen>) {
+        match heard {
+            Heard::Word(word) => self.hear_word(word, seen),
+            Heard::Refused {
+                status,
+                retry_after,
+            } => {
+                self.refused = Some(Refused {
+                    status: Some(status),
+                    retry_after,
+                });
+            }
+            // What has not begun may be asked for again, or be told by the others.
+            Heard::Broke | Heard::Unread if self.spoken.is_none() => {}
+            Heard::Broke => self.end(Seen::Failed(broken_off()), seen),
+            Heard::Unread => self.end(Seen::Disagreed, seen),
+            Heard::WentOn => self.went_on = true,
+        }
+    }
+
+    fn hear_word(&mut self, word: Word, seen: &mut Vec<Seen>) {
+        let is_first = !self.has_begun();
+        match (word, &mut self.spoken) {
+            (Word::Begun { id, model, usage }, None) if is_first => {
+                self.refused = None;
+                self.spoken = Some(Spoken::begun(id.clone(), model.clone()));
+                seen.push(Seen::Head { id, model, usage });
+            }
+            (Word::Event(event), Some(spoken)) => {
+                let event = spoken.push(event);
+                if self.hearing == Reading::Along {
+                    seen.push(Seen::Event(event));
+                }
+            }
+            (Word::Ended { stop, usage }, Some(spoken)) => spoken.finish(stop, usage),
+            (Word::Failed { status, message }, Some(_)) => {
+                self.end(Seen::Failed(failed(status, message)), seen);
+            }
+            (Word::Failed { status, .. }, None) => {
+                let retry_after = None;
+                self.refused = Some(Refused {
+                    status,
+                    retry_after,
+                });
+            }
+            // The others told of it first, and go on to.
+            (Word::Begun { .. }, _) | (Word::Event(_) | Word::Ended { .. }, None) => {}
+        }
+    }
+
     fn record(&mut self, record: Record) {
         match record {
             Record::Said(said) => self.say(said),
@@ -162,7 +260,10 @@ impl Merge {
             true => Block::Text(text_of(block)),
             false => Block::Native(plain(block)),
         };
-        waits.then(|| self.blocks().map(told).collect())
+        waits.then(|| match &self.spoken {
+            Some(spoken) => spoken.blocks(),
+            None => self.blocks().map(told).collect(),
+        })
     }
 
     /// The transcript did not come in time: decides with what the hooks said.
@@ -176,7 +277,20 @@ impl Merge {
     /// Whether the hooks have ended the turn, so that only the transcript is awaited.
     pub(crate) fn awaits_transcript(&self) -> bool {
         let told = self.ended.is_some() || self.runs_on || self.told_stop().is_some();
-        !self.finished && told
+        !self.finished && (told || self.spoken_end().is_some())
+    }
+
+    /// Whether the answer was told before its end reached the CLI, which comes to rest by itself now.
+    pub(crate) fn is_ahead(&self) -> bool {
+        let rests = |end: &End| {
+            matches!(
+                end.stop,
+                StopReason::EndTurn | StopReason::StopSequence(_) | StopReason::PauseTurn
+            )
+        };
+        let spoken = self.spoken.as_ref().filter(|spoken| !spoken.is_empty());
+        let end = spoken.and_then(|spoken| spoken.end.as_ref());
+        self.finished && self.ended.is_none() && end.is_some_and(rests)
     }
 
     /// Whether the CLI itself has ended the turn.
@@ -210,6 +324,10 @@ impl Merge {
             self.display = Display::Open;
         }
         self.text.push_str(text);
+        if let Some(spoken) = &mut self.spoken {
+            self.contradicted |= !spoken.display(text);
+            return;
+        }
         if self.reading == Reading::Whole {
             return;
         }
@@ -235,6 +353,8 @@ impl Merge {
     }
 
     fn say(&mut self, said: Said) {
+        let spoken = self.spoken.as_ref().filter(|_| self.said.is_empty());
+        self.contradicted |= spoken.is_some_and(|spoken| spoken.id.0 != said.message);
         let first = self
             .said
             .first()
@@ -251,6 +371,9 @@ impl Merge {
     fn settle(&mut self, seen: &mut Vec<Seen>) {
         if self.finished {
             return;
+        }
+        if self.spoken.is_some() {
+            return self.settle_spoken(seen);
         }
         if let Some(stop) = self.stop_that_runs_on() {
             if self.ended.is_none() {
@@ -273,6 +396,43 @@ impl Merge {
                 self.settle_failure(&error, &text, seen);
             }
         }
+    }
+
+    /// The tap hears the answer: its end is the answer's.
+    fn settle_spoken(&mut self, seen: &mut Vec<Seen>) {
+        if self.contradicted {
+            return self.end(Seen::Disagreed, seen);
+        }
+        match (self.spoken_end(), &self.ended) {
+            (Some(end), _) if end.stop == StopReason::ToolUse && !self.calls_are_settled() => {}
+            (Some(end), _) => self.finish_spoken(end.clone(), seen),
+            (None, Some(Ended::Failed { error, text })) => {
+                let (error, text) = (error.clone(), text.clone());
+                self.settle_failure(&error, &text, seen);
+            }
+            (None, _) if self.closed => self.end(Seen::Disagreed, seen),
+            (None, _) => {}
+        }
+    }
+
+    fn spoken_end(&self) -> Option<&End> {
+        self.spoken.as_ref()?.end.as_ref()
+    }
+
+    /// Whether it is known who answers the model's calls: they are parked, or the CLI goes on by itself.
+    fn calls_are_settled(&self) -> bool {
+        self.calls_are_parked() || self.is_answered_by_cli() || self.went_on || self.closed
+    }
+
+    fn finish_spoken(&mut self, end: End, seen: &mut Vec<Seen>) {
+        let Some(spoken) = &self.spoken else { return };
+        if end.stop == StopReason::EndTurn && spoken.is_empty() {
+            return self.end(Seen::Empty, seen);
+        }
+        if self.hearing == Reading::Whole {
+            seen.extend(spoken.events().into_iter().map(Seen::Event));
+        }
+        self.end(Seen::Event(Event::End(end)), seen);
     }
 
     fn told_stop(&self) -> Option<StopReason> {
@@ -298,7 +458,10 @@ impl Merge {
     /// The model's calls are those that came, one for one.
     fn calls_are_parked(&self) -> bool {
         let calls = self.blocks().filter(|block| is(block, "tool_use"));
-        let told: BTreeSet<&str> = calls.filter_map(|call| call.get("id")?.as_str()).collect();
+        let told: BTreeSet<&str> = match &self.spoken {
+            Some(spoken) => spoken.calls(),
+            None => calls.filter_map(|call| call.get("id")?.as_str()).collect(),
+        };
         let called = self.called.iter().map(String::as_str).collect();
         !told.is_empty() && told == called
     }
@@ -361,15 +524,17 @@ impl Merge {
 
     fn settle_failure(&mut self, error: &str, text: &str, seen: &mut Vec<Seen>) {
         let told = status_in(text);
-        if self.error.is_none() && told.is_none() && !self.closed {
+        if self.error.is_none() && told.is_none() && self.refused.is_none() && !self.closed {
             return;
         }
         let failed = self.error.take().unwrap_or_default();
+        let refused = self.refused.and_then(|refused| refused.status);
         let failed = ApiError {
             error: error.to_owned(),
-            status: failed.status.or(told),
+            status: refused.or(failed.status).or(told),
             text: text.to_owned(),
             stop_reason: failed.stop_reason,
+            retry_after: self.refused.and_then(|refused| refused.retry_after),
         };
         if failed.stop_reason.as_deref() == Some("refusal") && !self.has_begun() {
             return self.finish(StopReason::Refusal, seen);
@@ -524,6 +689,20 @@ fn stop(said: &Said) -> Option<StopReason> {
         "model_context_window_exceeded" => StopReason::ContextWindow,
         _ => StopReason::EndTurn,
     })
+}
+
+/// The upstream's own word in the middle of its answer.
+fn failed(status: Option<u16>, text: String) -> ApiError {
+    ApiError {
+        status,
+        text,
+        ..ApiError::default()
+    }
+}
+
+fn broken_off() -> ApiError {
+    let text = "The upstream's answer broke off before its end. Send the request again.";
+    failed(None, text.to_owned())
 }
 
 /// The upstream's status in the CLI's own words: `API Error: 529 …` or `Request rejected (429) …`.
@@ -795,6 +974,145 @@ mod tests {
         merge.handle_hook(&stopped("here is more"));
         let seen = merge.handle_records(vec![said("here is more", "end_turn")]);
         assert_eq!(seen.last(), Some(&Seen::Empty));
+    }
+
+    fn begun() -> Heard {
+        Heard::Word(Word::Begun {
+            id: MessageId("msg_1".into()),
+            model: "m".into(),
+            usage: Usage::default(),
+        })
+    }
+
+    fn ended(stop: StopReason) -> Heard {
+        let usage = Usage {
+            output_tokens: 9,
+            ..Usage::default()
+        };
+        Heard::Word(Word::Ended { stop, usage })
+    }
+
+    /// One block of text, as the tap hears it.
+    fn spoken(text: &str) -> Vec<Heard> {
+        let kind = BlockKind::Text;
+        let delta = Delta::Text(text.into());
+        let events = [
+            Event::BlockStart { index: 0, kind },
+            Event::Delta { index: 0, delta },
+            Event::BlockStop { index: 0 },
+        ];
+        let words = events.map(|event| Heard::Word(Word::Event(event)));
+        [begun()].into_iter().chain(words).collect()
+    }
+
+    #[test]
+    fn what_the_tap_hears_is_told_at_once_and_nothing_twice() {
+        let mut merge = Merge::after(1, Reading::Whole).hearing(Reading::Along);
+        let mut seen = merge.handle_heard(spoken("one"));
+        assert!(matches!(seen[0], Seen::Head { .. }));
+        assert_eq!(text(&seen), "one");
+        seen.extend(merge.handle_hook(&delta("d", 0, true, "one")));
+        seen.extend(merge.handle_records(vec![Record::Asked, said("one", "end_turn")]));
+        assert_eq!(end(&seen), None);
+        assert!(!merge.is_ahead());
+        seen.extend(merge.handle_heard(vec![ended(StopReason::EndTurn)]));
+        assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 9);
+        assert!(merge.is_ahead() && !merge.awaits_transcript());
+        assert_eq!(merge.handle_hook(&stopped("one")), []);
+        assert_eq!(text(&seen), "one");
+    }
+
+    #[test]
+    fn witnesses_that_contradict_the_tap_fail_the_turn() {
+        let contradictions: [fn(&mut Merge) -> Vec<Seen>; 3] = [
+            |merge| merge.handle_hook(&delta("d", 0, false, "two")),
+            |merge| {
+                let mut other = said("one", "end_turn");
+                if let Record::Said(said) = &mut other {
+                    said.message = "msg_2".into();
+                }
+                merge.handle_records(vec![other])
+            },
+            |merge| {
+                merge.handle_hook(&stopped("one"));
+                merge.handle_timeout()
+            },
+        ];
+        for contradict in contradictions {
+            let mut merge = Merge::after(0, Reading::Along);
+            merge.handle_heard(spoken("one"));
+            assert_eq!(contradict(&mut merge), [Seen::Disagreed]);
+            assert_eq!(merge.handle_heard(vec![ended(StopReason::EndTurn)]), []);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_a_failure_and_no_end() {
+        for last in [
+            Heard::Broke,
+            Heard::Word(Word::Failed {
+                status: Some(529),
+                message: "busy".into(),
+            }),
+        ] {
+            let mut merge = Merge::after(0, Reading::Along);
+            merge.handle_heard(spoken("one"));
+            let seen = merge.handle_heard(vec![last]);
+            assert!(matches!(seen.as_slice(), [Seen::Failed(_)]), "{seen:?}");
+        }
+        // Before it began, it may be asked for again.
+        let mut merge = Merge::after(0, Reading::Along);
+        assert_eq!(merge.handle_heard(vec![Heard::Broke, Heard::Unread]), []);
+    }
+
+    #[test]
+    fn a_refused_request_keeps_the_upstreams_status_and_wait() {
+        let mut merge = Merge::after(0, Reading::Along);
+        let retry_after = Some(Duration::from_secs(17));
+        let refused = Heard::Refused {
+            status: 429,
+            retry_after,
+        };
+        assert_eq!(merge.handle_heard(vec![refused]), []);
+        let seen = merge.handle_hook(&HookEvent::Failed {
+            error: "unknown".into(),
+            text: "no number here".into(),
+        });
+        let [Seen::Failed(error)] = seen.as_slice() else {
+            panic!("the turn failed: {seen:?}")
+        };
+        assert_eq!((error.status, error.retry_after), (Some(429), retry_after));
+    }
+
+    #[test]
+    fn calls_that_the_tap_hears_end_the_turn_once_they_are_parked_or_the_cli_goes_on() {
+        let call = || {
+            let kind = BlockKind::ToolUse {
+                id: "t1".into(),
+                name: "mcp__relay__f".into(),
+            };
+            let delta = Delta::InputJson("{}".into());
+            let events = [
+                Event::BlockStart { index: 0, kind },
+                Event::Delta { index: 0, delta },
+                Event::BlockStop { index: 0 },
+            ];
+            let words = events.map(|event| Heard::Word(Word::Event(event)));
+            let words = [begun()].into_iter().chain(words);
+            words
+                .chain([ended(StopReason::ToolUse)])
+                .collect::<Vec<_>>()
+        };
+        let mut merge = Merge::after(1, Reading::Along);
+        assert_eq!(end(&merge.handle_heard(call())), None);
+        let seen = merge.handle_called("t1");
+        assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+        assert_eq!(merge.parked().map(|blocks| blocks.len()), Some(1));
+        let mut merge = Merge::after(1, Reading::Along);
+        merge.handle_heard(call());
+        let seen = merge.handle_heard(vec![Heard::WentOn]);
+        assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+        assert_eq!(merge.parked(), None);
     }
 
     #[test]

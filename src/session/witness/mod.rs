@@ -1,8 +1,9 @@
-//! How a turn is seen: what the hooks, the transcript and the merge of both say.
+//! How a turn is seen: what the hooks, the transcript and the tap say, and the merge of them.
 //!
 //! **What for.** A turn is witnessed, not guessed. Hooks tell what was submitted, the reply's text as it comes, and
-//! the end or the failure; the transcript tells the message's id, model, usage, stop reason and blocks. [`Merge`]
-//! puts them together and decides.
+//! the end or the failure; the transcript tells the message's id, model, usage, stop reason and blocks. The tap, where
+//! the user has turned it on, hears all of that from the API itself, and first. [`Merge`] puts them together and
+//! decides.
 //!
 //! **Never.** No text of the screen is content here.
 //!
@@ -17,6 +18,7 @@ mod line;
 mod merge;
 pub(crate) mod receiver;
 pub(crate) mod record;
+mod spoken;
 pub(crate) mod tail;
 
 pub(crate) use hook::EVENTS;

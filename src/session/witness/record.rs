@@ -2,6 +2,7 @@
 
 use crate::turn::Usage;
 use serde_json::Value;
+use std::time::Duration;
 
 /// One line of a transcript.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,8 @@ pub(crate) struct ApiError {
     pub(crate) status: Option<u16>,
     pub(crate) text: String,
     pub(crate) stop_reason: Option<String>,
+    /// How long to wait, where the upstream says it.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// Reads one line.
@@ -76,6 +79,7 @@ fn assistant(record: &Value) -> Option<Record> {
                 .filter_map(|block| string(block, "text"))
                 .collect(),
             stop_reason,
+            retry_after: None,
         }));
     }
     let model = string(message, "model")?;

@@ -129,6 +129,7 @@ impl Claude {
             status: None,
             text: text.to_owned(),
             stop_reason: stop.map(str::to_owned),
+            retry_after: None,
         };
         self.write(around, Record::Error(failed));
         let (error, text) = (error.to_owned(), text.to_owned());

@@ -2,7 +2,7 @@
 //!
 //! **What for.** [`request`] reads what an Anthropic client sends, with the API's own rules and the API's own
 //! sentences; [`event`] writes the stream and the whole answer; [`error`] writes failures; [`model`] and
-//! [`estimate`] answer the two side routes.
+//! [`estimate`] answer the two side routes; [`answer`] reads the stream that the API itself writes.
 //!
 //! **Never.** It does not decide what a lane can do: parameters that no lane honours are read, checked, and named
 //! in `Request.ignored`.
@@ -16,6 +16,8 @@ pub(crate) mod request;
 pub(crate) mod event;
 
 pub(crate) mod error;
+
+pub(crate) mod answer;
 
 pub(crate) mod model;
 

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod fake;
 pub(crate) mod process;
+pub(crate) mod recorder;
 pub(crate) mod relay;
 pub(crate) mod upstream;
 pub(crate) mod wait;

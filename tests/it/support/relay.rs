@@ -32,6 +32,7 @@ pub(crate) struct World {
     folder: TempDir,
     env: Vec<(String, String)>,
     pool: String,
+    claude: String,
     has_claude: bool,
 }
 
@@ -63,9 +64,14 @@ impl World {
 
     /// Sessions ask this upstream, with a key.
     pub(crate) fn upstream(upstream: &Upstream) -> World {
+        World::asking(&upstream.url())
+    }
+
+    /// Sessions ask at this address, with a key.
+    pub(crate) fn asking(url: &str) -> World {
         World::empty()
             .env("FAKE_CLAUDE_FLUSH_DELAY_MS", "0")
-            .env("ANTHROPIC_BASE_URL", &upstream.url())
+            .env("ANTHROPIC_BASE_URL", url)
             .env("ANTHROPIC_AUTH_TOKEN", "any")
     }
 
@@ -74,6 +80,7 @@ impl World {
             folder: tempfile::tempdir().expect("a temporary folder must be made"),
             env: Vec::new(),
             pool: String::new(),
+            claude: String::new(),
             has_claude: true,
         };
         fs::create_dir(world.path("user")).expect("a home must be made");
@@ -89,6 +96,12 @@ impl World {
     /// Keys of `[pool]`.
     pub(crate) fn pool(mut self, keys: &str) -> World {
         keys.clone_into(&mut self.pool);
+        self
+    }
+
+    /// Keys of `[claude]`.
+    pub(crate) fn claude(mut self, keys: &str) -> World {
+        keys.clone_into(&mut self.claude);
         self
     }
 
@@ -187,8 +200,8 @@ impl World {
             false => String::new(),
         };
         format!(
-            "[server]\nport = 0\n[claude]\n{command}[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
-            self.pool
+            "[server]\nport = 0\n[claude]\n{command}{}\n[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
+            self.claude, self.pool
         )
     }
 }
@@ -301,6 +314,12 @@ impl Relay {
         wait::until("the relay's end", || {
             daemon.try_wait().expect("the relay is our child")
         })
+    }
+
+    /// All of its log so far.
+    pub(crate) fn log(&self) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.join("\n")
     }
 
     fn last_words(&self) -> String {

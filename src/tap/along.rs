@@ -1,0 +1,253 @@
+//! The two bodies that pass: a request's, whose first bytes were looked at, and an answer's, which is read along.
+
+use super::coding::Coding;
+use super::heard;
+use super::heard::Heard;
+use super::line::Line;
+use super::model;
+use super::model::Asked;
+use crate::wire::anthropic::answer::Reader;
+use crate::wire::anthropic::answer::Unread;
+use crate::wire::anthropic::answer::Word;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::body::Frame;
+use hyper::body::Incoming;
+use hyper::body::SizeHint;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+/// A request's body. Frames that were looked at stand before the rest, as they came.
+pub(super) struct Ahead {
+    looked_at: VecDeque<Frame<Bytes>>,
+    rest: Incoming,
+}
+
+impl Ahead {
+    pub(super) fn of(body: Incoming) -> Ahead {
+        Ahead {
+            looked_at: VecDeque::new(),
+            rest: body,
+        }
+    }
+
+    /// Waits for the first bytes, until they say which model is asked or that none is.
+    ///
+    /// # Errors
+    /// Where the body breaks off.
+    pub(super) async fn model(&mut self) -> Result<Asked, hyper::Error> {
+        let mut start = Vec::new();
+        loop {
+            match model::asked(&start) {
+                Asked::More => {}
+                told => return Ok(told),
+            }
+            let Some(frame) = self.rest.frame().await else {
+                return Ok(Asked::Nothing);
+            };
+            let frame = frame?;
+            if let Some(data) = frame.data_ref() {
+                start.extend_from_slice(&data[..data.len().min(LOOK_BYTES_MAX)]);
+            }
+            self.looked_at.push_back(frame);
+        }
+    }
+}
+
+impl Body for Ahead {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.looked_at.pop_front() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.looked_at.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead = self.looked_at.iter().filter_map(Frame::data_ref);
+        let ahead: u64 = ahead.map(|data| data.len() as u64).sum();
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower() + ahead);
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + ahead);
+        }
+        hint
+    }
+}
+
+/// An answer's body.
+pub(super) struct Along {
+    body: Option<Incoming>,
+    ear: Option<Ear>,
+    /// A frame whose words are still on their way to a session that is behind.
+    waiting: Option<Waiting>,
+}
+
+struct Waiting {
+    telling: Telling,
+    frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+}
+
+type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Along {
+    pub(super) fn of(body: Incoming, ear: Option<Ear>) -> Along {
+        let body = Some(body);
+        Along {
+            body,
+            ear,
+            waiting: None,
+        }
+    }
+
+    pub(super) fn nothing() -> Along {
+        Along {
+            body: None,
+            ear: None,
+            waiting: None,
+        }
+    }
+
+    /// Listens to the frame, or to the end; gives what must be waited for before it may pass.
+    fn listen(&mut self, frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> Option<Telling> {
+        let ear = self.ear.as_mut()?;
+        let heard = match frame {
+            Some(Ok(frame)) => ear.hear(frame.data_ref()?),
+            Some(Err(_)) | None => ear.hear_end(),
+        };
+        let telling = ear.tell(heard);
+        if ear.is_over {
+            self.ear = None;
+        }
+        telling
+    }
+}
+
+impl Body for Along {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        if this.waiting.is_none() {
+            let Some(body) = &mut this.body else {
+                return Poll::Ready(None);
+            };
+            let frame = ready!(Pin::new(body).poll_frame(context));
+            match this.listen(frame.as_ref()) {
+                None => return Poll::Ready(frame),
+                Some(telling) => this.waiting = Some(Waiting { telling, frame }),
+            }
+        }
+        if let Some(waiting) = &mut this.waiting {
+            ready!(waiting.telling.as_mut().poll(context));
+        }
+        Poll::Ready(this.waiting.take().and_then(|waiting| waiting.frame))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let body = self.body.as_ref();
+        self.waiting.is_none() && body.is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let body = self.body.as_ref();
+        body.map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// Reads one answer for its session.
+pub(super) struct Ear {
+    coding: Coding,
+    reader: Reader,
+    turn: u64,
+    line: Arc<Line>,
+    /// The answer has begun.
+    begun: bool,
+    /// Nothing more is to be heard.
+    is_over: bool,
+}
+
+impl Ear {
+    pub(super) fn new(coding: Coding, turn: u64, line: Arc<Line>) -> Ear {
+        Ear {
+            coding,
+            reader: Reader::default(),
+            turn,
+            line,
+            begun: false,
+            is_over: false,
+        }
+    }
+
+    fn hear(&mut self, data: &[u8]) -> Vec<Heard> {
+        let plain = self.coding.decode(data).map_err(|_| Unread);
+        let words = plain.and_then(|plain| self.reader.push(&plain));
+        let Ok(words) = words else {
+            tracing::debug!("an answer cannot be read; it passes all the same");
+            self.is_over = true;
+            self.line.let_be(self.turn);
+            return vec![Heard::Unread];
+        };
+        self.begun |= matches!(words.first(), Some(Word::Begun { .. }));
+        if self.reader.is_over() {
+            self.end();
+        }
+        heard::joined(words)
+    }
+
+    /// The body ended, well or not, and the answer did not.
+    fn hear_end(&mut self) -> Vec<Heard> {
+        self.end();
+        vec![Heard::Broke]
+    }
+
+    fn end(&mut self) {
+        self.is_over = true;
+        // What has not begun may be asked for again.
+        if !self.begun {
+            self.line.give_back(self.turn);
+        }
+    }
+
+    /// Tells the session; gives what must be waited for where it is behind.
+    fn tell(&self, heard: Vec<Heard>) -> Option<Telling> {
+        if heard.is_empty() {
+            return None;
+        }
+        let batch = self.line.try_tell((self.turn, heard)).err()?;
+        let line = Arc::clone(&self.line);
+        Some(Box::pin(async move { line.tell(batch).await }))
+    }
+}
+
+impl Drop for Ear {
+    /// The claude went away before the end.
+    fn drop(&mut self) {
+        if !self.is_over {
+            let heard = self.hear_end();
+            drop(self.line.try_tell((self.turn, heard)));
+        }
+    }
+}
+
+/// What of one frame is looked at for the model's name, which stands first.
+const LOOK_BYTES_MAX: usize = 1024;

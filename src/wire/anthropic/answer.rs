@@ -1,0 +1,377 @@
+//! The API's own stream of an answer, read into the inner language while it comes.
+
+use crate::turn::BlockKind;
+use crate::turn::Delta;
+use crate::turn::Event;
+use crate::turn::MessageId;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use crate::wire::sse::Decoder;
+use crate::wire::sse::Frame;
+use serde_json::Value;
+
+/// What the stream said.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Word {
+    Begun {
+        id: MessageId,
+        model: String,
+        usage: Usage,
+    },
+    /// A block's start, a delta, or a block's stop; indexes rise from 0 over the blocks that have a kind here.
+    Event(Event),
+    Ended {
+        stop: StopReason,
+        usage: Usage,
+    },
+    /// The upstream failed in the middle of its answer.
+    Failed {
+        status: Option<u16>,
+        message: String,
+    },
+}
+
+/// The bytes are not an answer's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unread;
+
+/// One answer being read. After [`Unread`] it is of no further use.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    frames: Decoder,
+    /// Bytes since the last whole frame.
+    unfinished: usize,
+    usage: Usage,
+    stop: Option<StopReason>,
+    /// The API's index of the block that is open, and whether it has a kind here.
+    open: Option<(u64, bool)>,
+    /// Blocks told so far.
+    told: usize,
+    begun: bool,
+    over: bool,
+}
+
+impl Reader {
+    /// Takes the next bytes; gives what they say.
+    ///
+    /// # Errors
+    /// Where they are not what an answer's stream holds at this place.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Word>, Unread> {
+        let mut words = Vec::new();
+        let frames = self.frames.push(bytes);
+        self.unfinished = match frames.is_empty() {
+            true => self.unfinished + bytes.len(),
+            false => bytes.len(),
+        };
+        for frame in frames {
+            self.frame(&frame, &mut words)?;
+        }
+        match self.unfinished > FRAME_BYTES_MAX {
+            true => Err(Unread),
+            false => Ok(words),
+        }
+    }
+
+    /// Whether the answer came to its end, good or bad.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    fn frame(&mut self, frame: &Frame, words: &mut Vec<Word>) -> Result<(), Unread> {
+        if self.over || frame.event == "ping" {
+            return Ok(());
+        }
+        let data: Value = serde_json::from_str(&frame.data).map_err(|_| Unread)?;
+        let kind = data.get("type").and_then(Value::as_str).ok_or(Unread)?;
+        let word = match kind {
+            "message_start" => Some(self.begin(&data)?),
+            "content_block_start" => self.open(&data)?,
+            "content_block_delta" => self.extend(&data)?,
+            "content_block_stop" => self.close(&data)?,
+            "message_delta" => self.near_end(&data)?,
+            "message_stop" => Some(self.end()?),
+            "error" => Some(self.fail(&data)),
+            _ => None,
+        };
+        words.extend(word);
+        Ok(())
+    }
+
+    fn begin(&mut self, data: &Value) -> Result<Word, Unread> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Err(Unread);
+        }
+        let message = data.get("message").ok_or(Unread)?;
+        self.count(message.get("usage"));
+        Ok(Word::Begun {
+            id: MessageId(text(message, "id").ok_or(Unread)?),
+            model: text(message, "model").ok_or(Unread)?,
+            usage: self.usage,
+        })
+    }
+
+    fn open(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
+        let index = data.get("index").and_then(Value::as_u64).ok_or(Unread)?;
+        if !self.begun || self.open.is_some() {
+            return Err(Unread);
+        }
+        let block = data.get("content_block").ok_or(Unread)?;
+        let kind = block_kind(block)?;
+        self.open = Some((index, kind.is_some()));
+        let index = self.told;
+        Ok(kind.map(|kind| Word::Event(Event::BlockStart { index, kind })))
+    }
+
+    fn extend(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
+        if !self.open_of(data)? {
+            return Ok(None);
+        }
+        let delta = delta(data.get("delta").ok_or(Unread)?)?;
+        let index = self.told;
+        Ok(delta.map(|delta| Word::Event(Event::Delta { index, delta })))
+    }
+
+    fn close(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
+        let is_told = self.open_of(data)?;
+        self.open = None;
+        let index = self.told;
+        self.told += usize::from(is_told);
+        Ok(is_told.then_some(Word::Event(Event::BlockStop { index })))
+    }
+
+    /// Whether the block that this is about, which must be the open one, has a kind here.
+    fn open_of(&self, data: &Value) -> Result<bool, Unread> {
+        let index = data.get("index").and_then(Value::as_u64);
+        match self.open {
+            Some((open, is_told)) if Some(open) == index => Ok(is_told),
+            Some(_) | None => Err(Unread),
+        }
+    }
+
+    fn near_end(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
+        let delta = data.get("delta").ok_or(Unread)?;
+        self.count(data.get("usage"));
+        if let Some(reason) = text(delta, "stop_reason") {
+            self.stop = Some(stop(&reason, text(delta, "stop_sequence")));
+        }
+        Ok(None)
+    }
+
+    fn end(&mut self) -> Result<Word, Unread> {
+        if self.open.is_some() {
+            return Err(Unread);
+        }
+        let stop = self.stop.take().ok_or(Unread)?;
+        self.over = true;
+        let usage = self.usage;
+        Ok(Word::Ended { stop, usage })
+    }
+
+    fn fail(&mut self, data: &Value) -> Word {
+        self.over = true;
+        let error = data.get("error").unwrap_or(&Value::Null);
+        Word::Failed {
+            status: text(error, "type").and_then(|kind| status(&kind)),
+            message: text(error, "message").unwrap_or_default(),
+        }
+    }
+
+    /// Counts that are told again replace those told before.
+    fn count(&mut self, told: Option<&Value>) {
+        let count = |name| told.and_then(|told| told.get(name)?.as_u64());
+        let usage = &mut self.usage;
+        usage.input_tokens = count("input_tokens").unwrap_or(usage.input_tokens);
+        usage.output_tokens = count("output_tokens").unwrap_or(usage.output_tokens);
+        usage.cache_creation_input_tokens =
+            count("cache_creation_input_tokens").or(usage.cache_creation_input_tokens);
+        usage.cache_read_input_tokens =
+            count("cache_read_input_tokens").or(usage.cache_read_input_tokens);
+    }
+}
+
+/// `None`: a kind that the inner language has not.
+fn block_kind(block: &Value) -> Result<Option<BlockKind>, Unread> {
+    let text = |name| text(block, name).ok_or(Unread);
+    Ok(Some(match text("type")?.as_str() {
+        "text" => BlockKind::Text,
+        "thinking" => BlockKind::Thinking,
+        "redacted_thinking" => BlockKind::RedactedThinking {
+            data: text("data")?,
+        },
+        "tool_use" => BlockKind::ToolUse {
+            id: text("id")?,
+            name: text("name")?,
+        },
+        _ => return Ok(None),
+    }))
+}
+
+fn delta(delta: &Value) -> Result<Option<Delta>, Unread> {
+    let text = |name| text(delta, name).ok_or(Unread);
+    Ok(Some(match text("type")?.as_str() {
+        "text_delta" => Delta::Text(text("text")?),
+        "thinking_delta" => Delta::Thinking(text("thinking")?),
+        "signature_delta" => Delta::Signature(text("signature")?),
+        "input_json_delta" => Delta::InputJson(text("partial_json")?),
+        _ => return Ok(None), // Citations, and what is new.
+    }))
+}
+
+fn stop(reason: &str, sequence: Option<String>) -> StopReason {
+    match reason {
+        "max_tokens" => StopReason::MaxTokens,
+        "stop_sequence" => StopReason::StopSequence(sequence),
+        "tool_use" => StopReason::ToolUse,
+        "pause_turn" => StopReason::PauseTurn,
+        "refusal" => StopReason::Refusal,
+        "model_context_window_exceeded" => StopReason::ContextWindow,
+        _ => StopReason::EndTurn,
+    }
+}
+
+/// The status that the API gives an error of this type where no stream has begun.
+fn status(kind: &str) -> Option<u16> {
+    Some(match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "api_error" => 500,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
+}
+
+fn text(value: &Value, name: &str) -> Option<String> {
+    value.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// One frame holds one delta; a frame that is longer is no answer's.
+const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::sse;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn stream(events: &[Value]) -> String {
+        let name = |event: &Value| event["type"].as_str().unwrap_or_default().to_owned();
+        events
+            .iter()
+            .map(|event| sse::encode(&name(event), &event.to_string()))
+            .collect()
+    }
+
+    fn block(index: u64, start: Value, deltas: &[Value]) -> Vec<Value> {
+        let mut events =
+            vec![json!({"type": "content_block_start", "index": index, "content_block": start})];
+        let deltas = deltas
+            .iter()
+            .map(|delta| json!({"type": "content_block_delta", "index": index, "delta": delta}));
+        events.extend(deltas);
+        events.push(json!({"type": "content_block_stop", "index": index}));
+        events
+    }
+
+    fn answer() -> String {
+        let mut events = vec![
+            json!({"type": "message_start", "message": {"id": "msg_1", "model": "m",
+            "usage": {"input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 5}}}),
+        ];
+        events.extend(block(
+            0,
+            json!({"type": "thinking", "thinking": "", "signature": ""}),
+            &[
+                json!({"type": "thinking_delta", "thinking": "hm"}),
+                json!({"type": "signature_delta", "signature": "s"}),
+            ],
+        ));
+        events.extend(block(
+            1,
+            json!({"type": "server_tool_use", "id": "srv", "name": "x"}),
+            &[json!({"type": "input_json_delta", "partial_json": "{}"})],
+        ));
+        events.push(json!({"type": "ping"}));
+        events.extend(block(
+            2,
+            json!({"type": "tool_use", "id": "t", "name": "f", "input": {}}),
+            &[json!({"type": "input_json_delta", "partial_json": "{\"é\":1}"})],
+        ));
+        events.push(
+            json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"},
+            "usage": {"output_tokens": 7}}),
+        );
+        events.push(json!({"type": "message_stop"}));
+        stream(&events)
+    }
+
+    #[test]
+    fn an_answer_is_read_with_its_blocks_and_its_end() {
+        let words = Reader::default()
+            .push(answer().as_bytes())
+            .expect("the stream is an answer's");
+        let usage = Usage {
+            input_tokens: 9,
+            output_tokens: 7,
+            cache_creation_input_tokens: None,
+            cache_read_input_tokens: Some(5),
+        };
+        assert!(matches!(&words[0], Word::Begun { id, .. } if id.0 == "msg_1"));
+        // The block of a kind that we have not is passed over, and the next one takes its index.
+        let call = BlockKind::ToolUse {
+            id: "t".into(),
+            name: "f".into(),
+        };
+        let start = Event::BlockStart {
+            index: 1,
+            kind: call,
+        };
+        assert!(words.contains(&Word::Event(start)));
+        let stop = StopReason::ToolUse;
+        assert_eq!(words.last(), Some(&Word::Ended { stop, usage }));
+        assert_eq!(words.len(), 9);
+    }
+
+    #[test]
+    fn an_error_in_the_middle_is_told_with_its_status() {
+        let event =
+            json!({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}});
+        let words = Reader::default().push(stream(&[event]).as_bytes());
+        let failed = Word::Failed {
+            status: Some(529),
+            message: "busy".into(),
+        };
+        assert_eq!(words, Ok(vec![failed]));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused() {
+        for events in [
+            vec![json!({"type": "message_stop"})],
+            vec![json!({"type": "content_block_stop", "index": 0})],
+            vec![json!({"type": "message_start"})],
+        ] {
+            let words = Reader::default().push(stream(&events).as_bytes());
+            assert_eq!(words, Err(Unread), "{events:?}");
+        }
+        assert_eq!(Reader::default().push(b"data: {\n\n"), Err(Unread));
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_reads_the_same(cut in 1_usize..200) {
+            let stream = answer();
+            let whole = Reader::default().push(stream.as_bytes());
+            let mut reader = Reader::default();
+            let pieces: Result<Vec<Vec<Word>>, Unread> =
+                stream.as_bytes().chunks(cut).map(|piece| reader.push(piece)).collect();
+            prop_assert_eq!(pieces.map(|pieces| pieces.concat()), whole);
+        }
+    }
+}
