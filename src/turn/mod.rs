@@ -40,6 +40,7 @@ pub(crate) use fault::Blame;
 pub(crate) use fault::Fault;
 pub(crate) use fault::FaultKind;
 pub(crate) use fingerprint::Fingerprint;
+pub(crate) use id::KeyId;
 pub(crate) use id::MessageId;
 pub(crate) use id::RequestId;
 pub(crate) use label::Labels;

@@ -50,6 +50,11 @@ fn row(kind: &FaultKind) -> (u16, &'static str, Retry) {
             (400, "invalid_request_error", Retry::Wastes)
         }
         FaultKind::SessionBusy => (409, "invalid_request_error", Retry::Helps),
+        FaultKind::KeyMissing
+        | FaultKind::KeyMalformed
+        | FaultKind::KeyUnknown
+        | FaultKind::KeyDisabled
+        | FaultKind::KeyExpired => (401, "authentication_error", Retry::Wastes),
         FaultKind::HostNotAllowed | FaultKind::OriginNotAllowed => {
             (403, "permission_error", Retry::Wastes)
         }
@@ -57,8 +62,10 @@ fn row(kind: &FaultKind) -> (u16, &'static str, Retry) {
         FaultKind::MethodNotAllowed => (405, "invalid_request_error", Retry::Wastes),
         FaultKind::RequestTooLarge => (413, "request_too_large", Retry::Wastes),
         FaultKind::UnsupportedMediaType => (415, "invalid_request_error", Retry::Wastes),
-        FaultKind::UsageLimit => (429, "rate_limit_error", Retry::Wastes),
-        FaultKind::UpstreamRateLimited => (429, "rate_limit_error", Retry::Helps),
+        FaultKind::UsageLimit | FaultKind::AuthBlocked => (429, "rate_limit_error", Retry::Wastes),
+        FaultKind::RateLimited | FaultKind::TooManyConcurrent | FaultKind::UpstreamRateLimited => {
+            (429, "rate_limit_error", Retry::Helps)
+        }
         FaultKind::Internal => (500, "api_error", Retry::Helps),
         FaultKind::UnsupportedError => (501, "api_error", Retry::Wastes),
         FaultKind::EmptyTurn | FaultKind::SessionLost => (502, "api_error", Retry::Helps),
@@ -113,6 +120,10 @@ mod tests {
             (FaultKind::TurnTimeout, 504, "timeout_error"),
             (FaultKind::LoginRequired, 503, "api_error"),
             (FaultKind::UsageLimit, 429, "rate_limit_error"),
+            (FaultKind::KeyMissing, 401, "authentication_error"),
+            (FaultKind::KeyExpired, 401, "authentication_error"),
+            (FaultKind::AuthBlocked, 429, "rate_limit_error"),
+            (FaultKind::TooManyConcurrent, 429, "rate_limit_error"),
             (FaultKind::HostNotAllowed, 403, "permission_error"),
             (rejected(400), 400, "invalid_request_error"),
             (rejected(401), 401, "authentication_error"),

@@ -1,0 +1,103 @@
+//! A file that is replaced whole or not at all, and that only this user can read.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Writes the file anew: beside it first, synced, then renamed over it. A crash leaves the old one or the new one.
+///
+/// # Errors
+/// Where it cannot be written; then the old one still stands.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    let written = write(&beside, content).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        remove(&beside);
+    }
+    written?;
+    sync_folder(path);
+    Ok(())
+}
+
+/// Removes a file that may be gone already.
+pub(crate) fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "a file could not be removed");
+    }
+}
+
+/// The process is in the name, so that two writers never share one.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.next", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = private(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::PermissionsExt;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path)?;
+    // The mode of `open` is for new files only; one that a crash left may have another.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+/// A user's own folders are closed to other users there.
+#[cfg(not(unix))]
+fn private(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
+/// The rename itself is on disk once its folder is synced. Where a system cannot, it does so in its own time.
+fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent()
+        && let Ok(folder) = File::open(folder)
+    {
+        drop(folder.sync_all());
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_only_its_owner_reads_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keys.json");
+        for content in ["first", "second"] {
+            replace(&path, content.as_bytes()).expect("it is written");
+            assert_eq!(fs::read_to_string(&path).expect("it is there"), content);
+        }
+        let mode = fs::metadata(&path)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_old_file_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).expect("a folder");
+        assert!(replace(&path, b"new").is_err());
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+}
