@@ -1,5 +1,7 @@
 //! The composition root: builds the rooms in order, and drains them in reverse.
 
+use crate::auth;
+use crate::auth::Porter;
 use crate::clock;
 use crate::config::Config;
 use crate::config::Env;
@@ -27,6 +29,10 @@ use crate::session::pty;
 use crate::session::pty::reap::Registry;
 use crate::session::witness::receiver::Receiver;
 use crate::session::witness::tail::Tails;
+use crate::store;
+use crate::store::KeyFile;
+use crate::store::Secret;
+use crate::store::StoreError;
 use crate::tap::Tap;
 use crate::tap::TargetError;
 use serde_json::Value;
@@ -34,6 +40,7 @@ use serde_json::json;
 use std::fs;
 use std::fs::File;
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -51,6 +58,9 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
+    keeping: JoinHandle<()>,
+    /// The key of the daemon's own commands; its file goes with the daemon.
+    own_key: PathBuf,
     /// Held for as long as the daemon lives.
     lock: Lock,
 }
@@ -66,6 +76,13 @@ pub(crate) enum DaemonError {
     AlreadyRunning { home: PathBuf, pid: u64, port: u64 },
     #[error("the state folder {} cannot be used", home.display())]
     Home { home: PathBuf, source: io::Error },
+    /// Nobody but this machine may knock where no key is asked for.
+    #[error(
+        "{address} is beyond loopback, and there is no key yet; make one with `inference-relay key create NAME`"
+    )]
+    Unguarded { address: IpAddr },
+    #[error("the keys cannot be used: cannot {0}")]
+    Keys(#[source] StoreError),
     #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
     NoSimulation(PathBuf),
     #[error("claude.tap cannot be laid: {0}")]
@@ -91,6 +108,9 @@ pub(crate) fn run(config: Config, simulated: bool) -> Result<(), DaemonError> {
         what: "threads",
         source,
     })?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     runtime.block_on(async {
         let running = start(config, simulated).await?;
         tracing::info!(address = %running.address, pid = std::process::id(), "listening");
@@ -118,11 +138,18 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     };
     create_private(&config.home).map_err(home)?;
     let mut lock = Lock::take(&config.home)?;
+    let own = Secret::mint().map_err(|source| DaemonError::Machine {
+        what: "randomness",
+        source,
+    })?;
+    let (porter, keys) = porter(&config, &own)?;
     let listener = server::bind(&config.server)
         .await
         .map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
     lock.tell(address.port()).map_err(home)?;
+    let own_key = own_key_path(&config.home);
+    store::replace(&own_key, own.reveal().as_bytes()).map_err(home)?;
     create_private(&session.work_dir).map_err(home)?;
     session.work_dir = session.work_dir.canonicalize().map_err(home)?;
     if simulated {
@@ -131,8 +158,10 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     let pool = pool(&config, session, &config.home).await?;
     let folder = config.home.join("conversations");
     let memory = Memory::open(pool.clone(), config.memory.clone(), &folder).map_err(home)?;
+    let keeping = auth::watch(keys, porter.clone());
     let api = Api::new(
         memory,
+        porter,
         config.server.clone(),
         address.port(),
         config.session.builtin_tools,
@@ -145,6 +174,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         stop,
         serving,
         pool,
+        keeping,
+        own_key,
         lock,
     })
 }
@@ -154,9 +185,33 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         drop(self.serving.await);
+        self.keeping.abort();
+        store::remove(&self.own_key);
         self.pool.drain().await;
         drop(self.lock);
     }
+}
+
+/// Who is let in. A file of keys that cannot be read is no reason to let everybody in: there is no daemon then.
+fn porter(config: &Config, own: &Secret) -> Result<(Porter, KeyFile), DaemonError> {
+    let file = KeyFile::of(&config.home);
+    let keys = file.read().map_err(DaemonError::Keys)?;
+    let address = config.server.host;
+    let is_empty = keys.as_ref().is_none_or(|keys| keys.all().is_empty());
+    if !address.is_loopback() && is_empty {
+        return Err(DaemonError::Unguarded { address });
+    }
+    let porter = Porter::new(config.auth.clone(), keys, Some(own));
+    if !porter.asks_for_keys() {
+        tracing::debug!("no key is asked for");
+    }
+    Ok((porter, file))
+}
+
+/// Where the daemon leaves the key that its own commands call with. It is new at each start, and whoever can read it
+/// could make keys as well.
+pub(crate) fn own_key_path(home: &Path) -> PathBuf {
+    home.join("daemon.key")
 }
 
 async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Pool, DaemonError> {

@@ -2,7 +2,7 @@
 //!
 //! # Code map
 //!
-//! A call goes `server → wire → pool → session → terminal → pool → wire → server`. The rooms stand below in reading
+//! A call goes `server → auth → wire → pool → session → terminal → pool → wire → server`. The rooms stand below in reading
 //! order; each names only rooms above it, and `tests/tidy.rs` holds them to it.
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
@@ -10,6 +10,7 @@
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
+//! - [`store`]: what the relay keeps on disk for itself: its keys.
 //! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
 //!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
 //!   tools, [`session::launcher`] starts it.
@@ -18,6 +19,7 @@
 //! - [`memory`]: conversations that have a name, and how a call goes on with one.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
+//! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One porter decides.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
 //! - [`daemon`]: the composition root.
@@ -41,6 +43,7 @@
 //! - *Case*: what a claude is put through to be recorded. *Take*: what it did then. *Golden*: a take that is kept.
 //! - *Observation*: what of a take can be compared. *Drift*: how two observations differ. *Support*: what that means.
 //! - *Verdict*: whether a submitted prompt may go to the model.
+//! - *Key*: what a caller shows to be let in. *Budget*: how much it may have. *Pass*: an admitted call's hold on it.
 //! - *Fault*: how a call fails: a kind with a stable code, a culprit, a sentence for the client, one for the log.
 //!
 //! # Architecture invariants
@@ -57,7 +60,7 @@
 //! - A failed turn is never a 200. After the first byte it is an `error` event.
 //! - A session that served a call takes up a blank conversation before it serves another.
 //! - Every process leads its own group, is listed in `pty-pids.json`, and is ended with its group on every path.
-//! - Text of prompts and answers is logged at no level.
+//! - Text of prompts and answers is logged at no level. Of a key only its hash is kept, and only its id is logged.
 //! - The tap changes, keeps and logs no byte of a request, and looks at no credential.
 //! - Only `terminal::screen` names the emulator; only `clock` reads time; only `config::env` reads the environment;
 //!   only `wire` knows a dialect's status codes.
@@ -89,6 +92,8 @@ mod terminal;
 
 mod tap;
 
+mod store;
+
 mod session;
 
 mod record;
@@ -102,6 +107,8 @@ mod simulation;
 
 #[cfg(any(test, feature = "fuzz"))]
 pub mod property;
+
+mod auth;
 
 mod server;
 

@@ -11,16 +11,18 @@ clock:
 wire:     turn
 terminal: turn
 tap:      turn clock wire
+store:    turn
 session:  turn clock terminal tap
 record:   turn clock terminal session
 pool:     turn clock session
 memory:   turn clock session pool
 simulation: turn clock terminal session pool
 property: turn wire terminal tap session
-server:   turn clock wire pool memory
-config:   session pool memory server
-daemon:   turn clock wire terminal tap session record pool memory server config
-cli:      turn clock wire session record config daemon
+auth:     turn clock store
+server:   turn clock wire store pool memory auth
+config:   session pool memory auth server
+daemon:   turn clock wire terminal tap store session record pool memory auth server config
+cli:      turn clock wire store session record config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

@@ -35,6 +35,12 @@ impl Env {
         self.var(HOME_VAR).map(PathBuf::from)
     }
 
+    /// `INFERENCE_RELAY_KEY`: the relay key that the commands call with.
+    pub(crate) fn relay_key(&self) -> Option<String> {
+        let key = self.var(KEY_VAR)?;
+        key.to_str().map(|key| key.trim().to_owned())
+    }
+
     /// The user's home folder.
     pub(crate) fn user_home(&self) -> Option<PathBuf> {
         self.var(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
@@ -103,6 +109,8 @@ impl fmt::Debug for Env {
 
 /// Moves the state folder.
 pub(crate) const HOME_VAR: &str = "INFERENCE_RELAY_HOME";
+/// A relay key for the commands.
+const KEY_VAR: &str = "INFERENCE_RELAY_KEY";
 /// The port; wins over the file's.
 const PORT_VAR: &str = "SR_DAEMON_PORT";
 /// The log level; wins over the file's.

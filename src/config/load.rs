@@ -26,6 +26,8 @@ pub(crate) struct Flags {
     pub(crate) config: Option<PathBuf>,
     /// `--port N`
     pub(crate) port: Option<u16>,
+    /// `--no-auth`: `auth.required = "never"`.
+    pub(crate) no_auth: bool,
 }
 
 /// Finds, reads and resolves everything that has a say.
@@ -61,7 +63,10 @@ pub(crate) fn file_path(flags: &Flags, env: &Env) -> Result<PathBuf, ConfigError
 }
 
 /// The state folder.
-fn home(env: &Env) -> Result<Sourced<PathBuf>, ConfigError> {
+///
+/// # Errors
+/// Where there is no telling.
+pub(crate) fn home(env: &Env) -> Result<Sourced<PathBuf>, ConfigError> {
     if let Some(path) = env.relay_home() {
         let path = std::path::absolute(&path).unwrap_or(path);
         return Ok(Sourced::new(path, Source::Variable(HOME_VAR)));
@@ -101,6 +106,10 @@ fn flag_layer(flags: &Flags) -> Raw {
             Typed::Number(i64::from(port)),
             Source::Flag("--port"),
         );
+    }
+    if flags.no_auth {
+        let never = Typed::Text("never".to_owned());
+        raw.put("auth.required", never, Source::Flag("--no-auth"));
     }
     raw
 }

@@ -1,5 +1,10 @@
 //! What is in force: typed text made into each room's own `Config`. `[pure]`
 
+use crate::auth::AuthConfig;
+use crate::auth::BlockRule;
+use crate::auth::Budget;
+use crate::auth::Network;
+use crate::auth::Required;
 use crate::config::error::ConfigError;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
@@ -17,6 +22,7 @@ use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays p
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
@@ -26,6 +32,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
+    pub(crate) auth: AuthConfig,
     pub(crate) pool: PoolConfig,
     pub(crate) memory: MemoryConfig,
     pub(crate) session: SessionConfig,
@@ -96,6 +103,9 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         ground: &ground,
     };
     let server = server(&reader)?;
+    let auth = auth(&reader)?;
+    let mut warnings = ground.warnings.clone();
+    warnings.extend(exposure(&reader, &server, &auth)?);
     let session = session(&reader)?;
     let pool = pool(&reader)?;
     let memory = memory(&reader)?;
@@ -107,6 +117,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let shown = show::table(raw, &ground, &pool, &session);
     Ok(Config {
         server,
+        auth,
         pool,
         memory,
         session,
@@ -117,7 +128,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         file: ground.file,
         file_found: ground.file_found,
         license_key: ground.license_key,
-        warnings: ground.warnings,
+        warnings,
     })
 }
 
@@ -133,7 +144,71 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
         allowed_hosts: reader.list("server.allowed_hosts")?,
         allowed_origins: reader.list("server.allowed_origins")?,
         drain_wait_max: reader.parsed("server.drain_wait_max", unit::duration)?,
+        socket: reader.path("server.socket")?,
     })
+}
+
+fn auth(reader: &Reader<'_>) -> Result<AuthConfig, ConfigError> {
+    let proxies = reader.list("server.trusted_proxies")?;
+    let network = |text: &String| {
+        Network::parse(text).ok_or_else(|| {
+            let problem = format!("\"{text}\" is no address and no block such as \"10.0.0.0/8\"");
+            reader.wrong("server.trusted_proxies", problem)
+        })
+    };
+    Ok(AuthConfig {
+        required: reader.parsed("auth.required", required)?,
+        key: Budget {
+            per_minute: NonZeroU32::new(reader.number("auth.key_calls_per_minute", 0)?),
+            burst: at_least_one(reader.number("auth.key_burst", 1)?),
+            concurrent_max: reader.number("auth.key_concurrent_max", 1)?,
+        },
+        address: Budget {
+            per_minute: NonZeroU32::new(reader.number("auth.address_calls_per_minute", 0)?),
+            burst: at_least_one(reader.number("auth.address_burst", 1)?),
+            concurrent_max: reader.number("auth.address_concurrent_max", 1)?,
+        },
+        block: BlockRule {
+            tries_max: reader.number("auth.bad_keys_max", 1)?,
+            window: reader.parsed("auth.bad_keys_window", span)?,
+            span: reader.parsed("auth.block_time", span)?,
+        },
+        proxies: proxies.iter().map(network).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The reader has refused 0 already.
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+/// What has to be agreed to before others can knock, and what has to be said then.
+fn exposure(
+    reader: &Reader<'_>,
+    server: &ServerConfig,
+    auth: &AuthConfig,
+) -> Result<Option<String>, ConfigError> {
+    let host = server.host;
+    if host.is_loopback() {
+        return Ok(None);
+    }
+    if !reader.switch("server.beyond_loopback")? {
+        let problem = format!(
+            "{host} is not a loopback address, so every machine that reaches this one could knock; keep \"127.0.0.1\", \
+             or set server.beyond_loopback = true and make a key with `inference-relay key create NAME`"
+        );
+        return Err(reader.wrong("server.host", problem));
+    }
+    if auth.required == Required::Never {
+        let problem = format!(
+            "without keys the relay listens on loopback only, and server.host is {host}; ask for keys, or keep \"127.0.0.1\""
+        );
+        return Err(reader.wrong("auth.required", problem));
+    }
+    Ok(Some(format!(
+        "the relay listens on {host}, beyond loopback, and speaks plain HTTP: put a proxy with TLS before it. Calls are \
+         served from your own login; a provider's terms may forbid to serve others from a plan, so check them first"
+    )))
 }
 
 fn session(reader: &Reader<'_>) -> Result<SessionConfig, ConfigError> {
@@ -321,21 +396,25 @@ impl Reader<'_> {
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {
-    let host = match text {
-        "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+    match text {
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         address => address.parse().map_err(|_| {
             format!(
                 "\"{address}\" is not an address; write \"127.0.0.1\", \"::1\" or \"localhost\""
             )
-        })?,
-    };
-    if host.is_loopback() {
-        return Ok(host);
+        }),
     }
-    Err(format!(
-        "{host} is not a loopback address; calls are not authenticated yet, so every machine that reaches this one \
-         could spend your plan: keep \"127.0.0.1\", and let others in through a tunnel or a proxy that asks who they are"
-    ))
+}
+
+fn required(text: &str) -> Result<Required, String> {
+    match text {
+        "auto" => Ok(Required::OnceThereIsAKey),
+        "always" => Ok(Required::Always),
+        "never" => Ok(Required::Never),
+        other => Err(format!(
+            "\"{other}\" is none of \"auto\", \"always\" and \"never\""
+        )),
+    }
 }
 
 fn driver(text: &str) -> Result<Driver, String> {
@@ -381,6 +460,7 @@ fn span(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::Config;
     use super::Ground;
+    use super::Required;
     use super::resolve;
     use crate::config::DEFAULT_TOML;
     use crate::config::error::ConfigError;
@@ -442,20 +522,45 @@ mod tests {
     }
 
     #[test]
-    fn an_address_beyond_loopback_is_refused_with_the_reason() {
+    fn an_address_beyond_loopback_needs_its_switch_and_keys() {
         let text = complaint("[server]\nhost = \"0.0.0.0\"");
-        assert!(text.starts_with("/etc/relay.toml:2: server.host: 0.0.0.0 is not a loopback address; calls are not authenticated"), "{text}");
-        assert_eq!(
-            config("server.host = \"localhost\"")
-                .server
-                .host
-                .to_string(),
-            "127.0.0.1"
+        assert!(
+            text.starts_with("/etc/relay.toml:2: server.host: 0.0.0.0 is not a loopback address"),
+            "{text}"
         );
-        assert_eq!(
-            config("server.host = \"::1\"").server.host.to_string(),
-            "::1"
+        assert!(text.contains("set server.beyond_loopback = true"), "{text}");
+        let open = "server.host = \"0.0.0.0\"\nserver.beyond_loopback = true\n";
+        let text = complaint(&format!("{open}auth.required = \"never\""));
+        assert!(
+            text.starts_with("/etc/relay.toml:3: auth.required: without keys"),
+            "{text}"
         );
+        assert!(config(open).warnings[0].contains("a provider's terms may forbid"));
+        for (name, address) in [("localhost", "127.0.0.1"), ("::1", "::1")] {
+            let config = config(&format!("server.host = \"{name}\""));
+            assert_eq!(config.server.host.to_string(), address);
+            assert!(config.warnings.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_door_is_open_until_a_key_is_made_and_its_bounds_are_checked() {
+        assert_eq!(config("").auth.required, Required::OnceThereIsAKey);
+        assert_eq!(
+            config("auth.key_calls_per_minute = 0").auth.key.per_minute,
+            None
+        );
+        for (text, words) in [
+            ("auth.required = \"yes\"", "\"yes\" is none of"),
+            ("auth.key_burst = 0", "the least is 1"),
+            ("auth.block_time = \"0s\"", "nothing happens in no time"),
+            (
+                "server.trusted_proxies = [\"lan\"]",
+                "\"lan\" is no address",
+            ),
+        ] {
+            assert!(complaint(text).contains(words), "{text}");
+        }
     }
 
     #[test]

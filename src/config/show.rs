@@ -59,6 +59,11 @@ pub(crate) fn table(
                     .into(),
                 None,
             ),
+            ("server.socket", None) => row(
+                (*key).to_owned(),
+                Value::Null,
+                Some("no socket file is made"),
+            ),
             ("claude.work_dir", _) => row(
                 (*key).to_owned(),
                 session.work_dir.display().to_string().into(),

@@ -1,6 +1,7 @@
 //! What every route can reach.
 
 use super::ServerConfig;
+use crate::auth::Porter;
 use crate::clock;
 use crate::memory::ConversationView;
 use crate::memory::Memory;
@@ -48,6 +49,7 @@ impl Lane for Memory {
 #[derive(Clone)]
 pub(crate) struct Api {
     lane: Arc<dyn Lane>,
+    pub(super) porter: Porter,
     pub(super) config: Arc<ServerConfig>,
     /// The port that is really open.
     pub(super) port: u16,
@@ -60,6 +62,7 @@ pub(crate) struct Api {
 impl Api {
     pub(crate) fn new(
         lane: impl Lane,
+        porter: Porter,
         config: ServerConfig,
         port: u16,
         builtin_tools: bool,
@@ -67,6 +70,7 @@ impl Api {
         let (lane, config) = (Arc::new(lane), Arc::new(config));
         Api {
             lane,
+            porter,
             config,
             port,
             builtin_tools,

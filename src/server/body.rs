@@ -4,6 +4,7 @@ use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header;
@@ -16,6 +17,10 @@ const ARRIVE_MAX: Duration = Duration::from_secs(60);
 /// Bytes past the bound that are read and thrown away, so that a client which sends first and reads later gets to
 /// read why it is refused. A client that sends more finds the connection closed.
 const DISCARD_MAX: usize = 256 << 20;
+
+/// Bytes of a refused call that are thrown away, and how long they may take. A stranger is not worth more.
+const REFUSED_MAX: usize = 8 << 20;
+const REFUSED_WAIT: Duration = Duration::from_millis(500);
 
 /// Reads a JSON body of at most `max` bytes.
 ///
@@ -36,6 +41,25 @@ pub(super) async fn json(request: Request, max: usize) -> Result<Vec<u8>, Fault>
             Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public))
         }
     }
+}
+
+/// Reads the body of a call that is refused and throws it away, within bounds: a client that sends first and reads later
+/// would otherwise find the connection reset, and not the reason. One that asks before it sends has sent nothing.
+pub(super) async fn discard(request: Request) {
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body();
+    let discarded = async {
+        let mut seen = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > REFUSED_MAX {
+                break;
+            }
+        }
+    };
+    drop(timeout(REFUSED_WAIT, discarded).await);
 }
 
 async fn collect(mut body: Body, max: usize) -> Result<Vec<u8>, Fault> {

@@ -3,6 +3,7 @@
 use super::holder::Holder;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// The contract's `bind_failed`, by what the user can do about it.
@@ -20,6 +21,9 @@ pub(crate) enum ServerError {
         address: SocketAddr,
         source: io::Error,
     },
+    /// `server.socket` cannot be made.
+    #[error("listen on the socket file {}", path.display())]
+    Socket { path: PathBuf, source: io::Error },
 }
 
 fn taken(holder: Option<&Holder>) -> String {

@@ -1,7 +1,10 @@
 //! What every request has around it: an id, a log line, and the body of its failure.
 
+use super::crowd::Busy;
+use crate::auth::Caller;
 use crate::clock;
 use crate::turn::Fault;
+use crate::turn::KeyId;
 use crate::turn::RequestId;
 use crate::wire::anthropic::error;
 use axum::body::Body;
@@ -59,17 +62,25 @@ pub(super) async fn frame(mut request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert("request-id", id);
     }
+    line.key = response
+        .extensions_mut()
+        .remove::<Caller>()
+        .and_then(|caller| caller.key);
     line.status = Some(response.status());
     response.map(|body| Body::new(Logged { body, line }))
 }
 
 fn fail(response: &mut Response, fault: &Fault, id: &RequestId) {
     *response.body_mut() = Body::from(error::body(fault, id).to_string());
+    let wants_key = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    if wants_key {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     headers.insert("x-relay-error", HeaderValue::from_static(fault.kind.code()));
     if let Some(wait) = fault.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
@@ -98,6 +109,9 @@ struct Line {
     fault: Option<Fault>,
     /// The body was not sent to its end.
     cut: bool,
+    key: Option<KeyId>,
+    /// Keeps the connection from being taken for an idle one.
+    _busy: Option<Busy>,
 }
 
 impl Line {
@@ -114,6 +128,8 @@ impl Line {
             status: None,
             fault: None,
             cut: false,
+            key: None,
+            _busy: request.extensions().get::<Busy>().cloned(),
         }
     }
 }
@@ -131,6 +147,7 @@ impl Drop for Line {
             request_id = %self.id,
             method = %self.method,
             route = %self.route,
+            key = self.key.as_ref().map(|key| key.0.as_str()),
             status = self.status.map(|status| status.as_u16()),
             ms = u64::try_from(ms).unwrap_or(u64::MAX),
             code = self.fault.as_ref().map(|fault| fault.kind.code()),

@@ -1,6 +1,6 @@
 //! Which hosts and origins may call.
 //!
-//! The API has no password on loopback, so a web page must not reach it. A page can send requests here in two ways:
+//! Until a key is made the API asks for none on loopback, so a web page must not reach it. A page can send requests here in two ways:
 //! from its own origin, which the browser then names in `Origin`; or by a name of its own that it makes resolve to
 //! 127.0.0.1 (DNS rebinding), which then stands in `Host`. Both are refused unless they are listed.
 

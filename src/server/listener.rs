@@ -11,17 +11,28 @@
 use super::Api;
 use super::ServerConfig;
 use super::ServerError;
+use super::crowd::Crowd;
+use super::crowd::Seat;
 use super::holder;
 use super::router;
+#[cfg(unix)]
+use super::socket::SocketFile;
+use crate::auth::Peer;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -30,7 +41,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// Connections open at once. Each may hold one request body; a local user has dozens, so to reach this is a bug of
-/// some client, and further ones wait in the system's backlog.
+/// some client, or an attack. Those that ask for nothing then make room, and where all are busy, further ones wait in
+/// the system's backlog.
 const CONNECTIONS_MAX: usize = 512;
 /// How long a request's head may take, and how long a connection may be idle between requests.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -47,8 +59,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
+    #[cfg(unix)]
+    file: Option<SocketFile>,
     address: SocketAddr,
     drain_wait_max: Duration,
+    connections_max: usize,
 }
 
 /// Opens the port.
@@ -71,8 +86,11 @@ pub(crate) async fn bind(config: &ServerConfig) -> Result<Listener, ServerError>
     let address = socket.local_addr().map_err(failed)?;
     Ok(Listener {
         socket,
+        #[cfg(unix)]
+        file: config.socket.as_deref().map(SocketFile::bind).transpose()?,
         address,
         drain_wait_max: config.drain_wait_max,
+        connections_max: CONNECTIONS_MAX,
     })
 }
 
@@ -85,24 +103,30 @@ impl Listener {
     /// Serves until `stop` becomes true or its sender is gone, then drains. When this returns, no connection is left.
     pub(crate) async fn run(self, api: Api, stop: watch::Receiver<bool>) {
         let router = router::router(api.stopped_by(stop.clone()));
-        let mut open = JoinSet::new();
+        let (mut open, mut crowd) = (JoinSet::new(), Crowd::default());
+        let idled = crowd.idled();
         let mut stopped = pin!(stopped(stop.clone()));
         loop {
+            let is_full = open.len() >= self.connections_max;
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
                 Some(ended) = open.join_next() => report(ended),
-                stream = accept(&self.socket), if open.len() < CONNECTIONS_MAX => {
-                    let life = Life::UntilStopped(stop.clone());
-                    open.spawn(connection(stream, router.clone(), life));
+                guest = self.accept(), if !is_full => {
+                    let (life, seat) = (Life::UntilStopped(stop.clone()), crowd.join());
+                    open.spawn(guest.serve(router.clone(), life, Arc::clone(&seat)));
+                    if open.len() >= self.connections_max {
+                        crowd.make_room_for(&seat);
+                    }
                 }
+                () = idled.notified(), if is_full => crowd.close_idle(),
             }
         }
         self.drain(router, open).await;
     }
 
     async fn drain(&self, router: Router, mut open: JoinSet<()>) {
-        let mut late = JoinSet::new();
+        let (mut late, mut crowd) = (JoinSet::new(), Crowd::default());
         let mut deadline = pin!(sleep(self.drain_wait_max));
         loop {
             tokio::select! {
@@ -116,13 +140,70 @@ impl Listener {
                     break;
                 }
                 Some(ended) = late.join_next() => report(ended),
-                stream = accept(&self.socket), if late.len() < CONNECTIONS_MAX => {
-                    late.spawn(connection(stream, router.clone(), Life::OneRequest));
+                guest = self.accept(), if late.len() < self.connections_max => {
+                    late.spawn(guest.serve(router.clone(), Life::OneRequest, crowd.join()));
                 }
             }
         }
         open.shutdown().await;
         late.shutdown().await;
+    }
+
+    #[cfg(unix)]
+    async fn accept(&self) -> Guest {
+        let Some(file) = &self.file else {
+            return accept(&self.socket).await;
+        };
+        tokio::select! {
+            guest = accept(&self.socket) => guest,
+            Ok((stream, _)) = file.listener.accept() => Guest::Socket(stream),
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn accept(&self) -> Guest {
+        accept(&self.socket).await
+    }
+}
+
+/// A connection that was just made.
+enum Guest {
+    Network(TcpStream, SocketAddr),
+    #[cfg(unix)]
+    Socket(tokio::net::UnixStream),
+}
+
+impl Guest {
+    async fn serve(self, router: Router, life: Life, seat: Arc<Seat>) {
+        match self {
+            Guest::Network(stream, address) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection goes without no-delay");
+                }
+                connection(stream, Peer::Network(address.ip()), router, life, seat).await;
+            }
+            #[cfg(unix)]
+            Guest::Socket(stream) => connection(stream, Peer::Socket, router, life, seat).await,
+        }
+    }
+}
+
+/// Tells each request whose it is, and the seat when it is busy.
+struct Introduced {
+    service: TowerToHyperService<Router>,
+    peer: Peer,
+    seat: Arc<Seat>,
+}
+
+impl Service<Request<Incoming>> for Introduced {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.seat.begin());
+        self.service.call(request)
     }
 }
 
@@ -133,10 +214,13 @@ enum Life {
     OneRequest,
 }
 
-async fn connection(stream: TcpStream, router: Router, life: Life) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection goes without no-delay");
-    }
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    life: Life,
+    seat: Arc<Seat>,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -145,27 +229,33 @@ async fn connection(stream: TcpStream, router: Router, life: Life) {
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_MAX)
         .keep_alive(matches!(life, Life::UntilStopped(_)));
-    let service = TowerToHyperService::new(router);
+    let service = Introduced {
+        service: TowerToHyperService::new(router),
+        peer,
+        seat: Arc::clone(&seat),
+    };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let served = match life {
-        Life::OneRequest => connection.await,
-        Life::UntilStopped(stop) => tokio::select! {
-            served = connection.as_mut() => served,
-            () = stopped(stop) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        },
+    let stop = match life {
+        Life::OneRequest => None,
+        Life::UntilStopped(stop) => Some(stop),
+    };
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = seat.leave.notified() => return tracing::debug!("an idle connection made room"),
+        () = stopped_or_never(stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection broke off");
     }
 }
 
-async fn accept(socket: &TcpListener) -> TcpStream {
+async fn accept(socket: &TcpListener) -> Guest {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, address)) => return Guest::Network(stream, address),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
@@ -177,6 +267,13 @@ async fn accept(socket: &TcpListener) -> TcpStream {
 async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error says that the sender is gone, which is a stop too.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn stopped_or_never(stop: Option<watch::Receiver<bool>>) {
+    match stop {
+        Some(stop) => stopped(stop).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn report(ended: Result<(), JoinError>) {
@@ -401,6 +498,69 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_client_gets_in_although_others_hold_every_place() {
+        let rig = Rig::new().holding(vec![Ok(start())]);
+        let mut listener = bind(&config()).await.expect("a free port can be had");
+        listener.connections_max = 4;
+        let address = listener.local_addr();
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(listener.run(rig.api(config(), address.port()), stopped));
+        let connect = || async {
+            let stream = TcpStream::connect(address).await;
+            stream.expect("the port is open")
+        };
+        let mut busy = connect().await;
+        busy.write_all(turn(true).as_bytes())
+            .await
+            .expect("it is open");
+        until(&mut busy, "message_start").await;
+        let mut silent = Vec::new();
+        for _ in 0..20 {
+            let mut stream = connect().await;
+            // Its peer may have closed it already, which is the point.
+            drop(stream.write_all(b"GET / HTTP/1.1\r\nhost: local").await);
+            silent.push(stream);
+        }
+        let mut client = connect().await;
+        client
+            .write_all(b"GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .expect("it is open");
+        assert!(until(&mut client, "uptime").await.contains("200 OK"));
+        rig.say(Ok(end())).await;
+        assert!(
+            until(&mut busy, "message_stop")
+                .await
+                .contains("message_stop")
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_socket_file_is_served_beside_the_port() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("relay.sock");
+        let rig = Rig::new();
+        let config = ServerConfig {
+            socket: Some(path.clone()),
+            ..config()
+        };
+        let served = serve(&rig, config).await;
+        let stream = tokio::net::UnixStream::connect(&path).await;
+        let mut stream = stream.expect("the socket is open");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .expect("it is open");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("it is text");
+        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+        served.stop.send_replace(true);
+        served.drained().await;
+        assert!(!path.exists());
     }
 
     #[tokio::test]

@@ -1,25 +1,30 @@
 //! HTTP: accept, limit, dispatch, stream, drain.
 //!
 //! **What for.** [`bind`] takes the port and [`listener::Listener::run`] serves it until it is told to stop. A request passes
-//! `frame` (its id, its log line, the body of its failure), `guard` (which hosts and origins may call), the route,
-//! and then the wire room, which alone knows what the bytes mean.
+//! `frame` (its id, its log line, the body of its failure), `guard` (which hosts and origins may call), `admission`
+//! (which key, and whose budget), the route, and then the wire room, which alone knows what the bytes mean.
 //!
 //! **Never.** It logs no body and no header. It knows no terminal and no session: what serves a turn is a [`Lane`](api::Lane).
 //!
 //! **Invariants.** Every response has `request-id`, every failure `x-relay-error`. A turn that fails is never a 200,
 //! and once a stream has begun, a failure is its `error` event. A client that goes away drops its
 //! [`Answer`](crate::pool::Answer), which is how the turn is interrupted: nothing here may hold an answer apart from
-//! the handler's future and the response's body.
+//! the handler's future and the response's body. What a request may cost before it is admitted is its head: the body of
+//! a caller who is refused is thrown away unread. Connections are bounded, and one that asks for nothing makes room for the next.
 //!
 //! Start reading at [`router`].
 
+mod crowd;
 mod error;
 mod holder;
 mod listener;
+#[cfg(unix)]
+mod socket;
 
 mod api;
 mod router;
 
+mod admission;
 mod body;
 mod conversation;
 mod frame;
@@ -38,6 +43,7 @@ pub(crate) use error::ServerError;
 pub(crate) use listener::bind;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where and how the API listens.
@@ -51,6 +57,8 @@ pub(crate) struct ServerConfig {
     pub(crate) allowed_hosts: Vec<String>,
     /// Browser origins that may call.
     pub(crate) allowed_origins: Vec<String>,
+    /// A socket file beside the port, for this user's own programs.
+    pub(crate) socket: Option<PathBuf>,
     /// How long in-flight turns may go on after a stop signal.
     pub(crate) drain_wait_max: Duration,
 }

@@ -4,6 +4,11 @@ use super::Api;
 use super::ServerConfig;
 use super::api::Lane;
 use super::router;
+use crate::auth::AuthConfig;
+use crate::auth::BlockRule;
+use crate::auth::Budget;
+use crate::auth::Porter;
+use crate::auth::Required;
 use crate::memory::ConversationView;
 use crate::pool::Answer;
 use crate::pool::ClaudeView;
@@ -34,6 +39,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -50,8 +56,31 @@ pub(super) fn config() -> ServerConfig {
         body_max: 10_000,
         allowed_hosts: vec![],
         allowed_origins: vec!["https://app.example".into()],
+        socket: None,
         drain_wait_max: Duration::from_secs(60),
     }
+}
+
+/// A porter that lets everybody in.
+fn open_door() -> Porter {
+    let budget = Budget {
+        per_minute: None,
+        burst: NonZeroU32::MIN,
+        concurrent_max: 1000,
+    };
+    let block = BlockRule {
+        tries_max: 3,
+        window: Duration::from_secs(60),
+        span: Duration::from_secs(60),
+    };
+    let config = AuthConfig {
+        required: Required::OnceThereIsAKey,
+        address: budget,
+        key: budget,
+        block,
+        proxies: vec![],
+    };
+    Porter::new(config, None, None)
 }
 
 pub(super) fn start() -> Event {
@@ -205,6 +234,7 @@ impl Lane for Arc<Stub> {
 /// The API over a stand-in lane.
 pub(super) struct Rig {
     stub: Arc<Stub>,
+    pub(super) porter: Porter,
 }
 
 impl Rig {
@@ -251,6 +281,7 @@ impl Rig {
     fn of(script: Script) -> Rig {
         let (calls, left) = (watch::Sender::new(0), watch::Sender::new(false));
         Rig {
+            porter: open_door(),
             stub: Arc::new(Stub {
                 script,
                 asked: Mutex::default(),
@@ -263,7 +294,8 @@ impl Rig {
     }
 
     pub(super) fn api(&self, config: ServerConfig, port: u16) -> Api {
-        Api::new(Arc::clone(&self.stub), config, port, false)
+        let porter = self.porter.clone();
+        Api::new(Arc::clone(&self.stub), porter, config, port, false)
     }
 
     /// The requests that reached the lane.

@@ -1,6 +1,7 @@
 //! The routes.
 
 use super::Api;
+use super::admission;
 use super::conversation;
 use super::frame;
 use super::frame::Refusal;
@@ -57,6 +58,7 @@ pub(super) fn router(api: Api) -> Router {
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), admission::admit))
         .layer(from_fn_with_state(api.clone(), guard::guard))
         .layer(from_fn(frame::frame))
         .with_state(api)

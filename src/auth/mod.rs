@@ -1,0 +1,64 @@
+//! Who is asking, and what they may have: keys, budgets, and the block after bad keys.
+//!
+//! **What for.** The [`Porter`] is asked once for each call, before any of its body is read: [`Porter::admit`] gives a
+//! [`Pass`], which the call holds until the last byte of its answer is out, or a fault. It knows the keys of this
+//! state folder, and takes a change of them up as soon as the file system tells of it ([`keeper`]); a call reads what
+//! is in memory.
+//!
+//! **Never.** It reads no body, opens no socket, and keeps no key's text. A bad key is told as bad, never as what it
+//! nearly was.
+//!
+//! **Invariants.**
+//! - Whether a key is asked for is settled by `auth.required`. Where that is "auto", a key is asked for from the first
+//!   one on that is made, also after the last is deleted or the file is gone: a door that was closed does not open by
+//!   itself.
+//! - A good key is let in whatever else comes from its address: all programs of this machine share 127.0.0.1, and one
+//!   of them with a stale key must not lock out the others. So a call with a good key counts against the key's budget,
+//!   and every other call against its address's.
+//! - Every table has a bound, and the entry that was not seen for longest goes first.
+//!
+//! Start reading at [`porter`].
+
+pub(crate) mod address;
+
+mod block;
+mod fault;
+mod meter;
+mod table;
+
+mod keeper;
+mod porter;
+
+pub(crate) use address::Network;
+pub(crate) use address::Peer;
+pub(crate) use block::BlockRule;
+pub(crate) use keeper::watch;
+pub(crate) use meter::Budget;
+pub(crate) use porter::Caller;
+pub(crate) use porter::Credential;
+pub(crate) use porter::Pass;
+pub(crate) use porter::Porter;
+pub(crate) use porter::Route;
+pub(crate) use porter::Visit;
+
+/// Who may come in, and how often.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthConfig {
+    pub(crate) required: Required,
+    /// For calls without a good key, by where they come from.
+    pub(crate) address: Budget,
+    /// For calls with a good key, by key.
+    pub(crate) key: Budget,
+    pub(crate) block: BlockRule,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub(crate) proxies: Vec<Network>,
+}
+
+/// When a key is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Required {
+    /// From the first key on that is made.
+    OnceThereIsAKey,
+    Always,
+    Never,
+}

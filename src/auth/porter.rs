@@ -1,0 +1,369 @@
+//! The porter: one decision for each call.
+
+use super::AuthConfig;
+use super::Required;
+use super::address::Address;
+use super::address::Peer;
+use super::address::of;
+use super::block::Blocks;
+use super::fault;
+use super::meter::Meter;
+use super::meter::Slot;
+use crate::clock;
+use crate::store::Digest;
+use crate::store::Keys;
+use crate::store::Secret;
+use crate::turn::Fault;
+use crate::turn::KeyId;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::time::Instant;
+
+/// Addresses that are counted at once. Past it the one not seen for longest is forgotten, which gives it a full
+/// budget; who commands more addresses than this is not held back by counting them.
+const ADDRESSES_MAX: usize = 4096;
+/// Keys that are counted at once: all that there can be, and the daemon's own.
+const KEYS_MAX: usize = 1001;
+
+/// Decides who comes in. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Porter {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: AuthConfig,
+    /// The key of this daemon's own commands, which is made anew at each start.
+    own: Option<Digest>,
+    ring: RwLock<Ring>,
+    books: Mutex<Books>,
+}
+
+/// The keys as they stand.
+#[derive(Default)]
+struct Ring {
+    keys: Arc<Keys>,
+    /// Somebody has made a key. Invariant: it never becomes false again.
+    is_in_use: bool,
+}
+
+struct Books {
+    addresses: Meter<Address>,
+    keys: Meter<KeyId>,
+    blocks: Blocks,
+}
+
+/// A call at the door.
+#[derive(Debug)]
+pub(crate) struct Visit<'a> {
+    pub(crate) peer: Peer,
+    /// The lines of `X-Forwarded-For`, in order.
+    pub(crate) forwarded: Vec<&'a str>,
+    pub(crate) credential: Credential,
+    pub(crate) route: Route,
+}
+
+/// What the call shows.
+#[derive(Debug)]
+pub(crate) enum Credential {
+    None,
+    /// Something that is no relay key.
+    Malformed,
+    Secret(Secret),
+}
+
+/// Where the call wants to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Whether the relay is there at all: no key is asked for.
+    Open,
+    Kept,
+}
+
+/// Who is calling. Other rooms scope what belongs to a caller by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// `None`: no key was asked for, and none was shown that is known.
+    pub(crate) key: Option<KeyId>,
+}
+
+/// A call that is let in. It counts as open for as long as this is held.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) caller: Caller,
+    _slot: Slot,
+}
+
+impl Porter {
+    pub(crate) fn new(config: AuthConfig, keys: Option<Keys>, own: Option<&Secret>) -> Porter {
+        let now = clock::now();
+        let books = Books {
+            addresses: Meter::new(config.address, ADDRESSES_MAX, now),
+            keys: Meter::new(config.key, KEYS_MAX, now),
+            blocks: Blocks::new(config.block, ADDRESSES_MAX),
+        };
+        let porter = Porter {
+            shared: Arc::new(Shared {
+                config,
+                own: own.map(Secret::digest),
+                ring: RwLock::default(),
+                books: Mutex::new(books),
+            }),
+        };
+        porter.take_up(keys);
+        porter
+    }
+
+    /// Takes up the keys as they stand now; `None`: their file is gone.
+    pub(crate) fn take_up(&self, keys: Option<Keys>) {
+        let mut ring = self
+            .shared
+            .ring
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        ring.is_in_use |= keys.is_some();
+        ring.keys = Arc::new(keys.unwrap_or_default());
+    }
+
+    /// Whether calls need a key.
+    pub(crate) fn asks_for_keys(&self) -> bool {
+        match self.shared.config.required {
+            Required::Always => true,
+            Required::Never => false,
+            Required::OnceThereIsAKey => self.ring().1,
+        }
+    }
+
+    /// Lets a call in, or says why not.
+    pub(crate) fn admit(&self, visit: Visit<'_>) -> Result<Pass, Fault> {
+        self.admit_at(visit, clock::now(), clock::unix_ms())
+    }
+
+    fn admit_at(&self, visit: Visit<'_>, now: Instant, unix_ms: u64) -> Result<Pass, Fault> {
+        let proxies = &self.shared.config.proxies;
+        let address = of(visit.peer, visit.forwarded.iter().copied(), proxies);
+        let is_open =
+            visit.route == Route::Open || visit.peer == Peer::Socket || !self.asks_for_keys();
+        match self.identify(&visit.credential, unix_ms) {
+            Ok(key) => self.enter_by_key(key, now),
+            Err(_) if is_open => self.enter_by_address(address, now),
+            Err(refused) => Err(self.refuse(refused, &visit.credential, address, now)),
+        }
+    }
+
+    fn identify(&self, credential: &Credential, unix_ms: u64) -> Result<KeyId, Fault> {
+        let secret = match credential {
+            Credential::None => return Err(fault::missing()),
+            Credential::Malformed => return Err(fault::malformed()),
+            Credential::Secret(secret) => secret,
+        };
+        let digest = secret.digest();
+        if self.shared.own.is_some_and(|own| own.is(&digest)) {
+            return Ok(KeyId(OWN_KEY.to_owned()));
+        }
+        let (keys, _) = self.ring();
+        let (key, state) = keys.judge(&digest, unix_ms).ok_or_else(fault::unknown)?;
+        match fault::of_state(key, state) {
+            None => Ok(key.id.clone()),
+            Some(refused) => Err(refused),
+        }
+    }
+
+    fn enter_by_key(&self, key: KeyId, now: Instant) -> Result<Pass, Fault> {
+        let entered = self.books(|books| books.keys.enter(&key, now));
+        let slot = entered.map_err(|over| fault::over(over, "This key", "key"))?;
+        Ok(Pass {
+            caller: Caller { key: Some(key) },
+            _slot: slot,
+        })
+    }
+
+    fn enter_by_address(&self, address: Address, now: Instant) -> Result<Pass, Fault> {
+        let entered = self.books(|books| books.addresses.enter(&address, now));
+        let slot = entered.map_err(|over| fault::over(over, "This address", "address"))?;
+        Ok(Pass {
+            caller: Caller::default(),
+            _slot: slot,
+        })
+    }
+
+    /// A bad key counts towards a block; a missing one is a mistake and no guess.
+    fn refuse(
+        &self,
+        refused: Fault,
+        credential: &Credential,
+        address: Address,
+        now: Instant,
+    ) -> Fault {
+        let entered = match credential {
+            Credential::None => self.enter_by_address(address, now),
+            Credential::Malformed | Credential::Secret(_) => {
+                match self.books(|books| books.blocks.bad_key(address, now)) {
+                    Some(wait) => return fault::blocked(wait),
+                    None => self.enter_by_address(address, now),
+                }
+            }
+        };
+        entered.err().unwrap_or(refused)
+    }
+
+    fn ring(&self) -> (Arc<Keys>, bool) {
+        let ring = self
+            .shared
+            .ring
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&ring.keys), ring.is_in_use)
+    }
+
+    fn books<T>(&self, with: impl FnOnce(&mut Books) -> T) -> T {
+        let books = self.shared.books.lock();
+        with(&mut books.unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The id under which the daemon's own commands call.
+const OWN_KEY: &str = "key_own";
+
+#[cfg(test)]
+mod tests {
+    use super::super::block::BlockRule;
+    use super::super::meter::Budget;
+    use super::*;
+    use crate::store::new_id;
+    use core::net::IpAddr;
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    fn config(required: Required) -> AuthConfig {
+        let budget = Budget {
+            per_minute: NonZeroU32::new(60),
+            burst: NonZeroU32::new(30).expect("a burst"),
+            concurrent_max: 40,
+        };
+        AuthConfig {
+            required,
+            address: budget,
+            key: budget,
+            block: BlockRule {
+                tries_max: 3,
+                window: Duration::from_secs(60),
+                span: Duration::from_secs(300),
+            },
+            proxies: vec![],
+        }
+    }
+
+    fn secret() -> Secret {
+        Secret::mint().expect("there is randomness")
+    }
+
+    fn keys(secret: &Secret) -> Keys {
+        let mut keys = Keys::default();
+        keys.create(new_id(), "laptop", secret, Some(1000), 0)
+            .expect("the name is good");
+        keys
+    }
+
+    fn visit(credential: Credential) -> Visit<'static> {
+        Visit {
+            peer: Peer::Network(IpAddr::from([127, 0, 0, 1])),
+            forwarded: vec![],
+            credential,
+            route: Route::Kept,
+        }
+    }
+
+    fn code(admitted: Result<Pass, Fault>) -> &'static str {
+        admitted.map_or_else(|fault| fault.kind.code(), |_| "in")
+    }
+
+    #[test]
+    fn without_keys_anybody_comes_in_and_with_the_first_one_nobody_without() {
+        let porter = Porter::new(config(Required::OnceThereIsAKey), None, None);
+        assert_eq!(code(porter.admit(visit(Credential::Malformed))), "in");
+        let mine = secret();
+        porter.take_up(Some(keys(&mine)));
+        let show = |secret: &Secret| Credential::Secret(secret.clone());
+        let at =
+            |credential, unix_ms| code(porter.admit_at(visit(credential), clock::now(), unix_ms));
+        assert_eq!(at(show(&mine), 999), "in");
+        assert_eq!(at(Credential::None, 999), "key_missing");
+        assert_eq!(at(Credential::Malformed, 999), "key_malformed");
+        assert_eq!(at(show(&secret()), 999), "key_unknown");
+        assert_eq!(at(show(&mine), 1000), "key_expired");
+        assert_eq!(at(show(&mine), 1000), "auth_blocked");
+        assert_eq!(at(show(&mine), 999), "in", "a good key passes the block");
+    }
+
+    #[test]
+    fn a_door_that_was_closed_does_not_open_by_itself() {
+        let porter = Porter::new(
+            config(Required::OnceThereIsAKey),
+            Some(keys(&secret())),
+            None,
+        );
+        for gone in [Some(Keys::default()), None] {
+            porter.take_up(gone);
+            assert_eq!(code(porter.admit(visit(Credential::None))), "key_missing");
+        }
+        let open = Porter::new(config(Required::Never), Some(keys(&secret())), None);
+        assert_eq!(code(open.admit(visit(Credential::None))), "in");
+        let closed = Porter::new(config(Required::Always), None, None);
+        assert_eq!(code(closed.admit(visit(Credential::None))), "key_missing");
+    }
+
+    #[test]
+    fn the_own_key_the_socket_and_open_routes_come_in() {
+        let own = secret();
+        let porter = Porter::new(config(Required::Always), None, Some(&own));
+        let pass = porter
+            .admit(visit(Credential::Secret(own)))
+            .expect("it is ours");
+        assert_eq!(pass.caller.key, Some(KeyId("key_own".into())));
+        let by_socket = Visit {
+            peer: Peer::Socket,
+            ..visit(Credential::None)
+        };
+        assert_eq!(code(porter.admit(by_socket)), "in");
+        let health = Visit {
+            route: Route::Open,
+            ..visit(Credential::Malformed)
+        };
+        assert_eq!(code(porter.admit(health)), "in");
+    }
+
+    #[test]
+    fn a_stranger_who_uses_up_an_address_does_not_touch_a_good_key_from_there() {
+        let mine = secret();
+        let porter = Porter::new(config(Required::Always), Some(keys(&mine)), None);
+        let (now, mut seen) = (clock::now(), Vec::new());
+        for _ in 0..40 {
+            seen.push(code(porter.admit_at(visit(Credential::None), now, 1)));
+        }
+        assert_eq!((seen[29], seen[30]), ("key_missing", "rate_limited"));
+        let good = || visit(Credential::Secret(mine.clone()));
+        assert_eq!(code(porter.admit_at(good(), now, 1)), "in");
+        let held: Vec<_> = (0..29)
+            .map(|_| porter.admit_at(good(), now, 1).expect("its own budget"))
+            .collect();
+        assert_eq!(code(porter.admit_at(good(), now, 1)), "rate_limited");
+        drop(held);
+    }
+
+    #[test]
+    fn calls_that_are_open_count_until_their_pass_is_dropped() {
+        let mut config = config(Required::Never);
+        config.address.concurrent_max = 2;
+        let porter = Porter::new(config, None, None);
+        let admit = || porter.admit(visit(Credential::None));
+        let held = (admit().expect("a place"), admit().expect("a place"));
+        let fault = admit().expect_err("there is no place");
+        assert_eq!(fault.kind.code(), "too_many_concurrent");
+        assert!(fault.retry_after.is_some());
+        drop(held);
+        assert_eq!(code(admit()), "in");
+    }
+}

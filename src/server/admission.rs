@@ -1,0 +1,211 @@
+//! The door of the API: takes the key out of a request's head and asks the porter, before any of its body is looked at.
+
+use super::Api;
+use super::body;
+use super::frame::Refusal;
+use crate::auth::Credential;
+use crate::auth::Pass;
+use crate::auth::Peer;
+use crate::auth::Route;
+use crate::auth::Visit;
+use crate::store::Secret;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+use hyper::body::Frame;
+use hyper::body::SizeHint;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
+/// Routes that tell a stranger no more than that the relay is there.
+const OPEN_ROUTES: &[&str] = &["/", "/v1/health"];
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The layer within the guard. Behind it a request carries its [`Caller`](crate::auth::Caller) and no key any more.
+pub(super) async fn admit(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let pass = match api.porter.admit(visit(&request)) {
+        Ok(pass) => pass,
+        Err(fault) => {
+            // Who is told to wait has been told before, and is worth less.
+            if fault.retry_after.is_none() {
+                body::discard(request).await;
+            }
+            return Err(fault.into());
+        }
+    };
+    let headers = request.headers_mut();
+    headers.remove(API_KEY);
+    headers.remove(header::AUTHORIZATION);
+    let caller = pass.caller.clone();
+    request.extensions_mut().insert(caller.clone());
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(caller);
+    Ok(response.map(|body| Body::new(Held { body, _pass: pass })))
+}
+
+fn visit(request: &Request) -> Visit<'_> {
+    let headers = request.headers();
+    // A request that came by no socket is a test's.
+    let here = Peer::Network(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let lines = headers.get_all(FORWARDED_FOR).into_iter();
+    Visit {
+        peer: request.extensions().get().copied().unwrap_or(here),
+        forwarded: lines.filter_map(|line| line.to_str().ok()).collect(),
+        credential: credential(headers),
+        route: if OPEN_ROUTES.contains(&request.uri().path()) {
+            Route::Open
+        } else {
+            Route::Kept
+        },
+    }
+}
+
+/// A relay key out of either header. SDKs that are given a key and a token send both, and one may be another
+/// service's: the one that has a relay key's form counts.
+fn credential(headers: &HeaderMap) -> Credential {
+    let keys = headers.get_all(API_KEY).into_iter().map(text);
+    let tokens = headers.get_all(header::AUTHORIZATION).into_iter();
+    let shown: Vec<&str> = keys
+        .chain(tokens.map(|value| bearer(text(value))))
+        .collect();
+    match shown.iter().find_map(|text| Secret::parse(text)) {
+        Some(secret) => Credential::Secret(secret),
+        None if shown.is_empty() => Credential::None,
+        None => Credential::Malformed,
+    }
+}
+
+/// What is no text is no key either.
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
+}
+
+fn bearer(text: &str) -> &str {
+    let (scheme, token) = text.split_once(' ').unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        token.trim()
+    } else {
+        ""
+    }
+}
+
+/// A body that holds the pass until it is sent, or the client is gone: a stream counts as open while it streams.
+struct Held {
+    body: Body,
+    _pass: Pass,
+}
+
+impl hyper::body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::super::rig::hello;
+    use super::*;
+    use crate::store::Keys;
+    use crate::store::new_id;
+
+    const CALL: &str =
+        r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+
+    fn kept(rig: Rig) -> (Rig, String) {
+        let secret = Secret::mint().expect("there is randomness");
+        let mut keys = Keys::default();
+        keys.create(new_id(), "laptop", &secret, None, 0)
+            .expect("the name is good");
+        rig.porter.take_up(Some(keys));
+        (rig, secret.reveal().to_owned())
+    }
+
+    #[test]
+    fn a_key_is_found_in_either_header() {
+        let key = Secret::mint().expect("there is randomness");
+        let read = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, HeaderValue::from_str(value).expect("a value"));
+            }
+            match credential(&headers) {
+                Credential::None => "none",
+                Credential::Malformed => "malformed",
+                Credential::Secret(found) if found == key => "mine",
+                Credential::Secret(_) => "another",
+            }
+        };
+        let (text, bearer) = (key.reveal(), format!("bearer {}", key.reveal()));
+        assert_eq!(read(&[]), "none");
+        assert_eq!(read(&[("x-api-key", text)]), "mine");
+        assert_eq!(read(&[("authorization", &bearer)]), "mine");
+        assert_eq!(
+            read(&[("x-api-key", "unused"), ("authorization", &bearer)]),
+            "mine"
+        );
+        assert_eq!(read(&[("authorization", text)]), "malformed");
+        assert_eq!(read(&[("authorization", "Basic dTpw")]), "malformed");
+        assert_eq!(read(&[("x-api-key", "")]), "malformed");
+    }
+
+    #[tokio::test]
+    async fn a_call_without_a_good_key_is_refused_before_its_body_is_read() {
+        let (rig, key) = kept(Rig::new().answering(hello()));
+        for (name, value, status, code) in [
+            ("x-none", "", 401, "key_missing"),
+            ("x-api-key", "unused", 401, "key_malformed"),
+            ("x-api-key", key.as_str(), 200, ""),
+        ] {
+            let headers = [
+                ("host", "localhost"),
+                ("content-type", "application/json"),
+                (name, value),
+            ];
+            let answer = rig.with("POST", "/v1/messages", &headers, CALL).await;
+            assert_eq!(
+                (
+                    answer.status.as_u16(),
+                    answer.header("x-relay-error").as_str()
+                ),
+                (status, code)
+            );
+            if status == 401 {
+                assert_eq!(answer.header("www-authenticate"), "Bearer");
+                assert_eq!(answer.json()["error"]["type"], "authentication_error");
+            }
+        }
+        assert_eq!(rig.asked().len(), 1);
+        assert_eq!(rig.bare("GET", "/v1/health").await.status.as_u16(), 200);
+        assert_eq!(rig.bare("GET", "/v1/sessions").await.status.as_u16(), 401);
+    }
+}

@@ -1,0 +1,166 @@
+//! The open connections, and which of them makes room when there are too many.
+//!
+//! A connection costs its peer nothing, so a bound alone would let whoever opens the most shut out everybody else.
+//! When the last place is taken, the connection that asks for nothing is closed: first one that never had a request
+//! answered, then the one that has been idle for longest. One whose request is being answered is never closed.
+
+use crate::clock;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// The open connections. Its size is bounded by whoever accepts them.
+#[derive(Default)]
+pub(super) struct Crowd {
+    seats: Vec<Weak<Seat>>,
+    idled: Arc<Notify>,
+}
+
+/// One open connection.
+pub(super) struct Seat {
+    state: Mutex<State>,
+    /// Tells the connection to close.
+    pub(super) leave: Notify,
+    idled: Arc<Notify>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// It has sent no whole request yet.
+    New {
+        since: Instant,
+    },
+    Idle {
+        since: Instant,
+    },
+    Busy,
+    Leaving,
+}
+
+/// A request of the connection is being answered for as long as one of these is held.
+#[derive(Clone)]
+pub(super) struct Busy {
+    _mark: Arc<Mark>,
+}
+
+struct Mark(Arc<Seat>);
+
+impl Crowd {
+    pub(super) fn join(&mut self) -> Arc<Seat> {
+        self.seats.retain(|seat| seat.strong_count() > 0);
+        let seat = Arc::new(Seat {
+            state: Mutex::new(State::New {
+                since: clock::now(),
+            }),
+            leave: Notify::new(),
+            idled: Arc::clone(&self.idled),
+        });
+        self.seats.push(Arc::downgrade(&seat));
+        seat
+    }
+
+    /// Told when a connection has had its request answered.
+    pub(super) fn idled(&self) -> Arc<Notify> {
+        Arc::clone(&self.idled)
+    }
+
+    /// Closes the connection that is missed least, where one beside the newcomer asks for nothing.
+    pub(super) fn make_room_for(&self, newcomer: &Arc<Seat>) {
+        self.close_least(|seat, state| {
+            let asks_nothing = matches!(state, State::New { .. } | State::Idle { .. });
+            asks_nothing && !Arc::ptr_eq(seat, newcomer)
+        });
+    }
+
+    /// Closes a connection whose request was answered while every place was taken.
+    pub(super) fn close_idle(&self) {
+        self.close_least(|_, state| matches!(state, State::Idle { .. }));
+    }
+
+    fn close_least(&self, may_go: impl Fn(&Arc<Seat>, State) -> bool) {
+        let seats = self.seats.iter().filter_map(Weak::upgrade);
+        let least = seats
+            .map(|seat| (seat.get(), seat))
+            .filter(|(state, seat)| may_go(seat, *state))
+            .min_by_key(|(state, _)| *state);
+        if let Some((_, seat)) = least {
+            seat.close();
+        }
+    }
+}
+
+impl Seat {
+    pub(super) fn begin(self: &Arc<Seat>) -> Busy {
+        self.set(State::Busy);
+        Busy {
+            _mark: Arc::new(Mark(Arc::clone(self))),
+        }
+    }
+
+    /// A request that came in the meantime keeps it open.
+    fn close(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *state != State::Busy {
+            *state = State::Leaving;
+            self.leave.notify_one();
+        }
+    }
+
+    fn get(&self) -> State {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.0.set(State::Idle {
+            since: clock::now(),
+        });
+        self.0.idled.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_leaving(seat: &Seat) -> bool {
+        seat.get() == State::Leaving
+    }
+
+    #[test]
+    fn strangers_go_first_then_the_longest_idle_and_the_busy_stay() {
+        let mut crowd = Crowd::default();
+        let [busy, idle, idler, stranger, newcomer] = [(); 5].map(|()| crowd.join());
+        let _held = busy.begin();
+        drop(idler.begin());
+        drop(idle.begin());
+        for seat in [&stranger, &idler, &idle] {
+            crowd.make_room_for(&newcomer);
+            assert!(is_leaving(seat));
+        }
+        crowd.make_room_for(&newcomer);
+        crowd.close_idle();
+        assert!(!is_leaving(&busy) && !is_leaving(&newcomer));
+        drop(newcomer.begin());
+        crowd.close_idle();
+        assert!(is_leaving(&newcomer));
+    }
+
+    #[test]
+    fn seats_that_were_left_are_forgotten() {
+        let mut crowd = Crowd::default();
+        for _ in 0..1000 {
+            drop(crowd.join());
+        }
+        let _stays = crowd.join();
+        assert_eq!(crowd.seats.len(), 1);
+    }
+}
