@@ -97,6 +97,7 @@ fn every_command_has_help_with_examples() {
         &["ask"],
         &["doctor"],
         &["status"],
+        &["key"],
         &["config"],
         &["completions"],
     ] {
@@ -108,6 +109,71 @@ fn every_command_has_help_with_examples() {
         );
     }
     assert!(stdout(&mut user.relay(&["--version"])).starts_with("inference-relay "));
+}
+
+#[test]
+fn keys_are_made_listed_changed_and_deleted() {
+    let user = User::new();
+    let run = |args: &[&str]| stdout(user.relay(&["key"]).args(args));
+    assert_eq!(run(&["list"]), "");
+    let text = run(&["create", "laptop"]);
+    assert!(text.starts_with("irk_") && text.len() == 48, "{text}");
+    let made = json(
+        &mut user.relay(&["key", "create", "ci", "--expires-in", "90d", "--json"]),
+        0,
+    );
+    let (id, new) = (made["id"].as_str(), made["key"].as_str());
+    let id = id.expect("there is an id").to_owned();
+    assert!(new.is_some_and(|key| key.starts_with("irk_")), "{made}");
+    let state = |name: &str| {
+        let list = json(&mut user.relay(&["key", "list", "--json"]), 0);
+        let keys = list["keys"].as_array().cloned().unwrap_or_default();
+        let found = keys.into_iter().find(|key| key["name"] == name);
+        found.map(|key| key["state"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(state("ci").as_deref(), Some("active"));
+    run(&["disable", &id]);
+    assert_eq!(state("ci").as_deref(), Some("disabled"));
+    run(&["enable", "ci"]);
+    run(&["expire", "ci", "--in", "0s"]);
+    assert_eq!(state("ci").as_deref(), Some("expired"));
+    assert!(run(&["expire", "ci", "--never"]).contains("active, expires never"));
+    let rotated = run(&["rotate", "laptop", "--overlap", "2h"]);
+    assert!(rotated.starts_with("irk_") && rotated != text);
+    run(&["delete", "ci"]);
+    assert_eq!(state("ci"), None);
+    let list = run(&["list"]);
+    assert!(
+        list.contains("laptop") && !list.contains(text.trim()),
+        "{list}"
+    );
+    let file = user.home.path().join(".inference-relay/keys.json");
+    let kept = fs::read_to_string(&file).expect("the keys are in a file");
+    for text in [text, rotated] {
+        assert!(!kept.contains(&text.trim()[4..]), "{kept}");
+    }
+}
+
+#[test]
+fn a_change_of_keys_that_cannot_be_meant_says_why_and_changes_nothing() {
+    let user = User::new();
+    let complaint = |args: &[&str]| stderr(user.relay(&["key"]).args(args), 1);
+    assert!(complaint(&["disable", "nobody"]).contains("`inference-relay key list` shows"));
+    assert!(!user.home.path().join(".inference-relay").exists());
+    stdout(&mut user.relay(&["key", "create", "laptop"]));
+    assert!(complaint(&["create", "laptop"]).contains("there is a key called \"laptop\" already"));
+    assert!(complaint(&["create", "a b"]).contains("is not a name for a key"));
+    stderr(
+        &mut user.relay(&["key", "create", "x", "--expires-in", "soon"]),
+        2,
+    );
+    user.write(
+        ".inference-relay/keys.json",
+        "{\"version\": 7, \"keys\": []}",
+    );
+    assert!(complaint(&["create", "other"]).contains("a newer relay wrote (version 7)"));
+    let refused = stderr(&mut user.relay(&["serve", "--port", "0"]), 2);
+    assert!(refused.contains("a newer relay wrote"), "{refused}");
 }
 
 #[test]

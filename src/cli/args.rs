@@ -1,11 +1,13 @@
 //! What can be typed after `inference-relay`.
 
+use crate::config;
 use crate::config::Flags;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 use clap_complete::Shell;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Serves the Anthropic Messages API on this machine from your own interactive Claude Code.
 #[derive(Debug, Parser)]
@@ -29,6 +31,12 @@ pub(crate) enum Command {
     /// Show the running daemon: its health, versions and sessions
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Query),
+    /// Make, list and change the keys that callers show to be let in
+    #[command(after_help = KEY_EXAMPLES)]
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Record what a claude does in every known case, or check it against what is recorded
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
@@ -50,6 +58,70 @@ pub(crate) struct Serve {
     /// Answer from fake-claude, a simulation, instead of a real claude: for a first look and for demonstrations
     #[arg(long)]
     pub(crate) simulated: bool,
+    /// Ask callers for no key, although there are keys; on loopback only
+    #[arg(long)]
+    pub(crate) no_auth: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and print its text, this once; from the first one on, calls need a key
+    Create {
+        /// A name for people: who or what calls with it
+        name: String,
+        /// Let it end after this long, such as 90d or 12h [default: never]
+        #[arg(long, value_name = "SPAN", value_parser = config::duration)]
+        expires_in: Option<Duration>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// List the keys; their texts are not known any more
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Let a key in no longer, until it is enabled again
+    Disable(NamedKey),
+    /// Let a disabled key in again
+    Enable(NamedKey),
+    /// Give a key a new text and print it; the old one goes on working for the overlap
+    Rotate {
+        #[command(flatten)]
+        named: NamedKey,
+        /// How long the old text goes on working; 0s ends it at once
+        #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = config::duration)]
+        overlap: Duration,
+    },
+    /// Let a key end, or take its end away
+    Expire {
+        #[command(flatten)]
+        named: NamedKey,
+        /// Let it end after this long; 0s ends it now
+        #[arg(long = "in", value_name = "SPAN", value_parser = config::duration, required_unless_present = "never")]
+        after: Option<Duration>,
+        /// Let it go on for good
+        #[arg(long, conflicts_with = "after")]
+        never: bool,
+    },
+    /// Forget a key
+    Delete(NamedKey),
+}
+
+/// One key, and how to tell of it.
+#[derive(Debug, Args)]
+pub(crate) struct NamedKey {
+    /// The key's name or id
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+/// For whom a result is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Form {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +237,7 @@ impl Place {
         Flags {
             config: self.config.clone(),
             port: self.port,
+            no_auth: false,
         }
     }
 }
@@ -217,6 +290,19 @@ Examples:
   inference-relay record --cases short,tool --width 120
   inference-relay record --check                          has this claude changed?
   inference-relay record --compare 2.1.197 2.1.329        what changed between two versions";
+
+const KEY_EXAMPLES: &str = "\
+Only hashes are kept, in keys.json of the state folder. A running daemon takes every change up at once.
+Callers send a key as x-api-key or as Authorization: Bearer; the commands here need none.
+
+Examples:
+  inference-relay key create laptop                    prints irk_..., the only time that it is shown
+  inference-relay key create ci --expires-in 90d --json
+  inference-relay key list
+  inference-relay key rotate laptop --overlap 2h       the old text works for two more hours
+  inference-relay key disable ci
+  inference-relay key expire ci --in 7d
+  inference-relay key delete ci";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:

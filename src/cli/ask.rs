@@ -32,21 +32,28 @@ pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<Outcome> {
     }
     let body = body(&args, &config);
     let address = SocketAddr::new(config.server.host, config.server.port);
-    match Client::new(address).listener().await {
-        Listener::Ours(_) => call(Client::new(address), &body, &args).await,
+    let client = Client::new(&config, env);
+    match client.listener().await {
+        Listener::Ours(_) => call(client, &body, &args).await,
         Listener::Other => bail!(
             "{address} is held by a program that is not an inference-relay daemon; name another port with --port"
         ),
-        Listener::Nobody => call_alone(config, &body, &args).await,
+        Listener::Nobody => call_alone(config, env, &body, &args).await,
     }
 }
 
 /// Starts a daemon inside this process, asks it, and ends it on every path.
-async fn call_alone(mut config: Config, body: &Value, args: &Ask) -> anyhow::Result<Outcome> {
+async fn call_alone(
+    mut config: Config,
+    env: &Env,
+    body: &Value,
+    args: &Ask,
+) -> anyhow::Result<Outcome> {
     config.server.port = 0; // any free one: nobody else is to find it
-    let running = progress::during("starting claude", daemon::start(config, false)).await?;
+    let running = progress::during("starting claude", daemon::start(config.clone(), false)).await?;
+    let client = Client::at(running.address, &config, env);
     let outcome = tokio::select! {
-        outcome = call(Client::new(running.address), body, args) => outcome,
+        outcome = call(client, body, args) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
     };
     progress::during("stopping claude", running.stop()).await;

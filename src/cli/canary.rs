@@ -5,10 +5,10 @@ use crate::cli::client::ClientError;
 use crate::cli::client::Listener;
 use crate::cli::progress;
 use crate::config::Config;
+use crate::config::Env;
 use crate::daemon;
 use serde_json::Value;
 use serde_json::json;
-use std::net::SocketAddr;
 
 /// What one turn showed.
 #[derive(Debug)]
@@ -22,19 +22,24 @@ pub(crate) enum Canary {
 }
 
 /// Asks the running daemon, or one that lives for this turn alone.
-pub(crate) async fn fly(mut config: Config, listener: Listener) -> anyhow::Result<Canary> {
+pub(crate) async fn fly(
+    mut config: Config,
+    env: &Env,
+    listener: Listener,
+) -> anyhow::Result<Canary> {
     let body = json!({
         "model": config.session.model,
         "max_tokens": TOKENS_MAX,
         "messages": [{ "role": "user", "content": "Say ok." }],
     });
-    let address = SocketAddr::new(config.server.host, config.server.port);
     match listener {
-        Listener::Ours(_) => Ok(ask(Client::new(address), &body).await?),
+        Listener::Ours(_) => Ok(ask(Client::new(&config, env), &body).await?),
         Listener::Other | Listener::Nobody => {
             config.server.port = 0; // any free one: nobody else is to find it
-            let running = progress::during("starting claude", daemon::start(config, false)).await?;
-            let canary = ask(Client::new(running.address), &body).await;
+            let running =
+                progress::during("starting claude", daemon::start(config.clone(), false)).await?;
+            let client = Client::at(running.address, &config, env);
+            let canary = ask(client, &body).await;
             progress::during("stopping claude", running.stop()).await;
             Ok(canary?)
         }

@@ -1,5 +1,10 @@
 //! The loopback client of `ask`, `status` and `doctor`: one connection a call.
+//!
+//! It calls with the key of `INFERENCE_RELAY_KEY`, or else with the one that the daemon left for its own commands.
 
+use crate::config::Config;
+use crate::config::Env;
+use crate::daemon;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Full;
@@ -10,9 +15,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::CONTENT_TYPE;
 use hyper::header::HOST;
+use hyper::header::HeaderValue;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::time::Duration;
 use thiserror::Error;
@@ -20,9 +29,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Speaks to what listens on one address.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Client {
     address: SocketAddr,
+    key: Option<HeaderValue>,
 }
 
 /// A whole answer.
@@ -64,8 +74,27 @@ pub(crate) enum ClientError {
 }
 
 impl Client {
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address }
+    /// For the daemon of a configuration, which need not run.
+    pub(crate) fn new(config: &Config, env: &Env) -> Self {
+        let address = SocketAddr::new(config.server.host, config.server.port);
+        Self::at(address, config, env)
+    }
+
+    /// For the daemon that listens there.
+    pub(crate) fn at(mut address: SocketAddr, config: &Config, env: &Env) -> Self {
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+        let left = || std::fs::read_to_string(daemon::own_key_path(&config.home)).ok();
+        let key = env.relay_key().or_else(left);
+        let key = key.and_then(|key| HeaderValue::from_str(key.trim()).ok());
+        let key = key.map(|mut key| {
+            key.set_sensitive(true);
+            key
+        });
+        Self { address, key }
     }
 
     /// Asks for a page of JSON, which comes soon or not at all.
@@ -143,9 +172,12 @@ impl Client {
 
     async fn send(
         &self,
-        request: hyper::http::request::Builder,
+        mut request: hyper::http::request::Builder,
         body: Bytes,
     ) -> Result<Response<Incoming>, ClientError> {
+        if let Some(key) = &self.key {
+            request = request.header("x-api-key", key);
+        }
         let nobody = |cause| ClientError::Nobody {
             address: self.address,
             cause,

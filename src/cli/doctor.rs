@@ -45,11 +45,11 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
                 .push(Check::new("settings", State::Note, warning));
         }
         let address = SocketAddr::new(config.server.host, config.server.port);
-        let listener = block_on(async { Client::new(address).listener().await })?;
+        let listener = block_on(async { Client::new(config, env).listener().await })?;
         report.checks.extend(port(address, &listener));
         let flown = args
             .canary
-            .then(|| block_on(canary::fly(config.clone(), listener)));
+            .then(|| block_on(canary::fly(config.clone(), env, listener)));
         report.checks.extend(turn(flown.transpose()?));
     }
     if args.query.json {

@@ -6,6 +6,7 @@ use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
 use crate::cli::ask;
 use crate::cli::doctor;
+use crate::cli::key;
 use crate::cli::out;
 use crate::cli::record;
 use crate::cli::show;
@@ -13,6 +14,7 @@ use crate::cli::status;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::Env;
+use crate::config::Flags;
 use crate::daemon;
 use crate::daemon::DaemonError;
 use clap::CommandFactory;
@@ -54,6 +56,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
         Command::Record(args) => record::record(&args, env),
+        Command::Key { command } => key::key(&command, env),
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Config {
             command: ConfigCommand::Show(args),
@@ -77,7 +80,11 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
 }
 
 fn serve(args: &Serve, env: &Env) -> anyhow::Result<Outcome> {
-    let config = config::load(&args.place.flags(), env)?;
+    let flags = Flags {
+        no_auth: args.no_auth,
+        ..args.place.flags()
+    };
+    let config = config::load(&flags, env)?;
     warn(&config);
     if args.simulated {
         out::note(
@@ -110,7 +117,12 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
     }
     matches!(
         error.downcast_ref::<DaemonError>(),
-        Some(DaemonError::BindFailed { .. } | DaemonError::AlreadyRunning { .. })
+        Some(
+            DaemonError::BindFailed { .. }
+                | DaemonError::AlreadyRunning { .. }
+                | DaemonError::Unguarded { .. }
+                | DaemonError::Keys { .. }
+        )
     )
 }
 

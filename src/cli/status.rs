@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
     let config = config::load(&args.place.flags(), env)?;
     let address = SocketAddr::new(config.server.host, config.server.port);
-    let client = Client::new(address);
+    let client = Client::new(&config, env);
     let problem = match client.listener().await {
         Listener::Ours(health) => {
             let version = client.get("/v1/version").await?.body;

@@ -97,6 +97,18 @@ pub(crate) fn bare(address: SocketAddr, method: &str, path: &str) -> Response {
     send(address, head.as_bytes()).whole()
 }
 
+/// A call that shows this relay key.
+pub(crate) fn post_as(address: SocketAddr, key: &str, body: &Value) -> Response {
+    send(address, &request_as(address, key, body)).whole()
+}
+
+/// A call that shows this relay key, and whose answer streams.
+pub(crate) fn stream_as(address: SocketAddr, key: &str, body: &Value) -> Stream {
+    let mut body = body.clone();
+    body["stream"] = true.into();
+    send(address, &request_as(address, key, &body))
+}
+
 /// A call whose answer streams.
 pub(crate) fn stream(address: SocketAddr, body: &Value) -> Stream {
     let mut body = body.clone();
@@ -137,10 +149,14 @@ fn named_request(address: SocketAddr, name: &str, body: &Value) -> Vec<u8> {
 const POST: &str = "POST /v1/messages HTTP/1.1\r\n";
 
 fn request(address: SocketAddr, body: &Value) -> Vec<u8> {
+    request_as(address, "any", body)
+}
+
+fn request_as(address: SocketAddr, key: &str, body: &Value) -> Vec<u8> {
     let body = body.to_string();
     let head = format!(
         "{POST}host: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         anthropic-version: 2023-06-01\r\nx-api-key: any\r\ncontent-length: {}\r\n\r\n",
+         anthropic-version: 2023-06-01\r\nx-api-key: {key}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body.as_bytes()].concat()

@@ -31,6 +31,7 @@ use tempfile::TempDir;
 pub(crate) struct World {
     folder: TempDir,
     env: Vec<(String, String)>,
+    server: String,
     pool: String,
     claude: String,
     has_claude: bool,
@@ -79,6 +80,7 @@ impl World {
         let world = World {
             folder: tempfile::tempdir().expect("a temporary folder must be made"),
             env: Vec::new(),
+            server: String::new(),
             pool: String::new(),
             claude: String::new(),
             has_claude: true,
@@ -102,6 +104,19 @@ impl World {
     /// Keys of `[claude]`.
     pub(crate) fn claude(mut self, keys: &str) -> World {
         keys.clone_into(&mut self.claude);
+        self
+    }
+
+    /// Keys of `[server]`.
+    pub(crate) fn server(mut self, keys: &str) -> World {
+        keys.clone_into(&mut self.server);
+        self
+    }
+
+    /// Further sections of the configuration.
+    pub(crate) fn sections(mut self, text: &str) -> World {
+        self.pool.push('\n');
+        self.pool.push_str(text);
         self
     }
 
@@ -200,8 +215,8 @@ impl World {
             false => String::new(),
         };
         format!(
-            "[server]\nport = 0\n[claude]\n{command}{}\n[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
-            self.claude, self.pool
+            "[server]\nport = 0\n{}\n[claude]\n{command}{}\n[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
+            self.server, self.claude, self.pool
         )
     }
 }

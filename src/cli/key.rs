@@ -1,0 +1,191 @@
+//! `key`: makes, lists and changes the relay's keys.
+//!
+//! It works on the file alone, so no daemon has to run; one that does takes the change up by itself. The text of a new
+//! key is the whole of standard output, so that `KEY=$(inference-relay key create ci)` holds it and nothing else.
+
+use crate::cli::args::Form;
+use crate::cli::args::KeyCommand;
+use crate::cli::args::NamedKey;
+use crate::cli::out;
+use crate::cli::run::Outcome;
+use crate::clock;
+use crate::config;
+use crate::config::Env;
+use crate::store::Key;
+use crate::store::KeyError;
+use crate::store::KeyFile;
+use crate::store::Keys;
+use crate::store::Secret;
+use crate::store::StoreError;
+use crate::store::new_id;
+use serde_json::Value;
+use serde_json::json;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
+
+pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<Outcome> {
+    let file = KeyFile::of(&config::home(env)?.value);
+    let now = clock::unix_ms();
+    match command {
+        KeyCommand::Create {
+            name,
+            expires_in,
+            form,
+        } => {
+            let (secret, end) = (mint()?, expires_in.map(|span| after(now, span)));
+            let is_first = file.read()?.is_none();
+            let key = file.change(|keys| {
+                let key = keys.create(new_id(), name, &secret, end, now);
+                key.cloned()
+            })?;
+            show_new(&key, &secret, *form, now)?;
+            if is_first {
+                out::note("From now on, every call needs a key (GET / and /v1/health do not).");
+            }
+        }
+        KeyCommand::Rotate { named, overlap } => {
+            let (secret, overlap) = (mint()?, ms(*overlap));
+            let key = change(&file, |keys| {
+                keys.rotate(&named.name, &secret, overlap, now).cloned()
+            })?;
+            show_new(&key, &secret, named.form, now)?;
+        }
+        KeyCommand::List { form } => list(&file.read()?.unwrap_or_default(), *form, now)?,
+        KeyCommand::Disable(named) => tell(&file, named, now, |keys| {
+            keys.disable(&named.name, true).cloned()
+        })?,
+        KeyCommand::Enable(named) => tell(&file, named, now, |keys| {
+            keys.disable(&named.name, false).cloned()
+        })?,
+        KeyCommand::Expire { named, after, .. } => {
+            let end = after.map(|span| self::after(now, span));
+            tell(&file, named, now, |keys| {
+                keys.expire(&named.name, end).cloned()
+            })?;
+        }
+        KeyCommand::Delete(named) => {
+            let key = change(&file, |keys| keys.delete(&named.name))?;
+            if named.form.json {
+                out::json(&json!({ "id": key.id.0, "name": key.name, "deleted": true }))?;
+            } else {
+                out::line(&format!("{} ({}): deleted", key.name, key.id))?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Changes a key that must be there; a file is not made for it.
+fn change<T>(
+    file: &KeyFile,
+    change: impl FnOnce(&mut Keys) -> Result<T, KeyError>,
+) -> anyhow::Result<T> {
+    match file.read()? {
+        Some(_) => Ok(file.change(change)?),
+        None => Ok(change(&mut Keys::default())?),
+    }
+}
+
+fn tell(
+    file: &KeyFile,
+    named: &NamedKey,
+    now: u64,
+    change: impl FnOnce(&mut Keys) -> Result<Key, KeyError>,
+) -> anyhow::Result<()> {
+    let key = self::change(file, change)?;
+    if named.form.json {
+        out::json(&machine(&key, now))?;
+    } else {
+        let end = end(&key);
+        out::line(&format!(
+            "{} ({}): {}, expires {end}",
+            key.name,
+            key.id,
+            key.state(now).name()
+        ))?;
+    }
+    Ok(())
+}
+
+fn show_new(key: &Key, secret: &Secret, form: Form, now: u64) -> anyhow::Result<()> {
+    if form.json {
+        let mut value = machine(key, now);
+        value["key"] = secret.reveal().into();
+        out::json(&value)?;
+        return Ok(());
+    }
+    out::line(secret.reveal())?;
+    out::note(&format!(
+        "{} ({}), expires {}. Keep the text above: it is not shown again.",
+        key.name,
+        key.id,
+        end(key)
+    ));
+    if let Some(until) = key.overlap_until(now) {
+        out::note(&format!("The old text works until {}.", stamp(until)));
+    }
+    Ok(())
+}
+
+fn list(keys: &Keys, form: Form, now: u64) -> anyhow::Result<()> {
+    if form.json {
+        let keys = keys.all().iter().map(|key| machine(key, now));
+        out::json(&json!({ "keys": keys.collect::<Vec<_>>() }))?;
+        return Ok(());
+    }
+    if keys.all().is_empty() {
+        out::note("There are no keys; `inference-relay key create NAME` makes one.");
+        return Ok(());
+    }
+    let names = keys.all().iter().map(|key| key.name.len());
+    let width = names.max().unwrap_or(0).max("NAME".len());
+    out::line(&format!(
+        "{:width$}  {:16}  {:8}  {:20}  EXPIRES",
+        "NAME", "ID", "STATE", "CREATED"
+    ))?;
+    for key in keys.all() {
+        out::line(&format!(
+            "{:width$}  {:16}  {:8}  {:20}  {}",
+            key.name,
+            key.id.0,
+            key.state(now).name(),
+            stamp(key.created_at),
+            end(key)
+        ))?;
+    }
+    Ok(())
+}
+
+fn machine(key: &Key, now: u64) -> Value {
+    json!({
+        "id": key.id.0,
+        "name": key.name,
+        "state": key.state(now).name(),
+        "created_at": stamp(key.created_at),
+        "expires_at": key.expires_at.map(stamp),
+        "overlap_until": key.overlap_until(now).map(stamp),
+    })
+}
+
+fn end(key: &Key) -> String {
+    key.expires_at.map_or_else(|| "never".to_owned(), stamp)
+}
+
+/// To the second, as RFC 3339. A time beyond what that can write is as good as its last one.
+fn stamp(unix_ms: u64) -> String {
+    const YEAR_9999: u64 = 253_402_300_799;
+    let time = UNIX_EPOCH + Duration::from_secs((unix_ms / 1000).min(YEAR_9999));
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+fn mint() -> Result<Secret, StoreError> {
+    Secret::mint().map_err(|source| StoreError::NoRandomness { source })
+}
+
+fn after(now: u64, span: Duration) -> u64 {
+    now.saturating_add(ms(span))
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

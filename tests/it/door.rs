@@ -1,0 +1,409 @@
+//! The door: keys and their changes, blocks, budgets, the socket file, and a crowd of hostile callers.
+
+use super::support::client;
+use super::support::client::Response;
+use super::support::client::call;
+use super::support::fake::inherited;
+use super::support::relay::Relay;
+use super::support::relay::World;
+use super::support::wait;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+const ECHO: &str = "[[rule]]\nmatch = \"slow\"\n[[rule.step]]\nsay = \"one\\ntwo\\nthree\"\nchunk = 4\ndelay_ms = 200\n\
+                    [[rule]]\nany = true\n[[rule.step]]\necho = true\n";
+
+fn world() -> World {
+    World::scripted(ECHO).pool("idle = 1\nmax = 2")
+}
+
+/// Makes a key with a running relay, and gives its text.
+fn key(relay: &Relay, args: &[&str]) -> String {
+    let output = relay.world.run(&[&["key"], args].concat());
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {words}");
+    let text = String::from_utf8(output.stdout).expect("a key is text");
+    text.trim().to_owned()
+}
+
+fn code(answer: &Response) -> (u16, String) {
+    (answer.status, answer.header("x-relay-error").to_owned())
+}
+
+/// Calls until the relay has taken a change up. A refusal costs no turn.
+fn becomes(relay: &Relay, key: &str, expected: &str) -> Response {
+    wait::until(expected, || {
+        let answer = client::post_as(relay.address, key, &call("hello"));
+        (answer.header("x-relay-error") == expected).then_some(answer)
+    })
+}
+
+#[test]
+fn a_key_is_asked_for_from_the_first_one_on_and_every_change_is_taken_up() {
+    let relay = world().sections("[auth]\nbad_keys_max = 1000").start();
+    assert_eq!(relay.ask("hello").text(), "hello");
+    let old = key(&relay, &["create", "laptop"]);
+    let refused = becomes(&relay, "any", "key_malformed");
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.json()["error"]["type"], "authentication_error");
+    assert_eq!(becomes(&relay, &old, "").text(), "hello");
+    key(&relay, &["disable", "laptop"]);
+    let words = becomes(&relay, &old, "key_disabled").body;
+    assert!(
+        words.contains("inference-relay key enable laptop"),
+        "{words}"
+    );
+    key(&relay, &["enable", "laptop"]);
+    becomes(&relay, &old, "");
+    let new = key(&relay, &["rotate", "laptop", "--overlap", "1h"]);
+    assert_eq!(becomes(&relay, &new, "").text(), "hello");
+    assert_eq!(becomes(&relay, &old, "").text(), "hello");
+    key(&relay, &["rotate", "laptop", "--overlap", "0s"]);
+    becomes(&relay, &old, "key_expired");
+    let words = becomes(&relay, &new, "key_expired").body;
+    assert!(words.contains("was rotated"), "{words}");
+    key(&relay, &["delete", "laptop"]);
+    becomes(&relay, &new, "key_unknown");
+    let nothing = client::send(relay.address, &get(&relay, "/v1/sessions", ""));
+    assert_eq!(nothing.status, 401);
+    assert_eq!(nothing.header("x-relay-error"), "key_missing");
+    assert_eq!(nothing.header("www-authenticate"), "Bearer");
+    assert_eq!(client::get(relay.address, "/v1/health").status, 200);
+    let log = relay.log();
+    for text in [&old, &new] {
+        assert!(!log.contains(&text[4..]), "a key's text is in the log");
+    }
+}
+
+fn get(relay: &Relay, path: &str, headers: &str) -> Vec<u8> {
+    let address = relay.address;
+    format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n").into()
+}
+
+#[test]
+fn too_many_bad_keys_block_an_address_and_no_good_key_from_it() {
+    let relay = world().sections("[auth]\nbad_keys_max = 3").start();
+    let good = key(&relay, &["create", "laptop"]);
+    becomes(&relay, &good, "");
+    let bad = |good: &str| good.replace(&good[4..10], "AAAAAA");
+    for _ in 0..20 {
+        let answer = client::post_as(relay.address, &bad(&good), &call("x"));
+        if answer.header("x-relay-error") == "auth_blocked" {
+            break;
+        }
+        assert_eq!(code(&answer), (401, "key_unknown".into()));
+    }
+    let blocked = client::post_as(relay.address, &bad(&good), &call("x"));
+    assert_eq!(code(&blocked), (429, "auth_blocked".into()));
+    let wait: u64 = blocked.header("retry-after").parse().expect("seconds");
+    assert!((1..=300).contains(&wait), "{wait}");
+    assert_eq!(blocked.json()["error"]["type"], "rate_limit_error");
+    let answer = client::post_as(relay.address, &good, &call("still here"));
+    assert_eq!(answer.text(), "still here");
+}
+
+/// Over a second: the stream whose place is counted is a slow one.
+#[test]
+fn a_key_has_a_budget_of_calls_and_of_open_ones_and_a_stream_is_open_until_its_end() {
+    let relay = world()
+        .sections("[auth]\nkey_calls_per_minute = 1\nkey_burst = 3\nkey_concurrent_max = 1")
+        .start();
+    let mine = key(&relay, &["create", "mine"]);
+    let other = key(&relay, &["create", "other"]);
+    becomes(&relay, "irk_", "key_malformed");
+    let mut stream = client::stream_as(relay.address, &mine, &call("slow"));
+    assert_eq!(
+        stream.next().map(|event| event.name).as_deref(),
+        Some("message_start")
+    );
+    let second = client::post_as(relay.address, &mine, &call("x"));
+    assert_eq!(code(&second), (429, "too_many_concurrent".into()));
+    assert_eq!(
+        client::post_as(relay.address, &other, &call("x")).text(),
+        "x"
+    );
+    assert_eq!(
+        stream.rest().last().map(|event| event.name.as_str()),
+        Some("message_stop")
+    );
+    for _ in 0..2 {
+        // The place is free once the stream's last byte is out, which is a moment after it is read.
+        wait::until("a free place", || {
+            let answer = client::post_as(relay.address, &mine, &call("x"));
+            (answer.status == 200).then_some(())
+        });
+    }
+    let over = client::post_as(relay.address, &mine, &call("x"));
+    assert_eq!(code(&over), (429, "rate_limited".into()));
+    let wait: u64 = over.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+}
+
+#[test]
+fn beyond_loopback_needs_a_switch_and_a_key_and_never_goes_without_asking() {
+    for (sections, args, words) in [
+        ("", &[][..], "set server.beyond_loopback = true"),
+        (
+            "beyond_loopback = true",
+            &["--no-auth"],
+            "without keys the relay listens on loopback only",
+        ),
+        (
+            "beyond_loopback = true",
+            &[],
+            "make one with `inference-relay key create NAME`",
+        ),
+    ] {
+        let world = world();
+        let config = world.path("beyond.toml");
+        let text = format!("[server]\nport = 0\nhost = \"0.0.0.0\"\n{sections}\n");
+        std::fs::write(&config, text).expect("a file must be written");
+        let config = config.to_string_lossy();
+        let output = world.run(&[&["serve", "--config", &config], args].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
+fn the_socket_file_and_the_daemons_own_commands_need_no_key() {
+    let world = world();
+    let socket = world.path("relay.sock");
+    let quoted = socket.to_string_lossy().into_owned();
+    let relay = world.server(&format!("socket = {quoted:?}")).start();
+    key(&relay, &["create", "laptop"]);
+    becomes(&relay, "any", "key_malformed");
+    let mut stream = UnixStream::connect(&socket).expect("the socket is open");
+    let request = "GET /v1/sessions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("it is read");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("it is text");
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    let port = relay.address.port().to_string();
+    let output = relay.world.run(&["status", "--json", "--port", &port]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains("\"idle\""),
+        "{told}"
+    );
+}
+
+/// Hostile requests of each kind, beside a client that must not notice. `RELAY_TEST_HOSTILE` says how many there are,
+/// and `ci/hostile` runs ten thousand; here are few, for each costs about a millisecond.
+#[test]
+fn hostile_requests_get_nothing_and_a_good_client_does_not_notice() {
+    let count = inherited("RELAY_TEST_HOSTILE")
+        .and_then(|count| count.to_str()?.parse().ok())
+        .unwrap_or(200);
+    let relay = world().start();
+    let good = key(&relay, &["create", "good"]);
+    let noisy = key(&relay, &["create", "noisy"]);
+    becomes(&relay, &good, "");
+    let before = resident_kib(relay.pid());
+    let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (answers, client) = std::thread::scope(|scope| {
+        let client = scope.spawn(|| good_client(&relay, &good, &is_over));
+        let hostile = || {
+            let mut seen = BTreeMap::new();
+            let mut held = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return seen;
+                }
+                let (kind, answer) = attack(&relay, &noisy, number, &mut held);
+                *seen.entry((kind, answer)).or_insert(0_usize) += 1;
+            }
+        };
+        let attackers = [(); 4].map(|()| scope.spawn(hostile));
+        let mut all = BTreeMap::new();
+        for attacker in attackers {
+            for (what, times) in attacker.join().expect("an attacker goes on") {
+                *all.entry(what).or_insert(0) += times;
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        (all, client.join().expect("the good client is unharmed"))
+    });
+    let after = resident_kib(relay.pid());
+    let mut report = format!("{count} hostile requests\n");
+    for ((kind, answer), times) in &answers {
+        writeln!(report, "{times:6}  {kind:16} {answer}").expect("a string takes all");
+    }
+    writeln!(
+        report,
+        "good client: {} calls, all answered, slowest {:?}",
+        client.0, client.1
+    )
+    .expect("a string takes all");
+    writeln!(
+        report,
+        "resident memory: {before} KiB before, {after} KiB after"
+    )
+    .expect("it does");
+    let _ = write!(std::io::stderr(), "{report}");
+    for (kind, answer) in answers.keys() {
+        let is_refused = answer.starts_with('4') || answer == "closed" || answer == "held open";
+        assert!(is_refused, "{kind} got {answer}\n{report}");
+    }
+    // What an allocator keeps after bodies of 32 MiB, and not what a leak of ten thousand requests would be.
+    assert!(after < before + 80_000, "{report}");
+}
+
+/// Calls without a pause until it is over; how many calls, and the slowest.
+fn good_client(relay: &Relay, key: &str, is_over: &AtomicBool) -> (usize, Duration) {
+    let (mut calls, mut slowest) = (0, Duration::ZERO);
+    while !is_over.load(Ordering::Relaxed) || calls == 0 {
+        let began = wait::now();
+        let prompt = format!("call {calls}");
+        let answer = client::post_as(relay.address, key, &call(&prompt));
+        assert_eq!(answer.text(), prompt);
+        slowest = slowest.max(wait::now() - began);
+        calls += 1;
+    }
+    (calls, slowest)
+}
+
+/// One attack: its kind, and what it got.
+fn attack(
+    relay: &Relay,
+    noisy: &str,
+    number: usize,
+    held: &mut Vec<TcpStream>,
+) -> (&'static str, String) {
+    let address = relay.address;
+    let head = |headers: &str| {
+        format!(
+            "POST /v1/messages HTTP/1.1\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}"
+        )
+    };
+    let host = format!("host: {address}\r\n");
+    let keyed = format!("{host}x-api-key: {noisy}\r\n");
+    let body = |headers: &str, body: &[u8]| {
+        let head = head(&format!("{headers}content-length: {}\r\n\r\n", body.len()));
+        [head.as_bytes(), body].concat()
+    };
+    let call = call("served?").to_string();
+    match number % 12 {
+        0 => {
+            let bad = format!("{host}x-api-key: irk_{}\r\n", "A".repeat(43));
+            ("bad key", told(relay, &body(&bad, call.as_bytes())))
+        }
+        1 => {
+            let bad = format!("{host}authorization: Bearer sk-ant-{number}\r\n");
+            ("foreign key", told(relay, &body(&bad, call.as_bytes())))
+        }
+        2 => ("no key", told(relay, &body(&host, call.as_bytes()))),
+        3 => {
+            let foreign = format!("host: evil.example\r\nx-api-key: {noisy}\r\n");
+            ("wrong host", told(relay, &body(&foreign, call.as_bytes())))
+        }
+        4 => {
+            let foreign = format!("{keyed}origin: https://evil.example\r\n");
+            (
+                "foreign origin",
+                told(relay, &body(&foreign, call.as_bytes())),
+            )
+        }
+        5 => {
+            let deep = [&b"{\"messages\":"[..], &vec![b'['; 200_000]].concat();
+            ("deep JSON", told(relay, &body(&keyed, &deep)))
+        }
+        6 if number % 3000 == 6 => (
+            "100 MB, sent",
+            told(relay, &body(&keyed, &vec![b' '; 100 << 20])),
+        ),
+        6 => {
+            let large = format!(
+                "{keyed}content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+                100 << 20
+            );
+            ("100 MB, announced", told(relay, head(&large).as_bytes()))
+        }
+        7 => {
+            let mut broken = call.into_bytes();
+            let place = broken.len() / 2;
+            broken[place] = 0xff;
+            ("bad UTF-8", told(relay, &body(&keyed, &broken)))
+        }
+        8 => {
+            let mut stream = TcpStream::connect(address).expect("the relay must accept");
+            // Its place may go to another before all of this is out.
+            let _ = stream.write_all(head(&keyed).as_bytes());
+            held.push(stream);
+            if held.len() > 200 {
+                held.remove(0);
+            }
+            ("slowloris", "held open".to_owned())
+        }
+        9 => {
+            let one = body(&host, call.as_bytes());
+            let one = String::from_utf8(one).expect("it is text");
+            let one = one.replace("connection: close\r\n", "");
+            ("pipelined", told(relay, one.repeat(5).as_bytes()))
+        }
+        10 => {
+            let mut half = body(&keyed, call.as_bytes());
+            half.truncate(half.len() - 10);
+            let mut stream = TcpStream::connect(address).expect("the relay must accept");
+            let sent = stream
+                .write_all(&half)
+                .and_then(|()| stream.shutdown(Shutdown::Write));
+            drop(sent);
+            ("half-closed", answer(stream))
+        }
+        _ => {
+            let two = format!(
+                "{keyed}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/sessions"
+            );
+            ("smuggled", told(relay, head(&two).as_bytes()))
+        }
+    }
+}
+
+fn told(relay: &Relay, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(relay.address).expect("the relay must accept");
+    // A refusal may come, and the connection close, before all is sent.
+    let _ = stream.write_all(bytes);
+    answer(stream)
+}
+
+/// Status and code of the first answer on a connection, or that it was closed.
+fn answer(mut stream: TcpStream) -> String {
+    stream
+        .set_read_timeout(Some(wait::DEADLINE))
+        .expect("a socket takes a timeout");
+    let mut text = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+        text.extend_from_slice(&buffer[..read]);
+        if text.windows(4).any(|end| end == b"\r\n\r\n") {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&text);
+    let Some(status) = text.split(' ').nth(1) else {
+        return "closed".to_owned();
+    };
+    let code = text
+        .lines()
+        .find_map(|line| line.strip_prefix("x-relay-error: "));
+    format!("{status} {}", code.unwrap_or_default())
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.expect("the relay runs")
+}
