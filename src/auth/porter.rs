@@ -15,6 +15,7 @@ use crate::store::Keys;
 use crate::store::Secret;
 use crate::turn::Fault;
 use crate::turn::KeyId;
+use crate::turn::Owner;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -87,6 +88,16 @@ pub(crate) enum Route {
 pub(crate) struct Caller {
     /// `None`: no key was asked for, and none was shown that is known.
     pub(crate) key: Option<KeyId>,
+}
+
+impl Caller {
+    /// Whose is what this caller leaves behind.
+    pub(crate) fn owner(&self) -> Owner {
+        match &self.key {
+            Some(key) => Owner(key.0.clone()),
+            None => Owner::anonymous(),
+        }
+    }
 }
 
 /// A call that is let in. It counts as open for as long as this is held.

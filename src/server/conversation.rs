@@ -3,11 +3,12 @@
 use super::Api;
 use super::frame::Refusal;
 use super::status;
+use crate::auth::Caller;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use crate::turn::Owner;
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -17,22 +18,23 @@ use axum::response::Response;
 ///
 /// # Errors
 /// `session_id_invalid`.
-pub(super) fn of(headers: &HeaderMap) -> Result<Option<ConversationId>, Fault> {
+pub(super) fn of(headers: &HeaderMap, caller: &Caller) -> Result<Option<ConversationId>, Fault> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next().filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     let name = value.to_str().ok().filter(|_| values.next().is_none());
-    let id = name.and_then(|name| ConversationId::new(Owner::anonymous(), name));
+    let id = name.and_then(|name| ConversationId::new(caller.owner(), name));
     id.map(Some).ok_or_else(invalid)
 }
 
 /// `DELETE /v1/sessions/{id}`: forgets what is known of a conversation.
 pub(super) async fn end(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
-    let id = ConversationId::new(Owner::anonymous(), &name).ok_or_else(invalid)?;
+    let id = ConversationId::new(caller.owner(), &name).ok_or_else(invalid)?;
     match api.end(&id) {
         true => Ok(status::json(
             &serde_json::json!({ "id": name, "deleted": true }),

@@ -7,6 +7,7 @@ use super::frame::Refusal;
 use super::status;
 use super::stream::Begun;
 use super::stream::EventBody;
+use crate::auth::Caller;
 use crate::pool::Answer;
 use crate::turn::Assembly;
 use crate::turn::Blame;
@@ -43,10 +44,11 @@ const IGNORED_NAME_MAX: usize = 64;
 pub(super) async fn create(
     State(api): State<Api>,
     Extension(id): Extension<RequestId>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
-    let conversation = conversation::of(request.headers())?;
+    let conversation = conversation::of(request.headers(), &caller)?;
     let body = body::json(request, api.config.body_max).await?;
     let call = match &conversation {
         Some(_) => request::call_going_on(&body, version)?,

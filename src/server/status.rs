@@ -4,10 +4,11 @@
 //! are never renamed.
 
 use super::Api;
+use crate::auth::Caller;
 use crate::memory::ConversationView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
-use crate::turn::Owner;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -79,9 +80,12 @@ pub(super) async fn availability(State(api): State<Api>) -> Response {
 }
 
 /// `GET /v1/sessions`.
-pub(super) async fn sessions(State(api): State<Api>) -> Response {
+pub(super) async fn sessions(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Response {
     let snapshot = api.snapshot();
-    let conversations = api.conversations(&Owner::anonymous());
+    let conversations = api.conversations(&caller.owner());
     let in_state = |state: &str| {
         snapshot
             .sessions

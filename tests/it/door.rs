@@ -90,6 +90,35 @@ fn get(relay: &Relay, path: &str, headers: &str) -> Vec<u8> {
 }
 
 #[test]
+fn what_belongs_to_one_key_is_not_there_for_another() {
+    let relay = world().start();
+    let (mine, other) = (
+        key(&relay, &["create", "mine"]),
+        key(&relay, &["create", "other"]),
+    );
+    becomes(&relay, &other, "");
+    let ask = |method: &str, path: &str, key: &str, body: &str| {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nx-api-key: {key}\r\nx-ir-session-id: plan\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            relay.address,
+            body.len()
+        );
+        client::send(relay.address, request.as_bytes()).whole()
+    };
+    let call = call("a secret").to_string();
+    assert_eq!(ask("POST", "/v1/messages", &mine, &call).text(), "a secret");
+    let known = |key: &str| {
+        ask("GET", "/v1/sessions", key, "")
+            .body
+            .contains("\"plan\"")
+    };
+    assert!(known(&mine) && !known(&other));
+    assert_eq!(ask("DELETE", "/v1/sessions/plan", &other, "").status, 404);
+    assert_eq!(ask("DELETE", "/v1/sessions/plan", &mine, "").status, 200);
+}
+
+#[test]
 fn too_many_bad_keys_block_an_address_and_no_good_key_from_it() {
     let relay = world().sections("[auth]\nbad_keys_max = 3").start();
     let good = key(&relay, &["create", "laptop"]);

@@ -238,7 +238,7 @@ impl Stream {
         }
     }
 
-    fn whole(mut self) -> Response {
+    pub(crate) fn whole(mut self) -> Response {
         let mut body = String::new();
         self.body
             .read_to_string(&mut body)
