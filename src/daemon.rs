@@ -2,6 +2,7 @@
 
 use crate::auth;
 use crate::auth::Porter;
+use crate::authority::Keeper;
 use crate::clock;
 use crate::config::Config;
 use crate::config::Env;
@@ -58,7 +59,8 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
-    keeping: JoinHandle<()>,
+    keeping: [JoinHandle<()>; 2],
+    keeper: Keeper,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
     /// Held for as long as the daemon lives.
@@ -81,6 +83,9 @@ pub(crate) enum DaemonError {
         "{address} is beyond loopback, and there is no key yet; make one with `inference-relay key create NAME`"
     )]
     Unguarded { address: IpAddr },
+    /// The authority cannot be known by anything.
+    #[error("the licence cannot be verified: {0}")]
+    License(String),
     #[error("the keys cannot be used: cannot {0}")]
     Keys(#[source] StoreError),
     #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
@@ -108,9 +113,6 @@ pub(crate) fn run(config: Config, simulated: bool) -> Result<(), DaemonError> {
         what: "threads",
         source,
     })?;
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     runtime.block_on(async {
         let running = start(config, simulated).await?;
         tracing::info!(address = %running.address, pid = std::process::id(), "listening");
@@ -143,6 +145,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         source,
     })?;
     let (porter, keys) = porter(&config, &own)?;
+    let keeper = Keeper::open(config.authority.clone(), &config.home);
+    let keeper = keeper.map_err(DaemonError::License)?;
     let listener = server::bind(&config.server)
         .await
         .map_err(DaemonError::BindFailed)?;
@@ -158,10 +162,15 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     let pool = pool(&config, session, &config.home).await?;
     let folder = config.home.join("conversations");
     let memory = Memory::open(pool.clone(), config.memory.clone(), &folder).map_err(home)?;
-    let keeping = auth::watch(keys, porter.clone());
+    keeper.settle().await;
+    let keeping = [
+        auth::watch(keys, porter.clone()),
+        tokio::spawn(keeper.clone().run()),
+    ];
     let api = Api::new(
         memory,
         porter,
+        keeper.clone(),
         config.server.clone(),
         address.port(),
         config.session.builtin_tools,
@@ -175,6 +184,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         serving,
         pool,
         keeping,
+        keeper,
         own_key,
         lock,
     })
@@ -185,7 +195,8 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         drop(self.serving.await);
-        self.keeping.abort();
+        self.keeping.iter().for_each(JoinHandle::abort);
+        self.keeper.write();
         store::remove(&self.own_key);
         self.pool.drain().await;
         drop(self.lock);

@@ -10,6 +10,7 @@
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
+//! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
 //! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
 //!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
@@ -20,6 +21,7 @@
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One porter decides.
+//! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
 //! - [`daemon`]: the composition root.
@@ -48,7 +50,7 @@
 //!
 //! # Architecture invariants
 //!
-//! - [`turn`], [`wire`], [`terminal`], and every file whose first line ends in `[pure]`, hold no `async`, no file,
+//! - [`turn`], [`wire`], [`terminal`], [`license`], and every file whose first line ends in `[pure]`, hold no `async`, no file,
 //!   socket or process, and no clock.
 //! - A prompt reaches the model only if it equals the caller's text, in the conversation it belongs to. The session's
 //!   `UserPromptSubmit` hook blocks every other one, before the model is asked.
@@ -92,6 +94,8 @@ mod terminal;
 
 mod tap;
 
+mod license;
+
 mod store;
 
 mod session;
@@ -109,6 +113,8 @@ mod simulation;
 pub mod property;
 
 mod auth;
+
+mod authority;
 
 mod server;
 

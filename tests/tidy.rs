@@ -11,6 +11,7 @@ clock:
 wire:     turn
 terminal: turn
 tap:      turn clock wire
+license:
 store:    turn
 session:  turn clock terminal tap
 record:   turn clock terminal session
@@ -19,14 +20,15 @@ memory:   turn clock session pool
 simulation: turn clock terminal session pool
 property: turn wire terminal tap session
 auth:     turn clock store
-server:   turn clock wire store pool memory auth
-config:   session pool memory auth server
-daemon:   turn clock wire terminal tap store session record pool memory auth server config
+authority: turn clock license store
+server:   turn clock wire store pool memory auth license authority
+config:   session pool memory auth server license authority
+daemon:   turn clock wire terminal tap store session record pool memory auth server config license authority
 cli:      turn clock wire store session record config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.
-const PURE_ROOMS: &[&str] = &["turn", "wire", "terminal"];
+const PURE_ROOMS: &[&str] = &["turn", "wire", "terminal", "license"];
 
 /// What a pure file does not say, one a line.
 const IMPURE_WORDS: &str =

@@ -122,6 +122,7 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
                 | DaemonError::AlreadyRunning { .. }
                 | DaemonError::Unguarded { .. }
                 | DaemonError::Keys { .. }
+                | DaemonError::License { .. }
         )
     )
 }

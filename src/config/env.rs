@@ -4,6 +4,7 @@ use crate::config::error::ConfigError;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
 use crate::config::source::Source;
+use crate::license::LicenseKey;
 use crate::session::pty::DiscoverEnv;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -39,6 +40,12 @@ impl Env {
     pub(crate) fn relay_key(&self) -> Option<String> {
         let key = self.var(KEY_VAR)?;
         key.to_str().map(|key| key.trim().to_owned())
+    }
+
+    /// `IR_LICENSE_KEY`: the licence key; wins over `settings.json`.
+    pub(crate) fn license_key(&self) -> Option<LicenseKey> {
+        let key = self.var(LICENSE_VAR)?;
+        key.to_str().map(|key| LicenseKey(key.trim().to_owned()))
     }
 
     /// The user's home folder.
@@ -111,6 +118,8 @@ impl fmt::Debug for Env {
 pub(crate) const HOME_VAR: &str = "INFERENCE_RELAY_HOME";
 /// A relay key for the commands.
 const KEY_VAR: &str = "INFERENCE_RELAY_KEY";
+/// The licence key.
+const LICENSE_VAR: &str = "IR_LICENSE_KEY";
 /// The port; wins over the file's.
 const PORT_VAR: &str = "SR_DAEMON_PORT";
 /// The log level; wins over the file's.

@@ -48,7 +48,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
         here: std::env::current_dir().unwrap_or_default(),
         file: path,
         file_found,
-        license_key: settings.license_key,
+        license_key: env.license_key().or(settings.license_key),
         warnings: settings.warnings,
     };
     resolve::resolve(&raw, ground)

@@ -82,6 +82,10 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("sessions.bytes_max", Kind::Text),
     ("sessions.queue_depth_max", Kind::Number),
     ("sessions.disk", Kind::Switch),
+    ("license.authority", Kind::Text),
+    ("license.keys", Kind::Text),
+    ("license.grace", Kind::Text),
+    ("license.refresh_every", Kind::Text),
     ("log.level", Kind::Text),
     ("log.format", Kind::Text),
 ];

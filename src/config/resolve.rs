@@ -5,15 +5,18 @@ use crate::auth::BlockRule;
 use crate::auth::Budget;
 use crate::auth::Network;
 use crate::auth::Required;
+use crate::authority::AuthorityConfig;
+use crate::authority::Endpoint;
+use crate::authority::Place;
 use crate::config::error::ConfigError;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
-use crate::config::settings::LicenseKey;
 use crate::config::show;
 use crate::config::show::Shown;
 use crate::config::source::Source;
 use crate::config::source::Sourced;
 use crate::config::unit;
+use crate::license::LicenseKey;
 use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
@@ -33,6 +36,7 @@ use std::time::Duration;
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) auth: AuthConfig,
+    pub(crate) authority: AuthorityConfig,
     pub(crate) pool: PoolConfig,
     pub(crate) memory: MemoryConfig,
     pub(crate) session: SessionConfig,
@@ -104,6 +108,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     };
     let server = server(&reader)?;
     let auth = auth(&reader)?;
+    let authority = authority(&reader)?;
     let mut warnings = ground.warnings.clone();
     warnings.extend(exposure(&reader, &server, &auth)?);
     let session = session(&reader)?;
@@ -118,6 +123,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     Ok(Config {
         server,
         auth,
+        authority,
         pool,
         memory,
         session,
@@ -180,6 +186,26 @@ fn auth(reader: &Reader<'_>) -> Result<AuthConfig, ConfigError> {
 /// The reader has refused 0 already.
 fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+fn authority(reader: &Reader<'_>) -> Result<AuthorityConfig, ConfigError> {
+    let place = match reader.raw.value("license.authority") {
+        None => None,
+        Some(_) => Some(Place {
+            endpoint: reader.parsed("license.authority", Endpoint::parse)?,
+            keys: reader.path("license.keys")?.ok_or_else(|| {
+                let problem =
+                    "an authority is configured, and this says by which public keys it is known";
+                reader.wrong("license.keys", problem.to_owned())
+            })?,
+        }),
+    };
+    Ok(AuthorityConfig {
+        place,
+        key: reader.ground.license_key.clone(),
+        grace: reader.parsed("license.grace", unit::duration)?,
+        refresh_every: reader.parsed("license.refresh_every", span)?,
+    })
 }
 
 /// What has to be agreed to before others can knock, and what has to be said then.
@@ -561,6 +587,21 @@ mod tests {
         ] {
             assert!(complaint(text).contains(words), "{text}");
         }
+    }
+
+    #[test]
+    fn an_authority_needs_its_public_keys() {
+        assert!(config("").authority.place.is_none());
+        let url = "license.authority = \"https://licence.example/\"";
+        assert!(complaint(url).contains("license.keys: an authority is configured"));
+        let place = config(&format!("{url}\nlicense.keys = \"keys.json\""))
+            .authority
+            .place;
+        assert_eq!(
+            place.map(|place| place.keys),
+            Some(PathBuf::from("/etc/keys.json"))
+        );
+        assert!(complaint("license.authority = \"http://licence.example/\"").contains("use https"));
     }
 
     #[test]

@@ -64,6 +64,11 @@ pub(crate) fn table(
                 Value::Null,
                 Some("no socket file is made"),
             ),
+            ("license.authority" | "license.keys", None) => row(
+                (*key).to_owned(),
+                Value::Null,
+                Some("no licence is asked for"),
+            ),
             ("claude.work_dir", _) => row(
                 (*key).to_owned(),
                 session.work_dir.display().to_string().into(),

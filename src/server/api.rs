@@ -2,6 +2,7 @@
 
 use super::ServerConfig;
 use crate::auth::Porter;
+use crate::authority::Keeper;
 use crate::clock;
 use crate::memory::ConversationView;
 use crate::memory::Memory;
@@ -50,6 +51,7 @@ impl Lane for Memory {
 pub(crate) struct Api {
     lane: Arc<dyn Lane>,
     pub(super) porter: Porter,
+    pub(super) keeper: Keeper,
     pub(super) config: Arc<ServerConfig>,
     /// The port that is really open.
     pub(super) port: u16,
@@ -63,6 +65,7 @@ impl Api {
     pub(crate) fn new(
         lane: impl Lane,
         porter: Porter,
+        keeper: Keeper,
         config: ServerConfig,
         port: u16,
         builtin_tools: bool,
@@ -71,6 +74,7 @@ impl Api {
         Api {
             lane,
             porter,
+            keeper,
             config,
             port,
             builtin_tools,
@@ -105,7 +109,7 @@ impl Api {
         self.lane.end(id)
     }
 
-    /// Hands a turn to the lane, unless the relay is on its way out.
+    /// Hands a turn to the lane, unless the relay is on its way out, or the licence has no more calls.
     pub(super) fn serve(
         &self,
         request: Request,
@@ -117,6 +121,7 @@ impl Api {
             let fault = Fault::new(FaultKind::ShuttingDown, Blame::Relay, public);
             return Err(fault.retry_after(RESTART_WAIT));
         }
+        self.keeper.admit()?;
         Ok(self.lane.serve(request, id))
     }
 }

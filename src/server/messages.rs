@@ -56,11 +56,13 @@ pub(super) async fn create(
     };
     drop(body);
     let answer = api.serve(call.request, conversation)?;
-    Ok(if call.stream {
+    let response = if call.stream {
         streamed(answer, id).await?
     } else {
         buffered(answer).await?
-    })
+    };
+    api.keeper.count();
+    Ok(response)
 }
 
 /// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.

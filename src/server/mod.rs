@@ -29,6 +29,7 @@ mod body;
 mod conversation;
 mod frame;
 mod guard;
+mod license;
 
 mod messages;
 mod model;

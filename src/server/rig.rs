@@ -9,6 +9,7 @@ use crate::auth::BlockRule;
 use crate::auth::Budget;
 use crate::auth::Porter;
 use crate::auth::Required;
+use crate::authority::Keeper;
 use crate::memory::ConversationView;
 use crate::pool::Answer;
 use crate::pool::ClaudeView;
@@ -295,7 +296,14 @@ impl Rig {
 
     pub(super) fn api(&self, config: ServerConfig, port: u16) -> Api {
         let porter = self.porter.clone();
-        Api::new(Arc::clone(&self.stub), porter, config, port, false)
+        Api::new(
+            Arc::clone(&self.stub),
+            porter,
+            Keeper::open_to_all(),
+            config,
+            port,
+            false,
+        )
     }
 
     /// The requests that reached the lane.

@@ -6,6 +6,7 @@ use super::conversation;
 use super::frame;
 use super::frame::Refusal;
 use super::guard;
+use super::license;
 use super::messages;
 use super::model;
 use super::status;
@@ -50,6 +51,8 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/health", get(status::health))
         .route("/v1/version", get(status::version))
         .route("/v1/availability", get(status::availability))
+        .route("/v1/license", get(license::show))
+        .route("/v1/license/refresh", post(license::refresh))
         .route("/v1/sessions", get(status::sessions))
         .route("/v1/sessions/{*id}", delete(conversation::end));
     for path in UNSERVED {
@@ -75,6 +78,7 @@ async fn welcome() -> &'static str {
         "GET  /v1/health                 is it ready\n",
         "GET  /v1/version                what runs here\n",
         "GET  /v1/availability           what is missing\n",
+        "GET  /v1/license               how the licence stands, where one is needed\n",
         "GET  /v1/sessions               the live sessions, and the conversations that have an id\n",
         "DELETE /v1/sessions/{id}        ends the conversation of an X-IR-Session-ID\n",
     )

@@ -67,6 +67,13 @@ pub(crate) enum FaultKind {
     AuthBlocked,
     RateLimited,
     TooManyConcurrent,
+    /// The authority says no, or what it says does not verify.
+    LicenseInvalid,
+    /// The licence's calls of this month are used up.
+    CapExceeded {
+        top_up_url: Option<String>,
+    },
+    LicenseUnverified,
     ShuttingDown,
     /// A bug of ours: a witness or a machine did what must not happen.
     Internal,
@@ -108,6 +115,9 @@ impl FaultKind {
             FaultKind::AuthBlocked => "auth_blocked",
             FaultKind::RateLimited => "rate_limited",
             FaultKind::TooManyConcurrent => "too_many_concurrent",
+            FaultKind::LicenseInvalid => "license_invalid",
+            FaultKind::CapExceeded { .. } => "cap_exceeded",
+            FaultKind::LicenseUnverified => "license_unverified",
             FaultKind::ShuttingDown => "shutting_down",
             FaultKind::Internal => "internal",
         }

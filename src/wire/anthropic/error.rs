@@ -23,11 +23,17 @@ pub(crate) fn retry_helps(kind: &FaultKind) -> bool {
 /// The body of a failed call.
 pub(crate) fn body(fault: &Fault, request_id: &RequestId) -> Value {
     let (_, kind) = status_and_type(&fault.kind);
-    json!({
+    let mut body = json!({
         "type": "error",
         "error": { "type": kind, "message": fault.public },
         "request_id": request_id.0,
-    })
+    });
+    // Clients of old look for these two here.
+    if let FaultKind::CapExceeded { top_up_url } = &fault.kind {
+        body["code"] = fault.kind.code().into();
+        body["topUpUrl"] = top_up_url.clone().into();
+    }
+    body
 }
 
 /// The `error` event of a stream that has begun and fails. The stable code, which is a header of other failures, is
@@ -55,6 +61,9 @@ fn row(kind: &FaultKind) -> (u16, &'static str, Retry) {
         | FaultKind::KeyUnknown
         | FaultKind::KeyDisabled
         | FaultKind::KeyExpired => (401, "authentication_error", Retry::Wastes),
+        FaultKind::LicenseInvalid
+        | FaultKind::CapExceeded { .. }
+        | FaultKind::LicenseUnverified => (402, "permission_error", Retry::Wastes),
         FaultKind::HostNotAllowed | FaultKind::OriginNotAllowed => {
             (403, "permission_error", Retry::Wastes)
         }
@@ -121,6 +130,7 @@ mod tests {
             (FaultKind::LoginRequired, 503, "api_error"),
             (FaultKind::UsageLimit, 429, "rate_limit_error"),
             (FaultKind::KeyMissing, 401, "authentication_error"),
+            (FaultKind::LicenseInvalid, 402, "permission_error"),
             (FaultKind::KeyExpired, 401, "authentication_error"),
             (FaultKind::AuthBlocked, 429, "rate_limit_error"),
             (FaultKind::TooManyConcurrent, 429, "rate_limit_error"),
