@@ -4,6 +4,7 @@
 mod door;
 mod errors;
 mod hangup;
+mod license;
 mod lifecycle;
 mod messages;
 mod pool;

@@ -1,5 +1,6 @@
 //! What the tests stand on: a relay, a client, an upstream, and waiting for a stated condition.
 
+pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod fake;
 pub(crate) mod process;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 use std::time::Instant;
+use std::time::SystemTime;
 
 /// Looks again and again until there is something; says what did not come.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -30,6 +31,15 @@ pub(crate) fn pass(span: Duration) {
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The time that signed answers tell.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a simulated authority has a clock of its own"
+)]
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 #[expect(
