@@ -174,6 +174,8 @@ mod tests {
         let (one, other) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
         let mut read = tails.follow(&one, 0).expect("a file can be followed");
         let after = tails.follow(&other, 0).expect("a file can be followed");
+        // To be followed wakes as well; what is waited for below is what the system tells.
+        after.grew.notified().await;
         append(&one, "{\"type\":\"user\"}\n");
         read.grew.notified().await;
         drop(read.read());
