@@ -22,6 +22,7 @@ use hyper::header::CONTENT_ENCODING;
 use hyper::header::CONTENT_TYPE;
 use hyper::header::HOST;
 use hyper::header::RETRY_AFTER;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -57,6 +58,7 @@ pub(super) async fn forward(
     let answered = tap.road().send(Request::from_parts(head, body)).await;
     let mut response = answered.map_err(|error| {
         turn.inspect(|turn| line.give_back(*turn));
+        tracing::warn!(host = ?tap.target().host, cause = causes(&error), "the tap cannot reach the API");
         Cut::Unreached(error)
     })?;
     *response.version_mut() = Version::HTTP_11;
@@ -65,6 +67,18 @@ pub(super) async fn forward(
         None => None,
     };
     Ok(response.map(|body| Along::of(body, ear)))
+}
+
+/// An error and what it came from, in one line: a certificate that nobody vouches for is told by the last of them.
+fn causes(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    words
 }
 
 fn is_for_an_answer(method: &Method, path: &str) -> bool {

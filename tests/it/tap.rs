@@ -16,6 +16,7 @@ use serde_json::json;
 use std::fs;
 use std::io::Read;
 use std::io::Write;
+use std::net::TcpListener;
 use std::net::TcpStream;
 
 /// A credential that must be nowhere but on its way.
@@ -389,6 +390,24 @@ fn a_rate_limit_comes_with_the_upstreams_own_wait() {
         (429, "upstream_rate_limited")
     );
     assert_eq!(answer.header("retry-after"), "17");
+}
+
+#[test]
+fn an_api_that_cannot_be_reached_is_told_to_the_caller_and_to_the_log() {
+    let nowhere = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+    let address = nowhere.local_addr().expect("a listener has an address");
+    drop(nowhere);
+    let relay = World::asking(&format!("http://{address}"))
+        .claude("tap = true")
+        .pool("idle = 1\nmax = 1")
+        .start();
+    let answer = relay.ask("hi");
+    assert_eq!(
+        (answer.status, answer.header("x-relay-error")),
+        (502, "upstream_failed")
+    );
+    let log = relay.log();
+    assert!(log.contains("the tap cannot reach the API") && log.contains("refused"));
 }
 
 #[test]
