@@ -22,6 +22,7 @@
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One porter decides.
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
+//! - [`load`]: calls of many clients on one daemon, and what they took.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
 //! - [`daemon`]: the composition root.
@@ -115,6 +116,8 @@ pub mod property;
 mod auth;
 
 mod authority;
+
+mod load;
 
 mod server;
 

@@ -21,10 +21,11 @@ simulation: turn clock terminal session pool
 property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock license store
+load:     clock wire terminal session
 server:   turn clock wire store pool memory auth license authority
 config:   session pool memory auth server license authority
 daemon:   turn clock wire terminal tap store session record pool memory auth server config license authority
-cli:      turn clock wire store session record config daemon
+cli:      turn clock wire store session record load config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

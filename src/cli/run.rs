@@ -5,6 +5,7 @@ use crate::cli::args::Command;
 use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
 use crate::cli::ask;
+use crate::cli::bench;
 use crate::cli::doctor;
 use crate::cli::key;
 use crate::cli::out;
@@ -55,6 +56,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
         Command::Serve(args) => serve(&args, env),
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
+        Command::Bench { command } => block_on(bench::bench(&command, env))?,
         Command::Record(args) => record::record(&args, env),
         Command::Key { command } => key::key(&command, env),
         Command::Status(args) => block_on(status::status(&args, env))?,

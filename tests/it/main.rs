@@ -1,6 +1,7 @@
 //! The relay from the outside: real processes, real sockets, fake-claude in claude's place. HTTP and the command line
 //! only, never our types.
 
+mod bench;
 mod door;
 mod errors;
 mod hangup;

@@ -1,0 +1,98 @@
+//! `bench compare`: this build and another one, call by call in turn.
+
+use super::floor::at_rest;
+use super::floor::call;
+use super::simulated;
+use crate::cli::args::Compare;
+use crate::cli::out;
+use crate::cli::progress;
+use crate::cli::run::Outcome;
+use crate::load::Ratio;
+use crate::load::caller::Caller;
+use crate::load::compare::median;
+use crate::load::host::Host;
+use crate::load::host::Setup;
+use crate::load::tally::milliseconds;
+use anyhow::Context;
+use serde_json::json;
+use std::time::Duration;
+
+/// A pair: the baseline's call, and ours.
+type Pair = (Duration, Duration);
+
+pub(crate) async fn compare(args: &Compare) -> anyhow::Result<Outcome> {
+    let ours = simulated(SESSIONS)?;
+    let theirs = Setup {
+        program: args.baseline.clone(),
+        ..ours.clone()
+    };
+    let baseline = Host::start(&theirs).await;
+    let baseline =
+        baseline.with_context(|| format!("{} does not serve", args.baseline.display()))?;
+    let own = Host::start(&ours).await?;
+    let what = format!("{} rounds", args.pairs.rounds);
+    let pairs = progress::during(&what, pairs(args, &baseline, &own, &ours)).await?;
+    baseline.stop().await;
+    own.stop().await;
+    let ratio = Ratio::of(&pairs).context("too few rounds to tell")?;
+    tell(args, &pairs, ratio)?;
+    Ok(match ratio.low > args.allow {
+        true => Outcome::Failed,
+        false => Outcome::Done,
+    })
+}
+
+/// The order within a pair changes from round to round, so that neither is always the second.
+async fn pairs(
+    args: &Compare,
+    baseline: &Host,
+    own: &Host,
+    setup: &Setup,
+) -> anyhow::Result<Vec<Pair>> {
+    let mut theirs = Caller::connect(baseline.address, None).await?;
+    let mut ours = Caller::connect(own.address, None).await?;
+    let mut pairs = Vec::new();
+    for number in 0..args.pairs.rounds {
+        at_rest(&mut theirs).await?;
+        at_rest(&mut ours).await?;
+        let pair = if number.is_multiple_of(2) {
+            let (_, first) = call(&mut theirs, setup, number, true).await?;
+            let (_, second) = call(&mut ours, setup, number, true).await?;
+            (first, second)
+        } else {
+            let (_, second) = call(&mut ours, setup, number, true).await?;
+            let (_, first) = call(&mut theirs, setup, number, true).await?;
+            (first, second)
+        };
+        pairs.push(pair);
+    }
+    Ok(pairs)
+}
+
+fn tell(args: &Compare, pairs: &[Pair], ratio: Ratio) -> std::io::Result<()> {
+    let (theirs, ours): (Vec<Duration>, Vec<Duration>) = pairs.iter().copied().unzip();
+    let (theirs, ours) = (milliseconds(median(&theirs)), milliseconds(median(&ours)));
+    if args.pairs.json {
+        return out::json(&json!({
+            "baseline_p50_ms": theirs,
+            "p50_ms": ours,
+            "ratio": ratio.median,
+            "ratio_low": ratio.low,
+            "ratio_high": ratio.high,
+            "allowed": args.allow,
+            "pairs": pairs.len(),
+        }));
+    }
+    let verdict = match (ratio.low > args.allow, ratio.high < 1.0) {
+        (true, _) => "surely SLOWER than allowed",
+        (_, true) => "surely faster",
+        _ => "not slower than allowed",
+    };
+    out::line(&format!(
+        "baseline {theirs:.3} ms, this build {ours:.3} ms: ratio {:.3} (95 %: {:.3} to {:.3}), {verdict}",
+        ratio.median, ratio.low, ratio.high
+    ))
+}
+
+/// One serves, one is ready.
+const SESSIONS: u32 = 2;

@@ -1,0 +1,117 @@
+//! `bench load`: many clients at once.
+
+use super::simulated;
+use super::write;
+use crate::cli::args::Load;
+use crate::cli::out;
+use crate::cli::progress;
+use crate::cli::run::Outcome;
+use crate::cli::run::warn;
+use crate::config;
+use crate::config::Env;
+use crate::load::Pace;
+use crate::load::Plan;
+use crate::load::Tally;
+use crate::load::host::Host;
+use crate::load::picture::Curve;
+use crate::load::picture::Picture;
+use crate::load::run;
+use crate::load::tally::Phase;
+use crate::load::tally::milliseconds;
+use crate::load::usage::Usage;
+use anyhow::Context;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+pub(crate) async fn load(args: &Load, env: &Env) -> anyhow::Result<Outcome> {
+    let (tally, usage) = match args.running {
+        true => running(args, env).await?,
+        false => own(args).await?,
+    };
+    if let Some(path) = &args.svg {
+        let svg = picture(&tally)
+            .svg()
+            .context("no call ended well, so there is nothing to draw")?;
+        write(path, &svg)?;
+    }
+    tell(args, &tally, usage)?;
+    Ok(match tally.failures.is_empty() {
+        true => Outcome::Done,
+        false => Outcome::Failed,
+    })
+}
+
+async fn running(args: &Load, env: &Env) -> anyhow::Result<(Tally, Option<Usage>)> {
+    let config = config::load(&args.query.place.flags(), env)?;
+    warn(&config);
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    let plan = plan(args, &config.session.model);
+    let tally = calls(&plan, address, args.key.as_deref()).await;
+    let tally =
+        tally.with_context(|| format!("no daemon answers on {address}, or it went away"))?;
+    Ok((tally, None))
+}
+
+async fn own(args: &Load) -> anyhow::Result<(Tally, Option<Usage>)> {
+    let mut setup = simulated(args.sessions.unwrap_or(args.clients))?;
+    setup.reply_bytes = args.reply;
+    let host = progress::during("starting a simulated daemon", Host::start(&setup)).await?;
+    let plan = plan(args, &setup.model);
+    let before = host.usage().unwrap_or_default();
+    let tally = calls(&plan, host.address, None).await?;
+    let usage = host.usage().map(|usage| usage.since(before));
+    host.stop().await;
+    Ok((tally, usage))
+}
+
+async fn calls(plan: &Plan, address: SocketAddr, key: Option<&str>) -> std::io::Result<Tally> {
+    let told = Arc::new(AtomicU32::new(0));
+    let what = format!("{} calls by {} clients", plan.calls, plan.clients);
+    progress::during(&what, run::run(plan, address, key, &told)).await
+}
+
+fn plan(args: &Load, model: &str) -> Plan {
+    Plan {
+        clients: args.clients,
+        calls: args.calls,
+        pace: match args.rate {
+            Some(per_second) => Pace::Open { per_second },
+            None => Pace::Closed,
+        },
+        model: model.to_owned(),
+        prompt_bytes: args.prompt,
+        history_pairs: args.history,
+        stream: !args.no_stream,
+    }
+}
+
+fn tell(args: &Load, tally: &Tally, usage: Option<Usage>) -> std::io::Result<()> {
+    if args.query.json {
+        let mut told = tally.machine();
+        if let Some(usage) = usage {
+            told["usage"] = usage.machine();
+        }
+        return out::json(&told);
+    }
+    out::text(&tally.table())?;
+    out::text(&usage.map(Usage::table).unwrap_or_default())
+}
+
+fn picture(tally: &Tally) -> Picture {
+    let curve = |phase: Phase| Curve {
+        name: phase.name().to_owned(),
+        points: tally
+            .curve(phase)
+            .into_iter()
+            .map(|(share, time)| (share * 100.0, milliseconds(time)))
+            .collect(),
+    };
+    Picture {
+        title: format!("{} calls, {:.0} a second", tally.good, tally.rate()),
+        across: "per cent of the calls".to_owned(),
+        up: "ms".to_owned(),
+        log: false,
+        curves: [Phase::First, Phase::Total].map(curve).into(),
+    }
+}

@@ -1,0 +1,62 @@
+//! `bench`: what calls take, under load, against the floor, against another build, and as work grows.
+
+mod compare;
+mod floor;
+mod load;
+mod report;
+
+use crate::cli::args;
+use crate::cli::run::Outcome;
+use crate::config::Env;
+use crate::load::host::Setup;
+use anyhow::Context;
+use anyhow::bail;
+use std::path::PathBuf;
+
+pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<Outcome> {
+    let measured = async {
+        match command {
+            args::Bench::Load(args) => load::load(args, env).await,
+            args::Bench::Floor(args) => floor::floor(args).await,
+            args::Bench::Compare(args) => compare::compare(args).await,
+            args::Bench::Report(args) => report::report(args).await,
+        }
+    };
+    tokio::select! {
+        outcome = measured => outcome,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
+}
+
+/// A pool of simulated sessions, all of them warm.
+fn simulated(sessions: u32) -> anyhow::Result<Setup> {
+    let program = std::env::current_exe().context("this program does not know its own path")?;
+    let claude = program.with_file_name(format!("fake-claude{}", std::env::consts::EXE_SUFFIX));
+    if !claude.is_file() {
+        bail!(
+            "the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it",
+            claude.display()
+        );
+    }
+    Ok(Setup {
+        program,
+        claude,
+        sessions_max: sessions,
+        sessions_idle: sessions,
+        queue_max: QUEUE_MAX,
+        reply_bytes: REPLY_BYTES,
+        model: MODEL.to_owned(),
+    })
+}
+
+/// A file of the results.
+fn write(path: &PathBuf, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// More callers than any plan has.
+const QUEUE_MAX: u32 = 10_000;
+/// A short answer.
+const REPLY_BYTES: usize = 256;
+/// No model is asked; the name only has to be one and the same.
+const MODEL: &str = "claude-opus-4-8";

@@ -1,0 +1,124 @@
+//! One client: a connection that stays open, and one call after the other on it.
+
+use super::tally::Sample;
+use crate::clock;
+use crate::wire::sse::Decoder;
+use crate::wire::sse::Frame;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::CONTENT_TYPE;
+use hyper::header::HOST;
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::net::TcpStream;
+
+/// A connected client.
+pub(crate) struct Caller {
+    address: SocketAddr,
+    sender: http1::SendRequest<Full<Bytes>>,
+    key: Option<String>,
+}
+
+impl Caller {
+    /// # Errors
+    /// Where nobody listens.
+    pub(crate) async fn connect(address: SocketAddr, key: Option<String>) -> io::Result<Caller> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        Ok(Caller {
+            address,
+            sender,
+            key,
+        })
+    }
+
+    /// Makes one call; its failure is in the sample.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub(crate) async fn call(
+        &mut self,
+        body: Bytes,
+        began: Instant,
+        due: Option<Duration>,
+    ) -> io::Result<Sample> {
+        let request = self.request("POST", "/v1/messages", body)?;
+        let mut sample = Sample {
+            due,
+            sent: clock::now().duration_since(began),
+            pieces: Vec::new(),
+            ended: Duration::ZERO,
+            failure: None,
+        };
+        let mut response = self.send(request).await?;
+        if !response.status().is_success() {
+            sample.failure = Some(code(&response));
+        }
+        let mut decoder = Decoder::default();
+        while let Some(frame) = response.frame().await {
+            let frame = frame.map_err(io::Error::other)?;
+            let now = clock::now().duration_since(began);
+            let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes.as_ref());
+            for frame in decoder.push(bytes) {
+                take(&mut sample, &frame, now);
+            }
+        }
+        sample.ended = clock::now().duration_since(began);
+        Ok(sample)
+    }
+
+    /// Asks for a page and throws it away; the way there and back is what counts.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub(crate) async fn page(&mut self, path: &str) -> io::Result<Bytes> {
+        let request = self.request("GET", path, Bytes::new())?;
+        let body = self.send(request).await?.into_body();
+        Ok(body.collect().await.map_err(io::Error::other)?.to_bytes())
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+        self.sender.ready().await.map_err(io::Error::other)?;
+        let response = self.sender.send_request(request).await;
+        response.map_err(io::Error::other)
+    }
+
+    fn request(&self, method: &str, path: &str, body: Bytes) -> io::Result<Request<Full<Bytes>>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.address.to_string())
+            .header(CONTENT_TYPE, "application/json")
+            .header("anthropic-version", "2023-06-01");
+        if let Some(key) = &self.key {
+            request = request.header("x-api-key", key);
+        }
+        request.body(Full::new(body)).map_err(io::Error::other)
+    }
+}
+
+fn take(sample: &mut Sample, frame: &Frame, now: Duration) {
+    match frame.event.as_str() {
+        "content_block_delta" => sample.pieces.push(now),
+        "error" => sample.failure = Some("broke_off".to_owned()),
+        _ => {}
+    }
+}
+
+fn code(response: &Response<Incoming>) -> String {
+    let code = response.headers().get("x-relay-error");
+    let code = code.and_then(|code| code.to_str().ok());
+    code.map_or_else(|| response.status().to_string(), str::to_owned)
+}

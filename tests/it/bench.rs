@@ -1,0 +1,97 @@
+//! `bench`, on a daemon of its own.
+
+use super::support::fake::FAKE_CLAUDE;
+use serde_json::Value;
+use std::process::Command;
+use std::process::Output;
+
+fn bench(args: &[&str]) -> Output {
+    assert!(FAKE_CLAUDE.is_file());
+    Command::new(env!("CARGO_BIN_EXE_inference-relay"))
+        .arg("bench")
+        .args(args)
+        .output()
+        .expect("the relay must run")
+}
+
+/// Sixty real calls of four clients and the start of four sessions take longer than a second on two busy cores.
+#[test]
+fn a_load_is_measured_by_phase_and_drawn() {
+    let folder = tempfile::tempdir().expect("a temporary folder must be made");
+    let picture = folder.path().join("latency.svg");
+    let svg = picture.to_string_lossy();
+    let output = bench(&[
+        "load",
+        "--clients",
+        "4",
+        "--calls",
+        "60",
+        "--json",
+        "--svg",
+        &svg,
+    ]);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("--json must print JSON");
+    assert_eq!(told["calls"], 60, "{told}");
+    assert_eq!(told["failures"], serde_json::json!({}));
+    for phase in ["first_delta", "total"] {
+        let (middle, most) = (
+            &told["phases"][phase]["p50_ms"],
+            &told["phases"][phase]["max_ms"],
+        );
+        assert!(
+            middle.as_f64() > Some(0.0) && middle.as_f64() <= most.as_f64(),
+            "{told}"
+        );
+    }
+    assert!(
+        told["usage"]["daemon"]["resident_bytes"].as_u64() > Some(0),
+        "{told}"
+    );
+    let drawn = std::fs::read_to_string(&picture).expect("a picture must be drawn");
+    assert!(drawn.starts_with("<svg"), "{drawn:.100}");
+}
+
+/// Ten rounds are the fewest; each waits for both sessions to rest.
+#[test]
+fn the_floor_is_measured_beside_the_call_and_a_build_is_not_slower_than_itself() {
+    let output = bench(&["floor", "--rounds", "10", "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("--json must print JSON");
+    for row in [
+        "terminal_echo",
+        "loopback_page",
+        "session_by_hand",
+        "call_streamed",
+    ] {
+        assert!(told[row]["p50_ms"].as_f64() > Some(0.0), "{row}: {told}");
+    }
+    let baseline = env!("CARGO_BIN_EXE_inference-relay");
+    let output = bench(&[
+        "compare",
+        "--baseline",
+        baseline,
+        "--rounds",
+        "10",
+        "--allow",
+        "1000",
+        "--json",
+    ]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let told: Value = serde_json::from_slice(&output.stdout).expect("--json must print JSON");
+    assert_eq!(told["pairs"], 10);
+    assert!(
+        told["ratio_low"].as_f64() <= told["ratio_high"].as_f64(),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_baseline_that_does_not_serve_is_named() {
+    let output = bench(&["compare", "--baseline", "/nowhere/relay", "--rounds", "10"]);
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("/nowhere/relay does not serve"), "{words}");
+}
