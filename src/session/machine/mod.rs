@@ -151,8 +151,9 @@ impl Machine {
 
     /// Begins a turn on a ready session.
     pub(crate) fn begin(&mut self, task: Task, now: Instant) {
-        if let (Route::Answered(results), State::Parked { .. }) = (&task.route, &self.state) {
-            return self.take_up(results.clone(), task, now);
+        if let (Route::Answered(results), State::Parked { past, .. }) = (&task.route, &self.state) {
+            let past = past.clone();
+            return self.take_up(results.clone(), task, past, now);
         }
         if !matches!(self.state, State::Ready) {
             return self.effects.push_back(Effect::Misdelivered);
@@ -300,7 +301,7 @@ impl Machine {
                 held: Some(until), ..
             } if *until <= now => self.give_up_tools(now),
             State::Submitting { held: Some(_), .. } => {}
-            State::Parked { until } if *until <= now => self.leave_parked(now),
+            State::Parked { until, .. } if *until <= now => self.leave_parked(now),
             State::Starting { until }
             | State::Primed {
                 reached: false,
@@ -353,7 +354,7 @@ impl Machine {
                 held: Some(until), ..
             } => Some((*until, "tools")),
             State::Submitting { wait, .. } => Some((wait.next, "submit")),
-            State::Parked { until } => Some((*until, "results")),
+            State::Parked { until, .. } => Some((*until, "results")),
             State::Resting { wait, .. } => Some((wait.next, "rest")),
             State::Ending { until } => Some((*until, "end")),
             State::Interrupting { until, .. } => Some((*until, "interrupt")),

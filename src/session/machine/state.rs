@@ -3,6 +3,7 @@
 use super::super::task::Task;
 use super::super::tool::result::Answered;
 use super::super::witness::Merge;
+use super::super::witness::Named;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
@@ -34,6 +35,8 @@ pub(super) enum State {
     /// The model called tools, and their results are the caller's to bring.
     Parked {
         until: Instant,
+        /// The message that the calls are in.
+        past: Named,
     },
     /// The answer is told, and the CLI about to come to its own end of the turn.
     Ending {

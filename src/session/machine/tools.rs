@@ -5,6 +5,7 @@ use super::super::tool::list::ToolList;
 use super::super::tool::offer::Notice;
 use super::super::tool::offer::ToolEvent;
 use super::super::tool::result::Answered;
+use super::super::witness::Named;
 use super::Machine;
 use super::effect::Effect;
 use super::effect::Verdict;
@@ -90,9 +91,14 @@ impl Machine {
     }
 
     pub(super) fn park(&mut self, said: Vec<Block>, end: Event, now: Instant) {
+        let past = match &self.state {
+            State::Answering(answering) => answering.merge.named(),
+            _ => Named::default(),
+        };
         self.effects.push_back(Effect::Park { said, end });
         self.state = State::Parked {
             until: now + PARKED_WAIT,
+            past,
         };
     }
 
@@ -103,9 +109,16 @@ impl Machine {
     }
 
     /// The results came: the turn goes on.
-    pub(super) fn take_up(&mut self, results: Vec<Answered>, task: Task, now: Instant) {
+    pub(super) fn take_up(
+        &mut self,
+        results: Vec<Answered>,
+        task: Task,
+        past: Named,
+        now: Instant,
+    ) {
         let mut state = self.answering(task, None, now);
         if let State::Answering(answering) = &mut state {
+            answering.merge = std::mem::take(&mut answering.merge).past(past);
             answering.busy_seen = true;
             answering.results = results.into();
         }

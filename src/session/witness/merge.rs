@@ -50,9 +50,18 @@ pub(crate) enum Seen {
     Disagreed,
 }
 
+/// What a message is called by: the API's id for it, and the CLI's own for what it displays of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Named {
+    said: Option<String>,
+    displayed: Option<String>,
+}
+
 /// What is known of a turn so far.
 #[derive(Debug, Default)]
 pub(crate) struct Merge {
+    /// The message that the conversation's turn before ended in: what is still told of it is not of this turn.
+    past: Named,
     /// The display id of the first message.
     message: Option<String>,
     /// Deltas that came before their turn.
@@ -128,6 +137,11 @@ impl Merge {
     /// The same turn, where what the tap hears is told otherwise than what is displayed.
     pub(crate) fn hearing(self, hearing: Reading) -> Merge {
         Merge { hearing, ..self }
+    }
+
+    /// The same, where the conversation's turn before ended in this message.
+    pub(crate) fn past(self, past: Named) -> Merge {
+        Merge { past, ..self }
     }
 
     /// Takes a hook in; returns what became certain by it.
@@ -266,6 +280,16 @@ impl Merge {
         })
     }
 
+    /// What the answer's message is called by.
+    pub(crate) fn named(&self) -> Named {
+        let spoken = self.spoken.as_ref().map(|spoken| spoken.id.0.clone());
+        let said = || self.said.first().map(|said| said.message.clone());
+        Named {
+            said: spoken.or_else(said),
+            displayed: self.message.clone(),
+        }
+    }
+
     /// The transcript did not come in time: decides with what the hooks said.
     pub(crate) fn handle_timeout(&mut self) -> Vec<Seen> {
         let mut seen = Vec::new();
@@ -304,6 +328,9 @@ impl Merge {
     }
 
     fn display(&mut self, message: &str, index: u64, last: bool, text: &str, seen: &mut Vec<Seen>) {
+        if self.past.displayed.as_deref() == Some(message) {
+            return;
+        }
         if self.message.get_or_insert_with(|| message.to_owned()) != message {
             self.run_on(seen);
             return;
@@ -353,6 +380,9 @@ impl Merge {
     }
 
     fn say(&mut self, said: Said) {
+        if self.past.said.as_ref() == Some(&said.message) {
+            return;
+        }
         let spoken = self.spoken.as_ref().filter(|_| self.said.is_empty());
         self.contradicted |= spoken.is_some_and(|spoken| spoken.id.0 != said.message);
         let first = self
@@ -419,9 +449,16 @@ impl Merge {
         self.spoken.as_ref()?.end.as_ref()
     }
 
-    /// Whether it is known who answers the model's calls: they are parked, or the CLI goes on by itself.
+    /// Whether it is known who answers the model's calls: they are parked, or the CLI goes on by itself. What the CLI
+    /// displays of the message has come then, or it would be taken for the next one's.
     fn calls_are_settled(&self) -> bool {
-        self.calls_are_parked() || self.is_answered_by_cli() || self.went_on || self.closed
+        let parked = self.calls_are_parked() && self.is_displayed();
+        parked || self.is_answered_by_cli() || self.went_on || self.closed
+    }
+
+    fn is_displayed(&self) -> bool {
+        let says = self.spoken.as_ref().is_some_and(Spoken::says);
+        !says || self.display == Display::Whole
     }
 
     fn finish_spoken(&mut self, end: End, seen: &mut Vec<Seen>) {
@@ -1125,5 +1162,51 @@ mod tests {
             merge.handle_records(vec![Record::Closed]).last(),
             Some(&Seen::Disagreed)
         );
+    }
+
+    /// Text and a call, as the tap hears them.
+    fn calling() -> Vec<Heard> {
+        let kind = BlockKind::ToolUse {
+            id: "t1".into(),
+            name: "f".into(),
+        };
+        let call = Event::BlockStart { index: 1, kind };
+        let mut heard = spoken("let me look");
+        heard.push(Heard::Word(Word::Event(call)));
+        heard.push(ended(StopReason::ToolUse));
+        heard
+    }
+
+    #[test]
+    fn calls_that_were_heard_park_once_the_text_before_them_was_displayed_as_well() {
+        let mut merge = Merge::after(0, Reading::Along);
+        merge.handle_heard(calling());
+        assert_eq!(merge.handle_called("t1"), []);
+        assert!(merge.parked().is_none() && merge.awaits_transcript());
+        let seen = merge.handle_hook(&delta("d1", 0, true, "let me look"));
+        assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+        assert!(merge.parked().is_some());
+    }
+
+    #[test]
+    fn what_is_still_told_of_the_message_before_is_not_of_this_turn() {
+        let mut first = Merge::after(0, Reading::Along);
+        first.handle_heard(calling());
+        let display = delta("d1", 0, true, "let me look");
+        first.handle_hook(&display);
+        let mut merge = Merge::after(1, Reading::Along).past(first.named());
+        assert_eq!(merge.handle_hook(&display), []);
+        assert_eq!(
+            merge.handle_records(vec![said("let me look", "tool_use")]),
+            []
+        );
+        let mut heard = spoken("thanks");
+        if let Heard::Word(Word::Begun { id, .. }) = &mut heard[0] {
+            *id = MessageId("msg_2".into());
+        }
+        heard.push(ended(StopReason::EndTurn));
+        let seen = merge.handle_heard(heard);
+        assert_eq!(text(&seen), "thanks");
+        assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::EndTurn));
     }
 }

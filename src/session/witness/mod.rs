@@ -27,6 +27,7 @@ pub(crate) use hook::HookEvent;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use line::Lines;
 pub(crate) use merge::Merge;
+pub(crate) use merge::Named;
 pub(crate) use merge::Seen;
 pub(crate) use record::ApiError;
 pub(crate) use record::Record;

@@ -90,7 +90,12 @@ impl Spoken {
 
     /// Whether there is nothing in it that a caller could take for an answer.
     pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.calls().is_empty()
+        !self.says() && self.calls().is_empty()
+    }
+
+    /// Whether there is text in it.
+    pub(super) fn says(&self) -> bool {
+        !self.text.is_empty()
     }
 
     /// The ids of the model's calls.
