@@ -10,34 +10,45 @@ use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::Condvar;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::mpsc;
 
-/// A provider for one asker at a time.
+/// A provider for one asker at a time. One that asks again before its answer has ended has lost it, and gets it from
+/// the beginning: a busy machine may lose a session, and the relay then asks once more.
 pub(crate) struct Recorder {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
-    words: mpsc::Sender<Word>,
+    answers: Arc<Answers>,
 }
 
-/// What it says next.
-enum Word {
-    Bytes(Vec<u8>),
-    /// The answer is over, and the connection with it.
-    End,
+/// What it says, answer by answer.
+#[derive(Default)]
+struct Answers {
+    said: Mutex<Said>,
+    more: Condvar,
 }
 
-type Words = Arc<Mutex<mpsc::Receiver<Word>>>;
+#[derive(Default)]
+struct Said {
+    answers: Vec<Answer>,
+    /// The answer that the next request gets.
+    next: usize,
+}
+
+#[derive(Default)]
+struct Answer {
+    bytes: Vec<u8>,
+    ended: bool,
+}
 
 impl Recorder {
     pub(crate) fn start() -> Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
         let address = listener.local_addr().expect("a listener has an address");
-        let (words, told) = mpsc::channel();
-        let told: Words = Arc::new(Mutex::new(told));
-        let requests = Arc::default();
-        let kept = Arc::clone(&requests);
+        let (requests, answers) = (Arc::default(), Arc::<Answers>::default());
+        let (kept, told) = (Arc::clone(&requests), Arc::clone(&answers));
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
                 let (kept, told) = (Arc::clone(&kept), Arc::clone(&told));
@@ -47,7 +58,7 @@ impl Recorder {
         Recorder {
             address,
             requests,
-            words,
+            answers,
         }
     }
 
@@ -74,7 +85,8 @@ impl Recorder {
 
     /// Says these bytes in the answer that is under way, or to the next request.
     pub(crate) fn say(&self, bytes: impl Into<Vec<u8>>) {
-        let _ = self.words.send(Word::Bytes(bytes.into())); // Its end is with the threads, which live as long.
+        let bytes: Vec<u8> = bytes.into();
+        self.answers.change(|answer| answer.bytes.extend(bytes));
     }
 
     /// Begins a stream of events.
@@ -89,11 +101,59 @@ impl Recorder {
     }
 
     pub(crate) fn end(&self) {
-        let _ = self.words.send(Word::End);
+        self.answers.change(|answer| answer.ended = true);
     }
 }
 
-fn answer(socket: TcpStream, requests: &Mutex<Vec<Vec<u8>>>, words: &Words) {
+impl Answers {
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the answer that is being said: the last one, or a new one where that has ended.
+    fn change(&self, change: impl FnOnce(&mut Answer)) {
+        let mut said = self.lock();
+        if said.answers.last().is_none_or(|answer| answer.ended) {
+            said.answers.push(Answer::default());
+        }
+        if let Some(answer) = said.answers.last_mut() {
+            change(answer);
+        }
+        self.more.notify_all();
+    }
+
+    /// Which answer a request gets.
+    fn take(&self) -> usize {
+        let mut said = self.lock();
+        let is_lost = said.next > 0
+            && !said
+                .answers
+                .get(said.next - 1)
+                .is_some_and(|answer| answer.ended);
+        if !is_lost {
+            said.next += 1;
+        }
+        said.next - 1
+    }
+
+    /// What this answer has beyond so many bytes, once there is more; `None` at its end.
+    fn beyond(&self, number: usize, count: usize) -> Option<Vec<u8>> {
+        let mut said = self.lock();
+        loop {
+            if let Some(answer) = said.answers.get(number) {
+                if answer.bytes.len() > count {
+                    return Some(answer.bytes[count..].to_vec());
+                }
+                if answer.ended {
+                    return None;
+                }
+            }
+            said = self.more.wait(said).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn answer(socket: TcpStream, requests: &Mutex<Vec<Vec<u8>>>, answers: &Answers) {
     let mut reader = BufReader::new(socket);
     let Some(request) = read(&mut reader) else {
         return;
@@ -110,8 +170,9 @@ fn answer(socket: TcpStream, requests: &Mutex<Vec<Vec<u8>>>, words: &Words) {
     let mut kept = requests.lock().unwrap_or_else(PoisonError::into_inner);
     kept.push(request);
     drop(kept);
-    let words = words.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Ok(Word::Bytes(bytes)) = words.recv() {
+    let (number, mut count) = (answers.take(), 0);
+    while let Some(bytes) = answers.beyond(number, count) {
+        count += bytes.len();
         let _ = socket.write_all(&bytes); // The asker may have gone away.
     }
 }
