@@ -71,7 +71,7 @@ pub(crate) struct Running {
 #[derive(Debug, Error)]
 pub(crate) enum DaemonError {
     /// `bind_failed`: something else listens there.
-    #[error("bind_failed: cannot {0}")]
+    #[error("bind_failed")]
     BindFailed(#[source] ServerError),
     /// `already_running`: another daemon holds this state folder.
     #[error("already_running: a daemon holds {} already, process {pid} on port {port}; stop it, or give this one a folder of its own with INFERENCE_RELAY_HOME", home.display())]

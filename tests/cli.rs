@@ -98,6 +98,7 @@ fn every_command_has_help_with_examples() {
         &["doctor"],
         &["status"],
         &["key"],
+        &["explain"],
         &["config"],
         &["completions"],
     ] {
@@ -185,6 +186,40 @@ fn wrong_usage_is_exit_code_2() {
     user.relay(&["ask", "--max-tokens", "0", "hello"])
         .assert()
         .code(2);
+}
+
+#[test]
+fn every_code_is_explained_and_a_mistyped_one_is_told_the_nearest() {
+    let user = User::new();
+    let all = json(&mut user.relay(&["explain", "--json"]), 0);
+    let list = stdout(&mut user.relay(&["explain"]));
+    for row in all.as_array().expect("the codes are a list") {
+        let code = row["code"].as_str().expect("a code is a text");
+        assert!(list.contains(&format!("\n{code} ")) || list.starts_with(code));
+        let told = stdout(&mut user.relay(&["explain", code]));
+        for part in ["happened", "next"] {
+            let sentence = row[part].as_str().expect("it is a sentence");
+            assert!(told.contains(sentence), "{told}");
+        }
+        assert_eq!(json(&mut user.relay(&["explain", code, "--json"]), 0), *row);
+    }
+    let told = stderr(&mut user.relay(&["explain", "qeue_full"]), 2);
+    assert_eq!(
+        told,
+        "error: there is no code \"qeue_full\"; did you mean \"queue_full\"?\n"
+    );
+}
+
+#[test]
+fn the_page_of_errors_is_the_one_that_the_program_prints() {
+    let user = User::new();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/wire/errors.md");
+    let page = fs::read_to_string(&file).expect("the page must be there");
+    let told = stdout(&mut user.relay(&["explain", "--markdown"]));
+    assert_eq!(
+        page, told,
+        "write it anew: inference-relay explain --markdown > src/wire/errors.md"
+    );
 }
 
 #[test]

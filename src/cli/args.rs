@@ -37,6 +37,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Say what an error code means, whose fault it is, and what to do; alone, list all codes
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Record what a claude does in every known case, or check it against what is recorded
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
@@ -161,6 +164,19 @@ pub(crate) struct Doctor {
     /// Ask the model for two words as well: tells the login and the whole way, and costs a few tokens
     #[arg(long)]
     pub(crate) canary: bool,
+}
+
+/// Which failure is explained.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A code, as `x-relay-error` and the messages on stderr have it [default: all of them]
+    pub(crate) code: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the page of all codes in Markdown
+    #[arg(long, conflicts_with_all = ["code", "json"])]
+    pub(crate) markdown: bool,
 }
 
 /// What is recorded, and what with.
@@ -387,6 +403,14 @@ Exit code: 0 if a daemon answers, else 1.
 Examples:
   inference-relay status
   inference-relay status --port 7422 --json";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Exit code: 0 if there is such a code, else 2.
+
+Examples:
+  inference-relay explain
+  inference-relay explain queue_full
+  inference-relay explain queue_full --json";
 
 const RECORD_EXAMPLES: &str = "\
 Everything is played in a throwaway home, against an upstream that the recorder brings: no login, no network, no model.

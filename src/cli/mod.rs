@@ -1,4 +1,4 @@
-//! The command line: `serve`, `ask`, `doctor`, `status`, `key`, `bench`, `config`, `completions`.
+//! The command line: `serve`, `ask`, `doctor`, `status`, `key`, `explain`, `bench`, `config`, `completions`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
@@ -16,6 +16,7 @@ mod bench;
 mod canary;
 mod client;
 mod doctor;
+mod explain;
 mod key;
 mod out;
 mod progress;

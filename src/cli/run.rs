@@ -7,6 +7,8 @@ use crate::cli::args::Serve;
 use crate::cli::ask;
 use crate::cli::bench;
 use crate::cli::doctor;
+use crate::cli::explain;
+use crate::cli::explain::NoSuchCode;
 use crate::cli::key;
 use crate::cli::out;
 use crate::cli::record;
@@ -60,6 +62,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
         Command::Record(args) => record::record(&args, env),
         Command::Key { command } => key::key(&command, env),
         Command::Status(args) => block_on(status::status(&args, env))?,
+        Command::Explain(args) => explain::explain(&args),
         Command::Config {
             command: ConfigCommand::Show(args),
         } => show::show(&args, env),
@@ -114,7 +117,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
 
 /// Whether the failure is one that the user mends before trying again.
 fn is_for_the_user(error: &anyhow::Error) -> bool {
-    if error.downcast_ref::<ConfigError>().is_some() {
+    if error.is::<ConfigError>() || error.is::<NoSuchCode>() {
         return true;
     }
     matches!(

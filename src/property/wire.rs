@@ -5,10 +5,10 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Request;
 use crate::turn::Role;
-use crate::wire::anthropic::error::status_and_type;
 use crate::wire::anthropic::estimate;
 use crate::wire::anthropic::request as dialect;
 use crate::wire::anthropic::request::Version;
+use crate::wire::contract;
 use crate::wire::sse::Decoder;
 use crate::wire::sse::Frame;
 use crate::wire::sse::encode;
@@ -91,7 +91,7 @@ fn holds(request: &Request) {
 
 fn is_a_refusal(fault: &Fault) {
     assert_eq!(fault.kind, FaultKind::InvalidRequest);
-    assert_eq!(status_and_type(&fault.kind).0, 400);
+    assert_eq!(contract::http(&fault.kind).status, 400);
     assert!(!fault.public.is_empty(), "a refusal must say why");
     assert!(
         fault.public.len() < SENTENCE_BYTES_MAX,

@@ -10,13 +10,13 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(crate) enum ServerError {
     /// Another process has the port: stop it, or choose another port.
-    #[error("listen on {address}, which {}", taken(.holder.as_ref()))]
+    #[error("cannot listen on {address}, which {}; stop it, or choose another port with --port", taken(.holder.as_ref()))]
     PortTaken {
         address: SocketAddr,
         holder: Option<Holder>,
     },
     /// The address is not this machine's, or the port needs a right we do not have.
-    #[error("listen on {address}")]
+    #[error("cannot listen on {address}")]
     Bind {
         address: SocketAddr,
         source: io::Error,

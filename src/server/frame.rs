@@ -1,12 +1,13 @@
 //! What every request has around it: an id, a log line, and the body of its failure.
 
 use super::crowd::Busy;
+use super::dialect::Dialect;
 use crate::auth::Caller;
 use crate::clock;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::RequestId;
-use crate::wire::anthropic::error;
+use crate::wire::contract;
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::MatchedPath;
@@ -21,6 +22,7 @@ use axum::response::Response;
 use hyper::body::Body as _;
 use hyper::body::Frame;
 use hyper::body::SizeHint;
+use serde_json::Value;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -40,7 +42,7 @@ impl From<Fault> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, _) = error::status_and_type(&self.0.kind);
+        let status = contract::http(&self.0.kind).status;
         let mut response = Response::new(Body::empty());
         *response.status_mut() =
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -53,10 +55,11 @@ impl IntoResponse for Refusal {
 pub(super) async fn frame(mut request: Request, next: Next) -> Response {
     let id = RequestId(format!("req_{}", Uuid::new_v4().simple()));
     let mut line = Line::new(&request, id.clone());
+    let dialect = Dialect::of(request.uri(), request.headers());
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
-        fail(&mut response, &fault, &id);
+        fail(&mut response, &fault, &dialect.body(&fault, &id));
         line.fault = Some(fault);
     }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
@@ -70,8 +73,8 @@ pub(super) async fn frame(mut request: Request, next: Next) -> Response {
     response.map(|body| Body::new(Logged { body, line }))
 }
 
-fn fail(response: &mut Response, fault: &Fault, id: &RequestId) {
-    *response.body_mut() = Body::from(error::body(fault, id).to_string());
+fn fail(response: &mut Response, fault: &Fault, body: &Value) {
+    *response.body_mut() = Body::from(body.to_string());
     let wants_key = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     headers.insert(
@@ -85,7 +88,7 @@ fn fail(response: &mut Response, fault: &Fault, id: &RequestId) {
     if let Some(wait) = fault.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
-    if !error::retry_helps(&fault.kind) {
+    if !contract::row(&fault.kind).retry.helps() {
         headers.insert("x-should-retry", HeaderValue::from_static("false"));
     }
 }

@@ -27,6 +27,7 @@ mod router;
 mod admission;
 mod body;
 mod conversation;
+mod dialect;
 mod frame;
 mod guard;
 mod license;

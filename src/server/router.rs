@@ -38,6 +38,7 @@ const UNSERVED: &[&str] = &[
     "/v1/audio/{*rest}",
     "/v1/realtime",
     "/v1/realtime/{*rest}",
+    "/v1/moderations",
 ];
 
 /// All routes, behind the guard and in the frame.
@@ -121,7 +122,7 @@ mod tests {
             ("POST", "/v1/messages/", 404, "not_found"),
             ("GET", "/v1/messages", 405, "method_not_allowed"),
             ("DELETE", "/v1/health", 405, "method_not_allowed"),
-            ("POST", "/v1/embeddings", 501, "unsupported_error"),
+            ("POST", "/v1/complete", 501, "unsupported_error"),
             (
                 "GET",
                 "/v1/messages/batches/b/results",

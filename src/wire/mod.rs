@@ -1,7 +1,8 @@
 //! Outside dialects to and from the inner language.
 //!
 //! **What for.** A dialect turns a caller's bytes into a [`Request`](crate::turn::Request), and events, whole
-//! answers and faults into the bytes that this caller's client expects. [`sse`] is the framing that streams share.
+//! answers and faults into the bytes that this caller's client expects. [`sse`] is the framing that streams share,
+//! [`contract`] the one table of failures.
 //!
 //! **Never.** No I/O, no clock, no async; no dialect names another.
 //!
@@ -12,4 +13,8 @@
 
 pub(crate) mod sse;
 
+pub(crate) mod contract;
+
 pub(crate) mod anthropic;
+
+pub(crate) mod openai;

@@ -22,12 +22,12 @@ use std::time::Duration;
 const ECHO: &str = "[[rule]]\nmatch = \"slow\"\n[[rule.step]]\nsay = \"one\\ntwo\\nthree\"\nchunk = 4\ndelay_ms = 200\n\
                     [[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     World::scripted(ECHO).pool("idle = 1\nmax = 2")
 }
 
 /// Makes a key with a running relay, and gives its text.
-fn key(relay: &Relay, args: &[&str]) -> String {
+pub(crate) fn key(relay: &Relay, args: &[&str]) -> String {
     let output = relay.world.run(&[&["key"], args].concat());
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{args:?}: {words}");
@@ -39,8 +39,13 @@ fn code(answer: &Response) -> (u16, String) {
     (answer.status, answer.header("x-relay-error").to_owned())
 }
 
+/// A key of the same form that nobody has.
+pub(crate) fn another(key: &str) -> String {
+    key.replace(&key[4..10], "AAAAAA")
+}
+
 /// Calls until the relay has taken a change up. A refusal costs no turn.
-fn becomes(relay: &Relay, key: &str, expected: &str) -> Response {
+pub(crate) fn becomes(relay: &Relay, key: &str, expected: &str) -> Response {
     wait::until(expected, || {
         let answer = client::post_as(relay.address, key, &call("hello"));
         (answer.header("x-relay-error") == expected).then_some(answer)
@@ -123,7 +128,7 @@ fn too_many_bad_keys_block_an_address_and_no_good_key_from_it() {
     let relay = world().sections("[auth]\nbad_keys_max = 3").start();
     let good = key(&relay, &["create", "laptop"]);
     becomes(&relay, &good, "");
-    let bad = |good: &str| good.replace(&good[4..10], "AAAAAA");
+    let bad = another;
     for _ in 0..20 {
         let answer = client::post_as(relay.address, &bad(&good), &call("x"));
         if answer.header("x-relay-error") == "auth_blocked" {

@@ -16,7 +16,7 @@ const KEY: &str = "ir_live_test_4711";
 const DAY: i64 = 86_400;
 
 /// A relay that is licensed by an authority which answers as it is told from the start.
-fn licensed(authority: &Authority, mood: Mood, grace: &str) -> Relay {
+pub(crate) fn licensed(authority: &Authority, mood: Mood, grace: &str) -> Relay {
     authority.set(mood);
     world(authority, grace).start()
 }
@@ -35,7 +35,7 @@ fn world(authority: &Authority, grace: &str) -> World {
     ))
 }
 
-fn refresh(relay: &Relay) -> Value {
+pub(crate) fn refresh(relay: &Relay) -> Value {
     client::bare(relay.address, "POST", "/v1/license/refresh").json()
 }
 

@@ -7,6 +7,7 @@ mod errors;
 mod hangup;
 mod license;
 mod lifecycle;
+mod matrix;
 mod messages;
 mod pool;
 mod sdk;

@@ -238,6 +238,7 @@ impl Stream {
         }
     }
 
+    /// The whole response, once it is there.
     pub(crate) fn whole(mut self) -> Response {
         let mut body = String::new();
         self.body

@@ -1,0 +1,89 @@
+//! Which dialect a caller speaks, told from where it calls. `[pure]`
+
+use crate::turn::Fault;
+use crate::turn::RequestId;
+use crate::wire::anthropic;
+use crate::wire::openai;
+use axum::http::HeaderMap;
+use axum::http::Uri;
+use serde_json::Value;
+
+/// What a failure's body is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Anthropic,
+    OpenAi,
+}
+
+impl Dialect {
+    /// The path tells. Files are a route of both; there the header tells that every Anthropic client sends.
+    pub(super) fn of(uri: &Uri, headers: &HeaderMap) -> Dialect {
+        let path = uri.path();
+        let below = |route: &&str| {
+            let rest = path.strip_prefix(*route);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let is_shared = below(&"/v1/files") && !headers.contains_key("anthropic-version");
+        match is_shared || OPENAI_ROUTES.iter().any(below) {
+            true => Dialect::OpenAi,
+            false => Dialect::Anthropic,
+        }
+    }
+
+    /// A failure's body.
+    pub(super) fn body(self, fault: &Fault, id: &RequestId) -> Value {
+        match self {
+            Dialect::Anthropic => anthropic::error::body(fault, id),
+            Dialect::OpenAi => openai::error::body(fault),
+        }
+    }
+}
+
+/// Where only a client of the OpenAI API calls.
+const OPENAI_ROUTES: &[&str] = &[
+    "/v1/chat",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/images",
+    "/v1/audio",
+    "/v1/realtime",
+    "/v1/moderations",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_path_tells_the_dialect() {
+        let of = |path: &'static str| Dialect::of(&Uri::from_static(path), &HeaderMap::new());
+        for path in [
+            "/v1/chat/completions",
+            "/v1/responses/r/cancel",
+            "/v1/embeddings?a=b",
+        ] {
+            assert_eq!(of(path), Dialect::OpenAi, "{path}");
+        }
+        for path in ["/v1/messages", "/v1/models/gpt", "/v1/chatter", "/"] {
+            assert_eq!(of(path), Dialect::Anthropic, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_of_an_openai_route_is_told_in_its_dialect() {
+        let rig = Rig::new();
+        let answer = rig.bare("POST", "/v1/chat/completions").await;
+        assert_eq!(answer.status.as_u16(), 501);
+        assert_eq!(answer.header("x-relay-error"), "unsupported_error");
+        assert_eq!(answer.json()["error"]["code"], "unsupported_error");
+        assert_eq!(answer.json()["error"]["param"], json!(null));
+        let headers = [("host", "localhost"), ("anthropic-version", "2023-06-01")];
+        let anthropic = rig.with("GET", "/v1/files", &headers, "").await.json();
+        let openai = rig.bare("GET", "/v1/files").await.json();
+        assert_eq!(anthropic["type"], "error");
+        assert_eq!(openai["error"]["code"], "unsupported_error");
+    }
+}
