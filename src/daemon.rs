@@ -10,6 +10,7 @@ use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::config::resolve::Driver;
+use crate::journal::Journal;
 use crate::memory::Memory;
 use crate::pool::ClaudeView;
 use crate::pool::Pool;
@@ -63,6 +64,7 @@ pub(crate) struct Running {
     keeper: Keeper,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
+    journal: Journal,
     /// Held for as long as the daemon lives.
     lock: Lock,
 }
@@ -76,7 +78,7 @@ pub(crate) enum DaemonError {
     /// `already_running`: another daemon holds this state folder.
     #[error("already_running: a daemon holds {} already, process {pid} on port {port}; stop it, or give this one a folder of its own with INFERENCE_RELAY_HOME", home.display())]
     AlreadyRunning { home: PathBuf, pid: u64, port: u64 },
-    #[error("the state folder {} cannot be used", home.display())]
+    #[error("the state folder {} cannot be written; give this user the right to, free some space, or name another folder with INFERENCE_RELAY_HOME", home.display())]
     Home { home: PathBuf, source: io::Error },
     /// Nobody but this machine may knock where no key is asked for.
     #[error(
@@ -167,6 +169,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         auth::watch(keys, porter.clone()),
         tokio::spawn(keeper.clone().run()),
     ];
+    let journal = Journal::open(config.home.join("recent-calls.jsonl"));
     let api = Api::new(
         memory,
         porter,
@@ -174,6 +177,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         config.server.clone(),
         address.port(),
         config.session.builtin_tools,
+        journal.clone(),
     );
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(listener.run(api, stopped));
@@ -186,6 +190,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         keeping,
         keeper,
         own_key,
+        journal,
         lock,
     })
 }
@@ -199,6 +204,7 @@ impl Running {
         self.keeper.write();
         store::remove(&self.own_key);
         self.pool.drain().await;
+        tokio::task::block_in_place(|| self.journal.flush());
         drop(self.lock);
     }
 }

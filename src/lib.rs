@@ -7,6 +7,7 @@
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
+//! - [`journal`]: the calls that were: what they took, cost, and how they ended.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
@@ -47,6 +48,8 @@
 //! - *Observation*: what of a take can be compared. *Drift*: how two observations differ. *Support*: what that means.
 //! - *Verdict*: whether a submitted prompt may go to the model.
 //! - *Key*: what a caller shows to be let in. *Budget*: how much it may have. *Pass*: an admitted call's hold on it.
+//! - *Course*: when a turn passed from one phase to the next. *Note*: what is noted of a call while it runs.
+//!   *Entry*: what is kept of it.
 //! - *Fault*: how a call fails: a kind with a stable code, a culprit, a sentence for the client, one for the log.
 //!
 //! # Architecture invariants
@@ -88,6 +91,8 @@
 mod turn;
 
 mod clock;
+
+mod journal;
 
 mod wire;
 

@@ -98,6 +98,7 @@ fn every_command_has_help_with_examples() {
         &["doctor"],
         &["status"],
         &["key"],
+        &["top"],
         &["explain"],
         &["config"],
         &["completions"],
@@ -219,6 +220,21 @@ fn the_page_of_errors_is_the_one_that_the_program_prints() {
     assert_eq!(
         page, told,
         "write it anew: inference-relay explain --markdown > src/wire/errors.md"
+    );
+}
+
+#[test]
+fn without_a_home_it_is_told_what_to_set() {
+    let user = User::new();
+    let told = stderr(
+        user.relay(&["serve"])
+            .env_remove("HOME")
+            .env_remove("USERPROFILE"),
+        2,
+    );
+    assert!(
+        told.contains("no home folder is known: set INFERENCE_RELAY_HOME"),
+        "{told}"
     );
 }
 

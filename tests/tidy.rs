@@ -8,6 +8,7 @@ use std::path::Path;
 const ROOMS: &str = "
 turn:
 clock:
+journal:  turn clock
 wire:     turn
 terminal: turn
 tap:      turn clock wire
@@ -22,9 +23,9 @@ property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock license store
 load:     clock wire terminal session
-server:   turn clock wire store pool memory auth license authority
+server:   turn clock journal wire store pool memory auth license authority
 config:   session pool memory auth server license authority
-daemon:   turn clock wire terminal tap store session record pool memory auth server config license authority
+daemon:   turn clock journal wire terminal tap store session record pool memory auth server config license authority
 cli:      turn clock wire store session record load config daemon
 ";
 

@@ -91,6 +91,12 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// The key that this caller is kept apart by; `None` for the daemon's own commands, which see everything, and where
+    /// nobody has one.
+    pub(crate) fn kept_apart_by(&self) -> Option<&KeyId> {
+        self.key.as_ref().filter(|key| key.0 != OWN_KEY)
+    }
+
     /// Whose is what this caller leaves behind.
     pub(crate) fn owner(&self) -> Owner {
         match &self.key {

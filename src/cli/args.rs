@@ -37,6 +37,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Watch the running daemon: pool, queue, limits and the last calls; without a terminal, look once
+    #[command(after_help = TOP_EXAMPLES)]
+    Top(Query),
     /// Say what an error code means, whose fault it is, and what to do; alone, list all codes
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
@@ -403,6 +406,13 @@ Exit code: 0 if a daemon answers, else 1.
 Examples:
   inference-relay status
   inference-relay status --port 7422 --json";
+
+const TOP_EXAMPLES: &str = "\
+Exit code: 0, or 1 if no daemon answers.
+
+Examples:
+  inference-relay top                       q quits
+  inference-relay top --json                one look, for programs";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Exit code: 0 if there is such a code, else 2.

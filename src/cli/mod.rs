@@ -1,4 +1,4 @@
-//! The command line: `serve`, `ask`, `doctor`, `status`, `key`, `explain`, `bench`, `config`, `completions`.
+//! The command line: `serve`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`, `completions`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
@@ -13,6 +13,7 @@
 mod args;
 mod ask;
 mod bench;
+mod board;
 mod canary;
 mod client;
 mod doctor;
@@ -24,5 +25,6 @@ mod record;
 mod run;
 mod show;
 mod status;
+mod top;
 
 pub use run::main;

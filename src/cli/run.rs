@@ -14,6 +14,7 @@ use crate::cli::out;
 use crate::cli::record;
 use crate::cli::show;
 use crate::cli::status;
+use crate::cli::top;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::Env;
@@ -61,6 +62,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
         Command::Bench { command } => block_on(bench::bench(&command, env))?,
         Command::Record(args) => record::record(&args, env),
         Command::Key { command } => key::key(&command, env),
+        Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Explain(args) => explain::explain(&args),
         Command::Config {
@@ -128,6 +130,7 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
                 | DaemonError::Unguarded { .. }
                 | DaemonError::Keys { .. }
                 | DaemonError::License { .. }
+                | DaemonError::Home { .. }
         )
     )
 }

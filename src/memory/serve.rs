@@ -19,6 +19,7 @@ use crate::pool::Pool;
 use crate::pool::Snapshot;
 use crate::turn::Assembly;
 use crate::turn::ConversationId;
+use crate::turn::Course;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Joined;
@@ -93,9 +94,14 @@ impl Memory {
     }
 
     /// Begins to serve a request, in the conversation of this name where there is one.
-    pub(crate) fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer {
+    pub(crate) fn serve(
+        &self,
+        request: Request,
+        id: Option<ConversationId>,
+        course: Course,
+    ) -> Answer {
         let Some(id) = id else {
-            return self.pool.serve(request);
+            return self.pool.serve(request, course);
         };
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         let (turnstile, turn) = match Kept::enter(&self.kept, id) {
@@ -107,7 +113,8 @@ impl Memory {
         };
         let pool = self.pool.clone();
         tokio::spawn(async move {
-            if let Err(fault) = turnstile.serve(turn, request, &pool, &events_tx).await {
+            let asked = (request, course);
+            if let Err(fault) = turnstile.serve(turn, asked, &pool, &events_tx).await {
                 drop(events_tx.send(Err(fault)).await);
             }
         });
@@ -141,7 +148,7 @@ impl Turnstile {
     async fn serve(
         self,
         turn: Option<oneshot::Receiver<()>>,
-        mut request: Request,
+        (mut request, course): (Request, Course),
         pool: &Pool,
         events: &Events,
     ) -> Result<(), Fault> {
@@ -160,7 +167,7 @@ impl Turnstile {
             return Err(fault::calls_unknown());
         }
         let asked = (request.messages.clone(), request.model.clone());
-        let answer = pool.serve(request);
+        let answer = pool.serve(request, course);
         self.pass_on(answer, joined, asked, events).await
     }
 

@@ -24,6 +24,7 @@ use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
 use crate::session::shape::Shape;
 use crate::session::task::Route;
+use crate::turn::Course;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -38,6 +39,7 @@ pub(crate) struct Conduct {
     pub(crate) launcher: Launcher,
     pub(crate) keeper: mpsc::UnboundedSender<Ask>,
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
+    pub(crate) course: Course,
 }
 
 impl Conduct {
@@ -111,6 +113,7 @@ impl Conduct {
             return Outcome::Misdelivered;
         };
         let began = clock::now();
+        self.course.lease(began);
         let handed = self.hand().live(Route::Answered(results));
         let outcome = self.hand_over(&session, handed).await;
         self.give_back(place, shape, &outcome, began);
@@ -122,6 +125,7 @@ impl Conduct {
             return Outcome::Cancelled;
         };
         let began = clock::now();
+        self.course.lease(began);
         let (place, outcome) = match grant {
             Err(fault) => return failed(fault),
             Ok(Grant::Lent { place, session }) => match self.turn(&session, way) {
@@ -238,8 +242,12 @@ impl Conduct {
 
     fn caller(&self) -> (Caller, oneshot::Receiver<Outcome>) {
         let (outcome, told) = oneshot::channel();
-        let events = self.events.clone();
-        (Caller { events, outcome }, told)
+        let caller = Caller {
+            events: self.events.clone(),
+            outcome,
+            course: self.course.clone(),
+        };
+        (caller, told)
     }
 }
 

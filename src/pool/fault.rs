@@ -36,9 +36,23 @@ pub(crate) fn claude_not_found() -> Fault {
 }
 
 pub(crate) fn cannot_launch(error: &io::Error) -> Fault {
+    if is_of_the_disk(error.kind()) {
+        let public = format!(
+            "The files of a new session could not be written: {error}. Free some space on the disk of the relay's \
+             state folder, or make it writable."
+        );
+        return Fault::new(FaultKind::Internal, Blame::Relay, public)
+            .because("a session's files could not be written");
+    }
     let public = "Claude Code could not be started. Run `inference-relay doctor` to see which one was tried.";
     Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)
         .because(format!("a launch failed: {error}"))
+}
+
+fn is_of_the_disk(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind;
+    let full = matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    full || kind == ErrorKind::ReadOnlyFilesystem
 }
 
 pub(crate) fn cannot_write(error: &io::Error) -> Fault {

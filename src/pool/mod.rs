@@ -24,6 +24,7 @@ pub(crate) use snapshot::Snapshot;
 
 use crate::session::launcher::Launcher;
 use crate::session::shape::Shape;
+use crate::turn::Course;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Request;
@@ -110,7 +111,7 @@ impl Pool {
 
     /// Begins to serve a request. It returns at once: queueing, delivery and the model's work are behind the
     /// events, and a failure is the last of them.
-    pub(crate) fn serve(&self, request: Request) -> Answer {
+    pub(crate) fn serve(&self, request: Request, course: Course) -> Answer {
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         match &self.works {
             Some(Works { launcher, keeper }) => {
@@ -121,6 +122,7 @@ impl Pool {
                         launcher,
                         keeper,
                         events: events_tx,
+                        course,
                     }
                     .run(),
                 );

@@ -4,12 +4,14 @@ use super::ServerConfig;
 use crate::auth::Porter;
 use crate::authority::Keeper;
 use crate::clock;
+use crate::journal::Journal;
 use crate::memory::ConversationView;
 use crate::memory::Memory;
 use crate::pool::Answer;
 use crate::pool::Snapshot;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
+use crate::turn::Course;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Owner;
@@ -21,7 +23,7 @@ use tokio::sync::watch;
 
 /// What serves turns: the memory above the pool, and in tests a stand-in.
 pub(crate) trait Lane: Send + Sync + 'static {
-    fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer;
+    fn serve(&self, request: Request, id: Option<ConversationId>, course: Course) -> Answer;
     fn snapshot(&self) -> Snapshot;
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
@@ -29,8 +31,8 @@ pub(crate) trait Lane: Send + Sync + 'static {
 }
 
 impl Lane for Memory {
-    fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer {
-        Memory::serve(self, request, id)
+    fn serve(&self, request: Request, id: Option<ConversationId>, course: Course) -> Answer {
+        Memory::serve(self, request, id, course)
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -57,6 +59,7 @@ pub(crate) struct Api {
     pub(super) port: u16,
     /// Claude Code's own built-in tools are on.
     pub(super) builtin_tools: bool,
+    pub(super) journal: Journal,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
 }
@@ -69,6 +72,7 @@ impl Api {
         config: ServerConfig,
         port: u16,
         builtin_tools: bool,
+        journal: Journal,
     ) -> Api {
         let (lane, config) = (Arc::new(lane), Arc::new(config));
         Api {
@@ -78,6 +82,7 @@ impl Api {
             config,
             port,
             builtin_tools,
+            journal,
             started: clock::now(),
             stop: None,
         }
@@ -114,6 +119,7 @@ impl Api {
         &self,
         request: Request,
         id: Option<ConversationId>,
+        course: Course,
     ) -> Result<Answer, Fault> {
         if self.is_draining() {
             let public =
@@ -122,7 +128,7 @@ impl Api {
             return Err(fault.retry_after(RESTART_WAIT));
         }
         self.keeper.admit()?;
-        Ok(self.lane.serve(request, id))
+        Ok(self.lane.serve(request, id, course))
     }
 }
 

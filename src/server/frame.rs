@@ -1,9 +1,13 @@
 //! What every request has around it: an id, a log line, and the body of its failure.
 
+use super::Api;
 use super::crowd::Busy;
 use super::dialect::Dialect;
+use super::journal::stamp_now;
 use crate::auth::Caller;
 use crate::clock;
+use crate::journal::Journal;
+use crate::journal::Note;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::RequestId;
@@ -12,6 +16,7 @@ use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::MatchedPath;
 use axum::extract::Request;
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::StatusCode;
@@ -52,14 +57,16 @@ impl IntoResponse for Refusal {
 }
 
 /// The outermost layer.
-pub(super) async fn frame(mut request: Request, next: Next) -> Response {
+pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = RequestId(format!("req_{}", Uuid::new_v4().simple()));
-    let mut line = Line::new(&request, id.clone());
+    let mut line = Line::new(&request, id.clone(), api.journal.clone());
     let dialect = Dialect::of(request.uri(), request.headers());
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(line.note.clone());
     let mut response = next.run(request).await;
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
         fail(&mut response, &fault, &dialect.body(&fault, &id));
+        line.note.fail(fault.kind.code());
         line.fault = Some(fault);
     }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
@@ -115,19 +122,24 @@ struct Line {
     key: Option<KeyId>,
     /// Keeps the connection from being taken for an idle one.
     _busy: Option<Busy>,
+    note: Note,
+    journal: Journal,
 }
 
 impl Line {
-    fn new(request: &Request, id: RequestId) -> Line {
+    fn new(request: &Request, id: RequestId, journal: Journal) -> Line {
         let route = request
             .extensions()
             .get::<MatchedPath>()
             .map_or("-", MatchedPath::as_str);
+        let began = clock::now();
         Line {
+            note: Note::new(&id.0, stamp_now(), began),
+            journal,
             id,
             method: request.method().clone(),
             route: route.to_owned(),
-            began: clock::now(),
+            began,
             status: None,
             fault: None,
             cut: false,
@@ -139,7 +151,15 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let ms = clock::now().duration_since(self.began).as_millis();
+        let now = clock::now();
+        let status = self.status.map(|status| status.as_u16());
+        let code = self.fault.as_ref().map(|fault| fault.kind.code());
+        self.journal.count(&self.route, status, code);
+        let is_left = self.cut || status.is_none();
+        if let Some(entry) = self.note.close(status, is_left, now) {
+            self.journal.keep(&entry);
+        }
+        let ms = now.duration_since(self.began).as_millis();
         let end = match (self.status, self.cut) {
             (None, _) if std::thread::panicking() => "the handler panicked, which is a bug",
             (None, _) => "client gone before the answer",
@@ -151,9 +171,9 @@ impl Drop for Line {
             method = %self.method,
             route = %self.route,
             key = self.key.as_ref().map(|key| key.0.as_str()),
-            status = self.status.map(|status| status.as_u16()),
+            status,
             ms = u64::try_from(ms).unwrap_or(u64::MAX),
-            code = self.fault.as_ref().map(|fault| fault.kind.code()),
+            code,
             cause = self.fault.as_ref().map(|fault| fault.private.as_str()).filter(|cause| !cause.is_empty()),
             "{end}"
         );

@@ -8,6 +8,8 @@ use super::status;
 use super::stream::Begun;
 use super::stream::EventBody;
 use crate::auth::Caller;
+use crate::clock;
+use crate::journal::Note;
 use crate::pool::Answer;
 use crate::turn::Assembly;
 use crate::turn::Blame;
@@ -45,6 +47,7 @@ pub(super) async fn create(
     State(api): State<Api>,
     Extension(id): Extension<RequestId>,
     Extension(caller): Extension<Caller>,
+    Extension(note): Extension<Note>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
@@ -55,11 +58,15 @@ pub(super) async fn create(
         None => request::call(&body, version)?,
     };
     drop(body);
-    let answer = api.serve(call.request, conversation)?;
+    if let Some(key) = &caller.key {
+        note.sign(&key.0);
+    }
+    let course = note.hand_in(&call.request.model, call.stream, clock::now());
+    let answer = api.serve(call.request, conversation, course)?;
     let response = if call.stream {
-        streamed(answer, id).await?
+        streamed(answer, id, note).await?
     } else {
-        buffered(answer).await?
+        buffered(answer, &note).await?
     };
     api.keeper.count();
     Ok(response)
@@ -86,18 +93,19 @@ fn version(headers: &HeaderMap) -> Result<Version, Fault> {
 }
 
 /// The whole answer at once. The answer lives in this future, so a client that goes away drops it.
-async fn buffered(answer: Answer) -> Result<Response, Fault> {
-    let whole = collect(answer).await?;
+async fn buffered(answer: Answer, note: &Note) -> Result<Response, Fault> {
+    let whole = collect(answer, note).await?;
     let message = event::message(&whole).map_err(broken)?;
     let mut response = status::json(&message);
-    label(response.headers_mut(), &whole.start.labels);
+    label(response.headers_mut(), &whole.start.labels, note);
     Ok(response)
 }
 
-async fn collect(mut answer: Answer) -> Result<Whole, Fault> {
+async fn collect(mut answer: Answer, note: &Note) -> Result<Whole, Fault> {
     let mut assembly = Assembly::default();
     while let Some(event) = answer.events.recv().await {
         let event = event?;
+        note.hear(&event, clock::now());
         let is_end = matches!(event, Event::End(_));
         assembly.push(event).map_err(broken)?;
         if is_end {
@@ -110,13 +118,13 @@ async fn collect(mut answer: Answer) -> Result<Whole, Fault> {
 }
 
 /// The answer as it comes. The answer moves into the body, so a client that goes away drops it.
-async fn streamed(mut answer: Answer, id: RequestId) -> Result<Response, Fault> {
+async fn streamed(mut answer: Answer, id: RequestId, note: Note) -> Result<Response, Fault> {
     let mut response = Response::new(Body::empty());
     let begun = match timeout(COMMIT_AFTER, answer.events.recv()).await {
         Ok(None) => return Err(unended()),
         Ok(Some(Err(fault))) => return Err(fault),
         Ok(Some(Ok(Event::Start(start)))) => {
-            label(response.headers_mut(), &start.labels);
+            label(response.headers_mut(), &start.labels, &note);
             Begun::With(start)
         }
         Ok(Some(Ok(_))) => return Err(broken("an event before the start")),
@@ -132,7 +140,7 @@ async fn streamed(mut answer: Answer, id: RequestId) -> Result<Response, Fault> 
         "x-relay-usage",
         HeaderValue::from_static("estimated-at-start"),
     );
-    *response.body_mut() = Body::new(EventBody::new(answer, begun, id));
+    *response.body_mut() = Body::new(EventBody::new(answer, begun, id, note));
     Ok(response)
 }
 
@@ -149,7 +157,11 @@ pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, Stri
     always.into_iter().chain(joined)
 }
 
-fn label(headers: &mut HeaderMap, labels: &Labels) {
+fn label(headers: &mut HeaderMap, labels: &Labels, note: &Note) {
+    if let Some(overhead) = note.overhead() {
+        let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
+        headers.insert("x-relay-overhead-ms", HeaderValue::from(ms));
+    }
     for (name, value) in named(labels) {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

@@ -30,6 +30,7 @@ mod conversation;
 mod dialect;
 mod frame;
 mod guard;
+mod journal;
 mod license;
 
 mod messages;

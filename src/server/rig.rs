@@ -10,6 +10,7 @@ use crate::auth::Budget;
 use crate::auth::Porter;
 use crate::auth::Required;
 use crate::authority::Keeper;
+use crate::journal::Journal;
 use crate::memory::ConversationView;
 use crate::pool::Answer;
 use crate::pool::ClaudeView;
@@ -18,6 +19,7 @@ use crate::pool::SessionView;
 use crate::pool::Snapshot;
 use crate::turn::BlockKind;
 use crate::turn::ConversationId;
+use crate::turn::Course;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
@@ -157,7 +159,7 @@ struct Stub {
 }
 
 impl Lane for Arc<Stub> {
-    fn serve(&self, request: Request, id: Option<ConversationId>) -> Answer {
+    fn serve(&self, request: Request, id: Option<ConversationId>, _course: Course) -> Answer {
         self.named
             .lock()
             .expect("no test panics while it holds this")
@@ -236,6 +238,7 @@ impl Lane for Arc<Stub> {
 pub(super) struct Rig {
     stub: Arc<Stub>,
     pub(super) porter: Porter,
+    journal: Journal,
 }
 
 impl Rig {
@@ -283,6 +286,7 @@ impl Rig {
         let (calls, left) = (watch::Sender::new(0), watch::Sender::new(false));
         Rig {
             porter: open_door(),
+            journal: Journal::in_memory(),
             stub: Arc::new(Stub {
                 script,
                 asked: Mutex::default(),
@@ -303,6 +307,7 @@ impl Rig {
             config,
             port,
             false,
+            self.journal.clone(),
         )
     }
 

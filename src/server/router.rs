@@ -6,6 +6,7 @@ use super::conversation;
 use super::frame;
 use super::frame::Refusal;
 use super::guard;
+use super::journal;
 use super::license;
 use super::messages;
 use super::model;
@@ -15,7 +16,6 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use axum::Router;
 use axum::http::Method;
-use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 use axum::routing::delete;
@@ -54,6 +54,8 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/availability", get(status::availability))
         .route("/v1/license", get(license::show))
         .route("/v1/license/refresh", post(license::refresh))
+        .route("/v1/recent-calls", get(journal::recent))
+        .route("/metrics", get(journal::metrics))
         .route("/v1/sessions", get(status::sessions))
         .route("/v1/sessions/{*id}", delete(conversation::end));
     for path in UNSERVED {
@@ -64,7 +66,7 @@ pub(super) fn router(api: Api) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(api.clone(), admission::admit))
         .layer(from_fn_with_state(api.clone(), guard::guard))
-        .layer(from_fn(frame::frame))
+        .layer(from_fn_with_state(api.clone(), frame::frame))
         .with_state(api)
 }
 
@@ -81,6 +83,8 @@ async fn welcome() -> &'static str {
         "GET  /v1/availability           what is missing\n",
         "GET  /v1/license               how the licence stands, where one is needed\n",
         "GET  /v1/sessions               the live sessions, and the conversations that have an id\n",
+        "GET  /v1/recent-calls           the last calls: what they took, cost, and how they ended\n",
+        "GET  /metrics                   numbers for Prometheus\n",
         "DELETE /v1/sessions/{id}        ends the conversation of an X-IR-Session-ID\n",
     )
 }

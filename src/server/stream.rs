@@ -1,6 +1,8 @@
 //! The body of a streamed answer: events as they come, pings while none do, and a failure as the last event.
 
 use super::messages;
+use crate::clock;
+use crate::journal::Note;
 use crate::pool::Answer;
 use crate::turn::Assembly;
 use crate::turn::Event;
@@ -44,10 +46,16 @@ pub(super) struct EventBody {
     are_labels_due: bool,
     pings: Interval,
     request_id: RequestId,
+    note: Note,
 }
 
 impl EventBody {
-    pub(super) fn new(answer: Answer, begun: Begun, request_id: RequestId) -> EventBody {
+    pub(super) fn new(
+        answer: Answer,
+        begun: Begun,
+        request_id: RequestId,
+        note: Note,
+    ) -> EventBody {
         let mut pings = interval(PING_EVERY);
         pings.reset();
         let answer = Some(answer);
@@ -59,6 +67,7 @@ impl EventBody {
             are_labels_due: false,
             pings,
             request_id,
+            note,
         };
         body.first = Some(match begun {
             Begun::With(start) => body.frames(Ok(Event::Start(start))),
@@ -76,6 +85,7 @@ impl EventBody {
             Ok(event) => event,
             Err(fault) => return self.fail(&fault),
         };
+        self.note.hear(&event, clock::now());
         let mut frames = String::new();
         match &event {
             Event::Start(start) if self.are_labels_due => {
@@ -98,6 +108,7 @@ impl EventBody {
 
     fn fail(&mut self, fault: &Fault) -> String {
         self.answer = None;
+        self.note.fail(fault.kind.code());
         tracing::warn!(
             request_id = %self.request_id,
             code = fault.kind.code(),

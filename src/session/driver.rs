@@ -23,6 +23,7 @@ use crate::tap::Tapped;
 use crate::terminal::Screen;
 use crate::terminal::read;
 use crate::turn::Block;
+use crate::turn::Course;
 use crate::turn::Event;
 use crate::turn::Fault;
 use std::fs::File;
@@ -56,6 +57,7 @@ pub(crate) struct Turn {
 pub(crate) struct Caller {
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
     pub(crate) outcome: oneshot::Sender<Outcome>,
+    pub(crate) course: Course,
 }
 
 /// How a turn ended, for the pool.
@@ -263,7 +265,10 @@ impl Driver {
         };
         match staged {
             Ok(None) => self.machine.begin(turn.task, now),
-            Ok(Some(transcript)) => self.machine.begin_primed(turn.task, transcript, now),
+            Ok(Some(transcript)) => {
+                self.mark_asked();
+                self.machine.begin_primed(turn.task, transcript, now);
+            }
             Err(error) => {
                 tracing::warn!(%error, "a prompt could not be staged");
                 self.settle(Outcome::Misdelivered);
@@ -298,6 +303,9 @@ impl Driver {
         match effect {
             Effect::Write(keys) => self.process.write(keys),
             Effect::Verdict(verdict) => {
+                if verdict == Verdict::Allow {
+                    self.mark_asked();
+                }
                 if let Some(waiting) = self.verdict.take() {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
@@ -353,6 +361,13 @@ impl Driver {
         }
         if last {
             self.settle(Outcome::Told);
+        }
+    }
+
+    /// The prompt is on its way to the model.
+    fn mark_asked(&self) {
+        if let Some(caller) = &self.caller {
+            caller.course.ask(clock::now());
         }
     }
 

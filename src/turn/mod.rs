@@ -14,6 +14,7 @@
 
 mod assembly;
 mod conversation;
+mod course;
 mod end;
 mod event;
 mod fault;
@@ -30,6 +31,7 @@ pub(crate) use assembly::Whole;
 pub(crate) use conversation::ConversationId;
 pub(crate) use conversation::Joined;
 pub(crate) use conversation::Owner;
+pub(crate) use course::Course;
 pub(crate) use end::End;
 pub(crate) use end::StopReason;
 pub(crate) use event::BlockKind;

@@ -10,6 +10,7 @@ mod lifecycle;
 mod matrix;
 mod messages;
 mod pool;
+mod records;
 mod sdk;
 mod sticky;
 mod streaming;

@@ -192,7 +192,7 @@ impl World {
     }
 
     /// The relay in this world's environment.
-    fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));
         let path = inherited("PATH").filter(|_| self.has_claude);
         command

@@ -1,0 +1,153 @@
+//! `recent-calls.jsonl`: lines are appended whole, the oldest go, and a torn one is taken away.
+
+use serde_json::Value;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The file, and how much of it is known to be whole.
+pub(super) struct Calls {
+    path: PathBuf,
+    lines: usize,
+}
+
+impl Calls {
+    /// Opens it, takes a torn last line away, and gives the entries that it has, the oldest first.
+    pub(super) fn open(path: PathBuf) -> (Calls, Vec<Value>) {
+        let bytes = fs::read(&path).unwrap_or_default();
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        if whole < bytes.len() {
+            tracing::warn!(path = %path.display(), "a torn last line is taken away");
+            if let Err(error) = cut(&path, whole as u64) {
+                tracing::warn!(%error, "it could not be");
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes[..whole]);
+        let entries: Vec<Value> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        let lines = text.lines().count();
+        (Calls { path, lines }, entries)
+    }
+
+    /// Writes an entry at the end. A disk that takes only a part of it gets that part taken away.
+    ///
+    /// # Errors
+    /// Where nothing could be written.
+    pub(super) fn append(&mut self, entry: &Value) -> io::Result<()> {
+        if self.lines >= LINES_MAX {
+            self.shorten()?;
+        }
+        let mut file = options().open(&self.path)?;
+        let length = file.metadata()?.len();
+        if length == 0 {
+            self.lines = 0; // Somebody took it away.
+        }
+        if let Err(error) = file.write_all(format!("{entry}\n").as_bytes()) {
+            let _ = file.set_len(length); // What cannot be taken away is a torn line, and the next start's.
+            return Err(error);
+        }
+        self.lines += 1;
+        Ok(())
+    }
+
+    /// Leaves the newest lines, in one step.
+    fn shorten(&mut self) -> io::Result<()> {
+        let text = fs::read_to_string(&self.path)?;
+        let lines: Vec<&str> = text.lines().collect();
+        let kept = &lines[lines.len().saturating_sub(LINES_KEPT)..];
+        let next = self.path.with_extension("next");
+        let _ = fs::remove_file(&next); // One that an earlier process left.
+        let mut file = options().open(&next)?;
+        let written = file.write_all((kept.join("\n") + "\n").as_bytes());
+        if let Err(error) = written.and_then(|()| fs::rename(&next, &self.path)) {
+            let _ = fs::remove_file(&next);
+            return Err(error);
+        }
+        self.lines = kept.len();
+        Ok(())
+    }
+}
+
+fn cut(path: &Path, length: u64) -> io::Result<()> {
+    File::options().write(true).open(path)?.set_len(length)
+}
+
+/// Only this user can read it.
+fn options() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Lines of the file, by contract.
+pub(super) const LINES_MAX: usize = 1000;
+/// Lines that are left when it is full, so that it is written anew once in a hundred calls and not with each.
+const LINES_KEPT: usize = 900;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn lines(path: &Path) -> Vec<String> {
+        let text = fs::read_to_string(path).expect("the file is there");
+        assert!(text.ends_with('\n'));
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_torn_last_line_is_taken_away_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let path = folder.path().join("calls.jsonl");
+        fs::write(&path, "{\"n\":1}\nno json\n{\"n\":2}\n{\"n\":3").expect("it is written");
+        let (mut calls, entries) = Calls::open(path.clone());
+        assert_eq!(entries, [json!({"n": 1}), json!({"n": 2})]);
+        calls.append(&json!({"n": 4})).expect("it is written");
+        assert_eq!(
+            lines(&path),
+            ["{\"n\":1}", "no json", "{\"n\":2}", "{\"n\":4}"]
+        );
+    }
+
+    #[test]
+    fn the_file_never_has_more_than_a_thousand_lines_and_keeps_the_newest() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let path = folder.path().join("calls.jsonl");
+        let (mut calls, _) = Calls::open(path.clone());
+        for number in 0..1001 {
+            calls
+                .append(&json!({ "n": number }))
+                .expect("it is written");
+        }
+        let kept = lines(&path);
+        assert_eq!(kept.len(), 901);
+        assert_eq!(
+            (kept[0].as_str(), kept[900].as_str()),
+            ("{\"n\":100}", "{\"n\":1000}")
+        );
+        let (_, entries) = Calls::open(path.clone());
+        assert_eq!(entries.len(), 901);
+        fs::remove_file(&path).expect("it was there");
+        calls.append(&json!({"n": 0})).expect("it is made anew");
+        assert_eq!(lines(&path), ["{\"n\":0}"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_takes_nothing_is_an_error_and_no_more() {
+        let (path, lines) = ("/dev/full".into(), 0);
+        let mut calls = Calls { path, lines };
+        let failed = calls.append(&json!({"n": 1})).map_err(|error| error.kind());
+        assert_eq!(failed, Err(io::ErrorKind::StorageFull));
+    }
+}

@@ -1,0 +1,179 @@
+//! What is noted of a call while it runs. `[pure]`
+
+use super::Entry;
+use super::entry::Spans;
+use crate::turn::Course;
+use crate::turn::Event;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+/// A call's note; cheap to clone, so that every layer which learns of something can write it down.
+#[derive(Debug, Clone)]
+pub(crate) struct Note(Arc<Mutex<Draft>>);
+
+#[derive(Debug)]
+struct Draft {
+    entry: Entry,
+    began: Instant,
+    /// `None`: it is no call of a turn, or it was refused at the door, and is not recorded.
+    handed: Option<Handed>,
+    first_byte: Option<Instant>,
+}
+
+/// When the turn was handed in, and its course since.
+#[derive(Debug)]
+struct Handed {
+    at: Instant,
+    course: Course,
+}
+
+impl Note {
+    pub(crate) fn new(id: &str, at: String, began: Instant) -> Note {
+        let entry = Entry {
+            id: id.to_owned(),
+            at,
+            ..Entry::default()
+        };
+        Note(Arc::new(Mutex::new(Draft {
+            entry,
+            began,
+            handed: None,
+            first_byte: None,
+        })))
+    }
+
+    /// It is a call, and is recorded from here on. Its course is for whoever serves it.
+    pub(crate) fn hand_in(&self, model: &str, stream: bool, now: Instant) -> Course {
+        let course = Course::default();
+        let mut draft = self.draft();
+        draft.entry.model = model.chars().take(MODEL_CHARACTERS_MAX).collect();
+        draft.entry.stream = stream;
+        draft.handed = Some(Handed {
+            at: now,
+            course: course.clone(),
+        });
+        course
+    }
+
+    /// The id of the key that it came with.
+    pub(crate) fn sign(&self, key: &str) {
+        self.draft().entry.key = Some(key.to_owned());
+    }
+
+    /// The lane said something.
+    pub(crate) fn hear(&self, event: &Event, now: Instant) {
+        let mut draft = self.draft();
+        match event {
+            Event::Start(start) => {
+                draft.entry.lane = Some(start.labels.lane);
+                draft.entry.text = Some(start.labels.text.name());
+                draft.entry.session = Some(start.labels.session.name());
+            }
+            Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } => {
+                draft.first_byte.get_or_insert(now);
+            }
+            Event::End(end) => draft.entry.usage = Some(end.usage),
+        }
+    }
+
+    /// The call failed.
+    pub(crate) fn fail(&self, code: &'static str) {
+        self.draft().entry.code = Some(code);
+    }
+
+    /// What the relay itself added before the model was asked, as far as it is known by now.
+    pub(crate) fn overhead(&self) -> Option<Duration> {
+        let draft = self.draft();
+        draft.spans(draft.began).overhead
+    }
+
+    /// The call is over: its entry, if it is recorded.
+    pub(crate) fn close(&self, status: Option<u16>, is_left: bool, now: Instant) -> Option<Entry> {
+        let draft = self.draft();
+        draft.handed.as_ref()?;
+        Some(Entry {
+            status,
+            is_left,
+            spans: draft.spans(now),
+            ..draft.entry.clone()
+        })
+    }
+
+    fn draft(&self) -> MutexGuard<'_, Draft> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Draft {
+    fn spans(&self, now: Instant) -> Spans {
+        let total = now.duration_since(self.began);
+        let Some(handed) = &self.handed else {
+            return Spans {
+                total,
+                ..Spans::default()
+            };
+        };
+        let passed = handed.course.passed();
+        let delivery = span(passed.leased, passed.asked);
+        let reading = handed.at.duration_since(self.began);
+        Spans {
+            queue: span(Some(handed.at), passed.leased),
+            delivery,
+            // Of a session that was launched with the call, the lease is the last that is known.
+            first_byte: span(passed.asked.or(passed.leased), self.first_byte),
+            end: self.first_byte.map(|first| now.duration_since(first)),
+            total,
+            overhead: delivery.map(|delivery| reading + delivery),
+        }
+    }
+}
+
+fn span(from: Option<Instant>, to: Option<Instant>) -> Option<Duration> {
+    Some(to?.duration_since(from?))
+}
+
+/// Of a model's name, which is a caller's text; those of models have 40.
+const MODEL_CHARACTERS_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn phases_are_told_apart_and_those_not_reached_are_not_told() {
+        let began = clock::now();
+        let at = |ms| began + Duration::from_millis(ms);
+        let note = Note::new("req_1", String::new(), began);
+        assert_eq!(note.close(Some(200), false, at(1)), None);
+        let course = note.hand_in("m", true, at(2));
+        course.lease(at(10));
+        course.ask(at(40));
+        assert_eq!(note.overhead(), Some(Duration::from_millis(32)));
+        note.hear(&Event::BlockStop { index: 0 }, at(100));
+        note.hear(&Event::BlockStop { index: 1 }, at(200));
+        let spans = note
+            .close(Some(200), false, at(300))
+            .map(|entry| entry.spans);
+        let ms = |ms| Some(Duration::from_millis(ms));
+        let expected = Spans {
+            queue: ms(8),
+            delivery: ms(30),
+            first_byte: ms(60),
+            end: ms(200),
+            total: Duration::from_millis(300),
+            overhead: ms(32),
+        };
+        assert_eq!(spans, Some(expected));
+        course.lease(at(20));
+        let again = note.close(None, true, at(300)).map(|entry| entry.spans);
+        assert_eq!(
+            again.map(|spans| (spans.delivery, spans.first_byte)),
+            Some((None, ms(80)))
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! The numbers of `/metrics`, and their text in the format of Prometheus. `[pure]`
+//!
+//! The writer is our own: the format is a dozen lines, and every label here is one of a fixed set (routes, codes,
+//! lanes, phases), so a registry would be larger than what it registers. No label tells of a caller.
+
+use super::Entry;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Everything that is counted since the start.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    /// By route, status and code.
+    requests: BTreeMap<(String, u16, &'static str), u64>,
+    /// By lane and how the session was found.
+    calls: BTreeMap<(&'static str, &'static str), u64>,
+    /// By kind.
+    tokens: BTreeMap<&'static str, u64>,
+    /// By phase.
+    spans: BTreeMap<&'static str, Histogram>,
+    /// Entries that are not on the disk.
+    pub(crate) lost: u64,
+}
+
+/// A number that is what it is now.
+pub(crate) struct Gauge {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    /// Each with its labels, as they are written.
+    pub(crate) values: Vec<(String, f64)>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Histogram {
+    /// How many were no longer than each of [`BOUNDS`].
+    counts: [u64; BOUNDS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Tally {
+    pub(super) fn request(&mut self, route: &str, status: Option<u16>, code: Option<&'static str>) {
+        let key = (
+            route.to_owned(),
+            status.unwrap_or(0),
+            code.unwrap_or("none"),
+        );
+        *self.requests.entry(key).or_default() += 1;
+    }
+
+    pub(super) fn call(&mut self, entry: &Entry) {
+        let key = (
+            entry.lane.unwrap_or("none"),
+            entry.session.unwrap_or("none"),
+        );
+        *self.calls.entry(key).or_default() += 1;
+        let spans = &entry.spans;
+        for (phase, span) in [
+            ("queue", spans.queue),
+            ("delivery", spans.delivery),
+            ("first_byte", spans.first_byte),
+            ("end", spans.end),
+            ("total", Some(spans.total)),
+            ("overhead", spans.overhead),
+        ] {
+            if let Some(span) = span {
+                self.spans.entry(phase).or_default().add(span);
+            }
+        }
+        let Some(usage) = entry.usage else { return };
+        for (kind, count) in [
+            ("input", usage.input_tokens),
+            ("output", usage.output_tokens),
+            (
+                "cache_creation",
+                usage.cache_creation_input_tokens.unwrap_or(0),
+            ),
+            ("cache_read", usage.cache_read_input_tokens.unwrap_or(0)),
+        ] {
+            *self.tokens.entry(kind).or_default() += count;
+        }
+    }
+
+    /// The page of `/metrics`.
+    pub(crate) fn page(&self, gauges: &[Gauge]) -> String {
+        let mut page = Page::default();
+        for gauge in gauges {
+            page.family(gauge.name, "gauge", gauge.help);
+            for (labels, value) in &gauge.values {
+                page.line(gauge.name, labels, *value);
+            }
+        }
+        page.family(
+            "requests_total",
+            "counter",
+            "HTTP requests by route, status and error code; status 0: the client left first.",
+        );
+        for ((route, status, code), count) in &self.requests {
+            let labels = format!("route={route:?},status=\"{status}\",code=\"{code}\"");
+            page.line("requests_total", &labels, *count as f64);
+        }
+        page.family(
+            "calls_total",
+            "counter",
+            "Recorded calls by lane and how the session was found.",
+        );
+        for ((lane, session), count) in &self.calls {
+            page.line(
+                "calls_total",
+                &format!("lane=\"{lane}\",session=\"{session}\""),
+                *count as f64,
+            );
+        }
+        page.family(
+            "tokens_total",
+            "counter",
+            "Tokens as the upstream counted them.",
+        );
+        for (kind, count) in &self.tokens {
+            page.line("tokens_total", &format!("kind=\"{kind}\""), *count as f64);
+        }
+        page.family(
+            "records_lost_total",
+            "counter",
+            "Calls that are not in recent-calls.jsonl.",
+        );
+        page.line("records_lost_total", "", self.lost as f64);
+        page.family(
+            "call_seconds",
+            "histogram",
+            "How long the phases of calls took.",
+        );
+        for (phase, histogram) in &self.spans {
+            histogram.write(phase, &mut page);
+        }
+        page.0
+    }
+}
+
+impl Histogram {
+    fn add(&mut self, span: Duration) {
+        let seconds = span.as_secs_f64();
+        for (count, bound) in self.counts.iter_mut().zip(BOUNDS) {
+            *count += u64::from(seconds <= *bound);
+        }
+        self.count += 1;
+        self.sum += seconds;
+    }
+
+    fn write(&self, phase: &str, page: &mut Page) {
+        for (count, bound) in self.counts.iter().zip(BOUNDS) {
+            page.line(
+                "call_seconds_bucket",
+                &format!("phase=\"{phase}\",le=\"{bound}\""),
+                *count as f64,
+            );
+        }
+        let phase = format!("phase=\"{phase}\"");
+        page.line(
+            "call_seconds_bucket",
+            &format!("{phase},le=\"+Inf\""),
+            self.count as f64,
+        );
+        page.line("call_seconds_sum", &phase, self.sum);
+        page.line("call_seconds_count", &phase, self.count as f64);
+    }
+}
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // A string takes all that is written into it.
+        let _ = writeln!(
+            self.0,
+            "# HELP {PREFIX}{name} {help}\n# TYPE {PREFIX}{name} {kind}"
+        );
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: f64) {
+        let labels = match labels {
+            "" => String::new(),
+            labels => format!("{{{labels}}}"),
+        };
+        let _ = writeln!(self.0, "{PREFIX}{name}{labels} {value}");
+    }
+}
+
+const PREFIX: &str = "inference_relay_";
+/// Seconds: from a warm delivery, which takes milliseconds, to a turn's default deadline.
+const BOUNDS: &[f64; 14] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::entry::Spans;
+
+    #[test]
+    fn what_was_counted_is_told_in_the_format() {
+        let mut tally = Tally::default();
+        tally.request("/v1/messages", Some(529), Some("queue_full"));
+        let spans = Spans {
+            delivery: Some(Duration::from_millis(4)),
+            ..Spans::default()
+        };
+        tally.call(&Entry {
+            spans,
+            lane: Some("claude-pty"),
+            ..Entry::default()
+        });
+        let gauge = Gauge {
+            name: "sessions",
+            help: "Sessions.",
+            values: vec![("state=\"idle\"".into(), 2.0)],
+        };
+        let page = tally.page(&[gauge]);
+        for line in [
+            "# TYPE inference_relay_sessions gauge",
+            "inference_relay_sessions{state=\"idle\"} 2",
+            "inference_relay_requests_total{route=\"/v1/messages\",status=\"529\",code=\"queue_full\"} 1",
+            "inference_relay_calls_total{lane=\"claude-pty\",session=\"none\"} 1",
+            "inference_relay_records_lost_total 0",
+            "inference_relay_call_seconds_bucket{phase=\"delivery\",le=\"0.0025\"} 0",
+            "inference_relay_call_seconds_bucket{phase=\"delivery\",le=\"0.005\"} 1",
+            "inference_relay_call_seconds_bucket{phase=\"delivery\",le=\"+Inf\"} 1",
+            "inference_relay_call_seconds_sum{phase=\"delivery\"} 0.004",
+        ] {
+            assert!(page.lines().any(|told| told == line), "{line}\n{page}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The journal itself: memory at once, the disk by a thread of its own.
+
+use super::Entry;
+use super::Filter;
+use super::Tally;
+use super::file::Calls;
+use super::file::LINES_MAX;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::mpsc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+/// What was recorded; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Journal {
+    kept: Arc<Mutex<Kept>>,
+    /// `None`: nothing goes to a disk.
+    disk: Option<SyncSender<Word>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The newest last.
+    recent: VecDeque<Value>,
+    tally: Tally,
+}
+
+/// What the thread is told.
+enum Word {
+    Keep(Value),
+    /// Everything before this is written when the sender is dropped.
+    Flush(#[expect(dead_code, reason = "its end is the word")] mpsc::Sender<()>),
+}
+
+impl Journal {
+    /// Opens the file. One that cannot be used costs the records and nothing else.
+    pub(crate) fn open(path: PathBuf) -> Journal {
+        let (calls, recent) = Calls::open(path);
+        let kept = Arc::new(Mutex::new(Kept {
+            recent: recent.into(),
+            tally: Tally::default(),
+        }));
+        let (disk, words) = mpsc::sync_channel(BEHIND_MAX);
+        let ledger = Arc::clone(&kept);
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        let thread = thread.spawn(move || write(calls, &words, &ledger));
+        Journal {
+            kept,
+            disk: thread.is_ok().then_some(disk),
+        }
+    }
+
+    /// A journal that forgets with the process.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Journal {
+        Journal {
+            kept: Arc::default(),
+            disk: None,
+        }
+    }
+
+    /// Keeps a call that is over. It returns at once.
+    pub(crate) fn keep(&self, entry: &Entry) {
+        let line = entry.json();
+        let mut kept = lock(&self.kept);
+        kept.tally.call(entry);
+        if kept.recent.len() >= LINES_MAX {
+            kept.recent.pop_front();
+        }
+        kept.recent.push_back(line.clone());
+        let sent = self
+            .disk
+            .as_ref()
+            .map(|disk| disk.try_send(Word::Keep(line)));
+        if let Some(Err(_)) = sent {
+            kept.tally.lost += 1;
+        }
+    }
+
+    /// Counts a request of any route.
+    pub(crate) fn count(&self, route: &str, status: Option<u16>, code: Option<&'static str>) {
+        lock(&self.kept).tally.request(route, status, code);
+    }
+
+    /// The calls that a filter lets through, the newest first.
+    pub(crate) fn recent(&self, filter: &Filter) -> Vec<Value> {
+        let kept = lock(&self.kept);
+        let newest = kept.recent.iter().rev();
+        let through = newest.filter(|entry| filter.lets(entry));
+        through.take(filter.limit).cloned().collect()
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        lock(&self.kept).tally.clone()
+    }
+
+    /// Waits until what was kept is on the disk, for a moment at the most. It blocks.
+    pub(crate) fn flush(&self) {
+        let (done, flushed) = mpsc::channel();
+        if let Some(disk) = &self.disk
+            && disk.try_send(Word::Flush(done)).is_ok()
+        {
+            let _ = flushed.recv_timeout(FLUSH_WAIT); // Its end or ours.
+        }
+    }
+}
+
+/// The thread. It says once that the disk fails, and once that it is well again.
+fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
+    let mut is_well = true;
+    while let Ok(word) = words.recv() {
+        let Word::Keep(line) = word else { continue };
+        let written = calls.append(&line);
+        if written.is_err() {
+            lock(ledger).tally.lost += 1;
+        }
+        match (written, is_well) {
+            (Err(error), true) => complain(&error),
+            (Ok(()), false) => tracing::info!("recent-calls.jsonl is written again"),
+            (Err(_), false) | (Ok(()), true) => continue,
+        }
+        is_well = !is_well;
+    }
+}
+
+fn complain(error: &io::Error) {
+    tracing::warn!(
+        %error,
+        "recent-calls.jsonl cannot be written; calls are served all the same. Free some space, or give the user of \
+         the relay the right to write its state folder"
+    );
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Entries that the disk may be behind; more are counted as lost. A line takes it microseconds.
+const BEHIND_MAX: usize = 256;
+/// How long the daemon's end waits for a disk.
+const FLUSH_WAIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let path = folder.path().join("calls.jsonl");
+        let journal = Journal::open(path.clone());
+        for id in ["one", "two"] {
+            let id = id.to_owned();
+            journal.keep(&Entry {
+                id,
+                ..Entry::default()
+            });
+        }
+        journal.flush();
+        let ids = |journal: &Journal| -> Vec<Value> {
+            let recent = journal.recent(&Filter::default());
+            recent.iter().map(|entry| entry["id"].clone()).collect()
+        };
+        assert_eq!(ids(&journal), ["two", "one"]);
+        assert_eq!(ids(&Journal::open(path)), ["two", "one"]);
+    }
+
+    #[test]
+    fn a_journal_without_a_place_keeps_what_it_can() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let journal = Journal::open(folder.path().join("nowhere/calls.jsonl"));
+        journal.keep(&Entry::default());
+        journal.flush();
+        assert_eq!(journal.recent(&Filter::default()).len(), 1);
+        assert_eq!(journal.tally().lost, 1);
+    }
+}
