@@ -69,6 +69,27 @@ pub(crate) struct Cell {
     pub(crate) style: Style,
 }
 
+impl Cell {
+    /// One more character; a selector makes an emoji of what is one column wide by itself.
+    fn join(&mut self, letter: char) {
+        self.text.push(letter);
+        if letter == SELECTOR {
+            self.width = 2;
+        }
+    }
+
+    /// Whether it is an emoji of several characters, and whether its form is selected.
+    pub(crate) fn emoji(&self) -> Option<bool> {
+        let many = self.width == 2 && self.text.chars().nth(1).is_some();
+        many.then(|| self.text.contains(SELECTOR))
+    }
+}
+
+/// Asks for the form of an emoji.
+const SELECTOR: char = '\u{fe0f}';
+/// Colours of skin, which join the emoji before them.
+const SKINS: std::ops::RangeInclusive<char> = '\u{1f3fb}'..='\u{1f3ff}';
+
 /// A line of the picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -85,8 +106,9 @@ impl Line {
         let mut joins = false;
         for letter in text.chars().filter(|letter| !letter.is_control()) {
             let width = letter.width().unwrap_or(0);
-            match self.cells.last_mut().filter(|_| width == 0 || joins) {
-                Some(before) => before.text.push(letter),
+            let joined = width == 0 || joins || SKINS.contains(&letter);
+            match self.cells.last_mut().filter(|_| joined) {
+                Some(before) => before.join(letter),
                 None => self.cells.push(Cell {
                     text: letter.to_string(),
                     width: width.max(1),
@@ -126,8 +148,13 @@ impl Line {
     }
 }
 
-/// Breaks styled text into lines of at most `columns`, at blanks where it can.
+/// Breaks styled text into lines of at most `columns`, at blanks where it can; a blank that no longer fits is dropped.
 pub(crate) fn wrap(line: &Line, columns: usize) -> Vec<Line> {
+    broken(line, columns, false)
+}
+
+/// The same; `keeps` says whether a blank that no longer fits begins the next line.
+pub(crate) fn broken(line: &Line, columns: usize, keeps: bool) -> Vec<Line> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     let mut row: Vec<Cell> = Vec::new();
@@ -139,6 +166,10 @@ pub(crate) fn wrap(line: &Line, columns: usize) -> Vec<Line> {
                     cells: std::mem::take(&mut row),
                 });
                 width = 0;
+                if keeps {
+                    width = 1;
+                    row.push(cell.clone());
+                }
                 continue;
             }
             let rest = match row.iter().rposition(|cell| cell.text == " ") {

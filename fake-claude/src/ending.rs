@@ -1,6 +1,8 @@
 //! How a failed turn is told: to the `StopFailure` hook, the transcript and the screen, in the real one's words.
 
 use crate::clock;
+use crate::look::Failing;
+use crate::look::Words;
 use crate::reply::Failure;
 use crate::request::marketing;
 
@@ -11,6 +13,8 @@ pub(crate) struct Ending {
     pub(crate) text: String,
     pub(crate) details: Option<String>,
     pub(crate) status: Option<u16>,
+    /// The API's name for it.
+    pub(crate) kind: Option<String>,
     /// What the newer family then shows in the empty prompt box.
     pub(crate) hint: Option<&'static str>,
     pub(crate) stop_reason: &'static str,
@@ -18,10 +22,18 @@ pub(crate) struct Ending {
     pub(crate) is_limit: bool,
 }
 
+impl Ending {
+    /// Whether it is told right below the prompt, because it is the user who can help.
+    pub(crate) fn is_about_key(&self) -> bool {
+        self.text == INVALID_KEY || self.text.ends_with("· Please run /login")
+    }
+}
+
 /// What the words depend on.
 #[derive(Clone, Debug)]
 pub(crate) struct Circumstances {
     pub(crate) is_new: bool,
+    pub(crate) failing: Failing,
     pub(crate) model: String,
     pub(crate) gateway: Option<String>,
     pub(crate) max_tokens: u64,
@@ -37,9 +49,13 @@ impl Circumstances {
         match failure {
             Failure::Api {
                 status,
+                kind,
                 message,
                 body,
-            } => self.api(*status, message, body),
+            } => Ending {
+                kind: kind.clone(),
+                ..self.api(*status, message, body)
+            },
             Failure::Network(cause) => plain(
                 "unknown",
                 format!("API Error: Unable to connect to API ({cause})"),
@@ -52,7 +68,7 @@ impl Circumstances {
             },
             Failure::Login => plain(
                 "authentication_failed",
-                NOT_LOGGED_IN.to_owned(),
+                self.failing.no_login.to_owned(),
                 None,
                 FIXED,
             ),
@@ -71,34 +87,54 @@ impl Circumstances {
 
     /// The model refused.
     pub(crate) fn refused(&self, request_id: &str, message_id: &str) -> Ending {
-        let text = match self.is_new {
+        let mut text = match self.is_new {
             true => format!(
-                "API Error: {} can't help with this. Start a new session to continue.\n\nLearn more: https://www.anthropic.com/legal/aup\n\nRequest ID: {request_id}\n\nMessage ID: {message_id}",
+                "API Error: {} can't help with this. Start a new session to continue.\n\nLearn more: https://www.anthropic.com/legal/aup",
                 marketing(&self.model)
             ),
-            false => format!(
-                "API Error: Claude Code is unable to respond to this request, which appears to violate our Usage Policy (https://www.anthropic.com/legal/aup). Please double press esc to edit your last message or start a new session for Claude Code to assist with a different task.\n\nRequest ID: {request_id}"
-            ),
+            false => "API Error: Claude Code is unable to respond to this request, which appears to violate our Usage Policy (https://www.anthropic.com/legal/aup). Please double press esc to edit your last message or start a new session for Claude Code to assist with a different task.".to_owned(),
         };
+        text.push_str(self.failing.refusal_advice);
+        if !request_id.is_empty() {
+            text.push_str(&format!("\n\nRequest ID: {request_id}"));
+        }
+        if self.is_new {
+            text.push_str(&format!("\n\nMessage ID: {message_id}"));
+        }
         Ending {
-            stop_reason: "refusal",
+            stop_reason: self.failing.refusal_stops,
             ..plain("invalid_request", text, None, None)
         }
     }
 
     fn api(&self, status: u16, message: &str, body: &str) -> Ending {
         let code = Some(status);
+        let words = self.failing.words;
+        let told = if words == Words::Meaning {
+            message
+        } else {
+            body
+        };
         match status {
+            401 if message.contains("x-api-key") && !self.is_print => {
+                plain("authentication_failed", INVALID_KEY.to_owned(), code, FIXED)
+            }
             401 | 403 => plain(
                 "authentication_failed",
-                match self.is_print {
-                    true => format!("Failed to authenticate. API Error: {status} {message}"),
-                    false => format!("Please run /login · API Error: {status} {message}"),
+                match (self.is_print, words) {
+                    (true, _) => format!("Failed to authenticate. API Error: {status} {message}"),
+                    (false, Words::Body) => {
+                        format!("API Error: {status} {body} · Please run /login")
+                    }
+                    (false, _) => format!("Please run /login · API Error: {status} {told}"),
                 },
                 code,
                 FIXED,
             ),
-            404 => plain("model_not_found", self.no_model(), code, FIXED),
+            _ if words == Words::Body => {
+                plain("unknown", format!("API Error: {status} {body}"), None, None)
+            }
+            404 => plain(self.failing.unknown_model, self.no_model(), code, FIXED),
             413 => Ending {
                 details: Some(format!("request_too_large: 413 {body}")),
                 ..plain(
@@ -116,12 +152,7 @@ impl Circumstances {
             ),
             529 if self.retries > 0 => plain("server_error", self.overloaded(), code, RESEND),
             500.. => plain("server_error", self.server(status, message), code, RESEND),
-            _ => plain(
-                "unknown",
-                format!("API Error: {status} {message}"),
-                code,
-                None,
-            ),
+            _ => plain("unknown", format!("API Error: {status} {told}"), code, None),
         }
     }
 
@@ -147,7 +178,7 @@ impl Circumstances {
     }
 
     fn place(&self) -> String {
-        match &self.gateway {
+        match self.gateway.as_ref().filter(|_| self.failing.names_gateway) {
             Some(host) => format!("check your inference gateway ({host})"),
             None => "check status.claude.com".to_owned(),
         }
@@ -218,24 +249,27 @@ fn plain(
         text,
         details: None,
         status,
+        kind: None,
         hint,
         stop_reason: "stop_sequence",
         is_limit: false,
     }
 }
 
-pub(crate) const NOT_LOGGED_IN: &str = "Not logged in · Please run /login";
+const INVALID_KEY: &str = "Invalid API key · Fix external API key";
 const FIXED: Option<&str> = Some("Once fixed, resend your message");
 const RESEND: Option<&str> = Some("Resend your message to try again");
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::look::Dialect;
 
     #[test]
     fn each_status_has_its_error_and_words() {
         let here = Circumstances {
             is_new: true,
+            failing: Dialect::of("2.1.329").failing,
             model: "m".to_owned(),
             gateway: None,
             max_tokens: 64_000,

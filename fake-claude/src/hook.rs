@@ -244,15 +244,17 @@ fn tool_body(
 }
 
 /// The end of a turn; a turn without any text has no `last_assistant_message`.
-pub(crate) fn stop(subject: &Subject, text: &str) -> Value {
+pub(crate) fn stop(subject: &Subject, text: &str, is_terse: bool) -> Value {
     let mut body = opening(subject, "Stop", Mode::WithEffort);
     body.insert("stop_hook_active".to_owned(), json!(false));
-    let text = text.trim_end_matches('\n');
+    let text = text.trim();
     if !text.is_empty() {
         body.insert("last_assistant_message".to_owned(), json!(text));
     }
-    body.insert("background_tasks".to_owned(), json!([]));
-    body.insert("session_crons".to_owned(), json!([]));
+    if !is_terse {
+        body.insert("background_tasks".to_owned(), json!([]));
+        body.insert("session_crons".to_owned(), json!([]));
+    }
     Value::Object(body)
 }
 
@@ -262,7 +264,7 @@ pub(crate) fn stop_failure(
     details: Option<&str>,
     text: &str,
 ) -> Value {
-    let mut body = opening(subject, "StopFailure", Mode::Left);
+    let mut body = opening(subject, "StopFailure", Mode::Effort);
     body.insert("error".to_owned(), json!(error));
     if let Some(details) = details {
         body.insert("error_details".to_owned(), json!(details));
@@ -282,6 +284,8 @@ enum Mode {
     Left,
     Named,
     WithEffort,
+    /// The effort alone.
+    Effort,
 }
 
 fn opening(subject: &Subject, event: &str, mode: Mode) -> Map<String, Value> {
@@ -294,16 +298,13 @@ fn opening(subject: &Subject, event: &str, mode: Mode) -> Map<String, Value> {
         put("prompt_id", json!(prompt_id));
     }
     match mode {
-        Mode::Left => {}
-        Mode::Named => {
+        Mode::Left | Mode::Effort => {}
+        Mode::Named | Mode::WithEffort => {
             put("permission_mode", json!(subject.permission_mode));
         }
-        Mode::WithEffort => {
-            put("permission_mode", json!(subject.permission_mode));
-            if !subject.effort.is_empty() {
-                put("effort", json!({ "level": subject.effort }));
-            }
-        }
+    }
+    if matches!(mode, Mode::Effort | Mode::WithEffort) && !subject.effort.is_empty() {
+        put("effort", json!({ "level": subject.effort }));
     }
     put("hook_event_name", json!(event));
     body
@@ -315,10 +316,10 @@ mod tests {
 
     #[test]
     fn a_stop_without_text_names_no_message() {
-        let body = stop(&Subject::default(), "\n");
+        let body = stop(&Subject::default(), "\n", false);
         assert!(body.get("last_assistant_message").is_none());
         assert_eq!(
-            stop(&Subject::default(), "a\n\n")["last_assistant_message"],
+            stop(&Subject::default(), "a\n\n", true)["last_assistant_message"],
             "a"
         );
     }

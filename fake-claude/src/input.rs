@@ -40,13 +40,13 @@ impl Input {
     /// Typed text; a long burst counts as a paste.
     pub(crate) fn type_text(&mut self, text: &str) {
         match text.chars().count() > PASTE_CHARS_MAX {
-            true => self.paste(text),
+            true => drop(self.paste(text)),
             false => self.insert(text),
         }
     }
 
-    /// A bracketed paste: escape sequences go, tabs become spaces, every line end is LF.
-    pub(crate) fn paste(&mut self, text: &str) {
+    /// A bracketed paste: escape sequences go, tabs become spaces, every line end is LF. Gives whether it was folded.
+    pub(crate) fn paste(&mut self, text: &str) -> bool {
         let mut clean = without_sequences(text)
             .replace("\r\n", "\n")
             .replace('\r', "\n")
@@ -61,7 +61,7 @@ impl Input {
         let newlines = clean.matches('\n').count();
         if clean.chars().count() <= PASTE_CHARS_MAX && newlines <= PASTE_NEWLINES_MAX {
             self.insert(&clean);
-            return;
+            return false;
         }
         self.paste_count += 1;
         let name = match newlines {
@@ -70,6 +70,7 @@ impl Input {
         };
         self.insert(&name);
         self.pastes.push((name, clean));
+        true
     }
 
     /// The text as the editor left it: kept but for trailing newlines; `!` has no meaning there.

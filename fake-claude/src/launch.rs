@@ -183,7 +183,7 @@ fn world(
             version: env.version.clone(),
             entry: entry(args),
             by_token: env.auth_token && env.api_key.is_none(),
-            is_new: dialect.is_new(),
+            dialect: dialect.clone(),
         }),
         script: Mutex::new(script),
         journal: Mutex::new(Journal::new(&frame, &session)),
@@ -225,6 +225,8 @@ fn shape(env: &Env, args: &Args, config: &Config, dialect: &Dialect) -> Result<S
     };
     Ok(Shape {
         is_new: dialect.is_new(),
+        billing_end: dialect.billing_end,
+        temperature: dialect.temperature,
         version: env.version.clone(),
         entry: entry(args),
         system,
@@ -272,6 +274,7 @@ fn scene(env: &Env, world: &World) -> Scene {
         blocks: Vec::new(),
         busy: None,
         streaming: false,
+        in_editor: false,
         queued: Vec::new(),
         dialog: None,
         hint: None,
@@ -288,7 +291,7 @@ fn dialogs(env: &Env, args: &Args, config: &Config, world: &World) -> VecDeque<D
         dialogs.push_back(Dialog::theme(&env.version, is_new));
     }
     if !config.is_trusted() {
-        dialogs.push_back(Dialog::trust(&world.cwd, is_new));
+        dialogs.push_back(Dialog::trust(&world.cwd, &world.dialect));
     }
     dialogs.extend(settings(args, world.dialect.hooks));
     if let Some(key) = env
@@ -309,7 +312,8 @@ fn settings(args: &Args, sense: HookSense) -> Option<Dialog> {
     match sense {
         HookSense::NoHttp if !events.is_empty() => Some(Dialog::bad_hooks(&events)),
         HookSense::NoMessageDisplay if events.iter().any(|event| event == UNKNOWN) => {
-            Some(Dialog::unknown_event(UNKNOWN))
+            let file = args.settings.as_deref().unwrap_or_default();
+            Some(Dialog::unknown_event(file, UNKNOWN))
         }
         _ => None,
     }
@@ -334,8 +338,8 @@ fn no_conversation(session: &str) -> Exit {
 }
 
 fn greet(world: &Arc<World>) {
-    if let (false, Some(upstream)) = (world.dialect.is_new(), world.upstream.clone()) {
-        std::thread::spawn(move || upstream.greet());
+    if let Some(upstream) = world.upstream.clone() {
+        upstream.greet();
     }
 }
 

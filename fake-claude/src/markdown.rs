@@ -3,11 +3,14 @@
 use crate::cell::Line;
 use crate::cell::Style;
 use crate::cell::wrap;
+use crate::look::Prose;
+use crate::table::laid_out;
 
 /// The lines of a text, no wider than `columns`; tab stops are counted from `offset` columns to the left.
-pub(crate) fn render(text: &str, columns: usize, offset: usize) -> Vec<Line> {
+pub(crate) fn render(text: &str, columns: usize, offset: usize, prose: Prose) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut fenced = false;
+    let mut ruled = false;
     let mut table: Vec<Vec<String>> = Vec::new();
     for source in text.trim_end_matches('\n').split('\n') {
         let source = expand(source.trim_end_matches('\r'), offset);
@@ -19,14 +22,18 @@ pub(crate) fn render(text: &str, columns: usize, offset: usize) -> Vec<Line> {
             table.push(row);
             continue;
         }
-        lines.extend(laid_out(&std::mem::take(&mut table), columns));
+        lines.extend(laid_out(&std::mem::take(&mut table), columns, prose));
+        if std::mem::take(&mut ruled) && source.is_empty() {
+            continue;
+        }
+        ruled = !fenced && source == "---" && !prose.rule_stands_apart;
         let line = match fenced {
             true => Line::of(Style::Plain, &source),
-            false => block(&source),
+            false => block(&source, prose),
         };
         lines.extend(wrap(&line, columns));
     }
-    lines.extend(laid_out(&table, columns));
+    lines.extend(laid_out(&table, columns, prose));
     lines
 }
 
@@ -39,43 +46,6 @@ fn row(source: &str) -> Option<Vec<String>> {
             .map(|cell| cell.trim().to_owned())
             .collect(),
     )
-}
-
-/// A table with columns as wide as their widest cell; the line below the head is drawn, whatever it says.
-fn laid_out(table: &[Vec<String>], columns: usize) -> Vec<Line> {
-    let is_rule = |row: &Vec<String>| {
-        row.iter()
-            .all(|cell| cell.trim_matches([':', '-']).is_empty())
-    };
-    let count = table.iter().map(Vec::len).max().unwrap_or(0);
-    let cells: Vec<Vec<Line>> = table
-        .iter()
-        .filter(|row| !is_rule(row))
-        .map(|row| row.iter().map(|cell| inline(cell)).collect())
-        .collect();
-    let widths: Vec<usize> = (0..count)
-        .map(|at| {
-            let widths = cells.iter().filter_map(|row| row.get(at)).map(Line::width);
-            widths.max().unwrap_or(0).max(CELL_WIDTH_MIN)
-        })
-        .collect();
-    let mut lines = Vec::new();
-    for (at, row) in cells.into_iter().enumerate() {
-        let mut line = Line::of(Style::Plain, "|");
-        for (cell, width) in row.into_iter().zip(&widths) {
-            let end = line.width() + width + 2;
-            line.cells.extend(Line::of(Style::Plain, " ").cells);
-            line.cells.extend(cell.cells);
-            line = line.to(end, Style::Plain).and(Style::Plain, "|");
-        }
-        lines.extend(wrap(&line, columns));
-        if at == 0 {
-            let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
-            let rule = Line::of(Style::Plain, &format!("|{}|", dashes.join("|")));
-            lines.extend(wrap(&rule, columns));
-        }
-    }
-    lines
 }
 
 /// Tabs as blanks, for a text that begins `offset` columns behind a tab stop.
@@ -98,7 +68,7 @@ pub(crate) fn expand(text: &str, offset: usize) -> String {
     out
 }
 
-fn block(source: &str) -> Line {
+fn block(source: &str, prose: Prose) -> Line {
     let bare = source.trim_start_matches('#');
     let level = source.len() - bare.len();
     if (1..=6).contains(&level) && bare.starts_with(' ') {
@@ -106,8 +76,8 @@ fn block(source: &str) -> Line {
     }
     let trimmed = source.trim_start();
     if let Some(quoted) = trimmed.strip_prefix('>') {
-        let mut line = Line::of(Style::Grey, "▎ ");
-        line.cells.extend(inline(quoted.trim_start()).cells);
+        let mut line = Line::of(Style::Grey, prose.quote);
+        line.cells.extend(inline(quoted.trim_start(), prose).cells);
         return line;
     }
     if let Some(item) = trimmed
@@ -115,14 +85,14 @@ fn block(source: &str) -> Line {
         .or_else(|| trimmed.strip_prefix("+ "))
     {
         let indent = &source[..source.len() - trimmed.len()];
-        return inline(&format!("{indent}- {item}"));
+        return inline(&format!("{indent}- {item}"), prose);
     }
-    inline(source)
+    inline(source, prose)
 }
 
 /// `**bold**`, `*italic*` and `` `code` `` lose their marks.
-fn inline(source: &str) -> Line {
-    let source = linked(source);
+pub(crate) fn inline(source: &str, prose: Prose) -> Line {
+    let source = linked(source, prose);
     let mut line = Line::default();
     let mut rest = source.as_str();
     while let Some((before, mark, inner, after)) = next_span(rest) {
@@ -137,12 +107,15 @@ fn inline(source: &str) -> Line {
     line.and(Style::Plain, rest)
 }
 
-/// `[text](address)` as `text (address)`.
-fn linked(source: &str) -> String {
+/// `[text](address)` as `text (address)`, or as the address.
+fn linked(source: &str, prose: Prose) -> String {
     let mut out = String::new();
     let mut rest = source;
     while let Some((before, text, address, after)) = next_link(rest) {
-        out.push_str(&format!("{before}{text} ({address})"));
+        out.push_str(&match prose.named_links {
+            true => format!("{before}{text} ({address})"),
+            false => format!("{before}{address}"),
+        });
         rest = after;
     }
     out + rest
@@ -172,8 +145,6 @@ fn next_span(text: &str) -> Option<(&str, &'static str, &str, &str)> {
     spans.min_by_key(|(begin, _)| *begin).map(|(_, span)| span)
 }
 
-/// A column of a table is never narrower.
-const CELL_WIDTH_MIN: usize = 3;
 /// Columns between two tab stops.
 const TAB: usize = 8;
 const MARKS: [&str; 3] = ["**", "`", "*"];
@@ -181,9 +152,10 @@ const MARKS: [&str; 3] = ["**", "`", "*"];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::look::Dialect;
 
     fn texts(text: &str) -> Vec<String> {
-        let lines = render(text, 40, 0);
+        let lines = render(text, 40, 0, Dialect::of("2.1.329").prose);
         lines
             .iter()
             .map(|line| {
@@ -210,7 +182,14 @@ mod tests {
     fn a_table_is_laid_out_anew() {
         assert_eq!(
             texts("| a | **b** |\n|---|:-:|\n| 1 | 漢字 |\nend"),
-            ["| a   | b    |", "|-----|------|", "| 1   | 漢字 |", "end"]
+            [
+                "┌─────┬──────┐",
+                "│ a   │  b   │",
+                "├─────┼──────┤",
+                "│ 1   │ 漢字 │",
+                "└─────┴──────┘",
+                "end"
+            ]
         );
     }
 }

@@ -3,6 +3,7 @@
 use crate::cell::Cell;
 use crate::cell::Line;
 use crate::cell::Style;
+use crate::look::Emoji;
 use crate::look::Look;
 
 /// A picture and where the cursor rests in it.
@@ -16,6 +17,7 @@ pub(crate) struct Picture {
 #[derive(Clone, Debug)]
 pub(crate) struct Painter {
     look: Look,
+    emoji: Emoji,
     columns: usize,
     rows: usize,
     shown: Option<Picture>,
@@ -23,9 +25,10 @@ pub(crate) struct Painter {
 }
 
 impl Painter {
-    pub(crate) fn new(look: Look, size: (usize, usize)) -> Painter {
+    pub(crate) fn new(look: Look, emoji: Emoji, size: (usize, usize)) -> Painter {
         Painter {
             look,
+            emoji,
             columns: size.0,
             rows: size.1,
             shown: None,
@@ -64,6 +67,11 @@ impl Painter {
         out.into_bytes()
     }
 
+    /// What was drawn stays where it is; the next picture begins at the cursor.
+    pub(crate) fn abandon(&mut self) {
+        self.shown = None;
+    }
+
     /// The bytes that turn what is shown into `picture`.
     pub(crate) fn paint(&mut self, picture: Picture) -> Vec<u8> {
         if self.shown.as_ref() == Some(&picture) {
@@ -95,7 +103,7 @@ impl Painter {
                 forward(column, out);
                 down(at - row, out);
                 row = at;
-                rest(line, from, &before, out);
+                self.rest(line, from, &before, out);
             }
         }
         let (at, column) = picture.cursor;
@@ -110,7 +118,7 @@ impl Painter {
     /// The picture grows down the main screen; what has scrolled off the top can only be drawn anew.
     fn inline(&self, picture: &Picture, out: &mut String) {
         let Some(shown) = &self.shown else {
-            picture.lines.iter().for_each(|line| whole(line, out));
+            picture.lines.iter().for_each(|line| self.whole(line, out));
             return rest_cursor(picture, out);
         };
         let (end, new_end) = (shown.lines.len(), picture.lines.len());
@@ -125,9 +133,10 @@ impl Painter {
             out.push_str(&format!("\x1b[{}D", shown.cursor.1));
         }
         down(end - shown.cursor.0, out);
-        if same < visible {
+        let shrinks_scrolled = visible > 0 && new_end < end;
+        if same < visible || shrinks_scrolled {
             out.push_str("\x1b[2J\x1b[3J\x1b[H");
-            picture.lines.iter().for_each(|line| whole(line, out));
+            picture.lines.iter().for_each(|line| self.whole(line, out));
             return rest_cursor(picture, out);
         }
         let mut row = end;
@@ -148,14 +157,80 @@ impl Painter {
                 Some(before) => {
                     let from = common(before, line);
                     forward(width(&line.cells[..from]), out);
-                    rest(line, from, before, out);
+                    self.rest(line, from, before, out);
                     out.push_str("\r\r\n");
                 }
-                None => whole(line, out),
+                None => self.whole(line, out),
             }
             at += 1;
         }
         rest_cursor(picture, out);
+    }
+
+    /// A line that was not there before.
+    fn whole(&self, line: &Line, out: &mut String) {
+        self.cells(line.trimmed(), 0, Blanks::Skipped, out);
+        out.push_str("\r\r\n");
+    }
+
+    /// A line from cell `from` on, over what was there.
+    fn rest(&self, line: &Line, from: usize, before: &Line, out: &mut String) {
+        let drawn = line.trimmed();
+        let blanks = if before.cells.is_empty() {
+            Blanks::Skipped
+        } else {
+            Blanks::Written
+        };
+        let tail = drawn.get(from..).unwrap_or_default();
+        self.cells(tail, width(&line.cells[..from]), blanks, out);
+        if width(drawn) < width(before.trimmed()) {
+            out.push_str("\x1b[K");
+        }
+    }
+
+    /// Cells with their styles, beginning in `column`.
+    fn cells(&self, cells: &[Cell], column: usize, blanks: Blanks, out: &mut String) {
+        let mut style: Option<Style> = None;
+        let (mut column, mut skipped, mut unsure) = (column, false, false);
+        for cell in cells {
+            let begin = column;
+            column += cell.width;
+            // What an emoji may have left behind it is written over.
+            let skips = match std::mem::replace(&mut unsure, cell.emoji().is_some()) {
+                true => self.emoji == Emoji::Unwiped,
+                false => blanks == Blanks::Skipped,
+            };
+            if skips && cell.text == " " && cell.style.skips_blanks() {
+                skipped = true;
+                continue;
+            }
+            if style != Some(cell.style) {
+                out.push_str(style.map_or("", Style::close));
+                out.push_str(cell.style.open());
+                style = Some(cell.style);
+            }
+            if skipped {
+                out.push_str(&format!("\x1b[{}G", begin + 1));
+                skipped = false;
+            }
+            out.push_str(&self.drawn(cell, begin));
+        }
+        out.push_str(style.map_or("", Style::close));
+    }
+
+    /// A cell in its place: where terminals disagree about its width the cursor is put behind it.
+    fn drawn(&self, cell: &Cell, column: usize) -> String {
+        let (text, first) = (&cell.text, column + 1);
+        let (second, behind) = (first + 1, first + 2);
+        match (self.emoji, cell.emoji()) {
+            (Emoji::IfSelected | Emoji::Unwiped, Some(true)) => {
+                format!("\x1b[{second}G \x1b[{first}G{text}\x1b[{behind}G")
+            }
+            (Emoji::All, Some(_)) => {
+                format!("\x1b[{second}G \x1b[{first}G{text}\r\x1b[{behind}G")
+            }
+            (Emoji::IfSelected | Emoji::Unwiped, _) | (Emoji::All, None) => text.clone(),
+        }
     }
 }
 
@@ -165,60 +240,11 @@ fn rest_cursor(picture: &Picture, out: &mut String) {
     up(picture.lines.len() - row, out);
 }
 
-/// A line that was not there before.
-fn whole(line: &Line, out: &mut String) {
-    cells(line.trimmed(), 0, Blanks::Skipped, out);
-    out.push_str("\r\r\n");
-}
-
-/// A line from cell `from` on, over what was there.
-fn rest(line: &Line, from: usize, before: &Line, out: &mut String) {
-    let drawn = line.trimmed();
-    let blanks = if before.cells.is_empty() {
-        Blanks::Skipped
-    } else {
-        Blanks::Written
-    };
-    cells(
-        drawn.get(from..).unwrap_or_default(),
-        width(&line.cells[..from]),
-        blanks,
-        out,
-    );
-    if width(drawn) < width(before.trimmed()) {
-        out.push_str("\x1b[K");
-    }
-}
-
 /// Whether blanks between words are written or jumped over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blanks {
     Skipped,
     Written,
-}
-
-/// Cells with their styles, beginning in `column`.
-fn cells(cells: &[Cell], column: usize, blanks: Blanks, out: &mut String) {
-    let mut style: Option<Style> = None;
-    let (mut column, mut skipped) = (column, false);
-    for cell in cells {
-        column += cell.width;
-        if blanks == Blanks::Skipped && cell.text == " " && cell.style.skips_blanks() {
-            skipped = true;
-            continue;
-        }
-        if style != Some(cell.style) {
-            out.push_str(style.map_or("", Style::close));
-            out.push_str(cell.style.open());
-            style = Some(cell.style);
-        }
-        if skipped {
-            out.push_str(&format!("\x1b[{}G", column - cell.width + 1));
-            skipped = false;
-        }
-        out.push_str(&cell.text);
-    }
-    out.push_str(style.map_or("", Style::close));
 }
 
 /// How many cells at the beginning are the same.
@@ -270,7 +296,7 @@ mod tests {
 
     #[test]
     fn only_the_changed_line_is_drawn() {
-        let mut painter = Painter::new(Look::Fullscreen, (20, 3));
+        let mut painter = Painter::new(Look::Fullscreen, Emoji::All, (20, 3));
         painter.paint(picture(&["one", "two", "three"]));
         let bytes = painter.paint(picture(&["one", "twice", "three"]));
         assert_eq!(
@@ -281,7 +307,7 @@ mod tests {
 
     #[test]
     fn the_same_picture_is_not_drawn_again() {
-        let mut painter = Painter::new(Look::Inline, (20, 3));
+        let mut painter = Painter::new(Look::Inline, Emoji::IfSelected, (20, 3));
         assert!(!painter.paint(picture(&["a b"])).is_empty());
         assert!(painter.paint(picture(&["a b"])).is_empty());
     }

@@ -102,6 +102,7 @@ fn act(
             json!({ "type": "error", "error": { "type": kind, "message": message } }).to_string();
         return Err(Failure::Api {
             status: *status,
+            kind: Some(kind.clone()),
             message: message.clone(),
             body,
         });

@@ -54,6 +54,8 @@ pub(crate) struct Reply {
 pub(crate) enum Failure {
     Api {
         status: u16,
+        /// The API's name for it.
+        kind: Option<String>,
         message: String,
         body: String,
     },

@@ -38,6 +38,7 @@ pub(crate) struct Journal {
     made: bool,
     last: Option<String>,
     count: usize,
+    latched: bool,
 }
 
 /// What stays the same over all sessions of a process.
@@ -75,14 +76,21 @@ impl Journal {
             made: false,
             last: None,
             count: 0,
+            latched: false,
         }
     }
 
-    /// Goes on in the file of a session that was taken up; `last` is its last record.
-    pub(crate) fn resumed(frame: &Frame, session_id: &str, last: Option<String>) -> Journal {
+    /// Goes on in the file of a session that was taken up, behind `count` messages; `last` is the last of them.
+    pub(crate) fn resumed(
+        frame: &Frame,
+        session_id: &str,
+        last: Option<String>,
+        count: usize,
+    ) -> Journal {
         Journal {
             made: true,
             last,
+            count,
             ..Journal::new(frame, session_id)
         }
     }
@@ -142,8 +150,39 @@ impl Journal {
 
     /// An `attachment` record.
     pub(crate) fn attachment(&mut self, attachment: &Value) -> String {
+        self.attached(attachment, json!({}))
+    }
+
+    /// An `attachment` record of the newer family, with the words that the model is told.
+    pub(crate) fn reminder(&mut self, attachment: &Value, text: &str) -> String {
+        let content = format!("<system-reminder>\n{text}\n</system-reminder>");
+        let more = json!({ "rendered": [{ "content": content }], "renderedRole": "system" });
+        self.attached(attachment, more)
+    }
+
+    fn attached(&mut self, attachment: &Value, more: Value) -> String {
         let head = json!({ "parentUuid": self.last, "isSidechain": false, "attachment": attachment, "type": "attachment" });
-        self.chained(&[head], json!({}), Place::InTurn)
+        self.chained(&[head], more, Place::InTurn)
+    }
+
+    /// The result of a tool, which hangs on the call that asked for it.
+    pub(crate) fn result(
+        &mut self,
+        call: Option<&str>,
+        content: &Value,
+        prompt_id: Option<&str>,
+        more: Value,
+    ) -> String {
+        let last = self.last.clone();
+        self.last = call.map(str::to_owned).or(last);
+        self.user(content, prompt_id, more)
+    }
+
+    /// What the newer family notes once in a session that asks the model.
+    pub(crate) fn latch(&mut self) {
+        if self.is_new && !std::mem::replace(&mut self.latched, true) {
+            self.note(json!({ "type": "atis-latch", "atis": "" }));
+        }
     }
 
     /// A record outside the chain, such as a queue operation.
@@ -196,13 +235,10 @@ impl Journal {
 
     fn opening(&self) -> String {
         let mut text = String::new();
-        let mut records = vec![
+        let records = [
             json!({ "type": "mode", "mode": "normal", "sessionId": self.session_id }),
             json!({ "type": "permission-mode", "permissionMode": self.mode, "sessionId": self.session_id }),
         ];
-        if self.is_new {
-            records.push(json!({ "type": "atis-latch", "atis": "", "sessionId": self.session_id }));
-        }
         for record in records {
             text.push_str(&record.to_string());
             text.push('\n');
@@ -221,6 +257,9 @@ impl Journal {
             json!({ "uuid": uuid, "timestamp": clock::iso(clock::unix_ms()) }),
         );
         record = with(record, more);
+        if self.is_new && is_of_turn(&record) {
+            record["session_id"] = json!(self.session_id);
+        }
         record = with(
             record,
             json!({
@@ -237,6 +276,19 @@ impl Journal {
     fn push(&mut self, place: Place, record: &Value) {
         self.pending.push((place, record.to_string()));
         self.due.get_or_insert_with(|| clock::now() + self.delay);
+    }
+}
+
+/// Whether a record was made while the model was asked; the newer family then names the session twice.
+fn is_of_turn(record: &Value) -> bool {
+    let told = &record["attachment"]["type"];
+    match record["type"].as_str().unwrap_or_default() {
+        "assistant" => true,
+        "attachment" => told != "environment" && told != "model",
+        "system" => record["subtype"] == "stop_hook_summary",
+        _ => ["toolUseResult", "interruptedMessageId", "turnCompanion"]
+            .iter()
+            .any(|field| record.get(field).is_some()),
     }
 }
 

@@ -8,6 +8,8 @@ use crate::http::Cancel;
 use crate::http::Conn;
 use crate::http::Head;
 use crate::http::Url;
+use crate::look::Dialect;
+use crate::look::Unstreamed;
 use crate::reply::Bit;
 use crate::reply::Failure;
 use crate::reply::Reply;
@@ -23,7 +25,7 @@ pub(crate) struct Upstream {
     pub(crate) entry: &'static str,
     /// Whether a subscription is used, whose limits have words of their own.
     pub(crate) by_token: bool,
-    pub(crate) is_new: bool,
+    pub(crate) dialect: Dialect,
 }
 
 impl Upstream {
@@ -34,13 +36,14 @@ impl Upstream {
         cancel: &Cancel,
         sink: &mut dyn FnMut(Bit),
     ) -> Result<Reply, Failure> {
-        let model = body["model"].as_str().unwrap_or_default();
-        let mut reader = Reader {
-            reply: Reply::empty(model),
-            inputs: String::new(),
-            ahead: Vec::new(),
-        };
-        let result = self.exchange(body, cancel, sink, &mut reader);
+        let mut reader = Reader::new(body);
+        let mut result = self.exchange(body, &self.features(body), cancel, sink, &mut reader);
+        let failure = result.as_ref().err();
+        let first = failure.filter(|_| reader.reply.id.is_empty());
+        if let Some((body, features)) = first.and_then(|failure| self.other(body, failure)) {
+            reader = Reader::new(&body);
+            result = self.exchange(&body, &features, cancel, sink, &mut reader);
+        }
         match result {
             Ok(()) => Ok(reader.reply),
             Err(Failure::Network(_)) if cancel.is_set() => {
@@ -53,15 +56,49 @@ impl Upstream {
         }
     }
 
-    /// The look at the host that the older family takes when it starts.
+    /// What of the API a request asks for.
+    fn features(&self, body: &Value) -> String {
+        let thinks = body.get("thinking").is_some();
+        self.dialect.features[usize::from(thinks)].to_owned()
+    }
+
+    /// The other request that is made at once where the first was refused: without a feature, or without a stream.
+    fn other(&self, body: &Value, failure: &Failure) -> Option<(Value, String)> {
+        let features = self.features(body);
+        match (failure, self.dialect.dispensable) {
+            (Failure::Api { status: 400, .. }, Some(feature)) => {
+                let left = features.split(',').filter(|one| *one != feature);
+                Some((body.clone(), left.collect::<Vec<_>>().join(",")))
+            }
+            (Failure::Api { status: 404, .. }, _) => {
+                let mut body = body.clone();
+                match self.dialect.unstreamed {
+                    Unstreamed::Said => body["stream"] = json!(false),
+                    Unstreamed::Unsaid => drop(body.as_object_mut()?.shift_remove("stream")),
+                }
+                Some((body, features))
+            }
+            _ => None,
+        }
+    }
+
+    /// The look at the host that some versions take when they start.
     pub(crate) fn greet(&self) {
+        let Some(agent) = self.dialect.greets_as else {
+            return;
+        };
         let url = Url {
             host: self.base.host.clone(),
             path: "/".to_owned(),
         };
         if let Ok(mut conn) = Conn::open(&url) {
-            let _ = conn.send("HEAD", &url, &[("Connection", "close")], b"");
-            let _ = conn.head(&Cancel::default());
+            let headers = [
+                ("User-Agent", agent),
+                ("Accept", "*/*"),
+                ("Connection", "close"),
+            ];
+            let _ = conn.send("HEAD", &url, &headers, b"");
+            std::thread::spawn(move || conn.head(&Cancel::default()));
         }
     }
 
@@ -73,12 +110,13 @@ impl Upstream {
             .parse()
             .ok()?;
         (head.status == 429 && self.by_token)
-            .then(|| ending::limit(claim, resets.saturating_mul(1000), self.is_new))
+            .then(|| ending::limit(claim, resets.saturating_mul(1000), self.dialect.is_new()))
     }
 
     fn exchange(
         &self,
         body: &Value,
+        features: &str,
         cancel: &Cancel,
         sink: &mut dyn FnMut(Bit),
         reader: &mut Reader,
@@ -97,10 +135,7 @@ impl Upstream {
             ("Content-Type", "application/json"),
             ("User-Agent", agent.as_str()),
             ("anthropic-version", "2023-06-01"),
-            (
-                "anthropic-beta",
-                "claude-code-20250219,interleaved-thinking-2025-05-14",
-            ),
+            ("anthropic-beta", features),
             ("x-app", "cli"),
             ("x-api-key", self.key.as_str()),
             ("Connection", "close"),
@@ -117,6 +152,11 @@ impl Upstream {
             return Err(api_failure(head.status, &body));
         }
         reader.reply.request_id = request_id(&head);
+        if body["stream"] != true {
+            let message = conn.rest(cancel).map_err(network)?;
+            reader.whole(&serde_json::from_slice(&message).unwrap_or_default(), sink);
+            return Ok(());
+        }
         while let Some(piece) = conn.piece(cancel).map_err(network)? {
             reader.feed(&piece, sink)?;
             if cancel.is_set() {
@@ -141,6 +181,7 @@ fn api_failure(status: u16, body: &[u8]) -> Failure {
         .as_str()
         .unwrap_or(&text)
         .to_owned();
+    let kind = parsed["error"]["type"].as_str().map(str::to_owned);
     let body = if parsed.is_object() {
         parsed.to_string()
     } else {
@@ -148,6 +189,7 @@ fn api_failure(status: u16, body: &[u8]) -> Failure {
     };
     Failure::Api {
         status,
+        kind,
         message,
         body,
     }
@@ -161,6 +203,30 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(body: &Value) -> Reader {
+        Reader {
+            reply: Reply::empty(body["model"].as_str().unwrap_or_default()),
+            inputs: String::new(),
+            ahead: Vec::new(),
+        }
+    }
+
+    /// A message that came without a stream.
+    fn whole(&mut self, message: &Value, sink: &mut dyn FnMut(Bit)) {
+        self.start(message);
+        for block in message["content"].as_array().into_iter().flatten() {
+            self.reply.blocks.push(block.clone());
+            match block["text"].as_str() {
+                Some(text) => sink(Bit::Text(text.to_owned())),
+                None if block["type"] == "tool_use" => sink(Bit::Tool(block.clone())),
+                None => {}
+            }
+            let so_far = self.reply.so_far(block);
+            sink(Bit::Block(so_far, self.reply.request_id.clone()));
+        }
+        self.finish(&json!({ "delta": message, "usage": message["usage"] }));
+    }
+
     fn feed(&mut self, piece: &[u8], sink: &mut dyn FnMut(Bit)) -> Result<(), Failure> {
         self.ahead.extend_from_slice(piece);
         while let Some(end) = self.ahead.iter().position(|byte| *byte == b'\n') {
@@ -203,9 +269,10 @@ impl Reader {
                     .as_str()
                     .unwrap_or_default()
                     .to_owned();
-                let status = status_of(event["error"]["type"].as_str().unwrap_or_default());
+                let kind = event["error"]["type"].as_str().unwrap_or_default();
                 return Err(Failure::Api {
-                    status,
+                    status: status_of(kind),
+                    kind: Some(kind.to_owned()),
                     message,
                     body: event.to_string(),
                 });
@@ -294,11 +361,7 @@ mod tests {
             "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":5}}\n\n",
         );
         for cut in 0..stream.len() {
-            let mut reader = Reader {
-                reply: Reply::empty("m"),
-                inputs: String::new(),
-                ahead: Vec::new(),
-            };
+            let mut reader = Reader::new(&json!({ "model": "m" }));
             for part in [&stream.as_bytes()[..cut], &stream.as_bytes()[cut..]] {
                 assert!(reader.feed(part, &mut |_| {}).is_ok());
             }

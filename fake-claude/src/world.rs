@@ -121,6 +121,8 @@ pub(crate) struct Retry {
 /// What there is to say about the calls of one message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Called {
+    /// Each call and its result, as versions show them that do not fold calls.
+    pub(crate) told: Vec<(String, String)>,
     /// Errors of calls that no tool answered to.
     pub(crate) errors: Vec<String>,
     /// The call that was interrupted: server and tool.
@@ -188,6 +190,7 @@ impl World {
     pub(crate) fn circumstances(&self) -> Circumstances {
         Circumstances {
             is_new: self.dialect.is_new(),
+            failing: self.dialect.failing,
             model: self.model(),
             gateway: self.gateway.clone(),
             max_tokens: self.shape.max_tokens,
@@ -210,12 +213,15 @@ impl World {
     /// Goes on with a transcript; a last message that nobody is to answer is put aside, as the real one does.
     pub(crate) fn take_up(&self, history: &History, session: &str, answer: bool) {
         let entries = history.entries.clone();
+        let count = entries.len();
         let mut talk = Conversation {
             entries,
-            resumed: true,
+            resumed: count > 0,
             ..Conversation::default()
         };
-        let mut journal = Journal::resumed(&self.frame, session, history.last.clone());
+        // A transcript without a message begins anew.
+        let last = history.last.clone().filter(|_| count > 0);
+        let mut journal = Journal::resumed(&self.frame, session, last, count);
         if history.is_interrupted() && !history.is_open && !answer {
             let text = json!([{ "type": "text", "text": "No response requested." }]);
             let message = turn::synthetic(&text, "stop_sequence", self.dialect.is_new());

@@ -2,7 +2,7 @@
 
 use crate::cell::Line;
 use crate::cell::Style;
-use crate::cell::wrap;
+use crate::cell::broken;
 use crate::paint::Picture;
 
 /// What is asked about.
@@ -63,6 +63,8 @@ pub(crate) struct Dialog {
     pub(super) text: Vec<String>,
     pub(super) choices: Vec<Choice>,
     pub(super) numbered: bool,
+    /// Whether a line that is broken at a blank keeps it.
+    pub(super) keeps_blanks: bool,
     pub(super) indent: usize,
     pub(super) selected: usize,
     pub(super) foot: Option<&'static str>,
@@ -78,6 +80,7 @@ impl Dialog {
             text: text.iter().map(|line| (*line).to_owned()).collect(),
             choices: Vec::new(),
             numbered: !is_new,
+            keeps_blanks: false,
             indent: if place == Place::Sheet { 2 } else { 1 },
             selected: 0,
             foot: Some("Enter to confirm · Esc to cancel"),
@@ -87,6 +90,11 @@ impl Dialog {
     pub(super) fn with(mut self, choices: &[&str]) -> Dialog {
         self.choices = choices.iter().map(|label| Choice::of(label)).collect();
         self
+    }
+
+    /// Whether nothing of the prompt box is left around it.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.place == Place::Sheet
     }
 
     /// Whether it stands before the prompt box has ever been drawn.
@@ -139,8 +147,14 @@ impl Dialog {
         let mut lines = self.head(columns);
         for (at, text) in self.text.iter().enumerate() {
             let look = if at == 0 { Style::Bold } else { Style::Plain };
-            for line in wrap(&Line::of(look, text), columns.saturating_sub(self.indent)) {
-                let lead = Line::of(Style::Plain, &margin);
+            // The lines of an item hang below each other.
+            let (text, hang) = match text.strip_prefix(' ') {
+                Some(item) => (item, " "),
+                None => (text.as_str(), ""),
+            };
+            let room = columns.saturating_sub(2 * self.indent + hang.len());
+            for line in broken(&Line::of(look, text), room, self.keeps_blanks) {
+                let lead = Line::of(Style::Plain, &margin).and(Style::Plain, hang);
                 lines.push(Line {
                     cells: lead.cells.into_iter().chain(line.cells).collect(),
                 });
@@ -196,10 +210,11 @@ impl Dialog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::look::Dialect;
 
     #[test]
     fn the_choice_goes_around() {
-        let mut dialog = Dialog::trust("/w", true);
+        let mut dialog = Dialog::trust("/w", &Dialect::of("2.1.329"));
         assert_eq!(dialog.answer(), "No, exit");
         dialog.up();
         assert_eq!(dialog.answer(), "Yes, I trust this folder");
@@ -209,8 +224,9 @@ mod tests {
 
     #[test]
     fn a_digit_answers_only_where_answers_are_numbered() {
-        assert!(Dialog::trust("/w", false).digit("2"));
-        assert!(!Dialog::trust("/w", true).digit("2"));
-        assert!(!Dialog::trust("/w", false).digit("3"));
+        let (old, new) = (Dialect::of("2.1.197"), Dialect::of("2.1.329"));
+        assert!(Dialog::trust("/w", &old).digit("2"));
+        assert!(!Dialog::trust("/w", &new).digit("2"));
+        assert!(!Dialog::trust("/w", &old).digit("3"));
     }
 }

@@ -4,6 +4,8 @@ use crate::config;
 use crate::dialog::Dialog;
 use crate::dialog::Topic;
 use crate::dialog::list::Place;
+use crate::look::Dialect;
+use crate::look::HookSense;
 
 impl Dialog {
     /// The first screen of a new user.
@@ -32,7 +34,11 @@ impl Dialog {
     }
 
     /// The older family has Yes first and chosen, the newer one No.
-    pub(crate) fn trust(cwd: &str, is_new: bool) -> Dialog {
+    pub(crate) fn trust(cwd: &str, dialect: &Dialect) -> Dialog {
+        let is_new = dialect.is_new();
+        if dialect.hooks == HookSense::NoHttp {
+            return Dialog::first_trust(cwd);
+        }
         let (yes, no) = ("Yes, I trust this folder", "No, exit");
         let text = [
             "Accessing workspace:",
@@ -47,7 +53,25 @@ impl Dialog {
             "",
         ];
         let choices = if is_new { [no, yes] } else { [yes, no] };
-        Dialog::new(Topic::Trust, Place::Opening, is_new, &text).with(&choices)
+        Dialog {
+            keeps_blanks: dialect.keeps_blanks,
+            ..Dialog::new(Topic::Trust, Place::Opening, is_new, &text).with(&choices)
+        }
+    }
+
+    /// As 2.0.76 asked.
+    fn first_trust(cwd: &str) -> Dialog {
+        let text = [
+            "Do you trust the files in this folder?",
+            "",
+            cwd,
+            "",
+            "Claude Code may read, write, or execute files contained in this directory. This can pose security risks, so only use files from trusted sources.",
+            "",
+            "Learn more",
+            "",
+        ];
+        Dialog::new(Topic::Trust, Place::Opening, false, &text).with(&["Yes, proceed", "No, exit"])
     }
 
     pub(crate) fn api_key(key: &str, is_new: bool) -> Dialog {
@@ -69,19 +93,28 @@ impl Dialog {
     }
 
     /// As 2.1.120: an event that it does not know is skipped, and the user is told.
-    pub(crate) fn unknown_event(event: &str) -> Dialog {
-        let skipped = format!("└ {event}: Unknown hook event \"{event}\" was ignored.");
+    pub(crate) fn unknown_event(file: &str, event: &str) -> Dialog {
+        let skipped = format!(
+            "   └ {event}: Unknown hook event \"{event}\" was ignored. Valid events: {KNOWN_EVENTS}"
+        );
         let text = [
             "Settings Warning",
             "",
-            "└ hooks",
+            file,
+            " └ hooks",
             skipped.as_str(),
+            "",
+            "Learn more: https://code.claude.com/docs/en/hooks",
+            "",
             "",
             "The values listed above were skipped; the rest of the file is in effect.",
             "",
         ];
-        Dialog::new(Topic::Settings, Place::Opening, false, &text)
-            .with(&["Continue", "Exit and fix manually"])
+        Dialog {
+            indent: 2,
+            ..Dialog::new(Topic::Settings, Place::Opening, false, &text)
+                .with(&["Continue", "Exit and fix manually"])
+        }
     }
 
     /// As 2.0.76: hooks of type http are an error, and the whole file is left out.
@@ -104,6 +137,8 @@ impl Dialog {
         Dialog { text, ..dialog }
     }
 }
+
+const KNOWN_EVENTS: &str = "PreToolUse, PostToolUse, PostToolUseFailure, PostToolBatch, Notification, UserPromptSubmit, UserPromptExpansion, SessionStart, SessionEnd, Stop, StopFailure, SubagentStart, SubagentStop, PreCompact, PostCompact, PermissionRequest, PermissionDenied, Setup, TeammateIdle, TaskCreated, TaskCompleted, Elicitation, ElicitationResult, ConfigChange, WorktreeCreate, WorktreeRemove, InstructionsLoaded, CwdChanged, FileChanged";
 
 const OLD_THEMES: [&str; 7] = [
     "Auto (match terminal)",
@@ -131,10 +166,13 @@ mod tests {
     #[test]
     fn the_default_answer_differs_between_the_families() {
         assert_eq!(
-            Dialog::trust("/w", false).answer(),
+            Dialog::trust("/w", &Dialect::of("2.1.197")).answer(),
             "Yes, I trust this folder"
         );
-        assert_eq!(Dialog::trust("/w", true).answer(), "No, exit");
+        assert_eq!(
+            Dialog::trust("/w", &Dialect::of("2.1.329")).answer(),
+            "No, exit"
+        );
         assert_eq!(Dialog::api_key("k", true).answer(), "No (recommended)");
     }
 }

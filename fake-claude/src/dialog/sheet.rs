@@ -4,6 +4,7 @@ use crate::dialog::Dialog;
 use crate::dialog::Topic;
 use crate::dialog::list::Choice;
 use crate::dialog::list::Place;
+use crate::look::Dialect;
 use crate::request::marketing;
 
 impl Dialog {
@@ -60,14 +61,15 @@ impl Dialog {
     }
 
     /// Whether a cached conversation goes on with another model.
-    pub(crate) fn switch(model: &str, is_new: bool) -> Dialog {
-        let name = marketing(model);
+    pub(crate) fn switch(model: &str, dialect: &Dialect) -> Dialog {
+        let name = dialect.called(model);
+        let is_new = dialect.is_new();
         let reread = format!(
-            "This conversation is cached for the current model. Switching to {name} means the full history gets re-read on your next message."
+            "This conversation is cached for the current model. Switching to {name} {}",
+            dialect.reread
         );
         let text = [
             "Switch model?",
-            "",
             "Your next response will be slower and use more tokens",
             "",
             reread.as_str(),
@@ -76,7 +78,7 @@ impl Dialog {
         let yes = format!("Yes, switch to {name}");
         Dialog {
             numbered: true,
-            foot: None,
+            foot: is_new.then_some("Enter to confirm · Esc to cancel"),
             ..Dialog::new(Topic::Switch(model.to_owned()), Place::Sheet, is_new, &text)
                 .with(&[&yes, "No, go back"])
         }

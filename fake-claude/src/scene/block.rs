@@ -2,6 +2,7 @@
 
 use crate::cell::Line;
 use crate::cell::Style;
+use crate::cell::broken;
 use crate::cell::wrap;
 use crate::markdown;
 use crate::scene::picture::Scene;
@@ -15,7 +16,8 @@ pub(crate) enum Block {
     Thought(u64),
     /// A line of the CLI's own with a dot before it.
     Notice(String),
-    /// A line behind `⎿`.
+    /// A failure: by itself, or behind `⎿`.
+    Failure(String),
     Result(String),
     /// The same for a slash command, with plain blanks.
     Answer(String),
@@ -43,21 +45,26 @@ impl Scene {
         match block {
             Block::Prompt(text) => self.prompt(text, columns),
             Block::Reply(text) => lead(
-                Line::of(Style::White, "●").and(Style::Plain, " "),
-                markdown::render(text, text_columns, self.tab_offset()),
+                dot(),
+                markdown::render(text, text_columns, self.tab_offset(), self.dialect.prose),
             ),
-            Block::Notice(text) => {
-                let lines = text.split('\n').flat_map(|line| {
-                    wrap(
-                        &Line::of(Style::Plain, line),
-                        text_columns.saturating_sub(8),
-                    )
-                });
+            Block::Notice(text) => lead(
+                dot(),
+                wrapped(text, Style::Plain, columns.saturating_sub(NOTICE_MARGIN)),
+            ),
+            Block::Failure(text) => {
+                let is_api = text.starts_with("API Error");
+                let margin = if is_api {
+                    NOTICE_MARGIN
+                } else {
+                    self.dialect.failing.margin
+                };
                 lead(
-                    Line::of(Style::White, "●").and(Style::Plain, " "),
-                    lines.collect(),
+                    dot(),
+                    wrapped(text, Style::Plain, columns.saturating_sub(margin)),
                 )
             }
+            Block::Thought(_) if !self.dialect.tells_thinking => Vec::new(),
             Block::Thought(seconds) => {
                 let tail = if self.is_new {
                     ""
@@ -70,7 +77,26 @@ impl Scene {
                 )]
             }
             Block::Result(text) => {
-                vec![Line::of(Style::Grey, &format!("  ⎿ \u{a0}{text}")).cut(columns)]
+                let mark = "  ⎿ \u{a0}";
+                let keeps = self.dialect.keeps_blanks;
+                let lines = text.split('\n').flat_map(|line| {
+                    broken(
+                        &Line::of(Style::Grey, line),
+                        columns.saturating_sub(5),
+                        keeps,
+                    )
+                });
+                let leads = std::iter::once(mark).chain(std::iter::repeat("     "));
+                leads
+                    .zip(lines)
+                    .map(|(lead, line)| Line {
+                        cells: Line::of(Style::Grey, lead)
+                            .cells
+                            .into_iter()
+                            .chain(line.cells)
+                            .collect(),
+                    })
+                    .collect()
             }
             Block::Answer(text) => {
                 vec![Line::of(Style::Grey, &format!("  ⎿  {text}")).cut(columns)]
@@ -78,6 +104,7 @@ impl Scene {
             Block::Tools { servers, over } => vec![self.tools(servers, *over)],
             Block::Unfinished { calls, not_begun } => unfinished(calls, *not_begun),
             Block::Shell { command, output } => shell(command, output, columns),
+            Block::Duration(..) if !self.dialect.tells_duration => Vec::new(),
             Block::Duration(verb, seconds, wall) => {
                 let done = if self.is_new {
                     format!(" · done {wall}")
@@ -128,17 +155,46 @@ impl Scene {
         let parts = text
             .split('\n')
             .map(|part| markdown::expand(part, self.tab_offset()));
-        let lines =
-            parts.flat_map(|part| wrap(&Line::of(Style::Prompt, &part), columns.saturating_sub(3)));
-        let lines = lead(
-            Line::of(Style::PromptMark, &format!("{} ", self.dialect.mark)),
-            lines.collect(),
-        );
+        let lines: Vec<Line> = parts
+            .flat_map(|part| wrap(&Line::of(Style::Prompt, &part), columns.saturating_sub(3)))
+            .collect();
+        let mark = Line::of(Style::PromptMark, &format!("{} ", self.dialect.mark));
+        let lines = match self.dialect.indents_prompts {
+            true => lead(mark, lines),
+            false => first(mark, lines),
+        };
         lines
             .into_iter()
             .map(|line| line.to(columns, Style::Prompt))
             .collect()
     }
+}
+
+impl Block {
+    /// Whether it stands right below what is before it.
+    pub(super) fn hangs_on(&self) -> bool {
+        matches!(self, Block::Result(_) | Block::Answer(_))
+    }
+}
+
+fn dot() -> Line {
+    Line::of(Style::White, "●").and(Style::Plain, " ")
+}
+
+/// A text of several lines, none wider than `columns`.
+fn wrapped(text: &str, style: Style, columns: usize) -> Vec<Line> {
+    let lines = text.split('\n');
+    lines
+        .flat_map(|line| wrap(&Line::of(style, line), columns))
+        .collect()
+}
+
+/// `mark` before the first line alone.
+fn first(mark: Line, mut lines: Vec<Line>) -> Vec<Line> {
+    if let Some(first) = lines.first_mut() {
+        first.cells.splice(0..0, mark.cells).for_each(drop);
+    }
+    lines
 }
 
 /// What the newer family says about calls that an interruption stopped.
@@ -205,3 +261,6 @@ fn lead(mark: Line, lines: Vec<Line>) -> Vec<Line> {
     };
     lines.into_iter().enumerate().map(join).collect()
 }
+
+/// How much narrower than the window a notice is.
+const NOTICE_MARGIN: usize = 10;

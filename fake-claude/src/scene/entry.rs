@@ -4,6 +4,7 @@ use crate::cell::Line;
 use crate::cell::Style;
 use crate::cell::wrap;
 use crate::input::Input;
+use crate::look::Corner;
 use crate::markdown;
 use crate::scene::picture::Scene;
 
@@ -45,10 +46,13 @@ impl Scene {
                     &markdown::expand(&part[..cursor - at], self.tab_offset()),
                 )
                 .width();
-                let width = columns.saturating_sub(3).max(1);
+                let width = columns.saturating_sub(MARGIN).max(1);
                 rest = (begin + column / width, 2 + column % width);
             }
-            for line in wrap(&Line::of(Style::Plain, &shown), columns.saturating_sub(3)) {
+            for line in wrap(
+                &Line::of(Style::Plain, &shown),
+                columns.saturating_sub(MARGIN),
+            ) {
                 let lead = if lines.is_empty() {
                     first.clone()
                 } else {
@@ -66,7 +70,13 @@ impl Scene {
         (lines, rest)
     }
 
-    pub(super) fn foot(&self, input: &Input, columns: usize) -> Vec<Line> {
+    pub(super) fn foot(&self, input: &Input, rows: usize, columns: usize) -> Vec<Line> {
+        if input.shown().0 == "/exit" && !self.dialect.menu.is_empty() {
+            let offers = self.dialect.menu.iter();
+            return offers
+                .map(|offer| Line::of(Style::Grey, offer).cut(columns))
+                .collect();
+        }
         let mut line = Line::of(Style::Plain, "  ");
         line = match self.footer {
             Some(footer) => line.and(Style::Grey, footer),
@@ -81,27 +91,42 @@ impl Scene {
             lines.push(line.cut(columns));
             return lines;
         }
-        match self.logged_out {
-            true => {
-                let told = "Not logged in · Run /login";
-                let line = line
-                    .to(columns.saturating_sub(28), Style::Plain)
-                    .and(Style::Red, told);
-                vec![line.cut(columns), self.right(columns)]
-            }
-            false => {
-                let right = self.right(columns);
-                let begin = columns.saturating_sub(18);
-                let line = line.cut(begin).to(begin, Style::Plain);
-                let tail: Vec<_> = right.cells.into_iter().skip(begin).collect();
-                vec![
-                    Line {
-                        cells: line.cells.into_iter().chain(tail).collect(),
-                    }
-                    .cut(columns),
-                ]
+        self.beside(line, self.corners(rows), columns)
+    }
+
+    /// What stands below the box at the right, row by row.
+    fn corners(&self, rows: usize) -> Vec<String> {
+        let mut corners = vec![self.corner(rows)];
+        if self.logged_out {
+            let told = self.dialect.foot.no_login.to_owned();
+            match self.dialect.foot.corner {
+                Corner::Effort => corners.insert(0, told),
+                Corner::Notice(_) => corners.push(told),
             }
         }
+        corners
+    }
+
+    /// The mode with the corners beside it, or above them where there is no room.
+    fn beside(&self, line: Line, corners: Vec<String>, columns: usize) -> Vec<Line> {
+        let widest = corners.iter().map(|text| text.chars().count()).max();
+        let fits = line.width() + widest.unwrap_or(0) + 2 <= columns;
+        let last = corners.len() - 1;
+        let at = if self.dialect.foot.mode_is_last {
+            last
+        } else {
+            0
+        };
+        let right = corners.into_iter().map(|text| self.right(text, columns));
+        let mut lines: Vec<Line> = right.collect();
+        match fits {
+            true => lines[at]
+                .cells
+                .splice(..line.width(), line.cells)
+                .for_each(drop),
+            false => lines.insert(0, line.cut(columns)),
+        }
+        lines
     }
 
     fn mode(&self, line: Line, input: &Input) -> Line {
@@ -119,9 +144,12 @@ impl Scene {
         if self.busy.is_some() && !self.dialect.esc_at_spinner {
             line = line.and(Style::Grey, " · esc to interrupt");
         }
-        if input.is_empty() {
+        if input.is_empty() && self.dialect.tells_agents {
             line = line.and(Style::Grey, " · ← for agents");
         }
         line
     }
 }
+
+/// What the box leaves free of the window's width: its mark, and room for the cursor.
+const MARGIN: usize = 4;

@@ -6,6 +6,7 @@ use crate::cell::Line;
 use crate::cell::Style;
 use crate::dialog::Dialog;
 use crate::input::Input;
+use crate::look::Corner;
 use crate::look::Dialect;
 use crate::paint::Picture;
 use crate::scene::block::Block;
@@ -25,6 +26,8 @@ pub(crate) struct Scene {
     pub(crate) busy: Option<Busy>,
     /// Whether text is coming, which hides the spinner.
     pub(crate) streaming: bool,
+    /// Whether the text editor is about to take the screen.
+    pub(crate) in_editor: bool,
     pub(crate) queued: Vec<String>,
     pub(crate) dialog: Option<Dialog>,
     /// What the empty box says.
@@ -45,8 +48,14 @@ impl Scene {
         }
         let mut lines = self.banner(columns);
         for block in &self.blocks {
-            lines.extend(self.block(block, columns));
-            lines.push(Line::default());
+            if block.hangs_on() && lines.last().is_some_and(|line| line.cells.is_empty()) {
+                lines.pop();
+            }
+            let drawn = self.block(block, columns);
+            if !drawn.is_empty() {
+                lines.extend(drawn);
+                lines.push(Line::default());
+            }
         }
         for queued in &self.queued {
             lines.extend(self.queued(queued));
@@ -57,6 +66,10 @@ impl Scene {
         }
         let (bottom, cursor) = self.bottom(input, columns, now);
         if self.is_new {
+            if self.busy.is_none() || self.dialog.is_some() {
+                let end = lines.iter().rposition(|line| !line.cells.is_empty());
+                lines.truncate(end.map_or(0, |at| at + 1));
+            }
             let above = rows.saturating_sub(bottom.len());
             let hidden = lines.len().saturating_sub(above);
             lines.drain(..hidden);
@@ -64,13 +77,21 @@ impl Scene {
         } else if lines.last().is_some_and(|line| !line.cells.is_empty()) {
             lines.push(Line::default());
         }
+        if self.in_editor && lines.last().is_some_and(|line| line.cells.is_empty()) {
+            lines.pop();
+        }
         let cursor = (lines.len() + cursor.0, cursor.1);
         lines.extend(bottom);
         if self.is_new {
             lines.truncate(rows);
         }
         Picture {
-            cursor: (cursor.0.min(lines.len().saturating_sub(1)), cursor.1),
+            cursor: (
+                cursor
+                    .0
+                    .min(lines.len().saturating_sub(usize::from(!self.in_editor))),
+                cursor.1,
+            ),
             lines,
         }
     }
@@ -83,12 +104,15 @@ impl Scene {
     /// Prompt box or question, with what belongs to it.
     fn bottom(&self, input: &Input, columns: usize, now: Instant) -> (Vec<Line>, (usize, usize)) {
         let mut lines = Vec::new();
-        if self.is_new {
-            match self.spinner() {
-                Some(busy) => lines.push(busy.line(now, &self.dialect)),
-                None => lines.push(Line::default()),
+        let rule = Line::of(Style::Rule, &"─".repeat(columns));
+        let (typed, cursor) = self.typed(input, columns);
+        if self.is_new && !self.dialog.as_ref().is_some_and(Dialog::is_alone) {
+            match (self.spinner(), self.busy.is_some()) {
+                (Some(busy), _) => lines.push(busy.line(now, &self.dialect)),
+                (None, true) => lines.push(Line::default()),
+                (None, false) => {}
             }
-            lines.push(self.right(columns));
+            lines.push(self.right(self.corner(typed.len()), columns));
         }
         if let Some(dialog) = &self.dialog {
             let picture = dialog.picture(columns);
@@ -96,20 +120,37 @@ impl Scene {
             lines.extend(picture.lines);
             return (lines, cursor);
         }
-        let rule = Line::of(Style::Rule, &"─".repeat(columns));
+        if self.in_editor {
+            let told = format!("{EDITING:^columns$}");
+            let lines = vec![rule.clone(), Line::of(Style::Grey, &told), rule];
+            return (lines, (3, 0));
+        }
         lines.push(rule.clone());
-        let (typed, cursor) = self.typed(input, columns);
+        let rows = typed.len();
         let cursor = (lines.len() + cursor.0, cursor.1);
         lines.extend(typed);
         lines.push(rule);
-        lines.extend(self.foot(input, columns));
+        lines.extend(self.foot(input, rows, columns));
         (lines, cursor)
     }
 
-    pub(super) fn right(&self, columns: usize) -> Line {
+    /// What stands in the corner while so many rows are typed.
+    pub(super) fn corner(&self, rows: usize) -> String {
+        match self.dialect.foot.corner {
+            _ if rows > 1 => "ctrl+g to edit in Editor".to_owned(),
+            // The small model knows no effort.
+            Corner::Effort if self.model.contains("haiku") => String::new(),
+            Corner::Effort => format!("● {} · /effort", self.effort),
+            Corner::Notice(notice) => notice.to_owned(),
+        }
+    }
+
+    /// A text at the right, two columns from the edge.
+    pub(super) fn right(&self, text: String, columns: usize) -> Line {
+        let begin = columns.saturating_sub(text.chars().count() + 2);
         Line::default()
-            .to(columns.saturating_sub(18), Style::Plain)
-            .and(Style::Grey, &format!("● {} · /effort", self.effort))
+            .to(begin, Style::Plain)
+            .and(Style::Grey, &text)
     }
 
     fn queued(&self, text: &str) -> Vec<Line> {
@@ -131,3 +172,6 @@ impl Scene {
         if self.is_new { 0 } else { 2 }
     }
 }
+
+/// What stands in the box's place while the text editor has the screen.
+const EDITING: &str = "Save and close editor to continue...";

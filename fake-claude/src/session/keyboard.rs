@@ -6,6 +6,7 @@ use crate::child;
 use crate::clock;
 use crate::input::Submission;
 use crate::keys::Key;
+use crate::look::AfterEditor;
 use crate::session::life::Session;
 use crate::terminal;
 use crate::tty;
@@ -24,10 +25,17 @@ impl Session {
 
     fn prompt_key(&mut self, key: Key) {
         let armed = self.armed.take().map(|(key, _)| key);
-        self.scene.footer = None;
+        let stays = key == Key::Enter && self.world.dialect.foot.paste_stays;
+        if !stays {
+            self.scene.footer = None;
+        }
         match key {
             Key::Text(text) => self.input.type_text(&text),
-            Key::Paste(text) => self.input.paste(&text),
+            Key::Paste(text) => {
+                if self.input.paste(&text) {
+                    self.scene.footer = Some("paste again to expand");
+                }
+            }
             Key::Newline => self.input.newline(),
             Key::Backspace => self.input.backspace(),
             Key::Left => self.input.left(),
@@ -108,13 +116,22 @@ impl Session {
             return;
         };
         let is_new = self.world.dialect.is_new();
+        let after = self.world.dialect.after_editor;
+        if after != AfterEditor::Anew {
+            self.scene.in_editor = true;
+            self.paint();
+            self.scene.in_editor = false;
+        }
         tty::write(terminal::before_editor(is_new).as_bytes());
         self.tty.cooked();
         let edited = child::edit(&editor, &self.input.expanded());
         self.tty.raw();
         tty::write(terminal::after_editor(is_new).as_bytes());
-        let bytes = self.painter.forget();
-        tty::write(&bytes);
+        match after {
+            AfterEditor::Anew => tty::write(&self.painter.forget()),
+            AfterEditor::Below => self.painter.abandon(),
+            AfterEditor::GoesOn => {}
+        }
         if let Some(text) = edited {
             self.input.set_from_editor(&text);
         }

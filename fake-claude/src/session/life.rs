@@ -19,6 +19,7 @@ use crate::keys::Decoder;
 use crate::keys::Key;
 use crate::look::Look;
 use crate::paint::Painter;
+use crate::scene::Block;
 use crate::scene::Scene;
 use crate::session::keyboard::ARMED;
 use crate::session::local::Mark;
@@ -55,6 +56,8 @@ pub(crate) struct Session {
     pub(super) asked: Option<Cancel>,
     /// Where each prompt of this conversation began.
     pub(super) marks: Vec<Mark>,
+    /// A command that is shown once its question is answered.
+    pub(super) hidden: Option<Block>,
     pub(super) frozen: bool,
     /// Whether the prompt box has been drawn.
     pub(super) opened: bool,
@@ -73,11 +76,14 @@ pub(super) struct Running {
     /// The servers whose tools the message calls.
     pub(super) servers: Vec<String>,
     pub(super) fresh: bool,
+    /// What came and is not shown before its end.
+    pub(super) coming: String,
 }
 
 impl Session {
     pub(crate) fn new(start: Start) -> Session {
         let is_new = start.world.dialect.is_new();
+        let emoji = start.world.dialect.emoji;
         Session {
             world: start.world,
             news: start.news,
@@ -85,7 +91,7 @@ impl Session {
             config: start.config,
             scene: start.scene,
             input: Input::new(is_new),
-            painter: Painter::new(Look::Inline, tty::size()),
+            painter: Painter::new(Look::Inline, emoji, tty::size()),
             decoder: Decoder::default(),
             dialogs: start.dialogs,
             api_key: start.api_key,
@@ -99,6 +105,7 @@ impl Session {
             armed: None,
             asked: None,
             marks: Vec::new(),
+            hidden: None,
             frozen: false,
             opened: false,
             exit: None,
@@ -225,7 +232,11 @@ impl Session {
         });
         let body = hook::session_end(&self.world.subject(self.prompt_id.as_deref()), reason);
         self.world.hooks.ask("SessionEnd", &body, &patience);
+        let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let model = self.world.model();
+        let talk = self.world.talk();
         let mut journal = self.world.journal();
+        talk.ledger.close(&model, ms, &mut journal);
         if let (Some(prompt), Some(last)) = (self.last_prompt.take(), journal.last()) {
             journal.note(json!({ "type": "last-prompt", "lastPrompt": prompt, "leafUuid": last }));
             self.last_prompt = Some(prompt);

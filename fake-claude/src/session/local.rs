@@ -77,16 +77,21 @@ impl Session {
     pub(super) fn model(&mut self, name: &str) {
         let is_new = self.world.dialect.is_new();
         let shown = format!("/model {name}").trim_end().to_owned();
-        self.scene.blocks.push(Block::Prompt(shown));
         let is_cached = self
             .world
             .talk()
             .entries
             .iter()
             .any(|entry| entry.role == Role::Assistant);
+        let asks = is_cached && self.world.dialect.asks_to_switch && name != self.world.model();
+        // The newer family shows the command behind its question.
+        self.hidden = (is_new && asks).then(|| Block::Prompt(shown.clone()));
+        if self.hidden.is_none() {
+            self.scene.blocks.push(Block::Prompt(shown));
+        }
         match name {
             "" => self.ask(Dialog::models(&self.world.model(), is_new)),
-            _ if is_cached && name != self.world.model() => self.ask(Dialog::switch(name, is_new)),
+            _ if asks => self.ask(Dialog::switch(name, &self.world.dialect)),
             _ => self.set_model(name, name),
         }
     }
@@ -97,23 +102,22 @@ impl Session {
         name.clone_into(&mut lock(&self.world.model));
         name.clone_into(&mut self.scene.model);
         self.config.keep_model(name);
-        let shown = marketing(name);
+        let shown = self.world.dialect.called(name);
+        self.scene.blocks.extend(self.hidden.take());
         let marked = match is_new {
             true => format!("`{shown}`"),
             false => format!("\u{1b}[1m{shown}\u{1b}[22m"),
         };
-        self.note(
-            "model",
-            args,
-            &format!("Set model to {marked} and saved as your default for new sessions"),
-        );
-        self.scene.blocks.push(Block::Answer(format!(
-            "Set model to {shown} and saved as your default for new sessions"
-        )));
+        let kept = self.world.dialect.model_kept;
+        self.note("model", args, &format!("Set model to {marked}{kept}"));
+        self.scene
+            .blocks
+            .push(Block::Answer(format!("Set model to {shown}{kept}")));
     }
 
     pub(super) fn keep_model(&mut self) {
         let shown = marketing(&self.world.model());
+        self.scene.blocks.extend(self.hidden.take());
         self.scene
             .blocks
             .push(Block::Answer(format!("Kept model as {shown}")));

@@ -28,7 +28,8 @@ impl Session {
         let is_new = self.world.dialect.is_new();
         tty::write(terminal::enter(is_new).as_bytes());
         self.opened = true;
-        self.painter = Painter::new(self.world.dialect.look, tty::size());
+        let dialect = &self.world.dialect;
+        self.painter = Painter::new(dialect.look, dialect.emoji, tty::size());
         if let Some((history, answer)) = self.history.take() {
             self.show_history(&history);
             self.paint();

@@ -41,6 +41,11 @@ impl Session {
                 self.said(&text);
             }
             News::MessageOver => {
+                let running = self.running.as_mut();
+                let came = running.map(|running| std::mem::take(&mut running.coming));
+                if let Some(came) = came.filter(|came| !came.is_empty()) {
+                    self.show(&came);
+                }
                 self.thought();
                 self.scene.streaming = false;
                 if let Some(running) = &mut self.running {
@@ -79,6 +84,13 @@ impl Session {
         if let Some(Block::Tools { over, .. }) = self.scene.blocks.last_mut() {
             *over = true;
         }
+        if !self.world.dialect.folds_calls && !called.told.is_empty() {
+            self.scene.blocks.pop();
+            for (call, result) in &called.told {
+                self.scene.blocks.push(Block::Notice(call.clone()));
+                self.scene.blocks.push(Block::Result(result.clone()));
+            }
+        }
         if self.world.dialect.is_new() {
             let errors = called.errors.iter().cloned();
             self.scene.blocks.extend(errors.map(Block::Answer));
@@ -114,6 +126,17 @@ impl Session {
     }
 
     fn said(&mut self, text: &str) {
+        match self
+            .running
+            .as_mut()
+            .filter(|_| !self.world.dialect.shows_coming)
+        {
+            Some(running) => running.coming.push_str(text),
+            None => self.show(text),
+        }
+    }
+
+    fn show(&mut self, text: &str) {
         self.thought();
         let fresh = self
             .running
@@ -167,8 +190,10 @@ impl Session {
             }
             Outcome::Failed { text, hint, kind } => {
                 self.scene.blocks.push(match kind {
-                    FailureKind::Plain => Block::Notice(text.clone()),
-                    FailureKind::Login | FailureKind::Limit => Block::Result(text.clone()),
+                    FailureKind::Plain if !self.is_aside(&text) => Block::Failure(text.clone()),
+                    FailureKind::Plain | FailureKind::Login | FailureKind::Limit => {
+                        Block::Result(text.clone())
+                    }
                 });
                 match is_new {
                     true => self.scene.hint = hint,
@@ -181,6 +206,12 @@ impl Session {
             }
         }
         self.dequeue();
+    }
+
+    /// Whether a failure stands behind `⎿`.
+    fn is_aside(&self, text: &str) -> bool {
+        let is_api = text.contains("API Error");
+        is_api && self.world.dialect.failing.is_result
     }
 
     fn stunt(&mut self, stunt: Stunt) {

@@ -26,7 +26,13 @@ impl Session {
         self.remember(&text);
         self.prompt_id = Some(id::uuid());
         match command::meaning(&text, self.world.dialect.is_new()) {
-            Meaning::Exit => self.leave(),
+            Meaning::Exit => {
+                // The menu of commands is left as it stands.
+                if !self.world.dialect.menu.is_empty() {
+                    self.input.set(&text);
+                }
+                self.leave();
+            }
             Meaning::Clear => self.clear(),
             Meaning::Resume(session) => self.resume(&session),
             Meaning::ResumeList => self.resume_list(),
@@ -75,6 +81,7 @@ impl Session {
             thinking: None,
             servers: Vec::new(),
             fresh: true,
+            coming: String::new(),
         });
     }
 

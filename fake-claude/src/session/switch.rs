@@ -42,6 +42,8 @@ impl Session {
         self.marks.clear();
         self.scene.warnings.clear();
         self.scene.blocks = vec![Block::Prompt("/clear".to_owned())];
+        let cleared = self.world.dialect.cleared.map(str::to_owned);
+        self.scene.blocks.extend(cleared.map(Block::Result));
         let bytes = self.painter.forget();
         tty::write(&bytes);
     }

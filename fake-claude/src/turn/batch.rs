@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
@@ -123,6 +124,11 @@ impl Batch {
         lock(&self.calls).is_empty()
     }
 
+    /// The name of the last call.
+    pub(crate) fn last(&self) -> Option<String> {
+        lock(&self.calls).last().map(|call| call.name.clone())
+    }
+
     /// Waits for the end of every call.
     pub(crate) fn wait(&self) -> Vec<Done> {
         let count = lock(&self.calls).len();
@@ -193,6 +199,7 @@ impl Batch {
         if !self.is_permitted(&call.name) {
             return (Answer::failed(denial(&call.name)), Fate::Denied);
         }
+        self.turn.give_way(self.place_of(call));
         let began = clock::now();
         let result = client.call(&tool.own, &call.input, &call.id, &self.cancel);
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -248,6 +255,11 @@ impl Batch {
         }
     }
 
+    fn place_of(&self, call: &Call) -> usize {
+        let calls = lock(&self.calls);
+        calls.iter().position(|one| one.id == call.id).unwrap_or(0)
+    }
+
     fn is_permitted(&self, name: &str) -> bool {
         self.world.permission_mode == "bypassPermissions" || self.world.toolbox.is_allowed(name)
     }
@@ -266,6 +278,13 @@ impl Turnstile {
         state.running += 1;
         state.only_reads = only_reads;
         self.changed.notify_all();
+    }
+
+    /// Gives the calls before this one a head start: what is ready at the same time goes in the order of the calls.
+    fn give_way(&self, at: usize) {
+        let state = lock(&self.state);
+        let waits = |state: &mut State| state.done.len() < at;
+        drop(self.changed.wait_timeout_while(state, HEAD_START, waits));
     }
 
     fn leave(&self, done: Done) {
@@ -299,6 +318,9 @@ fn denial(name: &str) -> String {
         "Permission to use {name} has been denied because Claude Code is running in don't ask mode. {DENIAL}"
     )
 }
+
+/// How much later a call may begin than the one before it, when both could begin at once.
+const HEAD_START: Duration = Duration::from_millis(10);
 
 const REJECTED: &str = "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file edit, the new_string was NOT written to the file). STOP what you are doing and wait for the user to tell you how to proceed.";
 const DENIAL: &str = "IMPORTANT: You *may* attempt to accomplish this action using other tools that might naturally be used to accomplish this goal, e.g. using head instead of cat. But you *should not* attempt to work around this denial in malicious ways, e.g. do not use your ability to run tests to execute non-test actions. You should only try to work around this restriction in reasonable ways that do not attempt to bypass the intent behind this denial. If you believe this capability is essential to complete the user's request, STOP and explain to the user what you were trying to do and why you need this permission. Let the user decide how to proceed.";

@@ -9,11 +9,11 @@ use crate::ending::Ending;
 use crate::hook;
 use crate::id;
 use crate::reply::Reply;
+use crate::transcript::with;
 use crate::turn::batch::Batch;
 use crate::turn::cause::Cause;
 use crate::turn::course::Turn;
 use crate::turn::record::is_said;
-use crate::turn::record::synthetic;
 use crate::turn::result::success;
 use crate::world::FailureKind;
 use crate::world::News;
@@ -23,23 +23,37 @@ use crate::world::Told;
 impl Turn {
     pub(super) fn refused(&self, reply: &Reply) -> Outcome {
         let more = json!({
-            "content": "", "level": "warning", "originalModel": reply.model, "requestId": reply.request_id,
-            "apiRefusalCategory": null, "apiRefusalExplanation": null, "isMeta": false,
+            "content": "", "level": "warning", "originalModel": reply.model,
+            "requestId": Some(&reply.request_id).filter(|id| !id.is_empty()),
+            "apiRefusalCategory": null, "apiRefusalExplanation": null, "refusedUserMessageUuid": self.asked_in, "isMeta": false,
         });
-        self.world
-            .journal()
-            .system("model_refusal_no_fallback", more);
-        self.failed(
-            &self
-                .world
-                .circumstances()
-                .refused(&reply.request_id, &reply.id),
-        )
+        if !self.world.dialect.is_terse {
+            self.world
+                .journal()
+                .system("model_refusal_no_fallback", more);
+        }
+        let words = self.world.circumstances();
+        let ending = words.refused(&reply.request_id, &reply.id);
+        let about = json!({ "refusedMessageId": reply.id, "refusingModel": reply.model, "madeBy": "model" });
+        self.end_badly(&ending, about)
     }
 
     pub(super) fn failed(&self, ending: &Ending) -> Outcome {
+        let mut about = json!({});
+        if ending.status == Some(429) {
+            about["apiErrorIsTransient"] = json!(false);
+        }
+        if let Some(kind) = &ending.kind {
+            about["apiErrorType"] = json!(kind);
+        }
+        let rest = json!({ "perTurnEffort": null, "failedResponseHadNoToolCall": true, "madeBy": "model" });
+        self.end_badly(ending, with(about, rest))
+    }
+
+    /// The record in the answer's place, the hook, and what the screen says; `about` is for the newer family.
+    fn end_badly(&self, ending: &Ending, about: Value) -> Outcome {
         let text = json!([{ "type": "text", "text": ending.text }]);
-        let message = synthetic(&text, ending.stop_reason, self.world.dialect.is_new());
+        let message = self.synthetic(&text, ending.stop_reason);
         let mut more = json!({});
         if ending.error == "max_output_tokens" {
             more["apiError"] = json!(ending.error);
@@ -49,8 +63,14 @@ impl Turn {
             more["errorDetails"] = json!(details);
         }
         more["isApiErrorMessage"] = json!(true);
+        if ending.status == Some(413) && self.world.dialect.hooks_name_prompt {
+            more["healsDistinctCarrier"] = json!(true);
+        }
         if let Some(status) = ending.status {
             more["apiErrorStatus"] = json!(status);
+        }
+        if self.world.dialect.is_new() {
+            more = with(more, about);
         }
         let status = ending.status;
         self.world
@@ -66,10 +86,10 @@ impl Turn {
         if !self.world.dialect.is_new() {
             self.write_duration();
         }
-        let kind = match ending.text.as_str() {
-            ending::NOT_LOGGED_IN => FailureKind::Login,
-            _ if ending.is_limit => FailureKind::Limit,
-            _ => FailureKind::Plain,
+        let kind = match ending.is_limit {
+            true => FailureKind::Limit,
+            false if ending.is_about_key() => FailureKind::Login,
+            false => FailureKind::Plain,
         };
         if kind == FailureKind::Limit && self.world.dialect.is_new() {
             let told = ending::goes_on(&ending.text);
@@ -86,6 +106,7 @@ impl Turn {
     }
 
     pub(super) fn stopped(&self, reply: &Reply) -> Outcome {
+        self.note_prompt();
         let name = if self.world.dialect.is_new() {
             "running Stop hook"
         } else {
@@ -96,9 +117,11 @@ impl Turn {
             self.world.tell(News::Running(name));
         }
         let text = reply.lie.clone().unwrap_or_else(|| reply.text());
-        self.world
-            .hooks
-            .ask("Stop", &hook::stop(&self.subject, &text), &self.cancel);
+        self.world.hooks.ask(
+            "Stop",
+            &hook::stop(&self.subject, &text, self.world.dialect.is_terse),
+            &self.cancel,
+        );
         for url in urls {
             self.write_stop(&url);
         }
@@ -114,11 +137,25 @@ impl Turn {
         let mut note = success("Stop", "Stop", url);
         note["toolUseID"] = json!(tool);
         journal.attachment(&note);
-        let summary = json!({
-            "hookCount": 1, "hookInfos": [{ "command": url }], "hookErrors": [], "hookAdditionalContext": [],
+        let mut summary = json!({
+            "hookCount": 1, "hookInfos": [{ "command": url }], "hookErrors": [],
             "preventedContinuation": false, "stopReason": "", "hasOutput": true, "level": "suggestion", "toolUseID": tool,
         });
+        if !self.world.dialect.is_terse {
+            summary["hookAdditionalContext"] = json!([]);
+        }
+        if self.world.dialect.is_new() {
+            summary["failedHookErrorIndexes"] = json!([]);
+        }
         journal.system("stop_hook_summary", summary);
+    }
+
+    /// Which message an interruption cut off.
+    pub(super) fn whom_interrupted(&self, partial: &Reply) -> Value {
+        match self.world.dialect.is_terse {
+            true => json!({}),
+            false => json!({ "interruptedMessageId": partial.id }),
+        }
     }
 
     /// The note about an interruption, where somebody reads lines.
@@ -180,7 +217,7 @@ impl Turn {
         journal.user(
             &note,
             self.prompt_id.as_deref(),
-            json!({ "interruptedMessageId": partial.id }),
+            self.whom_interrupted(partial),
         );
         drop(journal);
         self.say_interrupted(&note);

@@ -37,10 +37,14 @@ pub(super) struct Turn {
     pub(super) began: Instant,
     /// The steps of the script that answer to the results of tools.
     pub(super) rest: Mutex<Vec<Step>>,
+    /// The tool that was called last.
+    pub(super) used: Mutex<Option<String>>,
     /// The name of the last request, in the newer family's notes.
     pub(super) request: Mutex<String>,
     /// Whether tools are told of; the first request of a turn that was taken up has none.
     pub(super) has_tools: AtomicBool,
+    /// The record of the message that is answered.
+    pub(super) asked_in: Option<String>,
     /// Where conversation and transcript stood before this turn.
     pub(super) before: (usize, Option<String>, (bool, bool)),
 }
@@ -69,8 +73,10 @@ impl Turn {
             turn_id: id::uuid(),
             began: clock::now(),
             rest: Mutex::default(),
+            used: Mutex::default(),
             request: Mutex::default(),
             has_tools: AtomicBool::new(has_tools),
+            asked_in: before.1.clone(),
             before,
         }
     }
@@ -94,6 +100,7 @@ impl Turn {
             }
             Cause::Resumed => {
                 self.run_start_commands();
+                self.world.journal().snapshot();
                 self.notes(NoteKind::DateOnly, "");
             }
             Cause::Shell { .. } => self.notes(NoteKind::DateOnly, ""),
@@ -128,7 +135,7 @@ impl Turn {
                         return self.interrupted_tools(&reply, &done);
                     }
                 }
-                Some("max_tokens") if cuts == CUTS_MAX => {
+                Some("max_tokens") if cuts == self.world.dialect.failing.cuts_max => {
                     return self.failed(&self.world.circumstances().cut_off());
                 }
                 Some("max_tokens") => {
@@ -141,7 +148,10 @@ impl Turn {
                     self.go_on(REFUSED, &reply);
                 }
                 Some("refusal") => return self.refused(&reply),
-                _ if !reply.blocks.iter().any(is_said) && empty == 0 => {
+                _ if !reply.blocks.iter().any(is_said)
+                    && empty == 0
+                    && self.world.dialect.asks_again =>
+                {
                     empty += 1;
                     self.continue_empty();
                 }
@@ -152,6 +162,7 @@ impl Turn {
 
     /// An answer without a word is asked for once more; both families write that down.
     fn continue_empty(&self) {
+        self.note_prompt();
         self.world.talk().add(Role::User, json!(NOTHING_SAID));
         let mut more = json!({ "isMeta": true });
         if self.world.dialect.is_new() {
@@ -198,9 +209,6 @@ impl Turn {
         self.world.tell(News::Notice(notice));
     }
 }
-
-/// How often a cut-off answer is continued.
-const CUTS_MAX: u32 = 3;
 
 const NOTHING_SAID: &str = "[Your previous response had no visible output. Please continue and produce a user-visible response.]";
 

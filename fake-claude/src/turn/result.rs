@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::conversation::Role;
+use crate::conversation::text_of;
 use crate::id;
 use crate::reply::Reply;
 use crate::turn::batch::Batch;
@@ -14,11 +15,13 @@ use crate::world::Called;
 use crate::world::News;
 use crate::world::Outcome;
 use crate::world::Told;
+use crate::world::lock;
 
 impl Turn {
     /// Waits for the tools, writes their results down and tells the hook.
     pub(super) fn use_tools(&self, batch: &Batch, sources: &[(Value, String)]) -> Vec<Done> {
         let done = batch.wait();
+        *lock(&self.used) = batch.last();
         for done in &done {
             self.write_result(done, sources);
         }
@@ -34,6 +37,7 @@ impl Turn {
                 self.world.journal().attachment(&note);
             }
         }
+        self.note_prompt();
         self.world.tell(News::Called(called(&done)));
         self.world.tell(News::Written);
         done
@@ -50,10 +54,12 @@ impl Turn {
         };
         self.write_tool_hooks(before, done);
         let source = sources.iter().find(|(id, _)| *id == done.call.id);
-        self.world.journal().user(
+        let source = source.map(|(_, record)| record.as_str());
+        self.world.journal().result(
+            source,
             &json!([block]),
             self.prompt_id.as_deref(),
-            self.result_fields(done, source.map(|(_, record)| record.as_str())),
+            self.result_fields(done, source),
         );
         self.write_tool_hooks(behind, done);
         self.world.print(|| {
@@ -111,7 +117,7 @@ impl Turn {
         self.world.journal().user(
             &note,
             self.prompt_id.as_deref(),
-            json!({ "interruptedMessageId": reply.id }),
+            self.whom_interrupted(reply),
         );
         self.say_interrupted(&note);
         self.world.talk().add(Role::User, note);
@@ -140,7 +146,17 @@ fn called(done: &[Done]) -> Called {
             parts.next().unwrap_or_default(),
         )
     };
+    let told = |done: &Done| {
+        let (server, tool) = place(done);
+        let given = done.call.input.as_object().into_iter().flatten();
+        let given: Vec<String> = given
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect();
+        let call = format!("{server} - {tool} (MCP)({})", given.join(", "));
+        (call, text_of(&done.answer.told))
+    };
     Called {
+        told: done.iter().map(told).collect(),
         errors: with_fate(Fate::Unknown)
             .filter_map(|done| done.answer.told.as_str().map(str::to_owned))
             .collect(),

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::clock;
 use crate::conversation::Role;
 use crate::conversation::text_of;
+use crate::environment::Environment;
 use crate::file::File;
 use crate::hook;
 use crate::request;
@@ -37,7 +38,7 @@ impl Turn {
             }
         }
         self.world.tell(News::Accepted);
-        self.write_prompt(text, source);
+        self.asked_in = Some(self.write_prompt(text, source));
         let read = self.attach(text);
         let is_new = self.world.dialect.is_new();
         if let (true, Some((call, result))) = (is_new, &read) {
@@ -56,7 +57,7 @@ impl Turn {
     }
 
     /// A message of print mode, whatever it holds, is the user's message as it stands.
-    pub(super) fn take_message(&self, content: &Value) -> Option<Outcome> {
+    pub(super) fn take_message(&mut self, content: &Value) -> Option<Outcome> {
         let text = text_of(content);
         let body = hook::user_prompt_submit(&self.subject, &text);
         let answers = self
@@ -74,19 +75,23 @@ impl Turn {
             more["turnOrigin"] = json!("sdk");
             more["turnPosition"] = json!({ "promptIndex": 0, "turnIndex": talk.prompts });
         }
-        self.world
+        let record = self
+            .world
             .journal()
             .user(content, self.prompt_id.as_deref(), more);
         talk.add(Role::User, content.clone());
         drop(talk);
+        self.asked_in = Some(record);
         self.notes(NoteKind::All, "");
         None
     }
 
-    fn write_prompt(&self, text: &str, source: &str) {
-        let mut more = json!({
-            "permissionMode": self.world.permission_mode, "origin": { "kind": "human" }, "promptSource": source,
-        });
+    fn write_prompt(&self, text: &str, source: &str) -> String {
+        let mut more = json!({ "permissionMode": self.world.permission_mode });
+        if !self.world.dialect.is_terse {
+            more["origin"] = json!({ "kind": "human" });
+            more["promptSource"] = json!(source);
+        }
         if self.world.dialect.is_new() {
             let mut talk = self.world.talk();
             talk.prompts += 1;
@@ -99,7 +104,7 @@ impl Turn {
         }
         let mut journal = self.world.journal();
         journal.snapshot();
-        journal.user(&json!(text), self.prompt_id.as_deref(), more);
+        journal.user(&json!(text), self.prompt_id.as_deref(), more)
     }
 
     /// Reads the files that the prompt names with `@`, unless attachments are off; the words about call and result.
@@ -132,7 +137,9 @@ impl Turn {
             let ending = json!({ "kind": "blocked_by_hook", "reason": reason });
             more["promptSubmitEnding"] = json!({ "ending": ending, "promptKept": false });
         }
-        self.world.journal().system("informational", more);
+        if !self.world.dialect.is_terse {
+            self.world.journal().system("informational", more);
+        }
         Outcome::Blocked {
             reason,
             prompt: prompt.to_owned(),
@@ -145,31 +152,38 @@ impl Turn {
             return;
         }
         let mut told = Vec::new();
+        let model = self.world.model();
         let mut talk = self.world.talk();
         let mut journal = self.world.journal();
         if kind == NoteKind::All && !talk.environment_told {
             talk.environment_told = true;
-            let (environment, model) = (
-                request::environment(&self.world.cwd),
-                request::powered_by(&self.world.model()),
-            );
-            journal.attachment(&json!({ "type": "environment", "text": environment }));
-            journal.attachment(&json!({ "type": "model", "text": model }));
-            told.extend([environment, model]);
+            let place = Environment::of(&self.world.cwd);
+            let (environment, powered) = (place.text(), request::powered_by(&model));
+            let snapshot = json!({ "type": "environment", "snapshot": place.snapshot() });
+            journal.reminder(&snapshot, &environment);
+            let identity = json!({
+                "modelId": model, "marketingName": request::marketing(&model), "knowledgeCutoff": request::CUTOFF,
+            });
+            let named = json!({ "type": "model", "identity": identity, "text": powered });
+            journal.reminder(&named, &powered);
+            told.extend([environment, powered]);
         }
+        journal.latch();
         if !talk.date_told {
             talk.date_told = true;
             journal.attachment(&json!({ "type": "session_context", "context": {} }));
-            journal.attachment(&json!({ "type": "date", "date": clock::date(clock::unix_ms()) }));
-            journal.attachment(
-                &json!({ "type": "prompt_snapshot", "systemPrompt": [self.world.shape.system] }),
-            );
+            let date = json!({ "type": "date", "date": clock::date(clock::unix_ms()) });
+            journal.reminder(&date, &request::todays_date());
+            journal.attachment(&json!({
+                "type": "prompt_snapshot", "systemPrompt": [self.world.shape.system], "reminderFold": false,
+                "echoWireToolInputs": false, "contextRendering": "announced",
+            }));
             told.push(request::todays_date());
         }
         if prompt.contains("<pasted_content id=") {
-            journal.attachment(
-                &json!({ "type": "critical_system_reminder", "content": request::PASTE_NOTE }),
-            );
+            let reminder =
+                json!({ "type": "critical_system_reminder", "content": request::PASTE_NOTE });
+            journal.reminder(&reminder, request::PASTE_NOTE);
             told.push(request::PASTE_NOTE.to_owned());
         }
         if !told.is_empty() {

@@ -107,7 +107,7 @@ fn markdown_loses_its_marks_and_tables_are_laid_out() {
             "bold and code",
             "- item",
             "▎ quoted",
-            "| 1   | 22222 |",
+            "│ 1   │ 22222 │",
         ] {
             claude.sees(shown);
         }
