@@ -1,5 +1,6 @@
 //! Programs that are started for the user: the shell after `!` and the editor on Ctrl+G.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
@@ -21,6 +22,24 @@ pub(crate) fn shell(command: &str, cwd: &str) -> String {
             .to_owned(),
         Err(error) => error.to_string(),
     }
+}
+
+/// What a command prints that reads `input`.
+pub(crate) fn pipe(command: &str, input: &str) -> String {
+    let child = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        return String::new();
+    };
+    if let Some(mut stdin) = child.stdin.take() {
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map(|output| output.stdout);
+    String::from_utf8_lossy(&output.unwrap_or_default()).into_owned()
 }
 
 /// Lets the user's editor change `text`; `None` where it could not or did not want to.

@@ -189,6 +189,18 @@ pub(crate) fn hooks(settings: Option<&str>) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The events that `--settings` wants commands told of, but for the start.
+pub(crate) fn commands(settings: Option<&str>) -> Vec<(String, String)> {
+    let events = read_settings(settings)["hooks"].as_object().cloned();
+    let events = events.unwrap_or_default().into_iter();
+    let told = events.filter(|(event, _)| event != "SessionStart");
+    told.flat_map(|(event, groups)| {
+        let commands = hooks_of(&groups, "command", "command").into_iter();
+        commands.map(move |command| (event.clone(), command))
+    })
+    .collect()
+}
+
 /// The commands that `--settings` wants run when a session starts; they are waited for.
 pub(crate) fn start_commands(settings: Option<&str>) -> Vec<String> {
     let groups = read_settings(settings)["hooks"]["SessionStart"].clone();

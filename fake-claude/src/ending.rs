@@ -80,7 +80,7 @@ impl Circumstances {
     pub(crate) fn cut_off(&self) -> Ending {
         let text = format!(
             "API Error: Claude's response exceeded the {} output token maximum. To configure this behavior, set the CLAUDE_CODE_MAX_OUTPUT_TOKENS environment variable.",
-            self.max_tokens
+            self.failing.max_tokens.unwrap_or(self.max_tokens)
         );
         plain("max_output_tokens", text, None, RESEND)
     }

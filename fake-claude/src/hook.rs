@@ -8,6 +8,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::child;
 use crate::http::Cancel;
 use crate::http::Conn;
 use crate::http::Url;
@@ -21,19 +22,24 @@ pub(crate) struct Subject {
     pub(crate) prompt_id: Option<String>,
     pub(crate) permission_mode: String,
     pub(crate) effort: String,
+    /// Whether the body leaves out what was said last.
+    pub(crate) is_sparse: bool,
 }
 
 /// Posts hooks over kept-alive connections.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     targets: Vec<(String, String)>,
+    /// Events and the commands of a shell that are told of them.
+    commands: Vec<(String, String)>,
     idle: Arc<Mutex<Vec<(String, Conn)>>>,
 }
 
 impl Hooks {
-    pub(crate) fn new(targets: Vec<(String, String)>) -> Hooks {
+    pub(crate) fn new(targets: Vec<(String, String)>, commands: Vec<(String, String)>) -> Hooks {
         Hooks {
             targets,
+            commands,
             idle: Arc::default(),
         }
     }
@@ -41,6 +47,7 @@ impl Hooks {
     /// Without the hooks of these events.
     pub(crate) fn muted(mut self, events: &[String]) -> Hooks {
         self.targets.retain(|(event, _)| !events.contains(event));
+        self.commands.retain(|(event, _)| !events.contains(event));
         self
     }
 
@@ -60,10 +67,19 @@ impl Hooks {
             .into_iter()
             .filter_map(|url| self.post(&url, body))
             .collect();
+        let said = self.commands(event);
+        let said = said.iter().map(|command| told(command, body));
         posted
             .into_iter()
             .map(|(host, conn)| self.answer(host, conn, cancel))
+            .chain(said)
             .collect()
+    }
+
+    /// The commands that want `event`.
+    pub(crate) fn commands(&self, event: &str) -> Vec<String> {
+        let wanted = self.commands.iter().filter(|(name, _)| name == event);
+        wanted.map(|(_, command)| command.clone()).collect()
     }
 
     /// Posts and goes on; the answers are read in the background.
@@ -116,6 +132,12 @@ impl Hooks {
         let at = idle.iter().position(|(name, _)| name == host)?;
         Some(idle.swap_remove(at).1)
     }
+}
+
+/// What a command answers that is told of an event.
+fn told(command: &str, body: &Value) -> Value {
+    let said = child::pipe(command, &body.to_string());
+    serde_json::from_str(&said).unwrap_or_default()
 }
 
 /// The reason, if an answer blocks the prompt.
@@ -248,7 +270,7 @@ pub(crate) fn stop(subject: &Subject, text: &str, is_terse: bool) -> Value {
     let mut body = opening(subject, "Stop", Mode::WithEffort);
     body.insert("stop_hook_active".to_owned(), json!(false));
     let text = text.trim();
-    if !text.is_empty() {
+    if !text.is_empty() && !subject.is_sparse {
         body.insert("last_assistant_message".to_owned(), json!(text));
     }
     if !is_terse {

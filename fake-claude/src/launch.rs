@@ -166,10 +166,13 @@ fn world(
         attachments: !env.attachments_off,
         is_print: args.print,
         toolbox: toolbox(env, args, &dialect)?,
-        hooks: Hooks::new(match dialect.hooks {
-            HookSense::NoHttp => Vec::new(),
-            _ => config::hooks(args.settings.as_deref()),
-        })
+        hooks: Hooks::new(
+            match dialect.hooks {
+                HookSense::NoHttp => Vec::new(),
+                _ => config::hooks(args.settings.as_deref()),
+            },
+            config::commands(args.settings.as_deref()),
+        )
         .muted(&script.mute),
         start_commands: config::start_commands(args.settings.as_deref()),
         cwd: env.cwd.to_string_lossy().into_owned(),
@@ -255,6 +258,7 @@ fn frame(env: &Env, args: &Args, script: &Script) -> Frame {
             .unwrap_or_else(|| usual.to_owned()),
         entry: entry(args),
         is_new,
+        is_sparse: Dialect::of(&env.version).is_sparse,
         delay: Duration::from_millis(delay),
         silent: env.no_transcript,
         late_prompt: script.late_prompt,

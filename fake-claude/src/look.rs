@@ -53,6 +53,8 @@ pub(crate) struct Prose {
 /// How emoji of several characters are drawn, since terminals disagree about their width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Emoji {
+    /// As any other letter.
+    Plain,
     /// Where the form is chosen by a selector, its columns are cleared first and the cursor is put behind it.
     Unwiped,
     /// The same, and what may be left of it behind is written over.
@@ -75,6 +77,8 @@ pub(crate) struct Failing {
     pub(crate) names_gateway: bool,
     /// Why a refused turn stopped.
     pub(crate) refusal_stops: &'static str,
+    /// The most tokens of an answer as a failure tells it, where it tells another number than was asked for.
+    pub(crate) max_tokens: Option<u64>,
     /// How often an answer that was cut off is gone on with.
     pub(crate) cuts_max: u32,
     /// The words where there is no login.
@@ -142,6 +146,8 @@ pub(crate) struct Dialect {
     /// Whether hooks, records and requests leave out what later versions tell: where a prompt came from, how an answer
     /// stopped, what runs in the background, which server was used, which message was interrupted or refused.
     pub(crate) is_terse: bool,
+    /// Whether records leave out even more: the entry, the prompt's name, how long a turn took, what each hook said.
+    pub(crate) is_sparse: bool,
     /// What the billing line ends with, and the temperature that is asked for where no model thinks.
     pub(crate) billing_end: &'static str,
     pub(crate) temperature: Option<u32>,
@@ -268,12 +274,16 @@ const AS_2_0_76: Dialect = Dialect {
     failing: Failing {
         words: Words::Body,
         cuts_max: 0,
+        max_tokens: Some(32_000),
         no_login: "Invalid API key · Please run /login",
         ..AS_2_1_120.failing
     },
     esc_at_spinner: true,
     tells_duration: false,
     shows_coming: false,
+    is_sparse: true,
+    haiku: "haiku (claude-haiku-4-5-20251001)",
+    emoji: Emoji::Plain,
     menu: &[],
     indents_prompts: false,
     cleared: None,
@@ -330,6 +340,7 @@ const AS_2_1_120: Dialect = Dialect {
     },
     keeps_blanks: true,
     is_terse: true,
+    is_sparse: false,
     billing_end: " cch=00000;",
     temperature: Some(1),
     asks_again: false,
@@ -369,6 +380,7 @@ const AS_2_1_197: Dialect = Dialect {
         names_gateway: true,
         refusal_stops: "refusal",
         cuts_max: 3,
+        max_tokens: None,
         no_login: "Not logged in · Please run /login",
         refusal_advice: "",
     },
@@ -398,6 +410,7 @@ const AS_2_1_197: Dialect = Dialect {
     folds_calls: true,
     keeps_blanks: false,
     is_terse: false,
+    is_sparse: false,
     billing_end: "",
     temperature: None,
     asks_again: true,

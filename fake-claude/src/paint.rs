@@ -229,7 +229,9 @@ impl Painter {
             (Emoji::All, Some(_)) => {
                 format!("\x1b[{second}G \x1b[{first}G{text}\r\x1b[{behind}G")
             }
-            (Emoji::IfSelected | Emoji::Unwiped, _) | (Emoji::All, None) => text.clone(),
+            (Emoji::Plain | Emoji::IfSelected | Emoji::Unwiped, _) | (Emoji::All, None) => {
+                text.clone()
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ pub(crate) struct Journal {
     mode: String,
     entry: &'static str,
     is_new: bool,
+    is_sparse: bool,
     delay: Duration,
     silent: bool,
     late_prompt: bool,
@@ -51,6 +52,8 @@ pub(crate) struct Frame {
     /// `cli`, or `sdk-cli` in print mode.
     pub(crate) entry: &'static str,
     pub(crate) is_new: bool,
+    /// Whether records leave out what 2.0 does not tell.
+    pub(crate) is_sparse: bool,
     pub(crate) delay: Duration,
     pub(crate) silent: bool,
     /// Whether a new file's first prompt is written behind what follows it within the delay.
@@ -68,6 +71,7 @@ impl Journal {
             mode: frame.mode.clone(),
             entry: frame.entry,
             is_new: frame.is_new,
+            is_sparse: frame.is_sparse,
             delay: frame.delay,
             silent: frame.silent,
             late_prompt: frame.late_prompt,
@@ -212,7 +216,7 @@ impl Journal {
         }
         let mut text = String::new();
         if !self.made {
-            if self.entry == "cli" {
+            if self.entry == "cli" && !self.is_sparse {
                 text.push_str(&self.opening());
             }
             self.made = true;
@@ -267,6 +271,9 @@ impl Journal {
                 "version": self.version, "gitBranch": "HEAD",
             }),
         );
+        if self.is_sparse {
+            make_sparse(&mut record);
+        }
         self.push(place, &record);
         self.last = Some(uuid.clone());
         self.count += 1;
@@ -291,6 +298,27 @@ fn is_of_turn(record: &Value) -> bool {
             .any(|field| record.get(field).is_some()),
     }
 }
+
+/// Takes out of a record what 2.0 does not tell.
+fn make_sparse(record: &mut Value) {
+    record["gitBranch"] = json!("");
+    without(Some(record), &UNTOLD);
+    without(record.pointer_mut("/message/usage"), &UNCOUNTED);
+}
+
+fn without(value: Option<&mut Value>, fields: &[&str]) {
+    let inner = value.and_then(Value::as_object_mut).into_iter();
+    inner.for_each(|inner| inner.retain(|name, _| !fields.contains(&name.as_str())));
+}
+
+const UNTOLD: [&str; 5] = [
+    "promptId",
+    "permissionMode",
+    "entrypoint",
+    "sourceToolAssistantUUID",
+    "apiErrorStatus",
+];
+const UNCOUNTED: [&str; 3] = ["inference_geo", "iterations", "speed"];
 
 /// The folder of a working directory's transcripts.
 pub(crate) fn folder(claude_dir: &Path, cwd: &Path) -> PathBuf {
@@ -343,6 +371,7 @@ mod tests {
             mode: "dontAsk".to_owned(),
             entry: "cli",
             is_new: true,
+            is_sparse: false,
             delay: Duration::ZERO,
             silent: true,
             late_prompt: false,

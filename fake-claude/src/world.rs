@@ -258,6 +258,7 @@ impl World {
                 true => self.shape.effort.clone(),
                 false => String::new(),
             },
+            is_sparse: self.dialect.is_sparse,
         }
     }
 }

@@ -117,6 +117,9 @@ impl Scene {
         } else {
             0
         };
+        if let (false, Corner::Notice(_)) = (fits, self.dialect.foot.corner) {
+            return shrunk(&line, &corners, columns);
+        }
         let right = corners.into_iter().map(|text| self.right(text, columns));
         let mut lines: Vec<Line> = right.collect();
         match fits {
@@ -149,6 +152,35 @@ impl Scene {
         }
         line
     }
+}
+
+/// Mode and corners side by side, each in its share of the window, and wrapped there.
+fn shrunk(line: &Line, corners: &[String], columns: usize) -> Vec<Line> {
+    let bare = Line {
+        cells: line.cells.iter().skip(2).cloned().collect(),
+    };
+    let room = columns.saturating_sub(4);
+    let widest = corners.iter().map(|text| text.chars().count()).max();
+    let share = room * bare.width() / (bare.width() + widest.unwrap_or(0)).max(1);
+    let left = wrap(&bare, share);
+    let texts = corners.iter().map(|text| Line::of(Style::Grey, text));
+    let right: Vec<Line> = texts.flat_map(|text| wrap(&text, room - share)).collect();
+    let begin = 2 + room - right.iter().map(Line::width).max().unwrap_or(0);
+    (0..left.len().max(right.len()))
+        .map(|at| {
+            let tail = right.get(at).map_or(&[][..], |line| &line.cells);
+            let mut row = Line::of(Style::Plain, "  ");
+            row.cells.extend(
+                left.get(at)
+                    .map_or(&[][..], |line| &line.cells)
+                    .iter()
+                    .cloned(),
+            );
+            let mut row = row.to(begin, Style::Plain);
+            row.cells.extend(tail.iter().cloned());
+            row
+        })
+        .collect()
 }
 
 /// What the box leaves free of the window's width: its mark, and room for the cursor.

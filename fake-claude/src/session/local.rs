@@ -100,7 +100,10 @@ impl Session {
     pub(super) fn set_model(&mut self, name: &str, args: &str) {
         let is_new = self.world.dialect.is_new();
         name.clone_into(&mut lock(&self.world.model));
-        name.clone_into(&mut self.scene.model);
+        // The oldest banner is drawn once.
+        if !self.world.dialect.is_sparse {
+            name.clone_into(&mut self.scene.model);
+        }
         self.config.keep_model(name);
         let shown = self.world.dialect.called(name);
         self.scene.blocks.extend(self.hidden.take());

@@ -55,10 +55,13 @@ impl Turn {
         let text = json!([{ "type": "text", "text": ending.text }]);
         let message = self.synthetic(&text, ending.stop_reason);
         let mut more = json!({});
-        if ending.error == "max_output_tokens" {
+        let is_cut = ending.error == "max_output_tokens";
+        if is_cut && !self.world.dialect.is_sparse {
             more["apiError"] = json!(ending.error);
         }
-        more["error"] = json!(ending.error);
+        if !is_cut || !self.world.dialect.is_sparse {
+            more["error"] = json!(ending.error);
+        }
         if let Some(details) = &ending.details {
             more["errorDetails"] = json!(details);
         }
@@ -76,13 +79,7 @@ impl Turn {
         self.world
             .print(|| News::Failed(message.clone(), ending.error, status));
         self.world.journal().assistant(&message, more);
-        let body = hook::stop_failure(
-            &self.subject,
-            ending.error,
-            ending.details.as_deref(),
-            &ending.text,
-        );
-        self.world.hooks.ask("StopFailure", &body, &self.cancel);
+        self.tell_failure(ending);
         if !self.world.dialect.is_new() {
             self.write_duration();
         }
@@ -105,6 +102,18 @@ impl Turn {
         }
     }
 
+    /// A failure has a hook of its own, where it is not told as any other end.
+    fn tell_failure(&self, ending: &Ending) {
+        if self.world.dialect.is_sparse {
+            let body = hook::stop(&self.subject, "", true);
+            self.world.hooks.ask("Stop", &body, &self.cancel);
+            return self.write_summaries();
+        }
+        let details = ending.details.as_deref();
+        let body = hook::stop_failure(&self.subject, ending.error, details, &ending.text);
+        self.world.hooks.ask("StopFailure", &body, &self.cancel);
+    }
+
     pub(super) fn stopped(&self, reply: &Reply) -> Outcome {
         self.note_prompt();
         let name = if self.world.dialect.is_new() {
@@ -125,6 +134,7 @@ impl Turn {
         for url in urls {
             self.write_stop(&url);
         }
+        self.write_summaries();
         self.world
             .print(|| News::Ended(reply.text(), reply.stop_reason.clone()));
         self.write_duration();
@@ -133,13 +143,22 @@ impl Turn {
 
     fn write_stop(&self, url: &str) {
         let tool = id::uuid();
-        let mut journal = self.world.journal();
         let mut note = success("Stop", "Stop", url);
         note["toolUseID"] = json!(tool);
-        journal.attachment(&note);
+        self.world.journal().attachment(&note);
+        self.write_summary(url, &tool);
+    }
+
+    fn write_summaries(&self) {
+        for command in self.world.hooks.commands("Stop") {
+            self.write_summary(&command, &id::uuid());
+        }
+    }
+
+    fn write_summary(&self, hook: &str, tool: &str) {
         let mut summary = json!({
-            "hookCount": 1, "hookInfos": [{ "command": url }], "hookErrors": [],
-            "preventedContinuation": false, "stopReason": "", "hasOutput": true, "level": "suggestion", "toolUseID": tool,
+            "hookCount": 1, "hookInfos": [{ "command": hook }], "hookErrors": [],
+            "preventedContinuation": false, "stopReason": "", "hasOutput": !self.world.dialect.is_sparse, "level": "suggestion", "toolUseID": tool,
         });
         if !self.world.dialect.is_terse {
             summary["hookAdditionalContext"] = json!([]);
@@ -147,7 +166,7 @@ impl Turn {
         if self.world.dialect.is_new() {
             summary["failedHookErrorIndexes"] = json!([]);
         }
-        journal.system("stop_hook_summary", summary);
+        self.world.journal().system("stop_hook_summary", summary);
     }
 
     /// Which message an interruption cut off.
@@ -169,7 +188,7 @@ impl Turn {
     }
 
     fn write_duration(&self) {
-        if self.world.is_print {
+        if self.world.is_print || self.world.dialect.is_sparse {
             return;
         }
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);

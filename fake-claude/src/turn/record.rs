@@ -20,6 +20,9 @@ impl Turn {
         for (at, block) in reply.blocks.iter().enumerate() {
             let block = told(block, reply);
             let mut message = reply.record(&block, is_new);
+            if self.world.dialect.is_sparse {
+                message["usage"] = reply.usage.clone();
+            }
             if let (true, Some(fields)) = (self.world.dialect.is_terse, message.as_object_mut()) {
                 fields.shift_remove("stop_details");
             }

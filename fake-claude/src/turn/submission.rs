@@ -92,6 +92,11 @@ impl Turn {
             more["origin"] = json!({ "kind": "human" });
             more["promptSource"] = json!(source);
         }
+        if self.world.dialect.is_sparse {
+            more["thinkingMetadata"] =
+                json!({ "level": "high", "disabled": false, "triggers": [] });
+            more["todos"] = json!([]);
+        }
         if self.world.dialect.is_new() {
             let mut talk = self.world.talk();
             talk.prompts += 1;
