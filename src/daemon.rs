@@ -20,6 +20,7 @@ use crate::record::support::Support;
 use crate::server;
 use crate::server::Api;
 use crate::server::ServerError;
+use crate::service::LogFile;
 use crate::session::SessionConfig;
 use crate::session::launch;
 use crate::session::launcher::Launcher;
@@ -47,11 +48,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::SetOnce;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// A daemon that runs inside this process.
 pub(crate) struct Running {
@@ -76,8 +79,14 @@ pub(crate) enum DaemonError {
     #[error("bind_failed")]
     BindFailed(#[source] ServerError),
     /// `already_running`: another daemon holds this state folder.
-    #[error("already_running: a daemon holds {} already, process {pid} on port {port}; stop it, or give this one a folder of its own with INFERENCE_RELAY_HOME", home.display())]
-    AlreadyRunning { home: PathBuf, pid: u64, port: u64 },
+    #[error("already_running: a daemon holds {} already, {}; stop it, or give this one a folder of its own with INFERENCE_RELAY_HOME", home.display(), holder(*.pid, *.port))]
+    AlreadyRunning {
+        home: PathBuf,
+        pid: Option<u64>,
+        port: Option<u64>,
+    },
+    #[error("the log file {} cannot be written", path.display())]
+    Log { path: PathBuf, source: io::Error },
     #[error("the state folder {} cannot be written; give this user the right to, free some space, or name another folder with INFERENCE_RELAY_HOME", home.display())]
     Home { home: PathBuf, source: io::Error },
     /// Nobody but this machine may knock where no key is asked for.
@@ -105,8 +114,22 @@ pub(crate) enum DaemonError {
 ///
 /// # Errors
 /// Where it cannot begin.
-pub(crate) fn run(config: Config, simulated: bool) -> Result<(), DaemonError> {
-    log(config.log);
+pub(crate) fn run(
+    config: Config,
+    simulated: bool,
+    log_file: Option<&Path>,
+) -> Result<(), DaemonError> {
+    log(config.log, log_file)?;
+    let served = serve(config, simulated);
+    if let (Err(error), Some(_)) = (&served, log_file) {
+        // Whoever reads the file does not see stderr.
+        let why = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, why, "not served");
+    }
+    served
+}
+
+fn serve(config: Config, simulated: bool) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -374,7 +397,12 @@ impl Lock {
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { file }),
+            Ok(()) => {
+                let mut lock = Lock { file };
+                lock.say(&json!({"pid": std::process::id()}))
+                    .map_err(failed)?;
+                Ok(lock)
+            }
             Err(fs::TryLockError::Error(source)) => Err(failed(source)),
             Err(fs::TryLockError::WouldBlock) => Err(held(home, &path)),
         }
@@ -382,9 +410,14 @@ impl Lock {
 
     /// Leaves word for whoever finds the lock held.
     fn tell(&mut self, port: u16) -> io::Result<()> {
+        self.say(&json!({"pid": std::process::id(), "port": port}))
+    }
+
+    fn say(&mut self, word: &Value) -> io::Result<()> {
+        use std::io::Seek;
         use std::io::Write;
         self.file.set_len(0)?;
-        let word = json!({"pid": std::process::id(), "port": port});
+        self.file.rewind()?;
         self.file.write_all(word.to_string().as_bytes())
     }
 }
@@ -394,11 +427,20 @@ fn held(home: &Path, path: &Path) -> DaemonError {
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default();
-    let number = |name: &str| word.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let number = |name: &str| word.get(name).and_then(Value::as_u64);
     DaemonError::AlreadyRunning {
         home: home.to_owned(),
         pid: number("pid"),
         port: number("port"),
+    }
+}
+
+/// Who holds the lock, as far as it has said so.
+fn holder(pid: Option<u64>, port: Option<u64>) -> String {
+    match (pid, port) {
+        (Some(pid), Some(port)) => format!("process {pid} on port {port}"),
+        (Some(pid), None) => format!("process {pid}, which is still starting"),
+        (None, _) => "a process that has not said its number yet".to_owned(),
     }
 }
 
@@ -436,7 +478,7 @@ async fn stop_signal() {
     }
 }
 
-fn log(config: LogConfig) {
+fn log(config: LogConfig, file: Option<&Path>) -> Result<(), DaemonError> {
     let level = match config.level {
         LogLevel::Error => tracing::Level::ERROR,
         LogLevel::Warn => tracing::Level::WARN,
@@ -446,9 +488,13 @@ fn log(config: LogConfig) {
     };
     // Only our own lines: a library's trace could hold a body.
     let filter = tracing_subscriber::filter::Targets::new().with_target("inference_relay", level);
-    let colours = std::io::IsTerminal::is_terminal(&io::stderr());
+    let colours = file.is_none() && std::io::IsTerminal::is_terminal(&io::stderr());
+    let writer = match file {
+        None => BoxMakeWriter::new(io::stderr),
+        Some(path) => BoxMakeWriter::new(Mutex::new(log_file(path)?)),
+    };
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(colours);
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
@@ -457,6 +503,22 @@ fn log(config: LogConfig) {
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json()).try_init(),
     });
+    Ok(())
+}
+
+/// A service may start before its state folder was ever made.
+fn log_file(path: &Path) -> Result<LogFile, DaemonError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let made = if folder.as_os_str().is_empty() || folder.is_dir() {
+        Ok(())
+    } else {
+        create_private(folder)
+    };
+    made.and_then(|()| LogFile::open(path))
+        .map_err(|source| DaemonError::Log {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// A healthy claude answers in under a second.

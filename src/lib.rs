@@ -25,6 +25,7 @@
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
 //! - [`load`]: calls of many clients on one daemon, and what they took.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
+//! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
 //! - [`daemon`]: the composition root.
 //! - [`cli`]: the commands.
@@ -125,6 +126,8 @@ mod authority;
 mod load;
 
 mod server;
+
+mod service;
 
 mod config;
 

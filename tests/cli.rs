@@ -93,7 +93,9 @@ fn every_command_has_help_with_examples() {
     let user = User::new();
     for args in [
         &[][..],
+        &["setup"],
         &["serve"],
+        &["service"],
         &["ask"],
         &["doctor"],
         &["status"],

@@ -24,9 +24,10 @@ auth:     turn clock store
 authority: turn clock license store
 load:     clock wire terminal session
 server:   turn clock journal wire store pool memory auth license authority
+service:
 config:   session pool memory auth server license authority
-daemon:   turn clock journal wire terminal tap store session record pool memory auth server config license authority
-cli:      turn clock wire store session record load config daemon
+daemon:   turn clock journal wire terminal tap store session record pool memory auth server service config license authority
+cli:      turn clock wire store session record load service config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

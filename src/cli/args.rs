@@ -22,6 +22,15 @@ pub(crate) enum Command {
     /// Run the daemon until it is told to stop
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Serve),
+    /// Set this machine up, step by step: claude, login, a first call, the service, your program's variables
+    #[command(after_help = SETUP_EXAMPLES)]
+    Setup(Setup),
+    /// Keep the daemon running, from login to login, by the service manager of this system
+    #[command(after_help = SERVICE_EXAMPLES)]
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
+    },
     /// Ask one thing and print the answer while it is written
     #[command(after_help = ASK_EXAMPLES)]
     Ask(Ask),
@@ -73,6 +82,9 @@ pub(crate) struct Serve {
     /// Ask callers for no key, although there are keys; on loopback only
     #[arg(long)]
     pub(crate) no_auth: bool,
+    /// Write the log to this file instead of stderr; a full one becomes FILE.1
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,6 +146,64 @@ pub(crate) struct Form {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the setup is gone through.
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    #[command(flatten)]
+    pub(crate) query: Query,
+    /// Ask nothing: every question has its default answer, which is yes
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Leave the first call out; it would spend a few tokens
+    #[arg(long)]
+    pub(crate) no_call: bool,
+    /// Leave the service out
+    #[arg(long)]
+    pub(crate) no_service: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Have the daemon start when you log in, and start it now
+    Install(ServiceInstall),
+    /// Stop it, and take it out of the service manager
+    Uninstall(Query),
+    /// Start it now
+    Start(Query),
+    /// Stop it until the next login or start; calls in flight may end
+    Stop(Query),
+    /// Show how it is
+    Status(Query),
+    /// Show the end of its log
+    Logs(ServiceLogs),
+}
+
+/// How the service is installed.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceInstall {
+    #[command(flatten)]
+    pub(crate) query: Query,
+    /// Print the file that would be written, and change nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Do not start it before the next login
+    #[arg(long)]
+    pub(crate) no_start: bool,
+}
+
+/// How much of the log is shown.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceLogs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Show this many lines
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub(crate) lines: u32,
+    /// Go on showing what is added
+    #[arg(long, short)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args)]
@@ -373,6 +443,7 @@ const ANSWER_TOKENS_MAX: u32 = 8192;
 
 const EXAMPLES: &str = "\
 Examples:
+  inference-relay setup                     set this machine up, step by step
   inference-relay serve                     start the daemon
   inference-relay ask \"What is a relay?\"    ask through it
   inference-relay doctor                    find out why it does not work";
@@ -383,6 +454,24 @@ Examples:
   inference-relay serve --port 7422
   inference-relay serve --config ./relay.toml
   inference-relay serve --simulated         no claude needed; the answers are not a model's";
+
+const SETUP_EXAMPLES: &str = "\
+Exit code: 0 if all of it went well, 1 if something is still wrong, 2 if nobody can be asked.
+
+Examples:
+  inference-relay setup                     in a terminal
+  inference-relay setup --yes --no-call     ask nothing, spend nothing
+  inference-relay setup --json              ask nothing, and tell the outcome to a program";
+
+const SERVICE_EXAMPLES: &str = "\
+systemd (for your user), launchd, or the Task Scheduler: no administrator is needed.
+
+Examples:
+  inference-relay service install           start now, and at every login
+  inference-relay service install --print   show the file that would be written
+  inference-relay service status
+  inference-relay service logs --follow
+  inference-relay service uninstall";
 
 const ASK_EXAMPLES: &str = "\
 If no daemon answers on the port, one is started for this call alone.

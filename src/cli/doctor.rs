@@ -73,25 +73,25 @@ struct Report {
 
 /// A claude on this machine.
 #[derive(Debug)]
-struct Install {
-    path: PathBuf,
-    version: Result<String, String>,
+pub(super) struct Install {
+    pub(super) path: PathBuf,
+    pub(super) version: Result<String, String>,
     /// Whether it is the configured one, or else the first found: the one that sessions run.
     chosen: bool,
 }
 
 /// One thing that was looked at, and what was seen.
 #[derive(Debug)]
-struct Check {
-    name: &'static str,
-    state: State,
-    text: String,
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) state: State,
+    pub(super) text: String,
     /// What to do about it.
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Good,
     /// Worth knowing; nothing is wrong.
     Note,
@@ -120,11 +120,10 @@ impl Report {
                 "version": install.version.as_ref().ok(), "problem": install.version.as_ref().err(),
             })
         };
-        let check = |check: &Check| json!({ "name": check.name, "state": check.state.word(), "text": check.text, "next": check.next });
         json!({
             "ok": self.is_well(),
             "installs": self.installs.iter().map(install).collect::<Vec<_>>(),
-            "checks": self.checks.iter().map(check).collect::<Vec<_>>(),
+            "checks": self.checks.iter().map(Check::machine).collect::<Vec<_>>(),
             "next": self.next(),
         })
     }
@@ -166,7 +165,7 @@ impl Install {
 }
 
 impl Check {
-    fn new(name: &'static str, state: State, text: impl Into<String>) -> Self {
+    pub(super) fn new(name: &'static str, state: State, text: impl Into<String>) -> Self {
         Self {
             name,
             state,
@@ -175,14 +174,18 @@ impl Check {
         }
     }
 
-    fn next(mut self, next: impl Into<String>) -> Self {
+    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
+    }
+
+    pub(super) fn machine(&self) -> Value {
+        json!({ "name": self.name, "state": self.state.word(), "text": self.text, "next": self.next })
     }
 }
 
 impl State {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Good => "ok",
             Self::Note => "note",
@@ -192,17 +195,20 @@ impl State {
     }
 
     fn mark(self, colours: bool) -> String {
+        self.painted(&format!("{:11}", self.word()), colours)
+    }
+
+    pub(super) fn painted(self, word: &str, colours: bool) -> String {
         let colour = match self {
             Self::Good => "32",
             Self::Note => "33",
             Self::Bad => "31",
             Self::NotChecked => "2",
         };
-        let word = format!("{:11}", self.word());
         if colours {
             format!("\x1b[{colour}m{word}\x1b[0m")
         } else {
-            word
+            word.to_owned()
         }
     }
 }
@@ -228,7 +234,7 @@ fn configuration(config: &Result<Config, ConfigError>) -> Check {
 }
 
 /// Every claude here, the configured one first. Their versions are asked at the same time.
-fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
+pub(super) fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
     let mut paths: Vec<PathBuf> = command.into_iter().collect();
     for found in candidates(&env.discover()) {
         if !paths.contains(&found) {
@@ -259,7 +265,7 @@ fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
     told.collect()
 }
 
-fn claude(installs: &[Install]) -> Check {
+pub(super) fn claude(installs: &[Install]) -> Check {
     match installs.first() {
         None => Check::new("claude", State::Bad, "none is found on this machine")
             .next("install Claude Code and log in (`npm install -g @anthropic-ai/claude-code`, then `claude`), or name yours as claude.command"),
@@ -275,7 +281,7 @@ fn claude(installs: &[Install]) -> Check {
 
 /// Whether the relay can drive the chosen claude. A version that nobody recorded is tried out, without a login or a
 /// token spent.
-fn support(installs: &[Install], config: &Config) -> anyhow::Result<Option<Check>> {
+pub(super) fn support(installs: &[Install], config: &Config) -> anyhow::Result<Option<Check>> {
     let Some(Install {
         path,
         version: Ok(version),
@@ -308,7 +314,7 @@ fn support(installs: &[Install], config: &Config) -> anyhow::Result<Option<Check
 }
 
 /// The login and the way to the model, as one turn showed them.
-fn turn(flown: Option<anyhow::Result<Canary>>) -> Vec<Check> {
+pub(super) fn turn(flown: Option<anyhow::Result<Canary>>) -> Vec<Check> {
     match flown {
         None => vec![
             Check::new(
@@ -344,7 +350,7 @@ fn turn(flown: Option<anyhow::Result<Canary>>) -> Vec<Check> {
     }
 }
 
-fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
+pub(super) fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
     match listener {
         Listener::Ours(health) => {
             let status = health["status"].as_str().unwrap_or("unknown");

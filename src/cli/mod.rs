@@ -1,4 +1,5 @@
-//! The command line: `serve`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`, `completions`.
+//! The command line: `setup`, `serve`, `service`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`,
+//! `completions`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
@@ -23,6 +24,8 @@ mod out;
 mod progress;
 mod record;
 mod run;
+mod service;
+mod setup;
 mod show;
 mod status;
 mod top;

@@ -12,6 +12,10 @@ use crate::cli::explain::NoSuchCode;
 use crate::cli::key;
 use crate::cli::out;
 use crate::cli::record;
+use crate::cli::service;
+use crate::cli::service::AlreadyServed;
+use crate::cli::setup;
+use crate::cli::setup::NobodyToAsk;
 use crate::cli::show;
 use crate::cli::status;
 use crate::cli::top;
@@ -57,6 +61,8 @@ pub(crate) enum Outcome {
 fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
     match command {
         Command::Serve(args) => serve(&args, env),
+        Command::Setup(args) => setup::setup(&args, env),
+        Command::Service { command } => service::service(command, env),
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
         Command::Bench { command } => block_on(bench::bench(&command, env))?,
@@ -98,7 +104,7 @@ fn serve(args: &Serve, env: &Env) -> anyhow::Result<Outcome> {
             "SIMULATED: answers come from fake-claude, a script. No model is asked, and nothing leaves this machine.",
         );
     }
-    daemon::run(config, args.simulated)?;
+    daemon::run(config, args.simulated, args.log_file.as_deref())?;
     Ok(Outcome::Done)
 }
 
@@ -119,7 +125,11 @@ pub(crate) fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
 
 /// Whether the failure is one that the user mends before trying again.
 fn is_for_the_user(error: &anyhow::Error) -> bool {
-    if error.is::<ConfigError>() || error.is::<NoSuchCode>() {
+    let is_by_its_type = error.is::<ConfigError>()
+        || error.is::<NoSuchCode>()
+        || error.is::<NobodyToAsk>()
+        || error.is::<AlreadyServed>();
+    if is_by_its_type {
         return true;
     }
     matches!(

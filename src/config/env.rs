@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// The environment as it was when the program started. What is in it is not printed: it may hold secrets.
@@ -52,6 +53,32 @@ impl Env {
     pub(crate) fn user_home(&self) -> Option<PathBuf> {
         self.var(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
             .map(PathBuf::from)
+    }
+
+    /// Where programs keep what a user configured, as the XDG base directories say.
+    pub(crate) fn config_home(&self, home: &Path) -> PathBuf {
+        let named = self.var("XDG_CONFIG_HOME").map(PathBuf::from);
+        named
+            .filter(|folder| folder.is_absolute())
+            .unwrap_or_else(|| home.join(".config"))
+    }
+
+    /// The user's name, on Windows with the domain before it.
+    pub(crate) fn account(&self) -> String {
+        let text = |name| self.var(name).unwrap_or_default().to_string_lossy();
+        if cfg!(windows) {
+            format!("{}\\{}", text("USERDOMAIN"), text("USERNAME"))
+        } else {
+            text("USER").into_owned()
+        }
+    }
+
+    /// What a daemon needs that is started by a service manager: where programs lie (some claudes are scripts, and
+    /// look for their interpreter), where claude keeps its login, and where the relay keeps its state.
+    pub(crate) fn kept_by_service(&self) -> Vec<(String, String)> {
+        let kept = ["PATH", "CLAUDE_CONFIG_DIR", HOME_VAR].into_iter();
+        let pair = |name: &str| Some((name.to_owned(), self.var(name)?.to_str()?.to_owned()));
+        kept.filter_map(pair).collect()
     }
 
     /// Whether the user asked for output without colours, the way <https://no-color.org> tells.

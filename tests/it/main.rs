@@ -12,6 +12,8 @@ mod messages;
 mod pool;
 mod records;
 mod sdk;
+mod service;
+mod setup;
 mod sticky;
 mod streaming;
 mod support;

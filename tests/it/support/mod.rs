@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod fake;
+pub(crate) mod manager;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod relay;

@@ -191,6 +191,13 @@ impl World {
         command
     }
 
+    /// Writes the configuration to where a user's lies, with this port.
+    pub(crate) fn settle(&self, port: u16) {
+        let config = self.config().replace("port = 0", &format!("port = {port}"));
+        fs::create_dir_all(self.path("state")).expect("a state folder must be made");
+        fs::write(self.path("state/relay.toml"), config).expect("a configuration must be written");
+    }
+
     /// The relay in this world's environment.
     pub(crate) fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));

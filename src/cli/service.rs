@@ -1,0 +1,306 @@
+//! `service`: the daemon as something that the user's own service manager keeps running.
+
+use crate::cli::args::Place;
+use crate::cli::args::Query;
+use crate::cli::args::ServiceCommand;
+use crate::cli::args::ServiceInstall;
+use crate::cli::args::ServiceLogs;
+use crate::cli::client::Client;
+use crate::cli::client::Listener;
+use crate::cli::out;
+use crate::cli::progress;
+use crate::cli::run::Outcome;
+use crate::cli::run::block_on;
+use crate::cli::run::warn;
+use crate::clock;
+use crate::config;
+use crate::config::Config;
+use crate::config::Env;
+use crate::service;
+use crate::service::Manager;
+use crate::service::Spec;
+use crate::service::Standing;
+use anyhow::Context;
+use anyhow::bail;
+use serde_json::Value;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use thiserror::Error;
+
+pub(crate) fn service(command: ServiceCommand, env: &Env) -> anyhow::Result<Outcome> {
+    match command {
+        ServiceCommand::Install(args) => install(&args, env),
+        ServiceCommand::Uninstall(args) => uninstall(&args, env),
+        ServiceCommand::Start(args) => start(&args, env),
+        ServiceCommand::Stop(args) => stop(&args, env),
+        ServiceCommand::Status(args) => status(&args, env),
+        ServiceCommand::Logs(args) => logs(&args, env),
+    }
+}
+
+/// Somebody's daemon has the port already, and it is not for us to end it.
+#[derive(Debug, Error)]
+#[error(
+    "already_running: a daemon that is no service answers on {0}; stop it first (Ctrl-C in its terminal), then install again"
+)]
+pub(crate) struct AlreadyServed(SocketAddr);
+
+/// The service of this user, as it is configured now.
+pub(crate) struct Service {
+    manager: Manager,
+    spec: Spec,
+    address: SocketAddr,
+    client: Client,
+}
+
+impl Service {
+    pub(crate) fn of(place: &Place, env: &Env) -> anyhow::Result<Self> {
+        let config = config::load(&place.flags(), env)?;
+        warn(&config);
+        let home = env.user_home().context("the home folder is not known")?;
+        let manager = service::here(&env.config_home(&home), &home, &config.home, &env.account());
+        Ok(Self {
+            spec: spec(place, &config, env)?,
+            manager,
+            address: SocketAddr::new(config.server.host, config.server.port),
+            client: Client::new(&config, env),
+        })
+    }
+
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    /// Whether the manager serves this user at all.
+    pub(crate) fn greet(&self) -> anyhow::Result<()> {
+        service::output(&self.manager.greeting())?;
+        Ok(())
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let answer = service::output(&self.manager.question()).ok();
+        self.manager.standing(answer.as_deref())
+    }
+
+    /// Installs the service, and stops an earlier one of the same name.
+    pub(crate) fn install(&self) -> anyhow::Result<()> {
+        self.greet()?;
+        let is_running = matches!(self.standing(), Standing::Running { .. });
+        let listener = block_on(async { self.client.listener().await })?;
+        if let (false, Listener::Ours(_)) = (is_running, listener) {
+            return Err(AlreadyServed(self.address).into());
+        }
+        if is_running {
+            service::perform(&self.manager.stop())?;
+        }
+        service::perform(&self.manager.install(&self.spec))?;
+        Ok(())
+    }
+
+    /// Starts it, and waits until it answers.
+    pub(crate) fn start(&self) -> anyhow::Result<()> {
+        self.greet()?;
+        service::perform(&self.manager.start())?;
+        block_on(progress::during("starting", self.answers()))?
+    }
+
+    pub(crate) fn stop(&self) -> anyhow::Result<()> {
+        self.greet()?;
+        Ok(service::perform(&self.manager.stop())?)
+    }
+
+    async fn answers(&self) -> anyhow::Result<()> {
+        let began = clock::now();
+        loop {
+            if let Listener::Ours(_) = self.client.listener().await {
+                return Ok(());
+            }
+            if let Standing::Failed(why) = self.standing() {
+                bail!(
+                    "the service started and ended: {why}; `inference-relay service logs` tells why"
+                );
+            }
+            if clock::now().duration_since(began) >= START_WAIT_MAX {
+                bail!(
+                    "the service does not answer on {} after {} s; `inference-relay service logs` tells why",
+                    self.address,
+                    START_WAIT_MAX.as_secs()
+                );
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn is_installed(&self) -> anyhow::Result<()> {
+        if self.standing() == Standing::NotInstalled {
+            self.greet()?;
+            bail!("no service is installed; `inference-relay service install` installs one");
+        }
+        Ok(())
+    }
+
+    fn machine(&self) -> Value {
+        let (state, pid, why) = match self.standing() {
+            Standing::NotInstalled => ("not installed", None, None),
+            Standing::Stopped => ("stopped", None, None),
+            Standing::Running { pid } => ("running", pid, None),
+            Standing::Failed(why) => ("failed", None, Some(why)),
+        };
+        json!({
+            "manager": self.manager.name(), "file": self.manager.file().display().to_string(),
+            "state": state, "pid": pid, "why": why, "address": format!("http://{}", self.address),
+        })
+    }
+}
+
+/// What a service is told: this program, with the same place and the parts of the environment that it needs.
+fn spec(place: &Place, config: &Config, env: &Env) -> anyhow::Result<Spec> {
+    let mut args = vec!["serve".to_owned()];
+    let flags = place.flags();
+    if let Some(file) = &flags.config {
+        let file = std::path::absolute(file).context("the configuration's path is not known")?;
+        args.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
+    }
+    if let Some(port) = flags.port {
+        args.extend(["--port".to_owned(), port.to_string()]);
+    }
+    Ok(Spec {
+        program: std::env::current_exe().context("this program's own path is not known")?,
+        args,
+        env: env.kept_by_service(),
+        log: config.home.join("daemon.log"),
+        stop_wait_max: config.server.drain_wait_max + STOP_MARGIN,
+    })
+}
+
+fn install(args: &ServiceInstall, env: &Env) -> anyhow::Result<Outcome> {
+    let service = Service::of(&args.query.place, env)?;
+    if args.print {
+        out::text(&service.manager.text(&service.spec))?;
+        return Ok(Outcome::Done);
+    }
+    service.install()?;
+    if !args.no_start {
+        service.start()?;
+    }
+    tell(&service, args.query.json, "installed")?;
+    if let (Some(hint), false) = (boot_hint(&service.manager, env), args.query.json) {
+        out::note(&format!("note: {hint}"));
+    }
+    Ok(Outcome::Done)
+}
+
+fn uninstall(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+    let service = Service::of(&args.place, env)?;
+    service.greet()?;
+    service::perform(&service.manager.uninstall())?;
+    tell(
+        &service,
+        args.json,
+        "uninstalled; your configuration and the state folder stay",
+    )?;
+    Ok(Outcome::Done)
+}
+
+fn start(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+    let service = Service::of(&args.place, env)?;
+    service.is_installed()?;
+    service.start()?;
+    tell(&service, args.json, "started")?;
+    Ok(Outcome::Done)
+}
+
+fn stop(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+    let service = Service::of(&args.place, env)?;
+    service.is_installed()?;
+    service.stop()?;
+    tell(
+        &service,
+        args.json,
+        "stopped; it starts again at the next login, or with `inference-relay service start`",
+    )?;
+    Ok(Outcome::Done)
+}
+
+fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+    let service = Service::of(&args.place, env)?;
+    service.greet()?;
+    let told = service.machine();
+    let runs = told["state"] == "running";
+    tell(&service, args.json, "")?;
+    if let (Some(next), false) = (next(&told), args.json) {
+        out::note(&format!("next: {next}"));
+    }
+    Ok(if runs { Outcome::Done } else { Outcome::Failed })
+}
+
+fn next(told: &Value) -> Option<&'static str> {
+    match told["state"].as_str() {
+        Some("not installed") => Some("`inference-relay service install`"),
+        Some("stopped") => Some("`inference-relay service start`"),
+        Some("failed") => Some("`inference-relay service logs` tells why"),
+        _ => None,
+    }
+}
+
+fn logs(args: &ServiceLogs, env: &Env) -> anyhow::Result<Outcome> {
+    let service = Service::of(&args.place, env)?;
+    let manager = &service.manager;
+    if !manager.keeps_logs() && !service.spec.log.is_file() {
+        bail!(
+            "{} is not there: the service has not run yet",
+            service.spec.log.display()
+        );
+    }
+    let shown = service::exec(&manager.logs(&service.spec.log, args.lines, args.follow))?;
+    Ok(if shown {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
+}
+
+/// What was done, and how the service is now.
+fn tell(service: &Service, json: bool, done: &str) -> anyhow::Result<()> {
+    let told = service.machine();
+    if json {
+        out::json(&told)?;
+        return Ok(());
+    }
+    if !done.is_empty() {
+        out::line(done)?;
+    }
+    let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+    let state = match (told["pid"].as_u64(), told["why"].as_str()) {
+        (Some(pid), _) => format!("{}, process {pid}", text("state")),
+        (None, Some(why)) => format!("{}: {why}", text("state")),
+        (None, None) => text("state"),
+    };
+    out::line(&format!(
+        "state:   {state}\naddress: {}\nmanager: {}\nfile:    {}",
+        text("address"),
+        text("manager"),
+        text("file")
+    ))?;
+    Ok(())
+}
+
+/// A user's manager on Linux starts with the user's first session, unless the user lingers.
+pub(crate) fn boot_hint(manager: &Manager, env: &Env) -> Option<&'static str> {
+    let is_systemd = matches!(manager, Manager::Systemd { .. });
+    let lingers = Path::new(LINGER).join(env.account()).exists();
+    (is_systemd && !lingers).then_some(
+        "it starts when you log in; `loginctl enable-linger` lets it start with the machine",
+    )
+}
+
+/// Where logind keeps the names of users whose services start with the machine.
+const LINGER: &str = "/var/lib/systemd/linger";
+/// What the daemon takes to end its sessions once the calls in flight have ended.
+const STOP_MARGIN: Duration = Duration::from_secs(15);
+/// The daemon listens within a second of its start, on a machine that does nothing else.
+const START_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Between two looks at a service that starts.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -1,0 +1,189 @@
+//! The Task Scheduler of Windows: the task's description, and what `schtasks` is told. `[pure]`
+
+use super::launchd::escaped;
+use super::manager::Spec;
+use super::manager::Standing;
+use super::step::Invocation;
+use super::step::Step;
+use std::path::Path;
+use std::path::PathBuf;
+
+const TASK: &str = "inference-relay";
+pub(super) const FILE: &str = "inference-relay.xml";
+
+/// The task: at the user's logon, without an administrator's rights, for as long as it likes. A task has no
+/// environment of its own; it gets the user's.
+pub(super) fn task(spec: &Spec, user: &str) -> String {
+    let log = spec.log.to_string_lossy();
+    let words = spec.args.iter().map(String::as_str);
+    let words: Vec<String> = words.chain(["--log-file", &log]).map(argument).collect();
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-16"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo>
+    <Description>Written by `inference-relay service install`, which writes it anew each time.</Description>
+  </RegistrationInfo>
+  <Triggers>
+    <LogonTrigger>
+      <Enabled>true</Enabled>
+      <UserId>{user}</UserId>
+    </LogonTrigger>
+  </Triggers>
+  <Principals>
+    <Principal id="Author">
+      <UserId>{user}</UserId>
+      <LogonType>InteractiveToken</LogonType>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
+  <Settings>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+    <RestartOnFailure>
+      <Interval>PT1M</Interval>
+      <Count>5</Count>
+    </RestartOnFailure>
+  </Settings>
+  <Actions Context="Author">
+    <Exec>
+      <Command>{command}</Command>
+      <Arguments>{arguments}</Arguments>
+    </Exec>
+  </Actions>
+</Task>
+"#,
+        user = escaped(user),
+        command = escaped(&argument(&spec.program.to_string_lossy())),
+        arguments = escaped(&words.join(" ")),
+    )
+}
+
+/// A word as Windows programs take their command line apart: backslashes count only before a quote.
+fn argument(word: &str) -> String {
+    if !word.is_empty() && !word.contains([' ', '\t', '"']) {
+        return word.to_owned();
+    }
+    let (mut text, mut backslashes) = (String::from('"'), 0);
+    for c in word.chars() {
+        match c {
+            '\\' => backslashes += 1,
+            '"' => {
+                text.push_str(&"\\".repeat(backslashes + 1));
+                backslashes = 0;
+            }
+            _ => backslashes = 0,
+        }
+        text.push(c);
+    }
+    text.push_str(&"\\".repeat(backslashes));
+    text.push('"');
+    text
+}
+
+/// The description as `schtasks` reads it: UTF-16 with its mark.
+pub(super) fn encoded(text: &str) -> Vec<u8> {
+    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}
+
+pub(super) fn greeting() -> Invocation {
+    schtasks("/Query").arg("/TN").arg("\\")
+}
+
+pub(super) fn create(file: &Path) -> Invocation {
+    let command = schtasks("/Create").arg("/F").arg("/TN").arg(TASK);
+    command.arg("/XML").arg(file.to_string_lossy())
+}
+
+pub(super) fn uninstall(file: PathBuf) -> Vec<Step> {
+    vec![
+        Step::Try(stop()),
+        Step::Try(schtasks("/Delete").arg("/F").arg("/TN").arg(TASK)),
+        Step::Remove(file),
+    ]
+}
+
+pub(super) fn start() -> Invocation {
+    schtasks("/Run").arg("/TN").arg(TASK)
+}
+
+pub(super) fn stop() -> Invocation {
+    schtasks("/End").arg("/TN").arg(TASK)
+}
+
+/// `schtasks` answers in the user's language, PowerShell in the names of its own types.
+pub(super) fn question() -> Invocation {
+    powershell(&format!(
+        "(Get-ScheduledTask -TaskName {TASK} -ErrorAction Stop).State"
+    ))
+}
+
+pub(super) fn standing(answer: &str) -> Standing {
+    match answer.trim() {
+        "Running" => Standing::Running { pid: None },
+        "Ready" | "Queued" => Standing::Stopped,
+        other => Standing::Failed(format!("the task is {other}")),
+    }
+}
+
+pub(super) fn logs(log: &Path, lines: u32, follow: bool) -> Invocation {
+    let path = log.to_string_lossy().replace('\'', "''");
+    let follow = if follow { " -Wait" } else { "" };
+    powershell(&format!(
+        "Get-Content -LiteralPath '{path}' -Tail {lines}{follow}"
+    ))
+}
+
+fn schtasks(verb: &str) -> Invocation {
+    Invocation::new("schtasks", &[verb])
+}
+
+fn powershell(command: &str) -> Invocation {
+    let command_of = ["-NoProfile", "-NonInteractive", "-Command"];
+    Invocation::new("powershell", &command_of).arg(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manager::awkward;
+    use super::*;
+
+    #[test]
+    fn the_command_line_keeps_its_words_apart() {
+        let task = task(&awkward(), "PC\\ann & co");
+        for line in [
+            r"<Command>&quot;/opt/my tools/100%/relay \&quot;x\&quot; $HOME&quot;</Command>",
+            "<Arguments>serve --config &quot;/home/user/a b/50%$5 &lt;&amp;&gt;.toml&quot; --log-file /home/user/.inference-relay/daemon.log</Arguments>",
+            "<UserId>PC\\ann &amp; co</UserId>",
+        ] {
+            assert!(
+                task.lines().any(|found| found.trim() == line),
+                "{line}: {task}"
+            );
+        }
+    }
+
+    #[test]
+    fn backslashes_before_a_quote_are_doubled() {
+        assert_eq!(argument(r"C:\relay"), r"C:\relay");
+        assert_eq!(argument(r"C:\my relay\"), r#""C:\my relay\\""#);
+        assert_eq!(argument(r#"a\"b"#), r#""a\\\"b""#);
+    }
+
+    #[test]
+    fn the_description_carries_its_byte_order() {
+        assert_eq!(encoded("é"), [0xff, 0xfe, 0xe9, 0x00]);
+    }
+
+    #[test]
+    fn the_standing_is_a_word_of_powershell() {
+        assert_eq!(standing("Running\r\n"), Standing::Running { pid: None });
+        assert_eq!(standing("Ready\r\n"), Standing::Stopped);
+        assert_eq!(
+            standing("Disabled\r\n"),
+            Standing::Failed("the task is Disabled".to_owned())
+        );
+    }
+}

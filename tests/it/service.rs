@@ -1,0 +1,214 @@
+//! The service: against a stand-in for systemd everywhere, and by systemd itself where a private one can be run.
+
+use super::setup::free_port;
+use super::support::client;
+use super::support::manager::Manager;
+use super::support::relay::World;
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::process::Output;
+
+const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
+
+fn user() -> (Manager, SocketAddr) {
+    let world = World::scripted(ECHO).pool("idle = 1\nmax = 1");
+    let port = free_port();
+    world.settle(port);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    (Manager::new(world), address)
+}
+
+fn run(user: &Manager, args: &[&str]) -> Output {
+    user.relay(args).output().expect("the command must run")
+}
+
+fn words(output: &Output) -> String {
+    let (told, said) = (&output.stdout, &output.stderr);
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(told),
+        String::from_utf8_lossy(said)
+    )
+}
+
+fn standing(user: &Manager) -> Value {
+    let output = run(user, &["service", "status", "--json"]);
+    serde_json::from_slice(&output.stdout).expect("--json prints JSON alone")
+}
+
+#[test]
+fn a_service_is_installed_stopped_started_and_gone_again() {
+    let (user, address) = user();
+    assert_eq!(standing(&user)["state"], "not installed");
+    let installed = run(&user, &["service", "install"]);
+    assert_eq!(installed.status.code(), Some(0), "{}", words(&installed));
+    assert_eq!(standing(&user)["state"], "running");
+    let answer = client::post(address, &client::call("By service."));
+    assert_eq!(answer.text(), "By service.");
+
+    let stopped = run(&user, &["service", "stop"]);
+    assert_eq!(stopped.status.code(), Some(0), "{}", words(&stopped));
+    assert_eq!(standing(&user)["state"], "stopped");
+    assert!(std::net::TcpStream::connect(address).is_err());
+
+    let started = run(&user, &["service", "start"]);
+    assert_eq!(started.status.code(), Some(0), "{}", words(&started));
+    assert_eq!(client::get(address, "/v1/health").status, 200);
+
+    let gone = run(&user, &["service", "uninstall"]);
+    assert_eq!(gone.status.code(), Some(0), "{}", words(&gone));
+    assert!(!user.unit().exists());
+    assert_eq!(standing(&user)["state"], "not installed");
+    assert!(user.world.path("state/relay.toml").is_file());
+}
+
+#[test]
+fn nothing_is_started_that_was_not_installed() {
+    let (user, _) = user();
+    for verb in ["start", "stop"] {
+        let output = run(&user, &["service", verb]);
+        assert_eq!(output.status.code(), Some(1));
+        let told = words(&output);
+        assert!(told.contains("no service is installed"), "{told}");
+        assert!(told.contains("`inference-relay service install`"), "{told}");
+    }
+}
+
+#[test]
+fn a_service_that_cannot_run_says_so_and_where_to_look() {
+    let (user, address) = user();
+    let port = address.port();
+    let _holder = std::net::TcpListener::bind(address).expect("the port must be free");
+    let output = run(&user, &["service", "install"]);
+    let told = words(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("exit status 2"), "{told}");
+    assert!(told.contains("`inference-relay service logs`"), "{told}");
+    let log = fs::read_to_string(user.world.path("user/log")).unwrap_or_default();
+    assert!(
+        log.contains("bind_failed") && log.contains(&port.to_string()),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_daemon_that_is_no_service_is_not_pushed_aside() {
+    let relay = World::scripted(ECHO).pool("idle = 0").start();
+    relay.world.settle(relay.address.port());
+    let other = World::scripted(ECHO);
+    other.settle(relay.address.port());
+    let user = Manager::new(other);
+    let output = run(&user, &["service", "install"]);
+    let told = words(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("already_running"), "{told}");
+    assert!(!user.unit().exists());
+    assert_eq!(relay.ask("Still here?").text(), "Still here?");
+}
+
+#[test]
+fn the_file_can_be_looked_at_before_it_is_written() {
+    let (user, _) = user();
+    let output = run(&user, &["service", "install", "--print", "--port", "7499"]);
+    let unit = words(&output);
+    assert!(unit.contains("\"serve\" \"--port\" \"7499\"\n"), "{unit}");
+    assert!(!user.unit().exists());
+}
+
+#[test]
+fn a_log_file_is_written_and_a_failure_stands_in_it() {
+    let world = World::scripted(ECHO);
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+    let port = holder.local_addr().expect("a listener has one").port();
+    let log = world.path("deep/daemon.log");
+    let path = log.to_string_lossy().into_owned();
+    let refusal = world.refusal(&["--port", &port.to_string(), "--log-file", &path]);
+    assert_eq!(refusal.code, Some(2), "{}", refusal.words);
+    let told = fs::read_to_string(log).expect("a log must be there");
+    assert!(told.contains("bind_failed"), "{told}");
+    assert!(refusal.words.contains("bind_failed"));
+}
+
+/// systemd as a user's own manager, in a private `/run`, where this machine lets us.
+#[test]
+fn systemd_itself_runs_restarts_and_stops_the_service() {
+    let (user, address) = user();
+    let script = user.world.path("with-systemd.sh");
+    fs::write(&script, WITH_SYSTEMD).expect("a script must be written");
+    let relay = user.relay(&[]);
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh"])
+        .arg(&script)
+        .arg(relay.get_program());
+    command.env_clear();
+    for (name, value) in relay.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let path = super::support::fake::inherited("PATH").unwrap_or_default();
+    let output = command
+        .env("PATH", path)
+        .env("URL", format!("http://{address}"))
+        .output();
+    let told = match &output {
+        Ok(output) => words(output),
+        Err(error) => error.to_string(),
+    };
+    if let Some(why) = told.lines().find(|line| line.starts_with("SKIPPED: ")) {
+        return say(why);
+    }
+    if !Path::new("/usr/lib/systemd/systemd").exists() || told.contains("unshare failed") {
+        return say("SKIPPED: no systemd can be run here");
+    }
+    for words in [
+        "state:   running",
+        "health: 200",
+        "after a kill: 200",
+        "restarts: 1",
+        "stopped: 000",
+        "gone: not-found",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+const WITH_SYSTEMD: &str = r#"
+relay=$1
+[ -x /usr/lib/systemd/systemd ] || { echo "SKIPPED: no systemd on this machine"; exit 0; }
+mount -t tmpfs tmpfs /run || { echo "SKIPPED: no private /run can be mounted"; exit 0; }
+mkdir -p /run/systemd/system /run/user/own && chmod 700 /run/user/own
+export XDG_RUNTIME_DIR=/run/user/own
+/usr/lib/systemd/systemd --user --log-target=null </dev/null >/dev/null 2>&1 &
+manager=$!
+tries=0
+until [ "$(systemctl --user is-system-running 2>/dev/null)" = running ]; do
+    tries=$((tries+1)); [ $tries -lt 100 ] || { echo "SKIPPED: systemd does not come up here"; kill $manager; exit 0; }
+    sleep 0.1
+done
+code() { curl -s -o /dev/null -w '%{http_code}' "$URL/v1/health"; }
+unit() { systemctl --user show --property="$1" --value inference-relay.service; }
+mkdir -p "$HOME/.config/systemd/user/inference-relay.service.d"
+printf '[Service]\nRestartSec=0\n' >"$HOME/.config/systemd/user/inference-relay.service.d/fast.conf"
+"$relay" service install
+echo "health: $(code)"
+kill -9 "$(unit MainPID)"
+tries=0
+until [ "$(code)" = 200 ] || [ $tries -gt 200 ]; do tries=$((tries+1)); sleep 0.1; done
+echo "after a kill: $(code)"
+echo "restarts: $(unit NRestarts)"
+systemctl --user show --property=NoNewPrivileges,UMask,KillMode inference-relay.service
+"$relay" service stop
+echo "stopped: $(code)"
+"$relay" service uninstall
+echo "gone: $(unit LoadState)"
+kill $manager
+wait
+"#;
