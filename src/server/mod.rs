@@ -35,6 +35,7 @@ mod license;
 
 mod messages;
 mod model;
+mod page;
 mod status;
 mod stream;
 

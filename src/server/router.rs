@@ -10,6 +10,7 @@ use super::journal;
 use super::license;
 use super::messages;
 use super::model;
+use super::page;
 use super::status;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -44,7 +45,7 @@ const UNSERVED: &[&str] = &[
 /// All routes, behind the guard and in the frame.
 pub(super) fn router(api: Api) -> Router {
     let mut router = Router::new()
-        .route("/", get(welcome))
+        .route("/", get(page::front))
         .route("/v1/messages", post(messages::create))
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
         .route("/v1/models", get(model::list))
@@ -70,7 +71,8 @@ pub(super) fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-async fn welcome() -> &'static str {
+/// What `GET /` tells who asks for no page.
+pub(super) const fn welcome() -> &'static str {
     concat!(
         "inference-relay ",
         env!("CARGO_PKG_VERSION"),

@@ -9,6 +9,7 @@ mod license;
 mod lifecycle;
 mod matrix;
 mod messages;
+mod page;
 mod pool;
 mod records;
 mod sdk;

@@ -1,0 +1,180 @@
+//! `GET /`: the page, or the list of routes.
+
+use super::super::Api;
+use super::super::router;
+use super::view;
+use super::view::View;
+use crate::pool::Condition;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::Uri;
+use axum::http::header;
+use axum::response::Response;
+use uuid::Uuid;
+
+/// The page for browsers on this machine; plain text for everybody else.
+pub(in super::super) async fn front(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if api.config.host.is_loopback() && wants_html(&headers) {
+        page(&api, uri.query() == Some(LIVE))
+    } else {
+        let mut response = Response::new(Body::from(router::welcome()));
+        set(
+            &mut response,
+            header::CONTENT_TYPE,
+            "text/plain; charset=utf-8",
+        );
+        set(&mut response, header::VARY, "accept");
+        response
+    }
+}
+
+fn wants_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    let mut kinds = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    kinds.any(|kind| {
+        let name = kind.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("text/html")
+    })
+}
+
+fn page(api: &Api, is_live: bool) -> Response {
+    let mut snapshot = api.snapshot();
+    if api.is_draining() {
+        snapshot.condition = Condition::Draining;
+    }
+    let nonce = Uuid::new_v4().simple().to_string();
+    let view = View {
+        snapshot: &snapshot,
+        uptime_ms: u64::try_from(api.uptime().as_millis()).unwrap_or(u64::MAX),
+        url: &format!(
+            "http://{}",
+            std::net::SocketAddr::new(api.config.host, api.port)
+        ),
+        builtin_tools: api.builtin_tools,
+        // A browser shows no key, so where one is asked for, the reader may be anybody.
+        is_closed: api.porter.asks_for_keys(),
+        is_live,
+        nonce: &nonce,
+    };
+    let mut response = Response::new(Body::from(view::page(&view)));
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
+    for (name, value) in HEADERS {
+        set(&mut response, name.clone(), value);
+    }
+    response
+}
+
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// The query by which a reader has the page ask again.
+const LIVE: &str = "live";
+
+const HEADERS: &[(HeaderName, &str)] = &[
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::VARY, "accept"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::rig::Rig;
+    use crate::pool::Condition;
+    use crate::store::Keys;
+    use crate::store::Secret;
+    use crate::store::new_id;
+
+    const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+
+    #[tokio::test]
+    async fn a_browser_gets_a_page_and_everybody_else_the_routes() {
+        let rig = Rig::new();
+        let host = ("host", "localhost");
+        let page = rig.with("GET", "/", &[host, BROWSER], "").await;
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.text().starts_with("<!doctype html>"));
+        for accept in ["*/*", "application/json", "text/plain"] {
+            let other = rig.with("GET", "/", &[host, ("accept", accept)], "").await;
+            assert!(other.text().starts_with("inference-relay "), "{accept}");
+            assert_eq!(other.header("vary"), "accept");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_policy_allows_this_answers_style_and_nothing_else() {
+        let rig = Rig::new();
+        let ask = || rig.with("GET", "/", &[("host", "localhost"), BROWSER], "");
+        let (page, other) = (ask().await, ask().await);
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'nonce-"),
+            "{policy}"
+        );
+        let nonce = policy.split('\'').nth(3).unwrap_or_default();
+        let nonce = nonce.trim_start_matches("nonce-");
+        assert!(page.text().contains(&format!("<style nonce=\"{nonce}\">")));
+        assert_ne!(policy, other.header("content-security-policy"));
+        assert_eq!(page.header("cache-control"), "no-store");
+        for word in ["<script", "http-equiv", "onclick", "https://"] {
+            assert!(!page.text().contains(word), "{word}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_shows_no_key_where_one_is_asked_for_sees_health_alone() {
+        let rig = Rig::new();
+        let headers = [("host", "localhost"), BROWSER];
+        let open = rig.with("GET", "/", &headers, "").await.text();
+        let secret = Secret::mint().expect("there is randomness");
+        let mut keys = Keys::default();
+        keys.create(new_id(), "laptop", &secret, None, 0)
+            .expect("the name is good");
+        rig.porter.take_up(Some(keys));
+        let closed = rig.with("GET", "/", &headers, "").await.text();
+        for word in ["Live sessions", "/bin/claude"] {
+            assert!(open.contains(word) && !closed.contains(word), "{word}");
+        }
+        assert!(closed.contains("<h1 id=\"state\">Ready</h1>"));
+    }
+
+    #[tokio::test]
+    async fn a_reader_may_have_the_page_ask_again() {
+        let rig = Rig::new();
+        let headers = [("host", "localhost"), BROWSER];
+        let live = rig.with("GET", "/?live", &headers, "").await.text();
+        assert!(live.contains("<meta http-equiv=\"refresh\" content=\"5\">"));
+        assert!(live.contains("<a href=\"/\">Stop updating</a>"));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_stands_there_with_the_next_step() {
+        let rig = Rig::new().in_condition(Condition::Degraded(
+            "<b>claude</b> is not logged in; run `claude` and log in.".into(),
+        ));
+        let headers = [("host", "localhost"), BROWSER];
+        let page = rig.with("GET", "/", &headers, "").await.text();
+        assert!(page.contains("<title>Needs attention · inference-relay</title>"));
+        assert!(page.contains(
+            "&lt;b&gt;claude&lt;/b&gt; is not logged in; run <code>claude</code> and log in."
+        ));
+        assert!(page.contains("<code>inference-relay doctor</code>"));
+    }
+}
