@@ -181,6 +181,20 @@ fn a_change_of_keys_that_cannot_be_meant_says_why_and_changes_nothing() {
 }
 
 #[test]
+fn every_command_has_a_page_of_the_manual() {
+    let user = User::new();
+    let first = stdout(&mut user.relay(&["man"]));
+    assert!(first.contains(".TH inference-relay 1"), "{first}");
+    let folder = user.home.path().join("man/man1");
+    user.relay(&["man", "--dir"]).arg(&folder).assert().code(0);
+    for command in ["", "-serve", "-setup", "-service-install", "-config-show"] {
+        let page = folder.join(format!("inference-relay{command}.1"));
+        let text = fs::read_to_string(&page).unwrap_or_default();
+        assert!(text.contains(".SH SYNOPSIS"), "{}", page.display());
+    }
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     let user = User::new();
     user.relay(&[]).assert().code(2);

@@ -70,6 +70,17 @@ pub(crate) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions { shell: Shell },
+    /// Print the manual page, or write the pages of every command
+    #[command(hide = true, after_help = MAN_EXAMPLES)]
+    Man(Man),
+}
+
+/// Where the manual goes.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write every page into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -565,6 +576,11 @@ const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   inference-relay completions bash > ~/.local/share/bash-completion/completions/inference-relay
   inference-relay completions zsh > ~/.zfunc/_inference-relay";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  inference-relay man | man -l -
+  inference-relay man --dir ~/.local/share/man/man1";
 
 #[cfg(test)]
 mod tests {

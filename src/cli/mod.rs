@@ -20,6 +20,7 @@ mod client;
 mod doctor;
 mod explain;
 mod key;
+mod man;
 mod out;
 mod progress;
 mod record;

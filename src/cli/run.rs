@@ -10,6 +10,7 @@ use crate::cli::doctor;
 use crate::cli::explain;
 use crate::cli::explain::NoSuchCode;
 use crate::cli::key;
+use crate::cli::man;
 use crate::cli::out;
 use crate::cli::record;
 use crate::cli::service;
@@ -83,6 +84,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
             out::text(config::DEFAULT_TOML)?;
             Ok(Outcome::Done)
         }
+        Command::Man(args) => man::man(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "inference-relay", &mut script);
