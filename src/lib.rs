@@ -26,6 +26,7 @@
 //! - [`load`]: calls of many clients on one daemon, and what they took.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
+//! - [`update`]: a newer relay: fetched, verified, put in place, taken back.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
 //! - [`daemon`]: the composition root.
 //! - [`cli`]: the commands.
@@ -128,6 +129,8 @@ mod load;
 mod server;
 
 mod service;
+
+mod update;
 
 mod config;
 

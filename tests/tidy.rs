@@ -25,9 +25,10 @@ authority: turn clock license store
 load:     clock wire terminal session
 server:   turn clock journal wire store pool memory auth license authority
 service:
-config:   session pool memory auth server license authority
+update:
+config:   session pool memory auth server update license authority
 daemon:   turn clock journal wire terminal tap store session record pool memory auth server service config license authority
-cli:      turn clock wire store session record load service config daemon
+cli:      turn clock wire store session record load service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

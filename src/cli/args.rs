@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Say what an error code means, whose fault it is, and what to do; alone, list all codes
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// Put a newer relay in place of this one, from the source that update.source names
+    #[command(after_help = UPDATE_EXAMPLES)]
+    Update(Update),
     /// Record what a claude does in every known case, or check it against what is recorded
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
@@ -73,6 +76,16 @@ pub(crate) enum Command {
     /// Print the manual page, or write the pages of every command
     #[command(hide = true, after_help = MAN_EXAMPLES)]
     Man(Man),
+}
+
+/// How far an update goes.
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    pub(crate) query: Query,
+    /// Look for a newer version, and change nothing
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// Where the manual goes.
@@ -521,6 +534,15 @@ Examples:
   inference-relay explain
   inference-relay explain queue_full
   inference-relay explain queue_full --json";
+
+const UPDATE_EXAMPLES: &str = "\
+Nothing is asked of anybody unless update.source and update.public_keys are configured. What comes is verified before
+anything is touched; the version before is kept, and comes back where the new one does not answer.
+Exit code: 0 if this is the newest version or has become it, 1 if not, 2 if updates are off.
+
+Examples:
+  inference-relay update --check
+  inference-relay update";
 
 const RECORD_EXAMPLES: &str = "\
 Everything is played in a throwaway home, against an upstream that the recorder brings: no login, no network, no model.

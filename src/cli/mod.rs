@@ -1,5 +1,5 @@
 //! The command line: `setup`, `serve`, `service`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`,
-//! `completions`.
+//! `update`, `completions`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
@@ -30,5 +30,6 @@ mod setup;
 mod show;
 mod status;
 mod top;
+mod update;
 
 pub use run::main;

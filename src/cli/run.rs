@@ -20,12 +20,14 @@ use crate::cli::setup::NobodyToAsk;
 use crate::cli::show;
 use crate::cli::status;
 use crate::cli::top;
+use crate::cli::update;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::Env;
 use crate::config::Flags;
 use crate::daemon;
 use crate::daemon::DaemonError;
+use crate::update::UpdateError;
 use clap::CommandFactory;
 use clap::Parser;
 use std::io;
@@ -84,6 +86,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
             out::text(config::DEFAULT_TOML)?;
             Ok(Outcome::Done)
         }
+        Command::Update(args) => update::update(&args, env),
         Command::Man(args) => man::man(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -132,6 +135,9 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
         || error.is::<NobodyToAsk>()
         || error.is::<AlreadyServed>();
     if is_by_its_type {
+        return true;
+    }
+    if let Some(UpdateError::Off | UpdateError::Key(_)) = error.downcast_ref() {
         return true;
     }
     matches!(

@@ -86,6 +86,9 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("license.keys", Kind::Text),
     ("license.grace", Kind::Text),
     ("license.refresh_every", Kind::Text),
+    ("update.source", Kind::Text),
+    ("update.public_keys", Kind::List),
+    ("update.wait_max", Kind::Text),
     ("log.level", Kind::Text),
     ("log.format", Kind::Text),
 ];

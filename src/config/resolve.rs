@@ -21,6 +21,8 @@ use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
+use crate::update::Source as Shop;
+use crate::update::UpdateConfig;
 use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
@@ -41,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) memory: MemoryConfig,
     pub(crate) session: SessionConfig,
     pub(crate) driver: Driver,
+    pub(crate) update: UpdateConfig,
     pub(crate) log: LogConfig,
     /// The state folder.
     pub(crate) home: PathBuf,
@@ -115,6 +118,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let pool = pool(&reader)?;
     let memory = memory(&reader)?;
     let driver = reader.parsed("claude.driver", driver)?;
+    let update = update(&reader)?;
     let log = LogConfig {
         level: reader.parsed("log.level", level)?,
         format: reader.parsed("log.format", format)?,
@@ -128,6 +132,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         memory,
         session,
         driver,
+        update,
         log,
         shown,
         home: ground.home.value,
@@ -285,6 +290,18 @@ fn memory(reader: &Reader<'_>) -> Result<MemoryConfig, ConfigError> {
         memory_max: reader.parsed("sessions.memory_max", span)?,
         queue_depth_max: reader.number("sessions.queue_depth_max", 0)?,
         disk: reader.switch("sessions.disk")?,
+    })
+}
+
+fn update(reader: &Reader<'_>) -> Result<UpdateConfig, ConfigError> {
+    let source = match reader.raw.value("update.source") {
+        Some(_) => Some(reader.parsed("update.source", Shop::read)?),
+        None => None,
+    };
+    Ok(UpdateConfig {
+        source,
+        public_keys: reader.list("update.public_keys")?,
+        wait_max: reader.parsed("update.wait_max", unit::duration)?,
     })
 }
 

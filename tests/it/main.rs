@@ -20,3 +20,4 @@ mod streaming;
 mod support;
 mod tap;
 mod tools;
+mod update;
