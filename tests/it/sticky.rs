@@ -73,8 +73,17 @@ fn texts(body: &Value) -> Vec<(String, String)> {
 }
 
 fn known(relay: &Relay) -> Vec<(String, String, u64)> {
-    let told = relay.get("/v1/sessions");
-    let conversations = told["conversations"].as_array().expect("there is a list");
+    wait::until("conversations at rest", || {
+        let known = told(relay);
+        // A call's answer is whole a moment before its conversation is given back.
+        let at_rest = known.iter().all(|(_, state, _)| state != "busy");
+        at_rest.then_some(known)
+    })
+}
+
+fn told(relay: &Relay) -> Vec<(String, String, u64)> {
+    let page = relay.get("/v1/sessions");
+    let conversations = page["conversations"].as_array().expect("there is a list");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     conversations
         .iter()
