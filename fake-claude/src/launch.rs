@@ -93,13 +93,10 @@ enum Lane {
 fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Lane, Exit>, Error> {
     let config = Config::of(env);
     let frame = frame(env, args, &script);
-    let history = match &args.resume {
-        None => None,
-        Some(session) => match History::read(&frame.folder.join(format!("{session}.jsonl"))) {
-            Some(history) => Some(history),
-            None => return Ok(Err(no_conversation(session))),
-        },
-    };
+    let transcript = args
+        .resume
+        .as_ref()
+        .map(|session| frame.folder.join(format!("{session}.jsonl")));
     let (bell, wake) = UnixStream::pair()?;
     bell.set_nonblocking(true)?;
     let (news_tx, news_rx) = mpsc::channel();
@@ -111,6 +108,15 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Lane, Exit>, E
         frame,
         Channel { news_tx, bell },
     )?);
+    if args.print {
+        // Seen on both families: print mode has its tools before it looks for a transcript.
+        world.toolbox.connect_now();
+    }
+    let history = transcript.as_deref().map(History::read);
+    if let (Some(None), Some(session)) = (&history, &args.resume) {
+        return Ok(Err(no_conversation(session)));
+    }
+    let history = history.flatten();
     let answer = env.resume_interrupted && history.as_ref().is_some_and(History::is_interrupted);
     if let (Some(history), Some(session)) = (&history, &args.resume) {
         world.take_up(history, session, answer);
@@ -120,7 +126,8 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Lane, Exit>, E
     }
     greet(&world);
     if args.print {
-        return Ok(Ok(Lane::Print(Box::new(Print::new(world, news_rx, args)))));
+        let print = Print::new(world, news_rx, args, answer);
+        return Ok(Ok(Lane::Print(Box::new(print))));
     }
     world.toolbox.connect();
     let dialogs = dialogs(env, args, &config, &world);

@@ -69,7 +69,10 @@ pub(crate) fn play(
     reply.id = format!("msg_sim{}", id::hex(18));
     reply.request_id = format!("req_sim{}", id::hex(18));
     reply.stop_reason = Some("end_turn".to_owned());
-    event(sink, "message_start", json!({ "message": start(&reply) }));
+    let fails_at_once = |step: &Step| step.fail.is_some() || step.limit.is_some();
+    if !steps.first().is_some_and(fails_at_once) {
+        event(sink, "message_start", json!({ "message": start(&reply) }));
+    }
     for step in steps {
         act(step, prompt, &mut reply, cancel, sink)?;
     }

@@ -222,7 +222,10 @@ impl World {
         // A transcript without a message begins anew.
         let last = history.last.clone().filter(|_| count > 0);
         let mut journal = Journal::resumed(&self.frame, session, last, count);
-        if history.is_interrupted() && !history.is_open && !answer {
+        if history.is_interrupted() && (!history.is_open || self.is_print) && !answer {
+            if self.is_print {
+                talk.add(Role::User, json!(GO_ON));
+            }
             let text = json!([{ "type": "text", "text": "No response requested." }]);
             let message = turn::synthetic(&text, "stop_sequence", self.dialect.is_new());
             journal.assistant(&message, json!({ "isApiErrorMessage": false }));
@@ -235,7 +238,7 @@ impl World {
     /// A turn that stopped at the results of tools is continued with words. Blank ones are none to the older family;
     /// the newer one then takes its own.
     pub(crate) fn nudge(&self, words: Option<&str>) {
-        let own = "Continue from where you left off.";
+        let own = GO_ON;
         let words = words.unwrap_or(own);
         match (words.trim().is_empty(), self.dialect.is_new()) {
             (true, false) => {}
@@ -262,6 +265,9 @@ impl World {
         }
     }
 }
+
+/// What the CLI says for the user where a turn stopped.
+const GO_ON: &str = "Continue from where you left off.";
 
 /// A thread that panicked has ended the process's worth already; its data are still the best there is.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

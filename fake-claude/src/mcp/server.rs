@@ -26,10 +26,15 @@ impl Server {
         };
         let whole: Value = serde_json::from_str(&text)
             .map_err(|_| "Error: Invalid MCP configuration:\nInvalid JSON".to_owned())?;
-        let named = whole["mcpServers"].as_object().into_iter().flatten();
-        Ok(named
+        Ok(Server::named(&whole["mcpServers"]))
+    }
+
+    /// Those of an object that names them.
+    pub(crate) fn named(servers: &Value) -> Vec<Server> {
+        let named = servers.as_object().into_iter().flatten();
+        named
             .filter_map(|(name, value)| Server::of(name, value))
-            .collect())
+            .collect()
     }
 
     fn of(name: &str, value: &Value) -> Option<Server> {

@@ -1,11 +1,13 @@
 //! All tools there are now, under the names the model knows them by.
 
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use serde_json::Value;
 use serde_json::json;
 
 use crate::mcp::Client;
+use crate::world::lock;
 
 /// A tool of one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,19 +82,19 @@ fn result_max(meta: &Value) -> usize {
 /// The connected servers and what may be called without asking.
 #[derive(Clone, Default)]
 pub(crate) struct Toolbox {
-    clients: Vec<Arc<Client>>,
+    clients: Arc<Mutex<Vec<Arc<Client>>>>,
     allowed: Vec<String>,
 }
 
 impl Toolbox {
     pub(crate) fn new(clients: Vec<Arc<Client>>, allowed: Vec<String>) -> Toolbox {
+        let clients = Arc::new(Mutex::new(clients));
         Toolbox { clients, allowed }
     }
 
     /// Connects to every server, each in the background.
     pub(crate) fn connect(&self) {
-        for client in &self.clients {
-            let client = Arc::clone(client);
+        for client in self.clients() {
             std::thread::spawn(move || client.connect());
         }
     }
@@ -100,20 +102,26 @@ impl Toolbox {
     /// Connects to every server and waits until all have answered or failed.
     pub(crate) fn connect_now(&self) {
         std::thread::scope(|scope| {
-            for client in &self.clients {
-                scope.spawn(|| Arc::clone(client).connect());
+            for client in self.clients() {
+                scope.spawn(|| client.connect());
             }
         });
     }
 
-    pub(crate) fn clients(&self) -> impl Iterator<Item = &Client> {
-        self.clients.iter().map(AsRef::as_ref)
+    pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
+        lock(&self.clients).clone()
+    }
+
+    /// Has these servers from now on, in place of those before.
+    pub(crate) fn set(&self, clients: Vec<Arc<Client>>) {
+        *lock(&self.clients) = clients;
+        self.connect_now();
     }
 
     /// All tools of now, sorted by name.
     pub(crate) fn tools(&self) -> Vec<Tool> {
         let mut tools: Vec<Tool> = self
-            .clients
+            .clients()
             .iter()
             .flat_map(|client| client.tools())
             .collect();
@@ -123,10 +131,10 @@ impl Toolbox {
 
     /// The tool of that name, and who has it.
     pub(crate) fn find(&self, name: &str) -> Option<(Arc<Client>, Tool)> {
-        self.clients.iter().find_map(|client| {
+        self.clients().into_iter().find_map(|client| {
             let mut tools = client.tools().into_iter();
             let tool = tools.find(|tool| tool.name == name)?;
-            Some((Arc::clone(client), tool))
+            Some((client, tool))
         })
     }
 

@@ -27,7 +27,8 @@ pub(super) fn init(world: &World) -> Value {
         }
         server
     };
-    let servers: Vec<Value> = world.toolbox.clients().map(server).collect();
+    let clients = world.toolbox.clients();
+    let servers: Vec<Value> = clients.iter().map(|client| server(client)).collect();
     let key = if world.upstream.is_some() {
         "ANTHROPIC_API_KEY"
     } else {

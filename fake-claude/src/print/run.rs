@@ -15,16 +15,22 @@ use serde_json::json;
 use crate::args::Args;
 use crate::clock;
 use crate::conversation::Conversation;
+use crate::conversation::Role;
 use crate::conversation::text_of;
 use crate::hook;
 use crate::http::Cancel;
 use crate::id;
+use crate::mcp::Client;
+use crate::mcp::Server;
 use crate::print::input;
 use crate::print::input::Incoming;
 use crate::print::line;
 use crate::print::line::Account;
 use crate::print::line::End;
+use crate::session::CLEAR_NOTE;
 use crate::session::Exit;
+use crate::session::NEW_CAVEAT;
+use crate::session::OLD_CAVEAT;
 use crate::stunt;
 use crate::transcript::Journal;
 use crate::turn;
@@ -64,7 +70,8 @@ pub(crate) struct Print {
 
 impl Print {
     /// The prompt is the first message; with `--input-format stream-json` messages come on stdin.
-    pub(crate) fn new(world: Arc<World>, news: Receiver<News>, args: &Args) -> Print {
+    /// `answer`: the last message of what was taken up is to be answered first.
+    pub(crate) fn new(world: Arc<World>, news: Receiver<News>, args: &Args, answer: bool) -> Print {
         let format = match args.output_format.as_deref() {
             Some("stream-json") => Format::Stream {
                 partial: args.partial_messages,
@@ -74,6 +81,10 @@ impl Print {
         };
         let streams = args.input_format.as_deref() == Some("stream-json");
         let mut queue = VecDeque::new();
+        if answer {
+            // It is treated like a message that came in: a command in it is obeyed.
+            queue.extend(world.talk().entries.pop().map(|last| last.content));
+        }
         if streams {
             listen(Arc::clone(&world));
         } else {
@@ -106,7 +117,6 @@ impl Print {
                 words: Some(words.to_owned()),
             };
         }
-        self.world.toolbox.connect_now();
         self.next();
         while self.exit.is_none() && !(self.ended && self.running.is_none()) {
             self.wait();
@@ -206,6 +216,7 @@ impl Print {
                 model.clone_into(&mut lock(&self.world.model));
                 Ok(is_new.then(|| json!({ "model": model })))
             }
+            "mcp_set_servers" => Ok(Some(self.set_servers(&request["servers"]))),
             "set_permission_mode" => Ok(Some(json!({ "mode": request["mode"] }))),
             _ => Err(format!("Unsupported control request subtype: {subtype}")),
         };
@@ -230,18 +241,66 @@ impl Print {
         };
         self.failure = None;
         self.line(&line::init(&self.world), false);
-        if content == "/clear" {
-            return self.clear();
+        if let Some(name) = command(&content, self.world.dialect.is_new()) {
+            return self.obey(&name);
         }
         let prompt_id = id::uuid();
         self.running = Some(turn::start(&self.world, Cause::Sdk { content, prompt_id }));
     }
 
-    /// The one command that is understood here: the conversation begins anew.
+    /// The servers that the host names are in force once they have listed their tools.
+    fn set_servers(&self, servers: &Value) -> Value {
+        let (version, is_new) = (&self.world.frame.version, self.world.dialect.is_new());
+        let clients: Vec<Arc<Client>> = Server::named(servers)
+            .into_iter()
+            .map(|server| Arc::new(Client::new(server, version, "sdk-cli", is_new)))
+            .collect();
+        self.world.toolbox.set(clients.clone());
+        let (mut added, mut errors) = (Vec::new(), json!({}));
+        for client in clients {
+            let name = &client.server.name;
+            match client.status() {
+                "connected" => added.push(json!(name)),
+                _ => errors[name] = json!("Connection failed"),
+            }
+        }
+        json!({ "added": added, "removed": [], "errors": errors })
+    }
+
+    /// A command of the CLI: the model is not asked, and the next message tells it of the command.
+    fn obey(&mut self, name: &str) {
+        if name == "clear" {
+            return self.clear();
+        }
+        let said = match name {
+            "model" => format!("/{name} isn't available in this environment."),
+            _ => format!("Unknown command: /{name}"),
+        };
+        let mut talk = self.world.talk();
+        talk.add(Role::User, json!(format!("/{name}")));
+        let told = format!("<local-command-stdout>{said}</local-command-stdout>");
+        talk.add(Role::User, json!(told));
+        drop(talk);
+        self.finish(&End::Answered(said, None));
+    }
+
+    /// The conversation begins anew, but for the note about the command.
     fn clear(&mut self) {
         let fresh = id::uuid();
         *self.world.journal() = Journal::new(&self.world.frame, &fresh);
-        *self.world.talk() = Conversation::default();
+        let mut talk = Conversation::default();
+        let caveat = match self.world.dialect.is_new() {
+            true => NEW_CAVEAT,
+            false => OLD_CAVEAT,
+        };
+        for text in [
+            caveat,
+            CLEAR_NOTE,
+            "<local-command-stdout></local-command-stdout>",
+        ] {
+            talk.add(Role::User, json!(text));
+        }
+        *self.world.talk() = talk;
         if self.world.dialect.is_new() {
             let reset = json!({
                 "type": "conversation_reset", "new_conversation_id": fresh, "trigger": "clear", "session_id": fresh,
@@ -302,6 +361,22 @@ impl Print {
     fn ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// The command in a message: in its text, or in the last of its blocks where that is a text. Seen on both families;
+/// the newer one hands a name that it does not know to the model.
+fn command(content: &Value, is_new: bool) -> Option<String> {
+    let text = match content {
+        Value::String(text) => text.as_str(),
+        Value::Array(blocks) => blocks.last()?["text"].as_str()?,
+        _ => return None,
+    };
+    let name = text.strip_prefix('/')?.split_whitespace().next()?;
+    let is_name = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'));
+    let is_known = matches!(name, "clear" | "model");
+    (is_name && (is_known || !is_new)).then(|| name.to_owned())
 }
 
 /// The prompt of the command line, and what stands on stdin before it.

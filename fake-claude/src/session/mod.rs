@@ -14,3 +14,6 @@ mod switch;
 pub(crate) use life::Session;
 pub(crate) use start::Exit;
 pub(crate) use start::Start;
+pub(crate) use switch::CLEAR_NOTE;
+pub(crate) use switch::NEW_CAVEAT;
+pub(crate) use switch::OLD_CAVEAT;

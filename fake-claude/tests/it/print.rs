@@ -271,3 +271,44 @@ fn without_formats_the_answer_is_plain_text() {
 
 /// Stands behind the last line.
 const END: &str = "<end of output>";
+
+#[test]
+fn the_last_text_of_a_message_may_be_a_command_and_an_empty_one_after_it_keeps_it_from_that() {
+    for version in BOTH {
+        let upstream = Upstream::new();
+        let mut print = Print::new(version, &STREAM, &upstream);
+        let text = |text: &str| json!({ "type": "text", "text": text });
+        print.user(&json!([text("x"), text("/clear")]));
+        let lines = print.until("result", 1);
+        assert_eq!(lines.last().map(|line| &line["result"]), Some(&json!("")));
+        upstream.say("hello");
+        print.user(&json!([text("/clear"), text("")]));
+        print.until("result", 2);
+        let messages = upstream.nth(1)["messages"].to_string();
+        assert!(messages.contains("local-command-caveat"), "{messages}");
+        assert!(messages.contains(r#""text":"/clear""#), "{messages}");
+    }
+}
+
+#[test]
+fn servers_that_the_host_names_are_there_once_it_is_told_so() {
+    for version in BOTH {
+        let upstream = Upstream::new();
+        let server = McpServer::new(&[tool("zeta")]);
+        let config: Value = serde_json::from_str(&server.config()).expect("a config is JSON");
+        let mut args = STREAM.to_vec();
+        args.extend(["--allowedTools", "mcp__relay"]);
+        let mut print = Print::new(version, &args, &upstream);
+        let servers = &config["mcpServers"];
+        let request = json!({ "subtype": "mcp_set_servers", "servers": servers });
+        let request = json!({ "type": "control_request", "request_id": "r", "request": request });
+        print.send(&request.to_string());
+        let lines = print.until("control_response", 1);
+        let told = json!({ "added": ["relay"], "removed": [], "errors": {} });
+        assert_eq!(lines[0]["response"]["response"], told);
+        upstream.say("hello");
+        print.user(&json!("go"));
+        print.until("result", 1);
+        assert_eq!(upstream.nth(1)["tools"][0]["name"], "mcp__relay__zeta");
+    }
+}
