@@ -9,7 +9,6 @@ use crate::config::Env;
 use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
-use crate::config::resolve::Driver;
 use crate::journal::Journal;
 use crate::memory::Memory;
 use crate::pool::ClaudeView;
@@ -156,7 +155,6 @@ fn serve(config: Config, simulated: bool) -> Result<(), DaemonError> {
 /// # Errors
 /// Where the port or the state folder is taken, or the machine gives too little.
 pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
-    let Driver::Pty = config.driver;
     let began = clock::now();
     let mut session = config.session.clone();
     let home = |source| DaemonError::Home {
@@ -306,6 +304,7 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
         config.pool.clone(),
         launcher,
         &model,
+        config.server.drive.driver,
         ClaudeView {
             path: program,
             version,

@@ -15,7 +15,7 @@
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
 //! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
 //!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
-//!   tools, [`session::launcher`] starts it.
+//!   tools, [`session::launcher`] starts it; [`session::print`] is the same without a screen.
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - [`memory`]: conversations that have a name, and how a call goes on with one.
@@ -37,6 +37,7 @@
 //! - *Session*: one live claude process. *Conversation*: what it holds; a session has many, one after the other.
 //! - *Memory*: what is known of the conversations that callers gave a name. *Joined*: how a call goes on with one.
 //! - *Shape*: what must be known of a call when its session is launched: model, system prompt, sampling.
+//! - *Driver*: how a session's claude is driven: `pty`, on a screen, or `print`, in lines of JSON.
 //! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
 //! - *Delivery*: how a prompt gets in: typed, through the editor, or as a transcript.
 //! - *Primed*: a session that waits in its read of a transcript that is still to be written.
@@ -66,7 +67,8 @@
 //! - Nothing is believed of the screen but the state of the prompt box, which is found below the last rules across the
 //!   whole width, where no reply can draw.
 //! - A failed turn is never a 200. After the first byte it is an `error` event.
-//! - A session that served a call takes up a blank conversation before it serves another.
+//! - A session that served a call takes up a blank conversation before it serves another; one without a screen ends.
+//! - Print mode is used where the caller or the configuration asks for it, and the lane's label says so.
 //! - Every process leads its own group, is listed in `pty-pids.json`, and is ended with its group on every path.
 //! - Text of prompts and answers is logged at no level. Of a key only its hash is kept, and only its id is logged.
 //! - The tap changes, keeps and logs no byte of a request, and looks at no credential.

@@ -26,7 +26,7 @@ load:     clock wire terminal session
 server:   turn clock journal wire store pool memory auth license authority
 service:
 update:
-config:   session pool memory auth server update license authority
+config:   turn session pool memory auth server update license authority
 daemon:   turn clock journal wire terminal tap store session record pool memory auth server service config license authority
 cli:      turn clock wire store session record load service update config daemon
 ";

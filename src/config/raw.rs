@@ -61,6 +61,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("auth.bad_keys_window", Kind::Text),
     ("auth.block_time", Kind::Text),
     ("claude.driver", Kind::Text),
+    ("claude.fallback", Kind::Text),
     ("claude.command", Kind::Text),
     ("claude.model", Kind::Text),
     ("claude.work_dir", Kind::Text),

@@ -21,6 +21,8 @@ use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
+use crate::turn::Drive;
+use crate::turn::Driver;
 use crate::update::Source as Shop;
 use crate::update::UpdateConfig;
 use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
@@ -42,7 +44,6 @@ pub(crate) struct Config {
     pub(crate) pool: PoolConfig,
     pub(crate) memory: MemoryConfig,
     pub(crate) session: SessionConfig,
-    pub(crate) driver: Driver,
     pub(crate) update: UpdateConfig,
     pub(crate) log: LogConfig,
     /// The state folder.
@@ -55,13 +56,6 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
     /// Every value with where it was written, for `config show`.
     pub(crate) shown: Vec<Shown>,
-}
-
-/// How claude is driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Driver {
-    /// Its interactive screen, in a pseudo-terminal.
-    Pty,
 }
 
 /// What is logged, and how.
@@ -117,7 +111,6 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let session = session(&reader)?;
     let pool = pool(&reader)?;
     let memory = memory(&reader)?;
-    let driver = reader.parsed("claude.driver", driver)?;
     let update = update(&reader)?;
     let log = LogConfig {
         level: reader.parsed("log.level", level)?,
@@ -131,7 +124,6 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         pool,
         memory,
         session,
-        driver,
         update,
         log,
         shown,
@@ -154,6 +146,10 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
         })?,
         allowed_hosts: reader.list("server.allowed_hosts")?,
         allowed_origins: reader.list("server.allowed_origins")?,
+        drive: Drive {
+            driver: reader.parsed("claude.driver", driver)?,
+            fallback: reader.parsed("claude.fallback", fallback)?,
+        },
         drain_wait_max: reader.parsed("server.drain_wait_max", unit::duration)?,
         socket: reader.path("server.socket")?,
     })
@@ -461,10 +457,18 @@ fn required(text: &str) -> Result<Required, String> {
 }
 
 fn driver(text: &str) -> Result<Driver, String> {
+    Driver::of_name(text)
+        .ok_or_else(|| format!("\"{text}\" is not a driver; use \"pty\" or \"print\""))
+}
+
+/// The interactive session is what another driver would fall back from, so it is none itself.
+fn fallback(text: &str) -> Result<Option<Driver>, String> {
     match text {
-        "pty" => Ok(Driver::Pty),
-        "print" => Err("the \"print\" driver is not there yet; use \"pty\"".to_owned()),
-        other => Err(format!("\"{other}\" is not a driver; use \"pty\"")),
+        "none" => Ok(None),
+        "print" => Ok(Some(Driver::Print)),
+        other => Err(format!(
+            "\"{other}\" is not a fallback; use \"none\" or \"print\""
+        )),
     }
 }
 
@@ -502,6 +506,8 @@ fn span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::Config;
+    use super::Drive;
+    use super::Driver;
     use super::Ground;
     use super::Required;
     use super::resolve;
@@ -653,10 +659,22 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_is_not_there_yet_is_told() {
+    fn print_mode_is_used_where_it_is_asked_for_and_nowhere_else() {
+        let drive = |text: &str| config(text).server.drive;
+        assert_eq!(drive(""), Drive::default());
+        assert_eq!(drive("claude.driver = \"print\"").driver, Driver::Print);
+        let falls_back = drive("claude.fallback = \"print\"");
         assert_eq!(
-            complaint("claude.driver = \"print\""),
-            "/etc/relay.toml:1: claude.driver: the \"print\" driver is not there yet; use \"pty\""
+            (falls_back.driver, falls_back.fallback),
+            (Driver::Pty, Some(Driver::Print))
+        );
+        assert_eq!(
+            complaint("claude.driver = \"prnt\""),
+            "/etc/relay.toml:1: claude.driver: \"prnt\" is not a driver; use \"pty\" or \"print\""
+        );
+        assert_eq!(
+            complaint("claude.fallback = \"pty\""),
+            "/etc/relay.toml:1: claude.fallback: \"pty\" is not a fallback; use \"none\" or \"print\""
         );
     }
 

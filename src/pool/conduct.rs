@@ -25,6 +25,8 @@ use crate::session::launcher::Session;
 use crate::session::shape::Shape;
 use crate::session::task::Route;
 use crate::turn::Course;
+use crate::turn::Drive;
+use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -44,8 +46,23 @@ pub(crate) struct Conduct {
 
 impl Conduct {
     /// Serves the call to its last event.
-    pub(crate) async fn run(self) {
-        if let Some(fault) = self.serve().await {
+    pub(crate) async fn run(mut self) {
+        let mut failed = self.serve().await;
+        if let (Some(fault), Some(driver)) = (&failed, self.request.drive.fallback)
+            && fault.kind == FaultKind::ClaudeUnsupported
+        {
+            tracing::info!(
+                lane = driver.lane(),
+                why = fault.private,
+                "a call falls back"
+            );
+            self.request.drive = Drive {
+                driver,
+                fallback: None,
+            };
+            failed = self.serve().await;
+        }
+        if let Some(fault) = failed {
             tracing::info!(
                 code = fault.kind.code(),
                 why = fault.private,
@@ -174,6 +191,7 @@ impl Conduct {
     /// The turn as this session can take it.
     fn turn(&self, session: &Session, way: &Way) -> Result<Handed, Outcome> {
         match (&session.primed, way) {
+            (primed, Way::Sent(_)) => self.hand().sent(primed.as_deref()),
             (Some(uuid), _) => Ok(self.hand().primed(uuid)),
             (None, Way::Typed(plan)) => self.hand().typed(plan, session.edits),
             (None, Way::Split(plan)) => self.hand().split(plan, session.edits),
@@ -224,7 +242,10 @@ impl Conduct {
 
     /// Launches a session that takes the whole conversation up by itself.
     fn launch(&self, place: Place, shape: &Shape) -> Result<oneshot::Receiver<Outcome>, Fault> {
-        let (uuid, task) = self.hand().launched()?;
+        let (uuid, task) = match shape.driver {
+            Driver::Pty => self.hand().launched()?,
+            Driver::Print => self.hand().launched_to_print()?,
+        };
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };
         match self.launcher.launch(

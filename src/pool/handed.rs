@@ -4,8 +4,10 @@ use super::fault;
 use crate::session::delivery::Delivery;
 use crate::session::delivery::Typed;
 use crate::session::driver::Outcome;
+use crate::session::fault as session_fault;
 use crate::session::history;
 use crate::session::launcher::Launcher;
+use crate::session::print::speech;
 use crate::session::task::Confirm;
 use crate::session::task::Route;
 use crate::session::task::Task;
@@ -82,6 +84,56 @@ impl Hand<'_> {
         let model = &self.request.model;
         let uuid = written(|| self.launcher.write_open_history(&messages, model))?;
         Ok(self.keyed(typed, Some(uuid), SessionOrigin::Resumed))
+    }
+
+    /// The last message as a line for a session without a screen, and the history for one that waits for any.
+    pub(crate) fn sent(&self, primed: Option<&str>) -> Result<Handed, Outcome> {
+        let history = self.seen(self.request.history());
+        let model = &self.request.model;
+        let conversation = primed.map(|uuid| self.launcher.compose(uuid, &history, model));
+        if conversation.is_none() && !history.is_empty() {
+            return Err(Outcome::Misdelivered);
+        }
+        let route = self.line().ok_or(Outcome::Misdelivered)?;
+        Ok(Handed {
+            conversation,
+            ..Handed::of(self.task(route, Confirm::Included, origin(&history)))
+        })
+    }
+
+    /// The task of a session without a screen that is launched for this call, and the id of its transcript.
+    pub(crate) fn launched_to_print(&self) -> Result<(String, Task), Fault> {
+        let messages = self.seen(&self.request.messages);
+        let model = &self.request.model;
+        let store = |messages: &[Message]| write(|| self.launcher.write_history(messages, model));
+        let (uuid, route) = match messages.split_last() {
+            Some((last, _)) if history::begins_in_results(last) => {
+                if !self.launcher.primes() {
+                    return Err(session_fault::undeliverable());
+                }
+                let mut messages = history::to_be_answered(messages).into_owned();
+                // What a text of its own would be in that place, a command could be.
+                if let Some(last) = messages.last_mut() {
+                    last.blocks.push(speech::nothing());
+                }
+                (store(&messages)?, Route::Launched)
+            }
+            Some((_, [])) => (Uuid::new_v4().to_string(), self.sent_route()?),
+            Some((_, history)) => (store(history)?, self.sent_route()?),
+            None => return Err(session_fault::undeliverable()),
+        };
+        let task = self.task(route, Confirm::Included, SessionOrigin::Cold);
+        Ok((uuid, task))
+    }
+
+    fn sent_route(&self) -> Result<Route, Fault> {
+        self.line().ok_or_else(session_fault::undeliverable)
+    }
+
+    /// The last message as the CLI takes it on its stdin.
+    fn line(&self) -> Option<Route> {
+        let last = self.seen(self.request.messages.last_chunk::<1>()?);
+        Some(Route::Sent(speech::message(last.first()?)))
     }
 
     /// The task of a session that is launched with the whole conversation, and the id of its transcript.
@@ -174,13 +226,10 @@ fn labels(request: &Request, session: SessionOrigin) -> Labels {
     let changed = changed.filter_map(|(index, tool)| Some((index, list::changed_by_cli(tool)?)));
     ignored.extend(changed.map(|(index, part)| format!("tools.{index}.{part}")));
     Labels {
-        lane: LANE,
+        lane: request.drive.driver.lane(),
         text: TextSource::Exact,
         session,
         ignored,
         conversation: None,
     }
 }
-
-/// The lane's name in labels.
-const LANE: &str = "claude-pty";

@@ -7,6 +7,7 @@
 
 use super::PoolConfig;
 use crate::session::shape::Shape;
+use crate::turn::Driver;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -83,6 +84,8 @@ pub(crate) struct Ledger {
     /// Launches that failed in a row, and until when no session is warmed because of it.
     failures: u32,
     rest_until: Option<Instant>,
+    /// Until when no session is warmed because a call has just begun that should have the processor to itself.
+    quiet_until: Option<Instant>,
 }
 
 /// A place and what is in it.
@@ -150,6 +153,7 @@ impl Ledger {
             draining: false,
             failures: 0,
             rest_until: None,
+            quiet_until: None,
         }
     }
 
@@ -294,6 +298,7 @@ impl Ledger {
             }
         }
         self.rest_until = self.rest_until.filter(|until| *until > now);
+        self.quiet_until = self.quiet_until.filter(|until| *until > now);
         self.retire_surplus(now);
         self.balance(now);
     }
@@ -312,6 +317,7 @@ impl Ledger {
             .chain(surplus)
             .chain(parked)
             .chain(self.rest_until)
+            .chain(self.quiet_until)
             .min()
     }
 
@@ -366,6 +372,7 @@ impl Ledger {
         for kind in kinds {
             if let Some(place) = self.idle_of(shape, *kind) {
                 self.lease(place);
+                self.keep_quiet(shape, now);
                 self.effects.push_back(Effect::Lend { waiter, place });
                 return true;
             }
@@ -405,6 +412,13 @@ impl Ledger {
                 && entry.is(shape, kind)
         };
         self.places.values().any(coming)
+    }
+
+    /// A session that serves one call only is replaced at once, and its replacement's start would slow that call down.
+    fn keep_quiet(&mut self, shape: &Shape, now: Instant) {
+        if shape.driver == Driver::Print {
+            self.quiet_until.get_or_insert(now + QUIET);
+        }
     }
 
     fn lease(&mut self, place: Place) {
@@ -509,6 +523,7 @@ impl Ledger {
             .filter(|entry| entry.is_starting())
             .count();
         if self.rest_until.is_some()
+            || self.quiet_until.is_some_and(|until| until > now)
             || starting >= STARTING_MAX
             || self.places.len() >= self.config.max
         {
@@ -562,6 +577,8 @@ const PARKED_MIN: Duration = Duration::from_secs(10);
 const STARTING_MAX: usize = 1;
 /// How long a session may idle beyond the idle bound: a burst is often followed by another.
 const SURPLUS_WAIT: Duration = Duration::from_secs(60);
+/// How long a call's own beginning takes: its delivery and the request.
+const QUIET: Duration = Duration::from_millis(250);
 /// Rest after a launch that failed; doubled at each further one.
 const REST_FIRST: Duration = Duration::from_secs(1);
 /// At most 64 seconds.
@@ -621,6 +638,26 @@ mod tests {
             .ask(&shape("a"), Need::Warm, now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+    }
+
+    #[test]
+    fn a_session_that_serves_one_call_is_replaced_once_that_call_has_begun() {
+        let now = now();
+        let print = Shape {
+            driver: Driver::Print,
+            ..shape("a")
+        };
+        let mut ledger = Ledger::new(config(1, 2), print.clone(), true);
+        ledger.handle_timeout(now);
+        ledger.handle_ready(2, None, now);
+        effects(&mut ledger);
+        let waiter = ledger
+            .ask(&print, Need::Warm, now)
+            .expect("the queue is empty");
+        assert_eq!(effects(&mut ledger), [Effect::Lend { waiter, place: 2 }]);
+        assert_eq!(ledger.poll_timeout(), Some(now + QUIET));
+        ledger.handle_timeout(now + QUIET);
+        assert!(matches!(effects(&mut ledger)[0], Effect::Warm { .. }));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) use snapshot::Snapshot;
 use crate::session::launcher::Launcher;
 use crate::session::shape::Shape;
 use crate::turn::Course;
+use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Request;
@@ -78,17 +79,21 @@ struct Works {
 }
 
 impl Pool {
-    /// Starts the pool, which begins to warm sessions of the given model.
+    /// Starts the pool, which begins to warm sessions of the given model and driver.
     pub(crate) fn start(
         config: PoolConfig,
         launcher: Launcher,
         model: &str,
+        driver: Driver,
         claude: ClaudeView,
     ) -> Pool {
         let (views, snapshot) =
             watch::channel(Snapshot::of(Condition::Starting, Some(claude.clone())));
-        let (keeper, inbox) =
-            Keeper::new(config, launcher.clone(), Shape::plain(model), claude, views);
+        let plain = Shape {
+            driver,
+            ..Shape::plain(model)
+        };
+        let (keeper, inbox) = Keeper::new(config, launcher.clone(), plain, claude, views);
         tokio::spawn(keeper.run());
         Pool {
             works: Some(Works {

@@ -3,6 +3,8 @@
 use super::ledger::Need;
 use crate::session::delivery;
 use crate::session::delivery::Delivery;
+use crate::session::history;
+use crate::turn::Driver;
 use crate::turn::Request;
 
 /// One way.
@@ -14,6 +16,8 @@ pub(crate) enum Way {
     Split(Delivery),
     /// A session is launched with the whole conversation.
     Launched,
+    /// The message is a line for a session without a screen, after the history.
+    Sent(Need),
 }
 
 impl Way {
@@ -24,12 +28,16 @@ impl Way {
             (Way::Typed(_) | Way::Split(_), true) => Need::Typed,
             (Way::Launched, false) => Need::Launch,
             (Way::Launched, true) => Need::Fresh,
+            (Way::Sent(need), _) => *need,
         }
     }
 }
 
 /// The ways of this call. `gates`: a session launched with a turn waits for its tools here.
 pub(crate) fn ways(request: &Request, gates: bool) -> Vec<Way> {
+    if request.drive.driver == Driver::Print {
+        return vec![Way::Sent(need_of_print(request))];
+    }
     let mut ways = Vec::new();
     if let Some(prompt) = request.prompt() {
         let whole = delivery::plan(prompt);
@@ -47,6 +55,16 @@ pub(crate) fn ways(request: &Request, gates: bool) -> Vec<Way> {
         ways.extend(ways.first().cloned());
     }
     ways
+}
+
+/// In print mode every message goes in, except results of calls that no session waits for: those are history there.
+fn need_of_print(request: &Request) -> Need {
+    let results = request.prompt().is_some_and(history::begins_in_results);
+    match request.history() {
+        _ if results => Need::Fresh,
+        [] => Need::Warm,
+        _ => Need::Launch,
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::journal::Note;
 use crate::pool::Answer;
 use crate::turn::Assembly;
 use crate::turn::Blame;
+use crate::turn::Drive;
+use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -34,6 +36,8 @@ use axum::response::Response;
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// Names the driver of one call.
+const DRIVER: &str = "x-relay-driver";
 /// How long a stream's head is held back. A failure before that is a proper status, which clients understand best;
 /// after that a client learns more from a stream that is alive.
 const COMMIT_AFTER: Duration = Duration::from_secs(5);
@@ -51,13 +55,15 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
+    let drive = drive(request.headers())?;
     let conversation = conversation::of(request.headers(), &caller)?;
     let body = body::json(request, api.config.body_max).await?;
-    let call = match &conversation {
+    let mut call = match &conversation {
         Some(_) => request::call_going_on(&body, version)?,
         None => request::call(&body, version)?,
     };
     drop(body);
+    call.request.drive = drive.unwrap_or(api.config.drive);
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
@@ -90,6 +96,23 @@ pub(super) async fn count_tokens(
 
 fn version(headers: &HeaderMap) -> Result<Version, Fault> {
     Version::from_header(headers.get("anthropic-version").map(HeaderValue::as_bytes))
+}
+
+/// The driver that the caller names, which then has no fallback: a caller that asks for one lane gets no other.
+fn drive(headers: &HeaderMap) -> Result<Option<Drive>, Fault> {
+    let Some(value) = headers.get(DRIVER) else {
+        return Ok(None);
+    };
+    let driver = value.to_str().ok().and_then(Driver::of_name);
+    let drive = |driver| Drive {
+        driver,
+        fallback: None,
+    };
+    driver.map(drive).map(Some).ok_or_else(|| {
+        let public = "x-relay-driver: Input should be 'pty' or 'print'";
+        Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
+            .because("a driver that is not known")
+    })
 }
 
 /// The whole answer at once. The answer lives in this future, so a client that goes away drops it.
@@ -406,6 +429,25 @@ mod tests {
                 .as_u64()
                 .is_some_and(|tokens| (4..20).contains(&tokens))
         );
+    }
+
+    #[tokio::test]
+    async fn a_caller_chooses_the_driver_of_its_call() {
+        let rig = Rig::new().answering(hello());
+        let call = async |driver| {
+            let headers = [
+                ("host", "localhost"),
+                ("content-type", "application/json"),
+                (DRIVER, driver),
+            ];
+            rig.with("POST", "/v1/messages", &headers, CALL).await
+        };
+        assert_eq!(call("print").await.status, StatusCode::OK);
+        assert_eq!(rig.asked()[0].drive.driver, Driver::Print);
+        let wrong = call("Print").await;
+        assert_eq!(wrong.status.as_u16(), 400);
+        assert_eq!(wrong.header("x-relay-error"), "invalid_request");
+        assert_eq!(rig.asked().len(), 1);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::turn::BlockKind;
 use crate::turn::ConversationId;
 use crate::turn::Course;
 use crate::turn::Delta;
+use crate::turn::Drive;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -60,6 +61,7 @@ pub(super) fn config() -> ServerConfig {
         allowed_hosts: vec![],
         allowed_origins: vec!["https://app.example".into()],
         socket: None,
+        drive: Drive::default(),
         drain_wait_max: Duration::from_secs(60),
     }
 }

@@ -454,7 +454,7 @@ async fn grew(tail: Option<&Tail>) {
 }
 
 /// A pipe whose thread is gone is never reached; the start's limit ends the session.
-async fn reached(primer: Option<&mut Primer>) -> File {
+pub(super) async fn reached(primer: Option<&mut Primer>) -> File {
     if let Some(primer) = primer
         && let Ok(file) = (&mut primer.reached).await
     {
@@ -463,7 +463,7 @@ async fn reached(primer: Option<&mut Primer>) -> File {
     std::future::pending().await
 }
 
-async fn hung_up(caller: Option<&Caller>) {
+pub(super) async fn hung_up(caller: Option<&Caller>) {
     match caller {
         Some(caller) => caller.events.closed().await,
         None => std::future::pending().await,

@@ -118,6 +118,13 @@ pub(crate) fn unsupported_screen() -> Fault {
         .because("no prompt box within the start's limit")
 }
 
+pub(crate) fn unsupported_print() -> Fault {
+    let public = "Claude Code did not come up in print mode. Run `inference-relay doctor` to see its version, or use \
+                  the interactive driver.";
+    Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)
+        .because("no sign of print mode within the start's limit")
+}
+
 pub(crate) fn session_lost(how: &str) -> Fault {
     let public = "Claude Code ended in the middle of the turn. Nothing is wrong with the request; send it again.";
     Fault::new(FaultKind::SessionLost, Blame::Cli, public)

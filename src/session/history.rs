@@ -72,6 +72,11 @@ pub(crate) fn to_be_answered(messages: Cow<'_, [Message]>) -> Cow<'_, [Message]>
     messages.into()
 }
 
+/// Whether a message brings results of tool calls.
+pub(crate) fn begins_in_results(message: &Message) -> bool {
+    message.blocks.first().is_some_and(is_result)
+}
+
 fn is_result(block: &Block) -> bool {
     matches!(block, Block::Native(native) if native["type"] == "tool_result")
 }
@@ -144,11 +149,11 @@ fn answer(message: &Message, index: usize, heading: &Heading) -> Value {
 }
 
 /// Always blocks: a text that stands alone would be taken up as if it were typed, with commands and all.
-fn content(message: &Message) -> Value {
+pub(crate) fn content(message: &Message) -> Value {
     Value::Array(message.blocks.iter().map(block).collect())
 }
 
-fn block(block: &Block) -> Value {
+pub(crate) fn block(block: &Block) -> Value {
     match block {
         Block::Text(text) => json!({"type": "text", "text": text}),
         Block::Native(native) => native.clone(),

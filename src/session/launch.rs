@@ -68,6 +68,8 @@ impl Files {
 pub(crate) enum Opening {
     /// An empty one of this id.
     Empty(String),
+    /// A transcript of this id, which the turn goes on with.
+    Resumed(String),
     /// A transcript of this id, whose last message is to be answered at once.
     Interrupted(String),
 }
@@ -129,11 +131,45 @@ pub(crate) fn tap(config: &SessionConfig) -> TapConfig {
     }
 }
 
+/// The process for a session of this shape without a screen; `has_tools`: it finds them when it comes up.
+pub(crate) fn print(
+    program: &Path,
+    config: &SessionConfig,
+    shape: &Shape,
+    files: &Files,
+    opening: &Opening,
+    has_tools: bool,
+) -> Launch {
+    let mut args: Vec<OsString> = PRINT.map(OsString::from).into();
+    args.extend(common(config, shape, files, opening));
+    if has_tools {
+        args.extend(["--mcp-config".into(), files.tools().into()]);
+    }
+    Launch {
+        program: program.to_owned(),
+        args,
+        env: env(config, shape, files, opening),
+        folder: config.work_dir.clone(),
+    }
+}
+
 fn args(config: &SessionConfig, shape: &Shape, files: &Files, opening: &Opening) -> Vec<OsString> {
+    let mut args = common(config, shape, files, opening);
+    args.extend(["--settings".into(), files.settings().into()]);
+    args.extend(["--mcp-config".into(), files.tools().into()]);
+    args
+}
+
+/// What a session has with a screen and without.
+fn common(
+    config: &SessionConfig,
+    shape: &Shape,
+    files: &Files,
+    opening: &Opening,
+) -> Vec<OsString> {
     let mut args: Vec<OsString> = Vec::new();
     let mut flag = |name: &str, value: OsString| args.extend([name.into(), value]);
     flag("--setting-sources", "".into());
-    flag("--settings", files.settings().into());
     flag("--model", shape.model.clone().into());
     flag("--permission-mode", "dontAsk".into());
     if !config.builtin_tools {
@@ -147,9 +183,8 @@ fn args(config: &SessionConfig, shape: &Shape, files: &Files, opening: &Opening)
     }
     match opening {
         Opening::Empty(uuid) => flag("--session-id", uuid.into()),
-        Opening::Interrupted(uuid) => flag("--resume", uuid.into()),
+        Opening::Resumed(uuid) | Opening::Interrupted(uuid) => flag("--resume", uuid.into()),
     }
-    flag("--mcp-config", files.tools().into());
     flag("--allowedTools", format!("mcp__{SERVER}").into());
     args.push("--strict-mcp-config".into());
     args
@@ -264,6 +299,17 @@ pub(crate) fn claude_folder(config: &SessionConfig) -> Option<PathBuf> {
 const BASE_URL: &str = "ANTHROPIC_BASE_URL";
 /// Where it is else.
 const API: &str = "https://api.anthropic.com";
+/// Messages in on stdin, lines of JSON out on stdout, token by token.
+const PRINT: [&str; 7] = [
+    "--print",
+    "--input-format",
+    "stream-json",
+    "--output-format",
+    "stream-json",
+    "--include-partial-messages",
+    "--verbose",
+];
+
 /// Habits of an interactive CLI that would add to a call, ask a second model, or change by themselves.
 const SWITCHES: [&str; 8] = [
     "CLAUDE_CODE_DISABLE_ATTACHMENTS",

@@ -28,6 +28,7 @@ use super::witness::tail::Tails;
 use crate::clock;
 use crate::tap::Tap;
 use crate::terminal::Screen;
+use crate::turn;
 use crate::turn::Message;
 use std::fs;
 use std::io;
@@ -40,12 +41,12 @@ use uuid::Uuid;
 /// All that sessions share; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Launcher {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    outfit: Outfit,
-    program: PathBuf,
+pub(super) struct Shared {
+    pub(super) outfit: Outfit,
+    pub(super) program: PathBuf,
 }
 
 /// What every session is given.
@@ -152,6 +153,9 @@ impl Launcher {
         birth: Birth,
         notify: Notify,
     ) -> Result<Session, (io::Error, Option<Caller>)> {
+        if shape.driver == turn::Driver::Print {
+            return self.launch_print(shape, birth, notify);
+        }
         let (start, caller) = match birth {
             Birth::Empty => (Start::Empty, None),
             Birth::Primed => (Start::Primed, None),
@@ -213,13 +217,7 @@ impl Launcher {
             edits: false,
             primed,
         };
-        let workshop = Workshop {
-            tails: outfit.tails.clone(),
-            library: outfit.library.clone(),
-            files,
-            registry: outfit.registry.clone(),
-            forgotten: Vec::new(),
-        };
+        let workshop = Workshop::new(outfit, files);
         let driver = Driver {
             process,
             workshop,
@@ -330,6 +328,16 @@ impl Opened {
 }
 
 impl Workshop {
+    pub(super) fn new(outfit: &Outfit, files: Files) -> Workshop {
+        Workshop {
+            tails: outfit.tails.clone(),
+            library: outfit.library.clone(),
+            files,
+            registry: outfit.registry.clone(),
+            forgotten: Vec::new(),
+        }
+    }
+
     /// Puts a prompt where the editor takes it from.
     ///
     /// # Errors
@@ -395,4 +403,4 @@ const GATES_SINCE: [u32; 3] = [2, 1, 329];
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.
-const ORDERS_MAX: usize = 4;
+pub(super) const ORDERS_MAX: usize = 4;

@@ -75,10 +75,13 @@ impl Library {
         told.is_ok_and(|own| parts(own) >= version)
     }
 
-    /// The text of a transcript of this id.
+    /// The text of a transcript of this id; of a blank one where nothing was said.
     pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
         let heading = self.heading(uuid.to_owned(), model);
-        history::write(messages, &heading, fresh_id).text
+        match messages {
+            [] => history::blank(&heading, &fresh_id()),
+            messages => history::write(messages, &heading, fresh_id).text,
+        }
     }
 
     /// Puts a pipe in the place of a transcript that is still to be written.

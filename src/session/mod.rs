@@ -13,6 +13,7 @@
 //!
 //! Start reading at [`machine`]: it is the session. [`driver`] performs its effects, [`launcher`] starts it,
 //! [`delivery`] plans how a prompt gets in, `primer` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
+//! [`print`] is the same CLI without a screen, behind the same orders.
 
 pub(crate) mod delivery;
 pub(crate) mod driver;
@@ -24,6 +25,7 @@ pub(crate) mod library;
 pub(crate) mod machine;
 pub(crate) mod pieces;
 mod primer;
+pub(crate) mod print;
 pub(crate) mod private;
 pub(crate) mod pty;
 pub(crate) mod shape;

@@ -1,6 +1,7 @@
 //! What must be known of a call when its session is launched. `[pure]`
 
 use super::tool::name;
+use crate::turn::Driver;
 use crate::turn::Request;
 use crate::turn::ToolChoice;
 use crate::turn::ToolRule;
@@ -11,6 +12,7 @@ use serde_json::json;
 /// Sessions of the same shape can serve each other's calls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
+    pub(crate) driver: Driver,
     pub(crate) model: String,
     /// The system prompt; empty: none.
     pub(crate) system: String,
@@ -24,6 +26,7 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn of(request: &Request) -> Shape {
         Shape {
+            driver: request.drive.driver,
             model: request.model.clone(),
             system: request.system.join("\n"),
             max_tokens: request.sampling.max_tokens,
@@ -35,6 +38,7 @@ impl Shape {
     /// The shape of sessions that are warmed before any caller asked.
     pub(crate) fn plain(model: &str) -> Shape {
         Shape {
+            driver: Driver::Pty,
             model: model.to_owned(),
             system: String::new(),
             max_tokens: MAX_TOKENS_PLAIN,

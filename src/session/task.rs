@@ -43,6 +43,8 @@ pub(crate) enum Route {
         prompt: String,
         keys: Vec<u8>,
     },
+    /// As this line, into a session without a screen.
+    Sent(String),
     /// The session was launched with a transcript that ends with the prompt.
     Launched,
     /// The session holds the conversation, and waits for the results of the calls that the model made.
@@ -63,7 +65,7 @@ impl Task {
     pub(crate) fn asks(&self) -> u32 {
         match &self.route {
             Route::Typed { .. } => 1,
-            Route::Launched => 0,
+            Route::Launched | Route::Sent(_) => 0,
             Route::Answered(results) => u32::try_from(results.len()).unwrap_or(u32::MAX),
         }
     }
@@ -72,7 +74,7 @@ impl Task {
     pub(crate) fn accepts(&self, submitted: &str) -> bool {
         match &self.route {
             Route::Typed { prompt, .. } => !self.cancelled && prompt == submitted,
-            Route::Launched | Route::Answered(_) => false,
+            Route::Launched | Route::Sent(_) | Route::Answered(_) => false,
         }
     }
 }

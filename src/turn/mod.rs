@@ -15,6 +15,7 @@
 mod assembly;
 mod conversation;
 mod course;
+mod driver;
 mod end;
 mod event;
 mod fault;
@@ -32,6 +33,8 @@ pub(crate) use conversation::ConversationId;
 pub(crate) use conversation::Joined;
 pub(crate) use conversation::Owner;
 pub(crate) use course::Course;
+pub(crate) use driver::Drive;
+pub(crate) use driver::Driver;
 pub(crate) use end::End;
 pub(crate) use end::StopReason;
 pub(crate) use event::BlockKind;

@@ -1,5 +1,6 @@
 //! What a caller asks for: a conversation whose last message is to be answered, and how.
 
+use super::Drive;
 use super::Tool;
 use super::ToolChoice;
 use serde_json::Value;
@@ -19,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) sampling: Sampling,
     /// Whether the caller reads along while the answer is written.
     pub(crate) reading: Reading,
+    /// How the claude that answers is driven.
+    pub(crate) drive: Drive,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
 }
@@ -82,6 +85,7 @@ impl Request {
             tool_choice: None,
             sampling: Sampling::default(),
             reading: Reading::Whole,
+            drive: Drive::default(),
             ignored: vec![],
         }
     }

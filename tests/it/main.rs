@@ -11,6 +11,7 @@ mod matrix;
 mod messages;
 mod page;
 mod pool;
+mod print;
 mod records;
 mod sdk;
 mod service;

@@ -166,7 +166,7 @@ impl Machine {
             Route::Typed {
                 resume: None, keys, ..
             } => self.submit(task, keys, now),
-            Route::Launched | Route::Answered(_) => {
+            Route::Launched | Route::Sent(_) | Route::Answered(_) => {
                 return self.effects.push_back(Effect::Misdelivered);
             }
         };

@@ -46,7 +46,7 @@ impl Machine {
         self.state = match then {
             Then::Submit(task) => match task.route.clone() {
                 Route::Typed { keys, .. } => self.submit(*task, keys, now),
-                Route::Launched | Route::Answered(_) => State::resting(now),
+                Route::Launched | Route::Sent(_) | Route::Answered(_) => State::resting(now),
             },
             Then::Rest => State::resting(now),
             Then::Ready => return self.become_ready(),

@@ -135,28 +135,37 @@ fn sent(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     socket
 }
 
-fn named_request(address: SocketAddr, name: &str, body: &Value) -> Vec<u8> {
-    let request = request(address, body);
-    let (first, rest) = request.split_at(POST.len());
-    [
-        first,
-        format!("x-ir-session-id: {name}\r\n").as_bytes(),
-        rest,
-    ]
-    .concat()
+/// The same, with one more header.
+pub(crate) fn post_with(address: SocketAddr, body: &Value, header: &str) -> Response {
+    send(
+        address,
+        &headed(address, "any", body, &format!("{header}\r\n")),
+    )
+    .whole()
 }
 
-const POST: &str = "POST /v1/messages HTTP/1.1\r\n";
+fn named_request(address: SocketAddr, name: &str, body: &Value) -> Vec<u8> {
+    headed(
+        address,
+        "any",
+        body,
+        &format!("x-ir-session-id: {name}\r\n"),
+    )
+}
 
 fn request(address: SocketAddr, body: &Value) -> Vec<u8> {
     request_as(address, "any", body)
 }
 
 fn request_as(address: SocketAddr, key: &str, body: &Value) -> Vec<u8> {
+    headed(address, key, body, "")
+}
+
+fn headed(address: SocketAddr, key: &str, body: &Value, header: &str) -> Vec<u8> {
     let body = body.to_string();
     let head = format!(
-        "{POST}host: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         anthropic-version: 2023-06-01\r\nx-api-key: {key}\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/messages HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         anthropic-version: 2023-06-01\r\nx-api-key: {key}\r\n{header}content-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body.as_bytes()].concat()

@@ -205,6 +205,7 @@ impl World {
         command
             .env_clear()
             .envs(path.map(|path| ("PATH", path)))
+            .envs(self.env.iter().filter(|(name, _)| name == VERSION).cloned())
             .env("HOME", self.path("user"))
             .env("INFERENCE_RELAY_HOME", self.path("state"));
         command
@@ -409,5 +410,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// What fake-claude takes for its version; the relay asks for that with its own environment.
+const VERSION: &str = "FAKE_CLAUDE_VERSION";
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;

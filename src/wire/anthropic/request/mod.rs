@@ -19,6 +19,7 @@ mod tool;
 
 pub(crate) use field::Version;
 
+use crate::turn::Drive;
 use crate::turn::Fault;
 use crate::turn::Message;
 use crate::turn::Reading;
@@ -164,6 +165,7 @@ fn common(
         tools: Vec::new(),
         tool_choice: None,
         reading: Reading::Whole,
+        drive: Drive::default(),
         sampling: Sampling::default(),
         ignored: Vec::new(),
     })

@@ -1,0 +1,222 @@
+//! An answer being told: words of print mode in, events out, with the grammar kept. `[pure]`
+//!
+//! The answer is the model's *first* message of the turn; the machine ends the process where the CLI would go on.
+
+use super::word::Counts;
+use super::word::Word;
+use super::word::opened;
+use crate::turn::Block;
+use crate::turn::BlockKind;
+use crate::turn::Built;
+use crate::turn::Delta;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::MessageId;
+use crate::turn::Start;
+use crate::turn::StopReason;
+use serde_json::Value;
+use serde_json::json;
+
+/// How far it is.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The head, completed when the message begins.
+    start: Start,
+    stage: Stage,
+    blocks: Vec<Built>,
+    /// A block is open, and it is one for the caller.
+    open: bool,
+    stop: Option<StopReason>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Awaited,
+    /// It comes as a stream.
+    Streamed,
+    /// It comes in whole blocks, because the CLI did not stream.
+    Repeated,
+    Whole,
+}
+
+/// What a word means for the turn.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Told {
+    /// Nothing more than the events.
+    Nothing,
+    /// The message is whole, with this end.
+    Whole(End),
+    /// The words do not fit together: another message begins inside this one.
+    Broken,
+}
+
+impl Answer {
+    pub(crate) fn new(start: Start) -> Answer {
+        Answer {
+            start,
+            stage: Stage::Awaited,
+            blocks: Vec::new(),
+            open: false,
+            stop: None,
+        }
+    }
+
+    /// Whether anything of it was told.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.stage != Stage::Awaited
+    }
+
+    /// Whether the model said anything at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Takes the next word in.
+    pub(crate) fn handle(&mut self, word: Word, events: &mut Vec<Event>) -> Told {
+        match (word, self.stage) {
+            (Word::Started { id, model, usage }, Stage::Awaited) => {
+                self.begin(Stage::Streamed, id, model, usage, events);
+            }
+            (Word::Started { .. }, Stage::Streamed | Stage::Repeated) => return Told::Broken,
+            (Word::Opened(block), Stage::Streamed) => self.open(block, events),
+            (Word::More(delta), Stage::Streamed) => self.extend(delta, events),
+            (Word::Shut, Stage::Streamed) => self.shut(events),
+            (Word::Ending { stop, usage }, Stage::Streamed) => {
+                self.start.usage = usage.over(self.start.usage);
+                self.stop = stop.or(self.stop.take());
+            }
+            (Word::Over, Stage::Streamed) => return self.end(),
+            (
+                Word::Said {
+                    id,
+                    model,
+                    usage,
+                    blocks,
+                },
+                Stage::Awaited,
+            ) => {
+                self.begin(Stage::Repeated, id, model, usage, events);
+                self.repeat(&blocks, events);
+            }
+            (Word::Said { id, blocks, .. }, Stage::Repeated) if id == self.start.id.0 => {
+                self.repeat(&blocks, events);
+            }
+            (Word::Closed { stop, .. }, Stage::Repeated) => {
+                self.stop = stop;
+                return self.end();
+            }
+            _ => {}
+        }
+        Told::Nothing
+    }
+
+    /// The answer as the caller was told it.
+    pub(crate) fn said(&self) -> Vec<Block> {
+        self.blocks.iter().map(block).collect()
+    }
+
+    /// The ids of the model's calls.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &str> {
+        self.blocks.iter().filter_map(|block| match &block.kind {
+            BlockKind::ToolUse { id, .. } => Some(id.as_str()),
+            BlockKind::Text | BlockKind::Thinking | BlockKind::RedactedThinking { .. } => None,
+        })
+    }
+
+    fn begin(
+        &mut self,
+        stage: Stage,
+        id: String,
+        model: String,
+        usage: Counts,
+        events: &mut Vec<Event>,
+    ) {
+        self.stage = stage;
+        self.start.id = MessageId(id);
+        self.start.model = model;
+        self.start.usage = usage.over(self.start.usage);
+        events.push(Event::Start(self.start.clone()));
+    }
+
+    fn open(&mut self, block: Option<(BlockKind, Option<Delta>)>, events: &mut Vec<Event>) {
+        self.shut(events);
+        let Some((kind, first)) = block else { return };
+        self.open = true;
+        events.push(Event::BlockStart {
+            index: self.blocks.len(),
+            kind: kind.clone(),
+        });
+        self.blocks.push(Built {
+            kind,
+            text: String::new(),
+            signature: String::new(),
+        });
+        self.extend(first, events);
+    }
+
+    fn extend(&mut self, delta: Option<Delta>, events: &mut Vec<Event>) {
+        let index = self.blocks.len().saturating_sub(1);
+        let (Some(block), Some(delta), true) = (self.blocks.last_mut(), delta, self.open) else {
+            return;
+        };
+        let (whole, more) = match (&block.kind, &delta) {
+            (BlockKind::Text, Delta::Text(more))
+            | (BlockKind::Thinking, Delta::Thinking(more))
+            | (BlockKind::ToolUse { .. }, Delta::InputJson(more)) => (&mut block.text, more),
+            (BlockKind::Thinking, Delta::Signature(more)) => (&mut block.signature, more),
+            _ => return,
+        };
+        if !more.is_empty() {
+            whole.push_str(more);
+            events.push(Event::Delta { index, delta });
+        }
+    }
+
+    fn shut(&mut self, events: &mut Vec<Event>) {
+        if std::mem::take(&mut self.open) {
+            let index = self.blocks.len().saturating_sub(1);
+            events.push(Event::BlockStop { index });
+        }
+    }
+
+    /// Blocks that come whole.
+    fn repeat(&mut self, blocks: &[Value], events: &mut Vec<Event>) {
+        for block in blocks {
+            self.open(opened(block), events);
+            let signature = block.get("signature").and_then(Value::as_str);
+            let signature = signature.map(|text| Delta::Signature(text.to_owned()));
+            self.extend(signature, events);
+            self.shut(events);
+        }
+    }
+
+    fn end(&mut self) -> Told {
+        let Some(stop) = self.stop.take().filter(|_| !self.open) else {
+            return Told::Broken;
+        };
+        self.stage = Stage::Whole;
+        Told::Whole(End {
+            stop,
+            usage: self.start.usage,
+            id: Some(self.start.id.clone()),
+            model: Some(self.start.model.clone()),
+        })
+    }
+}
+
+/// A block as a caller brings it back.
+fn block(built: &Built) -> Block {
+    Block::Native(match &built.kind {
+        BlockKind::Text => return Block::Text(built.text.clone()),
+        BlockKind::Thinking => {
+            json!({"type": "thinking", "thinking": built.text, "signature": built.signature})
+        }
+        BlockKind::RedactedThinking { data } => {
+            json!({"type": "redacted_thinking", "data": data})
+        }
+        BlockKind::ToolUse { id, name } => {
+            let input: Value = serde_json::from_str(&built.text).unwrap_or_else(|_| json!({}));
+            json!({"type": "tool_use", "id": id, "name": name, "input": input})
+        }
+    })
+}

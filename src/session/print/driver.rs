@@ -1,0 +1,298 @@
+//! The loop of one session in print mode: lines, tools and orders in; lines, events and notices out.
+//!
+//! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
+//! the next.
+
+use super::line::Lines;
+use super::machine::EDITION;
+use super::machine::Effect;
+use super::machine::Machine;
+use super::spawn::Process;
+use super::speech;
+use super::word::Word;
+use crate::clock;
+use crate::session::driver::Caller;
+use crate::session::driver::Notice;
+use crate::session::driver::Notify;
+use crate::session::driver::Order;
+use crate::session::driver::Outcome;
+use crate::session::driver::Turn;
+use crate::session::driver::hung_up;
+use crate::session::driver::reached;
+use crate::session::launcher::Workshop;
+use crate::session::primer::Primer;
+use crate::session::pty::reap;
+use crate::session::pty::reap::How;
+use crate::session::tool::desk::Desk;
+use crate::session::tool::offer;
+use crate::session::tool::offer::ToolEvent;
+use crate::session::witness::receiver::Place;
+use crate::turn::Event;
+use crate::turn::Fault;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// What a driver owns.
+pub(super) struct Driver {
+    pub(super) process: Process,
+    pub(super) workshop: Workshop,
+    /// Held so that the session's MCP address stays open.
+    pub(super) place: Place,
+    pub(super) desk: Desk,
+    pub(super) tool_events: mpsc::Receiver<ToolEvent>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) notify: Notify,
+    pub(super) machine: Machine,
+    pub(super) caller: Option<Caller>,
+    pub(super) lines: Lines,
+    /// The pipe of a session that has not got its conversation yet.
+    pub(super) primer: Option<Primer>,
+    /// The pipe's writing end, once the session waits at the other.
+    pub(super) reader: Option<File>,
+    /// The conversation that a session was launched with, until it may have it.
+    pub(super) held: Option<String>,
+    /// Where the CLI writes what is said.
+    pub(super) transcript: PathBuf,
+    pub(super) fault: Option<Fault>,
+    pub(super) ending: Option<Instant>,
+}
+
+enum Input {
+    Said(Vec<Word>),
+    Silent,
+    Served(ToolEvent),
+    Reached(File),
+    Ordered(Order),
+    HungUp,
+    Timeout,
+    Exited(String),
+}
+
+impl Driver {
+    /// Runs until the process is gone and reaped.
+    pub(super) async fn run(mut self) {
+        self.drain();
+        loop {
+            let input = self.next().await;
+            if let Input::Exited(how) = input {
+                self.hear_the_rest();
+                self.machine.handle_exit(&how);
+                self.drain();
+                return self.close(&how);
+            }
+            self.handle(input);
+            self.drain();
+        }
+    }
+
+    async fn next(&mut self) -> Input {
+        let deadline = self.deadline();
+        let silent = self.process.output.is_closed() && self.process.output.is_empty();
+        tokio::select! {
+            biased;
+            // What the CLI says of its tools comes after what it did at their address.
+            event = self.tool_events.recv() => event.map_or(Input::Timeout, Input::Served),
+            said = self.process.output.recv(), if !silent => {
+                said.map_or(Input::Silent, |bytes| Input::Said(self.lines.push(&bytes)))
+            }
+            file = reached(self.primer.as_mut()), if self.reader.is_none() => Input::Reached(file),
+            order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
+            how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
+            () = hung_up(self.caller.as_ref()) => Input::HungUp,
+            () = tokio::time::sleep_until(deadline.into()) => Input::Timeout,
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let machine = self.machine.poll_timeout().map(|(at, _)| at);
+        let far = clock::now() + FAR;
+        [machine, self.ending]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = clock::now();
+        match input {
+            Input::Said(words) => self.hear(words, now),
+            Input::Silent => {
+                if self.ending.is_none() {
+                    self.end(How::Asked, "its output closed");
+                }
+            }
+            Input::Served(event) => self.machine.handle_tool(event, now),
+            Input::Reached(file) => self.handle_reached(file, now),
+            Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
+            Input::Ordered(Order::Retire) => self.end(How::Forced, "retired"),
+            Input::HungUp => {
+                self.machine.cancel();
+                self.settle(Outcome::Cancelled);
+            }
+            Input::Timeout if self.ending.is_some_and(|at| at <= now) => {
+                self.end(How::Forced, "it did not end");
+            }
+            Input::Timeout => self.machine.handle_timeout(now),
+            Input::Exited(_) => {}
+        }
+    }
+
+    fn hear(&mut self, words: Vec<Word>, now: Instant) {
+        for word in words {
+            self.machine.handle_word(word, now);
+            self.drain();
+        }
+    }
+
+    /// What a process said before it ended counts.
+    fn hear_the_rest(&mut self) {
+        while let Ok(bytes) = self.process.output.try_recv() {
+            let words = self.lines.push(&bytes);
+            self.hear(words, clock::now());
+        }
+    }
+
+    fn handle_reached(&mut self, file: File, now: Instant) {
+        self.reader = Some(file);
+        let hidden = self
+            .primer
+            .as_ref()
+            .map(|primer| primer.hide(self.process.pid));
+        match hidden {
+            Some(Err(error)) => {
+                tracing::warn!(%error, "a primed session is given up");
+                self.end(How::Forced, "its pipe was read by another program");
+            }
+            _ => self.machine.handle_reached(now),
+        }
+    }
+
+    fn begin(&mut self, turn: Turn, now: Instant) {
+        self.caller = Some(turn.caller);
+        let told = match turn.conversation {
+            Some(text) => self.converse(text),
+            None if self.primer.is_some() => Err(io::ErrorKind::InvalidInput.into()),
+            None => Ok(()),
+        };
+        match told {
+            Ok(()) => self.machine.begin(turn.task, now),
+            Err(error) => {
+                tracing::warn!(%error, "a conversation could not be handed over");
+                self.settle(Outcome::Misdelivered);
+                self.end(How::Forced, "a conversation could not be handed over");
+            }
+        }
+    }
+
+    /// Sends the conversation through the pipe.
+    fn converse(&mut self, text: String) -> io::Result<()> {
+        let (Some(primer), Some(reader)) = (self.primer.take(), self.reader.take()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        Primer::tell(&primer.path, reader, text)
+    }
+
+    fn drain(&mut self) {
+        while let Some(effect) = self.machine.poll_effect() {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Write(line) => self.process.write(line),
+            Effect::Offer(list) => {
+                self.desk.tell(offer::Notice::Changed(list, EDITION));
+                let tools = speech::tools(&self.place.tools_url());
+                self.process.write(tools);
+            }
+            Effect::Converse => self.converse_held(),
+            Effect::Tell(event) => self.tell(event),
+            Effect::Fail { fault, begun } => self.fail(fault, begun),
+            Effect::Misdelivered => self.settle(Outcome::Misdelivered),
+            Effect::Park { said, end } => {
+                let end = Box::new(end);
+                self.settle(Outcome::Parked { said, end });
+            }
+            Effect::Answer(answered) => self.desk.answer(answered),
+            Effect::Ready => {
+                let resident = reap::resident_bytes(self.process.pid);
+                (self.notify)(Notice::Ready { resident });
+            }
+            Effect::Leave => {
+                self.process.leave();
+                self.ending = Some(clock::now() + LEAVE_WAIT);
+            }
+            Effect::Kill(why) => self.end(How::Forced, why),
+        }
+    }
+
+    fn converse_held(&mut self) {
+        let held = self.held.take().unwrap_or_default();
+        if let Err(error) = self.converse(held) {
+            tracing::warn!(%error, "a held conversation could not be handed over");
+            self.settle(Outcome::Misdelivered);
+            self.end(How::Forced, "a conversation could not be handed over");
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let Some(caller) = &self.caller else { return };
+        let last = matches!(event, Event::End(_));
+        if let Err(mpsc::error::TrySendError::Full(_)) = caller.events.try_send(Ok(event)) {
+            tracing::warn!("a caller reads too slowly; its turn is given up");
+            self.machine.cancel();
+            return self.settle(Outcome::Cancelled);
+        }
+        if last {
+            self.settle(Outcome::Told);
+        }
+    }
+
+    fn fail(&mut self, fault: Fault, begun: bool) {
+        if self.caller.is_some() {
+            self.settle(Outcome::Failed { fault, begun });
+        } else {
+            self.fault = Some(fault);
+        }
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        if let Some(caller) = self.caller.take() {
+            drop(caller.outcome.send(outcome));
+        }
+    }
+
+    fn end(&mut self, how: How, why: &str) {
+        tracing::debug!(
+            pid = self.process.pid,
+            why,
+            state = self.machine.name(),
+            "ending a session"
+        );
+        reap::end_group(self.process.pid, how);
+        self.ending = Some(clock::now() + LEAVE_WAIT);
+    }
+
+    fn close(mut self, how: &str) {
+        // Whatever the process itself started goes with it.
+        reap::end_group(self.process.pid, How::Forced);
+        self.settle(Outcome::Cancelled);
+        self.workshop.forget(&self.transcript);
+        self.workshop.close(self.process.pid);
+        tracing::debug!(pid = self.process.pid, how, "a session is gone");
+        (self.notify)(Notice::Gone {
+            fault: self.fault.take(),
+        });
+    }
+}
+
+/// How long a process may take to leave; it takes 20 to 60 ms.
+const LEAVE_WAIT: Duration = Duration::from_millis(400);
+/// No deadline at all.
+const FAR: Duration = Duration::from_secs(3600);

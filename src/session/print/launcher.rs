@@ -1,0 +1,224 @@
+//! Starts sessions in print mode: their files, their MCP address, the process and its driver.
+
+use super::driver::Driver;
+use super::line::Lines;
+use super::machine::Machine;
+use super::spawn::Process;
+use super::speech;
+use crate::clock;
+use crate::session::driver::Caller;
+use crate::session::driver::Notify;
+use crate::session::launch;
+use crate::session::launch::Files;
+use crate::session::launch::Opening;
+use crate::session::launcher::Birth;
+use crate::session::launcher::Launcher;
+use crate::session::launcher::ORDERS_MAX;
+use crate::session::launcher::Session;
+use crate::session::launcher::Workshop;
+use crate::session::primer::Primer;
+use crate::session::private::create_private;
+use crate::session::private::write_private;
+use crate::session::shape::Shape;
+use crate::session::task::Route;
+use crate::session::task::Task;
+use crate::session::tool::desk::Desk;
+use crate::session::tool::list::ToolList;
+use crate::session::witness::receiver::Line;
+use crate::session::witness::receiver::Place;
+use std::fs;
+use std::io;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// What a session starts with.
+struct Start {
+    opening: Opening,
+    machine: Machine,
+    primer: Option<Primer>,
+    /// The conversation that is held back until the tools are there.
+    held: Option<String>,
+    /// The tools that the session finds when it comes up, where it comes up with any.
+    tools: ToolList,
+    /// The first line for its stdin.
+    greeting: Option<String>,
+}
+
+impl Launcher {
+    /// Starts a session in print mode.
+    ///
+    /// # Errors
+    /// Where its files cannot be written or the process cannot be started.
+    pub(crate) fn launch_print(
+        &self,
+        shape: &Shape,
+        birth: Birth,
+        notify: Notify,
+    ) -> Result<Session, (io::Error, Option<Caller>)> {
+        let (uuid, task, caller) = match birth {
+            Birth::Empty => (Uuid::new_v4().to_string(), None, None),
+            Birth::Primed => {
+                let uuid = Uuid::new_v4().to_string();
+                return self
+                    .primed(&uuid)
+                    .and_then(|start| self.spawn(shape, start, uuid.clone(), notify))
+                    .map(|(driver, session)| run(driver, None, session, Some(uuid)))
+                    .map_err(|error| (error, None));
+            }
+            Birth::Turn(launched) => (launched.uuid, Some(launched.task), Some(launched.caller)),
+        };
+        let started = match task {
+            None => Ok(self.empty(&uuid)),
+            Some(task) => self.with_turn(&uuid, task),
+        };
+        match started.and_then(|start| self.spawn(shape, start, uuid, notify)) {
+            Ok((driver, session)) => Ok(run(driver, caller, session, None)),
+            Err(error) => Err((error, caller)),
+        }
+    }
+
+    fn empty(&self, uuid: &str) -> Start {
+        let limits = self.shared.outfit.limits;
+        Start {
+            greeting: Some(speech::greeting()),
+            ..Start::of(
+                Opening::Empty(uuid.to_owned()),
+                Machine::waiting(limits, clock::now()),
+            )
+        }
+    }
+
+    fn primed(&self, uuid: &str) -> io::Result<Start> {
+        let limits = self.shared.outfit.limits;
+        Ok(Start {
+            primer: Some(self.shared.outfit.library.prime(uuid)?),
+            ..Start::of(
+                Opening::Resumed(uuid.to_owned()),
+                Machine::waiting(limits, clock::now()),
+            )
+        })
+    }
+
+    /// The history is a transcript already, where there is one.
+    fn with_turn(&self, uuid: &str, task: Task) -> io::Result<Start> {
+        let library = &self.shared.outfit.library;
+        let limits = self.shared.outfit.limits;
+        let transcript = library.path(uuid);
+        let tools = task.tools.clone();
+        let is_answered = matches!(task.route, Route::Launched);
+        let machine = Machine::launched(limits, task, clock::now());
+        let uuid = uuid.to_owned();
+        Ok(match is_answered {
+            // The transcript ends in the message that is to be answered: it waits until the tools are there.
+            true => {
+                let text = fs::read_to_string(&transcript)?;
+                fs::remove_file(&transcript)?;
+                Start {
+                    primer: Some(library.prime(&uuid)?),
+                    held: Some(text),
+                    tools,
+                    ..Start::of(Opening::Interrupted(uuid), machine)
+                }
+            }
+            false if transcript.is_file() => Start::of(Opening::Resumed(uuid), machine),
+            false => Start::of(Opening::Empty(uuid), machine),
+        })
+    }
+
+    fn spawn(
+        &self,
+        shape: &Shape,
+        start: Start,
+        uuid: String,
+        notify: Notify,
+    ) -> io::Result<(Driver, Session)> {
+        let outfit = &self.shared.outfit;
+        let files = Files {
+            folder: outfit.config.run_dir.join(Uuid::new_v4().to_string()),
+        };
+        let has_tools = !start.tools.is_empty();
+        let (desk, tool_events) = Desk::new(start.tools);
+        // It has no hooks: nobody listens to them.
+        let (posts, _) = mpsc::channel(1);
+        let place = outfit.receiver.open(Line {
+            posts,
+            desk: desk.clone(),
+        })?;
+        write_files(&files, shape, &place, has_tools)?;
+        let launch = launch::print(
+            &self.shared.program,
+            &outfit.config,
+            shape,
+            &files,
+            &start.opening,
+            has_tools,
+        );
+        let process = Process::spawn(&launch)?;
+        outfit.registry.add(process.pid);
+        if let Some(greeting) = start.greeting {
+            process.write(greeting);
+        }
+        let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
+        let session = Session {
+            pid: process.pid,
+            orders: orders_tx,
+            edits: false,
+            primed: None,
+        };
+        let driver = Driver {
+            process,
+            workshop: Workshop::new(outfit, files),
+            place,
+            desk,
+            tool_events,
+            orders,
+            notify,
+            machine: start.machine,
+            caller: None,
+            lines: Lines::default(),
+            primer: start.primer,
+            reader: None,
+            held: start.held,
+            transcript: outfit.library.path(&uuid),
+            fault: None,
+            ending: None,
+        };
+        Ok((driver, session))
+    }
+}
+
+impl Start {
+    fn of(opening: Opening, machine: Machine) -> Start {
+        Start {
+            opening,
+            machine,
+            primer: None,
+            held: None,
+            tools: ToolList::default(),
+            greeting: None,
+        }
+    }
+}
+
+fn run(
+    mut driver: Driver,
+    caller: Option<Caller>,
+    session: Session,
+    primed: Option<String>,
+) -> Session {
+    driver.caller = caller;
+    tokio::spawn(driver.run());
+    Session { primed, ..session }
+}
+
+fn write_files(files: &Files, shape: &Shape, place: &Place, has_tools: bool) -> io::Result<()> {
+    create_private(&files.folder)?;
+    if has_tools {
+        let servers = launch::servers(&place.tools_url()).to_string();
+        write_private(&files.tools(), servers.as_bytes(), 0o600)?;
+    }
+    if !shape.system.is_empty() {
+        write_private(&files.system(), shape.system.as_bytes(), 0o600)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,510 @@
+//! The life of one claude in print mode: inputs and `now` in, effects out. `[pure]`
+//!
+//! ```text
+//! Starting ─▶ Ready ─▶ Offering ─▶ Answering ─▶ Gone
+//!     └──▶ Gated ──────────────────────▲  ▼
+//!        (launched with results)      Parked
+//! ```
+//!
+//! The driver obeys one law: after every input, drain all effects before the next input.
+
+use super::answer::Answer;
+use super::answer::Told;
+use super::speech;
+use super::word::Word;
+use crate::session::fault;
+use crate::session::machine::Limits;
+use crate::session::task::Route;
+use crate::session::task::Task;
+use crate::session::tool::list::ToolList;
+use crate::session::tool::offer::ToolEvent;
+use crate::session::tool::result::Answered;
+use crate::turn::Block;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::StopReason;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+use std::time::Duration;
+use std::time::Instant;
+
+/// A session's state, and what waits to be done.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    state: State,
+    limits: Limits,
+    effects: VecDeque<Effect>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It is coming up.
+    Starting {
+        until: Instant,
+    },
+    Ready,
+    /// The tools are offered; the message waits until they are taken up.
+    Offering {
+        task: Box<Task>,
+        message: String,
+        listed: bool,
+        until: Instant,
+    },
+    /// It was launched with its conversation, and gets it once it waits for it and has its tools.
+    Gated {
+        task: Box<Task>,
+        reached: bool,
+        listed: bool,
+        until: Instant,
+    },
+    Answering(Box<Answering>),
+    /// The model called tools, and their results are the caller's to bring.
+    Parked {
+        until: Instant,
+    },
+    Gone,
+}
+
+#[derive(Debug)]
+struct Answering {
+    task: Task,
+    answer: Answer,
+    /// Calls that are parked with us.
+    called: BTreeSet<String>,
+    /// The CLI answered a call by itself, so not all of them will come.
+    meddled: bool,
+    /// The message ended in calls, and not all of them have come.
+    calls: Option<(End, Instant)>,
+    /// Results that wait until the CLI has taken the one before.
+    results: VecDeque<Answered>,
+    given: Option<(String, Instant)>,
+    until: Instant,
+}
+
+/// What the driver must do.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// A line for the CLI.
+    Write(String),
+    /// These tools are in force from now on, and the CLI is to be told.
+    Offer(ToolList),
+    /// The held conversation may go to the CLI.
+    Converse,
+    /// An event for the caller.
+    Tell(Event),
+    Fail {
+        fault: Fault,
+        begun: bool,
+    },
+    /// Nothing reached the model.
+    Misdelivered,
+    /// The answer is told but for its end; the session waits for results.
+    Park {
+        said: Vec<Block>,
+        end: Event,
+    },
+    /// The result of a parked call.
+    Answer(Answered),
+    Ready,
+    /// There is no more to say: the process may end by itself.
+    Leave,
+    /// The process must go at once, with its group.
+    Kill(&'static str),
+}
+
+impl Machine {
+    /// A session just spawned to wait for a turn.
+    pub(crate) fn waiting(limits: Limits, now: Instant) -> Machine {
+        Machine {
+            state: State::Starting {
+                until: now + limits.start,
+            },
+            limits,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// A session just spawned for a turn.
+    pub(crate) fn launched(limits: Limits, task: Task, now: Instant) -> Machine {
+        let mut machine = Machine::waiting(limits, now);
+        match &task.route {
+            Route::Launched => {
+                machine.state = State::Gated {
+                    reached: false,
+                    listed: task.tools.is_empty(),
+                    task: Box::new(task),
+                    until: now + limits.start,
+                }
+            }
+            Route::Sent(_) => machine.take(task, limits.start, now),
+            Route::Typed { .. } | Route::Answered(_) => machine.misdeliver("a route of another"),
+        }
+        machine
+    }
+
+    /// Begins a turn on a session that waits.
+    pub(crate) fn begin(&mut self, task: Task, now: Instant) {
+        match (&task.route, &self.state) {
+            (Route::Sent(_), State::Ready) => self.take(task, TOOLS_WAIT, now),
+            (Route::Answered(results), State::Parked { .. }) => {
+                let results = results.clone().into();
+                self.answer(task, now);
+                if let State::Answering(answering) = &mut self.state {
+                    answering.results = results;
+                }
+                self.answer_next(now);
+            }
+            _ => self.effects.push_back(Effect::Misdelivered),
+        }
+    }
+
+    /// The CLI waits at the pipe of its transcript.
+    pub(crate) fn handle_reached(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Starting { .. } => self.ready(),
+            State::Gated { reached, .. } => {
+                *reached = true;
+                self.open_gate(now);
+            }
+            State::Ready
+            | State::Offering { .. }
+            | State::Answering(_)
+            | State::Parked { .. }
+            | State::Gone => {}
+        }
+    }
+
+    /// Something came at the session's MCP address.
+    pub(crate) fn handle_tool(&mut self, event: ToolEvent, now: Instant) {
+        match (event, &mut self.state) {
+            (ToolEvent::Listed(EDITION), State::Offering { listed, .. }) => *listed = true,
+            (ToolEvent::Listed(_), State::Gated { listed, .. }) => {
+                *listed = true;
+                self.open_gate(now);
+            }
+            (ToolEvent::Called(id), State::Answering(answering)) => {
+                answering.called.insert(id);
+                self.settle_calls(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The CLI said something.
+    pub(crate) fn handle_word(&mut self, word: Word, now: Instant) {
+        match (word, &mut self.state) {
+            (Word::Answered { id, .. }, State::Starting { .. }) if id == speech::GREETING => {
+                self.ready();
+            }
+            (Word::Answered { id, went_well }, State::Offering { listed, .. })
+                if id == speech::TOOLS =>
+            {
+                match went_well && *listed {
+                    true => self.send(now),
+                    false => self.misdeliver("its tools were not taken up"),
+                }
+            }
+            (Word::Used(id), State::Answering(_)) => self.handle_used(&id, now),
+            (word, State::Answering(_)) => self.handle_said(word, now),
+            _ => {}
+        }
+    }
+
+    /// The caller is gone.
+    pub(crate) fn cancel(&mut self) {
+        match self.state {
+            State::Offering { .. } | State::Gated { .. } | State::Answering(_) => {
+                self.kill("its caller is gone");
+            }
+            State::Starting { .. } | State::Ready | State::Parked { .. } | State::Gone => {}
+        }
+    }
+
+    /// The process is gone.
+    pub(crate) fn handle_exit(&mut self, how: &str) {
+        match &self.state {
+            State::Answering(answering) => {
+                let begun = answering.answer.has_begun();
+                self.fail(fault::session_lost(how), begun);
+            }
+            State::Offering { .. } | State::Gated { .. } => {
+                self.fail(fault::session_lost(how), false);
+            }
+            State::Starting { .. } => self.fail(fault::unsupported_print(), false),
+            State::Ready | State::Parked { .. } | State::Gone => {}
+        }
+        self.state = State::Gone;
+    }
+
+    /// A deadline passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Starting { until } | State::Gated { until, .. } if *until <= now => {
+                self.fail(fault::unsupported_print(), false);
+                self.kill("it did not come up");
+            }
+            State::Offering { until, .. } if *until <= now => {
+                self.misdeliver("its tools were not taken up in time");
+            }
+            State::Parked { until } if *until <= now => self.kill("nobody brought the results"),
+            State::Answering(answering) if answering.until <= now => {
+                let begun = answering.answer.has_begun();
+                self.fail(fault::turn_timeout(), begun);
+                self.kill("the turn's limit passed");
+            }
+            State::Answering(answering) => {
+                if let Some((end, _)) = answering.calls.take_if(|(_, until)| *until <= now) {
+                    self.end(end, "a call did not come");
+                } else if answering
+                    .given
+                    .take_if(|(_, until)| *until <= now)
+                    .is_some()
+                {
+                    self.answer_next(now);
+                }
+            }
+            State::Starting { .. }
+            | State::Ready
+            | State::Offering { .. }
+            | State::Gated { .. }
+            | State::Parked { .. }
+            | State::Gone => {}
+        }
+    }
+
+    pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`Machine::handle_timeout`], and what for.
+    pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        match &self.state {
+            State::Starting { until } => Some((*until, "start")),
+            State::Gated { until, .. } => Some((*until, "gate")),
+            State::Offering { until, .. } => Some((*until, "tools")),
+            State::Parked { until } => Some((*until, "results")),
+            State::Answering(answering) => {
+                let calls = answering.calls.as_ref().map(|(_, until)| *until);
+                let given = answering.given.as_ref().map(|(_, until)| *until);
+                let first = [calls, given, Some(answering.until)];
+                first.into_iter().flatten().min().map(|at| (at, "answer"))
+            }
+            State::Ready | State::Gone => None,
+        }
+    }
+
+    /// The state's name, for traces.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.state {
+            State::Starting { .. } => "starting",
+            State::Ready => "ready",
+            State::Offering { .. } => "offering",
+            State::Gated { .. } => "gated",
+            State::Answering(_) => "answering",
+            State::Parked { .. } => "parked",
+            State::Gone => "gone",
+        }
+    }
+
+    fn ready(&mut self) {
+        self.state = State::Ready;
+        self.effects.push_back(Effect::Ready);
+    }
+
+    /// Offers the turn's tools, where it has any, and then sends its message.
+    fn take(&mut self, task: Task, patience: Duration, now: Instant) {
+        let Route::Sent(message) = task.route.clone() else {
+            return self.effects.push_back(Effect::Misdelivered);
+        };
+        let tools = task.tools.clone();
+        self.state = State::Offering {
+            task: Box::new(task),
+            message,
+            listed: false,
+            until: now + patience,
+        };
+        match tools.is_empty() {
+            true => self.send(now),
+            false => self.effects.push_back(Effect::Offer(tools)),
+        }
+    }
+
+    fn send(&mut self, now: Instant) {
+        if let State::Offering { task, message, .. } =
+            std::mem::replace(&mut self.state, State::Gone)
+        {
+            self.effects.push_back(Effect::Write(message));
+            self.answer(*task, now);
+        }
+    }
+
+    fn open_gate(&mut self, now: Instant) {
+        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Gated {
+                task,
+                reached: true,
+                listed: true,
+                ..
+            } => {
+                self.effects.push_back(Effect::Converse);
+                return self.answer(*task, now);
+            }
+            other => other,
+        };
+    }
+
+    fn answer(&mut self, task: Task, now: Instant) {
+        self.state = State::Answering(Box::new(Answering {
+            answer: Answer::new(task.start.clone()),
+            task,
+            called: BTreeSet::new(),
+            meddled: false,
+            calls: None,
+            results: VecDeque::new(),
+            given: None,
+            until: now + self.limits.turn,
+        }));
+    }
+
+    fn handle_said(&mut self, word: Word, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        let error = match &word {
+            Word::Closed { error, .. } => Some(error.clone()),
+            _ => None,
+        };
+        let mut events = Vec::new();
+        let told = answering.answer.handle(word, &mut events);
+        self.effects.extend(events.into_iter().map(Effect::Tell));
+        match (told, error) {
+            (Told::Whole(end), _) => self.handle_end(end, now),
+            (Told::Broken, _) => self.break_off(),
+            (Told::Nothing, Some(error)) => self.handle_closed(error),
+            (Told::Nothing, None) => {}
+        }
+    }
+
+    fn handle_end(&mut self, end: End, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        match end.stop {
+            StopReason::EndTurn if answering.answer.is_empty() => {
+                self.fail(fault::empty_turn(), true);
+                self.kill("the turn was empty");
+            }
+            StopReason::ToolUse if answering.meddled => {
+                self.end(end, "it answered a call by itself");
+            }
+            StopReason::ToolUse => {
+                answering.calls = Some((end, now + CALLS_WAIT));
+                self.settle_calls(now);
+            }
+            // After these the CLI would ask again by itself.
+            StopReason::MaxTokens
+            | StopReason::ContextWindow
+            | StopReason::Refusal
+            | StopReason::PauseTurn => self.end(end, "the answer was cut"),
+            StopReason::EndTurn | StopReason::StopSequence(_) => {
+                self.effects.push_back(Effect::Tell(Event::End(end)));
+                self.effects.push_back(Effect::Leave);
+                self.state = State::Gone;
+            }
+        }
+    }
+
+    /// The answer is told; what the process would do next is nobody's.
+    fn end(&mut self, end: End, why: &'static str) {
+        self.effects.push_back(Effect::Tell(Event::End(end)));
+        self.kill(why);
+    }
+
+    /// Parks the session once the calls that came are those of the message, one for one.
+    fn settle_calls(&mut self, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        let told: BTreeSet<&str> = answering.answer.calls().collect();
+        let all_came = told.len() == answering.called.len()
+            && told.iter().all(|id| answering.called.contains(*id));
+        if let Some((end, _)) = answering.calls.take_if(|_| all_came) {
+            let (said, end) = (answering.answer.said(), Event::End(end));
+            self.effects.push_back(Effect::Park { said, end });
+            self.state = State::Parked {
+                until: now + PARKED_WAIT,
+            };
+        }
+    }
+
+    /// The CLI has the result of a call: ours, or one of its own making.
+    fn handle_used(&mut self, used: &str, now: Instant) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        if answering.given.take_if(|(id, _)| id == used).is_some() {
+            self.answer_next(now);
+        } else if let Some((end, _)) = answering.calls.take() {
+            self.end(end, "it answered a call by itself");
+        } else {
+            answering.meddled = answering.answer.has_begun();
+        }
+    }
+
+    /// One result after the other, each once the CLI has the one before: so they keep their order.
+    fn answer_next(&mut self, now: Instant) {
+        if let State::Answering(answering) = &mut self.state
+            && let Some(next) = answering.results.pop_front()
+        {
+            answering.given = Some((next.id.clone(), now + RESULT_WAIT));
+            self.effects.push_back(Effect::Answer(next));
+        }
+    }
+
+    fn handle_closed(&mut self, error: Option<crate::session::witness::ApiError>) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        if let Some((end, _)) = answering.calls.take() {
+            return self.end(end, "it closed a turn with calls by itself");
+        }
+        let begun = answering.answer.has_begun();
+        let fault = match error {
+            Some(error) => fault::of_api_error(&error, &answering.task),
+            None => fault::empty_turn(),
+        };
+        self.fail(fault, begun);
+        self.kill("its turn failed");
+    }
+
+    fn break_off(&mut self) {
+        self.fail(fault::session_lost("its words do not fit together"), true);
+        self.kill("its words do not fit together");
+    }
+
+    fn misdeliver(&mut self, why: &'static str) {
+        self.effects.push_back(Effect::Misdelivered);
+        self.kill(why);
+    }
+
+    fn fail(&mut self, fault: Fault, begun: bool) {
+        self.effects.push_back(Effect::Fail { fault, begun });
+    }
+
+    fn kill(&mut self, why: &'static str) {
+        self.state = State::Gone;
+        self.effects.push_back(Effect::Kill(why));
+    }
+}
+
+/// The edition of the one list that a session offers after it was launched.
+pub(crate) const EDITION: u64 = 1;
+/// How long the CLI may take to list the tools; it takes under 200 ms.
+const TOOLS_WAIT: Duration = Duration::from_secs(5);
+/// How long the calls of a message may come after its end; the CLI makes them at once, or answers them by itself.
+const CALLS_WAIT: Duration = Duration::from_secs(3);
+/// How long the CLI may take to tell that it has a result; after that the next one goes without.
+const RESULT_WAIT: Duration = Duration::from_secs(5);
+/// How long results may take, as in a session with a screen.
+const PARKED_WAIT: Duration = Duration::from_secs(15 * 60);

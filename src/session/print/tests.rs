@@ -1,0 +1,355 @@
+//! The life of one session in print mode, signal by signal.
+
+use super::machine::EDITION;
+use super::machine::Effect;
+use super::machine::Machine;
+use super::word::Counts;
+use super::word::Word;
+use crate::clock;
+use crate::session::machine::Limits;
+use crate::session::task::Confirm;
+use crate::session::task::Route;
+use crate::session::task::Task;
+use crate::session::tool::list::ToolList;
+use crate::session::tool::offer::ToolEvent;
+use crate::session::tool::result::Answered;
+use crate::session::witness::ApiError;
+use crate::turn::Block;
+use crate::turn::BlockKind;
+use crate::turn::Delta;
+use crate::turn::Event;
+use crate::turn::FaultKind;
+use crate::turn::StopReason;
+use crate::turn::Tool;
+use serde_json::json;
+use std::time::Duration;
+use std::time::Instant;
+
+const LIMITS: Limits = Limits {
+    start: Duration::from_secs(20),
+    turn: Duration::from_secs(600),
+};
+
+fn task(route: Route) -> Task {
+    Task::plain(route, Confirm::Included)
+}
+
+fn with_tools(route: Route) -> Task {
+    let tool = Tool {
+        name: "f".into(),
+        description: String::new(),
+        input_schema: json!({"type": "object"}),
+    };
+    Task {
+        tools: ToolList::of(&[tool]),
+        ..task(route)
+    }
+}
+
+fn sent() -> Route {
+    Route::Sent("line\n".into())
+}
+
+fn effects(machine: &mut Machine) -> Vec<Effect> {
+    std::iter::from_fn(|| machine.poll_effect()).collect()
+}
+
+fn ready() -> (Machine, Instant) {
+    let now = clock::now();
+    let mut machine = Machine::waiting(LIMITS, now);
+    machine.handle_reached(now);
+    assert_eq!(effects(&mut machine), [Effect::Ready]);
+    (machine, now)
+}
+
+fn started() -> Word {
+    Word::Started {
+        id: "msg_1".into(),
+        model: "m".into(),
+        usage: Counts::default(),
+    }
+}
+
+fn ending(stop: StopReason) -> [Word; 2] {
+    let stop = Some(stop);
+    let usage = Counts::default();
+    [Word::Ending { stop, usage }, Word::Over]
+}
+
+fn text(text: &str) -> [Word; 3] {
+    let delta = Delta::Text(text.into());
+    [
+        Word::Opened(Some((BlockKind::Text, None))),
+        Word::More(Some(delta)),
+        Word::Shut,
+    ]
+}
+
+fn called(id: &str) -> [Word; 2] {
+    let (id, name) = (id.to_owned(), "f".to_owned());
+    let kind = BlockKind::ToolUse { id, name };
+    [Word::Opened(Some((kind, None))), Word::Shut]
+}
+
+fn hear(machine: &mut Machine, words: impl IntoIterator<Item = Word>, now: Instant) {
+    for word in words {
+        machine.handle_word(word, now);
+    }
+}
+
+fn failure(effects: &[Effect]) -> Option<(&FaultKind, bool)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Fail { fault, begun } => Some((&fault.kind, *begun)),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_message_goes_in_and_its_answer_is_told_as_it_comes() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    assert_eq!(effects(&mut machine), [Effect::Write("line\n".into())]);
+    hear(&mut machine, [started()], now);
+    hear(&mut machine, text("a"), now);
+    let told = effects(&mut machine);
+    let Some(Effect::Tell(Event::Start(start))) = told.first() else {
+        panic!("it begins")
+    };
+    assert_eq!(start.id.0, "msg_1");
+    assert_eq!(told.len(), 4);
+    hear(&mut machine, ending(StopReason::EndTurn), now);
+    let told = effects(&mut machine);
+    assert!(matches!(
+        told.as_slice(),
+        [Effect::Tell(Event::End(_)), Effect::Leave]
+    ));
+}
+
+#[test]
+fn no_message_goes_in_before_its_tools_are_taken_up() {
+    let (mut machine, now) = ready();
+    machine.begin(with_tools(sent()), now);
+    assert!(matches!(
+        effects(&mut machine).as_slice(),
+        [Effect::Offer(_)]
+    ));
+    machine.handle_tool(ToolEvent::Listed(EDITION), now);
+    assert_eq!(effects(&mut machine), []);
+    let (id, went_well) = (super::speech::TOOLS.to_owned(), true);
+    machine.handle_word(Word::Answered { id, went_well }, now);
+    assert_eq!(effects(&mut machine), [Effect::Write("line\n".into())]);
+}
+
+#[test]
+fn tools_that_are_not_taken_up_cost_the_session_and_not_the_call() {
+    for listed in [false, true] {
+        let (mut machine, now) = ready();
+        machine.begin(with_tools(sent()), now);
+        effects(&mut machine);
+        if listed {
+            machine.handle_tool(ToolEvent::Listed(EDITION), now);
+        }
+        let (id, went_well) = (super::speech::TOOLS.to_owned(), !listed);
+        machine.handle_word(Word::Answered { id, went_well }, now);
+        assert!(matches!(
+            effects(&mut machine).as_slice(),
+            [Effect::Misdelivered, Effect::Kill(_)]
+        ));
+    }
+}
+
+#[test]
+fn a_held_conversation_waits_for_its_reader_and_its_tools() {
+    for reached_first in [false, true] {
+        let now = clock::now();
+        let mut machine = Machine::launched(LIMITS, with_tools(Route::Launched), now);
+        let mut steps = [reached_first, !reached_first];
+        for step in &mut steps {
+            assert_eq!(effects(&mut machine), []);
+            match step {
+                true => machine.handle_reached(now),
+                false => machine.handle_tool(ToolEvent::Listed(0), now),
+            }
+        }
+        assert_eq!(effects(&mut machine), [Effect::Converse]);
+    }
+}
+
+#[test]
+fn what_the_cli_would_add_to_a_cut_answer_reaches_nobody() {
+    for stop in [
+        StopReason::MaxTokens,
+        StopReason::Refusal,
+        StopReason::PauseTurn,
+    ] {
+        let (mut machine, now) = ready();
+        machine.begin(task(sent()), now);
+        hear(&mut machine, [started()], now);
+        hear(&mut machine, text("cut"), now);
+        effects(&mut machine);
+        hear(&mut machine, ending(stop.clone()), now);
+        let told = effects(&mut machine);
+        let [Effect::Tell(Event::End(end)), Effect::Kill(_)] = told.as_slice() else {
+            panic!("it ends: {told:?}")
+        };
+        assert_eq!(end.stop, stop);
+    }
+}
+
+/// A session that waits for the results of two calls.
+fn parked() -> (Machine, Instant) {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    hear(&mut machine, [started()], now);
+    hear(&mut machine, called("a"), now);
+    machine.handle_tool(ToolEvent::Called("a".into()), now);
+    hear(&mut machine, called("b"), now);
+    hear(&mut machine, ending(StopReason::ToolUse), now);
+    let told = effects(&mut machine);
+    assert!(
+        !told
+            .iter()
+            .any(|effect| matches!(effect, Effect::Park { .. }))
+    );
+    machine.handle_tool(ToolEvent::Called("b".into()), now);
+    let told = effects(&mut machine);
+    let [Effect::Park { said, .. }] = told.as_slice() else {
+        panic!("it is parked: {told:?}")
+    };
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "f", "input": {}});
+    assert_eq!(said, &[Block::Native(call("a")), Block::Native(call("b"))]);
+    (machine, now)
+}
+
+#[test]
+fn results_go_in_one_after_the_other() {
+    let (mut machine, now) = parked();
+    let result = |id: &str| Answered {
+        id: id.into(),
+        result: json!({}),
+    };
+    let results = vec![result("b"), result("a")];
+    machine.begin(task(Route::Answered(results)), now);
+    assert_eq!(effects(&mut machine), [Effect::Answer(result("b"))]);
+    machine.handle_word(Word::Used("b".into()), now);
+    assert_eq!(effects(&mut machine), [Effect::Answer(result("a"))]);
+    machine.handle_word(Word::Used("a".into()), now);
+    hear(&mut machine, [started()], now);
+    assert!(matches!(
+        effects(&mut machine).as_slice(),
+        [Effect::Tell(Event::Start(_))]
+    ));
+}
+
+#[test]
+fn calls_that_nobody_answers_end_with_their_process() {
+    let (mut machine, now) = parked();
+    let (until, why) = machine.poll_timeout().expect("it waits for a time");
+    assert_eq!(why, "results");
+    machine.handle_timeout(now);
+    assert_eq!(effects(&mut machine), []);
+    machine.handle_timeout(until);
+    assert!(matches!(
+        effects(&mut machine).as_slice(),
+        [Effect::Kill(_)]
+    ));
+}
+
+#[test]
+fn a_call_that_the_cli_answers_by_itself_is_told_and_not_waited_for() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    hear(&mut machine, [started()], now);
+    hear(&mut machine, called("a"), now);
+    machine.handle_word(Word::Used("a".into()), now);
+    effects(&mut machine);
+    hear(&mut machine, ending(StopReason::ToolUse), now);
+    assert!(matches!(
+        effects(&mut machine).as_slice(),
+        [Effect::Tell(Event::End(_)), Effect::Kill(_)]
+    ));
+}
+
+#[test]
+fn a_failed_turn_says_how_far_it_had_come() {
+    let error = ApiError {
+        status: Some(529),
+        text: "API Error: 529 busy".into(),
+        ..ApiError::default()
+    };
+    for begun in [false, true] {
+        let (mut machine, now) = ready();
+        machine.begin(task(sent()), now);
+        if begun {
+            hear(&mut machine, [started()], now);
+        }
+        let error = Some(error.clone());
+        machine.handle_word(Word::Closed { stop: None, error }, now);
+        let told = effects(&mut machine);
+        assert_eq!(
+            failure(&told),
+            Some((&FaultKind::UpstreamOverloaded, begun))
+        );
+        assert!(matches!(told.last(), Some(Effect::Kill(_))));
+    }
+}
+
+#[test]
+fn an_end_without_content_is_a_failure() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    hear(&mut machine, [started()], now);
+    hear(&mut machine, ending(StopReason::EndTurn), now);
+    let told = effects(&mut machine);
+    assert_eq!(failure(&told), Some((&FaultKind::EmptyTurn, true)));
+}
+
+#[test]
+fn an_answer_that_did_not_stream_is_told_whole() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    effects(&mut machine);
+    let said = |block| Word::Said {
+        id: "msg_2".into(),
+        model: "m".into(),
+        usage: Counts::default(),
+        blocks: vec![block],
+    };
+    let thought = json!({"type": "thinking", "thinking": "hm", "signature": "s"});
+    hear(
+        &mut machine,
+        [said(thought), said(json!({"type": "text", "text": "a"}))],
+        now,
+    );
+    let stop = Some(StopReason::EndTurn);
+    machine.handle_word(Word::Closed { stop, error: None }, now);
+    let told = effects(&mut machine);
+    let deltas = told.iter().filter_map(|effect| match effect {
+        Effect::Tell(Event::Delta { delta, .. }) => Some(delta.clone()),
+        _ => None,
+    });
+    let expected = [
+        Delta::Thinking("hm".into()),
+        Delta::Signature("s".into()),
+        Delta::Text("a".into()),
+    ];
+    assert_eq!(deltas.collect::<Vec<_>>(), expected);
+    assert_eq!(told.last(), Some(&Effect::Leave));
+}
+
+#[test]
+fn a_process_that_dies_costs_its_call_a_second_try_or_an_error() {
+    for begun in [false, true] {
+        let (mut machine, now) = ready();
+        machine.begin(task(sent()), now);
+        if begun {
+            hear(&mut machine, [started()], now);
+        }
+        machine.handle_exit("killed");
+        let told = effects(&mut machine);
+        assert_eq!(failure(&told), Some((&FaultKind::SessionLost, begun)));
+    }
+    let (mut machine, _) = ready();
+    machine.handle_exit("killed");
+    assert_eq!(effects(&mut machine), []);
+}

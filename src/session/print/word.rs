@@ -1,0 +1,309 @@
+//! What a claude in print mode says, line by line, as far as an answer is made of it. `[pure]`
+
+use crate::session::tool::name;
+use crate::session::witness::ApiError;
+use crate::turn::BlockKind;
+use crate::turn::Delta;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use serde_json::Value;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Word {
+    /// The model's message begins.
+    Started {
+        id: String,
+        model: String,
+        usage: Counts,
+    },
+    /// A block of it begins; `None` for one that is not the model's to a caller.
+    Opened(Option<(BlockKind, Option<Delta>)>),
+    /// `None` for a kind of piece that is not known.
+    More(Option<Delta>),
+    Shut,
+    Ending {
+        stop: Option<StopReason>,
+        usage: Counts,
+    },
+    /// The message is whole.
+    Over,
+    /// Whole blocks, which repeat the stream; they count where there was no stream.
+    Said {
+        id: String,
+        model: String,
+        usage: Counts,
+        blocks: Vec<Value>,
+    },
+    /// The result of this tool call is with the turn.
+    Used(String),
+    /// The turn is over, for the CLI; the error, where it failed.
+    Closed {
+        stop: Option<StopReason>,
+        error: Option<ApiError>,
+    },
+    /// A control request was answered.
+    Answered {
+        id: String,
+        went_well: bool,
+    },
+}
+
+/// Token counts as far as one event tells them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    input: Option<u64>,
+    output: Option<u64>,
+    cache_creation: Option<u64>,
+    cache_read: Option<u64>,
+}
+
+impl Counts {
+    /// What was known, overlaid with these.
+    pub(crate) fn over(self, known: Usage) -> Usage {
+        Usage {
+            input_tokens: self.input.unwrap_or(known.input_tokens),
+            output_tokens: self.output.unwrap_or(known.output_tokens),
+            cache_creation_input_tokens: self.cache_creation.or(known.cache_creation_input_tokens),
+            cache_read_input_tokens: self.cache_read.or(known.cache_read_input_tokens),
+        }
+    }
+}
+
+/// Reads one line; `None` where it says nothing of an answer.
+pub(crate) fn parse(line: &[u8]) -> Option<Word> {
+    let line: Value = serde_json::from_slice(line).ok()?;
+    if line
+        .get("parent_tool_use_id")
+        .is_some_and(|parent| !parent.is_null())
+    {
+        return None;
+    }
+    match line.get("type")?.as_str()? {
+        "stream_event" => event(line.get("event")?),
+        "assistant" => said(&line),
+        "user" => used(&line),
+        "result" => Some(closed(&line)),
+        "control_response" => answered(line.get("response")?),
+        _ => None,
+    }
+}
+
+fn event(event: &Value) -> Option<Word> {
+    match event.get("type")?.as_str()? {
+        "message_start" => {
+            let message = event.get("message")?;
+            Some(Word::Started {
+                id: text(message, "id"),
+                model: text(message, "model"),
+                usage: counts(message.get("usage")),
+            })
+        }
+        "content_block_start" => Some(Word::Opened(opened(event.get("content_block")?))),
+        "content_block_delta" => Some(Word::More(delta(event.get("delta")?))),
+        "content_block_stop" => Some(Word::Shut),
+        "message_delta" => Some(Word::Ending {
+            stop: event.get("delta").and_then(stop),
+            usage: counts(event.get("usage")),
+        }),
+        "message_stop" => Some(Word::Over),
+        _ => None,
+    }
+}
+
+/// A block's kind, and what of it is there already.
+pub(crate) fn opened(block: &Value) -> Option<(BlockKind, Option<Delta>)> {
+    Some(match block.get("type")?.as_str()? {
+        "text" => (BlockKind::Text, Some(Delta::Text(text(block, "text")))),
+        "thinking" => (
+            BlockKind::Thinking,
+            Some(Delta::Thinking(text(block, "thinking"))),
+        ),
+        "redacted_thinking" => (
+            BlockKind::RedactedThinking {
+                data: text(block, "data"),
+            },
+            None,
+        ),
+        "tool_use" => {
+            let name = name::plain(&text(block, "name")).to_owned();
+            let id = text(block, "id");
+            (BlockKind::ToolUse { id, name }, input(block))
+        }
+        _ => return None,
+    })
+}
+
+/// A stream begins a call with an empty input, and tells it in pieces.
+fn input(block: &Value) -> Option<Delta> {
+    let input = block.get("input")?.as_object()?;
+    let is_told = !input.is_empty();
+    is_told.then(|| Delta::InputJson(block["input"].to_string()))
+}
+
+fn delta(delta: &Value) -> Option<Delta> {
+    Some(match delta.get("type")?.as_str()? {
+        "text_delta" => Delta::Text(text(delta, "text")),
+        "thinking_delta" => Delta::Thinking(text(delta, "thinking")),
+        "signature_delta" => Delta::Signature(text(delta, "signature")),
+        "input_json_delta" => Delta::InputJson(text(delta, "partial_json")),
+        _ => return None,
+    })
+}
+
+fn said(line: &Value) -> Option<Word> {
+    let message = line.get("message")?;
+    let model = text(message, "model");
+    (model != SYNTHETIC).then(|| Word::Said {
+        id: text(message, "id"),
+        model,
+        usage: counts(message.get("usage")),
+        blocks: message
+            .get("content")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default(),
+    })
+}
+
+fn used(line: &Value) -> Option<Word> {
+    let blocks = line.get("message")?.get("content")?.as_array()?;
+    let id = |block: &Value| Some(block.get("tool_use_id")?.as_str()?.to_owned());
+    blocks.iter().find_map(id).map(Word::Used)
+}
+
+fn closed(line: &Value) -> Word {
+    let failed = line.get("is_error").and_then(Value::as_bool) == Some(true);
+    let status = line.get("api_error_status").and_then(Value::as_u64);
+    let error = || ApiError {
+        error: String::new(),
+        status: status.and_then(|status| u16::try_from(status).ok()),
+        text: text(line, "result"),
+        stop_reason: line
+            .get("stop_reason")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        retry_after: None,
+    };
+    Word::Closed {
+        stop: stop(line),
+        error: failed.then(error),
+    }
+}
+
+fn answered(response: &Value) -> Option<Word> {
+    let failures = response
+        .pointer("/response/errors")
+        .and_then(Value::as_object);
+    Some(Word::Answered {
+        id: response.get("request_id")?.as_str()?.to_owned(),
+        went_well: text(response, "subtype") == "success"
+            && failures.is_none_or(serde_json::Map::is_empty),
+    })
+}
+
+fn stop(holder: &Value) -> Option<StopReason> {
+    let sequence = || {
+        let sequence = holder.get("stop_sequence").and_then(Value::as_str);
+        sequence.map(str::to_owned)
+    };
+    Some(match holder.get("stop_reason")?.as_str()? {
+        "max_tokens" => StopReason::MaxTokens,
+        "stop_sequence" => StopReason::StopSequence(sequence()),
+        "tool_use" => StopReason::ToolUse,
+        "pause_turn" => StopReason::PauseTurn,
+        "refusal" => StopReason::Refusal,
+        "model_context_window_exceeded" => StopReason::ContextWindow,
+        _ => StopReason::EndTurn,
+    })
+}
+
+fn counts(usage: Option<&Value>) -> Counts {
+    let count = |name| usage?.get(name)?.as_u64();
+    Counts {
+        input: count("input_tokens"),
+        output: count("output_tokens"),
+        cache_creation: count("cache_creation_input_tokens"),
+        cache_read: count("cache_read_input_tokens"),
+    }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The model of messages that no model wrote.
+const SYNTHETIC: &str = "<synthetic>";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_the_api_keeps_its_bytes() {
+        let line = r#"{"type":"stream_event","event":{"type":"content_block_delta","index":0,
+            "delta":{"type":"text_delta","text":"a\tb\r\n\u2028"}},"parent_tool_use_id":null}"#;
+        let told = Delta::Text("a\tb\r\n\u{2028}".into());
+        assert_eq!(parse(line.as_bytes()), Some(Word::More(Some(told))));
+    }
+
+    #[test]
+    fn a_call_comes_under_the_callers_name() {
+        let line = r#"{"type":"stream_event","event":{"type":"content_block_start","index":1,
+            "content_block":{"type":"tool_use","id":"t","name":"mcp__relay__f","input":{}}}}"#;
+        let kind = BlockKind::ToolUse {
+            id: "t".into(),
+            name: "f".into(),
+        };
+        assert_eq!(
+            parse(line.as_bytes()),
+            Some(Word::Opened(Some((kind, None))))
+        );
+    }
+
+    #[test]
+    fn a_failed_turn_tells_the_upstreams_status() {
+        let line = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":529,
+            "result":"API Error: 529 busy","stop_reason":"stop_sequence"}"#;
+        let Some(Word::Closed {
+            error: Some(error), ..
+        }) = parse(line.as_bytes())
+        else {
+            panic!("the turn failed")
+        };
+        assert_eq!(
+            (error.status, error.text.as_str()),
+            (Some(529), "API Error: 529 busy")
+        );
+    }
+
+    #[test]
+    fn tools_that_could_not_be_listed_did_not_go_well() {
+        let line = |errors: &str| {
+            let line = r#"{"type":"control_response","response":{"subtype":"success","request_id":"tools",
+                "response":{"added":["relay"],"errors":ERRORS}}}"#;
+            parse(line.replace("ERRORS", errors).as_bytes())
+        };
+        let answered = |went_well| {
+            Some(Word::Answered {
+                id: "tools".into(),
+                went_well,
+            })
+        };
+        assert_eq!(line("{}"), answered(true));
+        assert_eq!(line(r#"{"relay":"refused"}"#), answered(false));
+    }
+
+    #[test]
+    fn what_another_agent_says_is_not_the_answer() {
+        let line =
+            r#"{"type":"stream_event","event":{"type":"message_stop"},"parent_tool_use_id":"t"}"#;
+        assert_eq!(parse(line.as_bytes()), None);
+        assert_eq!(parse(b"\xff"), None);
+        assert_eq!(parse(br#"{"type":"system","subtype":"init"}"#), None);
+    }
+}
