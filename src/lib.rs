@@ -41,7 +41,8 @@
 //! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
 //! - *Delivery*: how a prompt gets in: typed, through the editor, or as a transcript.
 //! - *Primed*: a session that waits in its read of a transcript that is still to be written.
-//! - *Parked*: a session whose turn ended in tool calls; it waits for their results. *Gate*: where a session that was
+//! - *Parked*: a session whose turn ended in tool calls; it waits for their results. *Kept*: one that stays in a
+//!   conversation that has a name; its place is the first that is given up. *Gate*: where a session that was
 //!   launched with a turn waits until its tools are there.
 //! - *Witness*: what tells of a turn: a hook, the transcript, the screen, the tap. *Merge*: the one decision out of them.
 //! - *Tap*: a loopback address that a session takes for the API's. *Gate* of a tap: which requests of a session it reads,
@@ -69,6 +70,8 @@
 //! - A failed turn is never a 200. After the first byte it is an `error` event.
 //! - A session that served a call takes up a blank conversation before it serves another; one without a screen ends.
 //! - Print mode is used where the caller or the configuration asks for it, and the lane's label says so.
+//! - A session that served a call takes up a blank conversation before it serves another; but for the next call in the
+//!   same conversation, by the same name of the same owner, where what it holds is that conversation to the last byte.
 //! - Every process leads its own group, is listed in `pty-pids.json`, and is ended with its group on every path.
 //! - Text of prompts and answers is logged at no level. Of a key only its hash is kept, and only its id is logged.
 //! - The tap changes, keeps and logs no byte of a request, and looks at no credential.
@@ -88,7 +91,8 @@
 //!   and a half is ended and replaced.
 //!
 //! A caller that goes away between a tool call and its results leaves nothing behind but a parked session, which is
-//! interrupted and emptied when its time is over, or ended when its place is needed.
+//! interrupted and emptied when its time is over, or ended when its place is needed. One that goes away in the middle
+//! of a conversation that has a name has its turn forgotten; what was told before it stays.
 //!
 //! The task that conducts a call outlives the client, so no lease is lost by a cancelled future.
 

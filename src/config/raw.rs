@@ -78,6 +78,8 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("pool.session_turns_max", Kind::Number),
     ("pool.session_age_max", Kind::Text),
     ("pool.session_resident_max", Kind::Text),
+    ("sessions.live_max", Kind::Number),
+    ("sessions.idle_max", Kind::Text),
     ("sessions.memory_max", Kind::Text),
     ("sessions.ids_max", Kind::Number),
     ("sessions.bytes_max", Kind::Text),

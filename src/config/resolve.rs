@@ -276,6 +276,8 @@ fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
                 bytes => Ok(bytes),
             },
         )?,
+        kept_max: reader.number("sessions.live_max", 0)?,
+        kept_wait_max: reader.parsed("sessions.idle_max", span)?,
     })
 }
 

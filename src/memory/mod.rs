@@ -44,7 +44,7 @@ pub(crate) struct MemoryConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConversationView {
     pub(crate) name: String,
-    /// `busy`: a call is being served; `resumable`: it is remembered.
+    /// `busy`: a call is being served; `live`: a session stays in it; `resumable`: it is remembered.
     pub(crate) state: &'static str,
     /// Since its last turn ended.
     pub(crate) idle: Duration,

@@ -27,6 +27,7 @@ use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl Memory {
         course: Course,
     ) -> Answer {
         let Some(id) = id else {
-            return self.pool.serve(request, course);
+            return self.pool.serve(request, None, course);
         };
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         let (turnstile, turn) = match Kept::enter(&self.kept, id) {
@@ -128,7 +129,12 @@ impl Memory {
 
     /// An owner's conversations, the latest first.
     pub(crate) fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
-        self.kept.state().views(owner)
+        let sessions = self.pool.snapshot().sessions;
+        let live = sessions
+            .into_iter()
+            .filter_map(|session| session.conversation);
+        let live: HashSet<ConversationId> = live.collect();
+        self.kept.state().views(owner, &live)
     }
 
     /// Forgets a conversation, also what a call that is being served in it is about to say; false where there is none.
@@ -139,6 +145,8 @@ impl Memory {
         if let Some(shelf) = &self.kept.shelf {
             shelf.remove(id);
         }
+        drop(state);
+        self.pool.leave(id);
         served || known
     }
 }
@@ -167,13 +175,13 @@ impl Turnstile {
             return Err(fault::calls_unknown());
         }
         let asked = (request.messages.clone(), request.model.clone());
-        let answer = pool.serve(request, course);
+        let answer = pool.serve(request, Some(self.id.clone()), course);
         self.pass_on(answer, joined, asked, events).await
     }
 
-    /// Tells the caller what the pool tells, and remembers the turn before its end is told.
+    /// Tells the caller what the pool tells, and remembers the turn and gives its place back before its end is told.
     async fn pass_on(
-        &self,
+        self,
         mut answer: Answer,
         joined: Joined,
         (messages, model): (Vec<Message>, String),
@@ -199,6 +207,8 @@ impl Turnstile {
             };
             if is_end && sound {
                 self.remember(messages, model, assembly);
+                // Whoever has the end may go on at once.
+                drop(self);
                 permit.send(Ok(event));
                 return Ok(());
             }
@@ -304,7 +314,7 @@ impl Kept {
 }
 
 impl State {
-    fn views(&self, owner: &Owner) -> Vec<ConversationView> {
+    fn views(&self, owner: &Owner, live: &HashSet<ConversationId>) -> Vec<ConversationView> {
         let now = clock::now();
         let served: HashMap<&ConversationId, usize> = self.queue.lines().collect();
         let pages = self.book.pages();
@@ -315,7 +325,13 @@ impl State {
         let new = served.iter().filter(|(id, _)| !pages.contains_key(**id));
         let new = new.map(|(id, waiting)| (*id, view(id, None, Some(*waiting), now)));
         let own = remembered.chain(new).filter(|(id, _)| id.owner == *owner);
-        let mut views: Vec<ConversationView> = own.map(|(_, view)| view).collect();
+        let own = own.map(|(id, mut view)| {
+            if view.state == RESUMABLE && live.contains(id) {
+                view.state = "live";
+            }
+            view
+        });
+        let mut views: Vec<ConversationView> = own.collect();
         views.sort_by(|a, b| (a.idle, &a.name).cmp(&(b.idle, &b.name)));
         views
     }
@@ -331,7 +347,7 @@ fn view(
     let idle = page.map(|page| now.saturating_duration_since(page.used));
     ConversationView {
         name: id.name().to_owned(),
-        state: waiting.map_or("resumable", |_| "busy"),
+        state: waiting.map_or(RESUMABLE, |_| "busy"),
         idle: idle.unwrap_or_default(),
         turns: page.map_or(0, |page| page.turns),
         model: page.map(|page| page.model.clone()).unwrap_or_default(),
@@ -370,6 +386,8 @@ fn store(shelf: &Shelf, id: &ConversationId, before: Option<&Page>, page: &Page)
     }
 }
 
+/// Remembered, and in no session.
+const RESUMABLE: &str = "resumable";
 /// Events that a caller may be behind here; the pool allows for more behind them.
 const EVENTS_MAX: usize = 64;
 /// How long a call may wait for those before it: longer than a turn may take by default.

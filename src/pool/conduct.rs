@@ -23,7 +23,7 @@ use crate::session::launcher::Launched;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
 use crate::session::shape::Shape;
-use crate::session::task::Route;
+use crate::turn::ConversationId;
 use crate::turn::Course;
 use crate::turn::Drive;
 use crate::turn::Driver;
@@ -38,6 +38,8 @@ use tokio::sync::oneshot;
 /// One call being served.
 pub(crate) struct Conduct {
     pub(crate) request: Request,
+    /// The conversation's name, where it has one.
+    pub(crate) name: Option<ConversationId>,
     pub(crate) launcher: Launcher,
     pub(crate) keeper: mpsc::UnboundedSender<Ask>,
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
@@ -119,20 +121,26 @@ impl Conduct {
         }
     }
 
-    /// Goes on in the session that waits for these results; `Misdelivered` where there is none.
+    /// Goes on in the session that stayed in this conversation; `Misdelivered` where there is none.
     async fn rejoin(&self, shape: &Shape) -> Outcome {
-        let Some((claim, results)) = Claim::of(&self.request, shape) else {
+        let (claim, onward) = Claim::of(&self.request, shape, self.name.as_ref());
+        if onward.is_none() && self.name.is_none() {
             return Outcome::Misdelivered;
-        };
+        }
         let (reply, found) = oneshot::channel();
         drop(self.keeper.send(Ask::Rejoin { claim, reply }));
-        let Ok(Some((place, session))) = found.await else {
+        let (Ok(Some((place, session))), Some(onward)) = (found.await, onward) else {
             return Outcome::Misdelivered;
         };
         let began = clock::now();
         self.course.lease(began);
-        let handed = self.hand().live(Route::Answered(results));
-        let outcome = self.hand_over(&session, handed).await;
+        let outcome = match self.hand().onward(onward, session.edits) {
+            Ok(handed) => self.hand_over(&session, handed).await,
+            Err(outcome) => {
+                drop(self.keeper.send(Ask::Unclaimed { place }));
+                return outcome;
+            }
+        };
         self.give_back(place, shape, &outcome, began);
         outcome
     }
@@ -203,6 +211,7 @@ impl Conduct {
         Hand {
             request: &self.request,
             launcher: &self.launcher,
+            stays: self.name.is_some(),
         }
     }
 
@@ -214,7 +223,10 @@ impl Conduct {
             _ => None,
         };
         let parking = match outcome {
-            Outcome::Parked { said, .. } => Some(Parking::of(&self.request, shape, said)),
+            Outcome::Parked { said, .. } => {
+                let name = self.name.clone();
+                Some(Parking::of(&self.request, shape, said, name))
+            }
             _ => None,
         };
         drop(self.keeper.send(Ask::Returned {

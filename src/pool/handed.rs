@@ -1,6 +1,7 @@
 //! A turn made ready for a session: its task, and what must be on disk or in the pipe before it begins.
 
 use super::fault;
+use super::parking::Onward;
 use crate::session::delivery::Delivery;
 use crate::session::delivery::Typed;
 use crate::session::driver::Outcome;
@@ -39,12 +40,28 @@ pub(crate) struct Handed {
 pub(crate) struct Hand<'a> {
     pub(crate) request: &'a Request,
     pub(crate) launcher: &'a Launcher,
+    /// Whether the session stays in the conversation afterwards.
+    pub(crate) stays: bool,
 }
 
 impl Hand<'_> {
     /// For a session that holds the conversation already.
-    pub(crate) fn live(&self, route: Route) -> Handed {
-        Handed::of(self.task(route, Confirm::Included, SessionOrigin::Live))
+    pub(crate) fn onward(&self, onward: Onward, edits: bool) -> Result<Handed, Outcome> {
+        let live = SessionOrigin::Live;
+        let plan = match onward {
+            Onward::Results(results) => {
+                let route = Route::Answered(results);
+                return Ok(Handed::of(self.task(route, Confirm::Included, live)));
+            }
+            Onward::Prompt(plan) => plan,
+        };
+        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+        let (prompt, keys) = (typed.prompt, typed.keys);
+        let route = Route::Onward { prompt, keys };
+        Ok(Handed {
+            edited: typed.edited,
+            ..Handed::of(self.task(route, typed.confirm, live))
+        })
     }
 
     /// The whole conversation, for a session that waits for any.
@@ -178,6 +195,7 @@ impl Hand<'_> {
             tools: ToolList::of(&request.tools),
             reading: reading(request),
             hearing: request.reading,
+            stays: self.stays,
             cancelled: false,
         }
     }

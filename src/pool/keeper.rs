@@ -24,6 +24,7 @@ use crate::session::launcher::Birth;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
 use crate::session::shape::Shape;
+use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use std::collections::HashMap;
@@ -52,12 +53,20 @@ pub(crate) enum Ask {
     Refused {
         place: Place,
     },
-    /// A caller brings results for a conversation that waits for them.
+    /// A caller brings what goes on in a conversation that a session may have stayed in.
     Rejoin {
         claim: Claim,
         reply: oneshot::Sender<Option<(Place, Session)>>,
     },
-    /// A turn is over; `parking` where its session waits for tool results.
+    /// What a session holds was claimed, and cannot be gone on with.
+    Unclaimed {
+        place: Place,
+    },
+    /// Nobody goes on in this conversation any more.
+    Left {
+        name: ConversationId,
+    },
+    /// A turn is over; `parking` where its session stays in the conversation.
     Returned {
         place: Place,
         fault: Option<Fault>,
@@ -175,6 +184,8 @@ impl Keeper {
             Ask::Launched { .. } => {}
             Ask::Refused { place } => self.ledger.handle_refused(place, now),
             Ask::Rejoin { claim, reply } => self.rejoin(&claim, reply, now),
+            Ask::Unclaimed { place } => self.ledger.handle_left(place, now),
+            Ask::Left { name } => self.leave(&name, now),
             Ask::Returned {
                 place,
                 fault,
@@ -187,10 +198,7 @@ impl Keeper {
                     session.primed = None;
                 }
                 match parking {
-                    Some(parking) => {
-                        self.parked.insert(place, parking);
-                        self.ledger.handle_parked(place, now);
-                    }
+                    Some(parking) => self.park(place, parking, now),
                     None => self.ledger.handle_returned(place, now),
                 }
             }
@@ -252,7 +260,39 @@ impl Keeper {
             Some((place, self.live.get(&place)?.clone()))
         });
         if let (Err(_), Some(place)) = (reply.send(found), place) {
-            self.ledger.handle_refused(place, now);
+            self.ledger.handle_left(place, now);
+        }
+        // What a session holds for that name is not what the call goes on with.
+        if let Some(name) = claim.name() {
+            self.leave(name, now);
+        }
+    }
+
+    fn park(&mut self, place: Place, parking: Parking, now: Instant) {
+        // Its process may be gone already.
+        if !self.live.contains_key(&place) {
+            return self.ledger.handle_returned(place, now);
+        }
+        let kept = parking.waits_for_prompt();
+        self.parked.insert(place, parking);
+        match kept {
+            true => self.ledger.handle_kept(place, now),
+            false => self.ledger.handle_parked(place, now),
+        }
+    }
+
+    /// Empties the sessions that stay in the conversation of this name.
+    fn leave(&mut self, name: &ConversationId, now: Instant) {
+        let kept = |(_, parking): &(&Place, &Parking)| parking.is_kept_for(name);
+        let kept: Vec<Place> = self
+            .parked
+            .iter()
+            .filter(kept)
+            .map(|(place, _)| *place)
+            .collect();
+        for place in kept {
+            self.parked.remove(&place);
+            self.ledger.handle_left(place, now);
         }
     }
 
@@ -286,6 +326,7 @@ impl Keeper {
                 }
                 Effect::Warm { place, shape, kind } => self.warm(place, &shape, kind),
                 Effect::Retire { place } => self.retire(place),
+                Effect::Empty { place } => self.empty(place),
                 Effect::Expire { waiter } => self.expire(waiter),
             }
         }
@@ -336,6 +377,14 @@ impl Keeper {
         }
     }
 
+    fn empty(&mut self, place: Place) {
+        self.parked.remove(&place);
+        match self.live.get(&place) {
+            Some(session) => drop(session.orders.try_send(Order::Leave)),
+            None => self.ledger.handle_gone(place, clock::now()),
+        }
+    }
+
     fn expire(&mut self, waiter: Waiter) {
         if let Some(reply) = self.replies.remove(&waiter) {
             let fault = match self.drained {
@@ -349,6 +398,7 @@ impl Keeper {
     fn publish(&self) {
         let now = clock::now();
         let view = |(place, entry): (&Place, &super::ledger::Entry)| SessionView {
+            conversation: self.parked.get(place).and_then(Parking::name).cloned(),
             id: format!("session-{place}"),
             pid: self.live.get(place).map_or(0, |session| session.pid),
             state: name(entry.held),
@@ -410,6 +460,7 @@ fn name(held: Held) -> &'static str {
         Held::Leased => "busy",
         Held::Rested => "resetting",
         Held::Parked { .. } => "parked",
+        Held::Kept { .. } => "kept",
         Held::Resetting => "resetting",
         Held::Retiring => "retiring",
     }

@@ -62,6 +62,10 @@ pub(crate) enum Effect {
     Retire {
         place: Place,
     },
+    /// The session in this place is to leave its conversation, and come to rest.
+    Empty {
+        place: Place,
+    },
     /// The waiter's time is over.
     Expire {
         waiter: Waiter,
@@ -110,6 +114,10 @@ pub(crate) enum Held {
     Rested,
     /// It waits for the tool results of its conversation.
     Parked {
+        since: Instant,
+    },
+    /// It stays in its conversation, which has a name. Nobody waits: its place is the first that is given up.
+    Kept {
         since: Instant,
     },
     Resetting,
@@ -228,15 +236,56 @@ impl Ledger {
         self.balance(now);
     }
 
-    /// The results are there: the place is leased again, if its session still waits.
-    pub(crate) fn rejoin(&mut self, place: Place) -> bool {
-        match self.places.get_mut(&place) {
-            Some(entry) if matches!(entry.held, Held::Parked { .. }) => {
-                entry.held = Held::Leased;
-                true
+    /// A turn is over, and its session stays in its conversation; as long as there is a use for it.
+    pub(crate) fn handle_kept(&mut self, place: Place, now: Instant) {
+        let worn = self
+            .places
+            .get(&place)
+            .is_some_and(|entry| self.is_worn(entry, None, now));
+        if let Some(entry) = self.places.get_mut(&place)
+            && entry.held == Held::Leased
+        {
+            entry.kind = Kind::Typed;
+            entry.held = Held::Kept { since: now };
+            if worn {
+                self.retire(place);
             }
-            _ => false,
         }
+        while let Some((place, _)) = self.kept_beyond_bound() {
+            self.empty(place);
+        }
+        self.balance(now);
+    }
+
+    /// The results or the next prompt are there: the place is leased again, if its session still waits.
+    pub(crate) fn rejoin(&mut self, place: Place) -> bool {
+        let Some(entry) = self.places.get_mut(&place) else {
+            return false;
+        };
+        match entry.held {
+            Held::Parked { .. } => {}
+            Held::Kept { .. } => entry.turns += 1,
+            Held::Starting
+            | Held::Idle { .. }
+            | Held::Leased
+            | Held::Rested
+            | Held::Resetting
+            | Held::Retiring => return false,
+        }
+        entry.held = Held::Leased;
+        true
+    }
+
+    /// What a session holds is of no use any more, or whoever claimed it is gone.
+    pub(crate) fn handle_left(&mut self, place: Place, now: Instant) {
+        let held = self.places.get(&place).map(|entry| entry.held);
+        if matches!(
+            held,
+            Some(Held::Kept { .. } | Held::Parked { .. } | Held::Leased)
+        ) {
+            self.empty(place);
+        }
+        self.balance(now);
     }
 
     /// A session is empty and waits.
@@ -255,9 +304,11 @@ impl Ledger {
                 entry.held = match entry.held {
                     Held::Leased | Held::Rested => Held::Rested,
                     Held::Retiring => Held::Retiring,
-                    Held::Starting | Held::Idle { .. } | Held::Parked { .. } | Held::Resetting => {
-                        Held::Idle { since: now }
-                    }
+                    Held::Starting
+                    | Held::Idle { .. }
+                    | Held::Parked { .. }
+                    | Held::Kept { .. }
+                    | Held::Resetting => Held::Idle { since: now },
                 };
             }
         }
@@ -299,6 +350,11 @@ impl Ledger {
         }
         self.rest_until = self.rest_until.filter(|until| *until > now);
         self.quiet_until = self.quiet_until.filter(|until| *until > now);
+        while let Some((place, since)) = self.longest_kept()
+            && since + self.config.kept_wait_max <= now
+        {
+            self.empty(place);
+        }
         self.retire_surplus(now);
         self.balance(now);
     }
@@ -313,8 +369,11 @@ impl Ledger {
         let surplus = self.surplus().map(|(_, since)| since + SURPLUS_WAIT);
         let parked = self.longest_parked().filter(|_| !self.waiters.is_empty());
         let parked = parked.map(|(_, since)| since + PARKED_MIN);
+        let kept = self.longest_kept();
+        let kept = kept.map(|(_, since)| since + self.config.kept_wait_max);
         waiting
             .chain(surplus)
+            .chain(kept)
             .chain(parked)
             .chain(self.rest_until)
             .chain(self.quiet_until)
@@ -390,7 +449,7 @@ impl Ledger {
             self.effects.push_back(Effect::Permit { waiter, place });
             return true;
         }
-        self.make_room(now);
+        self.make_room(shape, kinds, now);
         false
     }
 
@@ -443,8 +502,20 @@ impl Ledger {
         place
     }
 
-    /// Retires the longest idle session, or else the longest parked one, unless one is on its way out already.
-    fn make_room(&mut self, now: Instant) {
+    /// Gives a place up: a kept session's first, then an idle one's, then one that waits for results; unless one is on
+    /// its way out already. A kept session that the caller can use is emptied, which is faster than another launch.
+    fn make_room(&mut self, shape: &Shape, kinds: &[Kind], now: Instant) {
+        let usable = |place: &Place| {
+            kinds.contains(&Kind::Typed)
+                && self
+                    .places
+                    .get(place)
+                    .is_some_and(|entry| entry.shape == *shape)
+        };
+        let kept = self.kept().map(|(place, _)| place);
+        if let Some(place) = kept.filter(usable).min() {
+            return self.empty(place);
+        }
         if self
             .places
             .values()
@@ -455,8 +526,33 @@ impl Ledger {
         let parked = self
             .longest_parked()
             .filter(|(_, since)| *since + PARKED_MIN <= now);
-        if let Some((place, _)) = self.longest_idle().or(parked) {
+        let kept = self.longest_kept();
+        if let Some((place, _)) = kept.or(self.longest_idle()).or(parked) {
             self.retire(place);
+        }
+    }
+
+    fn kept(&self) -> impl Iterator<Item = (Place, Instant)> {
+        let kept = |(place, entry): (&Place, &Entry)| match entry.held {
+            Held::Kept { since } => Some((*place, since)),
+            _ => None,
+        };
+        self.places.iter().filter_map(kept)
+    }
+
+    fn longest_kept(&self) -> Option<(Place, Instant)> {
+        self.kept().min_by_key(|(_, since)| *since)
+    }
+
+    fn kept_beyond_bound(&self) -> Option<(Place, Instant)> {
+        let over = self.kept().count() > self.config.kept_max;
+        self.longest_kept().filter(|_| over)
+    }
+
+    fn empty(&mut self, place: Place) {
+        if let Some(entry) = self.places.get_mut(&place) {
+            entry.held = Held::Resetting;
+            self.effects.push_back(Effect::Empty { place });
         }
     }
 
@@ -488,7 +584,11 @@ impl Ledger {
     }
 
     fn retire_idle(&mut self) {
-        while let Some((place, _)) = self.longest_idle().or(self.longest_parked()) {
+        while let Some((place, _)) = self
+            .longest_idle()
+            .or(self.longest_parked())
+            .or(self.longest_kept())
+        {
             self.retire(place);
         }
     }
@@ -563,7 +663,7 @@ impl Ledger {
         let waits = |entry: &&Entry| {
             let taken = matches!(
                 entry.held,
-                Held::Leased | Held::Parked { .. } | Held::Retiring
+                Held::Leased | Held::Parked { .. } | Held::Kept { .. } | Held::Retiring
             );
             !taken && entry.is(shape, kind)
         };
@@ -598,6 +698,8 @@ mod tests {
             session_turns_max: 2,
             session_age_max: Duration::from_secs(3600),
             session_resident_max: 1 << 30,
+            kept_max: 2,
+            kept_wait_max: Duration::from_secs(1800),
         }
     }
 
@@ -775,5 +877,53 @@ mod tests {
         assert_eq!(effects(&mut ledger), []);
         ledger.handle_timeout(now + Duration::from_secs(2));
         assert!(matches!(effects(&mut ledger)[0], Effect::Warm { .. }));
+    }
+
+    /// A ledger whose one session, at place 2, stays in a conversation.
+    fn kept(max: usize) -> (Ledger, Instant) {
+        let (mut ledger, now) = warmed(max);
+        ledger
+            .ask(&shape("a"), Need::Warm, now)
+            .expect("the session is idle");
+        ledger.handle_kept(2, now);
+        effects(&mut ledger);
+        (ledger, now)
+    }
+
+    #[test]
+    fn a_kept_session_is_emptied_for_whoever_can_use_it() {
+        let (mut ledger, now) = kept(1);
+        let waiter = ledger.ask(&shape("a"), Need::Warm, now);
+        let waiter = waiter.expect("the queue is empty");
+        assert_eq!(effects(&mut ledger), [Effect::Empty { place: 2 }]);
+        assert!(!ledger.rejoin(2));
+        ledger.handle_ready(2, None, now);
+        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+    }
+
+    #[test]
+    fn a_kept_session_gives_its_place_to_whoever_cannot() {
+        let (mut ledger, now) = kept(1);
+        ledger
+            .ask(&shape("b"), Need::Warm, now)
+            .expect("the queue is empty");
+        assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
+    }
+
+    #[test]
+    fn a_kept_session_is_left_when_its_time_is_over() {
+        let (mut ledger, now) = kept(1);
+        let due = ledger.poll_timeout().expect("it has a time");
+        assert_eq!(due, now + Duration::from_secs(1800));
+        ledger.handle_timeout(due);
+        assert_eq!(effects(&mut ledger)[0], Effect::Empty { place: 2 });
+    }
+
+    #[test]
+    fn a_kept_session_wears_out_like_any() {
+        let (mut ledger, now) = kept(1);
+        assert!(ledger.rejoin(2));
+        ledger.handle_kept(2, now);
+        assert_eq!(effects(&mut ledger)[0], Effect::Retire { place: 2 });
     }
 }

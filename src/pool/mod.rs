@@ -6,7 +6,7 @@
 //! **Never.** It does not know HTTP, dialects or terminals.
 //!
 //! **Invariants.** A session serves one turn at a time; a caller never gets a session that holds another caller's
-//! text; dropping an [`Answer`] interrupts its turn.
+//! text, or a part of its own conversation that it did not tell; dropping an [`Answer`] interrupts its turn.
 
 mod conduct;
 mod fault;
@@ -24,6 +24,7 @@ pub(crate) use snapshot::Snapshot;
 
 use crate::session::launcher::Launcher;
 use crate::session::shape::Shape;
+use crate::turn::ConversationId;
 use crate::turn::Course;
 use crate::turn::Driver;
 use crate::turn::Event;
@@ -56,6 +57,10 @@ pub(crate) struct PoolConfig {
     pub(crate) session_age_max: Duration,
     /// Resident memory, in bytes, past which a session is replaced.
     pub(crate) session_resident_max: u64,
+    /// Sessions that may stay in a conversation that has a name.
+    pub(crate) kept_max: usize,
+    /// How long one stays there without a call.
+    pub(crate) kept_wait_max: Duration,
 }
 
 /// The events of one answer, as they come. Dropping it tells the pool that the caller is gone.
@@ -116,7 +121,14 @@ impl Pool {
 
     /// Begins to serve a request. It returns at once: queueing, delivery and the model's work are behind the
     /// events, and a failure is the last of them.
-    pub(crate) fn serve(&self, request: Request, course: Course) -> Answer {
+    ///
+    /// In a conversation that has a name, the session stays for the next call.
+    pub(crate) fn serve(
+        &self,
+        request: Request,
+        name: Option<ConversationId>,
+        course: Course,
+    ) -> Answer {
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         match &self.works {
             Some(Works { launcher, keeper }) => {
@@ -124,6 +136,7 @@ impl Pool {
                 tokio::spawn(
                     Conduct {
                         request,
+                        name,
                         launcher,
                         keeper,
                         events: events_tx,
@@ -135,6 +148,14 @@ impl Pool {
             None => drop(events_tx.try_send(Err(fault::claude_not_found()))),
         }
         Answer { events }
+    }
+
+    /// Nobody goes on in this conversation any more: the session that stays in it is emptied.
+    pub(crate) fn leave(&self, name: &ConversationId) {
+        if let Some(works) = &self.works {
+            let name = name.clone();
+            let _ = works.keeper.send(Ask::Left { name }); // A keeper that is gone has no sessions.
+        }
     }
 
     /// What is alive now.

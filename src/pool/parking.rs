@@ -1,10 +1,17 @@
-//! Conversations that wait for tool results: which session holds which, and whose results may go on in it. `[pure]`
+//! Conversations that their sessions stay in, for tool results or for the next prompt: which session holds which, and
+//! who may go on in it. `[pure]`
+//!
+//! Results go on wherever their whole conversation is the one that is held: the ids of their calls are the API's own.
+//! A prompt goes on only in the conversation of its own name.
 
+use crate::session::delivery;
+use crate::session::delivery::Delivery;
 use crate::session::shape::Shape;
 use crate::session::tool::list::ToolList;
 use crate::session::tool::result;
 use crate::session::tool::result::Answered;
 use crate::turn::Block;
+use crate::turn::ConversationId;
 use crate::turn::Fingerprint;
 use crate::turn::Message;
 use crate::turn::Request;
@@ -15,12 +22,22 @@ use serde_json::Value;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parking {
     held: Held,
+    name: Option<ConversationId>,
 }
 
 /// A caller's request to go on in a parked conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    held: Held,
+    /// `None`: it goes on in none, but those of its name are of no use any more.
+    held: Option<Held>,
+    name: Option<ConversationId>,
+}
+
+/// How a claim goes on.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Onward {
+    Results(Vec<Answered>),
+    Prompt(Delivery),
 }
 
 /// What must be the same, to the last byte, for both to be one conversation.
@@ -34,8 +51,13 @@ struct Held {
 }
 
 impl Parking {
-    /// After a request whose answer was this and ended in calls.
-    pub(crate) fn of(request: &Request, shape: &Shape, said: &[Block]) -> Parking {
+    /// After a request whose answer was this.
+    pub(crate) fn of(
+        request: &Request,
+        shape: &Shape,
+        said: &[Block],
+        name: Option<ConversationId>,
+    ) -> Parking {
         let answer = Message {
             role: Role::Assistant,
             blocks: said.to_vec(),
@@ -44,24 +66,69 @@ impl Parking {
         let calls = said.iter().filter_map(call_of);
         Parking {
             held: Held::of(request, shape, messages, calls.collect()),
+            name,
         }
     }
 
     pub(crate) fn admits(&self, claim: &Claim) -> bool {
-        self.held == claim.held
+        let named = !self.waits_for_prompt() || (self.name.is_some() && self.name == claim.name);
+        named && claim.held.as_ref() == Some(&self.held)
+    }
+
+    /// The conversation's name, where it has one.
+    pub(crate) fn name(&self) -> Option<&ConversationId> {
+        self.name.as_ref()
+    }
+
+    /// Whether no call is outstanding.
+    pub(crate) fn waits_for_prompt(&self) -> bool {
+        self.held.calls.is_empty()
+    }
+
+    /// Whether it waits for the next prompt of the conversation of this name.
+    pub(crate) fn is_kept_for(&self, name: &ConversationId) -> bool {
+        self.waits_for_prompt() && self.name.as_ref() == Some(name)
     }
 }
 
 impl Claim {
-    /// A request whose last message is nothing but results that go in unchanged.
-    pub(crate) fn of(request: &Request, shape: &Shape) -> Option<(Claim, Vec<Answered>)> {
-        let blocks = &request.prompt()?.blocks;
-        let natives: Option<Vec<&Value>> = blocks.iter().map(native).collect();
-        let results = result::answers(natives?)?;
-        let calls = results.iter().map(|answered| answered.id.clone()).collect();
-        let held = Held::of(request, shape, request.history(), calls);
-        Some((Claim { held }, results))
+    /// What a request can go on in: its last message is nothing but results that go in unchanged, or the conversation
+    /// has a name and the message can be typed.
+    pub(crate) fn of(
+        request: &Request,
+        shape: &Shape,
+        name: Option<&ConversationId>,
+    ) -> (Claim, Option<Onward>) {
+        let onward = onward(request, name);
+        let calls = match &onward {
+            Some(Onward::Results(results)) => {
+                results.iter().map(|result| result.id.clone()).collect()
+            }
+            Some(Onward::Prompt(_)) | None => Vec::new(),
+        };
+        let held = onward
+            .as_ref()
+            .map(|_| Held::of(request, shape, request.history(), calls));
+        let name = name.cloned();
+        (Claim { held, name }, onward)
     }
+
+    /// The conversation of its name.
+    pub(crate) fn name(&self) -> Option<&ConversationId> {
+        self.name.as_ref()
+    }
+}
+
+fn onward(request: &Request, name: Option<&ConversationId>) -> Option<Onward> {
+    let prompt = request.prompt()?;
+    let natives: Option<Vec<&Value>> = prompt.blocks.iter().map(native).collect();
+    if let Some(results) = natives.and_then(result::answers) {
+        return Some(Onward::Results(results));
+    }
+    let begun = !request.history().is_empty();
+    let plan = name.filter(|_| begun).map(|_| delivery::plan(prompt));
+    let typed = plan.filter(|plan| *plan != Delivery::Transcript);
+    typed.map(Onward::Prompt)
 }
 
 impl Held {
@@ -96,6 +163,8 @@ fn call_of(block: &Block) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::Owner;
+    use crate::turn::Tool;
     use serde_json::json;
 
     fn message(role: Role, blocks: Vec<Block>) -> Message {
@@ -118,16 +187,14 @@ mod tests {
     fn only_the_same_conversation_goes_on() {
         let first = Request::plain(vec![asked("q")]);
         let shape = Shape::of(&first);
-        let parking = Parking::of(&first, &shape, &[call()]);
+        let parking = Parking::of(&first, &shape, &[call()], None);
         let follow_up = |question: &str, id: &str| {
             let messages = vec![
                 asked(question),
                 message(Role::Assistant, vec![call()]),
                 message(Role::User, vec![result(id)]),
             ];
-            Claim::of(&Request::plain(messages), &shape)
-                .expect("results claim a session")
-                .0
+            Claim::of(&Request::plain(messages), &shape, None).0
         };
         assert!(parking.admits(&follow_up("q", "t1")));
         assert!(!parking.admits(&follow_up("another", "t1")));
@@ -142,6 +209,53 @@ mod tests {
             message(Role::Assistant, vec![call()]),
             more,
         ]);
-        assert_eq!(Claim::of(&asked, &Shape::of(&asked)), None);
+        let (claim, onward) = Claim::of(&asked, &Shape::of(&asked), None);
+        assert_eq!((claim.held, onward), (None, None));
+    }
+
+    fn named(name: &str) -> ConversationId {
+        ConversationId::new(Owner::anonymous(), name).expect("the name is visible")
+    }
+
+    #[test]
+    fn a_prompt_goes_on_in_the_conversation_of_its_name_and_in_no_other() {
+        let first = Request::plain(vec![asked("q")]);
+        let shape = Shape::of(&first);
+        let said = [Block::Text("a".into())];
+        let parking = Parking::of(&first, &shape, &said, Some(named("n")));
+        let answer = |text: &str| message(Role::Assistant, vec![Block::Text(text.into())]);
+        let next = |question: &str, said: &str, name: Option<&str>| {
+            let messages = vec![asked(question), answer(said), asked("and?")];
+            let name = name.map(named);
+            Claim::of(&Request::plain(messages), &shape, name.as_ref()).0
+        };
+        assert!(parking.admits(&next("q", "a", Some("n"))));
+        assert!(!parking.admits(&next("q", "a", Some("m"))));
+        assert!(!parking.admits(&next("q", "a", None)));
+        assert!(!parking.admits(&next("Q", "a", Some("n"))));
+        assert!(!parking.admits(&next("q", "b", Some("n"))));
+        assert!(parking.is_kept_for(&named("n")) && !parking.is_kept_for(&named("m")));
+        let nameless = Parking::of(&first, &shape, &said, None);
+        assert!(!nameless.admits(&next("q", "a", None)));
+    }
+
+    #[test]
+    fn another_shape_or_other_tools_are_another_conversation() {
+        let name = named("n");
+        let first = Request::plain(vec![asked("q")]);
+        let said = [Block::Text("a".into())];
+        let parking = Parking::of(&first, &Shape::of(&first), &said, Some(name.clone()));
+        let answer = message(Role::Assistant, said.to_vec());
+        let mut next = Request::plain(vec![asked("q"), answer, asked("and?")]);
+        assert!(parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name)).0));
+        next.system = vec!["Be brief.".into()];
+        assert!(!parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name)).0));
+        next.system.clear();
+        next.tools = vec![Tool {
+            name: "f".into(),
+            description: String::new(),
+            input_schema: json!({"type": "object"}),
+        }];
+        assert!(!parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name)).0));
     }
 }

@@ -1,5 +1,7 @@
 //! The pool at one moment, for health and session lists.
 
+use crate::turn::ConversationId;
+
 /// What is alive now.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
@@ -38,11 +40,13 @@ pub(crate) enum Condition {
 pub(crate) struct SessionView {
     pub(crate) id: String,
     pub(crate) pid: u32,
-    /// `starting`, `idle`, `busy`, `resetting`.
+    /// `starting`, `idle`, `busy`, `parked`, `kept`, `resetting`, `retiring`.
     pub(crate) state: &'static str,
     pub(crate) model: String,
     pub(crate) turns: u32,
     pub(crate) age_ms: u64,
+    /// The conversation that it stays in, where that has a name.
+    pub(crate) conversation: Option<ConversationId>,
 }
 
 /// The claude install in use.

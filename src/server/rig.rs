@@ -222,6 +222,7 @@ impl Lane for Arc<Stub> {
             model: "m".into(),
             turns: 1,
             age_ms: 5,
+            conversation: None,
         };
         Snapshot {
             condition: self.script.condition.clone(),

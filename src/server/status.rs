@@ -8,6 +8,7 @@ use crate::auth::Caller;
 use crate::memory::ConversationView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
+use crate::turn::Owner;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -85,7 +86,9 @@ pub(super) async fn sessions(
     Extension(caller): Extension<Caller>,
 ) -> Response {
     let snapshot = api.snapshot();
-    let conversations = api.conversations(&caller.owner());
+    let owner = caller.owner();
+    let conversations = api.conversations(&owner);
+    let sessions = snapshot.sessions.iter();
     let in_state = |state: &str| {
         snapshot
             .sessions
@@ -94,7 +97,7 @@ pub(super) async fn sessions(
             .count()
     };
     json(&serde_json::json!({
-        "sessions": snapshot.sessions.iter().map(session).collect::<Vec<_>>(),
+        "sessions": sessions.map(|view| session(view, &owner)).collect::<Vec<_>>(),
         "idle": in_state("idle"),
         "busy": in_state("busy"),
         "waiting": snapshot.waiting,
@@ -106,7 +109,9 @@ fn missing(found: bool) -> &'static [&'static str] {
     if found { &[] } else { &["claude"] }
 }
 
-fn session(view: &SessionView) -> Value {
+/// A conversation's name is its owner's alone.
+fn session(view: &SessionView, owner: &Owner) -> Value {
+    let own = view.conversation.as_ref().filter(|id| id.owner == *owner);
     serde_json::json!({
         "id": view.id,
         "pid": view.pid,
@@ -114,6 +119,7 @@ fn session(view: &SessionView) -> Value {
         "model": view.model,
         "turns": view.turns,
         "age_ms": view.age_ms,
+        "conversation": own.map(|id| id.name()),
     })
 }
 

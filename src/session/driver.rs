@@ -38,6 +38,8 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) enum Order {
     Begin(Box<Turn>),
+    /// Leave the conversation that is kept, and be empty.
+    Leave,
     Retire,
 }
 
@@ -64,8 +66,9 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Told,
-    /// The model called tools; the session waits for their results. `said` is its message as it was told, `end` what
-    /// is to be told once the session can be found: the caller may be back with the results at once.
+    /// The session stays in its conversation: for the results of the tools that the model called, or for the next
+    /// prompt. `said` is its message as it was told, `end` what is to be told once the session can be found: the caller
+    /// may be back at once.
     Parked {
         said: Vec<Block>,
         end: Box<Event>,
@@ -204,6 +207,7 @@ impl Driver {
             Input::Grew => self.handle_growth(now),
             Input::Reached(file) => self.handle_reached(file),
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
+            Input::Ordered(Order::Leave) => self.machine.leave(now),
             Input::Ordered(Order::Retire) => self.end(How::Asked, "retired"),
             Input::HungUp => {
                 self.machine.cancel(now);
@@ -315,9 +319,11 @@ impl Driver {
             Effect::Nudge => self.desk.nudge(),
             Effect::Answer(answered) => self.desk.answer(answered),
             Effect::OpenGate => self.open_gate(),
-            Effect::Park { said, end } => {
-                let end = Box::new(end);
-                self.settle(Outcome::Parked { said, end });
+            Effect::Park { said, end } => self.park(said, end),
+            Effect::Keep { said, end } => {
+                // What comes to the file until the next prompt is none of its answer.
+                self.tail = None;
+                self.park(said, end);
             }
             Effect::Follow(path) => self.follow(&path),
             Effect::Tell(event) => self.tell(event),
@@ -368,6 +374,15 @@ impl Driver {
     fn mark_asked(&self) {
         if let Some(caller) = &self.caller {
             caller.course.ask(clock::now());
+        }
+    }
+
+    /// A session stays only where somebody knows of it.
+    fn park(&mut self, said: Vec<Block>, end: Event) {
+        let end = Box::new(end);
+        match self.caller.is_some() {
+            true => self.settle(Outcome::Parked { said, end }),
+            false => self.machine.leave(clock::now()),
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Task {
     pub(crate) reading: Reading,
     /// The same for what the tap hears, which has its blocks while they come.
     pub(crate) hearing: Reading,
+    /// Whether the session stays in the conversation when the turn is over.
+    pub(crate) stays: bool,
     /// The caller is gone: nothing more may reach the model.
     pub(crate) cancelled: bool,
 }
@@ -45,6 +47,8 @@ pub(crate) enum Route {
     },
     /// As this line, into a session without a screen.
     Sent(String),
+    /// Into the prompt box of a session that stayed in the conversation, and holds all of it.
+    Onward { prompt: String, keys: Vec<u8> },
     /// The session was launched with a transcript that ends with the prompt.
     Launched,
     /// The session holds the conversation, and waits for the results of the calls that the model made.
@@ -64,16 +68,26 @@ impl Task {
     /// How many user messages the transcript gets by this turn itself.
     pub(crate) fn asks(&self) -> u32 {
         match &self.route {
-            Route::Typed { .. } => 1,
+            Route::Typed { .. } | Route::Onward { .. } => 1,
             Route::Launched | Route::Sent(_) => 0,
             Route::Answered(results) => u32::try_from(results.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What is typed, where something is.
+    pub(crate) fn keys(&self) -> Option<Vec<u8>> {
+        match &self.route {
+            Route::Typed { keys, .. } | Route::Onward { keys, .. } => Some(keys.clone()),
+            Route::Launched | Route::Sent(_) | Route::Answered(_) => None,
         }
     }
 
     /// Whether a submitted prompt is this one.
     pub(crate) fn accepts(&self, submitted: &str) -> bool {
         match &self.route {
-            Route::Typed { prompt, .. } => !self.cancelled && prompt == submitted,
+            Route::Typed { prompt, .. } | Route::Onward { prompt, .. } => {
+                !self.cancelled && prompt == submitted
+            }
             Route::Launched | Route::Sent(_) | Route::Answered(_) => false,
         }
     }
@@ -104,6 +118,7 @@ impl Task {
             tools: ToolList::default(),
             reading: Reading::Along,
             hearing: Reading::Along,
+            stays: false,
             cancelled: false,
         }
     }

@@ -3,6 +3,7 @@
 use super::chance::Chance;
 use super::model::CallId;
 use super::model::mark;
+use super::model::marks;
 use crate::pool::ledger::Place;
 use crate::session::delivery::Delivery;
 use crate::session::shape::Shape;
@@ -11,6 +12,7 @@ use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Message;
 use crate::turn::Role;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// One call.
@@ -26,6 +28,10 @@ pub(super) struct Call {
     pub(super) text: String,
     pub(super) misdelivered: bool,
     pub(super) lost: bool,
+    /// The name of its conversation, where that has one.
+    pub(super) name: Option<u64>,
+    /// The calls before it in its conversation, whose marks it may be told.
+    pub(super) earlier: BTreeSet<CallId>,
 }
 
 /// How far a call is.
@@ -63,7 +69,40 @@ impl Call {
             text: String::new(),
             misdelivered: false,
             lost: false,
+            name: chance.hits(400).then_some(id),
+            earlier: BTreeSet::new(),
         }
+    }
+
+    /// A call that goes on with one that was told: mostly with just that, in the same shape and by the same name.
+    pub(super) fn after(before: &Call, id: CallId, chance: &mut Chance, now: Instant) -> Call {
+        let mut call = Call::new(id, chance, now);
+        let prompt = call.messages.pop();
+        let said = match chance.hits(50) {
+            true => format!("edited {}", mark(id)),
+            false => before.text.clone(),
+        };
+        call.messages = before
+            .messages
+            .iter()
+            .cloned()
+            .chain([said])
+            .chain(prompt)
+            .collect();
+        if !chance.hits(50) {
+            call.shape = before.shape.clone();
+        }
+        call.name = before.name.filter(|_| !chance.hits(50));
+        call.earlier = before.earlier.clone();
+        call.earlier
+            .extend(before.messages.iter().flat_map(|text| marks(text)));
+        call
+    }
+
+    /// Whether it asks for the session that may have stayed in its conversation.
+    pub(super) fn goes_on(&self) -> bool {
+        let typed = self.plan != Delivery::Transcript;
+        typed && self.name.is_some() && !self.history().is_empty()
     }
 
     /// The messages before the prompt.

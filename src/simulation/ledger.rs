@@ -26,6 +26,8 @@ enum Life {
     Launched {
         rested: bool,
     },
+    /// It stays in a conversation.
+    Kept,
     Resetting,
     Retiring,
 }
@@ -43,11 +45,22 @@ struct Around {
 /// One thing that may happen; `pick` chooses whom it happens to.
 #[derive(Debug, Clone, Copy)]
 enum Move {
-    Ask { shape: u8, launch: bool },
+    Ask {
+        shape: u8,
+        launch: bool,
+    },
     Withdraw,
     Wait(u16),
-    Ready { worn: bool },
+    Ready {
+        worn: bool,
+    },
     Return,
+    /// A turn is over, and its session stays in the conversation.
+    Keep,
+    /// The next call of a conversation comes to the session that stayed.
+    Rejoin,
+    /// Nobody goes on in a conversation any more.
+    Leave,
     Refuse,
     Die,
 }
@@ -64,6 +77,8 @@ impl Around {
             session_turns_max: 3,
             session_age_max: Duration::from_secs(100),
             session_resident_max: 1000,
+            kept_max: 2,
+            kept_wait_max: Duration::from_secs(10),
         };
         Around {
             ledger: Ledger::new(config, Shape::plain("0"), primes),
@@ -102,6 +117,18 @@ impl Around {
             }
             Move::Ready { worn } => self.ready(pick, worn.then_some(2000)),
             Move::Return => self.give_back(pick),
+            Move::Keep => self.keep(pick),
+            Move::Rejoin => {
+                if let Some(place) = self.pick(pick, |life| *life == Life::Kept) {
+                    assert!(self.ledger.rejoin(place), "{place} was given up in silence");
+                    self.lives.insert(place, Life::Lent { rested: false });
+                }
+            }
+            Move::Leave => {
+                if let Some(place) = self.pick(pick, |life| *life == Life::Kept) {
+                    self.ledger.handle_left(place, now);
+                }
+            }
             Move::Refuse => self.refuse(pick),
             Move::Die => {
                 if let Some(place) =
@@ -140,7 +167,9 @@ impl Around {
         let next = match self.lives[&place] {
             Life::Lent { .. } => Life::Lent { rested: true },
             Life::Launched { .. } => Life::Launched { rested: true },
-            Life::Starting | Life::Idle | Life::Resetting | Life::Retiring => Life::Idle,
+            Life::Starting | Life::Idle | Life::Kept | Life::Resetting | Life::Retiring => {
+                Life::Idle
+            }
         };
         self.lives.insert(place, next);
         self.ledger.handle_ready(place, resident, self.now);
@@ -158,6 +187,19 @@ impl Around {
         };
         self.lives.insert(place, next);
         self.ledger.handle_returned(place, self.now);
+    }
+
+    fn keep(&mut self, pick: usize) {
+        let at_work = |life: &Life| {
+            matches!(
+                life,
+                Life::Lent { rested: false } | Life::Launched { rested: false }
+            )
+        };
+        if let Some(place) = self.pick(pick, at_work) {
+            self.lives.insert(place, Life::Kept);
+            self.ledger.handle_kept(place, self.now);
+        }
     }
 
     fn refuse(&mut self, pick: usize) {
@@ -208,6 +250,10 @@ impl Around {
                     assert_ne!(before, None, "only what is there can be retired");
                     assert_ne!(before, Some(Life::Retiring), "once is enough");
                 }
+                Effect::Empty { place } => {
+                    let before = self.lives.insert(place, Life::Resetting);
+                    assert_eq!(before, Some(Life::Kept), "only what is kept can be left");
+                }
                 Effect::Expire { waiter } => {
                     assert!(
                         self.waiters.remove(&waiter),
@@ -216,6 +262,8 @@ impl Around {
                 }
             }
         }
+        let kept = self.lives.values().filter(|life| **life == Life::Kept);
+        assert!(kept.count() <= 2, "more are kept than may be");
         let (places, waiting) = (self.ledger.places().len(), self.ledger.waiting());
         assert!(places <= self.max, "{places} places of {}", self.max);
         assert!(waiting <= self.depth, "{waiting} waiters of {}", self.depth);
@@ -262,6 +310,9 @@ fn a_move() -> impl Strategy<Value = Move> {
         2 => (0_u16..3000).prop_map(Move::Wait),
         4 => prop::bool::weighted(0.1).prop_map(|worn| Move::Ready { worn }),
         4 => Just(Move::Return),
+        2 => Just(Move::Keep),
+        2 => Just(Move::Rejoin),
+        1 => Just(Move::Leave),
         1 => Just(Move::Refuse),
         2 => Just(Move::Die),
     ]

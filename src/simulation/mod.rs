@@ -56,6 +56,8 @@ struct Tally {
     failed: u64,
     gone: u64,
     killed: u64,
+    /// Prompts that went right into the session that held their conversation.
+    onward: u64,
 }
 
 impl Tally {
@@ -66,6 +68,7 @@ impl Tally {
         self.failed += other.failed;
         self.gone += other.gone;
         self.killed += other.killed;
+        self.onward += other.onward;
     }
 }
 
@@ -85,7 +88,13 @@ mod tests {
     fn holds(seed: u64, events: u64) {
         match run(seed, events) {
             Ok(tally) => {
-                let all = [tally.told, tally.failed, tally.gone, tally.killed];
+                let all = [
+                    tally.told,
+                    tally.failed,
+                    tally.gone,
+                    tally.killed,
+                    tally.onward,
+                ];
                 assert!(all.iter().all(|count| *count > 0), "{tally:?}");
                 assert_eq!(tally.calls, tally.told + tally.failed + tally.gone);
             }

@@ -10,6 +10,7 @@ use crate::session::machine::Effect;
 use crate::session::machine::Machine;
 use crate::session::machine::Verdict;
 use crate::session::task::Task;
+use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub(super) enum Order {
     Begin(Box<Turn>),
+    Leave,
     Retire,
 }
 
@@ -37,7 +39,15 @@ pub(super) struct Turn {
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
     Told,
-    Failed { fault: Fault, begun: bool },
+    /// The session stays in the conversation; the end is still to be told.
+    Kept {
+        said: String,
+        end: Box<Event>,
+    },
+    Failed {
+        fault: Fault,
+        begun: bool,
+    },
     Misdelivered,
     Cancelled,
 }
@@ -193,6 +203,10 @@ impl Session {
             | Effect::Answer(_)
             | Effect::OpenGate
             | Effect::Park { .. } => {}
+            Effect::Keep { said, end } => {
+                self.tail = None;
+                self.keep(&said, end, around, out);
+            }
             Effect::Write(_) if self.killed => out.push(Out::Wrong("keys for a killed process")),
             Effect::Write(keys) => out.push(Out::Keys(keys)),
             Effect::Verdict(_) if self.owed == 0 => out.push(Out::Wrong("a verdict too many")),
@@ -216,6 +230,18 @@ impl Session {
                 self.killed = true;
                 out.push(Out::End);
             }
+        }
+    }
+
+    fn keep(&mut self, said: &[Block], end: Event, around: &mut Around<'_>, out: &mut Vec<Out>) {
+        let text = said.iter().map(|block| match block {
+            Block::Text(text) => text.as_str(),
+            Block::Native(_) => "",
+        });
+        let (said, end) = (text.collect(), Box::new(end));
+        match self.settle(Outcome::Kept { said, end }) {
+            Some(settled) => out.push(settled),
+            None => self.machine.leave(around.now),
         }
     }
 

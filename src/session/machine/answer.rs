@@ -1,6 +1,7 @@
 //! An answer on its way out: what the merge saw, told or failed. `[pure]`
 
 use super::super::fault;
+use super::super::task::Route;
 use super::super::task::Task;
 use super::super::witness::Merge;
 use super::super::witness::Seen;
@@ -28,7 +29,7 @@ impl Machine {
     ) -> State {
         self.effects.push_back(Effect::Listen);
         State::Answering(Box::new(Answering {
-            merge: Merge::after(task.asks(), task.reading).hearing(task.hearing),
+            merge: merge_of(&task),
             task,
             begun: false,
             busy_seen: false,
@@ -101,6 +102,9 @@ impl Machine {
         if ended && let Some(said) = self.calls_of_turn() {
             return self.park(said, event, now);
         }
+        if ended && let Some(said) = self.said_to_stay() {
+            return self.keep(said, event, now);
+        }
         self.effects.push_back(Effect::Tell(event));
         if ended {
             self.rest(now);
@@ -166,6 +170,14 @@ impl Machine {
             let seen = self.merge(Merge::handle_timeout);
             self.handle_seen(seen, now);
         }
+    }
+}
+
+fn merge_of(task: &Task) -> Merge {
+    let merge = Merge::after(task.asks(), task.reading).hearing(task.hearing);
+    match task.route {
+        Route::Onward { .. } => merge.behind_another(),
+        Route::Typed { .. } | Route::Launched | Route::Sent(_) | Route::Answered(_) => merge,
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) enum Effect {
     OpenGate,
     /// The answer is told but for its end; the session waits for the results of the calls in it.
     Park { said: Vec<Block>, end: Event },
+    /// The answer is told but for its end; the session stays in the conversation.
+    Keep { said: Vec<Block>, end: Event },
     /// Read this transcript from its end on.
     Follow(PathBuf),
     /// An event for the caller.
@@ -57,6 +59,7 @@ impl Effect {
             Effect::Answer(_) => "answer",
             Effect::OpenGate => "open gate",
             Effect::Park { .. } => "park",
+            Effect::Keep { .. } => "keep",
             Effect::Follow(_) => "follow",
             Effect::Tell(_) => "tell",
             Effect::Fail { .. } => "fail",

@@ -3,6 +3,7 @@
 //! ```text
 //! Starting ─▶ Ready ─▶ Resuming ─▶ Submitting ─▶ Answering ─▶ Interrupting ─▶ Resting ─▶ Resuming ─▶ Ready
 //!     └────────────────(launched with a turn)────────▲                      (a blank one)      any ─▶ Gone
+//!                                                     └─▶ Kept ─▶ Nearing ─▶ Submitting   (in one conversation)
 //! ```
 //!
 //! An answer that the tap hears is told before the CLI itself has come to its end; then Ending stands before Resting.
@@ -18,6 +19,7 @@
 
 mod answer;
 mod effect;
+mod keep;
 mod rest;
 mod screen;
 mod state;
@@ -155,6 +157,9 @@ impl Machine {
             let past = past.clone();
             return self.take_up(results.clone(), task, past, now);
         }
+        if let (Route::Onward { .. }, State::Kept { calm, since }) = (&task.route, &self.state) {
+            return self.go_on(task, *calm, *since, now);
+        }
         if !matches!(self.state, State::Ready) {
             return self.effects.push_back(Effect::Misdelivered);
         }
@@ -166,7 +171,7 @@ impl Machine {
             Route::Typed {
                 resume: None, keys, ..
             } => self.submit(task, keys, now),
-            Route::Launched | Route::Sent(_) | Route::Answered(_) => {
+            Route::Launched | Route::Sent(_) | Route::Answered(_) | Route::Onward { .. } => {
                 return self.effects.push_back(Effect::Misdelivered);
             }
         };
@@ -198,6 +203,7 @@ impl Machine {
                 task.cancelled = true;
                 State::Submitting { task, wait, held }
             }
+            State::Nearing { .. } => State::resting(now),
             // It has come to its end, and only the transcript was awaited.
             State::Answering(answering) if answering.merge.is_over() => State::resting(now),
             State::Answering(answering) => {
@@ -216,7 +222,13 @@ impl Machine {
             self.question = None;
         }
         // Once the conversation before is left, the next picture is of the one taken up, even if it looks the same.
-        let is_awaited = matches!(self.state, State::Resuming { ended: true, .. });
+        // So it is with a box that must be seen idle once more.
+        let is_awaited = matches!(
+            self.state,
+            State::Resuming { ended: true, .. }
+                | State::Kept { calm: false, .. }
+                | State::Nearing { .. }
+        );
         if scene != self.scene || is_awaited {
             self.scene = scene;
             self.look(now);
@@ -246,6 +258,9 @@ impl Machine {
             (HookEvent::Used { id }, State::Answering(_)) => self.handle_used(id, now),
             (event, State::Answering(answering)) => {
                 answering.sign_until = None;
+                if let HookEvent::Stopped { .. } = event {
+                    self.drew = false;
+                }
                 let seen = self.merge(|merge| merge.handle_hook(event));
                 self.handle_seen(seen, now);
             }
@@ -309,6 +324,7 @@ impl Machine {
             } if *until <= now => self.give_up_start(),
             State::Resuming { wait, .. }
             | State::Submitting { wait, .. }
+            | State::Nearing { wait, .. }
             | State::Resting { wait, .. }
                 if wait.next <= now =>
             {
@@ -350,6 +366,7 @@ impl Machine {
         match &self.state {
             State::Starting { until } => Some((*until, "start")),
             State::Resuming { wait, .. } => Some((wait.next, "resume")),
+            State::Nearing { wait, .. } => Some((wait.next, "idle")),
             State::Submitting {
                 held: Some(until), ..
             } => Some((*until, "tools")),
@@ -372,7 +389,10 @@ impl Machine {
                 reached: false,
                 until,
             } => Some((*until, "prime")),
-            State::Primed { reached: true, .. } | State::Ready | State::Gone => None,
+            State::Primed { reached: true, .. }
+            | State::Ready
+            | State::Kept { .. }
+            | State::Gone => None,
         }
     }
 
@@ -381,12 +401,13 @@ impl Machine {
         match &self.state {
             State::Resuming { then, .. } => matches!(then, Then::Submit(_)),
             State::Submitting { task, .. } => !task.cancelled,
-            State::Answering(_) => true,
+            State::Answering(_) | State::Nearing { .. } => true,
             State::Starting { .. }
             | State::Primed { .. }
             | State::Ready
             | State::Parked { .. }
             | State::Ending { .. }
+            | State::Kept { .. }
             | State::Interrupting { .. }
             | State::Resting { .. }
             | State::Gone => false,
@@ -404,12 +425,14 @@ impl Machine {
                 ..
             }
             | State::Submitting { .. }
+            | State::Nearing { .. }
             | State::Answering(_) => "busy",
             State::Resuming { .. }
             | State::Ending { .. }
             | State::Interrupting { .. }
             | State::Resting { .. } => "resetting",
             State::Parked { .. } => "parked",
+            State::Kept { .. } => "kept",
             State::Gone => "gone",
         }
     }

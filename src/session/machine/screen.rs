@@ -35,6 +35,8 @@ impl Machine {
         match &mut self.state {
             State::Starting { .. } if idle => self.become_ready(),
             State::Resuming { ended: true, .. } if idle => self.handle_resumed(now),
+            State::Kept { calm, .. } if idle => *calm = true,
+            State::Nearing { .. } if idle => self.arrive(now),
             State::Submitting { task, .. }
                 if task.confirm == Confirm::WhenTyped && !prompt.empty && !prompt.busy =>
             {

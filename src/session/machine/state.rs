@@ -42,6 +42,16 @@ pub(super) enum State {
     Ending {
         until: Instant,
     },
+    /// The turn is over, and the session stays in its conversation; `calm` once its prompt box was seen idle since.
+    Kept {
+        calm: bool,
+        since: Instant,
+    },
+    /// The next prompt of the conversation waits for the prompt box to be idle.
+    Nearing {
+        task: Box<Task>,
+        wait: Wait,
+    },
     Interrupting {
         sent: bool,
         over: bool,

@@ -46,7 +46,9 @@ impl Machine {
         self.state = match then {
             Then::Submit(task) => match task.route.clone() {
                 Route::Typed { keys, .. } => self.submit(*task, keys, now),
-                Route::Launched | Route::Sent(_) | Route::Answered(_) => State::resting(now),
+                Route::Launched | Route::Sent(_) | Route::Answered(_) | Route::Onward { .. } => {
+                    State::resting(now)
+                }
             },
             Then::Rest => State::resting(now),
             Then::Ready => return self.become_ready(),
@@ -57,6 +59,7 @@ impl Machine {
     pub(super) fn handle_submitted(&mut self, hook: &Hook, prompt: &str, now: Instant) {
         if !matches!(self.state, State::Submitting { .. }) {
             self.effects.push_back(Effect::Verdict(Verdict::Block));
+            self.spoil(now);
             return self.handle_stray_prompt();
         }
         let State::Submitting { task, wait, .. } = std::mem::replace(&mut self.state, State::Gone)
@@ -99,11 +102,14 @@ impl Machine {
         match &self.state {
             State::Submitting { wait, .. }
             | State::Resuming { wait, .. }
+            | State::Nearing { wait, .. }
             | State::Resting { wait, .. }
                 if wait.nudges > NUDGES_MAX || wait.stalls > STALLS_MAX =>
             {
                 self.give_up_nudging();
             }
+            // No picture came of the box that has been idle for so long.
+            State::Nearing { .. } if prompt.empty && !prompt.busy => self.arrive(now),
             // A process that has not run since has lost nothing: the same keys again would be too many.
             _ if prompt.busy || !self.drew => {}
             // What was awaited is there: its picture came before its hook, or before the state.
@@ -117,7 +123,7 @@ impl Machine {
                 self.write(keys::ENTER.to_vec());
             }
             State::Submitting { task, .. } => {
-                if let Route::Typed { keys, .. } = task.route.clone() {
+                if let Some(keys) = task.keys() {
                     self.write(keys);
                 }
             }

@@ -512,3 +512,96 @@ proptest! {
         }
     }
 }
+
+fn onward(prompt: &str) -> Task {
+    let (prompt, keys) = (prompt.to_owned(), keys::paste(prompt));
+    let mut task = task(Route::Onward { prompt, keys });
+    task.stays = true;
+    task
+}
+
+/// A session that stays in its conversation after a turn in which `ho` was said; nothing was drawn since.
+fn kept(record: Record) -> (Machine, Instant) {
+    let (mut machine, now) = ready();
+    let mut first = typed("hi", None);
+    first.stays = true;
+    machine.begin(first, now);
+    machine.handle_scene(BUSY, now);
+    machine.handle_hook(&submitted("c1", "hi"), now);
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    names(&mut machine);
+    machine.handle_records(vec![record], now);
+    (machine, now)
+}
+
+#[test]
+fn a_kept_conversation_is_gone_on_with_once_the_prompt_box_is_idle() {
+    let (mut machine, now) = kept(said("ho"));
+    assert_eq!(names(&mut machine), ["tell", "keep"]);
+    machine.begin(onward("and?"), now);
+    assert_eq!(names(&mut machine), [""; 0]);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["write"]);
+    machine.handle_hook(&submitted("c1", "and?"), now);
+    assert_eq!(names(&mut machine), ["follow", "listen", "allow"]);
+    // What closes the turn before does not close this one.
+    machine.handle_records(vec![Record::Closed], now);
+    machine.handle_hook(&hook("c1", displayed("so")), now);
+    machine.handle_hook(&hook("c1", stopped("so")), now);
+    let told = effects(&mut machine);
+    assert!(
+        !told
+            .iter()
+            .any(|effect| matches!(effect, Effect::Keep { .. }))
+    );
+    machine.handle_records(vec![Record::Asked, said("so")], now);
+    let kept = effects(&mut machine);
+    let blocks = vec![crate::turn::Block::Text("so".into())];
+    assert!(matches!(kept.last(), Some(Effect::Keep { said, .. }) if *said == blocks));
+}
+
+#[test]
+fn a_kept_conversation_is_left_before_anything_else_is_typed() {
+    let (mut machine, now) = kept(said("ho"));
+    machine.handle_scene(IDLE, now);
+    names(&mut machine);
+    machine.begin(typed("mine", None), now);
+    assert_eq!(names(&mut machine), ["misdelivered"]);
+    machine.leave(now);
+    assert_eq!(names(&mut machine), ["blank"]);
+    machine.begin(onward("and?"), now);
+    assert_eq!(names(&mut machine), ["misdelivered"]);
+}
+
+#[test]
+fn nothing_goes_on_in_a_session_that_holds_nothing() {
+    let (mut machine, now) = ready();
+    machine.begin(onward("and?"), now);
+    assert_eq!(names(&mut machine), ["misdelivered"]);
+}
+
+#[test]
+fn a_conversation_that_may_hold_more_than_was_told_is_not_kept() {
+    let Record::Said(mut cut) = said("ho") else {
+        unreachable!("it was made so")
+    };
+    cut.stop_reason = Some("max_tokens".into());
+    let (mut machine, _) = kept(Record::Said(cut));
+    assert!(!names(&mut machine).contains(&"keep"));
+    let (mut machine, now) = kept(said("ho"));
+    names(&mut machine);
+    machine.handle_hook(&submitted("c1", "strange"), now);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["block", "blank"]);
+}
+
+#[test]
+fn a_caller_that_leaves_before_its_prompt_is_typed_leaves_nothing() {
+    let (mut machine, now) = kept(said("ho"));
+    machine.begin(onward("and?"), now);
+    names(&mut machine);
+    machine.cancel(now);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["blank"]);
+}

@@ -129,6 +129,7 @@ impl Driver {
             Input::Served(event) => self.machine.handle_tool(event, now),
             Input::Reached(file) => self.handle_reached(file, now),
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
+            Input::Ordered(Order::Leave) => self.end(How::Forced, "its conversation is left"),
             Input::Ordered(Order::Retire) => self.end(How::Forced, "retired"),
             Input::HungUp => {
                 self.machine.cancel();

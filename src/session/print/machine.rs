@@ -138,7 +138,9 @@ impl Machine {
                 }
             }
             Route::Sent(_) => machine.take(task, limits.start, now),
-            Route::Typed { .. } | Route::Answered(_) => machine.misdeliver("a route of another"),
+            Route::Typed { .. } | Route::Onward { .. } | Route::Answered(_) => {
+                machine.misdeliver("a route of another")
+            }
         }
         machine
     }

@@ -96,6 +96,8 @@ pub(crate) struct Merge {
     /// The CLI asks the model again, and is held.
     went_on: bool,
     closed: bool,
+    /// A turn before it, in the same transcript, may not be closed yet.
+    behind_another: bool,
     finished: bool,
 }
 
@@ -142,6 +144,14 @@ impl Merge {
     /// The same, where the conversation's turn before ended in this message.
     pub(crate) fn past(self, past: Named) -> Merge {
         Merge { past, ..self }
+    }
+
+    /// The same, in a transcript that a turn before it may still write to.
+    pub(crate) fn behind_another(self) -> Merge {
+        Merge {
+            behind_another: true,
+            ..self
+        }
     }
 
     /// Takes a hook in; returns what became certain by it.
@@ -252,6 +262,8 @@ impl Merge {
         match record {
             Record::Said(said) => self.say(said),
             Record::Error(error) => self.error = Some(error),
+            // It closes the turn before.
+            Record::Closed if self.behind_another && self.asked == 0 && self.said.is_empty() => {}
             Record::Closed => self.closed = true,
             Record::Asked if self.said.is_empty() => self.asked += 1,
             Record::Asked => self.asked_late += 1,
@@ -270,14 +282,32 @@ impl Merge {
     /// The answer as it was told, where it ended in calls that are all parked.
     pub(crate) fn parked(&self) -> Option<Vec<Block>> {
         let waits = self.finished && !self.is_answered_by_cli() && self.calls_are_parked();
+        waits.then(|| self.said_blocks())
+    }
+
+    /// The answer as the conversation holds it, where the CLI has ended the turn by itself, all of it was seen by both
+    /// witnesses, and nothing was asked or said beside it. An answer that the tap heard is told before that is known.
+    pub(crate) fn ended_well(&self) -> Option<Vec<Block>> {
+        let stopped = matches!(self.ended, Some(Ended::Stopped { .. })) && self.finished;
+        let alone = self.spoken.is_none()
+            && !self.runs_on
+            && !self.is_answered_by_cli()
+            && self.error.is_none();
+        let whole = self.told_stop() == Some(StopReason::EndTurn)
+            && self.display == Display::Whole
+            && self.texts_agree();
+        (stopped && alone && whole).then(|| self.said_blocks())
+    }
+
+    fn said_blocks(&self) -> Vec<Block> {
         let told = |block: &Value| match is(block, "text") {
             true => Block::Text(text_of(block)),
             false => Block::Native(plain(block)),
         };
-        waits.then(|| match &self.spoken {
+        match &self.spoken {
             Some(spoken) => spoken.blocks(),
             None => self.blocks().map(told).collect(),
-        })
+        }
     }
 
     /// What the answer's message is called by.

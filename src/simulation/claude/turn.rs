@@ -113,6 +113,7 @@ impl Claude {
     pub(super) fn finish(&mut self, around: &mut Around<'_>, text: &str, stop: &str) {
         self.write_said(around, text, stop);
         self.write(around, Record::Closed);
+        self.messages.push(text.to_owned());
         let text = text.trim_end().to_owned();
         self.rest(around, HookEvent::Stopped { text });
     }

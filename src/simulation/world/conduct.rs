@@ -35,16 +35,24 @@ impl World {
             1
         };
         for _ in 0..burst {
-            self.tally.calls += 1;
-            let id = self.tally.calls;
+            let id = self.tally.calls + 1;
             let call = Call::new(id, &mut self.chance, self.now);
-            self.model.expect(id, call.messages.clone());
-            self.calls.insert(id, call);
-            self.lease(id);
-            if self.chance.hits(150) {
-                let after = self.chance.ms(0..4000);
-                self.send(after, Happening::HangsUp(id));
-            }
+            self.begin(id, call);
+        }
+    }
+
+    pub(super) fn begin(&mut self, id: CallId, call: Call) {
+        self.tally.calls += 1;
+        self.model.expect(id, call.messages.clone());
+        let goes_on = call.goes_on();
+        self.calls.insert(id, call);
+        match goes_on {
+            true => self.ask(Ask::Rejoin { call: id }),
+            false => self.lease(id),
+        }
+        if self.chance.hits(150) {
+            let after = self.chance.ms(0..4000);
+            self.send(after, Happening::HangsUp(id));
         }
     }
 
@@ -93,6 +101,10 @@ impl World {
             Grant::Lent { place, .. } | Grant::Permitted { place } if !waits => {
                 self.ask(Ask::Refused { place })
             }
+            Grant::Onward { place: None } if waits => self.lease(id),
+            Grant::Onward { place: None } => {}
+            Grant::Onward { place: Some(place) } if waits => self.hand_onward(id, place),
+            Grant::Onward { place: Some(place) } => self.ask(Ask::Unclaimed { place }),
             Grant::Lent { place, primed } => self.hand_over(id, place, primed),
             Grant::Permitted { place } => self.launch(id, place),
         }
@@ -118,10 +130,11 @@ impl World {
                 (Task::plain(route, typed.confirm), typed.edited, None)
             }),
         };
-        let Some((task, edited, told)) = turn else {
+        let Some((mut task, edited, told)) = turn else {
             self.ask(Ask::Refused { place });
             return self.settled_without(id, Outcome::Misdelivered);
         };
+        task.stays = call.name.is_some();
         if let Route::Typed {
             resume: Some(uuid), ..
         } = &task.route
@@ -165,7 +178,8 @@ impl World {
                 lines: Vec::new(),
             },
         );
-        let task = Task::plain(Route::Launched, Confirm::Included);
+        let mut task = Task::plain(Route::Launched, Confirm::Included);
+        task.stays = call.name.is_some();
         let transcript = path(&conversation).into();
         let machine = Machine::launched(
             self.limits,
@@ -180,9 +194,35 @@ impl World {
         }
     }
 
-    pub(super) fn settled(&mut self, id: CallId, place: Place, outcome: Outcome) {
-        self.ask(Ask::Returned { place });
-        self.settled_without(id, outcome);
+    pub(super) fn settled(
+        &mut self,
+        id: CallId,
+        place: Place,
+        outcome: Outcome,
+    ) -> Result<(), String> {
+        let Outcome::Kept { said, end } = outcome else {
+            let kept = None;
+            self.ask(Ask::Returned { place, kept });
+            self.settled_without(id, outcome);
+            return Ok(());
+        };
+        let kept = Some((id, said));
+        self.ask(Ask::Returned { place, kept });
+        if self
+            .calls
+            .get(&id)
+            .is_some_and(|call| call.stage != Stage::Over)
+        {
+            self.told(id, *end)?;
+        }
+        self.settled_without(id, Outcome::Told);
+        Ok(())
+    }
+
+    pub(super) fn serve_at(&mut self, id: CallId, place: Place) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = Stage::Served { place };
+        }
     }
 
     /// An attempt is over; another may follow.
@@ -198,7 +238,12 @@ impl World {
             Outcome::Told => {
                 call.stage = Stage::Over;
                 self.tally.told += 1;
+                if call.name.is_some() && self.chance.hits(700) {
+                    let after = self.chance.delay(0..3000, 100, 3000..70_000);
+                    self.send(after, Happening::FollowsUp(id));
+                }
             }
+            Outcome::Kept { .. } => {}
             Outcome::Cancelled => self.fail(id),
             Outcome::Misdelivered if !call.misdelivered => {
                 call.misdelivered = true;

@@ -11,6 +11,8 @@ use crate::pool::ledger::Place;
 pub(super) enum Happening {
     Arrives,
     HangsUp(CallId),
+    /// The next call in the conversation of this one.
+    FollowsUp(CallId),
     Asked(Ask),
     Granted {
         call: CallId,
@@ -57,12 +59,30 @@ pub(super) enum Happening {
 /// What the keeper is asked and told.
 #[derive(Debug, Clone)]
 pub(super) enum Ask {
-    Lease { call: CallId },
+    Lease {
+        call: CallId,
+    },
     Withdrawn,
-    Refused { place: Place },
-    Returned { place: Place },
-    Ready { place: Place },
-    Gone { place: Place },
+    Refused {
+        place: Place,
+    },
+    /// `kept` where its session stays in the call's conversation, with what the model said last.
+    Returned {
+        place: Place,
+        kept: Option<(CallId, String)>,
+    },
+    Rejoin {
+        call: CallId,
+    },
+    Unclaimed {
+        place: Place,
+    },
+    Ready {
+        place: Place,
+    },
+    Gone {
+        place: Place,
+    },
 }
 
 /// What a call gets of the keeper.
@@ -74,6 +94,10 @@ pub(super) enum Grant {
     },
     Permitted {
         place: Place,
+    },
+    /// The session that stayed in the conversation, if there is one.
+    Onward {
+        place: Option<Place>,
     },
     Refused,
 }

@@ -24,17 +24,26 @@ impl World {
             Ask::Lease { call } => self.handle_lease(call),
             Ask::Withdrawn => self.withdraw_the_gone(),
             Ask::Refused { place } => self.ledger.handle_refused(place, self.now),
-            Ask::Returned { place } => {
+            Ask::Returned { place, kept } => {
                 if let Some(session) = self.sessions.get_mut(&place) {
                     session.primed = None;
                 }
-                self.ledger.handle_returned(place, self.now);
+                match kept {
+                    Some((call, said)) => self.keep_for(place, call, said),
+                    None => self.ledger.handle_returned(place, self.now),
+                }
             }
+            Ask::Rejoin { call } => self.handle_rejoin(call),
+            Ask::Unclaimed { place } => self.ledger.handle_left(place, self.now),
             Ask::Ready { place } => {
+                self.kept.remove(&place);
                 let resident = self.chance.hits(10).then_some(u64::MAX);
                 self.ledger.handle_ready(place, resident, self.now);
             }
-            Ask::Gone { place } => self.ledger.handle_gone(place, self.now),
+            Ask::Gone { place } => {
+                self.kept.remove(&place);
+                self.ledger.handle_gone(place, self.now);
+            }
         }
     }
 
@@ -100,6 +109,7 @@ impl World {
                 }
                 Effect::Warm { place, kind, .. } => self.warm(place, kind),
                 Effect::Retire { place } => self.order(place, Order::Retire),
+                Effect::Empty { place } => self.empty(place),
                 Effect::Expire { waiter } => {
                     if let Some(call) = self.replies.remove(&waiter) {
                         self.soon(Happening::Granted {

@@ -6,6 +6,7 @@
 mod conduct;
 mod happening;
 mod keeper;
+mod onward;
 mod place;
 mod promise;
 
@@ -27,6 +28,7 @@ use crate::session::shape::Shape;
 use happening::Ask;
 use happening::Happening;
 use happening::Lane;
+use onward::Kept;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -47,6 +49,7 @@ pub(super) struct World {
     ledger_timer: Option<Instant>,
     replies: BTreeMap<Waiter, CallId>,
     sessions: BTreeMap<Place, Session>,
+    kept: BTreeMap<Place, Kept>,
     edits: bool,
     library: Library,
     model: Model,
@@ -81,6 +84,7 @@ impl World {
             ledger_timer: None,
             replies: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            kept: BTreeMap::new(),
             edits: chance.hits(800),
             library: Library::new(),
             model: Model::default(),
@@ -181,6 +185,7 @@ impl World {
         match happening {
             Happening::Arrives => self.arrive(),
             Happening::HangsUp(call) => self.hang_up(call),
+            Happening::FollowsUp(call) => self.follow_up(call),
             Happening::Asked(ask) => self.asked(ask),
             Happening::Granted { call, grant } => self.granted(call, grant),
             Happening::Ordered { place, order } => self.ordered(place, order)?,
@@ -201,7 +206,7 @@ impl World {
                 call,
                 place,
                 outcome,
-            } => self.settled(call, place, outcome),
+            } => self.settled(call, place, outcome)?,
             Happening::Ended { place, forced } => self.ended(place, forced),
             Happening::SessionTimeout { place } => self.session_timeout(place)?,
             Happening::LedgerTimeout => {
@@ -215,8 +220,10 @@ impl World {
     fn ask(&mut self, ask: Ask) {
         let lane = match &ask {
             Ask::Ready { place } | Ask::Gone { place } => Lane::Notices(*place),
-            Ask::Lease { call } => Lane::Call(*call),
-            Ask::Withdrawn | Ask::Refused { .. } | Ask::Returned { .. } => Lane::Alone,
+            Ask::Lease { call } | Ask::Rejoin { call } => Lane::Call(*call),
+            Ask::Withdrawn | Ask::Refused { .. } | Ask::Unclaimed { .. } | Ask::Returned { .. } => {
+                Lane::Alone
+            }
         };
         self.soon_in(lane, Happening::Asked(ask));
     }
@@ -276,6 +283,8 @@ fn config(chance: &mut Chance) -> PoolConfig {
         session_turns_max: [1, 3, 20][chance.count(0..3)],
         session_age_max: Duration::from_secs(chance.within(60..600)),
         session_resident_max: 1 << 30,
+        kept_max: chance.count(0..4),
+        kept_wait_max: Duration::from_secs(chance.within(1..60)),
     }
 }
 

@@ -53,6 +53,15 @@ impl World {
                     self.soon(Happening::Left { place, call });
                 }
             }
+            Order::Leave => {
+                let now = self.now;
+                self.drive(place, |session, around| {
+                    if session.ending.is_some() {
+                        return Vec::new();
+                    }
+                    session.handle(around, |machine| machine.leave(now))
+                })?;
+            }
             Order::Retire => self.end(place),
         }
         Ok(())
@@ -214,7 +223,8 @@ impl World {
         };
         call.take(event)
             .map_err(|wrong| format!("call {id}: {wrong}"))?;
-        if let Some(other) = marks(&call.text).into_iter().find(|mark| *mark != id) {
+        let strange = |mark: &CallId| *mark != id && !call.earlier.contains(mark);
+        if let Some(other) = marks(&call.text).into_iter().find(strange) {
             return Err(format!(
                 "call {id} was told of call {other}: {:?}",
                 call.text

@@ -89,8 +89,9 @@ impl World {
         world
     }
 
-    /// A variable for the sessions.
+    /// A variable for the sessions; the last word of its name counts.
     pub(crate) fn env(mut self, name: &str, value: &str) -> World {
+        self.env.retain(|(known, _)| known != name);
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }

@@ -1,0 +1,107 @@
+//! Simulated conversations that their sessions stay in: kept, claimed by the next call, or left. `[pure]`
+
+use super::super::call::Call;
+use super::super::model::CallId;
+use super::super::session::Order;
+use super::super::session::Turn;
+use super::World;
+use super::happening::Ask;
+use super::happening::Grant;
+use super::happening::Happening;
+use crate::pool::ledger::Place;
+use crate::session::shape::Shape;
+use crate::session::task::Route;
+use crate::session::task::Task;
+
+/// What the keeper knows of a session that stayed.
+#[derive(Debug)]
+pub(super) struct Kept {
+    name: u64,
+    shape: Shape,
+    messages: Vec<String>,
+}
+
+impl World {
+    /// A caller comes back, and tells all that was said.
+    pub(super) fn follow_up(&mut self, before: CallId) {
+        let Some(before) = self.calls.get(&before).filter(|_| !self.draining) else {
+            return;
+        };
+        let id = self.tally.calls + 1;
+        let call = Call::after(before, id, &mut self.chance, self.now);
+        self.begin(id, call);
+    }
+
+    /// The session of this place stays in the call's conversation, in which this was said.
+    pub(super) fn keep_for(&mut self, place: Place, call: CallId, said: String) {
+        let alive = self.sessions.contains_key(&place);
+        let call = self.calls.get(&call).filter(|_| alive);
+        let Some((call, name)) = call.and_then(|call| Some((call, call.name?))) else {
+            return self.ledger.handle_returned(place, self.now);
+        };
+        let messages = call.messages.iter().cloned().chain([said]).collect();
+        let shape = call.shape.clone();
+        self.kept.insert(
+            place,
+            Kept {
+                name,
+                shape,
+                messages,
+            },
+        );
+        self.ledger.handle_kept(place, self.now);
+    }
+
+    pub(super) fn handle_rejoin(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let admits = |kept: &Kept| {
+            Some(kept.name) == call.name
+                && kept.shape == call.shape
+                && kept.messages == call.history()
+        };
+        let place = self.kept.iter().find(|(_, kept)| admits(kept));
+        let place = place.map(|(place, _)| *place);
+        let place = place.filter(|place| self.ledger.rejoin(*place));
+        if let Some(place) = place {
+            self.kept.remove(&place);
+        }
+        let name = call.name;
+        let useless = self.kept.iter().filter(|(_, kept)| Some(kept.name) == name);
+        let useless: Vec<Place> = useless.map(|(place, _)| *place).collect();
+        for place in useless {
+            self.kept.remove(&place);
+            self.ledger.handle_left(place, self.now);
+        }
+        let grant = Grant::Onward { place };
+        self.soon(Happening::Granted { call: id, grant });
+    }
+
+    /// The ledger gives a kept place up.
+    pub(super) fn empty(&mut self, place: Place) {
+        self.kept.remove(&place);
+        self.order(place, Order::Leave);
+    }
+
+    /// The prompt goes right into the session that holds the conversation.
+    pub(super) fn hand_onward(&mut self, id: CallId, place: Place) {
+        let typed = self.calls.get(&id).map(|call| call.plan.typed(self.edits));
+        let Some(Some(typed)) = typed else {
+            self.ask(Ask::Unclaimed { place });
+            return self.lease(id);
+        };
+        let (prompt, keys) = (typed.prompt, typed.keys);
+        let mut task = Task::plain(Route::Onward { prompt, keys }, typed.confirm);
+        task.stays = true;
+        self.tally.onward += 1;
+        self.serve_at(id, place);
+        let turn = Turn {
+            call: id,
+            task,
+            edited: typed.edited,
+            told: None,
+        };
+        self.order(place, Order::Begin(Box::new(turn)));
+    }
+}
