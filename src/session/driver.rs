@@ -28,7 +28,6 @@ use crate::turn::Event;
 use crate::turn::Fault;
 use std::fs::File;
 use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -262,33 +261,41 @@ impl Driver {
 
     fn begin(&mut self, turn: Turn, now: Instant) {
         self.caller = Some(turn.caller);
-        let staged = match (turn.edited, turn.conversation) {
-            (Some(text), _) => self.workshop.stage_prompt(&text).map(|()| None),
-            (None, Some(text)) => self.tell_primed(text).map(Some),
-            (None, None) => Ok(None),
+        let begun = match (turn.edited, turn.conversation) {
+            (None, Some(text)) => self.begin_primed(turn.task, text, now),
+            (edited, _) => self.begin_waiting(turn.task, edited, now),
         };
-        match staged {
-            Ok(None) => self.machine.begin(turn.task, now),
-            Ok(Some(transcript)) => {
-                self.mark_asked();
-                self.machine.begin_primed(turn.task, transcript, now);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a prompt could not be staged");
-                self.settle(Outcome::Misdelivered);
-                self.end(How::Asked, "a prompt could not be staged");
-            }
+        if let Err(error) = begun {
+            tracing::warn!(%error, "a prompt could not be staged");
+            self.settle(Outcome::Misdelivered);
+            self.end(How::Asked, "a prompt could not be staged");
         }
     }
 
-    /// Sends the conversation through the pipe; returns where its transcript is.
-    fn tell_primed(&mut self, text: String) -> std::io::Result<PathBuf> {
+    fn begin_waiting(
+        &mut self,
+        task: Task,
+        edited: Option<String>,
+        now: Instant,
+    ) -> std::io::Result<()> {
+        if let Some(text) = edited {
+            self.workshop.stage_prompt(&text)?;
+        }
+        self.machine.begin(task, now);
+        Ok(())
+    }
+
+    /// Sends the conversation through the pipe. The turn has begun before anybody can read it, so that nothing that
+    /// comes of it is early.
+    fn begin_primed(&mut self, task: Task, text: String, now: Instant) -> std::io::Result<()> {
         let (Some(primer), Some(reader)) = (self.primer.take(), self.reader.take()) else {
             return Err(std::io::ErrorKind::NotFound.into());
         };
         self.follow_from(&primer.path, text.len() as u64);
-        Primer::tell(&primer.path, reader, text)?;
-        Ok(primer.path.clone())
+        self.mark_asked();
+        self.machine.begin_primed(task, primer.path.clone(), now);
+        self.drain();
+        Primer::tell(&primer.path, reader, text)
     }
 
     fn drain(&mut self) {

@@ -191,7 +191,11 @@ impl Launcher {
         })?;
         write_files(&files, shape, &place, gated)?;
         let tapped = outfit.tap.as_ref().map(|tap| tap.open(&shape.model));
-        let tapped = tapped.transpose()?;
+        let mut tapped = tapped.transpose()?;
+        // Once the process is there, its request may come before the driver's first word.
+        if let (Start::Turn(..), Some(tapped)) = (&start, &mut tapped) {
+            tapped.arm();
+        }
         let Opened {
             opening,
             machine,

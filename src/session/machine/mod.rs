@@ -121,6 +121,10 @@ impl Machine {
         machine.gated = !task.tools.is_empty();
         machine.offer = Offer::new(task.tools.clone());
         machine.state = machine.answering(task, Some(now + limits.start), now);
+        // The launcher listens before there is anybody to ask.
+        machine
+            .effects
+            .retain(|effect| !matches!(effect, Effect::Listen));
         machine
     }
 
