@@ -158,7 +158,7 @@ impl Bare {
     async fn idle(&mut self) -> io::Result<()> {
         let mut trusted = false;
         loop {
-            let scene = read(&self.screen.frame());
+            let scene = read(&self.screen);
             if scene.is_idle() {
                 return Ok(());
             }

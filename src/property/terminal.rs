@@ -20,7 +20,7 @@ pub(super) fn screen(bytes: &[u8]) {
     let (frame, frame_split) = (whole.frame(), split.frame());
     assert_eq!(frame_split, frame, "a split must not change the picture");
     assert_eq!(frame.rows.len(), usize::from(ROWS));
-    assert_eq!(read(&frame_split), read(&frame));
+    assert_eq!(read(&split), read(&whole));
 }
 
 /// No text of a reply makes another scene of the prompt box below it.
@@ -31,7 +31,7 @@ pub(super) fn reply(bytes: &[u8]) {
     let (typed, busy, inline) = (shape & 1 != 0, shape & 2 != 0, shape & 4 != 0);
     let mut screen = Screen::new();
     screen.feed(&draw(&String::from_utf8_lossy(text), typed, busy, inline));
-    let scene = read(&screen.frame());
+    let scene = read(&screen);
     let expected = Scene::Prompt(Prompt {
         empty: !typed,
         busy,

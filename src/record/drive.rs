@@ -277,9 +277,8 @@ impl Player {
         if !owed.is_empty() {
             self.process.write(owed);
         }
-        let frame = self.screen.frame();
-        self.scene = read(&frame);
-        self.spins = frame.rows.iter().any(|row| mask::spins(&row.text));
+        self.scene = read(&self.screen);
+        self.spins = self.screen.frame().rows.iter().any(|row| mask::spins(row));
         self.drawn = true;
         if self.upstream.heard().held == 0 {
             self.stirred = now;

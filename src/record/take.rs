@@ -109,14 +109,12 @@ pub(crate) fn checkpoints(
 }
 
 fn checkpoint(name: &str, screen: &Screen) -> Checkpoint {
-    let frame = screen.frame();
-    let scene = read(&frame);
-    let mut rows: Vec<String> = frame.rows.into_iter().map(|row| row.text).collect();
+    let mut rows = screen.frame().rows;
     let used = rows.iter().rposition(|row| !row.is_empty());
     rows.truncate(used.map_or(0, |last| last + 1));
     Checkpoint {
         name: name.to_owned(),
-        scene,
+        scene: read(screen),
         rows,
     }
 }

@@ -242,7 +242,7 @@ impl Driver {
         if !owed.is_empty() {
             self.process.write(owed);
         }
-        let scene = read(&self.screen.frame());
+        let scene = read(&self.screen);
         tracing::trace!(
             pid = self.process.pid,
             ?scene,

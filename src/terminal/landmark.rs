@@ -1,7 +1,8 @@
-//! What a frame shows: the prompt box, a dialog we answer, a dialog we do not, or nothing yet. `[pure]`
+//! What a screen shows: the prompt box, a dialog we answer, a dialog we do not, or nothing yet. `[pure]`
 
 use super::frame::Frame;
-use super::frame::Row;
+use super::screen::Screen;
+use super::screen::Size;
 
 /// What stands on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,42 +44,36 @@ impl Scene {
     }
 }
 
-/// Reads a frame.
-pub(crate) fn read(frame: &Frame) -> Scene {
-    let rules = Rules::of(frame);
-    if let Some(prompt) = prompt(&frame.rows, rules) {
-        return Scene::Prompt(prompt);
-    }
+/// Reads a screen.
+pub(crate) fn read(screen: &Screen) -> Scene {
+    prompt(screen).map_or_else(|| other(&screen.frame()), Scene::Prompt)
+}
+
+/// What stands there where it is no prompt box.
+fn other(frame: &Frame) -> Scene {
+    let is_login = |row: &String| LOGIN.iter().any(|mark| row.contains(mark));
     match choices(&frame.rows) {
-        _ if frame
-            .rows
-            .iter()
-            .any(|row| LOGIN.iter().any(|mark| row.text.contains(mark))) =>
-        {
-            Scene::Login
-        }
+        _ if frame.rows.iter().any(is_login) => Scene::Login,
         None => Scene::Unknown,
-        Some(choices) => dialog(&frame.rows, &choices, rules),
+        Some(choices) => dialog(&frame.rows, &choices, Rules::across(frame.columns)),
     }
 }
 
-fn prompt(rows: &[Row], rules: Rules) -> Option<Prompt> {
-    let bottom = rows.iter().rposition(|row| rules.holds(&row.text))?;
-    let top = rows[..bottom]
-        .iter()
-        .rposition(|row| rules.holds(&row.text))?;
-    let first = rows.get(top + 1).filter(|_| top + 1 < bottom)?;
-    let typed = MARKS
-        .iter()
-        .find_map(|mark| first.solid.strip_prefix(mark))?;
-    let more = rows[top + 2..bottom]
-        .iter()
-        .any(|row| !row.solid.trim().is_empty());
-    let footer = || rows[bottom + 1..].iter().map(|row| row.text.as_str());
+/// The prompt box is between the last two rules.
+fn prompt(screen: &Screen) -> Option<Prompt> {
+    let Size { rows, columns } = screen.size();
+    let rules = Rules::across(columns);
+    let mut from_below = (0..rows).rev().filter(|row| rules.stand_at(*row, screen));
+    let (bottom, top) = (from_below.next()?, from_below.next()?);
+    let first = (top + 1 < bottom).then(|| screen.solid(top + 1))?;
+    let typed = MARKS.iter().find_map(|mark| first.strip_prefix(mark))?;
+    let more = (top + 2..bottom).any(|row| !screen.solid(row).trim().is_empty());
+    let below = rows.min(bottom + 1 + FOOTER_ROWS);
+    let footer: Vec<String> = (bottom + 1..below).map(|row| screen.text(row)).collect();
     Some(Prompt {
         empty: typed.trim().is_empty() && !more,
-        busy: footer().any(|line| line.contains("esc to interrupt")),
-        logged_out: footer().any(|line| line.contains("Not logged in")),
+        busy: footer.iter().any(|line| line.contains("esc to interrupt")),
+        logged_out: footer.iter().any(|line| line.contains("Not logged in")),
     })
 }
 
@@ -88,21 +83,21 @@ struct Choices {
     confirm: usize,
 }
 
-fn choices(rows: &[Row]) -> Option<Choices> {
+fn choices(rows: &[String]) -> Option<Choices> {
     let confirm = rows
         .iter()
-        .rposition(|row| row.text.contains("Enter to confirm"))?;
+        .rposition(|row| row.contains("Enter to confirm"))?;
     let marked = rows[..confirm]
         .iter()
-        .rposition(|row| row.text.trim_start().starts_with(MARKS[0]))?;
+        .rposition(|row| row.trim_start().starts_with(MARKS[0]))?;
     Some(Choices { marked, confirm })
 }
 
-fn dialog(rows: &[Row], choices: &Choices, rules: Rules) -> Scene {
+fn dialog(rows: &[String], choices: &Choices, rules: Rules) -> Scene {
     let above = &rows[..choices.confirm];
     if let Some(yes) = above
         .iter()
-        .rposition(|row| row.text.contains("Yes, I trust this folder"))
+        .rposition(|row| row.contains("Yes, I trust this folder"))
     {
         return Scene::Trust {
             steps: distance(choices.marked, yes),
@@ -111,10 +106,10 @@ fn dialog(rows: &[Row], choices: &Choices, rules: Rules) -> Scene {
     // A dialog stands below a rule of its own; what is above that is the banner's or the conversation's.
     let rule = above[..choices.marked]
         .iter()
-        .rposition(|row| rules.holds(&row.text) || is_edge(&row.text));
+        .rposition(|row| rules.holds(row) || is_edge(row));
     let title = above[rule.map_or(0, |rule| rule + 1)..]
         .iter()
-        .map(|row| row.text.trim())
+        .map(|row| row.trim())
         .find(|line| line.chars().any(char::is_alphanumeric));
     Scene::Dialog {
         title: title.unwrap_or("a question").to_owned(),
@@ -142,14 +137,19 @@ struct Rules {
 }
 
 impl Rules {
-    fn of(frame: &Frame) -> Rules {
+    fn across(columns: u16) -> Rules {
         Rules {
-            columns_min: usize::from(frame.columns).saturating_sub(RULE_GAP_COLUMNS),
+            columns_min: usize::from(columns).saturating_sub(RULE_GAP_COLUMNS),
         }
     }
 
     fn holds(self, line: &str) -> bool {
         line.chars().count() >= self.columns_min && line.chars().all(|c| c == '─')
+    }
+
+    /// Whether one stands in this row; most rows are passed over at their first letter.
+    fn stand_at(self, row: u16, screen: &Screen) -> bool {
+        screen.begins(row, "─") && self.holds(&screen.text(row))
     }
 }
 
@@ -158,18 +158,19 @@ const MARKS: [&str; 2] = ["❯", ">"];
 /// Screens that lead to a login, before there is a prompt box.
 const LOGIN: [&str; 2] = ["Select login method", "Paste code here if prompted"];
 const EDGE: char = '▔';
+/// Rows of a footer: three have been seen.
+const FOOTER_ROWS: u16 = 6;
 /// Columns that a rule may leave free.
 const RULE_GAP_COLUMNS: usize = 2;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal::Screen;
 
     fn scene(lines: &[&str]) -> Scene {
         let mut screen = Screen::new();
         screen.feed(lines.join("\r\n").as_bytes());
-        read(&screen.frame())
+        read(&screen)
     }
 
     fn rule() -> String {

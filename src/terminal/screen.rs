@@ -7,7 +7,6 @@
 //! swallows queries without a trace.
 
 use super::frame::Frame;
-use super::frame::Row;
 
 /// The size is fixed: wide enough that a session's id and a folder's name do not wrap.
 pub(crate) const COLUMNS: u16 = 120;
@@ -70,12 +69,47 @@ impl Screen {
 
     /// The picture now.
     pub(crate) fn frame(&self) -> Frame {
-        let screen = self.parser.screen();
-        let (rows, columns) = screen.size();
+        let Size { rows, columns } = self.size();
         Frame {
             columns,
-            rows: (0..rows).map(|row| draw(screen, row, columns)).collect(),
+            rows: (0..rows).map(|row| self.text(row)).collect(),
         }
+    }
+
+    pub(crate) fn size(&self) -> Size {
+        let (rows, columns) = self.parser.screen().size();
+        Size { columns, rows }
+    }
+
+    /// What stands in a row, without trailing blanks. A look is taken at every piece that is drawn, so it asks for the
+    /// rows that it needs and not for a picture.
+    pub(crate) fn text(&self, row: u16) -> String {
+        let screen = self.parser.screen();
+        let (_, columns) = screen.size();
+        let mut text = screen.contents_between(row, 0, row, columns);
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    /// Whether a row begins with this.
+    pub(crate) fn begins(&self, row: u16, with: &str) -> bool {
+        let cell = self.parser.screen().cell(row, 0);
+        cell.is_some_and(|cell| cell.contents() == with)
+    }
+
+    /// A row without its dim and inverse cells: a hint in an empty prompt box is dim, and the cursor, which is drawn
+    /// in inverse, stands on the hint's first letter.
+    pub(crate) fn solid(&self, row: u16) -> String {
+        let screen = self.parser.screen();
+        let (_, columns) = screen.size();
+        let cells = (0..columns).filter_map(|column| screen.cell(row, column));
+        let mut solid = String::with_capacity(usize::from(columns));
+        for cell in cells.filter(|cell| !cell.is_wide_continuation()) {
+            let is_solid = cell.has_contents() && !cell.dim() && !cell.inverse();
+            solid.push_str(if is_solid { cell.contents() } else { " " });
+        }
+        solid.truncate(solid.trim_end().len());
+        solid
     }
 }
 
@@ -99,31 +133,6 @@ fn incomplete(bytes: &[u8]) -> usize {
 
 /// The longest character of UTF-8.
 const UTF8_BYTES_MAX: usize = 4;
-
-fn draw(screen: &vt100::Screen, row: u16, columns: u16) -> Row {
-    let mut text = String::with_capacity(usize::from(columns));
-    let mut solid = String::with_capacity(usize::from(columns));
-    for column in 0..columns {
-        let Some(cell) = screen.cell(row, column) else {
-            continue;
-        };
-        if cell.is_wide_continuation() {
-            continue;
-        }
-        let contents = if cell.has_contents() {
-            cell.contents()
-        } else {
-            " "
-        };
-        text.push_str(contents);
-        // The cursor is drawn in inverse; over a hint it stands on the hint's first letter.
-        let typed = !cell.dim() && !cell.inverse();
-        solid.push_str(if typed { contents } else { " " });
-    }
-    text.truncate(text.trim_end().len());
-    solid.truncate(solid.trim_end().len());
-    Row { text, solid }
-}
 
 impl vt100::Callbacks for Queries {
     fn unhandled_csi(
@@ -173,7 +182,7 @@ mod tests {
             screen.feed(b"ab\x1b[c\x1b[>0qcd"),
             b"\x1b[?62;22c\x1bP>|inference-relay\x1b\\"
         );
-        assert_eq!(screen.frame().rows[0].text, "abcd");
+        assert_eq!(screen.frame().rows[0], "abcd");
     }
 
     #[test]
@@ -205,10 +214,7 @@ mod tests {
     fn dim_cells_are_not_solid() {
         let mut screen = Screen::new();
         screen.feed("❯ \x1b[2mTry this\x1b[22m".as_bytes());
-        let frame = screen.frame();
-        assert_eq!(
-            (frame.rows[0].text.as_str(), frame.rows[0].solid.as_str()),
-            ("❯ Try this", "❯")
-        );
+        assert_eq!(screen.frame().rows[0], "❯ Try this");
+        assert_eq!(screen.solid(0), "❯");
     }
 }
