@@ -23,6 +23,7 @@
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One porter decides.
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
+//! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only.
 //! - [`load`]: calls of many clients on one daemon, and what they took.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
@@ -131,6 +132,9 @@ mod auth;
 mod authority;
 
 mod load;
+
+#[cfg(feature = "bench")]
+pub mod gauge;
 
 mod server;
 

@@ -22,6 +22,7 @@ simulation: turn clock terminal session pool
 property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock license store
+gauge:    turn clock wire terminal session pool
 load:     clock wire terminal session
 server:   turn clock journal wire store pool memory auth license authority
 service:

@@ -1,0 +1,37 @@
+//! What is benchmarked of the parts that only think: one measure a part, for `benches/part.rs`.
+//!
+//! **What for.** A measure is a name, the bytes that one round of it moves, and the round; the benchmarks run it as
+//! often as they like.
+//!
+//! **Never.** It is in no build that anybody runs: only behind the feature `bench`.
+//!
+//! Start reading at [`measures`].
+
+mod pool;
+mod terminal;
+mod wire;
+
+/// One thing to measure.
+pub struct Measure {
+    /// `room/part`.
+    pub name: &'static str,
+    /// Bytes that a round goes through; 0 where bytes are not what counts.
+    pub bytes: u64,
+    /// One round.
+    pub round: Box<dyn FnMut()>,
+}
+
+/// All of them.
+#[must_use]
+pub fn measures() -> Vec<Measure> {
+    let mut measures = terminal::measures();
+    measures.extend(wire::measures());
+    measures.extend(pool::measures());
+    measures
+}
+
+/// What the terminal of the recorded sessions got, piece by piece.
+#[must_use]
+pub fn recordings() -> Vec<Vec<String>> {
+    terminal::recordings()
+}

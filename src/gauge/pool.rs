@@ -1,0 +1,66 @@
+//! Leases of a full pool with callers waiting.
+
+use super::Measure;
+use crate::clock;
+use crate::pool::PoolConfig;
+use crate::pool::ledger::Effect;
+use crate::pool::ledger::Ledger;
+use crate::pool::ledger::Need;
+use crate::session::shape::Shape;
+use std::hint::black_box;
+use std::time::Duration;
+use std::time::Instant;
+
+pub(super) fn measures() -> Vec<Measure> {
+    let now = clock::now();
+    let shape = Shape::plain("m");
+    let mut ledger = full(&shape, now);
+    vec![Measure {
+        name: "pool/lease",
+        bytes: 0,
+        round: Box::new(move || {
+            // A caller comes, a session becomes free, and the one who waited longest gets it.
+            let asked = ledger.ask(&shape, Need::Warm, now);
+            assert!(asked.is_ok(), "the queue has room");
+            let place = *ledger.places().keys().next().expect("the pool is full");
+            ledger.handle_returned(place, now);
+            ledger.handle_ready(place, None, now);
+            while let Some(effect) = ledger.poll_effect() {
+                black_box(effect);
+            }
+        }),
+    }]
+}
+
+/// Sixty-four sessions, all lent, and sixty-four callers waiting.
+fn full(shape: &Shape, now: Instant) -> Ledger {
+    let mut ledger = Ledger::new(config(), shape.clone(), false);
+    for _ in 0..2 * SESSIONS {
+        assert!(
+            ledger.ask(shape, Need::Warm, now).is_ok(),
+            "the queue has room"
+        );
+        while let Some(effect) = ledger.poll_effect() {
+            if let Effect::Warm { place, .. } = effect {
+                ledger.handle_ready(place, None, now);
+            }
+        }
+    }
+    ledger
+}
+
+fn config() -> PoolConfig {
+    let far = Duration::from_secs(3600);
+    PoolConfig {
+        idle: SESSIONS,
+        max: SESSIONS,
+        queue_depth_max: 4 * SESSIONS,
+        queue_wait_max: far,
+        turn_wait_max: far,
+        session_turns_max: u32::MAX,
+        session_age_max: far,
+        session_resident_max: u64::MAX,
+    }
+}
+
+const SESSIONS: usize = 64;
