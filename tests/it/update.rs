@@ -38,11 +38,16 @@ impl Shop {
         for folder in ["source", "programs"] {
             fs::create_dir(world.path(folder)).expect("a folder must be made");
         }
-        fs::copy(
-            env!("CARGO_BIN_EXE_inference-relay"),
-            world.path("programs/inference-relay"),
-        )
-        .expect("the relay must be copied");
+        // A process of its own copies it: a file that this one has had open for writing may not start in a child of
+        // another test.
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_inference-relay"))
+            .arg(world.path("programs/inference-relay"))
+            .status();
+        assert!(
+            copied.is_ok_and(|status| status.success()),
+            "a program must be copied"
+        );
         let shop = Shop {
             user: Manager::new(world),
             keys,
