@@ -310,13 +310,12 @@ impl Merge {
         }
     }
 
-    /// What the answer's message is called by.
+    /// What the answer's message is called by, where the tap heard it: the others may still tell of it.
     pub(crate) fn named(&self) -> Named {
-        let spoken = self.spoken.as_ref().map(|spoken| spoken.id.0.clone());
-        let said = || self.said.first().map(|said| said.message.clone());
+        let spoken = self.spoken.as_ref();
         Named {
-            said: spoken.or_else(said),
-            displayed: self.message.clone(),
+            said: spoken.map(|spoken| spoken.id.0.clone()),
+            displayed: spoken.and_then(|_| self.message.clone()),
         }
     }
 
