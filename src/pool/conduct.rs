@@ -9,6 +9,7 @@ use super::keeper::Grant;
 use super::keeper::notify;
 use super::ledger::Place;
 use super::parking::Claim;
+use super::parking::Likeness;
 use super::parking::Parking;
 use super::way::Way;
 use super::way::ways;
@@ -80,7 +81,10 @@ impl Conduct {
         // A call without tools has no gate to wait for.
         let gates = !self.request.tools.is_empty() && self.launcher.gates().await;
         let mut ways = ways(&self.request, gates).into_iter();
-        let mut outcome = self.rejoin(&shape).await;
+        let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
+        if matches!(outcome, Outcome::Misdelivered) && ways.len() == 0 {
+            outcome = self.rejoin(&shape, Likeness::Ids).await;
+        }
         let mut way = None;
         let mut lost = false;
         loop {
@@ -122,8 +126,8 @@ impl Conduct {
     }
 
     /// Goes on in the session that stayed in this conversation; `Misdelivered` where there is none.
-    async fn rejoin(&self, shape: &Shape) -> Outcome {
-        let (claim, onward) = Claim::of(&self.request, shape, self.name.as_ref());
+    async fn rejoin(&self, shape: &Shape, likeness: Likeness) -> Outcome {
+        let (claim, onward) = Claim::of(&self.request, shape, self.name.as_ref(), likeness);
         if onward.is_none() && self.name.is_none() {
             return Outcome::Misdelivered;
         }
@@ -135,7 +139,7 @@ impl Conduct {
         let began = clock::now();
         self.course.lease(began);
         let outcome = match self.hand().onward(onward, session.edits) {
-            Ok(handed) => self.hand_over(&session, handed).await,
+            Ok(handed) => self.hand_over(&session, resembling(handed, likeness)).await,
             Err(outcome) => {
                 drop(self.keeper.send(Ask::Unclaimed { place }));
                 return outcome;
@@ -282,6 +286,15 @@ impl Conduct {
         };
         (caller, told)
     }
+}
+
+/// Says where the model's own calls are not as the session holds them.
+fn resembling(mut handed: Handed, likeness: Likeness) -> Handed {
+    if likeness == Likeness::Ids {
+        let labels = &mut handed.task.start.labels;
+        labels.emulated.push("tool_use.input".to_owned());
+    }
+    handed
 }
 
 fn failed(fault: Fault) -> Outcome {

@@ -232,21 +232,23 @@ fn write(write: impl FnOnce() -> std::io::Result<String>) -> Result<String, Faul
 /// Thinking comes before the text and is known only at the end, so an answer with it is told whole; not where the tap
 /// hears it.
 fn reading(request: &Request) -> Reading {
-    match request.sampling.thinking {
-        Some(_) => Reading::Whole,
-        None => request.reading,
+    match request.sampling.thinks() {
+        true => Reading::Whole,
+        false => request.reading,
     }
 }
 
 fn labels(request: &Request, session: SessionOrigin) -> Labels {
     let mut ignored = request.ignored.clone();
-    let changed = request.tools.iter().enumerate();
-    let changed = changed.filter_map(|(index, tool)| Some((index, list::changed_by_cli(tool)?)));
-    ignored.extend(changed.map(|(index, part)| format!("tools.{index}.{part}")));
+    for (index, tool) in request.tools.iter().enumerate() {
+        let changed = list::changed_by_cli(tool);
+        ignored.extend(changed.map(|part| format!("tools.{index}.{part}")));
+    }
     Labels {
         lane: request.drive.driver.lane(),
         text: TextSource::Exact,
         session,
+        emulated: request.emulated.clone(),
         ignored,
         conversation: None,
     }

@@ -17,17 +17,20 @@ use crate::turn::Message;
 use crate::turn::Request;
 use crate::turn::Role;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// A conversation as its session holds it, calls outstanding.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parking {
-    held: Held,
+    exact: Held,
+    ids: Held,
     name: Option<ConversationId>,
 }
 
 /// A caller's request to go on in a parked conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
+    likeness: Likeness,
     /// `None`: it goes on in none, but those of its name are of no use any more.
     held: Option<Held>,
     name: Option<ConversationId>,
@@ -38,6 +41,15 @@ pub(crate) struct Claim {
 pub(crate) enum Onward {
     Results(Vec<Answered>),
     Prompt(Delivery),
+}
+
+/// How much of the model's calls must be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    /// All of them.
+    Exact,
+    /// Their ids: some clients send the inputs back with defaults filled in.
+    Ids,
 }
 
 /// What must be the same, to the last byte, for both to be one conversation.
@@ -62,17 +74,25 @@ impl Parking {
             role: Role::Assistant,
             blocks: said.to_vec(),
         };
-        let messages = request.messages.iter().chain([&answer]);
-        let calls = said.iter().filter_map(call_of);
+        let calls: Vec<String> = said.iter().filter_map(call_of).collect();
+        let held = |answer: &Message| {
+            let messages = request.messages.iter().chain([answer]);
+            Held::of(request, shape, messages, calls.clone())
+        };
         Parking {
-            held: Held::of(request, shape, messages, calls.collect()),
+            exact: held(&answer),
+            ids: held(&without_inputs(&answer)),
             name,
         }
     }
 
     pub(crate) fn admits(&self, claim: &Claim) -> bool {
         let named = !self.waits_for_prompt() || (self.name.is_some() && self.name == claim.name);
-        named && claim.held.as_ref() == Some(&self.held)
+        let held = match claim.likeness {
+            Likeness::Exact => &self.exact,
+            Likeness::Ids => &self.ids,
+        };
+        named && claim.held.as_ref() == Some(held)
     }
 
     /// The conversation's name, where it has one.
@@ -82,7 +102,7 @@ impl Parking {
 
     /// Whether no call is outstanding.
     pub(crate) fn waits_for_prompt(&self) -> bool {
-        self.held.calls.is_empty()
+        self.exact.calls.is_empty()
     }
 
     /// Whether it waits for the next prompt of the conversation of this name.
@@ -98,6 +118,7 @@ impl Claim {
         request: &Request,
         shape: &Shape,
         name: Option<&ConversationId>,
+        likeness: Likeness,
     ) -> (Claim, Option<Onward>) {
         let onward = onward(request, name);
         let calls = match &onward {
@@ -108,9 +129,13 @@ impl Claim {
         };
         let held = onward
             .as_ref()
-            .map(|_| Held::of(request, shape, request.history(), calls));
-        let name = name.cloned();
-        (Claim { held, name }, onward)
+            .map(|_| Held::of(request, shape, &*alike(request.history(), likeness), calls));
+        let claim = Claim {
+            likeness,
+            held,
+            name: name.cloned(),
+        };
+        (claim, onward)
     }
 
     /// The conversation of its name.
@@ -146,6 +171,29 @@ impl Held {
             calls,
         }
     }
+}
+
+/// The history as far as it must be the same.
+fn alike(history: &[Message], likeness: Likeness) -> Cow<'_, [Message]> {
+    match (likeness, history.split_last()) {
+        (Likeness::Ids, Some((answer, before))) => {
+            let answer = [without_inputs(answer)];
+            before.iter().cloned().chain(answer).collect()
+        }
+        (Likeness::Exact, _) | (Likeness::Ids, None) => history.into(),
+    }
+}
+
+fn without_inputs(answer: &Message) -> Message {
+    let mut answer = answer.clone();
+    for block in &mut answer.blocks {
+        if let Block::Native(value) = block
+            && value["type"] == "tool_use"
+        {
+            value["input"] = Value::Null;
+        }
+    }
+    answer
 }
 
 fn native(block: &Block) -> Option<&Value> {
@@ -194,11 +242,31 @@ mod tests {
                 message(Role::Assistant, vec![call()]),
                 message(Role::User, vec![result(id)]),
             ];
-            Claim::of(&Request::plain(messages), &shape, None).0
+            Claim::of(&Request::plain(messages), &shape, None, Likeness::Exact).0
         };
         assert!(parking.admits(&follow_up("q", "t1")));
         assert!(!parking.admits(&follow_up("another", "t1")));
         assert!(!parking.admits(&follow_up("q", "t2")));
+    }
+
+    #[test]
+    fn inputs_may_differ_where_ids_are_enough() {
+        let first = Request::plain(vec![asked("q")]);
+        let shape = Shape::of(&first);
+        let parking = Parking::of(&first, &shape, &[call()], None);
+        let filled =
+            json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1, "b": false}});
+        let follow_up = |question: &str, likeness| {
+            let messages = vec![
+                asked(question),
+                message(Role::Assistant, vec![Block::Native(filled.clone())]),
+                message(Role::User, vec![result("t1")]),
+            ];
+            Claim::of(&Request::plain(messages), &shape, None, likeness).0
+        };
+        assert!(!parking.admits(&follow_up("q", Likeness::Exact)));
+        assert!(parking.admits(&follow_up("q", Likeness::Ids)));
+        assert!(!parking.admits(&follow_up("another", Likeness::Ids)));
     }
 
     #[test]
@@ -209,7 +277,7 @@ mod tests {
             message(Role::Assistant, vec![call()]),
             more,
         ]);
-        let (claim, onward) = Claim::of(&asked, &Shape::of(&asked), None);
+        let (claim, onward) = Claim::of(&asked, &Shape::of(&asked), None, Likeness::Exact);
         assert_eq!((claim.held, onward), (None, None));
     }
 
@@ -227,7 +295,13 @@ mod tests {
         let next = |question: &str, said: &str, name: Option<&str>| {
             let messages = vec![asked(question), answer(said), asked("and?")];
             let name = name.map(named);
-            Claim::of(&Request::plain(messages), &shape, name.as_ref()).0
+            Claim::of(
+                &Request::plain(messages),
+                &shape,
+                name.as_ref(),
+                Likeness::Exact,
+            )
+            .0
         };
         assert!(parking.admits(&next("q", "a", Some("n"))));
         assert!(!parking.admits(&next("q", "a", Some("m"))));
@@ -247,15 +321,21 @@ mod tests {
         let parking = Parking::of(&first, &Shape::of(&first), &said, Some(name.clone()));
         let answer = message(Role::Assistant, said.to_vec());
         let mut next = Request::plain(vec![asked("q"), answer, asked("and?")]);
-        assert!(parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name)).0));
+        assert!(
+            parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name), Likeness::Exact).0)
+        );
         next.system = vec!["Be brief.".into()];
-        assert!(!parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name)).0));
+        assert!(
+            !parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name), Likeness::Exact).0)
+        );
         next.system.clear();
         next.tools = vec![Tool {
             name: "f".into(),
             description: String::new(),
             input_schema: json!({"type": "object"}),
         }];
-        assert!(!parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name)).0));
+        assert!(
+            !parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name), Likeness::Exact).0)
+        );
     }
 }

@@ -168,6 +168,7 @@ fn start() -> Event {
         lane: "checked",
         text: TextSource::Exact,
         session: SessionOrigin::Warm,
+        emulated: Vec::new(),
         ignored: Vec::new(),
         conversation: None,
     };

@@ -41,10 +41,10 @@ const DRIVER: &str = "x-relay-driver";
 /// How long a stream's head is held back. A failure before that is a proper status, which clients understand best;
 /// after that a client learns more from a stream that is alive.
 const COMMIT_AFTER: Duration = Duration::from_secs(5);
-/// Ignored parameters that are named in the header; a call that sets more is not read by a person.
-const IGNORED_MAX: usize = 32;
+/// Parameters that are named in a header; a call that sets more is not read by a person.
+const PATHS_MAX: usize = 32;
 /// Characters of one such name.
-const IGNORED_NAME_MAX: usize = 64;
+const PATH_MAX: usize = 64;
 
 /// `POST /v1/messages`.
 pub(super) async fn create(
@@ -174,7 +174,8 @@ pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, Stri
         ("x-relay-lane", labels.lane.to_owned()),
         ("x-relay-text", labels.text.name().to_owned()),
         ("x-relay-session", labels.session.name().to_owned()),
-        ("x-relay-ignored", ignored(&labels.ignored)),
+        ("x-relay-emulated", paths(&labels.emulated)),
+        ("x-relay-ignored", paths(&labels.ignored)),
     ];
     let joined = joined.map(|joined| ("x-relay-conversation", joined));
     always.into_iter().chain(joined)
@@ -193,7 +194,7 @@ fn label(headers: &mut HeaderMap, labels: &Labels, note: &Note) {
 }
 
 /// Names of fields are a caller's text: what a header cannot carry becomes `?`.
-fn ignored(names: &[String]) -> String {
+fn paths(names: &[String]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
@@ -204,15 +205,10 @@ fn ignored(names: &[String]) -> String {
             '?'
         }
     };
-    let name = |name: &String| {
-        name.chars()
-            .take(IGNORED_NAME_MAX)
-            .map(plain)
-            .collect::<String>()
-    };
+    let name = |name: &String| name.chars().take(PATH_MAX).map(plain).collect::<String>();
     names
         .iter()
-        .take(IGNORED_MAX)
+        .take(PATHS_MAX)
         .map(name)
         .collect::<Vec<_>>()
         .join(",")
@@ -244,7 +240,7 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::json;
 
-    const CALL: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"output_config":{"effort":"low"}}"#;
+    const CALL: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"speed":"fast"}"#;
     const STREAM: &str =
         r#"{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
 
@@ -270,7 +266,7 @@ mod tests {
             answer.json()["content"],
             json!([{ "type": "text", "text": "hello" }])
         );
-        assert_eq!(rig.asked()[0].ignored, ["output_config"]);
+        assert_eq!(rig.asked()[0].ignored, ["speed"]);
     }
 
     #[tokio::test]
@@ -452,6 +448,6 @@ mod tests {
 
     #[test]
     fn a_callers_field_name_cannot_break_a_header() {
-        assert_eq!(ignored(&["a\r\nx: y".into(), "é,b".into()]), "a??x??y,??b");
+        assert_eq!(paths(&["a\r\nx: y".into(), "é,b".into()]), "a??x??y,??b");
     }
 }

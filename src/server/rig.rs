@@ -93,6 +93,7 @@ pub(super) fn start() -> Event {
         lane: "test",
         text: TextSource::Exact,
         session: SessionOrigin::Warm,
+        emulated: vec![],
         ignored: vec![],
         conversation: None,
     };

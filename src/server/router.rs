@@ -46,6 +46,7 @@ const UNSERVED: &[&str] = &[
 pub(super) fn router(api: Api) -> Router {
     let mut router = Router::new()
         .route("/", get(page::front))
+        .route("/api/hello", get(hello))
         .route("/v1/messages", post(messages::create))
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
         .route("/v1/models", get(model::list))
@@ -89,6 +90,11 @@ pub(super) const fn welcome() -> &'static str {
         "GET  /metrics                   numbers for Prometheus\n",
         "DELETE /v1/sessions/{id}        ends the conversation of an X-IR-Session-ID\n",
     )
+}
+
+/// Claude Code looks here whether anyone is there before it begins.
+async fn hello() -> &'static str {
+    "hello"
 }
 
 async fn not_found() -> Refusal {
@@ -166,7 +172,9 @@ mod tests {
                 .text()
                 .starts_with("inference-relay ")
         );
-        assert_eq!(rig.bare("HEAD", "/").await.status, StatusCode::OK);
+        for path in ["/", "/api/hello"] {
+            assert_eq!(rig.bare("HEAD", path).await.status, StatusCode::OK);
+        }
     }
 
     #[tokio::test]

@@ -227,6 +227,9 @@ fn env(
     if !shape.extra_body.is_empty() {
         set("CLAUDE_CODE_EXTRA_BODY", shape.extra_body.clone().into());
     }
+    if !shape.betas.is_empty() {
+        set("ANTHROPIC_BETAS", shape.betas.into());
+    }
     if matches!(opening, Opening::Interrupted(_)) {
         set("CLAUDE_CODE_RESUME_INTERRUPTED_TURN", "1".into());
         set("CLAUDE_CODE_RESUME_PROMPT", " ".into());
@@ -261,6 +264,12 @@ pub(crate) fn settings(url: &str, gate: Option<&Path>) -> Value {
         hooks.insert("SessionStart".to_owned(), hook);
     }
     json!({ "hooks": hooks })
+}
+
+/// The settings with which thinking is told, not only signed: else the CLI has the API leave its text out.
+pub(crate) fn telling_thinking(mut settings: Value) -> Value {
+    settings["showThinkingSummaries"] = true.into();
+    settings
 }
 
 /// The one MCP server of a session; what it lists is never put off.

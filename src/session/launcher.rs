@@ -388,8 +388,11 @@ fn write_files(files: &Files, shape: &Shape, place: &Place, gated: bool) -> io::
     if let Some(gate) = &gate {
         super::primer::make_pipe(gate)?;
     }
-    let settings = launch::settings(&place.url, gate.as_deref()).to_string();
-    write_private(&files.settings(), settings.as_bytes(), 0o600)?;
+    let mut settings = launch::settings(&place.url, gate.as_deref());
+    if shape.thinking {
+        settings = launch::telling_thinking(settings);
+    }
+    write_private(&files.settings(), settings.to_string().as_bytes(), 0o600)?;
     let servers = launch::servers(&place.tools_url()).to_string();
     write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     if !shape.system.is_empty() {

@@ -21,6 +21,8 @@ pub(crate) struct Shape {
     pub(crate) extra_body: String,
     /// Whether the caller asked for thinking; where not, the CLI must not think either.
     pub(crate) thinking: bool,
+    /// What the CLI is to name to the API besides its own betas; empty: nothing.
+    pub(crate) betas: &'static str,
 }
 
 impl Shape {
@@ -31,7 +33,8 @@ impl Shape {
             system: request.system.join("\n"),
             max_tokens: request.sampling.max_tokens,
             extra_body: extra_body(request),
-            thinking: request.sampling.thinking.is_some(),
+            thinking: request.sampling.thinks(),
+            betas: betas(request),
         }
     }
 
@@ -44,6 +47,7 @@ impl Shape {
             max_tokens: MAX_TOKENS_PLAIN,
             extra_body: String::new(),
             thinking: false,
+            betas: "",
         }
     }
 }
@@ -68,6 +72,7 @@ fn extra_body(request: &Request) -> String {
     if let Some(thinking) = &sampling.thinking {
         body.insert("thinking".into(), thinking.clone());
     }
+    body.extend(sampling.verbatim.clone());
     let choice = request
         .tool_choice
         .as_ref()
@@ -79,6 +84,15 @@ fn extra_body(request: &Request) -> String {
         String::new()
     } else {
         Value::Object(body).to_string()
+    }
+}
+
+/// The CLI names the beta of efforts only where it sets the effort by itself.
+fn betas(request: &Request) -> &'static str {
+    let config = request.sampling.verbatim.get("output_config");
+    match config.and_then(|config| config.get("effort")) {
+        Some(_) => "effort-2025-11-24",
+        None => "",
     }
 }
 

@@ -101,6 +101,7 @@ impl Task {
             lane: "test",
             text: TextSource::Exact,
             session: SessionOrigin::Warm,
+            emulated: vec![],
             ignored: vec![],
             conversation: None,
         };

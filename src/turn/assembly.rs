@@ -124,6 +124,7 @@ mod tests {
             lane: "test",
             text: TextSource::Exact,
             session: SessionOrigin::Warm,
+            emulated: vec![],
             ignored: vec![],
             conversation: None,
         };

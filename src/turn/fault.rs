@@ -51,6 +51,8 @@ pub(crate) enum FaultKind {
     SessionBusy,
     DialogBlocked,
     InvalidRequest,
+    /// The caller wants us to remember the conversation between its calls, in the API's own way.
+    ThreadUnsupported,
     RequestTooLarge,
     UnsupportedMediaType,
     NotFound,
@@ -100,6 +102,7 @@ impl FaultKind {
             FaultKind::SessionBusy => "session_busy",
             FaultKind::DialogBlocked => "dialog_blocked",
             FaultKind::InvalidRequest => "invalid_request",
+            FaultKind::ThreadUnsupported => "thread_unsupported",
             FaultKind::RequestTooLarge => "request_too_large",
             FaultKind::UnsupportedMediaType => "unsupported_media_type",
             FaultKind::NotFound => "not_found",

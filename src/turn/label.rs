@@ -9,6 +9,8 @@ pub(crate) struct Labels {
     pub(crate) lane: &'static str,
     pub(crate) text: TextSource,
     pub(crate) session: SessionOrigin,
+    /// What reached the model in another way than the caller wrote it, by path.
+    pub(crate) emulated: Vec<String>,
     /// Parameters that the lane could not honour, by field name.
     pub(crate) ignored: Vec<String>,
     /// How the call goes on with its conversation, where that has a name.

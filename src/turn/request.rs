@@ -3,6 +3,7 @@
 use super::Drive;
 use super::Tool;
 use super::ToolChoice;
+use serde_json::Map;
 use serde_json::Value;
 
 /// One call, free of its dialect.
@@ -22,6 +23,8 @@ pub(crate) struct Request {
     pub(crate) reading: Reading,
     /// How the claude that answers is driven.
     pub(crate) drive: Drive,
+    /// What the caller wrote and gets in another way, by path; it becomes a label.
+    pub(crate) emulated: Vec<String>,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
 }
@@ -71,6 +74,15 @@ pub(crate) struct Sampling {
     pub(crate) top_k: Option<u64>,
     /// The caller's wish for thinking, as its JSON object; `None`: none.
     pub(crate) thinking: Option<Value>,
+    /// Fields for the model's API that go on as the caller wrote them: the form of the answer, its effort.
+    pub(crate) verbatim: Map<String, Value>,
+}
+
+impl Sampling {
+    /// Whether thinking may come before the answer.
+    pub(crate) fn thinks(&self) -> bool {
+        matches!(&self.thinking, Some(wish) if wish["type"] != "disabled")
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +98,7 @@ impl Request {
             sampling: Sampling::default(),
             reading: Reading::Whole,
             drive: Drive::default(),
+            emulated: vec![],
             ignored: vec![],
         }
     }

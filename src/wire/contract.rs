@@ -234,6 +234,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Correct the field that is named.",
     },
     Row {
+        code: "thread_unsupported",
+        ending: Ending::Http(of(400, INVALID, INVALID)),
+        blame: Blame::Client,
+        retry: Retry::Never,
+        happened: "The call asks for a message thread, which the relay would have to keep; it keeps none.",
+        next: "Send the whole conversation in `messages`; the SDKs do so by themselves.",
+    },
+    Row {
         code: "session_id_invalid",
         ending: Ending::Http(of(400, INVALID, INVALID)),
         blame: Blame::Client,

@@ -42,6 +42,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("bind_failed", a_taken_port),
     ("already_running", a_second_daemon),
     ("invalid_request", a_call_that_is_none),
+    ("thread_unsupported", a_thread),
     ("session_id_invalid", a_name_that_is_none),
     ("key_missing", || shown("")),
     ("key_malformed", || shown("irk_cut-off")),
@@ -361,6 +362,12 @@ fn a_call_that_is_none() -> Vec<Cell> {
     let mut wrong = call("x");
     wrong["messages"][0]["content"] = 5.into();
     vec![anthropic(&TALK.post(&wrong))]
+}
+
+fn a_thread() -> Vec<Cell> {
+    let mut body = call("x");
+    body["thread"] = json!({"type": "create"});
+    vec![anthropic(&post(TALK.address, &body))]
 }
 
 fn a_name_that_is_none() -> Vec<Cell> {

@@ -5,6 +5,7 @@ use crate::turn::Tool;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
+use unicode_normalization::is_nfkc;
 
 /// The tools of one call, ready to be listed; equal where the model would see the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,18 +50,39 @@ fn listed(tool: &Tool) -> Value {
     })
 }
 
-/// The part of a tool that the CLI changes on its way to the model, if it does.
-pub(crate) fn changed_by_cli(tool: &Tool) -> Option<&'static str> {
+/// The parts of a tool that the CLI changes on its way to the model.
+pub(crate) fn changed_by_cli(tool: &Tool) -> impl Iterator<Item = &'static str> {
     let schema = &tool.input_schema;
-    if name::prefixed(&tool.name).len() > MODEL_NAME_MAX {
-        Some("name")
-    } else if tool.description.chars().count() > DESCRIPTION_CHARS_MAX {
-        Some("description")
-    } else if COMBINATORS.iter().any(|name| schema.get(name).is_some()) {
-        Some("input_schema")
-    } else {
-        None
+    let long = tool.description.chars().count() > DESCRIPTION_CHARS_MAX;
+    let combined = COMBINATORS.iter().any(|name| schema.get(name).is_some());
+    let parts = [
+        ("name", name::prefixed(&tool.name).len() > MODEL_NAME_MAX),
+        ("description", long || is_rewritten(&tool.description)),
+        ("input_schema", combined || holds_rewritten(schema)),
+    ];
+    let changed = parts.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(part, _)| part)
+}
+
+fn holds_rewritten(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_rewritten(text),
+        Value::Array(values) => values.iter().any(holds_rewritten),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| is_rewritten(name) || holds_rewritten(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// The CLI writes what a server lists in compatibility form (`…` becomes `...`), without characters of no width.
+fn is_rewritten(text: &str) -> bool {
+    !text.is_ascii() && (!is_nfkc(text) || text.chars().any(has_no_width))
+}
+
+fn has_no_width(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..)
 }
 
 /// At the top level of a schema the CLI takes them apart.
@@ -95,19 +117,29 @@ mod tests {
 
     #[test]
     fn what_the_cli_changes_is_known() {
+        let changed = |tool: &Tool| changed_by_cli(tool).collect::<Vec<_>>();
         let one_of = tool(json!({"type": "object", "oneOf": []}));
-        assert_eq!(changed_by_cli(&one_of), Some("input_schema"));
+        assert_eq!(changed(&one_of), ["input_schema"]);
         let plain = || tool(json!({"type": "object"}));
         let long_name = Tool {
             name: "n".repeat(117),
             ..plain()
         };
-        assert_eq!(changed_by_cli(&long_name), Some("name"));
-        let long_description = Tool {
-            description: "é".repeat(2049),
+        assert_eq!(changed(&long_name), ["name"]);
+        for description in ["é".repeat(2049), "and so on…".into(), "a\u{200b}b".into()] {
+            let rewritten = Tool {
+                description,
+                ..plain()
+            };
+            assert_eq!(changed(&rewritten), ["description"]);
+        }
+        let deep = tool(json!({"type": "object", "properties": {"x": {"description": "½"}}}));
+        assert_eq!(changed(&deep), ["input_schema"]);
+        let harmless = Tool {
+            description: "“é” — 漢字 👍".into(),
             ..plain()
         };
-        assert_eq!(changed_by_cli(&long_description), Some("description"));
-        assert_eq!(changed_by_cli(&plain()), None);
+        assert_eq!(changed(&harmless), [""; 0]);
+        assert_eq!(changed(&plain()), [""; 0]);
     }
 }

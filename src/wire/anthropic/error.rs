@@ -9,13 +9,20 @@ use serde_json::json;
 
 /// The body of a failed call.
 pub(crate) fn body(fault: &Fault, request_id: &RequestId) -> Value {
-    let mut body = json!({
-        "type": "error",
-        "error": { "type": contract::http(&fault.kind).anthropic, "message": fault.public },
-        "request_id": request_id.0,
-    });
+    let mut error =
+        json!({ "type": contract::http(&fault.kind).anthropic, "message": fault.public });
+    if let Some(details) = details(&fault.kind) {
+        error["details"] = details;
+    }
+    let mut body = json!({ "type": "error", "error": error, "request_id": request_id.0 });
     contract::add_top_up(&mut body, &fault.kind);
     body
+}
+
+/// What a client's own code acts upon: the SDKs then send the whole conversation, and go on.
+fn details(kind: &FaultKind) -> Option<Value> {
+    let details = json!({ "error_code": "thread_unsupported_request", "unsupported": ["thread"] });
+    (*kind == FaultKind::ThreadUnsupported).then_some(details)
 }
 
 /// The `error` event of a stream that has begun and fails. The stable code, which is a header of other failures, is
@@ -30,6 +37,12 @@ mod tests {
     use super::*;
     use crate::turn::Blame;
     use crate::turn::FaultKind;
+
+    #[test]
+    fn a_client_that_wants_a_thread_is_told_so_that_it_goes_on_without() {
+        let fault = Fault::new(FaultKind::ThreadUnsupported, Blame::Client, "no threads");
+        insta::assert_snapshot!(body(&fault, &RequestId("req_1".into())), @r#"{"type":"error","error":{"type":"invalid_request_error","message":"no threads","details":{"error_code":"thread_unsupported_request","unsupported":["thread"]}},"request_id":"req_1"}"#);
+    }
 
     #[test]
     fn a_body_is_the_apis() {

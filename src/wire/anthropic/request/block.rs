@@ -7,13 +7,16 @@ use super::field::invalid;
 use super::field::object;
 use super::field::string;
 use super::field::unexpected_tag;
+use super::media;
 use super::present;
 use super::required;
+use super::talk::Remarks;
 use crate::turn::Block;
 use crate::turn::Fault;
 use crate::turn::Role;
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 
 /// Blocks that a message may hold, by their `type`.
 const KINDS: &[&str] = &[
@@ -43,9 +46,10 @@ const KINDS: &[&str] = &[
     "web_fetch_tool_result",
     "web_search_tool_result",
 ];
-/// Pictures that the API reads.
-const IMAGE_TYPES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp"];
-
+/// Blocks that a message of the system may hold.
+const SYSTEM_KINDS: &[&str] = &["text", "tool_addition", "tool_removal"];
+/// Those of them that are no words.
+const CHANGES: &[&str] = &["tool_addition", "tool_removal"];
 /// Reads a message's content; it is empty only for a last message of the assistant.
 pub(super) fn content(
     message: &Map<String, Value>,
@@ -77,14 +81,72 @@ pub(super) fn content(
     }
 }
 
+/// Reads a `system` message's content: texts, and changes of what the model may do, which no lane carries.
+pub(super) fn remarks(message: &Map<String, Value>, at: &Path<'_>) -> Result<Remarks, Fault> {
+    let path = at.field("content");
+    let (mut texts, mut unheard) = (Vec::new(), Vec::new());
+    let values = match required(message, &path, "content")? {
+        Value::String(text) => {
+            texts.push(spoken(text)?.to_owned());
+            return Ok(Remarks { texts, unheard });
+        }
+        Value::Array(values) => values,
+        _ => return Err(path.wrong("Input should be a valid string or a list of text blocks")),
+    };
+    for (index, value) in values.iter().enumerate() {
+        let at = path.item(index);
+        let fields = object(value, &at)?;
+        match text_field(fields, "type", &at)? {
+            "text" => texts.push(spoken(text_field(fields, "text", &at)?)?.to_owned()),
+            kind if CHANGES.contains(&kind) => unheard.push(format!("{at}.{kind}")),
+            other => return Err(at.field("type").wrong(unexpected_tag(other, SYSTEM_KINDS))),
+        }
+    }
+    Ok(Remarks { texts, unheard })
+}
+
+/// Paths of the references to tools that a message's results hold: they become texts.
+pub(super) fn references(message: &Map<String, Value>, at: &Path<'_>) -> Vec<String> {
+    let blocks = message.get("content").and_then(Value::as_array);
+    let blocks = blocks.into_iter().flatten().enumerate();
+    let results = blocks.filter(|(_, block)| holds_reference(block));
+    results
+        .map(|(index, _)| format!("{at}.content.{index}.content"))
+        .collect()
+}
+
+fn holds_reference(block: &Value) -> bool {
+    let content = block.get("content").and_then(Value::as_array);
+    block["type"] == "tool_result" && content.is_some_and(|blocks| blocks.iter().any(is_reference))
+}
+
+fn is_reference(block: &Value) -> bool {
+    block["type"] == "tool_reference"
+}
+
+/// The block with words for its references: all tools are offered in full, so there is nothing left to load.
+fn with_words_for_references(block: &Value) -> Value {
+    let mut block = block.clone();
+    let content = block.get_mut("content").and_then(Value::as_array_mut);
+    for part in content
+        .into_iter()
+        .flatten()
+        .filter(|part| is_reference(part))
+    {
+        let name = part["tool_name"].as_str().unwrap_or_default();
+        *part = json!({ "type": "text", "text": format!("The tool {name} is loaded.") });
+    }
+    block
+}
+
 fn block(value: &Value, role: Role, at: &Path<'_>, version: Version) -> Result<Block, Fault> {
     let fields = object(value, at)?;
     let path = at.field("type");
     let kind = string(required(fields, &path, "type")?, &path)?;
     match kind {
         "text" => return Ok(Block::Text(text(fields, role, at, version)?.to_owned())),
-        "image" => image(fields, at)?,
-        "document" => document(fields, role, at, version)?,
+        "image" => media::image(fields, at)?,
+        "document" => media::document(fields, role, at, version)?,
         "search_result" => search_result(fields, role, at, version)?,
         "tool_use" => tool_use(fields, role, at)?,
         "tool_result" => tool_result(fields, role, at, version)?,
@@ -104,7 +166,10 @@ fn block(value: &Value, role: Role, at: &Path<'_>, version: Version) -> Result<B
         kind if KINDS.contains(&kind) => {} // The upstream knows more of it than we do.
         other => return Err(path.wrong(unexpected_tag(other, KINDS))),
     }
-    Ok(Block::Native(value.clone()))
+    Ok(Block::Native(match kind {
+        "tool_result" if holds_reference(value) => with_words_for_references(value),
+        _ => value.clone(),
+    }))
 }
 
 fn text<'a>(
@@ -136,55 +201,6 @@ fn spoken(text: &str) -> Result<&str, Fault> {
         ));
     }
     Ok(text)
-}
-
-fn image(fields: &Map<String, Value>, at: &Path<'_>) -> Result<(), Fault> {
-    let at = at.field("source");
-    let source = object(required(fields, &at, "source")?, &at)?;
-    match text_field(source, "type", &at)? {
-        "base64" => {
-            if !IMAGE_TYPES.contains(&text_field(source, "media_type", &at)?) {
-                return Err(at.field("media_type").wrong(
-                    "Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'",
-                ));
-            }
-            base64(source, &at)
-        }
-        "url" => filled(source, "url", &at),
-        "file" => filled(source, "file_id", &at),
-        other => Err(at
-            .field("type")
-            .wrong(unexpected_tag(other, &["base64", "file", "url"]))),
-    }
-}
-
-fn document(
-    fields: &Map<String, Value>,
-    role: Role,
-    at: &Path<'_>,
-    version: Version,
-) -> Result<(), Fault> {
-    if role == Role::Assistant && version == Version::V2026_10_21 {
-        return Err(at
-            .field("type")
-            .wrong("document blocks are not permitted in assistant messages"));
-    }
-    let at = at.field("source");
-    let source = object(required(fields, &at, "source")?, &at)?;
-    match text_field(source, "type", &at)? {
-        "base64" => {
-            text_field(source, "media_type", &at)?;
-            base64(source, &at)
-        }
-        "text" => text_field(source, "data", &at).map(drop),
-        "url" => filled(source, "url", &at),
-        "file" => filled(source, "file_id", &at),
-        "content" => required(source, &at.field("content"), "content").map(drop),
-        other => {
-            let known = ["base64", "content", "file", "text", "url"];
-            Err(at.field("type").wrong(unexpected_tag(other, &known)))
-        }
-    }
 }
 
 fn search_result(
@@ -237,10 +253,10 @@ fn tool_result(
         let fields = object(value, &at)?;
         match text_field(fields, "type", &at)? {
             "text" => text_field(fields, "text", &at).map(drop)?,
-            "image" => image(fields, &at)?,
-            "document" => document(fields, role, &at, version)?,
+            "image" => media::image(fields, &at)?,
+            "document" => media::document(fields, role, &at, version)?,
             "search_result" => search_result(fields, role, &at, version)?,
-            "tool_reference" => {}
+            "tool_reference" => filled(fields, "tool_name", &at)?,
             other => {
                 let known = [
                     "document",
@@ -267,7 +283,7 @@ fn only(role: Role, allowed: Role, kind: &str, at: &Path<'_>) -> Result<(), Faul
     Err(at.wrong(format!("`{kind}` blocks can only be in `{name}` messages")))
 }
 
-fn text_field<'a>(
+pub(super) fn text_field<'a>(
     fields: &'a Map<String, Value>,
     name: &str,
     at: &Path<'_>,
@@ -276,25 +292,13 @@ fn text_field<'a>(
     string(required(fields, &path, name)?, &path)
 }
 
-fn filled(fields: &Map<String, Value>, name: &str, at: &Path<'_>) -> Result<(), Fault> {
+pub(super) fn filled(fields: &Map<String, Value>, name: &str, at: &Path<'_>) -> Result<(), Fault> {
     if text_field(fields, name, at)?.is_empty() {
         return Err(at
             .field(name)
             .wrong("String should have at least 1 character"));
     }
     Ok(())
-}
-
-/// Either alphabet, with or without padding and line breaks: what a decoder says is the upstream's word.
-fn base64(source: &Map<String, Value>, at: &Path<'_>) -> Result<(), Fault> {
-    filled(source, "data", at)?;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&byte);
-    if text_field(source, "data", at)?.bytes().all(fits) {
-        return Ok(());
-    }
-    Err(at
-        .field("data")
-        .wrong("Input should be base64-encoded data"))
 }
 
 /// Every tool call of a turn is answered in the next turn, and nothing else is.

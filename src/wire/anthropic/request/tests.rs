@@ -3,6 +3,7 @@
 use super::*;
 use crate::turn::Block;
 use crate::turn::FaultKind;
+use crate::turn::Message;
 use crate::turn::ToolRule;
 use proptest::prelude::*;
 use serde_json::json;
@@ -89,6 +90,7 @@ fn a_plain_call_is_read() {
             top_p: Some(1.0),
             top_k: Some(3),
             thinking: None,
+            verbatim: Map::new(),
         }
     );
     assert!(call.request.ignored.is_empty());
@@ -215,7 +217,7 @@ fn messages_are_refused_with_the_apis_sentences() {
         ),
         (
             json!([{ "role": "tool", "content": "hi" }]),
-            "messages.0.role: Input should be 'user' or 'assistant'",
+            "messages.0.role: Input should be 'user', 'assistant' or 'system'",
         ),
         (
             json!([{ "role": "user", "content": "" }]),
@@ -290,10 +292,6 @@ fn blocks_are_checked_in_what_matters() {
         (
             json!({ "type": "image" }),
             "messages.0.content.0.source: Field required",
-        ),
-        (
-            source(json!({ "type": "base64", "media_type": "image/tiff", "data": "AA==" })),
-            "messages.0.content.0.source.media_type: Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'",
         ),
         (
             source(json!({ "type": "base64", "media_type": "image/png", "data": "" })),
@@ -386,10 +384,11 @@ fn neighbours_of_one_role_become_one_message() {
 }
 
 #[test]
-fn thinking_is_checked_and_disabled_is_none() {
+fn thinking_is_checked_and_goes_on_as_it_is() {
     let wish = |thinking: Value| with(&json!({ "max_tokens": 2000, "thinking": thinking }));
     let read_wish = |thinking| read(&wish(thinking)).map(|call| call.request.sampling.thinking);
-    assert_eq!(read_wish(json!({ "type": "disabled" })), Ok(None));
+    let off = json!({ "type": "disabled" });
+    assert_eq!(read_wish(off.clone()), Ok(Some(off)));
     let enabled = json!({ "type": "enabled", "budget_tokens": 1024 });
     assert_eq!(read_wish(enabled.clone()), Ok(Some(enabled)));
     assert!(read_wish(json!({ "type": "adaptive" })).is_ok_and(|wish| wish.is_some()));
@@ -420,11 +419,197 @@ fn thinking_is_checked_and_disabled_is_none() {
 #[test]
 fn what_no_lane_honours_is_named_and_what_changes_nothing_is_not() {
     let body = with(&json!({
-        "metadata": {}, "service_tier": "auto", "container": null, "mcp_servers": [], "speed": "standard",
-        "tools": [], "output_config": { "effort": "low" }, "brand_new": 1,
+        "metadata": {}, "service_tier": "auto", "container": null, "mcp_servers": [], "inference_geo": null,
+        "tools": [], "output_config": {}, "speed": "fast", "brand_new": 1,
     }));
     let ignored = read(&body).expect("the call is good").request.ignored;
-    assert_eq!(ignored, ["output_config", "brand_new"]);
+    assert_eq!(ignored, ["speed", "brand_new"]);
+}
+
+#[test]
+fn what_the_models_api_takes_as_it_is_goes_on_as_it_is() {
+    let format = json!({ "type": "json_schema", "schema": { "type": "object" } });
+    let management = json!({ "edits": [{ "type": "clear_thinking_20251015", "keep": "all" }] });
+    let body = with(&json!({
+        "output_config": { "effort": "low", "format": format }, "context_management": management,
+    }));
+    let request = read(&body).expect("the call is good").request;
+    let verbatim = Value::Object(request.sampling.verbatim);
+    let expected = json!({ "output_config": { "effort": "low", "format": format }, "context_management": management });
+    assert_eq!(verbatim, expected);
+    assert!(request.ignored.is_empty() && request.emulated.is_empty());
+    let old = read(&with(&json!({ "output_format": format }))).expect("the call is good");
+    assert_eq!(
+        old.request.sampling.verbatim["output_config"],
+        json!({ "format": format })
+    );
+    assert_eq!(old.request.emulated, ["output_format"]);
+    for (fields, start) in [
+        (
+            json!({ "output_config": 1 }),
+            "output_config: Input should be an object",
+        ),
+        (
+            json!({ "output_config": { "effort": 1 } }),
+            "output_config.effort: Input should be a valid string",
+        ),
+        (
+            json!({ "output_config": { "format": { "type": "xml" } } }),
+            "output_config.format.type: Input tag 'xml'",
+        ),
+        (
+            json!({ "output_format": { "type": "json_schema" } }),
+            "output_format.schema: Field required",
+        ),
+        (
+            json!({ "context_management": [] }),
+            "context_management: Input should be an object",
+        ),
+    ] {
+        let sentence = refusal(OLD, fields);
+        assert!(sentence.starts_with(start), "{sentence}");
+    }
+}
+
+/// The conversation as roles and blocks, and what of it is emulated.
+fn heard(messages: &Value) -> (Value, Vec<String>) {
+    let request = read(&with(&json!({ "messages": messages })))
+        .expect("the call is good")
+        .request;
+    let block = |block: &Block| match block {
+        Block::Text(text) => json!(text),
+        Block::Native(value) => value["type"].clone(),
+    };
+    let turn = |message: &Message| {
+        let blocks: Vec<Value> = message.blocks.iter().map(block).collect();
+        json!([format!("{:?}", message.role), blocks])
+    };
+    (
+        request.messages.iter().map(turn).collect(),
+        request.emulated,
+    )
+}
+
+#[test]
+fn a_system_message_is_a_reminder_in_the_users_turn() {
+    let (after, emulated) = heard(&json!([
+        { "role": "user", "content": "a" },
+        { "role": "system", "content": [{ "type": "text", "text": "b" }, { "type": "text", "text": "c" }] },
+    ]));
+    let reminders = [
+        "<system-reminder>\nb\n</system-reminder>",
+        "<system-reminder>\nc\n</system-reminder>",
+        "a",
+    ];
+    assert_eq!(after, json!([["User", reminders]]));
+    assert_eq!(emulated, ["messages.1.role"]);
+    let (before, _) = heard(&json!([
+        { "role": "user", "content": "a" },
+        { "role": "assistant", "content": [{ "type": "tool_use", "id": "t", "name": "f", "input": {} }] },
+        { "role": "system", "content": "b" },
+        { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "t" }, { "type": "text", "text": "c" }] },
+    ]));
+    let last = json!([
+        "User",
+        [
+            "tool_result",
+            "<system-reminder>\nb\n</system-reminder>",
+            "c"
+        ]
+    ]);
+    assert_eq!(
+        before,
+        json!([["User", ["a"]], ["Assistant", ["tool_use"]], last])
+    );
+    let (last, _) = heard(&json!([
+        { "role": "user", "content": "a" }, { "role": "assistant", "content": "b" },
+        { "role": "system", "content": "c" },
+    ]));
+    assert_eq!(
+        last[2],
+        json!(["User", ["<system-reminder>\nc\n</system-reminder>"]])
+    );
+    let wrong = talk(
+        json!([{ "role": "user", "content": "a" }, { "role": "system", "content": [{ "type": "image" }] }]),
+    );
+    assert!(
+        wrong.starts_with("messages.1.content.0.type: Input tag 'image'"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn what_a_system_message_sets_for_its_turn_is_named_unless_the_call_sets_the_same() {
+    let messages = |config: Value| {
+        json!([{ "role": "user", "content": "a" },
+        { "role": "system", "content": [{ "type": "tool_removal" }], "output_config": config }])
+    };
+    let read = |effort| {
+        let set = json!({ "effort": effort });
+        let body =
+            with(&json!({ "messages": messages(set), "output_config": { "effort": "low" } }));
+        read(&body).expect("the call is good").request
+    };
+    assert_eq!(read("low").ignored, ["messages.1.content.0.tool_removal"]);
+    assert_eq!(read("high").ignored[1], "messages.1.output_config");
+    assert!(read("low").emulated.is_empty());
+}
+
+#[test]
+fn media_of_another_type_and_files_are_refused_by_their_path() {
+    let of = |kind: &str, source: Value| {
+        let block = json!({ "type": kind, "source": source });
+        let body = with(&json!({ "messages": [{ "role": "user", "content": [block] }] }));
+        read(&body).expect_err("it cannot be read")
+    };
+    let tiff = of(
+        "image",
+        json!({ "type": "base64", "media_type": "image/tiff", "data": "AA==" }),
+    );
+    assert_eq!(tiff.kind, FaultKind::UnsupportedMediaType);
+    assert!(
+        tiff.public.starts_with(
+            "messages.0.content.0.source.media_type: Input should be 'image/jpeg' or "
+        )
+    );
+    let word = of(
+        "document",
+        json!({ "type": "base64", "media_type": "application/msword", "data": "AA==" }),
+    );
+    assert_eq!(word.kind, FaultKind::UnsupportedMediaType);
+    let file = of("image", json!({ "type": "file", "file_id": "file_1" }));
+    assert_eq!(file.kind, FaultKind::InvalidRequest);
+    assert!(
+        file.public
+            .starts_with("messages.0.content.0.source.file_id: this relay keeps no files yet")
+    );
+}
+
+#[test]
+fn a_thread_is_refused_for_its_history_is_not_there() {
+    let body = with(&json!({ "thread": { "type": "continue", "previous_message_id": "msg_1" } }));
+    let fault = read(&body).expect_err("there are no threads");
+    assert_eq!(fault.kind, FaultKind::ThreadUnsupported);
+}
+
+#[test]
+fn a_reference_to_a_tool_becomes_a_text() {
+    let body = with(&json!({ "messages": [
+        { "role": "user", "content": "a" },
+        { "role": "assistant", "content": [{ "type": "tool_use", "id": "t", "name": "f", "input": {} }] },
+        { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "t",
+            "content": [{ "type": "tool_reference", "tool_name": "g" }] }] },
+    ]}));
+    let request = read(&body).expect("the call is good").request;
+    assert_eq!(request.emulated, ["messages.2.content.0.content"]);
+    let Some(Block::Native(result)) = request.prompt().and_then(|prompt| prompt.blocks.first())
+    else {
+        panic!("the result is there");
+    };
+    assert_eq!(
+        result["content"],
+        json!([{ "type": "text", "text": "The tool g is loaded." }])
+    );
 }
 
 fn schema() -> Value {
