@@ -1,7 +1,9 @@
 //! The relay from the outside: real processes, real sockets, fake-claude in claude's place. HTTP and the command line
 //! only, never our types.
 
+mod attachments;
 mod bench;
+mod clients;
 mod door;
 mod errors;
 mod hangup;
@@ -13,7 +15,6 @@ mod page;
 mod pool;
 mod print;
 mod records;
-mod sdk;
 mod service;
 mod setup;
 mod sticky;

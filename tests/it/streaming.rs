@@ -169,16 +169,20 @@ fn the_first_words_come_while_the_answer_is_written() {
 #[test]
 fn labels_tell_the_truth() {
     let mut asked = call("a label");
-    asked["output_config"] = json!({"effort": "low"});
+    asked["speed"] = json!("fast");
+    asked["messages"] =
+        json!([{"role": "user", "content": "a label"}, {"role": "system", "content": "be brief"}]);
     let answer = RELAY.post(&asked);
     assert_eq!(answer.header("x-relay-lane"), "claude-pty");
     assert_eq!(answer.header("x-relay-text"), "exact");
-    assert_eq!(answer.header("x-relay-ignored"), "output_config");
+    assert_eq!(answer.header("x-relay-ignored"), "speed");
+    assert_eq!(answer.header("x-relay-emulated"), "messages.1.role");
     assert!(["warm", "cold"].contains(&answer.header("x-relay-session")));
     let stream = RELAY.stream(&call("a label"));
     assert_eq!(stream.header("x-relay-lane"), "claude-pty");
     assert_eq!(stream.header("x-relay-text"), "exact");
     assert_eq!(stream.header("x-relay-ignored"), "none");
+    assert_eq!(stream.header("x-relay-emulated"), "none");
     assert!(stream.header("request-id").starts_with("req_"));
     assert_eq!(text_of(&stream.rest()), "a label");
 }
