@@ -696,3 +696,33 @@ fn status_shows_what_the_daemon_says() {
     );
     assert_eq!(value["health"]["status"], "healthy");
 }
+
+#[test]
+fn the_page_of_capabilities_is_what_the_command_prints() {
+    let user = User::new();
+    let output = user
+        .relay(&["capabilities"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let page = include_str!("../src/wire/capabilities.md");
+    let printed = String::from_utf8_lossy(&output);
+    assert_eq!(
+        printed, page,
+        "run: inference-relay capabilities > src/wire/capabilities.md"
+    );
+    let json = user
+        .relay(&["capabilities", "--json"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let json: Value = serde_json::from_slice(&json).expect("--json must print JSON");
+    for field in json["fields"].as_array().expect("fields are a list") {
+        let name = field["field"].as_str().expect("a field has a name");
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
+}

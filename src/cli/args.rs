@@ -64,6 +64,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Bench,
     },
+    /// Tell what becomes of each field of a request: honoured, emulated, moot, ignored or rejected
+    #[command(after_help = CAPABILITIES_EXAMPLES)]
+    Capabilities(Capabilities),
     /// Show the configuration
     #[command(after_help = CONFIG_EXAMPLES)]
     Config {
@@ -228,6 +231,14 @@ pub(crate) struct ServiceLogs {
     /// Go on showing what is added
     #[arg(long, short)]
     pub(crate) follow: bool,
+}
+
+/// What `capabilities` prints.
+#[derive(Debug, Args)]
+pub(crate) struct Capabilities {
+    /// Print JSON, as `GET /v1/capabilities` does
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -594,6 +605,10 @@ Examples:
   inference-relay config path
   inference-relay config default > relay.toml";
 
+const CAPABILITIES_EXAMPLES: &str = "\
+Examples:
+  inference-relay capabilities
+  inference-relay capabilities --json | jq '.fields[] | select(.[\"claude-pty\"][\"2023-06-01\"] == \"ignored\") | .field'";
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   inference-relay completions bash > ~/.local/share/bash-completion/completions/inference-relay

@@ -16,6 +16,7 @@ mod ask;
 mod bench;
 mod board;
 mod canary;
+mod capability;
 mod client;
 mod doctor;
 mod explain;

@@ -6,6 +6,7 @@ use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
 use crate::cli::ask;
 use crate::cli::bench;
+use crate::cli::capability;
 use crate::cli::doctor;
 use crate::cli::explain;
 use crate::cli::explain::NoSuchCode;
@@ -88,6 +89,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
         }
         Command::Update(args) => update::update(&args, env),
         Command::Man(args) => man::man(&args),
+        Command::Capabilities(args) => capability::capabilities(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "inference-relay", &mut script);

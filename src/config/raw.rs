@@ -47,6 +47,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("server.allowed_hosts", Kind::List),
     ("server.allowed_origins", Kind::List),
     ("server.drain_wait_max", Kind::Text),
+    ("server.strict", Kind::Switch),
     ("server.beyond_loopback", Kind::Switch),
     ("server.trusted_proxies", Kind::List),
     ("server.socket", Kind::Text),

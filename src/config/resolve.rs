@@ -151,6 +151,7 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
             fallback: reader.parsed("claude.fallback", fallback)?,
         },
         drain_wait_max: reader.parsed("server.drain_wait_max", unit::duration)?,
+        strict: reader.switch("server.strict")?,
         socket: reader.path("server.socket")?,
     })
 }

@@ -238,18 +238,20 @@ fn reading(request: &Request) -> Reading {
     }
 }
 
-fn labels(request: &Request, session: SessionOrigin) -> Labels {
+/// What of a request this lane cannot honour, by path.
+pub(crate) fn ignored(request: &Request) -> Vec<String> {
     let mut ignored = request.ignored.clone();
-    for (index, tool) in request.tools.iter().enumerate() {
-        let changed = list::changed_by_cli(tool);
-        ignored.extend(changed.map(|part| format!("tools.{index}.{part}")));
-    }
+    ignored.extend(list::changes(&request.tools));
+    ignored
+}
+
+fn labels(request: &Request, session: SessionOrigin) -> Labels {
     Labels {
         lane: request.drive.driver.lane(),
         text: TextSource::Exact,
         session,
         emulated: request.emulated.clone(),
-        ignored,
+        ignored: ignored(request),
         conversation: None,
     }
 }

@@ -17,6 +17,7 @@ mod parking;
 mod snapshot;
 mod way;
 
+pub(crate) use handed::ignored;
 pub(crate) use snapshot::ClaudeView;
 pub(crate) use snapshot::Condition;
 pub(crate) use snapshot::SessionView;

@@ -22,8 +22,9 @@ use std::borrow::Cow;
 /// A conversation as its session holds it, calls outstanding.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parking {
-    exact: Held,
-    ids: Held,
+    held: Held,
+    /// The conversation without the inputs of the model's last calls.
+    by_ids: Fingerprint,
     name: Option<ConversationId>,
 }
 
@@ -74,25 +75,28 @@ impl Parking {
             role: Role::Assistant,
             blocks: said.to_vec(),
         };
-        let calls: Vec<String> = said.iter().filter_map(call_of).collect();
-        let held = |answer: &Message| {
-            let messages = request.messages.iter().chain([answer]);
-            Held::of(request, shape, messages, calls.clone())
-        };
+        let calls = said.iter().filter_map(call_of).collect();
+        let messages = |answer| request.messages.iter().chain([answer]);
         Parking {
-            exact: held(&answer),
-            ids: held(&without_inputs(&answer)),
+            by_ids: Fingerprint::of(messages(&without_inputs(&answer))),
+            held: Held::of(request, shape, messages(&answer), calls),
             name,
         }
     }
 
     pub(crate) fn admits(&self, claim: &Claim) -> bool {
         let named = !self.waits_for_prompt() || (self.name.is_some() && self.name == claim.name);
-        let held = match claim.likeness {
-            Likeness::Exact => &self.exact,
-            Likeness::Ids => &self.ids,
+        let conversation = match claim.likeness {
+            Likeness::Exact => self.held.conversation,
+            Likeness::Ids => self.by_ids,
         };
-        named && claim.held.as_ref() == Some(held)
+        let same = |theirs: &Held| {
+            conversation == theirs.conversation
+                && self.held.shape == theirs.shape
+                && self.held.tools == theirs.tools
+                && self.held.calls == theirs.calls
+        };
+        named && claim.held.as_ref().is_some_and(same)
     }
 
     /// The conversation's name, where it has one.
@@ -102,7 +106,7 @@ impl Parking {
 
     /// Whether no call is outstanding.
     pub(crate) fn waits_for_prompt(&self) -> bool {
-        self.exact.calls.is_empty()
+        self.held.calls.is_empty()
     }
 
     /// Whether it waits for the next prompt of the conversation of this name.

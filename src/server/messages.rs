@@ -10,7 +10,9 @@ use super::stream::EventBody;
 use crate::auth::Caller;
 use crate::clock;
 use crate::journal::Note;
+use crate::pool;
 use crate::pool::Answer;
+use crate::turn;
 use crate::turn::Assembly;
 use crate::turn::Blame;
 use crate::turn::Drive;
@@ -57,6 +59,7 @@ pub(super) async fn create(
     let version = version(request.headers())?;
     let drive = drive(request.headers())?;
     let conversation = conversation::of(request.headers(), &caller)?;
+    let strict = api.config.strict || is_strict(request.headers());
     let body = body::json(request, api.config.body_max).await?;
     let mut call = match &conversation {
         Some(_) => request::call_going_on(&body, version)?,
@@ -64,6 +67,9 @@ pub(super) async fn create(
     };
     drop(body);
     call.request.drive = drive.unwrap_or(api.config.drive);
+    if strict {
+        all_honoured(&call.request)?;
+    }
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
@@ -113,6 +119,26 @@ fn drive(headers: &HeaderMap) -> Result<Option<Drive>, Fault> {
         Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
             .because("a driver that is not known")
     })
+}
+
+fn is_strict(headers: &HeaderMap) -> bool {
+    headers
+        .get("x-relay-strict")
+        .is_some_and(|value| value == "true")
+}
+
+/// Refuses what would be served with a part of it ignored.
+fn all_honoured(request: &turn::Request) -> Result<(), Fault> {
+    let ignored = pool::ignored(request);
+    if ignored.is_empty() {
+        return Ok(());
+    }
+    let public = format!(
+        "{}: this lane cannot honour it, and strict mode was asked for. Leave it away, or leave strict mode; \
+         GET /v1/capabilities tells what is honoured.",
+        paths(&ignored)
+    );
+    Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public))
 }
 
 /// The whole answer at once. The answer lives in this future, so a client that goes away drops it.
@@ -412,6 +438,24 @@ mod tests {
                 .status
                 .as_u16(),
             400
+        );
+        assert!(rig.asked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn strict_mode_refuses_what_would_be_ignored() {
+        let rig = Rig::new().answering(hello());
+        let headers = [
+            ("host", "localhost"),
+            ("content-type", "application/json"),
+            ("x-relay-strict", "true"),
+        ];
+        let answer = rig.with("POST", "/v1/messages", &headers, CALL).await;
+        assert_eq!(answer.status.as_u16(), 400);
+        let sentence = answer.json()["error"]["message"].to_string();
+        assert!(
+            sentence.starts_with("\"speed: this lane cannot honour it"),
+            "{sentence}"
         );
         assert!(rig.asked().is_empty());
     }

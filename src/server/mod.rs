@@ -68,4 +68,6 @@ pub(crate) struct ServerConfig {
     pub(crate) drive: Drive,
     /// How long in-flight turns may go on after a stop signal.
     pub(crate) drain_wait_max: Duration,
+    /// Whether a call that sets what its lane cannot honour is refused.
+    pub(crate) strict: bool,
 }

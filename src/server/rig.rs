@@ -63,6 +63,7 @@ pub(super) fn config() -> ServerConfig {
         socket: None,
         drive: Drive::default(),
         drain_wait_max: Duration::from_secs(60),
+        strict: false,
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/health", get(status::health))
         .route("/v1/version", get(status::version))
         .route("/v1/availability", get(status::availability))
+        .route("/v1/capabilities", get(status::capabilities))
         .route("/v1/license", get(license::show))
         .route("/v1/license/refresh", post(license::refresh))
         .route("/v1/recent-calls", get(journal::recent))
@@ -84,6 +85,7 @@ pub(super) const fn welcome() -> &'static str {
         "GET  /v1/health                 is it ready\n",
         "GET  /v1/version                what runs here\n",
         "GET  /v1/availability           what is missing\n",
+        "GET  /v1/capabilities           what becomes of each field of a request\n",
         "GET  /v1/license               how the licence stands, where one is needed\n",
         "GET  /v1/sessions               the live sessions, and the conversations that have an id\n",
         "GET  /v1/recent-calls           the last calls: what they took, cost, and how they ended\n",

@@ -9,6 +9,7 @@ use crate::memory::ConversationView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::turn::Owner;
+use crate::wire::anthropic::capability;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -45,6 +46,11 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
         health["why"] = Value::from(why);
     }
     json(&health)
+}
+
+/// `GET /v1/capabilities`.
+pub(super) async fn capabilities() -> Response {
+    json(&capability::document())
 }
 
 /// `GET /v1/version`.

@@ -367,7 +367,7 @@ fn a_call_that_is_none() -> Vec<Cell> {
 fn a_thread() -> Vec<Cell> {
     let mut body = call("x");
     body["thread"] = json!({"type": "create"});
-    vec![anthropic(&post(TALK.address, &body))]
+    vec![anthropic(&TALK.post(&body))]
 }
 
 fn a_name_that_is_none() -> Vec<Cell> {

@@ -51,7 +51,7 @@ fn listed(tool: &Tool) -> Value {
 }
 
 /// The parts of a tool that the CLI changes on its way to the model.
-pub(crate) fn changed_by_cli(tool: &Tool) -> impl Iterator<Item = &'static str> {
+fn changed_by_cli(tool: &Tool) -> impl Iterator<Item = &'static str> + use<> {
     let schema = &tool.input_schema;
     let long = tool.description.chars().count() > DESCRIPTION_CHARS_MAX;
     let combined = COMBINATORS.iter().any(|name| schema.get(name).is_some());
@@ -62,6 +62,14 @@ pub(crate) fn changed_by_cli(tool: &Tool) -> impl Iterator<Item = &'static str> 
     ];
     let changed = parts.into_iter().filter(|(_, changed)| *changed);
     changed.map(|(part, _)| part)
+}
+
+/// Paths of what the CLI changes of these tools.
+pub(crate) fn changes(tools: &[Tool]) -> Vec<String> {
+    let parts = tools.iter().enumerate().flat_map(|(index, tool)| {
+        changed_by_cli(tool).map(move |part| format!("tools.{index}.{part}"))
+    });
+    parts.collect()
 }
 
 fn holds_rewritten(value: &Value) -> bool {

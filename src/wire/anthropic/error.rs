@@ -1,6 +1,7 @@
 //! Faults as the Messages API's errors: the body, and the `error` event of a stream.
 
 use crate::turn::Fault;
+use crate::turn::FaultKind;
 use crate::turn::RequestId;
 use crate::wire::contract;
 use crate::wire::sse;
@@ -36,7 +37,6 @@ pub(crate) fn frame(fault: &Fault, request_id: &RequestId) -> String {
 mod tests {
     use super::*;
     use crate::turn::Blame;
-    use crate::turn::FaultKind;
 
     #[test]
     fn a_client_that_wants_a_thread_is_told_so_that_it_goes_on_without() {

@@ -1,0 +1,353 @@
+//! What becomes of each field of a request, lane by lane and version by version: one table, as data.
+//!
+//! `GET /v1/capabilities` and `inference-relay capabilities` tell it, `src/wire/capabilities.md` is printed from it, and
+//! tests hold the rows against what calls with these fields get.
+
+use Standing::Emulated;
+use Standing::Honoured;
+use Standing::Ignored;
+use Standing::Moot;
+use Standing::Rejected;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// What becomes of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It reaches the model as it was written.
+    Honoured,
+    /// It reaches the model in another form, and `x-relay-emulated` names it.
+    Emulated,
+    /// It changes nothing of the answer, and is not passed on.
+    Moot,
+    /// It is not passed on, and `x-relay-ignored` names it; in strict mode it is a 400.
+    Ignored,
+    /// It is a 4xx.
+    Rejected,
+}
+
+/// One field: its path, its standing in each version of the API, and what else is to be said.
+pub(crate) struct Row {
+    pub(crate) field: &'static str,
+    pub(crate) old: Standing,
+    pub(crate) new: Standing,
+    note: &'static str,
+}
+
+/// Every field that has a standing of its own; any other top-level field is ignored.
+pub(crate) const ROWS: &[Row] = &[
+    same("model", Honoured, "any name is passed on"),
+    same("max_tokens", Honoured, ""),
+    same(
+        "stream",
+        Honoured,
+        "an answer with thinking comes block by block",
+    ),
+    same("system", Honoured, "texts are joined by a line break"),
+    same("stop_sequences", Honoured, ""),
+    until("temperature"),
+    until("top_p"),
+    until("top_k"),
+    same("thinking", Honoured, "enabled, adaptive, disabled"),
+    same("output_config.effort", Honoured, ""),
+    same(
+        "output_config.format",
+        Honoured,
+        "where it is not set, the CLI adds its default effort",
+    ),
+    same("output_format", Emulated, "becomes output_config.format"),
+    same(
+        "context_management",
+        Honoured,
+        "what was applied is not told back",
+    ),
+    same("tools", Honoured, "the model sees the prefix mcp__relay__"),
+    same(
+        "tools.*.name",
+        Honoured,
+        "ignored where it is longer than 116 characters",
+    ),
+    same(
+        "tools.*.description",
+        Honoured,
+        "ignored beyond 2,048 characters, or where the CLI rewrites characters",
+    ),
+    same(
+        "tools.*.input_schema",
+        Honoured,
+        "ignored where the top level has oneOf, anyOf or allOf",
+    ),
+    same("tools.*.cache_control", Moot, ""),
+    same("tools.*.strict", Ignored, ""),
+    same("tools.*.input_examples", Ignored, ""),
+    same("tools.*.defer_loading", Ignored, "all tools are loaded"),
+    same("tools.*.allowed_callers", Ignored, ""),
+    same("tools.*.eager_input_streaming", Ignored, ""),
+    same("tools.*.type", Ignored, "tools that the API runs itself"),
+    same("tool_choice", Honoured, ""),
+    same("messages.*.content.*.text", Honoured, ""),
+    same("messages.*.content.*.image", Honoured, "base64 and url"),
+    same(
+        "messages.*.content.*.document",
+        Honoured,
+        "base64, text, content and url",
+    ),
+    same(
+        "messages.*.content.*.source.file_id",
+        Rejected,
+        "there are no files yet",
+    ),
+    same("messages.*.content.*.tool_use", Honoured, ""),
+    same("messages.*.content.*.tool_result", Honoured, ""),
+    same(
+        "messages.*.content.*.tool_reference",
+        Emulated,
+        "becomes a text",
+    ),
+    same("messages.*.content.*.thinking", Honoured, ""),
+    same(
+        "messages.*.role: system",
+        Emulated,
+        "becomes a reminder in the user's turn",
+    ),
+    same(
+        "messages.*.output_config",
+        Ignored,
+        "unless the call sets the same",
+    ),
+    same(
+        "messages.-1.role: assistant",
+        Rejected,
+        "prefill: no lane can continue an answer",
+    ),
+    same("thread", Rejected, "the SDKs go on without"),
+    same("cache_control", Moot, "the CLI places its own marks"),
+    same("metadata", Moot, "the CLI sends its own"),
+    same("service_tier", Moot, ""),
+    same("diagnostics", Moot, ""),
+    same("user_profile_id", Moot, ""),
+    same("fallback_credit_token", Moot, ""),
+    same("mcp_servers", Ignored, ""),
+    same("container", Ignored, ""),
+    same("speed", Ignored, "standard asks for nothing"),
+    same("inference_geo", Ignored, ""),
+];
+
+/// Lanes, and whether each was measured; the rows hold for all of them.
+const LANES: &[(&str, bool)] = &[("claude-pty", true), ("claude-print", false)];
+const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
+
+impl Standing {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Standing::Honoured => "honoured",
+            Standing::Emulated => "emulated",
+            Standing::Moot => "moot",
+            Standing::Ignored => "ignored",
+            Standing::Rejected => "rejected",
+        }
+    }
+}
+
+/// The table as `GET /v1/capabilities` tells it.
+pub(crate) fn document() -> Value {
+    let lanes: Vec<Value> = LANES
+        .iter()
+        .map(|(name, measured)| json!({"name": name, "measured": measured}))
+        .collect();
+    let fields: Vec<Value> = ROWS.iter().map(told).collect();
+    json!({"lanes": lanes, "versions": VERSIONS, "fields": fields})
+}
+
+fn told(row: &Row) -> Value {
+    let standings = json!({VERSIONS[0]: row.old.name(), VERSIONS[1]: row.new.name()});
+    let mut told = Map::new();
+    told.insert("field".into(), row.field.into());
+    for (lane, _) in LANES {
+        told.insert((*lane).into(), standings.clone());
+    }
+    if !row.note.is_empty() {
+        told.insert("note".into(), row.note.into());
+    }
+    told.into()
+}
+
+/// The table as a page.
+pub(crate) fn page() -> String {
+    let mut page = PREFACE.to_owned();
+    for row in ROWS {
+        let (old, new) = (row.old.name(), row.new.name());
+        page.push_str(&format!(
+            "| `{}` | {old} | {new} | {} |\n",
+            row.field, row.note
+        ));
+    }
+    page
+}
+
+const fn same(field: &'static str, standing: Standing, note: &'static str) -> Row {
+    Row {
+        field,
+        old: standing,
+        new: standing,
+        note,
+    }
+}
+
+/// A field that the newer version has no more.
+const fn until(field: &'static str) -> Row {
+    Row {
+        field,
+        old: Honoured,
+        new: Rejected,
+        note: "gone from the newer version",
+    }
+}
+
+const PREFACE: &str = "\
+# What becomes of each field
+
+*Honoured*: it reaches the model as it was written. *Emulated*: in another form, and `x-relay-emulated` names it.
+*Moot*: it changes nothing of the answer, and is not passed on. *Ignored*: it is not passed on, `x-relay-ignored` names
+it, and in strict mode (`server.strict`, or the header `x-relay-strict: true`) it is a 400. *Rejected*: it is a 4xx.
+
+The rows were measured in the lane `claude-pty`. `claude-print` sends its requests by the same means; it was not
+measured yet. A top-level field that is not here is ignored. `inference-relay capabilities` prints this page, with
+`--json` what `GET /v1/capabilities` says.
+
+| field | 2023-06-01 | 2026-10-21 | |
+| --- | --- | --- | --- |
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Fault;
+    use crate::wire::anthropic::request;
+    use crate::wire::anthropic::request::Call;
+    use crate::wire::anthropic::request::Version;
+
+    /// A call with this field set.
+    fn call(field: &str) -> Value {
+        let mut call = json!({"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": "hi"}]});
+        if let Some(name) = field.strip_prefix("tools.*.") {
+            call["tools"] = json!([{"name": "f", "input_schema": {"type": "object"}}]);
+            let tool = &mut call["tools"][0];
+            match name {
+                "name" | "input_schema" => {}
+                "description" => tool[name] = "d".into(),
+                "type" => tool[name] = "web_search_20250305".into(),
+                "cache_control" => tool[name] = json!({"type": "ephemeral"}),
+                "input_examples" | "allowed_callers" => tool[name] = json!(["x"]),
+                _ => tool[name] = true.into(),
+            }
+        } else if let Some(place) = field.strip_prefix("messages.") {
+            call["messages"] = messages(place);
+        } else if let Some(part) = field.strip_prefix("output_config.") {
+            call["output_config"][part] = set(part);
+        } else {
+            call[field] = set(field);
+            if field == "tool_choice" {
+                call["tools"] = set("tools");
+            }
+        }
+        call
+    }
+
+    fn set(field: &str) -> Value {
+        match field {
+            "model" => "m".into(),
+            "max_tokens" => 9.into(),
+            "stream" => true.into(),
+            "system" => "be brief".into(),
+            "stop_sequences" => json!(["END"]),
+            "temperature" | "top_p" | "top_k" => 1.into(),
+            "thinking" => json!({"type": "adaptive"}),
+            "effort" => "low".into(),
+            "format" | "output_format" => json!({"type": "json_schema", "schema": {}}),
+            "tools" => json!([{"name": "f", "input_schema": {"type": "object"}}]),
+            "tool_choice" => json!({"type": "any"}),
+            "speed" => "fast".into(),
+            "service_tier" | "container" | "inference_geo" => "x".into(),
+            "mcp_servers" => json!([{"name": "x"}]),
+            _ => json!({"type": "x"}),
+        }
+    }
+
+    fn messages(place: &str) -> Value {
+        let asked = |content: Value| json!([{"role": "user", "content": content}]);
+        let text = json!({"type": "text", "data": "x", "media_type": "text/plain"});
+        let answered = |blocks: Value, result: Value| {
+            json!([
+                {"role": "user", "content": "a"}, {"role": "assistant", "content": blocks},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": result}]},
+            ])
+        };
+        let called = json!([{"type": "tool_use", "id": "t", "name": "f", "input": {}}]);
+        match place {
+            "*.content.*.text" => asked(json!([{"type": "text", "text": "a"}])),
+            "*.content.*.image" => {
+                asked(json!([{"type": "image", "source": {"type": "url", "url": "u"}}]))
+            }
+            "*.content.*.document" => asked(json!([{"type": "document", "source": text}])),
+            "*.content.*.source.file_id" => {
+                asked(json!([{"type": "image", "source": {"type": "file", "file_id": "f"}}]))
+            }
+            "*.content.*.tool_use" | "*.content.*.tool_result" => answered(called, "r".into()),
+            "*.content.*.tool_reference" => answered(
+                called,
+                json!([{"type": "tool_reference", "tool_name": "g"}]),
+            ),
+            "*.content.*.thinking" => {
+                let thought = json!({"type": "thinking", "thinking": "t", "signature": "s"});
+                answered(json!([thought, called[0]]), "r".into())
+            }
+            "*.role: system" => {
+                json!([{"role": "user", "content": "a"}, {"role": "system", "content": "b"}])
+            }
+            "*.output_config" => json!([{"role": "user", "content": "a"},
+                {"role": "system", "content": [], "output_config": {"effort": "low"}}]),
+            "-1.role: assistant" => {
+                json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])
+            }
+            other => panic!("no call for messages.{other}"),
+        }
+    }
+
+    fn standing(read: Result<Call, Fault>) -> Standing {
+        match read.map(|call| call.request) {
+            Err(_) => Rejected,
+            Ok(request) if !request.ignored.is_empty() => Ignored,
+            Ok(request) if !request.emulated.is_empty() => Emulated,
+            Ok(_) => Honoured,
+        }
+    }
+
+    #[test]
+    fn every_row_is_what_a_call_with_the_field_gets() {
+        for row in ROWS {
+            let body = call(row.field).to_string();
+            for (version, told) in [
+                (Version::V2023_06_01, row.old),
+                (Version::V2026_10_21, row.new),
+            ] {
+                let told = if told == Moot { Honoured } else { told };
+                let found = standing(request::call(body.as_bytes(), version));
+                assert_eq!(found, told, "{} in {version:?}", row.field);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_moot_leaves_no_trace_in_the_request() {
+        let plain = request::call(call("model").to_string().as_bytes(), Version::V2023_06_01);
+        for row in ROWS
+            .iter()
+            .filter(|row| row.old == Moot && !row.field.contains('.'))
+        {
+            let read = request::call(call(row.field).to_string().as_bytes(), Version::V2023_06_01);
+            assert_eq!(read, plain, "{}", row.field);
+        }
+    }
+}
