@@ -4,6 +4,9 @@
 //! ([`GATHERING`]) and then puts them to use. So a list counts as taken up when the CLI has answered two pings after
 //! it: one that shows that it has read the list, and, [`GATHERING`] later, one that shows that its timers have run
 //! since. Only then may a prompt go to the model. Where the list is the one before, nothing is waited for.
+//!
+//! A CLI that has only just connected puts the first list that it read to use some time later, and with it takes back
+//! what it was told in between. A change within that time ([`JOINING`]) is announced again when it is over.
 
 use super::list::ToolList;
 use std::time::Duration;
@@ -37,6 +40,8 @@ pub(crate) struct Offer {
     edition: u64,
     ping: u64,
     stage: Stage,
+    /// When the CLI first read a list.
+    joined: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,10 @@ enum Stage {
     TakenUp,
     /// It must be listed.
     Announced,
+    /// It was listed by a CLI that has only just connected: it must be announced again.
+    Joining {
+        until: Instant,
+    },
     /// Listed; the CLI owes a pong.
     Listed,
     /// Read; the CLI's timers must run.
@@ -66,6 +75,7 @@ impl Offer {
             edition: 0,
             ping: 0,
             stage,
+            joined: None,
         }
     }
 
@@ -86,12 +96,23 @@ impl Offer {
     }
 
     pub(crate) fn handle(&mut self, event: &ToolEvent, now: Instant) -> Option<Notice> {
+        if let ToolEvent::Listed(_) = event {
+            self.joined.get_or_insert(now);
+        }
         match (event, self.stage) {
             (ToolEvent::Opened, Stage::Announced) if self.edition > 0 => Some(self.announcement()),
             (ToolEvent::Opened, Stage::Listed | Stage::Confirming) => Some(self.ping()),
             (ToolEvent::Listed(edition), Stage::Announced) if *edition == self.edition => {
-                self.stage = Stage::Listed;
-                Some(self.ping())
+                match self.joins_until().filter(|until| now < *until) {
+                    Some(until) => {
+                        self.stage = Stage::Joining { until };
+                        None
+                    }
+                    None => {
+                        self.stage = Stage::Listed;
+                        Some(self.ping())
+                    }
+                }
             }
             (ToolEvent::Ponged(ping), Stage::Listed) if *ping == self.ping => {
                 self.stage = Stage::Gathering {
@@ -113,13 +134,17 @@ impl Offer {
                 self.stage = Stage::Confirming;
                 Some(self.ping())
             }
+            Stage::Joining { until } if until <= now => {
+                self.stage = Stage::Announced;
+                Some(self.announcement())
+            }
             _ => None,
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Gathering { until } => Some(until),
+            Stage::Gathering { until } | Stage::Joining { until } => Some(until),
             _ => None,
         }
     }
@@ -130,6 +155,12 @@ impl Offer {
         Notice::Ping(self.ping)
     }
 
+    /// When a CLI that has just connected has put its first list to use. A list that it found there is that one.
+    fn joins_until(&self) -> Option<Instant> {
+        let joined = self.joined.filter(|_| self.edition > 0)?;
+        Some(joined + JOINING)
+    }
+
     fn announcement(&self) -> Notice {
         Notice::Changed(self.list.clone(), self.edition)
     }
@@ -137,6 +168,9 @@ impl Offer {
 
 /// The CLI puts changes to use 16 ms after it has read them; a timer may be a tick late.
 const GATHERING: Duration = Duration::from_millis(24);
+/// From the first list that a CLI reads to its use: 2.1.197 was seen to ask the model without tools that it had listed
+/// a few milliseconds after it connected.
+const JOINING: Duration = Duration::from_millis(400);
 
 #[cfg(test)]
 mod tests {
@@ -152,10 +186,31 @@ mod tests {
         }])
     }
 
+    /// An offer whose CLI connected long ago.
+    fn joined(now: Instant) -> Offer {
+        let mut offer = Offer::new(ToolList::default());
+        assert_eq!(offer.handle(&ToolEvent::Listed(0), now - JOINING), None);
+        offer
+    }
+
+    #[test]
+    fn a_change_that_comes_while_the_cli_connects_is_announced_again() {
+        let now = crate::clock::now();
+        let mut offer = Offer::new(ToolList::default());
+        drop(offer.change(&list("a")));
+        assert_eq!(offer.handle(&ToolEvent::Listed(1), now), None);
+        let later = offer.poll_timeout().expect("the CLI connects");
+        assert_eq!(offer.handle(&ToolEvent::Listed(1), now), None);
+        let told = offer.handle_timeout(later);
+        assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
+        let told = offer.handle(&ToolEvent::Listed(1), later);
+        assert_eq!(told, Some(Notice::Ping(1)));
+    }
+
     #[test]
     fn a_list_is_taken_up_after_two_pongs() {
         let now = crate::clock::now();
-        let mut offer = Offer::new(ToolList::default());
+        let mut offer = joined(now);
         assert!(offer.is_taken_up());
         assert_eq!(
             offer.change(&list("a")),
@@ -179,7 +234,7 @@ mod tests {
     #[test]
     fn a_list_of_before_takes_nothing_up() {
         let now = crate::clock::now();
-        let mut offer = Offer::new(ToolList::default());
+        let mut offer = joined(now);
         drop(offer.change(&list("a")));
         drop(offer.change(&list("b")));
         assert_eq!(offer.handle(&ToolEvent::Listed(1), now), None);
