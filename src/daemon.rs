@@ -351,18 +351,7 @@ fn ask_about(program: &Path, session: &SessionConfig, memory: PathBuf) -> (Word,
 
 /// Puts the script in claude's place, with a home of its own: nothing of the user's is touched.
 fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError> {
-    let own = std::env::current_exe().map_err(|source| DaemonError::Machine {
-        what: "own path",
-        source,
-    })?;
-    let program = own.with_file_name(if cfg!(windows) {
-        "fake-claude.exe"
-    } else {
-        "fake-claude"
-    });
-    if !program.is_file() {
-        return Err(DaemonError::NoSimulation(program));
-    }
+    let program = simulated_claude()?;
     let simulated = home.join("simulated");
     create_private(&simulated).map_err(|source| DaemonError::Home {
         home: simulated.clone(),
@@ -373,6 +362,22 @@ fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError>
         .insert("HOME".to_owned(), simulated.to_string_lossy().into_owned());
     session.command = Some(program);
     Ok(())
+}
+
+/// The script that stands in for claude: it is built into the folder that this program lies in.
+///
+/// # Errors
+/// Where it is not built.
+pub(crate) fn simulated_claude() -> Result<PathBuf, DaemonError> {
+    let own = std::env::current_exe().map_err(|source| DaemonError::Machine {
+        what: "own path",
+        source,
+    })?;
+    let program = own.with_file_name(format!("fake-claude{}", std::env::consts::EXE_SUFFIX));
+    match program.is_file() {
+        true => Ok(program),
+        false => Err(DaemonError::NoSimulation(program)),
+    }
 }
 
 /// The state folder's lock: the system lets go of it when the process ends, however it ends.

@@ -8,6 +8,7 @@ use std::hash::Hasher;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::bill::Bill;
 use crate::clock;
 use crate::id;
 use crate::transcript::Journal;
@@ -19,7 +20,7 @@ pub(crate) struct Ledger {
     last_request: Option<String>,
     sent: usize,
     used: HashSet<String>,
-    spent: Spent,
+    spent: Bill,
     tools: Option<Value>,
 }
 
@@ -87,7 +88,7 @@ impl Ledger {
 
     /// What the answers cost is noted when the session ends, if there were any.
     pub(crate) fn close(&self, model: &str, ms: u64, journal: &mut Journal) {
-        if self.spent != Spent::default() {
+        if self.spent != Bill::default() {
             journal.note(self.spent.note(model, ms));
         }
     }
@@ -103,51 +104,6 @@ impl Ledger {
             "cliPrefix": "You are Claude Code, Anthropic's official CLI for Claude.", "reminderFold": false,
             "systemTurns": true, "keptReminders": false, "echoWireToolInputs": false, "contextRendering": "announced",
         }));
-    }
-}
-
-/// Counts of tokens, summed.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Spent {
-    input: u64,
-    output: u64,
-    cache_read: u64,
-    cache_made: u64,
-}
-
-impl Spent {
-    fn add(&mut self, usage: &Value) {
-        let count = |key: &str| usage[key].as_u64().unwrap_or(0);
-        self.input += count("input_tokens");
-        self.output += count("output_tokens");
-        self.cache_read += count("cache_read_input_tokens");
-        self.cache_made += count("cache_creation_input_tokens");
-    }
-
-    fn note(&self, model: &str, ms: u64) -> Value {
-        let cost = self.cost();
-        let used = json!({
-            "inputTokens": self.input, "outputTokens": self.output, "thinkingTokens": 0,
-            "cacheReadInputTokens": self.cache_read, "cacheCreationInputTokens": self.cache_made,
-            "cacheCreationEphemeral5mInputTokens": 0, "cacheCreationEphemeral1hInputTokens": 0, "webSearchRequests": 0,
-            "costUSD": cost,
-        });
-        json!({
-            "type": "cost-state", "totalCostUSD": cost, "totalAPIDuration": ms, "totalAPIDurationWithoutRetries": ms,
-            "totalToolDuration": 0, "totalLinesAdded": 0, "totalLinesRemoved": 0, "totalDuration": ms,
-            "startTime": clock::unix_ms().saturating_sub(ms), "modelUsage": { model: used }, "hasUnknownModelCost": false,
-        })
-    }
-
-    /// Dollars, at the list price of the large model.
-    fn cost(&self) -> f64 {
-        let priced =
-            |tokens: u64, price: f64| f64::from(u32::try_from(tokens).unwrap_or(u32::MAX)) * price;
-        (priced(self.input, 5.0)
-            + priced(self.output, 25.0)
-            + priced(self.cache_read, 0.5)
-            + priced(self.cache_made, 6.25))
-            / 1_000_000.0
     }
 }
 

@@ -5,6 +5,7 @@
 //! `turn` (one turn) and `script.rs` (what the simulated model answers).
 
 mod args;
+mod bill;
 mod cell;
 mod child;
 mod clock;

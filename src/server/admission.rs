@@ -2,6 +2,8 @@
 
 use super::Api;
 use super::body;
+use super::carry::Carried;
+use super::carry::Carrying;
 use super::frame::Refusal;
 use crate::auth::Credential;
 use crate::auth::Pass;
@@ -9,8 +11,6 @@ use crate::auth::Peer;
 use crate::auth::Route;
 use crate::auth::Visit;
 use crate::store::Secret;
-use axum::body::Body;
-use axum::body::Bytes;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -19,13 +19,8 @@ use axum::http::HeaderValue;
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
-use hyper::body::Frame;
-use hyper::body::SizeHint;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
-use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
 
 /// Routes that tell a stranger no more than that the relay is there.
 const OPEN_ROUTES: &[&str] = &["/", "/v1/health"];
@@ -55,7 +50,7 @@ pub(super) async fn admit(
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     response.extensions_mut().insert(caller);
-    Ok(response.map(|body| Body::new(Held { body, _pass: pass })))
+    Ok(response.map(|body| Carrying::body(body, pass)))
 }
 
 fn visit(request: &Request) -> Visit<'_> {
@@ -104,31 +99,8 @@ fn bearer(text: &str) -> &str {
     }
 }
 
-/// A body that holds the pass until it is sent, or the client is gone: a stream counts as open while it streams.
-struct Held {
-    body: Body,
-    _pass: Pass,
-}
-
-impl hyper::body::Body for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+/// It is held until the body is sent, or the client is gone: a stream counts as open while it streams.
+impl Carried for Pass {}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,8 @@
 //! What every request has around it: an id, a log line, and the body of its failure.
 
 use super::Api;
+use super::carry::Carried;
+use super::carry::Carrying;
 use super::crowd::Busy;
 use super::dialect::Dialect;
 use super::journal::stamp_now;
@@ -13,7 +15,6 @@ use crate::turn::KeyId;
 use crate::turn::RequestId;
 use crate::wire::contract;
 use axum::body::Body;
-use axum::body::Bytes;
 use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::extract::State;
@@ -25,12 +26,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use hyper::body::Body as _;
-use hyper::body::Frame;
-use hyper::body::SizeHint;
 use serde_json::Value;
-use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 use uuid::Uuid;
@@ -77,7 +73,7 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
         .remove::<Caller>()
         .and_then(|caller| caller.key);
     line.status = Some(response.status());
-    response.map(|body| Body::new(Logged { body, line }))
+    response.map(|body| Carrying::body(body, line))
 }
 
 fn fail(response: &mut Response, fault: &Fault, body: &Value) {
@@ -180,36 +176,10 @@ impl Drop for Line {
     }
 }
 
-/// A body that takes the log line along.
-struct Logged {
-    body: Body,
-    line: Line,
-}
-
-impl hyper::body::Body for Logged {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Logged {
-    fn drop(&mut self) {
-        let headless = self.line.method == Method::HEAD;
-        self.line.cut = !headless && !self.body.is_end_stream();
+impl Carried for Line {
+    fn handle_end(&mut self, body: &Body) {
+        let headless = self.method == Method::HEAD;
+        self.cut = !headless && !body.is_end_stream();
     }
 }
 

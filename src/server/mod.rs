@@ -26,6 +26,7 @@ mod router;
 
 mod admission;
 mod body;
+mod carry;
 mod conversation;
 mod dialect;
 mod frame;

@@ -22,6 +22,7 @@ pub(crate) mod history;
 pub(crate) mod launch;
 pub(crate) mod launcher;
 pub(crate) mod library;
+mod line;
 pub(crate) mod machine;
 pub(crate) mod pieces;
 mod primer;

@@ -3,10 +3,10 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::bill::Bill;
 use crate::clock;
 use crate::id;
 use crate::mcp::Client;
-use crate::print::bill::Bill;
 use crate::transcript::with;
 use crate::world::Told;
 use crate::world::World;

@@ -8,6 +8,7 @@ mod report;
 use crate::cli::args;
 use crate::cli::run::Outcome;
 use crate::config::Env;
+use crate::daemon;
 use crate::load::host::Setup;
 use anyhow::Context;
 use anyhow::bail;
@@ -31,16 +32,9 @@ pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<Ou
 /// A pool of simulated sessions, all of them warm.
 fn simulated(sessions: u32) -> anyhow::Result<Setup> {
     let program = std::env::current_exe().context("this program does not know its own path")?;
-    let claude = program.with_file_name(format!("fake-claude{}", std::env::consts::EXE_SUFFIX));
-    if !claude.is_file() {
-        bail!(
-            "the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it",
-            claude.display()
-        );
-    }
     Ok(Setup {
         program,
-        claude,
+        claude: daemon::simulated_claude()?,
         sessions_max: sessions,
         sessions_idle: sessions,
         queue_max: QUEUE_MAX,

@@ -1,53 +1,23 @@
-//! Bytes of a print mode's stdout, in any pieces → its lines, as words. `[pure]`
+//! Lines of a print mode's stdout → words. `[pure]`
 
 use super::word::Word;
 use super::word::parse;
+use crate::session::line;
+use crate::session::line::FromLine;
 
 /// The output being read.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    /// A line whose end has not come yet.
-    partial: Vec<u8>,
-    /// It is too long to be kept, and is passed over.
-    over: bool,
-}
+pub(crate) type Lines = line::Lines<Word>;
 
-impl Lines {
-    /// Takes the next bytes; gives the words of the lines that they complete.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Word> {
-        let mut words = Vec::new();
-        let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            self.extend(&rest[..end]);
-            words.extend(self.end());
-            rest = &rest[end + 1..];
-        }
-        self.extend(rest);
-        words
-    }
-
-    fn extend(&mut self, bytes: &[u8]) {
-        self.over |= self.partial.len() + bytes.len() > LINE_BYTES_MAX;
-        if self.over {
-            self.partial = Vec::new();
-        } else {
-            self.partial.extend_from_slice(bytes);
-        }
-    }
-
-    fn end(&mut self) -> Option<Word> {
-        let line = std::mem::take(&mut self.partial);
-        let over = std::mem::take(&mut self.over);
-        (!over).then(|| parse(&line)).flatten()
+impl FromLine for Word {
+    fn from_line(line: &[u8]) -> Option<Word> {
+        parse(line)
     }
 }
-
-/// A line repeats at most one whole message, and the API's own end at 32 MiB.
-const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::line::LINE_BYTES_MAX;
     use proptest::prelude::*;
 
     const OVER: &str = r#"{"type":"stream_event","event":{"type":"message_stop"}}"#;

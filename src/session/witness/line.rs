@@ -1,53 +1,23 @@
-//! Bytes of a transcript, in any pieces → its lines, as records. `[pure]`
+//! Lines of a transcript → records. `[pure]`
 
 use super::record::Record;
 use super::record::parse;
+use crate::session::line;
+use crate::session::line::FromLine;
 
 /// A transcript being read.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    /// A line whose end has not come yet.
-    partial: Vec<u8>,
-    /// It is too long to be kept, and is passed over.
-    over: bool,
-}
+pub(crate) type Lines = line::Lines<Record>;
 
-impl Lines {
-    /// Takes the next bytes; gives the records of the lines that they complete.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Record> {
-        let mut records = Vec::new();
-        let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            self.extend(&rest[..end]);
-            records.extend(self.end());
-            rest = &rest[end + 1..];
-        }
-        self.extend(rest);
-        records
-    }
-
-    fn extend(&mut self, bytes: &[u8]) {
-        self.over |= self.partial.len() + bytes.len() > LINE_BYTES_MAX;
-        if self.over {
-            self.partial = Vec::new();
-        } else {
-            self.partial.extend_from_slice(bytes);
-        }
-    }
-
-    fn end(&mut self) -> Option<Record> {
-        let line = std::mem::take(&mut self.partial);
-        let over = std::mem::take(&mut self.over);
-        (!over).then(|| parse(&String::from_utf8_lossy(&line)))
+impl FromLine for Record {
+    fn from_line(line: &[u8]) -> Option<Record> {
+        Some(parse(&String::from_utf8_lossy(line)))
     }
 }
-
-/// A line holds one block of a message, and the API's own requests end at 32 MiB; what is longer is no turn of ours.
-const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::line::LINE_BYTES_MAX;
     use proptest::prelude::*;
 
     const CLOSED: &str = r#"{"type":"system","subtype":"turn_duration"}"#;

@@ -3,9 +3,11 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::clock;
+
 /// Counts of tokens, summed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bill {
+pub(crate) struct Bill {
     input: u64,
     output: u64,
     cache_read: u64,
@@ -13,7 +15,7 @@ pub(super) struct Bill {
 }
 
 impl Bill {
-    pub(super) fn add(&mut self, usage: &Value) {
+    pub(crate) fn add(&mut self, usage: &Value) {
         let count = |key: &str| usage[key].as_u64().unwrap_or(0);
         self.input += count("input_tokens");
         self.output += count("output_tokens");
@@ -22,7 +24,7 @@ impl Bill {
     }
 
     /// Dollars, at the list price of the large model.
-    pub(super) fn cost(&self) -> f64 {
+    pub(crate) fn cost(&self) -> f64 {
         let priced =
             |tokens: u64, price: f64| f64::from(u32::try_from(tokens).unwrap_or(u32::MAX)) * price;
         (priced(self.input, 5.0)
@@ -33,7 +35,7 @@ impl Bill {
     }
 
     /// The `usage` of a result.
-    pub(super) fn usage(&self, is_new: bool) -> Value {
+    pub(crate) fn usage(&self, is_new: bool) -> Value {
         let mut usage = json!({
             "input_tokens": self.input, "cache_creation_input_tokens": self.cache_made,
             "cache_read_input_tokens": self.cache_read, "output_tokens": self.output,
@@ -49,8 +51,24 @@ impl Bill {
         crate::transcript::with(usage, rest)
     }
 
+    /// The transcript's record of it, when a session ends.
+    pub(crate) fn note(&self, model: &str, ms: u64) -> Value {
+        let cost = self.cost();
+        let used = json!({
+            "inputTokens": self.input, "outputTokens": self.output, "thinkingTokens": 0,
+            "cacheReadInputTokens": self.cache_read, "cacheCreationInputTokens": self.cache_made,
+            "cacheCreationEphemeral5mInputTokens": 0, "cacheCreationEphemeral1hInputTokens": 0, "webSearchRequests": 0,
+            "costUSD": cost,
+        });
+        json!({
+            "type": "cost-state", "totalCostUSD": cost, "totalAPIDuration": ms, "totalAPIDurationWithoutRetries": ms,
+            "totalToolDuration": 0, "totalLinesAdded": 0, "totalLinesRemoved": 0, "totalDuration": ms,
+            "startTime": clock::unix_ms().saturating_sub(ms), "modelUsage": { model: used }, "hasUnknownModelCost": false,
+        })
+    }
+
     /// The `modelUsage` of a result.
-    pub(super) fn by_model(&self, model: &str) -> Value {
+    pub(crate) fn by_model(&self, model: &str) -> Value {
         json!({ model: {
             "inputTokens": self.input, "outputTokens": self.output, "cacheReadInputTokens": self.cache_read,
             "cacheCreationInputTokens": self.cache_made, "webSearchRequests": 0, "costUSD": self.cost(),

@@ -1,0 +1,53 @@
+//! An answer's body that takes something along until it is sent, or its client is gone.
+
+use axum::body::Body;
+use axum::body::Bytes;
+use hyper::body::Frame;
+use hyper::body::SizeHint;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
+/// What a body can take along.
+pub(super) trait Carried: Send + Unpin + 'static {
+    /// The body is let go of, at its end or before.
+    fn handle_end(&mut self, _body: &Body) {}
+}
+
+/// The body, and what it takes along.
+pub(super) struct Carrying<T: Carried> {
+    body: Body,
+    carried: T,
+}
+
+impl<T: Carried> Carrying<T> {
+    pub(super) fn body(body: Body, carried: T) -> Body {
+        Body::new(Carrying { body, carried })
+    }
+}
+
+impl<T: Carried> hyper::body::Body for Carrying<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<T: Carried> Drop for Carrying<T> {
+    fn drop(&mut self) {
+        self.carried.handle_end(&self.body);
+    }
+}
