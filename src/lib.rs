@@ -76,7 +76,7 @@
 //! - Every process leads its own group, is listed in `pty-pids.json`, and is ended with its group on every path.
 //! - Text of prompts and answers is logged at no level. Of a key only its hash is kept, and only its id is logged.
 //! - The tap changes, keeps and logs no byte of a request, and looks at no credential.
-//! - Only `terminal::screen` names the emulator; only `clock` reads time; only `config::env` reads the environment;
+//! - Only `terminal::draw` names the parser of sequences; only `clock` reads time; only `config::env` reads the environment;
 //!   only `wire` knows a dialect's status codes.
 //!
 //! # Cancel safety

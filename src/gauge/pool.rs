@@ -60,6 +60,8 @@ fn config() -> PoolConfig {
         session_turns_max: u32::MAX,
         session_age_max: far,
         session_resident_max: u64::MAX,
+        kept_max: 0,
+        kept_wait_max: far,
     }
 }
 

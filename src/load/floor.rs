@@ -26,7 +26,6 @@ use crate::session::witness::receiver::Receiver;
 use crate::terminal::Scene;
 use crate::terminal::Screen;
 use crate::terminal::keys;
-use crate::terminal::read;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
@@ -158,14 +157,14 @@ impl Bare {
     async fn idle(&mut self) -> io::Result<()> {
         let mut trusted = false;
         loop {
-            let scene = read(&self.screen);
+            let scene = self.screen.scene();
             if scene.is_idle() {
                 return Ok(());
             }
             if let (Scene::Trust { steps }, false) = (scene, trusted) {
                 trusted = true;
                 self.process
-                    .write([keys::steps(steps).as_slice(), keys::ENTER].concat());
+                    .write([keys::steps(*steps).as_slice(), keys::ENTER].concat());
             }
             let bytes = tokio::time::timeout(IDLE_WAIT_MAX, self.process.output.recv()).await;
             let bytes = bytes.ok().flatten().ok_or_else(ended)?;

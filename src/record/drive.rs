@@ -20,7 +20,6 @@ use crate::terminal::Prompt;
 use crate::terminal::Scene;
 use crate::terminal::Screen;
 use crate::terminal::keys;
-use crate::terminal::read;
 use crate::terminal::recording::Tape;
 use crate::terminal::recording::What;
 use std::io;
@@ -277,7 +276,7 @@ impl Player {
         if !owed.is_empty() {
             self.process.write(owed);
         }
-        self.scene = read(&self.screen);
+        self.scene = self.screen.scene().clone();
         self.spins = self.screen.frame().rows.iter().any(|row| mask::spins(row));
         self.drawn = true;
         if self.upstream.heard().held == 0 {

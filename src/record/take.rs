@@ -3,7 +3,6 @@
 use super::case::Shot;
 use crate::terminal::Scene;
 use crate::terminal::Screen;
-use crate::terminal::read;
 use crate::terminal::recording::Recording;
 use crate::terminal::recording::What;
 use crate::terminal::scrub::Scrub;
@@ -101,20 +100,20 @@ pub(crate) fn checkpoints(
                 }
                 screen.feed(&text.as_bytes()[from..]);
             }
-            What::Marker(name) => checkpoints.push(checkpoint(name, &screen)),
+            What::Marker(name) => checkpoints.push(checkpoint(name, &mut screen)),
             What::Input(_) | What::Resize(_) | What::Exit(_) => {}
         }
     }
     checkpoints
 }
 
-fn checkpoint(name: &str, screen: &Screen) -> Checkpoint {
+fn checkpoint(name: &str, screen: &mut Screen) -> Checkpoint {
     let mut rows = screen.frame().rows;
     let used = rows.iter().rposition(|row| !row.is_empty());
     rows.truncate(used.map_or(0, |last| last + 1));
     Checkpoint {
         name: name.to_owned(),
-        scene: read(screen),
+        scene: screen.scene().clone(),
         rows,
     }
 }

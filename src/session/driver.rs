@@ -21,7 +21,6 @@ use crate::clock;
 use crate::tap::Heard;
 use crate::tap::Tapped;
 use crate::terminal::Screen;
-use crate::terminal::read;
 use crate::turn::Block;
 use crate::turn::Course;
 use crate::turn::Event;
@@ -242,7 +241,7 @@ impl Driver {
         if !owed.is_empty() {
             self.process.write(owed);
         }
-        let scene = read(&self.screen);
+        let scene = self.screen.scene().clone();
         tracing::trace!(
             pid = self.process.pid,
             ?scene,

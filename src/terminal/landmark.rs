@@ -1,8 +1,6 @@
 //! What a screen shows: the prompt box, a dialog we answer, a dialog we do not, or nothing yet. `[pure]`
 
-use super::frame::Frame;
-use super::screen::Screen;
-use super::screen::Size;
+use super::row::Row;
 
 /// What stands on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,67 +42,133 @@ impl Scene {
     }
 }
 
-/// Reads a screen.
-pub(crate) fn read(screen: &Screen) -> Scene {
-    prompt(screen).map_or_else(|| other(&screen.frame()), Scene::Prompt)
+/// What was seen, and where: a look asks only for what changed since the one before.
+#[derive(Debug)]
+pub(super) struct Look {
+    scene: Scene,
+    rows: Vec<Seen>,
+    /// The scene stands at this row and below it.
+    from: usize,
 }
 
-/// What stands there where it is no prompt box.
-fn other(frame: &Frame) -> Scene {
-    let is_login = |row: &String| LOGIN.iter().any(|mark| row.contains(mark));
-    match choices(&frame.rows) {
-        _ if frame.rows.iter().any(is_login) => Scene::Login,
-        None => Scene::Unknown,
-        Some(choices) => dialog(&frame.rows, &choices, Rules::across(frame.columns)),
+impl Default for Look {
+    fn default() -> Look {
+        Look {
+            scene: Scene::Unknown,
+            rows: Vec::new(),
+            from: 0,
+        }
     }
 }
 
-/// The prompt box is between the last two rules.
-fn prompt(screen: &Screen) -> Option<Prompt> {
-    let Size { rows, columns } = screen.size();
-    let rules = Rules::across(columns);
-    let mut from_below = (0..rows).rev().filter(|row| rules.stand_at(*row, screen));
-    let (bottom, top) = (from_below.next()?, from_below.next()?);
-    let first = (top + 1 < bottom).then(|| screen.solid(top + 1))?;
+/// What is known of a row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    is_rule: bool,
+    /// Whether it says one of the words before a login, or how to confirm; nobody asks while there is a prompt box.
+    says: Option<Says>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Login,
+    Confirm,
+    Other,
+}
+
+impl Look {
+    /// Looks at rows that are this wide.
+    pub(super) fn take(&mut self, rows: &mut [Row], columns: u16) -> &Scene {
+        let rules = Rules::across(columns);
+        if self.has_changed(rows, rules) {
+            (self.from, self.scene) = match prompt(rows, &self.rows) {
+                Some((from, prompt)) => (from, Scene::Prompt(prompt)),
+                None => (0, self.other(rows, rules)),
+            };
+        }
+        &self.scene
+    }
+
+    /// Whether a row of the scene changed, or where the rules are.
+    fn has_changed(&mut self, rows: &mut [Row], rules: Rules) -> bool {
+        let mut has_changed = self.rows.len() != rows.len();
+        self.rows.resize(rows.len(), Seen::default());
+        for (at, (row, seen)) in rows.iter_mut().zip(&mut self.rows).enumerate() {
+            if row.take_change() {
+                let was_rule = seen.is_rule;
+                seen.is_rule = rules.stand_in(row);
+                seen.says = None;
+                has_changed |= at >= self.from || seen.is_rule != was_rule;
+            }
+        }
+        has_changed
+    }
+
+    /// What stands there where it is no prompt box.
+    fn other(&mut self, rows: &[Row], rules: Rules) -> Scene {
+        let (mut login, mut confirm) = (false, None);
+        for (at, (row, seen)) in rows.iter().zip(&mut self.rows).enumerate() {
+            match *seen.says.get_or_insert_with(|| says(row)) {
+                Says::Login => login = true,
+                Says::Confirm => confirm = Some(at),
+                Says::Other => {}
+            }
+        }
+        match confirm {
+            _ if login => Scene::Login,
+            None => Scene::Unknown,
+            Some(confirm) => question(&rows[..confirm], rules),
+        }
+    }
+}
+
+fn says(row: &Row) -> Says {
+    match row {
+        _ if LOGIN.iter().any(|mark| row.contains(mark)) => Says::Login,
+        _ if row.contains(CONFIRM) => Says::Confirm,
+        _ => Says::Other,
+    }
+}
+
+/// The question above the line that says how to confirm.
+fn question(above: &[Row], rules: Rules) -> Scene {
+    let above: Vec<String> = above.iter().map(Row::text).collect();
+    let is_marked = |row: &String| row.trim_start().starts_with(MARKS[0]);
+    match above.iter().rposition(is_marked) {
+        Some(marked) => dialog(&above, marked, rules),
+        None => Scene::Unknown,
+    }
+}
+
+/// The prompt box is between the last two rules; and where it begins.
+fn prompt(rows: &[Row], seen: &[Seen]) -> Option<(usize, Prompt)> {
+    let bottom = seen.iter().rposition(|row| row.is_rule)?;
+    let top = seen[..bottom].iter().rposition(|row| row.is_rule)?;
+    let (first, more) = rows[top + 1..bottom].split_first()?;
+    let first = first.solid();
     let typed = MARKS.iter().find_map(|mark| first.strip_prefix(mark))?;
-    let more = (top + 2..bottom).any(|row| !screen.solid(row).trim().is_empty());
-    let below = rows.min(bottom + 1 + FOOTER_ROWS);
-    let footer: Vec<String> = (bottom + 1..below).map(|row| screen.text(row)).collect();
-    Some(Prompt {
-        empty: typed.trim().is_empty() && !more,
-        busy: footer.iter().any(|line| line.contains("esc to interrupt")),
-        logged_out: footer.iter().any(|line| line.contains("Not logged in")),
-    })
+    let below = rows.len().min(bottom + 1 + FOOTER_ROWS);
+    let footer = |mark| rows[bottom + 1..below].iter().any(|row| row.contains(mark));
+    let prompt = Prompt {
+        empty: typed.trim().is_empty() && more.iter().all(|row| row.solid().trim().is_empty()),
+        busy: footer("esc to interrupt"),
+        logged_out: footer("Not logged in"),
+    };
+    Some((top, prompt))
 }
 
-/// Rows of a dialog's choices: the marked one, and all.
-struct Choices {
-    marked: usize,
-    confirm: usize,
-}
-
-fn choices(rows: &[String]) -> Option<Choices> {
-    let confirm = rows
+/// A question, by the row of its marked choice.
+fn dialog(above: &[String], marked: usize, rules: Rules) -> Scene {
+    let yes = above
         .iter()
-        .rposition(|row| row.contains("Enter to confirm"))?;
-    let marked = rows[..confirm]
-        .iter()
-        .rposition(|row| row.trim_start().starts_with(MARKS[0]))?;
-    Some(Choices { marked, confirm })
-}
-
-fn dialog(rows: &[String], choices: &Choices, rules: Rules) -> Scene {
-    let above = &rows[..choices.confirm];
-    if let Some(yes) = above
-        .iter()
-        .rposition(|row| row.contains("Yes, I trust this folder"))
-    {
+        .rposition(|row| row.contains("Yes, I trust this folder"));
+    if let Some(yes) = yes {
         return Scene::Trust {
-            steps: distance(choices.marked, yes),
+            steps: distance(marked, yes),
         };
     }
     // A dialog stands below a rule of its own; what is above that is the banner's or the conversation's.
-    let rule = above[..choices.marked]
+    let rule = above[..marked]
         .iter()
         .rposition(|row| rules.holds(row) || is_edge(row));
     let title = above[rule.map_or(0, |rule| rule + 1)..]
@@ -144,12 +208,12 @@ impl Rules {
     }
 
     fn holds(self, line: &str) -> bool {
-        line.chars().count() >= self.columns_min && line.chars().all(|c| c == '─')
+        line.chars().count() >= self.columns_min && line.chars().all(|c| c == RULE)
     }
 
     /// Whether one stands in this row; most rows are passed over at their first letter.
-    fn stand_at(self, row: u16, screen: &Screen) -> bool {
-        screen.begins(row, "─") && self.holds(&screen.text(row))
+    fn stand_in(self, row: &Row) -> bool {
+        row.begins(RULE) && self.holds(&row.text())
     }
 }
 
@@ -157,20 +221,24 @@ impl Rules {
 const MARKS: [&str; 2] = ["❯", ">"];
 /// Screens that lead to a login, before there is a prompt box.
 const LOGIN: [&str; 2] = ["Select login method", "Paste code here if prompted"];
+/// The last line of every question.
+const CONFIRM: &str = "Enter to confirm";
 const EDGE: char = '▔';
+const RULE: char = '─';
 /// Rows of a footer: three have been seen.
-const FOOTER_ROWS: u16 = 6;
+const FOOTER_ROWS: usize = 6;
 /// Columns that a rule may leave free.
 const RULE_GAP_COLUMNS: usize = 2;
 
 #[cfg(test)]
 mod tests {
+    use super::super::screen::Screen;
     use super::*;
 
     fn scene(lines: &[&str]) -> Scene {
         let mut screen = Screen::new();
         screen.feed(lines.join("\r\n").as_bytes());
-        read(&screen)
+        screen.scene().clone()
     }
 
     fn rule() -> String {

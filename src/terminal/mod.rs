@@ -11,16 +11,20 @@
 //!
 //! Start reading at [`landmark`].
 
+mod cell;
+mod draw;
 mod frame;
+mod grid;
 pub(crate) mod keys;
 mod landmark;
+mod query;
 pub(crate) mod recording;
+mod row;
 mod screen;
 pub(crate) mod scrub;
 
 pub(crate) use landmark::Prompt;
 pub(crate) use landmark::Scene;
-pub(crate) use landmark::read;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use screen::COLUMNS;
 #[cfg(any(test, feature = "fuzz"))]
