@@ -64,7 +64,9 @@ impl Style {
 /// One letter with its marks, one or two columns wide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
-    pub(crate) text: String,
+    pub(crate) letter: char,
+    /// What stands on it or is joined to it.
+    marks: String,
     pub(crate) width: usize,
     pub(crate) style: Style,
 }
@@ -72,7 +74,7 @@ pub(crate) struct Cell {
 impl Cell {
     /// One more character; a selector makes an emoji of what is one column wide by itself.
     fn join(&mut self, letter: char) {
-        self.text.push(letter);
+        self.marks.push(letter);
         if letter == SELECTOR {
             self.width = 2;
         }
@@ -80,8 +82,17 @@ impl Cell {
 
     /// Whether it is an emoji of several characters, and whether its form is selected.
     pub(crate) fn emoji(&self) -> Option<bool> {
-        let many = self.width == 2 && self.text.chars().nth(1).is_some();
-        many.then(|| self.text.contains(SELECTOR))
+        let many = self.width == 2 && !self.marks.is_empty();
+        many.then(|| self.marks.contains(SELECTOR))
+    }
+
+    pub(crate) fn is_blank(&self) -> bool {
+        self.letter == ' ' && self.marks.is_empty()
+    }
+
+    pub(crate) fn write(&self, out: &mut String) {
+        out.push(self.letter);
+        out.push_str(&self.marks);
     }
 }
 
@@ -110,7 +121,8 @@ impl Line {
             match self.cells.last_mut().filter(|_| joined) {
                 Some(before) => before.join(letter),
                 None => self.cells.push(Cell {
-                    text: letter.to_string(),
+                    letter,
+                    marks: String::new(),
                     width: width.max(1),
                     style,
                 }),
@@ -143,8 +155,16 @@ impl Line {
         let end = self
             .cells
             .iter()
-            .rposition(|cell| cell.text != " " || !cell.style.skips_blanks());
+            .rposition(|cell| !cell.is_blank() || !cell.style.skips_blanks());
         &self.cells[..end.map_or(0, |at| at + 1)]
+    }
+
+    /// What stands in it, without plain blanks at its end.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        self.trimmed().iter().for_each(|cell| cell.write(&mut text));
+        text
     }
 }
 
@@ -161,7 +181,7 @@ pub(crate) fn broken(line: &Line, columns: usize, keeps: bool) -> Vec<Line> {
     let mut width = 0;
     for cell in &line.cells {
         if width + cell.width > columns {
-            if cell.text == " " {
+            if cell.is_blank() {
                 lines.push(Line {
                     cells: std::mem::take(&mut row),
                 });
@@ -172,7 +192,7 @@ pub(crate) fn broken(line: &Line, columns: usize, keeps: bool) -> Vec<Line> {
                 }
                 continue;
             }
-            let rest = match row.iter().rposition(|cell| cell.text == " ") {
+            let rest = match row.iter().rposition(Cell::is_blank) {
                 Some(at) if at > 0 => row.split_off(at + 1),
                 _ => Vec::new(),
             };
@@ -193,15 +213,7 @@ mod tests {
     use super::*;
 
     fn texts(lines: &[Line]) -> Vec<String> {
-        lines
-            .iter()
-            .map(|line| {
-                line.trimmed()
-                    .iter()
-                    .map(|cell| cell.text.as_str())
-                    .collect()
-            })
-            .collect()
+        lines.iter().map(Line::text).collect()
     }
 
     #[test]

@@ -156,15 +156,7 @@ mod tests {
 
     fn texts(text: &str) -> Vec<String> {
         let lines = render(text, 40, 0, Dialect::of("2.1.329").prose);
-        lines
-            .iter()
-            .map(|line| {
-                line.trimmed()
-                    .iter()
-                    .map(|cell| cell.text.as_str())
-                    .collect()
-            })
-            .collect()
+        lines.iter().map(Line::text).collect()
     }
 
     #[test]

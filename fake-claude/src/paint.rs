@@ -200,7 +200,7 @@ impl Painter {
                 true => self.emoji == Emoji::Unwiped,
                 false => blanks == Blanks::Skipped,
             };
-            if skips && cell.text == " " && cell.style.skips_blanks() {
+            if skips && cell.is_blank() && cell.style.skips_blanks() {
                 skipped = true;
                 continue;
             }
@@ -213,26 +213,25 @@ impl Painter {
                 out.push_str(&format!("\x1b[{}G", begin + 1));
                 skipped = false;
             }
-            out.push_str(&self.drawn(cell, begin));
+            self.draw(cell, begin, out);
         }
         out.push_str(style.map_or("", Style::close));
     }
 
     /// A cell in its place: where terminals disagree about its width the cursor is put behind it.
-    fn drawn(&self, cell: &Cell, column: usize) -> String {
-        let (text, first) = (&cell.text, column + 1);
+    fn draw(&self, cell: &Cell, column: usize, out: &mut String) {
+        let first = column + 1;
         let (second, behind) = (first + 1, first + 2);
-        match (self.emoji, cell.emoji()) {
-            (Emoji::IfSelected | Emoji::Unwiped, Some(true)) => {
-                format!("\x1b[{second}G \x1b[{first}G{text}\x1b[{behind}G")
-            }
-            (Emoji::All, Some(_)) => {
-                format!("\x1b[{second}G \x1b[{first}G{text}\r\x1b[{behind}G")
-            }
+        let back = match (self.emoji, cell.emoji()) {
+            (Emoji::IfSelected | Emoji::Unwiped, Some(true)) => "",
+            (Emoji::All, Some(_)) => "\r",
             (Emoji::Plain | Emoji::IfSelected | Emoji::Unwiped, _) | (Emoji::All, None) => {
-                text.clone()
+                return cell.write(out);
             }
-        }
+        };
+        out.push_str(&format!("\x1b[{second}G \x1b[{first}G"));
+        cell.write(out);
+        out.push_str(&format!("{back}\x1b[{behind}G"));
     }
 }
 

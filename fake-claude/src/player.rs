@@ -1,5 +1,6 @@
 //! Plays the steps of a script as if a model had answered.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -137,7 +138,11 @@ fn act(
         close(reply, sink);
     }
     if let Some(text) = step.say.as_deref().or(step.echo.then_some(prompt)) {
-        say(text, step, reply, cancel, sink)?;
+        let text = match step.stamp {
+            true => Cow::Owned(format!("{}\n{text}", clock::unix_us())),
+            false => Cow::Borrowed(text),
+        };
+        say(&text, step, reply, cancel, sink)?;
     }
     if let Some(stunt) = stunt(step) {
         sink(Bit::Stunt(stunt));
@@ -208,12 +213,10 @@ fn say(
     let chunk = step.chunk.unwrap_or(letters.len()).max(1);
     open(reply, json!({ "type": "text", "text": "" }), sink);
     reply.blocks.push(json!({ "type": "text", "text": "" }));
-    let mut said = String::new();
     for piece in letters.chunks(chunk) {
         let piece: String = piece.iter().collect();
-        said.push_str(&piece);
-        if let Some(block) = reply.blocks.last_mut() {
-            block["text"] = json!(said);
+        if let Some(Value::String(said)) = reply.blocks.last_mut().map(|block| &mut block["text"]) {
+            said.push_str(&piece);
         }
         grow(reply, json!({ "type": "text_delta", "text": piece }), sink);
         sink(Bit::Text(piece));
@@ -283,6 +286,21 @@ mod tests {
             result.map(|reply| reply.text()).ok().as_deref(),
             Some(heard.as_str())
         );
+    }
+
+    #[test]
+    fn a_stamped_text_begins_with_when_it_was_said() {
+        let step = Step {
+            say: Some("hello".to_owned()),
+            stamp: true,
+            ..Step::default()
+        };
+        let before = clock::unix_us();
+        let (_, heard) = run(&[step], &Cancel::default());
+        let (stamp, text) = heard.split_once('\n').expect("a line of its own");
+        let stamp: u64 = stamp.parse().expect("microseconds");
+        assert!(before <= stamp && stamp <= clock::unix_us());
+        assert_eq!(text, "hello");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(crate) struct Step {
     pub(crate) say: Option<String>,
     pub(crate) think: Option<String>,
     pub(crate) echo: bool,
+    /// What is said begins with a line that tells when, in microseconds since 1970.
+    pub(crate) stamp: bool,
     pub(crate) chunk: Option<usize>,
     pub(crate) delay_ms: u64,
     pub(crate) wait_ms: u64,

@@ -74,18 +74,18 @@ impl Tty {
         if keys.is_empty() {
             return Heard::Nothing;
         }
-        let mut bytes = vec![0; 65_536];
+        let mut bytes = [0; READ_BYTES];
         match rustix::io::read(keyboard, &mut bytes) {
             Ok(0) => Heard::Closed,
-            Ok(count) => {
-                bytes.truncate(count);
-                Heard::Bytes(bytes)
-            }
+            Ok(count) => Heard::Bytes(bytes[..count].to_vec()),
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Heard::Nothing,
             Err(_) => Heard::Closed,
         }
     }
 }
+
+/// A terminal gives no more at once.
+const READ_BYTES: usize = 4096;
 
 impl Drop for Tty {
     fn drop(&mut self) {
