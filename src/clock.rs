@@ -14,13 +14,18 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Milliseconds since 1970-01-01 UTC, for records that people and other programs read.
+pub(crate) fn unix_ms() -> u64 {
+    unix_us() / 1000
+}
+
+/// Microseconds since 1970-01-01 UTC, for what another process of this machine stamped.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads the wall clock"
 )]
-pub(crate) fn unix_ms() -> u64 {
+pub(crate) fn unix_us() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -14,6 +14,7 @@ use hyper::client::conn::http1;
 use hyper::header::CONTENT_TYPE;
 use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,12 +32,7 @@ impl Caller {
     /// # Errors
     /// Where nobody listens.
     pub(crate) async fn connect(address: SocketAddr, key: Option<String>) -> io::Result<Caller> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
-        tokio::spawn(connection);
+        let sender = connect(address).await?;
         Ok(Caller {
             address,
             sender,
@@ -59,6 +55,7 @@ impl Caller {
             due,
             sent: clock::now().duration_since(began),
             pieces: Vec::new(),
+            since_said: None,
             ended: Duration::ZERO,
             failure: None,
         };
@@ -89,8 +86,11 @@ impl Caller {
         Ok(body.collect().await.map_err(io::Error::other)?.to_bytes())
     }
 
+    /// A connection that lay idle may have made room for others; then there is another one.
     async fn send(&mut self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
-        self.sender.ready().await.map_err(io::Error::other)?;
+        if self.sender.ready().await.is_err() {
+            self.sender = connect(self.address).await?;
+        }
         let response = self.sender.send_request(request).await;
         response.map_err(io::Error::other)
     }
@@ -109,16 +109,64 @@ impl Caller {
     }
 }
 
+async fn connect(address: SocketAddr) -> io::Result<http1::SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
 fn take(sample: &mut Sample, frame: &Frame, now: Duration) {
     match frame.event.as_str() {
-        "content_block_delta" => sample.pieces.push(now),
+        "content_block_delta" => {
+            if sample.pieces.is_empty() {
+                sample.since_said = stamp(&frame.data).and_then(since);
+            }
+            sample.pieces.push(now);
+        }
         "error" => sample.failure = Some("broke_off".to_owned()),
         _ => {}
     }
 }
 
+/// The time that a simulated session says first, in microseconds.
+fn stamp(delta: &str) -> Option<u64> {
+    let delta: Value = serde_json::from_str(delta).ok()?;
+    let (stamp, _) = delta["delta"]["text"].as_str()?.split_once('\n')?;
+    stamp.parse().ok()
+}
+
+/// `None`: that was no time of this run.
+fn since(stamp: u64) -> Option<Duration> {
+    let took = clock::unix_us()
+        .checked_sub(stamp)
+        .map(Duration::from_micros);
+    took.filter(|took| *took < STAMP_AGE_MAX)
+}
+
+/// No call of a run takes as long; a number that a model said by chance is further off.
+const STAMP_AGE_MAX: Duration = Duration::from_secs(3600);
+
 fn code(response: &Response<Incoming>) -> String {
     let code = response.headers().get("x-relay-error");
     let code = code.and_then(|code| code.to_str().ok());
     code.map_or_else(|| response.status().to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_a_line_of_its_own_and_of_this_hour() {
+        let delta = |text: &str| serde_json::json!({"delta": {"text": text}}).to_string();
+        assert_eq!(stamp(&delta("12\nwords")), Some(12));
+        assert_eq!(stamp(&delta("12 words\n")), None);
+        assert_eq!(stamp("{}"), None);
+        assert_eq!(since(12), None);
+        assert!(since(clock::unix_us()).is_some());
+    }
 }

@@ -97,7 +97,7 @@ impl Drop for Host {
     }
 }
 
-/// The script of a simulated claude that answers everything at once.
+/// The script of a simulated claude that answers everything at once, and says when it does.
 pub(crate) fn script(reply_bytes: usize) -> String {
     let mut reply = String::with_capacity(reply_bytes + LINE.len());
     while reply.len() < reply_bytes {
@@ -105,7 +105,7 @@ pub(crate) fn script(reply_bytes: usize) -> String {
     }
     reply.truncate(reply_bytes);
     format!(
-        "flush_delay_ms = 0\ntime_scale = 0\n[[rule]]\nany = true\n[[rule.step]]\nsay = \"\"\"{}\"\"\"\nchunk = {CHUNK}\n",
+        "flush_delay_ms = 0\ntime_scale = 0\n[[rule]]\nany = true\n[[rule.step]]\nstamp = true\nsay = \"\"\"{}\"\"\"\nchunk = {CHUNK}\n",
         reply
     )
 }

@@ -1,5 +1,6 @@
-//! Curves as an SVG. `[pure]`
+//! Curves as an SVG, alone or several on a board. `[pure]`
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
 /// A line of a picture.
@@ -9,92 +10,184 @@ pub(crate) struct Curve {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// What grows from left to right, with its unit.
+#[derive(Debug, Clone)]
+pub(crate) enum Across {
+    /// The same way is the same sum.
+    Sum(String),
+    /// The same way is the same factor; these are marked.
+    Factor(String, Vec<f64>),
+}
+
 /// What a picture shows.
 #[derive(Debug, Clone)]
 pub(crate) struct Picture {
     pub(crate) title: String,
-    pub(crate) across: String,
+    pub(crate) across: Across,
     pub(crate) up: String,
-    /// Whether a step across is a factor and not a sum.
-    pub(crate) log: bool,
     pub(crate) curves: Vec<Curve>,
 }
 
+/// Pictures beside and below each other.
+#[derive(Debug, Clone)]
+pub(crate) struct Board {
+    pub(crate) title: String,
+    pub(crate) pictures: Vec<Picture>,
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
 /// The axes and the curves; the chart's type depends on its axes.
 macro_rules! draw {
-    ($picture:ident, $chart:ident) => {
+    ($picture:ident, $chart:ident, $unit:ident) => {{
+        let small = || ("sans-serif", 12).into_font().color(&INK);
         $chart
             .configure_mesh()
-            .x_desc(&$picture.across)
+            .x_desc($unit)
             .y_desc(&$picture.up)
+            .x_label_formatter(&|x| number(*x))
+            .y_label_formatter(&|y| number(*y))
+            .y_labels(6)
+            .label_style(small())
+            .axis_style(INK.mix(0.5))
             .light_line_style(TRANSPARENT)
-            .bold_line_style(BLACK.mix(0.12))
+            .bold_line_style(INK.mix(0.1))
             .draw()
             .ok()?;
         for (index, curve) in $picture.curves.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
-            $chart
-                .draw_series(LineSeries::new(
-                    curve.points.iter().copied(),
-                    colour.stroke_width(2),
-                ))
-                .ok()?
-                .label(&curve.name)
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
-                });
+            let line = LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2));
+            let drawn = $chart.draw_series(line).ok()?;
+            drawn.label(&curve.name).legend(move |(x, y)| {
+                PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
+            });
+            let dots = curve
+                .points
+                .iter()
+                .filter(|_| curve.points.len() <= DOTS_MAX);
+            let dots = dots.map(|point| Circle::new(*point, 3, colour.filled()));
+            $chart.draw_series(dots).ok()?;
         }
-        $chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.2))
-            .draw()
-            .ok()?;
-    };
+        if $picture.curves.len() > 1 {
+            $chart
+                .configure_series_labels()
+                .position($picture.names_at())
+                .label_font(small())
+                .background_style(WHITE.mix(0.8))
+                .border_style(INK.mix(0.2))
+                .draw()
+                .ok()?;
+        }
+    }};
+}
+impl Board {
+    /// The board as text; `None` where there is nothing to draw.
+    pub(crate) fn svg(&self) -> Option<String> {
+        let rows = self.pictures.len().div_ceil(COLUMNS);
+        let height = TITLE_HEIGHT + PANEL.1 * u32::try_from(rows).ok()?;
+        let width = PANEL.0 * u32::try_from(COLUMNS).ok()?;
+        svg((width, height), |root| {
+            let style = ("sans-serif", 22).into_font().color(&INK);
+            let below = root.titled(&self.title, style).ok()?;
+            let areas = below.split_evenly((rows, COLUMNS));
+            let drawn = self.pictures.iter().zip(&areas);
+            drawn.map(|(picture, area)| picture.draw(area)).collect()
+        })
+    }
 }
 
 impl Picture {
     /// The picture as text; `None` where there is nothing to draw.
     pub(crate) fn svg(&self) -> Option<String> {
-        let points = || self.curves.iter().flat_map(|curve| &curve.points);
-        let right = points().map(|(x, _)| *x).fold(f64::NAN, f64::max);
-        let left = points().map(|(x, _)| *x).fold(f64::NAN, f64::min);
-        let top = points().map(|(_, y)| *y).fold(f64::NAN, f64::max);
-        if !(right > left && top > 0.0) {
-            return None;
-        }
-        let mut text = String::new();
-        let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-        root.fill(&WHITE).ok()?;
-        let mut chart = ChartBuilder::on(&root);
+        svg(ALONE, |root| self.draw(root))
+    }
+
+    fn draw(&self, area: &Area<'_>) -> Option<()> {
+        let (left, right) = self.width()?;
+        let up = 0.0..self.top() * HEADROOM;
+        let mut chart = ChartBuilder::on(area);
         chart
-            .caption(&self.title, ("sans-serif", 20))
-            .margin(16)
-            .x_label_area_size(44)
-            .y_label_area_size(64);
-        let up = 0.0..top * HEADROOM;
-        if self.log {
-            let mut chart = chart
-                .build_cartesian_2d((left.max(LOG_MIN)..right).log_scale(), up)
-                .ok()?;
-            draw!(self, chart);
-        } else {
-            let mut chart = chart.build_cartesian_2d(left..right, up).ok()?;
-            draw!(self, chart);
+            .caption(&self.title, ("sans-serif", 16).into_font().color(&INK))
+            .margin(12)
+            .x_label_area_size(42)
+            .y_label_area_size(62);
+        match &self.across {
+            Across::Sum(unit) => {
+                let mut chart = chart.build_cartesian_2d(left..right, up).ok()?;
+                draw!(self, chart, unit)
+            }
+            Across::Factor(unit, marks) => {
+                let across = (left.max(LOG_MIN)..right).log_scale();
+                let across = across.with_key_points(marks.clone());
+                let mut chart = chart.build_cartesian_2d(across, up).ok()?;
+                draw!(self, chart, unit)
+            }
         }
-        root.present().ok()?;
-        drop(root);
-        Some(text)
+        Some(())
+    }
+
+    fn points(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.curves.iter().flat_map(|curve| &curve.points).copied()
+    }
+
+    /// From where to where it goes; `None` where that is no way.
+    fn width(&self) -> Option<(f64, f64)> {
+        let left = self.points().map(|(x, _)| x).fold(f64::NAN, f64::min);
+        let right = self.points().map(|(x, _)| x).fold(f64::NAN, f64::max);
+        (right > left).then_some((left, right))
+    }
+
+    /// What is nothing everywhere is drawn all the same, on the ground.
+    fn top(&self) -> f64 {
+        let top = self.points().map(|(_, y)| y).fold(0.0, f64::max);
+        if top > 0.0 { top } else { 1.0 }
+    }
+
+    /// The names stand where the curves are low.
+    fn names_at(&self) -> SeriesLabelPosition {
+        let rises = |curve: &Curve| match (curve.points.first(), curve.points.last()) {
+            (Some((_, first)), Some((_, last))) => last > first,
+            _ => true,
+        };
+        match self.curves.iter().all(rises) {
+            true => SeriesLabelPosition::UpperLeft,
+            false => SeriesLabelPosition::LowerRight,
+        }
     }
 }
 
+fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Option<()>) -> Option<String> {
+    let mut text = String::new();
+    let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+    root.fill(&WHITE).ok()?;
+    draw(&root)?;
+    root.present().ok()?;
+    drop(root);
+    Some(text)
+}
+
+/// As short as it can be told: `0.5`, `20`, `1500`, `100k`.
+fn number(value: f64) -> String {
+    if value.abs() >= THOUSANDS_FROM {
+        return format!("{}k", value / 1000.0);
+    }
+    format!("{}", (value * 1000.0).round() / 1000.0)
+}
+
 /// Wide enough for a page.
-const SIZE: (u32, u32) = (840, 460);
+const ALONE: (u32, u32) = (840, 460);
+/// One of a board.
+const PANEL: (u32, u32) = (430, 300);
+const TITLE_HEIGHT: u32 = 40;
+const COLUMNS: usize = 3;
 /// Air above the highest point.
-const HEADROOM: f64 = 1.1;
+const HEADROOM: f64 = 1.15;
 /// A factor has no zero.
 const LOG_MIN: f64 = 1e-3;
+/// More points than this are a line.
+const DOTS_MAX: usize = 24;
+const THOUSANDS_FROM: f64 = 10_000.0;
+const INK: RGBColor = RGBColor(34, 34, 34);
 /// Told apart also without colour sight (Okabe and Ito).
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
@@ -109,23 +202,48 @@ const COLOURS: [RGBColor; 6] = [
 mod tests {
     use super::*;
 
-    #[test]
-    fn curves_are_drawn_and_nothing_is_no_picture() {
-        let mut picture = Picture {
+    fn picture() -> Picture {
+        Picture {
             title: "Total".into(),
-            across: "share".into(),
+            across: Across::Sum("share".into()),
             up: "ms".into(),
-            log: false,
             curves: vec![Curve {
                 name: "total".into(),
-                points: vec![(0.0, 1.0), (1.0, 3.0)],
+                points: vec![(1.0, 1.0), (64.0, 3.0)],
             }],
-        };
+        }
+    }
+
+    #[test]
+    fn curves_are_drawn_and_nothing_is_no_picture() {
+        let mut picture = picture();
         let svg = picture.svg().expect("there is a curve");
         assert!(svg.starts_with("<svg") && svg.contains("polyline") && svg.contains("Total"));
-        picture.log = true;
-        assert!(picture.svg().is_some());
+        picture.across = Across::Factor("sessions".into(), vec![1.0, 8.0, 64.0]);
+        let svg = picture.svg().expect("there is a curve");
+        assert!(svg.contains("sessions") && svg.contains("\n8\n"), "{svg}");
         picture.curves.clear();
         assert!(picture.svg().is_none());
+    }
+
+    #[test]
+    fn a_board_has_a_title_and_all_its_pictures() {
+        let mut flat = picture();
+        flat.title = "Nothing".into();
+        flat.curves[0].points = vec![(1.0, 0.0), (2.0, 0.0)];
+        let board = Board {
+            title: "Cost".into(),
+            pictures: vec![picture(), flat],
+        };
+        let svg = board.svg().expect("there are pictures");
+        for text in ["Cost", "Total", "Nothing"] {
+            assert!(svg.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let told = [0.5, 20.0, 1500.0, 100_000.0].map(number);
+        assert_eq!(told, ["0.5", "20", "1500", "100k"]);
     }
 }

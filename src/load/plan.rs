@@ -1,5 +1,6 @@
 //! What is called, how often and when. `[pure]`
 
+use crate::session::shape::MAX_TOKENS_PLAIN;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;
@@ -15,9 +16,29 @@ pub(crate) struct Plan {
     pub(crate) model: String,
     /// The length of the last message.
     pub(crate) prompt_bytes: usize,
-    /// Earlier messages, a question and an answer a pair.
-    pub(crate) history_pairs: u32,
+    pub(crate) history: History,
     pub(crate) stream: bool,
+}
+
+/// What was said before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct History {
+    /// Turns: a question and an answer each.
+    pub(crate) turns: u32,
+    /// Of each of their messages.
+    pub(crate) message_bytes: usize,
+}
+
+impl History {
+    pub(crate) const NONE: History = History {
+        turns: 0,
+        message_bytes: 0,
+    };
+
+    /// Of all messages together.
+    pub(crate) fn bytes(self) -> u64 {
+        2 * u64::from(self.turns) * self.message_bytes as u64
+    }
 }
 
 /// When a call is due.
@@ -40,28 +61,34 @@ impl Plan {
         }
     }
 
-    /// The request of this call. No two are the same, and none begins or ends in what a prompt box would change.
+    /// The request of this call, of the shape that sessions are warmed for. No two are the same, and none begins or ends in what a prompt box would change.
     pub(crate) fn body(&self, number: u32) -> Value {
-        let mut messages: Vec<Value> = (0..self.history_pairs)
-            .flat_map(|pair| {
-                let asked = json!({"role": "user", "content": format!("question {pair}")});
-                let said = json!({"role": "assistant", "content": format!("answer {pair}")});
-                [asked, said]
+        let length = self.history.message_bytes;
+        let mut messages: Vec<Value> = (0..self.history.turns)
+            .flat_map(|turn| {
+                let asked = words(format!("question {turn}"), length);
+                let said = words(format!("answer {turn}"), length);
+                [
+                    json!({"role": "user", "content": asked}),
+                    json!({"role": "assistant", "content": said}),
+                ]
             })
             .collect();
-        messages.push(json!({"role": "user", "content": prompt(number, self.prompt_bytes)}));
+        let prompt = words(format!("call {number} asks"), self.prompt_bytes);
+        messages.push(json!({"role": "user", "content": prompt}));
         json!({
             "model": self.model,
-            "max_tokens": 4096,
+            "max_tokens": MAX_TOKENS_PLAIN,
             "stream": self.stream,
             "messages": messages,
         })
     }
 }
 
-/// Words up to this length, the call's number among the first.
-fn prompt(number: u32, bytes: usize) -> String {
-    let mut text = format!("call {number} asks");
+/// Words up to this length.
+fn words(first: String, bytes: usize) -> String {
+    let mut text = first;
+    text.reserve(bytes.saturating_sub(text.len()));
     while text.len() + WORD.len() <= bytes {
         text.push_str(WORD);
     }
@@ -81,7 +108,10 @@ mod tests {
             pace: Pace::Open { per_second: 4.0 },
             model: "m".into(),
             prompt_bytes: 100,
-            history_pairs: 1,
+            history: History {
+                turns: 1,
+                message_bytes: 30,
+            },
             stream: true,
         }
     }
@@ -105,5 +135,7 @@ mod tests {
         let prompt = messages[2]["content"].as_str().expect("a text");
         assert!((92..=100).contains(&prompt.len()), "{prompt}");
         assert_ne!(body, plan().body(8));
+        assert_eq!(messages[0]["content"].as_str().map(str::len), Some(28));
+        assert_eq!(plan().history.bytes(), 60);
     }
 }

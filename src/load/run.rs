@@ -3,6 +3,7 @@
 use super::Plan;
 use super::Tally;
 use super::caller::Caller;
+use super::tally::Sample;
 use crate::clock;
 use bytes::Bytes;
 use std::io;
@@ -24,15 +25,12 @@ pub(crate) async fn run(
     told: &Arc<AtomicU32>,
 ) -> io::Result<Tally> {
     let next = Arc::new(AtomicU32::new(0));
-    let mut callers = Vec::new();
-    for _ in 0..plan.clients {
-        callers.push(Caller::connect(address, key.map(str::to_owned)).await?);
-    }
     let began = clock::now();
     let mut clients = JoinSet::new();
-    for caller in callers {
+    for _ in 0..plan.clients {
         let client = Client {
-            caller,
+            address,
+            key: key.map(str::to_owned),
             plan: plan.clone(),
             next: Arc::clone(&next),
             told: Arc::clone(told),
@@ -50,7 +48,8 @@ pub(crate) async fn run(
 
 /// One client and what it shares with the others.
 struct Client {
-    caller: Caller,
+    address: SocketAddr,
+    key: Option<String>,
     plan: Plan,
     /// The next call that nobody makes yet.
     next: Arc<AtomicU32>,
@@ -59,7 +58,8 @@ struct Client {
 }
 
 impl Client {
-    async fn run(mut self, began: Instant) -> io::Result<Vec<super::tally::Sample>> {
+    async fn run(self, began: Instant) -> io::Result<Vec<Sample>> {
+        let mut caller = Caller::connect(self.address, self.key.clone()).await?;
         let mut samples = Vec::new();
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Client {
                 tokio::time::sleep_until((began + due).into()).await;
             }
             let body = Bytes::from(self.plan.body(number).to_string());
-            samples.push(self.caller.call(body, began, due).await?);
+            samples.push(caller.call(body, began, due).await?);
             self.told.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -14,18 +14,22 @@ pub(crate) struct Sample {
     pub(crate) sent: Duration,
     /// When each piece of the answer came.
     pub(crate) pieces: Vec<Duration>,
+    /// From when the first piece was said to when it came, where the session stamps what it says.
+    pub(crate) since_said: Option<Duration>,
     pub(crate) ended: Duration,
     /// The stable code of its failure.
     pub(crate) failure: Option<String>,
 }
 
-/// The four things that are measured of a call.
+/// What is measured of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// From when it was due to when there was a client for it.
     Wait,
     /// From when it was due to the first piece of the answer.
     First,
+    /// From when the session said the first piece, just before the hook that carried it, to when it came.
+    Said,
     /// Between pieces.
     Gap,
     /// From when it was due to its end.
@@ -33,12 +37,19 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) const ALL: [Phase; 4] = [Phase::Wait, Phase::First, Phase::Gap, Phase::Total];
+    pub(crate) const ALL: [Phase; 5] = [
+        Phase::Wait,
+        Phase::First,
+        Phase::Said,
+        Phase::Gap,
+        Phase::Total,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Phase::Wait => "wait",
             Phase::First => "first delta",
+            Phase::Said => "hook to delta",
             Phase::Gap => "gap between deltas",
             Phase::Total => "total",
         }
@@ -85,6 +96,9 @@ impl Tally {
         self.record(Phase::Total, sample.ended.saturating_sub(due));
         if let Some(first) = sample.pieces.first() {
             self.record(Phase::First, first.saturating_sub(due));
+        }
+        if let Some(took) = sample.since_said {
+            self.record(Phase::Said, took);
         }
         for pair in sample.pieces.windows(2) {
             self.record(Phase::Gap, pair[1].saturating_sub(pair[0]));
@@ -203,6 +217,7 @@ mod tests {
             due: due.map(ms),
             sent: ms(sent),
             pieces: vec![ms(sent + 1), ms(sent + 3)],
+            since_said: Some(ms(1)),
             ended: ms(ended),
             failure: None,
         }
@@ -220,6 +235,7 @@ mod tests {
         near(Phase::Total, 100);
         near(Phase::Wait, 90);
         near(Phase::First, 91);
+        near(Phase::Said, 1);
         near(Phase::Gap, 2);
     }
 

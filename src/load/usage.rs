@@ -1,5 +1,6 @@
 //! What a process and its children take of the machine, where the system has it in files.
 
+use crate::session::pty::reap::PAGE_BYTES;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Usage {
     pub(crate) resident_bytes: u64,
+    /// The most that it ever was.
+    pub(crate) peak_bytes: u64,
     pub(crate) cpu: Duration,
     pub(crate) threads: u64,
     pub(crate) descriptors: u64,
@@ -26,6 +29,7 @@ impl Usage {
         let own = processes.get(&pid)?;
         let mut usage = Usage {
             resident_bytes: own.resident_bytes,
+            peak_bytes: peak(pid).unwrap_or(own.resident_bytes),
             cpu: own.cpu,
             threads: own.threads,
             descriptors: fs::read_dir(format!("/proc/{pid}/fd"))
@@ -55,6 +59,7 @@ impl Usage {
         json!({
             "daemon": {
                 "resident_bytes": self.resident_bytes,
+                "peak_bytes": self.peak_bytes,
                 "cpu_seconds": self.cpu.as_secs_f64(),
                 "threads": self.threads,
                 "descriptors": self.descriptors,
@@ -69,21 +74,23 @@ impl Usage {
 
     pub(crate) fn table(self) -> String {
         format!(
-            "\n{:20}{:>10}{:>10}{:>10}{:>10}\n{:20}{:>10.1}{:>10.2}{:>10}{:>10}\n{:20}{:>10.1}{:>10.2}{:>10}\n",
+            "\n{:20}{:>10}{:>10}{:>10}{:>10}{:>10}\n{:20}{:>10.1}{:>10.1}{:>10.2}{:>10}{:>10}\n{:20}{:>10.1}{:>10}{:>10.2}\n",
             "process",
             "MB",
+            "peak",
             "CPU s",
             "threads",
             "files",
             "daemon",
             megabytes(self.resident_bytes),
+            megabytes(self.peak_bytes),
             self.cpu.as_secs_f64(),
             self.threads,
             self.descriptors,
             format!("{} sessions", self.children),
             megabytes(self.children_resident_bytes),
-            self.children_cpu.as_secs_f64(),
             "",
+            self.children_cpu.as_secs_f64(),
         )
     }
 }
@@ -105,6 +112,16 @@ fn processes() -> HashMap<u32, Process> {
             Some((pid, Process::read(&stat)?))
         })
         .collect()
+}
+
+/// The most that was ever resident, which the system keeps in kilobytes.
+fn peak(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 fn descends(mut pid: u32, from: u32, processes: &HashMap<u32, Process>) -> bool {
@@ -139,8 +156,6 @@ pub(crate) fn megabytes(bytes: u64) -> f64 {
 
 /// Linux counts processor time in hundredths of a second for programs, on every machine it runs on by default.
 const TICK_MS: u64 = 10;
-/// The page of every Linux this runs on by default.
-const PAGE_BYTES: u64 = 4096;
 /// A session's own children are two below it; anything deeper is not ours.
 const GENERATIONS_MAX: u32 = 8;
 

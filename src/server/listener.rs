@@ -34,6 +34,7 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -44,6 +45,9 @@ use tokio::time::sleep;
 /// some client, or an attack. Those that ask for nothing then make room, and where all are busy, further ones wait in
 /// the system's backlog.
 const CONNECTIONS_MAX: usize = 512;
+/// Connections that the system holds until there is a place for them; one more is tried again by its client's system
+/// after a second. Linux has no more by default.
+const BACKLOG: u32 = 4096;
 /// How long a request's head may take, and how long a connection may be idle between requests.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a request's head. Browsers and SDKs send 1 to 4 kB; the answer to more is a 431.
@@ -82,7 +86,7 @@ pub(crate) async fn bind(config: &ServerConfig) -> Result<Listener, ServerError>
             source,
         },
     };
-    let socket = TcpListener::bind(wanted).await.map_err(failed)?;
+    let socket = listen(wanted).map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
     Ok(Listener {
         socket,
@@ -92,6 +96,18 @@ pub(crate) async fn bind(config: &ServerConfig) -> Result<Listener, ServerError>
         drain_wait_max: config.drain_wait_max,
         connections_max: CONNECTIONS_MAX,
     })
+}
+
+/// As the runtime does it, with a longer line of those who wait to be let in.
+fn listen(wanted: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match wanted {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(wanted)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {

@@ -113,4 +113,4 @@ fn tool_choice(choice: &ToolChoice) -> Option<Value> {
 }
 
 /// What most first calls ask for; the pool learns the others.
-const MAX_TOKENS_PLAIN: u64 = 1024;
+pub(crate) const MAX_TOKENS_PLAIN: u64 = 1024;

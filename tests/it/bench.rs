@@ -33,7 +33,7 @@ fn a_load_is_measured_by_phase_and_drawn() {
     let told: Value = serde_json::from_slice(&output.stdout).expect("--json must print JSON");
     assert_eq!(told["calls"], 60, "{told}");
     assert_eq!(told["failures"], serde_json::json!({}));
-    for phase in ["first_delta", "total"] {
+    for phase in ["first_delta", "hook_to_delta", "total"] {
         let (middle, most) = (
             &told["phases"][phase]["p50_ms"],
             &told["phases"][phase]["max_ms"],
@@ -51,7 +51,7 @@ fn a_load_is_measured_by_phase_and_drawn() {
     assert!(drawn.starts_with("<svg"), "{drawn:.100}");
 }
 
-/// Ten rounds are the fewest; each waits for both sessions to rest.
+/// Ten rounds are the fewest; each waits for both sessions to rest, and eleven daemons are started.
 #[test]
 fn the_floor_is_measured_beside_the_call_and_a_build_is_not_slower_than_itself() {
     let output = bench(&["floor", "--rounds", "10", "--json"]);
@@ -60,7 +60,9 @@ fn the_floor_is_measured_beside_the_call_and_a_build_is_not_slower_than_itself()
         "terminal_echo",
         "loopback_page",
         "session_by_hand",
+        "hook_to_delta",
         "call_streamed",
+        "start_to_listening",
     ] {
         assert!(told[row]["p50_ms"].as_f64() > Some(0.0), "{row}: {told}");
     }

@@ -32,10 +32,11 @@ pub(crate) async fn compare(args: &Compare) -> anyhow::Result<Outcome> {
     let own = Host::start(&ours).await?;
     let what = format!("{} rounds", args.pairs.rounds);
     let pairs = progress::during(&what, pairs(args, &baseline, &own, &ours)).await?;
+    let cpu = [&baseline, &own].map(|host| host.usage().unwrap_or_default().cpu);
     baseline.stop().await;
     own.stop().await;
     let ratio = Ratio::of(&pairs).context("too few rounds to tell")?;
-    tell(args, &pairs, ratio)?;
+    tell(args, &pairs, ratio, cpu)?;
     Ok(match ratio.low > args.allow {
         true => Outcome::Failed,
         false => Outcome::Done,
@@ -56,20 +57,24 @@ async fn pairs(
         at_rest(&mut theirs).await?;
         at_rest(&mut ours).await?;
         let pair = if number.is_multiple_of(2) {
-            let (_, first) = call(&mut theirs, setup, number, true).await?;
-            let (_, second) = call(&mut ours, setup, number, true).await?;
-            (first, second)
+            let first = call(&mut theirs, setup, number, true).await?;
+            (
+                first.ended,
+                call(&mut ours, setup, number, true).await?.ended,
+            )
         } else {
-            let (_, second) = call(&mut ours, setup, number, true).await?;
-            let (_, first) = call(&mut theirs, setup, number, true).await?;
-            (first, second)
+            let second = call(&mut ours, setup, number, true).await?;
+            (
+                call(&mut theirs, setup, number, true).await?.ended,
+                second.ended,
+            )
         };
         pairs.push(pair);
     }
     Ok(pairs)
 }
 
-fn tell(args: &Compare, pairs: &[Pair], ratio: Ratio) -> std::io::Result<()> {
+fn tell(args: &Compare, pairs: &[Pair], ratio: Ratio, cpu: [Duration; 2]) -> std::io::Result<()> {
     let (theirs, ours): (Vec<Duration>, Vec<Duration>) = pairs.iter().copied().unzip();
     let (theirs, ours) = (milliseconds(median(&theirs)), milliseconds(median(&ours)));
     if args.pairs.json {
@@ -81,6 +86,8 @@ fn tell(args: &Compare, pairs: &[Pair], ratio: Ratio) -> std::io::Result<()> {
             "ratio_high": ratio.high,
             "allowed": args.allow,
             "pairs": pairs.len(),
+            "baseline_cpu_seconds": cpu[0].as_secs_f64(),
+            "cpu_seconds": cpu[1].as_secs_f64(),
         }));
     }
     let verdict = match (ratio.low > args.allow, ratio.high < 1.0) {
@@ -89,8 +96,14 @@ fn tell(args: &Compare, pairs: &[Pair], ratio: Ratio) -> std::io::Result<()> {
         _ => "not slower than allowed",
     };
     out::line(&format!(
-        "baseline {theirs:.3} ms, this build {ours:.3} ms: ratio {:.3} (95 %: {:.3} to {:.3}), {verdict}",
-        ratio.median, ratio.low, ratio.high
+        "baseline {theirs:.3} ms, this build {ours:.3} ms: ratio {:.3} (95 %: {:.3} to {:.3}), {verdict}\n\
+         processor time of all {} calls and their looks: baseline {:.2} s, this build {:.2} s",
+        ratio.median,
+        ratio.low,
+        ratio.high,
+        pairs.len(),
+        cpu[0].as_secs_f64(),
+        cpu[1].as_secs_f64(),
     ))
 }
 

@@ -14,6 +14,8 @@ use crate::load::floor::Bare;
 use crate::load::floor::Echo;
 use crate::load::host::Host;
 use crate::load::host::Setup;
+use crate::load::plan::History;
+use crate::load::tally::Sample;
 use crate::load::tally::milliseconds;
 use anyhow::Context;
 use anyhow::bail;
@@ -27,9 +29,14 @@ struct Round {
     echo: Duration,
     page: Duration,
     bare: Duration,
-    first: Duration,
     buffered: Duration,
-    streamed: Duration,
+    streamed: Sample,
+}
+
+/// What was measured.
+struct Measured {
+    rounds: Vec<Round>,
+    starts: Vec<Duration>,
 }
 
 pub(crate) async fn floor(args: &Pairs) -> anyhow::Result<Outcome> {
@@ -38,9 +45,11 @@ pub(crate) async fn floor(args: &Pairs) -> anyhow::Result<Outcome> {
     let what = format!("{} rounds", args.rounds);
     let rounds = progress::during(&what, rounds(args, &host, &setup)).await?;
     host.stop().await;
+    let starts = progress::during("starts", starts(&setup)).await?;
+    let measured = Measured { rounds, starts };
     match args.json {
-        true => out::json(&machine(&rounds))?,
-        false => out::text(&table(&rounds))?,
+        true => out::json(&machine(&measured))?,
+        false => out::text(&table(&measured))?,
     }
     Ok(Outcome::Done)
 }
@@ -57,21 +66,36 @@ async fn rounds(args: &Pairs, host: &Host, setup: &Setup) -> anyhow::Result<Vec<
         let began = clock::now();
         caller.page("/v1/health").await?;
         let page = clock::now().duration_since(began);
-        let (_, buffered) = call(&mut caller, setup, number, false).await?;
+        let buffered = call(&mut caller, setup, number, false).await?.ended;
         let bare = bare.measure(&format!("call {number} asks")).await?;
         at_rest(&mut caller).await?;
-        let (first, streamed) = call(&mut caller, setup, number, true).await?;
+        let streamed = call(&mut caller, setup, number, true).await?;
         let echo = echo.measure().await?;
         rounds.push(Round {
             echo,
             page,
             bare,
-            first,
             buffered,
             streamed,
         });
     }
     Ok(rounds.split_off(WARM_UP as usize))
+}
+
+/// How long it takes a daemon to listen. It warms no session meanwhile, as a service does beside the listening.
+async fn starts(setup: &Setup) -> anyhow::Result<Vec<Duration>> {
+    let setup = Setup {
+        sessions_idle: 0,
+        ..setup.clone()
+    };
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        let began = clock::now();
+        let host = Host::start(&setup).await?;
+        starts.push(clock::now().duration_since(began));
+        host.stop().await;
+    }
+    Ok(starts)
 }
 
 /// Waits until all sessions are idle, so that a call does not wait for the one before.
@@ -87,56 +111,67 @@ pub(super) async fn at_rest(caller: &mut Caller) -> anyhow::Result<()> {
     bail!("the simulated sessions do not come to rest")
 }
 
-/// One call: the time to its first delta, and to its end.
+/// One call that began when it was sent.
 pub(super) async fn call(
     caller: &mut Caller,
     setup: &Setup,
     number: u32,
     stream: bool,
-) -> anyhow::Result<(Duration, Duration)> {
+) -> anyhow::Result<Sample> {
     let plan = Plan {
         clients: 1,
         calls: 1,
         pace: Pace::Closed,
         model: setup.model.clone(),
         prompt_bytes: 0,
-        history_pairs: 0,
+        history: History::NONE,
         stream,
     };
     let body = Bytes::from(plan.body(number).to_string());
     let sample = caller.call(body, clock::now(), None).await?;
-    if let Some(code) = sample.failure {
-        bail!("a call failed: {code}");
+    match sample.failure {
+        Some(code) => bail!("a call failed: {code}"),
+        None => Ok(sample),
     }
-    let first = sample.pieces.first().copied().unwrap_or_default();
-    Ok((first, sample.ended))
 }
 
 /// The rows of the table: name, and one time a round.
-fn columns(rounds: &[Round]) -> Vec<(&'static str, Vec<Duration>)> {
-    let column = |of: fn(&Round) -> Duration| rounds.iter().map(of).collect();
+fn columns(measured: &Measured) -> Vec<(&'static str, Vec<Duration>)> {
+    let column = |of: fn(&Round) -> Duration| measured.rounds.iter().map(of).collect();
+    let said = |round: &Round| round.streamed.since_said;
     vec![
         ("terminal echo", column(|round| round.echo)),
         ("loopback page", column(|round| round.page)),
         ("floor (both)", column(|round| round.echo + round.page)),
         ("session by hand", column(|round| round.bare)),
-        ("first delta", column(|round| round.first)),
-        ("call, streamed", column(|round| round.streamed)),
+        ("first delta", column(|round| round.first())),
+        (
+            "hook to delta",
+            measured.rounds.iter().filter_map(said).collect(),
+        ),
+        ("call, streamed", column(|round| round.streamed.ended)),
         ("call, buffered", column(|round| round.buffered)),
         (
             "added, streamed",
-            column(|round| round.streamed.saturating_sub(round.bare)),
+            column(|round| round.streamed.ended.saturating_sub(round.bare)),
         ),
         (
             "added, buffered",
             column(|round| round.buffered.saturating_sub(round.bare)),
         ),
+        ("start to listening", measured.starts.clone()),
     ]
 }
 
-fn table(rounds: &[Round]) -> String {
+impl Round {
+    fn first(&self) -> Duration {
+        self.streamed.pieces.first().copied().unwrap_or_default()
+    }
+}
+
+fn table(measured: &Measured) -> String {
     let mut text = format!("{:20}{:>10}{:>10}{:>10}\n", "ms", "p50", "p90", "p99");
-    for (name, times) in columns(rounds) {
+    for (name, times) in columns(measured) {
         let ms = |share| milliseconds(quantile(&times, share));
         text.push_str(&format!(
             "{name:20}{:>10.3}{:>10.3}{:>10.3}\n",
@@ -148,8 +183,8 @@ fn table(rounds: &[Round]) -> String {
     text
 }
 
-fn machine(rounds: &[Round]) -> Value {
-    let rows = columns(rounds).into_iter().map(|(name, times)| {
+fn machine(measured: &Measured) -> Value {
+    let rows = columns(measured).into_iter().map(|(name, times)| {
         let ms = |share| milliseconds(quantile(&times, share));
         let name = name.replace([',', '(', ')'], "").replace(' ', "_");
         (
@@ -162,6 +197,8 @@ fn machine(rounds: &[Round]) -> Value {
 
 /// One serves, one is ready: what is measured is a warm call.
 const SESSIONS: u32 = 2;
+/// Starts of a daemon: the median of fewer would jump.
+const STARTS: u32 = 11;
 /// The first rounds fill caches.
 const WARM_UP: u32 = 5;
 /// Between looks whether all is at rest; outside of what is measured.

@@ -13,8 +13,10 @@ use crate::load::Pace;
 use crate::load::Plan;
 use crate::load::Tally;
 use crate::load::host::Host;
+use crate::load::picture::Across;
 use crate::load::picture::Curve;
 use crate::load::picture::Picture;
+use crate::load::plan::History;
 use crate::load::run;
 use crate::load::tally::Phase;
 use crate::load::tally::milliseconds;
@@ -81,7 +83,10 @@ fn plan(args: &Load, model: &str) -> Plan {
         },
         model: model.to_owned(),
         prompt_bytes: args.prompt,
-        history_pairs: args.history,
+        history: History {
+            turns: args.history,
+            message_bytes: 0,
+        },
         stream: !args.no_stream,
     }
 }
@@ -109,9 +114,8 @@ fn picture(tally: &Tally) -> Picture {
     };
     Picture {
         title: format!("{} calls, {:.0} a second", tally.good, tally.rate()),
-        across: "per cent of the calls".to_owned(),
+        across: Across::Sum("per cent of the calls, the fastest first".to_owned()),
         up: "ms".to_owned(),
-        log: false,
-        curves: [Phase::First, Phase::Total].map(curve).into(),
+        curves: [Phase::Said, Phase::First, Phase::Total].map(curve).into(),
     }
 }

@@ -148,7 +148,7 @@ pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
 }
 
 /// The page of every Linux this runs on by default; where it is larger, sessions are replaced later.
-const PAGE_BYTES: u64 = 4096;
+pub(crate) const PAGE_BYTES: u64 = 4096;
 
 #[cfg(all(test, unix))]
 mod tests {
