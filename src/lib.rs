@@ -23,8 +23,8 @@
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One porter decides.
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
-//! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only.
 //! - [`load`]: calls of many clients on one daemon, and what they took.
+//! - `gauge`: the parts that only think, and the whole call, for the benchmarks; behind the feature `bench` only.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`update`]: a newer relay: fetched, verified, put in place, taken back.

@@ -22,8 +22,8 @@ simulation: turn clock terminal session pool
 property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock license store
-gauge:    turn clock wire terminal session pool
 load:     clock wire terminal session
+gauge:    turn clock wire terminal license store session pool auth load
 server:   turn clock journal wire store pool memory auth license authority
 service:
 update:

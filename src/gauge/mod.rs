@@ -1,15 +1,19 @@
-//! What is benchmarked of the parts that only think: one measure a part, for `benches/part.rs`.
+//! What is benchmarked: the parts that only think, one measure each, and the whole call.
 //!
 //! **What for.** A measure is a name, the bytes that one round of it moves, and the round; the benchmarks run it as
-//! often as they like.
+//! often as they like, and `benches/count.rs` has it counted. [`Daemon`] is for `benches/call.rs`.
 //!
 //! **Never.** It is in no build that anybody runs: only behind the feature `bench`.
 //!
 //! Start reading at [`measures`].
 
+mod call;
+mod door;
 mod pool;
 mod terminal;
 mod wire;
+
+pub use call::Daemon;
 
 /// One thing to measure.
 pub struct Measure {
@@ -27,6 +31,7 @@ pub fn measures() -> Vec<Measure> {
     let mut measures = terminal::measures();
     measures.extend(wire::measures());
     measures.extend(pool::measures());
+    measures.extend(door::measures());
     measures
 }
 

@@ -12,11 +12,18 @@ use std::time::Duration;
 use std::time::Instant;
 
 pub(super) fn measures() -> Vec<Measure> {
+    vec![
+        lease("pool/lease", SESSIONS),
+        lease("pool/queue", WAITING_MANY),
+    ]
+}
+
+fn lease(name: &'static str, waiting: usize) -> Measure {
     let now = clock::now();
     let shape = Shape::plain("m");
-    let mut ledger = full(&shape, now);
-    vec![Measure {
-        name: "pool/lease",
+    let mut ledger = full(&shape, waiting, now);
+    Measure {
+        name,
         bytes: 0,
         round: Box::new(move || {
             // A caller comes, a session becomes free, and the one who waited longest gets it.
@@ -29,13 +36,13 @@ pub(super) fn measures() -> Vec<Measure> {
                 black_box(effect);
             }
         }),
-    }]
+    }
 }
 
-/// Sixty-four sessions, all lent, and sixty-four callers waiting.
-fn full(shape: &Shape, now: Instant) -> Ledger {
+/// Sixty-four sessions, all lent, and callers who wait.
+fn full(shape: &Shape, waiting: usize, now: Instant) -> Ledger {
     let mut ledger = Ledger::new(config(), shape.clone(), false);
-    for _ in 0..2 * SESSIONS {
+    for _ in 0..SESSIONS + waiting {
         assert!(
             ledger.ask(shape, Need::Warm, now).is_ok(),
             "the queue has room"
@@ -54,7 +61,7 @@ fn config() -> PoolConfig {
     PoolConfig {
         idle: SESSIONS,
         max: SESSIONS,
-        queue_depth_max: 4 * SESSIONS,
+        queue_depth_max: 2 * WAITING_MANY,
         queue_wait_max: far,
         turn_wait_max: far,
         session_turns_max: u32::MAX,
@@ -66,3 +73,5 @@ fn config() -> PoolConfig {
 }
 
 const SESSIONS: usize = 64;
+/// As many callers as the report goes to.
+const WAITING_MANY: usize = 2000;

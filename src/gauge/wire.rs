@@ -1,7 +1,10 @@
-//! Requests in, streams out, transcripts in, and how a prompt gets in.
+//! Requests in, streams out, hooks and transcripts in, histories out, and how a prompt gets in.
 
 use super::Measure;
 use crate::session::delivery::plan;
+use crate::session::history;
+use crate::session::history::Heading;
+use crate::session::witness::hook::Hook;
 use crate::session::witness::record;
 use crate::turn::Block;
 use crate::turn::Delta;
@@ -21,7 +24,10 @@ pub(super) fn measures() -> Vec<Measure> {
         requests(),
         encoding(),
         decoding(),
+        copying(),
+        hooks(),
         transcripts(),
+        histories(),
         delivery(),
     ]
 }
@@ -88,6 +94,35 @@ fn decoding() -> Measure {
     }
 }
 
+/// The same stream, merely copied: what nothing beats.
+fn copying() -> Measure {
+    let stream: String = events().iter().map(frames).collect();
+    let mut copy = Vec::with_capacity(stream.len());
+    Measure {
+        name: "wire/copy",
+        bytes: stream.len() as u64,
+        round: Box::new(move || {
+            copy.clear();
+            for piece in black_box(stream.as_bytes()).chunks(1400) {
+                copy.extend_from_slice(black_box(piece));
+            }
+        }),
+    }
+}
+
+fn hooks() -> Measure {
+    let text = "A line of words that a model could have said.\\n".repeat(20);
+    let body = format!(
+        r#"{{"session_id":"{ID}","transcript_path":"/home/user/.claude/projects/-work/{ID}.jsonl","cwd":"/work","hook_event_name":"MessageDisplay","turn_id":"{ID}","message_id":"{ID}","index":3,"final":false,"delta":"{text}"}}"#
+    );
+    assert!(Hook::parse(body.as_bytes()).is_some(), "it is a hook");
+    Measure {
+        name: "session/hook",
+        bytes: body.len() as u64,
+        round: Box::new(move || drop(black_box(Hook::parse(body.as_bytes())))),
+    }
+}
+
 fn transcripts() -> Measure {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/wire/2.1.329/long/transcript.jsonl");
@@ -99,6 +134,33 @@ fn transcripts() -> Measure {
             text.lines()
                 .for_each(|line| drop(black_box(record::parse(line))))
         }),
+    }
+}
+
+/// A conversation of a hundred turns, written for claude to take up.
+fn histories() -> Measure {
+    let message = |number: usize| Message {
+        role: match number.is_multiple_of(2) {
+            true => Role::User,
+            false => Role::Assistant,
+        },
+        blocks: vec![Block::Text(format!(
+            "What was said in message {number}, with \"quotes\".\n"
+        ))],
+    };
+    let messages: Vec<Message> = (0..200).map(message).collect();
+    let heading = Heading {
+        session: ID.to_owned(),
+        folder: "/work".to_owned(),
+        version: "2.1.329".to_owned(),
+        model: "claude-opus-4-8".to_owned(),
+        timestamp: "2026-01-31T12:00:00.000Z".to_owned(),
+    };
+    let write = move || history::write(&messages, &heading, || ID.to_owned()).text;
+    Measure {
+        name: "session/history",
+        bytes: write().len() as u64,
+        round: Box::new(move || drop(black_box(write()))),
     }
 }
 
@@ -115,3 +177,6 @@ fn delivery() -> Measure {
         round: Box::new(move || drop(black_box(plan(&message).typed(true)))),
     }
 }
+
+/// As long as the ids of the CLI.
+const ID: &str = "7b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d";
