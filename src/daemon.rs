@@ -259,9 +259,7 @@ async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Po
     };
     let machine = |what| move |source| DaemonError::Machine { what, source };
     let receiver = Receiver::listen().await.map_err(machine("loopback port"))?;
-    let tails = Tails::start()
-        .map_err(io::Error::other)
-        .map_err(machine("file notification"))?;
+    let tails = Tails::start().map_err(machine("file notification"))?;
     let (registry, ended) = Registry::open(home.join("pty-pids.json"));
     if ended > 0 {
         tracing::info!(ended, "ended sessions that an earlier daemon left");

@@ -151,7 +151,10 @@ impl Keeper {
         self.ledger.handle_timeout(clock::now());
         loop {
             self.perform();
-            self.publish();
+            // What is asked next changes the view again; it is whole once the inbox is empty.
+            if self.asks.is_empty() {
+                self.publish();
+            }
             if self.drained.is_some() && self.ledger.places().is_empty() {
                 if let Some(done) = self.drained.take() {
                     let _ = done.send(()); // Whoever asked may be gone.
@@ -237,7 +240,10 @@ impl Keeper {
         if self.drained.is_some() {
             return drop(reply.send(Err(fault::shutting_down())));
         }
-        self.withdraw_the_gone(now);
+        // Whoever hung up says so, too; only where the queue is full does it matter that the word is on its way.
+        if self.ledger.is_full() {
+            self.withdraw_the_gone(now);
+        }
         match self.ledger.ask(shape, need, now) {
             Ok(waiter) => drop(self.replies.insert(waiter, reply)),
             Err(_) => drop(reply.send(Err(fault::queue_full(self.honest_wait())))),

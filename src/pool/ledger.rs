@@ -384,6 +384,11 @@ impl Ledger {
         self.waiters.len()
     }
 
+    /// Whether the next caller is one too many, unless it is served at once.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiters.len() >= self.config.queue_depth_max
+    }
+
     pub(crate) fn places(&self) -> &BTreeMap<Place, Entry> {
         &self.places
     }

@@ -6,6 +6,11 @@
 //! Start reading at [`discover`].
 
 mod discover;
+#[cfg(unix)]
+mod ends;
+#[cfg(not(unix))]
+#[path = "threads.rs"]
+mod ends;
 pub(crate) mod reap;
 pub(crate) mod spawn;
 mod version;

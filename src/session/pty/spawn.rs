@@ -1,26 +1,23 @@
-//! A process on a pseudo-terminal: bytes in and out over channels, and its end told once.
+//! A process on a pseudo-terminal: bytes in and out, and its end told once.
 
+use super::ends;
 use crate::session::launch::Launch;
 use crate::terminal::Size;
 use portable_pty::CommandBuilder;
 use portable_pty::PtySize;
 use portable_pty::native_pty_system;
 use std::io;
-use std::io::Read;
-use std::io::Write;
-use std::sync::mpsc as blocking;
 use std::thread;
-use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 /// A running process.
 pub(crate) struct Process {
     pub(crate) pid: u32,
     /// What it draws; closed when the terminal is.
-    pub(crate) output: mpsc::Receiver<Vec<u8>>,
+    pub(crate) output: ends::Output,
     /// Its end, in words.
     pub(crate) exit: oneshot::Receiver<String>,
-    input: blocking::Sender<Vec<u8>>,
+    input: ends::Input,
     /// Held so that the terminal stays open.
     _master: Box<dyn portable_pty::MasterPty + Send>,
 }
@@ -48,8 +45,7 @@ impl Process {
         let pair = native_pty_system()
             .openpty(size)
             .map_err(io::Error::other)?;
-        let reader = pair.master.try_clone_reader().map_err(io::Error::other)?;
-        let writer = pair.master.take_writer().map_err(io::Error::other)?;
+        let (output, input) = ends::open(&*pair.master)?;
         let mut child = pair
             .slave
             .spawn_command(command(launch))
@@ -58,11 +54,7 @@ impl Process {
         let pid = child
             .process_id()
             .ok_or_else(|| io::Error::other("the process has no id"))?;
-        let (output_tx, output) = mpsc::channel(OUTPUT_CHUNKS_MAX);
-        let (input, input_rx) = blocking::channel();
         let (exit_tx, exit) = oneshot::channel();
-        thread("pty-read", move || read(reader, &output_tx))?;
-        thread("pty-write", move || write(writer, &input_rx))?;
         thread("pty-wait", move || {
             let how = child
                 .wait()
@@ -80,7 +72,7 @@ impl Process {
 
     /// Hands keystrokes to the terminal; a process that is gone takes none.
     pub(crate) fn write(&self, keys: Vec<u8>) {
-        drop(self.input.send(keys));
+        self.input.write(&keys);
     }
 }
 
@@ -107,29 +99,5 @@ pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Res
         .map(drop)
 }
 
-fn read(mut reader: Box<dyn Read + Send>, output: &mpsc::Sender<Vec<u8>>) {
-    let mut buffer = [0_u8; READ_BYTES];
-    while let Ok(read @ 1..) = reader.read(&mut buffer) {
-        if output.blocking_send(buffer[..read].to_vec()).is_err() {
-            return;
-        }
-    }
-}
-
-fn write(mut writer: Box<dyn Write + Send>, input: &blocking::Receiver<Vec<u8>>) {
-    while let Ok(keys) = input.recv() {
-        if writer
-            .write_all(&keys)
-            .and_then(|()| writer.flush())
-            .is_err()
-        {
-            return;
-        }
-    }
-}
-
-/// What the terminal may be ahead of the screen; then the process waits.
-const OUTPUT_CHUNKS_MAX: usize = 64;
-const READ_BYTES: usize = 16 * 1024;
-/// The threads only move bytes.
+/// The threads only move bytes, or wait.
 const THREAD_STACK_BYTES: usize = 128 * 1024;

@@ -20,6 +20,11 @@ pub(crate) mod receiver;
 pub(crate) mod record;
 mod spoken;
 pub(crate) mod tail;
+#[cfg(target_os = "linux")]
+mod watch;
+#[cfg(not(target_os = "linux"))]
+#[path = "watch_any.rs"]
+mod watch;
 
 pub(crate) use hook::EVENTS;
 pub(crate) use hook::Hook;

@@ -2,11 +2,10 @@
 
 use super::line::Lines;
 use super::record::Record;
-use notify::RecommendedWatcher;
-use notify::RecursiveMode;
-use notify::Watcher;
+use super::watch::Watch;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -30,13 +29,15 @@ pub(crate) struct Tails {
 type Wakers = Arc<Mutex<HashMap<OsString, Arc<Notify>>>>;
 
 struct Shared {
-    watcher: RecommendedWatcher,
+    watch: Watch,
     folders: HashSet<PathBuf>,
 }
 
 /// One transcript being read.
 pub(crate) struct Tail {
     path: PathBuf,
+    /// Open, and read up to the offset; a file that is not there yet is `None`.
+    file: Option<File>,
     offset: u64,
     lines: Lines,
     pub(crate) grew: Arc<Notify>,
@@ -46,14 +47,11 @@ pub(crate) struct Tail {
 impl Tails {
     /// # Errors
     /// Where the system has no file notification.
-    pub(crate) fn start() -> notify::Result<Tails> {
+    pub(crate) fn start() -> io::Result<Tails> {
         let wakers = Wakers::default();
         let woken = Arc::clone(&wakers);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            wake(&woken, &event);
-        })?;
         let shared = Shared {
-            watcher,
+            watch: Watch::start(move |name| wake(&woken, name))?,
             folders: HashSet::new(),
         };
         Ok(Tails {
@@ -80,6 +78,7 @@ impl Tails {
         let wakers = Arc::clone(&self.wakers);
         Ok(Tail {
             path: path.to_owned(),
+            file: None,
             offset,
             lines: Lines::default(),
             grew,
@@ -91,27 +90,22 @@ impl Tails {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if !shared.folders.contains(folder) {
             std::fs::create_dir_all(folder)?;
-            shared
-                .watcher
-                .watch(folder, RecursiveMode::NonRecursive)
-                .map_err(io::Error::other)?;
+            shared.watch.add(folder)?;
             shared.folders.insert(folder.to_owned());
         }
         Ok(())
     }
 }
 
-fn wake(wakers: &Wakers, event: &notify::Result<notify::Event>) {
-    let Ok(event) = event else { return };
-    // Our own reading is an event too; to be woken by it would be to read forever.
-    if event.kind.is_access() {
-        return;
-    }
+/// Wakes the session whose file it is; all of them where nobody can say.
+fn wake(wakers: &Wakers, name: Option<&OsStr>) {
     let wakers = wakers.lock().unwrap_or_else(PoisonError::into_inner);
-    for name in event.paths.iter().filter_map(|path| path.file_name()) {
-        if let Some(grew) = wakers.get(name) {
-            grew.notify_one();
-        }
+    match name {
+        Some(name) => wakers
+            .get(name)
+            .into_iter()
+            .for_each(|grew| grew.notify_one()),
+        None => wakers.values().for_each(|grew| grew.notify_one()),
     }
 }
 
@@ -126,16 +120,48 @@ impl Tail {
         self.lines.push(&more)
     }
 
+    /// Where nothing new is in the file that is open, another one may be in its place by now.
     fn read_bytes(&mut self) -> io::Result<Vec<u8>> {
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.offset))?;
-        let mut more = Vec::new();
-        let read = file.take(READ_BYTES_MAX).read_to_end(&mut more)?;
-        self.offset += read as u64;
-        if read as u64 == READ_BYTES_MAX {
+        let was_open = self.file.is_some();
+        let more = self.read_on()?;
+        if more.is_empty() && was_open {
+            self.file = None;
+            return self.read_on();
+        }
+        Ok(more)
+    }
+
+    fn read_on(&mut self) -> io::Result<Vec<u8>> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => open(&self.path, self.offset)?,
+        };
+        let more = read_to_end(&mut file)?;
+        self.offset += more.len() as u64;
+        self.file = Some(file);
+        if more.len() >= READ_BYTES_MAX {
             self.grew.notify_one();
         }
         Ok(more)
+    }
+}
+
+fn open(path: &Path, offset: u64) -> io::Result<File> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    Ok(file)
+}
+
+/// Less than a whole piece is a file's end, for now.
+fn read_to_end(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut more = Vec::new();
+    let mut piece = [0; PIECE_BYTES];
+    loop {
+        let read = file.read(&mut piece)?;
+        more.extend_from_slice(&piece[..read]);
+        if read < PIECE_BYTES || more.len() >= READ_BYTES_MAX {
+            return Ok(more);
+        }
     }
 }
 
@@ -150,7 +176,9 @@ impl Drop for Tail {
 }
 
 /// Read at once; what is left wakes the reader again.
-const READ_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const READ_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most of what is written at a time is one record of a kilobyte or two.
+const PIECE_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -189,5 +217,20 @@ mod tests {
         after.grew.notified().await;
         let woken = tokio::time::timeout(std::time::Duration::ZERO, grew.notified()).await;
         assert!(woken.is_err(), "reading has woken its reader");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_put_in_the_place_of_another_is_read_on() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let tails = Tails::start().expect("files can be watched");
+        let (path, next) = (folder.path().join("a.jsonl"), folder.path().join("next"));
+        append(&path, "{\"type\":\"user\"}\n");
+        let mut tail = tails.follow(&path, 0).expect("a file can be followed");
+        tail.grew.notified().await;
+        assert_eq!(tail.read().len(), 1);
+        append(&next, "{\"type\":\"user\"}\n{\"type\":\"user\"}\n");
+        std::fs::rename(&next, &path).expect("a file can be put in place");
+        tail.grew.notified().await;
+        assert_eq!(tail.read().len(), 1);
     }
 }

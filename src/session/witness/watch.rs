@@ -1,0 +1,79 @@
+//! Which files of a folder grew or were put there, as Linux tells it.
+//!
+//! The crate that does this for every system asks for all that can be told, on a thread of its own: each opening,
+//! reading and closing of a transcript, by us too, woke it. Here nothing else is asked for than what is looked at, and
+//! the runtime waits for it with everything else.
+
+use rustix::fs::inotify;
+use rustix::fs::inotify::CreateFlags;
+use rustix::fs::inotify::Reader;
+use rustix::fs::inotify::WatchFlags;
+use std::ffi::OsStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::unix::pipe::Receiver;
+use tokio::task::JoinHandle;
+
+/// Watches folders for as long as it is held.
+pub(super) struct Watch {
+    /// The system's queue of events; the runtime waits for it as for a pipe.
+    told: Arc<Receiver>,
+    listening: JoinHandle<()>,
+}
+
+impl Watch {
+    /// `changed` gets the name of the file; `None` where so much changed that the system could not tell it all.
+    ///
+    /// # Errors
+    /// Where the system has no file notification left.
+    pub(super) fn start(changed: impl Fn(Option<&OsStr>) + Send + 'static) -> io::Result<Watch> {
+        let told = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        let told = Arc::new(Receiver::from_owned_fd_unchecked(told)?);
+        let listening = tokio::spawn(listen(Arc::clone(&told), changed));
+        Ok(Watch { told, listening })
+    }
+
+    /// # Errors
+    /// Where the folder is not there, or the system watches as much as it can.
+    pub(super) fn add(&mut self, folder: &Path) -> io::Result<()> {
+        let wanted = WatchFlags::MODIFY | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
+        inotify::add_watch(&*self.told, folder, wanted)?;
+        Ok(())
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn listen(told: Arc<Receiver>, changed: impl Fn(Option<&OsStr>)) {
+    let mut buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
+    while told.readable().await.is_ok() {
+        let heard = told.try_io(|| hear(&told, &mut buffer, &changed));
+        if heard.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            return;
+        }
+    }
+}
+
+/// Passes on all that is there, which ends in an error; that nothing more is there is one, too.
+fn hear(
+    told: &Receiver,
+    buffer: &mut [MaybeUninit<u8>],
+    changed: &impl Fn(Option<&OsStr>),
+) -> io::Result<()> {
+    let mut events = Reader::new(told, buffer);
+    loop {
+        let event = events.next()?;
+        let name = event.file_name();
+        changed(name.map(|name| OsStr::from_bytes(name.to_bytes())));
+    }
+}
+
+/// Some dozens of events; more are read in the next round.
+const BUFFER_BYTES: usize = 4096;

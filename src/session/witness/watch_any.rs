@@ -1,0 +1,38 @@
+//! Which files of a folder changed, as the system tells it to a thread of its own.
+
+use notify::RecommendedWatcher;
+use notify::RecursiveMode;
+use notify::Watcher;
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+/// Watches folders for as long as it is held.
+pub(super) struct Watch(RecommendedWatcher);
+
+impl Watch {
+    /// `changed` gets the name of the file; `None` where the system does not say which.
+    ///
+    /// # Errors
+    /// Where the system has no file notification.
+    pub(super) fn start(changed: impl Fn(Option<&OsStr>) + Send + 'static) -> io::Result<Watch> {
+        let told = move |event: notify::Result<notify::Event>| match event {
+            // Our own reading is an event too; to be woken by it would be to read forever.
+            Ok(event) if event.kind.is_access() => {}
+            Ok(event) => event
+                .paths
+                .iter()
+                .for_each(|path| changed(path.file_name())),
+            Err(_) => changed(None),
+        };
+        let watcher = notify::recommended_watcher(told).map_err(io::Error::other)?;
+        Ok(Watch(watcher))
+    }
+
+    /// # Errors
+    /// Where the folder cannot be watched.
+    pub(super) fn add(&mut self, folder: &Path) -> io::Result<()> {
+        let watched = self.0.watch(folder, RecursiveMode::NonRecursive);
+        watched.map_err(io::Error::other)
+    }
+}
