@@ -7,14 +7,15 @@ use super::SessionView;
 use super::Snapshot;
 use super::fault;
 use super::ledger::Effect;
-use super::ledger::Held;
-use super::ledger::Kind;
 use super::ledger::Ledger;
 use super::ledger::Need;
-use super::ledger::Place;
 use super::ledger::Waiter;
 use super::parking::Claim;
 use super::parking::Parking;
+use super::place::Entry;
+use super::place::Held;
+use super::place::Kind;
+use super::place::Place;
 use crate::clock;
 use crate::session::driver::Notice;
 use crate::session::driver::Notify;
@@ -403,7 +404,7 @@ impl Keeper {
 
     fn publish(&self) {
         let now = clock::now();
-        let view = |(place, entry): (&Place, &super::ledger::Entry)| SessionView {
+        let view = |(place, entry): (&Place, &Entry)| SessionView {
             conversation: self.parked.get(place).and_then(Parking::name).cloned(),
             id: format!("session-{place}"),
             pid: self.live.get(place).map_or(0, |session| session.pid),

@@ -6,6 +6,11 @@
 //! the bound is reached.
 
 use super::PoolConfig;
+use super::place::Entry;
+use super::place::Held;
+use super::place::Kind;
+use super::place::Place;
+use super::place::Places;
 use crate::session::shape::Shape;
 use crate::turn::Driver;
 use std::collections::BTreeMap;
@@ -13,8 +18,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
-/// A place for a session; the session in it may not be alive yet, or any more.
-pub(crate) type Place = u64;
 /// One caller in the queue.
 pub(crate) type Waiter = u64;
 
@@ -29,15 +32,6 @@ pub(crate) enum Need {
     Typed,
     /// A launch for this call and no other.
     Fresh,
-}
-
-/// What a waiting session waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A prompt to be typed.
-    Typed,
-    /// Any conversation, once: after that it waits for a prompt.
-    Primed,
 }
 
 /// What the keeper must do.
@@ -78,7 +72,7 @@ pub(crate) struct Ledger {
     config: PoolConfig,
     /// Sessions can be primed here.
     primes: bool,
-    places: BTreeMap<Place, Entry>,
+    places: Places,
     waiters: VecDeque<Waiting>,
     /// Shapes that were asked for, the latest first.
     recent: VecDeque<Shape>,
@@ -90,49 +84,6 @@ pub(crate) struct Ledger {
     rest_until: Option<Instant>,
     /// Until when no session is warmed because a call has just begun that should have the processor to itself.
     quiet_until: Option<Instant>,
-}
-
-/// A place and what is in it.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) shape: Shape,
-    kind: Kind,
-    pub(crate) held: Held,
-    pub(crate) born: Instant,
-    pub(crate) turns: u32,
-}
-
-/// What a session in a place is doing, as far as the pool is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
-    Starting,
-    Idle {
-        since: Instant,
-    },
-    Leased,
-    /// It is at rest, and its lease is still to be returned: its driver was faster than its caller.
-    Rested,
-    /// It waits for the tool results of its conversation.
-    Parked {
-        since: Instant,
-    },
-    /// It stays in its conversation, which has a name. Nobody waits: its place is the first that is given up.
-    Kept {
-        since: Instant,
-    },
-    Resetting,
-    Retiring,
-}
-
-impl Entry {
-    fn is(&self, shape: &Shape, kind: Kind) -> bool {
-        self.shape == *shape && self.kind == kind
-    }
-
-    /// Its process is coming up, with or without a caller: another one now would take its processor.
-    fn is_starting(&self) -> bool {
-        self.held == Held::Starting || (self.held == Held::Leased && self.turns == 0)
-    }
 }
 
 #[derive(Debug)]
@@ -153,7 +104,7 @@ impl Ledger {
         Ledger {
             config,
             primes,
-            places: BTreeMap::new(),
+            places: Places::default(),
             waiters: VecDeque::new(),
             recent: VecDeque::from([plain]),
             effects: VecDeque::new(),
@@ -200,9 +151,9 @@ impl Ledger {
 
     /// A lease or a permit that was not taken up: the session is as it was.
     pub(crate) fn handle_refused(&mut self, place: Place, now: Instant) {
-        match self.places.get_mut(&place) {
+        match self.places.get_mut(place) {
             Some(entry) if entry.turns == 0 && entry.held == Held::Leased => {
-                drop(self.places.remove(&place))
+                drop(self.places.0.remove(&place))
             }
             Some(entry) if entry.held == Held::Leased => {
                 entry.turns -= 1;
@@ -215,20 +166,16 @@ impl Ledger {
 
     /// A turn is over; its session comes to rest by itself.
     pub(crate) fn handle_returned(&mut self, place: Place, now: Instant) {
-        if let Some(entry) = self.places.get_mut(&place) {
+        if let Some(entry) = self.places.get_mut(place) {
             entry.kind = Kind::Typed;
-            entry.held = match entry.held {
-                Held::Leased => Held::Resetting,
-                Held::Rested => Held::Idle { since: now },
-                held => held,
-            };
+            entry.held = entry.held.given_back(now);
         }
         self.balance(now);
     }
 
     /// A turn ended in tool calls; its session waits for their results.
     pub(crate) fn handle_parked(&mut self, place: Place, now: Instant) {
-        if let Some(entry) = self.places.get_mut(&place)
+        if let Some(entry) = self.places.get_mut(place)
             && entry.held == Held::Leased
         {
             entry.held = Held::Parked { since: now };
@@ -240,9 +187,9 @@ impl Ledger {
     pub(crate) fn handle_kept(&mut self, place: Place, now: Instant) {
         let worn = self
             .places
-            .get(&place)
+            .get(place)
             .is_some_and(|entry| self.is_worn(entry, None, now));
-        if let Some(entry) = self.places.get_mut(&place)
+        if let Some(entry) = self.places.get_mut(place)
             && entry.held == Held::Leased
         {
             entry.kind = Kind::Typed;
@@ -259,7 +206,7 @@ impl Ledger {
 
     /// The results or the next prompt are there: the place is leased again, if its session still waits.
     pub(crate) fn rejoin(&mut self, place: Place) -> bool {
-        let Some(entry) = self.places.get_mut(&place) else {
+        let Some(entry) = self.places.get_mut(place) else {
             return false;
         };
         match entry.held {
@@ -278,7 +225,7 @@ impl Ledger {
 
     /// What a session holds is of no use any more, or whoever claimed it is gone.
     pub(crate) fn handle_left(&mut self, place: Place, now: Instant) {
-        let held = self.places.get(&place).map(|entry| entry.held);
+        let held = self.places.get(place).map(|entry| entry.held);
         if matches!(
             held,
             Some(Held::Kept { .. } | Held::Parked { .. } | Held::Leased)
@@ -294,23 +241,12 @@ impl Ledger {
         self.rest_until = None;
         let worn = self
             .places
-            .get(&place)
+            .get(place)
             .is_some_and(|entry| self.is_worn(entry, resident, now));
-        if let Some(entry) = self.places.get_mut(&place) {
-            if worn {
-                entry.held = Held::Retiring;
-                self.effects.push_back(Effect::Retire { place });
-            } else {
-                entry.held = match entry.held {
-                    Held::Leased | Held::Rested => Held::Rested,
-                    Held::Retiring => Held::Retiring,
-                    Held::Starting
-                    | Held::Idle { .. }
-                    | Held::Parked { .. }
-                    | Held::Kept { .. }
-                    | Held::Resetting => Held::Idle { since: now },
-                };
-            }
+        match self.places.get_mut(place) {
+            Some(_) if worn => self.retire(place),
+            Some(entry) => entry.held = entry.held.at_rest(now),
+            None => {}
         }
         self.balance(now);
     }
@@ -319,6 +255,7 @@ impl Ledger {
     pub(crate) fn handle_gone(&mut self, place: Place, now: Instant) {
         let started = self
             .places
+            .0
             .remove(&place)
             .is_none_or(|entry| entry.held != Held::Starting);
         if !started {
@@ -350,7 +287,7 @@ impl Ledger {
         }
         self.rest_until = self.rest_until.filter(|until| *until > now);
         self.quiet_until = self.quiet_until.filter(|until| *until > now);
-        while let Some((place, since)) = self.longest_kept()
+        while let Some((place, since)) = self.places.longest_kept()
             && since + self.config.kept_wait_max <= now
         {
             self.empty(place);
@@ -367,9 +304,12 @@ impl Ledger {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.waiters.iter().map(|waiting| waiting.until);
         let surplus = self.surplus().map(|(_, since)| since + SURPLUS_WAIT);
-        let parked = self.longest_parked().filter(|_| !self.waiters.is_empty());
+        let parked = self
+            .places
+            .longest_parked()
+            .filter(|_| !self.waiters.is_empty());
         let parked = parked.map(|(_, since)| since + PARKED_MIN);
-        let kept = self.longest_kept();
+        let kept = self.places.longest_kept();
         let kept = kept.map(|(_, since)| since + self.config.kept_wait_max);
         waiting
             .chain(surplus)
@@ -390,7 +330,7 @@ impl Ledger {
     }
 
     pub(crate) fn places(&self) -> &BTreeMap<Place, Entry> {
-        &self.places
+        &self.places.0
     }
 
     fn fresh(&mut self) -> u64 {
@@ -434,13 +374,13 @@ impl Ledger {
             Need::Fresh => &[],
         };
         for kind in kinds {
-            if let Some(place) = self.idle_of(shape, *kind) {
+            if let Some(place) = self.places.idle_of(shape, *kind) {
                 self.lease(place);
                 self.keep_quiet(shape, now);
                 self.effects.push_back(Effect::Lend { waiter, place });
                 return true;
             }
-            if self.is_coming(shape, *kind) {
+            if self.places.is_coming(shape, *kind) {
                 return false;
             }
         }
@@ -464,20 +404,6 @@ impl Ledger {
         self.effects.push_back(Effect::Warm { place, shape, kind });
     }
 
-    fn idle_of(&self, shape: &Shape, kind: Kind) -> Option<Place> {
-        let idle = |entry: &Entry| matches!(entry.held, Held::Idle { .. }) && entry.is(shape, kind);
-        let found = self.places.iter().find(|(_, entry)| idle(entry));
-        found.map(|(place, _)| *place)
-    }
-
-    fn is_coming(&self, shape: &Shape, kind: Kind) -> bool {
-        let coming = |entry: &Entry| {
-            matches!(entry.held, Held::Starting | Held::Resetting | Held::Rested)
-                && entry.is(shape, kind)
-        };
-        self.places.values().any(coming)
-    }
-
     /// A session that serves one call only is replaced at once, and its replacement's start would slow that call down.
     fn keep_quiet(&mut self, shape: &Shape, now: Instant) {
         if shape.driver == Driver::Print {
@@ -486,7 +412,7 @@ impl Ledger {
     }
 
     fn lease(&mut self, place: Place) {
-        if let Some(entry) = self.places.get_mut(&place) {
+        if let Some(entry) = self.places.get_mut(place) {
             entry.held = Held::Leased;
             entry.turns += 1;
         }
@@ -494,7 +420,7 @@ impl Ledger {
 
     fn place(&mut self, shape: &Shape, kind: Kind, held: Held, now: Instant) -> Place {
         let place = self.fresh();
-        self.places.insert(
+        self.places.0.insert(
             place,
             Entry {
                 shape: shape.clone(),
@@ -510,106 +436,48 @@ impl Ledger {
     /// Gives a place up: a kept session's first, then an idle one's, then one that waits for results; unless one is on
     /// its way out already. A kept session that the caller can use is emptied, which is faster than another launch.
     fn make_room(&mut self, shape: &Shape, kinds: &[Kind], now: Instant) {
-        let usable = |place: &Place| {
-            kinds.contains(&Kind::Typed)
-                && self
-                    .places
-                    .get(place)
-                    .is_some_and(|entry| entry.shape == *shape)
-        };
-        let kept = self.kept().map(|(place, _)| place);
-        if let Some(place) = kept.filter(usable).min() {
+        let usable = kinds.contains(&Kind::Typed);
+        if let Some(place) = self.places.kept_of(shape).filter(|_| usable) {
             return self.empty(place);
         }
-        if self
-            .places
-            .values()
-            .any(|entry| entry.held == Held::Retiring)
-        {
+        if self.places.is_retiring() {
             return;
         }
-        let parked = self
-            .longest_parked()
-            .filter(|(_, since)| *since + PARKED_MIN <= now);
-        let kept = self.longest_kept();
-        if let Some((place, _)) = kept.or(self.longest_idle()).or(parked) {
+        let parked = self.places.longest_parked();
+        let parked = parked.filter(|(_, since)| *since + PARKED_MIN <= now);
+        let waiting = self.places.longest_kept().or(self.places.longest_idle());
+        if let Some((place, _)) = waiting.or(parked) {
             self.retire(place);
         }
     }
 
-    fn kept(&self) -> impl Iterator<Item = (Place, Instant)> {
-        let kept = |(place, entry): (&Place, &Entry)| match entry.held {
-            Held::Kept { since } => Some((*place, since)),
-            _ => None,
-        };
-        self.places.iter().filter_map(kept)
-    }
-
-    fn longest_kept(&self) -> Option<(Place, Instant)> {
-        self.kept().min_by_key(|(_, since)| *since)
-    }
-
     fn kept_beyond_bound(&self) -> Option<(Place, Instant)> {
-        let over = self.kept().count() > self.config.kept_max;
-        self.longest_kept().filter(|_| over)
+        let over = self.places.kept() > self.config.kept_max;
+        self.places.longest_kept().filter(|_| over)
     }
 
     fn empty(&mut self, place: Place) {
-        if let Some(entry) = self.places.get_mut(&place) {
-            entry.held = Held::Resetting;
+        if self.places.set(place, Held::Resetting) {
             self.effects.push_back(Effect::Empty { place });
         }
     }
 
-    fn longest_parked(&self) -> Option<(Place, Instant)> {
-        let parked = |(place, entry): (&Place, &Entry)| match entry.held {
-            Held::Parked { since } => Some((*place, since)),
-            _ => None,
-        };
-        let parked = self.places.iter().filter_map(parked);
-        parked.min_by_key(|(_, since)| *since)
-    }
-
-    fn longest_idle(&self) -> Option<(Place, Instant)> {
-        let idle = |(place, entry): (&Place, &Entry)| match entry.held {
-            Held::Idle { since } => Some((*place, since)),
-            _ => None,
-        };
-        self.places
-            .iter()
-            .filter_map(idle)
-            .min_by_key(|(_, since)| *since)
-    }
-
     fn retire(&mut self, place: Place) {
-        if let Some(entry) = self.places.get_mut(&place) {
-            entry.held = Held::Retiring;
+        if self.places.set(place, Held::Retiring) {
             self.effects.push_back(Effect::Retire { place });
         }
     }
 
     fn retire_idle(&mut self) {
-        while let Some((place, _)) = self
-            .longest_idle()
-            .or(self.longest_parked())
-            .or(self.longest_kept())
-        {
+        while let Some(place) = self.places.at_rest() {
             self.retire(place);
         }
     }
 
     /// The longest idle session beyond the idle bound.
     fn surplus(&self) -> Option<(Place, Instant)> {
-        let idle = self
-            .places
-            .values()
-            .filter(|entry| matches!(entry.held, Held::Idle { .. }))
-            .count();
-        if idle > self.config.idle {
-            self.longest_idle()
-        } else {
-            None
-        }
+        let over = self.places.idle() > self.config.idle;
+        self.places.longest_idle().filter(|_| over)
     }
 
     fn retire_surplus(&mut self, now: Instant) {
@@ -622,14 +490,9 @@ impl Ledger {
 
     /// Warms one session of each of the latest shapes, and more of the latest, up to the idle bound.
     fn warm(&mut self, now: Instant) {
-        let starting = self
-            .places
-            .values()
-            .filter(|entry| entry.is_starting())
-            .count();
         if self.rest_until.is_some()
             || self.quiet_until.is_some_and(|until| until > now)
-            || starting >= STARTING_MAX
+            || self.places.starting() >= STARTING_MAX
             || self.places.len() >= self.config.max
         {
             return;
@@ -657,22 +520,11 @@ impl Ledger {
                 .iter()
                 .filter(|other| **other == (shape, kind))
                 .count();
-            if self.supply(shape, kind) < count {
+            if self.places.supply(shape, kind) < count {
                 return Some((shape.clone(), kind));
             }
         }
         None
-    }
-
-    fn supply(&self, shape: &Shape, kind: Kind) -> usize {
-        let waits = |entry: &&Entry| {
-            let taken = matches!(
-                entry.held,
-                Held::Leased | Held::Parked { .. } | Held::Kept { .. } | Held::Retiring
-            );
-            !taken && entry.is(shape, kind)
-        };
-        self.places.values().filter(waits).count()
     }
 }
 

@@ -14,6 +14,7 @@ mod handed;
 mod keeper;
 pub(crate) mod ledger;
 mod parking;
+pub(crate) mod place;
 mod snapshot;
 mod way;
 

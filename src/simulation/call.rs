@@ -4,7 +4,7 @@ use super::chance::Chance;
 use super::model::CallId;
 use super::model::mark;
 use super::model::marks;
-use crate::pool::ledger::Place;
+use crate::pool::place::Place;
 use crate::session::delivery::Delivery;
 use crate::session::shape::Shape;
 use crate::turn::Assembly;

@@ -13,7 +13,7 @@ use super::World;
 use super::happening::Ask;
 use super::happening::Grant;
 use super::happening::Happening;
-use crate::pool::ledger::Place;
+use crate::pool::place::Place;
 use crate::session::delivery::Delivery;
 use crate::session::machine::Machine;
 use crate::session::task::Confirm;

@@ -4,7 +4,7 @@ use super::super::claude::Sign;
 use super::super::model::CallId;
 use super::super::session::Order;
 use super::super::session::Outcome;
-use crate::pool::ledger::Place;
+use crate::pool::place::Place;
 
 /// Something on its way.
 #[derive(Debug, Clone)]

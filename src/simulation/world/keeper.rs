@@ -11,10 +11,10 @@ use super::happening::Ask;
 use super::happening::Grant;
 use super::happening::Happening;
 use crate::pool::ledger::Effect;
-use crate::pool::ledger::Kind;
 use crate::pool::ledger::Need;
-use crate::pool::ledger::Place;
 use crate::pool::ledger::Waiter;
+use crate::pool::place::Kind;
+use crate::pool::place::Place;
 use crate::session::delivery::Delivery;
 use crate::session::machine::Machine;
 

@@ -8,7 +8,7 @@ use super::World;
 use super::happening::Ask;
 use super::happening::Grant;
 use super::happening::Happening;
-use crate::pool::ledger::Place;
+use crate::pool::place::Place;
 use crate::session::shape::Shape;
 use crate::session::task::Route;
 use crate::session::task::Task;

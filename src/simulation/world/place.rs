@@ -14,7 +14,7 @@ use super::around;
 use super::happening::Ask;
 use super::happening::Happening;
 use super::happening::Lane;
-use crate::pool::ledger::Place;
+use crate::pool::place::Place;
 use crate::session::machine::Machine;
 use crate::session::witness::HookEvent;
 use crate::turn::Event;
