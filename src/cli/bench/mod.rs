@@ -15,6 +15,7 @@ use anyhow::bail;
 use std::path::PathBuf;
 
 pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<Outcome> {
+    open_more();
     let measured = async {
         match command {
             args::Bench::Load(args) => load::load(args, env).await,
@@ -28,6 +29,19 @@ pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<Ou
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     }
 }
+
+/// A connection is a descriptor, and a plan may have more callers than the 1,024 that most systems begin with: the limit
+/// is raised as far as anybody may. Where it stays, the run says what it could not open.
+#[cfg(unix)]
+fn open_more() {
+    use rustix::process::Resource;
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    drop(rustix::process::setrlimit(Resource::Nofile, limit));
+}
+
+#[cfg(not(unix))]
+fn open_more() {}
 
 /// A pool of simulated sessions, all of them warm.
 fn simulated(sessions: u32) -> anyhow::Result<Setup> {
