@@ -11,13 +11,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::time::Instant;
 use tokio::task::JoinSet;
 
 /// Calls the daemon until all calls were made.
 ///
 /// # Errors
-/// Where a connection cannot be made, or breaks.
+/// Where nobody listens.
 pub(crate) async fn run(
     plan: &Plan,
     address: SocketAddr,
@@ -71,8 +72,42 @@ impl Client {
                 tokio::time::sleep_until((began + due).into()).await;
             }
             let body = Bytes::from(self.plan.body(number).to_string());
-            samples.push(caller.call(body, began, due).await?);
+            let due = due.or_else(|| Some(clock::now().duration_since(began)));
+            samples.push(persist(&mut caller, body, began, due).await);
             self.told.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// Calls again where the connection broke, as the SDKs do; the time goes on from when the call was due.
+async fn persist(
+    caller: &mut Caller,
+    body: Bytes,
+    began: Instant,
+    due: Option<Duration>,
+) -> Sample {
+    for pause in PAUSES {
+        match caller.call(body.clone(), began, due).await {
+            Ok(sample) => return sample,
+            Err(_) => tokio::time::sleep(pause).await,
+        }
+    }
+    let last = caller.call(body, began, due).await;
+    last.unwrap_or_else(|_| broken(began, due))
+}
+
+/// Before the second and the third try of an SDK.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];
+
+/// The connection did, three times.
+fn broken(began: Instant, due: Option<Duration>) -> Sample {
+    let now = clock::now().duration_since(began);
+    Sample {
+        due,
+        sent: now,
+        pieces: Vec::new(),
+        since_said: None,
+        ended: now,
+        failure: Some("connection_broken".to_owned()),
     }
 }
