@@ -118,12 +118,13 @@ fn write_files(setup: &Setup, folder: &Path) -> io::Result<()> {
     write("relay.toml", &config(setup, folder))
 }
 
+/// No budget stands in the way: all callers come from one address.
 fn config(setup: &Setup, folder: &Path) -> String {
     let quoted = |path: &Path| toml::Value::from(path.display().to_string()).to_string();
     format!(
         "[server]\nport = 0\n[claude]\ncommand = {}\nmodel = {}\n[claude.env]\nHOME = {}\nFAKE_CLAUDE_SCRIPT = {}\n\
          [pool]\nmax = {}\nidle = {}\nqueue_depth_max = {}\nqueue_wait_max = \"10m\"\nsession_turns_max = 1000000\n\
-         [log]\nlevel = \"info\"\n",
+         [auth]\naddress_calls_per_minute = 0\naddress_concurrent_max = {}\n[log]\nlevel = \"info\"\n",
         quoted(&setup.claude),
         toml::Value::from(setup.model.as_str()),
         quoted(&folder.join("user")),
@@ -131,6 +132,7 @@ fn config(setup: &Setup, folder: &Path) -> String {
         setup.sessions_max,
         setup.sessions_idle,
         setup.queue_max,
+        setup.queue_max + setup.sessions_max,
     )
 }
 

@@ -72,7 +72,7 @@ impl Client {
                 tokio::time::sleep_until((began + due).into()).await;
             }
             let body = Bytes::from(self.plan.body(number).to_string());
-            let due = due.or_else(|| Some(clock::now().duration_since(began)));
+            let due = due.unwrap_or_else(|| clock::now().duration_since(began));
             samples.push(persist(&mut caller, body, began, due).await);
             self.told.fetch_add(1, Ordering::Relaxed);
         }
@@ -80,19 +80,14 @@ impl Client {
 }
 
 /// Calls again where the connection broke, as the SDKs do; the time goes on from when the call was due.
-async fn persist(
-    caller: &mut Caller,
-    body: Bytes,
-    began: Instant,
-    due: Option<Duration>,
-) -> Sample {
+async fn persist(caller: &mut Caller, body: Bytes, began: Instant, due: Duration) -> Sample {
     for pause in PAUSES {
-        match caller.call(body.clone(), began, due).await {
+        match caller.call(body.clone(), began, Some(due)).await {
             Ok(sample) => return sample,
             Err(_) => tokio::time::sleep(pause).await,
         }
     }
-    let last = caller.call(body, began, due).await;
+    let last = caller.call(body, began, Some(due)).await;
     last.unwrap_or_else(|_| broken(began, due))
 }
 
@@ -100,10 +95,10 @@ async fn persist(
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];
 
 /// The connection did, three times.
-fn broken(began: Instant, due: Option<Duration>) -> Sample {
+fn broken(began: Instant, due: Duration) -> Sample {
     let now = clock::now().duration_since(began);
     Sample {
-        due,
+        due: Some(due),
         sent: now,
         pieces: Vec::new(),
         since_said: None,
