@@ -39,7 +39,8 @@ impl Watch {
     /// # Errors
     /// Where the folder is not there, or the system watches as much as it can.
     pub(super) fn add(&mut self, folder: &Path) -> io::Result<()> {
-        let wanted = WatchFlags::MODIFY | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
+        let grown = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+        let wanted = grown | WatchFlags::ONLYDIR;
         inotify::add_watch(&*self.told, folder, wanted)?;
         Ok(())
     }
