@@ -1,6 +1,7 @@
 //! A licence authority on loopback that answers as it is told, with real signatures and with all that can be wrong.
 //! Its keys, `keys/*.pk8`, were made for these tests and open nothing.
 
+use super::played::Played;
 use super::wait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,17 +13,17 @@ use serde_json::Value;
 use serde_json::json;
 use sha2::Digest;
 use sha2::Sha256;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::net::TcpListener;
-use std::net::TcpStream;
+use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::UNIX_EPOCH;
+use wiremock::Match;
+use wiremock::Mock;
+use wiremock::Request;
+use wiremock::ResponseTemplate;
+use wiremock::matchers::method;
+use wiremock::matchers::path;
 
 /// What the next answers are.
 #[derive(Debug, Clone)]
@@ -52,36 +53,29 @@ pub(crate) enum Signer {
 
 /// An authority; its questions so far can be looked at.
 pub(crate) struct Authority {
-    address: SocketAddr,
+    server: Played,
     shared: Arc<Mutex<Shared>>,
 }
 
 struct Shared {
     mood: Mood,
-    asked: Vec<Value>,
     first: Option<String>,
 }
 
 impl Authority {
     pub(crate) fn start() -> Authority {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
-        let address = listener.local_addr().expect("a listener has an address");
-        let shared = Arc::new(Mutex::new(Shared {
-            mood: Mood::good(),
-            asked: Vec::new(),
-            first: None,
-        }));
-        let ears = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for socket in listener.incoming().flatten() {
-                answer(socket, &ears);
-            }
-        });
-        Authority { address, shared }
+        let mood = Mood::good();
+        let shared = Arc::new(Mutex::new(Shared { mood, first: None }));
+        let server = Played::start();
+        let (silent, ears) = (Silent(Arc::clone(&shared)), Arc::clone(&shared));
+        let asked = || Mock::given(method("POST")).and(path(PLACE));
+        server.mount(asked().and(silent).respond_with_err(broken_off));
+        server.mount(asked().respond_with(move |question: &Request| answer(question, &ears)));
+        Authority { server, shared }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/v1/license", self.address)
+        self.server.url(PLACE)
     }
 
     pub(crate) fn set(&self, mood: Mood) {
@@ -89,7 +83,8 @@ impl Authority {
     }
 
     pub(crate) fn asked(&self) -> Vec<Value> {
-        lock(&self.shared).asked.clone()
+        let requests = self.server.requests();
+        requests.iter().map(question).collect()
     }
 }
 
@@ -130,37 +125,30 @@ fn pair(signer: Signer) -> KeyPair {
     KeyPair::from_pkcs8(bytes).expect("the key is good")
 }
 
-fn answer(socket: TcpStream, shared: &Mutex<Shared>) {
-    let mut reader = BufReader::new(socket);
-    let (mut length, mut line) = (0, String::new());
-    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().expect("a length is a number");
-        }
-        line.clear();
+/// Whether the authority is silent now.
+struct Silent(Arc<Mutex<Shared>>);
+
+impl Match for Silent {
+    fn matches(&self, _: &Request) -> bool {
+        lock(&self.0).mood.is_silent
     }
-    let mut body = vec![0; length];
-    reader
-        .read_exact(&mut body)
-        .expect("the question comes whole");
-    let question: Value = serde_json::from_slice(&body).expect("the question is JSON");
-    let token = {
-        let mut shared = lock(shared);
-        shared.asked.push(question.clone());
-        if shared.mood.is_silent {
-            return;
-        }
-        let fresh = token(&shared.mood, &question);
-        let first = shared.first.get_or_insert_with(|| fresh.clone()).clone();
-        if shared.mood.replays { first } else { fresh }
-    };
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        token.len()
-    );
-    let _ = reader
-        .get_mut()
-        .write_all(format!("{head}{token}").as_bytes()); // The asker may be gone.
+}
+
+/// The connection is closed without an answer.
+fn broken_off(_: &Request) -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
+}
+
+fn answer(request: &Request, shared: &Mutex<Shared>) -> ResponseTemplate {
+    let mut shared = lock(shared);
+    let fresh = token(&shared.mood, &question(request));
+    let first = shared.first.get_or_insert_with(|| fresh.clone()).clone();
+    let token = if shared.mood.replays { first } else { fresh };
+    ResponseTemplate::new(200).set_body_string(token)
+}
+
+fn question(request: &Request) -> Value {
+    request.body_json().expect("the question is JSON")
 }
 
 fn token(mood: &Mood, question: &Value) -> String {
@@ -204,3 +192,6 @@ fn wall_seconds() -> i64 {
 fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Where it is asked.
+const PLACE: &str = "/v1/license";

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod fake;
 pub(crate) mod manager;
+pub(crate) mod played;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod relay;
