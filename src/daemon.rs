@@ -37,6 +37,7 @@ use crate::store::Secret;
 use crate::store::StoreError;
 use crate::tap::Tap;
 use crate::tap::TargetError;
+use crate::telemetry::Telemetry;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
@@ -67,6 +68,7 @@ pub(crate) struct Running {
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
     journal: Journal,
+    telemetry: Telemetry,
     /// Held for as long as the daemon lives.
     lock: Lock,
 }
@@ -191,6 +193,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         tokio::spawn(keeper.clone().run()),
     ];
     let journal = Journal::open(config.home.join("recent-calls.jsonl"));
+    let telemetry = Telemetry::open(&config.telemetry);
     let api = Api::new(
         memory,
         porter,
@@ -200,6 +203,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         config.session.builtin_tools,
         journal.clone(),
     );
+    let api = api.told_to(telemetry.clone());
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
@@ -212,6 +216,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         keeper,
         own_key,
         journal,
+        telemetry,
         lock,
     })
 }
@@ -225,7 +230,10 @@ impl Running {
         self.keeper.write();
         store::remove(&self.own_key);
         self.pool.drain().await;
-        tokio::task::block_in_place(|| self.journal.flush());
+        tokio::task::block_in_place(|| {
+            self.journal.flush();
+            self.telemetry.flush();
+        });
         drop(self.lock);
     }
 }

@@ -8,6 +8,7 @@
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
 //! - [`journal`]: the calls that were: what they took, cost, and how they ended.
+//! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
@@ -102,6 +103,8 @@ mod turn;
 mod clock;
 
 mod journal;
+
+mod telemetry;
 
 mod wire;
 

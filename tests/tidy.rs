@@ -9,6 +9,7 @@ const ROOMS: &str = "
 turn:
 clock:
 journal:  turn clock
+telemetry: turn journal
 wire:     turn
 terminal: turn
 tap:      turn clock wire
@@ -24,12 +25,12 @@ auth:     turn clock store
 authority: turn clock license store
 load:     clock wire terminal session
 gauge:    turn clock wire terminal license store session pool auth load
-server:   turn clock journal wire store pool memory auth license authority
+server:   turn clock journal telemetry wire store pool memory auth license authority
 service:
 update:
-config:   turn session pool memory auth server update license authority
-daemon:   turn clock journal wire terminal tap store session record pool memory auth server service config license authority
-cli:      turn clock wire store session record load service update config daemon
+config:   turn telemetry session pool memory auth server update license authority
+daemon:   turn clock journal telemetry wire terminal tap store session record pool memory auth server service config license authority
+cli:      turn clock wire store auth authority session record load service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

@@ -115,6 +115,10 @@ impl Env {
             let text = text.to_string_lossy().into_owned();
             raw.put("log.level", Typed::Text(text), Source::Variable(LOG_VAR));
         }
+        if let Some(text) = self.var(OTLP_VAR) {
+            let (text, source) = (text.to_string_lossy(), Source::Variable(OTLP_VAR));
+            raw.put("telemetry.otlp", Typed::Text(text.into_owned()), source);
+        }
         Ok(raw)
     }
 
@@ -151,3 +155,5 @@ const LICENSE_VAR: &str = "IR_LICENSE_KEY";
 const PORT_VAR: &str = "SR_DAEMON_PORT";
 /// The log level; wins over the file's.
 const LOG_VAR: &str = "INFERENCE_RELAY_LOG";
+/// The collector of traces, by the standard's name; wins over the file's.
+const OTLP_VAR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";

@@ -93,6 +93,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("update.source", Kind::Text),
     ("update.public_keys", Kind::List),
     ("update.wait_max", Kind::Text),
+    ("telemetry.otlp", Kind::Text),
     ("log.level", Kind::Text),
     ("log.format", Kind::Text),
 ];

@@ -21,6 +21,8 @@ use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
+use crate::telemetry::Endpoint as Collector;
+use crate::telemetry::TelemetryConfig;
 use crate::turn::Drive;
 use crate::turn::Driver;
 use crate::update::Source as Shop;
@@ -45,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) memory: MemoryConfig,
     pub(crate) session: SessionConfig,
     pub(crate) update: UpdateConfig,
+    pub(crate) telemetry: TelemetryConfig,
     pub(crate) log: LogConfig,
     /// The state folder.
     pub(crate) home: PathBuf,
@@ -112,6 +115,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let pool = pool(&reader)?;
     let memory = memory(&reader)?;
     let update = update(&reader)?;
+    let telemetry = telemetry(&reader)?;
     let log = LogConfig {
         level: reader.parsed("log.level", level)?,
         format: reader.parsed("log.format", format)?,
@@ -125,6 +129,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         memory,
         session,
         update,
+        telemetry,
         log,
         shown,
         home: ground.home.value,
@@ -302,6 +307,14 @@ fn update(reader: &Reader<'_>) -> Result<UpdateConfig, ConfigError> {
         public_keys: reader.list("update.public_keys")?,
         wait_max: reader.parsed("update.wait_max", unit::duration)?,
     })
+}
+
+fn telemetry(reader: &Reader<'_>) -> Result<TelemetryConfig, ConfigError> {
+    let otlp = match reader.raw.value("telemetry.otlp") {
+        Some(_) => Some(reader.parsed("telemetry.otlp", Collector::parse)?),
+        None => None,
+    };
+    Ok(TelemetryConfig { otlp })
 }
 
 /// Idle sessions count towards `pool.max`. Someone who lowers only `max` means the default of `idle` to follow.
@@ -628,6 +641,15 @@ mod tests {
             Some(PathBuf::from("/etc/keys.json"))
         );
         assert!(complaint("license.authority = \"http://licence.example/\"").contains("use https"));
+    }
+
+    #[test]
+    fn nobody_is_told_of_calls_but_a_collector_that_is_named() {
+        assert!(config("").telemetry.otlp.is_none());
+        let named = config("telemetry.otlp = \"http://127.0.0.1:4318\"");
+        assert!(named.telemetry.otlp.is_some());
+        let text = complaint("telemetry.otlp = \"127.0.0.1:4318\"");
+        assert!(text.contains("is no address of a collector"), "{text}");
     }
 
     #[test]

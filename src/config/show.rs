@@ -69,6 +69,11 @@ pub(crate) fn table(
                 Value::Null,
                 Some("no licence is asked for"),
             ),
+            ("telemetry.otlp", None) => row(
+                (*key).to_owned(),
+                Value::Null,
+                Some("no collector is told of calls"),
+            ),
             ("claude.work_dir", _) => row(
                 (*key).to_owned(),
                 session.work_dir.display().to_string().into(),

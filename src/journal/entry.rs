@@ -15,6 +15,12 @@ pub(crate) struct Entry {
     /// The name that the caller gave, as far as a line takes it.
     pub(crate) model: String,
     pub(crate) stream: bool,
+    /// The model that answered, where that is known.
+    pub(crate) answered_by: Option<String>,
+    /// The API's id of the answer, or the one that it went by.
+    pub(crate) message: Option<String>,
+    /// Why the model stopped.
+    pub(crate) stop: Option<&'static str>,
     /// `None`: the client went away before there was one.
     pub(crate) status: Option<u16>,
     /// The code of the error contract, where it failed.
@@ -34,6 +40,8 @@ pub(crate) struct Entry {
 /// How long each phase took; `None` for one that was not reached, or cannot be told apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Spans {
+    /// From the request's head to the turn that was made of it.
+    pub(crate) reading: Option<Duration>,
     /// Waiting for a session, and for earlier calls of its conversation.
     pub(crate) queue: Option<Duration>,
     /// From the session to the prompt on its way to the model.
@@ -61,6 +69,7 @@ impl Entry {
             "lane": self.lane,
             "text": self.text,
             "session": self.session,
+            "stop": self.stop,
             "key": self.key,
             "usage": self.usage.map(usage),
             "ms": {

@@ -3,6 +3,7 @@
 use super::Entry;
 use super::entry::Spans;
 use crate::turn::Course;
+use crate::turn::End;
 use crate::turn::Event;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -72,11 +73,12 @@ impl Note {
                 draft.entry.lane = Some(start.labels.lane);
                 draft.entry.text = Some(start.labels.text.name());
                 draft.entry.session = Some(start.labels.session.name());
+                draft.entry.message = Some(start.id.0.clone());
             }
             Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } => {
                 draft.first_byte.get_or_insert(now);
             }
-            Event::End(end) => draft.entry.usage = Some(end.usage),
+            Event::End(end) => draft.end(end),
         }
     }
 
@@ -109,6 +111,16 @@ impl Note {
 }
 
 impl Draft {
+    fn end(&mut self, end: &End) {
+        let entry = &mut self.entry;
+        entry.usage = Some(end.usage);
+        entry.stop = Some(end.stop.name());
+        entry.answered_by = end.model.clone();
+        if let Some(id) = &end.id {
+            entry.message = Some(id.0.clone());
+        }
+    }
+
     fn spans(&self, now: Instant) -> Spans {
         let total = now.duration_since(self.began);
         let Some(handed) = &self.handed else {
@@ -121,6 +133,7 @@ impl Draft {
         let delivery = span(passed.leased, passed.asked);
         let reading = handed.at.duration_since(self.began);
         Spans {
+            reading: Some(reading),
             queue: span(Some(handed.at), passed.leased),
             delivery,
             // Of a session that was launched with the call, the lease is the last that is known.
@@ -161,6 +174,7 @@ mod tests {
             .map(|entry| entry.spans);
         let ms = |ms| Some(Duration::from_millis(ms));
         let expected = Spans {
+            reading: ms(2),
             queue: ms(8),
             delivery: ms(30),
             first_byte: ms(60),

@@ -9,6 +9,7 @@ use crate::memory::ConversationView;
 use crate::memory::Memory;
 use crate::pool::Answer;
 use crate::pool::Snapshot;
+use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Course;
@@ -60,6 +61,7 @@ pub(crate) struct Api {
     /// Claude Code's own built-in tools are on.
     pub(super) builtin_tools: bool,
     pub(super) journal: Journal,
+    pub(super) telemetry: Telemetry,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
 }
@@ -83,9 +85,16 @@ impl Api {
             port,
             builtin_tools,
             journal,
+            telemetry: Telemetry::off(),
             started: clock::now(),
             stop: None,
         }
+    }
+
+    /// Has calls told to a collector as well.
+    pub(crate) fn told_to(mut self, telemetry: Telemetry) -> Api {
+        self.telemetry = telemetry;
+        self
     }
 
     /// Tells the routes of the stop signal, so that they take no more turns after it.

@@ -5,11 +5,14 @@ use super::carry::Carried;
 use super::carry::Carrying;
 use super::crowd::Busy;
 use super::dialect::Dialect;
+use super::journal::now as wall;
 use super::journal::stamp_now;
 use crate::auth::Caller;
 use crate::clock;
 use crate::journal::Journal;
 use crate::journal::Note;
+use crate::telemetry::Origin;
+use crate::telemetry::Telemetry;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::RequestId;
@@ -55,7 +58,7 @@ impl IntoResponse for Refusal {
 /// The outermost layer.
 pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = RequestId(format!("req_{}", Uuid::new_v4().simple()));
-    let mut line = Line::new(&request, id.clone(), api.journal.clone());
+    let mut line = Line::new(&request, id.clone(), &api);
     let dialect = Dialect::of(request.uri(), request.headers());
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(line.note.clone());
@@ -120,10 +123,12 @@ struct Line {
     _busy: Option<Busy>,
     note: Note,
     journal: Journal,
+    origin: Origin,
+    telemetry: Telemetry,
 }
 
 impl Line {
-    fn new(request: &Request, id: RequestId, journal: Journal) -> Line {
+    fn new(request: &Request, id: RequestId, api: &Api) -> Line {
         let route = request
             .extensions()
             .get::<MatchedPath>()
@@ -131,7 +136,9 @@ impl Line {
         let began = clock::now();
         Line {
             note: Note::new(&id.0, stamp_now(), began),
-            journal,
+            journal: api.journal.clone(),
+            origin: api.telemetry.origin(request.headers()),
+            telemetry: api.telemetry.clone(),
             id,
             method: request.method().clone(),
             route: route.to_owned(),
@@ -154,6 +161,7 @@ impl Drop for Line {
         let is_left = self.cut || status.is_none();
         if let Some(entry) = self.note.close(status, is_left, now) {
             self.journal.keep(&entry);
+            self.telemetry.tell(&entry, &self.origin, wall());
         }
         let ms = now.duration_since(self.began).as_millis();
         let end = match (self.status, self.cut) {

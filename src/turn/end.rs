@@ -26,3 +26,18 @@ pub(crate) enum StopReason {
     Refusal,
     ContextWindow,
 }
+
+impl StopReason {
+    /// The name that the API gives it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            StopReason::EndTurn => "end_turn",
+            StopReason::MaxTokens => "max_tokens",
+            StopReason::StopSequence(_) => "stop_sequence",
+            StopReason::ToolUse => "tool_use",
+            StopReason::PauseTurn => "pause_turn",
+            StopReason::Refusal => "refusal",
+            StopReason::ContextWindow => "model_context_window_exceeded",
+        }
+    }
+}

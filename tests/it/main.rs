@@ -21,5 +21,6 @@ mod sticky;
 mod streaming;
 mod support;
 mod tap;
+mod telemetry;
 mod tools;
 mod update;

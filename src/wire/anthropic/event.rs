@@ -106,15 +106,16 @@ fn usage(usage: &Usage) -> Value {
 }
 
 fn stop(reason: &StopReason) -> (&'static str, Option<&str>) {
-    match reason {
-        StopReason::EndTurn => ("end_turn", None),
-        StopReason::MaxTokens => ("max_tokens", None),
-        StopReason::StopSequence(sequence) => ("stop_sequence", sequence.as_deref()),
-        StopReason::ToolUse => ("tool_use", None),
-        StopReason::PauseTurn => ("pause_turn", None),
-        StopReason::Refusal => ("refusal", None),
-        StopReason::ContextWindow => ("model_context_window_exceeded", None),
-    }
+    let sequence = match reason {
+        StopReason::StopSequence(sequence) => sequence.as_deref(),
+        StopReason::EndTurn
+        | StopReason::MaxTokens
+        | StopReason::ToolUse
+        | StopReason::PauseTurn
+        | StopReason::Refusal
+        | StopReason::ContextWindow => None,
+    };
+    (reason.name(), sequence)
 }
 
 fn empty_block(kind: &BlockKind) -> Value {
