@@ -56,6 +56,7 @@
 //! - *Key*: what a caller shows to be let in. *Budget*: how much it may have. *Pass*: an admitted call's hold on it.
 //! - *Course*: when a turn passed from one phase to the next. *Note*: what is noted of a call while it runs.
 //!   *Entry*: what is kept of it.
+//! - *Curfew*: the moment at which the relay's own end gives up the calls that are still in flight.
 //! - *Fault*: how a call fails: a kind with a stable code, a culprit, a sentence for the client, one for the log.
 //!
 //! # Architecture invariants

@@ -1,6 +1,7 @@
 //! What every route can reach.
 
 use super::ServerConfig;
+use super::drain::Curfew;
 use crate::auth::Porter;
 use crate::authority::Keeper;
 use crate::clock;
@@ -64,6 +65,8 @@ pub(crate) struct Api {
     pub(super) telemetry: Telemetry,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
+    /// Falls where calls in flight take longer than the drain waits.
+    pub(super) curfew: Curfew,
 }
 
 impl Api {
@@ -88,6 +91,7 @@ impl Api {
             telemetry: Telemetry::off(),
             started: clock::now(),
             stop: None,
+            curfew: Curfew::new(),
         }
     }
 
@@ -133,12 +137,23 @@ impl Api {
         if self.is_draining() {
             let public =
                 "The relay is shutting down and takes no more calls; try again once it is back.";
-            let fault = Fault::new(FaultKind::ShuttingDown, Blame::Relay, public);
-            return Err(fault.retry_after(RESTART_WAIT));
+            return Err(shutting_down(public));
         }
         self.keeper.admit()?;
         Ok(self.lane.serve(request, id, course))
     }
+}
+
+/// What a call is told that was still in flight at the drain's deadline.
+pub(super) fn cut_off() -> Fault {
+    let public =
+        "The relay is shutting down, and this call did not end in time; try again once it is back.";
+    shutting_down(public).because("the drain's deadline came")
+}
+
+fn shutting_down(public: &str) -> Fault {
+    let fault = Fault::new(FaultKind::ShuttingDown, Blame::Relay, public);
+    fault.retry_after(RESTART_WAIT)
 }
 
 /// What a service manager takes to start a stopped daemon again; a hint to clients, nothing waits for it.

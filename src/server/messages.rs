@@ -1,8 +1,10 @@
 //! `POST /v1/messages` and its token count: bytes to a request, an answer to a response.
 
 use super::Api;
+use super::api;
 use super::body;
 use super::conversation;
+use super::drain::Curfew;
 use super::frame::Refusal;
 use super::status;
 use super::stream::Begun;
@@ -75,10 +77,17 @@ pub(super) async fn create(
     }
     let course = note.hand_in(&call.request.model, call.stream, clock::now());
     let answer = api.serve(call.request, conversation, course)?;
-    let response = if call.stream {
-        streamed(answer, id, note).await?
-    } else {
-        buffered(answer, &note).await?
+    let answered = async {
+        if call.stream {
+            streamed(answer, id, note, &api.curfew).await
+        } else {
+            buffered(answer, &note).await
+        }
+    };
+    let response = tokio::select! {
+        biased;
+        response = answered => response?,
+        () = api.curfew.fallen() => return Err(api::cut_off().into()),
     };
     api.keeper.count();
     Ok(response)
@@ -167,7 +176,12 @@ async fn collect(mut answer: Answer, note: &Note) -> Result<Whole, Fault> {
 }
 
 /// The answer as it comes. The answer moves into the body, so a client that goes away drops it.
-async fn streamed(mut answer: Answer, id: RequestId, note: Note) -> Result<Response, Fault> {
+async fn streamed(
+    mut answer: Answer,
+    id: RequestId,
+    note: Note,
+    curfew: &Curfew,
+) -> Result<Response, Fault> {
     let mut response = Response::new(Body::empty());
     let begun = match timeout(COMMIT_AFTER, answer.events.recv()).await {
         Ok(None) => return Err(unended()),
@@ -189,7 +203,7 @@ async fn streamed(mut answer: Answer, id: RequestId, note: Note) -> Result<Respo
         "x-relay-usage",
         HeaderValue::from_static("estimated-at-start"),
     );
-    *response.body_mut() = Body::new(EventBody::new(answer, begun, id, note));
+    *response.body_mut() = Body::new(EventBody::new(answer, begun, id, note, curfew));
     Ok(response)
 }
 

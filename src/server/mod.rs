@@ -12,9 +12,11 @@
 //! the handler's future and the response's body. What a request may cost before it is admitted is its head: the body of
 //! a caller who is refused is thrown away unread. Connections are bounded, and one that asks for nothing makes room for the next.
 //!
-//! Start reading at [`router`].
+//! Start reading at [`router`]; the connections below it are [`listener`]'s, and their end is [`drain`]'s.
 
+mod connection;
 mod crowd;
+mod drain;
 mod error;
 mod holder;
 mod listener;
@@ -42,6 +44,8 @@ mod stream;
 
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod served;
 
 pub(crate) use api::Api;
 pub(crate) use error::ServerError;

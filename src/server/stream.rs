@@ -1,5 +1,7 @@
 //! The body of a streamed answer: events as they come, pings while none do, and a failure as the last event.
 
+use super::api;
+use super::drain::Curfew;
 use super::messages;
 use crate::clock;
 use crate::journal::Note;
@@ -45,6 +47,8 @@ pub(super) struct EventBody {
     grammar: Assembly,
     are_labels_due: bool,
     pings: Interval,
+    /// Its end is the end of the time that the relay's own end leaves.
+    curfew: Pin<Box<dyn Future<Output = ()> + Send>>,
     request_id: RequestId,
     note: Note,
 }
@@ -55,6 +59,7 @@ impl EventBody {
         begun: Begun,
         request_id: RequestId,
         note: Note,
+        curfew: &Curfew,
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
         pings.reset();
@@ -66,6 +71,7 @@ impl EventBody {
             grammar,
             are_labels_due: false,
             pings,
+            curfew: Box::pin(curfew.fallen()),
             request_id,
             note,
         };
@@ -136,6 +142,9 @@ impl Body for EventBody {
             match answer.events.poll_recv(cx) {
                 Poll::Ready(Some(word)) => self.frames(word),
                 Poll::Ready(None) => self.fail(&messages::unended()),
+                Poll::Pending if self.curfew.as_mut().poll(cx).is_ready() => {
+                    self.fail(&api::cut_off())
+                }
                 Poll::Pending => {
                     ready!(self.pings.poll_tick(cx));
                     event::ping()

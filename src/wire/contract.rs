@@ -495,7 +495,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(UNAVAILABLE),
         blame: Blame::Relay,
         retry: Retry::AfterWait,
-        happened: "The relay is on its way out and takes no more calls.",
+        happened: "The relay is on its way out: it takes no more calls, and gives up those that take longer than `server.drain_wait_max`.",
         next: "Send the request again once it is back.",
     },
     Row {

@@ -569,16 +569,18 @@ fn a_screen_that_does_not_come() -> Vec<Cell> {
 }
 
 fn a_drain() -> Vec<Cell> {
-    let relay = World::scripted(&rules()).pool("idle = 1\nmax = 1").start();
+    let relay = World::scripted(&rules())
+        .pool("idle = 1\nmax = 1")
+        .server("drain_wait_max = \"2s\"")
+        .start();
     relay.idle(1);
-    let _served = begin(relay.address, &call("hang"));
-    relay.busy();
+    let stream = relay.stream(&call("later hang"));
     relay.signal(Signal::TERM);
     wait::until("a health that says so", || {
         let health = client::try_get(relay.address, "/v1/health")?.json();
         (health["condition"] == "draining").then_some(())
     });
-    vec![anthropic(&relay.ask("late"))]
+    vec![anthropic(&relay.ask("late")), after(stream)]
 }
 
 fn a_full_queue() -> Vec<Cell> {

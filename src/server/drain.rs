@@ -1,0 +1,208 @@
+//! The end of the service, which loses no call without a word.
+//!
+//! After the stop signal, calls in flight go on until they end or the drain's deadline comes. Idle connections are
+//! closed. The port stays open meanwhile, so that a new call is told `shutting_down`, and health says `draining`,
+//! instead of finding nobody. At the deadline the [`Curfew`] falls: what is still in flight is told `shutting_down` as
+//! well, by its status, or by the `error` event of its stream. A client that does not take its last word within
+//! [`FAREWELL_MAX`] is cut off.
+
+use super::connection::Life;
+use super::crowd::Crowd;
+use super::listener::Listener;
+use super::listener::report;
+use axum::Router;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+/// How long the last words may take to go out. They are short, and a client that reads takes them in milliseconds.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// The moment at which calls in flight are given up; cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Curfew(watch::Sender<bool>);
+
+impl Curfew {
+    pub(super) fn new() -> Curfew {
+        Curfew(watch::Sender::new(false))
+    }
+
+    fn fall(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits until it falls.
+    pub(super) fn fallen(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut fallen = self.0.subscribe();
+        async move {
+            // Where nobody is left who could let it fall, it does not.
+            if fallen.wait_for(|fallen| *fallen).await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+/// Lets what is in flight end, and ends the rest. When this returns, no connection is left.
+pub(super) async fn drain(
+    listener: &Listener,
+    router: Router,
+    mut open: JoinSet<()>,
+    curfew: &Curfew,
+) {
+    let (mut late, mut crowd) = (JoinSet::new(), Crowd::default());
+    let mut deadline = pin!(sleep(listener.drain_wait_max));
+    loop {
+        tokio::select! {
+            biased;
+            ended = open.join_next() => match ended {
+                Some(ended) => report(ended),
+                None => break,
+            },
+            () = &mut deadline => break,
+            Some(ended) = late.join_next() => report(ended),
+            guest = listener.accept(), if late.len() < listener.connections_max => {
+                late.spawn(guest.serve(router.clone(), Life::OneRequest, crowd.join()));
+            }
+        }
+    }
+    if !open.is_empty() {
+        tracing::warn!(
+            connections = open.len(),
+            "the drain's deadline came; what is left is told so"
+        );
+        curfew.fall();
+        let leaving = async {
+            while let Some(ended) = open.join_next().await {
+                report(ended)
+            }
+        };
+        if timeout(FAREWELL_MAX, leaving).await.is_err() {
+            tracing::warn!(
+                connections = open.len(),
+                "clients that do not read are cut off"
+            );
+        }
+    }
+    open.shutdown().await;
+    late.shutdown().await;
+}
+
+/// Waits for the stop signal.
+pub(super) async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error says that the sender is gone, which is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ServerConfig;
+    use super::super::rig::Rig;
+    use super::super::rig::config;
+    use super::super::rig::end;
+    use super::super::rig::start;
+    use super::super::served::SOON;
+    use super::super::served::serve;
+    use super::super::served::to_end;
+    use super::super::served::turn;
+    use super::super::served::until;
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn a_stream_in_flight_ends_well_while_the_relay_drains() {
+        let rig = Rig::new().holding(vec![Ok(start())]);
+        let served = serve(&rig, config()).await;
+        let mut idle = served.connect().await;
+        let mut busy = served.connect().await;
+        busy.write_all(turn(true).as_bytes())
+            .await
+            .expect("it is open");
+        until(&mut busy, "message_start").await;
+        served.stop.send_replace(true);
+        assert_eq!(to_end(&mut idle).await, "");
+
+        let mut late = served.connect().await;
+        late.write_all(turn(false).as_bytes())
+            .await
+            .expect("it is open");
+        let refused = to_end(&mut late).await;
+        assert!(
+            refused.starts_with("HTTP/1.1 503") && refused.contains("x-relay-error: shutting_down"),
+            "{refused}"
+        );
+        let mut curious = served.connect().await;
+        curious
+            .write_all(b"GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .expect("it is open");
+        assert!(
+            to_end(&mut curious)
+                .await
+                .contains("\"status\":\"draining\"")
+        );
+
+        rig.say(Ok(end())).await;
+        assert!(to_end(&mut busy).await.contains("event: message_stop"));
+        served.drained().await;
+    }
+
+    fn hurried() -> ServerConfig {
+        ServerConfig {
+            drain_wait_max: Duration::from_millis(50),
+            ..config()
+        }
+    }
+
+    #[tokio::test]
+    async fn at_the_deadline_a_stream_gets_an_error_event_and_its_end() {
+        let rig = Rig::new().holding(vec![Ok(start())]);
+        let served = serve(&rig, hurried()).await;
+        let mut stream = served.connect().await;
+        stream
+            .write_all(turn(true).as_bytes())
+            .await
+            .expect("it is open");
+        until(&mut stream, "message_start").await;
+        served.stop.send_replace(true);
+        let rest = to_end(&mut stream).await;
+        assert!(rest.contains("event: error\ndata: {"), "{rest}");
+        assert!(
+            rest.contains("The relay is shutting down, and this call"),
+            "{rest}"
+        );
+        assert!(rest.ends_with("\r\n0\r\n\r\n"), "{rest}");
+        served.drained().await;
+        timeout(SOON, rig.is_left())
+            .await
+            .expect("the answer must be dropped");
+    }
+
+    #[tokio::test]
+    async fn at_the_deadline_a_call_without_an_answer_gets_a_503() {
+        for is_streamed in [true, false] {
+            let rig = Rig::new().holding(vec![]);
+            let served = serve(&rig, hurried()).await;
+            let mut client = served.connect().await;
+            client
+                .write_all(turn(is_streamed).as_bytes())
+                .await
+                .expect("it is open");
+            timeout(SOON, rig.is_asked())
+                .await
+                .expect("the lane must hear of the call");
+            served.stop.send_replace(true);
+            let answer = to_end(&mut client).await;
+            assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+            assert!(
+                answer.contains("x-relay-error: shutting_down")
+                    && answer.contains("retry-after: 5"),
+                "{answer}"
+            );
+            served.drained().await;
+        }
+    }
+}
