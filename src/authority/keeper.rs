@@ -5,6 +5,7 @@ use super::Place;
 use super::client;
 use super::fault;
 use super::tally::Tally;
+use super::view::View;
 use crate::clock;
 use crate::license::Grant;
 use crate::license::LicenseKey;
@@ -63,20 +64,6 @@ struct Book {
     refreshed_at: Option<u64>,
     /// Questions that were begun.
     asked: u64,
-}
-
-/// How the licence stands.
-#[derive(Debug, Clone)]
-pub(crate) struct View {
-    /// An authority and a key for it are configured.
-    pub(crate) is_configured: bool,
-    pub(crate) terms: Option<Terms>,
-    pub(crate) verdict: Verdict,
-    pub(crate) grace: Duration,
-    pub(crate) expires_at: Option<u64>,
-    pub(crate) refreshed_at: Option<u64>,
-    pub(crate) problem: Option<String>,
-    pub(crate) top_up_url: Option<String>,
 }
 
 impl Keeper {

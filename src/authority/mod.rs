@@ -18,10 +18,11 @@ mod endpoint;
 mod fault;
 mod keeper;
 mod tally;
+mod view;
 
 pub(crate) use endpoint::Endpoint;
 pub(crate) use keeper::Keeper;
-pub(crate) use keeper::View;
+pub(crate) use view::View;
 
 use crate::license::LicenseKey;
 use std::path::PathBuf;

@@ -9,6 +9,9 @@ use crate::cli::out;
 use crate::cli::progress;
 use crate::cli::run::Outcome;
 use crate::cli::run::block_on;
+use crate::cli::standing;
+use crate::cli::standing::Door;
+use crate::clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::ConfigError;
@@ -47,6 +50,8 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
         let address = SocketAddr::new(config.server.host, config.server.port);
         let listener = block_on(async { Client::new(config, env).listener().await })?;
         report.checks.extend(port(address, &listener));
+        let is_running = matches!(listener, Listener::Ours(_));
+        report.checks.extend(gates(config, env, is_running)?);
         let flown = args
             .canary
             .then(|| block_on(canary::fly(config.clone(), env, listener)));
@@ -62,6 +67,17 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
     } else {
         Outcome::Failed
     })
+}
+
+/// The door and the licence.
+fn gates(config: &Config, env: &Env, is_running: bool) -> anyhow::Result<[Check; 2]> {
+    let now = clock::unix_ms();
+    let client = is_running.then(|| Client::new(config, env));
+    let told = block_on(standing::license(config, client.as_ref()))?;
+    Ok([
+        Door::look(config, now).check(),
+        standing::license_check(&told, is_running, now),
+    ])
 }
 
 /// Everything that was looked at.

@@ -172,7 +172,7 @@ fn end(key: &Key) -> String {
 }
 
 /// To the second, as RFC 3339. A time beyond what that can write is as good as its last one.
-fn stamp(unix_ms: u64) -> String {
+pub(super) fn stamp(unix_ms: u64) -> String {
     const YEAR_9999: u64 = 253_402_300_799;
     let time = UNIX_EPOCH + Duration::from_secs((unix_ms / 1000).min(YEAR_9999));
     humantime::format_rfc3339_seconds(time).to_string()

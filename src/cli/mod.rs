@@ -29,6 +29,7 @@ mod run;
 mod service;
 mod setup;
 mod show;
+mod standing;
 mod status;
 mod top;
 mod update;

@@ -5,7 +5,11 @@ use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::out;
 use crate::cli::run::Outcome;
+use crate::cli::standing;
+use crate::cli::standing::Door;
+use crate::clock;
 use crate::config;
+use crate::config::Config;
 use crate::config::Env;
 use serde_json::Value;
 use serde_json::json;
@@ -15,13 +19,16 @@ pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
     let config = config::load(&args.place.flags(), env)?;
     let address = SocketAddr::new(config.server.host, config.server.port);
     let client = Client::new(&config, env);
+    let now = clock::unix_ms();
+    let keys = Door::look(&config, now).machine();
     let problem = match client.listener().await {
         Listener::Ours(health) => {
             let version = client.get("/v1/version").await?.body;
             let sessions = client.get("/v1/sessions").await?.body;
             let all = json!({
                 "running": true, "address": address.to_string(),
-                "health": health, "version": version, "sessions": sessions,
+                "health": health, "version": version, "sessions": sessions, "keys": keys,
+                "license": license(&config, Some(&client)).await,
             });
             if args.json {
                 out::json(&all)?;
@@ -38,13 +45,26 @@ pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
         }
     };
     if args.json {
-        out::json(
-            &json!({ "running": false, "address": address.to_string(), "problem": problem }),
-        )?;
+        out::json(&json!({
+            "running": false, "address": address.to_string(), "problem": problem, "keys": keys,
+            "license": license(&config, None).await,
+        }))?;
     } else {
         out::note(&problem);
     }
     Ok(Outcome::Failed)
+}
+
+/// How the licence stands, with the next step where one is needed.
+async fn license(config: &Config, daemon: Option<&Client>) -> Value {
+    let told = standing::license(config, daemon).await;
+    let check = standing::license_check(&told, daemon.is_some(), clock::unix_ms());
+    let mut told = told.unwrap_or_else(|_| json!({}));
+    told["told"] = check.text.into();
+    if let Some(next) = check.next {
+        told["next"] = next.into();
+    }
+    told
 }
 
 /// JSON as indented lines: fields that a newer daemon adds are shown, too.

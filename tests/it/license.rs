@@ -348,6 +348,45 @@ fn a_clock_that_is_wrong_by_a_day_is_told_with_how_much() {
 }
 
 #[test]
+fn doctor_and_status_tell_of_the_licence_and_the_next_step() {
+    let authority = Authority::start();
+    let revoked = Mood {
+        license: json!({"valid": false}),
+        ..Mood::good()
+    };
+    let relay = licensed(&authority, revoked, "72h");
+    let port = relay.address.port().to_string();
+    let config = relay.world.path("relay.toml");
+    let config = config.to_string_lossy().into_owned();
+    let told = |command: &str| -> Value {
+        let args = [command, "--json", "--port", &port, "--config", &config];
+        let output = relay.world.run(&args);
+        serde_json::from_slice(&output.stdout).expect("--json prints JSON alone")
+    };
+    let check = || {
+        let checks = told("doctor")["checks"].as_array().cloned();
+        let mut checks = checks.unwrap_or_default().into_iter();
+        let found = checks.find(|check| check["name"] == "licence");
+        found.expect("doctor looks at the licence")
+    };
+    let bad = check();
+    assert_eq!(bad["state"], "problem", "{bad}");
+    let next = "have it renewed, or check the key, then POST /v1/license/refresh";
+    assert_eq!(bad["next"], next);
+    let status = told("status");
+    assert_eq!(status["license"]["status"], "invalid", "{status}");
+    assert_eq!(status["license"]["next"], next);
+    authority.set(Mood::good());
+    refresh(&relay);
+    let good = check();
+    assert_eq!(good["state"], "ok", "{good}");
+    let text = good["text"].as_str().unwrap_or_default();
+    assert!(text.contains("42 of 5000 calls this month"), "{text}");
+    assert_eq!(told("status")["license"]["next"], Value::Null);
+    drop(relay);
+}
+
+#[test]
 fn a_licence_on_disk_that_somebody_wrote_does_not_count() {
     let authority = Authority::start();
     authority.set(Mood {
