@@ -35,6 +35,7 @@ use crate::store;
 use crate::store::KeyFile;
 use crate::store::Secret;
 use crate::store::StoreError;
+use crate::store::UseFile;
 use crate::tap::Tap;
 use crate::tap::TargetError;
 use crate::telemetry::Telemetry;
@@ -63,8 +64,10 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
-    keeping: [JoinHandle<()>; 2],
+    keeping: [JoinHandle<()>; 3],
     keeper: Keeper,
+    porter: Porter,
+    uses: UseFile,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
     journal: Journal,
@@ -170,6 +173,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         source,
     })?;
     let (porter, keys) = porter(&config, &own)?;
+    let uses = UseFile::of(&config.home);
+    porter.recall(uses.read());
     let keeper = Keeper::open(config.authority.clone(), &config.home);
     let keeper = keeper.map_err(DaemonError::License)?;
     let listener = server::bind(&config.server)
@@ -190,13 +195,14 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     keeper.settle().await;
     let keeping = [
         auth::watch(keys, porter.clone()),
+        auth::keep_diary(uses.clone(), porter.clone()),
         tokio::spawn(keeper.clone().run()),
     ];
     let journal = Journal::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
     let api = Api::new(
         memory,
-        porter,
+        porter.clone(),
         keeper.clone(),
         config.server.clone(),
         address.port(),
@@ -214,6 +220,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         pool,
         keeping,
         keeper,
+        porter,
+        uses,
         own_key,
         journal,
         telemetry,
@@ -231,6 +239,7 @@ impl Running {
         store::remove(&self.own_key);
         self.pool.drain().await;
         tokio::task::block_in_place(|| {
+            auth::write_diary(&self.uses, &self.porter);
             self.journal.flush();
             self.telemetry.flush();
         });

@@ -26,12 +26,15 @@ mod fault;
 mod meter;
 mod table;
 
+mod diary;
 mod keeper;
 mod porter;
 
 pub(crate) use address::Network;
 pub(crate) use address::Peer;
 pub(crate) use block::BlockRule;
+pub(crate) use diary::keep_diary;
+pub(crate) use diary::write_diary;
 pub(crate) use keeper::watch;
 pub(crate) use meter::Budget;
 pub(crate) use porter::Caller;

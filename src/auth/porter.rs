@@ -8,11 +8,15 @@ use super::address::of;
 use super::block::Blocks;
 use super::fault;
 use super::meter::Meter;
+use super::meter::Over;
 use super::meter::Slot;
 use crate::clock;
 use crate::store::Digest;
+use crate::store::Key;
+use crate::store::KeyState;
 use crate::store::Keys;
 use crate::store::Secret;
+use crate::store::Uses;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::Owner;
@@ -54,6 +58,9 @@ struct Books {
     addresses: Meter<Address>,
     keys: Meter<KeyId>,
     blocks: Blocks,
+    uses: Uses,
+    /// The disk does not know all of `uses`.
+    are_uses_new: bool,
 }
 
 /// A call at the door.
@@ -120,6 +127,8 @@ impl Porter {
             addresses: Meter::new(config.address, ADDRESSES_MAX, now),
             keys: Meter::new(config.key, KEYS_MAX, now),
             blocks: Blocks::new(config.block, ADDRESSES_MAX),
+            uses: Uses::default(),
+            are_uses_new: false,
         };
         let porter = Porter {
             shared: Arc::new(Shared {
@@ -144,6 +153,32 @@ impl Porter {
         ring.keys = Arc::new(keys.unwrap_or_default());
     }
 
+    /// Takes up when keys were last used, as an earlier daemon left it.
+    pub(crate) fn recall(&self, uses: Uses) {
+        self.books(|books| books.uses = uses);
+    }
+
+    /// When each key was last used, if the disk does not know it all; from now on it counts as known.
+    pub(super) fn new_uses(&self) -> Option<Uses> {
+        let (keys, _) = self.ring();
+        self.books(|books| {
+            let is_there = |id: &KeyId| keys.all().iter().any(|key| key.id == *id);
+            if !std::mem::take(&mut books.are_uses_new) {
+                return None;
+            }
+            books.uses.0.retain(|id, _| is_there(id));
+            Some(books.uses.clone())
+        })
+    }
+
+    /// How many keys would let their callers in, and how many there are.
+    pub(crate) fn count_keys(&self, unix_ms: u64) -> (usize, usize) {
+        let (keys, _) = self.ring();
+        let all = keys.all();
+        let is_active = |key: &&Key| key.state(unix_ms) == KeyState::Active;
+        (all.iter().filter(is_active).count(), all.len())
+    }
+
     /// Whether calls need a key.
     pub(crate) fn asks_for_keys(&self) -> bool {
         match self.shared.config.required {
@@ -164,7 +199,7 @@ impl Porter {
         let is_open =
             visit.route == Route::Open || visit.peer == Peer::Socket || !self.asks_for_keys();
         match self.identify(&visit.credential, unix_ms) {
-            Ok(key) => self.enter_by_key(key, now),
+            Ok(key) => self.enter_by_key(key, now, unix_ms),
             Err(_) if is_open => self.enter_by_address(address, now),
             Err(refused) => Err(self.refuse(refused, &visit.credential, address, now)),
         }
@@ -188,8 +223,8 @@ impl Porter {
         }
     }
 
-    fn enter_by_key(&self, key: KeyId, now: Instant) -> Result<Pass, Fault> {
-        let entered = self.books(|books| books.keys.enter(&key, now));
+    fn enter_by_key(&self, key: KeyId, now: Instant, unix_ms: u64) -> Result<Pass, Fault> {
+        let entered = self.books(|books| books.enter_by_key(&key, now, unix_ms));
         let slot = entered.map_err(|over| fault::over(over, "This key", "key"))?;
         Ok(Pass {
             caller: Caller { key: Some(key) },
@@ -238,6 +273,17 @@ impl Porter {
     fn books<T>(&self, with: impl FnOnce(&mut Books) -> T) -> T {
         let books = self.shared.books.lock();
         with(&mut books.unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Books {
+    fn enter_by_key(&mut self, key: &KeyId, now: Instant, unix_ms: u64) -> Result<Slot, Over> {
+        let slot = self.keys.enter(key, now)?;
+        if key.0 != OWN_KEY {
+            self.uses.note(key, unix_ms);
+            self.are_uses_new = true;
+        }
+        Ok(slot)
     }
 }
 
@@ -330,6 +376,25 @@ mod tests {
         assert_eq!(code(open.admit(visit(Credential::None))), "in");
         let closed = Porter::new(config(Required::Always), None, None);
         assert_eq!(code(closed.admit(visit(Credential::None))), "key_missing");
+    }
+
+    #[test]
+    fn a_keys_last_use_is_noted_and_told_once() {
+        let (mine, own) = (secret(), secret());
+        let porter = Porter::new(config(Required::Always), Some(keys(&mine)), Some(&own));
+        let show = |secret: &Secret, unix_ms| {
+            let visit = visit(Credential::Secret(secret.clone()));
+            code(porter.admit_at(visit, clock::now(), unix_ms))
+        };
+        assert_eq!((show(&own, 5), porter.new_uses()), ("in", None));
+        assert_eq!((show(&mine, 6), show(&mine, 7)), ("in", "in"));
+        assert_eq!(show(&mine, 1000), "key_expired");
+        let told = porter.new_uses().expect("it was used");
+        assert_eq!(told.0.into_values().collect::<Vec<_>>(), [7]);
+        assert_eq!(porter.new_uses(), None);
+        assert_eq!(show(&mine, 8), "in");
+        porter.take_up(None);
+        assert_eq!(porter.new_uses(), Some(Uses::default()));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::store::KeyFile;
 use crate::store::Keys;
 use crate::store::Secret;
 use crate::store::StoreError;
+use crate::store::UseFile;
+use crate::store::Uses;
 use crate::store::new_id;
 use serde_json::Value;
 use serde_json::json;
@@ -24,7 +26,8 @@ use std::time::Duration;
 use std::time::UNIX_EPOCH;
 
 pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<Outcome> {
-    let file = KeyFile::of(&config::home(env)?.value);
+    let home = config::home(env)?.value;
+    let file = KeyFile::of(&home);
     let now = clock::unix_ms();
     match command {
         KeyCommand::Create {
@@ -50,7 +53,10 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<Outcome> {
             })?;
             show_new(&key, &secret, named.form, now)?;
         }
-        KeyCommand::List { form } => list(&file.read()?.unwrap_or_default(), *form, now)?,
+        KeyCommand::List { form } => {
+            let uses = UseFile::of(&home).read();
+            list(&file.read()?.unwrap_or_default(), &uses, *form, now)?;
+        }
         KeyCommand::Disable(named) => tell(&file, named, now, |keys| {
             keys.disable(&named.name, true).cloned()
         })?,
@@ -127,9 +133,13 @@ fn show_new(key: &Key, secret: &Secret, form: Form, now: u64) -> anyhow::Result<
     Ok(())
 }
 
-fn list(keys: &Keys, form: Form, now: u64) -> anyhow::Result<()> {
+fn list(keys: &Keys, uses: &Uses, form: Form, now: u64) -> anyhow::Result<()> {
     if form.json {
-        let keys = keys.all().iter().map(|key| machine(key, now));
+        let keys = keys.all().iter().map(|key| {
+            let mut value = machine(key, now);
+            value["last_used_at"] = uses.of(&key.id).map(stamp).into();
+            value
+        });
         out::json(&json!({ "keys": keys.collect::<Vec<_>>() }))?;
         return Ok(());
     }
@@ -140,16 +150,17 @@ fn list(keys: &Keys, form: Form, now: u64) -> anyhow::Result<()> {
     let names = keys.all().iter().map(|key| key.name.len());
     let width = names.max().unwrap_or(0).max("NAME".len());
     out::line(&format!(
-        "{:width$}  {:16}  {:8}  {:20}  EXPIRES",
-        "NAME", "ID", "STATE", "CREATED"
+        "{:width$}  {:16}  {:8}  {:20}  {:20}  EXPIRES",
+        "NAME", "ID", "STATE", "CREATED", "LAST USED"
     ))?;
     for key in keys.all() {
         out::line(&format!(
-            "{:width$}  {:16}  {:8}  {:20}  {}",
+            "{:width$}  {:16}  {:8}  {:20}  {:20}  {}",
             key.name,
             key.id.0,
             key.state(now).name(),
             stamp(key.created_at),
+            uses.of(&key.id).map_or_else(|| "–".to_owned(), stamp),
             end(key)
         ))?;
     }

@@ -1,7 +1,8 @@
 //! What the relay keeps on disk for itself: its keys.
 //!
 //! **What for.** [`KeyFile`] holds the relay's keys, `keys.json` in the state folder. The commands change it, the
-//! daemon reads it. [`Keys`] is what stands in it, and every rule about it.
+//! daemon reads it. [`Keys`] is what stands in it, and every rule about it. [`UseFile`] says when each was last used; the
+//! daemon writes it.
 //!
 //! **Never.** A key's text is not in it: it is shown once, when it is made, and then only its hash is left. A prompt,
 //! an answer or a credential of a CLI is not in it either.
@@ -19,6 +20,7 @@ mod migrate;
 mod key;
 mod keyfile;
 mod secret;
+mod uses;
 
 pub(crate) use error::StoreError;
 pub(crate) use file::remove;
@@ -31,3 +33,5 @@ pub(crate) use keyfile::KeyFile;
 pub(crate) use keyfile::new_id;
 pub(crate) use secret::Digest;
 pub(crate) use secret::Secret;
+pub(crate) use uses::UseFile;
+pub(crate) use uses::Uses;

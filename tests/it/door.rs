@@ -7,6 +7,9 @@ use super::support::fake::inherited;
 use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::wait;
+use rustix::process::Signal;
+use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -14,6 +17,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -92,6 +96,68 @@ fn a_key_is_asked_for_from_the_first_one_on_and_every_change_is_taken_up() {
 fn get(relay: &Relay, path: &str, headers: &str) -> Vec<u8> {
     let address = relay.address;
     format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n").into()
+}
+
+/// What a command prints about keys, as JSON.
+fn printed(world: &World, args: &[&str]) -> Value {
+    let output = world.run(args);
+    serde_json::from_slice(&output.stdout).expect("--json prints JSON alone")
+}
+
+#[test]
+fn the_last_use_of_a_key_is_listed_and_outlives_the_daemon() {
+    let mut relay = world().start();
+    let text = key(&relay, &["create", "laptop"]);
+    key(&relay, &["create", "unused"]);
+    becomes(&relay, &text, "");
+    for _ in 0..2 {
+        relay.signal(Signal::TERM);
+        relay.ended();
+        let list = printed(&relay.world, &["key", "list", "--json"]);
+        let [laptop, unused] = [&list["keys"][0], &list["keys"][1]];
+        let used = laptop["last_used_at"].as_str().unwrap_or_default();
+        assert!(
+            used >= laptop["created_at"].as_str().unwrap_or("?"),
+            "{list}"
+        );
+        assert!(unused["last_used_at"].is_null(), "{list}");
+        relay = Relay::start(Arc::clone(&relay.world));
+    }
+    let plain = relay.world.run(&["key", "list"]);
+    assert!(String::from_utf8_lossy(&plain.stdout).contains("LAST USED"));
+    let file = std::fs::read_to_string(relay.world.path("state/key-uses.json"));
+    assert!(file.is_ok_and(|file| !file.contains(&text[4..])));
+}
+
+#[test]
+fn doctor_and_status_tell_of_the_keys() {
+    let relay = world().start();
+    let port = relay.address.port().to_string();
+    let keys = || {
+        let seen = printed(&relay.world, &["doctor", "--json", "--port", &port]);
+        let checks = seen["checks"].as_array().cloned().unwrap_or_default();
+        let found = checks.into_iter().find(|check| check["name"] == "keys");
+        found.expect("doctor looks at the keys")
+    };
+    assert_eq!(
+        (&keys()["state"], &keys()["next"]),
+        (&"ok".into(), &Value::Null)
+    );
+    key(&relay, &["create", "laptop"]);
+    key(&relay, &["create", "ci", "--expires-in", "0s"]);
+    let check = keys();
+    assert_eq!(check["text"], "1 active, 1 expired (ci)");
+    assert!(
+        check["next"]
+            .as_str()
+            .is_some_and(|next| next.contains("key delete ci"))
+    );
+    let status = printed(&relay.world, &["status", "--json", "--port", &port]);
+    assert_eq!(
+        status["keys"],
+        json!({ "asked_for": true, "total": 2, "active": 1, "disabled": 0, "expired": 1 })
+    );
+    assert_eq!(status["license"]["status"], "open");
 }
 
 #[test]
