@@ -10,7 +10,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-const SCRIPT: &str = "[[rule]]\nmatch = \"stay\"\n[[rule.step]]\nhang = \"live\"\n\
+const SCRIPT: &str = "[[rule]]\nmatch = \"fail\"\n[[rule.step]]\nfail = { status = 529, type = \"overloaded_error\", \
+                      message = \"in words\" }\n[[rule]]\nmatch = \"stay\"\n[[rule.step]]\nhang = \"live\"\n\
                       [[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
 const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desk", 1280, 800)];
@@ -23,6 +24,10 @@ fn the_page_can_be_read_in_every_light_and_width() {
     let relay = World::scripted(SCRIPT).pool("idle = 2\nmax = 3").start();
     relay.idle(2);
     assert_eq!(relay.ask("hello").text(), "hello");
+    assert_eq!(relay.ask("fail").status, 529);
+    let mut other = call("hello");
+    other["model"] = "claude-haiku-4-5-20251001-with-a-name-that-is-longer-than-others".into();
+    assert_eq!(relay.post(&other).text(), "hello");
     let held = client::begin(relay.address, &call("stay"));
     relay.busy();
     judge(&browser, &relay, "ready", "Ready");

@@ -4,7 +4,12 @@ use super::super::Api;
 use super::super::router;
 use super::view;
 use super::view::View;
+use crate::auth::Caller;
+use crate::authority::View as License;
+use crate::clock;
+use crate::journal::Filter;
 use crate::pool::Condition;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -13,16 +18,18 @@ use axum::http::HeaderValue;
 use axum::http::Uri;
 use axum::http::header;
 use axum::response::Response;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// The page for browsers on this machine; plain text for everybody else.
 pub(in super::super) async fn front(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     if api.config.host.is_loopback() && wants_html(&headers) {
-        page(&api, uri.query() == Some(LIVE))
+        page(&api, &caller, uri.query() == Some(LIVE))
     } else {
         let mut response = Response::new(Body::from(router::welcome()));
         set(
@@ -46,12 +53,15 @@ fn wants_html(headers: &HeaderMap) -> bool {
     })
 }
 
-fn page(api: &Api, is_live: bool) -> Response {
+fn page(api: &Api, caller: &Caller, is_live: bool) -> Response {
     let mut snapshot = api.snapshot();
     if api.is_draining() {
         snapshot.condition = Condition::Draining;
     }
     let nonce = Uuid::new_v4().simple().to_string();
+    let now = clock::unix_ms();
+    let needs_key = api.porter.asks_for_keys();
+    let denied = api.keeper.admit().err().map(|fault| fault.public);
     let view = View {
         snapshot: &snapshot,
         uptime_ms: u64::try_from(api.uptime().as_millis()).unwrap_or(u64::MAX),
@@ -60,8 +70,14 @@ fn page(api: &Api, is_live: bool) -> Response {
             std::net::SocketAddr::new(api.config.host, api.port)
         ),
         builtin_tools: api.builtin_tools,
+        calls: &calls(api, caller),
+        now,
+        keys: keys(api, needs_key, now),
+        needs_key,
+        licence: api.keeper.view().map(|view| licence(&view)),
         // A browser shows no key, so where one is asked for, the reader may be anybody.
-        is_closed: api.porter.asks_for_keys(),
+        is_closed: needs_key && caller.key.is_none(),
+        denied: denied.as_deref(),
         is_live,
         nonce: &nonce,
     };
@@ -76,12 +92,41 @@ fn page(api: &Api, is_live: bool) -> Response {
     response
 }
 
+/// The last calls that this reader may see.
+fn calls(api: &Api, caller: &Caller) -> Vec<Value> {
+    let key = caller.kept_apart_by().map(|key| key.0.as_str());
+    let mut filter = Filter::default().of_key(key);
+    filter.limit = CALLS_MAX;
+    api.journal.recent(&filter)
+}
+
+fn keys(api: &Api, needs_key: bool, now: u64) -> Option<String> {
+    let (active, all) = api.porter.count_keys(now);
+    match (needs_key, all) {
+        (true, _) => Some(format!("needed; {active} of {all} active")),
+        (false, 0) => None,
+        (false, _) => Some(format!("{all} made, and none is asked for")),
+    }
+}
+
+fn licence(view: &License) -> String {
+    let usage = view.terms.as_ref().map(|terms| match terms.usage_cap {
+        Some(cap) => format!("{} of {cap} calls this month", terms.usage_this_month),
+        None => format!("{} calls this month", terms.usage_this_month),
+    });
+    let word = view.word().replace('_', " ");
+    let parts = [Some(word), usage, view.problem.clone()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
 fn set(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
+/// Calls on the page: what fits on a screen; `GET /v1/recent-calls` has the rest.
+const CALLS_MAX: usize = 10;
 /// The query by which a reader has the page ask again.
 const LIVE: &str = "live";
 
@@ -97,6 +142,7 @@ const HEADERS: &[(HeaderName, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::super::super::rig::Rig;
+    use super::super::super::rig::hello;
     use crate::pool::Condition;
     use crate::store::Keys;
     use crate::store::Secret;
@@ -140,8 +186,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_shows_no_key_where_one_is_asked_for_sees_health_alone() {
-        let rig = Rig::new();
+        let rig = Rig::new().answering(hello());
         let headers = [("host", "localhost"), BROWSER];
+        let call = r#"{"model":"a-model","max_tokens":9,"messages":[{"role":"user","content":"a secret"}]}"#;
+        rig.post("/v1/messages", call).await;
         let open = rig.with("GET", "/", &headers, "").await.text();
         let secret = Secret::mint().expect("there is randomness");
         let mut keys = Keys::default();
@@ -149,10 +197,16 @@ mod tests {
             .expect("the name is good");
         rig.porter.take_up(Some(keys));
         let closed = rig.with("GET", "/", &headers, "").await.text();
-        for word in ["Live sessions", "/bin/claude"] {
+        for word in ["Live sessions", "Recent calls", "a-model", "/bin/claude"] {
             assert!(open.contains(word) && !closed.contains(word), "{word}");
         }
+        let shown = [headers[0], headers[1], ("x-api-key", secret.reveal())];
+        let mine = rig.with("GET", "/", &shown, "").await.text();
+        // The call was made by somebody else.
+        assert!(mine.contains("Recent calls") && mine.contains("None yet"));
+        assert!(mine.contains("needed; 1 of 1 active"));
         assert!(closed.contains("<h1 id=\"state\">Ready</h1>"));
+        assert!(open.contains("answered") && !open.contains("a secret"));
     }
 
     #[tokio::test]

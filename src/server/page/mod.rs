@@ -1,11 +1,11 @@
 //! The status page: how the relay is, for a person with a browser.
 //!
 //! **What for.** [`front`] answers `GET /`: a page to who asks for HTML on loopback, and the list of routes to
-//! everybody else. The page tells health, the pool's sessions, what a program needs, and the next step where something
-//! is wrong.
+//! everybody else. The page tells health, the pool's sessions, the last calls, what a program needs, how keys and licence
+//! stand where there are some, and the next step where something is wrong.
 //!
 //! **Never.** It runs no script, loads nothing, and holds no text of a call. Where calls need a key, which a browser
-//! does not show, it tells no session and no path. It changes nothing: there is nothing on
+//! does not show, it tells a stranger no session, no call and no path; who shows a key sees the calls of that key. It changes nothing: there is nothing on
 //! it to be pressed but links.
 //!
 //! **Invariants.** Whatever comes from outside of this file is escaped. The policy that goes with the page allows its
@@ -14,8 +14,10 @@
 //!
 //! Start reading at [`view`].
 
+mod calls;
 mod front;
 mod html;
+mod mood;
 mod view;
 
 pub(super) use front::front;

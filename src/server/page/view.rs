@@ -1,12 +1,15 @@
 //! The page's text, out of one moment of the relay. `[pure]`
 
+use super::calls::calls;
 use super::html::escaped;
 use super::html::prose;
 use super::html::span;
+use super::mood::mood;
 use crate::pool::ClaudeView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::pool::Snapshot;
+use serde_json::Value;
 
 /// What the page shows.
 pub(super) struct View<'a> {
@@ -15,7 +18,18 @@ pub(super) struct View<'a> {
     /// Where programs reach the relay.
     pub(super) url: &'a str,
     pub(super) builtin_tools: bool,
-    /// Calls need a key, which a browser does not show: then the page tells health and nothing else.
+    /// The last calls, the newest first, as the journal keeps them.
+    pub(super) calls: &'a [Value],
+    /// Milliseconds since 1970.
+    pub(super) now: u64,
+    /// How the keys stand, where there are some; whether calls need one is `needs_key`.
+    pub(super) keys: Option<String>,
+    pub(super) needs_key: bool,
+    /// How the licence stands, where there is an authority.
+    pub(super) licence: Option<String>,
+    /// Why the licence lets no call through, where it does not.
+    pub(super) denied: Option<&'a str>,
+    /// Calls need a key, and the reader shows none: then the page tells health and nothing else.
     pub(super) is_closed: bool,
     /// The reader chose to have the page ask again.
     pub(super) is_live: bool,
@@ -23,22 +37,17 @@ pub(super) struct View<'a> {
     pub(super) nonce: &'a str,
 }
 
-/// How things are, in a word, a sentence and a colour.
-struct Mood {
-    /// The name of the colour in `style.css`.
-    tone: &'static str,
-    /// The same colour, for the icon.
-    colour: &'static str,
-    word: &'static str,
-    sentence: String,
-    next: Option<&'static str>,
-}
-
 pub(super) fn page(view: &View<'_>) -> String {
-    let mood = mood(view.snapshot);
+    let mood = mood(view.snapshot, view.denied);
     let details = match view.is_closed {
-        true => program(view.url),
-        false => [pool(view), program(view.url), about(view)].concat(),
+        true => [CLOSED.to_owned(), program(view)].concat(),
+        false => [
+            pool(view),
+            calls(view.calls, view.now),
+            program(view),
+            about(view),
+        ]
+        .concat(),
     };
     let refresh = match view.is_live {
         true => "<meta http-equiv=\"refresh\" content=\"5\">\n",
@@ -81,43 +90,6 @@ pub(super) fn page(view: &View<'_>) -> String {
         sentence = prose(&mood.sentence),
         next = next(mood.next),
     )
-}
-
-fn mood(snapshot: &Snapshot) -> Mood {
-    let claude = snapshot.claude.as_ref();
-    let support = claude.and_then(|claude| claude.support.get().cloned());
-    let bad = |sentence: String| Mood {
-        tone: "bad",
-        colour: "c03d2f",
-        word: "Needs attention",
-        // Many a reason ends in the step itself.
-        next: (!sentence.contains("`inference-relay ")).then_some(DOCTOR),
-        sentence,
-    };
-    let fair = |tone, colour, word, sentence: &str| Mood {
-        tone,
-        colour,
-        word,
-        sentence: sentence.to_owned(),
-        next: None,
-    };
-    match (&snapshot.condition, support) {
-        (Condition::Degraded(why), _) => bad(why.clone()),
-        (Condition::Draining, _) => fair(
-            "warn",
-            "b97800",
-            "Shutting down",
-            "Calls in flight may end; new ones are refused.",
-        ),
-        (_, Some(told)) if told.starts_with("claude_unsupported") => bad(told),
-        (Condition::Starting, _) => fair(
-            "warn",
-            "b97800",
-            "Starting",
-            "The first sessions are warming up. Calls are taken already, and wait for them.",
-        ),
-        (Condition::Ready, _) => fair("good", "2e8b57", "Ready", "Calls are answered."),
-    }
 }
 
 fn next(step: Option<&str>) -> String {
@@ -193,16 +165,27 @@ fn row(session: &SessionView) -> String {
     )
 }
 
-fn program(url: &str) -> String {
-    let url = escaped(url);
+fn program(view: &View<'_>) -> String {
+    let (key, words) = match view.needs_key {
+        true => (
+            "irk_…",
+            "The key is one of the relay\u{2019}s own: `inference-relay key create NAME` makes it.",
+        ),
+        false => (
+            "unused",
+            "The key may be any text, unless you made keys of the relay\u{2019}s own.",
+        ),
+    };
     format!(
         "<section aria-labelledby=\"program\">
 <h2 id=\"program\">Your program</h2>
-<p>Start it with these two variables. The key may be any text, unless you made keys of the relay\u{2019}s own.</p>
-<pre tabindex=\"0\" role=\"region\" aria-label=\"Variables\"><code>ANTHROPIC_BASE_URL={url}
-ANTHROPIC_API_KEY=unused</code></pre>
+<p>Start it with these two variables. {}</p>
+<pre tabindex=\"0\" role=\"region\" aria-label=\"Variables\"><code>ANTHROPIC_BASE_URL={}
+ANTHROPIC_API_KEY={key}</code></pre>
 </section>
-"
+",
+        prose(words),
+        escaped(view.url)
     )
 }
 
@@ -211,19 +194,23 @@ fn about(view: &View<'_>) -> String {
     let path = claude.map(|claude| claude.path.display().to_string());
     let tools = if view.builtin_tools { "on" } else { "off" };
     let rows = [
-        ("Address", view.url.to_owned()),
+        ("Address", Some(view.url.to_owned())),
         (
             "Claude Code",
-            claude.map_or("none found".to_owned(), version),
+            Some(claude.map_or("none found".to_owned(), version)),
         ),
-        ("Its program", path.unwrap_or_else(|| "–".to_owned())),
-        ("Its own tools", tools.to_owned()),
+        ("Its program", path),
+        ("Its own tools", Some(tools.to_owned())),
+        ("Keys", view.keys.clone()),
+        ("Licence", view.licence.clone()),
     ];
-    let rows = rows
-        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escaped(&value)));
+    let row = |(name, value): (&str, Option<String>)| {
+        let value = escaped(&value?);
+        Some(format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"))
+    };
+    let rows: String = rows.into_iter().filter_map(row).collect();
     format!(
-        "<section aria-labelledby=\"about\">\n<h2 id=\"about\">This relay</h2>\n<dl class=\"facts\">\n{}</dl>\n</section>\n",
-        rows.concat()
+        "<section aria-labelledby=\"about\">\n<h2 id=\"about\">This relay</h2>\n<dl class=\"facts\">\n{rows}</dl>\n</section>\n"
     )
 }
 
@@ -235,8 +222,7 @@ fn version(claude: &ClaudeView) -> String {
     }
 }
 
-const DOCTOR: &str =
-    "run `inference-relay doctor`, which looks at everything and says what to mend.";
+const CLOSED: &str = "<p class=\"quiet\">Calls need a key here. Sessions and calls are shown to who shows one, as <code>inference-relay top</code> does.</p>\n";
 const STYLE: &str = include_str!("style.css");
 /// Two ends and a way between them.
 const MARK: &str = "<svg aria-hidden=\"true\" viewBox=\"0 0 32 16\" width=\"32\" height=\"16\"><circle cx=\"5\" cy=\"8\" r=\"4\"/><circle cx=\"27\" cy=\"8\" r=\"4\"/><path d=\"M11 8h10\"/></svg>";
