@@ -131,6 +131,16 @@ pub(crate) fn session_lost(how: &str) -> Fault {
         .because(format!("the process ended: {how}"))
 }
 
+/// It never came to its prompt box, so another one would not either: a network that it does not reach, an update that
+/// is half done.
+pub(crate) fn ended_at_start(how: &str) -> Fault {
+    let public = "Claude Code ended while it was starting. Run `claude` in a terminal on this machine: what it says \
+                  there is what has to be mended, such as a network or a proxy that it does not get through.";
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public).because(format!(
+        "the process ended before its prompt box was seen: {how}"
+    ))
+}
+
 pub(crate) fn turn_timeout() -> Fault {
     let public = "The turn did not end within its time limit and was interrupted. Raise `pool.turn_wait_max` in \
                   relay.toml if answers may take longer.";

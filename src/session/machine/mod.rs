@@ -293,10 +293,11 @@ impl Machine {
     pub(crate) fn handle_exit(&mut self, how: &str) {
         let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
         if self.is_waited_for() {
-            self.effects.push_back(Effect::Fail {
-                fault: fault::session_lost(how),
-                begun,
-            });
+            let fault = match self.boxed || begun {
+                true => fault::session_lost(how),
+                false => fault::ended_at_start(how),
+            };
+            self.effects.push_back(Effect::Fail { fault, begun });
         }
         self.forget();
         self.state = State::Gone;

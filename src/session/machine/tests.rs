@@ -417,6 +417,28 @@ fn a_process_that_is_given_up_gets_no_keys() {
 }
 
 #[test]
+fn a_process_that_dies_before_its_prompt_box_is_said_to_have_died_at_its_start() {
+    let now = now();
+    let transcript = PathBuf::from("/t/c1.jsonl");
+    let task = task(Route::Launched);
+    let mut machine = Machine::launched(limits(), "c1".into(), task, transcript, now);
+    machine.handle_exit("Exited with code 1");
+    let fault = effects(&mut machine)
+        .into_iter()
+        .find_map(|effect| match effect {
+            Effect::Fail { fault, .. } => Some(fault),
+            _ => None,
+        });
+    let fault = fault.expect("the turn must fail");
+    assert_eq!(fault.kind, FaultKind::SessionLost);
+    assert!(
+        fault.public.contains("while it was starting"),
+        "{}",
+        fault.public
+    );
+}
+
+#[test]
 fn a_process_that_dies_at_rest_fails_nobody() {
     let (mut machine, now) = answering();
     machine.handle_hook(&hook("c1", displayed("ho")), now);
