@@ -93,7 +93,7 @@ impl Service {
             return Err(AlreadyServed(self.address).into());
         }
         if is_running {
-            service::perform(&self.manager.stop())?;
+            self.stop()?;
         }
         service::perform(&self.manager.install(&self.spec))?;
         Ok(())
@@ -106,9 +106,25 @@ impl Service {
         block_on(progress::during("starting", self.answers()))?
     }
 
+    /// Has it stop, and waits until it has: not every manager does.
     pub(crate) fn stop(&self) -> anyhow::Result<()> {
         self.greet()?;
-        Ok(service::perform(&self.manager.stop())?)
+        service::perform(&self.manager.stop())?;
+        block_on(progress::during("stopping", self.ends()))?
+    }
+
+    async fn ends(&self) -> anyhow::Result<()> {
+        let began = clock::now();
+        while let Standing::Running { .. } = self.standing() {
+            if clock::now().duration_since(began) >= self.spec.stop_wait_max {
+                bail!(
+                    "the service was told to stop, and still runs after {} s; `inference-relay service logs` tells why",
+                    self.spec.stop_wait_max.as_secs()
+                );
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
     }
 
     async fn answers(&self) -> anyhow::Result<()> {

@@ -74,9 +74,11 @@ impl Env {
     }
 
     /// What a daemon needs that is started by a service manager: where programs lie (some claudes are scripts, and
-    /// look for their interpreter), where claude keeps its login, and where the relay keeps its state.
+    /// look for their interpreter), where claude keeps its login, where the relay keeps its state, and how hosts are
+    /// reached and trusted from here.
     pub(crate) fn kept_by_service(&self) -> Vec<(String, String)> {
         let kept = ["PATH", "CLAUDE_CONFIG_DIR", HOME_VAR].into_iter();
+        let kept = kept.chain(REACH_VARS.iter().copied());
         let pair = |name: &str| Some((name.to_owned(), self.var(name)?.to_str()?.to_owned()));
         kept.filter_map(pair).collect()
     }
@@ -149,6 +151,20 @@ impl fmt::Debug for Env {
 pub(crate) const HOME_VAR: &str = "INFERENCE_RELAY_HOME";
 /// A relay key for the commands.
 const KEY_VAR: &str = "INFERENCE_RELAY_KEY";
+/// By which programs are told of a proxy, and of the certificates to trust beyond it.
+const REACH_VARS: &[&str] = &[
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+];
 /// The licence key.
 const LICENSE_VAR: &str = "IR_LICENSE_KEY";
 /// The port; wins over the file's.

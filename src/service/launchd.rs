@@ -136,7 +136,11 @@ fn launchctl(verb: &str) -> Invocation {
 #[cfg(test)]
 mod tests {
     use super::super::manager::awkward;
+    use super::super::manager::foreign;
     use super::*;
+    use roxmltree::Document;
+    use roxmltree::Node;
+    use roxmltree::ParsingOptions;
 
     #[test]
     fn paths_are_words_of_their_own_and_escaped() {
@@ -153,6 +157,39 @@ mod tests {
                 "{line}: {plist}"
             );
         }
+    }
+
+    /// What launchd makes of the value behind a key.
+    fn value<'a, 'i>(list: &'a Document<'i>, key: &str) -> Node<'a, 'i> {
+        let is_key = |node: &Node<'_, '_>| node.has_tag_name("key") && node.text() == Some(key);
+        let mut nodes = list.descendants();
+        let key = nodes.find(is_key).expect("the key must be there");
+        key.next_sibling_element().expect("a key has a value")
+    }
+
+    #[test]
+    fn every_word_comes_back_out_of_the_property_list() {
+        let folder = "/Users/J\u{f6}rg & S\u{f6}hne/\u{30ea}\u{30ec}\u{30fc} <1>/'x'";
+        let spec = foreign("/Applications/R\u{e9}lais \"2\"/inference-relay", folder);
+        let text = plist(&spec);
+        let options = ParsingOptions {
+            allow_dtd: true,
+            ..ParsingOptions::default()
+        };
+        let list = Document::parse_with_options(&text, options).expect("it must be XML");
+        let texts = |node: Node<'_, '_>| -> Vec<String> {
+            let texts = node.children().filter(Node::is_element);
+            texts
+                .map(|node| node.text().unwrap_or_default().to_owned())
+                .collect()
+        };
+        let mut words = vec![spec.program.display().to_string()];
+        words.extend(spec.args.clone());
+        words.extend(["--log-file".to_owned(), spec.log.display().to_string()]);
+        assert_eq!(texts(value(&list, "ProgramArguments")), words);
+        let (name, path) = spec.env[0].clone();
+        assert_eq!(texts(value(&list, "EnvironmentVariables")), [name, path]);
+        assert!(value(&list, "RunAtLoad").has_tag_name("true"));
     }
 
     #[test]

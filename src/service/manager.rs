@@ -171,3 +171,19 @@ pub(super) fn awkward() -> Spec {
         stop_wait_max: Duration::from_secs(45),
     }
 }
+
+/// Paths as users have them who write in other scripts, or like signs.
+#[cfg(test)]
+pub(super) fn foreign(program: &str, folder: &str) -> Spec {
+    Spec {
+        program: program.into(),
+        args: [
+            "serve", "--config", "", "a\"b", "]]>", "&amp;", "--port", "7421",
+        ]
+        .map(|word| word.replace("--config", folder))
+        .into(),
+        env: vec![("PATH".to_owned(), format!("/usr/bin:{folder}"))],
+        log: format!("{folder}/daemon.log").into(),
+        stop_wait_max: Duration::from_secs(45),
+    }
+}

@@ -4,7 +4,9 @@ use super::manager::Manager;
 use super::step::Invocation;
 use super::step::Step;
 use std::fs;
+use std::fs::File;
 use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -85,13 +87,19 @@ fn take(step: &Step) -> Result<(), ServiceError> {
     }
 }
 
-/// Whole or not at all: a manager may read the folder at any moment.
+/// Whole or not at all: a manager may read the folder at any moment. For the user's eyes only: the address of a proxy
+/// may hold a password.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     let next = path.with_extension("next");
-    fs::write(&next, bytes)?;
+    drop(fs::remove_file(&next)); // of an install that was broken off
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&next)?.write_all(bytes)?;
     fs::rename(next, path)
 }
 

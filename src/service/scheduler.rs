@@ -12,7 +12,8 @@ const TASK: &str = "inference-relay";
 pub(super) const FILE: &str = "inference-relay.xml";
 
 /// The task: at the user's logon, without an administrator's rights, for as long as it likes. A task has no
-/// environment of its own; it gets the user's.
+/// environment of its own; it gets the user's. `RestartOnFailure` is for a program that could not be started: the
+/// scheduler does not look at how one ended.
 pub(super) fn task(spec: &Spec, user: &str) -> String {
     let log = spec.log.to_string_lossy();
     let words = spec.args.iter().map(String::as_str);
@@ -89,7 +90,7 @@ pub(super) fn encoded(text: &str) -> Vec<u8> {
 }
 
 pub(super) fn greeting() -> Invocation {
-    schtasks("/Query").arg("/TN").arg("\\")
+    schtasks("/Query")
 }
 
 pub(super) fn create(file: &Path) -> Invocation {
@@ -148,7 +149,9 @@ fn powershell(command: &str) -> Invocation {
 #[cfg(test)]
 mod tests {
     use super::super::manager::awkward;
+    use super::super::manager::foreign;
     use super::*;
+    use roxmltree::Document;
 
     #[test]
     fn the_command_line_keeps_its_words_apart() {
@@ -163,6 +166,75 @@ mod tests {
                 "{line}: {task}"
             );
         }
+    }
+
+    /// Takes a command line apart as Windows programs do.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut chars) = (Vec::new(), None, line.chars().peekable());
+        let mut quoted = false;
+        while let Some(c) = chars.next() {
+            let mut slashes = 0;
+            let mut c = Some(c);
+            while c == Some('\\') {
+                slashes += 1;
+                c = chars.next();
+            }
+            let text: &mut String = match c {
+                Some(' ') if !quoted && slashes == 0 => {
+                    words.extend(word.take());
+                    continue;
+                }
+                _ => word.get_or_insert_default(),
+            };
+            match c {
+                Some('"') => {
+                    text.push_str(&"\\".repeat(slashes / 2));
+                    match slashes % 2 {
+                        0 => quoted = !quoted,
+                        _ => text.push('"'),
+                    }
+                }
+                Some(' ') if !quoted => {
+                    text.push_str(&"\\".repeat(slashes));
+                    words.extend(word.take());
+                }
+                other => {
+                    text.push_str(&"\\".repeat(slashes));
+                    text.extend(other);
+                }
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    #[test]
+    fn every_word_comes_back_out_of_the_task() {
+        let folder = r"C:\Users\Jörg & Söhne\リレー <1>\";
+        let spec = foreign(r"C:\Program Files\Rélais\inference-relay.exe", folder);
+        let text = task(&spec, r"PC\Jörg & Co");
+        let units = encoded(&text);
+        let units: Vec<u16> = units
+            .chunks(2)
+            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+            .collect();
+        let text = String::from_utf16(&units[1..]).expect("it must be UTF-16");
+        let task = Document::parse(&text).expect("it must be XML");
+        let value = |name: &str| {
+            let mut nodes = task.descendants();
+            let node = nodes.find(|node| node.tag_name().name() == name);
+            node.and_then(|node| node.text())
+                .expect("the element has a text")
+                .to_owned()
+        };
+        assert_eq!(
+            words(&value("Command")),
+            [spec.program.display().to_string()]
+        );
+        let mut expected = spec.args.clone();
+        expected.extend(["--log-file".to_owned(), spec.log.display().to_string()]);
+        assert_eq!(words(&value("Arguments")), expected);
+        assert_eq!(value("UserId"), r"PC\Jörg & Co");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::process::Output;
@@ -117,6 +118,29 @@ fn the_file_can_be_looked_at_before_it_is_written() {
     let unit = words(&output);
     assert!(unit.contains("\"serve\" \"--port\" \"7499\"\n"), "{unit}");
     assert!(!user.unit().exists());
+}
+
+#[test]
+fn the_service_reaches_and_trusts_what_its_user_does_and_nobody_else_reads_how() {
+    let (user, _) = user();
+    let installed = user
+        .relay(&["service", "install", "--no-start"])
+        .env("HTTPS_PROXY", "http://ann:100%@proxy:3128")
+        .env("NODE_EXTRA_CA_CERTS", "/etc/our own.pem")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .output()
+        .expect("the command must run");
+    assert_eq!(installed.status.code(), Some(0), "{}", words(&installed));
+    let unit = fs::read_to_string(user.unit()).expect("the unit must be there");
+    for line in [
+        "Environment=\"HTTPS_PROXY=http://ann:100%%@proxy:3128\"",
+        "Environment=\"NODE_EXTRA_CA_CERTS=/etc/our own.pem\"",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}: {unit}");
+    }
+    assert!(!unit.contains("secret"), "{unit}");
+    let mode = fs::metadata(user.unit()).expect("the unit is there");
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
