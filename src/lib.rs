@@ -11,6 +11,7 @@
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
+//! - [`egress`]: connections to hosts of others, straight or through the user's proxy.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
@@ -110,6 +111,8 @@ mod telemetry;
 mod wire;
 
 mod terminal;
+
+mod egress;
 
 mod tap;
 

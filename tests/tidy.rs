@@ -12,10 +12,11 @@ journal:  turn clock
 telemetry: turn journal
 wire:     turn
 terminal: turn
-tap:      turn clock wire
+egress:
+tap:      turn clock wire egress
 license:
 store:    turn
-session:  turn clock terminal tap
+session:  turn clock terminal egress tap
 record:   turn clock terminal session
 pool:     turn clock session
 memory:   turn clock session pool
@@ -27,10 +28,10 @@ load:     clock wire terminal session
 gauge:    turn clock wire terminal license store session pool auth load
 server:   turn clock journal telemetry wire store pool memory auth license authority
 service:
-update:
-config:   turn telemetry session pool memory auth server update license authority
+update:   egress
+config:   turn telemetry egress session pool memory auth server update license authority
 daemon:   turn clock journal telemetry wire terminal tap store session record pool memory auth server service config license authority
-cli:      turn clock wire store auth authority session record load service update config daemon
+cli:      turn clock wire egress store auth authority session record load service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
+use crate::egress::Proxy;
 use crate::service::Standing;
 use crate::session::pty;
 use crate::update::Place;
@@ -78,6 +79,7 @@ pub(crate) fn update(args: &args::Update, env: &Env) -> anyhow::Result<Outcome> 
 /// A source, and who may sign what comes from it.
 struct Shop {
     source: Source,
+    proxy: Proxy,
     keys: Vec<PublicKey>,
 }
 
@@ -87,6 +89,7 @@ impl Shop {
         match &config.source {
             Some(source) if !keys.is_empty() => Ok(Self {
                 source: source.clone(),
+                proxy: config.proxy.clone(),
                 keys,
             }),
             Some(_) | None => Err(UpdateError::Off),
@@ -106,10 +109,14 @@ impl Shop {
     /// A file and the signature beside it.
     async fn genuine(&self, name: &str, max: u64) -> Result<Vec<u8>, UpdateError> {
         let signature = format!("{name}.minisig");
-        let signature = self.source.fetch(&signature, SIGNATURE_BYTES_MAX).await?;
-        let bytes = self.source.fetch(name, max).await?;
+        let signature = self.fetch(&signature, SIGNATURE_BYTES_MAX).await?;
+        let bytes = self.fetch(name, max).await?;
         verify::signed(&self.keys, name, &bytes, &signature)?;
         Ok(bytes)
+    }
+
+    async fn fetch(&self, name: &str, max: u64) -> Result<Vec<u8>, UpdateError> {
+        self.source.fetch(name, max, &self.proxy).await
     }
 }
 

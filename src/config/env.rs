@@ -4,6 +4,7 @@ use crate::config::error::ConfigError;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
 use crate::config::source::Source;
+use crate::egress::Proxy;
 use crate::license::LicenseKey;
 use crate::session::pty::DiscoverEnv;
 use std::collections::BTreeMap;
@@ -81,6 +82,18 @@ impl Env {
         let kept = kept.chain(REACH_VARS.iter().copied());
         let pair = |name: &str| Some((name.to_owned(), self.var(name)?.to_str()?.to_owned()));
         kept.filter_map(pair).collect()
+    }
+
+    /// The proxy for hosts with TLS, by the names that other programs know it by.
+    pub(crate) fn proxy(&self) -> Proxy {
+        let first = |names: &[&str]| {
+            let value = names.iter().find_map(|name| self.var(name))?;
+            Some(value.to_string_lossy().into_owned())
+        };
+        Proxy {
+            address: first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            exempt: first(&["NO_PROXY", "no_proxy"]),
+        }
     }
 
     /// Whether the user asked for output without colours, the way <https://no-color.org> tells.

@@ -45,6 +45,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
         home,
         user_home: env.user_home(),
         inherited: env.vars().clone(),
+        proxy: env.proxy(),
         here: std::env::current_dir().unwrap_or_default(),
         file: path,
         file_found,

@@ -16,6 +16,7 @@ use crate::config::show::Shown;
 use crate::config::source::Source;
 use crate::config::source::Sourced;
 use crate::config::unit;
+use crate::egress::Proxy;
 use crate::license::LicenseKey;
 use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
@@ -92,6 +93,8 @@ pub(crate) struct Ground {
     pub(crate) user_home: Option<PathBuf>,
     /// The environment that sessions are given, once it is scrubbed.
     pub(crate) inherited: BTreeMap<OsString, OsString>,
+    /// What leads from this machine to hosts with TLS.
+    pub(crate) proxy: Proxy,
     /// The folder that the command was typed in.
     pub(crate) here: PathBuf,
     pub(crate) file: PathBuf,
@@ -305,6 +308,7 @@ fn update(reader: &Reader<'_>) -> Result<UpdateConfig, ConfigError> {
     Ok(UpdateConfig {
         source,
         public_keys: reader.list("update.public_keys")?,
+        proxy: reader.ground.proxy.clone(),
         wait_max: reader.parsed("update.wait_max", unit::duration)?,
     })
 }
@@ -532,6 +536,7 @@ mod tests {
     use crate::config::raw::Raw;
     use crate::config::source::Source;
     use crate::config::source::Sourced;
+    use crate::egress::Proxy;
     use std::path::Path;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -546,6 +551,7 @@ mod tests {
             home: Sourced::new(PathBuf::from("/state"), Source::Default),
             user_home: Some(PathBuf::from("/home/user")),
             inherited: std::collections::BTreeMap::new(),
+            proxy: Proxy::default(),
             here: PathBuf::from("/here"),
             file: "/etc/relay.toml".into(),
             file_found: true,

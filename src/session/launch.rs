@@ -5,6 +5,7 @@ use super::shape::Shape;
 use super::tool::desk::PARKED_MAX;
 use super::tool::name::SERVER;
 use super::witness::EVENTS;
+use crate::egress::Proxy;
 use crate::tap::TapConfig;
 use core::net::Ipv4Addr; // `core` knows addresses and no sockets, so this stays pure
 use serde_json::Value;
@@ -126,8 +127,10 @@ pub(crate) fn tap(config: &SessionConfig) -> TapConfig {
     let base = config.env.get(BASE_URL).cloned();
     TapConfig {
         base: base.unwrap_or_else(|| API.to_owned()),
-        proxy: set(&["HTTPS_PROXY", "https_proxy"]),
-        no_proxy: set(&["NO_PROXY", "no_proxy"]),
+        proxy: Proxy {
+            address: set(&["HTTPS_PROXY", "https_proxy"]),
+            exempt: set(&["NO_PROXY", "no_proxy"]),
+        },
     }
 }
 

@@ -40,13 +40,13 @@ pub(crate) use target::TargetError;
 
 pub(crate) use crate::wire::anthropic::answer::Word;
 
+use crate::egress::Proxy;
+
 /// Where the taps of all sessions lead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TapConfig {
     /// The API's real address.
     pub(crate) base: String,
     /// The proxy that leads there, where the user has one.
-    pub(crate) proxy: Option<String>,
-    /// Hosts that are reached without it, as `NO_PROXY` has them.
-    pub(crate) no_proxy: Option<String>,
+    pub(crate) proxy: Proxy,
 }

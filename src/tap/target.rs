@@ -1,5 +1,6 @@
 //! The real address of the API, and a request's path at it. `[pure]`
 
+use crate::egress::ProxyUnusable;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper::http::uri::Parts;
@@ -21,8 +22,8 @@ pub(crate) enum TargetError {
         "\"{0}\" is not an address of an API; ANTHROPIC_BASE_URL is \"https://HOST\" or \"http://HOST:PORT\""
     )]
     Address(String),
-    #[error("\"{0}\" is not the address of a proxy; HTTPS_PROXY is \"http://HOST:PORT\"")]
-    Proxy(String),
+    #[error(transparent)]
+    Proxy(#[from] ProxyUnusable),
     #[error(
         "this machine has no certificates to trust; install its ca-certificates, or turn claude.tap off"
     )]

@@ -17,11 +17,14 @@ mod place;
 mod source;
 mod unpack;
 pub(crate) mod verify;
+mod web;
 
 pub(crate) use error::UpdateError;
 pub(crate) use place::Place;
 pub(crate) use source::Source;
 pub(crate) use unpack::unpack;
+
+use crate::egress::Proxy;
 
 /// Where updates come from, and who may sign them.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,8 @@ pub(crate) struct UpdateConfig {
     pub(crate) source: Option<Source>,
     /// Minisign public keys; more than one while a key is changed for another.
     pub(crate) public_keys: Vec<String>,
+    /// What leads to a source with TLS.
+    pub(crate) proxy: Proxy,
     /// How long calls in flight may go on before the daemon is told to drain.
     pub(crate) wait_max: std::time::Duration,
 }

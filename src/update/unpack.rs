@@ -9,8 +9,12 @@ use std::io::Read;
 /// # Errors
 /// Where there is no such program, or it is larger than any program of ours.
 pub(crate) fn unpack(archive: &[u8]) -> Result<Vec<u8>, UpdateError> {
+    within(STREAM_BYTES_MAX, archive)
+}
+
+fn within(stream_bytes_max: u64, archive: &[u8]) -> Result<Vec<u8>, UpdateError> {
     let broken = |error: std::io::Error| UpdateError::Archive(format!("cannot be read: {error}"));
-    let stream = GzDecoder::new(archive).take(STREAM_BYTES_MAX);
+    let stream = GzDecoder::new(archive).take(stream_bytes_max);
     let mut archive = tar::Archive::new(stream);
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
@@ -19,7 +23,10 @@ pub(crate) fn unpack(archive: &[u8]) -> Result<Vec<u8>, UpdateError> {
         if is_program {
             let mut program = Vec::new();
             entry.read_to_end(&mut program).map_err(broken)?;
-            return Ok(program);
+            let is_whole = u64::try_from(program.len()).is_ok_and(|size| size == entry.size());
+            return is_whole.then_some(program).ok_or_else(|| {
+                UpdateError::Archive(format!("ends within its {PROGRAM}, or is too large"))
+            });
         }
     }
     Err(UpdateError::Archive(format!("holds no {PROGRAM}")))
@@ -62,6 +69,15 @@ mod tests {
             (&format!("r-1.0/{PROGRAM}"), b"program"),
         ]);
         assert_eq!(unpack(&archive).ok().as_deref(), Some(&b"program"[..]));
+    }
+
+    #[test]
+    fn a_small_archive_of_a_large_program_is_not_unpacked_without_end() {
+        let archive = packed(&[(PROGRAM, &[0; 100_000])]);
+        assert!(archive.len() < 2_000);
+        assert!(within(200_000, &archive).is_ok());
+        let told = within(50_000, &archive).expect_err("it must end within the program");
+        assert!(told.to_string().contains("is too large"), "{told}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use super::setup::free_port;
 use super::support::client;
-use super::support::fake::inherited;
+use super::support::host;
+use super::support::host::Host;
+use super::support::host::Proxy;
 use super::support::manager::Manager;
 use super::support::relay::World;
 use flate2::Compression;
@@ -79,13 +81,27 @@ impl Shop {
 
     /// Runs the relay that is installed there.
     fn run(&self, args: &[&str]) -> Output {
+        self.run_with(&[], args)
+    }
+
+    fn run_with(&self, env: &[(&str, &str)], args: &[&str]) -> Output {
         let model = self.user.relay(args);
         let mut command = Command::new(self.program());
         command.env_clear().args(args);
         for (name, value) in model.get_envs() {
             command.env(name, value.unwrap_or_default());
         }
+        command.envs(env.iter().copied());
         command.output().expect("the relay must run")
+    }
+
+    /// What a web server with this source answers.
+    fn shelf(&self) -> impl Fn(&str) -> Vec<u8> + Send + Sync + use<> {
+        let folder = self.path("source");
+        move |path| match fs::read(folder.join(path.trim_start_matches("/files/"))) {
+            Ok(bytes) => host::file(&bytes),
+            Err(_) => host::missing(),
+        }
     }
 
     /// Puts a release into the source: a program that says this version, and then does this.
@@ -271,39 +287,100 @@ fn nothing_that_is_not_genuine_and_newer_is_put_in_place() {
 }
 
 #[test]
-fn a_web_server_is_a_source_as_well() {
-    let Some(python) =
-        inherited("PATH").filter(|_| Command::new("python3").arg("-V").output().is_ok())
-    else {
-        return;
-    };
+fn a_web_server_is_a_source_as_well_wherever_it_moved_its_files() {
     let shop = Shop::new();
     shop.offer("9.0.0", &good());
-    let port = free_port();
-    let mut server = Command::new("python3")
-        .env("PATH", python)
-        .args([
-            "-m",
-            "http.server",
-            "--bind",
-            "127.0.0.1",
-            &port.to_string(),
-            "--directory",
-        ])
-        .arg(shop.path("source"))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("python must start");
-    super::support::wait::until("a server", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+    let files = Host::plain(shop.shelf());
+    let there = files.url();
+    let source = Host::plain(move |path| match path.strip_prefix("/relay/") {
+        Some(name) => host::moved(&format!("/latest/{name}")),
+        None => host::moved(&format!("{there}{}", path.replace("/latest/", "/files/"))),
     });
-    shop.configure(&format!("http://127.0.0.1:{port}/"));
+    shop.configure(&format!("{}/relay/", source.url()));
     let updated = shop.run(&["update"]);
-    let _ = server.kill();
-    let _ = server.wait();
     assert_eq!(updated.status.code(), Some(0), "{}", said(&updated));
     assert_eq!(shop.version(), "inference-relay 9.0.0");
+    assert!(files.asked().contains(&format!("/files/{ARCHIVE}")));
+}
+
+#[test]
+fn a_source_with_a_certificate_of_its_own_is_trusted_where_its_authority_is_named() {
+    let shop = Shop::new();
+    shop.offer("9.0.0", &good());
+    let source = Host::secure(shop.shelf());
+    shop.configure(&format!("{}/files", source.url()));
+    shop.refuses("name a file with that authority's certificate in SSL_CERT_FILE");
+    assert!(source.asked().is_empty());
+
+    let root = host::root();
+    let updated = shop.run_with(&[("SSL_CERT_FILE", &root.to_string_lossy())], &["update"]);
+    assert_eq!(updated.status.code(), Some(0), "{}", said(&updated));
+    assert_eq!(shop.version(), "inference-relay 9.0.0");
+}
+
+#[test]
+fn a_source_with_tls_is_reached_through_the_proxy_of_the_environment() {
+    let shop = Shop::new();
+    shop.offer("9.0.0", &good());
+    let (source, proxy) = (Host::secure(shop.shelf()), Proxy::new());
+    shop.configure(&format!("{}/files", source.url()));
+    let root = host::root().to_string_lossy().into_owned();
+    let address = format!("http://ann:secret@{}", proxy.address());
+    let check = |env: &[(&str, &str)]| {
+        let env = [&[("SSL_CERT_FILE", root.as_str())][..], env].concat();
+        let checked = shop.run_with(&env, &["update", "--check"]);
+        (checked.status.code(), said(&checked))
+    };
+
+    let (code, told) = check(&[("HTTPS_PROXY", &address)]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("available: 9.0.0"), "{told}");
+    let heads = proxy.heads();
+    let target = source.url().replace("https://", "CONNECT ");
+    for head in &heads {
+        assert!(head.starts_with(&target), "{head}");
+        assert!(head.contains("Basic YW5uOnNlY3JldA=="), "{head}");
+    }
+    assert_eq!(heads.len(), 2, "the manifest and its signature: {heads:?}");
+
+    let (code, told) = check(&[("HTTPS_PROXY", &address), ("NO_PROXY", "127.0.0.1")]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(proxy.heads().len(), 2, "an exempt host is reached without");
+
+    let (code, told) = check(&[("HTTPS_PROXY", "socks5://ann:secret@127.0.0.1:1")]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("write it as \"http://HOST:PORT\""), "{told}");
+    assert!(!told.contains("secret"), "{told}");
+}
+
+#[test]
+fn a_source_that_misbehaves_is_left() {
+    let shop = Shop::new();
+    let large = Host::plain(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 4294967296\r\n\r\n".to_vec());
+    shop.configure(&large.url());
+    shop.refuses("manifest.json.minisig has more than 4096 bytes");
+
+    let circle = Host::plain(host::moved);
+    shop.configure(&circle.url());
+    shop.refuses("it is moved more than 5 times");
+    assert_eq!(circle.asked().len(), 6);
+
+    let open = circle.url();
+    let secure = Host::secure(move |_| host::moved(&open));
+    shop.configure(&secure.url());
+    let root = host::root();
+    let updated = shop.run_with(&[("SSL_CERT_FILE", &root.to_string_lossy())], &["update"]);
+    let told = said(&updated);
+    assert!(told.contains("where it is not followed"), "{told}");
+    assert_eq!(circle.asked().len(), 6);
+
+    let cut = Host::plain(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nuntrusted".to_vec());
+    shop.configure(&cut.url());
+    shop.refuses("manifest.json.minisig cannot be fetched");
+
+    let gone = Host::plain(|_| host::missing());
+    shop.configure(&gone.url());
+    shop.refuses("the source answers 404 Not Found");
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub(crate) mod authority;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod fake;
+pub(crate) mod host;
 pub(crate) mod manager;
 pub(crate) mod played;
 pub(crate) mod process;
