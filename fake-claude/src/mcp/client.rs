@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(crate) struct Client {
     agent: String,
     link: Mutex<Link>,
     tools: Mutex<Vec<Tool>>,
+    /// Whether the first list is put to use; it hears of no other one before.
+    joined: AtomicBool,
     next_id: AtomicU64,
 }
 
@@ -44,6 +47,7 @@ impl Client {
             agent: format!("claude-code/{version} ({entry})"),
             link: Mutex::default(),
             tools: Mutex::default(),
+            joined: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
         }
     }
@@ -72,6 +76,8 @@ impl Client {
         let listener = Arc::clone(&self);
         std::thread::spawn(move || listener.listen());
         self.list();
+        clock::sleep(JOINING);
+        self.joined.store(true, Ordering::SeqCst);
     }
 
     /// Calls a tool; an interruption is told to the server, and the answer is not waited for.
@@ -136,12 +142,20 @@ impl Client {
         Ok(())
     }
 
+    /// What comes behind the list in its stream is heard once the list is put to use.
     fn list(&self) {
-        let listed = self.ask("tools/list", None, self.id(), &Cancel::default());
-        if let Ok(result) = listed {
-            let entries = result["tools"].as_array().into_iter().flatten();
-            let tools = entries.filter_map(|entry| Tool::of(&self.server.name, entry, self.is_new));
+        let body = json!({ "method": "tools/list", "jsonrpc": "2.0", "id": self.id() });
+        let Ok((answer, behind)) = self.post(&body, &[], &Cancel::default()) else {
+            return;
+        };
+        if let Some(entries) = answer["result"]["tools"].as_array() {
+            let tools = entries
+                .iter()
+                .filter_map(|entry| Tool::of(&self.server.name, entry, self.is_new));
             *lock(&self.tools) = tools.collect();
+        }
+        for event in behind {
+            self.hear(&event);
         }
     }
 
@@ -177,7 +191,9 @@ impl Client {
 
     fn hear(&self, event: &Value) {
         match event["method"].as_str() {
-            Some("notifications/tools/list_changed") => self.list(),
+            Some("notifications/tools/list_changed") if self.joined.load(Ordering::SeqCst) => {
+                self.list();
+            }
             Some("ping") => {
                 self.notify(&json!({ "result": {}, "jsonrpc": "2.0", "id": event["id"] }));
             }
@@ -198,7 +214,7 @@ impl Client {
             }
             None => json!({ "method": method, "jsonrpc": "2.0", "id": id }),
         };
-        let answer = self.post(&body, &[], cancel)?;
+        let (answer, _) = self.post(&body, &[], cancel)?;
         if let Some(error) = answer.get("error") {
             return Err(Fault::Rpc {
                 code: error["code"].as_i64().unwrap_or_default(),
@@ -212,8 +228,14 @@ impl Client {
         let _ = self.post(body, &[], &Cancel::default());
     }
 
-    /// One request on a connection of its own; the answer is JSON or the first answer in a stream of events.
-    fn post(&self, body: &Value, more: &[(&str, &str)], cancel: &Cancel) -> Result<Value, Fault> {
+    /// One request on a connection of its own; the answer is JSON or the first answer in a stream of events, whose
+    /// later events come with it.
+    fn post(
+        &self,
+        body: &Value,
+        more: &[(&str, &str)],
+        cancel: &Cancel,
+    ) -> Result<(Value, Vec<Value>), Fault> {
         let broken = |error: std::io::Error| match cancel.is_set() {
             true => Fault::Cancelled,
             false => Fault::Link(error.to_string()),
@@ -247,7 +269,7 @@ impl Client {
             true => first_answer(&mut conn, cancel).map_err(broken),
             false => {
                 let text = conn.rest(cancel).map_err(broken)?;
-                Ok(serde_json::from_slice(&text).unwrap_or_default())
+                Ok((serde_json::from_slice(&text).unwrap_or_default(), vec![]))
             }
         }
     }
@@ -287,19 +309,18 @@ impl Client {
     }
 }
 
-/// The first message with a result or an error; what comes before it is progress and the like.
-fn first_answer(conn: &mut Conn, cancel: &Cancel) -> std::io::Result<Value> {
+/// The first message with a result or an error, and what comes behind it; what comes before it is progress and the
+/// like.
+fn first_answer(conn: &mut Conn, cancel: &Cancel) -> std::io::Result<(Value, Vec<Value>)> {
     let mut events = Events::default();
+    let mut told = Vec::new();
     while let Some(piece) = conn.piece(cancel)? {
-        let answer = events
-            .feed(&piece)
-            .into_iter()
-            .find(|event| event.get("result").or(event.get("error")).is_some());
-        if let Some(answer) = answer {
-            return Ok(answer);
-        }
+        told.extend(events.feed(&piece));
     }
-    Ok(Value::Null)
+    let is_answer = |event: &Value| event.get("result").or(event.get("error")).is_some();
+    let first = told.iter().position(is_answer).unwrap_or(told.len());
+    let mut told = told.into_iter().skip(first);
+    Ok((told.next().unwrap_or_default(), told.collect()))
 }
 
 /// Server-sent events whose data is JSON.
@@ -330,6 +351,8 @@ fn pairs(headers: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 const PROTOCOL: &str = "2025-11-25";
+/// From its first list to the first notice that it hears; the real one was seen to take 20 ms to 700 ms.
+const JOINING: Duration = Duration::from_millis(20);
 /// How long after its end the event stream is opened anew.
 const RECONNECT: Duration = Duration::from_secs(1);
 

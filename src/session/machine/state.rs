@@ -118,8 +118,8 @@ pub(super) enum Escape {
 pub(super) struct Given {
     /// The id of its call.
     pub(super) id: String,
-    /// The CLI has told that it has it.
-    pub(super) used: bool,
+    /// The CLI has told that it has it, and this ping shows when it has our word on that.
+    pub(super) used: Option<u64>,
     /// Until when it may take to tell.
     pub(super) until: Instant,
 }

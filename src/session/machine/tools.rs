@@ -20,8 +20,8 @@ use std::time::Instant;
 impl Machine {
     /// Something came at the session's MCP address.
     pub(crate) fn handle_tool(&mut self, event: ToolEvent, now: Instant) {
-        if matches!(event, ToolEvent::Ponged(_)) {
-            self.handle_ponged(now);
+        if let ToolEvent::Ponged(ping) = event {
+            self.handle_ponged(ping, now);
         }
         let notice = self.offer.handle(&event, now);
         self.notify(notice);
@@ -134,18 +134,19 @@ impl Machine {
         };
         if let Some(given) = &mut answering.given
             && given.id == used
-            && !given.used
+            && given.used.is_none()
         {
-            given.used = true;
+            let (ping, notice) = self.offer.ping();
+            given.used = Some(ping);
             given.until = now + PONG_WAIT;
-            let ping = self.offer.ping();
-            self.notify(Some(ping));
+            self.notify(Some(notice));
         }
     }
 
-    fn handle_ponged(&mut self, now: Instant) {
+    fn handle_ponged(&mut self, ping: u64, now: Instant) {
         if let State::Answering(answering) = &self.state
-            && answering.given.as_ref().is_some_and(|given| given.used)
+            && let Some(given) = &answering.given
+            && given.used.is_some_and(|used| used <= ping)
         {
             self.answer_next(now);
         }
@@ -159,7 +160,7 @@ impl Machine {
         let next = answering.results.pop_front();
         answering.given = next.as_ref().map(|next| Given {
             id: next.id.clone(),
-            used: false,
+            used: None,
             until: now + RESULT_WAIT,
         });
         self.effects.extend(next.map(Effect::Answer));

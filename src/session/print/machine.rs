@@ -180,8 +180,12 @@ impl Machine {
     /// Something came at the session's MCP address.
     pub(crate) fn handle_tool(&mut self, event: ToolEvent, now: Instant) {
         match (event, &mut self.state) {
-            (ToolEvent::Listed(EDITION), State::Offering { listed, .. }) => *listed = true,
-            (ToolEvent::Listed(_), State::Gated { listed, .. }) => {
+            (ToolEvent::Listed { edition, .. }, State::Offering { listed, .. })
+                if edition == EDITION =>
+            {
+                *listed = true;
+            }
+            (ToolEvent::Listed { .. }, State::Gated { listed, .. }) => {
                 *listed = true;
                 self.open_gate(now);
             }

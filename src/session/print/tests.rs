@@ -50,6 +50,10 @@ fn sent() -> Route {
     Route::Sent("line\n".into())
 }
 
+fn listed(edition: u64) -> ToolEvent {
+    ToolEvent::Listed { edition, time: 1 }
+}
+
 fn effects(machine: &mut Machine) -> Vec<Effect> {
     std::iter::from_fn(|| machine.poll_effect()).collect()
 }
@@ -133,7 +137,7 @@ fn no_message_goes_in_before_its_tools_are_taken_up() {
         effects(&mut machine).as_slice(),
         [Effect::Offer(_)]
     ));
-    machine.handle_tool(ToolEvent::Listed(EDITION), now);
+    machine.handle_tool(listed(EDITION), now);
     assert_eq!(effects(&mut machine), []);
     let (id, went_well) = (super::speech::TOOLS.to_owned(), true);
     machine.handle_word(Word::Answered { id, went_well }, now);
@@ -142,14 +146,14 @@ fn no_message_goes_in_before_its_tools_are_taken_up() {
 
 #[test]
 fn tools_that_are_not_taken_up_cost_the_session_and_not_the_call() {
-    for listed in [false, true] {
+    for told in [false, true] {
         let (mut machine, now) = ready();
         machine.begin(with_tools(sent()), now);
         effects(&mut machine);
-        if listed {
-            machine.handle_tool(ToolEvent::Listed(EDITION), now);
+        if told {
+            machine.handle_tool(listed(EDITION), now);
         }
-        let (id, went_well) = (super::speech::TOOLS.to_owned(), !listed);
+        let (id, went_well) = (super::speech::TOOLS.to_owned(), !told);
         machine.handle_word(Word::Answered { id, went_well }, now);
         assert!(matches!(
             effects(&mut machine).as_slice(),
@@ -168,7 +172,7 @@ fn a_held_conversation_waits_for_its_reader_and_its_tools() {
             assert_eq!(effects(&mut machine), []);
             match step {
                 true => machine.handle_reached(now),
-                false => machine.handle_tool(ToolEvent::Listed(0), now),
+                false => machine.handle_tool(listed(0), now),
             }
         }
         assert_eq!(effects(&mut machine), [Effect::Converse]);

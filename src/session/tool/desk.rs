@@ -32,6 +32,8 @@ struct State {
     parked: HashMap<String, Parked>,
     /// Steps of progress told so far; they must rise.
     steps: u64,
+    /// How many times a list was given out.
+    times: u64,
 }
 
 /// A call whose answer is outstanding.
@@ -45,6 +47,8 @@ struct Parked {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Json(String),
+    /// The answer as an event, and what comes behind it in the same stream.
+    Events(String, String),
     /// Taken note of.
     Accepted,
     Malformed,
@@ -60,6 +64,7 @@ impl Desk {
             notices: None,
             parked: HashMap::new(),
             steps: 0,
+            times: 0,
         };
         let state = Arc::new(Mutex::new(state));
         (Desk { state, events }, told)
@@ -124,20 +129,30 @@ impl Desk {
                 self.report(ToolEvent::Ponged(number));
                 return Reply::Accepted;
             }
-            Some(Said::Initialize { id, protocol }) => speech::greeting(&id, &protocol),
+            Some(Said::Read(time)) => {
+                self.report(ToolEvent::Read(time));
+                return Reply::Accepted;
+            }
+            Some(Said::List { id }) => return self.list(&id),
+            Some(Said::Initialize { id, protocol }) => {
+                self.report(ToolEvent::Joined);
+                speech::greeting(&id, &protocol)
+            }
             Some(Said::Ping { id }) => speech::answer(&id, &Value::Object(serde_json::Map::new())),
             Some(Said::Unknown { id }) => speech::no_such_method(&id),
-            Some(Said::List { id }) => self.list(&id),
             Some(Said::Call { id, call }) => self.park(&id, call).await,
         })
     }
 
-    fn list(&self, id: &Value) -> String {
-        let state = self.lock();
-        let (text, edition) = (speech::listing(id, &state.list), state.edition);
+    /// The list, and behind it a ping, which shows that it was read.
+    fn list(&self, id: &Value) -> Reply {
+        let mut state = self.lock();
+        state.times += 1;
+        let (edition, time) = (state.edition, state.times);
+        let text = speech::listing(id, &state.list);
         drop(state);
-        self.report(ToolEvent::Listed(edition));
-        text
+        self.report(ToolEvent::Listed { edition, time });
+        Reply::Events(text, speech::reading(time))
     }
 
     async fn park(&self, id: &Value, call: speech::Call) -> String {
@@ -174,8 +189,7 @@ impl Desk {
 
     fn send(&self, text: &str) {
         if let Some(notices) = &self.lock().notices {
-            let event = format!("event: message\ndata: {text}\n\n");
-            drop(notices.try_send(event.into())); // A stream that is gone is opened again.
+            drop(notices.try_send(speech::event(text).into())); // A stream that is gone is opened again.
         }
     }
 

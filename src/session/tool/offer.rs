@@ -1,24 +1,34 @@
 //! Which tools a session offers, and whether its CLI has taken them up. `[pure]`
 //!
 //! A CLI that has read a list does not use it at once: it gathers changes for a few milliseconds
-//! ([`GATHERING`]) and then puts them to use. So a list counts as taken up when the CLI has answered two pings after
-//! it: one that shows that it has read the list, and, [`GATHERING`] later, one that shows that its timers have run
-//! since. Only then may a prompt go to the model. Where the list is the one before, nothing is waited for.
+//! ([`GATHERING`]) and then puts them to use. So a list counts as taken up when the CLI has shown that it has read it,
+//! by answering a ping that comes behind it in the same stream, and then that its timers have run since, by answering
+//! two more, one after the other. Only then may a prompt go to the model. Where the list is the one before, nothing is
+//! waited for.
 //!
-//! A CLI that has only just connected puts the first list that it read to use some time later, and with it takes back
-//! what it was told in between. A change within that time ([`JOINING`]) is announced again when it is over.
+//! What a CLI reads last it uses, and it may read two lists in another order than it asked for them. So a list counts
+//! only if it was given out when none before it was still to be read; another one is announced again.
+//!
+//! A CLI that has only just connected hears no notice yet: it reads a list, connects what else it has to, and only then
+//! puts that list to use and begins to hear. How long that takes, its event loop decides. So it is told, from its first
+//! list on, that the list changed, until it asks for a list once more ([`Ear`]). No list counts before.
 
 use super::list::ToolList;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
 
 /// What the CLI does at the session's MCP address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ToolEvent {
+    /// It connected.
+    Joined,
     /// It listens for notices.
     Opened,
-    /// It was given the list of this edition.
-    Listed(u64),
+    /// It was given the list of this edition; no other time has this number.
+    Listed { edition: u64, time: u64 },
+    /// It has read what it was given this time.
+    Read(u64),
     /// It answered this ping.
     Ponged(u64),
     /// The model called a tool, by the id of its call.
@@ -40,8 +50,9 @@ pub(crate) struct Offer {
     edition: u64,
     ping: u64,
     stage: Stage,
-    /// When the CLI first read a list.
-    joined: Option<Instant>,
+    ear: Ear,
+    /// The times of lists that were given out and are still to be read.
+    unread: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +60,35 @@ enum Stage {
     TakenUp,
     /// It must be listed.
     Announced,
-    /// It was listed by a CLI that has only just connected: it must be announced again.
-    Joining {
-        until: Instant,
+    /// It was listed while an older one was still to be read: it must be listed again.
+    Overtaken,
+    /// Listed; the CLI has to read it.
+    Listed {
+        time: u64,
     },
-    /// Listed; the CLI owes a pong.
-    Listed,
     /// Read; the CLI's timers must run.
     Gathering {
         until: Instant,
     },
-    /// The CLI owes the pong that shows that they did.
-    Confirming,
+    /// The CLI owes so many pongs, one after the other, which show that they did.
+    Confirming {
+        pongs: u32,
+    },
+}
+
+/// Whether the CLI hears notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ear {
+    /// It was given no list since it connected: it will ask for one by itself.
+    Away,
+    /// It was given one, and has to show that it is not busy, so that no notices pile up before it.
+    Busy { tries: u32 },
+    /// It was sent a notice, and should ask for a list.
+    Told { tries: u32, until: Instant },
+    /// It asked for a list because of a notice.
+    Open,
+    /// It never did.
+    Deaf,
 }
 
 impl Offer {
@@ -75,7 +103,8 @@ impl Offer {
             edition: 0,
             ping: 0,
             stage,
-            joined: None,
+            ear: Ear::Away,
+            unread: BTreeSet::new(),
         }
     }
 
@@ -86,8 +115,7 @@ impl Offer {
         }
         self.list = list.clone();
         self.edition += 1;
-        self.stage = Stage::Announced;
-        Some(self.announcement())
+        Some(self.announce())
     }
 
     /// Whether the model will see this list and no other.
@@ -96,81 +124,136 @@ impl Offer {
     }
 
     pub(crate) fn handle(&mut self, event: &ToolEvent, now: Instant) -> Option<Notice> {
-        if let ToolEvent::Listed(_) = event {
-            self.joined.get_or_insert(now);
-        }
-        match (event, self.stage) {
-            (ToolEvent::Opened, Stage::Announced) if self.edition > 0 => Some(self.announcement()),
-            (ToolEvent::Opened, Stage::Listed | Stage::Confirming) => Some(self.ping()),
-            (ToolEvent::Listed(edition), Stage::Announced) if *edition == self.edition => {
-                match self.joins_until().filter(|until| now < *until) {
-                    Some(until) => {
-                        self.stage = Stage::Joining { until };
-                        None
-                    }
-                    None => {
-                        self.stage = Stage::Listed;
-                        Some(self.ping())
-                    }
-                }
-            }
-            (ToolEvent::Ponged(ping), Stage::Listed) if *ping == self.ping => {
-                self.stage = Stage::Gathering {
-                    until: now + GATHERING,
-                };
+        match event {
+            ToolEvent::Joined => {
+                self.ear = Ear::Away;
+                self.unread.clear();
                 None
             }
-            (ToolEvent::Ponged(ping), Stage::Confirming) if *ping == self.ping => {
-                self.stage = Stage::TakenUp;
+            ToolEvent::Opened => self.handle_opened(),
+            ToolEvent::Listed { edition, time } => {
+                self.handle_listed(*edition, *time);
                 None
             }
-            _ => None,
+            ToolEvent::Read(time) => self.handle_read(*time, now),
+            ToolEvent::Ponged(ping) if *ping == self.ping => self.handle_ponged(now),
+            ToolEvent::Ponged(_) | ToolEvent::Called(_) => None,
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Notice> {
+        if let Ear::Told { tries, until } = self.ear
+            && until <= now
+        {
+            return self.knock(tries + 1);
+        }
         match self.stage {
             Stage::Gathering { until } if until <= now => {
-                self.stage = Stage::Confirming;
-                Some(self.ping())
-            }
-            Stage::Joining { until } if until <= now => {
-                self.stage = Stage::Announced;
-                Some(self.announcement())
+                self.stage = Stage::Confirming { pongs: PONGS };
+                Some(self.ping().1)
             }
             _ => None,
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Gathering { until } | Stage::Joining { until } => Some(until),
+        match (self.ear, self.stage) {
+            (Ear::Told { until, .. }, _) | (_, Stage::Gathering { until }) => Some(until),
             _ => None,
         }
     }
 
-    /// A ping; its pong comes once the CLI has read all that was sent to it before.
-    pub(crate) fn ping(&mut self) -> Notice {
+    /// A ping and its number; its pong comes once the CLI has read all that was sent to it before.
+    pub(crate) fn ping(&mut self) -> (u64, Notice) {
         self.ping += 1;
-        Notice::Ping(self.ping)
+        (self.ping, Notice::Ping(self.ping))
     }
 
-    /// When a CLI that has just connected has put its first list to use. A list that it found there is that one.
-    fn joins_until(&self) -> Option<Instant> {
-        let joined = self.joined.filter(|_| self.edition > 0)?;
-        Some(joined + JOINING)
+    /// What was sent before was sent to nobody.
+    fn handle_opened(&mut self) -> Option<Notice> {
+        match (self.ear, self.stage) {
+            (Ear::Busy { tries } | Ear::Told { tries, .. }, _) => self.knock(tries),
+            (Ear::Open | Ear::Deaf, Stage::Announced) => Some(self.announce()),
+            (_, Stage::Confirming { .. }) => Some(self.ping().1),
+            _ => None,
+        }
     }
 
-    fn announcement(&self) -> Notice {
+    /// The first list is the one that a CLI asks for by itself; every other one it asks for because of a notice.
+    fn handle_listed(&mut self, edition: u64, time: u64) {
+        self.ear = match self.ear {
+            Ear::Away => Ear::Busy { tries: 0 },
+            _ => Ear::Open,
+        };
+        let is_alone = self.unread.is_empty();
+        self.unread.insert(time);
+        if self.stage == Stage::Announced && edition == self.edition && self.ear == Ear::Open {
+            self.stage = match is_alone {
+                true => Stage::Listed { time },
+                false => Stage::Overtaken,
+            };
+        }
+    }
+
+    fn handle_read(&mut self, time: u64, now: Instant) -> Option<Notice> {
+        self.unread.remove(&time);
+        if let Ear::Busy { tries } = self.ear {
+            return Some(self.tell(tries, now));
+        }
+        match self.stage {
+            Stage::Listed { time: listed } if listed == time => {
+                let until = now + GATHERING;
+                self.stage = Stage::Gathering { until };
+                None
+            }
+            Stage::Overtaken if self.unread.is_empty() => Some(self.announce()),
+            _ => None,
+        }
+    }
+
+    fn handle_ponged(&mut self, now: Instant) -> Option<Notice> {
+        if let Ear::Busy { tries } = self.ear {
+            return Some(self.tell(tries, now));
+        }
+        let Stage::Confirming { pongs } = self.stage else {
+            return None;
+        };
+        if pongs > 1 {
+            self.stage = Stage::Confirming { pongs: pongs - 1 };
+            return Some(self.ping().1);
+        }
+        self.stage = Stage::TakenUp;
+        None
+    }
+
+    /// Finds out whether the CLI is busy, before it is told once more.
+    fn knock(&mut self, tries: u32) -> Option<Notice> {
+        if tries == TRIES_MAX {
+            self.ear = Ear::Deaf;
+            return None;
+        }
+        self.ear = Ear::Busy { tries };
+        Some(self.ping().1)
+    }
+
+    fn tell(&mut self, tries: u32, now: Instant) -> Notice {
+        let until = now + GATHERING * 2_u32.saturating_pow(tries);
+        self.ear = Ear::Told { tries, until };
+        Notice::Changed(self.list.clone(), self.edition)
+    }
+
+    fn announce(&mut self) -> Notice {
+        self.stage = Stage::Announced;
         Notice::Changed(self.list.clone(), self.edition)
     }
 }
 
 /// The CLI puts changes to use 16 ms after it has read them; a timer may be a tick late.
 const GATHERING: Duration = Duration::from_millis(24);
-/// From the first list that a CLI reads to its use: 2.1.197 was seen to ask the model without tools that it had listed
-/// a few milliseconds after it connected.
-const JOINING: Duration = Duration::from_millis(400);
+/// A CLI that was busy may read what came before it runs its timers, but not twice.
+const PONGS: u32 = 2;
+/// Notices to a CLI that has only just connected, each after twice the time: six seconds in all.
+const TRIES_MAX: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -186,49 +269,106 @@ mod tests {
         }])
     }
 
-    /// An offer whose CLI connected long ago.
+    fn listed(edition: u64, time: u64) -> ToolEvent {
+        ToolEvent::Listed { edition, time }
+    }
+
+    /// An offer whose CLI hears notices; it was given two lists and has read both.
     fn joined(now: Instant) -> Offer {
         let mut offer = Offer::new(ToolList::default());
-        assert_eq!(offer.handle(&ToolEvent::Listed(0), now - JOINING), None);
+        assert_eq!(offer.handle(&ToolEvent::Joined, now), None);
+        assert_eq!(offer.handle(&listed(0, 1), now), None);
+        let told = offer.handle(&ToolEvent::Read(1), now);
+        assert_eq!(told, Some(Notice::Changed(ToolList::default(), 0)));
+        assert_eq!(offer.handle(&listed(0, 2), now), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(2), now), None);
+        assert_eq!(offer.poll_timeout(), None);
         offer
     }
 
-    #[test]
-    fn a_change_that_comes_while_the_cli_connects_is_announced_again() {
-        let now = crate::clock::now();
-        let mut offer = Offer::new(ToolList::default());
-        drop(offer.change(&list("a")));
-        assert_eq!(offer.handle(&ToolEvent::Listed(1), now), None);
-        let later = offer.poll_timeout().expect("the CLI connects");
-        assert_eq!(offer.handle(&ToolEvent::Listed(1), now), None);
-        let told = offer.handle_timeout(later);
-        assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
-        let told = offer.handle(&ToolEvent::Listed(1), later);
-        assert_eq!(told, Some(Notice::Ping(1)));
+    /// Lets the CLI's timers run, and shows that they did.
+    fn confirm(offer: &mut Offer) {
+        let later = offer.poll_timeout().expect("the CLI gathers");
+        let mut notice = offer.handle_timeout(later);
+        for _ in 0..PONGS {
+            assert!(!offer.is_taken_up());
+            let Some(Notice::Ping(ping)) = notice else {
+                panic!("no ping but {notice:?}");
+            };
+            assert_eq!(offer.handle(&ToolEvent::Ponged(ping - 1), later), None);
+            notice = offer.handle(&ToolEvent::Ponged(ping), later);
+        }
+        assert_eq!(notice, None);
+        assert!(offer.is_taken_up());
     }
 
     #[test]
-    fn a_list_is_taken_up_after_two_pongs() {
+    fn a_list_is_taken_up_once_it_was_read_and_the_timers_ran() {
         let now = crate::clock::now();
         let mut offer = joined(now);
         assert!(offer.is_taken_up());
-        assert_eq!(
-            offer.change(&list("a")),
-            Some(Notice::Changed(list("a"), 1))
-        );
-        assert_eq!(
-            offer.handle(&ToolEvent::Listed(1), now),
-            Some(Notice::Ping(1))
-        );
-        assert_eq!(offer.handle(&ToolEvent::Ponged(1), now), None);
-        assert!(!offer.is_taken_up());
+        let told = offer.change(&list("a"));
+        assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
+        assert_eq!(offer.handle(&listed(1, 3), now), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(2), now), None);
+        assert_eq!(offer.poll_timeout(), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(3), now), None);
         assert_eq!(offer.handle_timeout(now), None);
-        let later = offer.poll_timeout().expect("the CLI gathers");
-        assert_eq!(offer.handle_timeout(later), Some(Notice::Ping(2)));
-        assert_eq!(offer.handle(&ToolEvent::Ponged(1), later), None);
-        assert_eq!(offer.handle(&ToolEvent::Ponged(2), later), None);
-        assert!(offer.is_taken_up());
+        confirm(&mut offer);
         assert_eq!(offer.change(&list("a")), None);
+    }
+
+    #[test]
+    fn a_list_counts_only_once_the_cli_asked_for_it_because_of_a_notice() {
+        let now = crate::clock::now();
+        let mut offer = Offer::new(ToolList::default());
+        drop(offer.change(&list("a")));
+        assert_eq!(offer.handle(&listed(1, 1), now), None);
+        let told = offer.handle(&ToolEvent::Read(1), now);
+        assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
+        // It was not heard.
+        let later = offer.poll_timeout().expect("the CLI is told again");
+        assert_eq!(offer.handle_timeout(later), Some(Notice::Ping(1)));
+        assert_eq!(offer.handle_timeout(later), None);
+        let told = offer.handle(&ToolEvent::Ponged(1), later);
+        assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
+        assert!(!offer.is_taken_up());
+        assert_eq!(offer.handle(&listed(1, 2), later), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(2), later), None);
+        confirm(&mut offer);
+    }
+
+    #[test]
+    fn a_list_that_an_older_one_may_overtake_is_announced_again() {
+        let now = crate::clock::now();
+        let mut offer = joined(now);
+        drop(offer.change(&list("a")));
+        assert_eq!(offer.handle(&listed(1, 3), now), None);
+        drop(offer.change(&list("b")));
+        assert_eq!(offer.handle(&listed(2, 4), now), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(4), now), None);
+        let told = offer.handle(&ToolEvent::Read(3), now);
+        assert_eq!(told, Some(Notice::Changed(list("b"), 2)));
+        assert_eq!(offer.handle(&listed(2, 5), now), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(5), now), None);
+        confirm(&mut offer);
+    }
+
+    #[test]
+    fn a_cli_that_never_hears_is_left_in_peace() {
+        let mut now = crate::clock::now();
+        let mut offer = Offer::new(ToolList::default());
+        drop(offer.handle(&listed(0, 1), now));
+        drop(offer.handle(&ToolEvent::Read(1), now));
+        let mut tries = 1;
+        while let Some(later) = offer.poll_timeout() {
+            now = later;
+            if let Some(Notice::Ping(ping)) = offer.handle_timeout(now) {
+                tries += 1;
+                assert!(offer.handle(&ToolEvent::Ponged(ping), now).is_some());
+            }
+        }
+        assert_eq!(tries, TRIES_MAX);
     }
 
     #[test]
@@ -237,22 +377,38 @@ mod tests {
         let mut offer = joined(now);
         drop(offer.change(&list("a")));
         drop(offer.change(&list("b")));
-        assert_eq!(offer.handle(&ToolEvent::Listed(1), now), None);
-        assert!(offer.handle(&ToolEvent::Listed(2), now).is_some());
+        assert_eq!(offer.handle(&listed(1, 3), now), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(3), now), None);
+        assert_eq!(offer.poll_timeout(), None);
+        assert_eq!(offer.handle(&listed(2, 4), now), None);
+        assert_eq!(offer.handle(&ToolEvent::Read(4), now), None);
+        confirm(&mut offer);
     }
 
     #[test]
     fn a_client_that_listens_late_is_told_again() {
         let now = crate::clock::now();
-        let mut offer = Offer::new(ToolList::default());
+        let mut offer = joined(now);
         drop(offer.change(&list("a")));
         let told = offer.handle(&ToolEvent::Opened, now);
         assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
         let mut offer = Offer::new(list("a"));
-        assert_eq!(
-            offer.handle(&ToolEvent::Listed(0), now),
-            Some(Notice::Ping(1))
-        );
-        assert_eq!(offer.handle(&ToolEvent::Opened, now), Some(Notice::Ping(2)));
+        assert_eq!(offer.handle(&ToolEvent::Opened, now), None);
+        assert_eq!(offer.handle(&listed(0, 1), now), None);
+        let told = offer.handle(&ToolEvent::Read(1), now);
+        assert_eq!(told, Some(Notice::Changed(list("a"), 0)));
+        assert_eq!(offer.handle(&ToolEvent::Opened, now), Some(Notice::Ping(1)));
+    }
+
+    #[test]
+    fn a_cli_that_connects_anew_must_hear_anew() {
+        let now = crate::clock::now();
+        let mut offer = joined(now);
+        drop(offer.change(&list("a")));
+        assert_eq!(offer.handle(&ToolEvent::Joined, now), None);
+        assert_eq!(offer.handle(&listed(1, 3), now), None);
+        let told = offer.handle(&ToolEvent::Read(3), now);
+        assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
+        assert!(!offer.is_taken_up());
     }
 }

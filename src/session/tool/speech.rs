@@ -23,6 +23,8 @@ pub(crate) enum Said {
     },
     /// Our ping was answered.
     Pong(u64),
+    /// The ping behind a list was answered.
+    Read(u64),
     /// Nothing that asks for an answer.
     Notice,
     /// A request for something that we do not have.
@@ -44,10 +46,7 @@ pub(crate) struct Call {
 pub(crate) fn parse(body: &[u8]) -> Option<Said> {
     let message: Value = serde_json::from_slice(body).ok()?;
     let Some(method) = message.get("method") else {
-        let pong = message.get("id").and_then(Value::as_str)?;
-        return Some(pong.strip_prefix(PING).map_or(Said::Notice, |number| {
-            number.parse().map_or(Said::Notice, Said::Pong)
-        }));
+        return Some(pong(message.get("id")?.as_str()?).unwrap_or(Said::Notice));
     };
     let Some(id) = message.get("id").cloned() else {
         return Some(Said::Notice);
@@ -66,6 +65,13 @@ pub(crate) fn parse(body: &[u8]) -> Option<Said> {
         "ping" => Said::Ping { id },
         _ => Said::Unknown { id },
     })
+}
+
+/// Which of our pings has this id.
+fn pong(id: &str) -> Option<Said> {
+    let number = |prefix| id.strip_prefix(prefix)?.parse().ok();
+    let read = number(READ).map(Said::Read);
+    read.or_else(|| number(PING).map(Said::Pong))
 }
 
 fn call(params: &Value) -> Option<Call> {
@@ -110,7 +116,21 @@ pub(crate) fn list_changed() -> String {
 }
 
 pub(crate) fn ping(number: u64) -> String {
-    json!({"jsonrpc": "2.0", "id": format!("{PING}{number}"), "method": "ping"}).to_string()
+    request(&format!("{PING}{number}"), "ping")
+}
+
+/// The ping behind the list that is given out for this time.
+pub(crate) fn reading(time: u64) -> String {
+    request(&format!("{READ}{time}"), "ping")
+}
+
+fn request(id: &str, method: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": method}).to_string()
+}
+
+/// A message in a stream.
+pub(crate) fn event(text: &str) -> String {
+    format!("event: message\ndata: {text}\n\n")
 }
 
 /// The CLI writes a message that calls tools into its transcript at the next thing that happens; this is one.
@@ -120,6 +140,7 @@ pub(crate) fn progress(token: &Value, step: u64) -> String {
 }
 
 const PING: &str = "ping-";
+const READ: &str = "read-";
 
 #[cfg(test)]
 mod tests {
@@ -147,6 +168,10 @@ mod tests {
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","id":"ping-7","result":{}}"#),
             Some(Said::Pong(7))
+        );
+        assert_eq!(
+            said(r#"{"jsonrpc":"2.0","id":"read-7","result":{}}"#),
+            Some(Said::Read(7))
         );
         assert_eq!(said("[]"), None);
         assert_eq!(said("{"), None);

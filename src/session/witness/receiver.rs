@@ -10,6 +10,7 @@ use crate::session::machine::Verdict;
 use crate::session::pieces::Pieces;
 use crate::session::tool::desk::Desk;
 use crate::session::tool::desk::Reply;
+use crate::session::tool::speech;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Either;
@@ -178,6 +179,7 @@ async fn answer(
         Room::Hooks => hook(&body, line.posts).await,
         Room::Tools => match line.desk.handle(&body).await {
             Reply::Json(text) => json(text),
+            Reply::Events(answer, behind) => events([answer, behind]),
             Reply::Accepted => status(StatusCode::ACCEPTED),
             Reply::Malformed => status(StatusCode::BAD_REQUEST),
         },
@@ -219,6 +221,12 @@ type Body = Either<Full<Bytes>, Pieces>;
 
 fn notices(stream: mpsc::Receiver<Bytes>) -> Response<Body> {
     let body = Either::Right(Pieces::from(stream));
+    typed(Response::new(body), "text/event-stream")
+}
+
+fn events<const N: usize>(texts: [String; N]) -> Response<Body> {
+    let text: String = texts.iter().map(|text| speech::event(text)).collect();
+    let body = Either::Left(Full::new(text.into()));
     typed(Response::new(body), "text/event-stream")
 }
 
