@@ -29,6 +29,8 @@ pub(crate) struct Env {
     pub(crate) time_scale: Option<f64>,
     /// Files named with `@` are not read.
     pub(crate) attachments_off: bool,
+    /// Where folders for passing files are made.
+    pub(crate) passing: PathBuf,
 }
 
 impl Env {
@@ -58,6 +60,7 @@ impl Env {
             start_delay_ms: number("FAKE_CLAUDE_START_DELAY_MS"),
             time_scale: var("FAKE_CLAUDE_TIME_SCALE").and_then(|scale| scale.parse().ok()),
             attachments_off: truthy("CLAUDE_CODE_DISABLE_ATTACHMENTS"),
+            passing: var("CLAUDE_CODE_TMPDIR").map_or_else(|| "/tmp".into(), PathBuf::from),
         }
     }
 

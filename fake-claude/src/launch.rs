@@ -186,6 +186,7 @@ fn world(
         permission_mode: frame.mode.clone(),
         max_retries: env.max_retries,
         refusals_stand: env.refusals_stand,
+        passing: env.passing.clone(),
         logged_in: AtomicBool::new(logged_in),
         upstream: base.map(|base| Upstream {
             base,

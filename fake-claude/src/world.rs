@@ -1,6 +1,7 @@
 //! What all threads of the process share: who we are, what was said, and where news goes.
 
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) max_retries: u64,
     /// A refused answer is not asked for once more.
     pub(crate) refusals_stand: bool,
+    /// Where folders for passing files are made.
+    pub(crate) passing: PathBuf,
     pub(crate) logged_in: AtomicBool,
     /// Where answers come from; without it, the script.
     pub(crate) upstream: Option<Upstream>,

@@ -54,6 +54,11 @@ impl Files {
         self.folder.join("gate")
     }
 
+    /// Where the CLI keeps its passing files.
+    pub(crate) fn passing(&self) -> PathBuf {
+        self.folder.join("tmp")
+    }
+
     pub(crate) fn prompt(&self) -> PathBuf {
         self.folder.join("prompt.txt")
     }
@@ -90,6 +95,13 @@ pub(crate) fn launch(
         folder: config.work_dir.clone(),
     }
 }
+
+/// Whether the CLI takes something out of this system prompt: newer versions cut it at a mark of their own.
+pub(crate) fn cuts(system: &[String]) -> bool {
+    system.iter().any(|text| text.contains(SYSTEM_MARK))
+}
+
+const SYSTEM_MARK: &str = "__SYSTEM_PROMPT_DYNAMIC_BOUNDARY__";
 
 /// Leads the requests of a session through an address of ours, and past the proxy that the real one is behind.
 pub(crate) fn lead_through(launch: &mut Launch, url: &str) {
@@ -148,10 +160,12 @@ pub(crate) fn print(
     if has_tools {
         args.extend(["--mcp-config".into(), files.tools().into()]);
     }
+    let mut env = env(config, shape, files, opening);
+    env.insert("CLAUDE_CODE_TMPDIR".into(), files.passing().into());
     Launch {
         program: program.to_owned(),
         args,
-        env: env(config, shape, files, opening),
+        env,
         folder: config.work_dir.clone(),
     }
 }
@@ -322,13 +336,17 @@ const PRINT: [&str; 7] = [
     "--verbose",
 ];
 
-/// Habits of an interactive CLI that would add to a call, ask a second model, or change by themselves.
-const SWITCHES: [&str; 8] = [
+/// Habits of an interactive CLI that would add to a call, ask a second model, ask once more where an answer broke off,
+/// or change by themselves.
+const SWITCHES: [&str; 11] = [
     "CLAUDE_CODE_DISABLE_ATTACHMENTS",
     "CLAUDE_CODE_DISABLE_TERMINAL_TITLE",
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
     "CLAUDE_CODE_DISABLE_REFUSAL_RETRY",
     "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK",
+    "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
+    "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP",
+    "CLAUDE_CODE_NO_MODEL_FALLBACK",
     "DISABLE_AUTO_COMPACT",
     "DISABLE_AUTOUPDATER",
     "CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY",
@@ -365,6 +383,12 @@ mod tests {
         assert_eq!(value("ANTHROPIC_BASE_URL"), "http://127.0.0.1:9/secret");
         assert_eq!(value("NO_PROXY"), "intern,127.0.0.1");
         assert_eq!(value("no_proxy"), "127.0.0.1");
+    }
+
+    #[test]
+    fn a_system_prompt_with_the_clis_own_mark_is_cut() {
+        assert!(cuts(&["a".into(), format!("b{SYSTEM_MARK}c")]));
+        assert!(!cuts(&["SYSTEM_PROMPT".into()]));
     }
 
     #[test]

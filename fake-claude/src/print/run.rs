@@ -27,6 +27,7 @@ use crate::print::input::Incoming;
 use crate::print::line;
 use crate::print::line::Account;
 use crate::print::line::End;
+use crate::print::picture;
 use crate::session::CLEAR_NOTE;
 use crate::session::Exit;
 use crate::session::NEW_CAVEAT;
@@ -245,6 +246,7 @@ impl Print {
             return self.obey(&name);
         }
         let prompt_id = id::uuid();
+        let content = picture::kept(&self.world, content);
         self.running = Some(turn::start(&self.world, Cause::Sdk { content, prompt_id }));
     }
 

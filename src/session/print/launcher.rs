@@ -8,6 +8,7 @@ use super::speech;
 use crate::clock;
 use crate::session::driver::Caller;
 use crate::session::driver::Notify;
+use crate::session::history;
 use crate::session::launch;
 use crate::session::launch::Files;
 use crate::session::launch::Opening;
@@ -28,6 +29,7 @@ use crate::session::witness::receiver::Line;
 use crate::session::witness::receiver::Place;
 use std::fs;
 use std::io;
+use std::path::Path;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -145,6 +147,9 @@ impl Launcher {
             desk: desk.clone(),
         })?;
         write_files(&files, shape, &place, has_tools)?;
+        if !outfit.config.builtin_tools {
+            refuse_pictures(&files, &outfit.config.work_dir)?;
+        }
         let launch = launch::print(
             &self.shared.program,
             &outfit.config,
@@ -153,8 +158,7 @@ impl Launcher {
             &start.opening,
             has_tools,
         );
-        let process = Process::spawn(&launch)?;
-        outfit.registry.add(process.pid);
+        let process = Process::spawn(&launch, |pid| outfit.registry.add(pid))?;
         if let Some(greeting) = start.greeting {
             process.write(greeting);
         }
@@ -211,8 +215,27 @@ fn run(
     Session { primed, ..session }
 }
 
+/// Newer versions write the pictures of a message to files, and tell the model where. Where the folder for them cannot
+/// be made, they do neither: a file stands in its place.
+#[cfg(unix)]
+fn refuse_pictures(files: &Files, work: &Path) -> io::Result<()> {
+    let user = rustix::process::getuid().as_raw();
+    let folder = files.passing().join(format!("claude-{user}"));
+    create_private(&folder)?;
+    let work = fs::canonicalize(work)?;
+    let project = history::project_slug(&work.to_string_lossy());
+    write_private(&folder.join(project), b"", 0o600)
+}
+
+/// Where they go there was not seen yet.
+#[cfg(not(unix))]
+fn refuse_pictures(_files: &Files, _work: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 fn write_files(files: &Files, shape: &Shape, place: &Place, has_tools: bool) -> io::Result<()> {
     create_private(&files.folder)?;
+    create_private(&files.passing())?;
     if has_tools {
         let servers = launch::servers(&place.tools_url()).to_string();
         write_private(&files.tools(), servers.as_bytes(), 0o600)?;

@@ -1,7 +1,14 @@
 //! A process on pipes: bytes in and out over channels, and its end told once.
+//!
+//! **No orphans.** A daemon may be killed at any time, and the next one ends what is in the registry. So the program is
+//! not begun before its process is listed there: a shell waits for a line, and becomes the program when it comes. Where
+//! the daemon is gone the line never comes, the shell reads the end of its stdin, and ends. (On a pseudo-terminal the
+//! system itself sees to it: a process that loses its terminal is hung up, and a CLI that has only just been started
+//! does not ignore that yet.)
 
 use crate::session::launch::Launch;
 use crate::session::pty::spawn::thread;
+use std::fs;
 use std::io;
 use std::io::Read;
 use std::io::Write;
@@ -24,12 +31,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the process in a process group of its own.
+    /// Starts the process in a process group of its own, once it is listed under its id.
     ///
     /// # Errors
     /// Where there is no such program, or no thread to be had.
-    pub(crate) fn spawn(launch: &Launch) -> io::Result<Process> {
+    pub(crate) fn spawn(launch: &Launch, list: impl FnOnce(u32)) -> io::Result<Process> {
+        fs::metadata(&launch.program)?;
         let mut child = command(launch).spawn()?;
+        list(child.id());
         let (output_tx, output) = mpsc::channel(OUTPUT_CHUNKS_MAX);
         let (input, input_rx) = blocking::channel();
         let (exit_tx, exit) = oneshot::channel();
@@ -43,12 +52,16 @@ impl Process {
             return Err(error);
         }
         thread("print-wait", move || drop(exit_tx.send(wait(child))))?;
-        Ok(Process {
+        let process = Process {
             pid,
             output,
             exit,
             input: Some(input),
-        })
+        };
+        if cfg!(unix) {
+            process.write(GO.to_owned());
+        }
+        Ok(process)
     }
 
     /// Hands a line to its stdin; a process that is gone takes none.
@@ -66,7 +79,7 @@ impl Process {
 
 /// Its stderr goes nowhere: it may repeat a line that was not understood, and that is a caller's text.
 fn command(launch: &Launch) -> Command {
-    let mut command = Command::new(&launch.program);
+    let mut command = waiting(launch);
     command
         .args(&launch.args)
         .env_clear()
@@ -78,6 +91,20 @@ fn command(launch: &Launch) -> Command {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
+}
+
+/// The program, behind a shell that waits for [`GO`]. A shell reads a pipe byte by byte, so it takes nothing else.
+#[cfg(unix)]
+fn waiting(launch: &Launch) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", WAIT]).arg(&launch.program);
+    command
+}
+
+/// There the program is begun at once.
+#[cfg(windows)]
+fn waiting(launch: &Launch) -> Command {
+    Command::new(&launch.program)
 }
 
 fn wait(mut child: Child) -> String {
@@ -106,6 +133,64 @@ fn write(target: Option<impl Write>, input: &blocking::Receiver<String>) {
     }
 }
 
+/// What the shell waits for.
+const GO: &str = "\n";
+#[cfg(unix)]
+const WAIT: &str = r#"read -r _ && exec "$0" "$@""#;
 /// What the process may be ahead of its reader; then it waits.
 const OUTPUT_CHUNKS_MAX: usize = 64;
 const READ_BYTES: usize = 16 * 1024;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    /// A program that leaves a mark, and the mark.
+    fn marking(folder: &Path) -> (Launch, std::path::PathBuf) {
+        let mark = folder.join("ran");
+        let script = r#"read -r line; printf %s "$line" > "$0""#;
+        let launch = Launch {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into(), mark.clone().into()],
+            env: BTreeMap::new(),
+            folder: folder.to_owned(),
+        };
+        (launch, mark)
+    }
+
+    #[test]
+    fn a_program_whose_daemon_is_gone_before_it_was_listed_never_begins() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (launch, mark) = marking(folder.path());
+        let mut child = command(&launch).spawn().expect("a shell starts");
+        drop(child.stdin.take());
+        assert!(!child.wait().expect("it ends").success());
+        assert!(!mark.exists());
+    }
+
+    #[tokio::test]
+    async fn a_listed_program_begins_and_reads_its_own_lines() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (launch, mark) = marking(folder.path());
+        let mut listed = None;
+        let process =
+            Process::spawn(&launch, |pid| listed = Some((pid, mark.exists()))).expect("it starts");
+        process.write("first line\n".into());
+        assert_eq!(listed, Some((process.pid, false)));
+        let how = process.exit.await.expect("it ends");
+        assert_eq!(how, "exit status: 0");
+        assert_eq!(fs::read_to_string(mark).expect("it ran"), "first line");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (launch, _) = marking(folder.path());
+        let program = folder.path().join("none");
+        let spawned = Process::spawn(&Launch { program, ..launch }, |_| ());
+        let kind = spawned.err().map(|error| error.kind());
+        assert_eq!(kind, Some(io::ErrorKind::NotFound));
+    }
+}
