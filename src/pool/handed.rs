@@ -7,6 +7,7 @@ use crate::session::delivery::Typed;
 use crate::session::driver::Outcome;
 use crate::session::fault as session_fault;
 use crate::session::history;
+use crate::session::launch;
 use crate::session::launcher::Launcher;
 use crate::session::print::speech;
 use crate::session::task::Confirm;
@@ -124,7 +125,7 @@ impl Hand<'_> {
         let model = &self.request.model;
         let store = |messages: &[Message]| write(|| self.launcher.write_history(messages, model));
         let (uuid, route) = match messages.split_last() {
-            Some((last, _)) if history::begins_in_results(last) => {
+            Some(_) if history::is_told_at_once(&messages) => {
                 if !self.launcher.primes() {
                     return Err(session_fault::undeliverable());
                 }
@@ -242,6 +243,9 @@ fn reading(request: &Request) -> Reading {
 pub(crate) fn ignored(request: &Request) -> Vec<String> {
     let mut ignored = request.ignored.clone();
     ignored.extend(list::changes(&request.tools));
+    if launch::cuts(&request.system) {
+        ignored.push("system".to_owned());
+    }
     ignored
 }
 

@@ -39,7 +39,9 @@ pub(crate) fn ways(request: &Request, gates: bool) -> Vec<Way> {
         return vec![Way::Sent(need_of_print(request))];
     }
     let mut ways = Vec::new();
-    if let Some(prompt) = request.prompt() {
+    if let Some(prompt) = request.prompt()
+        && !history::ends_in_placeholder(request.history())
+    {
         let whole = delivery::plan(prompt);
         let last = delivery::plan_last(prompt);
         if whole != Delivery::Transcript {
@@ -57,11 +59,10 @@ pub(crate) fn ways(request: &Request, gates: bool) -> Vec<Way> {
     ways
 }
 
-/// In print mode every message goes in, except results of calls that no session waits for: those are history there.
+/// In print mode every message goes in, except what must be told with its history.
 fn need_of_print(request: &Request) -> Need {
-    let results = request.prompt().is_some_and(history::begins_in_results);
     match request.history() {
-        _ if results => Need::Fresh,
+        _ if history::is_told_at_once(&request.messages) => Need::Fresh,
         [] => Need::Warm,
         _ => Need::Launch,
     }
@@ -129,6 +130,24 @@ mod tests {
             ways(&asked, false).as_slice(),
             [Way::Split(_), Way::Split(_)]
         ));
+    }
+
+    #[test]
+    fn a_history_whose_end_would_be_left_away_is_launched() {
+        let turn = |role, text: &str| Message {
+            role,
+            blocks: vec![Block::Text(text.into())],
+        };
+        for (said, typed) in [("(no content)", false), ("(no content) at all", true)] {
+            let asked = Request::plain(vec![
+                turn(Role::User, "a"),
+                turn(Role::Assistant, said),
+                turn(Role::User, "b"),
+            ]);
+            let ways = ways(&asked, false);
+            assert_eq!(matches!(ways.first(), Some(Way::Typed(_))), typed, "{said}");
+            assert_eq!(ways.last(), Some(&Way::Launched));
+        }
     }
 
     #[test]

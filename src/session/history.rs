@@ -72,6 +72,33 @@ pub(crate) fn to_be_answered(messages: Cow<'_, [Message]>) -> Cow<'_, [Message]>
     messages.into()
 }
 
+/// Whether the CLI takes the last message of this history for one that it wrote itself, where nobody had answered: it
+/// leaves such a message away when it takes up a conversation that ends in it.
+pub(crate) fn ends_in_placeholder(history: &[Message]) -> bool {
+    let Some(Message {
+        role: Role::Assistant,
+        blocks,
+    }) = history.last()
+    else {
+        return false;
+    };
+    match blocks.first() {
+        Some(Block::Text(text)) => PLACEHOLDERS.contains(&text.trim()),
+        Some(Block::Native(_)) | None => false,
+    }
+}
+
+/// Whether in print mode the last message goes in with the history: results of calls that no session waits for are
+/// history there, and a history whose end would be left away must go on.
+pub(crate) fn is_told_at_once(messages: &[Message]) -> bool {
+    messages
+        .split_last()
+        .is_some_and(|(last, history)| begins_in_results(last) || ends_in_placeholder(history))
+}
+
+/// What the CLI writes where the model said nothing.
+const PLACEHOLDERS: [&str; 2] = ["(no content)", "No response requested."];
+
 /// Whether a message brings results of tool calls.
 pub(crate) fn begins_in_results(message: &Message) -> bool {
     message.blocks.first().is_some_and(is_result)

@@ -2,6 +2,7 @@
 
 use super::name;
 use crate::turn::Tool;
+use crate::turn::holds_rounded;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
@@ -58,7 +59,10 @@ fn changed_by_cli(tool: &Tool) -> impl Iterator<Item = &'static str> + use<> {
     let parts = [
         ("name", name::prefixed(&tool.name).len() > MODEL_NAME_MAX),
         ("description", long || is_rewritten(&tool.description)),
-        ("input_schema", combined || holds_rewritten(schema)),
+        (
+            "input_schema",
+            combined || has_odd_key(schema) || holds_rewritten(schema) || holds_rounded(schema),
+        ),
     ];
     let changed = parts.into_iter().filter(|(_, changed)| *changed);
     changed.map(|(part, _)| part)
@@ -70,6 +74,14 @@ pub(crate) fn changes(tools: &[Tool]) -> Vec<String> {
         changed_by_cli(tool).map(move |part| format!("tools.{index}.{part}"))
     });
     parts.collect()
+}
+
+/// Newer versions offer no tool that has a property of another name than the API documents.
+fn has_odd_key(schema: &Value) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let odd = |key: &String| key.is_empty() || key.len() > KEY_MAX || !key.chars().all(fits);
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.is_some_and(|properties| properties.keys().any(odd))
 }
 
 fn holds_rewritten(value: &Value) -> bool {
@@ -99,6 +111,8 @@ const COMBINATORS: [&str; 3] = ["oneOf", "anyOf", "allOf"];
 const DESCRIPTION_CHARS_MAX: usize = 2048;
 /// What the CLI lets a tool ask for at the most.
 const RESULT_CHARS_MAX: usize = 500_000;
+/// Characters that the API documents for the name of a property.
+const KEY_MAX: usize = 64;
 /// Characters that the API allows in a tool's name, prefix included.
 const MODEL_NAME_MAX: usize = 128;
 
@@ -128,6 +142,12 @@ mod tests {
         let changed = |tool: &Tool| changed_by_cli(tool).collect::<Vec<_>>();
         let one_of = tool(json!({"type": "object", "oneOf": []}));
         assert_eq!(changed(&one_of), ["input_schema"]);
+        for schema in [
+            json!({"type": "object", "properties": {"a b": {}}}),
+            json!({"type": "object", "properties": {"a": {"maximum": 9_007_199_254_740_993_u64}}}),
+        ] {
+            assert_eq!(changed(&tool(schema)), ["input_schema"]);
+        }
         let plain = || tool(json!({"type": "object"}));
         let long_name = Tool {
             name: "n".repeat(117),

@@ -637,6 +637,9 @@ impl Merge {
         if stop == StopReason::EndTurn && said_nothing {
             return self.end(Seen::Empty, seen);
         }
+        if self.blocks().any(is_unparsed) {
+            return self.end(Seen::Failed(unparsed()), seen);
+        }
         if self.reading == Reading::Whole {
             self.tell_whole(seen);
         } else if self.display == Display::None {
@@ -734,6 +737,19 @@ fn plain(block: &Value) -> Value {
         block["name"] = name::plain(name).into();
     }
     block
+}
+
+/// A call whose input is no JSON: the CLI keeps it as a text in a field of its own.
+fn is_unparsed(block: &Value) -> bool {
+    is(block, "tool_use") && block["input"].get("__unparsedToolInput").is_some()
+}
+
+fn unparsed() -> ApiError {
+    ApiError {
+        error: "unknown".into(),
+        text: "The model called a tool with an input that is not JSON.".into(),
+        ..ApiError::default()
+    }
 }
 
 fn text_of(block: &Value) -> String {

@@ -37,14 +37,22 @@ pub(crate) struct Row {
 
 /// Every field that has a standing of its own; any other top-level field is ignored.
 pub(crate) const ROWS: &[Row] = &[
-    same("model", Honoured, "any name is passed on"),
+    same(
+        "model",
+        Honoured,
+        "any name is passed on; short ones such as opus are claude's own",
+    ),
     same("max_tokens", Honoured, ""),
     same(
         "stream",
         Honoured,
         "an answer with thinking comes block by block",
     ),
-    same("system", Honoured, "texts are joined by a line break"),
+    same(
+        "system",
+        Honoured,
+        "texts are joined by a line break; ignored where it holds a mark of the CLI's own",
+    ),
     same("stop_sequences", Honoured, ""),
     until("temperature"),
     until("top_p"),
@@ -76,7 +84,7 @@ pub(crate) const ROWS: &[Row] = &[
     same(
         "tools.*.input_schema",
         Honoured,
-        "ignored where the top level has oneOf, anyOf or allOf",
+        "ignored where the top level has oneOf, anyOf or allOf, or a property an odd name; 1.0 becomes 1",
     ),
     same("tools.*.cache_control", Moot, ""),
     same("tools.*.strict", Ignored, ""),
@@ -98,7 +106,16 @@ pub(crate) const ROWS: &[Row] = &[
         Rejected,
         "there are no files yet",
     ),
-    same("messages.*.content.*.tool_use", Honoured, ""),
+    same(
+        "messages.*.content.*.citations",
+        Ignored,
+        "not passed on in a history; where they are wished for, the model cites, and it is not told",
+    ),
+    same(
+        "messages.*.content.*.tool_use",
+        Honoured,
+        "1.0 becomes 1; an input with whole numbers of more than 53 bits is emulated",
+    ),
     same("messages.*.content.*.tool_result", Honoured, ""),
     same(
         "messages.*.content.*.tool_reference",
@@ -135,7 +152,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 /// Lanes, and whether each was measured; the rows hold for all of them.
-const LANES: &[(&str, bool)] = &[("claude-pty", true), ("claude-print", false)];
+const LANES: &[(&str, bool)] = &[("claude-pty", true), ("claude-print", true)];
 const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
 impl Standing {
@@ -183,7 +200,7 @@ pub(crate) fn page() -> String {
             row.field, row.note
         ));
     }
-    page
+    page + POSTSCRIPT
 }
 
 const fn same(field: &'static str, standing: Standing, note: &'static str) -> Row {
@@ -212,12 +229,28 @@ const PREFACE: &str = "\
 *Moot*: it changes nothing of the answer, and is not passed on. *Ignored*: it is not passed on, `x-relay-ignored` names
 it, and in strict mode (`server.strict`, or the header `x-relay-strict: true`) it is a 400. *Rejected*: it is a 4xx.
 
-The rows were measured in the lane `claude-pty`. `claude-print` sends its requests by the same means; it was not
-measured yet. A top-level field that is not here is ignored. `inference-relay capabilities` prints this page, with
-`--json` what `GET /v1/capabilities` says.
+The rows were measured in the lanes `claude-pty` and `claude-print`, and are the same in both. A top-level field that is
+not here is ignored. `inference-relay capabilities` prints this page, with `--json` what `GET /v1/capabilities` says.
 
 | field | 2023-06-01 | 2026-10-21 | |
 | --- | --- | --- | --- |
+";
+
+/// What no row can say, because the lanes differ in it.
+const POSTSCRIPT: &str = "
+## What differs by lane
+
+| | `claude-pty` | `claude-pty` with the tap | `claude-print` |
+| --- | --- | --- | --- |
+| a streamed answer comes | line by line | token by token | token by token |
+| several texts of one streamed answer | are one block | are told apart | are told apart |
+| thinking nobody asked for, in a streamed answer | is not told | is told | is told |
+| numbers in the input of a call | are JavaScript's: `1.0` is `1` | as the model wrote them | streamed, as the model wrote them |
+| an answer cut at `max_tokens` | makes claude ask once more, or more often | is one request | is one request, or two |
+| which `stop_sequence` it was | is not told | is told | is told |
+| tools with a message that cannot be typed | need a claude newer than 2.1.197 | need a claude newer than 2.1.197 | are taken |
+
+An answer without any text, thinking or call is a 502 `empty_turn` where claude does not pass it on.
 ";
 
 #[cfg(test)]
@@ -289,6 +322,10 @@ mod tests {
             "*.content.*.text" => asked(json!([{"type": "text", "text": "a"}])),
             "*.content.*.image" => {
                 asked(json!([{"type": "image", "source": {"type": "url", "url": "u"}}]))
+            }
+            "*.content.*.citations" => {
+                let cited = json!({"enabled": true});
+                asked(json!([{"type": "document", "source": text, "citations": cited}]))
             }
             "*.content.*.document" => asked(json!([{"type": "document", "source": text}])),
             "*.content.*.source.file_id" => {

@@ -14,6 +14,7 @@ use super::talk::Remarks;
 use crate::turn::Block;
 use crate::turn::Fault;
 use crate::turn::Role;
+use crate::turn::holds_rounded;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -107,11 +108,37 @@ pub(super) fn remarks(message: &Map<String, Value>, at: &Path<'_>) -> Result<Rem
 
 /// Paths of the references to tools that a message's results hold: they become texts.
 pub(super) fn references(message: &Map<String, Value>, at: &Path<'_>) -> Vec<String> {
+    paths(message, at, "content", holds_reference)
+}
+
+/// Paths of the calls whose input holds whole numbers that a claude rounds.
+pub(super) fn rounded(message: &Map<String, Value>, at: &Path<'_>) -> Vec<String> {
+    let rounded = |block: &Value| block["type"] == "tool_use" && holds_rounded(&block["input"]);
+    paths(message, at, "input", rounded)
+}
+
+/// Paths of citations, which a claude does not pass on, and of wishes for them: the model hears of those, but what it
+/// cited is not told.
+pub(super) fn citations(message: &Map<String, Value>, at: &Path<'_>) -> Vec<String> {
+    let cited = |block: &Value| block.as_object().is_some_and(cites);
+    let wishes = |block: &Value| block["citations"]["enabled"] == true;
+    paths(message, at, "citations", |block| {
+        wishes(block) || cited(block)
+    })
+}
+
+/// Paths of this field, in the blocks of a message that are so.
+fn paths(
+    message: &Map<String, Value>,
+    at: &Path<'_>,
+    field: &str,
+    is_so: impl Fn(&Value) -> bool,
+) -> Vec<String> {
     let blocks = message.get("content").and_then(Value::as_array);
     let blocks = blocks.into_iter().flatten().enumerate();
-    let results = blocks.filter(|(_, block)| holds_reference(block));
-    results
-        .map(|(index, _)| format!("{at}.content.{index}.content"))
+    let blocks = blocks.filter(|(_, block)| is_so(block));
+    blocks
+        .map(|(index, _)| format!("{at}.content.{index}.{field}"))
         .collect()
 }
 
@@ -179,10 +206,7 @@ fn text<'a>(
     version: Version,
 ) -> Result<&'a str, Fault> {
     let text = spoken(text_field(fields, "text", at)?)?;
-    let cites = present(fields, "citations")
-        .and_then(Value::as_array)
-        .is_some_and(|list| !list.is_empty());
-    if cites && role == Role::User && version == Version::V2026_10_21 {
+    if cites(fields) && role == Role::User && version == Version::V2026_10_21 {
         return Err(at
             .field("citations")
             .wrong("citations are not permitted on text blocks of a user message"));
@@ -190,12 +214,18 @@ fn text<'a>(
     Ok(text)
 }
 
-/// The API takes no text that says nothing.
+fn cites(fields: &Map<String, Value>) -> bool {
+    let citations = present(fields, "citations").and_then(Value::as_array);
+    citations.is_some_and(|list| !list.is_empty())
+}
+
+/// The API takes no text that says nothing. To the CLI a mark of byte order is a blank too, and it leaves such a text
+/// away.
 fn spoken(text: &str) -> Result<&str, Fault> {
     if text.is_empty() {
         return Err(invalid("messages: text content blocks must be non-empty"));
     }
-    if text.trim().is_empty() {
+    if text.chars().all(|c| c.is_whitespace() || c == '\u{feff}') {
         return Err(invalid(
             "messages: text content blocks must contain non-whitespace text",
         ));

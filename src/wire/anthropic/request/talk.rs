@@ -76,6 +76,8 @@ pub(super) fn messages(
                 let last = index + 1 == values.len();
                 let blocks = block::content(message, role, last, &at, version)?;
                 talk.emulated.extend(block::references(message, &at));
+                talk.emulated.extend(block::rounded(message, &at));
+                talk.ignored.extend(block::citations(message, &at));
                 pairing.message(role, &blocks, index)?;
                 talk.message(role, blocks);
             }

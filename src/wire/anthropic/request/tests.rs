@@ -335,6 +335,45 @@ fn blocks_are_checked_in_what_matters() {
 }
 
 #[test]
+fn citations_are_not_passed_on_and_named() {
+    let cited = json!({ "type": "text", "text": "b", "citations": [{ "type": "char_location" }] });
+    let body = with(&json!({ "messages": [
+        { "role": "user", "content": "a" }, { "role": "assistant", "content": [cited] },
+        { "role": "user", "content": "c" }] }));
+    let request = read(&body).expect("the call is good").request;
+    assert_eq!(request.messages[1].blocks, [Block::Text("b".into())]);
+    assert_eq!(request.ignored, ["messages.1.content.0.citations"]);
+}
+
+#[test]
+fn a_mark_of_byte_order_alone_is_no_text() {
+    assert_eq!(
+        talk(json!([{ "role": "user", "content": "\u{feff} " }])),
+        "messages: text content blocks must contain non-whitespace text"
+    );
+    let marked = with(&json!({ "messages": [{ "role": "user", "content": "\u{feff}a" }] }));
+    assert!(read(&marked).is_ok());
+}
+
+#[test]
+fn what_a_claude_rounds_is_named() {
+    let called = |input: Value| {
+        json!([{ "role": "user", "content": "a" },
+            { "role": "assistant", "content": [{ "type": "tool_use", "id": "t", "name": "f", "input": input }] },
+            { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "t" }] }])
+    };
+    let emulated = |input: Value| {
+        let body = with(&json!({ "messages": called(input) }));
+        read(&body).expect("the call is good").request.emulated
+    };
+    assert_eq!(emulated(json!({ "a": 1.5, "b": [1] })), [""; 0]);
+    assert_eq!(
+        emulated(json!({ "a": [12_345_678_901_234_567_890_u64] })),
+        ["messages.1.content.0.input"]
+    );
+}
+
+#[test]
 fn tool_calls_and_results_go_together() {
     let used = json!({ "role": "assistant", "content": [
         { "type": "tool_use", "id": "t1", "name": "f", "input": {} },
