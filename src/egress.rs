@@ -68,7 +68,8 @@ impl Proxy {
         };
         let rules = || Matcher::builder().https(address.clone());
         let proxy = rules().build().intercept(target);
-        if !proxy.is_some_and(|proxy| proxy.uri().scheme_str() == Some("http")) {
+        let is_usable = |proxy: &Intercept| proxy.uri().scheme_str() == Some("http");
+        if proxy.filter(is_usable).is_none() {
             return Err(ProxyUnusable);
         }
         let exempt = self.exempt.clone().unwrap_or_default();
