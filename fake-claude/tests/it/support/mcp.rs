@@ -29,6 +29,15 @@ struct State {
     held: Vec<&'static str>,
 }
 
+impl State {
+    fn tell_change(&mut self) {
+        let note = json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" });
+        for stream in &self.streams {
+            let _ = stream.send(format!("event: message\ndata: {note}\n\n")); // It may be closed.
+        }
+    }
+}
+
 impl McpServer {
     pub(crate) fn new(tools: &[Value]) -> McpServer {
         let state = Arc::new(Watch::<State>::default());
@@ -62,15 +71,21 @@ impl McpServer {
         self.state.change(|state| state.held.clear());
     }
 
-    /// New tools, and word of it on every stream.
+    /// New tools, and word of it on every stream until the client asks for them: one that has only just connected does
+    /// not hear it yet.
     pub(crate) fn change(&self, tools: &[Value]) {
-        let note = json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" });
-        self.state.change(|state| {
-            state.tools = tools.to_vec();
-            for stream in &state.streams {
-                let _ = stream.send(format!("event: message\ndata: {note}\n\n"));
-            }
+        let asked = |state: &State| {
+            let methods = state.seen.iter().map(|(_, body)| &body["method"]);
+            methods.filter(|method| *method == "tools/list").count()
+        };
+        let before = asked(&self.state.lock());
+        self.state.change(|state| state.tools = tools.to_vec());
+        let heard = (0..TELLS_MAX).any(|_| {
+            self.state.change(State::tell_change);
+            let more = |state: &State| (asked(state) > before).then_some(());
+            self.state.wait_a_moment(more).is_some()
         });
+        assert!(heard, "no new list was asked for: {:?}", self.methods());
     }
 
     /// Waits for the `nth` message of this method, from 1.
@@ -162,3 +177,6 @@ pub(crate) fn reader(name: &str) -> Value {
     tool["annotations"] = json!({ "readOnlyHint": true });
     tool
 }
+
+/// How often a change is told, a moment apart: twenty seconds, like every wait here.
+const TELLS_MAX: usize = 2000;

@@ -37,12 +37,21 @@ impl<T> Watch<T> {
     }
 
     /// Waits until `find` finds something; `None` when it never does.
-    pub(crate) fn wait<R>(&self, mut find: impl FnMut(&T) -> Option<R>) -> Option<R> {
+    pub(crate) fn wait<R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
+        self.wait_for(DEADLINE, find)
+    }
+
+    /// Waits a moment; what is to be found may have to be asked for again.
+    pub(crate) fn wait_a_moment<R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
+        self.wait_for(MOMENT, find)
+    }
+
+    fn wait_for<R>(&self, most: Duration, mut find: impl FnMut(&T) -> Option<R>) -> Option<R> {
         let mut found = None;
         let guard = self.lock();
         let _ = self
             .changed
-            .wait_timeout_while(guard, DEADLINE, |value| {
+            .wait_timeout_while(guard, most, |value| {
                 found = find(value);
                 found.is_none()
             })
