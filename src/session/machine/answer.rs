@@ -183,5 +183,6 @@ fn merge_of(task: &Task) -> Merge {
 
 /// How long the CLI may take to its own end after the answer's; it takes under 100 ms.
 const END_WAIT: Duration = Duration::from_secs(3);
-/// How long the transcript may come after the end's hook; it takes under 200 ms.
-const SETTLE_WAIT: Duration = Duration::from_secs(2);
+/// How long the transcript may come after the end's hook. It takes under 200 ms, and on a machine that has eleven
+/// programs for two cores more than two seconds; without it nobody knows what the turn used.
+const SETTLE_WAIT: Duration = Duration::from_secs(10);
