@@ -403,7 +403,6 @@ impl Keeper {
     }
 
     fn publish(&self) {
-        let now = clock::now();
         let view = |(place, entry): (&Place, &Entry)| SessionView {
             conversation: self.parked.get(place).and_then(Parking::name).cloned(),
             id: format!("session-{place}"),
@@ -411,7 +410,7 @@ impl Keeper {
             state: name(entry.held),
             model: entry.shape.model.clone(),
             turns: entry.turns,
-            age_ms: u64::try_from(now.duration_since(entry.born).as_millis()).unwrap_or(u64::MAX),
+            born: entry.born,
         };
         self.views.send_replace(Snapshot {
             condition: self.condition(),

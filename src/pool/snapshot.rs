@@ -1,6 +1,7 @@
 //! The pool at one moment, for health and session lists.
 
 use crate::turn::ConversationId;
+use std::time::Instant;
 
 /// What is alive now.
 #[derive(Debug, Clone)]
@@ -44,9 +45,17 @@ pub(crate) struct SessionView {
     pub(crate) state: &'static str,
     pub(crate) model: String,
     pub(crate) turns: u32,
-    pub(crate) age_ms: u64,
+    /// When its process was started. A snapshot is taken when something changes, and read whenever somebody asks.
+    pub(crate) born: Instant,
     /// The conversation that it stays in, where that has a name.
     pub(crate) conversation: Option<ConversationId>,
+}
+
+impl SessionView {
+    pub(crate) fn age_ms(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.born);
+        u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// The claude install in use.

@@ -10,6 +10,7 @@ use crate::auth::Budget;
 use crate::auth::Porter;
 use crate::auth::Required;
 use crate::authority::Keeper;
+use crate::clock;
 use crate::journal::Journal;
 use crate::memory::ConversationView;
 use crate::pool::Answer;
@@ -223,7 +224,7 @@ impl Lane for Arc<Stub> {
             state,
             model: "m".into(),
             turns: 1,
-            age_ms: 5,
+            born: clock::now(),
             conversation: None,
         };
         Snapshot {

@@ -5,6 +5,7 @@
 
 use super::Api;
 use crate::auth::Caller;
+use crate::clock;
 use crate::memory::ConversationView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
@@ -124,7 +125,7 @@ fn session(view: &SessionView, owner: &Owner) -> Value {
         "state": view.state,
         "model": view.model,
         "turns": view.turns,
-        "age_ms": view.age_ms,
+        "age_ms": view.age_ms(clock::now()),
         "conversation": own.map(|id| id.name()),
     })
 }

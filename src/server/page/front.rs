@@ -72,6 +72,7 @@ fn page(api: &Api, caller: &Caller, is_live: bool) -> Response {
         builtin_tools: api.builtin_tools,
         calls: &calls(api, caller),
         now,
+        instant: clock::now(),
         keys: keys(api, needs_key, now),
         needs_key,
         licence: api.keeper.view().map(|view| licence(&view)),

@@ -10,6 +10,7 @@ use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::pool::Snapshot;
 use serde_json::Value;
+use std::time::Instant;
 
 /// What the page shows.
 pub(super) struct View<'a> {
@@ -22,6 +23,8 @@ pub(super) struct View<'a> {
     pub(super) calls: &'a [Value],
     /// Milliseconds since 1970.
     pub(super) now: u64,
+    /// The same moment, for what is measured in spans.
+    pub(super) instant: Instant,
     /// How the keys stand, where there are some; whether calls need one is `needs_key`.
     pub(super) keys: Option<String>,
     pub(super) needs_key: bool,
@@ -127,11 +130,11 @@ fn pool(view: &View<'_>) -> String {
     format!(
         "<section aria-labelledby=\"pool\">\n<h2 id=\"pool\">Pool</h2>\n<dl class=\"figures\">\n{}</dl>\n{}</section>\n",
         figures.concat(),
-        sessions(snapshot)
+        sessions(snapshot, view.instant)
     )
 }
 
-fn sessions(snapshot: &Snapshot) -> String {
+fn sessions(snapshot: &Snapshot, now: Instant) -> String {
     let sessions = &snapshot.sessions;
     if let (true, Condition::Degraded(_)) = (sessions.is_empty(), &snapshot.condition) {
         return "<p class=\"quiet\">No session is alive.</p>\n".to_owned();
@@ -140,7 +143,7 @@ fn sessions(snapshot: &Snapshot) -> String {
         return "<p class=\"quiet\">No session is alive. The first call starts one.</p>\n"
             .to_owned();
     }
-    let rows: String = sessions.iter().map(row).collect();
+    let rows: String = sessions.iter().map(|session| row(session, now)).collect();
     format!(
         "<div class=\"wide\" role=\"region\" aria-labelledby=\"sessions\" tabindex=\"0\">
 <table>
@@ -154,14 +157,14 @@ fn sessions(snapshot: &Snapshot) -> String {
     )
 }
 
-fn row(session: &SessionView) -> String {
+fn row(session: &SessionView, now: Instant) -> String {
     format!(
         "<tr><th scope=\"row\">{}</th><td><span class=\"state {1}\">{1}</span></td><td class=\"model\">{2}</td><td class=\"number\">{3}</td><td class=\"number\">{4}</td></tr>\n",
         session.pid,
         escaped(session.state),
         escaped(&session.model),
         session.turns,
-        span(session.age_ms)
+        span(session.age_ms(now))
     )
 }
 
