@@ -1,6 +1,8 @@
 //! Starts sessions: writes their files, opens their hook address, spawns the process and its driver.
 
 use super::SessionConfig;
+use super::discard::discard;
+use super::discard::discard_all;
 use super::driver::Caller;
 use super::driver::Driver;
 use super::driver::Notify;
@@ -288,7 +290,7 @@ impl Launcher {
 
     /// Removes what an earlier daemon left. None of our sessions may be alive.
     pub(crate) fn sweep(&self) {
-        drop(fs::remove_dir_all(&self.shared.outfit.config.run_dir));
+        discard_all(&self.shared.outfit.config.run_dir);
         self.shared.outfit.library.sweep();
     }
 }
@@ -378,7 +380,7 @@ impl Workshop {
         for transcript in &self.forgotten {
             self.library.remove(transcript);
         }
-        drop(fs::remove_dir_all(&self.files.folder));
+        discard(&self.files);
     }
 }
 

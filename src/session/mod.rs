@@ -16,6 +16,7 @@
 //! [`print`] is the same CLI without a screen, behind the same orders.
 
 pub(crate) mod delivery;
+mod discard;
 pub(crate) mod driver;
 pub(crate) mod fault;
 pub(crate) mod history;
