@@ -82,14 +82,27 @@ impl Client {
 /// Calls again where the connection broke, as the SDKs do; the time goes on from when the call was due.
 async fn persist(caller: &mut Caller, body: Bytes, began: Instant, due: Duration) -> Sample {
     for pause in PAUSES {
-        match caller.call(body.clone(), began, Some(due)).await {
+        match attempt(caller, body.clone(), began, due).await {
             Ok(sample) => return sample,
             Err(_) => tokio::time::sleep(pause).await,
         }
     }
-    let last = caller.call(body, began, Some(due)).await;
+    let last = attempt(caller, body, began, due).await;
     last.unwrap_or_else(|_| broken(began, due))
 }
+
+async fn attempt(
+    caller: &mut Caller,
+    body: Bytes,
+    began: Instant,
+    due: Duration,
+) -> io::Result<Sample> {
+    tokio::time::timeout(CALL_WAIT_MAX, caller.call(body, began, Some(due))).await?
+}
+
+/// The longest that a call may take, one of a real claude too; a connection of which nothing is heard any more is
+/// broken.
+const CALL_WAIT_MAX: Duration = Duration::from_secs(900);
 
 /// Before the second and the third try of an SDK.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];

@@ -13,6 +13,10 @@ use crate::load::host::Setup;
 use anyhow::Context;
 use anyhow::bail;
 use std::path::PathBuf;
+#[cfg(unix)]
+use tokio::signal::unix::SignalKind;
+#[cfg(unix)]
+use tokio::signal::unix::signal;
 
 pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<Outcome> {
     open_more();
@@ -26,8 +30,21 @@ pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<Ou
     };
     tokio::select! {
         outcome = measured => outcome,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        () = stopped() => bail!("interrupted"),
     }
+}
+
+/// Told to stop, by a key or a signal: the daemon that is measured goes with its owner.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut told) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = told.recv() => {}
+        }
+        return;
+    }
+    drop(tokio::signal::ctrl_c().await);
 }
 
 /// A connection is a descriptor, and a plan may have more callers than the 1,024 that most systems begin with: the limit
