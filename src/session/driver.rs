@@ -11,6 +11,11 @@ use super::primer::Primer;
 use super::pty::reap;
 use super::pty::reap::How;
 use super::pty::spawn::Process;
+use super::seat;
+use super::seat::Caller;
+use super::seat::Outcome;
+use super::seat::Seat;
+use super::seat::TooSlow;
 use super::task::Task;
 use super::tool::desk::Desk;
 use super::tool::offer::ToolEvent;
@@ -22,7 +27,6 @@ use crate::tap::Heard;
 use crate::tap::Tapped;
 use crate::terminal::Screen;
 use crate::turn::Block;
-use crate::turn::Course;
 use crate::turn::Event;
 use crate::turn::Fault;
 use std::fs::File;
@@ -50,36 +54,6 @@ pub(crate) struct Turn {
     /// The whole conversation, where the session is a primed one.
     pub(crate) conversation: Option<String>,
     pub(crate) caller: Caller,
-}
-
-/// Where a turn's events and its outcome go.
-#[derive(Debug)]
-pub(crate) struct Caller {
-    pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
-    pub(crate) outcome: oneshot::Sender<Outcome>,
-    pub(crate) course: Course,
-}
-
-/// How a turn ended, for the pool.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    Told,
-    /// The session stays in its conversation: for the results of the tools that the model called, or for the next
-    /// prompt. `said` is its message as it was told, `end` what is to be told once the session can be found: the caller
-    /// may be back at once.
-    Parked {
-        said: Vec<Block>,
-        end: Box<Event>,
-    },
-    /// `begun` where something of the answer has gone to the caller.
-    Failed {
-        fault: Fault,
-        begun: bool,
-    },
-    /// Nothing reached the model.
-    Misdelivered,
-    /// The caller hung up.
-    Cancelled,
 }
 
 /// What the pool is told of a session.
@@ -111,7 +85,7 @@ pub(crate) struct Driver {
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) notify: Notify,
     pub(crate) machine: Machine,
-    pub(crate) caller: Option<Caller>,
+    pub(super) seat: Seat,
     pub(crate) tail: Option<Tail>,
     /// The pipe of a primed session that has not got its conversation yet.
     pub(crate) primer: Option<Primer>,
@@ -121,7 +95,6 @@ pub(crate) struct Driver {
     pub(crate) gate: Option<File>,
     pub(crate) screen: Screen,
     pub(crate) verdict: Option<oneshot::Sender<Verdict>>,
-    pub(crate) fault: Option<Fault>,
     pub(crate) ending: Option<Instant>,
 }
 
@@ -170,19 +143,14 @@ impl Driver {
             file = reached(self.primer.as_mut()), if self.reader.is_none() => Input::Reached(file),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
-            () = hung_up(self.caller.as_ref()) => Input::HungUp,
+            () = self.seat.hung_up() => Input::HungUp,
             () = tokio::time::sleep_until(deadline.into()) => Input::Timeout,
         }
     }
 
     fn deadline(&self) -> Instant {
         let machine = self.machine.poll_timeout().map(|(at, _)| at);
-        let far = clock::now() + FAR;
-        [machine, self.ending]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(far)
+        seat::soonest([machine, self.ending])
     }
 
     fn handle(&mut self, input: Input) {
@@ -209,7 +177,7 @@ impl Driver {
             Input::Ordered(Order::Retire) => self.end(How::Asked, "retired"),
             Input::HungUp => {
                 self.machine.cancel(now);
-                self.settle(Outcome::Cancelled);
+                self.seat.settle(Outcome::Cancelled);
             }
             Input::Timeout if self.ending.is_some_and(|at| at <= now) => self.force(),
             Input::Timeout => self.machine.handle_timeout(now),
@@ -259,14 +227,14 @@ impl Driver {
     }
 
     fn begin(&mut self, turn: Turn, now: Instant) {
-        self.caller = Some(turn.caller);
+        self.seat.take(turn.caller);
         let begun = match (turn.edited, turn.conversation) {
             (None, Some(text)) => self.begin_primed(turn.task, text, now),
             (edited, _) => self.begin_waiting(turn.task, edited, now),
         };
         if let Err(error) = begun {
             tracing::warn!(%error, "a prompt could not be staged");
-            self.settle(Outcome::Misdelivered);
+            self.seat.settle(Outcome::Misdelivered);
             self.end(How::Asked, "a prompt could not be staged");
         }
     }
@@ -291,7 +259,7 @@ impl Driver {
             return Err(std::io::ErrorKind::NotFound.into());
         };
         self.follow_from(&primer.path, text.len() as u64);
-        self.mark_asked();
+        self.seat.mark_asked();
         self.machine.begin_primed(task, primer.path.clone(), now);
         self.drain();
         Primer::tell(&primer.path, reader, text)
@@ -314,7 +282,7 @@ impl Driver {
             Effect::Write(keys) => self.process.write(keys),
             Effect::Verdict(verdict) => {
                 if verdict == Verdict::Allow {
-                    self.mark_asked();
+                    self.seat.mark_asked();
                 }
                 if let Some(waiting) = self.verdict.take() {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
@@ -333,8 +301,8 @@ impl Driver {
             }
             Effect::Follow(path) => self.follow(&path),
             Effect::Tell(event) => self.tell(event),
-            Effect::Fail { fault, begun } => self.fail(fault, begun),
-            Effect::Misdelivered => self.settle(Outcome::Misdelivered),
+            Effect::Fail { fault, begun } => self.seat.fail(fault, begun),
+            Effect::Misdelivered => self.seat.settle(Outcome::Misdelivered),
             Effect::Blank => {
                 self.desk.clear();
                 self.blank();
@@ -364,30 +332,16 @@ impl Driver {
     }
 
     fn tell(&mut self, event: Event) {
-        let Some(caller) = &self.caller else { return };
-        let last = matches!(event, Event::End(_));
-        if let Err(mpsc::error::TrySendError::Full(_)) = caller.events.try_send(Ok(event)) {
-            tracing::warn!("a caller reads too slowly; its turn is given up");
+        if let Err(TooSlow) = self.seat.tell(event) {
             self.machine.cancel(clock::now());
-            return self.settle(Outcome::Cancelled);
-        }
-        if last {
-            self.settle(Outcome::Told);
-        }
-    }
-
-    /// The prompt is on its way to the model.
-    fn mark_asked(&self) {
-        if let Some(caller) = &self.caller {
-            caller.course.ask(clock::now());
         }
     }
 
     /// A session stays only where somebody knows of it.
     fn park(&mut self, said: Vec<Block>, end: Event) {
         let end = Box::new(end);
-        match self.caller.is_some() {
-            true => self.settle(Outcome::Parked { said, end }),
+        match self.seat.is_taken() {
+            true => self.seat.settle(Outcome::Parked { said, end }),
             false => self.machine.leave(clock::now()),
         }
     }
@@ -399,20 +353,6 @@ impl Driver {
                 tracing::warn!(%error, "a session's gate cannot be opened");
                 self.end(How::Asked, "its gate cannot be opened");
             }
-        }
-    }
-
-    fn fail(&mut self, fault: Fault, begun: bool) {
-        if self.caller.is_some() {
-            self.settle(Outcome::Failed { fault, begun });
-        } else {
-            self.fault = Some(fault);
-        }
-    }
-
-    fn settle(&mut self, outcome: Outcome) {
-        if let Some(caller) = self.caller.take() {
-            drop(caller.outcome.send(outcome));
         }
     }
 
@@ -451,11 +391,11 @@ impl Driver {
     fn close(mut self, how: &str) {
         // Whatever the process itself started goes with it.
         reap::end_group(self.process.pid, How::Forced);
-        self.settle(Outcome::Cancelled);
+        self.seat.settle(Outcome::Cancelled);
         self.workshop.close(self.process.pid);
         tracing::debug!(pid = self.process.pid, how, "a session is gone");
         (self.notify)(Notice::Gone {
-            fault: self.fault.take(),
+            fault: self.seat.take_fault(),
         });
     }
 }
@@ -484,14 +424,5 @@ pub(super) async fn reached(primer: Option<&mut Primer>) -> File {
     std::future::pending().await
 }
 
-pub(super) async fn hung_up(caller: Option<&Caller>) {
-    match caller {
-        Some(caller) => caller.events.closed().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// How long a process may clean up before it is forced.
 const END_WAIT: Duration = Duration::from_millis(400);
-/// No deadline at all.
-const FAR: Duration = Duration::from_secs(3600);

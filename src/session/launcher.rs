@@ -3,7 +3,6 @@
 use super::SessionConfig;
 use super::discard::discard;
 use super::discard::discard_all;
-use super::driver::Caller;
 use super::driver::Driver;
 use super::driver::Notify;
 use super::driver::Order;
@@ -18,6 +17,8 @@ use super::private::create_private;
 use super::private::write_private;
 use super::pty::reap::Registry;
 use super::pty::spawn::Process;
+use super::seat::Caller;
+use super::seat::Seat;
 use super::shape::Shape;
 use super::task::Task;
 use super::tool::desk::Desk;
@@ -168,7 +169,7 @@ impl Launcher {
         };
         match self.start(shape, start, notify) {
             Ok((mut driver, mut session)) => {
-                driver.caller = caller;
+                driver.seat = Seat::of(caller);
                 session.edits = driver.workshop.files.can_edit();
                 tokio::spawn(driver.run());
                 Ok(session)
@@ -235,14 +236,13 @@ impl Launcher {
             orders,
             notify,
             machine,
-            caller: None,
+            seat: Seat::default(),
             tail,
             primer,
             reader: None,
             gate: None,
             screen: Screen::new(),
             verdict: None,
-            fault: None,
             ending: None,
         };
         Ok((driver, session))

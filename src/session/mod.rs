@@ -30,6 +30,7 @@ mod primer;
 pub(crate) mod print;
 pub(crate) mod private;
 pub(crate) mod pty;
+pub(crate) mod seat;
 pub(crate) mod shape;
 pub(crate) mod task;
 pub(crate) mod tool;

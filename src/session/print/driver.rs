@@ -11,24 +11,24 @@ use super::spawn::Process;
 use super::speech;
 use super::word::Word;
 use crate::clock;
-use crate::session::driver::Caller;
 use crate::session::driver::Notice;
 use crate::session::driver::Notify;
 use crate::session::driver::Order;
-use crate::session::driver::Outcome;
 use crate::session::driver::Turn;
-use crate::session::driver::hung_up;
 use crate::session::driver::reached;
 use crate::session::launcher::Workshop;
 use crate::session::primer::Primer;
 use crate::session::pty::reap;
 use crate::session::pty::reap::How;
+use crate::session::seat;
+use crate::session::seat::Outcome;
+use crate::session::seat::Seat;
+use crate::session::seat::TooSlow;
 use crate::session::tool::desk::Desk;
 use crate::session::tool::offer;
 use crate::session::tool::offer::ToolEvent;
 use crate::session::witness::receiver::Place;
 use crate::turn::Event;
-use crate::turn::Fault;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub(super) struct Driver {
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) notify: Notify,
     pub(super) machine: Machine,
-    pub(super) caller: Option<Caller>,
+    pub(super) seat: Seat,
     pub(super) lines: Lines,
     /// The pipe of a session that has not got its conversation yet.
     pub(super) primer: Option<Primer>,
@@ -57,7 +57,6 @@ pub(super) struct Driver {
     pub(super) held: Option<String>,
     /// Where the CLI writes what is said.
     pub(super) transcript: PathBuf,
-    pub(super) fault: Option<Fault>,
     pub(super) ending: Option<Instant>,
 }
 
@@ -102,19 +101,14 @@ impl Driver {
             file = reached(self.primer.as_mut()), if self.reader.is_none() => Input::Reached(file),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
-            () = hung_up(self.caller.as_ref()) => Input::HungUp,
+            () = self.seat.hung_up() => Input::HungUp,
             () = tokio::time::sleep_until(deadline.into()) => Input::Timeout,
         }
     }
 
     fn deadline(&self) -> Instant {
         let machine = self.machine.poll_timeout().map(|(at, _)| at);
-        let far = clock::now() + FAR;
-        [machine, self.ending]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(far)
+        seat::soonest([machine, self.ending])
     }
 
     fn handle(&mut self, input: Input) {
@@ -133,7 +127,7 @@ impl Driver {
             Input::Ordered(Order::Retire) => self.end(How::Forced, "retired"),
             Input::HungUp => {
                 self.machine.cancel();
-                self.settle(Outcome::Cancelled);
+                self.seat.settle(Outcome::Cancelled);
             }
             Input::Timeout if self.ending.is_some_and(|at| at <= now) => {
                 self.end(How::Forced, "it did not end");
@@ -174,7 +168,7 @@ impl Driver {
     }
 
     fn begin(&mut self, turn: Turn, now: Instant) {
-        self.caller = Some(turn.caller);
+        self.seat.take(turn.caller);
         let told = match turn.conversation {
             Some(text) => self.converse(text),
             None if self.primer.is_some() => Err(io::ErrorKind::InvalidInput.into()),
@@ -184,7 +178,7 @@ impl Driver {
             Ok(()) => self.machine.begin(turn.task, now),
             Err(error) => {
                 tracing::warn!(%error, "a conversation could not be handed over");
-                self.settle(Outcome::Misdelivered);
+                self.seat.settle(Outcome::Misdelivered);
                 self.end(How::Forced, "a conversation could not be handed over");
             }
         }
@@ -214,11 +208,11 @@ impl Driver {
             }
             Effect::Converse => self.converse_held(),
             Effect::Tell(event) => self.tell(event),
-            Effect::Fail { fault, begun } => self.fail(fault, begun),
-            Effect::Misdelivered => self.settle(Outcome::Misdelivered),
+            Effect::Fail { fault, begun } => self.seat.fail(fault, begun),
+            Effect::Misdelivered => self.seat.settle(Outcome::Misdelivered),
             Effect::Park { said, end } => {
                 let end = Box::new(end);
-                self.settle(Outcome::Parked { said, end });
+                self.seat.settle(Outcome::Parked { said, end });
             }
             Effect::Answer(answered) => self.desk.answer(answered),
             Effect::Ready => {
@@ -237,35 +231,14 @@ impl Driver {
         let held = self.held.take().unwrap_or_default();
         if let Err(error) = self.converse(held) {
             tracing::warn!(%error, "a held conversation could not be handed over");
-            self.settle(Outcome::Misdelivered);
+            self.seat.settle(Outcome::Misdelivered);
             self.end(How::Forced, "a conversation could not be handed over");
         }
     }
 
     fn tell(&mut self, event: Event) {
-        let Some(caller) = &self.caller else { return };
-        let last = matches!(event, Event::End(_));
-        if let Err(mpsc::error::TrySendError::Full(_)) = caller.events.try_send(Ok(event)) {
-            tracing::warn!("a caller reads too slowly; its turn is given up");
+        if let Err(TooSlow) = self.seat.tell(event) {
             self.machine.cancel();
-            return self.settle(Outcome::Cancelled);
-        }
-        if last {
-            self.settle(Outcome::Told);
-        }
-    }
-
-    fn fail(&mut self, fault: Fault, begun: bool) {
-        if self.caller.is_some() {
-            self.settle(Outcome::Failed { fault, begun });
-        } else {
-            self.fault = Some(fault);
-        }
-    }
-
-    fn settle(&mut self, outcome: Outcome) {
-        if let Some(caller) = self.caller.take() {
-            drop(caller.outcome.send(outcome));
         }
     }
 
@@ -283,17 +256,15 @@ impl Driver {
     fn close(mut self, how: &str) {
         // Whatever the process itself started goes with it.
         reap::end_group(self.process.pid, How::Forced);
-        self.settle(Outcome::Cancelled);
+        self.seat.settle(Outcome::Cancelled);
         self.workshop.forget(&self.transcript);
         self.workshop.close(self.process.pid);
         tracing::debug!(pid = self.process.pid, how, "a session is gone");
         (self.notify)(Notice::Gone {
-            fault: self.fault.take(),
+            fault: self.seat.take_fault(),
         });
     }
 }
 
 /// How long a process may take to leave; it takes 20 to 60 ms.
 const LEAVE_WAIT: Duration = Duration::from_millis(400);
-/// No deadline at all.
-const FAR: Duration = Duration::from_secs(3600);

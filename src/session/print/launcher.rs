@@ -6,7 +6,6 @@ use super::machine::Machine;
 use super::spawn::Process;
 use super::speech;
 use crate::clock;
-use crate::session::driver::Caller;
 use crate::session::driver::Notify;
 use crate::session::history;
 use crate::session::launch;
@@ -20,6 +19,8 @@ use crate::session::launcher::Workshop;
 use crate::session::primer::Primer;
 use crate::session::private::create_private;
 use crate::session::private::write_private;
+use crate::session::seat::Caller;
+use crate::session::seat::Seat;
 use crate::session::shape::Shape;
 use crate::session::task::Route;
 use crate::session::task::Task;
@@ -178,13 +179,12 @@ impl Launcher {
             orders,
             notify,
             machine: start.machine,
-            caller: None,
+            seat: Seat::default(),
             lines: Lines::default(),
             primer: start.primer,
             reader: None,
             held: start.held,
             transcript: outfit.library.path(&uuid),
-            fault: None,
             ending: None,
         };
         Ok((driver, session))
@@ -210,7 +210,7 @@ fn run(
     session: Session,
     primed: Option<String>,
 ) -> Session {
-    driver.caller = caller;
+    driver.seat = Seat::of(caller);
     tokio::spawn(driver.run());
     Session { primed, ..session }
 }
