@@ -33,6 +33,7 @@ use crate::tap::Tap;
 use crate::terminal::Screen;
 use crate::turn;
 use crate::turn::Message;
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -70,8 +71,8 @@ pub(crate) struct Workshop {
     pub(crate) library: Library,
     files: Files,
     registry: Registry,
-    /// Transcripts that were removed; the CLI writes a last line into some of them when it leaves or ends.
-    forgotten: Vec<PathBuf>,
+    /// Transcripts that were removed last; the CLI writes a last line into some of them when it leaves or ends.
+    forgotten: VecDeque<PathBuf>,
 }
 
 /// A turn that a session is launched with.
@@ -340,7 +341,7 @@ impl Workshop {
             library: outfit.library.clone(),
             files,
             registry: outfit.registry.clone(),
-            forgotten: Vec::new(),
+            forgotten: VecDeque::with_capacity(FORGOTTEN_MAX + 1),
         }
     }
 
@@ -371,7 +372,11 @@ impl Workshop {
     pub(crate) fn forget(&mut self, transcript: &Path) {
         drop(fs::remove_file(self.files.prompt()));
         self.library.remove(transcript);
-        self.forgotten.push(transcript.to_owned());
+        self.forgotten.push_back(transcript.to_owned());
+        if self.forgotten.len() > FORGOTTEN_MAX {
+            let left = self.forgotten.pop_front();
+            left.into_iter().for_each(|path| self.library.remove(&path));
+        }
     }
 
     /// Removes what the session left on disk.
@@ -409,6 +414,9 @@ fn write_files(files: &Files, shape: &Shape, place: &Place, gated: bool) -> io::
 
 /// The first version seen to run its `SessionStart` hooks before a resumed turn asks for the tools; 2.1.197 does not.
 const GATES_SINCE: [u32; 3] = [2, 1, 329];
+/// Removed transcripts that a session may still write into. It writes into one when it goes on to the next, so two would
+/// do; whatever is older is removed once more and then left.
+const FORGOTTEN_MAX: usize = 4;
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.
