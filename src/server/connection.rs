@@ -10,8 +10,10 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,8 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 /// How long a request's head may take, and how long a connection may be idle between requests.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -28,6 +32,10 @@ const HEAD_MAX: usize = 32 << 10;
 const HEADERS_MAX: usize = 100;
 /// Bytes buffered for one connection, in each direction.
 const BUFFER_MAX: usize = 256 << 10;
+
+/// How long the end of an answer may take to leave on a connection that makes room: its client is on this machine. Who
+/// has sent half a request is not waited for any longer than that either.
+const FLUSH_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// A connection that was just made.
 pub(super) enum Guest {
@@ -104,7 +112,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     };
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = seat.leave.notified() => return tracing::debug!("an idle connection made room"),
+        () = seat.leave.notified() => leave(connection.as_mut(), &seat).await,
         () = stopped_or_never(stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -112,6 +120,28 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+/// Ends a connection that is to make room. A request that has reached this machine by now is answered, as the last one.
+async fn leave<C: GracefulConnection>(
+    mut connection: Pin<&mut C>,
+    seat: &Seat,
+) -> Result<(), C::Error> {
+    tokio::select! {
+        biased;
+        served = connection.as_mut() => return served,
+        // The runtime looks at its sockets before this is done, and the connection is polled once more.
+        () = yield_now() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    match timeout(FLUSH_WAIT_MAX, connection.as_mut()).await {
+        Ok(served) => served,
+        Err(_) if seat.is_busy() => connection.await,
+        Err(_) => {
+            tracing::debug!("an idle connection made room");
+            Ok(())
+        }
     }
 }
 
@@ -134,7 +164,6 @@ mod tests {
     use super::super::served::until;
     use super::*;
     use tokio::io::AsyncWriteExt;
-    use tokio::time::timeout;
 
     #[tokio::test]
     async fn a_connection_serves_many_calls() {

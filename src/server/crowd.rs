@@ -2,13 +2,16 @@
 //!
 //! A connection costs its peer nothing, so a bound alone would let whoever opens the most shut out everybody else.
 //! When the last place is taken, the connection that asks for nothing is closed: first one that never had a request
-//! answered, then the one that has been idle for longest. One whose request is being answered is never closed.
+//! answered, then the one that has been idle for longest. One whose request is being answered is never closed; but as
+//! long as every place is taken, a request is the last one on its connection, and its answer says so.
 
 use crate::clock;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::Weak;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -17,6 +20,7 @@ use tokio::sync::Notify;
 pub(super) struct Crowd {
     seats: Vec<Weak<Seat>>,
     idled: Arc<Notify>,
+    is_full: Arc<AtomicBool>,
 }
 
 /// One open connection.
@@ -25,6 +29,7 @@ pub(super) struct Seat {
     /// Tells the connection to close.
     pub(super) leave: Notify,
     idled: Arc<Notify>,
+    is_full: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,9 +62,15 @@ impl Crowd {
             }),
             leave: Notify::new(),
             idled: Arc::clone(&self.idled),
+            is_full: Arc::clone(&self.is_full),
         });
         self.seats.push(Arc::downgrade(&seat));
         seat
+    }
+
+    /// Whether every place is taken.
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
     }
 
     /// Told when a connection has had its request answered.
@@ -95,6 +106,9 @@ impl Crowd {
 impl Seat {
     pub(super) fn begin(self: &Arc<Seat>) -> Busy {
         self.set(State::Busy);
+        if self.is_full.load(Ordering::Relaxed) {
+            self.leave.notify_one();
+        }
         Busy {
             _mark: Arc::new(Mark(Arc::clone(self))),
         }
@@ -107,6 +121,11 @@ impl Seat {
             *state = State::Leaving;
             self.leave.notify_one();
         }
+    }
+
+    /// Whether a request of it is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        self.get() == State::Busy
     }
 
     fn get(&self) -> State {

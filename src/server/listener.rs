@@ -104,6 +104,7 @@ impl Listener {
         let mut stopped = pin!(stopped(stop.clone()));
         loop {
             let is_full = open.len() >= self.connections_max;
+            crowd.set_full(is_full);
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
@@ -226,6 +227,26 @@ mod tests {
                 .await
                 .contains("message_stop")
         );
+    }
+
+    #[tokio::test]
+    async fn a_request_that_came_before_its_connection_had_to_make_room_is_answered() {
+        let mut listener = bind(&config()).await.expect("a free port can be had");
+        listener.connections_max = 2;
+        let address = listener.local_addr();
+        let mut crowd = Vec::new();
+        for _ in 0..32 {
+            let stream = TcpStream::connect(address).await;
+            let mut stream = stream.expect("the system holds it");
+            let request = b"GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+            stream.write_all(request).await.expect("it is open");
+            crowd.push(stream);
+        }
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(listener.run(Rig::new().api(config(), address.port()), stopped));
+        for stream in &mut crowd {
+            assert!(until(stream, "uptime").await.contains("200 OK"));
+        }
     }
 
     #[cfg(unix)]
