@@ -58,7 +58,13 @@ impl Primer {
     /// # Errors
     /// Where it is not the session that waits: another program opened what it took for a transcript.
     pub(crate) fn hide(&self, pid: u32) -> io::Result<()> {
-        let waits = is_held_by(&self.path, pid);
+        let waits = (0..LOOKS_MAX).any(|_| {
+            let waits = is_held_by(&self.path, pid);
+            if !waits {
+                std::thread::yield_now();
+            }
+            waits
+        });
         fs::remove_file(&self.path)?;
         if waits {
             Ok(())
@@ -99,6 +105,10 @@ impl Drop for Primer {
         }
     }
 }
+
+/// Looks for the reader. The system lets the writer go on a moment before it has given the reader its descriptor, and a
+/// busy machine may run others in between; one look costs 0.1 ms.
+const LOOKS_MAX: usize = 200;
 
 /// Whether the process has this very file open.
 #[cfg(target_os = "linux")]
