@@ -15,27 +15,37 @@ use hyper::header::CONTENT_TYPE;
 use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// A connected client.
 pub(crate) struct Caller {
     address: SocketAddr,
-    sender: http1::SendRequest<Full<Bytes>>,
+    line: Line,
     key: Option<String>,
+}
+
+/// An open connection.
+struct Line {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// Ends with the connection.
+    carrier: JoinHandle<()>,
 }
 
 impl Caller {
     /// # Errors
     /// Where nobody listens.
     pub(crate) async fn connect(address: SocketAddr, key: Option<String>) -> io::Result<Caller> {
-        let sender = connect(address).await?;
         Ok(Caller {
             address,
-            sender,
+            line: Line::open(address).await?,
             key,
         })
     }
@@ -88,11 +98,10 @@ impl Caller {
 
     /// A connection that lay idle may have made room for others; then there is another one.
     async fn send(&mut self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
-        if self.sender.ready().await.is_err() {
-            self.sender = connect(self.address).await?;
+        if self.line.sender.ready().await.is_err() {
+            self.line = Line::open(self.address).await?;
         }
-        let response = self.sender.send_request(request).await;
-        response.map_err(io::Error::other)
+        self.line.send(request).await
     }
 
     fn request(&self, method: &str, path: &str, body: Bytes) -> io::Result<Request<Full<Bytes>>> {
@@ -109,14 +118,32 @@ impl Caller {
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<http1::SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
-    tokio::spawn(connection);
-    Ok(sender)
+impl Line {
+    async fn open(address: SocketAddr) -> io::Result<Line> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        let carrier = tokio::spawn(async move { drop(connection.await) });
+        Ok(Line { sender, carrier })
+    }
+
+    /// Hyper never answers a request that it is given at the very moment at which the connection ends, so that end is
+    /// waited for, too.
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+        let mut response = pin!(self.sender.send_request(request));
+        tokio::select! {
+            biased;
+            response = &mut response => return response.map_err(io::Error::other),
+            _ = &mut self.carrier => {}
+        }
+        // What was answered before the end is there now.
+        match poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx))).await {
+            Poll::Ready(response) => response.map_err(io::Error::other),
+            Poll::Pending => Err(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
 }
 
 fn take(sample: &mut Sample, frame: &Frame, now: Duration) {
