@@ -44,6 +44,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("server.host", Kind::Text),
     ("server.port", Kind::Number),
     ("server.body_max", Kind::Text),
+    ("server.bodies_max", Kind::Text),
     ("server.allowed_hosts", Kind::List),
     ("server.allowed_origins", Kind::List),
     ("server.drain_wait_max", Kind::Text),

@@ -147,11 +147,8 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
     Ok(ServerConfig {
         host: reader.parsed("server.host", host)?,
         port: reader.number("server.port", 0)?,
-        body_max: reader.parsed("server.body_max", |text| match unit::size(text)? {
-            0 => Err("no request fits into 0 bytes".to_owned()),
-            bytes => usize::try_from(bytes)
-                .map_err(|_| format!("\"{text}\" is more than this machine can hold")),
-        })?,
+        body_max: reader.parsed("server.body_max", bytes)?,
+        bodies_max: reader.parsed("server.bodies_max", bytes)?,
         allowed_hosts: reader.list("server.allowed_hosts")?,
         allowed_origins: reader.list("server.allowed_origins")?,
         drive: Drive {
@@ -162,6 +159,14 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
         strict: reader.switch("server.strict")?,
         socket: reader.path("server.socket")?,
     })
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    match unit::size(text)? {
+        0 => Err("no request fits into 0 bytes".to_owned()),
+        bytes => usize::try_from(bytes)
+            .map_err(|_| format!("\"{text}\" is more than this machine can hold")),
+    }
 }
 
 fn auth(reader: &Reader<'_>) -> Result<AuthConfig, ConfigError> {

@@ -1,6 +1,7 @@
 //! What every route can reach.
 
 use super::ServerConfig;
+use super::bulk::Bulk;
 use super::drain::Curfew;
 use crate::auth::Porter;
 use crate::authority::Keeper;
@@ -57,6 +58,7 @@ pub(crate) struct Api {
     pub(super) porter: Porter,
     pub(super) keeper: Keeper,
     pub(super) config: Arc<ServerConfig>,
+    pub(super) bulk: Bulk,
     /// The port that is really open.
     pub(super) port: u16,
     /// Claude Code's own built-in tools are on.
@@ -79,12 +81,14 @@ impl Api {
         builtin_tools: bool,
         journal: Journal,
     ) -> Api {
+        let bulk = Bulk::new(config.bodies_max, config.body_max);
         let (lane, config) = (Arc::new(lane), Arc::new(config));
         Api {
             lane,
             porter,
             keeper,
             config,
+            bulk,
             port,
             builtin_tools,
             journal,

@@ -1,5 +1,6 @@
 //! A request's body, within its bounds.
 
+use super::bulk::Portion;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -22,16 +23,24 @@ const DISCARD_MAX: usize = 256 << 20;
 const REFUSED_MAX: usize = 8 << 20;
 const REFUSED_WAIT: Duration = Duration::from_millis(500);
 
-/// Reads a JSON body of at most `max` bytes.
+/// What a caller waits before it sends a large body again. Nobody knows when the others end; most end within seconds.
+const CROWDED_WAIT: Duration = Duration::from_secs(2);
+
+/// Reads a JSON body of at most `max` bytes, as far as its portion has room for it.
 ///
 /// # Errors
-/// `unsupported_media_type`, `request_too_large`, or `invalid_request` for one that does not arrive.
-pub(super) async fn json(request: Request, max: usize) -> Result<Vec<u8>, Fault> {
+/// `unsupported_media_type`, `request_too_large`, `queue_full` where other large bodies take the room, or
+/// `invalid_request` for one that does not arrive.
+pub(super) async fn json(
+    request: Request,
+    max: usize,
+    portion: &mut Portion,
+) -> Result<Vec<u8>, Fault> {
     media_type(request.headers())?;
     if is_refused_at_once(request.headers(), max) {
         return Err(too_large(max));
     }
-    match timeout(ARRIVE_MAX, collect(request.into_body(), max)).await {
+    match timeout(ARRIVE_MAX, collect(request.into_body(), max, portion)).await {
         Ok(read) => read,
         Err(_) => {
             let public = format!(
@@ -62,35 +71,43 @@ pub(super) async fn discard(request: Request) {
     drop(timeout(REFUSED_WAIT, discarded).await);
 }
 
-async fn collect(mut body: Body, max: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
+/// What comes after the first reason to refuse it is thrown away as it comes.
+async fn collect(mut body: Body, max: usize, portion: &mut Portion) -> Result<Vec<u8>, Fault> {
+    let mut kept = Ok(Vec::new());
     let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            let fault = Fault::new(
-                FaultKind::InvalidRequest,
-                Blame::Client,
-                "The request body broke off.",
-            );
-            fault.because(error.to_string())
-        })?;
-        let Ok(data) = frame.into_data() else {
+        let Ok(data) = frame.map_err(broken_off)?.into_data() else {
             continue;
         };
         seen = seen.saturating_add(data.len());
-        if seen <= max {
-            bytes.extend_from_slice(&data);
-        } else if seen > max.saturating_add(DISCARD_MAX) {
+        if seen > max.saturating_add(DISCARD_MAX) {
             break;
-        } else {
-            bytes = Vec::new();
+        }
+        if let Ok(bytes) = &mut kept {
+            match room(seen, data.len(), max, portion) {
+                Ok(()) => bytes.extend_from_slice(&data),
+                Err(fault) => {
+                    kept = Err(fault);
+                    portion.give_back();
+                }
+            }
         }
     }
+    kept
+}
+
+/// Whether the newest bytes of a body may be kept.
+fn room(seen: usize, new: usize, max: usize, portion: &mut Portion) -> Result<(), Fault> {
     if seen > max {
-        Err(too_large(max))
-    } else {
-        Ok(bytes)
+        return Err(too_large(max));
     }
+    portion.grow(new).map_err(|_| crowded())
+}
+
+fn broken_off(error: axum::Error) -> Fault {
+    let public = "The request body broke off.";
+    let fault = Fault::new(FaultKind::InvalidRequest, Blame::Client, public);
+    fault.because(error.to_string())
 }
 
 fn media_type(headers: &HeaderMap) -> Result<(), Fault> {
@@ -132,6 +149,14 @@ fn too_large(max: usize) -> Fault {
     let public =
         format!("The request body is larger than {max} bytes, which is `server.body_max`.");
     Fault::new(FaultKind::RequestTooLarge, Blame::Client, public)
+}
+
+fn crowded() -> Fault {
+    let public = "The large bodies of other calls take the room that `server.bodies_max` leaves for this one. \
+        Send it again once some of them have ended, or raise `server.bodies_max` in relay.toml.";
+    Fault::new(FaultKind::QueueFull, Blame::Relay, public)
+        .because("the bodies at hand fill their bound")
+        .retry_after(CROWDED_WAIT)
 }
 
 #[cfg(test)]

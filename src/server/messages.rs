@@ -3,6 +3,7 @@
 use super::Api;
 use super::api;
 use super::body;
+use super::carry::Carrying;
 use super::conversation;
 use super::drain::Curfew;
 use super::frame::Refusal;
@@ -62,7 +63,8 @@ pub(super) async fn create(
     let drive = drive(request.headers())?;
     let conversation = conversation::of(request.headers(), &caller)?;
     let strict = api.config.strict || is_strict(request.headers());
-    let body = body::json(request, api.config.body_max).await?;
+    let mut portion = api.bulk.portion(caller.owner());
+    let body = body::json(request, api.config.body_max, &mut portion).await?;
     let mut call = match &conversation {
         Some(_) => request::call_going_on(&body, version)?,
         None => request::call(&body, version)?,
@@ -90,16 +92,18 @@ pub(super) async fn create(
         () = api.curfew.fallen() => return Err(api::cut_off().into()),
     };
     api.keeper.count();
-    Ok(response)
+    Ok(response.map(|body| Carrying::body(body, portion)))
 }
 
 /// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.
 pub(super) async fn count_tokens(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
-    let body = body::json(request, api.config.body_max).await?;
+    let mut portion = api.bulk.portion(caller.owner());
+    let body = body::json(request, api.config.body_max, &mut portion).await?;
     let count = request::count(&body, version)?;
     let tokens = estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools);
     let mut response = status::json(&serde_json::json!({ "input_tokens": tokens }));

@@ -10,7 +10,7 @@
 //! and once a stream has begun, a failure is its `error` event. A client that goes away drops its
 //! [`Answer`](crate::pool::Answer), which is how the turn is interrupted: nothing here may hold an answer apart from
 //! the handler's future and the response's body. What a request may cost before it is admitted is its head: the body of
-//! a caller who is refused is thrown away unread. Connections are bounded, and one that asks for nothing makes room for the next.
+//! a caller who is refused is thrown away unread. Bodies are bounded, each and together. Connections are bounded, and one that asks for nothing makes room for the next.
 //!
 //! Start reading at [`router`]; the connections below it are [`listener`]'s, and their end is [`drain`]'s.
 
@@ -28,6 +28,7 @@ mod router;
 
 mod admission;
 mod body;
+mod bulk;
 mod carry;
 mod conversation;
 mod dialect;
@@ -63,6 +64,8 @@ pub(crate) struct ServerConfig {
     pub(crate) port: u16,
     /// Bytes a request body may have.
     pub(crate) body_max: usize,
+    /// Bytes that the bodies of all calls at hand may have.
+    pub(crate) bodies_max: usize,
     /// Host names, beside loopback ones, that a request may name.
     pub(crate) allowed_hosts: Vec<String>,
     /// Browser origins that may call.

@@ -59,6 +59,7 @@ pub(super) fn config() -> ServerConfig {
         host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: 0,
         body_max: 10_000,
+        bodies_max: 100_000,
         allowed_hosts: vec![],
         allowed_origins: vec!["https://app.example".into()],
         socket: None,

@@ -511,8 +511,8 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(OVERLOADED),
         blame: Blame::Relay,
         retry: Retry::AfterWait,
-        happened: "As many calls wait for a session as `pool.queue_depth_max` allows.",
-        next: "Wait as long as `retry-after` says, or raise `pool.max`.",
+        happened: "As many calls wait for a session as `pool.queue_depth_max` allows, or large bodies fill `server.bodies_max`.",
+        next: "Wait as long as `retry-after` says, or raise the one that the message names.",
     },
     Row {
         code: "queue_timeout",

@@ -160,6 +160,51 @@ fn doctor_and_status_tell_of_the_keys() {
     assert_eq!(status["license"]["status"], "open");
 }
 
+/// The head of a call that counts tokens, and a body of that many bytes; of them as many as are `sent` follow.
+fn large(relay: &Relay, bytes: usize, sent: usize) -> Vec<u8> {
+    let begin = r#"{"model":"m","messages":[{"role":"user","content":""#;
+    let end = r#""}]}"#;
+    let text = "x".repeat(bytes - begin.len() - end.len());
+    let mut request = format!(
+        "POST /v1/messages/count_tokens HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {bytes}\r\n\r\n",
+        relay.address
+    );
+    let head = request.len();
+    request.push_str(&[begin, &text, end].concat());
+    request.truncate(head + sent);
+    request.into_bytes()
+}
+
+#[test]
+fn large_bodies_have_a_bound_together_and_a_usual_call_gets_in() {
+    const MIB: usize = 1 << 20;
+    let world = world().server("body_max = \"4MiB\"\nbodies_max = \"4MiB\"");
+    let relay = world.start();
+    let whole = || client::send(relay.address, &large(&relay, 2 * MIB, 2 * MIB)).whole();
+    assert_eq!(whole().status, 200);
+    // One that never ends takes the room, unless the other one was quicker.
+    let (slow, refused) = wait::until("that there is no room", || {
+        let mut slow = TcpStream::connect(relay.address).expect("the relay must accept");
+        slow.write_all(&large(&relay, 4 * MIB, 3 * MIB))
+            .expect("the relay must read");
+        let answer = whole();
+        (answer.status != 200).then_some((slow, answer))
+    });
+    assert_eq!(code(&refused), (529, "queue_full".to_owned()));
+    assert_eq!(refused.header("retry-after"), "2");
+    assert!(
+        refused.body.contains("server.bodies_max"),
+        "{}",
+        refused.body
+    );
+    assert_eq!(relay.ask("a usual call").text(), "a usual call");
+    drop(slow);
+    wait::until("that there is room again", || {
+        (whole().status == 200).then_some(())
+    });
+}
+
 #[test]
 fn what_belongs_to_one_key_is_not_there_for_another() {
     let relay = world().start();
