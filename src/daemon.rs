@@ -265,8 +265,16 @@ fn porter(config: &Config, own: &Secret) -> Result<(Porter, KeyFile), DaemonErro
 
 /// Where the daemon leaves the key that its own commands call with. It is new at each start, and whoever can read it
 /// could make keys as well.
-pub(crate) fn own_key_path(home: &Path) -> PathBuf {
+fn own_key_path(home: &Path) -> PathBuf {
     home.join("daemon.key")
+}
+
+/// The key of this machine's commands for the daemon on that port. `None` where the daemon of this state folder has
+/// not said that it is the one that listens there: whatever else does is to see no key of it.
+pub(crate) fn own_key(home: &Path, port: u16) -> Option<String> {
+    let (_, told) = word(&lock_path(home));
+    let key = || fs::read_to_string(own_key_path(home)).ok();
+    (told == Some(port.into())).then(key).flatten()
 }
 
 async fn pool(config: &Config, session: SessionConfig, home: &Path) -> Result<Pool, DaemonError> {
@@ -406,15 +414,8 @@ impl Lock {
             home: home.to_owned(),
             source,
         };
-        let path = home.join("daemon.lock");
-        let mut options = File::options();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
+        let path = lock_path(home);
+        let file = store::lock_file(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {
                 let mut lock = Lock { file };
@@ -441,17 +442,27 @@ impl Lock {
     }
 }
 
+fn lock_path(home: &Path) -> PathBuf {
+    home.join("daemon.lock")
+}
+
 fn held(home: &Path, path: &Path) -> DaemonError {
+    let (pid, port) = word(path);
+    DaemonError::AlreadyRunning {
+        home: home.to_owned(),
+        pid,
+        port,
+    }
+}
+
+/// The process and the port of whoever took the lock last, as far as it has said so.
+fn word(path: &Path) -> (Option<u64>, Option<u64>) {
     let word: Value = fs::read(path)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default();
     let number = |name: &str| word.get(name).and_then(Value::as_u64);
-    DaemonError::AlreadyRunning {
-        home: home.to_owned(),
-        pid: number("pid"),
-        port: number("port"),
-    }
+    (number("pid"), number("port"))
 }
 
 /// Who holds the lock, as far as it has said so.
@@ -544,3 +555,21 @@ fn log_file(path: &Path) -> Result<LogFile, DaemonError> {
 const VERSION_WAIT: Duration = Duration::from_secs(20);
 /// The daemon moves bytes; sessions are processes of their own.
 const WORKERS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_daemon_is_for_the_port_that_it_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path();
+        fs::write(own_key_path(home), "irk_text").expect("it is written");
+        assert_eq!(own_key(home, 7421), None);
+        let mut lock = Lock::take(home).expect("nobody has it");
+        assert_eq!(own_key(home, 7421), None);
+        lock.tell(7421).expect("it is written");
+        assert_eq!(own_key(home, 7421).as_deref(), Some("irk_text"));
+        assert_eq!(own_key(home, 7422), None);
+    }
+}

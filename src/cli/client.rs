@@ -1,6 +1,7 @@
 //! The loopback client of `ask`, `status` and `doctor`: one connection a call.
 //!
-//! It calls with the key of `INFERENCE_RELAY_KEY`, or else with the one that the daemon left for its own commands.
+//! It calls with the key of `INFERENCE_RELAY_KEY`, or else with the one that the daemon left for its own commands, if it
+//! is the daemon that it calls.
 
 use crate::config::Config;
 use crate::config::Env;
@@ -87,7 +88,7 @@ impl Client {
             IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
             IpAddr::V4(_) | IpAddr::V6(_) => {}
         }
-        let left = || std::fs::read_to_string(daemon::own_key_path(&config.home)).ok();
+        let left = || daemon::own_key(&config.home, address.port());
         let key = env.relay_key().or_else(left);
         let key = key.and_then(|key| HeaderValue::from_str(key.trim()).ok());
         let key = key.map(|mut key| {

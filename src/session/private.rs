@@ -5,12 +5,15 @@ use std::io;
 use std::io::Write;
 use std::path::Path;
 
-/// Makes a folder that only this user can look into.
+/// Makes a folder that only this user can look into, and those above it that are not there.
 ///
 /// # Errors
 /// Where it cannot be made.
 pub(crate) fn create_private(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)?;
     close(folder)
 }
 
@@ -57,4 +60,26 @@ fn close(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn close(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn mode(folder: &Path) -> u32 {
+        let data = fs::metadata(folder).expect("it is there");
+        data.permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_private_folder_and_what_is_made_above_it_are_closed_to_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let deep = folder.path().join("state/run");
+        create_private(&deep).expect("it is made");
+        assert_eq!(
+            (mode(&deep), mode(&folder.path().join("state"))),
+            (0o700, 0o700)
+        );
+    }
 }

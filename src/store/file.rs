@@ -22,6 +22,32 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file that is there to be locked: what it says stays, and nobody else can open it, which would be enough to
+/// hold the lock for ever.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    close(&file)?;
+    Ok(file)
+}
+
+/// Makes a folder, if it is not there, into which nobody else can look.
+///
+/// # Errors
+/// Where it cannot be made.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
 /// Removes a file that may be gone already.
 pub(crate) fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path)
@@ -47,19 +73,29 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 #[cfg(unix)]
 fn private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    use std::os::unix::fs::PermissionsExt;
     let mut options = File::options();
     options.write(true).create(true).truncate(true).mode(0o600);
     let file = options.open(path)?;
-    // The mode of `open` is for new files only; one that a crash left may have another.
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    close(&file)?;
     Ok(file)
+}
+
+/// The mode of `open` is for new files only; one that a crash or an older version left may have another.
+#[cfg(unix)]
+fn close(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o600))
 }
 
 /// A user's own folders are closed to other users there.
 #[cfg(not(unix))]
 fn private(path: &Path) -> io::Result<File> {
     File::create(path)
+}
+
+#[cfg(not(unix))]
+fn close(_file: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// The rename itself is on disk once its folder is synced. Where a system cannot, it does so in its own time.
@@ -90,6 +126,22 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_lock_file_and_its_folder_are_closed_to_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path().join("state");
+        make_folder(&home).expect("it is made");
+        make_folder(&home).expect("it is there");
+        let path = home.join("keys.lock");
+        fs::write(&path, "said").expect("it is written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is opened");
+        drop(lock_file(&path).expect("it opens"));
+        let mode = |path: &Path| fs::metadata(path).map(|data| data.permissions().mode() & 0o777);
+        assert_eq!(mode(&home).expect("it is there"), 0o700);
+        assert_eq!(mode(&path).expect("it is there"), 0o600);
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "said");
     }
 
     #[test]

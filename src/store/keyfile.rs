@@ -99,11 +99,9 @@ impl KeyFile {
     /// A file of its own is locked: the keys' file is another one after each change.
     fn lock(&self) -> io::Result<File> {
         if let Some(home) = self.path.parent() {
-            fs::create_dir_all(home)?;
+            file::make_folder(home)?;
         }
-        let mut options = File::options();
-        options.write(true).create(true).truncate(false);
-        let lock = options.open(self.path.with_extension("lock"))?;
+        let lock = file::lock_file(&self.path.with_extension("lock"))?;
         lock.lock()?;
         Ok(lock)
     }

@@ -23,6 +23,7 @@ mod secret;
 mod uses;
 
 pub(crate) use error::StoreError;
+pub(crate) use file::lock_file;
 pub(crate) use file::remove;
 pub(crate) use file::replace;
 pub(crate) use key::Key;
