@@ -31,6 +31,7 @@ use crate::session::pty;
 use crate::session::pty::reap::Registry;
 use crate::session::witness::receiver::Receiver;
 use crate::session::witness::tail::Tails;
+use crate::signal::Stop;
 use crate::store;
 use crate::store::KeyFile;
 use crate::store::Secret;
@@ -143,13 +144,17 @@ fn serve(config: Config, simulated: bool) -> Result<(), DaemonError> {
         source,
     })?;
     runtime.block_on(async {
+        let mut stop = Stop::listen().map_err(|source| DaemonError::Machine {
+            what: "signals",
+            source,
+        })?;
         let running = start(config, simulated).await?;
         tracing::info!(address = %running.address, pid = std::process::id(), "listening");
-        stop_signal().await;
+        stop.heard().await;
         tracing::info!("stopping: calls in flight may end");
         tokio::select! {
             () = running.stop() => {}
-            () = stop_signal() => tracing::warn!("stopped at once"),
+            () = stop.heard() => tracing::warn!("stopped at once"),
         }
         Ok(())
     })
@@ -471,40 +476,6 @@ fn holder(pid: Option<u64>, port: Option<u64>) -> String {
         (Some(pid), Some(port)) => format!("process {pid} on port {port}"),
         (Some(pid), None) => format!("process {pid}, which is still starting"),
         (None, _) => "a process that has not said its number yet".to_owned(),
-    }
-}
-
-#[cfg(windows)]
-async fn stop_signal() {
-    use tokio::signal::windows;
-    let signals = (
-        windows::ctrl_c(),
-        windows::ctrl_break(),
-        windows::ctrl_close(),
-    );
-    let (Ok(mut c), Ok(mut pause), Ok(mut close)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = c.recv() => {}
-        _ = pause.recv() => {}
-        _ = close.recv() => {}
-    }
-}
-
-#[cfg(unix)]
-async fn stop_signal() {
-    use tokio::signal::unix::SignalKind;
-    use tokio::signal::unix::signal;
-    let (Ok(mut term), Ok(mut int)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
     }
 }
 

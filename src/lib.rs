@@ -7,6 +7,7 @@
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
+//! - [`signal`]: what tells a process to stop.
 //! - [`journal`]: the calls that were: what they took, cost, and how they ended.
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
@@ -103,6 +104,8 @@
 mod turn;
 
 mod clock;
+
+mod signal;
 
 mod journal;
 

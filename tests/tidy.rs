@@ -8,6 +8,7 @@ use std::path::Path;
 const ROOMS: &str = "
 turn:
 clock:
+signal:
 journal:  turn clock
 telemetry: turn journal
 wire:     turn
@@ -30,8 +31,8 @@ server:   turn clock journal telemetry wire store pool memory auth license autho
 service:
 update:   egress
 config:   turn telemetry egress session pool memory auth server update license authority
-daemon:   turn clock journal telemetry wire terminal tap store session record pool memory auth server service config license authority
-cli:      turn clock wire egress store auth authority session record load service update config daemon
+daemon:   turn clock signal journal telemetry wire terminal tap store session record pool memory auth server service config license authority
+cli:      turn clock signal wire egress store auth authority session record load service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

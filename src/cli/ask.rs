@@ -1,5 +1,6 @@
 //! `ask`: one call, through the running daemon or through one that lives for it alone.
 
+use crate::cli::alone::alone;
 use crate::cli::args::Ask;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
@@ -10,7 +11,6 @@ use crate::cli::run::warn;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
-use crate::daemon;
 use crate::wire::sse::Decoder;
 use anyhow::Context;
 use anyhow::anyhow;
@@ -38,26 +38,10 @@ pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<Outcome> {
         Listener::Other => bail!(
             "{address} is held by a program that is not an inference-relay daemon; name another port with --port"
         ),
-        Listener::Nobody => call_alone(config, env, &body, &args).await,
+        Listener::Nobody => {
+            alone(config, env, async |client| call(client, &body, &args).await).await
+        }
     }
-}
-
-/// Starts a daemon inside this process, asks it, and ends it on every path.
-async fn call_alone(
-    mut config: Config,
-    env: &Env,
-    body: &Value,
-    args: &Ask,
-) -> anyhow::Result<Outcome> {
-    config.server.port = 0; // any free one: nobody else is to find it
-    let running = progress::during("starting claude", daemon::start(config.clone(), false)).await?;
-    let client = Client::at(running.address, &config, env);
-    let outcome = tokio::select! {
-        outcome = call(client, body, args) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
-    };
-    progress::during("stopping claude", running.stop()).await;
-    outcome
 }
 
 fn body(args: &Ask, config: &Config) -> Value {

@@ -1,12 +1,12 @@
 //! `doctor --canary`: one small turn, from which the login and the whole way to the model are known.
 
+use crate::cli::alone::alone;
 use crate::cli::client::Client;
 use crate::cli::client::ClientError;
 use crate::cli::client::Listener;
 use crate::cli::progress;
 use crate::config::Config;
 use crate::config::Env;
-use crate::daemon;
 use serde_json::Value;
 use serde_json::json;
 
@@ -22,11 +22,7 @@ pub(crate) enum Canary {
 }
 
 /// Asks the running daemon, or one that lives for this turn alone.
-pub(crate) async fn fly(
-    mut config: Config,
-    env: &Env,
-    listener: Listener,
-) -> anyhow::Result<Canary> {
+pub(crate) async fn fly(config: Config, env: &Env, listener: Listener) -> anyhow::Result<Canary> {
     let body = json!({
         "model": config.session.model,
         "max_tokens": TOKENS_MAX,
@@ -35,13 +31,7 @@ pub(crate) async fn fly(
     match listener {
         Listener::Ours(_) => Ok(ask(Client::new(&config, env), &body).await?),
         Listener::Other | Listener::Nobody => {
-            config.server.port = 0; // any free one: nobody else is to find it
-            let running =
-                progress::during("starting claude", daemon::start(config.clone(), false)).await?;
-            let client = Client::at(running.address, &config, env);
-            let canary = ask(client, &body).await;
-            progress::during("stopping claude", running.stop()).await;
-            Ok(canary?)
+            alone(config, env, async |client| Ok(ask(client, &body).await?)).await
         }
     }
 }

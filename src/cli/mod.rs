@@ -11,6 +11,7 @@
 //!
 //! Start reading at [`args`], then [`run`].
 
+mod alone;
 mod args;
 mod ask;
 mod bench;

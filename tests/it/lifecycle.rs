@@ -68,6 +68,17 @@ fn a_second_stop_signal_does_not_wait() {
 }
 
 #[test]
+fn a_terminal_that_is_closed_ends_the_daemon_as_a_stop_signal_does() {
+    let mut relay = World::scripted(SLOW).pool("idle = 1\nmax = 1").start();
+    let pids = relay.idle(1);
+    relay.signal(Signal::HUP);
+    assert_eq!(relay.ended().code(), Some(0));
+    all_gone(&pids);
+    assert!(relay.world.pids().is_empty());
+    assert!(!relay.world.path("state/daemon.key").exists());
+}
+
+#[test]
 fn a_killed_daemon_leaves_nothing_to_the_next() {
     let upstream = Upstream::answering(|_| Answer::Begin("half\nof it".to_owned()));
     let mut relay = World::upstream(&upstream).pool("idle = 2\nmax = 2").start();
