@@ -212,7 +212,7 @@ impl Driver {
         let scene = self.screen.scene().clone();
         tracing::trace!(
             pid = self.process.pid,
-            ?scene,
+            scene = scene.name(),
             state = self.machine.name(),
             "drawn"
         );

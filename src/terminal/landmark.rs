@@ -29,6 +29,19 @@ pub(crate) struct Prompt {
 }
 
 impl Scene {
+    /// For the log: what a dialog asks may be a caller's text.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Scene::Unknown => "unknown",
+            Scene::Prompt(prompt) if prompt.busy => "busy",
+            Scene::Prompt(prompt) if prompt.empty => "prompt",
+            Scene::Prompt(_) => "typed",
+            Scene::Trust { .. } => "trust",
+            Scene::Login => "login",
+            Scene::Dialog { .. } => "dialog",
+        }
+    }
+
     /// The prompt box waits for input, and nothing runs.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(

@@ -342,6 +342,12 @@ fn a_dialog_is_told_by_its_name() {
     let relay = World::scripted(QUESTION).pool("idle = 1").start();
     let answer = relay.ask("a question");
     assert!(answer.body.contains("Proceed with it?"), "{}", answer.body);
+    let log = relay.log();
+    assert!(log.contains("scene=\"dialog\""), "{log}");
+    assert!(
+        !log.contains("Proceed"),
+        "what a dialog asks may be a caller's text: {log}"
+    );
 }
 
 #[test]
