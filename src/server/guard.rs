@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::StatusCode;
@@ -21,6 +22,12 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::IpAddr;
+
+/// A browser asks by it whether a page of the internet may call this machine, and takes no answer for no.
+const REQUEST_PRIVATE_NETWORK: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
+const ALLOW_PRIVATE_NETWORK: HeaderName =
+    HeaderName::from_static("access-control-allow-private-network");
 
 /// The layer within the frame.
 pub(super) async fn guard(
@@ -138,6 +145,9 @@ fn preflight(request: &Request) -> Option<Response> {
         header::ACCESS_CONTROL_MAX_AGE,
         HeaderValue::from_static("600"),
     );
+    if request.headers().contains_key(REQUEST_PRIVATE_NETWORK) {
+        headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+    }
     if let Some(wanted) = request
         .headers()
         .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
@@ -226,12 +236,14 @@ mod tests {
                     origin,
                     ("access-control-request-method", "POST"),
                     ("access-control-request-headers", "x-api-key"),
+                    ("access-control-request-private-network", "true"),
                 ],
                 "",
             )
             .await;
         assert_eq!(asked.status, StatusCode::NO_CONTENT);
         assert_eq!(asked.header("access-control-allow-headers"), "x-api-key");
+        assert_eq!(asked.header("access-control-allow-private-network"), "true");
         let called = rig
             .with("GET", "/v1/health", &[("host", "localhost"), origin], "")
             .await;

@@ -17,6 +17,7 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use axum::Router;
 use axum::http::Method;
+use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 use axum::routing::delete;
@@ -40,6 +41,27 @@ const UNSERVED: &[&str] = &[
     "/v1/realtime",
     "/v1/realtime/{*rest}",
     "/v1/moderations",
+    "/v1/skills",
+    "/v1/skills/{*rest}",
+    "/v1/agents",
+    "/v1/agents/{*rest}",
+    "/v1/environments",
+    "/v1/environments/{*rest}",
+    "/v1/vaults",
+    "/v1/vaults/{*rest}",
+    "/v1/memory_stores",
+    "/v1/memory_stores/{*rest}",
+    "/v1/deployments",
+    "/v1/deployments/{*rest}",
+    "/v1/deployment_runs",
+    "/v1/deployment_runs/{*rest}",
+    "/v1/dreams",
+    "/v1/dreams/{*rest}",
+    "/v1/tunnels",
+    "/v1/tunnels/{*rest}",
+    "/v1/user_profiles",
+    "/v1/user_profiles/{*rest}",
+    "/v1/organizations/{*rest}",
 ];
 
 /// All routes, behind the guard and in the frame.
@@ -86,7 +108,7 @@ pub(super) const fn welcome() -> &'static str {
         "GET  /v1/version                what runs here\n",
         "GET  /v1/availability           what is missing\n",
         "GET  /v1/capabilities           what becomes of each field of a request\n",
-        "GET  /v1/license               how the licence stands, where one is needed\n",
+        "GET  /v1/license                how the licence stands, where one is needed\n",
         "GET  /v1/sessions               the live sessions, and the conversations that have an id\n",
         "GET  /v1/recent-calls           the last calls: what they took, cost, and how they ended\n",
         "GET  /metrics                   numbers for Prometheus\n",
@@ -99,9 +121,22 @@ async fn hello() -> &'static str {
     "hello"
 }
 
-async fn not_found() -> Refusal {
-    let public = "There is no such route; GET / lists those that there are.";
+async fn not_found(uri: Uri) -> Refusal {
+    let public =
+        mistaken(uri.path()).unwrap_or("There is no such route; GET / lists those that there are.");
     Refusal(Fault::new(FaultKind::NotFound, Blame::Client, public))
+}
+
+/// What is wrong with a base URL, for which two kinds of clients want two things.
+fn mistaken(path: &str) -> Option<&'static str> {
+    if path.starts_with("/v1/v1/") {
+        return Some(
+            "The path begins with /v1 twice: this client adds it itself, so end its base URL before the /v1.",
+        );
+    }
+    let is_bare = ["/messages", "/models", "/chat/completions", "/responses"].contains(&path);
+    is_bare
+        .then_some("The path lacks /v1: this client does not add it, so end its base URL with /v1.")
 }
 
 async fn method_not_allowed(method: Method) -> Refusal {
@@ -144,6 +179,8 @@ mod tests {
                 "unsupported_error",
             ),
             ("GET", "/v1/models/claude-9", 404, "not_found"),
+            ("GET", "/v1/skills", 501, "unsupported_error"),
+            ("POST", "/v1/agents/a/archive", 501, "unsupported_error"),
         ] {
             let answer = rig.bare(method, path).await;
             assert_eq!(answer.status.as_u16(), status, "{method} {path}");
@@ -163,6 +200,20 @@ mod tests {
                 .header("x-should-retry"),
             "false"
         );
+    }
+
+    #[tokio::test]
+    async fn a_base_url_with_a_part_too_much_or_too_little_is_told_of() {
+        let rig = Rig::new();
+        for (path, words) in [
+            ("/v1/v1/messages", "begins with /v1 twice"),
+            ("/messages", "lacks /v1"),
+            ("/chat/completions", "lacks /v1"),
+            ("/message", "no such route"),
+        ] {
+            let told = rig.bare("POST", path).await.text();
+            assert!(told.contains(words), "{path}: {told}");
+        }
     }
 
     #[tokio::test]
