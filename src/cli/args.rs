@@ -2,6 +2,7 @@
 
 use crate::config;
 use crate::config::Flags;
+use clap::ArgGroup;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
@@ -144,14 +145,15 @@ pub(crate) enum KeyCommand {
         overlap: Duration,
     },
     /// Let a key end, or take its end away
+    #[command(group(ArgGroup::new("end").required(true).args(["after", "never"])))]
     Expire {
         #[command(flatten)]
         named: NamedKey,
         /// Let it end after this long; 0s ends it now
-        #[arg(long = "in", value_name = "SPAN", value_parser = config::duration, required_unless_present = "never")]
+        #[arg(long = "in", value_name = "SPAN", value_parser = config::duration)]
         after: Option<Duration>,
         /// Let it go on for good
-        #[arg(long, conflicts_with = "after")]
+        #[arg(long)]
         never: bool,
     },
     /// Forget a key

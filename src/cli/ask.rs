@@ -96,7 +96,8 @@ async fn buffered(
         .iter()
         .filter_map(|block| block["text"].as_str())
         .collect();
-    out::line(&text)?;
+    out::answer(&text)?;
+    end_line(text.chars().last())?;
     tell_end(&message["stop_reason"]);
     Ok(Outcome::Done)
 }
@@ -106,28 +107,34 @@ async fn streamed(
     mut response: Response<Incoming>,
     args: &Ask,
 ) -> anyhow::Result<Outcome> {
-    let mut begun = false;
-    let end = print_events(client, &mut response, args, &mut begun).await;
-    if begun && !args.json {
-        out::line("")?; // so that what is told next does not stand behind the text
-    }
+    let mut last = None;
+    let end = print_events(client, &mut response, args, &mut last).await;
+    end_line(last)?;
     tell_end(&end?);
     Ok(Outcome::Done)
 }
 
-/// Prints a stream as it comes, and gives its stop reason.
+/// What is told next does not stand behind the text.
+fn end_line(last: Option<char>) -> std::io::Result<()> {
+    match last {
+        None | Some('\n') => Ok(()),
+        Some(_) => out::line(""),
+    }
+}
+
+/// Prints a stream as it comes, and gives its stop reason; `last` is what stands at the end of what was printed.
 async fn print_events(
     client: Client,
     response: &mut Response<Incoming>,
     args: &Ask,
-    begun: &mut bool,
+    last: &mut Option<char>,
 ) -> anyhow::Result<Value> {
     let mut events = Decoder::default();
     let mut end = Value::Null;
     loop {
         // Once text is on the screen, a progress line would be drawn over it.
         let next = client.next(response);
-        let next = if *begun {
+        let next = if last.is_some() {
             next.await
         } else {
             progress::during("waiting for the answer", next).await
@@ -140,13 +147,13 @@ async fn print_events(
                 .context("the daemon sent an event that is not JSON")?;
             if args.json {
                 out::line(&frame.data)?;
-                *begun = true;
+                *last = Some('\n');
             }
             match event["type"].as_str() {
                 Some("content_block_delta") => {
                     if let (Some(text), false) = (event["delta"]["text"].as_str(), args.json) {
-                        out::text(text)?;
-                        *begun = true;
+                        out::answer(text)?;
+                        *last = text.chars().last().or(*last);
                     }
                 }
                 Some("message_delta") => end = event["delta"]["stop_reason"].clone(),

@@ -56,12 +56,14 @@ pub(crate) enum Listener {
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
-    #[error("no daemon answers on {address}; start one with `inference-relay serve`")]
+    #[error("no daemon answers on {address} ({cause}); start one with `inference-relay serve`")]
     Nobody {
         address: SocketAddr,
-        #[source]
         cause: io::Error,
     },
+    /// The daemon's own sentence and code.
+    #[error("{message} ({code})")]
+    Refused { message: String, code: String },
     #[error("what listens on {address} does not answer in time")]
     TimedOut { address: SocketAddr },
     #[error("the answer of {address} broke off")]
@@ -107,6 +109,19 @@ impl Client {
             .map_err(|_| ClientError::TimedOut {
                 address: self.address,
             })?
+    }
+
+    /// A page that the daemon has for whoever may see it.
+    pub(crate) async fn page(&self, path: &str) -> Result<Value, ClientError> {
+        let reply = self.get(path).await?;
+        if reply.status.is_success() {
+            return Ok(reply.body);
+        }
+        let message = reply.body["error"]["message"].as_str();
+        Err(ClientError::Refused {
+            message: message.unwrap_or("the daemon gave no reason").to_owned(),
+            code: reply.status.as_str().to_owned(),
+        })
     }
 
     /// Posts a call, and gives the answer as soon as its head is there. A turn takes as long as it takes: the
@@ -165,6 +180,7 @@ impl Client {
             Err(ClientError::Nobody { .. }) => Listener::Nobody,
             Err(
                 ClientError::TimedOut { .. }
+                | ClientError::Refused { .. }
                 | ClientError::Broken { .. }
                 | ClientError::NotJson { .. },
             ) => Listener::Other,

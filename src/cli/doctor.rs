@@ -51,6 +51,9 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
         let listener = block_on(async { Client::new(config, env).listener().await })?;
         report.checks.extend(port(address, &listener));
         let is_running = matches!(listener, Listener::Ours(_));
+        if let (true, true) = (is_running, report.installs.is_empty()) {
+            report.correct(block_on(elsewhere(Client::new(config, env)))?);
+        }
         report.checks.extend(gates(config, env, is_running)?);
         let flown = args
             .canary
@@ -116,6 +119,14 @@ pub(super) enum State {
 }
 
 impl Report {
+    /// Puts what is better known in the place of what was said of the same thing.
+    fn correct(&mut self, better: Option<Check>) {
+        if let Some(better) = better {
+            self.checks.retain(|check| check.name != better.name);
+            self.checks.insert(1, better);
+        }
+    }
+
     fn is_well(&self) -> bool {
         self.checks.iter().all(|check| check.state != State::Bad)
     }
@@ -151,7 +162,7 @@ impl Report {
                 "{} {:14} {}\n",
                 check.state.mark(colours),
                 check.name,
-                check.text
+                out::tame(&check.text)
             ));
             if check.name == "claude" {
                 text.extend(self.installs.iter().map(Install::line));
@@ -244,8 +255,15 @@ fn configuration(config: &Result<Config, ConfigError>) -> Check {
                 config.file.display()
             ),
         ),
-        Err(error) => Check::new("configuration", State::Bad, error.to_string())
+        Err(error) => Check::new("configuration", State::Bad, with_cause(error))
             .next("mend the configuration; `inference-relay config default` prints every key"),
+    }
+}
+
+fn with_cause(error: &ConfigError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 
@@ -293,6 +311,20 @@ pub(super) fn claude(installs: &[Install]) -> Check {
             Check::new("claude", State::Good, format!("{version}, of {} found", installs.len()))
         }
     }
+}
+
+/// The claude of a running daemon, where none is found otherwise: the simulated one, or one of another environment.
+async fn elsewhere(client: Client) -> Option<Check> {
+    let version = client.page("/v1/version").await.ok()?;
+    let path = version["claudePath"].as_str()?;
+    let said = match path.contains("fake-claude") {
+        true => {
+            "none is found on this machine; the daemon answers from the simulated one".to_owned()
+        }
+        false => format!("none is found from here; the daemon runs {path}"),
+    };
+    let check = Check::new("claude", State::Note, said);
+    Some(check.next("install Claude Code and log in (`npm install -g @anthropic-ai/claude-code`, then `claude`), then run `inference-relay setup`"))
 }
 
 /// Whether the relay can drive the chosen claude. A version that nobody recorded is tried out, without a login or a

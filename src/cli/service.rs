@@ -264,6 +264,12 @@ fn next(told: &Value) -> Option<&'static str> {
 fn logs(args: &ServiceLogs, env: &Env) -> anyhow::Result<Outcome> {
     let service = Service::of(&args.place, env)?;
     let manager = &service.manager;
+    service.greet()?;
+    if matches!(service.standing(), Standing::NotInstalled) {
+        out::note(
+            "no service is installed; `inference-relay service install` installs one. What an earlier one logged:",
+        );
+    }
     if !manager.keeps_logs() && !service.spec.log.is_file() {
         bail!(
             "{} is not there: the service has not run yet",

@@ -23,8 +23,8 @@ pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
     let keys = Door::look(&config, now).machine();
     let problem = match client.listener().await {
         Listener::Ours(health) => {
-            let version = client.get("/v1/version").await?.body;
-            let sessions = client.get("/v1/sessions").await?.body;
+            let version = client.page("/v1/version").await?;
+            let sessions = client.page("/v1/sessions").await?;
             let all = json!({
                 "running": true, "address": address.to_string(),
                 "health": health, "version": version, "sessions": sessions, "keys": keys,
@@ -112,7 +112,7 @@ fn entry(lead: &str, value: &Value, depth: usize, text: &mut String) {
 
 fn scalar(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => out::tame(text).into_owned(),
         Value::Null => "unknown".to_owned(),
         other => other.to_string(),
     }

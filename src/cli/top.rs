@@ -63,14 +63,14 @@ async fn look(config: &Config, env: &Env) -> Result<Value, ClientError> {
     let calls = format!("/v1/recent-calls?limit={CALLS_MAX}");
     Ok(json!({
         "address": address.to_string(),
-        "health": client.get("/v1/health").await?.body,
+        "health": client.page("/v1/health").await?,
         "limits": {
             "sessions_max": config.pool.max,
             "sessions_idle": config.pool.idle,
             "queue_depth_max": config.pool.queue_depth_max,
         },
-        "sessions": client.get("/v1/sessions").await?.body,
-        "calls": client.get(&calls).await?.body["calls"],
+        "sessions": client.page("/v1/sessions").await?,
+        "calls": client.page(&calls).await?["calls"],
     }))
 }
 

@@ -160,6 +160,33 @@ fn doctor_and_status_tell_of_the_keys() {
     assert_eq!(status["license"]["status"], "open");
 }
 
+#[test]
+fn a_key_that_is_refused_is_told_of_and_is_no_empty_pool() {
+    let relay = world().start();
+    let port = relay.address.port().to_string();
+    key(&relay, &["create", "laptop"]);
+    wait::until("that keys are asked for", || {
+        let answer = client::bare(relay.address, "GET", "/v1/sessions");
+        (answer.status == 401).then_some(())
+    });
+    for args in [&["status"][..], &["status", "--json"], &["top"]] {
+        let mut command = relay.world.program();
+        command.args(args).args(["--port", &port]);
+        command.env("INFERENCE_RELAY_KEY", "cut-off");
+        let output = command.output().expect("the command must run");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {words}");
+        assert!(
+            words.contains("does not have a relay key's form"),
+            "{words}"
+        );
+        assert!(
+            output.stdout.is_empty(),
+            "{args:?} prints a part of the truth"
+        );
+    }
+}
+
 /// The head of a call that counts tokens, and a body of that many bytes; of them as many as are `sent` follow.
 fn large(relay: &Relay, bytes: usize, sent: usize) -> Vec<u8> {
     let begin = r#"{"model":"m","messages":[{"role":"user","content":""#;
