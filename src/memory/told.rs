@@ -1,5 +1,6 @@
 //! Messages as they were told, to and from the JSON that is kept of them. `[pure]`
 
+use crate::session::block;
 use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Built;
@@ -19,27 +20,9 @@ pub(super) fn answer(whole: &Whole) -> Option<Message> {
 }
 
 fn block(built: &Built) -> Option<Block> {
-    let Built {
-        kind,
-        text,
-        signature,
-    } = built;
-    Some(match kind {
-        // The API takes no text that says nothing.
-        BlockKind::Text if text.trim().is_empty() => return None,
-        BlockKind::Text => Block::Text(text.clone()),
-        BlockKind::Thinking => {
-            Block::Native(json!({"type": "thinking", "thinking": text, "signature": signature}))
-        }
-        BlockKind::RedactedThinking { data } => {
-            Block::Native(json!({"type": "redacted_thinking", "data": data}))
-        }
-        BlockKind::ToolUse { id, name } => {
-            let input: Value = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
-            let call = json!({"type": "tool_use", "id": id, "name": name, "input": input});
-            Block::Native(call)
-        }
-    })
+    // The API takes no text that says nothing.
+    let says_nothing = built.kind == BlockKind::Text && built.text.trim().is_empty();
+    (!says_nothing).then(|| block::returned(built))
 }
 
 pub(super) fn to_json(message: &Message) -> Value {

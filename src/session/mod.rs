@@ -15,6 +15,7 @@
 //! [`delivery`] plans how a prompt gets in, `primer` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
 //! [`print`] is the same CLI without a screen, behind the same orders.
 
+pub(crate) mod block;
 pub(crate) mod delivery;
 mod discard;
 pub(crate) mod driver;

@@ -1,6 +1,7 @@
 //! Events put together to the whole answer, with the grammar checked.
 
 use super::BlockKind;
+use super::Built;
 use super::Delta;
 use super::End;
 use super::Event;
@@ -13,15 +14,6 @@ pub(crate) struct Assembly {
     blocks: Vec<Built>,
     open: bool,
     end: Option<End>,
-}
-
-/// One block, as far as it is known.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Built {
-    pub(crate) kind: BlockKind,
-    /// The text, the thinking, or the tool input's JSON.
-    pub(crate) text: String,
-    pub(crate) signature: String,
 }
 
 /// The whole answer.
@@ -75,11 +67,7 @@ impl Assembly {
             return Err("a block out of order");
         }
         self.open = true;
-        self.blocks.push(Built {
-            kind,
-            text: String::new(),
-            signature: String::new(),
-        });
+        self.blocks.push(Built::begun(kind));
         Ok(())
     }
 
@@ -87,17 +75,8 @@ impl Assembly {
         if !self.open || index + 1 != self.blocks.len() {
             return Err("a delta outside its block");
         }
-        let Some(block) = self.blocks.last_mut() else {
-            return Err("a delta outside its block");
-        };
-        match (&block.kind, delta) {
-            (BlockKind::Text, Delta::Text(more))
-            | (BlockKind::Thinking, Delta::Thinking(more))
-            | (BlockKind::ToolUse { .. }, Delta::InputJson(more)) => block.text.push_str(&more),
-            (BlockKind::Thinking, Delta::Signature(more)) => block.signature.push_str(&more),
-            _ => return Err("a delta of another kind than its block"),
-        }
-        Ok(())
+        let block = self.blocks.last_mut();
+        block.ok_or("a delta outside its block")?.extend(&delta)
     }
 
     fn close(&mut self, index: usize) -> Result<(), &'static str> {

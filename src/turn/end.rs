@@ -28,6 +28,19 @@ pub(crate) enum StopReason {
 }
 
 impl StopReason {
+    /// The reason that the API gives this name; a name that is not known is an end like any other.
+    pub(crate) fn named(name: &str, sequence: Option<String>) -> StopReason {
+        match name {
+            "max_tokens" => StopReason::MaxTokens,
+            "stop_sequence" => StopReason::StopSequence(sequence),
+            "tool_use" => StopReason::ToolUse,
+            "pause_turn" => StopReason::PauseTurn,
+            "refusal" => StopReason::Refusal,
+            "model_context_window_exceeded" => StopReason::ContextWindow,
+            _ => StopReason::EndTurn,
+        }
+    }
+
     /// The name that the API gives it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -39,5 +52,26 @@ impl StopReason {
             StopReason::Refusal => "refusal",
             StopReason::ContextWindow => "model_context_window_exceeded",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_goes_by_its_name() {
+        for reason in [
+            StopReason::EndTurn,
+            StopReason::MaxTokens,
+            StopReason::StopSequence(None),
+            StopReason::ToolUse,
+            StopReason::PauseTurn,
+            StopReason::Refusal,
+            StopReason::ContextWindow,
+        ] {
+            assert_eq!(StopReason::named(reason.name(), None), reason);
+        }
+        assert_eq!(StopReason::named("new", None), StopReason::EndTurn);
     }
 }

@@ -44,3 +44,15 @@ pub(crate) enum Delta {
     /// A piece of a tool call's input, as JSON text.
     InputJson(String),
 }
+
+impl Delta {
+    /// Whether it says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Delta::Text(more)
+            | Delta::Thinking(more)
+            | Delta::Signature(more)
+            | Delta::InputJson(more) => more.is_empty(),
+        }
+    }
+}

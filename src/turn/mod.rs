@@ -13,6 +13,7 @@
 //! Start reading at [`request`].
 
 mod assembly;
+mod built;
 mod conversation;
 mod course;
 mod driver;
@@ -28,8 +29,8 @@ mod tool;
 mod usage;
 
 pub(crate) use assembly::Assembly;
-pub(crate) use assembly::Built;
 pub(crate) use assembly::Whole;
+pub(crate) use built::Built;
 pub(crate) use conversation::ConversationId;
 pub(crate) use conversation::Joined;
 pub(crate) use conversation::Owner;

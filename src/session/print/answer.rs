@@ -5,6 +5,7 @@
 use super::word::Counts;
 use super::word::Word;
 use super::word::opened;
+use crate::session::block;
 use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Built;
@@ -15,7 +16,6 @@ use crate::turn::MessageId;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use serde_json::Value;
-use serde_json::json;
 
 /// How far it is.
 #[derive(Debug)]
@@ -112,15 +112,12 @@ impl Answer {
 
     /// The answer as the caller was told it.
     pub(crate) fn said(&self) -> Vec<Block> {
-        self.blocks.iter().map(block).collect()
+        self.blocks.iter().map(block::returned).collect()
     }
 
     /// The ids of the model's calls.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &str> {
-        self.blocks.iter().filter_map(|block| match &block.kind {
-            BlockKind::ToolUse { id, .. } => Some(id.as_str()),
-            BlockKind::Text | BlockKind::Thinking | BlockKind::RedactedThinking { .. } => None,
-        })
+        self.blocks.iter().filter_map(Built::call)
     }
 
     fn begin(
@@ -146,11 +143,7 @@ impl Answer {
             index: self.blocks.len(),
             kind: kind.clone(),
         });
-        self.blocks.push(Built {
-            kind,
-            text: String::new(),
-            signature: String::new(),
-        });
+        self.blocks.push(Built::begun(kind));
         self.extend(first, events);
     }
 
@@ -159,15 +152,7 @@ impl Answer {
         let (Some(block), Some(delta), true) = (self.blocks.last_mut(), delta, self.open) else {
             return;
         };
-        let (whole, more) = match (&block.kind, &delta) {
-            (BlockKind::Text, Delta::Text(more))
-            | (BlockKind::Thinking, Delta::Thinking(more))
-            | (BlockKind::ToolUse { .. }, Delta::InputJson(more)) => (&mut block.text, more),
-            (BlockKind::Thinking, Delta::Signature(more)) => (&mut block.signature, more),
-            _ => return,
-        };
-        if !more.is_empty() {
-            whole.push_str(more);
+        if !delta.is_empty() && block.extend(&delta).is_ok() {
             events.push(Event::Delta { index, delta });
         }
     }
@@ -202,21 +187,4 @@ impl Answer {
             model: Some(self.start.model.clone()),
         })
     }
-}
-
-/// A block as a caller brings it back.
-fn block(built: &Built) -> Block {
-    Block::Native(match &built.kind {
-        BlockKind::Text => return Block::Text(built.text.clone()),
-        BlockKind::Thinking => {
-            json!({"type": "thinking", "thinking": built.text, "signature": built.signature})
-        }
-        BlockKind::RedactedThinking { data } => {
-            json!({"type": "redacted_thinking", "data": data})
-        }
-        BlockKind::ToolUse { id, name } => {
-            let input: Value = serde_json::from_str(&built.text).unwrap_or_else(|_| json!({}));
-            json!({"type": "tool_use", "id": id, "name": name, "input": input})
-        }
-    })
 }

@@ -1,6 +1,7 @@
 //! What a claude in print mode says, line by line, as far as an answer is made of it. `[pure]`
 
-use crate::session::tool::name;
+use crate::session::block;
+use crate::session::block::text;
 use crate::session::witness::ApiError;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
@@ -113,25 +114,14 @@ fn event(event: &Value) -> Option<Word> {
 
 /// A block's kind, and what of it is there already.
 pub(crate) fn opened(block: &Value) -> Option<(BlockKind, Option<Delta>)> {
-    Some(match block.get("type")?.as_str()? {
-        "text" => (BlockKind::Text, Some(Delta::Text(text(block, "text")))),
-        "thinking" => (
-            BlockKind::Thinking,
-            Some(Delta::Thinking(text(block, "thinking"))),
-        ),
-        "redacted_thinking" => (
-            BlockKind::RedactedThinking {
-                data: text(block, "data"),
-            },
-            None,
-        ),
-        "tool_use" => {
-            let name = name::plain(&text(block, "name")).to_owned();
-            let id = text(block, "id");
-            (BlockKind::ToolUse { id, name }, input(block))
-        }
-        _ => return None,
-    })
+    let kind = block::kind(block)?;
+    let first = match &kind {
+        BlockKind::Text => Some(Delta::Text(text(block, "text"))),
+        BlockKind::Thinking => Some(Delta::Thinking(text(block, "thinking"))),
+        BlockKind::RedactedThinking { .. } => None,
+        BlockKind::ToolUse { .. } => input(block),
+    };
+    Some((kind, first))
 }
 
 /// A stream begins a call with an empty input, and tells it in pieces.
@@ -203,19 +193,9 @@ fn answered(response: &Value) -> Option<Word> {
 }
 
 fn stop(holder: &Value) -> Option<StopReason> {
-    let sequence = || {
-        let sequence = holder.get("stop_sequence").and_then(Value::as_str);
-        sequence.map(str::to_owned)
-    };
-    Some(match holder.get("stop_reason")?.as_str()? {
-        "max_tokens" => StopReason::MaxTokens,
-        "stop_sequence" => StopReason::StopSequence(sequence()),
-        "tool_use" => StopReason::ToolUse,
-        "pause_turn" => StopReason::PauseTurn,
-        "refusal" => StopReason::Refusal,
-        "model_context_window_exceeded" => StopReason::ContextWindow,
-        _ => StopReason::EndTurn,
-    })
+    let name = holder.get("stop_reason")?.as_str()?;
+    let sequence = holder.get("stop_sequence").and_then(Value::as_str);
+    Some(StopReason::named(name, sequence.map(str::to_owned)))
 }
 
 fn counts(usage: Option<&Value>) -> Counts {
@@ -226,14 +206,6 @@ fn counts(usage: Option<&Value>) -> Counts {
         cache_creation: count("cache_creation_input_tokens"),
         cache_read: count("cache_read_input_tokens"),
     }
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value
-        .get(name)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
 }
 
 /// The model of messages that no model wrote.

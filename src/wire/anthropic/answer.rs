@@ -152,7 +152,7 @@ impl Reader {
         let delta = data.get("delta").ok_or(Unread)?;
         self.count(data.get("usage"));
         if let Some(reason) = text(delta, "stop_reason") {
-            self.stop = Some(stop(&reason, text(delta, "stop_sequence")));
+            self.stop = Some(StopReason::named(&reason, text(delta, "stop_sequence")));
         }
         Ok(None)
     }
@@ -215,18 +215,6 @@ fn delta(delta: &Value) -> Result<Option<Delta>, Unread> {
         "input_json_delta" => Delta::InputJson(text("partial_json")?),
         _ => return Ok(None), // Citations, and what is new.
     }))
-}
-
-fn stop(reason: &str, sequence: Option<String>) -> StopReason {
-    match reason {
-        "max_tokens" => StopReason::MaxTokens,
-        "stop_sequence" => StopReason::StopSequence(sequence),
-        "tool_use" => StopReason::ToolUse,
-        "pause_turn" => StopReason::PauseTurn,
-        "refusal" => StopReason::Refusal,
-        "model_context_window_exceeded" => StopReason::ContextWindow,
-        _ => StopReason::EndTurn,
-    }
 }
 
 /// The status that the API gives an error of this type where no stream has begun.

@@ -1,0 +1,89 @@
+//! The model's blocks in JSON: as claude tells them, and as a caller brings them back. `[pure]`
+
+use super::tool::name;
+use crate::turn::Block;
+use crate::turn::BlockKind;
+use crate::turn::Built;
+use serde_json::Value;
+use serde_json::json;
+
+/// What a block is, with a tool under the name that the caller gave it; `None` for one that is not the model's to a
+/// caller.
+pub(crate) fn kind(block: &Value) -> Option<BlockKind> {
+    Some(match block.get("type")?.as_str()? {
+        "text" => BlockKind::Text,
+        "thinking" => BlockKind::Thinking,
+        "redacted_thinking" => BlockKind::RedactedThinking {
+            data: text(block, "data"),
+        },
+        "tool_use" => BlockKind::ToolUse {
+            id: text(block, "id"),
+            name: name::plain(&text(block, "name")).to_owned(),
+        },
+        _ => return None,
+    })
+}
+
+/// A block that came whole.
+pub(crate) fn built(block: &Value) -> Option<Built> {
+    let kind = kind(block)?;
+    let text_of_kind = match &kind {
+        BlockKind::Text => text(block, "text"),
+        BlockKind::Thinking => text(block, "thinking"),
+        BlockKind::RedactedThinking { .. } => String::new(),
+        BlockKind::ToolUse { .. } => block.get("input")?.to_string(),
+    };
+    Some(Built {
+        kind,
+        text: text_of_kind,
+        signature: text(block, "signature"),
+    })
+}
+
+/// A block that was told, as its caller brings it back.
+pub(crate) fn returned(built: &Built) -> Block {
+    Block::Native(match &built.kind {
+        BlockKind::Text => return Block::Text(built.text.clone()),
+        BlockKind::Thinking => {
+            json!({"type": "thinking", "thinking": built.text, "signature": built.signature})
+        }
+        BlockKind::RedactedThinking { data } => json!({"type": "redacted_thinking", "data": data}),
+        BlockKind::ToolUse { id, name } => {
+            let input: Value = serde_json::from_str(&built.text).unwrap_or_else(|_| json!({}));
+            json!({"type": "tool_use", "id": id, "name": name, "input": input})
+        }
+    })
+}
+
+/// The text in this field; empty where there is none.
+pub(super) fn text(value: &Value, name: &str) -> String {
+    let text = value.get(name).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_comes_back_as_it_was_told() {
+        for block in [
+            json!({"type": "thinking", "thinking": "hm", "signature": "s"}),
+            json!({"type": "redacted_thinking", "data": "d"}),
+            json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"b": 1, "a": 2}}),
+        ] {
+            let built = built(&block).expect("each is the model's to a caller");
+            assert_eq!(returned(&built), Block::Native(block));
+        }
+        let text = built(&json!({"type": "text", "text": "a\n"})).expect("a text is, too");
+        assert_eq!(returned(&text), Block::Text("a\n".into()));
+        assert_eq!(built(&json!({"type": "server_tool_use"})), None);
+    }
+
+    #[test]
+    fn a_tool_has_the_name_that_its_caller_gave_it() {
+        let call = json!({"type": "tool_use", "id": "t1", "name": "mcp__relay__f", "input": {}});
+        let (id, name) = ("t1".into(), "f".into());
+        assert_eq!(kind(&call), Some(BlockKind::ToolUse { id, name }));
+    }
+}

@@ -1,0 +1,92 @@
+//! One block of an answer, put together from its pieces.
+
+use super::BlockKind;
+use super::Delta;
+use super::Event;
+
+/// One block, as far as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Built {
+    pub(crate) kind: BlockKind,
+    /// The text, the thinking, or the tool input's JSON.
+    pub(crate) text: String,
+    pub(crate) signature: String,
+}
+
+impl Built {
+    /// A block of which nothing has come yet.
+    pub(crate) fn begun(kind: BlockKind) -> Built {
+        Built {
+            kind,
+            text: String::new(),
+            signature: String::new(),
+        }
+    }
+
+    /// Takes more of the block in.
+    ///
+    /// # Errors
+    /// Where it is of another kind than the block.
+    pub(crate) fn extend(&mut self, delta: &Delta) -> Result<(), &'static str> {
+        match (&self.kind, delta) {
+            (BlockKind::Text, Delta::Text(more))
+            | (BlockKind::Thinking, Delta::Thinking(more))
+            | (BlockKind::ToolUse { .. }, Delta::InputJson(more)) => self.text.push_str(more),
+            (BlockKind::Thinking, Delta::Signature(more)) => self.signature.push_str(more),
+            _ => return Err("a delta of another kind than its block"),
+        }
+        Ok(())
+    }
+
+    /// The id of the call, where the block is one.
+    pub(crate) fn call(&self) -> Option<&str> {
+        match &self.kind {
+            BlockKind::ToolUse { id, .. } => Some(id),
+            BlockKind::Text | BlockKind::Thinking | BlockKind::RedactedThinking { .. } => None,
+        }
+    }
+
+    /// All of it at once, as the block of this index.
+    pub(crate) fn events(self, index: usize) -> Vec<Event> {
+        let deltas = match &self.kind {
+            BlockKind::Text => vec![Delta::Text(self.text)],
+            BlockKind::Thinking => {
+                vec![Delta::Thinking(self.text), Delta::Signature(self.signature)]
+            }
+            BlockKind::RedactedThinking { .. } => vec![],
+            BlockKind::ToolUse { .. } => vec![Delta::InputJson(self.text)],
+        };
+        let deltas = deltas
+            .into_iter()
+            .map(|delta| Event::Delta { index, delta });
+        let kind = self.kind;
+        let mut events = vec![Event::BlockStart { index, kind }];
+        events.extend(deltas);
+        events.push(Event::BlockStop { index });
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_told_at_once_is_built_again_as_it_was() {
+        let thinking = Built {
+            kind: BlockKind::Thinking,
+            text: "hm".into(),
+            signature: "s".into(),
+        };
+        let mut built = Built::begun(BlockKind::Thinking);
+        for event in thinking.clone().events(3) {
+            if let Event::Delta { delta, .. } = event {
+                built
+                    .extend(&delta)
+                    .expect("each delta must be of its block");
+            }
+        }
+        assert_eq!(built, thinking);
+        assert!(built.extend(&Delta::Text("a".into())).is_err());
+    }
+}
