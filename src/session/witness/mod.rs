@@ -11,15 +11,21 @@
 //! index. Where witnesses disagree the merge says so, and the transcript, which is what the CLI itself goes on with,
 //! wins before the first byte; after it the answer is a fault.
 //!
-//! Start reading at [`merge`].
+//! Start reading at [`merge`]. What each witness has said so far is in [`displayed`], [`recorded`] and [`spoken`], and [`evidence`] is
+//! what they come to together.
 
+mod displayed;
+mod evidence;
 pub(crate) mod hook;
 mod line;
 mod merge;
 pub(crate) mod receiver;
 pub(crate) mod record;
+mod recorded;
 mod spoken;
 pub(crate) mod tail;
+#[cfg(test)]
+mod tests;
 #[cfg(target_os = "linux")]
 mod watch;
 #[cfg(not(target_os = "linux"))]

@@ -1,5 +1,6 @@
 //! The model's own message, as the tap heard it so far. `[pure]`
 
+use crate::session::block;
 use crate::session::tool::name;
 use crate::turn::Block;
 use crate::turn::BlockKind;
@@ -10,8 +11,6 @@ use crate::turn::Event;
 use crate::turn::MessageId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
-use serde_json::Value;
-use serde_json::json;
 use std::collections::BTreeSet;
 
 /// A message while it is spoken.
@@ -23,6 +22,8 @@ pub(crate) struct Spoken {
     /// All text so far, and how much of it was displayed already.
     text: String,
     displayed: usize,
+    /// Another witness said otherwise.
+    contradicted: bool,
     pub(super) end: Option<End>,
 }
 
@@ -34,6 +35,7 @@ impl Spoken {
             blocks: Vec::new(),
             text: String::new(),
             displayed: 0,
+            contradicted: false,
             end: None,
         }
     }
@@ -43,11 +45,7 @@ impl Spoken {
         match event {
             Event::BlockStart { index, kind } => {
                 let kind = plain(kind);
-                self.blocks.push(Built {
-                    kind: kind.clone(),
-                    text: String::new(),
-                    signature: String::new(),
-                });
+                self.blocks.push(Built::begun(kind.clone()));
                 Event::BlockStart { index, kind }
             }
             Event::Delta { index, delta } => {
@@ -58,6 +56,7 @@ impl Spoken {
         }
     }
 
+    /// Keeps what came, of whatever kind: where it does not fit its block, whoever puts the answer together says so.
     fn extend(&mut self, delta: &Delta) {
         let Some(block) = self.blocks.last_mut() else {
             return;
@@ -81,16 +80,36 @@ impl Spoken {
         });
     }
 
-    /// More of the text was displayed; whether it is what was spoken at this place.
-    pub(super) fn display(&mut self, text: &str) -> bool {
+    /// More of the text was displayed: it must be what was spoken at this place.
+    pub(super) fn handle_displayed(&mut self, text: &str) {
         let spoken = self.text.as_bytes().get(self.displayed..);
         self.displayed += text.len();
-        spoken.is_some_and(|spoken| spoken.starts_with(text.as_bytes()))
+        self.contradicted |= !spoken.is_some_and(|spoken| spoken.starts_with(text.as_bytes()));
+    }
+
+    /// A message is recorded: it must be this one.
+    pub(super) fn handle_recorded(&mut self, message: &str) {
+        self.contradicted |= self.id.0 != message;
+    }
+
+    pub(super) fn is_contradicted(&self) -> bool {
+        self.contradicted
     }
 
     /// Whether there is nothing in it that a caller could take for an answer.
     pub(super) fn is_empty(&self) -> bool {
         !self.says() && self.calls().is_empty()
+    }
+
+    /// Whether the CLI comes to rest by itself after it.
+    pub(super) fn rests(&self) -> bool {
+        let rests = self.end.as_ref().is_some_and(|end| {
+            matches!(
+                end.stop,
+                StopReason::EndTurn | StopReason::StopSequence(_) | StopReason::PauseTurn
+            )
+        });
+        rests && !self.is_empty()
     }
 
     /// Whether there is text in it.
@@ -100,23 +119,19 @@ impl Spoken {
 
     /// The ids of the model's calls.
     pub(super) fn calls(&self) -> BTreeSet<&str> {
-        let ids = self.blocks.iter().filter_map(|block| match &block.kind {
-            BlockKind::ToolUse { id, .. } => Some(id.as_str()),
-            BlockKind::Text | BlockKind::Thinking | BlockKind::RedactedThinking { .. } => None,
-        });
-        ids.collect()
+        self.blocks.iter().filter_map(Built::call).collect()
     }
 
     /// The blocks, as the caller will send them back.
-    pub(super) fn blocks(&self) -> Vec<Block> {
-        self.blocks.iter().map(block).collect()
+    pub(super) fn content(&self) -> Vec<Block> {
+        self.blocks.iter().map(block::returned).collect()
     }
 
     /// The whole of it as events, each block in one delta.
     pub(super) fn events(&self) -> Vec<Event> {
-        let blocks = self.blocks.iter().enumerate();
+        let blocks = self.blocks.iter().cloned().zip(0..);
         blocks
-            .flat_map(|(index, block)| events(index, block))
+            .flat_map(|(block, index)| block.events(index))
             .collect()
     }
 }
@@ -132,42 +147,10 @@ fn plain(kind: BlockKind) -> BlockKind {
     }
 }
 
-fn block(built: &Built) -> Block {
-    Block::Native(match &built.kind {
-        BlockKind::Text => return Block::Text(built.text.clone()),
-        BlockKind::Thinking => {
-            json!({"type": "thinking", "thinking": built.text, "signature": built.signature})
-        }
-        BlockKind::RedactedThinking { data } => json!({"type": "redacted_thinking", "data": data}),
-        BlockKind::ToolUse { id, name } => {
-            let input: Value = serde_json::from_str(&built.text).unwrap_or_else(|_| json!({}));
-            json!({"type": "tool_use", "id": id, "name": name, "input": input})
-        }
-    })
-}
-
-fn events(index: usize, built: &Built) -> Vec<Event> {
-    let text = built.text.clone();
-    let deltas = match &built.kind {
-        BlockKind::Text => vec![Delta::Text(text)],
-        BlockKind::Thinking => vec![
-            Delta::Thinking(text),
-            Delta::Signature(built.signature.clone()),
-        ],
-        BlockKind::RedactedThinking { .. } => vec![],
-        BlockKind::ToolUse { .. } => vec![Delta::InputJson(text)],
-    };
-    let kind = built.kind.clone();
-    let mut events = vec![Event::BlockStart { index, kind }];
-    let deltas = deltas.into_iter();
-    events.extend(deltas.map(|delta| Event::Delta { index, delta }));
-    events.push(Event::BlockStop { index });
-    events
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn delta(index: usize, delta: Delta) -> Event {
         Event::Delta { index, delta }
@@ -205,7 +188,7 @@ mod tests {
         let spoken = spoken();
         let call = json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"b": 1, "a": 2}});
         assert_eq!(
-            spoken.blocks(),
+            spoken.content(),
             [Block::Text("a\nb".into()), Block::Native(call)]
         );
         assert_eq!(spoken.calls(), BTreeSet::from(["t1"]));
@@ -214,9 +197,15 @@ mod tests {
 
     #[test]
     fn a_display_must_be_what_was_spoken() {
-        let mut same = spoken();
-        assert!(same.display("a\n") && same.display("b"));
-        assert!(!same.display("c"));
-        assert!(!spoken().display("b"));
+        let contradicts = |pieces: &[&str]| {
+            let mut spoken = spoken();
+            pieces
+                .iter()
+                .for_each(|piece| spoken.handle_displayed(piece));
+            spoken.is_contradicted()
+        };
+        assert!(!contradicts(&["a\n", "b"]));
+        assert!(contradicts(&["a\n", "b", "c"]));
+        assert!(contradicts(&["b"]));
     }
 }

@@ -1,0 +1,177 @@
+//! The model's message, as the transcript has it so far. `[pure]`
+
+use super::record::ApiError;
+use super::record::Record;
+use super::record::Said;
+use crate::session::block;
+use crate::session::tool::name;
+use crate::turn::Block;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::MessageId;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The API's first message of a turn, and what is written beside it.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// The API's id of the message that the conversation's turn before ended in: it may still be written.
+    pub(super) past: Option<String>,
+    /// A turn before this one, in the same transcript, may not be closed yet.
+    pub(super) behind_another: bool,
+    /// How many messages of the caller will be there.
+    pub(super) asked_by_caller: u32,
+    /// The records of the message, each with some of its blocks.
+    said: Vec<Said>,
+    /// The CLI's own message about a failed request.
+    error: Option<ApiError>,
+    /// User messages before the model's.
+    asked: u32,
+    /// Those after it: the caller's own, where a busy CLI writes it late, or the CLI's.
+    asked_late: u32,
+    /// Nothing more of the message will come.
+    closed: bool,
+}
+
+impl Recorded {
+    /// Takes a record in; what the API calls the message, where the record is the first of it.
+    pub(super) fn push(&mut self, record: Record) -> Option<&str> {
+        match record {
+            Record::Said(said) => return self.say(said),
+            Record::Error(error) => self.error = Some(error),
+            // It closes the turn before.
+            Record::Closed if self.behind_another && self.asked == 0 && self.said.is_empty() => {}
+            Record::Closed => self.closed = true,
+            Record::Asked if self.said.is_empty() => self.asked += 1,
+            Record::Asked => self.asked_late += 1,
+            Record::Other => {}
+        }
+        None
+    }
+
+    fn say(&mut self, said: Said) -> Option<&str> {
+        if self.past.as_ref() == Some(&said.message) {
+            return None;
+        }
+        let begins = self.said.is_empty();
+        if self
+            .said
+            .first()
+            .is_some_and(|first| first.message != said.message)
+        {
+            // The first message is whole in the file once a second one is there.
+            self.closed = true;
+            return None;
+        }
+        self.said.push(said);
+        self.said
+            .last()
+            .filter(|_| begins)
+            .map(|said| said.message.as_str())
+    }
+
+    /// Nobody waits for more of it.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether nothing of the message came.
+    pub(super) fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    pub(super) fn error(&self) -> Option<&ApiError> {
+        self.error.as_ref()
+    }
+
+    /// Why the model stopped, once the message has an end.
+    pub(super) fn stop(&self) -> Option<StopReason> {
+        let said = self.said.last()?;
+        let name = said.stop_reason.as_deref()?;
+        Some(StopReason::named(name, said.stop_sequence.clone()))
+    }
+
+    /// All text of the message.
+    pub(super) fn text(&self) -> String {
+        let texts = self.blocks().filter(|block| is(block, "text"));
+        texts.map(|text| block::text(text, "text")).collect()
+    }
+
+    /// The ids of the model's calls.
+    pub(super) fn calls(&self) -> BTreeSet<&str> {
+        let calls = self.blocks().filter(|block| is(block, "tool_use"));
+        calls.filter_map(|call| call.get("id")?.as_str()).collect()
+    }
+
+    /// Whether the model called a tool with an input that is no JSON: the CLI keeps it as a text in a field of its own.
+    pub(super) fn has_unparsed_call(&self) -> bool {
+        let mut calls = self.blocks().filter(|block| is(block, "tool_use"));
+        calls.any(|call| call["input"].get("__unparsedToolInput").is_some())
+    }
+
+    /// The CLI answered a call of the model by itself: nothing more comes of the message.
+    pub(super) fn is_answered_by_cli(&self) -> bool {
+        self.asked + self.asked_late > self.asked_by_caller
+    }
+
+    /// The model's own message held nothing, and the CLI asked for more by itself: this one answers the CLI.
+    pub(super) fn answers_cli(&self) -> bool {
+        self.asked > self.asked_by_caller
+    }
+
+    /// The blocks, as the caller will send them back.
+    pub(super) fn content(&self) -> Vec<Block> {
+        self.blocks().map(returned).collect()
+    }
+
+    /// Those of the blocks that are wanted, as events, numbered from this index on.
+    pub(super) fn events(&self, first: usize, wanted: fn(&Value) -> bool) -> Vec<Event> {
+        let blocks = self.blocks().filter(|block| wanted(block));
+        let built = blocks.filter_map(block::built).zip(first..);
+        built
+            .flat_map(|(block, index)| block.events(index))
+            .collect()
+    }
+
+    /// The end of the answer, with what the message tells of itself.
+    pub(super) fn end(&self, stop: StopReason) -> End {
+        // A record that does not end its message does not have its usage either.
+        let last = self.said.last().filter(|said| said.stop_reason.is_some());
+        End {
+            stop,
+            usage: last.map_or_else(Usage::default, |said| said.usage),
+            id: last.map(|said| MessageId(said.message.clone())),
+            model: last.map(|said| said.model.clone()),
+        }
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Value> {
+        self.said.iter().flat_map(|said| &said.blocks)
+    }
+}
+
+/// Whether this is a block of this type.
+pub(super) fn is(block: &Value, kind: &str) -> bool {
+    block.get("type").and_then(Value::as_str) == Some(kind)
+}
+
+/// A block of the transcript as its caller brings it back: whole, a tool call under the name that the caller gave the
+/// tool.
+fn returned(block: &Value) -> Block {
+    if is(block, "text") {
+        return Block::Text(block::text(block, "text"));
+    }
+    let mut block = block.clone();
+    if is(&block, "tool_use")
+        && let Some(name) = block.get("name").and_then(Value::as_str)
+    {
+        block["name"] = name::plain(name).into();
+    }
+    Block::Native(block)
+}

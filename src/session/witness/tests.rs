@@ -1,0 +1,474 @@
+//! What the merge decides of what its witnesses say.
+
+use super::hook::HookEvent;
+use super::merge::Merge;
+use super::merge::Seen;
+use super::record::Record;
+use super::record::Said;
+use crate::tap::Heard;
+use crate::tap::Word;
+use crate::turn::Block;
+use crate::turn::BlockKind;
+use crate::turn::Delta;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::MessageId;
+use crate::turn::Reading;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use serde_json::json;
+use std::time::Duration;
+
+fn delta(message: &str, index: u64, last: bool, text: &str) -> HookEvent {
+    HookEvent::Displayed {
+        message: message.into(),
+        index,
+        last,
+        text: text.into(),
+    }
+}
+
+fn said(text: &str, stop: &str) -> Record {
+    Record::Said(Said {
+        message: "msg_1".into(),
+        model: "m".into(),
+        blocks: vec![json!({"type": "text", "text": text})],
+        stop_reason: Some(stop.into()),
+        stop_sequence: None,
+        usage: Usage {
+            input_tokens: 3,
+            output_tokens: 4,
+            ..Usage::default()
+        },
+    })
+}
+
+fn stopped(text: &str) -> HookEvent {
+    HookEvent::Stopped { text: text.into() }
+}
+
+fn text(seen: &[Seen]) -> String {
+    let delta = |seen: &Seen| match seen {
+        Seen::Event(Event::Delta {
+            delta: Delta::Text(text),
+            ..
+        }) => Some(text.clone()),
+        _ => None,
+    };
+    seen.iter().filter_map(delta).collect()
+}
+
+fn end(seen: &[Seen]) -> Option<End> {
+    match seen.last() {
+        Some(Seen::Event(Event::End(end))) => Some(end.clone()),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_turn_ends_with_the_transcripts_usage() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_hook(&delta("d", 0, false, "a\tb\n"));
+    seen.extend(merge.handle_hook(&delta("d", 1, true, "c\n")));
+    seen.extend(merge.handle_hook(&stopped("a\tb\nc")));
+    assert_eq!(end(&seen), None);
+    assert!(merge.awaits_transcript());
+    seen.extend(merge.handle_records(vec![said("a\tb\nc\n", "end_turn")]));
+    assert_eq!(text(&seen), "a\tb\nc\n");
+    assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 4);
+}
+
+/// What the four witnesses of one turn say, in the order of the indexes.
+fn told_in(order: [usize; 4]) -> Vec<Seen> {
+    let mut merge = Merge::after(0, Reading::Along);
+    let tell = |index| match index {
+        0 => merge.handle_hook(&delta("d", 0, false, "one ")),
+        1 => merge.handle_hook(&delta("d", 1, true, "two")),
+        2 => merge.handle_hook(&stopped("one two")),
+        _ => merge.handle_records(vec![said("one two", "end_turn")]),
+    };
+    order.into_iter().flat_map(tell).collect()
+}
+
+#[test]
+fn witnesses_in_any_order_tell_the_same() {
+    let all = (0..256).map(|n| [n & 3, n >> 2 & 3, n >> 4 & 3, n >> 6 & 3]);
+    let orders = all.filter(|order| (0..4).all(|index| order.contains(&index)));
+    let mut count = 0;
+    for order in orders {
+        let seen = told_in(order);
+        assert_eq!(text(&seen), "one two", "{order:?}");
+        assert!(end(&seen).is_some(), "{order:?}: {seen:?}");
+        count += 1;
+    }
+    assert_eq!(count, 24);
+}
+
+#[test]
+fn without_display_hooks_the_transcript_tells_the_text() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_hook(&stopped("a"));
+    seen.extend(merge.handle_records(vec![said("a\n\n", "end_turn")]));
+    assert_eq!(text(&seen), "a\n\n");
+    assert!(end(&seen).is_some());
+}
+
+#[test]
+fn a_cut_answer_ends_at_the_first_message_and_asks_for_an_interrupt() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "cut"));
+    seen.extend(merge.handle_hook(&delta("other", 0, true, "more")));
+    assert!(seen.contains(&Seen::RunsOn));
+    seen.extend(merge.handle_records(vec![said("cut", "max_tokens")]));
+    assert_eq!(text(&seen), "cut");
+    assert_eq!(
+        end(&seen).expect("the turn ended").stop,
+        StopReason::MaxTokens
+    );
+}
+
+#[test]
+fn a_refusal_is_an_end_and_not_a_failure() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "I can't"));
+    let failed = HookEvent::Failed {
+        error: "invalid_request".into(),
+        text: "API Error: can't help".into(),
+    };
+    seen.extend(merge.handle_hook(&failed));
+    seen.extend(merge.handle_records(vec![said("I can't", "refusal")]));
+    assert_eq!(
+        end(&seen).expect("the turn ended").stop,
+        StopReason::Refusal
+    );
+}
+
+#[test]
+fn a_failed_request_keeps_its_status() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let text = "API Error: Request rejected (429) · slow down".to_owned();
+    let seen = merge.handle_hook(&HookEvent::Failed {
+        error: "rate_limit".into(),
+        text,
+    });
+    let [Seen::Failed(error)] = seen.as_slice() else {
+        panic!("the turn failed: {seen:?}")
+    };
+    assert_eq!(error.status, Some(429));
+}
+
+#[test]
+fn an_end_without_a_transcript_is_told_after_the_wait() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "hi"));
+    seen.extend(merge.handle_hook(&stopped("hi")));
+    assert_eq!(end(&seen), None);
+    seen.extend(merge.handle_timeout());
+    assert_eq!(end(&seen).expect("the turn ended").id, None);
+}
+
+#[test]
+fn a_last_delta_that_never_comes_is_made_good_by_the_ends_own_text() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_hook(&delta("d", 0, false, "one\n"));
+    seen.extend(merge.handle_hook(&stopped("one\ntwo")));
+    seen.extend(merge.handle_timeout());
+    assert_eq!(text(&seen), "one\ntwo");
+    assert!(end(&seen).is_some());
+}
+
+#[test]
+fn a_turn_that_was_interrupted_ends_without_a_hook() {
+    let mut merge = Merge::after(0, Reading::Along);
+    merge.handle_hook(&delta("second", 0, true, "more"));
+    merge.handle_hook(&delta("first", 0, true, "cut"));
+    let mut seen = merge.handle_records(vec![said("cut", "max_tokens")]);
+    seen.extend(merge.handle_timeout());
+    assert_eq!(seen.last(), Some(&Seen::Disagreed));
+}
+
+#[test]
+fn an_end_of_the_turn_without_a_word_is_no_answer() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_records(vec![said("", "end_turn")]);
+    seen.extend(merge.handle_hook(&stopped("")));
+    assert_eq!(seen, [Seen::Empty]);
+}
+
+fn called(id: &str) -> Record {
+    Record::Said(Said {
+        message: "msg_1".into(),
+        model: "m".into(),
+        blocks: vec![
+            json!({"type": "tool_use", "id": id, "name": "mcp__relay__f", "input": {"b": 1, "a": 2}}),
+        ],
+        stop_reason: Some("tool_use".into()),
+        stop_sequence: None,
+        usage: Usage::default(),
+    })
+}
+
+#[test]
+fn a_message_with_calls_ends_once_all_are_parked() {
+    let mut merge = Merge::after(1, Reading::Along);
+    merge.handle_hook(&delta("d", 0, true, "hm"));
+    // A busy CLI writes the caller's own message last.
+    let records = vec![
+        said("hm", "tool_use"),
+        called("t1"),
+        called("t2"),
+        Record::Asked,
+    ];
+    assert_eq!(end(&merge.handle_records(records)), None);
+    assert_eq!(end(&merge.handle_called("t1")), None);
+    let seen = merge.handle_called("t2");
+    assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+    let input = seen.iter().find_map(|seen| match seen {
+        Seen::Event(Event::Delta {
+            index: 1,
+            delta: Delta::InputJson(input),
+        }) => Some(input.clone()),
+        _ => None,
+    });
+    assert_eq!(input.as_deref(), Some(r#"{"b":1,"a":2}"#));
+    let parked = merge.parked().expect("the calls are parked");
+    assert_eq!(parked.len(), 3);
+    assert!(matches!(&parked[1], Block::Native(call) if call["name"] == "f"));
+}
+
+#[test]
+fn a_call_that_the_cli_answers_by_itself_is_told_and_not_parked() {
+    let mut merge = Merge::after(1, Reading::Along);
+    let records = vec![Record::Asked, called("t1"), Record::Asked];
+    let seen = merge.handle_records(records);
+    assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+    assert_eq!(merge.parked(), None);
+}
+
+#[test]
+fn an_answer_told_whole_keeps_its_blocks() {
+    let mut merge = Merge::after(0, Reading::Whole);
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "onetwo"));
+    seen.extend(merge.handle_records(vec![said("one", "end_turn"), said("two", "end_turn")]));
+    seen.extend(merge.handle_hook(&stopped("onetwo")));
+    let starts = seen
+        .iter()
+        .filter(|seen| matches!(seen, Seen::Event(Event::BlockStart { .. })));
+    assert_eq!((starts.count(), text(&seen)), (2, "onetwo".to_owned()));
+}
+
+#[test]
+fn a_turn_that_said_nothing_is_empty() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_hook(&stopped(""));
+    seen.extend(merge.handle_records(vec![Record::Closed]));
+    assert_eq!(seen, [Seen::Empty]);
+}
+
+#[test]
+fn an_answer_to_the_clis_own_question_is_not_the_callers() {
+    let mut merge = Merge::after(1, Reading::Along);
+    merge.handle_records(vec![Record::Asked]);
+    merge.handle_records(vec![Record::Asked]);
+    merge.handle_hook(&delta("d", 0, true, "here is more"));
+    merge.handle_hook(&stopped("here is more"));
+    let seen = merge.handle_records(vec![said("here is more", "end_turn")]);
+    assert_eq!(seen.last(), Some(&Seen::Empty));
+}
+
+fn begun() -> Heard {
+    Heard::Word(Word::Begun {
+        id: MessageId("msg_1".into()),
+        model: "m".into(),
+        usage: Usage::default(),
+    })
+}
+
+fn ended(stop: StopReason) -> Heard {
+    let usage = Usage {
+        output_tokens: 9,
+        ..Usage::default()
+    };
+    Heard::Word(Word::Ended { stop, usage })
+}
+
+/// One block of text, as the tap hears it.
+fn spoken(text: &str) -> Vec<Heard> {
+    let kind = BlockKind::Text;
+    let delta = Delta::Text(text.into());
+    let events = [
+        Event::BlockStart { index: 0, kind },
+        Event::Delta { index: 0, delta },
+        Event::BlockStop { index: 0 },
+    ];
+    let words = events.map(|event| Heard::Word(Word::Event(event)));
+    [begun()].into_iter().chain(words).collect()
+}
+
+#[test]
+fn what_the_tap_hears_is_told_at_once_and_nothing_twice() {
+    let mut merge = Merge::after(1, Reading::Whole).hearing(Reading::Along);
+    let mut seen = merge.handle_heard(spoken("one"));
+    assert!(matches!(seen[0], Seen::Head { .. }));
+    assert_eq!(text(&seen), "one");
+    seen.extend(merge.handle_hook(&delta("d", 0, true, "one")));
+    seen.extend(merge.handle_records(vec![Record::Asked, said("one", "end_turn")]));
+    assert_eq!(end(&seen), None);
+    assert!(!merge.is_ahead());
+    seen.extend(merge.handle_heard(vec![ended(StopReason::EndTurn)]));
+    assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 9);
+    assert!(merge.is_ahead() && !merge.awaits_transcript());
+    assert_eq!(merge.handle_hook(&stopped("one")), []);
+    assert_eq!(text(&seen), "one");
+}
+
+#[test]
+fn witnesses_that_contradict_the_tap_fail_the_turn() {
+    let contradictions: [fn(&mut Merge) -> Vec<Seen>; 3] = [
+        |merge| merge.handle_hook(&delta("d", 0, false, "two")),
+        |merge| {
+            let mut other = said("one", "end_turn");
+            if let Record::Said(said) = &mut other {
+                said.message = "msg_2".into();
+            }
+            merge.handle_records(vec![other])
+        },
+        |merge| {
+            merge.handle_hook(&stopped("one"));
+            merge.handle_timeout()
+        },
+    ];
+    for contradict in contradictions {
+        let mut merge = Merge::after(0, Reading::Along);
+        merge.handle_heard(spoken("one"));
+        assert_eq!(contradict(&mut merge), [Seen::Disagreed]);
+        assert_eq!(merge.handle_heard(vec![ended(StopReason::EndTurn)]), []);
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_a_failure_and_no_end() {
+    for last in [
+        Heard::Broke,
+        Heard::Word(Word::Failed {
+            status: Some(529),
+            message: "busy".into(),
+        }),
+    ] {
+        let mut merge = Merge::after(0, Reading::Along);
+        merge.handle_heard(spoken("one"));
+        let seen = merge.handle_heard(vec![last]);
+        assert!(matches!(seen.as_slice(), [Seen::Failed(_)]), "{seen:?}");
+    }
+    // Before it began, it may be asked for again.
+    let mut merge = Merge::after(0, Reading::Along);
+    assert_eq!(merge.handle_heard(vec![Heard::Broke, Heard::Unread]), []);
+}
+
+#[test]
+fn a_refused_request_keeps_the_upstreams_status_and_wait() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let retry_after = Some(Duration::from_secs(17));
+    let refused = Heard::Refused {
+        status: 429,
+        retry_after,
+    };
+    assert_eq!(merge.handle_heard(vec![refused]), []);
+    let seen = merge.handle_hook(&HookEvent::Failed {
+        error: "unknown".into(),
+        text: "no number here".into(),
+    });
+    let [Seen::Failed(error)] = seen.as_slice() else {
+        panic!("the turn failed: {seen:?}")
+    };
+    assert_eq!((error.status, error.retry_after), (Some(429), retry_after));
+}
+
+#[test]
+fn calls_that_the_tap_hears_end_the_turn_once_they_are_parked_or_the_cli_goes_on() {
+    let call = || {
+        let kind = BlockKind::ToolUse {
+            id: "t1".into(),
+            name: "mcp__relay__f".into(),
+        };
+        let delta = Delta::InputJson("{}".into());
+        let events = [
+            Event::BlockStart { index: 0, kind },
+            Event::Delta { index: 0, delta },
+            Event::BlockStop { index: 0 },
+        ];
+        let words = events.map(|event| Heard::Word(Word::Event(event)));
+        let words = [begun()].into_iter().chain(words);
+        words
+            .chain([ended(StopReason::ToolUse)])
+            .collect::<Vec<_>>()
+    };
+    let mut merge = Merge::after(1, Reading::Along);
+    assert_eq!(end(&merge.handle_heard(call())), None);
+    let seen = merge.handle_called("t1");
+    assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+    assert_eq!(merge.parked().map(|blocks| blocks.len()), Some(1));
+    let mut merge = Merge::after(1, Reading::Along);
+    merge.handle_heard(call());
+    let seen = merge.handle_heard(vec![Heard::WentOn]);
+    assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+    assert_eq!(merge.parked(), None);
+}
+
+#[test]
+fn another_text_in_the_transcript_is_told() {
+    let mut merge = Merge::after(0, Reading::Along);
+    merge.handle_hook(&delta("d", 0, true, "one"));
+    merge.handle_hook(&stopped("one"));
+    merge.handle_records(vec![said("two", "end_turn")]);
+    assert_eq!(
+        merge.handle_records(vec![Record::Closed]).last(),
+        Some(&Seen::Disagreed)
+    );
+}
+
+/// Text and a call, as the tap hears them.
+fn calling() -> Vec<Heard> {
+    let kind = BlockKind::ToolUse {
+        id: "t1".into(),
+        name: "f".into(),
+    };
+    let call = Event::BlockStart { index: 1, kind };
+    let mut heard = spoken("let me look");
+    heard.push(Heard::Word(Word::Event(call)));
+    heard.push(ended(StopReason::ToolUse));
+    heard
+}
+
+#[test]
+fn calls_that_were_heard_park_once_the_text_before_them_was_displayed_as_well() {
+    let mut merge = Merge::after(0, Reading::Along);
+    merge.handle_heard(calling());
+    assert_eq!(merge.handle_called("t1"), []);
+    assert!(merge.parked().is_none() && merge.awaits_transcript());
+    let seen = merge.handle_hook(&delta("d1", 0, true, "let me look"));
+    assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
+    assert!(merge.parked().is_some());
+}
+
+#[test]
+fn what_is_still_told_of_the_message_before_is_not_of_this_turn() {
+    let mut first = Merge::after(0, Reading::Along);
+    first.handle_heard(calling());
+    let display = delta("d1", 0, true, "let me look");
+    first.handle_hook(&display);
+    let mut merge = Merge::after(1, Reading::Along).past(first.named());
+    assert_eq!(merge.handle_hook(&display), []);
+    assert_eq!(
+        merge.handle_records(vec![said("let me look", "tool_use")]),
+        []
+    );
+    let mut heard = spoken("thanks");
+    if let Heard::Word(Word::Begun { id, .. }) = &mut heard[0] {
+        *id = MessageId("msg_2".into());
+    }
+    heard.push(ended(StopReason::EndTurn));
+    let seen = merge.handle_heard(heard);
+    assert_eq!(text(&seen), "thanks");
+    assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::EndTurn));
+}
