@@ -7,6 +7,7 @@ use crate::pool::ledger::Effect;
 use crate::pool::ledger::Ledger;
 use crate::pool::ledger::Need;
 use crate::session::shape::Shape;
+use crate::turn::Owner;
 use std::hint::black_box;
 use std::time::Duration;
 use std::time::Instant;
@@ -27,7 +28,7 @@ fn lease(name: &'static str, waiting: usize) -> Measure {
         bytes: 0,
         round: Box::new(move || {
             // A caller comes, a session becomes free, and the one who waited longest gets it.
-            let asked = ledger.ask(&shape, Need::Warm, now);
+            let asked = ledger.ask(&Owner::anonymous(), &shape, Need::Warm, now);
             assert!(asked.is_ok(), "the queue has room");
             let place = *ledger.places().keys().next().expect("the pool is full");
             ledger.handle_returned(place, now);
@@ -44,7 +45,9 @@ fn full(shape: &Shape, waiting: usize, now: Instant) -> Ledger {
     let mut ledger = Ledger::new(config(), shape.clone(), false);
     for _ in 0..SESSIONS + waiting {
         assert!(
-            ledger.ask(shape, Need::Warm, now).is_ok(),
+            ledger
+                .ask(&Owner::anonymous(), shape, Need::Warm, now)
+                .is_ok(),
             "the queue has room"
         );
         while let Some(effect) = ledger.poll_effect() {

@@ -180,6 +180,7 @@ impl Conduct {
     async fn lease(&self, shape: &Shape, way: &Way) -> Option<Result<Grant, Fault>> {
         let (reply, mut grant) = oneshot::channel();
         drop(self.keeper.send(Ask::Lease {
+            owner: self.request.owner.clone(),
             shape: shape.clone(),
             need: way.need(!self.request.tools.is_empty()),
             reply,

@@ -28,6 +28,7 @@ use crate::session::shape::Shape;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::Owner;
 use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
@@ -39,6 +40,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) enum Ask {
     Lease {
+        owner: Owner,
         shape: Shape,
         need: Need,
         reply: oneshot::Sender<Result<Grant, Fault>>,
@@ -179,7 +181,12 @@ impl Keeper {
     fn handle(&mut self, ask: Ask) {
         let now = clock::now();
         match ask {
-            Ask::Lease { shape, need, reply } => self.handle_lease(&shape, need, reply, now),
+            Ask::Lease {
+                owner,
+                shape,
+                need,
+                reply,
+            } => self.handle_lease(&owner, &shape, need, reply, now),
             Ask::Withdrawn => self.withdraw_the_gone(now),
             // A process may be gone before its launch is told.
             Ask::Launched { place, session } if self.ledger.places().contains_key(&place) => {
@@ -233,6 +240,7 @@ impl Keeper {
 
     fn handle_lease(
         &mut self,
+        owner: &Owner,
         shape: &Shape,
         need: Need,
         reply: oneshot::Sender<Result<Grant, Fault>>,
@@ -245,7 +253,7 @@ impl Keeper {
         if self.ledger.is_full() {
             self.withdraw_the_gone(now);
         }
-        match self.ledger.ask(shape, need, now) {
+        match self.ledger.ask(owner, shape, need, now) {
             Ok(waiter) => drop(self.replies.insert(waiter, reply)),
             Err(_) => drop(reply.send(Err(fault::queue_full(self.honest_wait())))),
         }
@@ -335,6 +343,7 @@ impl Keeper {
                 Effect::Retire { place } => self.retire(place),
                 Effect::Empty { place } => self.empty(place),
                 Effect::Expire { waiter } => self.expire(waiter),
+                Effect::Displace { waiter } => self.displace(waiter),
             }
         }
     }
@@ -399,6 +408,12 @@ impl Keeper {
                 None => fault::queue_timeout(self.honest_wait()),
             };
             drop(reply.send(Err(fault)));
+        }
+    }
+
+    fn displace(&mut self, waiter: Waiter) {
+        if let Some(reply) = self.replies.remove(&waiter) {
+            drop(reply.send(Err(fault::queue_full(self.honest_wait()))));
         }
     }
 

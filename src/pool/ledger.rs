@@ -1,7 +1,7 @@
 //! Who has which session, who waits, and what to do about it: inputs and `now` in, effects out. `[pure]`
 //!
-//! Waiters are served strictly in their order, whatever they need, so that a stream of calls of one shape cannot
-//! starve a call of another. A waiter whose shape is just coming back to rest waits for it, because that is faster
+//! Waiters are served strictly in the order of the [`queue`](super::queue), whatever they need, so that a stream of calls
+//! of one shape cannot starve a call of another. A waiter whose shape is just coming back to rest waits for it, because that is faster
 //! than a launch; every other waiter gets a place for a launch, by the retirement of the longest idle session where
 //! the bound is reached.
 
@@ -11,8 +11,11 @@ use super::place::Held;
 use super::place::Kind;
 use super::place::Place;
 use super::place::Places;
+use super::queue::Queue;
+use super::queue::Waiting;
 use crate::session::shape::Shape;
 use crate::turn::Driver;
+use crate::turn::Owner;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -64,6 +67,10 @@ pub(crate) enum Effect {
     Expire {
         waiter: Waiter,
     },
+    /// The queue is full, and the waiter's caller has most of it: its place goes to another one.
+    Displace {
+        waiter: Waiter,
+    },
 }
 
 /// The books.
@@ -73,7 +80,7 @@ pub(crate) struct Ledger {
     /// Sessions can be primed here.
     primes: bool,
     places: Places,
-    waiters: VecDeque<Waiting>,
+    waiters: Queue,
     /// Shapes that were asked for, the latest first.
     recent: VecDeque<Shape>,
     effects: VecDeque<Effect>,
@@ -84,14 +91,6 @@ pub(crate) struct Ledger {
     rest_until: Option<Instant>,
     /// Until when no session is warmed because a call has just begun that should have the processor to itself.
     quiet_until: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    waiter: Waiter,
-    shape: Shape,
-    need: Need,
-    until: Instant,
 }
 
 /// The queue is full.
@@ -105,7 +104,7 @@ impl Ledger {
             config,
             primes,
             places: Places::default(),
-            waiters: VecDeque::new(),
+            waiters: Queue::default(),
             recent: VecDeque::from([plain]),
             effects: VecDeque::new(),
             next: 1,
@@ -122,6 +121,7 @@ impl Ledger {
     /// Where as many wait already as may.
     pub(crate) fn ask(
         &mut self,
+        owner: &Owner,
         shape: &Shape,
         need: Need,
         now: Instant,
@@ -129,23 +129,35 @@ impl Ledger {
         let waiter = self.fresh();
         self.remember(shape);
         let until = now + self.config.queue_wait_max;
-        self.waiters.push_back(Waiting {
+        self.waiters.push(Waiting {
             waiter,
+            owner: owner.clone(),
             shape: shape.clone(),
             need,
             until,
         });
         self.balance(now);
         if self.waiters.len() > self.config.queue_depth_max {
-            self.waiters.pop_back();
-            return Err(QueueFull);
+            return self.turn_away(owner, waiter);
         }
         Ok(waiter)
     }
 
+    /// One is too many, which may be another one than the one that came.
+    fn turn_away(&mut self, came: &Owner, newest: Waiter) -> Result<Waiter, QueueFull> {
+        match self.waiters.take_surplus(came) {
+            Some(waiter) if waiter == newest => Err(QueueFull),
+            Some(waiter) => {
+                self.effects.push_back(Effect::Displace { waiter });
+                Ok(newest)
+            }
+            None => Ok(newest),
+        }
+    }
+
     /// A caller that waits no longer.
     pub(crate) fn withdraw(&mut self, waiter: Waiter, now: Instant) {
-        self.waiters.retain(|waiting| waiting.waiter != waiter);
+        self.waiters.withdraw(waiter);
         self.balance(now);
     }
 
@@ -269,22 +281,14 @@ impl Ledger {
     /// No more callers, no more sessions.
     pub(crate) fn drain(&mut self, now: Instant) {
         self.draining = true;
-        for waiting in self.waiters.drain(..) {
-            self.effects.push_back(Effect::Expire {
-                waiter: waiting.waiter,
-            });
-        }
+        let all = self.waiters.drain();
+        self.expire(all);
         self.balance(now);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(index) = self.waiters.iter().position(|waiting| waiting.until <= now) {
-            if let Some(waiting) = self.waiters.remove(index) {
-                self.effects.push_back(Effect::Expire {
-                    waiter: waiting.waiter,
-                });
-            }
-        }
+        let over = self.waiters.expire(now);
+        self.expire(over);
         self.rest_until = self.rest_until.filter(|until| *until > now);
         self.quiet_until = self.quiet_until.filter(|until| *until > now);
         while let Some((place, since)) = self.places.longest_kept()
@@ -294,6 +298,11 @@ impl Ledger {
         }
         self.retire_surplus(now);
         self.balance(now);
+    }
+
+    fn expire(&mut self, over: Vec<Waiter>) {
+        let effects = over.into_iter().map(|waiter| Effect::Expire { waiter });
+        self.effects.extend(effects);
     }
 
     pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
@@ -356,12 +365,12 @@ impl Ledger {
         if self.draining {
             return self.retire_idle();
         }
-        while let Some(head) = self.waiters.front() {
+        while let Some(head) = self.waiters.head() {
             let (waiter, shape, need) = (head.waiter, head.shape.clone(), head.need);
             if !self.serve(waiter, &shape, need, now) {
                 return;
             }
-            self.waiters.pop_front();
+            self.waiters.pop();
         }
         self.warm(now);
     }
@@ -564,6 +573,10 @@ mod tests {
         Shape::plain(model)
     }
 
+    fn anyone() -> Owner {
+        Owner::anonymous()
+    }
+
     fn now() -> Instant {
         crate::clock::now()
     }
@@ -594,7 +607,7 @@ mod tests {
     fn a_warm_session_is_lent_to_its_shape() {
         let (mut ledger, now) = warmed(2);
         let waiter = ledger
-            .ask(&shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
     }
@@ -611,7 +624,7 @@ mod tests {
         ledger.handle_ready(2, None, now);
         effects(&mut ledger);
         let waiter = ledger
-            .ask(&print, Need::Warm, now)
+            .ask(&anyone(), &print, Need::Warm, now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Lend { waiter, place: 2 }]);
         assert_eq!(ledger.poll_timeout(), Some(now + QUIET));
@@ -623,7 +636,7 @@ mod tests {
     fn another_shape_gets_a_place_of_its_own() {
         let (mut ledger, now) = warmed(2);
         let waiter = ledger
-            .ask(&shape("b"), Need::Warm, now)
+            .ask(&anyone(), &shape("b"), Need::Warm, now)
             .expect("the queue is empty");
         assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
     }
@@ -632,7 +645,7 @@ mod tests {
     fn at_the_bound_an_idle_session_makes_room() {
         let (mut ledger, now) = warmed(1);
         let waiter = ledger
-            .ask(&shape("b"), Need::Warm, now)
+            .ask(&anyone(), &shape("b"), Need::Warm, now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
         ledger.handle_gone(2, now);
@@ -643,12 +656,12 @@ mod tests {
     fn a_caller_waits_for_a_session_that_comes_to_rest() {
         let (mut ledger, now) = warmed(2);
         ledger
-            .ask(&shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the queue is empty");
         ledger.handle_returned(2, now);
         effects(&mut ledger);
         let waiter = ledger
-            .ask(&shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), []);
         ledger.handle_ready(2, None, now);
@@ -659,14 +672,17 @@ mod tests {
     fn the_queue_is_bounded_and_its_waits_end() {
         let (mut ledger, now) = warmed(1);
         ledger
-            .ask(&shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("lent at once");
         for _ in 0..3 {
             ledger
-                .ask(&shape("a"), Need::Warm, now)
+                .ask(&anyone(), &shape("a"), Need::Warm, now)
                 .expect("the queue has room");
         }
-        assert_eq!(ledger.ask(&shape("a"), Need::Warm, now), Err(QueueFull));
+        assert_eq!(
+            ledger.ask(&anyone(), &shape("a"), Need::Warm, now),
+            Err(QueueFull)
+        );
         effects(&mut ledger);
         ledger.handle_timeout(now + Duration::from_secs(6));
         let expired = effects(&mut ledger);
@@ -680,9 +696,28 @@ mod tests {
     }
 
     #[test]
+    fn who_fills_the_queue_makes_room_for_another_caller() {
+        let (mut ledger, now) = warmed(1);
+        ledger.config.session_turns_max = 9;
+        let ask = |ledger: &mut Ledger, name: &str| {
+            ledger.ask(&Owner(name.to_owned()), &shape("a"), Need::Warm, now)
+        };
+        let many: Vec<Waiter> = (0..4).flat_map(|_| ask(&mut ledger, "many")).collect();
+        assert_eq!(ask(&mut ledger, "many"), Err(QueueFull));
+        effects(&mut ledger);
+        let one = ask(&mut ledger, "one").expect("it has nothing in the queue");
+        assert_eq!(effects(&mut ledger), [Effect::Displace { waiter: many[3] }]);
+        for waiter in [many[1], one, many[2]] {
+            ledger.handle_returned(2, now);
+            ledger.handle_ready(2, None, now);
+            assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+        }
+    }
+
+    #[test]
     fn a_session_that_is_at_rest_before_its_lease_is_back_is_lent_once_it_is() {
         let (mut ledger, now) = warmed(1);
-        let ask = |ledger: &mut Ledger| ledger.ask(&shape("a"), Need::Warm, now);
+        let ask = |ledger: &mut Ledger| ledger.ask(&anyone(), &shape("a"), Need::Warm, now);
         ask(&mut ledger).expect("lent at once");
         ledger.handle_ready(2, None, now);
         effects(&mut ledger);
@@ -703,7 +738,7 @@ mod tests {
         ledger.handle_ready(3, None, now);
         effects(&mut ledger);
         for _ in 0..2 {
-            let waiter = ledger.ask(&shape("a"), Need::Launch, now);
+            let waiter = ledger.ask(&anyone(), &shape("a"), Need::Launch, now);
             let waiter = waiter.expect("the queue is empty");
             assert_eq!(effects(&mut ledger), [Effect::Lend { waiter, place: 3 }]);
             ledger.handle_refused(3, now);
@@ -715,7 +750,7 @@ mod tests {
         let (mut ledger, now) = warmed(1);
         for _ in 0..2 {
             ledger
-                .ask(&shape("a"), Need::Warm, now)
+                .ask(&anyone(), &shape("a"), Need::Warm, now)
                 .expect("the session is idle");
             ledger.handle_returned(2, now);
             effects(&mut ledger);
@@ -740,7 +775,7 @@ mod tests {
     fn kept(max: usize) -> (Ledger, Instant) {
         let (mut ledger, now) = warmed(max);
         ledger
-            .ask(&shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the session is idle");
         ledger.handle_kept(2, now);
         effects(&mut ledger);
@@ -750,7 +785,7 @@ mod tests {
     #[test]
     fn a_kept_session_is_emptied_for_whoever_can_use_it() {
         let (mut ledger, now) = kept(1);
-        let waiter = ledger.ask(&shape("a"), Need::Warm, now);
+        let waiter = ledger.ask(&anyone(), &shape("a"), Need::Warm, now);
         let waiter = waiter.expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Empty { place: 2 }]);
         assert!(!ledger.rejoin(2));
@@ -762,7 +797,7 @@ mod tests {
     fn a_kept_session_gives_its_place_to_whoever_cannot() {
         let (mut ledger, now) = kept(1);
         ledger
-            .ask(&shape("b"), Need::Warm, now)
+            .ask(&anyone(), &shape("b"), Need::Warm, now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
     }

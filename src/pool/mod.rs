@@ -1,6 +1,6 @@
 //! Who is free, who waits, who is worn out: the sessions, shared among callers.
 //!
-//! **What for.** [`Pool::serve`] takes a request and answers with events; behind it are the bounded queue, the
+//! **What for.** [`Pool::serve`] takes a request and answers with events; behind it are the bounded queue, in which callers take turns, the
 //! sessions by shape, and their renewal.
 //!
 //! **Never.** It does not know HTTP, dialects or terminals.
@@ -15,6 +15,7 @@ mod keeper;
 pub(crate) mod ledger;
 mod parking;
 pub(crate) mod place;
+mod queue;
 mod snapshot;
 mod way;
 

@@ -70,6 +70,7 @@ pub(super) async fn create(
         None => request::call(&body, version)?,
     };
     drop(body);
+    call.request.owner = caller.owner();
     call.request.drive = drive.unwrap_or(api.config.drive);
     if strict {
         all_honoured(&call.request)?;

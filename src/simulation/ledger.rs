@@ -7,6 +7,7 @@ use crate::pool::ledger::Need;
 use crate::pool::ledger::Waiter;
 use crate::pool::place::Place;
 use crate::session::shape::Shape;
+use crate::turn::Owner;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ struct Around {
 #[derive(Debug, Clone, Copy)]
 enum Move {
     Ask {
+        owner: u8,
         shape: u8,
         launch: bool,
     },
@@ -93,11 +95,14 @@ impl Around {
     fn happen(&mut self, what: Move, pick: usize) {
         let now = self.now;
         match what {
-            Move::Ask { shape, launch } => {
+            Move::Ask {
+                owner,
+                shape,
+                launch,
+            } => {
                 let need = if launch { Need::Launch } else { Need::Warm };
-                let asked = self
-                    .ledger
-                    .ask(&Shape::plain(&shape.to_string()), need, now);
+                let (owner, shape) = (Owner(owner.to_string()), Shape::plain(&shape.to_string()));
+                let asked = self.ledger.ask(&owner, &shape, need, now);
                 self.waiters.extend(asked.ok());
             }
             Move::Withdraw => {
@@ -254,7 +259,7 @@ impl Around {
                     let before = self.lives.insert(place, Life::Resetting);
                     assert_eq!(before, Some(Life::Kept), "only what is kept can be left");
                 }
-                Effect::Expire { waiter } => {
+                Effect::Expire { waiter } | Effect::Displace { waiter } => {
                     assert!(
                         self.waiters.remove(&waiter),
                         "{waiter} was served before, or is gone"
@@ -305,7 +310,7 @@ impl Around {
 
 fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
-        4 => (0_u8..3, any::<bool>()).prop_map(|(shape, launch)| Move::Ask { shape, launch }),
+        4 => (0_u8..3, 0_u8..3, any::<bool>()).prop_map(|(owner, shape, launch)| Move::Ask { owner, shape, launch }),
         1 => Just(Move::Withdraw),
         2 => (0_u16..3000).prop_map(Move::Wait),
         4 => prop::bool::weighted(0.1).prop_map(|worn| Move::Ready { worn }),

@@ -1,6 +1,7 @@
 //! What a caller asks for: a conversation whose last message is to be answered, and how.
 
 use super::Drive;
+use super::Owner;
 use super::Tool;
 use super::ToolChoice;
 use serde_json::Map;
@@ -9,6 +10,8 @@ use serde_json::Value;
 /// One call, free of its dialect.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
+    /// Whose call it is: callers take turns where calls have to wait.
+    pub(crate) owner: Owner,
     /// The model's name as the caller wrote it.
     pub(crate) model: String,
     /// System texts in the caller's order; empty where there is none.
@@ -90,6 +93,7 @@ impl Request {
     /// A call with nothing set but its messages.
     pub(crate) fn plain(messages: Vec<Message>) -> Request {
         Request {
+            owner: Owner::anonymous(),
             model: "m".into(),
             system: vec![],
             messages,

@@ -232,6 +232,32 @@ fn large_bodies_have_a_bound_together_and_a_usual_call_gets_in() {
     });
 }
 
+/// Two seconds: the turns that another caller has to wait for are slow ones.
+#[test]
+fn a_caller_that_fills_the_queue_shuts_nobody_else_out() {
+    let pool = "idle = 1\nmax = 1\nqueue_depth_max = 4";
+    let relay = World::scripted(ECHO).pool(pool).start();
+    let (many, one) = (
+        key(&relay, &["create", "many"]),
+        key(&relay, &["create", "one"]),
+    );
+    becomes(&relay, &one, "");
+    std::thread::scope(|scope| {
+        let slow = || client::post_as(relay.address, &many, &call("slow")).status;
+        let calls = [(); 5].map(|()| scope.spawn(slow));
+        wait::until("that the queue is full", || {
+            (relay.get("/v1/health")["waiting"] == 4).then_some(())
+        });
+        let answer = client::post_as(relay.address, &one, &call("hello"));
+        assert_eq!(answer.text(), "hello");
+        let waiting = calls.iter().filter(|call| !call.is_finished()).count();
+        assert!(waiting >= 2, "it waited for all but {waiting}");
+        let mut told = calls.map(|call| call.join().expect("it is answered"));
+        told.sort_unstable();
+        assert_eq!(told, [200, 200, 200, 200, 529]);
+    });
+}
+
 #[test]
 fn what_belongs_to_one_key_is_not_there_for_another() {
     let relay = world().start();

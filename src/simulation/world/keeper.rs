@@ -17,6 +17,7 @@ use crate::pool::place::Kind;
 use crate::pool::place::Place;
 use crate::session::delivery::Delivery;
 use crate::session::machine::Machine;
+use crate::turn::Owner;
 
 impl World {
     pub(super) fn asked(&mut self, ask: Ask) {
@@ -66,7 +67,8 @@ impl World {
             Delivery::Transcript => Need::Launch,
             Delivery::Paste(_) | Delivery::Editor(_) => Need::Warm,
         };
-        match self.ledger.ask(&call.shape, need, self.now) {
+        let owner = Owner((id % OWNERS).to_string());
+        match self.ledger.ask(&owner, &call.shape, need, self.now) {
             Ok(waiter) => drop(self.replies.insert(waiter, id)),
             Err(_) => self.soon(Happening::Granted {
                 call: id,
@@ -110,7 +112,7 @@ impl World {
                 Effect::Warm { place, kind, .. } => self.warm(place, kind),
                 Effect::Retire { place } => self.order(place, Order::Retire),
                 Effect::Empty { place } => self.empty(place),
-                Effect::Expire { waiter } => {
+                Effect::Expire { waiter } | Effect::Displace { waiter } => {
                     if let Some(call) = self.replies.remove(&waiter) {
                         self.soon(Happening::Granted {
                             call,
@@ -181,3 +183,6 @@ impl World {
         self.set_timer(place);
     }
 }
+
+/// Callers that take turns.
+const OWNERS: u64 = 3;

@@ -28,6 +28,7 @@ use crate::turn::Blame;
 use crate::turn::Drive;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::Owner;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Role;
@@ -170,6 +171,7 @@ fn common(
     let system = system(fields)?;
     tool::values(fields)?;
     Ok(Request {
+        owner: Owner::anonymous(),
         model,
         system,
         messages: talk.messages,
