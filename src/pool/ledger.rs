@@ -363,7 +363,7 @@ impl Ledger {
     /// Serves the queue from its head as far as it goes, then warms what is missing.
     fn balance(&mut self, now: Instant) {
         if self.draining {
-            return self.retire_idle();
+            return self.retire_unused();
         }
         while let Some(head) = self.waiters.head() {
             let (waiter, shape, need) = (head.waiter, head.shape.clone(), head.need);
@@ -472,13 +472,16 @@ impl Ledger {
     }
 
     fn retire(&mut self, place: Place) {
-        if self.places.set(place, Held::Retiring) {
+        let entry = self.places.get_mut(place);
+        if let Some(entry) = entry.filter(|entry| entry.held != Held::Retiring) {
+            entry.held = Held::Retiring;
             self.effects.push_back(Effect::Retire { place });
         }
     }
 
-    fn retire_idle(&mut self) {
-        while let Some(place) = self.places.at_rest() {
+    /// What is still starting, or leaves a conversation, is not waited for.
+    fn retire_unused(&mut self) {
+        while let Some(place) = self.places.unused() {
             self.retire(place);
         }
     }
@@ -693,6 +696,23 @@ mod tests {
                 .count(),
             3
         );
+    }
+
+    #[test]
+    fn a_drain_waits_for_no_session_that_is_on_its_way() {
+        let now = now();
+        let mut ledger = Ledger::new(config(1, 2), shape("a"), true);
+        ledger.handle_timeout(now);
+        assert!(matches!(
+            effects(&mut ledger)[0],
+            Effect::Warm { place: 2, .. }
+        ));
+        ledger.drain(now);
+        assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
+        ledger.handle_ready(2, None, now);
+        assert_eq!(effects(&mut ledger), []);
+        ledger.handle_gone(2, now);
+        assert!(ledger.places().is_empty());
     }
 
     #[test]

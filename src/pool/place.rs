@@ -71,6 +71,18 @@ impl Held {
         }
     }
 
+    /// No call is served by it.
+    fn is_unused(self) -> bool {
+        match self {
+            Held::Starting
+            | Held::Idle { .. }
+            | Held::Parked { .. }
+            | Held::Kept { .. }
+            | Held::Resetting => true,
+            Held::Leased | Held::Rested | Held::Retiring => false,
+        }
+    }
+
     /// Since when it waits for a call of anybody.
     fn idle_since(self) -> Option<Instant> {
         match self {
@@ -193,10 +205,11 @@ impl Places {
         self.longest(Held::kept_since)
     }
 
-    /// A session that nobody uses just now.
-    pub(super) fn at_rest(&self) -> Option<Place> {
-        let idle = self.longest_idle().or(self.longest_parked());
-        idle.or(self.longest_kept()).map(|(place, _)| place)
+    /// A session that serves no call just now, and is not on its way out; whether it is at rest or not.
+    pub(super) fn unused(&self) -> Option<Place> {
+        let mut entries = self.0.iter();
+        let unused = entries.find(|(_, entry)| entry.held.is_unused());
+        unused.map(|(place, _)| *place)
     }
 
     fn longest(&self, wanted: fn(Held) -> Option<Instant>) -> Option<(Place, Instant)> {
