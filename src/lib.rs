@@ -48,8 +48,8 @@
 //! - *Parked*: a session whose turn ended in tool calls; it waits for their results. *Kept*: one that stays in a
 //!   conversation that has a name; its place is the first that is given up. *Gate*: where a session that was
 //!   launched with a turn waits until its tools are there.
-//! - *Witness*: what tells of a turn: a hook, the transcript, the screen, the tap. *Evidence*: what they have said so
-//!   far. *Merge*: the one decision out of it.
+//! - *Witness*: what tells of a turn: a hook, the transcript, the CLI's *copy* of the API's answer, the screen, the tap.
+//!   *Evidence*: what they have said so far. *Merge*: the one decision out of it.
 //! - *Tap*: a loopback address that a session takes for the API's. *Gate* of a tap: which requests of a session it reads,
 //!   and which one it holds.
 //! - *Scene*: what stands on the screen, as far as it matters.

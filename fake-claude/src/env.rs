@@ -31,6 +31,8 @@ pub(crate) struct Env {
     pub(crate) attachments_off: bool,
     /// Where folders for passing files are made.
     pub(crate) passing: PathBuf,
+    /// Whether and how the bodies of requests are recorded.
+    pub(crate) bodies: Option<String>,
 }
 
 impl Env {
@@ -61,6 +63,7 @@ impl Env {
             time_scale: var("FAKE_CLAUDE_TIME_SCALE").and_then(|scale| scale.parse().ok()),
             attachments_off: truthy("CLAUDE_CODE_DISABLE_ATTACHMENTS"),
             passing: var("CLAUDE_CODE_TMPDIR").map_or_else(|| "/tmp".into(), PathBuf::from),
+            bodies: var("OTEL_LOG_RAW_API_BODIES"),
         }
     }
 

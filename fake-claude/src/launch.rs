@@ -16,6 +16,7 @@ use crate::config;
 use crate::config::Config;
 use crate::config::KeyAnswer;
 use crate::conversation::Conversation;
+use crate::copy::Copies;
 use crate::dialog::Dialog;
 use crate::env::Env;
 use crate::history::History;
@@ -187,6 +188,7 @@ fn world(
         max_retries: env.max_retries,
         refusals_stand: env.refusals_stand,
         passing: env.passing.clone(),
+        copies: Copies::wished(env.bodies.as_deref(), dialect.is_new()),
         logged_in: AtomicBool::new(logged_in),
         upstream: base.map(|base| Upstream {
             base,

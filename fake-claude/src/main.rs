@@ -12,6 +12,7 @@ mod clock;
 mod command;
 mod config;
 mod conversation;
+mod copy;
 mod dialog;
 mod display;
 mod ending;

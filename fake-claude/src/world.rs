@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::conversation::Conversation;
 use crate::conversation::Role;
+use crate::copy::Copies;
 use crate::ending::Circumstances;
 use crate::history::History;
 use crate::hook::Hooks;
@@ -52,6 +53,8 @@ pub(crate) struct World {
     pub(crate) refusals_stand: bool,
     /// Where folders for passing files are made.
     pub(crate) passing: PathBuf,
+    /// Where requests and answers are copied to.
+    pub(crate) copies: Option<Copies>,
     pub(crate) logged_in: AtomicBool,
     /// Where answers come from; without it, the script.
     pub(crate) upstream: Option<Upstream>,

@@ -19,6 +19,7 @@ use super::seat::TooSlow;
 use super::task::Task;
 use super::tool::desk::Desk;
 use super::tool::offer::ToolEvent;
+use super::witness::copies::Copies;
 use super::witness::receiver::Place;
 use super::witness::receiver::Post;
 use super::witness::tail::Tail;
@@ -87,6 +88,8 @@ pub(crate) struct Driver {
     pub(crate) machine: Machine,
     pub(super) seat: Seat,
     pub(crate) tail: Option<Tail>,
+    /// Where the CLI copies the API's answers to.
+    pub(crate) copies: Option<Copies>,
     /// The pipe of a primed session that has not got its conversation yet.
     pub(crate) primer: Option<Primer>,
     /// The pipe's writing end, once the session waits at the other.
@@ -105,6 +108,7 @@ enum Input {
     Posted(Post),
     Served(ToolEvent),
     Grew,
+    Copied,
     Reached(File),
     Ordered(Order),
     HungUp,
@@ -140,6 +144,7 @@ impl Driver {
                 drawn.map_or(Input::TerminalClosed, Input::Drawn)
             }
             () = grew(self.tail.as_ref()) => Input::Grew,
+            () = copied(self.copies.as_ref()) => Input::Copied,
             file = reached(self.primer.as_mut()), if self.reader.is_none() => Input::Reached(file),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
@@ -171,6 +176,7 @@ impl Driver {
             }
             Input::Served(event) => self.machine.handle_tool(event, now),
             Input::Grew => self.handle_growth(now),
+            Input::Copied => self.handle_copies(now),
             Input::Reached(file) => self.handle_reached(file),
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
             Input::Ordered(Order::Leave) => self.machine.leave(now),
@@ -223,6 +229,13 @@ impl Driver {
         let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
         if !records.is_empty() {
             self.machine.handle_records(records, now);
+        }
+    }
+
+    fn handle_copies(&mut self, now: Instant) {
+        let said = self.copies.as_ref().map(Copies::read);
+        for said in said.into_iter().flatten() {
+            self.machine.handle_copied(said, now);
         }
     }
 
@@ -410,6 +423,13 @@ async fn heard(tapped: Option<&mut Tapped>) -> Vec<Heard> {
 async fn grew(tail: Option<&Tail>) {
     match tail {
         Some(tail) => tail.grew.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn copied(copies: Option<&Copies>) {
+    match copies {
+        Some(copies) => copies.came.notified().await,
         None => std::future::pending().await,
     }
 }

@@ -54,6 +54,11 @@ impl Files {
         self.folder.join("gate")
     }
 
+    /// Where the CLI copies what it asks the API, and the answers.
+    pub(crate) fn copies(&self) -> PathBuf {
+        self.folder.join("copies")
+    }
+
     /// Where the CLI keeps its passing files.
     pub(crate) fn passing(&self) -> PathBuf {
         self.folder.join("tmp")
@@ -118,6 +123,21 @@ pub(crate) fn lead_through(launch: &mut Launch, url: &str) {
         launch.env.insert(name.into(), list);
     }
 }
+
+/// Whether the user has the bodies of requests recorded, or not, in a way of their own.
+pub(crate) fn records_bodies(launch: &Launch) -> bool {
+    launch.env.contains_key(OsStr::new(BODIES))
+}
+
+/// Has the session copy the API's answers.
+pub(crate) fn copy_answers(launch: &mut Launch, files: &Files) {
+    let mut value = OsString::from("file:");
+    value.push(files.copies());
+    launch.env.insert(BODIES.into(), value);
+}
+
+/// Claude Code's own switch to record the bodies of its requests.
+const BODIES: &str = "OTEL_LOG_RAW_API_BODIES";
 
 /// Where the tap leads: what the sessions themselves would have taken for the API's address, by their own proxy.
 pub(crate) fn tap(config: &SessionConfig) -> TapConfig {

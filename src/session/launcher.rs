@@ -8,6 +8,7 @@ use super::driver::Notify;
 use super::driver::Order;
 use super::launch;
 use super::launch::Files;
+use super::launch::Launch;
 use super::launch::Opening;
 use super::library::Library;
 use super::machine::Limits;
@@ -23,6 +24,7 @@ use super::shape::Shape;
 use super::task::Task;
 use super::tool::desk::Desk;
 use super::tool::list::ToolList;
+use super::witness::copies::Copies;
 use super::witness::receiver::Line;
 use super::witness::receiver::Place;
 use super::witness::receiver::Receiver;
@@ -214,9 +216,13 @@ impl Launcher {
             &files,
             &opening,
         );
-        if let Some(tapped) = &tapped {
-            launch::lead_through(&mut launch, &tapped.url);
-        }
+        let copies = match &tapped {
+            Some(tapped) => {
+                launch::lead_through(&mut launch, &tapped.url);
+                None
+            }
+            None => self.copies(&mut launch, &files),
+        };
         let process = Process::spawn(&launch)?;
         outfit.registry.add(process.pid);
         let session = Session {
@@ -239,6 +245,7 @@ impl Launcher {
             machine,
             seat: Seat::default(),
             tail,
+            copies,
             primer,
             reader: None,
             gate: None,
@@ -247,6 +254,16 @@ impl Launcher {
             ending: None,
         };
         Ok((driver, session))
+    }
+
+    /// Where the session copies the API's answers to. Not every system can tell of them; then the transcript does, later.
+    fn copies(&self, launch: &mut Launch, files: &Files) -> Option<Copies> {
+        if launch::records_bodies(launch) {
+            return None;
+        }
+        let copies = self.shared.outfit.tails.copies(&files.copies()).ok()?;
+        launch::copy_answers(launch, files);
+        Some(copies)
     }
 
     /// The conversation that a session starts with, and the machine that knows it.

@@ -137,6 +137,21 @@ fn usage_and_stop_reason_are_the_models_own() {
     assert_eq!(message["stop_sequence"], "END");
 }
 
+/// Where the system tells of the CLI's copies.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_end_of_a_plain_answer_does_not_wait_for_the_transcript() {
+    let script =
+        "[[rule]]\nany = true\n[[rule.step]]\nsay = \"well\"\nusage = { output_tokens = 3 }\n";
+    let world = World::scripted(script).env("FAKE_CLAUDE_FLUSH_DELAY_MS", "600000");
+    let relay = world.start();
+    for _ in 0..3 {
+        let message = relay.ask("go").json();
+        assert_eq!(message["content"][0]["text"], "well");
+        assert_eq!(message["usage"]["output_tokens"], 3);
+    }
+}
+
 #[test]
 fn the_first_words_come_while_the_answer_is_written() {
     let mut stream = RELAY.stream(&call("slow"));

@@ -78,7 +78,10 @@ impl Turn {
         self.world.print(|| News::Requesting);
         let result = self.source(&mut sink);
         match &result {
-            Ok(_) => display.finish(),
+            Ok(reply) => {
+                display.finish();
+                self.world.copies.iter().for_each(|it| it.answer(reply));
+            }
             Err(_) => display.close(),
         }
         self.world.tell(News::MessageOver);
@@ -88,6 +91,7 @@ impl Turn {
     fn source(&self, sink: &mut dyn FnMut(Bit)) -> Result<Reply, Failure> {
         if let Some(upstream) = &self.world.upstream {
             let body = self.body();
+            self.world.copies.iter().for_each(|it| it.question(&body));
             return upstream.ask(&body, &self.cancel, sink);
         }
         let prompt = self.world.talk().last_said();

@@ -12,6 +12,7 @@ use super::state::Escape;
 use super::state::State;
 use super::tools::NUDGE_PAUSE_MAX;
 use crate::terminal::keys;
+use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::MessageId;
@@ -28,8 +29,11 @@ impl Machine {
         now: Instant,
     ) -> State {
         self.effects.push_back(Effect::Listen);
+        let sure = self.belief.begin();
         State::Answering(Box::new(Answering {
             merge: merge_of(&task),
+            // A session that stays finds in its transcript what came late of the turn before.
+            believes: sure && !task.stays,
             task,
             begun: false,
             busy_seen: false,
@@ -99,6 +103,9 @@ impl Machine {
                 .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
         }
         let ended = matches!(event, Event::End(_));
+        if let Event::End(End { id: Some(id), .. }) = &event {
+            self.belief.tell(id.clone());
+        }
         if ended && let Some(said) = self.calls_of_turn() {
             return self.park(said, event, now);
         }

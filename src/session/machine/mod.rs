@@ -18,6 +18,7 @@
 //! The driver obeys one law: after every input, drain all effects before the next input.
 
 mod answer;
+mod belief;
 mod effect;
 mod keep;
 mod rest;
@@ -39,8 +40,10 @@ use super::tool::offer::Offer;
 use super::witness::Hook;
 use super::witness::HookEvent;
 use super::witness::Record;
+use super::witness::Said;
 use crate::tap::Heard;
 use crate::terminal::Scene;
+use belief::Belief;
 use state::Escape;
 use state::NUDGE_WAIT;
 use state::State;
@@ -74,6 +77,8 @@ pub(crate) struct Machine {
     offer: Offer,
     /// It was launched with a turn, and waits at its gate for its tools.
     gated: bool,
+    /// Which copies of answers are believed.
+    belief: Belief,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -103,6 +108,7 @@ impl Machine {
             question: None,
             offer: Offer::new(ToolList::default()),
             gated: false,
+            belief: Belief::default(),
             limits,
             effects: VecDeque::new(),
         }
@@ -269,6 +275,18 @@ impl Machine {
                 self.handle_seen(seen, now);
             }
             _ => {}
+        }
+    }
+
+    /// The CLI copied an answer of the API.
+    pub(crate) fn handle_copied(&mut self, said: Said, now: Instant) {
+        let is_past = self.belief.is_past(&said);
+        if let State::Answering(answering) = &self.state
+            && answering.believes
+            && !is_past
+        {
+            let seen = self.merge(|merge| merge.handle_copied(said));
+            self.handle_seen(seen, now);
         }
     }
 

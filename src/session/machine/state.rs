@@ -89,6 +89,8 @@ pub(super) struct Wait {
 pub(super) struct Answering {
     pub(super) task: Task,
     pub(super) merge: Merge,
+    /// Whether a copy of the answer may be taken for it.
+    pub(super) believes: bool,
     pub(super) begun: bool,
     pub(super) busy_seen: bool,
     pub(super) escape: Escape,

@@ -143,6 +143,68 @@ fn a_turn_goes_from_the_prompt_to_a_blank_conversation() {
     assert!(names(&mut machine).contains(&"block"));
 }
 
+/// The CLI's copy of an answer.
+fn copied(id: &str, text: &str) -> Said {
+    Said {
+        message: id.into(),
+        model: "m".into(),
+        blocks: vec![json!({"type": "text", "text": text})],
+        stop_reason: Some("end_turn".into()),
+        stop_sequence: None,
+        usage: Usage::default(),
+    }
+}
+
+fn is_ended(machine: &mut Machine) -> bool {
+    let is_end = |effect: &Effect| matches!(effect, Effect::Tell(Event::End(_)));
+    effects(machine).iter().any(is_end)
+}
+
+/// Brings a session whose turn is told to its next prompt, and has that answered, but for its end.
+fn answer_again(machine: &mut Machine, now: Instant) {
+    machine.handle_scene(IDLE, now);
+    machine.handle_blank("c2".into(), "/t/c2.jsonl".into(), now);
+    machine.handle_scene(TYPED, now);
+    machine.handle_hook(&left("c1"), now);
+    machine.handle_scene(IDLE, now);
+    machine.begin(typed("hi", None), now);
+    machine.handle_scene(BUSY, now);
+    machine.handle_hook(&submitted("c2", "hi"), now);
+    machine.handle_hook(&hook("c2", displayed("ho")), now);
+    machine.handle_hook(&hook("c2", stopped("ho")), now);
+    assert!(!is_ended(machine));
+}
+
+#[test]
+fn a_copy_ends_the_turn_and_one_of_the_turn_before_does_not() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    machine.handle_copied(copied("msg_1", "ho"), now);
+    assert!(is_ended(&mut machine));
+    answer_again(&mut machine, now);
+    machine.handle_copied(copied("msg_1", "ho"), now);
+    assert!(
+        !is_ended(&mut machine),
+        "it is late, and of the turn before"
+    );
+    machine.handle_copied(copied("msg_2", "ho"), now);
+    assert!(is_ended(&mut machine));
+}
+
+#[test]
+fn no_copy_is_believed_after_a_turn_whose_answer_nobody_knows() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    machine.cancel(now);
+    answer_again(&mut machine, now);
+    machine.handle_copied(copied("msg_0", "ho"), now);
+    assert!(!is_ended(&mut machine));
+    machine.handle_records(vec![said("ho")], now);
+    assert!(is_ended(&mut machine));
+}
+
 /// A whole answer as the tap hears it.
 fn heard(text: &str, stop: StopReason) -> Vec<Heard> {
     let usage = Usage::default();

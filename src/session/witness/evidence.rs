@@ -3,8 +3,11 @@
 use super::displayed::Displayed;
 use super::displayed::Extent;
 use super::record::ApiError;
+use super::record::Said;
+use super::recorded;
 use super::recorded::Recorded;
 use super::spoken::Spoken;
+use crate::session::block;
 use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::StopReason;
@@ -17,6 +20,10 @@ pub(super) struct Evidence {
     pub(super) recorded: Recorded,
     /// The model's message, where the tap hears it.
     pub(super) spoken: Option<Spoken>,
+    /// The API's answers that the CLI copied since the turn began.
+    pub(super) copied: Vec<Said>,
+    /// One of them was taken for what the transcript is still to tell.
+    pub(super) believed: bool,
     /// The hook that ended the turn.
     pub(super) ended: Option<Ended>,
     /// What the upstream refused a request of this turn with, as the tap heard of it.
@@ -60,6 +67,20 @@ pub(super) enum Decision {
 }
 
 impl Evidence {
+    /// Believes a copy of the answer before the transcript has it, where nothing can be missing: a text and nothing else,
+    /// which the CLI displayed to its last character, and after which it only comes to rest.
+    pub(super) fn believe_copy(&mut self) {
+        let fails = self.runs_on || matches!(self.ended, Some(Ended::Failed { .. }));
+        if fails || self.spoken.is_some() || self.displayed.extent() != Extent::Whole {
+            return;
+        }
+        let fits = |copy: &Said| is_plain(copy, self.displayed.text());
+        if let Some(index) = self.copied.iter().position(fits) {
+            let copy = self.copied.swap_remove(index);
+            self.believed = self.recorded.take_whole(copy);
+        }
+    }
+
     /// What the turn comes to, once enough is known.
     pub(super) fn decide(&self) -> Option<Decision> {
         match &self.spoken {
@@ -95,6 +116,7 @@ impl Evidence {
             (_, Some(StopReason::ToolUse)) if self.calls_are_told() => {
                 Some(Decision::Recorded(StopReason::ToolUse))
             }
+            (None, Some(stop)) if self.believed => Some(Decision::Recorded(stop)),
             (Some(Ended::Stopped { text }), stop) => self.decide_stopped(text, stop),
             (Some(Ended::Failed { error, text }), _) => self.decide_failed(error, text),
             // It was interrupted, so no hook will tell an end; what the file says must do.
@@ -243,6 +265,20 @@ impl Evidence {
             },
         }
     }
+}
+
+/// Whether the message is this text, and came to an end of the model's own.
+fn is_plain(said: &Said, text: &str) -> bool {
+    let mut rest = Some(text);
+    for block in &said.blocks {
+        let told = recorded::is(block, "text").then(|| block::text(block, "text"));
+        rest = rest.and_then(|rest| rest.strip_prefix(told?.as_str()));
+    }
+    let ended = matches!(
+        said.stop_reason.as_deref(),
+        Some("end_turn" | "stop_sequence")
+    );
+    ended && rest == Some("")
 }
 
 /// Whether the CLI asks again by itself, or fails, after a message that ended so.

@@ -15,6 +15,7 @@ use super::evidence::runs_on_after;
 use super::hook::HookEvent;
 use super::record::ApiError;
 use super::record::Record;
+use super::record::Said;
 use super::recorded;
 use super::spoken::Spoken;
 use crate::tap::Heard;
@@ -140,6 +141,14 @@ impl Merge {
         self.settle()
     }
 
+    /// Takes in a copy of an answer of the API, made since the turn began.
+    pub(crate) fn handle_copied(&mut self, said: Said) -> Vec<Seen> {
+        if self.evidence.copied.len() < COPIES_MAX {
+            self.evidence.copied.push(said);
+        }
+        self.settle()
+    }
+
     /// Takes in what the tap heard.
     pub(crate) fn handle_heard(&mut self, heard: Vec<Heard>) -> Vec<Seen> {
         for heard in heard {
@@ -193,8 +202,8 @@ impl Merge {
 
     /// Whether the answer was told before its end reached the CLI, which comes to rest by itself now.
     pub(crate) fn is_ahead(&self) -> bool {
-        let rests = self.evidence.spoken.as_ref().is_some_and(Spoken::rests);
-        self.finished && !self.is_over() && rests
+        let heard = self.evidence.spoken.as_ref().is_some_and(Spoken::rests);
+        self.finished && !self.is_over() && (heard || self.evidence.believed)
     }
 
     /// Whether the CLI itself has ended the turn.
@@ -264,6 +273,9 @@ impl Merge {
 
     /// Ends the turn, once enough is known; gives what became certain.
     fn settle(&mut self) -> Vec<Seen> {
+        if !self.finished {
+            self.evidence.believe_copy();
+        }
         if !self.finished
             && let Some(decision) = self.evidence.decide()
         {
@@ -361,6 +373,9 @@ impl Merge {
         self.seen.push(last);
     }
 }
+
+/// Answers of one turn that are looked at: the first is the one, but where the CLI asks for something of its own.
+const COPIES_MAX: usize = 8;
 
 /// The upstream's own word in the middle of its answer.
 fn failed(status: Option<u16>, text: String) -> ApiError {

@@ -65,8 +65,7 @@ pub(crate) fn parse(line: &str) -> Record {
 
 fn assistant(record: &Value) -> Option<Record> {
     let message = record.get("message")?;
-    let blocks = message.get("content")?.as_array()?.clone();
-    let stop_reason = string(message, "stop_reason");
+    let blocks = message.get("content")?.as_array()?;
     if record.get("isApiErrorMessage").and_then(Value::as_bool) == Some(true) {
         return Some(Record::Error(ApiError {
             error: string(record, "error").unwrap_or_default(),
@@ -78,22 +77,24 @@ fn assistant(record: &Value) -> Option<Record> {
                 .iter()
                 .filter_map(|block| string(block, "text"))
                 .collect(),
-            stop_reason,
+            stop_reason: string(message, "stop_reason"),
             retry_after: None,
         }));
     }
-    let model = string(message, "model")?;
-    if model == SYNTHETIC {
-        return None;
-    }
-    Some(Record::Said(Said {
+    said(message).map(Record::Said)
+}
+
+/// A message of the API, or as much of it as one record has; `None` for one that no model wrote.
+pub(super) fn said(message: &Value) -> Option<Said> {
+    let model = string(message, "model").filter(|model| model != SYNTHETIC)?;
+    Some(Said {
         message: string(message, "id")?,
         model,
-        blocks,
-        stop_reason,
+        blocks: message.get("content")?.as_array()?.clone(),
+        stop_reason: string(message, "stop_reason"),
         stop_sequence: string(message, "stop_sequence"),
         usage: usage(message.get("usage")),
-    }))
+    })
 }
 
 fn usage(usage: Option<&Value>) -> Usage {

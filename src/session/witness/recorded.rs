@@ -72,6 +72,18 @@ impl Recorded {
             .map(|said| said.message.as_str())
     }
 
+    /// Takes the whole message from another witness, where what is here is a part of it at most and tells no end; whether
+    /// it did.
+    pub(super) fn take_whole(&mut self, whole: Said) -> bool {
+        let is_same = |first: &Said| first.message == whole.message;
+        let lacks_end = self.stop().is_none() && self.error.is_none() && !self.is_answered_by_cli();
+        let taken = lacks_end && self.said.first().is_none_or(is_same);
+        if taken {
+            self.said = vec![whole];
+        }
+        taken
+    }
+
     /// Nobody waits for more of it.
     pub(super) fn close(&mut self) {
         self.closed = true;

@@ -1,12 +1,12 @@
 //! Transcripts as they grow: one watcher for all, which wakes the session whose file it is.
 
+use super::copies::Copies;
 use super::line::Lines;
 use super::record::Record;
+use super::wakers::Wakers;
 use super::watch::Watch;
-use std::collections::HashMap;
+use crate::session::private::create_private;
 use std::collections::HashSet;
-use std::ffi::OsStr;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::io::Read;
@@ -16,6 +16,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::Notify;
 
@@ -25,8 +26,6 @@ pub(crate) struct Tails {
     shared: Arc<Mutex<Shared>>,
     wakers: Wakers,
 }
-
-type Wakers = Arc<Mutex<HashMap<OsString, Arc<Notify>>>>;
 
 struct Shared {
     watch: Watch,
@@ -49,9 +48,9 @@ impl Tails {
     /// Where the system has no file notification.
     pub(crate) fn start() -> io::Result<Tails> {
         let wakers = Wakers::default();
-        let woken = Arc::clone(&wakers);
+        let woken = wakers.clone();
         let shared = Shared {
-            watch: Watch::start(move |name| wake(&woken, name))?,
+            watch: Watch::start(move |folder, name| woken.wake(folder, name))?,
             folders: HashSet::new(),
         };
         Ok(Tails {
@@ -67,45 +66,46 @@ impl Tails {
     pub(crate) fn follow(&self, path: &Path, offset: u64) -> io::Result<Tail> {
         let folder = path.parent().unwrap_or(Path::new("."));
         self.watch(folder)?;
-        let name = path.file_name().unwrap_or_default().to_owned();
-        let grew = Arc::new(Notify::new());
-        self.wakers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name, Arc::clone(&grew));
+        let grew = self.wakers.file(path.file_name().unwrap_or_default());
         // What was written before the watch began is read at once.
         grew.notify_one();
-        let wakers = Arc::clone(&self.wakers);
         Ok(Tail {
             path: path.to_owned(),
             file: None,
             offset,
             lines: Lines::default(),
             grew,
-            wakers,
+            wakers: self.wakers.clone(),
         })
     }
 
+    /// Follows what the CLI copies into a folder, which is made.
+    ///
+    /// # Errors
+    /// Where it cannot be made or watched, or this system does not tell when a file was written.
+    pub(crate) fn copies(&self, folder: &Path) -> io::Result<Copies> {
+        create_private(folder)?;
+        let id = self.shared().watch.add_written(folder)?;
+        Ok(Copies {
+            folder: folder.to_owned(),
+            id,
+            wakers: self.wakers.clone(),
+            came: self.wakers.folder(id),
+        })
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn watch(&self, folder: &Path) -> io::Result<()> {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.shared();
         if !shared.folders.contains(folder) {
             std::fs::create_dir_all(folder)?;
             shared.watch.add(folder)?;
             shared.folders.insert(folder.to_owned());
         }
         Ok(())
-    }
-}
-
-/// Wakes the session whose file it is; all of them where nobody can say.
-fn wake(wakers: &Wakers, name: Option<&OsStr>) {
-    let wakers = wakers.lock().unwrap_or_else(PoisonError::into_inner);
-    match name {
-        Some(name) => wakers
-            .get(name)
-            .into_iter()
-            .for_each(|grew| grew.notify_one()),
-        None => wakers.values().for_each(|grew| grew.notify_one()),
     }
 }
 
@@ -168,10 +168,7 @@ fn read_to_end(file: &mut File) -> io::Result<Vec<u8>> {
 impl Drop for Tail {
     fn drop(&mut self) {
         let name = self.path.file_name().unwrap_or_default();
-        self.wakers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(name);
+        self.wakers.forget_file(name);
     }
 }
 

@@ -78,6 +78,105 @@ fn a_turn_ends_with_the_transcripts_usage() {
     assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 4);
 }
 
+/// The CLI's copy of an answer of one text.
+fn copied(text: &str, stop: &str) -> Said {
+    match said(text, stop) {
+        Record::Said(said) => said,
+        _ => panic!("it is a message"),
+    }
+}
+
+#[test]
+fn a_copy_tells_the_end_of_a_plain_text_before_the_transcript() {
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let mut merge = Merge::after(0, Reading::Along);
+        let tell = |index| match index {
+            0 => merge.handle_hook(&delta("d", 0, true, "one two")),
+            1 => merge.handle_copied(copied("one two", "end_turn")),
+            _ => merge.handle_hook(&stopped("one two")),
+        };
+        let seen: Vec<Seen> = order.into_iter().flat_map(tell).collect();
+        assert_eq!(text(&seen), "one two", "{order:?}");
+        let end = end(&seen).expect("the turn ended");
+        assert_eq!(
+            (end.usage.output_tokens, end.id),
+            (4, Some(MessageId("msg_1".into())))
+        );
+        let late = merge.handle_records(vec![said("one two", "end_turn")]);
+        assert_eq!(late, vec![]);
+    }
+}
+
+#[test]
+fn an_answer_that_was_copied_is_ahead_of_the_clis_own_end() {
+    let mut merge = Merge::after(0, Reading::Along);
+    merge.handle_hook(&delta("d", 0, false, "one "));
+    assert_eq!(merge.handle_copied(copied("one two", "end_turn")), vec![]);
+    let seen = merge.handle_hook(&delta("d", 1, true, "two"));
+    assert!(end(&seen).is_some());
+    assert!(merge.is_ahead());
+}
+
+#[test]
+fn a_copy_of_anything_but_the_displayed_text_leaves_it_to_the_transcript() {
+    let mut thinking = copied("one", "end_turn");
+    thinking
+        .blocks
+        .insert(0, json!({"type": "thinking", "thinking": "<REDACTED>"}));
+    let mut calling = copied("one", "tool_use");
+    calling
+        .blocks
+        .push(json!({"type": "tool_use", "id": "t", "name": "n", "input": {}}));
+    let others = [
+        copied("on", "end_turn"),
+        copied("one two", "end_turn"),
+        copied("one", "max_tokens"),
+        copied("one", "refusal"),
+        thinking,
+        calling,
+    ];
+    for other in others {
+        let mut merge = Merge::after(0, Reading::Along);
+        let mut seen = merge.handle_hook(&delta("d", 0, true, "one"));
+        seen.extend(merge.handle_copied(other.clone()));
+        seen.extend(merge.handle_hook(&stopped("one")));
+        assert_eq!(end(&seen), None, "{other:?}");
+        seen.extend(merge.handle_records(vec![said("one", "end_turn")]));
+        assert!(end(&seen).is_some(), "{other:?}");
+    }
+}
+
+#[test]
+fn a_copy_of_another_message_than_the_transcripts_is_not_believed() {
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut begun = copied("one", "end_turn");
+    (begun.stop_reason, begun.message) = (None, "msg_0".into());
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "one"));
+    seen.extend(merge.handle_records(vec![Record::Said(begun)]));
+    seen.extend(merge.handle_copied(copied("one", "end_turn")));
+    seen.extend(merge.handle_hook(&stopped("one")));
+    assert_eq!(end(&seen), None);
+}
+
+#[test]
+fn the_blocks_of_a_copy_are_told_to_whoever_reads_the_whole() {
+    let mut merge = Merge::after(0, Reading::Whole);
+    let mut copy = copied("one", "end_turn");
+    copy.blocks.push(json!({"type": "text", "text": " two"}));
+    merge.handle_hook(&delta("d", 0, true, "one two"));
+    let seen = merge.handle_copied(copy);
+    let begun = |seen: &&Seen| matches!(seen, Seen::Event(Event::BlockStart { .. }));
+    assert_eq!(seen.iter().filter(begun).count(), 2);
+    assert_eq!(text(&seen), "one two");
+}
+
 /// What the four witnesses of one turn say, in the order of the indexes.
 fn told_in(order: [usize; 4]) -> Vec<Seen> {
     let mut merge = Merge::after(0, Reading::Along);

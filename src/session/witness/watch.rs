@@ -17,6 +17,9 @@ use std::sync::Arc;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
+/// What the system calls a folder that is watched.
+pub(super) type FolderId = i32;
+
 /// Watches folders for as long as it is held.
 pub(super) struct Watch {
     /// The system's queue of events; the runtime waits for it as for a pipe.
@@ -25,11 +28,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// `changed` gets the name of the file; `None` where so much changed that the system could not tell it all.
+    /// `changed` gets the folder and the name of the file; no name where so much changed that the system could not tell it
+    /// all.
     ///
     /// # Errors
     /// Where the system has no file notification left.
-    pub(super) fn start(changed: impl Fn(Option<&OsStr>) + Send + 'static) -> io::Result<Watch> {
+    pub(super) fn start(
+        changed: impl Fn(FolderId, Option<&OsStr>) + Send + 'static,
+    ) -> io::Result<Watch> {
         let told = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let told = Arc::new(Receiver::from_owned_fd_unchecked(told)?);
         let listening = tokio::spawn(listen(Arc::clone(&told), changed));
@@ -44,6 +50,15 @@ impl Watch {
         inotify::add_watch(&*self.told, folder, wanted)?;
         Ok(())
     }
+
+    /// The same for a folder in which only that a file was written to its end is of interest. It ends with the folder.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn add_written(&mut self, folder: &Path) -> io::Result<FolderId> {
+        let wanted = WatchFlags::CLOSE_WRITE | WatchFlags::ONLYDIR;
+        Ok(inotify::add_watch(&*self.told, folder, wanted)?)
+    }
 }
 
 impl Drop for Watch {
@@ -52,7 +67,7 @@ impl Drop for Watch {
     }
 }
 
-async fn listen(told: Arc<Receiver>, changed: impl Fn(Option<&OsStr>)) {
+async fn listen(told: Arc<Receiver>, changed: impl Fn(FolderId, Option<&OsStr>)) {
     let mut buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
     while told.readable().await.is_ok() {
         let heard = told.try_io(|| hear(&told, &mut buffer, &changed));
@@ -66,13 +81,16 @@ async fn listen(told: Arc<Receiver>, changed: impl Fn(Option<&OsStr>)) {
 fn hear(
     told: &Receiver,
     buffer: &mut [MaybeUninit<u8>],
-    changed: &impl Fn(Option<&OsStr>),
+    changed: &impl Fn(FolderId, Option<&OsStr>),
 ) -> io::Result<()> {
     let mut events = Reader::new(told, buffer);
     loop {
         let event = events.next()?;
         let name = event.file_name();
-        changed(name.map(|name| OsStr::from_bytes(name.to_bytes())));
+        changed(
+            event.wd(),
+            name.map(|name| OsStr::from_bytes(name.to_bytes())),
+        );
     }
 }
 

@@ -7,6 +7,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+/// What a folder that is watched would be called; here none has a name.
+pub(super) type FolderId = i32;
+
 /// Watches folders for as long as it is held.
 pub(super) struct Watch(RecommendedWatcher);
 
@@ -15,15 +18,17 @@ impl Watch {
     ///
     /// # Errors
     /// Where the system has no file notification.
-    pub(super) fn start(changed: impl Fn(Option<&OsStr>) + Send + 'static) -> io::Result<Watch> {
+    pub(super) fn start(
+        changed: impl Fn(FolderId, Option<&OsStr>) + Send + 'static,
+    ) -> io::Result<Watch> {
         let told = move |event: notify::Result<notify::Event>| match event {
             // Our own reading is an event too; to be woken by it would be to read forever.
             Ok(event) if event.kind.is_access() => {}
             Ok(event) => event
                 .paths
                 .iter()
-                .for_each(|path| changed(path.file_name())),
-            Err(_) => changed(None),
+                .for_each(|path| changed(0, path.file_name())),
+            Err(_) => changed(0, None),
         };
         let watcher = notify::recommended_watcher(told).map_err(io::Error::other)?;
         Ok(Watch(watcher))
@@ -34,5 +39,10 @@ impl Watch {
     pub(super) fn add(&mut self, folder: &Path) -> io::Result<()> {
         let watched = self.0.watch(folder, RecursiveMode::NonRecursive);
         watched.map_err(io::Error::other)
+    }
+    /// # Errors
+    /// Always: not every system tells that a file was written to its end.
+    pub(super) fn add_written(&mut self, _folder: &Path) -> io::Result<FolderId> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

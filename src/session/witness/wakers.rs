@@ -1,0 +1,66 @@
+//! Who is woken when a file or a folder changed.
+
+use super::watch::FolderId;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use tokio::sync::Notify;
+
+/// Those who wait; cheap to clone. A waker is here for as long as its session is.
+#[derive(Clone, Default)]
+pub(super) struct Wakers {
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    by_file: HashMap<OsString, Arc<Notify>>,
+    by_folder: HashMap<FolderId, Arc<Notify>>,
+}
+
+impl Wakers {
+    /// The waker of a file, by its name.
+    pub(super) fn file(&self, name: &OsStr) -> Arc<Notify> {
+        let woken = Arc::new(Notify::new());
+        self.waiting()
+            .by_file
+            .insert(name.to_owned(), Arc::clone(&woken));
+        woken
+    }
+
+    pub(super) fn forget_file(&self, name: &OsStr) {
+        self.waiting().by_file.remove(name);
+    }
+
+    /// The waker of whatever is in a folder.
+    pub(super) fn folder(&self, id: FolderId) -> Arc<Notify> {
+        let woken = Arc::new(Notify::new());
+        self.waiting().by_folder.insert(id, Arc::clone(&woken));
+        woken
+    }
+
+    pub(super) fn forget_folder(&self, id: FolderId) {
+        self.waiting().by_folder.remove(&id);
+    }
+
+    /// Wakes whose file it is, or whose folder; all of them where nobody can say.
+    pub(super) fn wake(&self, folder: FolderId, name: Option<&OsStr>) {
+        let waiting = self.waiting();
+        let Some(name) = name else {
+            let all = waiting.by_file.values().chain(waiting.by_folder.values());
+            return all.for_each(|woken| woken.notify_one());
+        };
+        let woken = waiting.by_folder.get(&folder);
+        if let Some(woken) = woken.or_else(|| waiting.by_file.get(name)) {
+            woken.notify_one();
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
