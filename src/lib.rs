@@ -43,6 +43,7 @@
 //! - *Shape*: what must be known of a call when its session is launched: model, system prompt, sampling.
 //! - *Driver*: how a session's claude is driven: `pty`, on a screen, or `print`, in lines of JSON.
 //! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
+//! - *Demand*: which sessions should wait before anybody asks. *Pause*: when none is warmed all the same.
 //! - *Delivery*: how a prompt gets in: typed, through the editor, or as a transcript.
 //! - *Primed*: a session that waits in its read of a transcript that is still to be written.
 //! - *Parked*: a session whose turn ended in tool calls; it waits for their results. *Kept*: one that stays in a

@@ -6,7 +6,10 @@
 //! the bound is reached.
 
 use super::PoolConfig;
+use super::demand::Demand;
+use super::pause::Pause;
 use super::place::Entry;
+use super::place::Found;
 use super::place::Held;
 use super::place::Kind;
 use super::place::Place;
@@ -35,6 +38,18 @@ pub(crate) enum Need {
     Typed,
     /// A launch for this call and no other.
     Fresh,
+}
+
+impl Need {
+    /// The waiting sessions that will do, the best first.
+    fn kinds(self) -> &'static [Kind] {
+        match self {
+            Need::Warm => &[Kind::Typed, Kind::Primed],
+            Need::Launch => &[Kind::Primed],
+            Need::Typed => &[Kind::Typed],
+            Need::Fresh => &[],
+        }
+    }
 }
 
 /// What the keeper must do.
@@ -77,20 +92,13 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     config: PoolConfig,
-    /// Sessions can be primed here.
-    primes: bool,
     places: Places,
     waiters: Queue,
-    /// Shapes that were asked for, the latest first.
-    recent: VecDeque<Shape>,
+    demand: Demand,
+    pause: Pause,
     effects: VecDeque<Effect>,
     next: u64,
     draining: bool,
-    /// Launches that failed in a row, and until when no session is warmed because of it.
-    failures: u32,
-    rest_until: Option<Instant>,
-    /// Until when no session is warmed because a call has just begun that should have the processor to itself.
-    quiet_until: Option<Instant>,
 }
 
 /// The queue is full.
@@ -101,17 +109,14 @@ impl Ledger {
     /// An empty ledger that will warm sessions of the given shape.
     pub(crate) fn new(config: PoolConfig, plain: Shape, primes: bool) -> Ledger {
         Ledger {
-            config,
-            primes,
             places: Places::default(),
             waiters: Queue::default(),
-            recent: VecDeque::from([plain]),
+            demand: Demand::new(plain, config.idle, primes),
+            pause: Pause::default(),
             effects: VecDeque::new(),
             next: 1,
             draining: false,
-            failures: 0,
-            rest_until: None,
-            quiet_until: None,
+            config,
         }
     }
 
@@ -127,7 +132,7 @@ impl Ledger {
         now: Instant,
     ) -> Result<Waiter, QueueFull> {
         let waiter = self.fresh();
-        self.remember(shape);
+        self.demand.note(shape, self.config.max);
         let until = now + self.config.queue_wait_max;
         self.waiters.push(Waiting {
             waiter,
@@ -165,7 +170,7 @@ impl Ledger {
     pub(crate) fn handle_refused(&mut self, place: Place, now: Instant) {
         match self.places.get_mut(place) {
             Some(entry) if entry.turns == 0 && entry.held == Held::Leased => {
-                drop(self.places.0.remove(&place))
+                drop(self.places.remove(place));
             }
             Some(entry) if entry.held == Held::Leased => {
                 entry.turns -= 1;
@@ -197,10 +202,7 @@ impl Ledger {
 
     /// A turn is over, and its session stays in its conversation; as long as there is a use for it.
     pub(crate) fn handle_kept(&mut self, place: Place, now: Instant) {
-        let worn = self
-            .places
-            .get(place)
-            .is_some_and(|entry| self.is_worn(entry, None, now));
+        let worn = self.is_worn(place, None, now);
         if let Some(entry) = self.places.get_mut(place)
             && entry.held == Held::Leased
         {
@@ -249,12 +251,8 @@ impl Ledger {
 
     /// A session is empty and waits.
     pub(crate) fn handle_ready(&mut self, place: Place, resident: Option<u64>, now: Instant) {
-        self.failures = 0;
-        self.rest_until = None;
-        let worn = self
-            .places
-            .get(place)
-            .is_some_and(|entry| self.is_worn(entry, resident, now));
+        self.pause.handle_success();
+        let worn = self.is_worn(place, resident, now);
         match self.places.get_mut(place) {
             Some(_) if worn => self.retire(place),
             Some(entry) => entry.held = entry.held.at_rest(now),
@@ -265,15 +263,9 @@ impl Ledger {
 
     /// A session's process is gone, or was never there.
     pub(crate) fn handle_gone(&mut self, place: Place, now: Instant) {
-        let started = self
-            .places
-            .0
-            .remove(&place)
-            .is_none_or(|entry| entry.held != Held::Starting);
-        if !started {
-            let rest = REST_FIRST.saturating_mul(1 << self.failures.min(REST_DOUBLINGS_MAX));
-            self.failures += 1;
-            self.rest_until = Some(now + rest);
+        let gone = self.places.remove(place);
+        if gone.is_some_and(|entry| entry.held == Held::Starting) {
+            self.pause.handle_failure(now);
         }
         self.balance(now);
     }
@@ -289,8 +281,7 @@ impl Ledger {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let over = self.waiters.expire(now);
         self.expire(over);
-        self.rest_until = self.rest_until.filter(|until| *until > now);
-        self.quiet_until = self.quiet_until.filter(|until| *until > now);
+        self.pause.handle_timeout(now);
         while let Some((place, since)) = self.places.longest_kept()
             && since + self.config.kept_wait_max <= now
         {
@@ -324,8 +315,7 @@ impl Ledger {
             .chain(surplus)
             .chain(kept)
             .chain(parked)
-            .chain(self.rest_until)
-            .chain(self.quiet_until)
+            .chain(self.pause.poll_timeout())
             .min()
     }
 
@@ -347,17 +337,13 @@ impl Ledger {
         self.next
     }
 
-    fn remember(&mut self, shape: &Shape) {
-        self.recent.retain(|known| known != shape);
-        self.recent.push_front(shape.clone());
-        self.recent.truncate(self.config.max);
-    }
-
-    fn is_worn(&self, entry: &Entry, resident: Option<u64>, now: Instant) -> bool {
-        self.draining
-            || entry.turns >= self.config.session_turns_max
-            || now.duration_since(entry.born) >= self.config.session_age_max
-            || resident.is_some_and(|bytes| bytes > self.config.session_resident_max)
+    fn is_worn(&self, place: Place, resident: Option<u64>, now: Instant) -> bool {
+        self.places.get(place).is_some_and(|entry| {
+            self.draining
+                || entry.turns >= self.config.session_turns_max
+                || now.duration_since(entry.born) >= self.config.session_age_max
+                || resident.is_some_and(|bytes| bytes > self.config.session_resident_max)
+        })
     }
 
     /// Serves the queue from its head as far as it goes, then warms what is missing.
@@ -375,36 +361,42 @@ impl Ledger {
         self.warm(now);
     }
 
+    /// Whether there is something for the waiter now; or else it is brought about.
     fn serve(&mut self, waiter: Waiter, shape: &Shape, need: Need, now: Instant) -> bool {
-        let kinds: &[Kind] = match need {
-            Need::Warm => &[Kind::Typed, Kind::Primed],
-            Need::Launch => &[Kind::Primed],
-            Need::Typed => &[Kind::Typed],
-            Need::Fresh => &[],
-        };
-        for kind in kinds {
-            if let Some(place) = self.places.idle_of(shape, *kind) {
-                self.lease(place);
-                self.keep_quiet(shape, now);
-                self.effects.push_back(Effect::Lend { waiter, place });
-                return true;
+        let kinds = need.kinds();
+        match self.places.find(shape, kinds) {
+            Found::Idle(place) => {
+                self.lend(waiter, place, now);
+                true
             }
-            if self.places.is_coming(shape, *kind) {
-                return false;
+            Found::Coming => false,
+            Found::Nothing if self.places.len() >= self.config.max => {
+                self.make_room(shape, kinds, now);
+                false
             }
-        }
-        if self.places.len() < self.config.max {
             // A session that cannot come up is launched for its caller, who is told why.
-            if need == Need::Typed && self.failures == 0 {
+            Found::Nothing if need == Need::Typed && !self.pause.follows_failure() => {
                 self.start(shape, Kind::Typed, now);
-                return false;
+                false
             }
-            let place = self.place(shape, Kind::Typed, Held::Leased, now);
-            self.effects.push_back(Effect::Permit { waiter, place });
-            return true;
+            Found::Nothing => {
+                let place = self.place(shape, Kind::Typed, Held::Leased, now);
+                self.effects.push_back(Effect::Permit { waiter, place });
+                true
+            }
         }
-        self.make_room(shape, kinds, now);
-        false
+    }
+
+    fn lend(&mut self, waiter: Waiter, place: Place, now: Instant) {
+        if let Some(entry) = self.places.get_mut(place) {
+            entry.held = Held::Leased;
+            entry.turns += 1;
+            // It serves one call only and is replaced at once, and its replacement's start would slow that call down.
+            if entry.shape.driver == Driver::Print {
+                self.pause.keep_quiet(now);
+            }
+        }
+        self.effects.push_back(Effect::Lend { waiter, place });
     }
 
     fn start(&mut self, shape: &Shape, kind: Kind, now: Instant) {
@@ -413,32 +405,16 @@ impl Ledger {
         self.effects.push_back(Effect::Warm { place, shape, kind });
     }
 
-    /// A session that serves one call only is replaced at once, and its replacement's start would slow that call down.
-    fn keep_quiet(&mut self, shape: &Shape, now: Instant) {
-        if shape.driver == Driver::Print {
-            self.quiet_until.get_or_insert(now + QUIET);
-        }
-    }
-
-    fn lease(&mut self, place: Place) {
-        if let Some(entry) = self.places.get_mut(place) {
-            entry.held = Held::Leased;
-            entry.turns += 1;
-        }
-    }
-
     fn place(&mut self, shape: &Shape, kind: Kind, held: Held, now: Instant) -> Place {
         let place = self.fresh();
-        self.places.0.insert(
-            place,
-            Entry {
-                shape: shape.clone(),
-                kind,
-                held,
-                born: now,
-                turns: 0,
-            },
-        );
+        let entry = Entry {
+            shape: shape.clone(),
+            kind,
+            held,
+            born: now,
+            turns: 0,
+        };
+        self.places.insert(place, entry);
         place
     }
 
@@ -500,43 +476,15 @@ impl Ledger {
         }
     }
 
-    /// Warms one session of each of the latest shapes, and more of the latest, up to the idle bound.
+    /// Warms the next of the sessions that should wait, unless that has to wait itself.
     fn warm(&mut self, now: Instant) {
-        if self.rest_until.is_some()
-            || self.quiet_until.is_some_and(|until| until > now)
-            || self.places.starting() >= STARTING_MAX
-            || self.places.len() >= self.config.max
-        {
+        let full = self.places.len() >= self.config.max;
+        if full || self.places.starting() >= STARTING_MAX || self.pause.is_on(now) {
             return;
         }
-        if let Some((shape, kind)) = self.missing() {
+        if let Some((shape, kind)) = self.demand.missing(&self.places) {
             self.start(&shape, kind, now);
         }
-    }
-
-    /// The first of the wanted sessions that is not there: one to type into and one primed of the latest shape, one
-    /// of each shape before it, and more of the latest.
-    fn missing(&self) -> Option<(Shape, Kind)> {
-        let latest = self.recent.front()?;
-        let primed = self.primes && self.config.idle > 1;
-        let others = self.recent.iter().skip(1).map(|shape| (shape, Kind::Typed));
-        let wanted = [(latest, Kind::Typed)]
-            .into_iter()
-            .chain(primed.then_some((latest, Kind::Primed)))
-            .chain(others)
-            .chain(std::iter::repeat((latest, Kind::Typed)));
-        let mut asked: Vec<(&Shape, Kind)> = Vec::new();
-        for (shape, kind) in wanted.take(self.config.idle) {
-            asked.push((shape, kind));
-            let count = asked
-                .iter()
-                .filter(|other| **other == (shape, kind))
-                .count();
-            if self.places.supply(shape, kind) < count {
-                return Some((shape.clone(), kind));
-            }
-        }
-        None
     }
 }
 
@@ -546,15 +494,9 @@ const PARKED_MIN: Duration = Duration::from_secs(10);
 const STARTING_MAX: usize = 1;
 /// How long a session may idle beyond the idle bound: a burst is often followed by another.
 const SURPLUS_WAIT: Duration = Duration::from_secs(60);
-/// How long a call's own beginning takes: its delivery and the request.
-const QUIET: Duration = Duration::from_millis(250);
-/// Rest after a launch that failed; doubled at each further one.
-const REST_FIRST: Duration = Duration::from_secs(1);
-/// At most 64 seconds.
-const REST_DOUBLINGS_MAX: u32 = 6;
-
 #[cfg(test)]
 mod tests {
+    use super::super::pause::QUIET;
     use super::*;
 
     fn config(idle: usize, max: usize) -> PoolConfig {

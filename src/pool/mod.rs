@@ -9,11 +9,13 @@
 //! text, or a part of its own conversation that it did not tell; dropping an [`Answer`] interrupts its turn.
 
 mod conduct;
+mod demand;
 mod fault;
 mod handed;
 mod keeper;
 pub(crate) mod ledger;
 mod parking;
+mod pause;
 pub(crate) mod place;
 mod queue;
 mod snapshot;

@@ -128,6 +128,16 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Places(pub(super) BTreeMap<Place, Entry>);
 
+/// What there is for a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A session that can be lent at once.
+    Idle(Place),
+    /// One will be there without anybody's doing.
+    Coming,
+    Nothing,
+}
+
 impl Places {
     pub(super) fn len(&self) -> usize {
         self.0.len()
@@ -135,6 +145,14 @@ impl Places {
 
     pub(super) fn get(&self, place: Place) -> Option<&Entry> {
         self.0.get(&place)
+    }
+
+    pub(super) fn insert(&mut self, place: Place, entry: Entry) {
+        self.0.insert(place, entry);
+    }
+
+    pub(super) fn remove(&mut self, place: Place) -> Option<Entry> {
+        self.0.remove(&place)
     }
 
     pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut Entry> {
@@ -147,15 +165,28 @@ impl Places {
         entry.map(|entry| entry.held = held).is_some()
     }
 
+    /// What there is for a caller of this shape, of the first of these kinds that there is any of.
+    pub(super) fn find(&self, shape: &Shape, kinds: &[Kind]) -> Found {
+        for kind in kinds {
+            if let Some(place) = self.idle_of(shape, *kind) {
+                return Found::Idle(place);
+            }
+            if self.is_coming(shape, *kind) {
+                return Found::Coming;
+            }
+        }
+        Found::Nothing
+    }
+
     /// A session of this shape that can be lent at once.
-    pub(super) fn idle_of(&self, shape: &Shape, kind: Kind) -> Option<Place> {
+    fn idle_of(&self, shape: &Shape, kind: Kind) -> Option<Place> {
         let is_idle = |entry: &Entry| entry.held.idle_since().is_some() && entry.is(shape, kind);
         let found = self.0.iter().find(|(_, entry)| is_idle(entry));
         found.map(|(place, _)| *place)
     }
 
     /// Whether a session of this shape will be there without anybody's doing.
-    pub(super) fn is_coming(&self, shape: &Shape, kind: Kind) -> bool {
+    fn is_coming(&self, shape: &Shape, kind: Kind) -> bool {
         let mut entries = self.0.values();
         entries.any(|entry| entry.held.is_coming() && entry.is(shape, kind))
     }
