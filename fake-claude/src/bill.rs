@@ -5,6 +5,26 @@ use serde_json::json;
 
 use crate::clock;
 
+/// A usage as the CLI writes it: what the API said, and what it left out.
+pub(crate) fn full_usage(said: &Value, is_new: bool) -> Value {
+    let count = |key: &str| said.get(key).cloned().unwrap_or(json!(0));
+    let mut usage = json!({
+        "input_tokens": count("input_tokens"),
+        "cache_creation_input_tokens": count("cache_creation_input_tokens"),
+        "cache_read_input_tokens": count("cache_read_input_tokens"),
+        "output_tokens": count("output_tokens"),
+    });
+    if is_new {
+        usage["output_tokens_details"] = json!({ "thinking_tokens": 0 });
+    }
+    let rest = json!({
+        "server_tool_use": { "web_search_requests": 0, "web_fetch_requests": 0 }, "service_tier": "standard",
+        "cache_creation": { "ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0 },
+        "inference_geo": "", "iterations": [], "speed": "standard",
+    });
+    crate::transcript::with(usage, rest)
+}
+
 /// Counts of tokens, summed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bill {
@@ -36,19 +56,11 @@ impl Bill {
 
     /// The `usage` of a result.
     pub(crate) fn usage(&self, is_new: bool) -> Value {
-        let mut usage = json!({
+        let counts = json!({
             "input_tokens": self.input, "cache_creation_input_tokens": self.cache_made,
             "cache_read_input_tokens": self.cache_read, "output_tokens": self.output,
         });
-        if is_new {
-            usage["output_tokens_details"] = json!({ "thinking_tokens": 0 });
-        }
-        let rest = json!({
-            "server_tool_use": { "web_search_requests": 0, "web_fetch_requests": 0 }, "service_tier": "standard",
-            "cache_creation": { "ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0 },
-            "inference_geo": "", "iterations": [], "speed": "standard",
-        });
-        crate::transcript::with(usage, rest)
+        full_usage(&counts, is_new)
     }
 
     /// The transcript's record of it, when a session ends.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::bill;
 use crate::http::Cancel;
 use crate::script::Ask;
 use crate::script::Crash;
@@ -108,24 +109,9 @@ impl Reply {
         message
     }
 
-    /// The usage as the transcript keeps it: what the API said, and what it left out.
+    /// The usage as the transcript keeps it.
     fn full_usage(&self, is_new: bool) -> Value {
-        let said = |key: &str| self.usage.get(key).cloned().unwrap_or(json!(0));
-        let mut usage = json!({
-            "input_tokens": said("input_tokens"),
-            "cache_creation_input_tokens": said("cache_creation_input_tokens"),
-            "cache_read_input_tokens": said("cache_read_input_tokens"),
-            "output_tokens": said("output_tokens"),
-        });
-        if is_new {
-            usage["output_tokens_details"] = json!({ "thinking_tokens": 0 });
-        }
-        let rest = json!({
-            "server_tool_use": { "web_search_requests": 0, "web_fetch_requests": 0 }, "service_tier": "standard",
-            "cache_creation": { "ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0 },
-            "inference_geo": "", "iterations": [], "speed": "standard",
-        });
-        usage = crate::transcript::with(usage, rest);
+        let mut usage = bill::full_usage(&self.usage, is_new);
         if is_new {
             usage["fallback_credit"] = Value::Null;
         }

@@ -2,15 +2,15 @@
 //!
 //! The hook that waits at a gate leads a process group of its own, so it outlives the CLI that started it.
 
+use super::gate;
 use super::launch::Files;
 use std::fs;
-use std::fs::File;
 use std::path::Path;
 
 /// Removes a session's folder; the session is over.
 pub(super) fn discard(files: &Files) {
     // Held until nobody can find the pipe any more: then whoever waits at it reads its end.
-    let gate = hold(files);
+    let gate = gate::hold(files);
     drop(fs::remove_dir_all(&files.folder));
     drop(gate);
 }
@@ -23,12 +23,6 @@ pub(super) fn discard_all(run_dir: &Path) {
         });
     }
     drop(fs::remove_dir_all(run_dir));
-}
-
-/// Both ends of the gate, or the call would wait for the other one; most sessions have none.
-fn hold(files: &Files) -> Option<File> {
-    let mut both = fs::OpenOptions::new();
-    both.read(true).write(true).open(files.gate()).ok()
 }
 
 #[cfg(all(test, unix))]

@@ -31,6 +31,7 @@ use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
@@ -92,8 +93,6 @@ pub(crate) struct Driver {
     pub(crate) copies: Option<Copies>,
     /// The pipe of a primed session that has not got its conversation yet.
     pub(crate) primer: Option<Primer>,
-    /// The pipe's writing end, once the session waits at the other.
-    pub(crate) reader: Option<File>,
     /// The gate, once it is open.
     pub(crate) gate: Option<File>,
     pub(crate) screen: Screen,
@@ -109,7 +108,7 @@ enum Input {
     Served(ToolEvent),
     Grew,
     Copied,
-    Reached(File),
+    Reached(io::Result<()>),
     Ordered(Order),
     HungUp,
     Timeout,
@@ -145,7 +144,7 @@ impl Driver {
             }
             () = grew(self.tail.as_ref()) => Input::Grew,
             () = copied(self.copies.as_ref()) => Input::Copied,
-            file = reached(self.primer.as_mut()), if self.reader.is_none() => Input::Reached(file),
+            met = met(self.primer.as_mut(), self.process.pid) => Input::Reached(met),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
             () = self.seat.hung_up() => Input::HungUp,
@@ -177,7 +176,11 @@ impl Driver {
             Input::Served(event) => self.machine.handle_tool(event, now),
             Input::Grew => self.handle_growth(now),
             Input::Copied => self.handle_copies(now),
-            Input::Reached(file) => self.handle_reached(file),
+            Input::Reached(Ok(())) => self.machine.handle_reached(),
+            Input::Reached(Err(error)) => {
+                tracing::warn!(%error, "a primed session is given up");
+                self.end(How::Asked, "its pipe was read by another program");
+            }
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
             Input::Ordered(Order::Leave) => self.machine.leave(now),
             Input::Ordered(Order::Retire) => self.end(How::Asked, "retired"),
@@ -188,21 +191,6 @@ impl Driver {
             Input::Timeout if self.ending.is_some_and(|at| at <= now) => self.force(),
             Input::Timeout => self.machine.handle_timeout(now),
             Input::Exited(_) => {}
-        }
-    }
-
-    fn handle_reached(&mut self, file: File) {
-        let hidden = self
-            .primer
-            .as_ref()
-            .map(|primer| primer.hide(self.process.pid));
-        self.reader = Some(file);
-        match hidden {
-            Some(Err(error)) => {
-                tracing::warn!(%error, "a primed session is given up");
-                self.end(How::Asked, "its pipe was read by another program");
-            }
-            _ => self.machine.handle_reached(),
         }
     }
 
@@ -257,7 +245,7 @@ impl Driver {
         task: Task,
         edited: Option<String>,
         now: Instant,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         if let Some(text) = edited {
             self.workshop.stage_prompt(&text)?;
         }
@@ -267,15 +255,14 @@ impl Driver {
 
     /// Sends the conversation through the pipe. The turn has begun before anybody can read it, so that nothing that
     /// comes of it is early.
-    fn begin_primed(&mut self, task: Task, text: String, now: Instant) -> std::io::Result<()> {
-        let (Some(primer), Some(reader)) = (self.primer.take(), self.reader.take()) else {
-            return Err(std::io::ErrorKind::NotFound.into());
-        };
+    fn begin_primed(&mut self, task: Task, text: String, now: Instant) -> io::Result<()> {
+        let primer = self.primer.take().filter(Primer::is_met);
+        let primer = primer.ok_or(io::ErrorKind::NotFound)?;
         self.follow_from(&primer.path, text.len() as u64);
         self.seat.mark_asked();
         self.machine.begin_primed(task, primer.path.clone(), now);
         self.drain();
-        Primer::tell(&primer.path, reader, text)
+        primer.tell(text)
     }
 
     fn drain(&mut self) {
@@ -434,14 +421,11 @@ async fn copied(copies: Option<&Copies>) {
     }
 }
 
-/// A pipe whose thread is gone is never reached; the start's limit ends the session.
-pub(super) async fn reached(primer: Option<&mut Primer>) -> File {
-    if let Some(primer) = primer
-        && let Ok(file) = (&mut primer.reached).await
-    {
-        return file;
+pub(super) async fn met(primer: Option<&mut Primer>, pid: u32) -> io::Result<()> {
+    match primer {
+        Some(primer) => primer.met(pid).await,
+        None => std::future::pending().await,
     }
-    std::future::pending().await
 }
 
 /// How long a process may clean up before it is forced.

@@ -6,6 +6,7 @@ use super::discard::discard_all;
 use super::driver::Driver;
 use super::driver::Notify;
 use super::driver::Order;
+use super::gate;
 use super::launch;
 use super::launch::Files;
 use super::launch::Launch;
@@ -247,7 +248,6 @@ impl Launcher {
             tail,
             copies,
             primer,
-            reader: None,
             gate: None,
             screen: Screen::new(),
             verdict: None,
@@ -375,14 +375,7 @@ impl Workshop {
     /// # Errors
     /// Where the pipe cannot be written.
     pub(crate) fn open_gate(&self) -> io::Result<fs::File> {
-        use std::io::Write;
-        // Open for both, or the call would wait for the reader.
-        let mut pipe = fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(self.files.gate())?;
-        pipe.write_all(b"\n")?;
-        Ok(pipe)
+        gate::open(&self.files)
     }
 
     /// Removes what a turn left on disk.

@@ -20,6 +20,7 @@ pub(crate) mod delivery;
 mod discard;
 pub(crate) mod driver;
 pub(crate) mod fault;
+mod gate;
 pub(crate) mod history;
 pub(crate) mod launch;
 pub(crate) mod launcher;

@@ -23,8 +23,10 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) struct Primer {
     pub(crate) path: PathBuf,
-    /// The writing end, once the session waits at the other.
-    pub(crate) reached: oneshot::Receiver<File>,
+    /// Brings the writing end, once somebody waits at the other.
+    reached: oneshot::Receiver<File>,
+    /// The writing end.
+    reader: Option<File>,
 }
 
 impl Primer {
@@ -50,14 +52,31 @@ impl Primer {
         Ok(Primer {
             path: path.to_owned(),
             reached,
+            reader: None,
         })
     }
 
-    /// Takes the pipe's name away, once the session waits at it, so that no other program finds a pipe there.
+    /// Waits until the session waits at the pipe, and takes the pipe's name away, so that no other program finds a pipe
+    /// there. A second time it waits for ever, as for a session that does not come; its start's limit ends that one.
     ///
     /// # Errors
     /// Where it is not the session that waits: another program opened what it took for a transcript.
-    pub(crate) fn hide(&self, pid: u32) -> io::Result<()> {
+    pub(crate) async fn met(&mut self, pid: u32) -> io::Result<()> {
+        if self.reader.is_none()
+            && let Ok(reader) = (&mut self.reached).await
+        {
+            self.reader = Some(reader);
+            return self.hide(pid);
+        }
+        std::future::pending().await
+    }
+
+    /// Whether the session waits at the pipe.
+    pub(crate) fn is_met(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    fn hide(&self, pid: u32) -> io::Result<()> {
         let waits = (0..LOOKS_MAX).any(|_| {
             let waits = is_held_by(&self.path, pid);
             if !waits {
@@ -76,9 +95,10 @@ impl Primer {
     /// Writes the transcript: the file first, then the same through the pipe.
     ///
     /// # Errors
-    /// Where the file cannot be written.
-    pub(crate) fn tell(path: &Path, mut reader: File, text: String) -> io::Result<()> {
-        write_private(path, text.as_bytes(), 0o600)?;
+    /// Where nobody waits at the pipe, or the file cannot be written.
+    pub(crate) fn tell(mut self, text: String) -> io::Result<()> {
+        let mut reader = self.reader.take().ok_or(io::ErrorKind::NotFound)?;
+        write_private(&self.path, text.as_bytes(), 0o600)?;
         // A pipe takes 64 KiB at a time, and the rest as the reader goes.
         let mut write = move || reader.write_all(text.as_bytes());
         thread("primer", move || {
@@ -168,13 +188,11 @@ mod tests {
         let mut primer = Primer::place(&path).expect("pipes exist here");
         let read = path.clone();
         let reader = thread::spawn(move || fs::read_to_string(read));
-        let reached = (&mut primer.reached).await.expect("the reader came");
-        primer
-            .hide(std::process::id())
-            .expect("the reader is this process");
+        let met = primer.met(std::process::id()).await;
+        met.expect("the reader is this process");
         assert!(!path.exists());
         let text = "line\n".repeat(50_000);
-        Primer::tell(&path, reached, text.clone()).expect("the file is written");
+        primer.tell(text.clone()).expect("the file is written");
         let got = reader.join().expect("the reader ended");
         assert_eq!(got.expect("the pipe was read"), text);
         let mut file = String::new();

@@ -15,7 +15,7 @@ use crate::session::driver::Notice;
 use crate::session::driver::Notify;
 use crate::session::driver::Order;
 use crate::session::driver::Turn;
-use crate::session::driver::reached;
+use crate::session::driver::met;
 use crate::session::launcher::Workshop;
 use crate::session::primer::Primer;
 use crate::session::pty::reap;
@@ -29,7 +29,6 @@ use crate::session::tool::offer;
 use crate::session::tool::offer::ToolEvent;
 use crate::session::witness::receiver::Place;
 use crate::turn::Event;
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,8 +50,6 @@ pub(super) struct Driver {
     pub(super) lines: Lines,
     /// The pipe of a session that has not got its conversation yet.
     pub(super) primer: Option<Primer>,
-    /// The pipe's writing end, once the session waits at the other.
-    pub(super) reader: Option<File>,
     /// The conversation that a session was launched with, until it may have it.
     pub(super) held: Option<String>,
     /// Where the CLI writes what is said.
@@ -64,7 +61,7 @@ enum Input {
     Said(Vec<Word>),
     Silent,
     Served(ToolEvent),
-    Reached(File),
+    Reached(io::Result<()>),
     Ordered(Order),
     HungUp,
     Timeout,
@@ -98,7 +95,7 @@ impl Driver {
             said = self.process.output.recv(), if !silent => {
                 said.map_or(Input::Silent, |bytes| Input::Said(self.lines.push(&bytes)))
             }
-            file = reached(self.primer.as_mut()), if self.reader.is_none() => Input::Reached(file),
+            met = met(self.primer.as_mut(), self.process.pid) => Input::Reached(met),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
             () = self.seat.hung_up() => Input::HungUp,
@@ -121,7 +118,11 @@ impl Driver {
                 }
             }
             Input::Served(event) => self.machine.handle_tool(event, now),
-            Input::Reached(file) => self.handle_reached(file, now),
+            Input::Reached(Ok(())) => self.machine.handle_reached(now),
+            Input::Reached(Err(error)) => {
+                tracing::warn!(%error, "a primed session is given up");
+                self.end(How::Forced, "its pipe was read by another program");
+            }
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
             Input::Ordered(Order::Leave) => self.end(How::Forced, "its conversation is left"),
             Input::Ordered(Order::Retire) => self.end(How::Forced, "retired"),
@@ -152,21 +153,6 @@ impl Driver {
         }
     }
 
-    fn handle_reached(&mut self, file: File, now: Instant) {
-        self.reader = Some(file);
-        let hidden = self
-            .primer
-            .as_ref()
-            .map(|primer| primer.hide(self.process.pid));
-        match hidden {
-            Some(Err(error)) => {
-                tracing::warn!(%error, "a primed session is given up");
-                self.end(How::Forced, "its pipe was read by another program");
-            }
-            _ => self.machine.handle_reached(now),
-        }
-    }
-
     fn begin(&mut self, turn: Turn, now: Instant) {
         self.seat.take(turn.caller);
         let told = match turn.conversation {
@@ -186,10 +172,8 @@ impl Driver {
 
     /// Sends the conversation through the pipe.
     fn converse(&mut self, text: String) -> io::Result<()> {
-        let (Some(primer), Some(reader)) = (self.primer.take(), self.reader.take()) else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        Primer::tell(&primer.path, reader, text)
+        let primer = self.primer.take().ok_or(io::ErrorKind::NotFound)?;
+        primer.tell(text)
     }
 
     fn drain(&mut self) {

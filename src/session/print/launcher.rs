@@ -182,7 +182,6 @@ impl Launcher {
             seat: Seat::default(),
             lines: Lines::default(),
             primer: start.primer,
-            reader: None,
             held: start.held,
             transcript: outfit.library.path(&uuid),
             ending: None,
