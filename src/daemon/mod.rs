@@ -1,0 +1,22 @@
+//! The composition root: builds the rooms in order, and drains them in reverse.
+//!
+//! **What for.** Whoever wants a daemon has one here: until a signal ([`run`]), or inside a program of its own
+//! ([`start`]).
+//!
+//! **Never.** It decides nothing of a call.
+//!
+//! **Invariants.** One state folder has one daemon. What is started is ended, in reverse, on every way out.
+//!
+//! Start reading at [`running`].
+
+mod claude;
+mod error;
+mod lock;
+mod log;
+mod running;
+
+pub(crate) use claude::simulated_claude;
+pub(crate) use error::DaemonError;
+pub(crate) use running::own_key;
+pub(crate) use running::run;
+pub(crate) use running::start;

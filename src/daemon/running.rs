@@ -1,0 +1,218 @@
+//! A daemon from its beginning to its end.
+
+use super::DaemonError;
+use super::claude;
+use super::lock;
+use super::lock::Lock;
+use super::log;
+use crate::auth;
+use crate::auth::Porter;
+use crate::authority::Keeper;
+use crate::clock;
+use crate::config::Config;
+use crate::journal::Journal;
+use crate::memory::Memory;
+use crate::pool::Pool;
+use crate::server;
+use crate::server::Api;
+use crate::session::private::create_private;
+use crate::signal::Stop;
+use crate::store;
+use crate::store::KeyFile;
+use crate::store::Secret;
+use crate::store::UseFile;
+use crate::telemetry::Telemetry;
+use std::error::Error;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Serves until a stop signal, and then until every call in flight has ended.
+///
+/// # Errors
+/// Where it cannot begin.
+pub(crate) fn run(
+    config: Config,
+    simulated: bool,
+    log_file: Option<&Path>,
+) -> Result<(), DaemonError> {
+    log::open(config.log, log_file)?;
+    let served = serve(config, simulated);
+    if let (Err(error), Some(_)) = (&served, log_file) {
+        // Whoever reads the file does not see stderr.
+        let why = error.source().map(ToString::to_string);
+        tracing::error!(%error, why, "not served");
+    }
+    served
+}
+
+fn serve(config: Config, simulated: bool) -> Result<(), DaemonError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(DaemonError::machine("threads"))?;
+    runtime.block_on(async {
+        let mut stop = Stop::listen().map_err(DaemonError::machine("signals"))?;
+        let running = start(config, simulated).await?;
+        tracing::info!(address = %running.address, pid = std::process::id(), "listening");
+        stop.heard().await;
+        tracing::info!("stopping: calls in flight may end");
+        tokio::select! {
+            () = running.stop() => {}
+            () = stop.heard() => tracing::warn!("stopped at once"),
+        }
+        Ok(())
+    })
+}
+
+/// A daemon that runs inside this process.
+pub(crate) struct Running {
+    /// Where it listens; the port is the one that was really taken.
+    pub(crate) address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    pool: Pool,
+    keeping: [JoinHandle<()>; 3],
+    keeper: Keeper,
+    porter: Porter,
+    uses: UseFile,
+    /// The key of the daemon's own commands; its file goes with the daemon.
+    own_key: PathBuf,
+    journal: Journal,
+    telemetry: Telemetry,
+    /// Held for as long as the daemon lives.
+    lock: Lock,
+}
+
+/// Starts a daemon inside this process. With `server.port` 0 it takes any free port.
+///
+/// # Errors
+/// Where the port or the state folder is taken, or the machine gives too little.
+pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
+    let began = clock::now();
+    let home = DaemonError::home(&config.home);
+    create_private(&config.home).map_err(&home)?;
+    let mut lock = Lock::take(&config.home)?;
+    let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
+    let (porter, keys) = porter(&config, &own)?;
+    let uses = UseFile::of(&config.home);
+    porter.recall(uses.read());
+    let keeper = Keeper::open(config.authority.clone(), &config.home);
+    let keeper = keeper.map_err(DaemonError::License)?;
+    let listener = server::bind(&config.server).await;
+    let listener = listener.map_err(DaemonError::BindFailed)?;
+    let address = listener.local_addr();
+    lock.tell(address.port()).map_err(&home)?;
+    let own_key = own_key_path(&config.home);
+    store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
+    let pool = claude::pool(&config, simulated).await?;
+    let folder = config.home.join("conversations");
+    let memory = Memory::open(pool.clone(), config.memory.clone(), &folder).map_err(&home)?;
+    keeper.settle().await;
+    let keeping = [
+        auth::watch(keys, porter.clone()),
+        auth::keep_diary(uses.clone(), porter.clone()),
+        tokio::spawn(keeper.clone().run()),
+    ];
+    let journal = Journal::open(config.home.join("recent-calls.jsonl"));
+    let telemetry = Telemetry::open(&config.telemetry);
+    let api = Api::new(
+        memory,
+        porter.clone(),
+        keeper.clone(),
+        config.server.clone(),
+        address.port(),
+        config.session.builtin_tools,
+        journal.clone(),
+    );
+    let api = api.told_to(telemetry.clone());
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(listener.run(api, stopped));
+    tracing::debug!(took = ?clock::now().duration_since(began), "started");
+    Ok(Running {
+        address,
+        stop,
+        serving,
+        pool,
+        keeping,
+        keeper,
+        porter,
+        uses,
+        own_key,
+        journal,
+        telemetry,
+        lock,
+    })
+}
+
+impl Running {
+    /// Ends it: turns in flight end, no session is left behind.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        drop(self.serving.await);
+        self.keeping.iter().for_each(JoinHandle::abort);
+        self.keeper.write();
+        store::remove(&self.own_key);
+        self.pool.drain().await;
+        tokio::task::block_in_place(|| {
+            auth::write_diary(&self.uses, &self.porter);
+            self.journal.flush();
+            self.telemetry.flush();
+        });
+        drop(self.lock);
+    }
+}
+
+/// Who is let in. A file of keys that cannot be read is no reason to let everybody in: there is no daemon then.
+fn porter(config: &Config, own: &Secret) -> Result<(Porter, KeyFile), DaemonError> {
+    let file = KeyFile::of(&config.home);
+    let keys = file.read().map_err(DaemonError::Keys)?;
+    let address = config.server.host;
+    let is_empty = keys.as_ref().is_none_or(|keys| keys.all().is_empty());
+    if !address.is_loopback() && is_empty {
+        return Err(DaemonError::Unguarded { address });
+    }
+    let porter = Porter::new(config.auth.clone(), keys, Some(own));
+    if !porter.asks_for_keys() {
+        tracing::debug!("no key is asked for");
+    }
+    Ok((porter, file))
+}
+
+/// Where the daemon leaves the key that its own commands call with. It is new at each start, and whoever can read it
+/// could make keys as well.
+fn own_key_path(home: &Path) -> PathBuf {
+    home.join("daemon.key")
+}
+
+/// The key of this machine's commands for the daemon on that port. `None` where the daemon of this state folder has
+/// not said that it is the one that listens there: whatever else does is to see no key of it.
+pub(crate) fn own_key(home: &Path, port: u16) -> Option<String> {
+    let key = || fs::read_to_string(own_key_path(home)).ok();
+    (lock::port(home) == Some(port.into())).then(key).flatten()
+}
+
+/// The daemon moves bytes; sessions are processes of their own.
+const WORKERS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_daemon_is_for_the_port_that_it_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path();
+        fs::write(own_key_path(home), "irk_text").expect("it is written");
+        assert_eq!(own_key(home, 7421), None);
+        let mut lock = Lock::take(home).expect("nobody has it");
+        assert_eq!(own_key(home, 7421), None);
+        lock.tell(7421).expect("it is written");
+        assert_eq!(own_key(home, 7421).as_deref(), Some("irk_text"));
+        assert_eq!(own_key(home, 7422), None);
+    }
+}
