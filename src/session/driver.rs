@@ -3,7 +3,6 @@
 //! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
 //! the next.
 
-use super::launcher::Workshop;
 use super::machine::Effect;
 use super::machine::Machine;
 use super::machine::Verdict;
@@ -23,6 +22,7 @@ use super::witness::copies::Copies;
 use super::witness::receiver::Place;
 use super::witness::receiver::Post;
 use super::witness::tail::Tail;
+use super::workshop::Workshop;
 use crate::clock;
 use crate::tap::Heard;
 use crate::tap::Tapped;

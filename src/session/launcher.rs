@@ -1,23 +1,16 @@
 //! Starts sessions: writes their files, opens their hook address, spawns the process and its driver.
 
-use super::SessionConfig;
-use super::discard::discard;
 use super::discard::discard_all;
 use super::driver::Driver;
 use super::driver::Notify;
 use super::driver::Order;
-use super::gate;
 use super::launch;
 use super::launch::Files;
 use super::launch::Launch;
 use super::launch::Opening;
-use super::library::Library;
-use super::machine::Limits;
 use super::machine::Machine;
+use super::outfit::Outfit;
 use super::primer::Primer;
-use super::private::create_private;
-use super::private::write_private;
-use super::pty::reap::Registry;
 use super::pty::spawn::Process;
 use super::seat::Caller;
 use super::seat::Seat;
@@ -27,19 +20,16 @@ use super::tool::desk::Desk;
 use super::tool::list::ToolList;
 use super::witness::copies::Copies;
 use super::witness::receiver::Line;
-use super::witness::receiver::Place;
-use super::witness::receiver::Receiver;
 use super::witness::tail::Tail;
-use super::witness::tail::Tails;
+use super::workshop::Workshop;
+use super::workshop::write_files;
 use crate::clock;
-use crate::tap::Tap;
+use crate::tap::Tapped;
 use crate::terminal::Screen;
 use crate::turn;
 use crate::turn::Message;
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -54,28 +44,6 @@ pub(crate) struct Launcher {
 pub(super) struct Shared {
     pub(super) outfit: Outfit,
     pub(super) program: PathBuf,
-}
-
-/// What every session is given.
-pub(crate) struct Outfit {
-    pub(crate) config: SessionConfig,
-    pub(crate) library: Library,
-    pub(crate) receiver: Receiver,
-    pub(crate) tails: Tails,
-    pub(crate) registry: Registry,
-    pub(crate) limits: Limits,
-    /// Where sessions find the API, where the user wants that to be with us.
-    pub(crate) tap: Option<Tap>,
-}
-
-/// A session's files and what it does with shared things.
-pub(crate) struct Workshop {
-    pub(crate) tails: Tails,
-    pub(crate) library: Library,
-    files: Files,
-    registry: Registry,
-    /// Transcripts that were removed last; the CLI writes a last line into some of them when it leaves or ends.
-    forgotten: VecDeque<PathBuf>,
 }
 
 /// A turn that a session is launched with.
@@ -210,32 +178,16 @@ impl Launcher {
             primed,
             tail,
         } = self.open(start)?;
-        let mut launch = launch::launch(
-            &self.shared.program,
-            &outfit.config,
-            shape,
-            &files,
-            &opening,
-        );
-        let copies = match &tapped {
-            Some(tapped) => {
-                launch::lead_through(&mut launch, &tapped.url);
-                None
-            }
-            None => self.copies(&mut launch, &files),
-        };
-        let process = Process::spawn(&launch)?;
-        outfit.registry.add(process.pid);
+        let (process, copies) = self.spawn_on_screen(shape, &files, &opening, tapped.as_ref())?;
         let session = Session {
             pid: process.pid,
             orders: orders_tx,
             edits: false,
             primed,
         };
-        let workshop = Workshop::new(outfit, files);
         let driver = Driver {
             process,
-            workshop,
+            workshop: Workshop::new(outfit, files),
             _place: place,
             tapped,
             posts,
@@ -264,6 +216,28 @@ impl Launcher {
         let copies = self.shared.outfit.tails.copies(&files.copies()).ok()?;
         launch::copy_answers(launch, files);
         Some(copies)
+    }
+
+    /// Starts the process; with it, where it copies the API's answers to, if no tap hears them.
+    fn spawn_on_screen(
+        &self,
+        shape: &Shape,
+        files: &Files,
+        opening: &Opening,
+        tapped: Option<&Tapped>,
+    ) -> io::Result<(Process, Option<Copies>)> {
+        let Shared { outfit, program } = &*self.shared;
+        let mut launch = launch::launch(program, &outfit.config, shape, files, opening);
+        let copies = match tapped {
+            Some(tapped) => {
+                launch::lead_through(&mut launch, &tapped.url);
+                None
+            }
+            None => self.copies(&mut launch, files),
+        };
+        let process = Process::spawn(&launch)?;
+        outfit.registry.add(process.pid);
+        Ok((process, copies))
     }
 
     /// The conversation that a session starts with, and the machine that knows it.
@@ -351,82 +325,8 @@ impl Opened {
     }
 }
 
-impl Workshop {
-    pub(super) fn new(outfit: &Outfit, files: Files) -> Workshop {
-        Workshop {
-            tails: outfit.tails.clone(),
-            library: outfit.library.clone(),
-            files,
-            registry: outfit.registry.clone(),
-            forgotten: VecDeque::with_capacity(FORGOTTEN_MAX + 1),
-        }
-    }
-
-    /// Puts a prompt where the editor takes it from.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn stage_prompt(&self, text: &str) -> io::Result<()> {
-        write_private(&self.files.prompt(), text.as_bytes(), 0o600)
-    }
-
-    /// Lets a session that waits at its gate begin; the pipe's end is to be held until it has.
-    ///
-    /// # Errors
-    /// Where the pipe cannot be written.
-    pub(crate) fn open_gate(&self) -> io::Result<fs::File> {
-        gate::open(&self.files)
-    }
-
-    /// Removes what a turn left on disk.
-    pub(crate) fn forget(&mut self, transcript: &Path) {
-        drop(fs::remove_file(self.files.prompt()));
-        self.library.remove(transcript);
-        self.forgotten.push_back(transcript.to_owned());
-        if self.forgotten.len() > FORGOTTEN_MAX {
-            let left = self.forgotten.pop_front();
-            left.into_iter().for_each(|path| self.library.remove(&path));
-        }
-    }
-
-    /// Removes what the session left on disk.
-    pub(crate) fn close(&self, pid: u32) {
-        self.registry.remove(pid);
-        for transcript in &self.forgotten {
-            self.library.remove(transcript);
-        }
-        discard(&self.files);
-    }
-}
-
-fn write_files(files: &Files, shape: &Shape, place: &Place, gated: bool) -> io::Result<()> {
-    create_private(&files.folder)?;
-    let gate = gated.then(|| files.gate());
-    if let Some(gate) = &gate {
-        super::primer::make_pipe(gate)?;
-    }
-    let mut settings = launch::settings(&place.url, gate.as_deref());
-    if shape.thinking {
-        settings = launch::telling_thinking(settings);
-    }
-    write_private(&files.settings(), settings.to_string().as_bytes(), 0o600)?;
-    let servers = launch::servers(&place.tools_url()).to_string();
-    write_private(&files.tools(), servers.as_bytes(), 0o600)?;
-    if !shape.system.is_empty() {
-        write_private(&files.system(), shape.system.as_bytes(), 0o600)?;
-    }
-    write_private(
-        &files.editor(),
-        launch::editor_script(files).as_bytes(),
-        0o700,
-    )
-}
-
 /// The first version seen to run its `SessionStart` hooks before a resumed turn asks for the tools; 2.1.197 does not.
 const GATES_SINCE: [u32; 3] = [2, 1, 329];
-/// Removed transcripts that a session may still write into. It writes into one when it goes on to the next, so two would
-/// do; whatever is older is removed once more and then left.
-const FORGOTTEN_MAX: usize = 4;
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.

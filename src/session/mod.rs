@@ -27,6 +27,7 @@ pub(crate) mod launcher;
 pub(crate) mod library;
 mod line;
 pub(crate) mod machine;
+pub(crate) mod outfit;
 pub(crate) mod pieces;
 mod primer;
 pub(crate) mod print;
@@ -37,6 +38,7 @@ pub(crate) mod shape;
 pub(crate) mod task;
 pub(crate) mod tool;
 pub(crate) mod witness;
+mod workshop;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

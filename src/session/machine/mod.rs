@@ -323,16 +323,7 @@ impl Machine {
 
     /// A deadline passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(wait) = &mut self.question
-            && wait.next <= now
-        {
-            wait.next = now + NUDGE_WAIT;
-            wait.nudges += 1;
-            match self.scene {
-                Scene::Trust { .. } | Scene::Login | Scene::Dialog { .. } => self.look(now),
-                Scene::Prompt(_) | Scene::Unknown => self.question = None,
-            }
-        }
+        self.look_at_question_again(now);
         self.handle_offer_timeout(now);
         match &mut self.state {
             State::Submitting {
@@ -368,6 +359,20 @@ impl Machine {
             }
             State::Answering(_) => self.handle_answer_timeout(now),
             _ => {}
+        }
+    }
+
+    /// A question that stays is believed, or its answer was lost.
+    fn look_at_question_again(&mut self, now: Instant) {
+        if let Some(wait) = &mut self.question
+            && wait.next <= now
+        {
+            wait.next = now + NUDGE_WAIT;
+            wait.nudges += 1;
+            match self.scene {
+                Scene::Trust { .. } | Scene::Login | Scene::Dialog { .. } => self.look(now),
+                Scene::Prompt(_) | Scene::Unknown => self.question = None,
+            }
         }
     }
 

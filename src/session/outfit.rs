@@ -1,0 +1,21 @@
+//! What every session is given.
+
+use super::SessionConfig;
+use super::library::Library;
+use super::machine::Limits;
+use super::pty::reap::Registry;
+use super::witness::receiver::Receiver;
+use super::witness::tail::Tails;
+use crate::tap::Tap;
+
+/// What all sessions share.
+pub(crate) struct Outfit {
+    pub(crate) config: SessionConfig,
+    pub(crate) library: Library,
+    pub(crate) receiver: Receiver,
+    pub(crate) tails: Tails,
+    pub(crate) registry: Registry,
+    pub(crate) limits: Limits,
+    /// Where sessions find the API, where the user wants that to be with us.
+    pub(crate) tap: Option<Tap>,
+}

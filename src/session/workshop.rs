@@ -1,0 +1,114 @@
+//! A session's files, from its launch to its end, and what it does with shared things.
+
+use super::discard::discard;
+use super::gate;
+use super::launch;
+use super::launch::Files;
+use super::library::Library;
+use super::outfit::Outfit;
+use super::primer::make_pipe;
+use super::private::create_private;
+use super::private::write_private;
+use super::pty::reap::Registry;
+use super::shape::Shape;
+use super::witness::receiver::Place;
+use super::witness::tail::Tails;
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// What one session has at hand.
+pub(crate) struct Workshop {
+    pub(crate) tails: Tails,
+    pub(crate) library: Library,
+    pub(super) files: Files,
+    registry: Registry,
+    /// Transcripts that were removed last; the CLI writes a last line into some of them when it leaves or ends.
+    forgotten: VecDeque<PathBuf>,
+}
+
+impl Workshop {
+    pub(super) fn new(outfit: &Outfit, files: Files) -> Workshop {
+        Workshop {
+            tails: outfit.tails.clone(),
+            library: outfit.library.clone(),
+            files,
+            registry: outfit.registry.clone(),
+            forgotten: VecDeque::with_capacity(FORGOTTEN_MAX + 1),
+        }
+    }
+
+    /// Puts a prompt where the editor takes it from.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) fn stage_prompt(&self, text: &str) -> io::Result<()> {
+        write_private(&self.files.prompt(), text.as_bytes(), 0o600)
+    }
+
+    /// Lets a session that waits at its gate begin; the pipe's end is to be held until it has.
+    ///
+    /// # Errors
+    /// Where the pipe cannot be written.
+    pub(crate) fn open_gate(&self) -> io::Result<fs::File> {
+        gate::open(&self.files)
+    }
+
+    /// Removes what a turn left on disk.
+    pub(crate) fn forget(&mut self, transcript: &Path) {
+        drop(fs::remove_file(self.files.prompt()));
+        self.library.remove(transcript);
+        self.forgotten.push_back(transcript.to_owned());
+        if self.forgotten.len() > FORGOTTEN_MAX {
+            let left = self.forgotten.pop_front();
+            left.into_iter().for_each(|path| self.library.remove(&path));
+        }
+    }
+
+    /// Removes what the session left on disk.
+    pub(crate) fn close(&self, pid: u32) {
+        self.registry.remove(pid);
+        for transcript in &self.forgotten {
+            self.library.remove(transcript);
+        }
+        discard(&self.files);
+    }
+}
+
+/// Writes what a session reads when it comes up.
+///
+/// # Errors
+/// Where its folder cannot be written.
+pub(super) fn write_files(
+    files: &Files,
+    shape: &Shape,
+    place: &Place,
+    gated: bool,
+) -> io::Result<()> {
+    create_private(&files.folder)?;
+    let gate = gated.then(|| files.gate());
+    if let Some(gate) = &gate {
+        make_pipe(gate)?;
+    }
+    let mut settings = launch::settings(&place.url, gate.as_deref());
+    if shape.thinking {
+        settings = launch::telling_thinking(settings);
+    }
+    write_private(&files.settings(), settings.to_string().as_bytes(), 0o600)?;
+    let servers = launch::servers(&place.tools_url()).to_string();
+    write_private(&files.tools(), servers.as_bytes(), 0o600)?;
+    if !shape.system.is_empty() {
+        write_private(&files.system(), shape.system.as_bytes(), 0o600)?;
+    }
+    write_private(
+        &files.editor(),
+        launch::editor_script(files).as_bytes(),
+        0o700,
+    )
+}
+
+/// Removed transcripts that a session may still write into. It writes into one when it goes on to the next, so two would
+/// do; whatever is older is removed once more and then left.
+const FORGOTTEN_MAX: usize = 4;
