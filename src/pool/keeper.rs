@@ -6,6 +6,7 @@ use super::PoolConfig;
 use super::SessionView;
 use super::Snapshot;
 use super::fault;
+use super::health::Health;
 use super::ledger::Effect;
 use super::ledger::Ledger;
 use super::ledger::Need;
@@ -13,7 +14,6 @@ use super::ledger::Waiter;
 use super::parking::Claim;
 use super::parking::Parking;
 use super::place::Entry;
-use super::place::Held;
 use super::place::Kind;
 use super::place::Place;
 use crate::clock;
@@ -27,7 +27,6 @@ use crate::session::launcher::Session;
 use crate::session::shape::Shape;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
-use crate::turn::FaultKind;
 use crate::turn::Owner;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -108,16 +107,6 @@ pub(crate) struct Keeper {
     /// The turns' mean time, for honest waits.
     turn_mean: Duration,
     max: usize,
-}
-
-/// What is wrong, if anything.
-#[derive(Debug, Default)]
-struct Health {
-    was_ready: bool,
-    /// Why the last launch failed.
-    launch: Option<Fault>,
-    /// Why turns fail that a person must mend.
-    turn: Option<Fault>,
 }
 
 impl Keeper {
@@ -205,35 +194,28 @@ impl Keeper {
             } => {
                 self.turn_mean = (self.turn_mean * 7 + took) / 8;
                 self.health.handle_turn(fault);
-                if let Some(session) = self.live.get_mut(&place) {
-                    session.primed = None;
-                }
-                match parking {
-                    Some(parking) => self.park(place, parking, now),
-                    None => self.ledger.handle_returned(place, now),
-                }
+                self.handle_returned(place, parking, now);
             }
-            Ask::Notice {
-                place,
-                notice: Notice::Ready { resident },
-            } => {
-                self.health.was_ready = true;
-                self.health.launch = None;
-                self.parked.remove(&place);
-                self.ledger.handle_ready(place, resident, now);
-            }
-            Ask::Notice {
-                place,
-                notice: Notice::Gone { fault },
-            } => {
-                self.health.launch = fault.or(self.health.launch.take());
-                self.live.remove(&place);
-                self.parked.remove(&place);
-                self.ledger.handle_gone(place, now);
-            }
+            Ask::Notice { place, notice } => self.handle_notice(place, notice, now),
             Ask::Drain { done } => {
                 self.drained = Some(done);
                 self.ledger.drain(now);
+            }
+        }
+    }
+
+    /// A session has come to rest, or is gone; in neither case it holds a conversation.
+    fn handle_notice(&mut self, place: Place, notice: Notice, now: Instant) {
+        self.parked.remove(&place);
+        match notice {
+            Notice::Ready { resident } => {
+                self.health.handle_ready();
+                self.ledger.handle_ready(place, resident, now);
+            }
+            Notice::Gone { fault } => {
+                self.health.handle_gone(fault);
+                self.live.remove(&place);
+                self.ledger.handle_gone(place, now);
             }
         }
     }
@@ -283,11 +265,13 @@ impl Keeper {
         }
     }
 
-    fn park(&mut self, place: Place, parking: Parking, now: Instant) {
+    fn handle_returned(&mut self, place: Place, parking: Option<Parking>, now: Instant) {
         // Its process may be gone already.
-        if !self.live.contains_key(&place) {
+        let session = self.live.get_mut(&place);
+        let lives = session.map(|session| session.primed = None).is_some();
+        let Some(parking) = parking.filter(|_| lives) else {
             return self.ledger.handle_returned(place, now);
-        }
+        };
         let kept = parking.waits_for_prompt();
         self.parked.insert(place, parking);
         match kept {
@@ -380,7 +364,7 @@ impl Keeper {
             Ok(session) => drop(self.live.insert(place, session)),
             Err((error, _)) => {
                 tracing::warn!(%error, "a session could not be started");
-                self.health.launch = Some(fault::cannot_launch(&error));
+                self.health.handle_gone(Some(fault::cannot_launch(&error)));
                 self.ledger.handle_gone(place, clock::now());
             }
         }
@@ -422,49 +406,20 @@ impl Keeper {
             conversation: self.parked.get(place).and_then(Parking::name).cloned(),
             id: format!("session-{place}"),
             pid: self.live.get(place).map_or(0, |session| session.pid),
-            state: name(entry.held),
+            state: entry.held.name(),
             model: entry.shape.model.clone(),
             turns: entry.turns,
             born: entry.born,
         };
         self.views.send_replace(Snapshot {
-            condition: self.condition(),
+            condition: match self.drained {
+                Some(_) => Condition::Draining,
+                None => self.health.condition(),
+            },
             sessions: self.ledger.places().iter().map(view).collect(),
             waiting: self.ledger.waiting(),
             claude: Some(self.claude.clone()),
         });
-    }
-
-    fn condition(&self) -> Condition {
-        match (
-            &self.drained,
-            self.health.turn.as_ref().or(self.health.launch.as_ref()),
-        ) {
-            (Some(_), _) => Condition::Draining,
-            (None, Some(fault)) => Condition::Degraded(fault.public.clone()),
-            (None, None) if self.health.was_ready => Condition::Ready,
-            (None, None) => Condition::Starting,
-        }
-    }
-}
-
-impl Health {
-    fn handle_turn(&mut self, fault: Option<Fault>) {
-        match fault {
-            None => {
-                self.turn = None;
-                self.was_ready = true;
-            }
-            Some(fault)
-                if matches!(
-                    fault.kind,
-                    FaultKind::LoginRequired | FaultKind::DialogBlocked | FaultKind::UsageLimit
-                ) =>
-            {
-                self.turn = Some(fault);
-            }
-            Some(_) => {}
-        }
     }
 }
 
@@ -472,19 +427,6 @@ impl Health {
 pub(crate) fn notify(place: Place, inbox: &mpsc::UnboundedSender<Ask>) -> Notify {
     let inbox = inbox.clone();
     Box::new(move |notice| drop(inbox.send(Ask::Notice { place, notice })))
-}
-
-fn name(held: Held) -> &'static str {
-    match held {
-        Held::Starting => "starting",
-        Held::Idle { .. } => "idle",
-        Held::Leased => "busy",
-        Held::Rested => "resetting",
-        Held::Parked { .. } => "parked",
-        Held::Kept { .. } => "kept",
-        Held::Resetting => "resetting",
-        Held::Retiring => "retiring",
-    }
 }
 
 /// No deadline at all.

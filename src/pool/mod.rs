@@ -12,6 +12,7 @@ mod conduct;
 mod demand;
 mod fault;
 mod handed;
+mod health;
 mod keeper;
 pub(crate) mod ledger;
 mod parking;

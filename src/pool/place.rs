@@ -83,6 +83,19 @@ impl Held {
         }
     }
 
+    /// What the state is called, for whoever looks at the pool.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Held::Starting => "starting",
+            Held::Idle { .. } => "idle",
+            Held::Leased => "busy",
+            Held::Rested | Held::Resetting => "resetting",
+            Held::Parked { .. } => "parked",
+            Held::Kept { .. } => "kept",
+            Held::Retiring => "retiring",
+        }
+    }
+
     /// Since when it waits for a call of anybody.
     fn idle_since(self) -> Option<Instant> {
         match self {
