@@ -3,11 +3,11 @@
 use crate::config::env::Env;
 use crate::config::env::HOME_VAR;
 use crate::config::error::ConfigError;
+use crate::config::ground::Ground;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
 use crate::config::resolve;
 use crate::config::resolve::Config;
-use crate::config::resolve::Ground;
 use crate::config::settings;
 use crate::config::source::Source;
 use crate::config::source::Sourced;

@@ -12,9 +12,13 @@
 //!
 //! Start reading at `default.toml`, then [`resolve`].
 
+mod choice;
 mod error;
+mod ground;
 mod load;
+mod log;
 mod raw;
+mod reader;
 mod settings;
 mod show;
 mod source;
@@ -30,9 +34,9 @@ pub(crate) use load::Flags;
 pub(crate) use load::file_path;
 pub(crate) use load::home;
 pub(crate) use load::load;
+pub(crate) use log::LogConfig;
+pub(crate) use log::LogFormat;
+pub(crate) use log::LogLevel;
 pub(crate) use resolve::Config;
-pub(crate) use resolve::LogConfig;
-pub(crate) use resolve::LogFormat;
-pub(crate) use resolve::LogLevel;
 pub(crate) use show::Shown;
 pub(crate) use unit::duration;

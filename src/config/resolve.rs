@@ -8,15 +8,17 @@ use crate::auth::Required;
 use crate::authority::AuthorityConfig;
 use crate::authority::Endpoint;
 use crate::authority::Place;
+use crate::config::choice;
 use crate::config::error::ConfigError;
+use crate::config::ground::Ground;
+use crate::config::log;
+use crate::config::log::LogConfig;
 use crate::config::raw::Raw;
-use crate::config::raw::Typed;
+use crate::config::reader::Reader;
 use crate::config::show;
 use crate::config::show::Shown;
 use crate::config::source::Source;
-use crate::config::source::Sourced;
 use crate::config::unit;
-use crate::egress::Proxy;
 use crate::license::LicenseKey;
 use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
@@ -25,18 +27,10 @@ use crate::session::SessionConfig;
 use crate::telemetry::Endpoint as Collector;
 use crate::telemetry::TelemetryConfig;
 use crate::turn::Drive;
-use crate::turn::Driver;
 use crate::update::Source as Shop;
 use crate::update::UpdateConfig;
-use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
-use core::net::Ipv4Addr;
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::num::NonZeroU32;
-use std::path::Component;
-use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Everything that is in force.
 #[derive(Debug, Clone)]
@@ -62,47 +56,6 @@ pub(crate) struct Config {
     pub(crate) shown: Vec<Shown>,
 }
 
-/// What is logged, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LogConfig {
-    pub(crate) level: LogLevel,
-    pub(crate) format: LogFormat,
-}
-
-/// From the fewest lines to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-/// The shape of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
-
-/// What a configuration stands on, beside its keys.
-#[derive(Debug)]
-pub(crate) struct Ground {
-    pub(crate) home: Sourced<PathBuf>,
-    pub(crate) user_home: Option<PathBuf>,
-    /// The environment that sessions are given, once it is scrubbed.
-    pub(crate) inherited: BTreeMap<OsString, OsString>,
-    /// What leads from this machine to hosts with TLS.
-    pub(crate) proxy: Proxy,
-    /// The folder that the command was typed in.
-    pub(crate) here: PathBuf,
-    pub(crate) file: PathBuf,
-    pub(crate) file_found: bool,
-    pub(crate) license_key: Option<LicenseKey>,
-    pub(crate) warnings: Vec<String>,
-}
-
 /// Makes the merged layers mean something, or says what in them cannot.
 pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> {
     let reader = Reader {
@@ -120,8 +73,8 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let update = update(&reader)?;
     let telemetry = telemetry(&reader)?;
     let log = LogConfig {
-        level: reader.parsed("log.level", level)?,
-        format: reader.parsed("log.format", format)?,
+        level: reader.parsed("log.level", log::level)?,
+        format: reader.parsed("log.format", log::format)?,
     };
     let shown = show::table(raw, &ground, &pool, &session);
     Ok(Config {
@@ -145,15 +98,15 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
 
 fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
     Ok(ServerConfig {
-        host: reader.parsed("server.host", host)?,
+        host: reader.parsed("server.host", choice::host)?,
         port: reader.number("server.port", 0)?,
         body_max: reader.parsed("server.body_max", bytes)?,
         bodies_max: reader.parsed("server.bodies_max", bytes)?,
         allowed_hosts: reader.list("server.allowed_hosts")?,
         allowed_origins: reader.list("server.allowed_origins")?,
         drive: Drive {
-            driver: reader.parsed("claude.driver", driver)?,
-            fallback: reader.parsed("claude.fallback", fallback)?,
+            driver: reader.parsed("claude.driver", choice::driver)?,
+            fallback: reader.parsed("claude.fallback", choice::fallback)?,
         },
         drain_wait_max: reader.parsed("server.drain_wait_max", unit::duration)?,
         strict: reader.switch("server.strict")?,
@@ -178,7 +131,7 @@ fn auth(reader: &Reader<'_>) -> Result<AuthConfig, ConfigError> {
         })
     };
     Ok(AuthConfig {
-        required: reader.parsed("auth.required", required)?,
+        required: reader.parsed("auth.required", choice::required)?,
         key: Budget {
             per_minute: NonZeroU32::new(reader.number("auth.key_calls_per_minute", 0)?),
             burst: at_least_one(reader.number("auth.key_burst", 1)?),
@@ -191,8 +144,8 @@ fn auth(reader: &Reader<'_>) -> Result<AuthConfig, ConfigError> {
         },
         block: BlockRule {
             tries_max: reader.number("auth.bad_keys_max", 1)?,
-            window: reader.parsed("auth.bad_keys_window", span)?,
-            span: reader.parsed("auth.block_time", span)?,
+            window: reader.parsed("auth.bad_keys_window", unit::span)?,
+            span: reader.parsed("auth.block_time", unit::span)?,
         },
         proxies: proxies.iter().map(network).collect::<Result<_, _>>()?,
     })
@@ -219,7 +172,7 @@ fn authority(reader: &Reader<'_>) -> Result<AuthorityConfig, ConfigError> {
         place,
         key: reader.ground.license_key.clone(),
         grace: reader.parsed("license.grace", unit::duration)?,
-        refresh_every: reader.parsed("license.refresh_every", span)?,
+        refresh_every: reader.parsed("license.refresh_every", unit::span)?,
     })
 }
 
@@ -267,7 +220,7 @@ fn session(reader: &Reader<'_>) -> Result<SessionConfig, ConfigError> {
             name => Ok(name.to_owned()),
         })?,
         keep_transcripts: reader.switch("claude.keep_transcripts")?,
-        start_wait_max: reader.parsed("claude.start_wait_max", span)?,
+        start_wait_max: reader.parsed("claude.start_wait_max", unit::span)?,
         builtin_tools: reader.switch("claude.builtin_tools")?,
         tap: reader.switch("claude.tap")?,
     })
@@ -280,9 +233,9 @@ fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
         max,
         queue_depth_max: reader.number("pool.queue_depth_max", 0)?,
         queue_wait_max: reader.parsed("pool.queue_wait_max", unit::duration)?,
-        turn_wait_max: reader.parsed("pool.turn_wait_max", span)?,
+        turn_wait_max: reader.parsed("pool.turn_wait_max", unit::span)?,
         session_turns_max: reader.number("pool.session_turns_max", 1)?,
-        session_age_max: reader.parsed("pool.session_age_max", span)?,
+        session_age_max: reader.parsed("pool.session_age_max", unit::span)?,
         session_resident_max: reader.parsed(
             "pool.session_resident_max",
             |text| match unit::size(text)? {
@@ -291,7 +244,7 @@ fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
             },
         )?,
         kept_max: reader.number("sessions.live_max", 0)?,
-        kept_wait_max: reader.parsed("sessions.idle_max", span)?,
+        kept_wait_max: reader.parsed("sessions.idle_max", unit::span)?,
     })
 }
 
@@ -299,7 +252,7 @@ fn memory(reader: &Reader<'_>) -> Result<MemoryConfig, ConfigError> {
     Ok(MemoryConfig {
         ids_max: reader.number("sessions.ids_max", 0)?,
         bytes_max: reader.parsed("sessions.bytes_max", unit::size)?,
-        memory_max: reader.parsed("sessions.memory_max", span)?,
+        memory_max: reader.parsed("sessions.memory_max", unit::span)?,
         queue_depth_max: reader.number("sessions.queue_depth_max", 0)?,
         disk: reader.switch("sessions.disk")?,
     })
@@ -346,193 +299,10 @@ fn idle(reader: &Reader<'_>, max: usize) -> Result<usize, ConfigError> {
     }
 }
 
-/// Takes the merged layers apart by kind; each complaint says where the value was written.
-struct Reader<'a> {
-    raw: &'a Raw,
-    ground: &'a Ground,
-}
-
-impl Reader<'_> {
-    fn parsed<T>(
-        &self,
-        key: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, ConfigError> {
-        match self.typed(key)? {
-            Typed::Text(text) => parse(text).map_err(|problem| self.wrong(key, problem)),
-            other => Err(self.mistyped(key, other)),
-        }
-    }
-
-    fn number<T: TryFrom<i64>>(&self, key: &'static str, min: i64) -> Result<T, ConfigError> {
-        match self.typed(key)? {
-            Typed::Number(number) if *number < min => {
-                Err(self.wrong(key, format!("{number} is too small; the least is {min}")))
-            }
-            Typed::Number(number) => {
-                T::try_from(*number).map_err(|_| self.wrong(key, format!("{number} is too large")))
-            }
-            other => Err(self.mistyped(key, other)),
-        }
-    }
-
-    fn switch(&self, key: &'static str) -> Result<bool, ConfigError> {
-        match self.typed(key)? {
-            Typed::Switch(value) => Ok(*value),
-            other => Err(self.mistyped(key, other)),
-        }
-    }
-
-    fn list(&self, key: &'static str) -> Result<Vec<String>, ConfigError> {
-        match self.typed(key)? {
-            Typed::List(items) => Ok(items.clone()),
-            other => Err(self.mistyped(key, other)),
-        }
-    }
-
-    fn map(&self, key: &'static str) -> Result<BTreeMap<String, String>, ConfigError> {
-        match self.typed(key)? {
-            Typed::Map(pairs) => Ok(pairs.clone()),
-            other => Err(self.mistyped(key, other)),
-        }
-    }
-
-    /// A path that may be left out. `~/` is the user's home; a relative one starts at the folder of the file that
-    /// it is written in; a bare name stays one, to be looked for on `PATH`.
-    fn path(&self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
-        if self.raw.value(key).is_none() {
-            return Ok(None);
-        }
-        let text = self.parsed(key, |text| Ok(text.to_owned()))?;
-        if text.is_empty() {
-            return Err(self.wrong(
-                key,
-                "this takes a path; to have the default, leave the key out".to_owned(),
-            ));
-        }
-        let path = Path::new(&text);
-        if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), &self.ground.user_home) {
-            return Ok(Some(home.join(rest)));
-        }
-        let mut components = path.components();
-        let bare = matches!(
-            (components.next(), components.next()),
-            (Some(Component::Normal(_)), None)
-        );
-        if bare && key == "claude.command" {
-            return Ok(Some(path.to_owned()));
-        }
-        let source = self.source(key);
-        let folder = match &source {
-            Source::File { path, .. } | Source::Settings { path, .. } => path.parent(),
-            Source::Flag(_) | Source::Variable(_) | Source::Default => None,
-        };
-        // A file named by --config may have a relative path itself.
-        let folder = self.ground.here.join(folder.unwrap_or(Path::new("")));
-        Ok(Some(folder.join(path)))
-    }
-
-    fn typed(&self, key: &'static str) -> Result<&Typed, ConfigError> {
-        let sourced = self
-            .raw
-            .value(key)
-            .ok_or_else(|| self.wrong(key, "this has no value".to_owned()))?;
-        Ok(&sourced.value)
-    }
-
-    fn source(&self, key: &str) -> Source {
-        self.raw
-            .value(key)
-            .map_or(Source::Default, |sourced| sourced.source.clone())
-    }
-
-    fn wrong(&self, key: &'static str, problem: String) -> ConfigError {
-        ConfigError::Value {
-            key,
-            source_of: self.source(key),
-            problem,
-        }
-    }
-
-    fn mistyped(&self, key: &'static str, found: &Typed) -> ConfigError {
-        self.wrong(key, format!("{found:?} is of the wrong type"))
-    }
-}
-
-fn host(text: &str) -> Result<IpAddr, String> {
-    match text {
-        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        address => address.parse().map_err(|_| {
-            format!(
-                "\"{address}\" is not an address; write \"127.0.0.1\", \"::1\" or \"localhost\""
-            )
-        }),
-    }
-}
-
-fn required(text: &str) -> Result<Required, String> {
-    match text {
-        "auto" => Ok(Required::OnceThereIsAKey),
-        "always" => Ok(Required::Always),
-        "never" => Ok(Required::Never),
-        other => Err(format!(
-            "\"{other}\" is none of \"auto\", \"always\" and \"never\""
-        )),
-    }
-}
-
-fn driver(text: &str) -> Result<Driver, String> {
-    Driver::of_name(text)
-        .ok_or_else(|| format!("\"{text}\" is not a driver; use \"pty\" or \"print\""))
-}
-
-/// The interactive session is what another driver would fall back from, so it is none itself.
-fn fallback(text: &str) -> Result<Option<Driver>, String> {
-    match text {
-        "none" => Ok(None),
-        "print" => Ok(Some(Driver::Print)),
-        other => Err(format!(
-            "\"{other}\" is not a fallback; use \"none\" or \"print\""
-        )),
-    }
-}
-
-fn level(text: &str) -> Result<LogLevel, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "error" => Ok(LogLevel::Error),
-        "warn" => Ok(LogLevel::Warn),
-        "info" => Ok(LogLevel::Info),
-        "debug" => Ok(LogLevel::Debug),
-        "trace" => Ok(LogLevel::Trace),
-        _ => Err(format!(
-            "\"{text}\" is not a log level; use error, warn, info, debug or trace"
-        )),
-    }
-}
-
-fn format(text: &str) -> Result<LogFormat, String> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        other => Err(format!(
-            "\"{other}\" is not a log format; use \"text\" or \"json\""
-        )),
-    }
-}
-
-/// A duration in which something has to happen, so not none.
-fn span(text: &str) -> Result<Duration, String> {
-    match unit::duration(text)? {
-        Duration::ZERO => Err("nothing happens in no time; write a longer one".to_owned()),
-        span => Ok(span),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Config;
     use super::Drive;
-    use super::Driver;
     use super::Ground;
     use super::Required;
     use super::resolve;
@@ -542,6 +312,7 @@ mod tests {
     use crate::config::source::Source;
     use crate::config::source::Sourced;
     use crate::egress::Proxy;
+    use crate::turn::Driver;
     use std::path::Path;
     use std::path::PathBuf;
     use std::time::Duration;

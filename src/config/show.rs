@@ -1,13 +1,14 @@
 //! What `config show` shows: every value in force, with where it was written and without secrets. `[pure]`
 
+use crate::config::ground::Ground;
 use crate::config::raw::KEYS;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
-use crate::config::resolve::Ground;
 use crate::config::source::Source;
 use crate::pool::PoolConfig;
 use crate::session::SessionConfig;
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// A value in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,74 +27,70 @@ pub(crate) fn table(
     pool: &PoolConfig,
     session: &SessionConfig,
 ) -> Vec<Shown> {
-    let mut rows = vec![Shown {
+    let home = Shown {
         key: "home".to_owned(),
         value: ground.home.value.display().to_string().into(),
         source: ground.home.source.clone(),
         note: Some("the state folder"),
-    }];
-    for (key, _) in KEYS {
-        let source = raw
-            .value(key)
-            .map_or(Source::Default, |sourced| sourced.source.clone());
-        let mut row = |key: String, value: Value, note| {
-            rows.push(Shown {
-                key,
-                value,
-                source: source.clone(),
-                note,
-            })
-        };
-        match (*key, raw.value(key).map(|sourced| &sourced.value)) {
-            ("claude.command", None) => row(
-                (*key).to_owned(),
-                Value::Null,
-                Some("discovered: `inference-relay doctor` shows which"),
-            ),
-            ("claude.command", Some(_)) => row(
-                (*key).to_owned(),
-                session
-                    .command
-                    .as_ref()
-                    .map(|path| path.display().to_string())
-                    .into(),
-                None,
-            ),
-            ("server.socket", None) => row(
-                (*key).to_owned(),
-                Value::Null,
-                Some("no socket file is made"),
-            ),
-            ("license.authority" | "license.keys", None) => row(
-                (*key).to_owned(),
-                Value::Null,
-                Some("no licence is asked for"),
-            ),
-            ("telemetry.otlp", None) => row(
-                (*key).to_owned(),
-                Value::Null,
-                Some("no collector is told of calls"),
-            ),
-            ("claude.work_dir", _) => row(
-                (*key).to_owned(),
-                session.work_dir.display().to_string().into(),
-                None,
-            ),
-            ("pool.idle", _) => row((*key).to_owned(), pool.idle.into(), None),
-            (_, Some(Typed::Map(pairs))) => {
-                for (name, value) in pairs {
-                    let (value, note) = masked(name, value);
-                    row(format!("{key}.{}", quoted(name)), value.into(), note);
-                }
-            }
-            (_, Some(Typed::Text(text))) => row((*key).to_owned(), text.clone().into(), None),
-            (_, Some(Typed::Number(number))) => row((*key).to_owned(), (*number).into(), None),
-            (_, Some(Typed::Switch(switch))) => row((*key).to_owned(), (*switch).into(), None),
-            (_, Some(Typed::List(items))) => row((*key).to_owned(), items.clone().into(), None),
-            (_, None) => row((*key).to_owned(), Value::Null, None),
+    };
+    let keys = KEYS.iter();
+    let keys = keys.flat_map(|(key, _)| rows(key, raw, pool, session));
+    std::iter::once(home).chain(keys).collect()
+}
+
+/// The row of a key, or one for each name in its table.
+fn rows(key: &str, raw: &Raw, pool: &PoolConfig, session: &SessionConfig) -> Vec<Shown> {
+    let sourced = raw.value(key);
+    let source = sourced.map_or(Source::Default, |sourced| sourced.source.clone());
+    let row = |key: String, (value, note)| Shown {
+        key,
+        value,
+        source: source.clone(),
+        note,
+    };
+    match sourced.map(|sourced| &sourced.value) {
+        Some(Typed::Map(pairs)) => {
+            let pairs = pairs.iter();
+            let pairs = pairs.map(|(name, value)| (quoted(name), masked(name, value)));
+            pairs
+                .map(|(name, (value, note))| row(format!("{key}.{name}"), (value.into(), note)))
+                .collect()
         }
+        typed => vec![row(key.to_owned(), in_force(key, typed, pool, session))],
     }
-    rows
+}
+
+/// The value that is in force for a key, and what has to be said of it.
+fn in_force(
+    key: &str,
+    typed: Option<&Typed>,
+    pool: &PoolConfig,
+    session: &SessionConfig,
+) -> (Value, Option<&'static str>) {
+    let shown = |path: &PathBuf| Value::from(path.display().to_string());
+    let value = match (key, typed) {
+        ("claude.command", Some(_)) => session.command.as_ref().map(shown).into(),
+        ("claude.work_dir", _) => shown(&session.work_dir),
+        ("pool.idle", _) => pool.idle.into(),
+        (_, Some(Typed::Text(text))) => text.clone().into(),
+        (_, Some(Typed::Number(number))) => (*number).into(),
+        (_, Some(Typed::Switch(switch))) => (*switch).into(),
+        (_, Some(Typed::List(items))) => items.clone().into(),
+        // A table has a row for each of its names.
+        (_, Some(Typed::Map(_)) | None) => return (Value::Null, unset(key)),
+    };
+    (value, None)
+}
+
+/// What it means that a key is not set.
+fn unset(key: &str) -> Option<&'static str> {
+    match key {
+        "claude.command" => Some("discovered: `inference-relay doctor` shows which"),
+        "server.socket" => Some("no socket file is made"),
+        "license.authority" | "license.keys" => Some("no licence is asked for"),
+        "telemetry.otlp" => Some("no collector is told of calls"),
+        _ => None,
+    }
 }
 
 /// A value that may be a secret is not shown: by its name, or for a password in an address.

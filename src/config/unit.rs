@@ -17,6 +17,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(ms))
 }
 
+/// A duration in which something has to happen, so not none.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("nothing happens in no time; write a longer one".to_owned()),
+        span => Ok(span),
+    }
+}
+
 /// Reads `"512KiB"`, `"8MiB"`, `"1GiB"`, and the decimal `"64MB"`; `"900B"` or `"900"` are bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("\"{text}\" is not a size; write a number and a unit, such as \"8MiB\"");

@@ -1,0 +1,47 @@
+//! Words of the configuration of which only some mean anything. `[pure]`
+
+use crate::auth::Required;
+use crate::turn::Driver;
+use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
+use core::net::Ipv4Addr;
+
+/// Where to listen.
+pub(super) fn host(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        address => address.parse().map_err(|_| {
+            format!(
+                "\"{address}\" is not an address; write \"127.0.0.1\", \"::1\" or \"localhost\""
+            )
+        }),
+    }
+}
+
+/// Whether callers need a key.
+pub(super) fn required(text: &str) -> Result<Required, String> {
+    match text {
+        "auto" => Ok(Required::OnceThereIsAKey),
+        "always" => Ok(Required::Always),
+        "never" => Ok(Required::Never),
+        other => Err(format!(
+            "\"{other}\" is none of \"auto\", \"always\" and \"never\""
+        )),
+    }
+}
+
+/// How claude is driven.
+pub(super) fn driver(text: &str) -> Result<Driver, String> {
+    Driver::of_name(text)
+        .ok_or_else(|| format!("\"{text}\" is not a driver; use \"pty\" or \"print\""))
+}
+
+/// The interactive session is what another driver would fall back from, so it is none itself.
+pub(super) fn fallback(text: &str) -> Result<Option<Driver>, String> {
+    match text {
+        "none" => Ok(None),
+        "print" => Ok(Some(Driver::Print)),
+        other => Err(format!(
+            "\"{other}\" is not a fallback; use \"none\" or \"print\""
+        )),
+    }
+}
