@@ -5,12 +5,12 @@ use crate::cli::canary;
 use crate::cli::canary::Canary;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
+use crate::cli::door::Door;
+use crate::cli::license;
 use crate::cli::out;
 use crate::cli::progress;
 use crate::cli::run::Outcome;
 use crate::cli::run::block_on;
-use crate::cli::standing;
-use crate::cli::standing::Door;
 use crate::clock;
 use crate::config;
 use crate::config::Config;
@@ -76,10 +76,10 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
 fn gates(config: &Config, env: &Env, is_running: bool) -> anyhow::Result<[Check; 2]> {
     let now = clock::unix_ms();
     let client = is_running.then(|| Client::new(config, env));
-    let told = block_on(standing::license(config, client.as_ref()))?;
+    let told = block_on(license::told(config, client.as_ref()))?;
     Ok([
         Door::look(config, now).check(),
-        standing::license_check(&told, is_running, now),
+        license::check(&told, is_running, now),
     ])
 }
 

@@ -3,10 +3,10 @@
 use crate::cli::args::Query;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
+use crate::cli::door::Door;
+use crate::cli::license;
 use crate::cli::out;
 use crate::cli::run::Outcome;
-use crate::cli::standing;
-use crate::cli::standing::Door;
 use crate::clock;
 use crate::config;
 use crate::config::Config;
@@ -57,8 +57,8 @@ pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
 
 /// How the licence stands, with the next step where one is needed.
 async fn license(config: &Config, daemon: Option<&Client>) -> Value {
-    let told = standing::license(config, daemon).await;
-    let check = standing::license_check(&told, daemon.is_some(), clock::unix_ms());
+    let told = license::told(config, daemon).await;
+    let check = license::check(&told, daemon.is_some(), clock::unix_ms());
     let mut told = told.unwrap_or_else(|_| json!({}));
     told["told"] = check.text.into();
     if let Some(next) = check.next {
