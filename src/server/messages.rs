@@ -1,56 +1,37 @@
 //! `POST /v1/messages` and its token count: bytes to a request, an answer to a response.
 
 use super::Api;
+use super::answer;
 use super::api;
 use super::body;
 use super::carry::Carrying;
 use super::conversation;
-use super::drain::Curfew;
 use super::frame::Refusal;
+use super::label;
 use super::status;
-use super::stream::Begun;
-use super::stream::EventBody;
 use crate::auth::Caller;
 use crate::clock;
 use crate::journal::Note;
 use crate::pool;
-use crate::pool::Answer;
 use crate::turn;
-use crate::turn::Assembly;
 use crate::turn::Blame;
 use crate::turn::Drive;
 use crate::turn::Driver;
-use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use crate::turn::Labels;
 use crate::turn::RequestId;
-use crate::turn::Whole;
 use crate::wire::anthropic::estimate;
-use crate::wire::anthropic::event;
 use crate::wire::anthropic::request;
 use crate::wire::anthropic::request::Version;
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
-use axum::http::header;
 use axum::response::Response;
-use std::time::Duration;
-use tokio::time::timeout;
 
 /// Names the driver of one call.
 const DRIVER: &str = "x-relay-driver";
-/// How long a stream's head is held back. A failure before that is a proper status, which clients understand best;
-/// after that a client learns more from a stream that is alive.
-const COMMIT_AFTER: Duration = Duration::from_secs(5);
-/// Parameters that are named in a header; a call that sets more is not read by a person.
-const PATHS_MAX: usize = 32;
-/// Characters of one such name.
-const PATH_MAX: usize = 64;
-
 /// `POST /v1/messages`.
 pub(super) async fn create(
     State(api): State<Api>,
@@ -82,9 +63,9 @@ pub(super) async fn create(
     let answer = api.serve(call.request, conversation, course)?;
     let answered = async {
         if call.stream {
-            streamed(answer, id, note, &api.curfew).await
+            answer::streamed(answer, id, note, &api.curfew).await
         } else {
-            buffered(answer, &note).await
+            answer::buffered(answer, &note).await
         }
     };
     let response = tokio::select! {
@@ -150,127 +131,9 @@ fn all_honoured(request: &turn::Request) -> Result<(), Fault> {
     let public = format!(
         "{}: this lane cannot honour it, and strict mode was asked for. Leave it away, or leave strict mode; \
          GET /v1/capabilities tells what is honoured.",
-        paths(&ignored)
+        label::paths(&ignored)
     );
     Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public))
-}
-
-/// The whole answer at once. The answer lives in this future, so a client that goes away drops it.
-async fn buffered(answer: Answer, note: &Note) -> Result<Response, Fault> {
-    let whole = collect(answer, note).await?;
-    let message = event::message(&whole).map_err(broken)?;
-    let mut response = status::json(&message);
-    label(response.headers_mut(), &whole.start.labels, note);
-    Ok(response)
-}
-
-async fn collect(mut answer: Answer, note: &Note) -> Result<Whole, Fault> {
-    let mut assembly = Assembly::default();
-    while let Some(event) = answer.events.recv().await {
-        let event = event?;
-        note.hear(&event, clock::now());
-        let is_end = matches!(event, Event::End(_));
-        assembly.push(event).map_err(broken)?;
-        if is_end {
-            return assembly
-                .finish()
-                .ok_or_else(|| broken("an end that ends nothing"));
-        }
-    }
-    Err(unended())
-}
-
-/// The answer as it comes. The answer moves into the body, so a client that goes away drops it.
-async fn streamed(
-    mut answer: Answer,
-    id: RequestId,
-    note: Note,
-    curfew: &Curfew,
-) -> Result<Response, Fault> {
-    let mut response = Response::new(Body::empty());
-    let begun = match timeout(COMMIT_AFTER, answer.events.recv()).await {
-        Ok(None) => return Err(unended()),
-        Ok(Some(Err(fault))) => return Err(fault),
-        Ok(Some(Ok(Event::Start(start)))) => {
-            label(response.headers_mut(), &start.labels, &note);
-            Begun::With(start)
-        }
-        Ok(Some(Ok(_))) => return Err(broken("an event before the start")),
-        Err(_) => Begun::Waiting,
-    };
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/event-stream; charset=utf-8"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(
-        "x-relay-usage",
-        HeaderValue::from_static("estimated-at-start"),
-    );
-    *response.body_mut() = Body::new(EventBody::new(answer, begun, id, note, curfew));
-    Ok(response)
-}
-
-/// The labels by their names.
-pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, String)> {
-    let joined = labels.conversation.map(|joined| joined.name().to_owned());
-    let always = [
-        ("x-relay-lane", labels.lane.to_owned()),
-        ("x-relay-text", labels.text.name().to_owned()),
-        ("x-relay-session", labels.session.name().to_owned()),
-        ("x-relay-emulated", paths(&labels.emulated)),
-        ("x-relay-ignored", paths(&labels.ignored)),
-    ];
-    let joined = joined.map(|joined| ("x-relay-conversation", joined));
-    always.into_iter().chain(joined)
-}
-
-fn label(headers: &mut HeaderMap, labels: &Labels, note: &Note) {
-    if let Some(overhead) = note.overhead() {
-        let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
-        headers.insert("x-relay-overhead-ms", HeaderValue::from(ms));
-    }
-    for (name, value) in named(labels) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
-}
-
-/// Names of fields are a caller's text: what a header cannot carry becomes `?`.
-fn paths(names: &[String]) -> String {
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "_-.".contains(c) {
-            c
-        } else {
-            '?'
-        }
-    };
-    let name = |name: &String| name.chars().take(PATH_MAX).map(plain).collect::<String>();
-    names
-        .iter()
-        .take(PATHS_MAX)
-        .map(name)
-        .collect::<Vec<_>>()
-        .join(",")
-}
-
-/// The lane broke the grammar of events.
-pub(super) fn broken(rule: &'static str) -> Fault {
-    let public =
-        "The relay lost track of the answer, which is a bug of the relay; please try again.";
-    Fault::new(FaultKind::Internal, Blame::Relay, public).because(format!("the lane gave {rule}"))
-}
-
-/// The lane stopped without saying how the turn ended.
-pub(super) fn unended() -> Fault {
-    let public =
-        "The relay lost the turn before its end, which is a bug of the relay; please try again.";
-    Fault::new(FaultKind::Internal, Blame::Relay, public).because("the events ended without an end")
 }
 
 #[cfg(test)]
@@ -284,6 +147,7 @@ mod tests {
     use crate::wire::sse::Decoder;
     use axum::http::StatusCode;
     use serde_json::json;
+    use std::time::Duration;
 
     const CALL: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"speed":"fast"}"#;
     const STREAM: &str =
@@ -507,10 +371,5 @@ mod tests {
         assert_eq!(wrong.status.as_u16(), 400);
         assert_eq!(wrong.header("x-relay-error"), "invalid_request");
         assert_eq!(rig.asked().len(), 1);
-    }
-
-    #[test]
-    fn a_callers_field_name_cannot_break_a_header() {
-        assert_eq!(paths(&["a\r\nx: y".into(), "é,b".into()]), "a??x??y,??b");
     }
 }

@@ -27,6 +27,7 @@ mod api;
 mod router;
 
 mod admission;
+mod answer;
 mod body;
 mod bulk;
 mod carry;
@@ -35,6 +36,7 @@ mod dialect;
 mod frame;
 mod guard;
 mod journal;
+mod label;
 mod license;
 
 mod messages;

@@ -1,8 +1,9 @@
 //! The body of a streamed answer: events as they come, pings while none do, and a failure as the last event.
 
+use super::answer;
 use super::api;
 use super::drain::Curfew;
-use super::messages;
+use super::label;
 use crate::clock;
 use crate::journal::Note;
 use crate::pool::Answer;
@@ -95,7 +96,7 @@ impl EventBody {
         let mut frames = String::new();
         match &event {
             Event::Start(start) if self.are_labels_due => {
-                for (name, value) in messages::named(&start.labels) {
+                for (name, value) in label::named(&start.labels) {
                     frames.push_str(&sse::comment(&format!("{name}: {value}")));
                 }
             }
@@ -108,7 +109,7 @@ impl EventBody {
         frames.push_str(&event::frames(&event));
         match self.grammar.push(event) {
             Ok(()) => frames,
-            Err(rule) => self.fail(&messages::broken(rule)),
+            Err(rule) => self.fail(&answer::broken(rule)),
         }
     }
 
@@ -141,7 +142,7 @@ impl Body for EventBody {
             };
             match answer.events.poll_recv(cx) {
                 Poll::Ready(Some(word)) => self.frames(word),
-                Poll::Ready(None) => self.fail(&messages::unended()),
+                Poll::Ready(None) => self.fail(&answer::unended()),
                 Poll::Pending if self.curfew.as_mut().poll(cx).is_ready() => {
                     self.fail(&api::cut_off())
                 }

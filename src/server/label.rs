@@ -1,0 +1,69 @@
+//! What an answer's headers say of how it came about.
+
+use crate::journal::Note;
+use crate::turn::Labels;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+
+/// The labels by their names.
+pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, String)> {
+    let joined = labels.conversation.map(|joined| joined.name().to_owned());
+    let always = [
+        ("x-relay-lane", labels.lane.to_owned()),
+        ("x-relay-text", labels.text.name().to_owned()),
+        ("x-relay-session", labels.session.name().to_owned()),
+        ("x-relay-emulated", paths(&labels.emulated)),
+        ("x-relay-ignored", paths(&labels.ignored)),
+    ];
+    let joined = joined.map(|joined| ("x-relay-conversation", joined));
+    always.into_iter().chain(joined)
+}
+
+/// Writes the labels, and what of the time was the relay's own.
+pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &Note) {
+    if let Some(overhead) = note.overhead() {
+        let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
+        headers.insert("x-relay-overhead-ms", HeaderValue::from(ms));
+    }
+    for (name, value) in named(labels) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Names of fields are a caller's text: what a header cannot carry becomes `?`.
+pub(super) fn paths(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "_-.".contains(c) {
+            c
+        } else {
+            '?'
+        }
+    };
+    let name = |name: &String| name.chars().take(PATH_MAX).map(plain).collect::<String>();
+    names
+        .iter()
+        .take(PATHS_MAX)
+        .map(name)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// Parameters that are named in a header; a call that sets more is not read by a person.
+const PATHS_MAX: usize = 32;
+/// Characters of one such name.
+const PATH_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_field_name_cannot_break_a_header() {
+        assert_eq!(paths(&["a\r\nx: y".into(), "é,b".into()]), "a??x??y,??b");
+    }
+}
