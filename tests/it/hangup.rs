@@ -105,9 +105,7 @@ fn a_client_that_hangs_up_in_the_queue_gives_its_place_away() {
     let first = begin(relay.address, &call("hold first"));
     relay.busy();
     let second = begin(relay.address, &call("hold second"));
-    wait::until("a caller in the queue", || {
-        (relay.get("/v1/sessions")["waiting"] == 1).then_some(())
-    });
+    relay.queued(1);
     drop(second);
     drop(first);
     // The relay may see the third call before it sees that the second one is gone.
@@ -125,14 +123,9 @@ fn a_caller_that_left_the_queue_is_not_counted() {
     let _first = begin(relay.address, &call("hold first"));
     relay.busy();
     let second = begin(relay.address, &call("hold second"));
-    let waiting = |count: usize| {
-        wait::until(&format!("{count} callers in the queue"), || {
-            (relay.get("/v1/sessions")["waiting"] == count).then_some(())
-        });
-    };
-    waiting(1);
+    relay.queued(1);
     drop(second);
-    waiting(0);
+    relay.queued(0);
 }
 
 /// The contract's time from a hang-up to a session at rest, with room for a machine that is shared.

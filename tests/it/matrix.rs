@@ -592,9 +592,7 @@ fn a_full_queue() -> Vec<Cell> {
     let _first = begin(relay.address, &call("one"));
     relay.busy();
     let _second = begin(relay.address, &call("two"));
-    wait::until("a caller in the queue", || {
-        (relay.get("/v1/sessions")["waiting"] == 1).then_some(())
-    });
+    relay.queued(1);
     vec![anthropic(&relay.ask("three"))]
 }
 

@@ -145,9 +145,7 @@ fn a_full_queue_is_told_with_a_time() {
     let _first = begin(relay.address, &call("one"));
     relay.busy();
     let _second = begin(relay.address, &call("two"));
-    wait::until("a caller in the queue", || {
-        (relay.get("/v1/sessions")["waiting"] == 1).then_some(())
-    });
+    relay.queued(1);
     let answer = relay.ask("three");
     assert_eq!(answer.status, 529, "{}", answer.body);
     assert_eq!(answer.header("x-relay-error"), "queue_full");

@@ -324,6 +324,13 @@ impl Relay {
         })
     }
 
+    /// Waits until this many callers wait for a session.
+    pub(crate) fn queued(&self, count: usize) {
+        wait::until(&format!("{count} callers in the queue"), || {
+            (self.get("/v1/sessions")["waiting"] == count).then_some(())
+        });
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.daemon.id()
     }
