@@ -19,12 +19,13 @@ pub(crate) struct Copies {
     pub(super) folder: PathBuf,
     pub(super) id: FolderId,
     pub(super) wakers: Wakers,
-    /// Told when a file was written.
+    /// Told when an answer was written.
     pub(crate) came: Arc<Notify>,
 }
 
 impl Copies {
-    /// The answers that came since the last read. The questions that are copied beside them are thrown away.
+    /// The answers that came since the last read. What is copied beside them, before an answer or after the one before,
+    /// is thrown away.
     pub(crate) fn read(&self) -> Vec<Said> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         files
@@ -52,7 +53,7 @@ fn taken(file: &Path) -> Option<Said> {
 }
 
 /// How the name of an answer's file ends.
-const ANSWER: &str = ".response.json";
+pub(super) const ANSWER: &str = ".response.json";
 /// Answers read at once; a turn has one, or a few where the CLI asks again by itself.
 const READ_MAX: usize = 64;
 

@@ -1,5 +1,6 @@
 //! Transcripts as they grow: one watcher for all, which wakes the session whose file it is.
 
+use super::copies::ANSWER;
 use super::copies::Copies;
 use super::line::Lines;
 use super::record::Record;
@@ -90,7 +91,7 @@ impl Tails {
             folder: folder.to_owned(),
             id,
             wakers: self.wakers.clone(),
-            came: self.wakers.folder(id),
+            came: self.wakers.folder(id, ANSWER),
         })
     }
 

@@ -19,7 +19,13 @@ pub(super) struct Wakers {
 #[derive(Default)]
 struct Waiting {
     by_file: HashMap<OsString, Arc<Notify>>,
-    by_folder: HashMap<FolderId, Arc<Notify>>,
+    by_folder: HashMap<FolderId, Waker>,
+}
+
+/// Who waits for files of a folder whose names end so.
+struct Waker {
+    ending: &'static str,
+    woken: Arc<Notify>,
 }
 
 impl Wakers {
@@ -36,10 +42,14 @@ impl Wakers {
         self.waiting().by_file.remove(name);
     }
 
-    /// The waker of whatever is in a folder.
-    pub(super) fn folder(&self, id: FolderId) -> Arc<Notify> {
+    /// The waker of those files of a folder whose names end so.
+    pub(super) fn folder(&self, id: FolderId, ending: &'static str) -> Arc<Notify> {
         let woken = Arc::new(Notify::new());
-        self.waiting().by_folder.insert(id, Arc::clone(&woken));
+        let waker = Waker {
+            ending,
+            woken: Arc::clone(&woken),
+        };
+        self.waiting().by_folder.insert(id, waker);
         woken
     }
 
@@ -51,12 +61,20 @@ impl Wakers {
     pub(super) fn wake(&self, folder: FolderId, name: Option<&OsStr>) {
         let waiting = self.waiting();
         let Some(name) = name else {
-            let all = waiting.by_file.values().chain(waiting.by_folder.values());
+            let folders = waiting.by_folder.values().map(|waker| &waker.woken);
+            let all = waiting.by_file.values().chain(folders);
             return all.for_each(|woken| woken.notify_one());
         };
-        let woken = waiting.by_folder.get(&folder);
-        if let Some(woken) = woken.or_else(|| waiting.by_file.get(name)) {
-            woken.notify_one();
+        match waiting.by_folder.get(&folder) {
+            Some(waker) if name.to_string_lossy().ends_with(waker.ending) => {
+                waker.woken.notify_one();
+            }
+            Some(_) => {}
+            None => waiting
+                .by_file
+                .get(name)
+                .into_iter()
+                .for_each(|woken| woken.notify_one()),
         }
     }
 
