@@ -32,6 +32,8 @@ use axum::response::Response;
 
 /// Names the driver of one call.
 const DRIVER: &str = "x-relay-driver";
+/// Bytes of a body that is read where it came: that takes a millisecond or two.
+const READ_HERE_MAX: usize = 1 << 20;
 /// `POST /v1/messages`.
 pub(super) async fn create(
     State(api): State<Api>,
@@ -46,11 +48,10 @@ pub(super) async fn create(
     let strict = api.config.strict || is_strict(request.headers());
     let mut portion = api.bulk.portion(caller.owner());
     let body = body::json(request, api.config.body_max, &mut portion).await?;
-    let mut call = match &conversation {
-        Some(_) => request::call_going_on(&body, version)?,
-        None => request::call(&body, version)?,
-    };
-    drop(body);
+    let mut call = beside(body, |body| match &conversation {
+        Some(_) => request::call_going_on(body, version),
+        None => request::call(body, version),
+    })?;
     call.request.owner = caller.owner();
     call.request.drive = drive.unwrap_or(api.config.drive);
     if strict {
@@ -86,13 +87,23 @@ pub(super) async fn count_tokens(
     let version = version(request.headers())?;
     let mut portion = api.bulk.portion(caller.owner());
     let body = body::json(request, api.config.body_max, &mut portion).await?;
-    let count = request::count(&body, version)?;
-    let tokens = estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools);
+    let tokens = beside(body, |body| {
+        let count = request::count(body, version)?;
+        Ok(estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools))
+    })?;
     let mut response = status::json(&serde_json::json!({ "input_tokens": tokens }));
     response
         .headers_mut()
         .insert("x-relay-estimate", HeaderValue::from_static("input_tokens"));
     Ok(response)
+}
+
+/// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one.
+fn beside<T>(body: Vec<u8>, read: impl FnOnce(&[u8]) -> Result<T, Fault>) -> Result<T, Fault> {
+    match body.len() > READ_HERE_MAX {
+        true => tokio::task::block_in_place(|| read(&body)),
+        false => read(&body),
+    }
 }
 
 fn version(headers: &HeaderMap) -> Result<Version, Fault> {

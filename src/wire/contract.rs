@@ -358,7 +358,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(of(413, "request_too_large", INVALID)),
         blame: Blame::Client,
         retry: Retry::Never,
-        happened: "The body is larger than `server.body_max`.",
+        happened: "The body is larger than `server.body_max`, or has more than a million fields and items.",
         next: "Send less, or raise `server.body_max`.",
     },
     Row {

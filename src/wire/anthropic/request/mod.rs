@@ -21,6 +21,7 @@ mod media;
 mod sampling;
 mod talk;
 mod tool;
+mod weight;
 
 pub(crate) use field::Version;
 
@@ -151,6 +152,17 @@ pub(crate) fn count(body: &[u8], version: Version) -> Result<Count, Fault> {
 }
 
 fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    if weight::is_too_heavy(body) {
+        let public = format!(
+            "The request body has more than {} fields and items together; send fewer.",
+            weight::VALUES_MAX
+        );
+        return Err(Fault::new(
+            FaultKind::RequestTooLarge,
+            Blame::Client,
+            public,
+        ));
+    }
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(invalid("The request body is not a JSON object.")),

@@ -767,6 +767,13 @@ fn versions_are_read_from_the_header() {
 }
 
 #[test]
+fn a_body_of_too_many_values_is_refused_unread() {
+    let body = format!("{{\"messages\":[{}0]}}", "0,".repeat(1_000_000));
+    let fault = call(body.as_bytes(), Version::V2023_06_01).expect_err("it is too heavy");
+    assert_eq!(fault.kind, FaultKind::RequestTooLarge);
+}
+
+#[test]
 fn broken_json_is_refused_with_its_place() {
     for body in [
         &b"{\"model\": }"[..],
