@@ -22,6 +22,7 @@ use crate::turn::Request;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 /// What serves turns: the memory above the pool, and in tests a stand-in.
@@ -59,6 +60,8 @@ pub(crate) struct Api {
     pub(super) keeper: Keeper,
     pub(super) config: Arc<ServerConfig>,
     pub(super) bulk: Bulk,
+    /// Turns in reading a large body.
+    pub(super) readers: Arc<Semaphore>,
     /// The port that is really open.
     pub(super) port: u16,
     /// Claude Code's own built-in tools are on.
@@ -89,6 +92,7 @@ impl Api {
             keeper,
             config,
             bulk,
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
             port,
             builtin_tools,
             journal,
@@ -160,5 +164,7 @@ fn shutting_down(public: &str) -> Fault {
     fault.retry_after(RESTART_WAIT)
 }
 
+/// Large bodies that are read at the same time. Each may take 200 MB meanwhile, for some hundred milliseconds.
+const READERS_MAX: usize = 2;
 /// What a service manager takes to start a stopped daemon again; a hint to clients, nothing waits for it.
 const RESTART_WAIT: Duration = Duration::from_secs(5);

@@ -48,10 +48,11 @@ pub(super) async fn create(
     let strict = api.config.strict || is_strict(request.headers());
     let mut portion = api.bulk.portion(caller.owner());
     let body = body::json(request, api.config.body_max, &mut portion).await?;
-    let mut call = beside(body, |body| match &conversation {
+    let mut call = beside(&api, body, |body| match &conversation {
         Some(_) => request::call_going_on(body, version),
         None => request::call(body, version),
-    })?;
+    })
+    .await?;
     call.request.owner = caller.owner();
     call.request.drive = drive.unwrap_or(api.config.drive);
     if strict {
@@ -87,10 +88,11 @@ pub(super) async fn count_tokens(
     let version = version(request.headers())?;
     let mut portion = api.bulk.portion(caller.owner());
     let body = body::json(request, api.config.body_max, &mut portion).await?;
-    let tokens = beside(body, |body| {
+    let tokens = beside(&api, body, |body| {
         let count = request::count(body, version)?;
         Ok(estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools))
-    })?;
+    })
+    .await?;
     let mut response = status::json(&serde_json::json!({ "input_tokens": tokens }));
     response
         .headers_mut()
@@ -98,12 +100,18 @@ pub(super) async fn count_tokens(
     Ok(response)
 }
 
-/// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one.
-fn beside<T>(body: Vec<u8>, read: impl FnOnce(&[u8]) -> Result<T, Fault>) -> Result<T, Fault> {
-    match body.len() > READ_HERE_MAX {
-        true => tokio::task::block_in_place(|| read(&body)),
-        false => read(&body),
+/// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one; and it takes
+/// memory meanwhile, so only a few are read at the same time.
+async fn beside<T>(
+    api: &Api,
+    body: Vec<u8>,
+    read: impl FnOnce(&[u8]) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    if body.len() <= READ_HERE_MAX {
+        return read(&body);
     }
+    let _turn = api.readers.acquire().await; // It is never closed.
+    tokio::task::block_in_place(|| read(&body))
 }
 
 fn version(headers: &HeaderMap) -> Result<Version, Fault> {
