@@ -144,8 +144,8 @@ fn rejected(status: u16) -> Http {
 
 fn failed(status: u16) -> Http {
     match status {
-        500 => BUG,
-        504 => of(504, "timeout_error", "server_error"),
+        504 => of(504, "timeout_error", SERVER),
+        500..=599 => of(status, "api_error", SERVER),
         _ => BAD_GATEWAY,
     }
 }
@@ -422,7 +422,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Upstream,
         blame: Blame::Upstream,
         retry: Retry::Soon,
-        happened: "The provider failed: a 500 or 504 is passed on, any other is a 502.",
+        happened: "The provider failed with a 5xx, which is passed on; a failure without a status is a 502.",
         next: "Send the request again.",
     },
     Row {
@@ -609,7 +609,8 @@ mod tests {
             (rejected(200), 502, "api_error", SERVER),
             (failed(500), 500, "api_error", SERVER),
             (failed(504), 504, "timeout_error", SERVER),
-            (failed(503), 502, "api_error", SERVER),
+            (failed(503), 503, "api_error", SERVER),
+            (failed(302), 502, "api_error", SERVER),
         ] {
             assert_eq!(told, of(status, anthropic, openai));
         }

@@ -139,7 +139,7 @@ fn an_error_of_the_api_keeps_its_status() {
         (422, 422, "upstream_rejected", "invalid_request_error"),
         (429, 429, "upstream_rate_limited", "rate_limit_error"),
         (500, 500, "upstream_failed", "api_error"),
-        (503, 502, "upstream_failed", "api_error"),
+        (503, 503, "upstream_failed", "api_error"),
         (529, 529, "upstream_overloaded", "overloaded_error"),
     ] {
         let answer = RELAY.ask(&format!("fail {told}"));
