@@ -53,7 +53,7 @@ pub(crate) use id::RequestId;
 pub(crate) use label::Labels;
 pub(crate) use label::SessionOrigin;
 pub(crate) use label::TextSource;
-pub(crate) use number::holds_rounded;
+pub(crate) use number::holds_changed;
 pub(crate) use request::Block;
 pub(crate) use request::Message;
 pub(crate) use request::Reading;

@@ -1,16 +1,21 @@
-//! Numbers that a claude cannot pass on as they are: it is a program of JavaScript. `[pure]`
+//! What of JSON a claude cannot pass on as it is: it is a program of JavaScript. `[pure]`
 
 use serde_json::Value;
 
-/// Whether a value holds a whole number that becomes another one on its way through a claude.
-pub(crate) fn holds_rounded(value: &Value) -> bool {
+/// Whether a value holds a whole number that becomes another one on its way through a claude, or a field that is lost.
+pub(crate) fn holds_changed(value: &Value) -> bool {
     match value {
         Value::Number(number) => {
             let negative = number.as_i64().map(i64::unsigned_abs);
-            number.as_u64().or(negative).is_some_and(is_rounded)
+            match number.as_u64().or(negative) {
+                Some(whole) => is_rounded(whole),
+                None => number.as_f64().is_some_and(is_beyond),
+            }
         }
-        Value::Array(values) => values.iter().any(holds_rounded),
-        Value::Object(fields) => fields.values().any(holds_rounded),
+        Value::Array(values) => values.iter().any(holds_changed),
+        Value::Object(fields) => {
+            fields.contains_key(PROTOTYPE) || fields.values().any(holds_changed)
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => false,
     }
 }
@@ -20,6 +25,16 @@ fn is_rounded(whole: u64) -> bool {
     let bits = u64::BITS - whole.leading_zeros();
     bits.saturating_sub(whole.trailing_zeros()) > f64::MANTISSA_DIGITS
 }
+
+/// A whole number of more than 64 bits, of which nobody knows any more how it was written.
+fn is_beyond(number: f64) -> bool {
+    number.fract() == 0.0 && number.abs() >= BEYOND
+}
+
+/// To assign it to an object of JavaScript makes no field.
+const PROTOTYPE: &str = "__proto__";
+/// The first whole number that has no place in 64 bits.
+const BEYOND: f64 = 18_446_744_073_709_551_616.0;
 
 #[cfg(test)]
 mod tests {
@@ -35,11 +50,18 @@ mod tests {
             json!(1_u64 << 53),
             json!(1_u64 << 63),
         ] {
-            assert!(!holds_rounded(&exact), "{exact}");
+            assert!(!holds_changed(&exact), "{exact}");
         }
         for rounded in [(1_u64 << 53) + 1, 12_345_678_901_234_567_890] {
-            assert!(holds_rounded(&json!({"a": [rounded]})), "{rounded}");
+            assert!(holds_changed(&json!({"a": [rounded]})), "{rounded}");
         }
-        assert!(holds_rounded(&json!(-((1_i64 << 53) + 1))));
+        assert!(holds_changed(&json!(-((1_i64 << 53) + 1))));
+        assert!(holds_changed(&json!(1.5e29)));
+    }
+
+    #[test]
+    fn the_field_that_no_object_of_javascript_has_is_lost() {
+        assert!(holds_changed(&json!({"a": {"__proto__": 1}})));
+        assert!(!holds_changed(&json!({"proto": 1, "constructor": 1})));
     }
 }

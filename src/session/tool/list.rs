@@ -2,7 +2,7 @@
 
 use super::name;
 use crate::turn::Tool;
-use crate::turn::holds_rounded;
+use crate::turn::holds_changed;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ fn changed_by_cli(tool: &Tool) -> impl Iterator<Item = &'static str> + use<> {
         ("description", long || is_rewritten(&tool.description)),
         (
             "input_schema",
-            combined || has_odd_key(schema) || holds_rewritten(schema) || holds_rounded(schema),
+            combined || has_odd_key(schema) || holds_rewritten(schema) || holds_changed(schema),
         ),
     ];
     let changed = parts.into_iter().filter(|(_, changed)| *changed);

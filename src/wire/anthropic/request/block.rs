@@ -14,7 +14,7 @@ use super::talk::Remarks;
 use crate::turn::Block;
 use crate::turn::Fault;
 use crate::turn::Role;
-use crate::turn::holds_rounded;
+use crate::turn::holds_changed;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -111,9 +111,9 @@ pub(super) fn references(message: &Map<String, Value>, at: &Path<'_>) -> Vec<Str
     paths(message, at, "content", holds_reference)
 }
 
-/// Paths of the calls whose input holds whole numbers that a claude rounds.
+/// Paths of the calls whose input a claude changes: it holds numbers that are rounded, or a field that is lost.
 pub(super) fn rounded(message: &Map<String, Value>, at: &Path<'_>) -> Vec<String> {
-    let rounded = |block: &Value| block["type"] == "tool_use" && holds_rounded(&block["input"]);
+    let rounded = |block: &Value| block["type"] == "tool_use" && holds_changed(&block["input"]);
     paths(message, at, "input", rounded)
 }
 
