@@ -54,9 +54,22 @@ pub(crate) fn ways(request: &Request, gates: bool) -> Vec<Way> {
         ways.push(Way::Launched);
     } else {
         // There is no other way: what was lost on a busy machine is typed once more.
-        ways.extend(ways.first().cloned());
+        let way = ways.pop().or_else(|| edited(request));
+        ways.extend(way.clone());
+        ways.extend(way);
     }
     ways
+}
+
+/// The way of a prompt that goes in beside tools or not at all.
+fn edited(request: &Request) -> Option<Way> {
+    let prompt = request.prompt()?;
+    let plan = delivery::plan_edited(prompt);
+    let is_open = plan != Delivery::Transcript && !history::ends_in_placeholder(request.history());
+    is_open.then_some(match prompt.blocks.as_slice() {
+        [_] => Way::Typed(plan),
+        _ => Way::Split(plan),
+    })
 }
 
 /// In print mode every message goes in, except what must be told with its history.
@@ -138,7 +151,10 @@ mod tests {
             role,
             blocks: vec![Block::Text(text.into())],
         };
-        for (said, typed) in [("(no content)", false), ("(no content) at all", true)] {
+        for (said, typed) in [
+            ("No response requested.", false),
+            ("No response requested. Thanks.", true),
+        ] {
             let asked = Request::plain(vec![
                 turn(Role::User, "a"),
                 turn(Role::Assistant, said),
@@ -148,6 +164,19 @@ mod tests {
             assert_eq!(matches!(ways.first(), Some(Way::Typed(_))), typed, "{said}");
             assert_eq!(ways.last(), Some(&Way::Launched));
         }
+    }
+
+    #[test]
+    fn beside_tools_the_editor_takes_what_the_prompt_box_would_change_where_no_launch_has_them() {
+        let unseen = "a\u{200b}b";
+        let plan = Delivery::Editor(unseen.to_owned());
+        let asked = request(vec![text(unseen)], true);
+        assert_eq!(ways(&asked, true), [Way::Launched]);
+        let typed = Way::Typed(plan.clone());
+        assert_eq!(ways(&asked, false), [typed.clone(), typed]);
+        let asked = request(vec![image(), text(unseen)], true);
+        let split = Way::Split(plan);
+        assert_eq!(ways(&asked, false), [split.clone(), split]);
     }
 
     #[test]

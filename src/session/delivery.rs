@@ -70,6 +70,25 @@ pub(crate) fn plan_last(prompt: &Message) -> Delivery {
     }
 }
 
+/// Plans the delivery of the last block through the editor, for a CLI that takes nothing but keystrokes together with
+/// tools: the editor of 2.1.197 was seen to keep every character. What it changes all the same is blocked when it is
+/// submitted.
+pub(crate) fn plan_edited(prompt: &Message) -> Delivery {
+    match prompt.blocks.last() {
+        Some(Block::Text(text))
+            if is_plain(text) && fits_box(text) && !text.chars().any(steers) =>
+        {
+            Delivery::Editor(text.clone())
+        }
+        Some(_) | None => Delivery::Transcript,
+    }
+}
+
+/// What a terminal obeys where the prompt box is drawn.
+fn steers(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+}
+
 fn of_text(text: &str) -> Delivery {
     match text {
         text if fits_paste(text) => Delivery::Paste(chunks(text)),
@@ -85,11 +104,13 @@ fn fits_paste(text: &str) -> bool {
         && is_nfc(text)
 }
 
+/// What comes from the editor must be seen in the prompt box before it is confirmed.
+fn fits_box(text: &str) -> bool {
+    text.len() <= EDITOR_BYTES_MAX && text.lines().count() <= EDITOR_LINES_MAX
+}
+
 fn fits_editor(text: &str) -> bool {
-    text.len() <= EDITOR_BYTES_MAX
-        && text.lines().count() <= EDITOR_LINES_MAX
-        && is_plain(text)
-        && text.replace("\r\n", "\n").chars().all(survives_editor)
+    fits_box(text) && is_plain(text) && text.replace("\r\n", "\n").chars().all(survives_editor)
 }
 
 /// No part of the text has a meaning for the prompt box, and its end is not trimmed.
@@ -249,6 +270,34 @@ mod tests {
             assert_eq!(of(text), Delivery::Transcript, "{text:?}");
         }
         assert_eq!(of(&"x".repeat(PASTE_BYTES_MAX + 1)), Delivery::Transcript);
+    }
+
+    #[test]
+    fn the_editor_takes_what_is_no_command_where_nothing_else_does() {
+        let edited = |text: &str| {
+            plan_edited(&Message {
+                role: Role::User,
+                blocks: vec![Block::Text(text.to_owned())],
+            })
+        };
+        for text in ["a\rb", "zero\u{200b}width", "no\u{a0}break", "👩\u{200d}👧"] {
+            assert_eq!(of(text), Delivery::Transcript);
+            assert_eq!(edited(text), Delivery::Editor(text.to_owned()));
+        }
+        // The box would not be seen behind it.
+        let long = "\u{200b}".repeat(300);
+        for text in [
+            "!x",
+            "/clear",
+            "exit",
+            "x\n",
+            "a\u{1b}[2J",
+            "a\u{9b}2J",
+            "a\0",
+            &long,
+        ] {
+            assert_eq!(edited(text), Delivery::Transcript, "{text:?}");
+        }
     }
 
     #[test]

@@ -257,3 +257,17 @@ fn what_the_lane_cannot_offer_is_named() {
     let ignored = answer.header("x-relay-ignored");
     assert_eq!(ignored, "tools.1.web_search_20250305,tools.0.input_schema");
 }
+
+/// The older family takes nothing but keystrokes together with tools; its editor keeps what the prompt box would not.
+#[test]
+fn the_older_family_takes_unseen_characters_beside_tools() {
+    let upstream = calling();
+    let relay = World::upstream(&upstream)
+        .env("FAKE_CLAUDE_VERSION", "2.1.197")
+        .start();
+    let prompt = "a\u{200b}b, 👩\u{200d}👧 and no\u{a0}break";
+    let answer = relay.post(&call(&json!([{"role": "user", "content": prompt}])));
+    assert_eq!(answer.json()["stop_reason"], "tool_use", "{}", answer.body);
+    let asked = upstream::messages(&upstream.bodies()[0]);
+    assert_eq!(asked[0].1[0]["text"], prompt);
+}
