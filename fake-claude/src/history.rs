@@ -17,6 +17,8 @@ pub(crate) struct History {
     pub(crate) last: Option<String>,
     /// The last record says that a request failed: the user's message before it is gone on with.
     pub(crate) is_open: bool,
+    /// That failure is one that may pass, so that its turn may be gone on with.
+    pub(crate) may_pass: bool,
 }
 
 impl History {
@@ -37,13 +39,14 @@ impl History {
             .last()
             .and_then(|record| record["uuid"].as_str())
             .map(str::to_owned);
-        let is_open = chain
+        let failure = chain
             .last()
-            .is_some_and(|record| record["isApiErrorMessage"] == Value::Bool(true));
+            .filter(|record| record["isApiErrorMessage"] == Value::Bool(true));
         History {
             entries,
             last,
-            is_open,
+            is_open: failure.is_some(),
+            may_pass: failure.is_some_and(|record| record["apiError"] != "dlp_request_denied"),
         }
     }
 

@@ -173,6 +173,7 @@ fn world(
         gateway: base.as_ref().map(|base| base.host.clone()),
         attachments: !env.attachments_off,
         is_print: args.print,
+        goes_on: env.resume_interrupted,
         toolbox: toolbox(env, args, &dialect)?,
         hooks: Hooks::new(
             match dialect.hooks {

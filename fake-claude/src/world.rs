@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) gateway: Option<String>,
     pub(crate) attachments: bool,
     pub(crate) is_print: bool,
+    /// It goes on with turns that were interrupted.
+    pub(crate) goes_on: bool,
     pub(crate) frame: Frame,
     pub(crate) hooks: Hooks,
     /// What is run before a turn that was taken up.
@@ -228,9 +230,14 @@ impl World {
         // A transcript without a message begins anew.
         let last = history.last.clone().filter(|_| count > 0);
         let mut journal = Journal::resumed(&self.frame, session, last, count);
-        if history.is_interrupted() && (!history.is_open || self.is_print) && !answer {
+        // Seen on the newer family where it goes on with interrupted turns: one that failed for now is one.
+        let goes_on = history.may_pass && self.goes_on && self.dialect.is_new();
+        if history.is_interrupted() && (!history.is_open || self.is_print || goes_on) && !answer {
             if self.is_print {
                 talk.add(Role::User, json!(GO_ON));
+            } else if goes_on {
+                talk.add(Role::User, json!(GO_ON));
+                journal.user(&json!(GO_ON), None, json!({ "isMeta": true }));
             }
             let text = json!([{ "type": "text", "text": "No response requested." }]);
             let message = turn::synthetic(&text, "stop_sequence", self.dialect.is_new());

@@ -250,11 +250,13 @@ pub(crate) fn ignored(request: &Request) -> Vec<String> {
 }
 
 fn labels(request: &Request, session: SessionOrigin) -> Labels {
+    let mut emulated = request.emulated.clone();
+    emulated.extend(history::divided(&request.messages));
     Labels {
         lane: request.drive.driver.lane(),
         text: TextSource::Exact,
         session,
-        emulated: request.emulated.clone(),
+        emulated,
         ignored: ignored(request),
         conversation: None,
     }

@@ -96,8 +96,12 @@ pub(crate) fn is_told_at_once(messages: &[Message]) -> bool {
         .is_some_and(|(last, history)| begins_in_results(last) || ends_in_placeholder(history))
 }
 
-/// What the CLI writes where the model said nothing.
-const PLACEHOLDERS: [&str; 2] = ["(no content)", "No response requested."];
+/// A failure after which 2.1.329 never takes a turn for one that was interrupted; older versions do not look at it.
+const FAILED_FOR_GOOD: &str = "dlp_request_denied";
+/// What the CLI writes where nobody had answered.
+const PLACEHOLDERS: [&str; 1] = ["No response requested."];
+/// What the CLI writes where the model said nothing. It leaves a message of the assistant away that is nothing but that.
+const NOTHINGS: [&str; 2] = ["(no content)", "[Empty text removed]"];
 
 /// Whether a message brings results of tool calls.
 pub(crate) fn begins_in_results(message: &Message) -> bool {
@@ -108,12 +112,14 @@ fn is_result(block: &Block) -> bool {
     matches!(block, Block::Native(native) if native["type"] == "tool_result")
 }
 
-/// A record after which the CLI goes on with the user's message before it: it says that a request failed, and the
-/// model is not shown it. Without it the CLI would put words of its own between that message and the prompt.
+/// A record after which the CLI goes on with the user's message before it: it says that a request failed for good, and
+/// the model is not shown it. Without it the CLI would put words of its own between that message and the prompt; so
+/// would 2.1.329 after a failure that may pass, in a session that was primed.
 pub(crate) fn open_end(heading: &Heading, parent: &str, id: &str) -> String {
     let mut record = frame(heading, &parent.into(), id, "assistant");
     record["isApiErrorMessage"] = true.into();
     record["error"] = "unknown".into();
+    record["apiError"] = FAILED_FOR_GOOD.into();
     record["message"] = json!({
         "id": id,
         "type": "message",
@@ -177,7 +183,46 @@ fn answer(message: &Message, index: usize, heading: &Heading) -> Value {
 
 /// Always blocks: a text that stands alone would be taken up as if it were typed, with commands and all.
 pub(crate) fn content(message: &Message) -> Value {
-    Value::Array(message.blocks.iter().map(block).collect())
+    let blocks = message
+        .blocks
+        .iter()
+        .map(|part| match nothing(message, part) {
+            Some(text) => halves(text),
+            None => vec![block(part)],
+        });
+    Value::Array(blocks.flatten().collect())
+}
+
+/// The messages that reach the model in other blocks than they were written, by path.
+pub(crate) fn divided(messages: &[Message]) -> Vec<String> {
+    let is_divided = |message: &Message| {
+        let mut blocks = message.blocks.iter();
+        blocks.any(|block| nothing(message, block).is_some())
+    };
+    let messages = messages.iter().enumerate();
+    let divided = messages.filter(|(_, message)| is_divided(message));
+    divided
+        .map(|(index, _)| format!("messages.{index}.content"))
+        .collect()
+}
+
+/// The text of a block that the CLI would take for one of its own.
+fn nothing<'a>(message: &Message, block: &'a Block) -> Option<&'a str> {
+    match block {
+        Block::Text(text) if message.role == Role::Assistant => {
+            Some(text.as_str()).filter(|text| NOTHINGS.contains(&text.trim()))
+        }
+        Block::Text(_) | Block::Native(_) => None,
+    }
+}
+
+/// The same text in two blocks, neither of which is the CLI's own.
+fn halves(text: &str) -> Vec<Value> {
+    let middle = text.find(['(', '[']).map_or(0, |bracket| bracket + 1);
+    let (first, second) = text.split_at(middle);
+    [first, second]
+        .map(|text| json!({"type": "text", "text": text}))
+        .into()
 }
 
 pub(crate) fn block(block: &Block) -> Value {
@@ -267,6 +312,26 @@ mod tests {
             blocks,
         }]);
         assert_eq!(lines[0]["message"]["content"][1], image);
+    }
+
+    #[test]
+    fn what_the_cli_would_take_for_its_own_goes_in_two_blocks() {
+        let said = |role, text: &str| Message {
+            role,
+            blocks: vec![Block::Text(text.into())],
+        };
+        for (text, halves) in [
+            ("(no content)", ["(", "no content)"]),
+            ("\n[Empty text removed] ", ["\n[", "Empty text removed] "]),
+        ] {
+            let messages = [said(Role::User, text), said(Role::Assistant, text)];
+            let lines = lines(&messages);
+            let halves = halves.map(|text| json!({"type": "text", "text": text}));
+            assert_eq!(lines[0]["message"]["content"][0]["text"], text);
+            assert_eq!(lines[1]["message"]["content"], json!(halves));
+            assert_eq!(divided(&messages), ["messages.1.content"]);
+        }
+        assert!(divided(&[said(Role::Assistant, "(no content) at all")]).is_empty());
     }
 
     #[test]

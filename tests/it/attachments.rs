@@ -50,6 +50,25 @@ fn a_paper_and_pictures_in_two_turns_and_a_result_reach_the_model_as_they_were_s
     assert_eq!(got.len(), 3);
 }
 
+/// A session that was launched with a turn goes on with interrupted ones, and a picture alone looks like one.
+#[test]
+fn a_picture_beside_tools_is_not_talked_about_in_a_session_that_was_launched_with_a_turn() {
+    let upstream = Upstream::echo();
+    let world = World::upstream(&upstream).pool("idle = 1\nmax = 1");
+    let relay = world.start();
+    assert_eq!(relay.ask("ends in a blank ").text(), "ends in a blank ");
+    let blocks = json!([picture(b'A'), text("What is it?")]);
+    let mut asked = conversation(&json!([{"role": "user", "content": blocks}]));
+    asked["tools"] =
+        json!([{"name": "look", "description": "", "input_schema": {"type": "object"}}]);
+    let answer = relay.post(&asked);
+    assert_eq!(answer.text(), "What is it?", "{}", answer.body);
+    assert_eq!(answer.header("x-relay-session"), "resumed");
+    let bodies = upstream.bodies();
+    let got = upstream::messages(bodies.last().expect("the model was asked"));
+    assert_eq!((got.len(), json!(got[0].1)), (1, blocks));
+}
+
 /// What the provider itself would fetch is its own business.
 #[test]
 fn addresses_of_pictures_and_documents_go_on_as_they_are() {
