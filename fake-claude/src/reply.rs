@@ -100,7 +100,7 @@ impl Reply {
     pub(crate) fn record(&self, block: &Value, is_new: bool) -> Value {
         let mut message = json!({
             "id": self.id, "type": "message", "role": "assistant", "model": self.model,
-            "stop_sequence": self.stop_sequence, "content": [block], "stop_reason": self.stop_reason,
+            "stop_sequence": null, "content": [block], "stop_reason": self.stop_reason,
             "usage": self.full_usage(is_new),
         });
         if self.stop_reason.is_some() {

@@ -196,6 +196,7 @@ impl Hand<'_> {
             tools: ToolList::of(&request.tools),
             reading: reading(request),
             hearing: request.reading,
+            sole_stop: sole(&request.sampling.stop_sequences),
             stays: self.stays,
             cancelled: false,
         }
@@ -236,6 +237,13 @@ fn reading(request: &Request) -> Reading {
     match request.sampling.thinks() {
         true => Reading::Whole,
         false => request.reading,
+    }
+}
+
+fn sole(sequences: &[String]) -> Option<String> {
+    match sequences {
+        [sole] => Some(sole.clone()),
+        _ => None,
     }
 }
 

@@ -141,6 +141,17 @@ pub(crate) fn ended_at_start(how: &str) -> Fault {
     ))
 }
 
+/// The model's own mistake; what it wrote is no input that a caller could take.
+pub(crate) fn broken_call() -> Fault {
+    let public = "The model called a tool with an input that is not JSON. Send the request again.";
+    Fault::new(
+        FaultKind::UpstreamFailed { status: 502 },
+        Blame::Upstream,
+        public,
+    )
+    .because("a call's input is no JSON")
+}
+
 pub(crate) fn turn_timeout() -> Fault {
     let public = "The turn did not end within its time limit and was interrupted. Raise `pool.turn_wait_max` in \
                   relay.toml if answers may take longer.";

@@ -30,6 +30,8 @@ pub(crate) struct Task {
     pub(crate) reading: Reading,
     /// The same for what the tap hears, which has its blocks while they come.
     pub(crate) hearing: Reading,
+    /// The one sequence that the model may stop at, where there is one and no other.
+    pub(crate) sole_stop: Option<String>,
     /// Whether the session stays in the conversation when the turn is over.
     pub(crate) stays: bool,
     /// The caller is gone: nothing more may reach the model.
@@ -119,6 +121,7 @@ impl Task {
             tools: ToolList::default(),
             reading: Reading::Along,
             hearing: Reading::Along,
+            sole_stop: None,
             stays: false,
             cancelled: false,
         }

@@ -3,6 +3,7 @@
 use super::BlockKind;
 use super::Delta;
 use super::Event;
+use serde::de::IgnoredAny;
 
 /// One block, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,13 @@ pub(crate) struct Built {
 }
 
 impl Built {
+    /// Whether it is a call whose input is no JSON, as a model may write one.
+    pub(crate) fn is_broken_call(&self) -> bool {
+        let is_json = || serde_json::from_str::<IgnoredAny>(&self.text).is_ok();
+        // A call without an input comes without a piece of one.
+        matches!(self.kind, BlockKind::ToolUse { .. }) && !self.text.is_empty() && !is_json()
+    }
+
     /// A block of which nothing has come yet.
     pub(crate) fn begun(kind: BlockKind) -> Built {
         Built {

@@ -28,6 +28,11 @@ pub(crate) enum StopReason {
 }
 
 impl StopReason {
+    /// Whether the answer ends where its length did, wherever that is.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self, StopReason::MaxTokens | StopReason::ContextWindow)
+    }
+
     /// The reason that the API gives this name; a name that is not known is an end like any other.
     pub(crate) fn named(name: &str, sequence: Option<String>) -> StopReason {
         match name {

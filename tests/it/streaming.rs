@@ -132,9 +132,20 @@ fn usage_and_stop_reason_are_the_models_own() {
     assert_eq!(usage["output_tokens"], 3);
     assert_eq!(usage["cache_read_input_tokens"], 5);
     assert_eq!(usage["cache_creation_input_tokens"], 4);
-    let message = RELAY.ask("stopped").json();
-    assert_eq!(message["stop_reason"], "stop_sequence");
-    assert_eq!(message["stop_sequence"], "END");
+}
+
+#[test]
+fn a_stop_sequence_is_named_where_it_can_be_one_only() {
+    for (sequences, named) in [
+        (json!(["END"]), json!("END")),
+        (json!(["END", "DONE"]), json!(null)),
+    ] {
+        let mut asked = call("stopped");
+        asked["stop_sequences"] = sequences;
+        let message = RELAY.post(&asked).json();
+        assert_eq!(message["stop_reason"], "stop_sequence");
+        assert_eq!(message["stop_sequence"], named);
+    }
 }
 
 /// Where the system tells of the CLI's copies.

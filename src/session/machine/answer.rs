@@ -182,6 +182,7 @@ impl Machine {
 
 fn merge_of(task: &Task) -> Merge {
     let merge = Merge::after(task.asks(), task.reading).hearing(task.hearing);
+    let merge = merge.stopping_at(task.sole_stop.clone());
     match task.route {
         Route::Onward { .. } => merge.behind_another(),
         Route::Typed { .. } | Route::Launched | Route::Sent(_) | Route::Answered(_) => merge,

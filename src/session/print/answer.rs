@@ -71,6 +71,20 @@ impl Answer {
         self.blocks.is_empty()
     }
 
+    /// Whether there is nothing in it that a person could see, after which the CLI asks the model again by itself.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.blocks.iter().all(|block| match block.kind {
+            BlockKind::Text => block.text.trim().is_empty(),
+            BlockKind::ToolUse { .. } => false,
+            BlockKind::Thinking | BlockKind::RedactedThinking { .. } => true,
+        })
+    }
+
+    /// Whether the model called a tool with what is no input.
+    pub(crate) fn has_broken_call(&self) -> bool {
+        self.blocks.iter().any(Built::is_broken_call)
+    }
+
     /// Takes the next word in.
     pub(crate) fn handle(&mut self, word: Word, events: &mut Vec<Event>) -> Told {
         match (word, self.stage) {

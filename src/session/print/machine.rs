@@ -23,6 +23,7 @@ use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::Reading;
 use crate::turn::StopReason;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -396,7 +397,13 @@ impl Machine {
         let State::Answering(answering) = &mut self.state else {
             return;
         };
+        // What was cut is told as far as it came, to a caller who reads along: the API does so, too.
+        let may_be_cut = end.stop.is_cut() && answering.task.reading == Reading::Along;
         match end.stop {
+            _ if answering.answer.has_broken_call() && !may_be_cut => {
+                self.fail(fault::broken_call(), true);
+                self.kill("a call's input is no JSON");
+            }
             StopReason::EndTurn if answering.answer.is_empty() => {
                 self.fail(fault::empty_turn(), true);
                 self.kill("the turn was empty");
@@ -409,6 +416,9 @@ impl Machine {
                 self.settle_calls(now);
             }
             // After these the CLI would ask again by itself.
+            StopReason::EndTurn | StopReason::StopSequence(_) if answering.answer.is_blank() => {
+                self.end(end, "the answer was blank");
+            }
             StopReason::MaxTokens
             | StopReason::ContextWindow
             | StopReason::Refusal

@@ -19,6 +19,7 @@ use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::FaultKind;
+use crate::turn::Reading;
 use crate::turn::StopReason;
 use crate::turn::Tool;
 use serde_json::json;
@@ -356,4 +357,62 @@ fn a_process_that_dies_costs_its_call_a_second_try_or_an_error() {
     let (mut machine, _) = ready();
     machine.handle_exit("killed");
     assert_eq!(effects(&mut machine), []);
+}
+
+fn called_with(input: &str) -> [Word; 3] {
+    let (id, name) = ("t1".to_owned(), "f".to_owned());
+    let kind = BlockKind::ToolUse { id, name };
+    let input = Delta::InputJson(input.into());
+    [
+        Word::Opened(Some((kind, None))),
+        Word::More(Some(input)),
+        Word::Shut,
+    ]
+}
+
+#[test]
+fn a_call_with_what_is_no_input_is_no_answer() {
+    for stop in [StopReason::ToolUse, StopReason::EndTurn] {
+        let (mut machine, now) = ready();
+        machine.begin(task(sent()), now);
+        hear(&mut machine, [started()], now);
+        hear(&mut machine, called_with("{\"q\": "), now);
+        hear(&mut machine, ending(stop), now);
+        let told = effects(&mut machine);
+        let failed = FaultKind::UpstreamFailed { status: 502 };
+        assert_eq!(failure(&told), Some((&failed, true)));
+        assert!(matches!(told.last(), Some(Effect::Kill(_))), "{told:?}");
+    }
+}
+
+#[test]
+fn a_call_that_was_cut_is_told_as_far_as_it_came_to_who_reads_along() {
+    for (reading, fails) in [(Reading::Along, false), (Reading::Whole, true)] {
+        let (mut machine, now) = ready();
+        let task = Task {
+            reading,
+            ..task(sent())
+        };
+        machine.begin(task, now);
+        hear(&mut machine, [started()], now);
+        hear(&mut machine, called_with("{\"q\": "), now);
+        hear(&mut machine, ending(StopReason::MaxTokens), now);
+        let told = effects(&mut machine);
+        assert_eq!(failure(&told).is_some(), fails, "{told:?}");
+    }
+}
+
+#[test]
+fn a_process_ends_before_it_asks_again_after_an_answer_that_shows_nothing() {
+    for (said, left) in [("\n", false), ("a\n", true)] {
+        let (mut machine, now) = ready();
+        machine.begin(task(sent()), now);
+        hear(&mut machine, [started()], now);
+        hear(&mut machine, text(said), now);
+        hear(&mut machine, ending(StopReason::EndTurn), now);
+        let told = effects(&mut machine);
+        assert_eq!(told.last() == Some(&Effect::Leave), left, "{told:?}");
+        let end = told.iter().rev().nth(1);
+        assert!(matches!(end, Some(Effect::Tell(Event::End(_)))), "{told:?}");
+    }
 }

@@ -289,7 +289,7 @@ pub(super) fn runs_on_after(stop: &StopReason) -> bool {
     )
 }
 
-fn unparsed_call() -> ApiError {
+pub(super) fn unparsed_call() -> ApiError {
     ApiError {
         error: "unknown".into(),
         text: "The model called a tool with an input that is not JSON.".into(),

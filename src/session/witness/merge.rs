@@ -12,6 +12,7 @@ use super::evidence::Ended;
 use super::evidence::Evidence;
 use super::evidence::Refused;
 use super::evidence::runs_on_after;
+use super::evidence::unparsed_call;
 use super::hook::HookEvent;
 use super::record::ApiError;
 use super::record::Record;
@@ -64,6 +65,8 @@ pub(crate) struct Merge {
     reading: Reading,
     /// The same for what the tap hears, which has its blocks while they come.
     hearing: Reading,
+    /// The one sequence that the model could stop at, where there is one and no other.
+    sole_stop: Option<String>,
     finished: bool,
     /// What became certain by the input that is being handled.
     seen: Vec<Seen>,
@@ -98,6 +101,11 @@ impl Merge {
     pub(crate) fn behind_another(mut self) -> Merge {
         self.evidence.recorded.behind_another = true;
         self
+    }
+
+    /// The same, where the model could stop at this sequence and no other: the transcript never names the one it was.
+    pub(crate) fn stopping_at(self, sole_stop: Option<String>) -> Merge {
+        Merge { sole_stop, ..self }
     }
 
     /// Takes a hook in; returns what became certain by it.
@@ -305,6 +313,12 @@ impl Merge {
     }
 
     fn conclude_heard(&mut self, end: End) {
+        // What was cut is told as far as it came, to a caller who reads along: the API does so, too.
+        let may_be_cut = end.stop.is_cut() && self.hearing == Reading::Along;
+        let spoken = self.evidence.spoken.as_ref();
+        if spoken.is_some_and(Spoken::has_broken_call) && !may_be_cut {
+            return self.end(Seen::Failed(unparsed_call()));
+        }
         if let (Reading::Whole, Some(spoken)) = (self.hearing, &self.evidence.spoken) {
             self.tell(spoken.events());
         }
@@ -319,6 +333,10 @@ impl Merge {
             return self.end(Seen::Disagreed);
         };
         self.tell(untold);
+        let stop = match stop {
+            StopReason::StopSequence(None) => StopReason::StopSequence(self.sole_stop.clone()),
+            told => told,
+        };
         self.end(Seen::Event(Event::End(self.evidence.recorded.end(stop))));
     }
 

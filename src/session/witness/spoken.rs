@@ -117,6 +117,11 @@ impl Spoken {
         !self.text.is_empty()
     }
 
+    /// Whether the model called a tool with what is no input.
+    pub(super) fn has_broken_call(&self) -> bool {
+        self.blocks.iter().any(Built::is_broken_call)
+    }
+
     /// The ids of the model's calls.
     pub(super) fn calls(&self) -> BTreeSet<&str> {
         self.blocks.iter().filter_map(Built::call).collect()

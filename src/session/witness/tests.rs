@@ -571,3 +571,28 @@ fn what_is_still_told_of_the_message_before_is_not_of_this_turn() {
     assert_eq!(text(&seen), "thanks");
     assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::EndTurn));
 }
+
+#[test]
+fn a_call_that_was_heard_with_what_is_no_input_is_no_answer() {
+    let mut merge = Merge::after(1, Reading::Along);
+    let mut heard = calling();
+    let (index, delta) = (1, Delta::InputJson("{\"q\": ".into()));
+    let piece = Heard::Word(Word::Event(Event::Delta { index, delta }));
+    heard.insert(heard.len() - 1, piece);
+    merge.handle_heard(heard);
+    // The CLI answers such a call by itself.
+    let seen = merge.handle_records(vec![Record::Asked, Record::Asked]);
+    assert!(matches!(seen.last(), Some(Seen::Failed(_))), "{seen:?}");
+}
+
+#[test]
+fn the_only_sequence_to_stop_at_is_the_one_it_was() {
+    for sole in [None, Some("END".to_owned())] {
+        let mut merge = Merge::after(0, Reading::Along).stopping_at(sole.clone());
+        merge.handle_hook(&delta("d", 0, true, "up to"));
+        merge.handle_hook(&stopped("up to"));
+        let seen = merge.handle_records(vec![said("up to", "stop_sequence")]);
+        let stop = end(&seen).map(|end| end.stop);
+        assert_eq!(stop, Some(StopReason::StopSequence(sole)));
+    }
+}

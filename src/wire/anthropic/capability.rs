@@ -251,7 +251,7 @@ const POSTSCRIPT: &str = "
 | thinking nobody asked for, in a streamed answer | is not told | is told | is told |
 | numbers in the input of a call | are JavaScript's: `1.0` is `1` | as the model wrote them | streamed, as the model wrote them |
 | an answer cut at `max_tokens` | makes claude ask once more, or more often | is one request | is one request, or two |
-| which `stop_sequence` it was | is not told | is told | is told |
+| which `stop_sequence` it was | is told where the call has one only | is told | is told |
 | tools with a message that cannot be typed | need a claude newer than 2.1.197 | need a claude newer than 2.1.197 | are taken |
 
 An answer without any text, thinking or call is a 502 `empty_turn` where claude does not pass it on.
