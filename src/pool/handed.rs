@@ -56,12 +56,21 @@ impl Hand<'_> {
             }
             Onward::Prompt(plan) => plan,
         };
-        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+        let typed = self.keystrokes(&plan, edits)?;
         let (prompt, keys) = (typed.prompt, typed.keys);
         let route = Route::Onward { prompt, keys };
         Ok(Handed {
             edited: typed.edited,
             ..Handed::of(self.task(route, typed.confirm, live))
+        })
+    }
+
+    /// The prompt for a prompt box. An Enter right behind it saves a look at the screen, where it is not lost.
+    fn keystrokes(&self, plan: &Delivery, edits: bool) -> Result<Typed, Outcome> {
+        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+        Ok(match self.launcher.takes_enter_at_once() {
+            true => typed,
+            false => typed.confirmed_late(),
         })
     }
 
@@ -78,7 +87,7 @@ impl Hand<'_> {
 
     /// The prompt as keystrokes, after the history was written.
     pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
-        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+        let typed = self.keystrokes(plan, edits)?;
         let history = self.seen(self.request.history());
         let resume = match &*history {
             [] => None,
@@ -93,7 +102,7 @@ impl Hand<'_> {
 
     /// The last block as keystrokes, after everything before it was written.
     pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
-        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+        let typed = self.keystrokes(plan, edits)?;
         let mut messages = self.seen(&self.request.messages).into_owned();
         if let Some(prompt) = messages.last_mut() {
             prompt.blocks.pop();

@@ -30,6 +30,17 @@ pub(crate) struct Typed {
     pub(crate) edited: Option<String>,
 }
 
+impl Typed {
+    /// The same, with the Enter once the prompt box shows the text.
+    pub(crate) fn confirmed_late(mut self) -> Typed {
+        if let Some(text) = self.keys.strip_suffix(keys::ENTER) {
+            self.keys.truncate(text.len());
+            self.confirm = Confirm::WhenTyped;
+        }
+        self
+    }
+}
+
 impl Delivery {
     /// The keystrokes, where there are any; `edits` tells whether the session has an editor.
     pub(crate) fn typed(&self, edits: bool) -> Option<Typed> {
@@ -221,6 +232,14 @@ mod tests {
             role: Role::User,
             blocks: vec![Block::Text(text.to_owned())],
         })
+    }
+
+    #[test]
+    fn an_enter_can_be_kept_back_until_the_text_is_seen() {
+        let typed = || of("hello").typed(true).expect("it can be typed");
+        let late = typed().confirmed_late();
+        assert_eq!([late.keys.as_slice(), keys::ENTER].concat(), typed().keys);
+        assert_eq!(late.confirm, Confirm::WhenTyped);
     }
 
     #[test]

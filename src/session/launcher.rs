@@ -98,6 +98,11 @@ impl Launcher {
         Primer::is_possible() && self.shared.outfit.library.is_at_least(GATES_SINCE).await
     }
 
+    /// Whether a session takes an Enter that comes in one piece with a pasted prompt.
+    pub(crate) fn takes_enter_at_once(&self) -> bool {
+        self.shared.outfit.library.is_known_as(ENTERS_SINCE)
+    }
+
     /// Writes a conversation that the next prompt goes on with, in the user's own last message; returns its id.
     ///
     /// # Errors
@@ -327,6 +332,9 @@ impl Opened {
 
 /// The first version seen to run its `SessionStart` hooks before a resumed turn asks for the tools; 2.1.197 does not.
 const GATES_SINCE: [u32; 3] = [2, 1, 329];
+/// The first version seen to take an Enter that it reads together with a pasted prompt; 2.1.197 loses it, and the prompt
+/// would stand in its box until the Enter is pressed again.
+const ENTERS_SINCE: [u32; 3] = [2, 1, 329];
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.

@@ -75,6 +75,11 @@ impl Library {
         told.is_ok_and(|own| parts(own) >= version)
     }
 
+    /// Whether the CLI has told that it is of this version or a later one.
+    pub(crate) fn is_known_as(&self, version: [u32; 3]) -> bool {
+        self.version.get().is_some_and(|own| parts(own) >= version)
+    }
+
     /// The text of a transcript of this id; of a blank one where nothing was said.
     pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
         let heading = self.heading(uuid.to_owned(), model);

@@ -193,11 +193,13 @@ impl Machine {
             State::Resuming {
                 uuid,
                 then: Then::Submit(_),
+                confirm,
                 ended,
                 wait,
             } => State::Resuming {
                 uuid,
                 then: Then::Rest,
+                confirm,
                 ended,
                 wait,
             },

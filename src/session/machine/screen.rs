@@ -43,6 +43,14 @@ impl Machine {
                 task.confirm = Confirm::Included;
                 self.write(keys::ENTER.to_vec());
             }
+            State::Resuming {
+                confirm,
+                ended: false,
+                ..
+            } if *confirm == Confirm::WhenTyped && !prompt.empty && !prompt.busy => {
+                *confirm = Confirm::Included;
+                self.write(keys::ENTER.to_vec());
+            }
             State::Answering(answering) if prompt.busy => {
                 answering.busy_seen = true;
                 answering.sign_until = None;

@@ -1,5 +1,6 @@
 //! What a session is in, with what is true only there. `[pure]`
 
+use super::super::task::Confirm;
 use super::super::task::Task;
 use super::super::tool::result::Answered;
 use super::super::witness::Merge;
@@ -22,6 +23,8 @@ pub(super) enum State {
     Resuming {
         uuid: String,
         then: Then,
+        /// When the command's Enter is pressed.
+        confirm: Confirm,
         ended: bool,
         wait: Wait,
     },

@@ -1,5 +1,6 @@
 //! A prompt on its way in: taken-up conversations, keystrokes, the verdict, lost keys. `[pure]`
 
+use super::super::task::Confirm;
 use super::super::task::Route;
 use super::super::task::Task;
 use super::super::witness::Hook;
@@ -26,10 +27,15 @@ impl Machine {
     }
 
     pub(super) fn resume(&mut self, uuid: String, then: Then, now: Instant) -> State {
-        self.write(command(&format!("/resume {uuid}")));
+        let confirm = match &then {
+            Then::Submit(task) => task.confirm,
+            Then::Rest | Then::Ready => Confirm::Included,
+        };
+        self.write(command(&format!("/resume {uuid}"), confirm));
         State::Resuming {
             uuid,
             then,
+            confirm,
             ended: false,
             wait: Wait::from(now),
         }
@@ -129,7 +135,7 @@ impl Machine {
             }
             State::Resuming {
                 uuid, ended: false, ..
-            } => self.write(command(&format!("/resume {uuid}"))),
+            } => self.write(command(&format!("/resume {uuid}"), Confirm::Included)),
             _ => {}
         }
     }
@@ -142,10 +148,12 @@ impl Machine {
     }
 }
 
-/// A slash command of our own, pasted and confirmed.
-fn command(text: &str) -> Vec<u8> {
+/// A slash command of our own, pasted, and confirmed as the prompt after it will be.
+fn command(text: &str, confirm: Confirm) -> Vec<u8> {
     let mut bytes = keys::paste(text);
-    bytes.extend_from_slice(keys::ENTER);
+    if confirm == Confirm::Included {
+        bytes.extend_from_slice(keys::ENTER);
+    }
     bytes
 }
 

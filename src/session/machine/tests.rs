@@ -205,6 +205,33 @@ fn no_copy_is_believed_after_a_turn_whose_answer_nobody_knows() {
     assert!(is_ended(&mut machine));
 }
 
+/// What is written to the terminal.
+fn written(machine: &mut Machine) -> Vec<Vec<u8>> {
+    let keys = |effect| match effect {
+        Effect::Write(keys) => Some(keys),
+        _ => None,
+    };
+    effects(machine).into_iter().filter_map(keys).collect()
+}
+
+#[test]
+fn an_enter_that_would_be_lost_behind_its_text_is_pressed_once_that_is_seen() {
+    let (mut machine, now) = ready();
+    let mut task = typed("hi", Some("c2"));
+    task.confirm = Confirm::WhenTyped;
+    machine.begin(task, now);
+    assert_eq!(written(&mut machine), [keys::paste("/resume c2")]);
+    for _ in 0..2 {
+        machine.handle_scene(TYPED, now);
+    }
+    assert_eq!(written(&mut machine), [keys::ENTER]);
+    machine.handle_hook(&left("c1"), now);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(written(&mut machine), [keys::paste("hi")]);
+    machine.handle_scene(TYPED, now);
+    assert_eq!(written(&mut machine), [keys::ENTER]);
+}
+
 /// A whole answer as the tap hears it.
 fn heard(text: &str, stop: StopReason) -> Vec<Heard> {
     let usage = Usage::default();
