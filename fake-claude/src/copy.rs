@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::clock;
 use crate::id;
 use crate::reply::Reply;
+use crate::turn::told;
 
 /// The folder that copies are put into.
 #[derive(Clone, Debug)]
@@ -36,14 +37,19 @@ impl Copies {
         self.write(&format!("{}.request.json", id::uuid()), body);
     }
 
-    /// The message as the transcript will have it, in one piece; what was thought is left out.
+    /// The message as the transcript will have it, in one piece; what was thought is left out. One without any block is
+    /// not copied.
     pub(crate) fn answer(&self, reply: &Reply) {
+        if reply.blocks.is_empty() {
+            return;
+        }
         let request = match reply.request_id.as_str() {
             "" => id::uuid(),
             request => request.to_owned(),
         };
         let mut message = reply.record(&Value::Null, self.is_new);
-        message["content"] = reply.blocks.iter().map(redacted).collect();
+        let told = reply.blocks.iter().map(|block| told(block, reply));
+        message["content"] = told.map(|block| redacted(&block)).collect();
         let name = format!("{request}.response.json");
         self.write(&name, &message);
         if self.is_new {

@@ -18,6 +18,7 @@ use super::seat::TooSlow;
 use super::task::Task;
 use super::tool::desk::Desk;
 use super::tool::offer::ToolEvent;
+use super::witness::copies::Copied;
 use super::witness::copies::Copies;
 use super::witness::receiver::Place;
 use super::witness::receiver::Post;
@@ -221,9 +222,10 @@ impl Driver {
     }
 
     fn handle_copies(&mut self, now: Instant) {
-        let said = self.copies.as_ref().map(Copies::read);
-        for said in said.into_iter().flatten() {
-            self.machine.handle_copied(said, now);
+        match self.copies.as_ref().map(Copies::read) {
+            Some(Copied::Answer(said)) => self.machine.handle_copied(said, now),
+            Some(Copied::Unclear) => self.machine.handle_unclear_copy(),
+            Some(Copied::Nothing) | None => {}
         }
     }
 

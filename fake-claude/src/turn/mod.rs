@@ -14,3 +14,4 @@ mod submission;
 pub(crate) use cause::Cause;
 pub(crate) use cause::start;
 pub(crate) use record::synthetic;
+pub(crate) use record::told;

@@ -139,7 +139,7 @@ impl Turn {
 }
 
 /// The block as the transcript tells it, which a lying script may have changed.
-pub(super) fn told(block: &Value, reply: &Reply) -> Value {
+pub(crate) fn told(block: &Value, reply: &Reply) -> Value {
     match (&reply.lie, block["type"].as_str()) {
         (Some(lie), Some("text")) => json!({ "type": "text", "text": lie }),
         _ => block.clone(),

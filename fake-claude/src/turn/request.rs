@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::json;
 
 use crate::clock;
 use crate::display::Display;
@@ -94,6 +95,11 @@ impl Turn {
             self.world.copies.iter().for_each(|it| it.question(&body));
             return upstream.ask(&body, &self.cancel, sink);
         }
+        let model = self.world.model();
+        self.world
+            .copies
+            .iter()
+            .for_each(|it| it.question(&json!({ "model": model })));
         let prompt = self.world.talk().last_said();
         let rest = std::mem::take(&mut *lock(&self.rest));
         if !rest.is_empty() {

@@ -292,6 +292,13 @@ impl Machine {
         }
     }
 
+    /// The CLI asked the API more than once, or for something of its own: the transcript tells what the answer is.
+    pub(crate) fn handle_unclear_copy(&mut self) {
+        if let State::Answering(answering) = &mut self.state {
+            answering.believes = false;
+        }
+    }
+
     /// Lines came to the transcript.
     pub(crate) fn handle_records(&mut self, records: Vec<Record>, now: Instant) {
         if let State::Answering(_) = &self.state {

@@ -23,15 +23,43 @@ pub(crate) struct Copies {
     pub(crate) came: Arc<Notify>,
 }
 
+/// What was copied since the last read.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Copied {
+    /// Nothing that is whole.
+    Nothing,
+    /// One answer, to one question.
+    Answer(Said),
+    /// The CLI asked more than once, or nobody knows what: which question was the caller's cannot be told.
+    Unclear,
+}
+
 impl Copies {
-    /// The answers that came since the last read. What is copied beside them, before an answer or after the one before,
-    /// is thrown away.
-    pub(crate) fn read(&self) -> Vec<Said> {
+    /// What came since the last read; its files are removed, with what is copied beside it.
+    pub(crate) fn read(&self) -> Copied {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        files
-            .filter_map(|file| taken(&file.path()))
-            .take(READ_MAX)
-            .collect()
+        let (mut questions, mut answers) = (0, Vec::new());
+        for file in files.map(|file| file.path()) {
+            match file.to_string_lossy() {
+                name if name.ends_with(ANSWER) => answers.push(file),
+                name if name.ends_with(QUESTION) => questions += 1,
+                _ => {}
+            }
+        }
+        let whole: Vec<Value> = answers.iter().filter_map(|file| message(file)).collect();
+        if whole.is_empty() {
+            return Copied::Nothing;
+        }
+        self.clear();
+        match (whole.as_slice(), answers.len(), questions) {
+            ([message], 1, 1) => record::said(message).map_or(Copied::Unclear, Copied::Answer),
+            _ => Copied::Unclear,
+        }
+    }
+
+    fn clear(&self) {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        files.for_each(|file| drop(fs::remove_file(file.path())));
     }
 }
 
@@ -41,21 +69,15 @@ impl Drop for Copies {
     }
 }
 
-/// An answer out of its file, which is removed. One that is still being written stays: its end is told, too.
-fn taken(file: &Path) -> Option<Said> {
-    if !file.to_string_lossy().ends_with(ANSWER) {
-        drop(fs::remove_file(file));
-        return None;
-    }
-    let message: Value = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
-    drop(fs::remove_file(file));
-    record::said(&message)
+/// A file that is written to its end; whoever writes it tells of that again.
+fn message(file: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
 /// How the name of an answer's file ends.
 pub(super) const ANSWER: &str = ".response.json";
-/// Answers read at once; a turn has one, or a few where the CLI asks again by itself.
-const READ_MAX: usize = 64;
+/// The same for what was asked; its file is made before the answer's.
+const QUESTION: &str = ".request.json";
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -63,26 +85,29 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_answer_is_read_once_and_nothing_stays() {
+    async fn an_answer_to_one_question_is_read_once_and_nothing_stays() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let tails = Tails::start().expect("files can be watched");
         let copies = tails.copies(folder.path()).expect("it can be watched");
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("a file can be written");
         };
+        let answer = r#"{"id":"msg_1","model":"m","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}"#;
         write("1.request.json", "{}");
         write("2.response.json", "{\"id\":\"msg_1\",");
         copies.came.notified().await;
-        assert_eq!(copies.read(), vec![]);
-        let answer = r#"{"id":"msg_1","model":"m","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}"#;
+        assert_eq!(copies.read(), Copied::Nothing);
         write("2.response.json", answer);
         copies.came.notified().await;
-        let said = copies.read();
-        assert_eq!(said.len(), 1);
-        assert_eq!(said[0].message, "msg_1");
-        assert_eq!(
-            fs::read_dir(folder.path()).map(Iterator::count).ok(),
-            Some(0)
-        );
+        assert!(matches!(copies.read(), Copied::Answer(said) if said.message == "msg_1"));
+        let left = fs::read_dir(folder.path()).map(Iterator::count);
+        assert_eq!(left.ok(), Some(0));
+
+        for questions in [&[][..], &["1.request.json", "2.request.json"]] {
+            questions.iter().for_each(|name| write(name, "{}"));
+            write("3.response.json", answer);
+            copies.came.notified().await;
+            assert_eq!(copies.read(), Copied::Unclear, "{questions:?}");
+        }
     }
 }

@@ -74,10 +74,11 @@ impl Evidence {
         if fails || self.spoken.is_some() || self.displayed.extent() != Extent::Whole {
             return;
         }
-        let fits = |copy: &Said| is_plain(copy, self.displayed.text());
-        if let Some(index) = self.copied.iter().position(fits) {
-            let copy = self.copied.swap_remove(index);
-            self.believed = self.recorded.take_whole(copy);
+        // A second one answers a question of the CLI's own.
+        if let [copy] = self.copied.as_slice()
+            && is_plain(copy, self.displayed.text())
+        {
+            self.believed = self.recorded.take_whole(copy.clone());
         }
     }
 

@@ -392,8 +392,8 @@ impl Merge {
     }
 }
 
-/// Answers of one turn that are looked at: the first is the one, but where the CLI asks for something of its own.
-const COPIES_MAX: usize = 8;
+/// Answers of one turn that are kept: with the second it is known that the first was not the only one.
+const COPIES_MAX: usize = 2;
 
 /// The upstream's own word in the middle of its answer.
 fn failed(status: Option<u16>, text: String) -> ApiError {

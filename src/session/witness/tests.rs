@@ -154,6 +154,18 @@ fn a_copy_of_anything_but_the_displayed_text_leaves_it_to_the_transcript() {
 }
 
 #[test]
+fn a_copy_after_another_one_answers_the_cli() {
+    let mut calling = copied("", "tool_use");
+    calling.blocks = vec![json!({"type": "tool_use", "id": "t", "name": "n", "input": {}})];
+    let mut merge = Merge::after(0, Reading::Along);
+    let mut seen = merge.handle_copied(calling);
+    seen.extend(merge.handle_hook(&delta("d", 0, true, "one")));
+    seen.extend(merge.handle_copied(copied("one", "end_turn")));
+    seen.extend(merge.handle_hook(&stopped("one")));
+    assert_eq!(end(&seen), None);
+}
+
+#[test]
 fn a_copy_of_another_message_than_the_transcripts_is_not_believed() {
     let mut merge = Merge::after(0, Reading::Along);
     let mut begun = copied("one", "end_turn");
