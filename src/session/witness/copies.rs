@@ -38,28 +38,21 @@ impl Copies {
     /// What came since the last read; its files are removed, with what is copied beside it.
     pub(crate) fn read(&self) -> Copied {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let (mut questions, mut answers) = (0, Vec::new());
-        for file in files.map(|file| file.path()) {
-            match file.to_string_lossy() {
-                name if name.ends_with(ANSWER) => answers.push(file),
-                name if name.ends_with(QUESTION) => questions += 1,
-                _ => {}
-            }
-        }
+        let files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+        let ending = |end: &str| {
+            let ends = move |file: &&PathBuf| file.to_string_lossy().ends_with(end);
+            files.iter().filter(ends).collect::<Vec<_>>()
+        };
+        let (questions, answers) = (ending(QUESTION), ending(ANSWER));
         let whole: Vec<Value> = answers.iter().filter_map(|file| message(file)).collect();
         if whole.is_empty() {
             return Copied::Nothing;
         }
-        self.clear();
-        match (whole.as_slice(), answers.len(), questions) {
+        files.iter().for_each(|file| drop(fs::remove_file(file)));
+        match (whole.as_slice(), answers.len(), questions.len()) {
             ([message], 1, 1) => record::said(message).map_or(Copied::Unclear, Copied::Answer),
             _ => Copied::Unclear,
         }
-    }
-
-    fn clear(&self) {
-        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        files.for_each(|file| drop(fs::remove_file(file.path())));
     }
 }
 
@@ -109,5 +102,26 @@ mod tests {
             copies.came.notified().await;
             assert_eq!(copies.read(), Copied::Unclear, "{questions:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_goes_away_wakes_nobody_else() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let tails = Tails::start().expect("files can be watched");
+        let (gone, other) = (folder.path().join("gone"), folder.path().join("other"));
+        let _copies = tails.copies(&gone).expect("it can be watched");
+        let others = tails.copies(&other).expect("it can be watched");
+        let tail = tails.follow(&folder.path().join("t.jsonl"), 0);
+        let tail = tail.expect("a file can be followed");
+        tail.grew.notified().await;
+        fs::remove_dir_all(&gone).expect("it can be removed");
+        // The system tells of this after it has told of that.
+        fs::write(other.join("1.response.json"), "{}").expect("a file can be written");
+        others.came.notified().await;
+        let woken = tokio::time::timeout(std::time::Duration::ZERO, tail.grew.notified()).await;
+        assert!(
+            woken.is_err(),
+            "the end of a folder has woken a transcript's reader"
+        );
     }
 }

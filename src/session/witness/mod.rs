@@ -12,8 +12,9 @@
 //! index. Where witnesses disagree the merge says so, and the transcript, which is what the CLI itself goes on with,
 //! wins before the first byte; after it the answer is a fault.
 //!
-//! Start reading at [`merge`]. What each witness has said so far is in [`displayed`], [`recorded`] and [`spoken`], and [`evidence`] is
-//! what they come to together.
+//! Start reading at [`merge`]. What each witness has said so far is in [`displayed`], [`recorded`] and [`spoken`], and
+//! [`evidence`] is what they come to together. [`tail`] and [`copies`] read what the CLI writes, and [`wakers`] tells whom
+//! a file is for.
 
 pub(crate) mod copies;
 mod displayed;

@@ -28,6 +28,13 @@ struct Waker {
     woken: Arc<Notify>,
 }
 
+impl Waker {
+    fn of(&self, name: &OsStr) -> Option<&Arc<Notify>> {
+        let ends = name.to_string_lossy().ends_with(self.ending);
+        ends.then_some(&self.woken)
+    }
+}
+
 impl Wakers {
     /// The waker of a file, by its name.
     pub(super) fn file(&self, name: &OsStr) -> Arc<Notify> {
@@ -65,17 +72,11 @@ impl Wakers {
             let all = waiting.by_file.values().chain(folders);
             return all.for_each(|woken| woken.notify_one());
         };
-        match waiting.by_folder.get(&folder) {
-            Some(waker) if name.to_string_lossy().ends_with(waker.ending) => {
-                waker.woken.notify_one();
-            }
-            Some(_) => {}
-            None => waiting
-                .by_file
-                .get(name)
-                .into_iter()
-                .for_each(|woken| woken.notify_one()),
-        }
+        let woken = match waiting.by_folder.get(&folder) {
+            Some(waker) => waker.of(name),
+            None => waiting.by_file.get(name),
+        };
+        woken.into_iter().for_each(|woken| woken.notify_one());
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

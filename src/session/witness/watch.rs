@@ -6,6 +6,7 @@
 
 use rustix::fs::inotify;
 use rustix::fs::inotify::CreateFlags;
+use rustix::fs::inotify::ReadFlags;
 use rustix::fs::inotify::Reader;
 use rustix::fs::inotify::WatchFlags;
 use std::ffi::OsStr;
@@ -86,6 +87,10 @@ fn hear(
     let mut events = Reader::new(told, buffer);
     loop {
         let event = events.next()?;
+        // A folder that went away has no news for anybody.
+        if event.events().contains(ReadFlags::IGNORED) {
+            continue;
+        }
         let name = event.file_name();
         changed(
             event.wd(),
