@@ -157,6 +157,9 @@ pub(crate) struct Dialect {
     pub(crate) model_kept: &'static str,
     /// Whether hooks name the prompt and the effort.
     pub(crate) hooks_name_prompt: bool,
+    /// Whether an Enter that is read together with a paste is lost at rest. The real ones lose it now and then; here it
+    /// is always, so that nobody relies on it.
+    pub(crate) loses_enter: bool,
     /// Whether `--tools` is for print mode only.
     pub(crate) tools_need_print: bool,
     /// Whether `/model` asks first where a conversation is cached.
@@ -416,6 +419,7 @@ const AS_2_1_197: Dialect = Dialect {
     asks_again: true,
     model_kept: " and saved as your default for new sessions",
     hooks_name_prompt: true,
+    loses_enter: true,
     tools_need_print: false,
     asks_to_switch: true,
     haiku: "Haiku 4.5",
@@ -444,6 +448,7 @@ const AS_2_1_329: Dialect = Dialect {
         margin: 10,
         ..AS_2_1_197.failing
     },
+    loses_enter: false,
     haiku: "Haiku 5.5",
     reread: "means the full history gets re-read.",
     features: [

@@ -2,15 +2,14 @@
 
 use super::fault;
 use super::parking::Onward;
+use crate::session::delivery;
 use crate::session::delivery::Delivery;
-use crate::session::delivery::Typed;
 use crate::session::fault as session_fault;
 use crate::session::history;
 use crate::session::launch;
 use crate::session::launcher::Launcher;
 use crate::session::print::speech;
 use crate::session::seat::Outcome;
-use crate::session::task::Confirm;
 use crate::session::task::Route;
 use crate::session::task::Task;
 use crate::session::tool::list;
@@ -52,25 +51,16 @@ impl Hand<'_> {
         let plan = match onward {
             Onward::Results(results) => {
                 let route = Route::Answered(results);
-                return Ok(Handed::of(self.task(route, Confirm::Included, live)));
+                return Ok(Handed::of(self.task(route, live)));
             }
             Onward::Prompt(plan) => plan,
         };
-        let typed = self.keystrokes(&plan, edits)?;
+        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
         let (prompt, keys) = (typed.prompt, typed.keys);
         let route = Route::Onward { prompt, keys };
         Ok(Handed {
             edited: typed.edited,
-            ..Handed::of(self.task(route, typed.confirm, live))
-        })
-    }
-
-    /// The prompt for a prompt box. An Enter right behind it saves a look at the screen, where it is not lost.
-    fn keystrokes(&self, plan: &Delivery, edits: bool) -> Result<Typed, Outcome> {
-        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
-        Ok(match self.launcher.takes_enter_at_once() {
-            true => typed,
-            false => typed.confirmed_late(),
+            ..Handed::of(self.task(route, live))
         })
     }
 
@@ -81,13 +71,13 @@ impl Hand<'_> {
         let text = self.launcher.compose(uuid, &messages, &self.request.model);
         Handed {
             conversation: Some(text),
-            ..Handed::of(self.task(Route::Launched, Confirm::Included, origin))
+            ..Handed::of(self.task(Route::Launched, origin))
         }
     }
 
     /// The prompt as keystrokes, after the history was written.
     pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
-        let typed = self.keystrokes(plan, edits)?;
+        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
         let history = self.seen(self.request.history());
         let resume = match &*history {
             [] => None,
@@ -102,7 +92,7 @@ impl Hand<'_> {
 
     /// The last block as keystrokes, after everything before it was written.
     pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
-        let typed = self.keystrokes(plan, edits)?;
+        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
         let mut messages = self.seen(&self.request.messages).into_owned();
         if let Some(prompt) = messages.last_mut() {
             prompt.blocks.pop();
@@ -124,7 +114,7 @@ impl Hand<'_> {
         let route = self.line().ok_or(Outcome::Misdelivered)?;
         Ok(Handed {
             conversation,
-            ..Handed::of(self.task(route, Confirm::Included, origin(&history)))
+            ..Handed::of(self.task(route, origin(&history)))
         })
     }
 
@@ -149,7 +139,7 @@ impl Hand<'_> {
             Some((_, history)) => (store(history)?, self.sent_route()?),
             None => return Err(session_fault::undeliverable()),
         };
-        let task = self.task(route, Confirm::Included, SessionOrigin::Cold);
+        let task = self.task(route, SessionOrigin::Cold);
         Ok((uuid, task))
     }
 
@@ -168,11 +158,16 @@ impl Hand<'_> {
         let messages = history::to_be_answered(self.seen(&self.request.messages));
         let model = &self.request.model;
         let uuid = write(|| self.launcher.write_history(&messages, model))?;
-        let task = self.task(Route::Launched, Confirm::Included, SessionOrigin::Cold);
+        let task = self.task(Route::Launched, SessionOrigin::Cold);
         Ok((uuid, task))
     }
 
-    fn keyed(&self, typed: Typed, resume: Option<String>, origin: SessionOrigin) -> Handed {
+    fn keyed(
+        &self,
+        typed: delivery::Typed,
+        resume: Option<String>,
+        origin: SessionOrigin,
+    ) -> Handed {
         let route = Route::Typed {
             resume,
             prompt: typed.prompt,
@@ -180,7 +175,7 @@ impl Hand<'_> {
         };
         Handed {
             edited: typed.edited,
-            ..Handed::of(self.task(route, typed.confirm, origin))
+            ..Handed::of(self.task(route, origin))
         }
     }
 
@@ -189,7 +184,7 @@ impl Hand<'_> {
         history::as_seen(messages, &self.request.tools)
     }
 
-    fn task(&self, route: Route, confirm: Confirm, session: SessionOrigin) -> Task {
+    fn task(&self, route: Route, session: SessionOrigin) -> Task {
         let request = self.request;
         let start = Start {
             id: MessageId(format!("msg_relay_{}", Uuid::new_v4().simple())),
@@ -201,7 +196,7 @@ impl Hand<'_> {
             route,
             start,
             keyed: self.launcher.is_keyed(),
-            confirm,
+            enter: self.launcher.enter(),
             tools: ToolList::of(&request.tools),
             reading: reading(request),
             hearing: request.reading,

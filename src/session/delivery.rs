@@ -4,7 +4,6 @@
 //! anything as it is and in which no text is ever a keystroke. Whatever they miss is caught later: the CLI tells what
 //! was submitted before it asks the model, and a difference blocks the prompt.
 
-use super::task::Confirm;
 use crate::terminal::keys;
 use crate::turn::Block;
 use crate::turn::Message;
@@ -25,20 +24,8 @@ pub(crate) enum Delivery {
 pub(crate) struct Typed {
     pub(crate) prompt: String,
     pub(crate) keys: Vec<u8>,
-    pub(crate) confirm: Confirm,
     /// What the editor shall put into the prompt box.
     pub(crate) edited: Option<String>,
-}
-
-impl Typed {
-    /// The same, with the Enter once the prompt box shows the text.
-    pub(crate) fn confirmed_late(mut self) -> Typed {
-        if let Some(text) = self.keys.strip_suffix(keys::ENTER) {
-            self.keys.truncate(text.len());
-            self.confirm = Confirm::WhenTyped;
-        }
-        self
-    }
 }
 
 impl Delivery {
@@ -49,18 +36,15 @@ impl Delivery {
                 let mut keys: Vec<u8> =
                     chunks.iter().flat_map(|chunk| keys::paste(chunk)).collect();
                 keys.extend_from_slice(keys::ENTER);
-                let (prompt, confirm) = (chunks.concat(), Confirm::Included);
                 Some(Typed {
-                    prompt,
+                    prompt: chunks.concat(),
                     keys,
-                    confirm,
                     edited: None,
                 })
             }
             Delivery::Editor(text) if edits => Some(Typed {
                 prompt: text.clone(),
                 keys: keys::CTRL_G.to_vec(),
-                confirm: Confirm::WhenTyped,
                 edited: Some(text.clone()),
             }),
             Delivery::Editor(_) | Delivery::Transcript => None,
@@ -232,14 +216,6 @@ mod tests {
             role: Role::User,
             blocks: vec![Block::Text(text.to_owned())],
         })
-    }
-
-    #[test]
-    fn an_enter_can_be_kept_back_until_the_text_is_seen() {
-        let typed = || of("hello").typed(true).expect("it can be typed");
-        let late = typed().confirmed_late();
-        assert_eq!([late.keys.as_slice(), keys::ENTER].concat(), typed().keys);
-        assert_eq!(late.confirm, Confirm::WhenTyped);
     }
 
     #[test]

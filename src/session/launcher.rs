@@ -15,6 +15,7 @@ use super::pty::spawn::Process;
 use super::seat::Caller;
 use super::seat::Seat;
 use super::shape::Shape;
+use super::task::Enter;
 use super::task::Task;
 use super::tool::desk::Desk;
 use super::tool::list::ToolList;
@@ -98,9 +99,12 @@ impl Launcher {
         Primer::is_possible() && self.shared.outfit.library.is_at_least(GATES_SINCE).await
     }
 
-    /// Whether a session takes an Enter that comes in one piece with a pasted prompt.
-    pub(crate) fn takes_enter_at_once(&self) -> bool {
-        self.shared.outfit.library.is_known_as(ENTERS_SINCE)
+    /// What the CLI does with an Enter behind a text. One that is taken saves a look at the screen.
+    pub(crate) fn enter(&self) -> Enter {
+        match self.shared.outfit.library.is_known_as(ENTERS_SINCE) {
+            true => Enter::Taken,
+            false => Enter::Lost,
+        }
     }
 
     /// Writes a conversation that the next prompt goes on with, in the user's own last message; returns its id.

@@ -23,7 +23,7 @@ pub(crate) struct Task {
     pub(crate) start: Start,
     /// Whether the CLI was given an API key, so that a refused credential is the key's and not a login's.
     pub(crate) keyed: bool,
-    pub(crate) confirm: Confirm,
+    pub(crate) enter: Enter,
     /// The tools that the model must see, and no others.
     pub(crate) tools: ToolList,
     /// Whether the answer is told while it is written, or once the transcript has all of it.
@@ -57,13 +57,12 @@ pub(crate) enum Route {
     Answered(Vec<Answered>),
 }
 
-/// When the prompt's Enter is pressed.
+/// What becomes of an Enter that the CLI reads together with the text before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Confirm {
-    /// It is among the keys, or was pressed.
-    Included,
-    /// When the prompt box shows the text: it comes from the editor.
-    WhenTyped,
+pub(crate) enum Enter {
+    Taken,
+    /// The text stands in the prompt box until Enter is pressed again.
+    Lost,
 }
 
 impl Task {
@@ -98,7 +97,7 @@ impl Task {
 #[cfg(test)]
 impl Task {
     /// A turn with nothing set but its way in.
-    pub(crate) fn plain(route: Route, confirm: Confirm) -> Task {
+    pub(crate) fn plain(route: Route) -> Task {
         let labels = Labels {
             lane: "test",
             text: TextSource::Exact,
@@ -117,7 +116,7 @@ impl Task {
             route,
             start,
             keyed: true,
-            confirm,
+            enter: Enter::Taken,
             tools: ToolList::default(),
             reading: Reading::Along,
             hearing: Reading::Along,

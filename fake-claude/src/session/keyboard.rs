@@ -12,6 +12,19 @@ use crate::terminal;
 use crate::tty;
 
 impl Session {
+    /// What was read at once.
+    pub(super) fn keys(&mut self, keys: Vec<Key>) {
+        let mut pasted = false;
+        for key in keys {
+            let at_rest = self.running.is_none() && self.scene.busy.is_none();
+            let lost = self.world.dialect.loses_enter && at_rest && pasted && key == Key::Enter;
+            pasted = matches!(key, Key::Paste(_));
+            if !lost {
+                self.key(key);
+            }
+        }
+    }
+
     pub(super) fn key(&mut self, key: Key) {
         match (&key, self.scene.dialog.is_some()) {
             (Key::Named, _) => {

@@ -137,7 +137,7 @@ impl Session {
                 Heard::Bytes(bytes) => {
                     paused = clock::now();
                     let keys = self.decoder.feed(&bytes);
-                    keys.into_iter().for_each(|key| self.key(key));
+                    self.keys(keys);
                 }
                 Heard::Nothing if paused.elapsed() >= ESC_PATIENCE => {
                     let keys = self.decoder.idle();

@@ -28,6 +28,7 @@ impl Machine {
         sign_until: Option<Instant>,
         now: Instant,
     ) -> State {
+        self.enter = task.enter;
         self.effects.push_back(Effect::Listen);
         let sure = self.belief.begin();
         State::Answering(Box::new(Answering {

@@ -28,11 +28,13 @@ mod submission;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod typing;
 
 pub(crate) use effect::Effect;
 pub(crate) use effect::Verdict;
 
 use super::fault;
+use super::task::Enter;
 use super::task::Route;
 use super::task::Task;
 use super::tool::list::ToolList;
@@ -61,6 +63,8 @@ pub(crate) struct Machine {
     scene: Scene,
     /// Something was drawn since keys were last written: the process has run, and what it shows is its answer.
     drew: bool,
+    /// What the CLI does with an Enter behind a text, as the last task told it.
+    enter: Enter,
     /// The conversation that is open: a prompt submitted in another one is not ours.
     conversation: String,
     /// Its transcript.
@@ -101,6 +105,7 @@ impl Machine {
             },
             scene: Scene::Unknown,
             drew: false,
+            enter: Enter::Lost,
             conversation,
             transcript: None,
             left: None,
@@ -163,6 +168,7 @@ impl Machine {
 
     /// Begins a turn on a ready session.
     pub(crate) fn begin(&mut self, task: Task, now: Instant) {
+        self.enter = task.enter;
         if let (Route::Answered(results), State::Parked { past, .. }) = (&task.route, &self.state) {
             let past = past.clone();
             return self.take_up(results.clone(), task, past, now);
@@ -209,11 +215,17 @@ impl Machine {
             }
             State::Submitting {
                 mut task,
+                confirm,
                 wait,
                 held,
             } => {
                 task.cancelled = true;
-                State::Submitting { task, wait, held }
+                State::Submitting {
+                    task,
+                    confirm,
+                    wait,
+                    held,
+                }
             }
             State::Nearing { .. } => State::resting(now),
             // It has come to its end, and only the transcript was awaited.

@@ -64,11 +64,6 @@ impl Machine {
         self.question = None;
         self.effects.push_back(Effect::Kill(why));
     }
-
-    pub(super) fn write(&mut self, keys: Vec<u8>) {
-        self.drew = false;
-        self.effects.push_back(Effect::Write(keys));
-    }
 }
 
 /// How long an interrupted session may take to come to rest.

@@ -1,12 +1,12 @@
 //! The session looks at its screen. `[pure]`
 
 use super::super::fault;
-use super::super::task::Confirm;
 use super::Machine;
 use super::effect::Effect;
 use super::state::Escape;
 use super::state::State;
 use super::state::Wait;
+use super::typing::Confirm;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
 use crate::terminal::keys;
@@ -37,13 +37,8 @@ impl Machine {
             State::Resuming { ended: true, .. } if idle => self.handle_resumed(now),
             State::Kept { calm, .. } if idle => *calm = true,
             State::Nearing { .. } if idle => self.arrive(now),
-            State::Submitting { task, .. }
-                if task.confirm == Confirm::WhenTyped && !prompt.empty && !prompt.busy =>
-            {
-                task.confirm = Confirm::Included;
-                self.write(keys::ENTER.to_vec());
-            }
-            State::Resuming {
+            State::Submitting { confirm, .. }
+            | State::Resuming {
                 confirm,
                 ended: false,
                 ..

@@ -1,10 +1,10 @@
 //! What a session is in, with what is true only there. `[pure]`
 
-use super::super::task::Confirm;
 use super::super::task::Task;
 use super::super::tool::result::Answered;
 use super::super::witness::Merge;
 use super::super::witness::Named;
+use super::typing::Confirm;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
@@ -30,6 +30,8 @@ pub(super) enum State {
     },
     Submitting {
         task: Box<Task>,
+        /// When the prompt's Enter is pressed.
+        confirm: Confirm,
         wait: Wait,
         /// It was submitted as written, and must not go on before its tools are taken up.
         held: Option<Instant>,

@@ -1,6 +1,5 @@
 //! A prompt on its way in: taken-up conversations, keystrokes, the verdict, lost keys. `[pure]`
 
-use super::super::task::Confirm;
 use super::super::task::Route;
 use super::super::task::Task;
 use super::super::witness::Hook;
@@ -18,20 +17,16 @@ use std::time::Instant;
 
 impl Machine {
     pub(super) fn submit(&mut self, task: Task, keys: Vec<u8>, now: Instant) -> State {
-        self.write(keys);
         State::Submitting {
             task: Box::new(task),
+            confirm: self.type_in(keys),
             wait: Wait::from(now),
             held: None,
         }
     }
 
     pub(super) fn resume(&mut self, uuid: String, then: Then, now: Instant) -> State {
-        let confirm = match &then {
-            Then::Submit(task) => task.confirm,
-            Then::Rest | Then::Ready => Confirm::Included,
-        };
-        self.write(command(&format!("/resume {uuid}"), confirm));
+        let confirm = self.type_in(take_up(&uuid));
         State::Resuming {
             uuid,
             then,
@@ -68,7 +63,12 @@ impl Machine {
             self.spoil(now);
             return self.handle_stray_prompt();
         }
-        let State::Submitting { task, wait, .. } = std::mem::replace(&mut self.state, State::Gone)
+        let State::Submitting {
+            task,
+            confirm,
+            wait,
+            ..
+        } = std::mem::replace(&mut self.state, State::Gone)
         else {
             return;
         };
@@ -78,6 +78,7 @@ impl Machine {
             self.follow(transcript);
             self.state = State::Submitting {
                 task,
+                confirm,
                 wait,
                 held: Some(now + TOOLS_WAIT),
             };
@@ -128,15 +129,24 @@ impl Machine {
             State::Submitting { .. } | State::Resuming { .. } if !prompt.empty => {
                 self.write(keys::ENTER.to_vec());
             }
-            State::Submitting { task, .. } => {
-                if let Some(keys) = task.keys() {
-                    self.write(keys);
-                }
-            }
+            _ => self.type_again(),
+        }
+    }
+
+    /// What was typed did not arrive.
+    fn type_again(&mut self) {
+        let keys = match &self.state {
+            State::Submitting { task, .. } => task.keys(),
             State::Resuming {
                 uuid, ended: false, ..
-            } => self.write(command(&format!("/resume {uuid}"), Confirm::Included)),
-            _ => {}
+            } => Some(take_up(uuid)),
+            _ => None,
+        };
+        let Some(keys) = keys else { return };
+        let again = self.type_in(keys);
+        if let State::Submitting { confirm, .. } | State::Resuming { confirm, .. } = &mut self.state
+        {
+            *confirm = again;
         }
     }
 
@@ -148,13 +158,11 @@ impl Machine {
     }
 }
 
-/// A slash command of our own, pasted, and confirmed as the prompt after it will be.
-fn command(text: &str, confirm: Confirm) -> Vec<u8> {
-    let mut bytes = keys::paste(text);
-    if confirm == Confirm::Included {
-        bytes.extend_from_slice(keys::ENTER);
-    }
-    bytes
+/// The command that takes a conversation up.
+fn take_up(uuid: &str) -> Vec<u8> {
+    let mut keys = keys::paste(&format!("/resume {uuid}"));
+    keys.extend_from_slice(keys::ENTER);
+    keys
 }
 
 /// Lost keys that are made good before the session is given up.

@@ -1,6 +1,6 @@
 //! The machine, driven by signals as the real CLI gives them.
 
-use super::super::task::Confirm;
+use super::super::task::Enter;
 use super::super::witness::Said;
 use super::*;
 use crate::tap::Word;
@@ -40,14 +40,19 @@ fn limits() -> Limits {
 }
 
 fn task(route: Route) -> Task {
-    Task::plain(route, Confirm::Included)
+    Task::plain(route)
+}
+
+/// A paste, and Enter.
+fn entered(text: &str) -> Vec<u8> {
+    [&keys::paste(text), keys::ENTER].concat()
 }
 
 fn typed(prompt: &str, resume: Option<&str>) -> Task {
     task(Route::Typed {
         resume: resume.map(str::to_owned),
         prompt: prompt.to_owned(),
-        keys: keys::paste(prompt),
+        keys: entered(prompt),
     })
 }
 
@@ -218,7 +223,7 @@ fn written(machine: &mut Machine) -> Vec<Vec<u8>> {
 fn an_enter_that_would_be_lost_behind_its_text_is_pressed_once_that_is_seen() {
     let (mut machine, now) = ready();
     let mut task = typed("hi", Some("c2"));
-    task.confirm = Confirm::WhenTyped;
+    task.enter = Enter::Lost;
     machine.begin(task, now);
     assert_eq!(written(&mut machine), [keys::paste("/resume c2")]);
     for _ in 0..2 {
@@ -227,6 +232,29 @@ fn an_enter_that_would_be_lost_behind_its_text_is_pressed_once_that_is_seen() {
     assert_eq!(written(&mut machine), [keys::ENTER]);
     machine.handle_hook(&left("c1"), now);
     machine.handle_scene(IDLE, now);
+    assert_eq!(written(&mut machine), [keys::paste("hi")]);
+    machine.handle_scene(TYPED, now);
+    assert_eq!(written(&mut machine), [keys::ENTER]);
+
+    machine.handle_hook(&submitted("c2", "other"), now);
+    machine.handle_scene(IDLE, now);
+    machine.handle_blank("c3".into(), "/t/c3.jsonl".into(), now);
+    assert_eq!(written(&mut machine), [keys::paste("/resume c3")]);
+    machine.handle_scene(TYPED, now);
+    assert_eq!(written(&mut machine), [keys::ENTER]);
+}
+
+#[test]
+fn an_enter_is_kept_back_again_when_the_text_has_to_be_typed_again() {
+    let (mut machine, mut now) = ready();
+    let mut task = typed("hi", None);
+    task.enter = Enter::Lost;
+    machine.begin(task, now);
+    machine.handle_scene(BUSY, now);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(written(&mut machine), [keys::paste("hi")]);
+    now += NUDGE_WAIT;
+    machine.handle_timeout(now);
     assert_eq!(written(&mut machine), [keys::paste("hi")]);
     machine.handle_scene(TYPED, now);
     assert_eq!(written(&mut machine), [keys::ENTER]);
@@ -625,7 +653,7 @@ proptest! {
 }
 
 fn onward(prompt: &str) -> Task {
-    let (prompt, keys) = (prompt.to_owned(), keys::paste(prompt));
+    let (prompt, keys) = (prompt.to_owned(), entered(prompt));
     let mut task = task(Route::Onward { prompt, keys });
     task.stays = true;
     task

@@ -7,7 +7,6 @@ use super::word::Counts;
 use super::word::Word;
 use crate::clock;
 use crate::session::machine::Limits;
-use crate::session::task::Confirm;
 use crate::session::task::Route;
 use crate::session::task::Task;
 use crate::session::tool::list::ToolList;
@@ -32,7 +31,7 @@ const LIMITS: Limits = Limits {
 };
 
 fn task(route: Route) -> Task {
-    Task::plain(route, Confirm::Included)
+    Task::plain(route)
 }
 
 fn with_tools(route: Route) -> Task {

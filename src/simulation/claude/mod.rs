@@ -97,6 +97,8 @@ pub(super) struct Claude {
     awaited: Duration,
     /// How often keys get lost, in a thousand writes.
     deaf: u64,
+    /// At rest it loses an Enter that it reads together with a paste.
+    loses_enters: bool,
     /// How many times slower than usual it is.
     slow: u64,
 }
@@ -131,6 +133,7 @@ impl Claude {
             queued: Vec::new(),
             awaited: Duration::ZERO,
             deaf: if around.chance.hits(100) { 100 } else { 2 },
+            loses_enters: around.chance.hits(500),
             slow: if around.chance.hits(50) { 20 } else { 1 },
         };
         let load = around.chance.delay(300..1500, 20, 18_000..25_000);
@@ -176,7 +179,10 @@ impl Claude {
             self.escaped = None;
             self.typed.push_str(pasted);
             self.draw(around);
-            return rest;
+            return match rest {
+                "\r" if self.loses_enters && matches!(self.work, Work::None) => "",
+                _ => rest,
+            };
         }
         let mut chars = keys.chars();
         let first = chars.next();

@@ -16,7 +16,6 @@ use super::happening::Happening;
 use crate::pool::place::Place;
 use crate::session::delivery::Delivery;
 use crate::session::machine::Machine;
-use crate::session::task::Confirm;
 use crate::session::task::Route;
 use crate::session::task::Task;
 use crate::turn::FaultKind;
@@ -116,7 +115,7 @@ impl World {
         };
         let turn = match primed {
             Some(_) => Some((
-                Task::plain(Route::Launched, Confirm::Included),
+                Task::plain(Route::Launched),
                 None,
                 Some(call.messages.clone()),
             )),
@@ -127,7 +126,7 @@ impl World {
                     prompt: typed.prompt,
                     keys: typed.keys,
                 };
-                (Task::plain(route, typed.confirm), typed.edited, None)
+                (Task::plain(route), typed.edited, None)
             }),
         };
         let Some((mut task, edited, told)) = turn else {
@@ -135,6 +134,7 @@ impl World {
             return self.settled_without(id, Outcome::Misdelivered);
         };
         task.stays = call.name.is_some();
+        task.enter = self.enter;
         if let Route::Typed {
             resume: Some(uuid), ..
         } = &task.route
@@ -178,8 +178,9 @@ impl World {
                 lines: Vec::new(),
             },
         );
-        let mut task = Task::plain(Route::Launched, Confirm::Included);
+        let mut task = Task::plain(Route::Launched);
         task.stays = call.name.is_some();
+        task.enter = self.enter;
         let transcript = path(&conversation).into();
         let machine = Machine::launched(
             self.limits,

@@ -25,6 +25,7 @@ use crate::pool::ledger::Waiter;
 use crate::pool::place::Place;
 use crate::session::machine::Limits;
 use crate::session::shape::Shape;
+use crate::session::task::Enter;
 use happening::Ask;
 use happening::Happening;
 use happening::Lane;
@@ -51,6 +52,8 @@ pub(super) struct World {
     sessions: BTreeMap<Place, Session>,
     kept: BTreeMap<Place, Kept>,
     edits: bool,
+    /// What the sessions are taken to do with an Enter behind a text, be it true or not.
+    enter: Enter,
     library: Library,
     model: Model,
     calls: BTreeMap<CallId, Call>,
@@ -86,6 +89,10 @@ impl World {
             sessions: BTreeMap::new(),
             kept: BTreeMap::new(),
             edits: chance.hits(800),
+            enter: match chance.hits(500) {
+                true => Enter::Taken,
+                false => Enter::Lost,
+            },
             library: Library::new(),
             model: Model::default(),
             calls: BTreeMap::new(),

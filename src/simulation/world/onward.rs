@@ -92,8 +92,9 @@ impl World {
             return self.lease(id);
         };
         let (prompt, keys) = (typed.prompt, typed.keys);
-        let mut task = Task::plain(Route::Onward { prompt, keys }, typed.confirm);
+        let mut task = Task::plain(Route::Onward { prompt, keys });
         task.stays = true;
+        task.enter = self.enter;
         self.tally.onward += 1;
         self.serve_at(id, place);
         let turn = Turn {
