@@ -181,11 +181,15 @@ impl Ledger {
         self.balance(now);
     }
 
-    /// A turn is over; its session comes to rest by itself.
+    /// A turn is over; its session comes to rest by itself, unless it is worn: then nobody waits for that rest.
     pub(crate) fn handle_returned(&mut self, place: Place, now: Instant) {
+        let worn = self.is_worn(place, None, now);
         if let Some(entry) = self.places.get_mut(place) {
             entry.kind = Kind::Typed;
             entry.held = entry.held.given_back(now);
+            if worn {
+                self.retire(place);
+            }
         }
         self.balance(now);
     }
@@ -679,6 +683,7 @@ mod tests {
     #[test]
     fn a_session_that_is_at_rest_before_its_lease_is_back_is_lent_once_it_is() {
         let (mut ledger, now) = warmed(1);
+        ledger.config.session_turns_max = 3;
         let ask = |ledger: &mut Ledger| ledger.ask(&anyone(), &shape("a"), Need::Warm, now);
         ask(&mut ledger).expect("lent at once");
         ledger.handle_ready(2, None, now);
@@ -708,16 +713,30 @@ mod tests {
     }
 
     #[test]
-    fn a_worn_session_is_retired() {
+    fn a_worn_session_is_retired_before_anybody_waits_for_its_rest() {
         let (mut ledger, now) = warmed(1);
-        for _ in 0..2 {
+        for (turn, ends) in [(1, false), (2, true)] {
             ledger
                 .ask(&anyone(), &shape("a"), Need::Warm, now)
                 .expect("the session is idle");
-            ledger.handle_returned(2, now);
             effects(&mut ledger);
+            ledger.handle_returned(2, now);
+            let retired = effects(&mut ledger) == [Effect::Retire { place: 2 }];
+            assert_eq!(retired, ends, "after turn {turn}");
             ledger.handle_ready(2, None, now);
         }
+        assert_eq!(ledger.places()[&2].held, Held::Retiring);
+    }
+
+    #[test]
+    fn a_session_that_has_grown_is_retired_once_that_is_known() {
+        let (mut ledger, now) = warmed(1);
+        ledger
+            .ask(&anyone(), &shape("a"), Need::Warm, now)
+            .expect("the session is idle");
+        ledger.handle_returned(2, now);
+        effects(&mut ledger);
+        ledger.handle_ready(2, Some(2 << 30), now);
         assert_eq!(effects(&mut ledger)[0], Effect::Retire { place: 2 });
     }
 

@@ -46,8 +46,12 @@ impl Scene {
         if let Some(dialog) = self.dialog.as_ref().filter(|dialog| dialog.is_opening()) {
             return dialog.picture(columns);
         }
-        let mut lines = self.banner(columns);
-        for block in &self.blocks {
+        let first = self.first_in_sight(size);
+        let mut lines = match first {
+            0 => self.banner(columns),
+            _ => Vec::new(),
+        };
+        for block in &self.blocks[first..] {
             if block.hangs_on() && lines.last().is_some_and(|line| line.cells.is_empty()) {
                 lines.pop();
             }
@@ -94,6 +98,23 @@ impl Scene {
             ),
             lines,
         }
+    }
+
+    /// The first block that need be drawn: what is above the window was never looked at again, and a long conversation
+    /// has much of it. In the older look all of it stays on the terminal.
+    fn first_in_sight(&self, (columns, rows): (usize, usize)) -> usize {
+        if !self.is_new {
+            return 0;
+        }
+        let mut drawn = 0;
+        for (at, block) in self.blocks.iter().enumerate().rev() {
+            // One more than the window: the blank behind the block before may hang on, and be taken away.
+            if drawn > rows {
+                return at + 1;
+            }
+            drawn += self.block(block, columns).len();
+        }
+        0
     }
 
     /// The running turn, unless text is coming.
