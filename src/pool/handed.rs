@@ -202,6 +202,7 @@ impl Hand<'_> {
             hearing: request.reading,
             sole_stop: sole(&request.sampling.stop_sequences),
             stays: self.stays,
+            awaits_display: self.stays && self.launcher.displays(),
             cancelled: false,
         }
     }

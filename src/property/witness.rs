@@ -77,7 +77,7 @@ pub(super) fn turn(bytes: &[u8]) {
             }
         }
         assert!(
-            !(over && merge.awaits_transcript()),
+            !(over && merge.awaits_witnesses()),
             "an end must end the wait"
         );
     }

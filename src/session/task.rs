@@ -34,6 +34,9 @@ pub(crate) struct Task {
     pub(crate) sole_stop: Option<String>,
     /// Whether the session stays in the conversation when the turn is over.
     pub(crate) stays: bool,
+    /// Whether the end waits until all of the answer was displayed: in a session that stays, what is displayed later
+    /// would be taken for the next turn's.
+    pub(crate) awaits_display: bool,
     /// The caller is gone: nothing more may reach the model.
     pub(crate) cancelled: bool,
 }
@@ -122,6 +125,7 @@ impl Task {
             hearing: Reading::Along,
             sole_stop: None,
             stays: false,
+            awaits_display: false,
             cancelled: false,
         }
     }

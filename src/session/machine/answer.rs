@@ -67,7 +67,7 @@ impl Machine {
             }
         }
         if let State::Answering(answering) = &mut self.state
-            && answering.merge.awaits_transcript()
+            && answering.merge.awaits_witnesses()
         {
             answering.settle_until.get_or_insert(now + SETTLE_WAIT);
         }
@@ -184,6 +184,10 @@ impl Machine {
 fn merge_of(task: &Task) -> Merge {
     let merge = Merge::after(task.asks(), task.reading).hearing(task.hearing);
     let merge = merge.stopping_at(task.sole_stop.clone());
+    let merge = match task.awaits_display {
+        true => merge.awaiting_display(),
+        false => merge,
+    };
     match task.route {
         Route::Onward { .. } => merge.behind_another(),
         Route::Typed { .. } | Route::Launched | Route::Sent(_) | Route::Answered(_) => merge,

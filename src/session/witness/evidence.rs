@@ -34,6 +34,8 @@ pub(super) struct Evidence {
     pub(super) runs_on: bool,
     /// The CLI asks the model again, and is held.
     pub(super) went_on: bool,
+    /// The end is not told before all of the text was displayed.
+    pub(super) awaits_display: bool,
 }
 
 /// How the hooks ended the turn.
@@ -134,10 +136,16 @@ impl Evidence {
             || self.displayed.text().is_empty() && stopped.is_empty() && self.recorded.is_empty();
         match stop {
             _ if !whole && !self.recorded.is_closed() => None,
+            Some(StopReason::EndTurn) if self.owes_display() => None,
             Some(stop) => Some(Decision::Recorded(stop)),
             None if silent() => Some(Decision::Empty),
             None => Some(self.decide_unrecorded(stopped)),
         }
+    }
+
+    fn owes_display(&self) -> bool {
+        let says = !self.recorded.text().trim().is_empty();
+        self.awaits_display && says && self.displayed.extent() != Extent::Whole
     }
 
     /// The transcript did not come: the display must do, with what the end's own text, which is trimmed, has more.

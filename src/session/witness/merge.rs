@@ -108,6 +108,12 @@ impl Merge {
         Merge { sole_stop, ..self }
     }
 
+    /// The same, where the end waits until all of the text was displayed.
+    pub(crate) fn awaiting_display(mut self) -> Merge {
+        self.evidence.awaits_display = true;
+        self
+    }
+
     /// Takes a hook in; returns what became certain by it.
     pub(crate) fn handle_hook(&mut self, event: &HookEvent) -> Vec<Seen> {
         if self.finished {
@@ -173,9 +179,10 @@ impl Merge {
         self.settle()
     }
 
-    /// The transcript did not come in time: decides with what the hooks said.
+    /// Not every witness came in time: decides with what the others said.
     pub(crate) fn handle_timeout(&mut self) -> Vec<Seen> {
         self.evidence.recorded.close();
+        self.evidence.awaits_display = false;
         self.settle()
     }
 
@@ -203,8 +210,8 @@ impl Merge {
         }
     }
 
-    /// Whether the hooks have ended the turn, so that only the transcript is awaited.
-    pub(crate) fn awaits_transcript(&self) -> bool {
+    /// Whether an end was told, so that only the other witnesses are awaited.
+    pub(crate) fn awaits_witnesses(&self) -> bool {
         !self.finished && self.evidence.tells_of_end()
     }
 

@@ -72,7 +72,7 @@ fn a_turn_ends_with_the_transcripts_usage() {
     seen.extend(merge.handle_hook(&delta("d", 1, true, "c\n")));
     seen.extend(merge.handle_hook(&stopped("a\tb\nc")));
     assert_eq!(end(&seen), None);
-    assert!(merge.awaits_transcript());
+    assert!(merge.awaits_witnesses());
     seen.extend(merge.handle_records(vec![said("a\tb\nc\n", "end_turn")]));
     assert_eq!(text(&seen), "a\tb\nc\n");
     assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 4);
@@ -268,6 +268,33 @@ fn a_failed_request_keeps_its_status() {
     assert_eq!(error.status, Some(429));
 }
 
+/// A turn whose end and transcript came before its display.
+fn undisplayed() -> Merge {
+    let mut merge = Merge::after(0, Reading::Whole).awaiting_display();
+    let seen = merge.handle_hook(&stopped("ho"));
+    assert_eq!(seen, []);
+    let seen = merge.handle_records(vec![said("ho", "end_turn"), Record::Closed]);
+    assert_eq!(seen, []);
+    merge
+}
+
+#[test]
+fn where_the_session_stays_the_end_waits_for_the_display() {
+    let mut merge = undisplayed();
+    assert_eq!(merge.handle_hook(&delta("d", 1, true, "")), []);
+    let seen = merge.handle_hook(&delta("d", 0, false, "ho"));
+    assert!(end(&seen).is_some());
+    assert!(merge.ended_well().is_some());
+}
+
+#[test]
+fn a_display_that_never_comes_is_waited_for_no_longer_than_a_transcript() {
+    let mut merge = undisplayed();
+    assert!(merge.awaits_witnesses());
+    assert!(end(&merge.handle_timeout()).is_some());
+    assert!(merge.ended_well().is_none());
+}
+
 #[test]
 fn an_end_without_a_transcript_is_told_after_the_wait() {
     let mut merge = Merge::after(0, Reading::Along);
@@ -428,7 +455,7 @@ fn what_the_tap_hears_is_told_at_once_and_nothing_twice() {
     assert!(!merge.is_ahead());
     seen.extend(merge.handle_heard(vec![ended(StopReason::EndTurn)]));
     assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 9);
-    assert!(merge.is_ahead() && !merge.awaits_transcript());
+    assert!(merge.is_ahead() && !merge.awaits_witnesses());
     assert_eq!(merge.handle_hook(&stopped("one")), []);
     assert_eq!(text(&seen), "one");
 }
@@ -556,7 +583,7 @@ fn calls_that_were_heard_park_once_the_text_before_them_was_displayed_as_well() 
     let mut merge = Merge::after(0, Reading::Along);
     merge.handle_heard(calling());
     assert_eq!(merge.handle_called("t1"), []);
-    assert!(merge.parked().is_none() && merge.awaits_transcript());
+    assert!(merge.parked().is_none() && merge.awaits_witnesses());
     let seen = merge.handle_hook(&delta("d1", 0, true, "let me look"));
     assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
     assert!(merge.parked().is_some());
