@@ -46,16 +46,15 @@ impl Scene {
         if let Some(dialog) = self.dialog.as_ref().filter(|dialog| dialog.is_opening()) {
             return dialog.picture(columns);
         }
-        let first = self.first_in_sight(size);
-        let mut lines = match first {
-            0 => self.banner(columns),
-            _ => Vec::new(),
+        let in_sight = self.in_sight(size);
+        let mut lines = match in_sight.len() == self.blocks.len() {
+            true => self.banner(columns),
+            false => Vec::new(),
         };
-        for block in &self.blocks[first..] {
+        for (block, drawn) in in_sight {
             if block.hangs_on() && lines.last().is_some_and(|line| line.cells.is_empty()) {
                 lines.pop();
             }
-            let drawn = self.block(block, columns);
             if !drawn.is_empty() {
                 lines.extend(drawn);
                 lines.push(Line::default());
@@ -100,21 +99,21 @@ impl Scene {
         }
     }
 
-    /// The first block that need be drawn: what is above the window was never looked at again, and a long conversation
-    /// has much of it. In the older look all of it stays on the terminal.
-    fn first_in_sight(&self, (columns, rows): (usize, usize)) -> usize {
-        if !self.is_new {
-            return 0;
-        }
-        let mut drawn = 0;
-        for (at, block) in self.blocks.iter().enumerate().rev() {
-            // One more than the window: the blank behind the block before may hang on, and be taken away.
-            if drawn > rows {
-                return at + 1;
+    /// The last blocks, drawn: what is above the window is not looked at again, and a long conversation has much of it.
+    /// In the older look all of it stays on the terminal.
+    fn in_sight(&self, (columns, rows): (usize, usize)) -> Vec<(&Block, Vec<Line>)> {
+        let (mut in_sight, mut height) = (Vec::new(), 0);
+        for block in self.blocks.iter().rev() {
+            // One more than the window: the blank behind a block may be taken away by the next one.
+            if self.is_new && height > rows {
+                break;
             }
-            drawn += self.block(block, columns).len();
+            let drawn = self.block(block, columns);
+            height += drawn.len();
+            in_sight.push((block, drawn));
         }
-        0
+        in_sight.reverse();
+        in_sight
     }
 
     /// The running turn, unless text is coming.
