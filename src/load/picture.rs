@@ -2,6 +2,7 @@
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use std::ops::Range;
 
 /// A line of a picture.
 #[derive(Debug, Clone)]
@@ -119,8 +120,13 @@ impl Picture {
             Across::Factor(unit, marks) => {
                 let across = (left.max(LOG_MIN)..right).log_scale();
                 let across = across.with_key_points(marks.clone());
-                let mut chart = chart.build_cartesian_2d(across, up).ok()?;
-                draw!(self, chart, unit)
+                if let Some(up) = self.magnitudes() {
+                    let mut chart = chart.build_cartesian_2d(across, up.log_scale()).ok()?;
+                    draw!(self, chart, unit)
+                } else {
+                    let mut chart = chart.build_cartesian_2d(across, up).ok()?;
+                    draw!(self, chart, unit)
+                }
             }
         }
         Some(())
@@ -137,21 +143,32 @@ impl Picture {
         (right > left).then_some((left, right))
     }
 
+    /// From the lowest to the highest, where that is so many times as much that the low ones would lie on the ground.
+    fn magnitudes(&self) -> Option<Range<f64>> {
+        let low = self.points().map(|(_, y)| y).fold(f64::MAX, f64::min);
+        let far = low > 0.0 && self.top() / low >= MAGNITUDES_FROM;
+        far.then(|| low / HEADROOM..self.top() * HEADROOM)
+    }
+
     /// What is nothing everywhere is drawn all the same, on the ground.
     fn top(&self) -> f64 {
         let top = self.points().map(|(_, y)| y).fold(0.0, f64::max);
         if top > 0.0 { top } else { 1.0 }
     }
 
-    /// The names stand where the curves are low.
+    /// The names stand where no curve does: what neither rises nor falls much is high all along.
     fn names_at(&self) -> SeriesLabelPosition {
-        let rises = |curve: &Curve| match (curve.points.first(), curve.points.last()) {
-            (Some((_, first)), Some((_, last))) => last > first,
-            _ => true,
+        let sum = |at: fn(&Curve) -> Option<&(f64, f64)>| -> f64 {
+            self.curves.iter().filter_map(at).map(|(_, y)| y).sum()
         };
-        match self.curves.iter().all(rises) {
-            true => SeriesLabelPosition::UpperLeft,
-            false => SeriesLabelPosition::LowerRight,
+        let first = sum(|curve| curve.points.first());
+        let last = sum(|curve| curve.points.last());
+        if last > first * MUCH {
+            SeriesLabelPosition::UpperLeft
+        } else if first > last * MUCH {
+            SeriesLabelPosition::UpperRight
+        } else {
+            SeriesLabelPosition::LowerRight
         }
     }
 }
@@ -182,6 +199,10 @@ const TITLE_HEIGHT: u32 = 40;
 const COLUMNS: usize = 3;
 /// Air above the highest point.
 const HEADROOM: f64 = 1.15;
+/// Beyond this the axis upwards counts in factors, too: there a growth in proportion is a straight line.
+const MAGNITUDES_FROM: f64 = 20.0;
+/// Of a rise or a fall that clears a corner.
+const MUCH: f64 = 1.5;
 /// A factor has no zero.
 const LOG_MIN: f64 = 1e-3;
 /// More points than this are a line.
@@ -224,6 +245,34 @@ mod tests {
         assert!(svg.contains("sessions") && svg.contains("\n8\n"), "{svg}");
         picture.curves.clear();
         assert!(picture.svg().is_none());
+    }
+
+    #[test]
+    fn what_grows_by_magnitudes_is_drawn_by_factors_both_ways() {
+        let mut picture = picture();
+        picture.across = Across::Factor("turns".into(), vec![1.0, 64.0]);
+        assert_eq!(picture.magnitudes(), None);
+        picture.curves[0].points = vec![(1.0, 2.0), (64.0, 128.0)];
+        let up = picture.magnitudes().expect("it is 64 times as much");
+        assert!(up.start < 2.0 && up.end > 128.0);
+        assert!(
+            picture
+                .svg()
+                .expect("there is a curve")
+                .contains("polyline")
+        );
+    }
+
+    #[test]
+    fn names_stand_where_no_curve_does() {
+        let at = |first: f64, last: f64| {
+            let mut picture = picture();
+            picture.curves[0].points = vec![(1.0, first), (64.0, last)];
+            picture.names_at()
+        };
+        assert!(matches!(at(1.0, 3.0), SeriesLabelPosition::UpperLeft));
+        assert!(matches!(at(3.0, 1.0), SeriesLabelPosition::UpperRight));
+        assert!(matches!(at(20.0, 21.0), SeriesLabelPosition::LowerRight));
     }
 
     #[test]

@@ -86,8 +86,9 @@ fn opening(took: Duration) -> String {
          inference-relay {} on {} processors, measured in {} s. The sessions are simulated and answer at once, so what \
          is seen is the relay, the simulated claude, and the callers, on one machine. Times are as a caller sees them; \
          \"hook to first delta\" is from when the session posted the first piece to when the caller had it. \
-         \"Busy\" is the share of all processors that these three used: near 100 % the machine is the bound. The same \
-         figures for programs are in [figures.json](figures.json).\n",
+         \"Busy\" is the share of all processors that these three used: near 100 % the machine is the bound. In a \
+         picture whose axes both go by factors, what grows in proportion is a straight line that rises as much as it \
+         goes on. The same figures for programs are in [figures.json](figures.json).\n",
         env!("CARGO_PKG_VERSION"),
         processors(),
         took.as_secs(),
