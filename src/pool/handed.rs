@@ -2,8 +2,8 @@
 
 use super::fault;
 use super::parking::Onward;
-use crate::session::delivery;
 use crate::session::delivery::Delivery;
+use crate::session::delivery::Typed;
 use crate::session::fault as session_fault;
 use crate::session::history;
 use crate::session::launch;
@@ -162,12 +162,7 @@ impl Hand<'_> {
         Ok((uuid, task))
     }
 
-    fn keyed(
-        &self,
-        typed: delivery::Typed,
-        resume: Option<String>,
-        origin: SessionOrigin,
-    ) -> Handed {
+    fn keyed(&self, typed: Typed, resume: Option<String>, origin: SessionOrigin) -> Handed {
         let route = Route::Typed {
             resume,
             prompt: typed.prompt,

@@ -4,6 +4,7 @@
 //! the relay itself can start that version.
 
 use crate::session::launch;
+use crate::session::launcher::DISPLAYS_SINCE;
 use crate::session::pty::parts;
 use serde_json::Value;
 use serde_json::json;
@@ -29,7 +30,7 @@ impl Dialect {
         Dialect {
             http_hooks: number >= HTTP_HOOKS_SINCE,
             tools_flag: number >= TOOLS_FLAG_SINCE,
-            message_display: number >= MESSAGE_DISPLAY_SINCE,
+            message_display: number >= DISPLAYS_SINCE,
             more_hooks: true,
         }
     }
@@ -96,8 +97,6 @@ impl Dialect {
 const HTTP_HOOKS_SINCE: [u32; 3] = [2, 1, 0];
 /// 2.0.76 refuses the flag without `--print`; 2.1.120 takes it.
 const TOOLS_FLAG_SINCE: [u32; 3] = [2, 1, 0];
-/// 2.1.120 does not know it, 2.1.197 does; between them it was seen first at about this one.
-const MESSAGE_DISPLAY_SINCE: [u32; 3] = [2, 1, 152];
 const MORE_HOOKS: [&str; 2] = ["PreToolUse", "PostToolUse"];
 
 #[cfg(test)]

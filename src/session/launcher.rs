@@ -344,8 +344,8 @@ const GATES_SINCE: [u32; 3] = [2, 1, 329];
 /// The first version seen to take an Enter that it reads together with a pasted prompt; 2.1.197 loses it, and the prompt
 /// would stand in its box until the Enter is pressed again.
 const ENTERS_SINCE: [u32; 3] = [2, 1, 329];
-/// The first version seen to tell what it displays; 2.1.120 does not.
-const DISPLAYS_SINCE: [u32; 3] = [2, 1, 152];
+/// 2.1.120 does not tell what it displays, 2.1.197 does; between them it was seen first at about this one.
+pub(crate) const DISPLAYS_SINCE: [u32; 3] = [2, 1, 152];
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.

@@ -183,11 +183,9 @@ impl Machine {
 
 fn merge_of(task: &Task) -> Merge {
     let merge = Merge::after(task.asks(), task.reading).hearing(task.hearing);
-    let merge = merge.stopping_at(task.sole_stop.clone());
-    let merge = match task.awaits_display {
-        true => merge.awaiting_display(),
-        false => merge,
-    };
+    let merge = merge
+        .stopping_at(task.sole_stop.clone())
+        .awaiting_display(task.awaits_display);
     match task.route {
         Route::Onward { .. } => merge.behind_another(),
         Route::Typed { .. } | Route::Launched | Route::Sent(_) | Route::Answered(_) => merge,

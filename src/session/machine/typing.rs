@@ -17,14 +17,13 @@ pub(super) enum Confirm {
 impl Machine {
     /// Types a text. The Enter at its end is kept back where it would be lost; one that comes from the editor has none.
     pub(super) fn type_in(&mut self, mut keys: Vec<u8>) -> Confirm {
-        let text = keys.strip_suffix(keys::ENTER).map(<[u8]>::len);
-        let confirm = match (self.enter, text) {
-            (Enter::Taken, Some(_)) => Confirm::Included,
-            (Enter::Lost, Some(_)) | (_, None) => Confirm::WhenTyped,
-        };
-        if confirm == Confirm::WhenTyped {
-            keys.truncate(text.unwrap_or(keys.len()));
+        if self.enter == Enter::Lost && keys.ends_with(keys::ENTER) {
+            keys.truncate(keys.len() - keys::ENTER.len());
         }
+        let confirm = match keys.ends_with(keys::ENTER) {
+            true => Confirm::Included,
+            false => Confirm::WhenTyped,
+        };
         self.write(keys);
         confirm
     }

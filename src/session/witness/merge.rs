@@ -108,9 +108,9 @@ impl Merge {
         Merge { sole_stop, ..self }
     }
 
-    /// The same, where the end waits until all of the text was displayed.
-    pub(crate) fn awaiting_display(mut self) -> Merge {
-        self.evidence.awaits_display = true;
+    /// The same, where the end waits until all of the text was displayed, if it `awaits` that.
+    pub(crate) fn awaiting_display(mut self, awaits: bool) -> Merge {
+        self.evidence.awaits_display = awaits;
         self
     }
 

@@ -270,7 +270,7 @@ fn a_failed_request_keeps_its_status() {
 
 /// A turn whose end and transcript came before its display.
 fn undisplayed() -> Merge {
-    let mut merge = Merge::after(0, Reading::Whole).awaiting_display();
+    let mut merge = Merge::after(0, Reading::Whole).awaiting_display(true);
     let seen = merge.handle_hook(&stopped("ho"));
     assert_eq!(seen, []);
     let seen = merge.handle_records(vec![said("ho", "end_turn"), Record::Closed]);
