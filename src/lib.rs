@@ -24,7 +24,7 @@
 //! - [`memory`]: conversations that have a name, and how a call goes on with one.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
-//! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One porter decides.
+//! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One admission decides each call.
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
 //! - [`load`]: calls of many clients on one daemon, and what they took.
 //! - `gauge`: the parts that only think, and the whole call, for the benchmarks; behind the feature `bench` only.

@@ -1,8 +1,8 @@
 //! Who is asking, and what they may have: keys, budgets, and the block after bad keys.
 //!
-//! **What for.** The [`Porter`] is asked once for each call, before any of its body is read: [`Porter::admit`] gives a
-//! [`Pass`], which the call holds until the last byte of its answer is out, or a fault. It knows the keys of this
-//! state folder, and takes a change of them up as soon as the file system tells of it ([`keeper`]); a call reads what
+//! **What for.** The [`Admission`] is asked once for each call, before any of its body is read: [`Admission::admit`] gives a
+//! [`Permit`], which the call holds until the last byte of its answer is out, or a fault. It knows the keys of this
+//! state folder, and takes a change of them up as soon as the file system tells of it ([`key_watcher`]); a call reads what
 //! is in memory.
 //!
 //! **Never.** It reads no body, opens no socket, and keeps no key's text. A bad key is told as bad, never as what it
@@ -17,7 +17,7 @@
 //!   and every other call against its address's.
 //! - Every table has a bound, and the entry that was not seen for longest goes first.
 //!
-//! Start reading at [`porter`].
+//! Start reading at [`admission`].
 
 pub(crate) mod address;
 
@@ -26,23 +26,23 @@ mod fault;
 mod meter;
 mod table;
 
-mod diary;
-mod keeper;
-mod porter;
+mod admission;
+mod key_watcher;
+mod last_use;
 
 pub(crate) use address::Network;
 pub(crate) use address::Peer;
+pub(crate) use admission::Admission;
+pub(crate) use admission::AdmissionRequest;
+pub(crate) use admission::Caller;
+pub(crate) use admission::Credential;
+pub(crate) use admission::Permit;
+pub(crate) use admission::RouteAccess;
 pub(crate) use block::BlockRule;
-pub(crate) use diary::keep_diary;
-pub(crate) use diary::write_diary;
-pub(crate) use keeper::watch;
+pub(crate) use key_watcher::watch;
+pub(crate) use last_use::record_last_uses;
+pub(crate) use last_use::write_last_uses;
 pub(crate) use meter::Budget;
-pub(crate) use porter::Caller;
-pub(crate) use porter::Credential;
-pub(crate) use porter::Pass;
-pub(crate) use porter::Porter;
-pub(crate) use porter::Route;
-pub(crate) use porter::Visit;
 
 /// Who may come in, and how often.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use super::lock;
 use super::lock::Lock;
 use super::log;
 use crate::auth;
-use crate::auth::Porter;
+use crate::auth::Admission;
 use crate::authority::Keeper;
 use crate::clock;
 use crate::config::Config;
@@ -78,7 +78,7 @@ pub(crate) struct Running {
     pool: Pool,
     keeping: [JoinHandle<()>; 3],
     keeper: Keeper,
-    porter: Porter,
+    admission: Admission,
     uses: UseFile,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
@@ -98,9 +98,9 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     create_private(&config.home).map_err(&home)?;
     let mut lock = Lock::take(&config.home)?;
     let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
-    let (porter, keys) = porter(&config, &own)?;
+    let (admission, keys) = admission(&config, &own)?;
     let uses = UseFile::of(&config.home);
-    porter.recall(uses.read());
+    admission.recall(uses.read());
     let keeper = Keeper::open(config.authority.clone(), &config.home);
     let keeper = keeper.map_err(DaemonError::License)?;
     let listener = server::bind(&config.server).await;
@@ -114,15 +114,15 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     let memory = Memory::open(pool.clone(), config.memory.clone(), &folder).map_err(&home)?;
     keeper.settle().await;
     let keeping = [
-        auth::watch(keys, porter.clone()),
-        auth::keep_diary(uses.clone(), porter.clone()),
+        auth::watch(keys, admission.clone()),
+        auth::record_last_uses(uses.clone(), admission.clone()),
         tokio::spawn(keeper.clone().run()),
     ];
     let journal = Journal::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
     let api = Api::new(
         memory,
-        porter.clone(),
+        admission.clone(),
         keeper.clone(),
         config.server.clone(),
         address.port(),
@@ -140,7 +140,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         pool,
         keeping,
         keeper,
-        porter,
+        admission,
         uses,
         own_key,
         journal,
@@ -159,7 +159,7 @@ impl Running {
         store::remove(&self.own_key);
         self.pool.drain().await;
         tokio::task::block_in_place(|| {
-            auth::write_diary(&self.uses, &self.porter);
+            auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();
             self.telemetry.flush();
         });
@@ -168,7 +168,7 @@ impl Running {
 }
 
 /// Who is let in. A file of keys that cannot be read is no reason to let everybody in: there is no daemon then.
-fn porter(config: &Config, own: &Secret) -> Result<(Porter, KeyFile), DaemonError> {
+fn admission(config: &Config, own: &Secret) -> Result<(Admission, KeyFile), DaemonError> {
     let file = KeyFile::of(&config.home);
     let keys = file.read().map_err(DaemonError::Keys)?;
     let address = config.server.host;
@@ -176,11 +176,11 @@ fn porter(config: &Config, own: &Secret) -> Result<(Porter, KeyFile), DaemonErro
     if !address.is_loopback() && is_empty {
         return Err(DaemonError::Unguarded { address });
     }
-    let porter = Porter::new(config.auth.clone(), keys, Some(own));
-    if !porter.asks_for_keys() {
+    let admission = Admission::new(config.auth.clone(), keys, Some(own));
+    if !admission.asks_for_keys() {
         tracing::debug!("no key is asked for");
     }
-    Ok((porter, file))
+    Ok((admission, file))
 }
 
 /// Where the daemon leaves the key that its own commands call with. It is new at each start, and whoever can read it

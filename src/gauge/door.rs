@@ -1,15 +1,15 @@
 //! What stands before every call: the key check, and the licence's gate.
 
 use super::Measure;
+use crate::auth::Admission;
+use crate::auth::AdmissionRequest;
 use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
 use crate::auth::Budget;
 use crate::auth::Credential;
 use crate::auth::Peer;
-use crate::auth::Porter;
 use crate::auth::Required;
-use crate::auth::Route;
-use crate::auth::Visit;
+use crate::auth::RouteAccess;
 use crate::license::LicenseKey;
 use crate::license::Standing;
 use crate::license::Trust;
@@ -38,17 +38,17 @@ fn key() -> Measure {
     }
     let made = keys.create(new_id(), "last", &secret, None, 0);
     assert!(made.is_ok(), "there is room for keys");
-    let porter = Porter::new(config(), Some(keys), None);
+    let admission = Admission::new(config(), Some(keys), None);
     Measure {
         name: "auth/key",
         bytes: 0,
         round: Box::new(move || {
             let parsed = Secret::parse(black_box(secret.reveal())).expect("it is a key");
-            let pass = porter.admit(Visit {
+            let pass = admission.admit(AdmissionRequest {
                 peer: Peer::Network(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 forwarded: Vec::new(),
                 credential: Credential::Secret(parsed),
-                route: Route::Kept,
+                route: RouteAccess::Guarded,
             });
             assert!(black_box(pass).is_ok(), "the key is good");
         }),

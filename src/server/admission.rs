@@ -1,15 +1,15 @@
-//! The door of the API: takes the key out of a request's head and asks the porter, before any of its body is looked at.
+//! The door of the API: takes the key out of a request's head and asks admission, before any of its body is looked at.
 
 use super::Api;
 use super::body;
-use super::carry::Carried;
-use super::carry::Carrying;
 use super::frame::Refusal;
+use super::guarded_body::BodyGuard;
+use super::guarded_body::GuardedBody;
+use crate::auth::AdmissionRequest;
 use crate::auth::Credential;
-use crate::auth::Pass;
 use crate::auth::Peer;
-use crate::auth::Route;
-use crate::auth::Visit;
+use crate::auth::Permit;
+use crate::auth::RouteAccess;
 use crate::store::Secret;
 use axum::extract::Request;
 use axum::extract::State;
@@ -33,7 +33,7 @@ pub(super) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let pass = match api.porter.admit(visit(&request)) {
+    let pass = match api.admission.admit(request_of(&request)) {
         Ok(pass) => pass,
         Err(fault) => {
             // Who is told to wait has been told before, and is worth less.
@@ -50,22 +50,22 @@ pub(super) async fn admit(
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     response.extensions_mut().insert(caller);
-    Ok(response.map(|body| Carrying::body(body, pass)))
+    Ok(response.map(|body| GuardedBody::body(body, pass)))
 }
 
-fn visit(request: &Request) -> Visit<'_> {
+fn request_of(request: &Request) -> AdmissionRequest<'_> {
     let headers = request.headers();
     // A request that came by no socket is a test's.
     let here = Peer::Network(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let lines = headers.get_all(FORWARDED_FOR).into_iter();
-    Visit {
+    AdmissionRequest {
         peer: request.extensions().get().copied().unwrap_or(here),
         forwarded: lines.filter_map(|line| line.to_str().ok()).collect(),
         credential: credential(headers),
         route: if OPEN_ROUTES.contains(&request.uri().path()) {
-            Route::Open
+            RouteAccess::Open
         } else {
-            Route::Kept
+            RouteAccess::Guarded
         },
     }
 }
@@ -100,12 +100,12 @@ fn bearer(text: &str) -> &str {
 }
 
 /// It is held until the body is sent, or the client is gone: a stream counts as open while it streams.
-impl Carried for Pass {}
+impl BodyGuard for Permit {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::hello;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::hello;
     use super::*;
     use crate::store::Keys;
     use crate::store::new_id;
@@ -113,13 +113,13 @@ mod tests {
     const CALL: &str =
         r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
 
-    fn kept(rig: Rig) -> (Rig, String) {
+    fn kept(test_api: TestApi) -> (TestApi, String) {
         let secret = Secret::mint().expect("there is randomness");
         let mut keys = Keys::default();
         keys.create(new_id(), "laptop", &secret, None, 0)
             .expect("the name is good");
-        rig.porter.take_up(Some(keys));
-        (rig, secret.reveal().to_owned())
+        test_api.admission.take_up(Some(keys));
+        (test_api, secret.reveal().to_owned())
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_without_a_good_key_is_refused_before_its_body_is_read() {
-        let (rig, key) = kept(Rig::new().answering(hello()));
+        let (test_api, key) = kept(TestApi::new().answering(hello()));
         for (name, value, status, code) in [
             ("x-none", "", 401, "key_missing"),
             ("x-api-key", "unused", 401, "key_malformed"),
@@ -163,7 +163,7 @@ mod tests {
                 ("content-type", "application/json"),
                 (name, value),
             ];
-            let answer = rig.with("POST", "/v1/messages", &headers, CALL).await;
+            let answer = test_api.with("POST", "/v1/messages", &headers, CALL).await;
             assert_eq!(
                 (
                     answer.status.as_u16(),
@@ -176,8 +176,14 @@ mod tests {
                 assert_eq!(answer.json()["error"]["type"], "authentication_error");
             }
         }
-        assert_eq!(rig.asked().len(), 1);
-        assert_eq!(rig.bare("GET", "/v1/health").await.status.as_u16(), 200);
-        assert_eq!(rig.bare("GET", "/v1/sessions").await.status.as_u16(), 401);
+        assert_eq!(test_api.asked().len(), 1);
+        assert_eq!(
+            test_api.bare("GET", "/v1/health").await.status.as_u16(),
+            200
+        );
+        assert_eq!(
+            test_api.bare("GET", "/v1/sessions").await.status.as_u16(),
+            401
+        );
     }
 }

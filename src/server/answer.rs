@@ -1,6 +1,6 @@
 //! An answer of the lane as a response: whole, or as a stream.
 
-use super::drain::Curfew;
+use super::drain::DrainDeadline;
 use super::label;
 use super::status;
 use super::stream::Begun;
@@ -53,7 +53,7 @@ pub(super) async fn streamed(
     mut answer: Answer,
     id: RequestId,
     note: Note,
-    curfew: &Curfew,
+    drain_deadline: &DrainDeadline,
 ) -> Result<Response, Fault> {
     let mut response = Response::new(Body::empty());
     let begun = match timeout(COMMIT_AFTER, answer.events.recv()).await {
@@ -76,7 +76,7 @@ pub(super) async fn streamed(
         "x-relay-usage",
         HeaderValue::from_static("estimated-at-start"),
     );
-    *response.body_mut() = Body::new(EventBody::new(answer, begun, id, note, curfew));
+    *response.body_mut() = Body::new(EventBody::new(answer, begun, id, note, drain_deadline));
     Ok(response)
 }
 

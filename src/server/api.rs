@@ -1,9 +1,9 @@
 //! What every route can reach.
 
 use super::ServerConfig;
-use super::bulk::Bulk;
-use super::drain::Curfew;
-use crate::auth::Porter;
+use super::body_budget::BodyBudget;
+use super::drain::DrainDeadline;
+use crate::auth::Admission;
 use crate::authority::Keeper;
 use crate::clock;
 use crate::journal::Journal;
@@ -56,10 +56,10 @@ impl Lane for Memory {
 #[derive(Clone)]
 pub(crate) struct Api {
     lane: Arc<dyn Lane>,
-    pub(super) porter: Porter,
+    pub(super) admission: Admission,
     pub(super) keeper: Keeper,
     pub(super) config: Arc<ServerConfig>,
-    pub(super) bulk: Bulk,
+    pub(super) body_budget: BodyBudget,
     /// Turns in reading a large body.
     pub(super) readers: Arc<Semaphore>,
     /// The port that is really open.
@@ -71,27 +71,27 @@ pub(crate) struct Api {
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
     /// Falls where calls in flight take longer than the drain waits.
-    pub(super) curfew: Curfew,
+    pub(super) drain_deadline: DrainDeadline,
 }
 
 impl Api {
     pub(crate) fn new(
         lane: impl Lane,
-        porter: Porter,
+        admission: Admission,
         keeper: Keeper,
         config: ServerConfig,
         port: u16,
         builtin_tools: bool,
         journal: Journal,
     ) -> Api {
-        let bulk = Bulk::new(config.bodies_max, config.body_max);
+        let body_budget = BodyBudget::new(config.bodies_max, config.body_max);
         let (lane, config) = (Arc::new(lane), Arc::new(config));
         Api {
             lane,
-            porter,
+            admission,
             keeper,
             config,
-            bulk,
+            body_budget,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             port,
             builtin_tools,
@@ -99,7 +99,7 @@ impl Api {
             telemetry: Telemetry::off(),
             started: clock::now(),
             stop: None,
-            curfew: Curfew::new(),
+            drain_deadline: DrainDeadline::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A request's body, within its bounds.
 
-use super::bulk::Portion;
+use super::body_budget::Reservation;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -26,7 +26,7 @@ const REFUSED_WAIT: Duration = Duration::from_millis(500);
 /// What a caller waits before it sends a large body again. Nobody knows when the others end; most end within seconds.
 const CROWDED_WAIT: Duration = Duration::from_secs(2);
 
-/// Reads a JSON body of at most `max` bytes, as far as its portion has room for it.
+/// Reads a JSON body of at most `max` bytes, as far as its reservation has room for it.
 ///
 /// # Errors
 /// `unsupported_media_type`, `request_too_large`, `queue_full` where other large bodies take the room, or
@@ -34,13 +34,13 @@ const CROWDED_WAIT: Duration = Duration::from_secs(2);
 pub(super) async fn json(
     request: Request,
     max: usize,
-    portion: &mut Portion,
+    reservation: &mut Reservation,
 ) -> Result<Vec<u8>, Fault> {
     media_type(request.headers())?;
     if is_refused_at_once(request.headers(), max) {
         return Err(too_large(max));
     }
-    match timeout(ARRIVE_MAX, collect(request.into_body(), max, portion)).await {
+    match timeout(ARRIVE_MAX, collect(request.into_body(), max, reservation)).await {
         Ok(read) => read,
         Err(_) => {
             let public = format!(
@@ -72,7 +72,11 @@ pub(super) async fn discard(request: Request) {
 }
 
 /// What comes after the first reason to refuse it is thrown away as it comes.
-async fn collect(mut body: Body, max: usize, portion: &mut Portion) -> Result<Vec<u8>, Fault> {
+async fn collect(
+    mut body: Body,
+    max: usize,
+    reservation: &mut Reservation,
+) -> Result<Vec<u8>, Fault> {
     let mut kept = Ok(Vec::new());
     let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
@@ -84,11 +88,11 @@ async fn collect(mut body: Body, max: usize, portion: &mut Portion) -> Result<Ve
             break;
         }
         if let Ok(bytes) = &mut kept {
-            match room(seen, data.len(), max, portion) {
+            match room(seen, data.len(), max, reservation) {
                 Ok(()) => bytes.extend_from_slice(&data),
                 Err(fault) => {
                     kept = Err(fault);
-                    portion.give_back();
+                    reservation.give_back();
                 }
             }
         }
@@ -97,11 +101,11 @@ async fn collect(mut body: Body, max: usize, portion: &mut Portion) -> Result<Ve
 }
 
 /// Whether the newest bytes of a body may be kept.
-fn room(seen: usize, new: usize, max: usize, portion: &mut Portion) -> Result<(), Fault> {
+fn room(seen: usize, new: usize, max: usize, reservation: &mut Reservation) -> Result<(), Fault> {
     if seen > max {
         return Err(too_large(max));
     }
-    portion.grow(new).map_err(|_| crowded())
+    reservation.grow(new).map_err(|_| crowded())
 }
 
 fn broken_off(error: axum::Error) -> Fault {
@@ -161,12 +165,12 @@ fn crowded() -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::config;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::config;
 
     #[tokio::test]
     async fn what_is_not_json_by_its_type_is_refused() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         for kind in [
             "text/plain",
             "application/x-www-form-urlencoded",
@@ -174,7 +178,7 @@ mod tests {
             "",
         ] {
             let headers = [("host", "localhost"), ("content-type", kind)];
-            let answer = rig.with("POST", "/v1/messages", &headers, "{}").await;
+            let answer = test_api.with("POST", "/v1/messages", &headers, "{}").await;
             assert_eq!(
                 (answer.status.as_u16(), answer.header("x-relay-error")),
                 (415, "unsupported_media_type".into())
@@ -183,7 +187,8 @@ mod tests {
         for kind in ["application/json", "Application/JSON; charset=utf-8"] {
             let headers = [("host", "localhost"), ("content-type", kind)];
             assert_eq!(
-                rig.with("POST", "/v1/messages", &headers, "{}")
+                test_api
+                    .with("POST", "/v1/messages", &headers, "{}")
                     .await
                     .status
                     .as_u16(),
@@ -194,9 +199,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_over_the_bound_is_refused() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         let body = " ".repeat(config().body_max + 1);
-        let answer = rig.post("/v1/messages", &body).await;
+        let answer = test_api.post("/v1/messages", &body).await;
         assert_eq!(answer.status.as_u16(), 413);
         assert_eq!(answer.json()["error"]["type"], "request_too_large");
     }

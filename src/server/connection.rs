@@ -1,7 +1,7 @@
 //! A connection: whose it is, what a request on it may cost before it is known, and when it ends.
 
-use super::crowd::Seat;
 use super::drain::stopped;
+use super::limiter::Slot;
 use crate::auth::Peer;
 use axum::Router;
 use hyper::Request;
@@ -45,25 +45,25 @@ pub(super) enum Guest {
 }
 
 impl Guest {
-    pub(super) async fn serve(self, router: Router, life: Life, seat: Arc<Seat>) {
+    pub(super) async fn serve(self, router: Router, life: Life, slot: Arc<Slot>) {
         match self {
             Guest::Network(stream, address) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "a connection goes without no-delay");
                 }
-                connection(stream, Peer::Network(address.ip()), router, life, seat).await;
+                connection(stream, Peer::Network(address.ip()), router, life, slot).await;
             }
             #[cfg(unix)]
-            Guest::Socket(stream) => connection(stream, Peer::Socket, router, life, seat).await,
+            Guest::Socket(stream) => connection(stream, Peer::Socket, router, life, slot).await,
         }
     }
 }
 
-/// Tells each request whose it is, and the seat when it is busy.
+/// Tells each request whose it is, and the slot when it is busy.
 struct Introduced {
     service: TowerToHyperService<Router>,
     peer: Peer,
-    seat: Arc<Seat>,
+    slot: Arc<Slot>,
 }
 
 impl Service<Request<Incoming>> for Introduced {
@@ -73,7 +73,7 @@ impl Service<Request<Incoming>> for Introduced {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
-        request.extensions_mut().insert(self.seat.begin());
+        request.extensions_mut().insert(self.slot.begin());
         self.service.call(request)
     }
 }
@@ -90,7 +90,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     peer: Peer,
     router: Router,
     life: Life,
-    seat: Arc<Seat>,
+    slot: Arc<Slot>,
 ) {
     let mut builder = http1::Builder::new();
     builder
@@ -103,7 +103,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = Introduced {
         service: TowerToHyperService::new(router),
         peer,
-        seat: Arc::clone(&seat),
+        slot: Arc::clone(&slot),
     };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let stop = match life {
@@ -112,7 +112,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     };
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = seat.leave.notified() => leave(connection.as_mut(), &seat).await,
+        () = slot.leave.notified() => leave(connection.as_mut(), &slot).await,
         () = stopped_or_never(stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -126,7 +126,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 /// Ends a connection that is to make room. A request that has reached this machine by now is answered, as the last one.
 async fn leave<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
-    seat: &Seat,
+    slot: &Slot,
 ) -> Result<(), C::Error> {
     tokio::select! {
         biased;
@@ -137,7 +137,7 @@ async fn leave<C: GracefulConnection>(
     connection.as_mut().graceful_shutdown();
     match timeout(FLUSH_WAIT_MAX, connection.as_mut()).await {
         Ok(served) => served,
-        Err(_) if seat.is_busy() => connection.await,
+        Err(_) if slot.is_busy() => connection.await,
         Err(_) => {
             tracing::debug!("an idle connection made room");
             Ok(())
@@ -154,21 +154,21 @@ async fn stopped_or_never(stop: Option<watch::Receiver<bool>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::config;
-    use super::super::rig::hello;
-    use super::super::rig::start;
-    use super::super::served::SOON;
-    use super::super::served::serve;
-    use super::super::served::turn;
-    use super::super::served::until;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::config;
+    use super::super::test_api::hello;
+    use super::super::test_api::start;
+    use super::super::test_server::SOON;
+    use super::super::test_server::serve;
+    use super::super::test_server::turn;
+    use super::super::test_server::until;
     use super::*;
     use tokio::io::AsyncWriteExt;
 
     #[tokio::test]
     async fn a_connection_serves_many_calls() {
-        let rig = Rig::new().answering(hello());
-        let served = serve(&rig, config()).await;
+        let test_api = TestApi::new().answering(hello());
+        let served = serve(&test_api, config()).await;
         let mut stream = served.connect().await;
         for _ in 0..3 {
             stream
@@ -195,8 +195,8 @@ mod tests {
             (false, vec![]),
             (false, vec![Ok(start())]),
         ] {
-            let rig = Rig::new().holding(events);
-            let served = serve(&rig, config()).await;
+            let test_api = TestApi::new().holding(events);
+            let served = serve(&test_api, config()).await;
             let mut stream = served.connect().await;
             stream
                 .write_all(turn(is_streamed).as_bytes())
@@ -205,11 +205,11 @@ mod tests {
             if is_streamed {
                 until(&mut stream, "message_start").await;
             }
-            timeout(SOON, rig.is_asked())
+            timeout(SOON, test_api.is_asked())
                 .await
                 .expect("the lane must hear of the call");
             drop(stream);
-            timeout(SOON, rig.is_left())
+            timeout(SOON, test_api.is_left())
                 .await
                 .expect("the answer must be dropped");
         }
@@ -217,8 +217,8 @@ mod tests {
 
     #[tokio::test]
     async fn heads_and_chunked_bodies_are_bounded() {
-        let rig = Rig::new();
-        let served = serve(&rig, config()).await;
+        let test_api = TestApi::new();
+        let served = serve(&test_api, config()).await;
         let mut stream = served.connect().await;
         let head = format!(
             "GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n",

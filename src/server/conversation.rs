@@ -60,51 +60,54 @@ const HEADER: &str = "x-ir-session-id";
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::hello;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::hello;
     use axum::http::StatusCode;
     use serde_json::json;
 
     const CALL: &str =
         r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
 
-    async fn named(rig: &Rig, name: &str) -> (u16, String) {
+    async fn named(test_api: &TestApi, name: &str) -> (u16, String) {
         let headers = [
             ("host", "localhost"),
             ("content-type", "application/json"),
             ("x-ir-session-id", name),
         ];
-        let answer = rig.with("POST", "/v1/messages", &headers, CALL).await;
+        let answer = test_api.with("POST", "/v1/messages", &headers, CALL).await;
         (answer.status.as_u16(), answer.header("x-relay-error"))
     }
 
     #[tokio::test]
     async fn a_name_goes_to_the_lane_and_a_bad_one_is_refused() {
-        let rig = Rig::new().answering(hello());
+        let test_api = TestApi::new().answering(hello());
         let longest = "x".repeat(128);
         for name in ["a", "", &longest] {
-            assert_eq!(named(&rig, name).await, (200, String::new()));
+            assert_eq!(named(&test_api, name).await, (200, String::new()));
         }
         for name in ["a b", "a\tb", "é", &"x".repeat(129)] {
             let refused = (400, "session_id_invalid".to_owned());
-            assert_eq!(named(&rig, name).await, refused, "{name:?}");
+            assert_eq!(named(&test_api, name).await, refused, "{name:?}");
         }
-        assert_eq!(rig.named(), [Some("a".to_owned()), None, Some(longest)]);
+        assert_eq!(
+            test_api.named(),
+            [Some("a".to_owned()), None, Some(longest)]
+        );
     }
 
     #[tokio::test]
     async fn a_conversation_is_listed_and_ended() {
-        let rig = Rig::new();
-        let sessions = rig.bare("GET", "/v1/sessions").await.json();
+        let test_api = TestApi::new();
+        let sessions = test_api.bare("GET", "/v1/sessions").await.json();
         let mine = json!({"id": "mine", "state": "resumable", "idle": 1500, "turns": 2, "model": "m", "bytes": 99,
             "waiting": 0});
         assert_eq!(sessions["conversations"], json!([mine]));
-        let ended = rig.bare("DELETE", "/v1/sessions/mine/a%20b").await;
+        let ended = test_api.bare("DELETE", "/v1/sessions/mine/a%20b").await;
         assert_eq!(ended.status.as_u16(), 400);
-        let ended = rig.bare("DELETE", "/v1/sessions/mine/a%2Fb").await;
+        let ended = test_api.bare("DELETE", "/v1/sessions/mine/a%2Fb").await;
         assert_eq!(ended.status, StatusCode::OK);
         assert_eq!(ended.json(), json!({"id": "mine/a/b", "deleted": true}));
-        let unknown = rig.bare("DELETE", "/v1/sessions/mine").await;
+        let unknown = test_api.bare("DELETE", "/v1/sessions/mine").await;
         assert_eq!(unknown.header("x-relay-error"), "not_found");
     }
 }

@@ -53,7 +53,7 @@ const OPENAI_ROUTES: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
+    use super::super::test_api::TestApi;
     use super::*;
     use serde_json::json;
 
@@ -74,15 +74,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_of_an_openai_route_is_told_in_its_dialect() {
-        let rig = Rig::new();
-        let answer = rig.bare("POST", "/v1/chat/completions").await;
+        let test_api = TestApi::new();
+        let answer = test_api.bare("POST", "/v1/chat/completions").await;
         assert_eq!(answer.status.as_u16(), 501);
         assert_eq!(answer.header("x-relay-error"), "unsupported_error");
         assert_eq!(answer.json()["error"]["code"], "unsupported_error");
         assert_eq!(answer.json()["error"]["param"], json!(null));
         let headers = [("host", "localhost"), ("anthropic-version", "2023-06-01")];
-        let anthropic = rig.with("GET", "/v1/files", &headers, "").await.json();
-        let openai = rig.bare("GET", "/v1/files").await.json();
+        let anthropic = test_api.with("GET", "/v1/files", &headers, "").await.json();
+        let openai = test_api.bare("GET", "/v1/files").await.json();
         assert_eq!(anthropic["type"], "error");
         assert_eq!(openai["error"]["code"], "unsupported_error");
     }

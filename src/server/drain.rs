@@ -2,12 +2,12 @@
 //!
 //! After the stop signal, calls in flight go on until they end or the drain's deadline comes. Idle connections are
 //! closed. The port stays open meanwhile, so that a new call is told `shutting_down`, and health says `draining`,
-//! instead of finding nobody. At the deadline the [`Curfew`] falls: what is still in flight is told `shutting_down` as
+//! instead of finding nobody. At the deadline the [`DrainDeadline`] falls: what is still in flight is told `shutting_down` as
 //! well, by its status, or by the `error` event of its stream. A client that does not take its last word within
 //! [`FAREWELL_MAX`] is cut off.
 
 use super::connection::Life;
-use super::crowd::Crowd;
+use super::limiter::ConnectionLimiter;
 use super::listener::Listener;
 use super::listener::report;
 use axum::Router;
@@ -23,11 +23,11 @@ const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// The moment at which calls in flight are given up; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Curfew(watch::Sender<bool>);
+pub(super) struct DrainDeadline(watch::Sender<bool>);
 
-impl Curfew {
-    pub(super) fn new() -> Curfew {
-        Curfew(watch::Sender::new(false))
+impl DrainDeadline {
+    pub(super) fn new() -> DrainDeadline {
+        DrainDeadline(watch::Sender::new(false))
     }
 
     fn fall(&self) {
@@ -35,11 +35,11 @@ impl Curfew {
     }
 
     /// Waits until it falls.
-    pub(super) fn fallen(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut fallen = self.0.subscribe();
+    pub(super) fn passed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut passed = self.0.subscribe();
         async move {
             // Where nobody is left who could let it fall, it does not.
-            if fallen.wait_for(|fallen| *fallen).await.is_err() {
+            if passed.wait_for(|passed| *passed).await.is_err() {
                 std::future::pending().await
             }
         }
@@ -51,9 +51,9 @@ pub(super) async fn drain(
     listener: &Listener,
     router: Router,
     mut open: JoinSet<()>,
-    curfew: &Curfew,
+    drain_deadline: &DrainDeadline,
 ) {
-    let (mut late, mut crowd) = (JoinSet::new(), Crowd::default());
+    let (mut late, mut limiter) = (JoinSet::new(), ConnectionLimiter::default());
     let mut deadline = pin!(sleep(listener.drain_wait_max));
     loop {
         tokio::select! {
@@ -65,7 +65,7 @@ pub(super) async fn drain(
             () = &mut deadline => break,
             Some(ended) = late.join_next() => report(ended),
             guest = listener.accept(), if late.len() < listener.connections_max => {
-                late.spawn(guest.serve(router.clone(), Life::OneRequest, crowd.join()));
+                late.spawn(guest.serve(router.clone(), Life::OneRequest, limiter.join()));
             }
         }
     }
@@ -74,7 +74,7 @@ pub(super) async fn drain(
             connections = open.len(),
             "the drain's deadline came; what is left is told so"
         );
-        curfew.fall();
+        drain_deadline.fall();
         let leaving = async {
             while let Some(ended) = open.join_next().await {
                 report(ended)
@@ -100,22 +100,22 @@ pub(super) async fn stopped(mut stop: watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use super::super::ServerConfig;
-    use super::super::rig::Rig;
-    use super::super::rig::config;
-    use super::super::rig::end;
-    use super::super::rig::start;
-    use super::super::served::SOON;
-    use super::super::served::serve;
-    use super::super::served::to_end;
-    use super::super::served::turn;
-    use super::super::served::until;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::config;
+    use super::super::test_api::end;
+    use super::super::test_api::start;
+    use super::super::test_server::SOON;
+    use super::super::test_server::serve;
+    use super::super::test_server::to_end;
+    use super::super::test_server::turn;
+    use super::super::test_server::until;
     use super::*;
     use tokio::io::AsyncWriteExt;
 
     #[tokio::test]
     async fn a_stream_in_flight_ends_well_while_the_relay_drains() {
-        let rig = Rig::new().holding(vec![Ok(start())]);
-        let served = serve(&rig, config()).await;
+        let test_api = TestApi::new().holding(vec![Ok(start())]);
+        let served = serve(&test_api, config()).await;
         let mut idle = served.connect().await;
         let mut busy = served.connect().await;
         busy.write_all(turn(true).as_bytes())
@@ -145,7 +145,7 @@ mod tests {
                 .contains("\"status\":\"draining\"")
         );
 
-        rig.say(Ok(end())).await;
+        test_api.say(Ok(end())).await;
         assert!(to_end(&mut busy).await.contains("event: message_stop"));
         served.drained().await;
     }
@@ -159,8 +159,8 @@ mod tests {
 
     #[tokio::test]
     async fn at_the_deadline_a_stream_gets_an_error_event_and_its_end() {
-        let rig = Rig::new().holding(vec![Ok(start())]);
-        let served = serve(&rig, hurried()).await;
+        let test_api = TestApi::new().holding(vec![Ok(start())]);
+        let served = serve(&test_api, hurried()).await;
         let mut stream = served.connect().await;
         stream
             .write_all(turn(true).as_bytes())
@@ -176,7 +176,7 @@ mod tests {
         );
         assert!(rest.ends_with("\r\n0\r\n\r\n"), "{rest}");
         served.drained().await;
-        timeout(SOON, rig.is_left())
+        timeout(SOON, test_api.is_left())
             .await
             .expect("the answer must be dropped");
     }
@@ -184,14 +184,14 @@ mod tests {
     #[tokio::test]
     async fn at_the_deadline_a_call_without_an_answer_gets_a_503() {
         for is_streamed in [true, false] {
-            let rig = Rig::new().holding(vec![]);
-            let served = serve(&rig, hurried()).await;
+            let test_api = TestApi::new().holding(vec![]);
+            let served = serve(&test_api, hurried()).await;
             let mut client = served.connect().await;
             client
                 .write_all(turn(is_streamed).as_bytes())
                 .await
                 .expect("it is open");
-            timeout(SOON, rig.is_asked())
+            timeout(SOON, test_api.is_asked())
                 .await
                 .expect("the lane must hear of the call");
             served.stop.send_replace(true);

@@ -1,6 +1,6 @@
 //! Why the API could not begin to listen.
 
-use super::holder::Holder;
+use super::port_owner::PortOwner;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(crate) enum ServerError {
     /// Another process has the port: stop it, or choose another port.
-    #[error("cannot listen on {address}, which {}; stop it, or choose another port with --port", taken(.holder.as_ref()))]
+    #[error("cannot listen on {address}, which {}; stop it, or choose another port with --port", taken(.port_owner.as_ref()))]
     PortTaken {
         address: SocketAddr,
-        holder: Option<Holder>,
+        port_owner: Option<PortOwner>,
     },
     /// The address is not this machine's, or the port needs a right we do not have.
     #[error("cannot listen on {address}")]
@@ -26,9 +26,9 @@ pub(crate) enum ServerError {
     Socket { path: PathBuf, source: io::Error },
 }
 
-fn taken(holder: Option<&Holder>) -> String {
-    match holder {
-        Some(Holder { pid, name }) => format!("process {pid} ({name}) holds"),
+fn taken(port_owner: Option<&PortOwner>) -> String {
+    match port_owner {
+        Some(PortOwner { pid, name }) => format!("process {pid} ({name}) holds"),
         None => "another process holds".to_owned(),
     }
 }

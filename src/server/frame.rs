@@ -1,12 +1,12 @@
 //! What every request has around it: an id, a log line, and the body of its failure.
 
 use super::Api;
-use super::carry::Carried;
-use super::carry::Carrying;
-use super::crowd::Busy;
 use super::dialect::Dialect;
+use super::guarded_body::BodyGuard;
+use super::guarded_body::GuardedBody;
 use super::journal::now as wall;
 use super::journal::stamp_now;
+use super::limiter::ActiveRequest;
 use crate::auth::Caller;
 use crate::clock;
 use crate::journal::Journal;
@@ -76,7 +76,7 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
         .remove::<Caller>()
         .and_then(|caller| caller.key);
     line.status = Some(response.status());
-    response.map(|body| Carrying::body(body, line))
+    response.map(|body| GuardedBody::body(body, line))
 }
 
 fn fail(response: &mut Response, fault: &Fault, body: &Value) {
@@ -120,7 +120,7 @@ struct Line {
     cut: bool,
     key: Option<KeyId>,
     /// Keeps the connection from being taken for an idle one.
-    _busy: Option<Busy>,
+    _busy: Option<ActiveRequest>,
     note: Note,
     journal: Journal,
     origin: Origin,
@@ -147,7 +147,7 @@ impl Line {
             fault: None,
             cut: false,
             key: None,
-            _busy: request.extensions().get::<Busy>().cloned(),
+            _busy: request.extensions().get::<ActiveRequest>().cloned(),
         }
     }
 }
@@ -184,7 +184,7 @@ impl Drop for Line {
     }
 }
 
-impl Carried for Line {
+impl BodyGuard for Line {
     fn handle_end(&mut self, body: &Body) {
         let headless = self.method == Method::HEAD;
         self.cut = !headless && !body.is_end_stream();

@@ -159,8 +159,8 @@ fn preflight(request: &Request) -> Option<Response> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::config;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::config;
     use super::*;
 
     #[test]
@@ -199,8 +199,8 @@ mod tests {
 
     #[tokio::test]
     async fn foreign_hosts_and_origins_are_refused_before_anything_else() {
-        let rig = Rig::new();
-        let answer = rig
+        let test_api = TestApi::new();
+        let answer = test_api
             .with("GET", "/v1/health", &[("host", "evil.example")], "")
             .await;
         assert_eq!(
@@ -208,7 +208,7 @@ mod tests {
             (403, "host_not_allowed".into())
         );
         for origin in ["https://evil.example", "null", "http://localhost:7421"] {
-            let answer = rig
+            let answer = test_api
                 .with(
                     "GET",
                     "/nowhere",
@@ -225,9 +225,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_listed_origin_may_ask_and_call() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         let origin = ("origin", "https://app.example");
-        let asked = rig
+        let asked = test_api
             .with(
                 "OPTIONS",
                 "/v1/messages",
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(asked.status, StatusCode::NO_CONTENT);
         assert_eq!(asked.header("access-control-allow-headers"), "x-api-key");
         assert_eq!(asked.header("access-control-allow-private-network"), "true");
-        let called = rig
+        let called = test_api
             .with("GET", "/v1/health", &[("host", "localhost"), origin], "")
             .await;
         assert_eq!(called.status, StatusCode::OK);

@@ -102,8 +102,8 @@ const SESSION_STATES: &[&str] = &["starting", "idle", "busy", "resetting", "park
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::hello;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::hello;
     use super::since;
     use serde_json::json;
 
@@ -122,10 +122,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_is_recorded_without_its_texts_and_found_again() {
-        let rig = Rig::new().answering(hello());
-        let id = rig.post("/v1/messages", CALL).await.header("request-id");
-        rig.post("/v1/messages", "{}").await;
-        let told = rig.bare("GET", "/v1/recent-calls").await;
+        let test_api = TestApi::new().answering(hello());
+        let id = test_api
+            .post("/v1/messages", CALL)
+            .await
+            .header("request-id");
+        test_api.post("/v1/messages", "{}").await;
+        let told = test_api.bare("GET", "/v1/recent-calls").await;
         assert!(!told.text().contains("secret") && !told.text().contains("hel"));
         let told = told.json();
         assert_eq!(told["count"], 1);
@@ -137,19 +140,22 @@ mod tests {
         );
         assert_eq!(call["usage"]["output_tokens"], 2);
         assert!(call["ms"]["total"].is_f64(), "{call}");
-        let none = rig.bare("GET", "/v1/recent-calls?status=5xx").await.json();
+        let none = test_api
+            .bare("GET", "/v1/recent-calls?status=5xx")
+            .await
+            .json();
         assert_eq!(none["calls"], json!([]));
-        let wrong = rig.bare("GET", "/v1/recent-calls?status=bad").await;
+        let wrong = test_api.bare("GET", "/v1/recent-calls?status=bad").await;
         assert_eq!(wrong.status.as_u16(), 400);
         assert_eq!(wrong.header("x-relay-error"), "invalid_request");
     }
 
     #[tokio::test]
     async fn numbers_are_told_by_route_and_not_by_path() {
-        let rig = Rig::new();
-        rig.bare("GET", "/v1/models/some-name").await;
-        rig.bare("GET", "/nowhere/at/all").await;
-        let page = rig.bare("GET", "/metrics").await.text();
+        let test_api = TestApi::new();
+        test_api.bare("GET", "/v1/models/some-name").await;
+        test_api.bare("GET", "/nowhere/at/all").await;
+        let page = test_api.bare("GET", "/metrics").await.text();
         for line in [
             "inference_relay_requests_total{route=\"/v1/models/{*id}\",status=\"404\",code=\"not_found\"} 1",
             "inference_relay_requests_total{route=\"-\",status=\"404\",code=\"not_found\"} 1",

@@ -32,7 +32,7 @@ pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &Note) {
     }
 }
 
-/// Names of fields are a caller's text: what a header cannot carry becomes `?`.
+/// Names of fields are a caller's text: what a header cannot guarded_body becomes `?`.
 pub(super) fn paths(names: &[String]) -> String {
     if names.is_empty() {
         return "none".to_owned();

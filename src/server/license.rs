@@ -19,13 +19,13 @@ pub(super) async fn refresh(State(api): State<Api>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
+    use super::super::test_api::TestApi;
 
     #[tokio::test]
     async fn without_an_authority_the_licence_is_open() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         for (method, path) in [("GET", "/v1/license"), ("POST", "/v1/license/refresh")] {
-            let told = rig.bare(method, path).await.json();
+            let told = test_api.bare(method, path).await.json();
             assert_eq!(told["configured"], false);
             assert_eq!(told["license"]["valid"], true);
             assert_eq!(told["status"], "open");

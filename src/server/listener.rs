@@ -9,10 +9,10 @@ use super::ServerConfig;
 use super::ServerError;
 use super::connection::Guest;
 use super::connection::Life;
-use super::crowd::Crowd;
 use super::drain::drain;
 use super::drain::stopped;
-use super::holder;
+use super::limiter::ConnectionLimiter;
+use super::port_owner;
 use super::router;
 #[cfg(unix)]
 use super::socket::SocketFile;
@@ -58,7 +58,7 @@ pub(crate) async fn bind(config: &ServerConfig) -> Result<Listener, ServerError>
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => ServerError::PortTaken {
             address: wanted,
-            holder: holder::of_port(config.port),
+            port_owner: port_owner::of_port(config.port),
         },
         _ => ServerError::Bind {
             address: wanted,
@@ -97,29 +97,29 @@ impl Listener {
 
     /// Serves until `stop` becomes true or its sender is gone, then drains. When this returns, no connection is left.
     pub(crate) async fn run(self, api: Api, stop: watch::Receiver<bool>) {
-        let curfew = api.curfew.clone();
+        let drain_deadline = api.drain_deadline.clone();
         let router = router::router(api.stopped_by(stop.clone()));
-        let (mut open, mut crowd) = (JoinSet::new(), Crowd::default());
-        let idled = crowd.idled();
+        let (mut open, mut limiter) = (JoinSet::new(), ConnectionLimiter::default());
+        let idled = limiter.idled();
         let mut stopped = pin!(stopped(stop.clone()));
         loop {
             let is_full = open.len() >= self.connections_max;
-            crowd.set_full(is_full);
+            limiter.set_full(is_full);
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
                 Some(ended) = open.join_next() => report(ended),
                 guest = self.accept(), if !is_full => {
-                    let (life, seat) = (Life::UntilStopped(stop.clone()), crowd.join());
-                    open.spawn(guest.serve(router.clone(), life, Arc::clone(&seat)));
+                    let (life, slot) = (Life::UntilStopped(stop.clone()), limiter.join());
+                    open.spawn(guest.serve(router.clone(), life, Arc::clone(&slot)));
                     if open.len() >= self.connections_max {
-                        crowd.make_room_for(&seat);
+                        limiter.make_room_for(&slot);
                     }
                 }
-                () = idled.notified(), if is_full => crowd.close_idle(),
+                () = idled.notified(), if is_full => limiter.close_idle(),
             }
         }
-        drain(&self, router, open, &curfew).await;
+        drain(&self, router, open, &drain_deadline).await;
     }
 
     #[cfg(unix)]
@@ -161,13 +161,13 @@ pub(super) fn report(ended: Result<(), JoinError>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::config;
-    use super::super::rig::end;
-    use super::super::rig::start;
-    use super::super::served::serve;
-    use super::super::served::turn;
-    use super::super::served::until;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::config;
+    use super::super::test_api::end;
+    use super::super::test_api::start;
+    use super::super::test_server::serve;
+    use super::super::test_server::turn;
+    use super::super::test_server::until;
     use super::*;
     use tokio::io::AsyncReadExt;
     use tokio::io::AsyncWriteExt;
@@ -193,12 +193,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_gets_in_although_others_hold_every_place() {
-        let rig = Rig::new().holding(vec![Ok(start())]);
+        let test_api = TestApi::new().holding(vec![Ok(start())]);
         let mut listener = bind(&config()).await.expect("a free port can be had");
         listener.connections_max = 4;
         let address = listener.local_addr();
         let (_stop, stopped) = watch::channel(false);
-        tokio::spawn(listener.run(rig.api(config(), address.port()), stopped));
+        tokio::spawn(listener.run(test_api.api(config(), address.port()), stopped));
         let connect = || async {
             let stream = TcpStream::connect(address).await;
             stream.expect("the port is open")
@@ -221,7 +221,7 @@ mod tests {
             .await
             .expect("it is open");
         assert!(until(&mut client, "uptime").await.contains("200 OK"));
-        rig.say(Ok(end())).await;
+        test_api.say(Ok(end())).await;
         assert!(
             until(&mut busy, "message_stop")
                 .await
@@ -234,17 +234,17 @@ mod tests {
         let mut listener = bind(&config()).await.expect("a free port can be had");
         listener.connections_max = 2;
         let address = listener.local_addr();
-        let mut crowd = Vec::new();
+        let mut limiter = Vec::new();
         for _ in 0..32 {
             let stream = TcpStream::connect(address).await;
             let mut stream = stream.expect("the system holds it");
             let request = b"GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n";
             stream.write_all(request).await.expect("it is open");
-            crowd.push(stream);
+            limiter.push(stream);
         }
         let (_stop, stopped) = watch::channel(false);
-        tokio::spawn(listener.run(Rig::new().api(config(), address.port()), stopped));
-        for stream in &mut crowd {
+        tokio::spawn(listener.run(TestApi::new().api(config(), address.port()), stopped));
+        for stream in &mut limiter {
             assert!(until(stream, "uptime").await.contains("200 OK"));
         }
     }
@@ -254,12 +254,12 @@ mod tests {
     async fn a_socket_file_is_served_beside_the_port() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("relay.sock");
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         let config = ServerConfig {
             socket: Some(path.clone()),
             ..config()
         };
-        let served = serve(&rig, config).await;
+        let served = serve(&test_api, config).await;
         let stream = tokio::net::UnixStream::connect(&path).await;
         let mut stream = stream.expect("the socket is open");
         stream

@@ -4,9 +4,9 @@ use super::Api;
 use super::answer;
 use super::api;
 use super::body;
-use super::carry::Carrying;
 use super::conversation;
 use super::frame::Refusal;
+use super::guarded_body::GuardedBody;
 use super::label;
 use super::status;
 use crate::auth::Caller;
@@ -46,8 +46,8 @@ pub(super) async fn create(
     let drive = drive(request.headers())?;
     let conversation = conversation::of(request.headers(), &caller)?;
     let strict = api.config.strict || is_strict(request.headers());
-    let mut portion = api.bulk.portion(caller.owner());
-    let body = body::json(request, api.config.body_max, &mut portion).await?;
+    let mut reservation = api.body_budget.reservation(caller.owner());
+    let body = body::json(request, api.config.body_max, &mut reservation).await?;
     let mut call = beside(&api, body, |body| match &conversation {
         Some(_) => request::call_going_on(body, version),
         None => request::call(body, version),
@@ -65,7 +65,7 @@ pub(super) async fn create(
     let answer = api.serve(call.request, conversation, course)?;
     let answered = async {
         if call.stream {
-            answer::streamed(answer, id, note, &api.curfew).await
+            answer::streamed(answer, id, note, &api.drain_deadline).await
         } else {
             answer::buffered(answer, &note).await
         }
@@ -73,10 +73,10 @@ pub(super) async fn create(
     let response = tokio::select! {
         biased;
         response = answered => response?,
-        () = api.curfew.fallen() => return Err(api::cut_off().into()),
+        () = api.drain_deadline.passed() => return Err(api::cut_off().into()),
     };
     api.keeper.count();
-    Ok(response.map(|body| Carrying::body(body, portion)))
+    Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
 /// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.
@@ -86,8 +86,8 @@ pub(super) async fn count_tokens(
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
-    let mut portion = api.bulk.portion(caller.owner());
-    let body = body::json(request, api.config.body_max, &mut portion).await?;
+    let mut reservation = api.body_budget.reservation(caller.owner());
+    let body = body::json(request, api.config.body_max, &mut reservation).await?;
     let tokens = beside(&api, body, |body| {
         let count = request::count(body, version)?;
         Ok(estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools))
@@ -157,11 +157,11 @@ fn all_honoured(request: &turn::Request) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
-    use super::super::rig::delta;
-    use super::super::rig::end;
-    use super::super::rig::hello;
-    use super::super::rig::start;
+    use super::super::test_api::TestApi;
+    use super::super::test_api::delta;
+    use super::super::test_api::end;
+    use super::super::test_api::hello;
+    use super::super::test_api::start;
     use super::*;
     use crate::wire::sse::Decoder;
     use axum::http::StatusCode;
@@ -182,8 +182,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_buffered_call_is_answered_whole_and_labelled() {
-        let rig = Rig::new().answering(hello());
-        let answer = rig.post("/v1/messages", CALL).await;
+        let test_api = TestApi::new().answering(hello());
+        let answer = test_api.post("/v1/messages", CALL).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.header("x-relay-lane"), "test");
         assert_eq!(answer.header("x-relay-text"), "exact");
@@ -194,7 +194,7 @@ mod tests {
             answer.json()["content"],
             json!([{ "type": "text", "text": "hello" }])
         );
-        assert_eq!(rig.asked()[0].ignored, ["speed"]);
+        assert_eq!(test_api.asked()[0].ignored, ["speed"]);
     }
 
     #[tokio::test]
@@ -202,7 +202,7 @@ mod tests {
         let fault = Fault::new(FaultKind::QueueFull, Blame::Relay, "full")
             .retry_after(Duration::from_millis(1500));
         for body in [CALL, STREAM] {
-            let answer = Rig::new()
+            let answer = TestApi::new()
                 .answering(vec![Err(fault.clone())])
                 .post("/v1/messages", body)
                 .await;
@@ -220,12 +220,12 @@ mod tests {
     #[tokio::test]
     async fn a_failed_turn_is_never_a_200() {
         let lost = || Fault::new(FaultKind::SessionLost, Blame::Cli, "lost");
-        let late = Rig::new().answering(vec![Ok(start()), Ok(delta(0, "x")), Err(lost())]);
+        let late = TestApi::new().answering(vec![Ok(start()), Ok(delta(0, "x")), Err(lost())]);
         assert_eq!(late.post("/v1/messages", CALL).await.status.as_u16(), 500); // a delta without its block
-        let late = Rig::new().answering(vec![Ok(start()), Err(lost())]);
+        let late = TestApi::new().answering(vec![Ok(start()), Err(lost())]);
         assert_eq!(late.post("/v1/messages", CALL).await.status.as_u16(), 502);
         for events in [vec![], vec![Ok(start())], vec![Ok(end())]] {
-            let answer = Rig::new()
+            let answer = TestApi::new()
                 .answering(events)
                 .post("/v1/messages", CALL)
                 .await;
@@ -234,7 +234,7 @@ mod tests {
                 (500, "internal".into())
             );
         }
-        let answer = Rig::new()
+        let answer = TestApi::new()
             .answering(vec![])
             .post("/v1/messages", STREAM)
             .await;
@@ -243,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_has_the_apis_events_and_the_labels() {
-        let answer = Rig::new()
+        let answer = TestApi::new()
             .answering(hello())
             .post("/v1/messages", STREAM)
             .await;
@@ -280,7 +280,7 @@ mod tests {
             vec![Ok(start()), Ok(start())],
             vec![Ok(start()), Ok(delta(0, "x"))],
         ] {
-            let answer = Rig::new()
+            let answer = TestApi::new()
                 .answering(events)
                 .post("/v1/messages", STREAM)
                 .await;
@@ -297,8 +297,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_long_wait_is_bridged_by_pings_and_the_labels_come_as_a_comment() {
-        let rig = Rig::new().answering_after(Duration::from_secs(27), hello());
-        let answer = rig.post("/v1/messages", STREAM).await;
+        let test_api = TestApi::new().answering_after(Duration::from_secs(27), hello());
+        let answer = test_api.post("/v1/messages", STREAM).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.header("x-relay-lane"), "");
         let text = answer.text();
@@ -310,15 +310,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_fault_after_a_long_wait_is_an_event() {
         let fault = Fault::new(FaultKind::QueueTimeout, Blame::Relay, "too long");
-        let rig = Rig::new().answering_after(Duration::from_secs(6), vec![Err(fault)]);
-        let answer = rig.post("/v1/messages", STREAM).await;
+        let test_api = TestApi::new().answering_after(Duration::from_secs(6), vec![Err(fault)]);
+        let answer = test_api.post("/v1/messages", STREAM).await;
         assert_eq!(names(&answer.text()), ["ping", "error"]);
     }
 
     #[tokio::test]
     async fn wrong_calls_are_refused_before_the_lane_hears_of_them() {
-        let rig = Rig::new().answering(hello());
-        let answer = rig
+        let test_api = TestApi::new().answering(hello());
+        let answer = test_api
             .post(
                 "/v1/messages",
                 r#"{"model":"m","max_tokens":1,"messages":[{"role":"user"}]}"#,
@@ -335,36 +335,37 @@ mod tests {
             ("anthropic-version", "1"),
         ];
         assert_eq!(
-            rig.with("POST", "/v1/messages", &headers, CALL)
+            test_api
+                .with("POST", "/v1/messages", &headers, CALL)
                 .await
                 .status
                 .as_u16(),
             400
         );
-        assert!(rig.asked().is_empty());
+        assert!(test_api.asked().is_empty());
     }
 
     #[tokio::test]
     async fn strict_mode_refuses_what_would_be_ignored() {
-        let rig = Rig::new().answering(hello());
+        let test_api = TestApi::new().answering(hello());
         let headers = [
             ("host", "localhost"),
             ("content-type", "application/json"),
             ("x-relay-strict", "true"),
         ];
-        let answer = rig.with("POST", "/v1/messages", &headers, CALL).await;
+        let answer = test_api.with("POST", "/v1/messages", &headers, CALL).await;
         assert_eq!(answer.status.as_u16(), 400);
         let sentence = answer.json()["error"]["message"].to_string();
         assert!(
             sentence.starts_with("\"speed: this lane cannot honour it"),
             "{sentence}"
         );
-        assert!(rig.asked().is_empty());
+        assert!(test_api.asked().is_empty());
     }
 
     #[tokio::test]
     async fn a_count_is_labelled_as_an_estimate() {
-        let answer = Rig::new().post("/v1/messages/count_tokens", CALL).await;
+        let answer = TestApi::new().post("/v1/messages/count_tokens", CALL).await;
         assert_eq!(answer.header("x-relay-estimate"), "input_tokens");
         assert!(
             answer.json()["input_tokens"]
@@ -375,20 +376,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_chooses_the_driver_of_its_call() {
-        let rig = Rig::new().answering(hello());
+        let test_api = TestApi::new().answering(hello());
         let call = async |driver| {
             let headers = [
                 ("host", "localhost"),
                 ("content-type", "application/json"),
                 (DRIVER, driver),
             ];
-            rig.with("POST", "/v1/messages", &headers, CALL).await
+            test_api.with("POST", "/v1/messages", &headers, CALL).await
         };
         assert_eq!(call("print").await.status, StatusCode::OK);
-        assert_eq!(rig.asked()[0].drive.driver, Driver::Print);
+        assert_eq!(test_api.asked()[0].drive.driver, Driver::Print);
         let wrong = call("Print").await;
         assert_eq!(wrong.status.as_u16(), 400);
         assert_eq!(wrong.header("x-relay-error"), "invalid_request");
-        assert_eq!(rig.asked().len(), 1);
+        assert_eq!(test_api.asked().len(), 1);
     }
 }

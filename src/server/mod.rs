@@ -15,11 +15,11 @@
 //! Start reading at [`router`]; the connections below it are [`listener`]'s, and their end is [`drain`]'s.
 
 mod connection;
-mod crowd;
 mod drain;
 mod error;
-mod holder;
+mod limiter;
 mod listener;
+mod port_owner;
 #[cfg(unix)]
 mod socket;
 
@@ -29,12 +29,12 @@ mod router;
 mod admission;
 mod answer;
 mod body;
-mod bulk;
-mod carry;
+mod body_budget;
 mod conversation;
 mod dialect;
 mod frame;
 mod guard;
+mod guarded_body;
 mod journal;
 mod label;
 mod license;
@@ -46,9 +46,9 @@ mod status;
 mod stream;
 
 #[cfg(test)]
-mod rig;
+mod test_api;
 #[cfg(test)]
-mod served;
+mod test_server;
 
 pub(crate) use api::Api;
 pub(crate) use error::ServerError;

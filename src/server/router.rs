@@ -160,12 +160,12 @@ async fn unserved() -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
+    use super::super::test_api::TestApi;
     use axum::http::StatusCode;
 
     #[tokio::test]
     async fn unknown_routes_wrong_methods_and_unserved_routes_are_told_apart() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         for (method, path, status, code) in [
             ("GET", "/v2", 404, "not_found"),
             ("POST", "/v1/messages/", 404, "not_found"),
@@ -182,7 +182,7 @@ mod tests {
             ("GET", "/v1/skills", 501, "unsupported_error"),
             ("POST", "/v1/agents/a/archive", 501, "unsupported_error"),
         ] {
-            let answer = rig.bare(method, path).await;
+            let answer = test_api.bare(method, path).await;
             assert_eq!(answer.status.as_u16(), status, "{method} {path}");
             assert_eq!(answer.header("x-relay-error"), code);
             assert!(answer.header("request-id").starts_with("req_"));
@@ -191,11 +191,12 @@ mod tests {
             assert_eq!(body["request_id"], answer.header("request-id"));
         }
         assert_eq!(
-            rig.bare("GET", "/v1/messages").await.header("allow"),
+            test_api.bare("GET", "/v1/messages").await.header("allow"),
             "POST"
         );
         assert_eq!(
-            rig.bare("POST", "/v1/embeddings")
+            test_api
+                .bare("POST", "/v1/embeddings")
                 .await
                 .header("x-should-retry"),
             "false"
@@ -204,38 +205,42 @@ mod tests {
 
     #[tokio::test]
     async fn a_base_url_with_a_part_too_much_or_too_little_is_told_of() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         for (path, words) in [
             ("/v1/v1/messages", "begins with /v1 twice"),
             ("/messages", "lacks /v1"),
             ("/chat/completions", "lacks /v1"),
             ("/message", "no such route"),
         ] {
-            let told = rig.bare("POST", path).await.text();
+            let told = test_api.bare("POST", path).await.text();
             assert!(told.contains(words), "{path}: {told}");
         }
     }
 
     #[tokio::test]
     async fn the_front_page_names_the_product() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         assert!(
-            rig.bare("GET", "/")
+            test_api
+                .bare("GET", "/")
                 .await
                 .text()
                 .starts_with("inference-relay ")
         );
         for path in ["/", "/api/hello"] {
-            assert_eq!(rig.bare("HEAD", path).await.status, StatusCode::OK);
+            assert_eq!(test_api.bare("HEAD", path).await.status, StatusCode::OK);
         }
     }
 
     #[tokio::test]
     async fn models_are_listed_and_found() {
-        let rig = Rig::new();
-        let page = rig.bare("GET", "/v1/models?limit=2").await.json();
+        let test_api = TestApi::new();
+        let page = test_api.bare("GET", "/v1/models?limit=2").await.json();
         assert_eq!(page["data"].as_array().map(Vec::len), Some(2));
-        let model = rig.bare("GET", "/v1/models/claude-haiku-4-5").await.json();
+        let model = test_api
+            .bare("GET", "/v1/models/claude-haiku-4-5")
+            .await
+            .json();
         assert_eq!(model["id"], "claude-haiku-4-5-20251001");
     }
 }

@@ -154,20 +154,20 @@ pub(super) fn json(value: &Value) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rig::Rig;
+    use super::super::test_api::TestApi;
     use super::*;
     use serde_json::json;
 
     #[tokio::test]
     async fn health_says_how_it_is_in_the_old_words() {
-        let rig = Rig::new();
-        let health = rig.bare("GET", "/v1/health").await.json();
+        let test_api = TestApi::new();
+        let health = test_api.bare("GET", "/v1/health").await.json();
         assert_eq!(health["status"], "healthy");
         assert_eq!(health["condition"], "ready");
         assert_eq!(health["sessions"], 2);
         assert_eq!(health["port"], 7421);
         assert!(health["uptime"].is_u64() && health["uptime_seconds"].is_u64());
-        let ill = rig.in_condition(Condition::Degraded("log in".into()));
+        let ill = test_api.in_condition(Condition::Degraded("log in".into()));
         let health = ill.bare("GET", "/v1/health").await.json();
         assert_eq!(
             (&health["status"], &health["why"]),
@@ -181,8 +181,8 @@ mod tests {
 
     #[tokio::test]
     async fn version_availability_and_sessions_have_their_fields() {
-        let rig = Rig::new();
-        let version = rig.bare("GET", "/v1/version").await.json();
+        let test_api = TestApi::new();
+        let version = test_api.bare("GET", "/v1/version").await.json();
         assert_eq!(version["claudeVersion"], "2.1.329");
         assert_eq!(version["claudeSupport"], "supported");
         assert_eq!(
@@ -190,10 +190,10 @@ mod tests {
             (&json!([]), &json!("rust-pty"))
         );
         assert_eq!(
-            rig.bare("GET", "/v1/availability").await.json(),
+            test_api.bare("GET", "/v1/availability").await.json(),
             json!({ "ok": true, "missing": [] })
         );
-        let sessions = rig.bare("GET", "/v1/sessions").await.json();
+        let sessions = test_api.bare("GET", "/v1/sessions").await.json();
         assert_eq!(
             (&sessions["idle"], &sessions["busy"], &sessions["waiting"]),
             (&json!(1), &json!(1), &json!(3))

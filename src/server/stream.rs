@@ -2,7 +2,7 @@
 
 use super::answer;
 use super::api;
-use super::drain::Curfew;
+use super::drain::DrainDeadline;
 use super::label;
 use crate::clock;
 use crate::journal::Note;
@@ -49,7 +49,7 @@ pub(super) struct EventBody {
     are_labels_due: bool,
     pings: Interval,
     /// Its end is the end of the time that the relay's own end leaves.
-    curfew: Pin<Box<dyn Future<Output = ()> + Send>>,
+    drain_deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     request_id: RequestId,
     note: Note,
 }
@@ -60,7 +60,7 @@ impl EventBody {
         begun: Begun,
         request_id: RequestId,
         note: Note,
-        curfew: &Curfew,
+        drain_deadline: &DrainDeadline,
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
         pings.reset();
@@ -72,7 +72,7 @@ impl EventBody {
             grammar,
             are_labels_due: false,
             pings,
-            curfew: Box::pin(curfew.fallen()),
+            drain_deadline: Box::pin(drain_deadline.passed()),
             request_id,
             note,
         };
@@ -143,7 +143,7 @@ impl Body for EventBody {
             match answer.events.poll_recv(cx) {
                 Poll::Ready(Some(word)) => self.frames(word),
                 Poll::Ready(None) => self.fail(&answer::unended()),
-                Poll::Pending if self.curfew.as_mut().poll(cx).is_ready() => {
+                Poll::Pending if self.drain_deadline.as_mut().poll(cx).is_ready() => {
                     self.fail(&api::cut_off())
                 }
                 Poll::Pending => {

@@ -60,7 +60,7 @@ fn page(api: &Api, caller: &Caller, is_live: bool) -> Response {
     }
     let nonce = Uuid::new_v4().simple().to_string();
     let now = clock::unix_ms();
-    let needs_key = api.porter.asks_for_keys();
+    let needs_key = api.admission.asks_for_keys();
     let denied = api.keeper.admit().err().map(|fault| fault.public);
     let view = View {
         snapshot: &snapshot,
@@ -102,7 +102,7 @@ fn calls(api: &Api, caller: &Caller) -> Vec<Value> {
 }
 
 fn keys(api: &Api, needs_key: bool, now: u64) -> Option<String> {
-    let (active, all) = api.porter.count_keys(now);
+    let (active, all) = api.admission.count_keys(now);
     match (needs_key, all) {
         (true, _) => Some(format!("needed; {active} of {all} active")),
         (false, 0) => None,
@@ -142,8 +142,8 @@ const HEADERS: &[(HeaderName, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::rig::Rig;
-    use super::super::super::rig::hello;
+    use super::super::super::test_api::TestApi;
+    use super::super::super::test_api::hello;
     use crate::pool::Condition;
     use crate::store::Keys;
     use crate::store::Secret;
@@ -153,13 +153,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_browser_gets_a_page_and_everybody_else_the_routes() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         let host = ("host", "localhost");
-        let page = rig.with("GET", "/", &[host, BROWSER], "").await;
+        let page = test_api.with("GET", "/", &[host, BROWSER], "").await;
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert!(page.text().starts_with("<!doctype html>"));
         for accept in ["*/*", "application/json", "text/plain"] {
-            let other = rig.with("GET", "/", &[host, ("accept", accept)], "").await;
+            let other = test_api
+                .with("GET", "/", &[host, ("accept", accept)], "")
+                .await;
             assert!(other.text().starts_with("inference-relay "), "{accept}");
             assert_eq!(other.header("vary"), "accept");
         }
@@ -167,8 +169,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_policy_allows_this_answers_style_and_nothing_else() {
-        let rig = Rig::new();
-        let ask = || rig.with("GET", "/", &[("host", "localhost"), BROWSER], "");
+        let test_api = TestApi::new();
+        let ask = || test_api.with("GET", "/", &[("host", "localhost"), BROWSER], "");
         let (page, other) = (ask().await, ask().await);
         let policy = page.header("content-security-policy");
         assert!(
@@ -187,22 +189,22 @@ mod tests {
 
     #[tokio::test]
     async fn who_shows_no_key_where_one_is_asked_for_sees_health_alone() {
-        let rig = Rig::new().answering(hello());
+        let test_api = TestApi::new().answering(hello());
         let headers = [("host", "localhost"), BROWSER];
         let call = r#"{"model":"a-model","max_tokens":9,"messages":[{"role":"user","content":"a secret"}]}"#;
-        rig.post("/v1/messages", call).await;
-        let open = rig.with("GET", "/", &headers, "").await.text();
+        test_api.post("/v1/messages", call).await;
+        let open = test_api.with("GET", "/", &headers, "").await.text();
         let secret = Secret::mint().expect("there is randomness");
         let mut keys = Keys::default();
         keys.create(new_id(), "laptop", &secret, None, 0)
             .expect("the name is good");
-        rig.porter.take_up(Some(keys));
-        let closed = rig.with("GET", "/", &headers, "").await.text();
+        test_api.admission.take_up(Some(keys));
+        let closed = test_api.with("GET", "/", &headers, "").await.text();
         for word in ["Live sessions", "Recent calls", "a-model", "/bin/claude"] {
             assert!(open.contains(word) && !closed.contains(word), "{word}");
         }
         let shown = [headers[0], headers[1], ("x-api-key", secret.reveal())];
-        let mine = rig.with("GET", "/", &shown, "").await.text();
+        let mine = test_api.with("GET", "/", &shown, "").await.text();
         // The call was made by somebody else.
         assert!(mine.contains("Recent calls") && mine.contains("None yet"));
         assert!(mine.contains("needed; 1 of 1 active"));
@@ -212,20 +214,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_may_have_the_page_ask_again() {
-        let rig = Rig::new();
+        let test_api = TestApi::new();
         let headers = [("host", "localhost"), BROWSER];
-        let live = rig.with("GET", "/?live", &headers, "").await.text();
+        let live = test_api.with("GET", "/?live", &headers, "").await.text();
         assert!(live.contains("<meta http-equiv=\"refresh\" content=\"5\">"));
         assert!(live.contains("<a href=\"/\">Stop updating</a>"));
     }
 
     #[tokio::test]
     async fn what_is_wrong_stands_there_with_the_next_step() {
-        let rig = Rig::new().in_condition(Condition::Degraded(
+        let test_api = TestApi::new().in_condition(Condition::Degraded(
             "<b>claude</b> is not logged in; run `claude` and log in.".into(),
         ));
         let headers = [("host", "localhost"), BROWSER];
-        let page = rig.with("GET", "/", &headers, "").await.text();
+        let page = test_api.with("GET", "/", &headers, "").await.text();
         assert!(page.contains("<title>Needs attention · inference-relay</title>"));
         assert!(page.contains(
             "&lt;b&gt;claude&lt;/b&gt; is not logged in; run <code>claude</code> and log in."

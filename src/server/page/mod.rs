@@ -16,8 +16,8 @@
 
 mod calls;
 mod front;
+mod health_line;
 mod html;
-mod mood;
 mod view;
 
 pub(super) use front::front;

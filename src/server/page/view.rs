@@ -1,10 +1,10 @@
 //! The page's text, out of one moment of the relay. `[pure]`
 
 use super::calls::calls;
+use super::health_line::health_line;
 use super::html::escaped;
 use super::html::prose;
 use super::html::span;
-use super::mood::mood;
 use crate::pool::ClaudeView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
@@ -41,7 +41,7 @@ pub(super) struct View<'a> {
 }
 
 pub(super) fn page(view: &View<'_>) -> String {
-    let mood = mood(view.snapshot, view.denied);
+    let health_line = health_line(view.snapshot, view.denied);
     let details = match view.is_closed {
         true => [CLOSED.to_owned(), program(view)].concat(),
         false => [
@@ -80,18 +80,18 @@ pub(super) fn page(view: &View<'_>) -> String {
 <p>{sentence}</p>
 {next}</section>
 {details}</main>
-<footer><p>Served from this machine, to this machine. No text of a call is shown or kept here.</p></footer>
+<footer><p>TestServer from this machine, to this machine. No text of a call is shown or kept here.</p></footer>
 </body>
 </html>
 "##,
-        word = mood.word,
-        colour = mood.colour,
-        tone = mood.tone,
+        word = health_line.word,
+        colour = health_line.colour,
+        tone = health_line.tone,
         nonce = view.nonce,
         version = env!("CARGO_PKG_VERSION"),
         nav = nav(view.is_live),
-        sentence = prose(&mood.sentence),
-        next = next(mood.next),
+        sentence = prose(&health_line.sentence),
+        next = next(health_line.next),
     )
 }
 
@@ -123,7 +123,7 @@ fn pool(view: &View<'_>) -> String {
         |name: &str, value: String| format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n");
     let figures = [
         figure("Idle", in_state("idle").to_string()),
-        figure("Busy", in_state("busy").to_string()),
+        figure("ActiveRequest", in_state("busy").to_string()),
         figure("Waiting", snapshot.waiting.to_string()),
         figure("Uptime", span(view.uptime_ms)),
     ];

@@ -1,9 +1,9 @@
-//! Keeps the porter's keys as those on disk.
+//! Reloads the keys of admission when their file changes.
 //!
 //! The file system tells of a change, and the file is read then; no call reads it. Some file systems (of networks, of
 //! containers) tell nothing, so the file's stamp is looked at every few seconds as well, away from every call.
 
-use super::porter::Porter;
+use super::admission::Admission;
 use crate::store::KeyFile;
 use notify::RecommendedWatcher;
 use notify::RecursiveMode;
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Follows the file until the task is aborted.
-pub(crate) fn watch(file: KeyFile, porter: Porter) -> JoinHandle<()> {
+pub(crate) fn watch(file: KeyFile, admission: Admission) -> JoinHandle<()> {
     tokio::spawn(async move {
         let changed = Arc::new(Notify::new());
         let _watcher = watcher(&file, &changed);
@@ -33,15 +33,15 @@ pub(crate) fn watch(file: KeyFile, porter: Porter) -> JoinHandle<()> {
             let stamp = Some(stamp(file.path()));
             if told || stamp != seen {
                 seen = stamp;
-                take_up(&file, &porter);
+                take_up(&file, &admission);
             }
         }
     })
 }
 
-fn take_up(file: &KeyFile, porter: &Porter) {
+fn take_up(file: &KeyFile, admission: &Admission) {
     match file.read() {
-        Ok(keys) => porter.take_up(keys),
+        Ok(keys) => admission.take_up(keys),
         // Nothing is guessed: the keys that were good stay the good ones until the file can be read.
         Err(error) => tracing::error!(%error, "the keys were not taken up; the earlier ones stay"),
     }

@@ -2,14 +2,14 @@
 
 /// A process that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
+pub(crate) struct PortOwner {
     pub(crate) pid: u32,
     pub(crate) name: String,
 }
 
 /// The process that listens on a TCP port.
 #[cfg(target_os = "linux")]
-pub(super) fn of_port(port: u16) -> Option<Holder> {
+pub(super) fn of_port(port: u16) -> Option<PortOwner> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let sockets: Vec<String> = tables
         .iter()
@@ -29,7 +29,7 @@ pub(super) fn of_port(port: u16) -> Option<Holder> {
                     .any(|socket| target.as_os_str() == socket.as_str())
             })?;
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            Some(Holder {
+            Some(PortOwner {
                 pid,
                 name: name.trim().to_owned(),
             })
@@ -38,7 +38,7 @@ pub(super) fn of_port(port: u16) -> Option<Holder> {
 
 /// Other systems have no table that a plain program may read.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn of_port(_port: u16) -> Option<Holder> {
+pub(super) fn of_port(_port: u16) -> Option<PortOwner> {
     None
 }
 
@@ -77,7 +77,7 @@ mod tests {
             .expect("a bound socket has an address")
             .port();
         assert_eq!(
-            of_port(port).map(|holder| holder.pid),
+            of_port(port).map(|port_owner| port_owner.pid),
             Some(std::process::id())
         );
     }

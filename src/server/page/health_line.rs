@@ -4,7 +4,7 @@ use crate::pool::Condition;
 use crate::pool::Snapshot;
 
 /// How things are.
-pub(super) struct Mood {
+pub(super) struct HealthLine {
     /// The name of the colour in `style.css`.
     pub(super) tone: &'static str,
     /// The same colour, for the icon.
@@ -15,7 +15,7 @@ pub(super) struct Mood {
 }
 
 /// Out of the pool, and of why the licence lets no call through, where it does not.
-pub(super) fn mood(snapshot: &Snapshot, denied: Option<&str>) -> Mood {
+pub(super) fn health_line(snapshot: &Snapshot, denied: Option<&str>) -> HealthLine {
     let claude = snapshot.claude.as_ref();
     let support = claude.and_then(|claude| claude.support.get().cloned());
     match (&snapshot.condition, support, denied) {
@@ -28,7 +28,7 @@ pub(super) fn mood(snapshot: &Snapshot, denied: Option<&str>) -> Mood {
         ),
         (_, Some(told), _) if told.starts_with("claude_unsupported") => bad(told),
         // It ends in the step itself.
-        (_, _, Some(why)) => Mood {
+        (_, _, Some(why)) => HealthLine {
             next: None,
             ..bad(why.to_owned())
         },
@@ -42,8 +42,8 @@ pub(super) fn mood(snapshot: &Snapshot, denied: Option<&str>) -> Mood {
     }
 }
 
-fn bad(sentence: String) -> Mood {
-    Mood {
+fn bad(sentence: String) -> HealthLine {
+    HealthLine {
         tone: "bad",
         colour: "c03d2f",
         word: "Needs attention",
@@ -53,8 +53,13 @@ fn bad(sentence: String) -> Mood {
     }
 }
 
-fn fair(tone: &'static str, colour: &'static str, word: &'static str, sentence: &str) -> Mood {
-    Mood {
+fn fair(
+    tone: &'static str,
+    colour: &'static str,
+    word: &'static str,
+    sentence: &str,
+) -> HealthLine {
+    HealthLine {
         tone,
         colour,
         word,

@@ -9,24 +9,24 @@ use std::task::Context;
 use std::task::Poll;
 
 /// What a body can take along.
-pub(super) trait Carried: Send + Unpin + 'static {
+pub(super) trait BodyGuard: Send + Unpin + 'static {
     /// The body is let go of, at its end or before.
     fn handle_end(&mut self, _body: &Body) {}
 }
 
 /// The body, and what it takes along.
-pub(super) struct Carrying<T: Carried> {
+pub(super) struct GuardedBody<T: BodyGuard> {
     body: Body,
-    carried: T,
+    guard: T,
 }
 
-impl<T: Carried> Carrying<T> {
-    pub(super) fn body(body: Body, carried: T) -> Body {
-        Body::new(Carrying { body, carried })
+impl<T: BodyGuard> GuardedBody<T> {
+    pub(super) fn body(body: Body, guard: T) -> Body {
+        Body::new(GuardedBody { body, guard })
     }
 }
 
-impl<T: Carried> hyper::body::Body for Carrying<T> {
+impl<T: BodyGuard> hyper::body::Body for GuardedBody<T> {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -46,8 +46,8 @@ impl<T: Carried> hyper::body::Body for Carrying<T> {
     }
 }
 
-impl<T: Carried> Drop for Carrying<T> {
+impl<T: BodyGuard> Drop for GuardedBody<T> {
     fn drop(&mut self) {
-        self.carried.handle_end(&self.body);
+        self.guard.handle_end(&self.body);
     }
 }

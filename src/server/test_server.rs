@@ -1,8 +1,8 @@
-//! A rig on a port, for tests of sockets.
+//! A test_api on a port, for tests of sockets.
 
 use super::ServerConfig;
 use super::listener::bind;
-use super::rig::Rig;
+use super::test_api::TestApi;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -14,25 +14,25 @@ use tokio::time::timeout;
 /// One generous deadline for everything that must happen.
 pub(super) const SOON: Duration = Duration::from_secs(10);
 
-pub(super) struct Served {
+pub(super) struct TestServer {
     pub(super) address: SocketAddr,
     pub(super) stop: watch::Sender<bool>,
     done: JoinHandle<()>,
 }
 
-pub(super) async fn serve(rig: &Rig, config: ServerConfig) -> Served {
+pub(super) async fn serve(test_api: &TestApi, config: ServerConfig) -> TestServer {
     let listener = bind(&config).await.expect("a free port can be had");
     let address = listener.local_addr();
     let (stop, stopped) = watch::channel(false);
-    let done = tokio::spawn(listener.run(rig.api(config, address.port()), stopped));
-    Served {
+    let done = tokio::spawn(listener.run(test_api.api(config, address.port()), stopped));
+    TestServer {
         address,
         stop,
         done,
     }
 }
 
-impl Served {
+impl TestServer {
     pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address)
             .await

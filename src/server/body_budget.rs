@@ -4,7 +4,7 @@
 //! gigabytes held here, and take them from everybody else on the machine. What a usual call has is not counted, so
 //! that it is never refused because of the large ones.
 
-use super::carry::Carried;
+use super::guarded_body::BodyGuard;
 use crate::turn::Owner;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ const SHARES: usize = 2;
 
 /// The bodies that are held. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Bulk {
+pub(super) struct BodyBudget {
     ledger: Arc<Mutex<Ledger>>,
 }
 
 /// What one body takes up, until this is dropped: while it arrives, and until its call has ended.
-pub(super) struct Portion {
-    bulk: Bulk,
+pub(super) struct Reservation {
+    body_budget: BodyBudget,
     owner: Owner,
     /// Bytes that came.
     seen: usize,
@@ -34,7 +34,7 @@ pub(super) struct Portion {
 
 /// There is no room for more.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Crowded;
+pub(super) struct OverBudget;
 
 /// Who holds how much. Invariant: `all` is the sum of `by_owner`, which has no zero.
 #[derive(Debug)]
@@ -45,24 +45,24 @@ struct Ledger {
     by_owner: BTreeMap<Owner, usize>,
 }
 
-impl Bulk {
+impl BodyBudget {
     /// For bodies of at most `body_max` bytes, and `bodies_max` bytes of them together. One that is alone always fits.
-    pub(super) fn new(bodies_max: usize, body_max: usize) -> Bulk {
+    pub(super) fn new(bodies_max: usize, body_max: usize) -> BodyBudget {
         let ledger = Ledger {
             all_max: bodies_max.max(body_max),
             owner_max: (bodies_max / SHARES).max(body_max),
             all: 0,
             by_owner: BTreeMap::new(),
         };
-        Bulk {
+        BodyBudget {
             ledger: Arc::new(Mutex::new(ledger)),
         }
     }
 
     /// For the body of a call that begins.
-    pub(super) fn portion(&self, owner: Owner) -> Portion {
-        Portion {
-            bulk: self.clone(),
+    pub(super) fn reservation(&self, owner: Owner) -> Reservation {
+        Reservation {
+            body_budget: self.clone(),
             owner,
             seen: 0,
             counted: 0,
@@ -75,16 +75,17 @@ impl Bulk {
     }
 }
 
-impl Portion {
+impl Reservation {
     /// Takes room for bytes that came.
     ///
     /// # Errors
     /// Where there is none; then what was taken before stays taken.
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Crowded> {
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), OverBudget> {
         self.seen = self.seen.saturating_add(bytes);
         let more = self.seen.saturating_sub(USUAL) - self.counted;
         if more > 0 {
-            self.bulk.ledger(|ledger| ledger.take(&self.owner, more))?;
+            self.body_budget
+                .ledger(|ledger| ledger.take(&self.owner, more))?;
             self.counted += more;
         }
         Ok(())
@@ -93,28 +94,28 @@ impl Portion {
     /// Gives everything back: the bytes are thrown away.
     pub(super) fn give_back(&mut self) {
         if self.counted > 0 {
-            self.bulk
+            self.body_budget
                 .ledger(|ledger| ledger.give(&self.owner, self.counted));
         }
         (self.seen, self.counted) = (0, 0);
     }
 }
 
-impl Drop for Portion {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.give_back();
     }
 }
 
 /// A call holds its prompt until its answer has ended.
-impl Carried for Portion {}
+impl BodyGuard for Reservation {}
 
 impl Ledger {
-    fn take(&mut self, owner: &Owner, bytes: usize) -> Result<(), Crowded> {
+    fn take(&mut self, owner: &Owner, bytes: usize) -> Result<(), OverBudget> {
         let own = self.by_owner.get(owner).copied().unwrap_or(0);
         let (all, own) = (self.all.saturating_add(bytes), own.saturating_add(bytes));
         if all > self.all_max || own > self.owner_max {
-            return Err(Crowded);
+            return Err(OverBudget);
         }
         self.all = all;
         self.by_owner.insert(owner.clone(), own);
@@ -144,26 +145,29 @@ mod tests {
 
     #[test]
     fn a_caller_has_half_and_gives_back_what_it_drops() {
-        let bulk = Bulk::new(8 * MIB, MIB);
-        let (mut first, mut second) = (bulk.portion(owner("a")), bulk.portion(owner("a")));
+        let body_budget = BodyBudget::new(8 * MIB, MIB);
+        let (mut first, mut second) = (
+            body_budget.reservation(owner("a")),
+            body_budget.reservation(owner("a")),
+        );
         assert_eq!(first.grow(3 * MIB), Ok(()));
-        assert_eq!(second.grow(2 * MIB), Err(Crowded));
-        let mut other = bulk.portion(owner("b"));
+        assert_eq!(second.grow(2 * MIB), Err(OverBudget));
+        let mut other = body_budget.reservation(owner("b"));
         assert_eq!(other.grow(4 * MIB), Ok(()));
         drop(first);
         second.give_back();
         assert_eq!(second.grow(4 * MIB), Ok(()));
         drop((second, other));
-        assert!(bulk.ledger(|ledger| ledger.all == 0 && ledger.by_owner.is_empty()));
+        assert!(body_budget.ledger(|ledger| ledger.all == 0 && ledger.by_owner.is_empty()));
     }
 
     #[test]
     fn all_callers_together_have_no_more_than_the_bound() {
-        let bulk = Bulk::new(2 * MIB, MIB);
+        let body_budget = BodyBudget::new(2 * MIB, MIB);
         let taken: Vec<_> = ["a", "b", "c"]
             .map(|name| {
-                let mut portion = bulk.portion(owner(name));
-                (portion.grow(MIB), portion)
+                let mut reservation = body_budget.reservation(owner(name));
+                (reservation.grow(MIB), reservation)
             })
             .into();
         let told: Vec<bool> = taken.iter().map(|(told, _)| told.is_ok()).collect();
@@ -173,14 +177,14 @@ mod tests {
 
     #[test]
     fn a_usual_body_is_never_refused_and_one_alone_always_fits() {
-        let bulk = Bulk::new(1, 4 * MIB);
-        let mut large = bulk.portion(owner("a"));
+        let body_budget = BodyBudget::new(1, 4 * MIB);
+        let mut large = body_budget.reservation(owner("a"));
         assert_eq!(large.grow(4 * MIB), Ok(()));
         for name in ["a", "b"] {
-            let mut usual = bulk.portion(owner(name));
+            let mut usual = body_budget.reservation(owner(name));
             assert_eq!(usual.grow(USUAL / 2), Ok(()));
             assert_eq!(usual.grow(USUAL / 2), Ok(()));
-            assert_eq!(usual.grow(MIB), Err(Crowded));
+            assert_eq!(usual.grow(MIB), Err(OverBudget));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The porter: one decision for each call.
+//! Admission control: one decision for each call.
 
 use super::AuthConfig;
 use super::Required;
@@ -34,7 +34,7 @@ const KEYS_MAX: usize = 1001;
 
 /// Decides who comes in. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Porter {
+pub(crate) struct Admission {
     shared: Arc<Shared>,
 }
 
@@ -65,12 +65,12 @@ struct Books {
 
 /// A call at the door.
 #[derive(Debug)]
-pub(crate) struct Visit<'a> {
+pub(crate) struct AdmissionRequest<'a> {
     pub(crate) peer: Peer,
     /// The lines of `X-Forwarded-For`, in order.
     pub(crate) forwarded: Vec<&'a str>,
     pub(crate) credential: Credential,
-    pub(crate) route: Route,
+    pub(crate) route: RouteAccess,
 }
 
 /// What the call shows.
@@ -84,10 +84,10 @@ pub(crate) enum Credential {
 
 /// Where the call wants to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
+pub(crate) enum RouteAccess {
     /// Whether the relay is there at all: no key is asked for.
     Open,
-    Kept,
+    Guarded,
 }
 
 /// Who is calling. Other rooms scope what belongs to a caller by it.
@@ -115,13 +115,13 @@ impl Caller {
 
 /// A call that is let in. It counts as open for as long as this is held.
 #[derive(Debug)]
-pub(crate) struct Pass {
+pub(crate) struct Permit {
     pub(crate) caller: Caller,
     _slot: Slot,
 }
 
-impl Porter {
-    pub(crate) fn new(config: AuthConfig, keys: Option<Keys>, own: Option<&Secret>) -> Porter {
+impl Admission {
+    pub(crate) fn new(config: AuthConfig, keys: Option<Keys>, own: Option<&Secret>) -> Admission {
         let now = clock::now();
         let books = Books {
             addresses: Meter::new(config.address, ADDRESSES_MAX, now),
@@ -130,7 +130,7 @@ impl Porter {
             uses: Uses::default(),
             are_uses_new: false,
         };
-        let porter = Porter {
+        let admission = Admission {
             shared: Arc::new(Shared {
                 config,
                 own: own.map(Secret::digest),
@@ -138,8 +138,8 @@ impl Porter {
                 books: Mutex::new(books),
             }),
         };
-        porter.take_up(keys);
-        porter
+        admission.take_up(keys);
+        admission
     }
 
     /// Takes up the keys as they stand now; `None`: their file is gone.
@@ -189,19 +189,29 @@ impl Porter {
     }
 
     /// Lets a call in, or says why not.
-    pub(crate) fn admit(&self, visit: Visit<'_>) -> Result<Pass, Fault> {
-        self.admit_at(visit, clock::now(), clock::unix_ms())
+    pub(crate) fn admit(&self, request_of: AdmissionRequest<'_>) -> Result<Permit, Fault> {
+        self.admit_at(request_of, clock::now(), clock::unix_ms())
     }
 
-    fn admit_at(&self, visit: Visit<'_>, now: Instant, unix_ms: u64) -> Result<Pass, Fault> {
+    fn admit_at(
+        &self,
+        request_of: AdmissionRequest<'_>,
+        now: Instant,
+        unix_ms: u64,
+    ) -> Result<Permit, Fault> {
         let proxies = &self.shared.config.proxies;
-        let address = of(visit.peer, visit.forwarded.iter().copied(), proxies);
-        let is_open =
-            visit.route == Route::Open || visit.peer == Peer::Socket || !self.asks_for_keys();
-        match self.identify(&visit.credential, unix_ms) {
+        let address = of(
+            request_of.peer,
+            request_of.forwarded.iter().copied(),
+            proxies,
+        );
+        let is_open = request_of.route == RouteAccess::Open
+            || request_of.peer == Peer::Socket
+            || !self.asks_for_keys();
+        match self.identify(&request_of.credential, unix_ms) {
             Ok(key) => self.enter_by_key(key, now, unix_ms),
             Err(_) if is_open => self.enter_by_address(address, now),
-            Err(refused) => Err(self.refuse(refused, &visit.credential, address, now)),
+            Err(refused) => Err(self.refuse(refused, &request_of.credential, address, now)),
         }
     }
 
@@ -223,19 +233,19 @@ impl Porter {
         }
     }
 
-    fn enter_by_key(&self, key: KeyId, now: Instant, unix_ms: u64) -> Result<Pass, Fault> {
+    fn enter_by_key(&self, key: KeyId, now: Instant, unix_ms: u64) -> Result<Permit, Fault> {
         let entered = self.books(|books| books.enter_by_key(&key, now, unix_ms));
         let slot = entered.map_err(|over| fault::over(over, "This key", "key"))?;
-        Ok(Pass {
+        Ok(Permit {
             caller: Caller { key: Some(key) },
             _slot: slot,
         })
     }
 
-    fn enter_by_address(&self, address: Address, now: Instant) -> Result<Pass, Fault> {
+    fn enter_by_address(&self, address: Address, now: Instant) -> Result<Permit, Fault> {
         let entered = self.books(|books| books.addresses.enter(&address, now));
         let slot = entered.map_err(|over| fault::over(over, "This address", "address"))?;
-        Ok(Pass {
+        Ok(Permit {
             caller: Caller::default(),
             _slot: slot,
         })
@@ -330,28 +340,32 @@ mod tests {
         keys
     }
 
-    fn visit(credential: Credential) -> Visit<'static> {
-        Visit {
+    fn request_of(credential: Credential) -> AdmissionRequest<'static> {
+        AdmissionRequest {
             peer: Peer::Network(IpAddr::from([127, 0, 0, 1])),
             forwarded: vec![],
             credential,
-            route: Route::Kept,
+            route: RouteAccess::Guarded,
         }
     }
 
-    fn code(admitted: Result<Pass, Fault>) -> &'static str {
+    fn code(admitted: Result<Permit, Fault>) -> &'static str {
         admitted.map_or_else(|fault| fault.kind.code(), |_| "in")
     }
 
     #[test]
     fn without_keys_anybody_comes_in_and_with_the_first_one_nobody_without() {
-        let porter = Porter::new(config(Required::OnceThereIsAKey), None, None);
-        assert_eq!(code(porter.admit(visit(Credential::Malformed))), "in");
+        let admission = Admission::new(config(Required::OnceThereIsAKey), None, None);
+        assert_eq!(
+            code(admission.admit(request_of(Credential::Malformed))),
+            "in"
+        );
         let mine = secret();
-        porter.take_up(Some(keys(&mine)));
+        admission.take_up(Some(keys(&mine)));
         let show = |secret: &Secret| Credential::Secret(secret.clone());
-        let at =
-            |credential, unix_ms| code(porter.admit_at(visit(credential), clock::now(), unix_ms));
+        let at = |credential, unix_ms| {
+            code(admission.admit_at(request_of(credential), clock::now(), unix_ms))
+        };
         assert_eq!(at(show(&mine), 999), "in");
         assert_eq!(at(Credential::None, 999), "key_missing");
         assert_eq!(at(Credential::Malformed, 999), "key_malformed");
@@ -363,75 +377,85 @@ mod tests {
 
     #[test]
     fn a_door_that_was_closed_does_not_open_by_itself() {
-        let porter = Porter::new(
+        let admission = Admission::new(
             config(Required::OnceThereIsAKey),
             Some(keys(&secret())),
             None,
         );
         for gone in [Some(Keys::default()), None] {
-            porter.take_up(gone);
-            assert_eq!(code(porter.admit(visit(Credential::None))), "key_missing");
+            admission.take_up(gone);
+            assert_eq!(
+                code(admission.admit(request_of(Credential::None))),
+                "key_missing"
+            );
         }
-        let open = Porter::new(config(Required::Never), Some(keys(&secret())), None);
-        assert_eq!(code(open.admit(visit(Credential::None))), "in");
-        let closed = Porter::new(config(Required::Always), None, None);
-        assert_eq!(code(closed.admit(visit(Credential::None))), "key_missing");
+        let open = Admission::new(config(Required::Never), Some(keys(&secret())), None);
+        assert_eq!(code(open.admit(request_of(Credential::None))), "in");
+        let closed = Admission::new(config(Required::Always), None, None);
+        assert_eq!(
+            code(closed.admit(request_of(Credential::None))),
+            "key_missing"
+        );
     }
 
     #[test]
     fn a_keys_last_use_is_noted_and_told_once() {
         let (mine, own) = (secret(), secret());
-        let porter = Porter::new(config(Required::Always), Some(keys(&mine)), Some(&own));
+        let admission = Admission::new(config(Required::Always), Some(keys(&mine)), Some(&own));
         let show = |secret: &Secret, unix_ms| {
-            let visit = visit(Credential::Secret(secret.clone()));
-            code(porter.admit_at(visit, clock::now(), unix_ms))
+            let request_of = request_of(Credential::Secret(secret.clone()));
+            code(admission.admit_at(request_of, clock::now(), unix_ms))
         };
-        assert_eq!((show(&own, 5), porter.new_uses()), ("in", None));
+        assert_eq!((show(&own, 5), admission.new_uses()), ("in", None));
         assert_eq!((show(&mine, 6), show(&mine, 7)), ("in", "in"));
         assert_eq!(show(&mine, 1000), "key_expired");
-        let told = porter.new_uses().expect("it was used");
+        let told = admission.new_uses().expect("it was used");
         assert_eq!(told.0.into_values().collect::<Vec<_>>(), [7]);
-        assert_eq!(porter.new_uses(), None);
+        assert_eq!(admission.new_uses(), None);
         assert_eq!(show(&mine, 8), "in");
-        porter.take_up(None);
-        assert_eq!(porter.new_uses(), Some(Uses::default()));
+        admission.take_up(None);
+        assert_eq!(admission.new_uses(), Some(Uses::default()));
     }
 
     #[test]
     fn the_own_key_the_socket_and_open_routes_come_in() {
         let own = secret();
-        let porter = Porter::new(config(Required::Always), None, Some(&own));
-        let pass = porter
-            .admit(visit(Credential::Secret(own)))
+        let admission = Admission::new(config(Required::Always), None, Some(&own));
+        let pass = admission
+            .admit(request_of(Credential::Secret(own)))
             .expect("it is ours");
         assert_eq!(pass.caller.key, Some(KeyId("key_own".into())));
-        let by_socket = Visit {
+        let by_socket = AdmissionRequest {
             peer: Peer::Socket,
-            ..visit(Credential::None)
+            ..request_of(Credential::None)
         };
-        assert_eq!(code(porter.admit(by_socket)), "in");
-        let health = Visit {
-            route: Route::Open,
-            ..visit(Credential::Malformed)
+        assert_eq!(code(admission.admit(by_socket)), "in");
+        let health = AdmissionRequest {
+            route: RouteAccess::Open,
+            ..request_of(Credential::Malformed)
         };
-        assert_eq!(code(porter.admit(health)), "in");
+        assert_eq!(code(admission.admit(health)), "in");
     }
 
     #[test]
     fn a_stranger_who_uses_up_an_address_does_not_touch_a_good_key_from_there() {
         let mine = secret();
-        let porter = Porter::new(config(Required::Always), Some(keys(&mine)), None);
+        let admission = Admission::new(config(Required::Always), Some(keys(&mine)), None);
         let (now, mut seen) = (clock::now(), Vec::new());
         for _ in 0..40 {
-            seen.push(code(porter.admit_at(visit(Credential::None), now, 1)));
+            seen.push(code(admission.admit_at(
+                request_of(Credential::None),
+                now,
+                1,
+            )));
         }
         assert_eq!((seen[29], seen[30]), ("key_missing", "rate_limited"));
-        let good = || visit(Credential::Secret(mine.clone()));
-        assert_eq!(code(porter.admit_at(good(), now, 1)), "in");
+        let good = || request_of(Credential::Secret(mine.clone()));
+        assert_eq!(code(admission.admit_at(good(), now, 1)), "in");
         let held: Vec<_> = (0..29)
-            .map(|_| porter.admit_at(good(), now, 1).expect("its own budget"))
+            .map(|_| admission.admit_at(good(), now, 1).expect("its own budget"))
             .collect();
-        assert_eq!(code(porter.admit_at(good(), now, 1)), "rate_limited");
+        assert_eq!(code(admission.admit_at(good(), now, 1)), "rate_limited");
         drop(held);
     }
 
@@ -439,8 +463,8 @@ mod tests {
     fn calls_that_are_open_count_until_their_pass_is_dropped() {
         let mut config = config(Required::Never);
         config.address.concurrent_max = 2;
-        let porter = Porter::new(config, None, None);
-        let admit = || porter.admit(visit(Credential::None));
+        let admission = Admission::new(config, None, None);
+        let admit = || admission.admit(request_of(Credential::None));
         let held = (admit().expect("a place"), admit().expect("a place"));
         let fault = admit().expect_err("there is no place");
         assert_eq!(fault.kind.code(), "too_many_concurrent");

@@ -17,14 +17,14 @@ use tokio::sync::Notify;
 
 /// The open connections. Its size is bounded by whoever accepts them.
 #[derive(Default)]
-pub(super) struct Crowd {
-    seats: Vec<Weak<Seat>>,
+pub(super) struct ConnectionLimiter {
+    slots: Vec<Weak<Slot>>,
     idled: Arc<Notify>,
     is_full: Arc<AtomicBool>,
 }
 
 /// One open connection.
-pub(super) struct Seat {
+pub(super) struct Slot {
     state: Mutex<State>,
     /// Tells the connection to close.
     pub(super) leave: Notify,
@@ -41,22 +41,22 @@ enum State {
     Idle {
         since: Instant,
     },
-    Busy,
+    ActiveRequest,
     Leaving,
 }
 
 /// A request of the connection is being answered for as long as one of these is held.
 #[derive(Clone)]
-pub(super) struct Busy {
+pub(super) struct ActiveRequest {
     _mark: Arc<Mark>,
 }
 
-struct Mark(Arc<Seat>);
+struct Mark(Arc<Slot>);
 
-impl Crowd {
-    pub(super) fn join(&mut self) -> Arc<Seat> {
-        self.seats.retain(|seat| seat.strong_count() > 0);
-        let seat = Arc::new(Seat {
+impl ConnectionLimiter {
+    pub(super) fn join(&mut self) -> Arc<Slot> {
+        self.slots.retain(|slot| slot.strong_count() > 0);
+        let slot = Arc::new(Slot {
             state: Mutex::new(State::New {
                 since: clock::now(),
             }),
@@ -64,8 +64,8 @@ impl Crowd {
             idled: Arc::clone(&self.idled),
             is_full: Arc::clone(&self.is_full),
         });
-        self.seats.push(Arc::downgrade(&seat));
-        seat
+        self.slots.push(Arc::downgrade(&slot));
+        slot
     }
 
     /// Whether every place is taken.
@@ -79,10 +79,10 @@ impl Crowd {
     }
 
     /// Closes the connection that is missed least, where one beside the newcomer asks for nothing.
-    pub(super) fn make_room_for(&self, newcomer: &Arc<Seat>) {
-        self.close_least(|seat, state| {
+    pub(super) fn make_room_for(&self, newcomer: &Arc<Slot>) {
+        self.close_least(|slot, state| {
             let asks_nothing = matches!(state, State::New { .. } | State::Idle { .. });
-            asks_nothing && !Arc::ptr_eq(seat, newcomer)
+            asks_nothing && !Arc::ptr_eq(slot, newcomer)
         });
     }
 
@@ -91,25 +91,25 @@ impl Crowd {
         self.close_least(|_, state| matches!(state, State::Idle { .. }));
     }
 
-    fn close_least(&self, may_go: impl Fn(&Arc<Seat>, State) -> bool) {
-        let seats = self.seats.iter().filter_map(Weak::upgrade);
-        let least = seats
-            .map(|seat| (seat.get(), seat))
-            .filter(|(state, seat)| may_go(seat, *state))
+    fn close_least(&self, may_go: impl Fn(&Arc<Slot>, State) -> bool) {
+        let slots = self.slots.iter().filter_map(Weak::upgrade);
+        let least = slots
+            .map(|slot| (slot.get(), slot))
+            .filter(|(state, slot)| may_go(slot, *state))
             .min_by_key(|(state, _)| *state);
-        if let Some((_, seat)) = least {
-            seat.close();
+        if let Some((_, slot)) = least {
+            slot.close();
         }
     }
 }
 
-impl Seat {
-    pub(super) fn begin(self: &Arc<Seat>) -> Busy {
-        self.set(State::Busy);
+impl Slot {
+    pub(super) fn begin(self: &Arc<Slot>) -> ActiveRequest {
+        self.set(State::ActiveRequest);
         if self.is_full.load(Ordering::Relaxed) {
             self.leave.notify_one();
         }
-        Busy {
+        ActiveRequest {
             _mark: Arc::new(Mark(Arc::clone(self))),
         }
     }
@@ -117,7 +117,7 @@ impl Seat {
     /// A request that came in the meantime keeps it open.
     fn close(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if *state != State::Busy {
+        if *state != State::ActiveRequest {
             *state = State::Leaving;
             self.leave.notify_one();
         }
@@ -125,7 +125,7 @@ impl Seat {
 
     /// Whether a request of it is being answered.
     pub(super) fn is_busy(&self) -> bool {
-        self.get() == State::Busy
+        self.get() == State::ActiveRequest
     }
 
     fn get(&self) -> State {
@@ -150,36 +150,36 @@ impl Drop for Mark {
 mod tests {
     use super::*;
 
-    fn is_leaving(seat: &Seat) -> bool {
-        seat.get() == State::Leaving
+    fn is_leaving(slot: &Slot) -> bool {
+        slot.get() == State::Leaving
     }
 
     #[test]
     fn strangers_go_first_then_the_longest_idle_and_the_busy_stay() {
-        let mut crowd = Crowd::default();
-        let [busy, idle, idler, stranger, newcomer] = [(); 5].map(|()| crowd.join());
+        let mut limiter = ConnectionLimiter::default();
+        let [busy, idle, idler, stranger, newcomer] = [(); 5].map(|()| limiter.join());
         let _held = busy.begin();
         drop(idler.begin());
         drop(idle.begin());
-        for seat in [&stranger, &idler, &idle] {
-            crowd.make_room_for(&newcomer);
-            assert!(is_leaving(seat));
+        for slot in [&stranger, &idler, &idle] {
+            limiter.make_room_for(&newcomer);
+            assert!(is_leaving(slot));
         }
-        crowd.make_room_for(&newcomer);
-        crowd.close_idle();
+        limiter.make_room_for(&newcomer);
+        limiter.close_idle();
         assert!(!is_leaving(&busy) && !is_leaving(&newcomer));
         drop(newcomer.begin());
-        crowd.close_idle();
+        limiter.close_idle();
         assert!(is_leaving(&newcomer));
     }
 
     #[test]
     fn seats_that_were_left_are_forgotten() {
-        let mut crowd = Crowd::default();
+        let mut limiter = ConnectionLimiter::default();
         for _ in 0..1000 {
-            drop(crowd.join());
+            drop(limiter.join());
         }
-        let _stays = crowd.join();
-        assert_eq!(crowd.seats.len(), 1);
+        let _stays = limiter.join();
+        assert_eq!(limiter.slots.len(), 1);
     }
 }

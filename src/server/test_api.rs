@@ -4,10 +4,10 @@ use super::Api;
 use super::ServerConfig;
 use super::api::Lane;
 use super::router;
+use crate::auth::Admission;
 use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
 use crate::auth::Budget;
-use crate::auth::Porter;
 use crate::auth::Required;
 use crate::authority::Keeper;
 use crate::clock;
@@ -69,8 +69,8 @@ pub(super) fn config() -> ServerConfig {
     }
 }
 
-/// A porter that lets everybody in.
-fn open_door() -> Porter {
+/// An admission that lets everybody in.
+fn open_door() -> Admission {
     let budget = Budget {
         per_minute: None,
         burst: NonZeroU32::MIN,
@@ -88,7 +88,7 @@ fn open_door() -> Porter {
         block,
         proxies: vec![],
     };
-    Porter::new(config, None, None)
+    Admission::new(config, None, None)
 }
 
 pub(super) fn start() -> Event {
@@ -150,12 +150,12 @@ pub(super) fn hello() -> Vec<Word> {
 struct Script {
     wait: Duration,
     words: Vec<Word>,
-    /// It goes on listening to [`Rig::say`], until the answer is dropped.
+    /// It goes on listening to [`TestApi::say`], until the answer is dropped.
     is_held: bool,
     condition: Condition,
 }
 
-struct Stub {
+struct StubLane {
     script: Script,
     asked: Mutex<Vec<Request>>,
     named: Mutex<Vec<Option<ConversationId>>>,
@@ -164,7 +164,7 @@ struct Stub {
     sayer: Mutex<Option<mpsc::Sender<Word>>>,
 }
 
-impl Lane for Arc<Stub> {
+impl Lane for Arc<StubLane> {
     fn serve(&self, request: Request, id: Option<ConversationId>, _course: Course) -> Answer {
         self.named
             .lock()
@@ -242,15 +242,15 @@ impl Lane for Arc<Stub> {
 }
 
 /// The API over a stand-in lane.
-pub(super) struct Rig {
-    stub: Arc<Stub>,
-    pub(super) porter: Porter,
+pub(super) struct TestApi {
+    stub: Arc<StubLane>,
+    pub(super) admission: Admission,
     journal: Journal,
 }
 
-impl Rig {
-    pub(super) fn new() -> Rig {
-        Rig::of(Script {
+impl TestApi {
+    pub(super) fn new() -> TestApi {
+        TestApi::of(Script {
             wait: Duration::ZERO,
             words: vec![],
             is_held: false,
@@ -258,43 +258,43 @@ impl Rig {
         })
     }
 
-    pub(super) fn answering(self, words: Vec<Word>) -> Rig {
-        Rig::of(Script {
+    pub(super) fn answering(self, words: Vec<Word>) -> TestApi {
+        TestApi::of(Script {
             words,
             ..self.stub.script.clone()
         })
     }
 
-    pub(super) fn answering_after(self, wait: Duration, words: Vec<Word>) -> Rig {
-        Rig::of(Script {
+    pub(super) fn answering_after(self, wait: Duration, words: Vec<Word>) -> TestApi {
+        TestApi::of(Script {
             wait,
             words,
             ..self.stub.script.clone()
         })
     }
 
-    /// It says these words and then waits for [`Rig::say`], until the answer is dropped.
-    pub(super) fn holding(self, words: Vec<Word>) -> Rig {
-        Rig::of(Script {
+    /// It says these words and then waits for [`TestApi::say`], until the answer is dropped.
+    pub(super) fn holding(self, words: Vec<Word>) -> TestApi {
+        TestApi::of(Script {
             words,
             is_held: true,
             ..self.stub.script.clone()
         })
     }
 
-    pub(super) fn in_condition(self, condition: Condition) -> Rig {
-        Rig::of(Script {
+    pub(super) fn in_condition(self, condition: Condition) -> TestApi {
+        TestApi::of(Script {
             condition,
             ..self.stub.script.clone()
         })
     }
 
-    fn of(script: Script) -> Rig {
+    fn of(script: Script) -> TestApi {
         let (calls, left) = (watch::Sender::new(0), watch::Sender::new(false));
-        Rig {
-            porter: open_door(),
+        TestApi {
+            admission: open_door(),
             journal: Journal::in_memory(),
-            stub: Arc::new(Stub {
+            stub: Arc::new(StubLane {
                 script,
                 asked: Mutex::default(),
                 named: Mutex::default(),
@@ -306,10 +306,10 @@ impl Rig {
     }
 
     pub(super) fn api(&self, config: ServerConfig, port: u16) -> Api {
-        let porter = self.porter.clone();
+        let admission = self.admission.clone();
         Api::new(
             Arc::clone(&self.stub),
-            porter,
+            admission,
             Keeper::open_to_all(),
             config,
             port,
