@@ -30,9 +30,9 @@ fn lease(name: &'static str, waiting: usize) -> Measure {
             // A caller comes, a session becomes free, and the one who waited longest gets it.
             let asked = ledger.ask(&Owner::anonymous(), &shape, Need::Warm, now);
             assert!(asked.is_ok(), "the queue has room");
-            let place = *ledger.places().keys().next().expect("the pool is full");
-            ledger.handle_returned(place, now);
-            ledger.handle_ready(place, None, now);
+            let slot = *ledger.slots().keys().next().expect("the pool is full");
+            ledger.handle_returned(slot, now);
+            ledger.handle_ready(slot, None, now);
             while let Some(effect) = ledger.poll_effect() {
                 black_box(effect);
             }
@@ -51,8 +51,8 @@ fn full(shape: &Shape, waiting: usize, now: Instant) -> Ledger {
             "the queue has room"
         );
         while let Some(effect) = ledger.poll_effect() {
-            if let Effect::Warm { place, .. } = effect {
-                ledger.handle_ready(place, None, now);
+            if let Effect::Warm { slot, .. } = effect {
+                ledger.handle_ready(slot, None, now);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Which sessions should wait before anybody asks: what was asked for lately will be asked for again. `[pure]`
 
-use super::place::Kind;
-use super::place::Places;
+use super::slot::SlotKind;
+use super::slot::Slots;
 use crate::session::shape::Shape;
 use std::collections::VecDeque;
 
@@ -33,12 +33,12 @@ impl Demand {
     }
 
     /// The first of the wanted sessions that is not there.
-    pub(super) fn missing(&self, places: &Places) -> Option<(Shape, Kind)> {
-        let mut asked: Vec<(&Shape, Kind)> = Vec::new();
+    pub(super) fn missing(&self, slots: &Slots) -> Option<(Shape, SlotKind)> {
+        let mut asked: Vec<(&Shape, SlotKind)> = Vec::new();
         for (shape, kind) in self.wanted()?.take(self.idle) {
             asked.push((shape, kind));
             let same = asked.iter().filter(|other| **other == (shape, kind));
-            if places.supply(shape, kind) < same.count() {
+            if slots.supply(shape, kind) < same.count() {
                 return Some((shape.clone(), kind));
             }
         }
@@ -46,15 +46,19 @@ impl Demand {
     }
 
     /// One to type into and one primed of the latest shape, one of each shape before it, and more of the latest.
-    fn wanted(&self) -> Option<impl Iterator<Item = (&Shape, Kind)>> {
+    fn wanted(&self) -> Option<impl Iterator<Item = (&Shape, SlotKind)>> {
         let latest = self.recent.front()?;
         let primed = self.primes && self.idle > 1;
-        let others = self.recent.iter().skip(1).map(|shape| (shape, Kind::Typed));
-        let first = [(latest, Kind::Typed)].into_iter();
+        let others = self
+            .recent
+            .iter()
+            .skip(1)
+            .map(|shape| (shape, SlotKind::Typed));
+        let first = [(latest, SlotKind::Typed)].into_iter();
         let wanted = first
-            .chain(primed.then_some((latest, Kind::Primed)))
+            .chain(primed.then_some((latest, SlotKind::Primed)))
             .chain(others)
-            .chain(std::iter::repeat((latest, Kind::Typed)));
+            .chain(std::iter::repeat((latest, SlotKind::Typed)));
         Some(wanted)
     }
 }
@@ -70,10 +74,10 @@ mod tests {
         demand.note(&b, 2);
         let wanted: Vec<_> = demand.wanted().into_iter().flatten().take(4).collect();
         let expected = [
-            (&b, Kind::Typed),
-            (&b, Kind::Primed),
-            (&a, Kind::Typed),
-            (&b, Kind::Typed),
+            (&b, SlotKind::Typed),
+            (&b, SlotKind::Primed),
+            (&a, SlotKind::Typed),
+            (&b, SlotKind::Typed),
         ];
         assert_eq!(wanted, expected);
     }

@@ -129,7 +129,7 @@ impl Hand<'_> {
                     return Err(session_fault::undeliverable());
                 }
                 let mut messages = history::to_be_answered(messages).into_owned();
-                // What a text of its own would be in that place, a command could be.
+                // What a text of its own would be in that slot, a command could be.
                 if let Some(last) = messages.last_mut() {
                     last.blocks.push(speech::nothing());
                 }

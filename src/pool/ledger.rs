@@ -2,30 +2,38 @@
 //!
 //! Waiters are served strictly in the order of the [`queue`](super::queue), whatever they need, so that a stream of calls
 //! of one shape cannot starve a call of another. A waiter whose shape is just coming back to rest waits for it, because that is faster
-//! than a launch; every other waiter gets a place for a launch, by the retirement of the longest idle session where
+//! than a launch; every other waiter gets a slot for a launch, by the retirement of the longest idle session where
 //! the bound is reached.
 
 use super::PoolConfig;
 use super::demand::Demand;
 use super::pause::Pause;
-use super::place::Entry;
-use super::place::Found;
-use super::place::Held;
-use super::place::Kind;
-use super::place::Place;
-use super::place::Places;
 use super::queue::Queue;
 use super::queue::Waiting;
+use super::slot::Found;
+use super::slot::Slot;
+use super::slot::SlotId;
+use super::slot::SlotKind;
+use super::slot::SlotState;
+use super::slot::Slots;
 use crate::session::shape::Shape;
 use crate::turn::Driver;
 use crate::turn::Owner;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 use std::time::Instant;
 
 /// One caller in the queue.
-pub(crate) type Waiter = u64;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct WaiterId(pub(crate) u64);
+
+impl fmt::Display for WaiterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What a call needs of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,49 +50,49 @@ pub(crate) enum Need {
 
 impl Need {
     /// The waiting sessions that will do, the best first.
-    fn kinds(self) -> &'static [Kind] {
+    fn kinds(self) -> &'static [SlotKind] {
         match self {
-            Need::Warm => &[Kind::Typed, Kind::Primed],
-            Need::Launch => &[Kind::Primed],
-            Need::Typed => &[Kind::Typed],
+            Need::Warm => &[SlotKind::Typed, SlotKind::Primed],
+            Need::Launch => &[SlotKind::Primed],
+            Need::Typed => &[SlotKind::Typed],
             Need::Fresh => &[],
         }
     }
 }
 
-/// What the keeper must do.
+/// What the supervisor must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// The waiter gets the idle session in this place.
+    /// The waiter gets the idle session in this slot.
     Lend {
-        waiter: Waiter,
-        place: Place,
+        waiter: WaiterId,
+        slot: SlotId,
     },
-    /// The waiter may launch a session into this place.
+    /// The waiter may launch a session into this slot.
     Permit {
-        waiter: Waiter,
-        place: Place,
+        waiter: WaiterId,
+        slot: SlotId,
     },
-    /// Warm a session of this shape in this place.
+    /// Warm a session of this shape in this slot.
     Warm {
-        place: Place,
+        slot: SlotId,
         shape: Shape,
-        kind: Kind,
+        kind: SlotKind,
     },
     Retire {
-        place: Place,
+        slot: SlotId,
     },
-    /// The session in this place is to leave its conversation, and come to rest.
+    /// The session in this slot is to leave its conversation, and come to rest.
     Empty {
-        place: Place,
+        slot: SlotId,
     },
     /// The waiter's time is over.
     Expire {
-        waiter: Waiter,
+        waiter: WaiterId,
     },
-    /// The queue is full, and the waiter's caller has most of it: its place goes to another one.
+    /// The queue is full, and the waiter's caller has most of it: its slot goes to another one.
     Displace {
-        waiter: Waiter,
+        waiter: WaiterId,
     },
 }
 
@@ -92,7 +100,7 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     config: PoolConfig,
-    places: Places,
+    slots: Slots,
     waiters: Queue,
     demand: Demand,
     pause: Pause,
@@ -109,7 +117,7 @@ impl Ledger {
     /// An empty ledger that will warm sessions of the given shape.
     pub(crate) fn new(config: PoolConfig, plain: Shape, primes: bool) -> Ledger {
         Ledger {
-            places: Places::default(),
+            slots: Slots::default(),
             waiters: Queue::default(),
             demand: Demand::new(plain, config.idle, primes),
             pause: Pause::default(),
@@ -130,8 +138,8 @@ impl Ledger {
         shape: &Shape,
         need: Need,
         now: Instant,
-    ) -> Result<Waiter, QueueFull> {
-        let waiter = self.fresh();
+    ) -> Result<WaiterId, QueueFull> {
+        let waiter = WaiterId(self.fresh());
         self.demand.note(shape, self.config.max);
         let until = now + self.config.queue_wait_max;
         self.waiters.push(Waiting {
@@ -149,7 +157,7 @@ impl Ledger {
     }
 
     /// One is too many, which may be another one than the one that came.
-    fn turn_away(&mut self, came: &Owner, newest: Waiter) -> Result<Waiter, QueueFull> {
+    fn turn_away(&mut self, came: &Owner, newest: WaiterId) -> Result<WaiterId, QueueFull> {
         match self.waiters.take_surplus(came) {
             Some(waiter) if waiter == newest => Err(QueueFull),
             Some(waiter) => {
@@ -161,20 +169,20 @@ impl Ledger {
     }
 
     /// A caller that waits no longer.
-    pub(crate) fn withdraw(&mut self, waiter: Waiter, now: Instant) {
+    pub(crate) fn withdraw(&mut self, waiter: WaiterId, now: Instant) {
         self.waiters.withdraw(waiter);
         self.balance(now);
     }
 
     /// A lease or a permit that was not taken up: the session is as it was.
-    pub(crate) fn handle_refused(&mut self, place: Place, now: Instant) {
-        match self.places.get_mut(place) {
-            Some(entry) if entry.turns == 0 && entry.held == Held::Leased => {
-                drop(self.places.remove(place));
+    pub(crate) fn handle_refused(&mut self, slot: SlotId, now: Instant) {
+        match self.slots.get_mut(slot) {
+            Some(entry) if entry.turns == 0 && entry.held == SlotState::Leased => {
+                drop(self.slots.remove(slot));
             }
-            Some(entry) if entry.held == Held::Leased => {
+            Some(entry) if entry.held == SlotState::Leased => {
                 entry.turns -= 1;
-                entry.held = Held::Idle { since: now };
+                entry.held = SlotState::Idle { since: now };
             }
             _ => {}
         }
@@ -182,83 +190,83 @@ impl Ledger {
     }
 
     /// A turn is over; its session comes to rest by itself, unless it is worn: then nobody waits for that rest.
-    pub(crate) fn handle_returned(&mut self, place: Place, now: Instant) {
-        let worn = self.is_worn(place, None, now);
-        if let Some(entry) = self.places.get_mut(place) {
-            entry.kind = Kind::Typed;
+    pub(crate) fn handle_returned(&mut self, slot: SlotId, now: Instant) {
+        let worn = self.is_worn(slot, None, now);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.kind = SlotKind::Typed;
             entry.held = entry.held.given_back(now);
             if worn {
-                self.retire(place);
+                self.retire(slot);
             }
         }
         self.balance(now);
     }
 
     /// A turn ended in tool calls; its session waits for their results.
-    pub(crate) fn handle_parked(&mut self, place: Place, now: Instant) {
-        if let Some(entry) = self.places.get_mut(place)
-            && entry.held == Held::Leased
+    pub(crate) fn handle_parked(&mut self, slot: SlotId, now: Instant) {
+        if let Some(entry) = self.slots.get_mut(slot)
+            && entry.held == SlotState::Leased
         {
-            entry.held = Held::Parked { since: now };
+            entry.held = SlotState::Parked { since: now };
         }
         self.balance(now);
     }
 
     /// A turn is over, and its session stays in its conversation; as long as there is a use for it.
-    pub(crate) fn handle_kept(&mut self, place: Place, now: Instant) {
-        let worn = self.is_worn(place, None, now);
-        if let Some(entry) = self.places.get_mut(place)
-            && entry.held == Held::Leased
+    pub(crate) fn handle_kept(&mut self, slot: SlotId, now: Instant) {
+        let worn = self.is_worn(slot, None, now);
+        if let Some(entry) = self.slots.get_mut(slot)
+            && entry.held == SlotState::Leased
         {
-            entry.kind = Kind::Typed;
-            entry.held = Held::Kept { since: now };
+            entry.kind = SlotKind::Typed;
+            entry.held = SlotState::Kept { since: now };
             if worn {
-                self.retire(place);
+                self.retire(slot);
             }
         }
-        while let Some((place, _)) = self.kept_beyond_bound() {
-            self.empty(place);
+        while let Some((slot, _)) = self.kept_beyond_bound() {
+            self.empty(slot);
         }
         self.balance(now);
     }
 
-    /// The results or the next prompt are there: the place is leased again, if its session still waits.
-    pub(crate) fn rejoin(&mut self, place: Place) -> bool {
-        let Some(entry) = self.places.get_mut(place) else {
+    /// The results or the next prompt are there: the slot is leased again, if its session still waits.
+    pub(crate) fn rejoin(&mut self, slot: SlotId) -> bool {
+        let Some(entry) = self.slots.get_mut(slot) else {
             return false;
         };
         match entry.held {
-            Held::Parked { .. } => {}
-            Held::Kept { .. } => entry.turns += 1,
-            Held::Starting
-            | Held::Idle { .. }
-            | Held::Leased
-            | Held::Rested
-            | Held::Resetting
-            | Held::Retiring => return false,
+            SlotState::Parked { .. } => {}
+            SlotState::Kept { .. } => entry.turns += 1,
+            SlotState::Starting
+            | SlotState::Idle { .. }
+            | SlotState::Leased
+            | SlotState::Rested
+            | SlotState::Resetting
+            | SlotState::Retiring => return false,
         }
-        entry.held = Held::Leased;
+        entry.held = SlotState::Leased;
         true
     }
 
     /// What a session holds is of no use any more, or whoever claimed it is gone.
-    pub(crate) fn handle_left(&mut self, place: Place, now: Instant) {
-        let held = self.places.get(place).map(|entry| entry.held);
+    pub(crate) fn handle_left(&mut self, slot: SlotId, now: Instant) {
+        let held = self.slots.get(slot).map(|entry| entry.held);
         if matches!(
             held,
-            Some(Held::Kept { .. } | Held::Parked { .. } | Held::Leased)
+            Some(SlotState::Kept { .. } | SlotState::Parked { .. } | SlotState::Leased)
         ) {
-            self.empty(place);
+            self.empty(slot);
         }
         self.balance(now);
     }
 
     /// A session is empty and waits.
-    pub(crate) fn handle_ready(&mut self, place: Place, resident: Option<u64>, now: Instant) {
+    pub(crate) fn handle_ready(&mut self, slot: SlotId, resident: Option<u64>, now: Instant) {
         self.pause.handle_success();
-        let worn = self.is_worn(place, resident, now);
-        match self.places.get_mut(place) {
-            Some(_) if worn => self.retire(place),
+        let worn = self.is_worn(slot, resident, now);
+        match self.slots.get_mut(slot) {
+            Some(_) if worn => self.retire(slot),
             Some(entry) => entry.held = entry.held.at_rest(now),
             None => {}
         }
@@ -266,9 +274,9 @@ impl Ledger {
     }
 
     /// A session's process is gone, or was never there.
-    pub(crate) fn handle_gone(&mut self, place: Place, now: Instant) {
-        let gone = self.places.remove(place);
-        if gone.is_some_and(|entry| entry.held == Held::Starting) {
+    pub(crate) fn handle_gone(&mut self, slot: SlotId, now: Instant) {
+        let gone = self.slots.remove(slot);
+        if gone.is_some_and(|entry| entry.held == SlotState::Starting) {
             self.pause.handle_failure(now);
         }
         self.balance(now);
@@ -286,16 +294,16 @@ impl Ledger {
         let over = self.waiters.expire(now);
         self.expire(over);
         self.pause.handle_timeout(now);
-        while let Some((place, since)) = self.places.longest_kept()
+        while let Some((slot, since)) = self.slots.longest_kept()
             && since + self.config.kept_wait_max <= now
         {
-            self.empty(place);
+            self.empty(slot);
         }
         self.retire_surplus(now);
         self.balance(now);
     }
 
-    fn expire(&mut self, over: Vec<Waiter>) {
+    fn expire(&mut self, over: Vec<WaiterId>) {
         let effects = over.into_iter().map(|waiter| Effect::Expire { waiter });
         self.effects.extend(effects);
     }
@@ -309,11 +317,11 @@ impl Ledger {
         let waiting = self.waiters.iter().map(|waiting| waiting.until);
         let surplus = self.surplus().map(|(_, since)| since + SURPLUS_WAIT);
         let parked = self
-            .places
+            .slots
             .longest_parked()
             .filter(|_| !self.waiters.is_empty());
         let parked = parked.map(|(_, since)| since + PARKED_MIN);
-        let kept = self.places.longest_kept();
+        let kept = self.slots.longest_kept();
         let kept = kept.map(|(_, since)| since + self.config.kept_wait_max);
         waiting
             .chain(surplus)
@@ -332,8 +340,8 @@ impl Ledger {
         self.waiters.len() >= self.config.queue_depth_max
     }
 
-    pub(crate) fn places(&self) -> &BTreeMap<Place, Entry> {
-        &self.places.0
+    pub(crate) fn slots(&self) -> &BTreeMap<SlotId, Slot> {
+        &self.slots.0
     }
 
     fn fresh(&mut self) -> u64 {
@@ -341,8 +349,8 @@ impl Ledger {
         self.next
     }
 
-    fn is_worn(&self, place: Place, resident: Option<u64>, now: Instant) -> bool {
-        self.places.get(place).is_some_and(|entry| {
+    fn is_worn(&self, slot: SlotId, resident: Option<u64>, now: Instant) -> bool {
+        self.slots.get(slot).is_some_and(|entry| {
             self.draining
                 || entry.turns >= self.config.session_turns_max
                 || now.duration_since(entry.born) >= self.config.session_age_max
@@ -366,127 +374,127 @@ impl Ledger {
     }
 
     /// Whether there is something for the waiter now; or else it is brought about.
-    fn serve(&mut self, waiter: Waiter, shape: &Shape, need: Need, now: Instant) -> bool {
+    fn serve(&mut self, waiter: WaiterId, shape: &Shape, need: Need, now: Instant) -> bool {
         let kinds = need.kinds();
-        match self.places.find(shape, kinds) {
-            Found::Idle(place) => {
-                self.lend(waiter, place, now);
+        match self.slots.find(shape, kinds) {
+            Found::Idle(slot) => {
+                self.lend(waiter, slot, now);
                 true
             }
             Found::Coming => false,
-            Found::Nothing if self.places.len() >= self.config.max => {
+            Found::Nothing if self.slots.len() >= self.config.max => {
                 self.make_room(shape, kinds, now);
                 false
             }
             // A session that cannot come up is launched for its caller, who is told why.
             Found::Nothing if need == Need::Typed && !self.pause.follows_failure() => {
-                self.start(shape, Kind::Typed, now);
+                self.start(shape, SlotKind::Typed, now);
                 false
             }
             Found::Nothing => {
-                let place = self.place(shape, Kind::Typed, Held::Leased, now);
-                self.effects.push_back(Effect::Permit { waiter, place });
+                let slot = self.slot(shape, SlotKind::Typed, SlotState::Leased, now);
+                self.effects.push_back(Effect::Permit { waiter, slot });
                 true
             }
         }
     }
 
-    fn lend(&mut self, waiter: Waiter, place: Place, now: Instant) {
-        if let Some(entry) = self.places.get_mut(place) {
-            entry.held = Held::Leased;
+    fn lend(&mut self, waiter: WaiterId, slot: SlotId, now: Instant) {
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.held = SlotState::Leased;
             entry.turns += 1;
             // It serves one call only and is replaced at once, and its replacement's start would slow that call down.
             if entry.shape.driver == Driver::Print {
                 self.pause.keep_quiet(now);
             }
         }
-        self.effects.push_back(Effect::Lend { waiter, place });
+        self.effects.push_back(Effect::Lend { waiter, slot });
     }
 
-    fn start(&mut self, shape: &Shape, kind: Kind, now: Instant) {
-        let place = self.place(shape, kind, Held::Starting, now);
+    fn start(&mut self, shape: &Shape, kind: SlotKind, now: Instant) {
+        let slot = self.slot(shape, kind, SlotState::Starting, now);
         let shape = shape.clone();
-        self.effects.push_back(Effect::Warm { place, shape, kind });
+        self.effects.push_back(Effect::Warm { slot, shape, kind });
     }
 
-    fn place(&mut self, shape: &Shape, kind: Kind, held: Held, now: Instant) -> Place {
-        let place = self.fresh();
-        let entry = Entry {
+    fn slot(&mut self, shape: &Shape, kind: SlotKind, held: SlotState, now: Instant) -> SlotId {
+        let slot = SlotId(self.fresh());
+        let entry = Slot {
             shape: shape.clone(),
             kind,
             held,
             born: now,
             turns: 0,
         };
-        self.places.insert(place, entry);
-        place
+        self.slots.insert(slot, entry);
+        slot
     }
 
-    /// Gives a place up: a kept session's first, then an idle one's, then one that waits for results; unless one is on
+    /// Gives a slot up: a kept session's first, then an idle one's, then one that waits for results; unless one is on
     /// its way out already. A kept session that the caller can use is emptied, which is faster than another launch.
-    fn make_room(&mut self, shape: &Shape, kinds: &[Kind], now: Instant) {
-        let usable = kinds.contains(&Kind::Typed);
-        if let Some(place) = self.places.kept_of(shape).filter(|_| usable) {
-            return self.empty(place);
+    fn make_room(&mut self, shape: &Shape, kinds: &[SlotKind], now: Instant) {
+        let usable = kinds.contains(&SlotKind::Typed);
+        if let Some(slot) = self.slots.kept_of(shape).filter(|_| usable) {
+            return self.empty(slot);
         }
-        if self.places.is_retiring() {
+        if self.slots.is_retiring() {
             return;
         }
-        let parked = self.places.longest_parked();
+        let parked = self.slots.longest_parked();
         let parked = parked.filter(|(_, since)| *since + PARKED_MIN <= now);
-        let waiting = self.places.longest_kept().or(self.places.longest_idle());
-        if let Some((place, _)) = waiting.or(parked) {
-            self.retire(place);
+        let waiting = self.slots.longest_kept().or(self.slots.longest_idle());
+        if let Some((slot, _)) = waiting.or(parked) {
+            self.retire(slot);
         }
     }
 
-    fn kept_beyond_bound(&self) -> Option<(Place, Instant)> {
-        let over = self.places.kept() > self.config.kept_max;
-        self.places.longest_kept().filter(|_| over)
+    fn kept_beyond_bound(&self) -> Option<(SlotId, Instant)> {
+        let over = self.slots.kept() > self.config.kept_max;
+        self.slots.longest_kept().filter(|_| over)
     }
 
-    fn empty(&mut self, place: Place) {
-        if self.places.set(place, Held::Resetting) {
-            self.effects.push_back(Effect::Empty { place });
+    fn empty(&mut self, slot: SlotId) {
+        if self.slots.set(slot, SlotState::Resetting) {
+            self.effects.push_back(Effect::Empty { slot });
         }
     }
 
-    fn retire(&mut self, place: Place) {
-        let entry = self.places.get_mut(place);
-        if let Some(entry) = entry.filter(|entry| entry.held != Held::Retiring) {
-            entry.held = Held::Retiring;
-            self.effects.push_back(Effect::Retire { place });
+    fn retire(&mut self, slot: SlotId) {
+        let entry = self.slots.get_mut(slot);
+        if let Some(entry) = entry.filter(|entry| entry.held != SlotState::Retiring) {
+            entry.held = SlotState::Retiring;
+            self.effects.push_back(Effect::Retire { slot });
         }
     }
 
     /// What is still starting, or leaves a conversation, is not waited for.
     fn retire_unused(&mut self) {
-        while let Some(place) = self.places.unused() {
-            self.retire(place);
+        while let Some(slot) = self.slots.unused() {
+            self.retire(slot);
         }
     }
 
     /// The longest idle session beyond the idle bound.
-    fn surplus(&self) -> Option<(Place, Instant)> {
-        let over = self.places.idle() > self.config.idle;
-        self.places.longest_idle().filter(|_| over)
+    fn surplus(&self) -> Option<(SlotId, Instant)> {
+        let over = self.slots.idle() > self.config.idle;
+        self.slots.longest_idle().filter(|_| over)
     }
 
     fn retire_surplus(&mut self, now: Instant) {
-        while let Some((place, since)) = self.surplus()
+        while let Some((slot, since)) = self.surplus()
             && since + SURPLUS_WAIT <= now
         {
-            self.retire(place);
+            self.retire(slot);
         }
     }
 
     /// Warms the next of the sessions that should wait, unless that has to wait itself.
     fn warm(&mut self, now: Instant) {
-        let full = self.places.len() >= self.config.max;
-        if full || self.places.starting() >= STARTING_MAX || self.pause.is_on(now) {
+        let full = self.slots.len() >= self.config.max;
+        if full || self.slots.starting() >= STARTING_MAX || self.pause.is_on(now) {
             return;
         }
-        if let Some((shape, kind)) = self.demand.missing(&self.places) {
+        if let Some((shape, kind)) = self.demand.missing(&self.slots) {
             self.start(&shape, kind, now);
         }
     }
@@ -534,7 +542,7 @@ mod tests {
         std::iter::from_fn(|| ledger.poll_effect()).collect()
     }
 
-    /// A ledger with one idle session of shape `a`, at place 2.
+    /// A ledger with one idle session of shape `a`, at slot 2.
     fn warmed(max: usize) -> (Ledger, Instant) {
         let now = now();
         let mut ledger = Ledger::new(config(1, max), shape("a"), true);
@@ -542,12 +550,12 @@ mod tests {
         assert_eq!(
             effects(&mut ledger),
             [Effect::Warm {
-                place: 2,
+                slot: SlotId(2),
                 shape: shape("a"),
-                kind: Kind::Typed
+                kind: SlotKind::Typed
             }]
         );
-        ledger.handle_ready(2, None, now);
+        ledger.handle_ready(SlotId(2), None, now);
         assert_eq!(effects(&mut ledger), []);
         (ledger, now)
     }
@@ -558,7 +566,13 @@ mod tests {
         let waiter = ledger
             .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the queue is empty");
-        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+        assert_eq!(
+            effects(&mut ledger)[0],
+            Effect::Lend {
+                waiter,
+                slot: SlotId(2)
+            }
+        );
     }
 
     #[test]
@@ -570,12 +584,18 @@ mod tests {
         };
         let mut ledger = Ledger::new(config(1, 2), print.clone(), true);
         ledger.handle_timeout(now);
-        ledger.handle_ready(2, None, now);
+        ledger.handle_ready(SlotId(2), None, now);
         effects(&mut ledger);
         let waiter = ledger
             .ask(&anyone(), &print, Need::Warm, now)
             .expect("the queue is empty");
-        assert_eq!(effects(&mut ledger), [Effect::Lend { waiter, place: 2 }]);
+        assert_eq!(
+            effects(&mut ledger),
+            [Effect::Lend {
+                waiter,
+                slot: SlotId(2)
+            }]
+        );
         assert_eq!(ledger.poll_timeout(), Some(now + QUIET));
         ledger.handle_timeout(now + QUIET);
         assert!(matches!(effects(&mut ledger)[0], Effect::Warm { .. }));
@@ -596,8 +616,8 @@ mod tests {
         let waiter = ledger
             .ask(&anyone(), &shape("b"), Need::Warm, now)
             .expect("the queue is empty");
-        assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
-        ledger.handle_gone(2, now);
+        assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
+        ledger.handle_gone(SlotId(2), now);
         assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
     }
 
@@ -607,14 +627,20 @@ mod tests {
         ledger
             .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the queue is empty");
-        ledger.handle_returned(2, now);
+        ledger.handle_returned(SlotId(2), now);
         effects(&mut ledger);
         let waiter = ledger
             .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), []);
-        ledger.handle_ready(2, None, now);
-        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+        ledger.handle_ready(SlotId(2), None, now);
+        assert_eq!(
+            effects(&mut ledger)[0],
+            Effect::Lend {
+                waiter,
+                slot: SlotId(2)
+            }
+        );
     }
 
     #[test]
@@ -651,14 +677,17 @@ mod tests {
         ledger.handle_timeout(now);
         assert!(matches!(
             effects(&mut ledger)[0],
-            Effect::Warm { place: 2, .. }
+            Effect::Warm {
+                slot: SlotId(2),
+                ..
+            }
         ));
         ledger.drain(now);
-        assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
-        ledger.handle_ready(2, None, now);
+        assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
+        ledger.handle_ready(SlotId(2), None, now);
         assert_eq!(effects(&mut ledger), []);
-        ledger.handle_gone(2, now);
-        assert!(ledger.places().is_empty());
+        ledger.handle_gone(SlotId(2), now);
+        assert!(ledger.slots().is_empty());
     }
 
     #[test]
@@ -668,15 +697,21 @@ mod tests {
         let ask = |ledger: &mut Ledger, name: &str| {
             ledger.ask(&Owner(name.to_owned()), &shape("a"), Need::Warm, now)
         };
-        let many: Vec<Waiter> = (0..4).flat_map(|_| ask(&mut ledger, "many")).collect();
+        let many: Vec<WaiterId> = (0..4).flat_map(|_| ask(&mut ledger, "many")).collect();
         assert_eq!(ask(&mut ledger, "many"), Err(QueueFull));
         effects(&mut ledger);
         let one = ask(&mut ledger, "one").expect("it has nothing in the queue");
         assert_eq!(effects(&mut ledger), [Effect::Displace { waiter: many[3] }]);
         for waiter in [many[1], one, many[2]] {
-            ledger.handle_returned(2, now);
-            ledger.handle_ready(2, None, now);
-            assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+            ledger.handle_returned(SlotId(2), now);
+            ledger.handle_ready(SlotId(2), None, now);
+            assert_eq!(
+                effects(&mut ledger)[0],
+                Effect::Lend {
+                    waiter,
+                    slot: SlotId(2)
+                }
+            );
         }
     }
 
@@ -686,14 +721,20 @@ mod tests {
         ledger.config.session_turns_max = 3;
         let ask = |ledger: &mut Ledger| ledger.ask(&anyone(), &shape("a"), Need::Warm, now);
         ask(&mut ledger).expect("lent at once");
-        ledger.handle_ready(2, None, now);
+        ledger.handle_ready(SlotId(2), None, now);
         effects(&mut ledger);
         let waiter = ask(&mut ledger).expect("the queue has room");
         assert_eq!(effects(&mut ledger), []);
-        ledger.handle_returned(2, now);
-        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
-        ledger.handle_returned(2, now);
-        assert_eq!(ledger.places()[&2].held, Held::Resetting);
+        ledger.handle_returned(SlotId(2), now);
+        assert_eq!(
+            effects(&mut ledger)[0],
+            Effect::Lend {
+                waiter,
+                slot: SlotId(2)
+            }
+        );
+        ledger.handle_returned(SlotId(2), now);
+        assert_eq!(ledger.slots()[&SlotId(2)].held, SlotState::Resetting);
     }
 
     #[test]
@@ -701,14 +742,20 @@ mod tests {
         let now = now();
         let mut ledger = Ledger::new(config(2, 2), shape("a"), true);
         ledger.handle_timeout(now);
-        ledger.handle_ready(2, None, now);
-        ledger.handle_ready(3, None, now);
+        ledger.handle_ready(SlotId(2), None, now);
+        ledger.handle_ready(SlotId(3), None, now);
         effects(&mut ledger);
         for _ in 0..2 {
             let waiter = ledger.ask(&anyone(), &shape("a"), Need::Launch, now);
             let waiter = waiter.expect("the queue is empty");
-            assert_eq!(effects(&mut ledger), [Effect::Lend { waiter, place: 3 }]);
-            ledger.handle_refused(3, now);
+            assert_eq!(
+                effects(&mut ledger),
+                [Effect::Lend {
+                    waiter,
+                    slot: SlotId(3)
+                }]
+            );
+            ledger.handle_refused(SlotId(3), now);
         }
     }
 
@@ -720,12 +767,12 @@ mod tests {
                 .ask(&anyone(), &shape("a"), Need::Warm, now)
                 .expect("the session is idle");
             effects(&mut ledger);
-            ledger.handle_returned(2, now);
-            let retired = effects(&mut ledger) == [Effect::Retire { place: 2 }];
+            ledger.handle_returned(SlotId(2), now);
+            let retired = effects(&mut ledger) == [Effect::Retire { slot: SlotId(2) }];
             assert_eq!(retired, ends, "after turn {turn}");
-            ledger.handle_ready(2, None, now);
+            ledger.handle_ready(SlotId(2), None, now);
         }
-        assert_eq!(ledger.places()[&2].held, Held::Retiring);
+        assert_eq!(ledger.slots()[&SlotId(2)].held, SlotState::Retiring);
     }
 
     #[test]
@@ -734,10 +781,10 @@ mod tests {
         ledger
             .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the session is idle");
-        ledger.handle_returned(2, now);
+        ledger.handle_returned(SlotId(2), now);
         effects(&mut ledger);
-        ledger.handle_ready(2, Some(2 << 30), now);
-        assert_eq!(effects(&mut ledger)[0], Effect::Retire { place: 2 });
+        ledger.handle_ready(SlotId(2), Some(2 << 30), now);
+        assert_eq!(effects(&mut ledger)[0], Effect::Retire { slot: SlotId(2) });
     }
 
     #[test]
@@ -746,19 +793,19 @@ mod tests {
         let mut ledger = Ledger::new(config(1, 1), shape("a"), true);
         ledger.handle_timeout(now);
         effects(&mut ledger);
-        ledger.handle_gone(2, now);
+        ledger.handle_gone(SlotId(2), now);
         assert_eq!(effects(&mut ledger), []);
         ledger.handle_timeout(now + Duration::from_secs(2));
         assert!(matches!(effects(&mut ledger)[0], Effect::Warm { .. }));
     }
 
-    /// A ledger whose one session, at place 2, stays in a conversation.
+    /// A ledger whose one session, at slot 2, stays in a conversation.
     fn kept(max: usize) -> (Ledger, Instant) {
         let (mut ledger, now) = warmed(max);
         ledger
             .ask(&anyone(), &shape("a"), Need::Warm, now)
             .expect("the session is idle");
-        ledger.handle_kept(2, now);
+        ledger.handle_kept(SlotId(2), now);
         effects(&mut ledger);
         (ledger, now)
     }
@@ -768,10 +815,16 @@ mod tests {
         let (mut ledger, now) = kept(1);
         let waiter = ledger.ask(&anyone(), &shape("a"), Need::Warm, now);
         let waiter = waiter.expect("the queue is empty");
-        assert_eq!(effects(&mut ledger), [Effect::Empty { place: 2 }]);
-        assert!(!ledger.rejoin(2));
-        ledger.handle_ready(2, None, now);
-        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, place: 2 });
+        assert_eq!(effects(&mut ledger), [Effect::Empty { slot: SlotId(2) }]);
+        assert!(!ledger.rejoin(SlotId(2)));
+        ledger.handle_ready(SlotId(2), None, now);
+        assert_eq!(
+            effects(&mut ledger)[0],
+            Effect::Lend {
+                waiter,
+                slot: SlotId(2)
+            }
+        );
     }
 
     #[test]
@@ -780,7 +833,7 @@ mod tests {
         ledger
             .ask(&anyone(), &shape("b"), Need::Warm, now)
             .expect("the queue is empty");
-        assert_eq!(effects(&mut ledger), [Effect::Retire { place: 2 }]);
+        assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
     }
 
     #[test]
@@ -789,14 +842,14 @@ mod tests {
         let due = ledger.poll_timeout().expect("it has a time");
         assert_eq!(due, now + Duration::from_secs(1800));
         ledger.handle_timeout(due);
-        assert_eq!(effects(&mut ledger)[0], Effect::Empty { place: 2 });
+        assert_eq!(effects(&mut ledger)[0], Effect::Empty { slot: SlotId(2) });
     }
 
     #[test]
     fn a_kept_session_wears_out_like_any() {
         let (mut ledger, now) = kept(1);
-        assert!(ledger.rejoin(2));
-        ledger.handle_kept(2, now);
-        assert_eq!(effects(&mut ledger)[0], Effect::Retire { place: 2 });
+        assert!(ledger.rejoin(SlotId(2)));
+        ledger.handle_kept(SlotId(2), now);
+        assert_eq!(effects(&mut ledger)[0], Effect::Retire { slot: SlotId(2) });
     }
 }

@@ -8,19 +8,19 @@
 //! **Invariants.** A session serves one turn at a time; a caller never gets a session that holds another caller's
 //! text, or a part of its own conversation that it did not tell; dropping an [`Answer`] interrupts its turn.
 
-mod conduct;
+mod delivery_plan;
 mod demand;
 mod fault;
 mod handed;
 mod health;
-mod keeper;
 pub(crate) mod ledger;
 mod parking;
 mod pause;
-pub(crate) mod place;
 mod queue;
+mod serve;
+pub(crate) mod slot;
 mod snapshot;
-mod way;
+mod supervisor;
 
 pub(crate) use handed::ignored;
 pub(crate) use snapshot::ClaudeView;
@@ -36,10 +36,10 @@ use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Request;
-use conduct::Conduct;
-use keeper::Ask;
-use keeper::Keeper;
+use serve::ServeCall;
 use std::time::Duration;
+use supervisor::Command;
+use supervisor::Supervisor;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
@@ -86,7 +86,7 @@ pub(crate) struct Pool {
 #[derive(Clone)]
 struct Works {
     launcher: Launcher,
-    keeper: mpsc::UnboundedSender<Ask>,
+    supervisor: mpsc::UnboundedSender<Command>,
 }
 
 impl Pool {
@@ -104,12 +104,12 @@ impl Pool {
             driver,
             ..Shape::plain(model)
         };
-        let (keeper, inbox) = Keeper::new(config, launcher.clone(), plain, claude, views);
-        tokio::spawn(keeper.run());
+        let (supervisor, inbox) = Supervisor::new(config, launcher.clone(), plain, claude, views);
+        tokio::spawn(supervisor.run());
         Pool {
             works: Some(Works {
                 launcher,
-                keeper: inbox,
+                supervisor: inbox,
             }),
             snapshot,
         }
@@ -137,14 +137,17 @@ impl Pool {
     ) -> Answer {
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         match &self.works {
-            Some(Works { launcher, keeper }) => {
-                let (launcher, keeper) = (launcher.clone(), keeper.clone());
+            Some(Works {
+                launcher,
+                supervisor,
+            }) => {
+                let (launcher, supervisor) = (launcher.clone(), supervisor.clone());
                 tokio::spawn(
-                    Conduct {
+                    ServeCall {
                         request,
                         name,
                         launcher,
-                        keeper,
+                        supervisor,
                         events: events_tx,
                         course,
                     }
@@ -160,7 +163,7 @@ impl Pool {
     pub(crate) fn leave(&self, name: &ConversationId) {
         if let Some(works) = &self.works {
             let name = name.clone();
-            let _ = works.keeper.send(Ask::Left { name }); // A keeper that is gone has no sessions.
+            let _ = works.supervisor.send(Command::Left { name }); // A supervisor that is gone has no sessions.
         }
     }
 
@@ -173,7 +176,7 @@ impl Pool {
     pub(crate) async fn drain(&self) {
         let Some(works) = &self.works else { return };
         let (done, drained) = oneshot::channel();
-        drop(works.keeper.send(Ask::Drain { done }));
+        drop(works.supervisor.send(Command::Drain { done }));
         drop(drained.await);
         works.launcher.sweep();
     }

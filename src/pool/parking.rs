@@ -22,7 +22,7 @@ use std::borrow::Cow;
 /// A conversation as its session holds it, calls outstanding.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parking {
-    held: Held,
+    held: SlotState,
     /// The conversation without the inputs of the model's last calls.
     by_ids: Fingerprint,
     name: Option<ConversationId>,
@@ -33,7 +33,7 @@ pub(crate) struct Parking {
 pub(crate) struct Claim {
     likeness: Likeness,
     /// `None`: it goes on in none, but those of its name are of no use any more.
-    held: Option<Held>,
+    held: Option<SlotState>,
     name: Option<ConversationId>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) enum Likeness {
 
 /// What must be the same, to the last byte, for both to be one conversation.
 #[derive(Debug, PartialEq, Eq)]
-struct Held {
+struct SlotState {
     shape: Shape,
     tools: ToolList,
     conversation: Fingerprint,
@@ -79,7 +79,7 @@ impl Parking {
         let messages = |answer| request.messages.iter().chain([answer]);
         Parking {
             by_ids: Fingerprint::of(messages(&without_inputs(&answer))),
-            held: Held::of(request, shape, messages(&answer), calls),
+            held: SlotState::of(request, shape, messages(&answer), calls),
             name,
         }
     }
@@ -90,7 +90,7 @@ impl Parking {
             Likeness::Exact => self.held.conversation,
             Likeness::Ids => self.by_ids,
         };
-        let same = |theirs: &Held| {
+        let same = |theirs: &SlotState| {
             conversation == theirs.conversation
                 && self.held.shape == theirs.shape
                 && self.held.tools == theirs.tools
@@ -133,7 +133,7 @@ impl Claim {
         };
         let held = onward
             .as_ref()
-            .map(|_| Held::of(request, shape, &*alike(request.history(), likeness), calls));
+            .map(|_| SlotState::of(request, shape, &*alike(request.history(), likeness), calls));
         let claim = Claim {
             likeness,
             held,
@@ -160,15 +160,15 @@ fn onward(request: &Request, name: Option<&ConversationId>) -> Option<Onward> {
     typed.map(Onward::Prompt)
 }
 
-impl Held {
+impl SlotState {
     fn of<'a>(
         request: &Request,
         shape: &Shape,
         messages: impl IntoIterator<Item = &'a Message>,
         mut calls: Vec<String>,
-    ) -> Held {
+    ) -> SlotState {
         calls.sort();
-        Held {
+        SlotState {
             shape: shape.clone(),
             tools: ToolList::of(&request.tools),
             conversation: Fingerprint::of(messages),

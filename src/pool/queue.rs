@@ -6,7 +6,7 @@
 //! there, because a session may be on its way for it.
 
 use super::ledger::Need;
-use super::ledger::Waiter;
+use super::ledger::WaiterId;
 use crate::session::shape::Shape;
 use crate::turn::Owner;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::time::Instant;
 /// One caller's call.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) waiter: Waiter,
+    pub(super) waiter: WaiterId,
     pub(super) owner: Owner,
     pub(super) shape: Shape,
     pub(super) need: Need,
@@ -38,8 +38,8 @@ impl Queue {
         let round = own.map_or(self.round, |(round, _)| round + 1);
         let before = self.line.iter().rposition(|(other, _)| *other <= round);
         let head = usize::from(!self.line.is_empty());
-        let place = before.map_or(head, |before| before + 1);
-        self.line.insert(place, (round, waiting));
+        let slot = before.map_or(head, |before| before + 1);
+        self.line.insert(slot, (round, waiting));
     }
 
     /// Takes the head away, which is served.
@@ -49,13 +49,13 @@ impl Queue {
         }
     }
 
-    pub(super) fn withdraw(&mut self, waiter: Waiter) {
+    pub(super) fn withdraw(&mut self, waiter: WaiterId) {
         self.line.retain(|(_, waiting)| waiting.waiter != waiter);
     }
 
     /// Takes those away whose time is over.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<Waiter> {
-        let over: Vec<Waiter> = self
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<WaiterId> {
+        let over: Vec<WaiterId> = self
             .iter()
             .filter(|waiting| waiting.until <= now)
             .map(|waiting| waiting.waiter)
@@ -65,14 +65,14 @@ impl Queue {
     }
 
     /// Takes everybody away.
-    pub(super) fn drain(&mut self) -> Vec<Waiter> {
+    pub(super) fn drain(&mut self) -> Vec<WaiterId> {
         let line = std::mem::take(&mut self.line);
         line.iter().map(|(_, waiting)| waiting.waiter).collect()
     }
 
     /// Takes the one away that is too many after one came: the last call of the caller that has most of them, who is
     /// the one that came where several have as many.
-    pub(super) fn take_surplus(&mut self, came: &Owner) -> Option<Waiter> {
+    pub(super) fn take_surplus(&mut self, came: &Owner) -> Option<WaiterId> {
         let mut counts = BTreeMap::new();
         for waiting in self.iter() {
             *counts.entry(&waiting.owner).or_insert(0_usize) += 1;
@@ -119,18 +119,18 @@ mod tests {
     fn queue(callers: &str) -> Queue {
         let mut queue = Queue::default();
         for (waiter, name) in (1..).zip(callers.chars()) {
-            queue.push(waiting(waiter, name));
+            queue.push(waiting(WaiterId(waiter), name));
         }
         queue
     }
 
-    fn waiting(waiter: Waiter, name: char) -> Waiting {
+    fn waiting(waiter: WaiterId, name: char) -> Waiting {
         Waiting {
             waiter,
             owner: owner(name),
             shape: Shape::plain("m"),
             need: Need::Warm,
-            until: clock::now() + Duration::from_secs(waiter),
+            until: clock::now() + Duration::from_secs(waiter.0),
         }
     }
 
@@ -145,8 +145,8 @@ mod tests {
     fn callers_take_turns_and_the_head_stays() {
         assert_eq!(order(&queue("aaaa")), "aaaa");
         assert_eq!(order(&queue("aaaabbc")), "abcabaa");
-        let numbers: Vec<Waiter> = queue("aab").iter().map(|waiting| waiting.waiter).collect();
-        assert_eq!(numbers, [1, 3, 2]);
+        let numbers: Vec<WaiterId> = queue("aab").iter().map(|waiting| waiting.waiter).collect();
+        assert_eq!(numbers, [1, 3, 2].map(WaiterId));
     }
 
     #[test]
@@ -155,30 +155,33 @@ mod tests {
         for _ in 0..3 {
             queue.pop();
         }
-        queue.push(waiting(7, 'b'));
-        queue.push(waiting(8, 'b'));
-        queue.push(waiting(9, 'c'));
+        queue.push(waiting(WaiterId(7), 'b'));
+        queue.push(waiting(WaiterId(8), 'b'));
+        queue.push(waiting(WaiterId(9), 'c'));
         assert_eq!(order(&queue), "abcbaa");
     }
 
     #[test]
     fn the_one_too_many_is_of_who_has_most() {
         let mut crowded = queue("aaab");
-        assert_eq!(crowded.take_surplus(&owner('b')), Some(3));
-        assert_eq!(crowded.take_surplus(&owner('a')), Some(2));
-        assert_eq!(crowded.take_surplus(&owner('b')), Some(4));
+        assert_eq!(crowded.take_surplus(&owner('b')), Some(WaiterId(3)));
+        assert_eq!(crowded.take_surplus(&owner('a')), Some(WaiterId(2)));
+        assert_eq!(crowded.take_surplus(&owner('b')), Some(WaiterId(4)));
         assert_eq!(queue("").take_surplus(&owner('a')), None);
     }
 
     #[test]
     fn who_waited_too_long_or_hung_up_is_gone() {
         let mut queue = queue("abcd");
-        queue.withdraw(3);
+        queue.withdraw(WaiterId(3));
         assert_eq!(
             queue.expire(clock::now() + Duration::from_millis(1500)),
-            [1]
+            [WaiterId(1)]
         );
-        assert_eq!((queue.len(), queue.drain()), (2, vec![2, 4]));
+        assert_eq!(
+            (queue.len(), queue.drain()),
+            (2, [2, 4].map(WaiterId).to_vec())
+        );
         assert!(queue.is_empty() && queue.head().is_none());
     }
 }

@@ -4,7 +4,7 @@ use super::chance::Chance;
 use super::model::CallId;
 use super::model::mark;
 use super::model::marks;
-use crate::pool::place::Place;
+use crate::pool::slot::SlotId;
 use crate::session::delivery::Delivery;
 use crate::session::shape::Shape;
 use crate::turn::Assembly;
@@ -41,7 +41,7 @@ pub(super) enum Stage {
     Waiting,
     /// With a session.
     Served {
-        place: Place,
+        slot: SlotId,
     },
     Over,
 }

@@ -4,8 +4,8 @@ use crate::pool::PoolConfig;
 use crate::pool::ledger::Effect;
 use crate::pool::ledger::Ledger;
 use crate::pool::ledger::Need;
-use crate::pool::ledger::Waiter;
-use crate::pool::place::Place;
+use crate::pool::ledger::WaiterId;
+use crate::pool::slot::SlotId;
 use crate::session::shape::Shape;
 use crate::turn::Owner;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
 
-/// What the sessions' side knows of a place.
+/// What the sessions' side knows of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Life {
     Starting,
@@ -39,14 +39,14 @@ struct Around {
     now: Instant,
     max: usize,
     depth: usize,
-    waiters: BTreeSet<Waiter>,
-    lives: BTreeMap<Place, Life>,
+    waiters: BTreeSet<WaiterId>,
+    lives: BTreeMap<SlotId, Life>,
 }
 
 /// One thing that may happen; `pick` chooses whom it happens to.
 #[derive(Debug, Clone, Copy)]
 enum Move {
-    Ask {
+    Command {
         owner: u8,
         shape: u8,
         launch: bool,
@@ -95,7 +95,7 @@ impl Around {
     fn happen(&mut self, what: Move, pick: usize) {
         let now = self.now;
         match what {
-            Move::Ask {
+            Move::Command {
                 owner,
                 shape,
                 launch,
@@ -124,36 +124,36 @@ impl Around {
             Move::Return => self.give_back(pick),
             Move::Keep => self.keep(pick),
             Move::Rejoin => {
-                if let Some(place) = self.pick(pick, |life| *life == Life::Kept) {
-                    assert!(self.ledger.rejoin(place), "{place} was given up in silence");
-                    self.lives.insert(place, Life::Lent { rested: false });
+                if let Some(slot) = self.pick(pick, |life| *life == Life::Kept) {
+                    assert!(self.ledger.rejoin(slot), "{slot} was given up in silence");
+                    self.lives.insert(slot, Life::Lent { rested: false });
                 }
             }
             Move::Leave => {
-                if let Some(place) = self.pick(pick, |life| *life == Life::Kept) {
-                    self.ledger.handle_left(place, now);
+                if let Some(slot) = self.pick(pick, |life| *life == Life::Kept) {
+                    self.ledger.handle_left(slot, now);
                 }
             }
             Move::Refuse => self.refuse(pick),
             Move::Die => {
-                if let Some(place) =
+                if let Some(slot) =
                     self.pick(pick, |life| *life != Life::Idle || pick.is_multiple_of(4))
                 {
-                    self.die(place);
+                    self.die(slot);
                 }
             }
         }
         self.settle();
     }
 
-    fn pick(&self, pick: usize, may: impl Fn(&Life) -> bool) -> Option<Place> {
-        let places: Vec<Place> = self
+    fn pick(&self, pick: usize, may: impl Fn(&Life) -> bool) -> Option<SlotId> {
+        let slots: Vec<SlotId> = self
             .lives
             .iter()
             .filter(|(_, life)| may(life))
-            .map(|(place, _)| *place)
+            .map(|(slot, _)| *slot)
             .collect();
-        places.get(pick % places.len().max(1)).copied()
+        slots.get(pick % slots.len().max(1)).copied()
     }
 
     fn ready(&mut self, pick: usize, resident: Option<u64>) {
@@ -166,32 +166,32 @@ impl Around {
                     | Life::Launched { rested: false }
             )
         };
-        let Some(place) = self.pick(pick, may) else {
+        let Some(slot) = self.pick(pick, may) else {
             return;
         };
-        let next = match self.lives[&place] {
+        let next = match self.lives[&slot] {
             Life::Lent { .. } => Life::Lent { rested: true },
             Life::Launched { .. } => Life::Launched { rested: true },
             Life::Starting | Life::Idle | Life::Kept | Life::Resetting | Life::Retiring => {
                 Life::Idle
             }
         };
-        self.lives.insert(place, next);
-        self.ledger.handle_ready(place, resident, self.now);
+        self.lives.insert(slot, next);
+        self.ledger.handle_ready(slot, resident, self.now);
     }
 
     fn give_back(&mut self, pick: usize) {
-        let Some(place) = self.pick(pick, |life| {
+        let Some(slot) = self.pick(pick, |life| {
             matches!(life, Life::Lent { .. } | Life::Launched { .. })
         }) else {
             return;
         };
-        let next = match self.lives[&place] {
+        let next = match self.lives[&slot] {
             Life::Lent { rested: true } | Life::Launched { rested: true } => Life::Idle,
             _ => Life::Resetting,
         };
-        self.lives.insert(place, next);
-        self.ledger.handle_returned(place, self.now);
+        self.lives.insert(slot, next);
+        self.ledger.handle_returned(slot, self.now);
     }
 
     fn keep(&mut self, pick: usize) {
@@ -201,62 +201,61 @@ impl Around {
                 Life::Lent { rested: false } | Life::Launched { rested: false }
             )
         };
-        if let Some(place) = self.pick(pick, at_work) {
-            self.lives.insert(place, Life::Kept);
-            self.ledger.handle_kept(place, self.now);
+        if let Some(slot) = self.pick(pick, at_work) {
+            self.lives.insert(slot, Life::Kept);
+            self.ledger.handle_kept(slot, self.now);
         }
     }
 
     fn refuse(&mut self, pick: usize) {
         let unused = Life::Lent { rested: false };
-        if let Some(place) = self.pick(pick, |life| *life == unused) {
-            self.lives.insert(place, Life::Idle);
-            self.ledger.handle_refused(place, self.now);
-        } else if let Some(place) =
-            self.pick(pick, |life| *life == Life::Launched { rested: false })
+        if let Some(slot) = self.pick(pick, |life| *life == unused) {
+            self.lives.insert(slot, Life::Idle);
+            self.ledger.handle_refused(slot, self.now);
+        } else if let Some(slot) = self.pick(pick, |life| *life == Life::Launched { rested: false })
         {
-            self.lives.remove(&place);
-            self.ledger.handle_refused(place, self.now);
+            self.lives.remove(&slot);
+            self.ledger.handle_refused(slot, self.now);
         }
     }
 
-    fn die(&mut self, place: Place) {
-        self.lives.remove(&place);
-        self.ledger.handle_gone(place, self.now);
+    fn die(&mut self, slot: SlotId) {
+        self.lives.remove(&slot);
+        self.ledger.handle_gone(slot, self.now);
     }
 
     /// Takes the effects, and holds the ledger to its promises.
     fn settle(&mut self) {
         while let Some(effect) = self.ledger.poll_effect() {
             match effect {
-                Effect::Lend { waiter, place } => {
+                Effect::Lend { waiter, slot } => {
                     assert!(
                         self.waiters.remove(&waiter),
                         "{waiter} was served before, or is gone"
                     );
-                    let before = self.lives.insert(place, Life::Lent { rested: false });
+                    let before = self.lives.insert(slot, Life::Lent { rested: false });
                     assert_eq!(before, Some(Life::Idle), "only an idle session can be lent");
                 }
-                Effect::Permit { waiter, place } => {
+                Effect::Permit { waiter, slot } => {
                     assert!(
                         self.waiters.remove(&waiter),
                         "{waiter} was served before, or is gone"
                     );
                     assert_eq!(
-                        self.lives.insert(place, Life::Launched { rested: false }),
+                        self.lives.insert(slot, Life::Launched { rested: false }),
                         None
                     );
                 }
-                Effect::Warm { place, .. } => {
-                    assert_eq!(self.lives.insert(place, Life::Starting), None);
+                Effect::Warm { slot, .. } => {
+                    assert_eq!(self.lives.insert(slot, Life::Starting), None);
                 }
-                Effect::Retire { place } => {
-                    let before = self.lives.insert(place, Life::Retiring);
+                Effect::Retire { slot } => {
+                    let before = self.lives.insert(slot, Life::Retiring);
                     assert_ne!(before, None, "only what is there can be retired");
                     assert_ne!(before, Some(Life::Retiring), "once is enough");
                 }
-                Effect::Empty { place } => {
-                    let before = self.lives.insert(place, Life::Resetting);
+                Effect::Empty { slot } => {
+                    let before = self.lives.insert(slot, Life::Resetting);
                     assert_eq!(before, Some(Life::Kept), "only what is kept can be left");
                 }
                 Effect::Expire { waiter } | Effect::Displace { waiter } => {
@@ -269,14 +268,14 @@ impl Around {
         }
         let kept = self.lives.values().filter(|life| **life == Life::Kept);
         assert!(kept.count() <= 2, "more are kept than may be");
-        let (places, waiting) = (self.ledger.places().len(), self.ledger.waiting());
-        assert!(places <= self.max, "{places} places of {}", self.max);
+        let (slots, waiting) = (self.ledger.slots().len(), self.ledger.waiting());
+        assert!(slots <= self.max, "{slots} slots of {}", self.max);
         assert!(waiting <= self.depth, "{waiting} waiters of {}", self.depth);
         assert_eq!(waiting, self.waiters.len(), "who waits must be known");
         assert!(
-            places == self.lives.len(),
+            slots == self.lives.len(),
             "{:?} are not {:?}",
-            self.ledger.places(),
+            self.ledger.slots(),
             self.lives
         );
         assert!(
@@ -294,23 +293,23 @@ impl Around {
             self.settle();
             self.ready(0, None);
             self.settle();
-            if let Some(place) = self.pick(0, |life| *life == Life::Retiring) {
-                self.die(place);
+            if let Some(slot) = self.pick(0, |life| *life == Life::Retiring) {
+                self.die(slot);
                 self.settle();
             }
         }
         assert!(self.waiters.is_empty(), "{:?} still wait", self.waiters);
         assert!(
-            self.ledger.places().is_empty(),
+            self.ledger.slots().is_empty(),
             "{:?} are left",
-            self.ledger.places()
+            self.ledger.slots()
         );
     }
 }
 
 fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
-        4 => (0_u8..3, 0_u8..3, any::<bool>()).prop_map(|(owner, shape, launch)| Move::Ask { owner, shape, launch }),
+        4 => (0_u8..3, 0_u8..3, any::<bool>()).prop_map(|(owner, shape, launch)| Move::Command { owner, shape, launch }),
         1 => Just(Move::Withdraw),
         2 => (0_u16..3000).prop_map(Move::Wait),
         4 => prop::bool::weighted(0.1).prop_map(|worn| Move::Ready { worn }),

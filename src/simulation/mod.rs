@@ -10,7 +10,7 @@
 //! **Invariants held.** No text of one call is in another's prompt or answer. Every call ends exactly once, and in
 //! bounded time. An answer that is told is the whole first message of the model, with its stop reason. Every
 //! submitted prompt gets one verdict. A process that is being ended gets no keys. The ledger's bounds are kept, and
-//! after a drain no place, session or waiter is left.
+//! after a drain no slot, session or waiter is left.
 //!
 //! `SIMULATION_SEED=N cargo test simulation` runs one seed, and prints its last events.
 //!

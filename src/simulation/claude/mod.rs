@@ -36,7 +36,7 @@ pub(super) enum Sign {
         conversation: String,
         record: Record,
     },
-    /// It waits at the pipe in its transcript's place.
+    /// It waits at the pipe in its transcript's slot.
     Reached,
     Exited(&'static str),
     /// It goes on by itself.

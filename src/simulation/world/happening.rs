@@ -4,7 +4,7 @@ use super::super::claude::Sign;
 use super::super::model::CallId;
 use super::super::session::Order;
 use super::super::session::Outcome;
-use crate::pool::place::Place;
+use crate::pool::slot::SlotId;
 
 /// Something on its way.
 #[derive(Debug, Clone)]
@@ -13,91 +13,91 @@ pub(super) enum Happening {
     HangsUp(CallId),
     /// The next call in the conversation of this one.
     FollowsUp(CallId),
-    Asked(Ask),
+    Asked(Command),
     Granted {
         call: CallId,
         grant: Grant,
     },
     Ordered {
-        place: Place,
+        slot: SlotId,
         order: Order,
     },
     Pressed {
-        place: Place,
+        slot: SlotId,
         keys: Vec<u8>,
     },
     Answered {
-        place: Place,
+        slot: SlotId,
         allowed: bool,
     },
     Signed {
-        place: Place,
+        slot: SlotId,
         sign: Sign,
     },
     Grew {
-        place: Place,
+        slot: SlotId,
     },
     Left {
-        place: Place,
+        slot: SlotId,
         call: CallId,
     },
     Settled {
         call: CallId,
-        place: Place,
+        slot: SlotId,
         outcome: Outcome,
     },
     Ended {
-        place: Place,
+        slot: SlotId,
         forced: bool,
     },
     SessionTimeout {
-        place: Place,
+        slot: SlotId,
     },
     LedgerTimeout,
 }
 
-/// What the keeper is asked and told.
+/// What the supervisor is asked and told.
 #[derive(Debug, Clone)]
-pub(super) enum Ask {
+pub(super) enum Command {
     Lease {
         call: CallId,
     },
     Withdrawn,
     Refused {
-        place: Place,
+        slot: SlotId,
     },
     /// `kept` where its session stays in the call's conversation, with what the model said last.
     Returned {
-        place: Place,
+        slot: SlotId,
         kept: Option<(CallId, String)>,
     },
     Rejoin {
         call: CallId,
     },
     Unclaimed {
-        place: Place,
+        slot: SlotId,
     },
     Ready {
-        place: Place,
+        slot: SlotId,
     },
     Gone {
-        place: Place,
+        slot: SlotId,
     },
 }
 
-/// What a call gets of the keeper.
+/// What a call gets of the supervisor.
 #[derive(Debug, Clone)]
 pub(super) enum Grant {
     Lent {
-        place: Place,
+        slot: SlotId,
         primed: Option<String>,
     },
     Permitted {
-        place: Place,
+        slot: SlotId,
     },
     /// The session that stayed in the conversation, if there is one.
     Onward {
-        place: Option<Place>,
+        slot: Option<SlotId>,
     },
     Refused,
 }
@@ -105,11 +105,11 @@ pub(super) enum Grant {
 /// What keeps its order on its way: one sender's messages to one receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lane {
-    Screen(Place),
-    Transcript(Place),
-    Keys(Place),
-    Orders(Place),
-    Notices(Place),
+    Screen(SlotId),
+    Transcript(SlotId),
+    Keys(SlotId),
+    Orders(SlotId),
+    Notices(SlotId),
     Call(CallId),
     Alone,
 }

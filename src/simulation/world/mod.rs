@@ -1,14 +1,14 @@
 //! The scheduler: virtual time, everything that is on its way, and the promises that must hold after each event.
 //!
-//! The keeper and the conduct of a call are told again here in a few lines each, because the real ones are tasks; the
+//! The supervisor and the service of a call are told again here in a few lines each, because the real ones are tasks; the
 //! ledger, the machines and the merges are the real ones.
 
-mod conduct;
 mod happening;
-mod keeper;
 mod onward;
-mod place;
 mod promise;
+mod serve;
+mod slot;
+mod supervisor;
 
 use super::Tally;
 use super::call::Call;
@@ -21,12 +21,12 @@ use super::model::Model;
 use super::session::Session;
 use crate::pool::PoolConfig;
 use crate::pool::ledger::Ledger;
-use crate::pool::ledger::Waiter;
-use crate::pool::place::Place;
+use crate::pool::ledger::WaiterId;
+use crate::pool::slot::SlotId;
 use crate::session::machine::Limits;
 use crate::session::shape::Shape;
 use crate::session::task::Enter;
-use happening::Ask;
+use happening::Command;
 use happening::Happening;
 use happening::Lane;
 use onward::Kept;
@@ -48,9 +48,9 @@ pub(super) struct World {
     limits: Limits,
     ledger: Ledger,
     ledger_timer: Option<Instant>,
-    replies: BTreeMap<Waiter, CallId>,
-    sessions: BTreeMap<Place, Session>,
-    kept: BTreeMap<Place, Kept>,
+    replies: BTreeMap<WaiterId, CallId>,
+    sessions: BTreeMap<SlotId, Session>,
+    kept: BTreeMap<SlotId, Kept>,
     edits: bool,
     /// What the sessions are taken to do with an Enter behind a text, be it true or not.
     enter: Enter,
@@ -146,9 +146,7 @@ impl World {
 
     fn is_over(&self) -> bool {
         let open = |call: &Call| call.stage != Stage::Over;
-        self.ledger.places().is_empty()
-            && self.sessions.is_empty()
-            && !self.calls.values().any(open)
+        self.ledger.slots().is_empty() && self.sessions.is_empty() && !self.calls.values().any(open)
     }
 
     fn left(&self) -> String {
@@ -156,11 +154,11 @@ impl World {
         let sessions: Vec<_> = self
             .sessions
             .iter()
-            .map(|(place, session)| (place, session.machine.name()))
+            .map(|(slot, session)| (slot, session.machine.name()))
             .collect();
         format!(
-            "places {:?}, sessions {sessions:?}, calls {calls:?}",
-            self.ledger.places()
+            "slots {:?}, sessions {sessions:?}, calls {calls:?}",
+            self.ledger.slots()
         )
     }
 
@@ -195,27 +193,27 @@ impl World {
             Happening::FollowsUp(call) => self.follow_up(call),
             Happening::Asked(ask) => self.asked(ask),
             Happening::Granted { call, grant } => self.granted(call, grant),
-            Happening::Ordered { place, order } => self.ordered(place, order)?,
-            Happening::Pressed { place, keys } => {
-                self.with(place, |session, around| {
+            Happening::Ordered { slot, order } => self.ordered(slot, order)?,
+            Happening::Pressed { slot, keys } => {
+                self.with(slot, |session, around| {
                     session.claude.handle_keys(&keys, around)
                 });
             }
-            Happening::Answered { place, allowed } => {
-                self.with(place, |session, around| {
+            Happening::Answered { slot, allowed } => {
+                self.with(slot, |session, around| {
                     session.claude.handle_verdict(allowed, around)
                 });
             }
-            Happening::Signed { place, sign } => self.signed(place, sign)?,
-            Happening::Grew { place } => self.drive(place, Session::read)?,
-            Happening::Left { place, call } => self.left_by(place, call)?,
+            Happening::Signed { slot, sign } => self.signed(slot, sign)?,
+            Happening::Grew { slot } => self.drive(slot, Session::read)?,
+            Happening::Left { slot, call } => self.left_by(slot, call)?,
             Happening::Settled {
                 call,
-                place,
+                slot,
                 outcome,
-            } => self.settled(call, place, outcome)?,
-            Happening::Ended { place, forced } => self.ended(place, forced),
-            Happening::SessionTimeout { place } => self.session_timeout(place)?,
+            } => self.settled(call, slot, outcome)?,
+            Happening::Ended { slot, forced } => self.ended(slot, forced),
+            Happening::SessionTimeout { slot } => self.session_timeout(slot)?,
             Happening::LedgerTimeout => {
                 self.ledger_timer = None;
                 self.ledger.handle_timeout(self.now);
@@ -224,13 +222,14 @@ impl World {
         Ok(())
     }
 
-    fn ask(&mut self, ask: Ask) {
+    fn ask(&mut self, ask: Command) {
         let lane = match &ask {
-            Ask::Ready { place } | Ask::Gone { place } => Lane::Notices(*place),
-            Ask::Lease { call } | Ask::Rejoin { call } => Lane::Call(*call),
-            Ask::Withdrawn | Ask::Refused { .. } | Ask::Unclaimed { .. } | Ask::Returned { .. } => {
-                Lane::Alone
-            }
+            Command::Ready { slot } | Command::Gone { slot } => Lane::Notices(*slot),
+            Command::Lease { call } | Command::Rejoin { call } => Lane::Call(*call),
+            Command::Withdrawn
+            | Command::Refused { .. }
+            | Command::Unclaimed { .. }
+            | Command::Returned { .. } => Lane::Alone,
         };
         self.soon_in(lane, Happening::Asked(ask));
     }

@@ -5,15 +5,15 @@ use super::super::model::CallId;
 use super::super::session::Order;
 use super::super::session::Turn;
 use super::World;
-use super::happening::Ask;
+use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
-use crate::pool::place::Place;
+use crate::pool::slot::SlotId;
 use crate::session::shape::Shape;
 use crate::session::task::Route;
 use crate::session::task::Task;
 
-/// What the keeper knows of a session that stayed.
+/// What the supervisor knows of a session that stayed.
 #[derive(Debug)]
 pub(super) struct Kept {
     name: u64,
@@ -32,24 +32,24 @@ impl World {
         self.begin(id, call);
     }
 
-    /// The session of this place stays in the call's conversation, in which this was said.
-    pub(super) fn keep_for(&mut self, place: Place, call: CallId, said: String) {
-        let alive = self.sessions.contains_key(&place);
+    /// The session of this slot stays in the call's conversation, in which this was said.
+    pub(super) fn keep_for(&mut self, slot: SlotId, call: CallId, said: String) {
+        let alive = self.sessions.contains_key(&slot);
         let call = self.calls.get(&call).filter(|_| alive);
         let Some((call, name)) = call.and_then(|call| Some((call, call.name?))) else {
-            return self.ledger.handle_returned(place, self.now);
+            return self.ledger.handle_returned(slot, self.now);
         };
         let messages = call.messages.iter().cloned().chain([said]).collect();
         let shape = call.shape.clone();
         self.kept.insert(
-            place,
+            slot,
             Kept {
                 name,
                 shape,
                 messages,
             },
         );
-        self.ledger.handle_kept(place, self.now);
+        self.ledger.handle_kept(slot, self.now);
     }
 
     pub(super) fn handle_rejoin(&mut self, id: CallId) {
@@ -61,34 +61,34 @@ impl World {
                 && kept.shape == call.shape
                 && kept.messages == call.history()
         };
-        let place = self.kept.iter().find(|(_, kept)| admits(kept));
-        let place = place.map(|(place, _)| *place);
-        let place = place.filter(|place| self.ledger.rejoin(*place));
-        if let Some(place) = place {
-            self.kept.remove(&place);
+        let slot = self.kept.iter().find(|(_, kept)| admits(kept));
+        let slot = slot.map(|(slot, _)| *slot);
+        let slot = slot.filter(|slot| self.ledger.rejoin(*slot));
+        if let Some(slot) = slot {
+            self.kept.remove(&slot);
         }
         let name = call.name;
         let useless = self.kept.iter().filter(|(_, kept)| Some(kept.name) == name);
-        let useless: Vec<Place> = useless.map(|(place, _)| *place).collect();
-        for place in useless {
-            self.kept.remove(&place);
-            self.ledger.handle_left(place, self.now);
+        let useless: Vec<SlotId> = useless.map(|(slot, _)| *slot).collect();
+        for slot in useless {
+            self.kept.remove(&slot);
+            self.ledger.handle_left(slot, self.now);
         }
-        let grant = Grant::Onward { place };
+        let grant = Grant::Onward { slot };
         self.soon(Happening::Granted { call: id, grant });
     }
 
-    /// The ledger gives a kept place up.
-    pub(super) fn empty(&mut self, place: Place) {
-        self.kept.remove(&place);
-        self.order(place, Order::Leave);
+    /// The ledger gives a kept slot up.
+    pub(super) fn empty(&mut self, slot: SlotId) {
+        self.kept.remove(&slot);
+        self.order(slot, Order::Leave);
     }
 
     /// The prompt goes right into the session that holds the conversation.
-    pub(super) fn hand_onward(&mut self, id: CallId, place: Place) {
+    pub(super) fn hand_onward(&mut self, id: CallId, slot: SlotId) {
         let typed = self.calls.get(&id).map(|call| call.plan.typed(self.edits));
         let Some(Some(typed)) = typed else {
-            self.ask(Ask::Unclaimed { place });
+            self.ask(Command::Unclaimed { slot });
             return self.lease(id);
         };
         let (prompt, keys) = (typed.prompt, typed.keys);
@@ -96,13 +96,13 @@ impl World {
         task.stays = true;
         task.enter = self.enter;
         self.tally.onward += 1;
-        self.serve_at(id, place);
+        self.serve_at(id, slot);
         let turn = Turn {
             call: id,
             task,
             edited: typed.edited,
             told: None,
         };
-        self.order(place, Order::Begin(Box::new(turn)));
+        self.order(slot, Order::Begin(Box::new(turn)));
     }
 }

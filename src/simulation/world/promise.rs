@@ -8,9 +8,9 @@ impl World {
         if let Some(wrong) = self.model.wrongs.pop() {
             return Err(wrong);
         }
-        let (places, waiting) = (self.ledger.places().len(), self.ledger.waiting());
-        if places > self.config.max {
-            return Err(format!("{places} places, and {} may be", self.config.max));
+        let (slots, waiting) = (self.ledger.slots().len(), self.ledger.waiting());
+        if slots > self.config.max {
+            return Err(format!("{slots} slots, and {} may be", self.config.max));
         }
         if waiting > self.config.queue_depth_max {
             return Err(format!(

@@ -1,4 +1,4 @@
-//! Simulated callers, and what the conduct of a call does, told again: a lease, a hand-over, another try. `[pure]`
+//! Simulated callers, and what the service of a call does, told again: a lease, a hand-over, another try. `[pure]`
 
 use super::super::call::Call;
 use super::super::call::Stage;
@@ -10,10 +10,10 @@ use super::super::session::Order;
 use super::super::session::Outcome;
 use super::super::session::Turn;
 use super::World;
-use super::happening::Ask;
+use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
-use crate::pool::place::Place;
+use crate::pool::slot::SlotId;
 use crate::session::delivery::Delivery;
 use crate::session::machine::Machine;
 use crate::session::task::Route;
@@ -46,7 +46,7 @@ impl World {
         let goes_on = call.goes_on();
         self.calls.insert(id, call);
         match goes_on {
-            true => self.ask(Ask::Rejoin { call: id }),
+            true => self.ask(Command::Rejoin { call: id }),
             false => self.lease(id),
         }
         if self.chance.hits(150) {
@@ -56,7 +56,7 @@ impl World {
     }
 
     pub(super) fn lease(&mut self, call: CallId) {
-        self.ask(Ask::Lease { call });
+        self.ask(Command::Lease { call });
     }
 
     pub(super) fn hang_up(&mut self, id: CallId) {
@@ -66,19 +66,19 @@ impl World {
         match std::mem::replace(&mut call.stage, Stage::Over) {
             Stage::Waiting => {
                 self.tally.gone += 1;
-                self.ask(Ask::Withdrawn);
+                self.ask(Command::Withdrawn);
             }
-            Stage::Served { place } => {
+            Stage::Served { slot } => {
                 self.tally.gone += 1;
-                self.soon(Happening::Left { place, call: id });
+                self.soon(Happening::Left { slot, call: id });
             }
             Stage::Over => {}
         }
     }
 
-    pub(super) fn left_by(&mut self, place: Place, call: CallId) -> Result<(), String> {
+    pub(super) fn left_by(&mut self, slot: SlotId, call: CallId) -> Result<(), String> {
         let now = self.now;
-        self.drive(place, |session, around| {
+        self.drive(slot, |session, around| {
             if session.caller != Some(call) {
                 return Vec::new();
             }
@@ -97,19 +97,19 @@ impl World {
         match grant {
             Grant::Refused if waits => self.fail(id),
             Grant::Refused => {}
-            Grant::Lent { place, .. } | Grant::Permitted { place } if !waits => {
-                self.ask(Ask::Refused { place })
+            Grant::Lent { slot, .. } | Grant::Permitted { slot } if !waits => {
+                self.ask(Command::Refused { slot })
             }
-            Grant::Onward { place: None } if waits => self.lease(id),
-            Grant::Onward { place: None } => {}
-            Grant::Onward { place: Some(place) } if waits => self.hand_onward(id, place),
-            Grant::Onward { place: Some(place) } => self.ask(Ask::Unclaimed { place }),
-            Grant::Lent { place, primed } => self.hand_over(id, place, primed),
-            Grant::Permitted { place } => self.launch(id, place),
+            Grant::Onward { slot: None } if waits => self.lease(id),
+            Grant::Onward { slot: None } => {}
+            Grant::Onward { slot: Some(slot) } if waits => self.hand_onward(id, slot),
+            Grant::Onward { slot: Some(slot) } => self.ask(Command::Unclaimed { slot }),
+            Grant::Lent { slot, primed } => self.hand_over(id, slot, primed),
+            Grant::Permitted { slot } => self.launch(id, slot),
         }
     }
 
-    pub(super) fn hand_over(&mut self, id: CallId, place: Place, primed: Option<String>) {
+    pub(super) fn hand_over(&mut self, id: CallId, slot: SlotId, primed: Option<String>) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -120,7 +120,7 @@ impl World {
                 Some(call.messages.clone()),
             )),
             None => call.plan.typed(self.edits).map(|typed| {
-                let resume = (!call.history().is_empty()).then(|| format!("history-{id}-{place}"));
+                let resume = (!call.history().is_empty()).then(|| format!("history-{id}-{slot}"));
                 let route = Route::Typed {
                     resume,
                     prompt: typed.prompt,
@@ -130,7 +130,7 @@ impl World {
             }),
         };
         let Some((mut task, edited, told)) = turn else {
-            self.ask(Ask::Refused { place });
+            self.ask(Command::Refused { slot });
             return self.settled_without(id, Outcome::Misdelivered);
         };
         task.stays = call.name.is_some();
@@ -148,9 +148,9 @@ impl World {
                 },
             );
         }
-        call.stage = Stage::Served { place };
+        call.stage = Stage::Served { slot };
         self.order(
-            place,
+            slot,
             Order::Begin(Box::new(Turn {
                 call: id,
                 task,
@@ -160,16 +160,16 @@ impl World {
         );
     }
 
-    pub(super) fn launch(&mut self, id: CallId, place: Place) {
+    pub(super) fn launch(&mut self, id: CallId, slot: SlotId) {
         if self.chance.hits(10) {
-            self.ask(Ask::Refused { place });
+            self.ask(Command::Refused { slot });
             return self.fail(id);
         }
         let conversation = self.fresh("launched");
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        call.stage = Stage::Served { place };
+        call.stage = Stage::Served { slot };
         let messages = call.messages.clone();
         self.library.insert(
             conversation.clone(),
@@ -189,8 +189,8 @@ impl World {
             transcript,
             self.now,
         );
-        self.start(place, machine, Opening::Interrupted, &conversation);
-        if let Some(session) = self.sessions.get_mut(&place) {
+        self.start(slot, machine, Opening::Interrupted, &conversation);
+        if let Some(session) = self.sessions.get_mut(&slot) {
             session.caller = Some(id);
         }
     }
@@ -198,17 +198,17 @@ impl World {
     pub(super) fn settled(
         &mut self,
         id: CallId,
-        place: Place,
+        slot: SlotId,
         outcome: Outcome,
     ) -> Result<(), String> {
         let Outcome::Kept { said, end } = outcome else {
             let kept = None;
-            self.ask(Ask::Returned { place, kept });
+            self.ask(Command::Returned { slot, kept });
             self.settled_without(id, outcome);
             return Ok(());
         };
         let kept = Some((id, said));
-        self.ask(Ask::Returned { place, kept });
+        self.ask(Command::Returned { slot, kept });
         if self
             .calls
             .get(&id)
@@ -220,9 +220,9 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn serve_at(&mut self, id: CallId, place: Place) {
+    pub(super) fn serve_at(&mut self, id: CallId, slot: SlotId) {
         if let Some(call) = self.calls.get_mut(&id) {
-            call.stage = Stage::Served { place };
+            call.stage = Stage::Served { slot };
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the pool's keeper does, told again: it asks the ledger, and performs its effects. `[pure]`
+//! What the pool's supervisor does, told again: it asks the ledger, and performs its effects. `[pure]`
 
 use super::super::call::Stage;
 use super::super::claude::Opening;
@@ -7,43 +7,43 @@ use super::super::session::Order;
 use super::super::session::Session;
 use super::World;
 use super::around;
-use super::happening::Ask;
+use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
 use crate::pool::ledger::Effect;
 use crate::pool::ledger::Need;
-use crate::pool::ledger::Waiter;
-use crate::pool::place::Kind;
-use crate::pool::place::Place;
+use crate::pool::ledger::WaiterId;
+use crate::pool::slot::SlotId;
+use crate::pool::slot::SlotKind;
 use crate::session::delivery::Delivery;
 use crate::session::machine::Machine;
 use crate::turn::Owner;
 
 impl World {
-    pub(super) fn asked(&mut self, ask: Ask) {
+    pub(super) fn asked(&mut self, ask: Command) {
         match ask {
-            Ask::Lease { call } => self.handle_lease(call),
-            Ask::Withdrawn => self.withdraw_the_gone(),
-            Ask::Refused { place } => self.ledger.handle_refused(place, self.now),
-            Ask::Returned { place, kept } => {
-                if let Some(session) = self.sessions.get_mut(&place) {
+            Command::Lease { call } => self.handle_lease(call),
+            Command::Withdrawn => self.withdraw_the_gone(),
+            Command::Refused { slot } => self.ledger.handle_refused(slot, self.now),
+            Command::Returned { slot, kept } => {
+                if let Some(session) = self.sessions.get_mut(&slot) {
                     session.primed = None;
                 }
                 match kept {
-                    Some((call, said)) => self.keep_for(place, call, said),
-                    None => self.ledger.handle_returned(place, self.now),
+                    Some((call, said)) => self.keep_for(slot, call, said),
+                    None => self.ledger.handle_returned(slot, self.now),
                 }
             }
-            Ask::Rejoin { call } => self.handle_rejoin(call),
-            Ask::Unclaimed { place } => self.ledger.handle_left(place, self.now),
-            Ask::Ready { place } => {
-                self.kept.remove(&place);
+            Command::Rejoin { call } => self.handle_rejoin(call),
+            Command::Unclaimed { slot } => self.ledger.handle_left(slot, self.now),
+            Command::Ready { slot } => {
+                self.kept.remove(&slot);
                 let resident = self.chance.hits(10).then_some(u64::MAX);
-                self.ledger.handle_ready(place, resident, self.now);
+                self.ledger.handle_ready(slot, resident, self.now);
             }
-            Ask::Gone { place } => {
-                self.kept.remove(&place);
-                self.ledger.handle_gone(place, self.now);
+            Command::Gone { slot } => {
+                self.kept.remove(&slot);
+                self.ledger.handle_gone(slot, self.now);
             }
         }
     }
@@ -83,7 +83,7 @@ impl World {
                 .get(call)
                 .is_none_or(|call| call.stage == Stage::Over)
         };
-        let gone: Vec<Waiter> = self
+        let gone: Vec<WaiterId> = self
             .replies
             .iter()
             .filter(|(_, call)| gone(call))
@@ -99,19 +99,19 @@ impl World {
     pub(super) fn keep(&mut self) {
         while let Some(effect) = self.ledger.poll_effect() {
             match effect {
-                Effect::Lend { waiter, place } => {
+                Effect::Lend { waiter, slot } => {
                     let primed = self
                         .sessions
-                        .get(&place)
+                        .get(&slot)
                         .and_then(|session| session.primed.clone());
-                    self.grant(waiter, place, Grant::Lent { place, primed });
+                    self.grant(waiter, slot, Grant::Lent { slot, primed });
                 }
-                Effect::Permit { waiter, place } => {
-                    self.grant(waiter, place, Grant::Permitted { place })
+                Effect::Permit { waiter, slot } => {
+                    self.grant(waiter, slot, Grant::Permitted { slot })
                 }
-                Effect::Warm { place, kind, .. } => self.warm(place, kind),
-                Effect::Retire { place } => self.order(place, Order::Retire),
-                Effect::Empty { place } => self.empty(place),
+                Effect::Warm { slot, kind, .. } => self.warm(slot, kind),
+                Effect::Retire { slot } => self.order(slot, Order::Retire),
+                Effect::Empty { slot } => self.empty(slot),
                 Effect::Expire { waiter } | Effect::Displace { waiter } => {
                     if let Some(call) = self.replies.remove(&waiter) {
                         self.soon(Happening::Granted {
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    pub(super) fn grant(&mut self, waiter: Waiter, place: Place, grant: Grant) {
+    pub(super) fn grant(&mut self, waiter: WaiterId, slot: SlotId, grant: Grant) {
         let call = self.replies.remove(&waiter);
         let waits = |call: &CallId| {
             self.calls
@@ -141,31 +141,31 @@ impl World {
         };
         match call.filter(waits) {
             Some(call) => self.soon(Happening::Granted { call, grant }),
-            None => self.ledger.handle_refused(place, self.now),
+            None => self.ledger.handle_refused(slot, self.now),
         }
     }
 
-    pub(super) fn warm(&mut self, place: Place, kind: Kind) {
+    pub(super) fn warm(&mut self, slot: SlotId, kind: SlotKind) {
         if self.chance.hits(10) {
-            return self.ledger.handle_gone(place, self.now);
+            return self.ledger.handle_gone(slot, self.now);
         }
         let conversation = self.fresh("warm");
         let (machine, opening) = match kind {
-            Kind::Typed => (
+            SlotKind::Typed => (
                 Machine::waiting(self.limits, conversation.clone(), self.now),
                 Opening::Empty,
             ),
-            Kind::Primed => (
+            SlotKind::Primed => (
                 Machine::primed(self.limits, conversation.clone(), self.now),
                 Opening::Primed,
             ),
         };
-        self.start(place, machine, opening, &conversation);
+        self.start(slot, machine, opening, &conversation);
     }
 
     pub(super) fn start(
         &mut self,
-        place: Place,
+        slot: SlotId,
         machine: Machine,
         opening: Opening,
         conversation: &str,
@@ -178,9 +178,9 @@ impl World {
         );
         let session = Session::start(machine, opening, conversation, &mut around);
         let signs = around.signs;
-        self.sessions.insert(place, session);
-        self.sign(place, signs);
-        self.set_timer(place);
+        self.sessions.insert(slot, session);
+        self.sign(slot, signs);
+        self.set_timer(slot);
     }
 }
 

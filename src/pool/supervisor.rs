@@ -10,12 +10,12 @@ use super::health::Health;
 use super::ledger::Effect;
 use super::ledger::Ledger;
 use super::ledger::Need;
-use super::ledger::Waiter;
+use super::ledger::WaiterId;
 use super::parking::Claim;
 use super::parking::Parking;
-use super::place::Entry;
-use super::place::Kind;
-use super::place::Place;
+use super::slot::Slot;
+use super::slot::SlotId;
+use super::slot::SlotKind;
 use crate::clock;
 use crate::session::driver::Notice;
 use crate::session::driver::Notify;
@@ -35,9 +35,9 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
 
-/// What the keeper is asked and told.
+/// What the supervisor is asked and told.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub(crate) enum Command {
     Lease {
         owner: Owner,
         shape: Shape,
@@ -48,21 +48,21 @@ pub(crate) enum Ask {
     Withdrawn,
     /// A permitted launch succeeded.
     Launched {
-        place: Place,
+        slot: SlotId,
         session: Session,
     },
     /// A permitted launch failed, or a grant was not taken up.
     Refused {
-        place: Place,
+        slot: SlotId,
     },
     /// A caller brings what goes on in a conversation that a session may have stayed in.
     Rejoin {
         claim: Claim,
-        reply: oneshot::Sender<Option<(Place, Session)>>,
+        reply: oneshot::Sender<Option<(SlotId, Session)>>,
     },
     /// What a session holds was claimed, and cannot be gone on with.
     Unclaimed {
-        place: Place,
+        slot: SlotId,
     },
     /// Nobody goes on in this conversation any more.
     Left {
@@ -70,13 +70,13 @@ pub(crate) enum Ask {
     },
     /// A turn is over; `parking` where its session stays in the conversation.
     Returned {
-        place: Place,
+        slot: SlotId,
         fault: Option<Fault>,
         parking: Option<Parking>,
         took: Duration,
     },
     Notice {
-        place: Place,
+        slot: SlotId,
         notice: Notice,
     },
     Drain {
@@ -87,19 +87,19 @@ pub(crate) enum Ask {
 /// What a caller gets.
 #[derive(Debug)]
 pub(crate) enum Grant {
-    Lent { place: Place, session: Session },
-    Permitted { place: Place },
+    Lent { slot: SlotId, session: Session },
+    Permitted { slot: SlotId },
 }
 
-pub(crate) struct Keeper {
+pub(crate) struct Supervisor {
     ledger: Ledger,
     launcher: Launcher,
-    asks: mpsc::UnboundedReceiver<Ask>,
+    asks: mpsc::UnboundedReceiver<Command>,
     /// The way back to this inbox, for sessions.
-    inbox: mpsc::UnboundedSender<Ask>,
-    live: HashMap<Place, Session>,
-    parked: HashMap<Place, Parking>,
-    replies: HashMap<Waiter, oneshot::Sender<Result<Grant, Fault>>>,
+    inbox: mpsc::UnboundedSender<Command>,
+    live: HashMap<SlotId, Session>,
+    parked: HashMap<SlotId, Parking>,
+    replies: HashMap<WaiterId, oneshot::Sender<Result<Grant, Fault>>>,
     views: watch::Sender<Snapshot>,
     claude: ClaudeView,
     health: Health,
@@ -109,18 +109,18 @@ pub(crate) struct Keeper {
     max: usize,
 }
 
-impl Keeper {
-    /// A keeper and its inbox. The inbox is not bounded by itself: a call asks once, and a session tells once a turn.
+impl Supervisor {
+    /// A supervisor and its inbox. The inbox is not bounded by itself: a call asks once, and a session tells once a turn.
     pub(crate) fn new(
         config: PoolConfig,
         launcher: Launcher,
         plain: Shape,
         claude: ClaudeView,
         views: watch::Sender<Snapshot>,
-    ) -> (Keeper, mpsc::UnboundedSender<Ask>) {
+    ) -> (Supervisor, mpsc::UnboundedSender<Command>) {
         let (inbox, asks) = mpsc::unbounded_channel();
         let max = config.max;
-        let keeper = Keeper {
+        let supervisor = Supervisor {
             ledger: Ledger::new(config, plain, launcher.primes()),
             launcher,
             asks,
@@ -135,7 +135,7 @@ impl Keeper {
             turn_mean: Duration::from_secs(5),
             max,
         };
-        (keeper, inbox)
+        (supervisor, inbox)
     }
 
     /// Runs until it is drained.
@@ -147,7 +147,7 @@ impl Keeper {
             if self.asks.is_empty() {
                 self.publish();
             }
-            if self.drained.is_some() && self.ledger.places().is_empty() {
+            if self.drained.is_some() && self.ledger.slots().is_empty() {
                 if let Some(done) = self.drained.take() {
                     let _ = done.send(()); // Whoever asked may be gone.
                 }
@@ -167,37 +167,37 @@ impl Keeper {
         }
     }
 
-    fn handle(&mut self, ask: Ask) {
+    fn handle(&mut self, ask: Command) {
         let now = clock::now();
         match ask {
-            Ask::Lease {
+            Command::Lease {
                 owner,
                 shape,
                 need,
                 reply,
             } => self.handle_lease(&owner, &shape, need, reply, now),
-            Ask::Withdrawn => self.withdraw_the_gone(now),
+            Command::Withdrawn => self.withdraw_the_gone(now),
             // A process may be gone before its launch is told.
-            Ask::Launched { place, session } if self.ledger.places().contains_key(&place) => {
-                self.live.insert(place, session);
+            Command::Launched { slot, session } if self.ledger.slots().contains_key(&slot) => {
+                self.live.insert(slot, session);
             }
-            Ask::Launched { .. } => {}
-            Ask::Refused { place } => self.ledger.handle_refused(place, now),
-            Ask::Rejoin { claim, reply } => self.rejoin(&claim, reply, now),
-            Ask::Unclaimed { place } => self.ledger.handle_left(place, now),
-            Ask::Left { name } => self.leave(&name, now),
-            Ask::Returned {
-                place,
+            Command::Launched { .. } => {}
+            Command::Refused { slot } => self.ledger.handle_refused(slot, now),
+            Command::Rejoin { claim, reply } => self.rejoin(&claim, reply, now),
+            Command::Unclaimed { slot } => self.ledger.handle_left(slot, now),
+            Command::Left { name } => self.leave(&name, now),
+            Command::Returned {
+                slot,
                 fault,
                 parking,
                 took,
             } => {
                 self.turn_mean = (self.turn_mean * 7 + took) / 8;
                 self.health.handle_turn(fault);
-                self.handle_returned(place, parking, now);
+                self.handle_returned(slot, parking, now);
             }
-            Ask::Notice { place, notice } => self.handle_notice(place, notice, now),
-            Ask::Drain { done } => {
+            Command::Notice { slot, notice } => self.handle_notice(slot, notice, now),
+            Command::Drain { done } => {
                 self.drained = Some(done);
                 self.ledger.drain(now);
             }
@@ -205,17 +205,17 @@ impl Keeper {
     }
 
     /// A session has come to rest, or is gone; in neither case it holds a conversation.
-    fn handle_notice(&mut self, place: Place, notice: Notice, now: Instant) {
-        self.parked.remove(&place);
+    fn handle_notice(&mut self, slot: SlotId, notice: Notice, now: Instant) {
+        self.parked.remove(&slot);
         match notice {
             Notice::Ready { resident } => {
                 self.health.handle_ready();
-                self.ledger.handle_ready(place, resident, now);
+                self.ledger.handle_ready(slot, resident, now);
             }
             Notice::Gone { fault } => {
                 self.health.handle_gone(fault);
-                self.live.remove(&place);
-                self.ledger.handle_gone(place, now);
+                self.live.remove(&slot);
+                self.ledger.handle_gone(slot, now);
             }
         }
     }
@@ -245,19 +245,19 @@ impl Keeper {
     fn rejoin(
         &mut self,
         claim: &Claim,
-        reply: oneshot::Sender<Option<(Place, Session)>>,
+        reply: oneshot::Sender<Option<(SlotId, Session)>>,
         now: Instant,
     ) {
         let mut parked = self.parked.iter();
-        let place = parked.find(|(_, parking)| parking.admits(claim));
-        let place = place.map(|(place, _)| *place);
-        let place = place.filter(|place| self.ledger.rejoin(*place));
-        let found = place.and_then(|place| {
-            self.parked.remove(&place);
-            Some((place, self.live.get(&place)?.clone()))
+        let slot = parked.find(|(_, parking)| parking.admits(claim));
+        let slot = slot.map(|(slot, _)| *slot);
+        let slot = slot.filter(|slot| self.ledger.rejoin(*slot));
+        let found = slot.and_then(|slot| {
+            self.parked.remove(&slot);
+            Some((slot, self.live.get(&slot)?.clone()))
         });
-        if let (Err(_), Some(place)) = (reply.send(found), place) {
-            self.ledger.handle_left(place, now);
+        if let (Err(_), Some(slot)) = (reply.send(found), slot) {
+            self.ledger.handle_left(slot, now);
         }
         // What a session holds for that name is not what the call goes on with.
         if let Some(name) = claim.name() {
@@ -265,39 +265,39 @@ impl Keeper {
         }
     }
 
-    fn handle_returned(&mut self, place: Place, parking: Option<Parking>, now: Instant) {
+    fn handle_returned(&mut self, slot: SlotId, parking: Option<Parking>, now: Instant) {
         // Its process may be gone already.
-        let session = self.live.get_mut(&place);
+        let session = self.live.get_mut(&slot);
         let lives = session.map(|session| session.primed = None).is_some();
         let Some(parking) = parking.filter(|_| lives) else {
-            return self.ledger.handle_returned(place, now);
+            return self.ledger.handle_returned(slot, now);
         };
         let kept = parking.waits_for_prompt();
-        self.parked.insert(place, parking);
+        self.parked.insert(slot, parking);
         match kept {
-            true => self.ledger.handle_kept(place, now),
-            false => self.ledger.handle_parked(place, now),
+            true => self.ledger.handle_kept(slot, now),
+            false => self.ledger.handle_parked(slot, now),
         }
     }
 
     /// Empties the sessions that stay in the conversation of this name.
     fn leave(&mut self, name: &ConversationId, now: Instant) {
-        let kept = |(_, parking): &(&Place, &Parking)| parking.is_kept_for(name);
-        let kept: Vec<Place> = self
+        let kept = |(_, parking): &(&SlotId, &Parking)| parking.is_kept_for(name);
+        let kept: Vec<SlotId> = self
             .parked
             .iter()
             .filter(kept)
-            .map(|(place, _)| *place)
+            .map(|(slot, _)| *slot)
             .collect();
-        for place in kept {
-            self.parked.remove(&place);
-            self.ledger.handle_left(place, now);
+        for slot in kept {
+            self.parked.remove(&slot);
+            self.ledger.handle_left(slot, now);
         }
     }
 
-    /// Callers that hung up give their place in the queue to others.
+    /// Callers that hung up give their slot in the queue to others.
     fn withdraw_the_gone(&mut self, now: Instant) {
-        let gone: Vec<Waiter> = self
+        let gone: Vec<WaiterId> = self
             .replies
             .iter()
             .filter(|(_, reply)| reply.is_closed())
@@ -319,73 +319,73 @@ impl Keeper {
     fn perform(&mut self) {
         while let Some(effect) = self.ledger.poll_effect() {
             match effect {
-                Effect::Lend { waiter, place } => self.lend(waiter, place),
-                Effect::Permit { waiter, place } => {
-                    self.grant(waiter, place, Grant::Permitted { place })
+                Effect::Lend { waiter, slot } => self.lend(waiter, slot),
+                Effect::Permit { waiter, slot } => {
+                    self.grant(waiter, slot, Grant::Permitted { slot })
                 }
-                Effect::Warm { place, shape, kind } => self.warm(place, &shape, kind),
-                Effect::Retire { place } => self.retire(place),
-                Effect::Empty { place } => self.empty(place),
+                Effect::Warm { slot, shape, kind } => self.warm(slot, &shape, kind),
+                Effect::Retire { slot } => self.retire(slot),
+                Effect::Empty { slot } => self.empty(slot),
                 Effect::Expire { waiter } => self.expire(waiter),
                 Effect::Displace { waiter } => self.displace(waiter),
             }
         }
     }
 
-    fn lend(&mut self, waiter: Waiter, place: Place) {
-        if let Some(session) = self.live.get(&place).cloned() {
-            return self.grant(waiter, place, Grant::Lent { place, session });
+    fn lend(&mut self, waiter: WaiterId, slot: SlotId) {
+        if let Some(session) = self.live.get(&slot).cloned() {
+            return self.grant(waiter, slot, Grant::Lent { slot, session });
         }
-        self.ledger.handle_gone(place, clock::now());
+        self.ledger.handle_gone(slot, clock::now());
         if let Some(reply) = self.replies.remove(&waiter) {
             drop(reply.send(Err(session_lost("it was gone before it was lent"))));
         }
     }
 
-    fn grant(&mut self, waiter: Waiter, place: Place, grant: Grant) {
+    fn grant(&mut self, waiter: WaiterId, slot: SlotId, grant: Grant) {
         let taken = self
             .replies
             .remove(&waiter)
             .is_some_and(|reply| reply.send(Ok(grant)).is_ok());
         if !taken {
-            self.ledger.handle_refused(place, clock::now());
+            self.ledger.handle_refused(slot, clock::now());
         }
     }
 
-    fn warm(&mut self, place: Place, shape: &Shape, kind: Kind) {
+    fn warm(&mut self, slot: SlotId, shape: &Shape, kind: SlotKind) {
         let birth = match kind {
-            Kind::Typed => Birth::Empty,
-            Kind::Primed => Birth::Primed,
+            SlotKind::Typed => Birth::Empty,
+            SlotKind::Primed => Birth::Primed,
         };
         match self
             .launcher
-            .launch(shape, birth, notify(place, &self.inbox))
+            .launch(shape, birth, notify(slot, &self.inbox))
         {
-            Ok(session) => drop(self.live.insert(place, session)),
+            Ok(session) => drop(self.live.insert(slot, session)),
             Err((error, _)) => {
                 tracing::warn!(%error, "a session could not be started");
                 self.health.handle_gone(Some(fault::cannot_launch(&error)));
-                self.ledger.handle_gone(place, clock::now());
+                self.ledger.handle_gone(slot, clock::now());
             }
         }
     }
 
-    fn retire(&mut self, place: Place) {
-        match self.live.get(&place) {
+    fn retire(&mut self, slot: SlotId) {
+        match self.live.get(&slot) {
             Some(session) => drop(session.orders.try_send(Order::Retire)),
-            None => self.ledger.handle_gone(place, clock::now()),
+            None => self.ledger.handle_gone(slot, clock::now()),
         }
     }
 
-    fn empty(&mut self, place: Place) {
-        self.parked.remove(&place);
-        match self.live.get(&place) {
+    fn empty(&mut self, slot: SlotId) {
+        self.parked.remove(&slot);
+        match self.live.get(&slot) {
             Some(session) => drop(session.orders.try_send(Order::Leave)),
-            None => self.ledger.handle_gone(place, clock::now()),
+            None => self.ledger.handle_gone(slot, clock::now()),
         }
     }
 
-    fn expire(&mut self, waiter: Waiter) {
+    fn expire(&mut self, waiter: WaiterId) {
         if let Some(reply) = self.replies.remove(&waiter) {
             let fault = match self.drained {
                 Some(_) => fault::shutting_down(),
@@ -395,17 +395,17 @@ impl Keeper {
         }
     }
 
-    fn displace(&mut self, waiter: Waiter) {
+    fn displace(&mut self, waiter: WaiterId) {
         if let Some(reply) = self.replies.remove(&waiter) {
             drop(reply.send(Err(fault::queue_full(self.honest_wait()))));
         }
     }
 
     fn publish(&self) {
-        let view = |(place, entry): (&Place, &Entry)| SessionView {
-            conversation: self.parked.get(place).and_then(Parking::name).cloned(),
-            id: format!("session-{place}"),
-            pid: self.live.get(place).map_or(0, |session| session.pid),
+        let view = |(slot, entry): (&SlotId, &Slot)| SessionView {
+            conversation: self.parked.get(slot).and_then(Parking::name).cloned(),
+            id: format!("session-{slot}"),
+            pid: self.live.get(slot).map_or(0, |session| session.pid),
             state: entry.held.name(),
             model: entry.shape.model.clone(),
             turns: entry.turns,
@@ -416,17 +416,17 @@ impl Keeper {
                 Some(_) => Condition::Draining,
                 None => self.health.condition(),
             },
-            sessions: self.ledger.places().iter().map(view).collect(),
+            sessions: self.ledger.slots().iter().map(view).collect(),
             waiting: self.ledger.waiting(),
             claude: Some(self.claude.clone()),
         });
     }
 }
 
-/// Tells the keeper of a session.
-pub(crate) fn notify(place: Place, inbox: &mpsc::UnboundedSender<Ask>) -> Notify {
+/// Tells the supervisor of a session.
+pub(crate) fn notify(slot: SlotId, inbox: &mpsc::UnboundedSender<Command>) -> Notify {
     let inbox = inbox.clone();
-    Box::new(move |notice| drop(inbox.send(Ask::Notice { place, notice })))
+    Box::new(move |notice| drop(inbox.send(Command::Notice { slot, notice })))
 }
 
 /// No deadline at all.

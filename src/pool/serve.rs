@@ -1,18 +1,18 @@
 //! One call from its request to its last event: gets a session, hands the turn over, and tries another way where
 //! nothing has gone to the caller yet.
 
+use super::delivery_plan::DeliveryPlan;
+use super::delivery_plan::delivery_plans;
 use super::fault;
 use super::handed::Hand;
 use super::handed::Handed;
-use super::keeper::Ask;
-use super::keeper::Grant;
-use super::keeper::notify;
 use super::parking::Claim;
 use super::parking::Likeness;
 use super::parking::Parking;
-use super::place::Place;
-use super::way::Way;
-use super::way::ways;
+use super::slot::SlotId;
+use super::supervisor::Command;
+use super::supervisor::Grant;
+use super::supervisor::notify;
 use crate::clock;
 use crate::session::driver::Order;
 use crate::session::driver::Turn;
@@ -37,17 +37,17 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 /// One call being served.
-pub(crate) struct Conduct {
+pub(crate) struct ServeCall {
     pub(crate) request: Request,
     /// The conversation's name, where it has one.
     pub(crate) name: Option<ConversationId>,
     pub(crate) launcher: Launcher,
-    pub(crate) keeper: mpsc::UnboundedSender<Ask>,
+    pub(crate) supervisor: mpsc::UnboundedSender<Command>,
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
     pub(crate) course: Course,
 }
 
-impl Conduct {
+impl ServeCall {
     /// Serves the call to its last event.
     pub(crate) async fn run(mut self) {
         let mut failed = self.serve().await;
@@ -80,9 +80,9 @@ impl Conduct {
         let shape = Shape::of(&self.request);
         // A call without tools has no gate to wait for.
         let gates = !self.request.tools.is_empty() && self.launcher.gates().await;
-        let mut ways = ways(&self.request, gates).into_iter();
+        let mut delivery_plans = delivery_plans(&self.request, gates).into_iter();
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
-        if matches!(outcome, Outcome::Misdelivered) && ways.len() == 0 {
+        if matches!(outcome, Outcome::Misdelivered) && delivery_plans.len() == 0 {
             outcome = self.rejoin(&shape, Likeness::Ids).await;
         }
         let mut way = None;
@@ -99,7 +99,7 @@ impl Conduct {
                         tracing::warn!("a prompt did not arrive as written; it goes another way");
                     }
                     let tried = way.is_some();
-                    way = ways.next();
+                    way = delivery_plans.next();
                     if way.is_none() {
                         return Some(match tried {
                             true => session_fault::misdelivered(),
@@ -115,7 +115,7 @@ impl Conduct {
                 Outcome::Failed { fault, .. } => {
                     tracing::warn!(why = fault.private, "a call is tried once more");
                     lost = true;
-                    way = way.or_else(|| ways.next());
+                    way = way.or_else(|| delivery_plans.next());
                 }
             }
             outcome = match &way {
@@ -132,8 +132,8 @@ impl Conduct {
             return Outcome::Misdelivered;
         }
         let (reply, found) = oneshot::channel();
-        drop(self.keeper.send(Ask::Rejoin { claim, reply }));
-        let (Ok(Some((place, session))), Some(onward)) = (found.await, onward) else {
+        drop(self.supervisor.send(Command::Rejoin { claim, reply }));
+        let (Ok(Some((slot, session))), Some(onward)) = (found.await, onward) else {
             return Outcome::Misdelivered;
         };
         let began = clock::now();
@@ -141,45 +141,45 @@ impl Conduct {
         let outcome = match self.hand().onward(onward, session.edits) {
             Ok(handed) => self.hand_over(&session, resembling(handed, likeness)).await,
             Err(outcome) => {
-                drop(self.keeper.send(Ask::Unclaimed { place }));
+                drop(self.supervisor.send(Command::Unclaimed { slot }));
                 return outcome;
             }
         };
-        self.give_back(place, shape, &outcome, began);
+        self.give_back(slot, shape, &outcome, began);
         outcome
     }
 
-    async fn attempt(&self, shape: &Shape, way: &Way) -> Outcome {
+    async fn attempt(&self, shape: &Shape, way: &DeliveryPlan) -> Outcome {
         let Some(grant) = self.lease(shape, way).await else {
             return Outcome::Cancelled;
         };
         let began = clock::now();
         self.course.lease(began);
-        let (place, outcome) = match grant {
+        let (slot, outcome) = match grant {
             Err(fault) => return failed(fault),
-            Ok(Grant::Lent { place, session }) => match self.turn(&session, way) {
-                Ok(handed) => (place, self.hand_over(&session, handed).await),
+            Ok(Grant::Lent { slot, session }) => match self.turn(&session, way) {
+                Ok(handed) => (slot, self.hand_over(&session, handed).await),
                 Err(outcome) => {
-                    drop(self.keeper.send(Ask::Refused { place }));
+                    drop(self.supervisor.send(Command::Refused { slot }));
                     return outcome;
                 }
             },
-            Ok(Grant::Permitted { place }) => match self.launch(place, shape) {
-                Ok(outcome) => (place, outcome.await.unwrap_or_else(|_| lost())),
+            Ok(Grant::Permitted { slot }) => match self.launch(slot, shape) {
+                Ok(outcome) => (slot, outcome.await.unwrap_or_else(|_| lost())),
                 Err(fault) => {
-                    drop(self.keeper.send(Ask::Refused { place }));
+                    drop(self.supervisor.send(Command::Refused { slot }));
                     return failed(fault);
                 }
             },
         };
-        self.give_back(place, shape, &outcome, began);
+        self.give_back(slot, shape, &outcome, began);
         outcome
     }
 
     /// Waits for a session; `None` where the caller hung up.
-    async fn lease(&self, shape: &Shape, way: &Way) -> Option<Result<Grant, Fault>> {
+    async fn lease(&self, shape: &Shape, way: &DeliveryPlan) -> Option<Result<Grant, Fault>> {
         let (reply, mut grant) = oneshot::channel();
-        drop(self.keeper.send(Ask::Lease {
+        drop(self.supervisor.send(Command::Lease {
             owner: self.request.owner.clone(),
             shape: shape.clone(),
             need: way.need(!self.request.tools.is_empty()),
@@ -191,24 +191,24 @@ impl Conduct {
             }
             () = self.events.closed() => {
                 grant.close();
-                // A grant that was on its way already goes back, or its place would be held for good.
-                if let Ok(Ok(Grant::Lent { place, .. } | Grant::Permitted { place })) = grant.try_recv() {
-                    drop(self.keeper.send(Ask::Refused { place }));
+                // A grant that was on its way already goes back, or its slot would be held for good.
+                if let Ok(Ok(Grant::Lent { slot, .. } | Grant::Permitted { slot })) = grant.try_recv() {
+                    drop(self.supervisor.send(Command::Refused { slot }));
                 }
-                let _ = self.keeper.send(Ask::Withdrawn); // A keeper that is gone has no queue.
+                let _ = self.supervisor.send(Command::Withdrawn); // A supervisor that is gone has no queue.
                 None
             }
         }
     }
 
     /// The turn as this session can take it.
-    fn turn(&self, session: &Session, way: &Way) -> Result<Handed, Outcome> {
+    fn turn(&self, session: &Session, way: &DeliveryPlan) -> Result<Handed, Outcome> {
         match (&session.primed, way) {
-            (primed, Way::Sent(_)) => self.hand().sent(primed.as_deref()),
+            (primed, DeliveryPlan::Sent(_)) => self.hand().sent(primed.as_deref()),
             (Some(uuid), _) => Ok(self.hand().primed(uuid)),
-            (None, Way::Typed(plan)) => self.hand().typed(plan, session.edits),
-            (None, Way::Split(plan)) => self.hand().split(plan, session.edits),
-            (None, Way::Launched) => Err(Outcome::Misdelivered),
+            (None, DeliveryPlan::Typed(plan)) => self.hand().typed(plan, session.edits),
+            (None, DeliveryPlan::Split(plan)) => self.hand().split(plan, session.edits),
+            (None, DeliveryPlan::Launched) => Err(Outcome::Misdelivered),
         }
     }
 
@@ -220,8 +220,8 @@ impl Conduct {
         }
     }
 
-    /// Tells the keeper how the turn left its session.
-    fn give_back(&self, place: Place, shape: &Shape, outcome: &Outcome, began: Instant) {
+    /// Tells the supervisor how the turn left its session.
+    fn give_back(&self, slot: SlotId, shape: &Shape, outcome: &Outcome, began: Instant) {
         let took = clock::now().duration_since(began);
         let fault = match outcome {
             Outcome::Failed { fault, .. } => Some(fault.clone()),
@@ -234,8 +234,8 @@ impl Conduct {
             }
             _ => None,
         };
-        drop(self.keeper.send(Ask::Returned {
-            place,
+        drop(self.supervisor.send(Command::Returned {
+            slot,
             fault,
             parking,
             took,
@@ -258,7 +258,7 @@ impl Conduct {
     }
 
     /// Launches a session that takes the whole conversation up by itself.
-    fn launch(&self, place: Place, shape: &Shape) -> Result<oneshot::Receiver<Outcome>, Fault> {
+    fn launch(&self, slot: SlotId, shape: &Shape) -> Result<oneshot::Receiver<Outcome>, Fault> {
         let (uuid, task) = match shape.driver {
             Driver::Pty => self.hand().launched()?,
             Driver::Print => self.hand().launched_to_print()?,
@@ -268,10 +268,10 @@ impl Conduct {
         match self.launcher.launch(
             shape,
             Birth::Turn(Box::new(launched)),
-            notify(place, &self.keeper),
+            notify(slot, &self.supervisor),
         ) {
             Ok(session) => {
-                drop(self.keeper.send(Ask::Launched { place, session }));
+                drop(self.supervisor.send(Command::Launched { slot, session }));
                 Ok(outcome)
             }
             Err((error, _)) => Err(fault::cannot_launch(&error)),

@@ -1,4 +1,4 @@
-//! Simulated sessions in their places: what reaches them, and what comes of it. `[pure]`
+//! Simulated sessions in their slots: what reaches them, and what comes of it. `[pure]`
 
 use super::super::call::Stage;
 use super::super::claude::Around;
@@ -11,24 +11,24 @@ use super::super::session::Outcome;
 use super::super::session::Session;
 use super::World;
 use super::around;
-use super::happening::Ask;
+use super::happening::Command;
 use super::happening::Happening;
 use super::happening::Lane;
-use crate::pool::place::Place;
+use crate::pool::slot::SlotId;
 use crate::session::machine::Machine;
 use crate::session::witness::HookEvent;
 use crate::turn::Event;
 use std::time::Duration;
 
 impl World {
-    pub(super) fn order(&mut self, place: Place, order: Order) {
-        self.soon_in(Lane::Orders(place), Happening::Ordered { place, order });
+    pub(super) fn order(&mut self, slot: SlotId, order: Order) {
+        self.soon_in(Lane::Orders(slot), Happening::Ordered { slot, order });
     }
 
-    pub(super) fn ordered(&mut self, place: Place, order: Order) -> Result<(), String> {
+    pub(super) fn ordered(&mut self, slot: SlotId, order: Order) -> Result<(), String> {
         let ending = self
             .sessions
-            .get(&place)
+            .get(&slot)
             .is_none_or(|session| session.ending.is_some());
         match order {
             Order::Begin(turn) if ending => {
@@ -38,66 +38,66 @@ impl World {
                 };
                 self.soon(Happening::Settled {
                     call: turn.call,
-                    place,
+                    slot,
                     outcome,
                 });
             }
             Order::Begin(turn) => {
                 let call = turn.call;
-                self.drive(place, |session, around| session.begin(*turn, around))?;
+                self.drive(slot, |session, around| session.begin(*turn, around))?;
                 if self
                     .calls
                     .get(&call)
                     .is_none_or(|call| call.stage == Stage::Over)
                 {
-                    self.soon(Happening::Left { place, call });
+                    self.soon(Happening::Left { slot, call });
                 }
             }
             Order::Leave => {
                 let now = self.now;
-                self.drive(place, |session, around| {
+                self.drive(slot, |session, around| {
                     if session.ending.is_some() {
                         return Vec::new();
                     }
                     session.handle(around, |machine| machine.leave(now))
                 })?;
             }
-            Order::Retire => self.end(place),
+            Order::Retire => self.end(slot),
         }
         Ok(())
     }
 
-    pub(super) fn signed(&mut self, place: Place, sign: Sign) -> Result<(), String> {
+    pub(super) fn signed(&mut self, slot: SlotId, sign: Sign) -> Result<(), String> {
         let now = self.now;
         match sign {
             Sign::Step { run, step } => {
-                self.with(place, |session, around| {
+                self.with(slot, |session, around| {
                     session.claude.handle_step(run, step, around)
                 });
             }
-            Sign::Exited(how) => return self.exit(place, how),
+            Sign::Exited(how) => return self.exit(slot, how),
             Sign::Written {
                 conversation,
                 record,
             } => {
                 if let Some(transcript) = self.library.get_mut(&conversation) {
                     transcript.lines.push(record);
-                    self.soon(Happening::Grew { place });
+                    self.soon(Happening::Grew { slot });
                 }
             }
-            Sign::Drawn(scene) => self.drive(place, |session, around| {
+            Sign::Drawn(scene) => self.drive(slot, |session, around| {
                 if session.ending.is_some() {
                     return Vec::new();
                 }
                 session.handle(around, |machine| machine.handle_scene(scene, now))
             })?,
-            Sign::Posted(hook) => self.drive(place, |session, around| {
+            Sign::Posted(hook) => self.drive(slot, |session, around| {
                 if matches!(hook.event, HookEvent::Submitted { .. }) {
                     session.owe();
                 }
                 session.handle(around, |machine| machine.handle_hook(&hook, now))
             })?,
-            Sign::Reached => self.drive(place, |session, around| {
+            Sign::Reached => self.drive(slot, |session, around| {
                 session.reached = true;
                 session.handle(around, Machine::handle_reached)
             })?,
@@ -105,28 +105,28 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn session_timeout(&mut self, place: Place) -> Result<(), String> {
+    pub(super) fn session_timeout(&mut self, slot: SlotId) -> Result<(), String> {
         let now = self.now;
-        if let Some(session) = self.sessions.get_mut(&place) {
+        if let Some(session) = self.sessions.get_mut(&slot) {
             session.timer = None;
             let due = session
                 .machine
                 .poll_timeout()
                 .is_some_and(|(at, _)| at <= now);
             if due {
-                return self.drive(place, |session, around| {
+                return self.drive(slot, |session, around| {
                     session.handle(around, |machine| machine.handle_timeout(now))
                 });
             }
         }
-        self.set_timer(place);
+        self.set_timer(slot);
         Ok(())
     }
 
-    pub(super) fn end(&mut self, place: Place) {
+    pub(super) fn end(&mut self, slot: SlotId) {
         let Some(session) = self
             .sessions
-            .get_mut(&place)
+            .get_mut(&slot)
             .filter(|session| session.ending.is_none())
         else {
             return;
@@ -134,39 +134,33 @@ impl World {
         session.ending = Some(self.now);
         self.tally.killed += 1;
         self.soon(Happening::Ended {
-            place,
+            slot,
             forced: false,
         });
-        self.send(
-            END_WAIT,
-            Happening::Ended {
-                place,
-                forced: true,
-            },
-        );
+        self.send(END_WAIT, Happening::Ended { slot, forced: true });
     }
 
-    pub(super) fn ended(&mut self, place: Place, forced: bool) {
-        self.with(place, |session, around| {
+    pub(super) fn ended(&mut self, slot: SlotId, forced: bool) {
+        self.with(slot, |session, around| {
             session.claude.handle_end(forced, around)
         });
     }
 
-    pub(super) fn exit(&mut self, place: Place, how: &'static str) -> Result<(), String> {
-        self.drive(place, |session, around| {
+    pub(super) fn exit(&mut self, slot: SlotId, how: &'static str) -> Result<(), String> {
+        self.drive(slot, |session, around| {
             let mut out = session.handle(around, |machine| machine.handle_exit(how));
             out.extend(session.settle(Outcome::Cancelled));
             out
         })?;
-        if self.sessions.remove(&place).is_some() {
-            self.ask(Ask::Gone { place });
+        if self.sessions.remove(&slot).is_some() {
+            self.ask(Command::Gone { slot });
         }
         Ok(())
     }
 
-    /// Lets the claude of a place do something.
-    pub(super) fn with(&mut self, place: Place, act: impl FnOnce(&mut Session, &mut Around<'_>)) {
-        let Some(session) = self.sessions.get_mut(&place) else {
+    /// Lets the claude of a slot do something.
+    pub(super) fn with(&mut self, slot: SlotId, act: impl FnOnce(&mut Session, &mut Around<'_>)) {
+        let Some(session) = self.sessions.get_mut(&slot) else {
             return;
         };
         let mut around = around(
@@ -177,39 +171,39 @@ impl World {
         );
         act(session, &mut around);
         let signs = around.signs;
-        self.sign(place, signs);
+        self.sign(slot, signs);
     }
 
-    /// Lets the driver of a place do something, and sends what comes of it on its way.
+    /// Lets the driver of a slot do something, and sends what comes of it on its way.
     pub(super) fn drive(
         &mut self,
-        place: Place,
+        slot: SlotId,
         act: impl FnOnce(&mut Session, &mut Around<'_>) -> Vec<Out>,
     ) -> Result<(), String> {
         let mut outs = Vec::new();
-        self.with(place, |session, around| outs = act(session, around));
+        self.with(slot, |session, around| outs = act(session, around));
         for out in outs {
             match out {
                 Out::Keys(keys) => {
-                    self.soon_in(Lane::Keys(place), Happening::Pressed { place, keys })
+                    self.soon_in(Lane::Keys(slot), Happening::Pressed { slot, keys })
                 }
-                Out::Verdict(allowed) => self.soon(Happening::Answered { place, allowed }),
+                Out::Verdict(allowed) => self.soon(Happening::Answered { slot, allowed }),
                 Out::Told(call, event) => self.told(call, event)?,
                 Out::Settled(call, outcome) => self.soon(Happening::Settled {
                     call,
-                    place,
+                    slot,
                     outcome,
                 }),
-                Out::Ready => self.ask(Ask::Ready { place }),
-                Out::End => self.end(place),
-                Out::Grew => self.soon(Happening::Grew { place }),
+                Out::Ready => self.ask(Command::Ready { slot }),
+                Out::End => self.end(slot),
+                Out::Grew => self.soon(Happening::Grew { slot }),
                 Out::Wrong(what) => {
-                    let wanted = self.sessions.get(&place).map(|session| &session.wanted);
-                    return Err(format!("place {place}: {what}, among {wanted:?}"));
+                    let wanted = self.sessions.get(&slot).map(|session| &session.wanted);
+                    return Err(format!("slot {slot}: {what}, among {wanted:?}"));
                 }
             }
         }
-        self.set_timer(place);
+        self.set_timer(slot);
         Ok(())
     }
 
@@ -236,29 +230,29 @@ impl World {
         }
     }
 
-    pub(super) fn sign(&mut self, place: Place, signs: Vec<(Duration, Sign)>) {
+    pub(super) fn sign(&mut self, slot: SlotId, signs: Vec<(Duration, Sign)>) {
         for (after, sign) in signs {
             // What is drawn or written comes in order; hooks do not.
             let lane = match sign {
-                Sign::Drawn(_) => Lane::Screen(place),
-                Sign::Written { .. } => Lane::Transcript(place),
+                Sign::Drawn(_) => Lane::Screen(slot),
+                Sign::Written { .. } => Lane::Transcript(slot),
                 Sign::Posted(_) | Sign::Reached | Sign::Exited(_) | Sign::Step { .. } => {
                     Lane::Alone
                 }
             };
-            self.send_in(lane, after, Happening::Signed { place, sign });
+            self.send_in(lane, after, Happening::Signed { slot, sign });
         }
     }
 
-    pub(super) fn set_timer(&mut self, place: Place) {
-        let Some(session) = self.sessions.get_mut(&place) else {
+    pub(super) fn set_timer(&mut self, slot: SlotId) {
+        let Some(session) = self.sessions.get_mut(&slot) else {
             return;
         };
         let due = session.machine.poll_timeout().map(|(at, _)| at);
         if let Some(at) = due.filter(|at| session.timer.is_none_or(|set| *at < set)) {
             session.timer = Some(at);
             let after = at.saturating_duration_since(self.now);
-            self.send(after, Happening::SessionTimeout { place });
+            self.send(after, Happening::SessionTimeout { slot });
         }
     }
 }

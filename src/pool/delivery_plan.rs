@@ -1,4 +1,4 @@
-//! The ways a call may go into a session, the cheapest first; each is exact, or it is not among them. `[pure]`
+//! The delivery_plans a call may go into a session, the cheapest first; each is exact, or it is not among them. `[pure]`
 
 use super::ledger::Need;
 use crate::session::delivery;
@@ -9,7 +9,7 @@ use crate::turn::Request;
 
 /// One way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum DeliveryPlan {
     /// The prompt is typed, after the history was taken up.
     Typed(Delivery),
     /// The last block is typed; the blocks before it are taken up with the history.
@@ -20,55 +20,55 @@ pub(crate) enum Way {
     Sent(Need),
 }
 
-impl Way {
+impl DeliveryPlan {
     /// What it needs of the pool. A primed session takes up any conversation, but has no tools when it begins.
     pub(crate) fn need(&self, has_tools: bool) -> Need {
         match (self, has_tools) {
-            (Way::Typed(_) | Way::Split(_), false) => Need::Warm,
-            (Way::Typed(_) | Way::Split(_), true) => Need::Typed,
-            (Way::Launched, false) => Need::Launch,
-            (Way::Launched, true) => Need::Fresh,
-            (Way::Sent(need), _) => *need,
+            (DeliveryPlan::Typed(_) | DeliveryPlan::Split(_), false) => Need::Warm,
+            (DeliveryPlan::Typed(_) | DeliveryPlan::Split(_), true) => Need::Typed,
+            (DeliveryPlan::Launched, false) => Need::Launch,
+            (DeliveryPlan::Launched, true) => Need::Fresh,
+            (DeliveryPlan::Sent(need), _) => *need,
         }
     }
 }
 
-/// The ways of this call. `gates`: a session launched with a turn waits for its tools here.
-pub(crate) fn ways(request: &Request, gates: bool) -> Vec<Way> {
+/// The delivery_plans of this call. `gates`: a session launched with a turn waits for its tools here.
+pub(crate) fn delivery_plans(request: &Request, gates: bool) -> Vec<DeliveryPlan> {
     if request.drive.driver == Driver::Print {
-        return vec![Way::Sent(need_of_print(request))];
+        return vec![DeliveryPlan::Sent(need_of_print(request))];
     }
-    let mut ways = Vec::new();
+    let mut delivery_plans = Vec::new();
     if let Some(prompt) = request.prompt()
         && !history::ends_in_placeholder(request.history())
     {
         let whole = delivery::plan(prompt);
         let last = delivery::plan_last(prompt);
         if whole != Delivery::Transcript {
-            ways.push(Way::Typed(whole));
+            delivery_plans.push(DeliveryPlan::Typed(whole));
         } else if last != Delivery::Transcript && !request.tools.is_empty() {
-            ways.push(Way::Split(last));
+            delivery_plans.push(DeliveryPlan::Split(last));
         }
     }
     if request.tools.is_empty() || gates {
-        ways.push(Way::Launched);
+        delivery_plans.push(DeliveryPlan::Launched);
     } else {
         // There is no other way: what was lost on a busy machine is typed once more.
-        let way = ways.pop().or_else(|| edited(request));
-        ways.extend(way.clone());
-        ways.extend(way);
+        let way = delivery_plans.pop().or_else(|| edited(request));
+        delivery_plans.extend(way.clone());
+        delivery_plans.extend(way);
     }
-    ways
+    delivery_plans
 }
 
 /// The way of a prompt that goes in beside tools or not at all.
-fn edited(request: &Request) -> Option<Way> {
+fn edited(request: &Request) -> Option<DeliveryPlan> {
     let prompt = request.prompt()?;
     let plan = delivery::plan_edited(prompt);
     let is_open = plan != Delivery::Transcript && !history::ends_in_placeholder(request.history());
     is_open.then_some(match prompt.blocks.as_slice() {
-        [_] => Way::Typed(plan),
-        _ => Way::Split(plan),
+        [_] => DeliveryPlan::Typed(plan),
+        _ => DeliveryPlan::Split(plan),
     })
 }
 
@@ -117,31 +117,34 @@ mod tests {
 
     #[test]
     fn a_plain_text_is_typed_or_launched() {
-        let ways = ways(&request(vec![text("hi")], false), false);
-        assert!(matches!(ways.as_slice(), [Way::Typed(_), Way::Launched]));
-        assert_eq!(ways[0].need(false), Need::Warm);
-        assert_eq!(ways[1].need(true), Need::Fresh);
+        let delivery_plans = delivery_plans(&request(vec![text("hi")], false), false);
+        assert!(matches!(
+            delivery_plans.as_slice(),
+            [DeliveryPlan::Typed(_), DeliveryPlan::Launched]
+        ));
+        assert_eq!(delivery_plans[0].need(false), Need::Warm);
+        assert_eq!(delivery_plans[1].need(true), Need::Fresh);
     }
 
     #[test]
     fn with_tools_the_last_text_is_typed_after_the_rest() {
         let asked = request(vec![image(), text("what is it?")], true);
         assert!(matches!(
-            ways(&asked, true).as_slice(),
-            [Way::Split(_), Way::Launched]
+            delivery_plans(&asked, true).as_slice(),
+            [DeliveryPlan::Split(_), DeliveryPlan::Launched]
         ));
         assert!(matches!(
-            ways(&asked, false).as_slice(),
-            [Way::Split(_), Way::Split(_)]
+            delivery_plans(&asked, false).as_slice(),
+            [DeliveryPlan::Split(_), DeliveryPlan::Split(_)]
         ));
         let asked = request(vec![result(), text("and?")], true);
         assert!(matches!(
-            ways(&asked, true).as_slice(),
-            [Way::Split(_), Way::Launched]
+            delivery_plans(&asked, true).as_slice(),
+            [DeliveryPlan::Split(_), DeliveryPlan::Launched]
         ));
         assert!(matches!(
-            ways(&asked, false).as_slice(),
-            [Way::Split(_), Way::Split(_)]
+            delivery_plans(&asked, false).as_slice(),
+            [DeliveryPlan::Split(_), DeliveryPlan::Split(_)]
         ));
     }
 
@@ -160,9 +163,13 @@ mod tests {
                 turn(Role::Assistant, said),
                 turn(Role::User, "b"),
             ]);
-            let ways = ways(&asked, false);
-            assert_eq!(matches!(ways.first(), Some(Way::Typed(_))), typed, "{said}");
-            assert_eq!(ways.last(), Some(&Way::Launched));
+            let delivery_plans = delivery_plans(&asked, false);
+            assert_eq!(
+                matches!(delivery_plans.first(), Some(DeliveryPlan::Typed(_))),
+                typed,
+                "{said}"
+            );
+            assert_eq!(delivery_plans.last(), Some(&DeliveryPlan::Launched));
         }
     }
 
@@ -171,19 +178,22 @@ mod tests {
         let unseen = "a\u{200b}b";
         let plan = Delivery::Editor(unseen.to_owned());
         let asked = request(vec![text(unseen)], true);
-        assert_eq!(ways(&asked, true), [Way::Launched]);
-        let typed = Way::Typed(plan.clone());
-        assert_eq!(ways(&asked, false), [typed.clone(), typed]);
+        assert_eq!(delivery_plans(&asked, true), [DeliveryPlan::Launched]);
+        let typed = DeliveryPlan::Typed(plan.clone());
+        assert_eq!(delivery_plans(&asked, false), [typed.clone(), typed]);
         let asked = request(vec![image(), text(unseen)], true);
-        let split = Way::Split(plan);
-        assert_eq!(ways(&asked, false), [split.clone(), split]);
+        let split = DeliveryPlan::Split(plan);
+        assert_eq!(delivery_plans(&asked, false), [split.clone(), split]);
     }
 
     #[test]
     fn what_cannot_be_typed_is_launched_where_a_launch_has_its_tools() {
         let asked = request(vec![result()], true);
-        assert_eq!(ways(&asked, true), [Way::Launched]);
-        assert_eq!(ways(&asked, false), []);
-        assert_eq!(ways(&request(vec![image()], false), false), [Way::Launched]);
+        assert_eq!(delivery_plans(&asked, true), [DeliveryPlan::Launched]);
+        assert_eq!(delivery_plans(&asked, false), []);
+        assert_eq!(
+            delivery_plans(&request(vec![image()], false), false),
+            [DeliveryPlan::Launched]
+        );
     }
 }
