@@ -10,13 +10,13 @@ use crate::record::stage::Subject;
 use crate::record::support::Support;
 use crate::session::SessionConfig;
 use crate::session::launch;
+use crate::session::launch_context::LaunchContext;
 use crate::session::launcher::Launcher;
-use crate::session::library::Library;
 use crate::session::machine::Limits;
-use crate::session::outfit::Outfit;
 use crate::session::private::create_private;
 use crate::session::pty;
 use crate::session::pty::reap::Registry;
+use crate::session::transcript_store::TranscriptStore;
 use crate::session::witness::receiver::Receiver;
 use crate::session::witness::tail::Tails;
 use crate::tap::Tap;
@@ -42,9 +42,9 @@ pub(super) async fn pool(config: &Config, simulated: bool) -> Result<Pool, Daemo
         version: Word::default(),
         support: Word::default(),
     };
-    let outfit = outfit(config, &session, &claude.version).await?;
+    let launch_context = launch_context(config, &session, &claude.version).await?;
     ask_about(&claude, &session, config.home.join("probe.json"));
-    let launcher = Launcher::new(program, outfit);
+    let launcher = Launcher::new(program, launch_context);
     launcher.sweep();
     let driver = config.server.drive.driver;
     let pool = config.pool.clone();
@@ -64,11 +64,11 @@ fn session(config: &Config, simulated: bool) -> Result<SessionConfig, DaemonErro
 }
 
 /// What all sessions share.
-async fn outfit(
+async fn launch_context(
     config: &Config,
     session: &SessionConfig,
     version: &Word,
-) -> Result<Outfit, DaemonError> {
+) -> Result<LaunchContext, DaemonError> {
     let receiver = Receiver::listen().await;
     let receiver = receiver.map_err(DaemonError::machine("loopback port"))?;
     let tails = Tails::start().map_err(DaemonError::machine("file notification"))?;
@@ -80,7 +80,7 @@ async fn outfit(
         let why = "HOME is not set, so claude's own folder is unknown";
         DaemonError::machine("home")(io::Error::other(why))
     })?;
-    let library = Library::new(
+    let transcript_store = TranscriptStore::new(
         &folder,
         &session.work_dir,
         Arc::clone(version),
@@ -90,10 +90,10 @@ async fn outfit(
         true => Some(Tap::lay(&launch::tap(session)).await?),
         false => None,
     };
-    Ok(Outfit {
+    Ok(LaunchContext {
         config: session.clone(),
         tap,
-        library,
+        transcript_store,
         receiver,
         tails,
         registry,

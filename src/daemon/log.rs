@@ -23,7 +23,7 @@ pub(super) fn open(config: LogConfig, file: Option<&Path>) -> Result<(), DaemonE
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Trace => tracing::Level::TRACE,
     };
-    // Only our own lines: a library's trace could hold a body.
+    // Only our own lines: a transcript_store's trace could hold a body.
     let filter = tracing_subscriber::filter::Targets::new().with_target("inference_relay", level);
     let colours = file.is_none() && std::io::IsTerminal::is_terminal(&io::stderr());
     let writer = match file {

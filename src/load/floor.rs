@@ -10,14 +10,14 @@ use crate::session::launch::Files;
 use crate::session::launch::Launch;
 use crate::session::launch::Opening;
 use crate::session::machine::Verdict;
+use crate::session::mcp::server::McpServer;
+use crate::session::mcp::tool_list::ToolList;
 use crate::session::private::create_private;
 use crate::session::private::write_private;
 use crate::session::pty::reap::How;
 use crate::session::pty::reap::end_group;
 use crate::session::pty::spawn::Process;
 use crate::session::shape::Shape;
-use crate::session::tool::desk::Desk;
-use crate::session::tool::list::ToolList;
 use crate::session::witness::hook::HookEvent;
 use crate::session::witness::receiver::Line;
 use crate::session::witness::receiver::Place;
@@ -86,10 +86,10 @@ impl Bare {
     pub(crate) async fn start(host: &Host, setup: &Setup) -> io::Result<Bare> {
         let receiver = Receiver::listen().await?;
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
-        let (desk, _) = Desk::new(ToolList::default());
+        let (mcp, _) = McpServer::new(ToolList::default());
         let place = receiver.open(Line {
             posts: posts_tx,
-            desk,
+            mcp,
         })?;
         let files = Files {
             folder: host.folder.join("bare"),

@@ -8,12 +8,12 @@ use crate::session::fault as session_fault;
 use crate::session::history;
 use crate::session::launch;
 use crate::session::launcher::Launcher;
-use crate::session::print::speech;
-use crate::session::seat::Outcome;
-use crate::session::task::Route;
-use crate::session::task::Task;
-use crate::session::tool::list;
-use crate::session::tool::list::ToolList;
+use crate::session::mcp::tool_list;
+use crate::session::mcp::tool_list::ToolList;
+use crate::session::print::input;
+use crate::session::reply::TurnOutcome;
+use crate::session::turn_spec::DeliveryMethod;
+use crate::session::turn_spec::TurnSpec;
 use crate::turn::Fault;
 use crate::turn::Labels;
 use crate::turn::Message;
@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 /// A turn, ready.
 pub(crate) struct Handed {
-    pub(crate) task: Task,
+    pub(crate) task: TurnSpec,
     /// What the editor puts into the prompt box, where the prompt goes that way.
     pub(crate) edited: Option<String>,
     /// The whole conversation, where the session is a primed one.
@@ -46,18 +46,18 @@ pub(crate) struct Hand<'a> {
 
 impl Hand<'_> {
     /// For a session that holds the conversation already.
-    pub(crate) fn onward(&self, onward: Onward, edits: bool) -> Result<Handed, Outcome> {
+    pub(crate) fn onward(&self, onward: Onward, edits: bool) -> Result<Handed, TurnOutcome> {
         let live = SessionOrigin::Live;
         let plan = match onward {
             Onward::Results(results) => {
-                let route = Route::Answered(results);
+                let route = DeliveryMethod::Answered(results);
                 return Ok(Handed::of(self.task(route, live)));
             }
             Onward::Prompt(plan) => plan,
         };
-        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+        let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let (prompt, keys) = (typed.prompt, typed.keys);
-        let route = Route::Onward { prompt, keys };
+        let route = DeliveryMethod::Onward { prompt, keys };
         Ok(Handed {
             edited: typed.edited,
             ..Handed::of(self.task(route, live))
@@ -71,13 +71,13 @@ impl Hand<'_> {
         let text = self.launcher.compose(uuid, &messages, &self.request.model);
         Handed {
             conversation: Some(text),
-            ..Handed::of(self.task(Route::Launched, origin))
+            ..Handed::of(self.task(DeliveryMethod::Launched, origin))
         }
     }
 
     /// The prompt as keystrokes, after the history was written.
-    pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
-        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+    pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<Handed, TurnOutcome> {
+        let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let history = self.seen(self.request.history());
         let resume = match &*history {
             [] => None,
@@ -91,8 +91,8 @@ impl Hand<'_> {
     }
 
     /// The last block as keystrokes, after everything before it was written.
-    pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<Handed, Outcome> {
-        let typed = plan.typed(edits).ok_or(Outcome::Misdelivered)?;
+    pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<Handed, TurnOutcome> {
+        let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let mut messages = self.seen(&self.request.messages).into_owned();
         if let Some(prompt) = messages.last_mut() {
             prompt.blocks.pop();
@@ -104,14 +104,14 @@ impl Hand<'_> {
     }
 
     /// The last message as a line for a session without a screen, and the history for one that waits for any.
-    pub(crate) fn sent(&self, primed: Option<&str>) -> Result<Handed, Outcome> {
+    pub(crate) fn sent(&self, primed: Option<&str>) -> Result<Handed, TurnOutcome> {
         let history = self.seen(self.request.history());
         let model = &self.request.model;
         let conversation = primed.map(|uuid| self.launcher.compose(uuid, &history, model));
         if conversation.is_none() && !history.is_empty() {
-            return Err(Outcome::Misdelivered);
+            return Err(TurnOutcome::Misdelivered);
         }
-        let route = self.line().ok_or(Outcome::Misdelivered)?;
+        let route = self.line().ok_or(TurnOutcome::Misdelivered)?;
         Ok(Handed {
             conversation,
             ..Handed::of(self.task(route, origin(&history)))
@@ -119,7 +119,7 @@ impl Hand<'_> {
     }
 
     /// The task of a session without a screen that is launched for this call, and the id of its transcript.
-    pub(crate) fn launched_to_print(&self) -> Result<(String, Task), Fault> {
+    pub(crate) fn launched_to_print(&self) -> Result<(String, TurnSpec), Fault> {
         let messages = self.seen(&self.request.messages);
         let model = &self.request.model;
         let store = |messages: &[Message]| write(|| self.launcher.write_history(messages, model));
@@ -131,9 +131,9 @@ impl Hand<'_> {
                 let mut messages = history::to_be_answered(messages).into_owned();
                 // What a text of its own would be in that slot, a command could be.
                 if let Some(last) = messages.last_mut() {
-                    last.blocks.push(speech::nothing());
+                    last.blocks.push(input::nothing());
                 }
-                (store(&messages)?, Route::Launched)
+                (store(&messages)?, DeliveryMethod::Launched)
             }
             Some((_, [])) => (Uuid::new_v4().to_string(), self.sent_route()?),
             Some((_, history)) => (store(history)?, self.sent_route()?),
@@ -143,27 +143,27 @@ impl Hand<'_> {
         Ok((uuid, task))
     }
 
-    fn sent_route(&self) -> Result<Route, Fault> {
+    fn sent_route(&self) -> Result<DeliveryMethod, Fault> {
         self.line().ok_or_else(session_fault::undeliverable)
     }
 
     /// The last message as the CLI takes it on its stdin.
-    fn line(&self) -> Option<Route> {
+    fn line(&self) -> Option<DeliveryMethod> {
         let last = self.seen(self.request.messages.last_chunk::<1>()?);
-        Some(Route::Sent(speech::message(last.first()?)))
+        Some(DeliveryMethod::Sent(input::message(last.first()?)))
     }
 
     /// The task of a session that is launched with the whole conversation, and the id of its transcript.
-    pub(crate) fn launched(&self) -> Result<(String, Task), Fault> {
+    pub(crate) fn launched(&self) -> Result<(String, TurnSpec), Fault> {
         let messages = history::to_be_answered(self.seen(&self.request.messages));
         let model = &self.request.model;
         let uuid = write(|| self.launcher.write_history(&messages, model))?;
-        let task = self.task(Route::Launched, SessionOrigin::Cold);
+        let task = self.task(DeliveryMethod::Launched, SessionOrigin::Cold);
         Ok((uuid, task))
     }
 
     fn keyed(&self, typed: Typed, resume: Option<String>, origin: SessionOrigin) -> Handed {
-        let route = Route::Typed {
+        let route = DeliveryMethod::Typed {
             resume,
             prompt: typed.prompt,
             keys: typed.keys,
@@ -179,7 +179,7 @@ impl Hand<'_> {
         history::as_seen(messages, &self.request.tools)
     }
 
-    fn task(&self, route: Route, session: SessionOrigin) -> Task {
+    fn task(&self, route: DeliveryMethod, session: SessionOrigin) -> TurnSpec {
         let request = self.request;
         let start = Start {
             id: MessageId(format!("msg_relay_{}", Uuid::new_v4().simple())),
@@ -187,7 +187,7 @@ impl Hand<'_> {
             usage: Usage::default(),
             labels: labels(request, session),
         };
-        Task {
+        TurnSpec {
             route,
             start,
             keyed: self.launcher.is_keyed(),
@@ -204,7 +204,7 @@ impl Hand<'_> {
 }
 
 impl Handed {
-    fn of(task: Task) -> Handed {
+    fn of(task: TurnSpec) -> Handed {
         Handed {
             task,
             edited: None,
@@ -220,8 +220,8 @@ fn origin(history: &[Message]) -> SessionOrigin {
     }
 }
 
-fn written(text: impl FnOnce() -> std::io::Result<String>) -> Result<String, Outcome> {
-    write(text).map_err(|fault| Outcome::Failed {
+fn written(text: impl FnOnce() -> std::io::Result<String>) -> Result<String, TurnOutcome> {
+    write(text).map_err(|fault| TurnOutcome::Failed {
         fault,
         begun: false,
     })
@@ -250,7 +250,7 @@ fn sole(sequences: &[String]) -> Option<String> {
 /// What of a request this lane cannot honour, by path.
 pub(crate) fn ignored(request: &Request) -> Vec<String> {
     let mut ignored = request.ignored.clone();
-    ignored.extend(list::changes(&request.tools));
+    ignored.extend(tool_list::changes(&request.tools));
     if launch::cuts(&request.system) {
         ignored.push("system".to_owned());
     }

@@ -6,10 +6,10 @@
 
 use crate::session::delivery;
 use crate::session::delivery::Delivery;
+use crate::session::mcp::result;
+use crate::session::mcp::result::Answered;
+use crate::session::mcp::tool_list::ToolList;
 use crate::session::shape::Shape;
-use crate::session::tool::list::ToolList;
-use crate::session::tool::result;
-use crate::session::tool::result::Answered;
 use crate::turn::Block;
 use crate::turn::ConversationId;
 use crate::turn::Fingerprint;

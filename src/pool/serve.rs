@@ -21,8 +21,8 @@ use crate::session::launcher::Birth;
 use crate::session::launcher::Launched;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
-use crate::session::seat::Caller;
-use crate::session::seat::Outcome;
+use crate::session::reply::Recipient;
+use crate::session::reply::TurnOutcome;
 use crate::session::shape::Shape;
 use crate::turn::ConversationId;
 use crate::turn::Course;
@@ -82,19 +82,19 @@ impl ServeCall {
         let gates = !self.request.tools.is_empty() && self.launcher.gates().await;
         let mut delivery_plans = delivery_plans(&self.request, gates).into_iter();
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
-        if matches!(outcome, Outcome::Misdelivered) && delivery_plans.len() == 0 {
+        if matches!(outcome, TurnOutcome::Misdelivered) && delivery_plans.len() == 0 {
             outcome = self.rejoin(&shape, Likeness::Ids).await;
         }
         let mut way = None;
         let mut lost = false;
         loop {
             match outcome {
-                Outcome::Told | Outcome::Cancelled => return None,
-                Outcome::Parked { end, .. } => {
+                TurnOutcome::Told | TurnOutcome::Cancelled => return None,
+                TurnOutcome::Parked { end, .. } => {
                     drop(self.events.send(Ok(*end)).await);
                     return None;
                 }
-                Outcome::Misdelivered => {
+                TurnOutcome::Misdelivered => {
                     if way.is_some() {
                         tracing::warn!("a prompt did not arrive as written; it goes another way");
                     }
@@ -107,12 +107,12 @@ impl ServeCall {
                         });
                     }
                 }
-                Outcome::Failed { fault, begun }
+                TurnOutcome::Failed { fault, begun }
                     if begun || lost || fault.kind != FaultKind::SessionLost =>
                 {
                     return Some(fault);
                 }
-                Outcome::Failed { fault, .. } => {
+                TurnOutcome::Failed { fault, .. } => {
                     tracing::warn!(why = fault.private, "a call is tried once more");
                     lost = true;
                     way = way.or_else(|| delivery_plans.next());
@@ -120,21 +120,21 @@ impl ServeCall {
             }
             outcome = match &way {
                 Some(way) => self.attempt(&shape, way).await,
-                None => Outcome::Misdelivered,
+                None => TurnOutcome::Misdelivered,
             };
         }
     }
 
     /// Goes on in the session that stayed in this conversation; `Misdelivered` where there is none.
-    async fn rejoin(&self, shape: &Shape, likeness: Likeness) -> Outcome {
+    async fn rejoin(&self, shape: &Shape, likeness: Likeness) -> TurnOutcome {
         let (claim, onward) = Claim::of(&self.request, shape, self.name.as_ref(), likeness);
         if onward.is_none() && self.name.is_none() {
-            return Outcome::Misdelivered;
+            return TurnOutcome::Misdelivered;
         }
         let (reply, found) = oneshot::channel();
         drop(self.supervisor.send(Command::Rejoin { claim, reply }));
         let (Ok(Some((slot, session))), Some(onward)) = (found.await, onward) else {
-            return Outcome::Misdelivered;
+            return TurnOutcome::Misdelivered;
         };
         let began = clock::now();
         self.course.lease(began);
@@ -149,9 +149,9 @@ impl ServeCall {
         outcome
     }
 
-    async fn attempt(&self, shape: &Shape, way: &DeliveryPlan) -> Outcome {
+    async fn attempt(&self, shape: &Shape, way: &DeliveryPlan) -> TurnOutcome {
         let Some(grant) = self.lease(shape, way).await else {
-            return Outcome::Cancelled;
+            return TurnOutcome::Cancelled;
         };
         let began = clock::now();
         self.course.lease(began);
@@ -202,13 +202,13 @@ impl ServeCall {
     }
 
     /// The turn as this session can take it.
-    fn turn(&self, session: &Session, way: &DeliveryPlan) -> Result<Handed, Outcome> {
+    fn turn(&self, session: &Session, way: &DeliveryPlan) -> Result<Handed, TurnOutcome> {
         match (&session.primed, way) {
             (primed, DeliveryPlan::Sent(_)) => self.hand().sent(primed.as_deref()),
             (Some(uuid), _) => Ok(self.hand().primed(uuid)),
             (None, DeliveryPlan::Typed(plan)) => self.hand().typed(plan, session.edits),
             (None, DeliveryPlan::Split(plan)) => self.hand().split(plan, session.edits),
-            (None, DeliveryPlan::Launched) => Err(Outcome::Misdelivered),
+            (None, DeliveryPlan::Launched) => Err(TurnOutcome::Misdelivered),
         }
     }
 
@@ -221,14 +221,14 @@ impl ServeCall {
     }
 
     /// Tells the supervisor how the turn left its session.
-    fn give_back(&self, slot: SlotId, shape: &Shape, outcome: &Outcome, began: Instant) {
+    fn give_back(&self, slot: SlotId, shape: &Shape, outcome: &TurnOutcome, began: Instant) {
         let took = clock::now().duration_since(began);
         let fault = match outcome {
-            Outcome::Failed { fault, .. } => Some(fault.clone()),
+            TurnOutcome::Failed { fault, .. } => Some(fault.clone()),
             _ => None,
         };
         let parking = match outcome {
-            Outcome::Parked { said, .. } => {
+            TurnOutcome::Parked { said, .. } => {
                 let name = self.name.clone();
                 Some(Parking::of(&self.request, shape, said, name))
             }
@@ -243,7 +243,7 @@ impl ServeCall {
     }
 
     /// Hands the turn to a waiting session.
-    async fn hand_over(&self, session: &Session, handed: Handed) -> Outcome {
+    async fn hand_over(&self, session: &Session, handed: Handed) -> TurnOutcome {
         let (caller, outcome) = self.caller();
         let turn = Box::new(Turn {
             task: handed.task,
@@ -258,7 +258,7 @@ impl ServeCall {
     }
 
     /// Launches a session that takes the whole conversation up by itself.
-    fn launch(&self, slot: SlotId, shape: &Shape) -> Result<oneshot::Receiver<Outcome>, Fault> {
+    fn launch(&self, slot: SlotId, shape: &Shape) -> Result<oneshot::Receiver<TurnOutcome>, Fault> {
         let (uuid, task) = match shape.driver {
             Driver::Pty => self.hand().launched()?,
             Driver::Print => self.hand().launched_to_print()?,
@@ -278,9 +278,9 @@ impl ServeCall {
         }
     }
 
-    fn caller(&self) -> (Caller, oneshot::Receiver<Outcome>) {
+    fn caller(&self) -> (Recipient, oneshot::Receiver<TurnOutcome>) {
         let (outcome, told) = oneshot::channel();
-        let caller = Caller {
+        let caller = Recipient {
             events: self.events.clone(),
             outcome,
             course: self.course.clone(),
@@ -298,12 +298,12 @@ fn resembling(mut handed: Handed, likeness: Likeness) -> Handed {
     handed
 }
 
-fn failed(fault: Fault) -> Outcome {
+fn failed(fault: Fault) -> TurnOutcome {
     let begun = false;
-    Outcome::Failed { fault, begun }
+    TurnOutcome::Failed { fault, begun }
 }
 
 /// The driver is gone without a word.
-fn lost() -> Outcome {
+fn lost() -> TurnOutcome {
     failed(session_fault::session_lost("its driver is gone"))
 }

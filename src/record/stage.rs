@@ -13,10 +13,10 @@ use crate::session::launch;
 use crate::session::launch::Files;
 use crate::session::launch::Launch;
 use crate::session::launch::Opening;
-use crate::session::library::Library;
 use crate::session::private::create_private;
 use crate::session::private::write_private;
 use crate::session::shape::Shape;
+use crate::session::transcript_store::TranscriptStore;
 use crate::terminal::scrub::Scrub;
 use crate::turn::Block;
 use crate::turn::Message;
@@ -76,7 +76,7 @@ pub(crate) struct Stage {
     base: PathBuf,
     config: SessionConfig,
     files: Files,
-    library: Library,
+    transcript_store: TranscriptStore,
     /// How much of a transcript we wrote ourselves.
     written: BTreeMap<PathBuf, u64>,
 }
@@ -94,12 +94,13 @@ impl Stage {
         }
         let config = config(subject, case, upstream, &home, &work_dir, &run);
         let version = Arc::new(SetOnce::from(subject.version.clone()));
-        let library = Library::new(&home.join(".claude"), &work_dir, version, true);
+        let transcript_store =
+            TranscriptStore::new(&home.join(".claude"), &work_dir, version, true);
         let stage = Stage {
             base,
             files: Files { folder: run },
             config,
-            library,
+            transcript_store,
             written: BTreeMap::new(),
         };
         let state = claude_state(case, &work_dir).to_string();
@@ -179,7 +180,7 @@ impl Stage {
         match past {
             Past::History => self.write(&history()),
             Past::Blank => {
-                let uuid = self.library.write_blank()?;
+                let uuid = self.transcript_store.write_blank()?;
                 self.note_written(&uuid)?;
                 Ok(uuid)
             }
@@ -187,13 +188,13 @@ impl Stage {
     }
 
     fn write(&mut self, messages: &[Message]) -> io::Result<String> {
-        let uuid = self.library.write(messages, MODEL)?;
+        let uuid = self.transcript_store.write(messages, MODEL)?;
         self.note_written(&uuid)?;
         Ok(uuid)
     }
 
     fn note_written(&mut self, uuid: &str) -> io::Result<()> {
-        let path = self.library.path(uuid);
+        let path = self.transcript_store.path(uuid);
         let length = fs::metadata(&path)?.len();
         self.written.insert(path, length);
         Ok(())
@@ -243,7 +244,7 @@ impl Stage {
     }
 
     fn transcripts(&self) -> impl Iterator<Item = PathBuf> {
-        let folder = self.library.path("x").parent().map(Path::to_owned);
+        let folder = self.transcript_store.path("x").parent().map(Path::to_owned);
         let entries = folder.and_then(|folder| fs::read_dir(folder).ok());
         let paths = entries
             .into_iter()

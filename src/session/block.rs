@@ -1,6 +1,6 @@
 //! The model's blocks in JSON: as claude tells them, and as a caller brings them back. `[pure]`
 
-use super::tool::name;
+use super::mcp::name;
 use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Built;

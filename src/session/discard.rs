@@ -2,15 +2,15 @@
 //!
 //! The hook that waits at a gate leads a process group of its own, so it outlives the CLI that started it.
 
-use super::gate;
 use super::launch::Files;
+use super::ready_gate;
 use std::fs;
 use std::path::Path;
 
 /// Removes a session's folder; the session is over.
 pub(super) fn discard(files: &Files) {
     // Held until nobody can find the pipe any more: then whoever waits at it reads its end.
-    let gate = gate::hold(files);
+    let gate = ready_gate::hold(files);
     drop(fs::remove_dir_all(&files.folder));
     drop(gate);
 }
@@ -28,7 +28,7 @@ pub(super) fn discard_all(run_dir: &Path) {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::session::primer::make_pipe;
+    use crate::session::transcript_pipe::make_pipe;
     use std::process::Command;
 
     #[test]

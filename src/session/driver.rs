@@ -6,24 +6,24 @@
 use super::machine::Effect;
 use super::machine::Machine;
 use super::machine::Verdict;
-use super::primer::Primer;
+use super::mcp::server::McpServer;
+use super::mcp::tool_sync::ToolEvent;
 use super::pty::reap;
 use super::pty::reap::How;
 use super::pty::spawn::Process;
-use super::seat;
-use super::seat::Caller;
-use super::seat::Outcome;
-use super::seat::Seat;
-use super::seat::TooSlow;
-use super::task::Task;
-use super::tool::desk::Desk;
-use super::tool::offer::ToolEvent;
+use super::reply;
+use super::reply::Recipient;
+use super::reply::ReplySink;
+use super::reply::TooSlow;
+use super::reply::TurnOutcome;
+use super::resources::SessionResources;
+use super::transcript_pipe::TranscriptPipe;
+use super::turn_spec::TurnSpec;
 use super::witness::copies::Copied;
 use super::witness::copies::Copies;
 use super::witness::receiver::Place;
 use super::witness::receiver::Post;
 use super::witness::tail::Tail;
-use super::workshop::Workshop;
 use crate::clock;
 use crate::tap::Heard;
 use crate::tap::Tapped;
@@ -51,12 +51,12 @@ pub(crate) enum Order {
 /// A turn and its caller.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    pub(crate) task: Task,
+    pub(crate) task: TurnSpec,
     /// What the editor puts into the prompt box, where the prompt goes that way.
     pub(crate) edited: Option<String>,
     /// The whole conversation, where the session is a primed one.
     pub(crate) conversation: Option<String>,
-    pub(crate) caller: Caller,
+    pub(crate) caller: Recipient,
 }
 
 /// What the pool is told of a session.
@@ -77,23 +77,23 @@ pub(crate) type Notify = Box<dyn FnMut(Notice) + Send>;
 /// What a driver owns.
 pub(crate) struct Driver {
     pub(crate) process: Process,
-    pub(crate) workshop: Workshop,
+    pub(crate) resources: SessionResources,
     /// Held so that the session's hook address stays open.
     pub(crate) _place: Place,
     /// The session's API address, where the user wants one of ours.
     pub(crate) tapped: Option<Tapped>,
     pub(crate) posts: mpsc::Receiver<Post>,
-    pub(crate) desk: Desk,
+    pub(crate) mcp: McpServer,
     pub(crate) tool_events: mpsc::Receiver<ToolEvent>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) notify: Notify,
     pub(crate) machine: Machine,
-    pub(super) seat: Seat,
+    pub(super) reply: ReplySink,
     pub(crate) tail: Option<Tail>,
     /// Where the CLI copies the API's answers to.
     pub(crate) copies: Option<Copies>,
     /// The pipe of a primed session that has not got its conversation yet.
-    pub(crate) primer: Option<Primer>,
+    pub(crate) transcript_pipe: Option<TranscriptPipe>,
     /// The gate, once it is open.
     pub(crate) gate: Option<File>,
     pub(crate) screen: Screen,
@@ -145,17 +145,17 @@ impl Driver {
             }
             () = grew(self.tail.as_ref()) => Input::Grew,
             () = copied(self.copies.as_ref()) => Input::Copied,
-            met = met(self.primer.as_mut(), self.process.pid) => Input::Reached(met),
+            met = met(self.transcript_pipe.as_mut(), self.process.pid) => Input::Reached(met),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
-            () = self.seat.hung_up() => Input::HungUp,
+            () = self.reply.hung_up() => Input::HungUp,
             () = tokio::time::sleep_until(deadline.into()) => Input::Timeout,
         }
     }
 
     fn deadline(&self) -> Instant {
         let machine = self.machine.poll_timeout().map(|(at, _)| at);
-        seat::soonest([machine, self.ending])
+        reply::soonest([machine, self.ending])
     }
 
     fn handle(&mut self, input: Input) {
@@ -187,7 +187,7 @@ impl Driver {
             Input::Ordered(Order::Retire) => self.end(How::Asked, "retired"),
             Input::HungUp => {
                 self.machine.cancel(now);
-                self.seat.settle(Outcome::Cancelled);
+                self.reply.settle(TurnOutcome::Cancelled);
             }
             Input::Timeout if self.ending.is_some_and(|at| at <= now) => self.force(),
             Input::Timeout => self.machine.handle_timeout(now),
@@ -230,26 +230,26 @@ impl Driver {
     }
 
     fn begin(&mut self, turn: Turn, now: Instant) {
-        self.seat.take(turn.caller);
+        self.reply.take(turn.caller);
         let begun = match (turn.edited, turn.conversation) {
             (None, Some(text)) => self.begin_primed(turn.task, text, now),
             (edited, _) => self.begin_waiting(turn.task, edited, now),
         };
         if let Err(error) = begun {
             tracing::warn!(%error, "a prompt could not be staged");
-            self.seat.settle(Outcome::Misdelivered);
+            self.reply.settle(TurnOutcome::Misdelivered);
             self.end(How::Asked, "a prompt could not be staged");
         }
     }
 
     fn begin_waiting(
         &mut self,
-        task: Task,
+        task: TurnSpec,
         edited: Option<String>,
         now: Instant,
     ) -> io::Result<()> {
         if let Some(text) = edited {
-            self.workshop.stage_prompt(&text)?;
+            self.resources.stage_prompt(&text)?;
         }
         self.machine.begin(task, now);
         Ok(())
@@ -257,14 +257,15 @@ impl Driver {
 
     /// Sends the conversation through the pipe. The turn has begun before anybody can read it, so that nothing that
     /// comes of it is early.
-    fn begin_primed(&mut self, task: Task, text: String, now: Instant) -> io::Result<()> {
-        let primer = self.primer.take().filter(Primer::is_met);
-        let primer = primer.ok_or(io::ErrorKind::NotFound)?;
-        self.follow_from(&primer.path, text.len() as u64);
-        self.seat.mark_asked();
-        self.machine.begin_primed(task, primer.path.clone(), now);
+    fn begin_primed(&mut self, task: TurnSpec, text: String, now: Instant) -> io::Result<()> {
+        let transcript_pipe = self.transcript_pipe.take().filter(TranscriptPipe::is_met);
+        let transcript_pipe = transcript_pipe.ok_or(io::ErrorKind::NotFound)?;
+        self.follow_from(&transcript_pipe.path, text.len() as u64);
+        self.reply.mark_asked();
+        self.machine
+            .begin_primed(task, transcript_pipe.path.clone(), now);
         self.drain();
-        primer.tell(text)
+        transcript_pipe.tell(text)
     }
 
     fn drain(&mut self) {
@@ -284,16 +285,16 @@ impl Driver {
             Effect::Write(keys) => self.process.write(keys),
             Effect::Verdict(verdict) => {
                 if verdict == Verdict::Allow {
-                    self.seat.mark_asked();
+                    self.reply.mark_asked();
                 }
                 if let Some(waiting) = self.verdict.take() {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
             }
             Effect::Listen => self.tapped.iter_mut().for_each(Tapped::arm),
-            Effect::Notify(notice) => self.desk.tell(notice),
-            Effect::Nudge => self.desk.nudge(),
-            Effect::Answer(answered) => self.desk.answer(answered),
+            Effect::Notify(notice) => self.mcp.tell(notice),
+            Effect::Nudge => self.mcp.nudge(),
+            Effect::Answer(answered) => self.mcp.answer(answered),
             Effect::OpenGate => self.open_gate(),
             Effect::Park { said, end } => self.park(said, end),
             Effect::Keep { said, end } => {
@@ -303,10 +304,10 @@ impl Driver {
             }
             Effect::Follow(path) => self.follow(&path),
             Effect::Tell(event) => self.tell(event),
-            Effect::Fail { fault, begun } => self.seat.fail(fault, begun),
-            Effect::Misdelivered => self.seat.settle(Outcome::Misdelivered),
+            Effect::Fail { fault, begun } => self.reply.fail(fault, begun),
+            Effect::Misdelivered => self.reply.settle(TurnOutcome::Misdelivered),
             Effect::Blank => {
-                self.desk.clear();
+                self.mcp.clear();
                 self.blank();
             }
             Effect::Forget(path) => self.forget(&path),
@@ -327,14 +328,14 @@ impl Driver {
     }
 
     fn follow_from(&mut self, path: &Path, offset: u64) {
-        match self.workshop.tails.follow(path, offset) {
+        match self.resources.tails.follow(path, offset) {
             Ok(tail) => self.tail = Some(tail),
             Err(error) => tracing::warn!(%error, "a transcript cannot be followed"),
         }
     }
 
     fn tell(&mut self, event: Event) {
-        if let Err(TooSlow) = self.seat.tell(event) {
+        if let Err(TooSlow) = self.reply.tell(event) {
             self.machine.cancel(clock::now());
         }
     }
@@ -342,14 +343,14 @@ impl Driver {
     /// A session stays only where somebody knows of it.
     fn park(&mut self, said: Vec<Block>, end: Event) {
         let end = Box::new(end);
-        match self.seat.is_taken() {
-            true => self.seat.settle(Outcome::Parked { said, end }),
+        match self.reply.is_taken() {
+            true => self.reply.settle(TurnOutcome::Parked { said, end }),
             false => self.machine.leave(clock::now()),
         }
     }
 
     fn open_gate(&mut self) {
-        match self.workshop.open_gate() {
+        match self.resources.open_gate() {
             Ok(pipe) => self.gate = Some(pipe),
             Err(error) => {
                 tracing::warn!(%error, "a session's gate cannot be opened");
@@ -360,9 +361,9 @@ impl Driver {
 
     fn blank(&mut self) {
         self.tail = None;
-        match self.workshop.library.write_blank() {
+        match self.resources.transcript_store.write_blank() {
             Ok(uuid) => {
-                let path = self.workshop.library.path(&uuid);
+                let path = self.resources.transcript_store.path(&uuid);
                 self.machine.handle_blank(uuid, path, clock::now());
             }
             Err(error) => {
@@ -373,7 +374,7 @@ impl Driver {
     }
 
     fn forget(&mut self, path: &Path) {
-        self.workshop.forget(path);
+        self.resources.forget(path);
     }
 
     /// Asks the process to end, and forces it where it does not.
@@ -393,11 +394,11 @@ impl Driver {
     fn close(mut self, how: &str) {
         // Whatever the process itself started goes with it.
         reap::end_group(self.process.pid, How::Forced);
-        self.seat.settle(Outcome::Cancelled);
-        self.workshop.close(self.process.pid);
+        self.reply.settle(TurnOutcome::Cancelled);
+        self.resources.close(self.process.pid);
         tracing::debug!(pid = self.process.pid, how, "a session is gone");
         (self.notify)(Notice::Gone {
-            fault: self.seat.take_fault(),
+            fault: self.reply.take_fault(),
         });
     }
 }
@@ -423,9 +424,9 @@ async fn copied(copies: Option<&Copies>) {
     }
 }
 
-pub(super) async fn met(primer: Option<&mut Primer>, pid: u32) -> io::Result<()> {
-    match primer {
-        Some(primer) => primer.met(pid).await,
+pub(super) async fn met(transcript_pipe: Option<&mut TranscriptPipe>, pid: u32) -> io::Result<()> {
+    match transcript_pipe {
+        Some(transcript_pipe) => transcript_pipe.met(pid).await,
         None => std::future::pending().await,
     }
 }

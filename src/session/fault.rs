@@ -1,6 +1,6 @@
 //! How a session's turns fail, as faults with a culprit and a next step. `[pure]`
 
-use super::task::Task;
+use super::turn_spec::TurnSpec;
 use super::witness::ApiError;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -8,7 +8,7 @@ use crate::turn::FaultKind;
 use std::time::Duration;
 
 /// What the CLI told of a failed request, as the fault that it is.
-pub(crate) fn of_api_error(error: &ApiError, task: &Task) -> Fault {
+pub(crate) fn of_api_error(error: &ApiError, task: &TurnSpec) -> Fault {
     if is_logged_out(error, task) {
         return login_required("claude said that its login is missing or expired");
     }
@@ -34,7 +34,7 @@ fn upstream(kind: FaultKind, text: &str) -> Fault {
     Fault::new(kind, Blame::Upstream, text).because("the upstream refused or failed the request")
 }
 
-fn is_logged_out(error: &ApiError, task: &Task) -> bool {
+fn is_logged_out(error: &ApiError, task: &TurnSpec) -> bool {
     let refused = error.error == "authentication_failed" || matches!(error.status, Some(401 | 403));
     error.text.contains("Not logged in") || (refused && !task.keyed)
 }

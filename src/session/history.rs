@@ -1,6 +1,6 @@
 //! A conversation as a transcript that claude takes up: role by role, block by block. `[pure]`
 
-use super::tool::name;
+use super::mcp::name;
 use crate::turn::Block;
 use crate::turn::Message;
 use crate::turn::Role;

@@ -1,9 +1,9 @@
 //! The command line and environment of a session. `[pure]`
 
 use super::SessionConfig;
+use super::mcp::name::SERVER;
+use super::mcp::server::PARKED_MAX;
 use super::shape::Shape;
-use super::tool::desk::PARKED_MAX;
-use super::tool::name::SERVER;
 use super::witness::EVENTS;
 use crate::egress::Proxy;
 use crate::tap::TapConfig;

@@ -8,22 +8,22 @@ use super::launch;
 use super::launch::Files;
 use super::launch::Launch;
 use super::launch::Opening;
+use super::launch_context::LaunchContext;
 use super::machine::Machine;
-use super::outfit::Outfit;
-use super::primer::Primer;
+use super::mcp::server::McpServer;
+use super::mcp::tool_list::ToolList;
 use super::pty::spawn::Process;
-use super::seat::Caller;
-use super::seat::Seat;
+use super::reply::Recipient;
+use super::reply::ReplySink;
+use super::resources::SessionResources;
+use super::resources::write_files;
 use super::shape::Shape;
-use super::task::Enter;
-use super::task::Task;
-use super::tool::desk::Desk;
-use super::tool::list::ToolList;
+use super::transcript_pipe::TranscriptPipe;
+use super::turn_spec::Enter;
+use super::turn_spec::TurnSpec;
 use super::witness::copies::Copies;
 use super::witness::receiver::Line;
 use super::witness::tail::Tail;
-use super::workshop::Workshop;
-use super::workshop::write_files;
 use crate::clock;
 use crate::tap::Tapped;
 use crate::terminal::Screen;
@@ -43,14 +43,14 @@ pub(crate) struct Launcher {
 }
 
 pub(super) struct Shared {
-    pub(super) outfit: Outfit,
+    pub(super) launch_context: LaunchContext,
     pub(super) program: PathBuf,
 }
 
 /// A turn that a session is launched with.
 pub(crate) struct Launched {
-    pub(crate) task: Task,
-    pub(crate) caller: Caller,
+    pub(crate) task: TurnSpec,
+    pub(crate) caller: Recipient,
     /// The id of the transcript that was written for it.
     pub(crate) uuid: String,
 }
@@ -76,32 +76,46 @@ pub(crate) struct Session {
 }
 
 impl Launcher {
-    pub(crate) fn new(program: PathBuf, outfit: Outfit) -> Launcher {
+    pub(crate) fn new(program: PathBuf, launch_context: LaunchContext) -> Launcher {
         Launcher {
-            shared: Arc::new(Shared { outfit, program }),
+            shared: Arc::new(Shared {
+                launch_context,
+                program,
+            }),
         }
     }
 
     /// Whether sessions can be primed on this system.
     pub(crate) fn primes(&self) -> bool {
-        Primer::is_possible()
+        TranscriptPipe::is_possible()
     }
 
     /// Whether the CLI was given an API key of its own.
     pub(crate) fn is_keyed(&self) -> bool {
         ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"]
             .iter()
-            .any(|name| self.shared.outfit.config.env.contains_key(*name))
+            .any(|name| self.shared.launch_context.config.env.contains_key(*name))
     }
 
     /// Whether a session launched with a turn waits for its tools.
     pub(crate) async fn gates(&self) -> bool {
-        Primer::is_possible() && self.shared.outfit.library.is_at_least(GATES_SINCE).await
+        TranscriptPipe::is_possible()
+            && self
+                .shared
+                .launch_context
+                .transcript_store
+                .is_at_least(GATES_SINCE)
+                .await
     }
 
     /// What the CLI does with an Enter behind a text. One that is taken saves a look at the screen.
     pub(crate) fn enter(&self) -> Enter {
-        match self.shared.outfit.library.is_known_as(ENTERS_SINCE) {
+        match self
+            .shared
+            .launch_context
+            .transcript_store
+            .is_known_as(ENTERS_SINCE)
+        {
             true => Enter::Taken,
             false => Enter::Lost,
         }
@@ -109,7 +123,10 @@ impl Launcher {
 
     /// Whether the CLI is known to tell what it displays.
     pub(crate) fn displays(&self) -> bool {
-        self.shared.outfit.library.is_known_as(DISPLAYS_SINCE)
+        self.shared
+            .launch_context
+            .transcript_store
+            .is_known_as(DISPLAYS_SINCE)
     }
 
     /// Writes a conversation that the next prompt goes on with, in the user's own last message; returns its id.
@@ -121,7 +138,10 @@ impl Launcher {
         messages: &[Message],
         model: &str,
     ) -> io::Result<String> {
-        self.shared.outfit.library.write_open(messages, model)
+        self.shared
+            .launch_context
+            .transcript_store
+            .write_open(messages, model)
     }
 
     /// Writes a conversation where the CLI will find it; returns its id.
@@ -129,7 +149,10 @@ impl Launcher {
     /// # Errors
     /// Where the CLI's folder cannot be written.
     pub(crate) fn write_history(&self, messages: &[Message], model: &str) -> io::Result<String> {
-        self.shared.outfit.library.write(messages, model)
+        self.shared
+            .launch_context
+            .transcript_store
+            .write(messages, model)
     }
 
     /// Starts a session; `notify` is told of its readiness and its end.
@@ -141,7 +164,7 @@ impl Launcher {
         shape: &Shape,
         birth: Birth,
         notify: Notify,
-    ) -> Result<Session, (io::Error, Option<Caller>)> {
+    ) -> Result<Session, (io::Error, Option<Recipient>)> {
         if shape.driver == turn::Driver::Print {
             return self.launch_print(shape, birth, notify);
         }
@@ -155,8 +178,8 @@ impl Launcher {
         };
         match self.start(shape, start, notify) {
             Ok((mut driver, mut session)) => {
-                driver.seat = Seat::of(caller);
-                session.edits = driver.workshop.files.can_edit();
+                driver.reply = ReplySink::of(caller);
+                session.edits = driver.resources.files.can_edit();
                 tokio::spawn(driver.run());
                 Ok(session)
             }
@@ -165,21 +188,27 @@ impl Launcher {
     }
 
     fn start(&self, shape: &Shape, start: Start, notify: Notify) -> io::Result<(Driver, Session)> {
-        let outfit = &self.shared.outfit;
+        let launch_context = &self.shared.launch_context;
         let files = Files {
-            folder: outfit.config.run_dir.join(Uuid::new_v4().to_string()),
+            folder: launch_context
+                .config
+                .run_dir
+                .join(Uuid::new_v4().to_string()),
         };
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
         let tools = start.tools();
         let gated = !tools.is_empty();
-        let (desk, tool_events) = Desk::new(tools);
-        let place = outfit.receiver.open(Line {
+        let (mcp, tool_events) = McpServer::new(tools);
+        let place = launch_context.receiver.open(Line {
             posts: posts_tx,
-            desk: desk.clone(),
+            mcp: mcp.clone(),
         })?;
         write_files(&files, shape, &place, gated)?;
-        let tapped = outfit.tap.as_ref().map(|tap| tap.open(&shape.model));
+        let tapped = launch_context
+            .tap
+            .as_ref()
+            .map(|tap| tap.open(&shape.model));
         let mut tapped = tapped.transpose()?;
         // Once the process is there, its request may come before the driver's first word.
         if let (Start::Turn(..), Some(tapped)) = (&start, &mut tapped) {
@@ -188,7 +217,7 @@ impl Launcher {
         let Opened {
             opening,
             machine,
-            primer,
+            transcript_pipe,
             primed,
             tail,
         } = self.open(start)?;
@@ -201,19 +230,19 @@ impl Launcher {
         };
         let driver = Driver {
             process,
-            workshop: Workshop::new(outfit, files),
+            resources: SessionResources::new(launch_context, files),
             _place: place,
             tapped,
             posts,
-            desk,
+            mcp,
             tool_events,
             orders,
             notify,
             machine,
-            seat: Seat::default(),
+            reply: ReplySink::default(),
             tail,
             copies,
-            primer,
+            transcript_pipe,
             gate: None,
             screen: Screen::new(),
             verdict: None,
@@ -227,7 +256,12 @@ impl Launcher {
         if launch::records_bodies(launch) {
             return None;
         }
-        let copies = self.shared.outfit.tails.copies(&files.copies()).ok()?;
+        let copies = self
+            .shared
+            .launch_context
+            .tails
+            .copies(&files.copies())
+            .ok()?;
         launch::copy_answers(launch, files);
         Some(copies)
     }
@@ -240,8 +274,11 @@ impl Launcher {
         opening: &Opening,
         tapped: Option<&Tapped>,
     ) -> io::Result<(Process, Option<Copies>)> {
-        let Shared { outfit, program } = &*self.shared;
-        let mut launch = launch::launch(program, &outfit.config, shape, files, opening);
+        let Shared {
+            launch_context,
+            program,
+        } = &*self.shared;
+        let mut launch = launch::launch(program, &launch_context.config, shape, files, opening);
         let copies = match tapped {
             Some(tapped) => {
                 launch::lead_through(&mut launch, &tapped.url);
@@ -250,14 +287,14 @@ impl Launcher {
             None => self.copies(&mut launch, files),
         };
         let process = Process::spawn(&launch)?;
-        outfit.registry.add(process.pid);
+        launch_context.registry.add(process.pid);
         Ok((process, copies))
     }
 
     /// The conversation that a session starts with, and the machine that knows it.
     fn open(&self, start: Start) -> io::Result<Opened> {
-        let (limits, now) = (self.shared.outfit.limits, clock::now());
-        let library = &self.shared.outfit.library;
+        let (limits, now) = (self.shared.launch_context.limits, clock::now());
+        let transcript_store = &self.shared.launch_context.transcript_store;
         let uuid = || Uuid::new_v4().to_string();
         Ok(match start {
             Start::Empty => {
@@ -266,10 +303,14 @@ impl Launcher {
                 Opened::new(Opening::Empty(uuid), machine)
             }
             Start::Turn(task, uuid) => {
-                let transcript = library.path(&uuid);
+                let transcript = transcript_store.path(&uuid);
                 // From here on: what is written after the spawn is the answer.
                 let written = fs::metadata(&transcript)?.len();
-                let tail = self.shared.outfit.tails.follow(&transcript, written)?;
+                let tail = self
+                    .shared
+                    .launch_context
+                    .tails
+                    .follow(&transcript, written)?;
                 let machine = Machine::launched(limits, uuid.clone(), *task, transcript, now);
                 Opened {
                     tail: Some(tail),
@@ -281,7 +322,7 @@ impl Launcher {
                 let machine = Machine::primed(limits, uuid.clone(), now);
                 let opened = Opened::new(Opening::Interrupted(uuid.clone()), machine);
                 Opened {
-                    primer: Some(library.prime(&uuid)?),
+                    transcript_pipe: Some(transcript_store.prime(&uuid)?),
                     primed: Some(uuid),
                     ..opened
                 }
@@ -291,13 +332,16 @@ impl Launcher {
 
     /// The whole conversation for a primed session.
     pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
-        self.shared.outfit.library.compose(uuid, messages, model)
+        self.shared
+            .launch_context
+            .transcript_store
+            .compose(uuid, messages, model)
     }
 
     /// Removes what an earlier daemon left. None of our sessions may be alive.
     pub(crate) fn sweep(&self) {
-        discard_all(&self.shared.outfit.config.run_dir);
-        self.shared.outfit.library.sweep();
+        discard_all(&self.shared.launch_context.config.run_dir);
+        self.shared.launch_context.transcript_store.sweep();
     }
 }
 
@@ -305,7 +349,7 @@ impl Launcher {
 enum Start {
     Empty,
     Primed,
-    Turn(Box<Task>, String),
+    Turn(Box<TurnSpec>, String),
 }
 
 impl Start {
@@ -322,7 +366,7 @@ impl Start {
 struct Opened {
     opening: Opening,
     machine: Machine,
-    primer: Option<Primer>,
+    transcript_pipe: Option<TranscriptPipe>,
     primed: Option<String>,
     tail: Option<Tail>,
 }
@@ -332,7 +376,7 @@ impl Opened {
         Opened {
             opening,
             machine,
-            primer: None,
+            transcript_pipe: None,
             primed: None,
             tail: None,
         }

@@ -12,7 +12,7 @@
 //! path. A prompt that reaches the model equals the caller's text; every other submission is blocked by its hook.
 //!
 //! Start reading at [`machine`]: it is the session. [`driver`] performs its effects, [`launcher`] starts it,
-//! [`delivery`] plans how a prompt gets in, `primer` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
+//! [`delivery`] plans how a prompt gets in, `transcript_pipe` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
 //! [`print`] is the same CLI without a screen, behind the same orders.
 
 pub(crate) mod block;
@@ -20,25 +20,25 @@ pub(crate) mod delivery;
 mod discard;
 pub(crate) mod driver;
 pub(crate) mod fault;
-mod gate;
 pub(crate) mod history;
 pub(crate) mod launch;
+pub(crate) mod launch_context;
 pub(crate) mod launcher;
-pub(crate) mod library;
 mod line;
 pub(crate) mod machine;
-pub(crate) mod outfit;
+pub(crate) mod mcp;
 pub(crate) mod pieces;
-mod primer;
 pub(crate) mod print;
 pub(crate) mod private;
 pub(crate) mod pty;
-pub(crate) mod seat;
+mod ready_gate;
+pub(crate) mod reply;
+mod resources;
 pub(crate) mod shape;
-pub(crate) mod task;
-pub(crate) mod tool;
+mod transcript_pipe;
+pub(crate) mod transcript_store;
+pub(crate) mod turn_spec;
 pub(crate) mod witness;
-mod workshop;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! What must be known of a call when its session is launched. `[pure]`
 
-use super::tool::name;
+use super::mcp::name;
 use crate::turn::Driver;
 use crate::turn::Request;
 use crate::turn::ToolChoice;

@@ -9,7 +9,7 @@ use super::model::CallId;
 use crate::session::machine::Effect;
 use crate::session::machine::Machine;
 use crate::session::machine::Verdict;
-use crate::session::task::Task;
+use crate::session::turn_spec::TurnSpec;
 use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -29,7 +29,7 @@ pub(super) enum Order {
 #[derive(Debug, Clone)]
 pub(super) struct Turn {
     pub(super) call: CallId,
-    pub(super) task: Task,
+    pub(super) task: TurnSpec,
     pub(super) edited: Option<String>,
     /// The conversation for a primed session.
     pub(super) told: Option<Vec<String>>,
@@ -37,7 +37,7 @@ pub(super) struct Turn {
 
 /// How a turn ended.
 #[derive(Debug, Clone)]
-pub(super) enum Outcome {
+pub(super) enum TurnOutcome {
     Told,
     /// The session stays in the conversation; the end is still to be told.
     Kept {
@@ -58,7 +58,7 @@ pub(super) enum Out {
     Keys(Vec<u8>),
     Verdict(bool),
     Told(CallId, Event),
-    Settled(CallId, Outcome),
+    Settled(CallId, TurnOutcome),
     Ready,
     /// The process is to end.
     End,
@@ -131,7 +131,7 @@ impl Session {
                     messages,
                     lines: Vec::new(),
                 };
-                around.library.insert(uuid.clone(), transcript);
+                around.transcript_store.insert(uuid.clone(), transcript);
                 self.tail = Some((path(&uuid), 0));
                 let transcript = path(&uuid).into();
                 self.machine.begin_primed(turn.task, transcript, around.now);
@@ -164,7 +164,7 @@ impl Session {
         let mut out = Vec::new();
         let mut lines = Vec::new();
         if let Some((path, offset)) = &mut self.tail
-            && let Some(transcript) = around.library.get(conversation(path))
+            && let Some(transcript) = around.transcript_store.get(conversation(path))
         {
             lines = transcript.lines.get(*offset..).unwrap_or_default().to_vec();
             *offset = transcript.lines.len();
@@ -176,7 +176,7 @@ impl Session {
         out
     }
 
-    pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Out> {
+    pub(super) fn settle(&mut self, outcome: TurnOutcome) -> Option<Out> {
         let caller = self.caller.take()?;
         Some(Out::Settled(caller, outcome))
     }
@@ -217,14 +217,16 @@ impl Session {
             Effect::Follow(path) => self.follow(&path, around, out),
             Effect::Tell(event) => self.tell(event, out),
             Effect::Fail { fault, begun } => {
-                out.extend(self.settle(Outcome::Failed { fault, begun }))
+                out.extend(self.settle(TurnOutcome::Failed { fault, begun }))
             }
-            Effect::Misdelivered => out.extend(self.settle(Outcome::Misdelivered)),
+            Effect::Misdelivered => out.extend(self.settle(TurnOutcome::Misdelivered)),
             Effect::Blank if self.killed => out.push(Out::Wrong("a blank for a killed process")),
             Effect::Blank => self.blank(around),
-            Effect::Forget(path) => {
-                drop(around.library.remove(conversation(&path.to_string_lossy())))
-            }
+            Effect::Forget(path) => drop(
+                around
+                    .transcript_store
+                    .remove(conversation(&path.to_string_lossy())),
+            ),
             Effect::Ready => out.push(Out::Ready),
             Effect::Kill(_) => {
                 self.killed = true;
@@ -239,7 +241,7 @@ impl Session {
             Block::Native(_) => "",
         });
         let (said, end) = (text.collect(), Box::new(end));
-        match self.settle(Outcome::Kept { said, end }) {
+        match self.settle(TurnOutcome::Kept { said, end }) {
             Some(settled) => out.push(settled),
             None => self.machine.leave(around.now),
         }
@@ -250,7 +252,7 @@ impl Session {
         let last = matches!(event, Event::End(_));
         out.push(Out::Told(caller, event));
         if last {
-            out.extend(self.settle(Outcome::Told));
+            out.extend(self.settle(TurnOutcome::Told));
         }
     }
 
@@ -263,7 +265,7 @@ impl Session {
         {
             return;
         }
-        let lines = around.library.get(conversation(&transcript));
+        let lines = around.transcript_store.get(conversation(&transcript));
         self.tail = Some((
             transcript,
             lines.map_or(0, |transcript| transcript.lines.len()),
@@ -277,7 +279,9 @@ impl Session {
             return self.machine.handle_no_blank();
         }
         let uuid = format!("blank-{}", around.chance.within(0..u64::MAX));
-        around.library.insert(uuid.clone(), Transcript::default());
+        around
+            .transcript_store
+            .insert(uuid.clone(), Transcript::default());
         let transcript = path(&uuid).into();
         self.machine.handle_blank(uuid, transcript, around.now);
     }

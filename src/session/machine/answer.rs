@@ -1,8 +1,8 @@
 //! An answer on its way out: what the merge saw, told or failed. `[pure]`
 
 use super::super::fault;
-use super::super::task::Route;
-use super::super::task::Task;
+use super::super::turn_spec::DeliveryMethod;
+use super::super::turn_spec::TurnSpec;
 use super::super::witness::Merge;
 use super::super::witness::Seen;
 use super::Machine;
@@ -24,7 +24,7 @@ use std::time::Instant;
 impl Machine {
     pub(super) fn answering(
         &mut self,
-        task: Task,
+        task: TurnSpec,
         sign_until: Option<Instant>,
         now: Instant,
     ) -> State {
@@ -119,12 +119,12 @@ impl Machine {
         }
     }
 
-    pub(super) fn fail(&mut self, fault: impl FnOnce(&Task) -> Fault, now: Instant) {
+    pub(super) fn fail(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault, now: Instant) {
         self.tell_fault(fault);
         self.rest(now);
     }
 
-    fn tell_fault(&mut self, fault: impl FnOnce(&Task) -> Fault) {
+    fn tell_fault(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault) {
         if let State::Answering(answering) = &self.state {
             let effect = Effect::Fail {
                 fault: fault(&answering.task),
@@ -181,14 +181,17 @@ impl Machine {
     }
 }
 
-fn merge_of(task: &Task) -> Merge {
+fn merge_of(task: &TurnSpec) -> Merge {
     let merge = Merge::after(task.asks(), task.reading).hearing(task.hearing);
     let merge = merge
         .stopping_at(task.sole_stop.clone())
         .awaiting_display(task.awaits_display);
     match task.route {
-        Route::Onward { .. } => merge.behind_another(),
-        Route::Typed { .. } | Route::Launched | Route::Sent(_) | Route::Answered(_) => merge,
+        DeliveryMethod::Onward { .. } => merge.behind_another(),
+        DeliveryMethod::Typed { .. }
+        | DeliveryMethod::Launched
+        | DeliveryMethod::Sent(_)
+        | DeliveryMethod::Answered(_) => merge,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a session's driver is told to do. `[pure]`
 
-use super::super::tool::offer::Notice;
-use super::super::tool::result::Answered;
+use super::super::mcp::result::Answered;
+use super::super::mcp::tool_sync::Notice;
 use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;

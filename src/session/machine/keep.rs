@@ -1,6 +1,6 @@
 //! A conversation that its session stays in: kept when a turn is over, gone on with, or left. `[pure]`
 
-use super::super::task::Task;
+use super::super::turn_spec::TurnSpec;
 use super::Machine;
 use super::effect::Effect;
 use super::state::NUDGE_WAIT;
@@ -29,7 +29,7 @@ impl Machine {
     }
 
     /// The next prompt came for the conversation that is held. A box in which nothing is drawn any more is idle.
-    pub(super) fn go_on(&mut self, task: Task, calm: bool, since: Instant, now: Instant) {
+    pub(super) fn go_on(&mut self, task: TurnSpec, calm: bool, since: Instant, now: Instant) {
         let calm = calm || (self.scene.is_idle() && since + NUDGE_WAIT <= now);
         let mut wait = Wait::from(now);
         wait.next = now.max(since + NUDGE_WAIT);

@@ -34,11 +34,11 @@ pub(crate) use effect::Effect;
 pub(crate) use effect::Verdict;
 
 use super::fault;
-use super::task::Enter;
-use super::task::Route;
-use super::task::Task;
-use super::tool::list::ToolList;
-use super::tool::offer::Offer;
+use super::mcp::tool_list::ToolList;
+use super::mcp::tool_sync::ToolSync;
+use super::turn_spec::DeliveryMethod;
+use super::turn_spec::Enter;
+use super::turn_spec::TurnSpec;
 use super::witness::Hook;
 use super::witness::HookEvent;
 use super::witness::Record;
@@ -78,7 +78,7 @@ pub(crate) struct Machine {
     /// and any other one is believed once it stays.
     question: Option<Wait>,
     /// The tools that the session offers.
-    offer: Offer,
+    tool_sync: ToolSync,
     /// It was launched with a turn, and waits at its gate for its tools.
     gated: bool,
     /// Which copies of answers are believed.
@@ -111,7 +111,7 @@ impl Machine {
             left: None,
             boxed: false,
             question: None,
-            offer: Offer::new(ToolList::default()),
+            tool_sync: ToolSync::new(ToolList::default()),
             gated: false,
             belief: Belief::default(),
             limits,
@@ -123,14 +123,14 @@ impl Machine {
     pub(crate) fn launched(
         limits: Limits,
         conversation: String,
-        task: Task,
+        task: TurnSpec,
         transcript: PathBuf,
         now: Instant,
     ) -> Machine {
         let mut machine = Machine::waiting(limits, conversation, now);
         machine.follow(transcript);
         machine.gated = !task.tools.is_empty();
-        machine.offer = Offer::new(task.tools.clone());
+        machine.tool_sync = ToolSync::new(task.tools.clone());
         machine.state = machine.answering(task, Some(now + limits.start), now);
         // The launcher listens before there is anybody to ask.
         machine
@@ -158,7 +158,7 @@ impl Machine {
     }
 
     /// The conversation went through the pipe of a primed session.
-    pub(crate) fn begin_primed(&mut self, task: Task, transcript: PathBuf, now: Instant) {
+    pub(crate) fn begin_primed(&mut self, task: TurnSpec, transcript: PathBuf, now: Instant) {
         if !matches!(self.state, State::Primed { reached: true, .. }) {
             return self.effects.push_back(Effect::Misdelivered);
         }
@@ -167,13 +167,17 @@ impl Machine {
     }
 
     /// Begins a turn on a ready session.
-    pub(crate) fn begin(&mut self, task: Task, now: Instant) {
+    pub(crate) fn begin(&mut self, task: TurnSpec, now: Instant) {
         self.enter = task.enter;
-        if let (Route::Answered(results), State::Parked { past, .. }) = (&task.route, &self.state) {
+        if let (DeliveryMethod::Answered(results), State::Parked { past, .. }) =
+            (&task.route, &self.state)
+        {
             let past = past.clone();
             return self.take_up(results.clone(), task, past, now);
         }
-        if let (Route::Onward { .. }, State::Kept { calm, since }) = (&task.route, &self.state) {
+        if let (DeliveryMethod::Onward { .. }, State::Kept { calm, since }) =
+            (&task.route, &self.state)
+        {
             return self.go_on(task, *calm, *since, now);
         }
         if !matches!(self.state, State::Ready) {
@@ -181,13 +185,16 @@ impl Machine {
         }
         self.offer_tools(&task.tools);
         self.state = match task.route.clone() {
-            Route::Typed {
+            DeliveryMethod::Typed {
                 resume: Some(uuid), ..
             } => self.resume(uuid, Then::Submit(Box::new(task)), now),
-            Route::Typed {
+            DeliveryMethod::Typed {
                 resume: None, keys, ..
             } => self.submit(task, keys, now),
-            Route::Launched | Route::Sent(_) | Route::Answered(_) | Route::Onward { .. } => {
+            DeliveryMethod::Launched
+            | DeliveryMethod::Sent(_)
+            | DeliveryMethod::Answered(_)
+            | DeliveryMethod::Onward { .. } => {
                 return self.effects.push_back(Effect::Misdelivered);
             }
         };
@@ -404,8 +411,8 @@ impl Machine {
     /// When to call [`Machine::handle_timeout`], and what for.
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let question = self.question.map(|wait| (wait.next, "question"));
-        let offer = self.offer.poll_timeout().map(|at| (at, "tools"));
-        [question, offer, self.poll_state_timeout()]
+        let tool_sync = self.tool_sync.poll_timeout().map(|at| (at, "tools"));
+        [question, tool_sync, self.poll_state_timeout()]
             .into_iter()
             .flatten()
             .min()

@@ -1,7 +1,7 @@
 //! What a session is in, with what is true only there. `[pure]`
 
-use super::super::task::Task;
-use super::super::tool::result::Answered;
+use super::super::mcp::result::Answered;
+use super::super::turn_spec::TurnSpec;
 use super::super::witness::Merge;
 use super::super::witness::Named;
 use super::typing::Confirm;
@@ -29,7 +29,7 @@ pub(super) enum State {
         wait: Wait,
     },
     Submitting {
-        task: Box<Task>,
+        task: Box<TurnSpec>,
         /// When the prompt's Enter is pressed.
         confirm: Confirm,
         wait: Wait,
@@ -54,7 +54,7 @@ pub(super) enum State {
     },
     /// The next prompt of the conversation waits for the prompt box to be idle.
     Nearing {
-        task: Box<Task>,
+        task: Box<TurnSpec>,
         wait: Wait,
     },
     Interrupting {
@@ -74,7 +74,7 @@ pub(super) enum State {
 /// What follows once a conversation is taken up.
 #[derive(Debug)]
 pub(super) enum Then {
-    Submit(Box<Task>),
+    Submit(Box<TurnSpec>),
     /// It is a blank one.
     Ready,
     /// Its caller is gone.
@@ -92,7 +92,7 @@ pub(super) struct Wait {
 
 #[derive(Debug)]
 pub(super) struct Answering {
-    pub(super) task: Task,
+    pub(super) task: TurnSpec,
     pub(super) merge: Merge,
     /// Whether a copy of the answer may be taken for it.
     pub(super) believes: bool,

@@ -1,7 +1,7 @@
 //! A prompt on its way in: taken-up conversations, keystrokes, the verdict, lost keys. `[pure]`
 
-use super::super::task::Route;
-use super::super::task::Task;
+use super::super::turn_spec::DeliveryMethod;
+use super::super::turn_spec::TurnSpec;
 use super::super::witness::Hook;
 use super::Machine;
 use super::effect::Effect;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 impl Machine {
-    pub(super) fn submit(&mut self, task: Task, keys: Vec<u8>, now: Instant) -> State {
+    pub(super) fn submit(&mut self, task: TurnSpec, keys: Vec<u8>, now: Instant) -> State {
         State::Submitting {
             task: Box::new(task),
             confirm: self.type_in(keys),
@@ -46,10 +46,11 @@ impl Machine {
         self.effects.extend(self.left.take().map(Effect::Forget));
         self.state = match then {
             Then::Submit(task) => match task.route.clone() {
-                Route::Typed { keys, .. } => self.submit(*task, keys, now),
-                Route::Launched | Route::Sent(_) | Route::Answered(_) | Route::Onward { .. } => {
-                    State::resting(now)
-                }
+                DeliveryMethod::Typed { keys, .. } => self.submit(*task, keys, now),
+                DeliveryMethod::Launched
+                | DeliveryMethod::Sent(_)
+                | DeliveryMethod::Answered(_)
+                | DeliveryMethod::Onward { .. } => State::resting(now),
             },
             Then::Rest => State::resting(now),
             Then::Ready => return self.become_ready(),

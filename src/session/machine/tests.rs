@@ -1,6 +1,6 @@
 //! The machine, driven by signals as the real CLI gives them.
 
-use super::super::task::Enter;
+use super::super::turn_spec::Enter;
 use super::super::witness::Said;
 use super::*;
 use crate::tap::Word;
@@ -39,8 +39,8 @@ fn limits() -> Limits {
     }
 }
 
-fn task(route: Route) -> Task {
-    Task::plain(route)
+fn task(route: DeliveryMethod) -> TurnSpec {
+    TurnSpec::plain(route)
 }
 
 /// A paste, and Enter.
@@ -48,8 +48,8 @@ fn entered(text: &str) -> Vec<u8> {
     [&keys::paste(text), keys::ENTER].concat()
 }
 
-fn typed(prompt: &str, resume: Option<&str>) -> Task {
-    task(Route::Typed {
+fn typed(prompt: &str, resume: Option<&str>) -> TurnSpec {
+    task(DeliveryMethod::Typed {
         resume: resume.map(str::to_owned),
         prompt: prompt.to_owned(),
         keys: entered(prompt),
@@ -537,7 +537,7 @@ fn a_process_that_is_given_up_gets_no_keys() {
 fn a_process_that_dies_before_its_prompt_box_is_said_to_have_died_at_its_start() {
     let now = now();
     let transcript = PathBuf::from("/t/c1.jsonl");
-    let task = task(Route::Launched);
+    let task = task(DeliveryMethod::Launched);
     let mut machine = Machine::launched(limits(), "c1".into(), task, transcript, now);
     machine.handle_exit("Exited with code 1");
     let fault = effects(&mut machine)
@@ -652,9 +652,9 @@ proptest! {
     }
 }
 
-fn onward(prompt: &str) -> Task {
+fn onward(prompt: &str) -> TurnSpec {
     let (prompt, keys) = (prompt.to_owned(), entered(prompt));
-    let mut task = task(Route::Onward { prompt, keys });
+    let mut task = task(DeliveryMethod::Onward { prompt, keys });
     task.stays = true;
     task
 }

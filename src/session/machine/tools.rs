@@ -1,10 +1,10 @@
 //! The caller's tools in a session's life: offered before the prompt, called in the answer, parked, taken up. `[pure]`
 
-use super::super::task::Task;
-use super::super::tool::list::ToolList;
-use super::super::tool::offer::Notice;
-use super::super::tool::offer::ToolEvent;
-use super::super::tool::result::Answered;
+use super::super::mcp::result::Answered;
+use super::super::mcp::tool_list::ToolList;
+use super::super::mcp::tool_sync::Notice;
+use super::super::mcp::tool_sync::ToolEvent;
+use super::super::turn_spec::TurnSpec;
 use super::super::witness::Named;
 use super::Machine;
 use super::effect::Effect;
@@ -23,9 +23,9 @@ impl Machine {
         if let ToolEvent::Ponged(ping) = event {
             self.handle_ponged(ping, now);
         }
-        let notice = self.offer.handle(&event, now);
+        let notice = self.tool_sync.handle(&event, now);
         self.notify(notice);
-        if self.offer.is_taken_up() {
+        if self.tool_sync.is_taken_up() {
             self.let_go(now);
         }
         if let ToolEvent::Called(id) = event {
@@ -34,18 +34,18 @@ impl Machine {
     }
 
     pub(super) fn offer_tools(&mut self, list: &ToolList) {
-        let notice = self.offer.change(list);
+        let notice = self.tool_sync.change(list);
         self.notify(notice);
     }
 
     pub(super) fn handle_offer_timeout(&mut self, now: Instant) {
-        let notice = self.offer.handle_timeout(now);
+        let notice = self.tool_sync.handle_timeout(now);
         self.notify(notice);
     }
 
     /// Lets what waits for its tools go on, once they are taken up.
     pub(super) fn let_go(&mut self, now: Instant) {
-        if !self.offer.is_taken_up() {
+        if !self.tool_sync.is_taken_up() {
             return;
         }
         if std::mem::take(&mut self.gated) {
@@ -112,7 +112,7 @@ impl Machine {
     pub(super) fn take_up(
         &mut self,
         results: Vec<Answered>,
-        task: Task,
+        task: TurnSpec,
         past: Named,
         now: Instant,
     ) {
@@ -136,7 +136,7 @@ impl Machine {
             && given.id == used
             && given.used.is_none()
         {
-            let (ping, notice) = self.offer.ping();
+            let (ping, notice) = self.tool_sync.ping();
             given.used = Some(ping);
             given.until = now + PONG_WAIT;
             self.notify(Some(notice));

@@ -1,6 +1,6 @@
 //! Keys for the prompt box, and the Enter behind them. `[pure]`
 
-use super::super::task::Enter;
+use super::super::turn_spec::Enter;
 use super::Machine;
 use super::effect::Effect;
 use crate::terminal::keys;

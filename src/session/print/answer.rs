@@ -2,9 +2,9 @@
 //!
 //! The answer is the model's *first* message of the turn; the machine ends the process where the CLI would go on.
 
-use super::word::Counts;
-use super::word::Word;
-use super::word::opened;
+use super::output::Counts;
+use super::output::OutputLine;
+use super::output::opened;
 use crate::session::block;
 use crate::turn::Block;
 use crate::turn::BlockKind;
@@ -86,22 +86,22 @@ impl Answer {
     }
 
     /// Takes the next word in.
-    pub(crate) fn handle(&mut self, word: Word, events: &mut Vec<Event>) -> Told {
+    pub(crate) fn handle(&mut self, word: OutputLine, events: &mut Vec<Event>) -> Told {
         match (word, self.stage) {
-            (Word::Started { id, model, usage }, Stage::Awaited) => {
+            (OutputLine::Started { id, model, usage }, Stage::Awaited) => {
                 self.begin(Stage::Streamed, id, model, usage, events);
             }
-            (Word::Started { .. }, Stage::Streamed | Stage::Repeated) => return Told::Broken,
-            (Word::Opened(block), Stage::Streamed) => self.open(block, events),
-            (Word::More(delta), Stage::Streamed) => self.extend(delta, events),
-            (Word::Shut, Stage::Streamed) => self.shut(events),
-            (Word::Ending { stop, usage }, Stage::Streamed) => {
+            (OutputLine::Started { .. }, Stage::Streamed | Stage::Repeated) => return Told::Broken,
+            (OutputLine::Opened(block), Stage::Streamed) => self.open(block, events),
+            (OutputLine::More(delta), Stage::Streamed) => self.extend(delta, events),
+            (OutputLine::Shut, Stage::Streamed) => self.shut(events),
+            (OutputLine::Ending { stop, usage }, Stage::Streamed) => {
                 self.start.usage = usage.over(self.start.usage);
                 self.stop = stop.or(self.stop.take());
             }
-            (Word::Over, Stage::Streamed) => return self.end(),
+            (OutputLine::Over, Stage::Streamed) => return self.end(),
             (
-                Word::Said {
+                OutputLine::Said {
                     id,
                     model,
                     usage,
@@ -112,10 +112,10 @@ impl Answer {
                 self.begin(Stage::Repeated, id, model, usage, events);
                 self.repeat(&blocks, events);
             }
-            (Word::Said { id, blocks, .. }, Stage::Repeated) if id == self.start.id.0 => {
+            (OutputLine::Said { id, blocks, .. }, Stage::Repeated) if id == self.start.id.0 => {
                 self.repeat(&blocks, events);
             }
-            (Word::Closed { stop, .. }, Stage::Repeated) => {
+            (OutputLine::Closed { stop, .. }, Stage::Repeated) => {
                 self.stop = stop;
                 return self.end();
             }

@@ -3,31 +3,31 @@
 //! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
 //! the next.
 
+use super::input;
 use super::line::Lines;
 use super::machine::EDITION;
 use super::machine::Effect;
 use super::machine::Machine;
+use super::output::OutputLine;
 use super::spawn::Process;
-use super::speech;
-use super::word::Word;
 use crate::clock;
 use crate::session::driver::Notice;
 use crate::session::driver::Notify;
 use crate::session::driver::Order;
 use crate::session::driver::Turn;
 use crate::session::driver::met;
-use crate::session::primer::Primer;
+use crate::session::mcp::server::McpServer;
+use crate::session::mcp::tool_sync;
+use crate::session::mcp::tool_sync::ToolEvent;
 use crate::session::pty::reap;
 use crate::session::pty::reap::How;
-use crate::session::seat;
-use crate::session::seat::Outcome;
-use crate::session::seat::Seat;
-use crate::session::seat::TooSlow;
-use crate::session::tool::desk::Desk;
-use crate::session::tool::offer;
-use crate::session::tool::offer::ToolEvent;
+use crate::session::reply;
+use crate::session::reply::ReplySink;
+use crate::session::reply::TooSlow;
+use crate::session::reply::TurnOutcome;
+use crate::session::resources::SessionResources;
+use crate::session::transcript_pipe::TranscriptPipe;
 use crate::session::witness::receiver::Place;
-use crate::session::workshop::Workshop;
 use crate::turn::Event;
 use std::io;
 use std::path::PathBuf;
@@ -38,18 +38,18 @@ use tokio::sync::mpsc;
 /// What a driver owns.
 pub(super) struct Driver {
     pub(super) process: Process,
-    pub(super) workshop: Workshop,
+    pub(super) resources: SessionResources,
     /// Held so that the session's MCP address stays open.
     pub(super) place: Place,
-    pub(super) desk: Desk,
+    pub(super) mcp: McpServer,
     pub(super) tool_events: mpsc::Receiver<ToolEvent>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) notify: Notify,
     pub(super) machine: Machine,
-    pub(super) seat: Seat,
+    pub(super) reply: ReplySink,
     pub(super) lines: Lines,
     /// The pipe of a session that has not got its conversation yet.
-    pub(super) primer: Option<Primer>,
+    pub(super) transcript_pipe: Option<TranscriptPipe>,
     /// The conversation that a session was launched with, until it may have it.
     pub(super) held: Option<String>,
     /// Where the CLI writes what is said.
@@ -58,7 +58,7 @@ pub(super) struct Driver {
 }
 
 enum Input {
-    Said(Vec<Word>),
+    Said(Vec<OutputLine>),
     Silent,
     Served(ToolEvent),
     Reached(io::Result<()>),
@@ -95,17 +95,17 @@ impl Driver {
             said = self.process.output.recv(), if !silent => {
                 said.map_or(Input::Silent, |bytes| Input::Said(self.lines.push(&bytes)))
             }
-            met = met(self.primer.as_mut(), self.process.pid) => Input::Reached(met),
+            met = met(self.transcript_pipe.as_mut(), self.process.pid) => Input::Reached(met),
             order = self.orders.recv(), if self.ending.is_none() => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = &mut self.process.exit => Input::Exited(how.unwrap_or_else(|_| "unseen".to_owned())),
-            () = self.seat.hung_up() => Input::HungUp,
+            () = self.reply.hung_up() => Input::HungUp,
             () = tokio::time::sleep_until(deadline.into()) => Input::Timeout,
         }
     }
 
     fn deadline(&self) -> Instant {
         let machine = self.machine.poll_timeout().map(|(at, _)| at);
-        seat::soonest([machine, self.ending])
+        reply::soonest([machine, self.ending])
     }
 
     fn handle(&mut self, input: Input) {
@@ -128,7 +128,7 @@ impl Driver {
             Input::Ordered(Order::Retire) => self.end(How::Forced, "retired"),
             Input::HungUp => {
                 self.machine.cancel();
-                self.seat.settle(Outcome::Cancelled);
+                self.reply.settle(TurnOutcome::Cancelled);
             }
             Input::Timeout if self.ending.is_some_and(|at| at <= now) => {
                 self.end(How::Forced, "it did not end");
@@ -138,7 +138,7 @@ impl Driver {
         }
     }
 
-    fn hear(&mut self, words: Vec<Word>, now: Instant) {
+    fn hear(&mut self, words: Vec<OutputLine>, now: Instant) {
         for word in words {
             self.machine.handle_word(word, now);
             self.drain();
@@ -154,17 +154,17 @@ impl Driver {
     }
 
     fn begin(&mut self, turn: Turn, now: Instant) {
-        self.seat.take(turn.caller);
+        self.reply.take(turn.caller);
         let told = match turn.conversation {
             Some(text) => self.converse(text),
-            None if self.primer.is_some() => Err(io::ErrorKind::InvalidInput.into()),
+            None if self.transcript_pipe.is_some() => Err(io::ErrorKind::InvalidInput.into()),
             None => Ok(()),
         };
         match told {
             Ok(()) => self.machine.begin(turn.task, now),
             Err(error) => {
                 tracing::warn!(%error, "a conversation could not be handed over");
-                self.seat.settle(Outcome::Misdelivered);
+                self.reply.settle(TurnOutcome::Misdelivered);
                 self.end(How::Forced, "a conversation could not be handed over");
             }
         }
@@ -172,8 +172,8 @@ impl Driver {
 
     /// Sends the conversation through the pipe.
     fn converse(&mut self, text: String) -> io::Result<()> {
-        let primer = self.primer.take().ok_or(io::ErrorKind::NotFound)?;
-        primer.tell(text)
+        let transcript_pipe = self.transcript_pipe.take().ok_or(io::ErrorKind::NotFound)?;
+        transcript_pipe.tell(text)
     }
 
     fn drain(&mut self) {
@@ -185,20 +185,20 @@ impl Driver {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Write(line) => self.process.write(line),
-            Effect::Offer(list) => {
-                self.desk.tell(offer::Notice::Changed(list, EDITION));
-                let tools = speech::tools(&self.place.tools_url());
+            Effect::ToolSync(list) => {
+                self.mcp.tell(tool_sync::Notice::Changed(list, EDITION));
+                let tools = input::tools(&self.place.tools_url());
                 self.process.write(tools);
             }
             Effect::Converse => self.converse_held(),
             Effect::Tell(event) => self.tell(event),
-            Effect::Fail { fault, begun } => self.seat.fail(fault, begun),
-            Effect::Misdelivered => self.seat.settle(Outcome::Misdelivered),
+            Effect::Fail { fault, begun } => self.reply.fail(fault, begun),
+            Effect::Misdelivered => self.reply.settle(TurnOutcome::Misdelivered),
             Effect::Park { said, end } => {
                 let end = Box::new(end);
-                self.seat.settle(Outcome::Parked { said, end });
+                self.reply.settle(TurnOutcome::Parked { said, end });
             }
-            Effect::Answer(answered) => self.desk.answer(answered),
+            Effect::Answer(answered) => self.mcp.answer(answered),
             Effect::Ready => {
                 let resident = reap::resident_bytes(self.process.pid);
                 (self.notify)(Notice::Ready { resident });
@@ -215,13 +215,13 @@ impl Driver {
         let held = self.held.take().unwrap_or_default();
         if let Err(error) = self.converse(held) {
             tracing::warn!(%error, "a held conversation could not be handed over");
-            self.seat.settle(Outcome::Misdelivered);
+            self.reply.settle(TurnOutcome::Misdelivered);
             self.end(How::Forced, "a conversation could not be handed over");
         }
     }
 
     fn tell(&mut self, event: Event) {
-        if let Err(TooSlow) = self.seat.tell(event) {
+        if let Err(TooSlow) = self.reply.tell(event) {
             self.machine.cancel();
         }
     }
@@ -240,12 +240,12 @@ impl Driver {
     fn close(mut self, how: &str) {
         // Whatever the process itself started goes with it.
         reap::end_group(self.process.pid, How::Forced);
-        self.seat.settle(Outcome::Cancelled);
-        self.workshop.forget(&self.transcript);
-        self.workshop.close(self.process.pid);
+        self.reply.settle(TurnOutcome::Cancelled);
+        self.resources.forget(&self.transcript);
+        self.resources.close(self.process.pid);
         tracing::debug!(pid = self.process.pid, how, "a session is gone");
         (self.notify)(Notice::Gone {
-            fault: self.seat.take_fault(),
+            fault: self.reply.take_fault(),
         });
     }
 }

@@ -1,10 +1,10 @@
 //! Starts sessions in print mode: their files, their MCP address, the process and its driver.
 
 use super::driver::Driver;
+use super::input;
 use super::line::Lines;
 use super::machine::Machine;
 use super::spawn::Process;
-use super::speech;
 use crate::clock;
 use crate::session::driver::Notify;
 use crate::session::history;
@@ -15,19 +15,19 @@ use crate::session::launcher::Birth;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::ORDERS_MAX;
 use crate::session::launcher::Session;
-use crate::session::primer::Primer;
+use crate::session::mcp::server::McpServer;
+use crate::session::mcp::tool_list::ToolList;
 use crate::session::private::create_private;
 use crate::session::private::write_private;
-use crate::session::seat::Caller;
-use crate::session::seat::Seat;
+use crate::session::reply::Recipient;
+use crate::session::reply::ReplySink;
+use crate::session::resources::SessionResources;
 use crate::session::shape::Shape;
-use crate::session::task::Route;
-use crate::session::task::Task;
-use crate::session::tool::desk::Desk;
-use crate::session::tool::list::ToolList;
+use crate::session::transcript_pipe::TranscriptPipe;
+use crate::session::turn_spec::DeliveryMethod;
+use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::receiver::Line;
 use crate::session::witness::receiver::Place;
-use crate::session::workshop::Workshop;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -38,7 +38,7 @@ use uuid::Uuid;
 struct Start {
     opening: Opening,
     machine: Machine,
-    primer: Option<Primer>,
+    transcript_pipe: Option<TranscriptPipe>,
     /// The conversation that is held back until the tools are there.
     held: Option<String>,
     /// The tools that the session finds when it comes up, where it comes up with any.
@@ -57,7 +57,7 @@ impl Launcher {
         shape: &Shape,
         birth: Birth,
         notify: Notify,
-    ) -> Result<Session, (io::Error, Option<Caller>)> {
+    ) -> Result<Session, (io::Error, Option<Recipient>)> {
         let (uuid, task, caller) = match birth {
             Birth::Empty => (Uuid::new_v4().to_string(), None, None),
             Birth::Primed => {
@@ -81,9 +81,9 @@ impl Launcher {
     }
 
     fn empty(&self, uuid: &str) -> Start {
-        let limits = self.shared.outfit.limits;
+        let limits = self.shared.launch_context.limits;
         Start {
-            greeting: Some(speech::greeting()),
+            greeting: Some(input::greeting()),
             ..Start::of(
                 Opening::Empty(uuid.to_owned()),
                 Machine::waiting(limits, clock::now()),
@@ -92,9 +92,9 @@ impl Launcher {
     }
 
     fn primed(&self, uuid: &str) -> io::Result<Start> {
-        let limits = self.shared.outfit.limits;
+        let limits = self.shared.launch_context.limits;
         Ok(Start {
-            primer: Some(self.shared.outfit.library.prime(uuid)?),
+            transcript_pipe: Some(self.shared.launch_context.transcript_store.prime(uuid)?),
             ..Start::of(
                 Opening::Resumed(uuid.to_owned()),
                 Machine::waiting(limits, clock::now()),
@@ -103,12 +103,12 @@ impl Launcher {
     }
 
     /// The history is a transcript already, where there is one.
-    fn with_turn(&self, uuid: &str, task: Task) -> io::Result<Start> {
-        let library = &self.shared.outfit.library;
-        let limits = self.shared.outfit.limits;
-        let transcript = library.path(uuid);
+    fn with_turn(&self, uuid: &str, task: TurnSpec) -> io::Result<Start> {
+        let transcript_store = &self.shared.launch_context.transcript_store;
+        let limits = self.shared.launch_context.limits;
+        let transcript = transcript_store.path(uuid);
         let tools = task.tools.clone();
-        let is_answered = matches!(task.route, Route::Launched);
+        let is_answered = matches!(task.route, DeliveryMethod::Launched);
         let machine = Machine::launched(limits, task, clock::now());
         let uuid = uuid.to_owned();
         Ok(match is_answered {
@@ -117,7 +117,7 @@ impl Launcher {
                 let text = fs::read_to_string(&transcript)?;
                 fs::remove_file(&transcript)?;
                 Start {
-                    primer: Some(library.prime(&uuid)?),
+                    transcript_pipe: Some(transcript_store.prime(&uuid)?),
                     held: Some(text),
                     tools,
                     ..Start::of(Opening::Interrupted(uuid), machine)
@@ -135,31 +135,34 @@ impl Launcher {
         uuid: String,
         notify: Notify,
     ) -> io::Result<(Driver, Session)> {
-        let outfit = &self.shared.outfit;
+        let launch_context = &self.shared.launch_context;
         let files = Files {
-            folder: outfit.config.run_dir.join(Uuid::new_v4().to_string()),
+            folder: launch_context
+                .config
+                .run_dir
+                .join(Uuid::new_v4().to_string()),
         };
         let has_tools = !start.tools.is_empty();
-        let (desk, tool_events) = Desk::new(start.tools);
+        let (mcp, tool_events) = McpServer::new(start.tools);
         // It has no hooks: nobody listens to them.
         let (posts, _) = mpsc::channel(1);
-        let place = outfit.receiver.open(Line {
+        let place = launch_context.receiver.open(Line {
             posts,
-            desk: desk.clone(),
+            mcp: mcp.clone(),
         })?;
         write_files(&files, shape, &place, has_tools)?;
-        if !outfit.config.builtin_tools {
-            refuse_pictures(&files, &outfit.config.work_dir)?;
+        if !launch_context.config.builtin_tools {
+            refuse_pictures(&files, &launch_context.config.work_dir)?;
         }
         let launch = launch::print(
             &self.shared.program,
-            &outfit.config,
+            &launch_context.config,
             shape,
             &files,
             &start.opening,
             has_tools,
         );
-        let process = Process::spawn(&launch, |pid| outfit.registry.add(pid))?;
+        let process = Process::spawn(&launch, |pid| launch_context.registry.add(pid))?;
         if let Some(greeting) = start.greeting {
             process.write(greeting);
         }
@@ -172,18 +175,18 @@ impl Launcher {
         };
         let driver = Driver {
             process,
-            workshop: Workshop::new(outfit, files),
+            resources: SessionResources::new(launch_context, files),
             place,
-            desk,
+            mcp,
             tool_events,
             orders,
             notify,
             machine: start.machine,
-            seat: Seat::default(),
+            reply: ReplySink::default(),
             lines: Lines::default(),
-            primer: start.primer,
+            transcript_pipe: start.transcript_pipe,
             held: start.held,
-            transcript: outfit.library.path(&uuid),
+            transcript: launch_context.transcript_store.path(&uuid),
             ending: None,
         };
         Ok((driver, session))
@@ -195,7 +198,7 @@ impl Start {
         Start {
             opening,
             machine,
-            primer: None,
+            transcript_pipe: None,
             held: None,
             tools: ToolList::default(),
             greeting: None,
@@ -205,11 +208,11 @@ impl Start {
 
 fn run(
     mut driver: Driver,
-    caller: Option<Caller>,
+    caller: Option<Recipient>,
     session: Session,
     primed: Option<String>,
 ) -> Session {
-    driver.seat = Seat::of(caller);
+    driver.reply = ReplySink::of(caller);
     tokio::spawn(driver.run());
     Session { primed, ..session }
 }

@@ -1,15 +1,15 @@
 //! Lines of a print mode's stdout → words. `[pure]`
 
-use super::word::Word;
-use super::word::parse;
+use super::output::OutputLine;
+use super::output::parse;
 use crate::session::line;
 use crate::session::line::FromLine;
 
 /// The output being read.
-pub(crate) type Lines = line::Lines<Word>;
+pub(crate) type Lines = line::Lines<OutputLine>;
 
-impl FromLine for Word {
-    fn from_line(line: &[u8]) -> Option<Word> {
+impl FromLine for OutputLine {
+    fn from_line(line: &[u8]) -> Option<OutputLine> {
         parse(line)
     }
 }
@@ -24,6 +24,6 @@ mod tests {
     fn a_line_counts_when_its_end_has_come() {
         let mut lines = Lines::default();
         assert_eq!(lines.push(OVER.as_bytes()), []);
-        assert_eq!(lines.push(b"\r\n"), [Word::Over]);
+        assert_eq!(lines.push(b"\r\n"), [OutputLine::Over]);
     }
 }

@@ -10,15 +10,15 @@
 
 use super::answer::Answer;
 use super::answer::Told;
-use super::speech;
-use super::word::Word;
+use super::input;
+use super::output::OutputLine;
 use crate::session::fault;
 use crate::session::machine::Limits;
-use crate::session::task::Route;
-use crate::session::task::Task;
-use crate::session::tool::list::ToolList;
-use crate::session::tool::offer::ToolEvent;
-use crate::session::tool::result::Answered;
+use crate::session::mcp::result::Answered;
+use crate::session::mcp::tool_list::ToolList;
+use crate::session::mcp::tool_sync::ToolEvent;
+use crate::session::turn_spec::DeliveryMethod;
+use crate::session::turn_spec::TurnSpec;
 use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::Event;
@@ -47,14 +47,14 @@ enum State {
     Ready,
     /// The tools are offered; the message waits until they are taken up.
     Offering {
-        task: Box<Task>,
+        task: Box<TurnSpec>,
         message: String,
         listed: bool,
         until: Instant,
     },
     /// It was launched with its conversation, and gets it once it waits for it and has its tools.
     Gated {
-        task: Box<Task>,
+        task: Box<TurnSpec>,
         reached: bool,
         listed: bool,
         until: Instant,
@@ -69,7 +69,7 @@ enum State {
 
 #[derive(Debug)]
 struct Answering {
-    task: Task,
+    task: TurnSpec,
     answer: Answer,
     /// Calls that are parked with us.
     called: BTreeSet<String>,
@@ -89,7 +89,7 @@ pub(crate) enum Effect {
     /// A line for the CLI.
     Write(String),
     /// These tools are in force from now on, and the CLI is to be told.
-    Offer(ToolList),
+    ToolSync(ToolList),
     /// The held conversation may go to the CLI.
     Converse,
     /// An event for the caller.
@@ -127,10 +127,10 @@ impl Machine {
     }
 
     /// A session just spawned for a turn.
-    pub(crate) fn launched(limits: Limits, task: Task, now: Instant) -> Machine {
+    pub(crate) fn launched(limits: Limits, task: TurnSpec, now: Instant) -> Machine {
         let mut machine = Machine::waiting(limits, now);
         match &task.route {
-            Route::Launched => {
+            DeliveryMethod::Launched => {
                 machine.state = State::Gated {
                     reached: false,
                     listed: task.tools.is_empty(),
@@ -138,19 +138,19 @@ impl Machine {
                     until: now + limits.start,
                 }
             }
-            Route::Sent(_) => machine.take(task, limits.start, now),
-            Route::Typed { .. } | Route::Onward { .. } | Route::Answered(_) => {
-                machine.misdeliver("a route of another")
-            }
+            DeliveryMethod::Sent(_) => machine.take(task, limits.start, now),
+            DeliveryMethod::Typed { .. }
+            | DeliveryMethod::Onward { .. }
+            | DeliveryMethod::Answered(_) => machine.misdeliver("a route of another"),
         }
         machine
     }
 
     /// Begins a turn on a session that waits.
-    pub(crate) fn begin(&mut self, task: Task, now: Instant) {
+    pub(crate) fn begin(&mut self, task: TurnSpec, now: Instant) {
         match (&task.route, &self.state) {
-            (Route::Sent(_), State::Ready) => self.take(task, TOOLS_WAIT, now),
-            (Route::Answered(results), State::Parked { .. }) => {
+            (DeliveryMethod::Sent(_), State::Ready) => self.take(task, TOOLS_WAIT, now),
+            (DeliveryMethod::Answered(results), State::Parked { .. }) => {
                 let results = results.clone().into();
                 self.answer(task, now);
                 if let State::Answering(answering) = &mut self.state {
@@ -199,20 +199,20 @@ impl Machine {
     }
 
     /// The CLI said something.
-    pub(crate) fn handle_word(&mut self, word: Word, now: Instant) {
+    pub(crate) fn handle_word(&mut self, word: OutputLine, now: Instant) {
         match (word, &mut self.state) {
-            (Word::Answered { id, .. }, State::Starting { .. }) if id == speech::GREETING => {
+            (OutputLine::Answered { id, .. }, State::Starting { .. }) if id == input::GREETING => {
                 self.ready();
             }
-            (Word::Answered { id, went_well }, State::Offering { listed, .. })
-                if id == speech::TOOLS =>
+            (OutputLine::Answered { id, went_well }, State::Offering { listed, .. })
+                if id == input::TOOLS =>
             {
                 match went_well && *listed {
                     true => self.send(now),
                     false => self.misdeliver("its tools were not taken up"),
                 }
             }
-            (Word::Used(id), State::Answering(_)) => self.handle_used(&id, now),
+            (OutputLine::Used(id), State::Answering(_)) => self.handle_used(&id, now),
             (word, State::Answering(_)) => self.handle_said(word, now),
             _ => {}
         }
@@ -320,8 +320,8 @@ impl Machine {
     }
 
     /// Offers the turn's tools, where it has any, and then sends its message.
-    fn take(&mut self, task: Task, patience: Duration, now: Instant) {
-        let Route::Sent(message) = task.route.clone() else {
+    fn take(&mut self, task: TurnSpec, patience: Duration, now: Instant) {
+        let DeliveryMethod::Sent(message) = task.route.clone() else {
             return self.effects.push_back(Effect::Misdelivered);
         };
         let tools = task.tools.clone();
@@ -333,7 +333,7 @@ impl Machine {
         };
         match tools.is_empty() {
             true => self.send(now),
-            false => self.effects.push_back(Effect::Offer(tools)),
+            false => self.effects.push_back(Effect::ToolSync(tools)),
         }
     }
 
@@ -361,7 +361,7 @@ impl Machine {
         };
     }
 
-    fn answer(&mut self, task: Task, now: Instant) {
+    fn answer(&mut self, task: TurnSpec, now: Instant) {
         self.state = State::Answering(Box::new(Answering {
             answer: Answer::new(task.start.clone()),
             task,
@@ -374,12 +374,12 @@ impl Machine {
         }));
     }
 
-    fn handle_said(&mut self, word: Word, now: Instant) {
+    fn handle_said(&mut self, word: OutputLine, now: Instant) {
         let State::Answering(answering) = &mut self.state else {
             return;
         };
         let error = match &word {
-            Word::Closed { error, .. } => Some(error.clone()),
+            OutputLine::Closed { error, .. } => Some(error.clone()),
             _ => None,
         };
         let mut events = Vec::new();

@@ -16,16 +16,16 @@
 //! tool calls whose session is gone cannot come on stdin: they go in with the transcript, in a process that is
 //! launched for it, finds its tools at its start, and reads the transcript only when it has them.
 //!
-//! Start reading at [`machine`]; [`line`] reads what the CLI says, [`answer`] makes events of it, [`speech`] is what it
+//! Start reading at [`machine`]; [`line`] reads what the CLI says, [`answer`] makes events of it, [`input`] is what it
 //! is told.
 
 pub(crate) mod answer;
 mod driver;
+pub(crate) mod input;
 mod launcher;
 pub(crate) mod line;
 pub(crate) mod machine;
+pub(crate) mod output;
 mod spawn;
-pub(crate) mod speech;
 #[cfg(test)]
 mod tests;
-pub(crate) mod word;

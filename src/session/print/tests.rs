@@ -3,15 +3,15 @@
 use super::machine::EDITION;
 use super::machine::Effect;
 use super::machine::Machine;
-use super::word::Counts;
-use super::word::Word;
+use super::output::Counts;
+use super::output::OutputLine;
 use crate::clock;
 use crate::session::machine::Limits;
-use crate::session::task::Route;
-use crate::session::task::Task;
-use crate::session::tool::list::ToolList;
-use crate::session::tool::offer::ToolEvent;
-use crate::session::tool::result::Answered;
+use crate::session::mcp::result::Answered;
+use crate::session::mcp::tool_list::ToolList;
+use crate::session::mcp::tool_sync::ToolEvent;
+use crate::session::turn_spec::DeliveryMethod;
+use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::ApiError;
 use crate::turn::Block;
 use crate::turn::BlockKind;
@@ -30,24 +30,24 @@ const LIMITS: Limits = Limits {
     turn: Duration::from_secs(600),
 };
 
-fn task(route: Route) -> Task {
-    Task::plain(route)
+fn task(route: DeliveryMethod) -> TurnSpec {
+    TurnSpec::plain(route)
 }
 
-fn with_tools(route: Route) -> Task {
+fn with_tools(route: DeliveryMethod) -> TurnSpec {
     let tool = Tool {
         name: "f".into(),
         description: String::new(),
         input_schema: json!({"type": "object"}),
     };
-    Task {
+    TurnSpec {
         tools: ToolList::of(&[tool]),
         ..task(route)
     }
 }
 
-fn sent() -> Route {
-    Route::Sent("line\n".into())
+fn sent() -> DeliveryMethod {
+    DeliveryMethod::Sent("line\n".into())
 }
 
 fn listed(edition: u64) -> ToolEvent {
@@ -66,36 +66,36 @@ fn ready() -> (Machine, Instant) {
     (machine, now)
 }
 
-fn started() -> Word {
-    Word::Started {
+fn started() -> OutputLine {
+    OutputLine::Started {
         id: "msg_1".into(),
         model: "m".into(),
         usage: Counts::default(),
     }
 }
 
-fn ending(stop: StopReason) -> [Word; 2] {
+fn ending(stop: StopReason) -> [OutputLine; 2] {
     let stop = Some(stop);
     let usage = Counts::default();
-    [Word::Ending { stop, usage }, Word::Over]
+    [OutputLine::Ending { stop, usage }, OutputLine::Over]
 }
 
-fn text(text: &str) -> [Word; 3] {
+fn text(text: &str) -> [OutputLine; 3] {
     let delta = Delta::Text(text.into());
     [
-        Word::Opened(Some((BlockKind::Text, None))),
-        Word::More(Some(delta)),
-        Word::Shut,
+        OutputLine::Opened(Some((BlockKind::Text, None))),
+        OutputLine::More(Some(delta)),
+        OutputLine::Shut,
     ]
 }
 
-fn called(id: &str) -> [Word; 2] {
+fn called(id: &str) -> [OutputLine; 2] {
     let (id, name) = (id.to_owned(), "f".to_owned());
     let kind = BlockKind::ToolUse { id, name };
-    [Word::Opened(Some((kind, None))), Word::Shut]
+    [OutputLine::Opened(Some((kind, None))), OutputLine::Shut]
 }
 
-fn hear(machine: &mut Machine, words: impl IntoIterator<Item = Word>, now: Instant) {
+fn hear(machine: &mut Machine, words: impl IntoIterator<Item = OutputLine>, now: Instant) {
     for word in words {
         machine.handle_word(word, now);
     }
@@ -135,12 +135,12 @@ fn no_message_goes_in_before_its_tools_are_taken_up() {
     machine.begin(with_tools(sent()), now);
     assert!(matches!(
         effects(&mut machine).as_slice(),
-        [Effect::Offer(_)]
+        [Effect::ToolSync(_)]
     ));
     machine.handle_tool(listed(EDITION), now);
     assert_eq!(effects(&mut machine), []);
-    let (id, went_well) = (super::speech::TOOLS.to_owned(), true);
-    machine.handle_word(Word::Answered { id, went_well }, now);
+    let (id, went_well) = (super::input::TOOLS.to_owned(), true);
+    machine.handle_word(OutputLine::Answered { id, went_well }, now);
     assert_eq!(effects(&mut machine), [Effect::Write("line\n".into())]);
 }
 
@@ -153,8 +153,8 @@ fn tools_that_are_not_taken_up_cost_the_session_and_not_the_call() {
         if told {
             machine.handle_tool(listed(EDITION), now);
         }
-        let (id, went_well) = (super::speech::TOOLS.to_owned(), !told);
-        machine.handle_word(Word::Answered { id, went_well }, now);
+        let (id, went_well) = (super::input::TOOLS.to_owned(), !told);
+        machine.handle_word(OutputLine::Answered { id, went_well }, now);
         assert!(matches!(
             effects(&mut machine).as_slice(),
             [Effect::Misdelivered, Effect::Kill(_)]
@@ -166,7 +166,7 @@ fn tools_that_are_not_taken_up_cost_the_session_and_not_the_call() {
 fn a_held_conversation_waits_for_its_reader_and_its_tools() {
     for reached_first in [false, true] {
         let now = clock::now();
-        let mut machine = Machine::launched(LIMITS, with_tools(Route::Launched), now);
+        let mut machine = Machine::launched(LIMITS, with_tools(DeliveryMethod::Launched), now);
         let mut steps = [reached_first, !reached_first];
         for step in &mut steps {
             assert_eq!(effects(&mut machine), []);
@@ -233,11 +233,11 @@ fn results_go_in_one_after_the_other() {
         result: json!({}),
     };
     let results = vec![result("b"), result("a")];
-    machine.begin(task(Route::Answered(results)), now);
+    machine.begin(task(DeliveryMethod::Answered(results)), now);
     assert_eq!(effects(&mut machine), [Effect::Answer(result("b"))]);
-    machine.handle_word(Word::Used("b".into()), now);
+    machine.handle_word(OutputLine::Used("b".into()), now);
     assert_eq!(effects(&mut machine), [Effect::Answer(result("a"))]);
-    machine.handle_word(Word::Used("a".into()), now);
+    machine.handle_word(OutputLine::Used("a".into()), now);
     hear(&mut machine, [started()], now);
     assert!(matches!(
         effects(&mut machine).as_slice(),
@@ -265,7 +265,7 @@ fn a_call_that_the_cli_answers_by_itself_is_told_and_not_waited_for() {
     machine.begin(task(sent()), now);
     hear(&mut machine, [started()], now);
     hear(&mut machine, called("a"), now);
-    machine.handle_word(Word::Used("a".into()), now);
+    machine.handle_word(OutputLine::Used("a".into()), now);
     effects(&mut machine);
     hear(&mut machine, ending(StopReason::ToolUse), now);
     assert!(matches!(
@@ -288,7 +288,7 @@ fn a_failed_turn_says_how_far_it_had_come() {
             hear(&mut machine, [started()], now);
         }
         let error = Some(error.clone());
-        machine.handle_word(Word::Closed { stop: None, error }, now);
+        machine.handle_word(OutputLine::Closed { stop: None, error }, now);
         let told = effects(&mut machine);
         assert_eq!(
             failure(&told),
@@ -313,7 +313,7 @@ fn an_answer_that_did_not_stream_is_told_whole() {
     let (mut machine, now) = ready();
     machine.begin(task(sent()), now);
     effects(&mut machine);
-    let said = |block| Word::Said {
+    let said = |block| OutputLine::Said {
         id: "msg_2".into(),
         model: "m".into(),
         usage: Counts::default(),
@@ -326,7 +326,7 @@ fn an_answer_that_did_not_stream_is_told_whole() {
         now,
     );
     let stop = Some(StopReason::EndTurn);
-    machine.handle_word(Word::Closed { stop, error: None }, now);
+    machine.handle_word(OutputLine::Closed { stop, error: None }, now);
     let told = effects(&mut machine);
     let deltas = told.iter().filter_map(|effect| match effect {
         Effect::Tell(Event::Delta { delta, .. }) => Some(delta.clone()),
@@ -358,14 +358,14 @@ fn a_process_that_dies_costs_its_call_a_second_try_or_an_error() {
     assert_eq!(effects(&mut machine), []);
 }
 
-fn called_with(input: &str) -> [Word; 3] {
+fn called_with(input: &str) -> [OutputLine; 3] {
     let (id, name) = ("t1".to_owned(), "f".to_owned());
     let kind = BlockKind::ToolUse { id, name };
     let input = Delta::InputJson(input.into());
     [
-        Word::Opened(Some((kind, None))),
-        Word::More(Some(input)),
-        Word::Shut,
+        OutputLine::Opened(Some((kind, None))),
+        OutputLine::More(Some(input)),
+        OutputLine::Shut,
     ]
 }
 
@@ -388,7 +388,7 @@ fn a_call_with_what_is_no_input_is_no_answer() {
 fn a_call_that_was_cut_is_told_as_far_as_it_came_to_who_reads_along() {
     for (reading, fails) in [(Reading::Along, false), (Reading::Whole, true)] {
         let (mut machine, now) = ready();
-        let task = Task {
+        let task = TurnSpec {
             reading,
             ..task(sent())
         };

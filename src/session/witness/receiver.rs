@@ -7,10 +7,10 @@
 use super::hook::Hook;
 use super::hook::HookEvent;
 use crate::session::machine::Verdict;
+use crate::session::mcp::rpc;
+use crate::session::mcp::server::McpServer;
+use crate::session::mcp::server::Reply;
 use crate::session::pieces::Pieces;
-use crate::session::tool::desk::Desk;
-use crate::session::tool::desk::Reply;
-use crate::session::tool::speech;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Either;
@@ -55,7 +55,7 @@ pub(crate) struct Receiver {
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) posts: mpsc::Sender<Post>,
-    pub(crate) desk: Desk,
+    pub(crate) desk: McpServer,
 }
 
 /// A session's place at the receiver; dropping it closes the address.
@@ -225,7 +225,7 @@ fn notices(stream: mpsc::Receiver<Bytes>) -> Response<Body> {
 }
 
 fn events<const N: usize>(texts: [String; N]) -> Response<Body> {
-    let text: String = texts.iter().map(|text| speech::event(text)).collect();
+    let text: String = texts.iter().map(|text| rpc::event(text)).collect();
     let body = Either::Left(Full::new(text.into()));
     typed(Response::new(body), "text/event-stream")
 }

@@ -4,7 +4,7 @@ use super::record::ApiError;
 use super::record::Record;
 use super::record::Said;
 use crate::session::block;
-use crate::session::tool::name;
+use crate::session::mcp::name;
 use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::Event;

@@ -1,7 +1,7 @@
 //! The model's own message, as the tap heard it so far. `[pure]`
 
 use crate::session::block;
-use crate::session::tool::name;
+use crate::session::mcp::name;
 use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Built;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 /// The transcripts that are on disk, by their conversation.
-pub(super) type Library = BTreeMap<String, Transcript>;
+pub(super) type TranscriptStore = BTreeMap<String, Transcript>;
 
 /// A transcript: the texts of its messages, and the lines that came to it while it was followed.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +61,7 @@ pub(super) struct Around<'a> {
     pub(super) now: Instant,
     pub(super) chance: &'a mut Chance,
     pub(super) model: &'a mut Model,
-    pub(super) library: &'a mut Library,
+    pub(super) transcript_store: &'a mut TranscriptStore,
     pub(super) signs: Vec<(Duration, Sign)>,
 }
 
@@ -237,7 +237,7 @@ impl Claude {
     }
 
     fn resume(&mut self, conversation: String, around: &mut Around<'_>) {
-        let Some(transcript) = around.library.get(&conversation) else {
+        let Some(transcript) = around.transcript_store.get(&conversation) else {
             return; // It says that there is no such conversation.
         };
         let messages = transcript.messages.clone();

@@ -13,7 +13,7 @@ impl Claude {
     pub(super) fn take_up(&mut self, around: &mut Around<'_>) {
         self.loaded = true;
         self.trusted = true;
-        let Some(transcript) = around.library.get(&self.conversation) else {
+        let Some(transcript) = around.transcript_store.get(&self.conversation) else {
             return self.exit(around, "it found no such conversation");
         };
         self.messages = transcript.messages.clone();

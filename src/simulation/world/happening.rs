@@ -3,7 +3,7 @@
 use super::super::claude::Sign;
 use super::super::model::CallId;
 use super::super::session::Order;
-use super::super::session::Outcome;
+use super::super::session::TurnOutcome;
 use crate::pool::slot::SlotId;
 
 /// Something on its way.
@@ -44,7 +44,7 @@ pub(super) enum Happening {
     Settled {
         call: CallId,
         slot: SlotId,
-        outcome: Outcome,
+        outcome: TurnOutcome,
     },
     Ended {
         slot: SlotId,

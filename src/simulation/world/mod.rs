@@ -15,7 +15,7 @@ use super::call::Call;
 use super::call::Stage;
 use super::chance::Chance;
 use super::claude::Around;
-use super::claude::Library;
+use super::claude::TranscriptStore;
 use super::model::CallId;
 use super::model::Model;
 use super::session::Session;
@@ -25,7 +25,7 @@ use crate::pool::ledger::WaiterId;
 use crate::pool::slot::SlotId;
 use crate::session::machine::Limits;
 use crate::session::shape::Shape;
-use crate::session::task::Enter;
+use crate::session::turn_spec::Enter;
 use happening::Command;
 use happening::Happening;
 use happening::Lane;
@@ -54,7 +54,7 @@ pub(super) struct World {
     edits: bool,
     /// What the sessions are taken to do with an Enter behind a text, be it true or not.
     enter: Enter,
-    library: Library,
+    transcript_store: TranscriptStore,
     model: Model,
     calls: BTreeMap<CallId, Call>,
     draining: bool,
@@ -93,7 +93,7 @@ impl World {
                 true => Enter::Taken,
                 false => Enter::Lost,
             },
-            library: Library::new(),
+            transcript_store: TranscriptStore::new(),
             model: Model::default(),
             calls: BTreeMap::new(),
             draining: false,
@@ -267,14 +267,14 @@ impl World {
 fn around<'a>(
     chance: &'a mut Chance,
     model: &'a mut Model,
-    library: &'a mut Library,
+    transcript_store: &'a mut TranscriptStore,
     now: Instant,
 ) -> Around<'a> {
     Around {
         now,
         chance,
         model,
-        library,
+        transcript_store,
         signs: Vec::new(),
     }
 }

@@ -10,8 +10,8 @@ use super::happening::Grant;
 use super::happening::Happening;
 use crate::pool::slot::SlotId;
 use crate::session::shape::Shape;
-use crate::session::task::Route;
-use crate::session::task::Task;
+use crate::session::turn_spec::DeliveryMethod;
+use crate::session::turn_spec::TurnSpec;
 
 /// What the supervisor knows of a session that stayed.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl World {
             return self.lease(id);
         };
         let (prompt, keys) = (typed.prompt, typed.keys);
-        let mut task = Task::plain(Route::Onward { prompt, keys });
+        let mut task = TurnSpec::plain(DeliveryMethod::Onward { prompt, keys });
         task.stays = true;
         task.enter = self.enter;
         self.tally.onward += 1;

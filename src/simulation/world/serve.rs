@@ -7,8 +7,8 @@ use super::super::claude::Transcript;
 use super::super::claude::path;
 use super::super::model::CallId;
 use super::super::session::Order;
-use super::super::session::Outcome;
 use super::super::session::Turn;
+use super::super::session::TurnOutcome;
 use super::World;
 use super::happening::Command;
 use super::happening::Grant;
@@ -16,8 +16,8 @@ use super::happening::Happening;
 use crate::pool::slot::SlotId;
 use crate::session::delivery::Delivery;
 use crate::session::machine::Machine;
-use crate::session::task::Route;
-use crate::session::task::Task;
+use crate::session::turn_spec::DeliveryMethod;
+use crate::session::turn_spec::TurnSpec;
 use crate::turn::FaultKind;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl World {
             if session.caller != Some(call) {
                 return Vec::new();
             }
-            let settled = session.settle(Outcome::Cancelled);
+            let settled = session.settle(TurnOutcome::Cancelled);
             let mut out = session.handle(around, |machine| machine.cancel(now));
             out.extend(settled);
             out
@@ -115,32 +115,32 @@ impl World {
         };
         let turn = match primed {
             Some(_) => Some((
-                Task::plain(Route::Launched),
+                TurnSpec::plain(DeliveryMethod::Launched),
                 None,
                 Some(call.messages.clone()),
             )),
             None => call.plan.typed(self.edits).map(|typed| {
                 let resume = (!call.history().is_empty()).then(|| format!("history-{id}-{slot}"));
-                let route = Route::Typed {
+                let route = DeliveryMethod::Typed {
                     resume,
                     prompt: typed.prompt,
                     keys: typed.keys,
                 };
-                (Task::plain(route), typed.edited, None)
+                (TurnSpec::plain(route), typed.edited, None)
             }),
         };
         let Some((mut task, edited, told)) = turn else {
             self.ask(Command::Refused { slot });
-            return self.settled_without(id, Outcome::Misdelivered);
+            return self.settled_without(id, TurnOutcome::Misdelivered);
         };
         task.stays = call.name.is_some();
         task.enter = self.enter;
-        if let Route::Typed {
+        if let DeliveryMethod::Typed {
             resume: Some(uuid), ..
         } = &task.route
         {
             let messages = call.history().to_vec();
-            self.library.insert(
+            self.transcript_store.insert(
                 uuid.clone(),
                 Transcript {
                     messages,
@@ -171,14 +171,14 @@ impl World {
         };
         call.stage = Stage::Served { slot };
         let messages = call.messages.clone();
-        self.library.insert(
+        self.transcript_store.insert(
             conversation.clone(),
             Transcript {
                 messages,
                 lines: Vec::new(),
             },
         );
-        let mut task = Task::plain(Route::Launched);
+        let mut task = TurnSpec::plain(DeliveryMethod::Launched);
         task.stays = call.name.is_some();
         task.enter = self.enter;
         let transcript = path(&conversation).into();
@@ -199,9 +199,9 @@ impl World {
         &mut self,
         id: CallId,
         slot: SlotId,
-        outcome: Outcome,
+        outcome: TurnOutcome,
     ) -> Result<(), String> {
-        let Outcome::Kept { said, end } = outcome else {
+        let TurnOutcome::Kept { said, end } = outcome else {
             let kept = None;
             self.ask(Command::Returned { slot, kept });
             self.settled_without(id, outcome);
@@ -216,7 +216,7 @@ impl World {
         {
             self.told(id, *end)?;
         }
-        self.settled_without(id, Outcome::Told);
+        self.settled_without(id, TurnOutcome::Told);
         Ok(())
     }
 
@@ -227,7 +227,7 @@ impl World {
     }
 
     /// An attempt is over; another may follow.
-    pub(super) fn settled_without(&mut self, id: CallId, outcome: Outcome) {
+    pub(super) fn settled_without(&mut self, id: CallId, outcome: TurnOutcome) {
         let Some(call) = self
             .calls
             .get_mut(&id)
@@ -236,7 +236,7 @@ impl World {
             return;
         };
         match outcome {
-            Outcome::Told => {
+            TurnOutcome::Told => {
                 call.stage = Stage::Over;
                 self.tally.told += 1;
                 if call.name.is_some() && self.chance.hits(700) {
@@ -244,15 +244,15 @@ impl World {
                     self.send(after, Happening::FollowsUp(id));
                 }
             }
-            Outcome::Kept { .. } => {}
-            Outcome::Cancelled => self.fail(id),
-            Outcome::Misdelivered if !call.misdelivered => {
+            TurnOutcome::Kept { .. } => {}
+            TurnOutcome::Cancelled => self.fail(id),
+            TurnOutcome::Misdelivered if !call.misdelivered => {
                 call.misdelivered = true;
                 call.plan = Delivery::Transcript;
                 call.stage = Stage::Waiting;
                 self.lease(id);
             }
-            Outcome::Failed {
+            TurnOutcome::Failed {
                 fault,
                 begun: false,
             } if fault.kind == FaultKind::SessionLost && !call.lost => {
@@ -260,7 +260,7 @@ impl World {
                 call.stage = Stage::Waiting;
                 self.lease(id);
             }
-            Outcome::Misdelivered | Outcome::Failed { .. } => self.fail(id),
+            TurnOutcome::Misdelivered | TurnOutcome::Failed { .. } => self.fail(id),
         }
     }
 

@@ -7,8 +7,8 @@ use super::super::model::CallId;
 use super::super::model::marks;
 use super::super::session::Order;
 use super::super::session::Out;
-use super::super::session::Outcome;
 use super::super::session::Session;
+use super::super::session::TurnOutcome;
 use super::World;
 use super::around;
 use super::happening::Command;
@@ -32,7 +32,7 @@ impl World {
             .is_none_or(|session| session.ending.is_some());
         match order {
             Order::Begin(turn) if ending => {
-                let outcome = Outcome::Failed {
+                let outcome = TurnOutcome::Failed {
                     fault: crate::session::fault::session_lost("gone"),
                     begun: false,
                 };
@@ -80,7 +80,7 @@ impl World {
                 conversation,
                 record,
             } => {
-                if let Some(transcript) = self.library.get_mut(&conversation) {
+                if let Some(transcript) = self.transcript_store.get_mut(&conversation) {
                     transcript.lines.push(record);
                     self.soon(Happening::Grew { slot });
                 }
@@ -149,7 +149,7 @@ impl World {
     pub(super) fn exit(&mut self, slot: SlotId, how: &'static str) -> Result<(), String> {
         self.drive(slot, |session, around| {
             let mut out = session.handle(around, |machine| machine.handle_exit(how));
-            out.extend(session.settle(Outcome::Cancelled));
+            out.extend(session.settle(TurnOutcome::Cancelled));
             out
         })?;
         if self.sessions.remove(&slot).is_some() {
@@ -166,7 +166,7 @@ impl World {
         let mut around = around(
             &mut self.chance,
             &mut self.model,
-            &mut self.library,
+            &mut self.transcript_store,
             self.now,
         );
         act(session, &mut around);

@@ -173,7 +173,7 @@ impl World {
         let mut around = around(
             &mut self.chance,
             &mut self.model,
-            &mut self.library,
+            &mut self.transcript_store,
             self.now,
         );
         let session = Session::start(machine, opening, conversation, &mut around);

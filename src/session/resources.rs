@@ -1,16 +1,16 @@
 //! A session's files, from its launch to its end, and what it does with shared things.
 
 use super::discard::discard;
-use super::gate;
 use super::launch;
 use super::launch::Files;
-use super::library::Library;
-use super::outfit::Outfit;
-use super::primer::make_pipe;
+use super::launch_context::LaunchContext;
 use super::private::create_private;
 use super::private::write_private;
 use super::pty::reap::Registry;
+use super::ready_gate;
 use super::shape::Shape;
+use super::transcript_pipe::make_pipe;
+use super::transcript_store::TranscriptStore;
 use super::witness::receiver::Place;
 use super::witness::tail::Tails;
 use std::collections::VecDeque;
@@ -20,22 +20,22 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// What one session has at hand.
-pub(crate) struct Workshop {
+pub(crate) struct SessionResources {
     pub(crate) tails: Tails,
-    pub(crate) library: Library,
+    pub(crate) transcript_store: TranscriptStore,
     pub(super) files: Files,
     registry: Registry,
     /// Transcripts that were removed last; the CLI writes a last line into some of them when it leaves or ends.
     forgotten: VecDeque<PathBuf>,
 }
 
-impl Workshop {
-    pub(super) fn new(outfit: &Outfit, files: Files) -> Workshop {
-        Workshop {
-            tails: outfit.tails.clone(),
-            library: outfit.library.clone(),
+impl SessionResources {
+    pub(super) fn new(launch_context: &LaunchContext, files: Files) -> SessionResources {
+        SessionResources {
+            tails: launch_context.tails.clone(),
+            transcript_store: launch_context.transcript_store.clone(),
             files,
-            registry: outfit.registry.clone(),
+            registry: launch_context.registry.clone(),
             forgotten: VecDeque::with_capacity(FORGOTTEN_MAX + 1),
         }
     }
@@ -53,17 +53,18 @@ impl Workshop {
     /// # Errors
     /// Where the pipe cannot be written.
     pub(crate) fn open_gate(&self) -> io::Result<fs::File> {
-        gate::open(&self.files)
+        ready_gate::open(&self.files)
     }
 
     /// Removes what a turn left on disk.
     pub(crate) fn forget(&mut self, transcript: &Path) {
         drop(fs::remove_file(self.files.prompt()));
-        self.library.remove(transcript);
+        self.transcript_store.remove(transcript);
         self.forgotten.push_back(transcript.to_owned());
         if self.forgotten.len() > FORGOTTEN_MAX {
             let left = self.forgotten.pop_front();
-            left.into_iter().for_each(|path| self.library.remove(&path));
+            left.into_iter()
+                .for_each(|path| self.transcript_store.remove(&path));
         }
     }
 
@@ -71,7 +72,7 @@ impl Workshop {
     pub(crate) fn close(&self, pid: u32) {
         self.registry.remove(pid);
         for transcript in &self.forgotten {
-            self.library.remove(transcript);
+            self.transcript_store.remove(transcript);
         }
         discard(&self.files);
     }

@@ -1,7 +1,7 @@
 //! One turn as a session gets it: what to type, what must be seen submitted, what the answer begins with. `[pure]`
 
-use super::tool::list::ToolList;
-use super::tool::result::Answered;
+use super::mcp::result::Answered;
+use super::mcp::tool_list::ToolList;
 #[cfg(test)]
 use crate::turn::Labels;
 #[cfg(test)]
@@ -17,8 +17,8 @@ use crate::turn::Usage;
 
 /// One turn's orders.
 #[derive(Debug, Clone)]
-pub(crate) struct Task {
-    pub(crate) route: Route,
+pub(crate) struct TurnSpec {
+    pub(crate) route: DeliveryMethod,
     /// The head of the answer, told before its first block.
     pub(crate) start: Start,
     /// Whether the CLI was given an API key, so that a refused credential is the key's and not a login's.
@@ -43,7 +43,7 @@ pub(crate) struct Task {
 
 /// How the prompt gets in.
 #[derive(Debug, Clone)]
-pub(crate) enum Route {
+pub(crate) enum DeliveryMethod {
     /// Into the prompt box of a waiting session, after the history was taken up, where there is one.
     Typed {
         resume: Option<String>,
@@ -68,39 +68,45 @@ pub(crate) enum Enter {
     Lost,
 }
 
-impl Task {
+impl TurnSpec {
     /// How many user messages the transcript gets by this turn itself.
     pub(crate) fn asks(&self) -> u32 {
         match &self.route {
-            Route::Typed { .. } | Route::Onward { .. } => 1,
-            Route::Launched | Route::Sent(_) => 0,
-            Route::Answered(results) => u32::try_from(results.len()).unwrap_or(u32::MAX),
+            DeliveryMethod::Typed { .. } | DeliveryMethod::Onward { .. } => 1,
+            DeliveryMethod::Launched | DeliveryMethod::Sent(_) => 0,
+            DeliveryMethod::Answered(results) => u32::try_from(results.len()).unwrap_or(u32::MAX),
         }
     }
 
     /// What is typed, where something is.
     pub(crate) fn keys(&self) -> Option<Vec<u8>> {
         match &self.route {
-            Route::Typed { keys, .. } | Route::Onward { keys, .. } => Some(keys.clone()),
-            Route::Launched | Route::Sent(_) | Route::Answered(_) => None,
+            DeliveryMethod::Typed { keys, .. } | DeliveryMethod::Onward { keys, .. } => {
+                Some(keys.clone())
+            }
+            DeliveryMethod::Launched | DeliveryMethod::Sent(_) | DeliveryMethod::Answered(_) => {
+                None
+            }
         }
     }
 
     /// Whether a submitted prompt is this one.
     pub(crate) fn accepts(&self, submitted: &str) -> bool {
         match &self.route {
-            Route::Typed { prompt, .. } | Route::Onward { prompt, .. } => {
+            DeliveryMethod::Typed { prompt, .. } | DeliveryMethod::Onward { prompt, .. } => {
                 !self.cancelled && prompt == submitted
             }
-            Route::Launched | Route::Sent(_) | Route::Answered(_) => false,
+            DeliveryMethod::Launched | DeliveryMethod::Sent(_) | DeliveryMethod::Answered(_) => {
+                false
+            }
         }
     }
 }
 
 #[cfg(test)]
-impl Task {
+impl TurnSpec {
     /// A turn with nothing set but its way in.
-    pub(crate) fn plain(route: Route) -> Task {
+    pub(crate) fn plain(route: DeliveryMethod) -> TurnSpec {
         let labels = Labels {
             lane: "test",
             text: TextSource::Exact,
@@ -115,7 +121,7 @@ impl Task {
             usage: Usage::default(),
             labels,
         };
-        Task {
+        TurnSpec {
             route,
             start,
             keyed: true,

@@ -1,17 +1,17 @@
 //! What every session is given.
 
 use super::SessionConfig;
-use super::library::Library;
 use super::machine::Limits;
 use super::pty::reap::Registry;
+use super::transcript_store::TranscriptStore;
 use super::witness::receiver::Receiver;
 use super::witness::tail::Tails;
 use crate::tap::Tap;
 
 /// What all sessions share.
-pub(crate) struct Outfit {
+pub(crate) struct LaunchContext {
     pub(crate) config: SessionConfig,
-    pub(crate) library: Library,
+    pub(crate) transcript_store: TranscriptStore,
     pub(crate) receiver: Receiver,
     pub(crate) tails: Tails,
     pub(crate) registry: Registry,

@@ -2,9 +2,9 @@
 
 use super::history;
 use super::history::Heading;
-use super::primer::Primer;
 use super::private::write_private;
 use super::pty::parts;
+use super::transcript_pipe::TranscriptPipe;
 use crate::clock;
 use crate::turn::Message;
 use std::fs;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 /// The CLI's folder of our sessions' transcripts; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Library {
+pub(crate) struct TranscriptStore {
     project: PathBuf,
     /// The folder that sessions run in.
     work_dir: String,
@@ -28,19 +28,19 @@ pub(crate) struct Library {
     keep: bool,
 }
 
-impl Library {
-    /// The library below the CLI's own folder.
+impl TranscriptStore {
+    /// The transcript_store below the CLI's own folder.
     pub(crate) fn new(
         claude: &Path,
         work_dir: &Path,
         version: Arc<SetOnce<String>>,
         keep: bool,
-    ) -> Library {
+    ) -> TranscriptStore {
         let work_dir = work_dir.to_string_lossy().into_owned();
         let project = claude
             .join("projects")
             .join(history::project_slug(&work_dir));
-        Library {
+        TranscriptStore {
             project,
             work_dir,
             version,
@@ -93,9 +93,9 @@ impl Library {
     ///
     /// # Errors
     /// Where there can be none.
-    pub(crate) fn prime(&self, uuid: &str) -> io::Result<Primer> {
+    pub(crate) fn prime(&self, uuid: &str) -> io::Result<TranscriptPipe> {
         fs::create_dir_all(&self.project)?;
-        Primer::place(&self.path(uuid))
+        TranscriptPipe::place(&self.path(uuid))
     }
 
     /// Writes a conversation in which nothing was said yet; returns its id.

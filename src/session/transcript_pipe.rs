@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 /// A pipe that a session reads, or will read.
 #[derive(Debug)]
-pub(crate) struct Primer {
+pub(crate) struct TranscriptPipe {
     pub(crate) path: PathBuf,
     /// Brings the writing end, once somebody waits at the other.
     reached: oneshot::Receiver<File>,
@@ -29,7 +29,7 @@ pub(crate) struct Primer {
     reader: Option<File>,
 }
 
-impl Primer {
+impl TranscriptPipe {
     /// Whether this system has pipes with names.
     pub(crate) const fn is_possible() -> bool {
         cfg!(target_os = "linux")
@@ -39,17 +39,17 @@ impl Primer {
     ///
     /// # Errors
     /// Where there can be no such pipe, or no thread.
-    pub(crate) fn place(path: &Path) -> io::Result<Primer> {
+    pub(crate) fn place(path: &Path) -> io::Result<TranscriptPipe> {
         make_pipe(path)?;
         let (reached_tx, reached) = oneshot::channel();
         let pipe = path.to_owned();
         // Opening for writing waits for the reader; a session that never comes is let go by the drop.
-        thread("primer", move || {
+        thread("transcript_pipe", move || {
             if let Ok(file) = File::options().write(true).open(&pipe) {
                 let _ = reached_tx.send(file); // The session may be gone by now.
             }
         })?;
-        Ok(Primer {
+        Ok(TranscriptPipe {
             path: path.to_owned(),
             reached,
             reader: None,
@@ -101,7 +101,7 @@ impl Primer {
         write_private(&self.path, text.as_bytes(), 0o600)?;
         // A pipe takes 64 KiB at a time, and the rest as the reader goes.
         let mut write = move || reader.write_all(text.as_bytes());
-        thread("primer", move || {
+        thread("transcript_pipe", move || {
             if let Err(error) = write() {
                 tracing::warn!(%error, "a primed session read no further");
             }
@@ -109,7 +109,7 @@ impl Primer {
     }
 }
 
-impl Drop for Primer {
+impl Drop for TranscriptPipe {
     /// Lets go of a thread that still waits for a reader.
     fn drop(&mut self) {
         if is_pipe(&self.path) {
@@ -185,14 +185,16 @@ mod tests {
     async fn a_reader_gets_the_text_and_finds_a_file_in_the_pipes_place() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("t.jsonl");
-        let mut primer = Primer::place(&path).expect("pipes exist here");
+        let mut transcript_pipe = TranscriptPipe::place(&path).expect("pipes exist here");
         let read = path.clone();
         let reader = thread::spawn(move || fs::read_to_string(read));
-        let met = primer.met(std::process::id()).await;
+        let met = transcript_pipe.met(std::process::id()).await;
         met.expect("the reader is this process");
         assert!(!path.exists());
         let text = "line\n".repeat(50_000);
-        primer.tell(text.clone()).expect("the file is written");
+        transcript_pipe
+            .tell(text.clone())
+            .expect("the file is written");
         let got = reader.join().expect("the reader ended");
         assert_eq!(got.expect("the pipe was read"), text);
         let mut file = String::new();
@@ -206,7 +208,7 @@ mod tests {
     fn a_pipe_that_nobody_reads_goes_with_its_primer() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("t.jsonl");
-        drop(Primer::place(&path).expect("pipes exist here"));
+        drop(TranscriptPipe::place(&path).expect("pipes exist here"));
         assert!(!path.exists());
     }
 }

@@ -11,9 +11,9 @@
 //!
 //! A CLI that has only just connected hears no notice yet: it reads a list, connects what else it has to, and only then
 //! puts that list to use and begins to hear. How long that takes, its event loop decides. So it is told, from its first
-//! list on, that the list changed, until it asks for a list once more ([`Ear`]). No list counts before.
+//! list on, that the list changed, until it asks for a list once more ([`EventStream`]). No list counts before.
 
-use super::list::ToolList;
+use super::tool_list::ToolList;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
@@ -45,12 +45,12 @@ pub(crate) enum Notice {
 
 /// The offer of one session.
 #[derive(Debug)]
-pub(crate) struct Offer {
+pub(crate) struct ToolSync {
     list: ToolList,
     edition: u64,
     ping: u64,
     stage: Stage,
-    ear: Ear,
+    event_stream: EventStream,
     /// The times of lists that were given out and are still to be read.
     unread: BTreeSet<u64>,
 }
@@ -78,7 +78,7 @@ enum Stage {
 
 /// Whether the CLI hears notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ear {
+enum EventStream {
     /// It was given no list since it connected: it will ask for one by itself.
     Away,
     /// It was given one, and has to show that it is not busy, so that no notices pile up before it.
@@ -91,19 +91,19 @@ enum Ear {
     Deaf,
 }
 
-impl Offer {
+impl ToolSync {
     /// A session whose CLI finds this list when it first asks.
-    pub(crate) fn new(list: ToolList) -> Offer {
+    pub(crate) fn new(list: ToolList) -> ToolSync {
         let stage = match list.is_empty() {
             true => Stage::TakenUp,
             false => Stage::Announced,
         };
-        Offer {
+        ToolSync {
             list,
             edition: 0,
             ping: 0,
             stage,
-            ear: Ear::Away,
+            event_stream: EventStream::Away,
             unread: BTreeSet::new(),
         }
     }
@@ -126,7 +126,7 @@ impl Offer {
     pub(crate) fn handle(&mut self, event: &ToolEvent, now: Instant) -> Option<Notice> {
         match event {
             ToolEvent::Joined => {
-                self.ear = Ear::Away;
+                self.event_stream = EventStream::Away;
                 self.unread.clear();
                 None
             }
@@ -142,7 +142,7 @@ impl Offer {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Notice> {
-        if let Ear::Told { tries, until } = self.ear
+        if let EventStream::Told { tries, until } = self.event_stream
             && until <= now
         {
             return self.knock(tries + 1);
@@ -157,8 +157,8 @@ impl Offer {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        match (self.ear, self.stage) {
-            (Ear::Told { until, .. }, _) | (_, Stage::Gathering { until }) => Some(until),
+        match (self.event_stream, self.stage) {
+            (EventStream::Told { until, .. }, _) | (_, Stage::Gathering { until }) => Some(until),
             _ => None,
         }
     }
@@ -171,9 +171,9 @@ impl Offer {
 
     /// What was sent before was sent to nobody.
     fn handle_opened(&mut self) -> Option<Notice> {
-        match (self.ear, self.stage) {
-            (Ear::Busy { tries } | Ear::Told { tries, .. }, _) => self.knock(tries),
-            (Ear::Open | Ear::Deaf, Stage::Announced) => Some(self.announce()),
+        match (self.event_stream, self.stage) {
+            (EventStream::Busy { tries } | EventStream::Told { tries, .. }, _) => self.knock(tries),
+            (EventStream::Open | EventStream::Deaf, Stage::Announced) => Some(self.announce()),
             (_, Stage::Confirming { .. }) => Some(self.ping().1),
             _ => None,
         }
@@ -181,13 +181,16 @@ impl Offer {
 
     /// The first list is the one that a CLI asks for by itself; every other one it asks for because of a notice.
     fn handle_listed(&mut self, edition: u64, time: u64) {
-        self.ear = match self.ear {
-            Ear::Away => Ear::Busy { tries: 0 },
-            _ => Ear::Open,
+        self.event_stream = match self.event_stream {
+            EventStream::Away => EventStream::Busy { tries: 0 },
+            _ => EventStream::Open,
         };
         let is_alone = self.unread.is_empty();
         self.unread.insert(time);
-        if self.stage == Stage::Announced && edition == self.edition && self.ear == Ear::Open {
+        if self.stage == Stage::Announced
+            && edition == self.edition
+            && self.event_stream == EventStream::Open
+        {
             self.stage = match is_alone {
                 true => Stage::Listed { time },
                 false => Stage::Overtaken,
@@ -197,7 +200,7 @@ impl Offer {
 
     fn handle_read(&mut self, time: u64, now: Instant) -> Option<Notice> {
         self.unread.remove(&time);
-        if let Ear::Busy { tries } = self.ear {
+        if let EventStream::Busy { tries } = self.event_stream {
             return Some(self.tell(tries, now));
         }
         match self.stage {
@@ -212,7 +215,7 @@ impl Offer {
     }
 
     fn handle_ponged(&mut self, now: Instant) -> Option<Notice> {
-        if let Ear::Busy { tries } = self.ear {
+        if let EventStream::Busy { tries } = self.event_stream {
             return Some(self.tell(tries, now));
         }
         let Stage::Confirming { pongs } = self.stage else {
@@ -229,16 +232,16 @@ impl Offer {
     /// Finds out whether the CLI is busy, before it is told once more.
     fn knock(&mut self, tries: u32) -> Option<Notice> {
         if tries == TRIES_MAX {
-            self.ear = Ear::Deaf;
+            self.event_stream = EventStream::Deaf;
             return None;
         }
-        self.ear = Ear::Busy { tries };
+        self.event_stream = EventStream::Busy { tries };
         Some(self.ping().1)
     }
 
     fn tell(&mut self, tries: u32, now: Instant) -> Notice {
         let until = now + GATHERING * 2_u32.saturating_pow(tries);
-        self.ear = Ear::Told { tries, until };
+        self.event_stream = EventStream::Told { tries, until };
         Notice::Changed(self.list.clone(), self.edition)
     }
 
@@ -274,8 +277,8 @@ mod tests {
     }
 
     /// An offer whose CLI hears notices; it was given two lists and has read both.
-    fn joined(now: Instant) -> Offer {
-        let mut offer = Offer::new(ToolList::default());
+    fn joined(now: Instant) -> ToolSync {
+        let mut offer = ToolSync::new(ToolList::default());
         assert_eq!(offer.handle(&ToolEvent::Joined, now), None);
         assert_eq!(offer.handle(&listed(0, 1), now), None);
         let told = offer.handle(&ToolEvent::Read(1), now);
@@ -287,7 +290,7 @@ mod tests {
     }
 
     /// Lets the CLI's timers run, and shows that they did.
-    fn confirm(offer: &mut Offer) {
+    fn confirm(offer: &mut ToolSync) {
         let later = offer.poll_timeout().expect("the CLI gathers");
         let mut notice = offer.handle_timeout(later);
         for _ in 0..PONGS {
@@ -321,7 +324,7 @@ mod tests {
     #[test]
     fn a_list_counts_only_once_the_cli_asked_for_it_because_of_a_notice() {
         let now = crate::clock::now();
-        let mut offer = Offer::new(ToolList::default());
+        let mut offer = ToolSync::new(ToolList::default());
         drop(offer.change(&list("a")));
         assert_eq!(offer.handle(&listed(1, 1), now), None);
         let told = offer.handle(&ToolEvent::Read(1), now);
@@ -357,7 +360,7 @@ mod tests {
     #[test]
     fn a_cli_that_never_hears_is_left_in_peace() {
         let mut now = crate::clock::now();
-        let mut offer = Offer::new(ToolList::default());
+        let mut offer = ToolSync::new(ToolList::default());
         drop(offer.handle(&listed(0, 1), now));
         drop(offer.handle(&ToolEvent::Read(1), now));
         let mut tries = 1;
@@ -392,7 +395,7 @@ mod tests {
         drop(offer.change(&list("a")));
         let told = offer.handle(&ToolEvent::Opened, now);
         assert_eq!(told, Some(Notice::Changed(list("a"), 1)));
-        let mut offer = Offer::new(list("a"));
+        let mut offer = ToolSync::new(list("a"));
         assert_eq!(offer.handle(&ToolEvent::Opened, now), None);
         assert_eq!(offer.handle(&listed(0, 1), now), None);
         let told = offer.handle(&ToolEvent::Read(1), now);

@@ -1,11 +1,11 @@
 //! One session's MCP address: answers what the list answers, and hands the rest to the session's driver.
 
-use super::list::ToolList;
-use super::offer::Notice;
-use super::offer::ToolEvent;
 use super::result::Answered;
-use super::speech;
-use super::speech::Said;
+use super::rpc;
+use super::rpc::Said;
+use super::tool_list::ToolList;
+use super::tool_sync::Notice;
+use super::tool_sync::ToolEvent;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 /// What a session shares with its MCP address; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Desk {
+pub(crate) struct McpServer {
     state: Arc<Mutex<State>>,
     events: mpsc::Sender<ToolEvent>,
 }
@@ -54,9 +54,9 @@ pub(crate) enum Reply {
     Malformed,
 }
 
-impl Desk {
-    /// A desk with this list; what the CLI does there comes as events.
-    pub(crate) fn new(list: ToolList) -> (Desk, mpsc::Receiver<ToolEvent>) {
+impl McpServer {
+    /// A server with this list; what the CLI does there comes as events.
+    pub(crate) fn new(list: ToolList) -> (McpServer, mpsc::Receiver<ToolEvent>) {
         let (events, told) = mpsc::channel(EVENTS_MAX);
         let state = State {
             list,
@@ -67,7 +67,7 @@ impl Desk {
             times: 0,
         };
         let state = Arc::new(Mutex::new(state));
-        (Desk { state, events }, told)
+        (McpServer { state, events }, told)
     }
 
     /// Sends a notice to the CLI. One that does not listen is told when it does.
@@ -77,9 +77,9 @@ impl Desk {
                 let mut state = self.lock();
                 (state.list, state.edition) = (list, edition);
                 drop(state);
-                speech::list_changed()
+                rpc::list_changed()
             }
-            Notice::Ping(number) => speech::ping(number),
+            Notice::Ping(number) => rpc::ping(number),
         };
         self.send(&text);
     }
@@ -93,7 +93,7 @@ impl Desk {
             .parked
             .values()
             .filter_map(|call| call.progress.as_ref());
-        let texts: Vec<String> = tokens.map(|token| speech::progress(token, step)).collect();
+        let texts: Vec<String> = tokens.map(|token| rpc::progress(token, step)).collect();
         drop(state);
         for text in texts {
             self.send(&text);
@@ -122,7 +122,7 @@ impl Desk {
 
     /// Answers a message of the CLI; a tool call is answered when its caller has.
     pub(crate) async fn handle(&self, body: &[u8]) -> Reply {
-        Reply::Json(match speech::parse(body) {
+        Reply::Json(match rpc::parse(body) {
             None => return Reply::Malformed,
             Some(Said::Notice) => return Reply::Accepted,
             Some(Said::Pong(number)) => {
@@ -136,10 +136,10 @@ impl Desk {
             Some(Said::List { id }) => return self.list(&id),
             Some(Said::Initialize { id, protocol }) => {
                 self.report(ToolEvent::Joined);
-                speech::greeting(&id, &protocol)
+                rpc::greeting(&id, &protocol)
             }
-            Some(Said::Ping { id }) => speech::answer(&id, &Value::Object(serde_json::Map::new())),
-            Some(Said::Unknown { id }) => speech::no_such_method(&id),
+            Some(Said::Ping { id }) => rpc::answer(&id, &Value::Object(serde_json::Map::new())),
+            Some(Said::Unknown { id }) => rpc::no_such_method(&id),
             Some(Said::Call { id, call }) => self.park(&id, call).await,
         })
     }
@@ -149,24 +149,24 @@ impl Desk {
         let mut state = self.lock();
         state.times += 1;
         let (edition, time) = (state.edition, state.times);
-        let text = speech::listing(id, &state.list);
+        let text = rpc::listing(id, &state.list);
         drop(state);
         self.report(ToolEvent::Listed { edition, time });
-        Reply::Events(text, speech::reading(time))
+        Reply::Events(text, rpc::reading(time))
     }
 
-    async fn park(&self, id: &Value, call: speech::Call) -> String {
+    async fn park(&self, id: &Value, call: rpc::Call) -> String {
         if let Some(told) = self.keep(call)
             && let Ok(result) = told.await
         {
-            return speech::answer(id, &result);
+            return rpc::answer(id, &result);
         }
         // Whatever it were told, the CLI would go on to ask the model: it waits until it is interrupted or ended.
         std::future::pending().await
     }
 
     /// Keeps a call until it is answered; not where as many are kept as may be.
-    fn keep(&self, call: speech::Call) -> Option<oneshot::Receiver<Value>> {
+    fn keep(&self, call: rpc::Call) -> Option<oneshot::Receiver<Value>> {
         let (answer, told) = oneshot::channel();
         let mut state = self.lock();
         if state.parked.len() >= PARKED_MAX {
@@ -189,7 +189,7 @@ impl Desk {
 
     fn send(&self, text: &str) {
         if let Some(notices) = &self.lock().notices {
-            drop(notices.try_send(speech::event(text).into())); // A stream that is gone is opened again.
+            drop(notices.try_send(rpc::event(text).into())); // A stream that is gone is opened again.
         }
     }
 

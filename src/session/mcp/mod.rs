@@ -6,21 +6,21 @@
 //! session in which it was begun.
 //!
 //! **Never.** A tool is never run here, a call is never answered by anyone but the caller, and no prompt goes to the
-//! model before the list that it shall see was taken up ([`offer`]).
+//! model before the list that it shall see was taken up ([`tool_sync`]).
 //!
 //! **Invariants.** Names, schemas, inputs and results go through as JSON values, in the caller's order of keys. The
 //! model sees a name with the server's prefix; the caller never does ([`name`]).
 //!
-//! **Why no MCP library.** The official SDK models a server whose tools are its own and whose answers are its own.
+//! **Why no MCP transcript_store.** The official SDK models a server whose tools are its own and whose answers are its own.
 //! Here the list changes with every call, the moment at which the client has taken it up must be known, an answer may
 //! be minutes away, and values must pass unread; five methods over the loopback receiver that is there anyway say it
 //! in less than the adapter would.
 //!
-//! Start reading at [`offer`], then [`speech`].
+//! Start reading at [`tool_sync`], then [`rpc`].
 
-pub(crate) mod desk;
-pub(crate) mod list;
 pub(crate) mod name;
-pub(crate) mod offer;
 pub(crate) mod result;
-pub(crate) mod speech;
+pub(crate) mod rpc;
+pub(crate) mod server;
+pub(crate) mod tool_list;
+pub(crate) mod tool_sync;

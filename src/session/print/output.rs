@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Word {
+pub(crate) enum OutputLine {
     /// The model's message begins.
     Started {
         id: String,
@@ -72,7 +72,7 @@ impl Counts {
 }
 
 /// Reads one line; `None` where it says nothing of an answer.
-pub(crate) fn parse(line: &[u8]) -> Option<Word> {
+pub(crate) fn parse(line: &[u8]) -> Option<OutputLine> {
     let line: Value = serde_json::from_slice(line).ok()?;
     if line
         .get("parent_tool_use_id")
@@ -90,24 +90,24 @@ pub(crate) fn parse(line: &[u8]) -> Option<Word> {
     }
 }
 
-fn event(event: &Value) -> Option<Word> {
+fn event(event: &Value) -> Option<OutputLine> {
     match event.get("type")?.as_str()? {
         "message_start" => {
             let message = event.get("message")?;
-            Some(Word::Started {
+            Some(OutputLine::Started {
                 id: text(message, "id"),
                 model: text(message, "model"),
                 usage: counts(message.get("usage")),
             })
         }
-        "content_block_start" => Some(Word::Opened(opened(event.get("content_block")?))),
-        "content_block_delta" => Some(Word::More(delta(event.get("delta")?))),
-        "content_block_stop" => Some(Word::Shut),
-        "message_delta" => Some(Word::Ending {
+        "content_block_start" => Some(OutputLine::Opened(opened(event.get("content_block")?))),
+        "content_block_delta" => Some(OutputLine::More(delta(event.get("delta")?))),
+        "content_block_stop" => Some(OutputLine::Shut),
+        "message_delta" => Some(OutputLine::Ending {
             stop: event.get("delta").and_then(stop),
             usage: counts(event.get("usage")),
         }),
-        "message_stop" => Some(Word::Over),
+        "message_stop" => Some(OutputLine::Over),
         _ => None,
     }
 }
@@ -141,10 +141,10 @@ fn delta(delta: &Value) -> Option<Delta> {
     })
 }
 
-fn said(line: &Value) -> Option<Word> {
+fn said(line: &Value) -> Option<OutputLine> {
     let message = line.get("message")?;
     let model = text(message, "model");
-    (model != SYNTHETIC).then(|| Word::Said {
+    (model != SYNTHETIC).then(|| OutputLine::Said {
         id: text(message, "id"),
         model,
         usage: counts(message.get("usage")),
@@ -156,13 +156,13 @@ fn said(line: &Value) -> Option<Word> {
     })
 }
 
-fn used(line: &Value) -> Option<Word> {
+fn used(line: &Value) -> Option<OutputLine> {
     let blocks = line.get("message")?.get("content")?.as_array()?;
     let id = |block: &Value| Some(block.get("tool_use_id")?.as_str()?.to_owned());
-    blocks.iter().find_map(id).map(Word::Used)
+    blocks.iter().find_map(id).map(OutputLine::Used)
 }
 
-fn closed(line: &Value) -> Word {
+fn closed(line: &Value) -> OutputLine {
     let failed = line.get("is_error").and_then(Value::as_bool) == Some(true);
     let status = line.get("api_error_status").and_then(Value::as_u64);
     let error = || ApiError {
@@ -175,17 +175,17 @@ fn closed(line: &Value) -> Word {
             .map(str::to_owned),
         retry_after: None,
     };
-    Word::Closed {
+    OutputLine::Closed {
         stop: stop(line),
         error: failed.then(error),
     }
 }
 
-fn answered(response: &Value) -> Option<Word> {
+fn answered(response: &Value) -> Option<OutputLine> {
     let failures = response
         .pointer("/response/errors")
         .and_then(Value::as_object);
-    Some(Word::Answered {
+    Some(OutputLine::Answered {
         id: response.get("request_id")?.as_str()?.to_owned(),
         went_well: text(response, "subtype") == "success"
             && failures.is_none_or(serde_json::Map::is_empty),
@@ -220,7 +220,7 @@ mod tests {
         let line = r#"{"type":"stream_event","event":{"type":"content_block_delta","index":0,
             "delta":{"type":"text_delta","text":"a\tb\r\n\u2028"}},"parent_tool_use_id":null}"#;
         let told = Delta::Text("a\tb\r\n\u{2028}".into());
-        assert_eq!(parse(line.as_bytes()), Some(Word::More(Some(told))));
+        assert_eq!(parse(line.as_bytes()), Some(OutputLine::More(Some(told))));
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         };
         assert_eq!(
             parse(line.as_bytes()),
-            Some(Word::Opened(Some((kind, None))))
+            Some(OutputLine::Opened(Some((kind, None))))
         );
     }
 
@@ -241,7 +241,7 @@ mod tests {
     fn a_failed_turn_tells_the_upstreams_status() {
         let line = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":529,
             "result":"API Error: 529 busy","stop_reason":"stop_sequence"}"#;
-        let Some(Word::Closed {
+        let Some(OutputLine::Closed {
             error: Some(error), ..
         }) = parse(line.as_bytes())
         else {
@@ -261,7 +261,7 @@ mod tests {
             parse(line.replace("ERRORS", errors).as_bytes())
         };
         let answered = |went_well| {
-            Some(Word::Answered {
+            Some(OutputLine::Answered {
                 id: "tools".into(),
                 went_well,
             })

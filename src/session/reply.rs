@@ -12,15 +12,15 @@ use tokio::sync::oneshot;
 
 /// Where a turn's events and its outcome go.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct Recipient {
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
-    pub(crate) outcome: oneshot::Sender<Outcome>,
+    pub(crate) outcome: oneshot::Sender<TurnOutcome>,
     pub(crate) course: Course,
 }
 
 /// How a turn ended, for the pool.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum TurnOutcome {
     Told,
     /// The session stays in its conversation: for the results of the tools that the model called, or for the next
     /// prompt. `said` is its message as it was told, `end` what is to be told once the session can be found: the caller
@@ -46,22 +46,22 @@ pub(super) struct TooSlow;
 
 /// Where a session's caller sits; empty between turns.
 #[derive(Debug, Default)]
-pub(super) struct Seat {
-    caller: Option<Caller>,
+pub(super) struct ReplySink {
+    caller: Option<Recipient>,
     /// What failed while nobody sat here.
     fault: Option<Fault>,
 }
 
-impl Seat {
-    /// The seat of a session that is launched with a caller, or without.
-    pub(super) fn of(caller: Option<Caller>) -> Seat {
-        Seat {
+impl ReplySink {
+    /// The reply of a session that is launched with a caller, or without.
+    pub(super) fn of(caller: Option<Recipient>) -> ReplySink {
+        ReplySink {
             caller,
             fault: None,
         }
     }
 
-    pub(super) fn take(&mut self, caller: Caller) {
+    pub(super) fn take(&mut self, caller: Recipient) {
         self.caller = Some(caller);
     }
 
@@ -80,11 +80,11 @@ impl Seat {
         let last = matches!(event, Event::End(_));
         if let Err(mpsc::error::TrySendError::Full(_)) = caller.events.try_send(Ok(event)) {
             tracing::warn!("a caller reads too slowly; its turn is given up");
-            self.settle(Outcome::Cancelled);
+            self.settle(TurnOutcome::Cancelled);
             return Err(TooSlow);
         }
         if last {
-            self.settle(Outcome::Told);
+            self.settle(TurnOutcome::Told);
         }
         Ok(())
     }
@@ -98,13 +98,13 @@ impl Seat {
 
     pub(super) fn fail(&mut self, fault: Fault, begun: bool) {
         if self.caller.is_some() {
-            self.settle(Outcome::Failed { fault, begun });
+            self.settle(TurnOutcome::Failed { fault, begun });
         } else {
             self.fault = Some(fault);
         }
     }
 
-    pub(super) fn settle(&mut self, outcome: Outcome) {
+    pub(super) fn settle(&mut self, outcome: TurnOutcome) {
         if let Some(caller) = self.caller.take() {
             drop(caller.outcome.send(outcome));
         }

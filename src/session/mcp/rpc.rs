@@ -1,6 +1,6 @@
 //! What claude says at an MCP address, and what it is told: JSON-RPC 2.0 in the methods that tools need. `[pure]`
 
-use super::list::ToolList;
+use super::tool_list::ToolList;
 use serde_json::Value;
 use serde_json::json;
 
