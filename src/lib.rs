@@ -8,7 +8,7 @@
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
 //! - [`signal`]: what tells a process to stop.
-//! - [`journal`]: the calls that were: what they took, cost, and how they ended.
+//! - [`calls`]: the calls that were: what they took, cost, and how they ended.
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
@@ -21,7 +21,7 @@
 //!   tools, [`session::launcher`] starts it; [`session::print`] is the same without a screen.
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
-//! - [`memory`]: conversations that have a name, and how a call goes on with one.
+//! - [`conversation`]: conversations that have a name, and how a call goes on with one.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One admission decides each call.
@@ -39,7 +39,7 @@
 //!
 //! - *Call*: one HTTP request of a client. *Turn*: what a session does for it.
 //! - *Session*: one live claude process. *Conversation*: what it holds; a session has many, one after the other.
-//! - *Memory*: what is known of the conversations that callers gave a name. *Joined*: how a call goes on with one.
+//! - *Conversations*: what is known of the conversations that callers gave a name. *Joined*: how a call goes on with one.
 //! - *Shape*: what must be known of a call when its session is launched: model, system prompt, sampling.
 //! - *Driver*: how a session's claude is driven: `pty`, on a screen, or `print`, in lines of JSON.
 //! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
@@ -58,7 +58,7 @@
 //! - *Observation*: what of a take can be compared. *Drift*: how two observations differ. *Support*: what that means.
 //! - *Verdict*: whether a submitted prompt may go to the model.
 //! - *Key*: what a caller shows to be let in. *Budget*: how much it may have. *Pass*: an admitted call's hold on it.
-//! - *Course*: when a turn passed from one phase to the next. *Note*: what is noted of a call while it runs.
+//! - *Timeline*: when a turn passed from one phase to the next. *Note*: what is noted of a call while it runs.
 //!   *Entry*: what is kept of it.
 //! - *Curfew*: the moment at which the relay's own end gives up the calls that are still in flight.
 //! - *Fault*: how a call fails: a kind with a stable code, a culprit, a sentence for the client, one for the log.
@@ -109,7 +109,7 @@ mod clock;
 
 mod signal;
 
-mod journal;
+mod calls;
 
 mod telemetry;
 
@@ -131,7 +131,7 @@ mod record;
 
 mod pool;
 
-mod memory;
+mod conversation;
 
 #[cfg(test)]
 mod simulation;

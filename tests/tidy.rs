@@ -9,8 +9,8 @@ const ROOMS: &str = "
 turn:
 clock:
 signal:
-journal:  turn clock
-telemetry: turn journal
+calls:  turn clock
+telemetry: turn calls
 wire:     turn
 terminal: turn
 egress:
@@ -20,18 +20,18 @@ store:    turn
 session:  turn clock terminal egress tap
 record:   turn clock terminal session
 pool:     turn clock session
-memory:   turn clock session pool
+conversation:   turn clock session pool
 simulation: turn clock terminal session pool
 property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock license store
 load:     clock wire terminal session
 gauge:    turn clock wire terminal license store session pool auth load
-server:   turn clock journal telemetry wire store pool memory auth license authority
+server:   turn clock calls telemetry wire store pool conversation auth license authority
 service:
 update:   egress
-config:   turn telemetry egress session pool memory auth server update license authority
-daemon:   turn clock signal journal telemetry wire terminal tap store session record pool memory auth server service config license authority
+config:   turn telemetry egress session pool conversation auth server update license authority
+daemon:   turn clock signal calls telemetry wire terminal tap store session record pool conversation auth server service config license authority
 cli:      turn clock signal wire egress store auth authority session record load service update config daemon
 ";
 

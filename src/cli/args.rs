@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// Watch the running daemon: pool, queue, limits and the last calls; without a terminal, look once
     #[command(after_help = TOP_EXAMPLES)]
     Top(Query),
-    /// Say what an error code means, whose fault it is, and what to do; alone, list all codes
+    /// Say what an error code means, whose fault it is, and what to do; standalone, list all codes
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
     /// Put a newer relay in place of this one, from the source that update.source names
@@ -511,7 +511,7 @@ Examples:
   inference-relay service uninstall";
 
 const ASK_EXAMPLES: &str = "\
-If no daemon answers on the port, one is started for this call alone.
+If no daemon answers on the port, one is started for this call standalone.
 
 Examples:
   inference-relay ask \"What is a relay?\"

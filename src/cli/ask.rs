@@ -1,13 +1,13 @@
-//! `ask`: one call, through the running daemon or through one that lives for it alone.
+//! `ask`: one call, through the running daemon or through one that lives for it standalone.
 
-use crate::cli::alone::alone;
 use crate::cli::args::Ask;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::cli::run::warn;
+use crate::cli::standalone::standalone;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
@@ -22,7 +22,7 @@ use serde_json::json;
 use std::io::Read;
 use std::net::SocketAddr;
 
-pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.place.flags(), env)?;
     warn(&config);
     if args.prompt == "-" {
@@ -39,7 +39,7 @@ pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<Outcome> {
             "{address} is held by a program that is not an inference-relay daemon; name another port with --port"
         ),
         Listener::Nobody => {
-            alone(config, env, async |client| call(client, &body, &args).await).await
+            standalone(config, env, async |client| call(client, &body, &args).await).await
         }
     }
 }
@@ -57,7 +57,7 @@ fn body(args: &Ask, config: &Config) -> Value {
     body
 }
 
-async fn call(client: Client, body: &Value, args: &Ask) -> anyhow::Result<Outcome> {
+async fn call(client: Client, body: &Value, args: &Ask) -> anyhow::Result<CommandOutcome> {
     let response =
         progress::during("waiting for the answer", client.post("/v1/messages", body)).await?;
     let code = header(&response, "x-relay-error");
@@ -83,13 +83,13 @@ async fn buffered(
     client: Client,
     response: Response<Incoming>,
     args: &Ask,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     let message = progress::during("waiting for the answer", client.whole(response))
         .await?
         .body;
     if args.json {
         out::json(&message)?;
-        return Ok(Outcome::Done);
+        return Ok(CommandOutcome::Done);
     }
     let blocks = message["content"].as_array().map_or(&[][..], Vec::as_slice);
     let text: String = blocks
@@ -99,19 +99,19 @@ async fn buffered(
     out::answer(&text)?;
     end_line(text.chars().last())?;
     tell_end(&message["stop_reason"]);
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 async fn streamed(
     client: Client,
     mut response: Response<Incoming>,
     args: &Ask,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     let mut last = None;
     let end = print_events(client, &mut response, args, &mut last).await;
     end_line(last)?;
     tell_end(&end?);
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// What is told next does not stand behind the text.

@@ -2,14 +2,14 @@
 
 use crate::cli::args::Capabilities;
 use crate::cli::out;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::wire::anthropic::capability;
 
 /// Prints the table; no daemon is asked.
-pub(crate) fn capabilities(args: &Capabilities) -> anyhow::Result<Outcome> {
+pub(crate) fn capabilities(args: &Capabilities) -> anyhow::Result<CommandOutcome> {
     match args.json {
         true => out::json(&capability::document())?,
         false => out::text(&capability::page())?,
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }

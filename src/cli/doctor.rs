@@ -1,15 +1,15 @@
 //! `doctor`: what is on this machine, what is wrong with it, and the one next step.
 
 use crate::cli::args;
-use crate::cli::canary;
-use crate::cli::canary::Canary;
+use crate::cli::auth_report::AuthReport;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
-use crate::cli::door::Door;
 use crate::cli::license;
 use crate::cli::out;
+use crate::cli::probe;
+use crate::cli::probe::Probe;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::clock;
 use crate::config;
@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.query.place.flags(), env);
     let mut report = Report::default();
     report.checks.push(configuration(&config));
@@ -57,7 +57,7 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
         report.checks.extend(gates(config, env, is_running)?);
         let flown = args
             .canary
-            .then(|| block_on(canary::fly(config.clone(), env, listener)));
+            .then(|| block_on(probe::fly(config.clone(), env, listener)));
         report.checks.extend(turn(flown.transpose()?));
     }
     if args.query.json {
@@ -66,9 +66,9 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<Outcome> 
         out::text(&report.plain(out::has_colours(env.no_color())))?;
     }
     Ok(if report.is_well() {
-        Outcome::Done
+        CommandOutcome::Done
     } else {
-        Outcome::Failed
+        CommandOutcome::Failed
     })
 }
 
@@ -78,7 +78,7 @@ fn gates(config: &Config, env: &Env, is_running: bool) -> anyhow::Result<[Check;
     let client = is_running.then(|| Client::new(config, env));
     let told = block_on(license::told(config, client.as_ref()))?;
     Ok([
-        Door::look(config, now).check(),
+        AuthReport::look(config, now).check(),
         license::check(&told, is_running, now),
     ])
 }
@@ -362,7 +362,7 @@ pub(super) fn support(installs: &[Install], config: &Config) -> anyhow::Result<O
 }
 
 /// The login and the way to the model, as one turn showed them.
-pub(super) fn turn(flown: Option<anyhow::Result<Canary>>) -> Vec<Check> {
+pub(super) fn turn(flown: Option<anyhow::Result<Probe>>) -> Vec<Check> {
     match flown {
         None => vec![
             Check::new(
@@ -378,16 +378,16 @@ pub(super) fn turn(flown: Option<anyhow::Result<Canary>>) -> Vec<Check> {
             )
             .next("`inference-relay doctor --canary`"),
         ],
-        Some(Ok(Canary::Answered)) => vec![
+        Some(Ok(Probe::Answered)) => vec![
             Check::new("login", State::Good, "claude is logged in"),
             Check::new("canary turn", State::Good, "the model answered"),
         ],
-        Some(Ok(Canary::Failed { code, message })) if code == "login_required" => vec![
+        Some(Ok(Probe::Failed { code, message })) if code == "login_required" => vec![
             Check::new("login", State::Bad, code)
                 .next("run `claude` in a terminal and log in with /login"),
             Check::new("canary turn", State::Bad, message),
         ],
-        Some(Ok(Canary::Failed { code, message })) => vec![
+        Some(Ok(Probe::Failed { code, message })) => vec![
             Check::new("canary turn", State::Bad, format!("{code}: {message}"))
                 .next("do what the message says, then run `inference-relay doctor --canary` again"),
         ],

@@ -2,7 +2,7 @@
 
 use crate::cli::args::Explain;
 use crate::cli::out;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::wire::contract;
 use crate::wire::contract::CONTRACT;
 use crate::wire::contract::Ending;
@@ -19,7 +19,7 @@ pub(crate) struct NoSuchCode {
     nearest: Option<&'static str>,
 }
 
-pub(crate) fn explain(args: &Explain) -> anyhow::Result<Outcome> {
+pub(crate) fn explain(args: &Explain) -> anyhow::Result<CommandOutcome> {
     match &args.code {
         None if args.markdown => out::text(&contract::page())?,
         None if args.json => out::json(&CONTRACT.iter().map(machine).collect())?,
@@ -33,7 +33,7 @@ pub(crate) fn explain(args: &Explain) -> anyhow::Result<Outcome> {
             }
         }
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Takes a code as it stands in a header line, too.

@@ -1,13 +1,13 @@
 //! `key`: makes, lists and changes the relay's keys.
 //!
-//! It works on the file alone, so no daemon has to run; one that does takes the change up by itself. The text of a new
+//! It works on the file standalone, so no daemon has to run; one that does takes the change up by itself. The text of a new
 //! key is the whole of standard output, so that `KEY=$(inference-relay key create ci)` holds it and nothing else.
 
 use crate::cli::args::Form;
 use crate::cli::args::KeyCommand;
 use crate::cli::args::NamedKey;
 use crate::cli::out;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::clock;
 use crate::config;
 use crate::config::Env;
@@ -25,7 +25,7 @@ use serde_json::json;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
 
-pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
     let home = config::home(env)?.value;
     let file = KeyFile::of(&home);
     let now = clock::unix_ms();
@@ -78,7 +78,7 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<Outcome> {
             }
         }
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Changes a key that must be there; a file is not made for it.

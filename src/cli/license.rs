@@ -1,6 +1,6 @@
 //! How the licence stands, for `doctor` and `status`: from the daemon where one runs, else from the disk.
 
-use crate::authority::Keeper;
+use crate::authority::LicenseClient;
 use crate::authority::View;
 use crate::cli::client::Client;
 use crate::cli::doctor::Check;
@@ -21,8 +21,8 @@ pub(super) async fn told(config: &Config, daemon: Option<&Client>) -> Result<Val
     {
         return Ok(reply.body);
     }
-    let keeper = Keeper::open(config.authority.clone(), &config.home)?;
-    Ok(View::told(keeper.view().as_ref()))
+    let license = LicenseClient::open(config.authority.clone(), &config.home)?;
+    Ok(View::told(license.view().as_ref()))
 }
 
 /// What that means, and the next step. Times are milliseconds since 1970.

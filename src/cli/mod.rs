@@ -11,27 +11,27 @@
 //!
 //! Start reading at [`args`], then [`run`].
 
-mod alone;
 mod args;
 mod ask;
+mod auth_report;
 mod bench;
 mod board;
-mod canary;
 mod capability;
 mod client;
 mod doctor;
-mod door;
 mod explain;
 mod key;
 mod license;
 mod man;
 mod out;
+mod probe;
 mod progress;
 mod record;
 mod run;
 mod service;
 mod setup;
 mod show;
+mod standalone;
 mod status;
 mod top;
 mod update;

@@ -3,7 +3,7 @@
 use crate::cli::args;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::config::Env;
 use crate::record::case;
@@ -30,12 +30,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-pub(crate) fn record(args: &args::Record, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn record(args: &args::Record, env: &Env) -> anyhow::Result<CommandOutcome> {
     let goldens = Goldens::at(&args.out);
     if let [old, new] = args.compare.as_slice() {
         return compare(args, &goldens, old, new);
     }
-    let mut outcome = Outcome::Done;
+    let mut outcome = CommandOutcome::Done;
     let mut told = Vec::new();
     for subject in subjects(args, env)? {
         let shots = shots(args, &subject.version)?;
@@ -45,7 +45,7 @@ pub(crate) fn record(args: &args::Record, env: &Env) -> anyhow::Result<Outcome> 
                 _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
             }
         })??;
-        if found == Outcome::Failed {
+        if found == CommandOutcome::Failed {
             outcome = found;
         }
         told.extend(report);
@@ -62,7 +62,7 @@ async fn one(
     goldens: &Goldens,
     subject: &Subject,
     shots: Vec<Shot>,
-) -> anyhow::Result<(Outcome, Option<Value>)> {
+) -> anyhow::Result<(CommandOutcome, Option<Value>)> {
     let against = goldens.nearest(&subject.version, args.check);
     let takes = play(args.jobs, subject, shots).await?;
     if !args.check {
@@ -81,7 +81,7 @@ async fn one(
         if args.check {
             bail!("{} has no goldens to check against", args.out.display());
         }
-        return Ok((Outcome::Done, None));
+        return Ok((CommandOutcome::Done, None));
     };
     let mut report = report(args, goldens, &subject.version, &against, &takes)?;
     let mut replays = REPLAYS_MAX;
@@ -91,8 +91,8 @@ async fn one(
     }
     tell(args, &report, args.check)?;
     let outcome = match args.check && !report.is_well() {
-        true => Outcome::Failed,
-        false => Outcome::Done,
+        true => CommandOutcome::Failed,
+        false => CommandOutcome::Done,
     };
     Ok((outcome, Some(report.machine())))
 }
@@ -121,7 +121,7 @@ fn compare(
     goldens: &Goldens,
     old: &str,
     new: &str,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     let mut takes = Vec::new();
     for shot in shots(args, new)? {
         if let Some(take) = goldens.read(new, &shot)? {
@@ -140,7 +140,7 @@ fn compare(
     if args.json {
         out::json(&report.machine())?;
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Prints what was found: the table of a check, and the drift.

@@ -45,8 +45,8 @@ pub fn main() -> ExitCode {
         }
     };
     match run(cli.command, &Env::read()) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::from(1),
+        Ok(CommandOutcome::Done) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::Failed) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             out::note(&format!("error: {error:#}"));
@@ -57,12 +57,12 @@ pub fn main() -> ExitCode {
 
 /// How a command ended that has already said what there is to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum CommandOutcome {
     Done,
     Failed,
 }
 
-fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
+fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
     match command {
         Command::Serve(args) => serve(&args, env),
         Command::Setup(args) => setup::setup(&args, env),
@@ -85,7 +85,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
             command: ConfigCommand::Default,
         } => {
             out::text(config::DEFAULT_TOML)?;
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
         Command::Update(args) => update::update(&args, env),
         Command::Man(args) => man::man(&args),
@@ -94,12 +94,12 @@ fn run(command: Command, env: &Env) -> anyhow::Result<Outcome> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "inference-relay", &mut script);
             out::text(&String::from_utf8_lossy(&script))?;
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
     }
 }
 
-fn serve(args: &Serve, env: &Env) -> anyhow::Result<Outcome> {
+fn serve(args: &Serve, env: &Env) -> anyhow::Result<CommandOutcome> {
     let flags = Flags {
         no_auth: args.no_auth,
         ..args.place.flags()
@@ -112,7 +112,7 @@ fn serve(args: &Serve, env: &Env) -> anyhow::Result<Outcome> {
         );
     }
     daemon::run(config, args.simulated, args.log_file.as_deref())?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Passes on what the configuration's readers found odd.

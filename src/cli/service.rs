@@ -9,7 +9,7 @@ use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::cli::run::warn;
 use crate::clock;
@@ -29,7 +29,7 @@ use std::path::Path;
 use std::time::Duration;
 use thiserror::Error;
 
-pub(crate) fn service(command: ServiceCommand, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn service(command: ServiceCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
     match command {
         ServiceCommand::Install(args) => install(&args, env),
         ServiceCommand::Uninstall(args) => uninstall(&args, env),
@@ -191,11 +191,11 @@ fn spec(place: &Place, config: &Config, env: &Env) -> anyhow::Result<Spec> {
     })
 }
 
-fn install(args: &ServiceInstall, env: &Env) -> anyhow::Result<Outcome> {
+fn install(args: &ServiceInstall, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.query.place, env)?;
     if args.print {
         out::text(&service.manager.text(&service.spec))?;
-        return Ok(Outcome::Done);
+        return Ok(CommandOutcome::Done);
     }
     service.install()?;
     if !args.no_start {
@@ -205,10 +205,10 @@ fn install(args: &ServiceInstall, env: &Env) -> anyhow::Result<Outcome> {
     if let (Some(hint), false) = (boot_hint(&service.manager, env), args.query.json) {
         out::note(&format!("note: {hint}"));
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-fn uninstall(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+fn uninstall(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.place, env)?;
     service.greet()?;
     service::perform(&service.manager.uninstall())?;
@@ -217,18 +217,18 @@ fn uninstall(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
         args.json,
         "uninstalled; your configuration and the state folder stay",
     )?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-fn start(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+fn start(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.place, env)?;
     service.is_installed()?;
     service.start()?;
     tell(&service, args.json, "started")?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-fn stop(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+fn stop(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.place, env)?;
     service.is_installed()?;
     service.stop()?;
@@ -237,10 +237,10 @@ fn stop(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
         args.json,
         "stopped; it starts again at the next login, or with `inference-relay service start`",
     )?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+fn status(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.place, env)?;
     service.greet()?;
     let told = service.machine();
@@ -249,7 +249,11 @@ fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
     if let (Some(next), false) = (next(&told), args.json) {
         out::note(&format!("next: {next}"));
     }
-    Ok(if runs { Outcome::Done } else { Outcome::Failed })
+    Ok(if runs {
+        CommandOutcome::Done
+    } else {
+        CommandOutcome::Failed
+    })
 }
 
 fn next(told: &Value) -> Option<&'static str> {
@@ -261,7 +265,7 @@ fn next(told: &Value) -> Option<&'static str> {
     }
 }
 
-fn logs(args: &ServiceLogs, env: &Env) -> anyhow::Result<Outcome> {
+fn logs(args: &ServiceLogs, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.place, env)?;
     let manager = &service.manager;
     service.greet()?;
@@ -278,9 +282,9 @@ fn logs(args: &ServiceLogs, env: &Env) -> anyhow::Result<Outcome> {
     }
     let shown = service::exec(&manager.logs(&service.spec.log, args.lines, args.follow))?;
     Ok(if shown {
-        Outcome::Done
+        CommandOutcome::Done
     } else {
-        Outcome::Failed
+        CommandOutcome::Failed
     })
 }
 

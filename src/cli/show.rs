@@ -2,7 +2,7 @@
 
 use crate::cli::args::Query;
 use crate::cli::out;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
@@ -11,11 +11,11 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Prints every value in force: as TOML with the sources as comments, or as JSON.
-pub(crate) fn show(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn show(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.place.flags(), env)?;
     if args.json {
         out::json(&machine(&config))?;
-        return Ok(Outcome::Done);
+        return Ok(CommandOutcome::Done);
     }
     let width = config
         .shown
@@ -43,18 +43,18 @@ pub(crate) fn show(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
         text.push_str(&format!("# warning: {warning}\n"));
     }
     out::text(&text)?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Prints the file that is read, or would be.
-pub(crate) fn path(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn path(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let path = config::file_path(&args.place.flags(), env)?;
     if args.json {
         out::json(&json!({ "path": path.display().to_string(), "found": path.is_file() }))?;
     } else {
         out::line(&path.display().to_string())?;
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn machine(config: &Config) -> Value {

@@ -1,12 +1,12 @@
 //! `status`: what the running daemon says of itself.
 
 use crate::cli::args::Query;
+use crate::cli::auth_report::AuthReport;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
-use crate::cli::door::Door;
 use crate::cli::license;
 use crate::cli::out;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::clock;
 use crate::config;
 use crate::config::Config;
@@ -15,12 +15,12 @@ use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
 
-pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.place.flags(), env)?;
     let address = SocketAddr::new(config.server.host, config.server.port);
     let client = Client::new(&config, env);
     let now = clock::unix_ms();
-    let keys = Door::look(&config, now).machine();
+    let keys = AuthReport::look(&config, now).machine();
     let problem = match client.listener().await {
         Listener::Ours(health) => {
             let version = client.page("/v1/version").await?;
@@ -35,7 +35,7 @@ pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
             } else {
                 out::text(&plain(&all))?;
             }
-            return Ok(Outcome::Done);
+            return Ok(CommandOutcome::Done);
         }
         Listener::Other => {
             format!("{address} is held by a program that is not an inference-relay daemon")
@@ -52,7 +52,7 @@ pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
     } else {
         out::note(&problem);
     }
-    Ok(Outcome::Failed)
+    Ok(CommandOutcome::Failed)
 }
 
 /// How the licence stands, with the next step where one is needed.

@@ -6,7 +6,7 @@ use crate::cli::board::board;
 use crate::cli::client::Client;
 use crate::cli::client::ClientError;
 use crate::cli::out;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::interval;
 
-pub(crate) async fn top(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) async fn top(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.place.flags(), env)?;
     if !args.json && io::stdout().is_terminal() {
         return watch(&config, env).await;
@@ -31,11 +31,11 @@ pub(crate) async fn top(args: &Query, env: &Env) -> anyhow::Result<Outcome> {
     } else {
         out::line(&board(&look, Size::PAPER).join("\n"))?;
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Draws a look every second. A daemon that goes away is told of, and waited for.
-async fn watch(config: &Config, env: &Env) -> anyhow::Result<Outcome> {
+async fn watch(config: &Config, env: &Env) -> anyhow::Result<CommandOutcome> {
     let _screen = Screen::enter()?;
     let mut keys = keys();
     let mut ticks = interval(LOOK_EVERY);
@@ -49,7 +49,7 @@ async fn watch(config: &Config, env: &Env) -> anyhow::Result<Outcome> {
                 out::text(&drawn(&lines))?;
             }
             key = keys.recv() => match key {
-                Some(b'q' | b'Q' | CTRL_C | CTRL_D) | None => return Ok(Outcome::Done),
+                Some(b'q' | b'Q' | CTRL_C | CTRL_D) | None => return Ok(CommandOutcome::Done),
                 Some(_) => {}
             },
         }

@@ -5,7 +5,7 @@ use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::cli::run::warn;
 use crate::cli::service::Service;
@@ -41,7 +41,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
-pub(crate) fn update(args: &args::Update, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn update(args: &args::Update, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.query.place.flags(), env)?;
     warn(&config);
     let shop = Shop::of(&config.update)?;
@@ -195,7 +195,7 @@ fn put_in_place(
     config: &Config,
     place: &Place,
     version: &str,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.query.place, env)?;
     let is_service = matches!(service.standing(), Standing::Running { .. });
     let client = Client::new(config, env);
@@ -248,14 +248,19 @@ async fn at_rest(client: &Client, wait_max: Duration) {
     }
 }
 
-fn tell(args: &args::Update, state: &str, version: &str, words: &str) -> anyhow::Result<Outcome> {
+fn tell(
+    args: &args::Update,
+    state: &str,
+    version: &str,
+    words: &str,
+) -> anyhow::Result<CommandOutcome> {
     if args.query.json {
         let running = env!("CARGO_PKG_VERSION");
         out::json(&json!({"state": state, "running": running, "version": version, "next": words}))?;
     } else {
         out::line(&format!("{state}: {version}: {words}"))?;
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 const MANIFEST: &str = "manifest.json";

@@ -7,7 +7,7 @@ use crate::auth::Network;
 use crate::auth::Required;
 use crate::authority::AuthorityConfig;
 use crate::authority::Endpoint;
-use crate::authority::Place;
+use crate::authority::TrustSource;
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::ground::Ground;
@@ -19,8 +19,8 @@ use crate::config::show;
 use crate::config::show::Shown;
 use crate::config::source::Source;
 use crate::config::unit;
+use crate::conversation::ConversationConfig;
 use crate::license::LicenseKey;
-use crate::memory::MemoryConfig;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
@@ -39,7 +39,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     pub(crate) authority: AuthorityConfig,
     pub(crate) pool: PoolConfig,
-    pub(crate) memory: MemoryConfig,
+    pub(crate) memory: ConversationConfig,
     pub(crate) session: SessionConfig,
     pub(crate) update: UpdateConfig,
     pub(crate) telemetry: TelemetryConfig,
@@ -159,7 +159,7 @@ fn at_least_one(number: u32) -> NonZeroU32 {
 fn authority(reader: &Reader<'_>) -> Result<AuthorityConfig, ConfigError> {
     let place = match reader.raw.value("license.authority") {
         None => None,
-        Some(_) => Some(Place {
+        Some(_) => Some(TrustSource {
             endpoint: reader.parsed("license.authority", Endpoint::parse)?,
             keys: reader.path("license.keys")?.ok_or_else(|| {
                 let problem =
@@ -248,8 +248,8 @@ fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
     })
 }
 
-fn memory(reader: &Reader<'_>) -> Result<MemoryConfig, ConfigError> {
-    Ok(MemoryConfig {
+fn memory(reader: &Reader<'_>) -> Result<ConversationConfig, ConfigError> {
+    Ok(ConversationConfig {
         ids_max: reader.number("sessions.ids_max", 0)?,
         bytes_max: reader.parsed("sessions.bytes_max", unit::size)?,
         memory_max: reader.parsed("sessions.memory_max", unit::span)?,

@@ -7,11 +7,11 @@ use super::lock::Lock;
 use super::log;
 use crate::auth;
 use crate::auth::Admission;
-use crate::authority::Keeper;
+use crate::authority::LicenseClient;
+use crate::calls::CallLog;
 use crate::clock;
 use crate::config::Config;
-use crate::journal::Journal;
-use crate::memory::Memory;
+use crate::conversation::Conversations;
 use crate::pool::Pool;
 use crate::server;
 use crate::server::Api;
@@ -77,12 +77,12 @@ pub(crate) struct Running {
     serving: JoinHandle<()>,
     pool: Pool,
     keeping: [JoinHandle<()>; 3],
-    keeper: Keeper,
+    license: LicenseClient,
     admission: Admission,
     uses: UseFile,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
-    journal: Journal,
+    journal: CallLog,
     telemetry: Telemetry,
     /// Held for as long as the daemon lives.
     lock: Lock,
@@ -101,8 +101,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     let (admission, keys) = admission(&config, &own)?;
     let uses = UseFile::of(&config.home);
     admission.recall(uses.read());
-    let keeper = Keeper::open(config.authority.clone(), &config.home);
-    let keeper = keeper.map_err(DaemonError::License)?;
+    let license = LicenseClient::open(config.authority.clone(), &config.home);
+    let license = license.map_err(DaemonError::License)?;
     let listener = server::bind(&config.server).await;
     let listener = listener.map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
@@ -111,19 +111,20 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
     let pool = claude::pool(&config, simulated).await?;
     let folder = config.home.join("conversations");
-    let memory = Memory::open(pool.clone(), config.memory.clone(), &folder).map_err(&home)?;
-    keeper.settle().await;
+    let memory =
+        Conversations::open(pool.clone(), config.memory.clone(), &folder).map_err(&home)?;
+    license.settle().await;
     let keeping = [
         auth::watch(keys, admission.clone()),
         auth::record_last_uses(uses.clone(), admission.clone()),
-        tokio::spawn(keeper.clone().run()),
+        tokio::spawn(license.clone().run()),
     ];
-    let journal = Journal::open(config.home.join("recent-calls.jsonl"));
+    let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
     let api = Api::new(
         memory,
         admission.clone(),
-        keeper.clone(),
+        license.clone(),
         config.server.clone(),
         address.port(),
         config.session.builtin_tools,
@@ -139,7 +140,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         serving,
         pool,
         keeping,
-        keeper,
+        license,
         admission,
         uses,
         own_key,
@@ -155,7 +156,7 @@ impl Running {
         self.stop.send_replace(true);
         drop(self.serving.await);
         self.keeping.iter().for_each(JoinHandle::abort);
-        self.keeper.write();
+        self.license.write();
         store::remove(&self.own_key);
         self.pool.drain().await;
         tokio::task::block_in_place(|| {

@@ -124,8 +124,8 @@ fn hooks() -> Measure {
 }
 
 fn transcripts() -> Measure {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/wire/2.1.329/long/transcript.jsonl");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("golden/transcript/2.1.329/long/transcript.jsonl");
     let text = fs::read_to_string(path).expect("the golden must be there");
     Measure {
         name: "session/transcript",

@@ -31,11 +31,11 @@ pub(crate) use snapshot::Snapshot;
 use crate::session::launcher::Launcher;
 use crate::session::shape::Shape;
 use crate::turn::ConversationId;
-use crate::turn::Course;
 use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Request;
+use crate::turn::Timeline;
 use serve::ServeCall;
 use std::time::Duration;
 use supervisor::Command;
@@ -133,7 +133,7 @@ impl Pool {
         &self,
         request: Request,
         name: Option<ConversationId>,
-        course: Course,
+        timeline: Timeline,
     ) -> Answer {
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         match &self.works {
@@ -149,7 +149,7 @@ impl Pool {
                         launcher,
                         supervisor,
                         events: events_tx,
-                        course,
+                        timeline,
                     }
                     .run(),
                 );

@@ -25,13 +25,13 @@ use crate::session::reply::Recipient;
 use crate::session::reply::TurnOutcome;
 use crate::session::shape::Shape;
 use crate::turn::ConversationId;
-use crate::turn::Course;
 use crate::turn::Drive;
 use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Request;
+use crate::turn::Timeline;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -44,7 +44,7 @@ pub(crate) struct ServeCall {
     pub(crate) launcher: Launcher,
     pub(crate) supervisor: mpsc::UnboundedSender<Command>,
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
-    pub(crate) course: Course,
+    pub(crate) timeline: Timeline,
 }
 
 impl ServeCall {
@@ -137,7 +137,7 @@ impl ServeCall {
             return TurnOutcome::Misdelivered;
         };
         let began = clock::now();
-        self.course.lease(began);
+        self.timeline.lease(began);
         let outcome = match self.hand().onward(onward, session.edits) {
             Ok(handed) => self.hand_over(&session, resembling(handed, likeness)).await,
             Err(outcome) => {
@@ -154,7 +154,7 @@ impl ServeCall {
             return TurnOutcome::Cancelled;
         };
         let began = clock::now();
-        self.course.lease(began);
+        self.timeline.lease(began);
         let (slot, outcome) = match grant {
             Err(fault) => return failed(fault),
             Ok(Grant::Lent { slot, session }) => match self.turn(&session, way) {
@@ -283,7 +283,7 @@ impl ServeCall {
         let caller = Recipient {
             events: self.events.clone(),
             outcome,
-            course: self.course.clone(),
+            timeline: self.timeline.clone(),
         };
         (caller, told)
     }

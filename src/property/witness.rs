@@ -8,9 +8,9 @@ use crate::session::witness::Merge;
 use crate::session::witness::Record;
 use crate::session::witness::Said;
 use crate::session::witness::Seen;
-use crate::tap::Heard;
+use crate::tap::Observation;
 use crate::tap::Word;
-use crate::turn::Assembly;
+use crate::turn::AnswerBuilder;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::Event;
@@ -52,8 +52,8 @@ pub(super) fn transcript(bytes: &[u8]) {
 pub(super) fn turn(bytes: &[u8]) {
     let asked = bytes.first().map_or(0, |byte| u32::from(byte & 1));
     let mut merge = Merge::after(asked, Reading::Along);
-    let mut assembly = Assembly::default();
-    assembly.push(start()).expect("a start must be the first");
+    let mut builder = AnswerBuilder::default();
+    builder.push(start()).expect("a start must be the first");
     let mut over = false;
     let mut spoken = SPOKEN.iter();
     for signal in bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]) {
@@ -68,7 +68,7 @@ pub(super) fn turn(bytes: &[u8]) {
             match seen {
                 Seen::Event(event) => {
                     over = matches!(event, Event::End(_));
-                    assembly
+                    builder
                         .push(event)
                         .expect("the events must keep the grammar");
                 }
@@ -110,9 +110,9 @@ fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
 }
 
 /// What a tap hears, in its order; each by a detail.
-const SPOKEN: [fn(u8) -> Heard; 5] = [
+const SPOKEN: [fn(u8) -> Observation; 5] = [
     |_| {
-        Heard::Word(Word::Begun {
+        Observation::Word(Word::Begun {
             id: MessageId("first".to_owned()),
             model: "m".to_owned(),
             usage: Usage::default(),
@@ -120,18 +120,18 @@ const SPOKEN: [fn(u8) -> Heard; 5] = [
     },
     |_| {
         let kind = BlockKind::Text;
-        Heard::Word(Word::Event(Event::BlockStart { index: 0, kind }))
+        Observation::Word(Word::Event(Event::BlockStart { index: 0, kind }))
     },
     |detail| {
         let text = ["a", "ab", "abc\n"][usize::from(detail) % 3].to_owned();
         let delta = Delta::Text(text);
-        Heard::Word(Word::Event(Event::Delta { index: 0, delta }))
+        Observation::Word(Word::Event(Event::Delta { index: 0, delta }))
     },
-    |_| Heard::Word(Word::Event(Event::BlockStop { index: 0 })),
+    |_| Observation::Word(Word::Event(Event::BlockStop { index: 0 })),
     |detail| match detail % 4 {
-        0 => Heard::Broke,
-        1 => Heard::Unread,
-        stop => Heard::Word(Word::Ended {
+        0 => Observation::Broke,
+        1 => Observation::Unread,
+        stop => Observation::Word(Word::Ended {
             stop: if stop == 2 {
                 StopReason::EndTurn
             } else {

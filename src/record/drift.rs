@@ -68,7 +68,7 @@ fn fields(was: &Item, is: &Item) -> Vec<Change> {
         field: field.to_owned(),
     };
     // Rows are drawn in an order; fields of a record have none that means anything.
-    if matches!(is.aspect, Aspect::Frames | Aspect::Course) {
+    if matches!(is.aspect, Aspect::Frames | Aspect::Timeline) {
         let (was, is): (Vec<&String>, Vec<&String>) =
             (was.fields.iter().collect(), is.fields.iter().collect());
         let steps = align(&was, &is, |a, b| a == b);
@@ -143,8 +143,8 @@ pub(crate) fn gather(found: &[(String, Vec<Change>)]) -> BTreeMap<Change, Vec<St
 pub(crate) fn capability(change: &Change, case: &str) -> &'static str {
     let said = |word: &str| change.head.contains(word) || change.field.contains(word);
     match change.aspect {
-        Aspect::Course if said("exit") => "launch",
-        Aspect::Course => "the case itself",
+        Aspect::Timeline if said("exit") => "launch",
+        Aspect::Timeline => "the case itself",
         Aspect::Frames => "looks",
         Aspect::Scenes if case.starts_with("dialog") || case.starts_with("login") => "dialogs",
         Aspect::Scenes if case.starts_with("interrupted") => "interruption",

@@ -158,7 +158,7 @@ impl Goldens {
     }
 
     fn wire(&self, version: &str, shot: &Shot) -> PathBuf {
-        self.root.join("wire").join(version).join(shot.name())
+        self.root.join("transcript").join(version).join(shot.name())
     }
 }
 

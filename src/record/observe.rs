@@ -30,7 +30,7 @@ pub(crate) struct Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Aspect {
     /// How far the case went, and how the process ended.
-    Course,
+    Timeline,
     /// What the relay reads in the screen.
     Scenes,
     /// What is drawn.
@@ -42,7 +42,7 @@ pub(crate) enum Aspect {
 
 impl Aspect {
     pub(crate) const ALL: [Aspect; 6] = [
-        Aspect::Course,
+        Aspect::Timeline,
         Aspect::Scenes,
         Aspect::Frames,
         Aspect::Hooks,
@@ -52,7 +52,7 @@ impl Aspect {
 
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Aspect::Course => "course",
+            Aspect::Timeline => "timeline",
             Aspect::Scenes => "scenes",
             Aspect::Frames => "frames",
             Aspect::Hooks => "hooks",
@@ -64,7 +64,7 @@ impl Aspect {
 
 impl Observation {
     pub(crate) fn of(take: &Take) -> Observation {
-        let mut items = vec![course(take)];
+        let mut items = vec![timeline(take)];
         for point in checkpoints(&take.recording, |_| Vec::new()) {
             items.push(Item {
                 aspect: Aspect::Scenes,
@@ -89,7 +89,7 @@ impl Observation {
     }
 }
 
-fn course(take: &Take) -> Item {
+fn timeline(take: &Take) -> Item {
     let fields = take
         .recording
         .events
@@ -100,8 +100,8 @@ fn course(take: &Take) -> Item {
             What::Output(_) | What::Input(_) | What::Resize(_) => None,
         });
     Item {
-        aspect: Aspect::Course,
-        head: "course".to_owned(),
+        aspect: Aspect::Timeline,
+        head: "timeline".to_owned(),
         fields: fields.collect(),
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Upstream {
 
 /// What was heard so far.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Observation {
     /// Requests in order, with the headers that say something.
     pub(crate) requests: Vec<Value>,
     pub(crate) hooks: Vec<Value>,
@@ -59,7 +59,7 @@ pub(crate) struct Heard {
     pub(crate) held: usize,
 }
 
-impl Heard {
+impl Observation {
     /// Hooks that told the end of a turn, whatever the end was.
     pub(crate) fn ends(&self) -> usize {
         self.named("Stop") + self.named("StopFailure")
@@ -84,7 +84,7 @@ impl Heard {
 struct World {
     answers: Vec<Answer>,
     blocks: bool,
-    heard: Mutex<Heard>,
+    heard: Mutex<Observation>,
     changed: Notify,
     releases: Semaphore,
 }
@@ -127,7 +127,7 @@ impl Upstream {
         self.world.changed.notified().await;
     }
 
-    pub(crate) fn heard(&self) -> MutexGuard<'_, Heard> {
+    pub(crate) fn heard(&self) -> MutexGuard<'_, Observation> {
         self.world.heard()
     }
 }
@@ -139,11 +139,11 @@ impl Drop for Upstream {
 }
 
 impl World {
-    fn heard(&self) -> MutexGuard<'_, Heard> {
+    fn heard(&self) -> MutexGuard<'_, Observation> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, change: impl FnOnce(&mut Heard)) {
+    fn hear(&self, change: impl FnOnce(&mut Observation)) {
         change(&mut self.heard());
         self.changed.notify_one();
     }

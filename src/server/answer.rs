@@ -5,16 +5,16 @@ use super::label;
 use super::status;
 use super::stream::Begun;
 use super::stream::EventBody;
+use crate::calls::CallRecorder;
 use crate::clock;
-use crate::journal::Note;
 use crate::pool::Answer;
-use crate::turn::Assembly;
+use crate::turn::AnswerBuilder;
 use crate::turn::Blame;
+use crate::turn::CompleteAnswer;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::RequestId;
-use crate::turn::Whole;
 use crate::wire::anthropic::event;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// The whole answer at once. The answer lives in this future, so a client that goes away drops it.
-pub(super) async fn buffered(answer: Answer, note: &Note) -> Result<Response, Fault> {
+pub(super) async fn buffered(answer: Answer, note: &CallRecorder) -> Result<Response, Fault> {
     let whole = collect(answer, note).await?;
     let message = event::message(&whole).map_err(broken)?;
     let mut response = status::json(&message);
@@ -32,15 +32,15 @@ pub(super) async fn buffered(answer: Answer, note: &Note) -> Result<Response, Fa
     Ok(response)
 }
 
-async fn collect(mut answer: Answer, note: &Note) -> Result<Whole, Fault> {
-    let mut assembly = Assembly::default();
+async fn collect(mut answer: Answer, note: &CallRecorder) -> Result<CompleteAnswer, Fault> {
+    let mut builder = AnswerBuilder::default();
     while let Some(event) = answer.events.recv().await {
         let event = event?;
         note.hear(&event, clock::now());
         let is_end = matches!(event, Event::End(_));
-        assembly.push(event).map_err(broken)?;
+        builder.push(event).map_err(broken)?;
         if is_end {
-            return assembly
+            return builder
                 .finish()
                 .ok_or_else(|| broken("an end that ends nothing"));
         }
@@ -52,7 +52,7 @@ async fn collect(mut answer: Answer, note: &Note) -> Result<Whole, Fault> {
 pub(super) async fn streamed(
     mut answer: Answer,
     id: RequestId,
-    note: Note,
+    note: CallRecorder,
     drain_deadline: &DrainDeadline,
 ) -> Result<Response, Fault> {
     let mut response = Response::new(Body::empty());

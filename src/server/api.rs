@@ -4,21 +4,21 @@ use super::ServerConfig;
 use super::body_budget::BodyBudget;
 use super::drain::DrainDeadline;
 use crate::auth::Admission;
-use crate::authority::Keeper;
+use crate::authority::LicenseClient;
+use crate::calls::CallLog;
 use crate::clock;
-use crate::journal::Journal;
-use crate::memory::ConversationView;
-use crate::memory::Memory;
+use crate::conversation::ConversationView;
+use crate::conversation::Conversations;
 use crate::pool::Answer;
 use crate::pool::Snapshot;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
-use crate::turn::Course;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Owner;
 use crate::turn::Request;
+use crate::turn::Timeline;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -27,28 +27,28 @@ use tokio::sync::watch;
 
 /// What serves turns: the memory above the pool, and in tests a stand-in.
 pub(crate) trait Lane: Send + Sync + 'static {
-    fn serve(&self, request: Request, id: Option<ConversationId>, course: Course) -> Answer;
+    fn serve(&self, request: Request, id: Option<ConversationId>, timeline: Timeline) -> Answer;
     fn snapshot(&self) -> Snapshot;
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
     fn end(&self, id: &ConversationId) -> bool;
 }
 
-impl Lane for Memory {
-    fn serve(&self, request: Request, id: Option<ConversationId>, course: Course) -> Answer {
-        Memory::serve(self, request, id, course)
+impl Lane for Conversations {
+    fn serve(&self, request: Request, id: Option<ConversationId>, timeline: Timeline) -> Answer {
+        Conversations::serve(self, request, id, timeline)
     }
 
     fn snapshot(&self) -> Snapshot {
-        Memory::snapshot(self)
+        Conversations::snapshot(self)
     }
 
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
-        Memory::conversations(self, owner)
+        Conversations::conversations(self, owner)
     }
 
     fn end(&self, id: &ConversationId) -> bool {
-        Memory::end(self, id)
+        Conversations::end(self, id)
     }
 }
 
@@ -57,7 +57,7 @@ impl Lane for Memory {
 pub(crate) struct Api {
     lane: Arc<dyn Lane>,
     pub(super) admission: Admission,
-    pub(super) keeper: Keeper,
+    pub(super) license: LicenseClient,
     pub(super) config: Arc<ServerConfig>,
     pub(super) body_budget: BodyBudget,
     /// Turns in reading a large body.
@@ -66,7 +66,7 @@ pub(crate) struct Api {
     pub(super) port: u16,
     /// Claude Code's own built-in tools are on.
     pub(super) builtin_tools: bool,
-    pub(super) journal: Journal,
+    pub(super) journal: CallLog,
     pub(super) telemetry: Telemetry,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
@@ -78,18 +78,18 @@ impl Api {
     pub(crate) fn new(
         lane: impl Lane,
         admission: Admission,
-        keeper: Keeper,
+        license: LicenseClient,
         config: ServerConfig,
         port: u16,
         builtin_tools: bool,
-        journal: Journal,
+        journal: CallLog,
     ) -> Api {
         let body_budget = BodyBudget::new(config.bodies_max, config.body_max);
         let (lane, config) = (Arc::new(lane), Arc::new(config));
         Api {
             lane,
             admission,
-            keeper,
+            license,
             config,
             body_budget,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
@@ -140,15 +140,15 @@ impl Api {
         &self,
         request: Request,
         id: Option<ConversationId>,
-        course: Course,
+        timeline: Timeline,
     ) -> Result<Answer, Fault> {
         if self.is_draining() {
             let public =
                 "The relay is shutting down and takes no more calls; try again once it is back.";
             return Err(shutting_down(public));
         }
-        self.keeper.admit()?;
-        Ok(self.lane.serve(request, id, course))
+        self.license.admit()?;
+        Ok(self.lane.serve(request, id, timeline))
     }
 }
 

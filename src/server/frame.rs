@@ -8,9 +8,9 @@ use super::journal::now as wall;
 use super::journal::stamp_now;
 use super::limiter::ActiveRequest;
 use crate::auth::Caller;
+use crate::calls::CallLog;
+use crate::calls::CallRecorder;
 use crate::clock;
-use crate::journal::Journal;
-use crate::journal::Note;
 use crate::telemetry::Origin;
 use crate::telemetry::Telemetry;
 use crate::turn::Fault;
@@ -121,8 +121,8 @@ struct Line {
     key: Option<KeyId>,
     /// Keeps the connection from being taken for an idle one.
     _busy: Option<ActiveRequest>,
-    note: Note,
-    journal: Journal,
+    note: CallRecorder,
+    journal: CallLog,
     origin: Origin,
     telemetry: Telemetry,
 }
@@ -135,7 +135,7 @@ impl Line {
             .map_or("-", MatchedPath::as_str);
         let began = clock::now();
         Line {
-            note: Note::new(&id.0, stamp_now(), began),
+            note: CallRecorder::new(&id.0, stamp_now(), began),
             journal: api.journal.clone(),
             origin: api.telemetry.origin(request.headers()),
             telemetry: api.telemetry.clone(),

@@ -1,6 +1,6 @@
 //! What an answer's headers say of how it came about.
 
-use crate::journal::Note;
+use crate::calls::CallRecorder;
 use crate::turn::Labels;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
@@ -20,7 +20,7 @@ pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, Stri
 }
 
 /// Writes the labels, and what of the time was the relay's own.
-pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &Note) {
+pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &CallRecorder) {
     if let Some(overhead) = note.overhead() {
         let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
         headers.insert("x-relay-overhead-ms", HeaderValue::from(ms));

@@ -7,14 +7,14 @@ use axum::extract::State;
 use axum::response::Response;
 
 pub(super) async fn show(State(api): State<Api>) -> Response {
-    status::json(&View::told(api.keeper.view().as_ref()))
+    status::json(&View::told(api.license.view().as_ref()))
 }
 
 /// Asks the authority, and tells what stands then. An attempt that failed is told as `problem`; whether calls go
 /// through is `status`.
 pub(super) async fn refresh(State(api): State<Api>) -> Response {
-    api.keeper.refresh().await;
-    status::json(&View::told(api.keeper.view().as_ref()))
+    api.license.refresh().await;
+    status::json(&View::told(api.license.view().as_ref()))
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use super::guarded_body::GuardedBody;
 use super::label;
 use super::status;
 use crate::auth::Caller;
+use crate::calls::CallRecorder;
 use crate::clock;
-use crate::journal::Note;
 use crate::pool;
 use crate::turn;
 use crate::turn::Blame;
@@ -39,7 +39,7 @@ pub(super) async fn create(
     State(api): State<Api>,
     Extension(id): Extension<RequestId>,
     Extension(caller): Extension<Caller>,
-    Extension(note): Extension<Note>,
+    Extension(note): Extension<CallRecorder>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
@@ -61,8 +61,8 @@ pub(super) async fn create(
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
-    let course = note.hand_in(&call.request.model, call.stream, clock::now());
-    let answer = api.serve(call.request, conversation, course)?;
+    let timeline = note.hand_in(&call.request.model, call.stream, clock::now());
+    let answer = api.serve(call.request, conversation, timeline)?;
     let answered = async {
         if call.stream {
             answer::streamed(answer, id, note, &api.drain_deadline).await
@@ -75,7 +75,7 @@ pub(super) async fn create(
         response = answered => response?,
         () = api.drain_deadline.passed() => return Err(api::cut_off().into()),
     };
-    api.keeper.count();
+    api.license.count();
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 

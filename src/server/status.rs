@@ -6,7 +6,7 @@
 use super::Api;
 use crate::auth::Caller;
 use crate::clock;
-use crate::memory::ConversationView;
+use crate::conversation::ConversationView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::turn::Owner;

@@ -4,10 +4,10 @@ use super::answer;
 use super::api;
 use super::drain::DrainDeadline;
 use super::label;
+use crate::calls::CallRecorder;
 use crate::clock;
-use crate::journal::Note;
 use crate::pool::Answer;
-use crate::turn::Assembly;
+use crate::turn::AnswerBuilder;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::RequestId;
@@ -45,13 +45,13 @@ pub(super) struct EventBody {
     /// `None`: the last event is out, or is in `first`.
     answer: Option<Answer>,
     /// Checks that the events fit together; a stream that does not ends with an error.
-    grammar: Assembly,
+    grammar: AnswerBuilder,
     are_labels_due: bool,
     pings: Interval,
     /// Its end is the end of the time that the relay's own end leaves.
     drain_deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     request_id: RequestId,
-    note: Note,
+    note: CallRecorder,
 }
 
 impl EventBody {
@@ -59,13 +59,13 @@ impl EventBody {
         answer: Answer,
         begun: Begun,
         request_id: RequestId,
-        note: Note,
+        note: CallRecorder,
         drain_deadline: &DrainDeadline,
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
         pings.reset();
         let answer = Some(answer);
-        let grammar = Assembly::default();
+        let grammar = AnswerBuilder::default();
         let mut body = EventBody {
             first: None,
             answer,

@@ -9,10 +9,10 @@ use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
 use crate::auth::Budget;
 use crate::auth::Required;
-use crate::authority::Keeper;
+use crate::authority::LicenseClient;
+use crate::calls::CallLog;
 use crate::clock;
-use crate::journal::Journal;
-use crate::memory::ConversationView;
+use crate::conversation::ConversationView;
 use crate::pool::Answer;
 use crate::pool::ClaudeView;
 use crate::pool::Condition;
@@ -20,7 +20,6 @@ use crate::pool::SessionView;
 use crate::pool::Snapshot;
 use crate::turn::BlockKind;
 use crate::turn::ConversationId;
-use crate::turn::Course;
 use crate::turn::Delta;
 use crate::turn::Drive;
 use crate::turn::End;
@@ -34,6 +33,7 @@ use crate::turn::SessionOrigin;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use crate::turn::TextSource;
+use crate::turn::Timeline;
 use crate::turn::Usage;
 use axum::body::Body;
 use axum::body::Bytes;
@@ -165,7 +165,7 @@ struct StubLane {
 }
 
 impl Lane for Arc<StubLane> {
-    fn serve(&self, request: Request, id: Option<ConversationId>, _course: Course) -> Answer {
+    fn serve(&self, request: Request, id: Option<ConversationId>, _course: Timeline) -> Answer {
         self.named
             .lock()
             .expect("no test panics while it holds this")
@@ -245,7 +245,7 @@ impl Lane for Arc<StubLane> {
 pub(super) struct TestApi {
     stub: Arc<StubLane>,
     pub(super) admission: Admission,
-    journal: Journal,
+    journal: CallLog,
 }
 
 impl TestApi {
@@ -293,7 +293,7 @@ impl TestApi {
         let (calls, left) = (watch::Sender::new(0), watch::Sender::new(false));
         TestApi {
             admission: open_door(),
-            journal: Journal::in_memory(),
+            journal: CallLog::in_memory(),
             stub: Arc::new(StubLane {
                 script,
                 asked: Mutex::default(),
@@ -310,7 +310,7 @@ impl TestApi {
         Api::new(
             Arc::clone(&self.stub),
             admission,
-            Keeper::open_to_all(),
+            LicenseClient::open_to_all(),
             config,
             port,
             false,

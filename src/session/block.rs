@@ -1,9 +1,9 @@
 //! The model's blocks in JSON: as claude tells them, and as a caller brings them back. `[pure]`
 
 use super::mcp::name;
+use crate::turn::AnswerBlock;
 use crate::turn::Block;
 use crate::turn::BlockKind;
-use crate::turn::Built;
 use serde_json::Value;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ pub(crate) fn kind(block: &Value) -> Option<BlockKind> {
 }
 
 /// A block that came whole.
-pub(crate) fn built(block: &Value) -> Option<Built> {
+pub(crate) fn built(block: &Value) -> Option<AnswerBlock> {
     let kind = kind(block)?;
     let text_of_kind = match &kind {
         BlockKind::Text => text(block, "text"),
@@ -33,7 +33,7 @@ pub(crate) fn built(block: &Value) -> Option<Built> {
         BlockKind::RedactedThinking { .. } => String::new(),
         BlockKind::ToolUse { .. } => block.get("input")?.to_string(),
     };
-    Some(Built {
+    Some(AnswerBlock {
         kind,
         text: text_of_kind,
         signature: text(block, "signature"),
@@ -41,7 +41,7 @@ pub(crate) fn built(block: &Value) -> Option<Built> {
 }
 
 /// A block that was told, as its caller brings it back.
-pub(crate) fn returned(built: &Built) -> Block {
+pub(crate) fn returned(built: &AnswerBlock) -> Block {
     Block::Native(match &built.kind {
         BlockKind::Text => return Block::Text(built.text.clone()),
         BlockKind::Thinking => {

@@ -25,8 +25,8 @@ use super::witness::receiver::Place;
 use super::witness::receiver::Post;
 use super::witness::tail::Tail;
 use crate::clock;
-use crate::tap::Heard;
-use crate::tap::Tapped;
+use crate::tap::Observation;
+use crate::tap::TapSession;
 use crate::terminal::Screen;
 use crate::turn::Block;
 use crate::turn::Event;
@@ -81,7 +81,7 @@ pub(crate) struct Driver {
     /// Held so that the session's hook address stays open.
     pub(crate) _place: Place,
     /// The session's API address, where the user wants one of ours.
-    pub(crate) tapped: Option<Tapped>,
+    pub(crate) tapped: Option<TapSession>,
     pub(crate) posts: mpsc::Receiver<Post>,
     pub(crate) mcp: McpServer,
     pub(crate) tool_events: mpsc::Receiver<ToolEvent>,
@@ -102,7 +102,7 @@ pub(crate) struct Driver {
 }
 
 enum Input {
-    Heard(Vec<Heard>),
+    Observation(Vec<Observation>),
     Drawn(Vec<u8>),
     TerminalClosed,
     Posted(Post),
@@ -137,7 +137,7 @@ impl Driver {
         tokio::select! {
             biased;
             // First: a hook tells of what was heard before it.
-            heard = heard(self.tapped.as_mut()) => Input::Heard(heard),
+            heard = heard(self.tapped.as_mut()) => Input::Observation(heard),
             post = self.posts.recv() => post.map_or(Input::Timeout, Input::Posted),
             event = self.tool_events.recv() => event.map_or(Input::Timeout, Input::Served),
             drawn = self.process.output.recv(), if self.ending.is_none() => {
@@ -161,7 +161,7 @@ impl Driver {
     fn handle(&mut self, input: Input) {
         let now = clock::now();
         match input {
-            Input::Heard(heard) => self.machine.handle_heard(heard, now),
+            Input::Observation(heard) => self.machine.handle_heard(heard, now),
             Input::Drawn(bytes) => self.handle_drawn(&bytes, now),
             Input::TerminalClosed => self.end(How::Asked, "its terminal closed"),
             Input::Posted(Post { hook, verdict }) => {
@@ -291,7 +291,7 @@ impl Driver {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
             }
-            Effect::Listen => self.tapped.iter_mut().for_each(Tapped::arm),
+            Effect::Listen => self.tapped.iter_mut().for_each(TapSession::arm),
             Effect::Notify(notice) => self.mcp.tell(notice),
             Effect::Nudge => self.mcp.nudge(),
             Effect::Answer(answered) => self.mcp.answer(answered),
@@ -403,7 +403,7 @@ impl Driver {
     }
 }
 
-async fn heard(tapped: Option<&mut Tapped>) -> Vec<Heard> {
+async fn heard(tapped: Option<&mut TapSession>) -> Vec<Observation> {
     match tapped {
         Some(tapped) => tapped.next().await,
         None => std::future::pending().await,

@@ -25,7 +25,7 @@ use super::witness::copies::Copies;
 use super::witness::receiver::Line;
 use super::witness::tail::Tail;
 use crate::clock;
-use crate::tap::Tapped;
+use crate::tap::TapSession;
 use crate::terminal::Screen;
 use crate::turn;
 use crate::turn::Message;
@@ -272,7 +272,7 @@ impl Launcher {
         shape: &Shape,
         files: &Files,
         opening: &Opening,
-        tapped: Option<&Tapped>,
+        tapped: Option<&TapSession>,
     ) -> io::Result<(Process, Option<Copies>)> {
         let Shared {
             launch_context,

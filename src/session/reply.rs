@@ -2,9 +2,9 @@
 
 use crate::clock;
 use crate::turn::Block;
-use crate::turn::Course;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::Timeline;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 pub(crate) struct Recipient {
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
     pub(crate) outcome: oneshot::Sender<TurnOutcome>,
-    pub(crate) course: Course,
+    pub(crate) timeline: Timeline,
 }
 
 /// How a turn ended, for the pool.
@@ -92,7 +92,7 @@ impl ReplySink {
     /// The prompt is on its way to the model.
     pub(super) fn mark_asked(&self) {
         if let Some(caller) = &self.caller {
-            caller.course.ask(clock::now());
+            caller.timeline.ask(clock::now());
         }
     }
 

@@ -7,7 +7,7 @@ use super::model::marks;
 use crate::pool::slot::SlotId;
 use crate::session::delivery::Delivery;
 use crate::session::shape::Shape;
-use crate::turn::Assembly;
+use crate::turn::AnswerBuilder;
 use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Message;
@@ -23,7 +23,7 @@ pub(super) struct Call {
     pub(super) plan: Delivery,
     pub(super) since: Instant,
     pub(super) stage: Stage,
-    pub(super) assembly: Assembly,
+    pub(super) builder: AnswerBuilder,
     /// The text so far.
     pub(super) text: String,
     pub(super) misdelivered: bool,
@@ -65,7 +65,7 @@ impl Call {
             messages,
             since: now,
             stage: Stage::Waiting,
-            assembly: Assembly::default(),
+            builder: AnswerBuilder::default(),
             text: String::new(),
             misdelivered: false,
             lost: false,
@@ -121,7 +121,7 @@ impl Call {
         {
             self.text.push_str(text);
         }
-        self.assembly.push(event)
+        self.builder.push(event)
     }
 }
 

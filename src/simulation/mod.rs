@@ -29,9 +29,9 @@ use std::ops::Range;
 use world::World;
 
 /// Runs pools of one seed after another, each of another size and temper, until so many events have passed.
-fn run(seed: u64, events: u64) -> Result<Tally, String> {
+fn run(seed: u64, events: u64) -> Result<Metrics, String> {
     let mut chance = Chance::from(seed);
-    let mut tally = Tally::default();
+    let mut tally = Metrics::default();
     while tally.events < events {
         let mut world = World::new(chance.fork());
         let outcome = world.run(EVENTS_OF_A_POOL.min(events - tally.events));
@@ -49,7 +49,7 @@ fn run(seed: u64, events: u64) -> Result<Tally, String> {
 
 /// What happened, so that a run shows that it reached what it is for.
 #[derive(Debug, Default, Clone, Copy)]
-struct Tally {
+struct Metrics {
     events: u64,
     calls: u64,
     told: u64,
@@ -60,8 +60,8 @@ struct Tally {
     onward: u64,
 }
 
-impl Tally {
-    fn add(&mut self, other: Tally) {
+impl Metrics {
+    fn add(&mut self, other: Metrics) {
         self.events += other.events;
         self.calls += other.calls;
         self.told += other.told;

@@ -1,15 +1,15 @@
 //! One request on its way to the API, and the API's answer on its way back.
 
-use super::along::Ahead;
-use super::along::Along;
-use super::along::Ear;
+use super::body::AnswerObserver;
+use super::body::ObservedBody;
+use super::body::PeekedBody;
 use super::coding::Coding;
-use super::gate::Ruling;
-use super::heard::Heard;
-use super::line::Line;
 use super::listener::Tap;
 use super::model;
 use super::model::Asked;
+use super::observation::Observation;
+use super::request_filter::Ruling;
+use super::session::SessionTap;
 use crate::clock;
 use hyper::HeaderMap;
 use hyper::Method;
@@ -44,18 +44,18 @@ pub(super) enum Cut {
 pub(super) async fn forward(
     request: Request<Incoming>,
     path: &str,
-    line: &Arc<Line>,
+    line: &Arc<SessionTap>,
     tap: &Tap,
-) -> Result<Response<Along>, Cut> {
+) -> Result<Response<ObservedBody>, Cut> {
     let (mut head, body) = request.into_parts();
-    let mut body = Ahead::of(body);
+    let mut body = PeekedBody::of(body);
     let turn = match is_for_an_answer(&head.method, path) {
         true => admit(&mut body, line).await?,
         false => None,
     };
     head.uri = tap.target().at(path).ok_or(Cut::Path)?;
     head.headers.insert(HOST, tap.target().host.clone());
-    let answered = tap.road().send(Request::from_parts(head, body)).await;
+    let answered = tap.connector().send(Request::from_parts(head, body)).await;
     let mut response = answered.map_err(|error| {
         turn.inspect(|turn| line.give_back(*turn));
         tracing::warn!(host = ?tap.target().host, cause = causes(&error), "the tap cannot reach the API");
@@ -66,7 +66,7 @@ pub(super) async fn forward(
         Some(turn) => listen(&response, turn, line).await,
         None => None,
     };
-    Ok(response.map(|body| Along::of(body, ear)))
+    Ok(response.map(|body| ObservedBody::of(body, ear)))
 }
 
 /// An error and what it came from, in one line: a certificate that nobody vouches for is told by the last of them.
@@ -88,7 +88,7 @@ fn is_for_an_answer(method: &Method, path: &str) -> bool {
 
 /// Lets a request pass that asks for an answer: the turn that it is of, if any. One that must not go on never
 /// returns while its turn is the last one.
-async fn admit(body: &mut Ahead, line: &Line) -> Result<Option<u64>, Cut> {
+async fn admit(body: &mut PeekedBody, line: &SessionTap) -> Result<Option<u64>, Cut> {
     let Asked::Model(asked) = body.model().await.map_err(Cut::Body)? else {
         return Ok(None);
     };
@@ -100,7 +100,7 @@ async fn admit(body: &mut Ahead, line: &Line) -> Result<Option<u64>, Cut> {
         Ruling::Read(turn) => Ok(Some(turn)),
         Ruling::Hold(turn) => {
             tracing::debug!("a request after the turn's answer is held");
-            line.tell((turn, vec![Heard::WentOn])).await;
+            line.tell((turn, vec![Observation::WentOn])).await;
             line.is_past(turn).await;
             Err(Cut::Late)
         }
@@ -108,11 +108,15 @@ async fn admit(body: &mut Ahead, line: &Line) -> Result<Option<u64>, Cut> {
 }
 
 /// Something that reads the answer, where it is one that can be read.
-async fn listen<B: Body>(response: &Response<B>, turn: u64, line: &Arc<Line>) -> Option<Ear> {
+async fn listen<B: Body>(
+    response: &Response<B>,
+    turn: u64,
+    line: &Arc<SessionTap>,
+) -> Option<AnswerObserver> {
     let status = response.status();
     if !status.is_success() {
         line.give_back(turn);
-        let refused = Heard::Refused {
+        let refused = Observation::Refused {
             status: status.as_u16(),
             retry_after: retry_after(response.headers(), clock::unix_ms()),
         };
@@ -122,7 +126,7 @@ async fn listen<B: Body>(response: &Response<B>, turn: u64, line: &Arc<Line>) ->
     let header = |name| response.headers().get(name)?.to_str().ok();
     let is_stream = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/event-stream"));
     match Coding::of(header(CONTENT_ENCODING)) {
-        Some(coding) if is_stream => Some(Ear::new(coding, turn, Arc::clone(line))),
+        Some(coding) if is_stream => Some(AnswerObserver::new(coding, turn, Arc::clone(line))),
         _ => {
             let coding = header(CONTENT_ENCODING);
             tracing::debug!(is_stream, coding, "an answer passes unread");

@@ -3,11 +3,11 @@
 //! Each session has a secret of its own in its address; a request without a known secret gets a 404 and goes nowhere.
 
 use super::TapConfig;
-use super::along::Along;
+use super::body::ObservedBody;
+use super::connector::Connector;
 use super::forward;
-use super::line::Line;
-use super::line::Tapped;
-use super::road::Road;
+use super::session::SessionTap;
+use super::session::TapSession;
 use super::target::Target;
 use super::target::TargetError;
 use hyper::Request;
@@ -40,8 +40,8 @@ pub(crate) struct Tap {
 struct Shared {
     address: SocketAddr,
     target: Target,
-    road: Road,
-    lines: Mutex<HashMap<String, Arc<Line>>>,
+    connector: Connector,
+    lines: Mutex<HashMap<String, Arc<SessionTap>>>,
 }
 
 impl fmt::Debug for Tap {
@@ -57,13 +57,13 @@ impl Tap {
     /// Where the API's address is none, or the machine gives no port or no roots to trust.
     pub(crate) async fn lay(config: &TapConfig) -> Result<Tap, TargetError> {
         let target = Target::parse(&config.base)?;
-        let road = Road::to(&target, config)?;
+        let connector = Connector::to(&target, config)?;
         let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = bound.map_err(TargetError::Port)?;
         let shared = Shared {
             address: listener.local_addr().map_err(TargetError::Port)?,
             target,
-            road,
+            connector,
             lines: Mutex::default(),
         };
         let tap = Tap {
@@ -77,14 +77,14 @@ impl Tap {
     ///
     /// # Errors
     /// Where the system gives no randomness.
-    pub(crate) fn open(&self, model: &str) -> io::Result<Tapped> {
+    pub(crate) fn open(&self, model: &str) -> io::Result<TapSession> {
         let mut bytes = [0_u8; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
         let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let url = format!("http://{}/{secret}", self.shared.address);
-        let (line, heard) = Line::new(model.to_owned());
+        let (line, heard) = SessionTap::new(model.to_owned());
         self.lines().insert(secret.clone(), Arc::clone(&line));
-        Ok(Tapped::new(url, secret, self.clone(), line, heard))
+        Ok(TapSession::new(url, secret, self.clone(), line, heard))
     }
 
     pub(super) fn close(&self, secret: &str) {
@@ -95,19 +95,19 @@ impl Tap {
         &self.shared.target
     }
 
-    pub(super) fn road(&self) -> &Road {
-        &self.shared.road
+    pub(super) fn connector(&self) -> &Connector {
+        &self.shared.connector
     }
 
     /// The session of this path, and the path below its address, query and all.
-    fn line<'p>(&self, path: &'p str) -> Option<(Arc<Line>, &'p str)> {
+    fn line<'p>(&self, path: &'p str) -> Option<(Arc<SessionTap>, &'p str)> {
         let path = path.strip_prefix('/')?;
         let end = path.find(['/', '?']).unwrap_or(path.len());
         let line = self.lines().get(&path[..end]).cloned()?;
         Some((line, &path[end..]))
     }
 
-    fn lines(&self) -> MutexGuard<'_, HashMap<String, Arc<Line>>> {
+    fn lines(&self) -> MutexGuard<'_, HashMap<String, Arc<SessionTap>>> {
         let lines = &self.shared.lines;
         lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,7 +149,10 @@ async fn serve(stream: TcpStream, tap: Tap) {
     }
 }
 
-async fn answer(request: Request<Incoming>, tap: Tap) -> Result<Response<Along>, forward::Cut> {
+async fn answer(
+    request: Request<Incoming>,
+    tap: Tap,
+) -> Result<Response<ObservedBody>, forward::Cut> {
     let path = request
         .uri()
         .path_and_query()
@@ -158,7 +161,7 @@ async fn answer(request: Request<Incoming>, tap: Tap) -> Result<Response<Along>,
     match tap.line(&path) {
         Some((line, path)) => forward::forward(request, path, &line, &tap).await,
         None => {
-            let mut response = Response::new(Along::nothing());
+            let mut response = Response::new(ObservedBody::nothing());
             *response.status_mut() = StatusCode::NOT_FOUND;
             Ok(response)
         }

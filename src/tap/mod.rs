@@ -22,20 +22,20 @@
 //!
 //! Start reading at [`gate`], then [`forward`].
 
-mod along;
+mod body;
 mod coding;
+mod connector;
 mod forward;
-mod gate;
-mod heard;
-mod line;
 mod listener;
 mod model;
-mod road;
+mod observation;
+mod request_filter;
+mod session;
 mod target;
 
-pub(crate) use heard::Heard;
-pub(crate) use line::Tapped;
 pub(crate) use listener::Tap;
+pub(crate) use observation::Observation;
+pub(crate) use session::TapSession;
 pub(crate) use target::TargetError;
 
 pub(crate) use crate::wire::anthropic::answer::Word;

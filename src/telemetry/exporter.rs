@@ -5,7 +5,7 @@ use super::TelemetryConfig;
 use super::sender::Sender;
 use super::span;
 use super::span::Told;
-use crate::journal::Entry;
+use crate::calls::CallRecord;
 use hyper::HeaderMap;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -97,7 +97,7 @@ impl Telemetry {
     }
 
     /// Tells of a call that ended then. It returns at once.
-    pub(crate) fn tell(&self, entry: &Entry, origin: &Origin, ended: SystemTime) {
+    pub(crate) fn tell(&self, entry: &CallRecord, origin: &Origin, ended: SystemTime) {
         if let Some(open) = &self.open {
             open.tell(span::told(entry, ended), origin);
         }

@@ -6,7 +6,7 @@
 //! span's parent, so a call stands in the trace of the program that made it.
 //!
 //! **Never.** No text of a prompt, of an answer or of a key comes here: a span is made of the journal's
-//! [`Entry`](crate::journal::Entry), which has none. Without `telemetry.otlp` nothing is made and nothing is sent.
+//! [`CallRecord`](crate::calls::CallRecord), which has none. Without `telemetry.otlp` nothing is made and nothing is sent.
 //!
 //! **Invariants.** A call waits for nothing here: its spans go into a bounded queue, which a thread of the library
 //! empties; where it is full, spans are lost and calls are not. A collector that fails is told of in the log once, and

@@ -1,6 +1,6 @@
 //! A call as a span: its name, its attributes, its phases. `[pure]`
 
-use crate::journal::Entry;
+use crate::calls::CallRecord;
 use crate::turn::Usage;
 use opentelemetry::Array;
 use opentelemetry::KeyValue;
@@ -31,7 +31,7 @@ pub(super) struct Phase {
 }
 
 /// Makes a span of a call that ended then.
-pub(super) fn told(entry: &Entry, ended: SystemTime) -> Told {
+pub(super) fn told(entry: &CallRecord, ended: SystemTime) -> Told {
     let began = ended.checked_sub(entry.spans.total).unwrap_or(ended);
     let is_ours = entry
         .status
@@ -46,7 +46,7 @@ pub(super) fn told(entry: &Entry, ended: SystemTime) -> Told {
     }
 }
 
-fn phases(entry: &Entry, began: SystemTime) -> Vec<Phase> {
+fn phases(entry: &CallRecord, began: SystemTime) -> Vec<Phase> {
     let spans = &entry.spans;
     let mut at = began + spans.reading.unwrap_or_default();
     let mut phases = Vec::new();
@@ -68,7 +68,7 @@ fn phases(entry: &Entry, began: SystemTime) -> Vec<Phase> {
     phases
 }
 
-fn attributes(entry: &Entry) -> Vec<KeyValue> {
+fn attributes(entry: &CallRecord) -> Vec<KeyValue> {
     let mut list = List::default();
     list.put("gen_ai.operation.name", Some("chat"));
     list.put("gen_ai.provider.name", Some("anthropic"));
@@ -135,8 +135,8 @@ mod tests {
         UNIX_EPOCH + Duration::from_millis(ms)
     }
 
-    fn entry() -> Entry {
-        let mut entry = Entry {
+    fn entry() -> CallRecord {
+        let mut entry = CallRecord {
             model: "claude-opus-4-8".into(),
             status: Some(200),
             stop: Some("end_turn"),
@@ -146,7 +146,7 @@ mod tests {
                 cache_read_input_tokens: Some(100),
                 cache_creation_input_tokens: None,
             }),
-            ..Entry::default()
+            ..CallRecord::default()
         };
         let ms = |ms| Some(Duration::from_millis(ms));
         entry.spans.total = Duration::from_millis(100);
@@ -206,7 +206,7 @@ mod tests {
             (Some(529), Some("queue_full"), Some("queue_full")),
             (Some(200), Some("session_lost"), Some("session_lost")),
         ] {
-            let call = Entry {
+            let call = CallRecord {
                 status,
                 code,
                 ..entry()

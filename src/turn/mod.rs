@@ -8,14 +8,13 @@
 //!
 //! **Invariants.** An answer is `Start`, then blocks (`BlockStart`, `Delta`s, `BlockStop`, with rising indexes
 //! from 0), then exactly one `End`; or a [`Fault`] at any point, after which nothing follows.
-//! [`Assembly`] checks that grammar and is what a buffered answer is made of.
+//! [`AnswerBuilder`] checks that grammar and is what a buffered answer is made of.
 //!
 //! Start reading at [`request`].
 
-mod assembly;
-mod built;
+mod answer_block;
+mod answer_builder;
 mod conversation;
-mod course;
 mod driver;
 mod end;
 mod event;
@@ -25,16 +24,16 @@ mod id;
 mod label;
 mod number;
 mod request;
+mod timeline;
 mod tool;
 mod usage;
 
-pub(crate) use assembly::Assembly;
-pub(crate) use assembly::Whole;
-pub(crate) use built::Built;
+pub(crate) use answer_block::AnswerBlock;
+pub(crate) use answer_builder::AnswerBuilder;
+pub(crate) use answer_builder::CompleteAnswer;
 pub(crate) use conversation::ConversationId;
 pub(crate) use conversation::Joined;
 pub(crate) use conversation::Owner;
-pub(crate) use course::Course;
 pub(crate) use driver::Drive;
 pub(crate) use driver::Driver;
 pub(crate) use end::End;
@@ -60,6 +59,7 @@ pub(crate) use request::Reading;
 pub(crate) use request::Request;
 pub(crate) use request::Role;
 pub(crate) use request::Sampling;
+pub(crate) use timeline::Timeline;
 pub(crate) use tool::Tool;
 pub(crate) use tool::ToolChoice;
 pub(crate) use tool::ToolRule;

@@ -6,7 +6,7 @@ use super::simulated;
 use crate::cli::args::Compare;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::load::Ratio;
 use crate::load::caller::Caller;
 use crate::load::compare::median;
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// A pair: the baseline's call, and ours.
 type Pair = (Duration, Duration);
 
-pub(crate) async fn compare(args: &Compare) -> anyhow::Result<Outcome> {
+pub(crate) async fn compare(args: &Compare) -> anyhow::Result<CommandOutcome> {
     let ours = simulated(SESSIONS)?;
     let theirs = Setup {
         program: args.baseline.clone(),
@@ -38,8 +38,8 @@ pub(crate) async fn compare(args: &Compare) -> anyhow::Result<Outcome> {
     let ratio = Ratio::of(&pairs).context("too few rounds to tell")?;
     tell(args, &pairs, ratio, cpu)?;
     Ok(match ratio.low > args.allow {
-        true => Outcome::Failed,
-        false => Outcome::Done,
+        true => CommandOutcome::Failed,
+        false => CommandOutcome::Done,
     })
 }
 

@@ -4,7 +4,7 @@ use super::simulated;
 use crate::cli::args::Pairs;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::clock;
 use crate::load::Pace;
 use crate::load::Plan;
@@ -39,7 +39,7 @@ struct Measured {
     starts: Vec<Duration>,
 }
 
-pub(crate) async fn floor(args: &Pairs) -> anyhow::Result<Outcome> {
+pub(crate) async fn floor(args: &Pairs) -> anyhow::Result<CommandOutcome> {
     let setup = simulated(SESSIONS)?;
     let host = progress::during("starting a simulated daemon", Host::start(&setup)).await?;
     let what = format!("{} rounds", args.rounds);
@@ -51,7 +51,7 @@ pub(crate) async fn floor(args: &Pairs) -> anyhow::Result<Outcome> {
         true => out::json(&machine(&measured))?,
         false => out::text(&table(&measured))?,
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 async fn rounds(args: &Pairs, host: &Host, setup: &Setup) -> anyhow::Result<Vec<Round>> {

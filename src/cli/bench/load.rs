@@ -5,7 +5,7 @@ use super::write;
 use crate::cli::args::Load;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::cli::run::warn;
 use crate::config;
 use crate::config::Env;
@@ -26,7 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-pub(crate) async fn load(args: &Load, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) async fn load(args: &Load, env: &Env) -> anyhow::Result<CommandOutcome> {
     let (tally, usage) = match args.running {
         true => running(args, env).await?,
         false => own(args).await?,
@@ -39,8 +39,8 @@ pub(crate) async fn load(args: &Load, env: &Env) -> anyhow::Result<Outcome> {
     }
     tell(args, &tally, usage)?;
     Ok(match tally.failures.is_empty() {
-        true => Outcome::Done,
-        false => Outcome::Failed,
+        true => CommandOutcome::Done,
+        false => CommandOutcome::Failed,
     })
 }
 

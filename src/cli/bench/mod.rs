@@ -6,7 +6,7 @@ mod load;
 mod report;
 
 use crate::cli::args;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::config::Env;
 use crate::daemon;
 use crate::load::host::Setup;
@@ -18,7 +18,7 @@ use tokio::signal::unix::SignalKind;
 #[cfg(unix)]
 use tokio::signal::unix::signal;
 
-pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) async fn bench(command: &args::Bench, env: &Env) -> anyhow::Result<CommandOutcome> {
     open_more();
     let measured = async {
         match command {

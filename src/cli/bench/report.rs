@@ -5,7 +5,7 @@ use super::write;
 use crate::cli::args::Report;
 use crate::cli::out;
 use crate::cli::progress;
-use crate::cli::run::Outcome;
+use crate::cli::run::CommandOutcome;
 use crate::clock;
 use crate::load::Pace;
 use crate::load::Plan;
@@ -53,7 +53,7 @@ struct Point {
     callers_cpu: Duration,
 }
 
-pub(crate) async fn report(args: &Report) -> anyhow::Result<Outcome> {
+pub(crate) async fn report(args: &Report) -> anyhow::Result<CommandOutcome> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made", args.out.display()))?;
     let began = clock::now();
@@ -77,7 +77,7 @@ pub(crate) async fn report(args: &Report) -> anyhow::Result<Outcome> {
     let took = clock::now().duration_since(began);
     write(&path, &(opening(took) + &page))?;
     out::line(&path.display().to_string())?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn opening(took: Duration) -> String {

@@ -9,11 +9,11 @@
 //! **Invariants.** Nothing is sent, installed or written before the user has said yes. Where nobody can be asked it
 //! asks nothing and does nothing, unless `--yes` or `--json` has answered everything.
 //!
-//! Start reading at [`course`].
+//! Start reading at [`wizard`].
 
 mod asker;
-mod course;
 mod snippet;
+mod wizard;
 
 pub(crate) use asker::NobodyToAsk;
-pub(crate) use course::setup;
+pub(crate) use wizard::setup;

@@ -6,8 +6,8 @@ use super::view;
 use super::view::View;
 use crate::auth::Caller;
 use crate::authority::View as License;
+use crate::calls::Filter;
 use crate::clock;
-use crate::journal::Filter;
 use crate::pool::Condition;
 use axum::Extension;
 use axum::body::Body;
@@ -61,7 +61,7 @@ fn page(api: &Api, caller: &Caller, is_live: bool) -> Response {
     let nonce = Uuid::new_v4().simple().to_string();
     let now = clock::unix_ms();
     let needs_key = api.admission.asks_for_keys();
-    let denied = api.keeper.admit().err().map(|fault| fault.public);
+    let denied = api.license.admit().err().map(|fault| fault.public);
     let view = View {
         snapshot: &snapshot,
         uptime_ms: u64::try_from(api.uptime().as_millis()).unwrap_or(u64::MAX),
@@ -75,7 +75,7 @@ fn page(api: &Api, caller: &Caller, is_live: bool) -> Response {
         instant: clock::now(),
         keys: keys(api, needs_key, now),
         needs_key,
-        licence: api.keeper.view().map(|view| licence(&view)),
+        licence: api.license.view().map(|view| licence(&view)),
         // A browser shows no key, so where one is asked for, the reader may be anybody.
         is_closed: needs_key && caller.key.is_none(),
         denied: denied.as_deref(),

@@ -43,7 +43,7 @@ use super::witness::Hook;
 use super::witness::HookEvent;
 use super::witness::Record;
 use super::witness::Said;
-use crate::tap::Heard;
+use crate::tap::Observation;
 use crate::terminal::Scene;
 use belief::Belief;
 use state::Escape;
@@ -327,7 +327,7 @@ impl Machine {
     }
 
     /// The tap heard something of the turn.
-    pub(crate) fn handle_heard(&mut self, heard: Vec<Heard>, now: Instant) {
+    pub(crate) fn handle_heard(&mut self, heard: Vec<Observation>, now: Instant) {
         if let State::Answering(answering) = &mut self.state {
             answering.sign_until = None;
             let seen = self.merge(|merge| merge.handle_heard(heard));

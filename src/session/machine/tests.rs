@@ -261,7 +261,7 @@ fn an_enter_is_kept_back_again_when_the_text_has_to_be_typed_again() {
 }
 
 /// A whole answer as the tap hears it.
-fn heard(text: &str, stop: StopReason) -> Vec<Heard> {
+fn heard(text: &str, stop: StopReason) -> Vec<Observation> {
     let usage = Usage::default();
     let kind = BlockKind::Text;
     let delta = Delta::Text(text.into());
@@ -276,7 +276,7 @@ fn heard(text: &str, stop: StopReason) -> Vec<Heard> {
         Word::Event(Event::BlockStop { index: 0 }),
         Word::Ended { stop, usage },
     ];
-    words.map(Heard::Word).into()
+    words.map(Observation::Word).into()
 }
 
 #[test]

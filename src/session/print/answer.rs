@@ -6,9 +6,9 @@ use super::output::Counts;
 use super::output::OutputLine;
 use super::output::opened;
 use crate::session::block;
+use crate::turn::AnswerBlock;
 use crate::turn::Block;
 use crate::turn::BlockKind;
-use crate::turn::Built;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
@@ -23,7 +23,7 @@ pub(crate) struct Answer {
     /// The head, completed when the message begins.
     start: Start,
     stage: Stage,
-    blocks: Vec<Built>,
+    blocks: Vec<AnswerBlock>,
     /// A block is open, and it is one for the caller.
     open: bool,
     stop: Option<StopReason>,
@@ -82,7 +82,7 @@ impl Answer {
 
     /// Whether the model called a tool with what is no input.
     pub(crate) fn has_broken_call(&self) -> bool {
-        self.blocks.iter().any(Built::is_broken_call)
+        self.blocks.iter().any(AnswerBlock::is_broken_call)
     }
 
     /// Takes the next word in.
@@ -131,7 +131,7 @@ impl Answer {
 
     /// The ids of the model's calls.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &str> {
-        self.blocks.iter().filter_map(Built::call)
+        self.blocks.iter().filter_map(AnswerBlock::call)
     }
 
     fn begin(
@@ -157,7 +157,7 @@ impl Answer {
             index: self.blocks.len(),
             kind: kind.clone(),
         });
-        self.blocks.push(Built::begun(kind));
+        self.blocks.push(AnswerBlock::begun(kind));
         self.extend(first, events);
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Each piece is a hook of its own, so they come in any order; their indexes tell the right one.
 
+use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
-use crate::turn::Built;
 use crate::turn::Delta;
 use crate::turn::Event;
 use std::collections::BTreeMap;
@@ -77,9 +77,9 @@ impl Displayed {
 
     /// The whole block as events, to whoever was told none of it.
     pub(super) fn events(&self) -> Vec<Event> {
-        let text = Built {
+        let text = AnswerBlock {
             text: self.text.clone(),
-            ..Built::begun(BlockKind::Text)
+            ..AnswerBlock::begun(BlockKind::Text)
         };
         text.events(0)
     }

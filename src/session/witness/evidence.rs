@@ -55,7 +55,7 @@ pub(super) struct Refused {
 /// What the turn comes to.
 pub(super) enum Decision {
     /// The message that the tap heard, with its end.
-    Heard(End),
+    Observation(End),
     /// The message, with what the transcript has more of it than was told.
     Recorded(StopReason),
     /// The message as it was displayed, and the rest of its text, which only its end told.
@@ -102,7 +102,7 @@ impl Evidence {
             (Some(end), _) if end.stop == StopReason::EndTurn && spoken.is_empty() => {
                 Some(Decision::Empty)
             }
-            (Some(end), _) => Some(Decision::Heard(end.clone())),
+            (Some(end), _) => Some(Decision::Observation(end.clone())),
             (None, Some(Ended::Failed { error, text })) => self.decide_failed(error, text),
             (None, _) if self.recorded.is_closed() => Some(Decision::Disagreed),
             (None, _) => None,

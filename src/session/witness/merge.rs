@@ -19,7 +19,7 @@ use super::record::Record;
 use super::record::Said;
 use super::recorded;
 use super::spoken::Spoken;
-use crate::tap::Heard;
+use crate::tap::Observation;
 use crate::tap::Word;
 use crate::turn::Block;
 use crate::turn::End;
@@ -164,7 +164,7 @@ impl Merge {
     }
 
     /// Takes in what the tap heard.
-    pub(crate) fn handle_heard(&mut self, heard: Vec<Heard>) -> Vec<Seen> {
+    pub(crate) fn handle_heard(&mut self, heard: Vec<Observation>) -> Vec<Seen> {
         for heard in heard {
             if !self.finished {
                 self.hear(heard);
@@ -238,10 +238,10 @@ impl Merge {
         }
     }
 
-    fn hear(&mut self, heard: Heard) {
+    fn hear(&mut self, heard: Observation) {
         match heard {
-            Heard::Word(word) => self.hear_word(word),
-            Heard::Refused {
+            Observation::Word(word) => self.hear_word(word),
+            Observation::Refused {
                 status,
                 retry_after,
             } => {
@@ -251,10 +251,10 @@ impl Merge {
                 });
             }
             // What has not begun may be asked for again, or be told by the others.
-            Heard::Broke | Heard::Unread if self.evidence.spoken.is_none() => {}
-            Heard::Broke => self.end(Seen::Failed(broken_off())),
-            Heard::Unread => self.end(Seen::Disagreed),
-            Heard::WentOn => self.evidence.went_on = true,
+            Observation::Broke | Observation::Unread if self.evidence.spoken.is_none() => {}
+            Observation::Broke => self.end(Seen::Failed(broken_off())),
+            Observation::Unread => self.end(Seen::Disagreed),
+            Observation::WentOn => self.evidence.went_on = true,
         }
     }
 
@@ -301,7 +301,7 @@ impl Merge {
 
     fn conclude(&mut self, decision: Decision) {
         match decision {
-            Decision::Heard(end) => self.conclude_heard(end),
+            Decision::Observation(end) => self.conclude_heard(end),
             Decision::Recorded(stop) => {
                 if runs_on_after(&stop) && self.evidence.ended.is_none() {
                     self.run_on();

@@ -55,7 +55,7 @@ pub(crate) struct Receiver {
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) posts: mpsc::Sender<Post>,
-    pub(crate) desk: McpServer,
+    pub(crate) mcp: McpServer,
 }
 
 /// A session's place at the receiver; dropping it closes the address.
@@ -163,7 +163,7 @@ async fn answer(
     };
     let method = request.method().clone();
     if let (Room::Tools, &Method::GET) = (&room, &method) {
-        return Ok(notices(line.desk.listen()));
+        return Ok(notices(line.mcp.listen()));
     }
     if method != Method::POST {
         return Ok(status(StatusCode::NOT_FOUND));
@@ -177,7 +177,7 @@ async fn answer(
     let body = body.to_bytes();
     Ok(match room {
         Room::Hooks => hook(&body, line.posts).await,
-        Room::Tools => match line.desk.handle(&body).await {
+        Room::Tools => match line.mcp.handle(&body).await {
             Reply::Json(text) => json(text),
             Reply::Events(answer, behind) => events([answer, behind]),
             Reply::Accepted => status(StatusCode::ACCEPTED),

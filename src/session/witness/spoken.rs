@@ -2,9 +2,9 @@
 
 use crate::session::block;
 use crate::session::mcp::name;
+use crate::turn::AnswerBlock;
 use crate::turn::Block;
 use crate::turn::BlockKind;
-use crate::turn::Built;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 pub(crate) struct Spoken {
     pub(super) id: MessageId,
     pub(super) model: String,
-    blocks: Vec<Built>,
+    blocks: Vec<AnswerBlock>,
     /// All text so far, and how much of it was displayed already.
     text: String,
     displayed: usize,
@@ -45,7 +45,7 @@ impl Spoken {
         match event {
             Event::BlockStart { index, kind } => {
                 let kind = plain(kind);
-                self.blocks.push(Built::begun(kind.clone()));
+                self.blocks.push(AnswerBlock::begun(kind.clone()));
                 Event::BlockStart { index, kind }
             }
             Event::Delta { index, delta } => {
@@ -119,12 +119,12 @@ impl Spoken {
 
     /// Whether the model called a tool with what is no input.
     pub(super) fn has_broken_call(&self) -> bool {
-        self.blocks.iter().any(Built::is_broken_call)
+        self.blocks.iter().any(AnswerBlock::is_broken_call)
     }
 
     /// The ids of the model's calls.
     pub(super) fn calls(&self) -> BTreeSet<&str> {
-        self.blocks.iter().filter_map(Built::call).collect()
+        self.blocks.iter().filter_map(AnswerBlock::call).collect()
     }
 
     /// The blocks, as the caller will send them back.

@@ -5,7 +5,7 @@ use super::merge::Merge;
 use super::merge::Seen;
 use super::record::Record;
 use super::record::Said;
-use crate::tap::Heard;
+use crate::tap::Observation;
 use crate::tap::Word;
 use crate::turn::Block;
 use crate::turn::BlockKind;
@@ -414,24 +414,24 @@ fn an_answer_to_the_clis_own_question_is_not_the_callers() {
     assert_eq!(seen.last(), Some(&Seen::Empty));
 }
 
-fn begun() -> Heard {
-    Heard::Word(Word::Begun {
+fn begun() -> Observation {
+    Observation::Word(Word::Begun {
         id: MessageId("msg_1".into()),
         model: "m".into(),
         usage: Usage::default(),
     })
 }
 
-fn ended(stop: StopReason) -> Heard {
+fn ended(stop: StopReason) -> Observation {
     let usage = Usage {
         output_tokens: 9,
         ..Usage::default()
     };
-    Heard::Word(Word::Ended { stop, usage })
+    Observation::Word(Word::Ended { stop, usage })
 }
 
 /// One block of text, as the tap hears it.
-fn spoken(text: &str) -> Vec<Heard> {
+fn spoken(text: &str) -> Vec<Observation> {
     let kind = BlockKind::Text;
     let delta = Delta::Text(text.into());
     let events = [
@@ -439,7 +439,7 @@ fn spoken(text: &str) -> Vec<Heard> {
         Event::Delta { index: 0, delta },
         Event::BlockStop { index: 0 },
     ];
-    let words = events.map(|event| Heard::Word(Word::Event(event)));
+    let words = events.map(|event| Observation::Word(Word::Event(event)));
     [begun()].into_iter().chain(words).collect()
 }
 
@@ -487,8 +487,8 @@ fn witnesses_that_contradict_the_tap_fail_the_turn() {
 #[test]
 fn an_answer_that_breaks_off_is_a_failure_and_no_end() {
     for last in [
-        Heard::Broke,
-        Heard::Word(Word::Failed {
+        Observation::Broke,
+        Observation::Word(Word::Failed {
             status: Some(529),
             message: "busy".into(),
         }),
@@ -500,14 +500,17 @@ fn an_answer_that_breaks_off_is_a_failure_and_no_end() {
     }
     // Before it began, it may be asked for again.
     let mut merge = Merge::after(0, Reading::Along);
-    assert_eq!(merge.handle_heard(vec![Heard::Broke, Heard::Unread]), []);
+    assert_eq!(
+        merge.handle_heard(vec![Observation::Broke, Observation::Unread]),
+        []
+    );
 }
 
 #[test]
 fn a_refused_request_keeps_the_upstreams_status_and_wait() {
     let mut merge = Merge::after(0, Reading::Along);
     let retry_after = Some(Duration::from_secs(17));
-    let refused = Heard::Refused {
+    let refused = Observation::Refused {
         status: 429,
         retry_after,
     };
@@ -535,7 +538,7 @@ fn calls_that_the_tap_hears_end_the_turn_once_they_are_parked_or_the_cli_goes_on
             Event::Delta { index: 0, delta },
             Event::BlockStop { index: 0 },
         ];
-        let words = events.map(|event| Heard::Word(Word::Event(event)));
+        let words = events.map(|event| Observation::Word(Word::Event(event)));
         let words = [begun()].into_iter().chain(words);
         words
             .chain([ended(StopReason::ToolUse)])
@@ -548,7 +551,7 @@ fn calls_that_the_tap_hears_end_the_turn_once_they_are_parked_or_the_cli_goes_on
     assert_eq!(merge.parked().map(|blocks| blocks.len()), Some(1));
     let mut merge = Merge::after(1, Reading::Along);
     merge.handle_heard(call());
-    let seen = merge.handle_heard(vec![Heard::WentOn]);
+    let seen = merge.handle_heard(vec![Observation::WentOn]);
     assert_eq!(end(&seen).map(|end| end.stop), Some(StopReason::ToolUse));
     assert_eq!(merge.parked(), None);
 }
@@ -566,14 +569,14 @@ fn another_text_in_the_transcript_is_told() {
 }
 
 /// Text and a call, as the tap hears them.
-fn calling() -> Vec<Heard> {
+fn calling() -> Vec<Observation> {
     let kind = BlockKind::ToolUse {
         id: "t1".into(),
         name: "f".into(),
     };
     let call = Event::BlockStart { index: 1, kind };
     let mut heard = spoken("let me look");
-    heard.push(Heard::Word(Word::Event(call)));
+    heard.push(Observation::Word(Word::Event(call)));
     heard.push(ended(StopReason::ToolUse));
     heard
 }
@@ -602,7 +605,7 @@ fn what_is_still_told_of_the_message_before_is_not_of_this_turn() {
         []
     );
     let mut heard = spoken("thanks");
-    if let Heard::Word(Word::Begun { id, .. }) = &mut heard[0] {
+    if let Observation::Word(Word::Begun { id, .. }) = &mut heard[0] {
         *id = MessageId("msg_2".into());
     }
     heard.push(ended(StopReason::EndTurn));
@@ -616,7 +619,7 @@ fn a_call_that_was_heard_with_what_is_no_input_is_no_answer() {
     let mut merge = Merge::after(1, Reading::Along);
     let mut heard = calling();
     let (index, delta) = (1, Delta::InputJson("{\"q\": ".into()));
-    let piece = Heard::Word(Word::Event(Event::Delta { index, delta }));
+    let piece = Observation::Word(Word::Event(Event::Delta { index, delta }));
     heard.insert(heard.len() - 1, piece);
     merge.handle_heard(heard);
     // The CLI answers such a call by itself.

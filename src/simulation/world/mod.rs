@@ -10,7 +10,7 @@ mod serve;
 mod slot;
 mod supervisor;
 
-use super::Tally;
+use super::Metrics;
 use super::call::Call;
 use super::call::Stage;
 use super::chance::Chance;
@@ -60,7 +60,7 @@ pub(super) struct World {
     draining: bool,
     /// Between arrivals, in milliseconds.
     pace: u64,
-    tally: Tally,
+    tally: Metrics,
     past: VecDeque<(Instant, Happening)>,
     /// Events at this very instant.
     still: u32,
@@ -98,7 +98,7 @@ impl World {
             calls: BTreeMap::new(),
             draining: false,
             pace: [1000, 3000, 9000][chance.count(0..3)],
-            tally: Tally::default(),
+            tally: Metrics::default(),
             past: VecDeque::new(),
             still: 0,
             chance,
@@ -129,7 +129,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn tally(&self) -> Tally {
+    pub(super) fn tally(&self) -> Metrics {
         self.tally
     }
 

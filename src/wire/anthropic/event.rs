@@ -1,14 +1,14 @@
 //! Events as the Messages API's stream, and a whole answer as its message.
 
+use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
-use crate::turn::Built;
+use crate::turn::CompleteAnswer;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use crate::turn::Usage;
-use crate::turn::Whole;
 use crate::wire::sse;
 use serde_json::Map;
 use serde_json::Value;
@@ -44,7 +44,7 @@ pub(crate) fn ping() -> String {
 ///
 /// # Errors
 /// Says what cannot be written: the input of a tool call that is not JSON.
-pub(crate) fn message(whole: &Whole) -> Result<Value, &'static str> {
+pub(crate) fn message(whole: &CompleteAnswer) -> Result<Value, &'static str> {
     let blocks = whole
         .blocks
         .iter()
@@ -140,7 +140,7 @@ fn delta_value(delta: &Delta) -> Value {
     }
 }
 
-fn block(built: &Built) -> Result<Value, &'static str> {
+fn block(built: &AnswerBlock) -> Result<Value, &'static str> {
     Ok(match &built.kind {
         BlockKind::Text => json!({ "type": "text", "text": built.text }),
         BlockKind::Thinking => {
@@ -166,7 +166,7 @@ fn input(text: &str) -> Result<Value, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::turn::Assembly;
+    use crate::turn::AnswerBuilder;
     use crate::turn::Labels;
     use crate::turn::MessageId;
     use crate::turn::SessionOrigin;
@@ -287,13 +287,13 @@ mod tests {
 
     #[test]
     fn a_whole_answer_is_the_apis() {
-        let mut assembly = Assembly::default();
+        let mut builder = AnswerBuilder::default();
         for event in events() {
-            assembly
+            builder
                 .push(event)
                 .expect("the events must fit the grammar");
         }
-        let whole = assembly.finish().expect("the end came");
+        let whole = builder.finish().expect("the end came");
         insta::assert_snapshot!(message(&whole).expect("the tool's input is JSON"), @r#"{"id":"msg_true","type":"message","role":"assistant","model":"m-1","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"x"},{"type":"text","text":"a\tb\n😀"},{"type":"tool_use","id":"toolu_1","name":"t","input":{"b":1,"a":2}}],"stop_reason":"stop_sequence","stop_sequence":"END","usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,"output_tokens":20}}"#);
     }
 

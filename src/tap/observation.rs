@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// One thing heard.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Heard {
+pub(crate) enum Observation {
     /// A word of the answer.
     Word(Word),
     /// The request was refused, and the claude may ask again.
@@ -24,7 +24,7 @@ pub(crate) enum Heard {
 }
 
 /// Deltas that came at one moment and belong together, as one.
-pub(super) fn joined(words: Vec<Word>) -> Vec<Heard> {
+pub(super) fn joined(words: Vec<Word>) -> Vec<Observation> {
     let mut joined: Vec<Word> = Vec::new();
     for word in words {
         match (joined.last_mut(), word) {
@@ -39,7 +39,7 @@ pub(super) fn joined(words: Vec<Word>) -> Vec<Heard> {
             (_, word) => joined.push(word),
         }
     }
-    joined.into_iter().map(Heard::Word).collect()
+    joined.into_iter().map(Observation::Word).collect()
 }
 
 /// Puts a delta to the one before it, which is of the same block; gives it back where it is of another kind.
@@ -72,7 +72,7 @@ mod tests {
             delta: Delta::Signature("s".into()),
         });
         let words = vec![delta("a"), delta("b"), signature.clone(), stop.clone()];
-        let expected = [delta("ab"), signature, stop].map(Heard::Word);
+        let expected = [delta("ab"), signature, stop].map(Observation::Word);
         assert_eq!(joined(words), expected);
     }
 }

@@ -1,31 +1,31 @@
 //! A call in a named conversation, from its queue to what is remembered of it.
 
+use super::ConversationConfig;
 use super::ConversationView;
-use super::MemoryConfig;
-use super::book::Book;
-use super::book::Page;
+use super::cache::Conversation;
+use super::cache::ConversationCache;
+use super::encode;
 use super::fault;
 use super::prefix;
 use super::queue::Entered;
 use super::queue::Queue;
 use super::queue::Ticket;
-use super::shelf::Found;
-use super::shelf::Shelf;
-use super::shelf::Turn;
-use super::told;
+use super::store::ConversationStore;
+use super::store::Found;
+use super::store::StoredTurn;
 use crate::clock;
 use crate::pool::Answer;
 use crate::pool::Pool;
 use crate::pool::Snapshot;
-use crate::turn::Assembly;
+use crate::turn::AnswerBuilder;
 use crate::turn::ConversationId;
-use crate::turn::Course;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Joined;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
+use crate::turn::Timeline;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::io;
@@ -40,7 +40,7 @@ use tokio::sync::oneshot;
 
 /// The pool, and what is remembered of the conversations that it served; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Memory {
+pub(crate) struct Conversations {
     pool: Pool,
     kept: Arc<Kept>,
 }
@@ -48,18 +48,18 @@ pub(crate) struct Memory {
 struct Kept {
     state: Mutex<State>,
     /// `None`: nothing is kept on disk.
-    shelf: Option<Shelf>,
+    store: Option<ConversationStore>,
     depth_max: usize,
 }
 
 struct State {
-    book: Book,
+    cache: ConversationCache,
     queue: Queue,
     waiting: HashMap<Ticket, oneshot::Sender<()>>,
 }
 
 /// A call's place in its conversation. Dropping it lets the next one go on.
-struct Turnstile {
+struct TurnLock {
     kept: Arc<Kept>,
     id: ConversationId,
     ticket: Ticket,
@@ -67,31 +67,35 @@ struct Turnstile {
 
 type Events = mpsc::Sender<Result<Event, Fault>>;
 
-impl Memory {
+impl Conversations {
     /// Opens the memory, with what is on disk in this folder.
     ///
     /// # Errors
     /// Where the folder cannot be used.
-    pub(crate) fn open(pool: Pool, config: MemoryConfig, folder: &Path) -> io::Result<Memory> {
-        let (shelf, found) = match config.disk {
-            true => Shelf::open(folder).map(|(shelf, found)| (Some(shelf), found))?,
+    pub(crate) fn open(
+        pool: Pool,
+        config: ConversationConfig,
+        folder: &Path,
+    ) -> io::Result<Conversations> {
+        let (store, found) = match config.disk {
+            true => ConversationStore::open(folder).map(|(store, found)| (Some(store), found))?,
             false => (None, Vec::new()),
         };
         let depth_max = config.queue_depth_max;
         let state = State {
-            book: Book::new(config),
+            cache: ConversationCache::new(config),
             queue: Queue::new(depth_max),
             waiting: HashMap::new(),
         };
         let kept = Kept {
             state: Mutex::new(state),
-            shelf,
+            store,
             depth_max,
         };
         found.into_iter().for_each(|found| kept.find(found));
         let kept = Arc::new(kept);
         tokio::spawn(Arc::clone(&kept).age());
-        Ok(Memory { pool, kept })
+        Ok(Conversations { pool, kept })
     }
 
     /// Begins to serve a request, in the conversation of this name where there is one.
@@ -99,13 +103,13 @@ impl Memory {
         &self,
         request: Request,
         id: Option<ConversationId>,
-        course: Course,
+        timeline: Timeline,
     ) -> Answer {
         let Some(id) = id else {
-            return self.pool.serve(request, None, course);
+            return self.pool.serve(request, None, timeline);
         };
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
-        let (turnstile, turn) = match Kept::enter(&self.kept, id) {
+        let (turn_lock, turn) = match Kept::enter(&self.kept, id) {
             Ok(entered) => entered,
             Err(fault) => {
                 drop(events_tx.try_send(Err(fault)));
@@ -114,8 +118,8 @@ impl Memory {
         };
         let pool = self.pool.clone();
         tokio::spawn(async move {
-            let asked = (request, course);
-            if let Err(fault) = turnstile.serve(turn, asked, &pool, &events_tx).await {
+            let asked = (request, timeline);
+            if let Err(fault) = turn_lock.serve(turn, asked, &pool, &events_tx).await {
                 drop(events_tx.send(Err(fault)).await);
             }
         });
@@ -141,9 +145,9 @@ impl Memory {
     pub(crate) fn end(&self, id: &ConversationId) -> bool {
         let mut state = self.kept.state();
         let served = state.queue.end(id);
-        let known = state.book.forget(id);
-        if let Some(shelf) = &self.kept.shelf {
-            shelf.remove(id);
+        let known = state.cache.forget(id);
+        if let Some(store) = &self.kept.store {
+            store.remove(id);
         }
         drop(state);
         self.pool.leave(id);
@@ -151,12 +155,12 @@ impl Memory {
     }
 }
 
-impl Turnstile {
+impl TurnLock {
     /// Waits for the calls before, and serves this one; `Err` is for the caller to be told.
     async fn serve(
         self,
         turn: Option<oneshot::Receiver<()>>,
-        (mut request, course): (Request, Course),
+        (mut request, timeline): (Request, Timeline),
         pool: &Pool,
         events: &Events,
     ) -> Result<(), Fault> {
@@ -167,15 +171,15 @@ impl Turnstile {
                 () = tokio::time::sleep(WAIT_MAX) => return Err(fault::session_waited(WAIT_MAX)),
             }
         }
-        let known = self.kept.state().book.page(&self.id).cloned();
-        let known = known.as_ref().map(|page| &*page.messages);
+        let known = self.kept.state().cache.conversation(&self.id).cloned();
+        let known = known.as_ref().map(|conversation| &*conversation.messages);
         let joined;
         (joined, request.messages) = prefix::join(known, request.messages);
         if prefix::is_torn(&request.messages) {
             return Err(fault::calls_unknown());
         }
         let asked = (request.messages.clone(), request.model.clone());
-        let answer = pool.serve(request, Some(self.id.clone()), course);
+        let answer = pool.serve(request, Some(self.id.clone()), timeline);
         self.pass_on(answer, joined, asked, events).await
     }
 
@@ -187,7 +191,7 @@ impl Turnstile {
         (messages, model): (Vec<Message>, String),
         events: &Events,
     ) -> Result<(), Fault> {
-        let mut assembly = Assembly::default();
+        let mut builder = AnswerBuilder::default();
         loop {
             let told = tokio::select! {
                 biased;
@@ -200,13 +204,13 @@ impl Turnstile {
             if let Event::Start(start) = &mut event {
                 start.labels.conversation = Some(joined);
             }
-            let sound = assembly.push(event.clone()).is_ok();
+            let sound = builder.push(event.clone()).is_ok();
             let is_end = matches!(event, Event::End(_));
             let Ok(permit) = events.reserve().await else {
                 return Ok(());
             };
             if is_end && sound {
-                self.remember(messages, model, assembly);
+                self.remember(messages, model, builder);
                 // Whoever has the end may go on at once.
                 drop(self);
                 permit.send(Ok(event));
@@ -216,8 +220,8 @@ impl Turnstile {
         }
     }
 
-    fn remember(&self, mut messages: Vec<Message>, model: String, assembly: Assembly) {
-        let Some(answer) = assembly.finish().as_ref().and_then(told::answer) else {
+    fn remember(&self, mut messages: Vec<Message>, model: String, builder: AnswerBuilder) {
+        let Some(answer) = builder.finish().as_ref().and_then(encode::answer) else {
             return;
         };
         messages.push(answer);
@@ -226,7 +230,7 @@ impl Turnstile {
     }
 }
 
-impl Drop for Turnstile {
+impl Drop for TurnLock {
     fn drop(&mut self) {
         let mut state = self.kept.state();
         state.waiting.remove(&self.ticket);
@@ -243,7 +247,7 @@ impl Kept {
     fn enter(
         kept: &Arc<Kept>,
         id: ConversationId,
-    ) -> Result<(Turnstile, Option<oneshot::Receiver<()>>), Fault> {
+    ) -> Result<(TurnLock, Option<oneshot::Receiver<()>>), Fault> {
         let mut state = kept.state();
         let (ticket, turn) = match state.queue.enter(&id) {
             Entered::Refused => return Err(fault::session_busy(kept.depth_max)),
@@ -255,33 +259,33 @@ impl Kept {
             }
         };
         let kept = Arc::clone(kept);
-        Ok((Turnstile { kept, id, ticket }, turn))
+        Ok((TurnLock { kept, id, ticket }, turn))
     }
 
     /// Remembers a turn, unless its conversation was ended meanwhile. The lock is held while the file is written, so
     /// that what is on disk is what is known.
-    fn remember(&self, turnstile: &Turnstile, messages: Vec<Message>, model: String) {
+    fn remember(&self, turn_lock: &TurnLock, messages: Vec<Message>, model: String) {
         let mut state = self.state();
-        let id = &turnstile.id;
-        if !state.queue.counts(id, turnstile.ticket) {
+        let id = &turn_lock.id;
+        if !state.queue.counts(id, turn_lock.ticket) {
             return;
         }
-        let before = state.book.page(id).cloned();
-        let page = page_after(before.as_ref(), messages, model);
-        let gone = state.book.remember(id.clone(), page.clone());
-        let Some(shelf) = &self.shelf else { return };
-        gone.iter().for_each(|id| shelf.remove(id));
+        let before = state.cache.conversation(id).cloned();
+        let conversation = page_after(before.as_ref(), messages, model);
+        let gone = state.cache.remember(id.clone(), conversation.clone());
+        let Some(store) = &self.store else { return };
+        gone.iter().for_each(|id| store.remove(id));
         if !gone.contains(id)
-            && let Err(error) = store(shelf, id, before.as_ref(), &page)
+            && let Err(error) = write_turn(store, id, before.as_ref(), &conversation)
         {
             tracing::warn!(%error, "a conversation could not be written; a restart will forget it");
         }
     }
 
-    /// Takes what was found on disk into the book.
+    /// Takes what was found on disk into the cache.
     fn find(&self, found: Found) {
         let now = clock::now();
-        let page = Page {
+        let conversation = Conversation {
             messages: found.messages.into(),
             bytes: found.bytes,
             turns: found.turns,
@@ -289,21 +293,21 @@ impl Kept {
             used: now.checked_sub(found.age).unwrap_or(now),
         };
         let mut state = self.state();
-        let gone = state.book.remember(found.id, page);
-        let old = state.book.handle_timeout(now);
-        if let Some(shelf) = &self.shelf {
-            gone.iter().chain(&old).for_each(|id| shelf.remove(id));
+        let gone = state.cache.remember(found.id, conversation);
+        let old = state.cache.handle_timeout(now);
+        if let Some(store) = &self.store {
+            gone.iter().chain(&old).for_each(|id| store.remove(id));
         }
     }
 
     /// Forgets what is old, for as long as the daemon runs.
     async fn age(self: Arc<Kept>) {
         loop {
-            let due = self.state().book.poll_timeout(clock::now());
+            let due = self.state().cache.poll_timeout(clock::now());
             tokio::time::sleep_until(due.into()).await;
-            let old = self.state().book.handle_timeout(clock::now());
-            if let Some(shelf) = &self.shelf {
-                old.iter().for_each(|id| shelf.remove(id));
+            let old = self.state().cache.handle_timeout(clock::now());
+            if let Some(store) = &self.store {
+                old.iter().for_each(|id| store.remove(id));
             }
         }
     }
@@ -317,12 +321,14 @@ impl State {
     fn views(&self, owner: &Owner, live: &HashSet<ConversationId>) -> Vec<ConversationView> {
         let now = clock::now();
         let served: HashMap<&ConversationId, usize> = self.queue.lines().collect();
-        let pages = self.book.pages();
-        let remembered = pages.iter().map(|(id, page)| {
+        let conversations = self.cache.conversations();
+        let remembered = conversations.iter().map(|(id, conversation)| {
             let waiting = served.get(id).copied();
-            (id, view(id, Some(page), waiting, now))
+            (id, view(id, Some(conversation), waiting, now))
         });
-        let new = served.iter().filter(|(id, _)| !pages.contains_key(**id));
+        let new = served
+            .iter()
+            .filter(|(id, _)| !conversations.contains_key(**id));
         let new = new.map(|(id, waiting)| (*id, view(id, None, Some(*waiting), now)));
         let own = remembered.chain(new).filter(|(id, _)| id.owner == *owner);
         let own = own.map(|(id, mut view)| {
@@ -340,49 +346,62 @@ impl State {
 /// `waiting` where a call is being served.
 fn view(
     id: &ConversationId,
-    page: Option<&Page>,
+    conversation: Option<&Conversation>,
     waiting: Option<usize>,
     now: std::time::Instant,
 ) -> ConversationView {
-    let idle = page.map(|page| now.saturating_duration_since(page.used));
+    let idle = conversation.map(|conversation| now.saturating_duration_since(conversation.used));
     ConversationView {
         name: id.name().to_owned(),
         state: waiting.map_or(RESUMABLE, |_| "busy"),
         idle: idle.unwrap_or_default(),
-        turns: page.map_or(0, |page| page.turns),
-        model: page.map(|page| page.model.clone()).unwrap_or_default(),
-        bytes: page.map_or(0, |page| page.bytes),
+        turns: conversation.map_or(0, |conversation| conversation.turns),
+        model: conversation
+            .map(|conversation| conversation.model.clone())
+            .unwrap_or_default(),
+        bytes: conversation.map_or(0, |conversation| conversation.bytes),
         waiting: waiting.unwrap_or_default(),
     }
 }
 
 /// A conversation with one turn more.
-fn page_after(before: Option<&Page>, messages: Vec<Message>, model: String) -> Page {
-    let grown = before.filter(|page| messages.starts_with(&page.messages));
-    let old = grown.map_or(0, |page| page.messages.len());
-    let new = messages.iter().skip(old).map(told::to_json);
+fn page_after(
+    before: Option<&Conversation>,
+    messages: Vec<Message>,
+    model: String,
+) -> Conversation {
+    let grown = before.filter(|conversation| messages.starts_with(&conversation.messages));
+    let old = grown.map_or(0, |conversation| conversation.messages.len());
+    let new = messages.iter().skip(old).map(encode::to_json);
     let bytes: usize = new.map(|message| message.to_string().len()).sum();
-    Page {
+    Conversation {
         messages: messages.into(),
-        bytes: grown.map_or(0, |page| page.bytes) + bytes as u64,
-        turns: before.map_or(0, |page| page.turns).saturating_add(1),
+        bytes: grown.map_or(0, |conversation| conversation.bytes) + bytes as u64,
+        turns: before
+            .map_or(0, |conversation| conversation.turns)
+            .saturating_add(1),
         model,
         used: clock::now(),
     }
 }
 
 /// Writes a turn: a line more where it goes on with what is there, or else the whole conversation.
-fn store(shelf: &Shelf, id: &ConversationId, before: Option<&Page>, page: &Page) -> io::Result<()> {
-    let turn = |messages| Turn {
+fn write_turn(
+    store: &ConversationStore,
+    id: &ConversationId,
+    before: Option<&Conversation>,
+    conversation: &Conversation,
+) -> io::Result<()> {
+    let turn = |messages| StoredTurn {
         messages,
-        turns: page.turns,
-        model: &page.model,
+        turns: conversation.turns,
+        model: &conversation.model,
     };
-    let new = before.and_then(|before| page.messages.strip_prefix(&*before.messages));
-    match new.map(|new| shelf.add(id, &turn(new))) {
+    let new = before.and_then(|before| conversation.messages.strip_prefix(&*before.messages));
+    match new.map(|new| store.add(id, &turn(new))) {
         Some(Ok(())) => Ok(()),
         // It may not be there: it could not be written before, or was removed by hand.
-        Some(Err(_)) | None => shelf.write(id, &turn(&page.messages)),
+        Some(Err(_)) | None => store.write(id, &turn(&conversation.messages)),
     }
 }
 

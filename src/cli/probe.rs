@@ -1,10 +1,10 @@
 //! `doctor --canary`: one small turn, from which the login and the whole way to the model are known.
 
-use crate::cli::alone::alone;
 use crate::cli::client::Client;
 use crate::cli::client::ClientError;
 use crate::cli::client::Listener;
 use crate::cli::progress;
+use crate::cli::standalone::standalone;
 use crate::config::Config;
 use crate::config::Env;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// What one turn showed.
 #[derive(Debug)]
-pub(crate) enum Canary {
+pub(crate) enum Probe {
     Answered,
     /// The daemon's own code and sentence.
     Failed {
@@ -21,8 +21,8 @@ pub(crate) enum Canary {
     },
 }
 
-/// Asks the running daemon, or one that lives for this turn alone.
-pub(crate) async fn fly(config: Config, env: &Env, listener: Listener) -> anyhow::Result<Canary> {
+/// Asks the running daemon, or one that lives for this turn standalone.
+pub(crate) async fn fly(config: Config, env: &Env, listener: Listener) -> anyhow::Result<Probe> {
     let body = json!({
         "model": config.session.model,
         "max_tokens": TOKENS_MAX,
@@ -31,12 +31,12 @@ pub(crate) async fn fly(config: Config, env: &Env, listener: Listener) -> anyhow
     match listener {
         Listener::Ours(_) => Ok(ask(Client::new(&config, env), &body).await?),
         Listener::Other | Listener::Nobody => {
-            alone(config, env, async |client| Ok(ask(client, &body).await?)).await
+            standalone(config, env, async |client| Ok(ask(client, &body).await?)).await
         }
     }
 }
 
-async fn ask(client: Client, body: &Value) -> Result<Canary, ClientError> {
+async fn ask(client: Client, body: &Value) -> Result<Probe, ClientError> {
     let turn = async {
         let response = client.post("/v1/messages", body).await?;
         let code = response.headers().get("x-relay-error").cloned();
@@ -44,11 +44,11 @@ async fn ask(client: Client, body: &Value) -> Result<Canary, ClientError> {
     };
     let (code, reply) = progress::during("one small turn", turn).await?;
     if reply.status.is_success() {
-        return Ok(Canary::Answered);
+        return Ok(Probe::Answered);
     }
     let code = code.as_ref().and_then(|code| code.to_str().ok());
     let message = reply.body["error"]["message"].as_str();
-    Ok(Canary::Failed {
+    Ok(Probe::Failed {
         code: code.unwrap_or("unknown").to_owned(),
         message: message.unwrap_or("it gave no reason").to_owned(),
     })

@@ -5,7 +5,7 @@
 //! one byte went out is never sent again.
 
 use super::TapConfig;
-use super::along::Ahead;
+use super::body::PeekedBody;
 use super::target::Target;
 use super::target::TargetError;
 use crate::egress::Leg;
@@ -22,22 +22,22 @@ use hyper_util::rt::TokioTimer;
 use std::time::Duration;
 
 /// The way to one API; connections are kept and shared.
-pub(super) enum Road {
-    Plain(Client<Leg, Ahead>),
-    Secure(Client<HttpsConnector<Leg>, Ahead>),
+pub(super) enum Connector {
+    Plain(Client<Leg, PeekedBody>),
+    Secure(Client<HttpsConnector<Leg>, PeekedBody>),
 }
 
-impl Road {
+impl Connector {
     /// # Errors
     /// Where the proxy's address is none, or the machine trusts nobody.
-    pub(super) fn to(target: &Target, config: &TapConfig) -> Result<Road, TargetError> {
+    pub(super) fn to(target: &Target, config: &TapConfig) -> Result<Connector, TargetError> {
         let mut clients = Client::builder(TokioExecutor::new());
         clients
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_WAIT_MAX)
             .http1_preserve_header_case(true);
         if !target.is_secure() {
-            return Ok(Road::Plain(clients.build(Leg::direct())));
+            return Ok(Connector::Plain(clients.build(Leg::direct())));
         }
         let builder = HttpsConnectorBuilder::new();
         let trusting = builder.with_native_roots().map_err(TargetError::Roots)?;
@@ -47,16 +47,19 @@ impl Road {
     }
 
     /// Sends a request; its body follows as it comes.
-    pub(super) async fn send(&self, request: Request<Ahead>) -> Result<Response<Incoming>, Error> {
+    pub(super) async fn send(
+        &self,
+        request: Request<PeekedBody>,
+    ) -> Result<Response<Incoming>, Error> {
         match self {
-            Road::Plain(client) => client.request(request).await,
-            Road::Secure(client) => client.request(request).await,
+            Connector::Plain(client) => client.request(request).await,
+            Connector::Secure(client) => client.request(request).await,
         }
     }
 }
 
-fn secure(clients: &Builder, connector: HttpsConnector<Leg>) -> Road {
-    Road::Secure(clients.build(connector))
+fn secure(clients: &Builder, connector: HttpsConnector<Leg>) -> Connector {
+    Connector::Secure(clients.build(connector))
 }
 
 /// How long an unused connection is kept; hosts close theirs after a minute or more.

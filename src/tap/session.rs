@@ -1,9 +1,9 @@
 //! One session's line: its gate, and the way of what is heard to the session.
 
-use super::gate::Gate;
-use super::gate::Ruling;
-use super::heard::Heard;
 use super::listener::Tap;
+use super::observation::Observation;
+use super::request_filter::RequestFilter;
+use super::request_filter::Ruling;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -12,33 +12,33 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 /// What was heard at one moment, and in which turn.
-pub(super) type Batch = (u64, Vec<Heard>);
+pub(super) type Batch = (u64, Vec<Observation>);
 
 /// What the listener knows of a session.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct SessionTap {
     pub(super) model: String,
-    gate: Mutex<Gate>,
+    gate: Mutex<RequestFilter>,
     turns: watch::Sender<u64>,
     heard: mpsc::Sender<Batch>,
 }
 
 /// A session's end of it; dropping it closes the address.
 #[derive(Debug)]
-pub(crate) struct Tapped {
+pub(crate) struct TapSession {
     /// The session's API address.
     pub(crate) url: String,
     secret: String,
     tap: Tap,
-    line: Arc<Line>,
+    line: Arc<SessionTap>,
     heard: mpsc::Receiver<Batch>,
     turn: u64,
 }
 
-impl Line {
-    pub(super) fn new(model: String) -> (Arc<Line>, mpsc::Receiver<Batch>) {
+impl SessionTap {
+    pub(super) fn new(model: String) -> (Arc<SessionTap>, mpsc::Receiver<Batch>) {
         let (heard_tx, heard) = mpsc::channel(BATCHES_MAX);
-        let line = Line {
+        let line = SessionTap {
             model,
             gate: Mutex::default(),
             turns: watch::Sender::new(0),
@@ -83,20 +83,20 @@ impl Line {
         }
     }
 
-    fn gate(&self) -> MutexGuard<'_, Gate> {
+    fn gate(&self) -> MutexGuard<'_, RequestFilter> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Tapped {
+impl TapSession {
     pub(super) fn new(
         url: String,
         secret: String,
         tap: Tap,
-        line: Arc<Line>,
+        line: Arc<SessionTap>,
         heard: mpsc::Receiver<Batch>,
-    ) -> Tapped {
-        Tapped {
+    ) -> TapSession {
+        TapSession {
             url,
             secret,
             tap,
@@ -113,7 +113,7 @@ impl Tapped {
     }
 
     /// What is heard next of the last turn; never returns once nothing can be.
-    pub(crate) async fn next(&mut self) -> Vec<Heard> {
+    pub(crate) async fn next(&mut self) -> Vec<Observation> {
         while let Some((turn, heard)) = self.heard.recv().await {
             if turn == self.turn {
                 return heard;
@@ -123,7 +123,7 @@ impl Tapped {
     }
 }
 
-impl Drop for Tapped {
+impl Drop for TapSession {
     fn drop(&mut self) {
         self.tap.close(&self.secret);
     }

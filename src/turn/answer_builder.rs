@@ -1,7 +1,7 @@
 //! Events put together to the whole answer, with the grammar checked.
 
+use super::AnswerBlock;
 use super::BlockKind;
-use super::Built;
 use super::Delta;
 use super::End;
 use super::Event;
@@ -9,26 +9,26 @@ use super::Start;
 
 /// An answer being put together.
 #[derive(Debug, Default)]
-pub(crate) struct Assembly {
+pub(crate) struct AnswerBuilder {
     start: Option<Start>,
-    blocks: Vec<Built>,
+    blocks: Vec<AnswerBlock>,
     open: bool,
     end: Option<End>,
 }
 
 /// The whole answer.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Whole {
+pub(crate) struct CompleteAnswer {
     pub(crate) start: Start,
-    pub(crate) blocks: Vec<Built>,
+    pub(crate) blocks: Vec<AnswerBlock>,
     pub(crate) end: End,
 }
 
-impl Assembly {
+impl AnswerBuilder {
     /// Takes the next event.
     ///
     /// # Errors
-    /// Says which rule of the grammar the event breaks; the assembly is then of no further use.
+    /// Says which rule of the grammar the event breaks; the builder is then of no further use.
     pub(crate) fn push(&mut self, event: Event) -> Result<(), &'static str> {
         if self.end.is_some() {
             return Err("an event after the end");
@@ -51,8 +51,8 @@ impl Assembly {
     }
 
     /// The whole answer, once its end has come.
-    pub(crate) fn finish(self) -> Option<Whole> {
-        Some(Whole {
+    pub(crate) fn finish(self) -> Option<CompleteAnswer> {
+        Some(CompleteAnswer {
             start: self.start?,
             blocks: self.blocks,
             end: self.end?,
@@ -67,7 +67,7 @@ impl Assembly {
             return Err("a block out of order");
         }
         self.open = true;
-        self.blocks.push(Built::begun(kind));
+        self.blocks.push(AnswerBlock::begun(kind));
         Ok(())
     }
 
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_put_together_in_order() {
-        let mut assembly = Assembly::default();
+        let mut builder = AnswerBuilder::default();
         for event in [
             start(),
             Event::BlockStart {
@@ -144,18 +144,18 @@ mod tests {
             Event::BlockStop { index: 0 },
             end(),
         ] {
-            assembly
+            builder
                 .push(event)
                 .expect("each event must fit the grammar");
         }
-        let whole = assembly.finish().expect("the end came");
+        let whole = builder.finish().expect("the end came");
         assert_eq!(whole.blocks[0].text, "a\tb\n");
     }
 
     #[test]
     fn events_out_of_order_are_refused() {
-        assert!(Assembly::default().push(end()).is_err());
-        let mut open = Assembly::default();
+        assert!(AnswerBuilder::default().push(end()).is_err());
+        let mut open = AnswerBuilder::default();
         open.push(start()).expect("a start begins");
         open.push(Event::BlockStart {
             index: 0,
@@ -163,7 +163,7 @@ mod tests {
         })
         .expect("a block follows");
         assert!(open.push(end()).is_err());
-        let mut skipped = Assembly::default();
+        let mut skipped = AnswerBuilder::default();
         skipped.push(start()).expect("a start begins");
         assert!(
             skipped

@@ -1,10 +1,10 @@
 //! What is noted of a call while it runs. `[pure]`
 
-use super::Entry;
-use super::entry::Spans;
-use crate::turn::Course;
+use super::CallRecord;
+use super::record::Spans;
 use crate::turn::End;
 use crate::turn::Event;
+use crate::turn::Timeline;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -14,32 +14,32 @@ use std::time::Instant;
 
 /// A call's note; cheap to clone, so that every layer which learns of something can write it down.
 #[derive(Debug, Clone)]
-pub(crate) struct Note(Arc<Mutex<Draft>>);
+pub(crate) struct CallRecorder(Arc<Mutex<Draft>>);
 
 #[derive(Debug)]
 struct Draft {
-    entry: Entry,
+    entry: CallRecord,
     began: Instant,
     /// `None`: it is no call of a turn, or it was refused at the door, and is not recorded.
     handed: Option<Handed>,
     first_byte: Option<Instant>,
 }
 
-/// When the turn was handed in, and its course since.
+/// When the turn was handed in, and its timeline since.
 #[derive(Debug)]
 struct Handed {
     at: Instant,
-    course: Course,
+    timeline: Timeline,
 }
 
-impl Note {
-    pub(crate) fn new(id: &str, at: String, began: Instant) -> Note {
-        let entry = Entry {
+impl CallRecorder {
+    pub(crate) fn new(id: &str, at: String, began: Instant) -> CallRecorder {
+        let entry = CallRecord {
             id: id.to_owned(),
             at,
-            ..Entry::default()
+            ..CallRecord::default()
         };
-        Note(Arc::new(Mutex::new(Draft {
+        CallRecorder(Arc::new(Mutex::new(Draft {
             entry,
             began,
             handed: None,
@@ -47,17 +47,17 @@ impl Note {
         })))
     }
 
-    /// It is a call, and is recorded from here on. Its course is for whoever serves it.
-    pub(crate) fn hand_in(&self, model: &str, stream: bool, now: Instant) -> Course {
-        let course = Course::default();
+    /// It is a call, and is recorded from here on. Its timeline is for whoever serves it.
+    pub(crate) fn hand_in(&self, model: &str, stream: bool, now: Instant) -> Timeline {
+        let timeline = Timeline::default();
         let mut draft = self.draft();
         draft.entry.model = model.chars().take(MODEL_CHARACTERS_MAX).collect();
         draft.entry.stream = stream;
         draft.handed = Some(Handed {
             at: now,
-            course: course.clone(),
+            timeline: timeline.clone(),
         });
-        course
+        timeline
     }
 
     /// The id of the key that it came with.
@@ -94,10 +94,15 @@ impl Note {
     }
 
     /// The call is over: its entry, if it is recorded.
-    pub(crate) fn close(&self, status: Option<u16>, is_left: bool, now: Instant) -> Option<Entry> {
+    pub(crate) fn close(
+        &self,
+        status: Option<u16>,
+        is_left: bool,
+        now: Instant,
+    ) -> Option<CallRecord> {
         let draft = self.draft();
         draft.handed.as_ref()?;
-        Some(Entry {
+        Some(CallRecord {
             status,
             is_left,
             spans: draft.spans(now),
@@ -129,7 +134,7 @@ impl Draft {
                 ..Spans::default()
             };
         };
-        let passed = handed.course.passed();
+        let passed = handed.timeline.passed();
         let delivery = span(passed.leased, passed.asked);
         let reading = handed.at.duration_since(self.began);
         Spans {
@@ -161,11 +166,11 @@ mod tests {
     fn phases_are_told_apart_and_those_not_reached_are_not_told() {
         let began = clock::now();
         let at = |ms| began + Duration::from_millis(ms);
-        let note = Note::new("req_1", String::new(), began);
+        let note = CallRecorder::new("req_1", String::new(), began);
         assert_eq!(note.close(Some(200), false, at(1)), None);
-        let course = note.hand_in("m", true, at(2));
-        course.lease(at(10));
-        course.ask(at(40));
+        let timeline = note.hand_in("m", true, at(2));
+        timeline.lease(at(10));
+        timeline.ask(at(40));
         assert_eq!(note.overhead(), Some(Duration::from_millis(32)));
         note.hear(&Event::BlockStop { index: 0 }, at(100));
         note.hear(&Event::BlockStop { index: 1 }, at(200));
@@ -183,7 +188,7 @@ mod tests {
             overhead: ms(32),
         };
         assert_eq!(spans, Some(expected));
-        course.lease(at(20));
+        timeline.lease(at(20));
         let again = note.close(None, true, at(300)).map(|entry| entry.spans);
         assert_eq!(
             again.map(|spans| (spans.delivery, spans.first_byte)),

@@ -1,7 +1,7 @@
-//! The keeper: what is known of the licence, and the task that has it renewed.
+//! The license_client: what is known of the licence, and the task that has it renewed.
 
 use super::AuthorityConfig;
-use super::Place;
+use super::TrustSource;
 use super::client;
 use super::fault;
 use super::tally::Tally;
@@ -40,24 +40,24 @@ const FIRST_WAIT: Duration = Duration::from_secs(3);
 
 /// Keeps the licence. Cheap to clone; one without an authority lets everybody through.
 #[derive(Clone)]
-pub(crate) struct Keeper {
+pub(crate) struct LicenseClient {
     shared: Option<Arc<Shared>>,
 }
 
 struct Shared {
-    place: Place,
+    place: TrustSource,
     key: Option<LicenseKey>,
     grace: Duration,
     refresh_every: Duration,
     /// The answer as it was signed.
     token_path: PathBuf,
     tally_path: PathBuf,
-    book: Mutex<Book>,
+    state: Mutex<LicenseState>,
     /// Held while the authority is asked.
     asking: tokio::sync::Mutex<()>,
 }
 
-struct Book {
+struct LicenseState {
     standing: Standing,
     tally: Tally,
     is_written: bool,
@@ -66,14 +66,14 @@ struct Book {
     asked: u64,
 }
 
-impl Keeper {
+impl LicenseClient {
     /// Reads what is on disk.
     ///
     /// # Errors
     /// Says why the authority's public keys cannot be used.
-    pub(crate) fn open(config: AuthorityConfig, home: &Path) -> Result<Keeper, String> {
+    pub(crate) fn open(config: AuthorityConfig, home: &Path) -> Result<LicenseClient, String> {
         let Some(place) = config.place else {
-            return Ok(Keeper { shared: None });
+            return Ok(LicenseClient { shared: None });
         };
         let trust = trust(&place)?;
         let (token_path, tally_path) = (home.join("license.jws"), home.join("usage.json"));
@@ -88,7 +88,7 @@ impl Keeper {
             (Some(_), None) => Some(Problem::NotAsked),
             (Some(_), Some(_)) => None,
         };
-        let book = Book {
+        let state = LicenseState {
             refreshed_at: grant.as_ref().map(|grant| grant.iat * 1000),
             standing: Standing {
                 grant,
@@ -99,7 +99,7 @@ impl Keeper {
             is_written: true,
             asked: 0,
         };
-        Ok(Keeper {
+        Ok(LicenseClient {
             shared: Some(Arc::new(Shared {
                 place,
                 key: config.key,
@@ -107,15 +107,15 @@ impl Keeper {
                 refresh_every: config.refresh_every,
                 token_path,
                 tally_path,
-                book: Mutex::new(book),
+                state: Mutex::new(state),
                 asking: tokio::sync::Mutex::default(),
             })),
         })
     }
 
     #[cfg(test)]
-    pub(crate) fn open_to_all() -> Keeper {
-        Keeper { shared: None }
+    pub(crate) fn open_to_all() -> LicenseClient {
+        LicenseClient { shared: None }
     }
 
     /// The gate. It knows what was answered last, and asks nobody.
@@ -132,21 +132,21 @@ impl Keeper {
     /// Counts a call that was answered.
     pub(crate) fn count(&self) {
         if let Some(shared) = &self.shared {
-            let mut book = shared.book();
-            book.turn_month(now());
-            book.tally.calls += 1;
-            book.standing.calls_since += 1;
-            book.is_written = false;
+            let mut state = shared.state();
+            state.turn_month(now());
+            state.tally.calls += 1;
+            state.standing.calls_since += 1;
+            state.is_written = false;
         }
     }
 
     /// Asks the authority now. What came of it is in the view.
     pub(crate) async fn refresh(&self) {
         let Some(shared) = &self.shared else { return };
-        let before = shared.book().asked;
+        let before = shared.state().asked;
         let asking = shared.asking.lock().await;
         // An answer is shared only if its question came after this demand: an earlier one may not know of a top-up.
-        if shared.book().asked == before {
+        if shared.state().asked == before {
             shared.renew().await;
         }
         drop(asking);
@@ -154,7 +154,7 @@ impl Keeper {
 
     /// Waits a little for a first answer, where there is none yet.
     pub(crate) async fn settle(&self) {
-        let is_new = |shared: &Arc<Shared>| shared.book().standing.grant.is_none();
+        let is_new = |shared: &Arc<Shared>| shared.state().standing.grant.is_none();
         if self.shared.as_ref().is_some_and(is_new) {
             drop(timeout(FIRST_WAIT, self.refresh()).await);
         }
@@ -165,11 +165,11 @@ impl Keeper {
         let Some(shared) = self.shared.clone() else {
             return;
         };
-        if shared.book().asked == 0 {
+        if shared.state().asked == 0 {
             self.refresh().await;
         }
         loop {
-            let failed = shared.book().standing.problem.is_some();
+            let failed = shared.state().standing.problem.is_some();
             let wait = match failed {
                 true => RETRY_AFTER.min(shared.refresh_every),
                 false => shared.refresh_every,
@@ -189,12 +189,12 @@ impl Keeper {
     pub(crate) fn write(&self) {
         let Some(shared) = &self.shared else { return };
         let tally = {
-            let mut book = shared.book();
-            if book.is_written {
+            let mut state = shared.state();
+            if state.is_written {
                 return;
             }
-            book.is_written = true;
-            book.tally.clone()
+            state.is_written = true;
+            state.tally.clone()
         };
         if let Err(error) = tally.write(&shared.tally_path) {
             tracing::warn!(%error, "the count of calls could not be written");
@@ -206,8 +206,8 @@ impl Keeper {
         let shared = self.shared.as_ref()?;
         let now = now();
         let verdict = shared.judge(now);
-        let book = shared.book();
-        let standing = &book.standing;
+        let state = shared.state();
+        let standing = &state.standing;
         let terms = standing.grant.as_ref().map(|grant| Terms {
             usage_this_month: standing.usage(now),
             cap_exceeded: standing.is_over_cap(grant, now),
@@ -219,7 +219,7 @@ impl Keeper {
             verdict,
             grace: shared.grace,
             expires_at: standing.grant.as_ref().map(|grant| grant.exp * 1000),
-            refreshed_at: book.refreshed_at,
+            refreshed_at: state.refreshed_at,
             problem: standing.problem.as_ref().map(Problem::words),
             top_up_url: standing
                 .grant
@@ -231,33 +231,33 @@ impl Keeper {
 
 impl Shared {
     fn judge(&self, now: u64) -> Verdict {
-        let mut book = self.book();
-        book.turn_month(now);
-        book.standing.judge(self.grace.as_secs(), now)
+        let mut state = self.state();
+        state.turn_month(now);
+        state.standing.judge(self.grace.as_secs(), now)
     }
 
     async fn renew(&self) {
-        self.book().asked += 1;
+        self.state().asked += 1;
         let asked = match &self.key {
             Some(key) => self.ask(key).await,
             None => Err(Problem::NoKey),
         };
-        let mut book = self.book();
+        let mut state = self.state();
         match asked {
             Ok((grant, reported)) => {
-                book.turn_month(now());
-                book.tally.reported = reported.min(book.tally.calls);
-                book.is_written = false;
-                book.refreshed_at = Some(clock::unix_ms());
-                book.standing = Standing {
+                state.turn_month(now());
+                state.tally.reported = reported.min(state.tally.calls);
+                state.is_written = false;
+                state.refreshed_at = Some(clock::unix_ms());
+                state.standing = Standing {
                     grant: Some(grant),
                     problem: None,
-                    calls_since: book.tally.unreported(),
+                    calls_since: state.tally.unreported(),
                 };
             }
             Err(problem) => {
                 tracing::warn!(problem = problem.words(), "the licence was not renewed");
-                book.standing.problem = Some(problem);
+                state.standing.problem = Some(problem);
             }
         }
     }
@@ -268,9 +268,9 @@ impl Shared {
         let trust = trust(&self.place).map_err(unreachable)?;
         let nonce = nonce().map_err(|error| unreachable(error.to_string()))?;
         let (month, calls) = {
-            let mut book = self.book();
-            book.turn_month(now());
-            (book.tally.month.clone(), book.tally.calls)
+            let mut state = self.state();
+            state.turn_month(now());
+            (state.tally.month.clone(), state.tally.calls)
         };
         let question = json!({
             "licenseKey": key.0,
@@ -292,12 +292,12 @@ impl Shared {
         Ok((grant, calls))
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, LicenseState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
+impl LicenseState {
     /// A new month begins at nothing.
     fn turn_month(&mut self, now: u64) {
         if self.tally.month != month(now) {
@@ -308,7 +308,7 @@ impl Book {
 }
 
 /// The public keys are read again for each question, so that a new one needs no restart.
-fn trust(place: &Place) -> Result<Trust, String> {
+fn trust(place: &TrustSource) -> Result<Trust, String> {
     let path = place.keys.display();
     let text = fs::read_to_string(&place.keys)
         .map_err(|error| format!("the public keys in {path} do not open: {error}"))?;

@@ -14,7 +14,7 @@ use std::pin::pin;
 ///
 /// # Errors
 /// Those of the start and of the work, and `interrupted`.
-pub(crate) async fn alone<T>(
+pub(crate) async fn standalone<T>(
     mut config: Config,
     env: &Env,
     work: impl AsyncFnOnce(Client) -> anyhow::Result<T>,

@@ -1,11 +1,11 @@
 //! The two bodies that pass: a request's, whose first bytes were looked at, and an answer's, which is read along.
 
 use super::coding::Coding;
-use super::heard;
-use super::heard::Heard;
-use super::line::Line;
 use super::model;
 use super::model::Asked;
+use super::observation;
+use super::observation::Observation;
+use super::session::SessionTap;
 use crate::wire::anthropic::answer::Reader;
 use crate::wire::anthropic::answer::Unread;
 use crate::wire::anthropic::answer::Word;
@@ -23,14 +23,14 @@ use std::task::Poll;
 use std::task::ready;
 
 /// A request's body. Frames that were looked at stand before the rest, as they came.
-pub(super) struct Ahead {
+pub(super) struct PeekedBody {
     looked_at: VecDeque<Frame<Bytes>>,
     rest: Incoming,
 }
 
-impl Ahead {
-    pub(super) fn of(body: Incoming) -> Ahead {
-        Ahead {
+impl PeekedBody {
+    pub(super) fn of(body: Incoming) -> PeekedBody {
+        PeekedBody {
             looked_at: VecDeque::new(),
             rest: body,
         }
@@ -59,7 +59,7 @@ impl Ahead {
     }
 }
 
-impl Body for Ahead {
+impl Body for PeekedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -91,9 +91,9 @@ impl Body for Ahead {
 }
 
 /// An answer's body.
-pub(super) struct Along {
+pub(super) struct ObservedBody {
     body: Option<Incoming>,
-    ear: Option<Ear>,
+    ear: Option<AnswerObserver>,
     /// A frame whose words are still on their way to a session that is behind.
     waiting: Option<Waiting>,
 }
@@ -105,18 +105,18 @@ struct Waiting {
 
 type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Along {
-    pub(super) fn of(body: Incoming, ear: Option<Ear>) -> Along {
+impl ObservedBody {
+    pub(super) fn of(body: Incoming, ear: Option<AnswerObserver>) -> ObservedBody {
         let body = Some(body);
-        Along {
+        ObservedBody {
             body,
             ear,
             waiting: None,
         }
     }
 
-    pub(super) fn nothing() -> Along {
-        Along {
+    pub(super) fn nothing() -> ObservedBody {
+        ObservedBody {
             body: None,
             ear: None,
             waiting: None,
@@ -138,7 +138,7 @@ impl Along {
     }
 }
 
-impl Body for Along {
+impl Body for ObservedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -175,20 +175,20 @@ impl Body for Along {
 }
 
 /// Reads one answer for its session.
-pub(super) struct Ear {
+pub(super) struct AnswerObserver {
     coding: Coding,
     reader: Reader,
     turn: u64,
-    line: Arc<Line>,
+    line: Arc<SessionTap>,
     /// The answer has begun.
     begun: bool,
     /// Nothing more is to be heard.
     is_over: bool,
 }
 
-impl Ear {
-    pub(super) fn new(coding: Coding, turn: u64, line: Arc<Line>) -> Ear {
-        Ear {
+impl AnswerObserver {
+    pub(super) fn new(coding: Coding, turn: u64, line: Arc<SessionTap>) -> AnswerObserver {
+        AnswerObserver {
             coding,
             reader: Reader::default(),
             turn,
@@ -198,26 +198,26 @@ impl Ear {
         }
     }
 
-    fn hear(&mut self, data: &[u8]) -> Vec<Heard> {
+    fn hear(&mut self, data: &[u8]) -> Vec<Observation> {
         let plain = self.coding.decode(data).map_err(|_| Unread);
         let words = plain.and_then(|plain| self.reader.push(&plain));
         let Ok(words) = words else {
             tracing::debug!("an answer cannot be read; it passes all the same");
             self.is_over = true;
             self.line.let_be(self.turn);
-            return vec![Heard::Unread];
+            return vec![Observation::Unread];
         };
         self.begun |= matches!(words.first(), Some(Word::Begun { .. }));
         if self.reader.is_over() {
             self.end();
         }
-        heard::joined(words)
+        observation::joined(words)
     }
 
     /// The body ended, well or not, and the answer did not.
-    fn hear_end(&mut self) -> Vec<Heard> {
+    fn hear_end(&mut self) -> Vec<Observation> {
         self.end();
-        vec![Heard::Broke]
+        vec![Observation::Broke]
     }
 
     fn end(&mut self) {
@@ -229,7 +229,7 @@ impl Ear {
     }
 
     /// Tells the session; gives what must be waited for where it is behind.
-    fn tell(&self, heard: Vec<Heard>) -> Option<Telling> {
+    fn tell(&self, heard: Vec<Observation>) -> Option<Telling> {
         if heard.is_empty() {
             return None;
         }
@@ -239,7 +239,7 @@ impl Ear {
     }
 }
 
-impl Drop for Ear {
+impl Drop for AnswerObserver {
     /// The claude went away before the end.
     fn drop(&mut self) {
         if !self.is_over {

@@ -1,17 +1,17 @@
 //! Messages as they were told, to and from the JSON that is kept of them. `[pure]`
 
 use crate::session::block;
+use crate::turn::AnswerBlock;
 use crate::turn::Block;
 use crate::turn::BlockKind;
-use crate::turn::Built;
+use crate::turn::CompleteAnswer;
 use crate::turn::Message;
 use crate::turn::Role;
-use crate::turn::Whole;
 use serde_json::Value;
 use serde_json::json;
 
 /// The answer as the message that its caller would tell again; `None` where nothing was said.
-pub(super) fn answer(whole: &Whole) -> Option<Message> {
+pub(super) fn answer(whole: &CompleteAnswer) -> Option<Message> {
     let blocks: Vec<Block> = whole.blocks.iter().filter_map(block).collect();
     (!blocks.is_empty()).then_some(Message {
         role: Role::Assistant,
@@ -19,7 +19,7 @@ pub(super) fn answer(whole: &Whole) -> Option<Message> {
     })
 }
 
-fn block(built: &Built) -> Option<Block> {
+fn block(built: &AnswerBlock) -> Option<Block> {
     // The API takes no text that says nothing.
     let says_nothing = built.kind == BlockKind::Text && built.text.trim().is_empty();
     (!says_nothing).then(|| block::returned(built))

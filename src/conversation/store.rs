@@ -1,8 +1,8 @@
 //! Conversations on disk: one private file each, to which a turn adds a line.
 //!
-//! A turn is one line, so that a line that was cut off by a crash is a turn that was never told, and is left out.
+//! A turn is one line, so that a line that was cut off by a crash is a turn that was never encode, and is left out.
 
-use super::told;
+use super::encode;
 use crate::clock;
 use crate::session::private::create_private;
 use crate::session::private::replace_private;
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// The folder of all conversations.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct ConversationStore {
     folder: PathBuf,
 }
 
@@ -39,19 +39,19 @@ pub(super) struct Found {
 }
 
 /// What a turn adds.
-pub(super) struct Turn<'a> {
+pub(super) struct StoredTurn<'a> {
     /// The messages that are new with it; all of them, where the file begins anew.
     pub(super) messages: &'a [Message],
     pub(super) turns: u32,
     pub(super) model: &'a str,
 }
 
-impl Shelf {
-    /// The shelf in this folder, and what stands on it. A file that cannot be read is removed.
+impl ConversationStore {
+    /// The store in this folder, and what stands on it. A file that cannot be read is removed.
     ///
     /// # Errors
     /// Where the folder cannot be made.
-    pub(super) fn open(folder: &Path) -> io::Result<(Shelf, Vec<Found>)> {
+    pub(super) fn open(folder: &Path) -> io::Result<(ConversationStore, Vec<Found>)> {
         create_private(folder)?;
         let mut found = Vec::new();
         for entry in fs::read_dir(folder)?.flatten() {
@@ -61,14 +61,14 @@ impl Shelf {
             }
         }
         let folder = folder.to_owned();
-        Ok((Shelf { folder }, found))
+        Ok((ConversationStore { folder }, found))
     }
 
     /// Writes a conversation in place of what stands there.
     ///
     /// # Errors
     /// Where it cannot be written; nothing stands there then.
-    pub(super) fn write(&self, id: &ConversationId, turn: &Turn<'_>) -> io::Result<()> {
+    pub(super) fn write(&self, id: &ConversationId, turn: &StoredTurn<'_>) -> io::Result<()> {
         let head = json!({"version": VERSION, "owner": id.owner.0, "id": id.name()});
         let text = format!("{head}\n{}", line(turn));
         let path = self.path(id);
@@ -79,7 +79,7 @@ impl Shelf {
     ///
     /// # Errors
     /// Where it cannot be written; nothing stands there then.
-    pub(super) fn add(&self, id: &ConversationId, turn: &Turn<'_>) -> io::Result<()> {
+    pub(super) fn add(&self, id: &ConversationId, turn: &StoredTurn<'_>) -> io::Result<()> {
         let file = fs::OpenOptions::new().append(true).open(self.path(id));
         let written = file.and_then(|mut file| file.write_all(line(turn).as_bytes()));
         self.or_nothing(id, written)
@@ -114,8 +114,8 @@ impl Shelf {
     }
 }
 
-fn line(turn: &Turn<'_>) -> String {
-    let messages: Vec<Value> = turn.messages.iter().map(told::to_json).collect();
+fn line(turn: &StoredTurn<'_>) -> String {
+    let messages: Vec<Value> = turn.messages.iter().map(encode::to_json).collect();
     let used = clock::unix_ms();
     let line =
         json!({"used": used, "turns": turn.turns, "model": turn.model, "messages": messages});
@@ -146,7 +146,7 @@ fn read(path: &Path) -> Option<Found> {
     for line in lines {
         last = serde_json::from_slice(line).ok()?;
         for message in last.get("messages")?.as_array()? {
-            messages.push(told::from_json(message)?);
+            messages.push(encode::from_json(message)?);
         }
     }
     let used = last.get("used")?.as_u64()?;
@@ -181,8 +181,8 @@ mod tests {
         }
     }
 
-    fn turn(messages: &[Message], turns: u32) -> Turn<'_> {
-        Turn {
+    fn turn(messages: &[Message], turns: u32) -> StoredTurn<'_> {
+        StoredTurn {
             messages,
             turns,
             model: "m",
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn found(folder: &Path) -> Vec<(String, usize, u32)> {
-        let (_, found) = Shelf::open(folder).expect("the folder is ours");
+        let (_, found) = ConversationStore::open(folder).expect("the folder is ours");
         let mut found: Vec<_> = found
             .into_iter()
             .map(|found| {
@@ -208,38 +208,38 @@ mod tests {
     #[test]
     fn what_was_put_up_is_found_again() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (shelf, none) = Shelf::open(folder.path()).expect("the folder is ours");
+        let (store, none) = ConversationStore::open(folder.path()).expect("the folder is ours");
         assert_eq!(none, []);
         let messages = [said("a"), said("b\n\u{1}"), said("c")];
-        shelf
+        store
             .write(&id("../x"), &turn(&messages[..2], 1))
             .expect("a file is written");
-        shelf
+        store
             .add(&id("../x"), &turn(&messages[2..], 2))
             .expect("a line is added");
-        shelf
+        store
             .write(&id("y"), &turn(&messages, 1))
             .expect("a file is written");
         let expected = [("../x".to_owned(), 3, 2), ("y".to_owned(), 3, 1)];
         assert_eq!(found(folder.path()), expected);
-        shelf.remove(&id("y"));
-        shelf.remove(&id("never"));
+        store.remove(&id("y"));
+        store.remove(&id("never"));
         assert_eq!(found(folder.path()), expected[..1]);
     }
 
     #[test]
     fn a_turn_that_was_cut_off_is_left_out_and_the_next_one_is_not() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (shelf, _) = Shelf::open(folder.path()).expect("the folder is ours");
-        shelf
+        let (store, _) = ConversationStore::open(folder.path()).expect("the folder is ours");
+        store
             .write(&id("x"), &turn(&[said("a")], 1))
             .expect("a file is written");
-        let path = shelf.path(&id("x"));
+        let path = store.path(&id("x"));
         let mut text = fs::read(&path).expect("the file is there");
         text.extend_from_slice(b"{\"messages\":[{\"ro");
         fs::write(&path, text).expect("the file is ours");
         assert_eq!(found(folder.path()), [("x".to_owned(), 1, 1)]);
-        shelf
+        store
             .add(&id("x"), &turn(&[said("b")], 2))
             .expect("a line is added");
         assert_eq!(found(folder.path()), [("x".to_owned(), 2, 2)]);
@@ -265,12 +265,12 @@ mod tests {
     fn nobody_else_can_read_a_conversation() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (shelf, _) = Shelf::open(folder.path()).expect("the folder is ours");
-        shelf
+        let (store, _) = ConversationStore::open(folder.path()).expect("the folder is ours");
+        store
             .write(&id("x"), &turn(&[said("a")], 1))
             .expect("a file is written");
         let mode = |path: &Path| fs::metadata(path).map(|meta| meta.permissions().mode() & 0o777);
         assert_eq!(mode(folder.path()).ok(), Some(0o700));
-        assert_eq!(mode(&shelf.path(&id("x"))).ok(), Some(0o600));
+        assert_eq!(mode(&store.path(&id("x"))).ok(), Some(0o600));
     }
 }

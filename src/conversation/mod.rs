@@ -1,6 +1,6 @@
 //! What is known of conversations that have a name (`X-IR-Session-ID`), so that they can be gone on with.
 //!
-//! **What for.** [`Memory::serve`] takes a request, and the name of a conversation where the caller gave one. It joins
+//! **What for.** [`Conversations::serve`] takes a request, and the name of a conversation where the caller gave one. It joins
 //! the request with what was said before under that name, lets the pool serve it, and remembers the turn. One call at
 //! a time goes on in a conversation; others wait their turn.
 //!
@@ -13,21 +13,21 @@
 //!
 //! Start reading at [`prefix`], which decides how a call goes on.
 
-mod book;
+mod cache;
+mod encode;
 mod fault;
 mod prefix;
 mod queue;
 mod serve;
-mod shelf;
-mod told;
+mod store;
 
-pub(crate) use serve::Memory;
+pub(crate) use serve::Conversations;
 
 use std::time::Duration;
 
 /// Bounds of what is remembered.
 #[derive(Debug, Clone)]
-pub(crate) struct MemoryConfig {
+pub(crate) struct ConversationConfig {
     /// Conversations that are remembered.
     pub(crate) ids_max: usize,
     /// Bytes of all of them together.

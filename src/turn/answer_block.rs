@@ -7,14 +7,14 @@ use serde::de::IgnoredAny;
 
 /// One block, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Built {
+pub(crate) struct AnswerBlock {
     pub(crate) kind: BlockKind,
     /// The text, the thinking, or the tool input's JSON.
     pub(crate) text: String,
     pub(crate) signature: String,
 }
 
-impl Built {
+impl AnswerBlock {
     /// Whether it is a call whose input is no JSON, as a model may write one.
     pub(crate) fn is_broken_call(&self) -> bool {
         let is_json = || serde_json::from_str::<IgnoredAny>(&self.text).is_ok();
@@ -23,8 +23,8 @@ impl Built {
     }
 
     /// A block of which nothing has come yet.
-    pub(crate) fn begun(kind: BlockKind) -> Built {
-        Built {
+    pub(crate) fn begun(kind: BlockKind) -> AnswerBlock {
+        AnswerBlock {
             kind,
             text: String::new(),
             signature: String::new(),
@@ -81,12 +81,12 @@ mod tests {
 
     #[test]
     fn a_block_told_at_once_is_built_again_as_it_was() {
-        let thinking = Built {
+        let thinking = AnswerBlock {
             kind: BlockKind::Thinking,
             text: "hm".into(),
             signature: "s".into(),
         };
-        let mut built = Built::begun(BlockKind::Thinking);
+        let mut built = AnswerBlock::begun(BlockKind::Thinking);
         for event in thinking.clone().events(3) {
             if let Event::Delta { delta, .. } = event {
                 built

@@ -4,7 +4,6 @@ use super::asker::Asker;
 use super::snippet::snippet;
 use super::snippet::variables;
 use crate::cli::args::Setup;
-use crate::cli::canary;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::doctor;
@@ -12,7 +11,8 @@ use crate::cli::doctor::Check;
 use crate::cli::doctor::Install;
 use crate::cli::doctor::State;
 use crate::cli::out;
-use crate::cli::run::Outcome;
+use crate::cli::probe;
+use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::cli::run::warn;
 use crate::cli::service::Service;
@@ -28,11 +28,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-pub(crate) fn setup(args: &Setup, env: &Env) -> anyhow::Result<Outcome> {
+pub(crate) fn setup(args: &Setup, env: &Env) -> anyhow::Result<CommandOutcome> {
     let asker = Asker::of(args)?;
     let config = config::load(&args.query.place.flags(), env)?;
     warn(&config);
-    let mut course = Course {
+    let mut wizard = Wizard {
         args,
         env,
         asker,
@@ -41,18 +41,18 @@ pub(crate) fn setup(args: &Setup, env: &Env) -> anyhow::Result<Outcome> {
         checks: Vec::new(),
         steps: 0,
     };
-    course.greet()?;
-    if course.claude()? {
-        course.call()?;
-        course.service()?;
-        course.license()?;
-        course.program()?;
+    wizard.greet()?;
+    if wizard.claude()? {
+        wizard.call()?;
+        wizard.service()?;
+        wizard.license()?;
+        wizard.program()?;
     }
-    course.end()
+    wizard.end()
 }
 
 /// The way through the steps, and what was seen on it.
-struct Course<'a> {
+struct Wizard<'a> {
     args: &'a Setup,
     env: &'a Env,
     asker: Asker,
@@ -62,7 +62,7 @@ struct Course<'a> {
     steps: u32,
 }
 
-impl Course<'_> {
+impl Wizard<'_> {
     fn greet(&self) -> anyhow::Result<()> {
         self.say(concat!(
             "inference-relay ",
@@ -149,7 +149,7 @@ impl Course<'_> {
         }
         let checks = loop {
             let listener = self.listener()?;
-            let flown = block_on(canary::fly(self.config.clone(), self.env, listener))?;
+            let flown = block_on(probe::fly(self.config.clone(), self.env, listener))?;
             let checks = doctor::turn(Some(flown));
             let is_well = checks.iter().all(|check| check.state != State::Bad);
             if is_well {
@@ -227,7 +227,7 @@ impl Course<'_> {
         self.say(&snippet(&self.url(), cfg!(windows)))
     }
 
-    fn end(&self) -> anyhow::Result<Outcome> {
+    fn end(&self) -> anyhow::Result<CommandOutcome> {
         let bad = self.checks.iter().find(|check| check.state == State::Bad);
         let next = self.next();
         if self.args.query.json {
@@ -249,9 +249,9 @@ impl Course<'_> {
         };
         self.say(&format!("{word}\nnext: {next}"))?;
         Ok(if bad.is_none() {
-            Outcome::Done
+            CommandOutcome::Done
         } else {
-            Outcome::Failed
+            CommandOutcome::Failed
         })
     }
 

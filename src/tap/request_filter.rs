@@ -12,7 +12,7 @@
 
 /// A session's gate.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct RequestFilter {
     turn: u64,
     stage: Stage,
 }
@@ -38,7 +38,7 @@ pub(super) enum Ruling {
     Hold(u64),
 }
 
-impl Gate {
+impl RequestFilter {
     /// A turn begins; gives its number.
     pub(super) fn arm(&mut self) -> u64 {
         self.turn += 1;
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_turn_has_one_request() {
-        let mut gate = Gate::default();
+        let mut gate = RequestFilter::default();
         assert_eq!(gate.rule(), Ruling::Pass);
         assert_eq!(gate.arm(), 1);
         assert_eq!(gate.rule(), Ruling::Read(1));
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_does_not_count() {
-        let mut gate = Gate::default();
+        let mut gate = RequestFilter::default();
         gate.arm();
         assert_eq!(gate.rule(), Ruling::Read(1));
         gate.give_back(1);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn after_an_answer_that_cannot_be_read_all_requests_pass() {
-        let mut gate = Gate::default();
+        let mut gate = RequestFilter::default();
         gate.arm();
         assert_eq!(gate.rule(), Ruling::Read(1));
         gate.let_be(1);

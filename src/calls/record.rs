@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// A call that is over.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct CallRecord {
     /// The call's `request-id`.
     pub(crate) id: String,
     /// When it came, in RFC 3339.
@@ -56,7 +56,7 @@ pub(crate) struct Spans {
     pub(crate) overhead: Option<Duration>,
 }
 
-impl Entry {
+impl CallRecord {
     pub(crate) fn json(&self) -> Value {
         json!({
             "id": self.id,
@@ -104,13 +104,13 @@ mod tests {
 
     #[test]
     fn an_entry_is_one_line_whatever_a_model_is_called() {
-        let entry = Entry {
+        let entry = CallRecord {
             model: "a\nb\"c".into(),
             spans: Spans {
                 queue: Some(Duration::from_micros(1_449)),
                 ..Spans::default()
             },
-            ..Entry::default()
+            ..CallRecord::default()
         };
         let line = entry.json().to_string();
         assert_eq!(line.lines().count(), 1);

@@ -1,8 +1,8 @@
 //! The journal itself: memory at once, the disk by a thread of its own.
 
-use super::Entry;
+use super::CallRecord;
 use super::Filter;
-use super::Tally;
+use super::Metrics;
 use super::file::Calls;
 use super::file::LINES_MAX;
 use serde_json::Value;
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// What was recorded; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Journal {
+pub(crate) struct CallLog {
     kept: Arc<Mutex<Kept>>,
     /// `None`: nothing goes to a disk.
     disk: Option<SyncSender<Word>>,
@@ -29,7 +29,7 @@ pub(crate) struct Journal {
 struct Kept {
     /// The newest last.
     recent: VecDeque<Value>,
-    tally: Tally,
+    tally: Metrics,
 }
 
 /// What the thread is told.
@@ -39,19 +39,19 @@ enum Word {
     Flush(#[expect(dead_code, reason = "its end is the word")] mpsc::Sender<()>),
 }
 
-impl Journal {
+impl CallLog {
     /// Opens the file. One that cannot be used costs the records and nothing else.
-    pub(crate) fn open(path: PathBuf) -> Journal {
+    pub(crate) fn open(path: PathBuf) -> CallLog {
         let (calls, recent) = Calls::open(path);
         let kept = Arc::new(Mutex::new(Kept {
             recent: recent.into(),
-            tally: Tally::default(),
+            tally: Metrics::default(),
         }));
         let (disk, words) = mpsc::sync_channel(BEHIND_MAX);
         let ledger = Arc::clone(&kept);
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || write(calls, &words, &ledger));
-        Journal {
+        CallLog {
             kept,
             disk: thread.is_ok().then_some(disk),
         }
@@ -59,15 +59,15 @@ impl Journal {
 
     /// A journal that forgets with the process.
     #[cfg(test)]
-    pub(crate) fn in_memory() -> Journal {
-        Journal {
+    pub(crate) fn in_memory() -> CallLog {
+        CallLog {
             kept: Arc::default(),
             disk: None,
         }
     }
 
     /// Keeps a call that is over. It returns at once.
-    pub(crate) fn keep(&self, entry: &Entry) {
+    pub(crate) fn keep(&self, entry: &CallRecord) {
         let line = entry.json();
         let mut kept = lock(&self.kept);
         kept.tally.call(entry);
@@ -97,7 +97,7 @@ impl Journal {
         through.take(filter.limit).cloned().collect()
     }
 
-    pub(crate) fn tally(&self) -> Tally {
+    pub(crate) fn tally(&self) -> Metrics {
         lock(&self.kept).tally.clone()
     }
 
@@ -155,28 +155,28 @@ mod tests {
     fn what_was_kept_is_there_after_a_restart() {
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
         let path = folder.path().join("calls.jsonl");
-        let journal = Journal::open(path.clone());
+        let journal = CallLog::open(path.clone());
         for id in ["one", "two"] {
             let id = id.to_owned();
-            journal.keep(&Entry {
+            journal.keep(&CallRecord {
                 id,
-                ..Entry::default()
+                ..CallRecord::default()
             });
         }
         journal.flush();
-        let ids = |journal: &Journal| -> Vec<Value> {
+        let ids = |journal: &CallLog| -> Vec<Value> {
             let recent = journal.recent(&Filter::default());
             recent.iter().map(|entry| entry["id"].clone()).collect()
         };
         assert_eq!(ids(&journal), ["two", "one"]);
-        assert_eq!(ids(&Journal::open(path)), ["two", "one"]);
+        assert_eq!(ids(&CallLog::open(path)), ["two", "one"]);
     }
 
     #[test]
     fn a_journal_without_a_place_keeps_what_it_can() {
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
-        let journal = Journal::open(folder.path().join("nowhere/calls.jsonl"));
-        journal.keep(&Entry::default());
+        let journal = CallLog::open(folder.path().join("nowhere/calls.jsonl"));
+        journal.keep(&CallRecord::default());
         journal.flush();
         assert_eq!(journal.recent(&Filter::default()).len(), 1);
         assert_eq!(journal.tally().lost, 1);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// The keys, and when they are asked for.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct AuthReport {
     required: Required,
     host: IpAddr,
     /// `None`: nobody has ever made one.
@@ -25,9 +25,9 @@ pub(super) struct Door {
     now: u64,
 }
 
-impl Door {
-    pub(super) fn look(config: &Config, now: u64) -> Door {
-        Door {
+impl AuthReport {
+    pub(super) fn look(config: &Config, now: u64) -> AuthReport {
+        AuthReport {
             required: config.auth.required,
             host: config.server.host,
             keys: KeyFile::of(&config.home).read(),
@@ -198,8 +198,8 @@ mod tests {
         keys
     }
 
-    fn door(required: Required, keys: Option<Keys>) -> Door {
-        Door {
+    fn door(required: Required, keys: Option<Keys>) -> AuthReport {
+        AuthReport {
             required,
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             keys: Ok(keys),
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    fn seen(door: &Door) -> (State, String, Option<String>) {
+    fn seen(door: &AuthReport) -> (State, String, Option<String>) {
         let check = door.check();
         (check.state, check.text, check.next)
     }
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn beyond_loopback_without_a_key_is_a_problem() {
-        let open = Door {
+        let open = AuthReport {
             host: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             ..door(Required::OnceThereIsAKey, None)
         };

@@ -3,14 +3,14 @@
 //! The writer is our own: the format is a dozen lines, and every label here is one of a fixed set (routes, codes,
 //! lanes, phases), so a registry would be larger than what it registers. No label tells of a caller.
 
-use super::Entry;
+use super::CallRecord;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 /// Everything that is counted since the start.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Metrics {
     /// By route, status and code.
     requests: BTreeMap<(String, u16, &'static str), u64>,
     /// By lane and how the session was found.
@@ -39,7 +39,7 @@ struct Histogram {
     sum: f64,
 }
 
-impl Tally {
+impl Metrics {
     pub(super) fn request(&mut self, route: &str, status: Option<u16>, code: Option<&'static str>) {
         let key = (
             route.to_owned(),
@@ -49,7 +49,7 @@ impl Tally {
         *self.requests.entry(key).or_default() += 1;
     }
 
-    pub(super) fn call(&mut self, entry: &Entry) {
+    pub(super) fn call(&mut self, entry: &CallRecord) {
         let key = (
             entry.lane.unwrap_or("none"),
             entry.session.unwrap_or("none"),
@@ -197,20 +197,20 @@ const BOUNDS: &[f64; 14] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::entry::Spans;
+    use crate::calls::record::Spans;
 
     #[test]
     fn what_was_counted_is_told_in_the_format() {
-        let mut tally = Tally::default();
+        let mut tally = Metrics::default();
         tally.request("/v1/messages", Some(529), Some("queue_full"));
         let spans = Spans {
             delivery: Some(Duration::from_millis(4)),
             ..Spans::default()
         };
-        tally.call(&Entry {
+        tally.call(&CallRecord {
             spans,
             lane: Some("claude-pty"),
-            ..Entry::default()
+            ..CallRecord::default()
         });
         let gauge = Gauge {
             name: "sessions",
