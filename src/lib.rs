@@ -119,6 +119,8 @@ mod terminal;
 
 mod egress;
 
+mod lane;
+
 mod tap;
 
 mod license;
@@ -130,6 +132,8 @@ mod session;
 mod record;
 
 mod pool;
+
+mod routing;
 
 mod conversation;
 

@@ -4,6 +4,7 @@
 //! lanes, phases), so a registry would be larger than what it registers. No label tells of a caller.
 
 use super::CallRecord;
+use crate::turn::LaneId;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +15,7 @@ pub(crate) struct Metrics {
     /// By route, status and code.
     requests: BTreeMap<(String, u16, &'static str), u64>,
     /// By lane and how the session was found.
-    calls: BTreeMap<(&'static str, &'static str), u64>,
+    calls: BTreeMap<(String, &'static str), u64>,
     /// By kind.
     tokens: BTreeMap<&'static str, u64>,
     /// By phase.
@@ -51,7 +52,7 @@ impl Metrics {
 
     pub(super) fn call(&mut self, entry: &CallRecord) {
         let key = (
-            entry.lane.unwrap_or("none"),
+            entry.lane.as_ref().map_or("none", LaneId::name).to_owned(),
             entry.session.unwrap_or("none"),
         );
         *self.calls.entry(key).or_default() += 1;
@@ -72,13 +73,10 @@ impl Metrics {
         for (kind, count) in [
             ("input", usage.input_tokens),
             ("output", usage.output_tokens),
-            (
-                "cache_creation",
-                usage.cache_creation_input_tokens.unwrap_or(0),
-            ),
-            ("cache_read", usage.cache_read_input_tokens.unwrap_or(0)),
+            ("cache_creation", usage.cache_creation_input_tokens),
+            ("cache_read", usage.cache_read_input_tokens),
         ] {
-            *self.tokens.entry(kind).or_default() += count;
+            *self.tokens.entry(kind).or_default() += count.unwrap_or(0);
         }
     }
 
@@ -209,7 +207,7 @@ mod tests {
         };
         tally.call(&CallRecord {
             spans,
-            lane: Some("claude-pty"),
+            lane: Some(LaneId::new("claude-pty")),
             ..CallRecord::default()
         });
         let gauge = Gauge {

@@ -1,5 +1,6 @@
 //! One call, as it is recorded. `[pure]`
 
+use crate::turn::LaneId;
 use crate::turn::Usage;
 use serde_json::Value;
 use serde_json::json;
@@ -20,14 +21,14 @@ pub(crate) struct CallRecord {
     /// The API's id of the answer, or the one that it went by.
     pub(crate) message: Option<String>,
     /// Why the model stopped.
-    pub(crate) stop: Option<&'static str>,
+    pub(crate) stop: Option<String>,
     /// `None`: the client went away before there was one.
     pub(crate) status: Option<u16>,
     /// The code of the error contract, where it failed.
     pub(crate) code: Option<&'static str>,
     /// The client went away before the end.
     pub(crate) is_left: bool,
-    pub(crate) lane: Option<&'static str>,
+    pub(crate) lane: Option<LaneId>,
     pub(crate) text: Option<&'static str>,
     /// How its session was found.
     pub(crate) session: Option<&'static str>,
@@ -66,7 +67,7 @@ impl CallRecord {
             "status": self.status,
             "code": self.code,
             "left": self.is_left,
-            "lane": self.lane,
+            "lane": self.lane.as_ref().map(LaneId::name),
             "text": self.text,
             "session": self.session,
             "stop": self.stop,

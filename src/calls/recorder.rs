@@ -4,6 +4,7 @@ use super::CallRecord;
 use super::record::Spans;
 use crate::turn::End;
 use crate::turn::Event;
+use crate::turn::SessionOrigin;
 use crate::turn::Timeline;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -70,9 +71,9 @@ impl CallRecorder {
         let mut draft = self.draft();
         match event {
             Event::Start(start) => {
-                draft.entry.lane = Some(start.labels.lane);
+                draft.entry.lane = Some(start.labels.lane.clone());
                 draft.entry.text = Some(start.labels.text.name());
-                draft.entry.session = Some(start.labels.session.name());
+                draft.entry.session = start.labels.session.map(SessionOrigin::name);
                 draft.entry.message = Some(start.id.0.clone());
             }
             Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } => {
@@ -119,7 +120,7 @@ impl Draft {
     fn end(&mut self, end: &End) {
         let entry = &mut self.entry;
         entry.usage = Some(end.usage);
-        entry.stop = Some(end.stop.name());
+        entry.stop = Some(end.stop.name().to_owned());
         entry.answered_by = end.model.clone();
         if let Some(id) = &end.id {
             entry.message = Some(id.0.clone());

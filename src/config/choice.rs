@@ -1,7 +1,7 @@
 //! Words of the configuration of which only some mean anything. `[pure]`
 
 use crate::auth::Required;
-use crate::turn::Driver;
+use crate::session::mode::Mode;
 use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
 use core::net::Ipv4Addr;
 
@@ -30,16 +30,16 @@ pub(super) fn required(text: &str) -> Result<Required, String> {
 }
 
 /// How claude is driven.
-pub(super) fn driver(text: &str) -> Result<Driver, String> {
-    Driver::of_name(text)
+pub(super) fn driver(text: &str) -> Result<Mode, String> {
+    Mode::of_name(text)
         .ok_or_else(|| format!("\"{text}\" is not a driver; use \"pty\" or \"print\""))
 }
 
 /// The interactive session is what another driver would fall back from, so it is none itself.
-pub(super) fn fallback(text: &str) -> Result<Option<Driver>, String> {
+pub(super) fn fallback(text: &str) -> Result<Option<Mode>, String> {
     match text {
         "none" => Ok(None),
-        "print" => Ok(Some(Driver::Print)),
+        "print" => Ok(Some(Mode::Print)),
         other => Err(format!(
             "\"{other}\" is not a fallback; use \"none\" or \"print\""
         )),

@@ -21,12 +21,12 @@ use crate::config::source::Source;
 use crate::config::unit;
 use crate::conversation::ConversationConfig;
 use crate::license::LicenseKey;
+use crate::pool::ClaudeOrder;
 use crate::pool::PoolConfig;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
 use crate::telemetry::Endpoint as Collector;
 use crate::telemetry::TelemetryConfig;
-use crate::turn::Drive;
 use crate::update::Source as Shop;
 use crate::update::UpdateConfig;
 use std::num::NonZeroU32;
@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     pub(crate) authority: AuthorityConfig,
     pub(crate) pool: PoolConfig,
+    pub(crate) claude: ClaudeOrder,
     pub(crate) memory: ConversationConfig,
     pub(crate) session: SessionConfig,
     pub(crate) update: UpdateConfig,
@@ -70,6 +71,10 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let session = session(&reader)?;
     let pool = pool(&reader)?;
     let memory = memory(&reader)?;
+    let claude = ClaudeOrder {
+        first: reader.parsed("claude.driver", choice::driver)?,
+        fallback: reader.parsed("claude.fallback", choice::fallback)?,
+    };
     let update = update(&reader)?;
     let telemetry = telemetry(&reader)?;
     let log = LogConfig {
@@ -82,6 +87,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         auth,
         authority,
         pool,
+        claude,
         memory,
         session,
         update,
@@ -104,10 +110,6 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
         bodies_max: reader.parsed("server.bodies_max", bytes)?,
         allowed_hosts: reader.list("server.allowed_hosts")?,
         allowed_origins: reader.list("server.allowed_origins")?,
-        drive: Drive {
-            driver: reader.parsed("claude.driver", choice::driver)?,
-            fallback: reader.parsed("claude.fallback", choice::fallback)?,
-        },
         drain_wait_max: reader.parsed("server.drain_wait_max", unit::duration)?,
         strict: reader.switch("server.strict")?,
         socket: reader.path("server.socket")?,
@@ -301,8 +303,8 @@ fn idle(reader: &Reader<'_>, max: usize) -> Result<usize, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use super::ClaudeOrder;
     use super::Config;
-    use super::Drive;
     use super::Ground;
     use super::Required;
     use super::resolve;
@@ -312,7 +314,7 @@ mod tests {
     use crate::config::source::Source;
     use crate::config::source::Sourced;
     use crate::egress::Proxy;
-    use crate::turn::Driver;
+    use crate::session::mode::Mode;
     use std::path::Path;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -467,13 +469,13 @@ mod tests {
 
     #[test]
     fn print_mode_is_used_where_it_is_asked_for_and_nowhere_else() {
-        let drive = |text: &str| config(text).server.drive;
-        assert_eq!(drive(""), Drive::default());
-        assert_eq!(drive("claude.driver = \"print\"").driver, Driver::Print);
-        let falls_back = drive("claude.fallback = \"print\"");
+        let order = |text: &str| config(text).claude;
+        assert_eq!(order(""), ClaudeOrder::default());
+        assert_eq!(order("claude.driver = \"print\"").first, Mode::Print);
+        let falls_back = order("claude.fallback = \"print\"");
         assert_eq!(
-            (falls_back.driver, falls_back.fallback),
-            (Driver::Pty, Some(Driver::Print))
+            (falls_back.first, falls_back.fallback),
+            (Mode::Pty, Some(Mode::Print))
         );
         assert_eq!(
             complaint("claude.driver = \"prnt\""),

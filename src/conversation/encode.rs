@@ -28,7 +28,7 @@ fn block(built: &AnswerBlock) -> Option<Block> {
 pub(super) fn to_json(message: &Message) -> Value {
     let blocks = message.blocks.iter().map(|block| match block {
         Block::Text(text) => json!({"type": "text", "text": text}),
-        Block::Native(value) => value.clone(),
+        other => other.json().cloned().unwrap_or_default(),
     });
     let role = match message.role {
         Role::User => "user",
@@ -45,7 +45,7 @@ pub(super) fn from_json(value: &Value) -> Option<Message> {
     };
     let block = |value: &Value| match value.get("type")?.as_str()? {
         "text" => Some(Block::Text(value.get("text")?.as_str()?.to_owned())),
-        _ => Some(Block::Native(value.clone())),
+        _ => Some(Block::of(value.clone())),
     };
     let blocks: Option<Vec<Block>> = value
         .get("content")?
@@ -67,7 +67,7 @@ mod tests {
     fn a_message_comes_back_as_it_was() {
         let blocks = vec![
             Block::Text("a\t\u{0}\r\n".into()),
-            Block::Native(
+            Block::of(
                 json!({"type": "tool_use", "id": "t", "name": "f", "input": {"b": 1, "a": null}}),
             ),
         ];

@@ -34,3 +34,10 @@ pub(super) fn calls_unknown() -> Fault {
 
 /// About as long as a short turn takes.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+pub(super) fn not_told_in_events() -> Fault {
+    let public =
+        "The relay lost track of the answer, which is a bug of the relay; please try again.";
+    Fault::new(FaultKind::Internal, Blame::Relay, public)
+        .because("a lane passed bytes where a conversation needs events")
+}

@@ -22,7 +22,6 @@ use crate::turn::Fingerprint;
 use crate::turn::Joined;
 use crate::turn::Message;
 use crate::turn::Role;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The conversation that the model is to get, and how it came about.
@@ -63,38 +62,32 @@ fn without_thinking(message: &Message) -> Message {
 
 /// Whether the message answers the calls of tools that were made last: all of them, and no others.
 fn fits_behind(known: &[Message], message: &Message) -> bool {
-    let calls = |message: &Message| ids(message, "tool_use", "id");
+    let calls = |message: &Message| ids(message, |block| Some(block.call()?.id));
     let made = known.last().map(calls).unwrap_or_default();
-    message.role == Role::User && made == ids(message, "tool_result", "tool_use_id")
+    message.role == Role::User && made == ids(message, Block::result_of)
 }
 
 /// Whether the conversation begins with results of calls that nobody made.
 pub(super) fn is_torn(messages: &[Message]) -> bool {
-    let results = |message: &Message| ids(message, "tool_result", "tool_use_id");
     messages
         .first()
-        .is_some_and(|first| !results(first).is_empty())
+        .is_some_and(|first| !ids(first, Block::result_of).is_empty())
 }
 
-fn ids(message: &Message, wanted: &str, field: &str) -> BTreeSet<String> {
-    let natives = message.blocks.iter().filter_map(|block| match block {
-        Block::Native(value) if value["type"] == wanted => value.get(field)?.as_str(),
-        Block::Native(_) | Block::Text(_) => None,
-    });
-    natives.map(str::to_owned).collect()
+fn ids(message: &Message, id: impl Fn(&Block) -> Option<&str>) -> BTreeSet<String> {
+    let ids = message.blocks.iter().filter_map(id);
+    ids.map(str::to_owned).collect()
 }
 
 fn kind(block: &Block) -> Option<&str> {
-    match block {
-        Block::Native(value) => value.get("type").and_then(Value::as_str),
-        Block::Text(_) => None,
-    }
+    block.json()?.get("type")?.as_str()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::Value;
     use serde_json::json;
 
     fn message(role: Role, blocks: Vec<Block>) -> Message {
@@ -114,7 +107,7 @@ mod tests {
     }
 
     fn native(role: Role, block: Value) -> Message {
-        message(role, vec![Block::Native(block)])
+        message(role, vec![Block::of(block)])
     }
 
     fn call(id: &str) -> Message {
@@ -176,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_client_may_drop_thinking_and_add_marks() {
-        let thought = Block::Native(json!({"type": "thinking", "thinking": "t", "signature": "s"}));
+        let thought = Block::of(json!({"type": "thinking", "thinking": "t", "signature": "s"}));
         let said = Block::Text("b".into());
         let known = [user("a"), message(Role::Assistant, vec![thought, said])];
         let whole = [user("a"), assistant("b"), user("c")];

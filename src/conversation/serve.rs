@@ -14,9 +14,11 @@ use super::store::ConversationStore;
 use super::store::Found;
 use super::store::StoredTurn;
 use crate::clock;
-use crate::pool::Answer;
-use crate::pool::Pool;
-use crate::pool::Snapshot;
+use crate::lane::Call;
+use crate::lane::Events;
+use crate::lane::Reply;
+use crate::lane::Serving;
+use crate::routing::Router;
 use crate::turn::AnswerBuilder;
 use crate::turn::ConversationId;
 use crate::turn::Event;
@@ -25,9 +27,8 @@ use crate::turn::Joined;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
-use crate::turn::Timeline;
 use std::collections::HashMap;
-use std::collections::HashSet;
+use std::future::ready;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,11 +38,12 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-/// The pool, and what is remembered of the conversations that it served; cheap to clone.
+/// The lanes, and what is remembered of the conversations that they served; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Conversations {
-    pool: Pool,
+    router: Router,
     kept: Arc<Kept>,
 }
 
@@ -65,7 +67,7 @@ struct TurnLock {
     ticket: Ticket,
 }
 
-type Events = mpsc::Sender<Result<Event, Fault>>;
+type EventSender = mpsc::Sender<Result<Event, Fault>>;
 
 impl Conversations {
     /// Opens the memory, with what is on disk in this folder.
@@ -73,7 +75,7 @@ impl Conversations {
     /// # Errors
     /// Where the folder cannot be used.
     pub(crate) fn open(
-        pool: Pool,
+        router: Router,
         config: ConversationConfig,
         folder: &Path,
     ) -> io::Result<Conversations> {
@@ -95,50 +97,27 @@ impl Conversations {
         found.into_iter().for_each(|found| kept.find(found));
         let kept = Arc::new(kept);
         tokio::spawn(Arc::clone(&kept).age());
-        Ok(Conversations { pool, kept })
+        Ok(Conversations { router, kept })
     }
 
-    /// Begins to serve a request, in the conversation of this name where there is one.
-    pub(crate) fn serve(
-        &self,
-        request: Request,
-        id: Option<ConversationId>,
-        timeline: Timeline,
-    ) -> Answer {
-        let Some(id) = id else {
-            return self.pool.serve(request, None, timeline);
+    /// Begins to serve a call, in the conversation of its name where it has one.
+    pub(crate) fn serve(&self, mut call: Call) -> Serving {
+        let Some(id) = call.conversation.clone() else {
+            return self.router.serve(call);
         };
-        let (events_tx, events) = mpsc::channel(EVENTS_MAX);
-        let (turn_lock, turn) = match Kept::enter(&self.kept, id) {
-            Ok(entered) => entered,
-            Err(fault) => {
-                drop(events_tx.try_send(Err(fault)));
-                return Answer { events };
-            }
-        };
-        let pool = self.pool.clone();
-        tokio::spawn(async move {
-            let asked = (request, timeline);
-            if let Err(fault) = turn_lock.serve(turn, asked, &pool, &events_tx).await {
-                drop(events_tx.send(Err(fault)).await);
-            }
-        });
-        Answer { events }
-    }
-
-    /// What is alive now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.pool.snapshot()
+        // The request will say more than its caller wrote.
+        call.original = None;
+        let router = self.router.clone();
+        match Kept::enter(&self.kept, id) {
+            Ok((turn_lock, turn)) => Box::pin(turn_lock.serve(turn, call, router)),
+            Err(fault) => Box::pin(ready(Err(fault))),
+        }
     }
 
     /// An owner's conversations, the latest first.
     pub(crate) fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
-        let sessions = self.pool.snapshot().sessions;
-        let live = sessions
-            .into_iter()
-            .filter_map(|session| session.conversation);
-        let live: HashSet<ConversationId> = live.collect();
-        self.kept.state().views(owner, &live)
+        let is_held = |id: &ConversationId| self.router.holds(id);
+        self.kept.state().views(owner, is_held)
     }
 
     /// Forgets a conversation, also what a call that is being served in it is about to say; false where there is none.
@@ -150,73 +129,90 @@ impl Conversations {
             store.remove(id);
         }
         drop(state);
-        self.pool.leave(id);
+        self.router.forget(id);
         served || known
     }
 }
 
 impl TurnLock {
-    /// Waits for the calls before, and serves this one; `Err` is for the caller to be told.
+    /// Waits for the calls before, and serves this one.
     async fn serve(
         self,
         turn: Option<oneshot::Receiver<()>>,
-        (mut request, timeline): (Request, Timeline),
-        pool: &Pool,
-        events: &Events,
-    ) -> Result<(), Fault> {
+        mut call: Call,
+        router: Router,
+    ) -> Result<Reply, Fault> {
         if let Some(turn) = turn {
-            tokio::select! {
-                _ = turn => {}
-                () = events.closed() => return Ok(()),
-                () = tokio::time::sleep(WAIT_MAX) => return Err(fault::session_waited(WAIT_MAX)),
-            }
+            let waited = timeout(WAIT_MAX, turn).await;
+            waited
+                .map_err(|_| fault::session_waited(WAIT_MAX))
+                .map(drop)?;
         }
-        let known = self.kept.state().cache.conversation(&self.id).cloned();
-        let known = known.as_ref().map(|conversation| &*conversation.messages);
-        let joined;
-        (joined, request.messages) = prefix::join(known, request.messages);
-        if prefix::is_torn(&request.messages) {
-            return Err(fault::calls_unknown());
-        }
-        let asked = (request.messages.clone(), request.model.clone());
-        let answer = pool.serve(request, Some(self.id.clone()), timeline);
-        self.pass_on(answer, joined, asked, events).await
+        let (joined, messages) = self.join(&call)?;
+        let model = call.request.model.clone();
+        let request = Request {
+            messages: messages.clone(),
+            ..(*call.request).clone()
+        };
+        call.request = Arc::new(request);
+        let Reply::Events(events) = router.serve(call).await? else {
+            return Err(fault::not_told_in_events());
+        };
+        let (events_tx, passed_on) = mpsc::channel(EVENTS_MAX);
+        tokio::spawn(self.pass_on(events, joined, (messages, model), events_tx));
+        Ok(Reply::Events(Events::of(passed_on)))
     }
 
-    /// Tells the caller what the pool tells, and remembers the turn and gives its place back before its end is told.
+    /// The call's messages behind those that are known of its conversation.
+    fn join(&self, call: &Call) -> Result<(Joined, Vec<Message>), Fault> {
+        let known = self.kept.state().cache.conversation(&self.id).cloned();
+        let known = known.as_ref().map(|conversation| &*conversation.messages);
+        let (joined, messages) = prefix::join(known, call.request.messages.clone());
+        match prefix::is_torn(&messages) {
+            true => Err(fault::calls_unknown()),
+            false => Ok((joined, messages)),
+        }
+    }
+
+    /// Tells the caller what the lane tells, and remembers the turn and gives its place back before its end is told.
     async fn pass_on(
         self,
-        mut answer: Answer,
+        mut answer: Events,
         joined: Joined,
         (messages, model): (Vec<Message>, String),
-        events: &Events,
-    ) -> Result<(), Fault> {
+        events: EventSender,
+    ) {
         let mut builder = AnswerBuilder::default();
         loop {
             let told = tokio::select! {
                 biased;
-                () = events.closed() => return Ok(()),
-                told = answer.events.recv() => told,
+                () = events.closed() => return,
+                told = answer.next() => told,
             };
-            let Some(mut event) = told.transpose()? else {
-                return Ok(()); // Whoever reads the events says that they ended without an end.
-            };
-            if let Event::Start(start) = &mut event {
+            // Whoever reads the events says that they ended without an end.
+            let Some(mut told) = told else { return };
+            if let Ok(Event::Start(start)) = &mut told {
                 start.labels.conversation = Some(joined);
             }
-            let sound = builder.push(event.clone()).is_ok();
-            let is_end = matches!(event, Event::End(_));
+            let is_sound = told
+                .as_ref()
+                .is_ok_and(|event| builder.push(event.clone()).is_ok());
+            let is_end = matches!(told, Ok(Event::End(_)));
             let Ok(permit) = events.reserve().await else {
-                return Ok(());
+                return;
             };
-            if is_end && sound {
+            if is_end && is_sound {
                 self.remember(messages, model, builder);
                 // Whoever has the end may go on at once.
                 drop(self);
-                permit.send(Ok(event));
-                return Ok(());
+                permit.send(told);
+                return;
             }
-            permit.send(Ok(event));
+            let is_over = told.is_err();
+            permit.send(told);
+            if is_over {
+                return;
+            }
         }
     }
 
@@ -318,7 +314,11 @@ impl Kept {
 }
 
 impl State {
-    fn views(&self, owner: &Owner, live: &HashSet<ConversationId>) -> Vec<ConversationView> {
+    fn views(
+        &self,
+        owner: &Owner,
+        is_held: impl Fn(&ConversationId) -> bool,
+    ) -> Vec<ConversationView> {
         let now = clock::now();
         let served: HashMap<&ConversationId, usize> = self.queue.lines().collect();
         let conversations = self.cache.conversations();
@@ -332,7 +332,7 @@ impl State {
         let new = new.map(|(id, waiting)| (*id, view(id, None, Some(*waiting), now)));
         let own = remembered.chain(new).filter(|(id, _)| id.owner == *owner);
         let own = own.map(|(id, mut view)| {
-            if view.state == RESUMABLE && live.contains(id) {
+            if view.state == RESUMABLE && is_held(id) {
                 view.state = "live";
             }
             view

@@ -46,9 +46,9 @@ pub(super) async fn pool(config: &Config, simulated: bool) -> Result<Pool, Daemo
     ask_about(&claude, &session, config.home.join("probe.json"));
     let launcher = Launcher::new(program, launch_context);
     launcher.sweep();
-    let driver = config.server.drive.driver;
+    let mode = config.claude.first;
     let pool = config.pool.clone();
-    Ok(Pool::start(pool, launcher, &session.model, driver, claude))
+    Ok(Pool::start(pool, launcher, &session.model, mode, claude))
 }
 
 /// How sessions are launched, with a folder for them to run in.

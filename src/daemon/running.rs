@@ -12,9 +12,12 @@ use crate::calls::CallLog;
 use crate::clock;
 use crate::config::Config;
 use crate::conversation::Conversations;
+use crate::lane::Lane;
 use crate::pool::Pool;
+use crate::routing::Router;
 use crate::server;
 use crate::server::Api;
+use crate::session::mode::Mode;
 use crate::session::private::create_private;
 use crate::signal::Stop;
 use crate::store;
@@ -27,6 +30,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -111,8 +115,9 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
     let pool = claude::pool(&config, simulated).await?;
     let folder = config.home.join("conversations");
-    let memory =
-        Conversations::open(pool.clone(), config.memory.clone(), &folder).map_err(&home)?;
+    let router = router(&config, &pool);
+    let conversations =
+        Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
     let keeping = [
         auth::watch(keys, admission.clone()),
@@ -122,7 +127,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
     let api = Api::new(
-        memory,
+        conversations,
+        pool.view(),
         admission.clone(),
         license.clone(),
         config.server.clone(),
@@ -148,6 +154,13 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         telemetry,
         lock,
     })
+}
+
+/// The lanes of this relay, and the order in which a call tries them.
+fn router(config: &Config, pool: &Pool) -> Router {
+    let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
+    let lanes = vec![lane(Mode::Pty), lane(Mode::Print)];
+    Router::new(lanes, config.claude.lanes())
 }
 
 impl Running {

@@ -1,10 +1,10 @@
-//! The delivery_plans a call may go into a session, the cheapest first; each is exact, or it is not among them. `[pure]`
+//! The ways a call may go into a session, the cheapest first; each is exact, or it is not among them. `[pure]`
 
 use super::ledger::Need;
 use crate::session::delivery;
 use crate::session::delivery::Delivery;
 use crate::session::history;
-use crate::turn::Driver;
+use crate::session::mode::Mode;
 use crate::turn::Request;
 
 /// One way.
@@ -33,9 +33,9 @@ impl DeliveryPlan {
     }
 }
 
-/// The delivery_plans of this call. `gates`: a session launched with a turn waits for its tools here.
-pub(crate) fn delivery_plans(request: &Request, gates: bool) -> Vec<DeliveryPlan> {
-    if request.drive.driver == Driver::Print {
+/// The plans for this call. `gates`: a session launched with a turn waits for its tools here.
+pub(crate) fn delivery_plans(request: &Request, mode: Mode, gates: bool) -> Vec<DeliveryPlan> {
+    if mode == Mode::Print {
         return vec![DeliveryPlan::Sent(need_of_print(request))];
     }
     let mut delivery_plans = Vec::new();
@@ -108,16 +108,16 @@ mod tests {
     }
 
     fn image() -> Block {
-        Block::Native(json!({"type": "image"}))
+        Block::of(json!({"type": "image"}))
     }
 
     fn result() -> Block {
-        Block::Native(json!({"type": "tool_result"}))
+        Block::of(json!({"type": "tool_result"}))
     }
 
     #[test]
     fn a_plain_text_is_typed_or_launched() {
-        let delivery_plans = delivery_plans(&request(vec![text("hi")], false), false);
+        let delivery_plans = delivery_plans(&request(vec![text("hi")], false), Mode::Pty, false);
         assert!(matches!(
             delivery_plans.as_slice(),
             [DeliveryPlan::Typed(_), DeliveryPlan::Launched]
@@ -130,20 +130,20 @@ mod tests {
     fn with_tools_the_last_text_is_typed_after_the_rest() {
         let asked = request(vec![image(), text("what is it?")], true);
         assert!(matches!(
-            delivery_plans(&asked, true).as_slice(),
+            delivery_plans(&asked, Mode::Pty, true).as_slice(),
             [DeliveryPlan::Split(_), DeliveryPlan::Launched]
         ));
         assert!(matches!(
-            delivery_plans(&asked, false).as_slice(),
+            delivery_plans(&asked, Mode::Pty, false).as_slice(),
             [DeliveryPlan::Split(_), DeliveryPlan::Split(_)]
         ));
         let asked = request(vec![result(), text("and?")], true);
         assert!(matches!(
-            delivery_plans(&asked, true).as_slice(),
+            delivery_plans(&asked, Mode::Pty, true).as_slice(),
             [DeliveryPlan::Split(_), DeliveryPlan::Launched]
         ));
         assert!(matches!(
-            delivery_plans(&asked, false).as_slice(),
+            delivery_plans(&asked, Mode::Pty, false).as_slice(),
             [DeliveryPlan::Split(_), DeliveryPlan::Split(_)]
         ));
     }
@@ -163,7 +163,7 @@ mod tests {
                 turn(Role::Assistant, said),
                 turn(Role::User, "b"),
             ]);
-            let delivery_plans = delivery_plans(&asked, false);
+            let delivery_plans = delivery_plans(&asked, Mode::Pty, false);
             assert_eq!(
                 matches!(delivery_plans.first(), Some(DeliveryPlan::Typed(_))),
                 typed,
@@ -178,21 +178,33 @@ mod tests {
         let unseen = "a\u{200b}b";
         let plan = Delivery::Editor(unseen.to_owned());
         let asked = request(vec![text(unseen)], true);
-        assert_eq!(delivery_plans(&asked, true), [DeliveryPlan::Launched]);
+        assert_eq!(
+            delivery_plans(&asked, Mode::Pty, true),
+            [DeliveryPlan::Launched]
+        );
         let typed = DeliveryPlan::Typed(plan.clone());
-        assert_eq!(delivery_plans(&asked, false), [typed.clone(), typed]);
+        assert_eq!(
+            delivery_plans(&asked, Mode::Pty, false),
+            [typed.clone(), typed]
+        );
         let asked = request(vec![image(), text(unseen)], true);
         let split = DeliveryPlan::Split(plan);
-        assert_eq!(delivery_plans(&asked, false), [split.clone(), split]);
+        assert_eq!(
+            delivery_plans(&asked, Mode::Pty, false),
+            [split.clone(), split]
+        );
     }
 
     #[test]
     fn what_cannot_be_typed_is_launched_where_a_launch_has_its_tools() {
         let asked = request(vec![result()], true);
-        assert_eq!(delivery_plans(&asked, true), [DeliveryPlan::Launched]);
-        assert_eq!(delivery_plans(&asked, false), []);
         assert_eq!(
-            delivery_plans(&request(vec![image()], false), false),
+            delivery_plans(&asked, Mode::Pty, true),
+            [DeliveryPlan::Launched]
+        );
+        assert_eq!(delivery_plans(&asked, Mode::Pty, false), []);
+        assert_eq!(
+            delivery_plans(&request(vec![image()], false), Mode::Pty, false),
             [DeliveryPlan::Launched]
         );
     }

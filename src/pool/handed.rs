@@ -10,19 +10,20 @@ use crate::session::launch;
 use crate::session::launcher::Launcher;
 use crate::session::mcp::tool_list;
 use crate::session::mcp::tool_list::ToolList;
+use crate::session::mode::Mode;
 use crate::session::print::input;
 use crate::session::reply::TurnOutcome;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
 use crate::turn::Fault;
 use crate::turn::Labels;
+use crate::turn::LaneId;
 use crate::turn::Message;
 use crate::turn::MessageId;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::SessionOrigin;
 use crate::turn::Start;
-use crate::turn::TextSource;
 use crate::turn::Usage;
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -40,6 +41,7 @@ pub(crate) struct Handed {
 pub(crate) struct Hand<'a> {
     pub(crate) request: &'a Request,
     pub(crate) launcher: &'a Launcher,
+    pub(crate) mode: Mode,
     /// Whether the session stays in the conversation afterwards.
     pub(crate) stays: bool,
 }
@@ -185,7 +187,7 @@ impl Hand<'_> {
             id: MessageId(format!("msg_relay_{}", Uuid::new_v4().simple())),
             model: request.model.clone(),
             usage: Usage::default(),
-            labels: labels(request, session),
+            labels: labels(request, self.mode, session),
         };
         TurnSpec {
             route,
@@ -257,15 +259,13 @@ pub(crate) fn ignored(request: &Request) -> Vec<String> {
     ignored
 }
 
-fn labels(request: &Request, session: SessionOrigin) -> Labels {
+fn labels(request: &Request, mode: Mode, session: SessionOrigin) -> Labels {
     let mut emulated = request.emulated.clone();
     emulated.extend(history::divided(&request.messages));
     Labels {
-        lane: request.drive.driver.lane(),
-        text: TextSource::Exact,
-        session,
+        session: Some(session),
         emulated,
         ignored: ignored(request),
-        conversation: None,
+        ..Labels::exact(LaneId::new(mode.lane()))
     }
 }

@@ -16,8 +16,8 @@ use super::slot::SlotId;
 use super::slot::SlotKind;
 use super::slot::SlotState;
 use super::slot::Slots;
+use crate::session::mode::Mode;
 use crate::session::shape::Shape;
-use crate::turn::Driver;
 use crate::turn::Owner;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -404,7 +404,7 @@ impl Ledger {
             entry.held = SlotState::Leased;
             entry.turns += 1;
             // It serves one call only and is replaced at once, and its replacement's start would slow that call down.
-            if entry.shape.driver == Driver::Print {
+            if entry.shape.mode == Mode::Print {
                 self.pause.keep_quiet(now);
             }
         }
@@ -579,7 +579,7 @@ mod tests {
     fn a_session_that_serves_one_call_is_replaced_once_that_call_has_begun() {
         let now = now();
         let print = Shape {
-            driver: Driver::Print,
+            mode: Mode::Print,
             ..shape("a")
         };
         let mut ledger = Ledger::new(config(1, 2), print.clone(), true);

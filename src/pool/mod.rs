@@ -1,18 +1,19 @@
 //! Who is free, who waits, who is worn out: the sessions, shared among callers.
 //!
-//! **What for.** [`Pool::serve`] takes a request and answers with events; behind it are the bounded queue, in which callers take turns, the
+//! **What for.** [`Pool::lane`] gives the lanes that serve calls; behind it are the bounded queue, in which callers take turns, the
 //! sessions by shape, and their renewal.
 //!
 //! **Never.** It does not know HTTP, dialects or terminals.
 //!
 //! **Invariants.** A session serves one turn at a time; a caller never gets a session that holds another caller's
-//! text, or a part of its own conversation that it did not tell; dropping an [`Answer`] interrupts its turn.
+//! text, or a part of its own conversation that it did not tell; dropping the receiver of a call's events interrupts its turn.
 
 mod delivery_plan;
 mod demand;
 mod fault;
 mod handed;
 mod health;
+mod lane;
 pub(crate) mod ledger;
 mod parking;
 mod pause;
@@ -21,21 +22,22 @@ mod serve;
 pub(crate) mod slot;
 mod snapshot;
 mod supervisor;
+mod unfit;
 
-pub(crate) use handed::ignored;
+pub(crate) use lane::ClaudeLane;
 pub(crate) use snapshot::ClaudeView;
 pub(crate) use snapshot::Condition;
 pub(crate) use snapshot::SessionView;
 pub(crate) use snapshot::Snapshot;
 
+use crate::lane::Call;
 use crate::session::launcher::Launcher;
+use crate::session::mode::Mode;
 use crate::session::shape::Shape;
 use crate::turn::ConversationId;
-use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
-use crate::turn::Request;
-use crate::turn::Timeline;
+use crate::turn::LaneId;
 use serve::ServeCall;
 use std::time::Duration;
 use supervisor::Command;
@@ -69,10 +71,22 @@ pub(crate) struct PoolConfig {
     pub(crate) kept_wait_max: Duration,
 }
 
-/// The events of one answer, as they come. Dropping it tells the pool that the caller is gone.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) events: mpsc::Receiver<Result<Event, Fault>>,
+/// Which of the pool's lanes serve a call that names none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ClaudeOrder {
+    /// Warmed before any call comes.
+    pub(crate) first: Mode,
+    /// Takes a call that the first cannot carry; `None`: it fails.
+    pub(crate) fallback: Option<Mode>,
+}
+
+impl ClaudeOrder {
+    /// The names of the lanes, in order.
+    pub(crate) fn lanes(self) -> Vec<LaneId> {
+        let modes = [Some(self.first), self.fallback];
+        let modes = modes.into_iter().flatten();
+        modes.map(|mode| LaneId::new(mode.lane())).collect()
+    }
 }
 
 /// A handle to the pool; cheap to clone.
@@ -95,13 +109,13 @@ impl Pool {
         config: PoolConfig,
         launcher: Launcher,
         model: &str,
-        driver: Driver,
+        mode: Mode,
         claude: ClaudeView,
     ) -> Pool {
         let (views, snapshot) =
             watch::channel(Snapshot::of(Condition::Starting, Some(claude.clone())));
         let plain = Shape {
-            driver,
+            mode,
             ..Shape::plain(model)
         };
         let (supervisor, inbox) = Supervisor::new(config, launcher.clone(), plain, claude, views);
@@ -129,12 +143,9 @@ impl Pool {
     /// events, and a failure is the last of them.
     ///
     /// In a conversation that has a name, the session stays for the next call.
-    pub(crate) fn serve(
-        &self,
-        request: Request,
-        name: Option<ConversationId>,
-        timeline: Timeline,
-    ) -> Answer {
+    ///
+    /// Dropping the receiver tells the pool that the caller is gone.
+    fn serve(&self, call: Call, mode: Mode) -> mpsc::Receiver<Result<Event, Fault>> {
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         match &self.works {
             Some(Works {
@@ -144,19 +155,25 @@ impl Pool {
                 let (launcher, supervisor) = (launcher.clone(), supervisor.clone());
                 tokio::spawn(
                     ServeCall {
-                        request,
-                        name,
+                        request: call.request,
+                        mode,
+                        name: call.conversation,
                         launcher,
                         supervisor,
                         events: events_tx,
-                        timeline,
+                        timeline: call.timeline,
                     }
                     .run(),
                 );
             }
             None => drop(events_tx.try_send(Err(fault::claude_not_found()))),
         }
-        Answer { events }
+        events
+    }
+
+    /// The lane that serves by sessions of this mode.
+    pub(crate) fn lane(&self, mode: Mode) -> ClaudeLane {
+        ClaudeLane::new(self.clone(), mode)
     }
 
     /// Nobody goes on in this conversation any more: the session that stays in it is emptied.
@@ -167,9 +184,9 @@ impl Pool {
         }
     }
 
-    /// What is alive now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.snapshot.borrow().clone()
+    /// What is alive, at each moment.
+    pub(crate) fn view(&self) -> watch::Receiver<Snapshot> {
+        self.snapshot.clone()
     }
 
     /// Refuses new calls, lets turns end, and ends every session; returns when all are gone.

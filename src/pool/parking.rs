@@ -22,7 +22,7 @@ use std::borrow::Cow;
 /// A conversation as its session holds it, calls outstanding.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parking {
-    held: SlotState,
+    held: HeldConversation,
     /// The conversation without the inputs of the model's last calls.
     by_ids: Fingerprint,
     name: Option<ConversationId>,
@@ -33,7 +33,7 @@ pub(crate) struct Parking {
 pub(crate) struct Claim {
     likeness: Likeness,
     /// `None`: it goes on in none, but those of its name are of no use any more.
-    held: Option<SlotState>,
+    held: Option<HeldConversation>,
     name: Option<ConversationId>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) enum Likeness {
 
 /// What must be the same, to the last byte, for both to be one conversation.
 #[derive(Debug, PartialEq, Eq)]
-struct SlotState {
+struct HeldConversation {
     shape: Shape,
     tools: ToolList,
     conversation: Fingerprint,
@@ -79,7 +79,7 @@ impl Parking {
         let messages = |answer| request.messages.iter().chain([answer]);
         Parking {
             by_ids: Fingerprint::of(messages(&without_inputs(&answer))),
-            held: SlotState::of(request, shape, messages(&answer), calls),
+            held: HeldConversation::of(request, shape, messages(&answer), calls),
             name,
         }
     }
@@ -90,7 +90,7 @@ impl Parking {
             Likeness::Exact => self.held.conversation,
             Likeness::Ids => self.by_ids,
         };
-        let same = |theirs: &SlotState| {
+        let same = |theirs: &HeldConversation| {
             conversation == theirs.conversation
                 && self.held.shape == theirs.shape
                 && self.held.tools == theirs.tools
@@ -102,6 +102,11 @@ impl Parking {
     /// The conversation's name, where it has one.
     pub(crate) fn name(&self) -> Option<&ConversationId> {
         self.name.as_ref()
+    }
+
+    /// The ids of the calls whose results it waits for.
+    pub(crate) fn calls(&self) -> &[String] {
+        &self.held.calls
     }
 
     /// Whether no call is outstanding.
@@ -131,9 +136,9 @@ impl Claim {
             }
             Some(Onward::Prompt(_)) | None => Vec::new(),
         };
-        let held = onward
-            .as_ref()
-            .map(|_| SlotState::of(request, shape, &*alike(request.history(), likeness), calls));
+        let held = onward.as_ref().map(|_| {
+            HeldConversation::of(request, shape, &*alike(request.history(), likeness), calls)
+        });
         let claim = Claim {
             likeness,
             held,
@@ -150,7 +155,7 @@ impl Claim {
 
 fn onward(request: &Request, name: Option<&ConversationId>) -> Option<Onward> {
     let prompt = request.prompt()?;
-    let natives: Option<Vec<&Value>> = prompt.blocks.iter().map(native).collect();
+    let natives: Option<Vec<&Value>> = prompt.blocks.iter().map(Block::json).collect();
     if let Some(results) = natives.and_then(result::answers) {
         return Some(Onward::Results(results));
     }
@@ -160,15 +165,15 @@ fn onward(request: &Request, name: Option<&ConversationId>) -> Option<Onward> {
     typed.map(Onward::Prompt)
 }
 
-impl SlotState {
+impl HeldConversation {
     fn of<'a>(
         request: &Request,
         shape: &Shape,
         messages: impl IntoIterator<Item = &'a Message>,
         mut calls: Vec<String>,
-    ) -> SlotState {
+    ) -> HeldConversation {
         calls.sort();
-        SlotState {
+        HeldConversation {
             shape: shape.clone(),
             tools: ToolList::of(&request.tools),
             conversation: Fingerprint::of(messages),
@@ -191,30 +196,21 @@ fn alike(history: &[Message], likeness: Likeness) -> Cow<'_, [Message]> {
 fn without_inputs(answer: &Message) -> Message {
     let mut answer = answer.clone();
     for block in &mut answer.blocks {
-        if let Block::Native(value) = block
-            && value["type"] == "tool_use"
-        {
-            value["input"] = Value::Null;
+        if let Some(call) = block.call_mut() {
+            call["input"] = Value::Null;
         }
     }
     answer
 }
 
-fn native(block: &Block) -> Option<&Value> {
-    match block {
-        Block::Native(value) => Some(value),
-        Block::Text(_) => None,
-    }
-}
-
 fn call_of(block: &Block) -> Option<String> {
-    let value = native(block).filter(|value| value["type"] == "tool_use")?;
-    Some(value.get("id")?.as_str()?.to_owned())
+    Some(block.call()?.id.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::mode::Mode;
     use crate::turn::Owner;
     use crate::turn::Tool;
     use serde_json::json;
@@ -224,11 +220,11 @@ mod tests {
     }
 
     fn call() -> Block {
-        Block::Native(json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}))
+        Block::of(json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}))
     }
 
     fn result(id: &str) -> Block {
-        Block::Native(json!({"type": "tool_result", "tool_use_id": id, "content": "r"}))
+        Block::of(json!({"type": "tool_result", "tool_use_id": id, "content": "r"}))
     }
 
     fn asked(text: &str) -> Message {
@@ -238,7 +234,7 @@ mod tests {
     #[test]
     fn only_the_same_conversation_goes_on() {
         let first = Request::plain(vec![asked("q")]);
-        let shape = Shape::of(&first);
+        let shape = Shape::of(&first, Mode::Pty);
         let parking = Parking::of(&first, &shape, &[call()], None);
         let follow_up = |question: &str, id: &str| {
             let messages = vec![
@@ -256,14 +252,14 @@ mod tests {
     #[test]
     fn inputs_may_differ_where_ids_are_enough() {
         let first = Request::plain(vec![asked("q")]);
-        let shape = Shape::of(&first);
+        let shape = Shape::of(&first, Mode::Pty);
         let parking = Parking::of(&first, &shape, &[call()], None);
         let filled =
             json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1, "b": false}});
         let follow_up = |question: &str, likeness| {
             let messages = vec![
                 asked(question),
-                message(Role::Assistant, vec![Block::Native(filled.clone())]),
+                message(Role::Assistant, vec![Block::of(filled.clone())]),
                 message(Role::User, vec![result("t1")]),
             ];
             Claim::of(&Request::plain(messages), &shape, None, likeness).0
@@ -281,7 +277,8 @@ mod tests {
             message(Role::Assistant, vec![call()]),
             more,
         ]);
-        let (claim, onward) = Claim::of(&asked, &Shape::of(&asked), None, Likeness::Exact);
+        let (claim, onward) =
+            Claim::of(&asked, &Shape::of(&asked, Mode::Pty), None, Likeness::Exact);
         assert_eq!((claim.held, onward), (None, None));
     }
 
@@ -292,7 +289,7 @@ mod tests {
     #[test]
     fn a_prompt_goes_on_in_the_conversation_of_its_name_and_in_no_other() {
         let first = Request::plain(vec![asked("q")]);
-        let shape = Shape::of(&first);
+        let shape = Shape::of(&first, Mode::Pty);
         let said = [Block::Text("a".into())];
         let parking = Parking::of(&first, &shape, &said, Some(named("n")));
         let answer = |text: &str| message(Role::Assistant, vec![Block::Text(text.into())]);
@@ -322,15 +319,36 @@ mod tests {
         let name = named("n");
         let first = Request::plain(vec![asked("q")]);
         let said = [Block::Text("a".into())];
-        let parking = Parking::of(&first, &Shape::of(&first), &said, Some(name.clone()));
+        let parking = Parking::of(
+            &first,
+            &Shape::of(&first, Mode::Pty),
+            &said,
+            Some(name.clone()),
+        );
         let answer = message(Role::Assistant, said.to_vec());
         let mut next = Request::plain(vec![asked("q"), answer, asked("and?")]);
         assert!(
-            parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name), Likeness::Exact).0)
+            parking.admits(
+                &Claim::of(
+                    &next,
+                    &Shape::of(&next, Mode::Pty),
+                    Some(&name),
+                    Likeness::Exact
+                )
+                .0
+            )
         );
         next.system = vec!["Be brief.".into()];
         assert!(
-            !parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name), Likeness::Exact).0)
+            !parking.admits(
+                &Claim::of(
+                    &next,
+                    &Shape::of(&next, Mode::Pty),
+                    Some(&name),
+                    Likeness::Exact
+                )
+                .0
+            )
         );
         next.system.clear();
         next.tools = vec![Tool {
@@ -339,7 +357,15 @@ mod tests {
             input_schema: json!({"type": "object"}),
         }];
         assert!(
-            !parking.admits(&Claim::of(&next, &Shape::of(&next), Some(&name), Likeness::Exact).0)
+            !parking.admits(
+                &Claim::of(
+                    &next,
+                    &Shape::of(&next, Mode::Pty),
+                    Some(&name),
+                    Likeness::Exact
+                )
+                .0
+            )
         );
     }
 }

@@ -21,24 +21,26 @@ use crate::session::launcher::Birth;
 use crate::session::launcher::Launched;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
+use crate::session::mode::Mode;
 use crate::session::reply::Recipient;
 use crate::session::reply::TurnOutcome;
 use crate::session::shape::Shape;
 use crate::turn::ConversationId;
-use crate::turn::Drive;
-use crate::turn::Driver;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Request;
 use crate::turn::Timeline;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 /// One call being served.
 pub(crate) struct ServeCall {
-    pub(crate) request: Request,
+    pub(crate) request: Arc<Request>,
+    /// How the session is driven.
+    pub(crate) mode: Mode,
     /// The conversation's name, where it has one.
     pub(crate) name: Option<ConversationId>,
     pub(crate) launcher: Launcher,
@@ -49,23 +51,8 @@ pub(crate) struct ServeCall {
 
 impl ServeCall {
     /// Serves the call to its last event.
-    pub(crate) async fn run(mut self) {
-        let mut failed = self.serve().await;
-        if let (Some(fault), Some(driver)) = (&failed, self.request.drive.fallback)
-            && fault.kind == FaultKind::ClaudeUnsupported
-        {
-            tracing::info!(
-                lane = driver.lane(),
-                why = fault.private,
-                "a call falls back"
-            );
-            self.request.drive = Drive {
-                driver,
-                fallback: None,
-            };
-            failed = self.serve().await;
-        }
-        if let Some(fault) = failed {
+    pub(crate) async fn run(self) {
+        if let Some(fault) = self.serve().await {
             tracing::info!(
                 code = fault.kind.code(),
                 why = fault.private,
@@ -77,10 +64,10 @@ impl ServeCall {
 
     /// The fault to tell, if the call failed.
     async fn serve(&self) -> Option<Fault> {
-        let shape = Shape::of(&self.request);
+        let shape = Shape::of(&self.request, self.mode);
         // A call without tools has no gate to wait for.
         let gates = !self.request.tools.is_empty() && self.launcher.gates().await;
-        let mut delivery_plans = delivery_plans(&self.request, gates).into_iter();
+        let mut delivery_plans = delivery_plans(&self.request, self.mode, gates).into_iter();
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
         if matches!(outcome, TurnOutcome::Misdelivered) && delivery_plans.len() == 0 {
             outcome = self.rejoin(&shape, Likeness::Ids).await;
@@ -216,6 +203,7 @@ impl ServeCall {
         Hand {
             request: &self.request,
             launcher: &self.launcher,
+            mode: self.mode,
             stays: self.name.is_some(),
         }
     }
@@ -259,9 +247,9 @@ impl ServeCall {
 
     /// Launches a session that takes the whole conversation up by itself.
     fn launch(&self, slot: SlotId, shape: &Shape) -> Result<oneshot::Receiver<TurnOutcome>, Fault> {
-        let (uuid, task) = match shape.driver {
-            Driver::Pty => self.hand().launched()?,
-            Driver::Print => self.hand().launched_to_print()?,
+        let (uuid, task) = match shape.mode {
+            Mode::Pty => self.hand().launched()?,
+            Mode::Print => self.hand().launched_to_print()?,
         };
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };

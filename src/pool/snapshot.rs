@@ -49,6 +49,8 @@ pub(crate) struct SessionView {
     pub(crate) born: Instant,
     /// The conversation that it stays in, where that has a name.
     pub(crate) conversation: Option<ConversationId>,
+    /// The ids of the calls of tools whose results it waits for.
+    pub(crate) awaits: Vec<String>,
 }
 
 impl SessionView {

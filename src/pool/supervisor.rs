@@ -404,6 +404,11 @@ impl Supervisor {
     fn publish(&self) {
         let view = |(slot, entry): (&SlotId, &Slot)| SessionView {
             conversation: self.parked.get(slot).and_then(Parking::name).cloned(),
+            awaits: self
+                .parked
+                .get(slot)
+                .map(|parking| parking.calls().to_vec())
+                .unwrap_or_default(),
             id: format!("session-{slot}"),
             pid: self.live.get(slot).map_or(0, |session| session.pid),
             state: entry.held.name(),

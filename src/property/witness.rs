@@ -15,12 +15,11 @@ use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::Labels;
+use crate::turn::LaneId;
 use crate::turn::MessageId;
 use crate::turn::Reading;
-use crate::turn::SessionOrigin;
 use crate::turn::Start;
 use crate::turn::StopReason;
-use crate::turn::TextSource;
 use crate::turn::Usage;
 use serde_json::json;
 
@@ -137,6 +136,7 @@ const SPOKEN: [fn(u8) -> Observation; 5] = [
             } else {
                 StopReason::MaxTokens
             },
+            details: None,
             usage: Usage::default(),
         }),
     },
@@ -164,14 +164,7 @@ fn said(message: String, text: &str, detail: u8) -> Said {
 }
 
 fn start() -> Event {
-    let labels = Labels {
-        lane: "checked",
-        text: TextSource::Exact,
-        session: SessionOrigin::Warm,
-        emulated: Vec::new(),
-        ignored: Vec::new(),
-        conversation: None,
-    };
+    let labels = Labels::exact(LaneId::new("checked"));
     Event::Start(Start {
         id: MessageId("msg".to_owned()),
         model: "m".to_owned(),

@@ -160,7 +160,7 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
         "the transcript does not keep the text",
     );
     lack(
-        said.is_none_or(|said| said.usage.input_tokens == 0),
+        said.is_none_or(|said| said.usage.input_tokens.unwrap_or(0) == 0),
         "the transcript tells no usage",
     );
     lack(

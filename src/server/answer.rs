@@ -2,12 +2,15 @@
 
 use super::drain::DrainDeadline;
 use super::label;
+use super::passed;
 use super::status;
 use super::stream::Begun;
 use super::stream::EventBody;
 use crate::calls::CallRecorder;
 use crate::clock;
-use crate::pool::Answer;
+use crate::lane::Events;
+use crate::lane::Reply;
+use crate::lane::Serving;
 use crate::turn::AnswerBuilder;
 use crate::turn::Blame;
 use crate::turn::CompleteAnswer;
@@ -15,6 +18,7 @@ use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::RequestId;
+use crate::turn::Start;
 use crate::wire::anthropic::event;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -23,18 +27,30 @@ use axum::response::Response;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The whole answer at once. The answer lives in this future, so a client that goes away drops it.
-pub(super) async fn buffered(answer: Answer, note: &CallRecorder) -> Result<Response, Fault> {
-    let whole = collect(answer, note).await?;
+/// The whole answer at once. The call lives in this future, so a client that goes away cancels it.
+pub(super) async fn buffered(
+    serving: Serving,
+    id: &RequestId,
+    note: &CallRecorder,
+) -> Result<Response, Fault> {
+    let events = match serving.await? {
+        Reply::Events(events) => events,
+        Reply::Passed(passed) => return Ok(passed::response(passed, id, note)),
+    };
+    let whole = collect(events, note).await?;
     let message = event::message(&whole).map_err(broken)?;
     let mut response = status::json(&message);
-    label::write(response.headers_mut(), &whole.start.labels, note);
+    let headers = response.headers_mut();
+    label::write(headers, &whole.start.labels, note);
+    if !whole.end.usage.is_known() {
+        headers.insert(USAGE, HeaderValue::from_static("unknown"));
+    }
     Ok(response)
 }
 
-async fn collect(mut answer: Answer, note: &CallRecorder) -> Result<CompleteAnswer, Fault> {
+async fn collect(mut events: Events, note: &CallRecorder) -> Result<CompleteAnswer, Fault> {
     let mut builder = AnswerBuilder::default();
-    while let Some(event) = answer.events.recv().await {
+    while let Some(event) = events.next().await {
         let event = event?;
         note.hear(&event, clock::now());
         let is_end = matches!(event, Event::End(_));
@@ -48,23 +64,24 @@ async fn collect(mut answer: Answer, note: &CallRecorder) -> Result<CompleteAnsw
     Err(unended())
 }
 
-/// The answer as it comes. The answer moves into the body, so a client that goes away drops it.
+/// The answer as it comes. The call moves into the body, so a client that goes away cancels it.
 pub(super) async fn streamed(
-    mut answer: Answer,
+    mut serving: Serving,
     id: RequestId,
     note: CallRecorder,
     drain_deadline: &DrainDeadline,
 ) -> Result<Response, Fault> {
     let mut response = Response::new(Body::empty());
-    let begun = match timeout(COMMIT_AFTER, answer.events.recv()).await {
-        Ok(None) => return Err(unended()),
-        Ok(Some(Err(fault))) => return Err(fault),
-        Ok(Some(Ok(Event::Start(start)))) => {
-            label::write(response.headers_mut(), &start.labels, &note);
-            Begun::With(start)
-        }
-        Ok(Some(Ok(_))) => return Err(broken("an event before the start")),
-        Err(_) => Begun::Waiting,
+    let begun = match timeout(COMMIT_AFTER, &mut serving).await {
+        Ok(reply) => match reply? {
+            Reply::Passed(passed) => return Ok(passed::response(passed, &id, &note)),
+            Reply::Events(mut events) => {
+                let start = begin(&mut events).await?;
+                label::write(response.headers_mut(), &start.labels, &note);
+                Begun::With(start, events)
+            }
+        },
+        Err(_) => Begun::Waiting(serving),
     };
     let headers = response.headers_mut();
     headers.insert(
@@ -72,12 +89,19 @@ pub(super) async fn streamed(
         HeaderValue::from_static("text/event-stream; charset=utf-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(
-        "x-relay-usage",
-        HeaderValue::from_static("estimated-at-start"),
-    );
-    *response.body_mut() = Body::new(EventBody::new(answer, begun, id, note, drain_deadline));
+    headers.insert(USAGE, HeaderValue::from_static("estimated-at-start"));
+    *response.body_mut() = Body::new(EventBody::new(begun, id, note, drain_deadline));
     Ok(response)
+}
+
+/// The head of the answer, which is the first event of a call that is committed.
+async fn begin(events: &mut Events) -> Result<Start, Fault> {
+    match events.next().await {
+        None => Err(unended()),
+        Some(Err(fault)) => Err(fault),
+        Some(Ok(Event::Start(start))) => Ok(start),
+        Some(Ok(_)) => Err(broken("an event before the start")),
+    }
 }
 
 /// The lane broke the grammar of events.
@@ -94,6 +118,8 @@ pub(super) fn unended() -> Fault {
     Fault::new(FaultKind::Internal, Blame::Relay, public).because("the events ended without an end")
 }
 
+/// Says how far the counts of the usage can be trusted.
+const USAGE: &str = "x-relay-usage";
 /// How long a stream's head is held back. A failure before that is a proper status, which clients understand best;
 /// after that a client learns more from a stream that is alive.
 const COMMIT_AFTER: Duration = Duration::from_secs(5);

@@ -9,7 +9,8 @@ use crate::calls::CallLog;
 use crate::clock;
 use crate::conversation::ConversationView;
 use crate::conversation::Conversations;
-use crate::pool::Answer;
+use crate::lane::Call;
+use crate::lane::Serving;
 use crate::pool::Snapshot;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
@@ -17,30 +18,23 @@ use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Owner;
-use crate::turn::Request;
-use crate::turn::Timeline;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
-/// What serves turns: the memory above the pool, and in tests a stand-in.
-pub(crate) trait Lane: Send + Sync + 'static {
-    fn serve(&self, request: Request, id: Option<ConversationId>, timeline: Timeline) -> Answer;
-    fn snapshot(&self) -> Snapshot;
+/// What serves calls: conversations above the lanes, and in tests a stand-in.
+pub(crate) trait Backend: Send + Sync + 'static {
+    fn serve(&self, call: Call) -> Serving;
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
     fn end(&self, id: &ConversationId) -> bool;
 }
 
-impl Lane for Conversations {
-    fn serve(&self, request: Request, id: Option<ConversationId>, timeline: Timeline) -> Answer {
-        Conversations::serve(self, request, id, timeline)
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        Conversations::snapshot(self)
+impl Backend for Conversations {
+    fn serve(&self, call: Call) -> Serving {
+        Conversations::serve(self, call)
     }
 
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
@@ -55,7 +49,9 @@ impl Lane for Conversations {
 /// The API's state; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Api {
-    lane: Arc<dyn Lane>,
+    backend: Arc<dyn Backend>,
+    /// The sessions of the claude lanes.
+    pool: watch::Receiver<Snapshot>,
     pub(super) admission: Admission,
     pub(super) license: LicenseClient,
     pub(super) config: Arc<ServerConfig>,
@@ -76,7 +72,8 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(
-        lane: impl Lane,
+        backend: impl Backend,
+        pool: watch::Receiver<Snapshot>,
         admission: Admission,
         license: LicenseClient,
         config: ServerConfig,
@@ -85,9 +82,10 @@ impl Api {
         journal: CallLog,
     ) -> Api {
         let body_budget = BodyBudget::new(config.bodies_max, config.body_max);
-        let (lane, config) = (Arc::new(lane), Arc::new(config));
+        let (backend, config) = (Arc::new(backend), Arc::new(config));
         Api {
-            lane,
+            backend,
+            pool,
             admission,
             license,
             config,
@@ -124,31 +122,26 @@ impl Api {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        self.lane.snapshot()
+        self.pool.borrow().clone()
     }
 
     pub(super) fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
-        self.lane.conversations(owner)
+        self.backend.conversations(owner)
     }
 
     pub(super) fn end(&self, id: &ConversationId) -> bool {
-        self.lane.end(id)
+        self.backend.end(id)
     }
 
-    /// Hands a turn to the lane, unless the relay is on its way out, or the licence has no more calls.
-    pub(super) fn serve(
-        &self,
-        request: Request,
-        id: Option<ConversationId>,
-        timeline: Timeline,
-    ) -> Result<Answer, Fault> {
+    /// Begins to serve a call, unless the relay is on its way out, or the licence has no more calls.
+    pub(super) fn serve(&self, call: Call) -> Result<Serving, Fault> {
         if self.is_draining() {
             let public =
                 "The relay is shutting down and takes no more calls; try again once it is back.";
             return Err(shutting_down(public));
         }
         self.license.admit()?;
-        Ok(self.lane.serve(request, id, timeline))
+        Ok(self.backend.serve(call))
     }
 }
 

@@ -1,31 +1,68 @@
 //! What an answer's headers say of how it came about.
 
 use crate::calls::CallRecorder;
+use crate::turn::Attempt;
 use crate::turn::Labels;
+use crate::turn::LaneId;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 
 /// The labels by their names.
 pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, String)> {
     let joined = labels.conversation.map(|joined| joined.name().to_owned());
-    let always = [
-        ("x-relay-lane", labels.lane.to_owned()),
-        ("x-relay-text", labels.text.name().to_owned()),
-        ("x-relay-session", labels.session.name().to_owned()),
-        ("x-relay-emulated", paths(&labels.emulated)),
-        ("x-relay-ignored", paths(&labels.ignored)),
+    let session = labels.session.map(|session| session.name().to_owned());
+    let text = labels.text.name().to_owned();
+    let sometimes = [
+        session.map(|session| ("x-relay-session", session)),
+        joined.map(|joined| ("x-relay-conversation", joined)),
     ];
-    let joined = joined.map(|joined| ("x-relay-conversation", joined));
-    always.into_iter().chain(joined)
+    passed(&labels.lane, &labels.attempts)
+        .chain([
+            ("x-relay-text", text),
+            ("x-relay-emulated", paths(&labels.emulated)),
+            ("x-relay-ignored", paths(&labels.ignored)),
+        ])
+        .chain(sometimes.into_iter().flatten())
+}
+
+/// The labels that an answer has which is passed on as bytes: who gave it, and who was tried before.
+pub(super) fn passed(
+    lane: &LaneId,
+    attempts: &[Attempt],
+) -> impl Iterator<Item = (&'static str, String)> {
+    let tried = attempts.iter();
+    let tried: Vec<String> = tried.map(|a| format!("{}={}", a.lane, a.code)).collect();
+    let tried = (!tried.is_empty()).then(|| ("x-relay-attempts", tried.join(",")));
+    [("x-relay-lane", lane.name().to_owned())]
+        .into_iter()
+        .chain(tried)
 }
 
 /// Writes the labels, and what of the time was the relay's own.
 pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &CallRecorder) {
+    write_all(headers, named(labels), note);
+}
+
+/// Writes the labels of an answer that is passed on as bytes.
+pub(super) fn write_passed(
+    headers: &mut HeaderMap,
+    lane: &LaneId,
+    attempts: &[Attempt],
+    note: &CallRecorder,
+) {
+    write_all(headers, passed(lane, attempts), note);
+}
+
+fn write_all(
+    headers: &mut HeaderMap,
+    labels: impl Iterator<Item = (&'static str, String)>,
+    note: &CallRecorder,
+) {
     if let Some(overhead) = note.overhead() {
         let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
         headers.insert("x-relay-overhead-ms", HeaderValue::from(ms));
     }
-    for (name, value) in named(labels) {
+    for (name, value) in labels {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
         }

@@ -7,18 +7,16 @@ use super::body;
 use super::conversation;
 use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
-use super::label;
 use super::status;
 use crate::auth::Caller;
 use crate::calls::CallRecorder;
 use crate::clock;
-use crate::pool;
-use crate::turn;
+use crate::lane::Call;
+use crate::lane::LaneWant;
 use crate::turn::Blame;
-use crate::turn::Drive;
-use crate::turn::Driver;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::LaneId;
 use crate::turn::RequestId;
 use crate::wire::anthropic::estimate;
 use crate::wire::anthropic::request;
@@ -30,7 +28,9 @@ use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::response::Response;
 
-/// Names the driver of one call.
+/// Names the lane of one call.
+const LANE: &str = "x-relay-lane";
+/// The older name of the two claude lanes.
 const DRIVER: &str = "x-relay-driver";
 /// Bytes of a body that is read where it came: that takes a millisecond or two.
 const READ_HERE_MAX: usize = 1 << 20;
@@ -43,7 +43,7 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
-    let drive = drive(request.headers())?;
+    let want = want(request.headers())?;
     let conversation = conversation::of(request.headers(), &caller)?;
     let strict = api.config.strict || is_strict(request.headers());
     let mut reservation = api.body_budget.reservation(caller.owner());
@@ -54,20 +54,22 @@ pub(super) async fn create(
     })
     .await?;
     call.request.owner = caller.owner();
-    call.request.drive = drive.unwrap_or(api.config.drive);
-    if strict {
-        all_honoured(&call.request)?;
-    }
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
     let timeline = note.hand_in(&call.request.model, call.stream, clock::now());
-    let answer = api.serve(call.request, conversation, timeline)?;
+    let is_streamed = call.stream;
+    let serving = api.serve(Call {
+        conversation,
+        want,
+        strict,
+        ..Call::new(call.request, timeline)
+    })?;
     let answered = async {
-        if call.stream {
-            answer::streamed(answer, id, note, &api.drain_deadline).await
+        if is_streamed {
+            answer::streamed(serving, id, note, &api.drain_deadline).await
         } else {
-            answer::buffered(answer, &note).await
+            answer::buffered(serving, &id, &note).await
         }
     };
     let response = tokio::select! {
@@ -118,41 +120,31 @@ fn version(headers: &HeaderMap) -> Result<Version, Fault> {
     Version::from_header(headers.get("anthropic-version").map(HeaderValue::as_bytes))
 }
 
-/// The driver that the caller names, which then has no fallback: a caller that asks for one lane gets no other.
-fn drive(headers: &HeaderMap) -> Result<Option<Drive>, Fault> {
-    let Some(value) = headers.get(DRIVER) else {
-        return Ok(None);
-    };
-    let driver = value.to_str().ok().and_then(Driver::of_name);
-    let drive = |driver| Drive {
-        driver,
-        fallback: None,
-    };
-    driver.map(drive).map(Some).ok_or_else(|| {
-        let public = "x-relay-driver: Input should be 'pty' or 'print'";
-        Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
-            .because("a driver that is not known")
-    })
+/// The lane that the caller asks for: it then gets no other.
+fn want(headers: &HeaderMap) -> Result<LaneWant, Fault> {
+    if let Some(driver) = headers.get(DRIVER) {
+        let lane = match driver.as_bytes() {
+            b"pty" => "claude-pty",
+            b"print" => "claude-print",
+            _ => return Err(unknown("x-relay-driver: Input should be 'pty' or 'print'")),
+        };
+        return Ok(LaneWant::Only(LaneId::new(lane)));
+    }
+    match headers.get(LANE).map(HeaderValue::to_str) {
+        None => Ok(LaneWant::Any),
+        Some(Ok(lane)) => Ok(LaneWant::Only(LaneId::new(lane))),
+        Some(Err(_)) => Err(unknown("x-relay-lane: Input should be the name of a lane")),
+    }
+}
+
+fn unknown(public: &str) -> Fault {
+    Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
 }
 
 fn is_strict(headers: &HeaderMap) -> bool {
     headers
         .get("x-relay-strict")
         .is_some_and(|value| value == "true")
-}
-
-/// Refuses what would be served with a part of it ignored.
-fn all_honoured(request: &turn::Request) -> Result<(), Fault> {
-    let ignored = pool::ignored(request);
-    if ignored.is_empty() {
-        return Ok(());
-    }
-    let public = format!(
-        "{}: this lane cannot honour it, and strict mode was asked for. Leave it away, or leave strict mode; \
-         GET /v1/capabilities tells what is honoured.",
-        label::paths(&ignored)
-    );
-    Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public))
 }
 
 #[cfg(test)]
@@ -346,21 +338,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strict_mode_refuses_what_would_be_ignored() {
+    async fn strict_mode_and_the_lane_reach_the_routing() {
         let test_api = TestApi::new().answering(hello());
         let headers = [
             ("host", "localhost"),
             ("content-type", "application/json"),
             ("x-relay-strict", "true"),
+            ("x-relay-lane", "http:mine"),
         ];
-        let answer = test_api.with("POST", "/v1/messages", &headers, CALL).await;
-        assert_eq!(answer.status.as_u16(), 400);
-        let sentence = answer.json()["error"]["message"].to_string();
-        assert!(
-            sentence.starts_with("\"speed: this lane cannot honour it"),
-            "{sentence}"
-        );
-        assert!(test_api.asked().is_empty());
+        test_api.with("POST", "/v1/messages", &headers, CALL).await;
+        let mine = LaneWant::Only(LaneId::new("http:mine"));
+        assert_eq!(test_api.wanted(), [mine]);
+        assert_eq!(test_api.strict(), [true]);
     }
 
     #[tokio::test]
@@ -386,7 +375,8 @@ mod tests {
             test_api.with("POST", "/v1/messages", &headers, CALL).await
         };
         assert_eq!(call("print").await.status, StatusCode::OK);
-        assert_eq!(test_api.asked()[0].drive.driver, Driver::Print);
+        let print = LaneWant::Only(LaneId::new("claude-print"));
+        assert_eq!(test_api.wanted(), [print]);
         let wrong = call("Print").await;
         assert_eq!(wrong.status.as_u16(), 400);
         assert_eq!(wrong.header("x-relay-error"), "invalid_request");

@@ -42,6 +42,7 @@ mod license;
 mod messages;
 mod model;
 mod page;
+mod passed;
 mod status;
 mod stream;
 
@@ -54,7 +55,6 @@ pub(crate) use api::Api;
 pub(crate) use error::ServerError;
 pub(crate) use listener::bind;
 
-use crate::turn::Drive;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,8 +74,6 @@ pub(crate) struct ServerConfig {
     pub(crate) allowed_origins: Vec<String>,
     /// A socket file beside the port, for this user's own programs.
     pub(crate) socket: Option<PathBuf>,
-    /// How claude is driven for a call that does not say.
-    pub(crate) drive: Drive,
     /// How long in-flight turns may go on after a stop signal.
     pub(crate) drain_wait_max: Duration,
     /// Whether a call that sets what its lane cannot honour is refused.

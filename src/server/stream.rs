@@ -6,7 +6,9 @@ use super::drain::DrainDeadline;
 use super::label;
 use crate::calls::CallRecorder;
 use crate::clock;
-use crate::pool::Answer;
+use crate::lane::Events;
+use crate::lane::Reply;
+use crate::lane::Serving;
 use crate::turn::AnswerBuilder;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -16,6 +18,7 @@ use crate::wire::anthropic::error;
 use crate::wire::anthropic::event;
 use crate::wire::sse;
 use axum::body::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Body;
 use hyper::body::Frame;
 use std::convert::Infallible;
@@ -33,17 +36,26 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 /// How far an answer is when its stream's head goes out.
 pub(super) enum Begun {
     /// Its first event came, and its labels are in the head.
-    With(Start),
-    /// Nothing came yet. The labels will stand in a comment, which clients pass over, before the first event.
-    Waiting,
+    With(Start, Events),
+    /// The call is not committed yet. The labels will stand in a comment, which clients pass over, before the first
+    /// event.
+    Waiting(Serving),
+}
+
+/// Where the stream's frames come from.
+enum Source {
+    Waiting(Serving),
+    Events(Events),
+    /// The bytes of an upstream that speaks the caller's dialect.
+    Passed(UnsyncBoxBody<Bytes, Fault>),
 }
 
 /// The body. Dropping it drops the answer.
 pub(super) struct EventBody {
     /// Goes out first.
-    first: Option<String>,
+    first: Option<Bytes>,
     /// `None`: the last event is out, or is in `first`.
-    answer: Option<Answer>,
+    source: Option<Source>,
     /// Checks that the events fit together; a stream that does not ends with an error.
     grammar: AnswerBuilder,
     are_labels_due: bool,
@@ -56,7 +68,6 @@ pub(super) struct EventBody {
 
 impl EventBody {
     pub(super) fn new(
-        answer: Answer,
         begun: Begun,
         request_id: RequestId,
         note: CallRecorder,
@@ -64,11 +75,10 @@ impl EventBody {
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
         pings.reset();
-        let answer = Some(answer);
         let grammar = AnswerBuilder::default();
         let mut body = EventBody {
             first: None,
-            answer,
+            source: None,
             grammar,
             are_labels_due: false,
             pings,
@@ -77,10 +87,14 @@ impl EventBody {
             note,
         };
         body.first = Some(match begun {
-            Begun::With(start) => body.frames(Ok(Event::Start(start))),
-            Begun::Waiting => {
+            Begun::With(start, events) => {
+                body.source = Some(Source::Events(events));
+                body.frames(Ok(Event::Start(start))).into()
+            }
+            Begun::Waiting(serving) => {
+                body.source = Some(Source::Waiting(serving));
                 body.are_labels_due = true;
-                event::ping()
+                event::ping().into()
             }
         });
         body
@@ -96,11 +110,9 @@ impl EventBody {
         let mut frames = String::new();
         match &event {
             Event::Start(start) if self.are_labels_due => {
-                for (name, value) in label::named(&start.labels) {
-                    frames.push_str(&sse::comment(&format!("{name}: {value}")));
-                }
+                frames.push_str(&comments(label::named(&start.labels)));
             }
-            Event::End(_) => self.answer = None,
+            Event::End(_) => self.source = None,
             Event::Start(_)
             | Event::BlockStart { .. }
             | Event::Delta { .. }
@@ -114,7 +126,7 @@ impl EventBody {
     }
 
     fn fail(&mut self, fault: &Fault) -> String {
-        self.answer = None;
+        self.source = None;
         self.note.fail(fault.kind.code());
         tracing::warn!(
             request_id = %self.request_id,
@@ -126,6 +138,63 @@ impl EventBody {
     }
 }
 
+impl EventBody {
+    /// What goes out next; `None` after the last frame.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        loop {
+            match &mut self.source {
+                None => return Poll::Ready(None),
+                Some(Source::Waiting(serving)) => {
+                    let reply = ready!(serving.as_mut().poll(cx));
+                    if let Some(frames) = self.commit(reply) {
+                        return Poll::Ready(Some(frames));
+                    }
+                }
+                Some(Source::Events(events)) => {
+                    let word = ready!(events.poll_next(cx));
+                    let word = word.unwrap_or_else(|| Err(answer::unended()));
+                    return Poll::Ready(Some(self.frames(word).into()));
+                }
+                Some(Source::Passed(body)) => match ready!(Pin::new(body).poll_frame(cx)) {
+                    None => self.source = None,
+                    Some(Err(fault)) => return Poll::Ready(Some(self.fail(&fault).into())),
+                    Some(Ok(frame)) => {
+                        if let Ok(bytes) = frame.into_data() {
+                            return Poll::Ready(Some(bytes));
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Takes the reply of a call whose head is out already; gives what goes out before the reply's own bytes.
+    fn commit(&mut self, reply: Result<Reply, Fault>) -> Option<Bytes> {
+        match reply {
+            Err(fault) => Some(self.fail(&fault).into()),
+            Ok(Reply::Events(events)) => {
+                self.source = Some(Source::Events(events));
+                None
+            }
+            Ok(Reply::Passed(passed)) => {
+                let labels = label::passed(&passed.lane, &passed.attempts);
+                self.source = Some(Source::Passed(passed.body));
+                Some(comments(labels).into())
+            }
+        }
+    }
+}
+
+/// Labels as comments of the stream.
+fn comments(labels: impl Iterator<Item = (&'static str, String)>) -> String {
+    labels
+        .map(|(name, value)| sse::comment(&format!("{name}: {value}")))
+        .collect()
+}
+
 impl Body for EventBody {
     type Data = Bytes;
     type Error = Infallible;
@@ -134,29 +203,22 @@ impl Body for EventBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frames = if let Some(first) = self.first.take() {
-            first
-        } else {
-            let Some(answer) = &mut self.answer else {
-                return Poll::Ready(None);
-            };
-            match answer.events.poll_recv(cx) {
-                Poll::Ready(Some(word)) => self.frames(word),
-                Poll::Ready(None) => self.fail(&answer::unended()),
-                Poll::Pending if self.drain_deadline.as_mut().poll(cx).is_ready() => {
-                    self.fail(&api::cut_off())
-                }
-                Poll::Pending => {
-                    ready!(self.pings.poll_tick(cx));
-                    event::ping()
-                }
+        let bytes = match self.poll_bytes(cx) {
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(Some(bytes)) => bytes,
+            Poll::Pending if self.drain_deadline.as_mut().poll(cx).is_ready() => {
+                self.fail(&api::cut_off()).into()
+            }
+            Poll::Pending => {
+                ready!(self.pings.poll_tick(cx));
+                event::ping().into()
             }
         };
         self.pings.reset();
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from(frames)))))
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.answer.is_none()
+        self.first.is_none() && self.source.is_none()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::ServerConfig;
-use super::api::Lane;
+use super::api::Backend;
 use super::router;
 use crate::auth::Admission;
 use crate::auth::AuthConfig;
@@ -13,7 +13,10 @@ use crate::authority::LicenseClient;
 use crate::calls::CallLog;
 use crate::clock;
 use crate::conversation::ConversationView;
-use crate::pool::Answer;
+use crate::lane::Call;
+use crate::lane::LaneWant;
+use crate::lane::Serving;
+use crate::lane::committed;
 use crate::pool::ClaudeView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
@@ -21,19 +24,17 @@ use crate::pool::Snapshot;
 use crate::turn::BlockKind;
 use crate::turn::ConversationId;
 use crate::turn::Delta;
-use crate::turn::Drive;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Labels;
+use crate::turn::LaneId;
 use crate::turn::MessageId;
 use crate::turn::Owner;
 use crate::turn::Request;
 use crate::turn::SessionOrigin;
 use crate::turn::Start;
 use crate::turn::StopReason;
-use crate::turn::TextSource;
-use crate::turn::Timeline;
 use crate::turn::Usage;
 use axum::body::Body;
 use axum::body::Bytes;
@@ -63,7 +64,6 @@ pub(super) fn config() -> ServerConfig {
         allowed_hosts: vec![],
         allowed_origins: vec!["https://app.example".into()],
         socket: None,
-        drive: Drive::default(),
         drain_wait_max: Duration::from_secs(60),
         strict: false,
     }
@@ -93,12 +93,8 @@ fn open_door() -> Admission {
 
 pub(super) fn start() -> Event {
     let labels = Labels {
-        lane: "test",
-        text: TextSource::Exact,
-        session: SessionOrigin::Warm,
-        emulated: vec![],
-        ignored: vec![],
-        conversation: None,
+        session: Some(SessionOrigin::Warm),
+        ..Labels::exact(LaneId::new("test"))
     };
     let (id, model) = (MessageId("msg_1".into()), "m".into());
     Event::Start(Start {
@@ -118,12 +114,13 @@ pub(super) fn delta(index: usize, text: &str) -> Event {
 
 pub(super) fn end() -> Event {
     let usage = Usage {
-        input_tokens: 1,
-        output_tokens: 2,
+        input_tokens: Some(1),
+        output_tokens: Some(2),
         ..Usage::default()
     };
     Event::End(End {
         stop: StopReason::EndTurn,
+        details: None,
         usage,
         id: None,
         model: None,
@@ -157,23 +154,18 @@ struct Script {
 
 struct StubLane {
     script: Script,
-    asked: Mutex<Vec<Request>>,
-    named: Mutex<Vec<Option<ConversationId>>>,
+    asked: Mutex<Vec<Call>>,
     calls: watch::Sender<usize>,
     left: watch::Sender<bool>,
     sayer: Mutex<Option<mpsc::Sender<Word>>>,
 }
 
-impl Lane for Arc<StubLane> {
-    fn serve(&self, request: Request, id: Option<ConversationId>, _course: Timeline) -> Answer {
-        self.named
-            .lock()
-            .expect("no test panics while it holds this")
-            .push(id);
+impl Backend for Arc<StubLane> {
+    fn serve(&self, call: Call) -> Serving {
         self.asked
             .lock()
             .expect("no test panics while it holds this")
-            .push(request);
+            .push(call);
         let (events_tx, events) = mpsc::channel(8);
         *self
             .sayer
@@ -198,7 +190,7 @@ impl Lane for Arc<StubLane> {
                 .expect("no test panics while it holds this") = None;
             stub.left.send_replace(true);
         });
-        Answer { events }
+        Box::pin(committed(events))
     }
 
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
@@ -217,27 +209,29 @@ impl Lane for Arc<StubLane> {
     fn end(&self, id: &ConversationId) -> bool {
         id.name() == "mine/a/b"
     }
+}
 
-    fn snapshot(&self) -> Snapshot {
-        let session = |pid, state| SessionView {
-            id: format!("s{pid}"),
-            pid,
-            state,
-            model: "m".into(),
-            turns: 1,
-            born: clock::now(),
-            conversation: None,
-        };
-        Snapshot {
-            condition: self.script.condition.clone(),
-            sessions: vec![session(11, "idle"), session(12, "busy")],
-            waiting: 3,
-            claude: Some(ClaudeView {
-                path: "/bin/claude".into(),
-                version: std::sync::Arc::new(tokio::sync::SetOnce::from("2.1.329".to_owned())),
-                support: std::sync::Arc::new(tokio::sync::SetOnce::from("supported".to_owned())),
-            }),
-        }
+/// What is alive behind the stand-in.
+fn snapshot(condition: Condition) -> Snapshot {
+    let session = |pid, state| SessionView {
+        id: format!("s{pid}"),
+        pid,
+        state,
+        model: "m".into(),
+        turns: 1,
+        born: clock::now(),
+        conversation: None,
+        awaits: vec![],
+    };
+    Snapshot {
+        condition: condition,
+        sessions: vec![session(11, "idle"), session(12, "busy")],
+        waiting: 3,
+        claude: Some(ClaudeView {
+            path: "/bin/claude".into(),
+            version: std::sync::Arc::new(tokio::sync::SetOnce::from("2.1.329".to_owned())),
+            support: std::sync::Arc::new(tokio::sync::SetOnce::from("supported".to_owned())),
+        }),
     }
 }
 
@@ -297,7 +291,6 @@ impl TestApi {
             stub: Arc::new(StubLane {
                 script,
                 asked: Mutex::default(),
-                named: Mutex::default(),
                 calls,
                 left,
                 sayer: Mutex::default(),
@@ -309,6 +302,7 @@ impl TestApi {
         let admission = self.admission.clone();
         Api::new(
             Arc::clone(&self.stub),
+            watch::channel(snapshot(self.stub.script.condition.clone())).1,
             admission,
             LicenseClient::open_to_all(),
             config,
@@ -318,21 +312,32 @@ impl TestApi {
         )
     }
 
-    /// The requests that reached the lane.
+    /// The calls that reached the lanes.
+    fn calls(&self) -> Vec<Call> {
+        let asked = self.stub.asked.lock();
+        asked.expect("no test panics while it holds this").clone()
+    }
+
+    /// Their requests.
     pub(super) fn asked(&self) -> Vec<Request> {
-        self.stub
-            .asked
-            .lock()
-            .expect("no test panics while it holds this")
-            .clone()
+        let calls = self.calls().into_iter();
+        calls.map(|call| (*call.request).clone()).collect()
+    }
+
+    /// The lanes that they ask for.
+    pub(super) fn wanted(&self) -> Vec<LaneWant> {
+        self.calls().into_iter().map(|call| call.want).collect()
+    }
+
+    /// Whether they refuse to be served with a part of them ignored.
+    pub(super) fn strict(&self) -> Vec<bool> {
+        self.calls().into_iter().map(|call| call.strict).collect()
     }
 
     /// The conversations that they belong to.
     pub(super) fn named(&self) -> Vec<Option<String>> {
-        let named = self.stub.named.lock();
-        let named = named.expect("no test panics while it holds this");
-        let name = |id: &ConversationId| id.name().to_owned();
-        named.iter().map(|id| id.as_ref().map(name)).collect()
+        let name = |call: Call| call.conversation.map(|id| id.name().to_owned());
+        self.calls().into_iter().map(name).collect()
     }
 
     pub(super) async fn is_asked(&self) {

@@ -20,29 +20,40 @@ pub(crate) fn kind(block: &Value) -> Option<BlockKind> {
             id: text(block, "id"),
             name: name::plain(&text(block, "name")).to_owned(),
         },
-        _ => return None,
+        _ => BlockKind::Foreign(block.clone()),
     })
 }
 
-/// A block that came whole.
+/// A block that came whole; `None` where it has no type.
 pub(crate) fn built(block: &Value) -> Option<AnswerBlock> {
     let kind = kind(block)?;
     let text_of_kind = match &kind {
         BlockKind::Text => text(block, "text"),
         BlockKind::Thinking => text(block, "thinking"),
-        BlockKind::RedactedThinking { .. } => String::new(),
+        BlockKind::RedactedThinking { .. } | BlockKind::Foreign(_) => String::new(),
         BlockKind::ToolUse { .. } => block.get("input")?.to_string(),
     };
     Some(AnswerBlock {
         kind,
         text: text_of_kind,
         signature: text(block, "signature"),
+        foreign: citations(block),
     })
+}
+
+/// The citations of a text, each as the piece in which a stream would tell it.
+fn citations(block: &Value) -> Vec<Value> {
+    let citations = block.get("citations").and_then(Value::as_array);
+    let citations = citations.filter(|_| block["type"] == "text").into_iter();
+    citations
+        .flatten()
+        .map(|citation| json!({"type": "citations_delta", "citation": citation}))
+        .collect()
 }
 
 /// A block that was told, as its caller brings it back.
 pub(crate) fn returned(built: &AnswerBlock) -> Block {
-    Block::Native(match &built.kind {
+    Block::of(match &built.kind {
         BlockKind::Text => return Block::Text(built.text.clone()),
         BlockKind::Thinking => {
             json!({"type": "thinking", "thinking": built.text, "signature": built.signature})
@@ -52,6 +63,7 @@ pub(crate) fn returned(built: &AnswerBlock) -> Block {
             let input: Value = serde_json::from_str(&built.text).unwrap_or_else(|_| json!({}));
             json!({"type": "tool_use", "id": id, "name": name, "input": input})
         }
+        BlockKind::Foreign(block) => block.clone(),
     })
 }
 
@@ -73,11 +85,14 @@ mod tests {
             json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"b": 1, "a": 2}}),
         ] {
             let built = built(&block).expect("each is the model's to a caller");
-            assert_eq!(returned(&built), Block::Native(block));
+            assert_eq!(returned(&built), Block::of(block));
         }
         let text = built(&json!({"type": "text", "text": "a\n"})).expect("a text is, too");
         assert_eq!(returned(&text), Block::Text("a\n".into()));
-        assert_eq!(built(&json!({"type": "server_tool_use"})), None);
+        let foreign = json!({"type": "server_tool_use", "id": "s", "input": {"a": 1}});
+        let block = built(&foreign).expect("what only the API knows is, too");
+        assert_eq!(returned(&block), Block::Foreign(foreign));
+        assert_eq!(built(&json!({"text": "a"})), None);
     }
 
     #[test]

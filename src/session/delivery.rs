@@ -61,7 +61,7 @@ pub(crate) fn plan(prompt: &Message) -> Delivery {
 pub(crate) fn plan_last(prompt: &Message) -> Delivery {
     match prompt.blocks.last() {
         Some(Block::Text(text)) => of_text(text),
-        Some(Block::Native(_)) | None => Delivery::Transcript,
+        _ => Delivery::Transcript,
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn ends_in_placeholder(history: &[Message]) -> bool {
     };
     match blocks.first() {
         Some(Block::Text(text)) => PLACEHOLDERS.contains(&text.trim()),
-        Some(Block::Native(_)) | None => false,
+        _ => false,
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn begins_in_results(message: &Message) -> bool {
 }
 
 fn is_result(block: &Block) -> bool {
-    matches!(block, Block::Native(native) if native["type"] == "tool_result")
+    block.is_result()
 }
 
 /// A record after which the CLI goes on with the user's message before it: it says that a request failed for good, and
@@ -212,7 +212,7 @@ fn nothing<'a>(message: &Message, block: &'a Block) -> Option<&'a str> {
         Block::Text(text) if message.role == Role::Assistant => {
             Some(text.as_str()).filter(|text| NOTHINGS.contains(&text.trim()))
         }
-        Block::Text(_) | Block::Native(_) => None,
+        _ => None,
     }
 }
 
@@ -228,7 +228,7 @@ fn halves(text: &str) -> Vec<Value> {
 pub(crate) fn block(block: &Block) -> Value {
     match block {
         Block::Text(text) => json!({"type": "text", "text": text}),
-        Block::Native(native) => native.clone(),
+        other => other.json().cloned().unwrap_or_default(),
     }
 }
 
@@ -240,11 +240,10 @@ pub(crate) fn as_seen<'a>(messages: &'a [Message], tools: &[Tool]) -> Cow<'a, [M
     let mut messages = messages.to_vec();
     let blocks = messages.iter_mut().flat_map(|message| &mut message.blocks);
     for block in blocks {
-        if let Block::Native(native) = block
-            && native["type"] == "tool_use"
-            && let Some(tool) = tools.iter().find(|tool| native["name"] == tool.name)
+        if let Some(call) = block.call_mut()
+            && let Some(tool) = tools.iter().find(|tool| call["name"] == tool.name)
         {
-            native["name"] = name::prefixed(&tool.name).into();
+            call["name"] = name::prefixed(&tool.name).into();
         }
     }
     messages.into()
@@ -306,7 +305,7 @@ mod tests {
     #[test]
     fn blocks_stay_as_they_are() {
         let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}});
-        let blocks = vec![Block::Text("see".into()), Block::Native(image.clone())];
+        let blocks = vec![Block::Text("see".into()), Block::of(image.clone())];
         let lines = lines(&[Message {
             role: Role::User,
             blocks,
@@ -336,7 +335,7 @@ mod tests {
 
     #[test]
     fn results_that_are_to_be_answered_are_followed_by_something() {
-        let result = Block::Native(json!({"type": "tool_result", "tool_use_id": "t"}));
+        let result = Block::of(json!({"type": "tool_result", "tool_use_id": "t"}));
         let asked = |blocks: &[Block]| {
             let message = Message {
                 role: Role::User,

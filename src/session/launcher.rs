@@ -12,6 +12,7 @@ use super::launch_context::LaunchContext;
 use super::machine::Machine;
 use super::mcp::server::McpServer;
 use super::mcp::tool_list::ToolList;
+use super::mode::Mode;
 use super::pty::spawn::Process;
 use super::reply::Recipient;
 use super::reply::ReplySink;
@@ -27,7 +28,6 @@ use super::witness::tail::Tail;
 use crate::clock;
 use crate::tap::TapSession;
 use crate::terminal::Screen;
-use crate::turn;
 use crate::turn::Message;
 use std::fs;
 use std::io;
@@ -165,7 +165,7 @@ impl Launcher {
         birth: Birth,
         notify: Notify,
     ) -> Result<Session, (io::Error, Option<Recipient>)> {
-        if shape.driver == turn::Driver::Print {
+        if shape.mode == Mode::Print {
             return self.launch_print(shape, birth, notify);
         }
         let (start, caller) = match birth {

@@ -27,6 +27,7 @@ pub(crate) mod launcher;
 mod line;
 pub(crate) mod machine;
 pub(crate) mod mcp;
+pub(crate) mod mode;
 pub(crate) mod pieces;
 pub(crate) mod print;
 pub(crate) mod private;

@@ -1,7 +1,7 @@
 //! What must be known of a call when its session is launched. `[pure]`
 
 use super::mcp::name;
-use crate::turn::Driver;
+use super::mode::Mode;
 use crate::turn::Request;
 use crate::turn::ToolChoice;
 use crate::turn::ToolRule;
@@ -12,7 +12,7 @@ use serde_json::json;
 /// Sessions of the same shape can serve each other's calls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
-    pub(crate) driver: Driver,
+    pub(crate) mode: Mode,
     pub(crate) model: String,
     /// The system prompt; empty: none.
     pub(crate) system: String,
@@ -26,12 +26,12 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub(crate) fn of(request: &Request) -> Shape {
+    pub(crate) fn of(request: &Request, mode: Mode) -> Shape {
         Shape {
-            driver: request.drive.driver,
+            mode,
             model: request.model.clone(),
             system: request.system.join("\n"),
-            max_tokens: request.sampling.max_tokens,
+            max_tokens: request.sampling.max_tokens.unwrap_or(MAX_TOKENS_PLAIN),
             extra_body: extra_body(request),
             thinking: request.sampling.thinks(),
             betas: betas(request),
@@ -41,7 +41,7 @@ impl Shape {
     /// The shape of sessions that are warmed before any caller asked.
     pub(crate) fn plain(model: &str) -> Shape {
         Shape {
-            driver: Driver::Pty,
+            mode: Mode::Pty,
             model: model.to_owned(),
             system: String::new(),
             max_tokens: MAX_TOKENS_PLAIN,

@@ -5,13 +5,11 @@ use super::mcp::tool_list::ToolList;
 #[cfg(test)]
 use crate::turn::Labels;
 #[cfg(test)]
+use crate::turn::LaneId;
+#[cfg(test)]
 use crate::turn::MessageId;
 use crate::turn::Reading;
-#[cfg(test)]
-use crate::turn::SessionOrigin;
 use crate::turn::Start;
-#[cfg(test)]
-use crate::turn::TextSource;
 #[cfg(test)]
 use crate::turn::Usage;
 
@@ -107,14 +105,7 @@ impl TurnSpec {
 impl TurnSpec {
     /// A turn with nothing set but its way in.
     pub(crate) fn plain(route: DeliveryMethod) -> TurnSpec {
-        let labels = Labels {
-            lane: "test",
-            text: TextSource::Exact,
-            session: SessionOrigin::Warm,
-            emulated: vec![],
-            ignored: vec![],
-            conversation: None,
-        };
+        let labels = Labels::exact(LaneId::new("test"));
         let start = Start {
             id: MessageId("msg".into()),
             model: "m".into(),

@@ -238,7 +238,7 @@ impl Session {
     fn keep(&mut self, said: &[Block], end: Event, around: &mut Around<'_>, out: &mut Vec<Out>) {
         let text = said.iter().map(|block| match block {
             Block::Text(text) => text.as_str(),
-            Block::Native(_) => "",
+            _ => "",
         });
         let (said, end) = (text.collect(), Box::new(end));
         match self.settle(TurnOutcome::Kept { said, end }) {

@@ -75,8 +75,11 @@ fn attributes(entry: &CallRecord) -> Vec<KeyValue> {
     list.put("gen_ai.request.model", Some(entry.model.clone()));
     list.put("gen_ai.response.model", entry.answered_by.clone());
     list.put("gen_ai.response.id", entry.message.clone());
-    let reason = |stop: &'static str| Value::Array(Array::String(vec![StringValue::from(stop)]));
-    list.put("gen_ai.response.finish_reasons", entry.stop.map(reason));
+    let reason = |stop: String| Value::Array(Array::String(vec![StringValue::from(stop)]));
+    list.put(
+        "gen_ai.response.finish_reasons",
+        entry.stop.clone().map(reason),
+    );
     if let Some(usage) = entry.usage {
         list.count(usage);
     }
@@ -84,7 +87,8 @@ fn attributes(entry: &CallRecord) -> Vec<KeyValue> {
     list.put("error.type", entry.code);
     list.put("inference_relay.request.id", Some(entry.id.clone()));
     list.put("inference_relay.key.id", entry.key.clone());
-    list.put("inference_relay.lane", entry.lane);
+    let lane = entry.lane.as_ref().map(ToString::to_string);
+    list.put("inference_relay.lane", lane);
     list.put("inference_relay.text", entry.text);
     list.put("inference_relay.session", entry.session);
     list.put("inference_relay.stream", Some(entry.stream));
@@ -112,12 +116,9 @@ impl List {
         let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
         self.put(
             "gen_ai.usage.input_tokens",
-            Some(count(usage.input_tokens + cached)),
+            usage.input_tokens.map(|input| count(input + cached)),
         );
-        self.put(
-            "gen_ai.usage.output_tokens",
-            Some(count(usage.output_tokens)),
-        );
+        self.put("gen_ai.usage.output_tokens", usage.output_tokens.map(count));
         self.put(
             "gen_ai.usage.cache_creation.input_tokens",
             written.map(count),
@@ -139,12 +140,12 @@ mod tests {
         let mut entry = CallRecord {
             model: "claude-opus-4-8".into(),
             status: Some(200),
-            stop: Some("end_turn"),
+            stop: Some("end_turn".into()),
             usage: Some(Usage {
-                input_tokens: 5,
-                output_tokens: 7,
+                input_tokens: Some(5),
+                output_tokens: Some(7),
                 cache_read_input_tokens: Some(100),
-                cache_creation_input_tokens: None,
+                ..Usage::default()
             }),
             ..CallRecord::default()
         };

@@ -4,6 +4,7 @@ use super::BlockKind;
 use super::Delta;
 use super::Event;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// One block, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +13,8 @@ pub(crate) struct AnswerBlock {
     /// The text, the thinking, or the tool input's JSON.
     pub(crate) text: String,
     pub(crate) signature: String,
+    /// Pieces that only the upstream's dialect knows, in their order.
+    pub(crate) foreign: Vec<Value>,
 }
 
 impl AnswerBlock {
@@ -28,6 +31,7 @@ impl AnswerBlock {
             kind,
             text: String::new(),
             signature: String::new(),
+            foreign: Vec::new(),
         }
     }
 
@@ -41,6 +45,7 @@ impl AnswerBlock {
             | (BlockKind::Thinking, Delta::Thinking(more))
             | (BlockKind::ToolUse { .. }, Delta::InputJson(more)) => self.text.push_str(more),
             (BlockKind::Thinking, Delta::Signature(more)) => self.signature.push_str(more),
+            (_, Delta::Foreign(piece)) => self.foreign.push(piece.clone()),
             _ => return Err("a delta of another kind than its block"),
         }
         Ok(())
@@ -50,20 +55,24 @@ impl AnswerBlock {
     pub(crate) fn call(&self) -> Option<&str> {
         match &self.kind {
             BlockKind::ToolUse { id, .. } => Some(id),
-            BlockKind::Text | BlockKind::Thinking | BlockKind::RedactedThinking { .. } => None,
+            BlockKind::Text
+            | BlockKind::Thinking
+            | BlockKind::RedactedThinking { .. }
+            | BlockKind::Foreign(_) => None,
         }
     }
 
     /// All of it at once, as the block of this index.
     pub(crate) fn events(self, index: usize) -> Vec<Event> {
-        let deltas = match &self.kind {
+        let mut deltas = match &self.kind {
             BlockKind::Text => vec![Delta::Text(self.text)],
             BlockKind::Thinking => {
                 vec![Delta::Thinking(self.text), Delta::Signature(self.signature)]
             }
-            BlockKind::RedactedThinking { .. } => vec![],
+            BlockKind::RedactedThinking { .. } | BlockKind::Foreign(_) => vec![],
             BlockKind::ToolUse { .. } => vec![Delta::InputJson(self.text)],
         };
+        deltas.extend(self.foreign.into_iter().map(Delta::Foreign));
         let deltas = deltas
             .into_iter()
             .map(|delta| Event::Delta { index, delta });
@@ -85,6 +94,7 @@ mod tests {
             kind: BlockKind::Thinking,
             text: "hm".into(),
             signature: "s".into(),
+            foreign: vec![serde_json::json!({"type": "new_delta"})],
         };
         let mut built = AnswerBlock::begun(BlockKind::Thinking);
         for event in thinking.clone().events(3) {

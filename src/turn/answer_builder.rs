@@ -91,22 +91,14 @@ impl AnswerBuilder {
 #[cfg(test)]
 mod tests {
     use super::super::Labels;
+    use super::super::LaneId;
     use super::super::MessageId;
-    use super::super::SessionOrigin;
     use super::super::StopReason;
-    use super::super::TextSource;
     use super::super::Usage;
     use super::*;
 
     fn start() -> Event {
-        let labels = Labels {
-            lane: "test",
-            text: TextSource::Exact,
-            session: SessionOrigin::Warm,
-            emulated: vec![],
-            ignored: vec![],
-            conversation: None,
-        };
+        let labels = Labels::exact(LaneId::new("test"));
         Event::Start(Start {
             id: MessageId("msg_1".into()),
             model: "m".into(),
@@ -118,6 +110,7 @@ mod tests {
     fn end() -> Event {
         Event::End(End {
             stop: StopReason::EndTurn,
+            details: None,
             usage: Usage::default(),
             id: None,
             model: None,

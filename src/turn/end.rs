@@ -2,11 +2,14 @@
 
 use super::MessageId;
 use super::Usage;
+use serde_json::Value;
 
 /// The last event of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct End {
     pub(crate) stop: StopReason,
+    /// What the upstream says beside the reason, as its JSON object.
+    pub(crate) details: Option<Value>,
     pub(crate) usage: Usage,
     /// The upstream's own id of the message, where a witness saw it.
     pub(crate) id: Option<MessageId>,
@@ -25,6 +28,8 @@ pub(crate) enum StopReason {
     PauseTurn,
     Refusal,
     ContextWindow,
+    /// A reason that has no name here, as the upstream names it.
+    Other(String),
 }
 
 impl StopReason {
@@ -33,7 +38,7 @@ impl StopReason {
         matches!(self, StopReason::MaxTokens | StopReason::ContextWindow)
     }
 
-    /// The reason that the API gives this name; a name that is not known is an end like any other.
+    /// The reason of this name; one that is not known keeps its name.
     pub(crate) fn named(name: &str, sequence: Option<String>) -> StopReason {
         match name {
             "max_tokens" => StopReason::MaxTokens,
@@ -42,12 +47,13 @@ impl StopReason {
             "pause_turn" => StopReason::PauseTurn,
             "refusal" => StopReason::Refusal,
             "model_context_window_exceeded" => StopReason::ContextWindow,
-            _ => StopReason::EndTurn,
+            "end_turn" => StopReason::EndTurn,
+            other => StopReason::Other(other.to_owned()),
         }
     }
 
-    /// The name that the API gives it.
-    pub(crate) fn name(&self) -> &'static str {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
         match self {
             StopReason::EndTurn => "end_turn",
             StopReason::MaxTokens => "max_tokens",
@@ -56,6 +62,7 @@ impl StopReason {
             StopReason::PauseTurn => "pause_turn",
             StopReason::Refusal => "refusal",
             StopReason::ContextWindow => "model_context_window_exceeded",
+            StopReason::Other(name) => name,
         }
     }
 }
@@ -77,6 +84,8 @@ mod tests {
         ] {
             assert_eq!(StopReason::named(reason.name(), None), reason);
         }
-        assert_eq!(StopReason::named("new", None), StopReason::EndTurn);
+        let new = StopReason::named("new", None);
+        assert_eq!(new, StopReason::Other("new".into()));
+        assert_eq!(new.name(), "new");
     }
 }

@@ -4,6 +4,7 @@ use super::End;
 use super::Labels;
 use super::MessageId;
 use super::Usage;
+use serde_json::Value;
 
 /// One step of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +32,15 @@ pub(crate) struct Start {
 pub(crate) enum BlockKind {
     Text,
     Thinking,
-    RedactedThinking { data: String },
-    ToolUse { id: String, name: String },
+    RedactedThinking {
+        data: String,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+    },
+    /// A block that only the upstream's dialect knows, as its JSON object; it may come with its content already.
+    Foreign(Value),
 }
 
 /// More of the block that is open.
@@ -43,6 +51,8 @@ pub(crate) enum Delta {
     Signature(String),
     /// A piece of a tool call's input, as JSON text.
     InputJson(String),
+    /// A piece that only the upstream's dialect knows, as its JSON object: a citation, or what is new.
+    Foreign(Value),
 }
 
 impl Delta {
@@ -53,6 +63,7 @@ impl Delta {
             | Delta::Thinking(more)
             | Delta::Signature(more)
             | Delta::InputJson(more) => more.is_empty(),
+            Delta::Foreign(_) => false,
         }
     }
 }

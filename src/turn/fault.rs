@@ -13,6 +13,19 @@ pub(crate) struct Fault {
     pub(crate) private: String,
     /// How long to wait before another try, where waiting helps.
     pub(crate) retry_after: Option<Duration>,
+    /// What helps.
+    pub(crate) remedy: Remedy,
+}
+
+/// What helps where a call failed before anything of its answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The call is at fault, or the relay as a whole: every lane would refuse it.
+    Never,
+    /// Any other lane.
+    OtherLane,
+    /// A lane of another provider: those of this one share what failed, a login or a queue.
+    OtherProvider,
 }
 
 /// Whose fault it is.
@@ -127,15 +140,69 @@ impl FaultKind {
     }
 }
 
+impl FaultKind {
+    /// What usually helps where a call failed so.
+    fn remedy(&self) -> Remedy {
+        match self {
+            FaultKind::ClaudeUnsupported => Remedy::OtherLane,
+            FaultKind::ClaudeNotFound
+            | FaultKind::LoginRequired
+            | FaultKind::DialogBlocked
+            | FaultKind::UsageLimit
+            | FaultKind::QueueFull
+            | FaultKind::QueueTimeout
+            | FaultKind::SessionLost
+            | FaultKind::UpstreamRateLimited
+            | FaultKind::UpstreamOverloaded
+            | FaultKind::UpstreamFailed { .. } => Remedy::OtherProvider,
+            FaultKind::EmptyTurn
+            | FaultKind::TurnTimeout
+            | FaultKind::UpstreamRejected { .. }
+            | FaultKind::SessionIdInvalid
+            | FaultKind::SessionBusy
+            | FaultKind::InvalidRequest
+            | FaultKind::ThreadUnsupported
+            | FaultKind::RequestTooLarge
+            | FaultKind::UnsupportedMediaType
+            | FaultKind::NotFound
+            | FaultKind::MethodNotAllowed
+            | FaultKind::UnsupportedError
+            | FaultKind::HostNotAllowed
+            | FaultKind::OriginNotAllowed
+            | FaultKind::KeyMissing
+            | FaultKind::KeyMalformed
+            | FaultKind::KeyUnknown
+            | FaultKind::KeyDisabled
+            | FaultKind::KeyExpired
+            | FaultKind::AuthBlocked
+            | FaultKind::RateLimited
+            | FaultKind::TooManyConcurrent
+            | FaultKind::LicenseInvalid
+            | FaultKind::CapExceeded { .. }
+            | FaultKind::LicenseUnverified
+            | FaultKind::ShuttingDown
+            | FaultKind::Internal => Remedy::Never,
+        }
+    }
+}
+
 impl Fault {
     pub(crate) fn new(kind: FaultKind, blame: Blame, public: impl Into<String>) -> Fault {
+        let remedy = kind.remedy();
         Fault {
             kind,
             blame,
             public: public.into(),
             private: String::new(),
             retry_after: None,
+            remedy,
         }
+    }
+
+    /// Says that no other lane helps, or that one does, where the kind alone does not tell.
+    pub(crate) fn helped_by(mut self, remedy: Remedy) -> Fault {
+        self.remedy = remedy;
+        self
     }
 
     /// Adds the sentence for the log.

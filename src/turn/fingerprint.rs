@@ -31,7 +31,7 @@ impl Fingerprint {
 fn add(hash: &mut Sha256, block: &Block) {
     let text = match block {
         Block::Text(text) => format!("t{text}"),
-        Block::Native(value) => format!("n{}", essence(value)),
+        other => format!("n{}", other.json().map(essence).unwrap_or_default()),
     };
     hash.update((text.len() as u64).to_be_bytes());
     hash.update(text.as_bytes());
@@ -68,7 +68,7 @@ mod tests {
     fn said(block: Value) -> Message {
         Message {
             role: Role::Assistant,
-            blocks: vec![Block::Native(block)],
+            blocks: vec![Block::of(block)],
         }
     }
 

@@ -1,6 +1,27 @@
 //! Names of things that go out to clients.
 
 use std::fmt;
+use std::sync::Arc;
+
+/// The name of a lane: `claude-pty`, `claude-print`, `codex`, or `http:HOST`. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LaneId(Arc<str>);
+
+impl LaneId {
+    pub(crate) fn new(name: &str) -> LaneId {
+        LaneId(name.into())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LaneId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// The id of an answer, as its stream carries it: `msg_…`.
 #[derive(Debug, Clone, PartialEq, Eq)]

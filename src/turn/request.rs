@@ -1,6 +1,6 @@
 //! What a caller asks for: a conversation whose last message is to be answered, and how.
 
-use super::Drive;
+use super::Block;
 use super::Owner;
 use super::Tool;
 use super::ToolChoice;
@@ -16,7 +16,7 @@ pub(crate) struct Request {
     pub(crate) model: String,
     /// System texts in the caller's order; empty where there is none.
     pub(crate) system: Vec<String>,
-    /// Invariant: not empty, and the last message is the user's.
+    /// Invariant: not empty. The last one may be the assistant's, which a lane then continues or refuses.
     pub(crate) messages: Vec<Message>,
     /// Invariant: no two have one name.
     pub(crate) tools: Vec<Tool>,
@@ -24,8 +24,6 @@ pub(crate) struct Request {
     pub(crate) sampling: Sampling,
     /// Whether the caller reads along while the answer is written.
     pub(crate) reading: Reading,
-    /// How the claude that answers is driven.
-    pub(crate) drive: Drive,
     /// What the caller wrote and gets in another way, by path; it becomes a label.
     pub(crate) emulated: Vec<String>,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
@@ -47,15 +45,6 @@ pub(crate) enum Role {
     Assistant,
 }
 
-/// One part of a message.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Block {
-    Text(String),
-    /// An image, document, tool call, tool result or thinking block. Only a lane that passes blocks natively can
-    /// carry it, so the relay keeps it whole, as the caller's JSON object with its `type`.
-    Native(Value),
-}
-
 /// When the caller reads the answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Reading {
@@ -69,8 +58,8 @@ pub(crate) enum Reading {
 /// How the answer is to be drawn. All of it must be known when a session is launched.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Sampling {
-    /// Tokens the answer may have.
-    pub(crate) max_tokens: u64,
+    /// Tokens the answer may have; `None`: as many as the model can.
+    pub(crate) max_tokens: Option<u64>,
     pub(crate) stop_sequences: Vec<String>,
     pub(crate) temperature: Option<f64>,
     pub(crate) top_p: Option<f64>,
@@ -101,7 +90,6 @@ impl Request {
             tool_choice: None,
             sampling: Sampling::default(),
             reading: Reading::Whole,
-            drive: Drive::default(),
             emulated: vec![],
             ignored: vec![],
         }

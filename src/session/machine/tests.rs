@@ -274,7 +274,11 @@ fn heard(text: &str, stop: StopReason) -> Vec<Observation> {
         Word::Event(Event::BlockStart { index: 0, kind }),
         Word::Event(Event::Delta { index: 0, delta }),
         Word::Event(Event::BlockStop { index: 0 }),
-        Word::Ended { stop, usage },
+        Word::Ended {
+            stop,
+            details: None,
+            usage,
+        },
     ];
     words.map(Observation::Word).into()
 }

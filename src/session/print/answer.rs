@@ -75,7 +75,7 @@ impl Answer {
     pub(crate) fn is_blank(&self) -> bool {
         self.blocks.iter().all(|block| match block.kind {
             BlockKind::Text => block.text.trim().is_empty(),
-            BlockKind::ToolUse { .. } => false,
+            BlockKind::ToolUse { .. } | BlockKind::Foreign(_) => false,
             BlockKind::Thinking | BlockKind::RedactedThinking { .. } => true,
         })
     }
@@ -196,6 +196,7 @@ impl Answer {
         self.stage = Stage::Whole;
         Told::Whole(End {
             stop,
+            details: None,
             usage: self.start.usage,
             id: Some(self.start.id.clone()),
             model: Some(self.start.model.clone()),

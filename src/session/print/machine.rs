@@ -422,7 +422,8 @@ impl Machine {
             StopReason::MaxTokens
             | StopReason::ContextWindow
             | StopReason::Refusal
-            | StopReason::PauseTurn => self.end(end, "the answer was cut"),
+            | StopReason::PauseTurn
+            | StopReason::Other(_) => self.end(end, "the answer was cut"),
             StopReason::EndTurn | StopReason::StopSequence(_) => {
                 self.effects.push_back(Effect::Tell(Event::End(end)));
                 self.effects.push_back(Effect::Leave);

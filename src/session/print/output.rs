@@ -63,10 +63,11 @@ impl Counts {
     /// What was known, overlaid with these.
     pub(crate) fn over(self, known: Usage) -> Usage {
         Usage {
-            input_tokens: self.input.unwrap_or(known.input_tokens),
-            output_tokens: self.output.unwrap_or(known.output_tokens),
+            input_tokens: self.input.or(known.input_tokens),
+            output_tokens: self.output.or(known.output_tokens),
             cache_creation_input_tokens: self.cache_creation.or(known.cache_creation_input_tokens),
             cache_read_input_tokens: self.cache_read.or(known.cache_read_input_tokens),
+            reasoning_tokens: known.reasoning_tokens,
         }
     }
 }
@@ -118,7 +119,7 @@ pub(crate) fn opened(block: &Value) -> Option<(BlockKind, Option<Delta>)> {
     let first = match &kind {
         BlockKind::Text => Some(Delta::Text(text(block, "text"))),
         BlockKind::Thinking => Some(Delta::Thinking(text(block, "thinking"))),
-        BlockKind::RedactedThinking { .. } => None,
+        BlockKind::RedactedThinking { .. } | BlockKind::Foreign(_) => None,
         BlockKind::ToolUse { .. } => input(block),
     };
     Some((kind, first))
@@ -137,7 +138,7 @@ fn delta(delta: &Value) -> Option<Delta> {
         "thinking_delta" => Delta::Thinking(text(delta, "thinking")),
         "signature_delta" => Delta::Signature(text(delta, "signature")),
         "input_json_delta" => Delta::InputJson(text(delta, "partial_json")),
-        _ => return None,
+        _ => Delta::Foreign(delta.clone()),
     })
 }
 

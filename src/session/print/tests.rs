@@ -221,7 +221,7 @@ fn parked() -> (Machine, Instant) {
         panic!("it is parked: {told:?}")
     };
     let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "f", "input": {}});
-    assert_eq!(said, &[Block::Native(call("a")), Block::Native(call("b"))]);
+    assert_eq!(said, &[Block::of(call("a")), Block::of(call("b"))]);
     (machine, now)
 }
 

@@ -271,7 +271,14 @@ impl Merge {
                     self.seen.push(Seen::Event(event));
                 }
             }
-            (Word::Ended { stop, usage }, Some(spoken)) => spoken.finish(stop, usage),
+            (
+                Word::Ended {
+                    stop,
+                    details,
+                    usage,
+                },
+                Some(spoken),
+            ) => spoken.finish(stop, details, usage),
             (Word::Failed { status, message }, Some(_)) => {
                 self.end(Seen::Failed(failed(status, message)));
             }

@@ -104,10 +104,11 @@ fn usage(usage: Option<&Value>) -> Usage {
             .and_then(Value::as_u64)
     };
     Usage {
-        input_tokens: count("input_tokens").unwrap_or(0),
-        output_tokens: count("output_tokens").unwrap_or(0),
+        input_tokens: count("input_tokens"),
+        output_tokens: count("output_tokens"),
         cache_creation_input_tokens: count("cache_creation_input_tokens"),
         cache_read_input_tokens: count("cache_read_input_tokens"),
+        reasoning_tokens: None,
     }
 }
 
@@ -134,7 +135,10 @@ mod tests {
             (said.message.as_str(), said.stop_reason.as_deref()),
             ("msg_1", Some("end_turn"))
         );
-        assert_eq!((said.usage.input_tokens, said.usage.output_tokens), (5, 7));
+        assert_eq!(
+            (said.usage.input_tokens, said.usage.output_tokens),
+            (Some(5), Some(7))
+        );
         assert_eq!(said.usage.cache_creation_input_tokens, None);
     }
 

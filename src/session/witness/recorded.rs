@@ -157,6 +157,7 @@ impl Recorded {
         let last = self.said.last().filter(|said| said.stop_reason.is_some());
         End {
             stop,
+            details: None,
             usage: last.map_or_else(Usage::default, |said| said.usage),
             id: last.map(|said| MessageId(said.message.clone())),
             model: last.map(|said| said.model.clone()),
@@ -185,5 +186,5 @@ fn returned(block: &Value) -> Block {
     {
         block["name"] = name::plain(name).into();
     }
-    Block::Native(block)
+    Block::of(block)
 }

@@ -11,6 +11,7 @@ use crate::turn::Event;
 use crate::turn::MessageId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A message while it is spoken.
@@ -68,12 +69,14 @@ impl Spoken {
             }
             Delta::Thinking(more) | Delta::InputJson(more) => block.text.push_str(more),
             Delta::Signature(more) => block.signature.push_str(more),
+            Delta::Foreign(piece) => block.foreign.push(piece.clone()),
         }
     }
 
-    pub(super) fn finish(&mut self, stop: StopReason, usage: Usage) {
+    pub(super) fn finish(&mut self, stop: StopReason, details: Option<Value>, usage: Usage) {
         self.end = Some(End {
             stop,
+            details,
             usage,
             id: Some(self.id.clone()),
             model: Some(self.model.clone()),
@@ -194,7 +197,7 @@ mod tests {
         let call = json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"b": 1, "a": 2}});
         assert_eq!(
             spoken.content(),
-            [Block::Text("a\nb".into()), Block::Native(call)]
+            [Block::Text("a\nb".into()), Block::of(call)]
         );
         assert_eq!(spoken.calls(), BTreeSet::from(["t1"]));
         assert_eq!(spoken.events().len(), 6);

@@ -36,8 +36,8 @@ fn said(text: &str, stop: &str) -> Record {
         stop_reason: Some(stop.into()),
         stop_sequence: None,
         usage: Usage {
-            input_tokens: 3,
-            output_tokens: 4,
+            input_tokens: Some(3),
+            output_tokens: Some(4),
             ..Usage::default()
         },
     })
@@ -75,7 +75,10 @@ fn a_turn_ends_with_the_transcripts_usage() {
     assert!(merge.awaits_witnesses());
     seen.extend(merge.handle_records(vec![said("a\tb\nc\n", "end_turn")]));
     assert_eq!(text(&seen), "a\tb\nc\n");
-    assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 4);
+    assert_eq!(
+        end(&seen).expect("the turn ended").usage.output_tokens,
+        Some(4)
+    );
 }
 
 /// The CLI's copy of an answer of one text.
@@ -107,7 +110,7 @@ fn a_copy_tells_the_end_of_a_plain_text_before_the_transcript() {
         let end = end(&seen).expect("the turn ended");
         assert_eq!(
             (end.usage.output_tokens, end.id),
-            (4, Some(MessageId("msg_1".into())))
+            (Some(4), Some(MessageId("msg_1".into())))
         );
         let late = merge.handle_records(vec![said("one two", "end_turn")]);
         assert_eq!(late, vec![]);
@@ -371,7 +374,7 @@ fn a_message_with_calls_ends_once_all_are_parked() {
     assert_eq!(input.as_deref(), Some(r#"{"b":1,"a":2}"#));
     let parked = merge.parked().expect("the calls are parked");
     assert_eq!(parked.len(), 3);
-    assert!(matches!(&parked[1], Block::Native(call) if call["name"] == "f"));
+    assert!(matches!(&parked[1], Block::ToolUse(call) if call["name"] == "f"));
 }
 
 #[test]
@@ -424,10 +427,14 @@ fn begun() -> Observation {
 
 fn ended(stop: StopReason) -> Observation {
     let usage = Usage {
-        output_tokens: 9,
+        output_tokens: Some(9),
         ..Usage::default()
     };
-    Observation::Word(Word::Ended { stop, usage })
+    Observation::Word(Word::Ended {
+        stop,
+        details: None,
+        usage,
+    })
 }
 
 /// One block of text, as the tap hears it.
@@ -454,7 +461,10 @@ fn what_the_tap_hears_is_told_at_once_and_nothing_twice() {
     assert_eq!(end(&seen), None);
     assert!(!merge.is_ahead());
     seen.extend(merge.handle_heard(vec![ended(StopReason::EndTurn)]));
-    assert_eq!(end(&seen).expect("the turn ended").usage.output_tokens, 9);
+    assert_eq!(
+        end(&seen).expect("the turn ended").usage.output_tokens,
+        Some(9)
+    );
     assert!(merge.is_ahead() && !merge.awaits_witnesses());
     assert_eq!(merge.handle_hook(&stopped("one")), []);
     assert_eq!(text(&seen), "one");

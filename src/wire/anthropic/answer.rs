@@ -18,10 +18,11 @@ pub(crate) enum Word {
         model: String,
         usage: Usage,
     },
-    /// A block's start, a delta, or a block's stop; indexes rise from 0 over the blocks that have a kind here.
+    /// A block's start, a delta, or a block's stop; indexes rise from 0.
     Event(Event),
     Ended {
         stop: StopReason,
+        details: Option<Value>,
         usage: Usage,
     },
     /// The upstream failed in the middle of its answer.
@@ -43,7 +44,8 @@ pub(crate) struct Reader {
     unfinished: usize,
     usage: Usage,
     stop: Option<StopReason>,
-    /// The API's index of the block that is open, and whether it has a kind here.
+    details: Option<Value>,
+    /// The API's index of the block that is open, and whether only this dialect knows it.
     open: Option<(u64, bool)>,
     /// Blocks told so far.
     told: usize,
@@ -117,33 +119,35 @@ impl Reader {
         }
         let block = data.get("content_block").ok_or(Unread)?;
         let kind = block_kind(block)?;
-        self.open = Some((index, kind.is_some()));
+        self.open = Some((index, matches!(kind, BlockKind::Foreign(_))));
         let index = self.told;
-        Ok(kind.map(|kind| Word::Event(Event::BlockStart { index, kind })))
+        Ok(Some(Word::Event(Event::BlockStart { index, kind })))
     }
 
     fn extend(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
-        if !self.open_of(data)? {
-            return Ok(None);
-        }
-        let delta = delta(data.get("delta").ok_or(Unread)?)?;
+        let is_foreign = self.open_of(data)?;
+        let piece = data.get("delta").ok_or(Unread)?;
+        let delta = match is_foreign {
+            true => Delta::Foreign(piece.clone()),
+            false => delta(piece)?,
+        };
         let index = self.told;
-        Ok(delta.map(|delta| Word::Event(Event::Delta { index, delta })))
+        Ok(Some(Word::Event(Event::Delta { index, delta })))
     }
 
     fn close(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
-        let is_told = self.open_of(data)?;
+        self.open_of(data)?;
         self.open = None;
         let index = self.told;
-        self.told += usize::from(is_told);
-        Ok(is_told.then_some(Word::Event(Event::BlockStop { index })))
+        self.told += 1;
+        Ok(Some(Word::Event(Event::BlockStop { index })))
     }
 
-    /// Whether the block that this is about, which must be the open one, has a kind here.
+    /// Whether only this dialect knows the block that this is about, which must be the open one.
     fn open_of(&self, data: &Value) -> Result<bool, Unread> {
         let index = data.get("index").and_then(Value::as_u64);
         match self.open {
-            Some((open, is_told)) if Some(open) == index => Ok(is_told),
+            Some((open, is_foreign)) if Some(open) == index => Ok(is_foreign),
             Some(_) | None => Err(Unread),
         }
     }
@@ -153,6 +157,10 @@ impl Reader {
         self.count(data.get("usage"));
         if let Some(reason) = text(delta, "stop_reason") {
             self.stop = Some(StopReason::named(&reason, text(delta, "stop_sequence")));
+            let details = delta
+                .get("stop_details")
+                .filter(|details| !details.is_null());
+            self.details = details.cloned();
         }
         Ok(None)
     }
@@ -163,8 +171,12 @@ impl Reader {
         }
         let stop = self.stop.take().ok_or(Unread)?;
         self.over = true;
-        let usage = self.usage;
-        Ok(Word::Ended { stop, usage })
+        let (usage, details) = (self.usage, self.details.take());
+        Ok(Word::Ended {
+            stop,
+            details,
+            usage,
+        })
     }
 
     fn fail(&mut self, data: &Value) -> Word {
@@ -180,8 +192,8 @@ impl Reader {
     fn count(&mut self, told: Option<&Value>) {
         let count = |name| told.and_then(|told| told.get(name)?.as_u64());
         let usage = &mut self.usage;
-        usage.input_tokens = count("input_tokens").unwrap_or(usage.input_tokens);
-        usage.output_tokens = count("output_tokens").unwrap_or(usage.output_tokens);
+        usage.input_tokens = count("input_tokens").or(usage.input_tokens);
+        usage.output_tokens = count("output_tokens").or(usage.output_tokens);
         usage.cache_creation_input_tokens =
             count("cache_creation_input_tokens").or(usage.cache_creation_input_tokens);
         usage.cache_read_input_tokens =
@@ -189,10 +201,9 @@ impl Reader {
     }
 }
 
-/// `None`: a kind that the inner language has not.
-fn block_kind(block: &Value) -> Result<Option<BlockKind>, Unread> {
+fn block_kind(block: &Value) -> Result<BlockKind, Unread> {
     let text = |name| text(block, name).ok_or(Unread);
-    Ok(Some(match text("type")?.as_str() {
+    Ok(match text("type")?.as_str() {
         "text" => BlockKind::Text,
         "thinking" => BlockKind::Thinking,
         "redacted_thinking" => BlockKind::RedactedThinking {
@@ -202,19 +213,19 @@ fn block_kind(block: &Value) -> Result<Option<BlockKind>, Unread> {
             id: text("id")?,
             name: text("name")?,
         },
-        _ => return Ok(None),
-    }))
+        _ => BlockKind::Foreign(block.clone()),
+    })
 }
 
-fn delta(delta: &Value) -> Result<Option<Delta>, Unread> {
+fn delta(delta: &Value) -> Result<Delta, Unread> {
     let text = |name| text(delta, name).ok_or(Unread);
-    Ok(Some(match text("type")?.as_str() {
+    Ok(match text("type")?.as_str() {
         "text_delta" => Delta::Text(text("text")?),
         "thinking_delta" => Delta::Thinking(text("thinking")?),
         "signature_delta" => Delta::Signature(text("signature")?),
         "input_json_delta" => Delta::InputJson(text("partial_json")?),
-        _ => return Ok(None), // Citations, and what is new.
-    }))
+        _ => Delta::Foreign(delta.clone()), // Citations, and what is new.
+    })
 }
 
 /// The status that the API gives an error of this type where no stream has begun.
@@ -305,25 +316,41 @@ mod tests {
             .push(answer().as_bytes())
             .expect("the stream is an answer's");
         let usage = Usage {
-            input_tokens: 9,
-            output_tokens: 7,
-            cache_creation_input_tokens: None,
+            input_tokens: Some(9),
+            output_tokens: Some(7),
             cache_read_input_tokens: Some(5),
+            ..Usage::default()
         };
         assert!(matches!(&words[0], Word::Begun { id, .. } if id.0 == "msg_1"));
-        // The block of a kind that we have not is passed over, and the next one takes its index.
+        let foreign = words.iter().filter(|word| {
+            matches!(
+                word,
+                Word::Event(Event::BlockStart {
+                    index: 1,
+                    kind: BlockKind::Foreign(_)
+                })
+            )
+        });
+        assert_eq!(foreign.count(), 1);
         let call = BlockKind::ToolUse {
             id: "t".into(),
             name: "f".into(),
         };
         let start = Event::BlockStart {
-            index: 1,
+            index: 2,
             kind: call,
         };
         assert!(words.contains(&Word::Event(start)));
         let stop = StopReason::ToolUse;
-        assert_eq!(words.last(), Some(&Word::Ended { stop, usage }));
-        assert_eq!(words.len(), 9);
+        assert_eq!(
+            words.last(),
+            Some(&Word::Ended {
+                stop,
+                details: None,
+                usage
+            })
+        );
+        assert_eq!(words.len(), 12);
     }
 
     #[test]

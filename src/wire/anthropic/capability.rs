@@ -365,9 +365,12 @@ mod tests {
         }
     }
 
+    /// What is read here, and refused by the lanes.
+    const LANES_REFUSE: [&str; 1] = ["messages.-1.role: assistant"];
+
     #[test]
     fn every_row_is_what_a_call_with_the_field_gets() {
-        for row in ROWS {
+        for row in ROWS.iter().filter(|row| !LANES_REFUSE.contains(&row.field)) {
             let body = call(row.field).to_string();
             for (version, told) in [
                 (Version::V2023_06_01, row.old),

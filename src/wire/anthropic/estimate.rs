@@ -59,7 +59,7 @@ fn whole(milli: u64) -> u64 {
 fn block_milli(block: &Block) -> u64 {
     match block {
         Block::Text(text) => text_milli(text),
-        Block::Native(value) => native_milli(value),
+        other => other.json().map_or(0, native_milli),
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
         assert!(two > one);
         let source =
             json!({ "type": "base64", "media_type": "image/png", "data": "A".repeat(100_000) });
-        let image = Block::Native(json!({ "type": "image", "source": source }));
+        let image = Block::of(json!({ "type": "image", "source": source }));
         assert_eq!(
             input_tokens(&request(vec![image])),
             FRAME_TOKENS + MESSAGE_TOKENS + IMAGE_TOKENS

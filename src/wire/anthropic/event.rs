@@ -1,5 +1,6 @@
 //! Events as the Messages API's stream, and a whole answer as its message.
 
+use super::foreign;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
 use crate::turn::CompleteAnswer;
@@ -53,7 +54,7 @@ pub(crate) fn message(whole: &CompleteAnswer) -> Result<Value, &'static str> {
     let id = whole.end.id.as_ref().unwrap_or(&whole.start.id);
     let model = whole.end.model.as_ref().unwrap_or(&whole.start.model);
     let (reason, sequence) = stop(&whole.end.stop);
-    Ok(json!({
+    let mut message = json!({
         "id": id.0,
         "type": "message",
         "role": "assistant",
@@ -62,7 +63,11 @@ pub(crate) fn message(whole: &CompleteAnswer) -> Result<Value, &'static str> {
         "stop_reason": reason,
         "stop_sequence": sequence,
         "usage": usage(&whole.end.usage),
-    }))
+    });
+    if let Some(details) = &whole.end.details {
+        message["stop_details"] = details.clone();
+    }
+    Ok(message)
 }
 
 /// Every event's name is its `type`.
@@ -88,24 +93,25 @@ fn head(start: &Start) -> Value {
 
 fn tail(end: &End) -> Value {
     let (reason, sequence) = stop(&end.stop);
-    json!({
-        "type": "message_delta",
-        "delta": { "stop_reason": reason, "stop_sequence": sequence },
-        "usage": usage(&end.usage),
-    })
+    let mut delta = json!({ "stop_reason": reason, "stop_sequence": sequence });
+    if let Some(details) = &end.details {
+        delta["stop_details"] = details.clone();
+    }
+    json!({ "type": "message_delta", "delta": delta, "usage": usage(&end.usage) })
 }
 
-/// A count that the upstream did not say is `null`, which the API's own schema allows, and not a zero.
+/// A count of the cache that the upstream did not say is `null`. The API's schema wants numbers for the other two: where
+/// they are not known, the response says so in a header.
 fn usage(usage: &Usage) -> Value {
     json!({
-        "input_tokens": usage.input_tokens,
+        "input_tokens": usage.input_tokens.unwrap_or(0),
         "cache_creation_input_tokens": usage.cache_creation_input_tokens,
         "cache_read_input_tokens": usage.cache_read_input_tokens,
-        "output_tokens": usage.output_tokens,
+        "output_tokens": usage.output_tokens.unwrap_or(0),
     })
 }
 
-fn stop(reason: &StopReason) -> (&'static str, Option<&str>) {
+fn stop(reason: &StopReason) -> (&str, Option<&str>) {
     let sequence = match reason {
         StopReason::StopSequence(sequence) => sequence.as_deref(),
         StopReason::EndTurn
@@ -113,7 +119,8 @@ fn stop(reason: &StopReason) -> (&'static str, Option<&str>) {
         | StopReason::ToolUse
         | StopReason::PauseTurn
         | StopReason::Refusal
-        | StopReason::ContextWindow => None,
+        | StopReason::ContextWindow
+        | StopReason::Other(_) => None,
     };
     (reason.name(), sequence)
 }
@@ -128,6 +135,7 @@ fn empty_block(kind: &BlockKind) -> Value {
         BlockKind::ToolUse { id, name } => {
             json!({ "type": "tool_use", "id": id, "name": name, "input": {} })
         }
+        BlockKind::Foreign(block) => block.clone(),
     }
 }
 
@@ -137,11 +145,12 @@ fn delta_value(delta: &Delta) -> Value {
         Delta::Thinking(text) => json!({ "type": "thinking_delta", "thinking": text }),
         Delta::Signature(signature) => json!({ "type": "signature_delta", "signature": signature }),
         Delta::InputJson(piece) => json!({ "type": "input_json_delta", "partial_json": piece }),
+        Delta::Foreign(piece) => piece.clone(),
     }
 }
 
 fn block(built: &AnswerBlock) -> Result<Value, &'static str> {
-    Ok(match &built.kind {
+    let whole = match &built.kind {
         BlockKind::Text => json!({ "type": "text", "text": built.text }),
         BlockKind::Thinking => {
             json!({ "type": "thinking", "thinking": built.text, "signature": built.signature })
@@ -153,7 +162,9 @@ fn block(built: &AnswerBlock) -> Result<Value, &'static str> {
             let input = input(&built.text)?;
             json!({ "type": "tool_use", "id": id, "name": name, "input": input })
         }
-    })
+        BlockKind::Foreign(block) => block.clone(),
+    };
+    foreign::with_pieces(whole, &built.foreign)
 }
 
 fn input(text: &str) -> Result<Value, &'static str> {
@@ -168,29 +179,22 @@ mod tests {
     use super::*;
     use crate::turn::AnswerBuilder;
     use crate::turn::Labels;
+    use crate::turn::LaneId;
     use crate::turn::MessageId;
-    use crate::turn::SessionOrigin;
-    use crate::turn::TextSource;
 
     fn events() -> Vec<Event> {
-        let labels = Labels {
-            lane: "test",
-            text: TextSource::Exact,
-            session: SessionOrigin::Warm,
-            emulated: vec![],
-            ignored: vec![],
-            conversation: None,
-        };
+        let labels = Labels::exact(LaneId::new("test"));
         let start = Usage {
-            input_tokens: 9,
-            output_tokens: 1,
+            input_tokens: Some(9),
+            output_tokens: Some(1),
             ..Usage::default()
         };
         let usage = Usage {
-            input_tokens: 10,
-            output_tokens: 20,
+            input_tokens: Some(10),
+            output_tokens: Some(20),
             cache_creation_input_tokens: Some(0),
             cache_read_input_tokens: Some(5),
+            ..Usage::default()
         };
         let open = |index, kind| Event::BlockStart { index, kind };
         let more = |index, delta| Event::Delta { index, delta };
@@ -221,6 +225,7 @@ mod tests {
             close(3),
             Event::End(End {
                 stop: StopReason::StopSequence(Some("END".into())),
+                details: None,
                 usage,
                 id: Some(MessageId("msg_true".into())),
                 model: Some("m-1".into()),

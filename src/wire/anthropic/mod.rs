@@ -17,6 +17,7 @@ pub(crate) mod request;
 pub(crate) mod event;
 
 pub(crate) mod error;
+mod foreign;
 
 pub(crate) mod answer;
 

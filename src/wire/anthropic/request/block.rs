@@ -193,7 +193,7 @@ fn block(value: &Value, role: Role, at: &Path<'_>, version: Version) -> Result<B
         kind if KINDS.contains(&kind) => {} // The upstream knows more of it than we do.
         other => return Err(path.wrong(unexpected_tag(other, KINDS))),
     }
-    Ok(Block::Native(match kind {
+    Ok(Block::of(match kind {
         "tool_result" if holds_reference(value) => with_words_for_references(value),
         _ => value.clone(),
     }))
@@ -369,7 +369,7 @@ impl Pairing {
             self.at = index;
         }
         for (place, block) in blocks.iter().enumerate() {
-            let Block::Native(value) = block else {
+            let Some(value) = block.json() else {
                 continue;
             };
             if let Some(id) = id_of(value, "tool_use", "id") {

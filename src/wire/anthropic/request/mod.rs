@@ -8,8 +8,6 @@
 //! people with curl. A top-level field that we do not know is not refused but goes into `Request.ignored`, so that a
 //! newer client keeps working and is told; unknown fields inside blocks are passed over. `null` is an absent field.
 //!
-//! **Where we are stricter.** A last message of the assistant (prefill) is refused, for no lane can continue it.
-//!
 //! **What we do in another way.** A `system` message among the messages becomes a text of the user's turn that it
 //! stands in, between the tags that Claude Code itself uses for it; `Request.emulated` names it.
 //!
@@ -26,13 +24,11 @@ mod weight;
 pub(crate) use field::Version;
 
 use crate::turn::Blame;
-use crate::turn::Drive;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Owner;
 use crate::turn::Reading;
 use crate::turn::Request;
-use crate::turn::Role;
 use crate::turn::Sampling;
 use block::Pairing;
 use field::Path;
@@ -119,11 +115,6 @@ fn read(body: &[u8], version: Version, pairing: Pairing) -> Result<Call, Fault> 
     request.tools = offered.tools;
     request.ignored.extend(ignored(&fields));
     request.ignored.extend(offered.ignored);
-    if let Some(last) = last_role(&fields).filter(|(_, role)| *role == Role::Assistant) {
-        return Err(Path::Root.field("messages").item(last.0).field("role").wrong(
-            "this lane cannot continue an assistant message (prefill); let the last message be the user's",
-        ));
-    }
     let stream = match present(&fields, "stream") {
         None => false,
         Some(Value::Bool(stream)) => *stream,
@@ -190,7 +181,6 @@ fn common(
         tools: Vec::new(),
         tool_choice: None,
         reading: Reading::Whole,
-        drive: Drive::default(),
         sampling: Sampling::default(),
         emulated: talk.emulated,
         ignored: talk.ignored,
@@ -206,21 +196,7 @@ fn model(fields: &Map<String, Value>) -> Result<String, Fault> {
     if model.chars().count() > MODEL_MAX {
         return Err(path.wrong("String should have at most 256 characters"));
     }
-    // It becomes an argument of a command line.
-    if model.starts_with('-') || model.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(path.wrong("Input should be the name of a model"));
-    }
     Ok(model.to_owned())
-}
-
-/// Who speaks last, in the caller's own counting.
-fn last_role(fields: &Map<String, Value>) -> Option<(usize, Role)> {
-    let values = fields.get("messages")?.as_array()?;
-    let index = values.len().checked_sub(1)?;
-    match values[index].get("role")?.as_str()? {
-        "assistant" => Some((index, Role::Assistant)),
-        _ => Some((index, Role::User)),
-    }
 }
 
 fn system(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {

@@ -35,7 +35,7 @@ pub(super) fn sampling(fields: &Map<String, Value>, version: Version) -> Result<
         Some(value) => Some(whole_number(value, &Path::Root.field("top_k"))?),
     };
     Ok(Sampling {
-        max_tokens,
+        max_tokens: Some(max_tokens),
         stop_sequences: stop_sequences(fields)?,
         temperature: share(fields, "temperature")?,
         top_p: share(fields, "top_p")?,

@@ -167,8 +167,8 @@ fn reminder(text: &str) -> String {
 /// What stands before the user's own words.
 fn comes_first(block: &Block) -> bool {
     match block {
-        Block::Native(native) => native["type"] == "tool_result",
         Block::Text(text) => text.starts_with(REMINDER),
+        other => other.is_result(),
     }
 }
 

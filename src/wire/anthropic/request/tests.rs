@@ -84,7 +84,7 @@ fn a_plain_call_is_read() {
     assert_eq!(
         call.request.sampling,
         Sampling {
-            max_tokens: 5,
+            max_tokens: Some(5),
             stop_sequences: vec!["END".into()],
             temperature: Some(0.5),
             top_p: Some(1.0),
@@ -107,10 +107,6 @@ fn what_is_missing_or_of_another_kind_is_named_by_its_path() {
         (
             json!({ "model": "" }),
             "model: String should have at least 1 character",
-        ),
-        (
-            json!({ "model": "--settings" }),
-            "model: Input should be the name of a model",
         ),
         (json!({ "max_tokens": "-" }), "max_tokens: Field required"),
         (
@@ -273,16 +269,12 @@ fn messages_are_refused_with_the_apis_sentences() {
 }
 
 #[test]
-fn a_prefill_is_refused_and_named() {
-    for last in ["The answer is", ""] {
-        let sentence = talk(
-            json!([{ "role": "user", "content": "a" }, { "role": "assistant", "content": last }]),
-        );
-        assert!(
-            sentence.starts_with("messages.1.role: this lane cannot continue"),
-            "{sentence}"
-        );
-    }
+fn a_prefill_is_read_as_the_message_that_it_is() {
+    let messages = json!([{ "role": "user", "content": "a" }, { "role": "assistant", "content": "The answer is" }]);
+    let body = with(&json!({ "messages": messages })).to_string();
+    let request = call(body.as_bytes(), OLD).expect("a lane decides").request;
+    let last = request.prompt().map(|message| message.role);
+    assert_eq!(last, Some(crate::turn::Role::Assistant));
 }
 
 #[test]
@@ -330,7 +322,7 @@ fn blocks_are_checked_in_what_matters() {
     let call = read(&body).expect("the blocks are good");
     assert_eq!(
         call.request.messages[0].blocks,
-        [Block::Native(image), Block::Text("x".into())]
+        [Block::Image(image), Block::Text("x".into())]
     );
 }
 
@@ -517,7 +509,10 @@ fn heard(messages: &Value) -> (Value, Vec<String>) {
         .request;
     let block = |block: &Block| match block {
         Block::Text(text) => json!(text),
-        Block::Native(value) => value["type"].clone(),
+        other => other
+            .json()
+            .map(|json| json["type"].clone())
+            .unwrap_or_default(),
     };
     let turn = |message: &Message| {
         let blocks: Vec<Value> = message.blocks.iter().map(block).collect();
@@ -641,7 +636,7 @@ fn a_reference_to_a_tool_becomes_a_text() {
     ]}));
     let request = read(&body).expect("the call is good").request;
     assert_eq!(request.emulated, ["messages.2.content.0.content"]);
-    let Some(Block::Native(result)) = request.prompt().and_then(|prompt| prompt.blocks.first())
+    let Some(Block::ToolResult(result)) = request.prompt().and_then(|prompt| prompt.blocks.first())
     else {
         panic!("the result is there");
     };
@@ -876,7 +871,6 @@ proptest! {
             for version in [OLD, NEW] {
                 let read = call(body.to_string().as_bytes(), version);
                 if let Ok(call) = read {
-                    prop_assert_eq!(call.request.prompt().map(|message| message.role), Some(Role::User));
                     prop_assert!(call.request.messages.iter().all(|message| !message.blocks.is_empty()));
                 }
             }

@@ -1,0 +1,58 @@
+//! What serves a call: the one interface between the front and everything that answers.
+//!
+//! **What for.** A [`Lane`] takes a [`Call`] and resolves to a [`Reply`] once the call is committed, which is when the
+//! first meaningful event of its answer is there; or to a fault, as long as nothing has been told. The claude pool
+//! offers two lanes, each HTTP host is one, and so is the Codex CLI.
+//!
+//! **Never.** No implementation, no routing, no dialect.
+//!
+//! **Invariants.** Dropping a [`Serving`] or a [`Reply`] cancels the call. A fault of a [`Serving`] means that nothing of
+//! the answer was told, so another lane may be tried. [`Lane::fit`] is pure and says before any work what of the call
+//! the lane cannot honour.
+//!
+//! Start reading at [`Lane`].
+
+mod answer;
+mod call;
+mod fit;
+mod health;
+
+pub(crate) use answer::Events;
+pub(crate) use answer::Passed;
+pub(crate) use answer::Reply;
+pub(crate) use answer::Serving;
+pub(crate) use answer::committed;
+pub(crate) use call::Call;
+pub(crate) use call::LaneWant;
+pub(crate) use call::Original;
+pub(crate) use fit::Affinity;
+pub(crate) use fit::Fit;
+pub(crate) use health::Health;
+
+use crate::turn::ConversationId;
+use crate::turn::LaneId;
+
+/// One way to have a call answered.
+pub(crate) trait Lane: Send + Sync {
+    fn id(&self) -> &LaneId;
+
+    /// Who answers behind it. Lanes of one provider share a login and its limits.
+    fn provider(&self) -> &str;
+
+    /// What of the call the lane cannot honour, or why it cannot take it at all; before any work.
+    fn fit(&self, call: &Call) -> Fit;
+
+    /// Begins to serve the call when it is polled. Dropping it cancels the call.
+    fn serve(&self, call: Call) -> Serving;
+
+    /// Whether it can serve now.
+    fn health(&self) -> Health;
+
+    /// Whether it holds this conversation, so that a call goes on in it without being told the history.
+    fn holds(&self, _conversation: &ConversationId) -> bool {
+        false
+    }
+
+    /// Nobody goes on in this conversation any more: what the lane keeps for it may go.
+    fn forget(&self, _conversation: &ConversationId) {}
+}

@@ -1,0 +1,85 @@
+//! A response that an upstream gave in the caller's own dialect: its bytes go on as they come.
+
+use super::label;
+use crate::calls::CallRecorder;
+use crate::lane::Passed;
+use crate::turn::Fault;
+use crate::turn::RequestId;
+use crate::wire::anthropic::error;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::http::header;
+use axum::response::Response;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Frame;
+use std::io;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+/// The upstream's response, with the labels of this relay.
+pub(super) fn response(passed: Passed, id: &RequestId, note: &CallRecorder) -> Response {
+    let kind = passed.headers.get(header::CONTENT_TYPE);
+    let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let body = PassedBody {
+        upstream: Some(passed.body),
+        is_stream,
+        id: id.clone(),
+        note: note.clone(),
+    };
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = passed.status;
+    *response.headers_mut() = passed.headers;
+    let headers = response.headers_mut();
+    label::write_passed(headers, &passed.lane, &passed.attempts, note);
+    response
+}
+
+/// The upstream's bytes. Where they break off, a stream ends in an error event, and anything else in a connection that
+/// is cut: neither looks like an end.
+struct PassedBody {
+    /// `None` after the last byte.
+    upstream: Option<UnsyncBoxBody<Bytes, Fault>>,
+    is_stream: bool,
+    id: RequestId,
+    note: CallRecorder,
+}
+
+impl PassedBody {
+    fn fail(&mut self, fault: &Fault) -> Result<Frame<Bytes>, io::Error> {
+        self.upstream = None;
+        self.note.fail(fault.kind.code());
+        match self.is_stream {
+            true => Ok(Frame::data(error::frame(fault, &self.id).into())),
+            false => Err(io::Error::other(fault.kind.code())),
+        }
+    }
+}
+
+impl hyper::body::Body for PassedBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let Some(upstream) = &mut self.upstream else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(match ready!(Pin::new(upstream).poll_frame(cx)) {
+            Some(Ok(frame)) => Some(Ok(frame)),
+            Some(Err(fault)) => Some(self.fail(&fault)),
+            None => {
+                self.upstream = None;
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let upstream = self.upstream.as_ref();
+        upstream.is_none_or(hyper::body::Body::is_end_stream)
+    }
+}
