@@ -11,7 +11,6 @@
 mod delivery_plan;
 mod demand;
 mod fault;
-mod handed;
 mod health;
 pub(crate) mod ledger;
 mod parking;
@@ -22,7 +21,7 @@ pub(crate) mod slot;
 mod snapshot;
 mod supervisor;
 
-pub(crate) use handed::ignored;
+pub(crate) use crate::session::prepare::ignored;
 pub(crate) use snapshot::ClaudeView;
 pub(crate) use snapshot::Condition;
 pub(crate) use snapshot::SessionView;

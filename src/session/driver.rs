@@ -3,6 +3,7 @@
 //! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
 //! the next. How claude is reached is the [`Transport`]'s: on a pseudo-terminal, or in lines of JSON.
 
+use super::prepare::PreparedTurn;
 use super::pty::reap;
 use super::pty::reap::How;
 use super::pty::spawn::Exit;
@@ -12,7 +13,6 @@ use super::reply::ReplySink;
 use super::reply::TurnOutcome;
 use super::resources::SessionResources;
 use super::transcript_pipe::TranscriptPipe;
-use super::turn_spec::TurnSpec;
 use crate::clock;
 use crate::turn::Fault;
 use std::io;
@@ -32,11 +32,7 @@ pub(crate) enum Order {
 /// A turn and its caller.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    pub(crate) task: TurnSpec,
-    /// What the editor puts into the prompt box, where the prompt goes that way.
-    pub(crate) edited: Option<String>,
-    /// The whole conversation, where the session is a primed one.
-    pub(crate) conversation: Option<String>,
+    pub(crate) prepared: PreparedTurn,
     pub(crate) caller: Recipient,
 }
 
@@ -97,13 +93,6 @@ pub(super) trait Transport: Send + 'static {
     fn drain(&mut self, session: &mut RunningSession);
 
     fn poll_timeout(&self) -> Option<Instant>;
-}
-
-/// A turn without its caller, as a session takes it.
-pub(super) struct PreparedTurn {
-    pub(super) task: TurnSpec,
-    pub(super) edited: Option<String>,
-    pub(super) conversation: Option<String>,
 }
 
 /// A session and the way to its claude.
@@ -192,13 +181,9 @@ impl<T: Transport> Driver<T> {
     }
 
     fn begin(&mut self, turn: Turn, now: Instant) {
-        self.session.reply.take(turn.caller);
-        let input = PreparedTurn {
-            task: turn.task,
-            edited: turn.edited,
-            conversation: turn.conversation,
-        };
-        if let Err(error) = self.transport.begin(input, &mut self.session, now) {
+        let Turn { prepared, caller } = turn;
+        self.session.reply.take(caller);
+        if let Err(error) = self.transport.begin(prepared, &mut self.session, now) {
             self.session.misdeliver(T::END, &error);
         }
     }

@@ -28,6 +28,7 @@ mod line;
 pub(crate) mod machine;
 pub(crate) mod mcp;
 pub(crate) mod pieces;
+pub(crate) mod prepare;
 pub(crate) mod print;
 pub(crate) mod private;
 pub(crate) mod pty;

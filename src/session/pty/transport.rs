@@ -3,7 +3,6 @@
 use super::reap::How;
 use super::spawn::Process;
 use crate::clock;
-use crate::session::driver::PreparedTurn;
 use crate::session::driver::RunningSession;
 use crate::session::driver::Transport;
 use crate::session::machine::Effect;
@@ -11,6 +10,7 @@ use crate::session::machine::Machine;
 use crate::session::machine::Verdict;
 use crate::session::mcp::server::McpServer;
 use crate::session::mcp::tool_sync::ToolEvent;
+use crate::session::prepare::PreparedTurn;
 use crate::session::reply::TooSlow;
 use crate::session::reply::TurnOutcome;
 use crate::session::transcript_pipe::TranscriptPipe;
