@@ -101,12 +101,10 @@ impl Conversations {
     }
 
     /// Begins to serve a call, in the conversation of its name where it has one.
-    pub(crate) fn serve(&self, mut call: Call) -> Serving {
+    pub(crate) fn serve(&self, call: Call) -> Serving {
         let Some(id) = call.conversation.clone() else {
             return self.router.serve(call);
         };
-        // The request will say more than its caller wrote.
-        call.original = None;
         let router = self.router.clone();
         match Kept::enter(&self.kept, id) {
             Ok((turn_lock, turn)) => Box::pin(turn_lock.serve(turn, call, router)),
@@ -139,7 +137,7 @@ impl TurnLock {
     async fn serve(
         self,
         turn: Option<oneshot::Receiver<()>>,
-        mut call: Call,
+        call: Call,
         router: Router,
     ) -> Result<Reply, Fault> {
         if let Some(turn) = turn {
@@ -148,13 +146,14 @@ impl TurnLock {
                 .map_err(|_| fault::session_waited(WAIT_MAX))
                 .map(drop)?;
         }
-        let (joined, messages) = self.join(&call)?;
-        let model = call.request.model.clone();
+        let asked = Arc::clone(call.request()?);
+        let (joined, messages) = self.join(&asked)?;
+        let model = asked.model.clone();
         let request = Request {
             messages: messages.clone(),
-            ..(*call.request).clone()
+            ..(*asked).clone()
         };
-        call.request = Arc::new(request);
+        let call = call.asking(request);
         let Reply::Events(events) = router.serve(call).await? else {
             return Err(fault::not_told_in_events());
         };
@@ -164,10 +163,10 @@ impl TurnLock {
     }
 
     /// The call's messages behind those that are known of its conversation.
-    fn join(&self, call: &Call) -> Result<(Joined, Vec<Message>), Fault> {
+    fn join(&self, asked: &Request) -> Result<(Joined, Vec<Message>), Fault> {
         let known = self.kept.state().cache.conversation(&self.id).cloned();
         let known = known.as_ref().map(|conversation| &*conversation.messages);
-        let (joined, messages) = prefix::join(known, call.request.messages.clone());
+        let (joined, messages) = prefix::join(known, asked.messages.clone());
         match prefix::is_torn(&messages) {
             true => Err(fault::calls_unknown()),
             false => Ok((joined, messages)),

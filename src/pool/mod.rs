@@ -38,6 +38,7 @@ use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::LaneId;
 use serve::ServeCall;
+use std::sync::Arc;
 use std::time::Duration;
 use supervisor::Command;
 use supervisor::Supervisor;
@@ -69,6 +70,8 @@ pub(crate) struct PoolConfig {
     /// How long one stays there without a call.
     pub(crate) kept_wait_max: Duration,
 }
+
+type EventReceiver = mpsc::Receiver<Result<Event, Fault>>;
 
 /// Which of the pool's lanes serve a call that names none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -144,7 +147,8 @@ impl Pool {
     /// In a conversation that has a name, the session stays for the next call.
     ///
     /// Dropping the receiver tells the pool that the caller is gone.
-    fn serve(&self, call: Call, mode: Mode) -> mpsc::Receiver<Result<Event, Fault>> {
+    fn serve(&self, call: &Call, mode: Mode) -> Result<EventReceiver, Fault> {
+        let request = Arc::clone(call.request()?);
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         match &self.works {
             Some(Works {
@@ -154,20 +158,20 @@ impl Pool {
                 let (launcher, supervisor) = (launcher.clone(), supervisor.clone());
                 tokio::spawn(
                     ServeCall {
-                        request: call.request,
+                        request,
                         mode,
-                        name: call.conversation,
+                        name: call.conversation.clone(),
                         launcher,
                         supervisor,
                         events: events_tx,
-                        timeline: call.timeline,
+                        timeline: call.timeline.clone(),
                     }
                     .run(),
                 );
             }
             None => drop(events_tx.try_send(Err(fault::claude_not_found()))),
         }
-        events
+        Ok(events)
     }
 
     /// The lane that serves by sessions of this mode.

@@ -59,12 +59,9 @@ pub(super) async fn create(
     }
     let timeline = note.hand_in(&call.request.model, call.stream, clock::now());
     let is_streamed = call.stream;
-    let serving = api.serve(Call {
-        conversation,
-        want,
-        strict,
-        ..Call::new(call.request, timeline)
-    })?;
+    let mut call = Call::new(call.request, timeline);
+    (call.conversation, call.want, call.strict) = (conversation, want, strict);
+    let serving = api.serve(call)?;
     let answered = async {
         if is_streamed {
             answer::streamed(serving, id, note, &api.drain_deadline).await

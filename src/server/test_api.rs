@@ -321,7 +321,9 @@ impl TestApi {
     /// Their requests.
     pub(super) fn asked(&self) -> Vec<Request> {
         let calls = self.calls().into_iter();
-        calls.map(|call| (*call.request).clone()).collect()
+        calls
+            .filter_map(|call| call.request().ok().map(|request| (**request).clone()))
+            .collect()
     }
 
     /// The lanes that they ask for.
