@@ -133,6 +133,8 @@ mod record;
 
 mod pool;
 
+mod upstream;
+
 mod routing;
 
 mod conversation;

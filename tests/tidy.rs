@@ -21,7 +21,8 @@ store:    turn
 session:  turn clock terminal egress tap
 record:   turn clock terminal session
 pool:     turn clock lane session
-routing:  turn clock lane
+upstream: turn clock wire egress lane
+routing:  turn clock lane upstream
 conversation: turn clock lane session routing
 simulation: turn clock terminal lane session pool
 property: turn wire terminal tap session

@@ -13,6 +13,8 @@
 
 pub(crate) mod sse;
 
+pub(crate) mod head;
+
 pub(crate) mod contract;
 
 pub(crate) mod anthropic;
