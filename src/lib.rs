@@ -7,12 +7,12 @@
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
+//! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`calls`]: the calls that were: what they took, cost, and how they ended.
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
-//! - [`egress`]: connections to hosts of others, straight or through the user's proxy.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
@@ -107,6 +107,8 @@ mod turn;
 
 mod clock;
 
+mod egress;
+
 mod signal;
 
 mod calls;
@@ -116,8 +118,6 @@ mod telemetry;
 mod wire;
 
 mod terminal;
-
-mod egress;
 
 mod lane;
 

@@ -8,14 +8,14 @@ use std::path::Path;
 const ROOMS: &str = "
 turn:
 clock:
+egress:   clock
 signal:
 calls:  turn clock
-telemetry: turn calls
+telemetry: turn egress calls
 wire:     turn
 terminal: turn
-egress:
 lane:     turn
-tap:      turn clock wire egress
+tap:      turn clock egress wire
 license:
 store:    turn
 session:  turn clock terminal egress tap
@@ -27,7 +27,7 @@ conversation: turn clock lane session routing
 simulation: turn clock terminal lane session pool
 property: turn wire terminal tap session
 auth:     turn clock store
-authority: turn clock license store
+authority: turn clock egress license store
 load:     clock wire terminal session
 gauge:    turn clock wire terminal license store session pool auth load
 server:   turn clock calls telemetry wire lane store pool routing conversation auth license authority

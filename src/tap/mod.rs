@@ -23,7 +23,6 @@
 //! Start reading at [`gate`], then [`forward`].
 
 mod body;
-mod coding;
 mod connector;
 mod forward;
 mod listener;

@@ -1,22 +1,13 @@
-//! The way out: connections to hosts of others, straight or through the user's proxy.
+//! The user's proxy, and which hosts are reached without it.
 //!
-//! Below TLS the two are one thing, a [`Leg`]; what is said over it is no business of this file. A proxy is asked for a
-//! tunnel, so it sees the host's name and nothing else. No part of a proxy's address is ever told: it may hold a
-//! password.
+//! A proxy is asked for a tunnel, so it sees the host's name and nothing else. No part of its address is ever told: it
+//! may hold a password.
 
 use hyper::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::TokioIo;
 use std::fmt;
-use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
 use thiserror::Error;
-use tokio::net::TcpStream;
-use tower_service::Service;
 
 /// The proxy that the user has for hosts with TLS, and the hosts that are reached without it, as `HTTPS_PROXY` and
 /// `NO_PROXY` have them.
@@ -33,36 +24,12 @@ pub(crate) struct Proxy {
 )]
 pub(crate) struct ProxyUnusable;
 
-/// The way of the bytes below TLS.
-#[derive(Clone)]
-pub(crate) enum Leg {
-    Direct(HttpConnector),
-    Through(Tunnel<HttpConnector>),
-}
-
-impl Leg {
-    pub(crate) fn direct() -> Self {
-        Self::Direct(connector())
-    }
-
-    /// The way to a host with TLS.
+impl Proxy {
+    /// The proxy to go through towards a host with TLS; `None`: there is none, or the host is exempt.
     ///
     /// # Errors
-    /// Where there is a proxy to go through, and its address is none.
-    pub(crate) fn to(target: &Uri, proxy: &Proxy) -> Result<Self, ProxyUnusable> {
-        let Some(proxy) = proxy.towards(target)? else {
-            return Ok(Self::direct());
-        };
-        let tunnel = Tunnel::new(proxy.uri().clone(), connector());
-        Ok(Self::Through(match proxy.basic_auth() {
-            Some(auth) => tunnel.with_auth(auth.clone()),
-            None => tunnel,
-        }))
-    }
-}
-
-impl Proxy {
-    fn towards(&self, target: &Uri) -> Result<Option<Intercept>, ProxyUnusable> {
+    /// Where there is a proxy, and its address is none that can be used.
+    pub(super) fn towards(&self, target: &Uri) -> Result<Option<Intercept>, ProxyUnusable> {
         let Some(address) = &self.address else {
             return Ok(None);
         };
@@ -84,39 +51,6 @@ impl fmt::Debug for Proxy {
     }
 }
 
-fn connector() -> HttpConnector {
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    connector
-}
-
-impl Service<Uri> for Leg {
-    type Response = TokioIo<TcpStream>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        match self {
-            Leg::Direct(direct) => direct.poll_ready(context).map_err(Into::into),
-            Leg::Through(tunnel) => tunnel.poll_ready(context).map_err(Into::into),
-        }
-    }
-
-    fn call(&mut self, address: Uri) -> Self::Future {
-        match self {
-            Leg::Direct(direct) => {
-                let reached = direct.call(address);
-                Box::pin(async move { reached.await.map_err(Into::into) })
-            }
-            Leg::Through(tunnel) => {
-                let reached = tunnel.call(address);
-                Box::pin(async move { reached.await.map_err(Into::into) })
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,10 +61,8 @@ mod tests {
             exempt: exempt.map(str::to_owned),
         };
         let target = Uri::from_static("https://api.example.com/v1");
-        Leg::to(&target, &proxy).map(|leg| match leg {
-            Leg::Direct(_) => "direct",
-            Leg::Through(_) => "through",
-        })
+        let proxy = proxy.towards(&target)?;
+        Ok(proxy.map_or("direct", |_| "through"))
     }
 
     #[test]
@@ -170,7 +102,8 @@ mod tests {
             address: Some("nonsense://ann:secret@proxy".to_owned()),
             exempt: None,
         };
-        let told = Leg::to(&Uri::from_static("https://example.com"), &proxy).err();
+        let told = proxy.towards(&Uri::from_static("https://example.com"));
+        let told = told.err();
         let told = format!(
             "{proxy:?} {}",
             told.map(|told| told.to_string()).unwrap_or_default()
