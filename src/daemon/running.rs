@@ -15,7 +15,7 @@ use crate::conversation::Conversations;
 use crate::pool::Pool;
 use crate::server;
 use crate::server::Api;
-use crate::session::private::create_private;
+use crate::session::create_private;
 use crate::signal::Stop;
 use crate::store;
 use crate::store::KeyFile;

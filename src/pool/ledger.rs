@@ -16,7 +16,7 @@ use super::slot::SlotId;
 use super::slot::SlotKind;
 use super::slot::SlotState;
 use super::slot::Slots;
-use crate::session::shape::Shape;
+use crate::session::Shape;
 use crate::turn::Driver;
 use crate::turn::Owner;
 use std::collections::BTreeMap;

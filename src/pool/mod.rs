@@ -21,14 +21,14 @@ pub(crate) mod slot;
 mod snapshot;
 mod supervisor;
 
-pub(crate) use crate::session::prepare::ignored;
+pub(crate) use crate::session::ignored;
 pub(crate) use snapshot::ClaudeView;
 pub(crate) use snapshot::Condition;
 pub(crate) use snapshot::SessionView;
 pub(crate) use snapshot::Snapshot;
 
-use crate::session::launcher::Launcher;
-use crate::session::shape::Shape;
+use crate::session::Launcher;
+use crate::session::Shape;
 use crate::turn::ConversationId;
 use crate::turn::Driver;
 use crate::turn::Event;

@@ -41,7 +41,7 @@ pub(crate) fn built(block: &Value) -> Option<AnswerBlock> {
 }
 
 /// A block that was told, as its caller brings it back.
-pub(crate) fn returned(built: &AnswerBlock) -> Block {
+pub(crate) fn returned_block(built: &AnswerBlock) -> Block {
     Block::Native(match &built.kind {
         BlockKind::Text => return Block::Text(built.text.clone()),
         BlockKind::Thinking => {
@@ -73,10 +73,10 @@ mod tests {
             json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"b": 1, "a": 2}}),
         ] {
             let built = built(&block).expect("each is the model's to a caller");
-            assert_eq!(returned(&built), Block::Native(block));
+            assert_eq!(returned_block(&built), Block::Native(block));
         }
         let text = built(&json!({"type": "text", "text": "a\n"})).expect("a text is, too");
-        assert_eq!(returned(&text), Block::Text("a\n".into()));
+        assert_eq!(returned_block(&text), Block::Text("a\n".into()));
         assert_eq!(built(&json!({"type": "server_tool_use"})), None);
     }
 
