@@ -16,9 +16,10 @@
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
-//! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
-//!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
-//!   tools, [`session::launcher`] starts it; [`session::print`] is the same without a screen.
+//! - [`session`]: one live claude. `session/machine` decides, `session/driver.rs` does,
+//!   `session/delivery.rs` plans how a prompt gets in, `session/witness` sees how the answer comes out, `session/mcp`
+//!   offers it the caller's tools, `session/launcher.rs` starts it; `session/print` is the same without a screen. The
+//!   door, `session/mod.rs`, names all that other rooms may use.
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - [`conversation`]: conversations that have a name, and how a call goes on with one.

@@ -20,8 +20,8 @@ use crate::record::probe::probe;
 use crate::record::stage::Subject;
 use crate::record::support::Support;
 use crate::record::support::newest;
-use crate::session::pty::candidates;
-use crate::session::pty::version;
+use crate::session::claude_candidates;
+use crate::session::claude_version;
 use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -270,7 +270,7 @@ fn with_cause(error: &ConfigError) -> String {
 /// Every claude here, the configured one first. Their versions are asked at the same time.
 pub(super) fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
     let mut paths: Vec<PathBuf> = command.into_iter().collect();
-    for found in candidates(&env.discover()) {
+    for found in claude_candidates(&env.discover()) {
         if !paths.contains(&found) {
             paths.push(found);
         }
@@ -281,7 +281,7 @@ pub(super) fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
             let program = path.clone();
             (
                 path,
-                thread::spawn(move || version(&program, VERSION_WAIT_MAX)),
+                thread::spawn(move || claude_version(&program, VERSION_WAIT_MAX)),
             )
         })
         .collect();

@@ -6,7 +6,7 @@ use crate::config::raw::Typed;
 use crate::config::source::Source;
 use crate::egress::Proxy;
 use crate::license::LicenseKey;
-use crate::session::pty::DiscoverEnv;
+use crate::session::DiscoverEnv;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ffi::OsString;

@@ -314,7 +314,7 @@ mod tests {
     use crate::config::source::Source;
     use crate::config::source::Sourced;
     use crate::egress::Proxy;
-    use crate::session::mode::Mode;
+    use crate::session::Mode;
     use std::path::Path;
     use std::path::PathBuf;
     use std::time::Duration;

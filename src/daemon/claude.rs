@@ -8,17 +8,19 @@ use crate::pool::Pool;
 use crate::record::probe::probe;
 use crate::record::stage::Subject;
 use crate::record::support::Support;
+use crate::session::LaunchContext;
+use crate::session::Launcher;
+use crate::session::Limits;
+use crate::session::ProcessRegistry;
+use crate::session::Receiver;
 use crate::session::SessionConfig;
-use crate::session::launch;
-use crate::session::launch_context::LaunchContext;
-use crate::session::launcher::Launcher;
-use crate::session::machine::Limits;
-use crate::session::private::create_private;
-use crate::session::pty;
-use crate::session::pty::reap::Registry;
-use crate::session::transcript_store::TranscriptStore;
-use crate::session::witness::receiver::Receiver;
-use crate::session::witness::tail::Tails;
+use crate::session::Tails;
+use crate::session::TranscriptStore;
+use crate::session::claude_candidates;
+use crate::session::claude_folder;
+use crate::session::claude_version;
+use crate::session::create_private;
+use crate::session::tap_config;
 use crate::tap::Tap;
 use std::io;
 use std::path::Path;
@@ -72,11 +74,11 @@ async fn launch_context(
     let receiver = Receiver::listen().await;
     let receiver = receiver.map_err(DaemonError::machine("loopback port"))?;
     let tails = Tails::start().map_err(DaemonError::machine("file notification"))?;
-    let (registry, ended) = Registry::open(config.home.join("pty-pids.json"));
+    let (registry, ended) = ProcessRegistry::open(config.home.join("pty-pids.json"));
     if ended > 0 {
         tracing::info!(ended, "ended sessions that an earlier daemon left");
     }
-    let folder = launch::claude_folder(session).ok_or_else(|| {
+    let folder = claude_folder(session).ok_or_else(|| {
         let why = "HOME is not set, so claude's own folder is unknown";
         DaemonError::machine("home")(io::Error::other(why))
     })?;
@@ -87,7 +89,7 @@ async fn launch_context(
         session.keep_transcripts,
     );
     let tap = match session.tap {
-        true => Some(Tap::lay(&launch::tap(session)).await?),
+        true => Some(Tap::lay(&tap_config(session)).await?),
         false => None,
     };
     Ok(LaunchContext {
@@ -106,7 +108,7 @@ async fn launch_context(
 
 fn discovered(session: &SessionConfig) -> Option<PathBuf> {
     let env = Env::from_iter(session.inherited.clone()).discover();
-    pty::candidates(&env).into_iter().next()
+    claude_candidates(&env).into_iter().next()
 }
 
 /// A word that is told once.
@@ -118,7 +120,8 @@ fn ask_about(claude: &ClaudeView, session: &SessionConfig, memory: PathBuf) {
     let (claude, session) = (claude.clone(), session.clone());
     tokio::spawn(async move {
         let asked = claude.path.clone();
-        let number = tokio::task::spawn_blocking(move || pty::version(&asked, VERSION_WAIT)).await;
+        let number =
+            tokio::task::spawn_blocking(move || claude_version(&asked, VERSION_WAIT)).await;
         let number = match number {
             Ok(Ok(number)) => number,
             Ok(Err(error)) => return tracing::warn!(%error, "claude did not tell its version"),

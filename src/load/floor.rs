@@ -4,25 +4,27 @@
 use super::host::Host;
 use super::host::Setup;
 use crate::clock;
+use crate::session::EndMode;
+use crate::session::Files;
+use crate::session::HookEvent;
+use crate::session::Launch;
+use crate::session::Line;
+use crate::session::McpServer;
+use crate::session::Opening;
+use crate::session::Place;
+use crate::session::Post;
+use crate::session::Process;
+use crate::session::Receiver;
 use crate::session::SessionConfig;
-use crate::session::launch;
-use crate::session::launch::Files;
-use crate::session::launch::Launch;
-use crate::session::launch::Opening;
-use crate::session::machine::Verdict;
-use crate::session::mcp::server::McpServer;
-use crate::session::mcp::tool_list::ToolList;
-use crate::session::private::create_private;
-use crate::session::private::write_private;
-use crate::session::pty::reap::How;
-use crate::session::pty::reap::end_group;
-use crate::session::pty::spawn::Process;
-use crate::session::shape::Shape;
-use crate::session::witness::hook::HookEvent;
-use crate::session::witness::receiver::Line;
-use crate::session::witness::receiver::Place;
-use crate::session::witness::receiver::Post;
-use crate::session::witness::receiver::Receiver;
+use crate::session::Shape;
+use crate::session::ToolList;
+use crate::session::Verdict;
+use crate::session::create_private;
+use crate::session::end_group;
+use crate::session::hook_settings;
+use crate::session::mcp_servers;
+use crate::session::pty_launch;
+use crate::session::write_private;
 use crate::terminal::Scene;
 use crate::terminal::Screen;
 use crate::terminal::keys;
@@ -66,7 +68,7 @@ impl Echo {
 
 impl Drop for Echo {
     fn drop(&mut self) {
-        end_group(self.process.pid, How::Forced);
+        end_group(self.process.pid, EndMode::Forced);
     }
 }
 
@@ -99,7 +101,7 @@ impl Bare {
         create_private(&config.work_dir)?;
         let shape = Shape::plain(&setup.model);
         let opening = Opening::Empty(Uuid::new_v4().to_string());
-        let launch = launch::launch(&setup.claude, &config, &shape, &files, &opening);
+        let launch = pty_launch(&setup.claude, &config, &shape, &files, &opening);
         let (process, _) = Process::spawn(&launch)?;
         let mut bare = Bare {
             process,
@@ -176,15 +178,15 @@ impl Bare {
 
 impl Drop for Bare {
     fn drop(&mut self) {
-        end_group(self.process.pid, How::Forced);
+        end_group(self.process.pid, EndMode::Forced);
     }
 }
 
 fn write_files(files: &Files, place: &Place) -> io::Result<()> {
     create_private(&files.folder)?;
-    let settings = launch::settings(&place.url, None).to_string();
+    let settings = hook_settings(&place.url, None).to_string();
     write_private(&files.settings(), settings.as_bytes(), 0o600)?;
-    let servers = launch::servers(&place.tools_url()).to_string();
+    let servers = mcp_servers(&place.tools_url()).to_string();
     write_private(&files.tools(), servers.as_bytes(), 0o600)
 }
 

@@ -1,10 +1,10 @@
 //! A daemon that lives for one run alone, with simulated sessions: a process of its own, so that it can be measured.
 
 use super::usage::Usage;
-use crate::session::private::create_private;
-use crate::session::private::write_private;
-use crate::session::pty::reap::How;
-use crate::session::pty::reap::end_group;
+use crate::session::EndMode;
+use crate::session::create_private;
+use crate::session::end_group;
+use crate::session::write_private;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -81,7 +81,7 @@ impl Host {
     /// Tells the daemon to stop, and waits for its end: its sessions end with it.
     pub(crate) async fn stop(mut self) {
         #[cfg(unix)]
-        end_group(self.pid, How::Asked);
+        end_group(self.pid, EndMode::Asked);
         #[cfg(not(unix))]
         drop(self.daemon.start_kill());
         drop(tokio::time::timeout(END_WAIT_MAX, self.daemon.wait()).await);
@@ -91,7 +91,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         if matches!(self.daemon.try_wait(), Ok(None)) {
-            end_group(self.pid, How::Forced);
+            end_group(self.pid, EndMode::Forced);
         }
         drop(fs::remove_dir_all(&self.folder));
     }

@@ -1,6 +1,6 @@
 //! What is called, how often and when. `[pure]`
 
-use crate::session::shape::MAX_TOKENS_PLAIN;
+use crate::session::MAX_TOKENS_PLAIN;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What a process and its children take of the machine, where the system has it in files.
 
-use crate::session::pty::reap::PAGE_BYTES;
+use crate::session::PAGE_BYTES;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;

@@ -30,9 +30,9 @@ pub(crate) use snapshot::SessionView;
 pub(crate) use snapshot::Snapshot;
 
 use crate::lane::Call;
-use crate::session::launcher::Launcher;
-use crate::session::mode::Mode;
-use crate::session::shape::Shape;
+use crate::session::Launcher;
+use crate::session::Mode;
+use crate::session::Shape;
 use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;

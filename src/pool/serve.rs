@@ -12,19 +12,21 @@ use super::supervisor::Command;
 use super::supervisor::Grant;
 use super::supervisor::notify;
 use crate::clock;
-use crate::session::driver::Order;
-use crate::session::driver::Turn;
-use crate::session::fault as session_fault;
-use crate::session::launcher::Birth;
-use crate::session::launcher::Launched;
-use crate::session::launcher::Launcher;
-use crate::session::launcher::Session;
-use crate::session::mode::Mode;
-use crate::session::prepare::PreparedTurn;
-use crate::session::prepare::TurnBuilder;
-use crate::session::reply::Recipient;
-use crate::session::reply::TurnOutcome;
-use crate::session::shape::Shape;
+use crate::session::Birth;
+use crate::session::Launched;
+use crate::session::Launcher;
+use crate::session::Mode;
+use crate::session::Order;
+use crate::session::PreparedTurn;
+use crate::session::Recipient;
+use crate::session::Session;
+use crate::session::Shape;
+use crate::session::Turn;
+use crate::session::TurnBuilder;
+use crate::session::TurnOutcome;
+use crate::session::misdelivered;
+use crate::session::session_lost;
+use crate::session::undeliverable;
 use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -89,8 +91,8 @@ impl ServeCall {
                     way = delivery_plans.next();
                     if way.is_none() {
                         return Some(match tried {
-                            true => session_fault::misdelivered(),
-                            false => session_fault::undeliverable(),
+                            true => misdelivered(),
+                            false => undeliverable(),
                         });
                     }
                 }
@@ -291,5 +293,5 @@ fn failed(fault: Fault) -> TurnOutcome {
 
 /// The driver is gone without a word.
 fn lost() -> TurnOutcome {
-    failed(session_fault::session_lost("its driver is gone"))
+    failed(session_lost("its driver is gone"))
 }

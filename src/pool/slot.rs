@@ -1,6 +1,6 @@
 //! The slots of the pool and what is in each. `[pure]`
 
-use crate::session::shape::Shape;
+use crate::session::Shape;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;

@@ -1,13 +1,13 @@
 //! What a claude's hooks and transcripts say, and what is made of both. `[pure]`
 
-use crate::session::witness::ApiError;
-use crate::session::witness::Hook;
-use crate::session::witness::HookEvent;
-use crate::session::witness::Lines;
-use crate::session::witness::Merge;
-use crate::session::witness::Record;
-use crate::session::witness::Said;
-use crate::session::witness::Seen;
+use crate::session::ApiError;
+use crate::session::Hook;
+use crate::session::HookEvent;
+use crate::session::Lines;
+use crate::session::Merge;
+use crate::session::Record;
+use crate::session::Said;
+use crate::session::Seen;
 use crate::tap::Observation;
 use crate::tap::Word;
 use crate::turn::AnswerBuilder;

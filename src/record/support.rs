@@ -8,11 +8,11 @@ use super::case::Step;
 use super::reading;
 use super::take::Take;
 use super::take::checkpoints;
-use crate::session::pty::parts;
-use crate::session::witness::hook::Hook;
-use crate::session::witness::hook::HookEvent;
-use crate::session::witness::record::Record;
-use crate::session::witness::record::parse;
+use crate::session::Hook;
+use crate::session::HookEvent;
+use crate::session::Record;
+use crate::session::parse_record;
+use crate::session::version_parts;
 use crate::terminal::recording::What;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ pub(crate) fn newest() -> Option<String> {
     let supported = versions.filter(|(_, support)| support == SUPPORTED);
     supported
         .map(|(version, _)| version)
-        .max_by_key(|version| parts(version))
+        .max_by_key(|version| version_parts(version))
 }
 
 fn versions() -> BTreeMap<String, String> {
@@ -131,7 +131,7 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
         .wire
         .transcript
         .iter()
-        .map(|line| parse(&line.to_string()))
+        .map(|line| parse_record(&line.to_string()))
         .collect();
     let said = records.iter().find_map(|record| match record {
         Record::Said(said) => Some(said),

@@ -52,7 +52,7 @@ fn citations(block: &Value) -> Vec<Value> {
 }
 
 /// A block that was told, as its caller brings it back.
-pub(crate) fn returned(built: &AnswerBlock) -> Block {
+pub(crate) fn returned_block(built: &AnswerBlock) -> Block {
     Block::of(match &built.kind {
         BlockKind::Text => return Block::Text(built.text.clone()),
         BlockKind::Thinking => {
@@ -85,13 +85,13 @@ mod tests {
             json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"b": 1, "a": 2}}),
         ] {
             let built = built(&block).expect("each is the model's to a caller");
-            assert_eq!(returned(&built), Block::of(block));
+            assert_eq!(returned_block(&built), Block::of(block));
         }
         let text = built(&json!({"type": "text", "text": "a\n"})).expect("a text is, too");
-        assert_eq!(returned(&text), Block::Text("a\n".into()));
+        assert_eq!(returned_block(&text), Block::Text("a\n".into()));
         let foreign = json!({"type": "server_tool_use", "id": "s", "input": {"a": 1}});
         let block = built(&foreign).expect("what only the API knows is, too");
-        assert_eq!(returned(&block), Block::Foreign(foreign));
+        assert_eq!(returned_block(&block), Block::Foreign(foreign));
         assert_eq!(built(&json!({"text": "a"})), None);
     }
 

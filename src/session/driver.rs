@@ -5,7 +5,7 @@
 
 use super::prepare::PreparedTurn;
 use super::pty::reap;
-use super::pty::reap::How;
+use super::pty::reap::EndMode;
 use super::pty::spawn::Exit;
 use super::reply;
 use super::reply::Recipient;
@@ -57,7 +57,7 @@ pub(super) trait Transport: Send + 'static {
     type Input: Send;
 
     /// How a process of this kind is ended. One that has nothing to clean up is not asked.
-    const END: How;
+    const END: EndMode;
 
     /// Waits for what claude does next; what counts first is taken first. Cancel safe.
     fn next(&mut self, is_ending: bool) -> impl Future<Output = Self::Input> + Send;
@@ -173,7 +173,7 @@ impl<T: Transport> Driver<T> {
                 session.reply.settle(TurnOutcome::Cancelled);
             }
             Input::Timeout if session.ending.is_some_and(|at| at <= now) => {
-                session.end(How::Forced, "it did not end");
+                session.end(EndMode::Forced, "it did not end");
             }
             Input::Timeout => transport.handle_timeout(now),
             Input::Exited(_) => {}
@@ -216,15 +216,15 @@ impl RunningSession {
     }
 
     /// Gives a turn up that could not be handed over, and with it the session.
-    pub(super) fn misdeliver(&mut self, how: How, error: &io::Error) {
+    pub(super) fn misdeliver(&mut self, how: EndMode, error: &io::Error) {
         tracing::warn!(%error, "a turn could not be handed over");
         self.reply.settle(TurnOutcome::Misdelivered);
         self.end(how, "a turn could not be handed over");
     }
 
     /// Ends the process, which is forced where it does not. One that ends already is not asked again.
-    pub(super) fn end(&mut self, how: How, why: &str) {
-        if self.ending.is_some() && how == How::Asked {
+    pub(super) fn end(&mut self, how: EndMode, why: &str) {
+        if self.ending.is_some() && how == EndMode::Asked {
             return;
         }
         tracing::debug!(pid = self.pid, why, "ending a session");
@@ -239,7 +239,7 @@ impl RunningSession {
 
     fn close(mut self, how: &str) {
         // Whatever the process itself started goes with it.
-        reap::end_group(self.pid, How::Forced);
+        reap::end_group(self.pid, EndMode::Forced);
         self.reply.settle(TurnOutcome::Cancelled);
         self.resources.close(self.pid);
         tracing::debug!(pid = self.pid, how, "a session is gone");

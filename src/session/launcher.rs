@@ -286,7 +286,7 @@ impl Launcher {
             launch_context,
             program,
         } = &*self.shared;
-        let mut launch = launch::launch(program, &launch_context.config, shape, files, opening);
+        let mut launch = launch::pty_launch(program, &launch_context.config, shape, files, opening);
         let copies = match tapped {
             Some(tapped) => {
                 launch::lead_through(&mut launch, &tapped.url);

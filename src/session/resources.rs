@@ -6,7 +6,7 @@ use super::launch::Files;
 use super::launch_context::LaunchContext;
 use super::private::create_private;
 use super::private::write_private;
-use super::pty::reap::Registry;
+use super::pty::reap::ProcessRegistry;
 use super::ready_gate;
 use super::shape::Shape;
 use super::transcript_pipe::make_pipe;
@@ -24,7 +24,7 @@ pub(crate) struct SessionResources {
     pub(crate) tails: Tails,
     pub(crate) transcript_store: TranscriptStore,
     pub(super) files: Files,
-    registry: Registry,
+    registry: ProcessRegistry,
     /// Transcripts that were removed last; the CLI writes a last line into some of them when it leaves or ends.
     forgotten: VecDeque<PathBuf>,
 }
@@ -93,12 +93,12 @@ pub(super) fn write_files(
     if let Some(gate) = &gate {
         make_pipe(gate)?;
     }
-    let mut settings = launch::settings(&place.url, gate.as_deref());
+    let mut settings = launch::hook_settings(&place.url, gate.as_deref());
     if shape.thinking {
         settings = launch::telling_thinking(settings);
     }
     write_private(&files.settings(), settings.to_string().as_bytes(), 0o600)?;
-    let servers = launch::servers(&place.tools_url()).to_string();
+    let servers = launch::mcp_servers(&place.tools_url()).to_string();
     write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     if !shape.system.is_empty() {
         write_private(&files.system(), shape.system.as_bytes(), 0o600)?;

@@ -3,7 +3,7 @@
 use super::history;
 use super::history::Heading;
 use super::private::write_private;
-use super::pty::parts;
+use super::pty::version_parts;
 use super::transcript_pipe::TranscriptPipe;
 use crate::clock;
 use crate::turn::Message;
@@ -54,7 +54,7 @@ impl TranscriptStore {
     /// Where the CLI's folder cannot be written.
     pub(crate) fn write(&self, messages: &[Message], model: &str) -> io::Result<String> {
         self.store(model, |heading| {
-            history::write(messages, heading, fresh_id).text
+            history::write_transcript(messages, heading, fresh_id).text
         })
     }
 
@@ -64,7 +64,7 @@ impl TranscriptStore {
     /// Where the CLI's folder cannot be written.
     pub(crate) fn write_open(&self, messages: &[Message], model: &str) -> io::Result<String> {
         self.store(model, |heading| {
-            let written = history::write(messages, heading, fresh_id);
+            let written = history::write_transcript(messages, heading, fresh_id);
             written.text + &history::open_end(heading, &written.last, &fresh_id())
         })
     }
@@ -72,12 +72,14 @@ impl TranscriptStore {
     /// Whether the CLI is of this version or a later one; waits until it has told.
     pub(crate) async fn is_at_least(&self, version: [u32; 3]) -> bool {
         let told = tokio::time::timeout(VERSION_WAIT, self.version.wait()).await;
-        told.is_ok_and(|own| parts(own) >= version)
+        told.is_ok_and(|own| version_parts(own) >= version)
     }
 
     /// Whether the CLI has told that it is of this version or a later one.
     pub(crate) fn is_known_as(&self, version: [u32; 3]) -> bool {
-        self.version.get().is_some_and(|own| parts(own) >= version)
+        self.version
+            .get()
+            .is_some_and(|own| version_parts(own) >= version)
     }
 
     /// The text of a transcript of this id; of a blank one where nothing was said.
@@ -85,7 +87,7 @@ impl TranscriptStore {
         let heading = self.heading(uuid.to_owned(), model);
         match messages {
             [] => history::blank(&heading, &fresh_id()),
-            messages => history::write(messages, &heading, fresh_id).text,
+            messages => history::write_transcript(messages, &heading, fresh_id).text,
         }
     }
 

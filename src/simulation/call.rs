@@ -5,8 +5,8 @@ use super::model::CallId;
 use super::model::mark;
 use super::model::marks;
 use crate::pool::slot::SlotId;
-use crate::session::delivery::Delivery;
-use crate::session::shape::Shape;
+use crate::session::Delivery;
+use crate::session::Shape;
 use crate::turn::AnswerBuilder;
 use crate::turn::Block;
 use crate::turn::Event;
@@ -61,7 +61,7 @@ impl Call {
         let shape = Shape::plain(["a", "b", "c", "d"][chance.count(0..8).min(3) % 4]);
         Call {
             shape,
-            plan: crate::session::delivery::plan(&user(&last)),
+            plan: crate::session::plan_delivery(&user(&last)),
             messages,
             since: now,
             stage: Stage::Waiting,

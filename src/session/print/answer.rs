@@ -126,7 +126,7 @@ impl Answer {
 
     /// The answer as the caller was told it.
     pub(crate) fn said(&self) -> Vec<Block> {
-        self.blocks.iter().map(block::returned).collect()
+        self.blocks.iter().map(block::returned_block).collect()
     }
 
     /// The ids of the model's calls.

@@ -156,7 +156,7 @@ impl Launcher {
         if !launch_context.config.builtin_tools {
             refuse_pictures(&files, &launch_context.config.work_dir)?;
         }
-        let launch = launch::print(
+        let launch = launch::print_launch(
             &self.shared.program,
             &launch_context.config,
             shape,
@@ -240,7 +240,7 @@ fn write_files(files: &Files, shape: &Shape, place: &Place, has_tools: bool) -> 
     create_private(&files.folder)?;
     create_private(&files.passing())?;
     if has_tools {
-        let servers = launch::servers(&place.tools_url()).to_string();
+        let servers = launch::mcp_servers(&place.tools_url()).to_string();
         write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     }
     if !shape.system.is_empty() {

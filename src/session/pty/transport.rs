@@ -1,6 +1,6 @@
 //! A claude on a pseudo-terminal: its screen, hooks, transcript and tap in; keystrokes and verdicts out.
 
-use super::reap::How;
+use super::reap::EndMode;
 use super::spawn::Process;
 use crate::clock;
 use crate::session::driver::RunningSession;
@@ -67,7 +67,7 @@ impl Transport for PtyTransport {
     type Input = Input;
 
     /// It may write the last lines of its transcript.
-    const END: How = How::Asked;
+    const END: EndMode = EndMode::Asked;
 
     async fn next(&mut self, is_ending: bool) -> Input {
         tokio::select! {
@@ -88,7 +88,7 @@ impl Transport for PtyTransport {
         match input {
             Input::Observation(heard) => self.machine.handle_heard(heard, now),
             Input::Drawn(bytes) => self.handle_drawn(&bytes, now),
-            Input::TerminalClosed => session.end(How::Asked, "its terminal closed"),
+            Input::TerminalClosed => session.end(EndMode::Asked, "its terminal closed"),
             Input::Posted(post) => self.handle_post(post, now),
             Input::Served(event) => self.machine.handle_tool(event, now),
             Input::Grew => self.handle_growth(now),
@@ -252,7 +252,7 @@ impl PtyTransport {
             }
             Effect::Forget(path) => session.resources.forget(&path),
             Effect::Ready => session.ready(),
-            Effect::Kill(why) => session.end(How::Asked, why),
+            Effect::Kill(why) => session.end(EndMode::Asked, why),
         }
     }
 
@@ -291,7 +291,7 @@ impl PtyTransport {
             Ok(pipe) => self.gate = Some(pipe),
             Err(error) => {
                 tracing::warn!(%error, "a session's gate cannot be opened");
-                session.end(How::Asked, "its gate cannot be opened");
+                session.end(EndMode::Asked, "its gate cannot be opened");
             }
         }
     }

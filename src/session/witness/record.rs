@@ -44,7 +44,7 @@ pub(crate) struct ApiError {
 }
 
 /// Reads one line.
-pub(crate) fn parse(line: &str) -> Record {
+pub(crate) fn parse_record(line: &str) -> Record {
     let Ok(record) = serde_json::from_str::<Value>(line) else {
         return Record::Other;
     };
@@ -128,7 +128,7 @@ mod tests {
         let line = r#"{"type":"assistant","isSidechain":false,"message":{"id":"msg_1","model":"m","content":
             [{"type":"text","text":"a\n"}],"stop_reason":"end_turn","usage":{"input_tokens":5,"output_tokens":7,
             "cache_read_input_tokens":1}}}"#;
-        let Record::Said(said) = parse(line) else {
+        let Record::Said(said) = parse_record(line) else {
             panic!("the line is the model's")
         };
         assert_eq!(
@@ -146,7 +146,7 @@ mod tests {
     fn a_failed_request_tells_its_status() {
         let line = r#"{"type":"assistant","message":{"id":"x","model":"<synthetic>","content":[{"type":"text",
             "text":"API Error: 529 busy"}]},"isApiErrorMessage":true,"error":"server_error","apiErrorStatus":529}"#;
-        let Record::Error(error) = parse(line) else {
+        let Record::Error(error) = parse_record(line) else {
             panic!("the line is an error")
         };
         assert_eq!(
@@ -158,12 +158,12 @@ mod tests {
     #[test]
     fn a_turns_close_is_seen_and_noise_is_not() {
         assert_eq!(
-            parse(r#"{"type":"system","subtype":"turn_duration"}"#),
+            parse_record(r#"{"type":"system","subtype":"turn_duration"}"#),
             Record::Closed
         );
-        assert_eq!(parse("{"), Record::Other);
+        assert_eq!(parse_record("{"), Record::Other);
         assert_eq!(
-            parse(r#"{"type":"assistant","isSidechain":true}"#),
+            parse_record(r#"{"type":"assistant","isSidechain":true}"#),
             Record::Other
         );
     }

@@ -132,7 +132,7 @@ impl Spoken {
 
     /// The blocks, as the caller will send them back.
     pub(super) fn content(&self) -> Vec<Block> {
-        self.blocks.iter().map(block::returned).collect()
+        self.blocks.iter().map(block::returned_block).collect()
     }
 
     /// The whole of it as events, each block in one delta.

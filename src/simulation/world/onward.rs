@@ -9,9 +9,9 @@ use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
 use crate::pool::slot::SlotId;
-use crate::session::shape::Shape;
-use crate::session::turn_spec::DeliveryMethod;
-use crate::session::turn_spec::TurnSpec;
+use crate::session::DeliveryMethod;
+use crate::session::Shape;
+use crate::session::TurnSpec;
 
 /// What the supervisor knows of a session that stayed.
 #[derive(Debug)]

@@ -14,10 +14,10 @@ use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
 use crate::pool::slot::SlotId;
-use crate::session::delivery::Delivery;
-use crate::session::machine::Machine;
-use crate::session::turn_spec::DeliveryMethod;
-use crate::session::turn_spec::TurnSpec;
+use crate::session::Delivery;
+use crate::session::DeliveryMethod;
+use crate::session::Machine;
+use crate::session::TurnSpec;
 use crate::turn::FaultKind;
 use std::time::Duration;
 
