@@ -17,6 +17,8 @@ egress:
 tap:      turn clock wire egress
 license:
 store:    turn
+secret:   store
+catalog:  clock secret store
 session:  turn clock terminal egress tap
 record:   turn clock terminal session
 pool:     turn clock session
