@@ -16,6 +16,8 @@
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
+//! - [`secret`]: credentials of hosts: where they stand, and how they are kept.
+//! - [`catalog`]: which models there are, which lanes serve them, with which credentials, and who may have what.
 //! - [`session`]: one live claude. `session/machine` decides, `session/driver.rs` does,
 //!   `session/delivery.rs` plans how a prompt gets in, `session/witness` sees how the answer comes out, `session/mcp`
 //!   offers it the caller's tools, `session/launcher.rs` starts it; `session/print` is the same without a screen. The
@@ -120,13 +122,37 @@ mod wire;
 
 mod terminal;
 
-mod lane;
-
 mod tap;
 
 mod license;
 
 mod store;
+
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the lanes that use the rest come with routing"
+    )
+)]
+#[cfg_attr(
+    test,
+    expect(
+        unused_imports,
+        reason = "the lanes that use the rest come with routing"
+    )
+)]
+mod secret;
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the lanes that use the rest come with routing"
+)]
+mod catalog;
+
+mod lane;
 
 mod session;
 

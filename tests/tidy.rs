@@ -14,15 +14,17 @@ calls:  turn clock
 telemetry: turn egress calls
 wire:     turn
 terminal: turn
-lane:     turn
 tap:      turn clock egress wire
 license:
 store:    turn
+secret:   store
+catalog:  clock secret store
+lane:     turn catalog
 session:  turn clock terminal egress tap
 record:   turn clock terminal session
 pool:     turn clock lane session
-upstream: turn clock wire egress lane
-routing:  turn clock lane upstream
+upstream: turn clock wire egress secret catalog lane
+routing:  turn clock catalog lane upstream
 conversation: turn clock lane session routing
 simulation: turn clock terminal lane session pool
 property: turn wire terminal tap session
@@ -33,8 +35,8 @@ gauge:    turn clock wire terminal license store session pool auth load
 server:   turn clock calls telemetry wire lane store pool routing conversation auth license authority
 service:
 update:   egress
-config:   turn telemetry egress session pool conversation auth server update license authority
-daemon:   turn clock signal calls telemetry wire terminal lane tap store session record pool routing conversation auth server service config license authority
+config:   turn telemetry egress secret catalog session pool conversation auth server update license authority
+daemon:   turn clock signal calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation auth server service config license authority
 cli:      turn clock signal wire egress store auth authority session record load service update config daemon
 ";
 

@@ -1,5 +1,7 @@
 //! A call as a lane gets it: what is asked, what the caller wrote, and what it belongs to.
 
+use crate::catalog::Binding;
+use crate::catalog::Policy;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::LaneId;
@@ -9,6 +11,7 @@ use crate::turn::Timeline;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -26,6 +29,10 @@ pub(crate) struct Call {
     /// The conversation that the call goes on with, where it has a name.
     pub(crate) conversation: Option<ConversationId>,
     pub(crate) want: LaneWant,
+    /// The way through the catalog that the call takes on this lane; `None` where none is declared.
+    pub(crate) binding: Option<Arc<Binding>>,
+    /// What the caller's key may have; `None`: whatever there is.
+    pub(crate) policy: Option<Arc<Policy>>,
     /// Whether the caller refuses to be served with a part of its call ignored.
     pub(crate) strict: bool,
     pub(crate) timeline: Timeline,
@@ -35,10 +42,12 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Original {
     pub(crate) dialect: Dialect,
-    /// The path and query of the request.
-    pub(crate) path: String,
+    /// The query of the request's address, without its mark.
+    pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Where the model's name stands in the body, its quotes included.
+    pub(crate) model_at: Range<usize>,
 }
 
 /// What a caller speaks.
@@ -85,6 +94,8 @@ impl Call {
             original: None,
             conversation: None,
             want: LaneWant::Any,
+            binding: None,
+            policy: None,
             strict: false,
             timeline,
         }
@@ -109,6 +120,8 @@ impl Call {
             original: Some(original),
             conversation: None,
             want: LaneWant::Any,
+            binding: None,
+            policy: None,
             strict: false,
             timeline,
         }

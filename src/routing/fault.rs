@@ -30,6 +30,52 @@ pub(super) fn no_lane() -> Fault {
     Fault::new(FaultKind::Internal, Blame::Relay, public).because("the plan is empty")
 }
 
+pub(super) fn model_unknown(model: &str) -> Fault {
+    let public = format!(
+        "{}: the catalog has no model of that name. GET /v1/models lists those that this key can reach; \
+         `inference-relay model add` and `binding add` declare another.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelUnknown, Blame::Client, public)
+}
+
+pub(super) fn model_unbound(model: &str) -> Fault {
+    let public = format!(
+        "{}: no binding that is enabled leads to a lane. Bind the model with `inference-relay binding add`.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelUnbound, Blame::Relay, public)
+}
+
+pub(super) fn model_disabled(model: &str) -> Fault {
+    let public = format!(
+        "{}: this model is disabled in the catalog. Ask for another one, or enable it.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelDisabled, Blame::Relay, public)
+}
+
+pub(super) fn model_not_granted(model: &str) -> Fault {
+    let public = format!(
+        "{}: the policy of this key does not grant the model. GET /v1/models lists those that it does.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelNotGranted, Blame::Client, public)
+}
+
+pub(super) fn lane_not_granted(model: &str) -> Fault {
+    let public = format!(
+        "{}: the policy of this key grants no lane that serves the model. Have the policy changed.",
+        plain(model)
+    );
+    Fault::new(FaultKind::LaneNotGranted, Blame::Client, public)
+}
+
+pub(super) fn policy_disabled() -> Fault {
+    let public = "The policy of this key is disabled. Have it enabled, or use a key of another policy.";
+    Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
+}
+
 /// Names of fields are a caller's text: what a message should not carry becomes `?`.
 fn plain(text: &str) -> String {
     let plain = |c: char| match c {

@@ -15,5 +15,7 @@
 mod fault;
 mod plan;
 mod run;
+mod ways;
 
 pub(crate) use run::Router;
+pub(crate) use ways::Lanes;

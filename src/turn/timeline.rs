@@ -1,13 +1,22 @@
 //! When a turn passed from one phase to the next: written by whoever takes it there, read by whoever records it.
 
+use super::End;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Instant;
 
 /// The timeline of one turn; cheap to clone. A turn that is tried again begins its timeline again.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Timeline(Arc<Mutex<Marks>>);
+pub(crate) struct Timeline(Arc<Marked>);
+
+#[derive(Debug, Default)]
+struct Marked {
+    marks: Mutex<Marks>,
+    /// How an answer ended whose bytes passed without being told as events.
+    end: OnceLock<End>,
+}
 
 /// What is passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,10 +38,20 @@ impl Timeline {
     }
 
     pub(crate) fn passed(&self) -> Marks {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An answer whose bytes passed came to its end.
+    pub(crate) fn end(&self, end: End) {
+        let _ = self.0.end.set(end); // A call ends once.
+    }
+
+    /// How an answer ended whose bytes passed.
+    pub(crate) fn passed_end(&self) -> Option<&End> {
+        self.0.end.get()
     }
 
     fn set(&self, change: impl FnOnce(&mut Marks)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.marks.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// What a key's secret hashes to: a rotated key starts fresh, and two rows of one secret share what is known.
-pub(crate) type KeyDigest = [u8; 32];
+pub(crate) type KeyDigest = crate::secret::SecretDigest;
 
 /// The breakers of one host.
 #[derive(Debug, Default)]
@@ -253,8 +253,13 @@ mod tests {
     use super::super::outcome::judge;
     use super::*;
 
-    const A: KeyDigest = [1; 32];
-    const B: KeyDigest = [2; 32];
+    const A: &str = "sk-a";
+    const B: &str = "sk-b";
+
+    fn digest(secret: &str) -> KeyDigest {
+        let secret = crate::secret::SecretValue::parse(secret);
+        secret.expect("it is a secret").digest()
+    }
 
     fn status(status: u16) -> Verdict {
         let words = String::new();
@@ -265,8 +270,8 @@ mod tests {
         })
     }
 
-    fn enter(breakers: &Arc<HostBreakers>, key: KeyDigest, model: &str) -> Result<Leave, Closed> {
-        breakers.enter(key, &model.into(), clock::now())
+    fn enter(breakers: &Arc<HostBreakers>, key: &str, model: &str) -> Result<Leave, Closed> {
+        breakers.enter(digest(key), &model.into(), clock::now())
     }
 
     #[test]
@@ -279,7 +284,7 @@ mod tests {
             Err(Class::RateLimit)
         );
         assert!(enter(&breakers, A, "n").is_ok() && enter(&breakers, B, "m").is_ok());
-        breakers.reset(Some(&A));
+        breakers.reset(Some(&digest(A)));
         assert!(enter(&breakers, A, "m").is_ok());
         assert_eq!(breakers.views(clock::now()), []);
     }

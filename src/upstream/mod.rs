@@ -12,12 +12,23 @@
 //!
 //! Start reading at [`outcome`], then [`breaker`] and [`lane`].
 
-pub(crate) mod breaker;
-pub(crate) mod cells;
-pub(crate) mod headers;
-pub(crate) mod lines;
-pub(crate) mod observed;
-pub(crate) mod outcome;
-pub(crate) mod protocol;
-pub(crate) mod retry_after;
-pub(crate) mod splice;
+mod attempt;
+mod breaker;
+mod cells;
+mod fault;
+mod headers;
+mod host;
+mod hosts;
+mod lane;
+mod lines;
+mod observed;
+mod outcome;
+mod passing;
+mod protocol;
+mod retry_after;
+mod splice;
+
+pub(crate) use breaker::Standing;
+pub(crate) use cells::CellView;
+pub(crate) use hosts::Hosts;
+pub(crate) use lane::HostLane;
