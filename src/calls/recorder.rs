@@ -4,6 +4,7 @@ use super::CallRecord;
 use super::record::Spans;
 use crate::turn::End;
 use crate::turn::Event;
+use crate::turn::LaneId;
 use crate::turn::SessionOrigin;
 use crate::turn::Timeline;
 use std::sync::Arc;
@@ -83,6 +84,14 @@ impl CallRecorder {
         }
     }
 
+    /// A lane passes an answer on as bytes; the timeline will tell how it ended.
+    pub(crate) fn pass(&self, lane: &LaneId, now: Instant) {
+        let mut draft = self.draft();
+        draft.entry.lane = Some(lane.clone());
+        draft.entry.text = Some("exact");
+        draft.first_byte.get_or_insert(now);
+    }
+
     /// The call failed.
     pub(crate) fn fail(&self, code: &'static str) {
         self.draft().entry.code = Some(code);
@@ -101,8 +110,11 @@ impl CallRecorder {
         is_left: bool,
         now: Instant,
     ) -> Option<CallRecord> {
-        let draft = self.draft();
-        draft.handed.as_ref()?;
+        let mut draft = self.draft();
+        let end = draft.handed.as_ref()?.timeline.passed_end().cloned();
+        if let Some(end) = end {
+            draft.end(&end);
+        }
         Some(CallRecord {
             status,
             is_left,

@@ -100,6 +100,11 @@ impl Conversations {
         Ok(Conversations { router, kept })
     }
 
+    /// Whether a catalog says which lanes serve which models.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.router.is_declared()
+    }
+
     /// Begins to serve a call, in the conversation of its name where it has one.
     pub(crate) fn serve(&self, call: Call) -> Serving {
         let Some(id) = call.conversation.clone() else {

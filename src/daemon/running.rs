@@ -9,11 +9,14 @@ use crate::auth;
 use crate::auth::Admission;
 use crate::authority::LicenseClient;
 use crate::calls::CallLog;
+use crate::catalog;
+use crate::catalog::Catalog;
 use crate::clock;
 use crate::config::Config;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
 use crate::pool::Pool;
+use crate::routing::Lanes;
 use crate::routing::Router;
 use crate::server;
 use crate::server::Api;
@@ -25,6 +28,7 @@ use crate::store::KeyFile;
 use crate::store::Secret;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
+use crate::upstream::Hosts;
 use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
@@ -80,7 +84,7 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
-    keeping: [JoinHandle<()>; 3],
+    keeping: [JoinHandle<()>; 5],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -115,7 +119,9 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
     let pool = claude::pool(&config, simulated).await?;
     let folder = config.home.join("conversations");
-    let router = router(&config, &pool);
+    let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
+    let hosts = Hosts::new(config.update.proxy.clone());
+    let router = router(&config, &pool, &catalog, &hosts);
     let conversations =
         Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
@@ -123,6 +129,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         auth::watch(keys, admission.clone()),
         auth::record_last_uses(uses.clone(), admission.clone()),
         tokio::spawn(license.clone().run()),
+        follow(catalog.clone(), hosts.clone()),
+        catalog::watch(catalog),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
@@ -157,10 +165,22 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
 }
 
 /// The lanes of this relay, and the order in which a call tries them.
-fn router(config: &Config, pool: &Pool) -> Router {
+fn router(config: &Config, pool: &Pool, catalog: &Catalog, hosts: &Hosts) -> Router {
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
-    let lanes = vec![lane(Mode::Pty), lane(Mode::Print)];
-    Router::new(lanes, config.claude.lanes())
+    let own = vec![lane(Mode::Pty), lane(Mode::Print)];
+    let order = config.claude.lanes();
+    Router::new(Lanes::new(own, order, catalog.clone(), hosts.clone()))
+}
+
+/// Has the hosts follow the catalog, from what is in force now on.
+fn follow(catalog: Catalog, hosts: Hosts) -> JoinHandle<()> {
+    let mut changes = catalog.subscribe();
+    hosts.take_up(&catalog.snapshot());
+    tokio::spawn(async move {
+        while changes.changed().await.is_ok() {
+            hosts.take_up(&catalog.snapshot());
+        }
+    })
 }
 
 impl Running {

@@ -72,7 +72,8 @@ pub(super) fn lane_not_granted(model: &str) -> Fault {
 }
 
 pub(super) fn policy_disabled() -> Fault {
-    let public = "The policy of this key is disabled. Have it enabled, or use a key of another policy.";
+    let public =
+        "The policy of this key is disabled. Have it enabled, or use a key of another policy.";
     Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
 }
 

@@ -89,7 +89,8 @@ impl Lanes {
         if bindings.is_empty() {
             return Err(fault::model_unbound(&call.model));
         }
-        let granted = |binding: &&&Arc<Binding>| policy.is_none_or(|policy| grants(policy, binding));
+        let granted =
+            |binding: &&&Arc<Binding>| policy.is_none_or(|policy| grants(policy, binding));
         let ways = bindings.iter().filter(granted);
         let ways: Vec<Way> = ways.filter_map(|binding| self.way(binding)).collect();
         match ways.is_empty() {
@@ -113,7 +114,10 @@ impl Lanes {
     }
 
     fn own(&self, name: &str) -> Option<Arc<dyn Lane>> {
-        self.own.iter().find(|lane| lane.id().name() == name).cloned()
+        self.own
+            .iter()
+            .find(|lane| lane.id().name() == name)
+            .cloned()
     }
 }
 

@@ -27,6 +27,10 @@ use tokio::sync::watch;
 /// What serves calls: conversations above the lanes, and in tests a stand-in.
 pub(crate) trait Backend: Send + Sync + 'static {
     fn serve(&self, call: Call) -> Serving;
+    /// Whether a catalog says which lanes serve which models.
+    fn is_declared(&self) -> bool {
+        false
+    }
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
     fn end(&self, id: &ConversationId) -> bool;
@@ -35,6 +39,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
 impl Backend for Conversations {
     fn serve(&self, call: Call) -> Serving {
         Conversations::serve(self, call)
+    }
+
+    fn is_declared(&self) -> bool {
+        Conversations::is_declared(self)
     }
 
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
@@ -123,6 +131,10 @@ impl Api {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.pool.borrow().clone()
+    }
+
+    pub(super) fn is_declared(&self) -> bool {
+        self.backend.is_declared()
     }
 
     pub(super) fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {

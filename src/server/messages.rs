@@ -12,21 +12,29 @@ use crate::auth::Caller;
 use crate::calls::CallRecorder;
 use crate::clock;
 use crate::lane::Call;
+use crate::lane::Dialect;
 use crate::lane::LaneWant;
+use crate::lane::Original;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::LaneId;
+use crate::turn::Reading;
 use crate::turn::RequestId;
+use crate::turn::Timeline;
 use crate::wire::anthropic::estimate;
 use crate::wire::anthropic::request;
 use crate::wire::anthropic::request::Version;
+use crate::wire::head::NoHead;
+use crate::wire::head::head;
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::response::Response;
+use std::sync::Arc;
 
 /// Names the lane of one call.
 const LANE: &str = "x-relay-lane";
@@ -47,19 +55,31 @@ pub(super) async fn create(
     let conversation = conversation::of(request.headers(), &caller)?;
     let strict = api.config.strict || is_strict(request.headers());
     let mut reservation = api.body_budget.reservation(caller.owner());
-    let body = body::json(request, api.config.body_max, &mut reservation).await?;
-    let mut call = beside(&api, body, |body| match &conversation {
-        Some(_) => request::call_going_on(body, version),
-        None => request::call(body, version),
-    })
-    .await?;
-    call.request.owner = caller.owner();
+    let headers = api.is_declared().then(|| request.headers().clone());
+    let query = request.uri().query().map(str::to_owned);
+    let body = Bytes::from(body::json(request, api.config.body_max, &mut reservation).await?);
+    let written = headers
+        .filter(|_| conversation.is_none())
+        .map(|headers| Written {
+            headers,
+            query,
+            version,
+        });
+    let hand_in = |model: &str, is_streamed| note.hand_in(model, is_streamed, clock::now());
+    let mut call = match written {
+        Some(written) => written.call(&api, body, &caller, hand_in).await?,
+        None => {
+            let read = beside(&api, &body, |body| match &conversation {
+                Some(_) => request::call_going_on(body, version),
+                None => request::call(body, version),
+            });
+            owned(read.await?.request, &caller, hand_in)
+        }
+    };
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
-    let timeline = note.hand_in(&call.request.model, call.stream, clock::now());
-    let is_streamed = call.stream;
-    let mut call = Call::new(call.request, timeline);
+    let is_streamed = call.is_streamed;
     (call.conversation, call.want, call.strict) = (conversation, want, strict);
     let serving = api.serve(call)?;
     let answered = async {
@@ -78,6 +98,72 @@ pub(super) async fn create(
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
+/// What the caller wrote, where the catalog decides who gets it.
+struct Written {
+    headers: HeaderMap,
+    query: Option<String>,
+    version: Version,
+}
+
+impl Written {
+    /// The call, of which no more is looked at than its model, as long as no lane asks for the rest.
+    async fn call(
+        self,
+        api: &Api,
+        body: Bytes,
+        caller: &Caller,
+        hand_in: impl Fn(&str, bool) -> Timeline,
+    ) -> Result<Call, Fault> {
+        let version = self.version;
+        let found = match head(&body) {
+            Ok(head) => Some((head.model.into_owned(), head.is_streamed, head.model_at)),
+            Err(NoHead::Twice(name)) => return Err(twice(name)),
+            Err(NoHead::Unreadable) => None,
+        };
+        let Some((model, is_streamed, model_at)) = found else {
+            let read = beside(api, &body, |body| request::call(body, version)).await?;
+            return Ok(owned(read.request, caller, hand_in));
+        };
+        let original = Original {
+            dialect: Dialect::Messages,
+            query: self.query,
+            headers: self.headers,
+            body,
+            model_at,
+        };
+        let (timeline, owner) = (hand_in(&model, is_streamed), caller.owner());
+        let read = move |original: &Original| {
+            let read = || request::call(&original.body, version);
+            let mut read = match original.body.len() <= READ_HERE_MAX {
+                true => read(),
+                false => tokio::task::block_in_place(read),
+            }?;
+            read.request.owner = owner.clone();
+            Ok(read.request)
+        };
+        let head = (&*model, is_streamed);
+        Ok(Call::written(head, Arc::new(original), timeline, read))
+    }
+}
+
+/// A call of this request, as this caller's.
+fn owned(
+    mut request: crate::turn::Request,
+    caller: &Caller,
+    hand_in: impl Fn(&str, bool) -> Timeline,
+) -> Call {
+    request.owner = caller.owner();
+    let timeline = hand_in(&request.model, request.reading == Reading::Along);
+    Call::new(request, timeline)
+}
+
+fn twice(name: &str) -> Fault {
+    let public = format!(
+        "{name}: the field stands in the body twice; two readers could believe two different ones."
+    );
+    Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
+}
+
 /// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.
 pub(super) async fn count_tokens(
     State(api): State<Api>,
@@ -87,7 +173,7 @@ pub(super) async fn count_tokens(
     let version = version(request.headers())?;
     let mut reservation = api.body_budget.reservation(caller.owner());
     let body = body::json(request, api.config.body_max, &mut reservation).await?;
-    let tokens = beside(&api, body, |body| {
+    let tokens = beside(&api, &body, |body| {
         let count = request::count(body, version)?;
         Ok(estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools))
     })
@@ -103,14 +189,14 @@ pub(super) async fn count_tokens(
 /// memory meanwhile, so only a few are read at the same time.
 async fn beside<T>(
     api: &Api,
-    body: Vec<u8>,
+    body: &[u8],
     read: impl FnOnce(&[u8]) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     if body.len() <= READ_HERE_MAX {
-        return read(&body);
+        return read(body);
     }
     let _turn = api.readers.acquire().await; // It is never closed.
-    tokio::task::block_in_place(|| read(&body))
+    tokio::task::block_in_place(|| read(body))
 }
 
 fn version(headers: &HeaderMap) -> Result<Version, Fault> {

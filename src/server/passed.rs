@@ -2,6 +2,7 @@
 
 use super::label;
 use crate::calls::CallRecorder;
+use crate::clock;
 use crate::lane::Passed;
 use crate::turn::Fault;
 use crate::turn::RequestId;
@@ -20,6 +21,7 @@ use std::task::ready;
 
 /// The upstream's response, with the labels of this relay.
 pub(super) fn response(passed: Passed, id: &RequestId, note: &CallRecorder) -> Response {
+    note.pass(&passed.lane, clock::now());
     let kind = passed.headers.get(header::CONTENT_TYPE);
     let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let body = PassedBody {

@@ -180,6 +180,7 @@ impl EventBody {
                 None
             }
             Ok(Reply::Passed(passed)) => {
+                self.note.pass(&passed.lane, clock::now());
                 let labels = label::passed(&passed.lane, &passed.attempts);
                 self.source = Some(Source::Passed(passed.body));
                 Some(comments(labels).into())
