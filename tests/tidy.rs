@@ -32,9 +32,9 @@ gauge:    turn clock wire terminal license store session pool auth load
 server:   turn clock calls telemetry wire store pool conversation auth license authority
 service:
 update:   egress
-config:   turn telemetry egress session pool conversation auth server update license authority
+config:   turn secret catalog telemetry egress session pool conversation auth server update license authority
 daemon:   turn clock signal calls telemetry wire terminal tap store session record pool conversation auth server service config license authority
-cli:      turn clock signal wire egress store auth authority session record load service update config daemon
+cli:      turn clock signal wire egress store secret catalog auth authority session record load service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

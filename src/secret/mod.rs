@@ -25,7 +25,6 @@ mod stored;
 
 pub(crate) use fault::SecretFault;
 pub(crate) use master::MasterKeySource;
-pub(crate) use reader::SecretPass;
 pub(crate) use reader::SecretReader;
 pub(crate) use reference::SecretRef;
 pub(crate) use stored::SecretFile;
