@@ -128,21 +128,6 @@ mod license;
 
 mod store;
 
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the lanes that use the rest come with routing"
-    )
-)]
-#[cfg_attr(
-    test,
-    expect(
-        unused_imports,
-        reason = "the lanes that use the rest come with routing"
-    )
-)]
 mod secret;
 
 #[expect(

@@ -37,7 +37,7 @@ service:
 update:   egress
 config:   turn telemetry egress secret catalog session pool conversation auth server update license authority
 daemon:   turn clock signal calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation auth server service config license authority
-cli:      turn clock signal wire egress store auth authority session record load service update config daemon
+cli:      turn clock signal wire egress store secret catalog auth authority session record load service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

@@ -1,5 +1,14 @@
 //! What can be typed after `inference-relay`.
 
+use crate::cli::catalog::args as catalog;
+use crate::cli::catalog::args::BindingRow;
+use crate::cli::catalog::args::CatalogCommand;
+use crate::cli::catalog::args::HostKeyRow;
+use crate::cli::catalog::args::HostRow;
+use crate::cli::catalog::args::ModelRow;
+use crate::cli::catalog::args::PolicyRow;
+use crate::cli::catalog::args::RowCommand;
+use crate::cli::catalog::args::SecretCommand;
 use crate::config;
 use crate::config::Flags;
 use clap::ArgGroup;
@@ -46,6 +55,48 @@ pub(crate) enum Command {
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// Check, compare, change and export the catalog: models, hosts, keys, policies
+    #[command(after_help = catalog::CATALOG_EXAMPLES)]
+    Catalog {
+        #[command(subcommand)]
+        command: CatalogCommand,
+    },
+    /// HTTP endpoints that serve models
+    #[command(after_help = catalog::HOST_EXAMPLES)]
+    Host {
+        #[command(subcommand)]
+        command: RowCommand<HostRow>,
+    },
+    /// Credentials of hosts; several make a pool
+    #[command(after_help = catalog::HOST_KEY_EXAMPLES)]
+    HostKey {
+        #[command(subcommand)]
+        command: RowCommand<HostKeyRow>,
+    },
+    /// Models, with their other names and prices
+    #[command(after_help = catalog::MODEL_EXAMPLES)]
+    Model {
+        #[command(subcommand)]
+        command: RowCommand<ModelRow>,
+    },
+    /// Which lane serves a model, and in which order
+    #[command(after_help = catalog::BINDING_EXAMPLES)]
+    Binding {
+        #[command(subcommand)]
+        command: RowCommand<BindingRow>,
+    },
+    /// What relay keys may have: models, lanes, limits, a budget
+    #[command(after_help = catalog::POLICY_EXAMPLES)]
+    Policy {
+        #[command(subcommand)]
+        command: RowCommand<PolicyRow>,
+    },
+    /// Credentials that the relay stores itself, sealed
+    #[command(after_help = catalog::SECRET_EXAMPLES)]
+    Secret {
+        #[command(subcommand)]
+        command: SecretCommand,
     },
     /// Watch the running daemon: pool, queue, limits and the last calls; without a terminal, look once
     #[command(after_help = TOP_EXAMPLES)]

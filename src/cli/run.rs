@@ -7,6 +7,7 @@ use crate::cli::args::Serve;
 use crate::cli::ask;
 use crate::cli::bench;
 use crate::cli::capability;
+use crate::cli::catalog;
 use crate::cli::doctor;
 use crate::cli::explain;
 use crate::cli::explain::NoSuchCode;
@@ -72,6 +73,13 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Bench { command } => block_on(bench::bench(&command, env))?,
         Command::Record(args) => record::record(&args, env),
         Command::Key { command } => key::key(&command, env),
+        Command::Catalog { command } => catalog::catalog(&command, env),
+        Command::Host { command } => catalog::row(&command, env),
+        Command::HostKey { command } => catalog::row(&command, env),
+        Command::Model { command } => catalog::row(&command, env),
+        Command::Binding { command } => catalog::row(&command, env),
+        Command::Policy { command } => catalog::row(&command, env),
+        Command::Secret { command } => catalog::secret(&command, env),
         Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Explain(args) => explain::explain(&args),
