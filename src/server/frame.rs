@@ -13,6 +13,7 @@ use crate::calls::CallRecorder;
 use crate::clock;
 use crate::telemetry::Origin;
 use crate::telemetry::Telemetry;
+use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::RequestId;
@@ -91,6 +92,11 @@ fn fail(response: &mut Response, fault: &Fault, body: &Value) {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     headers.insert("x-relay-error", HeaderValue::from_static(fault.kind.code()));
+    let origin = match fault.blame {
+        Blame::Upstream => "upstream",
+        Blame::Client | Blame::Relay | Blame::Cli => "relay",
+    };
+    headers.insert("x-relay-origin", HeaderValue::from_static(origin));
     if let Some(wait) = fault.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }

@@ -50,7 +50,9 @@ pub(super) fn write_passed(
     attempts: &[Attempt],
     note: &CallRecorder,
 ) {
-    write_all(headers, passed(lane, attempts), note);
+    let exact = [("x-relay-text", "exact".to_owned())];
+    write_all(headers, passed(lane, attempts).chain(exact), note);
+    headers.insert("x-relay-origin", HeaderValue::from_static("upstream"));
 }
 
 fn write_all(
