@@ -23,9 +23,23 @@ pub(crate) struct Call {
     pub(crate) timeline: Timeline,
 }
 
+/// What a caller speaks, and a host may speak, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Anthropic's Messages.
+    Anthropic,
+    /// OpenAI's Chat Completions.
+    Chat,
+    /// OpenAI's Responses.
+    Responses,
+    /// OpenAI's Completions, which are older than both.
+    Completions,
+}
+
 /// What the caller wrote.
 #[derive(Debug)]
 pub(crate) struct Original {
+    pub(crate) dialect: Dialect,
     /// The path and query of the request.
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
