@@ -70,7 +70,8 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
         line.fault = Some(fault);
     }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert("request-id", id);
+        response.headers_mut().insert("request-id", id.clone());
+        response.headers_mut().insert("x-request-id", id);
     }
     line.key = response
         .extensions_mut()

@@ -1,5 +1,6 @@
 //! Events as the Messages API's stream, and a whole answer as its message.
 
+use super::error;
 use super::foreign;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
@@ -7,13 +8,42 @@ use crate::turn::CompleteAnswer;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::RequestId;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use crate::turn::Usage;
 use crate::wire::sse;
+use crate::wire::writer::AnswerWriter;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+
+/// The Messages API's way to write an answer.
+#[derive(Debug)]
+pub(crate) struct Writer;
+
+impl AnswerWriter for Writer {
+    fn frames(&mut self, event: &Event) -> String {
+        frames(event)
+    }
+
+    fn keep_alive(&self) -> String {
+        ping()
+    }
+
+    fn failure(&mut self, fault: &Fault, request_id: &RequestId) -> String {
+        error::frame(fault, request_id)
+    }
+
+    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+        message(whole)
+    }
+
+    fn usage_at_head(&self) -> Option<&'static str> {
+        Some("estimated-at-start")
+    }
+}
 
 /// The frames of one event, as bytes of the stream. An end is two of them.
 pub(crate) fn frames(event: &Event) -> String {
