@@ -39,6 +39,7 @@ pub(super) async fn buffered(
     };
     let whole = collect(events, note).await?;
     let message = event::message(&whole).map_err(broken)?;
+    note.emulate(event::changed(&whole));
     let mut response = status::json(&message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
