@@ -40,6 +40,7 @@ pub(super) async fn buffered(
     };
     let whole = collect(events, note).await?;
     let message = writer.whole(&whole).map_err(broken)?;
+    note.emulate(writer.changed(&whole));
     let mut response = status::json(&message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);

@@ -6,6 +6,7 @@ use super::guarded_body::BodyGuard;
 use super::guarded_body::GuardedBody;
 use super::journal::now as wall;
 use super::journal::stamp_now;
+use super::label;
 use super::limiter::ActiveRequest;
 use crate::auth::Caller;
 use crate::calls::CallLog;
@@ -69,6 +70,7 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
         line.note.fail(fault.kind.code());
         line.fault = Some(fault);
     }
+    label::write_questions(response.headers_mut(), &line.note);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert("request-id", id.clone());
         response.headers_mut().insert("x-request-id", id);

@@ -53,6 +53,10 @@ impl AnswerWriter for LateWriter {
         self.writer().whole(whole)
     }
 
+    fn changed(&self, whole: &CompleteAnswer) -> Vec<String> {
+        self.writer().changed(whole)
+    }
+
     fn usage_at_head(&self) -> Option<&'static str> {
         self.writer().usage_at_head()
     }

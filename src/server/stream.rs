@@ -114,7 +114,10 @@ impl EventBody {
             Event::Start(start) if self.are_labels_due => {
                 frames.push_str(&comments(label::named(&start.labels)));
             }
-            Event::End(_) => self.source = None,
+            Event::End(_) => {
+                self.source = None;
+                frames.push_str(&comments(label::late(&self.note.notes())));
+            }
             Event::Start(_)
             | Event::BlockStart { .. }
             | Event::Delta { .. }

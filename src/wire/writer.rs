@@ -23,6 +23,11 @@ pub(crate) trait AnswerWriter: Send {
     /// Says what cannot be written.
     fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str>;
 
+    /// What of the buffered answer is not as the model wrote it, by path.
+    fn changed(&self, _whole: &CompleteAnswer) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How far the counts at a stream's head can be trusted, where the dialect tells any there.
     fn usage_at_head(&self) -> Option<&'static str> {
         None

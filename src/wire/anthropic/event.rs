@@ -13,6 +13,7 @@ use crate::turn::RequestId;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::json;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
 use serde_json::Map;
@@ -38,6 +39,10 @@ impl AnswerWriter for Writer {
 
     fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
         message(whole)
+    }
+
+    fn changed(&self, whole: &CompleteAnswer) -> Vec<String> {
+        changed(whole)
     }
 
     fn usage_at_head(&self) -> Option<&'static str> {
@@ -98,6 +103,17 @@ pub(crate) fn message(whole: &CompleteAnswer) -> Result<Value, &'static str> {
         message["stop_details"] = details.clone();
     }
     Ok(message)
+}
+
+/// What of the buffered answer is not as the model wrote it, by path: the input of a call in which a text holds half of
+/// a pair, or a number is larger than anybody reads.
+fn changed(whole: &CompleteAnswer) -> Vec<String> {
+    let calls = whole.blocks.iter().zip(0..);
+    let calls = calls.filter(|(block, _)| matches!(block.kind, BlockKind::ToolUse { .. }));
+    let changed = calls.filter(|(block, _)| json::changes(&block.text));
+    changed
+        .map(|(_, index): (_, usize)| format!("content.{index}.input"))
+        .collect()
 }
 
 /// Every event's name is its `type`.
@@ -201,7 +217,9 @@ fn input(text: &str) -> Result<Value, &'static str> {
     if text.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    serde_json::from_str(text).map_err(|_| "the input of a tool call is not JSON")
+    let (input, _) =
+        json::read(text.as_bytes()).map_err(|_| "the input of a tool call is not JSON")?;
+    Ok(input)
 }
 
 #[cfg(test)]
