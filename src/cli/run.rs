@@ -69,7 +69,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Service { command } => service::service(command, env),
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
-        Command::Bench { command } => block_on(bench::bench(&command, env))?,
+        Command::Bench { words } => bench::bench(&words),
         Command::Record(args) => record::record(&args, env),
         Command::Key { command } => key::key(&command, env),
         Command::Top(args) => block_on(top::top(&args, env))?,
