@@ -181,8 +181,18 @@ pub(crate) enum KeyCommand {
         /// Let it end after this long, such as 90d or 12h [default: never]
         #[arg(long, value_name = "SPAN", value_parser = config::duration)]
         expires_in: Option<Duration>,
+        /// What it may have, by a policy of the catalog [default: what keys without one have]
+        #[arg(long, value_name = "POLICY")]
+        policy: Option<String>,
         #[command(flatten)]
         form: Form,
+    },
+    /// Give a key another policy of the catalog, or none
+    Policy {
+        #[command(flatten)]
+        named: NamedKey,
+        /// The policy; left out: the key has none any more
+        policy: Option<String>,
     },
     /// List the keys; their texts are not known any more
     List {

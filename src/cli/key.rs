@@ -33,13 +33,14 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
         KeyCommand::Create {
             name,
             expires_in,
+            policy,
             form,
         } => {
             let (secret, end) = (mint()?, expires_in.map(|span| after(now, span)));
             let is_first = file.read()?.is_none();
             let key = file.change(|keys| {
-                let key = keys.create(new_id(), name, &secret, end, now);
-                key.cloned()
+                keys.create(new_id(), name, &secret, end, now)?;
+                keys.bind(name, policy.as_deref()).cloned()
             })?;
             show_new(&key, &secret, *form, now)?;
             if is_first {
@@ -57,6 +58,9 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
             let uses = UseFile::of(&home).read();
             list(&file.read()?.unwrap_or_default(), &uses, *form, now)?;
         }
+        KeyCommand::Policy { named, policy } => tell(&file, named, now, |keys| {
+            keys.bind(&named.name, policy.as_deref()).cloned()
+        })?,
         KeyCommand::Disable(named) => tell(&file, named, now, |keys| {
             keys.disable(&named.name, true).cloned()
         })?,

@@ -77,6 +77,15 @@ pub(super) fn policy_disabled() -> Fault {
     Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
 }
 
+pub(super) fn policy_unknown(policy: &str) -> Fault {
+    let public = format!(
+        "The policy of this key, {}, is not in the catalog. Declare it, or give the key another one with \
+         `inference-relay key policy`.",
+        plain(policy)
+    );
+    Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
+}
+
 /// Names of fields are a caller's text: what a message should not carry becomes `?`.
 fn plain(text: &str) -> String {
     let plain = |c: char| match c {

@@ -51,7 +51,8 @@ impl Router {
         }
     }
 
-    async fn run(self, call: Call) -> Result<Reply, Fault> {
+    async fn run(self, mut call: Call) -> Result<Reply, Fault> {
+        call.policy = self.lanes.policy(&call)?;
         let ways = self.lanes.ways(&call)?;
         let route = route(&call, &ways);
         let mut attempts: Vec<Attempt> = Vec::new();

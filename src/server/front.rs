@@ -229,6 +229,7 @@ async fn serve(
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
+    call.policy_name.clone_from(&caller.policy);
     let is_streamed = call.is_streamed;
     let serving = api.serve(call)?;
     let answered = async {

@@ -121,6 +121,19 @@ impl World {
         self
     }
 
+    /// Writes the catalog, which a relay of this world reads at its start or takes up while it runs.
+    pub(crate) fn declare(&self, catalog: &str) {
+        fs::create_dir_all(self.path("state/catalog")).expect("a folder must be made");
+        fs::write(self.path("state/catalog/all.yaml"), catalog).expect("a catalog must be written");
+    }
+
+    /// A credential that the catalog names by its file.
+    pub(crate) fn credential(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.path("state/catalog")).expect("a folder must be made");
+        fs::write(self.path("state/catalog").join(name), text)
+            .expect("a credential must be written");
+    }
+
     /// There is no claude, wherever one looks.
     pub(crate) fn without_claude(mut self) -> World {
         self.has_claude = false;
