@@ -86,7 +86,7 @@ impl Bare {
     /// # Errors
     /// Where it does not come up.
     pub(crate) async fn start(host: &Host, setup: &Setup) -> io::Result<Bare> {
-        let receiver = Receiver::listen().await?;
+        let receiver = Receiver::listen(CONNECTIONS_MAX).await?;
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (mcp, _) = McpServer::new(ToolList::default());
         let place = receiver.open(Line {
@@ -218,5 +218,7 @@ fn ended() -> io::Error {
 
 /// As many as a turn posts, and more.
 const POSTS_MAX: usize = 4096;
+/// Connections of the one session that posts there.
+const CONNECTIONS_MAX: usize = 64;
 /// A simulated claude draws at once; a very busy machine is given this.
 const IDLE_WAIT_MAX: Duration = Duration::from_secs(20);
