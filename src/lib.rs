@@ -13,6 +13,7 @@
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
+//! - [`listen`]: the door of every listener: accept, limit, tell strangers from those that are known.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
@@ -31,7 +32,7 @@
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
 //! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only. Whole calls are measured
 //!   from outside, by the program of `benches/relay-bench`.
-//! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
+//! - [`server`]: HTTP: dispatch, stream, drain.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`update`]: a newer relay: fetched, verified, put in place, taken back.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
@@ -121,6 +122,8 @@ mod telemetry;
 mod wire;
 
 mod terminal;
+
+mod listen;
 
 mod tap;
 

@@ -14,13 +14,14 @@ calls:  turn clock
 telemetry: turn egress calls
 wire:     turn
 terminal: turn
-tap:      turn clock egress wire
+listen:   clock
+tap:      turn clock egress wire listen
 license:
 store:    turn
 secret:   store
 catalog:  clock secret store
 lane:     turn catalog
-session:  turn clock terminal egress tap
+session:  turn clock terminal egress listen tap
 record:   turn clock terminal session
 pool:     turn clock lane session
 upstream: turn clock wire egress secret catalog lane
@@ -31,11 +32,11 @@ property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock calls telemetry wire lane store pool routing conversation auth license authority
+server:   turn clock listen calls telemetry wire lane store pool routing conversation auth license authority
 service:
 update:   egress
 config:   turn telemetry egress secret catalog session pool conversation auth server update license authority
-daemon:   turn clock signal calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation auth server service config license authority
+daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation auth server service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session record service update config daemon
 ";
 

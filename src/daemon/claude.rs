@@ -3,6 +3,7 @@
 use super::DaemonError;
 use crate::config::Config;
 use crate::config::Env;
+use crate::listen::Budgets;
 use crate::pool::ClaudeView;
 use crate::pool::Pool;
 use crate::record::probe::probe;
@@ -33,7 +34,11 @@ use tokio::sync::SetOnce;
 ///
 /// # Errors
 /// Where the machine or the state folder gives too little.
-pub(super) async fn pool(config: &Config, simulated: bool) -> Result<Pool, DaemonError> {
+pub(super) async fn pool(
+    config: &Config,
+    simulated: bool,
+    budgets: Budgets,
+) -> Result<Pool, DaemonError> {
     let session = session(config, simulated)?;
     let Some(program) = session.command.clone().or_else(|| discovered(&session)) else {
         tracing::warn!("no claude was found; every call will say so");
@@ -44,7 +49,7 @@ pub(super) async fn pool(config: &Config, simulated: bool) -> Result<Pool, Daemo
         version: Word::default(),
         support: Word::default(),
     };
-    let launch_context = launch_context(config, &session, &claude.version).await?;
+    let launch_context = launch_context(config, &session, &claude.version, budgets).await?;
     ask_about(&claude, &session, config.home.join("probe.json"));
     let launcher = Launcher::new(program, launch_context);
     launcher.sweep();
@@ -70,8 +75,9 @@ async fn launch_context(
     config: &Config,
     session: &SessionConfig,
     version: &Word,
+    budgets: Budgets,
 ) -> Result<LaunchContext, DaemonError> {
-    let receiver = Receiver::listen().await;
+    let receiver = Receiver::listen(budgets.hooks).await;
     let receiver = receiver.map_err(DaemonError::machine("loopback port"))?;
     let tails = Tails::start().map_err(DaemonError::machine("file notification"))?;
     let (registry, ended) = ProcessRegistry::open(config.home.join("pty-pids.json"));
@@ -89,7 +95,7 @@ async fn launch_context(
         session.keep_transcripts,
     );
     let tap = match session.tap {
-        true => Some(Tap::lay(&tap_config(session)).await?),
+        true => Some(Tap::lay(&tap_config(session), budgets.taps).await?),
         false => None,
     };
     Ok(LaunchContext {

@@ -15,6 +15,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
+use crate::listen;
+use crate::listen::Budgets;
 use crate::pool::Pool;
 use crate::routing::Lanes;
 use crate::routing::Router;
@@ -100,8 +102,9 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// Where the port or the state folder is taken, or the machine gives too little.
-pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
+pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running, DaemonError> {
     let began = clock::now();
+    let budgets = budgets(&mut config);
     let home = DaemonError::home(&config.home);
     create_private(&config.home).map_err(&home)?;
     let mut lock = Lock::take(&config.home)?;
@@ -111,13 +114,13 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     admission.recall(uses.read());
     let license = LicenseClient::open(config.authority.clone(), &config.home);
     let license = license.map_err(DaemonError::License)?;
-    let listener = server::bind(&config.server).await;
+    let listener = server::bind(&config.server, budgets.api).await;
     let listener = listener.map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
     lock.tell(address.port()).map_err(&home)?;
     let own_key = own_key_path(&config.home);
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
-    let pool = claude::pool(&config, simulated).await?;
+    let pool = claude::pool(&config, simulated, budgets).await?;
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
@@ -199,6 +202,25 @@ impl Running {
         });
         drop(self.lock);
     }
+}
+
+/// Raises the limit of open files and divides what there is; where that is too little for `pool.max` sessions, the pool
+/// has fewer, and calls wait for them.
+fn budgets(config: &mut Config) -> Budgets {
+    let files = listen::raise_file_limit();
+    let max = config.pool.max;
+    let budgets = listen::budget(files, max, config.session.tap);
+    if budgets.sessions < max {
+        let sessions = budgets.sessions;
+        tracing::warn!(
+            files,
+            sessions,
+            "pool.max is {max}, which this limit of open files is too low for; raise it (`ulimit -n`, LimitNOFILE)"
+        );
+        config.pool.max = sessions;
+        config.pool.idle = config.pool.idle.min(sessions);
+    }
+    budgets
 }
 
 /// Who is let in. A file of keys that cannot be read is no reason to let everybody in: there is no daemon then.

@@ -358,7 +358,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(of(413, "request_too_large", INVALID)),
         blame: Blame::Client,
         retry: Retry::Never,
-        happened: "The body is larger than `server.body_max`, or has more than a million fields and items.",
+        happened: "The body is larger than `server.body_max`, or has more than a million fields and items; with 431: the head is larger than 32 KiB or has more than 100 headers.",
         next: "Send less, or raise `server.body_max`.",
     },
     Row {
@@ -430,7 +430,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(BUG),
         blame: Blame::Relay,
         retry: Retry::Soon,
-        happened: "The relay lost track of the turn, or could not write what Claude Code has to read.",
+        happened: "The relay lost track of the turn, could not write what Claude Code has to read, or has no file descriptors left for a session.",
         next: "Send the request again; if it fails again, read the log's line with the same request id.",
     },
     Row {

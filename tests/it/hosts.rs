@@ -1,16 +1,16 @@
 //! Calls that HTTP hosts serve: bytes both ways, keys that fail and take over, and the change between hosts and claude.
 
 use super::door;
+use super::support::api_host;
+use super::support::api_host::Asked;
+use super::support::api_host::Host;
+use super::support::api_host::Said;
+use super::support::api_host::fails;
+use super::support::api_host::fails_with;
+use super::support::api_host::says;
 use super::support::client;
 use super::support::client::call;
 use super::support::client::text_of;
-use super::support::host;
-use super::support::host::Asked;
-use super::support::host::Host;
-use super::support::host::Said;
-use super::support::host::fails;
-use super::support::host::fails_with;
-use super::support::host::says;
 use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::wait;
@@ -141,7 +141,8 @@ fn a_key_that_fails_rests_and_the_next_one_serves() {
 fn a_failure_inside_a_stream_before_its_content_is_no_answer() {
     let quota =
         json!({"type": "error", "error": {"type": "insufficient_quota", "message": "no more"}});
-    let host = first_key(move |_| Said::Stream(vec![host::preamble(), host::event(&quota)]));
+    let host =
+        first_key(move |_| Said::Stream(vec![api_host::preamble(), api_host::event(&quota)]));
     let relay = relay(&host, HOST);
     let answer = relay.stream(&streaming("x"));
     assert_eq!(answer.status, 200);
@@ -154,7 +155,7 @@ fn a_failure_inside_a_stream_before_its_content_is_no_answer() {
 #[test]
 fn what_was_cut_after_its_content_began_ends_in_an_error_and_is_not_tried_again() {
     let host = first_key(|_| {
-        let mut pieces = host::stream("half");
+        let mut pieces = api_host::stream("half");
         pieces.truncate(3);
         Said::Cut(pieces)
     });
@@ -190,7 +191,7 @@ fn a_callers_own_mistake_comes_back_as_the_host_said_it() {
 
 #[test]
 fn a_host_that_stalls_after_its_head_is_given_up_in_time() {
-    let host = Host::answering(|_| Said::Stall(vec![host::preamble()]));
+    let host = Host::answering(|_| Said::Stall(vec![api_host::preamble()]));
     let relay = relay(&host, &["http:one", "claude-pty"]);
     let events = relay.stream(&streaming("to claude")).rest();
     assert_eq!(text_of(&events), "to claude");

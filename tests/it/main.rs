@@ -6,6 +6,7 @@ mod bench;
 mod clients;
 mod door;
 mod errors;
+mod flood;
 mod hangup;
 mod hosts;
 mod license;

@@ -9,6 +9,9 @@
 use super::door;
 use super::hosts;
 use super::license;
+use super::support::api_host;
+use super::support::api_host::Host;
+use super::support::api_host::Said;
 use super::support::authority::Authority;
 use super::support::authority::Mood;
 use super::support::client;
@@ -20,9 +23,6 @@ use super::support::client::call;
 use super::support::client::conversation;
 use super::support::client::post_named;
 use super::support::fake::inherited;
-use super::support::host;
-use super::support::host::Host;
-use super::support::host::Said;
 use super::support::relay::Refusal;
 use super::support::relay::Relay;
 use super::support::relay::World;
@@ -93,7 +93,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("no_healthy_keys", resting_keys),
     ("secret_undecryptable", a_foreign_master_key),
     ("upstream_auth", || {
-        hosted(|_| host::fails(401, "authentication_error", "no"))
+        hosted(|_| api_host::fails(401, "authentication_error", "no"))
     }),
     ("adapter_mismatch", || {
         hosted(|_| Said::Whole(200, "", "text/html", "<html>".into()))
@@ -345,7 +345,7 @@ fn rules() -> String {
 
 /// A host with a model of each standing.
 static DECLARED: LazyLock<(Host, Relay)> = LazyLock::new(|| {
-    let host = Host::answering(|asked| host::says(asked, "hi"));
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
     let world = World::scripted(ECHO).pool("idle = 0");
     world.credential("key-a", "sk-a");
     world.credential("key-b", "sk-b");
@@ -366,7 +366,7 @@ fn of_model(model: &str) -> Vec<Cell> {
 }
 
 fn of_policy(policy: &str) -> Vec<Cell> {
-    let host = Host::answering(|asked| host::says(asked, "hi"));
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
     let world = World::scripted(ECHO).pool("idle = 0");
     world.credential("key-a", "sk-a");
     world.credential("key-b", "sk-b");
@@ -385,7 +385,7 @@ fn of_policy(policy: &str) -> Vec<Cell> {
 }
 
 /// What a call gets whose host answers so.
-fn hosted(said: impl Fn(&host::Asked) -> Said + Send + Sync + 'static) -> Vec<Cell> {
+fn hosted(said: impl Fn(&api_host::Asked) -> Said + Send + Sync + 'static) -> Vec<Cell> {
     let host = Host::answering(said);
     let relay = hosts::relay(&host, &["http:one"]);
     vec![anthropic(&relay.post(&hosts::asking("x")))]
@@ -393,7 +393,7 @@ fn hosted(said: impl Fn(&host::Asked) -> Said + Send + Sync + 'static) -> Vec<Ce
 
 fn resting_keys() -> Vec<Cell> {
     let host = Host::answering(|_| {
-        host::fails_with(429, "retry-after: 600\r\n", "rate_limit_error", "slow")
+        api_host::fails_with(429, "retry-after: 600\r\n", "rate_limit_error", "slow")
     });
     let relay = hosts::relay(&host, &["http:one"]);
     relay.post(&hosts::asking("x"));
@@ -403,7 +403,7 @@ fn resting_keys() -> Vec<Cell> {
 }
 
 fn a_foreign_master_key() -> Vec<Cell> {
-    let host = Host::answering(|asked| host::says(asked, "hi"));
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
     let world = World::scripted(ECHO).pool("idle = 0");
     let stored = hosts::catalog(&host, &["http:one"]).replace("{ file: key-a }", "{ secret: s }");
     let stored = stored.replace("{ file: key-b }", "{ secret: s }");
@@ -430,7 +430,7 @@ fn a_foreign_master_key() -> Vec<Cell> {
 
 fn a_cut_stream() -> Vec<Cell> {
     let host = Host::answering(|_| {
-        let mut pieces = host::stream("half");
+        let mut pieces = api_host::stream("half");
         pieces.truncate(3);
         Said::Cut(pieces)
     });

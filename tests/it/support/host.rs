@@ -1,224 +1,180 @@
-//! An HTTP host on loopback that a catalog can name: it keeps every request, and answers by rule, well or badly.
+//! A web server on loopback, with TLS or without, and a proxy on the way to it.
+//!
+//! Its key and certificate, `keys/host.*`, and its authority's, `keys/root.pem`, were made for these tests and open
+//! nothing.
 
-use serde_json::Value;
-use serde_json::json;
-use std::fmt::Write as _;
-use std::io::BufRead;
-use std::io::BufReader;
+use rustls::ServerConfig;
+use rustls::ServerConnection;
+use rustls::StreamOwned;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-/// A request as it came.
-#[derive(Debug, Clone)]
-pub(crate) struct Asked {
-    /// The first line, then one header a line, names in lower case.
-    pub(crate) head: Vec<String>,
-    pub(crate) body: Vec<u8>,
-}
-
-/// What is said to it.
-#[derive(Debug, Clone)]
-pub(crate) enum Said {
-    /// A whole response: status, further header lines, type, body.
-    Whole(u16, &'static str, &'static str, String),
-    /// These pieces of a stream; then its end, as it should be.
-    Stream(Vec<String>),
-    /// These pieces of a stream; then the connection is cut.
-    Cut(Vec<String>),
-    /// The head of a stream, these pieces, and nothing more.
-    Stall(Vec<String>),
-    /// The connection is closed without a word.
-    Nothing,
-}
-
-/// A host that answers until the test process ends.
+/// Answers until the test process ends.
 pub(crate) struct Host {
+    scheme: &'static str,
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
-type Rule = dyn Fn(&Asked) -> Said + Send + Sync;
-
-impl Asked {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let named = |line: &&String| line.split(':').next() == Some(name);
-        let line = self.head.iter().skip(1).find(named)?;
-        Some(line.split_once(':')?.1.trim())
-    }
-
-    /// The credential, however it is shown.
-    pub(crate) fn key(&self) -> &str {
-        let bearer = self
-            .header("authorization")
-            .map(|value| &value["bearer ".len()..]);
-        self.header("x-api-key").or(bearer).unwrap_or_default()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    pub(crate) fn is_streamed(&self) -> bool {
-        self.json()["stream"] == true
-    }
-}
+/// The whole answer to a request for this path.
+type Rule = dyn Fn(&str) -> Vec<u8> + Send + Sync;
 
 impl Host {
-    pub(crate) fn answering(rule: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Host {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
-        let address = listener.local_addr().expect("a listener has an address");
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (rule, kept): (Arc<Rule>, _) = (Arc::new(rule), Arc::clone(&asked));
-        std::thread::spawn(move || {
-            for socket in listener.incoming().flatten() {
-                let (rule, kept) = (Arc::clone(&rule), Arc::clone(&kept));
-                std::thread::spawn(move || serve(&socket, &*rule, &kept));
-            }
+    pub(crate) fn plain(rule: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Host {
+        Host::new("http", rule, |socket, answer| answer(&mut { socket }))
+    }
+
+    pub(crate) fn secure(rule: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Host {
+        let config = tls();
+        Host::new("https", rule, move |socket, answer| {
+            let connection = ServerConnection::new(Arc::clone(&config));
+            let connection = connection.expect("TLS must be configured well");
+            let mut stream = StreamOwned::new(connection, socket);
+            answer(&mut stream)?;
+            stream.conn.send_close_notify();
+            stream.flush()
+        })
+    }
+
+    fn new(
+        scheme: &'static str,
+        rule: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+        dress: impl Fn(TcpStream, Talk<'_>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Host {
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let (rule, ears): (Arc<Rule>, _) = (Arc::new(rule), Arc::clone(&asked));
+        let address = serve(move |socket| {
+            dress(socket, &|stream| {
+                let head = head(stream)?;
+                let path = head.split(' ').nth(1).unwrap_or_default();
+                locked(&ears).push(path.to_owned());
+                stream.write_all(&rule(path))?;
+                stream.flush()
+            })
         });
-        Host { address, asked }
+        Host {
+            scheme,
+            address,
+            asked,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
-    /// The requests so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// The paths of the requests so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        locked(&self.asked).clone()
     }
 }
 
-/// A good answer of the Messages API that says this, streamed where that was asked for.
-pub(crate) fn says(asked: &Asked, text: &str) -> Said {
-    if !asked.is_streamed() {
-        let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "up",
-            "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,
-            "usage": {"input_tokens": 3, "output_tokens": 5, "cache_read_input_tokens": 2}});
-        return Said::Whole(200, "", "application/json", message.to_string());
-    }
-    Said::Stream(stream(text))
+/// Leads to wherever it is told.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
-/// The events of such a stream.
-pub(crate) fn stream(text: &str) -> Vec<String> {
-    let mut events = vec![preamble()];
-    events.extend([
-        event(&json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})),
-        event(&json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})),
-        event(&json!({"type": "content_block_stop", "index": 0})),
-        event(&json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
-            "usage": {"output_tokens": 5}})),
-        event(&json!({"type": "message_stop"})),
-    ]);
-    events
-}
-
-/// What a stream begins with before it says anything.
-pub(crate) fn preamble() -> String {
-    let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "up", "content": [],
-        "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 3, "output_tokens": 1}});
-    event(&json!({"type": "message_start", "message": message}))
-}
-
-pub(crate) fn event(data: &Value) -> String {
-    format!(
-        "event: {}\ndata: {data}\n\n",
-        data["type"].as_str().unwrap_or("message")
-    )
-}
-
-/// A failure in the words of the Messages API.
-pub(crate) fn fails(status: u16, kind: &str, message: &str) -> Said {
-    fails_with(status, "", kind, message)
-}
-
-pub(crate) fn fails_with(status: u16, headers: &'static str, kind: &str, message: &str) -> Said {
-    let body = json!({"type": "error", "error": {"type": kind, "message": message}});
-    Said::Whole(status, headers, "application/json", body.to_string())
-}
-
-fn serve(socket: &TcpStream, rule: &Rule, kept: &Mutex<Vec<Asked>>) {
-    let mut reader = BufReader::new(socket);
-    while let Some(asked) = read(&mut reader) {
-        let said = rule(&asked);
-        kept.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(asked);
-        if !say(socket, said) {
-            return;
-        }
-    }
-}
-
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Asked> {
-    let mut head = Vec::new();
-    for line in reader.by_ref().lines() {
-        let line = line.ok()?;
-        if line.is_empty() {
-            break;
-        }
-        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-        head.push(match head.is_empty() {
-            true => line.clone(),
-            false => format!("{}:{value}", name.to_ascii_lowercase()),
+impl Proxy {
+    pub(crate) fn new() -> Proxy {
+        let heads = Arc::<Mutex<Vec<String>>>::default();
+        let ears = Arc::clone(&heads);
+        let address = serve(move |mut socket| {
+            let head = head(&mut socket)?;
+            let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            locked(&ears).push(head);
+            let mut far = TcpStream::connect(target)?;
+            socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            let (mut back, mut near) = (far.try_clone()?, socket.try_clone()?);
+            std::thread::spawn(move || io::copy(&mut back, &mut near));
+            io::copy(&mut socket, &mut far).map(drop)
         });
+        Proxy { address, heads }
     }
-    let mut asked = Asked {
-        head,
-        body: Vec::new(),
-    };
-    asked.head.first()?;
-    let length = asked
-        .header("content-length")
-        .and_then(|text| text.parse().ok());
-    asked.body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut asked.body).ok()?;
-    Some(asked)
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The heads of the requests for a tunnel so far.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        locked(&self.heads).clone()
+    }
 }
 
-/// Whether the connection goes on.
-fn say(mut socket: &TcpStream, said: Said) -> bool {
-    let head = |status: u16, more: &str| format!("HTTP/1.1 {status} X\r\n{more}\r\n");
-    let chunk = |piece: &String| format!("{:x}\r\n{piece}\r\n", piece.len());
-    let mut text = String::new();
-    let (pieces, is_whole) = match &said {
-        Said::Nothing => return false,
-        Said::Whole(status, headers, kind, body) => {
-            let more = format!(
-                "{headers}content-type: {kind}\r\ncontent-length: {}\r\n",
-                body.len()
-            );
-            text = head(*status, &more) + body;
-            (&vec![], true)
+/// The file with the authority that signed the certificate of every [`Host::secure`].
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/keys/root.pem")
+}
+
+/// A file, whole.
+pub(crate) fn file(bytes: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len());
+    [head.as_bytes(), bytes].concat()
+}
+
+pub(crate) fn moved(to: &str) -> Vec<u8> {
+    format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n").into_bytes()
+}
+
+pub(crate) fn missing() -> Vec<u8> {
+    b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()
+}
+
+/// What is said over a connection, once it is there.
+type Talk<'a> = &'a dyn Fn(&mut dyn Stream) -> io::Result<()>;
+
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+fn serve(talk: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+    let address = listener.local_addr().expect("a listener has an address");
+    let talk = Arc::new(talk);
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let talk = Arc::clone(&talk);
+            std::thread::spawn(move || talk(socket)); // one that asks no more is no failure
         }
-        Said::Stream(pieces) => (pieces, true),
-        Said::Cut(pieces) | Said::Stall(pieces) => (pieces, false),
-    };
-    if !matches!(said, Said::Whole(..)) {
-        text = head(
-            200,
-            "content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n",
-        );
-        for piece in pieces {
-            write!(text, "{}", chunk(piece)).expect("a string takes all");
-        }
-        text.push_str(if is_whole { "0\r\n\r\n" } else { "" });
+    });
+    address
+}
+
+/// A request up to its empty line.
+fn head(stream: &mut dyn Stream) -> io::Result<String> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
     }
-    if socket.write_all(text.as_bytes()).is_err() {
-        return false;
-    }
-    if matches!(said, Said::Stall(_)) {
-        // Until whoever asked goes away.
-        drop(socket.read(&mut [0]));
-    }
-    is_whole
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+fn tls() -> Arc<ServerConfig> {
+    let certificate = CertificateDer::from(include_bytes!("keys/host.der").as_slice());
+    let key = PrivatePkcs8KeyDer::from(include_bytes!("keys/host.pk8").as_slice());
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into());
+    Arc::new(config.expect("the key must fit its certificate"))
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
