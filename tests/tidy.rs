@@ -23,17 +23,18 @@ record:   turn clock terminal session
 pool:     turn clock lane session
 routing:  turn clock lane
 conversation: turn clock lane session routing
+archive:  turn clock session
 simulation: turn clock terminal lane session pool
 property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock license store
 load:     clock wire terminal session
 gauge:    turn clock wire terminal license store session pool auth load
-server:   turn clock calls telemetry wire lane store pool routing conversation auth license authority
+server:   turn clock calls telemetry wire lane store pool routing conversation archive auth license authority
 service:
 update:   egress
 config:   turn telemetry egress session pool conversation auth server update license authority
-daemon:   turn clock signal calls telemetry wire terminal lane tap store session record pool routing conversation auth server service config license authority
+daemon:   turn clock signal calls telemetry wire terminal lane tap store session record pool routing conversation archive auth server service config license authority
 cli:      turn clock signal wire egress store auth authority session record load service update config daemon
 ";
 

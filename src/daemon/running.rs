@@ -5,6 +5,7 @@ use super::claude;
 use super::lock;
 use super::lock::Lock;
 use super::log;
+use crate::archive::Archive;
 use crate::auth;
 use crate::auth::Admission;
 use crate::authority::LicenseClient;
@@ -136,7 +137,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         config.session.builtin_tools,
         journal.clone(),
     );
-    let api = api.told_to(telemetry.clone());
+    let archive = archive(&config).map_err(&home)?;
+    let api = api.told_to(telemetry.clone()).keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
@@ -154,6 +156,14 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         telemetry,
         lock,
     })
+}
+
+/// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
+fn archive(config: &Config) -> std::io::Result<Archive> {
+    match config.memory.disk {
+        true => Archive::open(&config.home.join("archive")),
+        false => Ok(Archive::in_memory()),
+    }
 }
 
 /// The lanes of this relay, and the order in which a call tries them.

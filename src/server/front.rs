@@ -4,6 +4,7 @@ use super::Api;
 use super::answer;
 use super::api;
 use super::body;
+use super::body_budget::Reservation;
 use super::conversation;
 use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
@@ -14,6 +15,7 @@ use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::LaneWant;
 use crate::lane::Original;
+use crate::lane::Serving;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -81,6 +83,38 @@ impl Context {
     }
 }
 
+/// A call's head and body, within the bounds of both.
+pub(super) struct Taken {
+    pub(super) original: Original,
+    /// Whether what the caller wrote is all of the call, so that a lane which speaks its dialect may pass it on.
+    pub(super) is_whole: bool,
+    reservation: Reservation,
+}
+
+/// Takes a call in.
+pub(super) async fn take(
+    api: &Api,
+    caller: &Caller,
+    dialect: Dialect,
+    request: Request,
+) -> Result<Taken, Fault> {
+    let mut reservation = api.body_budget.reservation(caller.owner());
+    let path = request.uri().to_string();
+    let headers = request.headers().clone();
+    let body = body::json(request, api.config.body_max, &mut reservation).await?;
+    let original = Original {
+        dialect,
+        path,
+        headers,
+        body: Bytes::from(body),
+    };
+    Ok(Taken {
+        original,
+        is_whole: true,
+        reservation,
+    })
+}
+
 /// Reads a call's body with its dialect's reader, has it served, and answers it.
 pub(super) async fn answer(
     api: Api,
@@ -89,27 +123,18 @@ pub(super) async fn answer(
     request: Request,
     read: impl FnOnce(&[u8]) -> Result<Asked, Fault>,
 ) -> Result<Response, Refusal> {
-    let mut reservation = api.body_budget.reservation(context.caller.owner());
-    let (parts, body) = request.into_parts();
-    let request = Request::from_parts(parts.clone(), body);
-    let body = body::json(request, api.config.body_max, &mut reservation).await?;
-    let body = Bytes::from(body);
-    let asked = beside(&api, &body, read).await?;
-    let original = Original {
-        dialect,
-        path: parts.uri.to_string(),
-        headers: parts.headers,
-        body,
-    };
-    let response = serve(&api, context, Arc::new(original), asked).await?;
-    Ok(response.map(|body| GuardedBody::body(body, reservation)))
+    let taken = take(&api, &context.caller, dialect, request).await?;
+    let asked = beside(&api, &taken.original.body, read).await?;
+    serve(&api, context, taken, asked, |serving| serving).await
 }
 
-async fn serve(
+/// Has a call served, and answers it; `keep` may listen to what is told.
+pub(super) async fn serve(
     api: &Api,
     context: Context,
-    original: Arc<Original>,
+    taken: Taken,
     asked: Asked,
+    keep: impl FnOnce(Serving) -> Serving,
 ) -> Result<Response, Refusal> {
     let Context { id, caller, note } = context;
     let Asked {
@@ -117,7 +142,7 @@ async fn serve(
         stream,
         writer,
     } = asked;
-    let headers = &original.headers;
+    let headers = &taken.original.headers;
     let want = match pinned(&mut request.model) {
         Some(lane) => LaneWant::Only(lane),
         None => want(headers)?,
@@ -130,12 +155,13 @@ async fn serve(
     }
     let timeline = note.hand_in(&request.model, stream, clock::now());
     let serving = api.serve(Call {
-        original: Some(original),
+        original: taken.is_whole.then(|| Arc::new(taken.original)),
         conversation,
         want,
         strict,
         ..Call::new(request, timeline)
     })?;
+    let serving = keep(serving);
     let answered = async {
         match stream {
             true => answer::streamed(serving, writer, id, note, &api.drain_deadline).await,
@@ -148,7 +174,7 @@ async fn serve(
         () = api.drain_deadline.passed() => return Err(api::cut_off().into()),
     };
     api.license.count();
-    Ok(response)
+    Ok(response.map(|body| GuardedBody::body(body, taken.reservation)))
 }
 
 /// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one; and it takes
