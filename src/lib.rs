@@ -26,6 +26,7 @@
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - [`conversation`]: conversations that have a name, and how a call goes on with one.
+//! - [`archive`]: responses and conversations that callers have the relay keep.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One admission decides each call.
@@ -153,6 +154,8 @@ mod upstream;
 mod routing;
 
 mod conversation;
+
+mod archive;
 
 #[cfg(test)]
 mod simulation;

@@ -27,16 +27,17 @@ pool:     turn clock lane session
 upstream: turn clock wire egress secret catalog lane
 routing:  turn clock catalog lane upstream
 conversation: turn clock lane session routing
+archive:  turn clock session
 simulation: turn clock terminal lane session pool
 property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock listen calls telemetry wire lane store pool routing conversation auth license authority
+server:   turn clock listen calls telemetry wire lane store pool routing conversation archive auth license authority
 service:
 update:   egress
 config:   turn telemetry egress secret catalog session pool conversation auth server update license authority
-daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation auth server service config license authority
+daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation archive auth server service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session record service update config daemon
 ";
 

@@ -5,6 +5,7 @@ use super::claude;
 use super::lock;
 use super::lock::Lock;
 use super::log;
+use crate::archive::Archive;
 use crate::auth;
 use crate::auth::Admission;
 use crate::authority::LicenseClient;
@@ -147,7 +148,8 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         config.session.builtin_tools,
         journal.clone(),
     );
-    let api = api.told_to(telemetry.clone());
+    let archive = archive(&config).map_err(&home)?;
+    let api = api.told_to(telemetry.clone()).keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
@@ -165,6 +167,14 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         telemetry,
         lock,
     })
+}
+
+/// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
+fn archive(config: &Config) -> std::io::Result<Archive> {
+    match config.memory.disk {
+        true => Archive::open(&config.home.join("archive")),
+        false => Ok(Archive::in_memory()),
+    }
 }
 
 /// The lanes of this relay, and the order in which a call tries them.

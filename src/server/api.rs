@@ -3,6 +3,7 @@
 use super::ServerConfig;
 use super::body_budget::BodyBudget;
 use super::drain::DrainDeadline;
+use crate::archive::Archive;
 use crate::auth::Admission;
 use crate::authority::LicenseClient;
 use crate::calls::CallLog;
@@ -72,6 +73,7 @@ pub(crate) struct Api {
     pub(super) builtin_tools: bool,
     pub(super) journal: CallLog,
     pub(super) telemetry: Telemetry,
+    pub(super) archive: Archive,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
     /// Falls where calls in flight take longer than the drain waits.
@@ -103,6 +105,7 @@ impl Api {
             builtin_tools,
             journal,
             telemetry: Telemetry::off(),
+            archive: Archive::in_memory(),
             started: clock::now(),
             stop: None,
             drain_deadline: DrainDeadline::new(),
@@ -112,6 +115,12 @@ impl Api {
     /// Has calls told to a collector as well.
     pub(crate) fn told_to(mut self, telemetry: Telemetry) -> Api {
         self.telemetry = telemetry;
+        self
+    }
+
+    /// Has what callers want kept kept here.
+    pub(crate) fn keeping_in(mut self, archive: Archive) -> Api {
+        self.archive = archive;
         self
     }
 

@@ -46,6 +46,7 @@ mod messages;
 mod model;
 mod page;
 mod passed;
+mod responses;
 mod status;
 mod stream;
 

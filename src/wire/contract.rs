@@ -242,6 +242,15 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Send the whole conversation in `messages`; the SDKs do so by themselves.",
     },
     Row {
+        code: "previous_response_not_found",
+        ending: Ending::Http(of(400, INVALID, INVALID)),
+        blame: Blame::Client,
+        retry: Retry::Never,
+        happened: "The call goes on with a response that this key never had, that was deleted, or that is older than \
+                   thirty days.",
+        next: "Send the whole conversation in `input`.",
+    },
+    Row {
         code: "session_id_invalid",
         ending: Ending::Http(of(400, INVALID, INVALID)),
         blame: Blame::Client,

@@ -183,7 +183,7 @@ fn a_callers_own_mistake_comes_back_as_the_host_said_it() {
     let host = Host::answering(move |_| said.clone());
     let relay = relay(&host, HOST);
     let answer = relay.post(&asking("x"));
-    assert_eq!((answer.status, answer.text()), (400, words));
+    assert_eq!((answer.status, &answer.body), (400, &words));
     assert_eq!(answer.header("x-relay-origin"), "upstream");
     assert_eq!(host.asked().len(), 1);
     assert_eq!(relay.post(&asking("x")).status, 400, "nothing rests");

@@ -49,6 +49,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("invalid_request", a_call_that_is_none),
     ("thread_unsupported", a_thread),
     ("session_id_invalid", a_name_that_is_none),
+    ("previous_response_not_found", a_response_that_is_not_known),
     ("key_missing", || shown("")),
     ("key_malformed", || shown("irk_cut-off")),
     ("key_unknown", || shown(&door::another(&KEYED.good))),
@@ -430,7 +431,7 @@ fn a_foreign_master_key() -> Vec<Cell> {
 
 fn a_cut_stream() -> Vec<Cell> {
     let host = Host::answering(|_| {
-        let mut pieces = api_host::stream("half");
+        let mut pieces = api_host::stream("one line");
         pieces.truncate(3);
         Said::Cut(pieces)
     });
@@ -534,6 +535,15 @@ fn an_authority_that_is_silent() -> Vec<Cell> {
             .replace_range(from + "reached (".len()..to, "WHY");
     }
     vec![cell]
+}
+
+fn a_response_that_is_not_known() -> Vec<Cell> {
+    let body = json!({"model": "m", "input": "x", "previous_response_id": "resp_0"});
+    vec![openai(&client::post_to(
+        TALK.address,
+        "/v1/responses",
+        &body,
+    ))]
 }
 
 fn a_foreign_host() -> Vec<Cell> {

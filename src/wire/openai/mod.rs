@@ -15,6 +15,10 @@
 
 pub(crate) mod error;
 
+pub(crate) mod page;
+
+pub(crate) mod conversation;
+
 mod effort;
 mod form;
 mod id;
@@ -27,3 +31,5 @@ mod unwrap;
 mod usage;
 
 pub(crate) mod chat;
+
+pub(crate) mod responses;
