@@ -172,14 +172,10 @@ pub(super) async fn serve(
     }
     call.original = Some(Arc::new(original));
     let (reservation, is_whole) = (taken.reservation, taken.is_whole);
-    let call = context.headed(api, call)?;
-    let call = match is_whole {
-        true => call,
-        false => Call {
-            original: None,
-            ..call
-        },
-    };
+    let mut call = context.headed(api, call)?;
+    if !is_whole {
+        call.original = None;
+    }
     let response = serve_headed(api, context, call, asked.writer, keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
