@@ -24,3 +24,5 @@ mod weight;
 pub(crate) mod anthropic;
 
 pub(crate) mod openai;
+
+pub(crate) mod capability;
