@@ -10,7 +10,7 @@ use crate::conversation::ConversationView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::turn::Owner;
-use crate::wire::anthropic::capability;
+use crate::wire::capability;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;

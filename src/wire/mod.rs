@@ -26,3 +26,5 @@ mod weight;
 pub(crate) mod anthropic;
 
 pub(crate) mod openai;
+
+pub(crate) mod capability;

@@ -13,6 +13,7 @@ mod license;
 mod lifecycle;
 mod matrix;
 mod messages;
+mod openai;
 mod page;
 mod pool;
 mod print;

@@ -15,6 +15,8 @@
 
 pub(crate) mod error;
 
+pub(crate) mod capability;
+
 pub(crate) mod page;
 
 pub(crate) mod conversation;
