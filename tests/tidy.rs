@@ -33,7 +33,7 @@ property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock listen calls telemetry wire lane store pool routing conversation archive auth license authority
+server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
 service:
 update:   egress
 config:   turn telemetry egress secret catalog session pool conversation auth server update license authority
