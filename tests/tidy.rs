@@ -20,6 +20,8 @@ license:
 store:    turn
 secret:   store
 catalog:  clock secret store
+registry:
+limits:   clock registry store catalog
 lane:     turn catalog
 session:  turn clock terminal egress listen tap
 record:   turn clock terminal session
