@@ -19,6 +19,7 @@ use crate::lane::Events;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::routing::Router;
+use crate::routing::Settlement;
 use crate::turn::AnswerBuilder;
 use crate::turn::ConversationId;
 use crate::turn::Event;
@@ -103,6 +104,18 @@ impl Conversations {
     /// Whether a catalog says which lanes serve which models.
     pub(crate) fn is_declared(&self) -> bool {
         self.router.is_declared()
+    }
+
+    /// Takes a call's share of what its policy limits; `None` where nothing does.
+    ///
+    /// # Errors
+    /// Which limit is reached.
+    pub(crate) fn reserve(
+        &self,
+        call: &Call,
+        body_bytes: usize,
+    ) -> Result<Option<Settlement>, Fault> {
+        self.router.reserve(call, body_bytes)
     }
 
     /// Begins to serve a call, in the conversation of its name where it has one.

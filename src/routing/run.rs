@@ -4,6 +4,7 @@ use super::fault;
 use super::plan::Candidate;
 use super::plan::Route;
 use super::plan::plan;
+use super::reserve::PolicyLimits;
 use super::ways::Lanes;
 use super::ways::Way;
 use crate::lane::Call;
@@ -20,12 +21,13 @@ use std::sync::Arc;
 /// Routes calls to the lanes of this relay; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Router {
-    lanes: Lanes,
+    pub(super) lanes: Lanes,
+    pub(super) limits: PolicyLimits,
 }
 
 impl Router {
-    pub(crate) fn new(lanes: Lanes) -> Router {
-        Router { lanes }
+    pub(crate) fn new(lanes: Lanes, limits: PolicyLimits) -> Router {
+        Router { lanes, limits }
     }
 
     /// Serves a call on the first lane of its plan that commits.

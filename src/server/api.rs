@@ -13,6 +13,7 @@ use crate::conversation::Conversations;
 use crate::lane::Call;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
+use crate::routing::Settlement;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
@@ -34,6 +35,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn is_declared(&self) -> bool {
         false
     }
+    /// Takes a call's share of what its policy limits.
+    fn reserve(&self, _call: &Call, _body_bytes: usize) -> Result<Option<Settlement>, Fault> {
+        Ok(None)
+    }
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
     fn end(&self, id: &ConversationId) -> bool;
@@ -46,6 +51,10 @@ impl Backend for Conversations {
 
     fn is_declared(&self) -> bool {
         Conversations::is_declared(self)
+    }
+
+    fn reserve(&self, call: &Call, body_bytes: usize) -> Result<Option<Settlement>, Fault> {
+        Conversations::reserve(self, call, body_bytes)
     }
 
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
@@ -156,6 +165,14 @@ impl Api {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.pool.borrow().clone()
+    }
+
+    pub(super) fn reserve(
+        &self,
+        call: &Call,
+        body_bytes: usize,
+    ) -> Result<Option<Settlement>, Fault> {
+        self.backend.reserve(call, body_bytes)
     }
 
     pub(super) fn is_declared(&self) -> bool {

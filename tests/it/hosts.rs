@@ -25,7 +25,7 @@ pub(crate) fn catalog(host: &Host, lanes: &[&str]) -> String {
         "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private, timeouts: {{ firstEvent: 2s, total: 2s }} }}\n\
          ---\nkind: HostKey\nmetadata: {{ name: a }}\nspec: {{ host: one, order: 1, value: {{ file: key-a }} }}\n\
          ---\nkind: HostKey\nmetadata: {{ name: b }}\nspec: {{ host: one, order: 2, value: {{ file: key-b }} }}\n\
-         ---\nkind: Model\nmetadata: {{ name: m }}\nspec: {{ aliases: [alias] }}\n",
+         ---\nkind: Model\nmetadata: {{ name: m }}\nspec: {{ aliases: [alias], price: {{ currency: USD, input: 2.5, output: 10 }} }}\n",
         host.url()
     );
     for (order, lane) in (1..).zip(lanes) {
