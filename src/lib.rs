@@ -19,6 +19,8 @@
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
 //! - [`secret`]: credentials of hosts: where they stand, and how they are kept.
 //! - [`catalog`]: which models there are, which lanes serve them, with which credentials, and who may have what.
+//! - [`registry`]: rows that come and seldom go, found without a lock.
+//! - [`limits`]: how much there may be: requests, tokens, calls at once, money.
 //! - [`session`]: one live claude. `session/machine` decides, `session/driver.rs` does,
 //!   `session/delivery.rs` plans how a prompt gets in, `session/witness` sees how the answer comes out, `session/mcp`
 //!   offers it the caller's tools, `session/launcher.rs` starts it; `session/print` is the same without a screen. The
@@ -140,6 +142,15 @@ mod secret;
     reason = "the lanes that use the rest come with routing"
 )]
 mod catalog;
+
+mod registry;
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the lanes that use it come with routing"
+)]
+mod limits;
 
 mod lane;
 

@@ -20,6 +20,8 @@ license:
 store:    turn
 secret:   store
 catalog:  clock secret store
+registry:
+limits:   clock registry store catalog
 lane:     turn catalog
 session:  turn clock terminal egress listen tap
 record:   turn clock terminal session
@@ -33,7 +35,7 @@ property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock listen calls telemetry wire lane store pool routing conversation archive auth license authority
+server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
 service:
 update:   egress
 config:   turn telemetry egress secret catalog session pool conversation auth server update license authority

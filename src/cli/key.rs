@@ -1,6 +1,6 @@
 //! `key`: makes, lists and changes the relay's keys.
 //!
-//! It works on the file standalone, so no daemon has to run; one that does takes the change up by itself. The text of a new
+//! It works on the file alone, so no daemon has to run; one that does takes the change up by itself. The text of a new
 //! key is the whole of standard output, so that `KEY=$(inference-relay key create ci)` holds it and nothing else.
 
 use crate::cli::args::Form;

@@ -149,7 +149,10 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         journal.clone(),
     );
     let archive = archive(&config).map_err(&home)?;
-    let api = api.told_to(telemetry.clone()).keeping_in(archive);
+    let api = api
+        .with_hosts(hosts.clone())
+        .told_to(telemetry.clone())
+        .keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");

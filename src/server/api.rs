@@ -19,6 +19,8 @@ use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Owner;
+use crate::upstream::HostLane;
+use crate::upstream::Hosts;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -59,6 +61,8 @@ impl Backend for Conversations {
 #[derive(Clone)]
 pub(crate) struct Api {
     backend: Arc<dyn Backend>,
+    /// The HTTP hosts of the catalog; `None`: there can be none.
+    hosts: Option<Hosts>,
     /// The sessions of the claude lanes.
     pool: watch::Receiver<Snapshot>,
     pub(super) admission: Admission,
@@ -95,6 +99,7 @@ impl Api {
         let (backend, config) = (Arc::new(backend), Arc::new(config));
         Api {
             backend,
+            hosts: None,
             pool,
             admission,
             license,
@@ -122,6 +127,17 @@ impl Api {
     pub(crate) fn keeping_in(mut self, archive: Archive) -> Api {
         self.archive = archive;
         self
+    }
+
+    /// Shows what is known of these hosts.
+    pub(crate) fn with_hosts(mut self, hosts: Hosts) -> Api {
+        self.hosts = Some(hosts);
+        self
+    }
+
+    /// The hosts of the catalog in force.
+    pub(super) fn hosts(&self) -> Vec<Arc<HostLane>> {
+        self.hosts.as_ref().map(Hosts::all).unwrap_or_default()
     }
 
     /// Tells the routes of the stop signal, so that they take no more turns after it.

@@ -30,6 +30,7 @@ mod admission;
 mod answer;
 mod body;
 mod body_budget;
+mod breaker;
 mod conversation;
 mod dialect;
 mod frame;

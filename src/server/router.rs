@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::admission;
+use super::breaker;
 use super::chat;
 use super::conversation;
 use super::frame;
@@ -103,6 +104,8 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/version", get(status::version))
         .route("/v1/availability", get(status::availability))
         .route("/v1/capabilities", get(status::capabilities))
+        .route("/v1/breakers", get(breaker::list))
+        .route("/v1/breakers/reset", post(breaker::reset))
         .route("/v1/license", get(license::show))
         .route("/v1/license/refresh", post(license::refresh))
         .route("/v1/recent-calls", get(journal::recent))

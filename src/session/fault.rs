@@ -158,21 +158,25 @@ pub(crate) fn broken_call() -> Fault {
 pub(crate) fn unreadable() -> Fault {
     let public = "Claude Code told something of the answer that the relay cannot read, so the turn was stopped. Send \
                   the request again; if it fails again, run `inference-relay doctor`.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public).because("a line that cannot be read")
+    told_nothing(public).because("a line that cannot be read")
 }
 
 pub(crate) fn asks_on() -> Fault {
     let public = "Claude Code asked the model again and again for this one call, and was stopped. Send the request \
                   again; if it fails again, run `inference-relay doctor`.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
-        .because("more questions to the API than a turn has")
+    told_nothing(public).because("more questions to the API than a turn has")
 }
 
 pub(crate) fn stalled() -> Fault {
     let public =
         "Claude Code came to rest without telling how the answer ended. Send the request again.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
-        .because("the prompt box is at rest, and nobody told an end")
+    told_nothing(public).because("the prompt box is at rest, and nobody told an end")
+}
+
+/// The model was asked, and may have answered: to ask again by ourselves would cost the user another answer.
+fn told_nothing(public: &str) -> Fault {
+    let kind = FaultKind::UpstreamFailed { status: 502 };
+    Fault::new(kind, Blame::Cli, public)
 }
 
 pub(crate) fn turn_timeout() -> Fault {

@@ -16,6 +16,8 @@
 //! [`mod@print`] is the same CLI without a screen, behind the same orders.
 
 mod block;
+#[cfg(test)]
+mod corners;
 mod delivery;
 mod discard;
 mod driver;

@@ -32,3 +32,4 @@ pub(crate) use breaker::Standing;
 pub(crate) use cells::CellView;
 pub(crate) use hosts::Hosts;
 pub(crate) use lane::HostLane;
+pub(crate) use outcome::Class;

@@ -4,6 +4,7 @@
 mod attachments;
 mod bench;
 mod clients;
+mod corners;
 mod door;
 mod errors;
 mod flood;

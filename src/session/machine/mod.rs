@@ -315,7 +315,7 @@ impl Machine {
             _ if more == 0 => {}
             State::Answering(_) if asked > ASKED_MAX => {
                 self.fail(|_| fault::asks_on(), now);
-                self.kill("it asks the API more often than its turn needs");
+                self.kill_at_once("it asks the API more often than its turn needs");
             }
             State::Answering(_) => {
                 let seen = self.merge(|merge| merge.handle_asked(asked, answered));
@@ -326,7 +326,7 @@ impl Machine {
                 self.look(now);
             }
             State::Interrupting { .. } if asked > ASKED_MAX => {
-                self.kill("it asks the API more often than its turn needs");
+                self.kill_at_once("it asks the API more often than its turn needs");
             }
             _ => {}
         }

@@ -511,7 +511,7 @@ fn a_turn_that_runs_on_gets_one_escape() {
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     effects(&mut machine);
     machine.handle_records(vec![cut("ho")], now);
-    let escape = Effect::Write(keys::ESCAPE.to_vec());
+    let escape = Effect::Write(keys::ESCAPE_AT_ONCE.to_vec());
     let done = effects(&mut machine);
     assert_eq!(done.iter().filter(|effect| **effect == escape).count(), 1);
     assert_eq!(machine.name(), "resetting");

@@ -265,6 +265,7 @@ impl PtyTransport {
             Effect::Forget(path) => session.resources.forget(&path),
             Effect::Ready => session.ready(),
             Effect::Kill(why) => session.end(EndMode::Asked, why),
+            Effect::KillAtOnce(why) => session.end(EndMode::Forced, why),
         }
     }
 

@@ -267,6 +267,11 @@ impl Merge {
         self.finished && !self.is_over() && (heard || self.evidence.believed)
     }
 
+    /// Whether the CLI goes on by itself after the message, and nobody holds it.
+    pub(crate) fn asks_on(&self) -> bool {
+        self.evidence.runs_on && self.evidence.spoken.is_none()
+    }
+
     /// Whether the CLI itself has ended the turn.
     pub(crate) fn is_over(&self) -> bool {
         self.evidence.ended.is_some() || self.evidence.stopped_short
