@@ -22,8 +22,10 @@ pub(crate) mod page;
 pub(crate) mod conversation;
 
 mod effort;
+mod foreign;
 mod form;
 mod id;
+mod incoming;
 mod label;
 mod part;
 mod stop;

@@ -2,7 +2,7 @@
 //!
 //! **What for.** [`request`] reads what a client sends, behind what is remembered of before; [`answer`] writes the stream
 //! and the whole response; [`thought`] wraps the model's thinking for a client to keep; [`item`] is what a conversation is
-//! made of here.
+//! made of here. [`outgoing`] and [`incoming`] are the same towards a host: a request written, a stream read.
 //!
 //! **Never.** It remembers nothing: what was said before is given to it.
 //!
@@ -19,3 +19,7 @@ pub(crate) mod item;
 mod thought;
 
 pub(crate) mod answer;
+
+pub(crate) mod outgoing;
+
+pub(crate) mod incoming;
