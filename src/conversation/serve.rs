@@ -16,6 +16,7 @@ use super::store::StoredTurn;
 use crate::clock;
 use crate::lane::Call;
 use crate::lane::Events;
+use crate::lane::Health;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::routing::Router;
@@ -25,6 +26,7 @@ use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Joined;
+use crate::turn::LaneId;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
@@ -104,6 +106,11 @@ impl Conversations {
     /// Whether a catalog says which lanes serve which models.
     pub(crate) fn is_declared(&self) -> bool {
         self.router.is_declared()
+    }
+
+    /// How every lane is now.
+    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        self.router.lanes()
     }
 
     /// Takes a call's share of what its policy limits; `None` where nothing does.

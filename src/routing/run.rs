@@ -8,6 +8,7 @@ use super::reserve::PolicyLimits;
 use super::ways::Lanes;
 use super::ways::Way;
 use crate::lane::Call;
+use crate::lane::Health;
 use crate::lane::Lane;
 use crate::lane::LaneWant;
 use crate::lane::Reply;
@@ -15,6 +16,7 @@ use crate::lane::Serving;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
+use crate::turn::LaneId;
 use crate::turn::Remedy;
 use std::sync::Arc;
 
@@ -39,6 +41,18 @@ impl Router {
     /// Whether the catalog says anything of models, so that a call's model must be looked up before its body is read.
     pub(crate) fn is_declared(&self) -> bool {
         self.lanes.catalog.snapshot().is_configured()
+    }
+
+    /// How every lane is now: this machine's own, then the hosts.
+    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        let own = self
+            .lanes
+            .own
+            .iter()
+            .map(|lane| (lane.id().clone(), lane.health()));
+        let hosts = self.lanes.hosts.all().into_iter();
+        own.chain(hosts.map(|lane| (lane.id().clone(), lane.health())))
+            .collect()
     }
 
     /// Whether a lane holds this conversation.

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::conversation::ConversationView;
 use crate::conversation::Conversations;
 use crate::lane::Call;
+use crate::lane::Health;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
 use crate::routing::Settlement;
@@ -19,6 +20,7 @@ use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::LaneId;
 use crate::turn::Owner;
 use crate::upstream::HostLane;
 use crate::upstream::Hosts;
@@ -34,6 +36,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Whether a catalog says which lanes serve which models.
     fn is_declared(&self) -> bool {
         false
+    }
+    /// How every lane is now.
+    fn lanes(&self) -> Vec<(LaneId, Health)> {
+        Vec::new()
     }
     /// Takes a call's share of what its policy limits.
     fn reserve(&self, _call: &Call, _body_bytes: usize) -> Result<Option<Settlement>, Fault> {
@@ -51,6 +57,10 @@ impl Backend for Conversations {
 
     fn is_declared(&self) -> bool {
         Conversations::is_declared(self)
+    }
+
+    fn lanes(&self) -> Vec<(LaneId, Health)> {
+        Conversations::lanes(self)
     }
 
     fn reserve(&self, call: &Call, body_bytes: usize) -> Result<Option<Settlement>, Fault> {
@@ -165,6 +175,10 @@ impl Api {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.pool.borrow().clone()
+    }
+
+    pub(super) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        self.backend.lanes()
     }
 
     pub(super) fn reserve(
