@@ -3,7 +3,6 @@
 
 mod attachments;
 mod bench;
-mod clients;
 mod corners;
 mod door;
 mod errors;
@@ -15,7 +14,6 @@ mod lifecycle;
 mod matrix;
 mod messages;
 mod openai;
-mod page;
 mod pool;
 mod print;
 mod records;

@@ -13,6 +13,7 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -458,3 +459,10 @@ const RELAY: &str = env!("CARGO_BIN_EXE_inference-relay");
 const VERSION: &str = "FAKE_CLAUDE_VERSION";
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+    let address = listener.local_addr().expect("a listener has an address");
+    address.port()
+}

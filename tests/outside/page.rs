@@ -1,14 +1,23 @@
 //! The status page in a real browser: on a phone and on a desk, by day and by night, by keyboard and by ear.
 
-use super::support::browser::Browser;
+use super::browser::Browser;
+use super::missing::Missing;
+use super::missing::trials;
 use super::support::client;
 use super::support::client::call;
 use super::support::relay::Relay;
 use super::support::relay::World;
+use libtest_mimic::Trial;
 use serde_json::json;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
+
+pub(crate) fn all() -> Vec<Trial> {
+    trials![
+        the_page_can_be_read_in_every_light_and_width,
+        the_page_says_what_is_wrong_and_the_next_step
+    ]
+}
 
 const SCRIPT: &str = "[[rule]]\nmatch = \"fail\"\n[[rule.step]]\nfail = { status = 529, type = \"overloaded_error\", \
                       message = \"in words\" }\n[[rule]]\nmatch = \"stay\"\n[[rule.step]]\nhang = \"live\"\n\
@@ -16,11 +25,8 @@ const SCRIPT: &str = "[[rule]]\nmatch = \"fail\"\n[[rule.step]]\nfail = { status
 
 const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desk", 1280, 800)];
 
-#[test]
-fn the_page_can_be_read_in_every_light_and_width() {
-    let Some(browser) = Browser::start() else {
-        return skipped();
-    };
+fn the_page_can_be_read_in_every_light_and_width() -> Result<(), Missing> {
+    let browser = browser()?;
     let relay = World::scripted(SCRIPT).pool("idle = 2\nmax = 3").start();
     relay.idle(2);
     assert_eq!(relay.ask("hello").text(), "hello");
@@ -32,18 +38,17 @@ fn the_page_can_be_read_in_every_light_and_width() {
     relay.busy();
     judge(&browser, &relay, "ready", "Ready");
     drop(held);
+    Ok(())
 }
 
-#[test]
-fn the_page_says_what_is_wrong_and_the_next_step() {
-    let Some(browser) = Browser::start() else {
-        return skipped();
-    };
+fn the_page_says_what_is_wrong_and_the_next_step() -> Result<(), Missing> {
+    let browser = browser()?;
     let relay = World::scripted(SCRIPT).without_claude().start();
     judge(&browser, &relay, "trouble", "Needs attention");
     let text = browser.asks("return document.body.innerText");
     let text = text.as_str().unwrap_or_default();
     assert!(text.contains("inference-relay doctor"), "{text}");
+    Ok(())
 }
 
 fn judge(browser: &Browser, relay: &Relay, name: &str, headline: &str) {
@@ -94,9 +99,8 @@ fn keep(name: &str, png: &[u8]) {
     fs::write(folder.join(format!("{name}.png")), png).expect("a picture must be kept");
 }
 
-fn skipped() {
-    let line = "SKIPPED: there is no chromedriver here, so nobody looked at the page";
-    let _ = writeln!(std::io::stderr(), "{line}");
+fn browser() -> Result<Browser, Missing> {
+    Browser::start().ok_or_else(|| Missing::of("a chromedriver; `.ci/run` sees to it"))
 }
 
 /// What is wrong with the page for somebody who cannot see it well, or at all.

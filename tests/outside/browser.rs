@@ -1,8 +1,8 @@
 //! A real browser, where the machine has chromium and its driver: spoken to as the WebDriver standard says.
 
-use super::client;
-use super::process;
-use super::wait::DEADLINE;
+use super::support::client;
+use super::support::process;
+use super::support::wait::DEADLINE;
 use serde_json::Value;
 use serde_json::json;
 use std::io::BufRead;

@@ -1,20 +1,43 @@
 //! Real clients against the real relay: the recipes of `tests/clients`. They need what `.ci/run` installs, and a test
-//! whose client is not there says that it is skipped.
+//! whose client is not there is ignored, with what is missing.
 
+use super::missing::Missing;
+use super::missing::trials;
 use super::support::fake::inherited;
 use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::upstream;
 use super::support::upstream::Answer;
 use super::support::upstream::Upstream;
+use libtest_mimic::Trial;
 use serde_json::Value;
 use serde_json::json;
-use std::io::Write;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
+
+pub(crate) fn all() -> Vec<Trial> {
+    trials![
+        the_python_sdk_streams,
+        the_typescript_sdk_streams,
+        the_python_sdk_works,
+        the_typescript_sdk_works,
+        langchain_works,
+        the_vercel_sdk_works,
+        the_openai_sdk_for_python_works,
+        the_openai_sdk_for_typescript_works,
+        the_vercel_sdk_works_by_both_ways_of_openai,
+        langchains_openai_client_works,
+        the_agents_sdk_takes_ten_rounds_by_both_ways,
+        the_llm_command_works,
+        llamaindex_works,
+        claude_code_reads_and_edits_a_file_through_the_relay,
+        ten_rounds_of_tools_reach_the_model_as_they_were_sent
+    ]
+}
 
 static RELAY: LazyLock<Relay> = LazyLock::new(|| World::scripted(SCRIPT).start());
 
@@ -45,44 +68,43 @@ struct Recipe {
 }
 
 /// A recipe in Python, where `module` can be imported.
-fn python(file: &str, module: &str) -> Option<Recipe> {
-    let python = told("RELAY_TEST_PYTHON", file)?;
+fn python(file: &str, module: &str) -> Result<Recipe, Missing> {
+    let python = told("RELAY_TEST_PYTHON")?;
     let import = format!("import {module}");
     let found = Command::new(&python).args(["-c", &import]).output();
     if !found.is_ok_and(|output| output.status.success()) {
-        return skipped(
-            file,
-            &format!("the python of RELAY_TEST_PYTHON has no {module}"),
-        );
+        return Err(missing(&format!(
+            "{module} in the python of RELAY_TEST_PYTHON"
+        )));
     }
     let mut command = Command::new(python);
     command.arg(recipe(file));
-    Some(Recipe {
+    Ok(Recipe {
         command,
         copy: None,
     })
 }
 
 /// A recipe in JavaScript, where `package` is installed.
-fn node(file: &str, package: &str) -> Option<Recipe> {
-    let folder = PathBuf::from(told("RELAY_TEST_NODE_SDK", file)?);
+fn node(file: &str, package: &str) -> Result<Recipe, Missing> {
+    let folder = PathBuf::from(told("RELAY_TEST_NODE_SDK")?);
     if !folder.join("node_modules").join(package).is_dir() {
-        return skipped(file, &format!("RELAY_TEST_NODE_SDK has no {package}"));
+        return Err(missing(&format!("{package} in RELAY_TEST_NODE_SDK")));
     }
     // Node.js looks for modules beside the program.
     let copy = folder.join(format!("{}-{file}", std::process::id()));
     std::fs::copy(recipe(file), &copy).expect("the SDK's folder must be writable");
     let mut command = Command::new("node");
     command.arg(&copy);
-    Some(Recipe {
+    Ok(Recipe {
         command,
         copy: Some(copy),
     })
 }
 
 /// A recipe of the shell, with the folder of `program` first on the path.
-fn shell(file: &str, variable: &str, program: &str) -> Option<Recipe> {
-    let mut folder = PathBuf::from(told(variable, file)?);
+fn shell(file: &str, variable: &str, program: &str) -> Result<Recipe, Missing> {
+    let mut folder = PathBuf::from(told(variable)?);
     match variable {
         "RELAY_TEST_PYTHON" => folder.pop(),
         _ => {
@@ -91,14 +113,14 @@ fn shell(file: &str, variable: &str, program: &str) -> Option<Recipe> {
         }
     };
     if !folder.join(program).is_file() {
-        return skipped(file, &format!("there is no {program} beside {variable}"));
+        return Err(missing(&format!("{program} beside {variable}")));
     }
     let path = inherited("PATH").unwrap_or_default();
     let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&path)));
     let mut command = Command::new("sh");
     command.arg(recipe(file));
     command.env("PATH", path.expect("the path has no odd characters"));
-    Some(Recipe {
+    Ok(Recipe {
         command,
         copy: None,
     })
@@ -127,20 +149,16 @@ fn recipe(file: &str) -> PathBuf {
     root.join("tests/clients").join(file)
 }
 
-fn told(variable: &str, file: &str) -> Option<std::ffi::OsString> {
-    inherited(variable).or_else(|| skipped(file, &format!("{variable} is not set")))
+fn told(variable: &str) -> Result<OsString, Missing> {
+    inherited(variable).ok_or_else(|| missing(variable))
 }
 
-/// Past the capture of the test's output: nobody shall take a skipped test for a passed one.
-fn skipped<T>(file: &str, why: &str) -> Option<T> {
-    let line = format!("SKIPPED: tests/clients/{file}: {why}; `.ci/run` sees to it");
-    let _ = writeln!(std::io::stderr(), "{line}");
-    None
+fn missing(what: &str) -> Missing {
+    Missing::of(&format!("{what}; `.ci/run` sees to it"))
 }
 
 /// What both SDKs find of streams, errors, models and counts.
-fn sees_everything(recipe: Option<Recipe>) {
-    let Some(recipe) = recipe else { return };
+fn sees_everything(recipe: Result<Recipe, Missing>) -> Result<(), Missing> {
     let expected = json!({
         "streamed": "one\ntwo\nthree\nand **four**\n",
         "pieces": true,
@@ -153,17 +171,16 @@ fn sees_everything(recipe: Option<Recipe>) {
         "models": true,
         "tokens": true,
     });
-    assert_eq!(recipe.run(RELAY.address), expected);
+    assert_eq!(recipe?.run(RELAY.address), expected);
+    Ok(())
 }
 
-#[test]
-fn the_python_sdk_streams() {
-    sees_everything(python("sdk.py", "anthropic"));
+fn the_python_sdk_streams() -> Result<(), Missing> {
+    sees_everything(python("sdk.py", "anthropic"))
 }
 
-#[test]
-fn the_typescript_sdk_streams() {
-    sees_everything(node("sdk.mjs", "@anthropic-ai/sdk"));
+fn the_typescript_sdk_streams() -> Result<(), Missing> {
+    sees_everything(node("sdk.mjs", "@anthropic-ai/sdk"))
 }
 
 /// A model that knows the recipes.
@@ -226,8 +243,8 @@ fn offered(body: &Value, tool: &str) -> String {
 }
 
 /// A call, a stream, a round of tools and, where the client has it, a structured answer.
-fn works(recipe: Option<Recipe>, parts: &[&str]) {
-    let Some(recipe) = recipe else { return };
+fn works(recipe: Result<Recipe, Missing>, parts: &[&str]) -> Result<(), Missing> {
+    let recipe = recipe?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let mut expected = json!({
@@ -239,35 +256,29 @@ fn works(recipe: Option<Recipe>, parts: &[&str]) {
     let fields = expected.as_object_mut().expect("it is an object");
     fields.retain(|name, _| parts.contains(&name.as_str()));
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
 }
 
 const ALL: &[&str] = &["call", "async", "tools", "structured"];
 
-#[test]
-fn the_python_sdk_works() {
-    works(python("python.py", "anthropic"), ALL);
+fn the_python_sdk_works() -> Result<(), Missing> {
+    works(python("python.py", "anthropic"), ALL)
 }
 
-#[test]
-fn the_typescript_sdk_works() {
-    works(node("typescript.mjs", "@anthropic-ai/sdk"), ALL);
+fn the_typescript_sdk_works() -> Result<(), Missing> {
+    works(node("typescript.mjs", "@anthropic-ai/sdk"), ALL)
 }
 
-#[test]
-fn langchain_works() {
-    works(python("langchain_client.py", "langchain_anthropic"), ALL);
+fn langchain_works() -> Result<(), Missing> {
+    works(python("langchain_client.py", "langchain_anthropic"), ALL)
 }
 
-#[test]
-fn the_vercel_sdk_works() {
-    works(node("vercel.mjs", "@ai-sdk/anthropic"), ALL);
+fn the_vercel_sdk_works() -> Result<(), Missing> {
+    works(node("vercel.mjs", "@ai-sdk/anthropic"), ALL)
 }
 
-#[test]
-fn the_openai_sdk_for_python_works() {
-    let Some(recipe) = python("openai_python.py", "openai") else {
-        return;
-    };
+fn the_openai_sdk_for_python_works() -> Result<(), Missing> {
+    let recipe = python("openai_python.py", "openai")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let reading = json!({"city": "Paris", "celsius": 21});
@@ -284,13 +295,11 @@ fn the_openai_sdk_for_python_works() {
         "conversation": 4,
     });
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
 }
 
-#[test]
-fn the_openai_sdk_for_typescript_works() {
-    let Some(recipe) = node("openai_typescript.mjs", "openai") else {
-        return;
-    };
+fn the_openai_sdk_for_typescript_works() -> Result<(), Missing> {
+    let recipe = node("openai_typescript.mjs", "openai")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let expected = json!({
@@ -303,13 +312,11 @@ fn the_openai_sdk_for_typescript_works() {
         "next": "next.",
     });
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
 }
 
-#[test]
-fn the_vercel_sdk_works_by_both_ways_of_openai() {
-    let Some(recipe) = node("vercel_openai.mjs", "@ai-sdk/openai") else {
-        return;
-    };
+fn the_vercel_sdk_works_by_both_ways_of_openai() -> Result<(), Missing> {
+    let recipe = node("vercel_openai.mjs", "@ai-sdk/openai")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let each = json!({
@@ -320,64 +327,54 @@ fn the_vercel_sdk_works_by_both_ways_of_openai() {
     });
     let expected = json!({"responses": each, "chat": each});
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
 }
 
-#[test]
-fn langchains_openai_client_works() {
+fn langchains_openai_client_works() -> Result<(), Missing> {
     works(
         python("langchain_openai_client.py", "langchain_openai"),
         ALL,
-    );
+    )
 }
 
-#[test]
-fn the_agents_sdk_takes_ten_rounds_by_both_ways() {
-    let Some(recipe) = python("openai_agents.py", "agents") else {
-        return;
-    };
+fn the_agents_sdk_takes_ten_rounds_by_both_ways() -> Result<(), Missing> {
+    let recipe = python("openai_agents.py", "agents")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let each = json!({"said": "It is sunny in Paris", "steps": 16});
     let expected = json!({"chat": each, "responses": each});
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
 }
 
-#[test]
-fn the_llm_command_works() {
+fn the_llm_command_works() -> Result<(), Missing> {
     works(
         shell("llm.sh", "RELAY_TEST_PYTHON", "llm"),
         &["call", "async"],
-    );
+    )
 }
 
-#[test]
-fn llamaindex_works() {
-    let Some(recipe) = python("llamaindex.py", "llama_index.llms.anthropic") else {
-        return;
-    };
+fn llamaindex_works() -> Result<(), Missing> {
+    let recipe = python("llamaindex.py", "llama_index.llms.anthropic")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let expected = json!({"call": "sync.", "async": "async.", "tools": "sunny in Paris"});
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
 }
 
-#[test]
-fn claude_code_reads_and_edits_a_file_through_the_relay() {
-    let Some(recipe) = shell("claude-code.sh", "RELAY_TEST_NODE_SDK", "claude") else {
-        return;
-    };
+fn claude_code_reads_and_edits_a_file_through_the_relay() -> Result<(), Missing> {
+    let recipe = shell("claude-code.sh", "RELAY_TEST_NODE_SDK", "claude")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let expected = json!({"said": "It is edited.", "file": "beta;second line;"});
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
 }
 
 /// Ten rounds of an agent's loop, and what the model got of each.
-#[test]
-fn ten_rounds_of_tools_reach_the_model_as_they_were_sent() {
-    let Some(recipe) = python("loop.py", "anthropic") else {
-        return;
-    };
+fn ten_rounds_of_tools_reach_the_model_as_they_were_sent() -> Result<(), Missing> {
+    let recipe = python("loop.py", "anthropic")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let found = recipe.run(relay.address);
@@ -411,4 +408,5 @@ fn ten_rounds_of_tools_reach_the_model_as_they_were_sent() {
             );
         }
     }
+    Ok(())
 }
