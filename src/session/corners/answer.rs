@@ -1,5 +1,7 @@
 //! An answer that a model could give, drawn by chance, and how each witness of it tells it.
 
+#![cfg(test)]
+
 use crate::turn::StopReason;
 use serde_json::Value;
 use serde_json::json;
@@ -76,10 +78,6 @@ impl Answer {
             Block::Call(id, name, _) => Some((id.as_str(), *name)),
             _ => None,
         })
-    }
-
-    pub(super) fn is_cut(&self) -> bool {
-        StopReason::named(self.stop, None).is_cut()
     }
 
     /// Whether a call of it has an input that is no JSON.

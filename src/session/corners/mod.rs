@@ -1,6 +1,8 @@
 //! Answers of every kind of block and every reason, in any pieces, through each way to a caller: none hangs, and none
 //! loses anything without a label.
 
+#![cfg(test)]
+
 mod answer;
 mod told;
 

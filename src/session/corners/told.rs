@@ -1,5 +1,7 @@
 //! What a caller was told of an answer, and whether that is all of it.
 
+#![cfg(test)]
+
 use super::SECOND;
 use super::answer;
 use super::answer::Answer;

@@ -857,9 +857,8 @@ fn a_turn_whose_box_rests_without_an_end_fails_within_seconds() {
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     machine.handle_scene(IDLE, now);
     effects(&mut machine);
-    let mut at = now;
     while !fails(&effects(&mut machine)) {
-        at = machine.poll_timeout().expect("somebody watches").0;
+        let at = machine.poll_timeout().expect("somebody watches").0;
         assert!(at < now + Duration::from_secs(15), "nobody looks");
         machine.handle_timeout(at);
     }
