@@ -24,7 +24,7 @@ pool:     turn clock lane session
 routing:  turn clock lane
 conversation: turn clock lane session routing
 simulation: turn clock terminal lane session pool
-property: turn wire terminal tap session
+property: turn clock wire terminal tap session
 auth:     turn clock store
 authority: turn clock license store
 load:     clock wire terminal session

@@ -16,8 +16,6 @@
 //! [`print`] is the same CLI without a screen, behind the same orders.
 
 pub(crate) mod block;
-#[cfg(test)]
-mod corners;
 pub(crate) mod delivery;
 mod discard;
 pub(crate) mod driver;

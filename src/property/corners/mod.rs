@@ -4,17 +4,17 @@
 mod answer;
 mod told;
 
-use super::machine::Effect;
-use super::machine::Limits;
-use super::machine::Machine;
-use super::mcp::tool_sync::ToolEvent;
-use super::print;
-use super::turn_spec::DeliveryMethod;
-use super::turn_spec::TurnSpec;
-use super::witness::Hook;
-use super::witness::HookEvent;
-use super::witness::Lines;
 use crate::clock;
+use crate::session::machine::Effect;
+use crate::session::machine::Limits;
+use crate::session::machine::Machine;
+use crate::session::mcp::tool_sync::ToolEvent;
+use crate::session::print;
+use crate::session::turn_spec::DeliveryMethod;
+use crate::session::turn_spec::TurnSpec;
+use crate::session::witness::Hook;
+use crate::session::witness::HookEvent;
+use crate::session::witness::Lines;
 use crate::tap::Observation;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
@@ -37,6 +37,7 @@ const LIMITS: Limits = Limits {
 };
 const SECOND: &str = "SECOND ANSWER";
 
+#[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
     reason = "whoever wants more answers says so"
