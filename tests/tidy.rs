@@ -31,7 +31,7 @@ routing:  turn clock catalog limits lane upstream
 conversation: turn clock lane session routing
 archive:  turn clock session
 simulation: turn clock terminal lane session pool
-property: turn wire terminal tap session
+property: turn clock wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth

@@ -16,8 +16,6 @@
 //! [`mod@print`] is the same CLI without a screen, behind the same orders.
 
 mod block;
-#[cfg(test)]
-mod corners;
 mod delivery;
 mod discard;
 mod driver;
@@ -32,7 +30,10 @@ mod mcp;
 mod mode;
 mod pieces;
 mod prepare;
+#[cfg(not(test))]
 mod print;
+#[cfg(test)]
+pub(crate) mod print;
 mod private;
 mod pty;
 mod ready_gate;
@@ -123,6 +124,8 @@ pub(crate) use machine::Effect;
 pub(crate) use machine::Machine;
 #[cfg(test)]
 pub(crate) use machine::Verdict;
+#[cfg(test)]
+pub(crate) use mcp::tool_sync::ToolEvent;
 #[cfg(test)]
 pub(crate) use turn_spec::DeliveryMethod;
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 #![cfg(test)]
 
-use crate::turn::StopReason;
 use serde_json::Value;
 use serde_json::json;
 

@@ -6,17 +6,17 @@
 mod answer;
 mod told;
 
-use super::machine::Effect;
-use super::machine::Limits;
-use super::machine::Machine;
-use super::mcp::tool_sync::ToolEvent;
-use super::print;
-use super::turn_spec::DeliveryMethod;
-use super::turn_spec::TurnSpec;
-use super::witness::Hook;
-use super::witness::HookEvent;
-use super::witness::Lines;
 use crate::clock;
+use crate::session::DeliveryMethod;
+use crate::session::Effect;
+use crate::session::Hook;
+use crate::session::HookEvent;
+use crate::session::Limits;
+use crate::session::Lines;
+use crate::session::Machine;
+use crate::session::ToolEvent;
+use crate::session::TurnSpec;
+use crate::session::print;
 use crate::tap::Observation;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
@@ -39,6 +39,7 @@ const LIMITS: Limits = Limits {
 };
 const SECOND: &str = "SECOND ANSWER";
 
+#[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
     reason = "whoever wants more answers says so"
