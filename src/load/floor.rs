@@ -42,7 +42,7 @@ impl Echo {
     /// Where there is no pseudo-terminal or no `cat`.
     pub(crate) async fn start() -> io::Result<Echo> {
         let script = "stty raw -echo; printf .; exec cat";
-        let mut process = Process::spawn(&Launch {
+        let (mut process, _) = Process::spawn(&Launch {
             program: "/bin/sh".into(),
             args: ["-c", script].map(Into::into).to_vec(),
             env: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
@@ -100,8 +100,9 @@ impl Bare {
         let shape = Shape::plain(&setup.model);
         let opening = Opening::Empty(Uuid::new_v4().to_string());
         let launch = launch::launch(&setup.claude, &config, &shape, &files, &opening);
+        let (process, _) = Process::spawn(&launch)?;
         let mut bare = Bare {
-            process: Process::spawn(&launch)?,
+            process,
             posts,
             screen: Screen::new(),
             _place: place,

@@ -55,12 +55,5 @@ fn is_of_the_disk(kind: io::ErrorKind) -> bool {
     full || kind == ErrorKind::ReadOnlyFilesystem
 }
 
-pub(crate) fn cannot_write(error: &io::Error) -> Fault {
-    let public = "The conversation could not be written where Claude Code reads it. Check the free space and the \
-                  rights of its folder.";
-    Fault::new(FaultKind::Internal, Blame::Relay, public)
-        .because(format!("a transcript could not be written: {error}"))
-}
-
 /// About as long as a restart takes.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);

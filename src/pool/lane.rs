@@ -2,7 +2,6 @@
 
 use super::Condition;
 use super::Pool;
-use super::handed;
 use super::unfit;
 use crate::lane::Affinity;
 use crate::lane::Call;
@@ -12,6 +11,7 @@ use crate::lane::Lane;
 use crate::lane::Serving;
 use crate::lane::committed;
 use crate::session::mode::Mode;
+use crate::session::prepare;
 use crate::turn::ConversationId;
 use crate::turn::LaneId;
 
@@ -42,7 +42,7 @@ impl Lane for ClaudeLane {
         match unfit::why(&call.request) {
             Some(fault) => Fit::Unfit(fault),
             None => Fit::Fits {
-                ignored: handed::ignored(&call.request),
+                ignored: prepare::ignored(&call.request),
                 affinity: self.affinity(call),
             },
         }

@@ -11,7 +11,6 @@
 mod delivery_plan;
 mod demand;
 mod fault;
-mod handed;
 mod health;
 mod lane;
 pub(crate) mod ledger;

@@ -7,8 +7,8 @@
 use crate::session::delivery;
 use crate::session::delivery::Delivery;
 use crate::session::mcp::result;
-use crate::session::mcp::result::Answered;
 use crate::session::mcp::tool_list::ToolList;
+use crate::session::prepare::Continuation;
 use crate::session::shape::Shape;
 use crate::turn::Block;
 use crate::turn::ConversationId;
@@ -35,13 +35,6 @@ pub(crate) struct Claim {
     /// `None`: it goes on in none, but those of its name are of no use any more.
     held: Option<HeldConversation>,
     name: Option<ConversationId>,
-}
-
-/// How a claim goes on.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Onward {
-    Results(Vec<Answered>),
-    Prompt(Delivery),
 }
 
 /// How much of the model's calls must be the same.
@@ -128,13 +121,13 @@ impl Claim {
         shape: &Shape,
         name: Option<&ConversationId>,
         likeness: Likeness,
-    ) -> (Claim, Option<Onward>) {
+    ) -> (Claim, Option<Continuation>) {
         let onward = onward(request, name);
         let calls = match &onward {
-            Some(Onward::Results(results)) => {
+            Some(Continuation::Results(results)) => {
                 results.iter().map(|result| result.id.clone()).collect()
             }
-            Some(Onward::Prompt(_)) | None => Vec::new(),
+            Some(Continuation::Prompt(_)) | None => Vec::new(),
         };
         let held = onward.as_ref().map(|_| {
             HeldConversation::of(request, shape, &*alike(request.history(), likeness), calls)
@@ -153,16 +146,16 @@ impl Claim {
     }
 }
 
-fn onward(request: &Request, name: Option<&ConversationId>) -> Option<Onward> {
+fn onward(request: &Request, name: Option<&ConversationId>) -> Option<Continuation> {
     let prompt = request.prompt()?;
     let natives: Option<Vec<&Value>> = prompt.blocks.iter().map(Block::json).collect();
     if let Some(results) = natives.and_then(result::answers) {
-        return Some(Onward::Results(results));
+        return Some(Continuation::Results(results));
     }
     let begun = !request.history().is_empty();
     let plan = name.filter(|_| begun).map(|_| delivery::plan(prompt));
     let typed = plan.filter(|plan| *plan != Delivery::Transcript);
-    typed.map(Onward::Prompt)
+    typed.map(Continuation::Prompt)
 }
 
 impl HeldConversation {

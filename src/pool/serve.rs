@@ -4,8 +4,6 @@
 use super::delivery_plan::DeliveryPlan;
 use super::delivery_plan::delivery_plans;
 use super::fault;
-use super::handed::Hand;
-use super::handed::Handed;
 use super::parking::Claim;
 use super::parking::Likeness;
 use super::parking::Parking;
@@ -22,6 +20,8 @@ use crate::session::launcher::Launched;
 use crate::session::launcher::Launcher;
 use crate::session::launcher::Session;
 use crate::session::mode::Mode;
+use crate::session::prepare::PreparedTurn;
+use crate::session::prepare::TurnBuilder;
 use crate::session::reply::Recipient;
 use crate::session::reply::TurnOutcome;
 use crate::session::shape::Shape;
@@ -125,8 +125,11 @@ impl ServeCall {
         };
         let began = clock::now();
         self.timeline.lease(began);
-        let outcome = match self.hand().onward(onward, session.edits) {
-            Ok(handed) => self.hand_over(&session, resembling(handed, likeness)).await,
+        let outcome = match self.turns().onward(onward, session.edits) {
+            Ok(prepared) => {
+                self.hand_over(&session, resembling(prepared, likeness))
+                    .await
+            }
             Err(outcome) => {
                 drop(self.supervisor.send(Command::Unclaimed { slot }));
                 return outcome;
@@ -145,7 +148,7 @@ impl ServeCall {
         let (slot, outcome) = match grant {
             Err(fault) => return failed(fault),
             Ok(Grant::Lent { slot, session }) => match self.turn(&session, way) {
-                Ok(handed) => (slot, self.hand_over(&session, handed).await),
+                Ok(prepared) => (slot, self.hand_over(&session, prepared).await),
                 Err(outcome) => {
                     drop(self.supervisor.send(Command::Refused { slot }));
                     return outcome;
@@ -189,18 +192,18 @@ impl ServeCall {
     }
 
     /// The turn as this session can take it.
-    fn turn(&self, session: &Session, way: &DeliveryPlan) -> Result<Handed, TurnOutcome> {
+    fn turn(&self, session: &Session, way: &DeliveryPlan) -> Result<PreparedTurn, TurnOutcome> {
         match (&session.primed, way) {
-            (primed, DeliveryPlan::Sent(_)) => self.hand().sent(primed.as_deref()),
-            (Some(uuid), _) => Ok(self.hand().primed(uuid)),
-            (None, DeliveryPlan::Typed(plan)) => self.hand().typed(plan, session.edits),
-            (None, DeliveryPlan::Split(plan)) => self.hand().split(plan, session.edits),
+            (primed, DeliveryPlan::Sent(_)) => self.turns().sent(primed.as_deref()),
+            (Some(uuid), _) => Ok(self.turns().primed(uuid)),
+            (None, DeliveryPlan::Typed(plan)) => self.turns().typed(plan, session.edits),
+            (None, DeliveryPlan::Split(plan)) => self.turns().split(plan, session.edits),
             (None, DeliveryPlan::Launched) => Err(TurnOutcome::Misdelivered),
         }
     }
 
-    fn hand(&self) -> Hand<'_> {
-        Hand {
+    fn turns(&self) -> TurnBuilder<'_> {
+        TurnBuilder {
             request: &self.request,
             launcher: &self.launcher,
             mode: self.mode,
@@ -231,14 +234,9 @@ impl ServeCall {
     }
 
     /// Hands the turn to a waiting session.
-    async fn hand_over(&self, session: &Session, handed: Handed) -> TurnOutcome {
+    async fn hand_over(&self, session: &Session, prepared: PreparedTurn) -> TurnOutcome {
         let (caller, outcome) = self.caller();
-        let turn = Box::new(Turn {
-            task: handed.task,
-            edited: handed.edited,
-            conversation: handed.conversation,
-            caller,
-        });
+        let turn = Box::new(Turn { prepared, caller });
         if session.orders.send(Order::Begin(turn)).await.is_err() {
             return lost();
         }
@@ -248,8 +246,8 @@ impl ServeCall {
     /// Launches a session that takes the whole conversation up by itself.
     fn launch(&self, slot: SlotId, shape: &Shape) -> Result<oneshot::Receiver<TurnOutcome>, Fault> {
         let (uuid, task) = match shape.mode {
-            Mode::Pty => self.hand().launched()?,
-            Mode::Print => self.hand().launched_to_print()?,
+            Mode::Pty => self.turns().launched()?,
+            Mode::Print => self.turns().launched_to_print()?,
         };
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };
@@ -278,12 +276,12 @@ impl ServeCall {
 }
 
 /// Says where the model's own calls are not as the session holds them.
-fn resembling(mut handed: Handed, likeness: Likeness) -> Handed {
+fn resembling(mut prepared: PreparedTurn, likeness: Likeness) -> PreparedTurn {
     if likeness == Likeness::Ids {
-        let labels = &mut handed.task.start.labels;
+        let labels = &mut prepared.task.start.labels;
         labels.emulated.push("tool_use.input".to_owned());
     }
-    handed
+    prepared
 }
 
 fn failed(fault: Fault) -> TurnOutcome {

@@ -15,6 +15,7 @@ use super::upstream::Upstream;
 use crate::clock;
 use crate::session::pty::reap::How;
 use crate::session::pty::reap::end_group;
+use crate::session::pty::spawn::Exit;
 use crate::session::pty::spawn::Process;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
@@ -50,11 +51,12 @@ async fn once(subject: &Subject, shot: &Shot) -> io::Result<(Take, Intact)> {
     let upstream = Upstream::start(case).await?;
     let mut stage = Stage::build(subject, case, &upstream)?;
     let launch = stage.launch(subject, case, &upstream)?;
-    let process = Process::spawn_sized(&launch, shot.size())?;
+    let (process, exit) = Process::spawn_sized(&launch, shot.size())?;
     let now = clock::now();
     let mut player = Player {
         running: Running(process.pid),
         process,
+        exit,
         upstream,
         stage,
         screen: Screen::of(shot.size()),
@@ -88,6 +90,7 @@ async fn once(subject: &Subject, shot: &Shot) -> io::Result<(Take, Intact)> {
 struct Player {
     running: Running,
     process: Process,
+    exit: Exit,
     upstream: Upstream,
     stage: Stage,
     screen: Screen,
@@ -285,12 +288,8 @@ impl Player {
     }
 
     async fn end(&mut self) {
-        let exit = tokio::time::timeout(END_WAIT_MAX, &mut self.process.exit).await;
-        let words = match exit {
-            Ok(Ok(words)) => words,
-            Ok(Err(_)) | Err(_) => "unknown".to_owned(),
-        };
-        self.ended = Some(words);
+        let exit = tokio::time::timeout(END_WAIT_MAX, self.exit.how()).await;
+        self.ended = Some(exit.unwrap_or_else(|_| "unknown".to_owned()));
     }
 
     /// Ends what still runs; gives all that was kept.
@@ -307,7 +306,7 @@ impl Player {
             self.put(What::Exit(status(&words)));
         } else {
             end_group(self.running.0, How::Asked);
-            drop(tokio::time::timeout(END_WAIT_MAX, &mut self.process.exit).await);
+            drop(tokio::time::timeout(END_WAIT_MAX, self.exit.how()).await);
         }
         let mut take = Take {
             recording: self.tape.finish(),

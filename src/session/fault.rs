@@ -5,6 +5,7 @@ use super::witness::ApiError;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use std::io;
 use std::time::Duration;
 
 /// What the CLI told of a failed request, as the fault that it is.
@@ -183,6 +184,13 @@ pub(crate) fn undeliverable() -> Fault {
                   for them is still waiting.";
     Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)
         .because("no channel carries this message and its tools")
+}
+
+pub(crate) fn cannot_write(error: &io::Error) -> Fault {
+    let public = "The conversation could not be written where Claude Code reads it. Check the free space and the \
+                  rights of its folder.";
+    Fault::new(FaultKind::Internal, Blame::Relay, public)
+        .because(format!("a transcript could not be written: {error}"))
 }
 
 /// Where the upstream names no time: long enough for a burst to pass.

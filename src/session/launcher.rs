@@ -4,6 +4,7 @@ use super::discard::discard_all;
 use super::driver::Driver;
 use super::driver::Notify;
 use super::driver::Order;
+use super::driver::RunningSession;
 use super::launch;
 use super::launch::Files;
 use super::launch::Launch;
@@ -13,7 +14,9 @@ use super::machine::Machine;
 use super::mcp::server::McpServer;
 use super::mcp::tool_list::ToolList;
 use super::mode::Mode;
+use super::pty::spawn::Exit;
 use super::pty::spawn::Process;
+use super::pty::transport::PtyTransport;
 use super::reply::Recipient;
 use super::reply::ReplySink;
 use super::resources::SessionResources;
@@ -178,8 +181,8 @@ impl Launcher {
         };
         match self.start(shape, start, notify) {
             Ok((mut driver, mut session)) => {
-                driver.reply = ReplySink::of(caller);
-                session.edits = driver.resources.files.can_edit();
+                driver.session.reply = ReplySink::of(caller);
+                session.edits = driver.session.resources.files.can_edit();
                 tokio::spawn(driver.run());
                 Ok(session)
             }
@@ -187,7 +190,12 @@ impl Launcher {
         }
     }
 
-    fn start(&self, shape: &Shape, start: Start, notify: Notify) -> io::Result<(Driver, Session)> {
+    fn start(
+        &self,
+        shape: &Shape,
+        start: Start,
+        notify: Notify,
+    ) -> io::Result<(Driver<PtyTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
         let files = Files {
             folder: launch_context
@@ -221,32 +229,32 @@ impl Launcher {
             primed,
             tail,
         } = self.open(start)?;
-        let (process, copies) = self.spawn_on_screen(shape, &files, &opening, tapped.as_ref())?;
+        let (process, exit, copies) =
+            self.spawn_on_screen(shape, &files, &opening, tapped.as_ref())?;
         let session = Session {
             pid: process.pid,
             orders: orders_tx,
             edits: false,
             primed,
         };
+        let resources = SessionResources::new(launch_context, files);
+        let process_end = (process.pid, exit);
         let driver = Driver {
-            process,
-            resources: SessionResources::new(launch_context, files),
-            _place: place,
-            tapped,
-            posts,
-            mcp,
-            tool_events,
-            orders,
-            notify,
-            machine,
-            reply: ReplySink::default(),
-            tail,
-            copies,
-            transcript_pipe,
-            gate: None,
-            screen: Screen::new(),
-            verdict: None,
-            ending: None,
+            session: RunningSession::new(process_end, resources, transcript_pipe, orders, notify),
+            transport: PtyTransport {
+                process,
+                _place: place,
+                tapped,
+                posts,
+                mcp,
+                tool_events,
+                machine,
+                tail,
+                copies,
+                gate: None,
+                screen: Screen::new(),
+                verdict: None,
+            },
         };
         Ok((driver, session))
     }
@@ -273,7 +281,7 @@ impl Launcher {
         files: &Files,
         opening: &Opening,
         tapped: Option<&TapSession>,
-    ) -> io::Result<(Process, Option<Copies>)> {
+    ) -> io::Result<(Process, Exit, Option<Copies>)> {
         let Shared {
             launch_context,
             program,
@@ -286,9 +294,9 @@ impl Launcher {
             }
             None => self.copies(&mut launch, files),
         };
-        let process = Process::spawn(&launch)?;
+        let (process, exit) = Process::spawn(&launch)?;
         launch_context.registry.add(process.pid);
-        Ok((process, copies))
+        Ok((process, exit, copies))
     }
 
     /// The conversation that a session starts with, and the machine that knows it.

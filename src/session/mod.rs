@@ -11,7 +11,7 @@
 //! **Invariants.** Every process leads a group of its own, is in the registry, and is ended with its group on every
 //! path. A prompt that reaches the model equals the caller's text; every other submission is blocked by its hook.
 //!
-//! Start reading at [`machine`]: it is the session. [`driver`] performs its effects, [`launcher`] starts it,
+//! Start reading at [`machine`]: it is the session. [`driver`] is the loop around it, [`launcher`] starts it,
 //! [`delivery`] plans how a prompt gets in, `transcript_pipe` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
 //! [`print`] is the same CLI without a screen, behind the same orders.
 
@@ -29,6 +29,7 @@ pub(crate) mod machine;
 pub(crate) mod mcp;
 pub(crate) mod mode;
 pub(crate) mod pieces;
+pub(crate) mod prepare;
 pub(crate) mod print;
 pub(crate) mod private;
 pub(crate) mod pty;

@@ -263,6 +263,8 @@ fn top_looks_once_where_no_terminal_is() {
     let relay = World::scripted(ECHO).pool("idle = 1\nmax = 1").start();
     relay.idle(1);
     relay.ask("hello");
+    // The session comes to rest after its caller has the answer.
+    relay.idle(1);
     let port = relay.address.port().to_string();
     let text = relay.world.run(&["top", "--port", &port]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();

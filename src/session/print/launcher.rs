@@ -1,12 +1,14 @@
 //! Starts sessions in print mode: their files, their MCP address, the process and its driver.
 
-use super::driver::Driver;
 use super::input;
 use super::line::Lines;
 use super::machine::Machine;
 use super::spawn::Process;
+use super::transport::PrintTransport;
 use crate::clock;
+use crate::session::driver::Driver;
 use crate::session::driver::Notify;
+use crate::session::driver::RunningSession;
 use crate::session::history;
 use crate::session::launch;
 use crate::session::launch::Files;
@@ -134,7 +136,7 @@ impl Launcher {
         start: Start,
         uuid: String,
         notify: Notify,
-    ) -> io::Result<(Driver, Session)> {
+    ) -> io::Result<(Driver<PrintTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
         let files = Files {
             folder: launch_context
@@ -162,7 +164,7 @@ impl Launcher {
             &start.opening,
             has_tools,
         );
-        let process = Process::spawn(&launch, |pid| launch_context.registry.add(pid))?;
+        let (process, exit) = Process::spawn(&launch, |pid| launch_context.registry.add(pid))?;
         if let Some(greeting) = start.greeting {
             process.write(greeting);
         }
@@ -173,21 +175,20 @@ impl Launcher {
             edits: false,
             primed: None,
         };
+        let resources = SessionResources::new(launch_context, files);
+        let (pipe, process_end) = (start.transcript_pipe, (process.pid, exit));
         let driver = Driver {
-            process,
-            resources: SessionResources::new(launch_context, files),
-            place,
-            mcp,
-            tool_events,
-            orders,
-            notify,
-            machine: start.machine,
-            reply: ReplySink::default(),
-            lines: Lines::default(),
-            transcript_pipe: start.transcript_pipe,
-            held: start.held,
-            transcript: launch_context.transcript_store.path(&uuid),
-            ending: None,
+            session: RunningSession::new(process_end, resources, pipe, orders, notify),
+            transport: PrintTransport {
+                process,
+                place,
+                mcp,
+                tool_events,
+                machine: start.machine,
+                lines: Lines::default(),
+                held: start.held,
+                transcript: launch_context.transcript_store.path(&uuid),
+            },
         };
         Ok((driver, session))
     }
@@ -207,12 +208,12 @@ impl Start {
 }
 
 fn run(
-    mut driver: Driver,
+    mut driver: Driver<PrintTransport>,
     caller: Option<Recipient>,
     session: Session,
     primed: Option<String>,
 ) -> Session {
-    driver.reply = ReplySink::of(caller);
+    driver.session.reply = ReplySink::of(caller);
     tokio::spawn(driver.run());
     Session { primed, ..session }
 }

@@ -20,7 +20,6 @@
 //! is told.
 
 pub(crate) mod answer;
-mod driver;
 pub(crate) mod input;
 mod launcher;
 pub(crate) mod line;
@@ -29,3 +28,4 @@ pub(crate) mod output;
 mod spawn;
 #[cfg(test)]
 mod tests;
+mod transport;

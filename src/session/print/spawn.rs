@@ -7,6 +7,7 @@
 //! does not ignore that yet.)
 
 use crate::session::launch::Launch;
+use crate::session::pty::spawn::Exit;
 use crate::session::pty::spawn::thread;
 use std::fs;
 use std::io;
@@ -17,15 +18,12 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::mpsc as blocking;
 use tokio::sync::mpsc;
-use tokio::sync::oneshot;
 
 /// A running process.
 pub(crate) struct Process {
     pub(crate) pid: u32,
     /// What it says; closed when its stdout is.
     pub(crate) output: mpsc::Receiver<Vec<u8>>,
-    /// Its end, in words.
-    pub(crate) exit: oneshot::Receiver<String>,
     /// `None` once its stdin is closed.
     input: Option<blocking::Sender<String>>,
 }
@@ -35,13 +33,13 @@ impl Process {
     ///
     /// # Errors
     /// Where there is no such program, or no thread to be had.
-    pub(crate) fn spawn(launch: &Launch, list: impl FnOnce(u32)) -> io::Result<Process> {
+    pub(crate) fn spawn(launch: &Launch, list: impl FnOnce(u32)) -> io::Result<(Process, Exit)> {
         fs::metadata(&launch.program)?;
         let mut child = command(launch).spawn()?;
         list(child.id());
         let (output_tx, output) = mpsc::channel(OUTPUT_CHUNKS_MAX);
         let (input, input_rx) = blocking::channel();
-        let (exit_tx, exit) = oneshot::channel();
+        let (exit_tx, exit) = Exit::pending();
         let pid = child.id();
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let moved = thread("print-read", move || read(stdout, &output_tx))
@@ -55,13 +53,12 @@ impl Process {
         let process = Process {
             pid,
             output,
-            exit,
             input: Some(input),
         };
         if cfg!(unix) {
             process.write(GO.to_owned());
         }
-        Ok(process)
+        Ok((process, exit))
     }
 
     /// Hands a line to its stdin; a process that is gone takes none.
@@ -175,12 +172,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (launch, mark) = marking(folder.path());
         let mut listed = None;
-        let process =
+        let (process, mut exit) =
             Process::spawn(&launch, |pid| listed = Some((pid, mark.exists()))).expect("it starts");
         process.write("first line\n".into());
         assert_eq!(listed, Some((process.pid, false)));
-        let how = process.exit.await.expect("it ends");
-        assert_eq!(how, "exit status: 0");
+        assert_eq!(exit.how().await, "exit status: 0");
         assert_eq!(fs::read_to_string(mark).expect("it ran"), "first line");
     }
 

@@ -3,7 +3,7 @@
 //!
 //! **Never.** Nothing here reads the environment: what matters of it is handed in.
 //!
-//! Start reading at [`discover`].
+//! Start reading at [`discover`]; [`transport`] is the way from a session to its claude.
 
 mod discover;
 #[cfg(unix)]
@@ -13,6 +13,7 @@ mod ends;
 mod ends;
 pub(crate) mod reap;
 pub(crate) mod spawn;
+pub(in crate::session) mod transport;
 mod version;
 
 pub(crate) use discover::DiscoverEnv;

@@ -15,11 +15,27 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     /// What it draws; closed when the terminal is.
     pub(crate) output: ends::Output,
-    /// Its end, in words.
-    pub(crate) exit: oneshot::Receiver<String>,
     input: ends::Input,
     /// Held so that the terminal stays open.
     _master: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+/// The end of a process, told once.
+#[derive(Debug)]
+pub(crate) struct Exit(oneshot::Receiver<String>);
+
+impl Exit {
+    /// An end that is still to come, and where it is told.
+    pub(crate) fn pending() -> (oneshot::Sender<String>, Exit) {
+        let (told, exit) = oneshot::channel();
+        (told, Exit(exit))
+    }
+
+    /// Waits for the end; says in words how it was.
+    pub(crate) async fn how(&mut self) -> String {
+        let how = (&mut self.0).await;
+        how.unwrap_or_else(|_| "unseen".to_owned())
+    }
 }
 
 impl Process {
@@ -27,7 +43,7 @@ impl Process {
     ///
     /// # Errors
     /// Where there is no pseudo-terminal, no such program, or no thread to be had.
-    pub(crate) fn spawn(launch: &Launch) -> io::Result<Process> {
+    pub(crate) fn spawn(launch: &Launch) -> io::Result<(Process, Exit)> {
         Process::spawn_sized(launch, Size::SESSION)
     }
 
@@ -35,7 +51,7 @@ impl Process {
     ///
     /// # Errors
     /// As above.
-    pub(crate) fn spawn_sized(launch: &Launch, size: Size) -> io::Result<Process> {
+    pub(crate) fn spawn_sized(launch: &Launch, size: Size) -> io::Result<(Process, Exit)> {
         let size = PtySize {
             rows: size.rows,
             cols: size.columns,
@@ -54,20 +70,20 @@ impl Process {
         let pid = child
             .process_id()
             .ok_or_else(|| io::Error::other("the process has no id"))?;
-        let (exit_tx, exit) = oneshot::channel();
+        let (exit_tx, exit) = Exit::pending();
         thread("pty-wait", move || {
             let how = child
                 .wait()
                 .map_or_else(|error| error.to_string(), |status| status.to_string());
             drop(exit_tx.send(how));
         })?;
-        Ok(Process {
+        let process = Process {
             pid,
             output,
-            exit,
             input,
             _master: pair.master,
-        })
+        };
+        Ok((process, exit))
     }
 
     /// Hands keystrokes to the terminal; a process that is gone takes none.

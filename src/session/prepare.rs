@@ -1,20 +1,19 @@
-//! A turn made ready for a session: its task, and what must be on disk or in the pipe before it begins.
+//! Makes turns of requests: the task of a turn, and what must be on disk or in the pipe before it begins.
 
+use super::delivery::Delivery;
+use super::delivery::Typed;
 use super::fault;
-use super::parking::Onward;
-use crate::session::delivery::Delivery;
-use crate::session::delivery::Typed;
-use crate::session::fault as session_fault;
-use crate::session::history;
-use crate::session::launch;
-use crate::session::launcher::Launcher;
-use crate::session::mcp::tool_list;
-use crate::session::mcp::tool_list::ToolList;
-use crate::session::mode::Mode;
-use crate::session::print::input;
-use crate::session::reply::TurnOutcome;
-use crate::session::turn_spec::DeliveryMethod;
-use crate::session::turn_spec::TurnSpec;
+use super::history;
+use super::launch;
+use super::launcher::Launcher;
+use super::mcp::result::Answered;
+use super::mcp::tool_list;
+use super::mcp::tool_list::ToolList;
+use super::mode::Mode;
+use super::print::input;
+use super::reply::TurnOutcome;
+use super::turn_spec::DeliveryMethod;
+use super::turn_spec::TurnSpec;
 use crate::turn::Fault;
 use crate::turn::Labels;
 use crate::turn::LaneId;
@@ -28,8 +27,9 @@ use crate::turn::Usage;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// A turn, ready.
-pub(crate) struct Handed {
+/// A turn without its caller, ready for one session.
+#[derive(Debug)]
+pub(crate) struct PreparedTurn {
     pub(crate) task: TurnSpec,
     /// What the editor puts into the prompt box, where the prompt goes that way.
     pub(crate) edited: Option<String>,
@@ -37,8 +37,16 @@ pub(crate) struct Handed {
     pub(crate) conversation: Option<String>,
 }
 
+/// How a call goes on in the conversation that a session stayed in.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Continuation {
+    /// With the results of the calls that the model made.
+    Results(Vec<Answered>),
+    Prompt(Delivery),
+}
+
 /// Makes a call's turns, for whichever session takes it.
-pub(crate) struct Hand<'a> {
+pub(crate) struct TurnBuilder<'a> {
     pub(crate) request: &'a Request,
     pub(crate) launcher: &'a Launcher,
     pub(crate) mode: Mode,
@@ -46,39 +54,43 @@ pub(crate) struct Hand<'a> {
     pub(crate) stays: bool,
 }
 
-impl Hand<'_> {
+impl TurnBuilder<'_> {
     /// For a session that holds the conversation already.
-    pub(crate) fn onward(&self, onward: Onward, edits: bool) -> Result<Handed, TurnOutcome> {
+    pub(crate) fn onward(
+        &self,
+        continuation: Continuation,
+        edits: bool,
+    ) -> Result<PreparedTurn, TurnOutcome> {
         let live = SessionOrigin::Live;
-        let plan = match onward {
-            Onward::Results(results) => {
+        let plan = match continuation {
+            Continuation::Results(results) => {
                 let route = DeliveryMethod::Answered(results);
-                return Ok(Handed::of(self.task(route, live)));
+                return Ok(PreparedTurn::of(self.task(route, live)));
             }
-            Onward::Prompt(plan) => plan,
+            Continuation::Prompt(plan) => plan,
         };
         let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let (prompt, keys) = (typed.prompt, typed.keys);
         let route = DeliveryMethod::Onward { prompt, keys };
-        Ok(Handed {
+        Ok(PreparedTurn {
             edited: typed.edited,
-            ..Handed::of(self.task(route, live))
+            ..PreparedTurn::of(self.task(route, live))
         })
     }
 
     /// The whole conversation, for a session that waits for any.
-    pub(crate) fn primed(&self, uuid: &str) -> Handed {
+    pub(crate) fn primed(&self, uuid: &str) -> PreparedTurn {
         let origin = origin(self.request.history());
         let messages = history::to_be_answered(self.request.messages.as_slice().into());
         let text = self.launcher.compose(uuid, &messages, &self.request.model);
-        Handed {
+        PreparedTurn {
             conversation: Some(text),
-            ..Handed::of(self.task(DeliveryMethod::Launched, origin))
+            ..PreparedTurn::of(self.task(DeliveryMethod::Launched, origin))
         }
     }
 
     /// The prompt as keystrokes, after the history was written.
-    pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<Handed, TurnOutcome> {
+    pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<PreparedTurn, TurnOutcome> {
         let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let history = self.seen(self.request.history());
         let resume = match &*history {
@@ -93,7 +105,7 @@ impl Hand<'_> {
     }
 
     /// The last block as keystrokes, after everything before it was written.
-    pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<Handed, TurnOutcome> {
+    pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<PreparedTurn, TurnOutcome> {
         let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let mut messages = self.seen(&self.request.messages).into_owned();
         if let Some(prompt) = messages.last_mut() {
@@ -106,7 +118,7 @@ impl Hand<'_> {
     }
 
     /// The last message as a line for a session without a screen, and the history for one that waits for any.
-    pub(crate) fn sent(&self, primed: Option<&str>) -> Result<Handed, TurnOutcome> {
+    pub(crate) fn sent(&self, primed: Option<&str>) -> Result<PreparedTurn, TurnOutcome> {
         let history = self.seen(self.request.history());
         let model = &self.request.model;
         let conversation = primed.map(|uuid| self.launcher.compose(uuid, &history, model));
@@ -114,9 +126,9 @@ impl Hand<'_> {
             return Err(TurnOutcome::Misdelivered);
         }
         let route = self.line().ok_or(TurnOutcome::Misdelivered)?;
-        Ok(Handed {
+        Ok(PreparedTurn {
             conversation,
-            ..Handed::of(self.task(route, origin(&history)))
+            ..PreparedTurn::of(self.task(route, origin(&history)))
         })
     }
 
@@ -128,7 +140,7 @@ impl Hand<'_> {
         let (uuid, route) = match messages.split_last() {
             Some(_) if history::is_told_at_once(&messages) => {
                 if !self.launcher.primes() {
-                    return Err(session_fault::undeliverable());
+                    return Err(fault::undeliverable());
                 }
                 let mut messages = history::to_be_answered(messages).into_owned();
                 // What a text of its own would be in that slot, a command could be.
@@ -139,14 +151,14 @@ impl Hand<'_> {
             }
             Some((_, [])) => (Uuid::new_v4().to_string(), self.sent_route()?),
             Some((_, history)) => (store(history)?, self.sent_route()?),
-            None => return Err(session_fault::undeliverable()),
+            None => return Err(fault::undeliverable()),
         };
         let task = self.task(route, SessionOrigin::Cold);
         Ok((uuid, task))
     }
 
     fn sent_route(&self) -> Result<DeliveryMethod, Fault> {
-        self.line().ok_or_else(session_fault::undeliverable)
+        self.line().ok_or_else(fault::undeliverable)
     }
 
     /// The last message as the CLI takes it on its stdin.
@@ -164,15 +176,15 @@ impl Hand<'_> {
         Ok((uuid, task))
     }
 
-    fn keyed(&self, typed: Typed, resume: Option<String>, origin: SessionOrigin) -> Handed {
+    fn keyed(&self, typed: Typed, resume: Option<String>, origin: SessionOrigin) -> PreparedTurn {
         let route = DeliveryMethod::Typed {
             resume,
             prompt: typed.prompt,
             keys: typed.keys,
         };
-        Handed {
+        PreparedTurn {
             edited: typed.edited,
-            ..Handed::of(self.task(route, origin))
+            ..PreparedTurn::of(self.task(route, origin))
         }
     }
 
@@ -205,9 +217,9 @@ impl Hand<'_> {
     }
 }
 
-impl Handed {
-    fn of(task: TurnSpec) -> Handed {
-        Handed {
+impl PreparedTurn {
+    fn of(task: TurnSpec) -> PreparedTurn {
+        PreparedTurn {
             task,
             edited: None,
             conversation: None,

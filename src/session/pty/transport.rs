@@ -1,0 +1,333 @@
+//! A claude on a pseudo-terminal: its screen, hooks, transcript and tap in; keystrokes and verdicts out.
+
+use super::reap::How;
+use super::spawn::Process;
+use crate::clock;
+use crate::session::driver::RunningSession;
+use crate::session::driver::Transport;
+use crate::session::machine::Effect;
+use crate::session::machine::Machine;
+use crate::session::machine::Verdict;
+use crate::session::mcp::server::McpServer;
+use crate::session::mcp::tool_sync::ToolEvent;
+use crate::session::prepare::PreparedTurn;
+use crate::session::reply::TooSlow;
+use crate::session::reply::TurnOutcome;
+use crate::session::transcript_pipe::TranscriptPipe;
+use crate::session::turn_spec::TurnSpec;
+use crate::session::witness::copies::Copied;
+use crate::session::witness::copies::Copies;
+use crate::session::witness::receiver::Place;
+use crate::session::witness::receiver::Post;
+use crate::session::witness::tail::Tail;
+use crate::tap::Observation;
+use crate::tap::TapSession;
+use crate::terminal::Screen;
+use crate::turn::Block;
+use crate::turn::Event;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// The way to a claude on a pseudo-terminal.
+pub(in crate::session) struct PtyTransport {
+    pub(in crate::session) process: Process,
+    /// Held so that the session's hook address stays open.
+    pub(in crate::session) _place: Place,
+    /// The session's API address, where the user wants one of ours.
+    pub(in crate::session) tapped: Option<TapSession>,
+    pub(in crate::session) posts: mpsc::Receiver<Post>,
+    pub(in crate::session) mcp: McpServer,
+    pub(in crate::session) tool_events: mpsc::Receiver<ToolEvent>,
+    pub(in crate::session) machine: Machine,
+    pub(in crate::session) tail: Option<Tail>,
+    /// Where the CLI copies the API's answers to.
+    pub(in crate::session) copies: Option<Copies>,
+    /// The gate, once it is open.
+    pub(in crate::session) gate: Option<File>,
+    pub(in crate::session) screen: Screen,
+    pub(in crate::session) verdict: Option<oneshot::Sender<Verdict>>,
+}
+
+/// What a claude on a pseudo-terminal does.
+pub(in crate::session) enum Input {
+    Observation(Vec<Observation>),
+    Drawn(Vec<u8>),
+    TerminalClosed,
+    Posted(Post),
+    Served(ToolEvent),
+    Grew,
+    Copied,
+}
+
+impl Transport for PtyTransport {
+    type Input = Input;
+
+    /// It may write the last lines of its transcript.
+    const END: How = How::Asked;
+
+    async fn next(&mut self, is_ending: bool) -> Input {
+        tokio::select! {
+            biased;
+            // First: a hook tells of what was heard before it.
+            heard = heard(self.tapped.as_mut()) => Input::Observation(heard),
+            Some(post) = self.posts.recv() => Input::Posted(post),
+            Some(event) = self.tool_events.recv() => Input::Served(event),
+            drawn = self.process.output.recv(), if !is_ending => {
+                drawn.map_or(Input::TerminalClosed, Input::Drawn)
+            }
+            () = grew(self.tail.as_ref()) => Input::Grew,
+            () = copied(self.copies.as_ref()) => Input::Copied,
+        }
+    }
+
+    fn handle(&mut self, input: Input, session: &mut RunningSession, now: Instant) {
+        match input {
+            Input::Observation(heard) => self.machine.handle_heard(heard, now),
+            Input::Drawn(bytes) => self.handle_drawn(&bytes, now),
+            Input::TerminalClosed => session.end(How::Asked, "its terminal closed"),
+            Input::Posted(post) => self.handle_post(post, now),
+            Input::Served(event) => self.machine.handle_tool(event, now),
+            Input::Grew => self.handle_growth(now),
+            Input::Copied => self.handle_copies(now),
+        }
+    }
+
+    fn handle_reached(&mut self, _now: Instant) {
+        self.machine.handle_reached();
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.machine.handle_timeout(now);
+    }
+
+    fn handle_exit(&mut self, _session: &mut RunningSession, how: &str) {
+        self.machine.handle_exit(how);
+    }
+
+    fn begin(
+        &mut self,
+        turn: PreparedTurn,
+        session: &mut RunningSession,
+        now: Instant,
+    ) -> io::Result<()> {
+        match (turn.edited, turn.conversation) {
+            (None, Some(text)) => self.begin_primed(turn.task, text, session, now),
+            (edited, _) => {
+                if let Some(text) = edited {
+                    session.resources.stage_prompt(&text)?;
+                }
+                self.machine.begin(turn.task, now);
+                Ok(())
+            }
+        }
+    }
+
+    fn leave(&mut self, _session: &mut RunningSession, now: Instant) {
+        self.machine.leave(now);
+    }
+
+    fn cancel(&mut self, now: Instant) {
+        self.machine.cancel(now);
+    }
+
+    fn drain(&mut self, session: &mut RunningSession) {
+        while let Some(effect) = self.machine.poll_effect() {
+            self.perform(effect, session);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.machine.poll_timeout().map(|(at, _)| at)
+    }
+}
+
+impl PtyTransport {
+    fn handle_post(&mut self, post: Post, now: Instant) {
+        let Post { hook, verdict } = post;
+        self.verdict = verdict;
+        tracing::trace!(
+            pid = self.process.pid,
+            hook = hook.event.name(),
+            state = self.machine.name(),
+            "posted"
+        );
+        self.machine.handle_hook(&hook, now);
+    }
+
+    fn handle_drawn(&mut self, bytes: &[u8], now: Instant) {
+        let mut owed = self.screen.feed(bytes);
+        // What is there already belongs to the same look.
+        while let Ok(more) = self.process.output.try_recv() {
+            owed.extend(self.screen.feed(&more));
+        }
+        if !owed.is_empty() {
+            self.process.write(owed);
+        }
+        let scene = self.screen.scene().clone();
+        tracing::trace!(
+            pid = self.process.pid,
+            scene = scene.name(),
+            state = self.machine.name(),
+            "drawn"
+        );
+        self.machine.handle_scene(scene, now);
+    }
+
+    fn handle_growth(&mut self, now: Instant) {
+        let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
+        if !records.is_empty() {
+            self.machine.handle_records(records, now);
+        }
+    }
+
+    fn handle_copies(&mut self, now: Instant) {
+        match self.copies.as_ref().map(Copies::read) {
+            Some(Copied::Answer(said)) => self.machine.handle_copied(said, now),
+            Some(Copied::Unclear) => self.machine.handle_unclear_copy(),
+            Some(Copied::Nothing) | None => {}
+        }
+    }
+
+    /// Sends the conversation through the pipe. The turn has begun before anybody can read it, so that nothing that
+    /// comes of it is early.
+    fn begin_primed(
+        &mut self,
+        task: TurnSpec,
+        text: String,
+        session: &mut RunningSession,
+        now: Instant,
+    ) -> io::Result<()> {
+        let transcript_pipe = session
+            .transcript_pipe
+            .take()
+            .filter(TranscriptPipe::is_met);
+        let transcript_pipe = transcript_pipe.ok_or(io::ErrorKind::NotFound)?;
+        self.follow_from(&transcript_pipe.path, text.len() as u64, session);
+        session.reply.mark_asked();
+        self.machine
+            .begin_primed(task, transcript_pipe.path.clone(), now);
+        self.drain(session);
+        transcript_pipe.tell(text)
+    }
+
+    fn perform(&mut self, effect: Effect, session: &mut RunningSession) {
+        tracing::trace!(
+            pid = self.process.pid,
+            effect = effect.name(),
+            state = self.machine.name(),
+            "does"
+        );
+        match effect {
+            Effect::Write(keys) => self.process.write(keys),
+            Effect::Verdict(verdict) => {
+                if verdict == Verdict::Allow {
+                    session.reply.mark_asked();
+                }
+                if let Some(waiting) = self.verdict.take() {
+                    let _ = waiting.send(verdict); // The CLI may wait no longer.
+                }
+            }
+            Effect::Listen => self.tapped.iter_mut().for_each(TapSession::arm),
+            Effect::Notify(notice) => self.mcp.tell(notice),
+            Effect::Nudge => self.mcp.nudge(),
+            Effect::Answer(answered) => self.mcp.answer(answered),
+            Effect::OpenGate => self.open_gate(session),
+            Effect::Park { said, end } => self.park(said, end, session),
+            Effect::Keep { said, end } => {
+                // What comes to the file until the next prompt is none of its answer.
+                self.tail = None;
+                self.park(said, end, session);
+            }
+            Effect::Follow(path) => self.follow(&path, session),
+            Effect::Tell(event) => self.tell(event, session),
+            Effect::Fail { fault, begun } => session.reply.fail(fault, begun),
+            Effect::Misdelivered => session.reply.settle(TurnOutcome::Misdelivered),
+            Effect::Blank => {
+                self.mcp.clear();
+                self.blank(session);
+            }
+            Effect::Forget(path) => session.resources.forget(&path),
+            Effect::Ready => session.ready(),
+            Effect::Kill(why) => session.end(How::Asked, why),
+        }
+    }
+
+    fn follow(&mut self, path: &Path, session: &RunningSession) {
+        if self.tail.as_ref().is_some_and(|tail| tail.is_of(path)) {
+            return;
+        }
+        let offset = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        self.follow_from(path, offset, session);
+    }
+
+    fn follow_from(&mut self, path: &Path, offset: u64, session: &RunningSession) {
+        match session.resources.tails.follow(path, offset) {
+            Ok(tail) => self.tail = Some(tail),
+            Err(error) => tracing::warn!(%error, "a transcript cannot be followed"),
+        }
+    }
+
+    fn tell(&mut self, event: Event, session: &mut RunningSession) {
+        if let Err(TooSlow) = session.reply.tell(event) {
+            self.machine.cancel(clock::now());
+        }
+    }
+
+    /// A session stays only where somebody knows of it.
+    fn park(&mut self, said: Vec<Block>, end: Event, session: &mut RunningSession) {
+        let end = Box::new(end);
+        match session.reply.is_taken() {
+            true => session.reply.settle(TurnOutcome::Parked { said, end }),
+            false => self.machine.leave(clock::now()),
+        }
+    }
+
+    fn open_gate(&mut self, session: &mut RunningSession) {
+        match session.resources.open_gate() {
+            Ok(pipe) => self.gate = Some(pipe),
+            Err(error) => {
+                tracing::warn!(%error, "a session's gate cannot be opened");
+                session.end(How::Asked, "its gate cannot be opened");
+            }
+        }
+    }
+
+    fn blank(&mut self, session: &RunningSession) {
+        self.tail = None;
+        match session.resources.transcript_store.write_blank() {
+            Ok(uuid) => {
+                let path = session.resources.transcript_store.path(&uuid);
+                self.machine.handle_blank(uuid, path, clock::now());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a blank conversation could not be written");
+                self.machine.handle_no_blank();
+            }
+        }
+    }
+}
+
+async fn heard(tapped: Option<&mut TapSession>) -> Vec<Observation> {
+    match tapped {
+        Some(tapped) => tapped.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn grew(tail: Option<&Tail>) {
+    match tail {
+        Some(tail) => tail.grew.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn copied(copies: Option<&Copies>) {
+    match copies {
+        Some(copies) => copies.came.notified().await,
+        None => std::future::pending().await,
+    }
+}
