@@ -69,6 +69,7 @@ pub(super) async fn streamed(
     mut serving: Serving,
     id: RequestId,
     note: CallRecorder,
+    estimate: u64,
     drain_deadline: &DrainDeadline,
 ) -> Result<Response, Fault> {
     let mut response = Response::new(Body::empty());
@@ -90,7 +91,7 @@ pub(super) async fn streamed(
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(USAGE, HeaderValue::from_static("estimated-at-start"));
-    *response.body_mut() = Body::new(EventBody::new(begun, id, note, drain_deadline));
+    *response.body_mut() = Body::new(EventBody::new(begun, id, note, estimate, drain_deadline));
     Ok(response)
 }
 

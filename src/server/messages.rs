@@ -46,6 +46,8 @@ pub(super) async fn create(
     let want = want(request.headers())?;
     let conversation = conversation::of(request.headers(), &caller)?;
     let strict = api.config.strict || is_strict(request.headers());
+    let named = request.headers().get_all("anthropic-beta");
+    let betas = request::betas(named.iter().map(HeaderValue::as_bytes));
     let mut reservation = api.body_budget.reservation(caller.owner());
     let body = body::json(request, api.config.body_max, &mut reservation).await?;
     let mut call = beside(&api, body, |body| match &conversation {
@@ -54,6 +56,11 @@ pub(super) async fn create(
     })
     .await?;
     call.request.owner = caller.owner();
+    match betas {
+        Ok(betas) => call.request.betas = betas,
+        Err(header) => call.request.ignored.push(header.to_owned()),
+    }
+    let estimate = estimate::of_call(&call.request);
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
@@ -67,7 +74,7 @@ pub(super) async fn create(
     })?;
     let answered = async {
         if is_streamed {
-            answer::streamed(serving, id, note, &api.drain_deadline).await
+            answer::streamed(serving, id, note, estimate, &api.drain_deadline).await
         } else {
             answer::buffered(serving, &id, &note).await
         }
@@ -187,6 +194,39 @@ mod tests {
             json!([{ "type": "text", "text": "hello" }])
         );
         assert_eq!(test_api.asked()[0].ignored, ["speed"]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_begins_with_an_estimate_of_its_input() {
+        let test_api = TestApi::new().answering(hello());
+        let text = test_api.post("/v1/messages", STREAM).await.text();
+        let events = Decoder::default().push(text.as_bytes());
+        let first: serde_json::Value =
+            serde_json::from_str(&events[0].data).expect("an event is JSON");
+        let tokens = first["message"]["usage"]["input_tokens"].as_u64();
+        assert!(tokens.is_some_and(|tokens| tokens > 0), "{first}");
+        let count = test_api.post("/v1/messages/count_tokens", CALL).await;
+        assert_eq!(tokens, count.json()["input_tokens"].as_u64());
+    }
+
+    #[tokio::test]
+    async fn a_field_that_decides_and_stands_twice_is_refused() {
+        let test_api = TestApi::new().answering(hello());
+        for (field, value) in [
+            ("model", "\"other\""),
+            ("messages", "[]"),
+            ("max_tokens", "1"),
+        ] {
+            let body = CALL.replacen('{', &format!("{{\"{field}\":{value},"), 1);
+            let answer = test_api.post("/v1/messages", &body).await;
+            assert_eq!(answer.status.as_u16(), 400, "{body}");
+            let told = answer.text();
+            assert!(
+                told.contains(&format!("{field}: the field is there more than once")),
+                "{told}"
+            );
+        }
+        assert!(test_api.asked().is_empty());
     }
 
     #[tokio::test]

@@ -64,6 +64,8 @@ pub(super) struct EventBody {
     drain_deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     request_id: RequestId,
     note: CallRecorder,
+    /// Input tokens that the call may cost: what its beginning says where the lane does not know better yet.
+    estimate: u64,
 }
 
 impl EventBody {
@@ -71,6 +73,7 @@ impl EventBody {
         begun: Begun,
         request_id: RequestId,
         note: CallRecorder,
+        estimate: u64,
         drain_deadline: &DrainDeadline,
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
@@ -85,6 +88,7 @@ impl EventBody {
             drain_deadline: Box::pin(drain_deadline.passed()),
             request_id,
             note,
+            estimate,
         };
         body.first = Some(match begun {
             Begun::With(start, events) => {
@@ -102,11 +106,14 @@ impl EventBody {
 
     /// What goes out for the lane's next word. After an end or a failure the answer is over.
     fn frames(&mut self, word: Result<Event, Fault>) -> String {
-        let event = match word {
+        let mut event = match word {
             Ok(event) => event,
             Err(fault) => return self.fail(&fault),
         };
         self.note.hear(&event, clock::now());
+        if let Event::Start(start) = &mut event {
+            start.usage.input_tokens.get_or_insert(self.estimate);
+        }
         let mut frames = String::new();
         match &event {
             Event::Start(start) if self.are_labels_due => {

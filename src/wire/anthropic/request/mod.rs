@@ -13,14 +13,17 @@
 //!
 //! As the API does, neighbouring messages of one role become one message with the blocks of both.
 
+mod beta;
 mod block;
 mod field;
 mod media;
 mod sampling;
 mod talk;
 mod tool;
+mod top;
 mod weight;
 
+pub(crate) use beta::betas;
 pub(crate) use field::Version;
 
 use crate::turn::Blame;
@@ -37,6 +40,7 @@ use field::object;
 use field::string;
 use serde_json::Map;
 use serde_json::Value;
+use top::Top;
 
 /// A Messages call.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,9 +158,16 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
             public,
         ));
     }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(invalid("The request body is not a JSON object.")),
+    let read: Result<Top, serde_json::Error> = serde_json::from_slice(body);
+    match read {
+        // Readers differ in which of the two they take, and whoever checks a call before us may have taken the other.
+        Ok(Top {
+            twice: Some(name), ..
+        }) => Err(Path::Root
+            .field(&name)
+            .wrong("the field is there more than once")),
+        Ok(Top { fields, .. }) => Ok(fields),
+        Err(error) if error.is_data() => Err(invalid("The request body is not a JSON object.")),
         Err(error) => Err(invalid(format!(
             "The request body is not valid JSON: {error}"
         ))),
@@ -182,6 +193,7 @@ fn common(
         tool_choice: None,
         reading: Reading::Whole,
         sampling: Sampling::default(),
+        betas: Vec::new(),
         emulated: talk.emulated,
         ignored: talk.ignored,
     })
