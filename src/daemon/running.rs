@@ -80,7 +80,7 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
-    keeping: [JoinHandle<()>; 3],
+    keeping: [JoinHandle<()>; 4],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -123,6 +123,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         auth::watch(keys, admission.clone()),
         auth::record_last_uses(uses.clone(), admission.clone()),
         tokio::spawn(license.clone().run()),
+        tokio::spawn(clock::watch_sleep()),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);

@@ -7,6 +7,7 @@ mod clients;
 mod door;
 mod errors;
 mod hangup;
+mod installation;
 mod license;
 mod lifecycle;
 mod matrix;
