@@ -7,28 +7,35 @@
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
+//! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`calls`]: the calls that were: what they took, cost, and how they ended.
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
-//! - [`egress`]: connections to hosts of others, straight or through the user's proxy.
+//! - [`listen`]: the door of every listener: accept, limit, tell strangers from those that are known.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
-//! - [`session`]: one live claude. [`session::machine`] decides, [`session::driver`] does, [`session::delivery`] plans
-//!   how a prompt gets in, [`session::witness`] sees how the answer comes out, [`session::tool`] offers it the caller's
-//!   tools, [`session::launcher`] starts it; [`session::print`] is the same without a screen.
+//! - [`secret`]: credentials of hosts: where they stand, and how they are kept.
+//! - [`catalog`]: which models there are, which lanes serve them, with which credentials, and who may have what.
+//! - [`registry`]: rows that come and seldom go, found without a lock.
+//! - [`limits`]: how much there may be: requests, tokens, calls at once, money.
+//! - [`session`]: one live claude. `session/machine` decides, `session/driver.rs` does,
+//!   `session/delivery.rs` plans how a prompt gets in, `session/witness` sees how the answer comes out, `session/mcp`
+//!   offers it the caller's tools, `session/launcher.rs` starts it; `session/print` is the same without a screen. The
+//!   door, `session/mod.rs`, names all that other rooms may use.
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - [`conversation`]: conversations that have a name, and how a call goes on with one.
+//! - [`archive`]: responses and conversations that callers have the relay keep.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One admission decides each call.
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
-//! - [`load`]: calls of many clients on one daemon, and what they took.
-//! - `gauge`: the parts that only think, and the whole call, for the benchmarks; behind the feature `bench` only.
-//! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
+//! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only. Whole calls are measured
+//!   from outside, by the program of `benches/relay-bench`.
+//! - [`server`]: HTTP: dispatch, stream, drain.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`update`]: a newer relay: fetched, verified, put in place, taken back.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
@@ -107,6 +114,8 @@ mod turn;
 
 mod clock;
 
+mod egress;
+
 mod signal;
 
 mod calls;
@@ -117,9 +126,7 @@ mod wire;
 
 mod terminal;
 
-mod egress;
-
-mod lane;
+mod listen;
 
 mod tap;
 
@@ -127,15 +134,39 @@ mod license;
 
 mod store;
 
+mod secret;
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the lanes that use the rest come with routing"
+)]
+mod catalog;
+
+mod registry;
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the lanes that use it come with routing"
+)]
+mod limits;
+
+mod lane;
+
 mod session;
 
 mod record;
 
 mod pool;
 
+mod upstream;
+
 mod routing;
 
 mod conversation;
+
+mod archive;
 
 #[cfg(test)]
 mod simulation;
@@ -146,8 +177,6 @@ pub mod property;
 mod auth;
 
 mod authority;
-
-mod load;
 
 #[cfg(feature = "bench")]
 pub mod gauge;

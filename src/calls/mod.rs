@@ -10,7 +10,7 @@
 //! **Invariants.** The file has at most a thousand lines, each whole. A process that is killed leaves at most one torn
 //! line, the last, which the next start takes away.
 //!
-//! Start reading at [`note`].
+//! Start reading at [`recorder`].
 
 mod file;
 mod filter;

@@ -4,8 +4,12 @@ use super::CallRecord;
 use super::record::Spans;
 use crate::turn::End;
 use crate::turn::Event;
+use crate::turn::LaneId;
+use crate::turn::Notes;
 use crate::turn::SessionOrigin;
 use crate::turn::Timeline;
+use crate::turn::Usage;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -17,8 +21,19 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) struct CallRecorder(Arc<Mutex<Draft>>);
 
+/// Takes the true count of a call that has ended.
+struct Settle(Box<dyn FnOnce(Option<Usage>) + Send>);
+
+impl fmt::Debug for Settle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settle")
+    }
+}
+
 #[derive(Debug)]
 struct Draft {
+    /// Settles what was reserved for the call.
+    settle: Option<Settle>,
     entry: CallRecord,
     began: Instant,
     /// `None`: it is no call of a turn, or it was refused at the door, and is not recorded.
@@ -45,6 +60,7 @@ impl CallRecorder {
             began,
             handed: None,
             first_byte: None,
+            settle: None,
         })))
     }
 
@@ -83,6 +99,37 @@ impl CallRecorder {
         }
     }
 
+    /// A lane passes an answer on as bytes; the timeline will tell how it ended.
+    pub(crate) fn pass(&self, lane: &LaneId, now: Instant) {
+        let mut draft = self.draft();
+        draft.entry.lane = Some(lane.clone());
+        draft.entry.text = Some("exact");
+        draft.first_byte.get_or_insert(now);
+    }
+
+    /// What became known of the turn on its way.
+    pub(crate) fn notes(&self) -> Notes {
+        let draft = self.draft();
+        let handed = draft.handed.as_ref();
+        handed
+            .map(|handed| handed.timeline.notes())
+            .unwrap_or_default()
+    }
+
+    /// What has these paths is not as the model wrote it.
+    pub(crate) fn emulate(&self, paths: Vec<String>) {
+        if let Some(handed) = &self.draft().handed {
+            paths
+                .into_iter()
+                .for_each(|path| handed.timeline.emulate(path));
+        }
+    }
+
+    /// What is told of the call's tokens when it has ended; `None` where it cost none.
+    pub(crate) fn settles(&self, settle: impl FnOnce(Option<Usage>) + Send + 'static) {
+        self.draft().settle = Some(Settle(Box::new(settle)));
+    }
+
     /// The call failed.
     pub(crate) fn fail(&self, code: &'static str) {
         self.draft().entry.code = Some(code);
@@ -101,9 +148,19 @@ impl CallRecorder {
         is_left: bool,
         now: Instant,
     ) -> Option<CallRecord> {
-        let draft = self.draft();
-        draft.handed.as_ref()?;
+        let mut draft = self.draft();
+        let end = draft.handed.as_ref()?.timeline.passed_end().cloned();
+        if let Some(end) = end {
+            draft.end(&end);
+        }
+        // An answer whose count nobody told stands at its estimate.
+        let is_unknown = draft.entry.usage.is_none() && draft.entry.lane.is_some();
+        if let Some(Settle(settle)) = draft.settle.take().filter(|_| !is_unknown) {
+            settle(draft.entry.usage);
+        }
+        let handed = draft.handed.as_ref()?;
         Some(CallRecord {
+            questions: handed.timeline.notes().questions,
             status,
             is_left,
             spans: draft.spans(now),

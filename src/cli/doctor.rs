@@ -18,11 +18,11 @@ use crate::config::ConfigError;
 use crate::config::Env;
 use crate::record::probe::probe;
 use crate::record::stage::Subject;
-use crate::record::support::Support;
 use crate::record::support::remedy;
-use crate::session::pty::candidates;
-use crate::session::pty::version;
-use crate::session::support::Assessment;
+use crate::session::Assessment;
+use crate::session::Support;
+use crate::session::claude_candidates;
+use crate::session::claude_version;
 use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -271,7 +271,7 @@ fn with_cause(error: &ConfigError) -> String {
 /// Every claude here, the configured one first. Their versions are asked at the same time.
 pub(super) fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
     let mut paths: Vec<PathBuf> = command.into_iter().collect();
-    for found in candidates(&env.discover()) {
+    for found in claude_candidates(&env.discover()) {
         if !paths.contains(&found) {
             paths.push(found);
         }
@@ -282,7 +282,7 @@ pub(super) fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
             let program = path.clone();
             (
                 path,
-                thread::spawn(move || version(&program, VERSION_WAIT_MAX)),
+                thread::spawn(move || claude_version(&program, VERSION_WAIT_MAX)),
             )
         })
         .collect();

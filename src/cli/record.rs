@@ -17,8 +17,8 @@ use crate::record::observe::Observation;
 use crate::record::report::Report;
 use crate::record::stage::Subject;
 use crate::record::take::Take;
-use crate::session::pty::candidates;
-use crate::session::pty::version;
+use crate::session::claude_candidates;
+use crate::session::claude_version;
 use anyhow::Context;
 use anyhow::anyhow;
 use anyhow::bail;
@@ -242,7 +242,7 @@ fn shots(args: &args::Record, version: &str) -> anyhow::Result<Vec<Shot>> {
 fn subjects(args: &args::Record, env: &Env) -> anyhow::Result<Vec<Subject>> {
     let mut programs = args.claude.clone();
     if programs.is_empty() {
-        programs.extend(candidates(&env.discover()).into_iter().next());
+        programs.extend(claude_candidates(&env.discover()).into_iter().next());
     }
     if programs.is_empty() {
         bail!("no claude is found on this machine; name one with --claude");
@@ -259,7 +259,7 @@ fn subject(program: PathBuf, args: &args::Record, env: &Env) -> anyhow::Result<S
         .with_context(|| format!("{} is not there", program.display()))?;
     let version = match &args.version {
         Some(version) => version.clone(),
-        None => version(&program, VERSION_WAIT_MAX)
+        None => claude_version(&program, VERSION_WAIT_MAX)
             .with_context(|| format!("{} does not tell its version", program.display()))?,
     };
     Ok(Subject {

@@ -6,7 +6,9 @@ use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
 use crate::cli::ask;
 use crate::cli::bench;
+use crate::cli::breaker;
 use crate::cli::capability;
+use crate::cli::catalog;
 use crate::cli::doctor;
 use crate::cli::explain;
 use crate::cli::explain::NoSuchCode;
@@ -69,9 +71,17 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Service { command } => service::service(command, env),
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
-        Command::Bench { command } => block_on(bench::bench(&command, env))?,
+        Command::Bench { words } => bench::bench(&words),
         Command::Record(args) => record::record(&args, env),
         Command::Key { command } => key::key(&command, env),
+        Command::Catalog { command } => catalog::catalog(&command, env),
+        Command::Host { command } => catalog::row(&command, env),
+        Command::HostKey { command } => catalog::row(&command, env),
+        Command::Model { command } => catalog::row(&command, env),
+        Command::Binding { command } => catalog::row(&command, env),
+        Command::Policy { command } => catalog::row(&command, env),
+        Command::Secret { command } => catalog::secret(&command, env),
+        Command::Breaker { command } => block_on(breaker::breaker(&command, env))?,
         Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Explain(args) => explain::explain(&args),

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::config::Env;
 use crate::egress::Proxy;
 use crate::service::Standing;
-use crate::session::pty;
+use crate::session::claude_version;
 use crate::update::Place;
 use crate::update::Source;
 use crate::update::UpdateConfig;
@@ -122,7 +122,7 @@ impl Shop {
 
 /// The staged program says which version it is, and answers its health with a state folder of its own.
 fn tried(program: &Path, version: &str, config: &Config, env: &Env) -> anyhow::Result<()> {
-    let told = pty::version(program, TRIAL_WAIT_MAX).context("the new program does not start")?;
+    let told = claude_version(program, TRIAL_WAIT_MAX).context("the new program does not start")?;
     if told != version {
         bail!("the new program says that it is {told}, not {version}");
     }

@@ -1,7 +1,7 @@
 //! Words of the configuration of which only some mean anything. `[pure]`
 
 use crate::auth::Required;
-use crate::session::mode::Mode;
+use crate::session::Mode;
 use core::net::IpAddr; // `core` knows addresses and no sockets, so this stays pure
 use core::net::Ipv4Addr;
 

@@ -6,7 +6,7 @@ use crate::config::raw::Typed;
 use crate::config::source::Source;
 use crate::egress::Proxy;
 use crate::license::LicenseKey;
-use crate::session::pty::DiscoverEnv;
+use crate::session::DiscoverEnv;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ffi::OsString;
@@ -48,6 +48,12 @@ impl Env {
     pub(crate) fn license_key(&self) -> Option<LicenseKey> {
         let key = self.var(LICENSE_VAR)?;
         key.to_str().map(|key| LicenseKey(key.trim().to_owned()))
+    }
+
+    /// `RELAY_MASTER_KEY`: the key that stored secrets are sealed with; wins over the file of the state folder.
+    pub(crate) fn master_key(&self) -> Option<String> {
+        let key = self.var(MASTER_VAR)?;
+        key.to_str().map(str::to_owned)
     }
 
     /// The user's home folder.
@@ -130,6 +136,10 @@ impl Env {
             let text = text.to_string_lossy().into_owned();
             raw.put("log.level", Typed::Text(text), Source::Variable(LOG_VAR));
         }
+        if let Some(text) = self.var(CATALOG_VAR) {
+            let (text, source) = (text.to_string_lossy(), Source::Variable(CATALOG_VAR));
+            raw.put("catalog.dir", Typed::Text(text.into_owned()), source);
+        }
         if let Some(text) = self.var(OTLP_VAR) {
             let (text, source) = (text.to_string_lossy(), Source::Variable(OTLP_VAR));
             raw.put("telemetry.otlp", Typed::Text(text.into_owned()), source);
@@ -184,5 +194,9 @@ const LICENSE_VAR: &str = "IR_LICENSE_KEY";
 const PORT_VAR: &str = "SR_DAEMON_PORT";
 /// The log level; wins over the file's.
 const LOG_VAR: &str = "INFERENCE_RELAY_LOG";
+/// The catalog's folder; wins over the file's.
+const CATALOG_VAR: &str = "RELAY_CONFIG_DIR";
+/// The key that stored secrets are sealed with.
+const MASTER_VAR: &str = "RELAY_MASTER_KEY";
 /// The collector of traces, by the standard's name; wins over the file's.
 const OTLP_VAR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";

@@ -3,6 +3,7 @@
 use crate::config::source::Sourced;
 use crate::egress::Proxy;
 use crate::license::LicenseKey;
+use crate::secret::MasterKeySource;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub(crate) struct Ground {
     pub(crate) inherited: BTreeMap<OsString, OsString>,
     /// What leads from this machine to hosts with TLS.
     pub(crate) proxy: Proxy,
+    pub(crate) master_key: MasterKeySource,
     /// The folder that the command was typed in.
     pub(crate) here: PathBuf,
     pub(crate) file: PathBuf,

@@ -11,6 +11,7 @@ use crate::config::resolve::Config;
 use crate::config::settings;
 use crate::config::source::Source;
 use crate::config::source::Sourced;
+use crate::secret::MasterKeySource;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -42,6 +43,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
         .over(settings.raw)
         .over(default_layer()?);
     let ground = Ground {
+        master_key: MasterKeySource::of(&home.value, env.master_key()),
         home,
         user_home: env.user_home(),
         inherited: env.vars().clone(),

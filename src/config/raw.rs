@@ -87,6 +87,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("sessions.bytes_max", Kind::Text),
     ("sessions.queue_depth_max", Kind::Number),
     ("sessions.disk", Kind::Switch),
+    ("catalog.dir", Kind::Text),
     ("license.authority", Kind::Text),
     ("license.keys", Kind::Text),
     ("license.grace", Kind::Text),

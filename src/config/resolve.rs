@@ -8,6 +8,7 @@ use crate::auth::Required;
 use crate::authority::AuthorityConfig;
 use crate::authority::Endpoint;
 use crate::authority::TrustSource;
+use crate::catalog::CatalogConfig;
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::ground::Ground;
@@ -23,6 +24,8 @@ use crate::conversation::ConversationConfig;
 use crate::license::LicenseKey;
 use crate::pool::ClaudeOrder;
 use crate::pool::PoolConfig;
+use crate::secret::SecretFile;
+use crate::secret::SecretReader;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
 use crate::telemetry::Endpoint as Collector;
@@ -31,6 +34,7 @@ use crate::update::Source as Shop;
 use crate::update::UpdateConfig;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Everything that is in force.
 #[derive(Debug, Clone)]
@@ -38,6 +42,9 @@ pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) auth: AuthConfig,
     pub(crate) authority: AuthorityConfig,
+    pub(crate) catalog: CatalogConfig,
+    /// Reads what the catalog's host keys refer to.
+    pub(crate) secrets: SecretReader,
     pub(crate) pool: PoolConfig,
     pub(crate) claude: ClaudeOrder,
     pub(crate) memory: ConversationConfig,
@@ -66,6 +73,8 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let server = server(&reader)?;
     let auth = auth(&reader)?;
     let authority = authority(&reader)?;
+    let catalog = catalog(&reader)?;
+    let secrets = secrets(&ground, &catalog);
     let mut warnings = ground.warnings.clone();
     warnings.extend(exposure(&reader, &server, &auth)?);
     let session = session(&reader)?;
@@ -86,6 +95,8 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         server,
         auth,
         authority,
+        catalog,
+        secrets,
         pool,
         claude,
         memory,
@@ -114,6 +125,23 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
         strict: reader.switch("server.strict")?,
         socket: reader.path("server.socket")?,
     })
+}
+
+fn catalog(reader: &Reader<'_>) -> Result<CatalogConfig, ConfigError> {
+    let named = reader.path("catalog.dir")?;
+    Ok(CatalogConfig {
+        is_named: named.is_some(),
+        dir: named.unwrap_or_else(|| reader.ground.home.value.join("catalog")),
+    })
+}
+
+fn secrets(ground: &Ground, catalog: &CatalogConfig) -> SecretReader {
+    SecretReader::new(
+        Arc::new(ground.inherited.clone()),
+        catalog.dir.clone(),
+        SecretFile::of(&ground.home.value),
+        ground.master_key.clone(),
+    )
 }
 
 fn bytes(text: &str) -> Result<usize, String> {
@@ -314,7 +342,7 @@ mod tests {
     use crate::config::source::Source;
     use crate::config::source::Sourced;
     use crate::egress::Proxy;
-    use crate::session::mode::Mode;
+    use crate::session::Mode;
     use std::path::Path;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -326,6 +354,7 @@ mod tests {
         })?;
         let default = Raw::read(DEFAULT_TOML, Path::new("default.toml"), |_| Source::Default)?;
         let ground = Ground {
+            master_key: crate::secret::MasterKeySource::of(Path::new("/state"), None),
             home: Sourced::new(PathBuf::from("/state"), Source::Default),
             user_home: Some(PathBuf::from("/home/user")),
             inherited: std::collections::BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! Messages as they were told, to and from the JSON that is kept of them. `[pure]`
 
-use crate::session::block;
+use crate::session::returned_block;
 use crate::turn::AnswerBlock;
 use crate::turn::Block;
 use crate::turn::BlockKind;
@@ -22,7 +22,7 @@ pub(super) fn answer(whole: &CompleteAnswer) -> Option<Message> {
 fn block(built: &AnswerBlock) -> Option<Block> {
     // The API takes no text that says nothing.
     let says_nothing = built.kind == BlockKind::Text && built.text.trim().is_empty();
-    (!says_nothing).then(|| block::returned(built))
+    (!says_nothing).then(|| returned_block(built))
 }
 
 pub(super) fn to_json(message: &Message) -> Value {

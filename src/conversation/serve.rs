@@ -16,14 +16,17 @@ use super::store::StoredTurn;
 use crate::clock;
 use crate::lane::Call;
 use crate::lane::Events;
+use crate::lane::Health;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::routing::Router;
+use crate::routing::Settlement;
 use crate::turn::AnswerBuilder;
 use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Joined;
+use crate::turn::LaneId;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
@@ -100,13 +103,33 @@ impl Conversations {
         Ok(Conversations { router, kept })
     }
 
+    /// Whether a catalog says which lanes serve which models.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.router.is_declared()
+    }
+
+    /// How every lane is now.
+    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        self.router.lanes()
+    }
+
+    /// Takes a call's share of what its policy limits; `None` where nothing does.
+    ///
+    /// # Errors
+    /// Which limit is reached.
+    pub(crate) fn reserve(
+        &self,
+        call: &Call,
+        body_bytes: usize,
+    ) -> Result<Option<Settlement>, Fault> {
+        self.router.reserve(call, body_bytes)
+    }
+
     /// Begins to serve a call, in the conversation of its name where it has one.
-    pub(crate) fn serve(&self, mut call: Call) -> Serving {
+    pub(crate) fn serve(&self, call: Call) -> Serving {
         let Some(id) = call.conversation.clone() else {
             return self.router.serve(call);
         };
-        // The request will say more than its caller wrote.
-        call.original = None;
         let router = self.router.clone();
         match Kept::enter(&self.kept, id) {
             Ok((turn_lock, turn)) => Box::pin(turn_lock.serve(turn, call, router)),
@@ -139,7 +162,7 @@ impl TurnLock {
     async fn serve(
         self,
         turn: Option<oneshot::Receiver<()>>,
-        mut call: Call,
+        call: Call,
         router: Router,
     ) -> Result<Reply, Fault> {
         if let Some(turn) = turn {
@@ -148,13 +171,14 @@ impl TurnLock {
                 .map_err(|_| fault::session_waited(WAIT_MAX))
                 .map(drop)?;
         }
-        let (joined, messages) = self.join(&call)?;
-        let model = call.request.model.clone();
+        let asked = Arc::clone(call.request()?);
+        let (joined, messages) = self.join(&asked)?;
+        let model = asked.model.clone();
         let request = Request {
             messages: messages.clone(),
-            ..(*call.request).clone()
+            ..(*asked).clone()
         };
-        call.request = Arc::new(request);
+        let call = call.asking(request);
         let Reply::Events(events) = router.serve(call).await? else {
             return Err(fault::not_told_in_events());
         };
@@ -164,10 +188,10 @@ impl TurnLock {
     }
 
     /// The call's messages behind those that are known of its conversation.
-    fn join(&self, call: &Call) -> Result<(Joined, Vec<Message>), Fault> {
+    fn join(&self, asked: &Request) -> Result<(Joined, Vec<Message>), Fault> {
         let known = self.kept.state().cache.conversation(&self.id).cloned();
         let known = known.as_ref().map(|conversation| &*conversation.messages);
-        let (joined, messages) = prefix::join(known, call.request.messages.clone());
+        let (joined, messages) = prefix::join(known, asked.messages.clone());
         match prefix::is_torn(&messages) {
             true => Err(fault::calls_unknown()),
             false => Ok((joined, messages)),

@@ -4,8 +4,8 @@
 
 use super::encode;
 use crate::clock;
-use crate::session::private::create_private;
-use crate::session::private::replace_private;
+use crate::session::create_private;
+use crate::session::replace_private;
 use crate::turn::ConversationId;
 use crate::turn::Message;
 use crate::turn::Owner;

@@ -3,25 +3,28 @@
 use super::DaemonError;
 use crate::config::Config;
 use crate::config::Env;
+use crate::listen::Budgets;
 use crate::pool::Pool;
 use crate::record::probe::probe;
 use crate::record::probe::recalled;
 use crate::record::stage::Subject;
 use crate::record::support::remedy;
+use crate::session::Assessment;
+use crate::session::Installation;
+use crate::session::Installations;
+use crate::session::LaunchContext;
+use crate::session::Launcher;
+use crate::session::Limits;
+use crate::session::ProcessRegistry;
+use crate::session::Receiver;
 use crate::session::SessionConfig;
-use crate::session::installation::Installation;
-use crate::session::installation::Installations;
-use crate::session::launch;
-use crate::session::launch_context::LaunchContext;
-use crate::session::launcher::Launcher;
-use crate::session::machine::Limits;
-use crate::session::private::create_private;
-use crate::session::pty;
-use crate::session::pty::reap::Registry;
-use crate::session::support::Assessment;
-use crate::session::transcript_store::TranscriptStore;
-use crate::session::witness::receiver::Receiver;
-use crate::session::witness::tail::Tails;
+use crate::session::Tails;
+use crate::session::TranscriptStore;
+use crate::session::claude_candidates;
+use crate::session::claude_folder;
+use crate::session::claude_version;
+use crate::session::create_private;
+use crate::session::tap_config;
 use crate::tap::Tap;
 use std::io;
 use std::path::Path;
@@ -33,9 +36,13 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Where the machine or the state folder gives too little.
-pub(super) async fn pool(config: &Config, simulated: bool) -> Result<Pool, DaemonError> {
+pub(super) async fn pool(
+    config: &Config,
+    simulated: bool,
+    budgets: Budgets,
+) -> Result<Pool, DaemonError> {
     let session = session(config, simulated)?;
-    let launch_context = launch_context(config, &session).await?;
+    let launch_context = launch_context(config, &session, budgets).await?;
     let store = launch_context.transcript_store.clone();
     let installations = installations(&session, store, config.home.join("probe.json"));
     if installations.current().is_err() {
@@ -65,22 +72,23 @@ fn session(config: &Config, simulated: bool) -> Result<SessionConfig, DaemonErro
 async fn launch_context(
     config: &Config,
     session: &SessionConfig,
+    budgets: Budgets,
 ) -> Result<LaunchContext, DaemonError> {
-    let receiver = Receiver::listen().await;
+    let receiver = Receiver::listen(budgets.hooks).await;
     let receiver = receiver.map_err(DaemonError::machine("loopback port"))?;
     let tails = Tails::start().map_err(DaemonError::machine("file notification"))?;
-    let (registry, ended) = Registry::open(config.home.join("pty-pids.json"));
+    let (registry, ended) = ProcessRegistry::open(config.home.join("pty-pids.json"));
     if ended > 0 {
         tracing::info!(ended, "ended sessions that an earlier daemon left");
     }
-    let folder = launch::claude_folder(session).ok_or_else(|| {
+    let folder = claude_folder(session).ok_or_else(|| {
         let why = "HOME is not set, so claude's own folder is unknown";
         DaemonError::machine("home")(io::Error::other(why))
     })?;
     let transcript_store =
         TranscriptStore::new(&folder, &session.work_dir, session.keep_transcripts);
     let tap = match session.tap {
-        true => Some(Tap::lay(&launch::tap(session)).await?),
+        true => Some(Tap::lay(&tap_config(session), budgets.taps).await?),
         false => None,
     };
     Ok(LaunchContext {
@@ -123,7 +131,7 @@ fn installations(
 
 fn discovered(session: &SessionConfig) -> Option<PathBuf> {
     let env = Env::from_iter(session.inherited.clone()).discover();
-    pty::candidates(&env).into_iter().next()
+    claude_candidates(&env).into_iter().next()
 }
 
 /// What is asked of an installation, beside everything else: the first calls need not wait for all of it.
@@ -176,7 +184,7 @@ impl Inquiry {
     async fn version(&self, installation: &Installation) -> Option<String> {
         for _ in 0..VERSION_TRIES {
             let asked = installation.path.clone();
-            let told = tokio::task::spawn_blocking(move || pty::version(&asked, VERSION_WAIT));
+            let told = tokio::task::spawn_blocking(move || claude_version(&asked, VERSION_WAIT));
             match told.await {
                 Ok(Ok(version)) => return Some(version),
                 Ok(Err(error)) => tracing::warn!(%error, "claude did not tell its version"),
@@ -207,7 +215,7 @@ fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError>
 ///
 /// # Errors
 /// Where it is not built.
-pub(crate) fn simulated_claude() -> Result<PathBuf, DaemonError> {
+fn simulated_claude() -> Result<PathBuf, DaemonError> {
     let own = std::env::current_exe().map_err(DaemonError::machine("own path"))?;
     let program = own.with_file_name(format!("fake-claude{}", std::env::consts::EXE_SUFFIX));
     match program.is_file() {

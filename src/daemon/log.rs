@@ -5,7 +5,7 @@ use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::service::LogFile;
-use crate::session::private::create_private;
+use crate::session::create_private;
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;

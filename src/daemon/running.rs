@@ -5,26 +5,34 @@ use super::claude;
 use super::lock;
 use super::lock::Lock;
 use super::log;
+use crate::archive::Archive;
 use crate::auth;
 use crate::auth::Admission;
 use crate::authority::LicenseClient;
 use crate::calls::CallLog;
+use crate::catalog;
+use crate::catalog::Catalog;
 use crate::clock;
 use crate::config::Config;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
+use crate::listen;
+use crate::listen::Budgets;
 use crate::pool::Pool;
+use crate::routing::Lanes;
+use crate::routing::PolicyLimits;
 use crate::routing::Router;
 use crate::server;
 use crate::server::Api;
-use crate::session::mode::Mode;
-use crate::session::private::create_private;
+use crate::session::Mode;
+use crate::session::create_private;
 use crate::signal::Stop;
 use crate::store;
 use crate::store::KeyFile;
 use crate::store::Secret;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
+use crate::upstream::Hosts;
 use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
@@ -80,7 +88,7 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
-    keeping: [JoinHandle<()>; 4],
+    keeping: [JoinHandle<()>; 6],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -96,8 +104,9 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// Where the port or the state folder is taken, or the machine gives too little.
-pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
+pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running, DaemonError> {
     let began = clock::now();
+    let budgets = budgets(&mut config);
     let home = DaemonError::home(&config.home);
     create_private(&config.home).map_err(&home)?;
     let mut lock = Lock::take(&config.home)?;
@@ -107,15 +116,17 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     admission.recall(uses.read());
     let license = LicenseClient::open(config.authority.clone(), &config.home);
     let license = license.map_err(DaemonError::License)?;
-    let listener = server::bind(&config.server).await;
+    let listener = server::bind(&config.server, budgets.api).await;
     let listener = listener.map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
     lock.tell(address.port()).map_err(&home)?;
     let own_key = own_key_path(&config.home);
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
-    let pool = claude::pool(&config, simulated).await?;
+    let pool = claude::pool(&config, simulated, budgets).await?;
     let folder = config.home.join("conversations");
-    let router = router(&config, &pool);
+    let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
+    let hosts = Hosts::new(config.update.proxy.clone());
+    let router = router(&config, &pool, &catalog, &hosts);
     let conversations =
         Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
@@ -123,6 +134,8 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         auth::watch(keys, admission.clone()),
         auth::record_last_uses(uses.clone(), admission.clone()),
         tokio::spawn(license.clone().run()),
+        follow(catalog.clone(), hosts.clone()),
+        catalog::watch(catalog),
         tokio::spawn(clock::watch_sleep()),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
@@ -137,7 +150,11 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         config.session.builtin_tools,
         journal.clone(),
     );
-    let api = api.told_to(telemetry.clone());
+    let archive = archive(&config).map_err(&home)?;
+    let api = api
+        .with_hosts(hosts.clone())
+        .told_to(telemetry.clone())
+        .keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
@@ -157,11 +174,35 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     })
 }
 
+/// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
+fn archive(config: &Config) -> std::io::Result<Archive> {
+    match config.memory.disk {
+        true => Archive::open(&config.home.join("archive")),
+        false => Ok(Archive::in_memory()),
+    }
+}
+
 /// The lanes of this relay, and the order in which a call tries them.
-fn router(config: &Config, pool: &Pool) -> Router {
+fn router(config: &Config, pool: &Pool, catalog: &Catalog, hosts: &Hosts) -> Router {
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
-    let lanes = vec![lane(Mode::Pty), lane(Mode::Print)];
-    Router::new(lanes, config.claude.lanes())
+    let own = vec![lane(Mode::Pty), lane(Mode::Print)];
+    let order = config.claude.lanes();
+    let limits = PolicyLimits::open(&config.home.join("limits"));
+    Router::new(
+        Lanes::new(own, order, catalog.clone(), hosts.clone()),
+        limits,
+    )
+}
+
+/// Has the hosts follow the catalog, from what is in force now on.
+fn follow(catalog: Catalog, hosts: Hosts) -> JoinHandle<()> {
+    let mut changes = catalog.subscribe();
+    hosts.take_up(&catalog.snapshot());
+    tokio::spawn(async move {
+        while changes.changed().await.is_ok() {
+            hosts.take_up(&catalog.snapshot());
+        }
+    })
 }
 
 impl Running {
@@ -180,6 +221,25 @@ impl Running {
         });
         drop(self.lock);
     }
+}
+
+/// Raises the limit of open files and divides what there is; where that is too little for `pool.max` sessions, the pool
+/// has fewer, and calls wait for them.
+fn budgets(config: &mut Config) -> Budgets {
+    let files = listen::raise_file_limit();
+    let max = config.pool.max;
+    let budgets = listen::budget(files, max, config.session.tap);
+    if budgets.sessions < max {
+        let sessions = budgets.sessions;
+        tracing::warn!(
+            files,
+            sessions,
+            "pool.max is {max}, which this limit of open files is too low for; raise it (`ulimit -n`, LimitNOFILE)"
+        );
+        config.pool.max = sessions;
+        config.pool.idle = config.pool.idle.min(sessions);
+    }
+    budgets
 }
 
 /// Who is let in. A file of keys that cannot be read is no reason to let everybody in: there is no daemon then.

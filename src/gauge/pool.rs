@@ -7,7 +7,7 @@ use crate::pool::definitions::Offer;
 use crate::pool::ledger::Effect;
 use crate::pool::ledger::Ledger;
 use crate::pool::ledger::Need;
-use crate::session::shape::Shape;
+use crate::session::Shape;
 use crate::turn::Owner;
 use std::hint::black_box;
 use std::time::Duration;

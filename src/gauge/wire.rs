@@ -1,11 +1,11 @@
 //! Requests in, streams out, hooks and transcripts in, histories out, and how a prompt gets in.
 
 use super::Measure;
-use crate::session::delivery::plan;
-use crate::session::history;
-use crate::session::history::Heading;
-use crate::session::witness::hook::Hook;
-use crate::session::witness::record;
+use crate::session::Heading;
+use crate::session::Hook;
+use crate::session::parse_record;
+use crate::session::plan_delivery;
+use crate::session::write_transcript;
 use crate::turn::Block;
 use crate::turn::Delta;
 use crate::turn::Event;
@@ -132,7 +132,7 @@ fn transcripts() -> Measure {
         bytes: text.len() as u64,
         round: Box::new(move || {
             text.lines()
-                .for_each(|line| drop(black_box(record::parse(line))))
+                .for_each(|line| drop(black_box(parse_record(line.as_bytes()))))
         }),
     }
 }
@@ -156,7 +156,7 @@ fn histories() -> Measure {
         model: "claude-opus-4-8".to_owned(),
         timestamp: "2026-01-31T12:00:00.000Z".to_owned(),
     };
-    let write = move || history::write(&messages, &heading, || ID.to_owned()).text;
+    let write = move || write_transcript(&messages, &heading, || ID.to_owned()).text;
     Measure {
         name: "session/history",
         bytes: write().len() as u64,
@@ -174,7 +174,7 @@ fn delivery() -> Measure {
     Measure {
         name: "session/delivery",
         bytes,
-        round: Box::new(move || drop(black_box(plan(&message).typed(true)))),
+        round: Box::new(move || drop(black_box(plan_delivery(&message).typed(true)))),
     }
 }
 

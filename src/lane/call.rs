@@ -1,35 +1,66 @@
 //! A call as a lane gets it: what is asked, what the caller wrote, and what it belongs to.
 
+use crate::catalog::Binding;
+use crate::catalog::Policy;
 use crate::turn::ConversationId;
+use crate::turn::Fault;
 use crate::turn::LaneId;
+use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Timeline;
 use bytes::Bytes;
 use hyper::HeaderMap;
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 /// A call; cheap to clone, so that it can be tried on one lane after the other.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    pub(crate) request: Arc<Request>,
+    /// The model's name as the caller wrote it.
+    pub(crate) model: Arc<str>,
+    /// Whether the caller reads along while the answer is written.
+    pub(crate) is_streamed: bool,
+    source: Arc<Source>,
     /// What the caller wrote, for lanes that speak its dialect; `None` where the request says more than it, as in a
     /// conversation that the relay remembers.
     pub(crate) original: Option<Arc<Original>>,
     /// The conversation that the call goes on with, where it has a name.
     pub(crate) conversation: Option<ConversationId>,
     pub(crate) want: LaneWant,
+    /// The way through the catalog that the call takes on this lane; `None` where none is declared.
+    pub(crate) binding: Option<Arc<Binding>>,
+    /// The policy that the caller's key names.
+    pub(crate) policy_name: Option<Arc<str>>,
+    /// What the caller's key may have; `None`: whatever there is.
+    pub(crate) policy: Option<Arc<Policy>>,
     /// Whether the caller refuses to be served with a part of its call ignored.
     pub(crate) strict: bool,
     pub(crate) timeline: Timeline,
 }
 
+/// What a caller speaks, and a host may speak, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Anthropic's Messages.
+    Anthropic,
+    /// OpenAI's Chat Completions.
+    Chat,
+    /// OpenAI's Responses.
+    Responses,
+}
+
 /// What the caller wrote.
 #[derive(Debug)]
 pub(crate) struct Original {
-    /// The path and query of the request.
-    pub(crate) path: String,
+    pub(crate) dialect: Dialect,
+    /// The query of the request's address, without its mark.
+    pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Where the model's name stands in the body, its quotes included.
+    pub(crate) model_at: Range<usize>,
 }
 
 /// Which lane the caller wants.
@@ -42,16 +73,98 @@ pub(crate) enum LaneWant {
     Only(LaneId),
 }
 
+/// Reads a request out of what the caller wrote.
+type Read = Box<dyn Fn(&Original) -> Result<Request, Fault> + Send + Sync>;
+
+/// A request that is read when a lane asks for it, and once: a lane that passes bytes never does.
+enum Source {
+    Read(Arc<Request>),
+    Written {
+        original: Arc<Original>,
+        read: Read,
+        request: OnceLock<Result<Arc<Request>, Fault>>,
+    },
+}
+
 impl Call {
-    /// A call of this request alone.
+    /// A call of this request.
     pub(crate) fn new(request: Request, timeline: Timeline) -> Call {
         Call {
-            request: Arc::new(request),
+            model: request.model.as_str().into(),
+            is_streamed: request.reading == Reading::Along,
+            source: Arc::new(Source::Read(Arc::new(request))),
             original: None,
             conversation: None,
             want: LaneWant::Any,
+            binding: None,
+            policy_name: None,
+            policy: None,
             strict: false,
             timeline,
+        }
+    }
+
+    /// A call of which the model is known and no more; `read` reads the rest where a lane wants it.
+    pub(crate) fn written(
+        (model, is_streamed): (&str, bool),
+        original: Arc<Original>,
+        timeline: Timeline,
+        read: impl Fn(&Original) -> Result<Request, Fault> + Send + Sync + 'static,
+    ) -> Call {
+        let source = Source::Written {
+            original: Arc::clone(&original),
+            read: Box::new(read),
+            request: OnceLock::new(),
+        };
+        Call {
+            model: model.into(),
+            is_streamed,
+            source: Arc::new(source),
+            original: Some(original),
+            conversation: None,
+            want: LaneWant::Any,
+            binding: None,
+            policy_name: None,
+            policy: None,
+            strict: false,
+            timeline,
+        }
+    }
+
+    /// What is asked. The first one to ask has it read, which takes a while for a large body.
+    ///
+    /// # Errors
+    /// Where what the caller wrote is no request.
+    pub(crate) fn request(&self) -> Result<&Arc<Request>, Fault> {
+        match &*self.source {
+            Source::Read(request) => Ok(request),
+            Source::Written {
+                original,
+                read,
+                request,
+            } => {
+                let read = || read(original).map(Arc::new);
+                request.get_or_init(read).as_ref().map_err(Clone::clone)
+            }
+        }
+    }
+
+    /// The same call with another request, which what the caller wrote does not say.
+    pub(crate) fn asking(self, request: Request) -> Call {
+        Call {
+            source: Arc::new(Source::Read(Arc::new(request))),
+            original: None,
+            ..self
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    /// No text of a caller is told.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Read(_) => f.write_str("Read"),
+            Source::Written { .. } => f.write_str("Written"),
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) use answer::Reply;
 pub(crate) use answer::Serving;
 pub(crate) use answer::committed;
 pub(crate) use call::Call;
+pub(crate) use call::Dialect;
 pub(crate) use call::LaneWant;
 pub(crate) use call::Original;
 pub(crate) use fit::Affinity;

@@ -1,10 +1,13 @@
 //! The ways a call may go into a session, the cheapest first; each is exact, or it is not among them. `[pure]`
 
 use super::ledger::Need;
-use crate::session::delivery;
-use crate::session::delivery::Delivery;
-use crate::session::history;
-use crate::session::mode::Mode;
+use crate::session::Delivery;
+use crate::session::Mode;
+use crate::session::ends_in_placeholder;
+use crate::session::is_told_at_once;
+use crate::session::plan_delivery;
+use crate::session::plan_last_block;
+use crate::session::plan_through_editor;
 use crate::turn::Request;
 
 /// One way.
@@ -40,10 +43,10 @@ pub(crate) fn delivery_plans(request: &Request, mode: Mode, gates: bool) -> Vec<
     }
     let mut delivery_plans = Vec::new();
     if let Some(prompt) = request.prompt()
-        && !history::ends_in_placeholder(request.history())
+        && !ends_in_placeholder(request.history())
     {
-        let whole = delivery::plan(prompt);
-        let last = delivery::plan_last(prompt);
+        let whole = plan_delivery(prompt);
+        let last = plan_last_block(prompt);
         if whole != Delivery::Transcript {
             delivery_plans.push(DeliveryPlan::Typed(whole));
         } else if last != Delivery::Transcript && !request.tools.is_empty() {
@@ -64,8 +67,8 @@ pub(crate) fn delivery_plans(request: &Request, mode: Mode, gates: bool) -> Vec<
 /// The way of a prompt that goes in beside tools or not at all.
 fn edited(request: &Request) -> Option<DeliveryPlan> {
     let prompt = request.prompt()?;
-    let plan = delivery::plan_edited(prompt);
-    let is_open = plan != Delivery::Transcript && !history::ends_in_placeholder(request.history());
+    let plan = plan_through_editor(prompt);
+    let is_open = plan != Delivery::Transcript && !ends_in_placeholder(request.history());
     is_open.then_some(match prompt.blocks.as_slice() {
         [_] => DeliveryPlan::Typed(plan),
         _ => DeliveryPlan::Split(plan),
@@ -75,7 +78,7 @@ fn edited(request: &Request) -> Option<DeliveryPlan> {
 /// In print mode every message goes in, except what must be told with its history.
 fn need_of_print(request: &Request) -> Need {
     match request.history() {
-        _ if history::is_told_at_once(&request.messages) => Need::Fresh,
+        _ if is_told_at_once(&request.messages) => Need::Fresh,
         [] => Need::Warm,
         _ => Need::Launch,
     }

@@ -2,7 +2,7 @@
 
 use super::slot::SlotKind;
 use super::slot::Slots;
-use crate::session::shape::Shape;
+use crate::session::Shape;
 use std::collections::VecDeque;
 
 /// What is likely to be asked for.

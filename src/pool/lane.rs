@@ -10,10 +10,12 @@ use crate::lane::Health;
 use crate::lane::Lane;
 use crate::lane::Serving;
 use crate::lane::committed;
-use crate::session::mode::Mode;
-use crate::session::prepare;
+use crate::session::Mode;
+use crate::session::ignored;
 use crate::turn::ConversationId;
 use crate::turn::LaneId;
+use crate::turn::Request;
+use std::future::ready;
 
 /// The pool, by sessions of one mode.
 pub(crate) struct ClaudeLane {
@@ -39,18 +41,24 @@ impl Lane for ClaudeLane {
     }
 
     fn fit(&self, call: &Call) -> Fit {
-        match unfit::why(&call.request) {
+        let request = match call.request() {
+            Ok(request) => request,
+            Err(fault) => return Fit::Unfit(fault),
+        };
+        match unfit::why(request) {
             Some(fault) => Fit::Unfit(fault),
             None => Fit::Fits {
-                ignored: prepare::ignored(&call.request),
-                affinity: self.affinity(call),
+                ignored: ignored(request),
+                affinity: self.affinity(request, call.conversation.as_ref()),
             },
         }
     }
 
     fn serve(&self, call: Call) -> Serving {
-        let events = self.pool.serve(call, self.mode);
-        Box::pin(committed(events))
+        match self.pool.serve(&call, self.mode) {
+            Ok(events) => Box::pin(committed(events)),
+            Err(fault) => Box::pin(ready(Err(fault))),
+        }
     }
 
     fn health(&self) -> Health {
@@ -78,18 +86,18 @@ impl Lane for ClaudeLane {
 
 impl ClaudeLane {
     /// A session that stays in the conversation, or waits for the results that the call brings, goes on where it is.
-    fn affinity(&self, call: &Call) -> Affinity {
-        let results = call.request.prompt().map(|prompt| &prompt.blocks);
+    fn affinity(&self, request: &Request, conversation: Option<&ConversationId>) -> Affinity {
+        let results = request.prompt().map(|prompt| &prompt.blocks);
         let brought = || {
             results
                 .into_iter()
                 .flatten()
                 .find_map(|block| block.result_of())
         };
-        if call.conversation.is_none() && brought().is_none() {
+        if conversation.is_none() && brought().is_none() {
             return Affinity::None;
         }
-        let stays = call.conversation.as_ref().is_some_and(|id| self.holds(id));
+        let stays = conversation.is_some_and(|id| self.holds(id));
         let waits = |id: &str| {
             let snapshot = self.pool.snapshot.borrow();
             let mut awaited = snapshot.sessions.iter().flat_map(|session| &session.awaits);

@@ -31,14 +31,15 @@ pub(crate) use snapshot::SessionView;
 pub(crate) use snapshot::Snapshot;
 
 use crate::lane::Call;
-use crate::session::launcher::Launcher;
-use crate::session::mode::Mode;
-use crate::session::shape::Shape;
+use crate::session::Launcher;
+use crate::session::Mode;
+use crate::session::Shape;
 use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::LaneId;
 use serve::ServeCall;
+use std::sync::Arc;
 use std::time::Duration;
 use supervisor::Command;
 use supervisor::Supervisor;
@@ -70,6 +71,8 @@ pub(crate) struct PoolConfig {
     /// How long one stays there without a call.
     pub(crate) kept_wait_max: Duration,
 }
+
+type EventReceiver = mpsc::Receiver<Result<Event, Fault>>;
 
 /// Which of the pool's lanes serve a call that names none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,21 +123,22 @@ impl Pool {
     /// In a conversation that has a name, the session stays for the next call.
     ///
     /// Dropping the receiver tells the pool that the caller is gone.
-    fn serve(&self, call: Call, mode: Mode) -> mpsc::Receiver<Result<Event, Fault>> {
+    fn serve(&self, call: &Call, mode: Mode) -> Result<EventReceiver, Fault> {
+        let request = Arc::clone(call.request()?);
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         tokio::spawn(
             ServeCall {
-                request: call.request,
+                request,
                 mode,
-                name: call.conversation,
+                name: call.conversation.clone(),
                 launcher: self.launcher.clone(),
                 supervisor: self.supervisor.clone(),
                 events: events_tx,
-                timeline: call.timeline,
+                timeline: call.timeline.clone(),
             }
             .run(),
         );
-        events
+        Ok(events)
     }
 
     /// The lane that serves by sessions of this mode.

@@ -4,12 +4,12 @@
 //! Results go on wherever their whole conversation is the one that is held: the ids of their calls are the API's own.
 //! A prompt goes on only in the conversation of its own name.
 
-use crate::session::delivery;
-use crate::session::delivery::Delivery;
-use crate::session::mcp::result;
-use crate::session::mcp::tool_list::ToolList;
-use crate::session::prepare::Continuation;
-use crate::session::shape::Shape;
+use crate::session::Continuation;
+use crate::session::Delivery;
+use crate::session::Shape;
+use crate::session::ToolList;
+use crate::session::plan_delivery;
+use crate::session::tool_answers;
 use crate::turn::Block;
 use crate::turn::ConversationId;
 use crate::turn::Fingerprint;
@@ -149,11 +149,11 @@ impl Claim {
 fn onward(request: &Request, name: Option<&ConversationId>) -> Option<Continuation> {
     let prompt = request.prompt()?;
     let natives: Option<Vec<&Value>> = prompt.blocks.iter().map(Block::json).collect();
-    if let Some(results) = natives.and_then(result::answers) {
+    if let Some(results) = natives.and_then(tool_answers) {
         return Some(Continuation::Results(results));
     }
     let begun = !request.history().is_empty();
-    let plan = name.filter(|_| begun).map(|_| delivery::plan(prompt));
+    let plan = name.filter(|_| begun).map(|_| plan_delivery(prompt));
     let typed = plan.filter(|plan| *plan != Delivery::Transcript);
     typed.map(Continuation::Prompt)
 }
@@ -203,7 +203,7 @@ fn call_of(block: &Block) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::mode::Mode;
+    use crate::session::Mode;
     use crate::turn::Owner;
     use crate::turn::Tool;
     use serde_json::json;

@@ -8,7 +8,7 @@
 use super::definitions::Offer;
 use super::ledger::Need;
 use super::ledger::WaiterId;
-use crate::session::shape::Shape;
+use crate::session::Shape;
 use crate::turn::Owner;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;

@@ -13,20 +13,22 @@ use super::supervisor::Command;
 use super::supervisor::Grant;
 use super::supervisor::notify;
 use crate::clock;
-use crate::session::driver::Order;
-use crate::session::driver::Turn;
-use crate::session::fault as session_fault;
-use crate::session::habits::Habits;
-use crate::session::launcher::Birth;
-use crate::session::launcher::Launched;
-use crate::session::launcher::Launcher;
-use crate::session::launcher::Session;
-use crate::session::mode::Mode;
-use crate::session::prepare::PreparedTurn;
-use crate::session::prepare::TurnBuilder;
-use crate::session::reply::Recipient;
-use crate::session::reply::TurnOutcome;
-use crate::session::shape::Shape;
+use crate::session::Birth;
+use crate::session::Habits;
+use crate::session::Launched;
+use crate::session::Launcher;
+use crate::session::Mode;
+use crate::session::Order;
+use crate::session::PreparedTurn;
+use crate::session::Recipient;
+use crate::session::Session;
+use crate::session::Shape;
+use crate::session::Turn;
+use crate::session::TurnBuilder;
+use crate::session::TurnOutcome;
+use crate::session::misdelivered;
+use crate::session::session_lost;
+use crate::session::undeliverable;
 use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -95,8 +97,8 @@ impl ServeCall {
                     way = delivery_plans.next();
                     if way.is_none() {
                         return Some(match tried {
-                            true => session_fault::misdelivered(),
-                            false => session_fault::undeliverable(),
+                            true => misdelivered(),
+                            false => undeliverable(),
                         });
                     }
                 }
@@ -105,7 +107,7 @@ impl ServeCall {
                     hung += 1;
                     way = way.or_else(|| delivery_plans.next());
                 }
-                TurnOutcome::Hung => return Some(session_fault::session_lost("all sessions hang")),
+                TurnOutcome::Hung => return Some(session_lost("all sessions hang")),
                 TurnOutcome::Failed { fault, begun }
                     if begun || lost || fault.kind != FaultKind::SessionLost =>
                 {
@@ -377,7 +379,7 @@ fn failed(fault: Fault) -> TurnOutcome {
 
 /// The driver is gone without a word.
 fn lost() -> TurnOutcome {
-    failed(session_fault::session_lost("its driver is gone"))
+    failed(session_lost("its driver is gone"))
 }
 
 /// How long a claude that was there may be away, or half written, before a call fails for it: an update takes a moment.

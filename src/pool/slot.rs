@@ -2,8 +2,8 @@
 
 use super::definitions::Offer;
 use super::definitions::Told;
-use crate::session::installation::Edition;
-use crate::session::shape::Shape;
+use crate::session::Edition;
+use crate::session::Shape;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! The pool at one moment, for health and session lists.
 
-use crate::session::installation::Installation;
+use crate::session::Installation;
 use crate::turn::ConversationId;
 use std::path::PathBuf;
 use std::time::Instant;

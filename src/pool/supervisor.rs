@@ -18,15 +18,15 @@ use super::slot::Slot;
 use super::slot::SlotId;
 use super::slot::SlotKind;
 use crate::clock;
-use crate::session::driver::Notice;
-use crate::session::driver::Notify;
-use crate::session::driver::Order;
-use crate::session::fault::session_lost;
-use crate::session::launcher::Birth;
-use crate::session::launcher::Launcher;
-use crate::session::launcher::Session;
-use crate::session::pty::pulse;
-use crate::session::shape::Shape;
+use crate::session::Birth;
+use crate::session::Launcher;
+use crate::session::Notice;
+use crate::session::Notify;
+use crate::session::Order;
+use crate::session::Session;
+use crate::session::Shape;
+use crate::session::is_stopped;
+use crate::session::session_lost;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::Owner;
@@ -207,9 +207,9 @@ impl Supervisor {
     /// Gives up who waits and is stopped, and was at the last look: one that is being stopped and let go on, as a whole
     /// machine is, is left in peace.
     fn look_for_hung(&mut self) {
-        let is_stopped =
-            |(slot, session): (&SlotId, &Session)| pulse::is_stopped(session.pid).then_some(*slot);
-        let stopped: HashSet<SlotId> = self.live.iter().filter_map(is_stopped).collect();
+        let stopped =
+            |(slot, session): (&SlotId, &Session)| is_stopped(session.pid).then_some(*slot);
+        let stopped: HashSet<SlotId> = self.live.iter().filter_map(stopped).collect();
         for slot in stopped.intersection(&self.stopped) {
             self.ledger.handle_hung(*slot, clock::awake());
         }

@@ -1,7 +1,7 @@
 //! Prompts as keystrokes, read back by a model of the prompt box that was written from what the real one was seen to
 //! do. `[pure]`
 
-use crate::session::delivery::plan;
+use crate::session::plan_delivery;
 use crate::terminal::keys;
 use crate::turn::Block;
 use crate::turn::Message;
@@ -15,9 +15,9 @@ pub(super) fn delivery(bytes: &[u8]) {
         role: Role::User,
         blocks: vec![Block::Text(text.clone())],
     };
-    let delivery = plan(&message);
+    let delivery = plan_delivery(&message);
     assert!(
-        plan(&message)
+        plan_delivery(&message)
             .typed(false)
             .is_none_or(|typed| typed.edited.is_none())
     );

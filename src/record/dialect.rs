@@ -3,8 +3,8 @@
 //! Without this an old version could not be recorded at all. The case `launch` leaves nothing out: it shows whether
 //! the relay itself can start that version.
 
-use crate::session::launch;
-use crate::session::pty::parts;
+use crate::session::hook_settings;
+use crate::session::version_parts;
 use serde_json::Value;
 use serde_json::json;
 use std::ffi::OsString;
@@ -25,7 +25,7 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     pub(crate) fn of(version: &str) -> Dialect {
-        let number = parts(version);
+        let number = version_parts(version);
         Dialect {
             http_hooks: number >= HTTP_HOOKS_SINCE,
             tools_flag: number >= TOOLS_FLAG_SINCE,
@@ -59,7 +59,7 @@ impl Dialect {
                 json!({"type": "command", "command": format!("cat >> '{file}'; echo >> '{file}'")})
             }
         };
-        let mut settings = launch::settings(url, gate);
+        let mut settings = hook_settings(url, gate);
         let Some(hooks) = settings["hooks"].as_object_mut() else {
             return settings;
         };
@@ -67,6 +67,7 @@ impl Dialect {
         // The goldens were recorded without them, but for the cases that ask for more.
         hooks.shift_remove("PostToolUse");
         hooks.shift_remove("PostToolUseFailure");
+        hooks.shift_remove("PostToolBatch");
         if !self.message_display {
             hooks.shift_remove("MessageDisplay");
         }

@@ -13,10 +13,10 @@ use super::take::Take;
 use super::take::Wire;
 use super::upstream::Upstream;
 use crate::clock;
-use crate::session::pty::reap::How;
-use crate::session::pty::reap::end_group;
-use crate::session::pty::spawn::Exit;
-use crate::session::pty::spawn::Process;
+use crate::session::EndMode;
+use crate::session::Exit;
+use crate::session::Process;
+use crate::session::end_group;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
 use crate::terminal::Screen;
@@ -127,7 +127,7 @@ struct Running(u32);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        end_group(self.0, How::Forced);
+        end_group(self.0, EndMode::Forced);
     }
 }
 
@@ -353,7 +353,7 @@ impl Player {
         if let Some(words) = self.ended.take() {
             self.put(What::Exit(status(&words)));
         } else {
-            end_group(self.running.0, How::Asked);
+            end_group(self.running.0, EndMode::Asked);
             drop(tokio::time::timeout(END_WAIT_MAX, self.exit.how()).await);
         }
         let mut take = Take {

@@ -8,8 +8,8 @@ use super::support::CASES;
 use super::support::Takes;
 use super::take::Take;
 use super::take::Wire;
-use crate::session::pty::parts;
-use crate::session::support::Assessment;
+use crate::session::Assessment;
+use crate::session::version_parts;
 use crate::terminal::recording::Recording;
 use serde::Serialize;
 use serde_json::Value;
@@ -43,7 +43,7 @@ impl Goldens {
     /// The versions that there are goldens of, oldest first.
     pub(crate) fn versions(&self) -> Vec<String> {
         let mut versions: Vec<String> = names(&self.root.join("terminal"));
-        versions.sort_by_key(|version| parts(version));
+        versions.sort_by_key(|version| version_parts(version));
         versions
     }
 
@@ -60,7 +60,7 @@ impl Goldens {
             return Some(version.to_owned());
         }
         let others = || versions.iter().filter(|known| *known != version);
-        let older = others().rfind(|known| parts(known) < parts(version));
+        let older = others().rfind(|known| version_parts(known) < version_parts(version));
         older.or_else(|| others().next()).cloned()
     }
 

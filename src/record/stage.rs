@@ -8,17 +8,18 @@ use super::upstream::HOOK_PATH;
 use super::upstream::MCP_PATH;
 use super::upstream::Upstream;
 use crate::clock;
+use crate::session::Files;
+use crate::session::Launch;
+use crate::session::Opening;
 use crate::session::SessionConfig;
-use crate::session::launch;
-use crate::session::launch::Files;
-use crate::session::launch::Launch;
-use crate::session::launch::Opening;
-use crate::session::private::create_private;
-use crate::session::private::write_private;
-use crate::session::ready_gate;
-use crate::session::shape::Shape;
-use crate::session::transcript_pipe::make_pipe;
-use crate::session::transcript_store::TranscriptStore;
+use crate::session::Shape;
+use crate::session::TranscriptStore;
+use crate::session::create_private;
+use crate::session::editor_script;
+use crate::session::make_pipe;
+use crate::session::open_gate;
+use crate::session::pty_launch;
+use crate::session::write_private;
 use crate::terminal::scrub::Scrub;
 use crate::turn::Block;
 use crate::turn::Message;
@@ -106,7 +107,7 @@ impl Stage {
         write_private(&home.join(".claude.json"), state.as_bytes(), 0o600)?;
         write_private(
             &stage.files.editor(),
-            launch::editor_script(&stage.files).as_bytes(),
+            editor_script(&stage.files).as_bytes(),
             0o700,
         )?;
         Ok(stage)
@@ -140,7 +141,7 @@ impl Stage {
         };
         let mut shape = Shape::plain(MODEL);
         shape.thinking = case.setup.thinking;
-        let mut launch = launch::launch(
+        let mut launch = pty_launch(
             &subject.program,
             &self.config,
             &shape,
@@ -172,7 +173,7 @@ impl Stage {
     /// # Errors
     /// Where the pipe cannot be written.
     pub(crate) fn open_gate(&self) -> io::Result<fs::File> {
-        ready_gate::open(&self.files)
+        open_gate(&self.files)
     }
 
     /// Puts a prompt where the editor takes it from.

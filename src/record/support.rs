@@ -9,14 +9,14 @@ use super::mcp;
 use super::reading;
 use super::take::Take;
 use super::take::checkpoints;
-use crate::session::habits::Habits;
-use crate::session::pty::parts;
-use crate::session::support::Assessment;
-pub(crate) use crate::session::support::Support;
-use crate::session::witness::hook::Hook;
-use crate::session::witness::hook::HookEvent;
-use crate::session::witness::record::Record;
-use crate::session::witness::record::parse;
+use crate::session::Assessment;
+use crate::session::Habits;
+use crate::session::Hook;
+use crate::session::HookEvent;
+use crate::session::Record;
+use crate::session::Support;
+use crate::session::parse_record;
+use crate::session::version_parts;
 use crate::terminal::recording::What;
 use serde::Deserialize;
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub(crate) fn remedy() -> &'static str {
         let versions = versions().into_iter();
         let supported = versions.filter(|(_, line)| line.support == Support::Supported.to_string());
         let mut supported: Vec<String> = supported.map(|(version, _)| version).collect();
-        supported.sort_by_key(|version| parts(version));
+        supported.sort_by_key(|version| version_parts(version));
         let (oldest, newest) = (supported.first(), supported.last());
         let (oldest, newest) = (oldest.cloned(), newest.cloned());
         format!(
@@ -199,7 +199,7 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
         .wire
         .transcript
         .iter()
-        .map(|line| parse(&line.to_string()))
+        .map(|line| parse_record(line.to_string().as_bytes()))
         .collect();
     let said = records.iter().find_map(|record| match record {
         Record::Said(said) => Some(said),
@@ -312,6 +312,7 @@ const VERSIONS: &str = include_str!("../../golden/versions.toml");
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::json::Replaced;
 
     #[test]
     fn pieces_that_overtake_each_other_are_one_text() {
@@ -320,6 +321,7 @@ mod tests {
             index,
             last: false,
             text: text.into(),
+            replaced: Replaced::default(),
         };
         assert_eq!(shown(&[piece(1, "b"), piece(0, "a")]), "ab");
     }

@@ -8,7 +8,7 @@ use super::case::Case;
 use super::case::Text;
 use super::mcp;
 use super::stage::MODEL;
-use crate::session::pieces::Pieces;
+use crate::session::Pieces;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Limited;

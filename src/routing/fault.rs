@@ -1,9 +1,12 @@
 //! How a call fails that no lane takes. `[pure]`
 
+use crate::limits::LimitKind;
+use crate::limits::Refusal;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::LaneId;
+use std::time::Duration;
 
 /// The caller refuses to be served with a part of its call ignored.
 pub(super) fn not_honoured(ignored: &[String]) -> Fault {
@@ -30,6 +33,95 @@ pub(super) fn no_lane() -> Fault {
     Fault::new(FaultKind::Internal, Blame::Relay, public).because("the plan is empty")
 }
 
+pub(super) fn model_unknown(model: &str) -> Fault {
+    let public = format!(
+        "{}: the catalog has no model of that name. GET /v1/models lists those that this key can reach; \
+         `inference-relay model add` and `binding add` declare another.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelUnknown, Blame::Client, public)
+}
+
+pub(super) fn model_unbound(model: &str) -> Fault {
+    let public = format!(
+        "{}: no binding that is enabled leads to a lane. Bind the model with `inference-relay binding add`.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelUnbound, Blame::Relay, public)
+}
+
+pub(super) fn model_disabled(model: &str) -> Fault {
+    let public = format!(
+        "{}: this model is disabled in the catalog. Ask for another one, or enable it.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelDisabled, Blame::Relay, public)
+}
+
+pub(super) fn model_not_granted(model: &str) -> Fault {
+    let public = format!(
+        "{}: the policy of this key does not grant the model. GET /v1/models lists those that it does.",
+        plain(model)
+    );
+    Fault::new(FaultKind::ModelNotGranted, Blame::Client, public)
+}
+
+pub(super) fn lane_not_granted(model: &str) -> Fault {
+    let public = format!(
+        "{}: the policy of this key grants no lane that serves the model. Have the policy changed.",
+        plain(model)
+    );
+    Fault::new(FaultKind::LaneNotGranted, Blame::Client, public)
+}
+
+pub(super) fn policy_disabled() -> Fault {
+    let public =
+        "The policy of this key is disabled. Have it enabled, or use a key of another policy.";
+    Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
+}
+
+pub(super) fn policy_unknown(policy: &str) -> Fault {
+    let public = format!(
+        "The policy of this key, {}, is not in the catalog. Declare it, or give the key another one with \
+         `inference-relay key policy`.",
+        plain(policy)
+    );
+    Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
+}
+
+/// A limit or a budget of the policy is reached.
+pub(super) fn limited(refusal: &Refusal) -> Fault {
+    let kind = match refusal.limit {
+        LimitKind::Requests => FaultKind::RateLimited,
+        LimitKind::Tokens => FaultKind::TokensLimited,
+        LimitKind::Concurrent => FaultKind::TooManyConcurrent,
+        LimitKind::Budget => FaultKind::BudgetExceeded,
+        LimitKind::Unavailable => return limits_unavailable(),
+    };
+    let what = match refusal.limit {
+        LimitKind::Requests => "calls a minute",
+        LimitKind::Tokens => "tokens a minute",
+        LimitKind::Concurrent => "calls at once",
+        LimitKind::Budget | LimitKind::Unavailable => "its budget",
+    };
+    let public = format!(
+        "The {} {} has reached {what}. Wait as long as `retry-after` says, or have the limit raised.",
+        refusal.subject,
+        plain(&refusal.id)
+    );
+    let wait = refusal.wait.unwrap_or(SLOT_WAIT);
+    Fault::new(kind, Blame::Client, public)
+        .because(format!("a limit of {}", refusal.max))
+        .retry_after(wait)
+}
+
+pub(super) fn limits_unavailable() -> Fault {
+    let public = "What this key's policy has spent cannot be known, so no call with a budget passes. Mend the folder \
+                  `limits` in the relay's state folder; the log says what is wrong with it.";
+    Fault::new(FaultKind::LimitsUnavailable, Blame::Relay, public)
+        .because("the journal of budgets cannot be used")
+}
+
 /// Names of fields are a caller's text: what a message should not carry becomes `?`.
 fn plain(text: &str) -> String {
     let plain = |c: char| match c {
@@ -39,6 +131,8 @@ fn plain(text: &str) -> String {
     text.chars().take(PATH_MAX).map(plain).collect()
 }
 
+/// When a call under way may have ended; nobody knows.
+const SLOT_WAIT: Duration = Duration::from_secs(1);
 /// Parameters that are named in a message; a call that sets more is not read by a person.
 const PATHS_MAX: usize = 32;
 /// Characters of one such name.

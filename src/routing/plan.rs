@@ -11,7 +11,7 @@ use crate::turn::LaneId;
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) lane: LaneId,
-    /// Whether the order of the configuration names it; others serve only who asks for them.
+    /// Whether the order names it; others serve only who asks for them.
     pub(super) is_in_order: bool,
     pub(super) fit: Fit,
 }
@@ -19,7 +19,8 @@ pub(super) struct Candidate {
 /// The plan, and why the other candidates are not in it.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Route {
-    pub(super) steps: Vec<LaneId>,
+    /// Places of candidates, in the order in which they are tried.
+    pub(super) steps: Vec<usize>,
     pub(super) excluded: Vec<(LaneId, Fault)>,
 }
 
@@ -28,7 +29,7 @@ pub(super) struct Route {
 pub(super) fn plan(want: &LaneWant, strict: bool, candidates: Vec<Candidate>) -> Route {
     let mut route = Route::default();
     let mut steps = Vec::new();
-    for candidate in candidates {
+    for (place, candidate) in candidates.into_iter().enumerate() {
         let is_wanted = match want {
             LaneWant::Any => candidate.is_in_order,
             LaneWant::Only(lane) => *lane == candidate.lane,
@@ -37,13 +38,13 @@ pub(super) fn plan(want: &LaneWant, strict: bool, candidates: Vec<Candidate>) ->
             continue;
         }
         match verdict(candidate.fit, strict) {
-            Ok(affinity) => steps.push((affinity, candidate.lane)),
+            Ok(affinity) => steps.push((affinity, place)),
             Err(fault) => route.excluded.push((candidate.lane, fault)),
         }
     }
     // The sort is stable: among equals the configuration's order stays.
     steps.sort_by_key(|(affinity, _)| std::cmp::Reverse(*affinity));
-    route.steps = steps.into_iter().map(|(_, lane)| lane).collect();
+    route.steps = steps.into_iter().map(|(_, place)| place).collect();
     route
 }
 
@@ -76,10 +77,8 @@ mod tests {
         }
     }
 
-    fn steps(want: &LaneWant, strict: bool, candidates: &[Candidate]) -> Vec<String> {
-        let route = plan(want, strict, candidates.to_vec());
-        let names = route.steps.iter().map(|lane| lane.name().to_owned());
-        names.collect()
+    fn steps(want: &LaneWant, strict: bool, candidates: &[Candidate]) -> Vec<usize> {
+        plan(want, strict, candidates.to_vec()).steps
     }
 
     #[test]
@@ -90,9 +89,9 @@ mod tests {
             candidate("b", true, Fit::whole()),
             candidate("c", false, Fit::whole()),
         ];
-        assert_eq!(steps(&any, false, &lanes), ["a", "b"]);
+        assert_eq!(steps(&any, false, &lanes), [0, 1]);
         lanes[1].fit = fits(&[], Affinity::Held);
-        assert_eq!(steps(&any, false, &lanes), ["b", "a"]);
+        assert_eq!(steps(&any, false, &lanes), [1, 0]);
     }
 
     #[test]
@@ -102,7 +101,7 @@ mod tests {
             candidate("a", true, Fit::whole()),
             candidate("c", false, Fit::whole()),
         ];
-        assert_eq!(steps(&only, false, &lanes), ["c"]);
+        assert_eq!(steps(&only, false, &lanes), [1]);
     }
 
     #[test]
@@ -112,9 +111,9 @@ mod tests {
             candidate("a", true, Fit::Unfit(unfit.clone())),
             candidate("b", true, fits(&["speed"], Affinity::None)),
         ];
-        assert_eq!(steps(&LaneWant::Any, false, &lanes), ["b"]);
+        assert_eq!(steps(&LaneWant::Any, false, &lanes), [1]);
         let strict = plan(&LaneWant::Any, true, lanes.to_vec());
-        assert_eq!(strict.steps, []);
+        assert_eq!(strict.steps, [0_usize; 0]);
         assert_eq!(strict.excluded[0], (LaneId::new("a"), unfit));
         assert!(strict.excluded[1].1.public.starts_with("speed: "));
     }

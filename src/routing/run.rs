@@ -4,7 +4,11 @@ use super::fault;
 use super::plan::Candidate;
 use super::plan::Route;
 use super::plan::plan;
+use super::reserve::PolicyLimits;
+use super::ways::Lanes;
+use super::ways::Way;
 use crate::lane::Call;
+use crate::lane::Health;
 use crate::lane::Lane;
 use crate::lane::LaneWant;
 use crate::lane::Reply;
@@ -16,23 +20,16 @@ use crate::turn::LaneId;
 use crate::turn::Remedy;
 use std::sync::Arc;
 
-/// The lanes of this relay, and the order in which they are tried; cheap to clone.
+/// Routes calls to the lanes of this relay; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Router {
-    lanes: Arc<[Arc<dyn Lane>]>,
-    order: Arc<[LaneId]>,
+    pub(super) lanes: Lanes,
+    pub(super) limits: PolicyLimits,
 }
 
 impl Router {
-    /// Lanes that are not in the order serve only callers that ask for them.
-    pub(crate) fn new(lanes: Vec<Arc<dyn Lane>>, order: Vec<LaneId>) -> Router {
-        let place = |lane: &Arc<dyn Lane>| order.iter().position(|id| id == lane.id());
-        let mut lanes = lanes;
-        lanes.sort_by_key(|lane| place(lane).unwrap_or(usize::MAX));
-        Router {
-            lanes: lanes.into(),
-            order: order.into(),
-        }
+    pub(crate) fn new(lanes: Lanes, limits: PolicyLimits) -> Router {
+        Router { lanes, limits }
     }
 
     /// Serves a call on the first lane of its plan that commits.
@@ -41,85 +38,97 @@ impl Router {
         Box::pin(async move { router.run(call).await })
     }
 
+    /// Whether the catalog says anything of models, so that a call's model must be looked up before its body is read.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.lanes.catalog.snapshot().is_configured()
+    }
+
+    /// How every lane is now: this machine's own, then the hosts.
+    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        let own = self
+            .lanes
+            .own
+            .iter()
+            .map(|lane| (lane.id().clone(), lane.health()));
+        let hosts = self.lanes.hosts.all().into_iter();
+        own.chain(hosts.map(|lane| (lane.id().clone(), lane.health())))
+            .collect()
+    }
+
     /// Whether a lane holds this conversation.
     pub(crate) fn holds(&self, conversation: &ConversationId) -> bool {
-        self.lanes.iter().any(|lane| lane.holds(conversation))
+        self.lanes.own.iter().any(|lane| lane.holds(conversation))
     }
 
     /// Nobody goes on in this conversation any more.
     pub(crate) fn forget(&self, conversation: &ConversationId) {
-        for lane in self.lanes.iter() {
+        for lane in self.lanes.own.iter() {
             lane.forget(conversation);
         }
     }
 
-    async fn run(self, call: Call) -> Result<Reply, Fault> {
-        let route = self.route(&call);
+    async fn run(self, mut call: Call) -> Result<Reply, Fault> {
+        call.policy = self.lanes.policy(&call)?;
+        let ways = self.lanes.ways(&call)?;
+        let route = route(&call, &ways);
         let mut attempts: Vec<Attempt> = Vec::new();
-        let mut failure: Option<(Fault, String)> = None;
-        for step in &route.steps {
-            let Some(lane) = self.lane(step) else {
-                continue;
-            };
-            if failure
-                .as_ref()
-                .is_some_and(|(fault, provider)| !helps(fault, provider, &**lane))
-            {
+        let mut failure: Option<(Fault, Arc<dyn Lane>)> = None;
+        for way in route.steps.iter().filter_map(|step| ways.get(*step)) {
+            let lane = &way.lane;
+            let failed = failure.as_ref();
+            if failed.is_some_and(|(fault, failed)| !helps(fault, &**failed, &**lane)) {
                 continue;
             }
-            match lane.serve(call.clone()).await {
+            let mut try_of = call.clone();
+            try_of.binding.clone_from(&way.binding);
+            match lane.serve(try_of).await {
                 Ok(reply) => return Ok(reply.after(attempts)),
                 Err(fault) => {
-                    let code = fault.kind.code();
-                    tracing::info!(
-                        lane = step.name(),
-                        code,
-                        why = fault.private,
-                        "a lane failed"
-                    );
+                    let (lane_name, code) = (lane.id().clone(), fault.kind.code());
+                    tracing::info!(lane = %lane_name, code, why = fault.private, "a lane failed");
                     attempts.push(Attempt {
-                        lane: step.clone(),
+                        lane: lane_name,
                         code,
                     });
-                    failure = Some((fault, lane.provider().to_owned()));
+                    failure = Some((fault, Arc::clone(lane)));
                 }
             }
         }
-        Err(failure.map_or_else(|| self.refusal(&call, route), |(fault, _)| fault))
-    }
-
-    fn route(&self, call: &Call) -> Route {
-        let candidates = self.lanes.iter().map(|lane| Candidate {
-            lane: lane.id().clone(),
-            is_in_order: self.order.contains(lane.id()),
-            fit: lane.fit(call),
-        });
-        plan(&call.want, call.strict, candidates.collect())
-    }
-
-    fn lane(&self, id: &LaneId) -> Option<&Arc<dyn Lane>> {
-        self.lanes.iter().find(|lane| lane.id() == id)
-    }
-
-    /// Why no lane took the call.
-    fn refusal(&self, call: &Call, route: Route) -> Fault {
-        let first = route.excluded.into_iter().next();
-        match (&call.want, first) {
-            (_, Some((_, fault))) => fault,
-            (LaneWant::Only(lane), None) => {
-                let names = self.lanes.iter().map(|lane| lane.id().name());
-                fault::lane_unknown(lane, &names.collect::<Vec<_>>().join(", "))
-            }
-            (LaneWant::Any, None) => fault::no_lane(),
-        }
+        Err(failure.map_or_else(|| refusal(&call, &ways, route), |(fault, _)| fault))
     }
 }
 
-/// Whether this lane may help where a lane of that provider failed so.
-fn helps(fault: &Fault, provider: &str, lane: &dyn Lane) -> bool {
+fn route(call: &Call, ways: &[Way]) -> Route {
+    let candidates = ways.iter().map(|way| {
+        let mut asked = call.clone();
+        asked.binding.clone_from(&way.binding);
+        Candidate {
+            lane: way.lane.id().clone(),
+            is_in_order: way.is_in_order,
+            fit: way.lane.fit(&asked),
+        }
+    });
+    plan(&call.want, call.strict, candidates.collect())
+}
+
+/// Why no lane took the call.
+fn refusal(call: &Call, ways: &[Way], route: Route) -> Fault {
+    let first = route.excluded.into_iter().next();
+    match (&call.want, first) {
+        (_, Some((_, fault))) => fault,
+        (LaneWant::Only(lane), None) => {
+            let names = ways.iter().map(|way| way.lane.id().name());
+            fault::lane_unknown(lane, &names.collect::<Vec<_>>().join(", "))
+        }
+        (LaneWant::Any, None) => fault::no_lane(),
+    }
+}
+
+/// Whether this lane may help where that one failed so.
+fn helps(fault: &Fault, failed: &dyn Lane, lane: &dyn Lane) -> bool {
     match fault.remedy {
         Remedy::Never => false,
         Remedy::OtherLane => true,
-        Remedy::OtherProvider => lane.provider() != provider,
+        Remedy::OtherProvider => lane.provider() != failed.provider(),
     }
 }

@@ -1,25 +1,20 @@
 //! `POST /v1/messages` and its token count: bytes to a request, an answer to a response.
 
 use super::Api;
-use super::answer;
-use super::api;
 use super::body;
-use super::conversation;
 use super::frame::Refusal;
-use super::guarded_body::GuardedBody;
+use super::front;
+use super::front::Asked;
+use super::front::Context;
+use super::front::beside;
 use super::status;
 use crate::auth::Caller;
-use crate::calls::CallRecorder;
-use crate::clock;
-use crate::lane::Call;
-use crate::lane::LaneWant;
-use crate::turn::Blame;
+use crate::lane::Dialect;
 use crate::turn::Fault;
-use crate::turn::FaultKind;
-use crate::turn::LaneId;
-use crate::turn::RequestId;
 use crate::wire::anthropic::estimate;
+use crate::wire::anthropic::event::Writer;
 use crate::wire::anthropic::request;
+use crate::wire::anthropic::request::Call;
 use crate::wire::anthropic::request::Version;
 use axum::Extension;
 use axum::extract::Request;
@@ -28,64 +23,35 @@ use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::response::Response;
 
-/// Names the lane of one call.
-const LANE: &str = "x-relay-lane";
-/// The older name of the two claude lanes.
-const DRIVER: &str = "x-relay-driver";
-/// Bytes of a body that is read where it came: that takes a millisecond or two.
-const READ_HERE_MAX: usize = 1 << 20;
 /// `POST /v1/messages`.
 pub(super) async fn create(
     State(api): State<Api>,
-    Extension(id): Extension<RequestId>,
-    Extension(caller): Extension<Caller>,
-    Extension(note): Extension<CallRecorder>,
+    context: Context,
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
-    let want = want(request.headers())?;
-    let conversation = conversation::of(request.headers(), &caller)?;
-    let strict = api.config.strict || is_strict(request.headers());
+    let is_named = context.is_named(request.headers())?;
+    let read = move |body: &[u8]| match is_named {
+        true => request::call_going_on(body, version),
+        false => request::call(body, version),
+    };
     let named = request.headers().get_all("anthropic-beta");
     let betas = request::betas(named.iter().map(HeaderValue::as_bytes));
-    let mut reservation = api.body_budget.reservation(caller.owner());
-    let body = body::json(request, api.config.body_max, &mut reservation).await?;
-    let mut call = beside(&api, body, |body| match &conversation {
-        Some(_) => request::call_going_on(body, version),
-        None => request::call(body, version),
-    })
-    .await?;
-    call.request.owner = caller.owner();
-    match betas {
-        Ok(betas) => call.request.betas = betas,
-        Err(header) => call.request.ignored.push(header.to_owned()),
-    }
-    let estimate = estimate::of_call(&call.request);
-    if let Some(key) = &caller.key {
-        note.sign(&key.0);
-    }
-    let timeline = note.hand_in(&call.request.model, call.stream, clock::now());
-    let is_streamed = call.stream;
-    let serving = api.serve(Call {
-        conversation,
-        want,
-        strict,
-        ..Call::new(call.request, timeline)
-    })?;
-    let answered = async {
-        if is_streamed {
-            answer::streamed(serving, id, note, estimate, &api.drain_deadline).await
-        } else {
-            answer::buffered(serving, &id, &note).await
+    let asked = move |mut call: Call| {
+        match betas.clone() {
+            Ok(betas) => call.request.betas = betas,
+            Err(header) => call.request.ignored.push(header.to_owned()),
+        }
+        let estimate = estimate::of_call(&call.request);
+        Asked {
+            request: call.request,
+            stream: call.stream,
+            writer: Box::new(Writer { estimate }),
         }
     };
-    let response = tokio::select! {
-        biased;
-        response = answered => response?,
-        () = api.drain_deadline.passed() => return Err(api::cut_off().into()),
-    };
-    api.license.count();
-    Ok(response.map(|body| GuardedBody::body(body, reservation)))
+    let read = move |body: &[u8]| read(body).map(&asked);
+    let plain = Box::new(Writer::default());
+    front::answer(api, context, Dialect::Anthropic, request, plain, read).await
 }
 
 /// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.
@@ -97,7 +63,7 @@ pub(super) async fn count_tokens(
     let version = version(request.headers())?;
     let mut reservation = api.body_budget.reservation(caller.owner());
     let body = body::json(request, api.config.body_max, &mut reservation).await?;
-    let tokens = beside(&api, body, |body| {
+    let tokens = beside(&api, &body, |body| {
         let count = request::count(body, version)?;
         Ok(estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools))
     })
@@ -109,59 +75,23 @@ pub(super) async fn count_tokens(
     Ok(response)
 }
 
-/// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one; and it takes
-/// memory meanwhile, so only a few are read at the same time.
-async fn beside<T>(
-    api: &Api,
-    body: Vec<u8>,
-    read: impl FnOnce(&[u8]) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    if body.len() <= READ_HERE_MAX {
-        return read(&body);
-    }
-    let _turn = api.readers.acquire().await; // It is never closed.
-    tokio::task::block_in_place(|| read(&body))
-}
-
 fn version(headers: &HeaderMap) -> Result<Version, Fault> {
     Version::from_header(headers.get("anthropic-version").map(HeaderValue::as_bytes))
 }
 
-/// The lane that the caller asks for: it then gets no other.
-fn want(headers: &HeaderMap) -> Result<LaneWant, Fault> {
-    if let Some(driver) = headers.get(DRIVER) {
-        let lane = match driver.as_bytes() {
-            b"pty" => "claude-pty",
-            b"print" => "claude-print",
-            _ => return Err(unknown("x-relay-driver: Input should be 'pty' or 'print'")),
-        };
-        return Ok(LaneWant::Only(LaneId::new(lane)));
-    }
-    match headers.get(LANE).map(HeaderValue::to_str) {
-        None => Ok(LaneWant::Any),
-        Some(Ok(lane)) => Ok(LaneWant::Only(LaneId::new(lane))),
-        Some(Err(_)) => Err(unknown("x-relay-lane: Input should be the name of a lane")),
-    }
-}
-
-fn unknown(public: &str) -> Fault {
-    Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
-}
-
-fn is_strict(headers: &HeaderMap) -> bool {
-    headers
-        .get("x-relay-strict")
-        .is_some_and(|value| value == "true")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::front::DRIVER;
     use super::super::test_api::TestApi;
     use super::super::test_api::delta;
     use super::super::test_api::end;
     use super::super::test_api::hello;
     use super::super::test_api::start;
     use super::*;
+    use crate::lane::LaneWant;
+    use crate::turn::Blame;
+    use crate::turn::FaultKind;
+    use crate::turn::LaneId;
     use crate::wire::sse::Decoder;
     use axum::http::StatusCode;
     use serde_json::json;

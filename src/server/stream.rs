@@ -14,9 +14,8 @@ use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::RequestId;
 use crate::turn::Start;
-use crate::wire::anthropic::error;
-use crate::wire::anthropic::event;
 use crate::wire::sse;
+use crate::wire::writer::AnswerWriter;
 use axum::body::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Body;
@@ -56,6 +55,7 @@ pub(super) struct EventBody {
     first: Option<Bytes>,
     /// `None`: the last event is out, or is in `first`.
     source: Option<Source>,
+    writer: Box<dyn AnswerWriter>,
     /// Checks that the events fit together; a stream that does not ends with an error.
     grammar: AnswerBuilder,
     are_labels_due: bool,
@@ -64,16 +64,14 @@ pub(super) struct EventBody {
     drain_deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     request_id: RequestId,
     note: CallRecorder,
-    /// Input tokens that the call may cost: what its beginning says where the lane does not know better yet.
-    estimate: u64,
 }
 
 impl EventBody {
     pub(super) fn new(
         begun: Begun,
+        writer: Box<dyn AnswerWriter>,
         request_id: RequestId,
         note: CallRecorder,
-        estimate: u64,
         drain_deadline: &DrainDeadline,
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
@@ -82,13 +80,13 @@ impl EventBody {
         let mut body = EventBody {
             first: None,
             source: None,
+            writer,
             grammar,
             are_labels_due: false,
             pings,
             drain_deadline: Box::pin(drain_deadline.passed()),
             request_id,
             note,
-            estimate,
         };
         body.first = Some(match begun {
             Begun::With(start, events) => {
@@ -98,7 +96,7 @@ impl EventBody {
             Begun::Waiting(serving) => {
                 body.source = Some(Source::Waiting(serving));
                 body.are_labels_due = true;
-                event::ping().into()
+                body.writer.keep_alive().into()
             }
         });
         body
@@ -106,26 +104,26 @@ impl EventBody {
 
     /// What goes out for the lane's next word. After an end or a failure the answer is over.
     fn frames(&mut self, word: Result<Event, Fault>) -> String {
-        let mut event = match word {
+        let event = match word {
             Ok(event) => event,
             Err(fault) => return self.fail(&fault),
         };
         self.note.hear(&event, clock::now());
-        if let Event::Start(start) = &mut event {
-            start.usage.input_tokens.get_or_insert(self.estimate);
-        }
         let mut frames = String::new();
         match &event {
             Event::Start(start) if self.are_labels_due => {
                 frames.push_str(&comments(label::named(&start.labels)));
             }
-            Event::End(_) => self.source = None,
+            Event::End(_) => {
+                self.source = None;
+                frames.push_str(&comments(label::late(&self.note.notes())));
+            }
             Event::Start(_)
             | Event::BlockStart { .. }
             | Event::Delta { .. }
             | Event::BlockStop { .. } => {}
         }
-        frames.push_str(&event::frames(&event));
+        frames.push_str(&self.writer.frames(&event));
         match self.grammar.push(event) {
             Ok(()) => frames,
             Err(rule) => self.fail(&answer::broken(rule)),
@@ -141,7 +139,7 @@ impl EventBody {
             cause = fault.private,
             "a stream failed"
         );
-        error::frame(fault, &self.request_id)
+        self.writer.failure(fault, &self.request_id)
     }
 }
 
@@ -187,6 +185,7 @@ impl EventBody {
                 None
             }
             Ok(Reply::Passed(passed)) => {
+                self.note.pass(&passed.lane, clock::now());
                 let labels = label::passed(&passed.lane, &passed.attempts);
                 self.source = Some(Source::Passed(passed.body));
                 Some(comments(labels).into())
@@ -218,7 +217,7 @@ impl Body for EventBody {
             }
             Poll::Pending => {
                 ready!(self.pings.poll_tick(cx));
-                event::ping().into()
+                self.writer.keep_alive().into()
             }
         };
         self.pings.reset();

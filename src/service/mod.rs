@@ -1,7 +1,7 @@
 //! What keeps the daemon running: systemd, launchd or the Task Scheduler, as the user's own service.
 //!
 //! **What for.** [`Manager`] says what installing, starting, stopping and removing the service takes, as a list of
-//! [`Step`]s; [`perform`] takes them. [`LogFile`] keeps the log where a manager keeps none.
+//! [`step::Step`]s; [`mod@perform`] takes them. [`LogFile`] keeps the log where a manager keeps none.
 //!
 //! **Never.** Nothing here needs an administrator, or touches a service that is not this user's: a service of the
 //! system would run another user's claude, without a login.

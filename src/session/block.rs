@@ -4,6 +4,7 @@ use super::mcp::name;
 use crate::turn::AnswerBlock;
 use crate::turn::Block;
 use crate::turn::BlockKind;
+use crate::turn::json;
 use serde_json::Value;
 use serde_json::json;
 
@@ -52,7 +53,7 @@ fn citations(block: &Value) -> Vec<Value> {
 }
 
 /// A block that was told, as its caller brings it back.
-pub(crate) fn returned(built: &AnswerBlock) -> Block {
+pub(crate) fn returned_block(built: &AnswerBlock) -> Block {
     Block::of(match &built.kind {
         BlockKind::Text => return Block::Text(built.text.clone()),
         BlockKind::Thinking => {
@@ -60,7 +61,7 @@ pub(crate) fn returned(built: &AnswerBlock) -> Block {
         }
         BlockKind::RedactedThinking { data } => json!({"type": "redacted_thinking", "data": data}),
         BlockKind::ToolUse { id, name } => {
-            let input: Value = serde_json::from_str(&built.text).unwrap_or_else(|_| json!({}));
+            let input = json::read(built.text.as_bytes()).map_or_else(|_| json!({}), |read| read.0);
             json!({"type": "tool_use", "id": id, "name": name, "input": input})
         }
         BlockKind::Foreign(block) => block.clone(),
@@ -85,13 +86,13 @@ mod tests {
             json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"b": 1, "a": 2}}),
         ] {
             let built = built(&block).expect("each is the model's to a caller");
-            assert_eq!(returned(&built), Block::of(block));
+            assert_eq!(returned_block(&built), Block::of(block));
         }
         let text = built(&json!({"type": "text", "text": "a\n"})).expect("a text is, too");
-        assert_eq!(returned(&text), Block::Text("a\n".into()));
+        assert_eq!(returned_block(&text), Block::Text("a\n".into()));
         let foreign = json!({"type": "server_tool_use", "id": "s", "input": {"a": 1}});
         let block = built(&foreign).expect("what only the API knows is, too");
-        assert_eq!(returned(&block), Block::Foreign(foreign));
+        assert_eq!(returned_block(&block), Block::Foreign(foreign));
         assert_eq!(built(&json!({"text": "a"})), None);
     }
 

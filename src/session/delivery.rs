@@ -53,12 +53,12 @@ impl Delivery {
 }
 
 /// Plans the delivery of the message that is to be answered.
-pub(crate) fn plan(prompt: &Message) -> Delivery {
+pub(crate) fn plan_delivery(prompt: &Message) -> Delivery {
     prompt.sole_text().map_or(Delivery::Transcript, of_text)
 }
 
 /// Plans the delivery of the last block of a message whose blocks before it are taken up with the history.
-pub(crate) fn plan_last(prompt: &Message) -> Delivery {
+pub(crate) fn plan_last_block(prompt: &Message) -> Delivery {
     match prompt.blocks.last() {
         Some(Block::Text(text)) => of_text(text),
         _ => Delivery::Transcript,
@@ -68,7 +68,7 @@ pub(crate) fn plan_last(prompt: &Message) -> Delivery {
 /// Plans the delivery of the last block through the editor, for a CLI that takes nothing but keystrokes together with
 /// tools: the editor of 2.1.197 was seen to keep every character. What it changes all the same is blocked when it is
 /// submitted.
-pub(crate) fn plan_edited(prompt: &Message) -> Delivery {
+pub(crate) fn plan_through_editor(prompt: &Message) -> Delivery {
     match prompt.blocks.last() {
         Some(Block::Text(text))
             if is_plain(text) && fits_box(text) && !text.chars().any(steers) =>
@@ -212,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str) -> Delivery {
-        plan(&Message {
+        plan_delivery(&Message {
             role: Role::User,
             blocks: vec![Block::Text(text.to_owned())],
         })
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn the_editor_takes_what_is_no_command_where_nothing_else_does() {
         let edited = |text: &str| {
-            plan_edited(&Message {
+            plan_through_editor(&Message {
                 role: Role::User,
                 blocks: vec![Block::Text(text.to_owned())],
             })
@@ -299,7 +299,7 @@ mod tests {
     fn several_blocks_go_through_a_transcript() {
         let blocks = vec![Block::Text("a".into()), Block::Text("b".into())];
         assert_eq!(
-            plan(&Message {
+            plan_delivery(&Message {
                 role: Role::User,
                 blocks
             }),

@@ -1,7 +1,7 @@
 //! The loop of one session: what its claude does, orders and deadlines in; keystrokes or lines, events and notices out.
 //!
 //! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
-//! the next. How claude is reached is the [`Transport`]'s: on a pseudo-terminal, or in lines of JSON.
+//! the next. EndMode claude is reached is the [`Transport`]'s: on a pseudo-terminal, or in lines of JSON.
 
 use super::fault;
 use super::installation::Installation;
@@ -10,7 +10,7 @@ use super::prepare::PreparedTurn;
 use super::pty::pulse;
 use super::pty::pulse::Pulse;
 use super::pty::reap;
-use super::pty::reap::How;
+use super::pty::reap::EndMode;
 use super::pty::spawn::Exit;
 use super::reply;
 use super::reply::Recipient;
@@ -57,13 +57,13 @@ pub(crate) enum Notice {
 /// Tells the pool; it must not block.
 pub(crate) type Notify = Box<dyn FnMut(Notice) + Send>;
 
-/// How the claude of a session is reached: its process, the machine that decides, and what carries words between them.
+/// EndMode the claude of a session is reached: its process, the machine that decides, and what carries words between them.
 pub(super) trait Transport: Send + 'static {
     /// What claude does.
     type Input: Send;
 
-    /// How a process of this kind is ended. One that has nothing to clean up is not asked.
-    const END: How;
+    /// EndMode a process of this kind is ended. One that has nothing to clean up is not asked.
+    const END: EndMode;
 
     /// Waits for what claude does next; what counts first is taken first. Cancel safe.
     fn next(&mut self, is_ending: bool) -> impl Future<Output = Self::Input> + Send;
@@ -190,7 +190,7 @@ impl<T: Transport> Driver<T> {
                 session.reply.settle(TurnOutcome::Cancelled);
             }
             Input::Timeout if session.ending.is_some_and(|at| at <= clock::now()) => {
-                session.end(How::Forced, "it did not end");
+                session.end(EndMode::Forced, "it did not end");
             }
             Input::Timeout => {
                 session.feel_pulse();
@@ -239,7 +239,7 @@ impl RunningSession {
 
     /// The process told its version. Where it is another one than its installation's, all that was taken for granted of
     /// it is wrong: it is ended before it is asked for anything.
-    pub(super) fn handle_version(&mut self, version: &str, how: How) {
+    pub(super) fn handle_version(&mut self, version: &str, how: EndMode) {
         if !self.installations.heard(&self.installation, version) {
             return;
         }
@@ -271,20 +271,20 @@ impl RunningSession {
     fn give_up_hung(&mut self) {
         tracing::warn!(pid = self.pid, "a session hangs and is replaced");
         self.pulse = None;
-        self.end(How::Forced, "it hangs");
+        self.end(EndMode::Forced, "it hangs");
         self.reply.settle(TurnOutcome::Hung);
     }
 
     /// Gives a turn up that could not be handed over, and with it the session.
-    pub(super) fn misdeliver(&mut self, how: How, error: &io::Error) {
+    pub(super) fn misdeliver(&mut self, how: EndMode, error: &io::Error) {
         tracing::warn!(%error, "a turn could not be handed over");
         self.reply.settle(TurnOutcome::Misdelivered);
         self.end(how, "a turn could not be handed over");
     }
 
     /// Ends the process, which is forced where it does not. One that ends already is not asked again.
-    pub(super) fn end(&mut self, how: How, why: &str) {
-        if self.ending.is_some() && how == How::Asked {
+    pub(super) fn end(&mut self, how: EndMode, why: &str) {
+        if self.ending.is_some() && how == EndMode::Asked {
             return;
         }
         tracing::debug!(pid = self.pid, why, "ending a session");
@@ -299,7 +299,7 @@ impl RunningSession {
 
     fn close(mut self, how: &str) {
         // Whatever the process itself started goes with it.
-        reap::end_group(self.pid, How::Forced);
+        reap::end_group(self.pid, EndMode::Forced);
         self.reply.settle(TurnOutcome::Cancelled);
         self.resources.close(self.pid);
         tracing::debug!(pid = self.pid, how, "a session is gone");
@@ -325,5 +325,5 @@ async fn met(transcript_pipe: Option<&mut TranscriptPipe>, pid: u32) -> io::Resu
     }
 }
 
-/// How long a process may take to end, cleaning up after itself, before it is forced; it takes 20 to 60 ms.
+/// EndMode long a process may take to end, cleaning up after itself, before it is forced; it takes 20 to 60 ms.
 const END_WAIT: Duration = Duration::from_millis(400);

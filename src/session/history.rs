@@ -23,7 +23,7 @@ pub(crate) struct Heading {
 }
 
 /// Writes the messages as JSON lines; `next_id` gives each record its UUID.
-pub(crate) fn write(
+pub(crate) fn write_transcript(
     messages: &[Message],
     heading: &Heading,
     mut next_id: impl FnMut() -> String,
@@ -275,7 +275,7 @@ mod tests {
 
     fn lines(messages: &[Message]) -> Vec<Value> {
         let mut n = 0;
-        let text = write(messages, &heading(), || {
+        let text = write_transcript(messages, &heading(), || {
             n += 1;
             format!("id{n}")
         });

@@ -86,7 +86,7 @@ pub(crate) enum Opening {
 }
 
 /// The process for a session of this shape.
-pub(crate) fn launch(
+pub(crate) fn pty_launch(
     program: &Path,
     config: &SessionConfig,
     shape: &Shape,
@@ -140,7 +140,7 @@ pub(crate) fn copy_answers(launch: &mut Launch, files: &Files) {
 const BODIES: &str = "OTEL_LOG_RAW_API_BODIES";
 
 /// Where the tap leads: what the sessions themselves would have taken for the API's address, by their own proxy.
-pub(crate) fn tap(config: &SessionConfig) -> TapConfig {
+pub(crate) fn tap_config(config: &SessionConfig) -> TapConfig {
     let set = |names: &[&str]| {
         let own = names.iter().find_map(|name| config.env.get(*name).cloned());
         let inherited = || {
@@ -167,7 +167,7 @@ pub(crate) fn tap(config: &SessionConfig) -> TapConfig {
 }
 
 /// The process for a session of this shape without a screen; `has_tools`: it finds them when it comes up.
-pub(crate) fn print(
+pub(crate) fn print_launch(
     program: &Path,
     config: &SessionConfig,
     shape: &Shape,
@@ -295,7 +295,7 @@ fn is_inherited(name: &str) -> bool {
 }
 
 /// The settings that make the session post its events to us, and wait at its gate before it begins.
-pub(crate) fn settings(url: &str, gate: Option<&Path>) -> Value {
+pub(crate) fn hook_settings(url: &str, gate: Option<&Path>) -> Value {
     let hook = json!([{"hooks": [{"type": "http", "url": url}]}]);
     let mut hooks: serde_json::Map<String, Value> = EVENTS
         .iter()
@@ -316,7 +316,7 @@ pub(crate) fn telling_thinking(mut settings: Value) -> Value {
 }
 
 /// The one MCP server of a session; what it lists is never put off.
-pub(crate) fn servers(url: &str) -> Value {
+pub(crate) fn mcp_servers(url: &str) -> Value {
     json!({"mcpServers": {SERVER: {"type": "http", "url": url, "alwaysLoad": true}}})
 }
 

@@ -2,7 +2,7 @@
 
 use super::SessionConfig;
 use super::machine::Limits;
-use super::pty::reap::Registry;
+use super::pty::reap::ProcessRegistry;
 use super::transcript_store::TranscriptStore;
 use super::witness::receiver::Receiver;
 use super::witness::tail::Tails;
@@ -14,7 +14,7 @@ pub(crate) struct LaunchContext {
     pub(crate) transcript_store: TranscriptStore,
     pub(crate) receiver: Receiver,
     pub(crate) tails: Tails,
-    pub(crate) registry: Registry,
+    pub(crate) registry: ProcessRegistry,
     pub(crate) limits: Limits,
     /// Where sessions find the API, where the user wants that to be with us.
     pub(crate) tap: Option<Tap>,

@@ -23,6 +23,7 @@ use super::pty::transport::PtyTransport;
 use super::reply::Recipient;
 use super::reply::ReplySink;
 use super::resources::SessionResources;
+use super::resources::in_new_folder;
 use super::resources::write_files;
 use super::shape::Shape;
 use super::transcript_pipe::TranscriptPipe;
@@ -166,7 +167,8 @@ impl Launcher {
                 (Start::Turn(Box::new(task), uuid), Some(caller))
             }
         };
-        match self.start(shape, start, notify) {
+        let run_dir = &self.shared.launch_context.config.run_dir;
+        match in_new_folder(run_dir, |files| self.start(shape, files, start, notify)) {
             Ok((mut driver, mut session)) => {
                 driver.session.reply = ReplySink::of(caller);
                 session.edits = driver.session.resources.files.can_edit();
@@ -180,17 +182,12 @@ impl Launcher {
     fn start(
         &self,
         shape: &Shape,
+        files: Files,
         start: Start,
         notify: Notify,
     ) -> io::Result<(Driver<PtyTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
         let installation = self.shared.installations.current()?;
-        let files = Files {
-            folder: launch_context
-                .config
-                .run_dir
-                .join(Uuid::new_v4().to_string()),
-        };
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
         let tools = start.tools();
@@ -282,7 +279,7 @@ impl Launcher {
         tapped: Option<&TapSession>,
     ) -> io::Result<(Process, Exit, Option<Copies>)> {
         let launch_context = &self.shared.launch_context;
-        let mut launch = launch::launch(program, &launch_context.config, shape, files, opening);
+        let mut launch = launch::pty_launch(program, &launch_context.config, shape, files, opening);
         let copies = match tapped {
             Some(tapped) => {
                 launch::lead_through(&mut launch, &tapped.url);

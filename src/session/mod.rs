@@ -13,37 +13,148 @@
 //!
 //! Start reading at [`machine`]: it is the session. [`driver`] is the loop around it, [`launcher`] starts it,
 //! [`delivery`] plans how a prompt gets in, `transcript_pipe` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
-//! [`print`] is the same CLI without a screen, behind the same orders.
+//! [`mod@print`] is the same CLI without a screen, behind the same orders.
 
-pub(crate) mod block;
-pub(crate) mod delivery;
+mod block;
+#[cfg(test)]
+mod corners;
+mod delivery;
 mod discard;
-pub(crate) mod driver;
-pub(crate) mod fault;
-pub(crate) mod habits;
-pub(crate) mod history;
-pub(crate) mod installation;
-pub(crate) mod launch;
-pub(crate) mod launch_context;
-pub(crate) mod launcher;
+mod driver;
+mod fault;
+mod habits;
+mod history;
+mod installation;
+mod launch;
+mod launch_context;
+mod launcher;
 mod line;
-pub(crate) mod machine;
-pub(crate) mod mcp;
-pub(crate) mod mode;
-pub(crate) mod pieces;
-pub(crate) mod prepare;
-pub(crate) mod print;
-pub(crate) mod private;
-pub(crate) mod pty;
-pub(crate) mod ready_gate;
-pub(crate) mod reply;
+mod machine;
+mod mcp;
+mod mode;
+mod pieces;
+mod prepare;
+mod print;
+mod private;
+mod pty;
+mod ready_gate;
+mod reply;
 mod resources;
-pub(crate) mod shape;
-pub(crate) mod support;
-pub(crate) mod transcript_pipe;
-pub(crate) mod transcript_store;
-pub(crate) mod turn_spec;
-pub(crate) mod witness;
+mod shape;
+mod support;
+mod transcript_pipe;
+mod transcript_store;
+mod turn_spec;
+mod witness;
+
+// For the pool: a session, its turns, and what becomes of them.
+pub(crate) use delivery::Delivery;
+pub(crate) use delivery::plan_delivery;
+pub(crate) use delivery::plan_last_block;
+pub(crate) use delivery::plan_through_editor;
+pub(crate) use driver::Notice;
+pub(crate) use driver::Notify;
+pub(crate) use driver::Order;
+pub(crate) use driver::Turn;
+pub(crate) use fault::misdelivered;
+pub(crate) use fault::out_of_files;
+pub(crate) use fault::session_lost;
+pub(crate) use fault::undeliverable;
+pub(crate) use habits::Habits;
+pub(crate) use history::ends_in_placeholder;
+pub(crate) use history::is_told_at_once;
+pub(crate) use installation::Edition;
+pub(crate) use installation::Installation;
+pub(crate) use installation::Installations;
+pub(crate) use launcher::Birth;
+pub(crate) use launcher::Launched;
+pub(crate) use launcher::Launcher;
+pub(crate) use launcher::Session;
+pub(crate) use mcp::result::tool_answers;
+pub(crate) use mcp::tool_list::ToolList;
+pub(crate) use prepare::Continuation;
+pub(crate) use prepare::PreparedTurn;
+pub(crate) use prepare::TurnBuilder;
+pub(crate) use prepare::ignored;
+pub(crate) use reply::Recipient;
+pub(crate) use reply::TurnOutcome;
+pub(crate) use shape::Shape;
+
+// For the composition root: what all sessions share, and the CLI on this machine.
+pub(crate) use launch::claude_folder;
+pub(crate) use launch::tap_config;
+pub(crate) use launch_context::LaunchContext;
+pub(crate) use machine::Limits;
+pub(crate) use pty::DiscoverEnv;
+pub(crate) use pty::claude_candidates;
+pub(crate) use pty::claude_version;
+pub(crate) use pty::pulse::is_stopped;
+pub(crate) use pty::reap::ProcessRegistry;
+pub(crate) use support::Assessment;
+pub(crate) use support::Support;
+pub(crate) use transcript_store::TranscriptStore;
+pub(crate) use witness::receiver::Receiver;
+pub(crate) use witness::tail::Tails;
+
+// For conversations and others who keep files.
+pub(crate) use block::returned_block;
+pub(crate) use private::create_private;
+pub(crate) use private::replace_private;
+
+// For the recorder, which drives claude itself.
+pub(crate) use launch::Files;
+pub(crate) use launch::Launch;
+pub(crate) use launch::Opening;
+pub(crate) use launch::editor_script;
+pub(crate) use launch::hook_settings;
+pub(crate) use launch::pty_launch;
+pub(crate) use mode::Mode;
+pub(crate) use pieces::Pieces;
+pub(crate) use private::write_private;
+pub(crate) use pty::reap::EndMode;
+pub(crate) use pty::reap::end_group;
+pub(crate) use pty::spawn::Exit;
+pub(crate) use pty::spawn::Process;
+pub(crate) use pty::version_parts;
+pub(crate) use ready_gate::open as open_gate;
+pub(crate) use transcript_pipe::make_pipe;
+pub(crate) use witness::hook::Hook;
+pub(crate) use witness::hook::HookEvent;
+pub(crate) use witness::record::Record;
+pub(crate) use witness::record::parse_record;
+
+#[cfg(feature = "bench")]
+pub(crate) use history::Heading;
+#[cfg(feature = "bench")]
+pub(crate) use history::write_transcript;
+
+#[cfg(test)]
+pub(crate) use machine::Effect;
+#[cfg(test)]
+pub(crate) use machine::Machine;
+#[cfg(test)]
+pub(crate) use machine::Verdict;
+#[cfg(test)]
+pub(crate) use mcp::tool_sync::Notice as ToolNotice;
+#[cfg(test)]
+pub(crate) use mcp::tool_sync::ToolEvent;
+#[cfg(test)]
+pub(crate) use turn_spec::DeliveryMethod;
+#[cfg(test)]
+pub(crate) use turn_spec::Enter;
+#[cfg(test)]
+pub(crate) use turn_spec::TurnSpec;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use witness::record::ApiError;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use witness::record::Said;
+
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use witness::Lines;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use witness::Merge;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use witness::Seen;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

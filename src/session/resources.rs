@@ -6,7 +6,7 @@ use super::launch::Files;
 use super::launch_context::LaunchContext;
 use super::private::create_private;
 use super::private::write_private;
-use super::pty::reap::Registry;
+use super::pty::reap::ProcessRegistry;
 use super::ready_gate;
 use super::shape::Shape;
 use super::transcript_pipe::make_pipe;
@@ -18,13 +18,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// What one session has at hand.
 pub(crate) struct SessionResources {
     pub(crate) tails: Tails,
     pub(crate) transcript_store: TranscriptStore,
     pub(super) files: Files,
-    registry: Registry,
+    registry: ProcessRegistry,
     /// Transcripts that were removed last; the CLI writes a last line into some of them when it leaves or ends.
     forgotten: VecDeque<PathBuf>,
 }
@@ -78,6 +79,24 @@ impl SessionResources {
     }
 }
 
+/// Launches into a folder of its own; where that fails, nothing of it stays, and a full disk is no fuller.
+///
+/// # Errors
+/// Those of the launch.
+pub(super) fn in_new_folder<T>(
+    run_dir: &Path,
+    launch: impl FnOnce(Files) -> io::Result<T>,
+) -> io::Result<T> {
+    let files = Files {
+        folder: run_dir.join(Uuid::new_v4().to_string()),
+    };
+    let launched = launch(files.clone());
+    if launched.is_err() {
+        discard(&files);
+    }
+    launched
+}
+
 /// Writes what a session reads when it comes up.
 ///
 /// # Errors
@@ -93,12 +112,12 @@ pub(super) fn write_files(
     if let Some(gate) = &gate {
         make_pipe(gate)?;
     }
-    let mut settings = launch::settings(&place.url, gate.as_deref());
+    let mut settings = launch::hook_settings(&place.url, gate.as_deref());
     if shape.thinking {
         settings = launch::telling_thinking(settings);
     }
     write_private(&files.settings(), settings.to_string().as_bytes(), 0o600)?;
-    let servers = launch::servers(&place.tools_url()).to_string();
+    let servers = launch::mcp_servers(&place.tools_url()).to_string();
     write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     if !shape.system.is_empty() {
         write_private(&files.system(), shape.system.as_bytes(), 0o600)?;

@@ -55,7 +55,7 @@ impl TranscriptStore {
     /// Where the CLI's folder cannot be written.
     pub(crate) fn write(&self, messages: &[Message], model: &str) -> io::Result<String> {
         self.store(model, |heading| {
-            history::write(messages, heading, fresh_id).text
+            history::write_transcript(messages, heading, fresh_id).text
         })
     }
 
@@ -65,7 +65,7 @@ impl TranscriptStore {
     /// Where the CLI's folder cannot be written.
     pub(crate) fn write_open(&self, messages: &[Message], model: &str) -> io::Result<String> {
         self.store(model, |heading| {
-            let written = history::write(messages, heading, fresh_id);
+            let written = history::write_transcript(messages, heading, fresh_id);
             written.text + &history::open_end(heading, &written.last, &fresh_id())
         })
     }
@@ -75,7 +75,7 @@ impl TranscriptStore {
         let heading = self.heading(uuid.to_owned(), model);
         match messages {
             [] => history::blank(&heading, &fresh_id()),
-            messages => history::write(messages, &heading, fresh_id).text,
+            messages => history::write_transcript(messages, &heading, fresh_id).text,
         }
     }
 

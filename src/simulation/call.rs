@@ -5,8 +5,8 @@ use super::model::CallId;
 use super::model::mark;
 use super::model::marks;
 use crate::pool::slot::SlotId;
-use crate::session::delivery::Delivery;
-use crate::session::shape::Shape;
+use crate::session::Delivery;
+use crate::session::Shape;
 use crate::turn::AnswerBuilder;
 use crate::turn::Block;
 use crate::turn::Event;
@@ -63,7 +63,7 @@ impl Call {
         messages.push(prompt(&mark, chance));
         let last = messages.last().cloned().unwrap_or_default();
         let shape = Shape::plain(["a", "b", "c", "d"][chance.count(0..8).min(3) % 4]);
-        let plan = crate::session::delivery::plan(&user(&last));
+        let plan = crate::session::plan_delivery(&user(&last));
         // What cannot be typed is launched, and a launch has its tools by another way than is simulated here.
         let may_have_tool = plan != Delivery::Transcript;
         let tool = match chance.within(0..10) {

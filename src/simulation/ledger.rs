@@ -7,7 +7,7 @@ use crate::pool::ledger::Ledger;
 use crate::pool::ledger::Need;
 use crate::pool::ledger::WaiterId;
 use crate::pool::slot::SlotId;
-use crate::session::shape::Shape;
+use crate::session::Shape;
 use crate::turn::Owner;
 use crate::turn::Tool;
 use proptest::prelude::*;

@@ -6,10 +6,10 @@ use super::claude::Opening;
 use super::claude::Transcript;
 use super::claude::path;
 use super::model::CallId;
-use crate::session::machine::Effect;
-use crate::session::machine::Machine;
-use crate::session::machine::Verdict;
-use crate::session::turn_spec::TurnSpec;
+use crate::session::Effect;
+use crate::session::Machine;
+use crate::session::TurnSpec;
+use crate::session::Verdict;
 use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -209,6 +209,8 @@ impl Session {
             }
             // No tool of the simulation is called.
             Effect::Listen
+            | Effect::Asked
+            | Effect::Emulated(_)
             | Effect::Nudge
             | Effect::Answer(_)
             | Effect::OpenGate
@@ -238,7 +240,7 @@ impl Session {
                     .remove(conversation(&path.to_string_lossy())),
             ),
             Effect::Ready => out.push(Out::Ready),
-            Effect::Kill(_) => {
+            Effect::Kill(_) | Effect::KillAtOnce(_) => {
                 self.killed = true;
                 out.push(Out::End);
             }

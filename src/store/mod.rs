@@ -24,6 +24,7 @@ mod uses;
 
 pub(crate) use error::StoreError;
 pub(crate) use file::lock_file;
+pub(crate) use file::make_folder;
 pub(crate) use file::remove;
 pub(crate) use file::replace;
 pub(crate) use key::Key;

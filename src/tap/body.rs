@@ -1,11 +1,16 @@
 //! The two bodies that pass: a request's, whose first bytes were looked at, and an answer's, which is read along.
 
-use super::coding::Coding;
 use super::model;
 use super::model::Asked;
 use super::observation;
 use super::observation::Observation;
 use super::session::SessionTap;
+use crate::egress;
+use crate::egress::Coding;
+use crate::egress::End;
+use crate::egress::Hold;
+use crate::egress::Observer;
+use crate::egress::ResponseBody;
 use crate::wire::anthropic::answer::Reader;
 use crate::wire::anthropic::answer::Unread;
 use crate::wire::anthropic::answer::Word;
@@ -20,7 +25,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
-use std::task::ready;
 
 /// A request's body. Frames that were looked at stand before the rest, as they came.
 pub(super) struct PeekedBody {
@@ -91,88 +95,7 @@ impl Body for PeekedBody {
 }
 
 /// An answer's body.
-pub(super) struct ObservedBody {
-    body: Option<Incoming>,
-    ear: Option<AnswerObserver>,
-    /// A frame whose words are still on their way to a session that is behind.
-    waiting: Option<Waiting>,
-}
-
-struct Waiting {
-    telling: Telling,
-    frame: Option<Result<Frame<Bytes>, hyper::Error>>,
-}
-
-type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-impl ObservedBody {
-    pub(super) fn of(body: Incoming, ear: Option<AnswerObserver>) -> ObservedBody {
-        let body = Some(body);
-        ObservedBody {
-            body,
-            ear,
-            waiting: None,
-        }
-    }
-
-    pub(super) fn nothing() -> ObservedBody {
-        ObservedBody {
-            body: None,
-            ear: None,
-            waiting: None,
-        }
-    }
-
-    /// Listens to the frame, or to the end; gives what must be waited for before it may pass.
-    fn listen(&mut self, frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> Option<Telling> {
-        let ear = self.ear.as_mut()?;
-        let heard = match frame {
-            Some(Ok(frame)) => ear.hear(frame.data_ref()?),
-            Some(Err(_)) | None => ear.hear_end(),
-        };
-        let telling = ear.tell(heard);
-        if ear.is_over {
-            self.ear = None;
-        }
-        telling
-    }
-}
-
-impl Body for ObservedBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = &mut *self;
-        if this.waiting.is_none() {
-            let Some(body) = &mut this.body else {
-                return Poll::Ready(None);
-            };
-            let frame = ready!(Pin::new(body).poll_frame(context));
-            match this.listen(frame.as_ref()) {
-                None => return Poll::Ready(frame),
-                Some(telling) => this.waiting = Some(Waiting { telling, frame }),
-            }
-        }
-        if let Some(waiting) = &mut this.waiting {
-            ready!(waiting.telling.as_mut().poll(context));
-        }
-        Poll::Ready(this.waiting.take().and_then(|waiting| waiting.frame))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let body = self.body.as_ref();
-        self.waiting.is_none() && body.is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let body = self.body.as_ref();
-        body.map_or(SizeHint::with_exact(0), Body::size_hint)
-    }
-}
+pub(super) type ObservedBody = egress::ObservedBody<ResponseBody, AnswerObserver>;
 
 /// Reads one answer for its session.
 pub(super) struct AnswerObserver {
@@ -198,7 +121,7 @@ impl AnswerObserver {
         }
     }
 
-    fn hear(&mut self, data: &[u8]) -> Vec<Observation> {
+    fn words(&mut self, data: &[u8]) -> Vec<Observation> {
         let plain = self.coding.decode(data).map_err(|_| Unread);
         let words = plain.and_then(|plain| self.reader.push(&plain));
         let Ok(words) = words else {
@@ -209,18 +132,12 @@ impl AnswerObserver {
         };
         self.begun |= matches!(words.first(), Some(Word::Begun { .. }));
         if self.reader.is_over() {
-            self.end();
+            self.answer_ended();
         }
         observation::joined(words)
     }
 
-    /// The body ended, well or not, and the answer did not.
-    fn hear_end(&mut self) -> Vec<Observation> {
-        self.end();
-        vec![Observation::Broke]
-    }
-
-    fn end(&mut self) {
+    fn answer_ended(&mut self) {
         self.is_over = true;
         // What has not begun may be asked for again.
         if !self.begun {
@@ -229,7 +146,7 @@ impl AnswerObserver {
     }
 
     /// Tells the session; gives what must be waited for where it is behind.
-    fn tell(&self, heard: Vec<Observation>) -> Option<Telling> {
+    fn tell(&self, heard: Vec<Observation>) -> Option<Hold> {
         if heard.is_empty() {
             return None;
         }
@@ -239,13 +156,20 @@ impl AnswerObserver {
     }
 }
 
-impl Drop for AnswerObserver {
-    /// The claude went away before the end.
-    fn drop(&mut self) {
-        if !self.is_over {
-            let heard = self.hear_end();
-            drop(self.line.try_tell((self.turn, heard)));
-        }
+impl Observer for AnswerObserver {
+    fn hear(&mut self, data: &Bytes) -> Option<Hold> {
+        let heard = self.words(data);
+        self.tell(heard)
+    }
+
+    /// The body ended, well or not, or the claude went away; and the answer did not end.
+    fn end(&mut self, _: End) -> Option<Hold> {
+        self.answer_ended();
+        self.tell(vec![Observation::Broke])
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over
     }
 }
 

@@ -3,7 +3,6 @@
 use super::body::AnswerObserver;
 use super::body::ObservedBody;
 use super::body::PeekedBody;
-use super::coding::Coding;
 use super::listener::Tap;
 use super::model;
 use super::model::Asked;
@@ -11,6 +10,9 @@ use super::observation::Observation;
 use super::request_filter::Ruling;
 use super::session::SessionTap;
 use crate::clock;
+use crate::egress::Coding;
+use crate::egress::SendError;
+use crate::egress::causes;
 use hyper::HeaderMap;
 use hyper::Method;
 use hyper::Request;
@@ -22,7 +24,6 @@ use hyper::header::CONTENT_ENCODING;
 use hyper::header::CONTENT_TYPE;
 use hyper::header::HOST;
 use hyper::header::RETRY_AFTER;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -37,7 +38,7 @@ pub(super) enum Cut {
     #[error("the request's body broke off")]
     Body(#[source] hyper::Error),
     #[error("the API could not be reached")]
-    Unreached(#[source] hyper_util::client::legacy::Error),
+    Unreached(#[source] SendError),
 }
 
 /// Passes a request on, and its answer back; reads the answer along where it is the turn's.
@@ -54,11 +55,16 @@ pub(super) async fn forward(
         false => None,
     };
     head.uri = tap.target().at(path).ok_or(Cut::Path)?;
-    head.headers.insert(HOST, tap.target().host.clone());
+    let host = tap.target().host_header();
+    head.headers.insert(HOST, host.clone());
     let answered = tap.connector().send(Request::from_parts(head, body)).await;
     let mut response = answered.map_err(|error| {
         turn.inspect(|turn| line.give_back(*turn));
-        tracing::warn!(host = ?tap.target().host, cause = causes(&error), "the tap cannot reach the API");
+        tracing::warn!(
+            ?host,
+            cause = causes(&error),
+            "the tap cannot reach the API"
+        );
         Cut::Unreached(error)
     })?;
     *response.version_mut() = Version::HTTP_11;
@@ -67,18 +73,6 @@ pub(super) async fn forward(
         None => None,
     };
     Ok(response.map(|body| ObservedBody::of(body, ear)))
-}
-
-/// An error and what it came from, in one line: a certificate that nobody vouches for is told by the last of them.
-fn causes(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words
 }
 
 fn is_for_an_answer(method: &Method, path: &str) -> bool {

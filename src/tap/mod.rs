@@ -8,7 +8,7 @@
 //! **Never.** No byte of a request is changed, kept or logged; of its body the name of the model is read as it goes
 //! by, and nothing else; its headers, and with them the credential, are not looked at. No request is sent twice. A
 //! request is held back in one case only: the claude goes on by itself after the turn's answer has come, which the
-//! caller would pay for and never see ([`gate`]).
+//! caller would pay for and never see ([`request_filter`]).
 //!
 //! **Invariants.** A word of an answer is with its session before its bytes are with claude, so that no hook can be
 //! earlier than what it is about. Nothing is buffered: a body moves as fast as its slower end, and a session that does
@@ -20,10 +20,9 @@
 //! that protocol's. Headers of one name are sent together, with one blank after the colon. How a body is cut into chunks is each connection's own.
 //! Everything else is equal, in order and case; a black-box test compares it.
 //!
-//! Start reading at [`gate`], then [`forward`].
+//! Start reading at [`request_filter`], then [`forward`].
 
 mod body;
-mod coding;
 mod connector;
 mod forward;
 mod listener;

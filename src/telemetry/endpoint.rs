@@ -34,10 +34,6 @@ impl Endpoint {
     pub(super) fn traces(&self) -> String {
         self.traces.to_string()
     }
-
-    pub(super) fn is_secure(&self) -> bool {
-        self.traces.scheme_str() == Some("https")
-    }
 }
 
 const EXAMPLE: &str = "http://127.0.0.1:4318";

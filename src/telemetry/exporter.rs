@@ -7,8 +7,6 @@ use super::span;
 use super::span::Told;
 use crate::calls::CallRecord;
 use hyper::HeaderMap;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry::Context;
 use opentelemetry::KeyValue;
 use opentelemetry::propagation::Extractor;
@@ -153,15 +151,8 @@ fn exporter(endpoint: &Endpoint) -> Result<SpanExporter, String> {
         .with_http()
         .with_endpoint(endpoint.traces())
         .with_protocol(Protocol::HttpBinary)
-        .with_timeout(TRY_FOR);
-    let builder = if endpoint.is_secure() {
-        let trusting = HttpsConnectorBuilder::new().with_native_roots();
-        let trusting = trusting.map_err(|error| error.to_string())?;
-        let connector = trusting.https_only().enable_http1().build();
-        builder.with_http_client(Sender::new(connector))
-    } else {
-        builder.with_http_client(Sender::new(HttpConnector::new()))
-    };
+        .with_timeout(TRY_FOR)
+        .with_http_client(Sender::to(endpoint)?);
     builder.build().map_err(|error| error.to_string())
 }
 

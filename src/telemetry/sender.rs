@@ -2,18 +2,22 @@
 //!
 //! The library's thread waits for it outside of the runtime, so the request itself runs inside.
 
+use super::Endpoint;
+use crate::egress::BaseUrl;
+use crate::egress::Client;
+use crate::egress::ClientConfig;
+use crate::egress::Network;
+use crate::egress::Versions;
+use crate::egress::causes;
+use crate::egress::root_cause;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use http_body_util::Full;
-use http_body_util::Limited;
 use hyper::Request;
 use hyper::Response;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::Connect;
-use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::HttpClient;
 use opentelemetry_http::HttpError;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -23,25 +27,36 @@ use tokio::time::timeout;
 /// How long one batch may take. A collector answers in milliseconds; one that does not is as good as dead.
 const SEND_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of an answer; a good one has a few dozen.
-const ANSWER_MAX: usize = 64 << 10;
+const ANSWER_MAX: u64 = 64 << 10;
 
 /// Sends batches, and says in the log whether they arrive.
 #[derive(Debug)]
-pub(super) struct Sender<C> {
-    client: Client<C, Full<Bytes>>,
+pub(super) struct Sender {
+    client: Arc<Client<Full<Bytes>>>,
     runtime: Handle,
     /// What the log was told last.
     is_well: AtomicBool,
 }
 
-impl<C: Connect + Clone> Sender<C> {
+impl Sender {
     /// For the runtime that it is made in.
-    pub(super) fn new(connector: C) -> Sender<C> {
-        Sender {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+    ///
+    /// # Errors
+    /// Says why the collector cannot be asked.
+    pub(super) fn to(endpoint: &Endpoint) -> Result<Sender, String> {
+        // A collector stands on this machine or in its network more often than not.
+        let config = ClientConfig {
+            network: Network::Private,
+            versions: Versions::Http1,
+            ..ClientConfig::default()
+        };
+        let base = BaseUrl::parse(&endpoint.traces()).map_err(|error| error.to_string())?;
+        let client = Client::to(base, &config).map_err(|error| causes(&error))?;
+        Ok(Sender {
+            client: Arc::new(client),
             runtime: Handle::current(),
             is_well: AtomicBool::new(true),
-        }
+        })
     }
 
     fn tell(&self, problem: Option<&str>) {
@@ -58,9 +73,9 @@ impl<C: Connect + Clone> Sender<C> {
 }
 
 #[async_trait]
-impl<C: Connect + Clone + std::fmt::Debug + Send + Sync + 'static> HttpClient for Sender<C> {
+impl HttpClient for Sender {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sending = send(self.client.clone(), request);
+        let sending = send(Arc::clone(&self.client), request);
         // The timer, too, has to be made inside.
         let sent = self
             .runtime
@@ -74,26 +89,17 @@ impl<C: Connect + Clone + std::fmt::Debug + Send + Sync + 'static> HttpClient fo
         match &answer {
             Ok(answer) if answer.status().is_success() => self.tell(None),
             Ok(answer) => self.tell(Some(&format!("it answered {}", answer.status()))),
-            Err(error) => self.tell(Some(&root(error.as_ref()))),
+            Err(error) => self.tell(Some(&root_cause(error.as_ref()))),
         }
         answer
     }
 }
 
-async fn send<C: Connect + Clone + Send + Sync + 'static>(
-    client: Client<C, Full<Bytes>>,
+async fn send(
+    client: Arc<Client<Full<Bytes>>>,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, HttpError> {
-    let (head, body) = client.request(request.map(Full::new)).await?.into_parts();
-    let body = Limited::new(body, ANSWER_MAX).collect().await?;
-    Ok(Response::from_parts(head, body.to_bytes()))
-}
-
-/// The cause at the bottom, which is what a person can act on.
-fn root(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
+    let response = client.send(request.map(Full::new)).await?;
+    let (head, body) = response.into_parts();
+    Ok(Response::from_parts(head, body.whole(ANSWER_MAX).await?))
 }

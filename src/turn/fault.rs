@@ -57,6 +57,22 @@ pub(crate) enum FaultKind {
     UpstreamFailed {
         status: u16,
     },
+    UpstreamAuth,
+    UpstreamUnreachable,
+    UpstreamTimeout,
+    UpstreamIncomplete,
+    AdapterMismatch,
+    NoHealthyKeys,
+    SecretUndecryptable,
+    ModelUnknown,
+    ModelUnbound,
+    ModelDisabled,
+    ModelNotGranted,
+    LaneNotGranted,
+    PolicyDisabled,
+    TokensLimited,
+    BudgetExceeded,
+    LimitsUnavailable,
     QueueFull,
     QueueTimeout,
     /// The name of a conversation is none.
@@ -66,6 +82,8 @@ pub(crate) enum FaultKind {
     InvalidRequest,
     /// The caller wants us to remember the conversation between its calls, in the API's own way.
     ThreadUnsupported,
+    /// What the call goes on with is not known, or not any more.
+    PreviousUnknown,
     RequestTooLarge,
     UnsupportedMediaType,
     NotFound,
@@ -109,6 +127,22 @@ impl FaultKind {
             FaultKind::UpstreamOverloaded => "upstream_overloaded",
             FaultKind::UpstreamRejected { .. } => "upstream_rejected",
             FaultKind::UpstreamFailed { .. } => "upstream_failed",
+            FaultKind::UpstreamAuth => "upstream_auth",
+            FaultKind::UpstreamUnreachable => "upstream_unreachable",
+            FaultKind::UpstreamTimeout => "upstream_timeout",
+            FaultKind::UpstreamIncomplete => "upstream_incomplete",
+            FaultKind::AdapterMismatch => "adapter_mismatch",
+            FaultKind::NoHealthyKeys => "no_healthy_keys",
+            FaultKind::SecretUndecryptable => "secret_undecryptable",
+            FaultKind::ModelUnknown => "model_unknown",
+            FaultKind::ModelUnbound => "model_unbound",
+            FaultKind::ModelDisabled => "model_disabled",
+            FaultKind::ModelNotGranted => "model_not_granted",
+            FaultKind::LaneNotGranted => "lane_not_granted",
+            FaultKind::PolicyDisabled => "policy_disabled",
+            FaultKind::TokensLimited => "tokens_limited",
+            FaultKind::BudgetExceeded => "budget_exceeded",
+            FaultKind::LimitsUnavailable => "limits_unavailable",
             FaultKind::QueueFull => "queue_full",
             FaultKind::QueueTimeout => "queue_timeout",
             FaultKind::SessionIdInvalid => "session_id_invalid",
@@ -116,6 +150,7 @@ impl FaultKind {
             FaultKind::DialogBlocked => "dialog_blocked",
             FaultKind::InvalidRequest => "invalid_request",
             FaultKind::ThreadUnsupported => "thread_unsupported",
+            FaultKind::PreviousUnknown => "previous_response_not_found",
             FaultKind::RequestTooLarge => "request_too_large",
             FaultKind::UnsupportedMediaType => "unsupported_media_type",
             FaultKind::NotFound => "not_found",
@@ -154,6 +189,13 @@ impl FaultKind {
             | FaultKind::SessionLost
             | FaultKind::UpstreamRateLimited
             | FaultKind::UpstreamOverloaded
+            | FaultKind::UpstreamAuth
+            | FaultKind::UpstreamUnreachable
+            | FaultKind::UpstreamTimeout
+            | FaultKind::UpstreamIncomplete
+            | FaultKind::AdapterMismatch
+            | FaultKind::NoHealthyKeys
+            | FaultKind::SecretUndecryptable
             | FaultKind::UpstreamFailed { .. } => Remedy::OtherProvider,
             FaultKind::EmptyTurn
             | FaultKind::TurnTimeout
@@ -162,6 +204,7 @@ impl FaultKind {
             | FaultKind::SessionBusy
             | FaultKind::InvalidRequest
             | FaultKind::ThreadUnsupported
+            | FaultKind::PreviousUnknown
             | FaultKind::RequestTooLarge
             | FaultKind::UnsupportedMediaType
             | FaultKind::NotFound
@@ -181,6 +224,15 @@ impl FaultKind {
             | FaultKind::CapExceeded { .. }
             | FaultKind::LicenseUnverified
             | FaultKind::ShuttingDown
+            | FaultKind::ModelUnknown
+            | FaultKind::ModelUnbound
+            | FaultKind::ModelDisabled
+            | FaultKind::ModelNotGranted
+            | FaultKind::LaneNotGranted
+            | FaultKind::PolicyDisabled
+            | FaultKind::TokensLimited
+            | FaultKind::BudgetExceeded
+            | FaultKind::LimitsUnavailable
             | FaultKind::Internal => Remedy::Never,
         }
     }

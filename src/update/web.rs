@@ -1,21 +1,25 @@
 //! Fetches a file of a web server: over TLS, through the user's proxy, where it was moved to; and all of it bounded.
 
 use super::error::UpdateError;
-use crate::egress::Leg;
+use crate::egress::BaseUrl;
+use crate::egress::BodyError;
+use crate::egress::Client;
+use crate::egress::ClientConfig;
+use crate::egress::Network;
 use crate::egress::Proxy;
-use http_body_util::BodyExt;
+use crate::egress::ResponseBody;
+use crate::egress::SendError;
+use crate::egress::Timeouts;
+use crate::egress::Versions;
+use crate::egress::causes;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::Response;
 use hyper::Uri;
-use hyper::body::Body;
 use hyper::body::Bytes;
-use hyper::body::Incoming;
 use hyper::header::LOCATION;
 use hyper::header::USER_AGENT;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use std::error::Error;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -56,7 +60,7 @@ impl Errand<'_> {
         let parsed = self.address.parse();
         let mut uri: Uri = parsed.map_err(|error| self.unfetched(error))?;
         for _ in 0..=MOVES_MAX {
-            let response = self.heard(self.ask(&uri)).await??;
+            let response = self.ask(&uri).await?;
             match response.status() {
                 status if status.is_success() => return self.body(response.into_body()).await,
                 status if status.is_redirection() => {
@@ -68,45 +72,52 @@ impl Errand<'_> {
         Err(self.unfetched(format!("it is moved more than {MOVES_MAX} times")))
     }
 
-    async fn ask(&self, uri: &Uri) -> Result<Response<Incoming>, UpdateError> {
-        let roots = HttpsConnectorBuilder::new().with_native_roots();
-        let roots = roots.map_err(|error| self.unfetched(format!("{NO_ROOTS} ({error})")))?;
-        let leg = match is_secure(uri) {
-            true => Leg::to(uri, self.proxy).map_err(|error| self.unfetched(error))?,
-            false => Leg::direct(),
-        };
-        let connector = roots.https_or_http().enable_http1().wrap_connector(leg);
+    async fn ask(&self, uri: &Uri) -> Result<Response<ResponseBody>, UpdateError> {
+        let base = BaseUrl::of(uri).ok_or_else(|| self.unfetched("that is no address"))?;
+        let client = Client::to(base, &self.reach());
+        let client = client.map_err(|error| self.unfetched(causes(&error)))?;
         let request = Request::get(uri)
             .header(USER_AGENT, AGENT)
             .body(Empty::<Bytes>::new());
         let request = request.map_err(|error| self.unfetched(error))?;
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        let answered = client.request(request).await;
-        answered.map_err(|error| self.unfetched(told(error.into())))
-    }
-
-    async fn body(&self, mut body: Incoming) -> Result<Vec<u8>, UpdateError> {
-        let mut bytes = Vec::new();
-        let mut size = body.size_hint().lower(); // what the source says it will be
-        while size <= self.bytes_max {
-            let Some(frame) = self.heard(body.frame()).await? else {
-                return Ok(bytes);
-            };
-            let frame = frame.map_err(|error| self.unfetched(told(error.into())))?;
-            bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
-            size = size.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        }
-        Err(UpdateError::TooLarge {
-            what: self.address.to_owned(),
-            max: self.bytes_max,
+        let answered = client.send(request).await;
+        answered.map_err(|error| match error {
+            SendError::HeadTimeout(_) | SendError::ConnectTimeout(_) => self.silent(),
+            error => self.unfetched(told(&error)),
         })
     }
 
-    /// What the source says next, unless it falls silent.
-    async fn heard<T>(&self, next: impl Future<Output = T>) -> Result<T, UpdateError> {
+    /// How a source is reached. What comes from it is verified, so it may stand anywhere.
+    fn reach(&self) -> ClientConfig {
         let silence = self.patience.silence;
-        let heard = timeout(silence, next).await;
-        heard.map_err(|_| self.unfetched(format!("nothing came from the source for {silence:?}")))
+        ClientConfig {
+            network: Network::Private,
+            proxy: self.proxy.clone(),
+            versions: Versions::Http1,
+            timeouts: Timeouts {
+                connect: silence,
+                head: silence,
+                idle: silence,
+            },
+            ..ClientConfig::default()
+        }
+    }
+
+    async fn body(&self, body: ResponseBody) -> Result<Vec<u8>, UpdateError> {
+        let whole = body.whole(self.bytes_max).await;
+        whole.map(Vec::from).map_err(|error| match error {
+            BodyError::Idle(_) => self.silent(),
+            BodyError::TooLarge { bytes_max } => UpdateError::TooLarge {
+                what: self.address.to_owned(),
+                max: bytes_max,
+            },
+            error @ BodyError::Broke(_) => self.unfetched(told(&error)),
+        })
+    }
+
+    fn silent(&self) -> UpdateError {
+        let silence = self.patience.silence;
+        self.unfetched(format!("nothing came from the source for {silence:?}"))
     }
 
     fn unfetched(&self, why: impl ToString) -> UpdateError {
@@ -118,8 +129,8 @@ impl Errand<'_> {
 }
 
 /// The causes in one line, and what to do about the one that a user can mend.
-fn told(error: anyhow::Error) -> String {
-    let text = format!("{error:#}");
+fn told(error: &(dyn Error + 'static)) -> String {
+    let text = causes(error);
     match text.contains("UnknownIssuer") {
         true => format!("{text}; {OWN_AUTHORITY}"),
         false => text,
@@ -149,7 +160,6 @@ fn is_secure(uri: &Uri) -> bool {
 }
 
 const AGENT: &str = concat!("inference-relay/", env!("CARGO_PKG_VERSION"));
-const NO_ROOTS: &str = "this machine trusts no certificates; install its ca-certificates, or name a file of them in SSL_CERT_FILE";
 const OWN_AUTHORITY: &str = "if its certificate authority is your own, name a file with that authority's certificate in SSL_CERT_FILE";
 /// A release page moves a download once or twice.
 const MOVES_MAX: u32 = 5;

@@ -13,8 +13,6 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 const ECHO: &str = "[[rule]]\nmatch = \"fail\"\n[[rule.step]]\nfail = { status = 529, type = \"overloaded_error\", \
@@ -121,115 +119,6 @@ fn a_daemon_that_is_killed_leaves_at_most_one_torn_line_which_the_next_takes_awa
         (lines(&next.world).len() == 4).then_some(())
     });
     assert_eq!(recent(&next, "").len(), 4);
-}
-
-/// A small disk in a folder's place, until it is dropped; `None` where this user may not mount one.
-struct Disk<'a>(&'a Path);
-
-impl<'a> Disk<'a> {
-    fn mount(folder: &'a Path, options: &str) -> Option<Disk<'a>> {
-        fs::create_dir_all(folder).expect("a folder can be made");
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(folder);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then_some(Disk(folder))
-    }
-}
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).output(); // It goes with its folder otherwise.
-    }
-}
-
-/// Says that this machine cannot show it. A journal without a place is tested beside its code, too.
-fn skipped(what: &str) {
-    let told = writeln!(
-        std::io::stderr(),
-        "SKIPPED: {what} needs the right to mount a disk"
-    );
-    assert!(told.is_ok());
-}
-
-#[test]
-fn a_full_disk_fails_no_call_and_tears_no_line() {
-    let world = World::scripted(ECHO).pool("idle = 1\nmax = 1");
-    let state = world.path("state");
-    let Some(_disk) = Disk::mount(&state, "size=512k,mode=0700") else {
-        return skipped("a full disk");
-    };
-    let relay = world.start();
-    relay.idle(1);
-    assert_eq!(relay.ask("before").text(), "before");
-    wait::until("a line", || (lines(&relay.world).len() == 1).then_some(()));
-    let ballast = state.join("ballast");
-    let mut file = fs::File::create(&ballast).expect("there is room");
-    while file.write_all(&[0; 4096]).is_ok() {}
-    for number in 0..20 {
-        // A line may fit into what is left of a page; twenty do not.
-        let prompt = format!("on a full disk {number}");
-        assert_eq!(relay.ask(&prompt).text(), prompt);
-    }
-    assert_eq!(recent(&relay, "").len(), 21);
-    let lost = wait::until("a count of what is lost", || {
-        let metrics = client::get(relay.address, "/metrics").body;
-        let lost = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix("inference_relay_records_lost_total "));
-        lost.and_then(|lost| lost.parse::<usize>().ok())
-            .filter(|lost| *lost > 0)
-    });
-    let mut cold = call("cold");
-    cold["system"] = "Needs a session of its own.".into();
-    let refused = relay.post(&cold);
-    assert_eq!(
-        refused.header("x-relay-error"),
-        "internal",
-        "{}",
-        refused.body
-    );
-    assert!(
-        refused.body.contains("No space left") && refused.body.contains("Free some space"),
-        "{}",
-        refused.body
-    );
-    drop(file);
-    fs::remove_file(&ballast).expect("it is there");
-    let after = relay.ask("after");
-    assert_eq!(after.text(), "after");
-    let id = after.header("request-id");
-    let lines = wait::until("a line of the last call", || {
-        let lines = lines(&relay.world);
-        lines
-            .last()
-            .is_some_and(|line| line["id"] == id)
-            .then_some(lines)
-    });
-    assert!(
-        lines.len() + lost <= 23,
-        "{} lines, {lost} lost",
-        lines.len()
-    );
-}
-
-#[test]
-fn a_state_folder_that_cannot_be_written_is_told_with_the_next_step() {
-    let world = World::scripted(ECHO);
-    let state = world.path("state");
-    let Some(_disk) = Disk::mount(&state, "ro,size=64k") else {
-        return skipped("a read-only home");
-    };
-    let refusal = world.refusal(&[]);
-    assert_eq!(refusal.code, Some(2), "{}", refusal.words);
-    for word in [
-        &*state.to_string_lossy(),
-        "INFERENCE_RELAY_HOME",
-        "Read-only file system",
-    ] {
-        assert!(refusal.words.contains(word), "{word}: {}", refusal.words);
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The status page: how the relay is, for a person with a browser.
 //!
-//! **What for.** [`front`] answers `GET /`: a page to who asks for HTML on loopback, and the list of routes to
+//! **What for.** [`mod@front`] answers `GET /`: a page to who asks for HTML on loopback, and the list of routes to
 //! everybody else. The page tells health, the pool's sessions, the last calls, what a program needs, how keys and licence
 //! stand where there are some, and the next step where something is wrong.
 //!

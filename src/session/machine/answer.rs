@@ -30,17 +30,20 @@ impl Machine {
     ) -> State {
         self.enter = task.enter;
         self.effects.push_back(Effect::Listen);
+        self.asked = 0;
         let sure = self.belief.begin();
         State::Answering(Box::new(Answering {
             merge: merge_of(&task),
             // A session that stays finds in its transcript what came late of the turn before.
             believes: sure && !task.stays,
+            sure,
             task,
             begun: false,
             busy_seen: false,
             escape: Escape::Unasked,
             sign_until,
             settle_until: None,
+            idle_until: None,
             results: VecDeque::new(),
             given: None,
             nudge: None,
@@ -63,7 +66,9 @@ impl Machine {
                 Seen::Event(event) => self.tell(event, now),
                 Seen::Failed(error) => self.fail(|task| fault::of_api_error(&error, task), now),
                 Seen::Empty => self.fail(|_| fault::empty_turn(), now),
+                Seen::Emulated(path) => self.effects.push_back(Effect::Emulated(path)),
                 Seen::Disagreed => self.fail(|_| fault::disagreed(), now),
+                Seen::Unreadable => self.give_up_reading(now),
             }
         }
         if let State::Answering(answering) = &mut self.state
@@ -81,15 +86,15 @@ impl Machine {
         }
     }
 
-    /// The CLI goes on by itself.
+    /// The CLI goes on by itself. Where it has asked the API already, it runs, whatever the screen shows yet.
     fn want_escape(&mut self) {
-        let busy = self.shows_busy();
+        let busy = self.shows_busy() || self.asked > 1;
         if let State::Answering(answering) = &mut self.state
-            && answering.escape == Escape::Unasked
+            && answering.escape != Escape::Sent
         {
             answering.escape = if busy { Escape::Sent } else { Escape::Wanted };
             if busy {
-                self.write(keys::ESCAPE.to_vec());
+                self.write(keys::ESCAPE_AT_ONCE.to_vec());
             }
         }
     }
@@ -104,6 +109,7 @@ impl Machine {
                 .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
         }
         let ended = matches!(event, Event::End(_));
+        self.count_next_question(&event);
         if let Event::End(End { id: Some(id), .. }) = &event {
             self.belief.tell(id.clone());
         }
@@ -119,9 +125,26 @@ impl Machine {
         }
     }
 
+    /// After an answer that was cut the CLI asks on by itself, before any key can reach it; only a tap holds that.
+    fn count_next_question(&mut self, event: &Event) {
+        let is_cut = matches!(event, Event::End(end) if end.stop.is_cut());
+        let asks_on =
+            matches!(&self.state, State::Answering(answering) if answering.merge.asks_on());
+        if is_cut && asks_on && self.asked < 2 {
+            self.asked = 2;
+            self.effects.push_back(Effect::Asked);
+        }
+    }
+
     pub(super) fn fail(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault, now: Instant) {
         self.tell_fault(fault);
         self.rest(now);
+    }
+
+    /// What the CLI told cannot be read: the turn fails, and nobody knows what the process does next.
+    pub(super) fn give_up_reading(&mut self, now: Instant) {
+        self.fail(|_| fault::unreadable(), now);
+        self.kill_at_once("what it told cannot be read");
     }
 
     fn tell_fault(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault) {
@@ -177,6 +200,24 @@ impl Machine {
             answering.settle_until = None;
             let seen = self.merge(Merge::handle_timeout);
             self.handle_seen(seen, now);
+        } else if answering.idle_until.is_some_and(|at| at <= now) {
+            self.give_up_idle(now);
+        }
+    }
+
+    /// The prompt box has been at rest for so long that nothing of the turn can come any more.
+    fn give_up_idle(&mut self, now: Instant) {
+        let seen = self.merge(Merge::handle_timeout);
+        self.handle_seen(seen, now);
+        self.fail(|_| fault::stalled(), now);
+    }
+
+    /// The prompt box runs, or rests. A turn that runs is not over; one that rests comes to an end soon, or to none.
+    pub(super) fn watch_rest(&mut self, idle: bool, now: Instant) {
+        if let State::Answering(answering) = &mut self.state {
+            let rests = idle && answering.busy_seen;
+            let until = answering.idle_until.unwrap_or(now + IDLE_WAIT);
+            answering.idle_until = rests.then_some(until);
         }
     }
 }
@@ -197,6 +238,8 @@ fn merge_of(task: &TurnSpec) -> Merge {
 
 /// How long the CLI may take to its own end after the answer's; it takes under 100 ms.
 const END_WAIT: Duration = Duration::from_secs(3);
+/// How long a turn may be without an end once its prompt box is at rest: longer than the transcript takes.
+const IDLE_WAIT: Duration = Duration::from_secs(12);
 /// How long the transcript may come after the end's hook. It takes under 200 ms, and on a machine that has eleven
 /// programs for two cores more than two seconds; without it nobody knows what the turn used.
 const SETTLE_WAIT: Duration = Duration::from_secs(10);

@@ -30,6 +30,10 @@ pub(crate) enum Effect {
     Keep { said: Vec<Block>, end: Event },
     /// Read this transcript from its end on.
     Follow(PathBuf),
+    /// The CLI asked the API for an answer.
+    Asked,
+    /// What has this path is not as the model wrote it.
+    Emulated(String),
     /// An event for the caller.
     Tell(Event),
     /// The caller's turn failed; `begun` where something of it has gone to the caller.
@@ -44,6 +48,8 @@ pub(crate) enum Effect {
     Ready,
     /// The process must go, with its group.
     Kill(&'static str),
+    /// The same, without time to clean up.
+    KillAtOnce(&'static str),
 }
 
 impl Effect {
@@ -61,13 +67,15 @@ impl Effect {
             Effect::Park { .. } => "park",
             Effect::Keep { .. } => "keep",
             Effect::Follow(_) => "follow",
+            Effect::Asked => "asked",
+            Effect::Emulated(_) => "emulated",
             Effect::Tell(_) => "tell",
             Effect::Fail { .. } => "fail",
             Effect::Misdelivered => "misdelivered",
             Effect::Blank => "blank",
             Effect::Forget(_) => "forget",
             Effect::Ready => "ready",
-            Effect::Kill(why) => why,
+            Effect::Kill(why) | Effect::KillAtOnce(why) => why,
         }
     }
 }

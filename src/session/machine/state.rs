@@ -96,12 +96,16 @@ pub(super) struct Answering {
     pub(super) merge: Merge,
     /// Whether a copy of the answer may be taken for it.
     pub(super) believes: bool,
+    /// The answers before are all known, so that a copy of none of them is of this turn.
+    pub(super) sure: bool,
     pub(super) begun: bool,
     pub(super) busy_seen: bool,
     pub(super) escape: Escape,
     /// Until when the session must show life; a session launched with its turn owes a sign by then.
     pub(super) sign_until: Option<Instant>,
     pub(super) settle_until: Option<Instant>,
+    /// Until when the turn must have come to an end, while the prompt box is at rest.
+    pub(super) idle_until: Option<Instant>,
     /// Results that wait until the CLI has taken the one before.
     pub(super) results: VecDeque<Answered>,
     /// The result that was given last.

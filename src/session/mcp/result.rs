@@ -13,7 +13,9 @@ pub(crate) struct Answered {
 }
 
 /// The blocks of a message as answers, where all are tool results that the CLI passes on as they are.
-pub(crate) fn answers<'a>(blocks: impl IntoIterator<Item = &'a Value>) -> Option<Vec<Answered>> {
+pub(crate) fn tool_answers<'a>(
+    blocks: impl IntoIterator<Item = &'a Value>,
+) -> Option<Vec<Answered>> {
     blocks.into_iter().map(answered).collect()
 }
 
@@ -72,11 +74,11 @@ mod tests {
 
     #[test]
     fn texts_answer_a_call() {
-        let answer = answers([&block(&json!("a\tb\n"))]).expect("a text answers");
+        let answer = tool_answers([&block(&json!("a\tb\n"))]).expect("a text answers");
         assert_eq!(answer[0].id, "t");
         assert_eq!(answer[0].result["content"][0]["text"], "a\tb\n");
         let two = json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
-        let answer = answers([&block(&two)]).expect("texts answer");
+        let answer = tool_answers([&block(&two)]).expect("texts answer");
         assert_eq!(
             answer[0].result["content"].as_array().map(Vec::len),
             Some(2)
@@ -92,19 +94,19 @@ mod tests {
             image,
             json!("x".repeat(BYTES_MAX + 1)),
         ] {
-            assert_eq!(answers([&block(&content)]), None);
+            assert_eq!(tool_answers([&block(&content)]), None);
         }
         let mut error = block(&json!("bad \n"));
         error["is_error"] = true.into();
-        assert_eq!(answers([&error]), None);
-        assert_eq!(answers([&json!({"type": "text", "text": "a"})]), None);
+        assert_eq!(tool_answers([&error]), None);
+        assert_eq!(tool_answers([&json!({"type": "text", "text": "a"})]), None);
     }
 
     #[test]
     fn an_error_says_so() {
         let mut error = block(&json!("bad"));
         error["is_error"] = true.into();
-        let answer = answers([&error]).expect("a plain error answers");
+        let answer = tool_answers([&error]).expect("a plain error answers");
         assert_eq!(answer[0].result["isError"], true);
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn greeting() -> String {
 
 /// Offers the tools at this address; the answer comes once they are listed.
 pub(crate) fn tools(url: &str) -> String {
-    let servers = &launch::servers(url)["mcpServers"];
+    let servers = &launch::mcp_servers(url)["mcpServers"];
     control(
         TOOLS,
         &json!({"subtype": "mcp_set_servers", "servers": servers}),

@@ -25,6 +25,7 @@ use crate::session::private::write_private;
 use crate::session::reply::Recipient;
 use crate::session::reply::ReplySink;
 use crate::session::resources::SessionResources;
+use crate::session::resources::in_new_folder;
 use crate::session::shape::Shape;
 use crate::session::transcript_pipe::TranscriptPipe;
 use crate::session::turn_spec::DeliveryMethod;
@@ -149,13 +150,21 @@ impl Launcher {
         installation: Arc<Installation>,
         notify: Notify,
     ) -> io::Result<(Driver<PrintTransport>, Session)> {
+        let run_dir = &self.shared.launch_context.config.run_dir;
+        in_new_folder(run_dir, |files| {
+            self.spawn_in(files, shape, start, (uuid, installation), notify)
+        })
+    }
+
+    fn spawn_in(
+        &self,
+        files: Files,
+        shape: &Shape,
+        start: Start,
+        (uuid, installation): (String, Arc<Installation>),
+        notify: Notify,
+    ) -> io::Result<(Driver<PrintTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
-        let files = Files {
-            folder: launch_context
-                .config
-                .run_dir
-                .join(Uuid::new_v4().to_string()),
-        };
         let has_tools = !start.tools.is_empty();
         let (mcp, tool_events) = McpServer::new(start.tools);
         // It has no hooks: nobody listens to them.
@@ -168,7 +177,7 @@ impl Launcher {
         if !launch_context.config.builtin_tools {
             refuse_pictures(&files, &launch_context.config.work_dir)?;
         }
-        let launch = launch::print(
+        let launch = launch::print_launch(
             &installation.path,
             &launch_context.config,
             shape,
@@ -254,7 +263,7 @@ fn write_files(files: &Files, shape: &Shape, place: &Place, has_tools: bool) -> 
     create_private(&files.folder)?;
     create_private(&files.passing())?;
     if has_tools {
-        let servers = launch::servers(&place.tools_url()).to_string();
+        let servers = launch::mcp_servers(&place.tools_url()).to_string();
         write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     }
     if !shape.system.is_empty() {

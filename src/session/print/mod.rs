@@ -16,7 +16,7 @@
 //! tool calls whose session is gone cannot come on stdin: they go in with the transcript, in a process that is
 //! launched for it, finds its tools at its start, and reads the transcript only when it has them.
 //!
-//! Start reading at [`machine`]; [`line`] reads what the CLI says, [`answer`] makes events of it, [`input`] is what it
+//! Start reading at [`machine`]; [`mod@line`] reads what the CLI says, [`answer`] makes events of it, [`input`] is what it
 //! is told.
 
 pub(crate) mod answer;

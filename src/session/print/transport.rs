@@ -14,7 +14,7 @@ use crate::session::mcp::server::McpServer;
 use crate::session::mcp::tool_sync;
 use crate::session::mcp::tool_sync::ToolEvent;
 use crate::session::prepare::PreparedTurn;
-use crate::session::pty::reap::How;
+use crate::session::pty::reap::EndMode;
 use crate::session::reply::TooSlow;
 use crate::session::reply::TurnOutcome;
 use crate::session::witness::receiver::Place;
@@ -49,7 +49,7 @@ impl Transport for PrintTransport {
     type Input = Input;
 
     /// It serves one conversation, which is over.
-    const END: How = How::Forced;
+    const END: EndMode = EndMode::Forced;
 
     async fn next(&mut self, _is_ending: bool) -> Input {
         let silent = self.process.output.is_closed() && self.process.output.is_empty();
@@ -67,7 +67,7 @@ impl Transport for PrintTransport {
     fn handle(&mut self, input: Input, session: &mut RunningSession, now: Instant) {
         match input {
             Input::Said(words) => self.hear(words, session, now),
-            Input::Silent => session.end(How::Asked, "its output closed"),
+            Input::Silent => session.end(EndMode::Asked, "its output closed"),
             Input::Served(event) => self.machine.handle_tool(event, now),
         }
     }
@@ -107,7 +107,7 @@ impl Transport for PrintTransport {
     }
 
     fn leave(&mut self, session: &mut RunningSession, _now: Instant) {
-        session.end(How::Forced, "its conversation is left");
+        session.end(EndMode::Forced, "its conversation is left");
     }
 
     fn cancel(&mut self, _now: Instant) {
@@ -143,6 +143,7 @@ impl PrintTransport {
                 self.process.write(tools);
             }
             Effect::Converse => self.converse_held(session),
+            Effect::Emulated(path) => session.reply.mark_emulated(path),
             Effect::Tell(event) => {
                 if let Err(TooSlow) = session.reply.tell(event) {
                     self.machine.cancel();
@@ -160,14 +161,14 @@ impl PrintTransport {
                 self.process.leave();
                 session.expect_end();
             }
-            Effect::Kill(why) => session.end(How::Forced, why),
+            Effect::Kill(why) => session.end(EndMode::Forced, why),
         }
     }
 
     fn converse_held(&mut self, session: &mut RunningSession) {
         let held = self.held.take().unwrap_or_default();
         if let Err(error) = converse(held, session) {
-            session.misdeliver(How::Forced, &error);
+            session.misdeliver(EndMode::Forced, &error);
         }
     }
 }

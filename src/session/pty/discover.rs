@@ -20,7 +20,7 @@ pub(crate) struct DiscoverEnv {
 
 /// The installs found: on `PATH`, in npm's folder on Windows, in bun's, in `~/.local/bin`, in VS Code's extensions.
 /// The first is the one to run where none is configured. A file reached in two ways is listed once.
-pub(crate) fn candidates(env: &DiscoverEnv) -> Vec<PathBuf> {
+pub(crate) fn claude_candidates(env: &DiscoverEnv) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     if let Some(path) = &env.path {
         // An empty entry of PATH means the current folder, which is nobody's install.
@@ -110,7 +110,7 @@ const BUNDLE_FOLDERS: [&str; 1] = ["resources/native-binary"];
 #[cfg(all(test, unix))]
 mod tests {
     use super::DiscoverEnv;
-    use super::candidates;
+    use super::claude_candidates;
     use std::ffi::OsString;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -129,7 +129,7 @@ mod tests {
 
     fn found(home: &Path, path: &str) -> Vec<PathBuf> {
         let path = Some(OsString::from(path));
-        candidates(&DiscoverEnv {
+        claude_candidates(&DiscoverEnv {
             path,
             home: Some(home.to_owned()),
             appdata: Some(home.join("appdata")),

@@ -18,6 +18,6 @@ pub(in crate::session) mod transport;
 mod version;
 
 pub(crate) use discover::DiscoverEnv;
-pub(crate) use discover::candidates;
-pub(crate) use version::parts;
-pub(crate) use version::version;
+pub(crate) use discover::claude_candidates;
+pub(crate) use version::claude_version;
+pub(crate) use version::version_parts;

@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 
 /// How a group is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum EndMode {
     /// It may clean up after itself.
     Asked,
     /// It is gone.
@@ -21,10 +21,10 @@ pub(crate) enum How {
 
 /// Ends the process group that the process leads.
 #[cfg(unix)]
-pub(crate) fn end_group(pid: u32, how: How) {
+pub(crate) fn end_group(pid: u32, how: EndMode) {
     let signal = match how {
-        How::Asked => rustix::process::Signal::TERM,
-        How::Forced => rustix::process::Signal::KILL,
+        EndMode::Asked => rustix::process::Signal::TERM,
+        EndMode::Forced => rustix::process::Signal::KILL,
     };
     let pid = i32::try_from(pid)
         .ok()
@@ -37,10 +37,10 @@ pub(crate) fn end_group(pid: u32, how: How) {
 
 /// Ends the process and all that it started.
 #[cfg(windows)]
-pub(crate) fn end_group(pid: u32, how: How) {
+pub(crate) fn end_group(pid: u32, how: EndMode) {
     let mut command = std::process::Command::new("taskkill");
     command.args(["/PID", &pid.to_string(), "/T"]);
-    if how == How::Forced {
+    if how == EndMode::Forced {
         command.arg("/F");
     }
     let quiet = std::process::Stdio::null;
@@ -51,7 +51,7 @@ pub(crate) fn end_group(pid: u32, how: How) {
 
 /// The processes that this daemon started, on disk, so that the next one can end what a killed one left.
 #[derive(Debug, Clone)]
-pub(crate) struct Registry {
+pub(crate) struct ProcessRegistry {
     path: PathBuf,
     alive: Arc<Mutex<BTreeMap<u32, Entry>>>,
 }
@@ -65,9 +65,9 @@ pub(crate) struct Entry {
     pub(crate) start_time: u64,
 }
 
-impl Registry {
+impl ProcessRegistry {
     /// Ends the orphans that the file names, and begins an empty one. Returns how many were ended.
-    pub(crate) fn open(path: PathBuf) -> (Registry, usize) {
+    pub(crate) fn open(path: PathBuf) -> (ProcessRegistry, usize) {
         let orphans: Vec<Entry> = std::fs::read(&path)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
@@ -75,8 +75,10 @@ impl Registry {
         let alive = orphans
             .iter()
             .filter(|entry| start_time(entry.pid) == Some(entry.start_time));
-        let ended = alive.map(|entry| end_group(entry.pid, How::Forced)).count();
-        let registry = Registry {
+        let ended = alive
+            .map(|entry| end_group(entry.pid, EndMode::Forced))
+            .count();
+        let registry = ProcessRegistry {
             path,
             alive: Arc::default(),
         };
@@ -161,7 +163,7 @@ mod tests {
         let me = std::process::id();
         std::fs::write(&path, format!(r#"[{{"pid":{me},"startTime":1}}]"#))
             .expect("the file is written");
-        let (_, ended) = Registry::open(path);
+        let (_, ended) = ProcessRegistry::open(path);
         assert_eq!(ended, 0);
     }
 
@@ -173,9 +175,9 @@ mod tests {
         command.arg("100");
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut orphan = command.spawn().expect("sleep starts");
-        let (registry, _) = Registry::open(path.clone());
+        let (registry, _) = ProcessRegistry::open(path.clone());
         registry.add(orphan.id());
-        let (_, ended) = Registry::open(path);
+        let (_, ended) = ProcessRegistry::open(path);
         assert_eq!(ended, 1);
         assert!(!orphan.wait().expect("the orphan is ours").success());
     }

@@ -1,6 +1,6 @@
 //! A claude on a pseudo-terminal: its screen, hooks, transcript and tap in; keystrokes and verdicts out.
 
-use super::reap::How;
+use super::reap::EndMode;
 use super::spawn::Process;
 use crate::clock;
 use crate::session::driver::RunningSession;
@@ -15,8 +15,9 @@ use crate::session::reply::TooSlow;
 use crate::session::reply::TurnOutcome;
 use crate::session::transcript_pipe::TranscriptPipe;
 use crate::session::turn_spec::TurnSpec;
-use crate::session::witness::copies::Copied;
+use crate::session::witness::HookEvent;
 use crate::session::witness::copies::Copies;
+use crate::session::witness::copies::Readable;
 use crate::session::witness::receiver::Place;
 use crate::session::witness::receiver::Post;
 use crate::session::witness::tail::Tail;
@@ -67,7 +68,7 @@ impl Transport for PtyTransport {
     type Input = Input;
 
     /// It may write the last lines of its transcript.
-    const END: How = How::Asked;
+    const END: EndMode = EndMode::Asked;
 
     async fn next(&mut self, is_ending: bool) -> Input {
         tokio::select! {
@@ -88,7 +89,7 @@ impl Transport for PtyTransport {
         match input {
             Input::Observation(heard) => self.machine.handle_heard(heard, now),
             Input::Drawn(bytes) => self.handle_drawn(&bytes, now),
-            Input::TerminalClosed => session.end(How::Asked, "its terminal closed"),
+            Input::TerminalClosed => session.end(EndMode::Asked, "its terminal closed"),
             Input::Posted(post) => self.handle_post(post, now),
             Input::Served(event) => {
                 if let ToolEvent::Joined { version } = &event
@@ -162,6 +163,10 @@ impl PtyTransport {
             state = self.machine.name(),
             "posted"
         );
+        // A question is copied before its answer can be displayed.
+        if matches!(hook.event, HookEvent::Displayed { .. }) && self.machine.awaits_display() {
+            self.handle_copies(now);
+        }
         self.machine.handle_hook(&hook, now);
     }
 
@@ -192,10 +197,18 @@ impl PtyTransport {
     }
 
     fn handle_copies(&mut self, now: Instant) {
-        match self.copies.as_ref().map(Copies::read) {
-            Some(Copied::Answer(said)) => self.machine.handle_copied(said, now),
-            Some(Copied::Unclear) => self.machine.handle_unclear_copy(),
-            Some(Copied::Nothing) | None => {}
+        let Some(copied) = self.copies.as_mut().map(Copies::read) else {
+            return;
+        };
+        if let Some(first) = copied.first {
+            self.machine.handle_first_answer(*first, now);
+        }
+        self.machine
+            .handle_asked(copied.asked, copied.answered, now);
+        match copied.answer {
+            Readable::Answer(said) => self.machine.handle_copied(*said, now),
+            Readable::Unclear => self.machine.handle_unclear_copy(),
+            Readable::Nothing => {}
         }
     }
 
@@ -238,7 +251,7 @@ impl PtyTransport {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
             }
-            Effect::Listen => self.tapped.iter_mut().for_each(TapSession::arm),
+            Effect::Listen => self.listen(),
             Effect::Notify(notice) => self.mcp.tell(notice),
             Effect::Nudge => self.mcp.nudge(),
             Effect::Answer(answered) => self.mcp.answer(answered),
@@ -250,6 +263,8 @@ impl PtyTransport {
                 self.park(said, end, session);
             }
             Effect::Follow(path) => self.follow(&path, session),
+            Effect::Asked => session.reply.mark_question(),
+            Effect::Emulated(path) => session.reply.mark_emulated(path),
             Effect::Tell(event) => self.tell(event, session),
             Effect::Fail { fault, begun } => session.reply.fail(fault, begun),
             Effect::Misdelivered => session.reply.settle(TurnOutcome::Misdelivered),
@@ -259,8 +274,15 @@ impl PtyTransport {
             }
             Effect::Forget(path) => session.resources.forget(&path),
             Effect::Ready => session.ready(),
-            Effect::Kill(why) => session.end(How::Asked, why),
+            Effect::Kill(why) => session.end(EndMode::Asked, why),
+            Effect::KillAtOnce(why) => session.end(EndMode::Forced, why),
         }
+    }
+
+    /// What comes from now on is of the turn that begins.
+    fn listen(&mut self) {
+        self.tapped.iter_mut().for_each(TapSession::arm);
+        self.copies.iter_mut().for_each(Copies::begin);
     }
 
     fn follow(&mut self, path: &Path, session: &RunningSession) {
@@ -298,7 +320,7 @@ impl PtyTransport {
             Ok(pipe) => self.gate = Some(pipe),
             Err(error) => {
                 tracing::warn!(%error, "a session's gate cannot be opened");
-                session.end(How::Asked, "its gate cannot be opened");
+                session.end(EndMode::Asked, "its gate cannot be opened");
             }
         }
     }

@@ -24,7 +24,7 @@ pub(crate) enum VersionError {
 
 /// Runs `PROGRAM --version` and gives the number, such as `2.1.197`. It blocks for at most `limit`, and leaves no
 /// process behind.
-pub(crate) fn version(program: &Path, limit: Duration) -> Result<String, VersionError> {
+pub(crate) fn claude_version(program: &Path, limit: Duration) -> Result<String, VersionError> {
     let mut child = command(program).spawn().map_err(VersionError::Spawn)?;
     let (text_tx, text_rx) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
@@ -77,7 +77,7 @@ fn number(text: &str) -> Option<String> {
 }
 
 /// What versions are ordered by: `2.1.197` gives `[2, 1, 197]`; a part that is no number counts as 0.
-pub(crate) fn parts(version: &str) -> [u32; 3] {
+pub(crate) fn version_parts(version: &str) -> [u32; 3] {
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     [next(), next(), next()]
@@ -89,8 +89,8 @@ const ANSWER_BYTES_MAX: u64 = 4096;
 #[cfg(all(test, unix))]
 mod tests {
     use super::VersionError;
+    use super::claude_version;
     use super::number;
-    use super::version;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
@@ -129,7 +129,9 @@ mod tests {
             "[ \"$1\" = --version ] && echo '2.1.197 (Claude Code)'",
         );
         assert_eq!(
-            version(&file, Duration::from_secs(20)).ok().as_deref(),
+            claude_version(&file, Duration::from_secs(20))
+                .ok()
+                .as_deref(),
             Some("2.1.197")
         );
     }
@@ -138,7 +140,7 @@ mod tests {
     fn a_program_that_hangs_is_ended() {
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
         let file = script(&folder, "sleep 600");
-        let error = version(&file, Duration::from_millis(50))
+        let error = claude_version(&file, Duration::from_millis(50))
             .expect_err("a hanging program has no version");
         assert!(matches!(error, VersionError::TimedOut(_)), "{error}");
     }

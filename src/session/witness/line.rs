@@ -1,7 +1,7 @@
 //! Lines of a transcript → records. `[pure]`
 
 use super::record::Record;
-use super::record::parse;
+use super::record::parse_record;
 use crate::session::line;
 use crate::session::line::FromLine;
 
@@ -10,7 +10,11 @@ pub(crate) type Lines = line::Lines<Record>;
 
 impl FromLine for Record {
     fn from_line(line: &[u8]) -> Option<Record> {
-        Some(parse(&String::from_utf8_lossy(line)))
+        Some(parse_record(line))
+    }
+
+    fn unread() -> Option<Record> {
+        Some(Record::Broken)
     }
 }
 

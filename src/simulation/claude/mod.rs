@@ -10,10 +10,10 @@ mod turn;
 use super::chance::Chance;
 use super::model::Answer;
 use super::model::Model;
-use crate::session::mcp::tool_sync::ToolEvent;
-use crate::session::witness::Hook;
-use crate::session::witness::HookEvent;
-use crate::session::witness::Record;
+use crate::session::Hook;
+use crate::session::HookEvent;
+use crate::session::Record;
+use crate::session::ToolEvent;
 use crate::terminal::Scene;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -197,6 +197,10 @@ impl Claude {
                 "\r" if self.loses_enters && matches!(self.work, Work::None) => "",
                 _ => rest,
             };
+        }
+        if let Some(rest) = keys.strip_prefix("\x1b[27u") {
+            self.escape(around);
+            return rest;
         }
         let mut chars = keys.chars();
         let first = chars.next();

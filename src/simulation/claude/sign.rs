@@ -6,13 +6,14 @@ use super::Sign;
 use super::Step;
 use super::Work;
 use super::path;
-use crate::session::witness::Hook;
-use crate::session::witness::HookEvent;
-use crate::session::witness::Record;
-use crate::session::witness::Said;
+use crate::session::Hook;
+use crate::session::HookEvent;
+use crate::session::Record;
+use crate::session::Said;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
 use crate::turn::Usage;
+use crate::turn::json::Replaced;
 use serde_json::json;
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ impl Claude {
                 index,
                 last,
                 text,
+                replaced: Replaced::default(),
             },
         );
     }
@@ -96,6 +98,8 @@ impl Claude {
             blocks: if text.is_empty() { vec![] } else { vec![block] },
             stop_reason: stop.map(str::to_owned),
             stop_sequence: None,
+            details: None,
+            replaced: false,
             usage: Usage::default(),
         })
     }

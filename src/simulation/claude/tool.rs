@@ -4,8 +4,8 @@
 use super::Around;
 use super::Claude;
 use super::Sign;
-use crate::session::mcp::tool_sync::Notice;
-use crate::session::mcp::tool_sync::ToolEvent;
+use crate::session::ToolEvent;
+use crate::session::ToolNotice as Notice;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;

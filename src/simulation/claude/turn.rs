@@ -5,9 +5,9 @@ use super::Around;
 use super::Claude;
 use super::Step;
 use super::Work;
-use crate::session::witness::ApiError;
-use crate::session::witness::HookEvent;
-use crate::session::witness::Record;
+use crate::session::ApiError;
+use crate::session::HookEvent;
+use crate::session::Record;
 
 impl Claude {
     pub(super) fn take_up(&mut self, around: &mut Around<'_>) {

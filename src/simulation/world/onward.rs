@@ -9,10 +9,10 @@ use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
 use crate::pool::slot::SlotId;
-use crate::session::mcp::tool_list::ToolList;
-use crate::session::shape::Shape;
-use crate::session::turn_spec::DeliveryMethod;
-use crate::session::turn_spec::TurnSpec;
+use crate::session::DeliveryMethod;
+use crate::session::Shape;
+use crate::session::ToolList;
+use crate::session::TurnSpec;
 
 /// What the supervisor knows of a session that stayed.
 #[derive(Debug)]

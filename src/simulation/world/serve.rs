@@ -14,11 +14,11 @@ use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
 use crate::pool::slot::SlotId;
-use crate::session::delivery::Delivery;
-use crate::session::machine::Machine;
-use crate::session::mcp::tool_list::ToolList;
-use crate::session::turn_spec::DeliveryMethod;
-use crate::session::turn_spec::TurnSpec;
+use crate::session::Delivery;
+use crate::session::DeliveryMethod;
+use crate::session::Machine;
+use crate::session::ToolList;
+use crate::session::TurnSpec;
 use crate::turn::FaultKind;
 use std::time::Duration;
 

@@ -15,8 +15,8 @@ use super::happening::Command;
 use super::happening::Happening;
 use super::happening::Lane;
 use crate::pool::slot::SlotId;
-use crate::session::machine::Machine;
-use crate::session::witness::HookEvent;
+use crate::session::HookEvent;
+use crate::session::Machine;
 use crate::turn::Event;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl World {
         match order {
             Order::Begin(turn) if ending => {
                 let outcome = TurnOutcome::Failed {
-                    fault: crate::session::fault::session_lost("gone"),
+                    fault: crate::session::session_lost("gone"),
                     begun: false,
                 };
                 self.soon(Happening::Settled {

@@ -16,8 +16,8 @@ use crate::pool::ledger::Need;
 use crate::pool::ledger::WaiterId;
 use crate::pool::slot::SlotId;
 use crate::pool::slot::SlotKind;
-use crate::session::delivery::Delivery;
-use crate::session::machine::Machine;
+use crate::session::Delivery;
+use crate::session::Machine;
 use crate::turn::Owner;
 
 impl World {

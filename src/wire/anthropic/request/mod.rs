@@ -20,8 +20,6 @@ mod media;
 mod sampling;
 mod talk;
 mod tool;
-mod top;
-mod weight;
 
 pub(crate) use beta::betas;
 pub(crate) use field::Version;
@@ -33,6 +31,8 @@ use crate::turn::Owner;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Sampling;
+use crate::wire::body::parse;
+use crate::wire::field::present;
 use block::Pairing;
 use field::Path;
 use field::invalid;
@@ -40,7 +40,6 @@ use field::object;
 use field::string;
 use serde_json::Map;
 use serde_json::Value;
-use top::Top;
 
 /// A Messages call.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,34 +145,6 @@ pub(crate) fn count(body: &[u8], version: Version) -> Result<Count, Fault> {
     Ok(Count { request, tools })
 }
 
-fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
-    if weight::is_too_heavy(body) {
-        let public = format!(
-            "The request body has more than {} fields and items together; send fewer.",
-            weight::VALUES_MAX
-        );
-        return Err(Fault::new(
-            FaultKind::RequestTooLarge,
-            Blame::Client,
-            public,
-        ));
-    }
-    let read: Result<Top, serde_json::Error> = serde_json::from_slice(body);
-    match read {
-        // Readers differ in which of the two they take, and whoever checks a call before us may have taken the other.
-        Ok(Top {
-            twice: Some(name), ..
-        }) => Err(Path::Root
-            .field(&name)
-            .wrong("the field is there more than once")),
-        Ok(Top { fields, .. }) => Ok(fields),
-        Err(error) if error.is_data() => Err(invalid("The request body is not a JSON object.")),
-        Err(error) => Err(invalid(format!(
-            "The request body is not valid JSON: {error}"
-        ))),
-    }
-}
-
 /// What both calls have.
 fn common(
     fields: &Map<String, Value>,
@@ -254,11 +225,6 @@ fn ignored(fields: &Map<String, Value>) -> Vec<String> {
         .iter()
         .filter(|(name, value)| !KNOWN.contains(&name.as_str()) && asks(name, value));
     unknown.map(|(name, _)| name.clone()).collect()
-}
-
-/// A field that is there and not `null`.
-fn present<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    fields.get(name).filter(|value| !value.is_null())
 }
 
 fn required<'a>(

@@ -1,0 +1,206 @@
+//! One row as it was declared, read from a text and written back in one form only. `[pure]`
+
+use super::emit;
+use super::fields::Reading;
+use super::kind;
+use super::kind::Kind;
+use super::name::BindingName;
+use super::node;
+use super::node::Entry;
+use super::node::Node;
+use super::node::Value;
+use super::problem::Place;
+use super::problem::Problem;
+use super::problem::ProblemCode;
+use super::problem::RowId;
+use super::spec::Spec;
+use std::cell::RefCell;
+
+/// A row. What it says is whole in itself; what it refers to may not be there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Document {
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    pub(crate) spec: Spec,
+    pub(crate) place: Place,
+}
+
+/// What a text held.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReadText {
+    pub(crate) documents: Vec<Document>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Reads every document of a text. What is wrong with one spoils that one; where the text is no YAML, the documents
+/// before are read, and the rest of the text is lost.
+pub(crate) fn read_text(text: &str, place: &Place) -> ReadText {
+    let (nodes, fault) = node::read(text);
+    let mut read = ReadText::default();
+    for node in &nodes {
+        let (document, problems) = Document::read(node, place);
+        read.documents.extend(document);
+        read.problems.extend(problems);
+    }
+    read.problems.extend(fault.map(|fault| Problem {
+        place: place.at(fault.line),
+        row: None,
+        code: ProblemCode::Syntax,
+        message: fault.problem,
+    }));
+    read
+}
+
+impl Document {
+    pub(crate) fn new(name: impl Into<String>, spec: Spec) -> Document {
+        Document {
+            name: name.into(),
+            enabled: true,
+            spec,
+            place: Place::default(),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.spec.kind()
+    }
+
+    pub(crate) fn row(&self) -> RowId {
+        RowId::new(self.kind(), &self.name)
+    }
+
+    /// Whether two rows say the same, wherever they stand.
+    pub(crate) fn says_the_same(&self, other: &Document) -> bool {
+        (&self.name, self.enabled, &self.spec) == (&other.name, other.enabled, &other.spec)
+    }
+
+    /// The one form that this row has as YAML, with the line that begins a document.
+    pub(crate) fn to_yaml(&self) -> String {
+        format!("---\n{}", emit::yaml(&self.to_node()))
+    }
+
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        emit::json(&self.to_node())
+    }
+
+    pub(super) fn to_node(&self) -> Node {
+        let mut spec = self.spec.write();
+        if !self.enabled {
+            spec.insert(0, entry("enabled", Node::text("false")));
+        }
+        let name = Node::of(Value::Scalar {
+            text: self.name.clone(),
+            quoted: true,
+        });
+        let metadata = Node::of(Value::Map(vec![entry("name", name)]));
+        Node::of(Value::Map(vec![
+            entry("apiVersion", Node::text(API_VERSION)),
+            entry("kind", Node::text(self.kind().name())),
+            entry("metadata", metadata),
+            entry("spec", Node::of(Value::Map(spec))),
+        ]))
+    }
+
+    fn read(node: &Node, place: &Place) -> (Option<Document>, Vec<Problem>) {
+        let mut reading = Reading {
+            place: place.clone(),
+            row: None,
+            problems: RefCell::default(),
+        };
+        let Some((kind, name)) = head(&reading, node) else {
+            return (None, reading.problems.into_inner());
+        };
+        reading.row = Some(RowId::new(kind, &name));
+        let read = body(&reading, node, kind);
+        let problems = reading.problems.into_inner();
+        let document = read
+            .filter(|_| problems.is_empty())
+            .map(|(enabled, spec)| Document {
+                name,
+                enabled,
+                spec,
+                place: place.at(node.line),
+            });
+        (document, problems)
+    }
+}
+
+/// Which row it is; everything else about the document's head is checked on the way.
+fn head(reading: &Reading, node: &Node) -> Option<(Kind, String)> {
+    let fields = reading.fields("", node);
+    let version = fields.text("apiVersion");
+    if version
+        .as_deref()
+        .is_some_and(|version| version != API_VERSION)
+    {
+        fields.complain("apiVersion", format!("this relay reads {API_VERSION}"));
+    }
+    fields.must("kind");
+    fields.must("metadata");
+    let kind = fields.parsed("kind", |text| {
+        let known = Kind::ALL.map(Kind::name);
+        Kind::of_name(text)
+            .ok_or_else(|| format!("there is no kind \"{text}\"{}", kind::hint(text, &known)))
+    });
+    let metadata = fields.inner("metadata");
+    let name = metadata.as_ref().and_then(|inner| inner.must_text("name"));
+    let name = name.zip(kind).and_then(|(name, kind)| {
+        let named = kind::name_of(kind, &name);
+        named
+            .inspect_err(|problem| fields.complain("metadata", problem))
+            .ok()
+            .map(|()| name)
+    });
+    if let Some(metadata) = metadata {
+        metadata.end();
+    }
+    let _ = fields.node("spec");
+    fields.end();
+    Some((kind?, name?))
+}
+
+fn body(reading: &Reading, node: &Node, kind: Kind) -> Option<(bool, Spec)> {
+    let empty = Node::of(Value::Map(Vec::new()));
+    let found = match &node.value {
+        Value::Map(entries) => entries.iter().find(|entry| entry.key == "spec"),
+        Value::Scalar { .. } | Value::List(_) => None,
+    };
+    let missing = Node {
+        line: node.line,
+        ..empty
+    };
+    let spec = found.map_or(&missing, |entry| &entry.value);
+    let fields = reading.fields("spec", spec);
+    let enabled = fields.switch("enabled").unwrap_or(true);
+    let read = Spec::read(kind, &fields);
+    fields.end();
+    read.map(|spec| (enabled, spec))
+}
+
+fn entry(key: &str, value: Node) -> Entry {
+    Entry {
+        key: key.to_owned(),
+        line: 0,
+        value,
+    }
+}
+
+/// A name for a binding that was given none: what it binds to what.
+pub(crate) fn binding_name(model: &str, lane: &str) -> BindingName {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    BindingName::new(
+        format!("{model}-{}", lane.trim_start_matches("http:"))
+            .chars()
+            .map(plain)
+            .collect::<String>(),
+    )
+}
+
+/// The form that this relay reads and writes.
+const API_VERSION: &str = "inference-relay/v1";

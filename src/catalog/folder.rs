@@ -1,0 +1,306 @@
+//! The folder that rows are declared in: read whole, written privately, row by row.
+
+use super::change::Change;
+use super::change::ChangeSet;
+use super::change::Changed;
+use super::document::Document;
+use super::document::read_text;
+use super::problem::Place;
+use super::problem::Problem;
+use super::set::DocumentSet;
+use crate::store;
+use crate::store::StoreError;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Reads every row of a folder, or of one file. What cannot be read is among the problems.
+pub(crate) fn load(path: &Path) -> DocumentSet {
+    let mut set = DocumentSet::default();
+    let mut files = Vec::new();
+    let found = match fs::metadata(path) {
+        Ok(data) if data.is_dir() => list(path, 0, &mut files),
+        Ok(_) => {
+            files.push(path.to_owned());
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = found {
+        set.complain(Problem::file(
+            path,
+            format!("this folder does not open: {error}"),
+        ));
+    }
+    // One order on every machine: of two rows of one name the first stays.
+    files.sort();
+    if files.len() > FILES_MAX {
+        let message = format!("there are more than {FILES_MAX} files; the rest is not read");
+        set.complain(Problem::file(path, message));
+        files.truncate(FILES_MAX);
+    }
+    for file in files {
+        match read_file(&file) {
+            Ok(text) => set.add(read_text(&text, &Place::in_file(&file, 0))),
+            Err(problem) => set.complain(Problem::file(&file, problem)),
+        }
+    }
+    set
+}
+
+/// Makes the changes in a folder. A row that stands in a file with others is replaced there, and the others, with their
+/// comments, stay as they are; a new one gets a file of its own.
+///
+/// # Errors
+/// Where a file cannot be written; the changes before it are made.
+pub(crate) fn write(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError> {
+    store::make_folder(folder).map_err(|source| StoreError::Unwritable {
+        path: folder.to_owned(),
+        source,
+    })?;
+    // From the end of each file to its beginning, so that no line moves that is still to be found.
+    let mut changes: Vec<_> = changes.changes.iter().collect();
+    changes.sort_by_key(|change| std::cmp::Reverse(line(change)));
+    for change in changes {
+        match &change.what {
+            Changed::Added(document) => write_new(folder, document)?,
+            Changed::Edited { before, after, .. } => {
+                replace_row(folder, before, Some(after))?;
+            }
+            Changed::Removed(document) => replace_row(folder, document, None)?,
+        }
+    }
+    Ok(())
+}
+
+fn line(change: &Change) -> usize {
+    match &change.what {
+        Changed::Added(_) => 0,
+        Changed::Edited { before, .. } => before.place.line,
+        Changed::Removed(before) => before.place.line,
+    }
+}
+
+fn write_new(folder: &Path, document: &Document) -> Result<(), StoreError> {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = document.name.chars().map(plain).collect();
+    let path = folder.join(format!("{}-{name}.yaml", document.kind().word()));
+    // A file of that name may hold other rows, or one whose name differs in what a file's name cannot have.
+    let before = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(StoreError::Unreadable { path, source }),
+    };
+    let gap = if before.is_empty() || before.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    save(&path, &format!("{before}{gap}{}", document.to_yaml()))
+}
+
+fn replace_row(
+    folder: &Path,
+    before: &Document,
+    after: Option<&Document>,
+) -> Result<(), StoreError> {
+    let Some(path) = before.place.path() else {
+        return after.map_or(Ok(()), |after| write_new(folder, after));
+    };
+    let text = fs::read_to_string(&path).map_err(|source| StoreError::Unreadable {
+        path: path.clone(),
+        source,
+    })?;
+    let new = splice(
+        &text,
+        before.place.line,
+        after.map(Document::to_yaml).as_deref(),
+    );
+    if new.trim().is_empty() {
+        store::remove(&path);
+        return Ok(());
+    }
+    save(&path, &new)
+}
+
+/// The text with the document that holds a line replaced, or taken out.
+fn splice(text: &str, line: usize, new: Option<&str>) -> String {
+    let mut parts = vec![String::new()];
+    let (mut place, mut hit) = (0, 0);
+    for (number, each) in text.split_inclusive('\n').enumerate() {
+        if each.starts_with("---") && !parts[place].is_empty() {
+            parts.push(String::new());
+            place += 1;
+        }
+        parts[place].push_str(each);
+        if number + 1 == line {
+            hit = place;
+        }
+    }
+    parts[hit] = new.unwrap_or_default().to_owned();
+    parts.concat()
+}
+
+fn save(path: &Path, text: &str) -> Result<(), StoreError> {
+    store::replace(path, text.as_bytes()).map_err(|source| StoreError::Unwritable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Every YAML file below a folder, but for what is hidden: editors and mounted volumes keep their own there.
+fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') || files.len() > FILES_MAX {
+            continue;
+        }
+        let is_yaml = path
+            .extension()
+            .is_some_and(|end| end == "yaml" || end == "yml");
+        if path.is_dir() {
+            if depth < DEPTH_MAX {
+                list(&path, depth + 1, files)?;
+            }
+        } else if is_yaml {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path)
+        .map_err(|error| format!("this file does not open: {error}"))?
+        .len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!(
+            "this file is over {FILE_BYTES_MAX} bytes; split it"
+        ));
+    }
+    fs::read_to_string(path).map_err(|error| format!("this file does not read: {error}"))
+}
+
+/// Files of a catalog. With one row a file, this is as many rows as a person keeps in view; a folder with more is
+/// another one.
+const FILES_MAX: usize = 4096;
+/// Bytes of one file: some thousand rows.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+/// Folders within one another.
+const DEPTH_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::Prune;
+    use super::super::change::diff;
+    use super::*;
+
+    fn host(name: &str, port: u16) -> String {
+        format!(
+            "kind: Host\nmetadata: {{ name: {name} }}\nspec: {{ url: \"http://10.0.0.1:{port}\", network: private }}\n"
+        )
+    }
+
+    fn change(folder: &Path, wanted: &str) {
+        let wanted = DocumentSet::of_text(wanted, &Place::default());
+        assert_eq!(wanted.problems(), []);
+        let changes = diff(&load(folder), &wanted, Prune::Remove);
+        write(folder, &changes).expect("it is written");
+        let after = load(folder);
+        assert_eq!(after.problems(), []);
+        assert_eq!(after.export(), wanted.export());
+    }
+
+    #[test]
+    fn a_row_is_replaced_in_its_file_and_comments_of_the_others_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("all.yaml");
+        let text = format!(
+            "# mine\n{}---\n# second\n{}---\n# third\n{}",
+            host("a", 1),
+            host("b", 2),
+            host("c", 3)
+        );
+        fs::write(&path, text).expect("it is written");
+        change(
+            folder.path(),
+            &format!("{}---\n{}---\n{}", host("a", 1), host("b", 9), host("d", 4)),
+        );
+        let text = fs::read_to_string(&path).expect("it is there");
+        assert!(text.starts_with("# mine\n"), "{text}");
+        assert!(text.contains(":9") && !text.contains("# third"), "{text}");
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .expect("a folder")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["all.yaml", "host-d.yaml"]);
+    }
+
+    #[test]
+    fn the_last_row_of_a_file_takes_the_file_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        change(folder.path(), &host("a", 1));
+        assert!(folder.path().join("host-a.yaml").exists());
+        change(folder.path(), "");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_written_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join("catalog");
+        change(&folder, &host("a", 1));
+        let mode = |path: &Path| {
+            fs::metadata(path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!(
+            (mode(&folder), mode(&folder.join("host-a.yaml"))),
+            (0o700, 0o600)
+        );
+    }
+
+    #[test]
+    fn hidden_files_and_other_files_are_not_read_and_folders_below_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("team");
+        fs::create_dir(&below).expect("a folder");
+        fs::write(below.join("a.yml"), host("a", 1)).expect("it is written");
+        fs::write(folder.path().join(".b.yaml"), host("b", 1)).expect("it is written");
+        fs::write(folder.path().join("c.yaml~"), host("c", 1)).expect("it is written");
+        let set = load(folder.path());
+        let names: Vec<_> = set.iter().map(|document| document.name.as_str()).collect();
+        assert_eq!(names, ["a"]);
+        assert!(load(&folder.path().join("none")).is_empty());
+    }
+
+    #[test]
+    fn two_rows_of_one_name_are_told_with_both_places_and_the_first_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("1.yaml"), host("a", 1)).expect("it is written");
+        fs::write(folder.path().join("2.yaml"), host("a", 2)).expect("it is written");
+        let set = load(folder.path());
+        assert!(set.export().contains(":1\""));
+        let problem = set.problems()[0].to_string();
+        assert!(
+            problem.contains("2.yaml:1: Host a: ") && problem.contains("1.yaml:1"),
+            "{problem}"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! The catalog: which models there are, which lanes serve them, with which credentials, and who may have what.
+//!
+//! **What for.** Rows of six kinds ([`Kind`]) are declared in YAML files of one folder. [`Catalog`] reads them, makes a
+//! [`Snapshot`] of them and puts it in force, anew with every change of the folder ([`watch()`]). A call takes the snapshot
+//! once and finds in it, in one step each, the model by name or alias, its [`Binding`]s in their order, their [`Host`]s
+//! with their keys, and the [`Policy`] of its relay key. [`diff`] and [`apply`] compare and change sets of rows, for the
+//! commands and the control plane.
+//!
+//! **Never.** No call reads a file, waits for a reading, or sees two snapshots. No row holds a credential, only the place
+//! of one. What a catalog says is not guessed: what is not understood is a [`Problem`] with its file, line and the nearest
+//! known word.
+//!
+//! **Invariants.**
+//! - One bad row spoils one row: it is out, and everything else serves. A grant that names what there is not grants
+//!   nothing there.
+//! - A change whose text is wrong is not taken up as long as the catalog in force has not the same fault; the last good
+//!   one stays, and [`CatalogStatus`] says why.
+//! - The same rows are exported as the same bytes.
+//! - Without a row there is nothing: [`Snapshot::is_configured`] is false, and the relay is what it is without a catalog.
+//!
+//! Start reading at [`snapshot`], then [`resolve()`], then [`handle`].
+
+mod kind;
+mod name;
+mod problem;
+
+mod address;
+mod price;
+
+mod node;
+
+mod fields;
+
+mod spec;
+
+mod emit;
+
+mod document;
+
+mod set;
+
+mod change;
+
+mod builtin;
+mod snapshot;
+
+mod resolve;
+
+mod folder;
+
+mod handle;
+
+mod watch;
+
+#[cfg(test)]
+mod laws;
+
+pub(crate) use address::HostUrl;
+pub(crate) use address::Network;
+pub(crate) use address::judge;
+pub(crate) use builtin::BUILT_IN_DATE;
+pub(crate) use builtin::built_in;
+pub(crate) use builtin::built_in_names;
+pub(crate) use change::Change;
+pub(crate) use change::ChangeSet;
+pub(crate) use change::Changed;
+pub(crate) use change::FieldChange;
+pub(crate) use change::Prune;
+pub(crate) use change::apply;
+pub(crate) use change::diff;
+pub(crate) use document::Document;
+pub(crate) use document::binding_name;
+pub(crate) use folder::load;
+pub(crate) use folder::write;
+pub(crate) use handle::Catalog;
+pub(crate) use handle::CatalogConfig;
+pub(crate) use handle::CatalogStatus;
+pub(crate) use handle::Reloaded;
+pub(crate) use kind::Kind;
+pub(crate) use name::BindingName;
+pub(crate) use name::HostKeyName;
+pub(crate) use name::HostName;
+pub(crate) use name::LaneName;
+pub(crate) use name::ModelName;
+pub(crate) use name::PolicyName;
+pub(crate) use name::UserName;
+pub(crate) use price::Currency;
+pub(crate) use price::Nanos;
+pub(crate) use price::Price;
+pub(crate) use price::Rate;
+pub(crate) use price::TokenCount;
+pub(crate) use problem::Place;
+pub(crate) use problem::Problem;
+pub(crate) use problem::ProblemCode;
+pub(crate) use problem::RowId;
+pub(crate) use resolve::resolve;
+pub(crate) use set::DocumentSet;
+pub(crate) use snapshot::Binding;
+pub(crate) use snapshot::Grant;
+pub(crate) use snapshot::Host;
+pub(crate) use snapshot::HostKey;
+pub(crate) use snapshot::Model;
+pub(crate) use snapshot::Origin;
+pub(crate) use snapshot::Policy;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use snapshot::Target;
+pub(crate) use snapshot::User;
+pub(crate) use spec::Adapter;
+pub(crate) use spec::BindingSpec;
+pub(crate) use spec::BudgetSpec;
+pub(crate) use spec::HostAuth;
+pub(crate) use spec::HostKeySpec;
+pub(crate) use spec::HostSpec;
+pub(crate) use spec::HttpVersion;
+pub(crate) use spec::KeyChoice;
+pub(crate) use spec::Modality;
+pub(crate) use spec::ModelLimits;
+pub(crate) use spec::ModelSpec;
+pub(crate) use spec::PasswordSource;
+pub(crate) use spec::Period;
+pub(crate) use spec::PolicySpec;
+pub(crate) use spec::ProxyChoice;
+pub(crate) use spec::RateLimits;
+pub(crate) use spec::Role;
+pub(crate) use spec::Spec;
+pub(crate) use spec::Timeouts;
+pub(crate) use spec::Tls;
+pub(crate) use spec::UserSpec;
+pub(crate) use watch::watch;

@@ -1,0 +1,71 @@
+//! `secret set|list|remove`, and the one place where a credential comes in: standard input.
+
+use crate::cli::catalog::args::SecretCommand;
+use crate::cli::catalog::ground::Ground;
+use crate::cli::key::stamp;
+use crate::cli::out;
+use crate::cli::run::CommandOutcome;
+use crate::clock;
+use crate::config::Env;
+use crate::secret::SecretValue;
+use anyhow::Context;
+use serde_json::json;
+use std::io;
+use std::io::IsTerminal;
+use std::io::Read;
+
+pub(crate) fn secret(command: &SecretCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
+    match command {
+        SecretCommand::Set(named) => {
+            store(&Ground::of(&named.place, env)?, &named.name)?;
+            told(&named.name, "stored", named.place.json)?;
+        }
+        SecretCommand::Remove(named) => {
+            Ground::of(&named.place, env)?.file.remove(&named.name)?;
+            told(&named.name, "removed", named.place.json)?;
+        }
+        SecretCommand::List { place } => {
+            let names = Ground::of(place, env)?.file.names()?;
+            if place.json {
+                let rows = names
+                    .iter()
+                    .map(|(name, at)| json!({ "name": name, "set_at": stamp(*at) }));
+                out::json(&json!({ "secrets": rows.collect::<Vec<_>>() }))?;
+            } else {
+                for (name, at) in names {
+                    out::line(&format!("{name}  {}", stamp(at)))?;
+                }
+            }
+        }
+    }
+    Ok(CommandOutcome::Done)
+}
+
+/// Reads a credential from standard input, and stores it.
+pub(super) fn store(ground: &Ground, name: &str) -> anyhow::Result<()> {
+    if io::stdin().is_terminal() {
+        out::note("Paste the credential, and end with Enter and Ctrl-D.");
+    }
+    let mut text = String::new();
+    io::stdin()
+        .take(SECRET_MAX)
+        .read_to_string(&mut text)
+        .context("standard input does not read")?;
+    let value = SecretValue::parse(&text);
+    let value =
+        value.context("standard input holds no credential: one line of visible ASCII is one")?;
+    ground
+        .file
+        .set(name, &value, &ground.master, clock::unix_ms())?;
+    Ok(())
+}
+
+fn told(name: &str, what: &str, is_json: bool) -> io::Result<()> {
+    match is_json {
+        true => out::json(&json!({ "name": name, what: true })),
+        false => out::line(&format!("{name}: {what}")),
+    }
+}
+
+/// Bytes of a credential. The longest that providers give are tokens of some kilobytes.
+const SECRET_MAX: u64 = 64 << 10;

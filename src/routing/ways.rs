@@ -1,0 +1,147 @@
+//! The lanes that could serve a call: those of the catalog's bindings, or where nothing is declared, the claude lanes.
+
+use super::fault;
+use crate::catalog::Binding;
+use crate::catalog::Catalog;
+use crate::catalog::Policy;
+use crate::catalog::Price;
+use crate::catalog::Snapshot;
+use crate::catalog::Target;
+use crate::lane::Call;
+use crate::lane::Lane;
+use crate::turn::Fault;
+use crate::turn::LaneId;
+use crate::upstream::Hosts;
+use std::sync::Arc;
+
+/// A lane, and the binding by which a call goes there.
+pub(super) struct Way {
+    pub(super) lane: Arc<dyn Lane>,
+    /// `None` where nothing is declared.
+    pub(super) binding: Option<Arc<Binding>>,
+    /// Whether a call that names no lane may go there.
+    pub(super) is_in_order: bool,
+}
+
+/// Everything that could serve a call of this relay.
+#[derive(Clone)]
+pub(crate) struct Lanes {
+    /// Those of this machine's own CLIs, in the order in which they serve where nothing is declared.
+    pub(super) own: Arc<[Arc<dyn Lane>]>,
+    pub(super) order: Arc<[LaneId]>,
+    pub(super) catalog: Catalog,
+    pub(super) hosts: Hosts,
+}
+
+impl Lanes {
+    /// Own lanes that are not in the order serve only callers that ask for them.
+    pub(crate) fn new(
+        own: Vec<Arc<dyn Lane>>,
+        order: Vec<LaneId>,
+        catalog: Catalog,
+        hosts: Hosts,
+    ) -> Lanes {
+        let place = |lane: &Arc<dyn Lane>| order.iter().position(|id| id == lane.id());
+        let mut own = own;
+        own.sort_by_key(|lane| place(lane).unwrap_or(usize::MAX));
+        Lanes {
+            own: own.into(),
+            order: order.into(),
+            catalog,
+            hosts,
+        }
+    }
+
+    /// What the key of a call may have; `None`: whatever there is.
+    ///
+    /// # Errors
+    /// Where the policy that the key names is disabled, or is not there: what is not granted is refused.
+    pub(super) fn policy(&self, call: &Call) -> Result<Option<Arc<Policy>>, Fault> {
+        let Some(name) = &call.policy_name else {
+            return Ok(None);
+        };
+        let snapshot = self.catalog.snapshot();
+        let policy = snapshot
+            .policy(name)
+            .ok_or_else(|| fault::policy_unknown(name))?;
+        match policy.enabled {
+            true => Ok(Some(Arc::clone(policy))),
+            false => Err(fault::policy_disabled()),
+        }
+    }
+
+    /// What a model costs; `None`: nobody said, which is not nothing.
+    pub(super) fn price(&self, model: &str) -> Option<Price> {
+        self.catalog.snapshot().model(model)?.price().copied()
+    }
+
+    /// The ways of a call.
+    ///
+    /// # Errors
+    /// Where the catalog has no way to its model, or the caller's policy does not grant it.
+    pub(super) fn ways(&self, call: &Call) -> Result<Vec<Way>, Fault> {
+        let snapshot = self.catalog.snapshot();
+        match snapshot.is_configured() {
+            true => self.declared(&snapshot, call),
+            false => Ok(self.undeclared()),
+        }
+    }
+
+    fn undeclared(&self) -> Vec<Way> {
+        let way = |lane: &Arc<dyn Lane>| Way {
+            lane: Arc::clone(lane),
+            binding: None,
+            is_in_order: self.order.contains(lane.id()),
+        };
+        self.own.iter().map(way).collect()
+    }
+
+    fn declared(&self, snapshot: &Snapshot, call: &Call) -> Result<Vec<Way>, Fault> {
+        let policy = call.policy.as_deref();
+        let model = snapshot.model(&call.model);
+        let model = model.ok_or_else(|| fault::model_unknown(&call.model))?;
+        if policy.is_some_and(|policy| !policy.grants_model(model)) {
+            return Err(fault::model_not_granted(&call.model));
+        }
+        if !model.enabled {
+            return Err(fault::model_disabled(&call.model));
+        }
+        let bindings: Vec<_> = model.enabled_bindings().collect();
+        if bindings.is_empty() {
+            return Err(fault::model_unbound(&call.model));
+        }
+        let granted =
+            |binding: &&&Arc<Binding>| policy.is_none_or(|policy| grants(policy, binding));
+        let ways = bindings.iter().filter(granted);
+        let ways: Vec<Way> = ways.filter_map(|binding| self.way(binding)).collect();
+        match ways.is_empty() {
+            true => Err(fault::lane_not_granted(&call.model)),
+            false => Ok(ways),
+        }
+    }
+
+    fn way(&self, binding: &Arc<Binding>) -> Option<Way> {
+        let lane: Arc<dyn Lane> = match &binding.target {
+            Target::Host { host, .. } => self.hosts.lane(host.name.as_str())?,
+            Target::ClaudePty => self.own("claude-pty")?,
+            Target::ClaudePrint => self.own("claude-print")?,
+            Target::Codex => self.own("codex")?,
+        };
+        Some(Way {
+            lane,
+            binding: Some(Arc::clone(binding)),
+            is_in_order: true,
+        })
+    }
+
+    fn own(&self, name: &str) -> Option<Arc<dyn Lane>> {
+        self.own
+            .iter()
+            .find(|lane| lane.id().name() == name)
+            .cloned()
+    }
+}
+
+fn grants(policy: &Policy, binding: &Binding) -> bool {
+    policy.grants_lane(&binding.lane)
+}

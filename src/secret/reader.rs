@@ -1,0 +1,249 @@
+//! Reads what a reference names.
+
+use super::fault::SecretFault;
+use super::master::MasterKeySource;
+use super::reference::SecretRef;
+use super::seal::MasterKey;
+use super::stored::Sealed;
+use super::stored::SecretFile;
+use super::value::SecretValue;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Everything that references can lead to.
+#[derive(Clone)]
+pub(crate) struct SecretReader {
+    /// The environment as it was at the start.
+    vars: Arc<BTreeMap<OsString, OsString>>,
+    /// Where relative paths of files begin.
+    folder: PathBuf,
+    file: SecretFile,
+    master: MasterKeySource,
+}
+
+/// One reading of many references: the relay's own file and the master key are read at most once, and only where a
+/// reference leads there.
+pub(crate) struct SecretPass<'a> {
+    reader: &'a SecretReader,
+    sealed: OnceCell<Result<Sealed, Arc<SecretFault>>>,
+    master: OnceCell<Result<MasterKey, Arc<SecretFault>>>,
+}
+
+impl SecretReader {
+    pub(crate) fn new(
+        vars: Arc<BTreeMap<OsString, OsString>>,
+        folder: PathBuf,
+        file: SecretFile,
+        master: MasterKeySource,
+    ) -> SecretReader {
+        SecretReader {
+            vars,
+            folder,
+            file,
+            master,
+        }
+    }
+
+    pub(crate) fn pass(&self) -> SecretPass<'_> {
+        SecretPass {
+            reader: self,
+            sealed: OnceCell::new(),
+            master: OnceCell::new(),
+        }
+    }
+
+    fn env(&self, name: &str) -> Result<SecretValue, SecretFault> {
+        let text = self.vars.get(&OsString::from(name));
+        let text = text.ok_or_else(|| SecretFault::Unset {
+            name: name.to_owned(),
+        })?;
+        value(&text.to_string_lossy(), || format!("the variable {name}"))
+    }
+
+    fn file(&self, path: &std::path::Path) -> Result<SecretValue, SecretFault> {
+        let path = self.folder.join(path);
+        let text = fs::read_to_string(&path).map_err(|source| SecretFault::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
+        value(&text, || format!("the file {}", path.display()))
+    }
+}
+
+impl SecretPass<'_> {
+    /// The value that a reference names.
+    ///
+    /// # Errors
+    /// Where there is none, or it does not open. That is the referring row's fault alone.
+    pub(crate) fn read(&self, reference: &SecretRef) -> Result<SecretValue, Arc<SecretFault>> {
+        match reference {
+            SecretRef::Env(name) => self.reader.env(name).map_err(Arc::new),
+            SecretRef::File(path) => self.reader.file(path).map_err(Arc::new),
+            SecretRef::Stored(name) => self.stored(name),
+        }
+    }
+
+    fn stored(&self, name: &str) -> Result<SecretValue, Arc<SecretFault>> {
+        let sealed = self
+            .sealed
+            .get_or_init(|| self.reader.file.read().map_err(Arc::new));
+        let sealed = sealed.as_ref().map_err(Arc::clone)?;
+        if !sealed.has(name) {
+            return Err(Arc::new(SecretFault::NotStored {
+                name: name.to_owned(),
+            }));
+        }
+        let master = self
+            .master
+            .get_or_init(|| self.reader.master.read().map_err(Arc::new));
+        let master = master.as_ref().map_err(Arc::clone)?;
+        sealed.open(name, master).map_err(Arc::new)
+    }
+}
+
+impl fmt::Debug for SecretReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretReader({})", self.folder.display())
+    }
+}
+
+fn value(text: &str, place: impl Fn() -> String) -> Result<SecretValue, SecretFault> {
+    match SecretValue::parse(text) {
+        Some(value) => Ok(value),
+        None if text.trim().is_empty() => Err(SecretFault::Empty { place: place() }),
+        None => Err(SecretFault::NotALine { place: place() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use std::path::Path;
+
+    fn reader(home: &Path, key: Option<[u8; 32]>) -> SecretReader {
+        let vars =
+            [("KEY_A", "sk-env"), ("EMPTY", " ")].map(|(name, value)| (name.into(), value.into()));
+        let master = MasterKeySource::of(home, key.map(|key| STANDARD.encode(key)));
+        SecretReader::new(
+            Arc::new(BTreeMap::from(vars)),
+            home.to_owned(),
+            SecretFile::of(home),
+            master,
+        )
+    }
+
+    fn store(home: &Path, key: Option<[u8; 32]>, name: &str, text: &str) {
+        let value = SecretValue::parse(text).expect("this is a credential");
+        let reader = reader(home, key);
+        let set = reader.file.set(name, &value, &reader.master, 1);
+        set.expect("it is stored");
+    }
+
+    fn read(reader: &SecretReader, reference: SecretRef) -> Result<String, String> {
+        let value = reader.pass().read(&reference);
+        value
+            .map(|value| value.reveal().to_owned())
+            .map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_secret_is_read_from_a_variable_a_file_or_the_relays_own_store() {
+        let home = tempfile::tempdir().expect("a folder");
+        fs::write(home.path().join("key"), "sk-file\n").expect("it is written");
+        store(home.path(), None, "openai", "sk-stored");
+        let reader = reader(home.path(), None);
+        let of = |reference| read(&reader, reference);
+        assert_eq!(of(SecretRef::Env("KEY_A".into())), Ok("sk-env".into()));
+        assert_eq!(of(SecretRef::File("key".into())), Ok("sk-file".into()));
+        assert_eq!(
+            of(SecretRef::Stored("openai".into())),
+            Ok("sk-stored".into())
+        );
+        let text = fs::read_to_string(home.path().join("secrets.json")).expect("it is there");
+        assert!(!text.contains("sk-stored"), "{text}");
+    }
+
+    #[test]
+    fn what_is_missing_says_which_and_what_to_do() {
+        let home = tempfile::tempdir().expect("a folder");
+        let reader = reader(home.path(), None);
+        for (reference, expected) in [
+            (
+                SecretRef::Env("NONE".into()),
+                "the variable NONE is not set",
+            ),
+            (
+                SecretRef::Env("EMPTY".into()),
+                "the variable EMPTY is empty",
+            ),
+            (SecretRef::File("none".into()), "read the secret in"),
+            (
+                SecretRef::Stored("none".into()),
+                "no secret is stored under \"none\"",
+            ),
+        ] {
+            let fault = read(&reader, reference).expect_err("there is none");
+            assert!(fault.starts_with(expected), "{fault}");
+        }
+        assert!(!home.path().join("master.key").exists(), "nothing was made");
+    }
+
+    #[test]
+    fn a_secret_sealed_by_another_master_key_is_out_alone() {
+        let home = tempfile::tempdir().expect("a folder");
+        store(home.path(), Some([1; 32]), "old", "sk-old");
+        store(home.path(), Some([2; 32]), "new", "sk-new");
+        let reader = reader(home.path(), Some([2; 32]));
+        let pass = reader.pass();
+        let fault = pass
+            .read(&SecretRef::Stored("old".into()))
+            .expect_err("another key");
+        assert!(fault.is_undecryptable());
+        assert!(
+            fault.to_string().contains("was sealed with master key"),
+            "{fault}"
+        );
+        let new = pass
+            .read(&SecretRef::Stored("new".into()))
+            .expect("it opens");
+        assert_eq!(new.reveal(), "sk-new");
+    }
+
+    #[test]
+    fn a_secret_is_removed_and_names_are_listed() {
+        let home = tempfile::tempdir().expect("a folder");
+        store(home.path(), None, "b", "2");
+        store(home.path(), None, "a", "1");
+        let file = SecretFile::of(home.path());
+        let names = file.names().expect("it reads");
+        assert_eq!(names, [("a".to_owned(), 1), ("b".to_owned(), 1)]);
+        file.remove("a").expect("it was there");
+        assert!(matches!(
+            file.remove("a"),
+            Err(SecretFault::NotStored { .. })
+        ));
+        let reader = reader(home.path(), None);
+        let value = SecretValue::parse("x").expect("a value");
+        let named = file.set("a b", &value, &reader.master, 1);
+        assert!(matches!(named, Err(SecretFault::Name(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_master_key_and_the_secrets_are_for_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().expect("a folder");
+        store(home.path(), None, "a", "1");
+        for name in ["master.key", "secrets.json"] {
+            let data = fs::metadata(home.path().join(name)).expect("it is there");
+            assert_eq!(data.permissions().mode() & 0o777, 0o600, "{name}");
+        }
+    }
+}

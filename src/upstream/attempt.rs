@@ -1,0 +1,314 @@
+//! One try of a call at a host with one key: the request out, and the answer up to where it is committed.
+
+use super::cells::Leave;
+use super::fault;
+use super::headers;
+use super::headers::Credential;
+use super::host::HostState;
+use super::observed::Observed;
+use super::outcome::Outcome;
+use super::outcome::Verdict;
+use super::outcome::judge;
+use super::passing::PassingBody;
+use super::passing::Reader;
+use super::passing::Settle;
+use super::protocol::Protocol;
+use super::retry_after;
+use super::splice::SplicedBody;
+use crate::catalog::Host;
+use crate::clock;
+use crate::egress::Coding;
+use crate::egress::ResponseBody;
+use crate::egress::SendError;
+use crate::lane::Original;
+use crate::lane::Passed;
+use crate::turn::Fault;
+use crate::turn::LaneId;
+use crate::turn::Timeline;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::Method;
+use hyper::Request;
+use hyper::Response;
+use hyper::header;
+use hyper::header::HeaderName;
+use hyper::header::HeaderValue;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// One try.
+pub(super) struct Attempt<'a> {
+    pub(super) lane: &'a LaneId,
+    pub(super) host: &'a Host,
+    pub(super) state: &'a HostState,
+    pub(super) original: &'a Original,
+    pub(super) protocol: Protocol,
+    pub(super) upstream_name: &'a str,
+    pub(super) credential: Credential<'a>,
+    pub(super) is_streamed: bool,
+    pub(super) timeline: &'a Timeline,
+}
+
+/// A try that gave no answer.
+pub(super) struct Failed {
+    pub(super) verdict: Verdict,
+    pub(super) fault: Fault,
+    /// What the host said, which goes to the caller unchanged where the call itself is at fault.
+    pub(super) said: Option<Box<Passed>>,
+}
+
+impl Attempt<'_> {
+    /// Tries; the leave is settled when the answer ends, or given back by whoever judges the failure.
+    pub(super) async fn run(&self, leave: Leave) -> Result<Passed, (Failed, Leave)> {
+        let wait = self.host.spec.timeouts.first_event;
+        let wait = match self.is_streamed {
+            true => wait,
+            false => wait.max(self.host.spec.timeouts.total),
+        };
+        match timeout(wait, self.answer()).await {
+            Ok(Ok(answer)) => Ok(self.passed(answer, leave)),
+            Ok(Err(failed)) => Err((*failed, leave)),
+            Err(_) => Err((*self.failed(&Outcome::Late, fault::late(wait)), leave)),
+        }
+    }
+
+    /// The answer, read until it is committed.
+    async fn answer(&self) -> Result<Answer, Box<Failed>> {
+        let response = self.send().await?;
+        if response.status().is_success() {
+            return self.commit(response).await;
+        }
+        Err(self.refused(response).await)
+    }
+
+    async fn send(&self) -> Result<Response<ResponseBody>, Box<Failed>> {
+        let unusable = |why: &str| self.failed(&Outcome::Mismatch, fault::cannot_send(why));
+        let client = self.state.client.as_ref().map_err(|why| unusable(why))?;
+        let request = self.request().map_err(|why| unusable(&why))?;
+        client.send(request).await.map_err(|error| {
+            let why = crate::egress::causes(&error);
+            match error {
+                SendError::Address(_) => unusable(&why),
+                SendError::HeadTimeout(wait) => self.failed(&Outcome::Late, fault::late(wait)),
+                SendError::ConnectTimeout(_)
+                | SendError::Connect(_)
+                | SendError::Broke(_)
+                | SendError::RequestBroke(_)
+                | SendError::RequestStalled(_) => {
+                    self.failed(&Outcome::Unreachable, fault::unreachable(&why))
+                }
+            }
+        })
+    }
+
+    fn request(&self) -> Result<Request<SplicedBody>, String> {
+        let original = self.original;
+        let is_same = original.body[original.model_at.clone()]
+            .strip_prefix(b"\"")
+            .and_then(|name| name.strip_suffix(b"\""))
+            == Some(self.upstream_name.as_bytes());
+        let body = match is_same {
+            true => SplicedBody::whole(original.body.clone()),
+            false => SplicedBody::of(&original.body, &original.model_at, self.upstream_name),
+        };
+        let base = &self.host.spec.url.base;
+        let query = original.query.as_deref().map(|query| format!("?{query}"));
+        let path = format!(
+            "{}{}{}",
+            base.strip_suffix("/v1").unwrap_or(base),
+            path(self.protocol),
+            query.unwrap_or_default()
+        );
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = path
+            .parse()
+            .map_err(|_| "the host's path is none".to_owned())?;
+        *request.headers_mut() = self.headers()?;
+        Ok(request)
+    }
+
+    fn headers(&self) -> Result<HeaderMap, String> {
+        let caller = &self.original.headers;
+        let headers = headers::to_host(caller, self.credential);
+        let mut headers = headers.map_err(|_| "the credential fits into no header".to_owned())?;
+        let json = HeaderValue::from_static("application/json");
+        headers.entry(header::CONTENT_TYPE).or_insert(json);
+        if self.protocol == Protocol::Messages {
+            let version = HeaderValue::from_static("2023-06-01");
+            headers.entry("anthropic-version").or_insert(version);
+        }
+        for (name, value) in &self.host.spec.headers {
+            let name: HeaderName = name
+                .parse()
+                .map_err(|_| format!("{name}: no header's name"))?;
+            let value =
+                HeaderValue::from_str(value).map_err(|_| format!("{name}: no header's value"))?;
+            headers.insert(name, value);
+        }
+        Ok(headers)
+    }
+
+    /// Holds the answer back until it means something.
+    async fn commit(&self, response: Response<ResponseBody>) -> Result<Answer, Box<Failed>> {
+        let (head, mut body) = response.into_parts();
+        let coding = head.headers.get(header::CONTENT_ENCODING);
+        let coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
+        let kind = head.headers.get(header::CONTENT_TYPE);
+        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let mut reader = match is_stream {
+            true => Reader::stream(self.protocol, coding),
+            false => Reader::whole(self.protocol, coding),
+        };
+        let (mut held, mut bytes) = (VecDeque::new(), 0);
+        while !reader.is_committed() && bytes <= HELD_BYTES_MAX {
+            let Some(frame) = body.frame().await else {
+                self.judge(&reader.observed(), is_stream)?;
+                return Ok(Answer {
+                    head,
+                    held,
+                    body: None,
+                    reader,
+                });
+            };
+            let frame = frame.map_err(|error| {
+                self.failed(
+                    &Outcome::Unreachable,
+                    fault::unreachable(&error.to_string()),
+                )
+            })?;
+            if let Ok(data) = frame.into_data() {
+                bytes += data.len();
+                reader.hear(&data);
+                held.push_back(data);
+            }
+            if is_stream {
+                self.judge_stream(&reader.observed())?;
+            }
+        }
+        Ok(Answer {
+            head,
+            held,
+            body: Some(body),
+            reader,
+        })
+    }
+
+    /// What a stream has said so far: a failure, or another protocol, is told before anything is committed.
+    fn judge_stream(&self, observed: &Observed) -> Result<(), Box<Failed>> {
+        if let Some(alien) = observed.alien {
+            return Err(self.failed(&Outcome::Mismatch, fault::mismatch(self.protocol, alien)));
+        }
+        match &observed.error {
+            Some(error) if !observed.is_meaningful => {
+                let outcome = Outcome::InStream(error.clone());
+                let class = judge(&outcome)
+                    .class
+                    .unwrap_or(super::outcome::Class::Server);
+                Err(self.failed(&outcome, fault::in_stream(class, error)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// An answer that is whole already.
+    fn judge(&self, observed: &Observed, is_stream: bool) -> Result<(), Box<Failed>> {
+        self.judge_stream(observed)?;
+        match is_stream && !observed.is_over {
+            true => {
+                let fault = fault::incomplete("the stream ended before its answer");
+                Err(self.failed(&Outcome::Unreachable, fault))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// A status that is no success, with what the body says.
+    async fn refused(&self, response: Response<ResponseBody>) -> Box<Failed> {
+        let (head, body) = response.into_parts();
+        let body = body.whole(REFUSAL_BYTES_MAX).await.unwrap_or_default();
+        let coding = head.headers.get(header::CONTENT_ENCODING);
+        let mut coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
+        let decoded = coding.as_mut().map(|coding| coding.decode(&body));
+        let text = decoded.and_then(Result::ok).unwrap_or_default();
+        let hint = retry_after::hint(&head.headers, clock::unix_ms());
+        let status = head.status.as_u16();
+        let outcome = Outcome::Status {
+            status,
+            words: String::from_utf8_lossy(&text).to_lowercase(),
+            hint,
+        };
+        let verdict = judge(&outcome);
+        let fault = match verdict.class {
+            Some(super::outcome::Class::Mismatch) => fault::mismatch(self.protocol, "a redirect"),
+            class => fault::status(
+                class.unwrap_or(super::outcome::Class::Request),
+                status,
+                &text,
+                hint,
+            ),
+        };
+        let mut failed = self.failed(&outcome, fault);
+        failed.said = Some(Box::new(Passed {
+            lane: self.lane.clone(),
+            attempts: Vec::new(),
+            status: head.status,
+            headers: headers::to_caller(&head.headers),
+            body: http_body_util::Full::new(body)
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+        }));
+        failed
+    }
+
+    fn failed(&self, outcome: &Outcome, fault: Fault) -> Box<Failed> {
+        Box::new(Failed {
+            verdict: judge(outcome),
+            fault,
+            said: None,
+        })
+    }
+
+    fn passed(&self, answer: Answer, leave: Leave) -> Passed {
+        let settle = Settle {
+            leave,
+            timeline: self.timeline.clone(),
+            chance: super::lane::chance(),
+        };
+        let body = PassingBody::new(answer.held, answer.body, answer.reader, settle);
+        Passed {
+            lane: self.lane.clone(),
+            attempts: Vec::new(),
+            status: answer.head.status,
+            headers: headers::to_caller(&answer.head.headers),
+            body: body.boxed_unsync(),
+        }
+    }
+}
+
+/// An answer that is committed.
+struct Answer {
+    head: hyper::http::response::Parts,
+    /// What came of it already.
+    held: VecDeque<Bytes>,
+    /// `None`: all of it came.
+    body: Option<ResponseBody>,
+    reader: Reader,
+}
+
+fn path(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Messages => "/v1/messages",
+        Protocol::Chat => "/v1/chat/completions",
+        Protocol::Responses => "/v1/responses",
+    }
+}
+
+/// A preamble is a kilobyte or two; what is longer is an answer.
+const HELD_BYTES_MAX: usize = 256 * 1024;
+/// What is read of a refusal.
+const REFUSAL_BYTES_MAX: u64 = 1024 * 1024;
+/// No wait inside a call is longer.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(2);

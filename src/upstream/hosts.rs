@@ -1,0 +1,53 @@
+//! The hosts of the catalog in force, as lanes; looked up without a lock.
+
+use super::host::HostState;
+use super::lane::HostLane;
+use crate::catalog::Host;
+use crate::catalog::Snapshot;
+use crate::egress::Proxy;
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The lanes to hosts; clones are one and the same.
+#[derive(Clone)]
+pub(crate) struct Hosts(Arc<Shared>);
+
+struct Shared {
+    /// What the environment says of a proxy.
+    proxy: Proxy,
+    lanes: ArcSwap<HashMap<String, Arc<HostLane>>>,
+}
+
+impl Hosts {
+    /// None yet.
+    pub(crate) fn new(proxy: Proxy) -> Hosts {
+        Hosts(Arc::new(Shared {
+            proxy,
+            lanes: ArcSwap::default(),
+        }))
+    }
+
+    /// Takes a catalog up: hosts that are gone go, others keep their connections and what is known of their keys.
+    pub(crate) fn take_up(&self, snapshot: &Snapshot) {
+        let before = self.0.lanes.load_full();
+        let lane = |host: &Arc<Host>| {
+            let name = host.name.to_string();
+            let old = before.get(&name).map(|lane| lane.state());
+            let state = HostState::of(host, old, &self.0.proxy);
+            (name, Arc::new(HostLane::new(host, &state)))
+        };
+        let lanes = snapshot.hosts().map(lane).collect();
+        self.0.lanes.store(Arc::new(lanes));
+    }
+
+    /// The lane to the host of this name.
+    pub(crate) fn lane(&self, host: &str) -> Option<Arc<HostLane>> {
+        self.0.lanes.load().get(host).cloned()
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<HostLane>> {
+        self.0.lanes.load().values().cloned().collect()
+    }
+}
