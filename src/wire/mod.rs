@@ -26,6 +26,7 @@ pub(crate) mod outgoing;
 
 mod body;
 mod field;
+mod top;
 mod weight;
 
 pub(crate) mod anthropic;

@@ -9,6 +9,7 @@ mod errors;
 mod flood;
 mod hangup;
 mod hosts;
+mod installation;
 mod license;
 mod lifecycle;
 mod matrix;

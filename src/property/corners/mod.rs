@@ -36,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const LIMITS: Limits = Limits {
     start: Duration::from_secs(10),
     turn: Duration::from_secs(600),
+    proven: false,
 };
 const SECOND: &str = "SECOND ANSWER";
 

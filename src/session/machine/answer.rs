@@ -183,7 +183,7 @@ impl Machine {
             self.tell_fault(|_| fault::turn_timeout());
             self.kill("the turn's limit passed");
         } else if answering.sign_until.is_some_and(|at| at <= now) {
-            self.give_up_start();
+            self.start_is_late(now);
         } else if answering
             .given
             .as_ref()
