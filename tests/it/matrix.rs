@@ -74,7 +74,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("upstream_failed", || told("fail 500")),
     ("internal", a_lie_and_no_place_to_write),
     ("unsupported_error", a_route_that_nobody_serves),
-    ("empty_turn", || before(&TALK, "say nothing")),
+    ("empty_turn", a_turn_without_a_word),
     ("session_lost", || told("crash")),
     ("claude_not_found", no_claude),
     ("claude_unsupported", a_screen_that_does_not_come),
@@ -446,6 +446,12 @@ fn a_foreign_master_key() -> Vec<Cell> {
     vec![anthropic(&relay.post(&hosts::asking("x")))]
 }
 
+fn a_turn_without_a_word() -> Vec<Cell> {
+    let silent = "[[rule]]\nany = true\n[[rule.step]]\nwait_ms = 1\n";
+    let relay = World::scripted(silent).pool("idle = 1").start();
+    vec![anthropic(&relay.ask("x"))]
+}
+
 fn a_cut_stream() -> Vec<Cell> {
     let host = Host::answering(|_| {
         let mut pieces = api_host::stream("one line");
@@ -693,8 +699,7 @@ fn no_claude() -> Vec<Cell> {
 
 fn a_screen_that_does_not_come() -> Vec<Cell> {
     let relay = World::scripted(ECHO)
-        .env("FAKE_CLAUDE_START_DELAY_MS", "60000")
-        .claude("start_wait_max = \"200ms\"")
+        .env("FAKE_CLAUDE_VERSION", "2.0.76")
         .pool("idle = 0")
         .start();
     vec![anthropic(&relay.ask("x"))]
