@@ -11,6 +11,8 @@ use super::outcome::Class;
 use super::outcome::Cools;
 use super::outcome::Then;
 use super::protocol::Protocol;
+use super::translated::Translated;
+use super::translated::translate;
 use crate::catalog::Adapter;
 use crate::catalog::Binding;
 use crate::catalog::Host;
@@ -18,6 +20,7 @@ use crate::catalog::HostAuth;
 use crate::catalog::HostKey;
 use crate::catalog::KeyChoice;
 use crate::clock;
+use crate::lane::Affinity;
 use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::Fit;
@@ -77,14 +80,24 @@ impl Lane for HostLane {
 
     fn fit(&self, call: &Call) -> Fit {
         match plan(call) {
-            Ok(_) => Fit::whole(),
+            Ok(plan) => Fit::Fits {
+                ignored: plan.ignored(),
+                affinity: Affinity::None,
+            },
             Err(fault) => Fit::Unfit(*fault),
         }
     }
 
     fn serve(&self, call: Call) -> Serving {
         let lane = self.clone();
-        Box::pin(async move { lane.run(call).await.map(Reply::Passed) })
+        Box::pin(async move {
+            let plan = plan(&call).map_err(|fault| *fault)?;
+            let passed = lane.run(&call, &plan).await?;
+            match plan.written {
+                Written::ByCaller(_) => Ok(Reply::Passed(passed)),
+                Written::Anew(translated) => translated.reply(passed, plan.protocol).await,
+            }
+        })
     }
 
     fn health(&self) -> Health {
@@ -99,7 +112,39 @@ impl Lane for HostLane {
 struct Plan<'a> {
     binding: &'a Binding,
     protocol: Protocol,
-    original: &'a Original,
+    written: Written<'a>,
+}
+
+/// Who wrote the bytes that the host gets.
+enum Written<'a> {
+    ByCaller(&'a Original),
+    /// The caller speaks another dialect.
+    Anew(Box<Translated>),
+}
+
+impl Plan<'_> {
+    fn original(&self) -> &Original {
+        match &self.written {
+            Written::ByCaller(original) => original,
+            Written::Anew(translated) => &translated.original,
+        }
+    }
+
+    /// What the host is not told.
+    fn ignored(&self) -> Vec<String> {
+        match &self.written {
+            Written::ByCaller(_) => Vec::new(),
+            Written::Anew(translated) => translated.ignored.clone(),
+        }
+    }
+
+    /// What a host said that refused the call: a caller of another dialect could not read it.
+    fn told(&self, failed: Failed) -> Result<Passed, Fault> {
+        match (&self.written, failed.said) {
+            (Written::ByCaller(_), Some(said)) => Ok(*said),
+            (Written::ByCaller(_), None) | (Written::Anew(_), _) => Err(failed.fault),
+        }
+    }
 }
 
 /// The call as this lane can serve it.
@@ -114,11 +159,14 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
     };
     let original = call.original.as_deref();
     let same = original.filter(|original| speaks(original.dialect) == Some(protocol));
-    let original = same.ok_or_else(|| Box::new(fault::untranslated(protocol)))?;
+    let written = match same {
+        Some(original) => Written::ByCaller(original),
+        None => Written::Anew(Box::new(translate(call, protocol, &binding.upstream_name)?)),
+    };
     Ok(Plan {
         binding,
         protocol,
-        original,
+        written,
     })
 }
 
@@ -147,9 +195,8 @@ impl Candidate<'_> {
 }
 
 impl HostLane {
-    async fn run(&self, call: Call) -> Result<Passed, Fault> {
-        let plan = plan(&call).map_err(|fault| *fault)?;
-        let candidates = self.candidates(&call);
+    async fn run(&self, call: &Call, plan: &Plan<'_>) -> Result<Passed, Fault> {
+        let candidates = self.candidates(call);
         if candidates.is_empty() {
             return Err(self.no_keys());
         }
@@ -173,7 +220,7 @@ impl HostLane {
                 }
                 tries += 1;
                 let in_flight = self.begin(candidate.digest);
-                let tried = self.attempt(&call, &plan, &candidate).run(leave).await;
+                let tried = self.attempt(call, plan, &candidate).run(leave).await;
                 let (failed, leave) = match tried {
                     Ok(passed) => return Ok(in_flight.until_end_of(passed)),
                     Err(failed) => failed,
@@ -190,10 +237,7 @@ impl HostLane {
                 let class = verdict.class.map_or("none", Class::name);
                 tracing::info!(lane = %self.id, key, class, why = failed.fault.private, "a try failed");
                 match verdict.then {
-                    Then::Tell => {
-                        let said = failed.said.map(|said| *said);
-                        return said.ok_or(failed.fault);
-                    }
+                    Then::Tell => return plan.told(failed),
                     Then::NextBinding | Then::Stop => return Err(failed.fault),
                     Then::SameHostOnce if tries == 1 => again = 1,
                     Then::SameHostOnce => return Err(failed.fault),
@@ -212,7 +256,7 @@ impl HostLane {
     fn attempt<'a>(
         &'a self,
         call: &'a Call,
-        plan: &Plan<'a>,
+        plan: &'a Plan<'a>,
         candidate: &Candidate<'a>,
     ) -> Attempt<'a> {
         let secret = candidate.key.and_then(|key| key.secret.as_ref().ok());
@@ -230,11 +274,11 @@ impl HostLane {
             lane: &self.id,
             host: &self.host,
             state: &self.state,
-            original: plan.original,
+            original: plan.original(),
             protocol: plan.protocol,
             upstream_name: &plan.binding.upstream_name,
             credential,
-            is_streamed: call.is_streamed,
+            is_streamed: call.is_streamed || matches!(plan.written, Written::Anew(_)),
             timeline: &call.timeline,
         }
     }

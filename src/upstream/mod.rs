@@ -27,6 +27,7 @@ mod passing;
 mod protocol;
 mod retry_after;
 mod splice;
+mod translated;
 
 pub(crate) use breaker::Standing;
 pub(crate) use cells::CellView;

@@ -94,7 +94,7 @@ fn part(part: Part) -> Result<Value, Fault> {
         }
         Part::RemoteFile(_) => {
             return Err(foreign::no_place(
-                "a document by its URL",
+                "a document by its URL (`file_url`)",
                 "chat completions",
             ));
         }
