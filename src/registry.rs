@@ -71,7 +71,8 @@ impl<K, V> Registry<K, V> {
     }
 
     /// All rows as they are now, in no order.
-    pub(crate) fn all(&self) -> Vec<Arc<(K, V)>> {
+    #[cfg(test)]
+    fn all(&self) -> Vec<Arc<(K, V)>> {
         self.rows.load().values().flatten().cloned().collect()
     }
 }

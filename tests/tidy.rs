@@ -27,7 +27,7 @@ session:  turn clock terminal egress listen tap
 record:   turn clock terminal session
 pool:     turn clock lane session
 upstream: turn clock wire egress secret catalog lane
-routing:  turn clock catalog lane upstream
+routing:  turn clock catalog limits lane upstream
 conversation: turn clock lane session routing
 archive:  turn clock session
 simulation: turn clock terminal lane session pool

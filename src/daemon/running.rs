@@ -20,6 +20,7 @@ use crate::listen;
 use crate::listen::Budgets;
 use crate::pool::Pool;
 use crate::routing::Lanes;
+use crate::routing::PolicyLimits;
 use crate::routing::Router;
 use crate::server;
 use crate::server::Api;
@@ -185,7 +186,11 @@ fn router(config: &Config, pool: &Pool, catalog: &Catalog, hosts: &Hosts) -> Rou
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
     let own = vec![lane(Mode::Pty), lane(Mode::Print)];
     let order = config.claude.lanes();
-    Router::new(Lanes::new(own, order, catalog.clone(), hosts.clone()))
+    let limits = PolicyLimits::open(&config.home.join("limits"));
+    Router::new(
+        Lanes::new(own, order, catalog.clone(), hosts.clone()),
+        limits,
+    )
 }
 
 /// Has the hosts follow the catalog, from what is in force now on.

@@ -49,8 +49,6 @@ pub(crate) enum Dialect {
     Chat,
     /// OpenAI's Responses.
     Responses,
-    /// OpenAI's Completions, which are older than both.
-    Completions,
 }
 
 /// What the caller wrote.

@@ -4,6 +4,7 @@ use super::fault;
 use crate::catalog::Binding;
 use crate::catalog::Catalog;
 use crate::catalog::Policy;
+use crate::catalog::Price;
 use crate::catalog::Snapshot;
 use crate::catalog::Target;
 use crate::lane::Call;
@@ -67,6 +68,11 @@ impl Lanes {
             true => Ok(Some(Arc::clone(policy))),
             false => Err(fault::policy_disabled()),
         }
+    }
+
+    /// What a model costs; `None`: nobody said, which is not nothing.
+    pub(super) fn price(&self, model: &str) -> Option<Price> {
+        self.catalog.snapshot().model(model)?.price().copied()
     }
 
     /// The ways of a call.

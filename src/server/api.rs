@@ -11,13 +11,16 @@ use crate::clock;
 use crate::conversation::ConversationView;
 use crate::conversation::Conversations;
 use crate::lane::Call;
+use crate::lane::Health;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
+use crate::routing::Settlement;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::LaneId;
 use crate::turn::Owner;
 use crate::upstream::HostLane;
 use crate::upstream::Hosts;
@@ -34,6 +37,14 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn is_declared(&self) -> bool {
         false
     }
+    /// How every lane is now.
+    fn lanes(&self) -> Vec<(LaneId, Health)> {
+        Vec::new()
+    }
+    /// Takes a call's share of what its policy limits.
+    fn reserve(&self, _call: &Call, _body_bytes: usize) -> Result<Option<Settlement>, Fault> {
+        Ok(None)
+    }
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
     fn end(&self, id: &ConversationId) -> bool;
@@ -46,6 +57,14 @@ impl Backend for Conversations {
 
     fn is_declared(&self) -> bool {
         Conversations::is_declared(self)
+    }
+
+    fn lanes(&self) -> Vec<(LaneId, Health)> {
+        Conversations::lanes(self)
+    }
+
+    fn reserve(&self, call: &Call, body_bytes: usize) -> Result<Option<Settlement>, Fault> {
+        Conversations::reserve(self, call, body_bytes)
     }
 
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
@@ -156,6 +175,18 @@ impl Api {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.pool.borrow().clone()
+    }
+
+    pub(super) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        self.backend.lanes()
+    }
+
+    pub(super) fn reserve(
+        &self,
+        call: &Call,
+        body_bytes: usize,
+    ) -> Result<Option<Settlement>, Fault> {
+        self.backend.reserve(call, body_bytes)
     }
 
     pub(super) fn is_declared(&self) -> bool {

@@ -203,6 +203,13 @@ async fn serve_headed(
         note.sign(&key.0);
     }
     let is_streamed = call.is_streamed;
+    if call.policy_name.is_some() {
+        let original = call.original.as_ref();
+        let bytes = original.map_or(0, |original| original.body.len());
+        if let Some(settlement) = api.reserve(&call, bytes)? {
+            note.settles(|usage| settlement.settle(usage));
+        }
+    }
     let serving = keep(api.serve(call)?);
     let answered = async {
         match is_streamed {

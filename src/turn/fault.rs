@@ -70,6 +70,9 @@ pub(crate) enum FaultKind {
     ModelNotGranted,
     LaneNotGranted,
     PolicyDisabled,
+    TokensLimited,
+    BudgetExceeded,
+    LimitsUnavailable,
     QueueFull,
     QueueTimeout,
     /// The name of a conversation is none.
@@ -137,6 +140,9 @@ impl FaultKind {
             FaultKind::ModelNotGranted => "model_not_granted",
             FaultKind::LaneNotGranted => "lane_not_granted",
             FaultKind::PolicyDisabled => "policy_disabled",
+            FaultKind::TokensLimited => "tokens_limited",
+            FaultKind::BudgetExceeded => "budget_exceeded",
+            FaultKind::LimitsUnavailable => "limits_unavailable",
             FaultKind::QueueFull => "queue_full",
             FaultKind::QueueTimeout => "queue_timeout",
             FaultKind::SessionIdInvalid => "session_id_invalid",
@@ -224,6 +230,9 @@ impl FaultKind {
             | FaultKind::ModelNotGranted
             | FaultKind::LaneNotGranted
             | FaultKind::PolicyDisabled
+            | FaultKind::TokensLimited
+            | FaultKind::BudgetExceeded
+            | FaultKind::LimitsUnavailable
             | FaultKind::Internal => Remedy::Never,
         }
     }

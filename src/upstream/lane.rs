@@ -11,8 +11,7 @@ use super::outcome::Class;
 use super::outcome::Cools;
 use super::outcome::Then;
 use super::protocol::Protocol;
-use super::translated::Translated;
-use super::translated::translate;
+use super::translated;
 use crate::catalog::Adapter;
 use crate::catalog::Binding;
 use crate::catalog::Host;
@@ -32,7 +31,9 @@ use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::secret::SecretDigest;
 use crate::turn::Fault;
+use crate::turn::Labels;
 use crate::turn::LaneId;
+use crate::wire::outgoing::Outgoing;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -80,9 +81,13 @@ impl Lane for HostLane {
 
     fn fit(&self, call: &Call) -> Fit {
         match plan(call) {
-            Ok(plan) => Fit::Fits {
-                ignored: plan.ignored(),
-                affinity: Affinity::None,
+            Ok(Plan { original, .. }) if original.is_some() || !call.strict => Fit::whole(),
+            Ok(plan) => match plan.written(call) {
+                Ok(written) => Fit::Fits {
+                    ignored: written.ignored,
+                    affinity: Affinity::None,
+                },
+                Err(fault) => Fit::Unfit(fault),
             },
             Err(fault) => Fit::Unfit(*fault),
         }
@@ -90,14 +95,7 @@ impl Lane for HostLane {
 
     fn serve(&self, call: Call) -> Serving {
         let lane = self.clone();
-        Box::pin(async move {
-            let plan = plan(&call).map_err(|fault| *fault)?;
-            let passed = lane.run(&call, &plan).await?;
-            match plan.written {
-                Written::ByCaller(_) => Ok(Reply::Passed(passed)),
-                Written::Anew(translated) => translated.reply(passed, plan.protocol).await,
-            }
-        })
+        Box::pin(async move { lane.reply(call).await })
     }
 
     fn health(&self) -> Health {
@@ -112,38 +110,13 @@ impl Lane for HostLane {
 struct Plan<'a> {
     binding: &'a Binding,
     protocol: Protocol,
-    written: Written<'a>,
-}
-
-/// Who wrote the bytes that the host gets.
-enum Written<'a> {
-    ByCaller(&'a Original),
-    /// The caller speaks another dialect.
-    Anew(Box<Translated>),
+    /// What passes; `None`: the call is written anew.
+    original: Option<Arc<Original>>,
 }
 
 impl Plan<'_> {
-    fn original(&self) -> &Original {
-        match &self.written {
-            Written::ByCaller(original) => original,
-            Written::Anew(translated) => &translated.original,
-        }
-    }
-
-    /// What the host is not told.
-    fn ignored(&self) -> Vec<String> {
-        match &self.written {
-            Written::ByCaller(_) => Vec::new(),
-            Written::Anew(translated) => translated.ignored.clone(),
-        }
-    }
-
-    /// What a host said that refused the call: a caller of another dialect could not read it.
-    fn told(&self, failed: Failed) -> Result<Passed, Fault> {
-        match (&self.written, failed.said) {
-            (Written::ByCaller(_), Some(said)) => Ok(*said),
-            (Written::ByCaller(_), None) | (Written::Anew(_), _) => Err(failed.fault),
-        }
+    fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
+        translated::written(call.request()?, self.protocol, &self.binding.upstream_name)
     }
 }
 
@@ -157,25 +130,21 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         Adapter::OpenAi => Protocol::Chat,
         Adapter::Responses => Protocol::Responses,
     };
-    let original = call.original.as_deref();
-    let same = original.filter(|original| speaks(original.dialect) == Some(protocol));
-    let written = match same {
-        Some(original) => Written::ByCaller(original),
-        None => Written::Anew(Box::new(translate(call, protocol, &binding.upstream_name)?)),
-    };
+    let original = call.original.as_ref();
+    let same = original.filter(|original| speaks(original.dialect) == protocol);
+    let original = same.cloned();
     Ok(Plan {
         binding,
         protocol,
-        written,
+        original,
     })
 }
 
-fn speaks(dialect: Dialect) -> Option<Protocol> {
+fn speaks(dialect: Dialect) -> Protocol {
     match dialect {
-        Dialect::Anthropic => Some(Protocol::Messages),
-        Dialect::Chat => Some(Protocol::Chat),
-        Dialect::Responses => Some(Protocol::Responses),
-        Dialect::Completions => None,
+        Dialect::Anthropic => Protocol::Messages,
+        Dialect::Chat => Protocol::Chat,
+        Dialect::Responses => Protocol::Responses,
     }
 }
 
@@ -195,7 +164,34 @@ impl Candidate<'_> {
 }
 
 impl HostLane {
-    async fn run(&self, call: &Call, plan: &Plan<'_>) -> Result<Passed, Fault> {
+    /// The answer, passed on where caller and host speak one protocol, and told in events where they do not.
+    async fn reply(&self, call: Call) -> Result<Reply, Fault> {
+        let mut plan = plan(&call).map_err(|fault| *fault)?;
+        if let Some(original) = plan.original.clone() {
+            let passed = self.run(&call, &plan, &original, call.is_streamed).await?;
+            return Ok(Reply::Passed(passed));
+        }
+        let written = plan.written(&call)?;
+        let original = Arc::new(translated::original(&written, plan.protocol));
+        plan.original = Some(Arc::clone(&original));
+        let passed = self.run(&call, &plan, &original, true).await?;
+        if !translated::is_answer(&passed) {
+            return translated::refusal(passed).await;
+        }
+        let request = call.request()?;
+        let mut labels = Labels::exact(self.id.clone());
+        labels.emulated = [request.emulated.clone(), written.emulated].concat();
+        labels.ignored = [request.ignored.clone(), written.ignored].concat();
+        translated::told(passed, plan.protocol, labels).await
+    }
+
+    async fn run(
+        &self,
+        call: &Call,
+        plan: &Plan<'_>,
+        original: &Original,
+        is_streamed: bool,
+    ) -> Result<Passed, Fault> {
         let candidates = self.candidates(call);
         if candidates.is_empty() {
             return Err(self.no_keys());
@@ -220,7 +216,10 @@ impl HostLane {
                 }
                 tries += 1;
                 let in_flight = self.begin(candidate.digest);
-                let tried = self.attempt(call, plan, &candidate).run(leave).await;
+                let tried = self
+                    .attempt(call, plan, original, is_streamed, &candidate)
+                    .run(leave)
+                    .await;
                 let (failed, leave) = match tried {
                     Ok(passed) => return Ok(in_flight.until_end_of(passed)),
                     Err(failed) => failed,
@@ -237,7 +236,10 @@ impl HostLane {
                 let class = verdict.class.map_or("none", Class::name);
                 tracing::info!(lane = %self.id, key, class, why = failed.fault.private, "a try failed");
                 match verdict.then {
-                    Then::Tell => return plan.told(failed),
+                    Then::Tell => {
+                        let said = failed.said.map(|said| *said);
+                        return said.ok_or(failed.fault);
+                    }
                     Then::NextBinding | Then::Stop => return Err(failed.fault),
                     Then::SameHostOnce if tries == 1 => again = 1,
                     Then::SameHostOnce => return Err(failed.fault),
@@ -257,6 +259,8 @@ impl HostLane {
         &'a self,
         call: &'a Call,
         plan: &'a Plan<'a>,
+        original: &'a Original,
+        is_streamed: bool,
         candidate: &Candidate<'a>,
     ) -> Attempt<'a> {
         let secret = candidate.key.and_then(|key| key.secret.as_ref().ok());
@@ -274,11 +278,11 @@ impl HostLane {
             lane: &self.id,
             host: &self.host,
             state: &self.state,
-            original: plan.original(),
+            original,
             protocol: plan.protocol,
             upstream_name: &plan.binding.upstream_name,
             credential,
-            is_streamed: call.is_streamed || matches!(plan.written, Written::Anew(_)),
+            is_streamed,
             timeline: &call.timeline,
         }
     }

@@ -643,6 +643,30 @@ pub(crate) static CONTRACT: &[Row] = &[
         happened: "The host gave no answer within its time.",
         next: "Try again, or raise the host's `timeouts`.",
     },
+    Row {
+        code: "tokens_limited",
+        ending: Ending::Http(of(429, RATE, RATE)),
+        blame: Blame::Client,
+        retry: Retry::AfterWait,
+        happened: "The key or its policy has used its tokens of this minute.",
+        next: "Wait as long as `retry-after` says.",
+    },
+    Row {
+        code: "budget_exceeded",
+        ending: Ending::Http(of(429, RATE, "insufficient_quota")),
+        blame: Blame::Client,
+        retry: Retry::AfterReset,
+        happened: "The key or its policy has spent its budget.",
+        next: "Wait until the budget begins anew, or have it raised.",
+    },
+    Row {
+        code: "limits_unavailable",
+        ending: Ending::Http(UNAVAILABLE),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "What a budget has spent cannot be known, and no call passes uncounted.",
+        next: "Mend the folder `limits` in the state folder; the log says what is wrong with it.",
+    },
 ];
 
 const PAGE_HEAD: &str = "\

@@ -25,7 +25,7 @@ pub(crate) fn catalog(host: &Host, lanes: &[&str]) -> String {
         "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private, timeouts: {{ firstEvent: 2s, total: 2s }} }}\n\
          ---\nkind: HostKey\nmetadata: {{ name: a }}\nspec: {{ host: one, order: 1, value: {{ file: key-a }} }}\n\
          ---\nkind: HostKey\nmetadata: {{ name: b }}\nspec: {{ host: one, order: 2, value: {{ file: key-b }} }}\n\
-         ---\nkind: Model\nmetadata: {{ name: m }}\nspec: {{ aliases: [alias] }}\n",
+         ---\nkind: Model\nmetadata: {{ name: m }}\nspec: {{ aliases: [alias], price: {{ currency: USD, input: 2.5, output: 10 }} }}\n",
         host.url()
     );
     for (order, lane) in (1..).zip(lanes) {
@@ -276,4 +276,90 @@ fn a_key_has_what_its_policy_grants() {
             "{policy}"
         );
     }
+}
+
+/// A host of Chat Completions that says this, streamed, whatever it is asked.
+fn chat_host(text: &'static str) -> Host {
+    Host::answering(move |_| {
+        let chunk = |delta: Value, end: Value| {
+            let choice = json!({"index": 0, "delta": delta, "finish_reason": end});
+            let chunk = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up",
+                "choices": [choice]});
+            format!("data: {chunk}\n\n")
+        };
+        let usage = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up", "choices": [],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14,
+                "prompt_tokens_details": {"cached_tokens": 6}}});
+        Said::Stream(vec![
+            chunk(json!({"role": "assistant", "content": ""}), Value::Null),
+            chunk(json!({"content": text}), Value::Null),
+            chunk(json!({}), json!("stop")),
+            format!("data: {usage}\n\n"),
+            "data: [DONE]\n\n".to_owned(),
+        ])
+    })
+}
+
+#[test]
+fn a_messages_call_is_served_by_a_host_of_chat_completions() {
+    let host = chat_host("bonjour");
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    world.declare(&catalog(&host, HOST).replace("adapter: anthropic", "adapter: openai"));
+    let relay = world.start();
+    let mut body = asking("hello");
+    body["system"] = "be brief".into();
+    let answer = relay.post(&body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told = answer.json();
+    assert_eq!(
+        told["content"],
+        json!([{"type": "text", "text": "bonjour"}])
+    );
+    assert_eq!(told["stop_reason"], "end_turn");
+    assert_eq!(
+        (
+            &told["usage"]["input_tokens"],
+            &told["usage"]["cache_read_input_tokens"]
+        ),
+        (&json!(4), &json!(6))
+    );
+    assert_eq!(answer.header("x-relay-lane"), "http:one");
+    let asked = host.asked().pop().expect("the host was asked");
+    assert!(asked.head[0].starts_with("POST /v1/chat/completions "));
+    assert_eq!(asked.header("authorization"), Some("Bearer sk-a"));
+    assert_eq!(
+        asked.json()["messages"][0],
+        json!({"role": "system", "content": "be brief"})
+    );
+    let events = relay.stream(&{
+        let mut body = body.clone();
+        body["stream"] = true.into();
+        body
+    });
+    assert_eq!(text_of(&events.rest()), "bonjour");
+}
+
+#[test]
+fn what_a_policy_limits_is_refused_with_its_wait_and_settled_by_the_true_count() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let policy = "---\nkind: Policy\nmetadata: { name: two }\n\
+                  spec: { models: [m], lanes: [\"http:one\"], limits: { requestsPerMinute: 2 } }\n";
+    world.declare(&(catalog(&host, HOST) + policy));
+    let relay = world.start();
+    let key = door::key(&relay, &["create", "k", "--policy", "two"]);
+    let ask = || client::post_as(relay.address, &key, &asking("x"));
+    wait::until("the key", || (ask().status == 200).then_some(()));
+    assert_eq!(ask().status, 200);
+    let refused = ask();
+    assert_eq!(
+        (refused.status, refused.header("x-relay-error")),
+        (429, "rate_limited")
+    );
+    assert!(!refused.header("retry-after").is_empty());
+    assert_eq!(host.asked().len(), 2);
 }

@@ -91,6 +91,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("model_not_granted", || of_policy("narrow")),
     ("lane_not_granted", || of_policy("elsewhere")),
     ("policy_disabled", || of_policy("off")),
+    ("tokens_limited", || of_policy("few")),
+    ("budget_exceeded", || of_policy("poor")),
+    ("limits_unavailable", no_place_for_budgets),
     ("no_healthy_keys", resting_keys),
     ("secret_undecryptable", a_foreign_master_key),
     ("upstream_auth", || {
@@ -366,7 +369,18 @@ fn of_model(model: &str) -> Vec<Cell> {
     vec![anthropic(&client::post(DECLARED.1.address, &body))]
 }
 
+fn no_place_for_budgets() -> Vec<Cell> {
+    limited("poor", |world| {
+        fs::write(world.path("state/limits"), "no folder").expect("a file must be written");
+    })
+}
+
 fn of_policy(policy: &str) -> Vec<Cell> {
+    limited(policy, |_| {})
+}
+
+/// What a call gets whose key has this policy, in a world that was changed before its relay began.
+fn limited(policy: &str, change: impl Fn(&World)) -> Vec<Cell> {
     let host = Host::answering(|asked| api_host::says(asked, "hi"));
     let world = World::scripted(ECHO).pool("idle = 0");
     world.credential("key-a", "sk-a");
@@ -374,8 +388,11 @@ fn of_policy(policy: &str) -> Vec<Cell> {
     let kinds = "---\nkind: Model\nmetadata: { name: other }\nspec: {}\n\
                  ---\nkind: Policy\nmetadata: { name: narrow }\nspec: { models: [other], lanes: [\"http:one\"] }\n\
                  ---\nkind: Policy\nmetadata: { name: elsewhere }\nspec: { models: [m], lanes: [codex] }\n\
-                 ---\nkind: Policy\nmetadata: { name: off }\nspec: { models: [m], lanes: [\"http:one\"], enabled: false }\n";
+                 ---\nkind: Policy\nmetadata: { name: off }\nspec: { models: [m], lanes: [\"http:one\"], enabled: false }\n\
+                 ---\nkind: Policy\nmetadata: { name: few }\nspec: { models: [m], lanes: [\"http:one\"], limits: { tokensPerMinute: 10 } }\n\
+                 ---\nkind: Policy\nmetadata: { name: poor }\nspec: { models: [m], lanes: [\"http:one\"], budget: { amount: 0.000001, per: month } }\n";
     world.declare(&(hosts::catalog(&host, &["http:one"]) + kinds));
+    change(&world);
     let relay = world.start();
     let key = door::key(&relay, &["create", "k", "--policy", policy]);
     let answer = wait::until("the key", || {

@@ -36,6 +36,7 @@ impl Machine {
             merge: merge_of(&task),
             // A session that stays finds in its transcript what came late of the turn before.
             believes: sure && !task.stays,
+            sure,
             task,
             begun: false,
             busy_seen: false,

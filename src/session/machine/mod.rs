@@ -332,6 +332,18 @@ impl Machine {
         }
     }
 
+    /// The first answer of the turn is copied whole.
+    pub(crate) fn handle_first_answer(&mut self, said: Said, now: Instant) {
+        let is_past = self.belief.is_past(&said);
+        if let State::Answering(answering) = &self.state
+            && answering.sure
+            && !is_past
+        {
+            let seen = self.merge(|merge| merge.handle_first_answer(said));
+            self.handle_seen(seen, now);
+        }
+    }
+
     /// The CLI copied an answer of the API.
     pub(crate) fn handle_copied(&mut self, said: Said, now: Instant) {
         let is_past = self.belief.is_past(&said);

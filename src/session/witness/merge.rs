@@ -209,6 +209,15 @@ impl Merge {
         self.settle()
     }
 
+    /// The first answer of the turn is copied whole: what the CLI asks on by itself comes after it.
+    pub(crate) fn handle_first_answer(&mut self, said: Said) -> Vec<Seen> {
+        if self.finished {
+            return Vec::new();
+        }
+        self.evidence.first = Some(said);
+        self.settle()
+    }
+
     /// Takes in what the tap heard.
     pub(crate) fn handle_heard(&mut self, heard: Vec<Observation>) -> Vec<Seen> {
         for heard in heard {
@@ -355,6 +364,7 @@ impl Merge {
     fn settle(&mut self) -> Vec<Seen> {
         if !self.finished {
             self.evidence.believe_copy();
+            self.evidence.believe_first();
         }
         if !self.finished
             && let Some(decision) = self.evidence.decide()
