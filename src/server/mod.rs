@@ -43,6 +43,7 @@ mod late_writer;
 mod license;
 
 mod chat;
+mod completion;
 mod messages;
 mod model;
 mod page;

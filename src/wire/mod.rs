@@ -24,6 +24,8 @@ pub(crate) mod reader;
 
 pub(crate) mod outgoing;
 
+pub(crate) mod offer;
+
 mod body;
 mod field;
 mod weight;
