@@ -95,9 +95,12 @@ mod tests {
         assert_eq!(answer.json()["error"]["code"], "unsupported_error");
         assert_eq!(answer.json()["error"]["param"], json!(null));
         let headers = [("host", "localhost"), ("anthropic-version", "2023-06-01")];
-        let anthropic = test_api.with("GET", "/v1/files", &headers, "").await.json();
-        let openai = test_api.bare("GET", "/v1/files").await.json();
+        let anthropic = test_api
+            .with("GET", "/v1/files/x", &headers, "")
+            .await
+            .json();
+        let openai = test_api.bare("GET", "/v1/files/x").await.json();
         assert_eq!(anthropic["type"], "error");
-        assert_eq!(openai["error"]["code"], "unsupported_error");
+        assert_eq!(openai["error"]["code"], "file_unknown");
     }
 }

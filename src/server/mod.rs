@@ -44,6 +44,7 @@ mod license;
 
 mod chat;
 mod completion;
+mod files;
 mod messages;
 mod model;
 mod page;

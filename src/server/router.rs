@@ -6,6 +6,7 @@ use super::breaker;
 use super::chat;
 use super::completion;
 use super::conversation;
+use super::files;
 use super::frame;
 use super::frame::Refusal;
 use super::guard;
@@ -22,6 +23,7 @@ use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
@@ -34,8 +36,6 @@ use axum::routing::post;
 const UNSERVED: &[&str] = &[
     "/v1/messages/batches",
     "/v1/messages/batches/{*rest}",
-    "/v1/files",
-    "/v1/files/{*rest}",
     "/v1/complete",
     "/v1/responses/compact",
     "/v1/embeddings",
@@ -127,7 +127,13 @@ fn protocols() -> Router<Api> {
         )
         .route("/v1/models", get(model::list))
         .route("/v1/models/{*id}", get(model::find));
-    router = router.route("/v1/completions", post(completion::create));
+    router = router
+        .route("/v1/completions", post(completion::create))
+        .route("/v1/files", get(files::list).post(files::create))
+        .route("/v1/files/{id}", get(files::find).delete(files::delete))
+        .route("/v1/files/{id}/content", get(files::content))
+        // An upload has a bound of its own.
+        .layer(DefaultBodyLimit::disable());
     for path in UNSERVED {
         router = router.route(path, any(unserved));
     }
@@ -146,6 +152,7 @@ pub(super) const fn welcome() -> &'static str {
         "POST /v1/responses              a turn, as OpenAI's newer clients ask for one\n",
         "POST /v1/conversations          a conversation that such turns go on with\n",
         "POST /v1/completions            a text gone on with, for older programs\n",
+        "POST /v1/files                  a file, for calls that name it\n",
         "GET  /v1/models                 models on offer; any other name is passed on\n",
         "GET  /v1/health                 is it ready; /healthz says the same\n",
         "GET  /v1/version                what runs here\n",

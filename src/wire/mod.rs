@@ -26,6 +26,8 @@ pub(crate) mod outgoing;
 
 pub(crate) mod offer;
 
+pub(crate) mod file;
+
 mod body;
 mod field;
 mod weight;

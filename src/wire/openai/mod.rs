@@ -17,6 +17,8 @@ pub(crate) mod error;
 
 pub(crate) mod model;
 
+pub(crate) mod file;
+
 pub(crate) mod capability;
 
 pub(crate) mod page;
