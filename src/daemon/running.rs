@@ -88,7 +88,7 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
-    keeping: [JoinHandle<()>; 5],
+    keeping: [JoinHandle<()>; 6],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -136,6 +136,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         tokio::spawn(license.clone().run()),
         follow(catalog.clone(), hosts.clone()),
         catalog::watch(catalog),
+        tokio::spawn(clock::watch_sleep()),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);

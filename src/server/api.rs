@@ -120,6 +120,10 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the composition root hands each room over by hand"
+    )]
     pub(crate) fn new(
         backend: impl Backend,
         pool: watch::Receiver<Snapshot>,

@@ -184,6 +184,11 @@ fn mistaken(path: &str) -> Option<&'static str> {
             "The path begins with /v1 twice: this client adds it itself, so end its base URL before the /v1.",
         );
     }
+    if path.contains("//") || (path.len() > 1 && path.ends_with('/')) {
+        return Some(
+            "The path has a slash too many: end the client's base URL without one, and the path as well.",
+        );
+    }
     let is_bare = ["/messages", "/models", "/chat/completions", "/responses"].contains(&path);
     is_bare
         .then_some("The path lacks /v1: this client does not add it, so end its base URL with /v1.")
@@ -260,6 +265,8 @@ mod tests {
             ("/v1/v1/messages", "begins with /v1 twice"),
             ("/messages", "lacks /v1"),
             ("/chat/completions", "lacks /v1"),
+            ("//v1/messages", "a slash too many"),
+            ("/v1/messages/", "a slash too many"),
             ("/message", "no such route"),
         ] {
             let told = test_api.bare("POST", path).await.text();

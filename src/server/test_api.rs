@@ -232,8 +232,8 @@ fn snapshot(condition: Condition) -> Snapshot {
         waiting: 3,
         claude: Some(ClaudeView {
             path: "/bin/claude".into(),
-            version: std::sync::Arc::new(tokio::sync::SetOnce::from("2.1.329".to_owned())),
-            support: std::sync::Arc::new(tokio::sync::SetOnce::from("supported".to_owned())),
+            version: Some("2.1.329".to_owned()),
+            support: Some("supported".to_owned()),
         }),
     }
 }

@@ -504,7 +504,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         blame: Blame::Cli,
         retry: Retry::Never,
         happened: "There is no `claude` on this machine.",
-        next: "Install Claude Code, or set `claude.command`, and restart the relay.",
+        next: "Install Claude Code, and the relay notices by itself; or set `claude.command`, and restart it.",
     },
     Row {
         code: "claude_unsupported",

@@ -30,6 +30,7 @@ pub(crate) mod file;
 
 mod body;
 mod field;
+mod top;
 mod weight;
 
 pub(crate) mod anthropic;

@@ -84,6 +84,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool) -> Result<Call, Fault> {
         messages,
         tools: offer.tools,
         tool_choice: choice,
+        betas: Vec::new(),
         sampling,
         reading,
         emulated: [said.emulated, labels.emulated].concat(),
