@@ -71,6 +71,7 @@ pub(crate) fn call(body: &[u8]) -> Result<Call, Fault> {
         },
         emulated: labels.emulated,
         ignored: labels.ignored,
+        betas: Vec::new(),
     };
     Ok(Call {
         request,
