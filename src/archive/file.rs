@@ -139,10 +139,6 @@ impl Files {
         Ok(Files(Arc::new(kept)))
     }
 
-    pub(crate) fn config(&self) -> FilesConfig {
-        self.0.config
-    }
-
     /// Begins a file with this id.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::ServerConfig;
 use super::body_budget::BodyBudget;
 use super::drain::DrainDeadline;
+use super::recall::Recall;
 use crate::archive::Archive;
 use crate::auth::Admission;
 use crate::auth::Caller;
@@ -113,6 +114,7 @@ pub(crate) struct Api {
     pub(super) journal: CallLog,
     pub(super) telemetry: Telemetry,
     pub(super) archive: Archive,
+    pub(super) recall: Recall,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
     /// Falls where calls in flight take longer than the drain waits.
@@ -150,6 +152,7 @@ impl Api {
             journal,
             telemetry: Telemetry::off(),
             archive: Archive::in_memory(),
+            recall: Recall::default(),
             started: clock::now(),
             stop: None,
             drain_deadline: DrainDeadline::new(),

@@ -49,6 +49,7 @@ mod messages;
 mod model;
 mod page;
 mod passed;
+mod recall;
 mod responses;
 mod status;
 mod stream;
