@@ -78,7 +78,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("upstream_failed", || told("fail 500")),
     ("internal", a_lie_and_no_place_to_write),
     ("unsupported_error", a_route_that_nobody_serves),
-    ("empty_turn", || before(&TALK, "say nothing")),
+    ("empty_turn", a_turn_without_a_word),
     ("session_lost", || told("crash")),
     ("claude_not_found", no_claude),
     ("claude_unsupported", a_screen_that_does_not_come),
@@ -398,7 +398,7 @@ fn limited(policy: &str, change: impl Fn(&World)) -> Vec<Cell> {
         let answer = client::post_as(relay.address, &key, &hosts::asking("x"));
         (answer.status != 401 && answer.status != 200).then_some(answer)
     });
-    vec![anthropic(&answer)]
+    vec![timeless(anthropic(&answer))]
 }
 
 /// What a call gets whose host answers so.
@@ -414,9 +414,24 @@ fn resting_keys() -> Vec<Cell> {
     });
     let relay = hosts::relay(&host, &["http:one"]);
     relay.post(&hosts::asking("x"));
-    let mut cell = anthropic(&relay.post(&hosts::asking("x")));
-    cell.shown = cell.shown.replace("599", "600");
-    vec![cell]
+    vec![timeless(anthropic(&relay.post(&hosts::asking("x"))))]
+}
+
+/// A cell whose wait depends on when it is looked at.
+fn timeless(mut cell: Cell) -> Cell {
+    for before in ["retry-after: ", " ("] {
+        let mut parts = cell.shown.split(before);
+        let mut shown = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number = if rest.len() < part.len() { "N" } else { "" };
+            shown.push_str(before);
+            shown.push_str(number);
+            shown.push_str(rest);
+        }
+        cell.shown = shown;
+    }
+    cell
 }
 
 fn a_foreign_master_key() -> Vec<Cell> {
@@ -443,6 +458,12 @@ fn a_foreign_master_key() -> Vec<Cell> {
         .expect("it can be replaced");
     let relay = world.start();
     vec![anthropic(&relay.post(&hosts::asking("x")))]
+}
+
+fn a_turn_without_a_word() -> Vec<Cell> {
+    let silent = "[[rule]]\nany = true\n[[rule.step]]\nwait_ms = 1\n";
+    let relay = World::scripted(silent).pool("idle = 1").start();
+    vec![anthropic(&relay.ask("x"))]
 }
 
 fn a_cut_stream() -> Vec<Cell> {
@@ -773,8 +794,7 @@ fn no_claude() -> Vec<Cell> {
 
 fn a_screen_that_does_not_come() -> Vec<Cell> {
     let relay = World::scripted(ECHO)
-        .env("FAKE_CLAUDE_START_DELAY_MS", "60000")
-        .claude("start_wait_max = \"200ms\"")
+        .env("FAKE_CLAUDE_VERSION", "2.0.76")
         .pool("idle = 0")
         .start();
     vec![anthropic(&relay.ask("x"))]
