@@ -1,5 +1,6 @@
 //! What is in force: typed text made into each room's own `Config`. `[pure]`
 
+use crate::archive::FilesConfig;
 use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
 use crate::auth::Budget;
@@ -48,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) pool: PoolConfig,
     pub(crate) claude: ClaudeOrder,
     pub(crate) memory: ConversationConfig,
+    pub(crate) files: FilesConfig,
     pub(crate) session: SessionConfig,
     pub(crate) update: UpdateConfig,
     pub(crate) telemetry: TelemetryConfig,
@@ -80,6 +82,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let session = session(&reader)?;
     let pool = pool(&reader)?;
     let memory = memory(&reader)?;
+    let files = files(&reader)?;
     let claude = ClaudeOrder {
         first: reader.parsed("claude.driver", choice::driver)?,
         fallback: reader.parsed("claude.fallback", choice::fallback)?,
@@ -100,6 +103,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         pool,
         claude,
         memory,
+        files,
         session,
         update,
         telemetry,
@@ -285,6 +289,13 @@ fn memory(reader: &Reader<'_>) -> Result<ConversationConfig, ConfigError> {
         memory_max: reader.parsed("sessions.memory_max", unit::span)?,
         queue_depth_max: reader.number("sessions.queue_depth_max", 0)?,
         disk: reader.switch("sessions.disk")?,
+    })
+}
+
+fn files(reader: &Reader<'_>) -> Result<FilesConfig, ConfigError> {
+    Ok(FilesConfig {
+        bytes_max: reader.parsed("files.bytes_max", unit::size)?,
+        total_bytes_max: reader.parsed("files.total_bytes_max", unit::size)?,
     })
 }
 

@@ -177,7 +177,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
 /// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
 fn archive(config: &Config) -> std::io::Result<Archive> {
     match config.memory.disk {
-        true => Archive::open(&config.home.join("archive")),
+        true => Archive::open(&config.home.join("archive"), config.files),
         false => Ok(Archive::in_memory()),
     }
 }

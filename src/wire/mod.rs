@@ -24,6 +24,10 @@ pub(crate) mod reader;
 
 pub(crate) mod outgoing;
 
+pub(crate) mod offer;
+
+pub(crate) mod file;
+
 mod body;
 mod field;
 mod top;

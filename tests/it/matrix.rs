@@ -63,6 +63,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("not_found", no_such_route),
     ("method_not_allowed", a_wrong_method),
     ("session_busy", a_crowd_in_one_conversation),
+    ("file_unknown", a_file_of_nobody),
+    ("file_unsupported", a_file_that_no_model_takes),
+    ("file_too_large", a_large_file),
+    ("storage_full", a_full_store),
     ("request_too_large", a_large_body),
     ("unsupported_media_type", a_body_of_another_type),
     ("auth_blocked", too_many_bad_keys),
@@ -108,12 +112,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
 ];
 
 /// Codes of the contract that nothing can provoke yet, each with the reason. They have no row.
-const NOT_YET: &[(&str, &str)] = &[
-    ("token_refresh_failed", "no lane drives the Codex CLI"),
-    ("file_unsupported", "no files are kept"),
-    ("file_too_large", "no files are kept"),
-    ("storage_full", "no files are kept"),
-];
+const NOT_YET: &[(&str, &str)] = &[("token_refresh_failed", "no lane drives the Codex CLI")];
 
 /// One answer: whose body it has, when it came, and what the caller saw.
 struct Cell {
@@ -582,6 +581,87 @@ fn a_response_that_is_not_known() -> Vec<Cell> {
         "/v1/responses",
         &body,
     ))]
+}
+
+/// Uploads a file of this name, to the store of this relay.
+fn upload(relay: &Relay, header: &str, name: &str, text: &str) -> Response {
+    let form = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--x\r\n\
+         content-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{text}\r\n--x--\r\n"
+    );
+    let head = format!(
+        "POST /v1/files HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\
+         content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n",
+        form.len()
+    );
+    client::send(relay.address, &[head.as_bytes(), form.as_bytes()].concat()).whole()
+}
+
+static SMALL: LazyLock<Relay> = LazyLock::new(|| {
+    World::scripted(&rules())
+        .sections("[files]\nbytes_max = \"1KiB\"\ntotal_bytes_max = \"1500B\"")
+        .start()
+});
+
+const ANTHROPICS: &str = "anthropic-version: 2023-06-01\r\n";
+
+fn a_file_of_nobody() -> Vec<Cell> {
+    let id = "file_0123456789abcdef0123456789abcdef";
+    let content = json!([{"type": "document", "source": {"type": "file", "file_id": id}}]);
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "file", "file": {"file_id": id}}]}]});
+    vec![
+        anthropic(&TALK.post(&conversation(
+            &json!([{"role": "user", "content": content}]),
+        ))),
+        openai(&client::post_to(
+            TALK.address,
+            "/v1/chat/completions",
+            &chat,
+        )),
+    ]
+}
+
+fn a_file_that_no_model_takes() -> Vec<Cell> {
+    let file = upload(&TALK, "", "a.zip", "PK").json();
+    let id = &file["id"];
+    let content = json!([{"type": "document", "source": {"type": "file", "file_id": id}}]);
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "file", "file": {"file_id": id}}]}]});
+    let shown = |mut cell: Cell| {
+        cell.shown = cell.shown.replace(id.as_str().unwrap_or_default(), "FILE");
+        cell
+    };
+    vec![
+        shown(anthropic(&TALK.post(&conversation(
+            &json!([{"role": "user", "content": content}]),
+        )))),
+        shown(openai(&client::post_to(
+            TALK.address,
+            "/v1/chat/completions",
+            &chat,
+        ))),
+    ]
+}
+
+fn a_large_file() -> Vec<Cell> {
+    let large = "x".repeat(2000);
+    vec![
+        anthropic(&upload(&SMALL, ANTHROPICS, "a.txt", &large)),
+        openai(&upload(&SMALL, "", "a.txt", &large)),
+    ]
+}
+
+fn a_full_store() -> Vec<Cell> {
+    let relay = World::scripted(&rules())
+        .sections("[files]\nbytes_max = \"1KiB\"\ntotal_bytes_max = \"1500B\"")
+        .start();
+    let half = "x".repeat(1000);
+    assert_eq!(upload(&relay, "", "a.txt", &half).status, 200);
+    vec![
+        anthropic(&upload(&relay, ANTHROPICS, "a.txt", &half)),
+        openai(&upload(&relay, "", "a.txt", &half)),
+    ]
 }
 
 fn a_foreign_host() -> Vec<Cell> {

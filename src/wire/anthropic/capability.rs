@@ -111,8 +111,8 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     same(
         "messages.*.content.*.source.file_id",
-        Rejected,
-        "there are no files yet",
+        Honoured,
+        "a file of /v1/files; its bytes stand in the call",
     ),
     same(
         "messages.*.content.*.citations",
@@ -398,8 +398,11 @@ mod tests {
         }
     }
 
-    /// What is read here, and refused by the lanes.
-    const LANES_REFUSE: [&str; 1] = ["messages.-1.role: assistant"];
+    /// What is read here and refused by the lanes, and what is there before anything is read.
+    const LANES_REFUSE: [&str; 2] = [
+        "messages.-1.role: assistant",
+        "messages.*.content.*.source.file_id",
+    ];
 
     #[test]
     fn every_row_is_what_a_call_with_the_field_gets() {
