@@ -29,8 +29,8 @@
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One admission decides each call.
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
-//! - [`load`]: calls of many clients on one daemon, and what they took.
-//! - `gauge`: the parts that only think, and the whole call, for the benchmarks; behind the feature `bench` only.
+//! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only. Whole calls are measured
+//!   from outside, by the program of `benches/relay-bench`.
 //! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`update`]: a newer relay: fetched, verified, put in place, taken back.
@@ -160,8 +160,6 @@ pub mod property;
 mod auth;
 
 mod authority;
-
-mod load;
 
 #[cfg(feature = "bench")]
 pub mod gauge;

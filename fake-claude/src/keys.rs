@@ -137,6 +137,7 @@ impl Decoder {
             (b"3", b'~') => keys.push(Key::Delete),
             (b"", b'Z') => keys.push(Key::ShiftTab),
             (b"?2026;1$" | b"?2026;2$", b'y') => keys.push(Key::SyncKnown),
+            (b"27", b'u') => keys.push(Key::Esc),
             (b"27;2;13", b'~') | (b"13;2", b'u') => keys.push(Key::Newline),
             (b"", letter) => keys.extend(arrow(letter)),
             _ => {}

@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
     requests: BTreeMap<(String, u16, &'static str), u64>,
     /// By lane and how the session was found.
     calls: BTreeMap<(String, &'static str), u64>,
+    /// Requests to the upstream beside the one that a call has, by lane.
+    asked_again: BTreeMap<String, u64>,
     /// By kind.
     tokens: BTreeMap<&'static str, u64>,
     /// By phase.
@@ -55,6 +57,8 @@ impl Metrics {
             entry.lane.as_ref().map_or("none", LaneId::name).to_owned(),
             entry.session.unwrap_or("none"),
         );
+        let asked_again = u64::from(entry.questions.saturating_sub(1));
+        *self.asked_again.entry(key.0.clone()).or_default() += asked_again;
         *self.calls.entry(key).or_default() += 1;
         let spans = &entry.spans;
         for (phase, span) in [
@@ -109,6 +113,15 @@ impl Metrics {
                 &format!("lane=\"{lane}\",session=\"{session}\""),
                 *count as f64,
             );
+        }
+        page.family(
+            "upstream_extra_requests_total",
+            "counter",
+            "Requests to the upstream that a CLI made by itself, beside the one of each call.",
+        );
+        for (lane, count) in &self.asked_again {
+            let labels = format!("lane=\"{lane}\"");
+            page.line("upstream_extra_requests_total", &labels, *count as f64);
         }
         page.family(
             "tokens_total",
@@ -208,6 +221,7 @@ mod tests {
         tally.call(&CallRecord {
             spans,
             lane: Some(LaneId::new("claude-pty")),
+            questions: 3,
             ..CallRecord::default()
         });
         let gauge = Gauge {
@@ -221,6 +235,7 @@ mod tests {
             "inference_relay_sessions{state=\"idle\"} 2",
             "inference_relay_requests_total{route=\"/v1/messages\",status=\"529\",code=\"queue_full\"} 1",
             "inference_relay_calls_total{lane=\"claude-pty\",session=\"none\"} 1",
+            "inference_relay_upstream_extra_requests_total{lane=\"claude-pty\"} 2",
             "inference_relay_records_lost_total 0",
             "inference_relay_call_seconds_bucket{phase=\"delivery\",le=\"0.0025\"} 0",
             "inference_relay_call_seconds_bucket{phase=\"delivery\",le=\"0.005\"} 1",

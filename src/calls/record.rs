@@ -35,6 +35,8 @@ pub(crate) struct CallRecord {
     /// The id of the relay's key that it came with.
     pub(crate) key: Option<String>,
     pub(crate) usage: Option<Usage>,
+    /// Requests that went to the upstream, as far as they were seen.
+    pub(crate) questions: u32,
     pub(crate) spans: Spans,
 }
 
@@ -73,6 +75,7 @@ impl CallRecord {
             "stop": self.stop,
             "key": self.key,
             "usage": self.usage.map(usage),
+            "upstream_requests": self.questions,
             "ms": {
                 "queue": ms(self.spans.queue),
                 "delivery": ms(self.spans.delivery),

@@ -5,6 +5,7 @@ use super::record::Spans;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::LaneId;
+use crate::turn::Notes;
 use crate::turn::SessionOrigin;
 use crate::turn::Timeline;
 use std::sync::Arc;
@@ -92,6 +93,24 @@ impl CallRecorder {
         draft.first_byte.get_or_insert(now);
     }
 
+    /// What became known of the turn on its way.
+    pub(crate) fn notes(&self) -> Notes {
+        let draft = self.draft();
+        let handed = draft.handed.as_ref();
+        handed
+            .map(|handed| handed.timeline.notes())
+            .unwrap_or_default()
+    }
+
+    /// What has these paths is not as the model wrote it.
+    pub(crate) fn emulate(&self, paths: Vec<String>) {
+        if let Some(handed) = &self.draft().handed {
+            paths
+                .into_iter()
+                .for_each(|path| handed.timeline.emulate(path));
+        }
+    }
+
     /// The call failed.
     pub(crate) fn fail(&self, code: &'static str) {
         self.draft().entry.code = Some(code);
@@ -115,7 +134,9 @@ impl CallRecorder {
         if let Some(end) = end {
             draft.end(&end);
         }
+        let handed = draft.handed.as_ref()?;
         Some(CallRecord {
+            questions: handed.timeline.notes().questions,
             status,
             is_left,
             spans: draft.spans(now),

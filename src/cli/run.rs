@@ -70,7 +70,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Service { command } => service::service(command, env),
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
-        Command::Bench { command } => block_on(bench::bench(&command, env))?,
+        Command::Bench { words } => bench::bench(&words),
         Command::Record(args) => record::record(&args, env),
         Command::Key { command } => key::key(&command, env),
         Command::Catalog { command } => catalog::catalog(&command, env),

@@ -156,7 +156,7 @@ fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError>
 ///
 /// # Errors
 /// Where it is not built.
-pub(crate) fn simulated_claude() -> Result<PathBuf, DaemonError> {
+fn simulated_claude() -> Result<PathBuf, DaemonError> {
     let own = std::env::current_exe().map_err(DaemonError::machine("own path"))?;
     let program = own.with_file_name(format!("fake-claude{}", std::env::consts::EXE_SUFFIX));
     match program.is_file() {

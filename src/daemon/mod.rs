@@ -15,7 +15,6 @@ mod lock;
 mod log;
 mod running;
 
-pub(crate) use claude::simulated_claude;
 pub(crate) use error::DaemonError;
 pub(crate) use running::own_key;
 pub(crate) use running::run;

@@ -31,6 +31,7 @@ mod connector;
 mod error;
 mod observe;
 mod proxy;
+mod registry;
 mod silence;
 mod tls;
 mod upload;

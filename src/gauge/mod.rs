@@ -1,19 +1,16 @@
-//! What is benchmarked: the parts that only think, one measure each, and the whole call.
+//! What is benchmarked: the parts that only think, one measure each.
 //!
 //! **What for.** A measure is a name, the bytes that one round of it moves, and the round; the benchmarks run it as
-//! often as they like, and `benches/count.rs` has it counted. [`Daemon`] is for `benches/call.rs`.
+//! often as they like, and `benches/count.rs` has it counted.
 //!
 //! **Never.** It is in no build that anybody runs: only behind the feature `bench`.
 //!
 //! Start reading at [`measures`].
 
-mod call;
 mod door;
 mod pool;
 mod terminal;
 mod wire;
-
-pub use call::Daemon;
 
 /// One thing to measure.
 pub struct Measure {

@@ -38,6 +38,19 @@ pub(crate) struct Call {
     pub(crate) timeline: Timeline,
 }
 
+/// What a caller speaks, and a host may speak, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Anthropic's Messages.
+    Anthropic,
+    /// OpenAI's Chat Completions.
+    Chat,
+    /// OpenAI's Responses.
+    Responses,
+    /// OpenAI's Completions, which are older than both.
+    Completions,
+}
+
 /// What the caller wrote.
 #[derive(Debug)]
 pub(crate) struct Original {
@@ -48,17 +61,6 @@ pub(crate) struct Original {
     pub(crate) body: Bytes,
     /// Where the model's name stands in the body, its quotes included.
     pub(crate) model_at: Range<usize>,
-}
-
-/// What a caller speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Dialect {
-    /// Anthropic's Messages.
-    Messages,
-    /// OpenAI's Chat Completions.
-    Chat,
-    /// OpenAI's Responses.
-    Responses,
 }
 
 /// Which lane the caller wants.

@@ -21,12 +21,14 @@ use crate::turn::Reading;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::json::Replaced;
 use serde_json::json;
 
 /// A posted body is a hook, or it is none.
 pub(super) fn hook(bytes: &[u8]) {
     if let Some(hook) = Hook::parse(bytes) {
-        assert!(serde_json::from_slice::<serde_json::Value>(bytes).is_ok());
+        let is_read = hook.event != HookEvent::Broken;
+        assert_eq!(crate::turn::json::read(bytes).is_ok(), is_read);
         assert_eq!(Hook::parse(bytes), Some(hook));
     }
 }
@@ -71,8 +73,8 @@ pub(super) fn turn(bytes: &[u8]) {
                         .push(event)
                         .expect("the events must keep the grammar");
                 }
-                Seen::Failed(_) | Seen::Empty | Seen::Disagreed => over = true,
-                Seen::RunsOn | Seen::Head { .. } => {}
+                Seen::Failed(_) | Seen::Empty | Seen::Disagreed | Seen::Unreadable => over = true,
+                Seen::RunsOn | Seen::Head { .. } | Seen::Emulated(_) => {}
             }
         }
         assert!(
@@ -85,12 +87,13 @@ pub(super) fn turn(bytes: &[u8]) {
 fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
     let text = ["", "a", "a\n", "b", "ab", "abc\n"][usize::from(detail) % 6].to_owned();
     let message = if detail & 64 == 0 { "first" } else { "second" }.to_owned();
-    match kind % 9 {
+    match kind % 11 {
         0..=2 => merge.handle_hook(&HookEvent::Displayed {
             message,
             index: u64::from(kind % 3),
             last: detail & 128 != 0,
             text,
+            replaced: Replaced::default(),
         }),
         3 => merge.handle_hook(&HookEvent::Stopped { text }),
         4 => merge.handle_hook(&HookEvent::Failed {
@@ -104,6 +107,9 @@ fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
         })]),
         7 if detail & 1 == 0 => merge.handle_records(vec![Record::Asked]),
         7 => merge.handle_records(vec![Record::Closed]),
+        8 => merge.handle_asked(u32::from(detail % 4), u32::from(detail >> 7)),
+        9 if detail & 1 == 0 => merge.handle_stopped_short(),
+        9 => merge.handle_records(vec![Record::Broken]),
         _ => merge.handle_timeout(),
     }
 }
@@ -138,6 +144,7 @@ const SPOKEN: [fn(u8) -> Observation; 5] = [
             },
             details: None,
             usage: Usage::default(),
+            replaced: false,
         }),
     },
 ];
@@ -159,7 +166,9 @@ fn said(message: String, text: &str, detail: u8) -> Said {
         blocks: vec![json!({"type": "text", "text": text})],
         stop_reason: stops[usize::from(detail >> 3) % 5].map(str::to_owned),
         stop_sequence: None,
+        details: None,
         usage: Usage::default(),
+        replaced: false,
     }
 }
 

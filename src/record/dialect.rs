@@ -66,6 +66,7 @@ impl Dialect {
         // The goldens were recorded without them, but for the cases that ask for more.
         hooks.shift_remove("PostToolUse");
         hooks.shift_remove("PostToolUseFailure");
+        hooks.shift_remove("PostToolBatch");
         if !self.message_display {
             hooks.shift_remove("MessageDisplay");
         }

@@ -131,7 +131,7 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
         .wire
         .transcript
         .iter()
-        .map(|line| parse_record(&line.to_string()))
+        .map(|line| parse_record(line.to_string().as_bytes()))
         .collect();
     let said = records.iter().find_map(|record| match record {
         Record::Said(said) => Some(said),
@@ -239,6 +239,7 @@ const UNSUPPORTED: &str = "claude_unsupported: ";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::json::Replaced;
 
     #[test]
     fn pieces_that_overtake_each_other_are_one_text() {
@@ -247,6 +248,7 @@ mod tests {
             index,
             last: false,
             text: text.into(),
+            replaced: Replaced::default(),
         };
         assert_eq!(shown(&[piece(1, "b"), piece(0, "a")]), "ab");
     }

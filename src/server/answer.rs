@@ -19,7 +19,7 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::RequestId;
 use crate::turn::Start;
-use crate::wire::anthropic::event;
+use crate::wire::writer::AnswerWriter;
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header;
@@ -30,15 +30,17 @@ use tokio::time::timeout;
 /// The whole answer at once. The call lives in this future, so a client that goes away cancels it.
 pub(super) async fn buffered(
     serving: Serving,
+    writer: Box<dyn AnswerWriter>,
     id: &RequestId,
     note: &CallRecorder,
 ) -> Result<Response, Fault> {
     let events = match serving.await? {
         Reply::Events(events) => events,
-        Reply::Passed(passed) => return Ok(passed::response(passed, id, note)),
+        Reply::Passed(passed) => return Ok(passed::response(passed, writer, id, note)),
     };
     let whole = collect(events, note).await?;
-    let message = event::message(&whole).map_err(broken)?;
+    let message = writer.whole(&whole).map_err(broken)?;
+    note.emulate(writer.changed(&whole));
     let mut response = status::json(&message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
@@ -67,6 +69,7 @@ async fn collect(mut events: Events, note: &CallRecorder) -> Result<CompleteAnsw
 /// The answer as it comes. The call moves into the body, so a client that goes away cancels it.
 pub(super) async fn streamed(
     mut serving: Serving,
+    writer: Box<dyn AnswerWriter>,
     id: RequestId,
     note: CallRecorder,
     drain_deadline: &DrainDeadline,
@@ -74,7 +77,7 @@ pub(super) async fn streamed(
     let mut response = Response::new(Body::empty());
     let begun = match timeout(COMMIT_AFTER, &mut serving).await {
         Ok(reply) => match reply? {
-            Reply::Passed(passed) => return Ok(passed::response(passed, &id, &note)),
+            Reply::Passed(passed) => return Ok(passed::response(passed, writer, &id, &note)),
             Reply::Events(mut events) => {
                 let start = begin(&mut events).await?;
                 label::write(response.headers_mut(), &start.labels, &note);
@@ -89,8 +92,10 @@ pub(super) async fn streamed(
         HeaderValue::from_static("text/event-stream; charset=utf-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(USAGE, HeaderValue::from_static("estimated-at-start"));
-    *response.body_mut() = Body::new(EventBody::new(begun, id, note, drain_deadline));
+    if let Some(usage) = writer.usage_at_head() {
+        headers.insert(USAGE, HeaderValue::from_static(usage));
+    }
+    *response.body_mut() = Body::new(EventBody::new(begun, writer, id, note, drain_deadline));
     Ok(response)
 }
 

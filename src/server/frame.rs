@@ -6,6 +6,7 @@ use super::guarded_body::BodyGuard;
 use super::guarded_body::GuardedBody;
 use super::journal::now as wall;
 use super::journal::stamp_now;
+use super::label;
 use super::limiter::ActiveRequest;
 use crate::auth::Caller;
 use crate::calls::CallLog;
@@ -13,6 +14,7 @@ use crate::calls::CallRecorder;
 use crate::clock;
 use crate::telemetry::Origin;
 use crate::telemetry::Telemetry;
+use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::RequestId;
@@ -68,8 +70,10 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
         line.note.fail(fault.kind.code());
         line.fault = Some(fault);
     }
+    label::write_questions(response.headers_mut(), &line.note);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert("request-id", id);
+        response.headers_mut().insert("request-id", id.clone());
+        response.headers_mut().insert("x-request-id", id);
     }
     line.key = response
         .extensions_mut()
@@ -91,6 +95,11 @@ fn fail(response: &mut Response, fault: &Fault, body: &Value) {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     headers.insert("x-relay-error", HeaderValue::from_static(fault.kind.code()));
+    let origin = match fault.blame {
+        Blame::Upstream => "upstream",
+        Blame::Client | Blame::Relay | Blame::Cli => "relay",
+    };
+    headers.insert("x-relay-origin", HeaderValue::from_static(origin));
     if let Some(wait) = fault.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }

@@ -4,6 +4,7 @@ use crate::calls::CallRecorder;
 use crate::turn::Attempt;
 use crate::turn::Labels;
 use crate::turn::LaneId;
+use crate::turn::Notes;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 
@@ -38,9 +39,32 @@ pub(super) fn passed(
         .chain(tried)
 }
 
+/// What became known only when the answer had begun.
+pub(super) fn late(notes: &Notes) -> impl Iterator<Item = (&'static str, String)> {
+    let emulated =
+        (!notes.emulated.is_empty()).then(|| ("x-relay-emulated", paths(&notes.emulated)));
+    emulated.into_iter().chain(questions(notes))
+}
+
+/// How often the upstream was asked, where that was more than once.
+fn questions(notes: &Notes) -> Option<(&'static str, String)> {
+    (notes.questions > 1).then(|| (UPSTREAM_REQUESTS, notes.questions.to_string()))
+}
+
+/// Writes how often the upstream was asked so far, where that was more than once; on a failure, too.
+pub(super) fn write_questions(headers: &mut HeaderMap, note: &CallRecorder) {
+    if let Some((name, count)) = questions(&note.notes())
+        && let Ok(count) = HeaderValue::from_str(&count)
+    {
+        headers.insert(name, count);
+    }
+}
+
 /// Writes the labels, and what of the time was the relay's own.
 pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &CallRecorder) {
-    write_all(headers, named(labels), note);
+    let mut labels = labels.clone();
+    labels.emulated.extend(note.notes().emulated);
+    write_all(headers, named(&labels), note);
 }
 
 /// Writes the labels of an answer that is passed on as bytes.
@@ -50,7 +74,9 @@ pub(super) fn write_passed(
     attempts: &[Attempt],
     note: &CallRecorder,
 ) {
-    write_all(headers, passed(lane, attempts), note);
+    let exact = [("x-relay-text", "exact".to_owned())];
+    write_all(headers, passed(lane, attempts).chain(exact), note);
+    headers.insert("x-relay-origin", HeaderValue::from_static("upstream"));
 }
 
 fn write_all(
@@ -90,6 +116,8 @@ pub(super) fn paths(names: &[String]) -> String {
         .join(",")
 }
 
+/// How many requests went to the upstream for a call.
+const UPSTREAM_REQUESTS: &str = "x-relay-upstream-requests";
 /// Parameters that are named in a header; a call that sets more is not read by a person.
 const PATHS_MAX: usize = 32;
 /// Characters of one such name.
@@ -98,6 +126,24 @@ const PATH_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_became_known_late_is_told_and_one_request_is_not() {
+        let told = |questions, emulated: &[&str]| -> Vec<(&str, String)> {
+            let emulated = emulated.iter().map(|path| (*path).to_owned()).collect();
+            late(&Notes {
+                questions,
+                emulated,
+            })
+            .collect()
+        };
+        assert_eq!(told(1, &[]), []);
+        let expected = [
+            ("x-relay-emulated", "content.0.input".to_owned()),
+            ("x-relay-upstream-requests", "2".to_owned()),
+        ];
+        assert_eq!(told(2, &["content.0.input"]), expected);
+    }
 
     #[test]
     fn a_callers_field_name_cannot_break_a_header() {

@@ -1,167 +1,48 @@
 //! `POST /v1/messages` and its token count: bytes to a request, an answer to a response.
 
 use super::Api;
-use super::answer;
-use super::api;
 use super::body;
-use super::conversation;
 use super::frame::Refusal;
-use super::guarded_body::GuardedBody;
+use super::front;
+use super::front::Asked;
+use super::front::Context;
+use super::front::beside;
 use super::status;
 use crate::auth::Caller;
-use crate::calls::CallRecorder;
-use crate::clock;
-use crate::lane::Call;
 use crate::lane::Dialect;
-use crate::lane::LaneWant;
-use crate::lane::Original;
-use crate::turn::Blame;
 use crate::turn::Fault;
-use crate::turn::FaultKind;
-use crate::turn::LaneId;
-use crate::turn::Reading;
-use crate::turn::RequestId;
-use crate::turn::Timeline;
 use crate::wire::anthropic::estimate;
+use crate::wire::anthropic::event::Writer;
 use crate::wire::anthropic::request;
+use crate::wire::anthropic::request::Call;
 use crate::wire::anthropic::request::Version;
-use crate::wire::head::NoHead;
-use crate::wire::head::head;
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::response::Response;
-use std::sync::Arc;
 
-/// Names the lane of one call.
-const LANE: &str = "x-relay-lane";
-/// The older name of the two claude lanes.
-const DRIVER: &str = "x-relay-driver";
-/// Bytes of a body that is read where it came: that takes a millisecond or two.
-const READ_HERE_MAX: usize = 1 << 20;
 /// `POST /v1/messages`.
 pub(super) async fn create(
     State(api): State<Api>,
-    Extension(id): Extension<RequestId>,
-    Extension(caller): Extension<Caller>,
-    Extension(note): Extension<CallRecorder>,
+    context: Context,
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
-    let want = want(request.headers())?;
-    let conversation = conversation::of(request.headers(), &caller)?;
-    let strict = api.config.strict || is_strict(request.headers());
-    let mut reservation = api.body_budget.reservation(caller.owner());
-    let headers = api.is_declared().then(|| request.headers().clone());
-    let query = request.uri().query().map(str::to_owned);
-    let body = Bytes::from(body::json(request, api.config.body_max, &mut reservation).await?);
-    let written = headers
-        .filter(|_| conversation.is_none())
-        .map(|headers| Written {
-            headers,
-            query,
-            version,
-        });
-    let hand_in = |model: &str, is_streamed| note.hand_in(model, is_streamed, clock::now());
-    let mut call = match written {
-        Some(written) => written.call(&api, body, &caller, hand_in).await?,
-        None => {
-            let read = beside(&api, &body, |body| match &conversation {
-                Some(_) => request::call_going_on(body, version),
-                None => request::call(body, version),
-            });
-            owned(read.await?.request, &caller, hand_in)
-        }
+    let is_named = context.is_named(request.headers())?;
+    let read = move |body: &[u8]| match is_named {
+        true => request::call_going_on(body, version),
+        false => request::call(body, version),
     };
-    if let Some(key) = &caller.key {
-        note.sign(&key.0);
-    }
-    let is_streamed = call.is_streamed;
-    (call.conversation, call.want, call.strict) = (conversation, want, strict);
-    let serving = api.serve(call)?;
-    let answered = async {
-        if is_streamed {
-            answer::streamed(serving, id, note, &api.drain_deadline).await
-        } else {
-            answer::buffered(serving, &id, &note).await
-        }
+    let asked = |call: Call| Asked {
+        request: call.request,
+        stream: call.stream,
+        writer: Box::new(Writer),
     };
-    let response = tokio::select! {
-        biased;
-        response = answered => response?,
-        () = api.drain_deadline.passed() => return Err(api::cut_off().into()),
-    };
-    api.license.count();
-    Ok(response.map(|body| GuardedBody::body(body, reservation)))
-}
-
-/// What the caller wrote, where the catalog decides who gets it.
-struct Written {
-    headers: HeaderMap,
-    query: Option<String>,
-    version: Version,
-}
-
-impl Written {
-    /// The call, of which no more is looked at than its model, as long as no lane asks for the rest.
-    async fn call(
-        self,
-        api: &Api,
-        body: Bytes,
-        caller: &Caller,
-        hand_in: impl Fn(&str, bool) -> Timeline,
-    ) -> Result<Call, Fault> {
-        let version = self.version;
-        let found = match head(&body) {
-            Ok(head) => Some((head.model.into_owned(), head.is_streamed, head.model_at)),
-            Err(NoHead::Twice(name)) => return Err(twice(name)),
-            Err(NoHead::Unreadable) => None,
-        };
-        let Some((model, is_streamed, model_at)) = found else {
-            let read = beside(api, &body, |body| request::call(body, version)).await?;
-            return Ok(owned(read.request, caller, hand_in));
-        };
-        let original = Original {
-            dialect: Dialect::Messages,
-            query: self.query,
-            headers: self.headers,
-            body,
-            model_at,
-        };
-        let (timeline, owner) = (hand_in(&model, is_streamed), caller.owner());
-        let read = move |original: &Original| {
-            let read = || request::call(&original.body, version);
-            let mut read = match original.body.len() <= READ_HERE_MAX {
-                true => read(),
-                false => tokio::task::block_in_place(read),
-            }?;
-            read.request.owner = owner.clone();
-            Ok(read.request)
-        };
-        let head = (&*model, is_streamed);
-        Ok(Call::written(head, Arc::new(original), timeline, read))
-    }
-}
-
-/// A call of this request, as this caller's.
-fn owned(
-    mut request: crate::turn::Request,
-    caller: &Caller,
-    hand_in: impl Fn(&str, bool) -> Timeline,
-) -> Call {
-    request.owner = caller.owner();
-    let timeline = hand_in(&request.model, request.reading == Reading::Along);
-    Call::new(request, timeline)
-}
-
-fn twice(name: &str) -> Fault {
-    let public = format!(
-        "{name}: the field stands in the body twice; two readers could believe two different ones."
-    );
-    Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
+    let read = move |body: &[u8]| read(body).map(asked);
+    let plain = Box::new(Writer);
+    front::answer(api, context, Dialect::Anthropic, request, plain, read).await
 }
 
 /// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.
@@ -185,59 +66,23 @@ pub(super) async fn count_tokens(
     Ok(response)
 }
 
-/// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one; and it takes
-/// memory meanwhile, so only a few are read at the same time.
-async fn beside<T>(
-    api: &Api,
-    body: &[u8],
-    read: impl FnOnce(&[u8]) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    if body.len() <= READ_HERE_MAX {
-        return read(body);
-    }
-    let _turn = api.readers.acquire().await; // It is never closed.
-    tokio::task::block_in_place(|| read(body))
-}
-
 fn version(headers: &HeaderMap) -> Result<Version, Fault> {
     Version::from_header(headers.get("anthropic-version").map(HeaderValue::as_bytes))
 }
 
-/// The lane that the caller asks for: it then gets no other.
-fn want(headers: &HeaderMap) -> Result<LaneWant, Fault> {
-    if let Some(driver) = headers.get(DRIVER) {
-        let lane = match driver.as_bytes() {
-            b"pty" => "claude-pty",
-            b"print" => "claude-print",
-            _ => return Err(unknown("x-relay-driver: Input should be 'pty' or 'print'")),
-        };
-        return Ok(LaneWant::Only(LaneId::new(lane)));
-    }
-    match headers.get(LANE).map(HeaderValue::to_str) {
-        None => Ok(LaneWant::Any),
-        Some(Ok(lane)) => Ok(LaneWant::Only(LaneId::new(lane))),
-        Some(Err(_)) => Err(unknown("x-relay-lane: Input should be the name of a lane")),
-    }
-}
-
-fn unknown(public: &str) -> Fault {
-    Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
-}
-
-fn is_strict(headers: &HeaderMap) -> bool {
-    headers
-        .get("x-relay-strict")
-        .is_some_and(|value| value == "true")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::front::DRIVER;
     use super::super::test_api::TestApi;
     use super::super::test_api::delta;
     use super::super::test_api::end;
     use super::super::test_api::hello;
     use super::super::test_api::start;
     use super::*;
+    use crate::lane::LaneWant;
+    use crate::turn::Blame;
+    use crate::turn::FaultKind;
+    use crate::turn::LaneId;
     use crate::wire::sse::Decoder;
     use axum::http::StatusCode;
     use serde_json::json;

@@ -33,12 +33,15 @@ mod body_budget;
 mod conversation;
 mod dialect;
 mod frame;
+mod front;
 mod guard;
 mod guarded_body;
 mod journal;
 mod label;
+mod late_writer;
 mod license;
 
+mod chat;
 mod messages;
 mod model;
 mod page;

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::lane::Passed;
 use crate::turn::Fault;
 use crate::turn::RequestId;
-use crate::wire::anthropic::error;
+use crate::wire::writer::AnswerWriter;
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::http::header;
@@ -20,13 +20,19 @@ use std::task::Poll;
 use std::task::ready;
 
 /// The upstream's response, with the labels of this relay.
-pub(super) fn response(passed: Passed, id: &RequestId, note: &CallRecorder) -> Response {
+pub(super) fn response(
+    passed: Passed,
+    writer: Box<dyn AnswerWriter>,
+    id: &RequestId,
+    note: &CallRecorder,
+) -> Response {
     note.pass(&passed.lane, clock::now());
     let kind = passed.headers.get(header::CONTENT_TYPE);
     let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let body = PassedBody {
         upstream: Some(passed.body),
         is_stream,
+        writer,
         id: id.clone(),
         note: note.clone(),
     };
@@ -44,6 +50,8 @@ struct PassedBody {
     /// `None` after the last byte.
     upstream: Option<UnsyncBoxBody<Bytes, Fault>>,
     is_stream: bool,
+    /// Writes how a stream fails that broke off.
+    writer: Box<dyn AnswerWriter>,
     id: RequestId,
     note: CallRecorder,
 }
@@ -53,7 +61,7 @@ impl PassedBody {
         self.upstream = None;
         self.note.fail(fault.kind.code());
         match self.is_stream {
-            true => Ok(Frame::data(error::frame(fault, &self.id).into())),
+            true => Ok(Frame::data(self.writer.failure(fault, &self.id).into())),
             false => Err(io::Error::other(fault.kind.code())),
         }
     }

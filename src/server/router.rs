@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::admission;
+use super::chat;
 use super::conversation;
 use super::frame;
 use super::frame::Refusal;
@@ -32,7 +33,6 @@ const UNSERVED: &[&str] = &[
     "/v1/files/{*rest}",
     "/v1/complete",
     "/v1/completions",
-    "/v1/chat/completions",
     "/v1/responses",
     "/v1/responses/{*rest}",
     "/v1/embeddings",
@@ -71,6 +71,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/api/hello", get(hello))
         .route("/v1/messages", post(messages::create))
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
+        .route("/v1/chat/completions", post(chat::create))
         .route("/v1/models", get(model::list))
         .route("/v1/models/{*id}", get(model::find))
         .route("/v1/health", get(status::health))
@@ -103,6 +104,7 @@ pub(super) const fn welcome() -> &'static str {
         ": the Anthropic Messages API, served by your own Claude Code.\n\n",
         "POST /v1/messages               a turn, buffered or streamed\n",
         "POST /v1/messages/count_tokens  an estimate\n",
+        "POST /v1/chat/completions       a turn, as OpenAI's clients ask for one\n",
         "GET  /v1/models                 models on offer; any other name is passed on\n",
         "GET  /v1/health                 is it ready\n",
         "GET  /v1/version                what runs here\n",

@@ -14,9 +14,8 @@ use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::RequestId;
 use crate::turn::Start;
-use crate::wire::anthropic::error;
-use crate::wire::anthropic::event;
 use crate::wire::sse;
+use crate::wire::writer::AnswerWriter;
 use axum::body::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Body;
@@ -56,6 +55,7 @@ pub(super) struct EventBody {
     first: Option<Bytes>,
     /// `None`: the last event is out, or is in `first`.
     source: Option<Source>,
+    writer: Box<dyn AnswerWriter>,
     /// Checks that the events fit together; a stream that does not ends with an error.
     grammar: AnswerBuilder,
     are_labels_due: bool,
@@ -69,6 +69,7 @@ pub(super) struct EventBody {
 impl EventBody {
     pub(super) fn new(
         begun: Begun,
+        writer: Box<dyn AnswerWriter>,
         request_id: RequestId,
         note: CallRecorder,
         drain_deadline: &DrainDeadline,
@@ -79,6 +80,7 @@ impl EventBody {
         let mut body = EventBody {
             first: None,
             source: None,
+            writer,
             grammar,
             are_labels_due: false,
             pings,
@@ -94,7 +96,7 @@ impl EventBody {
             Begun::Waiting(serving) => {
                 body.source = Some(Source::Waiting(serving));
                 body.are_labels_due = true;
-                event::ping().into()
+                body.writer.keep_alive().into()
             }
         });
         body
@@ -112,13 +114,16 @@ impl EventBody {
             Event::Start(start) if self.are_labels_due => {
                 frames.push_str(&comments(label::named(&start.labels)));
             }
-            Event::End(_) => self.source = None,
+            Event::End(_) => {
+                self.source = None;
+                frames.push_str(&comments(label::late(&self.note.notes())));
+            }
             Event::Start(_)
             | Event::BlockStart { .. }
             | Event::Delta { .. }
             | Event::BlockStop { .. } => {}
         }
-        frames.push_str(&event::frames(&event));
+        frames.push_str(&self.writer.frames(&event));
         match self.grammar.push(event) {
             Ok(()) => frames,
             Err(rule) => self.fail(&answer::broken(rule)),
@@ -134,7 +139,7 @@ impl EventBody {
             cause = fault.private,
             "a stream failed"
         );
-        error::frame(fault, &self.request_id)
+        self.writer.failure(fault, &self.request_id)
     }
 }
 
@@ -212,7 +217,7 @@ impl Body for EventBody {
             }
             Poll::Pending => {
                 ready!(self.pings.poll_tick(cx));
-                event::ping().into()
+                self.writer.keep_alive().into()
             }
         };
         self.pings.reset();

@@ -4,6 +4,7 @@ use super::mcp::name;
 use crate::turn::AnswerBlock;
 use crate::turn::Block;
 use crate::turn::BlockKind;
+use crate::turn::json;
 use serde_json::Value;
 use serde_json::json;
 
@@ -60,7 +61,7 @@ pub(crate) fn returned_block(built: &AnswerBlock) -> Block {
         }
         BlockKind::RedactedThinking { data } => json!({"type": "redacted_thinking", "data": data}),
         BlockKind::ToolUse { id, name } => {
-            let input: Value = serde_json::from_str(&built.text).unwrap_or_else(|_| json!({}));
+            let input = json::read(built.text.as_bytes()).map_or_else(|_| json!({}), |read| read.0);
             json!({"type": "tool_use", "id": id, "name": name, "input": input})
         }
         BlockKind::Foreign(block) => block.clone(),

@@ -153,6 +153,27 @@ pub(crate) fn broken_call() -> Fault {
     .because("a call's input is no JSON")
 }
 
+/// What the CLI told may be anything, so nothing of it is told.
+pub(crate) fn unreadable() -> Fault {
+    let public = "Claude Code told something of the answer that the relay cannot read, so the turn was stopped. Send \
+                  the request again; if it fails again, run `inference-relay doctor`.";
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public).because("a line that cannot be read")
+}
+
+pub(crate) fn asks_on() -> Fault {
+    let public = "Claude Code asked the model again and again for this one call, and was stopped. Send the request \
+                  again; if it fails again, run `inference-relay doctor`.";
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+        .because("more questions to the API than a turn has")
+}
+
+pub(crate) fn stalled() -> Fault {
+    let public =
+        "Claude Code came to rest without telling how the answer ended. Send the request again.";
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+        .because("the prompt box is at rest, and nobody told an end")
+}
+
 pub(crate) fn turn_timeout() -> Fault {
     let public = "The turn did not end within its time limit and was interrupted. Raise `pool.turn_wait_max` in \
                   relay.toml if answers may take longer.";

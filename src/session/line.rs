@@ -6,6 +6,11 @@ use std::marker::PhantomData;
 pub(crate) trait FromLine: Sized {
     /// Reads one line, without its end; `None` where it says nothing.
     fn from_line(line: &[u8]) -> Option<Self>;
+
+    /// What a line says that is too long to be kept.
+    fn unread() -> Option<Self> {
+        None
+    }
 }
 
 /// A stream of lines being read.
@@ -13,7 +18,7 @@ pub(crate) trait FromLine: Sized {
 pub(crate) struct Lines<T> {
     /// A line whose end has not come yet.
     partial: Vec<u8>,
-    /// It is too long to be kept, and is passed over.
+    /// It is too long to be kept.
     over: bool,
     reads: PhantomData<T>,
 }
@@ -54,7 +59,10 @@ impl<T: FromLine> Lines<T> {
     fn end(&mut self) -> Option<T> {
         let line = std::mem::take(&mut self.partial);
         let over = std::mem::take(&mut self.over);
-        (!over).then(|| T::from_line(&line)).flatten()
+        match over {
+            true => T::unread(),
+            false => T::from_line(&line),
+        }
     }
 }
 

@@ -109,16 +109,6 @@ pub(crate) use witness::hook::HookEvent;
 pub(crate) use witness::record::Record;
 pub(crate) use witness::record::parse_record;
 
-// For `load`.
-pub(crate) use launch::mcp_servers;
-pub(crate) use machine::Verdict;
-pub(crate) use mcp::server::McpServer;
-pub(crate) use pty::reap::PAGE_BYTES;
-pub(crate) use shape::MAX_TOKENS_PLAIN;
-pub(crate) use witness::receiver::Line;
-pub(crate) use witness::receiver::Place;
-pub(crate) use witness::receiver::Post;
-
 #[cfg(feature = "bench")]
 pub(crate) use history::Heading;
 #[cfg(feature = "bench")]
@@ -128,6 +118,8 @@ pub(crate) use history::write_transcript;
 pub(crate) use machine::Effect;
 #[cfg(test)]
 pub(crate) use machine::Machine;
+#[cfg(test)]
+pub(crate) use machine::Verdict;
 #[cfg(test)]
 pub(crate) use turn_spec::DeliveryMethod;
 #[cfg(test)]

@@ -96,6 +96,20 @@ impl ReplySink {
         }
     }
 
+    /// The CLI asked the API for an answer.
+    pub(super) fn mark_question(&self) {
+        if let Some(caller) = &self.caller {
+            caller.timeline.question();
+        }
+    }
+
+    /// What has this path is not as the model wrote it.
+    pub(super) fn mark_emulated(&self, path: String) {
+        if let Some(caller) = &self.caller {
+            caller.timeline.emulate(path);
+        }
+    }
+
     pub(super) fn fail(&mut self, fault: Fault, begun: bool) {
         if self.caller.is_some() {
             self.settle(TurnOutcome::Failed { fault, begun });

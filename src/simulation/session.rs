@@ -198,6 +198,8 @@ impl Session {
         match effect {
             // No call of the simulation has tools.
             Effect::Listen
+            | Effect::Asked
+            | Effect::Emulated(_)
             | Effect::Notify(_)
             | Effect::Nudge
             | Effect::Answer(_)

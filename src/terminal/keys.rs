@@ -2,6 +2,8 @@
 
 pub(crate) const ENTER: &[u8] = b"\r";
 pub(crate) const ESCAPE: &[u8] = b"\x1b";
+/// The same in the form that says where it ends: after the other one a CLI waits for more of it.
+pub(crate) const ESCAPE_AT_ONCE: &[u8] = b"\x1b[27u";
 /// Empties a prompt box that holds text; in an empty one it would be half of an exit.
 pub(crate) const CTRL_C: &[u8] = b"\x03";
 /// Opens the text editor on the prompt.

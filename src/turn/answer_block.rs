@@ -3,7 +3,7 @@
 use super::BlockKind;
 use super::Delta;
 use super::Event;
-use serde::de::IgnoredAny;
+use super::json;
 use serde_json::Value;
 
 /// One block, as far as it is known.
@@ -20,7 +20,7 @@ pub(crate) struct AnswerBlock {
 impl AnswerBlock {
     /// Whether it is a call whose input is no JSON, as a model may write one.
     pub(crate) fn is_broken_call(&self) -> bool {
-        let is_json = || serde_json::from_str::<IgnoredAny>(&self.text).is_ok();
+        let is_json = || json::is_json(&self.text);
         // A call without an input comes without a piece of one.
         matches!(self.kind, BlockKind::ToolUse { .. }) && !self.text.is_empty() && !is_json()
     }

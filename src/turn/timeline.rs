@@ -3,19 +3,27 @@
 use super::End;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Instant;
 
 /// The timeline of one turn; cheap to clone. A turn that is tried again begins its timeline again.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Timeline(Arc<Marked>);
-
-#[derive(Debug, Default)]
-struct Marked {
-    marks: Mutex<Marks>,
+pub(crate) struct Timeline {
+    marks: Arc<Mutex<Marks>>,
+    notes: Arc<Mutex<Notes>>,
     /// How an answer ended whose bytes passed without being told as events.
-    end: OnceLock<End>,
+    end: Arc<OnceLock<End>>,
+}
+
+/// What became known of the turn on its way, and may be known only when its answer has begun.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Notes {
+    /// Requests to the upstream, over all tries, as far as they were seen.
+    pub(crate) questions: u32,
+    /// What of the answer is not as the model wrote it, by path.
+    pub(crate) emulated: Vec<String>,
 }
 
 /// What is passed.
@@ -38,20 +46,44 @@ impl Timeline {
     }
 
     pub(crate) fn passed(&self) -> Marks {
-        *self.0.marks.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An answer whose bytes passed came to its end.
     pub(crate) fn end(&self, end: End) {
-        let _ = self.0.end.set(end); // A call ends once.
+        let _ = self.end.set(end); // A call ends once.
     }
 
     /// How an answer ended whose bytes passed.
     pub(crate) fn passed_end(&self) -> Option<&End> {
-        self.0.end.get()
+        self.end.get()
+    }
+
+    /// A request went to the upstream.
+    pub(crate) fn question(&self) {
+        self.notes_mut().questions += 1;
+    }
+
+    /// What has this path is not as the model wrote it.
+    pub(crate) fn emulate(&self, path: String) {
+        let mut notes = self.notes_mut();
+        if notes.emulated.len() < EMULATED_MAX && !notes.emulated.contains(&path) {
+            notes.emulated.push(path);
+        }
+    }
+
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes_mut().clone()
+    }
+
+    fn notes_mut(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, change: impl FnOnce(&mut Marks)) {
-        change(&mut self.0.marks.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.marks.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
+
+/// Paths that are kept; an answer has few blocks.
+const EMULATED_MAX: usize = 32;

@@ -113,7 +113,7 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         Adapter::Responses => Protocol::Responses,
     };
     let original = call.original.as_deref();
-    let same = original.filter(|original| speaks(original.dialect) == protocol);
+    let same = original.filter(|original| speaks(original.dialect) == Some(protocol));
     let original = same.ok_or_else(|| Box::new(fault::untranslated(protocol)))?;
     Ok(Plan {
         binding,
@@ -122,11 +122,12 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
     })
 }
 
-fn speaks(dialect: Dialect) -> Protocol {
+fn speaks(dialect: Dialect) -> Option<Protocol> {
     match dialect {
-        Dialect::Messages => Protocol::Messages,
-        Dialect::Chat => Protocol::Chat,
-        Dialect::Responses => Protocol::Responses,
+        Dialect::Anthropic => Some(Protocol::Messages),
+        Dialect::Chat => Some(Protocol::Chat),
+        Dialect::Responses => Some(Protocol::Responses),
+        Dialect::Completions => None,
     }
 }
 

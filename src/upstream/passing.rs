@@ -147,6 +147,8 @@ pub(super) struct PassingBody {
     upstream: Option<ResponseBody>,
     reader: Reader,
     settle: Option<Settle>,
+    /// How it broke off, after the piece that went out last.
+    broken: Option<Fault>,
 }
 
 impl PassingBody {
@@ -162,6 +164,15 @@ impl PassingBody {
             upstream,
             reader,
             settle: Some(settle),
+            broken: None,
+        }
+    }
+
+    /// Whoever sends a body of a known length asks for nothing after its last byte, so the end is settled with that.
+    fn finish_if_over(&mut self) {
+        let upstream = self.upstream.as_ref();
+        if self.held.is_empty() && upstream.is_none_or(Body::is_end_stream) {
+            self.broken = self.finish();
         }
     }
 
@@ -216,23 +227,21 @@ impl Body for PassingBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = &mut *self;
         if let Some(piece) = this.held.pop_front() {
+            this.finish_if_over();
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
+        if let Some(fault) = this.broken.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
         let Some(upstream) = &mut this.upstream else {
-            // What was held was all of it.
-            return Poll::Ready(
-                this.settle
-                    .is_some()
-                    .then(|| this.finish())
-                    .flatten()
-                    .map(Err),
-            );
+            return Poll::Ready(None);
         };
         Poll::Ready(match ready!(Pin::new(upstream).poll_frame(cx)) {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     this.reader.hear(data);
                 }
+                this.finish_if_over();
                 Some(Ok(frame))
             }
             Some(Err(error)) => Some(Err(this.break_off(&error))),
@@ -241,8 +250,7 @@ impl Body for PassingBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        // The end is told by the reader, which must have seen it.
-        false
+        self.held.is_empty() && self.settle.is_none() && self.broken.is_none()
     }
 }
 

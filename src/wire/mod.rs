@@ -2,7 +2,7 @@
 //!
 //! **What for.** A dialect turns a caller's bytes into a [`Request`](crate::turn::Request), and events, whole
 //! answers and faults into the bytes that this caller's client expects. [`sse`] is the framing that streams share,
-//! [`contract`] the one table of failures.
+//! [`contract`] the one table of failures, [`writer`] what each dialect offers to whoever tells an answer.
 //!
 //! **Never.** No I/O, no clock, no async; no dialect names another.
 //!
@@ -16,6 +16,12 @@ pub(crate) mod sse;
 pub(crate) mod head;
 
 pub(crate) mod contract;
+
+pub(crate) mod writer;
+
+mod body;
+mod field;
+mod weight;
 
 pub(crate) mod anthropic;
 

@@ -25,6 +25,11 @@ pub(crate) fn encode(event: &str, data: &str) -> String {
     frame
 }
 
+/// Writes one frame that has no name; its data is one line.
+pub(crate) fn unnamed(data: &str) -> String {
+    format!("data: {data}\n\n")
+}
+
 /// Writes a comment, which every reader of the format passes over. It is not a frame by itself: it stands before
 /// the next one.
 pub(crate) fn comment(text: &str) -> String {

@@ -1,12 +1,17 @@
-//! `bench`, on a daemon of its own.
+//! `bench`: the relay hands over to relay-bench, which measures a daemon of its own.
 
 use super::support::fake::FAKE_CLAUDE;
+use super::support::fake::built;
 use serde_json::Value;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
+use std::sync::LazyLock;
+
+static RELAY_BENCH: LazyLock<PathBuf> = LazyLock::new(|| built("relay-bench"));
 
 fn bench(args: &[&str]) -> Output {
-    assert!(FAKE_CLAUDE.is_file());
+    assert!(FAKE_CLAUDE.is_file() && RELAY_BENCH.is_file());
     Command::new(env!("CARGO_BIN_EXE_inference-relay"))
         .arg("bench")
         .args(args)
@@ -96,4 +101,22 @@ fn a_baseline_that_does_not_serve_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(words.contains("/nowhere/relay does not serve"), "{words}");
+}
+
+#[test]
+fn a_relay_alone_says_how_the_measuring_program_is_built() {
+    let folder = tempfile::tempdir().expect("a temporary folder must be made");
+    let alone = folder.path().join("inference-relay");
+    std::fs::copy(env!("CARGO_BIN_EXE_inference-relay"), &alone).expect("a program can be copied");
+    let output = Command::new(alone)
+        .args(["bench", "floor", "--rounds", "300"])
+        .output()
+        .expect("the relay must run");
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8_lossy(&output.stderr);
+    let how = "relay-bench is not built";
+    assert!(
+        words.contains(how) && words.contains("cargo build --release --workspace"),
+        "{words}"
+    );
 }

@@ -550,7 +550,7 @@ fn a_route_that_nobody_serves() -> Vec<Cell> {
     let at = |path| client::bare(TALK.address, "POST", path);
     vec![
         anthropic(&at("/v1/messages/batches")),
-        openai(&at("/v1/chat/completions")),
+        openai(&at("/v1/embeddings")),
     ]
 }
 

@@ -30,6 +30,7 @@ impl Machine {
     ) -> State {
         self.enter = task.enter;
         self.effects.push_back(Effect::Listen);
+        self.asked = 0;
         let sure = self.belief.begin();
         State::Answering(Box::new(Answering {
             merge: merge_of(&task),
@@ -41,6 +42,7 @@ impl Machine {
             escape: Escape::Unasked,
             sign_until,
             settle_until: None,
+            idle_until: None,
             results: VecDeque::new(),
             given: None,
             nudge: None,
@@ -63,7 +65,9 @@ impl Machine {
                 Seen::Event(event) => self.tell(event, now),
                 Seen::Failed(error) => self.fail(|task| fault::of_api_error(&error, task), now),
                 Seen::Empty => self.fail(|_| fault::empty_turn(), now),
+                Seen::Emulated(path) => self.effects.push_back(Effect::Emulated(path)),
                 Seen::Disagreed => self.fail(|_| fault::disagreed(), now),
+                Seen::Unreadable => self.give_up_reading(now),
             }
         }
         if let State::Answering(answering) = &mut self.state
@@ -81,15 +85,21 @@ impl Machine {
         }
     }
 
-    /// The CLI goes on by itself.
+    /// The CLI goes on by itself. Where it has asked the API already, it runs, whatever the screen shows yet.
     fn want_escape(&mut self) {
-        let busy = self.shows_busy();
+        let asks = self.asked > 1;
+        let busy = self.shows_busy() || asks;
         if let State::Answering(answering) = &mut self.state
-            && answering.escape == Escape::Unasked
+            && answering.escape != Escape::Sent
         {
             answering.escape = if busy { Escape::Sent } else { Escape::Wanted };
+            let key = if asks {
+                keys::ESCAPE_AT_ONCE
+            } else {
+                keys::ESCAPE
+            };
             if busy {
-                self.write(keys::ESCAPE.to_vec());
+                self.write(key.to_vec());
             }
         }
     }
@@ -122,6 +132,12 @@ impl Machine {
     pub(super) fn fail(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault, now: Instant) {
         self.tell_fault(fault);
         self.rest(now);
+    }
+
+    /// What the CLI told cannot be read: the turn fails, and nobody knows what the process does next.
+    pub(super) fn give_up_reading(&mut self, now: Instant) {
+        self.fail(|_| fault::unreadable(), now);
+        self.kill("what it told cannot be read");
     }
 
     fn tell_fault(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault) {
@@ -177,6 +193,24 @@ impl Machine {
             answering.settle_until = None;
             let seen = self.merge(Merge::handle_timeout);
             self.handle_seen(seen, now);
+        } else if answering.idle_until.is_some_and(|at| at <= now) {
+            self.give_up_idle(now);
+        }
+    }
+
+    /// The prompt box has been at rest for so long that nothing of the turn can come any more.
+    fn give_up_idle(&mut self, now: Instant) {
+        let seen = self.merge(Merge::handle_timeout);
+        self.handle_seen(seen, now);
+        self.fail(|_| fault::stalled(), now);
+    }
+
+    /// The prompt box runs, or rests. A turn that runs is not over; one that rests comes to an end soon, or to none.
+    pub(super) fn watch_rest(&mut self, idle: bool, now: Instant) {
+        if let State::Answering(answering) = &mut self.state {
+            let rests = idle && answering.busy_seen;
+            let until = answering.idle_until.unwrap_or(now + IDLE_WAIT);
+            answering.idle_until = rests.then_some(until);
         }
     }
 }
@@ -197,6 +231,8 @@ fn merge_of(task: &TurnSpec) -> Merge {
 
 /// How long the CLI may take to its own end after the answer's; it takes under 100 ms.
 const END_WAIT: Duration = Duration::from_secs(3);
+/// How long a turn may be without an end once its prompt box is at rest: longer than the transcript takes.
+const IDLE_WAIT: Duration = Duration::from_secs(12);
 /// How long the transcript may come after the end's hook. It takes under 200 ms, and on a machine that has eleven
 /// programs for two cores more than two seconds; without it nobody knows what the turn used.
 const SETTLE_WAIT: Duration = Duration::from_secs(10);

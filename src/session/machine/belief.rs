@@ -61,6 +61,8 @@ mod tests {
             blocks: vec![],
             stop_reason: None,
             stop_sequence: None,
+            details: None,
+            replaced: false,
             usage: Usage::default(),
         }
     }

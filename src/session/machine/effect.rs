@@ -30,6 +30,10 @@ pub(crate) enum Effect {
     Keep { said: Vec<Block>, end: Event },
     /// Read this transcript from its end on.
     Follow(PathBuf),
+    /// The CLI asked the API for an answer.
+    Asked,
+    /// What has this path is not as the model wrote it.
+    Emulated(String),
     /// An event for the caller.
     Tell(Event),
     /// The caller's turn failed; `begun` where something of it has gone to the caller.
@@ -61,6 +65,8 @@ impl Effect {
             Effect::Park { .. } => "park",
             Effect::Keep { .. } => "keep",
             Effect::Follow(_) => "follow",
+            Effect::Asked => "asked",
+            Effect::Emulated(_) => "emulated",
             Effect::Tell(_) => "tell",
             Effect::Fail { .. } => "fail",
             Effect::Misdelivered => "misdelivered",

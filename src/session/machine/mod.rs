@@ -83,6 +83,8 @@ pub(crate) struct Machine {
     gated: bool,
     /// Which copies of answers are believed.
     belief: Belief,
+    /// Questions that the CLI asked the API since the last turn began, as far as they were seen.
+    asked: u32,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -114,6 +116,7 @@ impl Machine {
             tool_sync: ToolSync::new(ToolList::default()),
             gated: false,
             belief: Belief::default(),
+            asked: 0,
             limits,
             effects: VecDeque::new(),
         }
@@ -270,6 +273,9 @@ impl Machine {
     pub(crate) fn handle_hook(&mut self, hook: &Hook, now: Instant) {
         match (&hook.event, &mut self.state) {
             (HookEvent::Submitted { prompt }, _) => self.handle_submitted(hook, prompt, now),
+            (HookEvent::Batched, _) => self.handle_batched(hook, now),
+            // Of which conversation it was, nobody can read.
+            (HookEvent::Broken, State::Answering(_)) => self.give_up_reading(now),
             (HookEvent::Ended { reason }, State::Resuming { ended, .. }) if reason == "resume" => {
                 *ended = true;
             }
@@ -294,6 +300,33 @@ impl Machine {
                 }
                 let seen = self.merge(|merge| merge.handle_hook(event));
                 self.handle_seen(seen, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The CLI asked the API so often since the turn began, and so many answers came before the last question. More
+    /// questions than a turn has are paid for by somebody who never sees an answer.
+    pub(crate) fn handle_asked(&mut self, asked: u32, answered: u32, now: Instant) {
+        let more = asked.saturating_sub(self.asked);
+        self.asked = self.asked.max(asked);
+        self.effects.extend((0..more).map(|_| Effect::Asked));
+        match &self.state {
+            _ if more == 0 => {}
+            State::Answering(_) if asked > ASKED_MAX => {
+                self.fail(|_| fault::asks_on(), now);
+                self.kill("it asks the API more often than its turn needs");
+            }
+            State::Answering(_) => {
+                let seen = self.merge(|merge| merge.handle_asked(asked, answered));
+                self.handle_seen(seen, now);
+            }
+            State::Ending { .. } => {
+                self.state = self.interrupt(true, Escape::Unasked, now);
+                self.look(now);
+            }
+            State::Interrupting { .. } if asked > ASKED_MAX => {
+                self.kill("it asks the API more often than its turn needs");
             }
             _ => {}
         }
@@ -435,6 +468,7 @@ impl Machine {
                 let first = [
                     answering.sign_until,
                     answering.settle_until,
+                    answering.idle_until,
                     answering.nudge.map(|(at, _)| at),
                     answering.given.as_ref().map(|given| given.until),
                     Some(answering.until),
@@ -450,6 +484,11 @@ impl Machine {
             | State::Kept { .. }
             | State::Gone => None,
         }
+    }
+
+    /// Whether nothing of the turn's answer was displayed yet.
+    pub(crate) fn awaits_display(&self) -> bool {
+        matches!(&self.state, State::Answering(answering) if !answering.begun)
     }
 
     /// Whether a caller waits for what it is doing.
@@ -493,3 +532,6 @@ impl Machine {
         }
     }
 }
+
+/// Questions of one turn: the caller's, and one that the CLI asks by itself before it can be interrupted.
+const ASKED_MAX: u32 = 2;

@@ -32,6 +32,7 @@ impl Machine {
 
     pub(super) fn look_at_prompt(&mut self, prompt: Prompt, now: Instant) {
         let idle = self.scene.is_idle();
+        self.watch_rest(idle, now);
         match &mut self.state {
             State::Starting { .. } if idle => self.become_ready(),
             State::Resuming { ended: true, .. } if idle => self.handle_resumed(now),

@@ -102,6 +102,8 @@ pub(super) struct Answering {
     /// Until when the session must show life; a session launched with its turn owes a sign by then.
     pub(super) sign_until: Option<Instant>,
     pub(super) settle_until: Option<Instant>,
+    /// Until when the turn must have come to an end, while the prompt box is at rest.
+    pub(super) idle_until: Option<Instant>,
     /// Results that wait until the CLI has taken the one before.
     pub(super) results: VecDeque<Answered>,
     /// The result that was given last.

@@ -13,6 +13,7 @@ use crate::turn::FaultKind;
 use crate::turn::MessageId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::json::Replaced;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -75,6 +76,7 @@ fn displayed(text: &str) -> HookEvent {
         index: 0,
         last: true,
         text: text.into(),
+        replaced: Replaced::default(),
     }
 }
 
@@ -94,6 +96,8 @@ fn said(text: &str) -> Record {
         blocks: vec![json!({"type": "text", "text": text})],
         stop_reason: Some("end_turn".into()),
         stop_sequence: None,
+        details: None,
+        replaced: false,
         usage: Usage::default(),
     })
 }
@@ -156,6 +160,8 @@ fn copied(id: &str, text: &str) -> Said {
         blocks: vec![json!({"type": "text", "text": text})],
         stop_reason: Some("end_turn".into()),
         stop_sequence: None,
+        details: None,
+        replaced: false,
         usage: Usage::default(),
     }
 }
@@ -278,6 +284,7 @@ fn heard(text: &str, stop: StopReason) -> Vec<Observation> {
             stop,
             details: None,
             usage,
+            replaced: false,
         },
     ];
     words.map(Observation::Word).into()

@@ -4,7 +4,10 @@ use super::super::mcp::result::Answered;
 use super::super::mcp::tool_list::ToolList;
 use super::super::mcp::tool_sync::Notice;
 use super::super::mcp::tool_sync::ToolEvent;
+use super::super::turn_spec::DeliveryMethod;
 use super::super::turn_spec::TurnSpec;
+use super::super::witness::Hook;
+use super::super::witness::Merge;
 use super::super::witness::Named;
 use super::Machine;
 use super::effect::Effect;
@@ -20,8 +23,10 @@ use std::time::Instant;
 impl Machine {
     /// Something came at the session's MCP address.
     pub(crate) fn handle_tool(&mut self, event: ToolEvent, now: Instant) {
-        if let ToolEvent::Ponged(ping) = event {
-            self.handle_ponged(ping, now);
+        match event {
+            ToolEvent::Ponged(ping) => self.handle_ponged(ping, now),
+            ToolEvent::Broken => return self.handle_broken_call(now),
+            _ => {}
         }
         let notice = self.tool_sync.handle(&event, now);
         self.notify(notice);
@@ -72,6 +77,56 @@ impl Machine {
         self.effects.push_back(Effect::Misdelivered);
         self.state = State::resting(now);
         self.look(now);
+    }
+
+    /// A call that nobody can park: whatever it is answered, the model would be asked on.
+    fn handle_broken_call(&mut self, now: Instant) {
+        match &self.state {
+            State::Answering(_) => self.give_up_reading(now),
+            State::Parked { .. } | State::Interrupting { .. } | State::Ending { .. } => {
+                self.kill("a call of it cannot be read");
+            }
+            _ => {}
+        }
+    }
+
+    /// The CLI has the results of all calls of a message, and would ask the model on. It may where they are the
+    /// caller's; else they are its own, such as that there is no such tool, and the turn ends here.
+    pub(super) fn handle_batched(&mut self, hook: &Hook, now: Instant) {
+        let goes_on = match &self.state {
+            State::Answering(answering) => {
+                let is_given = matches!(answering.task.route, DeliveryMethod::Answered(_))
+                    && answering.results.is_empty();
+                hook.conversation == self.conversation && is_given && !answering.merge.has_message()
+            }
+            _ => false,
+        };
+        if goes_on {
+            return self.effects.push_back(Effect::Verdict(Verdict::Allow));
+        }
+        self.effects.push_back(Effect::Verdict(Verdict::Block));
+        if hook.conversation == self.conversation {
+            self.handle_stopped_short(now);
+        }
+    }
+
+    fn handle_stopped_short(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Answering(_) => {
+                self.drew = false;
+                let seen = self.merge(Merge::handle_stopped_short);
+                self.handle_seen(seen, now);
+            }
+            State::Interrupting { over, .. } => {
+                *over = true;
+                self.look(now);
+            }
+            State::Ending { .. } | State::Parked { .. } => {
+                self.state = State::resting(now);
+                self.look(now);
+            }
+            _ => {}
+        }
     }
 
     fn handle_called(&mut self, id: &str, now: Instant) {

@@ -1,6 +1,7 @@
 //! What claude says at an MCP address, and what it is told: JSON-RPC 2.0 in the methods that tools need. `[pure]`
 
 use super::tool_list::ToolList;
+use crate::turn::json;
 use serde_json::Value;
 use serde_json::json;
 
@@ -31,6 +32,10 @@ pub(crate) enum Said {
     Unknown {
         id: Value,
     },
+    /// A call that nobody can park, or what may be one and cannot be read.
+    Broken {
+        id: Value,
+    },
 }
 
 /// A tool call of the model.
@@ -44,7 +49,9 @@ pub(crate) struct Call {
 
 /// Reads one message; `None` where it is not one.
 pub(crate) fn parse(body: &[u8]) -> Option<Said> {
-    let message: Value = serde_json::from_slice(body).ok()?;
+    let Ok((message, _)) = json::read(body) else {
+        return Some(Said::Broken { id: Value::Null });
+    };
     let Some(method) = message.get("method") else {
         return Some(pong(message.get("id")?.as_str()?).unwrap_or(Said::Notice));
     };
@@ -58,9 +65,9 @@ pub(crate) fn parse(body: &[u8]) -> Option<Said> {
             protocol: params?.get("protocolVersion")?.as_str()?.to_owned(),
         },
         "tools/list" => Said::List { id },
-        "tools/call" => Said::Call {
-            id,
-            call: call(params?)?,
+        "tools/call" => match params.and_then(call) {
+            Some(call) => Said::Call { id, call },
+            None => Said::Broken { id },
         },
         "ping" => Said::Ping { id },
         _ => Said::Unknown { id },
@@ -108,6 +115,13 @@ pub(crate) fn answer(id: &Value, result: &Value) -> String {
 
 pub(crate) fn no_such_method(id: &Value) -> String {
     let error = json!({"code": -32601, "message": "Method not found"});
+    json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()
+}
+
+/// A call that cannot be served.
+pub(crate) fn broken(id: &Value) -> String {
+    let code = if id.is_null() { -32700 } else { -32602 };
+    let error = json!({"code": code, "message": "The call cannot be read"});
     json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()
 }
 
@@ -174,7 +188,10 @@ mod tests {
             Some(Said::Read(7))
         );
         assert_eq!(said("[]"), None);
-        assert_eq!(said("{"), None);
+        assert_eq!(said("{"), Some(Said::Broken { id: Value::Null }));
+        let unnamed = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"f"}}"#;
+        assert_eq!(said(unnamed), Some(Said::Broken { id: json!(3) }));
+        assert!(broken(&json!(3)).contains("-32602"));
     }
 
     #[test]
@@ -189,6 +206,13 @@ mod tests {
             parse(text.as_bytes()),
             Some(Said::Call { id: json!(3), call })
         );
+    }
+
+    #[test]
+    fn a_call_with_half_a_pair_in_its_input_is_a_call() {
+        let text = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"f",
+            "arguments":{"t":"a\ud99c b"},"_meta":{"claudecode/toolUseId":"toolu_1"}}}"#;
+        assert!(matches!(parse(text.as_bytes()), Some(Said::Call { .. })));
     }
 
     #[test]

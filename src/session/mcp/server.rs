@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -141,6 +142,7 @@ impl McpServer {
             Some(Said::Ping { id }) => rpc::answer(&id, &Value::Object(serde_json::Map::new())),
             Some(Said::Unknown { id }) => rpc::no_such_method(&id),
             Some(Said::Call { id, call }) => self.park(&id, call).await,
+            Some(Said::Broken { id }) => self.refuse(&id).await,
         })
     }
 
@@ -156,13 +158,21 @@ impl McpServer {
     }
 
     async fn park(&self, id: &Value, call: rpc::Call) -> String {
-        if let Some(told) = self.keep(call)
-            && let Ok(result) = told.await
-        {
+        let Some(told) = self.keep(call) else {
+            return self.refuse(id).await;
+        };
+        if let Ok(result) = told.await {
             return rpc::answer(id, &result);
         }
         // Whatever it were told, the CLI would go on to ask the model: it waits until it is interrupted or ended.
         std::future::pending().await
+    }
+
+    /// A call that cannot be parked. Its session is ended at once; where it is not, it must not wait for ever.
+    async fn refuse(&self, id: &Value) -> String {
+        self.report(ToolEvent::Broken);
+        tokio::time::sleep(REFUSAL_PAUSE).await;
+        rpc::broken(id)
     }
 
     /// Keeps a call until it is answered; not where as many are kept as may be.
@@ -198,6 +208,8 @@ impl McpServer {
     }
 }
 
+/// After an answer the CLI asks the model on, so its session gets the time to end first, which takes milliseconds.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 /// Events that may wait for a session; one that is this far behind is stuck.
 const EVENTS_MAX: usize = 1024;
 /// Notices that may wait for the CLI, which reads them at once.

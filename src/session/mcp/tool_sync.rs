@@ -33,6 +33,8 @@ pub(crate) enum ToolEvent {
     Ponged(u64),
     /// The model called a tool, by the id of its call.
     Called(String),
+    /// A call came that cannot be parked.
+    Broken,
 }
 
 /// What must be sent to the CLI.
@@ -137,7 +139,7 @@ impl ToolSync {
             }
             ToolEvent::Read(time) => self.handle_read(*time, now),
             ToolEvent::Ponged(ping) if *ping == self.ping => self.handle_ponged(now),
-            ToolEvent::Ponged(_) | ToolEvent::Called(_) => None,
+            ToolEvent::Ponged(_) | ToolEvent::Called(_) | ToolEvent::Broken => None,
         }
     }
 

@@ -15,6 +15,8 @@ use crate::turn::Event;
 use crate::turn::MessageId;
 use crate::turn::Start;
 use crate::turn::StopReason;
+use crate::turn::json::Replaced;
+use crate::turn::json::Seam;
 use serde_json::Value;
 
 /// How far it is.
@@ -26,7 +28,13 @@ pub(crate) struct Answer {
     blocks: Vec<AnswerBlock>,
     /// A block is open, and it is one for the caller.
     open: bool,
+    /// Where the pieces of the open block meet, and what a piece of it is.
+    seam: Seam,
+    piece: Option<fn(String) -> Delta>,
+    /// Something was told that the model did not write so.
+    replaced: bool,
     stop: Option<StopReason>,
+    details: Option<Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +65,11 @@ impl Answer {
             stage: Stage::Awaited,
             blocks: Vec::new(),
             open: false,
+            seam: Seam::default(),
+            piece: None,
+            replaced: false,
             stop: None,
+            details: None,
         }
     }
 
@@ -85,6 +97,11 @@ impl Answer {
         self.blocks.iter().any(AnswerBlock::is_broken_call)
     }
 
+    /// Whether something was told that the model did not write so.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced
+    }
+
     /// Takes the next word in.
     pub(crate) fn handle(&mut self, word: OutputLine, events: &mut Vec<Event>) -> Told {
         match (word, self.stage) {
@@ -93,9 +110,20 @@ impl Answer {
             }
             (OutputLine::Started { .. }, Stage::Streamed | Stage::Repeated) => return Told::Broken,
             (OutputLine::Opened(block), Stage::Streamed) => self.open(block, events),
-            (OutputLine::More(delta), Stage::Streamed) => self.extend(delta, events),
+            (OutputLine::More(delta, replaced), Stage::Streamed) => {
+                let joined = delta.map(|delta| self.join(delta, replaced));
+                self.extend(joined, events);
+            }
             (OutputLine::Shut, Stage::Streamed) => self.shut(events),
-            (OutputLine::Ending { stop, usage }, Stage::Streamed) => {
+            (
+                OutputLine::Ending {
+                    stop,
+                    details,
+                    usage,
+                },
+                Stage::Streamed,
+            ) => {
+                self.details = details.or(self.details.take());
                 self.start.usage = usage.over(self.start.usage);
                 self.stop = stop.or(self.stop.take());
             }
@@ -106,13 +134,24 @@ impl Answer {
                     model,
                     usage,
                     blocks,
+                    replaced,
                 },
                 Stage::Awaited,
             ) => {
+                self.replaced |= replaced;
                 self.begin(Stage::Repeated, id, model, usage, events);
                 self.repeat(&blocks, events);
             }
-            (OutputLine::Said { id, blocks, .. }, Stage::Repeated) if id == self.start.id.0 => {
+            (
+                OutputLine::Said {
+                    id,
+                    blocks,
+                    replaced,
+                    ..
+                },
+                Stage::Repeated,
+            ) if id == self.start.id.0 => {
+                self.replaced |= replaced;
                 self.repeat(&blocks, events);
             }
             (OutputLine::Closed { stop, .. }, Stage::Repeated) => {
@@ -171,7 +210,33 @@ impl Answer {
         }
     }
 
+    /// A piece as it is told: half of a pair at its end waits for the next one.
+    fn join(&mut self, delta: Delta, replaced: Replaced) -> Delta {
+        let (text, piece): (String, fn(String) -> Delta) = match delta {
+            Delta::Text(text) => (text, Delta::Text),
+            Delta::Thinking(text) => (text, Delta::Thinking),
+            Delta::InputJson(text) => (text, Delta::InputJson),
+            other @ (Delta::Signature(_) | Delta::Foreign(_)) => {
+                self.replaced |= replaced.is_any();
+                return other;
+            }
+        };
+        self.piece = Some(piece);
+        piece(self.seam.join(&text, replaced))
+    }
+
+    /// Tells what of the open block still waits.
+    fn close_seam(&mut self, events: &mut Vec<Event>) {
+        let half = self.seam.close();
+        self.replaced |= self.seam.has_lost();
+        self.seam = Seam::default();
+        if let (Some(half), Some(piece)) = (half, self.piece.take()) {
+            self.extend(Some(piece(half.to_string())), events);
+        }
+    }
+
     fn shut(&mut self, events: &mut Vec<Event>) {
+        self.close_seam(events);
         if std::mem::take(&mut self.open) {
             let index = self.blocks.len().saturating_sub(1);
             events.push(Event::BlockStop { index });
@@ -196,7 +261,7 @@ impl Answer {
         self.stage = Stage::Whole;
         Told::Whole(End {
             stop,
-            details: None,
+            details: self.details.take(),
             usage: self.start.usage,
             id: Some(self.start.id.clone()),
             model: Some(self.start.model.clone()),

@@ -12,6 +12,10 @@ impl FromLine for OutputLine {
     fn from_line(line: &[u8]) -> Option<OutputLine> {
         parse(line)
     }
+
+    fn unread() -> Option<OutputLine> {
+        Some(OutputLine::Broken)
+    }
 }
 
 #[cfg(test)]

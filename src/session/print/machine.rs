@@ -92,6 +92,8 @@ pub(crate) enum Effect {
     ToolSync(ToolList),
     /// The held conversation may go to the CLI.
     Converse,
+    /// What has this path is not as the model wrote it.
+    Emulated(String),
     /// An event for the caller.
     Tell(Event),
     Fail {
@@ -190,6 +192,8 @@ impl Machine {
                 *listed = true;
                 self.open_gate(now);
             }
+            (ToolEvent::Broken, State::Answering(_)) => self.give_up_reading(),
+            (ToolEvent::Broken, State::Parked { .. }) => self.kill("a call of it cannot be read"),
             (ToolEvent::Called(id), State::Answering(answering)) => {
                 answering.called.insert(id);
                 self.settle_calls(now);
@@ -212,6 +216,7 @@ impl Machine {
                     false => self.misdeliver("its tools were not taken up"),
                 }
             }
+            (OutputLine::Broken, State::Answering(_)) => self.give_up_reading(),
             (OutputLine::Used(id), State::Answering(_)) => self.handle_used(&id, now),
             (word, State::Answering(_)) => self.handle_said(word, now),
             _ => {}
@@ -399,6 +404,11 @@ impl Machine {
         };
         // What was cut is told as far as it came, to a caller who reads along: the API does so, too.
         let may_be_cut = end.stop.is_cut() && answering.task.reading == Reading::Along;
+        let calls = answering.answer.calls().next().is_some();
+        if answering.answer.is_replaced() {
+            let path = "content".to_owned();
+            self.effects.push_back(Effect::Emulated(path));
+        }
         match end.stop {
             _ if answering.answer.has_broken_call() && !may_be_cut => {
                 self.fail(fault::broken_call(), true);
@@ -408,10 +418,13 @@ impl Machine {
                 self.fail(fault::empty_turn(), true);
                 self.kill("the turn was empty");
             }
-            StopReason::ToolUse if answering.meddled => {
-                self.end(end, "it answered a call by itself");
+            StopReason::ToolUse if answering.meddled || !calls => {
+                self.end(end, "it answers its calls by itself");
             }
-            StopReason::ToolUse => {
+            // Some upstreams say of a message with calls that the turn is over.
+            StopReason::ToolUse | StopReason::EndTurn | StopReason::Other(_)
+                if calls && !answering.meddled =>
+            {
                 answering.calls = Some((end, now + CALLS_WAIT));
                 self.settle_calls(now);
             }
@@ -419,7 +432,9 @@ impl Machine {
             StopReason::EndTurn | StopReason::StopSequence(_) if answering.answer.is_blank() => {
                 self.end(end, "the answer was blank");
             }
-            StopReason::MaxTokens
+            _ if calls => self.end(end, "the answer was cut, or its calls are not the caller's"),
+            StopReason::ToolUse
+            | StopReason::MaxTokens
             | StopReason::ContextWindow
             | StopReason::Refusal
             | StopReason::PauseTurn
@@ -493,6 +508,13 @@ impl Machine {
         };
         self.fail(fault, begun);
         self.kill("its turn failed");
+    }
+
+    fn give_up_reading(&mut self) {
+        let begun =
+            matches!(&self.state, State::Answering(answering) if answering.answer.has_begun());
+        self.fail(fault::unreadable(), begun);
+        self.kill("what it told cannot be read");
     }
 
     fn break_off(&mut self) {

@@ -7,6 +7,8 @@ use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::json;
+use crate::turn::json::Replaced;
 use serde_json::Value;
 
 /// One line.
@@ -20,11 +22,12 @@ pub(crate) enum OutputLine {
     },
     /// A block of it begins; `None` for one that is not the model's to a caller.
     Opened(Option<(BlockKind, Option<Delta>)>),
-    /// `None` for a kind of piece that is not known.
-    More(Option<Delta>),
+    /// `None` for a piece that says nothing; and what of it is not as it was written.
+    More(Option<Delta>, Replaced),
     Shut,
     Ending {
         stop: Option<StopReason>,
+        details: Option<Value>,
         usage: Counts,
     },
     /// The message is whole.
@@ -35,6 +38,8 @@ pub(crate) enum OutputLine {
         model: String,
         usage: Counts,
         blocks: Vec<Value>,
+        /// Something in them is not as it was written.
+        replaced: bool,
     },
     /// The result of this tool call is with the turn.
     Used(String),
@@ -48,6 +53,8 @@ pub(crate) enum OutputLine {
         id: String,
         went_well: bool,
     },
+    /// Nobody can read it: whatever it told is missing.
+    Broken,
 }
 
 /// Token counts as far as one event tells them.
@@ -74,7 +81,11 @@ impl Counts {
 
 /// Reads one line; `None` where it says nothing of an answer.
 pub(crate) fn parse(line: &[u8]) -> Option<OutputLine> {
-    let line: Value = serde_json::from_slice(line).ok()?;
+    let Ok((line, replaced)) = json::read(line) else {
+        // What is no object is no message, such as a warning of the runtime.
+        let is_message = line.trim_ascii_start().first() == Some(&b'{');
+        return is_message.then_some(OutputLine::Broken);
+    };
     if line
         .get("parent_tool_use_id")
         .is_some_and(|parent| !parent.is_null())
@@ -82,8 +93,8 @@ pub(crate) fn parse(line: &[u8]) -> Option<OutputLine> {
         return None;
     }
     match line.get("type")?.as_str()? {
-        "stream_event" => event(line.get("event")?),
-        "assistant" => said(&line),
+        "stream_event" => event(line.get("event")?, replaced),
+        "assistant" => said(&line, replaced),
         "user" => used(&line),
         "result" => Some(closed(&line)),
         "control_response" => answered(line.get("response")?),
@@ -91,7 +102,7 @@ pub(crate) fn parse(line: &[u8]) -> Option<OutputLine> {
     }
 }
 
-fn event(event: &Value) -> Option<OutputLine> {
+fn event(event: &Value, replaced: Replaced) -> Option<OutputLine> {
     match event.get("type")?.as_str()? {
         "message_start" => {
             let message = event.get("message")?;
@@ -102,10 +113,11 @@ fn event(event: &Value) -> Option<OutputLine> {
             })
         }
         "content_block_start" => Some(OutputLine::Opened(opened(event.get("content_block")?))),
-        "content_block_delta" => Some(OutputLine::More(delta(event.get("delta")?))),
+        "content_block_delta" => Some(OutputLine::More(delta(event.get("delta")?), replaced)),
         "content_block_stop" => Some(OutputLine::Shut),
         "message_delta" => Some(OutputLine::Ending {
             stop: event.get("delta").and_then(stop),
+            details: event.pointer("/delta/stop_details").and_then(details),
             usage: counts(event.get("usage")),
         }),
         "message_stop" => Some(OutputLine::Over),
@@ -142,7 +154,7 @@ fn delta(delta: &Value) -> Option<Delta> {
     })
 }
 
-fn said(line: &Value) -> Option<OutputLine> {
+fn said(line: &Value, replaced: Replaced) -> Option<OutputLine> {
     let message = line.get("message")?;
     let model = text(message, "model");
     (model != SYNTHETIC).then(|| OutputLine::Said {
@@ -154,6 +166,7 @@ fn said(line: &Value) -> Option<OutputLine> {
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default(),
+        replaced: replaced.is_any(),
     })
 }
 
@@ -199,6 +212,10 @@ fn stop(holder: &Value) -> Option<StopReason> {
     Some(StopReason::named(name, sequence.map(str::to_owned)))
 }
 
+fn details(details: &Value) -> Option<Value> {
+    (!details.is_null()).then(|| details.clone())
+}
+
 fn counts(usage: Option<&Value>) -> Counts {
     let count = |name| usage?.get(name)?.as_u64();
     Counts {
@@ -221,7 +238,10 @@ mod tests {
         let line = r#"{"type":"stream_event","event":{"type":"content_block_delta","index":0,
             "delta":{"type":"text_delta","text":"a\tb\r\n\u2028"}},"parent_tool_use_id":null}"#;
         let told = Delta::Text("a\tb\r\n\u{2028}".into());
-        assert_eq!(parse(line.as_bytes()), Some(OutputLine::More(Some(told))));
+        assert_eq!(
+            parse(line.as_bytes()),
+            Some(OutputLine::More(Some(told), Replaced::default()))
+        );
     }
 
     #[test]
@@ -277,6 +297,7 @@ mod tests {
             r#"{"type":"stream_event","event":{"type":"message_stop"},"parent_tool_use_id":"t"}"#;
         assert_eq!(parse(line.as_bytes()), None);
         assert_eq!(parse(b"\xff"), None);
+        assert_eq!(parse(b"{\"type\":"), Some(OutputLine::Broken));
         assert_eq!(parse(br#"{"type":"system","subtype":"init"}"#), None);
     }
 }

@@ -21,6 +21,7 @@ use crate::turn::FaultKind;
 use crate::turn::Reading;
 use crate::turn::StopReason;
 use crate::turn::Tool;
+use crate::turn::json::Replaced;
 use serde_json::json;
 use std::time::Duration;
 use std::time::Instant;
@@ -77,14 +78,21 @@ fn started() -> OutputLine {
 fn ending(stop: StopReason) -> [OutputLine; 2] {
     let stop = Some(stop);
     let usage = Counts::default();
-    [OutputLine::Ending { stop, usage }, OutputLine::Over]
+    [
+        OutputLine::Ending {
+            stop,
+            details: None,
+            usage,
+        },
+        OutputLine::Over,
+    ]
 }
 
 fn text(text: &str) -> [OutputLine; 3] {
     let delta = Delta::Text(text.into());
     [
         OutputLine::Opened(Some((BlockKind::Text, None))),
-        OutputLine::More(Some(delta)),
+        OutputLine::More(Some(delta), Replaced::default()),
         OutputLine::Shut,
     ]
 }
@@ -318,6 +326,7 @@ fn an_answer_that_did_not_stream_is_told_whole() {
         model: "m".into(),
         usage: Counts::default(),
         blocks: vec![block],
+        replaced: false,
     };
     let thought = json!({"type": "thinking", "thinking": "hm", "signature": "s"});
     hear(
@@ -364,7 +373,7 @@ fn called_with(input: &str) -> [OutputLine; 3] {
     let input = Delta::InputJson(input.into());
     [
         OutputLine::Opened(Some((kind, None))),
-        OutputLine::More(Some(input)),
+        OutputLine::More(Some(input), Replaced::default()),
         OutputLine::Shut,
     ]
 }

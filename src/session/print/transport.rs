@@ -143,6 +143,7 @@ impl PrintTransport {
                 self.process.write(tools);
             }
             Effect::Converse => self.converse_held(session),
+            Effect::Emulated(path) => session.reply.mark_emulated(path),
             Effect::Tell(event) => {
                 if let Err(TooSlow) = session.reply.tell(event) {
                     self.machine.cancel();

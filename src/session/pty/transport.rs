@@ -15,8 +15,9 @@ use crate::session::reply::TooSlow;
 use crate::session::reply::TurnOutcome;
 use crate::session::transcript_pipe::TranscriptPipe;
 use crate::session::turn_spec::TurnSpec;
-use crate::session::witness::copies::Copied;
+use crate::session::witness::HookEvent;
 use crate::session::witness::copies::Copies;
+use crate::session::witness::copies::Readable;
 use crate::session::witness::receiver::Place;
 use crate::session::witness::receiver::Post;
 use crate::session::witness::tail::Tail;
@@ -155,6 +156,10 @@ impl PtyTransport {
             state = self.machine.name(),
             "posted"
         );
+        // A question is copied before its answer can be displayed.
+        if matches!(hook.event, HookEvent::Displayed { .. }) && self.machine.awaits_display() {
+            self.handle_copies(now);
+        }
         self.machine.handle_hook(&hook, now);
     }
 
@@ -185,10 +190,15 @@ impl PtyTransport {
     }
 
     fn handle_copies(&mut self, now: Instant) {
-        match self.copies.as_ref().map(Copies::read) {
-            Some(Copied::Answer(said)) => self.machine.handle_copied(said, now),
-            Some(Copied::Unclear) => self.machine.handle_unclear_copy(),
-            Some(Copied::Nothing) | None => {}
+        let Some(copied) = self.copies.as_mut().map(Copies::read) else {
+            return;
+        };
+        self.machine
+            .handle_asked(copied.asked, copied.answered, now);
+        match copied.answer {
+            Readable::Answer(said) => self.machine.handle_copied(said, now),
+            Readable::Unclear => self.machine.handle_unclear_copy(),
+            Readable::Nothing => {}
         }
     }
 
@@ -231,7 +241,7 @@ impl PtyTransport {
                     let _ = waiting.send(verdict); // The CLI may wait no longer.
                 }
             }
-            Effect::Listen => self.tapped.iter_mut().for_each(TapSession::arm),
+            Effect::Listen => self.listen(),
             Effect::Notify(notice) => self.mcp.tell(notice),
             Effect::Nudge => self.mcp.nudge(),
             Effect::Answer(answered) => self.mcp.answer(answered),
@@ -243,6 +253,8 @@ impl PtyTransport {
                 self.park(said, end, session);
             }
             Effect::Follow(path) => self.follow(&path, session),
+            Effect::Asked => session.reply.mark_question(),
+            Effect::Emulated(path) => session.reply.mark_emulated(path),
             Effect::Tell(event) => self.tell(event, session),
             Effect::Fail { fault, begun } => session.reply.fail(fault, begun),
             Effect::Misdelivered => session.reply.settle(TurnOutcome::Misdelivered),
@@ -254,6 +266,12 @@ impl PtyTransport {
             Effect::Ready => session.ready(),
             Effect::Kill(why) => session.end(EndMode::Asked, why),
         }
+    }
+
+    /// What comes from now on is of the turn that begins.
+    fn listen(&mut self) {
+        self.tapped.iter_mut().for_each(TapSession::arm);
+        self.copies.iter_mut().for_each(Copies::begin);
     }
 
     fn follow(&mut self, path: &Path, session: &RunningSession) {

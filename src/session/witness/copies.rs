@@ -7,7 +7,10 @@ use super::record;
 use super::record::Said;
 use super::wakers::Wakers;
 use super::watch::FolderId;
-use serde_json::Value;
+use crate::turn::json;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,13 +22,33 @@ pub(crate) struct Copies {
     pub(super) folder: PathBuf,
     pub(super) id: FolderId,
     pub(super) wakers: Wakers,
-    /// Told when an answer was written.
+    /// Told when a question or an answer began to be written, or was written.
     pub(crate) came: Arc<Notify>,
+    pub(super) seen: Seen,
 }
 
-/// What was copied since the last read.
+/// Copies that were seen, whether they are written to their end or not.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Their names, for as long as their files are there.
+    names: BTreeSet<OsString>,
+    asked: u32,
+    answered: u32,
+}
+
+/// What was copied since the turn began, and what can be read since the last look.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Copied {
+pub(crate) struct Copied {
+    /// Questions that the CLI asked the API.
+    pub(crate) asked: u32,
+    /// Answers that it has had.
+    pub(crate) answered: u32,
+    pub(crate) answer: Readable,
+}
+
+/// What can be read.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Readable {
     /// Nothing that is whole.
     Nothing,
     /// One answer, to one question.
@@ -35,24 +58,62 @@ pub(crate) enum Copied {
 }
 
 impl Copies {
-    /// What came since the last read; its files are removed, with what is copied beside it.
-    pub(crate) fn read(&self) -> Copied {
+    /// A turn begins: what was copied before is not of it.
+    pub(crate) fn begin(&mut self) {
+        let files = self.files();
+        self.seen.look(&files);
+        (self.seen.asked, self.seen.answered) = (0, 0);
+    }
+
+    /// What came since the last look; the files of what is whole are removed, with what is copied beside it.
+    pub(crate) fn read(&mut self) -> Copied {
+        let files = self.files();
+        self.seen.look(&files);
+        let answer = readable(&files);
+        Copied {
+            asked: self.seen.asked,
+            answered: self.seen.answered,
+            answer,
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let files: Vec<PathBuf> = files.map(|file| file.path()).collect();
-        let ending = |end: &str| {
-            let ends = move |file: &&PathBuf| file.to_string_lossy().ends_with(end);
-            files.iter().filter(ends).collect::<Vec<_>>()
-        };
-        let (questions, answers) = (ending(QUESTION), ending(ANSWER));
-        let whole: Vec<Value> = answers.iter().filter_map(|file| message(file)).collect();
-        if whole.is_empty() {
-            return Copied::Nothing;
+        files.map(|file| file.path()).collect()
+    }
+}
+
+impl Seen {
+    fn look(&mut self, files: &[PathBuf]) {
+        let names = files.iter().filter_map(|file| file.file_name());
+        let names: BTreeSet<OsString> = names.map(OsStr::to_owned).collect();
+        for name in names.difference(&self.names) {
+            let name = name.to_string_lossy();
+            self.asked += u32::from(name.ends_with(QUESTION));
+            self.answered += u32::from(name.ends_with(ANSWER));
         }
-        files.iter().for_each(|file| drop(fs::remove_file(file)));
-        match (whole.as_slice(), answers.len(), questions.len()) {
-            ([message], 1, 1) => record::said(message).map_or(Copied::Unclear, Copied::Answer),
-            _ => Copied::Unclear,
+        // One that is removed while it is written is written again under its name.
+        self.names.extend(names);
+        while self.names.len() > NAMES_MAX {
+            self.names.pop_first();
         }
+    }
+}
+
+fn readable(files: &[PathBuf]) -> Readable {
+    let ending = |end: &str| {
+        let ends = move |file: &&PathBuf| file.to_string_lossy().ends_with(end);
+        files.iter().filter(ends).collect::<Vec<_>>()
+    };
+    let (questions, answers) = (ending(QUESTION), ending(ANSWER));
+    let whole: Vec<Said> = answers.iter().filter_map(|file| message(file)).collect();
+    if whole.is_empty() {
+        return Readable::Nothing;
+    }
+    files.iter().for_each(|file| drop(fs::remove_file(file)));
+    match (whole.as_slice(), answers.len(), questions.len()) {
+        ([said], 1, 1) => Readable::Answer(said.clone()),
+        _ => Readable::Unclear,
     }
 }
 
@@ -62,15 +123,24 @@ impl Drop for Copies {
     }
 }
 
-/// A file that is written to its end; whoever writes it tells of that again.
-fn message(file: &Path) -> Option<Value> {
-    serde_json::from_slice(&fs::read(file).ok()?).ok()
+/// The message of a file that is written to its end; whoever writes it tells of that again.
+fn message(file: &Path) -> Option<Said> {
+    let (message, replaced) = json::read(&fs::read(file).ok()?).ok()?;
+    let said = record::said(&message)?;
+    Some(Said {
+        replaced: replaced.is_any(),
+        ..said
+    })
 }
 
 /// How the name of an answer's file ends.
-pub(super) const ANSWER: &str = ".response.json";
+const ANSWER: &str = ".response.json";
 /// The same for what was asked; its file is made before the answer's.
 const QUESTION: &str = ".request.json";
+/// How both end.
+pub(super) const COPY: &str = ".json";
+/// Names that are kept: of a turn or two, and of what was removed while it was written.
+const NAMES_MAX: usize = 64;
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -81,7 +151,7 @@ mod tests {
     async fn an_answer_to_one_question_is_read_once_and_nothing_stays() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let tails = Tails::start().expect("files can be watched");
-        let copies = tails.copies(folder.path()).expect("it can be watched");
+        let mut copies = tails.copies(folder.path()).expect("it can be watched");
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("a file can be written");
         };
@@ -89,19 +159,26 @@ mod tests {
         write("1.request.json", "{}");
         write("2.response.json", "{\"id\":\"msg_1\",");
         copies.came.notified().await;
-        assert_eq!(copies.read(), Copied::Nothing);
+        let read = copies.read();
+        assert_eq!((read.asked, read.answered), (1, 1));
+        assert_eq!(read.answer, Readable::Nothing);
         write("2.response.json", answer);
         copies.came.notified().await;
-        assert!(matches!(copies.read(), Copied::Answer(said) if said.message == "msg_1"));
+        let read = copies.read();
+        assert!(matches!(read.answer, Readable::Answer(said) if said.message == "msg_1"));
         let left = fs::read_dir(folder.path()).map(Iterator::count);
         assert_eq!(left.ok(), Some(0));
 
+        copies.begin();
         for questions in [&[][..], &["1.request.json", "2.request.json"]] {
             questions.iter().for_each(|name| write(name, "{}"));
             write("3.response.json", answer);
             copies.came.notified().await;
-            assert_eq!(copies.read(), Copied::Unclear, "{questions:?}");
+            assert_eq!(copies.read().answer, Readable::Unclear, "{questions:?}");
         }
+        let read = copies.read();
+        // One that is written again under its name is no other.
+        assert_eq!((read.asked, read.answered), (1, 1));
     }
 
     #[tokio::test]

@@ -6,6 +6,8 @@ use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::Event;
+use crate::turn::json::Replaced;
+use crate::turn::json::Seam;
 use std::collections::BTreeMap;
 
 /// The first message that is displayed in a turn: it is one block of text.
@@ -15,11 +17,21 @@ pub(super) struct Displayed {
     pub(super) past: Option<String>,
     /// What the CLI calls this one.
     message: Option<String>,
-    /// Pieces that came before their turn, and whether each is the last.
-    early: BTreeMap<u64, (String, bool)>,
+    /// Pieces that came before their turn.
+    early: BTreeMap<u64, Piece>,
     next: u64,
     text: String,
+    seam: Seam,
     extent: Extent,
+}
+
+/// A piece of the text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Piece {
+    pub(super) text: String,
+    /// What of it is not as it was written.
+    pub(super) replaced: Replaced,
+    pub(super) last: bool,
 }
 
 /// How much of the message was displayed.
@@ -34,29 +46,37 @@ pub(super) enum Extent {
 
 impl Displayed {
     /// Takes a piece in; the events of what can be told by it. `None` where it is of the next message.
-    pub(super) fn push(
-        &mut self,
-        message: &str,
-        index: u64,
-        last: bool,
-        text: &str,
-    ) -> Option<Vec<Event>> {
+    pub(super) fn push(&mut self, message: &str, index: u64, piece: Piece) -> Option<Vec<Event>> {
         if self.past.as_deref() == Some(message) {
             return Some(Vec::new());
         }
         if self.message.get_or_insert_with(|| message.to_owned()) != message {
             return None;
         }
-        self.early.insert(index, (text.to_owned(), last));
+        self.early.insert(index, piece);
         let mut events = Vec::new();
-        while let Some((text, last)) = self.early.remove(&self.next) {
+        while let Some(piece) = self.early.remove(&self.next) {
             self.next += 1;
-            events.extend(self.extend(&text));
-            if last {
-                self.extent = Extent::Whole;
-            }
+            events.extend(self.join(&piece));
         }
         Some(events)
+    }
+
+    fn join(&mut self, piece: &Piece) -> Vec<Event> {
+        let mut text = self.seam.join(&piece.text, piece.replaced);
+        if piece.last {
+            text.extend(self.seam.close());
+        }
+        let events = self.extend(&text);
+        if piece.last {
+            self.extent = Extent::Whole;
+        }
+        events
+    }
+
+    /// Whether anything in it is not as it was written.
+    pub(super) fn has_lost(&self) -> bool {
+        self.seam.has_lost()
     }
 
     /// More of the text, whoever tells it; as events.
@@ -105,11 +125,19 @@ impl Displayed {
 mod tests {
     use super::*;
 
+    fn piece(text: &str, last: bool) -> Piece {
+        Piece {
+            text: text.into(),
+            replaced: Replaced::default(),
+            last,
+        }
+    }
+
     #[test]
     fn pieces_are_told_in_their_order() {
         let mut displayed = Displayed::default();
-        assert_eq!(displayed.push("d", 1, true, "two"), Some(vec![]));
-        let events = displayed.push("d", 0, false, "one ");
+        assert_eq!(displayed.push("d", 1, piece("two", true)), Some(vec![]));
+        let events = displayed.push("d", 0, piece("one ", false));
         assert_eq!(events.map(|events| events.len()), Some(3));
         assert_eq!(displayed.text(), "one two");
         assert_eq!(displayed.extent(), Extent::Whole);
@@ -121,9 +149,12 @@ mod tests {
             past: Some("before".into()),
             ..Displayed::default()
         };
-        assert_eq!(displayed.push("before", 0, true, "old"), Some(vec![]));
-        assert!(displayed.push("d", 0, false, "a").is_some());
-        assert_eq!(displayed.push("after", 1, true, "new"), None);
+        assert_eq!(
+            displayed.push("before", 0, piece("old", true)),
+            Some(vec![])
+        );
+        assert!(displayed.push("d", 0, piece("a", false)).is_some());
+        assert_eq!(displayed.push("after", 1, piece("new", true)), None);
         assert_eq!(displayed.text(), "a");
         assert_eq!(displayed.extent(), Extent::Part);
     }

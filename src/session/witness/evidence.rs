@@ -34,6 +34,14 @@ pub(super) struct Evidence {
     pub(super) runs_on: bool,
     /// The CLI asks the model again, and is held.
     pub(super) went_on: bool,
+    /// Questions that the CLI asked the API since the turn began, as far as they were seen.
+    pub(super) asked: u32,
+    /// What is displayed from now on is of a later message than the first.
+    pub(super) displays_later: bool,
+    /// The CLI stopped where it would have asked on with results that are not the caller's.
+    pub(super) stopped_short: bool,
+    /// A hook could not be read.
+    pub(super) unreadable: bool,
     /// The end is not told before all of the text was displayed.
     pub(super) awaits_display: bool,
 }
@@ -66,13 +74,16 @@ pub(super) enum Decision {
     Empty,
     /// The witnesses told different texts.
     Disagreed,
+    /// A witness told something that nobody can read.
+    Unreadable,
 }
 
 impl Evidence {
     /// Believes a copy of the answer before the transcript has it, where nothing can be missing: a text and nothing else,
     /// which the CLI displayed to its last character, and after which it only comes to rest.
     pub(super) fn believe_copy(&mut self) {
-        let fails = self.runs_on || matches!(self.ended, Some(Ended::Failed { .. }));
+        let fails =
+            self.runs_on || self.asked > 1 || matches!(self.ended, Some(Ended::Failed { .. }));
         if fails || self.spoken.is_some() || self.displayed.extent() != Extent::Whole {
             return;
         }
@@ -87,6 +98,7 @@ impl Evidence {
     /// What the turn comes to, once enough is known.
     pub(super) fn decide(&self) -> Option<Decision> {
         match &self.spoken {
+            None if self.unreadable || self.recorded.is_unreadable() => Some(Decision::Unreadable),
             Some(spoken) => self.decide_heard(spoken),
             None => self.decide_told(),
         }
@@ -98,7 +110,7 @@ impl Evidence {
             return Some(Decision::Disagreed);
         }
         match (&spoken.end, &self.ended) {
-            (Some(end), _) if end.stop == StopReason::ToolUse && !self.calls_are_settled() => None,
+            (Some(end), _) if spoken.awaits_calls(end) && !self.calls_are_settled() => None,
             (Some(end), _) if end.stop == StopReason::EndTurn && spoken.is_empty() => {
                 Some(Decision::Empty)
             }
@@ -116,9 +128,12 @@ impl Evidence {
             (_, Some(stop)) if runs_on_after(&stop) && self.texts_agree() => {
                 Some(Decision::Recorded(stop))
             }
-            (_, Some(StopReason::ToolUse)) if self.calls_are_told() => {
-                Some(Decision::Recorded(StopReason::ToolUse))
+            (_, Some(stop)) if self.has_calls(&stop) => {
+                let told = self.calls_are_told();
+                told.then_some(Decision::Recorded(stop))
             }
+            // It asked on by itself: the message before that is the first, and it is whole.
+            (_, Some(stop)) if self.runs_on && self.texts_agree() => Some(Decision::Recorded(stop)),
             (None, Some(stop)) if self.believed => Some(Decision::Recorded(stop)),
             (Some(Ended::Stopped { text }), stop) => self.decide_stopped(text, stop),
             (Some(Ended::Failed { error, text }), _) => self.decide_failed(error, text),
@@ -185,7 +200,7 @@ impl Evidence {
 
     /// Why the message is no answer, where it is none.
     pub(super) fn why_no_answer(&self, stop: &StopReason) -> Option<Decision> {
-        let silent = || self.recorded.text().is_empty() && self.displayed.text().is_empty();
+        let silent = || self.recorded.is_silent() && self.displayed.text().is_empty();
         if self.recorded.answers_cli() || (*stop == StopReason::EndTurn && silent()) {
             return Some(Decision::Empty);
         }
@@ -204,7 +219,8 @@ impl Evidence {
     /// Whether any witness has told an end of the message, or that it is past.
     pub(super) fn tells_of_end(&self) -> bool {
         let heard = self.spoken.as_ref().is_some_and(|it| it.end.is_some());
-        heard || self.ended.is_some() || self.runs_on || self.recorded.stop().is_some()
+        let is_past = self.runs_on || self.stopped_short;
+        heard || self.ended.is_some() || is_past || self.recorded.stop().is_some()
     }
 
     /// Whether the CLI has ended the turn by itself, and all of the answer was seen by both other witnesses than the
@@ -220,6 +236,11 @@ impl Evidence {
         matches!(self.ended, Some(Ended::Stopped { .. })) && alone && whole
     }
 
+    /// Whether the message is one that ends in calls, whatever reason it tells: some upstreams say that the turn is over.
+    fn has_calls(&self, stop: &StopReason) -> bool {
+        *stop == StopReason::ToolUse || !self.recorded.calls().is_empty()
+    }
+
     /// Whether the model's calls wait with us, and nobody else answers them.
     pub(super) fn is_parked(&self) -> bool {
         !self.recorded.is_answered_by_cli() && self.calls_are_parked()
@@ -233,6 +254,7 @@ impl Evidence {
         (displayed && self.calls_are_parked())
             || self.recorded.is_answered_by_cli()
             || self.recorded.is_closed()
+            || self.stopped_short
             || self.went_on
     }
 
@@ -247,6 +269,8 @@ impl Evidence {
         (shown && self.calls_are_parked())
             || self.recorded.is_answered_by_cli()
             || self.recorded.is_closed()
+            || self.stopped_short
+            || (self.runs_on && self.texts_agree())
     }
 
     /// The model's calls are those that came, one for one.
@@ -259,6 +283,19 @@ impl Evidence {
         !told.is_empty() && told == called
     }
 
+    /// What of the answer is not as the model wrote it, by path.
+    pub(super) fn changed(&self) -> Vec<String> {
+        let mut changed = match &self.spoken {
+            Some(spoken) if spoken.replaced => vec!["content".to_owned()],
+            Some(_) => Vec::new(),
+            None => self.recorded.changed(),
+        };
+        if self.spoken.is_none() && self.displayed.has_lost() && changed.is_empty() {
+            changed.push("content".to_owned());
+        }
+        changed
+    }
+
     /// Whether the transcript holds all the text that was displayed, or the display is not a witness.
     fn texts_agree(&self) -> bool {
         let recorded = self.recorded.text();
@@ -269,7 +306,7 @@ impl Evidence {
             Extent::Nothing => match &self.ended {
                 Some(Ended::Stopped { text }) => recorded.trim_end() == text.trim_end(),
                 Some(Ended::Failed { .. }) | None => {
-                    self.recorded.is_closed() || !recorded.is_empty()
+                    self.recorded.is_closed() || !self.recorded.is_empty()
                 }
             },
         }

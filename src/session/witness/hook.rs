@@ -1,5 +1,7 @@
 //! What claude posts to us while it works, as a type. `[pure]`
 
+use crate::turn::json;
+use crate::turn::json::Replaced;
 use serde_json::Value;
 
 /// One posted event.
@@ -23,9 +25,13 @@ pub(crate) enum HookEvent {
         index: u64,
         last: bool,
         text: String,
+        /// What of the text is not as it was written.
+        replaced: Replaced,
     },
     /// The result of this tool call is with the turn.
     Used { id: String },
+    /// All calls of a message have their results; the model is asked on only after our answer.
+    Batched,
     /// The turn ended.
     Stopped { text: String },
     /// The turn failed.
@@ -34,18 +40,36 @@ pub(crate) enum HookEvent {
     Ended { reason: String },
     /// Anything else.
     Other { name: String },
+    /// Nobody can read it: whatever it told is missing.
+    Broken,
 }
 
 impl Hook {
     /// Reads a posted body; `None` where it is not a hook's.
     pub(crate) fn parse(body: &[u8]) -> Option<Hook> {
-        let body: Value = serde_json::from_slice(body).ok()?;
+        let Ok((body, replaced)) = json::read(body) else {
+            return Some(Hook::broken());
+        };
         let name = body.get("hook_event_name")?.as_str()?;
         Some(Hook {
             conversation: text(&body, "session_id"),
             transcript: text(&body, "transcript_path"),
-            event: event(name, &body),
+            event: event(name, &body, replaced),
         })
+    }
+
+    /// One that nobody can read, of a conversation that nobody knows.
+    fn broken() -> Hook {
+        Hook {
+            conversation: String::new(),
+            transcript: String::new(),
+            event: HookEvent::Broken,
+        }
+    }
+
+    /// Whether the CLI waits for our word before it asks the model.
+    pub(crate) fn asks(&self) -> bool {
+        matches!(self.event, HookEvent::Submitted { .. } | HookEvent::Batched)
     }
 }
 
@@ -56,6 +80,8 @@ impl HookEvent {
             HookEvent::Submitted { .. } => "submitted",
             HookEvent::Displayed { .. } => "displayed",
             HookEvent::Used { .. } => "used",
+            HookEvent::Batched => "batched",
+            HookEvent::Broken => "broken",
             HookEvent::Stopped { .. } => "stopped",
             HookEvent::Failed { error, .. } => error,
             HookEvent::Ended { reason } => reason,
@@ -64,7 +90,7 @@ impl HookEvent {
     }
 }
 
-fn event(name: &str, body: &Value) -> HookEvent {
+fn event(name: &str, body: &Value, replaced: Replaced) -> HookEvent {
     match name {
         "UserPromptSubmit" => HookEvent::Submitted {
             prompt: text(body, "prompt"),
@@ -74,10 +100,12 @@ fn event(name: &str, body: &Value) -> HookEvent {
             index: body.get("index").and_then(Value::as_u64).unwrap_or(0),
             last: body.get("final").and_then(Value::as_bool).unwrap_or(false),
             text: text(body, "delta"),
+            replaced,
         },
         "PostToolUse" | "PostToolUseFailure" => HookEvent::Used {
             id: text(body, "tool_use_id"),
         },
+        "PostToolBatch" => HookEvent::Batched,
         "Stop" => HookEvent::Stopped {
             text: text(body, "last_assistant_message"),
         },
@@ -102,11 +130,12 @@ fn text(body: &Value, name: &str) -> String {
 }
 
 /// The events that a session's settings ask for.
-pub(crate) const EVENTS: [&str; 7] = [
+pub(crate) const EVENTS: [&str; 8] = [
     "UserPromptSubmit",
     "MessageDisplay",
     "PostToolUse",
     "PostToolUseFailure",
+    "PostToolBatch",
     "Stop",
     "StopFailure",
     "SessionEnd",
@@ -128,7 +157,8 @@ mod tests {
                 message: "m".into(),
                 index: 2,
                 last: true,
-                text
+                text,
+                replaced: Replaced::default(),
             }
         );
     }
@@ -136,6 +166,7 @@ mod tests {
     #[test]
     fn what_is_not_a_hook_is_none() {
         assert_eq!(Hook::parse(b"{}"), None);
-        assert_eq!(Hook::parse(b"\xff"), None);
+        let broken = Hook::parse(b"\xff").map(|hook| hook.event);
+        assert_eq!(broken, Some(HookEvent::Broken));
     }
 }

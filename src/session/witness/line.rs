@@ -10,7 +10,11 @@ pub(crate) type Lines = line::Lines<Record>;
 
 impl FromLine for Record {
     fn from_line(line: &[u8]) -> Option<Record> {
-        Some(parse_record(&String::from_utf8_lossy(line)))
+        Some(parse_record(line))
+    }
+
+    fn unread() -> Option<Record> {
+        Some(Record::Broken)
     }
 }
 

@@ -7,6 +7,7 @@
 //! when an answer was cut or refused), the first message is still what the API would have given the caller, so the
 //! merge ends there and asks for an interrupt.
 
+use super::displayed::Piece;
 use super::evidence::Decision;
 use super::evidence::Ended;
 use super::evidence::Evidence;
@@ -22,6 +23,7 @@ use super::spoken::Spoken;
 use crate::tap::Observation;
 use crate::tap::Word;
 use crate::turn::Block;
+use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::MessageId;
@@ -42,12 +44,16 @@ pub(crate) enum Seen {
     Event(Event),
     /// The CLI goes on by itself; it must be interrupted.
     RunsOn,
+    /// What has this path is not as the model wrote it.
+    Emulated(String),
     /// The turn failed.
     Failed(ApiError),
     /// The turn ended with nothing said and no reason.
     Empty,
     /// Witnesses told different texts after some of it had gone to the client.
     Disagreed,
+    /// A witness told something that nobody can read.
+    Unreadable,
 }
 
 /// What a message is called by: the API's id for it, and the CLI's own for what it displays of it.
@@ -125,7 +131,15 @@ impl Merge {
                 index,
                 last,
                 text,
-            } => self.display(message, *index, *last, text),
+                replaced,
+            } => {
+                let piece = Piece {
+                    text: text.clone(),
+                    replaced: *replaced,
+                    last: *last,
+                };
+                self.display(message, *index, piece);
+            }
             HookEvent::Stopped { text } => {
                 self.evidence.ended = Some(Ended::Stopped { text: text.clone() });
             }
@@ -135,8 +149,10 @@ impl Merge {
                     text: text.clone(),
                 });
             }
+            HookEvent::Broken => self.evidence.unreadable = true,
             HookEvent::Submitted { .. }
             | HookEvent::Used { .. }
+            | HookEvent::Batched
             | HookEvent::Ended { .. }
             | HookEvent::Other { .. } => {}
         }
@@ -160,6 +176,36 @@ impl Merge {
         if self.evidence.copied.len() < COPIES_MAX {
             self.evidence.copied.push(said);
         }
+        self.settle()
+    }
+
+    /// The CLI asked the API so often since the turn began, and so many answers came before the last question.
+    pub(crate) fn handle_asked(&mut self, asked: u32, answered: u32) -> Vec<Seen> {
+        if self.finished {
+            return Vec::new();
+        }
+        self.evidence.asked = asked;
+        let has_begun = self.evidence.displayed.has_begun();
+        if asked > 1 && answered > 0 {
+            self.evidence.displays_later |= !has_begun;
+            self.run_on();
+        } else if asked > 1 && !has_begun {
+            // Nobody knows yet whether it tries again or asks on after an answer without anything in it.
+            self.reading = Reading::Whole;
+        }
+        self.settle()
+    }
+
+    /// Whether a message of this turn has come: what the CLI would ask next is not the caller's.
+    pub(crate) fn has_message(&self) -> bool {
+        let evidence = &self.evidence;
+        let recorded = !evidence.recorded.is_empty();
+        recorded || evidence.spoken.is_some() || evidence.displayed.has_begun()
+    }
+
+    /// The CLI was stopped where it would have asked the model on with results of its own making.
+    pub(crate) fn handle_stopped_short(&mut self) -> Vec<Seen> {
+        self.evidence.stopped_short = true;
         self.settle()
     }
 
@@ -223,12 +269,15 @@ impl Merge {
 
     /// Whether the CLI itself has ended the turn.
     pub(crate) fn is_over(&self) -> bool {
-        self.evidence.ended.is_some()
+        self.evidence.ended.is_some() || self.evidence.stopped_short
     }
 
-    fn display(&mut self, message: &str, index: u64, last: bool, text: &str) {
+    fn display(&mut self, message: &str, index: u64, piece: Piece) {
+        if self.evidence.displays_later {
+            return self.run_on();
+        }
         let before = self.evidence.displayed.text().len();
-        let pushed = self.evidence.displayed.push(message, index, last, text);
+        let pushed = self.evidence.displayed.push(message, index, piece);
         match (pushed, &mut self.evidence.spoken) {
             (None, _) => self.run_on(),
             (Some(_), Some(spoken)) => {
@@ -276,9 +325,13 @@ impl Merge {
                     stop,
                     details,
                     usage,
+                    replaced,
                 },
                 Some(spoken),
-            ) => spoken.finish(stop, details, usage),
+            ) => {
+                spoken.replaced = replaced;
+                spoken.finish(stop, details, usage);
+            }
             (Word::Failed { status, message }, Some(_)) => {
                 self.end(Seen::Failed(failed(status, message)));
             }
@@ -323,6 +376,7 @@ impl Merge {
             Decision::Failed(error) => self.end(Seen::Failed(error)),
             Decision::Empty => self.end(Seen::Empty),
             Decision::Disagreed => self.end(Seen::Disagreed),
+            Decision::Unreadable => self.end(Seen::Unreadable),
         }
     }
 
@@ -336,6 +390,7 @@ impl Merge {
         if let (Reading::Whole, Some(spoken)) = (self.hearing, &self.evidence.spoken) {
             self.tell(spoken.events());
         }
+        self.label();
         self.end(Seen::Event(Event::End(end)));
     }
 
@@ -351,7 +406,13 @@ impl Merge {
             StopReason::StopSequence(None) => StopReason::StopSequence(self.sole_stop.clone()),
             told => told,
         };
+        self.label();
         self.end(Seen::Event(Event::End(self.evidence.recorded.end(stop))));
+    }
+
+    fn label(&mut self) {
+        let changed = self.evidence.changed();
+        self.seen.extend(changed.into_iter().map(Seen::Emulated));
     }
 
     /// What of the answer was not told yet; `None` where what was told is not what the transcript has.
@@ -365,7 +426,8 @@ impl Merge {
         }
     }
 
-    /// The rest of the block that was told as it was displayed, and the calls after it.
+    /// The rest of the block that was told as it was displayed, and every other block after it, wherever it stood: the
+    /// display tells all texts of a message as one.
     fn rest(&mut self) -> Option<Vec<Event>> {
         let recorded = self.evidence.recorded.text();
         let rest = match recorded.strip_prefix(self.evidence.displayed.text()) {
@@ -373,12 +435,17 @@ impl Merge {
             rest => rest?,
         };
         let mut events = self.evidence.displayed.extend(rest);
+        let citations = self.evidence.recorded.citations().into_iter();
+        events.extend(citations.map(|citation| Event::Delta {
+            index: 0,
+            delta: Delta::Foreign(citation),
+        }));
         events.push(Event::BlockStop { index: 0 });
-        let calls = self
+        let others = self
             .evidence
             .recorded
-            .events(1, |block| recorded::is(block, "tool_use"));
-        events.extend(calls);
+            .events(1, |block| !recorded::is(block, "text"));
+        events.extend(others);
         Some(events)
     }
 

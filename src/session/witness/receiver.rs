@@ -190,31 +190,38 @@ async fn hook(body: &[u8], session: mpsc::Sender<Post>) -> Response<Body> {
     let Some(hook) = Hook::parse(body) else {
         return status(StatusCode::BAD_REQUEST);
     };
-    match hook.event {
-        HookEvent::Submitted { .. } => submitted(hook, session).await,
-        _ => {
-            // A full queue means that the session does not read; its turn ends by its deadline.
-            drop(session.try_send(Post {
-                hook,
-                verdict: None,
-            }));
-            json("{}")
-        }
+    if hook.asks() {
+        return judged(hook, session).await;
     }
+    // A full queue means that the session does not read; its turn ends by its deadline.
+    drop(session.try_send(Post {
+        hook,
+        verdict: None,
+    }));
+    json("{}")
 }
 
-/// No verdict is a block: a prompt that nobody answers for must not reach the model.
-async fn submitted(hook: Hook, session: mpsc::Sender<Post>) -> Response<Body> {
+/// No verdict is a block: what nobody answers for must not reach the model.
+async fn judged(hook: Hook, session: mpsc::Sender<Post>) -> Response<Body> {
     let (verdict, told) = oneshot::channel();
+    let blocked = match hook.event {
+        HookEvent::Batched => STOPPED,
+        _ => BLOCKED,
+    };
     drop(session.try_send(Post {
         hook,
         verdict: Some(verdict),
     }));
     match tokio::time::timeout(VERDICT_WAIT, told).await {
         Ok(Ok(Verdict::Allow)) => json("{}"),
-        _ => json(r#"{"decision":"block","reason":"not the relay's prompt"}"#),
+        _ => json(blocked),
     }
 }
+
+/// The prompt does not reach the model.
+const BLOCKED: &str = r#"{"decision":"block","reason":"not the relay's prompt"}"#;
+/// The turn ends where it is.
+const STOPPED: &str = r#"{"continue":false,"stopReason":"the answer is told"}"#;
 
 /// Whole, or as it comes.
 type Body = Either<Full<Bytes>, Pieces>;

@@ -1,6 +1,7 @@
 //! Lines of claude's transcript, as far as a turn's end is told there. `[pure]`
 
 use crate::turn::Usage;
+use crate::turn::json;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(crate) enum Record {
     /// The turn is closed: everything before is in the file.
     Closed,
     Other,
+    /// A line that nobody can read: whatever it told is missing.
+    Broken,
 }
 
 /// One content block, with what the message says of itself.
@@ -27,7 +30,11 @@ pub(crate) struct Said {
     /// `None` while the message is not ended.
     pub(crate) stop_reason: Option<String>,
     pub(crate) stop_sequence: Option<String>,
+    /// What the API says beside the reason.
+    pub(crate) details: Option<Value>,
     pub(crate) usage: Usage,
+    /// Something in it could not be read as it was written.
+    pub(crate) replaced: bool,
 }
 
 /// A failed request, as the CLI tells it.
@@ -44,15 +51,28 @@ pub(crate) struct ApiError {
 }
 
 /// Reads one line.
-pub(crate) fn parse_record(line: &str) -> Record {
-    let Ok(record) = serde_json::from_str::<Value>(line) else {
+pub(crate) fn parse_record(line: &[u8]) -> Record {
+    if line.trim_ascii().is_empty() {
         return Record::Other;
+    }
+    let Ok((record, replaced)) = json::read(line) else {
+        return Record::Broken;
     };
+    match read(&record) {
+        Record::Said(said) => Record::Said(Said {
+            replaced: replaced.is_any(),
+            ..said
+        }),
+        other => other,
+    }
+}
+
+fn read(record: &Value) -> Record {
     if record.get("isSidechain").and_then(Value::as_bool) == Some(true) {
         return Record::Other;
     }
     match record.get("type").and_then(Value::as_str) {
-        Some("assistant") => assistant(&record).unwrap_or(Record::Other),
+        Some("assistant") => assistant(record).unwrap_or(Record::Other),
         Some("user") => Record::Asked,
         Some("system")
             if record.get("subtype").and_then(Value::as_str) == Some("turn_duration") =>
@@ -93,6 +113,11 @@ pub(super) fn said(message: &Value) -> Option<Said> {
         blocks: message.get("content")?.as_array()?.clone(),
         stop_reason: string(message, "stop_reason"),
         stop_sequence: string(message, "stop_sequence"),
+        details: message
+            .get("stop_details")
+            .filter(|details| !details.is_null())
+            .cloned(),
+        replaced: false,
         usage: usage(message.get("usage")),
     })
 }
@@ -128,7 +153,7 @@ mod tests {
         let line = r#"{"type":"assistant","isSidechain":false,"message":{"id":"msg_1","model":"m","content":
             [{"type":"text","text":"a\n"}],"stop_reason":"end_turn","usage":{"input_tokens":5,"output_tokens":7,
             "cache_read_input_tokens":1}}}"#;
-        let Record::Said(said) = parse_record(line) else {
+        let Record::Said(said) = parse_record(line.as_bytes()) else {
             panic!("the line is the model's")
         };
         assert_eq!(
@@ -146,7 +171,7 @@ mod tests {
     fn a_failed_request_tells_its_status() {
         let line = r#"{"type":"assistant","message":{"id":"x","model":"<synthetic>","content":[{"type":"text",
             "text":"API Error: 529 busy"}]},"isApiErrorMessage":true,"error":"server_error","apiErrorStatus":529}"#;
-        let Record::Error(error) = parse_record(line) else {
+        let Record::Error(error) = parse_record(line.as_bytes()) else {
             panic!("the line is an error")
         };
         assert_eq!(
@@ -158,13 +183,26 @@ mod tests {
     #[test]
     fn a_turns_close_is_seen_and_noise_is_not() {
         assert_eq!(
-            parse_record(r#"{"type":"system","subtype":"turn_duration"}"#),
+            parse_record(br#"{"type":"system","subtype":"turn_duration"}"#),
             Record::Closed
         );
-        assert_eq!(parse_record("{"), Record::Other);
+        assert_eq!(parse_record(b"  "), Record::Other);
         assert_eq!(
-            parse_record(r#"{"type":"assistant","isSidechain":true}"#),
+            parse_record(br#"{"type":"assistant","isSidechain":true}"#),
             Record::Other
         );
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_not_passed_over() {
+        assert_eq!(parse_record(b"{"), Record::Broken);
+        let line =
+            br#"{"type":"assistant","message":{"id":"m","model":"m","content":[{"type":"text",
+            "text":"a\ud99c"}],"stop_details":{"type":"refusal"}}}"#;
+        let Record::Said(said) = parse_record(line) else {
+            panic!("half a pair can be read")
+        };
+        assert_eq!(said.blocks[0]["text"], "a\u{fffd}");
+        assert!(said.replaced && said.details.is_some());
     }
 }

@@ -11,6 +11,7 @@ use crate::turn::Event;
 use crate::turn::MessageId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::may_be_rounded;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -33,6 +34,8 @@ pub(super) struct Recorded {
     asked_late: u32,
     /// Nothing more of the message will come.
     closed: bool,
+    /// A line of the file could not be read.
+    unreadable: bool,
 }
 
 impl Recorded {
@@ -46,6 +49,7 @@ impl Recorded {
             Record::Closed => self.closed = true,
             Record::Asked if self.said.is_empty() => self.asked += 1,
             Record::Asked => self.asked_late += 1,
+            Record::Broken => self.unreadable = true,
             Record::Other => {}
         }
         None
@@ -93,6 +97,17 @@ impl Recorded {
         self.closed
     }
 
+    /// Whether there is nothing in the message but texts without a character.
+    pub(super) fn is_silent(&self) -> bool {
+        self.blocks()
+            .all(|block| is(block, "text") && block::text(block, "text").is_empty())
+    }
+
+    /// Whether it cannot be known what the message is.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.unreadable
+    }
+
     /// Whether nothing of the message came.
     pub(super) fn is_empty(&self) -> bool {
         self.said.is_empty()
@@ -137,9 +152,31 @@ impl Recorded {
         self.asked > self.asked_by_caller
     }
 
+    /// What of the message is not as the model wrote it, by path.
+    pub(super) fn changed(&self) -> Vec<String> {
+        let mut changed = Vec::new();
+        if self.said.iter().any(|said| said.replaced) {
+            changed.push("content".to_owned());
+        }
+        let calls = self.blocks().zip(0..);
+        let calls = calls.filter(|(block, _)| is(block, "tool_use"));
+        let rounded = calls.filter(|(call, _)| may_be_rounded(&call["input"]));
+        changed.extend(rounded.map(|(_, index): (_, usize)| format!("content.{index}.input")));
+        changed
+    }
+
     /// The blocks, as the caller will send them back.
     pub(super) fn content(&self) -> Vec<Block> {
         self.blocks().map(returned).collect()
+    }
+
+    /// What belongs to the texts beside their characters, each as its piece.
+    pub(super) fn citations(&self) -> Vec<Value> {
+        let texts = self.blocks().filter(|block| is(block, "text"));
+        texts
+            .filter_map(block::built)
+            .flat_map(|built| built.foreign)
+            .collect()
     }
 
     /// Those of the blocks that are wanted, as events, numbered from this index on.
@@ -157,7 +194,7 @@ impl Recorded {
         let last = self.said.last().filter(|said| said.stop_reason.is_some());
         End {
             stop,
-            details: None,
+            details: last.and_then(|said| said.details.clone()),
             usage: last.map_or_else(Usage::default, |said| said.usage),
             id: last.map(|said| MessageId(said.message.clone())),
             model: last.map(|said| said.model.clone()),

@@ -25,6 +25,8 @@ pub(crate) struct Spoken {
     displayed: usize,
     /// Another witness said otherwise.
     contradicted: bool,
+    /// Something in it is not as the model wrote it.
+    pub(super) replaced: bool,
     pub(super) end: Option<End>,
 }
 
@@ -37,6 +39,7 @@ impl Spoken {
             text: String::new(),
             displayed: 0,
             contradicted: false,
+            replaced: false,
             end: None,
         }
     }
@@ -99,9 +102,25 @@ impl Spoken {
         self.contradicted
     }
 
-    /// Whether there is nothing in it that a caller could take for an answer.
+    /// Whether there is nothing in it but texts without a character.
     pub(super) fn is_empty(&self) -> bool {
-        !self.says() && self.calls().is_empty()
+        let is_empty = |block: &AnswerBlock| block.kind == BlockKind::Text && block.text.is_empty();
+        self.blocks.iter().all(is_empty)
+    }
+
+    /// Whether who answers its calls decides how the turn goes on. Some upstreams say of a message with calls that the
+    /// turn is over.
+    pub(super) fn awaits_calls(&self, end: &End) -> bool {
+        let goes_on = matches!(
+            end.stop,
+            StopReason::ToolUse | StopReason::EndTurn | StopReason::Other(_)
+        );
+        end.stop == StopReason::ToolUse || (goes_on && !self.calls().is_empty())
+    }
+
+    /// Whether there is nothing in it that a person could see, after which the CLI asks the model again by itself.
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty() && self.calls().is_empty()
     }
 
     /// Whether the CLI comes to rest by itself after it.
@@ -109,10 +128,13 @@ impl Spoken {
         let rests = self.end.as_ref().is_some_and(|end| {
             matches!(
                 end.stop,
-                StopReason::EndTurn | StopReason::StopSequence(_) | StopReason::PauseTurn
+                StopReason::EndTurn
+                    | StopReason::StopSequence(_)
+                    | StopReason::PauseTurn
+                    | StopReason::Other(_)
             )
         });
-        rests && !self.is_empty()
+        rests && !self.is_blank()
     }
 
     /// Whether there is text in it.

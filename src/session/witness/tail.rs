@@ -1,7 +1,8 @@
 //! Transcripts as they grow: one watcher for all, which wakes the session whose file it is.
 
-use super::copies::ANSWER;
+use super::copies::COPY;
 use super::copies::Copies;
+use super::copies::Seen;
 use super::line::Lines;
 use super::record::Record;
 use super::wakers::Wakers;
@@ -91,7 +92,8 @@ impl Tails {
             folder: folder.to_owned(),
             id,
             wakers: self.wakers.clone(),
-            came: self.wakers.folder(id, ANSWER),
+            came: self.wakers.folder(id, COPY),
+            seen: Seen::default(),
         })
     }
 

@@ -16,6 +16,7 @@ use crate::turn::MessageId;
 use crate::turn::Reading;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::json::Replaced;
 use serde_json::json;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ fn delta(message: &str, index: u64, last: bool, text: &str) -> HookEvent {
         index,
         last,
         text: text.into(),
+        replaced: Replaced::default(),
     }
 }
 
@@ -35,6 +37,8 @@ fn said(text: &str, stop: &str) -> Record {
         blocks: vec![json!({"type": "text", "text": text})],
         stop_reason: Some(stop.into()),
         stop_sequence: None,
+        details: None,
+        replaced: false,
         usage: Usage {
             input_tokens: Some(3),
             output_tokens: Some(4),
@@ -345,6 +349,8 @@ fn called(id: &str) -> Record {
         ],
         stop_reason: Some("tool_use".into()),
         stop_sequence: None,
+        details: None,
+        replaced: false,
         usage: Usage::default(),
     })
 }
@@ -434,6 +440,7 @@ fn ended(stop: StopReason) -> Observation {
         stop,
         details: None,
         usage,
+        replaced: false,
     })
 }
 

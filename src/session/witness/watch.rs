@@ -52,12 +52,13 @@ impl Watch {
         Ok(())
     }
 
-    /// The same for a folder in which only that a file was written to its end is of interest. It ends with the folder.
+    /// The same for a folder in which it is of interest that a file is there, and that it was written to its end. It
+    /// ends with the folder.
     ///
     /// # Errors
     /// As above.
     pub(super) fn add_written(&mut self, folder: &Path) -> io::Result<FolderId> {
-        let wanted = WatchFlags::CLOSE_WRITE | WatchFlags::ONLYDIR;
+        let wanted = WatchFlags::CREATE | WatchFlags::CLOSE_WRITE | WatchFlags::ONLYDIR;
         Ok(inotify::add_watch(&*self.told, folder, wanted)?)
     }
 }

@@ -13,6 +13,7 @@ use crate::session::Said;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
 use crate::turn::Usage;
+use crate::turn::json::Replaced;
 use serde_json::json;
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ impl Claude {
                 index,
                 last,
                 text,
+                replaced: Replaced::default(),
             },
         );
     }
@@ -96,6 +98,8 @@ impl Claude {
             blocks: if text.is_empty() { vec![] } else { vec![block] },
             stop_reason: stop.map(str::to_owned),
             stop_sequence: None,
+            details: None,
+            replaced: false,
             usage: Usage::default(),
         })
     }

@@ -6,6 +6,9 @@ use crate::turn::Event;
 use crate::turn::MessageId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::json;
+use crate::turn::json::Replaced;
+use crate::turn::json::Seam;
 use crate::wire::sse::Decoder;
 use crate::wire::sse::Frame;
 use serde_json::Value;
@@ -24,6 +27,8 @@ pub(crate) enum Word {
         stop: StopReason,
         details: Option<Value>,
         usage: Usage,
+        /// Something in the answer is not as the model wrote it.
+        replaced: bool,
     },
     /// The upstream failed in the middle of its answer.
     Failed {
@@ -49,6 +54,13 @@ pub(crate) struct Reader {
     open: Option<(u64, bool)>,
     /// Blocks told so far.
     told: usize,
+    /// Where the pieces of the open block meet.
+    seam: Seam,
+    /// What a piece of the open block is.
+    piece: Option<fn(String) -> Delta>,
+    /// What of the last frame is not as it was written; and whether anything was told that is not.
+    frame_replaced: Replaced,
+    replaced: bool,
     begun: bool,
     over: bool,
 }
@@ -83,13 +95,17 @@ impl Reader {
         if self.over || frame.event == "ping" {
             return Ok(());
         }
-        let data: Value = serde_json::from_str(&frame.data).map_err(|_| Unread)?;
+        let (data, replaced) = json::read(frame.data.as_bytes()).map_err(|_| Unread)?;
+        self.frame_replaced = replaced;
         let kind = data.get("type").and_then(Value::as_str).ok_or(Unread)?;
         let word = match kind {
             "message_start" => Some(self.begin(&data)?),
             "content_block_start" => self.open(&data)?,
             "content_block_delta" => self.extend(&data)?,
-            "content_block_stop" => self.close(&data)?,
+            "content_block_stop" => {
+                words.extend(self.close_seam());
+                self.close(&data)?
+            }
             "message_delta" => self.near_end(&data)?,
             "message_stop" => Some(self.end()?),
             "error" => Some(self.fail(&data)),
@@ -128,11 +144,41 @@ impl Reader {
         let is_foreign = self.open_of(data)?;
         let piece = data.get("delta").ok_or(Unread)?;
         let delta = match is_foreign {
-            true => Delta::Foreign(piece.clone()),
-            false => delta(piece)?,
+            true => {
+                self.replaced |= self.frame_replaced.is_any();
+                Delta::Foreign(piece.clone())
+            }
+            false => self.join(delta(piece)?),
         };
         let index = self.told;
         Ok(Some(Word::Event(Event::Delta { index, delta })))
+    }
+
+    /// A piece of a text as it is told: half of a pair at its end waits for the next one.
+    fn join(&mut self, delta: Delta) -> Delta {
+        let replaced = self.frame_replaced;
+        let (text, piece): (String, fn(String) -> Delta) = match delta {
+            Delta::Text(text) => (text, Delta::Text),
+            Delta::Thinking(text) => (text, Delta::Thinking),
+            Delta::InputJson(text) => (text, Delta::InputJson),
+            other @ (Delta::Signature(_) | Delta::Foreign(_)) => {
+                self.replaced |= replaced.is_any();
+                return other;
+            }
+        };
+        self.piece = Some(piece);
+        piece(self.seam.join(&text, replaced))
+    }
+
+    /// What of the open block still waits.
+    fn close_seam(&mut self) -> Option<Word> {
+        let half = self.seam.close();
+        self.replaced |= self.seam.has_lost();
+        self.seam = Seam::default();
+        let piece = self.piece.take()?;
+        let delta = piece(half?.to_string());
+        let index = self.told;
+        Some(Word::Event(Event::Delta { index, delta }))
     }
 
     fn close(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
@@ -176,6 +222,7 @@ impl Reader {
             stop,
             details,
             usage,
+            replaced: self.replaced,
         })
     }
 
@@ -347,7 +394,8 @@ mod tests {
             Some(&Word::Ended {
                 stop,
                 details: None,
-                usage
+                usage,
+                replaced: false,
             })
         );
         assert_eq!(words.len(), 12);
@@ -376,6 +424,46 @@ mod tests {
             assert_eq!(words, Err(Unread), "{events:?}");
         }
         assert_eq!(Reader::default().push(b"data: {\n\n"), Err(Unread));
+    }
+
+    #[test]
+    fn half_a_pair_is_put_together_with_the_other_half_or_replaced() {
+        let text = |pieces: &[&str]| {
+            let deltas = pieces.iter().map(|piece| {
+                format!(r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{piece}"}}}}"#)
+            });
+            let start = json!({"type": "message_start", "message": {"id": "m", "model": "m"}});
+            let open = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text"}});
+            let end = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}});
+            let events = [start.to_string(), open.to_string()]
+                .into_iter()
+                .chain(deltas);
+            let events = events.chain([
+                json!({"type": "content_block_stop", "index": 0}).to_string(),
+                end.to_string(),
+                json!({"type": "message_stop"}).to_string(),
+            ]);
+            let stream: String = events.map(|event| format!("data: {event}\n\n")).collect();
+            let words = Reader::default()
+                .push(stream.as_bytes())
+                .expect("it can be read");
+            let text: String = words
+                .iter()
+                .filter_map(|word| match word {
+                    Word::Event(Event::Delta {
+                        delta: Delta::Text(text),
+                        ..
+                    }) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect();
+            let replaced = matches!(words.last(), Some(Word::Ended { replaced: true, .. }));
+            (text, replaced)
+        };
+        let whole = ("a\u{1f600}b".to_owned(), false);
+        assert_eq!(text(&["a\\ud83d", "\\ude00b"]), whole);
+        assert_eq!(text(&["a\\ud83d"]), ("a\u{fffd}".to_owned(), true));
+        assert_eq!(text(&["a\\ud83d", "b"]), ("a\u{fffd}b".to_owned(), true));
     }
 
     proptest! {

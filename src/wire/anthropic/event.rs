@@ -1,5 +1,6 @@
 //! Events as the Messages API's stream, and a whole answer as its message.
 
+use super::error;
 use super::foreign;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
@@ -7,13 +8,47 @@ use crate::turn::CompleteAnswer;
 use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::RequestId;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::json;
 use crate::wire::sse;
+use crate::wire::writer::AnswerWriter;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+
+/// The Messages API's way to write an answer.
+#[derive(Debug)]
+pub(crate) struct Writer;
+
+impl AnswerWriter for Writer {
+    fn frames(&mut self, event: &Event) -> String {
+        frames(event)
+    }
+
+    fn keep_alive(&self) -> String {
+        ping()
+    }
+
+    fn failure(&mut self, fault: &Fault, request_id: &RequestId) -> String {
+        error::frame(fault, request_id)
+    }
+
+    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+        message(whole)
+    }
+
+    fn changed(&self, whole: &CompleteAnswer) -> Vec<String> {
+        changed(whole)
+    }
+
+    fn usage_at_head(&self) -> Option<&'static str> {
+        Some("estimated-at-start")
+    }
+}
 
 /// The frames of one event, as bytes of the stream. An end is two of them.
 pub(crate) fn frames(event: &Event) -> String {
@@ -68,6 +103,17 @@ pub(crate) fn message(whole: &CompleteAnswer) -> Result<Value, &'static str> {
         message["stop_details"] = details.clone();
     }
     Ok(message)
+}
+
+/// What of the buffered answer is not as the model wrote it, by path: the input of a call in which a text holds half of
+/// a pair, or a number is larger than anybody reads.
+fn changed(whole: &CompleteAnswer) -> Vec<String> {
+    let calls = whole.blocks.iter().zip(0..);
+    let calls = calls.filter(|(block, _)| matches!(block.kind, BlockKind::ToolUse { .. }));
+    let changed = calls.filter(|(block, _)| json::changes(&block.text));
+    changed
+        .map(|(_, index): (_, usize)| format!("content.{index}.input"))
+        .collect()
 }
 
 /// Every event's name is its `type`.
@@ -171,7 +217,9 @@ fn input(text: &str) -> Result<Value, &'static str> {
     if text.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    serde_json::from_str(text).map_err(|_| "the input of a tool call is not JSON")
+    let (input, _) =
+        json::read(text.as_bytes()).map_err(|_| "the input of a tool call is not JSON")?;
+    Ok(input)
 }
 
 #[cfg(test)]

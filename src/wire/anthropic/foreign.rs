@@ -1,5 +1,6 @@
 //! Blocks that only this dialect knows, put together from their pieces.
 
+use crate::turn::json;
 use serde_json::Value;
 
 /// The block with its pieces in it: a piece of text goes behind the text that is there, a citation to the others, pieces
@@ -18,8 +19,9 @@ pub(super) fn with_pieces(mut block: Value, pieces: &[Value]) -> Result<Value, &
         }
     }
     if !input.is_empty() {
-        let parsed = serde_json::from_str(&input);
-        block["input"] = parsed.map_err(|_| "the input of a tool call is not JSON")?;
+        let parsed = json::read(input.as_bytes());
+        let (parsed, _) = parsed.map_err(|_| "the input of a tool call is not JSON")?;
+        block["input"] = parsed;
     }
     Ok(block)
 }

@@ -1,4 +1,4 @@
-//! fake-claude, built, and what the tests are told by their environment. `tests/compliance.rs` stands on it too.
+//! The programs beside the relay, built, and what the tests are told by their environment. `tests/compliance.rs` stands on it too.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +16,10 @@ pub(crate) fn inherited(name: &str) -> Option<OsString> {
 }
 
 /// The stand-in for claude, built once into the folder that the relay was built into.
-pub(crate) static FAKE_CLAUDE: LazyLock<PathBuf> = LazyLock::new(|| {
+pub(crate) static FAKE_CLAUDE: LazyLock<PathBuf> = LazyLock::new(|| built("fake-claude"));
+
+/// Builds a program of the workspace into the folder that the relay was built into.
+pub(crate) fn built(package: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_inference-relay"))
         .parent()
         .expect("a program lies in a folder");
@@ -26,12 +29,12 @@ pub(crate) static FAKE_CLAUDE: LazyLock<PathBuf> = LazyLock::new(|| {
     let mut cargo = Command::new(inherited("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "-p", "fake-claude", "--target-dir"])
+        .args(["build", "--quiet", "-p", package, "--target-dir"])
         .arg(target);
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
     let status = cargo.status().expect("cargo must run");
-    assert!(status.success(), "fake-claude must build");
-    folder.join("fake-claude")
-});
+    assert!(status.success(), "{package} must build");
+    folder.join(package)
+}

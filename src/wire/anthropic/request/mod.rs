@@ -19,7 +19,6 @@ mod media;
 mod sampling;
 mod talk;
 mod tool;
-mod weight;
 
 pub(crate) use field::Version;
 
@@ -30,6 +29,8 @@ use crate::turn::Owner;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Sampling;
+use crate::wire::body::parse;
+use crate::wire::field::present;
 use block::Pairing;
 use field::Path;
 use field::invalid;
@@ -142,27 +143,6 @@ pub(crate) fn count(body: &[u8], version: Version) -> Result<Count, Fault> {
     Ok(Count { request, tools })
 }
 
-fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
-    if weight::is_too_heavy(body) {
-        let public = format!(
-            "The request body has more than {} fields and items together; send fewer.",
-            weight::VALUES_MAX
-        );
-        return Err(Fault::new(
-            FaultKind::RequestTooLarge,
-            Blame::Client,
-            public,
-        ));
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(invalid("The request body is not a JSON object.")),
-        Err(error) => Err(invalid(format!(
-            "The request body is not valid JSON: {error}"
-        ))),
-    }
-}
-
 /// What both calls have.
 fn common(
     fields: &Map<String, Value>,
@@ -242,11 +222,6 @@ fn ignored(fields: &Map<String, Value>) -> Vec<String> {
         .iter()
         .filter(|(name, value)| !KNOWN.contains(&name.as_str()) && asks(name, value));
     unknown.map(|(name, _)| name.clone()).collect()
-}
-
-/// A field that is there and not `null`.
-fn present<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    fields.get(name).filter(|value| !value.is_null())
 }
 
 fn required<'a>(

@@ -1,10 +1,8 @@
 //! `bench floor`: what the relay adds to the session, and how that compares with what nothing can go below.
 
-use super::simulated;
-use crate::cli::args::Pairs;
-use crate::cli::out;
-use crate::cli::progress;
-use crate::cli::run::CommandOutcome;
+use super::CommandOutcome;
+use super::Programs;
+use crate::args::Pairs;
 use crate::clock;
 use crate::load::Pace;
 use crate::load::Plan;
@@ -17,6 +15,8 @@ use crate::load::host::Setup;
 use crate::load::plan::History;
 use crate::load::tally::Sample;
 use crate::load::tally::milliseconds;
+use crate::out;
+use crate::progress;
 use anyhow::Context;
 use anyhow::bail;
 use bytes::Bytes;
@@ -39,8 +39,8 @@ struct Measured {
     starts: Vec<Duration>,
 }
 
-pub(crate) async fn floor(args: &Pairs) -> anyhow::Result<CommandOutcome> {
-    let setup = simulated(SESSIONS)?;
+pub(crate) async fn floor(args: &Pairs, programs: &Programs) -> anyhow::Result<CommandOutcome> {
+    let setup = programs.simulated(SESSIONS);
     let host = progress::during("starting a simulated daemon", Host::start(&setup)).await?;
     let what = format!("{} rounds", args.rounds);
     let rounds = progress::during(&what, rounds(args, &host, &setup)).await?;

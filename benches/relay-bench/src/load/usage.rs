@@ -1,6 +1,5 @@
 //! What a process and its children take of the machine, where the system has it in files.
 
-use crate::session::PAGE_BYTES;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;
@@ -154,6 +153,8 @@ pub(crate) fn megabytes(bytes: u64) -> f64 {
     Duration::from_micros(bytes).as_secs_f64()
 }
 
+/// The page of every Linux this runs on by default.
+const PAGE_BYTES: u64 = 4096;
 /// Linux counts processor time in hundredths of a second for programs, on every machine it runs on by default.
 const TICK_MS: u64 = 10;
 /// A session's own children are two below it; anything deeper is not ours.

@@ -12,19 +12,19 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 
 /// A daemon, and a client that stays connected.
-pub struct Daemon {
+pub struct WholeCall {
     runtime: Runtime,
     caller: Caller,
     host: Option<Host>,
 }
 
-impl Daemon {
+impl WholeCall {
     /// Starts the relay at this path; the simulated claude lies beside it.
     ///
     /// # Panics
     /// Where one of them is not built, or does not come up.
     #[must_use]
-    pub fn start(relay: &Path) -> Daemon {
+    pub fn start(relay: &Path) -> WholeCall {
         let runtime = Runtime::new().expect("there must be threads");
         let setup = setup(relay);
         let (host, caller) = runtime.block_on(async {
@@ -32,7 +32,7 @@ impl Daemon {
             let caller = Caller::connect(host.address, None).await;
             (host, caller.expect("the relay must listen"))
         });
-        Daemon {
+        WholeCall {
             runtime,
             caller,
             host: Some(host),
@@ -60,7 +60,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for WholeCall {
     fn drop(&mut self) {
         if let Some(host) = self.host.take() {
             self.runtime.block_on(host.stop());

@@ -1,10 +1,9 @@
 //! A daemon that lives for one run alone, with simulated sessions: a process of its own, so that it can be measured.
 
+use super::process::EndMode;
+use super::process::end_group;
 use super::usage::Usage;
-use crate::session::EndMode;
-use crate::session::create_private;
-use crate::session::end_group;
-use crate::session::write_private;
+use serde_json::Value;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -12,11 +11,11 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
 use tokio::process::Child;
 use tokio::process::Command;
-use uuid::Uuid;
 
 /// What the simulated sessions do.
 #[derive(Debug, Clone)]
@@ -37,7 +36,8 @@ pub(crate) struct Setup {
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
-    pub(crate) folder: PathBuf,
+    /// Private, and removed at the end.
+    pub(crate) folder: TempDir,
     daemon: Child,
 }
 
@@ -47,20 +47,20 @@ impl Host {
     /// # Errors
     /// Where its folder cannot be written, or it does not come up.
     pub(crate) async fn start(setup: &Setup) -> io::Result<Host> {
-        let folder = std::env::temp_dir()
-            .canonicalize()?
-            .join(format!("relay-bench-{}", Uuid::new_v4().simple()));
-        write_files(setup, &folder)?;
+        let within = std::env::temp_dir().canonicalize()?;
+        let folder = tempfile::Builder::new()
+            .prefix("relay-bench-")
+            .tempdir_in(within)?;
+        write_files(setup, folder.path())?;
         let mut command = Command::new(&setup.program);
         command
             .args(["serve", "--config"])
-            .arg(folder.join("relay.toml"))
-            .env("INFERENCE_RELAY_HOME", folder.join("state"))
+            .arg(folder.path().join("relay.toml"))
+            .env("INFERENCE_RELAY_HOME", folder.path().join("state"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        #[cfg(unix)]
         command.process_group(0);
         let mut daemon = command.spawn()?;
         let pid = daemon.id().unwrap_or(0);
@@ -80,10 +80,7 @@ impl Host {
 
     /// Tells the daemon to stop, and waits for its end: its sessions end with it.
     pub(crate) async fn stop(mut self) {
-        #[cfg(unix)]
         end_group(self.pid, EndMode::Asked);
-        #[cfg(not(unix))]
-        drop(self.daemon.start_kill());
         drop(tokio::time::timeout(END_WAIT_MAX, self.daemon.wait()).await);
     }
 }
@@ -93,7 +90,6 @@ impl Drop for Host {
         if matches!(self.daemon.try_wait(), Ok(None)) {
             end_group(self.pid, EndMode::Forced);
         }
-        drop(fs::remove_dir_all(&self.folder));
     }
 }
 
@@ -111,22 +107,22 @@ pub(crate) fn script(reply_bytes: usize) -> String {
 }
 
 fn write_files(setup: &Setup, folder: &Path) -> io::Result<()> {
-    create_private(folder)?;
-    create_private(&folder.join("user"))?;
-    let write = |name: &str, text: &str| write_private(&folder.join(name), text.as_bytes(), 0o600);
+    fs::create_dir(folder.join("user"))?;
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text);
     write("script.toml", &script(setup.reply_bytes))?;
     write("relay.toml", &config(setup, folder))
 }
 
 /// No budget stands in the way: all callers come from one address.
 fn config(setup: &Setup, folder: &Path) -> String {
-    let quoted = |path: &Path| toml::Value::from(path.display().to_string()).to_string();
+    // A string of JSON is one of TOML.
+    let quoted = |path: &Path| Value::from(path.display().to_string()).to_string();
     format!(
         "[server]\nport = 0\n[claude]\ncommand = {}\nmodel = {}\n[claude.env]\nHOME = {}\nFAKE_CLAUDE_SCRIPT = {}\n\
          [pool]\nmax = {}\nidle = {}\nqueue_depth_max = {}\nqueue_wait_max = \"10m\"\nsession_turns_max = 1000000\n\
          [auth]\naddress_calls_per_minute = 0\naddress_concurrent_max = {}\n[log]\nlevel = \"info\"\n",
         quoted(&setup.claude),
-        toml::Value::from(setup.model.as_str()),
+        Value::from(setup.model.as_str()),
         quoted(&folder.join("user")),
         quoted(&folder.join("script.toml")),
         setup.sessions_max,
@@ -176,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_address_is_read_from_the_log() {
-        let line = "2026-01-01T00:00:00Z  INFO inference_relay::daemon: listening address=127.0.0.1:4242 pid=7";
+        let line = "2026-01-01T00:00:00Z  INFO daemon: listening address=127.0.0.1:4242 pid=7";
         assert_eq!(
             address_in(line),
             Some(SocketAddr::from(([127, 0, 0, 1], 4242)))

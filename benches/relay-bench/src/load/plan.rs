@@ -1,6 +1,5 @@
 //! What is called, how often and when. `[pure]`
 
-use crate::session::MAX_TOKENS_PLAIN;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;
@@ -78,7 +77,7 @@ impl Plan {
         messages.push(json!({"role": "user", "content": prompt}));
         json!({
             "model": self.model,
-            "max_tokens": MAX_TOKENS_PLAIN,
+            "max_tokens": MAX_TOKENS,
             "stream": self.stream,
             "messages": messages,
         })
@@ -96,6 +95,8 @@ fn words(first: String, bytes: usize) -> String {
 }
 
 const WORD: &str = " for more";
+/// The bound that sessions are warmed with; another one would take a session of its own.
+const MAX_TOKENS: u32 = 1024;
 
 #[cfg(test)]
 mod tests {

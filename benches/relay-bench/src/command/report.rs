@@ -1,11 +1,9 @@
 //! `bench report`: how the cost grows, as tables and pictures that anyone can make again.
 
-use super::simulated;
+use super::CommandOutcome;
+use super::Programs;
 use super::write;
-use crate::cli::args::Report;
-use crate::cli::out;
-use crate::cli::progress;
-use crate::cli::run::CommandOutcome;
+use crate::args::Report;
 use crate::clock;
 use crate::load::Pace;
 use crate::load::Plan;
@@ -22,6 +20,8 @@ use crate::load::tally::Phase;
 use crate::load::tally::milliseconds;
 use crate::load::usage::Usage;
 use crate::load::usage::megabytes;
+use crate::out;
+use crate::progress;
 use anyhow::Context;
 use serde_json::Value;
 use serde_json::json;
@@ -53,14 +53,14 @@ struct Point {
     callers_cpu: Duration,
 }
 
-pub(crate) async fn report(args: &Report) -> anyhow::Result<CommandOutcome> {
+pub(crate) async fn report(args: &Report, programs: &Programs) -> anyhow::Result<CommandOutcome> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made", args.out.display()))?;
     let began = clock::now();
     let mut page = String::new();
     let mut figures = serde_json::Map::new();
     for sweep in sweeps(args) {
-        let points = play(&sweep, args).await?;
+        let points = play(&sweep, args, programs).await?;
         page.push_str(&chapter(&sweep, &points));
         if let Some(svg) = board(&sweep, &points).svg() {
             let file = format!("{}.svg", sweep.name);
@@ -176,11 +176,11 @@ fn soak(args: &Report) -> Vec<u32> {
         .collect()
 }
 
-async fn play(sweep: &Sweep, args: &Report) -> anyhow::Result<Vec<Point>> {
+async fn play(sweep: &Sweep, args: &Report, programs: &Programs) -> anyhow::Result<Vec<Point>> {
     let mut points = Vec::new();
     let mut host = None;
     for step in sweep.steps.iter().copied() {
-        let mut setup = simulated(4)?;
+        let mut setup = programs.simulated(4);
         let mut plan = plan(if args.quick { CALLS / 10 } else { CALLS });
         (sweep.at)(step, &mut setup, &mut plan);
         if sweep.goes_on {

@@ -1,9 +1,9 @@
 //! One client: a connection that stays open, and one call after the other on it.
 
+use super::sse::EventReader;
+use super::sse::StreamEvent;
 use super::tally::Sample;
 use crate::clock;
-use crate::wire::sse::Decoder;
-use crate::wire::sse::Frame;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Full;
@@ -73,13 +73,13 @@ impl Caller {
         if !response.status().is_success() {
             sample.failure = Some(code(&response));
         }
-        let mut decoder = Decoder::default();
+        let mut reader = EventReader::default();
         while let Some(frame) = response.frame().await {
             let frame = frame.map_err(io::Error::other)?;
             let now = clock::now().duration_since(began);
             let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes.as_ref());
-            for frame in decoder.push(bytes) {
-                take(&mut sample, &frame, now);
+            for event in reader.push(bytes) {
+                take(&mut sample, &event, now);
             }
         }
         sample.ended = clock::now().duration_since(began);
@@ -146,11 +146,11 @@ impl Line {
     }
 }
 
-fn take(sample: &mut Sample, frame: &Frame, now: Duration) {
-    match frame.event.as_str() {
+fn take(sample: &mut Sample, event: &StreamEvent, now: Duration) {
+    match event.name.as_str() {
         "content_block_delta" => {
             if sample.pieces.is_empty() {
-                sample.since_said = stamp(&frame.data).and_then(since);
+                sample.since_said = stamp(&event.data).and_then(since);
             }
             sample.pieces.push(now);
         }

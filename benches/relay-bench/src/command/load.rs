@@ -1,14 +1,10 @@
 //! `bench load`: many clients at once.
 
-use super::simulated;
+use super::CommandOutcome;
+use super::Programs;
+use super::running_daemon::RunningDaemon;
 use super::write;
-use crate::cli::args::Load;
-use crate::cli::out;
-use crate::cli::progress;
-use crate::cli::run::CommandOutcome;
-use crate::cli::run::warn;
-use crate::config;
-use crate::config::Env;
+use crate::args::Load;
 use crate::load::Pace;
 use crate::load::Plan;
 use crate::load::Tally;
@@ -21,15 +17,17 @@ use crate::load::run;
 use crate::load::tally::Phase;
 use crate::load::tally::milliseconds;
 use crate::load::usage::Usage;
+use crate::out;
+use crate::progress;
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-pub(crate) async fn load(args: &Load, env: &Env) -> anyhow::Result<CommandOutcome> {
+pub(crate) async fn load(args: &Load, programs: &Programs) -> anyhow::Result<CommandOutcome> {
     let (tally, usage) = match args.running {
-        true => running(args, env).await?,
-        false => own(args).await?,
+        true => running(args, programs).await?,
+        false => own(args, programs).await?,
     };
     if let Some(path) = &args.svg {
         let svg = picture(&tally)
@@ -44,19 +42,18 @@ pub(crate) async fn load(args: &Load, env: &Env) -> anyhow::Result<CommandOutcom
     })
 }
 
-async fn running(args: &Load, env: &Env) -> anyhow::Result<(Tally, Option<Usage>)> {
-    let config = config::load(&args.query.place.flags(), env)?;
-    warn(&config);
-    let address = SocketAddr::new(config.server.host, config.server.port);
-    let plan = plan(args, &config.session.model);
+async fn running(args: &Load, programs: &Programs) -> anyhow::Result<(Tally, Option<Usage>)> {
+    let daemon = RunningDaemon::of(programs, args.config.as_deref(), args.port).await?;
+    let address = daemon.address;
+    let plan = plan(args, &daemon.model);
     let tally = calls(&plan, address, args.key.as_deref()).await;
     let tally =
         tally.with_context(|| format!("no daemon answers on {address}, or it went away"))?;
     Ok((tally, None))
 }
 
-async fn own(args: &Load) -> anyhow::Result<(Tally, Option<Usage>)> {
-    let mut setup = simulated(args.sessions.unwrap_or(args.clients))?;
+async fn own(args: &Load, programs: &Programs) -> anyhow::Result<(Tally, Option<Usage>)> {
+    let mut setup = programs.simulated(args.sessions.unwrap_or(args.clients));
     setup.reply_bytes = args.reply;
     let host = progress::during("starting a simulated daemon", Host::start(&setup)).await?;
     let plan = plan(args, &setup.model);
@@ -92,7 +89,7 @@ fn plan(args: &Load, model: &str) -> Plan {
 }
 
 fn tell(args: &Load, tally: &Tally, usage: Option<Usage>) -> std::io::Result<()> {
-    if args.query.json {
+    if args.json {
         let mut told = tally.machine();
         if let Some(usage) = usage {
             told["usage"] = usage.machine();

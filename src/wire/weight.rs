@@ -3,10 +3,10 @@
 //! A value takes two bytes to send (`0,`) and up to a few hundred to hold: 32 MiB of them took gigabytes, and seconds.
 
 /// Fields and items of a body. A hundred thousand messages, which are the most that a call may have, have half as many.
-pub(super) const VALUES_MAX: usize = 1_000_000;
+pub(crate) const VALUES_MAX: usize = 1_000_000;
 
 /// Whether a body has more values than a call may have. What is no JSON may be told either way.
-pub(super) fn is_too_heavy(body: &[u8]) -> bool {
+pub(crate) fn is_too_heavy(body: &[u8]) -> bool {
     // No value is shorter than its mark and one more byte, so a usual body is not looked at.
     body.len() / 2 > VALUES_MAX && marks(body) > VALUES_MAX
 }

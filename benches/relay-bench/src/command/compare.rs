@@ -1,18 +1,18 @@
 //! `bench compare`: this build and another one, call by call in turn.
 
+use super::CommandOutcome;
+use super::Programs;
 use super::floor::at_rest;
 use super::floor::call;
-use super::simulated;
-use crate::cli::args::Compare;
-use crate::cli::out;
-use crate::cli::progress;
-use crate::cli::run::CommandOutcome;
+use crate::args::Compare;
 use crate::load::Ratio;
 use crate::load::caller::Caller;
 use crate::load::compare::median;
 use crate::load::host::Host;
 use crate::load::host::Setup;
 use crate::load::tally::milliseconds;
+use crate::out;
+use crate::progress;
 use anyhow::Context;
 use serde_json::json;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use std::time::Duration;
 /// A pair: the baseline's call, and ours.
 type Pair = (Duration, Duration);
 
-pub(crate) async fn compare(args: &Compare) -> anyhow::Result<CommandOutcome> {
-    let ours = simulated(SESSIONS)?;
+pub(crate) async fn compare(args: &Compare, programs: &Programs) -> anyhow::Result<CommandOutcome> {
+    let ours = programs.simulated(SESSIONS);
     let theirs = Setup {
         program: args.baseline.clone(),
         ..ours.clone()

@@ -15,11 +15,15 @@
 pub(crate) mod caller;
 pub(crate) mod compare;
 pub(crate) mod floor;
+pub(crate) mod hooks;
 pub(crate) mod host;
 pub(crate) mod picture;
 pub(crate) mod plan;
+pub(crate) mod process;
 pub(crate) mod run;
+pub(crate) mod sse;
 pub(crate) mod tally;
+pub(crate) mod terminal;
 pub(crate) mod usage;
 
 pub(crate) use compare::Ratio;

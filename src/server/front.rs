@@ -1,0 +1,313 @@
+//! What every call of a turn goes through, whatever its dialect: its headers, its body, its lane, its answer.
+
+use super::Api;
+use super::answer;
+use super::api;
+use super::body;
+use super::conversation;
+use super::frame::Refusal;
+use super::guarded_body::GuardedBody;
+use super::late_writer::LateWriter;
+use crate::auth::Caller;
+use crate::calls::CallRecorder;
+use crate::clock;
+use crate::lane::Call;
+use crate::lane::Dialect;
+use crate::lane::LaneWant;
+use crate::lane::Original;
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use crate::turn::LaneId;
+use crate::turn::RequestId;
+use crate::turn::Timeline;
+use crate::wire::head::NoHead;
+use crate::wire::head::head;
+use crate::wire::writer::AnswerWriter;
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::request::Parts;
+use axum::response::Response;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Names the lane of one call.
+const LANE: &str = "x-relay-lane";
+/// The older name of the two claude lanes.
+pub(super) const DRIVER: &str = "x-relay-driver";
+/// Bytes of a body that is read where it came: that takes a millisecond or two.
+const READ_HERE_MAX: usize = 1 << 20;
+
+/// Who calls, and by which name the call goes.
+pub(super) struct Context {
+    pub(super) id: RequestId,
+    pub(super) caller: Caller,
+    pub(super) note: CallRecorder,
+}
+
+/// A call as its dialect read it.
+pub(super) struct Asked {
+    pub(super) request: crate::turn::Request,
+    pub(super) stream: bool,
+    /// How its answer is written.
+    pub(super) writer: Box<dyn AnswerWriter>,
+}
+
+impl FromRequestParts<Api> for Context {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Context, Refusal> {
+        let found = &parts.extensions;
+        let id = found.get::<RequestId>().cloned();
+        let (caller, note) = (found.get::<Caller>().cloned(), found.get().cloned());
+        match (id, caller, note) {
+            (Some(id), Some(caller), Some(note)) => Ok(Context { id, caller, note }),
+            _ => Err(unframed().into()),
+        }
+    }
+}
+
+impl Context {
+    fn hand_in(&self, model: &str, is_streamed: bool) -> Timeline {
+        self.note.hand_in(model, is_streamed, clock::now())
+    }
+
+    /// What the ids of the answer are made of.
+    pub(super) fn stem(&self) -> String {
+        let id = &self.id.0;
+        id.strip_prefix("req_").unwrap_or(id).to_owned()
+    }
+
+    /// Whether the call goes on in a conversation that has a name.
+    ///
+    /// # Errors
+    /// `session_id_invalid`.
+    pub(super) fn is_named(&self, headers: &HeaderMap) -> Result<bool, Fault> {
+        conversation::of(headers, &self.caller).map(|named| named.is_some())
+    }
+}
+
+/// Reads a call's body with its dialect's reader, has it served, and answers it.
+pub(super) async fn answer(
+    api: Api,
+    context: Context,
+    dialect: Dialect,
+    request: Request,
+    plain: Box<dyn AnswerWriter>,
+    read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
+) -> Result<Response, Refusal> {
+    let mut reservation = api.body_budget.reservation(context.caller.owner());
+    let headers = request.headers().clone();
+    let query = request.uri().query().map(str::to_owned);
+    let body = body::json(request, api.config.body_max, &mut reservation).await?;
+    let written = Written {
+        dialect,
+        headers,
+        query,
+        body: Bytes::from(body),
+    };
+    let is_named = context.is_named(&written.headers)?;
+    let head = match api.is_declared() && !is_named {
+        true => written.head()?,
+        false => None,
+    };
+    let response = match head {
+        Some(head) => {
+            let (call, writer) = written.unread(head, &context, plain, read);
+            serve(&api, context, call, writer).await?
+        }
+        None => {
+            let asked = beside(&api, &written.body, read).await?;
+            let (call, writer) = written.read(asked, &context);
+            serve(&api, context, call, writer).await?
+        }
+    };
+    Ok(response.map(|body| GuardedBody::body(body, reservation)))
+}
+
+/// What the caller wrote, with the headers it came with.
+struct Written {
+    dialect: Dialect,
+    headers: HeaderMap,
+    query: Option<String>,
+    body: Bytes,
+}
+
+/// What is known of a body that was not read.
+struct KnownHead {
+    model: String,
+    model_at: Range<usize>,
+    is_streamed: bool,
+}
+
+impl Written {
+    /// Looks at the body; `None` where all of it must be read to say what is wrong with it.
+    fn head(&self) -> Result<Option<KnownHead>, Fault> {
+        match head(&self.body) {
+            Ok(head) => Ok(Some(KnownHead {
+                model: head.model.into_owned(),
+                model_at: head.model_at,
+                is_streamed: head.is_streamed,
+            })),
+            Err(NoHead::Twice(name)) => Err(twice(name)),
+            Err(NoHead::Unreadable) => Ok(None),
+        }
+    }
+
+    /// A call of which no more is known than its head, as long as no lane asks for the rest.
+    fn unread(
+        self,
+        head: KnownHead,
+        context: &Context,
+        plain: Box<dyn AnswerWriter>,
+        read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
+    ) -> (Call, Box<dyn AnswerWriter>) {
+        let mut model = head.model;
+        let lane = pinned(&mut model);
+        let (late, writer) = LateWriter::beside(plain);
+        let owner = context.caller.owner();
+        let asked_of = model.clone();
+        let read = move |original: &Original| {
+            let read = || read(&original.body);
+            let asked = match original.body.len() <= READ_HERE_MAX {
+                true => read(),
+                false => tokio::task::block_in_place(read),
+            }?;
+            late.put(asked.writer);
+            let mut request = asked.request;
+            (request.owner, request.model) = (owner.clone(), asked_of.clone());
+            Ok(request)
+        };
+        let timeline = context.hand_in(&model, head.is_streamed);
+        let original = Arc::new(self.original(head.model_at));
+        let mut call = Call::written((&model, head.is_streamed), original, timeline, read);
+        call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
+        (call, Box::new(writer))
+    }
+
+    fn read(self, asked: Asked, context: &Context) -> (Call, Box<dyn AnswerWriter>) {
+        let mut request = asked.request;
+        let lane = pinned(&mut request.model);
+        request.owner = context.caller.owner();
+        let timeline = context.hand_in(&request.model, asked.stream);
+        let mut call = Call::new(request, timeline);
+        call.is_streamed = asked.stream;
+        call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
+        call.original = Some(Arc::new(self.original(0..0)));
+        (call, asked.writer)
+    }
+
+    fn original(self, model_at: Range<usize>) -> Original {
+        Original {
+            dialect: self.dialect,
+            query: self.query,
+            headers: self.headers,
+            body: self.body,
+            model_at,
+        }
+    }
+}
+
+async fn serve(
+    api: &Api,
+    context: Context,
+    mut call: Call,
+    writer: Box<dyn AnswerWriter>,
+) -> Result<Response, Refusal> {
+    let Context { id, caller, note } = context;
+    if let Some(original) = &call.original {
+        let headers = &original.headers;
+        if call.want == LaneWant::Any {
+            call.want = want(headers)?;
+        }
+        call.conversation = conversation::of(headers, &caller)?;
+        call.strict = api.config.strict || is_strict(headers);
+    }
+    if let Some(key) = &caller.key {
+        note.sign(&key.0);
+    }
+    let is_streamed = call.is_streamed;
+    let serving = api.serve(call)?;
+    let answered = async {
+        match is_streamed {
+            true => answer::streamed(serving, writer, id, note, &api.drain_deadline).await,
+            false => answer::buffered(serving, writer, &id, &note).await,
+        }
+    };
+    let response = tokio::select! {
+        biased;
+        response = answered => response?,
+        () = api.drain_deadline.passed() => return Err(api::cut_off().into()),
+    };
+    api.license.count();
+    Ok(response)
+}
+
+/// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one; and it takes
+/// memory meanwhile, so only a few are read at the same time.
+pub(super) async fn beside<T>(
+    api: &Api,
+    body: &[u8],
+    read: impl FnOnce(&[u8]) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    if body.len() <= READ_HERE_MAX {
+        return read(body);
+    }
+    let _turn = api.readers.acquire().await; // It is never closed.
+    tokio::task::block_in_place(|| read(body))
+}
+
+/// The lane behind the name of a model, as in `opus@claude-print`; the name is left without it.
+fn pinned(model: &mut String) -> Option<LaneId> {
+    let (name, lane) = model.rsplit_once('@')?;
+    let is_lane = LANES.contains(&lane) || lane.starts_with("http:");
+    let lane = (is_lane && !name.is_empty()).then(|| LaneId::new(lane))?;
+    let end = name.len();
+    model.truncate(end);
+    Some(lane)
+}
+
+/// The lane that the caller asks for: it then gets no other.
+fn want(headers: &HeaderMap) -> Result<LaneWant, Fault> {
+    if let Some(driver) = headers.get(DRIVER) {
+        let lane = match driver.as_bytes() {
+            b"pty" => "claude-pty",
+            b"print" => "claude-print",
+            _ => return Err(unknown("x-relay-driver: Input should be 'pty' or 'print'")),
+        };
+        return Ok(LaneWant::Only(LaneId::new(lane)));
+    }
+    match headers.get(LANE).map(HeaderValue::to_str) {
+        None => Ok(LaneWant::Any),
+        Some(Ok(lane)) => Ok(LaneWant::Only(LaneId::new(lane))),
+        Some(Err(_)) => Err(unknown("x-relay-lane: Input should be the name of a lane")),
+    }
+}
+
+fn twice(name: &str) -> Fault {
+    let public = format!(
+        "{name}: the field stands in the body twice; two readers could believe two different ones."
+    );
+    Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
+}
+
+fn unknown(public: &str) -> Fault {
+    Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
+}
+
+fn is_strict(headers: &HeaderMap) -> bool {
+    headers
+        .get("x-relay-strict")
+        .is_some_and(|value| value == "true")
+}
+
+fn unframed() -> Fault {
+    let public = "The relay lost track of the call, which is a bug of the relay; please try again.";
+    Fault::new(FaultKind::Internal, Blame::Relay, public).because("a call without its frame")
+}
+
+/// Lanes that a model's name may be pinned to, beside those of hosts.
+const LANES: [&str; 3] = ["claude-pty", "claude-print", "codex"];

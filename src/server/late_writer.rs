@@ -1,0 +1,63 @@
+//! The writer of an answer to a call that may never be read: it is there once a lane has asked for the call.
+
+use crate::turn::CompleteAnswer;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::RequestId;
+use crate::wire::writer::AnswerWriter;
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+/// Writes as the call asks, once it was read, and plainly before.
+pub(super) struct LateWriter(Shared);
+
+/// Where the call's own writer is put.
+pub(super) struct Place(Shared);
+
+type Shared = Arc<Mutex<Box<dyn AnswerWriter>>>;
+
+impl LateWriter {
+    pub(super) fn beside(plain: Box<dyn AnswerWriter>) -> (Place, LateWriter) {
+        let writer = Arc::new(Mutex::new(plain));
+        (Place(Arc::clone(&writer)), LateWriter(writer))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Box<dyn AnswerWriter>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    pub(super) fn put(&self, writer: Box<dyn AnswerWriter>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = writer;
+    }
+}
+
+impl AnswerWriter for LateWriter {
+    fn frames(&mut self, event: &Event) -> String {
+        self.writer().frames(event)
+    }
+
+    fn keep_alive(&self) -> String {
+        self.writer().keep_alive()
+    }
+
+    fn failure(&mut self, fault: &Fault, request_id: &RequestId) -> String {
+        self.writer().failure(fault, request_id)
+    }
+
+    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+        self.writer().whole(whole)
+    }
+
+    fn changed(&self, whole: &CompleteAnswer) -> Vec<String> {
+        self.writer().changed(whole)
+    }
+
+    fn usage_at_head(&self) -> Option<&'static str> {
+        self.writer().usage_at_head()
+    }
+}

@@ -1,0 +1,34 @@
+//! A request's body as the fields of its JSON object.
+
+use super::field::invalid;
+use super::weight;
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use serde_json::Map;
+use serde_json::Value;
+
+/// The fields of a body.
+///
+/// # Errors
+/// `invalid_request` for what is no JSON object, `request_too_large` for one of too many values.
+pub(crate) fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    if weight::is_too_heavy(body) {
+        let public = format!(
+            "The request body has more than {} fields and items together; send fewer.",
+            weight::VALUES_MAX
+        );
+        return Err(Fault::new(
+            FaultKind::RequestTooLarge,
+            Blame::Client,
+            public,
+        ));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(invalid("The request body is not a JSON object.")),
+        Err(error) => Err(invalid(format!(
+            "The request body is not valid JSON: {error}"
+        ))),
+    }
+}

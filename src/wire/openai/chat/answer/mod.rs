@@ -1,0 +1,271 @@
+//! Events as the chunks of a chat stream, and a whole answer as its completion.
+
+use super::request::AnswerWish;
+use crate::turn::AnswerBlock;
+use crate::turn::BlockKind;
+use crate::turn::CompleteAnswer;
+use crate::turn::Delta;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::RequestId;
+use crate::wire::openai::error;
+use crate::wire::openai::stop::Ending;
+use crate::wire::openai::tool::ToolKind;
+use crate::wire::openai::unwrap::Unwrap;
+use crate::wire::openai::usage;
+use crate::wire::sse;
+use crate::wire::writer::AnswerWriter;
+use serde_json::Value;
+use serde_json::json;
+
+/// Writes one answer.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    id: String,
+    /// Seconds since 1970.
+    created: u64,
+    wish: AnswerWish,
+    /// Calls that were begun.
+    calls: usize,
+    open: Option<OpenCall>,
+}
+
+/// A call on its way.
+#[derive(Debug)]
+struct OpenCall {
+    index: usize,
+    is_empty: bool,
+    /// Where its input is free text.
+    custom: Option<Unwrap>,
+}
+
+impl Writer {
+    pub(crate) fn new(id: &str, created: u64, wish: AnswerWish) -> Writer {
+        Writer {
+            id: format!("chatcmpl-{id}"),
+            created,
+            wish,
+            calls: 0,
+            open: None,
+        }
+    }
+
+    fn start(&self, kind: &BlockKind) -> Option<OpenCall> {
+        let BlockKind::ToolUse { name, .. } = kind else {
+            return None;
+        };
+        let is_custom = self.wish.tools.of(name).kind == ToolKind::Custom;
+        Some(OpenCall {
+            index: self.calls,
+            is_empty: true,
+            custom: is_custom.then(Unwrap::default),
+        })
+    }
+
+    fn begin(&mut self, kind: &BlockKind) -> Vec<Value> {
+        self.open = self.start(kind);
+        let (BlockKind::ToolUse { id, name }, Some(open)) = (kind, &self.open) else {
+            return Vec::new();
+        };
+        self.calls += 1;
+        let name = &self.wish.tools.of(name).name;
+        vec![if self.wish.is_legacy {
+            json!({"function_call": {"name": name, "arguments": ""}})
+        } else if open.custom.is_some() {
+            json!({"tool_calls": [{"index": open.index, "id": id, "type": "custom", "custom": {"name": name, "input": ""}}]})
+        } else {
+            json!({"tool_calls": [{"index": open.index, "id": id, "type": "function",
+                "function": {"name": name, "arguments": ""}}]})
+        }]
+    }
+
+    fn extend(&mut self, delta: &Delta) -> Vec<Value> {
+        if delta.is_empty() {
+            return Vec::new();
+        }
+        match delta {
+            Delta::Text(text) => vec![json!({ "content": text })],
+            Delta::Thinking(text) => vec![json!({ "reasoning_content": text })],
+            Delta::InputJson(piece) => self.input(piece),
+            Delta::Signature(_) | Delta::Foreign(_) => Vec::new(),
+        }
+    }
+
+    fn input(&mut self, piece: &str) -> Vec<Value> {
+        let Some(open) = &mut self.open else {
+            return Vec::new();
+        };
+        open.is_empty = false;
+        let Some(custom) = &mut open.custom else {
+            return vec![arguments(open.index, piece, self.wish.is_legacy)];
+        };
+        match custom.push(piece) {
+            text if text.is_empty() => Vec::new(),
+            text => vec![json!({"tool_calls": [{"index": open.index, "custom": {"input": text}}]})],
+        }
+    }
+
+    /// A call without any input has none the less an object.
+    fn close(&mut self) -> Vec<Value> {
+        match self.open.take() {
+            Some(open) if open.is_empty && open.custom.is_none() => {
+                vec![arguments(open.index, "{}", self.wish.is_legacy)]
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    fn end(&self, end: &End) -> String {
+        let reason = Ending::of(&end.stop).finish_reason(self.called(self.calls));
+        let mut frames = sse::unnamed(&self.chunk(&json!({}), Some(reason)).to_string());
+        if self.wish.has_usage {
+            let mut chunk = self.head("chat.completion.chunk");
+            chunk["choices"] = json!([]);
+            chunk["usage"] = usage::chat(&end.usage);
+            frames.push_str(&sse::unnamed(&chunk.to_string()));
+        }
+        frames.push_str(&sse::unnamed("[DONE]"));
+        frames
+    }
+
+    /// What a call of a tool is called, where there was one.
+    fn called(&self, calls: usize) -> Option<&'static str> {
+        let name = match self.wish.is_legacy {
+            true => "function_call",
+            false => "tool_calls",
+        };
+        (calls > 0).then_some(name)
+    }
+
+    fn chunk(&self, delta: &Value, reason: Option<&str>) -> Value {
+        let mut chunk = self.head("chat.completion.chunk");
+        chunk["choices"] =
+            json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]);
+        if self.wish.has_usage {
+            chunk["usage"] = Value::Null;
+        }
+        chunk
+    }
+
+    fn head(&self, object: &str) -> Value {
+        json!({"id": self.id, "object": object, "created": self.created, "model": self.wish.model})
+    }
+
+    fn call(&self, block: &AnswerBlock) -> Option<Value> {
+        let BlockKind::ToolUse { id, name } = &block.kind else {
+            return None;
+        };
+        let told = self.wish.tools.of(name);
+        Some(match told.kind {
+            ToolKind::Custom => {
+                let input = Unwrap::default().push(&block.text);
+                json!({"id": id, "type": "custom", "custom": {"name": told.name, "input": input}})
+            }
+            ToolKind::Function | ToolKind::LocalShell | ToolKind::Shell | ToolKind::ApplyPatch => {
+                json!({"id": id, "type": "function", "function": {"name": told.name, "arguments": input_of(block)}})
+            }
+        })
+    }
+
+    fn message(&self, blocks: &[AnswerBlock]) -> Value {
+        let calls: Vec<Value> = blocks.iter().filter_map(|block| self.call(block)).collect();
+        let text = joined(blocks, &BlockKind::Text);
+        let content = match text.is_empty() && !calls.is_empty() {
+            true => Value::Null,
+            false => text.into(),
+        };
+        let mut message = json!({"role": "assistant", "content": content, "refusal": null});
+        let thought = joined(blocks, &BlockKind::Thinking);
+        if !thought.is_empty() {
+            message["reasoning_content"] = thought.into();
+        }
+        let signed: Vec<Value> = blocks.iter().filter_map(signed).collect();
+        if !signed.is_empty() {
+            message["thinking_blocks"] = signed.into();
+        }
+        match (self.wish.is_legacy, calls.is_empty()) {
+            (_, true) => {}
+            (true, false) => message["function_call"] = calls[0]["function"].clone(),
+            (false, false) => message["tool_calls"] = calls.into(),
+        }
+        message
+    }
+}
+
+impl AnswerWriter for Writer {
+    fn frames(&mut self, event: &Event) -> String {
+        let deltas = match event {
+            Event::Start(_) => vec![json!({"role": "assistant", "content": "", "refusal": null})],
+            Event::BlockStart { kind, .. } => self.begin(kind),
+            Event::Delta { delta, .. } => self.extend(delta),
+            Event::BlockStop { .. } => self.close(),
+            Event::End(end) => return self.end(end),
+        };
+        let chunks = deltas
+            .iter()
+            .map(|delta| self.chunk(delta, None).to_string());
+        chunks.map(|chunk| sse::unnamed(&chunk)).collect()
+    }
+
+    fn keep_alive(&self) -> String {
+        sse::comment("keep-alive") + "\n"
+    }
+
+    fn failure(&mut self, fault: &Fault, _: &RequestId) -> String {
+        error::frame(fault)
+    }
+
+    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+        let calls = whole.blocks.iter().filter(|block| block.call().is_some());
+        let reason = Ending::of(&whole.end.stop).finish_reason(self.called(calls.count()));
+        let mut completion = self.head("chat.completion");
+        completion["choices"] = json!([{
+            "index": 0,
+            "message": self.message(&whole.blocks),
+            "logprobs": null,
+            "finish_reason": reason,
+        }]);
+        completion["usage"] = usage::chat(&whole.end.usage);
+        Ok(completion)
+    }
+}
+
+fn arguments(index: usize, piece: &str, is_legacy: bool) -> Value {
+    match is_legacy {
+        true => json!({"function_call": {"arguments": piece}}),
+        false => json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}),
+    }
+}
+
+/// The input of a call as the model wrote it.
+pub(in crate::wire::openai) fn input_of(block: &AnswerBlock) -> &str {
+    match block.text.as_str() {
+        "" => "{}",
+        text => text,
+    }
+}
+
+fn joined(blocks: &[AnswerBlock], kind: &BlockKind) -> String {
+    let same = blocks.iter().filter(|block| block.kind == *kind);
+    same.map(|block| block.text.as_str()).collect()
+}
+
+/// Thinking as its maker takes it back; some clients keep it with the message.
+fn signed(block: &AnswerBlock) -> Option<Value> {
+    match &block.kind {
+        BlockKind::Thinking if !block.signature.is_empty() => {
+            Some(json!({"type": "thinking", "thinking": block.text, "signature": block.signature}))
+        }
+        BlockKind::RedactedThinking { data } => {
+            Some(json!({"type": "redacted_thinking", "data": data}))
+        }
+        BlockKind::Thinking
+        | BlockKind::Text
+        | BlockKind::ToolUse { .. }
+        | BlockKind::Foreign(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

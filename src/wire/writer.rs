@@ -1,0 +1,35 @@
+//! How an answer is written, whatever its dialect.
+
+use crate::turn::CompleteAnswer;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::RequestId;
+use serde_json::Value;
+
+/// Writes one answer in its caller's dialect: as a stream, event by event, or whole.
+pub(crate) trait AnswerWriter: Send {
+    /// The frames of the next event, as bytes of the stream; after an end, nothing more is written.
+    fn frames(&mut self, event: &Event) -> String;
+
+    /// Says that the stream is alive.
+    fn keep_alive(&self) -> String;
+
+    /// The last frames of a stream that fails.
+    fn failure(&mut self, fault: &Fault, request_id: &RequestId) -> String;
+
+    /// The buffered answer.
+    ///
+    /// # Errors
+    /// Says what cannot be written.
+    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str>;
+
+    /// What of the buffered answer is not as the model wrote it, by path.
+    fn changed(&self, _whole: &CompleteAnswer) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// How far the counts at a stream's head can be trusted, where the dialect tells any there.
+    fn usage_at_head(&self) -> Option<&'static str> {
+        None
+    }
+}
