@@ -21,6 +21,7 @@ secret:   store
 catalog:  clock secret store
 lane:     turn catalog
 session:  turn clock terminal egress tap
+codex:    turn clock lane session
 record:   turn clock terminal session
 pool:     turn clock lane session
 upstream: turn clock wire egress secret catalog lane
@@ -34,8 +35,8 @@ gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock calls telemetry wire lane store pool routing conversation auth license authority
 service:
 update:   egress
-config:   turn telemetry egress secret catalog session pool conversation auth server update license authority
-daemon:   turn clock signal calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation auth server service config license authority
+config:   turn telemetry egress secret catalog session codex pool conversation auth server update license authority
+daemon:   turn clock signal calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation auth server service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session record service update config daemon
 ";
 

@@ -46,15 +46,18 @@ pub(super) enum Inbound {
         method: String,
         params: Value,
     },
-    /// The server wants a tool called; it waits for [`Connection::handle_answer`].
-    Asked { id: Value, params: Value },
+    /// The server wants a tool called. Nobody here does: the answer ends with what the model called.
+    Asked,
 }
 
 /// What the connection says to whoever holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Told {
     /// The handshake is done.
-    Ready { version: String, account: Account },
+    Ready {
+        version: String,
+        account: Account,
+    },
     /// The server does not take the handshake.
     Refused(String),
     Call(CallKey, Inbound),
@@ -99,7 +102,7 @@ impl Connection {
     pub(super) fn handle_line(&mut self, line: &[u8]) {
         match rpc::parse(line) {
             Ok(Incoming::Reply { id, result }) => self.reply(id, result),
-            Ok(Incoming::Asked { id, method, params }) => self.asked(id, &method, params),
+            Ok(Incoming::Asked { id, method, params }) => self.asked(&id, &method, &params),
             Ok(Incoming::Notice { method, params }) => self.notice(method, params),
             Err(rpc::Unread) => {}
         }
@@ -108,11 +111,6 @@ impl Connection {
     /// A call asks the server.
     pub(super) fn handle_ask(&mut self, call: CallKey, ask: Ask, params: &Value) {
         self.ask(Waiter::Call(call, ask), ask.method(), params);
-    }
-
-    /// A call answers a request of the server.
-    pub(super) fn handle_answer(&mut self, id: &Value, result: &Value) {
-        self.writes.push_back(rpc::answer(id, result));
     }
 
     /// A call is over: nothing more of it is told.
@@ -170,13 +168,12 @@ impl Connection {
         }
     }
 
-    fn asked(&mut self, id: Value, method: &str, params: Value) {
-        match (method, self.call_of(&params)) {
+    fn asked(&mut self, id: &Value, method: &str, params: &Value) {
+        match (method, self.call_of(params)) {
             ("item/tool/call", Some(call)) => {
-                let inbound = Inbound::Asked { id, params };
-                self.told.push_back(Told::Call(call, inbound));
+                self.told.push_back(Told::Call(call, Inbound::Asked));
             }
-            _ => self.writes.push_back(rpc::refusal(&id)),
+            _ => self.writes.push_back(rpc::refusal(id)),
         }
     }
 
@@ -235,8 +232,7 @@ mod tests {
     fn ready() -> Connection {
         let mut connection = Connection::begin("1");
         connection.handle_line(br#"{"id":1,"result":{"userAgent":"inference_relay/0.171.0 (X)"}}"#);
-        connection
-            .handle_line(br#"{"id":2,"result":{"account":null,"requiresOpenaiAuth":false}}"#);
+        connection.handle_line(br#"{"id":2,"result":{"account":null,"requiresOpenaiAuth":false}}"#);
         connection
     }
 
@@ -267,7 +263,10 @@ mod tests {
         connection.handle_line(br#"{"method":"turn/started","params":{"threadId":"c"}}"#);
         let heard = told(&mut connection);
         assert!(
-            matches!(heard.as_slice(), [Told::Call(CallKey(2), Inbound::Notice { .. })]),
+            matches!(
+                heard.as_slice(),
+                [Told::Call(CallKey(2), Inbound::Notice { .. })]
+            ),
             "{heard:?}"
         );
         connection.handle_end(CallKey(2));

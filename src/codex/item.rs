@@ -157,7 +157,10 @@ impl Writer<'_> {
     }
 
     fn document(&mut self, json: &Value, path: &str) -> Result<(), Box<Fault>> {
-        match (json["source"]["type"].as_str(), json["source"]["data"].as_str()) {
+        match (
+            json["source"]["type"].as_str(),
+            json["source"]["data"].as_str(),
+        ) {
             (Some("text"), Some(text)) => {
                 self.parts.push(input_text(text));
                 self.found.emulated.push(path.to_owned());
@@ -171,7 +174,8 @@ impl Writer<'_> {
         let text = |name: &str| json[name].as_str();
         match json["type"].as_str() {
             Some("text" | "input_text" | "output_text") => {
-                self.parts.push(spoken(role, text("text").unwrap_or_default()));
+                self.parts
+                    .push(spoken(role, text("text").unwrap_or_default()));
                 Ok(())
             }
             Some("refusal") => {
@@ -220,7 +224,11 @@ fn image(json: &Value, path: &str) -> Result<Value, Box<Fault>> {
             format!("data:{kind};base64,{data}")
         }
         _ => {
-            let places = [&source["url"], &json["image_url"], &json["image_url"]["url"]];
+            let places = [
+                &source["url"],
+                &json["image_url"],
+                &json["image_url"]["url"],
+            ];
             let url = places.into_iter().find_map(Value::as_str);
             url.unwrap_or_default().to_owned()
         }
@@ -254,7 +262,10 @@ pub(super) fn output(content: &Value, path: &str) -> Result<Value, Box<Fault>> {
             [only] if only["type"] == "text" => Ok(only["text"].clone()),
             blocks => blocks.iter().enumerate().map(part).collect(),
         },
-        _ => Err(fault::unfit(path, "the content of a result is a text or a list")),
+        _ => Err(fault::unfit(
+            path,
+            "the content of a result is a text or a list",
+        )),
     }
 }
 

@@ -79,10 +79,6 @@ pub(super) fn notice(method: &str) -> Vec<u8> {
     line(&json!({ "method": method }))
 }
 
-pub(super) fn answer(id: &Value, result: &Value) -> Vec<u8> {
-    line(&json!({ "id": id, "result": result }))
-}
-
 /// Refuses a request of the server: nothing of what it may ask for is the relay's to grant.
 pub(super) fn refusal(id: &Value) -> Vec<u8> {
     line(&json!({

@@ -47,9 +47,7 @@ fn is_word_kept(word: &str, value: &Value, is_root: bool) -> bool {
             .is_some_and(|nodes| nodes.values().all(node)),
         "items" => node(value),
         "additionalProperties" => value.is_boolean() || node(value),
-        "anyOf" | "oneOf" | "allOf" => value
-            .as_array()
-            .is_some_and(|nodes| nodes.iter().all(node)),
+        "anyOf" | "oneOf" | "allOf" => value.as_array().is_some_and(|nodes| nodes.iter().all(node)),
         // It says which standard is meant, and nothing of the input.
         "$schema" => is_root,
         _ => KEPT.contains(&word),
@@ -119,7 +117,12 @@ mod tests {
     #[test]
     fn a_long_schema_loses_its_descriptions() {
         let long = |field: &str| {
-            let nodes = (0..100).map(|n| (format!("p{n}"), json!({"type": "string", field: "x".repeat(60)})));
+            let nodes = (0..100).map(|n| {
+                (
+                    format!("p{n}"),
+                    json!({"type": "string", field: "x".repeat(60)}),
+                )
+            });
             json!({"type": "object", "properties": nodes.collect::<Map<_, _>>()})
         };
         assert!(!is_kept(&long("description")));

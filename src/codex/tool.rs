@@ -165,10 +165,26 @@ mod tests {
 
     #[test]
     fn a_name_that_is_refused_has_an_alias_that_leads_back() {
-        let names = ["bash", "mcp__a__b", "a.b", "a_b", "t_a_b", "exec_command", "é"];
+        let names = [
+            "bash",
+            "mcp__a__b",
+            "a.b",
+            "a_b",
+            "t_a_b",
+            "exec_command",
+            "é",
+        ];
         let offered = offered(&request(&names));
         let there: Vec<&Value> = offered.tools.iter().map(|tool| &tool["name"]).collect();
-        let expected = ["bash", "t_mcp__a__b", "t1_a_b", "a_b", "t_a_b", "t_exec_command", "t__"];
+        let expected = [
+            "bash",
+            "t_mcp__a__b",
+            "t1_a_b",
+            "a_b",
+            "t_a_b",
+            "t_exec_command",
+            "t__",
+        ];
         assert_eq!(there, expected);
         for (name, there) in names.iter().zip(expected) {
             assert_eq!(offered.aliases.here(there), *name);
@@ -176,7 +192,12 @@ mod tests {
         }
         assert_eq!(
             offered.emulated,
-            ["tools.1.name", "tools.2.name", "tools.5.name", "tools.6.name"]
+            [
+                "tools.1.name",
+                "tools.2.name",
+                "tools.5.name",
+                "tools.6.name"
+            ]
         );
     }
 
@@ -204,7 +225,10 @@ mod tests {
             (offered.tools.len(), offered.emulated, offered.ignored)
         };
         let none = Vec::<String>::new();
-        assert_eq!(chosen(ToolRule::Auto, None), (1, none.clone(), none.clone()));
+        assert_eq!(
+            chosen(ToolRule::Auto, None),
+            (1, none.clone(), none.clone())
+        );
         let emulated = vec!["tool_choice".to_owned()];
         assert_eq!(chosen(ToolRule::None, None), (0, emulated, none.clone()));
         let ignored = vec![

@@ -9,6 +9,7 @@ use crate::authority::AuthorityConfig;
 use crate::authority::Endpoint;
 use crate::authority::TrustSource;
 use crate::catalog::CatalogConfig;
+use crate::codex::CodexConfig;
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::ground::Ground;
@@ -49,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) claude: ClaudeOrder,
     pub(crate) memory: ConversationConfig,
     pub(crate) session: SessionConfig,
+    pub(crate) codex: CodexConfig,
     pub(crate) update: UpdateConfig,
     pub(crate) telemetry: TelemetryConfig,
     pub(crate) log: LogConfig,
@@ -79,6 +81,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     warnings.extend(exposure(&reader, &server, &auth)?);
     let session = session(&reader)?;
     let pool = pool(&reader)?;
+    let codex = codex(&reader, &pool)?;
     let memory = memory(&reader)?;
     let claude = ClaudeOrder {
         first: reader.parsed("claude.driver", choice::driver)?,
@@ -101,6 +104,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         claude,
         memory,
         session,
+        codex,
         update,
         telemetry,
         log,
@@ -275,6 +279,19 @@ fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
         )?,
         kept_max: reader.number("sessions.live_max", 0)?,
         kept_wait_max: reader.parsed("sessions.idle_max", unit::span)?,
+    })
+}
+
+fn codex(reader: &Reader<'_>, pool: &PoolConfig) -> Result<CodexConfig, ConfigError> {
+    Ok(CodexConfig {
+        command: reader.path("codex.command")?,
+        env: reader.map("codex.env")?,
+        inherited: reader.ground.inherited.clone(),
+        runs: reader.ground.home.value.join("codex-runs"),
+        processes_max: reader.number("codex.processes_max", 1)?,
+        calls_max: reader.number("codex.calls_max", 1)?,
+        queue_wait_max: pool.queue_wait_max,
+        turn_wait_max: pool.turn_wait_max,
     })
 }
 

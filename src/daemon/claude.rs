@@ -33,7 +33,11 @@ use tokio::sync::SetOnce;
 ///
 /// # Errors
 /// Where the machine or the state folder gives too little.
-pub(super) async fn pool(config: &Config, simulated: bool) -> Result<Pool, DaemonError> {
+pub(super) async fn pool(
+    config: &Config,
+    simulated: bool,
+    registry: ProcessRegistry,
+) -> Result<Pool, DaemonError> {
     let session = session(config, simulated)?;
     let Some(program) = session.command.clone().or_else(|| discovered(&session)) else {
         tracing::warn!("no claude was found; every call will say so");
@@ -44,7 +48,7 @@ pub(super) async fn pool(config: &Config, simulated: bool) -> Result<Pool, Daemo
         version: Word::default(),
         support: Word::default(),
     };
-    let launch_context = launch_context(config, &session, &claude.version).await?;
+    let launch_context = launch_context(config, &session, &claude.version, registry).await?;
     ask_about(&claude, &session, config.home.join("probe.json"));
     let launcher = Launcher::new(program, launch_context);
     launcher.sweep();
@@ -70,14 +74,11 @@ async fn launch_context(
     config: &Config,
     session: &SessionConfig,
     version: &Word,
+    registry: ProcessRegistry,
 ) -> Result<LaunchContext, DaemonError> {
     let receiver = Receiver::listen().await;
     let receiver = receiver.map_err(DaemonError::machine("loopback port"))?;
     let tails = Tails::start().map_err(DaemonError::machine("file notification"))?;
-    let (registry, ended) = ProcessRegistry::open(config.home.join("pty-pids.json"));
-    if ended > 0 {
-        tracing::info!(ended, "ended sessions that an earlier daemon left");
-    }
     let folder = claude_folder(session).ok_or_else(|| {
         let why = "HOME is not set, so claude's own folder is unknown";
         DaemonError::machine("home")(io::Error::other(why))

@@ -18,6 +18,7 @@ use super::support::client::begin_named;
 use super::support::client::call;
 use super::support::client::conversation;
 use super::support::client::post_named;
+use super::support::client::post_with;
 use super::support::fake::inherited;
 use super::support::relay::Refusal;
 use super::support::relay::Relay;
@@ -71,6 +72,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("empty_turn", || before(&TALK, "say nothing")),
     ("session_lost", || told("crash")),
     ("claude_not_found", no_claude),
+    ("codex_not_found", no_codex),
     ("claude_unsupported", a_screen_that_does_not_come),
     ("login_required", || both(&LOGGED_OUT, "fail 401")),
     ("dialog_blocked", || told("question")),
@@ -557,6 +559,16 @@ fn a_route_that_nobody_serves() -> Vec<Cell> {
 fn no_claude() -> Vec<Cell> {
     let relay = World::scripted("").without_claude().start();
     vec![anthropic(&relay.ask("x"))]
+}
+
+fn no_codex() -> Vec<Cell> {
+    let relay = World::scripted("").without_claude().start();
+    let body = call("x");
+    vec![anthropic(&post_with(
+        relay.address,
+        &body,
+        "x-relay-lane: codex",
+    ))]
 }
 
 fn a_screen_that_does_not_come() -> Vec<Cell> {

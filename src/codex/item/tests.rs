@@ -28,7 +28,10 @@ fn a_conversation_with_tools_keeps_its_order_and_its_ids() {
             Role::User,
             vec![
                 result("c2", json!("two")),
-                result("c1", json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])),
+                result(
+                    "c1",
+                    json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]),
+                ),
                 json!("and?"),
             ],
         ),
@@ -51,7 +54,11 @@ fn a_conversation_with_tools_keeps_its_order_and_its_ids() {
 
 #[test]
 fn thinking_of_this_lane_goes_back_and_that_of_others_is_left_away() {
-    let signature = Reasoning { id: "rs_1", content: "enc:x" }.write();
+    let signature = Reasoning {
+        id: "rs_1",
+        content: "enc:x",
+    }
+    .write();
     let own = json!({"type": "thinking", "thinking": "hm", "signature": signature});
     let other = json!({"type": "thinking", "thinking": "hm", "signature": "abc"});
     let found = of(vec![
@@ -71,14 +78,18 @@ fn system_texts_are_the_developers_and_stand_first() {
     request.system = vec!["a".into(), "b".into()];
     let found = items(&request, &Aliases::default()).expect("it fits");
     let parts = json!([{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]);
-    assert_eq!(found.items[0], json!({"type": "message", "role": "developer", "content": parts}));
+    assert_eq!(
+        found.items[0],
+        json!({"type": "message", "role": "developer", "content": parts})
+    );
 }
 
 #[test]
 fn what_would_be_dropped_or_refused_is_refused_here_with_its_path() {
     let result = json!({"type": "tool_result", "tool_use_id": "x", "content": "a"});
     let call = json!({"type": "tool_use", "id": "c", "name": "f", "input": {}});
-    let https = json!({"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}});
+    let https =
+        json!({"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}});
     let file = json!({"type": "document", "source": {"type": "base64", "data": "JVBERi0="}});
     let odd = json!({"type": "novelty"});
     for (block, path) in [
@@ -88,8 +99,13 @@ fn what_would_be_dropped_or_refused_is_refused_here_with_its_path() {
         (file, "messages.0.content.0"),
         (odd, "messages.0.content.0"),
     ] {
-        let fault = of(vec![message(Role::User, vec![block.clone()])]).expect_err("it does not fit");
-        assert!(fault.public.starts_with(&format!("{path}: ")), "{block}: {}", fault.public);
+        let fault =
+            of(vec![message(Role::User, vec![block.clone()])]).expect_err("it does not fit");
+        assert!(
+            fault.public.starts_with(&format!("{path}: ")),
+            "{block}: {}",
+            fault.public
+        );
     }
 }
 
