@@ -13,11 +13,14 @@
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
 //! - [`wire`]: the Anthropic dialect to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
+//! - [`listen`]: the door of every listener: accept, limit, tell strangers from those that are known.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
 //! - [`secret`]: credentials of hosts: where they stand, and how they are kept.
 //! - [`catalog`]: which models there are, which lanes serve them, with which credentials, and who may have what.
+//! - [`registry`]: rows that come and seldom go, found without a lock.
+//! - [`limits`]: how much there may be: requests, tokens, calls at once, money.
 //! - [`session`]: one live claude. `session/machine` decides, `session/driver.rs` does,
 //!   `session/delivery.rs` plans how a prompt gets in, `session/witness` sees how the answer comes out, `session/mcp`
 //!   offers it the caller's tools, `session/launcher.rs` starts it; `session/print` is the same without a screen. The
@@ -26,13 +29,14 @@
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - [`conversation`]: conversations that have a name, and how a call goes on with one.
+//! - [`archive`]: responses and conversations that callers have the relay keep.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One admission decides each call.
 //! - [`authority`]: has the licence renewed, where one is configured, and stands at the gate with what is known.
 //! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only. Whole calls are measured
 //!   from outside, by the program of `benches/relay-bench`.
-//! - [`server`]: HTTP: accept, limit, dispatch, stream, drain.
+//! - [`server`]: HTTP: dispatch, stream, drain.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`update`]: a newer relay: fetched, verified, put in place, taken back.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
@@ -123,6 +127,8 @@ mod wire;
 
 mod terminal;
 
+mod listen;
+
 mod tap;
 
 mod license;
@@ -137,6 +143,15 @@ mod secret;
     reason = "the lanes that use the rest come with routing"
 )]
 mod catalog;
+
+mod registry;
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the lanes that use it come with routing"
+)]
+mod limits;
 
 mod lane;
 
@@ -153,6 +168,8 @@ mod upstream;
 mod routing;
 
 mod conversation;
+
+mod archive;
 
 #[cfg(test)]
 mod simulation;

@@ -14,29 +14,33 @@ calls:  turn clock
 telemetry: turn egress calls
 wire:     turn
 terminal: turn
-tap:      turn clock egress wire
+listen:   clock
+tap:      turn clock egress wire listen
 license:
 store:    turn
 secret:   store
 catalog:  clock secret store
+registry:
+limits:   clock registry store catalog
 lane:     turn catalog
-session:  turn clock terminal egress tap
+session:  turn clock terminal egress listen tap
 codex:    turn clock lane session
 record:   turn clock terminal session
 pool:     turn clock lane session
 upstream: turn clock wire egress secret catalog lane
-routing:  turn clock catalog lane upstream
+routing:  turn clock catalog limits lane upstream
 conversation: turn clock lane session routing
+archive:  turn clock session
 simulation: turn clock terminal lane session pool
 property: turn wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock calls telemetry wire lane store pool routing conversation auth license authority
+server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
 service:
 update:   egress
 config:   turn telemetry egress secret catalog session codex pool conversation auth server update license authority
-daemon:   turn clock signal calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation auth server service config license authority
+daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session record service update config daemon
 ";
 

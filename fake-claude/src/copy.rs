@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::id;
+use crate::js;
 use crate::reply::Reply;
 use crate::turn::told;
 
@@ -72,7 +73,7 @@ impl Copies {
 
 fn put(folder: &Path, name: &str, body: &Value) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join(name), body.to_string())
+    fs::write(folder.join(name), js::text(body))
 }
 
 fn redacted(block: &Value) -> Value {

@@ -12,6 +12,7 @@ use crate::child;
 use crate::http::Cancel;
 use crate::http::Conn;
 use crate::http::Url;
+use crate::js;
 
 /// Who a hook speaks of: the fields that open every hook's body.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +96,7 @@ impl Hooks {
     /// Writes the request; a kept connection that the peer has closed is replaced by a fresh one.
     fn post(&self, url: &str, body: &Value) -> Option<(String, Conn)> {
         let url = Url::parse(url)?;
-        let bytes = body.to_string().into_bytes();
+        let bytes = js::text(body).into_bytes();
         let headers = [
             ("Content-Type", "application/json"),
             ("Connection", "keep-alive"),
@@ -151,6 +152,11 @@ pub(crate) fn block_reason(answers: &[Value]) -> Option<String> {
             .unwrap_or("Blocked by hook")
             .to_owned(),
     )
+}
+
+/// Whether an answer ends the turn where it is.
+pub(crate) fn stops(answers: &[Value]) -> bool {
+    answers.iter().any(|answer| answer["continue"] == false)
 }
 
 /// The reason, if an answer denies the use of a tool.
@@ -353,5 +359,7 @@ mod tests {
             Some("no")
         );
         assert_eq!(block_reason(&[json!({"decision": "allow"})]), None);
+        assert!(stops(&[json!({}), json!({"continue": false})]));
+        assert!(!stops(&[json!({}), json!({"continue": true})]));
     }
 }

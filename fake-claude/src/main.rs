@@ -24,6 +24,7 @@ mod hook;
 mod http;
 mod id;
 mod input;
+mod js;
 mod keys;
 mod launch;
 mod ledger;

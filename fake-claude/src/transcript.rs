@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::id;
+use crate::js;
 
 /// Where a record goes when the file is made: the real 2.1.197 sometimes writes the first prompt behind its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,7 +282,7 @@ impl Journal {
     }
 
     fn push(&mut self, place: Place, record: &Value) {
-        self.pending.push((place, record.to_string()));
+        self.pending.push((place, js::text(record)));
         self.due.get_or_insert_with(|| clock::now() + self.delay);
     }
 }

@@ -8,6 +8,7 @@ use crate::http::Cancel;
 use crate::http::Conn;
 use crate::http::Head;
 use crate::http::Url;
+use crate::js;
 use crate::look::Dialect;
 use crate::look::Unstreamed;
 use crate::reply::Bit;
@@ -141,7 +142,7 @@ impl Upstream {
             ("Connection", "close"),
         ];
         let mut conn = Conn::open(&url).map_err(network)?;
-        conn.send("POST", &url, &headers, body.to_string().as_bytes())
+        conn.send("POST", &url, &headers, js::text(body).as_bytes())
             .map_err(network)?;
         let head = conn.head(cancel).map_err(network)?;
         if let Some(limit) = self.limit(&head) {
@@ -233,7 +234,7 @@ impl Reader {
             let line: Vec<u8> = self.ahead.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
             if let Some(data) = line.strip_prefix("data:") {
-                let event: Value = serde_json::from_str(data.trim()).unwrap_or_default();
+                let event: Value = js::read(data.trim());
                 self.take(&event, sink)?;
             }
         }
@@ -323,7 +324,7 @@ impl Reader {
             .last_mut()
             .filter(|block| block["type"] == "tool_use")
         {
-            block["input"] = serde_json::from_str(&self.inputs).unwrap_or_else(|_| json!({}));
+            block["input"] = js::input(&self.inputs).unwrap_or_else(|| json!({}));
             sink(Bit::Tool(block.clone()));
         }
     }

@@ -95,6 +95,8 @@ pub(crate) enum RouteAccess {
 pub(crate) struct Caller {
     /// `None`: no key was asked for, and none was shown that is known.
     pub(crate) key: Option<KeyId>,
+    /// The policy that the key names.
+    pub(crate) policy: Option<Arc<str>>,
 }
 
 impl Caller {
@@ -209,13 +211,13 @@ impl Admission {
             || request_of.peer == Peer::Socket
             || !self.asks_for_keys();
         match self.identify(&request_of.credential, unix_ms) {
-            Ok(key) => self.enter_by_key(key, now, unix_ms),
+            Ok(caller) => self.enter_by_key(caller, now, unix_ms),
             Err(_) if is_open => self.enter_by_address(address, now),
             Err(refused) => Err(self.refuse(refused, &request_of.credential, address, now)),
         }
     }
 
-    fn identify(&self, credential: &Credential, unix_ms: u64) -> Result<KeyId, Fault> {
+    fn identify(&self, credential: &Credential, unix_ms: u64) -> Result<Caller, Fault> {
         let secret = match credential {
             Credential::None => return Err(fault::missing()),
             Credential::Malformed => return Err(fault::malformed()),
@@ -223,21 +225,31 @@ impl Admission {
         };
         let digest = secret.digest();
         if self.shared.own.is_some_and(|own| own.is(&digest)) {
-            return Ok(KeyId(OWN_KEY.to_owned()));
+            return Ok(Caller {
+                key: Some(KeyId(OWN_KEY.to_owned())),
+                policy: None,
+            });
         }
         let (keys, _) = self.ring();
         let (key, state) = keys.judge(&digest, unix_ms).ok_or_else(fault::unknown)?;
         match fault::of_state(key, state) {
-            None => Ok(key.id.clone()),
+            None => Ok(Caller {
+                key: Some(key.id.clone()),
+                policy: key.policy.clone(),
+            }),
             Some(refused) => Err(refused),
         }
     }
 
-    fn enter_by_key(&self, key: KeyId, now: Instant, unix_ms: u64) -> Result<Permit, Fault> {
+    fn enter_by_key(&self, caller: Caller, now: Instant, unix_ms: u64) -> Result<Permit, Fault> {
+        let key = caller
+            .key
+            .clone()
+            .unwrap_or_else(|| KeyId(OWN_KEY.to_owned()));
         let entered = self.books(|books| books.enter_by_key(&key, now, unix_ms));
         let slot = entered.map_err(|over| fault::over(over, "This key", "key"))?;
         Ok(Permit {
-            caller: Caller { key: Some(key) },
+            caller,
             _slot: slot,
         })
     }

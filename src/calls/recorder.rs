@@ -8,6 +8,8 @@ use crate::turn::LaneId;
 use crate::turn::Notes;
 use crate::turn::SessionOrigin;
 use crate::turn::Timeline;
+use crate::turn::Usage;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -19,8 +21,19 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) struct CallRecorder(Arc<Mutex<Draft>>);
 
+/// Takes the true count of a call that has ended.
+struct Settle(Box<dyn FnOnce(Option<Usage>) + Send>);
+
+impl fmt::Debug for Settle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settle")
+    }
+}
+
 #[derive(Debug)]
 struct Draft {
+    /// Settles what was reserved for the call.
+    settle: Option<Settle>,
     entry: CallRecord,
     began: Instant,
     /// `None`: it is no call of a turn, or it was refused at the door, and is not recorded.
@@ -47,6 +60,7 @@ impl CallRecorder {
             began,
             handed: None,
             first_byte: None,
+            settle: None,
         })))
     }
 
@@ -111,6 +125,11 @@ impl CallRecorder {
         }
     }
 
+    /// What is told of the call's tokens when it has ended; `None` where it cost none.
+    pub(crate) fn settles(&self, settle: impl FnOnce(Option<Usage>) + Send + 'static) {
+        self.draft().settle = Some(Settle(Box::new(settle)));
+    }
+
     /// The call failed.
     pub(crate) fn fail(&self, code: &'static str) {
         self.draft().entry.code = Some(code);
@@ -133,6 +152,11 @@ impl CallRecorder {
         let end = draft.handed.as_ref()?.timeline.passed_end().cloned();
         if let Some(end) = end {
             draft.end(&end);
+        }
+        // An answer whose count nobody told stands at its estimate.
+        let is_unknown = draft.entry.usage.is_none() && draft.entry.lane.is_some();
+        if let Some(Settle(settle)) = draft.settle.take().filter(|_| !is_unknown) {
+            settle(draft.entry.usage);
         }
         let handed = draft.handed.as_ref()?;
         Some(CallRecord {

@@ -99,10 +99,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SecretCommand,
     },
+    /// See which host keys rest after failures, and end their rest
+    #[command(after_help = BREAKER_EXAMPLES)]
+    Breaker {
+        #[command(subcommand)]
+        command: BreakerCommand,
+    },
     /// Watch the running daemon: pool, queue, limits and the last calls; without a terminal, look once
     #[command(after_help = TOP_EXAMPLES)]
     Top(Query),
-    /// Say what an error code means, whose fault it is, and what to do; standalone, list all codes
+    /// Say what an error code means, whose fault it is, and what to do; alone, list all codes
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
     /// Put a newer relay in place of this one, from the source that update.source names
@@ -138,6 +144,26 @@ pub(crate) enum Command {
     #[command(hide = true, after_help = MAN_EXAMPLES)]
     Man(Man),
 }
+
+/// What of the breakers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BreakerCommand {
+    /// List every breaker of which something is known: host, key, model, state, class, next probe
+    List(Query),
+    /// End the rest of one host key, or of all of them
+    Reset {
+        /// The host key's name; left out: all
+        key: Option<String>,
+        #[command(flatten)]
+        query: Query,
+    },
+}
+
+const BREAKER_EXAMPLES: &str = "\
+Examples:
+  inference-relay breaker list           what rests, why, and until when
+  inference-relay breaker reset          end every rest
+  inference-relay breaker reset mock-a   end the rest of one host key";
 
 /// How far an update goes.
 #[derive(Debug, Args)]
@@ -181,8 +207,18 @@ pub(crate) enum KeyCommand {
         /// Let it end after this long, such as 90d or 12h [default: never]
         #[arg(long, value_name = "SPAN", value_parser = config::duration)]
         expires_in: Option<Duration>,
+        /// What it may have, by a policy of the catalog [default: what keys without one have]
+        #[arg(long, value_name = "POLICY")]
+        policy: Option<String>,
         #[command(flatten)]
         form: Form,
+    },
+    /// Give a key another policy of the catalog, or none
+    Policy {
+        #[command(flatten)]
+        named: NamedKey,
+        /// The policy; left out: the key has none any more
+        policy: Option<String>,
     },
     /// List the keys; their texts are not known any more
     List {
@@ -467,7 +503,7 @@ Examples:
   inference-relay service uninstall";
 
 const ASK_EXAMPLES: &str = "\
-If no daemon answers on the port, one is started for this call standalone.
+If no daemon answers on the port, one is started for this call alone.
 
 Examples:
   inference-relay ask \"What is a relay?\"

@@ -1,4 +1,4 @@
-//! `ask`: one call, through the running daemon or through one that lives for it standalone.
+//! `ask`: one call, through the running daemon or through one that lives for it alone.
 
 use crate::cli::args::Ask;
 use crate::cli::client::Client;

@@ -3,7 +3,7 @@
 use crate::cli::args::Capabilities;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
-use crate::wire::anthropic::capability;
+use crate::wire::capability;
 
 /// Prints the table; no daemon is asked.
 pub(crate) fn capabilities(args: &Capabilities) -> anyhow::Result<CommandOutcome> {

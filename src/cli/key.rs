@@ -1,6 +1,6 @@
 //! `key`: makes, lists and changes the relay's keys.
 //!
-//! It works on the file standalone, so no daemon has to run; one that does takes the change up by itself. The text of a new
+//! It works on the file alone, so no daemon has to run; one that does takes the change up by itself. The text of a new
 //! key is the whole of standard output, so that `KEY=$(inference-relay key create ci)` holds it and nothing else.
 
 use crate::cli::args::Form;
@@ -33,13 +33,14 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
         KeyCommand::Create {
             name,
             expires_in,
+            policy,
             form,
         } => {
             let (secret, end) = (mint()?, expires_in.map(|span| after(now, span)));
             let is_first = file.read()?.is_none();
             let key = file.change(|keys| {
-                let key = keys.create(new_id(), name, &secret, end, now);
-                key.cloned()
+                keys.create(new_id(), name, &secret, end, now)?;
+                keys.bind(name, policy.as_deref()).cloned()
             })?;
             show_new(&key, &secret, *form, now)?;
             if is_first {
@@ -57,6 +58,9 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
             let uses = UseFile::of(&home).read();
             list(&file.read()?.unwrap_or_default(), &uses, *form, now)?;
         }
+        KeyCommand::Policy { named, policy } => tell(&file, named, now, |keys| {
+            keys.bind(&named.name, policy.as_deref()).cloned()
+        })?,
         KeyCommand::Disable(named) => tell(&file, named, now, |keys| {
             keys.disable(&named.name, true).cloned()
         })?,

@@ -16,6 +16,7 @@ mod ask;
 mod auth_report;
 mod bench;
 mod board;
+mod breaker;
 mod capability;
 mod catalog;
 mod client;

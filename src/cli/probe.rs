@@ -21,7 +21,7 @@ pub(crate) enum Probe {
     },
 }
 
-/// Asks the running daemon, or one that lives for this turn standalone.
+/// Asks the running daemon, or one that lives for this turn alone.
 pub(crate) async fn fly(config: Config, env: &Env, listener: Listener) -> anyhow::Result<Probe> {
     let body = json!({
         "model": config.session.model,

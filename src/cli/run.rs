@@ -6,6 +6,7 @@ use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
 use crate::cli::ask;
 use crate::cli::bench;
+use crate::cli::breaker;
 use crate::cli::capability;
 use crate::cli::catalog;
 use crate::cli::doctor;
@@ -80,6 +81,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Binding { command } => catalog::row(&command, env),
         Command::Policy { command } => catalog::row(&command, env),
         Command::Secret { command } => catalog::secret(&command, env),
+        Command::Breaker { command } => block_on(breaker::breaker(&command, env))?,
         Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Explain(args) => explain::explain(&args),

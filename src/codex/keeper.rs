@@ -202,7 +202,10 @@ async fn ready(process: &Process) -> Result<(), Fault> {
         _ => Status::Gone("it does not answer the handshake".to_owned()),
     };
     match known {
-        Status::Ready { account, .. } if account == Account::LoggedOut => Err(fault::logged_out()),
+        Status::Ready {
+            account: Account::LoggedOut,
+            ..
+        } => Err(fault::logged_out()),
         Status::Ready { .. } | Status::Starting => Ok(()),
         Status::Gone(why) => Err(fault::does_not_start(why)),
     }

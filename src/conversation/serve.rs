@@ -16,14 +16,17 @@ use super::store::StoredTurn;
 use crate::clock;
 use crate::lane::Call;
 use crate::lane::Events;
+use crate::lane::Health;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::routing::Router;
+use crate::routing::Settlement;
 use crate::turn::AnswerBuilder;
 use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Joined;
+use crate::turn::LaneId;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
@@ -103,6 +106,23 @@ impl Conversations {
     /// Whether a catalog says which lanes serve which models.
     pub(crate) fn is_declared(&self) -> bool {
         self.router.is_declared()
+    }
+
+    /// How every lane is now.
+    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        self.router.lanes()
+    }
+
+    /// Takes a call's share of what its policy limits; `None` where nothing does.
+    ///
+    /// # Errors
+    /// Which limit is reached.
+    pub(crate) fn reserve(
+        &self,
+        call: &Call,
+        body_bytes: usize,
+    ) -> Result<Option<Settlement>, Fault> {
+        self.router.reserve(call, body_bytes)
     }
 
     /// Begins to serve a call, in the conversation of its name where it has one.

@@ -3,6 +3,7 @@
 use super::DaemonError;
 use crate::config::Config;
 use crate::config::Env;
+use crate::listen::Budgets;
 use crate::pool::ClaudeView;
 use crate::pool::Pool;
 use crate::record::probe::probe;
@@ -37,6 +38,7 @@ pub(super) async fn pool(
     config: &Config,
     simulated: bool,
     registry: ProcessRegistry,
+    budgets: Budgets,
 ) -> Result<Pool, DaemonError> {
     let session = session(config, simulated)?;
     let Some(program) = session.command.clone().or_else(|| discovered(&session)) else {
@@ -48,7 +50,8 @@ pub(super) async fn pool(
         version: Word::default(),
         support: Word::default(),
     };
-    let launch_context = launch_context(config, &session, &claude.version, registry).await?;
+    let launch_context =
+        launch_context(config, &session, &claude.version, registry, budgets).await?;
     ask_about(&claude, &session, config.home.join("probe.json"));
     let launcher = Launcher::new(program, launch_context);
     launcher.sweep();
@@ -75,8 +78,9 @@ async fn launch_context(
     session: &SessionConfig,
     version: &Word,
     registry: ProcessRegistry,
+    budgets: Budgets,
 ) -> Result<LaunchContext, DaemonError> {
-    let receiver = Receiver::listen().await;
+    let receiver = Receiver::listen(budgets.hooks).await;
     let receiver = receiver.map_err(DaemonError::machine("loopback port"))?;
     let tails = Tails::start().map_err(DaemonError::machine("file notification"))?;
     let folder = claude_folder(session).ok_or_else(|| {
@@ -90,7 +94,7 @@ async fn launch_context(
         session.keep_transcripts,
     );
     let tap = match session.tap {
-        true => Some(Tap::lay(&tap_config(session)).await?),
+        true => Some(Tap::lay(&tap_config(session), budgets.taps).await?),
         false => None,
     };
     Ok(LaunchContext {

@@ -5,6 +5,7 @@ use super::claude;
 use super::lock;
 use super::lock::Lock;
 use super::log;
+use crate::archive::Archive;
 use crate::auth;
 use crate::auth::Admission;
 use crate::authority::LicenseClient;
@@ -16,8 +17,11 @@ use crate::codex::CodexLane;
 use crate::config::Config;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
+use crate::listen;
+use crate::listen::Budgets;
 use crate::pool::Pool;
 use crate::routing::Lanes;
+use crate::routing::PolicyLimits;
 use crate::routing::Router;
 use crate::server;
 use crate::server::Api;
@@ -103,8 +107,9 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// Where the port or the state folder is taken, or the machine gives too little.
-pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
+pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running, DaemonError> {
     let began = clock::now();
+    let budgets = budgets(&mut config);
     let home = DaemonError::home(&config.home);
     create_private(&config.home).map_err(&home)?;
     let mut lock = Lock::take(&config.home)?;
@@ -114,7 +119,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     admission.recall(uses.read());
     let license = LicenseClient::open(config.authority.clone(), &config.home);
     let license = license.map_err(DaemonError::License)?;
-    let listener = server::bind(&config.server).await;
+    let listener = server::bind(&config.server, budgets.api).await;
     let listener = listener.map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
     lock.tell(address.port()).map_err(&home)?;
@@ -125,7 +130,7 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         tracing::info!(ended, "ended processes that an earlier daemon left");
     }
     let codex = CodexLane::new(config.codex.clone(), registry.clone());
-    let pool = claude::pool(&config, simulated, registry).await?;
+    let pool = claude::pool(&config, simulated, registry, budgets).await?;
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
@@ -152,7 +157,11 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
         config.session.builtin_tools,
         journal.clone(),
     );
-    let api = api.told_to(telemetry.clone());
+    let archive = archive(&config).map_err(&home)?;
+    let api = api
+        .with_hosts(hosts.clone())
+        .told_to(telemetry.clone())
+        .keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
@@ -173,6 +182,14 @@ pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, Da
     })
 }
 
+/// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
+fn archive(config: &Config) -> std::io::Result<Archive> {
+    match config.memory.disk {
+        true => Archive::open(&config.home.join("archive")),
+        false => Ok(Archive::in_memory()),
+    }
+}
+
 /// The lanes of this relay, and the order in which a call tries them.
 fn router(
     config: &Config,
@@ -184,7 +201,11 @@ fn router(
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
     let own = vec![lane(Mode::Pty), lane(Mode::Print), Arc::new(codex.clone())];
     let order = config.claude.lanes();
-    Router::new(Lanes::new(own, order, catalog.clone(), hosts.clone()))
+    let limits = PolicyLimits::open(&config.home.join("limits"));
+    Router::new(
+        Lanes::new(own, order, catalog.clone(), hosts.clone()),
+        limits,
+    )
 }
 
 /// Has the hosts follow the catalog, from what is in force now on.
@@ -215,6 +236,25 @@ impl Running {
         });
         drop(self.lock);
     }
+}
+
+/// Raises the limit of open files and divides what there is; where that is too little for `pool.max` sessions, the pool
+/// has fewer, and calls wait for them.
+fn budgets(config: &mut Config) -> Budgets {
+    let files = listen::raise_file_limit();
+    let max = config.pool.max;
+    let budgets = listen::budget(files, max, config.session.tap);
+    if budgets.sessions < max {
+        let sessions = budgets.sessions;
+        tracing::warn!(
+            files,
+            sessions,
+            "pool.max is {max}, which this limit of open files is too low for; raise it (`ulimit -n`, LimitNOFILE)"
+        );
+        config.pool.max = sessions;
+        config.pool.idle = config.pool.idle.min(sessions);
+    }
+    budgets
 }
 
 /// Who is let in. A file of keys that cannot be read is no reason to let everybody in: there is no daemon then.

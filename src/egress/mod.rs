@@ -39,11 +39,6 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "hosts of a catalog use it")
-)]
-pub(crate) use address::AddressError;
 pub(crate) use address::Network;
 pub(crate) use base_url::BadUrl;
 pub(crate) use base_url::BaseUrl;
@@ -51,11 +46,6 @@ pub(crate) use body::ResponseBody;
 pub(crate) use client::Client;
 pub(crate) use client::ClientConfig;
 pub(crate) use client::HeaderCase;
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "hosts of a catalog use it")
-)]
-pub(crate) use client::PoolLimits;
 pub(crate) use client::Timeouts;
 pub(crate) use client::Versions;
 pub(crate) use coding::Coding;
@@ -69,18 +59,5 @@ pub(crate) use observe::Hold;
 pub(crate) use observe::ObservedBody;
 pub(crate) use observe::Observer;
 pub(crate) use proxy::Proxy;
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "hosts of a catalog use it")
-)]
 pub(crate) use tls::Identity;
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "hosts of a catalog use it")
-)]
 pub(crate) use tls::Trust;
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "hosts of a catalog use it")
-)]
-pub(crate) use tls::machine_roots;

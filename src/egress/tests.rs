@@ -2,6 +2,8 @@
 //!
 //! The keys are those of the black-box tests. They were made for tests and open nothing.
 
+use super::client::PoolLimits;
+use super::tls::machine_roots;
 use super::*;
 use bytes::Bytes;
 use http_body_util::BodyExt;

@@ -15,10 +15,6 @@ use thiserror::Error;
 
 /// The authorities that a host is trusted by.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "hosts of a catalog name their own")
-)]
 pub(crate) enum Trust {
     /// Those that the machine trusts, or those of `SSL_CERT_FILE`; read anew for each client.
     #[default]
@@ -26,6 +22,10 @@ pub(crate) enum Trust {
     /// Those of a file in PEM, and no others.
     File(PathBuf),
     /// Some that were read before: for many clients, since the machine's take milliseconds to read.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a catalog of many hosts reads them once")
+    )]
     Roots(Arc<RootCertStore>),
 }
 

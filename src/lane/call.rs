@@ -31,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) want: LaneWant,
     /// The way through the catalog that the call takes on this lane; `None` where none is declared.
     pub(crate) binding: Option<Arc<Binding>>,
+    /// The policy that the caller's key names.
+    pub(crate) policy_name: Option<Arc<str>>,
     /// What the caller's key may have; `None`: whatever there is.
     pub(crate) policy: Option<Arc<Policy>>,
     /// Whether the caller refuses to be served with a part of its call ignored.
@@ -47,8 +49,6 @@ pub(crate) enum Dialect {
     Chat,
     /// OpenAI's Responses.
     Responses,
-    /// OpenAI's Completions, which are older than both.
-    Completions,
 }
 
 /// What the caller wrote.
@@ -97,6 +97,7 @@ impl Call {
             conversation: None,
             want: LaneWant::Any,
             binding: None,
+            policy_name: None,
             policy: None,
             strict: false,
             timeline,
@@ -123,6 +124,7 @@ impl Call {
             conversation: None,
             want: LaneWant::Any,
             binding: None,
+            policy_name: None,
             policy: None,
             strict: false,
             timeline,

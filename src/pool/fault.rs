@@ -1,5 +1,6 @@
 //! How calls fail before they have a session. `[pure]`
 
+use crate::session::out_of_files;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -36,6 +37,9 @@ pub(crate) fn claude_not_found() -> Fault {
 }
 
 pub(crate) fn cannot_launch(error: &io::Error) -> Fault {
+    if let Some(fault) = out_of_files(error) {
+        return fault;
+    }
     if is_of_the_disk(error.kind()) {
         let public = format!(
             "The files of a new session could not be written: {error}. Free some space on the disk of the relay's \

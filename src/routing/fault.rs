@@ -1,9 +1,12 @@
 //! How a call fails that no lane takes. `[pure]`
 
+use crate::limits::LimitKind;
+use crate::limits::Refusal;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::LaneId;
+use std::time::Duration;
 
 /// The caller refuses to be served with a part of its call ignored.
 pub(super) fn not_honoured(ignored: &[String]) -> Fault {
@@ -77,6 +80,48 @@ pub(super) fn policy_disabled() -> Fault {
     Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
 }
 
+pub(super) fn policy_unknown(policy: &str) -> Fault {
+    let public = format!(
+        "The policy of this key, {}, is not in the catalog. Declare it, or give the key another one with \
+         `inference-relay key policy`.",
+        plain(policy)
+    );
+    Fault::new(FaultKind::PolicyDisabled, Blame::Relay, public)
+}
+
+/// A limit or a budget of the policy is reached.
+pub(super) fn limited(refusal: &Refusal) -> Fault {
+    let kind = match refusal.limit {
+        LimitKind::Requests => FaultKind::RateLimited,
+        LimitKind::Tokens => FaultKind::TokensLimited,
+        LimitKind::Concurrent => FaultKind::TooManyConcurrent,
+        LimitKind::Budget => FaultKind::BudgetExceeded,
+        LimitKind::Unavailable => return limits_unavailable(),
+    };
+    let what = match refusal.limit {
+        LimitKind::Requests => "calls a minute",
+        LimitKind::Tokens => "tokens a minute",
+        LimitKind::Concurrent => "calls at once",
+        LimitKind::Budget | LimitKind::Unavailable => "its budget",
+    };
+    let public = format!(
+        "The {} {} has reached {what}. Wait as long as `retry-after` says, or have the limit raised.",
+        refusal.subject,
+        plain(&refusal.id)
+    );
+    let wait = refusal.wait.unwrap_or(SLOT_WAIT);
+    Fault::new(kind, Blame::Client, public)
+        .because(format!("a limit of {}", refusal.max))
+        .retry_after(wait)
+}
+
+pub(super) fn limits_unavailable() -> Fault {
+    let public = "What this key's policy has spent cannot be known, so no call with a budget passes. Mend the folder \
+                  `limits` in the relay's state folder; the log says what is wrong with it.";
+    Fault::new(FaultKind::LimitsUnavailable, Blame::Relay, public)
+        .because("the journal of budgets cannot be used")
+}
+
 /// Names of fields are a caller's text: what a message should not carry becomes `?`.
 fn plain(text: &str) -> String {
     let plain = |c: char| match c {
@@ -86,6 +131,8 @@ fn plain(text: &str) -> String {
     text.chars().take(PATH_MAX).map(plain).collect()
 }
 
+/// When a call under way may have ended; nobody knows.
+const SLOT_WAIT: Duration = Duration::from_secs(1);
 /// Parameters that are named in a message; a call that sets more is not read by a person.
 const PATHS_MAX: usize = 32;
 /// Characters of one such name.

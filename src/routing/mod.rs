@@ -14,8 +14,11 @@
 
 mod fault;
 mod plan;
+mod reserve;
 mod run;
 mod ways;
 
+pub(crate) use reserve::PolicyLimits;
+pub(crate) use reserve::Settlement;
 pub(crate) use run::Router;
 pub(crate) use ways::Lanes;

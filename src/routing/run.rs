@@ -4,9 +4,11 @@ use super::fault;
 use super::plan::Candidate;
 use super::plan::Route;
 use super::plan::plan;
+use super::reserve::PolicyLimits;
 use super::ways::Lanes;
 use super::ways::Way;
 use crate::lane::Call;
+use crate::lane::Health;
 use crate::lane::Lane;
 use crate::lane::LaneWant;
 use crate::lane::Reply;
@@ -14,18 +16,20 @@ use crate::lane::Serving;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
+use crate::turn::LaneId;
 use crate::turn::Remedy;
 use std::sync::Arc;
 
 /// Routes calls to the lanes of this relay; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Router {
-    lanes: Lanes,
+    pub(super) lanes: Lanes,
+    pub(super) limits: PolicyLimits,
 }
 
 impl Router {
-    pub(crate) fn new(lanes: Lanes) -> Router {
-        Router { lanes }
+    pub(crate) fn new(lanes: Lanes, limits: PolicyLimits) -> Router {
+        Router { lanes, limits }
     }
 
     /// Serves a call on the first lane of its plan that commits.
@@ -37,6 +41,18 @@ impl Router {
     /// Whether the catalog says anything of models, so that a call's model must be looked up before its body is read.
     pub(crate) fn is_declared(&self) -> bool {
         self.lanes.catalog.snapshot().is_configured()
+    }
+
+    /// How every lane is now: this machine's own, then the hosts.
+    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        let own = self
+            .lanes
+            .own
+            .iter()
+            .map(|lane| (lane.id().clone(), lane.health()));
+        let hosts = self.lanes.hosts.all().into_iter();
+        own.chain(hosts.map(|lane| (lane.id().clone(), lane.health())))
+            .collect()
     }
 
     /// Whether a lane holds this conversation.
@@ -51,7 +67,8 @@ impl Router {
         }
     }
 
-    async fn run(self, call: Call) -> Result<Reply, Fault> {
+    async fn run(self, mut call: Call) -> Result<Reply, Fault> {
+        call.policy = self.lanes.policy(&call)?;
         let ways = self.lanes.ways(&call)?;
         let route = route(&call, &ways);
         let mut attempts: Vec<Attempt> = Vec::new();

@@ -4,6 +4,7 @@ use super::fault;
 use crate::catalog::Binding;
 use crate::catalog::Catalog;
 use crate::catalog::Policy;
+use crate::catalog::Price;
 use crate::catalog::Snapshot;
 use crate::catalog::Target;
 use crate::lane::Call;
@@ -51,6 +52,29 @@ impl Lanes {
         }
     }
 
+    /// What the key of a call may have; `None`: whatever there is.
+    ///
+    /// # Errors
+    /// Where the policy that the key names is disabled, or is not there: what is not granted is refused.
+    pub(super) fn policy(&self, call: &Call) -> Result<Option<Arc<Policy>>, Fault> {
+        let Some(name) = &call.policy_name else {
+            return Ok(None);
+        };
+        let snapshot = self.catalog.snapshot();
+        let policy = snapshot
+            .policy(name)
+            .ok_or_else(|| fault::policy_unknown(name))?;
+        match policy.enabled {
+            true => Ok(Some(Arc::clone(policy))),
+            false => Err(fault::policy_disabled()),
+        }
+    }
+
+    /// What a model costs; `None`: nobody said, which is not nothing.
+    pub(super) fn price(&self, model: &str) -> Option<Price> {
+        self.catalog.snapshot().model(model)?.price().copied()
+    }
+
     /// The ways of a call.
     ///
     /// # Errors
@@ -74,9 +98,6 @@ impl Lanes {
 
     fn declared(&self, snapshot: &Snapshot, call: &Call) -> Result<Vec<Way>, Fault> {
         let policy = call.policy.as_deref();
-        if policy.is_some_and(|policy| !policy.enabled) {
-            return Err(fault::policy_disabled());
-        }
         let model = snapshot.model(&call.model);
         let model = model.ok_or_else(|| fault::model_unknown(&call.model))?;
         if policy.is_some_and(|policy| !policy.grants_model(model)) {

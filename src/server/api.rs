@@ -3,6 +3,7 @@
 use super::ServerConfig;
 use super::body_budget::BodyBudget;
 use super::drain::DrainDeadline;
+use crate::archive::Archive;
 use crate::auth::Admission;
 use crate::authority::LicenseClient;
 use crate::calls::CallLog;
@@ -10,14 +11,19 @@ use crate::clock;
 use crate::conversation::ConversationView;
 use crate::conversation::Conversations;
 use crate::lane::Call;
+use crate::lane::Health;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
+use crate::routing::Settlement;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::LaneId;
 use crate::turn::Owner;
+use crate::upstream::HostLane;
+use crate::upstream::Hosts;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -30,6 +36,14 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Whether a catalog says which lanes serve which models.
     fn is_declared(&self) -> bool {
         false
+    }
+    /// How every lane is now.
+    fn lanes(&self) -> Vec<(LaneId, Health)> {
+        Vec::new()
+    }
+    /// Takes a call's share of what its policy limits.
+    fn reserve(&self, _call: &Call, _body_bytes: usize) -> Result<Option<Settlement>, Fault> {
+        Ok(None)
     }
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
@@ -45,6 +59,14 @@ impl Backend for Conversations {
         Conversations::is_declared(self)
     }
 
+    fn lanes(&self) -> Vec<(LaneId, Health)> {
+        Conversations::lanes(self)
+    }
+
+    fn reserve(&self, call: &Call, body_bytes: usize) -> Result<Option<Settlement>, Fault> {
+        Conversations::reserve(self, call, body_bytes)
+    }
+
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
         Conversations::conversations(self, owner)
     }
@@ -58,6 +80,8 @@ impl Backend for Conversations {
 #[derive(Clone)]
 pub(crate) struct Api {
     backend: Arc<dyn Backend>,
+    /// The HTTP hosts of the catalog; `None`: there can be none.
+    hosts: Option<Hosts>,
     /// The sessions of the claude lanes.
     pool: watch::Receiver<Snapshot>,
     pub(super) admission: Admission,
@@ -72,6 +96,7 @@ pub(crate) struct Api {
     pub(super) builtin_tools: bool,
     pub(super) journal: CallLog,
     pub(super) telemetry: Telemetry,
+    pub(super) archive: Archive,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
     /// Falls where calls in flight take longer than the drain waits.
@@ -93,6 +118,7 @@ impl Api {
         let (backend, config) = (Arc::new(backend), Arc::new(config));
         Api {
             backend,
+            hosts: None,
             pool,
             admission,
             license,
@@ -103,6 +129,7 @@ impl Api {
             builtin_tools,
             journal,
             telemetry: Telemetry::off(),
+            archive: Archive::in_memory(),
             started: clock::now(),
             stop: None,
             drain_deadline: DrainDeadline::new(),
@@ -113,6 +140,23 @@ impl Api {
     pub(crate) fn told_to(mut self, telemetry: Telemetry) -> Api {
         self.telemetry = telemetry;
         self
+    }
+
+    /// Has what callers want kept kept here.
+    pub(crate) fn keeping_in(mut self, archive: Archive) -> Api {
+        self.archive = archive;
+        self
+    }
+
+    /// Shows what is known of these hosts.
+    pub(crate) fn with_hosts(mut self, hosts: Hosts) -> Api {
+        self.hosts = Some(hosts);
+        self
+    }
+
+    /// The hosts of the catalog in force.
+    pub(super) fn hosts(&self) -> Vec<Arc<HostLane>> {
+        self.hosts.as_ref().map(Hosts::all).unwrap_or_default()
     }
 
     /// Tells the routes of the stop signal, so that they take no more turns after it.
@@ -131,6 +175,18 @@ impl Api {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.pool.borrow().clone()
+    }
+
+    pub(super) fn lanes(&self) -> Vec<(LaneId, Health)> {
+        self.backend.lanes()
+    }
+
+    pub(super) fn reserve(
+        &self,
+        call: &Call,
+        body_bytes: usize,
+    ) -> Result<Option<Settlement>, Fault> {
+        self.backend.reserve(call, body_bytes)
     }
 
     pub(super) fn is_declared(&self) -> bool {

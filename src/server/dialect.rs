@@ -44,6 +44,7 @@ const OPENAI_ROUTES: &[&str] = &[
     "/v1/chat",
     "/v1/completions",
     "/v1/responses",
+    "/v1/conversations",
     "/v1/embeddings",
     "/v1/images",
     "/v1/audio",

@@ -6,16 +6,13 @@
 //! well, by its status, or by the `error` event of its stream. A client that does not take its last word within
 //! [`FAREWELL_MAX`] is cut off.
 
-use super::connection::Life;
-use super::limiter::ConnectionLimiter;
-use super::listener::Listener;
-use super::listener::report;
-use axum::Router;
-use std::pin::pin;
+use super::handler::ApiHandler;
+use crate::listen::Door;
+use crate::listen::Life;
+use crate::listen::report;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 use tokio::time::timeout;
 
 /// How long the last words may take to go out. They are short, and a client that reads takes them in milliseconds.
@@ -48,39 +45,23 @@ impl DrainDeadline {
 
 /// Lets what is in flight end, and ends the rest. When this returns, no connection is left.
 pub(super) async fn drain(
-    listener: &Listener,
-    router: Router,
-    mut open: JoinSet<()>,
+    mut door: Door,
+    handler: &ApiHandler,
+    wait_max: Duration,
     drain_deadline: &DrainDeadline,
 ) {
-    let (mut late, mut limiter) = (JoinSet::new(), ConnectionLimiter::default());
-    let mut deadline = pin!(sleep(listener.drain_wait_max));
-    loop {
-        tokio::select! {
-            biased;
-            ended = open.join_next() => match ended {
-                Some(ended) => report(ended),
-                None => break,
-            },
-            () = &mut deadline => break,
-            Some(ended) = late.join_next() => report(ended),
-            guest = listener.accept(), if late.len() < listener.connections_max => {
-                late.spawn(guest.serve(router.clone(), Life::OneRequest, limiter.join()));
-            }
-        }
-    }
+    let mut open = door.take_open();
+    let ended = timeout(wait_max, all_ended(&mut open));
+    // What comes meanwhile is told that it comes too late.
+    door.serve(handler, &Life::OneRequest, async { drop(ended.await) })
+        .await;
     if !open.is_empty() {
         tracing::warn!(
             connections = open.len(),
             "the drain's deadline came; what is left is told so"
         );
         drain_deadline.fall();
-        let leaving = async {
-            while let Some(ended) = open.join_next().await {
-                report(ended)
-            }
-        };
-        if timeout(FAREWELL_MAX, leaving).await.is_err() {
+        if timeout(FAREWELL_MAX, all_ended(&mut open)).await.is_err() {
             tracing::warn!(
                 connections = open.len(),
                 "clients that do not read are cut off"
@@ -88,7 +69,13 @@ pub(super) async fn drain(
         }
     }
     open.shutdown().await;
-    late.shutdown().await;
+    door.close().await;
+}
+
+async fn all_ended(open: &mut JoinSet<()>) {
+    while let Some(ended) = open.join_next().await {
+        report(ended);
+    }
 }
 
 /// Waits for the stop signal.

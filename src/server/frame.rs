@@ -7,7 +7,6 @@ use super::guarded_body::GuardedBody;
 use super::journal::now as wall;
 use super::journal::stamp_now;
 use super::label;
-use super::limiter::ActiveRequest;
 use crate::auth::Caller;
 use crate::calls::CallLog;
 use crate::calls::CallRecorder;
@@ -20,6 +19,7 @@ use crate::turn::KeyId;
 use crate::turn::RequestId;
 use crate::wire::contract;
 use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::extract::State;
@@ -59,7 +59,7 @@ impl IntoResponse for Refusal {
 
 /// The outermost layer.
 pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let id = RequestId(format!("req_{}", Uuid::new_v4().simple()));
+    let id = new_id();
     let mut line = Line::new(&request, id.clone(), &api);
     let dialect = Dialect::of(request.uri(), request.headers());
     request.extensions_mut().insert(id.clone());
@@ -81,6 +81,30 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
         .and_then(|caller| caller.key);
     line.status = Some(response.status());
     response.map(|body| GuardedBody::body(body, line))
+}
+
+/// A whole answer, head and all, for what never became a request.
+pub(super) fn without_request(status: StatusCode, fault: &Fault) -> Bytes {
+    let id = new_id();
+    let body = Dialect::Anthropic.body(fault, &id).to_string();
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    fail(&mut response, fault, &Value::Null);
+    let mut text = format!(
+        "HTTP/1.1 {status}\r\nrequest-id: {id}\r\nx-request-id: {id}\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len(),
+        id = id.0
+    );
+    for (name, value) in response.headers() {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
+    }
+    let (status, code) = (status.as_u16(), fault.kind.code());
+    tracing::info!(request_id = %id, status, code, cause = fault.private, "refused unread");
+    Bytes::from(text + "\r\n" + &body)
+}
+
+fn new_id() -> RequestId {
+    RequestId(format!("req_{}", Uuid::new_v4().simple()))
 }
 
 fn fail(response: &mut Response, fault: &Fault, body: &Value) {
@@ -128,8 +152,6 @@ struct Line {
     /// The body was not sent to its end.
     cut: bool,
     key: Option<KeyId>,
-    /// Keeps the connection from being taken for an idle one.
-    _busy: Option<ActiveRequest>,
     note: CallRecorder,
     journal: CallLog,
     origin: Origin,
@@ -156,7 +178,6 @@ impl Line {
             fault: None,
             cut: false,
             key: None,
-            _busy: request.extensions().get::<ActiveRequest>().cloned(),
         }
     }
 }

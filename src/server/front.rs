@@ -4,6 +4,7 @@ use super::Api;
 use super::answer;
 use super::api;
 use super::body;
+use super::body_budget::Reservation;
 use super::conversation;
 use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
@@ -15,6 +16,7 @@ use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::LaneWant;
 use crate::lane::Original;
+use crate::lane::Serving;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -90,7 +92,41 @@ impl Context {
     }
 }
 
-/// Reads a call's body with its dialect's reader, has it served, and answers it.
+/// A call's head and body, within the bounds of both.
+pub(super) struct Taken {
+    pub(super) original: Original,
+    /// Whether what the caller wrote is all of the call, so that a lane which speaks its dialect may pass it on.
+    pub(super) is_whole: bool,
+    reservation: Reservation,
+}
+
+/// Takes a call in.
+pub(super) async fn take(
+    api: &Api,
+    caller: &Caller,
+    dialect: Dialect,
+    request: Request,
+) -> Result<Taken, Fault> {
+    let mut reservation = api.body_budget.reservation(caller.owner());
+    let headers = request.headers().clone();
+    let query = request.uri().query().map(str::to_owned);
+    let body = body::json(request, api.config.body_max, &mut reservation).await?;
+    let original = Original {
+        dialect,
+        query,
+        headers,
+        body: Bytes::from(body),
+        model_at: 0..0,
+    };
+    Ok(Taken {
+        original,
+        is_whole: true,
+        reservation,
+    })
+}
+
+/// Has a call served, and answers it. Its body is read with its dialect's reader; where a catalog decides who gets it,
+/// no more is looked at than its head, as long as no lane asks for the rest. `plain` writes the answer until then.
 pub(super) async fn answer(
     api: Api,
     context: Context,
@@ -99,138 +135,82 @@ pub(super) async fn answer(
     plain: Box<dyn AnswerWriter>,
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
-    let mut reservation = api.body_budget.reservation(context.caller.owner());
-    let headers = request.headers().clone();
-    let query = request.uri().query().map(str::to_owned);
-    let body = body::json(request, api.config.body_max, &mut reservation).await?;
-    let written = Written {
-        dialect,
-        headers,
-        query,
-        body: Bytes::from(body),
-    };
-    let is_named = context.is_named(&written.headers)?;
+    let taken = take(&api, &context.caller, dialect, request).await?;
+    let is_named = context.is_named(&taken.original.headers)?;
     let head = match api.is_declared() && !is_named {
-        true => written.head()?,
+        true => known_head(&taken.original.body)?,
         false => None,
     };
-    let response = match head {
-        Some(head) => {
-            let (call, writer) = written.unread(head, &context, plain, read);
-            serve(&api, context, call, writer).await?
-        }
-        None => {
-            let asked = beside(&api, &written.body, read).await?;
-            let (call, writer) = written.read(asked, &context);
-            serve(&api, context, call, writer).await?
-        }
+    let Some(head) = head else {
+        let asked = beside(&api, &taken.original.body, read).await?;
+        return serve(&api, context, taken, asked, |serving| serving).await;
     };
+    let reservation = taken.reservation;
+    let (call, writer) = unread(taken.original, head, &context, plain, read);
+    let response = serve_call(&api, context, call, writer, |serving| serving).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
-/// What the caller wrote, with the headers it came with.
-struct Written {
-    dialect: Dialect,
-    headers: HeaderMap,
-    query: Option<String>,
-    body: Bytes,
-}
-
-/// What is known of a body that was not read.
-struct KnownHead {
-    model: String,
-    model_at: Range<usize>,
-    is_streamed: bool,
-}
-
-impl Written {
-    /// Looks at the body; `None` where all of it must be read to say what is wrong with it.
-    fn head(&self) -> Result<Option<KnownHead>, Fault> {
-        match head(&self.body) {
-            Ok(head) => Ok(Some(KnownHead {
-                model: head.model.into_owned(),
-                model_at: head.model_at,
-                is_streamed: head.is_streamed,
-            })),
-            Err(NoHead::Twice(name)) => Err(twice(name)),
-            Err(NoHead::Unreadable) => Ok(None),
-        }
-    }
-
-    /// A call of which no more is known than its head, as long as no lane asks for the rest.
-    fn unread(
-        self,
-        head: KnownHead,
-        context: &Context,
-        plain: Box<dyn AnswerWriter>,
-        read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
-    ) -> (Call, Box<dyn AnswerWriter>) {
-        let mut model = head.model;
-        let lane = pinned(&mut model);
-        let (late, writer) = LateWriter::beside(plain);
-        let owner = context.caller.owner();
-        let asked_of = model.clone();
-        let read = move |original: &Original| {
-            let read = || read(&original.body);
-            let asked = match original.body.len() <= READ_HERE_MAX {
-                true => read(),
-                false => tokio::task::block_in_place(read),
-            }?;
-            late.put(asked.writer);
-            let mut request = asked.request;
-            (request.owner, request.model) = (owner.clone(), asked_of.clone());
-            Ok(request)
-        };
-        let timeline = context.hand_in(&model, head.is_streamed);
-        let original = Arc::new(self.original(head.model_at));
-        let mut call = Call::written((&model, head.is_streamed), original, timeline, read);
-        call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
-        (call, Box::new(writer))
-    }
-
-    fn read(self, asked: Asked, context: &Context) -> (Call, Box<dyn AnswerWriter>) {
-        let mut request = asked.request;
-        let lane = pinned(&mut request.model);
-        request.owner = context.caller.owner();
-        let timeline = context.hand_in(&request.model, asked.stream);
-        let mut call = Call::new(request, timeline);
-        call.is_streamed = asked.stream;
-        call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
-        call.original = Some(Arc::new(self.original(0..0)));
-        (call, asked.writer)
-    }
-
-    fn original(self, model_at: Range<usize>) -> Original {
-        Original {
-            dialect: self.dialect,
-            query: self.query,
-            headers: self.headers,
-            body: self.body,
-            model_at,
-        }
-    }
-}
-
-async fn serve(
+/// Has a call served that was read, and answers it; `keep` may listen to what is told.
+pub(super) async fn serve(
     api: &Api,
     context: Context,
-    mut call: Call,
+    taken: Taken,
+    asked: Asked,
+    keep: impl FnOnce(Serving) -> Serving,
+) -> Result<Response, Refusal> {
+    let mut request = asked.request;
+    let lane = pinned(&mut request.model);
+    request.owner = context.caller.owner();
+    let timeline = context.hand_in(&request.model, asked.stream);
+    let mut call = Call::new(request, timeline);
+    call.is_streamed = asked.stream;
+    call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
+    let mut original = taken.original;
+    if let Ok(Some(head)) = known_head(&original.body) {
+        original.model_at = head.model_at;
+    }
+    call.original = Some(Arc::new(original));
+    let (reservation, is_whole) = (taken.reservation, taken.is_whole);
+    let mut call = context.headed(api, call)?;
+    if !is_whole {
+        call.original = None;
+    }
+    let response = serve_headed(api, context, call, asked.writer, keep).await?;
+    Ok(response.map(|body| GuardedBody::body(body, reservation)))
+}
+
+async fn serve_call(
+    api: &Api,
+    context: Context,
+    call: Call,
     writer: Box<dyn AnswerWriter>,
+    keep: impl FnOnce(Serving) -> Serving,
+) -> Result<Response, Refusal> {
+    let call = context.headed(api, call)?;
+    serve_headed(api, context, call, writer, keep).await
+}
+
+async fn serve_headed(
+    api: &Api,
+    context: Context,
+    call: Call,
+    writer: Box<dyn AnswerWriter>,
+    keep: impl FnOnce(Serving) -> Serving,
 ) -> Result<Response, Refusal> {
     let Context { id, caller, note } = context;
-    if let Some(original) = &call.original {
-        let headers = &original.headers;
-        if call.want == LaneWant::Any {
-            call.want = want(headers)?;
-        }
-        call.conversation = conversation::of(headers, &caller)?;
-        call.strict = api.config.strict || is_strict(headers);
-    }
     if let Some(key) = &caller.key {
         note.sign(&key.0);
     }
     let is_streamed = call.is_streamed;
-    let serving = api.serve(call)?;
+    if call.policy_name.is_some() {
+        let original = call.original.as_ref();
+        let bytes = original.map_or(0, |original| original.body.len());
+        if let Some(settlement) = api.reserve(&call, bytes)? {
+            note.settles(|usage| settlement.settle(usage));
+        }
+    }
+    let serving = keep(api.serve(call)?);
     let answered = async {
         match is_streamed {
             true => answer::streamed(serving, writer, id, note, &api.drain_deadline).await,
@@ -244,6 +224,73 @@ async fn serve(
     };
     api.license.count();
     Ok(response)
+}
+
+impl Context {
+    /// The call with what its headers and its key say of it.
+    fn headed(&self, api: &Api, mut call: Call) -> Result<Call, Fault> {
+        if let Some(original) = &call.original {
+            let headers = &original.headers;
+            if call.want == LaneWant::Any {
+                call.want = want(headers)?;
+            }
+            call.conversation = conversation::of(headers, &self.caller)?;
+            call.strict = api.config.strict || is_strict(headers);
+        }
+        call.policy_name.clone_from(&self.caller.policy);
+        Ok(call)
+    }
+}
+
+/// What is known of a body that was not read.
+struct KnownHead {
+    model: String,
+    model_at: Range<usize>,
+    is_streamed: bool,
+}
+
+/// Looks at a body; `None` where all of it must be read to say what is wrong with it.
+fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
+    match head(body) {
+        Ok(head) => Ok(Some(KnownHead {
+            model: head.model.into_owned(),
+            model_at: head.model_at,
+            is_streamed: head.is_streamed,
+        })),
+        Err(NoHead::Twice(name)) => Err(twice(name)),
+        Err(NoHead::Unreadable) => Ok(None),
+    }
+}
+
+/// A call of which no more is known than its head.
+fn unread(
+    mut original: Original,
+    head: KnownHead,
+    context: &Context,
+    plain: Box<dyn AnswerWriter>,
+    read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
+) -> (Call, Box<dyn AnswerWriter>) {
+    let mut model = head.model;
+    let lane = pinned(&mut model);
+    let (late, writer) = LateWriter::beside(plain);
+    let (owner, asked_of) = (context.caller.owner(), model.clone());
+    let read = move |original: &Original| {
+        let read = || read(&original.body);
+        let asked = match original.body.len() <= READ_HERE_MAX {
+            true => read(),
+            false => tokio::task::block_in_place(read),
+        }?;
+        late.put(asked.writer);
+        let mut request = asked.request;
+        (request.owner, request.model) = (owner.clone(), asked_of.clone());
+        Ok(request)
+    };
+    let timeline = context.hand_in(&model, head.is_streamed);
+    original.model_at = head.model_at;
+    let original = Arc::new(original);
+    let mut call = Call::written((&model, head.is_streamed), original, timeline, read);
+    call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
+    (call, Box::new(writer))
 }
 
 /// Reads a body. A large one takes a while, in which the other calls of this thread go on in another one; and it takes

@@ -1,4 +1,4 @@
-//! HTTP: accept, limit, dispatch, stream, drain.
+//! HTTP: dispatch, stream, drain.
 //!
 //! **What for.** [`bind`] takes the port and [`listener::Listener::run`] serves it until it is told to stop. A request passes
 //! `frame` (its id, its log line, the body of its failure), `guard` (which hosts and origins may call), `admission`
@@ -10,14 +10,14 @@
 //! and once a stream has begun, a failure is its `error` event. A client that goes away drops its
 //! [`Answer`](crate::pool::Answer), which is how the turn is interrupted: nothing here may hold an answer apart from
 //! the handler's future and the response's body. What a request may cost before it is admitted is its head: the body of
-//! a caller who is refused is thrown away unread. Bodies are bounded, each and together. Connections are bounded, and one that asks for nothing makes room for the next.
+//! a caller who is refused is thrown away unread. Bodies are bounded, each and together; connections are by `listen`.
 //!
-//! Start reading at [`router`]; the connections below it are [`listener`]'s, and their end is [`drain`]'s.
+//! Start reading at [`router`]; the port below it is [`listener`]'s, its requests are
+//! [`handler`]'s, and its end is [`drain`]'s.
 
-mod connection;
 mod drain;
 mod error;
-mod limiter;
+mod handler;
 mod listener;
 mod port_owner;
 #[cfg(unix)]
@@ -30,6 +30,7 @@ mod admission;
 mod answer;
 mod body;
 mod body_budget;
+mod breaker;
 mod conversation;
 mod dialect;
 mod frame;
@@ -46,6 +47,7 @@ mod messages;
 mod model;
 mod page;
 mod passed;
+mod responses;
 mod status;
 mod stream;
 

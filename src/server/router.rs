@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::admission;
+use super::breaker;
 use super::chat;
 use super::conversation;
 use super::frame;
@@ -12,6 +13,9 @@ use super::license;
 use super::messages;
 use super::model;
 use super::page;
+use super::responses;
+use super::responses::stored;
+use super::responses::thread;
 use super::status;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -33,8 +37,7 @@ const UNSERVED: &[&str] = &[
     "/v1/files/{*rest}",
     "/v1/complete",
     "/v1/completions",
-    "/v1/responses",
-    "/v1/responses/{*rest}",
+    "/v1/responses/compact",
     "/v1/embeddings",
     "/v1/images/{*rest}",
     "/v1/audio/{*rest}",
@@ -72,12 +75,37 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/messages", post(messages::create))
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
         .route("/v1/chat/completions", post(chat::create))
+        .route("/v1/responses", post(responses::create))
+        .route("/v1/responses/input_tokens", post(stored::input_tokens))
+        .route(
+            "/v1/responses/{id}",
+            get(stored::find).delete(stored::delete),
+        )
+        .route("/v1/responses/{id}/cancel", post(stored::cancel))
+        .route("/v1/responses/{id}/input_items", get(stored::input_items))
+        .route("/v1/conversations", post(thread::create))
+        .route(
+            "/v1/conversations/{id}",
+            get(thread::find)
+                .post(thread::update)
+                .delete(thread::delete),
+        )
+        .route(
+            "/v1/conversations/{id}/items",
+            get(thread::list).post(thread::add),
+        )
+        .route(
+            "/v1/conversations/{id}/items/{item}",
+            get(thread::find_item).delete(thread::delete_item),
+        )
         .route("/v1/models", get(model::list))
         .route("/v1/models/{*id}", get(model::find))
         .route("/v1/health", get(status::health))
         .route("/v1/version", get(status::version))
         .route("/v1/availability", get(status::availability))
         .route("/v1/capabilities", get(status::capabilities))
+        .route("/v1/breakers", get(breaker::list))
+        .route("/v1/breakers/reset", post(breaker::reset))
         .route("/v1/license", get(license::show))
         .route("/v1/license/refresh", post(license::refresh))
         .route("/v1/recent-calls", get(journal::recent))
@@ -105,6 +133,8 @@ pub(super) const fn welcome() -> &'static str {
         "POST /v1/messages               a turn, buffered or streamed\n",
         "POST /v1/messages/count_tokens  an estimate\n",
         "POST /v1/chat/completions       a turn, as OpenAI's clients ask for one\n",
+        "POST /v1/responses              a turn, as OpenAI's newer clients ask for one\n",
+        "POST /v1/conversations          a conversation that such turns go on with\n",
         "GET  /v1/models                 models on offer; any other name is passed on\n",
         "GET  /v1/health                 is it ready\n",
         "GET  /v1/version                what runs here\n",

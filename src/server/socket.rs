@@ -16,7 +16,6 @@ use tokio::net::UnixListener;
 /// An open socket file. Dropping it removes the file.
 #[derive(Debug)]
 pub(super) struct SocketFile {
-    pub(super) listener: UnixListener,
     path: PathBuf,
 }
 
@@ -25,17 +24,17 @@ impl SocketFile {
     ///
     /// # Errors
     /// Where something else has the path, or it cannot be made.
-    pub(super) fn bind(path: &Path) -> Result<SocketFile, ServerError> {
+    pub(super) fn bind(path: &Path) -> Result<(SocketFile, UnixListener), ServerError> {
         let failed = |source| ServerError::Socket {
             path: path.to_owned(),
             source,
         };
         clear(path).map_err(failed)?;
         let made = make(path).map_err(failed)?;
-        Ok(SocketFile {
-            listener: made,
+        let file = SocketFile {
             path: path.to_owned(),
-        })
+        };
+        Ok((file, made))
     }
 }
 

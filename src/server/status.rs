@@ -7,10 +7,12 @@ use super::Api;
 use crate::auth::Caller;
 use crate::clock;
 use crate::conversation::ConversationView;
+use crate::lane::Health;
 use crate::pool::Condition;
 use crate::pool::SessionView;
+use crate::turn::LaneId;
 use crate::turn::Owner;
-use crate::wire::anthropic::capability;
+use crate::wire::capability;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -42,11 +44,23 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
         "uptime_seconds": uptime.as_secs(),
         "condition": name,
         "waiting": snapshot.waiting,
+        "lanes": api.lanes().iter().map(lane).collect::<Vec<_>>(),
     });
     if let Some(why) = why {
         health["why"] = Value::from(why);
     }
     json(&health)
+}
+
+/// A lane's state, in the words of the whole relay's.
+fn lane((id, health): &(LaneId, Health)) -> Value {
+    let (state, waiting) = match health {
+        Health::Starting => ("starting", 0),
+        Health::Ready { waiting } => ("ready", *waiting),
+        Health::Degraded(_) => ("degraded", 0),
+        Health::Draining => ("draining", 0),
+    };
+    serde_json::json!({ "lane": id.name(), "state": state, "waiting": waiting })
 }
 
 /// `GET /v1/capabilities`.

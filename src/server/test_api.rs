@@ -4,6 +4,7 @@ use super::Api;
 use super::ServerConfig;
 use super::api::Backend;
 use super::router;
+use crate::archive::Archive;
 use crate::auth::Admission;
 use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
@@ -224,7 +225,7 @@ fn snapshot(condition: Condition) -> Snapshot {
         awaits: vec![],
     };
     Snapshot {
-        condition: condition,
+        condition,
         sessions: vec![session(11, "idle"), session(12, "busy")],
         waiting: 3,
         claude: Some(ClaudeView {
@@ -240,6 +241,7 @@ pub(super) struct TestApi {
     stub: Arc<StubLane>,
     pub(super) admission: Admission,
     journal: CallLog,
+    archive: Archive,
 }
 
 impl TestApi {
@@ -288,6 +290,7 @@ impl TestApi {
         TestApi {
             admission: open_door(),
             journal: CallLog::in_memory(),
+            archive: Archive::in_memory(),
             stub: Arc::new(StubLane {
                 script,
                 asked: Mutex::default(),
@@ -310,6 +313,7 @@ impl TestApi {
             false,
             self.journal.clone(),
         )
+        .keeping_in(self.archive.clone())
     }
 
     /// The calls that reached the lanes.

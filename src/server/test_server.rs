@@ -14,6 +14,9 @@ use tokio::time::timeout;
 /// One generous deadline for everything that must happen.
 pub(super) const SOON: Duration = Duration::from_secs(10);
 
+/// Connections that a test's port has places for.
+pub(super) const PLACES: usize = 64;
+
 pub(super) struct TestServer {
     pub(super) address: SocketAddr,
     pub(super) stop: watch::Sender<bool>,
@@ -21,7 +24,7 @@ pub(super) struct TestServer {
 }
 
 pub(super) async fn serve(test_api: &TestApi, config: ServerConfig) -> TestServer {
-    let listener = bind(&config).await.expect("a free port can be had");
+    let listener = bind(&config, PLACES).await.expect("a free port can be had");
     let address = listener.local_addr();
     let (stop, stopped) = watch::channel(false);
     let done = tokio::spawn(listener.run(test_api.api(config, address.port()), stopped));

@@ -2,6 +2,7 @@
 
 use super::turn_spec::TurnSpec;
 use super::witness::ApiError;
+use crate::listen::is_out_of_files;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -157,21 +158,25 @@ pub(crate) fn broken_call() -> Fault {
 pub(crate) fn unreadable() -> Fault {
     let public = "Claude Code told something of the answer that the relay cannot read, so the turn was stopped. Send \
                   the request again; if it fails again, run `inference-relay doctor`.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public).because("a line that cannot be read")
+    told_nothing(public).because("a line that cannot be read")
 }
 
 pub(crate) fn asks_on() -> Fault {
     let public = "Claude Code asked the model again and again for this one call, and was stopped. Send the request \
                   again; if it fails again, run `inference-relay doctor`.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
-        .because("more questions to the API than a turn has")
+    told_nothing(public).because("more questions to the API than a turn has")
 }
 
 pub(crate) fn stalled() -> Fault {
     let public =
         "Claude Code came to rest without telling how the answer ended. Send the request again.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
-        .because("the prompt box is at rest, and nobody told an end")
+    told_nothing(public).because("the prompt box is at rest, and nobody told an end")
+}
+
+/// The model was asked, and may have answered: to ask again by ourselves would cost the user another answer.
+fn told_nothing(public: &str) -> Fault {
+    let kind = FaultKind::UpstreamFailed { status: 502 };
+    Fault::new(kind, Blame::Cli, public)
 }
 
 pub(crate) fn turn_timeout() -> Fault {
@@ -207,7 +212,23 @@ pub(crate) fn undeliverable() -> Fault {
         .because("no channel carries this message and its tools")
 }
 
+/// What fails because the relay may open no more files: nothing is wrong with claude, and other calls give descriptors
+/// back when they end.
+pub(crate) fn out_of_files(error: &io::Error) -> Option<Fault> {
+    let public = "The relay has no file descriptors left for another session. Wait as long as `retry-after` says; if it \
+                  happens again, raise the limit of open files (`ulimit -n`, or LimitNOFILE of its service), or lower \
+                  `pool.max` in relay.toml.";
+    is_out_of_files(error).then(|| {
+        Fault::new(FaultKind::Internal, Blame::Relay, public)
+            .because(format!("the limit of open files is reached: {error}"))
+            .retry_after(FILES_WAIT)
+    })
+}
+
 pub(crate) fn cannot_write(error: &io::Error) -> Fault {
+    if let Some(fault) = out_of_files(error) {
+        return fault;
+    }
     let public = "The conversation could not be written where Claude Code reads it. Check the free space and the \
                   rights of its folder.";
     Fault::new(FaultKind::Internal, Blame::Relay, public)
@@ -219,6 +240,8 @@ const RATE_LIMIT_WAIT: Duration = Duration::from_secs(10);
 const OVERLOAD_WAIT: Duration = Duration::from_secs(5);
 /// Where the limit's text names no time that is understood.
 const USAGE_LIMIT_WAIT: Duration = Duration::from_secs(900);
+/// About as long as a turn takes, which gives descriptors back.
+const FILES_WAIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +264,18 @@ mod tests {
         ] {
             assert_eq!(upstream_words(told), words);
         }
+    }
+
+    #[test]
+    fn a_relay_without_files_does_not_blame_claude() {
+        let full = io::Error::other("failed to openpty: Os { code: 24, kind: Uncategorized }");
+        let fault = cannot_write(&full);
+        assert_eq!(
+            (&fault.kind, fault.blame),
+            (&FaultKind::Internal, Blame::Relay)
+        );
+        assert!(fault.public.contains("ulimit -n") && fault.retry_after.is_some());
+        assert_eq!(out_of_files(&io::ErrorKind::NotFound.into()), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::pty::transport::PtyTransport;
 use super::reply::Recipient;
 use super::reply::ReplySink;
 use super::resources::SessionResources;
+use super::resources::in_new_folder;
 use super::resources::write_files;
 use super::shape::Shape;
 use super::transcript_pipe::TranscriptPipe;
@@ -179,7 +180,8 @@ impl Launcher {
                 (Start::Turn(Box::new(task), uuid), Some(caller))
             }
         };
-        match self.start(shape, start, notify) {
+        let run_dir = &self.shared.launch_context.config.run_dir;
+        match in_new_folder(run_dir, |files| self.start(shape, files, start, notify)) {
             Ok((mut driver, mut session)) => {
                 driver.session.reply = ReplySink::of(caller);
                 session.edits = driver.session.resources.files.can_edit();
@@ -193,16 +195,11 @@ impl Launcher {
     fn start(
         &self,
         shape: &Shape,
+        files: Files,
         start: Start,
         notify: Notify,
     ) -> io::Result<(Driver<PtyTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
-        let files = Files {
-            folder: launch_context
-                .config
-                .run_dir
-                .join(Uuid::new_v4().to_string()),
-        };
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
         let tools = start.tools();

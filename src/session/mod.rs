@@ -16,6 +16,8 @@
 //! [`mod@print`] is the same CLI without a screen, behind the same orders.
 
 mod block;
+#[cfg(test)]
+mod corners;
 mod delivery;
 mod discard;
 mod driver;
@@ -52,6 +54,7 @@ pub(crate) use driver::Notify;
 pub(crate) use driver::Order;
 pub(crate) use driver::Turn;
 pub(crate) use fault::misdelivered;
+pub(crate) use fault::out_of_files;
 pub(crate) use fault::session_lost;
 pub(crate) use fault::undeliverable;
 pub(crate) use history::ends_in_placeholder;

@@ -18,6 +18,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// What one session has at hand.
 pub(crate) struct SessionResources {
@@ -76,6 +77,24 @@ impl SessionResources {
         }
         discard(&self.files);
     }
+}
+
+/// Launches into a folder of its own; where that fails, nothing of it stays, and a full disk is no fuller.
+///
+/// # Errors
+/// Those of the launch.
+pub(super) fn in_new_folder<T>(
+    run_dir: &Path,
+    launch: impl FnOnce(Files) -> io::Result<T>,
+) -> io::Result<T> {
+    let files = Files {
+        folder: run_dir.join(Uuid::new_v4().to_string()),
+    };
+    let launched = launch(files.clone());
+    if launched.is_err() {
+        discard(&files);
+    }
+    launched
 }
 
 /// Writes what a session reads when it comes up.

@@ -31,7 +31,10 @@ impl Shape {
             mode,
             model: request.model.clone(),
             system: request.system.join("\n"),
-            max_tokens: request.sampling.max_tokens.unwrap_or(MAX_TOKENS_PLAIN),
+            max_tokens: request
+                .sampling
+                .max_tokens
+                .unwrap_or_else(|| ceiling(&request.model)),
             extra_body: extra_body(request),
             thinking: request.sampling.thinks(),
             betas: betas(request),
@@ -110,6 +113,21 @@ fn tool_choice(choice: &ToolChoice) -> Option<Value> {
         Some(one) => body["disable_parallel_tool_use"] = one.into(),
     }
     Some(body)
+}
+
+/// Tokens that an answer may have where its caller does not say: as many as the model can, by its name. A name that is
+/// not known is taken for a newer one.
+fn ceiling(model: &str) -> u64 {
+    let has = |marks: &[&str]| marks.iter().any(|mark| model.contains(mark));
+    if has(&["claude-3-opus", "claude-3-haiku", "claude-3-sonnet"]) {
+        4096
+    } else if has(&["claude-3-5"]) {
+        8192
+    } else if has(&["opus-4-0", "opus-4-1", "opus-4-2025"]) {
+        32_000
+    } else {
+        64_000
+    }
 }
 
 /// What most first calls ask for; the pool learns the others.

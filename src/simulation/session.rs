@@ -230,7 +230,7 @@ impl Session {
                     .remove(conversation(&path.to_string_lossy())),
             ),
             Effect::Ready => out.push(Out::Ready),
-            Effect::Kill(_) => {
+            Effect::Kill(_) | Effect::KillAtOnce(_) => {
                 self.killed = true;
                 out.push(Out::End);
             }

@@ -6,6 +6,7 @@
 use super::secret::Digest;
 use super::secret::Secret;
 use crate::turn::KeyId;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Keys that a relay may have. A person names each; more than this is a program that forgets to delete.
@@ -32,6 +33,8 @@ pub(crate) struct Key {
     pub(crate) disabled: bool,
     /// `None`: never.
     pub(crate) expires_at: Option<u64>,
+    /// The policy of the catalog that says what it may have; `None`: what keys without one have.
+    pub(crate) policy: Option<Arc<str>>,
     /// Invariant: not empty; the newest is the last and has no end of its own.
     pub(super) texts: Vec<Text>,
 }
@@ -101,6 +104,7 @@ impl Keys {
             created_at: now,
             disabled: false,
             expires_at,
+            policy: None,
             texts: vec![Text::new(secret)],
         });
         Ok(&self.keys[self.keys.len() - 1])
@@ -122,6 +126,13 @@ impl Keys {
         key.texts.push(Text::new(secret));
         let surplus = key.texts.len().saturating_sub(TEXTS_MAX);
         key.texts.drain(..surplus);
+        Ok(key)
+    }
+
+    /// Gives a key a policy, or takes it away.
+    pub(crate) fn bind(&mut self, name: &str, policy: Option<&str>) -> Result<&Key, KeyError> {
+        let key = self.find_mut(name)?;
+        key.policy = policy.map(Arc::from);
         Ok(key)
     }
 

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The version that is written.
@@ -129,6 +130,9 @@ struct WrittenKey {
     created_at: u64,
     disabled: bool,
     expires_at: Option<u64>,
+    /// Absent in files of older relays, and left out where there is none, so that they can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
     texts: Vec<WrittenText>,
 }
 
@@ -151,6 +155,7 @@ impl From<&Keys> for Written {
             created_at: key.created_at,
             disabled: key.disabled,
             expires_at: key.expires_at,
+            policy: key.policy.as_deref().map(str::to_owned),
             texts: key.texts.iter().map(text).collect(),
         };
         Written {
@@ -184,6 +189,7 @@ impl WrittenKey {
             created_at: self.created_at,
             disabled: self.disabled,
             expires_at: self.expires_at,
+            policy: self.policy.map(Arc::from),
         })
     }
 }

@@ -10,26 +10,22 @@ use super::session::SessionTap;
 use super::session::TapSession;
 use super::target::Target;
 use super::target::TargetError;
+use crate::listen::Door;
+use crate::listen::Handler;
+use crate::listen::Life;
 use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 
 /// The tap of all sessions; cheap to clone.
 #[derive(Clone)]
@@ -51,17 +47,20 @@ impl fmt::Debug for Tap {
 }
 
 impl Tap {
-    /// Listens on an ephemeral loopback port, for as long as the runtime lives.
+    /// Listens on an ephemeral loopback port, for as long as the runtime lives, with places for so many connections.
     ///
     /// # Errors
     /// Where the API's address is none, or the machine gives no port or no roots to trust.
-    pub(crate) async fn lay(config: &TapConfig) -> Result<Tap, TargetError> {
+    pub(crate) async fn lay(
+        config: &TapConfig,
+        connections_max: usize,
+    ) -> Result<Tap, TargetError> {
         let target = Target::parse(&config.base)?;
         let connector = Connector::to(&target, config)?;
-        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = bound.map_err(TargetError::Port)?;
+        let door = Door::loopback("tap", connections_max);
+        let mut door = door.map_err(TargetError::Port)?;
         let shared = Shared {
-            address: listener.local_addr().map_err(TargetError::Port)?,
+            address: door.local_addr().map_err(TargetError::Port)?,
             target,
             connector,
             lines: Mutex::default(),
@@ -69,7 +68,11 @@ impl Tap {
         let tap = Tap {
             shared: Arc::new(shared),
         };
-        tokio::spawn(accept(listener, tap.clone()));
+        let handler = TapHandler(tap.clone());
+        tokio::spawn(async move {
+            let never = std::future::pending();
+            door.serve(&handler, &Life::Unbounded, never).await;
+        });
         Ok(tap)
     }
 
@@ -113,51 +116,41 @@ impl Tap {
     }
 }
 
-async fn accept(listener: TcpListener, tap: Tap) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let tap = tap.clone();
-                tokio::spawn(async move {
-                    serve(stream, tap).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the tap could not accept");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+/// A connection is a stranger until it has shown a session's secret.
+#[derive(Clone)]
+struct TapHandler(Tap);
+
+impl Handler for TapHandler {
+    type Body = ObservedBody;
+    type Error = forward::Cut;
+
+    fn is_known(&self, request: &Request<Incoming>) -> bool {
+        self.0.line(path(request)).is_some()
+    }
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<ObservedBody>, forward::Cut>> + Send + 'static {
+        answer(request, self.0.clone())
+    }
+
+    fn configure(&self, builder: &mut http1::Builder) {
+        // What the API did not say, we do not say either.
+        builder.preserve_header_case(true).auto_date_header(false);
     }
 }
 
-async fn serve(stream: TcpStream, tap: Tap) {
-    drop(stream.set_nodelay(true));
-    let service = service_fn(move |request| answer(request, tap.clone()));
-    let mut builder = http1::Builder::new();
-    // What the API did not say, we do not say either.
-    builder.preserve_header_case(true).auto_date_header(false);
-    if let Err(error) = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-    {
-        tracing::debug!(%error, "a tapped connection ended");
-    }
+fn path(request: &Request<Incoming>) -> &str {
+    let path = request.uri().path_and_query();
+    path.map_or("", |path| path.as_str())
 }
 
 async fn answer(
     request: Request<Incoming>,
     tap: Tap,
 ) -> Result<Response<ObservedBody>, forward::Cut> {
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("", |path| path.as_str())
-        .to_owned();
+    let path = path(&request).to_owned();
     match tap.line(&path) {
         Some((line, path)) => forward::forward(request, path, &line, &tap).await,
         None => {
@@ -170,7 +163,3 @@ async fn answer(
 
 /// 256 bits: not to be guessed by another process of the machine.
 const SECRET_BYTES: usize = 32;
-/// Connections at once. A session has a handful; a hundred sessions fit, and further ones wait in the system's backlog.
-const CONNECTIONS_MAX: usize = 1024;
-/// Between tries to accept where the machine is out of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

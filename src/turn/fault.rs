@@ -83,6 +83,8 @@ pub(crate) enum FaultKind {
     InvalidRequest,
     /// The caller wants us to remember the conversation between its calls, in the API's own way.
     ThreadUnsupported,
+    /// What the call goes on with is not known, or not any more.
+    PreviousUnknown,
     RequestTooLarge,
     UnsupportedMediaType,
     NotFound,
@@ -150,6 +152,7 @@ impl FaultKind {
             FaultKind::DialogBlocked => "dialog_blocked",
             FaultKind::InvalidRequest => "invalid_request",
             FaultKind::ThreadUnsupported => "thread_unsupported",
+            FaultKind::PreviousUnknown => "previous_response_not_found",
             FaultKind::RequestTooLarge => "request_too_large",
             FaultKind::UnsupportedMediaType => "unsupported_media_type",
             FaultKind::NotFound => "not_found",
@@ -204,6 +207,7 @@ impl FaultKind {
             | FaultKind::SessionBusy
             | FaultKind::InvalidRequest
             | FaultKind::ThreadUnsupported
+            | FaultKind::PreviousUnknown
             | FaultKind::RequestTooLarge
             | FaultKind::UnsupportedMediaType
             | FaultKind::NotFound

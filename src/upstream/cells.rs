@@ -7,6 +7,7 @@ use super::breaker::Failure;
 use super::breaker::Standing;
 use super::outcome::Class;
 use super::outcome::Cools;
+use super::outcome::Then;
 use super::outcome::Verdict;
 use crate::clock;
 use std::collections::BTreeSet;
@@ -68,19 +69,6 @@ pub(crate) struct CellView {
 }
 
 impl HostBreakers {
-    /// Whether this key may be used for this model now, and if not, why. It uses no probe up.
-    pub(crate) fn look(
-        &self,
-        key: &KeyDigest,
-        model: &Arc<str>,
-        now: Instant,
-    ) -> Result<(), Closed> {
-        if !self.is_marked.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        self.lock().look(key, model, now)
-    }
-
     /// Takes the leave to use this key for this model, and the probe where one is due.
     ///
     /// # Errors
@@ -201,8 +189,16 @@ impl Cells {
 }
 
 impl Leave {
-    /// The call was answered.
-    pub(crate) fn succeed(mut self) {
+    /// The call ended as the verdict says: well, by somebody's fault, or by its caller's leaving.
+    pub(crate) fn settle(self, verdict: &Verdict, chance: f64) {
+        match (verdict.class, verdict.then) {
+            (None, Then::Answered) => self.succeed(),
+            (None, _) => drop(self),
+            (Some(_), _) => self.fail(verdict, chance),
+        }
+    }
+
+    fn succeed(mut self) {
         self.is_settled = true;
         self.breakers.answered.fetch_add(1, Ordering::Relaxed);
         if self.breakers.is_marked.load(Ordering::Acquire) {

@@ -119,16 +119,6 @@ pub(super) fn no_keys(is_undecryptable: bool) -> Fault {
     .because("no usable key")
 }
 
-/// Caller and host speak different protocols, and there is no translation between them here.
-pub(super) fn untranslated(protocol: Protocol) -> Fault {
-    let public = format!(
-        "This call cannot be translated for a host whose adapter is \"{}\". Call the route of that protocol, or bind the \
-         model to another lane.",
-        protocol.adapter()
-    );
-    Fault::new(FaultKind::UnsupportedError, Blame::Client, public).helped_by(Remedy::OtherLane)
-}
-
 pub(super) fn cannot_send(why: &str) -> Fault {
     let public =
         "The host cannot be reached as it is configured; `inference-relay doctor` says why.";

@@ -11,6 +11,7 @@ use super::outcome::Class;
 use super::outcome::Cools;
 use super::outcome::Then;
 use super::protocol::Protocol;
+use super::translated;
 use crate::catalog::Adapter;
 use crate::catalog::Binding;
 use crate::catalog::Host;
@@ -18,6 +19,7 @@ use crate::catalog::HostAuth;
 use crate::catalog::HostKey;
 use crate::catalog::KeyChoice;
 use crate::clock;
+use crate::lane::Affinity;
 use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::Fit;
@@ -29,7 +31,9 @@ use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::secret::SecretDigest;
 use crate::turn::Fault;
+use crate::turn::Labels;
 use crate::turn::LaneId;
+use crate::wire::outgoing::Outgoing;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -77,14 +81,21 @@ impl Lane for HostLane {
 
     fn fit(&self, call: &Call) -> Fit {
         match plan(call) {
-            Ok(_) => Fit::whole(),
+            Ok(Plan { original, .. }) if original.is_some() || !call.strict => Fit::whole(),
+            Ok(plan) => match plan.written(call) {
+                Ok(written) => Fit::Fits {
+                    ignored: written.ignored,
+                    affinity: Affinity::None,
+                },
+                Err(fault) => Fit::Unfit(fault),
+            },
             Err(fault) => Fit::Unfit(*fault),
         }
     }
 
     fn serve(&self, call: Call) -> Serving {
         let lane = self.clone();
-        Box::pin(async move { lane.run(call).await.map(Reply::Passed) })
+        Box::pin(async move { lane.reply(call).await })
     }
 
     fn health(&self) -> Health {
@@ -99,7 +110,14 @@ impl Lane for HostLane {
 struct Plan<'a> {
     binding: &'a Binding,
     protocol: Protocol,
-    original: &'a Original,
+    /// What passes; `None`: the call is written anew.
+    original: Option<Arc<Original>>,
+}
+
+impl Plan<'_> {
+    fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
+        translated::written(call.request()?, self.protocol, &self.binding.upstream_name)
+    }
 }
 
 /// The call as this lane can serve it.
@@ -112,9 +130,9 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         Adapter::OpenAi => Protocol::Chat,
         Adapter::Responses => Protocol::Responses,
     };
-    let original = call.original.as_deref();
-    let same = original.filter(|original| speaks(original.dialect) == Some(protocol));
-    let original = same.ok_or_else(|| Box::new(fault::untranslated(protocol)))?;
+    let original = call.original.as_ref();
+    let same = original.filter(|original| speaks(original.dialect) == protocol);
+    let original = same.cloned();
     Ok(Plan {
         binding,
         protocol,
@@ -122,12 +140,11 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
     })
 }
 
-fn speaks(dialect: Dialect) -> Option<Protocol> {
+fn speaks(dialect: Dialect) -> Protocol {
     match dialect {
-        Dialect::Anthropic => Some(Protocol::Messages),
-        Dialect::Chat => Some(Protocol::Chat),
-        Dialect::Responses => Some(Protocol::Responses),
-        Dialect::Completions => None,
+        Dialect::Anthropic => Protocol::Messages,
+        Dialect::Chat => Protocol::Chat,
+        Dialect::Responses => Protocol::Responses,
     }
 }
 
@@ -147,9 +164,35 @@ impl Candidate<'_> {
 }
 
 impl HostLane {
-    async fn run(&self, call: Call) -> Result<Passed, Fault> {
-        let plan = plan(&call).map_err(|fault| *fault)?;
-        let candidates = self.candidates(&call);
+    /// The answer, passed on where caller and host speak one protocol, and told in events where they do not.
+    async fn reply(&self, call: Call) -> Result<Reply, Fault> {
+        let mut plan = plan(&call).map_err(|fault| *fault)?;
+        if let Some(original) = plan.original.clone() {
+            let passed = self.run(&call, &plan, &original, call.is_streamed).await?;
+            return Ok(Reply::Passed(passed));
+        }
+        let written = plan.written(&call)?;
+        let original = Arc::new(translated::original(&written, plan.protocol));
+        plan.original = Some(Arc::clone(&original));
+        let passed = self.run(&call, &plan, &original, true).await?;
+        if !translated::is_answer(&passed) {
+            return translated::refusal(passed).await;
+        }
+        let request = call.request()?;
+        let mut labels = Labels::exact(self.id.clone());
+        labels.emulated = [request.emulated.clone(), written.emulated].concat();
+        labels.ignored = [request.ignored.clone(), written.ignored].concat();
+        translated::told(passed, plan.protocol, labels).await
+    }
+
+    async fn run(
+        &self,
+        call: &Call,
+        plan: &Plan<'_>,
+        original: &Original,
+        is_streamed: bool,
+    ) -> Result<Passed, Fault> {
+        let candidates = self.candidates(call);
         if candidates.is_empty() {
             return Err(self.no_keys());
         }
@@ -173,7 +216,10 @@ impl HostLane {
                 }
                 tries += 1;
                 let in_flight = self.begin(candidate.digest);
-                let tried = self.attempt(&call, &plan, &candidate).run(leave).await;
+                let tried = self
+                    .attempt(call, plan, original, is_streamed, &candidate)
+                    .run(leave)
+                    .await;
                 let (failed, leave) = match tried {
                     Ok(passed) => return Ok(in_flight.until_end_of(passed)),
                     Err(failed) => failed,
@@ -212,7 +258,9 @@ impl HostLane {
     fn attempt<'a>(
         &'a self,
         call: &'a Call,
-        plan: &Plan<'a>,
+        plan: &'a Plan<'a>,
+        original: &'a Original,
+        is_streamed: bool,
         candidate: &Candidate<'a>,
     ) -> Attempt<'a> {
         let secret = candidate.key.and_then(|key| key.secret.as_ref().ok());
@@ -230,11 +278,11 @@ impl HostLane {
             lane: &self.id,
             host: &self.host,
             state: &self.state,
-            original: plan.original,
+            original,
             protocol: plan.protocol,
             upstream_name: &plan.binding.upstream_name,
             credential,
-            is_streamed: call.is_streamed,
+            is_streamed,
             timeline: &call.timeline,
         }
     }

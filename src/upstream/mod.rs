@@ -27,8 +27,10 @@ mod passing;
 mod protocol;
 mod retry_after;
 mod splice;
+mod translated;
 
 pub(crate) use breaker::Standing;
 pub(crate) use cells::CellView;
 pub(crate) use hosts::Hosts;
 pub(crate) use lane::HostLane;
+pub(crate) use outcome::Class;

@@ -195,10 +195,11 @@ impl PassingBody {
         else {
             return;
         };
-        match broke {
-            true => leave.fail(&judge(&Outcome::Broke), chance),
-            false => leave.succeed(),
-        }
+        let outcome = match broke {
+            true => Outcome::Broke,
+            false => Outcome::Success,
+        };
+        leave.settle(&judge(&outcome), chance);
         let unknown = || StopReason::Other("unknown".to_owned());
         timeline.end(End {
             stop: observed.stop.clone().unwrap_or_else(unknown),
@@ -251,6 +252,15 @@ impl Body for PassingBody {
 
     fn is_end_stream(&self) -> bool {
         self.held.is_empty() && self.settle.is_none() && self.broken.is_none()
+    }
+}
+
+impl Drop for PassingBody {
+    /// A caller that leaves counts against nobody.
+    fn drop(&mut self) {
+        if let Some(Settle { leave, chance, .. }) = self.settle.take() {
+            leave.settle(&judge(&Outcome::Left), chance);
+        }
     }
 }
 

@@ -242,6 +242,15 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Send the whole conversation in `messages`; the SDKs do so by themselves.",
     },
     Row {
+        code: "previous_response_not_found",
+        ending: Ending::Http(of(400, INVALID, INVALID)),
+        blame: Blame::Client,
+        retry: Retry::Never,
+        happened: "The call goes on with a response that this key never had, that was deleted, or that is older than \
+                   thirty days.",
+        next: "Send the whole conversation in `input`.",
+    },
+    Row {
         code: "session_id_invalid",
         ending: Ending::Http(of(400, INVALID, INVALID)),
         blame: Blame::Client,
@@ -358,7 +367,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(of(413, "request_too_large", INVALID)),
         blame: Blame::Client,
         retry: Retry::Never,
-        happened: "The body is larger than `server.body_max`, or has more than a million fields and items.",
+        happened: "The body is larger than `server.body_max`, or has more than a million fields and items; with 431: the head is larger than 32 KiB or has more than 100 headers.",
         next: "Send less, or raise `server.body_max`.",
     },
     Row {
@@ -430,7 +439,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(BUG),
         blame: Blame::Relay,
         retry: Retry::Soon,
-        happened: "The relay lost track of the turn, or could not write what Claude Code has to read.",
+        happened: "The relay lost track of the turn, could not write what Claude Code has to read, or has no file descriptors left for a session.",
         next: "Send the request again; if it fails again, read the log's line with the same request id.",
     },
     Row {
@@ -587,30 +596,6 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Enable the policy, or give the key another one.",
     },
     Row {
-        code: "tokens_limited",
-        ending: Ending::Http(of(429, RATE, RATE)),
-        blame: Blame::Client,
-        retry: Retry::AfterWait,
-        happened: "The key or its policy has used its tokens of this minute.",
-        next: "Wait as long as `retry-after` says.",
-    },
-    Row {
-        code: "budget_exceeded",
-        ending: Ending::Http(of(429, RATE, "insufficient_quota")),
-        blame: Blame::Client,
-        retry: Retry::AfterReset,
-        happened: "The key or its policy has spent its budget.",
-        next: "Wait until the budget begins anew, or have it raised.",
-    },
-    Row {
-        code: "limits_unavailable",
-        ending: Ending::Http(UNAVAILABLE),
-        blame: Blame::Relay,
-        retry: Retry::Soon,
-        happened: "The store of the limits cannot be reached, and no call passes uncounted.",
-        next: "Bring the store of `[state] url` back; the log says what is wrong with it.",
-    },
-    Row {
         code: "no_healthy_keys",
         ending: Ending::Http(UNAVAILABLE),
         blame: Blame::Upstream,
@@ -665,6 +650,30 @@ pub(crate) static CONTRACT: &[Row] = &[
         retry: Retry::Soon,
         happened: "The host gave no answer within its time.",
         next: "Try again, or raise the host's `timeouts`.",
+    },
+    Row {
+        code: "tokens_limited",
+        ending: Ending::Http(of(429, RATE, RATE)),
+        blame: Blame::Client,
+        retry: Retry::AfterWait,
+        happened: "The key or its policy has used its tokens of this minute.",
+        next: "Wait as long as `retry-after` says.",
+    },
+    Row {
+        code: "budget_exceeded",
+        ending: Ending::Http(of(429, RATE, "insufficient_quota")),
+        blame: Blame::Client,
+        retry: Retry::AfterReset,
+        happened: "The key or its policy has spent its budget.",
+        next: "Wait until the budget begins anew, or have it raised.",
+    },
+    Row {
+        code: "limits_unavailable",
+        ending: Ending::Http(UNAVAILABLE),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "What a budget has spent cannot be known, and no call passes uncounted.",
+        next: "Mend the folder `limits` in the state folder; the log says what is wrong with it.",
     },
 ];
 

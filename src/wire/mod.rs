@@ -2,7 +2,8 @@
 //!
 //! **What for.** A dialect turns a caller's bytes into a [`Request`](crate::turn::Request), and events, whole
 //! answers and faults into the bytes that this caller's client expects. [`sse`] is the framing that streams share,
-//! [`contract`] the one table of failures, [`writer`] what each dialect offers to whoever tells an answer.
+//! [`contract`] the one table of failures, [`writer`] what each dialect offers to whoever tells an answer,
+//! [`reader`] and [`outgoing`] what it offers to whoever asks a host.
 //!
 //! **Never.** No I/O, no clock, no async; no dialect names another.
 //!
@@ -19,6 +20,10 @@ pub(crate) mod contract;
 
 pub(crate) mod writer;
 
+pub(crate) mod reader;
+
+pub(crate) mod outgoing;
+
 mod body;
 mod field;
 mod weight;
@@ -26,3 +31,5 @@ mod weight;
 pub(crate) mod anthropic;
 
 pub(crate) mod openai;
+
+pub(crate) mod capability;

@@ -264,6 +264,85 @@ fn the_vercel_sdk_works() {
 }
 
 #[test]
+fn the_openai_sdk_for_python_works() {
+    let Some(recipe) = python("openai_python.py", "openai") else {
+        return;
+    };
+    let upstream = model();
+    let relay = World::upstream(&upstream).start();
+    let reading = json!({"city": "Paris", "celsius": 21});
+    let expected = json!({
+        "call": "sync.",
+        "async": "async.",
+        "tools": "It is sunny in Paris",
+        "structured": reading,
+        "usage": [true],
+        "responses": "sync.",
+        "responses_stream": "streamed.",
+        "responses_tools": "It is sunny in Paris",
+        "responses_structured": reading,
+        "conversation": 4,
+    });
+    assert_eq!(recipe.run(relay.address), expected);
+}
+
+#[test]
+fn the_openai_sdk_for_typescript_works() {
+    let Some(recipe) = node("openai_typescript.mjs", "openai") else {
+        return;
+    };
+    let upstream = model();
+    let relay = World::upstream(&upstream).start();
+    let expected = json!({
+        "call": "sync.",
+        "async": "async.",
+        "tools": "It is sunny in Paris",
+        "structured": {"city": "Paris", "celsius": 21},
+        "responses": "sync.",
+        "responses_stream": "streamed.",
+        "next": "next.",
+    });
+    assert_eq!(recipe.run(relay.address), expected);
+}
+
+#[test]
+fn the_vercel_sdk_works_by_both_ways_of_openai() {
+    let Some(recipe) = node("vercel_openai.mjs", "@ai-sdk/openai") else {
+        return;
+    };
+    let upstream = model();
+    let relay = World::upstream(&upstream).start();
+    let each = json!({
+        "call": "sync.",
+        "async": "async.",
+        "tools": "It is sunny in Paris",
+        "structured": {"city": "Paris", "celsius": 21},
+    });
+    let expected = json!({"responses": each, "chat": each});
+    assert_eq!(recipe.run(relay.address), expected);
+}
+
+#[test]
+fn langchains_openai_client_works() {
+    works(
+        python("langchain_openai_client.py", "langchain_openai"),
+        ALL,
+    );
+}
+
+#[test]
+fn the_agents_sdk_takes_ten_rounds_by_both_ways() {
+    let Some(recipe) = python("openai_agents.py", "agents") else {
+        return;
+    };
+    let upstream = model();
+    let relay = World::upstream(&upstream).start();
+    let each = json!({"said": "It is sunny in Paris", "steps": 16});
+    let expected = json!({"chat": each, "responses": each});
+    assert_eq!(recipe.run(relay.address), expected);
+}
+
+#[test]
 fn the_llm_command_works() {
     works(
         shell("llm.sh", "RELAY_TEST_PYTHON", "llm"),

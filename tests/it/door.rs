@@ -587,6 +587,9 @@ fn told(relay: &Relay, bytes: &[u8]) -> String {
     answer(stream)
 }
 
+/// An answer to a client that has shut its sending side: it may have been asked whether it waits.
+const INTERIM: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Status and code of the first answer on a connection, or that it was closed.
 fn answer(mut stream: TcpStream) -> String {
     stream
@@ -596,6 +599,9 @@ fn answer(mut stream: TcpStream) -> String {
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
         text.extend_from_slice(&buffer[..read]);
+        while text.starts_with(INTERIM.as_bytes()) {
+            text.drain(..INTERIM.len());
+        }
         if text.windows(4).any(|end| end == b"\r\n\r\n") {
             break;
         }

@@ -7,7 +7,11 @@
 #![expect(clippy::print_stdout, reason = "the matrix is what the test is for")]
 
 use super::door;
+use super::hosts;
 use super::license;
+use super::support::api_host;
+use super::support::api_host::Host;
+use super::support::api_host::Said;
 use super::support::authority::Authority;
 use super::support::authority::Mood;
 use super::support::client;
@@ -33,6 +37,7 @@ use std::fmt::Write;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::LazyLock;
 
 /// Provokes a row, in each dialect and moment that it can be met in.
@@ -45,6 +50,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("invalid_request", a_call_that_is_none),
     ("thread_unsupported", a_thread),
     ("session_id_invalid", a_name_that_is_none),
+    ("previous_response_not_found", a_response_that_is_not_known),
     ("key_missing", || shown("")),
     ("key_malformed", || shown("irk_cut-off")),
     ("key_unknown", || shown(&door::another(&KEYED.good))),
@@ -81,20 +87,30 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("queue_full", a_full_queue),
     ("queue_timeout", a_queue_without_an_end),
     ("upstream_overloaded", || told("fail 529")),
+    ("model_unknown", || of_model("nobody")),
+    ("model_unbound", || of_model("unbound")),
+    ("model_disabled", || of_model("disabled")),
+    ("model_not_granted", || of_policy("narrow")),
+    ("lane_not_granted", || of_policy("elsewhere")),
+    ("policy_disabled", || of_policy("off")),
+    ("tokens_limited", || of_policy("few")),
+    ("budget_exceeded", || of_policy("poor")),
+    ("limits_unavailable", no_place_for_budgets),
+    ("no_healthy_keys", resting_keys),
+    ("secret_undecryptable", a_foreign_master_key),
+    ("upstream_auth", || {
+        hosted(|_| api_host::fails(401, "authentication_error", "no"))
+    }),
+    ("adapter_mismatch", || {
+        hosted(|_| Said::Whole(200, "", "text/html", "<html>".into()))
+    }),
+    ("upstream_unreachable", || hosted(|_| Said::Nothing)),
+    ("upstream_timeout", || hosted(|_| Said::Stall(vec![]))),
+    ("upstream_incomplete", a_cut_stream),
 ];
 
 /// Codes of the contract that nothing can provoke yet, each with the reason. They have no row.
 const NOT_YET: &[(&str, &str)] = &[
-    ("model_not_granted", "keys have no policies"),
-    (
-        "model_unknown",
-        "there is no catalogue: any name goes on to claude",
-    ),
-    ("model_unbound", "no lane calls an HTTP host"),
-    ("no_healthy_keys", "no lane calls an HTTP host"),
-    ("upstream_auth", "no lane calls an HTTP host"),
-    ("adapter_mismatch", "no lane calls an HTTP host"),
-    ("secret_undecryptable", "no secret is stored"),
     ("token_refresh_failed", "no lane drives the Codex CLI"),
     ("file_unsupported", "no files are kept"),
     ("file_too_large", "no files are kept"),
@@ -333,9 +349,116 @@ fn rules() -> String {
     rules + ECHO
 }
 
+/// A host with a model of each standing.
+static DECLARED: LazyLock<(Host, Relay)> = LazyLock::new(|| {
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let more = "---\nkind: Model\nmetadata: { name: unbound }\nspec: {}\n\
+                ---\nkind: Model\nmetadata: { name: disabled }\nspec: { enabled: false }\n";
+    world.declare(&(hosts::catalog(&host, &["http:one"]) + more));
+    (host, world.start())
+});
+
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
 // The scenarios, in the order of the table.
+
+fn of_model(model: &str) -> Vec<Cell> {
+    let mut body = call("x");
+    body["model"] = model.into();
+    vec![anthropic(&client::post(DECLARED.1.address, &body))]
+}
+
+fn no_place_for_budgets() -> Vec<Cell> {
+    limited("poor", |world| {
+        fs::write(world.path("state/limits"), "no folder").expect("a file must be written");
+    })
+}
+
+fn of_policy(policy: &str) -> Vec<Cell> {
+    limited(policy, |_| {})
+}
+
+/// What a call gets whose key has this policy, in a world that was changed before its relay began.
+fn limited(policy: &str, change: impl Fn(&World)) -> Vec<Cell> {
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let kinds = "---\nkind: Model\nmetadata: { name: other }\nspec: {}\n\
+                 ---\nkind: Policy\nmetadata: { name: narrow }\nspec: { models: [other], lanes: [\"http:one\"] }\n\
+                 ---\nkind: Policy\nmetadata: { name: elsewhere }\nspec: { models: [m], lanes: [codex] }\n\
+                 ---\nkind: Policy\nmetadata: { name: off }\nspec: { models: [m], lanes: [\"http:one\"], enabled: false }\n\
+                 ---\nkind: Policy\nmetadata: { name: few }\nspec: { models: [m], lanes: [\"http:one\"], limits: { tokensPerMinute: 10 } }\n\
+                 ---\nkind: Policy\nmetadata: { name: poor }\nspec: { models: [m], lanes: [\"http:one\"], budget: { amount: 0.000001, per: month } }\n";
+    world.declare(&(hosts::catalog(&host, &["http:one"]) + kinds));
+    change(&world);
+    let relay = world.start();
+    let key = door::key(&relay, &["create", "k", "--policy", policy]);
+    let answer = wait::until("the key", || {
+        let answer = client::post_as(relay.address, &key, &hosts::asking("x"));
+        (answer.status != 401 && answer.status != 200).then_some(answer)
+    });
+    vec![anthropic(&answer)]
+}
+
+/// What a call gets whose host answers so.
+fn hosted(said: impl Fn(&api_host::Asked) -> Said + Send + Sync + 'static) -> Vec<Cell> {
+    let host = Host::answering(said);
+    let relay = hosts::relay(&host, &["http:one"]);
+    vec![anthropic(&relay.post(&hosts::asking("x")))]
+}
+
+fn resting_keys() -> Vec<Cell> {
+    let host = Host::answering(|_| {
+        api_host::fails_with(429, "retry-after: 600\r\n", "rate_limit_error", "slow")
+    });
+    let relay = hosts::relay(&host, &["http:one"]);
+    relay.post(&hosts::asking("x"));
+    let mut cell = anthropic(&relay.post(&hosts::asking("x")));
+    cell.shown = cell.shown.replace("599", "600");
+    vec![cell]
+}
+
+fn a_foreign_master_key() -> Vec<Cell> {
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    let stored = hosts::catalog(&host, &["http:one"]).replace("{ file: key-a }", "{ secret: s }");
+    let stored = stored.replace("{ file: key-b }", "{ secret: s }");
+    world.declare(&stored);
+    let mut set = world.program();
+    let mut set = set
+        .args(["secret", "set", "s"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut input = set.stdin.take().expect("stdin is a pipe");
+    std::io::Write::write_all(&mut input, b"sk-stored").expect("it is read");
+    drop(input);
+    assert!(set.wait().expect("it ends").success());
+    let master = world
+        .files("state")
+        .into_iter()
+        .find(|path| path.ends_with("master.key"));
+    fs::write(master.expect("a master key is made"), "A".repeat(43) + "=")
+        .expect("it can be replaced");
+    let relay = world.start();
+    vec![anthropic(&relay.post(&hosts::asking("x")))]
+}
+
+fn a_cut_stream() -> Vec<Cell> {
+    let host = Host::answering(|_| {
+        let mut pieces = api_host::stream("one line");
+        pieces.truncate(3);
+        Said::Cut(pieces)
+    });
+    let relay = hosts::relay(&host, &["http:one"]);
+    let mut body = hosts::asking("x");
+    body["stream"] = true.into();
+    vec![after(relay.stream(&body))]
+}
 
 fn a_taken_port() -> Vec<Cell> {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
@@ -431,6 +554,15 @@ fn an_authority_that_is_silent() -> Vec<Cell> {
             .replace_range(from + "reached (".len()..to, "WHY");
     }
     vec![cell]
+}
+
+fn a_response_that_is_not_known() -> Vec<Cell> {
+    let body = json!({"model": "m", "input": "x", "previous_response_id": "resp_0"});
+    vec![openai(&client::post_to(
+        TALK.address,
+        "/v1/responses",
+        &body,
+    ))]
 }
 
 fn a_foreign_host() -> Vec<Cell> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -153,6 +154,16 @@ fn skipped(what: &str) {
     assert!(told.is_ok());
 }
 
+/// The folders of sessions.
+fn folders(state: &Path) -> Vec<PathBuf> {
+    let run = fs::read_dir(state.join("run"));
+    run.into_iter()
+        .flatten()
+        .flatten()
+        .map(|folder| folder.path())
+        .collect()
+}
+
 #[test]
 fn a_full_disk_fails_no_call_and_tears_no_line() {
     let world = World::scripted(ECHO).pool("idle = 1\nmax = 1");
@@ -164,6 +175,10 @@ fn a_full_disk_fails_no_call_and_tears_no_line() {
     relay.idle(1);
     assert_eq!(relay.ask("before").text(), "before");
     wait::until("a line", || (lines(&relay.world).len() == 1).then_some(()));
+    // A session leaves files of its own, and makes room when it goes: a call that came late left one more.
+    for folder in folders(&state) {
+        fs::write(folder.join("late"), [0; 4096]).expect("there is room");
+    }
     let ballast = state.join("ballast");
     let mut file = fs::File::create(&ballast).expect("there is room");
     while file.write_all(&[0; 4096]).is_ok() {}
@@ -182,7 +197,8 @@ fn a_full_disk_fails_no_call_and_tears_no_line() {
             .filter(|lost| *lost > 0)
     });
     let mut cold = call("cold");
-    cold["system"] = "Needs a session of its own.".into();
+    // More than the session before it can have left.
+    cold["system"] = "Needs a session of its own. ".repeat(10_000).into();
     let refused = relay.post(&cold);
     assert_eq!(
         refused.header("x-relay-error"),
@@ -195,6 +211,8 @@ fn a_full_disk_fails_no_call_and_tears_no_line() {
         "{}",
         refused.body
     );
+    // A launch that failed leaves nothing that takes room from the next one.
+    assert_eq!(folders(&state), <Vec<PathBuf>>::new());
     drop(file);
     fs::remove_file(&ballast).expect("it is there");
     let after = relay.ask("after");

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::clock;
 use crate::http::Cancel;
 use crate::http::Conn;
+use crate::js;
 use crate::mcp::Fault;
 use crate::mcp::Server;
 use crate::mcp::Tool;
@@ -247,7 +248,7 @@ impl Client {
             "POST",
             &self.server.url,
             &pairs(&headers),
-            body.to_string().as_bytes(),
+            js::text(body).as_bytes(),
         )
         .map_err(broken)?;
         let head = conn.head(cancel).map_err(broken)?;

@@ -20,6 +20,7 @@ use crate::conversation::text_of;
 use crate::hook;
 use crate::http::Cancel;
 use crate::id;
+use crate::js;
 use crate::mcp::Client;
 use crate::mcp::Server;
 use crate::print::input;
@@ -348,14 +349,16 @@ impl Print {
                 write(&format!("{text}\n"))
             }
             (Format::Text, End::Interrupted) => {}
-            (Format::Json | Format::Stream { .. }, _) => write(&format!("{line}\n")),
+            (Format::Json | Format::Stream { .. }, _) => write(&format!("{}\n", js::text(&line))),
         }
         self.next();
     }
 
     fn line(&self, line: &Value, is_partial: bool) {
         match self.format {
-            Format::Stream { partial } if partial || !is_partial => write(&format!("{line}\n")),
+            Format::Stream { partial } if partial || !is_partial => {
+                write(&format!("{}\n", js::text(line)));
+            }
             _ => {}
         }
     }

@@ -206,7 +206,7 @@ impl Turn {
     pub(super) fn interrupted(&self, partial: &Reply, batch: &Batch) -> Outcome {
         if !batch.is_empty() {
             let sources = self.write_reply(partial);
-            let done = self.use_tools(batch, &sources);
+            let (done, _) = self.use_tools(batch, &sources);
             return self.interrupted_tools(partial, &done);
         }
         let blocks: Vec<Value> = partial

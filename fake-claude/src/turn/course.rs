@@ -130,15 +130,21 @@ impl Turn {
             let sources = self.write_reply(&reply);
             match reply.stop_reason.as_deref() {
                 _ if !batch.is_empty() => {
-                    let done = self.use_tools(&batch, &sources);
+                    let (done, stops) = self.use_tools(&batch, &sources);
                     if self.cancel.is_set() {
                         return self.interrupted_tools(&reply, &done);
                     }
+                    if stops {
+                        // No hook tells of such an end.
+                        return Outcome::Answered;
+                    }
                 }
-                Some("max_tokens") if cuts == self.world.dialect.failing.cuts_max => {
+                Some("max_tokens" | "model_context_window_exceeded")
+                    if cuts == self.world.dialect.failing.cuts_max =>
+                {
                     return self.failed(&self.world.circumstances().cut_off());
                 }
-                Some("max_tokens") => {
+                Some("max_tokens" | "model_context_window_exceeded") => {
                     cuts += 1;
                     self.go_on(CUT_OFF, &reply);
                 }

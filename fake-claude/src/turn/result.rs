@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::conversation::Role;
 use crate::conversation::text_of;
+use crate::hook;
 use crate::id;
 use crate::reply::Reply;
 use crate::turn::batch::Batch;
@@ -18,8 +19,13 @@ use crate::world::Told;
 use crate::world::lock;
 
 impl Turn {
-    /// Waits for the tools, writes their results down and tells the hook.
-    pub(super) fn use_tools(&self, batch: &Batch, sources: &[(Value, String)]) -> Vec<Done> {
+    /// Waits for the tools, writes their results down and tells the hook; whether that ends the turn.
+    pub(super) fn use_tools(
+        &self,
+        batch: &Batch,
+        sources: &[(Value, String)],
+    ) -> (Vec<Done>, bool) {
+        let mut stops = false;
         let done = batch.wait();
         *lock(&self.used) = batch.last();
         for done in &done {
@@ -27,7 +33,8 @@ impl Turn {
         }
         if !self.cancel.is_set() {
             let body = batch.told(&done);
-            self.world.hooks.ask("PostToolBatch", &body, &self.cancel);
+            let answers = self.world.hooks.ask("PostToolBatch", &body, &self.cancel);
+            stops = hook::stops(&answers);
             for url in self.world.hooks.urls("PostToolBatch") {
                 let mut note = success("PostToolBatch", "PostToolBatch", &url);
                 note["toolUseID"] = json!(format!("hook-{}", id::uuid()));
@@ -40,7 +47,7 @@ impl Turn {
         self.note_prompt();
         self.world.tell(News::Called(called(&done)));
         self.world.tell(News::Written);
-        done
+        (done, stops)
     }
 
     /// One result: the hooks before it, the record, the hooks behind it.

@@ -36,6 +36,7 @@ impl Machine {
             merge: merge_of(&task),
             // A session that stays finds in its transcript what came late of the turn before.
             believes: sure && !task.stays,
+            sure,
             task,
             begun: false,
             busy_seen: false,
@@ -87,19 +88,13 @@ impl Machine {
 
     /// The CLI goes on by itself. Where it has asked the API already, it runs, whatever the screen shows yet.
     fn want_escape(&mut self) {
-        let asks = self.asked > 1;
-        let busy = self.shows_busy() || asks;
+        let busy = self.shows_busy() || self.asked > 1;
         if let State::Answering(answering) = &mut self.state
             && answering.escape != Escape::Sent
         {
             answering.escape = if busy { Escape::Sent } else { Escape::Wanted };
-            let key = if asks {
-                keys::ESCAPE_AT_ONCE
-            } else {
-                keys::ESCAPE
-            };
             if busy {
-                self.write(key.to_vec());
+                self.write(keys::ESCAPE_AT_ONCE.to_vec());
             }
         }
     }
@@ -114,6 +109,7 @@ impl Machine {
                 .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
         }
         let ended = matches!(event, Event::End(_));
+        self.count_next_question(&event);
         if let Event::End(End { id: Some(id), .. }) = &event {
             self.belief.tell(id.clone());
         }
@@ -129,6 +125,17 @@ impl Machine {
         }
     }
 
+    /// After an answer that was cut the CLI asks on by itself, before any key can reach it; only a tap holds that.
+    fn count_next_question(&mut self, event: &Event) {
+        let is_cut = matches!(event, Event::End(end) if end.stop.is_cut());
+        let asks_on =
+            matches!(&self.state, State::Answering(answering) if answering.merge.asks_on());
+        if is_cut && asks_on && self.asked < 2 {
+            self.asked = 2;
+            self.effects.push_back(Effect::Asked);
+        }
+    }
+
     pub(super) fn fail(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault, now: Instant) {
         self.tell_fault(fault);
         self.rest(now);
@@ -137,7 +144,7 @@ impl Machine {
     /// What the CLI told cannot be read: the turn fails, and nobody knows what the process does next.
     pub(super) fn give_up_reading(&mut self, now: Instant) {
         self.fail(|_| fault::unreadable(), now);
-        self.kill("what it told cannot be read");
+        self.kill_at_once("what it told cannot be read");
     }
 
     fn tell_fault(&mut self, fault: impl FnOnce(&TurnSpec) -> Fault) {

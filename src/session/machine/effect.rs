@@ -48,6 +48,8 @@ pub(crate) enum Effect {
     Ready,
     /// The process must go, with its group.
     Kill(&'static str),
+    /// The same, without time to clean up.
+    KillAtOnce(&'static str),
 }
 
 impl Effect {
@@ -73,7 +75,7 @@ impl Effect {
             Effect::Blank => "blank",
             Effect::Forget(_) => "forget",
             Effect::Ready => "ready",
-            Effect::Kill(why) => why,
+            Effect::Kill(why) | Effect::KillAtOnce(why) => why,
         }
     }
 }

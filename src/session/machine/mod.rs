@@ -315,7 +315,7 @@ impl Machine {
             _ if more == 0 => {}
             State::Answering(_) if asked > ASKED_MAX => {
                 self.fail(|_| fault::asks_on(), now);
-                self.kill("it asks the API more often than its turn needs");
+                self.kill_at_once("it asks the API more often than its turn needs");
             }
             State::Answering(_) => {
                 let seen = self.merge(|merge| merge.handle_asked(asked, answered));
@@ -326,9 +326,21 @@ impl Machine {
                 self.look(now);
             }
             State::Interrupting { .. } if asked > ASKED_MAX => {
-                self.kill("it asks the API more often than its turn needs");
+                self.kill_at_once("it asks the API more often than its turn needs");
             }
             _ => {}
+        }
+    }
+
+    /// The first answer of the turn is copied whole.
+    pub(crate) fn handle_first_answer(&mut self, said: Said, now: Instant) {
+        let is_past = self.belief.is_past(&said);
+        if let State::Answering(answering) = &self.state
+            && answering.sure
+            && !is_past
+        {
+            let seen = self.merge(|merge| merge.handle_first_answer(said));
+            self.handle_seen(seen, now);
         }
     }
 

@@ -59,10 +59,19 @@ impl Machine {
     }
 
     pub(super) fn kill(&mut self, why: &'static str) {
+        self.end_with(Effect::Kill(why));
+    }
+
+    /// The same, where whatever the process does next is paid for by somebody.
+    pub(super) fn kill_at_once(&mut self, why: &'static str) {
+        self.end_with(Effect::KillAtOnce(why));
+    }
+
+    fn end_with(&mut self, end: Effect) {
         self.forget();
         self.state = State::Gone;
         self.question = None;
-        self.effects.push_back(Effect::Kill(why));
+        self.effects.push_back(end);
     }
 }
 

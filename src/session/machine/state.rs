@@ -96,6 +96,8 @@ pub(super) struct Answering {
     pub(super) merge: Merge,
     /// Whether a copy of the answer may be taken for it.
     pub(super) believes: bool,
+    /// The answers before are all known, so that a copy of none of them is of this turn.
+    pub(super) sure: bool,
     pub(super) begun: bool,
     pub(super) busy_seen: bool,
     pub(super) escape: Escape,

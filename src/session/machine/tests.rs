@@ -1,5 +1,6 @@
 //! The machine, driven by signals as the real CLI gives them.
 
+use super::super::mcp::tool_sync::ToolEvent;
 use super::super::turn_spec::Enter;
 use super::super::witness::Said;
 use super::*;
@@ -511,7 +512,7 @@ fn a_turn_that_runs_on_gets_one_escape() {
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     effects(&mut machine);
     machine.handle_records(vec![cut("ho")], now);
-    let escape = Effect::Write(keys::ESCAPE.to_vec());
+    let escape = Effect::Write(keys::ESCAPE_AT_ONCE.to_vec());
     let done = effects(&mut machine);
     assert_eq!(done.iter().filter(|effect| **effect == escape).count(), 1);
     assert_eq!(machine.name(), "resetting");
@@ -754,4 +755,112 @@ fn a_caller_that_leaves_before_its_prompt_is_typed_leaves_nothing() {
     machine.cancel(now);
     machine.handle_scene(IDLE, now);
     assert_eq!(names(&mut machine), ["blank"]);
+}
+
+fn kills(effects: &[Effect]) -> bool {
+    let mut effects = effects.iter();
+    effects.any(|effect| matches!(effect, Effect::KillAtOnce(_)))
+}
+
+fn fails(effects: &[Effect]) -> bool {
+    let mut effects = effects.iter();
+    effects.any(|effect| matches!(effect, Effect::Fail { .. }))
+}
+
+#[test]
+fn a_session_that_asks_on_and_on_is_ended_at_once() {
+    let (mut machine, now) = answering();
+    machine.handle_asked(1, 0, now);
+    assert_eq!(names(&mut machine), ["asked"]);
+    machine.handle_asked(2, 1, now);
+    let escape = Effect::Write(keys::ESCAPE_AT_ONCE.to_vec());
+    assert_eq!(effects(&mut machine), [Effect::Asked, escape]);
+    // What it displays now is of a message that no caller asked for.
+    machine.handle_hook(&hook("c1", displayed("SECOND")), now);
+    assert_eq!(effects(&mut machine), []);
+    machine.handle_asked(3, 2, now);
+    let done = effects(&mut machine);
+    assert!(fails(&done) && kills(&done), "{done:?}");
+}
+
+#[test]
+fn a_question_that_is_asked_again_before_any_answer_is_no_second_one() {
+    let (mut machine, now) = answering();
+    machine.handle_asked(2, 0, now);
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    assert_eq!(names(&mut machine), ["asked", "asked"]);
+    machine.handle_records(vec![said("ho")], now);
+    let done = names(&mut machine);
+    assert!(
+        done.contains(&"tell") && !done.contains(&"fail"),
+        "{done:?}"
+    );
+}
+
+/// A session that waits for the result of a call.
+fn parked() -> (Machine, Instant) {
+    let (mut machine, now) = answering();
+    machine.handle_tool(ToolEvent::Called("t1".into()), now);
+    let Record::Said(text) = said("") else {
+        panic!("a text is the model's")
+    };
+    let call = json!({"type": "tool_use", "id": "t1", "name": "mcp__relay__f", "input": {}});
+    let called = Said {
+        blocks: vec![call],
+        stop_reason: Some("tool_use".into()),
+        ..text
+    };
+    machine.handle_records(vec![Record::Said(called)], now);
+    assert!(names(&mut machine).contains(&"park"));
+    (machine, now)
+}
+
+#[test]
+fn results_of_the_clis_own_end_the_turn_and_the_callers_go_on() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", HookEvent::Batched), now);
+    assert_eq!(names(&mut machine), ["block"]);
+
+    let (mut machine, now) = parked();
+    let route = DeliveryMethod::Answered(vec![]);
+    machine.begin(task(route), now);
+    effects(&mut machine);
+    machine.handle_hook(&hook("c1", HookEvent::Batched), now);
+    assert_eq!(names(&mut machine), ["allow"]);
+    // Behind the next message, its results would be the CLI's own again.
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    effects(&mut machine);
+    machine.handle_hook(&hook("c1", HookEvent::Batched), now);
+    assert!(names(&mut machine).contains(&"block"));
+}
+
+#[test]
+fn what_cannot_be_read_fails_the_turn_at_once() {
+    let broken = hook("", HookEvent::Broken);
+    let inputs: [&dyn Fn(&mut Machine, Instant); 3] = [
+        &|machine, now| machine.handle_hook(&broken, now),
+        &|machine, now| machine.handle_records(vec![Record::Broken], now),
+        &|machine, now| machine.handle_tool(ToolEvent::Broken, now),
+    ];
+    for input in inputs {
+        let (mut machine, now) = answering();
+        input(&mut machine, now);
+        let done = effects(&mut machine);
+        assert!(fails(&done) && kills(&done), "{done:?}");
+    }
+}
+
+#[test]
+fn a_turn_whose_box_rests_without_an_end_fails_within_seconds() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_scene(IDLE, now);
+    effects(&mut machine);
+    let mut at = now;
+    while !fails(&effects(&mut machine)) {
+        at = machine.poll_timeout().expect("somebody watches").0;
+        assert!(at < now + Duration::from_secs(15), "nobody looks");
+        machine.handle_timeout(at);
+    }
 }

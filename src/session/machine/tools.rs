@@ -84,7 +84,7 @@ impl Machine {
         match &self.state {
             State::Answering(_) => self.give_up_reading(now),
             State::Parked { .. } | State::Interrupting { .. } | State::Ending { .. } => {
-                self.kill("a call of it cannot be read");
+                self.kill_at_once("a call of it cannot be read");
             }
             _ => {}
         }

@@ -24,6 +24,7 @@ use crate::session::private::write_private;
 use crate::session::reply::Recipient;
 use crate::session::reply::ReplySink;
 use crate::session::resources::SessionResources;
+use crate::session::resources::in_new_folder;
 use crate::session::shape::Shape;
 use crate::session::transcript_pipe::TranscriptPipe;
 use crate::session::turn_spec::DeliveryMethod;
@@ -137,13 +138,21 @@ impl Launcher {
         uuid: String,
         notify: Notify,
     ) -> io::Result<(Driver<PrintTransport>, Session)> {
+        let run_dir = &self.shared.launch_context.config.run_dir;
+        in_new_folder(run_dir, |files| {
+            self.spawn_in(files, shape, start, uuid, notify)
+        })
+    }
+
+    fn spawn_in(
+        &self,
+        files: Files,
+        shape: &Shape,
+        start: Start,
+        uuid: String,
+        notify: Notify,
+    ) -> io::Result<(Driver<PrintTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
-        let files = Files {
-            folder: launch_context
-                .config
-                .run_dir
-                .join(Uuid::new_v4().to_string()),
-        };
         let has_tools = !start.tools.is_empty();
         let (mcp, tool_events) = McpServer::new(start.tools);
         // It has no hooks: nobody listens to them.

@@ -193,10 +193,13 @@ impl PtyTransport {
         let Some(copied) = self.copies.as_mut().map(Copies::read) else {
             return;
         };
+        if let Some(first) = copied.first {
+            self.machine.handle_first_answer(*first, now);
+        }
         self.machine
             .handle_asked(copied.asked, copied.answered, now);
         match copied.answer {
-            Readable::Answer(said) => self.machine.handle_copied(said, now),
+            Readable::Answer(said) => self.machine.handle_copied(*said, now),
             Readable::Unclear => self.machine.handle_unclear_copy(),
             Readable::Nothing => {}
         }
@@ -265,6 +268,7 @@ impl PtyTransport {
             Effect::Forget(path) => session.resources.forget(&path),
             Effect::Ready => session.ready(),
             Effect::Kill(why) => session.end(EndMode::Asked, why),
+            Effect::KillAtOnce(why) => session.end(EndMode::Forced, why),
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Seen {
     names: BTreeSet<OsString>,
     asked: u32,
     answered: u32,
+    /// The first answer since the turn began.
+    first: Option<OsString>,
 }
 
 /// What was copied since the turn began, and what can be read since the last look.
@@ -43,6 +45,8 @@ pub(crate) struct Copied {
     pub(crate) asked: u32,
     /// Answers that it has had.
     pub(crate) answered: u32,
+    /// The first of them, once it is whole: the CLI asks one question after the other.
+    pub(crate) first: Option<Box<Said>>,
     pub(crate) answer: Readable,
 }
 
@@ -52,7 +56,7 @@ pub(crate) enum Readable {
     /// Nothing that is whole.
     Nothing,
     /// One answer, to one question.
-    Answer(Said),
+    Answer(Box<Said>),
     /// The CLI asked more than once, or nobody knows what: which question was the caller's cannot be told.
     Unclear,
 }
@@ -63,14 +67,18 @@ impl Copies {
         let files = self.files();
         self.seen.look(&files);
         (self.seen.asked, self.seen.answered) = (0, 0);
+        self.seen.first = None;
     }
 
     /// What came since the last look; the files of what is whole are removed, with what is copied beside it.
     pub(crate) fn read(&mut self) -> Copied {
         let files = self.files();
         self.seen.look(&files);
+        let first = self.seen.first.as_ref();
+        let first = first.and_then(|name| message(&self.folder.join(name)));
         let answer = readable(&files);
         Copied {
+            first: first.map(Box::new),
             asked: self.seen.asked,
             answered: self.seen.answered,
             answer,
@@ -88,9 +96,12 @@ impl Seen {
         let names = files.iter().filter_map(|file| file.file_name());
         let names: BTreeSet<OsString> = names.map(OsStr::to_owned).collect();
         for name in names.difference(&self.names) {
-            let name = name.to_string_lossy();
-            self.asked += u32::from(name.ends_with(QUESTION));
-            self.answered += u32::from(name.ends_with(ANSWER));
+            let is_answer = name.to_string_lossy().ends_with(ANSWER);
+            self.asked += u32::from(name.to_string_lossy().ends_with(QUESTION));
+            self.answered += u32::from(is_answer);
+            if is_answer && self.first.is_none() {
+                self.first = Some(name.clone());
+            }
         }
         // One that is removed while it is written is written again under its name.
         self.names.extend(names);
@@ -112,7 +123,7 @@ fn readable(files: &[PathBuf]) -> Readable {
     }
     files.iter().for_each(|file| drop(fs::remove_file(file)));
     match (whole.as_slice(), answers.len(), questions.len()) {
-        ([said], 1, 1) => Readable::Answer(said.clone()),
+        ([said], 1, 1) => Readable::Answer(Box::new(said.clone())),
         _ => Readable::Unclear,
     }
 }
@@ -165,6 +176,7 @@ mod tests {
         write("2.response.json", answer);
         copies.came.notified().await;
         let read = copies.read();
+        assert!(read.first.is_some_and(|first| first.message == "msg_1"));
         assert!(matches!(read.answer, Readable::Answer(said) if said.message == "msg_1"));
         let left = fs::read_dir(folder.path()).map(Iterator::count);
         assert_eq!(left.ok(), Some(0));

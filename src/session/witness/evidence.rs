@@ -11,6 +11,7 @@ use crate::session::block;
 use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::StopReason;
+use serde_json::Value;
 use std::time::Duration;
 
 /// What is known of a turn.
@@ -22,6 +23,8 @@ pub(super) struct Evidence {
     pub(super) spoken: Option<Spoken>,
     /// The API's answers that the CLI copied since the turn began.
     pub(super) copied: Vec<Said>,
+    /// The first of them, which answers the caller's question.
+    pub(super) first: Option<Said>,
     /// One of them was taken for what the transcript is still to tell.
     pub(super) believed: bool,
     /// The hook that ended the turn.
@@ -92,6 +95,20 @@ impl Evidence {
             && is_plain(copy, self.displayed.text())
         {
             self.believed = self.recorded.take_whole(copy.clone());
+        }
+    }
+
+    /// Takes the copy of the first answer for the message where the CLI goes on after it: what it says next comes before
+    /// the transcript. What was thought is not in a copy.
+    pub(super) fn believe_first(&mut self) {
+        let goes_on = self.runs_on && self.spoken.is_none();
+        if let Some(first) = self.first.take_if(|_| goes_on) {
+            let hides = |block: &Value| {
+                recorded::is(block, "thinking") || recorded::is(block, "redacted_thinking")
+            };
+            if first.stop_reason.is_some() && !first.blocks.iter().any(hides) {
+                self.recorded.take_whole(first);
+            }
         }
     }
 

@@ -209,6 +209,15 @@ impl Merge {
         self.settle()
     }
 
+    /// The first answer of the turn is copied whole: what the CLI asks on by itself comes after it.
+    pub(crate) fn handle_first_answer(&mut self, said: Said) -> Vec<Seen> {
+        if self.finished {
+            return Vec::new();
+        }
+        self.evidence.first = Some(said);
+        self.settle()
+    }
+
     /// Takes in what the tap heard.
     pub(crate) fn handle_heard(&mut self, heard: Vec<Observation>) -> Vec<Seen> {
         for heard in heard {
@@ -265,6 +274,11 @@ impl Merge {
     pub(crate) fn is_ahead(&self) -> bool {
         let heard = self.evidence.spoken.as_ref().is_some_and(Spoken::rests);
         self.finished && !self.is_over() && (heard || self.evidence.believed)
+    }
+
+    /// Whether the CLI goes on by itself after the message, and nobody holds it.
+    pub(crate) fn asks_on(&self) -> bool {
+        self.evidence.runs_on && self.evidence.spoken.is_none()
     }
 
     /// Whether the CLI itself has ended the turn.
@@ -350,6 +364,7 @@ impl Merge {
     fn settle(&mut self) -> Vec<Seen> {
         if !self.finished {
             self.evidence.believe_copy();
+            self.evidence.believe_first();
         }
         if !self.finished
             && let Some(decision) = self.evidence.decide()

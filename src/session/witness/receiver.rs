@@ -6,6 +6,9 @@
 
 use super::hook::Hook;
 use super::hook::HookEvent;
+use crate::listen::Door;
+use crate::listen::Handler;
+use crate::listen::Life;
 use crate::session::machine::Verdict;
 use crate::session::mcp::rpc;
 use crate::session::mcp::server::McpServer;
@@ -21,19 +24,14 @@ use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -67,17 +65,21 @@ pub(crate) struct Place {
 }
 
 impl Receiver {
-    /// Listens on an ephemeral loopback port, for as long as the runtime lives.
+    /// Listens on an ephemeral loopback port, for as long as the runtime lives, with places for so many connections.
     ///
     /// # Errors
     /// Where no loopback port can be had.
-    pub(crate) async fn listen() -> io::Result<Receiver> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub(crate) async fn listen(connections_max: usize) -> io::Result<Receiver> {
+        let mut door = Door::loopback("hooks", connections_max)?;
         let receiver = Receiver {
-            address: listener.local_addr()?,
+            address: door.local_addr()?,
             sessions: Arc::default(),
         };
-        tokio::spawn(accept(listener, receiver.clone()));
+        let handler = receiver.clone();
+        tokio::spawn(async move {
+            let never = std::future::pending();
+            door.serve(&handler, &Life::Unbounded, never).await;
+        });
         Ok(receiver)
     }
 
@@ -132,25 +134,20 @@ impl Drop for Place {
     }
 }
 
-async fn accept(listener: TcpListener, receiver: Receiver) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(serve(stream, receiver.clone()))),
-            Err(error) => {
-                tracing::warn!(%error, "the hook receiver could not accept");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
+/// A connection is a stranger until it has shown a session's secret.
+impl Handler for Receiver {
+    type Body = Body;
+    type Error = Infallible;
 
-async fn serve(stream: TcpStream, receiver: Receiver) {
-    drop(stream.set_nodelay(true));
-    let service = service_fn(move |request| answer(request, receiver.clone()));
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a hook connection ended");
+    fn is_known(&self, request: &Request<Incoming>) -> bool {
+        self.session(request.uri().path()).is_some()
+    }
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static {
+        answer(request, self.clone())
     }
 }
 
@@ -264,5 +261,3 @@ const SECRET_BYTES: usize = 32;
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A session answers in microseconds; one that does not is stuck, and its prompt is blocked.
 const VERDICT_WAIT: Duration = Duration::from_secs(5);
-/// Between tries to accept where the machine is out of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

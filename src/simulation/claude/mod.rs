@@ -184,6 +184,10 @@ impl Claude {
                 _ => rest,
             };
         }
+        if let Some(rest) = keys.strip_prefix("\x1b[27u") {
+            self.escape(around);
+            return rest;
+        }
         let mut chars = keys.chars();
         let first = chars.next();
         if first != Some('\x1b') {

@@ -9,37 +9,12 @@ use crate::turn::Usage;
 use crate::turn::json;
 use crate::turn::json::Replaced;
 use crate::turn::json::Seam;
+use crate::wire::reader::AnswerReader;
+pub(crate) use crate::wire::reader::Unread;
+pub(crate) use crate::wire::reader::Word;
 use crate::wire::sse::Decoder;
 use crate::wire::sse::Frame;
 use serde_json::Value;
-
-/// What the stream said.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Word {
-    Begun {
-        id: MessageId,
-        model: String,
-        usage: Usage,
-    },
-    /// A block's start, a delta, or a block's stop; indexes rise from 0.
-    Event(Event),
-    Ended {
-        stop: StopReason,
-        details: Option<Value>,
-        usage: Usage,
-        /// Something in the answer is not as the model wrote it.
-        replaced: bool,
-    },
-    /// The upstream failed in the middle of its answer.
-    Failed {
-        status: Option<u16>,
-        message: String,
-    },
-}
-
-/// The bytes are not an answer's stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unread;
 
 /// One answer being read. After [`Unread`] it is of no further use.
 #[derive(Debug, Default)]
@@ -63,6 +38,19 @@ pub(crate) struct Reader {
     replaced: bool,
     begun: bool,
     over: bool,
+}
+
+impl AnswerReader for Reader {
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Word>, Unread> {
+        Reader::push(self, bytes)
+    }
+
+    fn finish(&mut self) -> Result<Vec<Word>, Unread> {
+        match self.over {
+            true => Ok(Vec::new()),
+            false => Err(Unread),
+        }
+    }
 }
 
 impl Reader {

@@ -107,7 +107,7 @@ pub(crate) fn message(whole: &CompleteAnswer) -> Result<Value, &'static str> {
 
 /// What of the buffered answer is not as the model wrote it, by path: the input of a call in which a text holds half of
 /// a pair, or a number is larger than anybody reads.
-fn changed(whole: &CompleteAnswer) -> Vec<String> {
+pub(crate) fn changed(whole: &CompleteAnswer) -> Vec<String> {
     let calls = whole.blocks.iter().zip(0..);
     let calls = calls.filter(|(block, _)| matches!(block.kind, BlockKind::ToolUse { .. }));
     let changed = calls.filter(|(block, _)| json::changes(&block.text));

@@ -2,7 +2,8 @@
 //!
 //! **What for.** [`request`] reads what an Anthropic client sends, with the API's own rules and the API's own
 //! sentences; [`event`] writes the stream and the whole answer; [`error`] writes failures; [`model`] and
-//! [`estimate`] answer the two side routes; [`answer`] reads the stream that the API itself writes; [`capability`]
+//! [`estimate`] answer the two side routes; [`answer`] reads the stream that the API itself writes, and
+//! [`outgoing`] writes what it is asked; [`capability`]
 //! tells what becomes of each field.
 //!
 //! **Never.** It does not decide what a lane can do: parameters that no lane honours are read, checked, and named
@@ -20,6 +21,8 @@ pub(crate) mod error;
 mod foreign;
 
 pub(crate) mod answer;
+
+pub(crate) mod outgoing;
 
 pub(crate) mod capability;
 

@@ -36,7 +36,11 @@ fn code(kind: &FaultKind) -> &'static str {
 pub(super) fn param(fault: &Fault) -> Option<String> {
     let is_named = matches!(
         fault.kind,
-        FaultKind::InvalidRequest | FaultKind::RequestTooLarge | FaultKind::UnsupportedMediaType
+        FaultKind::InvalidRequest
+            | FaultKind::PreviousUnknown
+            | FaultKind::NotFound
+            | FaultKind::RequestTooLarge
+            | FaultKind::UnsupportedMediaType
     );
     let (path, _) = fault.public.split_once(": ").filter(|_| is_named)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-.,".contains(c);

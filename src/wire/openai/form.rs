@@ -45,7 +45,7 @@ pub(super) fn form<'a>(
             object(schema, &path)?;
             let mut closed = schema.clone();
             if close(&mut closed) {
-                labels.emulate(&path);
+                labels.emulate(path);
             }
             Ok(Form::Schema(
                 json!({"type": "json_schema", "schema": closed}),

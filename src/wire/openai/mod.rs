@@ -15,9 +15,17 @@
 
 pub(crate) mod error;
 
+pub(crate) mod capability;
+
+pub(crate) mod page;
+
+pub(crate) mod conversation;
+
 mod effort;
+mod foreign;
 mod form;
 mod id;
+mod incoming;
 mod label;
 mod part;
 mod stop;
@@ -27,3 +35,5 @@ mod unwrap;
 mod usage;
 
 pub(crate) mod chat;
+
+pub(crate) mod responses;

@@ -197,10 +197,11 @@ impl Talk {
         }
     }
 
-    /// Puts a remark before the first words of the user, where it stays the same from call to call.
+    /// Puts a reminder of ours before the first words of the user, where it stays the same from call to call.
     pub(super) fn open_with(&mut self, text: &str) {
         if let Some(first) = self.messages.first_mut() {
-            first.blocks.insert(0, Block::Text(remark(text)));
+            let reminder = format!("<system-reminder>\n{text}\n</system-reminder>");
+            first.blocks.insert(0, Block::Text(reminder));
         }
     }
 }

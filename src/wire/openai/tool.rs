@@ -365,7 +365,7 @@ fn schema(fields: &Map<String, Value>, at: &Path<'_>, labels: &mut Labels) -> Re
         Some(Value::String(kind)) if kind == "object" => Ok(schema.clone()),
         None | Some(Value::Null) => {
             if !fields.is_empty() {
-                labels.emulate(&path);
+                labels.emulate(path);
             }
             let mut typed = Map::new();
             typed.insert("type".into(), "object".into());

@@ -3,14 +3,14 @@
 use std::mem;
 
 /// The JSON `{"input": "…"}` on its way, of which only the text is told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Unwrap {
     state: State,
     /// The first half of a character that was written in two.
     high: Option<u16>,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum State {
     /// Before the text: the key, whatever is its name, or what is around it.
     #[default]

@@ -74,6 +74,28 @@ pub(crate) fn post(address: SocketAddr, body: &Value) -> Response {
     send(address, &request(address, body)).whole()
 }
 
+/// A JSON body for any route, as an OpenAI client sends it.
+pub(crate) fn post_to(address: SocketAddr, path: &str, body: &Value) -> Response {
+    send(address, &request_to(address, path, body)).whole()
+}
+
+/// The same, and the answer streams.
+pub(crate) fn stream_to(address: SocketAddr, path: &str, body: &Value) -> Stream {
+    let mut body = body.clone();
+    body["stream"] = true.into();
+    send(address, &request_to(address, path, &body))
+}
+
+fn request_to(address: SocketAddr, path: &str, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         authorization: Bearer any\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body.as_bytes()].concat()
+}
+
 /// A call that names its conversation.
 pub(crate) fn post_named(address: SocketAddr, name: &str, body: &Value) -> Response {
     send(address, &named_request(address, name, body)).whole()

@@ -1,5 +1,6 @@
 //! What the tests stand on: a relay, a client, an upstream, and waiting for a stated condition.
 
+pub(crate) mod api_host;
 pub(crate) mod authority;
 pub(crate) mod browser;
 pub(crate) mod client;

@@ -35,6 +35,7 @@ pub(crate) struct World {
     pool: String,
     claude: String,
     has_claude: bool,
+    files_max: Option<u64>,
 }
 
 /// A running relay. Dropping it ends it and all of its sessions at once, and shows the end of its log where the test
@@ -84,6 +85,7 @@ impl World {
             pool: String::new(),
             claude: String::new(),
             has_claude: true,
+            files_max: None,
         };
         fs::create_dir(world.path("user")).expect("a home must be made");
         world
@@ -118,6 +120,25 @@ impl World {
     pub(crate) fn sections(mut self, text: &str) -> World {
         self.pool.push('\n');
         self.pool.push_str(text);
+        self
+    }
+
+    /// Writes the catalog, which a relay of this world reads at its start or takes up while it runs.
+    pub(crate) fn declare(&self, catalog: &str) {
+        fs::create_dir_all(self.path("state/catalog")).expect("a folder must be made");
+        fs::write(self.path("state/catalog/all.yaml"), catalog).expect("a catalog must be written");
+    }
+
+    /// A credential that the catalog names by its file.
+    pub(crate) fn credential(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.path("state/catalog")).expect("a folder must be made");
+        fs::write(self.path("state/catalog").join(name), text)
+            .expect("a credential must be written");
+    }
+
+    /// The relay may have so many files open, and cannot raise that.
+    pub(crate) fn files_max(mut self, files: u64) -> World {
+        self.files_max = Some(files);
         self
     }
 
@@ -180,7 +201,16 @@ impl World {
     fn command(&self, args: &[&str]) -> Command {
         let config = self.path("relay.toml");
         fs::write(&config, self.config()).expect("a configuration must be written");
-        let mut command = self.program();
+        let mut command = match self.files_max {
+            None => self.program(),
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                let script = "ulimit -n \"$0\" && exec \"$@\"";
+                shell.args(["-c", script, &files.to_string(), RELAY]);
+                self.environment(&mut shell);
+                shell
+            }
+        };
         command
             .args(["serve", "--config"])
             .arg(config)
@@ -201,7 +231,12 @@ impl World {
 
     /// The relay in this world's environment.
     pub(crate) fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_inference-relay"));
+        let mut command = Command::new(RELAY);
+        self.environment(&mut command);
+        command
+    }
+
+    fn environment(&self, command: &mut Command) {
         let path = inherited("PATH").filter(|_| self.has_claude);
         command
             .env_clear()
@@ -209,7 +244,6 @@ impl World {
             .envs(self.env.iter().filter(|(name, _)| name == VERSION).cloned())
             .env("HOME", self.path("user"))
             .env("INFERENCE_RELAY_HOME", self.path("state"));
-        command
     }
 
     fn config(&self) -> String {
@@ -418,6 +452,8 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The program under test.
+const RELAY: &str = env!("CARGO_BIN_EXE_inference-relay");
 /// What fake-claude takes for its version; the relay asks for that with its own environment.
 const VERSION: &str = "FAKE_CLAUDE_VERSION";
 /// Enough to see the turn that failed.

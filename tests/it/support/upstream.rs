@@ -23,6 +23,8 @@ pub(crate) enum Answer {
     Call(String, Vec<(String, String, Value)>),
     /// The beginning of one; then nothing until the asker goes away.
     Begin(String),
+    /// These events, as they are written.
+    Raw(String),
     /// Nothing at all until the asker goes away.
     Hold,
 }
@@ -192,6 +194,10 @@ fn say(socket: &mut TcpStream, answer: &Answer) {
             let events = text_block(text).into_iter().chain(calls);
             (events.collect(), Some("tool_use"))
         }
+        Answer::Raw(events) => {
+            let _ = socket.write_all(format!("{HEAD}{events}").as_bytes());
+            return;
+        }
         Answer::Hold => return until_gone(socket),
     };
     let usage = json!({"input_tokens": 21, "cache_read_input_tokens": 7, "output_tokens": 1});
@@ -206,10 +212,7 @@ fn say(socket: &mut TcpStream, answer: &Answer) {
         ]),
         None => drop(events.pop()), // The block stays open.
     }
-    let mut bytes =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_upstream\r\n\
-                     connection: close\r\n\r\n"
-            .to_owned();
+    let mut bytes = HEAD.to_owned();
     for event in events {
         let name = event["type"].as_str().unwrap_or_default().to_owned();
         bytes.push_str(&format!("event: {name}\ndata: {event}\n\n"));
@@ -219,6 +222,10 @@ fn say(socket: &mut TcpStream, answer: &Answer) {
         until_gone(socket);
     }
 }
+
+/// What stands before a stream.
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_upstream\r\n\
+                    connection: close\r\n\r\n";
 
 fn text_block(text: &str) -> Vec<Value> {
     block(

@@ -1,6 +1,7 @@
 //! Chat Completions.
 //!
 //! **What for.** [`request`] reads what a client sends; [`answer`] writes the stream and the whole completion.
+//! [`outgoing`] and [`incoming`] are the same towards a host: a request written, a stream read.
 //!
 //! **Never.** It decides nothing that a lane decides.
 //!
@@ -12,3 +13,7 @@
 pub(crate) mod request;
 
 pub(crate) mod answer;
+
+pub(crate) mod outgoing;
+
+pub(crate) mod incoming;

@@ -3,7 +3,7 @@
 //! Such a call counts as one of Anthropic's older version, in which a caller may set the chances of its answer.
 
 mod message;
-mod parameter;
+pub(in crate::wire::openai) mod parameter;
 
 use crate::turn::Fault;
 use crate::turn::Owner;

@@ -175,7 +175,7 @@ pub(in crate::wire::openai) fn stop(
     let (kept, blank): (Vec<&str>, Vec<&str>) =
         said.into_iter().partition(|text| !text.trim().is_empty());
     if !blank.is_empty() {
-        labels.ignore(&path);
+        labels.ignore(path);
     }
     Ok(kept.into_iter().map(str::to_owned).collect())
 }

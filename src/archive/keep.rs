@@ -1,0 +1,234 @@
+//! Records by their owners and ids.
+
+use super::shelf::Bounds;
+use super::shelf::Shelf;
+use crate::clock;
+use crate::turn::Owner;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+
+/// What is kept; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Archive(Arc<Shelves>);
+
+#[derive(Debug)]
+struct Shelves {
+    responses: Mutex<Shelf>,
+    conversations: Mutex<Shelf>,
+}
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Response,
+    Conversation,
+}
+
+impl Archive {
+    /// An archive that ends with the process.
+    pub(crate) fn in_memory() -> Archive {
+        let shelf = || Mutex::new(Shelf::in_memory(MEMORY));
+        Archive(Arc::new(Shelves {
+            responses: shelf(),
+            conversations: shelf(),
+        }))
+    }
+
+    /// The archive in this folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be used.
+    pub(crate) fn open(folder: &Path) -> io::Result<Archive> {
+        let open = |name: &str| Shelf::open(&folder.join(name), DISK).map(Mutex::new);
+        Ok(Archive(Arc::new(Shelves {
+            responses: open("responses")?,
+            conversations: open("conversations")?,
+        })))
+    }
+
+    /// Keeps a record in place of the one of this id; it is on disk when this is over.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) async fn put(
+        &self,
+        kind: Kind,
+        owner: &Owner,
+        id: &str,
+        record: Value,
+    ) -> io::Result<()> {
+        let (owner, id) = (owner.clone(), id.to_owned());
+        self.at(kind, move |shelf| put(shelf, &owner, &id, &record))
+            .await
+    }
+
+    /// The record of this id; `None` where its owner has none, or it is too old.
+    pub(crate) async fn get(&self, kind: Kind, owner: &Owner, id: &str) -> Option<Value> {
+        let (owner, id) = (owner.clone(), id.to_owned());
+        self.at(kind, move |shelf| get(shelf, &owner, &id)).await
+    }
+
+    /// Removes a record; false where its owner has none of this id.
+    pub(crate) async fn remove(&self, kind: Kind, owner: &Owner, id: &str) -> bool {
+        let (owner, id) = (owner.clone(), id.to_owned());
+        self.at(kind, move |shelf| {
+            let is_there = get(shelf, &owner, &id).is_some();
+            shelf.remove(&name(&owner, &id)) && is_there
+        })
+        .await
+    }
+
+    /// Changes a record, with nobody between; `None` where there is none of this id.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        owner: &Owner,
+        id: &str,
+        change: impl FnOnce(&mut Value) -> T + Send + 'static,
+    ) -> io::Result<Option<T>> {
+        let (owner, id) = (owner.clone(), id.to_owned());
+        self.at(kind, move |shelf| {
+            let Some(mut record) = get(shelf, &owner, &id) else {
+                return Ok(None);
+            };
+            let said = change(&mut record);
+            put(shelf, &owner, &id, &record)?;
+            Ok(Some(said))
+        })
+        .await
+    }
+
+    /// Works at a shelf in a thread that may wait for the disk.
+    async fn at<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        work: impl FnOnce(&mut Shelf) -> T + Send + 'static,
+    ) -> T {
+        let shelves = Arc::clone(&self.0);
+        let worked = spawn_blocking(move || work(&mut shelves.shelf(kind)));
+        worked
+            .await
+            .expect("work at a shelf must not panic, nor be aborted")
+    }
+}
+
+impl Shelves {
+    fn shelf(&self, kind: Kind) -> MutexGuard<'_, Shelf> {
+        let shelf = match kind {
+            Kind::Response => &self.responses,
+            Kind::Conversation => &self.conversations,
+        };
+        shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn put(shelf: &mut Shelf, owner: &Owner, id: &str, record: &Value) -> io::Result<()> {
+    let kept = json!({"version": VERSION, "owner": owner.0, "id": id, "at": clock::unix_ms(), "record": record});
+    shelf.put(&name(owner, id), kept.to_string().as_bytes())
+}
+
+fn get(shelf: &mut Shelf, owner: &Owner, id: &str) -> Option<Value> {
+    let text = shelf.get(&name(owner, id))?;
+    let mut kept: Value = serde_json::from_slice(&text).ok()?;
+    let is_theirs = kept["version"] == VERSION && kept["owner"] == owner.0 && kept["id"] == id;
+    let at = Duration::from_millis(kept["at"].as_u64()?);
+    let now = Duration::from_millis(clock::unix_ms());
+    let is_young = now.saturating_sub(at) < AGE_MAX;
+    (is_theirs && is_young).then(|| kept["record"].take())
+}
+
+/// A caller's id is no name for a file: its digest is.
+fn name(owner: &Owner, id: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update((owner.0.len() as u64).to_be_bytes());
+    hash.update(owner.0.as_bytes());
+    hash.update(id.as_bytes());
+    let digest = hash.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Of the records' form.
+const VERSION: u64 = 1;
+/// How long a record is kept that nobody changes: as long as OpenAI keeps a response.
+const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// What each kind may take on disk: a record holds a conversation, which is some 10 kB, with pictures some megabytes.
+const DISK: Bounds = Bounds {
+    bytes: 512 << 20,
+    records: 20_000,
+};
+/// The same where it takes memory.
+const MEMORY: Bounds = Bounds {
+    bytes: 64 << 20,
+    records: 2_000,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(name: &str) -> Owner {
+        Owner(name.into())
+    }
+
+    #[tokio::test]
+    async fn a_record_is_its_owners_alone_and_outlives_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = Archive::open(folder.path()).expect("it opens");
+        let kind = Kind::Response;
+        archive
+            .put(kind, &owner("a"), "resp_1", json!({"x": 1}))
+            .await
+            .expect("it is kept");
+        let again = Archive::open(folder.path()).expect("it opens");
+        assert_eq!(
+            again.get(kind, &owner("a"), "resp_1").await,
+            Some(json!({"x": 1}))
+        );
+        assert_eq!(again.get(kind, &owner("b"), "resp_1").await, None);
+        assert_eq!(
+            again.get(Kind::Conversation, &owner("a"), "resp_1").await,
+            None
+        );
+        assert!(!again.remove(kind, &owner("b"), "resp_1").await);
+        assert!(again.remove(kind, &owner("a"), "resp_1").await);
+        assert_eq!(again.get(kind, &owner("a"), "resp_1").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_change_sees_the_one_before() {
+        let archive = Archive::in_memory();
+        let kind = Kind::Conversation;
+        let add = |record: &mut Value| {
+            record["n"] = (record["n"].as_u64().unwrap_or(0) + 1).into();
+        };
+        let nobody = archive.change(kind, &owner("a"), "c", add).await;
+        assert!(matches!(nobody, Ok(None)));
+        archive
+            .put(kind, &owner("a"), "c", json!({"n": 1}))
+            .await
+            .expect("it is kept");
+        for _ in 0..2 {
+            archive
+                .change(kind, &owner("a"), "c", add)
+                .await
+                .expect("it is kept");
+        }
+        assert_eq!(
+            archive.get(kind, &owner("a"), "c").await,
+            Some(json!({"n": 3}))
+        );
+    }
+}

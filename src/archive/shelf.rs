@@ -1,0 +1,230 @@
+//! One folder of private files, bounded; or the same in memory, where nothing may be kept on disk.
+
+use crate::session::create_private;
+use crate::session::replace_private;
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// Records by name. A name is a digest, and fits a file.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    place: Place,
+    bounds: Bounds,
+    /// Names and sizes, the oldest first.
+    kept: VecDeque<(String, u64)>,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+enum Place {
+    Disk(PathBuf),
+    Memory(HashMap<String, Vec<u8>>),
+}
+
+/// How much may be kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes of all records.
+    pub(super) bytes: u64,
+    pub(super) records: usize,
+}
+
+impl Shelf {
+    /// A shelf in memory, with nothing in it.
+    pub(super) fn in_memory(bounds: Bounds) -> Shelf {
+        Shelf {
+            place: Place::Memory(HashMap::new()),
+            bounds,
+            kept: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    /// The shelf in this folder, with what stands in it.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made or read.
+    pub(super) fn open(folder: &Path, bounds: Bounds) -> io::Result<Shelf> {
+        create_private(folder)?;
+        let kept = found(folder)?;
+        let bytes = kept.iter().map(|(_, bytes)| bytes).sum();
+        let mut shelf = Shelf {
+            place: Place::Disk(folder.to_owned()),
+            bounds,
+            kept,
+            bytes,
+        };
+        shelf.make_room(0);
+        Ok(shelf)
+    }
+
+    /// Puts a record in place of the one of this name.
+    ///
+    /// # Errors
+    /// Where it cannot be written, or is larger than all that may be kept.
+    pub(super) fn put(&mut self, name: &str, text: &[u8]) -> io::Result<()> {
+        let size = text.len() as u64;
+        if size > self.bounds.bytes {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "larger than all that may be kept",
+            ));
+        }
+        self.forget(name);
+        self.make_room(size);
+        match &mut self.place {
+            Place::Disk(folder) => replace_private(&path(folder, name), text)?,
+            Place::Memory(records) => drop(records.insert(name.to_owned(), text.to_vec())),
+        }
+        self.kept.push_back((name.to_owned(), size));
+        self.bytes += size;
+        Ok(())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Vec<u8>> {
+        match &self.place {
+            Place::Disk(folder) => fs::read(path(folder, name)).ok(),
+            Place::Memory(records) => records.get(name).cloned(),
+        }
+    }
+
+    /// Removes a record; false where there is none of this name.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        let was_kept = self.forget(name);
+        self.discard(name);
+        was_kept
+    }
+
+    fn forget(&mut self, name: &str) -> bool {
+        let place = self.kept.iter().position(|(kept, _)| kept == name);
+        let removed = place.and_then(|place| self.kept.remove(place));
+        if let Some((_, bytes)) = &removed {
+            self.bytes = self.bytes.saturating_sub(*bytes);
+        }
+        removed.is_some()
+    }
+
+    /// The oldest records go until there is room for one of this size.
+    fn make_room(&mut self, size: u64) {
+        while self.bytes + size > self.bounds.bytes || self.kept.len() >= self.bounds.records {
+            let Some((name, bytes)) = self.kept.pop_front() else {
+                return;
+            };
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.discard(&name);
+        }
+    }
+
+    fn discard(&mut self, name: &str) {
+        match &mut self.place {
+            Place::Memory(records) => drop(records.remove(name)),
+            Place::Disk(folder) => {
+                let removed = fs::remove_file(path(folder, name));
+                if let Err(error) = removed
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    tracing::warn!(%error, "a kept record could not be removed");
+                }
+            }
+        }
+    }
+}
+
+fn path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.json"))
+}
+
+/// What stands in the folder, the oldest first; what was never finished is removed.
+fn found(folder: &Path) -> io::Result<VecDeque<(String, u64)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)?.flatten() {
+        let path = entry.path();
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .map(str::to_owned);
+        let meta = entry.metadata().ok().filter(fs::Metadata::is_file);
+        match (name, meta) {
+            (Some(name), Some(meta)) if path.extension().is_some_and(|end| end == "json") => {
+                let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                found.push((changed, name, meta.len()));
+            }
+            _ => drop(fs::remove_file(&path)),
+        }
+    }
+    found.sort();
+    Ok(found
+        .into_iter()
+        .map(|(_, name, bytes)| (name, bytes))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        bytes: 10,
+        records: 3,
+    };
+
+    fn names(shelf: &Shelf) -> Vec<&str> {
+        shelf.kept.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn the_oldest_goes_where_there_is_no_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let on_disk = Shelf::open(folder.path(), BOUNDS).expect("it opens");
+        for mut shelf in [Shelf::in_memory(BOUNDS), on_disk] {
+            for name in ["a", "b", "c"] {
+                shelf.put(name, b"123").expect("it fits");
+            }
+            shelf.put("a", b"1234").expect("it fits in its own place");
+            assert_eq!(names(&shelf), ["b", "c", "a"]);
+            shelf.put("d", b"1").expect("it fits");
+            assert_eq!(names(&shelf), ["c", "a", "d"]);
+            shelf.put("e", b"123456").expect("it fits alone");
+            assert_eq!((names(&shelf), shelf.bytes), (vec!["d", "e"], 7));
+            assert!(shelf.put("f", b"12345678901").is_err());
+            assert_eq!(
+                (shelf.get("a"), shelf.get("e")),
+                (None, Some(b"123456".to_vec()))
+            );
+            assert!(shelf.remove("e") && !shelf.remove("e"));
+            assert_eq!(shelf.get("e"), None);
+        }
+    }
+
+    #[test]
+    fn what_was_put_is_found_again_and_what_was_never_finished_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut shelf = Shelf::open(folder.path(), BOUNDS).expect("it opens");
+        shelf.put("a", b"123").expect("it fits");
+        fs::write(folder.path().join("b.next"), "x").expect("it is written");
+        let again = Shelf::open(folder.path(), BOUNDS).expect("it opens");
+        assert_eq!((names(&again), again.bytes), (vec!["a"], 3));
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_a_record() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut shelf = Shelf::open(&folder.path().join("in"), BOUNDS).expect("it opens");
+        shelf.put("a", b"123").expect("it fits");
+        let mode = |path: &Path| {
+            fs::metadata(path)
+                .map(|meta| meta.permissions().mode() & 0o777)
+                .ok()
+        };
+        assert_eq!(mode(&folder.path().join("in")), Some(0o700));
+        assert_eq!(mode(&folder.path().join("in/a.json")), Some(0o600));
+    }
+}

@@ -1,0 +1,251 @@
+//! What was spent in each day and month, and which charges are still open: the sum of a journal's lines. `[pure]`
+//!
+//! A line is one record, written at once: `R ID NANOS KIND:WINDOW:SUBJECT …` reserves, `S ID NANOS` settles. A settlement
+//! counts once, whatever is read twice; a line that was cut off by a crash is no line.
+
+use super::ask::SubjectKind;
+use super::period::Window;
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Where money is charged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Account {
+    pub(super) kind: SubjectKind,
+    pub(super) id: String,
+    pub(super) window: Window,
+}
+
+/// A charge that is not settled yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenCharge {
+    pub(super) nanos: u64,
+    pub(super) accounts: Vec<Account>,
+}
+
+/// The sum. Nano-units.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Ledger {
+    pub(super) spent: BTreeMap<Account, u64>,
+    pub(super) open: BTreeMap<u64, OpenCharge>,
+}
+
+/// A ledger as it is kept: accounts as texts.
+#[derive(Debug, Serialize, Deserialize)]
+struct Form {
+    /// Records of segments up to this one are in it.
+    through: u64,
+    spent: BTreeMap<String, u64>,
+    open: BTreeMap<u64, (u64, Vec<String>)>,
+}
+
+impl Account {
+    fn read(text: &str) -> Option<Account> {
+        let mut parts = text.splitn(3, ':');
+        let (kind, window, id) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Account {
+            kind: SubjectKind::of_letter(kind)?,
+            id: id.to_owned(),
+            window: Window(window.to_owned()),
+        })
+    }
+
+    fn write(&self) -> String {
+        format!("{}:{}:{}", self.kind.letter(), self.window.0, self.id)
+    }
+}
+
+/// The record of a reservation.
+pub(super) fn reserved(id: u64, charge: &OpenCharge) -> String {
+    let accounts: Vec<_> = charge.accounts.iter().map(Account::write).collect();
+    format!("R {id} {} {}\n", charge.nanos, accounts.join(" "))
+}
+
+/// The record of a settlement.
+pub(super) fn settled(id: u64, nanos: u64) -> String {
+    format!("S {id} {nanos}\n")
+}
+
+impl Ledger {
+    /// Adds every whole line of a journal.
+    pub(super) fn replay(&mut self, text: &str) {
+        for line in text
+            .split_inclusive('\n')
+            .filter_map(|line| line.strip_suffix('\n'))
+        {
+            self.line(line);
+        }
+    }
+
+    fn line(&mut self, line: &str) -> Option<()> {
+        let mut words = line.split(' ');
+        let (what, id, nanos) = (words.next()?, words.next()?, words.next()?);
+        let (id, nanos) = (id.parse().ok()?, nanos.parse().ok()?);
+        match what {
+            "R" => {
+                let accounts: Option<Vec<_>> = words.map(Account::read).collect();
+                self.open.insert(
+                    id,
+                    OpenCharge {
+                        nanos,
+                        accounts: accounts?,
+                    },
+                );
+            }
+            "S" => self.settle(id, nanos),
+            _ => {}
+        }
+        Some(())
+    }
+
+    pub(super) fn settle(&mut self, id: u64, nanos: u64) {
+        for account in self
+            .open
+            .remove(&id)
+            .into_iter()
+            .flat_map(|charge| charge.accounts)
+        {
+            let spent = self.spent.entry(account).or_default();
+            *spent = spent.saturating_add(nanos);
+        }
+    }
+
+    /// Charges what is open at its estimate, since nobody is left to say more; tells how many.
+    pub(super) fn close(&mut self) -> usize {
+        let open: Vec<_> = self
+            .open
+            .iter()
+            .map(|(id, charge)| (*id, charge.nanos))
+            .collect();
+        for (id, nanos) in &open {
+            self.settle(*id, *nanos);
+        }
+        open.len()
+    }
+
+    /// Forgets windows before one; names of days and months sort as they follow one another.
+    pub(super) fn forget_before(&mut self, window: &Window) {
+        self.spent
+            .retain(|account, _| account.window.0.as_str() >= window.0.as_str());
+    }
+
+    pub(super) fn to_text(&self, through: u64) -> String {
+        let spent = self
+            .spent
+            .iter()
+            .map(|(account, nanos)| (account.write(), *nanos));
+        let open = self.open.iter().map(|(id, charge)| {
+            let accounts = charge.accounts.iter().map(Account::write).collect();
+            (*id, (charge.nanos, accounts))
+        });
+        let form = Form {
+            through,
+            spent: spent.collect(),
+            open: open.collect(),
+        };
+        serde_json::to_string(&form).expect("numbers and texts must have a form in JSON")
+    }
+
+    /// The ledger and the last segment that is in it.
+    pub(super) fn of_text(text: &str) -> Result<(Ledger, u64), String> {
+        let form: Form = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let account =
+            |text: &String| Account::read(text).ok_or_else(|| format!("\"{text}\" is no account"));
+        let mut ledger = Ledger::default();
+        for (text, nanos) in &form.spent {
+            ledger.spent.insert(account(text)?, *nanos);
+        }
+        for (id, (nanos, accounts)) in &form.open {
+            let accounts: Result<_, _> = accounts.iter().map(account).collect();
+            ledger.open.insert(
+                *id,
+                OpenCharge {
+                    nanos: *nanos,
+                    accounts: accounts?,
+                },
+            );
+        }
+        Ok((ledger, form.through))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn account(id: &str) -> Account {
+        Account {
+            kind: SubjectKind::Policy,
+            id: id.to_owned(),
+            window: Window("2026-01".to_owned()),
+        }
+    }
+
+    fn charge(nanos: u64, ids: &[&str]) -> OpenCharge {
+        OpenCharge {
+            nanos,
+            accounts: ids.iter().map(|id| account(id)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_charge_counts_once_at_what_it_was_settled_for() {
+        let mut ledger = Ledger::default();
+        ledger.replay(&reserved(1, &charge(50, &["team", "all"])));
+        ledger.replay(&settled(1, 30));
+        ledger.replay(&settled(1, 30));
+        assert_eq!(ledger.spent.get(&account("team")), Some(&30));
+        assert_eq!(ledger.spent.get(&account("all")), Some(&30));
+        assert!(ledger.open.is_empty());
+    }
+
+    #[test]
+    fn what_is_open_when_nobody_is_left_stands_at_its_estimate() {
+        let mut ledger = Ledger::default();
+        ledger.replay(&reserved(1, &charge(50, &["team"])));
+        assert_eq!(ledger.close(), 1);
+        assert_eq!(ledger.spent.get(&account("team")), Some(&50));
+        assert_eq!(ledger.close(), 0);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_no_line() {
+        let whole = reserved(1, &charge(50, &["team"])) + &settled(1, 30);
+        for cut in 0..whole.len() {
+            let mut ledger = Ledger::default();
+            ledger.replay(&whole[..cut]);
+            let spent = ledger.spent.get(&account("team")).copied();
+            assert!(spent.is_none(), "{cut}: {spent:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_same_after_being_kept_at_any_point(
+            steps in proptest::collection::vec((0..6u64, 0..100u64, any::<bool>()), 0..40),
+            at in 0..40usize,
+        ) {
+            let lines: Vec<_> = steps.iter().map(|(id, nanos, is_settled)| match is_settled {
+                true => settled(*id, *nanos),
+                false => reserved(*id, &charge(*nanos, &["a"])),
+            }).collect();
+            let mut whole = Ledger::default();
+            whole.replay(&lines.concat());
+            let at = at.min(lines.len());
+            let mut first = Ledger::default();
+            first.replay(&lines[..at].concat());
+            let (mut second, through) = Ledger::of_text(&first.to_text(7)).expect("it reads");
+            second.replay(&lines[at..].concat());
+            prop_assert_eq!(through, 7);
+            prop_assert_eq!(second, whole);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[RS0-9:a-z \n-]{0,80}") {
+            Ledger::default().replay(&text);
+            let _ = Ledger::of_text(&text);
+        }
+    }
+}

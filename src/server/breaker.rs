@@ -1,0 +1,115 @@
+//! `GET /v1/breakers` and `POST /v1/breakers/reset`: which host keys rest, and the end of their rest. The operator's alone.
+
+use super::Api;
+use super::frame::Refusal;
+use super::status::json;
+use crate::auth::Caller;
+use crate::clock;
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use crate::upstream::CellView;
+use crate::upstream::HostLane;
+use crate::upstream::Standing;
+use axum::Extension;
+use axum::extract::RawQuery;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::Value;
+use std::time::Instant;
+
+/// Every breaker of which something is known.
+pub(super) async fn list(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Refusal> {
+    operator(&caller)?;
+    let now = clock::now();
+    let lanes = api.hosts().into_iter();
+    let breakers: Vec<Value> = lanes.flat_map(|lane| views(&lane, now)).collect();
+    Ok(json(&serde_json::json!({ "breakers": breakers })))
+}
+
+/// Ends the rest of one host key, `?key=NAME`, or of all.
+pub(super) async fn reset(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    operator(&caller)?;
+    let named = query
+        .as_deref()
+        .and_then(|query| query.strip_prefix("key="));
+    let mut ended = 0_usize;
+    for lane in api.hosts() {
+        let Some(name) = named else {
+            ended += lane.breakers().views(clock::now()).len();
+            lane.breakers().reset(None);
+            continue;
+        };
+        for key in lane
+            .host()
+            .keys
+            .iter()
+            .filter(|key| key.name.as_str() == name)
+        {
+            ended += 1;
+            lane.breakers().reset(Some(&key.digest));
+        }
+    }
+    match (named, ended) {
+        (Some(name), 0) => Err(unknown(name).into()),
+        _ => {
+            tracing::info!(key = named.unwrap_or("all"), "breakers were reset");
+            Ok(json(&serde_json::json!({ "reset": ended })))
+        }
+    }
+}
+
+fn views(lane: &HostLane, now: Instant) -> Vec<Value> {
+    let view = |cell: CellView| {
+        let (key, model) = cell.key.clone().unzip();
+        let names = lane.host().keys.iter();
+        let names: Vec<&str> = names
+            .filter(|row| Some(row.digest) == key)
+            .map(|row| row.name.as_str())
+            .collect();
+        let (state, wait) = match cell.standing {
+            Standing::Closed => ("closed", None),
+            Standing::ProbeDue => ("half_open", None),
+            Standing::Probing => ("probing", None),
+            Standing::OpenUntil(until) => ("open", Some(until.saturating_duration_since(now))),
+        };
+        serde_json::json!({
+            "host": lane.host().name.as_str(),
+            "keys": names,
+            "model": model.as_deref(),
+            "state": state,
+            "class": cell.class.map(crate::upstream::Class::name),
+            "probe_in_s": wait.map(|wait| wait.as_secs()),
+        })
+    };
+    lane.breakers().views(now).into_iter().map(view).collect()
+}
+
+fn operator(caller: &Caller) -> Result<(), Fault> {
+    match caller.kept_apart_by() {
+        None => Ok(()),
+        Some(_) => {
+            let public = "The breakers are the operator's. Run `inference-relay breaker list` on the relay's machine.";
+            Err(Fault::new(FaultKind::NotFound, Blame::Client, public))
+        }
+    }
+}
+
+fn unknown(name: &str) -> Fault {
+    let plain: String = name
+        .chars()
+        .take(64)
+        .filter(char::is_ascii_graphic)
+        .collect();
+    let public = format!(
+        "{plain}: no host key of that name. `inference-relay breaker list` names those that rest."
+    );
+    Fault::new(FaultKind::NotFound, Blame::Client, public)
+}

@@ -1,0 +1,261 @@
+//! Responses over HTTP: answered, kept, gone on with, forgotten.
+
+use super::super::test_api::Reply;
+use super::super::test_api::TestApi;
+use super::super::test_api::delta;
+use super::super::test_api::hello;
+use super::super::test_api::start;
+use crate::turn::Blame;
+use crate::turn::Block;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
+use crate::wire::sse::Decoder;
+use serde_json::Value;
+use serde_json::json;
+
+async fn post(test_api: &TestApi, body: Value) -> Reply {
+    test_api.post("/v1/responses", &body.to_string()).await
+}
+
+fn said(request: &crate::turn::Request) -> Vec<String> {
+    let text = |block: &Block| match block {
+        Block::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    let messages = request.messages.iter();
+    messages
+        .flat_map(|message| message.blocks.iter().map(text))
+        .collect()
+}
+
+fn text_of(response: &Value) -> &Value {
+    &response["output"][0]["content"][0]["text"]
+}
+
+#[tokio::test]
+async fn a_response_is_told_whole_and_as_a_stream() {
+    let test_api = TestApi::new().answering(hello());
+    let whole = post(&test_api, json!({"model": "m", "input": "hi"})).await;
+    assert_eq!(whole.status.as_u16(), 200);
+    assert_eq!(whole.header("x-relay-lane"), "test");
+    assert_eq!(text_of(&whole.json()), "hello");
+    let streamed = post(
+        &test_api,
+        json!({"model": "m", "input": "hi", "stream": true}),
+    )
+    .await;
+    assert_eq!(
+        streamed.header("content-type"),
+        "text/event-stream; charset=utf-8"
+    );
+    let frames = Decoder::default().push(streamed.text().as_bytes());
+    let (first, last) = (&frames[0], &frames[frames.len() - 1]);
+    assert_eq!(
+        (first.event.as_str(), last.event.as_str()),
+        ("response.created", "response.completed")
+    );
+}
+
+#[tokio::test]
+async fn a_call_goes_on_with_a_response_that_was_kept() {
+    let test_api = TestApi::new().answering(hello());
+    for stream in [false, true] {
+        let first = post(
+            &test_api,
+            json!({"model": "m", "input": "one", "stream": stream}),
+        )
+        .await;
+        let id = match stream {
+            false => first.json()["id"].clone(),
+            true => {
+                let frames = Decoder::default().push(first.text().as_bytes());
+                let last: Value =
+                    serde_json::from_str(&frames[frames.len() - 1].data).expect("JSON");
+                last["response"]["id"].clone()
+            }
+        };
+        let next = json!({"model": "m", "input": "two", "previous_response_id": id});
+        let next = post(&test_api, next).await;
+        assert_eq!(next.json()["previous_response_id"], id);
+        let asked = test_api.asked();
+        assert_eq!(
+            said(asked.last().expect("it was asked")),
+            ["one", "hello", "two"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_kept_is_not_known() {
+    let test_api = TestApi::new().answering(hello());
+    let first = post(
+        &test_api,
+        json!({"model": "m", "input": "one", "store": false}),
+    )
+    .await
+    .json();
+    let next = json!({"model": "m", "input": "two", "previous_response_id": first["id"]});
+    let next = post(&test_api, next).await;
+    assert_eq!(next.status.as_u16(), 400);
+    assert_eq!(next.header("x-relay-error"), "previous_response_not_found");
+    let error = &next.json()["error"];
+    assert_eq!(error["code"], "previous_response_not_found");
+    assert_eq!(error["param"], "previous_response_id");
+}
+
+#[tokio::test]
+async fn a_kept_response_is_told_again_listed_and_forgotten() {
+    let test_api = TestApi::new().answering(hello());
+    let first = post(
+        &test_api,
+        json!({"model": "m", "input": "one", "metadata": {"k": "v"}}),
+    )
+    .await
+    .json();
+    let path = format!("/v1/responses/{}", first["id"].as_str().expect("an id"));
+    assert_eq!(test_api.bare("GET", &path).await.json(), first);
+    let items = test_api
+        .bare("GET", &format!("{path}/input_items"))
+        .await
+        .json();
+    assert_eq!(items["data"][0]["content"][0]["text"], "one");
+    assert_eq!(
+        test_api
+            .bare("POST", &format!("{path}/cancel"))
+            .await
+            .status
+            .as_u16(),
+        400
+    );
+    let deleted = test_api.bare("DELETE", &path).await.json();
+    assert_eq!(
+        (&deleted["deleted"], &deleted["id"]),
+        (&json!(true), &first["id"])
+    );
+    for method in ["GET", "DELETE"] {
+        let gone = test_api.bare(method, &path).await;
+        assert_eq!(
+            (gone.status.as_u16(), gone.header("x-relay-error")),
+            (404, "not_found".into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_item_is_found_by_its_id_alone() {
+    let test_api = TestApi::new().answering(hello());
+    let first = post(&test_api, json!({"model": "m", "input": "one"}))
+        .await
+        .json();
+    let input = json!([{"role": "user", "content": "before"},
+        {"type": "item_reference", "id": first["output"][0]["id"]}, {"role": "user", "content": "and?"}]);
+    let next = post(&test_api, json!({"model": "m", "input": input})).await;
+    assert_eq!(next.status.as_u16(), 200, "{}", next.text());
+    let asked = test_api.asked();
+    assert_eq!(
+        said(asked.last().expect("it was asked")),
+        ["before", "hello", "and?"]
+    );
+    let lost = json!([{"type": "item_reference", "id": "msg_0"}]);
+    assert_eq!(
+        post(&test_api, json!({"model": "m", "input": lost}))
+            .await
+            .status
+            .as_u16(),
+        400
+    );
+}
+
+#[tokio::test]
+async fn a_conversation_remembers_its_turns() {
+    let test_api = TestApi::new().answering(hello());
+    let made = json!({"items": [{"role": "user", "content": "zero"}], "metadata": {"k": "v"}});
+    let made = test_api
+        .post("/v1/conversations", &made.to_string())
+        .await
+        .json();
+    let id = made["id"].as_str().expect("an id").to_owned();
+    for input in ["one", "two"] {
+        let turn = json!({"model": "m", "input": input, "conversation": id, "store": false});
+        let told = post(&test_api, turn).await.json();
+        assert_eq!(told["conversation"], json!({ "id": id }));
+    }
+    let asked = test_api.asked();
+    assert_eq!(
+        said(asked.last().expect("it was asked")),
+        ["zero", "one", "hello", "two"]
+    );
+    let path = format!("/v1/conversations/{id}");
+    let items = test_api
+        .bare("GET", &format!("{path}/items?order=asc"))
+        .await
+        .json();
+    assert_eq!(items["data"].as_array().map(Vec::len), Some(5));
+    let item = format!(
+        "{path}/items/{}",
+        items["data"][0]["id"].as_str().expect("an id")
+    );
+    assert_eq!(test_api.bare("GET", &item).await.json(), items["data"][0]);
+    assert_eq!(
+        test_api.bare("DELETE", &item).await.json()["id"],
+        made["id"]
+    );
+    assert_eq!(test_api.bare("GET", &item).await.status.as_u16(), 404);
+    let changed = test_api
+        .post(&path, r#"{"metadata":{"a":"b"}}"#)
+        .await
+        .json();
+    assert_eq!(changed["metadata"], json!({"a": "b"}));
+    assert_eq!(
+        test_api.bare("DELETE", &path).await.json()["object"],
+        "conversation.deleted"
+    );
+    let gone = post(
+        &test_api,
+        json!({"model": "m", "input": "x", "conversation": id}),
+    )
+    .await;
+    assert_eq!(
+        (gone.status.as_u16(), &gone.json()["error"]["param"]),
+        (404, &json!("conversation"))
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_ends_in_a_failed_response_and_is_not_kept() {
+    let lost = || Fault::new(FaultKind::SessionLost, Blame::Cli, "lost");
+    let test_api = TestApi::new().answering(vec![Ok(start()), Err(lost())]);
+    let told = post(
+        &test_api,
+        json!({"model": "m", "input": "hi", "stream": true}),
+    )
+    .await;
+    let frames = Decoder::default().push(told.text().as_bytes());
+    let names: Vec<&str> = frames.iter().map(|frame| frame.event.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "response.created",
+            "response.in_progress",
+            "error",
+            "response.failed"
+        ]
+    );
+    let broken = TestApi::new().answering(vec![Ok(start()), Ok(delta(0, "x"))]);
+    let told = post(&broken, json!({"model": "m", "input": "hi"})).await;
+    assert_eq!(told.status.as_u16(), 500);
+}
+
+#[tokio::test]
+async fn a_count_is_labelled_as_an_estimate() {
+    let body = json!({"model": "m", "input": "hello there"}).to_string();
+    let told = TestApi::new()
+        .post("/v1/responses/input_tokens", &body)
+        .await;
+    assert_eq!(told.header("x-relay-estimate"), "input_tokens");
+    assert!(
+        told.json()["input_tokens"]
+            .as_u64()
+            .is_some_and(|tokens| tokens > 2)
+    );
+}

@@ -1,0 +1,190 @@
+//! A call for a host that speaks another protocol than its caller: written anew for the host, and its answer told in
+//! events.
+
+use super::fault;
+use super::protocol::Protocol;
+use crate::lane::Dialect;
+use crate::lane::Original;
+use crate::lane::Passed;
+use crate::lane::Reply;
+use crate::lane::Serving;
+use crate::lane::committed;
+use crate::turn::End;
+use crate::turn::Event;
+use crate::turn::Fault;
+use crate::turn::Labels;
+use crate::turn::LaneId;
+use crate::turn::Request;
+use crate::turn::Start;
+use crate::wire::anthropic;
+use crate::wire::openai::chat;
+use crate::wire::openai::responses;
+use crate::wire::outgoing::Outgoing;
+use crate::wire::reader::AnswerReader;
+use crate::wire::reader::Word;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::HeaderMap;
+use hyper::header;
+use hyper::header::HeaderValue;
+use tokio::sync::mpsc;
+
+/// The request as a host of this protocol gets it.
+///
+/// # Errors
+/// `invalid_request` for what the protocol has no place for.
+pub(super) fn written(
+    request: &Request,
+    protocol: Protocol,
+    model: &str,
+) -> Result<Outgoing, Fault> {
+    match protocol {
+        Protocol::Messages => Ok(anthropic::outgoing::write(request, model)),
+        Protocol::Chat => chat::outgoing::write(request, model),
+        Protocol::Responses => responses::outgoing::write(request, model),
+    }
+}
+
+/// What was written, as if a caller of that protocol had.
+pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
+    let mut headers = HeaderMap::new();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    Original {
+        dialect: match protocol {
+            Protocol::Messages => Dialect::Anthropic,
+            Protocol::Chat => Dialect::Chat,
+            Protocol::Responses => Dialect::Responses,
+        },
+        query: None,
+        headers,
+        body: outgoing.body.to_string().into(),
+        model_at: 0..0,
+    }
+}
+
+/// The host's answer in events.
+pub(super) fn told(passed: Passed, protocol: Protocol, labels: Labels) -> Serving {
+    let (events, told) = mpsc::channel(EVENTS_MAX);
+    let teller = Teller {
+        reader: reader(protocol),
+        labels: Some(labels),
+        protocol,
+    };
+    tokio::spawn(teller.tell(passed.body, events));
+    Box::pin(committed(told))
+}
+
+/// Whether what the host gave is an answer to be told, and not its own refusal.
+pub(super) fn is_answer(passed: &Passed) -> bool {
+    passed.status.is_success()
+}
+
+/// A host's refusal of what was written for it, in the words of the caller's dialect.
+pub(super) async fn refusal(passed: Passed) -> Result<Reply, Fault> {
+    let status = passed.status.as_u16();
+    let body = passed.body.collect().await?.to_bytes();
+    Err(fault::status(
+        super::outcome::Class::Request,
+        status,
+        &body,
+        None,
+    ))
+}
+
+fn reader(protocol: Protocol) -> Box<dyn AnswerReader> {
+    match protocol {
+        Protocol::Messages => Box::new(anthropic::answer::Reader::default()),
+        Protocol::Chat => Box::new(chat::incoming::Reader::default()),
+        Protocol::Responses => Box::new(responses::incoming::Reader::default()),
+    }
+}
+
+type EventSender = mpsc::Sender<Result<Event, Fault>>;
+
+struct Teller {
+    reader: Box<dyn AnswerReader>,
+    /// `None` once they were told.
+    labels: Option<Labels>,
+    protocol: Protocol,
+}
+
+impl Teller {
+    /// Tells the answer to its end. A caller that is slow slows the host down; one that went away ends it.
+    async fn tell(mut self, mut body: UnsyncBoxBody<Bytes, Fault>, events: EventSender) {
+        while let Some(frame) = body.frame().await {
+            let told = match frame.map(hyper::body::Frame::into_data) {
+                Ok(Ok(bytes)) => self.words(|reader| reader.push(&bytes)),
+                Ok(Err(_)) => continue,
+                Err(fault) => vec![Err(fault)],
+            };
+            if !send(&events, told).await {
+                return;
+            }
+        }
+        let rest = self.words(|reader| reader.finish());
+        send(&events, rest).await;
+    }
+
+    fn words(
+        &mut self,
+        read: impl FnOnce(&mut dyn AnswerReader) -> Result<Vec<Word>, crate::wire::reader::Unread>,
+    ) -> Vec<Result<Event, Fault>> {
+        match read(self.reader.as_mut()) {
+            Ok(words) => words.into_iter().map(|word| self.event(word)).collect(),
+            Err(_) => vec![Err(fault::mismatch(
+                self.protocol,
+                "a stream that cannot be read",
+            ))],
+        }
+    }
+
+    fn event(&mut self, word: Word) -> Result<Event, Fault> {
+        match word {
+            Word::Begun { id, model, usage } => {
+                let unnamed = || Labels::exact(LaneId::new(self.protocol.adapter()));
+                let labels = self.labels.take().unwrap_or_else(unnamed);
+                Ok(Event::Start(Start {
+                    id,
+                    model,
+                    usage,
+                    labels,
+                }))
+            }
+            Word::Event(event) => Ok(event),
+            Word::Ended {
+                stop,
+                details,
+                usage,
+                ..
+            } => Ok(Event::End(End {
+                stop,
+                details,
+                usage,
+                id: None,
+                model: None,
+            })),
+            Word::Failed { status, message } => {
+                let body = serde_json::json!({ "error": { "message": message } }).to_string();
+                let status = status.unwrap_or(502);
+                let class = super::outcome::class(status, &message.to_lowercase());
+                Err(fault::status(class, status, body.as_bytes(), None))
+            }
+        }
+    }
+}
+
+/// Whether there is more to tell, and somebody to tell it to.
+async fn send(events: &EventSender, told: Vec<Result<Event, Fault>>) -> bool {
+    for event in told {
+        let is_last = matches!(event, Err(_) | Ok(Event::End(_)));
+        if events.send(event).await.is_err() || is_last {
+            return false;
+        }
+    }
+    true
+}
+
+/// Events that a caller may be behind before the host has to wait.
+const EVENTS_MAX: usize = 32;

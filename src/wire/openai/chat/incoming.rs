@@ -1,0 +1,340 @@
+//! A host's stream of chat chunks, read into the inner language while it comes.
+
+use crate::turn::BlockKind;
+use crate::turn::Delta;
+use crate::turn::MessageId;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use crate::wire::openai::id;
+use crate::wire::openai::incoming::Blocks;
+use crate::wire::openai::incoming::Open;
+use crate::wire::openai::incoming::failure;
+use crate::wire::openai::incoming::usage;
+use crate::wire::reader::AnswerReader;
+use crate::wire::reader::Unread;
+use crate::wire::reader::Word;
+use crate::wire::sse::Decoder;
+use serde_json::Value;
+
+/// One answer being read.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    frames: Decoder,
+    unfinished: usize,
+    has_begun: bool,
+    is_over: bool,
+    blocks: Blocks,
+    usage: Usage,
+    stop: Option<StopReason>,
+    has_refused: bool,
+}
+
+impl AnswerReader for Reader {
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Word>, Unread> {
+        let mut words = Vec::new();
+        let frames = self.frames.push(bytes);
+        self.unfinished = match frames.is_empty() {
+            true => self.unfinished + bytes.len(),
+            false => bytes.len(),
+        };
+        for frame in frames {
+            if self.is_over {
+                break;
+            }
+            match frame.data.trim() {
+                "[DONE]" => words.extend(self.finish()?),
+                "" => {}
+                data => self.chunk(&serde_json::from_str(data).map_err(|_| Unread)?, &mut words)?,
+            }
+        }
+        match self.unfinished > FRAME_BYTES_MAX {
+            true => Err(Unread),
+            false => Ok(words),
+        }
+    }
+
+    /// Some hosts send no mark of the end; what ended the model's words has come all the same.
+    fn finish(&mut self) -> Result<Vec<Word>, Unread> {
+        if self.is_over {
+            return Ok(Vec::new());
+        }
+        let stop = self.stop.take().ok_or(Unread)?;
+        self.is_over = true;
+        let mut words = Vec::new();
+        self.blocks.close(&mut words);
+        let stop = match stop {
+            StopReason::EndTurn if self.has_refused => StopReason::Refusal,
+            StopReason::EndTurn if self.blocks.calls > 0 => StopReason::ToolUse,
+            stop => stop,
+        };
+        words.push(Word::Ended {
+            stop,
+            details: None,
+            usage: self.usage,
+            replaced: false,
+        });
+        Ok(words)
+    }
+}
+
+impl Reader {
+    fn chunk(&mut self, chunk: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
+        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
+            self.is_over = true;
+            words.push(failure(error));
+            return Ok(());
+        }
+        let choices = chunk
+            .get("choices")
+            .and_then(Value::as_array)
+            .ok_or(Unread)?;
+        self.begin(chunk, words);
+        if let Some(told) = chunk.get("usage").filter(|usage| usage.is_object()) {
+            self.usage = usage(told, "prompt_tokens", "completion_tokens").over(self.usage);
+        }
+        let Some(choice) = choices.first() else {
+            return Ok(());
+        };
+        if let Some(delta) = choice.get("delta") {
+            self.delta(delta, words)?;
+        }
+        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
+            self.stop = Some(stop(reason));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, chunk: &Value, words: &mut Vec<Word>) {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return;
+        }
+        let text = |name: &str| {
+            chunk
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        words.push(Word::Begun {
+            id: MessageId(text("id")),
+            model: text("model"),
+            usage: Usage::default(),
+        });
+    }
+
+    fn delta(&mut self, delta: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
+        let text = |name: &str| {
+            let text = delta.get(name).and_then(Value::as_str);
+            text.filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        if let Some(thought) = text("reasoning_content").or_else(|| text("reasoning")) {
+            let delta = Delta::Thinking(thought);
+            self.blocks
+                .extend(Open::Thinking, BlockKind::Thinking, delta, words);
+        }
+        if let Some(said) = text("content") {
+            self.blocks
+                .extend(Open::Text, BlockKind::Text, Delta::Text(said), words);
+        }
+        if let Some(refused) = text("refusal") {
+            self.has_refused = true;
+            self.blocks
+                .extend(Open::Text, BlockKind::Text, Delta::Text(refused), words);
+        }
+        let calls = delta.get("tool_calls").and_then(Value::as_array);
+        for call in calls.into_iter().flatten() {
+            self.call(call, words)?;
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, call: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
+        let function = call.get("function").unwrap_or(&Value::Null);
+        let text =
+            |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        // A host that counts no calls names each in its first piece.
+        let counted = self.blocks.calls as u64;
+        let index = call
+            .get("index")
+            .and_then(Value::as_u64)
+            .unwrap_or(match text(call, "id") {
+                Some(_) => counted,
+                None => counted.saturating_sub(1),
+            });
+        let open = Open::Call(index);
+        if !self.blocks.is_open(&open) {
+            let name = text(function, "name")
+                .filter(|name| !name.is_empty())
+                .ok_or(Unread)?;
+            let id = text(call, "id").filter(|id| !id.is_empty());
+            let id = id::call(&id.unwrap_or_else(|| format!("call_{index}")));
+            self.blocks
+                .open(open.clone(), BlockKind::ToolUse { id, name }, words);
+        }
+        if let Some(piece) = text(function, "arguments").filter(|piece| !piece.is_empty()) {
+            self.blocks
+                .extend(open, BlockKind::Text, Delta::InputJson(piece), words);
+        }
+        Ok(())
+    }
+}
+
+fn stop(reason: &str) -> StopReason {
+    match reason {
+        "stop" => StopReason::EndTurn,
+        "length" => StopReason::MaxTokens,
+        "tool_calls" | "function_call" => StopReason::ToolUse,
+        "content_filter" => StopReason::Refusal,
+        other => StopReason::Other(other.to_owned()),
+    }
+}
+
+/// One frame holds one delta; a frame that is longer is no answer's.
+const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Event;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn stream(deltas: &[Value], reason: Option<&str>) -> String {
+        let chunk = |delta: &Value, reason: Option<&str>| {
+            json!({"id": "c", "model": "m", "choices": [
+            {"index": 0, "delta": delta, "finish_reason": reason}]})
+        };
+        let mut text: String = deltas
+            .iter()
+            .map(|delta| format!("data: {}\n\n", chunk(delta, None)))
+            .collect();
+        if let Some(reason) = reason {
+            text.push_str(&format!("data: {}\n\n", chunk(&json!({}), Some(reason))));
+            let usage = json!({"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17,
+                "prompt_tokens_details": {"cached_tokens": 2}});
+            text.push_str(&format!(
+                "data: {}\n\n",
+                json!({"id": "c", "choices": [], "usage": usage})
+            ));
+            text.push_str("data: [DONE]\n\n");
+        }
+        text
+    }
+
+    fn answer() -> String {
+        let call = |index: u64, id: &str, arguments: &str| {
+            json!({"tool_calls": [
+            {"index": index, "id": id, "type": "function", "function": {"name": "f", "arguments": arguments}}]})
+        };
+        let deltas = [
+            json!({"role": "assistant", "content": ""}),
+            json!({"reasoning_content": "hm"}),
+            json!({"content": "é"}),
+            call(0, "a", ""),
+            json!({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}),
+            call(1, "b:1", "{\"x\":1}"),
+        ];
+        stream(&deltas, Some("stop"))
+    }
+
+    fn read(text: &str) -> Result<Vec<Word>, Unread> {
+        Reader::default().push(text.as_bytes())
+    }
+
+    #[test]
+    fn an_answer_is_read_with_its_blocks_and_its_end() {
+        let words = read(&answer()).expect("the stream is an answer's");
+        let starts: Vec<&BlockKind> = words
+            .iter()
+            .filter_map(|word| match word {
+                Word::Event(Event::BlockStart { kind, .. }) => Some(kind),
+                _ => None,
+            })
+            .collect();
+        let call = |id: String| BlockKind::ToolUse {
+            id,
+            name: "f".into(),
+        };
+        let expected = [
+            BlockKind::Thinking,
+            BlockKind::Text,
+            call("a".into()),
+            call(id::call("b:1")),
+        ];
+        assert_eq!(starts, expected.iter().collect::<Vec<_>>());
+        let Some(Word::Ended { stop, usage, .. }) = words.last() else {
+            panic!("no end: {words:?}")
+        };
+        assert_eq!(*stop, StopReason::ToolUse);
+        assert_eq!(
+            (
+                usage.input_tokens,
+                usage.cache_read_input_tokens,
+                usage.output_tokens
+            ),
+            (Some(10), Some(2), Some(5))
+        );
+    }
+
+    #[test]
+    fn an_end_without_a_mark_is_one_and_a_cut_is_none() {
+        let whole =
+            stream(&[json!({"content": "a"})], Some("length")).replace("data: [DONE]\n\n", "");
+        let mut reader = Reader::default();
+        reader.push(whole.as_bytes()).expect("it is an answer's");
+        let end = reader.finish().expect("it ended");
+        assert!(matches!(
+            end.last(),
+            Some(Word::Ended {
+                stop: StopReason::MaxTokens,
+                ..
+            })
+        ));
+        let mut cut = Reader::default();
+        cut.push(stream(&[json!({"content": "a"})], None).as_bytes())
+            .expect("it is an answer's");
+        assert_eq!(cut.finish(), Err(Unread));
+    }
+
+    #[test]
+    fn a_failure_in_the_middle_is_told_and_what_is_no_answer_is_refused() {
+        let error = "data: {\"error\":{\"message\":\"slow down\",\"type\":\"x\",\"code\":\"rate_limit_exceeded\"}}\n\n";
+        let failed = Word::Failed {
+            status: Some(429),
+            message: "slow down".into(),
+        };
+        assert_eq!(read(error), Ok(vec![failed]));
+        for text in [
+            "data: {\n\n",
+            "data: {\"type\":\"message_start\"}\n\n",
+            "data: [DONE]\n\n",
+        ] {
+            assert_eq!(read(text), Err(Unread), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_a_text_and_says_so_at_its_end() {
+        let words =
+            read(&stream(&[json!({"refusal": "no"})], Some("stop"))).expect("it is an answer's");
+        assert!(matches!(
+            words.last(),
+            Some(Word::Ended {
+                stop: StopReason::Refusal,
+                ..
+            })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_reads_the_same(cut in 1_usize..200) {
+            let stream = answer();
+            let whole = read(&stream);
+            let mut reader = Reader::default();
+            let pieces: Result<Vec<Vec<Word>>, Unread> =
+                stream.as_bytes().chunks(cut).map(|piece| reader.push(piece)).collect();
+            prop_assert_eq!(pieces.map(|pieces| pieces.concat()), whole);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Conversations that are kept for their callers: what is asked of one, and what is told of it.
+
+use crate::turn::Fault;
+use crate::wire::body::parse;
+use crate::wire::field::Path;
+use crate::wire::field::object;
+use crate::wire::field::present;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// What a caller says of a conversation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) items: Vec<Value>,
+    pub(crate) metadata: Map<String, Value>,
+}
+
+/// Reads what a conversation is to begin with, or what is to be added to it.
+///
+/// # Errors
+/// `invalid_request`, with the path of the first field that is wrong.
+pub(crate) fn read(body: &[u8]) -> Result<Said, Fault> {
+    let fields = match body.is_empty() {
+        true => Map::new(),
+        false => parse(body)?,
+    };
+    let path = Path::Root.field("items");
+    let items = match present(&fields, "items") {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.clone(),
+        Some(_) => return Err(path.wrong("Input should be a valid list")),
+    };
+    if items.len() > ITEMS_MAX {
+        return Err(path.wrong("List should have at most 20 items"));
+    }
+    for (index, item) in items.iter().enumerate() {
+        object(item, &path.item(index))?;
+    }
+    let path = Path::Root.field("metadata");
+    let metadata = match present(&fields, "metadata") {
+        None => Map::new(),
+        Some(said) => object(said, &path)?.clone(),
+    };
+    let long = |(name, value): (&String, &Value)| {
+        name.chars().count() > NAME_MAX
+            || value
+                .as_str()
+                .is_none_or(|text| text.chars().count() > VALUE_MAX)
+    };
+    if metadata.len() > PAIRS_MAX || metadata.iter().any(long) {
+        return Err(path.wrong(
+            "Input should be at most 16 pairs of a name of 64 and a text of 512 characters",
+        ));
+    }
+    Ok(Said { items, metadata })
+}
+
+/// The conversation, as its caller is told of it.
+pub(crate) fn told(id: &str, record: &Value) -> Value {
+    json!({"id": id, "object": "conversation", "created_at": record["created_at"], "metadata": record["metadata"]})
+}
+
+/// Items as a caller is told of them: each has an id, made of this stem where it came without one.
+pub(crate) fn with_ids(items: &[Value], stem: &str) -> Vec<Value> {
+    let named = items.iter().enumerate().map(|(index, item)| {
+        let mut item = item.clone();
+        let Some(fields) = item.as_object_mut() else {
+            return item;
+        };
+        fields.entry("type").or_insert_with(|| "message".into());
+        if present(fields, "id").is_none() {
+            let prefix = match fields["type"].as_str() {
+                Some("message") => "msg",
+                Some("reasoning") => "rs",
+                Some("function_call") => "fc",
+                _ => "item",
+            };
+            fields.insert("id".into(), format!("{prefix}_{stem}i{index:03x}").into());
+        }
+        if fields["type"] == "message" {
+            fields.entry("status").or_insert_with(|| "completed".into());
+            if let Some(Value::String(text)) = fields.get("content") {
+                let kind = match fields.get("role").and_then(Value::as_str) {
+                    Some("assistant") => "output_text",
+                    _ => "input_text",
+                };
+                let part = json!([{"type": kind, "text": text}]);
+                fields.insert("content".into(), part);
+            }
+        }
+        item
+    });
+    named.collect()
+}
+
+/// Items that may be added at once: the API's own bound.
+const ITEMS_MAX: usize = 20;
+/// Pairs of metadata, and characters of a name and of a text in them: the API's own bounds.
+const PAIRS_MAX: usize = 16;
+const NAME_MAX: usize = 64;
+const VALUE_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_conversation_has_the_apis_bounds() {
+        assert_eq!(read(b""), Ok(Said::default()));
+        let said = read(br#"{"items":[{"role":"user","content":"a"}],"metadata":{"k":"v"}}"#)
+            .expect("good");
+        assert_eq!((said.items.len(), &said.metadata["k"]), (1, &json!("v")));
+        let many = json!({"items": vec![json!({}); 21]}).to_string();
+        for wrong in [
+            many.as_str(),
+            r#"{"items":["x"]}"#,
+            r#"{"metadata":{"k":1}}"#,
+            "[]",
+        ] {
+            assert!(read(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_item_without_an_id_gets_one_and_a_text_becomes_a_part() {
+        let items = [
+            json!({"role": "user", "content": "a"}),
+            json!({"type": "reasoning", "id": "rs_1"}),
+        ];
+        let named = with_ids(&items, "s");
+        assert_eq!(named[0]["id"], "msg_si000");
+        assert_eq!(
+            named[0]["content"],
+            json!([{"type": "input_text", "text": "a"}])
+        );
+        assert_eq!(named[1], items[1]);
+    }
+}

@@ -1,0 +1,232 @@
+//! What a client of Responses sends.
+//!
+//! A call may lean on what was said before: on a response, on a conversation, on single items. [`Draft`] says on which;
+//! whoever remembers them gives them, and only then the call is whole.
+
+mod conversation;
+mod echo;
+mod parameter;
+
+use crate::turn::Fault;
+use crate::turn::Owner;
+use crate::turn::Reading;
+use crate::turn::Request;
+use crate::wire::body::parse;
+use crate::wire::field::Path;
+use crate::wire::field::present;
+use crate::wire::field::string;
+use crate::wire::openai::chat::request::parameter as shared;
+use crate::wire::openai::label::Labels;
+use crate::wire::openai::part::text_field;
+use crate::wire::openai::talk::Talk;
+use crate::wire::openai::tool;
+use crate::wire::openai::tool::ToldTools;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// A call that was read as far as it stands alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Draft {
+    fields: Map<String, Value>,
+    /// What is new with this call.
+    input: Vec<Value>,
+}
+
+/// A call of Responses.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pub(crate) stream: bool,
+    pub(crate) wish: AnswerWish,
+}
+
+/// What the call says of the way its answer is told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct AnswerWish {
+    pub(crate) tools: ToldTools,
+    /// The fields of a response that say what was asked for.
+    pub(crate) echo: Map<String, Value>,
+}
+
+/// What a call leans on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Before {
+    Nothing,
+    Response(String),
+    Conversation(String),
+}
+
+impl Draft {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// `invalid_request`, with the path of the first field that is wrong.
+    pub(crate) fn read(body: &[u8]) -> Result<Draft, Fault> {
+        let fields = parse(body)?;
+        let path = Path::Root.field("input");
+        let input = match present(&fields, "input") {
+            None => Vec::new(),
+            Some(Value::String(text)) => {
+                vec![json!({"type": "message", "role": "user", "content": text})]
+            }
+            Some(Value::Array(items)) => items.clone(),
+            Some(_) => return Err(path.wrong("Input should be a valid string or a list of items")),
+        };
+        if input.len() > ITEMS_MAX {
+            return Err(path.wrong("List should have at most 100000 items"));
+        }
+        Ok(Draft { fields, input })
+    }
+
+    /// What it leans on.
+    ///
+    /// # Errors
+    /// `invalid_request` where it leans on two things at once.
+    pub(crate) fn before(&self) -> Result<Before, Fault> {
+        let text = |name: &str| match present(&self.fields, name) {
+            None => Ok(None),
+            Some(said) => string(said, &Path::Root.field(name)).map(Some),
+        };
+        let response = text("previous_response_id")?;
+        let path = Path::Root.field("conversation");
+        let conversation = match present(&self.fields, "conversation") {
+            Some(Value::Object(fields)) => Some(text_field(fields, "id", &path)?),
+            Some(said) => Some(string(said, &path)?),
+            None => None,
+        };
+        match (response, conversation) {
+            (Some(_), Some(_)) => {
+                Err(path.wrong("only one of this and `previous_response_id` can be given"))
+            }
+            (Some(id), None) => Ok(Before::Response(id.to_owned())),
+            (None, Some(id)) => Ok(Before::Conversation(id.to_owned())),
+            (None, None) => Ok(Before::Nothing),
+        }
+    }
+
+    /// The ids of items that it does not say but refer to.
+    pub(crate) fn references(&self) -> Vec<String> {
+        let ids = self.input.iter().filter_map(reference);
+        ids.map(str::to_owned).collect()
+    }
+
+    /// Puts items in the place of the references to them.
+    ///
+    /// # Errors
+    /// `invalid_request` for one that nobody knows.
+    pub(crate) fn resolve(&mut self, find: impl Fn(&str) -> Option<Value>) -> Result<(), Fault> {
+        for (index, item) in self.input.iter_mut().enumerate() {
+            let Some(id) = reference(item) else {
+                continue;
+            };
+            let path = Path::Root.field("input");
+            let at = path.item(index);
+            *item = find(id).ok_or_else(|| {
+                at.wrong("no item of yours has this id any more; send the item itself")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the answer is to be remembered; it is, unless somebody says otherwise.
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub(crate) fn is_stored(&self) -> Result<bool, Fault> {
+        Ok(shared::boolean(&self.fields, "store")?.unwrap_or(true))
+    }
+
+    /// Whether the call says all by itself.
+    pub(crate) fn is_alone(&self) -> bool {
+        let leans = |name: &str| present(&self.fields, name).is_some();
+        !leans("previous_response_id") && !leans("conversation") && self.references().is_empty()
+    }
+
+    /// What is new with this call.
+    pub(crate) fn input(&self) -> &[Value] {
+        &self.input
+    }
+
+    /// Reads the call behind what was said before. One that goes on in a conversation which is known elsewhere may begin
+    /// with results of calls that are not in it.
+    ///
+    /// # Errors
+    /// `invalid_request`, with the path of the first field that is wrong.
+    pub(crate) fn call(&self, before: &[Value], goes_on: bool) -> Result<Call, Fault> {
+        let fields = &self.fields;
+        let model = shared::model(fields)?;
+        parameter::refused(fields)?;
+        let mut labels = Labels::default();
+        let stream = shared::boolean(fields, "stream")?.unwrap_or(false);
+        let tools = Path::Root.field("tools");
+        let mut offer = tool::offer(present(fields, "tools"), &tools, &mut labels)?;
+        let several = shared::boolean(fields, "parallel_tool_calls")?;
+        let one = (several == Some(false)).then_some(true);
+        let at = Path::Root.field("tool_choice");
+        let choice = offer.choice(present(fields, "tool_choice"), one, &at, &mut labels)?;
+        let mut talk = Talk::new(goes_on);
+        if let Some(said) = present(fields, "instructions") {
+            let at = Path::Root.field("instructions");
+            let said = string(said, &at)?;
+            talk.instruct(
+                Some(said.to_owned())
+                    .filter(|said| !said.trim().is_empty())
+                    .into_iter()
+                    .collect(),
+                &at,
+            );
+        }
+        conversation::read(before, &self.input, &mut talk)?;
+        let mut sampling = parameter::sampling(fields, &mut labels)?;
+        parameter::form(fields, &mut sampling, &mut talk, &mut labels)?;
+        parameter::thought(fields, model, choice.as_ref(), &mut sampling, &mut labels)?;
+        parameter::unheard(fields, &mut labels);
+        let wish = AnswerWish {
+            tools: offer.told,
+            echo: echo::echo(fields, model),
+        };
+        let Talk {
+            system,
+            messages,
+            labels: said,
+            ..
+        } = talk.end(&Path::Root.field("input"))?;
+        let request = Request {
+            owner: Owner::anonymous(),
+            model: model.to_owned(),
+            system,
+            messages,
+            tools: offer.tools,
+            tool_choice: choice,
+            sampling,
+            reading: match stream {
+                true => Reading::Along,
+                false => Reading::Whole,
+            },
+            emulated: [said.emulated, labels.emulated].concat(),
+            ignored: [said.ignored, labels.ignored].concat(),
+        };
+        Ok(Call {
+            request,
+            stream,
+            wish,
+        })
+    }
+}
+
+/// The id that a reference names; some clients say nothing but the id.
+fn reference(item: &Value) -> Option<&str> {
+    let fields = item.as_object()?;
+    let is_bare = fields.len() == 1 && fields.contains_key("id");
+    let is_reference = fields
+        .get("type")
+        .is_some_and(|kind| kind == "item_reference");
+    (is_reference || is_bare).then(|| fields.get("id")?.as_str())?
+}
+
+/// Items that a call may have: as many as one of the Messages API.
+const ITEMS_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! How an answer of a host is read, whatever its dialect.
+
+use crate::turn::Event;
+use crate::turn::MessageId;
+use crate::turn::StopReason;
+use crate::turn::Usage;
+use serde_json::Value;
+
+/// Reads the stream of one answer while it comes. After [`Unread`] it is of no further use.
+pub(crate) trait AnswerReader: Send {
+    /// Takes the next bytes; gives what they say.
+    ///
+    /// # Errors
+    /// Where they are not what an answer's stream holds at this place.
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Word>, Unread>;
+
+    /// The bytes are at their end; gives what was not said before.
+    ///
+    /// # Errors
+    /// Where the answer is not.
+    fn finish(&mut self) -> Result<Vec<Word>, Unread>;
+}
+
+/// What the stream said.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Word {
+    Begun {
+        id: MessageId,
+        model: String,
+        usage: Usage,
+    },
+    /// A block's start, a delta, or a block's stop; indexes rise from 0.
+    Event(Event),
+    Ended {
+        stop: StopReason,
+        details: Option<Value>,
+        usage: Usage,
+        /// Something in the answer is not as the model wrote it.
+        replaced: bool,
+    },
+    /// The upstream failed in the middle of its answer.
+    Failed {
+        status: Option<u16>,
+        message: String,
+    },
+}
+
+/// The bytes are not an answer's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unread;

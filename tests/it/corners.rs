@@ -1,0 +1,246 @@
+//! What models and providers answer that nobody would: each answer ends, whole, and is one request or says otherwise.
+
+use super::support::client::Response;
+use super::support::client::call;
+use super::support::client::conversation;
+use super::support::relay::Relay;
+use super::support::relay::World;
+use super::support::upstream::Answer;
+use super::support::upstream::Upstream;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// The lanes, as a configuration names them.
+const LANES: [&str; 3] = ["", "driver = \"print\"", "tap = true"];
+/// What is said to every request but the first.
+const SECOND: &str = "SECOND ANSWER";
+
+/// A provider that says this message first, and a relay whose sessions ask it.
+struct Corner {
+    upstream: Upstream,
+    relay: Relay,
+}
+
+impl Corner {
+    fn new(lane: &str, events: String) -> Corner {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let upstream = Upstream::answering(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => Answer::Raw(events.clone()),
+            _ => Answer::Say(SECOND.to_owned()),
+        });
+        let world = World::upstream(&upstream).claude(lane);
+        let relay = world.pool("idle = 1\nmax = 1").start();
+        Corner { upstream, relay }
+    }
+
+    /// The answer to the call, which holds nothing of a second one, and of which every request is told.
+    fn answer(&self, call: &Value) -> Response {
+        let answer = self.relay.post(call);
+        assert!(!answer.text().contains(SECOND), "{}", answer.text());
+        let asked = self.upstream.bodies().len().to_string();
+        let told = match answer.header("x-relay-upstream-requests") {
+            "" => "1",
+            told => told,
+        };
+        assert!(asked.as_str() <= told, "{asked} requests, told {told}");
+        assert!(asked.as_str() <= "2", "{asked} requests");
+        answer
+    }
+
+    fn message(&self, call: &Value) -> (Response, Value) {
+        let answer = self.answer(call);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let message = answer.json();
+        (answer, message)
+    }
+}
+
+/// A stream of blocks, each with the events of its pieces, that ends so.
+fn stream(blocks: &[(Value, &[&str])], stop: &str) -> String {
+    let mut events = vec![
+        json!({"type": "message_start", "message": {"id": "msg_raw", "type": "message", "role": "assistant",
+            "model": "claude-opus-4-8", "content": [], "usage": {"input_tokens": 11, "output_tokens": 1}}})
+        .to_string(),
+    ];
+    for (index, (block, pieces)) in blocks.iter().enumerate() {
+        events.push(
+            json!({"type": "content_block_start", "index": index, "content_block": block})
+                .to_string(),
+        );
+        events.extend(pieces.iter().map(|piece| {
+            format!(r#"{{"type":"content_block_delta","index":{index},"delta":{piece}}}"#)
+        }));
+        events.push(json!({"type": "content_block_stop", "index": index}).to_string());
+    }
+    events.push(
+        json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null},
+            "usage": {"output_tokens": 9}})
+        .to_string(),
+    );
+    events.push(json!({"type": "message_stop"}).to_string());
+    events
+        .iter()
+        .map(|event| format!("data: {event}\n\n"))
+        .collect()
+}
+
+fn text(pieces: &'static [&'static str]) -> (Value, &'static [&'static str]) {
+    (json!({"type": "text", "text": ""}), pieces)
+}
+
+fn thought() -> (Value, &'static [&'static str]) {
+    let pieces = &[
+        r#"{"type":"thinking_delta","thinking":"hm"}"#,
+        r#"{"type":"signature_delta","signature":"c2ln"}"#,
+    ];
+    (
+        json!({"type": "thinking", "thinking": "", "signature": ""}),
+        pieces,
+    )
+}
+
+fn called(name: &str, pieces: &'static [&'static str]) -> (Value, &'static [&'static str]) {
+    (
+        json!({"type": "tool_use", "id": "toolu_r1", "name": name, "input": {}}),
+        pieces,
+    )
+}
+
+const INPUT: &[&str] = &[r#"{"type":"input_json_delta","partial_json":"{\"t\":\"a\"}"}"#];
+
+fn with_tool() -> Value {
+    let mut call = call("hi");
+    call["tools"] = json!([{"name": "note", "description": "d", "input_schema": {"type": "object",
+        "properties": {"t": {"type": "string"}}}}]);
+    call
+}
+
+fn kinds(message: &Value) -> Vec<&str> {
+    let blocks = message["content"].as_array().expect("a message has blocks");
+    blocks
+        .iter()
+        .filter_map(|block| block["type"].as_str())
+        .collect()
+}
+
+#[test]
+fn a_message_that_shows_nothing_is_told_and_nothing_of_the_next_one() {
+    for lane in LANES {
+        let corner = Corner::new(lane, stream(&[thought()], "end_turn"));
+        let (_, message) = corner.message(&call("hi"));
+        assert_eq!(kinds(&message), ["thinking"], "{lane}");
+        assert_eq!(message["stop_reason"], "end_turn");
+    }
+}
+
+#[test]
+fn a_call_that_the_cli_answers_by_itself_ends_the_turn_before_it_asks_on() {
+    for lane in LANES {
+        for name in ["note", "mcp__relay__other"] {
+            let corner = Corner::new(lane, stream(&[called(name, INPUT)], "tool_use"));
+            let (_, message) = corner.message(&with_tool());
+            assert_eq!(kinds(&message), ["tool_use"], "{lane}");
+            assert_eq!(message["stop_reason"], "tool_use");
+            assert_eq!(corner.upstream.bodies().len(), 1, "{lane} {name}");
+        }
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_is_replaced_and_labelled() {
+    let half: &[&str] = &[r#"{"type":"input_json_delta","partial_json":"{\"t\":\"a\\ud99c b\"}"}"#];
+    let pieces: &[&str] = &[
+        r#"{"type":"text_delta","text":"a\ud83d"}"#,
+        r#"{"type":"text_delta","text":"\ude00 \ud99c b"}"#,
+    ];
+    for lane in LANES {
+        let corner = Corner::new(
+            lane,
+            stream(&[called("mcp__relay__note", half)], "tool_use"),
+        );
+        let (answer, message) = corner.message(&with_tool());
+        assert_eq!(message["content"][0]["input"]["t"], "a\u{fffd} b", "{lane}");
+        assert!(
+            answer.header("x-relay-emulated").starts_with("content"),
+            "{lane}"
+        );
+
+        let corner = Corner::new(lane, stream(&[text(pieces)], "end_turn"));
+        let (answer, message) = corner.message(&call("hi"));
+        assert_eq!(
+            message["content"][0]["text"], "a\u{1f600} \u{fffd} b",
+            "{lane}"
+        );
+        assert_eq!(answer.header("x-relay-emulated"), "content", "{lane}");
+    }
+}
+
+#[test]
+fn a_message_with_calls_that_says_that_the_turn_is_over_ends_so_and_takes_results() {
+    for lane in LANES {
+        let events = stream(&[called("mcp__relay__note", INPUT)], "end_turn");
+        let corner = Corner::new(lane, events);
+        let call = with_tool();
+        let (_, message) = corner.message(&call);
+        assert_eq!(message["stop_reason"], "end_turn", "{lane}");
+        assert_eq!(message["content"][0]["name"], "note");
+        let result = json!({"type": "tool_result", "tool_use_id": "toolu_r1", "content": "done"});
+        let mut after = conversation(&json!([
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": message["content"]},
+            {"role": "user", "content": [result]},
+        ]));
+        after["tools"] = call["tools"].clone();
+        let answer = corner.relay.post(&after);
+        assert_eq!(answer.json()["content"][0]["text"], SECOND, "{lane}");
+    }
+}
+
+#[test]
+fn what_nobody_knows_is_told_as_it_is() {
+    let blocks = [
+        (json!({"type": "new_block", "payload": {"a": 1}}), &[][..]),
+        text(&[r#"{"type":"text_delta","text":"so"}"#]),
+    ];
+    for lane in LANES {
+        let corner = Corner::new(lane, stream(&blocks, "brand_new_reason"));
+        let (_, message) = corner.message(&call("hi"));
+        assert_eq!(kinds(&message), ["new_block", "text"], "{lane}");
+        assert_eq!(message["content"][0]["payload"]["a"], 1);
+        assert_eq!(message["stop_reason"], "brand_new_reason", "{lane}");
+    }
+}
+
+#[test]
+fn a_number_that_a_cli_may_have_rounded_is_labelled() {
+    let large: &[&str] =
+        &[r#"{"type":"input_json_delta","partial_json":"{\"t\":123456789012345678901}"}"#];
+    for lane in LANES {
+        let corner = Corner::new(
+            lane,
+            stream(&[called("mcp__relay__note", large)], "tool_use"),
+        );
+        let (answer, _) = corner.message(&with_tool());
+        assert_eq!(
+            answer.header("x-relay-emulated"),
+            "content.0.input",
+            "{lane}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_was_cut_is_told_as_far_as_it_came() {
+    for lane in LANES {
+        for stop in ["max_tokens", "model_context_window_exceeded"] {
+            let pieces = &[r#"{"type":"text_delta","text":"cut in the mid"}"#];
+            let corner = Corner::new(lane, stream(&[text(pieces)], stop));
+            let (_, message) = corner.message(&call("hi"));
+            assert_eq!(message["content"][0]["text"], "cut in the mid", "{lane}");
+            assert_eq!(message["stop_reason"], stop, "{lane}");
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Calls that HTTP hosts serve: bytes both ways, keys that fail and take over, and the change between hosts and claude.
+
+use super::door;
+use super::support::api_host;
+use super::support::api_host::Asked;
+use super::support::api_host::Host;
+use super::support::api_host::Said;
+use super::support::api_host::fails;
+use super::support::api_host::fails_with;
+use super::support::api_host::says;
+use super::support::client;
+use super::support::client::call;
+use super::support::client::text_of;
+use super::support::relay::Relay;
+use super::support::relay::World;
+use super::support::wait;
+use serde_json::Value;
+use serde_json::json;
+
+const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
+
+/// A model `m` at this host, with two keys, and at claude behind it where that is wanted.
+pub(crate) fn catalog(host: &Host, lanes: &[&str]) -> String {
+    let mut text = format!(
+        "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private, timeouts: {{ firstEvent: 2s, total: 2s }} }}\n\
+         ---\nkind: HostKey\nmetadata: {{ name: a }}\nspec: {{ host: one, order: 1, value: {{ file: key-a }} }}\n\
+         ---\nkind: HostKey\nmetadata: {{ name: b }}\nspec: {{ host: one, order: 2, value: {{ file: key-b }} }}\n\
+         ---\nkind: Model\nmetadata: {{ name: m }}\nspec: {{ aliases: [alias], price: {{ currency: USD, input: 2.5, output: 10 }} }}\n",
+        host.url()
+    );
+    for (order, lane) in (1..).zip(lanes) {
+        let adapter = if lane.starts_with("http:") {
+            ", adapter: anthropic"
+        } else {
+            ""
+        };
+        text.push_str(&format!(
+            "---\nkind: Binding\nmetadata: {{ name: b{order} }}\n\
+             spec: {{ model: m, lane: \"{lane}\"{adapter}, upstreamName: up, order: {order} }}\n"
+        ));
+    }
+    text
+}
+
+/// A relay with this catalog.
+pub(crate) fn relay(host: &Host, lanes: &[&str]) -> Relay {
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    world.declare(&catalog(host, lanes));
+    world.start()
+}
+
+const HOST: &[&str] = &["http:one"];
+
+pub(crate) fn asking(prompt: &str) -> Value {
+    let mut body = call(prompt);
+    body["model"] = "m".into();
+    body
+}
+
+fn streaming(prompt: &str) -> Value {
+    let mut body = asking(prompt);
+    body["stream"] = true.into();
+    body
+}
+
+/// Answers well with the second key, and as told with the first.
+fn first_key(said: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Host {
+    Host::answering(move |asked| match asked.key() {
+        "sk-a" => said(asked),
+        _ => says(asked, "from b"),
+    })
+}
+
+#[test]
+fn a_body_passes_byte_for_byte_but_for_the_models_name() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let relay = relay(&host, HOST);
+    for body in [
+        r#"{"model":"m","max_tokens":1,"messages":[]}"#,
+        "{ \"x\" : 1e+2,\t\"a\\u00e9\":\"\\ud83d\\ude00\\/\", \"max_tokens\":1.0 ,\n\"model\" : \"alias\", \"x\":[ ] }",
+    ] {
+        let request = format!(
+            "POST /v1/messages?beta=true HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+             anthropic-beta: some-beta\r\nx-api-key: mine\r\ncontent-length: {}\r\n\r\n{body}",
+            relay.address,
+            body.len()
+        );
+        let answer = client::send(relay.address, request.as_bytes()).whole();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let asked = host.asked().pop().expect("the host was asked");
+        let expected = body
+            .replace("\"m\"", "\"up\"")
+            .replace("\"alias\"", "\"up\"");
+        assert_eq!(String::from_utf8_lossy(&asked.body), expected);
+        assert_eq!(asked.header("anthropic-beta"), Some("some-beta"));
+        assert_eq!(asked.key(), "sk-a");
+        assert!(asked.head[0].starts_with("POST /v1/messages?beta=true "));
+        assert_eq!(answer.header("x-relay-lane"), "http:one");
+        assert_eq!(answer.json()["content"][0]["text"], "hi");
+    }
+}
+
+#[test]
+fn a_key_that_fails_rests_and_the_next_one_serves() {
+    for (said, class) in [
+        (fails(401, "authentication_error", "no"), "auth"),
+        (fails(402, "billing_error", "no"), "quota"),
+        (fails(403, "permission_error", "no"), "forbidden"),
+        (
+            fails_with(429, "retry-after: 60\r\n", "rate_limit_error", "slow"),
+            "rate_limit",
+        ),
+        (
+            fails(
+                400,
+                "invalid_request_error",
+                "Your credit balance is too low",
+            ),
+            "quota",
+        ),
+    ] {
+        let host = first_key(move |_| said.clone());
+        let relay = relay(&host, HOST);
+        for _ in 0..2 {
+            let answer = relay.post(&asking("x"));
+            assert_eq!(answer.status, 200, "{class}: {}", answer.text());
+            assert_eq!(answer.json()["content"][0]["text"], "from b");
+        }
+        let keys: Vec<String> = host
+            .asked()
+            .iter()
+            .map(|asked| asked.key().to_owned())
+            .collect();
+        assert_eq!(keys, ["sk-a", "sk-b", "sk-b"], "{class}");
+    }
+}
+
+#[test]
+fn a_failure_inside_a_stream_before_its_content_is_no_answer() {
+    let quota =
+        json!({"type": "error", "error": {"type": "insufficient_quota", "message": "no more"}});
+    let host =
+        first_key(move |_| Said::Stream(vec![api_host::preamble(), api_host::event(&quota)]));
+    let relay = relay(&host, HOST);
+    let answer = relay.stream(&streaming("x"));
+    assert_eq!(answer.status, 200);
+    let events = answer.rest();
+    assert_eq!(text_of(&events), "from b");
+    let starts = events.iter().filter(|event| event.name == "message_start");
+    assert_eq!(starts.count(), 1, "nothing of the first try was told");
+}
+
+#[test]
+fn what_was_cut_after_its_content_began_ends_in_an_error_and_is_not_tried_again() {
+    let host = first_key(|_| {
+        let mut pieces = api_host::stream("half");
+        pieces.truncate(3);
+        Said::Cut(pieces)
+    });
+    let relay = relay(&host, HOST);
+    let events = relay.stream(&streaming("x")).rest();
+    assert_eq!(text_of(&events), "half");
+    let last = events.last().expect("there are events");
+    assert_eq!(
+        (last.name.as_str(), &last.data["error"]["type"]),
+        ("error", &json!("api_error"))
+    );
+    assert_eq!(host.asked().len(), 1);
+}
+
+#[test]
+fn a_callers_own_mistake_comes_back_as_the_host_said_it() {
+    let said = fails(
+        400,
+        "invalid_request_error",
+        "prompt is too long: 5 tokens > 4 maximum",
+    );
+    let Said::Whole(_, _, _, words) = said.clone() else {
+        panic!("it is whole");
+    };
+    let host = Host::answering(move |_| said.clone());
+    let relay = relay(&host, HOST);
+    let answer = relay.post(&asking("x"));
+    assert_eq!((answer.status, &answer.body), (400, &words));
+    assert_eq!(answer.header("x-relay-origin"), "upstream");
+    assert_eq!(host.asked().len(), 1);
+    assert_eq!(relay.post(&asking("x")).status, 400, "nothing rests");
+}
+
+#[test]
+fn a_host_that_stalls_after_its_head_is_given_up_in_time() {
+    let host = Host::answering(|_| Said::Stall(vec![api_host::preamble()]));
+    let relay = relay(&host, &["http:one", "claude-pty"]);
+    let events = relay.stream(&streaming("to claude")).rest();
+    assert_eq!(text_of(&events), "to claude");
+}
+
+#[test]
+fn claude_serves_where_the_host_cannot_and_the_label_says_so() {
+    let host = Host::answering(|_| Said::Nothing);
+    let relay = relay(&host, &["http:one", "claude-pty"]);
+    let answer = relay.post(&asking("hello"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["content"][0]["text"], "hello");
+    assert_eq!(answer.header("x-relay-lane"), "claude-pty");
+    assert_eq!(
+        answer.header("x-relay-attempts"),
+        "http:one=upstream_unreachable"
+    );
+}
+
+#[test]
+fn a_host_serves_where_claude_has_reached_its_limit() {
+    let limit = "[[rule]]\nany = true\n[[rule.step]]\nlimit = \"You've hit your session limit · resets 7pm (UTC)\"\n";
+    let host = Host::answering(|asked| says(asked, "from the host"));
+    let world = World::scripted(limit).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    world.declare(&catalog(&host, &["claude-pty", "http:one"]));
+    let relay = world.start();
+    let answer = relay.post(&asking("x"));
+    assert_eq!(answer.json()["content"][0]["text"], "from the host");
+    assert_eq!(answer.header("x-relay-attempts"), "claude-pty=usage_limit");
+}
+
+#[test]
+fn a_change_of_the_catalog_is_in_force_without_a_restart() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let relay = relay(&host, HOST);
+    assert_eq!(relay.post(&asking("x")).status, 200);
+    let without =
+        catalog(&host, HOST).replace("upstreamName: up", "upstreamName: up, enabled: false");
+    relay.world.declare(&without);
+    wait::until("the binding's end", || {
+        (relay.post(&asking("x")).status == 404).then_some(())
+    });
+    assert_eq!(
+        relay.post(&asking("x")).header("x-relay-error"),
+        "model_unbound"
+    );
+    relay.world.declare(&catalog(&host, HOST));
+    wait::until("the binding's return", || {
+        (relay.post(&asking("x")).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn a_key_has_what_its_policy_grants() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let policies = "---\nkind: Policy\nmetadata: { name: all }\nspec: { models: [m], lanes: [\"http:one\"] }\n\
+                    ---\nkind: Policy\nmetadata: { name: other }\nspec: { models: [], lanes: [\"http:one\"] }\n\
+                    ---\nkind: Policy\nmetadata: { name: elsewhere }\nspec: { models: [m], lanes: [codex] }\n\
+                    ---\nkind: Policy\nmetadata: { name: off }\nspec: { models: [m], lanes: [\"http:one\"], enabled: false }\n";
+    world.declare(&(catalog(&host, HOST) + policies));
+    let relay = world.start();
+    for (policy, status, code) in [
+        ("all", 200, ""),
+        ("other", 403, "model_not_granted"),
+        ("elsewhere", 403, "lane_not_granted"),
+        ("off", 403, "policy_disabled"),
+        ("gone", 403, "policy_disabled"),
+    ] {
+        let key = door::key(&relay, &["create", policy, "--policy", policy]);
+        let answer = wait::until("the key", || {
+            let answer = client::post_as(relay.address, &key, &asking("x"));
+            (answer.status != 401).then_some(answer)
+        });
+        assert_eq!(
+            (answer.status, answer.header("x-relay-error")),
+            (status, code),
+            "{policy}"
+        );
+    }
+}
+
+/// A host of Chat Completions that says this, streamed, whatever it is asked.
+fn chat_host(text: &'static str) -> Host {
+    Host::answering(move |_| {
+        let chunk = |delta: Value, end: Value| {
+            let choice = json!({"index": 0, "delta": delta, "finish_reason": end});
+            let chunk = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up",
+                "choices": [choice]});
+            format!("data: {chunk}\n\n")
+        };
+        let usage = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up", "choices": [],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14,
+                "prompt_tokens_details": {"cached_tokens": 6}}});
+        Said::Stream(vec![
+            chunk(json!({"role": "assistant", "content": ""}), Value::Null),
+            chunk(json!({"content": text}), Value::Null),
+            chunk(json!({}), json!("stop")),
+            format!("data: {usage}\n\n"),
+            "data: [DONE]\n\n".to_owned(),
+        ])
+    })
+}
+
+#[test]
+fn a_messages_call_is_served_by_a_host_of_chat_completions() {
+    let host = chat_host("bonjour");
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    world.declare(&catalog(&host, HOST).replace("adapter: anthropic", "adapter: openai"));
+    let relay = world.start();
+    let mut body = asking("hello");
+    body["system"] = "be brief".into();
+    let answer = relay.post(&body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told = answer.json();
+    assert_eq!(
+        told["content"],
+        json!([{"type": "text", "text": "bonjour"}])
+    );
+    assert_eq!(told["stop_reason"], "end_turn");
+    assert_eq!(
+        (
+            &told["usage"]["input_tokens"],
+            &told["usage"]["cache_read_input_tokens"]
+        ),
+        (&json!(4), &json!(6))
+    );
+    assert_eq!(answer.header("x-relay-lane"), "http:one");
+    let asked = host.asked().pop().expect("the host was asked");
+    assert!(asked.head[0].starts_with("POST /v1/chat/completions "));
+    assert_eq!(asked.header("authorization"), Some("Bearer sk-a"));
+    assert_eq!(
+        asked.json()["messages"][0],
+        json!({"role": "system", "content": "be brief"})
+    );
+    let events = relay.stream(&{
+        let mut body = body.clone();
+        body["stream"] = true.into();
+        body
+    });
+    assert_eq!(text_of(&events.rest()), "bonjour");
+}
+
+#[test]
+fn what_a_policy_limits_is_refused_with_its_wait_and_settled_by_the_true_count() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let policy = "---\nkind: Policy\nmetadata: { name: two }\n\
+                  spec: { models: [m], lanes: [\"http:one\"], limits: { requestsPerMinute: 2 } }\n";
+    world.declare(&(catalog(&host, HOST) + policy));
+    let relay = world.start();
+    let key = door::key(&relay, &["create", "k", "--policy", "two"]);
+    let ask = || client::post_as(relay.address, &key, &asking("x"));
+    wait::until("the key", || (ask().status == 200).then_some(()));
+    assert_eq!(ask().status, 200);
+    let refused = ask();
+    assert_eq!(
+        (refused.status, refused.header("x-relay-error")),
+        (429, "rate_limited")
+    );
+    assert!(!refused.header("retry-after").is_empty());
+    assert_eq!(host.asked().len(), 2);
+}
