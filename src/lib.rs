@@ -2,7 +2,8 @@
 //!
 //! # Code map
 //!
-//! A call goes `server → auth → wire → pool → session → terminal → pool → wire → server`. The rooms stand below in reading
+//! A call goes `listen → server → auth → wire → conversation → routing → lane → wire → server`; behind the lane it goes
+//! `pool → session → terminal` and back, or to a host by `upstream → egress`. The rooms stand below in reading
 //! order; each names only rooms above it, and `tests/tidy.rs` holds them to it.
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
@@ -11,7 +12,7 @@
 //! - [`signal`]: what tells a process to stop.
 //! - [`calls`]: the calls that were: what they took, cost, and how they ended.
 //! - [`telemetry`]: what is told of calls to a collector of traces, where the user names one.
-//! - [`wire`]: the Anthropic dialect to and from [`turn`].
+//! - [`wire`]: the dialects of Anthropic and OpenAI to and from [`turn`].
 //! - [`terminal`]: bytes to a screen, a screen to a scene; texts to keystrokes.
 //! - [`listen`]: the door of every listener: accept, limit, tell strangers from those that are known.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
@@ -19,6 +20,7 @@
 //! - [`store`]: what the relay keeps on disk for itself: its keys.
 //! - [`secret`]: credentials of hosts: where they stand, and how they are kept.
 //! - [`catalog`]: which models there are, which lanes serve them, with which credentials, and who may have what.
+//! - [`lane`]: the one interface of whatever serves a call.
 //! - [`registry`]: rows that come and seldom go, found without a lock.
 //! - [`limits`]: how much there may be: requests, tokens, calls at once, money.
 //! - [`session`]: one live claude. `session/machine` decides, `session/driver.rs` does,
@@ -28,6 +30,8 @@
 //! - [`codex`]: the user's own Codex CLI as a lane, by its app-server.
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
+//! - [`upstream`]: HTTP hosts as lanes: keys, circuit breakers, bytes that pass, calls that are written anew.
+//! - [`routing`]: which lanes a call tries, in which order, and when it changes.
 //! - [`conversation`]: conversations that have a name, and how a call goes on with one.
 //! - [`archive`]: responses and conversations that callers have the relay keep.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
@@ -83,7 +87,7 @@
 //! - Nothing is believed of the screen but the state of the prompt box, which is found below the last rules across the
 //!   whole width, where no reply can draw.
 //! - A failed turn is never a 200. After the first byte it is an `error` event.
-//! - A session that served a call takes up a blank conversation before it serves another; one without a screen ends.
+//! - A session without a screen serves one conversation and ends.
 //! - Print mode is used where the caller or the configuration asks for it, and the lane's label says so.
 //! - A session that served a call takes up a blank conversation before it serves another; but for the next call in the
 //!   same conversation, by the same name of the same owner, where what it holds is that conversation to the last byte.
@@ -93,9 +97,27 @@
 //! - Only `terminal::draw` names the parser of sequences; only `clock` reads time; only `config::env` reads the environment;
 //!   only `wire` knows a dialect's status codes.
 //!
+//! # The way of a call
+//!
+//! `listen/door.rs` accepts the connection and `server/listener.rs` hands it to hyper. `server/frame.rs` gives the request
+//! its id and its log line, `server/guard.rs` looks at its host and origin, `server/admission.rs` asks `auth/admission.rs`
+//! who calls. `server/messages.rs` (or `chat.rs`, `responses/`) names the dialect and hands over to `server/front.rs`, which
+//! reads the body (`server/body.rs`), makes a `lane/call.rs` call of it, and has `conversation/serve.rs` serve it: behind
+//! the calls before it where its conversation has a name. `routing/run.rs` asks `routing/ways.rs` for the lanes and
+//! `routing/plan.rs` for their order, and tries one after the other until one commits.
+//!
+//! The claude lanes (`pool/lane.rs`) start `pool/serve.rs`, which gets a session from `pool/supervisor.rs` (decided by
+//! `pool/ledger.rs`) and a turn from `session/prepare.rs`; `session/driver.rs` performs what `session/machine` decides, down
+//! to the keystrokes of `terminal/keys.rs` and the bytes of `session/pty`. What the CLI says comes back as hooks, transcript,
+//! copies and screen (`session/witness`), is merged in `session/witness/merge.rs`, and goes out as events through
+//! `session/reply.rs`. The lane of a host (`upstream/lane.rs`) tries its keys by `upstream/attempt.rs`; bytes of one dialect
+//! pass through `upstream/passing.rs`, and others are told in events by `upstream/translated.rs`.
+//!
+//! `server/answer.rs` and `server/stream.rs` write the events in the caller's dialect, `server/passed.rs` passes bytes on.
+//!
 //! # Cancel safety
 //!
-//! A client that goes away drops its [`pool::Answer`], and with it the receiver of its events. Whoever holds the
+//! A client that goes away drops its [`lane::Serving`] or [`lane::Reply`], and with it the receiver of its events. Whoever holds the
 //! sender sees that at once, wherever the call is:
 //!
 //! - in the queue: the wait ends, and its place goes to the next caller at the next lease;

@@ -726,3 +726,41 @@ fn the_page_of_capabilities_is_what_the_command_prints() {
         assert!(page.contains(&format!("| `{name}` |")), "{name}");
     }
 }
+
+#[test]
+fn a_token_is_the_one_key_of_a_relay_that_needs_no_more() {
+    let user = User::new();
+    let run = |args: &[&str]| {
+        let output = user.relay(args).output().expect("the command runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.success(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (found, _, why) = run(&["token", "show"]);
+    assert!(!found && why.contains("token rotate"), "{why}");
+    let (_, first, _) = run(&["token", "rotate"]);
+    let (_, second, _) = run(&["token", "rotate"]);
+    assert!(first.starts_with("irk_") && second.starts_with("irk_") && first != second);
+    let (found, shown, _) = run(&["token", "show"]);
+    assert!(
+        found && shown.starts_with("default (key_") && !shown.contains(second.trim()),
+        "{shown}"
+    );
+}
+
+#[test]
+fn variables_of_an_older_relay_are_honoured_or_named() {
+    let user = User::new();
+    let mut command = user.relay(&["config", "show", "--json"]);
+    command.env("AIRELAYS_REQUIRE_BEARER_AUTH", "true");
+    command.env("AIRELAYS_BEARER_TOKEN", "secret-text");
+    let output = command.output().expect("the command runs");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("AIRELAYS_REQUIRE_BEARER_AUTH"), "{told}");
+    assert!(told.contains("AIRELAYS_BEARER_TOKEN is not read"), "{told}");
+    assert!(!told.contains("secret-text"), "{told}");
+}

@@ -32,14 +32,14 @@ routing:  turn clock catalog limits lane upstream
 conversation: turn clock lane session routing
 archive:  turn clock session
 simulation: turn clock terminal lane session pool
-property: turn wire terminal tap session
+property: turn clock wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
 service:
 update:   egress
-config:   turn telemetry egress secret catalog session codex pool conversation auth server update license authority
+config:   turn telemetry egress secret catalog session codex pool conversation archive auth server update license authority
 daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session record service update config daemon
 ";
@@ -202,7 +202,10 @@ fn room(inner: &str, file: &Source, report: &mut impl FnMut(usize, String)) {
             }
         }
         // What a test does is not the law's business; its arrows are.
-        in_tests |= code.starts_with("#[cfg(") && code.contains("test");
+        let begins = ["#[cfg(", "#![cfg("]
+            .iter()
+            .any(|begin| code.starts_with(begin));
+        in_tests |= begins && code.contains("test");
         let impure = IMPURE_WORDS.lines().filter(|word| code.contains(word));
         for word in impure.filter(|_| pure && !in_tests) {
             report(number, format!("`{word}` in a pure file"));

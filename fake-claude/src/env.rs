@@ -31,6 +31,8 @@ pub(crate) struct Env {
     pub(crate) attachments_off: bool,
     /// Where folders for passing files are made.
     pub(crate) passing: PathBuf,
+    /// Features of the API to ask for, besides its own.
+    pub(crate) betas: Option<String>,
     /// Whether and how the bodies of requests are recorded.
     pub(crate) bodies: Option<String>,
 }
@@ -63,6 +65,7 @@ impl Env {
             time_scale: var("FAKE_CLAUDE_TIME_SCALE").and_then(|scale| scale.parse().ok()),
             attachments_off: truthy("CLAUDE_CODE_DISABLE_ATTACHMENTS"),
             passing: var("CLAUDE_CODE_TMPDIR").map_or_else(|| "/tmp".into(), PathBuf::from),
+            betas: var("ANTHROPIC_BETAS"),
             bodies: var("OTEL_LOG_RAW_API_BODIES"),
         }
     }

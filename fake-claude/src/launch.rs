@@ -197,6 +197,7 @@ fn world(
             version: env.version.clone(),
             entry: entry(args),
             by_token: env.auth_token && env.api_key.is_none(),
+            betas: env.betas.clone(),
             dialect: dialect.clone(),
         }),
         script: Mutex::new(script),
@@ -220,7 +221,7 @@ fn toolbox(env: &Env, args: &Args, dialect: &Dialect) -> Result<Toolbox, Error> 
     let mut clients = Vec::new();
     for given in &args.mcp_configs {
         for server in mcp::Server::read(given).map_err(Error::other)? {
-            let client = mcp::Client::new(server, &env.version, entry(args), dialect.is_new());
+            let client = mcp::Client::new(server, &env.version, entry(args), dialect);
             clients.push(Arc::new(client));
         }
     }

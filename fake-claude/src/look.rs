@@ -1,5 +1,8 @@
 //! What differs between the imitated versions, as data: one table, and the version that each row speaks for.
 
+use serde_json::Value;
+use serde_json::json;
+
 use crate::request::marketing;
 
 /// Where and how the screen is drawn.
@@ -160,6 +163,10 @@ pub(crate) struct Dialect {
     /// Whether an Enter that is read together with a paste is lost at rest. The real ones lose it now and then; here it
     /// is always, so that nobody relies on it.
     pub(crate) loses_enter: bool,
+    /// Whether a process keeps what it heard first of a tool, by its name and schema, for as long as it lives.
+    pub(crate) keeps_tools: bool,
+    /// Whether records say whose they are, and the CLI's own words to the model stand in a reminder.
+    pub(crate) owns_notes: bool,
     /// Whether `--tools` is for print mode only.
     pub(crate) tools_need_print: bool,
     /// Whether `/model` asks first where a conversation is cached.
@@ -235,6 +242,14 @@ impl Dialect {
         self.look == Look::Fullscreen
     }
 
+    /// What else a record says, with a word of whose it is, where this version says that.
+    pub(crate) fn whose(&self, source: &str, mut more: Value) -> Value {
+        if self.owns_notes {
+            more["rowSource"] = json!(source);
+        }
+        more
+    }
+
     /// Whether the `MessageDisplay` hook exists.
     pub(crate) fn has_message_display(&self) -> bool {
         self.hooks == HookSense::All
@@ -249,13 +264,14 @@ fn number(version: &str) -> (u32, u32, u32) {
     (next(), next(), next())
 }
 
-/// The first version that is imitated by each row, oldest first. What is recorded is 2.0.76, 2.1.120, 2.1.197 and
-/// 2.1.329; where a change came between two of them is known for `MessageDisplay` alone.
-const TABLE: [((u32, u32, u32), Dialect); 4] = [
+/// The first version that is imitated by each row, oldest first. What is recorded is 2.0.76, 2.1.120, 2.1.197, 2.1.329
+/// and 2.1.332; where a change came between two of them is known for `MessageDisplay` alone.
+const TABLE: [((u32, u32, u32), Dialect); 5] = [
     ((0, 0, 0), AS_2_0_76),
     ((2, 1, 0), AS_2_1_120),
     ((2, 1, 152), AS_2_1_197),
     ((2, 1, 250), AS_2_1_329),
+    ((2, 1, 332), AS_2_1_332),
 ];
 
 const AS_2_0_76: Dialect = Dialect {
@@ -420,6 +436,8 @@ const AS_2_1_197: Dialect = Dialect {
     model_kept: " and saved as your default for new sessions",
     hooks_name_prompt: true,
     loses_enter: true,
+    keeps_tools: true,
+    owns_notes: false,
     tools_need_print: false,
     asks_to_switch: true,
     haiku: "Haiku 4.5",
@@ -449,6 +467,7 @@ const AS_2_1_329: Dialect = Dialect {
         ..AS_2_1_197.failing
     },
     loses_enter: false,
+    keeps_tools: false,
     haiku: "Haiku 5.5",
     reread: "means the full history gets re-read.",
     features: [
@@ -459,6 +478,11 @@ const AS_2_1_329: Dialect = Dialect {
     unstreamed: Unstreamed::Said,
     greets_as: None,
     ..AS_2_1_197
+};
+
+const AS_2_1_332: Dialect = Dialect {
+    owns_notes: true,
+    ..AS_2_1_329
 };
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(crate) struct Upstream {
     pub(crate) entry: &'static str,
     /// Whether a subscription is used, whose limits have words of their own.
     pub(crate) by_token: bool,
+    /// Features that the environment names, besides its own.
+    pub(crate) betas: Option<String>,
     pub(crate) dialect: Dialect,
 }
 
@@ -131,12 +133,14 @@ impl Upstream {
             ),
         };
         let agent = format!("claude-cli/{} (external, {})", self.version, self.entry);
+        let named = self.betas.as_deref().unwrap_or_default();
+        let features = [features, named].join(if named.is_empty() { "" } else { "," });
         let headers = [
             ("Accept", "application/json"),
             ("Content-Type", "application/json"),
             ("User-Agent", agent.as_str()),
             ("anthropic-version", "2023-06-01"),
-            ("anthropic-beta", features),
+            ("anthropic-beta", features.as_str()),
             ("x-app", "cli"),
             ("x-api-key", self.key.as_str()),
             ("Connection", "close"),

@@ -1,5 +1,7 @@
 //! Records by their owners and ids.
 
+use super::file::Files;
+use super::file::FilesConfig;
 use super::shelf::Bounds;
 use super::shelf::Shelf;
 use crate::clock;
@@ -25,6 +27,8 @@ pub(crate) struct Archive(Arc<Shelves>);
 struct Shelves {
     responses: Mutex<Shelf>,
     conversations: Mutex<Shelf>,
+    /// `None`: nothing is kept on disk.
+    files: Option<Files>,
 }
 
 /// What a record is.
@@ -41,6 +45,7 @@ impl Archive {
         Archive(Arc::new(Shelves {
             responses: shelf(),
             conversations: shelf(),
+            files: None,
         }))
     }
 
@@ -48,12 +53,18 @@ impl Archive {
     ///
     /// # Errors
     /// Where the folder cannot be used.
-    pub(crate) fn open(folder: &Path) -> io::Result<Archive> {
+    pub(crate) fn open(folder: &Path, files: FilesConfig) -> io::Result<Archive> {
         let open = |name: &str| Shelf::open(&folder.join(name), DISK).map(Mutex::new);
         Ok(Archive(Arc::new(Shelves {
             responses: open("responses")?,
             conversations: open("conversations")?,
+            files: Some(Files::open(&folder.join("files"), files)?),
         })))
+    }
+
+    /// The files of callers; `None` where nothing is kept on disk.
+    pub(crate) fn files(&self) -> Option<&Files> {
+        self.0.files.as_ref()
     }
 
     /// Keeps a record in place of the one of this id; it is on disk when this is over.
@@ -179,6 +190,11 @@ const MEMORY: Bounds = Bounds {
 mod tests {
     use super::*;
 
+    const FILES: FilesConfig = FilesConfig {
+        bytes_max: 10,
+        total_bytes_max: 10,
+    };
+
     fn owner(name: &str) -> Owner {
         Owner(name.into())
     }
@@ -186,13 +202,13 @@ mod tests {
     #[tokio::test]
     async fn a_record_is_its_owners_alone_and_outlives_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
-        let archive = Archive::open(folder.path()).expect("it opens");
+        let archive = Archive::open(folder.path(), FILES).expect("it opens");
         let kind = Kind::Response;
         archive
             .put(kind, &owner("a"), "resp_1", json!({"x": 1}))
             .await
             .expect("it is kept");
-        let again = Archive::open(folder.path()).expect("it opens");
+        let again = Archive::open(folder.path(), FILES).expect("it opens");
         assert_eq!(
             again.get(kind, &owner("a"), "resp_1").await,
             Some(json!({"x": 1}))

@@ -1,4 +1,4 @@
-//! What callers have the relay keep: responses that can be gone on with, and conversations.
+//! What callers have the relay keep: responses that can be gone on with, conversations, and files.
 //!
 //! **What for.** A caller of Responses may name what was said before instead of sending it again. Each record is one
 //! private file, which only its owner's key reaches; [`Archive`] puts records there, gets them and removes them.
@@ -11,8 +11,15 @@
 //!
 //! Start reading at [`keep`].
 
+mod file;
 mod keep;
 mod shelf;
 
+pub(crate) use file::FileRecord;
+pub(crate) use file::FileSaid;
+pub(crate) use file::Files;
+pub(crate) use file::FilesConfig;
+pub(crate) use file::Full;
+pub(crate) use file::Upload;
 pub(crate) use keep::Archive;
 pub(crate) use keep::Kind;

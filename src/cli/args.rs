@@ -57,6 +57,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Show or renew the one key of a relay that needs no more than one: the key named "default"
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Check, compare, change and export the catalog: models, hosts, keys, policies
     #[command(after_help = catalog::CATALOG_EXAMPLES)]
     Catalog {
@@ -196,6 +201,23 @@ pub(crate) struct Serve {
     /// Write the log to this file instead of stderr; a full one becomes FILE.1
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Say how the key is; its text was shown when it was made, and is not known any more
+    Show {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Make the key, or give it a new text, and print that, this once
+    Rotate {
+        /// How long the old text goes on working; 0s ends it at once
+        #[arg(long, value_name = "SPAN", default_value = "0s", value_parser = config::duration)]
+        overlap: Duration,
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,8 +18,9 @@ use crate::config::ConfigError;
 use crate::config::Env;
 use crate::record::probe::probe;
 use crate::record::stage::Subject;
-use crate::record::support::Support;
-use crate::record::support::newest;
+use crate::record::support::remedy;
+use crate::session::Assessment;
+use crate::session::Support;
 use crate::session::claude_candidates;
 use crate::session::claude_version;
 use serde_json::Value;
@@ -346,19 +347,24 @@ pub(super) fn support(installs: &[Install], config: &Config) -> anyhow::Result<O
     ))?;
     let check = |state, text: &str| Check::new("support", state, text);
     Ok(Some(match found {
-        Ok(Support::Supported) => check(State::Good, "this version can be driven"),
-        Ok(Support::Degraded(why)) => check(State::Note, &format!("degraded: {why}")),
-        Ok(Support::Unsupported(why)) => {
-            let newest = newest().unwrap_or_default();
-            check(State::Bad, &format!("claude_unsupported: {why}")).next(format!(
-                "install a version that can be driven (`npm install -g @anthropic-ai/claude-code@{newest}`), or name one as claude.command"
-            ))
-        }
+        Ok(found) => judged(version, &found),
         Err(error) => check(
             State::NotChecked,
             &format!("it could not be tried out: {error}"),
         ),
     }))
+}
+
+/// What is known of a version, in the words that health and every call have for it.
+fn judged(version: &str, found: &Assessment) -> Check {
+    let check = |state, text: &str| Check::new("support", state, text);
+    match (&found.support, found.refusal(version, remedy())) {
+        (_, Some(fault)) => check(State::Bad, &fault.public).next(remedy()),
+        (Support::Degraded(why), None) => check(State::Note, &format!("degraded: {why}")),
+        (Support::Supported | Support::Unsupported(_), None) => {
+            check(State::Good, "this version can be driven")
+        }
+    }
 }
 
 /// The login and the way to the model, as one turn showed them.

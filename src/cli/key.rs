@@ -6,6 +6,7 @@
 use crate::cli::args::Form;
 use crate::cli::args::KeyCommand;
 use crate::cli::args::NamedKey;
+use crate::cli::args::TokenCommand;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::clock;
@@ -84,6 +85,60 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
     }
     Ok(CommandOutcome::Done)
 }
+
+/// The same for a relay that needs no more than one key.
+pub(crate) fn token(command: &TokenCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
+    let home = config::home(env)?.value;
+    let keys = KeyFile::of(&home).read()?.unwrap_or_default();
+    let found = keys.all().iter().find(|key| key.name == DEFAULT);
+    match (command, found) {
+        (TokenCommand::Show { form }, Some(found)) => {
+            let now = clock::unix_ms();
+            if form.json {
+                out::json(&machine(found, now))?;
+            } else {
+                let state = found.state(now).name();
+                out::line(&format!(
+                    "{DEFAULT} ({}): {state}, expires {}",
+                    found.id,
+                    end(found)
+                ))?;
+                out::note(
+                    "Its text was shown when it was made; `inference-relay token rotate` makes a new one.",
+                );
+            }
+            Ok(CommandOutcome::Done)
+        }
+        (TokenCommand::Show { .. }, None) => anyhow::bail!(
+            "there is no key named \"{DEFAULT}\" yet; `inference-relay token rotate` makes it and shows its text"
+        ),
+        (TokenCommand::Rotate { overlap, form }, Some(_)) => {
+            let named = NamedKey {
+                name: DEFAULT.to_owned(),
+                form: *form,
+            };
+            key(
+                &KeyCommand::Rotate {
+                    named,
+                    overlap: *overlap,
+                },
+                env,
+            )
+        }
+        (TokenCommand::Rotate { form, .. }, None) => {
+            let create = KeyCommand::Create {
+                name: DEFAULT.to_owned(),
+                expires_in: None,
+                policy: None,
+                form: *form,
+            };
+            key(&create, env)
+        }
+    }
+}
+
+/// The name of the one key.
+const DEFAULT: &str = "default";
 
 /// Changes a key that must be there; a file is not made for it.
 fn change<T>(

@@ -73,6 +73,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Doctor(args) => doctor::doctor(&args, env),
         Command::Bench { words } => bench::bench(&words),
         Command::Record(args) => record::record(&args, env),
+        Command::Token { command } => key::token(&command, env),
         Command::Key { command } => key::key(&command, env),
         Command::Catalog { command } => catalog::catalog(&command, env),
         Command::Host { command } => catalog::row(&command, env),

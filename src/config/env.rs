@@ -1,6 +1,7 @@
 //! The environment: the only file that reads it.
 
 use crate::config::error::ConfigError;
+use crate::config::older;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
 use crate::config::source::Source;
@@ -132,6 +133,16 @@ impl Env {
             })?;
             raw.put("server.port", Typed::Number(port), source);
         }
+        if let Some(text) = self.var(older::REQUIRE_VAR) {
+            let source = Source::Variable(older::REQUIRE_VAR);
+            let word = text.to_str().and_then(older::required);
+            let word = word.ok_or_else(|| ConfigError::Value {
+                key: "auth.required",
+                source_of: source.clone(),
+                problem: format!("\"{}\" is neither true nor false", text.to_string_lossy()),
+            })?;
+            raw.put("auth.required", Typed::Text(word.to_owned()), source);
+        }
         if let Some(text) = self.var(LOG_VAR) {
             let text = text.to_string_lossy().into_owned();
             raw.put("log.level", Typed::Text(text), Source::Variable(LOG_VAR));
@@ -145,6 +156,14 @@ impl Env {
             raw.put("telemetry.otlp", Typed::Text(text.into_owned()), source);
         }
         Ok(raw)
+    }
+
+    /// What is to be said of variables that an older relay read and this one does not.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let names = self.vars.keys().filter_map(|name| name.to_str());
+        let older =
+            names.filter(|name| name.starts_with(older::PREFIX) && self.var(name).is_some());
+        older.filter_map(older::warning).collect()
     }
 
     /// A variable that is set to nothing counts as not set.

@@ -52,7 +52,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
         file: path,
         file_found,
         license_key: env.license_key().or(settings.license_key),
-        warnings: settings.warnings,
+        warnings: [settings.warnings, env.warnings()].concat(),
     };
     resolve::resolve(&raw, ground)
 }

@@ -17,6 +17,7 @@ mod error;
 mod ground;
 mod load;
 mod log;
+mod older;
 mod raw;
 mod reader;
 mod settings;

@@ -91,6 +91,8 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("sessions.bytes_max", Kind::Text),
     ("sessions.queue_depth_max", Kind::Number),
     ("sessions.disk", Kind::Switch),
+    ("files.bytes_max", Kind::Text),
+    ("files.total_bytes_max", Kind::Text),
     ("catalog.dir", Kind::Text),
     ("license.authority", Kind::Text),
     ("license.keys", Kind::Text),

@@ -1,5 +1,6 @@
 //! What is in force: typed text made into each room's own `Config`. `[pure]`
 
+use crate::archive::FilesConfig;
 use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
 use crate::auth::Budget;
@@ -49,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) pool: PoolConfig,
     pub(crate) claude: ClaudeOrder,
     pub(crate) memory: ConversationConfig,
+    pub(crate) files: FilesConfig,
     pub(crate) session: SessionConfig,
     pub(crate) codex: CodexConfig,
     pub(crate) update: UpdateConfig,
@@ -83,6 +85,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let pool = pool(&reader)?;
     let codex = codex(&reader, &pool)?;
     let memory = memory(&reader)?;
+    let files = files(&reader)?;
     let claude = ClaudeOrder {
         first: reader.parsed("claude.driver", choice::driver)?,
         fallback: reader.parsed("claude.fallback", choice::fallback)?,
@@ -103,6 +106,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         pool,
         claude,
         memory,
+        files,
         session,
         codex,
         update,
@@ -302,6 +306,13 @@ fn memory(reader: &Reader<'_>) -> Result<ConversationConfig, ConfigError> {
         memory_max: reader.parsed("sessions.memory_max", unit::span)?,
         queue_depth_max: reader.number("sessions.queue_depth_max", 0)?,
         disk: reader.switch("sessions.disk")?,
+    })
+}
+
+fn files(reader: &Reader<'_>) -> Result<FilesConfig, ConfigError> {
+    Ok(FilesConfig {
+        bytes_max: reader.parsed("files.bytes_max", unit::size)?,
+        total_bytes_max: reader.parsed("files.total_bytes_max", unit::size)?,
     })
 }
 

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::lane::Call;
 use crate::lane::Events;
 use crate::lane::Health;
+use crate::lane::OfferedModel;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::routing::Router;
@@ -101,6 +102,17 @@ impl Conversations {
         let kept = Arc::new(kept);
         tokio::spawn(Arc::clone(&kept).age());
         Ok(Conversations { router, kept })
+    }
+
+    /// The models that a caller of this policy can reach; `None` where no catalog says.
+    ///
+    /// # Errors
+    /// Where the policy is none that is in force.
+    pub(crate) fn models(
+        &self,
+        policy: Option<&Arc<str>>,
+    ) -> Result<Option<Vec<OfferedModel>>, Fault> {
+        self.router.models(policy)
     }
 
     /// Whether a catalog says which lanes serve which models.

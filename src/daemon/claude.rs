@@ -4,11 +4,14 @@ use super::DaemonError;
 use crate::config::Config;
 use crate::config::Env;
 use crate::listen::Budgets;
-use crate::pool::ClaudeView;
 use crate::pool::Pool;
 use crate::record::probe::probe;
+use crate::record::probe::recalled;
 use crate::record::stage::Subject;
-use crate::record::support::Support;
+use crate::record::support::remedy;
+use crate::session::Assessment;
+use crate::session::Installation;
+use crate::session::Installations;
 use crate::session::LaunchContext;
 use crate::session::Launcher;
 use crate::session::Limits;
@@ -28,7 +31,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::SetOnce;
 
 /// The sessions of the claude that is configured, or else found; or of the script in its place.
 ///
@@ -41,23 +43,18 @@ pub(super) async fn pool(
     budgets: Budgets,
 ) -> Result<Pool, DaemonError> {
     let session = session(config, simulated)?;
-    let Some(program) = session.command.clone().or_else(|| discovered(&session)) else {
-        tracing::warn!("no claude was found; every call will say so");
-        return Ok(Pool::without_claude());
-    };
-    let claude = ClaudeView {
-        path: program.clone(),
-        version: Word::default(),
-        support: Word::default(),
-    };
-    let launch_context =
-        launch_context(config, &session, &claude.version, registry, budgets).await?;
-    ask_about(&claude, &session, config.home.join("probe.json"));
-    let launcher = Launcher::new(program, launch_context);
+    let launch_context = launch_context(config, &session, registry, budgets).await?;
+    let store = launch_context.transcript_store.clone();
+    let installations = installations(&session, store, config.home.join("probe.json"));
+    if installations.current().is_err() {
+        tracing::warn!("no claude was found; every call will say so until there is one");
+    }
+    installations.watch();
+    let launcher = Launcher::new(installations, launch_context);
     launcher.sweep();
     let mode = config.claude.first;
     let pool = config.pool.clone();
-    Ok(Pool::start(pool, launcher, &session.model, mode, claude))
+    Ok(Pool::start(pool, launcher, &session.model, mode))
 }
 
 /// How sessions are launched, with a folder for them to run in.
@@ -76,7 +73,6 @@ fn session(config: &Config, simulated: bool) -> Result<SessionConfig, DaemonErro
 async fn launch_context(
     config: &Config,
     session: &SessionConfig,
-    version: &Word,
     registry: ProcessRegistry,
     budgets: Budgets,
 ) -> Result<LaunchContext, DaemonError> {
@@ -87,12 +83,8 @@ async fn launch_context(
         let why = "HOME is not set, so claude's own folder is unknown";
         DaemonError::machine("home")(io::Error::other(why))
     })?;
-    let transcript_store = TranscriptStore::new(
-        &folder,
-        &session.work_dir,
-        Arc::clone(version),
-        session.keep_transcripts,
-    );
+    let transcript_store =
+        TranscriptStore::new(&folder, &session.work_dir, session.keep_transcripts);
     let tap = match session.tap {
         true => Some(Tap::lay(&tap_config(session), budgets.taps).await?),
         false => None,
@@ -107,8 +99,32 @@ async fn launch_context(
         limits: Limits {
             start: session.start_wait_max,
             turn: config.pool.turn_wait_max,
+            proven: false,
         },
     })
+}
+
+/// The claudes of this machine, each of which is asked what it is once it is met.
+fn installations(
+    session: &SessionConfig,
+    store: TranscriptStore,
+    memory: PathBuf,
+) -> Installations {
+    let (asked, configured) = (session.clone(), session.clone());
+    let locate = move || {
+        let command = configured.command.clone();
+        command.or_else(|| discovered(&configured))
+    };
+    let inquiry = move |installations: Installations, installation: Arc<Installation>| {
+        let inquiry = Inquiry {
+            session: asked.clone(),
+            store: store.clone(),
+            memory: memory.clone(),
+            installations,
+        };
+        tokio::spawn(async move { inquiry.ask(&installation).await });
+    };
+    Installations::new(Box::new(locate), Box::new(inquiry), remedy())
 }
 
 fn discovered(session: &SessionConfig) -> Option<PathBuf> {
@@ -116,33 +132,69 @@ fn discovered(session: &SessionConfig) -> Option<PathBuf> {
     claude_candidates(&env).into_iter().next()
 }
 
-/// A word that is told once.
-type Word = Arc<SetOnce<String>>;
+/// What is asked of an installation, beside everything else: the first calls need not wait for all of it.
+struct Inquiry {
+    session: SessionConfig,
+    store: TranscriptStore,
+    memory: PathBuf,
+    installations: Installations,
+}
 
-/// Asks the program for its version, and finds out whether it can be driven, beside everything else: the first calls
-/// need not wait for it. Only a version that nobody recorded is tried out.
-fn ask_about(claude: &ClaudeView, session: &SessionConfig, memory: PathBuf) {
-    let (claude, session) = (claude.clone(), session.clone());
-    tokio::spawn(async move {
-        let asked = claude.path.clone();
-        let number =
-            tokio::task::spawn_blocking(move || claude_version(&asked, VERSION_WAIT)).await;
-        let number = match number {
-            Ok(Ok(number)) => number,
-            Ok(Err(error)) => return tracing::warn!(%error, "claude did not tell its version"),
-            Err(_) => return,
+impl Inquiry {
+    /// Asks for the version, and finds out whether it can be driven, and how. Only a version that nobody recorded is
+    /// tried out.
+    async fn ask(&self, installation: &Installation) {
+        let told = installation.version().map(str::to_owned);
+        let version = match told {
+            None => self.version(installation).await,
+            told => told,
         };
-        drop(claude.version.set(number.clone()));
-        let subject = Subject::of_sessions(&claude.path, &number, &session);
-        match probe(&subject, &memory).await {
-            Ok(Support::Supported) => drop(claude.support.set(Support::Supported.to_string())),
-            Ok(support) => {
-                tracing::warn!(version = number, %support, "claude");
-                drop(claude.support.set(support.to_string()));
-            }
-            Err(error) => tracing::warn!(%error, "claude could not be tried out"),
+        let found = match version {
+            Some(version) => self.assess(installation, &version).await,
+            None => None,
+        };
+        self.installations.tell(installation, found);
+    }
+
+    async fn assess(&self, installation: &Installation, version: &str) -> Option<Assessment> {
+        self.store.label(version);
+        self.installations
+            .tell_version(installation, version.to_owned());
+        if let Some(known) = recalled(version, &self.memory) {
+            return Some(known);
         }
-    });
+        self.installations.tell_asked(installation);
+        let subject = Subject::of_sessions(&installation.path, version, &self.session);
+        match probe(&subject, &self.memory).await {
+            Ok(found) => {
+                let (support, habits) = (&found.support, &found.habits);
+                tracing::info!(version, %support, %habits, "claude was tried out");
+                Some(found)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "claude could not be tried out");
+                None
+            }
+        }
+    }
+
+    /// Its own word. A file that is still being written may not have one yet.
+    async fn version(&self, installation: &Installation) -> Option<String> {
+        for _ in 0..VERSION_TRIES {
+            let asked = installation.path.clone();
+            let told = tokio::task::spawn_blocking(move || claude_version(&asked, VERSION_WAIT));
+            match told.await {
+                Ok(Ok(version)) => return Some(version),
+                Ok(Err(error)) => tracing::warn!(%error, "claude did not tell its version"),
+                Err(_) => return None,
+            }
+            tokio::time::sleep(VERSION_PAUSE).await;
+            if !self.installations.is_current(installation) {
+                return None;
+            }
+        }
+        None
+    }
 }
 
 /// Puts the script in claude's place, with a home of its own: nothing of the user's is touched.
@@ -170,5 +222,8 @@ fn simulated_claude() -> Result<PathBuf, DaemonError> {
     }
 }
 
+/// How often one is asked that does not answer well, and how long it is left alone in between.
+const VERSION_TRIES: u32 = 5;
+const VERSION_PAUSE: Duration = Duration::from_secs(1);
 /// A healthy claude answers in under a second.
 const VERSION_WAIT: Duration = Duration::from_secs(20);

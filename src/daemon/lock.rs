@@ -15,6 +15,8 @@ use std::path::PathBuf;
 /// The system lets go of it when the process ends, however it ends.
 pub(super) struct Lock {
     file: File,
+    /// The same beside the folder, which stays where the folder was when that is moved away. Not every place takes one.
+    beside: Option<File>,
 }
 
 impl Lock {
@@ -25,10 +27,17 @@ impl Lock {
     pub(super) fn take(home: &Path) -> Result<Lock, DaemonError> {
         let failed = DaemonError::home(home);
         let path = path(home);
+        let outer = beside(home);
+        let beside = outer.as_ref().and_then(|path| store::lock_file(path).ok());
+        if let (Some(file), Some(outer)) = (&beside, &outer)
+            && let Err(fs::TryLockError::WouldBlock) = file.try_lock()
+        {
+            return Err(held(home, outer));
+        }
         let file = store::lock_file(&path).map_err(&failed)?;
         match file.try_lock() {
             Ok(()) => {
-                let mut lock = Lock { file };
+                let mut lock = Lock { file, beside };
                 lock.say(&json!({"pid": std::process::id()}))
                     .map_err(&failed)?;
                 Ok(lock)
@@ -44,10 +53,26 @@ impl Lock {
     }
 
     fn say(&mut self, word: &Value) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        self.file.write_all(word.to_string().as_bytes())
+        let word = word.to_string();
+        if let Some(beside) = &mut self.beside {
+            write(beside, &word)?;
+        }
+        write(&mut self.file, &word)
     }
+}
+
+fn write(file: &mut File, word: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(word.as_bytes())
+}
+
+/// The lock beside the folder: another daemon could be started where the folder was, and would take its sessions'
+/// files for left ones.
+fn beside(home: &Path) -> Option<PathBuf> {
+    let mut name = home.file_name()?.to_owned();
+    name.push(".lock");
+    Some(home.with_file_name(name))
 }
 
 /// The port of whoever took the lock last, as far as it has said so.
@@ -77,4 +102,32 @@ fn word(path: &Path) -> (Option<u64>, Option<u64>) {
         .unwrap_or_default();
     let number = |name: &str| word.get(name).and_then(Value::as_u64);
     (number("pid"), number("port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_moved_away_leaves_its_place_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (home, moved) = (folder.path().join("home"), folder.path().join("moved"));
+        fs::create_dir(&home).expect("it is made");
+        let mut lock = Lock::take(&home).expect("nobody has it");
+        lock.tell(7421).expect("it is written");
+        fs::rename(&home, &moved).expect("it is moved");
+        fs::create_dir(&home).expect("it is made");
+        for taken in [&home, &moved] {
+            let refused = Lock::take(taken).err().expect("it is taken");
+            assert!(matches!(
+                refused,
+                DaemonError::AlreadyRunning {
+                    port: Some(7421),
+                    ..
+                }
+            ));
+        }
+        drop(lock);
+        assert!(Lock::take(&home).is_ok());
+    }
 }

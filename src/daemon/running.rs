@@ -91,7 +91,7 @@ pub(crate) struct Running {
     serving: JoinHandle<()>,
     pool: Pool,
     codex: CodexLane,
-    keeping: [JoinHandle<()>; 5],
+    keeping: [JoinHandle<()>; 6],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -144,6 +144,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         tokio::spawn(license.clone().run()),
         follow(catalog.clone(), hosts.clone()),
         catalog::watch(catalog),
+        tokio::spawn(clock::watch_sleep()),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
@@ -185,7 +186,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
 /// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
 fn archive(config: &Config) -> std::io::Result<Archive> {
     match config.memory.disk {
-        true => Archive::open(&config.home.join("archive")),
+        true => Archive::open(&config.home.join("archive"), config.files),
         false => Ok(Archive::in_memory()),
     }
 }

@@ -3,6 +3,7 @@
 use super::Measure;
 use crate::clock;
 use crate::pool::PoolConfig;
+use crate::pool::definitions::Offer;
 use crate::pool::ledger::Effect;
 use crate::pool::ledger::Ledger;
 use crate::pool::ledger::Need;
@@ -28,7 +29,13 @@ fn lease(name: &'static str, waiting: usize) -> Measure {
         bytes: 0,
         round: Box::new(move || {
             // A caller comes, a session becomes free, and the one who waited longest gets it.
-            let asked = ledger.ask(&Owner::anonymous(), &shape, Need::Warm, now);
+            let asked = ledger.ask(
+                &Owner::anonymous(),
+                &shape,
+                Need::Warm,
+                Offer::default(),
+                now,
+            );
             assert!(asked.is_ok(), "the queue has room");
             let slot = *ledger.slots().keys().next().expect("the pool is full");
             ledger.handle_returned(slot, now);
@@ -46,7 +53,13 @@ fn full(shape: &Shape, waiting: usize, now: Instant) -> Ledger {
     for _ in 0..SESSIONS + waiting {
         assert!(
             ledger
-                .ask(&Owner::anonymous(), shape, Need::Warm, now)
+                .ask(
+                    &Owner::anonymous(),
+                    shape,
+                    Need::Warm,
+                    Offer::default(),
+                    now
+                )
                 .is_ok(),
             "the queue has room"
         );

@@ -33,6 +33,14 @@ pub(crate) use health::Health;
 use crate::turn::ConversationId;
 use crate::turn::LaneId;
 
+/// A model that can be asked for, and a lane that serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OfferedModel {
+    pub(crate) name: String,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) lane: String,
+}
+
 /// One way to have a call answered.
 pub(crate) trait Lane: Send + Sync {
     fn id(&self) -> &LaneId;

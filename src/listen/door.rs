@@ -148,7 +148,7 @@ impl Door {
             tracing::warn!(%error, listener, open, held_back, "connections cannot be accepted");
         }
         if is_out_of_files(error) {
-            self.limiter.close_strangers();
+            self.limiter.close_strangers(clock::now());
         }
         tokio::select! {
             Some(ended) = self.open.join_next() => report(ended),

@@ -14,6 +14,7 @@ use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -92,10 +93,17 @@ impl ConnectionLimiter {
         });
     }
 
-    /// Closes some strangers, because the system has nothing left for anybody.
-    pub(super) fn close_strangers(&self) {
-        let is_stranger = |_: &Arc<Slot>, state| matches!(state, State::Stranger { .. });
-        self.close_least(EXHAUSTED_CLOSES, is_stranger);
+    /// Closes some strangers, because the system has nothing left for anybody; unless some are on their way out already.
+    /// Whoever came just now is spared: its head may be on the way, and the system refuses to accept where nobody waits.
+    pub(super) fn close_strangers(&self, now: Instant) {
+        let mut slots = self.slots.iter().filter_map(Weak::upgrade);
+        if slots.any(|slot| matches!(slot.get(), State::Leaving { .. })) {
+            return;
+        }
+        self.close_least(
+            EXHAUSTED_CLOSES,
+            |_, state| matches!(state, State::Stranger { since } if since + FRESH <= now),
+        );
     }
 
     /// Closes the longest idle ones of those that are known, while there are too many.
@@ -198,6 +206,8 @@ const STRANGERS_PART: usize = 8;
 const STRANGERS_MIN: usize = 2;
 /// Strangers that are closed at once where the system has no more descriptors: whoever opens connections opens many.
 const EXHAUSTED_CLOSES: usize = 8;
+/// How long a stranger is new: clients send their head with the connection.
+const FRESH: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {
@@ -225,8 +235,18 @@ mod tests {
                 .map(|slot| is_leaving(slot))
                 .contains(&true)
         );
-        limiter.close_strangers();
+        drop((first, second));
+        let now = clock::now();
+        limiter.close_strangers(now);
+        assert!(!is_leaving(&newcomer));
+        limiter.close_strangers(now + FRESH * 2);
         assert!(is_leaving(&newcomer) && !is_leaving(&idle));
+        let late = limiter.join();
+        limiter.close_strangers(now + FRESH * 4);
+        assert!(!is_leaving(&late));
+        drop(newcomer);
+        limiter.close_strangers(now + FRESH * 4);
+        assert!(is_leaving(&late));
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub(crate) fn shutting_down() -> Fault {
 }
 
 pub(crate) fn claude_not_found() -> Fault {
-    let public = "No `claude` was found on this machine. Install Claude Code, or set `claude.command` in relay.toml, \
-                  and restart the relay; `inference-relay doctor` shows where it looked.";
+    let public = "No `claude` was found on this machine. Install Claude Code, and the relay notices by itself; or set \
+                  `claude.command` in relay.toml, and restart the relay. `inference-relay doctor` shows where it looked.";
     Fault::new(FaultKind::ClaudeNotFound, Blame::Cli, public).because("no claude")
 }
 
@@ -47,6 +47,9 @@ pub(crate) fn cannot_launch(error: &io::Error) -> Fault {
         );
         return Fault::new(FaultKind::Internal, Blame::Relay, public)
             .because("a session's files could not be written");
+    }
+    if error.kind() == io::ErrorKind::NotFound {
+        return claude_not_found();
     }
     let public = "Claude Code could not be started. Run `inference-relay doctor` to see which one was tried.";
     Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)

@@ -6,6 +6,8 @@
 //! the bound is reached.
 
 use super::PoolConfig;
+use super::definitions::Offer;
+use super::definitions::Told;
 use super::demand::Demand;
 use super::pause::Pause;
 use super::queue::Queue;
@@ -16,6 +18,7 @@ use super::slot::SlotId;
 use super::slot::SlotKind;
 use super::slot::SlotState;
 use super::slot::Slots;
+use crate::session::Edition;
 use crate::session::Mode;
 use crate::session::Shape;
 use crate::turn::Owner;
@@ -107,6 +110,11 @@ pub(crate) struct Ledger {
     effects: VecDeque<Effect>,
     next: u64,
     draining: bool,
+    /// The claude that launches run, and whether it keeps what it heard first of a tool.
+    edition: Edition,
+    keeps: bool,
+    /// The claude cannot be driven, or there is none: nothing is warmed.
+    halted: bool,
 }
 
 /// The queue is full.
@@ -124,6 +132,9 @@ impl Ledger {
             effects: VecDeque::new(),
             next: 1,
             draining: false,
+            edition: Edition::default(),
+            keeps: true,
+            halted: false,
             config,
         }
     }
@@ -137,6 +148,7 @@ impl Ledger {
         owner: &Owner,
         shape: &Shape,
         need: Need,
+        offer: Offer,
         now: Instant,
     ) -> Result<WaiterId, QueueFull> {
         let waiter = WaiterId(self.fresh());
@@ -147,6 +159,7 @@ impl Ledger {
             owner: owner.clone(),
             shape: shape.clone(),
             need,
+            offer,
             until,
         });
         self.balance(now);
@@ -171,6 +184,49 @@ impl Ledger {
     /// A caller that waits no longer.
     pub(crate) fn withdraw(&mut self, waiter: WaiterId, now: Instant) {
         self.waiters.withdraw(waiter);
+        self.balance(now);
+    }
+
+    /// A launch began, of this claude.
+    pub(crate) fn handle_launched(&mut self, slot: SlotId, edition: Edition, keeps: bool) {
+        if let Some(entry) = self.slots.get_mut(slot) {
+            (entry.edition, entry.keeps) = (edition, keeps);
+        }
+    }
+
+    /// This is the claude that launches run, as far as it is known by now. Sessions of another one serve what they have
+    /// begun, and nothing more.
+    pub(crate) fn handle_renewed(&mut self, edition: Edition, keeps: bool, now: Instant) {
+        if self.edition != edition {
+            // Whatever failed, failed with another one.
+            self.pause.handle_success();
+        }
+        (self.edition, self.keeps) = (edition, keeps);
+        for entry in self.slots.0.values_mut() {
+            if entry.edition == edition {
+                entry.keeps = keeps;
+            }
+        }
+        while let Some(slot) = self.slots.idle_of_other(edition) {
+            self.retire(slot);
+        }
+        self.balance(now);
+    }
+
+    /// A session that waits hangs: it would be lent in vain.
+    pub(crate) fn handle_hung(&mut self, slot: SlotId, now: Instant) {
+        let held = self.slots.get(slot).map(|entry| entry.held);
+        if matches!(held, Some(SlotState::Idle { .. })) {
+            self.retire(slot);
+        }
+        self.balance(now);
+    }
+
+    /// Whether sessions are to be warmed at all.
+    pub(crate) fn halt(&mut self, halted: bool, now: Instant) {
+        if std::mem::replace(&mut self.halted, halted) && !halted {
+            self.pause.handle_success();
+        }
         self.balance(now);
     }
 
@@ -352,6 +408,7 @@ impl Ledger {
     fn is_worn(&self, slot: SlotId, resident: Option<u64>, now: Instant) -> bool {
         self.slots.get(slot).is_some_and(|entry| {
             self.draining
+                || entry.edition != self.edition
                 || entry.turns >= self.config.session_turns_max
                 || now.duration_since(entry.born) >= self.config.session_age_max
                 || resident.is_some_and(|bytes| bytes > self.config.session_resident_max)
@@ -364,8 +421,8 @@ impl Ledger {
             return self.retire_unused();
         }
         while let Some(head) = self.waiters.head() {
-            let (waiter, shape, need) = (head.waiter, head.shape.clone(), head.need);
-            if !self.serve(waiter, &shape, need, now) {
+            let head = head.clone();
+            if !self.serve(&head, now) {
                 return;
             }
             self.waiters.pop();
@@ -374,16 +431,17 @@ impl Ledger {
     }
 
     /// Whether there is something for the waiter now; or else it is brought about.
-    fn serve(&mut self, waiter: WaiterId, shape: &Shape, need: Need, now: Instant) -> bool {
+    fn serve(&mut self, head: &Waiting, now: Instant) -> bool {
+        let (waiter, shape, need) = (head.waiter, &head.shape, head.need);
         let kinds = need.kinds();
-        match self.slots.find(shape, kinds) {
+        match self.slots.find(shape, kinds, &head.offer) {
             Found::Idle(slot) => {
-                self.lend(waiter, slot, now);
+                self.lend(waiter, slot, &head.offer, now);
                 true
             }
             Found::Coming => false,
             Found::Nothing if self.slots.len() >= self.config.max => {
-                self.make_room(shape, kinds, now);
+                self.make_room(head, now);
                 false
             }
             // A session that cannot come up is launched for its caller, who is told why.
@@ -393,13 +451,22 @@ impl Ledger {
             }
             Found::Nothing => {
                 let slot = self.slot(shape, SlotKind::Typed, SlotState::Leased, now);
+                self.tell(slot, &head.offer);
                 self.effects.push_back(Effect::Permit { waiter, slot });
                 true
             }
         }
     }
 
-    fn lend(&mut self, waiter: WaiterId, slot: SlotId, now: Instant) {
+    /// The session in this slot is about to be told of these tools.
+    fn tell(&mut self, slot: SlotId, offer: &Offer) {
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.told.add(offer);
+        }
+    }
+
+    fn lend(&mut self, waiter: WaiterId, slot: SlotId, offer: &Offer, now: Instant) {
+        self.tell(slot, offer);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.held = SlotState::Leased;
             entry.turns += 1;
@@ -425,6 +492,9 @@ impl Ledger {
             held,
             born: now,
             turns: 0,
+            edition: self.edition,
+            keeps: self.keeps,
+            told: Told::default(),
         };
         self.slots.insert(slot, entry);
         slot
@@ -432,9 +502,10 @@ impl Ledger {
 
     /// Gives a slot up: a kept session's first, then an idle one's, then one that waits for results; unless one is on
     /// its way out already. A kept session that the caller can use is emptied, which is faster than another launch.
-    fn make_room(&mut self, shape: &Shape, kinds: &[SlotKind], now: Instant) {
-        let usable = kinds.contains(&SlotKind::Typed);
-        if let Some(slot) = self.slots.kept_of(shape).filter(|_| usable) {
+    fn make_room(&mut self, head: &Waiting, now: Instant) {
+        let usable = head.need.kinds().contains(&SlotKind::Typed);
+        let kept = self.slots.kept_of(&head.shape, &head.offer);
+        if let Some(slot) = kept.filter(|_| usable) {
             return self.empty(slot);
         }
         if self.slots.is_retiring() {
@@ -491,7 +562,7 @@ impl Ledger {
     /// Warms the next of the sessions that should wait, unless that has to wait itself.
     fn warm(&mut self, now: Instant) {
         let full = self.slots.len() >= self.config.max;
-        if full || self.slots.starting() >= STARTING_MAX || self.pause.is_on(now) {
+        if full || self.halted || self.slots.starting() >= STARTING_MAX || self.pause.is_on(now) {
             return;
         }
         if let Some((shape, kind)) = self.demand.missing(&self.slots) {
@@ -564,7 +635,7 @@ mod tests {
     fn a_warm_session_is_lent_to_its_shape() {
         let (mut ledger, now) = warmed(2);
         let waiter = ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
             .expect("the queue is empty");
         assert_eq!(
             effects(&mut ledger)[0],
@@ -587,7 +658,7 @@ mod tests {
         ledger.handle_ready(SlotId(2), None, now);
         effects(&mut ledger);
         let waiter = ledger
-            .ask(&anyone(), &print, Need::Warm, now)
+            .ask(&anyone(), &print, Need::Warm, Offer::default(), now)
             .expect("the queue is empty");
         assert_eq!(
             effects(&mut ledger),
@@ -605,7 +676,7 @@ mod tests {
     fn another_shape_gets_a_place_of_its_own() {
         let (mut ledger, now) = warmed(2);
         let waiter = ledger
-            .ask(&anyone(), &shape("b"), Need::Warm, now)
+            .ask(&anyone(), &shape("b"), Need::Warm, Offer::default(), now)
             .expect("the queue is empty");
         assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
     }
@@ -614,7 +685,7 @@ mod tests {
     fn at_the_bound_an_idle_session_makes_room() {
         let (mut ledger, now) = warmed(1);
         let waiter = ledger
-            .ask(&anyone(), &shape("b"), Need::Warm, now)
+            .ask(&anyone(), &shape("b"), Need::Warm, Offer::default(), now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
         ledger.handle_gone(SlotId(2), now);
@@ -625,12 +696,12 @@ mod tests {
     fn a_caller_waits_for_a_session_that_comes_to_rest() {
         let (mut ledger, now) = warmed(2);
         ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
             .expect("the queue is empty");
         ledger.handle_returned(SlotId(2), now);
         effects(&mut ledger);
         let waiter = ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), []);
         ledger.handle_ready(SlotId(2), None, now);
@@ -647,15 +718,15 @@ mod tests {
     fn the_queue_is_bounded_and_its_waits_end() {
         let (mut ledger, now) = warmed(1);
         ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
             .expect("lent at once");
         for _ in 0..3 {
             ledger
-                .ask(&anyone(), &shape("a"), Need::Warm, now)
+                .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
                 .expect("the queue has room");
         }
         assert_eq!(
-            ledger.ask(&anyone(), &shape("a"), Need::Warm, now),
+            ledger.ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now),
             Err(QueueFull)
         );
         effects(&mut ledger);
@@ -695,7 +766,13 @@ mod tests {
         let (mut ledger, now) = warmed(1);
         ledger.config.session_turns_max = 9;
         let ask = |ledger: &mut Ledger, name: &str| {
-            ledger.ask(&Owner(name.to_owned()), &shape("a"), Need::Warm, now)
+            ledger.ask(
+                &Owner(name.to_owned()),
+                &shape("a"),
+                Need::Warm,
+                Offer::default(),
+                now,
+            )
         };
         let many: Vec<WaiterId> = (0..4).flat_map(|_| ask(&mut ledger, "many")).collect();
         assert_eq!(ask(&mut ledger, "many"), Err(QueueFull));
@@ -719,7 +796,9 @@ mod tests {
     fn a_session_that_is_at_rest_before_its_lease_is_back_is_lent_once_it_is() {
         let (mut ledger, now) = warmed(1);
         ledger.config.session_turns_max = 3;
-        let ask = |ledger: &mut Ledger| ledger.ask(&anyone(), &shape("a"), Need::Warm, now);
+        let ask = |ledger: &mut Ledger| {
+            ledger.ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
+        };
         ask(&mut ledger).expect("lent at once");
         ledger.handle_ready(SlotId(2), None, now);
         effects(&mut ledger);
@@ -746,7 +825,7 @@ mod tests {
         ledger.handle_ready(SlotId(3), None, now);
         effects(&mut ledger);
         for _ in 0..2 {
-            let waiter = ledger.ask(&anyone(), &shape("a"), Need::Launch, now);
+            let waiter = ledger.ask(&anyone(), &shape("a"), Need::Launch, Offer::default(), now);
             let waiter = waiter.expect("the queue is empty");
             assert_eq!(
                 effects(&mut ledger),
@@ -764,7 +843,7 @@ mod tests {
         let (mut ledger, now) = warmed(1);
         for (turn, ends) in [(1, false), (2, true)] {
             ledger
-                .ask(&anyone(), &shape("a"), Need::Warm, now)
+                .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
                 .expect("the session is idle");
             effects(&mut ledger);
             ledger.handle_returned(SlotId(2), now);
@@ -779,7 +858,7 @@ mod tests {
     fn a_session_that_has_grown_is_retired_once_that_is_known() {
         let (mut ledger, now) = warmed(1);
         ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
             .expect("the session is idle");
         ledger.handle_returned(SlotId(2), now);
         effects(&mut ledger);
@@ -803,7 +882,7 @@ mod tests {
     fn kept(max: usize) -> (Ledger, Instant) {
         let (mut ledger, now) = warmed(max);
         ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, now)
+            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
             .expect("the session is idle");
         ledger.handle_kept(SlotId(2), now);
         effects(&mut ledger);
@@ -813,7 +892,7 @@ mod tests {
     #[test]
     fn a_kept_session_is_emptied_for_whoever_can_use_it() {
         let (mut ledger, now) = kept(1);
-        let waiter = ledger.ask(&anyone(), &shape("a"), Need::Warm, now);
+        let waiter = ledger.ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now);
         let waiter = waiter.expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Empty { slot: SlotId(2) }]);
         assert!(!ledger.rejoin(SlotId(2)));
@@ -831,7 +910,7 @@ mod tests {
     fn a_kept_session_gives_its_place_to_whoever_cannot() {
         let (mut ledger, now) = kept(1);
         ledger
-            .ask(&anyone(), &shape("b"), Need::Warm, now)
+            .ask(&anyone(), &shape("b"), Need::Warm, Offer::default(), now)
             .expect("the queue is empty");
         assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
     }
@@ -851,5 +930,88 @@ mod tests {
         assert!(ledger.rejoin(SlotId(2)));
         ledger.handle_kept(SlotId(2), now);
         assert_eq!(effects(&mut ledger)[0], Effect::Retire { slot: SlotId(2) });
+    }
+
+    fn tools(description: &str) -> Offer {
+        Offer::of(&[crate::turn::Tool {
+            name: "find".to_owned(),
+            description: description.to_owned(),
+            input_schema: serde_json::json!({"type": "object"}),
+        }])
+    }
+
+    /// Serves a call with a tool that is described so in the session at slot 2, and lets that come to rest.
+    fn serve_with_tool(ledger: &mut Ledger, description: &str, now: Instant) {
+        let asked = ledger.ask(&anyone(), &shape("a"), Need::Typed, tools(description), now);
+        let waiter = asked.expect("the queue is empty");
+        let slot = SlotId(2);
+        assert_eq!(effects(ledger)[0], Effect::Lend { waiter, slot });
+        ledger.handle_returned(slot, now);
+        ledger.handle_ready(slot, None, now);
+        effects(ledger);
+    }
+
+    #[test]
+    fn a_session_that_keeps_definitions_serves_no_call_that_describes_its_tool_otherwise() {
+        let (mut ledger, now) = warmed(2);
+        ledger.config.session_turns_max = 9;
+        serve_with_tool(&mut ledger, "one", now);
+        serve_with_tool(&mut ledger, "one", now);
+        let asked = ledger.ask(&anyone(), &shape("a"), Need::Typed, tools("two"), now);
+        let waiter = asked.expect("the queue is empty");
+        let lent = |effect: &Effect| matches!(effect, Effect::Lend { .. });
+        assert!(!effects(&mut ledger).iter().any(lent));
+        let mut others = ledger.slots().keys().filter(|slot| **slot != SlotId(2));
+        let slot = *others.next().expect("another one is on its way");
+        ledger.handle_ready(slot, None, now);
+        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, slot });
+    }
+
+    #[test]
+    fn at_the_bound_a_session_that_keeps_definitions_makes_room() {
+        let (mut ledger, now) = warmed(1);
+        ledger.config.session_turns_max = 9;
+        serve_with_tool(&mut ledger, "one", now);
+        let asked = ledger.ask(&anyone(), &shape("a"), Need::Typed, tools("two"), now);
+        asked.expect("the queue is empty");
+        assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
+    }
+
+    #[test]
+    fn a_session_that_takes_new_definitions_up_serves_any_call() {
+        let (mut ledger, now) = warmed(1);
+        ledger.config.session_turns_max = 9;
+        ledger.handle_renewed(Edition::default(), false, now);
+        for description in ["one", "two", "one"] {
+            serve_with_tool(&mut ledger, description, now);
+        }
+    }
+
+    #[test]
+    fn sessions_of_a_claude_that_was_replaced_end_their_turn_and_serve_no_more() {
+        let (mut ledger, now) = warmed(2);
+        ledger.config.session_turns_max = 9;
+        let asked = ledger.ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now);
+        asked.expect("the session is idle");
+        ledger.handle_timeout(now + QUIET);
+        effects(&mut ledger);
+        ledger.handle_ready(SlotId(4), None, now);
+        ledger.handle_renewed(Edition(1), false, now);
+        let retired = Effect::Retire { slot: SlotId(4) };
+        assert!(effects(&mut ledger).contains(&retired));
+        ledger.handle_returned(SlotId(2), now);
+        let retired = Effect::Retire { slot: SlotId(2) };
+        assert!(effects(&mut ledger).contains(&retired));
+    }
+
+    #[test]
+    fn nothing_is_warmed_while_no_claude_can_be_driven() {
+        let now = now();
+        let mut ledger = Ledger::new(config(1, 1), shape("a"), true);
+        ledger.halt(true, now);
+        ledger.handle_timeout(now);
+        assert_eq!(effects(&mut ledger), []);
+        ledger.halt(false, now);
+        assert!(matches!(effects(&mut ledger)[0], Effect::Warm { .. }));
     }
 }

@@ -8,6 +8,7 @@
 //! **Invariants.** A session serves one turn at a time; a caller never gets a session that holds another caller's
 //! text, or a part of its own conversation that it did not tell; dropping the receiver of a call's events interrupts its turn.
 
+pub(crate) mod definitions;
 mod delivery_plan;
 mod demand;
 mod fault;
@@ -94,49 +95,24 @@ impl ClaudeOrder {
 /// A handle to the pool; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    /// `None` where there is no claude to run.
-    works: Option<Works>,
-    snapshot: watch::Receiver<Snapshot>,
-}
-
-#[derive(Clone)]
-struct Works {
     launcher: Launcher,
     supervisor: mpsc::UnboundedSender<Command>,
+    snapshot: watch::Receiver<Snapshot>,
 }
 
 impl Pool {
     /// Starts the pool, which begins to warm sessions of the given model and driver.
-    pub(crate) fn start(
-        config: PoolConfig,
-        launcher: Launcher,
-        model: &str,
-        mode: Mode,
-        claude: ClaudeView,
-    ) -> Pool {
-        let (views, snapshot) =
-            watch::channel(Snapshot::of(Condition::Starting, Some(claude.clone())));
+    pub(crate) fn start(config: PoolConfig, launcher: Launcher, model: &str, mode: Mode) -> Pool {
+        let (views, snapshot) = watch::channel(Snapshot::of(Condition::Starting, None));
         let plain = Shape {
             mode,
             ..Shape::plain(model)
         };
-        let (supervisor, inbox) = Supervisor::new(config, launcher.clone(), plain, claude, views);
+        let (supervisor, inbox) = Supervisor::new(config, launcher.clone(), plain, views);
         tokio::spawn(supervisor.run());
         Pool {
-            works: Some(Works {
-                launcher,
-                supervisor: inbox,
-            }),
-            snapshot,
-        }
-    }
-
-    /// A pool without a claude: every call says so.
-    pub(crate) fn without_claude() -> Pool {
-        let why = fault::claude_not_found().public;
-        let (_, snapshot) = watch::channel(Snapshot::of(Condition::Degraded(why), None));
-        Pool {
-            works: None,
+            launcher,
+            supervisor: inbox,
             snapshot,
         }
     }
@@ -150,27 +126,18 @@ impl Pool {
     fn serve(&self, call: &Call, mode: Mode) -> Result<EventReceiver, Fault> {
         let request = Arc::clone(call.request()?);
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
-        match &self.works {
-            Some(Works {
-                launcher,
-                supervisor,
-            }) => {
-                let (launcher, supervisor) = (launcher.clone(), supervisor.clone());
-                tokio::spawn(
-                    ServeCall {
-                        request,
-                        mode,
-                        name: call.conversation.clone(),
-                        launcher,
-                        supervisor,
-                        events: events_tx,
-                        timeline: call.timeline.clone(),
-                    }
-                    .run(),
-                );
+        tokio::spawn(
+            ServeCall {
+                request,
+                mode,
+                name: call.conversation.clone(),
+                launcher: self.launcher.clone(),
+                supervisor: self.supervisor.clone(),
+                events: events_tx,
+                timeline: call.timeline.clone(),
             }
-            None => drop(events_tx.try_send(Err(fault::claude_not_found()))),
-        }
+            .run(),
+        );
         Ok(events)
     }
 
@@ -181,10 +148,8 @@ impl Pool {
 
     /// Nobody goes on in this conversation any more: the session that stays in it is emptied.
     pub(crate) fn leave(&self, name: &ConversationId) {
-        if let Some(works) = &self.works {
-            let name = name.clone();
-            let _ = works.supervisor.send(Command::Left { name }); // A supervisor that is gone has no sessions.
-        }
+        let name = name.clone();
+        let _ = self.supervisor.send(Command::Left { name }); // A supervisor that is gone has no sessions.
     }
 
     /// What is alive, at each moment.
@@ -194,11 +159,10 @@ impl Pool {
 
     /// Refuses new calls, lets turns end, and ends every session; returns when all are gone.
     pub(crate) async fn drain(&self) {
-        let Some(works) = &self.works else { return };
         let (done, drained) = oneshot::channel();
-        drop(works.supervisor.send(Command::Drain { done }));
+        drop(self.supervisor.send(Command::Drain { done }));
         drop(drained.await);
-        works.launcher.sweep();
+        self.launcher.sweep();
     }
 }
 

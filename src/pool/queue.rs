@@ -5,6 +5,7 @@
 //! queue by order of arrival alone lost: whoever filled it shut everybody else out. Whoever stands at the head stays
 //! there, because a session may be on its way for it.
 
+use super::definitions::Offer;
 use super::ledger::Need;
 use super::ledger::WaiterId;
 use crate::session::Shape;
@@ -14,12 +15,14 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 /// One caller's call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) waiter: WaiterId,
     pub(super) owner: Owner,
     pub(super) shape: Shape,
     pub(super) need: Need,
+    /// The tools that the call brings.
+    pub(super) offer: Offer,
     pub(super) until: Instant,
 }
 
@@ -130,6 +133,7 @@ mod tests {
             owner: owner(name),
             shape: Shape::plain("m"),
             need: Need::Warm,
+            offer: Offer::default(),
             until: clock::now() + Duration::from_secs(waiter.0),
         }
     }

@@ -1,6 +1,7 @@
 //! One call from its request to its last event: gets a session, hands the turn over, and tries another way where
 //! nothing has gone to the caller yet.
 
+use super::definitions::Offer;
 use super::delivery_plan::DeliveryPlan;
 use super::delivery_plan::delivery_plans;
 use super::fault;
@@ -13,6 +14,7 @@ use super::supervisor::Grant;
 use super::supervisor::notify;
 use crate::clock;
 use crate::session::Birth;
+use crate::session::Habits;
 use crate::session::Launched;
 use crate::session::Launcher;
 use crate::session::Mode;
@@ -33,7 +35,9 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Request;
 use crate::turn::Timeline;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -66,16 +70,18 @@ impl ServeCall {
 
     /// The fault to tell, if the call failed.
     async fn serve(&self) -> Option<Fault> {
+        if let Some(fault) = self.launcher.installations().refusal().await {
+            return Some(fault);
+        }
         let shape = Shape::of(&self.request, self.mode);
-        // A call without tools has no gate to wait for.
-        let gates = !self.request.tools.is_empty() && self.launcher.gates().await;
-        let mut delivery_plans = delivery_plans(&self.request, self.mode, gates).into_iter();
+        let mut delivery_plans = self.plans().await.into_iter();
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
         if matches!(outcome, TurnOutcome::Misdelivered) && delivery_plans.len() == 0 {
             outcome = self.rejoin(&shape, Likeness::Ids).await;
         }
         let mut way = None;
         let mut lost = false;
+        let mut hung = 0;
         loop {
             match outcome {
                 TurnOutcome::Told | TurnOutcome::Cancelled => return None,
@@ -96,6 +102,12 @@ impl ServeCall {
                         });
                     }
                 }
+                // Nothing of the call was taken up: another session gets it, however many hang.
+                TurnOutcome::Hung if hung < HUNG_MAX => {
+                    hung += 1;
+                    way = way.or_else(|| delivery_plans.next());
+                }
+                TurnOutcome::Hung => return Some(session_lost("all sessions hang")),
                 TurnOutcome::Failed { fault, begun }
                     if begun || lost || fault.kind != FaultKind::SessionLost =>
                 {
@@ -104,7 +116,9 @@ impl ServeCall {
                 TurnOutcome::Failed { fault, .. } => {
                     tracing::warn!(why = fault.private, "a call is tried once more");
                     lost = true;
-                    way = way.or_else(|| delivery_plans.next());
+                    // It may be another claude by now, which takes it another way.
+                    delivery_plans = self.plans().await.into_iter();
+                    way = delivery_plans.next();
                 }
             }
             outcome = match &way {
@@ -112,6 +126,23 @@ impl ServeCall {
                 None => TurnOutcome::Misdelivered,
             };
         }
+    }
+
+    /// The ways to try, in order.
+    async fn plans(&self) -> Vec<DeliveryPlan> {
+        let plans = |gates| delivery_plans(&self.request, self.mode, gates);
+        let first_if_gated = plans(true);
+        // What can be typed needs no gate, and neither does a call without tools.
+        let needs_gate = matches!(first_if_gated.first(), Some(DeliveryPlan::Launched));
+        let installations = self.launcher.installations();
+        let habits = match installations.current().ok() {
+            Some(current) if needs_gate && !self.request.tools.is_empty() => {
+                current.habits_in_time().await
+            }
+            Some(current) => current.habits(),
+            None => Habits::default(),
+        };
+        plans(habits.gates)
     }
 
     /// Goes on in the session that stayed in this conversation; `Misdelivered` where there is none.
@@ -127,7 +158,8 @@ impl ServeCall {
         };
         let began = clock::now();
         self.timeline.lease(began);
-        let outcome = match self.turns().onward(onward, session.edits) {
+        let turns = self.turns(session.installation.habits());
+        let outcome = match turns.onward(onward, session.edits) {
             Ok(prepared) => {
                 self.hand_over(&session, resembling(prepared, likeness))
                     .await
@@ -156,7 +188,7 @@ impl ServeCall {
                     return outcome;
                 }
             },
-            Ok(Grant::Permitted { slot }) => match self.launch(slot, shape) {
+            Ok(Grant::Permitted { slot }) => match self.launch_in_time(slot, shape).await {
                 Ok(outcome) => (slot, outcome.await.unwrap_or_else(|_| lost())),
                 Err(fault) => {
                     drop(self.supervisor.send(Command::Refused { slot }));
@@ -175,6 +207,7 @@ impl ServeCall {
             owner: self.request.owner.clone(),
             shape: shape.clone(),
             need: way.need(!self.request.tools.is_empty()),
+            offer: Offer::of(&self.request.tools),
             reply,
         }));
         tokio::select! {
@@ -195,20 +228,23 @@ impl ServeCall {
 
     /// The turn as this session can take it.
     fn turn(&self, session: &Session, way: &DeliveryPlan) -> Result<PreparedTurn, TurnOutcome> {
+        let turns = self.turns(session.installation.habits());
         match (&session.primed, way) {
-            (primed, DeliveryPlan::Sent(_)) => self.turns().sent(primed.as_deref()),
-            (Some(uuid), _) => Ok(self.turns().primed(uuid)),
-            (None, DeliveryPlan::Typed(plan)) => self.turns().typed(plan, session.edits),
-            (None, DeliveryPlan::Split(plan)) => self.turns().split(plan, session.edits),
+            (primed, DeliveryPlan::Sent(_)) => turns.sent(primed.as_deref()),
+            (Some(uuid), _) => Ok(turns.primed(uuid)),
+            (None, DeliveryPlan::Typed(plan)) => turns.typed(plan, session.edits),
+            (None, DeliveryPlan::Split(plan)) => turns.split(plan, session.edits),
             (None, DeliveryPlan::Launched) => Err(TurnOutcome::Misdelivered),
         }
     }
 
-    fn turns(&self) -> TurnBuilder<'_> {
+    /// Turns for a session whose CLI was seen to do this.
+    fn turns(&self, habits: Habits) -> TurnBuilder<'_> {
         TurnBuilder {
             request: &self.request,
             launcher: &self.launcher,
             mode: self.mode,
+            habits,
             stays: self.name.is_some(),
         }
     }
@@ -245,12 +281,43 @@ impl ServeCall {
         outcome.await.unwrap_or_else(|_| lost())
     }
 
+    /// The same as `launch`, a few times: while a claude is being replaced it is not there, or not whole.
+    async fn launch_in_time(
+        &self,
+        slot: SlotId,
+        shape: &Shape,
+    ) -> Result<oneshot::Receiver<TurnOutcome>, Fault> {
+        let installations = self.launcher.installations();
+        let until = clock::now() + REPLACED_MAX;
+        loop {
+            match self.launch(slot, shape) {
+                Err(LaunchFault::Replaced(_))
+                    if installations.last().is_some() && clock::now() < until =>
+                {
+                    tokio::time::sleep(REPLACED_WAIT).await;
+                }
+                Err(LaunchFault::Replaced(fault) | LaunchFault::Lasting(fault)) => {
+                    return Err(fault);
+                }
+                Ok(outcome) => return Ok(outcome),
+            }
+        }
+    }
+
     /// Launches a session that takes the whole conversation up by itself.
-    fn launch(&self, slot: SlotId, shape: &Shape) -> Result<oneshot::Receiver<TurnOutcome>, Fault> {
-        let (uuid, task) = match shape.mode {
-            Mode::Pty => self.turns().launched()?,
-            Mode::Print => self.turns().launched_to_print()?,
+    fn launch(
+        &self,
+        slot: SlotId,
+        shape: &Shape,
+    ) -> Result<oneshot::Receiver<TurnOutcome>, LaunchFault> {
+        let current = self.launcher.installations().current();
+        let current = current.map_err(|error| LaunchFault::of(&error))?;
+        let turns = self.turns(current.habits());
+        let prepared = match shape.mode {
+            Mode::Pty => turns.launched(),
+            Mode::Print => turns.launched_to_print(),
         };
+        let (uuid, task) = prepared.map_err(LaunchFault::Lasting)?;
         let (caller, outcome) = self.caller();
         let launched = Launched { task, caller, uuid };
         match self.launcher.launch(
@@ -262,7 +329,7 @@ impl ServeCall {
                 drop(self.supervisor.send(Command::Launched { slot, session }));
                 Ok(outcome)
             }
-            Err((error, _)) => Err(fault::cannot_launch(&error)),
+            Err((error, _)) => Err(LaunchFault::of(&error)),
         }
     }
 
@@ -286,6 +353,25 @@ fn resembling(mut prepared: PreparedTurn, likeness: Likeness) -> PreparedTurn {
     prepared
 }
 
+/// Why a launch did not begin.
+enum LaunchFault {
+    /// As it is while a claude is being replaced.
+    Replaced(Fault),
+    Lasting(Fault),
+}
+
+impl LaunchFault {
+    fn of(error: &io::Error) -> LaunchFault {
+        let fault = fault::cannot_launch(error);
+        match fault.kind {
+            FaultKind::ClaudeNotFound | FaultKind::ClaudeUnsupported => {
+                LaunchFault::Replaced(fault)
+            }
+            _ => LaunchFault::Lasting(fault),
+        }
+    }
+}
+
 fn failed(fault: Fault) -> TurnOutcome {
     let begun = false;
     TurnOutcome::Failed { fault, begun }
@@ -295,3 +381,10 @@ fn failed(fault: Fault) -> TurnOutcome {
 fn lost() -> TurnOutcome {
     failed(session_lost("its driver is gone"))
 }
+
+/// How long a claude that was there may be away, or half written, before a call fails for it: an update takes a moment.
+const REPLACED_MAX: Duration = Duration::from_secs(3);
+/// Between two tries meanwhile.
+const REPLACED_WAIT: Duration = Duration::from_millis(100);
+/// Sessions that may hang one after the other before a call fails: more than a pool has.
+const HUNG_MAX: u32 = 64;

@@ -1,5 +1,8 @@
 //! The slots of the pool and what is in each. `[pure]`
 
+use super::definitions::Offer;
+use super::definitions::Told;
+use crate::session::Edition;
 use crate::session::Shape;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +35,12 @@ pub(crate) struct Slot {
     pub(crate) held: SlotState,
     pub(crate) born: Instant,
     pub(crate) turns: u32,
+    /// The claude that it runs; until that is launched, the one that it will be.
+    pub(super) edition: Edition,
+    /// Whether its process keeps what it heard first of a tool.
+    pub(super) keeps: bool,
+    /// What it was told of tools.
+    pub(super) told: Told,
 }
 
 /// What a session in a slot is doing, as far as the pool is concerned.
@@ -142,6 +151,11 @@ impl Slot {
         self.shape == *shape && self.kind == kind
     }
 
+    /// Whether the model will see the tools of this offer as they are.
+    fn takes(&self, offer: &Offer) -> bool {
+        !self.keeps || self.told.fits(offer)
+    }
+
     /// Its process is coming up, with or without a caller: another one now would take its processor.
     fn is_starting(&self) -> bool {
         self.held == SlotState::Starting || (self.held == SlotState::Leased && self.turns == 0)
@@ -190,12 +204,12 @@ impl Slots {
     }
 
     /// What there is for a caller of this shape, of the first of these kinds that there is any of.
-    pub(super) fn find(&self, shape: &Shape, kinds: &[SlotKind]) -> Found {
+    pub(super) fn find(&self, shape: &Shape, kinds: &[SlotKind], offer: &Offer) -> Found {
         for kind in kinds {
-            if let Some(slot) = self.idle_of(shape, *kind) {
+            if let Some(slot) = self.idle_of(shape, *kind, offer) {
                 return Found::Idle(slot);
             }
-            if self.is_coming(shape, *kind) {
+            if self.is_coming(shape, *kind, offer) {
                 return Found::Coming;
             }
         }
@@ -203,16 +217,18 @@ impl Slots {
     }
 
     /// A session of this shape that can be lent at once.
-    fn idle_of(&self, shape: &Shape, kind: SlotKind) -> Option<SlotId> {
-        let is_idle = |entry: &Slot| entry.held.idle_since().is_some() && entry.is(shape, kind);
+    fn idle_of(&self, shape: &Shape, kind: SlotKind, offer: &Offer) -> Option<SlotId> {
+        let is_idle = |entry: &Slot| {
+            entry.held.idle_since().is_some() && entry.is(shape, kind) && entry.takes(offer)
+        };
         let found = self.0.iter().find(|(_, entry)| is_idle(entry));
         found.map(|(slot, _)| *slot)
     }
 
     /// Whether a session of this shape will be there without anybody's doing.
-    fn is_coming(&self, shape: &Shape, kind: SlotKind) -> bool {
+    fn is_coming(&self, shape: &Shape, kind: SlotKind, offer: &Offer) -> bool {
         let mut entries = self.0.values();
-        entries.any(|entry| entry.held.is_coming() && entry.is(shape, kind))
+        entries.any(|entry| entry.held.is_coming() && entry.is(shape, kind) && entry.takes(offer))
     }
 
     /// Sessions of this shape that wait, or will.
@@ -243,9 +259,11 @@ impl Slots {
         self.since(SlotState::kept_since).count()
     }
 
-    /// The first kept session of this shape.
-    pub(super) fn kept_of(&self, shape: &Shape) -> Option<SlotId> {
-        let is_it = |entry: &Slot| entry.held.kept_since().is_some() && entry.shape == *shape;
+    /// The first kept session of this shape that can take this offer.
+    pub(super) fn kept_of(&self, shape: &Shape, offer: &Offer) -> Option<SlotId> {
+        let is_it = |entry: &Slot| {
+            entry.held.kept_since().is_some() && entry.shape == *shape && entry.takes(offer)
+        };
         let found = self.0.iter().find(|(_, entry)| is_it(entry));
         found.map(|(slot, _)| *slot)
     }
@@ -260,6 +278,15 @@ impl Slots {
 
     pub(super) fn longest_kept(&self) -> Option<(SlotId, Instant)> {
         self.longest(SlotState::kept_since)
+    }
+
+    /// A session that waits for any call, of another claude than this.
+    pub(super) fn idle_of_other(&self, edition: Edition) -> Option<SlotId> {
+        let mut idle = self.since(SlotState::idle_since).map(|(slot, _)| slot);
+        idle.find(|slot| {
+            self.get(*slot)
+                .is_some_and(|entry| entry.edition != edition)
+        })
     }
 
     /// A session that serves no call just now, and is not on its way out; whether it is at rest or not.

@@ -1,6 +1,8 @@
 //! The pool at one moment, for health and session lists.
 
+use crate::session::Installation;
 use crate::turn::ConversationId;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What is alive now.
@@ -63,9 +65,19 @@ impl SessionView {
 /// The claude install in use.
 #[derive(Debug, Clone)]
 pub(crate) struct ClaudeView {
-    pub(crate) path: std::path::PathBuf,
-    /// Empty until it was asked.
-    pub(crate) version: std::sync::Arc<tokio::sync::SetOnce<String>>,
-    /// What the relay can expect of that version, in words; empty until it is known.
-    pub(crate) support: std::sync::Arc<tokio::sync::SetOnce<String>>,
+    pub(crate) path: PathBuf,
+    /// `None` until it was asked.
+    pub(crate) version: Option<String>,
+    /// What the relay can expect of that version, in words; `None` until it is known.
+    pub(crate) support: Option<String>,
+}
+
+impl ClaudeView {
+    pub(super) fn of(installation: &Installation) -> ClaudeView {
+        ClaudeView {
+            path: installation.path.clone(),
+            version: installation.version().map(str::to_owned),
+            support: installation.support().map(ToString::to_string),
+        }
+    }
 }

@@ -5,6 +5,7 @@ use super::Condition;
 use super::PoolConfig;
 use super::SessionView;
 use super::Snapshot;
+use super::definitions::Offer;
 use super::fault;
 use super::health::Health;
 use super::ledger::Effect;
@@ -24,16 +25,20 @@ use crate::session::Notify;
 use crate::session::Order;
 use crate::session::Session;
 use crate::session::Shape;
+use crate::session::is_stopped;
 use crate::session::session_lost;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::Owner;
 use std::collections::HashMap;
+use std::collections::HashSet;
+use std::io;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 /// What the supervisor is asked and told.
 #[derive(Debug)]
@@ -42,6 +47,7 @@ pub(crate) enum Command {
         owner: Owner,
         shape: Shape,
         need: Need,
+        offer: Offer,
         reply: oneshot::Sender<Result<Grant, Fault>>,
     },
     /// A caller in the queue hung up.
@@ -101,7 +107,12 @@ pub(crate) struct Supervisor {
     parked: HashMap<SlotId, Parking>,
     replies: HashMap<WaiterId, oneshot::Sender<Result<Grant, Fault>>>,
     views: watch::Sender<Snapshot>,
-    claude: ClaudeView,
+    /// Tells when there is another claude, or more is known of it.
+    installed: watch::Receiver<u64>,
+    /// Why no call can be served, where that is known.
+    refusal: Option<Fault>,
+    /// Sessions that were stopped when they were looked at last.
+    stopped: HashSet<SlotId>,
     health: Health,
     drained: Option<oneshot::Sender<()>>,
     /// The turns' mean time, for honest waits.
@@ -115,13 +126,15 @@ impl Supervisor {
         config: PoolConfig,
         launcher: Launcher,
         plain: Shape,
-        claude: ClaudeView,
         views: watch::Sender<Snapshot>,
     ) -> (Supervisor, mpsc::UnboundedSender<Command>) {
         let (inbox, asks) = mpsc::unbounded_channel();
         let max = config.max;
         let supervisor = Supervisor {
             ledger: Ledger::new(config, plain, launcher.primes()),
+            installed: launcher.installations().changes(),
+            refusal: None,
+            stopped: HashSet::new(),
             launcher,
             asks,
             inbox: inbox.clone(),
@@ -129,7 +142,6 @@ impl Supervisor {
             parked: HashMap::new(),
             replies: HashMap::new(),
             views,
-            claude,
             health: Health::default(),
             drained: None,
             turn_mean: Duration::from_secs(5),
@@ -140,7 +152,10 @@ impl Supervisor {
 
     /// Runs until it is drained.
     pub(crate) async fn run(mut self) {
-        self.ledger.handle_timeout(clock::now());
+        self.look_at_claude(clock::awake());
+        self.ledger.handle_timeout(clock::awake());
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.perform();
             // What is asked next changes the view again; it is whole once the inbox is empty.
@@ -156,30 +171,74 @@ impl Supervisor {
             let until = self
                 .ledger
                 .poll_timeout()
-                .unwrap_or_else(|| clock::now() + FAR);
+                .map_or_else(|| clock::now() + FAR, clock::of_awake);
             tokio::select! {
                 ask = self.asks.recv() => match ask {
                     Some(ask) => self.handle(ask),
                     None => return,
                 },
-                () = tokio::time::sleep_until(until.into()) => self.ledger.handle_timeout(clock::now()),
+                Ok(()) = self.installed.changed() => self.look_at_claude(clock::awake()),
+                _ = looks.tick() => self.look_for_hung(),
+                () = tokio::time::sleep_until(until.into()) => self.ledger.handle_timeout(clock::awake()),
             }
         }
     }
 
+    /// Which claude it is now, and what is known of it. Sessions of the one before are given up once the new one is
+    /// known: until then they are what serves.
+    fn look_at_claude(&mut self, now: Instant) {
+        let found = self.launcher.installations().current();
+        self.refusal = match &found {
+            Ok(current) => current.known_refusal(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some(fault::claude_not_found())
+            }
+            Err(_) => None,
+        };
+        if let Ok(current) = &found
+            && current.is_settled()
+        {
+            let keeps = !current.habits().redefines;
+            self.ledger.handle_renewed(current.edition, keeps, now);
+        }
+        self.ledger.halt(self.refusal.is_some(), now);
+    }
+
+    /// Gives up who waits and is stopped, and was at the last look: one that is being stopped and let go on, as a whole
+    /// machine is, is left in peace.
+    fn look_for_hung(&mut self) {
+        let stopped =
+            |(slot, session): (&SlotId, &Session)| is_stopped(session.pid).then_some(*slot);
+        let stopped: HashSet<SlotId> = self.live.iter().filter_map(stopped).collect();
+        for slot in stopped.intersection(&self.stopped) {
+            self.ledger.handle_hung(*slot, clock::awake());
+        }
+        self.stopped = stopped;
+    }
+
+    /// A launch began.
+    fn note_launch(&mut self, slot: SlotId, session: Session) {
+        let installation = &session.installation;
+        let keeps = !installation.habits().redefines;
+        self.ledger
+            .handle_launched(slot, installation.edition, keeps);
+        self.live.insert(slot, session);
+    }
+
     fn handle(&mut self, ask: Command) {
-        let now = clock::now();
+        let now = clock::awake();
         match ask {
             Command::Lease {
                 owner,
                 shape,
                 need,
+                offer,
                 reply,
-            } => self.handle_lease(&owner, &shape, need, reply, now),
+            } => self.handle_lease(&owner, &shape, (need, offer), reply, now),
             Command::Withdrawn => self.withdraw_the_gone(now),
             // A process may be gone before its launch is told.
             Command::Launched { slot, session } if self.ledger.slots().contains_key(&slot) => {
-                self.live.insert(slot, session);
+                self.note_launch(slot, session);
             }
             Command::Launched { .. } => {}
             Command::Refused { slot } => self.ledger.handle_refused(slot, now),
@@ -224,7 +283,7 @@ impl Supervisor {
         &mut self,
         owner: &Owner,
         shape: &Shape,
-        need: Need,
+        (need, offer): (Need, Offer),
         reply: oneshot::Sender<Result<Grant, Fault>>,
         now: Instant,
     ) {
@@ -235,7 +294,7 @@ impl Supervisor {
         if self.ledger.is_full() {
             self.withdraw_the_gone(now);
         }
-        match self.ledger.ask(owner, shape, need, now) {
+        match self.ledger.ask(owner, shape, need, offer, now) {
             Ok(waiter) => drop(self.replies.insert(waiter, reply)),
             Err(_) => drop(reply.send(Err(fault::queue_full(self.honest_wait())))),
         }
@@ -336,7 +395,7 @@ impl Supervisor {
         if let Some(session) = self.live.get(&slot).cloned() {
             return self.grant(waiter, slot, Grant::Lent { slot, session });
         }
-        self.ledger.handle_gone(slot, clock::now());
+        self.ledger.handle_gone(slot, clock::awake());
         if let Some(reply) = self.replies.remove(&waiter) {
             drop(reply.send(Err(session_lost("it was gone before it was lent"))));
         }
@@ -348,7 +407,7 @@ impl Supervisor {
             .remove(&waiter)
             .is_some_and(|reply| reply.send(Ok(grant)).is_ok());
         if !taken {
-            self.ledger.handle_refused(slot, clock::now());
+            self.ledger.handle_refused(slot, clock::awake());
         }
     }
 
@@ -361,11 +420,11 @@ impl Supervisor {
             .launcher
             .launch(shape, birth, notify(slot, &self.inbox))
         {
-            Ok(session) => drop(self.live.insert(slot, session)),
+            Ok(session) => self.note_launch(slot, session),
             Err((error, _)) => {
                 tracing::warn!(%error, "a session could not be started");
                 self.health.handle_gone(Some(fault::cannot_launch(&error)));
-                self.ledger.handle_gone(slot, clock::now());
+                self.ledger.handle_gone(slot, clock::awake());
             }
         }
     }
@@ -373,7 +432,7 @@ impl Supervisor {
     fn retire(&mut self, slot: SlotId) {
         match self.live.get(&slot) {
             Some(session) => drop(session.orders.try_send(Order::Retire)),
-            None => self.ledger.handle_gone(slot, clock::now()),
+            None => self.ledger.handle_gone(slot, clock::awake()),
         }
     }
 
@@ -381,7 +440,7 @@ impl Supervisor {
         self.parked.remove(&slot);
         match self.live.get(&slot) {
             Some(session) => drop(session.orders.try_send(Order::Leave)),
-            None => self.ledger.handle_gone(slot, clock::now()),
+            None => self.ledger.handle_gone(slot, clock::awake()),
         }
     }
 
@@ -401,6 +460,11 @@ impl Supervisor {
         }
     }
 
+    fn claude(&self) -> Option<ClaudeView> {
+        let current = self.launcher.installations().current().ok()?;
+        Some(ClaudeView::of(&current))
+    }
+
     fn publish(&self) {
         let view = |(slot, entry): (&SlotId, &Slot)| SessionView {
             conversation: self.parked.get(slot).and_then(Parking::name).cloned(),
@@ -417,13 +481,14 @@ impl Supervisor {
             born: entry.born,
         };
         self.views.send_replace(Snapshot {
-            condition: match self.drained {
-                Some(_) => Condition::Draining,
-                None => self.health.condition(),
+            condition: match (&self.drained, &self.refusal) {
+                (Some(_), _) => Condition::Draining,
+                (None, Some(why)) => Condition::Degraded(why.public.clone()),
+                (None, None) => self.health.condition(),
             },
             sessions: self.ledger.slots().iter().map(view).collect(),
             waiting: self.ledger.waiting(),
-            claude: Some(self.claude.clone()),
+            claude: self.claude(),
         });
     }
 }
@@ -434,5 +499,7 @@ pub(crate) fn notify(slot: SlotId, inbox: &mpsc::UnboundedSender<Command>) -> No
     Box::new(move |notice| drop(inbox.send(Command::Notice { slot, notice })))
 }
 
+/// How often sessions that wait are looked at: a look reads one small file of each.
+const LOOK: Duration = Duration::from_secs(5);
 /// No deadline at all.
 const FAR: Duration = Duration::from_secs(3600);

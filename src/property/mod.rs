@@ -8,6 +8,8 @@
 //!
 //! Start reading at [`CHECKS`].
 
+#[cfg(test)]
+mod corners;
 mod delivery;
 mod terminal;
 mod wire;

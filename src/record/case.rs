@@ -41,6 +41,12 @@ pub(crate) struct Setup {
     pub(crate) blocks: bool,
     /// The model may think.
     pub(crate) thinking: bool,
+    /// What is run at the start of the session holds it back until the step `open`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) gated: bool,
+    /// The MCP server tells when its tools change.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) notices: bool,
     /// Exactly as the relay starts a session, with nothing left out for old versions.
     pub(crate) as_the_relay: bool,
     /// Flags beside the relay's.
@@ -130,6 +136,12 @@ pub(crate) enum Step {
     Paste(Text),
     /// Puts it into the box through the text editor.
     Edit(String),
+    /// Pastes it and presses Enter, in one write.
+    SubmitPasted(Text),
+    /// Lets a session that waits at its gate begin.
+    Open(bool),
+    /// The MCP server describes its tools in other words from here on, and says that they changed.
+    Redefine(bool),
     /// Submits what is in the box.
     Submit(bool),
     /// Writes a transcript and types the command that takes it up.
@@ -172,6 +184,10 @@ pub(crate) enum Goal {
     Done,
     /// Something is in the box.
     Typed,
+    /// The tools were asked for, and all is quiet.
+    Listed,
+    /// The turn is done, or its text stands in the box and all is quiet.
+    Settled,
     /// The hook has told of every prompt that was submitted, and all is quiet.
     Told,
     /// The upstream has said all but the end.

@@ -3,7 +3,6 @@
 //! Without this an old version could not be recorded at all. The case `launch` leaves nothing out: it shows whether
 //! the relay itself can start that version.
 
-use crate::session::DISPLAYS_SINCE;
 use crate::session::hook_settings;
 use crate::session::version_parts;
 use serde_json::Value;
@@ -51,7 +50,8 @@ impl Dialect {
     }
 
     /// The settings whose hooks tell of themselves at `url`, or in a file where the version cannot post.
-    pub(crate) fn settings(self, url: &str, file: &Path) -> Value {
+    /// `gate` is where the session waits before it begins, where it is to.
+    pub(crate) fn settings(self, url: &str, file: &Path, gate: Option<&Path>) -> Value {
         let hook = match self.http_hooks {
             true => json!({"type": "http", "url": url}),
             false => {
@@ -59,10 +59,11 @@ impl Dialect {
                 json!({"type": "command", "command": format!("cat >> '{file}'; echo >> '{file}'")})
             }
         };
-        let mut settings = hook_settings(url, None);
+        let mut settings = hook_settings(url, gate);
         let Some(hooks) = settings["hooks"].as_object_mut() else {
             return settings;
         };
+        let start = hooks.shift_remove("SessionStart");
         // The goldens were recorded without them, but for the cases that ask for more.
         hooks.shift_remove("PostToolUse");
         hooks.shift_remove("PostToolUseFailure");
@@ -79,6 +80,7 @@ impl Dialect {
         for (_, hooks) in hooks.iter_mut() {
             *hooks = json!([{"hooks": [hook]}]);
         }
+        hooks.extend(start.map(|start| ("SessionStart".to_owned(), start)));
         settings
     }
 
@@ -98,6 +100,8 @@ impl Dialect {
 const HTTP_HOOKS_SINCE: [u32; 3] = [2, 1, 0];
 /// 2.0.76 refuses the flag without `--print`; 2.1.120 takes it.
 const TOOLS_FLAG_SINCE: [u32; 3] = [2, 1, 0];
+/// 2.1.120 refuses the name of the `MessageDisplay` hook, 2.1.197 takes it; between them it was seen first at about this.
+const DISPLAYS_SINCE: [u32; 3] = [2, 1, 152];
 const MORE_HOOKS: [&str; 2] = ["PreToolUse", "PostToolUse"];
 
 #[cfg(test)]
@@ -109,7 +113,8 @@ mod tests {
         let args = || ["--tools", "", "--model", "m"].map(OsString::from).to_vec();
         assert_eq!(Dialect::of("2.0.76").args(args()), ["--model", "m"]);
         assert_eq!(Dialect::of("2.1.120").args(args()), args());
-        let hooks = |version| Dialect::of(version).settings("u", Path::new("f"))["hooks"].clone();
+        let hooks =
+            |version| Dialect::of(version).settings("u", Path::new("f"), None)["hooks"].clone();
         assert!(hooks("2.1.120").get("MessageDisplay").is_none());
         assert!(hooks("2.1.329").get("MessageDisplay").is_some());
     }

@@ -23,6 +23,7 @@ use crate::terminal::Screen;
 use crate::terminal::keys;
 use crate::terminal::recording::Tape;
 use crate::terminal::recording::What;
+use std::fs::File;
 use std::io;
 use std::time::Duration;
 use std::time::Instant;
@@ -64,6 +65,7 @@ async fn once(subject: &Subject, shot: &Shot) -> io::Result<(Take, Intact)> {
         tape: Tape::new(shot.size(), &Take::title(&subject.version, shot)),
         taped: now,
         stirred: now,
+        wired: now,
         transcript_bytes: 0,
         posts: Dialect::of(&subject.version).posts(),
         answers: case.answers.len(),
@@ -71,6 +73,7 @@ async fn once(subject: &Subject, shot: &Shot) -> io::Result<(Take, Intact)> {
         spins: false,
         drawn: false,
         ended: None,
+        gate: None,
     };
     for (number, step) in case.steps.iter().enumerate() {
         if let Err(stuck) = player.perform(step).await {
@@ -100,6 +103,8 @@ struct Player {
     taped: Instant,
     /// When something was last drawn, heard or written.
     stirred: Instant,
+    /// When something was last heard.
+    wired: Instant,
     transcript_bytes: u64,
     /// Whether this version posts the ends of its turns.
     posts: bool,
@@ -113,6 +118,8 @@ struct Player {
     drawn: bool,
     /// How the process ended by itself.
     ended: Option<String>,
+    /// The gate, once it is open.
+    gate: Option<File>,
 }
 
 /// A process that is ended with its group, on every path.
@@ -142,7 +149,7 @@ impl Player {
         match step {
             Step::Await(goal) => {
                 self.reach(*goal).await?;
-                if *goal == Goal::Done {
+                if matches!(goal, Goal::Done | Goal::Settled) && !self.is_reached(Goal::Typed) {
                     self.close().await;
                 }
             }
@@ -156,6 +163,15 @@ impl Player {
                 self.press(format!("\x1b[200~{}\x1b[201~", text.written()).as_bytes());
             }
             Step::Press(press) => self.press(bytes(*press)),
+            Step::SubmitPasted(text) => {
+                self.submitted += 1;
+                self.press(format!("\x1b[200~{}\x1b[201~\r", text.written()).as_bytes());
+            }
+            Step::Open(_) => {
+                self.stirred = clock::now();
+                self.gate = Some(self.stage.open_gate()?);
+            }
+            Step::Redefine(_) => self.redefine().await?,
             Step::Edit(text) => {
                 self.stage.stage_prompt(text)?;
                 self.press(keys::CTRL_G);
@@ -174,6 +190,27 @@ impl Player {
                 self.reach(Goal::Quiet).await?;
                 self.press(keys::ENTER);
             }
+        }
+        Ok(())
+    }
+
+    /// Has the MCP server describe its tools anew, until the CLI has asked for them again.
+    async fn redefine(&mut self) -> Result<(), Stuck> {
+        let before = self.upstream.heard().lists();
+        let deadline = clock::now() + STEP_WAIT_MAX;
+        let mut told = None;
+        self.upstream.redefine();
+        while self.upstream.heard().lists() == before {
+            let now = clock::now();
+            if now > deadline {
+                let why = "it did not ask for its tools again".to_owned();
+                return Err(Stuck { why });
+            }
+            if told.is_none_or(|at| now.duration_since(at) >= NOTICE_WAIT) {
+                told = Some(now);
+                self.upstream.tell_change();
+            }
+            self.attend().await;
         }
         Ok(())
     }
@@ -226,15 +263,23 @@ impl Player {
     }
 
     fn is_reached(&self, goal: Goal) -> bool {
+        if goal == Goal::Settled {
+            let stands = self.is_reached(Goal::Typed) && self.is_quiet();
+            return stands || self.is_reached(Goal::Done);
+        }
         let heard = self.upstream.heard();
         match goal {
-            Goal::Typed => matches!(self.scene, Scene::Prompt(Prompt { empty: false, .. })),
+            Goal::Typed | Goal::Settled => {
+                matches!(self.scene, Scene::Prompt(Prompt { empty: false, .. }))
+            }
             Goal::Idle => self.scene.is_idle() && !self.spins && self.is_quiet(),
             Goal::Done => {
                 let turns = self.submitted.min(self.answers);
                 let answered = heard.answered >= turns && (!self.posts || heard.ends() >= turns);
                 self.scene.is_idle() && answered && !self.spins && self.is_quiet()
             }
+            // A session that waits at its gate draws that it is busy.
+            Goal::Listed => heard.lists() > 0 && clock::now().duration_since(self.wired) >= QUIET,
             Goal::Told => heard.submissions() >= self.submitted && self.is_quiet(),
             // A running turn draws all the time; what is quiet then is the wire.
             Goal::Held => heard.held > 0 && self.is_quiet(),
@@ -261,7 +306,10 @@ impl Player {
                 Some(bytes) => self.draw(&bytes),
                 None => self.end().await,
             },
-            () = self.upstream.changed() => self.stirred = clock::now(),
+            () = self.upstream.changed() => {
+                self.wired = clock::now();
+                self.stirred = self.wired;
+            }
             () = tokio::time::sleep(LOOK) => {
                 let bytes = self.stage.transcript_bytes();
                 if bytes != std::mem::replace(&mut self.transcript_bytes, bytes) {
@@ -348,6 +396,8 @@ fn word(goal: Goal) -> &'static str {
         Goal::Idle => "an idle prompt box",
         Goal::Done => "the end of the turn",
         Goal::Typed => "the typed text in the box",
+        Goal::Listed => "the tools to be asked for",
+        Goal::Settled => "the end of the turn, or its text in the box",
         Goal::Told => "the hook of what was submitted",
         Goal::Held => "an answer that is held",
         Goal::Question => "a question",
@@ -367,6 +417,8 @@ const STEP_WAIT_MAX: Duration = Duration::from_secs(20);
 const CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Within this a process that was asked has ended, or is made to.
 const END_WAIT_MAX: Duration = Duration::from_secs(2);
+/// A CLI that has only just connected may miss a notice; it is told again after this.
+const NOTICE_WAIT: Duration = Duration::from_secs(3);
 /// A picture that is damaged three times is kept as it is.
 const TRIES_MAX: u32 = 3;
 /// What a shell adds a signal's number to.

@@ -3,12 +3,12 @@
 use super::case::Case;
 use super::case::Shot;
 use super::probe;
-use super::support::EXACT;
-use super::support::LAUNCH;
-use super::support::Support;
-use super::support::judge;
+use super::support;
+use super::support::CASES;
+use super::support::Takes;
 use super::take::Take;
 use super::take::Wire;
+use crate::session::Assessment;
 use crate::session::version_parts;
 use crate::terminal::recording::Recording;
 use serde::Serialize;
@@ -130,13 +130,15 @@ impl Goldens {
     ///
     /// # Errors
     /// Where a recording cannot be read, or the list not be written.
-    pub(crate) fn judge(&self, version: &str) -> io::Result<Option<Support>> {
-        let (launch, exact) = (probe::shot(LAUNCH)?, probe::shot(EXACT)?);
-        let Some(launched) = self.read(version, &launch)? else {
-            return Ok(None);
-        };
-        let exact = self.read(version, &exact)?;
-        Ok(Some(judge(&launch.case, &launched, exact.as_ref())))
+    pub(crate) fn judge(&self, version: &str) -> io::Result<Option<Assessment>> {
+        let mut takes = Takes::default();
+        for name in CASES {
+            let shot = probe::shot(name)?;
+            if let Some(take) = self.read(version, &shot)? {
+                takes.put(name, shot.case, take);
+            }
+        }
+        Ok(takes.judge())
     }
 
     /// Writes the list of known versions anew.
@@ -146,8 +148,8 @@ impl Goldens {
     pub(crate) fn write_versions(&self) -> io::Result<()> {
         let mut text = VERSIONS_HEAD.to_owned();
         for version in self.versions() {
-            if let Some(support) = self.judge(&version)? {
-                text.push_str(&format!("{version:?} = {:?}\n", support.to_string()));
+            if let Some(assessment) = self.judge(&version)? {
+                text.push_str(&support::line(&version, &assessment));
             }
         }
         fs::write(self.root.join("versions.toml"), text)
@@ -180,8 +182,9 @@ fn lines(path: &Path) -> io::Result<Vec<Value>> {
 }
 
 const VERSIONS_HEAD: &str = "\
-# What the relay can expect of each version that is recorded here. `record` writes this list: it is judged by the cases
-# `launch` and `resumed-turn`, and a version that is not in it is judged by the same two when it is met.
+# What the relay can expect of each version that is recorded here, and what it was seen to do where versions differ.
+# `record` writes this list: it is judged by the cases `launch`, `resumed-turn`, `gated-turn`, `redefined` and
+# `pasted-enter`, and a version that is not in it is judged by the same ones when it is met.
 ";
 const CAST: &str = "session.cast";
 const READING: &str = "reading.txt";

@@ -1,58 +1,96 @@
-//! Finds out whether the relay can drive a claude: from the list of recorded versions, or by two cases, played offline.
+//! Finds out whether the relay can drive a claude, and how: from the list of recorded versions, or by a few cases, played
+//! offline.
 //!
-//! The canary turn of a version that nobody recorded is played in a throwaway home against the recorder's upstream, so
-//! it needs no login, spends no tokens and touches nothing of the user's.
+//! The canary turns of a version that nobody recorded are played in throwaway homes against the recorder's upstream, so
+//! they need no login, spend no tokens and touch nothing of the user's.
 
 use super::case;
 use super::case::Shot;
 use super::drive::play;
 use super::stage::Subject;
-use super::support::EXACT;
-use super::support::LAUNCH;
-use super::support::Support;
-use super::support::judge;
+use super::support::CASES;
+use super::support::Takes;
 use super::support::known;
+use crate::session::Assessment;
+use crate::session::Habits;
+use crate::session::Support;
+use crate::session::replace_private;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
 use std::io;
 use std::path::Path;
+use tokio::task::JoinSet;
 
-/// What the goldens say of the version, or what was found out before, or else what two turns show. A good verdict is
-/// kept in `memory`; a bad one may be the machine's doing, and is looked at again the next time.
+/// What is known of a version without trying it out: what the goldens say, or what was found out before.
+pub(crate) fn recalled(version: &str, memory: &Path) -> Option<Assessment> {
+    known(version).or_else(|| remembered(memory, version))
+}
+
+/// What is known of the version, or else what a few turns show. A good verdict is kept in `memory`; a bad one may be
+/// the machine's doing, and is looked at again the next time.
 ///
 /// # Errors
 /// Where the machine gives no port, folder or process.
-pub(crate) async fn probe(subject: &Subject, memory: &Path) -> io::Result<Support> {
+pub(crate) async fn probe(subject: &Subject, memory: &Path) -> io::Result<Assessment> {
     let version = subject.version.as_str();
-    if let Some(support) = known(version).or_else(|| remembered(memory, version)) {
-        return Ok(support);
+    if let Some(assessment) = recalled(version, memory) {
+        return Ok(assessment);
     }
-    let support = fly(subject).await?;
-    if support != Support::Supported {
-        return Ok(support);
+    let assessment = fly(subject).await?;
+    if assessment.support == Support::Supported {
+        let text = note(version, &assessment).to_string();
+        // Without the note the next start finds out again.
+        drop(replace_private(memory, text.as_bytes()));
     }
-    let note = json!({"relay": RELAY, "version": version, "support": support.to_string()});
-    // Without the note the next start finds out again.
-    drop(fs::write(memory, note.to_string()));
-    Ok(support)
+    Ok(assessment)
+}
+
+fn note(version: &str, assessment: &Assessment) -> Value {
+    json!({
+        "relay": RELAY,
+        "version": version,
+        "support": assessment.support.to_string(),
+        "habits": assessment.habits.words(),
+    })
 }
 
 /// What this relay found out about this version.
-fn remembered(memory: &Path, version: &str) -> Option<Support> {
+fn remembered(memory: &Path, version: &str) -> Option<Assessment> {
     let note: Value = serde_json::from_slice(&fs::read(memory).ok()?).ok()?;
     let is_it = note["relay"] == RELAY && note["version"] == version;
-    Support::read(note["support"].as_str().filter(|_| is_it)?)
+    // A note without habits is an older relay's.
+    let habits = note["habits"].as_array().filter(|_| is_it)?;
+    Some(Assessment {
+        support: Support::read(note["support"].as_str()?)?,
+        habits: Habits::read(habits.iter().filter_map(Value::as_str)),
+    })
 }
 
-/// Plays the two cases, whatever is known.
+/// Plays the cases, whatever is known, some at the same time.
 ///
 /// # Errors
 /// As above.
-async fn fly(subject: &Subject) -> io::Result<Support> {
-    let (launch, exact) = (shot(LAUNCH)?, shot(EXACT)?);
-    let (launched, taken_up) = tokio::join!(play(subject, &launch), play(subject, &exact));
-    Ok(judge(&launch.case, &launched?, Some(&taken_up?)))
+async fn fly(subject: &Subject) -> io::Result<Assessment> {
+    let mut takes = Takes::default();
+    for names in CASES.chunks(AT_ONCE) {
+        let mut playing = JoinSet::new();
+        for name in names {
+            let (subject, shot) = (subject.clone(), shot(name)?);
+            playing.spawn(async move { (*name, play(&subject, &shot).await, shot.case) });
+        }
+        while let Some(played) = playing.join_next().await {
+            let (name, take, case) = played.map_err(io::Error::other)?;
+            takes.put(name, case, take?);
+        }
+        // One that does not come up shows nothing more.
+        let unsupported = |known: &Assessment| matches!(known.support, Support::Unsupported(_));
+        if let Some(assessment) = takes.judge().filter(unsupported) {
+            return Ok(assessment);
+        }
+    }
+    let judged = takes.judge();
+    judged.ok_or_else(|| io::Error::other("the first case was not played"))
 }
 
 /// A case, at its first width.
@@ -66,6 +104,8 @@ pub(crate) fn shot(name: &str) -> io::Result<Shot> {
     first.ok_or_else(|| io::Error::other("a case has no width"))
 }
 
+/// Claudes that are tried out at once: each takes a core while it starts.
+const AT_ONCE: usize = 2;
 /// Another relay may ask more of a claude.
 const RELAY: &str = env!("CARGO_PKG_VERSION");
 
@@ -77,10 +117,13 @@ mod tests {
     fn a_verdict_is_remembered_for_its_version_only() {
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
         let memory = folder.path().join("probe.json");
-        let note = json!({"relay": RELAY, "version": "9.9.9", "support": "degraded: why"});
-        fs::write(&memory, note.to_string()).expect("a note must be written");
-        let why = Support::Degraded("why".to_owned());
-        assert_eq!(remembered(&memory, "9.9.9"), Some(why));
+        let found = Assessment {
+            support: Support::Degraded("why".to_owned()),
+            habits: Habits::read(["gates", "redefines"]),
+        };
+        let text = note("9.9.9", &found).to_string();
+        replace_private(&memory, text.as_bytes()).expect("a note must be written");
+        assert_eq!(remembered(&memory, "9.9.9"), Some(found));
         assert_eq!(remembered(&memory, "9.9.10"), None);
     }
 }

@@ -16,6 +16,8 @@ use crate::session::Shape;
 use crate::session::TranscriptStore;
 use crate::session::create_private;
 use crate::session::editor_script;
+use crate::session::make_pipe;
+use crate::session::open_gate;
 use crate::session::pty_launch;
 use crate::session::write_private;
 use crate::terminal::scrub::Scrub;
@@ -30,10 +32,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
-use tokio::sync::SetOnce;
 use uuid::Uuid;
 
 /// The claude that is recorded.
@@ -94,9 +94,8 @@ impl Stage {
             create_private(folder)?;
         }
         let config = config(subject, case, upstream, &home, &work_dir, &run);
-        let version = Arc::new(SetOnce::from(subject.version.clone()));
-        let transcript_store =
-            TranscriptStore::new(&home.join(".claude"), &work_dir, version, true);
+        let transcript_store = TranscriptStore::new(&home.join(".claude"), &work_dir, true);
+        transcript_store.label(&subject.version);
         let stage = Stage {
             base,
             files: Files { folder: run },
@@ -128,8 +127,12 @@ impl Stage {
             true => Dialect::of_the_relay(),
             false => Dialect::of(&subject.version),
         };
+        let gate = case.setup.gated.then(|| self.files.gate());
+        if let Some(gate) = &gate {
+            make_pipe(gate)?;
+        }
         let settings = dialect
-            .settings(&upstream.url(HOOK_PATH), &self.hook_file())
+            .settings(&upstream.url(HOOK_PATH), &self.hook_file(), gate.as_deref())
             .to_string();
         write_private(&self.files.settings(), settings.as_bytes(), 0o600)?;
         let opening = match case.setup.interrupted {
@@ -163,6 +166,14 @@ impl Stage {
             .args
             .extend(case.setup.flags.iter().map(OsString::from));
         Ok(launch)
+    }
+
+    /// Lets a session that waits at its gate begin; the pipe's end is to be held until it has.
+    ///
+    /// # Errors
+    /// Where the pipe cannot be written.
+    pub(crate) fn open_gate(&self) -> io::Result<fs::File> {
+        open_gate(&self.files)
     }
 
     /// Puts a prompt where the editor takes it from.

@@ -1,74 +1,142 @@
 //! Whether the relay can drive a version: judged by what it did, told by a list for versions that are recorded. `[pure]`
 //!
-//! No version is refused for being new. One that is in `golden/versions.toml` is known; any other plays the same two
+//! No version is refused for being new. One that is in `golden/versions.toml` is known; any other plays the same few
 //! cases as the goldens do, and the same judge reads what came out.
 
 use super::case::Case;
 use super::case::Step;
+use super::mcp;
 use super::reading;
 use super::take::Take;
 use super::take::checkpoints;
+use crate::session::Assessment;
+use crate::session::Habits;
 use crate::session::Hook;
 use crate::session::HookEvent;
 use crate::session::Record;
+use crate::session::Support;
 use crate::session::parse_record;
 use crate::session::version_parts;
 use crate::terminal::recording::What;
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt;
-
-/// What the relay can expect of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Support {
-    Supported,
-    /// It works, but for this.
-    Degraded(String),
-    /// No call can be served, because of this.
-    Unsupported(String),
-}
-
-impl fmt::Display for Support {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Support::Supported => f.write_str(SUPPORTED),
-            Support::Degraded(why) => write!(f, "{DEGRADED}{why}"),
-            Support::Unsupported(why) => write!(f, "{UNSUPPORTED}{why}"),
-        }
-    }
-}
-
-impl Support {
-    /// Reads what is displayed; `None` where it is something else.
-    pub(crate) fn read(text: &str) -> Option<Support> {
-        let why = |mark| text.strip_prefix(mark).map(str::to_owned);
-        (text == SUPPORTED)
-            .then_some(Support::Supported)
-            .or_else(|| why(DEGRADED).map(Support::Degraded))
-            .or_else(|| why(UNSUPPORTED).map(Support::Unsupported))
-    }
-}
+use std::sync::LazyLock;
 
 /// What the goldens say of a version.
-pub(crate) fn known(version: &str) -> Option<Support> {
-    Support::read(versions().get(version)?)
+pub(crate) fn known(version: &str) -> Option<Assessment> {
+    let versions = versions();
+    let line = versions.get(version)?;
+    Some(Assessment {
+        support: Support::read(&line.support)?,
+        habits: Habits::read(line.habits.iter().map(String::as_str)),
+    })
 }
 
-/// The newest recorded version that can be driven.
-pub(crate) fn newest() -> Option<String> {
-    let versions = versions().into_iter();
-    let supported = versions.filter(|(_, support)| support == SUPPORTED);
-    supported
-        .map(|(version, _)| version)
-        .max_by_key(|version| version_parts(version))
+/// A version's line in the list, as `record` writes it.
+pub(crate) fn line(version: &str, assessment: &Assessment) -> String {
+    let (support, habits) = (assessment.support.to_string(), assessment.habits.words());
+    format!("{version:?} = {{ support = {support:?}, habits = {habits:?} }}\n")
 }
 
-fn versions() -> BTreeMap<String, String> {
+/// What to do where a version cannot be driven.
+pub(crate) fn remedy() -> &'static str {
+    static WORDS: LazyLock<String> = LazyLock::new(|| {
+        let versions = versions().into_iter();
+        let supported = versions.filter(|(_, line)| line.support == Support::Supported.to_string());
+        let mut supported: Vec<String> = supported.map(|(version, _)| version).collect();
+        supported.sort_by_key(|version| version_parts(version));
+        let (oldest, newest) = (supported.first(), supported.last());
+        let (oldest, newest) = (oldest.cloned(), newest.cloned());
+        format!(
+            "Everything works from {} on: install such a version (`npm install -g @anthropic-ai/claude-code@{}`), or \
+             name one as claude.command.",
+            oldest.unwrap_or_default(),
+            newest.unwrap_or_default()
+        )
+    });
+    &WORDS
+}
+
+#[derive(Debug, Deserialize)]
+struct VersionLine {
+    support: String,
+    habits: Vec<String>,
+}
+
+fn versions() -> BTreeMap<String, VersionLine> {
     toml::from_str(VERSIONS).unwrap_or_default()
 }
 
+/// What a version was seen to do in the cases that it is judged by; [`LAUNCH`] must have been played.
+#[derive(Debug, Default)]
+pub(crate) struct Takes(BTreeMap<&'static str, (Case, Take)>);
+
+impl Takes {
+    pub(crate) fn put(&mut self, name: &'static str, case: Case, take: Take) {
+        self.0.insert(name, (case, take));
+    }
+
+    fn get(&self, name: &str) -> Option<&Take> {
+        self.0.get(name).map(|(_, take)| take)
+    }
+
+    /// Judges the version; `None` where it was not even launched.
+    pub(crate) fn judge(&self) -> Option<Assessment> {
+        let (case, launch) = self.0.get(LAUNCH)?;
+        Some(Assessment {
+            support: judge(case, launch, self.get(EXACT)),
+            habits: Habits {
+                displays: !shown(&events(launch)).is_empty(),
+                gates: self.get(GATED).is_some_and(gates),
+                takes_enter: self.get(PASTED).is_some_and(takes_enter),
+                redefines: self.get(REDEFINED).is_some_and(redefines),
+            },
+        })
+    }
+}
+
+/// The tools that each turn was told of.
+fn told_tools(take: &Take) -> Vec<&Value> {
+    let requests = take.wire.requests.iter();
+    let turns = requests.filter(|request| {
+        let path = request["path"].as_str().unwrap_or_default();
+        path.starts_with("/v1/messages") && !path.contains("count_tokens")
+    });
+    turns.map(|request| &request["body"]["tools"]).collect()
+}
+
+/// Whether the turn that was held back was told of the tools.
+fn gates(take: &Take) -> bool {
+    let told = told_tools(take);
+    let has_tools = |tools: &&Value| tools.as_array().is_some_and(|tools| !tools.is_empty());
+    stuck(take).is_none() && !told.is_empty() && told.iter().all(has_tools)
+}
+
+/// Whether the prompt was submitted though the Enter came with it.
+fn takes_enter(take: &Take) -> bool {
+    let events = events(take);
+    let submitted = |event: &HookEvent| matches!(event, HookEvent::Submitted { .. });
+    stuck(take).is_none() && events.iter().any(submitted)
+}
+
+/// Whether the conversation after the change was told of it, and of nothing from before.
+fn redefines(take: &Take) -> bool {
+    let told = told_tools(take);
+    let says = |place: &str| {
+        let last = told.last().and_then(|tools| tools.as_array());
+        let mut tools = last.into_iter().flatten();
+        let said = format!(" of a {place}.");
+        tools.any(|tool| {
+            let words = tool["description"].as_str();
+            words.is_some_and(|words| words.contains(&said))
+        })
+    };
+    stuck(take).is_none() && told.len() > 1 && says(mcp::PLACES[1]) && !says(mcp::PLACES[0])
+}
+
 /// Judges a version by two cases: [`LAUNCH`], and [`EXACT`] where it was played.
-pub(crate) fn judge(case: &Case, launch: &Take, exact: Option<&Take>) -> Support {
+fn judge(case: &Case, launch: &Take, exact: Option<&Take>) -> Support {
     if let Some(why) = prevented(case, launch) {
         return Support::Unsupported(why);
     }
@@ -231,10 +299,15 @@ fn asked(case: &Case) -> String {
 pub(crate) const LAUNCH: &str = "launch";
 /// A session that starts with its turn.
 pub(crate) const EXACT: &str = "resumed-turn";
+/// A session that starts with its turn, and waits for its tools.
+pub(crate) const GATED: &str = "gated-turn";
+/// A pasted prompt, and Enter with it.
+pub(crate) const PASTED: &str = "pasted-enter";
+/// A tool that is described in other words.
+pub(crate) const REDEFINED: &str = "redefined";
+/// The cases that a version is judged by, those first on which more depends.
+pub(crate) const CASES: [&str; 5] = [LAUNCH, GATED, EXACT, REDEFINED, PASTED];
 const VERSIONS: &str = include_str!("../../golden/versions.toml");
-const SUPPORTED: &str = "supported";
-const DEGRADED: &str = "degraded: ";
-const UNSUPPORTED: &str = "claude_unsupported: ";
 
 #[cfg(test)]
 mod tests {
@@ -251,17 +324,5 @@ mod tests {
             replaced: Replaced::default(),
         };
         assert_eq!(shown(&[piece(1, "b"), piece(0, "a")]), "ab");
-    }
-
-    #[test]
-    fn a_verdict_is_read_as_it_is_displayed() {
-        for support in [
-            Support::Supported,
-            Support::Degraded("a: b".into()),
-            Support::Unsupported("c".into()),
-        ] {
-            assert_eq!(Support::read(&support.to_string()), Some(support));
-        }
-        assert_eq!(Support::read("fine"), None);
     }
 }

@@ -70,6 +70,14 @@ impl Observation {
         self.named("Stop")
     }
 
+    /// How often the tools were asked for.
+    pub(crate) fn lists(&self) -> usize {
+        let requests = self.requests.iter();
+        requests
+            .filter(|request| request["body"]["method"] == "tools/list")
+            .count()
+    }
+
     /// Hooks that told of a prompt.
     pub(crate) fn submissions(&self) -> usize {
         self.named("UserPromptSubmit")
@@ -84,9 +92,21 @@ impl Observation {
 struct World {
     answers: Vec<Answer>,
     blocks: bool,
+    tools: Mutex<Tools>,
     heard: Mutex<Observation>,
     changed: Notify,
     releases: Semaphore,
+}
+
+/// The MCP server's tools.
+#[derive(Debug)]
+struct Tools {
+    /// Whether it tells of changes.
+    notices: bool,
+    /// What the tools tell of.
+    place: &'static str,
+    /// Where changes are told.
+    listener: Option<mpsc::Sender<Bytes>>,
 }
 
 impl Upstream {
@@ -100,6 +120,11 @@ impl Upstream {
         let world = Arc::new(World {
             answers: case.answers.clone(),
             blocks: case.setup.blocks,
+            tools: Mutex::new(Tools {
+                notices: case.setup.notices,
+                place: mcp::PLACES[0],
+                listener: None,
+            }),
             heard: Mutex::default(),
             changed: Notify::new(),
             releases: Semaphore::new(0),
@@ -122,6 +147,19 @@ impl Upstream {
         self.world.releases.add_permits(1);
     }
 
+    /// Describes the tools in other words from here on.
+    pub(crate) fn redefine(&self) {
+        self.world.tools().place = mcp::PLACES[1];
+    }
+
+    /// Tells whoever listens that the tools changed.
+    pub(crate) fn tell_change(&self) {
+        if let Some(listener) = &self.world.tools().listener {
+            let event = format!("data: {}\n\n", mcp::changed());
+            drop(listener.try_send(Bytes::from(event))); // A listener that is gone asks anew.
+        }
+    }
+
     /// Returns when something more was heard or said.
     pub(crate) async fn changed(&self) {
         self.world.changed.notified().await;
@@ -141,6 +179,10 @@ impl Drop for Upstream {
 impl World {
     fn heard(&self) -> MutexGuard<'_, Observation> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tools(&self) -> MutexGuard<'_, Tools> {
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, change: impl FnOnce(&mut Observation)) {
@@ -208,7 +250,7 @@ async fn respond(
             if body["params"]["name"] == mcp::SLOW_TOOL {
                 tokio::time::sleep(SLOW_TOOL_WAIT).await;
             }
-            tools(&head.method, &body)
+            tools(&world, &head.method, &body)
         }
         _ => plain(StatusCode::OK, &json!({})),
     })
@@ -225,12 +267,18 @@ fn hook(world: &World, body: Value) -> Response<Pieces> {
     plain(StatusCode::OK, &verdict)
 }
 
-fn tools(method: &Method, body: &Value) -> Response<Pieces> {
+fn tools(world: &World, method: &Method, body: &Value) -> Response<Pieces> {
+    let mut tools = world.tools();
+    if *method == Method::GET && tools.notices {
+        let (listener, notices) = mpsc::channel(PIECES_AHEAD);
+        tools.listener = Some(listener);
+        return events(Pieces::from(notices));
+    }
     if *method != Method::POST {
-        // There is no event stream here: what the tools are does not change within a case.
+        // There is no event stream where the tools do not change within the case.
         return plain(StatusCode::METHOD_NOT_ALLOWED, &json!({}));
     }
-    match mcp::answer(body) {
+    match mcp::answer(body, tools.place) {
         Some(answer) => plain(StatusCode::OK, &answer),
         None => plain(StatusCode::ACCEPTED, &Value::Null),
     }

@@ -11,6 +11,7 @@ use crate::lane::Call;
 use crate::lane::Health;
 use crate::lane::Lane;
 use crate::lane::LaneWant;
+use crate::lane::OfferedModel;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::turn::Attempt;
@@ -41,6 +42,17 @@ impl Router {
     /// Whether the catalog says anything of models, so that a call's model must be looked up before its body is read.
     pub(crate) fn is_declared(&self) -> bool {
         self.lanes.catalog.snapshot().is_configured()
+    }
+
+    /// The models that a caller of this policy can reach; `None` where no catalog says.
+    ///
+    /// # Errors
+    /// Where the policy is none that is in force.
+    pub(crate) fn models(
+        &self,
+        policy: Option<&Arc<str>>,
+    ) -> Result<Option<Vec<OfferedModel>>, Fault> {
+        self.lanes.models(policy)
     }
 
     /// How every lane is now: this machine's own, then the hosts.

@@ -3,12 +3,14 @@
 use super::fault;
 use crate::catalog::Binding;
 use crate::catalog::Catalog;
+use crate::catalog::Model;
 use crate::catalog::Policy;
 use crate::catalog::Price;
 use crate::catalog::Snapshot;
 use crate::catalog::Target;
 use crate::lane::Call;
 use crate::lane::Lane;
+use crate::lane::OfferedModel;
 use crate::turn::Fault;
 use crate::turn::LaneId;
 use crate::upstream::Hosts;
@@ -57,7 +59,11 @@ impl Lanes {
     /// # Errors
     /// Where the policy that the key names is disabled, or is not there: what is not granted is refused.
     pub(super) fn policy(&self, call: &Call) -> Result<Option<Arc<Policy>>, Fault> {
-        let Some(name) = &call.policy_name else {
+        self.policy_named(call.policy_name.as_ref())
+    }
+
+    fn policy_named(&self, name: Option<&Arc<str>>) -> Result<Option<Arc<Policy>>, Fault> {
+        let Some(name) = name else {
             return Ok(None);
         };
         let snapshot = self.catalog.snapshot();
@@ -85,6 +91,39 @@ impl Lanes {
             true => self.declared(&snapshot, call),
             false => Ok(self.undeclared()),
         }
+    }
+
+    /// The models that a caller of this policy can reach, each with the first lane that serves it; `None` where nothing is
+    /// declared.
+    ///
+    /// # Errors
+    /// As for a call.
+    pub(super) fn models(
+        &self,
+        policy: Option<&Arc<str>>,
+    ) -> Result<Option<Vec<OfferedModel>>, Fault> {
+        let snapshot = self.catalog.snapshot();
+        if !snapshot.is_configured() {
+            return Ok(None);
+        }
+        let policy = self.policy_named(policy)?;
+        let policy = policy.as_deref();
+        let offered = |model: &Arc<Model>| {
+            let is_granted =
+                model.enabled && policy.is_none_or(|policy| policy.grants_model(model));
+            let granted =
+                |binding: &&Arc<Binding>| policy.is_none_or(|policy| grants(policy, binding));
+            let binding = model
+                .enabled_bindings()
+                .find(granted)
+                .filter(|_| is_granted)?;
+            Some(OfferedModel {
+                name: model.name.to_string(),
+                aliases: model.spec.aliases.iter().map(ToString::to_string).collect(),
+                lane: binding.lane.to_string(),
+            })
+        };
+        Ok(Some(snapshot.models().filter_map(offered).collect()))
     }
 
     fn undeclared(&self) -> Vec<Way> {

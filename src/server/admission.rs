@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use std::net::Ipv4Addr;
 
 /// Routes that tell a stranger no more than that the relay is there.
-const OPEN_ROUTES: &[&str] = &["/", "/v1/health"];
+const OPEN_ROUTES: &[&str] = &["/", "/v1/health", "/healthz"];
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 

@@ -3,8 +3,10 @@
 use super::ServerConfig;
 use super::body_budget::BodyBudget;
 use super::drain::DrainDeadline;
+use super::recall::Recall;
 use crate::archive::Archive;
 use crate::auth::Admission;
+use crate::auth::Caller;
 use crate::authority::LicenseClient;
 use crate::calls::CallLog;
 use crate::clock;
@@ -12,6 +14,7 @@ use crate::conversation::ConversationView;
 use crate::conversation::Conversations;
 use crate::lane::Call;
 use crate::lane::Health;
+use crate::lane::OfferedModel;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
 use crate::routing::Settlement;
@@ -24,6 +27,8 @@ use crate::turn::LaneId;
 use crate::turn::Owner;
 use crate::upstream::HostLane;
 use crate::upstream::Hosts;
+use crate::wire::offer;
+use crate::wire::offer::Listed;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -33,6 +38,14 @@ use tokio::sync::watch;
 /// What serves calls: conversations above the lanes, and in tests a stand-in.
 pub(crate) trait Backend: Send + Sync + 'static {
     fn serve(&self, call: Call) -> Serving;
+    /// The models that a caller of this policy can reach; `None` where no catalog says.
+    ///
+    /// # Errors
+    /// Where the policy is none that is in force.
+    fn models(&self, _policy: Option<&Arc<str>>) -> Result<Option<Vec<OfferedModel>>, Fault> {
+        Ok(None)
+    }
+
     /// Whether a catalog says which lanes serve which models.
     fn is_declared(&self) -> bool {
         false
@@ -53,6 +66,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
 impl Backend for Conversations {
     fn serve(&self, call: Call) -> Serving {
         Conversations::serve(self, call)
+    }
+
+    fn models(&self, policy: Option<&Arc<str>>) -> Result<Option<Vec<OfferedModel>>, Fault> {
+        Conversations::models(self, policy)
     }
 
     fn is_declared(&self) -> bool {
@@ -97,6 +114,7 @@ pub(crate) struct Api {
     pub(super) journal: CallLog,
     pub(super) telemetry: Telemetry,
     pub(super) archive: Archive,
+    pub(super) recall: Recall,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
     /// Falls where calls in flight take longer than the drain waits.
@@ -104,6 +122,10 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the composition root hands each room over by hand"
+    )]
     pub(crate) fn new(
         backend: impl Backend,
         pool: watch::Receiver<Snapshot>,
@@ -130,6 +152,7 @@ impl Api {
             journal,
             telemetry: Telemetry::off(),
             archive: Archive::in_memory(),
+            recall: Recall::default(),
             started: clock::now(),
             stop: None,
             drain_deadline: DrainDeadline::new(),
@@ -187,6 +210,15 @@ impl Api {
         body_bytes: usize,
     ) -> Result<Option<Settlement>, Fault> {
         self.backend.reserve(call, body_bytes)
+    }
+
+    /// The models that this caller can reach.
+    pub(super) fn models(&self, caller: &Caller) -> Result<Vec<Listed>, Fault> {
+        let bound = self.backend.models(caller.policy.as_ref())?;
+        Ok(bound.map_or_else(offer::claude, |models| {
+            let listed = |model: OfferedModel| Listed::bound(model.name, model.aliases, model.lane);
+            models.into_iter().map(listed).collect()
+        }))
     }
 
     pub(super) fn is_declared(&self) -> bool {

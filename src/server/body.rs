@@ -155,7 +155,7 @@ fn too_large(max: usize) -> Fault {
     Fault::new(FaultKind::RequestTooLarge, Blame::Client, public)
 }
 
-fn crowded() -> Fault {
+pub(super) fn crowded() -> Fault {
     let public = "The large bodies of other calls take the room that `server.bodies_max` leaves for this one. \
         Send it again once some of them have ended, or raise `server.bodies_max` in relay.toml.";
     Fault::new(FaultKind::QueueFull, Blame::Relay, public)

@@ -22,13 +22,17 @@ pub(super) async fn create(
 ) -> Result<Response, Refusal> {
     let is_named = context.is_named(request.headers())?;
     let (id, created) = (context.stem(), clock::unix_ms() / 1000);
+    let (recall, owner) = (api.recall.clone(), context.caller.owner());
     let plain = Box::new(Writer::new(&id, created, AnswerWish::default()));
     let read = move |body: &[u8]| {
-        let call = request::call(body, is_named)?;
+        let call = request::call(body, is_named, &|call| recall.find(&owner, call))?;
+        let (recall, owner) = (recall.clone(), owner.clone());
+        let keep = move |call: &str, blocks| recall.keep(&owner, call, blocks);
+        let writer = Writer::new(&id, created, call.wish).remembered_by(Box::new(keep));
         Ok(Asked {
             request: call.request,
             stream: call.stream,
-            writer: Box::new(Writer::new(&id, created, call.wish)),
+            writer: Box::new(writer),
         })
     };
     front::answer(api, context, Dialect::Chat, request, plain, read).await

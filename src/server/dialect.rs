@@ -16,15 +16,28 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// The path tells. Files are a route of both; there the header tells that every Anthropic client sends.
+    /// The path tells, by its prefix or by its route. Models and files are routes of both; there the headers tell.
     pub(super) fn of(uri: &Uri, headers: &HeaderMap) -> Dialect {
         let path = uri.path();
-        let below = |route: &&str| {
-            let rest = path.strip_prefix(*route);
+        let below = |path: &str, route: &str| {
+            let rest = path.strip_prefix(route);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let is_shared = below(&"/v1/files") && !headers.contains_key("anthropic-version");
-        match is_shared || OPENAI_ROUTES.iter().any(below) {
+        if below(path, "/openai") {
+            return Dialect::OpenAi;
+        }
+        let is_of_openai = |route: &&str| below(path, route);
+        let is_anthropic = ["anthropic-version", "anthropic-beta", "x-api-key"]
+            .iter()
+            .any(|name| headers.contains_key(*name));
+        let is_shared = match path {
+            path if below(path, "/v1/files") => !is_anthropic,
+            path if below(path, "/v1/models") => {
+                !is_anthropic && headers.contains_key("authorization")
+            }
+            _ => false,
+        };
+        match is_shared || OPENAI_ROUTES.iter().any(is_of_openai) {
             true => Dialect::OpenAi,
             false => Dialect::Anthropic,
         }
@@ -82,9 +95,12 @@ mod tests {
         assert_eq!(answer.json()["error"]["code"], "unsupported_error");
         assert_eq!(answer.json()["error"]["param"], json!(null));
         let headers = [("host", "localhost"), ("anthropic-version", "2023-06-01")];
-        let anthropic = test_api.with("GET", "/v1/files", &headers, "").await.json();
-        let openai = test_api.bare("GET", "/v1/files").await.json();
+        let anthropic = test_api
+            .with("GET", "/v1/files/x", &headers, "")
+            .await
+            .json();
+        let openai = test_api.bare("GET", "/v1/files/x").await.json();
         assert_eq!(anthropic["type"], "error");
-        assert_eq!(openai["error"]["code"], "unsupported_error");
+        assert_eq!(openai["error"]["code"], "file_unknown");
     }
 }

@@ -63,6 +63,7 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
     let mut line = Line::new(&request, id.clone(), &api);
     let dialect = Dialect::of(request.uri(), request.headers());
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(dialect);
     request.extensions_mut().insert(line.note.clone());
     let mut response = next.run(request).await;
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {

@@ -6,6 +6,7 @@ use super::api;
 use super::body;
 use super::body_budget::Reservation;
 use super::conversation;
+use super::files;
 use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
 use super::late_writer::LateWriter;
@@ -111,11 +112,21 @@ pub(super) async fn take(
     let headers = request.headers().clone();
     let query = request.uri().query().map(str::to_owned);
     let body = body::json(request, api.config.body_max, &mut reservation).await?;
+    let mut body = Bytes::from(body);
+    let speaks = match dialect {
+        Dialect::Anthropic => files::Dialect::Anthropic,
+        Dialect::Chat | Dialect::Responses => files::Dialect::OpenAi,
+    };
+    if let Some(inlined) = files::inlined(api, caller, speaks, &body).await? {
+        let more = inlined.len().saturating_sub(body.len());
+        reservation.grow(more).map_err(|_| body::crowded())?;
+        body = inlined;
+    }
     let original = Original {
         dialect,
         query,
         headers,
-        body: Bytes::from(body),
+        body,
         model_at: 0..0,
     };
     Ok(Taken {

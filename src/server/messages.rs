@@ -35,13 +35,22 @@ pub(super) async fn create(
         true => request::call_going_on(body, version),
         false => request::call(body, version),
     };
-    let asked = |call: Call| Asked {
-        request: call.request,
-        stream: call.stream,
-        writer: Box::new(Writer),
+    let named = request.headers().get_all("anthropic-beta");
+    let betas = request::betas(named.iter().map(HeaderValue::as_bytes));
+    let asked = move |mut call: Call| {
+        match betas.clone() {
+            Ok(betas) => call.request.betas = betas,
+            Err(header) => call.request.ignored.push(header.to_owned()),
+        }
+        let estimate = estimate::of_call(&call.request);
+        Asked {
+            request: call.request,
+            stream: call.stream,
+            writer: Box::new(Writer { estimate }),
+        }
     };
-    let read = move |body: &[u8]| read(body).map(asked);
-    let plain = Box::new(Writer);
+    let read = move |body: &[u8]| read(body).map(&asked);
+    let plain = Box::new(Writer::default());
     front::answer(api, context, Dialect::Anthropic, request, plain, read).await
 }
 
@@ -115,6 +124,39 @@ mod tests {
             json!([{ "type": "text", "text": "hello" }])
         );
         assert_eq!(test_api.asked()[0].ignored, ["speed"]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_begins_with_an_estimate_of_its_input() {
+        let test_api = TestApi::new().answering(hello());
+        let text = test_api.post("/v1/messages", STREAM).await.text();
+        let events = Decoder::default().push(text.as_bytes());
+        let first: serde_json::Value =
+            serde_json::from_str(&events[0].data).expect("an event is JSON");
+        let tokens = first["message"]["usage"]["input_tokens"].as_u64();
+        assert!(tokens.is_some_and(|tokens| tokens > 0), "{first}");
+        let count = test_api.post("/v1/messages/count_tokens", CALL).await;
+        assert_eq!(tokens, count.json()["input_tokens"].as_u64());
+    }
+
+    #[tokio::test]
+    async fn a_field_that_decides_and_stands_twice_is_refused() {
+        let test_api = TestApi::new().answering(hello());
+        for (field, value) in [
+            ("model", "\"other\""),
+            ("messages", "[]"),
+            ("max_tokens", "1"),
+        ] {
+            let body = CALL.replacen('{', &format!("{{\"{field}\":{value},"), 1);
+            let answer = test_api.post("/v1/messages", &body).await;
+            assert_eq!(answer.status.as_u16(), 400, "{body}");
+            let told = answer.text();
+            assert!(
+                told.contains(&format!("{field}: the field is there more than once")),
+                "{told}"
+            );
+        }
+        assert!(test_api.asked().is_empty());
     }
 
     #[tokio::test]

@@ -43,10 +43,13 @@ mod late_writer;
 mod license;
 
 mod chat;
+mod completion;
+mod files;
 mod messages;
 mod model;
 mod page;
 mod passed;
+mod recall;
 mod responses;
 mod status;
 mod stream;

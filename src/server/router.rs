@@ -4,7 +4,9 @@ use super::Api;
 use super::admission;
 use super::breaker;
 use super::chat;
+use super::completion;
 use super::conversation;
+use super::files;
 use super::frame;
 use super::frame::Refusal;
 use super::guard;
@@ -21,6 +23,7 @@ use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
@@ -33,10 +36,7 @@ use axum::routing::post;
 const UNSERVED: &[&str] = &[
     "/v1/messages/batches",
     "/v1/messages/batches/{*rest}",
-    "/v1/files",
-    "/v1/files/{*rest}",
     "/v1/complete",
-    "/v1/completions",
     "/v1/responses/compact",
     "/v1/embeddings",
     "/v1/images/{*rest}",
@@ -67,11 +67,38 @@ const UNSERVED: &[&str] = &[
     "/v1/organizations/{*rest}",
 ];
 
-/// All routes, behind the guard and in the frame.
+/// All routes, behind the guard and in the frame. The protocols' own stand below a prefix of their maker's, too.
 pub(super) fn router(api: Api) -> Router {
-    let mut router = Router::new()
+    Router::new()
         .route("/", get(page::front))
+        .route("/healthz", get(status::health))
         .route("/api/hello", get(hello))
+        .merge(protocols())
+        .nest("/openai", protocols())
+        .nest("/anthropic", protocols())
+        .route("/v1/health", get(status::health))
+        .route("/v1/version", get(status::version))
+        .route("/v1/availability", get(status::availability))
+        .route("/v1/capabilities", get(status::capabilities))
+        .route("/v1/breakers", get(breaker::list))
+        .route("/v1/breakers/reset", post(breaker::reset))
+        .route("/v1/license", get(license::show))
+        .route("/v1/license/refresh", post(license::refresh))
+        .route("/v1/recent-calls", get(journal::recent))
+        .route("/metrics", get(journal::metrics))
+        .route("/v1/sessions", get(status::sessions))
+        .route("/v1/sessions/{*id}", delete(conversation::end))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), admission::admit))
+        .layer(from_fn_with_state(api.clone(), guard::guard))
+        .layer(from_fn_with_state(api.clone(), frame::frame))
+        .with_state(api)
+}
+
+/// The routes of the protocols that programs speak.
+fn protocols() -> Router<Api> {
+    let mut router = Router::new()
         .route("/v1/messages", post(messages::create))
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
         .route("/v1/chat/completions", post(chat::create))
@@ -99,29 +126,18 @@ pub(super) fn router(api: Api) -> Router {
             get(thread::find_item).delete(thread::delete_item),
         )
         .route("/v1/models", get(model::list))
-        .route("/v1/models/{*id}", get(model::find))
-        .route("/v1/health", get(status::health))
-        .route("/v1/version", get(status::version))
-        .route("/v1/availability", get(status::availability))
-        .route("/v1/capabilities", get(status::capabilities))
-        .route("/v1/breakers", get(breaker::list))
-        .route("/v1/breakers/reset", post(breaker::reset))
-        .route("/v1/license", get(license::show))
-        .route("/v1/license/refresh", post(license::refresh))
-        .route("/v1/recent-calls", get(journal::recent))
-        .route("/metrics", get(journal::metrics))
-        .route("/v1/sessions", get(status::sessions))
-        .route("/v1/sessions/{*id}", delete(conversation::end));
+        .route("/v1/models/{*id}", get(model::find));
+    router = router
+        .route("/v1/completions", post(completion::create))
+        .route("/v1/files", get(files::list).post(files::create))
+        .route("/v1/files/{id}", get(files::find).delete(files::delete))
+        .route("/v1/files/{id}/content", get(files::content))
+        // An upload has a bound of its own.
+        .layer(DefaultBodyLimit::disable());
     for path in UNSERVED {
         router = router.route(path, any(unserved));
     }
     router
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), admission::admit))
-        .layer(from_fn_with_state(api.clone(), guard::guard))
-        .layer(from_fn_with_state(api.clone(), frame::frame))
-        .with_state(api)
 }
 
 /// What `GET /` tells who asks for no page.
@@ -135,8 +151,10 @@ pub(super) const fn welcome() -> &'static str {
         "POST /v1/chat/completions       a turn, as OpenAI's clients ask for one\n",
         "POST /v1/responses              a turn, as OpenAI's newer clients ask for one\n",
         "POST /v1/conversations          a conversation that such turns go on with\n",
+        "POST /v1/completions            a text gone on with, for older programs\n",
+        "POST /v1/files                  a file, for calls that name it\n",
         "GET  /v1/models                 models on offer; any other name is passed on\n",
-        "GET  /v1/health                 is it ready\n",
+        "GET  /v1/health                 is it ready; /healthz says the same\n",
         "GET  /v1/version                what runs here\n",
         "GET  /v1/availability           what is missing\n",
         "GET  /v1/capabilities           what becomes of each field of a request\n",
@@ -164,6 +182,11 @@ fn mistaken(path: &str) -> Option<&'static str> {
     if path.starts_with("/v1/v1/") {
         return Some(
             "The path begins with /v1 twice: this client adds it itself, so end its base URL before the /v1.",
+        );
+    }
+    if path.contains("//") || (path.len() > 1 && path.ends_with('/')) {
+        return Some(
+            "The path has a slash too many: end the client's base URL without one, and the path as well.",
         );
     }
     let is_bare = ["/messages", "/models", "/chat/completions", "/responses"].contains(&path);
@@ -242,11 +265,38 @@ mod tests {
             ("/v1/v1/messages", "begins with /v1 twice"),
             ("/messages", "lacks /v1"),
             ("/chat/completions", "lacks /v1"),
+            ("//v1/messages", "a slash too many"),
+            ("/v1/messages/", "a slash too many"),
             ("/message", "no such route"),
         ] {
             let told = test_api.bare("POST", path).await.text();
             assert!(told.contains(words), "{path}: {told}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_protocols_stand_below_their_makers_names_too() {
+        let test_api = TestApi::new();
+        for (path, field) in [
+            ("/openai/v1/embeddings", "code"),
+            ("/anthropic/v1/messages/batches", "type"),
+        ] {
+            let answer = test_api.bare("POST", path).await;
+            assert_eq!(answer.status.as_u16(), 501, "{path}");
+            assert!(answer.json()["error"][field].is_string());
+        }
+        assert_eq!(
+            test_api
+                .bare("POST", "/anthropic/v1/messages")
+                .await
+                .status
+                .as_u16(),
+            415
+        );
+        assert_eq!(
+            test_api.bare("GET", "/healthz").await.json()["status"],
+            "healthy"
+        );
     }
 
     #[tokio::test]

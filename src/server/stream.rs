@@ -33,6 +33,10 @@ use tokio::time::interval;
 const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// How far an answer is when its stream's head goes out.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a call, which moves once or twice"
+)]
 pub(super) enum Begun {
     /// Its first event came, and its labels are in the head.
     With(Start, Events),
@@ -42,6 +46,10 @@ pub(super) enum Begun {
 }
 
 /// Where the stream's frames come from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a call, which moves once or twice"
+)]
 enum Source {
     Waiting(Serving),
     Events(Events),

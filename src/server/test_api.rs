@@ -5,6 +5,7 @@ use super::ServerConfig;
 use super::api::Backend;
 use super::router;
 use crate::archive::Archive;
+use crate::archive::FilesConfig;
 use crate::auth::Admission;
 use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
@@ -50,6 +51,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -230,8 +232,8 @@ fn snapshot(condition: Condition) -> Snapshot {
         waiting: 3,
         claude: Some(ClaudeView {
             path: "/bin/claude".into(),
-            version: std::sync::Arc::new(tokio::sync::SetOnce::from("2.1.329".to_owned())),
-            support: std::sync::Arc::new(tokio::sync::SetOnce::from("supported".to_owned())),
+            version: Some("2.1.329".to_owned()),
+            support: Some("supported".to_owned()),
         }),
     }
 }
@@ -242,6 +244,7 @@ pub(super) struct TestApi {
     pub(super) admission: Admission,
     journal: CallLog,
     archive: Archive,
+    _folder: TempDir,
 }
 
 impl TestApi {
@@ -287,10 +290,17 @@ impl TestApi {
 
     fn of(script: Script) -> TestApi {
         let (calls, left) = (watch::Sender::new(0), watch::Sender::new(false));
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = FilesConfig {
+            bytes_max: 1000,
+            total_bytes_max: 2000,
+        };
+        let archive = Archive::open(folder.path(), files).expect("the folder is ours");
         TestApi {
             admission: open_door(),
             journal: CallLog::in_memory(),
-            archive: Archive::in_memory(),
+            archive,
+            _folder: folder,
             stub: Arc::new(StubLane {
                 script,
                 asked: Mutex::default(),

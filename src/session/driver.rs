@@ -1,9 +1,14 @@
 //! The loop of one session: what its claude does, orders and deadlines in; keystrokes or lines, events and notices out.
 //!
 //! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
-//! the next. How claude is reached is the [`Transport`]'s: on a pseudo-terminal, or in lines of JSON.
+//! the next. EndMode claude is reached is the [`Transport`]'s: on a pseudo-terminal, or in lines of JSON.
 
+use super::fault;
+use super::installation::Installation;
+use super::installation::Installations;
 use super::prepare::PreparedTurn;
+use super::pty::pulse;
+use super::pty::pulse::Pulse;
 use super::pty::reap;
 use super::pty::reap::EndMode;
 use super::pty::spawn::Exit;
@@ -16,6 +21,7 @@ use super::transcript_pipe::TranscriptPipe;
 use crate::clock;
 use crate::turn::Fault;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -51,12 +57,12 @@ pub(crate) enum Notice {
 /// Tells the pool; it must not block.
 pub(crate) type Notify = Box<dyn FnMut(Notice) + Send>;
 
-/// How the claude of a session is reached: its process, the machine that decides, and what carries words between them.
+/// EndMode the claude of a session is reached: its process, the machine that decides, and what carries words between them.
 pub(super) trait Transport: Send + 'static {
     /// What claude does.
     type Input: Send;
 
-    /// How a process of this kind is ended. One that has nothing to clean up is not asked.
+    /// EndMode a process of this kind is ended. One that has nothing to clean up is not asked.
     const END: EndMode;
 
     /// Waits for what claude does next; what counts first is taken first. Cancel safe.
@@ -108,11 +114,15 @@ pub(super) struct RunningSession {
     pub(super) reply: ReplySink,
     /// The pipe of a primed session that has not got its conversation yet.
     pub(super) transcript_pipe: Option<TranscriptPipe>,
+    installation: Arc<Installation>,
+    installations: Installations,
     exit: Exit,
     orders: mpsc::Receiver<Order>,
     notify: Notify,
     /// When a process that is to end is forced to.
     ending: Option<Instant>,
+    /// A turn was handed over, and the process has still to show that it lives.
+    pulse: Option<Pulse>,
 }
 
 enum Input<T> {
@@ -142,7 +152,11 @@ impl<T: Transport> Driver<T> {
 
     async fn next(&mut self) -> Input<T::Input> {
         let session = &mut self.session;
-        let deadline = reply::soonest([self.transport.poll_timeout(), session.ending]);
+        let deadlines = [
+            self.transport.poll_timeout().map(clock::of_awake),
+            session.pulse.as_ref().map(Pulse::next),
+        ];
+        let deadline = reply::soonest([deadlines.into_iter().flatten().min(), session.ending]);
         let is_ending = session.ending.is_some();
         tokio::select! {
             biased;
@@ -151,15 +165,18 @@ impl<T: Transport> Driver<T> {
             order = session.orders.recv(), if !is_ending => Input::Ordered(order.unwrap_or(Order::Retire)),
             how = session.exit.how() => Input::Exited(how),
             () = session.reply.hung_up() => Input::HungUp,
-            () = tokio::time::sleep_until(deadline.into()) => Input::Timeout,
+            () = passed(deadline) => Input::Timeout,
         }
     }
 
     fn handle(&mut self, input: Input<T::Input>) {
-        let now = clock::now();
+        let now = clock::awake();
         let (session, transport) = (&mut self.session, &mut self.transport);
         match input {
-            Input::Claude(input) => transport.handle(input, session, now),
+            Input::Claude(input) => {
+                session.pulse = None;
+                transport.handle(input, session, now);
+            }
             Input::Reached(Ok(())) => transport.handle_reached(now),
             Input::Reached(Err(error)) => {
                 tracing::warn!(%error, "a primed session is given up");
@@ -172,10 +189,13 @@ impl<T: Transport> Driver<T> {
                 transport.cancel(now);
                 session.reply.settle(TurnOutcome::Cancelled);
             }
-            Input::Timeout if session.ending.is_some_and(|at| at <= now) => {
+            Input::Timeout if session.ending.is_some_and(|at| at <= clock::now()) => {
                 session.end(EndMode::Forced, "it did not end");
             }
-            Input::Timeout => transport.handle_timeout(now),
+            Input::Timeout => {
+                session.feel_pulse();
+                transport.handle_timeout(now);
+            }
             Input::Exited(_) => {}
         }
     }
@@ -183,6 +203,10 @@ impl<T: Transport> Driver<T> {
     fn begin(&mut self, turn: Turn, now: Instant) {
         let Turn { prepared, caller } = turn;
         self.session.reply.take(caller);
+        if pulse::is_stopped(self.session.pid) {
+            return self.session.give_up_hung();
+        }
+        self.session.pulse = Some(Pulse::new(self.session.pid, clock::now()));
         if let Err(error) = self.transport.begin(prepared, &mut self.session, now) {
             self.session.misdeliver(T::END, &error);
         }
@@ -192,6 +216,7 @@ impl<T: Transport> Driver<T> {
 impl RunningSession {
     pub(super) fn new(
         (pid, exit): (u32, Exit),
+        (installation, installations): (Arc<Installation>, Installations),
         resources: SessionResources,
         transcript_pipe: Option<TranscriptPipe>,
         orders: mpsc::Receiver<Order>,
@@ -202,17 +227,52 @@ impl RunningSession {
             resources,
             reply: ReplySink::default(),
             transcript_pipe,
+            installation,
+            installations,
             exit,
             orders,
             notify,
             ending: None,
+            pulse: None,
         }
+    }
+
+    /// The process told its version. Where it is another one than its installation's, all that was taken for granted of
+    /// it is wrong: it is ended before it is asked for anything.
+    pub(super) fn handle_version(&mut self, version: &str, how: EndMode) {
+        if !self.installations.heard(&self.installation, version) {
+            return;
+        }
+        tracing::info!(pid = self.pid, version, "claude is another version by now");
+        if self.reply.is_taken() {
+            self.reply.fail(fault::renewed(), false);
+        }
+        self.end(how, "it is of another version than was expected");
     }
 
     /// Tells the pool that the session can be lent.
     pub(super) fn ready(&mut self) {
         let resident = reap::resident_bytes(self.pid);
         (self.notify)(Notice::Ready { resident });
+    }
+
+    /// Looks whether a process that says nothing runs at all.
+    fn feel_pulse(&mut self) {
+        let now = clock::now();
+        let Some(pulse) = self.pulse.as_mut().filter(|pulse| pulse.next() <= now) else {
+            return;
+        };
+        if pulse.is_lost(pulse::vitals(self.pid), now) {
+            self.give_up_hung();
+        }
+    }
+
+    /// The process hangs: what it was handed it never took up, and it is gone before it can.
+    fn give_up_hung(&mut self) {
+        tracing::warn!(pid = self.pid, "a session hangs and is replaced");
+        self.pulse = None;
+        self.end(EndMode::Forced, "it hangs");
+        self.reply.settle(TurnOutcome::Hung);
     }
 
     /// Gives a turn up that could not be handed over, and with it the session.
@@ -249,6 +309,15 @@ impl RunningSession {
     }
 }
 
+/// Waits for a deadline. One that passed while nobody could run waits a little longer: what came meanwhile is to be
+/// heard first, and the clock is to notice.
+async fn passed(deadline: Instant) {
+    tokio::time::sleep_until(deadline.into()).await;
+    if clock::now().saturating_duration_since(deadline) >= clock::JUMP_MIN {
+        tokio::time::sleep(clock::TICK * 2).await;
+    }
+}
+
 async fn met(transcript_pipe: Option<&mut TranscriptPipe>, pid: u32) -> io::Result<()> {
     match transcript_pipe {
         Some(transcript_pipe) => transcript_pipe.met(pid).await,
@@ -256,5 +325,5 @@ async fn met(transcript_pipe: Option<&mut TranscriptPipe>, pid: u32) -> io::Resu
     }
 }
 
-/// How long a process may take to end, cleaning up after itself, before it is forced; it takes 20 to 60 ms.
+/// EndMode long a process may take to end, cleaning up after itself, before it is forced; it takes 20 to 60 ms.
 const END_WAIT: Duration = Duration::from_millis(400);

@@ -19,7 +19,8 @@ pub(crate) fn of_api_error(error: &ApiError, task: &TurnSpec) -> Fault {
     }
     let wait = |usual| error.retry_after.unwrap_or(usual);
     let text = upstream_words(&error.text);
-    match error.status.or_else(|| status_of(&error.error)) {
+    let status = error.status.or_else(|| status_of(&error.error));
+    match status.or_else(|| status_in_words(&text)) {
         Some(429) => {
             upstream(FaultKind::UpstreamRateLimited, &text).retry_after(wait(RATE_LIMIT_WAIT))
         }
@@ -68,6 +69,14 @@ fn status_of(error: &str) -> Option<u16> {
         "overloaded" => Some(529),
         _ => None,
     }
+}
+
+/// The status of a failure that came within a stream, where older versions tell no more of it than the API's own words:
+/// those for an overload are always the same.
+fn status_in_words(text: &str) -> Option<u16> {
+    let text = text.trim_end_matches('.');
+    let is_overload = text.eq_ignore_ascii_case("overloaded") || text.contains("overloaded_error");
+    is_overload.then_some(529)
 }
 
 /// The upstream's message without what the CLI puts around it for a person at a terminal.
@@ -141,6 +150,24 @@ pub(crate) fn ended_at_start(how: &str) -> Fault {
     Fault::new(FaultKind::SessionLost, Blame::Cli, public).because(format!(
         "the process ended before its prompt box was seen: {how}"
     ))
+}
+
+/// It was updated between two looks at it.
+pub(crate) fn renewed() -> Fault {
+    let public =
+        "Claude Code was updated at this moment. Nothing is wrong with the request; send it again.";
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+        .because("the process told another version than its file did")
+}
+
+/// A version that can be driven did not come up in time: the machine had other things to do.
+pub(crate) fn slow_start() -> Fault {
+    let public = "Claude Code did not come up in time, though this version does: the machine is busy, or short of \
+                  memory. Send the request again; raise `claude.start_wait_max` in relay.toml if starts take longer \
+                  here.";
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+        .because("no sign of readiness within the start's limit")
+        .retry_after(SLOW_START_WAIT)
 }
 
 /// The model's own mistake; what it wrote is no input that a caller could take.
@@ -235,6 +262,8 @@ pub(crate) fn cannot_write(error: &io::Error) -> Fault {
         .because(format!("a transcript could not be written: {error}"))
 }
 
+/// About as long as a start takes on a machine that is not busy any more.
+const SLOW_START_WAIT: Duration = Duration::from_secs(5);
 /// Where the upstream names no time: long enough for a burst to pass.
 const RATE_LIMIT_WAIT: Duration = Duration::from_secs(10);
 const OVERLOAD_WAIT: Duration = Duration::from_secs(5);
@@ -264,6 +293,35 @@ mod tests {
         ] {
             assert_eq!(upstream_words(told), words);
         }
+    }
+
+    #[test]
+    fn an_overload_is_one_however_little_the_cli_tells_of_it() {
+        let told = |status, text: &str| {
+            let error = ApiError {
+                error: "unknown".into(),
+                status,
+                text: text.into(),
+                stop_reason: None,
+                retry_after: None,
+            };
+            let task = TurnSpec::plain(crate::session::turn_spec::DeliveryMethod::Launched);
+            of_api_error(&error, &task).kind
+        };
+        let failed = |status| FaultKind::UpstreamFailed { status };
+        assert_eq!(
+            told(None, "API Error: Overloaded"),
+            FaultKind::UpstreamOverloaded
+        );
+        assert_eq!(
+            told(Some(529), "API Error: 529 busy"),
+            FaultKind::UpstreamOverloaded
+        );
+        assert_eq!(told(Some(500), "API Error: Overloaded"), failed(500));
+        assert_eq!(
+            told(None, "API Error: the table is overloaded"),
+            failed(502)
+        );
     }
 
     #[test]

@@ -265,7 +265,7 @@ fn env(
         set("CLAUDE_CODE_EXTRA_BODY", shape.extra_body.clone().into());
     }
     if !shape.betas.is_empty() {
-        set("ANTHROPIC_BETAS", shape.betas.into());
+        set(BETAS, shape.betas.clone().into());
     }
     if matches!(opening, Opening::Interrupted(_)) {
         set("CLAUDE_CODE_RESUME_INTERRUPTED_TURN", "1".into());
@@ -276,7 +276,13 @@ fn env(
         set("VISUAL", files.editor().into());
     }
     for (name, value) in &config.env {
-        set(name, value.into());
+        match name.as_str() {
+            // The user's own are named beside the caller's.
+            BETAS if !shape.betas.is_empty() => {
+                set(name, format!("{value},{}", shape.betas).into())
+            }
+            _ => set(name, value.into()),
+        };
     }
     env
 }
@@ -341,6 +347,8 @@ pub(crate) fn claude_folder(config: &SessionConfig) -> Option<PathBuf> {
     })
 }
 
+/// The variable that names betas to the API, besides the CLI's own.
+const BETAS: &str = "ANTHROPIC_BETAS";
 /// The variable that tells the CLI where the API is.
 const BASE_URL: &str = "ANTHROPIC_BASE_URL";
 /// Where it is else.

@@ -5,11 +5,14 @@ use super::driver::Driver;
 use super::driver::Notify;
 use super::driver::Order;
 use super::driver::RunningSession;
+use super::installation::Installation;
+use super::installation::Installations;
 use super::launch;
 use super::launch::Files;
 use super::launch::Launch;
 use super::launch::Opening;
 use super::launch_context::LaunchContext;
+use super::machine::Limits;
 use super::machine::Machine;
 use super::mcp::server::McpServer;
 use super::mcp::tool_list::ToolList;
@@ -24,7 +27,6 @@ use super::resources::in_new_folder;
 use super::resources::write_files;
 use super::shape::Shape;
 use super::transcript_pipe::TranscriptPipe;
-use super::turn_spec::Enter;
 use super::turn_spec::TurnSpec;
 use super::witness::copies::Copies;
 use super::witness::receiver::Line;
@@ -35,7 +37,7 @@ use crate::terminal::Screen;
 use crate::turn::Message;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -48,7 +50,7 @@ pub(crate) struct Launcher {
 
 pub(super) struct Shared {
     pub(super) launch_context: LaunchContext,
-    pub(super) program: PathBuf,
+    pub(super) installations: Installations,
 }
 
 /// A turn that a session is launched with.
@@ -68,11 +70,23 @@ pub(crate) enum Birth {
     Turn(Box<Launched>),
 }
 
+impl Birth {
+    /// Whoever waits for the session's first answer.
+    pub(super) fn into_caller(self) -> Option<Recipient> {
+        match self {
+            Birth::Empty | Birth::Primed => None,
+            Birth::Turn(launched) => Some(launched.caller),
+        }
+    }
+}
+
 /// A live session, for the pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) pid: u32,
     pub(crate) orders: mpsc::Sender<Order>,
+    /// The claude that it runs.
+    pub(crate) installation: Arc<Installation>,
     /// Whether prompts may go through its text editor.
     pub(crate) edits: bool,
     /// The conversation that a primed session waits for; only its first turn can be that one.
@@ -80,13 +94,18 @@ pub(crate) struct Session {
 }
 
 impl Launcher {
-    pub(crate) fn new(program: PathBuf, launch_context: LaunchContext) -> Launcher {
+    pub(crate) fn new(installations: Installations, launch_context: LaunchContext) -> Launcher {
         Launcher {
             shared: Arc::new(Shared {
                 launch_context,
-                program,
+                installations,
             }),
         }
+    }
+
+    /// The claudes that sessions run.
+    pub(crate) fn installations(&self) -> &Installations {
+        &self.shared.installations
     }
 
     /// Whether sessions can be primed on this system.
@@ -99,38 +118,6 @@ impl Launcher {
         ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"]
             .iter()
             .any(|name| self.shared.launch_context.config.env.contains_key(*name))
-    }
-
-    /// Whether a session launched with a turn waits for its tools.
-    pub(crate) async fn gates(&self) -> bool {
-        TranscriptPipe::is_possible()
-            && self
-                .shared
-                .launch_context
-                .transcript_store
-                .is_at_least(GATES_SINCE)
-                .await
-    }
-
-    /// What the CLI does with an Enter behind a text. One that is taken saves a look at the screen.
-    pub(crate) fn enter(&self) -> Enter {
-        match self
-            .shared
-            .launch_context
-            .transcript_store
-            .is_known_as(ENTERS_SINCE)
-        {
-            true => Enter::Taken,
-            false => Enter::Lost,
-        }
-    }
-
-    /// Whether the CLI is known to tell what it displays.
-    pub(crate) fn displays(&self) -> bool {
-        self.shared
-            .launch_context
-            .transcript_store
-            .is_known_as(DISPLAYS_SINCE)
     }
 
     /// Writes a conversation that the next prompt goes on with, in the user's own last message; returns its id.
@@ -200,6 +187,7 @@ impl Launcher {
         notify: Notify,
     ) -> io::Result<(Driver<PtyTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
+        let installation = self.shared.installations.current()?;
         let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
         let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
         let tools = start.tools();
@@ -225,19 +213,29 @@ impl Launcher {
             transcript_pipe,
             primed,
             tail,
-        } = self.open(start)?;
+        } = self.open(start, &installation)?;
+        let program = &installation.path;
         let (process, exit, copies) =
-            self.spawn_on_screen(shape, &files, &opening, tapped.as_ref())?;
+            self.spawn_on_screen(program, shape, &files, &opening, tapped.as_ref())?;
         let session = Session {
             pid: process.pid,
             orders: orders_tx,
+            installation: Arc::clone(&installation),
             edits: false,
             primed,
         };
         let resources = SessionResources::new(launch_context, files);
         let process_end = (process.pid, exit);
+        let installed = (installation, self.shared.installations.clone());
         let driver = Driver {
-            session: RunningSession::new(process_end, resources, transcript_pipe, orders, notify),
+            session: RunningSession::new(
+                process_end,
+                installed,
+                resources,
+                transcript_pipe,
+                orders,
+                notify,
+            ),
             transport: PtyTransport {
                 process,
                 _place: place,
@@ -274,15 +272,13 @@ impl Launcher {
     /// Starts the process; with it, where it copies the API's answers to, if no tap hears them.
     fn spawn_on_screen(
         &self,
+        program: &Path,
         shape: &Shape,
         files: &Files,
         opening: &Opening,
         tapped: Option<&TapSession>,
     ) -> io::Result<(Process, Exit, Option<Copies>)> {
-        let Shared {
-            launch_context,
-            program,
-        } = &*self.shared;
+        let launch_context = &self.shared.launch_context;
         let mut launch = launch::pty_launch(program, &launch_context.config, shape, files, opening);
         let copies = match tapped {
             Some(tapped) => {
@@ -297,8 +293,8 @@ impl Launcher {
     }
 
     /// The conversation that a session starts with, and the machine that knows it.
-    fn open(&self, start: Start) -> io::Result<Opened> {
-        let (limits, now) = (self.shared.launch_context.limits, clock::now());
+    fn open(&self, start: Start, installation: &Installation) -> io::Result<Opened> {
+        let (limits, now) = (self.limits(installation), clock::awake());
         let transcript_store = &self.shared.launch_context.transcript_store;
         let uuid = || Uuid::new_v4().to_string();
         Ok(match start {
@@ -333,6 +329,14 @@ impl Launcher {
                 }
             }
         })
+    }
+
+    /// The limits of a session of this installation.
+    pub(super) fn limits(&self, installation: &Installation) -> Limits {
+        Limits {
+            proven: installation.is_proven(),
+            ..self.shared.launch_context.limits
+        }
     }
 
     /// The whole conversation for a primed session.
@@ -388,13 +392,6 @@ impl Opened {
     }
 }
 
-/// The first version seen to run its `SessionStart` hooks before a resumed turn asks for the tools; 2.1.197 does not.
-const GATES_SINCE: [u32; 3] = [2, 1, 329];
-/// The first version seen to take an Enter that it reads together with a pasted prompt; 2.1.197 loses it, and the prompt
-/// would stand in its box until the Enter is pressed again.
-const ENTERS_SINCE: [u32; 3] = [2, 1, 329];
-/// 2.1.120 does not tell what it displays, 2.1.197 does; between them it was seen first at about this one.
-pub(crate) const DISPLAYS_SINCE: [u32; 3] = [2, 1, 152];
 /// Hooks that may wait for a session; one that is this far behind is stuck.
 const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.

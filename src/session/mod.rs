@@ -16,13 +16,13 @@
 //! [`mod@print`] is the same CLI without a screen, behind the same orders.
 
 mod block;
-#[cfg(test)]
-mod corners;
 mod delivery;
 mod discard;
 mod driver;
 mod fault;
+mod habits;
 mod history;
+mod installation;
 mod launch;
 mod launch_context;
 mod launcher;
@@ -32,13 +32,17 @@ mod mcp;
 mod mode;
 mod pieces;
 mod prepare;
+#[cfg(not(test))]
 mod print;
+#[cfg(test)]
+pub(crate) mod print;
 mod private;
 mod pty;
 mod ready_gate;
 mod reply;
 mod resources;
 mod shape;
+mod support;
 mod transcript_pipe;
 mod transcript_store;
 mod turn_spec;
@@ -57,8 +61,12 @@ pub(crate) use fault::misdelivered;
 pub(crate) use fault::out_of_files;
 pub(crate) use fault::session_lost;
 pub(crate) use fault::undeliverable;
+pub(crate) use habits::Habits;
 pub(crate) use history::ends_in_placeholder;
 pub(crate) use history::is_told_at_once;
+pub(crate) use installation::Edition;
+pub(crate) use installation::Installation;
+pub(crate) use installation::Installations;
 pub(crate) use launcher::Birth;
 pub(crate) use launcher::Launched;
 pub(crate) use launcher::Launcher;
@@ -81,7 +89,10 @@ pub(crate) use machine::Limits;
 pub(crate) use pty::DiscoverEnv;
 pub(crate) use pty::claude_candidates;
 pub(crate) use pty::claude_version;
+pub(crate) use pty::pulse::is_stopped;
 pub(crate) use pty::reap::ProcessRegistry;
+pub(crate) use support::Assessment;
+pub(crate) use support::Support;
 pub(crate) use transcript_store::TranscriptStore;
 pub(crate) use witness::receiver::Receiver;
 pub(crate) use witness::tail::Tails;
@@ -98,7 +109,6 @@ pub(crate) use launch::Opening;
 pub(crate) use launch::editor_script;
 pub(crate) use launch::hook_settings;
 pub(crate) use launch::pty_launch;
-pub(crate) use launcher::DISPLAYS_SINCE;
 pub(crate) use mode::Mode;
 pub(crate) use pieces::Pieces;
 pub(crate) use private::write_private;
@@ -107,6 +117,8 @@ pub(crate) use pty::reap::end_group;
 pub(crate) use pty::spawn::Exit;
 pub(crate) use pty::spawn::Process;
 pub(crate) use pty::version_parts;
+pub(crate) use ready_gate::open as open_gate;
+pub(crate) use transcript_pipe::make_pipe;
 pub(crate) use witness::hook::Hook;
 pub(crate) use witness::hook::HookEvent;
 pub(crate) use witness::record::Record;
@@ -123,6 +135,10 @@ pub(crate) use machine::Effect;
 pub(crate) use machine::Machine;
 #[cfg(test)]
 pub(crate) use machine::Verdict;
+#[cfg(test)]
+pub(crate) use mcp::tool_sync::Notice as ToolNotice;
+#[cfg(test)]
+pub(crate) use mcp::tool_sync::ToolEvent;
 #[cfg(test)]
 pub(crate) use turn_spec::DeliveryMethod;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::delivery::Delivery;
 use super::delivery::Typed;
 use super::fault;
+use super::habits::Habits;
 use super::history;
 use super::launch;
 use super::launcher::Launcher;
@@ -13,6 +14,7 @@ use super::mode::Mode;
 use super::print::input;
 use super::reply::TurnOutcome;
 use super::turn_spec::DeliveryMethod;
+use super::turn_spec::Enter;
 use super::turn_spec::TurnSpec;
 use crate::turn::Fault;
 use crate::turn::Labels;
@@ -50,6 +52,8 @@ pub(crate) struct TurnBuilder<'a> {
     pub(crate) request: &'a Request,
     pub(crate) launcher: &'a Launcher,
     pub(crate) mode: Mode,
+    /// What the session's CLI was seen to do.
+    pub(crate) habits: Habits,
     /// Whether the session stays in the conversation afterwards.
     pub(crate) stays: bool,
 }
@@ -205,13 +209,13 @@ impl TurnBuilder<'_> {
             route,
             start,
             keyed: self.launcher.is_keyed(),
-            enter: self.launcher.enter(),
+            enter: Enter::of(self.habits),
             tools: ToolList::of(&request.tools),
             reading: reading(request),
             hearing: request.reading,
             sole_stop: sole(&request.sampling.stop_sequences),
             stays: self.stays,
-            awaits_display: self.stays && self.launcher.displays(),
+            awaits_display: self.stays && self.habits.displays,
             cancelled: false,
         }
     }

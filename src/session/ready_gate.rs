@@ -15,7 +15,7 @@ pub(super) fn hold(files: &Files) -> io::Result<File> {
 ///
 /// # Errors
 /// Where the pipe cannot be written.
-pub(super) fn open(files: &Files) -> io::Result<File> {
+pub(crate) fn open(files: &Files) -> io::Result<File> {
     let mut gate = hold(files)?;
     gate.write_all(b"\n")?;
     Ok(gate)

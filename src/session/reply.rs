@@ -36,6 +36,8 @@ pub(crate) enum TurnOutcome {
     },
     /// Nothing reached the model.
     Misdelivered,
+    /// The process hangs and is gone: it took nothing up.
+    Hung,
     /// The caller hung up.
     Cancelled,
 }

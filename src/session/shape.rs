@@ -22,7 +22,7 @@ pub(crate) struct Shape {
     /// Whether the caller asked for thinking; where not, the CLI must not think either.
     pub(crate) thinking: bool,
     /// What the CLI is to name to the API besides its own betas; empty: nothing.
-    pub(crate) betas: &'static str,
+    pub(crate) betas: String,
 }
 
 impl Shape {
@@ -50,7 +50,7 @@ impl Shape {
             max_tokens: MAX_TOKENS_PLAIN,
             extra_body: String::new(),
             thinking: false,
-            betas: "",
+            betas: String::new(),
         }
     }
 }
@@ -58,6 +58,13 @@ impl Shape {
 fn extra_body(request: &Request) -> String {
     let sampling = &request.sampling;
     let mut body = Map::new();
+    // The CLI cuts the bound at what it believes of the model; what is merged in stays.
+    if let Some(tokens) = sampling
+        .max_tokens
+        .filter(|tokens| *tokens > MAX_TOKENS_UNCUT)
+    {
+        body.insert("max_tokens".into(), json!(tokens));
+    }
     if !sampling.stop_sequences.is_empty() {
         body.insert("stop_sequences".into(), json!(sampling.stop_sequences));
     }
@@ -90,13 +97,14 @@ fn extra_body(request: &Request) -> String {
     }
 }
 
-/// The CLI names the beta of efforts only where it sets the effort by itself.
-fn betas(request: &Request) -> &'static str {
+/// What the caller names; and the beta of efforts, which the CLI names only where it sets the effort by itself.
+fn betas(request: &Request) -> String {
     let config = request.sampling.verbatim.get("output_config");
-    match config.and_then(|config| config.get("effort")) {
-        Some(_) => "effort-2025-11-24",
-        None => "",
-    }
+    let has_effort = config.and_then(|config| config.get("effort")).is_some();
+    let own =
+        Some(EFFORT).filter(|own| has_effort && !request.betas.iter().any(|name| name == own));
+    let named = request.betas.iter().map(String::as_str);
+    named.chain(own).collect::<Vec<_>>().join(",")
 }
 
 /// The choice in the API's words; `None` where it is the API's own default.
@@ -115,6 +123,10 @@ fn tool_choice(choice: &ToolChoice) -> Option<Value> {
     Some(body)
 }
 
+/// The beta of efforts.
+const EFFORT: &str = "effort-2025-11-24";
+/// Up to this the CLI cuts no bound of a model: the least that any may have is 4,096, and the most is 128,000.
+const MAX_TOKENS_UNCUT: u64 = 4096;
 /// Tokens that an answer may have where its caller does not say: as many as the model can, by its name. A name that is
 /// not known is taken for a newer one.
 fn ceiling(model: &str) -> u64 {
@@ -132,3 +144,49 @@ fn ceiling(model: &str) -> u64 {
 
 /// What most first calls ask for; the pool learns the others.
 pub(crate) const MAX_TOKENS_PLAIN: u64 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Block;
+    use crate::turn::Message;
+    use crate::turn::Role;
+
+    fn request() -> Request {
+        let blocks = vec![Block::Text("hi".into())];
+        let role = Role::User;
+        Request::plain(vec![Message { role, blocks }])
+    }
+
+    #[test]
+    fn callers_that_name_other_betas_get_sessions_of_their_own() {
+        let mut request = request();
+        let plain = Shape::of(&request, Mode::Pty);
+        request.betas = vec!["a-2025-01-01".into(), "b-2026-01-01".into()];
+        let named = Shape::of(&request, Mode::Pty);
+        assert_eq!(named.betas, "a-2025-01-01,b-2026-01-01");
+        assert_ne!(named, plain);
+    }
+
+    #[test]
+    fn the_beta_of_efforts_is_named_once() {
+        let mut request = request();
+        let config = json!({"effort": "low"});
+        request
+            .sampling
+            .verbatim
+            .insert("output_config".into(), config);
+        assert_eq!(Shape::of(&request, Mode::Pty).betas, EFFORT);
+        request.betas = vec![EFFORT.into()];
+        assert_eq!(Shape::of(&request, Mode::Pty).betas, EFFORT);
+    }
+
+    #[test]
+    fn a_bound_that_the_cli_would_cut_is_merged_into_its_request() {
+        let mut request = request();
+        for (tokens, body) in [(4096, ""), (200_000, r#"{"max_tokens":200000}"#)] {
+            request.sampling.max_tokens = Some(tokens);
+            assert_eq!(Shape::of(&request, Mode::Pty).extra_body, body);
+        }
+    }
+}

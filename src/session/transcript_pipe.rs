@@ -164,14 +164,14 @@ fn is_pipe(path: &Path) -> bool {
 /// # Errors
 /// Where it cannot be made, or where this system has none.
 #[cfg(target_os = "linux")]
-pub(super) fn make_pipe(path: &Path) -> io::Result<()> {
+pub(crate) fn make_pipe(path: &Path) -> io::Result<()> {
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)?;
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn make_pipe(_path: &Path) -> io::Result<()> {
+pub(crate) fn make_pipe(_path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -3,7 +3,6 @@
 use super::history;
 use super::history::Heading;
 use super::private::write_private;
-use super::pty::version_parts;
 use super::transcript_pipe::TranscriptPipe;
 use crate::clock;
 use crate::turn::Message;
@@ -12,9 +11,10 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
-use tokio::sync::SetOnce;
 use uuid::Uuid;
 
 /// The CLI's folder of our sessions' transcripts; cheap to clone.
@@ -23,19 +23,14 @@ pub(crate) struct TranscriptStore {
     project: PathBuf,
     /// The folder that sessions run in.
     work_dir: String,
-    /// The CLI's version, once it was asked.
-    version: Arc<SetOnce<String>>,
+    /// The version of the CLI that was asked last, which only labels records.
+    version: Arc<Mutex<Option<String>>>,
     keep: bool,
 }
 
 impl TranscriptStore {
     /// The transcript_store below the CLI's own folder.
-    pub(crate) fn new(
-        claude: &Path,
-        work_dir: &Path,
-        version: Arc<SetOnce<String>>,
-        keep: bool,
-    ) -> TranscriptStore {
+    pub(crate) fn new(claude: &Path, work_dir: &Path, keep: bool) -> TranscriptStore {
         let work_dir = work_dir.to_string_lossy().into_owned();
         let project = claude
             .join("projects")
@@ -43,9 +38,15 @@ impl TranscriptStore {
         TranscriptStore {
             project,
             work_dir,
-            version,
+            version: Arc::default(),
             keep,
         }
+    }
+
+    /// The CLI told its version.
+    pub(crate) fn label(&self, version: &str) {
+        let label = self.version.lock();
+        *label.unwrap_or_else(PoisonError::into_inner) = Some(version.to_owned());
     }
 
     /// Writes a conversation where the CLI will find it; returns its id.
@@ -67,19 +68,6 @@ impl TranscriptStore {
             let written = history::write_transcript(messages, heading, fresh_id);
             written.text + &history::open_end(heading, &written.last, &fresh_id())
         })
-    }
-
-    /// Whether the CLI is of this version or a later one; waits until it has told.
-    pub(crate) async fn is_at_least(&self, version: [u32; 3]) -> bool {
-        let told = tokio::time::timeout(VERSION_WAIT, self.version.wait()).await;
-        told.is_ok_and(|own| version_parts(own) >= version)
-    }
-
-    /// Whether the CLI has told that it is of this version or a later one.
-    pub(crate) fn is_known_as(&self, version: [u32; 3]) -> bool {
-        self.version
-            .get()
-            .is_some_and(|own| version_parts(own) >= version)
     }
 
     /// The text of a transcript of this id; of a blank one where nothing was said.
@@ -143,11 +131,13 @@ impl TranscriptStore {
 
     fn heading(&self, session: String, model: &str) -> Heading {
         let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
-        let version = self.version.get().map_or(VERSION_UNASKED, String::as_str);
+        let version = self.version.lock();
+        let version = version.unwrap_or_else(PoisonError::into_inner).clone();
+        let version = version.unwrap_or_else(|| VERSION_UNASKED.to_owned());
         Heading {
             session,
             folder: self.work_dir.clone(),
-            version: version.to_owned(),
+            version,
             model: model.to_owned(),
             timestamp: humantime::format_rfc3339_millis(now).to_string(),
         }
@@ -158,7 +148,5 @@ fn fresh_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// A CLI tells its version within a tenth of a second; one that does not is taken for an old one.
-const VERSION_WAIT: Duration = Duration::from_secs(5);
 /// What a transcript says where the CLI has not told its version yet; it only labels the record.
 const VERSION_UNASKED: &str = "2.1.0";

@@ -1,5 +1,6 @@
 //! One turn as a session gets it: what to type, what must be seen submitted, what the answer begins with. `[pure]`
 
+use super::habits::Habits;
 use super::mcp::result::Answered;
 use super::mcp::tool_list::ToolList;
 #[cfg(test)]
@@ -64,6 +65,16 @@ pub(crate) enum Enter {
     Taken,
     /// The text stands in the prompt box until Enter is pressed again.
     Lost,
+}
+
+impl Enter {
+    /// One that is known to be taken saves a look at the screen.
+    pub(crate) fn of(habits: Habits) -> Enter {
+        match habits.takes_enter {
+            true => Enter::Taken,
+            false => Enter::Lost,
+        }
+    }
 }
 
 impl TurnSpec {

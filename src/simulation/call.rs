@@ -12,6 +12,8 @@ use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Message;
 use crate::turn::Role;
+use crate::turn::Tool;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -21,6 +23,8 @@ pub(super) struct Call {
     pub(super) shape: Shape,
     pub(super) messages: Vec<String>,
     pub(super) plan: Delivery,
+    /// How its tool is described, where it brings one; all tools have one name.
+    pub(super) tool: Option<String>,
     pub(super) since: Instant,
     pub(super) stage: Stage,
     pub(super) builder: AnswerBuilder,
@@ -59,9 +63,18 @@ impl Call {
         messages.push(prompt(&mark, chance));
         let last = messages.last().cloned().unwrap_or_default();
         let shape = Shape::plain(["a", "b", "c", "d"][chance.count(0..8).min(3) % 4]);
+        let plan = crate::session::plan_delivery(&user(&last));
+        // What cannot be typed is launched, and a launch has its tools by another way than is simulated here.
+        let may_have_tool = plan != Delivery::Transcript;
+        let tool = match chance.within(0..10) {
+            0..2 if may_have_tool => Some(format!("a tool of {mark}")),
+            2 if may_have_tool => Some("a common tool".to_owned()),
+            _ => None,
+        };
         Call {
             shape,
-            plan: crate::session::plan_delivery(&user(&last)),
+            plan,
+            tool,
             messages,
             since: now,
             stage: Stage::Waiting,
@@ -92,6 +105,9 @@ impl Call {
         if !chance.hits(50) {
             call.shape = before.shape.clone();
         }
+        if call.plan != Delivery::Transcript && !chance.hits(50) {
+            call.tool.clone_from(&before.tool);
+        }
         call.name = before.name.filter(|_| !chance.hits(50));
         call.earlier = before.earlier.clone();
         call.earlier
@@ -103,6 +119,16 @@ impl Call {
     pub(super) fn goes_on(&self) -> bool {
         let typed = self.plan != Delivery::Transcript;
         typed && self.name.is_some() && !self.history().is_empty()
+    }
+
+    /// Its tools, as they are listed.
+    pub(super) fn tools(&self) -> Vec<Tool> {
+        let tool = self.tool.as_ref().map(|description| Tool {
+            name: "find".to_owned(),
+            description: description.clone(),
+            input_schema: json!({"type": "object"}),
+        });
+        tool.into_iter().collect()
     }
 
     /// The messages before the prompt.

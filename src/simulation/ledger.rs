@@ -1,6 +1,7 @@
 //! The ledger alone, among callers and sessions that do anything they may in any order.
 
 use crate::pool::PoolConfig;
+use crate::pool::definitions::Offer;
 use crate::pool::ledger::Effect;
 use crate::pool::ledger::Ledger;
 use crate::pool::ledger::Need;
@@ -8,7 +9,9 @@ use crate::pool::ledger::WaiterId;
 use crate::pool::slot::SlotId;
 use crate::session::Shape;
 use crate::turn::Owner;
+use crate::turn::Tool;
 use proptest::prelude::*;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -50,6 +53,8 @@ enum Move {
         owner: u8,
         shape: u8,
         launch: bool,
+        /// The description of its tool; 0: it has none.
+        tool: u8,
     },
     Withdraw,
     Wait(u16),
@@ -99,10 +104,12 @@ impl Around {
                 owner,
                 shape,
                 launch,
+                tool,
             } => {
+                let offer = offer(tool);
                 let need = if launch { Need::Launch } else { Need::Warm };
                 let (owner, shape) = (Owner(owner.to_string()), Shape::plain(&shape.to_string()));
-                let asked = self.ledger.ask(&owner, &shape, need, now);
+                let asked = self.ledger.ask(&owner, &shape, need, offer, now);
                 self.waiters.extend(asked.ok());
             }
             Move::Withdraw => {
@@ -307,9 +314,23 @@ impl Around {
     }
 }
 
+/// A tool of one name that calls describe in different ways.
+fn offer(description: u8) -> Offer {
+    let tool = Tool {
+        name: "find".to_owned(),
+        description: description.to_string(),
+        input_schema: json!({"type": "object"}),
+    };
+    match description {
+        0 => Offer::default(),
+        _ => Offer::of(&[tool]),
+    }
+}
+
 fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
-        4 => (0_u8..3, 0_u8..3, any::<bool>()).prop_map(|(owner, shape, launch)| Move::Command { owner, shape, launch }),
+        4 => (0_u8..3, 0_u8..3, any::<bool>(), 0_u8..4)
+            .prop_map(|(owner, shape, launch, tool)| Move::Command { owner, shape, launch, tool }),
         1 => Just(Move::Withdraw),
         2 => (0_u16..3000).prop_map(Move::Wait),
         4 => prop::bool::weighted(0.1).prop_map(|worn| Move::Ready { worn }),

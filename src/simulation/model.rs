@@ -37,7 +37,7 @@ pub(super) enum Ending {
 #[derive(Debug, Default)]
 pub(super) struct Model {
     /// The messages of each call that is open or was.
-    calls: BTreeMap<CallId, Vec<String>>,
+    calls: BTreeMap<CallId, (Vec<String>, Option<String>)>,
     /// The latest answer to each call.
     answers: BTreeMap<CallId, Answer>,
     /// What was wrong.
@@ -45,19 +45,28 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn expect(&mut self, call: CallId, messages: Vec<String>) {
-        self.calls.insert(call, messages);
+    pub(super) fn expect(&mut self, call: CallId, messages: Vec<String>, tool: Option<String>) {
+        self.calls.insert(call, (messages, tool));
     }
 
-    /// The model is asked: the messages must be those of one call, all of them, and as they were written.
-    pub(super) fn ask(&mut self, messages: &[String], chance: &mut Chance) -> Answer {
+    /// The model is asked: the messages must be those of one call, all of them, and as they were written; and so must be
+    /// what the tool says of itself.
+    pub(super) fn ask(
+        &mut self,
+        messages: &[String],
+        tool: Option<&str>,
+        chance: &mut Chance,
+    ) -> Answer {
         let call = messages
             .last()
             .and_then(|last| marks(last).first().copied());
         let known = call.and_then(|call| self.calls.get(&call));
-        if known.is_none_or(|known| known != messages) {
+        let is_it = |(own, told): &(Vec<String>, Option<String>)| {
+            own == messages && told.as_deref() == tool
+        };
+        if !known.is_some_and(is_it) {
             self.wrongs.push(format!(
-                "the model was asked {messages:?}, of call {call:?}: {known:?}"
+                "the model was asked {messages:?} with {tool:?}, of call {call:?}: {known:?}"
             ));
         }
         let answer = answer(messages, chance);

@@ -31,6 +31,8 @@ pub(super) struct Turn {
     pub(super) call: CallId,
     pub(super) task: TurnSpec,
     pub(super) edited: Option<String>,
+    /// How its tool is described.
+    pub(super) tool: Option<String>,
     /// The conversation for a primed session.
     pub(super) told: Option<Vec<String>>,
 }
@@ -85,6 +87,8 @@ pub(super) struct Session {
     owed: u32,
     /// What the machine wanted last.
     pub(super) wanted: VecDeque<&'static str>,
+    /// How the tool is described that the machine offers.
+    tool: Option<String>,
     /// When the machine's timer is set for.
     pub(super) timer: Option<Instant>,
 }
@@ -94,13 +98,15 @@ impl Session {
         machine: Machine,
         opening: Opening,
         conversation: &str,
+        keeps: bool,
         around: &mut Around<'_>,
     ) -> Session {
         let primed = (opening == Opening::Primed).then(|| conversation.to_owned());
         let tail = (opening == Opening::Interrupted).then(|| (path(conversation), 0));
         Session {
             machine,
-            claude: Claude::start(opening, conversation, around),
+            claude: Claude::start(opening, conversation, keeps, around),
+            tool: None,
             caller: None,
             primed,
             reached: false,
@@ -117,6 +123,7 @@ impl Session {
         let mut out = Vec::new();
         self.caller = Some(turn.call);
         self.claude.edited = turn.edited;
+        self.tool = turn.tool;
         match turn.told {
             None => self.machine.begin(turn.task, around.now),
             Some(messages) => {
@@ -185,7 +192,7 @@ impl Session {
         while let Some(effect) = self.machine.poll_effect() {
             self.perform(effect, around, out);
         }
-        if self.owed > 0 {
+        if self.owed > 0 && !self.machine.holds_prompt() {
             out.push(Out::Wrong("a submitted prompt without a verdict"));
         }
     }
@@ -196,11 +203,14 @@ impl Session {
             self.wanted.pop_front();
         }
         match effect {
-            // No call of the simulation has tools.
+            Effect::Notify(notice) => {
+                self.claude
+                    .handle_notice(&notice, self.tool.clone(), around);
+            }
+            // No tool of the simulation is called.
             Effect::Listen
             | Effect::Asked
             | Effect::Emulated(_)
-            | Effect::Notify(_)
             | Effect::Nudge
             | Effect::Answer(_)
             | Effect::OpenGate

@@ -85,6 +85,8 @@ struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
     Login,
+    /// The first question that a CLI asks of a user whom it has never met.
+    Opening,
     Confirm,
     Other,
 }
@@ -119,13 +121,18 @@ impl Look {
 
     /// What stands there where it is no prompt box.
     fn other(&mut self, rows: &[Row], rules: Rules) -> Scene {
-        let (mut login, mut confirm) = (false, None);
+        let (mut login, mut opening, mut confirm) = (false, None, None);
         for (at, (row, seen)) in rows.iter().zip(&mut self.rows).enumerate() {
             match *seen.says.get_or_insert_with(|| says(row)) {
                 Says::Login => login = true,
+                Says::Opening => opening = Some(at),
                 Says::Confirm => confirm = Some(at),
                 Says::Other => {}
             }
+        }
+        if let Some(row) = opening.and_then(|at| rows.get(at)) {
+            let title = row.text().trim().to_owned();
+            return Scene::Dialog { title };
         }
         match confirm {
             _ if login => Scene::Login,
@@ -138,6 +145,7 @@ impl Look {
 fn says(row: &Row) -> Says {
     match row {
         _ if LOGIN.iter().any(|mark| row.contains(mark)) => Says::Login,
+        _ if row.contains(OPENING) => Says::Opening,
         _ if row.contains(CONFIRM) => Says::Confirm,
         _ => Says::Other,
     }
@@ -234,7 +242,9 @@ impl Rules {
 const MARKS: [&str; 2] = ["❯", ">"];
 /// Screens that lead to a login, before there is a prompt box.
 const LOGIN: [&str; 2] = ["Select login method", "Paste code here if prompted"];
-/// The last line of every question.
+/// What a CLI asks before anything else.
+const OPENING: &str = "Choose the text style that looks best";
+/// The last line of every question but the first.
 const CONFIRM: &str = "Enter to confirm";
 const EDGE: char = '▔';
 const RULE: char = '─';
@@ -260,6 +270,21 @@ mod tests {
 
     fn boxed(input: &str, footer: &str) -> Scene {
         scene(&["● an answer", &rule(), input, &rule(), footer])
+    }
+
+    #[test]
+    fn a_cli_that_was_never_used_asks_how_it_shall_look() {
+        let asks = "Choose the text style that looks best with your terminal";
+        let screen = [
+            "Let's get started.",
+            "",
+            asks,
+            "",
+            " ❯ 1. Auto",
+            "   2. Dark mode",
+        ];
+        let title = asks.to_owned();
+        assert_eq!(scene(&screen), Scene::Dialog { title });
     }
 
     #[test]

@@ -83,6 +83,12 @@ pub(crate) enum FaultKind {
     InvalidRequest,
     /// The caller wants us to remember the conversation between its calls, in the API's own way.
     ThreadUnsupported,
+    /// A file of a type that no lane takes.
+    FileUnsupported,
+    FileTooLarge,
+    /// All files together take as much as they may.
+    StorageFull,
+    FileUnknown,
     /// What the call goes on with is not known, or not any more.
     PreviousUnknown,
     RequestTooLarge,
@@ -152,6 +158,10 @@ impl FaultKind {
             FaultKind::DialogBlocked => "dialog_blocked",
             FaultKind::InvalidRequest => "invalid_request",
             FaultKind::ThreadUnsupported => "thread_unsupported",
+            FaultKind::FileUnsupported => "file_unsupported",
+            FaultKind::FileTooLarge => "file_too_large",
+            FaultKind::StorageFull => "storage_full",
+            FaultKind::FileUnknown => "file_unknown",
             FaultKind::PreviousUnknown => "previous_response_not_found",
             FaultKind::RequestTooLarge => "request_too_large",
             FaultKind::UnsupportedMediaType => "unsupported_media_type",
@@ -207,6 +217,10 @@ impl FaultKind {
             | FaultKind::SessionBusy
             | FaultKind::InvalidRequest
             | FaultKind::ThreadUnsupported
+            | FaultKind::FileUnsupported
+            | FaultKind::FileTooLarge
+            | FaultKind::StorageFull
+            | FaultKind::FileUnknown
             | FaultKind::PreviousUnknown
             | FaultKind::RequestTooLarge
             | FaultKind::UnsupportedMediaType

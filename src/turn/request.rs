@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) tools: Vec<Tool>,
     pub(crate) tool_choice: Option<ToolChoice>,
     pub(crate) sampling: Sampling,
+    /// Betas of the API that the caller names, each once, sorted.
+    pub(crate) betas: Vec<String>,
     /// Whether the caller reads along while the answer is written.
     pub(crate) reading: Reading,
     /// What the caller wrote and gets in another way, by path; it becomes a label.
@@ -89,6 +91,7 @@ impl Request {
             tools: vec![],
             tool_choice: None,
             sampling: Sampling::default(),
+            betas: vec![],
             reading: Reading::Whole,
             emulated: vec![],
             ignored: vec![],

@@ -105,10 +105,10 @@ impl Attempt<'_> {
 
     fn request(&self) -> Result<Request<SplicedBody>, String> {
         let original = self.original;
-        let is_same = original.body[original.model_at.clone()]
-            .strip_prefix(b"\"")
-            .and_then(|name| name.strip_suffix(b"\""))
-            == Some(self.upstream_name.as_bytes());
+        let name = original.body[original.model_at.clone()].strip_prefix(b"\"");
+        let name = name.and_then(|name| name.strip_suffix(b"\""));
+        // What was written for the host names its model already.
+        let is_same = name.is_none_or(|name| name == self.upstream_name.as_bytes());
         let body = match is_same {
             true => SplicedBody::whole(original.body.clone()),
             false => SplicedBody::of(&original.body, &original.model_at, self.upstream_name),

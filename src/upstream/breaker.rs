@@ -95,8 +95,12 @@ impl Breaker {
         }
     }
 
+    /// A call was answered. One that began before it opened says nothing of now.
     pub(crate) fn handle_success(&mut self) {
-        *self = Breaker::default();
+        match self.state {
+            State::Open { .. } => {}
+            State::Closed | State::HalfOpen => *self = Breaker::default(),
+        }
     }
 
     pub(crate) fn handle_failure(&mut self, failure: Failure, now: Instant) {
@@ -223,6 +227,11 @@ mod tests {
             );
             assert!(breaker.take_probe(now) && !breaker.take_probe(now));
         }
+        breaker.handle_failure(failure(Class::Auth, 0), now);
+        breaker.handle_success();
+        assert!(!breaker.is_quiet(), "it is open, and was not probed");
+        now += seconds(3600);
+        assert!(breaker.take_probe(now));
         breaker.handle_success();
         assert!(breaker.is_quiet());
     }

@@ -163,8 +163,14 @@ impl Cells {
 
     fn succeed(&mut self, key: &KeyDigest, model: &Arc<str>) {
         self.host.handle_success();
-        self.keys.remove(&(*key, Arc::clone(model)));
-        self.forbidden.remove(key);
+        let cell = (*key, Arc::clone(model));
+        if let Some(breaker) = self.keys.get_mut(&cell) {
+            breaker.handle_success();
+            if breaker.is_quiet() {
+                self.keys.remove(&cell);
+                self.forbidden.remove(key);
+            }
+        }
     }
 
     fn fail(&mut self, leave: &Leave, failure: Failure, cools: Cools, now: Instant) {

@@ -84,7 +84,7 @@ impl Lane for HostLane {
             Ok(Plan { original, .. }) if original.is_some() || !call.strict => Fit::whole(),
             Ok(plan) => match plan.written(call) {
                 Ok(written) => Fit::Fits {
-                    ignored: written.ignored,
+                    ignored: [unheard(call), written.ignored].concat(),
                     affinity: Affinity::None,
                 },
                 Err(fault) => Fit::Unfit(fault),
@@ -138,6 +138,12 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         protocol,
         original,
     })
+}
+
+/// What the call's own dialect says and no lane honours.
+fn unheard(call: &Call) -> Vec<String> {
+    let request = call.request();
+    request.map_or_else(|_| Vec::new(), |request| request.ignored.clone())
 }
 
 fn speaks(dialect: Dialect) -> Protocol {

@@ -165,7 +165,6 @@ pub(crate) fn class(status: u16, words: &str) -> Class {
         429 => Class::RateLimit,
         // Anthropic tells of an empty account by a 400.
         400 if is_empty_account(words) => Class::Quota,
-        408 => Class::Network,
         500..=599 => Class::Server,
         400..=499 => Class::Request,
         _ => Class::Mismatch,

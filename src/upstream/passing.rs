@@ -26,6 +26,10 @@ use std::task::Poll;
 use std::task::ready;
 
 /// Reads an answer while it passes, in whatever pieces and coding it comes.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a call, which moves once or twice"
+)]
 pub(super) enum Reader {
     Stream {
         lines: Lines,

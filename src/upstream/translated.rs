@@ -51,6 +51,8 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
     let mut headers = HeaderMap::new();
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
+    // The model's name stands first in what is written.
+    let (begin, name) = ("{\"model\":".len(), outgoing.body["model"].to_string());
     Original {
         dialect: match protocol {
             Protocol::Messages => Dialect::Anthropic,
@@ -60,7 +62,7 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
         query: None,
         headers,
         body: outgoing.body.to_string().into(),
-        model_at: 0..0,
+        model_at: begin..begin + name.len(),
     }
 }
 

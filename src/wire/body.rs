@@ -1,6 +1,8 @@
 //! A request's body as the fields of its JSON object.
 
+use super::field::Path;
 use super::field::invalid;
+use super::top::Top;
 use super::weight;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -24,9 +26,16 @@ pub(crate) fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
             public,
         ));
     }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(invalid("The request body is not a JSON object.")),
+    let read: Result<Top, serde_json::Error> = serde_json::from_slice(body);
+    match read {
+        // Readers differ in which of the two they take, and whoever checks a call before us may have taken the other.
+        Ok(Top {
+            twice: Some(name), ..
+        }) => Err(Path::Root
+            .field(&name)
+            .wrong("the field is there more than once")),
+        Ok(Top { fields, .. }) => Ok(fields),
+        Err(error) if error.is_data() => Err(invalid("The request body is not a JSON object.")),
         Err(error) => Err(invalid(format!(
             "The request body is not valid JSON: {error}"
         ))),

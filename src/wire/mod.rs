@@ -24,8 +24,13 @@ pub(crate) mod reader;
 
 pub(crate) mod outgoing;
 
+pub(crate) mod offer;
+
+pub(crate) mod file;
+
 mod body;
 mod field;
+mod top;
 mod weight;
 
 pub(crate) mod anthropic;

@@ -16,6 +16,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// More than any listener has places for under the limit.
 const FLOOD: usize = 120;
@@ -178,27 +179,59 @@ fn until(stream: &mut TcpStream, text: &str) -> String {
     String::from_utf8_lossy(&seen).into_owned()
 }
 
-/// Lets the relay open no further file; gives how many it might have had.
-fn exhaust(relay: &Relay) -> u64 {
-    let used: BTreeSet<u64> = files(relay.pid()).collect();
-    let free = (0..).find(|file| !used.contains(file));
-    process::limit_files(relay.pid(), free.expect("there are numbers"))
+/// Connects a few times, and then lets the relay open no further file. Gives what it connected, and how many files the
+/// relay might have had.
+///
+/// A new file has the lowest number that is free. So nothing may be open for a moment only, or what is connected then
+/// lies beyond the limit.
+fn exhaust(relay: &Relay, connect: fn(&Relay) -> TcpStream) -> (Vec<TcpStream>, u64) {
+    wait::until("that claude told its version", || {
+        relay.get("/v1/version")["claudeVersion"]
+            .is_string()
+            .then_some(())
+    });
+    steady(relay);
+    let held = (0..4).map(|_| connect(relay)).collect();
+    let open = steady(relay);
+    let free = (0..).find(|file| !open.contains(file));
+    let usual = process::limit_files(relay.pid(), free.expect("there are numbers"));
+    (held, usual)
+}
+
+/// The relay's open files, once they stay the same for a while.
+fn steady(relay: &Relay) -> BTreeSet<u64> {
+    let mut before = BTreeSet::new();
+    wait::until("that no files come and go", || {
+        wait::pass(Duration::from_millis(100));
+        let open: BTreeSet<u64> = files(relay.pid()).collect();
+        let is_steady = open == before;
+        before.clone_from(&open);
+        is_steady.then_some(open)
+    })
+}
+
+/// A connection that is accepted and sends nothing.
+fn stranger(relay: &Relay) -> TcpStream {
+    let before = sockets(relay.pid()).count();
+    let stream = TcpStream::connect(relay.address).expect("the relay accepts");
+    wait::until("that the stranger is in", || {
+        (sockets(relay.pid()).count() > before).then_some(())
+    });
+    stream
 }
 
 #[test]
 fn strangers_make_room_where_there_are_no_more_descriptors() {
     let relay = World::scripted("").pool("idle = 0\nmax = 1").start();
-    let before = sockets(relay.pid()).count();
-    let strangers: Vec<TcpStream> = (0..4)
-        .map(|_| TcpStream::connect(relay.address).expect("the relay accepts"))
-        .collect();
-    wait::until("that the strangers are in", || {
-        (sockets(relay.pid()).count() >= before + strangers.len()).then_some(())
-    });
-    exhaust(&relay);
+    let _held = exhaust(&relay, stranger);
     assert_eq!(client::get(relay.address, "/v1/health").status, 200);
     // After a while they would be closed anyway.
-    assert!(relay.log().contains("a connection makes room"));
+    wait::until("a stranger that makes room", || {
+        relay
+            .log()
+            .contains("a connection makes room")
+            .then_some(())
+    });
 }
 
 #[test]
@@ -207,7 +240,7 @@ fn a_relay_without_descriptors_says_so_and_goes_on_once_it_has_some() {
         .pool("idle = 0\nmax = 1")
         .start();
     let mut stream = connected(&relay);
-    let usual = exhaust(&relay);
+    let (_held, usual) = exhaust(&relay, connected);
     let body = call("hello").to_string();
     let request = format!(
         "POST /v1/messages HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -234,7 +267,7 @@ fn a_relay_without_descriptors_says_so_and_goes_on_once_it_has_some() {
     };
     wait::until("a line about it", || (tells() > 0).then_some(()));
     // A dozen further tries.
-    wait::pass(std::time::Duration::from_secs(1));
+    wait::pass(Duration::from_secs(1));
     assert_eq!(tells(), 1, "{}", relay.log());
     process::limit_files(relay.pid(), usual);
     assert_eq!(late.join().expect("it is answered"), 200);

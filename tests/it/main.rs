@@ -3,19 +3,18 @@
 
 mod attachments;
 mod bench;
-mod clients;
 mod corners;
 mod door;
 mod errors;
 mod flood;
 mod hangup;
 mod hosts;
+mod installation;
 mod license;
 mod lifecycle;
 mod matrix;
 mod messages;
 mod openai;
-mod page;
 mod pool;
 mod print;
 mod records;

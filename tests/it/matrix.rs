@@ -64,6 +64,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("not_found", no_such_route),
     ("method_not_allowed", a_wrong_method),
     ("session_busy", a_crowd_in_one_conversation),
+    ("file_unknown", a_file_of_nobody),
+    ("file_unsupported", a_file_that_no_model_takes),
+    ("file_too_large", a_large_file),
+    ("storage_full", a_full_store),
     ("request_too_large", a_large_body),
     ("unsupported_media_type", a_body_of_another_type),
     ("auth_blocked", too_many_bad_keys),
@@ -75,7 +79,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("upstream_failed", || told("fail 500")),
     ("internal", a_lie_and_no_place_to_write),
     ("unsupported_error", a_route_that_nobody_serves),
-    ("empty_turn", || before(&TALK, "say nothing")),
+    ("empty_turn", a_turn_without_a_word),
     ("session_lost", || told("crash")),
     ("claude_not_found", no_claude),
     ("codex_not_found", no_codex),
@@ -110,12 +114,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
 ];
 
 /// Codes of the contract that nothing can provoke yet, each with the reason. They have no row.
-const NOT_YET: &[(&str, &str)] = &[
-    ("token_refresh_failed", "no lane drives the Codex CLI"),
-    ("file_unsupported", "no files are kept"),
-    ("file_too_large", "no files are kept"),
-    ("storage_full", "no files are kept"),
-];
+const NOT_YET: &[(&str, &str)] = &[("token_refresh_failed", "no lane drives the Codex CLI")];
 
 /// One answer: whose body it has, when it came, and what the caller saw.
 struct Cell {
@@ -401,7 +400,7 @@ fn limited(policy: &str, change: impl Fn(&World)) -> Vec<Cell> {
         let answer = client::post_as(relay.address, &key, &hosts::asking("x"));
         (answer.status != 401 && answer.status != 200).then_some(answer)
     });
-    vec![anthropic(&answer)]
+    vec![timeless(anthropic(&answer))]
 }
 
 /// What a call gets whose host answers so.
@@ -417,9 +416,24 @@ fn resting_keys() -> Vec<Cell> {
     });
     let relay = hosts::relay(&host, &["http:one"]);
     relay.post(&hosts::asking("x"));
-    let mut cell = anthropic(&relay.post(&hosts::asking("x")));
-    cell.shown = cell.shown.replace("599", "600");
-    vec![cell]
+    vec![timeless(anthropic(&relay.post(&hosts::asking("x"))))]
+}
+
+/// A cell whose wait depends on when it is looked at.
+fn timeless(mut cell: Cell) -> Cell {
+    for before in ["retry-after: ", " ("] {
+        let mut parts = cell.shown.split(before);
+        let mut shown = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number = if rest.len() < part.len() { "N" } else { "" };
+            shown.push_str(before);
+            shown.push_str(number);
+            shown.push_str(rest);
+        }
+        cell.shown = shown;
+    }
+    cell
 }
 
 fn a_foreign_master_key() -> Vec<Cell> {
@@ -446,6 +460,12 @@ fn a_foreign_master_key() -> Vec<Cell> {
         .expect("it can be replaced");
     let relay = world.start();
     vec![anthropic(&relay.post(&hosts::asking("x")))]
+}
+
+fn a_turn_without_a_word() -> Vec<Cell> {
+    let silent = "[[rule]]\nany = true\n[[rule.step]]\nwait_ms = 1\n";
+    let relay = World::scripted(silent).pool("idle = 1").start();
+    vec![anthropic(&relay.ask("x"))]
 }
 
 fn a_cut_stream() -> Vec<Cell> {
@@ -563,6 +583,87 @@ fn a_response_that_is_not_known() -> Vec<Cell> {
         "/v1/responses",
         &body,
     ))]
+}
+
+/// Uploads a file of this name, to the store of this relay.
+fn upload(relay: &Relay, header: &str, name: &str, text: &str) -> Response {
+    let form = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--x\r\n\
+         content-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{text}\r\n--x--\r\n"
+    );
+    let head = format!(
+        "POST /v1/files HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\
+         content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n",
+        form.len()
+    );
+    client::send(relay.address, &[head.as_bytes(), form.as_bytes()].concat()).whole()
+}
+
+static SMALL: LazyLock<Relay> = LazyLock::new(|| {
+    World::scripted(&rules())
+        .sections("[files]\nbytes_max = \"1KiB\"\ntotal_bytes_max = \"1500B\"")
+        .start()
+});
+
+const ANTHROPICS: &str = "anthropic-version: 2023-06-01\r\n";
+
+fn a_file_of_nobody() -> Vec<Cell> {
+    let id = "file_0123456789abcdef0123456789abcdef";
+    let content = json!([{"type": "document", "source": {"type": "file", "file_id": id}}]);
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "file", "file": {"file_id": id}}]}]});
+    vec![
+        anthropic(&TALK.post(&conversation(
+            &json!([{"role": "user", "content": content}]),
+        ))),
+        openai(&client::post_to(
+            TALK.address,
+            "/v1/chat/completions",
+            &chat,
+        )),
+    ]
+}
+
+fn a_file_that_no_model_takes() -> Vec<Cell> {
+    let file = upload(&TALK, "", "a.zip", "PK").json();
+    let id = &file["id"];
+    let content = json!([{"type": "document", "source": {"type": "file", "file_id": id}}]);
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "file", "file": {"file_id": id}}]}]});
+    let shown = |mut cell: Cell| {
+        cell.shown = cell.shown.replace(id.as_str().unwrap_or_default(), "FILE");
+        cell
+    };
+    vec![
+        shown(anthropic(&TALK.post(&conversation(
+            &json!([{"role": "user", "content": content}]),
+        )))),
+        shown(openai(&client::post_to(
+            TALK.address,
+            "/v1/chat/completions",
+            &chat,
+        ))),
+    ]
+}
+
+fn a_large_file() -> Vec<Cell> {
+    let large = "x".repeat(2000);
+    vec![
+        anthropic(&upload(&SMALL, ANTHROPICS, "a.txt", &large)),
+        openai(&upload(&SMALL, "", "a.txt", &large)),
+    ]
+}
+
+fn a_full_store() -> Vec<Cell> {
+    let relay = World::scripted(&rules())
+        .sections("[files]\nbytes_max = \"1KiB\"\ntotal_bytes_max = \"1500B\"")
+        .start();
+    let half = "x".repeat(1000);
+    assert_eq!(upload(&relay, "", "a.txt", &half).status, 200);
+    vec![
+        anthropic(&upload(&relay, ANTHROPICS, "a.txt", &half)),
+        openai(&upload(&relay, "", "a.txt", &half)),
+    ]
 }
 
 fn a_foreign_host() -> Vec<Cell> {
@@ -705,8 +806,7 @@ fn no_codex() -> Vec<Cell> {
 
 fn a_screen_that_does_not_come() -> Vec<Cell> {
     let relay = World::scripted(ECHO)
-        .env("FAKE_CLAUDE_START_DELAY_MS", "60000")
-        .claude("start_wait_max = \"200ms\"")
+        .env("FAKE_CLAUDE_VERSION", "2.0.76")
         .pool("idle = 0")
         .start();
     vec![anthropic(&relay.ask("x"))]

@@ -1,6 +1,7 @@
 //! What reaches the model, and what comes back: as it was written, whatever it is.
 
 use super::support::client::conversation;
+use super::support::client::post_with;
 use super::support::process;
 use super::support::relay::Relay;
 use super::support::relay::World;
@@ -285,3 +286,42 @@ fn sampling_parameters_reach_the_model() {
 
 /// One transparent pixel.
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
+#[test]
+fn what_a_caller_asks_of_the_api_beside_its_body_reaches_it() {
+    let upstream = Upstream::echo();
+    let relay = World::upstream(&upstream).pool("idle = 1\nmax = 2").start();
+    let call = |prompt: &str, header: &str| {
+        let answer = post_with(relay.address, &super::support::client::call(prompt), header);
+        (answer.status, answer.header("x-relay-ignored").to_owned())
+    };
+    let named = "anthropic-beta: b-2026-01-01, a-2025-01-01";
+    assert_eq!(call("one", named), (200, "none".to_owned()));
+    assert!(
+        upstream.betas().ends_with(",a-2025-01-01,b-2026-01-01"),
+        "{}",
+        upstream.betas()
+    );
+    let odd = "anthropic-beta: what is this?";
+    assert_eq!(call("two", odd), (200, "anthropic-beta".to_owned()));
+    assert!(
+        !upstream.betas().contains("2025-01-01"),
+        "{}",
+        upstream.betas()
+    );
+    let strict = format!("{odd}\r\nx-relay-strict: true");
+    assert_eq!(call("three", &strict).0, 400);
+}
+
+#[test]
+fn a_bound_of_tokens_reaches_the_model_as_it_is_written() {
+    let upstream = Upstream::echo();
+    let relay = World::upstream(&upstream).pool("idle = 1\nmax = 2").start();
+    for tokens in [500, 200_000] {
+        let prompt = format!("up to {tokens}");
+        let mut body = super::support::client::call(&prompt);
+        body["max_tokens"] = tokens.into();
+        assert_eq!(relay.post(&body).status, 200);
+        assert_eq!(upstream.asked(&prompt)["max_tokens"], tokens);
+    }
+}

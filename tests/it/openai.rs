@@ -1,6 +1,8 @@
 //! OpenAI's dialects over the claude lanes: what reaches the model, what comes back, and what is remembered for whom.
 
 use super::door;
+use super::hosts;
+use super::support::api_host;
 use super::support::client;
 use super::support::client::Response;
 use super::support::client::Stream;
@@ -296,7 +298,8 @@ fn hostile_bodies_get_documented_statuses_and_nothing_else() {
                 let mut body = with_model(prompt.clone());
                 body[field] = value.clone();
                 let answer = client::post_to(relay.address, route, &body);
-                let is_known = matches!(answer.status, 200 | 400 | 404 | 413 | 415 | 422);
+                // What the lane makes of a good call is not what is held here.
+                let is_known = matches!(answer.status, 200 | 400 | 404 | 413 | 415 | 422 | 502);
                 assert!(
                     is_known,
                     "{route} {field} {value}: {} {}",
@@ -304,10 +307,62 @@ fn hostile_bodies_get_documented_statuses_and_nothing_else() {
                 );
                 if answer.status != 200 {
                     let error = &answer.json()["error"];
+                    assert!(!answer.header("x-relay-error").is_empty(), "{error}");
                     let all = ["message", "type", "param", "code"];
                     assert!(all.iter().all(|name| error.get(name).is_some()), "{error}");
                 }
             }
         }
     }
+}
+
+#[test]
+fn a_host_of_another_dialect_is_asked_in_its_own_and_answers_in_the_callers() {
+    let host = api_host::Host::answering(|asked| api_host::says(asked, "hi"));
+    let relay = hosts::relay(&host, &["http:one"]);
+    let chat = json!({"model": "m", "messages": said("one"), "seed": 7});
+    let respond = json!({"model": "m", "input": "one", "seed": 7});
+    for (route, body) in [(CHAT, chat), (RESPONSES, respond)] {
+        let answer = client::post_to(relay.address, route, &body);
+        assert_eq!(text_of(&answer), "hi", "{route}");
+        assert_eq!(answer.header("x-relay-lane"), "http:one");
+        assert_eq!(answer.header("x-relay-ignored"), "seed");
+        let asked = host.asked().pop().expect("the host was asked");
+        assert!(
+            asked.head[0].starts_with("POST /v1/messages "),
+            "{:?}",
+            asked.head
+        );
+        let body: Value = serde_json::from_slice(&asked.body).expect("it is JSON");
+        assert_eq!(
+            (&body["model"], &body["stream"]),
+            (&json!("up"), &json!(true))
+        );
+        assert_eq!(upstream::messages(&body)[0].1[0]["text"], "one");
+        let told = frames(client::stream_to(
+            relay.address,
+            route,
+            &json!({"model": "m", "messages": said("one"), "input": "one"}),
+        ));
+        assert!(told.len() > 3, "{told:?}");
+    }
+}
+
+#[test]
+fn what_a_host_of_another_dialect_refuses_is_told_in_the_callers() {
+    let host = api_host::Host::answering(|_| {
+        api_host::fails(400, "invalid_request_error", "prompt is too long")
+    });
+    let relay = hosts::relay(&host, &["http:one"]);
+    let answer = client::post_to(
+        relay.address,
+        CHAT,
+        &json!({"model": "m", "messages": said("one")}),
+    );
+    let error = &answer.json()["error"];
+    assert_eq!(
+        (answer.status, &error["message"]),
+        (400, &json!("prompt is too long"))
+    );
+    assert_eq!(error["code"], "upstream_rejected");
 }

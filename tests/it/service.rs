@@ -1,16 +1,13 @@
 //! The service: against a stand-in for systemd everywhere, and by systemd itself where a private one can be run.
 
-use super::setup::free_port;
 use super::support::client;
 use super::support::manager::Manager;
 use super::support::relay::World;
+use super::support::relay::free_port;
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 use std::process::Output;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
@@ -156,83 +153,3 @@ fn a_log_file_is_written_and_a_failure_stands_in_it() {
     assert!(told.contains("bind_failed"), "{told}");
     assert!(refusal.words.contains("bind_failed"));
 }
-
-/// systemd as a user's own manager, in a private `/run`, where this machine lets us.
-#[test]
-fn systemd_itself_runs_restarts_and_stops_the_service() {
-    let (user, address) = user();
-    let script = user.world.path("with-systemd.sh");
-    fs::write(&script, WITH_SYSTEMD).expect("a script must be written");
-    let relay = user.relay(&[]);
-    let mut command = Command::new("unshare");
-    command
-        .args(["-m", "sh"])
-        .arg(&script)
-        .arg(relay.get_program());
-    command.env_clear();
-    for (name, value) in relay.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    let path = super::support::fake::inherited("PATH").unwrap_or_default();
-    let output = command
-        .env("PATH", path)
-        .env("URL", format!("http://{address}"))
-        .output();
-    let told = match &output {
-        Ok(output) => words(output),
-        Err(error) => error.to_string(),
-    };
-    if let Some(why) = told.lines().find(|line| line.starts_with("SKIPPED: ")) {
-        return say(why);
-    }
-    if !Path::new("/usr/lib/systemd/systemd").exists() || told.contains("unshare failed") {
-        return say("SKIPPED: no systemd can be run here");
-    }
-    for words in [
-        "state:   running",
-        "health: 200",
-        "after a kill: 200",
-        "restarts: 1",
-        "stopped: 000",
-        "gone: not-found",
-    ] {
-        assert!(told.contains(words), "{words}: {told}");
-    }
-}
-
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-const WITH_SYSTEMD: &str = r#"
-relay=$1
-[ -x /usr/lib/systemd/systemd ] || { echo "SKIPPED: no systemd on this machine"; exit 0; }
-mount -t tmpfs tmpfs /run || { echo "SKIPPED: no private /run can be mounted"; exit 0; }
-mkdir -p /run/systemd/system /run/user/own && chmod 700 /run/user/own
-export XDG_RUNTIME_DIR=/run/user/own
-/usr/lib/systemd/systemd --user --log-target=null </dev/null >/dev/null 2>&1 &
-manager=$!
-tries=0
-until [ "$(systemctl --user is-system-running 2>/dev/null)" = running ]; do
-    tries=$((tries+1)); [ $tries -lt 100 ] || { echo "SKIPPED: systemd does not come up here"; kill $manager; exit 0; }
-    sleep 0.1
-done
-code() { curl -s -o /dev/null -w '%{http_code}' "$URL/v1/health"; }
-unit() { systemctl --user show --property="$1" --value inference-relay.service; }
-mkdir -p "$HOME/.config/systemd/user/inference-relay.service.d"
-printf '[Service]\nRestartSec=0\n' >"$HOME/.config/systemd/user/inference-relay.service.d/fast.conf"
-"$relay" service install
-echo "health: $(code)"
-kill -9 "$(unit MainPID)"
-tries=0
-until [ "$(code)" = 200 ] || [ $tries -gt 200 ]; do tries=$((tries+1)); sleep 0.1; done
-echo "after a kill: $(code)"
-echo "restarts: $(unit NRestarts)"
-systemctl --user show --property=NoNewPrivileges,UMask,KillMode inference-relay.service
-"$relay" service stop
-echo "stopped: $(code)"
-"$relay" service uninstall
-echo "gone: $(unit LoadState)"
-kill $manager
-wait
-"#;

@@ -3,6 +3,7 @@
 use super::support::client;
 use super::support::manager::Manager;
 use super::support::relay::World;
+use super::support::relay::free_port;
 use super::support::wait::DEADLINE;
 use expectrl::Eof;
 use expectrl::Expect;
@@ -10,17 +11,9 @@ use expectrl::session::OsSession;
 use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
-use std::net::TcpListener;
 use std::process::Stdio;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
-    let address = listener.local_addr().expect("a listener has an address");
-    address.port()
-}
 
 /// A user with a claude, a service manager, and a configuration with this port.
 fn user(script: &str) -> (Manager, SocketAddr) {

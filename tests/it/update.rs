@@ -1,12 +1,12 @@
 //! The update: from a source of the test's own, with genuine, changed, cut and wrongly signed files.
 
-use super::setup::free_port;
 use super::support::client;
 use super::support::host;
 use super::support::host::Host;
 use super::support::host::Proxy;
 use super::support::manager::Manager;
 use super::support::relay::World;
+use super::support::relay::free_port;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use minisign::KeyPair;

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::http::Cancel;
 use crate::http::Conn;
 use crate::js;
+use crate::look::Dialect;
 use crate::mcp::Fault;
 use crate::mcp::Server;
 use crate::mcp::Tool;
@@ -23,10 +24,14 @@ use crate::world::lock;
 pub(crate) struct Client {
     pub(crate) server: Server,
     is_new: bool,
+    /// Whether the first definition of a tool stays, by its name and schema.
+    keeps: bool,
     version: String,
     agent: String,
     link: Mutex<Link>,
     tools: Mutex<Vec<Tool>>,
+    /// Every tool that was ever offered, as it was told to the model first.
+    kept: Mutex<Vec<Tool>>,
     /// Whether the first list is put to use; it hears of no other one before.
     joined: AtomicBool,
     next_id: AtomicU64,
@@ -40,10 +45,12 @@ struct Link {
 }
 
 impl Client {
-    pub(crate) fn new(server: Server, version: &str, entry: &str, is_new: bool) -> Client {
+    pub(crate) fn new(server: Server, version: &str, entry: &str, dialect: &Dialect) -> Client {
         Client {
             server,
-            is_new,
+            is_new: dialect.is_new(),
+            keeps: dialect.keeps_tools,
+            kept: Mutex::default(),
             version: version.to_owned(),
             agent: format!("claude-code/{version} ({entry})"),
             link: Mutex::default(),
@@ -56,6 +63,25 @@ impl Client {
     /// The tools as last listed; none before the first list.
     pub(crate) fn tools(&self) -> Vec<Tool> {
         lock(&self.tools).clone()
+    }
+
+    /// The tools as the model is told of them: it is told of one when a turn begins, and of the same one again where
+    /// the process keeps what it told.
+    pub(crate) fn told(&self) -> Vec<Tool> {
+        let tools = self.tools();
+        if !self.keeps {
+            return tools;
+        }
+        let mut kept = lock(&self.kept);
+        let tell = |tool: Tool| {
+            let is_it = |other: &&Tool| other.name == tool.name && other.schema == tool.schema;
+            if let Some(before) = kept.iter().find(is_it) {
+                return before.clone();
+            }
+            kept.push(tool.clone());
+            tool
+        };
+        tools.into_iter().map(tell).collect()
     }
 
     /// `connected`, or `failed` where no handshake was made.

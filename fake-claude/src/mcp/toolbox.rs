@@ -120,11 +120,17 @@ impl Toolbox {
 
     /// All tools of now, sorted by name.
     pub(crate) fn tools(&self) -> Vec<Tool> {
-        let mut tools: Vec<Tool> = self
-            .clients()
-            .iter()
-            .flat_map(|client| client.tools())
-            .collect();
+        self.all(Client::tools)
+    }
+
+    /// The same, as the model is told of them.
+    pub(crate) fn told(&self) -> Vec<Tool> {
+        self.all(Client::told)
+    }
+
+    fn all(&self, of: fn(&Client) -> Vec<Tool>) -> Vec<Tool> {
+        let clients = self.clients();
+        let mut tools: Vec<Tool> = clients.iter().flat_map(|client| of(client)).collect();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         tools
     }

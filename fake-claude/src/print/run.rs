@@ -253,10 +253,10 @@ impl Print {
 
     /// The servers that the host names are in force once they have listed their tools.
     fn set_servers(&self, servers: &Value) -> Value {
-        let (version, is_new) = (&self.world.frame.version, self.world.dialect.is_new());
+        let (version, dialect) = (&self.world.frame.version, &self.world.dialect);
         let clients: Vec<Arc<Client>> = Server::named(servers)
             .into_iter()
-            .map(|server| Arc::new(Client::new(server, version, "sdk-cli", is_new)))
+            .map(|server| Arc::new(Client::new(server, version, "sdk-cli", dialect)))
             .collect();
         self.world.toolbox.set(clients.clone());
         let (mut added, mut errors) = (Vec::new(), json!({}));

@@ -137,8 +137,17 @@ impl Session {
         let (mut talk, mut journal) = (self.world.talk(), self.world.journal());
         journal.snapshot();
         let prompt_id = self.prompt_id.as_deref();
-        journal.user(&json!(caveat), prompt_id, json!({ "isMeta": true }));
-        journal.user(&json!(command), prompt_id, json!({}));
+        let dialect = &self.world.dialect;
+        journal.user(
+            &json!(caveat),
+            prompt_id,
+            dialect.whose("harness", json!({ "isMeta": true })),
+        );
+        journal.user(
+            &json!(command),
+            prompt_id,
+            dialect.whose("local", json!({})),
+        );
         journal.user(&json!(stdout), prompt_id, json!({}));
         for text in [caveat, &command, &stdout] {
             talk.add(Role::User, json!(text));

@@ -26,9 +26,15 @@ impl Session {
         journal.user(
             &json!(caveat),
             prompt_id.as_deref(),
-            json!({ "isMeta": true }),
+            self.world
+                .dialect
+                .whose("harness", json!({ "isMeta": true })),
         );
-        journal.user(&json!(CLEAR_NOTE), prompt_id.as_deref(), json!({}));
+        journal.user(
+            &json!(CLEAR_NOTE),
+            prompt_id.as_deref(),
+            self.world.dialect.whose("local", json!({})),
+        );
         let mut more = json!({ "content": stdout, "level": "info", "isMeta": false });
         if is_new {
             more["commandRun"] = json!({ "command": "clear", "args": "" });

@@ -236,7 +236,9 @@ impl Turn {
         journal.user(
             &note,
             self.prompt_id.as_deref(),
-            self.whom_interrupted(partial),
+            self.world
+                .dialect
+                .whose("harness", self.whom_interrupted(partial)),
         );
         drop(journal);
         self.say_interrupted(&note);

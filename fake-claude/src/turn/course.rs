@@ -169,15 +169,27 @@ impl Turn {
     /// An answer without a word is asked for once more; both families write that down.
     fn continue_empty(&self) {
         self.note_prompt();
-        self.world.talk().add(Role::User, json!(NOTHING_SAID));
+        self.remind(NOTHING_SAID);
         let mut more = json!({ "isMeta": true });
         if self.world.dialect.is_new() {
             more["turnCompanion"] = json!(true);
+        }
+        if self.world.dialect.owns_notes {
+            more["ownNote"] = json!(true);
         }
         let text = json!(NOTHING_SAID);
         self.world
             .journal()
             .user(&text, self.prompt_id.as_deref(), more);
+    }
+
+    /// Says something to the model in the user's place; later versions say that it is not the user's.
+    fn remind(&self, text: &str) {
+        let text = match self.world.dialect.owns_notes {
+            true => format!("<system-reminder>\n{text}\n</system-reminder>"),
+            false => text.to_owned(),
+        };
+        self.world.talk().add(Role::User, json!(text));
     }
 
     /// Asks the model to go on; only the newer family writes that down.
@@ -189,9 +201,12 @@ impl Turn {
                 ..Told::default()
             })
         });
-        self.world.talk().add(Role::User, json!(text));
+        self.remind(text);
         if self.world.dialect.is_new() {
             let mut more = json!({ "isMeta": true, "turnCompanion": true });
+            if self.world.dialect.owns_notes {
+                more["ownNote"] = json!(true);
+            }
             if text == REFUSED {
                 more["refusedMessageId"] = json!(reply.id);
             }

@@ -159,7 +159,7 @@ impl Turn {
         let mut talk = self.world.talk();
         let mut tools = Vec::new();
         if self.has_tools.swap(true, Ordering::SeqCst) {
-            let now = self.world.toolbox.tools();
+            let now = self.world.toolbox.told();
             tools = now.iter().map(mcp::Tool::upstream).collect();
         }
         if self.world.dialect.is_new() {

@@ -124,7 +124,9 @@ impl Turn {
         self.world.journal().user(
             &note,
             self.prompt_id.as_deref(),
-            self.whom_interrupted(reply),
+            self.world
+                .dialect
+                .whose("harness", self.whom_interrupted(reply)),
         );
         self.say_interrupted(&note);
         self.world.talk().add(Role::User, note);

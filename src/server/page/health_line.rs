@@ -17,7 +17,7 @@ pub(super) struct HealthLine {
 /// Out of the pool, and of why the licence lets no call through, where it does not.
 pub(super) fn health_line(snapshot: &Snapshot, denied: Option<&str>) -> HealthLine {
     let claude = snapshot.claude.as_ref();
-    let support = claude.and_then(|claude| claude.support.get().cloned());
+    let support = claude.and_then(|claude| claude.support.clone());
     match (&snapshot.condition, support, denied) {
         (Condition::Degraded(why), _, _) => bad(why.clone()),
         (Condition::Draining, _, _) => fair(

@@ -218,8 +218,8 @@ fn about(view: &View<'_>) -> String {
 }
 
 fn version(claude: &ClaudeView) -> String {
-    let version = claude.version.get().map_or("not asked yet", String::as_str);
-    match claude.support.get() {
+    let version = claude.version.as_deref().unwrap_or("not asked yet");
+    match &claude.support {
         Some(support) => format!("{version}, {support}"),
         None => version.to_owned(),
     }

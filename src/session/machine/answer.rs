@@ -183,7 +183,7 @@ impl Machine {
             self.tell_fault(|_| fault::turn_timeout());
             self.kill("the turn's limit passed");
         } else if answering.sign_until.is_some_and(|at| at <= now) {
-            self.give_up_start();
+            self.start_is_late(now);
         } else if answering
             .given
             .as_ref()
@@ -212,10 +212,11 @@ impl Machine {
         self.fail(|_| fault::stalled(), now);
     }
 
-    /// The prompt box runs, or rests. A turn that runs is not over; one that rests comes to an end soon, or to none.
+    /// The prompt box runs, or rests. A turn that runs is not over; one that rests comes to an end soon, or to none. A
+    /// session that was launched with its turn rests before it has begun.
     pub(super) fn watch_rest(&mut self, idle: bool, now: Instant) {
         if let State::Answering(answering) = &mut self.state {
-            let rests = idle && answering.busy_seen;
+            let rests = idle && answering.sign_until.is_none();
             let until = answering.idle_until.unwrap_or(now + IDLE_WAIT);
             answering.idle_until = rests.then_some(until);
         }

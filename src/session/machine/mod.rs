@@ -63,6 +63,10 @@ pub(crate) struct Machine {
     scene: Scene,
     /// Something was drawn since keys were last written: the process has run, and what it shows is its answer.
     drew: bool,
+    /// When it drew last.
+    drew_at: Option<Instant>,
+    /// How often its start was given more time.
+    extensions: u32,
     /// What the CLI does with an Enter behind a text, as the last task told it.
     enter: Enter,
     /// The conversation that is open: a prompt submitted in another one is not ours.
@@ -96,6 +100,8 @@ pub(crate) struct Limits {
     pub(crate) start: Duration,
     /// From delivery to the end of the turn.
     pub(crate) turn: Duration,
+    /// Whether the version is known to be one that comes up: one that does not is slow, then, and not unsupported.
+    pub(crate) proven: bool,
 }
 
 impl Machine {
@@ -107,6 +113,8 @@ impl Machine {
             },
             scene: Scene::Unknown,
             drew: false,
+            drew_at: None,
+            extensions: 0,
             enter: Enter::Lost,
             conversation,
             transcript: None,
@@ -251,6 +259,7 @@ impl Machine {
     /// What the screen shows has changed.
     pub(crate) fn handle_scene(&mut self, scene: Scene, now: Instant) {
         self.drew = true;
+        self.drew_at = Some(now);
         if matches!(scene, Scene::Prompt(_)) {
             self.boxed = true;
             self.question = None;
@@ -408,7 +417,7 @@ impl Machine {
             | State::Primed {
                 reached: false,
                 until,
-            } if *until <= now => self.give_up_start(),
+            } if *until <= now => self.start_is_late(now),
             State::Resuming { wait, .. }
             | State::Submitting { wait, .. }
             | State::Nearing { wait, .. }
@@ -519,6 +528,20 @@ impl Machine {
             | State::Resting { .. }
             | State::Gone => false,
         }
+    }
+
+    /// Whether the model may have been asked for a turn that is still to be told.
+    pub(crate) fn has_begun(&self) -> bool {
+        match &self.state {
+            State::Answering(answering) => answering.begun || !self.gated,
+            _ => false,
+        }
+    }
+
+    /// Whether a submitted prompt waits for its tools.
+    #[cfg(test)]
+    pub(crate) fn holds_prompt(&self) -> bool {
+        matches!(&self.state, State::Submitting { held: Some(_), .. })
     }
 
     /// The state's name, for session lists.

@@ -11,6 +11,7 @@ use crate::terminal::Prompt;
 use crate::terminal::Scene;
 use crate::terminal::keys;
 use crate::turn::Fault;
+use std::time::Duration;
 use std::time::Instant;
 
 impl Machine {
@@ -104,9 +105,29 @@ impl Machine {
         self.kill("a screen that no turn can pass");
     }
 
-    pub(super) fn give_up_start(&mut self) {
+    /// It is not ready in time. A version that is known to come up, and is still at it, is slow: the machine is busy, and
+    /// another start would take no less.
+    pub(super) fn start_is_late(&mut self, now: Instant) {
+        let is_still = self.drew_at.is_some_and(|at| at + STILL_MIN <= now);
+        let is_slow = self.limits.proven && !is_still;
+        if !is_slow || self.extensions == EXTENSIONS_MAX {
+            return self.give_up_start(is_slow);
+        }
+        self.extensions += 1;
+        let more = now + self.limits.start;
+        match &mut self.state {
+            State::Starting { until } | State::Primed { until, .. } => *until = more,
+            State::Answering(answering) => answering.sign_until = Some(more),
+            _ => {}
+        }
+    }
+
+    fn give_up_start(&mut self, is_slow: bool) {
         self.effects.push_back(Effect::Fail {
-            fault: fault::unsupported_screen(),
+            fault: match is_slow {
+                true => fault::slow_start(),
+                false => fault::unsupported_screen(),
+            },
             begun: false,
         });
         self.kill("no prompt box within the start's limit");
@@ -117,3 +138,8 @@ impl Machine {
         self.effects.push_back(Effect::Ready);
     }
 }
+
+/// A screen that has stood for so long is not about to change.
+const STILL_MIN: Duration = Duration::from_secs(5);
+/// How often a slow start gets the time of a start once more.
+const EXTENSIONS_MAX: u32 = 2;

@@ -38,6 +38,7 @@ fn limits() -> Limits {
     Limits {
         start: Duration::from_secs(20),
         turn: Duration::from_secs(60),
+        proven: false,
     }
 }
 
@@ -567,6 +568,34 @@ fn a_process_that_dies_before_its_prompt_box_is_said_to_have_died_at_its_start()
     );
 }
 
+/// How a start of a version that is known to come up ends, that last drew at this second.
+fn late_start(drawn_at: u64) -> (u64, FaultKind) {
+    let begun = now();
+    let limits = Limits {
+        proven: true,
+        ..limits()
+    };
+    let mut machine = Machine::waiting(limits, "c1".into(), begun);
+    let at = |second| begun + Duration::from_secs(second);
+    machine.handle_scene(Scene::Unknown, at(drawn_at));
+    while let Some((due, _)) = machine.poll_timeout() {
+        machine.handle_timeout(due);
+        for effect in effects(&mut machine) {
+            if let Effect::Fail { fault, .. } = effect {
+                return (due.duration_since(begun).as_secs(), fault.kind);
+            }
+        }
+    }
+    panic!("the start has no end");
+}
+
+#[test]
+fn a_slow_start_gets_more_time_and_is_not_called_unsupported() {
+    assert_eq!(late_start(19), (40, FaultKind::ClaudeUnsupported));
+    assert_eq!(late_start(59), (60, FaultKind::SessionLost));
+    assert_eq!(late_start(3), (20, FaultKind::ClaudeUnsupported));
+}
+
 #[test]
 fn a_process_that_dies_at_rest_fails_nobody() {
     let (mut machine, now) = answering();
@@ -835,10 +864,12 @@ fn results_of_the_clis_own_end_the_turn_and_the_callers_go_on() {
     assert!(names(&mut machine).contains(&"block"));
 }
 
+type Input<'a> = &'a dyn Fn(&mut Machine, Instant);
+
 #[test]
 fn what_cannot_be_read_fails_the_turn_at_once() {
     let broken = hook("", HookEvent::Broken);
-    let inputs: [&dyn Fn(&mut Machine, Instant); 3] = [
+    let inputs: [Input<'_>; 3] = [
         &|machine, now| machine.handle_hook(&broken, now),
         &|machine, now| machine.handle_records(vec![Record::Broken], now),
         &|machine, now| machine.handle_tool(ToolEvent::Broken, now),
@@ -857,9 +888,8 @@ fn a_turn_whose_box_rests_without_an_end_fails_within_seconds() {
     machine.handle_hook(&hook("c1", displayed("ho")), now);
     machine.handle_scene(IDLE, now);
     effects(&mut machine);
-    let mut at = now;
     while !fails(&effects(&mut machine)) {
-        at = machine.poll_timeout().expect("somebody watches").0;
+        let at = machine.poll_timeout().expect("somebody watches").0;
         assert!(at < now + Duration::from_secs(15), "nobody looks");
         machine.handle_timeout(at);
     }

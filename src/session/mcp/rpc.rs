@@ -11,6 +11,8 @@ pub(crate) enum Said {
     Initialize {
         id: Value,
         protocol: String,
+        /// The CLI's own word of its version; empty: none.
+        version: String,
     },
     List {
         id: Value,
@@ -63,6 +65,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<Said> {
         "initialize" => Said::Initialize {
             id,
             protocol: params?.get("protocolVersion")?.as_str()?.to_owned(),
+            version: client_version(params).unwrap_or_default().to_owned(),
         },
         "tools/list" => Said::List { id },
         "tools/call" => match params.and_then(call) {
@@ -72,6 +75,10 @@ pub(crate) fn parse(body: &[u8]) -> Option<Said> {
         "ping" => Said::Ping { id },
         _ => Said::Unknown { id },
     })
+}
+
+fn client_version(params: Option<&Value>) -> Option<&str> {
+    params?.get("clientInfo")?.get("version")?.as_str()
 }
 
 /// Which of our pings has this id.

@@ -135,8 +135,12 @@ impl McpServer {
                 return Reply::Accepted;
             }
             Some(Said::List { id }) => return self.list(&id),
-            Some(Said::Initialize { id, protocol }) => {
-                self.report(ToolEvent::Joined);
+            Some(Said::Initialize {
+                id,
+                protocol,
+                version,
+            }) => {
+                self.report(ToolEvent::Joined { version });
                 rpc::greeting(&id, &protocol)
             }
             Some(Said::Ping { id }) => rpc::answer(&id, &Value::Object(serde_json::Map::new())),

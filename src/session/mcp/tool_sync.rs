@@ -21,8 +21,8 @@ use std::time::Instant;
 /// What the CLI does at the session's MCP address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ToolEvent {
-    /// It connected.
-    Joined,
+    /// It connected, and said which version it is; empty: it did not say.
+    Joined { version: String },
     /// It listens for notices.
     Opened,
     /// It was given the list of this edition; no other time has this number.
@@ -127,7 +127,7 @@ impl ToolSync {
 
     pub(crate) fn handle(&mut self, event: &ToolEvent, now: Instant) -> Option<Notice> {
         match event {
-            ToolEvent::Joined => {
+            ToolEvent::Joined { .. } => {
                 self.event_stream = EventStream::Away;
                 self.unread.clear();
                 None
@@ -274,6 +274,12 @@ mod tests {
         }])
     }
 
+    fn join() -> ToolEvent {
+        ToolEvent::Joined {
+            version: String::new(),
+        }
+    }
+
     fn listed(edition: u64, time: u64) -> ToolEvent {
         ToolEvent::Listed { edition, time }
     }
@@ -281,7 +287,7 @@ mod tests {
     /// An offer whose CLI hears notices; it was given two lists and has read both.
     fn joined(now: Instant) -> ToolSync {
         let mut offer = ToolSync::new(ToolList::default());
-        assert_eq!(offer.handle(&ToolEvent::Joined, now), None);
+        assert_eq!(offer.handle(&join(), now), None);
         assert_eq!(offer.handle(&listed(0, 1), now), None);
         let told = offer.handle(&ToolEvent::Read(1), now);
         assert_eq!(told, Some(Notice::Changed(ToolList::default(), 0)));
@@ -410,7 +416,7 @@ mod tests {
         let now = crate::clock::now();
         let mut offer = joined(now);
         drop(offer.change(&list("a")));
-        assert_eq!(offer.handle(&ToolEvent::Joined, now), None);
+        assert_eq!(offer.handle(&join(), now), None);
         assert_eq!(offer.handle(&listed(1, 3), now), None);
         let told = offer.handle(&ToolEvent::Read(3), now);
         assert_eq!(told, Some(Notice::Changed(list("a"), 1)));

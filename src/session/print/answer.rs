@@ -48,6 +48,10 @@ enum Stage {
 }
 
 /// What a word means for the turn.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a call, which moves once or twice"
+)]
 #[derive(Debug, PartialEq)]
 pub(crate) enum Told {
     /// Nothing more than the events.

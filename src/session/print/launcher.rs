@@ -10,6 +10,7 @@ use crate::session::driver::Driver;
 use crate::session::driver::Notify;
 use crate::session::driver::RunningSession;
 use crate::session::history;
+use crate::session::installation::Installation;
 use crate::session::launch;
 use crate::session::launch::Files;
 use crate::session::launch::Opening;
@@ -34,6 +35,7 @@ use crate::session::witness::receiver::Place;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -61,58 +63,67 @@ impl Launcher {
         birth: Birth,
         notify: Notify,
     ) -> Result<Session, (io::Error, Option<Recipient>)> {
+        let installation = match self.shared.installations.current() {
+            Ok(installation) => installation,
+            Err(error) => return Err((error, birth.into_caller())),
+        };
         let (uuid, task, caller) = match birth {
             Birth::Empty => (Uuid::new_v4().to_string(), None, None),
             Birth::Primed => {
                 let uuid = Uuid::new_v4().to_string();
                 return self
-                    .primed(&uuid)
-                    .and_then(|start| self.spawn(shape, start, uuid.clone(), notify))
+                    .primed(&uuid, &installation)
+                    .and_then(|start| self.spawn(shape, start, uuid.clone(), installation, notify))
                     .map(|(driver, session)| run(driver, None, session, Some(uuid)))
                     .map_err(|error| (error, None));
             }
             Birth::Turn(launched) => (launched.uuid, Some(launched.task), Some(launched.caller)),
         };
         let started = match task {
-            None => Ok(self.empty(&uuid)),
-            Some(task) => self.with_turn(&uuid, task),
+            None => Ok(self.empty(&uuid, &installation)),
+            Some(task) => self.with_turn(&uuid, task, &installation),
         };
-        match started.and_then(|start| self.spawn(shape, start, uuid, notify)) {
+        match started.and_then(|start| self.spawn(shape, start, uuid, installation, notify)) {
             Ok((driver, session)) => Ok(run(driver, caller, session, None)),
             Err(error) => Err((error, caller)),
         }
     }
 
-    fn empty(&self, uuid: &str) -> Start {
-        let limits = self.shared.launch_context.limits;
+    fn empty(&self, uuid: &str, installation: &Installation) -> Start {
+        let limits = self.limits(installation);
         Start {
             greeting: Some(input::greeting()),
             ..Start::of(
                 Opening::Empty(uuid.to_owned()),
-                Machine::waiting(limits, clock::now()),
+                Machine::waiting(limits, clock::awake()),
             )
         }
     }
 
-    fn primed(&self, uuid: &str) -> io::Result<Start> {
-        let limits = self.shared.launch_context.limits;
+    fn primed(&self, uuid: &str, installation: &Installation) -> io::Result<Start> {
+        let limits = self.limits(installation);
         Ok(Start {
             transcript_pipe: Some(self.shared.launch_context.transcript_store.prime(uuid)?),
             ..Start::of(
                 Opening::Resumed(uuid.to_owned()),
-                Machine::waiting(limits, clock::now()),
+                Machine::waiting(limits, clock::awake()),
             )
         })
     }
 
     /// The history is a transcript already, where there is one.
-    fn with_turn(&self, uuid: &str, task: TurnSpec) -> io::Result<Start> {
+    fn with_turn(
+        &self,
+        uuid: &str,
+        task: TurnSpec,
+        installation: &Installation,
+    ) -> io::Result<Start> {
         let transcript_store = &self.shared.launch_context.transcript_store;
-        let limits = self.shared.launch_context.limits;
+        let limits = self.limits(installation);
         let transcript = transcript_store.path(uuid);
         let tools = task.tools.clone();
         let is_answered = matches!(task.route, DeliveryMethod::Launched);
-        let machine = Machine::launched(limits, task, clock::now());
+        let machine = Machine::launched(limits, task, clock::awake());
         let uuid = uuid.to_owned();
         Ok(match is_answered {
             // The transcript ends in the message that is to be answered: it waits until the tools are there.
@@ -136,11 +147,12 @@ impl Launcher {
         shape: &Shape,
         start: Start,
         uuid: String,
+        installation: Arc<Installation>,
         notify: Notify,
     ) -> io::Result<(Driver<PrintTransport>, Session)> {
         let run_dir = &self.shared.launch_context.config.run_dir;
         in_new_folder(run_dir, |files| {
-            self.spawn_in(files, shape, start, uuid, notify)
+            self.spawn_in(files, shape, start, (uuid, installation), notify)
         })
     }
 
@@ -149,7 +161,7 @@ impl Launcher {
         files: Files,
         shape: &Shape,
         start: Start,
-        uuid: String,
+        (uuid, installation): (String, Arc<Installation>),
         notify: Notify,
     ) -> io::Result<(Driver<PrintTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
@@ -166,7 +178,7 @@ impl Launcher {
             refuse_pictures(&files, &launch_context.config.work_dir)?;
         }
         let launch = launch::print_launch(
-            &self.shared.program,
+            &installation.path,
             &launch_context.config,
             shape,
             &files,
@@ -181,13 +193,15 @@ impl Launcher {
         let session = Session {
             pid: process.pid,
             orders: orders_tx,
+            installation: Arc::clone(&installation),
             edits: false,
             primed: None,
         };
         let resources = SessionResources::new(launch_context, files);
         let (pipe, process_end) = (start.transcript_pipe, (process.pid, exit));
+        let installed = (installation, self.shared.installations.clone());
         let driver = Driver {
-            session: RunningSession::new(process_end, resources, pipe, orders, notify),
+            session: RunningSession::new(process_end, installed, resources, pipe, orders, notify),
             transport: PrintTransport {
                 process,
                 place,

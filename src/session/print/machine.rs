@@ -80,6 +80,8 @@ struct Answering {
     /// Results that wait until the CLI has taken the one before.
     results: VecDeque<Answered>,
     given: Option<(String, Instant)>,
+    /// The message broke off; until then the CLI may say why.
+    broken: Option<Instant>,
     until: Instant,
 }
 
@@ -253,7 +255,11 @@ impl Machine {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         match &mut self.state {
             State::Starting { until } | State::Gated { until, .. } if *until <= now => {
-                self.fail(fault::unsupported_print(), false);
+                let fault = match self.limits.proven {
+                    true => fault::slow_start(),
+                    false => fault::unsupported_print(),
+                };
+                self.fail(fault, false);
                 self.kill("it did not come up");
             }
             State::Offering { until, .. } if *until <= now => {
@@ -264,6 +270,9 @@ impl Machine {
                 let begun = answering.answer.has_begun();
                 self.fail(fault::turn_timeout(), begun);
                 self.kill("the turn's limit passed");
+            }
+            State::Answering(answering) if answering.broken.is_some_and(|at| at <= now) => {
+                self.break_off();
             }
             State::Answering(answering) => {
                 if let Some((end, _)) = answering.calls.take_if(|(_, until)| *until <= now) {
@@ -299,7 +308,7 @@ impl Machine {
             State::Answering(answering) => {
                 let calls = answering.calls.as_ref().map(|(_, until)| *until);
                 let given = answering.given.as_ref().map(|(_, until)| *until);
-                let first = [calls, given, Some(answering.until)];
+                let first = [calls, given, answering.broken, Some(answering.until)];
                 first.into_iter().flatten().min().map(|at| (at, "answer"))
             }
             State::Ready | State::Gone => None,
@@ -375,6 +384,7 @@ impl Machine {
             calls: None,
             results: VecDeque::new(),
             given: None,
+            broken: None,
             until: now + self.limits.turn,
         }));
     }
@@ -387,13 +397,23 @@ impl Machine {
             OutputLine::Closed { error, .. } => Some(error.clone()),
             _ => None,
         };
+        // What comes behind a message that broke off is another answer, and nobody's.
+        if answering.broken.is_some() && error.is_none() {
+            return;
+        }
         let mut events = Vec::new();
         let told = answering.answer.handle(word, &mut events);
         self.effects.extend(events.into_iter().map(Effect::Tell));
         match (told, error) {
             (Told::Whole(end), _) => self.handle_end(end, now),
-            (Told::Broken, _) => self.break_off(),
-            (Told::Nothing, Some(error)) => self.handle_closed(error),
+            // Where the upstream fails in the middle, the CLI ends the message by itself and then says so.
+            (Told::Broken, None) => {
+                answering.broken.get_or_insert(now + CLOSE_WAIT);
+            }
+            (Told::Broken | Told::Nothing, Some(None)) if answering.broken.is_some() => {
+                self.break_off();
+            }
+            (Told::Broken | Told::Nothing, Some(error)) => self.handle_closed(error),
             (Told::Nothing, None) => {}
         }
     }
@@ -503,6 +523,10 @@ impl Machine {
         }
         let begun = answering.answer.has_begun();
         let fault = match error {
+            // The upstream's failures have words; without any it is the CLI that gave up.
+            Some(error) if error.status.is_none() && error.text.trim().is_empty() => {
+                fault::session_lost("it closed its turn without a word")
+            }
             Some(error) => fault::of_api_error(&error, &answering.task),
             None => fault::empty_turn(),
         };
@@ -541,6 +565,8 @@ impl Machine {
 pub(crate) const EDITION: u64 = 1;
 /// How long the CLI may take to list the tools; it takes under 200 ms.
 const TOOLS_WAIT: Duration = Duration::from_secs(5);
+/// How long the CLI may take to say why a message broke off. It says so at once, or after it has tried twice more.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// How long the calls of a message may come after its end; the CLI makes them at once, or answers them by itself.
 const CALLS_WAIT: Duration = Duration::from_secs(3);
 /// How long the CLI may take to tell that it has a result; after that the next one goes without.

@@ -29,6 +29,7 @@ use std::time::Instant;
 const LIMITS: Limits = Limits {
     start: Duration::from_secs(20),
     turn: Duration::from_secs(600),
+    proven: false,
 };
 
 fn task(route: DeliveryMethod) -> TurnSpec {
@@ -304,6 +305,57 @@ fn a_failed_turn_says_how_far_it_had_come() {
         );
         assert!(matches!(told.last(), Some(Effect::Kill(_))));
     }
+}
+
+#[test]
+fn an_upstream_that_fails_in_the_middle_is_told_as_that_and_not_as_a_death() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    hear(&mut machine, [started()], now);
+    hear(&mut machine, text("half"), now);
+    let stop = None;
+    let usage = Counts::default();
+    let details = None;
+    let ending = OutputLine::Ending {
+        stop,
+        details,
+        usage,
+    };
+    let abandoned = [ending, OutputLine::Over];
+    hear(&mut machine, abandoned, now);
+    assert_eq!(failure(&effects(&mut machine)), None);
+    let error = ApiError {
+        status: Some(529),
+        text: "API Error: Overloaded".into(),
+        ..ApiError::default()
+    };
+    let error = Some(error);
+    machine.handle_word(OutputLine::Closed { stop: None, error }, now);
+    let told = effects(&mut machine);
+    assert_eq!(failure(&told), Some((&FaultKind::UpstreamOverloaded, true)));
+}
+
+#[test]
+fn a_message_that_breaks_off_without_a_word_is_a_lost_session() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    hear(&mut machine, [started(), OutputLine::Over], now);
+    assert_eq!(failure(&effects(&mut machine)), None);
+    let (due, _) = machine.poll_timeout().expect("it waits for a word");
+    machine.handle_timeout(due);
+    let told = effects(&mut machine);
+    assert_eq!(failure(&told), Some((&FaultKind::SessionLost, true)));
+}
+
+#[test]
+fn a_turn_that_the_cli_gives_up_without_a_word_may_go_to_another_session() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    effects(&mut machine);
+    let error = Some(ApiError::default());
+    machine.handle_word(OutputLine::Closed { stop: None, error }, now);
+    let told = effects(&mut machine);
+    assert_eq!(failure(&told), Some((&FaultKind::SessionLost, false)));
 }
 
 #[test]

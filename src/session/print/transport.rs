@@ -83,7 +83,7 @@ impl Transport for PrintTransport {
     fn handle_exit(&mut self, session: &mut RunningSession, how: &str) {
         while let Ok(bytes) = self.process.output.try_recv() {
             let words = self.lines.push(&bytes);
-            self.hear(words, session, clock::now());
+            self.hear(words, session, clock::awake());
         }
         self.machine.handle_exit(how);
         session.resources.forget(&self.transcript);

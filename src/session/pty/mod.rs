@@ -11,6 +11,7 @@ mod ends;
 #[cfg(not(unix))]
 #[path = "threads.rs"]
 mod ends;
+pub(crate) mod pulse;
 pub(crate) mod reap;
 pub(crate) mod spawn;
 pub(in crate::session) mod transport;

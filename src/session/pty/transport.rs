@@ -91,7 +91,14 @@ impl Transport for PtyTransport {
             Input::Drawn(bytes) => self.handle_drawn(&bytes, now),
             Input::TerminalClosed => session.end(EndMode::Asked, "its terminal closed"),
             Input::Posted(post) => self.handle_post(post, now),
-            Input::Served(event) => self.machine.handle_tool(event, now),
+            Input::Served(event) => {
+                if let ToolEvent::Joined { version } = &event
+                    && !self.machine.has_begun()
+                {
+                    session.handle_version(version, Self::END);
+                }
+                self.machine.handle_tool(event, now);
+            }
             Input::Grew => self.handle_growth(now),
             Input::Copied => self.handle_copies(now),
         }
@@ -295,7 +302,7 @@ impl PtyTransport {
 
     fn tell(&mut self, event: Event, session: &mut RunningSession) {
         if let Err(TooSlow) = session.reply.tell(event) {
-            self.machine.cancel(clock::now());
+            self.machine.cancel(clock::awake());
         }
     }
 
@@ -304,7 +311,7 @@ impl PtyTransport {
         let end = Box::new(end);
         match session.reply.is_taken() {
             true => session.reply.settle(TurnOutcome::Parked { said, end }),
-            false => self.machine.leave(clock::now()),
+            false => self.machine.leave(clock::awake()),
         }
     }
 
@@ -323,7 +330,7 @@ impl PtyTransport {
         match session.resources.transcript_store.write_blank() {
             Ok(uuid) => {
                 let path = session.resources.transcript_store.path(&uuid);
-                self.machine.handle_blank(uuid, path, clock::now());
+                self.machine.handle_blank(uuid, path, clock::awake());
             }
             Err(error) => {
                 tracing::warn!(%error, "a blank conversation could not be written");

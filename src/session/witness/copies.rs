@@ -9,6 +9,7 @@ use super::wakers::Wakers;
 use super::watch::FolderId;
 use crate::turn::json;
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs;
@@ -30,8 +31,8 @@ pub(crate) struct Copies {
 /// Copies that were seen, whether they are written to their end or not.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Their names, for as long as their files are there.
-    names: BTreeSet<OsString>,
+    /// Their names, the oldest first: those of files that are there, and the latest of files that are gone.
+    names: VecDeque<OsString>,
     asked: u32,
     answered: u32,
     /// The first answer since the turn began.
@@ -95,7 +96,12 @@ impl Seen {
     fn look(&mut self, files: &[PathBuf]) {
         let names = files.iter().filter_map(|file| file.file_name());
         let names: BTreeSet<OsString> = names.map(OsStr::to_owned).collect();
-        for name in names.difference(&self.names) {
+        let new: Vec<OsString> = names
+            .iter()
+            .filter(|name| !self.names.contains(*name))
+            .cloned()
+            .collect();
+        for name in &new {
             let is_answer = name.to_string_lossy().ends_with(ANSWER);
             self.asked += u32::from(name.to_string_lossy().ends_with(QUESTION));
             self.answered += u32::from(is_answer);
@@ -104,9 +110,12 @@ impl Seen {
             }
         }
         // One that is removed while it is written is written again under its name.
-        self.names.extend(names);
-        while self.names.len() > NAMES_MAX {
-            self.names.pop_first();
+        self.names.extend(new);
+        // A file that is there is never forgotten, or it would count again.
+        while self.names.len() > NAMES_MAX
+            && let Some(gone) = self.names.iter().position(|name| !names.contains(name))
+        {
+            self.names.remove(gone);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! verdicts.
 
 mod sign;
+pub(super) mod tool;
 mod turn;
 
 use super::chance::Chance;
@@ -12,10 +13,13 @@ use super::model::Model;
 use crate::session::Hook;
 use crate::session::HookEvent;
 use crate::session::Record;
+use crate::session::ToolEvent;
 use crate::terminal::Scene;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use std::time::Instant;
+use tool::ToolStep;
+use tool::Tools;
 
 /// The transcripts that are on disk, by their conversation.
 pub(super) type TranscriptStore = BTreeMap<String, Transcript>;
@@ -39,6 +43,9 @@ pub(super) enum Sign {
     /// It waits at the pipe in its transcript's slot.
     Reached,
     Exited(&'static str),
+    /// Something at its server's address.
+    Served(ToolEvent),
+    ToolStep(ToolStep),
     /// It goes on by itself.
     Step {
         run: u64,
@@ -101,6 +108,7 @@ pub(super) struct Claude {
     loses_enters: bool,
     /// How many times slower than usual it is.
     slow: u64,
+    tools: Tools,
 }
 
 #[derive(Debug)]
@@ -116,7 +124,12 @@ enum Work {
 }
 
 impl Claude {
-    pub(super) fn start(opening: Opening, conversation: &str, around: &mut Around<'_>) -> Claude {
+    pub(super) fn start(
+        opening: Opening,
+        conversation: &str,
+        keeps: bool,
+        around: &mut Around<'_>,
+    ) -> Claude {
         let claude = Claude {
             opening,
             conversation: conversation.to_owned(),
@@ -135,6 +148,7 @@ impl Claude {
             deaf: if around.chance.hits(100) { 100 } else { 2 },
             loses_enters: around.chance.hits(500),
             slow: if around.chance.hits(50) { 20 } else { 1 },
+            tools: Tools::new(keeps),
         };
         let load = around.chance.delay(300..1500, 20, 18_000..25_000);
         claude.sign(
@@ -309,6 +323,7 @@ impl Claude {
 
     /// The conversation came through the pipe.
     pub(super) fn handle_told(&mut self, around: &mut Around<'_>) {
+        self.join(around);
         self.take_up(around);
     }
 
@@ -333,6 +348,7 @@ impl Claude {
             }
             Step::Loaded => {
                 self.loaded = true;
+                self.join(around);
                 if self.trusted {
                     self.come_up(around);
                 } else {

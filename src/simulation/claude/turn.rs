@@ -21,7 +21,10 @@ impl Claude {
     }
 
     pub(super) fn ask(&mut self, around: &mut Around<'_>) {
-        let answer = around.model.ask(&self.messages, around.chance);
+        let tool = self.told_tool();
+        let answer = around
+            .model
+            .ask(&self.messages, tool.as_deref(), around.chance);
         self.run += 1;
         self.work = Work::Running {
             answer,

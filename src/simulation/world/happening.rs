@@ -108,6 +108,7 @@ pub(super) enum Lane {
     Screen(SlotId),
     Transcript(SlotId),
     Keys(SlotId),
+    Tools(SlotId),
     Orders(SlotId),
     Notices(SlotId),
     Call(CallId),

@@ -23,6 +23,7 @@ use crate::pool::PoolConfig;
 use crate::pool::ledger::Ledger;
 use crate::pool::ledger::WaiterId;
 use crate::pool::slot::SlotId;
+use crate::session::Edition;
 use crate::session::Enter;
 use crate::session::Limits;
 use crate::session::Shape;
@@ -52,6 +53,8 @@ pub(super) struct World {
     sessions: BTreeMap<SlotId, Session>,
     kept: BTreeMap<SlotId, Kept>,
     edits: bool,
+    /// Whether the claudes keep what the model was told first of a tool.
+    keeps: bool,
     /// What the sessions are taken to do with an Enter behind a text, be it true or not.
     enter: Enter,
     transcript_store: TranscriptStore,
@@ -73,6 +76,7 @@ impl World {
         let limits = Limits {
             start: Duration::from_secs(20),
             turn: config.turn_wait_max,
+            proven: false,
         };
         let primes = chance.hits(700);
         let mut world = World {
@@ -89,6 +93,7 @@ impl World {
             sessions: BTreeMap::new(),
             kept: BTreeMap::new(),
             edits: chance.hits(800),
+            keeps: chance.hits(500),
             enter: match chance.hits(500) {
                 true => Enter::Taken,
                 false => Enter::Lost,
@@ -103,6 +108,9 @@ impl World {
             still: 0,
             chance,
         };
+        world
+            .ledger
+            .handle_renewed(Edition::default(), world.keeps, now);
         world.send(Duration::ZERO, Happening::LedgerTimeout);
         world.send(Duration::ZERO, Happening::Arrives);
         world

@@ -11,6 +11,7 @@ use super::happening::Happening;
 use crate::pool::slot::SlotId;
 use crate::session::DeliveryMethod;
 use crate::session::Shape;
+use crate::session::ToolList;
 use crate::session::TurnSpec;
 
 /// What the supervisor knows of a session that stayed.
@@ -18,6 +19,7 @@ use crate::session::TurnSpec;
 pub(super) struct Kept {
     name: u64,
     shape: Shape,
+    tool: Option<String>,
     messages: Vec<String>,
 }
 
@@ -40,12 +42,13 @@ impl World {
             return self.ledger.handle_returned(slot, self.now);
         };
         let messages = call.messages.iter().cloned().chain([said]).collect();
-        let shape = call.shape.clone();
+        let (shape, tool) = (call.shape.clone(), call.tool.clone());
         self.kept.insert(
             slot,
             Kept {
                 name,
                 shape,
+                tool,
                 messages,
             },
         );
@@ -59,6 +62,7 @@ impl World {
         let admits = |kept: &Kept| {
             Some(kept.name) == call.name
                 && kept.shape == call.shape
+                && kept.tool == call.tool
                 && kept.messages == call.history()
         };
         let slot = self.kept.iter().find(|(_, kept)| admits(kept));
@@ -95,12 +99,16 @@ impl World {
         let mut task = TurnSpec::plain(DeliveryMethod::Onward { prompt, keys });
         task.stays = true;
         task.enter = self.enter;
+        let call = self.calls.get(&id);
+        let tool = call.and_then(|call| call.tool.clone());
+        task.tools = ToolList::of(&call.map(Call::tools).unwrap_or_default());
         self.tally.onward += 1;
         self.serve_at(id, slot);
         let turn = Turn {
             call: id,
             task,
             edited: typed.edited,
+            tool,
             told: None,
         };
         self.order(slot, Order::Begin(Box::new(turn)));

@@ -17,6 +17,7 @@ use crate::pool::slot::SlotId;
 use crate::session::Delivery;
 use crate::session::DeliveryMethod;
 use crate::session::Machine;
+use crate::session::ToolList;
 use crate::session::TurnSpec;
 use crate::turn::FaultKind;
 use std::time::Duration;
@@ -42,7 +43,8 @@ impl World {
 
     pub(super) fn begin(&mut self, id: CallId, call: Call) {
         self.tally.calls += 1;
-        self.model.expect(id, call.messages.clone());
+        self.model
+            .expect(id, call.messages.clone(), call.tool.clone());
         let goes_on = call.goes_on();
         self.calls.insert(id, call);
         match goes_on {
@@ -135,6 +137,8 @@ impl World {
         };
         task.stays = call.name.is_some();
         task.enter = self.enter;
+        task.tools = ToolList::of(&call.tools());
+        let tool = call.tool.clone();
         if let DeliveryMethod::Typed {
             resume: Some(uuid), ..
         } = &task.route
@@ -155,13 +159,17 @@ impl World {
                 call: id,
                 task,
                 edited,
+                tool,
                 told,
             })),
         );
     }
 
     pub(super) fn launch(&mut self, id: CallId, slot: SlotId) {
-        if self.chance.hits(10) {
+        let call = self.calls.get(&id);
+        let has_tool = call.is_some_and(|call| call.tool.is_some());
+        // A launch has its tools by another way than is simulated here.
+        if has_tool || self.chance.hits(10) {
             self.ask(Command::Refused { slot });
             return self.fail(id);
         }
@@ -248,7 +256,10 @@ impl World {
             TurnOutcome::Cancelled => self.fail(id),
             TurnOutcome::Misdelivered if !call.misdelivered => {
                 call.misdelivered = true;
-                call.plan = Delivery::Transcript;
+                // Beside tools there is no other way: it is typed once more.
+                if call.tool.is_none() {
+                    call.plan = Delivery::Transcript;
+                }
                 call.stage = Stage::Waiting;
                 self.lease(id);
             }

@@ -75,6 +75,14 @@ impl World {
                     session.claude.handle_step(run, step, around)
                 });
             }
+            Sign::ToolStep(step) => {
+                self.with(slot, |session, around| {
+                    session.claude.handle_tool_step(step, around)
+                });
+            }
+            Sign::Served(event) => self.drive(slot, |session, around| {
+                session.handle(around, |machine| machine.handle_tool(event, now))
+            })?,
             Sign::Exited(how) => return self.exit(slot, how),
             Sign::Written {
                 conversation,
@@ -236,6 +244,7 @@ impl World {
             let lane = match sign {
                 Sign::Drawn(_) => Lane::Screen(slot),
                 Sign::Written { .. } => Lane::Transcript(slot),
+                Sign::Served(_) | Sign::ToolStep(_) => Lane::Tools(slot),
                 Sign::Posted(_) | Sign::Reached | Sign::Exited(_) | Sign::Step { .. } => {
                     Lane::Alone
                 }

@@ -10,6 +10,7 @@ use super::around;
 use super::happening::Command;
 use super::happening::Grant;
 use super::happening::Happening;
+use crate::pool::definitions::Offer;
 use crate::pool::ledger::Effect;
 use crate::pool::ledger::Need;
 use crate::pool::ledger::WaiterId;
@@ -64,11 +65,18 @@ impl World {
             });
         }
         let need = match call.plan {
+            _ if call.tool.is_some() => Need::Typed,
             Delivery::Transcript => Need::Launch,
             Delivery::Paste(_) | Delivery::Editor(_) => Need::Warm,
         };
         let owner = Owner((id % OWNERS).to_string());
-        match self.ledger.ask(&owner, &call.shape, need, self.now) {
+        match self.ledger.ask(
+            &owner,
+            &call.shape,
+            need,
+            Offer::of(&call.tools()),
+            self.now,
+        ) {
             Ok(waiter) => drop(self.replies.insert(waiter, id)),
             Err(_) => self.soon(Happening::Granted {
                 call: id,
@@ -176,7 +184,7 @@ impl World {
             &mut self.transcript_store,
             self.now,
         );
-        let session = Session::start(machine, opening, conversation, &mut around);
+        let session = Session::start(machine, opening, conversation, self.keeps, &mut around);
         let signs = around.signs;
         self.sessions.insert(slot, session);
         self.sign(slot, signs);

@@ -42,7 +42,11 @@ pub(crate) const ROWS: &[Row] = &[
         Honoured,
         "any name is passed on; short ones such as opus are claude's own",
     ),
-    same("max_tokens", Honoured, ""),
+    same(
+        "max_tokens",
+        Honoured,
+        "also beyond what claude believes of the model",
+    ),
     same(
         "stream",
         Honoured,
@@ -107,8 +111,8 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     same(
         "messages.*.content.*.source.file_id",
-        Rejected,
-        "there are no files yet",
+        Honoured,
+        "a file of /v1/files; its bytes stand in the call",
     ),
     same(
         "messages.*.content.*.citations",
@@ -178,7 +182,13 @@ pub(crate) fn document() -> Value {
         .map(|(name, measured)| json!({"name": name, "measured": measured}))
         .collect();
     let fields: Vec<Value> = ROWS.iter().map(told).collect();
-    json!({"lanes": lanes, "versions": VERSIONS, "fields": fields})
+    json!({
+        "lanes": lanes,
+        "versions": VERSIONS,
+        "fields": fields,
+        "headers": [{"header": "anthropic-beta", "standing": Honoured.name(), "note": BETA_NOTE}],
+        "added": ADDED,
+    })
 }
 
 fn told(row: &Row) -> Value {
@@ -193,6 +203,14 @@ fn told(row: &Row) -> Value {
     }
     told.into()
 }
+
+const BETA_NOTE: &str = "ignored where it holds what is no name";
+/// What reaches the model beside the call.
+const ADDED: [&str; 3] = [
+    "two short system blocks: what is billed, and who claude is",
+    "from 2.1.329 on, a system message of about 1,000 characters: folder, platform, shell, date, model",
+    "on sonnet and haiku, in tool results that no waiting session asked for: today's date, or the same message",
+];
 
 /// The table as a page.
 pub(crate) fn page() -> String {
@@ -255,6 +273,21 @@ const POSTSCRIPT: &str = "
 | tools with a message that cannot be typed | need a claude newer than 2.1.197 | need a claude newer than 2.1.197 | are taken |
 
 An answer without any text, thinking or call is a 502 `empty_turn` where claude does not pass it on.
+
+## What a call's header brings
+
+The betas of `anthropic-beta` are honoured: a session that names them to the API serves the call. A header that holds
+something else than names is ignored, and `x-relay-ignored` says `anthropic-beta`.
+
+## What reaches the model beside the call
+
+claude has no switch for these that would leave it its login, so they are told here, once:
+
+- two short system blocks before the caller's: what is billed, and one line of who claude is;
+- on the versions from 2.1.329 on, a message of about 1,000 characters in the role `system`, behind the first message of
+  the user: the empty folder that sessions run in, the platform, the shell, today's date, the name of the model;
+- where a call ends in the results of tools that no waiting session asked for, on models named sonnet or haiku: today's
+  date in a reminder within the last result (`claude-pty`), or the same message of the environment (`claude-print`).
 ";
 
 #[cfg(test)]
@@ -365,8 +398,11 @@ mod tests {
         }
     }
 
-    /// What is read here, and refused by the lanes.
-    const LANES_REFUSE: [&str; 1] = ["messages.-1.role: assistant"];
+    /// What is read here and refused by the lanes, and what is there before anything is read.
+    const LANES_REFUSE: [&str; 2] = [
+        "messages.-1.role: assistant",
+        "messages.*.content.*.source.file_id",
+    ];
 
     #[test]
     fn every_row_is_what_a_call_with_the_field_gets() {

@@ -44,6 +44,20 @@ pub(crate) fn input_tokens(request: &Request) -> u64 {
     whole(FRAME_TOKENS * MILLI + system + messages)
 }
 
+/// The same with the tools of the call.
+pub(crate) fn of_call(request: &Request) -> u64 {
+    let tools = request.tools.iter().map(|tool| {
+        text_milli(&tool.name)
+            + text_milli(&tool.description)
+            + text_milli(&tool.input_schema.to_string())
+    });
+    let own = match request.tools.is_empty() {
+        true => 0,
+        false => TOOLS_TOKENS,
+    };
+    input_tokens(request) + own + whole(tools.sum())
+}
+
 /// What tool definitions add to it.
 pub(crate) fn tools_tokens(tools: &[Value]) -> u64 {
     if tools.is_empty() {

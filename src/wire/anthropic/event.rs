@@ -21,12 +21,22 @@ use serde_json::Value;
 use serde_json::json;
 
 /// The Messages API's way to write an answer.
-#[derive(Debug)]
-pub(crate) struct Writer;
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    /// Input tokens that the call may cost: what a stream's beginning says where the lane does not know better yet.
+    pub(crate) estimate: u64,
+}
 
 impl AnswerWriter for Writer {
     fn frames(&mut self, event: &Event) -> String {
-        frames(event)
+        match event {
+            Event::Start(start) if start.usage.input_tokens.is_none() => {
+                let mut start = start.clone();
+                start.usage.input_tokens = Some(self.estimate);
+                frames(&Event::Start(start))
+            }
+            event => frames(event),
+        }
     }
 
     fn keep_alive(&self) -> String {

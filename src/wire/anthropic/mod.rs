@@ -28,4 +28,6 @@ pub(crate) mod capability;
 
 pub(crate) mod model;
 
+pub(crate) mod file;
+
 pub(crate) mod estimate;

@@ -1,80 +1,24 @@
 //! The model list of the Messages API.
-//!
-//! It is an offer and no catalog: any model name a caller writes goes on to claude as it is, and claude or its
-//! upstream says whether it is one. The list names what claude is known to take, newest first, and the floating
-//! names (`opus`, `sonnet`, `haiku`) that claude resolves by itself, so that it stays useful when it is out of date.
 
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::wire::offer::Listed;
 use serde_json::Value;
 use serde_json::json;
-
-/// One model of the offer.
-struct Model {
-    id: &'static str,
-    /// Another name for it, which the single look-up takes too.
-    alias: Option<&'static str>,
-    display_name: &'static str,
-    /// The API's own rule: an epoch value where the day is not known.
-    created_at: &'static str,
-}
 
 /// Models on a page where the caller does not say.
 const LIMIT_DEFAULT: usize = 20;
 /// Models a caller may ask for on one page: the API's own bound.
 const LIMIT_MAX: usize = 1000;
+/// The API's own rule for a day that is not known.
 const UNKNOWN_DAY: &str = "1970-01-01T00:00:00Z";
-
-const OFFER: &[Model] = &[
-    undated("claude-opus-5-5", "Claude Opus 5.5"),
-    undated("claude-sonnet-5-5", "Claude Sonnet 5.5"),
-    undated("claude-haiku-5-5", "Claude Haiku 5.5"),
-    undated("claude-fable-5-1", "Claude Fable 5.1"),
-    undated("claude-opus-5", "Claude Opus 5"),
-    undated("claude-sonnet-5", "Claude Sonnet 5"),
-    undated("claude-fable-5", "Claude Fable 5"),
-    undated("claude-opus-4-8", "Claude Opus 4.8"),
-    undated("claude-opus-4-7", "Claude Opus 4.7"),
-    undated("claude-sonnet-4-6", "Claude Sonnet 4.6"),
-    undated("claude-opus-4-6", "Claude Opus 4.6"),
-    Model {
-        id: "claude-opus-4-5-20251101",
-        alias: Some("claude-opus-4-5"),
-        display_name: "Claude Opus 4.5",
-        created_at: "2025-11-01T00:00:00Z",
-    },
-    Model {
-        id: "claude-haiku-4-5-20251001",
-        alias: Some("claude-haiku-4-5"),
-        display_name: "Claude Haiku 4.5",
-        created_at: "2025-10-01T00:00:00Z",
-    },
-    Model {
-        id: "claude-sonnet-4-5-20250929",
-        alias: Some("claude-sonnet-4-5"),
-        display_name: "Claude Sonnet 4.5",
-        created_at: "2025-09-29T00:00:00Z",
-    },
-    undated("opus", "The newest Opus your claude knows"),
-    undated("sonnet", "The newest Sonnet your claude knows"),
-    undated("haiku", "The newest Haiku your claude knows"),
-];
-
-const fn undated(id: &'static str, display_name: &'static str) -> Model {
-    Model {
-        id,
-        alias: None,
-        display_name,
-        created_at: UNKNOWN_DAY,
-    }
-}
 
 /// One page of the list; `query` is the URL's query as it stands there.
 ///
 /// # Errors
 /// Refuses a `limit` out of bounds, and two cursors at once.
-pub(crate) fn list(query: Option<&str>) -> Result<Value, Fault> {
+pub(crate) fn list(offer: &[Listed], query: Option<&str>) -> Result<Value, Fault> {
     let mut limit = LIMIT_DEFAULT;
     let (mut after, mut before) = (None, None);
     for (name, value) in query
@@ -95,10 +39,10 @@ pub(crate) fn list(query: Option<&str>) -> Result<Value, Fault> {
                 "after_id: only one of `after_id` and `before_id` can be given",
             ));
         }
-        (None, None) => forward(OFFER, limit),
-        (Some(after), None) => forward(&OFFER[place("after_id", after)? + 1..], limit),
+        (None, None) => forward(offer, limit),
+        (Some(after), None) => forward(&offer[place(offer, "after_id", after)? + 1..], limit),
         (None, Some(before)) => {
-            let earlier = &OFFER[..place("before_id", before)?];
+            let earlier = &offer[..place(offer, "before_id", before)?];
             let first = earlier.len().saturating_sub(limit);
             (&earlier[first..], first > 0)
         }
@@ -106,8 +50,8 @@ pub(crate) fn list(query: Option<&str>) -> Result<Value, Fault> {
     Ok(json!({
         "data": page.iter().map(value).collect::<Vec<_>>(),
         "has_more": has_more,
-        "first_id": page.first().map(|model| model.id),
-        "last_id": page.last().map(|model| model.id),
+        "first_id": page.first().map(|model| &model.id),
+        "last_id": page.last().map(|model| &model.id),
     }))
 }
 
@@ -115,10 +59,8 @@ pub(crate) fn list(query: Option<&str>) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// `not_found` where the offer does not have it, which does not mean that claude would refuse it.
-pub(crate) fn find(id: &str) -> Result<Value, Fault> {
-    let found = OFFER
-        .iter()
-        .find(|model| model.id == id || model.alias == Some(id));
+pub(crate) fn find(offer: &[Listed], id: &str) -> Result<Value, Fault> {
+    let found = offer.iter().find(|model| model.is_called(id));
     found.map(value).ok_or_else(|| {
         let id: String = id
             .chars()
@@ -134,7 +76,7 @@ pub(crate) fn find(id: &str) -> Result<Value, Fault> {
 /// Characters of a caller's text that a message repeats.
 const NAME_MAX: usize = 100;
 
-fn forward(models: &'static [Model], limit: usize) -> (&'static [Model], bool) {
+fn forward(models: &[Listed], limit: usize) -> (&[Listed], bool) {
     (&models[..limit.min(models.len())], models.len() > limit)
 }
 
@@ -146,10 +88,8 @@ fn page_limit(value: &str) -> Result<usize, Fault> {
     limit.ok_or_else(|| invalid("limit: Input should be an integer from 1 to 1000"))
 }
 
-fn place(field: &str, id: &str) -> Result<usize, Fault> {
-    let found = OFFER
-        .iter()
-        .position(|model| model.id == id || model.alias == Some(id));
+fn place(offer: &[Listed], field: &str, id: &str) -> Result<usize, Fault> {
+    let found = offer.iter().position(|model| model.is_called(id));
     found.ok_or_else(|| {
         invalid(&format!(
             "{field}: Input should be the id of a listed model"
@@ -157,12 +97,12 @@ fn place(field: &str, id: &str) -> Result<usize, Fault> {
     })
 }
 
-fn value(model: &Model) -> Value {
+fn value(model: &Listed) -> Value {
     json!({
         "type": "model",
         "id": model.id,
         "display_name": model.display_name,
-        "created_at": model.created_at,
+        "created_at": model.day.map_or(UNKNOWN_DAY, |day| day.text),
     })
 }
 
@@ -173,6 +113,15 @@ fn invalid(public: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::offer;
+
+    fn list(query: Option<&str>) -> Result<Value, Fault> {
+        super::list(&offer::claude(), query)
+    }
+
+    fn find(id: &str) -> Result<Value, Fault> {
+        super::find(&offer::claude(), id)
+    }
 
     fn ids(page: &Value) -> Vec<&str> {
         page["data"]
@@ -198,7 +147,13 @@ mod tests {
                 page["last_id"].as_str().expect("a page has an end")
             );
         }
-        assert_eq!(seen, OFFER.iter().map(|model| model.id).collect::<Vec<_>>());
+        let all = offer::claude();
+        assert_eq!(
+            seen,
+            all.iter()
+                .map(|model| model.id.to_string())
+                .collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -206,7 +161,8 @@ mod tests {
         let page = list(Some("before_id=claude-opus-4-8&limit=2")).expect("the query is good");
         assert_eq!(ids(&page), ["claude-sonnet-5", "claude-fable-5"]);
         assert_eq!(page["has_more"], json!(true));
-        let empty = list(Some(&format!("before_id={}", OFFER[0].id))).expect("the query is good");
+        let empty =
+            list(Some(&format!("before_id={}", offer::claude()[0].id))).expect("the query is good");
         assert_eq!(
             empty,
             json!({ "data": [], "has_more": false, "first_id": null, "last_id": null })

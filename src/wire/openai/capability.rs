@@ -336,8 +336,10 @@ mod tests {
                 body.as_object_mut().expect("an object").remove(name);
                 body.to_string()
             };
-            let chat =
-                || chat::request::call(only("input").as_bytes(), false).map(|call| call.request);
+            let chat = || {
+                chat::request::call(only("input").as_bytes(), false, &|_| None)
+                    .map(|call| call.request)
+            };
             let responses = || {
                 let draft = Draft::read(only("messages").as_bytes())?;
                 draft.call(&[], false).map(|call| call.request)

@@ -39,6 +39,8 @@ pub(super) fn param(fault: &Fault) -> Option<String> {
         FaultKind::InvalidRequest
             | FaultKind::PreviousUnknown
             | FaultKind::NotFound
+            | FaultKind::FileUnknown
+            | FaultKind::FileUnsupported
             | FaultKind::RequestTooLarge
             | FaultKind::UnsupportedMediaType
     );

@@ -15,6 +15,10 @@
 
 pub(crate) mod error;
 
+pub(crate) mod model;
+
+pub(crate) mod file;
+
 pub(crate) mod capability;
 
 pub(crate) mod page;
@@ -37,3 +41,5 @@ mod usage;
 pub(crate) mod chat;
 
 pub(crate) mod responses;
+
+pub(crate) mod completion;

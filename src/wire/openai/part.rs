@@ -3,6 +3,7 @@
 use super::label::Labels;
 use crate::turn::Block;
 use crate::turn::Fault;
+use crate::turn::FaultKind;
 use crate::wire::field::Path;
 use crate::wire::field::object;
 use crate::wire::field::present;
@@ -134,9 +135,7 @@ fn input_image(
             let at = at.field("image_url");
             image(string(url, &at)?, fields, &at)
         }
-        None if present(fields, "file_id").is_some() => {
-            Err(at.field("file_id").wrong(UNKNOWN_FILE))
-        }
+        None if present(fields, "file_id").is_some() => Err(unknown_file(&at.field("file_id"))),
         None => Err(at.field("image_url").wrong("Field required")),
     }
 }
@@ -187,7 +186,7 @@ fn document(
             false => return Err(at.wrong("Input should be an http(s) URL")),
         }
     } else if present(file, "file_id").is_some() {
-        return Err(at.field("file_id").wrong(UNKNOWN_FILE));
+        return Err(unknown_file(&at.field("file_id")));
     } else {
         return Err(at.field("file_data").wrong("Field required"));
     };
@@ -210,7 +209,7 @@ fn of_data(said: &str, name: Option<&str>, at: &Path<'_>) -> Result<Value, Fault
         let source = json!({"type": "base64", "media_type": media, "data": in_base64(data, at)?});
         return Ok(json!({"type": "image", "source": source}));
     }
-    if !is_text(&media) {
+    if !crate::wire::file::is_text(&media) {
         return Err(at.wrong(format!(
             "{} is no type that a model reads; send a PDF, a picture, or text",
             crate::wire::field::echo(&media)
@@ -273,26 +272,11 @@ fn by_name(name: Option<&str>) -> &'static str {
     }
 }
 
-/// Whether what has this type can be read as it is.
-pub(super) fn is_text(media: &str) -> bool {
-    let media = media.to_ascii_lowercase();
-    let ends = [
-        "json",
-        "xml",
-        "yaml",
-        "x-yaml",
-        "toml",
-        "javascript",
-        "x-sh",
-        "csv",
-        "sql",
-        "x-ndjson",
-    ];
-    let inner = media.strip_prefix("application/").unwrap_or_default();
-    media.starts_with("text/")
-        || ends
-            .iter()
-            .any(|end| inner == *end || inner.ends_with(&format!("+{end}")))
+/// Files that are known stand in the call by their bytes when it is read.
+fn unknown_file(at: &Path<'_>) -> Fault {
+    let mut fault = at.wrong(UNKNOWN_FILE);
+    fault.kind = FaultKind::FileUnknown;
+    fault
 }
 
 /// The block with the caller's mark of the cache, which some clients set here as well.

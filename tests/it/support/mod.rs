@@ -2,7 +2,6 @@
 
 pub(crate) mod api_host;
 pub(crate) mod authority;
-pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod fake;
 pub(crate) mod host;

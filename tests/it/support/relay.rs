@@ -13,6 +13,7 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub(crate) struct World {
     pool: String,
     claude: String,
     has_claude: bool,
+    /// The claude to run in place of the usual one, in this folder.
+    command: Option<&'static str>,
     files_max: Option<u64>,
 }
 
@@ -85,6 +88,7 @@ impl World {
             pool: String::new(),
             claude: String::new(),
             has_claude: true,
+            command: None,
             files_max: None,
         };
         fs::create_dir(world.path("user")).expect("a home must be made");
@@ -121,6 +125,31 @@ impl World {
         self.pool.push('\n');
         self.pool.push_str(text);
         self
+    }
+
+    /// Sessions run what lies at this path of the world's folder.
+    pub(crate) fn command(mut self, name: &'static str) -> World {
+        self.command = Some(name);
+        self
+    }
+
+    /// Puts a claude of this version at a path of the world's folder, in the place of whatever lies there: a program
+    /// that leads to the fake one.
+    pub(crate) fn install(&self, name: &str, version: &str) {
+        let next = self.path("next");
+        let fake = FAKE_CLAUDE.display();
+        let script = format!("#!/bin/sh\nFAKE_CLAUDE_VERSION={version} exec '{fake}' \"$@\"\n");
+        // A shell writes it: a file that this process has had open for writing may not start in a child of another test.
+        let write = Command::new("sh")
+            .args([
+                "-c",
+                "printf '%s' \"$2\" > \"$1\" && chmod 755 \"$1\"",
+                "sh",
+            ])
+            .args([next.as_os_str(), script.as_ref()])
+            .status();
+        assert!(write.is_ok_and(|status| status.success()));
+        fs::rename(next, self.path(name)).expect("a program must be put in place");
     }
 
     /// Writes the catalog, which a relay of this world reads at its start or takes up while it runs.
@@ -181,7 +210,10 @@ impl World {
 
     /// A relay that is expected not to come up.
     pub(crate) fn refusal(&self, args: &[&str]) -> Refusal {
-        let output = self.command(args).output().expect("the relay must run");
+        let output = self
+            .serve_command(args)
+            .output()
+            .expect("the relay must run");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         Refusal {
             code: output.status.code(),
@@ -198,7 +230,7 @@ impl World {
             .expect("the relay's command must run")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    fn serve_command(&self, args: &[&str]) -> Command {
         let config = self.path("relay.toml");
         fs::write(&config, self.config()).expect("a configuration must be written");
         let mut command = match self.files_max {
@@ -253,8 +285,12 @@ impl World {
         for (name, value) in &self.env {
             env.push_str(&format!("{name} = {}\n", quoted(value)));
         }
+        let path = match self.command {
+            Some(name) => self.path(name),
+            None => FAKE_CLAUDE.clone(),
+        };
         let command = match self.has_claude {
-            true => format!("command = {}\n", quoted(&FAKE_CLAUDE.to_string_lossy())),
+            true => format!("command = {}\n", quoted(&path.to_string_lossy())),
             false => String::new(),
         };
         format!(
@@ -267,7 +303,10 @@ impl World {
 impl Relay {
     /// A relay in a world that another one may have left.
     pub(crate) fn start(world: Arc<World>) -> Relay {
-        let mut daemon = world.command(&[]).spawn().expect("the relay must start");
+        let mut daemon = world
+            .serve_command(&[])
+            .spawn()
+            .expect("the relay must start");
         let stderr = daemon.stderr.take().expect("stderr is a pipe");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (address_tx, address) = mpsc::channel();
@@ -458,3 +497,10 @@ const RELAY: &str = env!("CARGO_BIN_EXE_inference-relay");
 const VERSION: &str = "FAKE_CLAUDE_VERSION";
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
+    let address = listener.local_addr().expect("a listener has an address");
+    address.port()
+}

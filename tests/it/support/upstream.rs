@@ -38,6 +38,8 @@ pub(crate) struct Upstream {
 #[derive(Default)]
 struct Heard {
     bodies: Vec<Value>,
+    /// The betas that the last request named.
+    betas: String,
     complaints: Vec<String>,
 }
 
@@ -70,6 +72,11 @@ impl Upstream {
     /// The bodies of the requests so far.
     pub(crate) fn bodies(&self) -> Vec<Value> {
         self.heard().bodies.clone()
+    }
+
+    /// The betas that the last request named.
+    pub(crate) fn betas(&self) -> String {
+        self.heard().betas.clone()
     }
 
     /// The one request whose last text of the user is this.
@@ -172,7 +179,15 @@ fn answer(socket: TcpStream, rule: &Rule, heard: &Mutex<Heard>) {
     }
     match serde_json::from_slice::<Value>(&body) {
         Ok(body) => {
-            lock(heard).bodies.push(body.clone());
+            let named = |line: &String| {
+                let betas = line.strip_prefix("anthropic-beta:")?;
+                Some(betas.trim().to_owned())
+            };
+            let betas = head.iter().find_map(named).unwrap_or_default();
+            let mut ears = lock(heard);
+            ears.bodies.push(body.clone());
+            ears.betas = betas;
+            drop(ears);
             say(&mut socket, &rule(&body));
         }
         Err(error) => lock(heard)

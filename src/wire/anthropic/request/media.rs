@@ -27,7 +27,7 @@ pub(super) fn image(fields: &Map<String, Value>, at: &Path<'_>) -> Result<(), Fa
             base64(source, &at)
         }
         "url" => filled(source, "url", &at),
-        "file" => Err(at.field("file_id").wrong(NO_FILES)),
+        "file" => Err(unknown_file(&at.field("file_id"))),
         other => Err(at
             .field("type")
             .wrong(unexpected_tag(other, &["base64", "file", "url"]))),
@@ -58,7 +58,7 @@ pub(super) fn document(
             text_field(source, "data", &at).map(drop)
         }
         "url" => filled(source, "url", &at),
-        "file" => Err(at.field("file_id").wrong(NO_FILES)),
+        "file" => Err(unknown_file(&at.field("file_id"))),
         "content" => required(source, &at.field("content"), "content").map(drop),
         other => {
             let known = ["base64", "content", "file", "text", "url"];
@@ -77,6 +77,13 @@ fn media_type(source: &Map<String, Value>, known: &[&str], at: &Path<'_>) -> Res
         .wrong(format!("Input should be {}", known.join(" or ")));
     fault.kind = FaultKind::UnsupportedMediaType;
     Err(fault)
+}
+
+/// Files that are known stand in the call by their bytes when it is read.
+fn unknown_file(at: &Path<'_>) -> Fault {
+    let mut fault = at.wrong(NO_FILES);
+    fault.kind = FaultKind::FileUnknown;
+    fault
 }
 
 /// Either alphabet, with or without padding and line breaks: what a decoder says is the upstream's word.
@@ -235,7 +242,7 @@ const PDF_BYTES_MAX: usize = 32 << 20;
 /// Digits of base64 that are read of a picture: 96 kB, past any usual preview in front of a JPEG's frame.
 const HEAD_DIGITS_MAX: usize = 128 * 1024;
 const NO_FILES: &str =
-    "this relay keeps no files yet; send the content itself as base64, or its url";
+    "no file of yours has this id; upload it to /v1/files first, or send its content as base64";
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@
 //!
 //! As the API does, neighbouring messages of one role become one message with the blocks of both.
 
+mod beta;
 mod block;
 mod field;
 mod media;
@@ -20,6 +21,7 @@ mod sampling;
 mod talk;
 mod tool;
 
+pub(crate) use beta::betas;
 pub(crate) use field::Version;
 
 use crate::turn::Blame;
@@ -162,6 +164,7 @@ fn common(
         tool_choice: None,
         reading: Reading::Whole,
         sampling: Sampling::default(),
+        betas: Vec::new(),
         emulated: talk.emulated,
         ignored: talk.ignored,
     })

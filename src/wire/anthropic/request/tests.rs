@@ -612,10 +612,10 @@ fn media_of_another_type_and_files_are_refused_by_their_path() {
     );
     assert_eq!(word.kind, FaultKind::UnsupportedMediaType);
     let file = of("image", json!({ "type": "file", "file_id": "file_1" }));
-    assert_eq!(file.kind, FaultKind::InvalidRequest);
+    assert_eq!(file.kind, FaultKind::FileUnknown);
     assert!(
         file.public
-            .starts_with("messages.0.content.0.source.file_id: this relay keeps no files yet")
+            .starts_with("messages.0.content.0.source.file_id: no file of yours")
     );
 }
 

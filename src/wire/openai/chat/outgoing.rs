@@ -94,7 +94,7 @@ fn part(part: Part) -> Result<Value, Fault> {
         }
         Part::RemoteFile(_) => {
             return Err(foreign::no_place(
-                "a document by its URL",
+                "a document by its URL (`file_url`)",
                 "chat completions",
             ));
         }
@@ -195,7 +195,7 @@ mod tests {
     use crate::wire::openai::chat::request;
 
     fn again(body: Value) -> Value {
-        let call = request::call(body.to_string().as_bytes(), false).expect("good");
+        let call = request::call(body.to_string().as_bytes(), false, &|_| None).expect("good");
         write(&call.request, "gpt-x").expect("it can be said").body
     }
 

@@ -19,8 +19,10 @@ use crate::wire::writer::AnswerWriter;
 use serde_json::Value;
 use serde_json::json;
 
+/// Takes the blocks of an answer, and the id of its first call, for the call that brings the results.
+pub(crate) type Keep = dyn Fn(&str, Vec<Value>) + Send + Sync;
+
 /// Writes one answer.
-#[derive(Debug)]
 pub(crate) struct Writer {
     id: String,
     /// Seconds since 1970.
@@ -29,6 +31,9 @@ pub(crate) struct Writer {
     /// Calls that were begun.
     calls: usize,
     open: Option<OpenCall>,
+    /// What was told, for whoever remembers it.
+    told: Vec<AnswerBlock>,
+    keep: Option<Box<Keep>>,
 }
 
 /// A call on its way.
@@ -48,6 +53,40 @@ impl Writer {
             wish,
             calls: 0,
             open: None,
+            told: Vec::new(),
+            keep: None,
+        }
+    }
+
+    /// The same, and an answer that thinks before it calls is remembered.
+    pub(crate) fn remembered_by(mut self, keep: Box<Keep>) -> Writer {
+        self.keep = Some(keep);
+        self
+    }
+
+    fn listen(&mut self, event: &Event) {
+        if self.keep.is_none() {
+            return;
+        }
+        match event {
+            Event::BlockStart { kind, .. } => self.told.push(AnswerBlock::begun(kind.clone())),
+            Event::Delta { delta, .. } => {
+                // The grammar is checked elsewhere.
+                let _ = self.told.last_mut().map(|block| block.extend(delta));
+            }
+            Event::End(_) => {
+                let told = std::mem::take(&mut self.told);
+                self.remember(&told);
+            }
+            Event::Start(_) | Event::BlockStop { .. } => {}
+        }
+    }
+
+    fn remember(&self, told: &[AnswerBlock]) {
+        let call = told.iter().find_map(AnswerBlock::call);
+        let thinks = told.iter().any(|block| signed(block).is_some());
+        if let (Some(call), true, Some(keep)) = (call, thinks, &self.keep) {
+            keep(call, told.iter().filter_map(given).collect());
         }
     }
 
@@ -195,6 +234,7 @@ impl Writer {
 
 impl AnswerWriter for Writer {
     fn frames(&mut self, event: &Event) -> String {
+        self.listen(event);
         let deltas = match event {
             Event::Start(_) => vec![json!({"role": "assistant", "content": "", "refusal": null})],
             Event::BlockStart { kind, .. } => self.begin(kind),
@@ -227,6 +267,7 @@ impl AnswerWriter for Writer {
             "finish_reason": reason,
         }]);
         completion["usage"] = usage::chat(&whole.end.usage);
+        self.remember(&whole.blocks);
         Ok(completion)
     }
 }
@@ -249,6 +290,19 @@ pub(in crate::wire::openai) fn input_of(block: &AnswerBlock) -> &str {
 fn joined(blocks: &[AnswerBlock], kind: &BlockKind) -> String {
     let same = blocks.iter().filter(|block| block.kind == *kind);
     same.map(|block| block.text.as_str()).collect()
+}
+
+/// A block as it was given.
+fn given(block: &AnswerBlock) -> Option<Value> {
+    match &block.kind {
+        BlockKind::Text => Some(json!({"type": "text", "text": block.text})),
+        BlockKind::ToolUse { id, name } => {
+            let input: Value = serde_json::from_str(input_of(block)).ok()?;
+            Some(json!({"type": "tool_use", "id": id, "name": name, "input": input}))
+        }
+        BlockKind::Thinking | BlockKind::RedactedThinking { .. } => signed(block),
+        BlockKind::Foreign(_) => None,
+    }
 }
 
 /// Thinking as its maker takes it back; some clients keep it with the message.

@@ -201,7 +201,7 @@ fn who_asked_for_functions_gets_a_function_call() {
 fn free_text_is_told_as_it_is() {
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "a"}],
         "tools": [{"type": "custom", "custom": {"name": "f"}}]});
-    let call_of = request::call(body.to_string().as_bytes(), false).expect("good");
+    let call_of = request::call(body.to_string().as_bytes(), false, &|_| None).expect("good");
     let writer = Writer::new("1", 7, call_of.wish);
     let said = events(
         vec![call("t1", "{\"input\":\"a\\nb\"}")],
@@ -230,4 +230,44 @@ fn a_failure_is_the_last_frame_and_no_end() {
     let told = writer(false).failure(&fault, &RequestId("req_1".into()));
     assert!(told.contains("data: {\"error\":{\"message\":\"lost\"") && !told.contains("[DONE]"));
     assert_eq!(writer(false).keep_alive(), ": keep-alive\n\n");
+}
+
+#[test]
+fn an_answer_that_thinks_before_it_calls_is_remembered_and_no_other() {
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = |blocks: Vec<AnswerBlock>, is_whole: bool| {
+        let sink = kept.clone();
+        let keep = move |call: &str, blocks: Vec<Value>| {
+            sink.lock()
+                .expect("nobody panics")
+                .push((call.to_owned(), blocks));
+        };
+        let mut writer = writer(false).remembered_by(Box::new(keep));
+        let said = events(blocks, StopReason::ToolUse);
+        match is_whole {
+            true => drop(whole(&writer, said)),
+            false => said.iter().for_each(|event| drop(writer.frames(event))),
+        }
+    };
+    let thought = || AnswerBlock {
+        signature: "s".into(),
+        ..block(BlockKind::Thinking, "hm")
+    };
+    for is_whole in [false, true] {
+        told(vec![thought(), call("t1", "")], is_whole);
+        told(vec![call("t2", "")], is_whole);
+        told(vec![thought()], is_whole);
+    }
+    let expected = vec![
+        json!({"type": "thinking", "thinking": "hm", "signature": "s"}),
+        json!({"type": "tool_use", "id": "t1", "name": "f", "input": {}}),
+    ];
+    let kept = kept.lock().expect("nobody panics");
+    assert_eq!(
+        *kept,
+        [
+            ("t1".to_owned(), expected.clone()),
+            ("t1".to_owned(), expected)
+        ]
+    );
 }

@@ -1,5 +1,6 @@
 //! The messages of a chat call.
 
+use super::Recall;
 use crate::turn::Block;
 use crate::turn::Fault;
 use crate::turn::Role;
@@ -15,9 +16,14 @@ use crate::wire::openai::talk::Talk;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Reads the messages.
-pub(super) fn messages(fields: &Map<String, Value>, goes_on: bool) -> Result<Talk, Fault> {
+pub(super) fn messages(
+    fields: &Map<String, Value>,
+    goes_on: bool,
+    recall: &Recall<'_>,
+) -> Result<Talk, Fault> {
     let path = Path::Root.field("messages");
     let Value::Array(values) = required(fields, "messages", &path)? else {
         return Err(path.wrong("Input should be a valid list"));
@@ -31,6 +37,7 @@ pub(super) fn messages(fields: &Map<String, Value>, goes_on: bool) -> Result<Tal
     let mut reader = Reader {
         talk: Talk::new(goes_on),
         functions: Vec::new(),
+        recall,
     };
     for (index, value) in values.iter().enumerate() {
         let at = path.item(index);
@@ -39,13 +46,14 @@ pub(super) fn messages(fields: &Map<String, Value>, goes_on: bool) -> Result<Tal
     Ok(reader.talk)
 }
 
-struct Reader {
+struct Reader<'a> {
     talk: Talk,
     /// Calls of functions without an id, by their names, that have no result yet; each has the id of its place.
     functions: Vec<(String, String)>,
+    recall: &'a Recall<'a>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn message(&mut self, message: &Map<String, Value>, at: &Path<'_>) -> Result<(), Fault> {
         match text_field(message, "role", at)? {
             "system" | "developer" => {
@@ -73,6 +81,9 @@ impl Reader {
 
     fn assistant(&mut self, message: &Map<String, Value>, at: &Path<'_>) -> Result<(), Fault> {
         self.name(message, at);
+        if let Some(blocks) = self.remembered(message) {
+            return self.say_again(&blocks, at);
+        }
         let mut blocks = self.thinking(message, at);
         blocks.extend(self.content(message, at)?);
         if let Some(refusal) = present(message, "refusal") {
@@ -92,6 +103,52 @@ impl Reader {
             None => Ok(()),
             Some(call) => self.function_call(call, &at.field("function_call")),
         }
+    }
+
+    /// The answer as it was given, where this message is what its client kept of it: the same words, and the same calls
+    /// with the same inputs.
+    fn remembered(&self, message: &Map<String, Value>) -> Option<Arc<Vec<Value>>> {
+        let calls = message.get("tool_calls")?.as_array()?;
+        let blocks = (self.recall)(calls.first()?.get("id")?.as_str()?)?;
+        let of = |kind: &'static str| blocks.iter().filter(move |block| block["type"] == kind);
+        let same_call = |(given, told): (&Value, &Value)| {
+            let arguments = told["function"]["arguments"].as_str();
+            let input = arguments.and_then(|text| serde_json::from_str(text).ok());
+            given["id"] == told["id"]
+                && given["name"] == told["function"]["name"]
+                && input.unwrap_or_else(|| json!({})) == given["input"]
+        };
+        let words: String = of("text")
+            .filter_map(|block| block["text"].as_str())
+            .collect();
+        let kept = part::texts(message.get("content"), &Path::Root)
+            .ok()?
+            .concat();
+        let is_same = of("tool_use").count() == calls.len()
+            && of("tool_use").zip(calls).all(same_call)
+            && (kept == words || (words.trim().is_empty() && kept.is_empty()));
+        is_same.then_some(blocks)
+    }
+
+    fn say_again(&mut self, blocks: &[Value], at: &Path<'_>) -> Result<(), Fault> {
+        for block in blocks {
+            let text = |name: &str| block[name].as_str().unwrap_or_default();
+            match text("type") {
+                "tool_use" => {
+                    self.talk
+                        .call(text("id"), text("name"), block["input"].clone(), at)?
+                }
+                "text" => {
+                    let content =
+                        part::content(Some(&text("text").into()), at, &mut self.talk.labels)?;
+                    self.talk.say(Role::Assistant, content, at)?;
+                }
+                _ => self
+                    .talk
+                    .say(Role::Assistant, vec![Block::of(block.clone())], at)?,
+            }
+        }
+        Ok(())
     }
 
     fn calls(&mut self, message: &Map<String, Value>, at: &Path<'_>) -> Result<(), Fault> {

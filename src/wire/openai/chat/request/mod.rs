@@ -20,6 +20,7 @@ use crate::wire::openai::tool::Offer;
 use crate::wire::openai::tool::ToldTools;
 use serde_json::Map;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A chat call.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +42,15 @@ pub(crate) struct AnswerWish {
     pub(crate) tools: ToldTools,
 }
 
+/// Gives the blocks of an answer by the id of its first call, where they are remembered.
+pub(crate) type Recall<'a> = dyn Fn(&str) -> Option<Arc<Vec<Value>>> + 'a;
+
 /// Reads a chat call. One that goes on in a conversation which is known elsewhere may begin with results of calls that
 /// are not in it.
 ///
 /// # Errors
 /// `invalid_request`, with the path of the first field that is wrong.
-pub(crate) fn call(body: &[u8], goes_on: bool) -> Result<Call, Fault> {
+pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Call, Fault> {
     let fields = parse(body)?;
     let root = Path::Root;
     let model = parameter::model(&fields)?;
@@ -56,7 +60,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool) -> Result<Call, Fault> {
     let mut offer = offer(&fields, &mut labels)?;
     let is_legacy = present(&fields, "functions").is_some();
     let choice = choice(&fields, &mut offer, is_legacy, &mut labels)?;
-    let mut talk = message::messages(&fields, goes_on)?;
+    let mut talk = message::messages(&fields, goes_on, recall)?;
     let mut sampling = parameter::sampling(&fields, &mut labels)?;
     parameter::form(&fields, &mut sampling, &mut talk, &mut labels)?;
     parameter::thought(&fields, model, choice.as_ref(), &mut sampling, &mut labels)?;
@@ -84,6 +88,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool) -> Result<Call, Fault> {
         messages,
         tools: offer.tools,
         tool_choice: choice,
+        betas: Vec::new(),
         sampling,
         reading,
         emulated: [said.emulated, labels.emulated].concat(),

@@ -82,7 +82,7 @@ pub(super) fn refused(fields: &Map<String, Value>) -> Result<(), Fault> {
 }
 
 /// Whether a stream ends with its usage.
-pub(super) fn has_usage(fields: &Map<String, Value>) -> Result<bool, Fault> {
+pub(in crate::wire::openai) fn has_usage(fields: &Map<String, Value>) -> Result<bool, Fault> {
     let path = Path::Root.field("stream_options");
     let Some(options) = present(fields, "stream_options") else {
         return Ok(false);
@@ -91,7 +91,7 @@ pub(super) fn has_usage(fields: &Map<String, Value>) -> Result<bool, Fault> {
     Ok(asked.is_some_and(|asked| *asked == true))
 }
 
-pub(super) fn sampling(
+pub(in crate::wire::openai) fn sampling(
     fields: &Map<String, Value>,
     labels: &mut Labels,
 ) -> Result<Sampling, Fault> {

@@ -11,7 +11,7 @@ fn read(fields: Value) -> Result<Call, Fault> {
     for (name, value) in fields.as_object().expect("fields") {
         body[name] = value.clone();
     }
-    call(body.to_string().as_bytes(), false)
+    call(body.to_string().as_bytes(), false, &|_| None)
 }
 
 fn request(fields: Value) -> Request {
@@ -292,7 +292,31 @@ fn what_is_no_call_is_refused_with_its_path() {
             "messages.0.content: ",
         ),
     ] {
-        let fault = call(body.to_string().as_bytes(), false).expect_err("it is refused");
+        let fault = call(body.to_string().as_bytes(), false, &|_| None).expect_err("it is refused");
         assert!(fault.public.starts_with(path), "{body}: {}", fault.public);
     }
+}
+
+#[test]
+fn an_answer_that_is_remembered_comes_back_whole_where_its_client_kept_its_words() {
+    let given = vec![
+        json!({"type": "thinking", "thinking": "hm", "signature": "s"}),
+        json!({"type": "text", "text": "Looking."}),
+        json!({"type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}}),
+    ];
+    let kept = std::sync::Arc::new(given.clone());
+    let read = |content: &str, arguments: &str| {
+        let body = json!({"model": "m", "tools": function(), "messages": [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": content, "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": "1"},
+        ]});
+        let recall = |id: &str| (id == "c1").then(|| kept.clone());
+        let call = call(body.to_string().as_bytes(), false, &recall).expect("good");
+        call.request.messages[1].blocks.len()
+    };
+    assert_eq!(read("Looking.", "{\"a\": 1}"), 3);
+    assert_eq!(read("Looking", "{\"a\":1}"), 2);
+    assert_eq!(read("Looking.", "{\"a\":2}"), 2);
 }

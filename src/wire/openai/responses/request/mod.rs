@@ -199,6 +199,7 @@ impl Draft {
             messages,
             tools: offer.tools,
             tool_choice: choice,
+            betas: Vec::new(),
             sampling,
             reading: match stream {
                 true => Reading::Along,

@@ -1,0 +1,25 @@
+//! What the relay is with things that a machine may lack: clients, a browser, disks that can be mounted, systemd.
+//!
+//! The harness of the standard library cannot tell while it runs that a test cannot be run, and a test that was not run
+//! shall not be taken for one that passed. So these have a harness that can: it reports them as ignored, with what is
+//! missing. Everything that needs no more than the workspace is in `tests/it`.
+#![cfg(unix)]
+
+mod browser;
+mod clients;
+mod disk;
+mod missing;
+mod page;
+#[expect(dead_code, reason = "tests/it needs more of it than is needed here")]
+#[path = "../it/support/mod.rs"]
+mod support;
+mod systemd;
+
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let trials = [clients::all(), page::all(), disk::all(), systemd::all()];
+    let trials = trials.into_iter().flatten().collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
