@@ -3,6 +3,7 @@
 
 mod attachments;
 mod bench;
+mod codex;
 mod corners;
 mod door;
 mod errors;

@@ -3,6 +3,7 @@
 pub(crate) mod api_host;
 pub(crate) mod authority;
 pub(crate) mod client;
+pub(crate) mod codex;
 pub(crate) mod fake;
 pub(crate) mod host;
 pub(crate) mod manager;
