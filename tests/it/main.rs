@@ -4,6 +4,7 @@
 mod attachments;
 mod bench;
 mod codex;
+mod codex_golden;
 mod corners;
 mod door;
 mod errors;

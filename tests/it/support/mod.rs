@@ -11,5 +11,6 @@ pub(crate) mod played;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod relay;
+pub(crate) mod responses_api;
 pub(crate) mod upstream;
 pub(crate) mod wait;

@@ -14,7 +14,10 @@ pub(crate) fn told(fail: &Fail) -> (Value, String) {
         (_, "server_is_overloaded") => (json!("serverOverloaded"), OVERLOADED.to_owned()),
         (_, "refresh_token_reused") => (json!("unauthorized"), REFRESH.to_owned()),
         (404, "model_not_found") => (json!("modelNotFound"), message),
-        (0, "rate_limit_exceeded" | "slow_down") => (json!("rateLimitExceeded"), message),
+        (0, "rate_limit_exceeded" | "slow_down") => (
+            json!("rateLimitExceeded"),
+            format!("rate limit exceeded: {message}"),
+        ),
         (0, "invalid_prompt") => (json!("other"), message),
         (0, _) => (
             json!("other"),
@@ -57,15 +60,13 @@ fn reason(status: u16) -> &'static str {
 }
 
 /// An answer that broke off.
-pub(crate) const CUT: &str =
-    "stream disconnected before completion: stream closed before response.completed";
+pub(crate) const CUT: &str = "stream disconnected before completion: Transport error: network error: error decoding response body";
 const CONTEXT: &str = "Codex ran out of room in the model's context window. Start a new thread or clear earlier history \
                        before retrying.";
-const USAGE: &str = "You\u{2019}ve hit your usage limit. Upgrade to Pro (https://chatgpt.com/explore/pro), visit \
-                     https://chatgpt.com/settings/usage to purchase more credits or try again at 12:27 PM.";
+const USAGE: &str = "You\u{2019}ve hit your usage limit. Try again later.";
 const QUOTA: &str = "Quota exceeded. Check your plan and billing details.";
 const OVERLOADED: &str = "Selected model is at capacity. Please try a different model.";
 const INTERNAL: &str =
-    "We're currently experiencing high demand, which may cause temporary errors.";
+    "We\u{2019}re currently experiencing high demand, which may cause temporary errors.";
 const REFRESH: &str = "Your access token could not be refreshed because your refresh token was already used. Please log \
                        out and sign in again.";

@@ -87,7 +87,7 @@ pub(crate) struct Fail {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limit {
-    pub(crate) used: f64,
+    pub(crate) used: u64,
     pub(crate) minutes: u64,
     pub(crate) resets_in: u64,
 }

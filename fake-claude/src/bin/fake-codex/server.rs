@@ -93,7 +93,10 @@ fn handle(shared: &Arc<Shared>, message: &Value, is_initialized: &mut bool) {
         (true, "thread/start") => return start(shared, id, params),
         (true, "thread/inject_items") => inject(shared, params),
         (true, "turn/start") => return begin(shared, id, params),
-        (true, "turn/interrupt") => interrupt(shared, params),
+        (true, "turn/interrupt") => match interrupt(shared, id, params) {
+            Ok(()) => return,
+            Err(why) => Err(why),
+        },
         (true, "thread/unsubscribe") => return unsubscribe(shared, id, params),
         (true, method) => Err(format!(
             "Invalid request: unknown variant `{method}`, expected one of `initialize`, `thread/start`"
@@ -163,7 +166,7 @@ fn begin(shared: &Arc<Shared>, id: &Value, params: &Value) {
             let turn = id::uuid();
             thread.turn = Some(Turn {
                 id: turn.clone(),
-                _asked_to_stop: stop,
+                stop,
             });
             (thread.clone_for_turn(), turn, stopped)
         })
@@ -177,16 +180,17 @@ fn begin(shared: &Arc<Shared>, id: &Value, params: &Value) {
     }
 }
 
-/// The turn sees at its end of the channel that it is to stop.
-fn interrupt(shared: &Shared, params: &Value) -> Result<Value, String> {
+/// Tells a turn to stop; it answers itself, once it has.
+fn interrupt(shared: &Shared, id: &Value, params: &Value) -> Result<(), String> {
     let mut threads = lock(&shared.threads);
     let thread = named(&mut threads, params)?;
-    match thread
+    let turn = thread
         .turn
-        .take_if(|turn| params["turnId"] == turn.id.as_str())
-    {
-        Some(_) => Ok(json!({})),
-        None => Err("no active turn to interrupt".to_owned()),
+        .take_if(|turn| params["turnId"] == turn.id.as_str());
+    let told = turn.map(|turn| turn.stop.send(id.clone()));
+    match told {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) | None => Err("no active turn to interrupt".to_owned()),
     }
 }
 

@@ -44,6 +44,18 @@ pub(crate) fn aborted() -> Value {
     })
 }
 
+/// What the CLI notes for the model whose answer a filter ended.
+pub(crate) fn filtered() -> Value {
+    let text = "<content_filter_guidance>\nYour previous response was blocked by a content filter. Do not treat this as a \
+                transient failure or try to reproduce or work around the blocked content through repeated attempts, altered \
+                formatting, splitting, encoding, tools, subagents, or later wakes. Briefly explain the limitation and offer a \
+                permitted alternative. Continue unrelated authorized work.\n</content_filter_guidance>";
+    json!({
+        "type": "message", "id": format!("msg_{}", id::uuid()), "role": "developer",
+        "content": [{"type": "input_text", "text": text}],
+    })
+}
+
 /// A citation of the CLI's memory is not shown, whoever wrote it.
 pub(crate) fn without_marks(text: &str) -> String {
     let (open, close) = ("<oai-mem-citation>", "</oai-mem-citation>");

@@ -5,11 +5,11 @@ use serde_json::Value;
 use serde_json::json;
 use std::sync::mpsc;
 
-/// A turn that runs. Whoever drops it asks it to stop.
+/// A turn that runs. It stops where it is told by which request, or where this is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) id: String,
-    pub(crate) _asked_to_stop: mpsc::Sender<()>,
+    pub(crate) stop: mpsc::Sender<Value>,
 }
 
 /// A thread of the server.
@@ -69,7 +69,7 @@ impl Thread {
                 "sectionEnteredAt": null, "projectId": null, "historyMode": "paginated", "modelProvider": provider,
                 "model": self.model, "reasoningEffort": null, "createdAt": now, "updatedAt": now, "recencyAt": now,
                 "status": {"type": "idle"}, "path": null, "cwd": self.cwd, "cliVersion": version,
-                "originator": "inference_relay", "source": "vscode", "canAcceptDirectInput": true, "threadSource": null,
+                "originator": "simulated", "source": "vscode", "canAcceptDirectInput": true, "threadSource": null,
                 "agentNickname": null, "agentRole": null, "gitInfo": null, "name": null, "daybreakEnabled": null,
                 "turns": [],
             },
@@ -77,6 +77,20 @@ impl Thread {
             "cwd": self.cwd, "runtimeWorkspaceRoots": [], "instructionSources": [], "approvalPolicy": "never",
             "approvalsReviewer": "user", "sandbox": {"type": "readOnly", "networkAccess": false},
             "activePermissionProfile": null, "reasoningEffort": null, "multiAgentMode": "explicitRequestOnly",
+        })
+    }
+
+    /// What a turn changes of it.
+    pub(crate) fn settings(&self, turn: &Value) -> Value {
+        let effort = &turn["effort"];
+        let settings = json!({"developer_instructions": null, "model": self.model, "reasoning_effort": effort});
+        json!({
+            "activePermissionProfile": null, "approvalPolicy": "never", "approvalsReviewer": "user",
+            "collaborationMode": {"mode": "default", "settings": settings}, "cwd": self.cwd, "disabledPluginIds": [],
+            "effort": effort, "environments": [], "model": self.model, "modelProvider": self.provider,
+            "multiAgentMode": "explicitRequestOnly", "personality": null,
+            "sandboxPolicy": {"networkAccess": false, "type": "readOnly"}, "serviceTier": null,
+            "summary": turn["summary"],
         })
     }
 }

@@ -36,7 +36,7 @@ struct Player<'a> {
     shared: &'a Shared,
     thread: Thread,
     turn: &'a str,
-    stopped: &'a Receiver<()>,
+    stopped: &'a Receiver<Value>,
     /// Of the model's answer.
     number: u64,
     began: u64,
@@ -44,6 +44,11 @@ struct Player<'a> {
     last: Option<Value>,
     limit: Option<Value>,
     calls: Vec<(String, String, Value)>,
+    /// The API answered with an error in place of a stream.
+    is_refused: bool,
+    is_filtered: bool,
+    /// The request that asked it to stop.
+    stop: Option<Value>,
 }
 
 /// Plays a turn to its end.
@@ -53,7 +58,7 @@ pub(crate) fn play(
     turn: &str,
     id: &Value,
     params: &Value,
-    stopped: &Receiver<()>,
+    stopped: &Receiver<Value>,
 ) {
     let habits = catalogue::habits(shared.settings.get("model_catalog_json"), &thread.model);
     let mut player = Player {
@@ -66,6 +71,9 @@ pub(crate) fn play(
         last: None,
         limit: None,
         calls: Vec::new(),
+        is_refused: false,
+        is_filtered: false,
+        stop: None,
     };
     player.remember();
     shared.out.reply(
@@ -78,9 +86,16 @@ pub(crate) fn play(
             "Model metadata for `{model}` not found. Defaulting to fallback metadata; this can degrade performance and \
              cause issues."
         );
-        player.notice("warning", json!({"message": words}));
+        player.thread_notice("warning", json!({"message": words}));
     }
-    player.notice(
+    if !params["summary"].is_null() || !params["effort"].is_null() {
+        let settings = player.thread.settings(params);
+        player.thread_notice(
+            "thread/settings/updated",
+            json!({"threadSettings": settings}),
+        );
+    }
+    player.thread_notice(
         "thread/status/changed",
         json!({"status": {"type": "active", "activeFlags": []}}),
     );
@@ -181,7 +196,7 @@ impl Player<'_> {
             self.call(call, place);
         }
         if step.hang {
-            let _ = self.stopped.recv(); // Whoever interrupts ends it.
+            self.stop = self.stopped.recv().ok(); // Whoever interrupts ends it.
             return Some(Ending::Interrupted);
         }
         self.stop(step.stop.as_deref()?)
@@ -190,12 +205,13 @@ impl Player<'_> {
     fn fail(&mut self, fail: &Fail) -> Ending {
         if let Some(resets_in) = fail.resets_in {
             let limit = Limit {
-                used: 100.0,
+                used: 100,
                 minutes: 300,
                 resets_in,
             };
             self.limit = Some(shape::window(limit));
         }
+        self.is_refused = fail.status > 0;
         let (info, message) = failure::told(fail);
         Ending::Failed(info, message)
     }
@@ -268,15 +284,18 @@ impl Player<'_> {
         let failed = |message: &str| Some(Ending::Failed(json!("other"), message.to_owned()));
         match stop {
             "max_tokens" => failed("Incomplete response returned, reason: max_output_tokens"),
-            "content_filter" => failed(
-                "stream disconnected before completion: Incomplete response returned, reason: content_filter",
-            ),
+            "content_filter" => {
+                self.is_filtered = true;
+                failed(
+                    "stream disconnected before completion: Incomplete response returned, reason: content_filter",
+                )
+            }
             "refusal" => {
                 self.item("item/started", shape::message(self.number, ""), false);
                 None
             }
             "none" => {
-                let _ = self.stopped.recv(); // Its end never comes.
+                self.stop = self.stopped.recv().ok(); // Its end never comes.
                 Some(Ending::Interrupted)
             }
             _ => None,
@@ -300,7 +319,7 @@ impl Player<'_> {
     }
 
     /// Has the client asked for each tool, the last one first, and waits; only an interrupt ends it.
-    fn wait_for_tools(&self) -> Ending {
+    fn wait_for_tools(&mut self) -> Ending {
         for (id, tool, arguments) in self.calls.iter().rev() {
             let call =
                 json!({"callId": id, "namespace": null, "tool": tool, "arguments": arguments});
@@ -313,7 +332,7 @@ impl Player<'_> {
             let number = self.shared.asked.fetch_add(1, Ordering::Relaxed);
             self.shared.out.ask(number, "item/tool/call", &params);
         }
-        let _ = self.stopped.recv(); // Whoever interrupts ends it.
+        self.stop = self.stopped.recv().ok(); // Whoever interrupts ends it.
         Ending::Interrupted
     }
 
@@ -324,17 +343,22 @@ impl Player<'_> {
             let params = json!({"tokenUsage": {"total": used, "last": used, "modelContextWindow": 1_000_000_000}});
             self.notice("thread/tokenUsage/updated", params);
         }
-        let is_limited = matches!(&ending, Ending::Failed(info, _) if info.is_object() || info == "usageLimitExceeded");
-        if self.limit.is_some() || !is_limited {
-            self.shared.out.notice(
-                "account/rateLimits/updated",
-                &shape::limits(self.limit.as_ref()),
-            );
+        if self.limit.is_some() || !self.is_refused {
+            let limits = shape::limits(self.limit.as_ref());
+            self.shared
+                .out
+                .notice("account/rateLimits/updated", &limits);
+        }
+        if self.is_filtered {
+            self.raw(shape::filtered());
         }
         let (state, status, error) = match &ending {
             Ending::Done => ("idle", "completed", Value::Null),
             Ending::Interrupted => {
                 self.raw(shape::aborted());
+                if let Some(id) = &self.stop {
+                    self.shared.out.reply(id, &json!({}));
+                }
                 ("idle", "interrupted", Value::Null)
             }
             Ending::Failed(info, message) => {
@@ -345,7 +369,7 @@ impl Player<'_> {
             }
         };
         self.write(&json!({"ended": status}));
-        self.notice("thread/status/changed", json!({"status": {"type": state}}));
+        self.thread_notice("thread/status/changed", json!({"status": {"type": state}}));
         if !error.is_null() {
             self.notice("error", json!({"error": error, "willRetry": false}));
         }
@@ -354,11 +378,14 @@ impl Player<'_> {
     }
 
     /// Whether the turn was stopped meanwhile.
-    fn waits(&self, ms: u64) -> bool {
-        !matches!(
-            self.stopped.recv_timeout(Duration::from_millis(ms)),
-            Err(RecvTimeoutError::Timeout)
-        )
+    fn waits(&mut self, ms: u64) -> bool {
+        match self.stopped.recv_timeout(Duration::from_millis(ms)) {
+            Err(RecvTimeoutError::Timeout) => false,
+            stopped => {
+                self.stop = stopped.ok();
+                true
+            }
+        }
     }
 
     fn told(&self, status: &str, error: &Value, is_under_way: bool) -> Value {
