@@ -255,3 +255,44 @@ fn an_answer_that_was_cut_is_told_as_far_as_it_came() {
         }
     }
 }
+
+/// The newer CLI tells the model of its folder, the system, itself and the day, once a conversation.
+#[test]
+fn what_the_cli_tells_by_itself_is_told_no_more_once_it_was_seen() {
+    for lane in LANES {
+        let upstream = Upstream::answering(|_| Answer::Say("ok".to_owned()));
+        let world = World::upstream(&upstream).claude(lane);
+        let relay = world.pool("idle = 1\nmax = 1").start();
+        let mut results = with_tool();
+        let used = json!({"type": "tool_use", "id": "toolu_1", "name": "note", "input": {}});
+        let result = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"});
+        results["messages"] = json!([
+            {"role": "user", "content": "call it"},
+            {"role": "assistant", "content": [used]},
+            {"role": "user", "content": [result]},
+        ]);
+        let seen = [call("the first"), call("the second"), call("the third")];
+        let clean = [call("the fourth"), results, call("the last")];
+        for call in seen.iter().chain(&clean) {
+            assert_eq!(relay.post(call).status, 200, "{lane}");
+        }
+        let bodies: Vec<String> = upstream
+            .bodies()
+            .iter()
+            .map(|body| body["messages"].to_string())
+            .collect();
+        assert!(bodies[0].contains("Today's date"), "{lane}: {}", bodies[0]);
+        for body in &bodies[seen.len()..] {
+            let told = [
+                "Today's date",
+                "# Environment",
+                "You are powered",
+                "API Error",
+            ];
+            assert!(
+                !told.iter().any(|told| body.contains(told)),
+                "{lane}: {body}"
+            );
+        }
+    }
+}

@@ -89,6 +89,8 @@ pub(crate) struct Machine {
     belief: Belief,
     /// Questions that the CLI asked the API since the last turn began, as far as they were seen.
     asked: u32,
+    /// It takes up a blank conversation before it is ready.
+    empties_first: bool,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -125,8 +127,18 @@ impl Machine {
             gated: false,
             belief: Belief::default(),
             asked: 0,
+            empties_first: false,
             limits,
             effects: VecDeque::new(),
+        }
+    }
+
+    /// The same, which takes up a blank conversation before it is ready: one in which is told what the CLI would tell
+    /// the model by itself.
+    pub(crate) fn emptying(limits: Limits, conversation: String, now: Instant) -> Machine {
+        Machine {
+            empties_first: true,
+            ..Machine::waiting(limits, conversation, now)
         }
     }
 

@@ -35,6 +35,11 @@ impl Machine {
         let idle = self.scene.is_idle();
         self.watch_rest(idle, now);
         match &mut self.state {
+            State::Starting { .. } if idle && self.empties_first => {
+                self.empties_first = false;
+                self.state = State::resting(now);
+                self.look(now);
+            }
             State::Starting { .. } if idle => self.become_ready(),
             State::Resuming { ended: true, .. } if idle => self.handle_resumed(now),
             State::Kept { calm, .. } if idle => *calm = true,

@@ -1,5 +1,6 @@
 //! Lines of claude's transcript, as far as a turn's end is told there. `[pure]`
 
+use crate::session::attachment::Attachment;
 use crate::turn::Usage;
 use crate::turn::json;
 use serde_json::Value;
@@ -16,6 +17,8 @@ pub(crate) enum Record {
     Asked,
     /// The turn is closed: everything before is in the file.
     Closed,
+    /// Something that the CLI tells the model beside the caller's words.
+    Attached(Attachment),
     Other,
     /// A line that nobody can read: whatever it told is missing.
     Broken,
@@ -79,6 +82,7 @@ fn read(record: &Value) -> Record {
         {
             Record::Closed
         }
+        Some("attachment") => Attachment::of(record).map_or(Record::Other, Record::Attached),
         _ => Record::Other,
     }
 }

@@ -50,7 +50,7 @@ impl Recorded {
             Record::Asked if self.said.is_empty() => self.asked += 1,
             Record::Asked => self.asked_late += 1,
             Record::Broken => self.unreadable = true,
-            Record::Other => {}
+            Record::Attached(_) | Record::Other => {}
         }
         None
     }
