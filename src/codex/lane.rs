@@ -23,12 +23,14 @@ use crate::session::ProcessRegistry;
 use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::FaultKind;
 use crate::turn::Labels;
 use crate::turn::LaneId;
 use crate::turn::MessageId;
 use crate::turn::Start;
 use crate::turn::Timeline;
 use crate::turn::Usage;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -90,6 +92,10 @@ impl Lane for CodexLane {
             Some(_) => Health::Ready { waiting: 0 },
             None => Health::Degraded(fault::not_found().public),
         }
+    }
+
+    fn about(&self) -> Value {
+        self.keeper.known().told()
     }
 }
 
@@ -215,6 +221,9 @@ impl Conductor<'_> {
                 }
                 Step::Tell(event) => tell(&mut self.pending, event),
                 Step::Fail(fault) => {
+                    if fault.kind == FaultKind::LoginRequired {
+                        self.lease.process.retire();
+                    }
                     tracing::info!(
                         code = fault.kind.code(),
                         why = fault.private,

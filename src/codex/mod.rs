@@ -17,6 +17,7 @@
 
 mod account;
 mod answer;
+mod command;
 mod connection;
 mod discover;
 mod exchange;
@@ -24,6 +25,7 @@ mod failure;
 mod fault;
 mod item;
 mod keeper;
+mod known;
 mod lane;
 mod launch;
 mod limits;
@@ -35,6 +37,7 @@ mod schema;
 mod settings;
 mod tool;
 
+pub(crate) use command::CodexProgram;
 pub(crate) use lane::CodexLane;
 
 use std::collections::BTreeMap;
