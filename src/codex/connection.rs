@@ -222,7 +222,6 @@ const CLIENT: &str = "inference_relay";
 const UNWANTED: &[&str] = &[
     "thread/started",
     "thread/closed",
-    "thread/tokenUsage/updated",
     "remoteControl/status/changed",
     "configWarning",
 ];

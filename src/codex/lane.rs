@@ -14,6 +14,7 @@ use super::process::Order;
 use crate::clock;
 use crate::lane::Affinity;
 use crate::lane::Call;
+use crate::lane::Dialect;
 use crate::lane::Fit;
 use crate::lane::Health;
 use crate::lane::Lane;
@@ -103,7 +104,9 @@ fn prepared(call: &Call) -> Result<Prepared, Fault> {
     let request = call.request()?;
     let binding = call.binding.as_ref();
     let model = binding.map_or(request.model.as_str(), |binding| &binding.upstream_name);
-    prepare(request, model).map_err(|fault| *fault)
+    let original = call.original.as_ref();
+    let dialect = original.map_or(Dialect::Anthropic, |original| original.dialect);
+    prepare(request, model, dialect).map_err(|unfit| *unfit.fault(dialect))
 }
 
 impl CodexLane {

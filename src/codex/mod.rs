@@ -30,6 +30,7 @@ mod lane;
 mod launch;
 mod limits;
 mod models;
+mod path;
 mod prepare;
 mod process;
 mod rpc;

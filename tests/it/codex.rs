@@ -300,7 +300,8 @@ fn a_length_stop_and_a_refusal_are_answers_and_an_answer_that_was_changed_is_non
     let length = ask(&relay, "length");
     assert_eq!(text(&length), "partial");
     assert_eq!(length.json()["stop_reason"], "max_tokens");
-    assert_eq!(length.header("x-relay-usage"), "unknown");
+    let usage = &length.json()["usage"];
+    assert!(usage["output_tokens"].as_u64() > Some(100), "{usage}");
     assert_eq!(ask(&relay, "refuse").json()["stop_reason"], "refusal");
     let mut thinking = body("/v1/messages", "think");
     thinking["thinking"] = json!({"type": "adaptive"});
@@ -342,6 +343,17 @@ fn what_cannot_be_passed_is_named_or_refused_before_anybody_is_asked() {
     warm["temperature"] = 0.5.into();
     let answer = post(&relay, "/v1/messages", &warm);
     assert_eq!(answer.header("x-relay-ignored"), "max_tokens,temperature");
+    let chat = json!({"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stop": "y",
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "title": "T"}}}],
+        "parallel_tool_calls": false});
+    let answer = post(&relay, "/v1/chat/completions", &chat);
+    assert_eq!(
+        (
+            answer.header("x-relay-ignored"),
+            answer.header("x-relay-emulated")
+        ),
+        ("parallel_tool_calls,stop", "tools.0.function.parameters")
+    );
     let strict = client::post_with(relay.address, &warm, "x-relay-strict: true");
     assert_eq!(strict.status, 400, "{}", strict.body);
     let picture =
@@ -353,7 +365,7 @@ fn what_cannot_be_passed_is_named_or_refused_before_anybody_is_asked() {
         let answer = conversation(&relay, &messages, &json!([]));
         assert_eq!(answer.status, 400, "{}", answer.body);
     }
-    assert_eq!(codex::asked(&relay.world).len(), 1);
+    assert_eq!(codex::asked(&relay.world).len(), 2);
 }
 
 #[test]

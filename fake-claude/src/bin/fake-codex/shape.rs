@@ -20,6 +20,14 @@ pub(crate) fn usage(input: u64, output: u64) -> Value {
     })
 }
 
+/// What the CLI tells as the usage of an answer that ended at its length.
+pub(crate) fn nothing() -> Value {
+    json!({
+        "totalTokens": 0, "inputTokens": 0, "cachedInputTokens": 0, "cacheWriteInputTokens": 0, "outputTokens": 0,
+        "reasoningOutputTokens": 0,
+    })
+}
+
 pub(crate) fn window(limit: Limit) -> Value {
     let resets = clock::unix_ms() / 1000 + limit.resets_in;
     json!({"usedPercent": limit.used, "windowDurationMins": limit.minutes, "resetsAt": resets})

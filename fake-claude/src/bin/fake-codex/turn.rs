@@ -338,9 +338,15 @@ impl Player<'_> {
 
     fn end(&self, ending: Ending) {
         let (input, output) = (1000 + self.number, 100 + self.number);
-        if matches!(ending, Ending::Done) {
+        let is_short =
+            matches!(&ending, Ending::Failed(_, words) if words.starts_with("Incomplete response"));
+        if is_short || matches!(ending, Ending::Done) {
             let used = shape::usage(input, output);
-            let params = json!({"tokenUsage": {"total": used, "last": used, "modelContextWindow": 1_000_000_000}});
+            let last = match is_short {
+                true => shape::nothing(),
+                false => used.clone(),
+            };
+            let params = json!({"tokenUsage": {"total": used, "last": last, "modelContextWindow": 1_000_000_000}});
             self.notice("thread/tokenUsage/updated", params);
         }
         if self.limit.is_some() || !self.is_refused {
