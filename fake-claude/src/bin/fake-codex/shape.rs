@@ -20,10 +20,10 @@ pub(crate) fn usage(input: u64, output: u64) -> Value {
     })
 }
 
-/// What the CLI tells as the usage of an answer that ended at its length.
-pub(crate) fn nothing() -> Value {
+/// A usage that the CLI makes up.
+pub(crate) fn nothing(total: u64) -> Value {
     json!({
-        "totalTokens": 0, "inputTokens": 0, "cachedInputTokens": 0, "cacheWriteInputTokens": 0, "outputTokens": 0,
+        "totalTokens": total, "inputTokens": 0, "cachedInputTokens": 0, "cacheWriteInputTokens": 0, "outputTokens": 0,
         "reasoningOutputTokens": 0,
     })
 }
@@ -72,3 +72,6 @@ pub(crate) fn without_marks(text: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+/// The window of a model whose entry leaves a call as it is, in tokens.
+pub(crate) const WINDOW: u64 = 1_000_000_000;
