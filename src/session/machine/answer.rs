@@ -30,7 +30,7 @@ impl Machine {
     ) -> State {
         self.enter = task.enter;
         self.effects.push_back(Effect::Listen);
-        self.asked = 0;
+        (self.asked, self.heeded) = (0, 0);
         let sure = self.belief.begin();
         State::Answering(Box::new(Answering {
             merge: merge_of(&task),

@@ -58,6 +58,8 @@ pub(super) enum State {
         wait: Wait,
     },
     Interrupting {
+        /// The answer that was told was cut: the CLI asks on as often as it is cut again.
+        cut: bool,
         sent: bool,
         over: bool,
         emptied: bool,

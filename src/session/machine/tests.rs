@@ -812,6 +812,32 @@ fn a_session_that_asks_on_and_on_is_ended_at_once() {
     assert!(fails(&done) && kills(&done), "{done:?}");
 }
 
+/// A model that answers at once and is cut again and again would be asked again and again.
+#[test]
+fn a_session_that_is_answered_sooner_than_it_is_interrupted_is_ended_where_it_asks_on() {
+    for (stop, ends) in [("max_tokens", true), ("end_turn", false)] {
+        let (mut machine, now) = answering();
+        let blocks = vec![json!({"type": "text", "text": if ends { "ho" } else { " " }})];
+        let Record::Said(said) = said("ho") else {
+            unreachable!("it is a message")
+        };
+        let said = Said {
+            blocks,
+            stop_reason: Some(stop.into()),
+            ..said
+        };
+        machine.count_questions(2);
+        machine.handle_first_answer(said, now);
+        machine.handle_asked(2, 1, now);
+        let told = names(&mut machine);
+        // The count comes first: whoever is told of the end is told of it.
+        assert_eq!(told[..2], ["asked", "asked"], "{stop}");
+        assert!(told.contains(&"tell"), "{stop}: {told:?}");
+        machine.handle_answered(2);
+        assert_eq!(kills(&effects(&mut machine)), ends, "{stop}");
+    }
+}
+
 #[test]
 fn a_question_that_is_asked_again_before_any_answer_is_no_second_one() {
     let (mut machine, now) = answering();
