@@ -164,7 +164,8 @@ impl Machine {
         };
         let (over, escape) = (answering.merge.is_over(), answering.escape);
         let ahead = answering.merge.is_ahead();
-        self.drew = false;
+        // What was drawn since its own end is what it rests with.
+        self.drew &= over;
         self.state = match (over, ahead) {
             (true, _) => State::resting(now),
             (false, true) => State::Ending {

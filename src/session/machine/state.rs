@@ -68,6 +68,8 @@ pub(super) enum State {
     /// The turn is over; once the prompt box is idle, a blank conversation is asked for.
     Resting {
         asked: bool,
+        /// What stood in the prompt box was taken out of it.
+        emptied: bool,
         wait: Wait,
     },
     Gone,
@@ -141,6 +143,7 @@ impl State {
     pub(super) fn resting(now: Instant) -> State {
         State::Resting {
             asked: false,
+            emptied: false,
             wait: Wait::from(now),
         }
     }

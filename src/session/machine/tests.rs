@@ -154,6 +154,25 @@ fn a_turn_goes_from_the_prompt_to_a_blank_conversation() {
     assert!(names(&mut machine).contains(&"block"));
 }
 
+/// An Escape that comes after the turn's own end has the CLI put its prompt back into the box.
+#[test]
+fn a_prompt_that_comes_back_after_the_turns_end_is_taken_out_of_the_box() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_asked(2, 1, now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    machine.handle_scene(TYPED, now);
+    names(&mut machine);
+    machine.handle_records(vec![said("ho")], now);
+    let told = effects(&mut machine);
+    assert_eq!(told.last(), Some(&Effect::Write(keys::CTRL_C.to_vec())));
+    // Another one, in a box that is empty by then, would be half of an exit.
+    machine.handle_scene(scene(false, false), now);
+    assert_eq!(names(&mut machine), [] as [&str; 0]);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["blank"]);
+}
+
 /// The CLI's copy of an answer.
 fn copied(id: &str, text: &str) -> Said {
     Said {
