@@ -296,3 +296,30 @@ fn what_the_cli_tells_by_itself_is_told_no_more_once_it_was_seen() {
         }
     }
 }
+
+/// A failure that the API tells as an event of its stream; some versions tell nothing of it but its words.
+#[test]
+fn a_limit_or_an_overload_within_a_stream_keeps_its_status() {
+    let limit =
+        "This request would exceed your organization's rate limit of 50 requests per minute.";
+    for version in ["2.1.197", "2.1.332"] {
+        for lane in LANES {
+            for (kind, words, status, code) in [
+                ("rate_limit_error", limit, 429, "upstream_rate_limited"),
+                ("overloaded_error", "Overloaded", 529, "upstream_overloaded"),
+            ] {
+                let event = json!({"type": "error", "error": {"type": kind, "message": words}});
+                let begun = stream(&[], "end_turn");
+                let begun = begun.split_once("\n\n").map_or("", |(first, _)| first);
+                let events = format!("{begun}\n\ndata: {event}\n\n");
+                let upstream = Upstream::answering(move |_| Answer::Raw(events.clone()));
+                let world = World::upstream(&upstream).claude(lane);
+                let relay = world.env("FAKE_CLAUDE_VERSION", version).start();
+                let answer = relay.ask("hi");
+                let told = (answer.status, answer.header("x-relay-error"));
+                assert_eq!(told, (status, code), "{version} {lane}");
+                assert!(answer.body.contains(words), "{}", answer.body);
+            }
+        }
+    }
+}

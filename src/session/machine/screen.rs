@@ -79,6 +79,15 @@ impl Machine {
                     self.write(keys::CTRL_C.to_vec());
                 }
             }
+            // An Escape that came after the turn's own end puts its prompt back.
+            State::Resting {
+                asked: false,
+                emptied,
+                ..
+            } if !prompt.empty && !prompt.busy && !*emptied && self.drew => {
+                *emptied = true;
+                self.write(keys::CTRL_C.to_vec());
+            }
             State::Resting { asked, .. } if idle && !*asked => {
                 *asked = true;
                 self.effects.push_back(Effect::Blank);

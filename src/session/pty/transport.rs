@@ -212,11 +212,21 @@ impl PtyTransport {
         let Some(copied) = self.copies.as_mut().map(Copies::read) else {
             return;
         };
+        tracing::trace!(
+            pid = self.process.pid,
+            asked = copied.asked,
+            answered = copied.answered,
+            first = copied.first.is_some(),
+            "copied"
+        );
+        // First: the answer that is told next is told with its count.
+        self.machine.count_questions(copied.asked);
         if let Some(first) = copied.first {
             self.machine.handle_first_answer(*first, now);
         }
         self.machine
             .handle_asked(copied.asked, copied.answered, now);
+        self.machine.handle_answered(copied.answers);
         match copied.answer {
             Readable::Answer(said) => self.machine.handle_copied(*said, now),
             Readable::Unclear => self.machine.handle_unclear_copy(),

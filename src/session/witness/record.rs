@@ -40,6 +40,34 @@ pub(crate) struct Said {
     pub(crate) replaced: bool,
 }
 
+impl Said {
+    /// Whether there is nothing in it that a person could see.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.blocks.iter().all(|block| match kind(block) {
+            "thinking" | "redacted_thinking" => true,
+            "text" => string(block, "text").is_none_or(|text| text.trim().is_empty()),
+            _ => false,
+        })
+    }
+
+    /// Whether the CLI asks the model again by itself after it. Where there are calls, who answers them decides.
+    pub(crate) fn is_asked_on_after(&self) -> bool {
+        let calls = self.blocks.iter().any(|block| kind(block) == "tool_use");
+        match self.stop_reason.as_deref() {
+            Some("max_tokens" | "model_context_window_exceeded") => !calls,
+            Some("end_turn" | "stop_sequence") => self.is_blank(),
+            _ => false,
+        }
+    }
+}
+
+fn kind(block: &Value) -> &str {
+    block
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
 /// A failed request, as the CLI tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ApiError {
