@@ -9,8 +9,10 @@ use crate::cli::catalog::args::ModelRow;
 use crate::cli::catalog::args::PolicyRow;
 use crate::cli::catalog::args::RowCommand;
 use crate::cli::catalog::args::SecretCommand;
+use crate::cli::usage::Moment;
 use crate::config;
 use crate::config::Flags;
+use crate::store::GroupBy;
 use clap::ArgGroup;
 use clap::Args;
 use clap::Parser;
@@ -110,6 +112,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BreakerCommand,
     },
+    /// Tell what calls took and cost: sums by model, key, host or lane, or the calls themselves
+    #[command(after_help = USAGE_EXAMPLES)]
+    Usage(Usage),
     /// Watch the running daemon: pool, queue, limits and the last calls; without a terminal, look once
     #[command(after_help = TOP_EXAMPLES)]
     Top(Query),
@@ -163,6 +168,83 @@ pub(crate) enum BreakerCommand {
         query: Query,
     },
 }
+
+/// Which calls, and how they are told.
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// From when on: a span before now, or a time
+    #[arg(long, value_name = "WHEN", default_value = "1d", value_parser = Moment::parse)]
+    pub(crate) since: Moment,
+    /// Before when [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    pub(crate) until: Option<Moment>,
+    /// Sum by this: key, policy, lane, host, model or outcome
+    #[arg(long, value_name = "WHAT", default_value = "model", value_parser = group)]
+    pub(crate) by: GroupBy,
+    /// List the calls themselves, the newest first
+    #[arg(long, conflicts_with = "by")]
+    pub(crate) calls: bool,
+    /// At most so many calls
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "calls", value_parser = limit)]
+    pub(crate) limit: usize,
+    /// Only this relay key, by its name or id
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Only keys of this policy
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+    /// Only this lane
+    #[arg(long, value_name = "LANE")]
+    pub(crate) lane: Option<String>,
+    /// Only this host
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// Only this model, by the name that was asked for
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Only this status: 429, or ok, 4xx, 5xx, left
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// Only this code of the error contract
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    #[command(flatten)]
+    pub(crate) form: UsageForm,
+}
+
+/// For whom it is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct UsageForm {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+fn group(text: &str) -> Result<GroupBy, String> {
+    let names = GroupBy::ALL.map(|(name, _)| name).join(", ");
+    GroupBy::parse(text).ok_or_else(|| format!("it is one of {names}"))
+}
+
+/// Calls of one list: as many as a spreadsheet takes.
+fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok();
+    let limit = limit.filter(|limit| (1..=1_000_000).contains(limit));
+    limit.ok_or_else(|| "give a number from 1 to 1000000".to_owned())
+}
+
+const USAGE_EXAMPLES: &str = "\
+It reads the store (store.url), whether the daemon runs or not; records are kept for store.retention, sums for longer.
+
+Examples:
+  inference-relay usage                                  the last day, by model
+  inference-relay usage --since 30d --by key --csv
+  inference-relay usage --calls --status 5xx             what failed, call by call
+  inference-relay usage --calls --limit 100000 --csv > calls.csv";
 
 const BREAKER_EXAMPLES: &str = "\
 Examples:

@@ -24,12 +24,14 @@ use crate::cli::show;
 use crate::cli::status;
 use crate::cli::top;
 use crate::cli::update;
+use crate::cli::usage;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::Env;
 use crate::config::Flags;
 use crate::daemon;
 use crate::daemon::DaemonError;
+use crate::store::StoreFault;
 use crate::update::UpdateError;
 use clap::CommandFactory;
 use clap::Parser;
@@ -83,6 +85,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Policy { command } => catalog::row(&command, env),
         Command::Secret { command } => catalog::secret(&command, env),
         Command::Breaker { command } => block_on(breaker::breaker(&command, env))?,
+        Command::Usage(args) => usage::usage(&args, env),
         Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Explain(args) => explain::explain(&args),
@@ -144,6 +147,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
 /// Whether the failure is one that the user mends before trying again.
 fn is_for_the_user(error: &anyhow::Error) -> bool {
     let is_by_its_type = error.is::<ConfigError>()
+        || error.is::<StoreFault>()
         || error.is::<NoSuchCode>()
         || error.is::<NobodyToAsk>()
         || error.is::<AlreadyServed>();
@@ -160,6 +164,7 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
                 | DaemonError::AlreadyRunning { .. }
                 | DaemonError::Unguarded { .. }
                 | DaemonError::Keys { .. }
+                | DaemonError::Store { .. }
                 | DaemonError::License { .. }
                 | DaemonError::Home { .. }
         )

@@ -30,6 +30,7 @@ use crate::signal::Stop;
 use crate::store;
 use crate::store::KeyFile;
 use crate::store::Secret;
+use crate::store::Store;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
 use crate::upstream::Hosts;
@@ -95,6 +96,7 @@ pub(crate) struct Running {
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
     journal: CallLog,
+    store: Store,
     telemetry: Telemetry,
     /// Held for as long as the daemon lives.
     lock: Lock,
@@ -114,6 +116,8 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let (admission, keys) = admission(&config, &own)?;
     let uses = UseFile::of(&config.home);
     admission.recall(uses.read());
+    let store = tokio::task::block_in_place(|| Store::open(&config.store));
+    let store = store.map_err(DaemonError::Store)?;
     let license = LicenseClient::open(config.authority.clone(), &config.home);
     let license = license.map_err(DaemonError::License)?;
     let listener = server::bind(&config.server, budgets.api).await;
@@ -153,6 +157,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let archive = archive(&config).map_err(&home)?;
     let api = api
         .with_hosts(hosts.clone())
+        .recording_in(store.clone())
         .told_to(telemetry.clone())
         .keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
@@ -169,6 +174,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         uses,
         own_key,
         journal,
+        store,
         telemetry,
         lock,
     })
@@ -217,6 +223,7 @@ impl Running {
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();
+            self.store.finish();
             self.telemetry.flush();
         });
         drop(self.lock);

@@ -18,6 +18,7 @@ use crate::lane::OfferedModel;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
 use crate::routing::Settlement;
+use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
@@ -112,6 +113,8 @@ pub(crate) struct Api {
     /// Claude Code's own built-in tools are on.
     pub(super) builtin_tools: bool,
     pub(super) journal: CallLog,
+    /// Where each call leaves its record; `None` in tests.
+    pub(super) store: Option<Store>,
     pub(super) telemetry: Telemetry,
     pub(super) archive: Archive,
     pub(super) recall: Recall,
@@ -150,6 +153,7 @@ impl Api {
             port,
             builtin_tools,
             journal,
+            store: None,
             telemetry: Telemetry::off(),
             archive: Archive::in_memory(),
             recall: Recall::default(),
@@ -157,6 +161,12 @@ impl Api {
             stop: None,
             drain_deadline: DrainDeadline::new(),
         }
+    }
+
+    /// Has each call leave its record here.
+    pub(crate) fn recording_in(mut self, store: Store) -> Api {
+        self.store = Some(store);
+        self
     }
 
     /// Has calls told to a collector as well.

@@ -5,6 +5,7 @@ use super::frame::Refusal;
 use super::status::json;
 use crate::auth::Caller;
 use crate::clock;
+use crate::store::AuditEntry;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -17,6 +18,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 use std::time::Instant;
+use uuid::Uuid;
 
 /// Every breaker of which something is known.
 pub(super) async fn list(
@@ -60,7 +62,11 @@ pub(super) async fn reset(
     match (named, ended) {
         (Some(name), 0) => Err(unknown(name).into()),
         _ => {
-            tracing::info!(key = named.unwrap_or("all"), "breakers were reset");
+            let key = named.unwrap_or("all");
+            tracing::info!(key, "breakers were reset");
+            if let Some(store) = &api.store {
+                store.append_audit(audit(key, ended));
+            }
             Ok(json(&serde_json::json!({ "reset": ended })))
         }
     }
@@ -90,6 +96,19 @@ fn views(lane: &HostLane, now: Instant) -> Vec<Value> {
         })
     };
     lane.breakers().views(now).into_iter().map(view).collect()
+}
+
+fn audit(key: &str, ended: usize) -> AuditEntry {
+    AuditEntry {
+        id: format!("aud_{}", Uuid::new_v4().simple()),
+        at_ms: clock::unix_ms(),
+        actor: "operator".to_owned(),
+        action: "reset".to_owned(),
+        kind: "breaker".to_owned(),
+        name: key.to_owned(),
+        before: String::new(),
+        after: serde_json::json!({ "reset": ended }).to_string(),
+    }
 }
 
 fn operator(caller: &Caller) -> Result<(), Fault> {

@@ -53,6 +53,7 @@ mod recall;
 mod responses;
 mod status;
 mod stream;
+mod usage;
 
 #[cfg(test)]
 mod test_api;

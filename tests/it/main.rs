@@ -27,3 +27,4 @@ mod tap;
 mod telemetry;
 mod tools;
 mod update;
+mod usage;
