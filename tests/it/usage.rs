@@ -22,12 +22,12 @@ const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
 /// A policy that grants everything, with more money than these calls take.
 const TEAM: &str = "---\nkind: Policy\nmetadata: { name: team }\n\
-    spec: { models: { all: true }, lanes: { all: true }, hostKeys: { all: true }, budget: { amount: 50, per: month } }\n";
+    spec: { models: [m], lanes: [\"http:one\"], budget: { amount: 50, per: month } }\n";
 
 /// Serves well, but for prompts that say otherwise.
 fn rule(asked: &Asked) -> Said {
     let text = asked.json()["messages"][0]["content"].to_string();
-    if text.contains("refuse") {
+    if text.contains("deny") {
         return fails(400, "invalid_request_error", "no");
     }
     if text.contains("stall") {
@@ -78,7 +78,11 @@ fn every_call_leaves_a_record_and_their_prices_are_what_the_budget_was_charged()
     let host = Host::answering(rule);
     let mut relay = relay(&host);
     let key = door::key(&relay, &["create", "laptop", "--policy", "team"]);
-    for prompt in ["one", "two with the first key refused", "please refuse"] {
+    wait::until("the key", || {
+        let answer = client::post_as(relay.address, &key, &hosts::asking("one"));
+        (answer.status == 200).then_some(())
+    });
+    for prompt in ["two with the first key refused", "please deny"] {
         client::post_as(relay.address, &key, &hosts::asking(prompt));
     }
     client::stream_as(relay.address, &key, &streamed("three")).rest();
@@ -191,7 +195,7 @@ fn a_store_that_cannot_be_used_stops_the_start_with_the_next_step() {
     assert_eq!(refusal.code, Some(2));
     let told = refusal.words.lines().find(|line| line.contains("store.db"));
     assert!(
-        told.is_some_and(|line| line.contains("put a good backup back")),
+        told.is_some_and(|line| line.contains("name another place in store.url")),
         "{}",
         refusal.words
     );
