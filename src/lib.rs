@@ -27,6 +27,7 @@
 //!   `session/delivery.rs` plans how a prompt gets in, `session/witness` sees how the answer comes out, `session/mcp`
 //!   offers it the caller's tools, `session/launcher.rs` starts it; `session/print` is the same without a screen. The
 //!   door, `session/mod.rs`, names all that other rooms may use.
+//! - [`codex`]: the user's own Codex CLI as a lane, by its app-server.
 //! - [`record`]: plays cases on a claude, keeps what it did as goldens, and compares.
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - [`upstream`]: HTTP hosts as lanes: keys, circuit breakers, bytes that pass, calls that are written anew.
@@ -182,6 +183,8 @@ mod limits;
 mod lane;
 
 mod session;
+
+mod codex;
 
 mod record;
 

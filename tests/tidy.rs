@@ -24,6 +24,7 @@ registry:
 limits:   clock registry store catalog
 lane:     turn catalog
 session:  turn clock terminal egress listen tap
+codex:    turn clock lane session
 record:   turn clock terminal session
 pool:     turn clock lane session
 upstream: turn clock wire egress secret catalog lane
@@ -38,8 +39,8 @@ gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
 service:
 update:   egress
-config:   turn telemetry egress store secret catalog session pool conversation archive auth server update license authority
-daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session record pool routing conversation archive auth server service config license authority
+config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server update license authority
+daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session record service update config daemon
 ";
 

@@ -87,7 +87,7 @@ impl Reader<'_> {
             (components.next(), components.next()),
             (Some(Component::Normal(_)), None)
         );
-        if bare && key == "claude.command" {
+        if bare && matches!(key, "claude.command" | "codex.command") {
             return Ok(Some(path.to_owned()));
         }
         let source = self.source(key);

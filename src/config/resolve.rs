@@ -10,6 +10,7 @@ use crate::authority::AuthorityConfig;
 use crate::authority::Endpoint;
 use crate::authority::TrustSource;
 use crate::catalog::CatalogConfig;
+use crate::codex::CodexConfig;
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::ground::Ground;
@@ -54,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) memory: ConversationConfig,
     pub(crate) files: FilesConfig,
     pub(crate) session: SessionConfig,
+    pub(crate) codex: CodexConfig,
     pub(crate) update: UpdateConfig,
     pub(crate) telemetry: TelemetryConfig,
     pub(crate) log: LogConfig,
@@ -85,6 +87,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     warnings.extend(exposure(&reader, &server, &auth)?);
     let session = session(&reader)?;
     let pool = pool(&reader)?;
+    let codex = codex(&reader, &pool)?;
     let memory = memory(&reader)?;
     let files = files(&reader)?;
     let claude = ClaudeOrder {
@@ -110,6 +113,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         memory,
         files,
         session,
+        codex,
         update,
         telemetry,
         log,
@@ -293,6 +297,19 @@ fn pool(reader: &Reader<'_>) -> Result<PoolConfig, ConfigError> {
         )?,
         kept_max: reader.number("sessions.live_max", 0)?,
         kept_wait_max: reader.parsed("sessions.idle_max", unit::span)?,
+    })
+}
+
+fn codex(reader: &Reader<'_>, pool: &PoolConfig) -> Result<CodexConfig, ConfigError> {
+    Ok(CodexConfig {
+        command: reader.path("codex.command")?,
+        env: reader.map("codex.env")?,
+        inherited: reader.ground.inherited.clone(),
+        runs: reader.ground.home.value.join("codex-runs"),
+        processes_max: reader.number("codex.processes_max", 1)?,
+        calls_max: reader.number("codex.calls_max", 1)?,
+        queue_wait_max: pool.queue_wait_max,
+        turn_wait_max: pool.turn_wait_max,
     })
 }
 

@@ -39,10 +39,11 @@ use std::time::Duration;
 pub(super) async fn pool(
     config: &Config,
     simulated: bool,
+    registry: ProcessRegistry,
     budgets: Budgets,
 ) -> Result<Pool, DaemonError> {
     let session = session(config, simulated)?;
-    let launch_context = launch_context(config, &session, budgets).await?;
+    let launch_context = launch_context(config, &session, registry, budgets).await?;
     let store = launch_context.transcript_store.clone();
     let installations = installations(&session, store, config.home.join("probe.json"));
     if installations.current().is_err() {
@@ -72,15 +73,12 @@ fn session(config: &Config, simulated: bool) -> Result<SessionConfig, DaemonErro
 async fn launch_context(
     config: &Config,
     session: &SessionConfig,
+    registry: ProcessRegistry,
     budgets: Budgets,
 ) -> Result<LaunchContext, DaemonError> {
     let receiver = Receiver::listen(budgets.hooks).await;
     let receiver = receiver.map_err(DaemonError::machine("loopback port"))?;
     let tails = Tails::start().map_err(DaemonError::machine("file notification"))?;
-    let (registry, ended) = ProcessRegistry::open(config.home.join("pty-pids.json"));
-    if ended > 0 {
-        tracing::info!(ended, "ended sessions that an earlier daemon left");
-    }
     let folder = claude_folder(session).ok_or_else(|| {
         let why = "HOME is not set, so claude's own folder is unknown";
         DaemonError::machine("home")(io::Error::other(why))

@@ -13,6 +13,7 @@ use crate::calls::CallLog;
 use crate::catalog;
 use crate::catalog::Catalog;
 use crate::clock;
+use crate::codex::CodexLane;
 use crate::config::Config;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
@@ -25,6 +26,7 @@ use crate::routing::Router;
 use crate::server;
 use crate::server::Api;
 use crate::session::Mode;
+use crate::session::ProcessRegistry;
 use crate::session::create_private;
 use crate::signal::Stop;
 use crate::store;
@@ -89,6 +91,7 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     pool: Pool,
+    codex: CodexLane,
     keeping: [JoinHandle<()>; 6],
     license: LicenseClient,
     admission: Admission,
@@ -126,11 +129,16 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     lock.tell(address.port()).map_err(&home)?;
     let own_key = own_key_path(&config.home);
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
-    let pool = claude::pool(&config, simulated, budgets).await?;
+    let (registry, ended) = ProcessRegistry::open(config.home.join("pty-pids.json"));
+    if ended > 0 {
+        tracing::info!(ended, "ended processes that an earlier daemon left");
+    }
+    let codex = CodexLane::new(config.codex.clone(), registry.clone());
+    let pool = claude::pool(&config, simulated, registry, budgets).await?;
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
-    let router = router(&config, &pool, &catalog, &hosts);
+    let router = router(&config, &pool, &codex, &catalog, &hosts);
     let conversations =
         Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
@@ -168,6 +176,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         stop,
         serving,
         pool,
+        codex,
         keeping,
         license,
         admission,
@@ -189,9 +198,15 @@ fn archive(config: &Config) -> std::io::Result<Archive> {
 }
 
 /// The lanes of this relay, and the order in which a call tries them.
-fn router(config: &Config, pool: &Pool, catalog: &Catalog, hosts: &Hosts) -> Router {
+fn router(
+    config: &Config,
+    pool: &Pool,
+    codex: &CodexLane,
+    catalog: &Catalog,
+    hosts: &Hosts,
+) -> Router {
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
-    let own = vec![lane(Mode::Pty), lane(Mode::Print)];
+    let own = vec![lane(Mode::Pty), lane(Mode::Print), Arc::new(codex.clone())];
     let order = config.claude.lanes();
     let limits = PolicyLimits::open(&config.home.join("limits"));
     Router::new(
@@ -220,6 +235,7 @@ impl Running {
         self.license.write();
         store::remove(&self.own_key);
         self.pool.drain().await;
+        self.codex.drain().await;
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();

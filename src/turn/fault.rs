@@ -42,6 +42,7 @@ pub(crate) enum Blame {
 pub(crate) enum FaultKind {
     ClaudeNotFound,
     ClaudeUnsupported,
+    CodexNotFound,
     LoginRequired,
     EmptyTurn,
     TurnTimeout,
@@ -124,6 +125,7 @@ impl FaultKind {
         match self {
             FaultKind::ClaudeNotFound => "claude_not_found",
             FaultKind::ClaudeUnsupported => "claude_unsupported",
+            FaultKind::CodexNotFound => "codex_not_found",
             FaultKind::LoginRequired => "login_required",
             FaultKind::EmptyTurn => "empty_turn",
             FaultKind::TurnTimeout => "turn_timeout",
@@ -191,6 +193,7 @@ impl FaultKind {
         match self {
             FaultKind::ClaudeUnsupported => Remedy::OtherLane,
             FaultKind::ClaudeNotFound
+            | FaultKind::CodexNotFound
             | FaultKind::LoginRequired
             | FaultKind::DialogBlocked
             | FaultKind::UsageLimit

@@ -516,6 +516,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Run `inference-relay doctor`, which says what was tried.",
     },
     Row {
+        code: "codex_not_found",
+        ending: Ending::Http(UNAVAILABLE),
+        blame: Blame::Cli,
+        retry: Retry::Never,
+        happened: "There is no `codex` on this machine, or it does not start as an app-server.",
+        next: "Install the Codex CLI, or set `codex.command`, and restart the relay.",
+    },
+    Row {
         code: "login_required",
         ending: Ending::Http(UNAVAILABLE),
         blame: Blame::Cli,

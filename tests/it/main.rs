@@ -3,6 +3,8 @@
 
 mod attachments;
 mod bench;
+mod codex;
+mod codex_golden;
 mod corners;
 mod door;
 mod errors;

@@ -22,6 +22,7 @@ use super::support::client::begin_named;
 use super::support::client::call;
 use super::support::client::conversation;
 use super::support::client::post_named;
+use super::support::client::post_with;
 use super::support::fake::inherited;
 use super::support::relay::Refusal;
 use super::support::relay::Relay;
@@ -81,6 +82,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("empty_turn", a_turn_without_a_word),
     ("session_lost", || told("crash")),
     ("claude_not_found", no_claude),
+    ("codex_not_found", no_codex),
     ("claude_unsupported", a_screen_that_does_not_come),
     ("login_required", || both(&LOGGED_OUT, "fail 401")),
     ("dialog_blocked", || told("question")),
@@ -790,6 +792,16 @@ fn a_route_that_nobody_serves() -> Vec<Cell> {
 fn no_claude() -> Vec<Cell> {
     let relay = World::scripted("").without_claude().start();
     vec![anthropic(&relay.ask("x"))]
+}
+
+fn no_codex() -> Vec<Cell> {
+    let relay = World::scripted("").without_claude().start();
+    let body = call("x");
+    vec![anthropic(&post_with(
+        relay.address,
+        &body,
+        "x-relay-lane: codex",
+    ))]
 }
 
 fn a_screen_that_does_not_come() -> Vec<Cell> {

@@ -5,7 +5,9 @@
 
 use super::record;
 use super::record::Said;
+use super::wakers::Told;
 use super::wakers::Wakers;
+use super::watch::Ear;
 use super::watch::FolderId;
 use crate::turn::json;
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::PoisonError;
 use tokio::sync::Notify;
 
 /// A folder of copies; nobody hears of it any more once this is dropped.
@@ -23,6 +26,9 @@ pub(crate) struct Copies {
     pub(super) folder: PathBuf,
     pub(super) id: FolderId,
     pub(super) wakers: Wakers,
+    pub(super) ear: Ear,
+    /// What the system told of since the last look.
+    pub(super) told: Told,
     /// Told when a question or an answer began to be written, or was written.
     pub(crate) came: Arc<Notify>,
     pub(super) seen: Seen,
@@ -34,8 +40,11 @@ pub(super) struct Seen {
     /// Their names, the oldest first: those of files that are there, and the latest of files that are gone.
     names: VecDeque<OsString>,
     asked: u32,
+    answers: u32,
+    /// Those of them that came before the last question.
     answered: u32,
-    /// The first answer since the turn began.
+    /// The answer to the first question since the turn began: one that came before there was a second one. A message
+    /// without a block is not copied, so the first that comes may be to a question of the CLI's own.
     first: Option<OsString>,
 }
 
@@ -44,9 +53,9 @@ pub(super) struct Seen {
 pub(crate) struct Copied {
     /// Questions that the CLI asked the API.
     pub(crate) asked: u32,
-    /// Answers that it has had.
+    /// Answers that it had before the last of them.
     pub(crate) answered: u32,
-    /// The first of them, once it is whole: the CLI asks one question after the other.
+    /// The answer to the first of them, once it is whole.
     pub(crate) first: Option<Box<Said>>,
     pub(crate) answer: Readable,
 }
@@ -66,15 +75,14 @@ impl Copies {
     /// A turn begins: what was copied before is not of it.
     pub(crate) fn begin(&mut self) {
         let files = self.files();
-        self.seen.look(&files);
-        (self.seen.asked, self.seen.answered) = (0, 0);
-        self.seen.first = None;
+        self.look(&files);
+        self.seen.forget_turn();
     }
 
     /// What came since the last look; the files of what is whole are removed, with what is copied beside it.
     pub(crate) fn read(&mut self) -> Copied {
         let files = self.files();
-        self.seen.look(&files);
+        self.look(&files);
         let first = self.seen.first.as_ref();
         let first = first.and_then(|name| message(&self.folder.join(name)));
         let answer = readable(&files);
@@ -86,6 +94,15 @@ impl Copies {
         }
     }
 
+    fn look(&mut self, files: &[PathBuf]) {
+        // Behind the listing: all that is listed was told of by now.
+        self.ear.catch_up();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = std::mem::take(&mut *told);
+        let names = files.iter().filter_map(|file| file.file_name());
+        self.seen.look(told, &names.map(OsStr::to_owned).collect());
+    }
+
     fn files(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         files.map(|file| file.path()).collect()
@@ -93,31 +110,48 @@ impl Copies {
 }
 
 impl Seen {
-    fn look(&mut self, files: &[PathBuf]) {
-        let names = files.iter().filter_map(|file| file.file_name());
-        let names: BTreeSet<OsString> = names.map(OsStr::to_owned).collect();
-        let new: Vec<OsString> = names
-            .iter()
-            .filter(|name| !self.names.contains(*name))
-            .cloned()
-            .collect();
-        for name in &new {
-            let is_answer = name.to_string_lossy().ends_with(ANSWER);
-            self.asked += u32::from(name.to_string_lossy().ends_with(QUESTION));
-            self.answered += u32::from(is_answer);
-            if is_answer && self.first.is_none() {
-                self.first = Some(name.clone());
+    /// What was seen so far is of no turn that goes on.
+    fn forget_turn(&mut self) {
+        *self = Seen {
+            names: std::mem::take(&mut self.names),
+            ..Seen::default()
+        };
+    }
+
+    /// Takes in the names of what is there now, and what was told of since the last look, in the order of that.
+    fn look(&mut self, told: VecDeque<OsString>, there: &BTreeSet<OsString>) {
+        // What nobody told of stands behind: an answer among it is to the question before it, or to none that is known.
+        let (questions, answers): (Vec<_>, Vec<_>) =
+            there.iter().cloned().partition(|name| ends(name, QUESTION));
+        for name in told.into_iter().chain(questions).chain(answers) {
+            if !self.names.contains(&name) {
+                self.count(&name);
+                self.names.push_back(name);
             }
         }
-        // One that is removed while it is written is written again under its name.
-        self.names.extend(new);
         // A file that is there is never forgotten, or it would count again.
         while self.names.len() > NAMES_MAX
-            && let Some(gone) = self.names.iter().position(|name| !names.contains(name))
+            && let Some(gone) = self.names.iter().position(|name| !there.contains(name))
         {
             self.names.remove(gone);
         }
     }
+
+    fn count(&mut self, name: &OsStr) {
+        if ends(name, QUESTION) {
+            self.asked += 1;
+            self.answered = self.answers;
+        } else if ends(name, ANSWER) {
+            self.answers += 1;
+            if self.asked == 1 && self.first.is_none() {
+                self.first = Some(name.to_owned());
+            }
+        }
+    }
+}
+
+fn ends(name: &OsStr, ending: &str) -> bool {
+    name.to_string_lossy().ends_with(ending)
 }
 
 fn readable(files: &[PathBuf]) -> Readable {
@@ -180,7 +214,7 @@ mod tests {
         write("2.response.json", "{\"id\":\"msg_1\",");
         copies.came.notified().await;
         let read = copies.read();
-        assert_eq!((read.asked, read.answered), (1, 1));
+        assert_eq!((read.asked, read.answered), (1, 0));
         assert_eq!(read.answer, Readable::Nothing);
         write("2.response.json", answer);
         copies.came.notified().await;
@@ -200,6 +234,28 @@ mod tests {
         let read = copies.read();
         // One that is written again under its name is no other.
         assert_eq!((read.asked, read.answered), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_the_first_only_where_it_came_before_the_second_question() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let tails = Tails::start().expect("files can be watched");
+        let mut copies = tails.copies(folder.path()).expect("it can be watched");
+        let answer = r#"{"id":"msg_1","model":"m","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}"#;
+        let mut turn = |names: [&str; 3]| {
+            copies.begin();
+            for name in names {
+                fs::write(folder.path().join(name), answer).expect("a file can be written");
+            }
+            // All of it is seen in one look, however it was told.
+            let read = copies.read();
+            (read.asked, read.answered, read.first.is_some())
+        };
+        // Names say nothing of an order.
+        let answered = turn(["b.request.json", "c.response.json", "a.request.json"]);
+        assert_eq!(answered, (2, 1, true));
+        let later = turn(["e.request.json", "d.request.json", "f.response.json"]);
+        assert_eq!(later, (2, 0, false));
     }
 
     #[tokio::test]

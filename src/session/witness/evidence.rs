@@ -184,8 +184,8 @@ impl Evidence {
     fn decide_unrecorded(&self, stopped: &str) -> Decision {
         let displayed = self.displayed.text();
         let rest = match stopped.strip_prefix(displayed) {
-            // That text is of another message than the first, whose own end nobody told.
-            _ if self.runs_on => None,
+            // That text may be of another message than the first, whose own end nobody told.
+            _ if self.runs_on || self.asked > 1 => None,
             None if displayed.trim_end() == stopped => Some(""),
             rest => rest,
         };

@@ -87,12 +87,18 @@ impl Tails {
     /// Where it cannot be made or watched, or this system does not tell when a file was written.
     pub(crate) fn copies(&self, folder: &Path) -> io::Result<Copies> {
         create_private(folder)?;
-        let id = self.shared().watch.add_written(folder)?;
+        let mut shared = self.shared();
+        let id = shared.watch.add_written(folder)?;
+        let ear = shared.watch.ear();
+        drop(shared);
+        let (came, told) = self.wakers.folder(id, COPY);
         Ok(Copies {
             folder: folder.to_owned(),
             id,
             wakers: self.wakers.clone(),
-            came: self.wakers.folder(id, COPY),
+            ear,
+            came,
+            told,
             seen: Seen::default(),
         })
     }

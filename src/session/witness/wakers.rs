@@ -2,6 +2,7 @@
 
 use super::watch::FolderId;
 use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -26,12 +27,22 @@ struct Waiting {
 struct Waker {
     ending: &'static str,
     woken: Arc<Notify>,
+    told: Told,
 }
+
+/// The names of a folder's files in the order in which the system told of them, whoever looks next takes them.
+pub(super) type Told = Arc<Mutex<VecDeque<OsString>>>;
 
 impl Waker {
     fn of(&self, name: &OsStr) -> Option<&Arc<Notify>> {
-        let ends = name.to_string_lossy().ends_with(self.ending);
-        ends.then_some(&self.woken)
+        if !name.to_string_lossy().ends_with(self.ending) {
+            return None;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.iter().any(|it| it == name) && told.len() < TOLD_MAX {
+            told.push_back(name.to_owned());
+        }
+        Some(&self.woken)
     }
 }
 
@@ -49,15 +60,16 @@ impl Wakers {
         self.waiting().by_file.remove(name);
     }
 
-    /// The waker of those files of a folder whose names end so.
-    pub(super) fn folder(&self, id: FolderId, ending: &'static str) -> Arc<Notify> {
-        let woken = Arc::new(Notify::new());
+    /// The waker of those files of a folder whose names end so, and which of them there were.
+    pub(super) fn folder(&self, id: FolderId, ending: &'static str) -> (Arc<Notify>, Told) {
+        let (woken, told) = (Arc::new(Notify::new()), Told::default());
         let waker = Waker {
             ending,
             woken: Arc::clone(&woken),
+            told: Arc::clone(&told),
         };
         self.waiting().by_folder.insert(id, waker);
-        woken
+        (woken, told)
     }
 
     pub(super) fn forget_folder(&self, id: FolderId) {
@@ -83,3 +95,6 @@ impl Wakers {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Names that wait to be looked at; a turn has four. What comes beyond them is found in the folder, without its order.
+const TOLD_MAX: usize = 64;

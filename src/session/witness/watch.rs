@@ -15,6 +15,8 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
@@ -23,10 +25,25 @@ pub(super) type FolderId = i32;
 
 /// Watches folders for as long as it is held.
 pub(super) struct Watch {
-    /// The system's queue of events; the runtime waits for it as for a pipe.
-    told: Arc<Receiver>,
+    ear: Ear,
     listening: JoinHandle<()>,
 }
+
+/// Hears what the system tells; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Ear {
+    hearing: Arc<Hearing>,
+}
+
+struct Hearing {
+    /// The system's queue of events; the runtime waits for it as for a pipe.
+    told: Receiver,
+    /// Whoever reads the queue holds it until all that was read is passed on: events keep their order.
+    buffer: Mutex<Vec<MaybeUninit<u8>>>,
+    changed: Changed,
+}
+
+type Changed = Box<dyn Fn(FolderId, Option<&OsStr>) + Send + Sync>;
 
 impl Watch {
     /// `changed` gets the folder and the name of the file; no name where so much changed that the system could not tell it
@@ -35,12 +52,27 @@ impl Watch {
     /// # Errors
     /// Where the system has no file notification left.
     pub(super) fn start(
-        changed: impl Fn(FolderId, Option<&OsStr>) + Send + 'static,
+        changed: impl Fn(FolderId, Option<&OsStr>) + Send + Sync + 'static,
     ) -> io::Result<Watch> {
         let told = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        let told = Arc::new(Receiver::from_owned_fd_unchecked(told)?);
-        let listening = tokio::spawn(listen(Arc::clone(&told), changed));
-        Ok(Watch { told, listening })
+        let ear = Ear {
+            hearing: Arc::new(Hearing {
+                told: Receiver::from_owned_fd_unchecked(told)?,
+                buffer: Mutex::new(vec![MaybeUninit::uninit(); BUFFER_BYTES]),
+                changed: Box::new(changed),
+            }),
+        };
+        let listening = tokio::spawn(listen(ear.clone()));
+        Ok(Watch { ear, listening })
+    }
+
+    /// For whoever cannot wait until the runtime has passed on what the system has told.
+    pub(super) fn ear(&self) -> Ear {
+        self.ear.clone()
+    }
+
+    fn queue(&self) -> &Receiver {
+        &self.ear.hearing.told
     }
 
     /// # Errors
@@ -48,7 +80,7 @@ impl Watch {
     pub(super) fn add(&mut self, folder: &Path) -> io::Result<()> {
         let grown = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
         let wanted = grown | WatchFlags::ONLYDIR;
-        inotify::add_watch(&*self.told, folder, wanted)?;
+        inotify::add_watch(self.queue(), folder, wanted)?;
         Ok(())
     }
 
@@ -59,7 +91,7 @@ impl Watch {
     /// As above.
     pub(super) fn add_written(&mut self, folder: &Path) -> io::Result<FolderId> {
         let wanted = WatchFlags::CREATE | WatchFlags::CLOSE_WRITE | WatchFlags::ONLYDIR;
-        Ok(inotify::add_watch(&*self.told, folder, wanted)?)
+        Ok(inotify::add_watch(self.queue(), folder, wanted)?)
     }
 }
 
@@ -69,34 +101,43 @@ impl Drop for Watch {
     }
 }
 
-async fn listen(told: Arc<Receiver>, changed: impl Fn(FolderId, Option<&OsStr>)) {
-    let mut buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
-    while told.readable().await.is_ok() {
-        let heard = told.try_io(|| hear(&told, &mut buffer, &changed));
-        if heard.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
-            return;
+impl Ear {
+    /// Passes on all that the system has told by now.
+    pub(super) fn catch_up(&self) {
+        drop(self.hear());
+    }
+
+    /// Passes on all that is there, which ends in an error; that nothing more is there is one, too.
+    fn hear(&self) -> io::Result<()> {
+        let Hearing {
+            told,
+            buffer,
+            changed,
+        } = &*self.hearing;
+        let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = Reader::new(told, &mut buffer);
+        loop {
+            let event = events.next()?;
+            // A folder that went away has no news for anybody.
+            if event.events().contains(ReadFlags::IGNORED) {
+                continue;
+            }
+            let name = event.file_name();
+            changed(
+                event.wd(),
+                name.map(|name| OsStr::from_bytes(name.to_bytes())),
+            );
         }
     }
 }
 
-/// Passes on all that is there, which ends in an error; that nothing more is there is one, too.
-fn hear(
-    told: &Receiver,
-    buffer: &mut [MaybeUninit<u8>],
-    changed: &impl Fn(FolderId, Option<&OsStr>),
-) -> io::Result<()> {
-    let mut events = Reader::new(told, buffer);
-    loop {
-        let event = events.next()?;
-        // A folder that went away has no news for anybody.
-        if event.events().contains(ReadFlags::IGNORED) {
-            continue;
+async fn listen(ear: Ear) {
+    let told = &ear.hearing.told;
+    while told.readable().await.is_ok() {
+        let heard = told.try_io(|| ear.hear());
+        if heard.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            return;
         }
-        let name = event.file_name();
-        changed(
-            event.wd(),
-            name.map(|name| OsStr::from_bytes(name.to_bytes())),
-        );
     }
 }
 

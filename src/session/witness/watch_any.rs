@@ -13,13 +13,21 @@ pub(super) type FolderId = i32;
 /// Watches folders for as long as it is held.
 pub(super) struct Watch(RecommendedWatcher);
 
+/// Hears what the system tells; here nobody can be asked for what was told by now.
+#[derive(Clone)]
+pub(super) struct Ear;
+
+impl Ear {
+    pub(super) fn catch_up(&self) {}
+}
+
 impl Watch {
     /// `changed` gets the name of the file; `None` where the system does not say which.
     ///
     /// # Errors
     /// Where the system has no file notification.
     pub(super) fn start(
-        changed: impl Fn(FolderId, Option<&OsStr>) + Send + 'static,
+        changed: impl Fn(FolderId, Option<&OsStr>) + Send + Sync + 'static,
     ) -> io::Result<Watch> {
         let told = move |event: notify::Result<notify::Event>| match event {
             // Our own reading is an event too; to be woken by it would be to read forever.
@@ -32,6 +40,10 @@ impl Watch {
         };
         let watcher = notify::recommended_watcher(told).map_err(io::Error::other)?;
         Ok(Watch(watcher))
+    }
+
+    pub(super) fn ear(&self) -> Ear {
+        Ear
     }
 
     /// # Errors

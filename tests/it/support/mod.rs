@@ -3,6 +3,7 @@
 pub(crate) mod api_host;
 pub(crate) mod authority;
 pub(crate) mod client;
+pub(crate) mod codex;
 pub(crate) mod fake;
 pub(crate) mod host;
 pub(crate) mod manager;
@@ -10,5 +11,6 @@ pub(crate) mod played;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod relay;
+pub(crate) mod responses_api;
 pub(crate) mod upstream;
 pub(crate) mod wait;
