@@ -338,10 +338,21 @@ impl Player<'_> {
 
     fn end(&self, ending: Ending) {
         let (input, output) = (1000 + self.number, 100 + self.number);
-        if matches!(ending, Ending::Done) {
-            let used = shape::usage(input, output);
-            let params = json!({"tokenUsage": {"total": used, "last": used, "modelContextWindow": 1_000_000_000}});
-            self.notice("thread/tokenUsage/updated", params);
+        let used = shape::usage(input, output);
+        let told = match &ending {
+            Ending::Done => Some((used.clone(), used)),
+            Ending::Failed(_, words) if words.starts_with("Incomplete response") => {
+                Some((used, shape::nothing(0)))
+            }
+            // It counts the model's whole window as used.
+            Ending::Failed(info, _) if info == "contextWindowExceeded" => {
+                Some((shape::nothing(shape::WINDOW), shape::nothing(shape::WINDOW)))
+            }
+            Ending::Failed(..) | Ending::Interrupted => None,
+        };
+        if let Some((total, last)) = told {
+            let usage = json!({"total": total, "last": last, "modelContextWindow": shape::WINDOW});
+            self.notice("thread/tokenUsage/updated", json!({"tokenUsage": usage}));
         }
         if self.limit.is_some() || !self.is_refused {
             let limits = shape::limits(self.limit.as_ref());
