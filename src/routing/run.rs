@@ -18,6 +18,7 @@ use crate::lane::Serving;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
+use crate::turn::LaneId;
 use crate::turn::Remedy;
 use crate::turn::Try;
 use std::sync::Arc;
