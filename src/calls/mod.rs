@@ -20,6 +20,7 @@ mod recorder;
 mod writer;
 
 pub(crate) use filter::Filter;
+pub(crate) use filter::decoded;
 pub(crate) use metrics::Gauge;
 pub(crate) use metrics::Metrics;
 pub(crate) use record::CallRecord;

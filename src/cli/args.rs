@@ -129,6 +129,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BreakerCommand,
     },
+    /// Put everything that this relay is made of into one private file, while it runs or not
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(Backup),
+    /// Tell where a call of a model would go, and why nowhere else: every lane, host and key, with the next step
+    #[command(after_help = ROUTE_EXAMPLES)]
+    Route(Route),
     /// Tell what calls took and cost: sums by model, key, host or lane, or the calls themselves
     #[command(after_help = USAGE_EXAMPLES)]
     Usage(Usage),
@@ -197,6 +203,62 @@ pub(crate) enum BreakerCommand {
         query: Query,
     },
 }
+
+/// Where a backup goes, or which one is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file, a tar archive; it must not be there yet
+    pub(crate) file: PathBuf,
+    /// Write nothing: read a backup, and say whether everything in it is good
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const BACKUP_EXAMPLES: &str = "\
+In it: the store, relay keys (hashes), stored secrets (sealed), the catalog, the configuration, what budgets have spent.
+Not in it: the master key, credentials in files of their own, texts of conversations and uploads. A store in PostgreSQL
+is backed up with pg_dump.
+To restore, stop the relay, unpack into an empty state folder, put master.key there, and start it:
+  tar -xf relay.tar -C ~/.inference-relay
+
+Examples:
+  inference-relay backup relay.tar
+  inference-relay backup relay.tar --check";
+
+/// Which call is asked about.
+#[derive(Debug, Args)]
+pub(crate) struct Route {
+    /// The model, as a caller would name it
+    pub(crate) model: String,
+    /// With the policy of this relay key, by its name or id
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// With this policy
+    #[arg(long, value_name = "POLICY", conflicts_with = "key")]
+    pub(crate) policy: Option<String>,
+    /// As a call that asks for this lane
+    #[arg(long, value_name = "LANE")]
+    pub(crate) lane: Option<String>,
+    /// As a call of this dialect
+    #[arg(long, value_name = "DIALECT", value_parser = ["messages", "chat", "responses"])]
+    pub(crate) dialect: Option<String>,
+    #[command(flatten)]
+    pub(crate) query: Query,
+}
+
+const ROUTE_EXAMPLES: &str = "\
+Nothing is asked of a host, and nothing is taken of a limit.
+Exit code: 0 if such a call would be served now, else 1.
+
+Examples:
+  inference-relay route gpt-4o
+  inference-relay route gpt-4o --key laptop --dialect chat
+  inference-relay route gpt-4o --key laptop --json";
 
 /// Which calls, and how they are told.
 #[derive(Debug, Args)]
@@ -505,13 +567,18 @@ pub(crate) struct Doctor {
 /// Which failure is explained.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code, as `x-relay-error` and the messages on stderr have it [default: all of them]
+    /// A code, as `x-relay-error` and the messages on stderr have it; or "call" [default: all codes]
     pub(crate) code: Option<String>,
+    /// With "call": the call's request-id
+    #[arg(value_name = "REQUEST_ID")]
+    pub(crate) request: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// Print the page of all codes in Markdown
-    #[arg(long, conflicts_with_all = ["code", "json"])]
+    #[arg(long, conflicts_with_all = ["code", "json", "request"])]
     pub(crate) markdown: bool,
 }
 
@@ -666,12 +733,13 @@ Examples:
   inference-relay top --json                one look, for programs";
 
 const EXPLAIN_EXAMPLES: &str = "\
-Exit code: 0 if there is such a code, else 2.
+Exit code: 0 if there is such a code or call, else 2.
 
 Examples:
   inference-relay explain
   inference-relay explain queue_full
-  inference-relay explain queue_full --json";
+  inference-relay explain queue_full --json
+  inference-relay explain call req_0f3c...      one call's story: its tries, its times, its end";
 
 const UPDATE_EXAMPLES: &str = "\
 Nothing is asked of anybody unless update.source and update.public_keys are configured. What comes is verified before

@@ -51,6 +51,7 @@ pub(crate) fn usage(args: &Usage, env: &Env) -> anyhow::Result<CommandOutcome> {
 }
 
 /// The keys by their ids, which is what records have.
+#[derive(Default)]
 pub(super) struct Keys(BTreeMap<String, String>);
 
 impl Keys {

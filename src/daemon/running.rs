@@ -2,6 +2,7 @@
 
 use super::DaemonError;
 use super::claude;
+use super::limits;
 use super::lock;
 use super::lock::Lock;
 use super::log;
@@ -92,13 +93,14 @@ pub(crate) struct Running {
     serving: JoinHandle<()>,
     pool: Pool,
     codex: CodexLane,
-    keeping: [JoinHandle<()>; 6],
+    keeping: [JoinHandle<()>; 7],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
     journal: CallLog,
+    limits: PolicyLimits,
     store: Store,
     telemetry: Telemetry,
     /// Held for as long as the daemon lives.
@@ -139,7 +141,9 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
-    let router = router(&config, &pool, &codex, &catalog, &hosts);
+    let counted = PolicyLimits::open(&config.home.join("limits"));
+    limits::recall(&counted, &store).await;
+    let router = router(&config, &pool, &codex, &catalog, &hosts, counted.clone());
     let conversations =
         Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
@@ -150,6 +154,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         follow(catalog.clone(), hosts.clone()),
         catalog::watch(catalog),
         tokio::spawn(clock::watch_sleep()),
+        tokio::spawn(limits::keep(counted.clone(), store.clone())),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
@@ -184,6 +189,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         uses,
         own_key,
         journal,
+        limits: counted,
         store,
         telemetry,
         lock,
@@ -205,11 +211,11 @@ fn router(
     codex: &CodexLane,
     catalog: &Catalog,
     hosts: &Hosts,
+    limits: PolicyLimits,
 ) -> Router {
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
     let own = vec![lane(Mode::Pty), lane(Mode::Print), Arc::new(codex.clone())];
     let order = config.claude.lanes();
-    let limits = PolicyLimits::open(&config.home.join("limits"));
     Router::new(
         Lanes::new(own, order, catalog.clone(), hosts.clone()),
         limits,
@@ -240,6 +246,7 @@ impl Running {
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();
+            limits::tell_last(&self.limits, &self.store);
             self.store.finish();
             self.telemetry.flush();
         });

@@ -1,5 +1,6 @@
 //! What a call takes of the limits and budgets of its key's policy: an estimate before, the true count after.
 
+use super::explain::LimitView;
 use super::fault;
 use super::run::Router;
 use crate::catalog::Currency;
@@ -12,6 +13,7 @@ use crate::lane::Call;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::MemoryLimits;
+use crate::limits::Reading;
 use crate::limits::Reservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
@@ -59,6 +61,55 @@ impl PolicyLimits {
                     is_written: false,
                 }
             }
+        }
+    }
+}
+
+impl PolicyLimits {
+    /// How what a policy limits stands now.
+    pub(super) fn view(&self, policy: &Policy) -> Vec<LimitView> {
+        let bound = bound(policy);
+        let now = clock::now();
+        let readings = self.counted.readings(&[bound], now);
+        let view = |what, reading: Reading| LimitView {
+            what,
+            max: reading.limit,
+            left: reading.remaining,
+        };
+        let requests = readings
+            .requests
+            .map(|reading| view("requests a minute", reading));
+        let tokens = readings
+            .tokens
+            .map(|reading| view("tokens a minute", reading));
+        let budget = bound.budget.map(|budget| {
+            let spent = self
+                .counted
+                .spent(bound.subject, &budget, now, clock::unix_ms());
+            let taken = spent.spent.0.saturating_add(spent.reserved.0);
+            LimitView {
+                what: "budget",
+                max: budget.amount.0,
+                left: budget.amount.0.saturating_sub(taken),
+            }
+        });
+        [requests, tokens, budget].into_iter().flatten().collect()
+    }
+
+    /// The minute's counts as a text, for the process after this one.
+    pub(crate) fn windows(&self) -> String {
+        self.counted.windows(clock::now(), clock::unix_ms())
+    }
+
+    /// Takes up the minute's counts of a process before.
+    pub(crate) fn recall(&self, text: &str) {
+        self.counted.recall(text, clock::now(), clock::unix_ms());
+    }
+
+    /// Keeps what is written of budgets short. It blocks.
+    pub(crate) fn tend(&self) {
+        if let Err(error) = self.counted.tend(clock::unix_ms()) {
+            tracing::warn!(%error, "what budgets have spent could not be summed up; the next minute tries again");
         }
     }
 }

@@ -131,7 +131,7 @@ fn tried(call: &Call, lane: &LaneId, outcome: &'static str, before: u32, began: 
     }
 }
 
-fn route(call: &Call, ways: &[Way]) -> Route {
+pub(super) fn route(call: &Call, ways: &[Way]) -> Route {
     let candidates = ways.iter().map(|way| {
         let mut asked = call.clone();
         asked.binding.clone_from(&way.binding);
@@ -145,7 +145,7 @@ fn route(call: &Call, ways: &[Way]) -> Route {
 }
 
 /// Why no lane took the call.
-fn refusal(call: &Call, ways: &[Way], route: Route) -> Fault {
+pub(super) fn refusal(call: &Call, ways: &[Way], route: Route) -> Fault {
     let first = route.excluded.into_iter().next();
     match (&call.want, first) {
         (_, Some((_, fault))) => fault,

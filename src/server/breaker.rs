@@ -111,11 +111,15 @@ fn audit(key: &str, ended: usize) -> AuditEntry {
     }
 }
 
-fn operator(caller: &Caller) -> Result<(), Fault> {
+/// Who asks is the operator: this machine's own commands, or whoever calls without a key where none is asked for.
+///
+/// # Errors
+/// Where it is one caller among others.
+pub(super) fn operator(caller: &Caller) -> Result<(), Fault> {
     match caller.kept_apart_by() {
         None => Ok(()),
         Some(_) => {
-            let public = "The breakers are the operator's. Run `inference-relay breaker list` on the relay's machine.";
+            let public = "This is the operator's. Run `inference-relay breaker list` or `inference-relay route` on the relay's machine.";
             Err(Fault::new(FaultKind::NotFound, Blame::Client, public))
         }
     }

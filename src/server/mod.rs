@@ -51,6 +51,7 @@ mod page;
 mod passed;
 mod recall;
 mod responses;
+mod route;
 mod status;
 mod stream;
 mod usage;

@@ -41,6 +41,7 @@ pub(crate) use database::StoreReader;
 pub(crate) use database::UsageFilter;
 pub(crate) use database::UsageRecord;
 pub(crate) use database::UsageSums;
+pub(crate) use database::copy_store;
 pub(crate) use error::StoreError;
 pub(crate) use file::lock_file;
 pub(crate) use file::make_folder;

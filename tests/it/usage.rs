@@ -1,6 +1,5 @@
 //! What calls leave in the store, and how it is asked for: by the command line, while the relay runs and after.
 
-use super::door;
 use super::hosts;
 use super::support::api_host::Asked;
 use super::support::api_host::Host;
@@ -43,11 +42,22 @@ fn rule(asked: &Asked) -> Said {
 }
 
 fn relay(host: &Host) -> Relay {
+    world(host).start()
+}
+
+fn world(host: &Host) -> World {
     let world = World::scripted(ECHO).pool("idle = 0");
     world.credential("key-a", "sk-a");
     world.credential("key-b", "sk-b");
     world.declare(&(hosts::catalog(host, &["http:one"]) + TEAM));
-    world.start()
+    world
+}
+
+/// Makes a key before the relay starts, so that it is known from the first call on.
+pub(crate) fn key(world: &World, args: &[&str]) -> String {
+    let output = world.run(&[&["key", "create"], args].concat());
+    assert!(output.status.success());
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn told(world: &World, args: &[&str]) -> Value {
@@ -76,13 +86,10 @@ fn streamed(prompt: &str) -> Value {
 #[test]
 fn every_call_leaves_a_record_and_their_prices_are_what_the_budget_was_charged() {
     let host = Host::answering(rule);
-    let mut relay = relay(&host);
-    let key = door::key(&relay, &["create", "laptop", "--policy", "team"]);
-    wait::until("the key", || {
-        let answer = client::post_as(relay.address, &key, &hosts::asking("one"));
-        (answer.status == 200).then_some(())
-    });
-    for prompt in ["two with the first key refused", "please deny"] {
+    let world = world(&host);
+    let key = key(&world, &["laptop", "--policy", "team"]);
+    let mut relay = world.start();
+    for prompt in ["one", "two with the first key refused", "please deny"] {
         client::post_as(relay.address, &key, &hosts::asking(prompt));
     }
     client::stream_as(relay.address, &key, &streamed("three")).rest();
@@ -199,4 +206,135 @@ fn a_store_that_cannot_be_used_stops_the_start_with_the_next_step() {
         "{}",
         refusal.words
     );
+}
+
+fn lines(world: &World, args: &[&str]) -> (bool, String) {
+    let output = world.run(args);
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
+
+#[test]
+fn a_call_is_explained_by_its_id_with_each_try_and_the_next_step() {
+    let host = Host::answering(rule);
+    let relay = relay(&host);
+    let ask = |prompt: &str| {
+        relay
+            .post(&hosts::asking(prompt))
+            .header("request-id")
+            .to_owned()
+    };
+    let (served, refused) = (ask("with the first key"), ask("deny"));
+    calls(&relay.world, 2);
+    let (is_found, text) = lines(&relay.world, &["explain", "call", &served]);
+    assert!(is_found, "{text}");
+    for words in [
+        "http:one with key a: auth after",
+        "http:one with key b: answered after",
+        "served by  http:one, key b, model up",
+        "input 3, output 5, cache read 2",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    let (_, text) = lines(&relay.world, &["explain", "call", &refused]);
+    assert!(text.contains("400") && text.contains("http:one"), "{text}");
+    let told = relay.world.run(&["explain", "call", &served, "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).expect("it is JSON");
+    assert_eq!(told["story"]["tries"][0]["outcome"], "auth");
+    let (is_found, text) = lines(&relay.world, &["explain", "call", "req_nobody"]);
+    assert!(!is_found && text.contains("no call has the id"), "{text}");
+}
+
+#[test]
+fn a_route_names_every_lane_and_key_with_its_reason() {
+    let host = Host::answering(rule);
+    let relay = relay(&host);
+    let port = relay.address.port().to_string();
+    let route = |more: &[&str]| {
+        let args = [&["route", "m", "--port", &port, "--json"], more].concat();
+        let output = relay.world.run(&args);
+        let told: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+        (output.status.success(), told)
+    };
+    let (is_served, told) = route(&[]);
+    assert!(is_served);
+    let way = &told["candidates"][0];
+    assert_eq!(
+        (&way["lane"], &way["step"], &way["passes"]),
+        (&json!("http:one"), &json!(1), &json!(true))
+    );
+    assert_eq!(
+        way["keys"][0],
+        json!({"name": "a", "usable": true, "reason": null})
+    );
+    assert_eq!(
+        route(&["--dialect", "chat"]).1["candidates"][0]["passes"],
+        false
+    );
+
+    relay.post(&hosts::asking("with the first key"));
+    let (is_served, told) = route(&[]);
+    assert!(is_served);
+    let rests = &told["candidates"][0]["keys"][0]["reason"];
+    assert_eq!(rests["code"], "breaker_open");
+    assert!(
+        rests["wait_s"].as_f64() > Some(0.0) && rests["next"].is_string(),
+        "{rests}"
+    );
+
+    let (is_served, told) = route(&["--policy", "nobodys"]);
+    assert!(!is_served);
+    assert_eq!(told["refusal"]["code"], "policy_disabled");
+    assert!(
+        told["refusal"]["next"]
+            .as_str()
+            .is_some_and(|next| !next.is_empty())
+    );
+    let (_, told) = route(&["--policy", "team"]);
+    assert_eq!(told["limits"][0]["what"], "budget");
+    let (_, text) = lines(&relay.world, &["route", "nothing", "--port", &port]);
+    assert!(
+        text.contains("404 model_unknown") && text.contains("next:"),
+        "{text}"
+    );
+    assert_eq!(
+        host.asked().len(),
+        2,
+        "nothing but the one call asked the host"
+    );
+}
+
+#[test]
+fn what_a_minute_has_used_is_known_to_a_relay_after_one_that_was_killed() {
+    let host = Host::answering(rule);
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let policy = "---\nkind: Policy\nmetadata: { name: two }\n\
+                  spec: { models: [m], lanes: [\"http:one\"], limits: { requestsPerMinute: 2 } }\n";
+    world.declare(&(hosts::catalog(&host, &["http:one"]) + policy));
+    let key = key(&world, &["k", "--policy", "two"]);
+    let mut relay = world.start();
+    let ask = |relay: &Relay| client::post_as(relay.address, &key, &hosts::asking("x")).status;
+    assert_eq!((ask(&relay), ask(&relay), ask(&relay)), (200, 200, 429));
+    let world = Arc::clone(&relay.world);
+    // What the store is told after the records of these calls knows of them.
+    calls(&world, 3);
+    let written = || {
+        fs::metadata(world.path("state/store.db-wal"))
+            .map(|data| data.len())
+            .unwrap_or(0)
+    };
+    let before = written();
+    wait::until("the counts in the store", || {
+        (written() > before).then_some(())
+    });
+    relay.signal(Signal::KILL);
+    relay.ended();
+    drop(relay);
+    let again = Relay::start(world);
+    assert_eq!(ask(&again), 429);
 }

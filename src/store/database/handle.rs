@@ -154,6 +154,16 @@ impl Store {
         written.await.map_err(|_| StoreFault::Ended)
     }
 
+    /// Keeps a small fact, as [`Store::append_usage`] does a record.
+    pub(crate) fn tell_setting(&self, name: &str, value: &str) {
+        let (done, _) = oneshot::channel();
+        self.tell(Write::Setting {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            done,
+        });
+    }
+
     /// A small fact.
     ///
     /// # Errors

@@ -37,5 +37,6 @@ pub(crate) use handle::StoreHealth;
 pub(crate) use place::StoreConfig;
 pub(crate) use place::StorePlace;
 pub(crate) use reader::StoreReader;
+pub(crate) use reader::copy_store;
 pub(crate) use record::UsageRecord;
 pub(crate) use rollup::UsageSums;

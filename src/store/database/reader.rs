@@ -4,6 +4,7 @@ use super::audit;
 use super::audit::AuditEntry;
 use super::audit::AuditFilter;
 use super::engine::Engine;
+use super::fault::EngineFault;
 use super::fault::StoreFault;
 use super::filter::Cursor;
 use super::filter::GroupBy;
@@ -18,6 +19,7 @@ use super::record::UsageRecord;
 use super::rollup::UsageSums;
 use super::settings;
 use super::sqlite::Sqlite;
+use std::path::Path;
 
 /// A connection that only reads.
 pub(crate) struct StoreReader {
@@ -34,7 +36,7 @@ impl StoreReader {
         if !path.exists() {
             return Ok(None);
         }
-        let closed = |cause: super::fault::EngineFault| StoreFault::Closed {
+        let closed = |cause: EngineFault| StoreFault::Closed {
             place: place.to_string(),
             cause: cause.to_string(),
             next: "look at the rights of the file",
@@ -42,6 +44,20 @@ impl StoreReader {
         let mut engine = Box::new(Sqlite::open_to_read(path).map_err(closed)?);
         migration::check(&mut *engine, &place.to_string(), MIGRATIONS)?;
         Ok(Some(StoreReader { engine }))
+    }
+
+    /// Looks through the whole database.
+    ///
+    /// # Errors
+    /// Where it is not whole, or does not answer.
+    pub(crate) fn verify(&mut self) -> Result<(), StoreFault> {
+        let rows = self.engine.query("PRAGMA quick_check(1)", &[])?;
+        match rows.first().map(|row| row.text(0)).as_deref() {
+            Some("ok") => Ok(()),
+            told => Err(StoreFault::Asked(EngineFault::Refused(
+                told.unwrap_or("nothing").to_owned(),
+            ))),
+        }
     }
 
     /// Records, the newest first.
@@ -107,4 +123,18 @@ impl StoreReader {
     pub(crate) fn setting(&mut self, name: &str) -> Result<Option<String>, StoreFault> {
         Ok(settings::read(&mut *self.engine, name)?)
     }
+}
+
+/// Copies the store of a daemon, which may be writing meanwhile, to a file that is not there yet; false where there is no
+/// store.
+///
+/// # Errors
+/// Where it cannot be read or the copy not be written.
+pub(crate) fn copy_store(place: &StorePlace, to: &Path) -> Result<bool, StoreFault> {
+    let StorePlace::Sqlite(path) = place;
+    if !path.exists() {
+        return Ok(false);
+    }
+    Sqlite::open(path)?.copy(to)?;
+    Ok(true)
 }

@@ -39,6 +39,13 @@ impl Sqlite {
         Ok(opened)
     }
 
+    /// Copies all of it as it is at one moment.
+    pub(super) fn copy(&mut self, to: &Path) -> Result<(), EngineFault> {
+        let to = to.to_string_lossy();
+        self.execute("VACUUM INTO ?1", &[Value::from(&*to)])
+            .map(drop)
+    }
+
     fn prepare_for_use(&mut self, pragmas: &str) -> Result<(), EngineFault> {
         self.0.busy_timeout(BUSY_WAIT_MAX).map_err(fault)?;
         self.0.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
