@@ -19,7 +19,7 @@ terminal: turn
 listen:   clock
 tap:      turn clock egress wire listen
 license:
-store:    turn
+store:    turn clock
 secret:   store
 catalog:  clock secret store
 registry:
@@ -41,7 +41,7 @@ gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
 service:
 update:   egress
-config:   turn telemetry egress secret catalog session codex pool conversation archive auth server update license authority
+config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server update license authority
 daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session codex record service update config daemon
 ";

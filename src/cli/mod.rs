@@ -1,5 +1,5 @@
 //! The command line: `setup`, `serve`, `service`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`,
-//! `update`, `completions`, and the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`, `policy`, `secret`.
+//! `backup`, `route`, `usage`, `update`, `completions`, and the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`, `policy`, `secret`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
@@ -14,6 +14,7 @@
 mod args;
 mod ask;
 mod auth_report;
+mod backup;
 mod bench;
 mod board;
 mod breaker;
@@ -30,13 +31,16 @@ mod out;
 mod probe;
 mod progress;
 mod record;
+mod route;
 mod run;
 mod service;
 mod setup;
 mod show;
 mod standalone;
 mod status;
+mod story;
 mod top;
 mod update;
+mod usage;
 
 pub use run::main;

@@ -94,6 +94,8 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("files.bytes_max", Kind::Text),
     ("files.total_bytes_max", Kind::Text),
     ("catalog.dir", Kind::Text),
+    ("store.url", Kind::Text),
+    ("store.retention", Kind::Text),
     ("license.authority", Kind::Text),
     ("license.keys", Kind::Text),
     ("license.grace", Kind::Text),

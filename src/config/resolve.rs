@@ -30,6 +30,8 @@ use crate::secret::SecretFile;
 use crate::secret::SecretReader;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
+use crate::store::StoreConfig;
+use crate::store::StorePlace;
 use crate::telemetry::Endpoint as Collector;
 use crate::telemetry::TelemetryConfig;
 use crate::update::Source as Shop;
@@ -45,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     pub(crate) authority: AuthorityConfig,
     pub(crate) catalog: CatalogConfig,
+    pub(crate) store: StoreConfig,
     /// Reads what the catalog's host keys refer to.
     pub(crate) secrets: SecretReader,
     pub(crate) pool: PoolConfig,
@@ -78,6 +81,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let auth = auth(&reader)?;
     let authority = authority(&reader)?;
     let catalog = catalog(&reader)?;
+    let store = store(&reader)?;
     let secrets = secrets(&ground, &catalog);
     let mut warnings = ground.warnings.clone();
     warnings.extend(exposure(&reader, &server, &auth)?);
@@ -102,6 +106,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         auth,
         authority,
         catalog,
+        store,
         secrets,
         pool,
         claude,
@@ -141,6 +146,15 @@ fn catalog(reader: &Reader<'_>) -> Result<CatalogConfig, ConfigError> {
         is_named: named.is_some(),
         dir: named.unwrap_or_else(|| reader.ground.home.value.join("catalog")),
     })
+}
+
+fn store(reader: &Reader<'_>) -> Result<StoreConfig, ConfigError> {
+    let place = match reader.raw.value("store.url") {
+        Some(_) => reader.parsed("store.url", StorePlace::parse)?,
+        None => StorePlace::of(&reader.ground.home.value),
+    };
+    let retention = reader.parsed("store.retention", unit::span)?;
+    Ok(StoreConfig { place, retention })
 }
 
 fn secrets(ground: &Ground, catalog: &CatalogConfig) -> SecretReader {

@@ -52,6 +52,17 @@ impl Bucket {
         corrected.expect("the change is never refused, so it must be made");
     }
 
+    /// Nanoseconds until it is full.
+    pub(super) fn missing(&self, now: u64) -> u64 {
+        self.full_at.load(Ordering::Acquire).saturating_sub(now)
+    }
+
+    /// Takes up what a process before took: it is full no sooner than then.
+    pub(super) fn recall(&self, missing: u64, now: u64) {
+        self.full_at
+            .fetch_max(now.saturating_add(missing), Ordering::AcqRel);
+    }
+
     pub(super) fn reading(&self, limit: u64, now: u64) -> Reading {
         let missing = self.full_at.load(Ordering::Acquire).saturating_sub(now);
         let there =

@@ -19,6 +19,8 @@ mod bucket;
 mod period;
 mod slots;
 
+mod window;
+
 mod ask;
 mod header;
 mod ledger;
