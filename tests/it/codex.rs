@@ -486,6 +486,15 @@ fn about(relay: &Relay) -> Value {
 }
 
 #[test]
+fn the_simulated_relay_offers_the_lane() {
+    let world = World::scripted("").pool("idle = 0").simulated();
+    let relay = world.without_claude().start();
+    let answer = ask(&relay, "x");
+    assert!(text(&answer).contains("simulated"), "{}", answer.body);
+    assert_eq!(answer.header("x-relay-lane"), "codex");
+}
+
+#[test]
 fn a_cli_that_is_not_there_or_does_not_start_is_told_before_anything_else() {
     let relay = codex::running(World::scripted(""), "/nowhere/codex", "").start();
     let answer = ask(&relay, "x");
