@@ -134,7 +134,7 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Tell where a call of a model would go, and why nowhere else: every lane, host and key, with the next step
     #[command(after_help = ROUTE_EXAMPLES)]
-    Route(Route),
+    Route(RouteArgs),
     /// Tell what calls took and cost: sums by model, key, host or lane, or the calls themselves
     #[command(after_help = USAGE_EXAMPLES)]
     Usage(Usage),
@@ -232,7 +232,7 @@ Examples:
 
 /// Which call is asked about.
 #[derive(Debug, Args)]
-pub(crate) struct Route {
+pub(crate) struct RouteArgs {
     /// The model, as a caller would name it
     pub(crate) model: String,
     /// With the policy of this relay key, by its name or id

@@ -1,6 +1,6 @@
 //! `route`: where a call of a model would go, and why nowhere else; asked of the running daemon, which alone knows.
 
-use crate::cli::args::Route;
+use crate::cli::args::RouteArgs;
 use crate::cli::client::Client;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
@@ -11,7 +11,7 @@ use crate::store::KeyFile;
 use crate::store::KeyState;
 use serde_json::Value;
 
-pub(crate) async fn route(args: &Route, env: &Env) -> anyhow::Result<CommandOutcome> {
+pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.query.place.flags(), env)?;
     let mut path = format!("/v1/route?model={}", encoded(&args.model));
     let mut policy = args.policy.clone();

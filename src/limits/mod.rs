@@ -38,8 +38,8 @@ mod laws;
 
 pub(crate) use ask::Ask;
 pub(crate) use ask::Bound;
+pub(crate) use ask::Level;
 pub(crate) use ask::LimitKind;
-pub(crate) use ask::Reading;
 pub(crate) use ask::Readings;
 pub(crate) use ask::Refusal;
 pub(crate) use ask::Subject;

@@ -12,8 +12,8 @@ use crate::clock;
 use crate::lane::Call;
 use crate::limits::Ask;
 use crate::limits::Bound;
+use crate::limits::Level;
 use crate::limits::MemoryLimits;
-use crate::limits::Reading;
 use crate::limits::Reservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
@@ -71,7 +71,7 @@ impl PolicyLimits {
         let bound = bound(policy);
         let now = clock::now();
         let readings = self.counted.readings(&[bound], now);
-        let view = |what, reading: Reading| LimitView {
+        let view = |what, reading: Level| LimitView {
             what,
             max: reading.limit,
             left: reading.remaining,
