@@ -235,7 +235,10 @@ impl Admission {
         match fault::of_state(key, state) {
             None => Ok(Caller {
                 key: Some(key.id.clone()),
-                policy: key.policy.clone(),
+                policy: key.policy.clone().or_else(|| {
+                    let config = &self.shared.config;
+                    config.default_policy.clone()
+                }),
             }),
             Some(refused) => Err(refused),
         }
@@ -338,6 +341,7 @@ mod tests {
                 span: Duration::from_secs(300),
             },
             proxies: vec![],
+            default_policy: None,
         }
     }
 

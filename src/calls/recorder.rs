@@ -154,9 +154,10 @@ impl CallRecorder {
             draft.end(&end);
         }
         // An answer whose count nobody told stands at its estimate.
-        let is_unknown = draft.entry.usage.is_none() && draft.entry.lane.is_some();
+        let usage = draft.entry.usage.filter(Usage::is_known);
+        let is_unknown = usage.is_none() && draft.entry.lane.is_some();
         if let Some(Settle(settle)) = draft.settle.take().filter(|_| !is_unknown) {
-            settle(draft.entry.usage);
+            settle(usage);
         }
         let handed = draft.handed.as_ref()?;
         Some(CallRecord {

@@ -94,6 +94,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("files.bytes_max", Kind::Text),
     ("files.total_bytes_max", Kind::Text),
     ("catalog.dir", Kind::Text),
+    ("policy.default", Kind::Text),
     ("license.authority", Kind::Text),
     ("license.keys", Kind::Text),
     ("license.grace", Kind::Text),

@@ -91,7 +91,7 @@ pub(crate) struct Running {
     serving: JoinHandle<()>,
     pool: Pool,
     codex: CodexLane,
-    keeping: [JoinHandle<()>; 6],
+    keeping: [JoinHandle<()>; 7],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -135,7 +135,9 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
-    let router = router(&config, &pool, &codex, &catalog, &hosts);
+    let limits = PolicyLimits::open(&config.home.join("limits"));
+    let tending = tokio::spawn(limits.clone().tend());
+    let router = router(&config, limits, &pool, &codex, &catalog, &hosts);
     let conversations =
         Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
@@ -146,6 +148,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         follow(catalog.clone(), hosts.clone()),
         catalog::watch(catalog),
         tokio::spawn(clock::watch_sleep()),
+        tending,
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
@@ -195,6 +198,7 @@ fn archive(config: &Config) -> std::io::Result<Archive> {
 /// The lanes of this relay, and the order in which a call tries them.
 fn router(
     config: &Config,
+    limits: PolicyLimits,
     pool: &Pool,
     codex: &CodexLane,
     catalog: &Catalog,
@@ -203,7 +207,6 @@ fn router(
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
     let own = vec![lane(Mode::Pty), lane(Mode::Print), Arc::new(codex.clone())];
     let order = config.claude.lanes();
-    let limits = PolicyLimits::open(&config.home.join("limits"));
     Router::new(
         Lanes::new(own, order, catalog.clone(), hosts.clone()),
         limits,
