@@ -8,6 +8,7 @@ mod codex_golden;
 mod corners;
 mod door;
 mod errors;
+mod failover;
 mod flood;
 mod hangup;
 mod hosts;
