@@ -29,7 +29,7 @@ session:  turn clock terminal egress listen tap
 codex:    turn clock lane session
 record:   turn clock terminal session
 pool:     turn clock lane session
-upstream: turn clock wire egress secret catalog lane
+upstream: turn clock wire egress secret catalog limits lane
 routing:  turn clock catalog limits lane upstream
 conversation: turn clock lane session routing
 archive:  turn clock session

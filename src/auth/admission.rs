@@ -79,6 +79,8 @@ pub(crate) enum Credential {
     None,
     /// Something that is no relay key.
     Malformed,
+    /// The id of a key, which is no secret, in the place of its text.
+    Id,
     Secret(Secret),
 }
 
@@ -221,6 +223,7 @@ impl Admission {
         let secret = match credential {
             Credential::None => return Err(fault::missing()),
             Credential::Malformed => return Err(fault::malformed()),
+            Credential::Id => return Err(fault::id_in_place()),
             Credential::Secret(secret) => secret,
         };
         let digest = secret.digest();
@@ -235,7 +238,10 @@ impl Admission {
         match fault::of_state(key, state) {
             None => Ok(Caller {
                 key: Some(key.id.clone()),
-                policy: key.policy.clone(),
+                policy: key.policy.clone().or_else(|| {
+                    let config = &self.shared.config;
+                    config.default_policy.clone()
+                }),
             }),
             Some(refused) => Err(refused),
         }
@@ -273,7 +279,7 @@ impl Admission {
     ) -> Fault {
         let entered = match credential {
             Credential::None => self.enter_by_address(address, now),
-            Credential::Malformed | Credential::Secret(_) => {
+            Credential::Malformed | Credential::Id | Credential::Secret(_) => {
                 match self.books(|books| books.blocks.bad_key(address, now)) {
                     Some(wait) => return fault::blocked(wait),
                     None => self.enter_by_address(address, now),
@@ -338,6 +344,7 @@ mod tests {
                 span: Duration::from_secs(300),
             },
             proxies: vec![],
+            default_policy: None,
         }
     }
 

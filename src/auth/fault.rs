@@ -24,6 +24,14 @@ pub(super) fn malformed() -> Fault {
     )
 }
 
+pub(super) fn id_in_place() -> Fault {
+    client(
+        FaultKind::KeyMalformed,
+        "This is the id of a key, as `inference-relay key list` shows it, and not the key. Send the text that \
+         `inference-relay key create` showed; where it is lost, `inference-relay key rotate NAME` makes a new one.",
+    )
+}
+
 pub(super) fn unknown() -> Fault {
     client(
         FaultKind::KeyUnknown,

@@ -44,6 +44,8 @@ pub(crate) use last_use::record_last_uses;
 pub(crate) use last_use::write_last_uses;
 pub(crate) use meter::Budget;
 
+use std::sync::Arc;
+
 /// Who may come in, and how often.
 #[derive(Debug, Clone)]
 pub(crate) struct AuthConfig {
@@ -55,6 +57,8 @@ pub(crate) struct AuthConfig {
     pub(crate) block: BlockRule,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub(crate) proxies: Vec<Network>,
+    /// What a key may have that names no policy; `None`: whatever there is.
+    pub(crate) default_policy: Option<Arc<str>>,
 }
 
 /// When a key is asked for.

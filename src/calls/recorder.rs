@@ -178,7 +178,8 @@ impl CallRecorder {
         if let Some(end) = end {
             draft.end(&end);
         }
-        let took = match (draft.entry.usage, &draft.entry.lane) {
+        let known = draft.entry.usage.filter(Usage::is_known);
+        let took = match (known, &draft.entry.lane) {
             (Some(usage), _) => Took::Counted(usage),
             (None, Some(_)) => Took::Unknown,
             (None, None) => Took::Nothing,

@@ -122,6 +122,7 @@ pub(crate) use spec::PolicySpec;
 pub(crate) use spec::ProxyChoice;
 pub(crate) use spec::RateLimits;
 pub(crate) use spec::Role;
+pub(crate) use spec::Share;
 pub(crate) use spec::Spec;
 pub(crate) use spec::Timeouts;
 pub(crate) use spec::Tls;

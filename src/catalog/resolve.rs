@@ -316,6 +316,7 @@ impl Work {
             host_keys: grant(keys),
             limits: spec.limits,
             budget: spec.budget,
+            per_key: spec.per_key,
         }
     }
 

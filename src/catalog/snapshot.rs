@@ -22,6 +22,7 @@ use super::spec::HostAuth;
 use super::spec::HostSpec;
 use super::spec::ModelSpec;
 use super::spec::RateLimits;
+use super::spec::Share;
 use super::spec::UserSpec;
 use crate::secret::SecretDigest;
 use crate::secret::SecretFault;
@@ -119,6 +120,8 @@ pub(crate) struct Policy {
     pub(crate) host_keys: Grant<HostKeyName>,
     pub(crate) limits: RateLimits,
     pub(crate) budget: Option<BudgetSpec>,
+    /// What each key of the policy may have.
+    pub(crate) per_key: Share,
 }
 
 /// What is granted. Closed by default: an empty list grants nothing.

@@ -96,6 +96,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("catalog.dir", Kind::Text),
     ("store.url", Kind::Text),
     ("store.retention", Kind::Text),
+    ("policy.default", Kind::Text),
     ("license.authority", Kind::Text),
     ("license.keys", Kind::Text),
     ("license.grace", Kind::Text),

@@ -200,6 +200,13 @@ fn auth(reader: &Reader<'_>) -> Result<AuthConfig, ConfigError> {
             span: reader.parsed("auth.block_time", unit::span)?,
         },
         proxies: proxies.iter().map(network).collect::<Result<_, _>>()?,
+        default_policy: match reader.raw.value("policy.default") {
+            None => None,
+            Some(_) => Some(reader.parsed("policy.default", |name| match name.trim() {
+                "" => Err("write the name of a policy of the catalog".to_owned()),
+                name => Ok(name.into()),
+            })?),
+        },
     })
 }
 

@@ -31,6 +31,11 @@ impl Coding {
         })
     }
 
+    /// Whether the body is as it was written.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Coding::Plain)
+    }
+
     /// What the next bytes hold, as far as it can be known from them; those that are not coded are given as they are.
     ///
     /// # Errors

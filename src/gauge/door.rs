@@ -104,6 +104,7 @@ fn config() -> AuthConfig {
             span: Duration::from_secs(300),
         },
         proxies: Vec::new(),
+        default_policy: None,
     }
 }
 

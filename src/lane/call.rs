@@ -4,6 +4,7 @@ use crate::catalog::Binding;
 use crate::catalog::Policy;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
+use crate::turn::KeyId;
 use crate::turn::LaneId;
 use crate::turn::Reading;
 use crate::turn::Request;
@@ -31,6 +32,10 @@ pub(crate) struct Call {
     pub(crate) want: LaneWant,
     /// The way through the catalog that the call takes on this lane; `None` where none is declared.
     pub(crate) binding: Option<Arc<Binding>>,
+    /// Whether no other lane is tried after this one.
+    pub(crate) is_last_way: bool,
+    /// The relay key that the caller showed, by its id.
+    pub(crate) key: Option<KeyId>,
     /// The policy that the caller's key names.
     pub(crate) policy_name: Option<Arc<str>>,
     /// What the caller's key may have; `None`: whatever there is.
@@ -97,6 +102,8 @@ impl Call {
             conversation: None,
             want: LaneWant::Any,
             binding: None,
+            is_last_way: true,
+            key: None,
             policy_name: None,
             policy: None,
             strict: false,
@@ -124,6 +131,8 @@ impl Call {
             conversation: None,
             want: LaneWant::Any,
             binding: None,
+            is_last_way: true,
+            key: None,
             policy_name: None,
             policy: None,
             strict: false,

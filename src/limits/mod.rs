@@ -22,6 +22,7 @@ mod slots;
 mod window;
 
 mod ask;
+mod estimate;
 mod header;
 mod ledger;
 
@@ -45,6 +46,7 @@ pub(crate) use ask::Refusal;
 pub(crate) use ask::Subject;
 pub(crate) use ask::SubjectKind;
 pub(crate) use engine::Limits;
+pub(crate) use estimate::estimated_tokens;
 pub(crate) use header::anthropic_headers;
 pub(crate) use header::openai_headers;
 pub(crate) use journal::JournalFault;

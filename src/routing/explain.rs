@@ -309,10 +309,14 @@ impl Told<'_> {
                 let is_its = |view: &&CellView| {
                     let cell = view.key.as_ref();
                     cell.is_some_and(|(digest, model)| {
-                        *digest == key.digest && *model == row.upstream_name
+                        *digest == key.digest
+                            && model
+                                .as_ref()
+                                .is_none_or(|model| *model == row.upstream_name)
                     })
                 };
-                open(views.iter().find(is_its)?, key.name.as_str())
+                let mut its = views.iter().filter(is_its);
+                its.find_map(|view| open(view, key.name.as_str()))
             }),
         };
         host.keys.iter().map(view).collect()

@@ -7,9 +7,11 @@ use crate::catalog::Currency;
 use crate::catalog::Nanos;
 use crate::catalog::Policy;
 use crate::catalog::Price;
+use crate::catalog::Share;
 use crate::catalog::TokenCount;
 use crate::clock;
 use crate::lane::Call;
+use crate::lane::Dialect;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::Level;
@@ -17,7 +19,11 @@ use crate::limits::MemoryLimits;
 use crate::limits::Reservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
+use crate::limits::anthropic_headers;
+use crate::limits::estimated_tokens;
+use crate::limits::openai_headers;
 use crate::turn::Fault;
+use crate::turn::KeyId;
 use crate::turn::Usage;
 
 /// What was taken; settled when the call has ended, and standing at its estimate where it never is.
@@ -68,7 +74,7 @@ impl PolicyLimits {
 impl PolicyLimits {
     /// How what a policy limits stands now.
     pub(super) fn view(&self, policy: &Policy) -> Vec<LimitView> {
-        let bound = bound(policy);
+        let bound = for_all(policy);
         let now = clock::now();
         let readings = self.counted.readings(&[bound], now);
         let view = |what, reading: Level| LimitView {
@@ -129,11 +135,7 @@ impl Router {
         if policy.is_none() && price.is_none() {
             return Ok(None);
         }
-        let estimate = TokenCount {
-            input: (body_bytes / BYTES_A_TOKEN) as u64,
-            output: OUTPUT_TOKENS,
-            ..TokenCount::default()
-        };
+        let estimate = estimated_tokens(body_bytes);
         let cost = price.as_ref().map(|price| price.cost(&estimate));
         let Some(policy) = policy else {
             return Ok(Some(Settlement {
@@ -142,15 +144,16 @@ impl Router {
                 estimate: cost,
             }));
         };
-        let bound = bound(&policy);
+        let bounds = bounds(&policy, call.key.as_ref());
         let ask = Ask {
-            bounds: &[bound],
+            bounds: &bounds,
             tokens: estimate.total(),
             cost,
             now: clock::now(),
             unix_ms: clock::unix_ms(),
         };
-        if policy.budget.is_some() && !self.limits.is_written {
+        let has_budget = bounds.iter().any(|bound| bound.budget.is_some());
+        if has_budget && !self.limits.is_written {
             return Err(fault::limits_unavailable());
         }
         let reservation = self.limits.counted.reserve(&ask);
@@ -164,6 +167,17 @@ impl Router {
 }
 
 impl Settlement {
+    /// How the tightest limits stand that hold the call, as headers of this dialect.
+    pub(crate) fn headers(&self, dialect: Dialect) -> Vec<(&'static str, String)> {
+        let Some(reservation) = &self.reservation else {
+            return Vec::new();
+        };
+        match dialect {
+            Dialect::Anthropic => anthropic_headers(&reservation.readings, clock::unix_ms()),
+            Dialect::Chat | Dialect::Responses => openai_headers(&reservation.readings),
+        }
+    }
+
     /// The call took nothing.
     pub(crate) fn cancel(self) {
         if let Some(reservation) = self.reservation {
@@ -203,7 +217,23 @@ fn cost(price: Option<Price>, nanos: Option<Nanos>, is_estimate: bool) -> Option
     })
 }
 
-fn bound(policy: &Policy) -> Bound<'_> {
+/// What holds a call: what its policy limits for all of its keys together, and for each of them.
+fn bounds<'a>(policy: &'a Policy, key: Option<&'a KeyId>) -> Vec<Bound<'a>> {
+    let all = for_all(policy);
+    let one = key.filter(|_| policy.per_key != Share::default());
+    let one = one.map(|key| Bound {
+        subject: Subject {
+            kind: SubjectKind::RelayKey,
+            id: key.0.as_str(),
+        },
+        limits: policy.per_key.limits,
+        budget: policy.per_key.budget,
+    });
+    one.into_iter().chain([all]).collect()
+}
+
+/// What a policy limits for all of its keys together.
+fn for_all(policy: &Policy) -> Bound<'_> {
     Bound {
         subject: Subject {
             kind: SubjectKind::Policy,
@@ -213,8 +243,3 @@ fn bound(policy: &Policy) -> Bound<'_> {
         budget: policy.budget,
     }
 }
-
-/// Bytes of a body that are one token, as a rule of thumb.
-const BYTES_A_TOKEN: usize = 4;
-/// Tokens that an answer is taken to have until it has ended.
-const OUTPUT_TOKENS: u64 = 500;

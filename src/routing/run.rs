@@ -88,7 +88,11 @@ impl Router {
         let route = route(&call, &ways);
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut failure: Option<(Fault, Arc<dyn Lane>)> = None;
-        for way in route.steps.iter().filter_map(|step| ways.get(*step)) {
+        let last = route.steps.last();
+        for step in &route.steps {
+            let Some(way) = ways.get(*step) else {
+                continue;
+            };
             let lane = &way.lane;
             let failed = failure.as_ref();
             if failed.is_some_and(|(fault, failed)| !helps(fault, &**failed, &**lane)) {
@@ -97,6 +101,7 @@ impl Router {
             let mut try_of = call.clone();
             try_of.binding.clone_from(&way.binding);
             let (before, began) = (call.timeline.tries(), clock::now());
+            try_of.is_last_way = Some(step) == last;
             match lane.serve(try_of).await {
                 Ok(reply) => {
                     tried(&call, lane.id(), "answered", before, began);

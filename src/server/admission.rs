@@ -24,6 +24,8 @@ use std::net::Ipv4Addr;
 
 /// Routes that tell a stranger no more than that the relay is there.
 const OPEN_ROUTES: &[&str] = &["/", "/v1/health", "/healthz"];
+/// What the id of a key begins with.
+const ID_PREFIX: &str = "key_";
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -81,6 +83,7 @@ fn credential(headers: &HeaderMap) -> Credential {
     match shown.iter().find_map(|text| Secret::parse(text)) {
         Some(secret) => Credential::Secret(secret),
         None if shown.is_empty() => Credential::None,
+        None if shown.iter().any(|text| text.starts_with(ID_PREFIX)) => Credential::Id,
         None => Credential::Malformed,
     }
 }
@@ -133,6 +136,7 @@ mod tests {
             match credential(&headers) {
                 Credential::None => "none",
                 Credential::Malformed => "malformed",
+                Credential::Id => "id",
                 Credential::Secret(found) if found == key => "mine",
                 Credential::Secret(_) => "another",
             }
@@ -148,6 +152,7 @@ mod tests {
         assert_eq!(read(&[("authorization", text)]), "malformed");
         assert_eq!(read(&[("authorization", "Basic dTpw")]), "malformed");
         assert_eq!(read(&[("x-api-key", "")]), "malformed");
+        assert_eq!(read(&[("x-api-key", "key_0123456789ab")]), "id");
     }
 
     #[tokio::test]

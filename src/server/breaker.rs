@@ -89,7 +89,7 @@ fn views(lane: &HostLane, now: Instant) -> Vec<Value> {
         serde_json::json!({
             "host": lane.host().name.as_str(),
             "keys": names,
-            "model": model.as_deref(),
+            "model": model.flatten().as_deref(),
             "state": state,
             "class": cell.class.map(crate::upstream::Class::name),
             "probe_in_s": wait.map(|wait| wait.as_secs()),

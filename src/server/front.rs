@@ -9,6 +9,7 @@ use super::conversation;
 use super::files;
 use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
+use super::label;
 use super::late_writer::LateWriter;
 use super::usage;
 use crate::auth::Caller;
@@ -159,7 +160,7 @@ pub(super) async fn answer(
     };
     let reservation = taken.reservation;
     let (call, writer) = unread(taken.original, head, &context, plain, read);
-    let response = serve_call(&api, context, call, writer, |serving| serving).await?;
+    let response = serve_call(&api, context, dialect, call, writer).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
@@ -179,6 +180,7 @@ pub(super) async fn serve(
     call.is_streamed = asked.stream;
     call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
     let mut original = taken.original;
+    let dialect = original.dialect;
     if let Ok(Some(head)) = known_head(&original.body) {
         original.model_at = head.model_at;
     }
@@ -188,24 +190,25 @@ pub(super) async fn serve(
     if !is_whole {
         call.original = None;
     }
-    let response = serve_headed(api, context, call, asked.writer, keep).await?;
+    let response = serve_headed(api, context, dialect, call, asked.writer, keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
 async fn serve_call(
     api: &Api,
     context: Context,
+    dialect: Dialect,
     call: Call,
     writer: Box<dyn AnswerWriter>,
-    keep: impl FnOnce(Serving) -> Serving,
 ) -> Result<Response, Refusal> {
     let call = context.headed(api, call)?;
-    serve_headed(api, context, call, writer, keep).await
+    serve_headed(api, context, dialect, call, writer, |serving| serving).await
 }
 
 async fn serve_headed(
     api: &Api,
     context: Context,
+    dialect: Dialect,
     call: Call,
     writer: Box<dyn AnswerWriter>,
     keep: impl FnOnce(Serving) -> Serving,
@@ -218,7 +221,9 @@ async fn serve_headed(
     let original = call.original.as_ref();
     let bytes = original.map_or(0, |original| original.body.len());
     note.weigh(call.policy_name.as_deref(), bytes as u64);
+    let mut limits = Vec::new();
     if let Some(settlement) = api.reserve(&call, bytes)? {
+        limits = settlement.headers(dialect);
         note.settles(|took| usage::settle(settlement, took));
     }
     let serving = keep(api.serve(call)?);
@@ -228,12 +233,13 @@ async fn serve_headed(
             false => answer::buffered(serving, writer, &id, &note).await,
         }
     };
-    let response = tokio::select! {
+    let mut response = tokio::select! {
         biased;
         response = answered => response?,
         () = api.drain_deadline.passed() => return Err(api::cut_off().into()),
     };
     api.license.count();
+    label::write_limits(response.headers_mut(), &limits);
     Ok(response)
 }
 
@@ -249,6 +255,7 @@ impl Context {
             call.strict = api.config.strict || is_strict(headers);
         }
         call.policy_name.clone_from(&self.caller.policy);
+        call.key.clone_from(&self.caller.key);
         Ok(call)
     }
 }

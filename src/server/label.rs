@@ -79,6 +79,15 @@ pub(super) fn write_passed(
     headers.insert("x-relay-origin", HeaderValue::from_static("upstream"));
 }
 
+/// Writes how the limits of the caller stand.
+pub(super) fn write_limits(headers: &mut HeaderMap, limits: &[(&'static str, String)]) {
+    for (name, value) in limits {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(*name, value);
+        }
+    }
+}
+
 fn write_all(
     headers: &mut HeaderMap,
     labels: impl Iterator<Item = (&'static str, String)>,

@@ -90,6 +90,7 @@ fn open_door() -> Admission {
         key: budget,
         block,
         proxies: vec![],
+        default_policy: None,
     };
     Admission::new(config, None, None)
 }

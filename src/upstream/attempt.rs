@@ -12,6 +12,7 @@ use super::outcome::judge;
 use super::passing::PassingBody;
 use super::passing::Reader;
 use super::passing::Settle;
+use super::passing::Spoiled;
 use super::protocol::Protocol;
 use super::retry_after;
 use super::splice::SplicedBody;
@@ -61,12 +62,18 @@ pub(super) struct Failed {
 
 impl Attempt<'_> {
     /// Tries; the leave is settled when the answer ends, or given back by whoever judges the failure.
-    pub(super) async fn run(&self, leave: Leave) -> Result<Passed, (Failed, Leave)> {
+    /// `left` is what is left of the call's time at this host.
+    pub(super) async fn run(
+        &self,
+        leave: Leave,
+        left: Duration,
+    ) -> Result<Passed, (Failed, Leave)> {
         let wait = self.host.spec.timeouts.first_event;
         let wait = match self.is_streamed {
             true => wait,
             false => wait.max(self.host.spec.timeouts.total),
         };
+        let wait = wait.min(left.max(LEFT_MIN));
         match timeout(wait, self.answer()).await {
             Ok(Ok(answer)) => Ok(self.passed(answer, leave)),
             Ok(Err(failed)) => Err((*failed, leave)),
@@ -181,8 +188,12 @@ impl Attempt<'_> {
             })?;
             if let Ok(data) = frame.into_data() {
                 bytes += data.len();
-                reader.hear(&data);
-                held.push_back(data);
+                let heard = reader.hear(data);
+                let spoiled = |Spoiled| {
+                    let fault = fault::incomplete("a line of the stream is no JSON");
+                    self.failed(&Outcome::Unreachable, fault)
+                };
+                held.push_back(heard.map_err(spoiled)?);
             }
             if is_stream {
                 self.judge_stream(&reader.observed())?;
@@ -216,7 +227,7 @@ impl Attempt<'_> {
     /// An answer that is whole already.
     fn judge(&self, observed: &Observed, is_stream: bool) -> Result<(), Box<Failed>> {
         self.judge_stream(observed)?;
-        match is_stream && !observed.is_over {
+        match is_stream && !observed.is_over && !observed.is_complete {
             true => {
                 let fault = fault::incomplete("the stream ended before its answer");
                 Err(self.failed(&Outcome::Unreachable, fault))
@@ -233,7 +244,8 @@ impl Attempt<'_> {
         let mut coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
         let decoded = coding.as_mut().map(|coding| coding.decode(&body));
         let text = decoded.and_then(Result::ok).unwrap_or_default();
-        let hint = retry_after::hint(&head.headers, clock::unix_ms());
+        let json = serde_json::from_slice(&text).ok();
+        let hint = retry_after::hint(&head.headers, json.as_ref(), clock::unix_ms());
         let status = head.status.as_u16();
         let outcome = Outcome::Status {
             status,
@@ -310,5 +322,7 @@ fn path(protocol: Protocol) -> &'static str {
 const HELD_BYTES_MAX: usize = 256 * 1024;
 /// What is read of a refusal.
 const REFUSAL_BYTES_MAX: u64 = 1024 * 1024;
+/// A try that begins has at least so long.
+const LEFT_MIN: Duration = Duration::from_millis(100);
 /// No wait inside a call is longer.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(2);

@@ -20,7 +20,12 @@ pub(crate) struct Breaker {
     streak: u32,
     /// The latest of them: when, and how many calls the host had answered by then.
     failures: VecDeque<(Instant, u64)>,
+    /// When it last opened, let a probe through or closed. A call that began before says nothing of now.
+    generation: Generation,
 }
+
+/// A moment in the life of a host's breakers: each change of one is a later moment than all before.
+pub(crate) type Generation = u64;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum State {
@@ -29,8 +34,10 @@ enum State {
     Open {
         until: Instant,
     },
-    /// One call tries whether it is well again.
-    HalfOpen,
+    /// One call tries whether it is well again, since then.
+    HalfOpen {
+        since: Instant,
+    },
 }
 
 /// Whether a call may pass.
@@ -54,13 +61,18 @@ pub(crate) struct Failure {
     pub(crate) answered: u64,
     /// From 0 to 1: spreads the probes of many relays.
     pub(crate) chance: f64,
+    /// When the call began that failed.
+    pub(crate) entered: Generation,
+    /// What is now, for what the failure changes.
+    pub(crate) generation: Generation,
 }
 
 impl Breaker {
     pub(crate) fn standing(&self, now: Instant) -> Standing {
         match self.state {
             State::Closed => Standing::Closed,
-            State::HalfOpen => Standing::Probing,
+            State::HalfOpen { since } if since + PROBE_MAX <= now => Standing::ProbeDue,
+            State::HalfOpen { .. } => Standing::Probing,
             State::Open { until } if until <= now => Standing::ProbeDue,
             State::Open { until } => Standing::OpenUntil(until),
         }
@@ -80,52 +92,60 @@ impl Breaker {
     }
 
     /// Takes the probe, where one is due; whether it did.
-    pub(crate) fn take_probe(&mut self, now: Instant) -> bool {
+    pub(crate) fn take_probe(&mut self, now: Instant, generation: Generation) -> bool {
         let is_due = self.standing(now) == Standing::ProbeDue;
         if is_due {
-            self.state = State::HalfOpen;
+            self.state = State::HalfOpen { since: now };
+            self.generation = generation;
         }
         is_due
     }
 
     /// The probe ended without a result: its caller went away. Another one may probe.
-    pub(crate) fn handle_left(&mut self, now: Instant) {
-        if self.state == State::HalfOpen {
+    pub(crate) fn handle_left(&mut self, entered: Generation, now: Instant) {
+        if matches!(self.state, State::HalfOpen { .. }) && entered >= self.generation {
             self.state = State::Open { until: now };
         }
     }
 
-    /// A call was answered. One that began before it opened says nothing of now.
-    pub(crate) fn handle_success(&mut self) {
-        match self.state {
-            State::Open { .. } => {}
-            State::Closed | State::HalfOpen => *self = Breaker::default(),
+    /// A call was answered. One that began before it opened, or before the probe that runs, says nothing of now.
+    pub(crate) fn handle_success(&mut self, entered: Generation) {
+        let is_open = matches!(self.state, State::Open { .. });
+        if entered >= self.generation && !is_open {
+            *self = Breaker::closed_at(self.generation);
+        }
+    }
+
+    /// A closed one that counts only calls which began from now on.
+    pub(crate) fn closed_at(generation: Generation) -> Breaker {
+        Breaker {
+            generation,
+            ..Breaker::default()
         }
     }
 
     pub(crate) fn handle_failure(&mut self, failure: Failure, now: Instant) {
+        let rest = wait(failure, self.step);
+        if let State::Open { until } = self.state {
+            // A call that began before it opened knows no more, unless the host names a longer time.
+            let named = failure.hint.map_or(until, |_| until.max(now + rest));
+            self.state = State::Open { until: named };
+            return;
+        }
+        let counts = !matches!(failure.class, Class::Request | Class::Mismatch);
+        if !counts || failure.entered < self.generation {
+            return;
+        }
         self.class = Some(failure.class);
         let opens = match failure.class {
-            Class::Auth | Class::Forbidden | Class::Quota | Class::RateLimit => true,
             Class::Server | Class::Network => self.is_too_many(failure, now),
-            Class::Request | Class::Mismatch => return,
+            _ => true,
         };
-        let rest = wait(failure, self.step);
-        match self.state {
-            // A call that began before it opened knows no more, unless the host names a longer time.
-            State::Open { until } if failure.hint.is_some() => {
-                let until = until.max(now + rest);
-                self.state = State::Open { until };
-            }
-            State::Closed if opens => self.open(now + rest),
-            State::HalfOpen => self.open(now + rest),
-            State::Open { .. } | State::Closed => {}
+        if opens || matches!(self.state, State::HalfOpen { .. }) {
+            self.step = self.step.saturating_add(1);
+            self.state = State::Open { until: now + rest };
+            self.generation = failure.generation;
         }
-    }
-
-    fn open(&mut self, until: Instant) {
-        self.step = self.step.saturating_add(1);
-        self.state = State::Open { until };
     }
 
     /// Three in a row, or half of the calls since the first failure of the last half minute, where there were five.
@@ -171,9 +191,13 @@ fn wait(failure: Failure, step: usize) -> Duration {
 const AUTH_LADDER: [u64; 4] = [60, 300, 900, 3600];
 const QUOTA_LADDER: [u64; 3] = [300, 900, 3600];
 const RATE_LADDER: [u64; 6] = [5, 10, 20, 40, 80, 120];
-const SERVER_LADDER: [u64; 5] = [2, 5, 15, 60, 120];
+/// Most outages are over within a minute or two, so the third step is held for that long: a host that is back is found
+/// within a quarter of a minute.
+const SERVER_LADDER: [u64; 9] = [2, 5, 15, 15, 15, 15, 15, 60, 120];
 /// By how much a wait of the server's ladder may be longer.
-const JITTER: f64 = 0.2;
+const JITTER: f64 = 0.1;
+/// A probe that has no end by then, as that of a long stream, keeps others away no longer.
+const PROBE_MAX: Duration = Duration::from_secs(60);
 /// A host that says 0 wants to be asked again, but not in a loop.
 const HINT_MIN: Duration = Duration::from_millis(100);
 /// A longer rest of a rate limit is a mistake more often than not.
@@ -201,6 +225,8 @@ mod tests {
             hint: None,
             answered,
             chance: 0.0,
+            entered: Generation::MAX,
+            generation: 1,
         }
     }
 
@@ -217,7 +243,7 @@ mod tests {
                 breaker.standing(now),
                 Standing::OpenUntil(now + seconds(rest))
             );
-            assert!(!breaker.take_probe(now));
+            assert!(!breaker.take_probe(now, 1));
             now += seconds(rest);
             assert_eq!(breaker.standing(now), Standing::ProbeDue);
             assert_eq!(
@@ -225,14 +251,14 @@ mod tests {
                 Standing::ProbeDue,
                 "reading uses nothing up"
             );
-            assert!(breaker.take_probe(now) && !breaker.take_probe(now));
+            assert!(breaker.take_probe(now, 1) && !breaker.take_probe(now, 1));
         }
         breaker.handle_failure(failure(Class::Auth, 0), now);
-        breaker.handle_success();
+        breaker.handle_success(Generation::MAX);
         assert!(!breaker.is_quiet(), "it is open, and was not probed");
         now += seconds(3600);
-        assert!(breaker.take_probe(now));
-        breaker.handle_success();
+        assert!(breaker.take_probe(now, 1));
+        breaker.handle_success(Generation::MAX);
         assert!(breaker.is_quiet());
     }
 
@@ -292,10 +318,52 @@ mod tests {
         let (mut breaker, now) = (Breaker::default(), clock::now());
         breaker.handle_failure(failure(Class::RateLimit, 0), now);
         let later = now + seconds(5);
-        assert!(breaker.take_probe(later));
+        assert!(breaker.take_probe(later, 1));
         assert_eq!(breaker.standing(later), Standing::Probing);
-        breaker.handle_left(later);
-        assert!(breaker.take_probe(later));
+        breaker.handle_left(Generation::MAX, later);
+        assert!(breaker.take_probe(later, 1));
+    }
+
+    #[test]
+    fn a_probe_without_an_end_gives_way_and_its_late_end_changes_nothing() {
+        let (mut breaker, now) = (Breaker::default(), clock::now());
+        breaker.handle_failure(failure(Class::RateLimit, 0), now);
+        let first = now + seconds(5);
+        assert!(breaker.take_probe(first, 7));
+        assert!(!breaker.take_probe(first + seconds(59), 8));
+        let second = first + PROBE_MAX;
+        assert!(breaker.take_probe(second, 8));
+        breaker.handle_left(7, second);
+        breaker.handle_success(7);
+        let late = Failure {
+            entered: 7,
+            generation: 9,
+            ..failure(Class::Server, 0)
+        };
+        breaker.handle_failure(late, second);
+        assert_eq!(breaker.standing(second), Standing::Probing);
+        breaker.handle_success(8);
+        breaker.handle_failure(late, second);
+        assert!(breaker.is_quiet(), "an older call failed");
+    }
+
+    #[test]
+    fn a_host_that_was_down_for_a_minute_is_found_within_half_a_minute() {
+        let (mut breaker, began) = (Breaker::default(), clock::now());
+        let failure = Failure {
+            chance: 1.0,
+            ..failure(Class::Server, 0)
+        };
+        // A call every four seconds, while the host is down for a minute.
+        let found = (0..20).map(|call| began + seconds(4 * call)).find(|now| {
+            let is_let = breaker.standing(*now) == Standing::Closed || breaker.take_probe(*now, 1);
+            let is_well = *now >= began + seconds(60);
+            if is_let && !is_well {
+                breaker.handle_failure(failure, *now);
+            }
+            is_let && is_well
+        });
+        assert!(found.is_some_and(|now| now <= began + seconds(90)));
     }
 
     #[test]
@@ -310,23 +378,23 @@ mod tests {
     proptest! {
         #[test]
         fn at_most_one_probe_is_under_way(steps in prop::collection::vec((0..5_u8, 0..200_u64), 0..80)) {
-            let (mut breaker, mut now, mut probes) = (Breaker::default(), clock::now(), 0);
+            let (mut breaker, mut now, mut probe) = (Breaker::default(), clock::now(), None);
             for (what, wait) in steps {
                 now += seconds(wait);
                 match what {
                     0 => breaker.handle_failure(failure(Class::RateLimit, 0), now),
                     1 => breaker.handle_failure(failure(Class::Server, 0), now),
-                    2 if probes > 0 => breaker.handle_success(),
-                    3 if probes > 0 => breaker.handle_left(now),
+                    2 if probe.is_some() => breaker.handle_success(Generation::MAX),
+                    3 if probe.is_some() => breaker.handle_left(Generation::MAX, now),
                     _ => {
-                        if breaker.take_probe(now) {
-                            prop_assert_eq!(probes, 0);
-                            probes = 1;
+                        if breaker.take_probe(now, 1) {
+                            prop_assert!(probe.is_none_or(|since| since + PROBE_MAX <= now));
+                            probe = Some(now);
                         }
                     }
                 }
-                if breaker.standing(now) != Standing::Probing {
-                    probes = 0;
+                if !matches!(breaker.state, State::HalfOpen { .. }) {
+                    probe = None;
                 }
             }
         }

@@ -4,6 +4,7 @@
 
 use super::breaker::Breaker;
 use super::breaker::Failure;
+use super::breaker::Generation;
 use super::breaker::Standing;
 use super::outcome::Class;
 use super::outcome::Cools;
@@ -31,16 +32,22 @@ pub(crate) struct HostBreakers {
     is_marked: AtomicBool,
     /// Calls that the host answered.
     answered: AtomicU64,
+    /// The moment of the latest change of any breaker; written under the lock of the cells.
+    generation: AtomicU64,
     cells: Mutex<Cells>,
 }
 
 #[derive(Debug, Default)]
 struct Cells {
     host: Breaker,
-    keys: HashMap<(KeyDigest, Arc<str>), Breaker>,
+    /// A key for one model, and without a model for all of them.
+    keys: HashMap<CellId, Breaker>,
     /// Models that each key was forbidden: from [`FORBIDDEN_MODELS`] on it is the key that is.
     forbidden: HashMap<KeyDigest, BTreeSet<Arc<str>>>,
 }
+
+/// A key, and the model that it is used for; `None`: every one.
+type CellId = (KeyDigest, Option<Arc<str>>);
 
 /// Why a key cannot be used now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +63,8 @@ pub(crate) struct Leave {
     breakers: Arc<HostBreakers>,
     key: KeyDigest,
     model: Arc<str>,
+    /// When it was taken.
+    entered: Generation,
     is_settled: bool,
 }
 
@@ -63,7 +72,7 @@ pub(crate) struct Leave {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CellView {
     /// `None`: the host's own.
-    pub(crate) key: Option<(KeyDigest, Arc<str>)>,
+    pub(crate) key: Option<(KeyDigest, Option<Arc<str>>)>,
     pub(crate) standing: Standing,
     pub(crate) class: Option<Class>,
 }
@@ -79,30 +88,38 @@ impl HostBreakers {
         model: &Arc<str>,
         now: Instant,
     ) -> Result<Leave, Closed> {
+        let mut entered = self.generation.load(Ordering::Acquire);
         if self.is_marked.load(Ordering::Acquire) {
             let mut cells = self.lock();
             cells.look(&key, model, now)?;
-            cells.probe(&key, model, now);
+            entered = self.next();
+            cells.probe(&key, model, now, entered);
         }
         Ok(Leave {
             breakers: Arc::clone(self),
             key,
             model: Arc::clone(model),
+            entered,
             is_settled: false,
         })
     }
 
-    /// Forgets what is held against this key, or against the host and all its keys.
+    /// Forgets what is held against this key, or against the host and all its keys. What calls under way will tell is of
+    /// the time before, and changes nothing.
     pub(crate) fn reset(&self, key: Option<&KeyDigest>) {
         let mut cells = self.lock();
-        match key {
-            Some(key) => {
-                cells.keys.retain(|(digest, _), _| digest != key);
-                cells.forbidden.remove(key);
+        let generation = self.next();
+        let meant = |digest: &KeyDigest| key.is_none_or(|key| key == digest);
+        for ((digest, _), breaker) in &mut cells.keys {
+            if meant(digest) {
+                *breaker = Breaker::closed_at(generation);
             }
-            None => *cells = Cells::default(),
         }
-        self.mark(&cells);
+        cells.forbidden.retain(|digest, _| !meant(digest));
+        if key.is_none() {
+            cells.host = Breaker::closed_at(generation);
+        }
+        self.mark(&mut cells);
     }
 
     /// Every breaker of which something is known.
@@ -114,13 +131,24 @@ impl HostBreakers {
             class: breaker.class(),
         };
         let host = (!cells.host.is_quiet()).then(|| view(None, &cells.host));
-        let keys = cells.keys.iter();
+        let keys = cells.keys.iter().filter(|(_, breaker)| !breaker.is_quiet());
         let keys = keys.map(|(key, breaker)| view(Some(key.clone()), breaker));
         host.into_iter().chain(keys).collect()
     }
 
-    fn mark(&self, cells: &Cells) {
-        let is_marked = !cells.host.is_quiet() || !cells.keys.is_empty();
+    /// The next moment; under the lock of the cells.
+    fn next(&self) -> Generation {
+        self.generation.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Says whether anything is held against anybody. What a closed breaker knows of older calls is kept as long as there
+    /// is room.
+    fn mark(&self, cells: &mut Cells) {
+        if cells.keys.len() > CELLS_MAX {
+            cells.keys.retain(|_, breaker| !breaker.is_quiet());
+        }
+        let is_marked =
+            !cells.host.is_quiet() || cells.keys.values().any(|breaker| !breaker.is_quiet());
         self.is_marked.store(is_marked, Ordering::Release);
     }
 
@@ -131,8 +159,8 @@ impl HostBreakers {
 
 impl Cells {
     fn look(&self, key: &KeyDigest, model: &Arc<str>, now: Instant) -> Result<(), Closed> {
-        let cell = self.keys.get(&(*key, Arc::clone(model)));
-        let whole = self.whole_key(key);
+        let cell = self.keys.get(&(*key, Some(Arc::clone(model))));
+        let whole = self.keys.get(&(*key, None));
         for breaker in [Some(&self.host), cell, whole].into_iter().flatten() {
             let until = match breaker.standing(now) {
                 Standing::Closed | Standing::ProbeDue => continue,
@@ -145,51 +173,64 @@ impl Cells {
         Ok(())
     }
 
-    /// The breaker that counts for all models of a key which was forbidden too many of them.
-    fn whole_key(&self, key: &KeyDigest) -> Option<&Breaker> {
-        let models = self.forbidden.get(key)?;
-        let latest = models
-            .first()
-            .filter(|_| models.len() >= FORBIDDEN_MODELS)?;
-        self.keys.get(&(*key, Arc::clone(latest)))
-    }
-
-    fn probe(&mut self, key: &KeyDigest, model: &Arc<str>, now: Instant) {
-        self.host.take_probe(now);
-        if let Some(cell) = self.keys.get_mut(&(*key, Arc::clone(model))) {
-            cell.take_probe(now);
-        }
-    }
-
-    fn succeed(&mut self, key: &KeyDigest, model: &Arc<str>) {
-        self.host.handle_success();
-        let cell = (*key, Arc::clone(model));
-        if let Some(breaker) = self.keys.get_mut(&cell) {
-            breaker.handle_success();
-            if breaker.is_quiet() {
-                self.keys.remove(&cell);
-                self.forbidden.remove(key);
+    /// Changes the breakers of a key for a model: its own, and that of the key for every one.
+    fn change(&mut self, key: KeyDigest, model: &Arc<str>, mut change: impl FnMut(&mut Breaker)) {
+        for model in [Some(Arc::clone(model)), None] {
+            if let Some(breaker) = self.keys.get_mut(&(key, model)) {
+                change(breaker);
             }
         }
     }
 
+    fn probe(&mut self, key: &KeyDigest, model: &Arc<str>, now: Instant, generation: Generation) {
+        self.host.take_probe(now, generation);
+        self.change(*key, model, |breaker| {
+            breaker.take_probe(now, generation);
+        });
+    }
+
+    fn succeed(&mut self, leave: &Leave) {
+        self.host.handle_success(leave.entered);
+        self.change(leave.key, &leave.model, |breaker| {
+            breaker.handle_success(leave.entered);
+        });
+        self.forbidden.remove(&leave.key);
+    }
+
+    fn leave(&mut self, leave: &Leave, now: Instant) {
+        self.host.handle_left(leave.entered, now);
+        self.change(leave.key, &leave.model, |breaker| {
+            breaker.handle_left(leave.entered, now);
+        });
+    }
+
     fn fail(&mut self, leave: &Leave, failure: Failure, cools: Cools, now: Instant) {
-        let cell = (leave.key, Arc::clone(&leave.model));
         if matches!(cools, Cools::Key | Cools::KeyAndHost) {
+            let cell = (leave.key, Some(Arc::clone(&leave.model)));
             let breaker = self.keys.entry(cell).or_default();
             breaker.handle_failure(failure, now);
-        } else if let Some(breaker) = self.keys.get_mut(&cell) {
-            breaker.handle_left(now);
+            self.forbid(leave, failure, now);
         }
         match cools {
             Cools::Host | Cools::KeyAndHost => self.host.handle_failure(failure, now),
             // The host answered, if only with a refusal: it is there.
-            Cools::Key => self.host.handle_success(),
-            Cools::Nothing => self.host.handle_left(now),
+            Cools::Key => self.host.handle_success(leave.entered),
+            Cools::Nothing => {}
         }
-        if failure.class == Class::Forbidden {
-            let models = self.forbidden.entry(leave.key).or_default();
-            models.insert(Arc::clone(&leave.model));
+        // What it told nothing of is free for another probe.
+        self.leave(leave, now);
+    }
+
+    /// A key that is forbidden for so many models is forbidden for all.
+    fn forbid(&mut self, leave: &Leave, failure: Failure, now: Instant) {
+        if failure.class != Class::Forbidden {
+            return;
+        }
+        let models = self.forbidden.entry(leave.key).or_default();
+        models.insert(Arc::clone(&leave.model));
+        if models.len() >= FORBIDDEN_MODELS {
+            let whole = self.keys.entry((leave.key, None)).or_default();
+            whole.handle_failure(failure, now);
         }
     }
 }
@@ -209,8 +250,8 @@ impl Leave {
         self.breakers.answered.fetch_add(1, Ordering::Relaxed);
         if self.breakers.is_marked.load(Ordering::Acquire) {
             let mut cells = self.breakers.lock();
-            cells.succeed(&self.key, &self.model);
-            self.breakers.mark(&cells);
+            cells.succeed(&self);
+            self.breakers.mark(&mut cells);
         }
     }
 
@@ -220,15 +261,17 @@ impl Leave {
             return;
         };
         self.is_settled = true;
+        let mut cells = self.breakers.lock();
         let failure = Failure {
             class,
             hint: verdict.hint,
             answered: self.breakers.answered.load(Ordering::Relaxed),
             chance,
+            entered: self.entered,
+            generation: self.breakers.next(),
         };
-        let mut cells = self.breakers.lock();
         cells.fail(&self, failure, verdict.cools, clock::now());
-        self.breakers.mark(&cells);
+        self.breakers.mark(&mut cells);
     }
 }
 
@@ -237,15 +280,13 @@ impl Drop for Leave {
         if self.is_settled || !self.breakers.is_marked.load(Ordering::Acquire) {
             return;
         }
-        let now = clock::now();
         let mut cells = self.breakers.lock();
-        cells.host.handle_left(now);
-        if let Some(cell) = cells.keys.get_mut(&(self.key, Arc::clone(&self.model))) {
-            cell.handle_left(now);
-        }
+        cells.leave(self, clock::now());
     }
 }
 
+/// Cells that are kept of a host: some hundred keys with some ten models each.
+const CELLS_MAX: usize = 4096;
 /// Models that a key is forbidden before the key itself is.
 const FORBIDDEN_MODELS: usize = 3;
 

@@ -16,6 +16,7 @@ use crate::egress::Proxy;
 use crate::egress::Timeouts;
 use crate::egress::Trust;
 use crate::egress::Versions;
+use crate::limits::MemoryLimits;
 use crate::secret::SecretDigest;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(super) struct HostState {
     /// `Err`: why it cannot be reached as it is configured.
     pub(super) client: Result<Client<SplicedBody>, String>,
     pub(super) breakers: Arc<HostBreakers>,
+    /// What has limits of its own is counted here: the relay's host keys.
+    pub(super) limits: MemoryLimits,
     /// Calls under way, by key.
     pub(super) in_flight: HashMap<SecretDigest, Arc<AtomicUsize>>,
 }
@@ -38,6 +41,7 @@ impl HostState {
         host: &Host,
         before: Option<&Arc<HostState>>,
         proxy: &Proxy,
+        limits: &MemoryLimits,
     ) -> Arc<HostState> {
         let same = before.filter(|before| before.spec == host.spec && before.has_keys_of(host));
         if let Some(same) = same {
@@ -52,6 +56,7 @@ impl HostState {
         Arc::new(HostState {
             client: client(&host.spec, proxy),
             breakers: before.map_or_else(Arc::default, |before| Arc::clone(&before.breakers)),
+            limits: limits.clone(),
             in_flight: keys.map(|digest| (digest, counter(&digest))).collect(),
             spec: host.spec.clone(),
         })

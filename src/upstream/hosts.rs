@@ -4,7 +4,9 @@ use super::host::HostState;
 use super::lane::HostLane;
 use crate::catalog::Host;
 use crate::catalog::Snapshot;
+use crate::clock;
 use crate::egress::Proxy;
+use crate::limits::MemoryLimits;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ pub(crate) struct Hosts(Arc<Shared>);
 struct Shared {
     /// What the environment says of a proxy.
     proxy: Proxy,
+    limits: MemoryLimits,
     lanes: ArcSwap<HashMap<String, Arc<HostLane>>>,
 }
 
@@ -24,6 +27,7 @@ impl Hosts {
     pub(crate) fn new(proxy: Proxy) -> Hosts {
         Hosts(Arc::new(Shared {
             proxy,
+            limits: MemoryLimits::new(clock::now()),
             lanes: ArcSwap::default(),
         }))
     }
@@ -34,7 +38,7 @@ impl Hosts {
         let lane = |host: &Arc<Host>| {
             let name = host.name.to_string();
             let old = before.get(&name).map(|lane| lane.state());
-            let state = HostState::of(host, old, &self.0.proxy);
+            let state = HostState::of(host, old, &self.0.proxy, &self.0.limits);
             (name, Arc::new(HostLane::new(host, &state)))
         };
         let lanes = snapshot.hosts().map(lane).collect();

@@ -1,23 +1,22 @@
 //! A host as a lane: its keys are tried in the order of their choice, until one gives an answer.
 
 use super::attempt::Attempt;
-use super::attempt::Failed;
-use super::attempt::WAIT_MAX;
 use super::cells::Closed;
 use super::fault;
 use super::headers::Credential;
 use super::host::HostState;
+use super::in_flight::InFlight;
 use super::outcome::Class;
-use super::outcome::Cools;
-use super::outcome::Then;
 use super::protocol::Protocol;
 use super::translated;
+use super::tries::Tries;
 use crate::catalog::Adapter;
 use crate::catalog::Binding;
 use crate::catalog::Host;
 use crate::catalog::HostAuth;
 use crate::catalog::HostKey;
 use crate::catalog::KeyChoice;
+use crate::catalog::RateLimits;
 use crate::clock;
 use crate::lane::Affinity;
 use crate::lane::Call;
@@ -29,6 +28,12 @@ use crate::lane::Original;
 use crate::lane::Passed;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::limits::Ask;
+use crate::limits::Bound;
+use crate::limits::Reservation;
+use crate::limits::Subject;
+use crate::limits::SubjectKind;
+use crate::limits::estimated_tokens;
 use crate::secret::SecretDigest;
 use crate::turn::Fault;
 use crate::turn::Labels;
@@ -36,7 +41,6 @@ use crate::turn::LaneId;
 use crate::turn::Try;
 use crate::wire::outgoing::Outgoing;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -109,8 +113,8 @@ impl Lane for HostLane {
 }
 
 /// What of a call a host needs.
-struct Plan<'a> {
-    binding: &'a Binding,
+pub(super) struct Plan<'a> {
+    pub(super) binding: &'a Binding,
     protocol: Protocol,
     /// What passes; `None`: the call is written anew.
     original: Option<Arc<Original>>,
@@ -158,14 +162,14 @@ fn speaks(dialect: Dialect) -> Protocol {
 
 /// A key that may be tried, or the leave of a host that asks for none.
 #[derive(Clone)]
-struct Candidate<'a> {
+pub(super) struct Candidate<'a> {
     /// `None`: the host asks for no key.
-    key: Option<&'a HostKey>,
-    digest: SecretDigest,
+    pub(super) key: Option<&'a HostKey>,
+    pub(super) digest: SecretDigest,
 }
 
 impl Candidate<'_> {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.key
             .map_or_else(|| "the host".to_owned(), |key| key.name.to_string())
     }
@@ -204,72 +208,11 @@ impl HostLane {
         if candidates.is_empty() {
             return Err(self.no_keys());
         }
-        let model = &plan.binding.upstream_name;
-        let (mut closed, mut last): (Vec<(String, Closed)>, Option<Failed>) = Default::default();
-        let (mut tries, mut is_counted) = (0, false);
-        for candidate in candidates {
-            let mut again = 1;
-            while again > 0 && tries < TRIES_MAX {
-                again -= 1;
-                let now = clock::now();
-                let leave = match self.state.breakers.enter(candidate.digest, model, now) {
-                    Ok(leave) => leave,
-                    Err(rests) => {
-                        closed.push((candidate.name(), rests));
-                        break;
-                    }
-                };
-                if tries > 0 && last.as_ref().is_some_and(waits_first) {
-                    tokio::time::sleep(jittered(tries)).await;
-                }
-                tries += 1;
-                let in_flight = self.begin(candidate.digest);
-                let tried = self
-                    .attempt(call, plan, original, is_streamed, &candidate)
-                    .run(leave)
-                    .await;
-                let (failed, leave) = match tried {
-                    Ok(passed) => {
-                        let answered = self.tried(&candidate, "answered", now);
-                        call.timeline.tried(answered);
-                        return Ok(in_flight.until_end_of(passed));
-                    }
-                    Err(failed) => failed,
-                };
-                let verdict = &failed.verdict;
-                // A server's error counts once a call, whatever the number of tries.
-                let is_server = verdict.class == Some(Class::Server);
-                match is_server && is_counted {
-                    true => drop(leave),
-                    false => leave.fail(verdict, chance()),
-                }
-                is_counted |= is_server;
-                let key = candidate.name();
-                let class = verdict.class.map_or("none", Class::name);
-                let outcome = verdict.class.map_or("refused", Class::name);
-                call.timeline.tried(self.tried(&candidate, outcome, now));
-                tracing::info!(lane = %self.id, key, class, why = failed.fault.private, "a try failed");
-                match verdict.then {
-                    Then::Tell => {
-                        let said = failed.said.map(|said| *said);
-                        return said.ok_or(failed.fault);
-                    }
-                    Then::NextBinding | Then::Stop => return Err(failed.fault),
-                    Then::SameHostOnce if tries == 1 => again = 1,
-                    Then::SameHostOnce => return Err(failed.fault),
-                    Then::NextKey | Then::NextKeyAfterWait | Then::Answered => {}
-                }
-                last = Some(failed);
-            }
-        }
-        let now = clock::now();
-        Err(last.map_or_else(
-            || fault::no_healthy_keys(&closed, now),
-            |failed| failed.fault,
-        ))
+        let tries = Tries::new(self, call, plan, original, is_streamed);
+        tries.run(&candidates).await
     }
 
-    fn attempt<'a>(
+    pub(super) fn attempt<'a>(
         &'a self,
         call: &'a Call,
         plan: &'a Plan<'a>,
@@ -341,7 +284,12 @@ impl HostLane {
         keys.into_iter().map(candidate).collect()
     }
 
-    fn tried(&self, candidate: &Candidate<'_>, outcome: &'static str, began: Instant) -> Try {
+    pub(super) fn tried(
+        &self,
+        candidate: &Candidate<'_>,
+        outcome: &'static str,
+        began: Instant,
+    ) -> Try {
         Try {
             lane: self.id.clone(),
             key: candidate.key.map(|key| key.name.to_string()),
@@ -365,50 +313,58 @@ impl HostLane {
         counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    fn begin(&self, digest: SecretDigest) -> InFlight {
-        let counter = self
-            .state
-            .in_flight
-            .get(&digest)
-            .cloned()
-            .unwrap_or_default();
-        counter.fetch_add(1, Ordering::Relaxed);
-        InFlight(counter)
+    pub(super) fn name(&self) -> &LaneId {
+        &self.id
     }
-}
 
-/// A call under way with a key, until its last byte.
-struct InFlight(Arc<AtomicUsize>);
-
-impl InFlight {
-    /// Ends with the body of the answer.
-    fn until_end_of(self, passed: Passed) -> Passed {
-        use http_body_util::BodyExt;
-        let body = passed.body.map_frame(move |frame| {
-            let _held = &self;
-            frame
-        });
-        Passed {
-            body: body.boxed_unsync(),
-            ..passed
-        }
+    /// Takes a try's share of what its key is limited to; `None` where nothing limits it.
+    ///
+    /// # Errors
+    /// Until when the limit is reached.
+    pub(super) fn reserve(
+        &self,
+        candidate: &Candidate<'_>,
+        body_bytes: usize,
+        now: Instant,
+    ) -> Result<Option<Reservation>, Closed> {
+        let key = candidate
+            .key
+            .filter(|key| key.limits != RateLimits::default());
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        let subject = Subject {
+            kind: SubjectKind::HostKey,
+            id: key.name.as_str(),
+        };
+        let ask = Ask {
+            bounds: &[Bound {
+                subject,
+                limits: key.limits,
+                budget: None,
+            }],
+            tokens: estimated_tokens(body_bytes).total(),
+            cost: None,
+            now,
+            unix_ms: clock::unix_ms(),
+        };
+        let taken = self.state.limits.reserve(&ask);
+        taken.map(Some).map_err(|refusal| Closed {
+            class: Class::RateLimit,
+            until: now + refusal.wait.unwrap_or(SLOT_WAIT),
+        })
     }
-}
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    /// Counts a call that goes on with a key.
+    pub(super) fn begin(&self, digest: &SecretDigest) -> InFlight {
+        InFlight::new(
+            self.state
+                .in_flight
+                .get(digest)
+                .cloned()
+                .unwrap_or_default(),
+        )
     }
-}
-
-fn waits_first(failed: &Failed) -> bool {
-    failed.verdict.then == Then::NextKeyAfterWait && failed.verdict.cools != Cools::Nothing
-}
-
-/// A wait before the next try: longer with each, never longer than two seconds, and not the same for everybody.
-fn jittered(tries: u32) -> Duration {
-    let longest = RETRY_WAIT.saturating_mul(1 << tries.min(8)).min(WAIT_MAX);
-    longest.mul_f64(0.5 + chance() / 2.0)
 }
 
 /// A number from 0 to 1, for what must not happen everywhere at once.
@@ -420,7 +376,5 @@ pub(super) fn chance() -> f64 {
     }
 }
 
-/// Tries of one call at one host.
-const TRIES_MAX: u32 = 4;
-/// Before the second try.
-const RETRY_WAIT: Duration = Duration::from_millis(50);
+/// When a call under way may have ended; nobody knows.
+const SLOT_WAIT: Duration = Duration::from_secs(1);

@@ -16,6 +16,11 @@ pub(crate) struct Lines {
 pub(crate) struct TooLong;
 
 impl Lines {
+    /// Whether the next byte begins a line.
+    pub(crate) fn is_between(&self) -> bool {
+        self.begun.is_empty()
+    }
+
     /// Takes the next bytes, and gives each line that they complete, without its end.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod fault;
 mod headers;
 mod host;
 mod hosts;
+mod in_flight;
 mod lane;
 mod lines;
 mod observed;
@@ -28,6 +29,7 @@ mod protocol;
 mod retry_after;
 mod splice;
 mod translated;
+mod tries;
 
 pub(crate) use breaker::Standing;
 pub(crate) use cells::CellView;

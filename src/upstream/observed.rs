@@ -20,6 +20,8 @@ pub(crate) struct Observed {
     pub(crate) error: Option<StreamError>,
     /// The stream said that it is over.
     pub(crate) is_over: bool,
+    /// All of the answer came, though the mark of its end did not: some hosts send none.
+    pub(crate) is_complete: bool,
     /// It speaks another protocol than the binding says: what it looks like.
     pub(crate) alien: Option<&'static str>,
 }
@@ -110,6 +112,12 @@ impl StreamReader {
     }
 }
 
+/// Whether a line holds a piece of JSON that ends before its end: something on the way has spoiled it.
+pub(super) fn is_spoiled(line: &[u8]) -> bool {
+    let data = field(line, b"data").map(<[u8]>::trim_ascii);
+    data.is_some_and(|data| data.starts_with(b"{") && !data.ends_with(b"}"))
+}
+
 /// The value of a line's field; `None` where the line is of another field.
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let value = line.strip_prefix(name)?.strip_prefix(b":")?;
@@ -182,7 +190,7 @@ fn chat(observed: &mut Observed, json: &Value) {
         observed.is_meaningful |= content.any(|(_, value)| says_something(value));
         if let Some(name) = text(&choice["finish_reason"]) {
             observed.stop = Some(finish(&name));
-            observed.is_meaningful = true;
+            (observed.is_complete, observed.is_meaningful) = (true, true);
         }
     }
 }

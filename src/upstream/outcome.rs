@@ -86,6 +86,8 @@ pub(crate) enum Then {
     NextKeyAfterWait,
     /// The same host once more, then another binding.
     SameHostOnce,
+    /// Another binding; the same host once more where there is none. Who waited for nothing once waits again elsewhere.
+    ElsewhereOrSameHostOnce,
     /// Another binding.
     NextBinding,
     Stop,
@@ -129,7 +131,7 @@ pub(crate) fn judge(outcome: &Outcome) -> Verdict {
         },
         Outcome::InStream(error) => of_class(class_in_stream(error)),
         Outcome::Unreachable => verdict(Class::Network, Cools::Host, Then::SameHostOnce),
-        Outcome::Late => verdict(Class::Network, Cools::Host, Then::NextBinding),
+        Outcome::Late => verdict(Class::Network, Cools::Host, Then::ElsewhereOrSameHostOnce),
         // Something of it was told: the call never looks back, but the host is to blame.
         Outcome::Broke => verdict(Class::Network, Cools::Host, Then::Stop),
         Outcome::Mismatch => verdict(Class::Mismatch, Cools::Nothing, Then::NextBinding),
@@ -244,6 +246,11 @@ mod tests {
         );
         assert_eq!(judge(&Outcome::Broke).then, Then::Stop);
         assert_eq!(judge(&Outcome::Unreachable).then, Then::SameHostOnce);
+        let late = judge(&Outcome::Late);
+        assert_eq!(
+            (late.cools, late.then),
+            (Cools::Host, Then::ElsewhereOrSameHostOnce)
+        );
     }
 
     #[test]

@@ -9,7 +9,6 @@ use super::observed::StreamReader;
 use super::outcome::Outcome;
 use super::outcome::judge;
 use super::protocol::Protocol;
-use crate::egress::BodyError;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
 use crate::turn::End;
@@ -64,22 +63,35 @@ impl Reader {
         }
     }
 
-    /// Takes the next piece in.
-    pub(super) fn hear(&mut self, data: &Bytes) {
+    /// Takes the next piece in, and gives what of it passes: all but lines that something on the way has spoiled.
+    ///
+    /// # Errors
+    /// Where the begin of such a line has passed already.
+    pub(super) fn hear(&mut self, data: Bytes) -> Result<Bytes, Spoiled> {
         match self {
             Reader::Stream {
                 lines,
                 reader,
                 coding,
             } => {
-                let decoded = coding.as_mut().map(|coding| coding.decode(data));
+                let is_plain = coding.as_ref().is_some_and(Coding::is_plain);
+                let decoded = coding.as_mut().map(|coding| coding.decode(&data));
                 let Some(Ok(text)) = decoded else {
                     *coding = None;
-                    return;
+                    return Ok(data);
                 };
-                let read = lines.push(&text, |line| reader.handle(line));
+                let (is_between, mut spoiled) = (lines.is_between(), false);
+                let read = lines.push(&text, |line| match observed::is_spoiled(line) {
+                    true => spoiled = true,
+                    false => reader.handle(line),
+                });
                 if read.is_err() {
                     *coding = None;
+                }
+                match (spoiled, is_plain) {
+                    (false, _) => Ok(data),
+                    (true, true) => without_spoiled(&data, is_between),
+                    (true, false) => Err(Spoiled),
                 }
             }
             Reader::Whole { pieces, bytes, .. } => {
@@ -88,6 +100,7 @@ impl Reader {
                     true => pieces.clear(),
                     false => pieces.push(data.clone()),
                 }
+                Ok(data)
             }
         }
     }
@@ -133,6 +146,27 @@ impl Reader {
             Reader::Stream { coding, .. } => coding.is_some(),
             Reader::Whole { .. } => true,
         }
+    }
+}
+
+/// A line came that is no JSON, and a part of it is with the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spoiled;
+
+/// A piece without its spoiled lines. `is_between`: it begins with a line.
+fn without_spoiled(data: &Bytes, is_between: bool) -> Result<Bytes, Spoiled> {
+    let mut kept = Vec::with_capacity(data.len());
+    for (place, line) in data.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        match (observed::is_spoiled(line), place == 0 && !is_between) {
+            (false, _) => kept.extend_from_slice(line),
+            (true, false) => {}
+            (true, true) => return Err(Spoiled),
+        }
+    }
+    // The spoiled line was the end of one that had begun before.
+    match kept.len() == data.len() {
+        true => Err(Spoiled),
+        false => Ok(kept.into()),
     }
 }
 
@@ -184,7 +218,8 @@ impl PassingBody {
     fn finish(&mut self) -> Option<Fault> {
         self.upstream = None;
         let observed = self.reader.observed();
-        let is_cut = self.reader.is_readable() && !observed.is_over;
+        let is_whole = observed.is_over || observed.is_complete;
+        let is_cut = self.reader.is_readable() && !is_whole;
         let broke = observed.error.is_some() || is_cut;
         self.settled(&observed, broke);
         (is_cut && observed.error.is_none()).then(|| fault::incomplete("the stream ended early"))
@@ -204,21 +239,14 @@ impl PassingBody {
             false => Outcome::Success,
         };
         leave.settle(&judge(&outcome), chance);
-        let unknown = || StopReason::Other("unknown".to_owned());
-        timeline.end(End {
-            stop: observed.stop.clone().unwrap_or_else(unknown),
-            details: None,
-            usage: observed.usage,
-            id: None,
-            model: observed.model.clone(),
-        });
+        timeline.end(end(observed, "unknown"));
     }
 
-    fn break_off(&mut self, error: &BodyError) -> Fault {
+    fn break_off(&mut self, why: &str) -> Fault {
         self.upstream = None;
         let observed = self.reader.observed();
         self.settled(&observed, true);
-        fault::incomplete(&error.to_string())
+        fault::incomplete(why)
     }
 }
 
@@ -242,14 +270,15 @@ impl Body for PassingBody {
             return Poll::Ready(None);
         };
         Poll::Ready(match ready!(Pin::new(upstream).poll_frame(cx)) {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    this.reader.hear(data);
+            Some(Ok(frame)) => match frame.into_data().map(|data| this.reader.hear(data)) {
+                Ok(Ok(data)) => {
+                    this.finish_if_over();
+                    Some(Ok(Frame::data(data)))
                 }
-                this.finish_if_over();
-                Some(Ok(frame))
-            }
-            Some(Err(error)) => Some(Err(this.break_off(&error))),
+                Ok(Err(Spoiled)) => Some(Err(this.break_off("a line of the stream is no JSON"))),
+                Err(trailers) => Some(Ok(trailers)),
+            },
+            Some(Err(error)) => Some(Err(this.break_off(&error.to_string()))),
             None => this.finish().map(Err),
         })
     }
@@ -260,11 +289,29 @@ impl Body for PassingBody {
 }
 
 impl Drop for PassingBody {
-    /// A caller that leaves counts against nobody.
+    /// A caller that leaves counts against nobody. What the host told by then of its tokens is at least what it takes.
     fn drop(&mut self) {
-        if let Some(Settle { leave, chance, .. }) = self.settle.take() {
-            leave.settle(&judge(&Outcome::Left), chance);
+        let Some(settle) = self.settle.take() else {
+            return;
+        };
+        settle.leave.settle(&judge(&Outcome::Left), settle.chance);
+        if let Reader::Stream { reader, .. } = &self.reader
+            && reader.observed.usage.is_known()
+        {
+            settle.timeline.end(end(&reader.observed, "client_left"));
         }
+    }
+}
+
+/// How an answer ended; `otherwise` where it does not say.
+fn end(observed: &Observed, otherwise: &str) -> End {
+    let otherwise = || StopReason::Other(otherwise.to_owned());
+    End {
+        stop: observed.stop.clone().unwrap_or_else(otherwise),
+        details: None,
+        usage: observed.usage,
+        id: None,
+        model: observed.model.clone(),
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) use model::ModelSpec;
 pub(crate) use policy::BudgetSpec;
 pub(crate) use policy::Period;
 pub(crate) use policy::PolicySpec;
+pub(crate) use policy::Share;
 pub(crate) use user::PasswordSource;
 pub(crate) use user::Role;
 pub(crate) use user::UserSpec;

@@ -19,6 +19,16 @@ pub(crate) struct PolicySpec {
     pub(crate) lanes: Option<Vec<LaneName>>,
     /// `None`: every key of a granted host.
     pub(crate) host_keys: Option<Vec<String>>,
+    /// What all keys of the policy may have together.
+    pub(crate) limits: RateLimits,
+    pub(crate) budget: Option<BudgetSpec>,
+    /// What each of them may have.
+    pub(crate) per_key: Share,
+}
+
+/// How much somebody may have; what is left out is not limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Share {
     pub(crate) limits: RateLimits,
     pub(crate) budget: Option<BudgetSpec>,
 }
@@ -67,6 +77,7 @@ impl PolicySpec {
             host_keys: fields.list("hostKeys").map(texts),
             limits: RateLimits::read(fields),
             budget: fields.inner("budget").and_then(budget),
+            per_key: fields.inner("perKey").map(share).unwrap_or_default(),
         })
     }
 
@@ -76,6 +87,10 @@ impl PolicySpec {
             .as_ref()
             .map(|lanes| lanes.iter().map(LaneName::to_string).collect());
         let budget = self.budget.as_ref().map(write_budget).unwrap_or_default();
+        let per_key = self.per_key.budget.as_ref();
+        let per_key = Writer::default()
+            .inner_unless_empty("limits", self.per_key.limits.write())
+            .inner_unless_empty("budget", per_key.map(write_budget).unwrap_or_default());
         Writer::default()
             .list_if("models", self.models.as_deref())
             .plain_if("all", self.models.is_none().then_some(true))
@@ -83,6 +98,7 @@ impl PolicySpec {
             .list_if("hostKeys", self.host_keys.as_deref())
             .inner_unless_empty("limits", self.limits.write())
             .inner_unless_empty("budget", budget)
+            .inner_unless_empty("perKey", per_key)
             .end()
     }
 }
@@ -94,6 +110,15 @@ impl Period {
             Period::Month => "month",
         }
     }
+}
+
+fn share(fields: Fields<'_>) -> Share {
+    let share = Share {
+        limits: RateLimits::read(&fields),
+        budget: fields.inner("budget").and_then(budget),
+    };
+    fields.end();
+    share
 }
 
 fn budget(fields: Fields<'_>) -> Option<BudgetSpec> {

@@ -31,10 +31,14 @@ pub(crate) enum Said {
     Stream(Vec<String>),
     /// These pieces of a stream; then the connection is cut.
     Cut(Vec<String>),
+    /// Half of a body of JSON; then the connection is cut.
+    Short(String),
     /// The head of a stream, these pieces, and nothing more.
     Stall(Vec<String>),
     /// The connection is closed without a word.
     Nothing,
+    /// Not a word is said, and the connection stays open.
+    Silence,
 }
 
 /// A host that answers until the test process ends.
@@ -136,6 +140,36 @@ pub(crate) fn event(data: &Value) -> String {
     )
 }
 
+/// The chunks of a stream of Chat Completions that says these words and counts them, to its last mark.
+pub(crate) fn chat_stream(model: &str, words: &[&str]) -> Vec<String> {
+    let chunk = |choices: Value, usage: Value| {
+        let chunk = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model,
+            "choices": choices, "usage": usage});
+        format!("data: {chunk}\n\n")
+    };
+    let choice =
+        |delta: Value, end: Value| json!([{"index": 0, "delta": delta, "finish_reason": end}]);
+    let role = choice(json!({"role": "assistant", "content": ""}), Value::Null);
+    let mut chunks = vec![chunk(role, Value::Null)];
+    for word in words {
+        let said = choice(json!({"content": format!("{word} ")}), Value::Null);
+        chunks.push(chunk(said, Value::Null));
+    }
+    chunks.push(chunk(choice(json!({}), json!("stop")), Value::Null));
+    let count = words.len();
+    let usage = json!({"prompt_tokens": 9, "completion_tokens": count, "total_tokens": 9 + count});
+    chunks.push(chunk(json!([]), usage));
+    chunks.push("data: [DONE]\n\n".to_owned());
+    chunks
+}
+
+/// A failure in the words of OpenAI's API.
+pub(crate) fn chat_fails(status: u16, headers: &'static str, code: &str, message: &str) -> Said {
+    let body =
+        json!({"error": {"message": message, "type": "some_error", "param": null, "code": code}});
+    Said::Whole(status, headers, "application/json", body.to_string())
+}
+
 /// A failure in the words of the Messages API.
 pub(crate) fn fails(status: u16, kind: &str, message: &str) -> Said {
     fails_with(status, "", kind, message)
@@ -192,6 +226,11 @@ fn say(mut socket: &TcpStream, said: Said) -> bool {
     let mut text = String::new();
     let (pieces, is_whole) = match &said {
         Said::Nothing => return false,
+        Said::Silence => {
+            // Until whoever asked goes away.
+            drop(socket.read(&mut [0]));
+            return false;
+        }
         Said::Whole(status, headers, kind, body) => {
             let more = format!(
                 "{headers}content-type: {kind}\r\ncontent-length: {}\r\n",
@@ -200,10 +239,18 @@ fn say(mut socket: &TcpStream, said: Said) -> bool {
             text = head(*status, &more) + body;
             (&vec![], true)
         }
+        Said::Short(body) => {
+            let more = format!(
+                "content-type: application/json\r\ncontent-length: {}\r\n",
+                body.len()
+            );
+            text = head(200, &more) + &body[..body.len() / 2];
+            (&vec![], false)
+        }
         Said::Stream(pieces) => (pieces, true),
         Said::Cut(pieces) | Said::Stall(pieces) => (pieces, false),
     };
-    if !matches!(said, Said::Whole(..)) {
+    if !matches!(said, Said::Whole(..) | Said::Short(_)) {
         text = head(
             200,
             "content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n",
