@@ -1,5 +1,6 @@
 //! The command line: `setup`, `serve`, `service`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`,
-//! `update`, `completions`, and the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`, `policy`, `secret`.
+//! `update`, `completions`, and the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`, `policy`, `secret`, and
+//! the control plane's `user`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
@@ -37,5 +38,6 @@ mod standalone;
 mod status;
 mod top;
 mod update;
+mod user;
 
 pub use run::main;

@@ -24,6 +24,7 @@ use crate::cli::show;
 use crate::cli::status;
 use crate::cli::top;
 use crate::cli::update;
+use crate::cli::user;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::Env;
@@ -81,6 +82,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Model { command } => catalog::row(&command, env),
         Command::Binding { command } => catalog::row(&command, env),
         Command::Policy { command } => catalog::row(&command, env),
+        Command::User { command } => user::user(&command, env),
         Command::Secret { command } => catalog::secret(&command, env),
         Command::Breaker { command } => block_on(breaker::breaker(&command, env))?,
         Command::Top(args) => block_on(top::top(&args, env))?,
@@ -162,6 +164,7 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
                 | DaemonError::Keys { .. }
                 | DaemonError::License { .. }
                 | DaemonError::Home { .. }
+                | DaemonError::Control { .. }
         )
     )
 }

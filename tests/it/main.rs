@@ -5,6 +5,7 @@ mod attachments;
 mod bench;
 mod codex;
 mod codex_golden;
+mod control;
 mod corners;
 mod door;
 mod errors;
