@@ -42,7 +42,7 @@ service:
 update:   egress
 config:   turn telemetry egress secret catalog session codex pool conversation archive auth server control update license authority
 daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server control service config license authority
-cli:      turn clock signal wire egress store secret catalog auth authority session record control service update config daemon
+cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.
