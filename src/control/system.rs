@@ -61,6 +61,7 @@ pub(super) fn lanes(plane: &Plane) -> Value {
         json!({
             "lane": format!("http:{name}"),
             "enabled": host.enabled,
+            "is_open": host.is_open(),
             "keys": host.keys.len(),
             "usable_keys": host.keys.iter().filter(|key| key.is_usable()).count(),
             "resting": resting.count(),

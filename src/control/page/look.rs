@@ -129,7 +129,9 @@ fn lane_table(lanes: &Value) -> Table {
         ) {
             (Some(false), _, _) => marked("disabled", "warn"),
             (_, Some(resting), _) if resting > 0 => marked(format!("{resting} resting"), "bad"),
-            (_, _, Some(0)) => marked("no key that can be used", "warn"),
+            (_, _, Some(0)) if host["is_open"] == false => {
+                marked("no key that can be used", "warn")
+            }
             _ => marked("ready", "good"),
         };
         let name = text(&host["lane"]);
