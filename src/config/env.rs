@@ -225,7 +225,7 @@ const LOG_VAR: &str = "INFERENCE_RELAY_LOG";
 /// The catalog's folder; wins over the file's.
 const CATALOG_VAR: &str = "RELAY_CONFIG_DIR";
 /// The port of the control plane, or `off`; wins over the file's.
-const CONTROL_VAR: &str = "RELAY_CONTROL_PORT";
+pub(crate) const CONTROL_VAR: &str = "RELAY_CONTROL_PORT";
 /// Whether the control plane's cookie is marked Secure; wins over the file's.
 const COOKIE_VAR: &str = "RELAY_COOKIE_SECURE";
 /// The key that stored secrets are sealed with.
