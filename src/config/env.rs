@@ -52,6 +52,11 @@ impl Env {
     }
 
     /// `RELAY_MASTER_KEY`: the key that stored secrets are sealed with; wins over the file of the state folder.
+    pub(crate) fn next_master_key(&self) -> Option<String> {
+        let key = self.var(NEXT_MASTER_VAR)?;
+        Some(key.to_string_lossy().into_owned())
+    }
+
     pub(crate) fn master_key(&self) -> Option<String> {
         let key = self.var(MASTER_VAR)?;
         key.to_str().map(str::to_owned)
@@ -230,5 +235,7 @@ pub(crate) const CONTROL_VAR: &str = "RELAY_CONTROL_PORT";
 const COOKIE_VAR: &str = "RELAY_COOKIE_SECURE";
 /// The key that stored secrets are sealed with.
 const MASTER_VAR: &str = "RELAY_MASTER_KEY";
+/// The key that is to follow it, while it is changed.
+const NEXT_MASTER_VAR: &str = "RELAY_MASTER_KEY_NEXT";
 /// The collector of traces, by the standard's name; wins over the file's.
 const OTLP_VAR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";

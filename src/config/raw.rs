@@ -99,6 +99,8 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("control.port", Kind::Port),
     ("control.host", Kind::Text),
     ("control.cookie_secure", Kind::Text),
+    ("store.url", Kind::Text),
+    ("store.retention", Kind::Text),
     ("license.authority", Kind::Text),
     ("license.keys", Kind::Text),
     ("license.grace", Kind::Text),

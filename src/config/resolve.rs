@@ -33,6 +33,8 @@ use crate::secret::SecretFile;
 use crate::secret::SecretReader;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
+use crate::store::StoreConfig;
+use crate::store::StorePlace;
 use crate::telemetry::Endpoint as Collector;
 use crate::telemetry::TelemetryConfig;
 use crate::update::Source as Shop;
@@ -49,6 +51,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     pub(crate) authority: AuthorityConfig,
     pub(crate) catalog: CatalogConfig,
+    pub(crate) store: StoreConfig,
     /// Reads what the catalog's host keys refer to.
     pub(crate) secrets: SecretReader,
     pub(crate) pool: PoolConfig,
@@ -83,6 +86,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let auth = auth(&reader)?;
     let authority = authority(&reader)?;
     let catalog = catalog(&reader)?;
+    let store = store(&reader)?;
     let secrets = secrets(&ground, &catalog);
     let mut warnings = ground.warnings.clone();
     warnings.extend(exposure(&reader, &server, &auth)?);
@@ -108,6 +112,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         auth,
         authority,
         catalog,
+        store,
         secrets,
         pool,
         claude,
@@ -168,6 +173,15 @@ fn control(
         home: reader.ground.home.value.clone(),
         master: reader.ground.master_key.clone(),
     })
+}
+
+fn store(reader: &Reader<'_>) -> Result<StoreConfig, ConfigError> {
+    let place = match reader.raw.value("store.url") {
+        Some(_) => reader.parsed("store.url", StorePlace::parse)?,
+        None => StorePlace::of(&reader.ground.home.value),
+    };
+    let retention = reader.parsed("store.retention", unit::span)?;
+    Ok(StoreConfig { place, retention })
 }
 
 fn secrets(ground: &Ground, catalog: &CatalogConfig) -> SecretReader {

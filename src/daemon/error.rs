@@ -2,6 +2,7 @@
 
 use crate::server::ServerError;
 use crate::store::StoreError;
+use crate::store::StoreFault;
 use crate::tap::TargetError;
 use std::io;
 use std::net::IpAddr;
@@ -38,6 +39,8 @@ pub(crate) enum DaemonError {
     /// The authority cannot be known by anything.
     #[error("the licence cannot be verified: {0}")]
     License(String),
+    #[error(transparent)]
+    Store(StoreFault),
     #[error("the keys cannot be used: cannot {0}")]
     Keys(#[source] StoreError),
     #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]

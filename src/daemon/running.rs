@@ -2,6 +2,7 @@
 
 use super::DaemonError;
 use super::claude;
+use super::limits;
 use super::lock;
 use super::lock::Lock;
 use super::log;
@@ -33,6 +34,7 @@ use crate::signal::Stop;
 use crate::store;
 use crate::store::KeyFile;
 use crate::store::Secret;
+use crate::store::Store;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
 use crate::upstream::Hosts;
@@ -92,7 +94,7 @@ pub(crate) struct Running {
     serving: JoinHandle<()>,
     pool: Pool,
     codex: CodexLane,
-    keeping: [JoinHandle<()>; 6],
+    keeping: [JoinHandle<()>; 7],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -100,6 +102,8 @@ pub(crate) struct Running {
     own_key: PathBuf,
     controlling: JoinHandle<()>,
     journal: CallLog,
+    limits: PolicyLimits,
+    store: Store,
     telemetry: Telemetry,
     /// Held for as long as the daemon lives.
     lock: Lock,
@@ -119,6 +123,8 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let (admission, keys) = admission(&config, &own)?;
     let uses = UseFile::of(&config.home);
     admission.recall(uses.read());
+    let store = tokio::task::block_in_place(|| Store::open(&config.store));
+    let store = store.map_err(DaemonError::Store)?;
     let license = LicenseClient::open(config.authority.clone(), &config.home);
     let license = license.map_err(DaemonError::License)?;
     let listener = server::bind(&config.server, budgets.api).await;
@@ -141,8 +147,10 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
-    let router = router(&config, &pool, &codex, &catalog, &hosts);
     let watched = catalog.clone();
+    let counted = PolicyLimits::open(&config.home.join("limits"));
+    limits::recall(&counted, &store).await;
+    let router = router(&config, &pool, &codex, &catalog, &hosts, counted.clone());
     let conversations =
         Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
@@ -153,6 +161,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         follow(catalog.clone(), hosts.clone()),
         catalog::watch(catalog),
         tokio::spawn(clock::watch_sleep()),
+        tokio::spawn(limits::keep(counted.clone(), store.clone())),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
@@ -177,6 +186,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     };
     let api = api
         .with_hosts(hosts.clone())
+        .recording_in(store.clone())
         .told_to(telemetry.clone())
         .keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
@@ -196,6 +206,8 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         own_key,
         controlling,
         journal,
+        limits: counted,
+        store,
         telemetry,
         lock,
     })
@@ -234,11 +246,11 @@ fn router(
     codex: &CodexLane,
     catalog: &Catalog,
     hosts: &Hosts,
+    limits: PolicyLimits,
 ) -> Router {
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
     let own = vec![lane(Mode::Pty), lane(Mode::Print), Arc::new(codex.clone())];
     let order = config.claude.lanes();
-    let limits = PolicyLimits::open(&config.home.join("limits"));
     Router::new(
         Lanes::new(own, order, catalog.clone(), hosts.clone()),
         limits,
@@ -270,6 +282,8 @@ impl Running {
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();
+            limits::tell_last(&self.limits, &self.store);
+            self.store.finish();
             self.telemetry.flush();
         });
         drop(self.lock);

@@ -10,6 +10,7 @@ use super::files;
 use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
 use super::late_writer::LateWriter;
+use super::usage;
 use crate::auth::Caller;
 use crate::calls::CallRecorder;
 use crate::clock;
@@ -214,12 +215,11 @@ async fn serve_headed(
         note.sign(&key.0);
     }
     let is_streamed = call.is_streamed;
-    if call.policy_name.is_some() {
-        let original = call.original.as_ref();
-        let bytes = original.map_or(0, |original| original.body.len());
-        if let Some(settlement) = api.reserve(&call, bytes)? {
-            note.settles(|usage| settlement.settle(usage));
-        }
+    let original = call.original.as_ref();
+    let bytes = original.map_or(0, |original| original.body.len());
+    note.weigh(call.policy_name.as_deref(), bytes as u64);
+    if let Some(settlement) = api.reserve(&call, bytes)? {
+        note.settles(|took| usage::settle(settlement, took));
     }
     let serving = keep(api.serve(call)?);
     let answered = async {

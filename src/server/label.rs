@@ -134,6 +134,7 @@ mod tests {
             late(&Notes {
                 questions,
                 emulated,
+                ..Notes::default()
             })
             .collect()
         };

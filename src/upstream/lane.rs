@@ -33,11 +33,13 @@ use crate::secret::SecretDigest;
 use crate::turn::Fault;
 use crate::turn::Labels;
 use crate::turn::LaneId;
+use crate::turn::Try;
 use crate::wire::outgoing::Outgoing;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 /// One host of the catalog in force; cheap to clone.
 #[derive(Clone)]
@@ -227,7 +229,11 @@ impl HostLane {
                     .run(leave)
                     .await;
                 let (failed, leave) = match tried {
-                    Ok(passed) => return Ok(in_flight.until_end_of(passed)),
+                    Ok(passed) => {
+                        let answered = self.tried(&candidate, "answered", now);
+                        call.timeline.tried(answered);
+                        return Ok(in_flight.until_end_of(passed));
+                    }
                     Err(failed) => failed,
                 };
                 let verdict = &failed.verdict;
@@ -240,6 +246,8 @@ impl HostLane {
                 is_counted |= is_server;
                 let key = candidate.name();
                 let class = verdict.class.map_or("none", Class::name);
+                let outcome = verdict.class.map_or("refused", Class::name);
+                call.timeline.tried(self.tried(&candidate, outcome, now));
                 tracing::info!(lane = %self.id, key, class, why = failed.fault.private, "a try failed");
                 match verdict.then {
                     Then::Tell => {
@@ -331,6 +339,16 @@ impl HostLane {
             digest: key.digest,
         };
         keys.into_iter().map(candidate).collect()
+    }
+
+    fn tried(&self, candidate: &Candidate<'_>, outcome: &'static str, began: Instant) -> Try {
+        Try {
+            lane: self.id.clone(),
+            key: candidate.key.map(|key| key.name.to_string()),
+            outcome,
+            began,
+            ended: clock::now(),
+        }
     }
 
     fn no_keys(&self) -> Fault {

@@ -2,6 +2,7 @@
 //! only, never our types.
 
 mod attachments;
+mod backup;
 mod bench;
 mod codex;
 mod codex_golden;
@@ -30,3 +31,4 @@ mod tap;
 mod telemetry;
 mod tools;
 mod update;
+mod usage;

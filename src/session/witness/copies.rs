@@ -55,6 +55,8 @@ pub(crate) struct Copied {
     pub(crate) asked: u32,
     /// Answers that it had before the last of them.
     pub(crate) answered: u32,
+    /// Answers that it has had by now, whole or not.
+    pub(crate) answers: u32,
     /// The answer to the first of them, once it is whole.
     pub(crate) first: Option<Box<Said>>,
     pub(crate) answer: Readable,
@@ -83,14 +85,16 @@ impl Copies {
     pub(crate) fn read(&mut self) -> Copied {
         let files = self.files();
         self.look(&files);
-        let first = self.seen.first.as_ref();
-        let first = first.and_then(|name| message(&self.folder.join(name)));
-        let answer = readable(&files);
+        // Each is read once: one that is written meanwhile is whole for all, or for the next look.
+        let answers = answers(&files);
+        let first = self.seen.first.as_deref();
+        let first = answers.iter().find(|(name, _)| first == Some(name));
         Copied {
-            first: first.map(Box::new),
+            first: first.map(|(_, said)| Box::new(said.clone())),
             asked: self.seen.asked,
             answered: self.seen.answered,
-            answer,
+            answers: self.seen.answers,
+            answer: readable(&files, answers.into_iter().map(|(_, said)| said).collect()),
         }
     }
 
@@ -154,19 +158,28 @@ fn ends(name: &OsStr, ending: &str) -> bool {
     name.to_string_lossy().ends_with(ending)
 }
 
-fn readable(files: &[PathBuf]) -> Readable {
-    let ending = |end: &str| {
-        let ends = move |file: &&PathBuf| file.to_string_lossy().ends_with(end);
-        files.iter().filter(ends).collect::<Vec<_>>()
+/// Those that are written to their end, by name.
+fn answers(files: &[PathBuf]) -> Vec<(OsString, Said)> {
+    let read = |file: &PathBuf| {
+        let name = file.file_name().filter(|name| ends(name, ANSWER))?;
+        Some((name.to_owned(), message(file)?))
     };
-    let (questions, answers) = (ending(QUESTION), ending(ANSWER));
-    let whole: Vec<Said> = answers.iter().filter_map(|file| message(file)).collect();
+    files.iter().filter_map(read).collect()
+}
+
+/// What the whole ones come to; with one of them all files go.
+fn readable(files: &[PathBuf], mut whole: Vec<Said>) -> Readable {
     if whole.is_empty() {
         return Readable::Nothing;
     }
+    let count = |ending: &str| {
+        let names = files.iter().filter_map(|file| file.file_name());
+        names.filter(|name| ends(name, ending)).count()
+    };
+    let counts = (count(ANSWER), count(QUESTION));
     files.iter().for_each(|file| drop(fs::remove_file(file)));
-    match (whole.as_slice(), answers.len(), questions.len()) {
-        ([said], 1, 1) => Readable::Answer(Box::new(said.clone())),
+    match (whole.pop(), whole.is_empty(), counts) {
+        (Some(said), true, (1, 1)) => Readable::Answer(Box::new(said)),
         _ => Readable::Unclear,
     }
 }
