@@ -41,6 +41,7 @@
 //! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only. Whole calls are measured
 //!   from outside, by the program of `benches/relay-bench`.
 //! - [`server`]: HTTP: dispatch, stream, drain.
+//! - [`control`]: the control plane: an operator's dashboard and admin API, behind a login of its own.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`update`]: a newer relay: fetched, verified, put in place, taken back.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
@@ -212,6 +213,8 @@ mod authority;
 pub mod gauge;
 
 mod server;
+
+mod control;
 
 mod service;
 

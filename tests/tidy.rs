@@ -39,11 +39,12 @@ auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
+control:  clock egress listen calls store secret catalog upstream pool auth
 service:
 update:   egress
-config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server update license authority
-daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server service config license authority
-cli:      turn clock signal wire egress store secret catalog auth authority session codex record service update config daemon
+config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority
+daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server control service config license authority
+cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

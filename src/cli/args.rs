@@ -123,6 +123,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SecretCommand,
     },
+    /// Make, list and change the users of the control plane
+    #[command(after_help = USER_EXAMPLES)]
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
     /// See which host keys rest after failures, and end their rest
     #[command(after_help = BREAKER_EXAMPLES)]
     Breaker {
@@ -447,6 +453,52 @@ pub(crate) enum KeyCommand {
     /// Forget a key
     Delete(NamedKey),
 }
+
+/// What can be done with users of the control plane.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; a random password is shown this once
+    Add {
+        #[command(flatten)]
+        named: NamedUser,
+        /// admin, operator or viewer
+        #[arg(long, value_name = "ROLE", default_value = "viewer")]
+        role: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// List the users
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Give a user a new password; their sessions end
+    Passwd {
+        #[command(flatten)]
+        named: NamedUser,
+        /// Read the password from standard input
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// Remove a user; their sessions end
+    Remove(NamedUser),
+}
+
+/// One user.
+#[derive(Debug, Args)]
+pub(crate) struct NamedUser {
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+const USER_EXAMPLES: &str = "\
+Examples:
+  inference-relay user add ada --role admin
+  inference-relay user passwd admin
+  inference-relay user passwd admin --stdin < password.txt
+  inference-relay user list --json";
 
 /// One key, and how to tell of it.
 #[derive(Debug, Args)]

@@ -29,6 +29,7 @@ use crate::cli::story::NoSuchCall;
 use crate::cli::top;
 use crate::cli::update;
 use crate::cli::usage;
+use crate::cli::user;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::Env;
@@ -87,6 +88,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Model { command } => catalog::row(&command, env),
         Command::Binding { command } => catalog::row(&command, env),
         Command::Policy { command } => catalog::row(&command, env),
+        Command::User { command } => user::user(&command, env),
         Command::Secret { command } => catalog::secret(&command, env),
         Command::Login { cli, device, place } => codex::log_in(cli, device, &place, env),
         Command::Logout { cli, place } => codex::log_out(cli, &place, env),
@@ -176,6 +178,7 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
                 | DaemonError::Store { .. }
                 | DaemonError::License { .. }
                 | DaemonError::Home { .. }
+                | DaemonError::Control { .. }
         )
     )
 }

@@ -156,6 +156,15 @@ impl Env {
             let (text, source) = (text.to_string_lossy(), Source::Variable(CATALOG_VAR));
             raw.put("catalog.dir", Typed::Text(text.into_owned()), source);
         }
+        for (name, key) in [
+            (CONTROL_VAR, "control.port"),
+            (COOKIE_VAR, "control.cookie_secure"),
+        ] {
+            if let Some(text) = self.var(name) {
+                let text = text.to_string_lossy().into_owned();
+                raw.put(key, Typed::Text(text), Source::Variable(name));
+            }
+        }
         if let Some(text) = self.var(OTLP_VAR) {
             let (text, source) = (text.to_string_lossy(), Source::Variable(OTLP_VAR));
             raw.put("telemetry.otlp", Typed::Text(text.into_owned()), source);
@@ -220,6 +229,10 @@ const PORT_VAR: &str = "SR_DAEMON_PORT";
 const LOG_VAR: &str = "INFERENCE_RELAY_LOG";
 /// The catalog's folder; wins over the file's.
 const CATALOG_VAR: &str = "RELAY_CONFIG_DIR";
+/// The port of the control plane, or `off`; wins over the file's.
+pub(crate) const CONTROL_VAR: &str = "RELAY_CONTROL_PORT";
+/// Whether the control plane's cookie is marked Secure; wins over the file's.
+const COOKIE_VAR: &str = "RELAY_COOKIE_SECURE";
 /// The key that stored secrets are sealed with.
 const MASTER_VAR: &str = "RELAY_MASTER_KEY";
 /// The key that is to follow it, while it is changed.

@@ -16,6 +16,10 @@ pub(crate) enum DaemonError {
     /// `bind_failed`: something else listens there.
     #[error("bind_failed")]
     BindFailed(#[source] ServerError),
+    #[error(
+        "control: port {port} of the control plane cannot be had; name another with RELAY_CONTROL_PORT or control.port, or write \"off\""
+    )]
+    Control { port: u16, source: io::Error },
     /// `already_running`: another daemon holds this state folder.
     #[error("already_running: a daemon holds {} already, {}; stop it, or give this one a folder of its own with INFERENCE_RELAY_HOME", home.display(), holder(*.pid, *.port))]
     AlreadyRunning {

@@ -16,6 +16,7 @@ use crate::catalog::Catalog;
 use crate::clock;
 use crate::codex::CodexLane;
 use crate::config::Config;
+use crate::control;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
 use crate::listen;
@@ -99,6 +100,7 @@ pub(crate) struct Running {
     uses: UseFile,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
+    controlling: JoinHandle<()>,
     journal: CallLog,
     limits: PolicyLimits,
     store: Store,
@@ -128,6 +130,10 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let listener = server::bind(&config.server, budgets.api).await;
     let listener = listener.map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
+    let desk = control::bind(&config.control).map_err(|source| DaemonError::Control {
+        port: config.control.port.map_or(0, |port| port.number),
+        source,
+    })?;
     lock.tell(address.port()).map_err(&home)?;
     let own_key = own_key_path(&config.home);
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
@@ -141,6 +147,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
+    let watched = catalog.clone();
     let counted = PolicyLimits::open(&config.home.join("limits"));
     limits::recall(&counted, &store).await;
     let router = router(&config, &pool, &codex, &catalog, &hosts, counted.clone());
@@ -169,12 +176,21 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         journal.clone(),
     );
     let archive = archive(&config).map_err(&home)?;
+    let rooms = control::Rooms {
+        catalog: watched,
+        secrets: config.secrets.clone(),
+        hosts: hosts.clone(),
+        keys: KeyFile::of(&config.home),
+        pool: pool.view(),
+        calls: journal.clone(),
+    };
     let api = api
         .with_hosts(hosts.clone())
         .recording_in(store.clone())
         .told_to(telemetry.clone())
         .keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
+    let controlling = control(&config, desk, rooms, stopped.clone());
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
     Ok(Running {
@@ -188,11 +204,30 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         admission,
         uses,
         own_key,
+        controlling,
         journal,
         limits: counted,
         store,
         telemetry,
         lock,
+    })
+}
+
+/// The control plane, where there is one; its first user is made while calls are served already.
+fn control(
+    config: &Config,
+    desk: Option<control::Listener>,
+    rooms: control::Rooms,
+    stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let config = config.control.clone();
+    tokio::spawn(async move {
+        let Some(desk) = desk else { return };
+        tracing::info!(address = %desk.local_addr(), "the control plane listens");
+        let (first, catalog) = (config.clone(), rooms.catalog.clone());
+        let made = tokio::task::spawn_blocking(move || control::make_first_admin(&first, &catalog));
+        drop(made.await);
+        desk.run(control::Plane::new(config, rooms), stopped).await;
     })
 }
 
@@ -238,6 +273,7 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         drop(self.serving.await);
+        drop(self.controlling.await);
         self.keeping.iter().for_each(JoinHandle::abort);
         self.license.write();
         store::remove(&self.own_key);

@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod codex;
 mod codex_golden;
+mod control;
 mod corners;
 mod door;
 mod errors;

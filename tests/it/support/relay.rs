@@ -282,7 +282,12 @@ impl World {
         command
             .env_clear()
             .envs(path.map(|path| ("PATH", path)))
-            .envs(self.env.iter().filter(|(name, _)| name == VERSION).cloned())
+            .envs(
+                self.env
+                    .iter()
+                    .filter(|(name, _)| name == VERSION || name == ADMIN_TOKEN)
+                    .cloned(),
+            )
             .env("HOME", self.path("user"))
             .env("INFERENCE_RELAY_HOME", self.path("state"));
     }
@@ -302,8 +307,12 @@ impl World {
             true => format!("command = {}\n", quoted(&path.to_string_lossy())),
             false => String::new(),
         };
+        let control = match self.pool.contains("[control]") {
+            true => "",
+            false => "[control]\nport = \"off\"\n",
+        };
         format!(
-            "[server]\nport = 0\n{}\n[claude]\n{command}{}\n[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
+            "{control}[server]\nport = 0\n{}\n[claude]\n{command}{}\n[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
             self.server, self.claude, self.pool
         )
     }
@@ -504,6 +513,8 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
 const RELAY: &str = env!("CARGO_BIN_EXE_inference-relay");
 /// What fake-claude takes for its version; the relay asks for that with its own environment.
 const VERSION: &str = "FAKE_CLAUDE_VERSION";
+/// The token of the control plane, which is the relay's own and no session's.
+const ADMIN_TOKEN: &str = "RELAY_ADMIN_TOKEN";
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;
 
