@@ -41,7 +41,7 @@ fn views(lane: &HostLane) -> Vec<Value> {
         json!({
             "host": lane.host().name.as_str(),
             "keys": keys.map(|key| key.name.as_str()).collect::<Vec<_>>(),
-            "model": model.as_deref(),
+            "model": model.flatten().as_deref(),
             "state": state,
             "class": cell.class.map(Class::name),
             "probe_in_s": wait,
