@@ -41,7 +41,7 @@ service:
 update:   egress
 config:   turn telemetry egress secret catalog session codex pool conversation archive auth server update license authority
 daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server service config license authority
-cli:      turn clock signal wire egress store secret catalog auth authority session record service update config daemon
+cli:      turn clock signal wire egress store secret catalog auth authority session codex record service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

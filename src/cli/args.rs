@@ -15,6 +15,7 @@ use clap::ArgGroup;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use clap::ValueEnum;
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -48,6 +49,22 @@ pub(crate) enum Command {
     /// Check this machine: every claude, the configuration, the port, the daemon; and say what to do next
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// Log in a CLI that the relay drives, by its own login
+    #[command(after_help = LOGIN_EXAMPLES)]
+    Login {
+        cli: OwnCli,
+        /// By a code that is typed on another device, where this one has no browser
+        #[arg(long)]
+        device: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Have a CLI that the relay drives forget its login
+    Logout {
+        cli: OwnCli,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Show the running daemon: its health, versions and sessions
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Query),
@@ -149,6 +166,18 @@ pub(crate) enum Command {
     #[command(hide = true, after_help = MAN_EXAMPLES)]
     Man(Man),
 }
+
+/// A CLI with a login of its own that a command of it makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OwnCli {
+    Codex,
+}
+
+const LOGIN_EXAMPLES: &str = "\
+Examples:
+  inference-relay login codex            runs `codex login`, with the environment of [codex.env]
+  inference-relay login codex --device   by a code, where there is no browser
+  inference-relay logout codex           the relay never sees what is forgotten";
 
 /// What of the breakers.
 #[derive(Debug, Subcommand)]

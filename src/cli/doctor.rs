@@ -4,6 +4,7 @@ use crate::cli::args;
 use crate::cli::auth_report::AuthReport;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
+use crate::cli::codex;
 use crate::cli::license;
 use crate::cli::out;
 use crate::cli::probe;
@@ -43,6 +44,7 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOu
     report.checks.push(claude(&report.installs));
     if let Ok(config) = &config {
         report.checks.extend(support(&report.installs, config)?);
+        report.checks.push(codex::check(&config.codex)?);
         for warning in &config.warnings {
             report
                 .checks

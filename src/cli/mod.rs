@@ -20,6 +20,7 @@ mod breaker;
 mod capability;
 mod catalog;
 mod client;
+mod codex;
 mod doctor;
 mod explain;
 mod key;

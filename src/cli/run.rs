@@ -9,6 +9,7 @@ use crate::cli::bench;
 use crate::cli::breaker;
 use crate::cli::capability;
 use crate::cli::catalog;
+use crate::cli::codex;
 use crate::cli::doctor;
 use crate::cli::explain;
 use crate::cli::explain::NoSuchCode;
@@ -82,6 +83,8 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Binding { command } => catalog::row(&command, env),
         Command::Policy { command } => catalog::row(&command, env),
         Command::Secret { command } => catalog::secret(&command, env),
+        Command::Login { cli, device, place } => codex::log_in(cli, device, &place, env),
+        Command::Logout { cli, place } => codex::log_out(cli, &place, env),
         Command::Breaker { command } => block_on(breaker::breaker(&command, env))?,
         Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,

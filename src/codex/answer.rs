@@ -116,17 +116,14 @@ impl Answer {
         self.id = told["responseId"]
             .as_str()
             .map(|id| MessageId(id.to_owned()));
-        let usage = &told["usage"];
-        let count = |name: &str| usage[name].as_u64();
-        let (cached, written) = (count("cachedInputTokens"), count("cacheWriteInputTokens"));
-        let within = cached.unwrap_or(0).saturating_add(written.unwrap_or(0));
-        self.usage = Usage {
-            input_tokens: count("inputTokens").map(|all| all.saturating_sub(within)),
-            output_tokens: count("outputTokens"),
-            cache_creation_input_tokens: written,
-            cache_read_input_tokens: cached,
-            reasoning_tokens: count("reasoningOutputTokens"),
-        };
+        self.usage = usage(&told["usage"]);
+    }
+
+    /// What the thread has used so far. It is the only word of an answer that ended at its length.
+    pub(super) fn count_thread(&mut self, total: &Value) {
+        if self.usage == Usage::default() {
+            self.usage = usage(total);
+        }
     }
 
     /// The answer is whole.
@@ -254,6 +251,20 @@ impl Answer {
             self.events.push_back(Event::BlockStop { index });
             self.told += 1;
         }
+    }
+}
+
+/// Input apart from what was read from a cache or written to one.
+fn usage(told: &Value) -> Usage {
+    let count = |name: &str| told[name].as_u64();
+    let (cached, written) = (count("cachedInputTokens"), count("cacheWriteInputTokens"));
+    let within = cached.unwrap_or(0).saturating_add(written.unwrap_or(0));
+    Usage {
+        input_tokens: count("inputTokens").map(|all| all.saturating_sub(within)),
+        output_tokens: count("outputTokens"),
+        cache_creation_input_tokens: written,
+        cache_read_input_tokens: cached,
+        reasoning_tokens: count("reasoningOutputTokens"),
     }
 }
 

@@ -63,8 +63,8 @@ pub(super) enum Told {
     Call(CallKey, Inbound),
     /// A window of the plan, as the server tells it.
     Limits(Value),
-    /// The login changed.
-    Account,
+    /// The login, after it changed.
+    Account(Account),
 }
 
 /// Who waits for an answer.
@@ -72,6 +72,9 @@ pub(super) enum Told {
 enum Waiter {
     Initialize,
     Account,
+    /// The login again, which changed.
+    AccountAgain,
+    Limits,
     Call(CallKey, Ask),
 }
 
@@ -142,8 +145,17 @@ impl Connection {
             Some(Waiter::Account) => {
                 let account = Account::read(result.as_ref().ok());
                 let version = self.version.clone();
+                if matches!(account, Account::LoggedIn { .. }) {
+                    self.ask(Waiter::Limits, "account/rateLimits/read", &json!({}));
+                }
                 self.told.push_back(Told::Ready { version, account });
             }
+            Some(Waiter::AccountAgain) => {
+                let account = Account::read(result.as_ref().ok());
+                self.told.push_back(Told::Account(account));
+            }
+            // One that is logged in with a key has no windows.
+            Some(Waiter::Limits) => self.told.extend(result.ok().map(Told::Limits)),
             Some(Waiter::Call(call, ask)) => {
                 if let (Ask::ThreadStart, Ok(started)) = (ask, &result)
                     && let Some(thread) = started["thread"]["id"].as_str()
@@ -183,7 +195,7 @@ impl Connection {
                 self.told.push_back(Told::Limits(params));
             }
             ("account/updated" | "account/login/completed", _) => {
-                self.told.push_back(Told::Account);
+                self.ask(Waiter::AccountAgain, "account/read", &json!({}));
             }
             (_, Some(call)) => {
                 let inbound = Inbound::Notice { method, params };
@@ -210,7 +222,6 @@ const CLIENT: &str = "inference_relay";
 const UNWANTED: &[&str] = &[
     "thread/started",
     "thread/closed",
-    "thread/tokenUsage/updated",
     "remoteControl/status/changed",
     "configWarning",
 ];

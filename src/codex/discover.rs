@@ -1,12 +1,31 @@
 //! The Codex CLI on this machine: the program itself, past the script that npm puts before it.
 
+use super::CodexConfig;
 use crate::session::DiscoverEnv;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+/// The CLI that runs: the configured one, or else the first found.
+pub(super) fn program(config: &CodexConfig) -> Option<PathBuf> {
+    let var = |name: &str| config.inherited.get(OsStr::new(name));
+    let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    let env = DiscoverEnv {
+        path: var("PATH").cloned(),
+        home: var(home).map(PathBuf::from),
+        appdata: var("APPDATA").map(PathBuf::from),
+    };
+    let program = match &config.command {
+        Some(command) => on_path(command, &env),
+        None => discover(&env),
+    };
+    let program = program.filter(|program| program.is_file());
+    program.map(|program| native(&program))
+}
+
 /// The first CLI found: on `PATH`, in npm's folder on Windows, in bun's and in `~/.local/bin`.
-pub(super) fn discover(env: &DiscoverEnv) -> Option<PathBuf> {
+fn discover(env: &DiscoverEnv) -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     if let Some(path) = &env.path {
         // An empty entry of PATH means the current folder, which is nobody's install.
@@ -21,7 +40,7 @@ pub(super) fn discover(env: &DiscoverEnv) -> Option<PathBuf> {
 }
 
 /// A bare name is looked for on `PATH`.
-pub(super) fn on_path(name: &Path, env: &DiscoverEnv) -> Option<PathBuf> {
+fn on_path(name: &Path, env: &DiscoverEnv) -> Option<PathBuf> {
     if name.components().count() > 1 || name.is_absolute() {
         return Some(name.to_owned());
     }
@@ -31,7 +50,7 @@ pub(super) fn on_path(name: &Path, env: &DiscoverEnv) -> Option<PathBuf> {
 }
 
 /// The program behind the script of an npm package, which only starts it: one process less, and half the time.
-pub(super) fn native(program: &Path) -> PathBuf {
+fn native(program: &Path) -> PathBuf {
     let real = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
     if real.extension().is_none_or(|kind| kind != "js") {
         return program.to_owned();

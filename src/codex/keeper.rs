@@ -5,18 +5,17 @@ use super::account::Account;
 use super::connection::CallKey;
 use super::discover;
 use super::fault;
+use super::known::Known;
 use super::launch;
 use super::limits::Limits;
 use super::process::Birth;
 use super::process::Process;
 use super::process::Status;
-use crate::session::DiscoverEnv;
 use crate::session::EndMode;
 use crate::session::ProcessRegistry;
 use crate::session::end_group;
 use crate::turn::Fault;
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -37,7 +36,7 @@ struct Shared {
     registry: ProcessRegistry,
     places: Arc<Semaphore>,
     kept: tokio::sync::Mutex<Kept>,
-    limits: Arc<Mutex<Limits>>,
+    known: Arc<Mutex<Known>>,
     last_call: AtomicU64,
 }
 
@@ -68,7 +67,7 @@ impl Keeper {
         Keeper(Arc::new(Shared {
             places: Arc::new(Semaphore::new(config.calls_max)),
             kept: tokio::sync::Mutex::default(),
-            limits: Arc::default(),
+            known: Arc::default(),
             last_call: AtomicU64::new(0),
             registry,
             config,
@@ -80,26 +79,18 @@ impl Keeper {
     }
 
     pub(super) fn limits(&self) -> Limits {
-        let limits = self.0.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.clone()
+        self.known().limits
+    }
+
+    /// What the CLI has told so far.
+    pub(super) fn known(&self) -> Known {
+        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
     /// The program that would run.
     pub(super) fn program(&self) -> Option<PathBuf> {
-        let config = &self.0.config;
-        let var = |name: &str| config.inherited.get(OsStr::new(name));
-        let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        let env = DiscoverEnv {
-            path: var("PATH").cloned(),
-            home: var(home).map(PathBuf::from),
-            appdata: var("APPDATA").map(PathBuf::from),
-        };
-        let program = match &config.command {
-            Some(command) => discover::on_path(command, &env),
-            None => discover::discover(&env),
-        };
-        let program = program.filter(|program| program.is_file());
-        program.map(|program| discover::native(&program))
+        discover::program(&self.0.config)
     }
 
     /// An app-server that is ready and knows the model.
@@ -136,14 +127,14 @@ impl Keeper {
         kept.processes.retain(|process| {
             let is_fresh =
                 process.calls.load(Ordering::Relaxed) < CALLS_MAX && process.login == login;
-            is_fresh && process.is_alive() && process.models.contains(model)
+            is_fresh && process.is_of_use() && process.models.contains(model)
         });
         let least = kept
             .processes
             .iter()
             .min_by_key(|process| process.load())
             .cloned();
-        let is_full = kept.processes.len() >= config.processes_max;
+        let is_full = kept.processes.len() >= self.processes_max();
         match least {
             Some(process) if is_full || process.load() < SPREAD => Ok(process),
             _ => {
@@ -151,6 +142,16 @@ impl Keeper {
                 kept.processes.push(Arc::clone(&process));
                 Ok(process)
             }
+        }
+    }
+
+    /// Of a login whose token is renewed there is one process: two that renew it take it from each other.
+    fn processes_max(&self) -> usize {
+        match self.known().account {
+            Account::LoggedIn { kind, .. } if kind != RENEWED => self.0.config.processes_max,
+            Account::NotNeeded => self.0.config.processes_max,
+            // As long as nobody has said, it may be one.
+            Account::LoggedIn { .. } | Account::LoggedOut | Account::Unknown => 1,
         }
     }
 
@@ -172,7 +173,7 @@ impl Keeper {
             models,
             login,
             registry: shared.registry.clone(),
-            limits: Arc::clone(&shared.limits),
+            known: Arc::clone(&shared.known),
         };
         Process::start(birth).ok_or_else(|| fault::does_not_start("it ended at once"))
     }
@@ -205,12 +206,18 @@ async fn ready(process: &Process) -> Result<(), Fault> {
         Status::Ready {
             account: Account::LoggedOut,
             ..
-        } => Err(fault::logged_out()),
+        } => {
+            // A login may lie where no change of it is seen; the next call asks a process that has looked again.
+            process.retire();
+            Err(fault::logged_out())
+        }
         Status::Ready { .. } | Status::Starting => Ok(()),
         Status::Gone(why) => Err(fault::does_not_start(why)),
     }
 }
 
+/// The kind of login whose token is renewed; a key never is.
+const RENEWED: &str = "chatgpt";
 /// Calls on one process before another one is started beside it.
 const SPREAD: usize = 4;
 /// Calls of one process: what it writes of itself grows by 35 kB with each.

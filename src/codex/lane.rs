@@ -14,6 +14,7 @@ use super::process::Order;
 use crate::clock;
 use crate::lane::Affinity;
 use crate::lane::Call;
+use crate::lane::Dialect;
 use crate::lane::Fit;
 use crate::lane::Health;
 use crate::lane::Lane;
@@ -23,12 +24,14 @@ use crate::session::ProcessRegistry;
 use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::FaultKind;
 use crate::turn::Labels;
 use crate::turn::LaneId;
 use crate::turn::MessageId;
 use crate::turn::Start;
 use crate::turn::Timeline;
 use crate::turn::Usage;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -91,13 +94,19 @@ impl Lane for CodexLane {
             None => Health::Degraded(fault::not_found().public),
         }
     }
+
+    fn about(&self) -> Value {
+        self.keeper.known().told()
+    }
 }
 
 fn prepared(call: &Call) -> Result<Prepared, Fault> {
     let request = call.request()?;
     let binding = call.binding.as_ref();
     let model = binding.map_or(request.model.as_str(), |binding| &binding.upstream_name);
-    prepare(request, model).map_err(|fault| *fault)
+    let original = call.original.as_ref();
+    let dialect = original.map_or(Dialect::Anthropic, |original| original.dialect);
+    prepare(request, model, dialect).map_err(|unfit| *unfit.fault(dialect))
 }
 
 impl CodexLane {
@@ -215,6 +224,9 @@ impl Conductor<'_> {
                 }
                 Step::Tell(event) => tell(&mut self.pending, event),
                 Step::Fail(fault) => {
+                    if fault.kind == FaultKind::LoginRequired {
+                        self.lease.process.retire();
+                    }
                     tracing::info!(
                         code = fault.kind.code(),
                         why = fault.private,

@@ -17,6 +17,7 @@
 
 mod account;
 mod answer;
+mod command;
 mod connection;
 mod discover;
 mod exchange;
@@ -24,10 +25,12 @@ mod failure;
 mod fault;
 mod item;
 mod keeper;
+mod known;
 mod lane;
 mod launch;
 mod limits;
 mod models;
+mod path;
 mod prepare;
 mod process;
 mod rpc;
@@ -35,6 +38,7 @@ mod schema;
 mod settings;
 mod tool;
 
+pub(crate) use command::CodexProgram;
 pub(crate) use lane::CodexLane;
 
 use std::collections::BTreeMap;

@@ -1,10 +1,11 @@
 //! A call as the three requests that the CLI is sent for it. `[pure]`
 
-use super::fault;
 use super::item;
+use super::path;
+use super::path::Unfit;
 use super::tool;
 use super::tool::Aliases;
-use crate::turn::Fault;
+use crate::lane::Dialect;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Role;
@@ -33,12 +34,12 @@ pub(super) struct Prepared {
 ///
 /// # Errors
 /// Where the CLI cannot take it.
-pub(super) fn prepare(request: &Request, model: &str) -> Result<Prepared, Box<Fault>> {
+pub(super) fn prepare(request: &Request, model: &str, dialect: Dialect) -> Result<Prepared, Unfit> {
     if request
         .prompt()
         .is_none_or(|last| last.role == Role::Assistant)
     {
-        return Err(fault::unfit(
+        return Err(Unfit::at(
             "messages",
             "the last message must be the user's; this lane cannot continue another",
         ));
@@ -53,11 +54,25 @@ pub(super) fn prepare(request: &Request, model: &str) -> Result<Prepared, Box<Fa
         aliases: offered.aliases,
         reads_along: request.reading == Reading::Along,
         thinks: request.sampling.thinks(),
-        emulated: [request.emulated.clone(), offered.emulated, found.emulated].concat(),
-        ignored: [request.ignored.clone(), offered.ignored, found.ignored].concat(),
+        emulated: [offered.emulated, found.emulated].concat(),
+        ignored: [offered.ignored, found.ignored].concat(),
     };
     sample(request, &mut prepared);
+    prepared.emulated = labels(&request.emulated, &prepared.emulated, dialect);
+    prepared.ignored = labels(&request.ignored, &prepared.ignored, dialect);
     Ok(prepared)
+}
+
+/// What the dialect's reader has named, and what this lane has; each once.
+fn labels(read: &[String], own: &[String], dialect: Dialect) -> Vec<String> {
+    let mut all = read.to_vec();
+    for label in own {
+        let label = path::told(dialect, label);
+        if !all.contains(&label) {
+            all.push(label);
+        }
+    }
+    all
 }
 
 fn thread(model: &str, tools: Vec<Value>) -> Map<String, Value> {
@@ -148,7 +163,7 @@ mod tests {
             .sampling
             .verbatim
             .insert("output_config".into(), config);
-        let prepared = prepare(&request, "m").expect("it fits");
+        let prepared = prepare(&request, "m", Dialect::Anthropic).expect("it fits");
         assert_eq!(
             prepared.ignored,
             ["max_tokens", "temperature", "thinking.budget_tokens"]
@@ -160,6 +175,6 @@ mod tests {
 
     #[test]
     fn an_assistants_last_message_is_not_continued() {
-        assert!(prepare(&request(Role::Assistant), "m").is_err());
+        assert!(prepare(&request(Role::Assistant), "m", Dialect::Anthropic).is_err());
     }
 }

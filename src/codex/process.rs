@@ -6,8 +6,8 @@ use super::connection::CallKey;
 use super::connection::Connection;
 use super::connection::Inbound;
 use super::connection::Told;
+use super::known::Known;
 use super::launch::Folder;
-use super::limits::Limits;
 use super::rpc::Lines;
 use crate::session::EndMode;
 use crate::session::ProcessRegistry;
@@ -17,7 +17,9 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,6 +65,8 @@ pub(super) struct Process {
     pub(super) calls: AtomicUsize,
     pub(super) models: BTreeSet<String>,
     pub(super) login: Option<SystemTime>,
+    /// It gets no further call.
+    is_retired: AtomicBool,
     /// An empty folder, which threads are told to be in.
     pub(super) empty: String,
 }
@@ -74,7 +78,7 @@ pub(super) struct Birth {
     pub(super) models: BTreeSet<String>,
     pub(super) login: Option<SystemTime>,
     pub(super) registry: ProcessRegistry,
-    pub(super) limits: Arc<Mutex<Limits>>,
+    pub(super) known: Arc<Mutex<Known>>,
 }
 
 impl Process {
@@ -90,7 +94,7 @@ impl Process {
         let driver = Driver {
             connection: Connection::begin(env!("CARGO_PKG_VERSION")),
             calls: HashMap::new(),
-            limits: Arc::clone(&birth.limits),
+            known: Arc::clone(&birth.known),
             status: told,
         };
         tokio::spawn(async move {
@@ -107,13 +111,21 @@ impl Process {
             calls: AtomicUsize::new(0),
             models,
             login,
+            is_retired: AtomicBool::new(false),
             empty,
         })
     }
 
-    /// Whether it is of further use.
-    pub(super) fn is_alive(&self) -> bool {
-        !matches!(&*self.status.borrow(), Status::Gone(_)) && !self.orders.is_closed()
+    /// Whether another call may go there.
+    pub(super) fn is_of_use(&self) -> bool {
+        !self.is_retired.load(Ordering::Relaxed)
+            && !matches!(&*self.status.borrow(), Status::Gone(_))
+            && !self.orders.is_closed()
+    }
+
+    /// Gives it no further call: the login that it knows has ended.
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
     }
 
     /// Calls under way.
@@ -134,7 +146,7 @@ async fn end(child: &mut Child, pid: u32) {
 struct Driver {
     connection: Connection,
     calls: HashMap<CallKey, mpsc::Sender<Inbound>>,
-    limits: Arc<Mutex<Limits>>,
+    known: Arc<Mutex<Known>>,
     status: watch::Sender<Status>,
 }
 
@@ -214,6 +226,11 @@ impl Driver {
         match told {
             Told::Ready { version, account } => {
                 tracing::info!(version, "an app-server of codex is ready");
+                {
+                    let mut known = self.known();
+                    known.version = Some(version.clone());
+                    known.account = account.clone();
+                }
                 self.status.send_replace(Status::Ready { version, account });
             }
             Told::Refused(why) => {
@@ -231,12 +248,15 @@ impl Driver {
                 }
             }
             Told::Limits(told) => {
-                let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-                limits.take(&told);
+                self.known().limits.take(&told);
             }
-            Told::Account => {}
+            Told::Account(account) => self.known().account = account,
         }
         true
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,7 +16,7 @@ use super::store::StoredTurn;
 use crate::clock;
 use crate::lane::Call;
 use crate::lane::Events;
-use crate::lane::Health;
+use crate::lane::LaneView;
 use crate::lane::OfferedModel;
 use crate::lane::Reply;
 use crate::lane::Serving;
@@ -27,7 +27,6 @@ use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Joined;
-use crate::turn::LaneId;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
@@ -121,7 +120,7 @@ impl Conversations {
     }
 
     /// How every lane is now.
-    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
+    pub(crate) fn lanes(&self) -> Vec<LaneView> {
         self.router.lanes()
     }
 

@@ -129,7 +129,8 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     if ended > 0 {
         tracing::info!(ended, "ended processes that an earlier daemon left");
     }
-    let codex = CodexLane::new(config.codex.clone(), registry.clone());
+    let codex = claude::codex(&config, simulated)?;
+    let codex = CodexLane::new(codex, registry.clone());
     let pool = claude::pool(&config, simulated, registry, budgets).await?;
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());

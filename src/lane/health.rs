@@ -1,5 +1,8 @@
 //! Whether a lane can serve. `[pure]`
 
+use crate::turn::LaneId;
+use serde_json::Value;
+
 /// How a lane is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Health {
@@ -11,4 +14,13 @@ pub(crate) enum Health {
     /// Calls may fail; the text says why and what to do.
     Degraded(String),
     Draining,
+}
+
+/// A lane as the relay tells of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LaneView {
+    pub(crate) id: LaneId,
+    pub(crate) health: Health,
+    /// What it tells of itself; null where that is nothing.
+    pub(crate) about: Value,
 }

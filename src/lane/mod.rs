@@ -29,6 +29,7 @@ pub(crate) use call::Original;
 pub(crate) use fit::Affinity;
 pub(crate) use fit::Fit;
 pub(crate) use health::Health;
+pub(crate) use health::LaneView;
 
 use crate::turn::ConversationId;
 use crate::turn::LaneId;
@@ -56,6 +57,11 @@ pub(crate) trait Lane: Send + Sync {
 
     /// Whether it can serve now.
     fn health(&self) -> Health;
+
+    /// What it tells of itself beside its health: no secret, and nothing of whose it is.
+    fn about(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
 
     /// Whether it holds this conversation, so that a call goes on in it without being told the history.
     fn holds(&self, _conversation: &ConversationId) -> bool {

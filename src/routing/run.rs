@@ -8,8 +8,8 @@ use super::reserve::PolicyLimits;
 use super::ways::Lanes;
 use super::ways::Way;
 use crate::lane::Call;
-use crate::lane::Health;
 use crate::lane::Lane;
+use crate::lane::LaneView;
 use crate::lane::LaneWant;
 use crate::lane::OfferedModel;
 use crate::lane::Reply;
@@ -17,7 +17,6 @@ use crate::lane::Serving;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
-use crate::turn::LaneId;
 use crate::turn::Remedy;
 use std::sync::Arc;
 
@@ -56,15 +55,15 @@ impl Router {
     }
 
     /// How every lane is now: this machine's own, then the hosts.
-    pub(crate) fn lanes(&self) -> Vec<(LaneId, Health)> {
-        let own = self
-            .lanes
-            .own
-            .iter()
-            .map(|lane| (lane.id().clone(), lane.health()));
+    pub(crate) fn lanes(&self) -> Vec<LaneView> {
+        let view = |lane: &dyn Lane| LaneView {
+            id: lane.id().clone(),
+            health: lane.health(),
+            about: lane.about(),
+        };
+        let own = self.lanes.own.iter().map(|lane| view(&**lane));
         let hosts = self.lanes.hosts.all().into_iter();
-        own.chain(hosts.map(|lane| (lane.id().clone(), lane.health())))
-            .collect()
+        own.chain(hosts.map(|lane| view(&*lane))).collect()
     }
 
     /// Whether a lane holds this conversation.

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::conversation::ConversationView;
 use crate::conversation::Conversations;
 use crate::lane::Call;
-use crate::lane::Health;
+use crate::lane::LaneView;
 use crate::lane::OfferedModel;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
@@ -23,7 +23,6 @@ use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use crate::turn::LaneId;
 use crate::turn::Owner;
 use crate::upstream::HostLane;
 use crate::upstream::Hosts;
@@ -51,7 +50,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
         false
     }
     /// How every lane is now.
-    fn lanes(&self) -> Vec<(LaneId, Health)> {
+    fn lanes(&self) -> Vec<LaneView> {
         Vec::new()
     }
     /// Takes a call's share of what its policy limits.
@@ -76,7 +75,7 @@ impl Backend for Conversations {
         Conversations::is_declared(self)
     }
 
-    fn lanes(&self) -> Vec<(LaneId, Health)> {
+    fn lanes(&self) -> Vec<LaneView> {
         Conversations::lanes(self)
     }
 
@@ -200,7 +199,7 @@ impl Api {
         self.pool.borrow().clone()
     }
 
-    pub(super) fn lanes(&self) -> Vec<(LaneId, Health)> {
+    pub(super) fn lanes(&self) -> Vec<LaneView> {
         self.backend.lanes()
     }
 

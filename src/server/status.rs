@@ -8,9 +8,9 @@ use crate::auth::Caller;
 use crate::clock;
 use crate::conversation::ConversationView;
 use crate::lane::Health;
+use crate::lane::LaneView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
-use crate::turn::LaneId;
 use crate::turn::Owner;
 use crate::wire::capability;
 use axum::Extension;
@@ -53,19 +53,26 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
 }
 
 /// A lane's state, in the words of the whole relay's.
-fn lane((id, health): &(LaneId, Health)) -> Value {
-    let (state, waiting) = match health {
+fn lane(view: &LaneView) -> Value {
+    let (state, waiting) = match view.health {
         Health::Starting => ("starting", 0),
-        Health::Ready { waiting } => ("ready", *waiting),
+        Health::Ready { waiting } => ("ready", waiting),
         Health::Degraded(_) => ("degraded", 0),
         Health::Draining => ("draining", 0),
     };
-    serde_json::json!({ "lane": id.name(), "state": state, "waiting": waiting })
+    let mut told =
+        serde_json::json!({ "lane": view.id.name(), "state": state, "waiting": waiting });
+    if !view.about.is_null() {
+        told["about"] = view.about.clone();
+    }
+    told
 }
 
 /// `GET /v1/capabilities`.
-pub(super) async fn capabilities() -> Response {
-    json(&capability::document())
+pub(super) async fn capabilities(State(api): State<Api>) -> Response {
+    let mut document = capability::document();
+    document["lanes"] = api.lanes().iter().map(lane).collect();
+    json(&document)
 }
 
 /// `GET /v1/version`.

@@ -4,7 +4,6 @@ use super::support::client;
 use super::support::client::Response;
 use super::support::client::text_of;
 use super::support::codex;
-use super::support::codex::FAKE_CODEX;
 use super::support::process;
 use super::support::relay::Relay;
 use super::support::relay::World;
@@ -13,7 +12,6 @@ use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
-use std::sync::Arc;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\nchunk = 7\n";
 const MODEL: &str = "gpt-5.5@codex";
@@ -286,6 +284,9 @@ fn a_used_up_plan_says_when_it_begins_anew_and_the_relay_tells_its_windows() {
     let answer = ask(&relay, "x");
     let wait: u64 = answer.header("retry-after").parse().expect("seconds");
     assert!((2900..=3000).contains(&wait), "{wait}");
+    let primary = about(&relay)["windows"]["primary"].clone();
+    assert_eq!(primary["used_percent"], 100.0, "{primary}");
+    assert!(primary["resets_at"].is_u64(), "{primary}");
 }
 
 #[test]
@@ -298,7 +299,8 @@ fn a_length_stop_and_a_refusal_are_answers_and_an_answer_that_was_changed_is_non
     let length = ask(&relay, "length");
     assert_eq!(text(&length), "partial");
     assert_eq!(length.json()["stop_reason"], "max_tokens");
-    assert_eq!(length.header("x-relay-usage"), "unknown");
+    let usage = &length.json()["usage"];
+    assert!(usage["output_tokens"].as_u64() > Some(100), "{usage}");
     assert_eq!(ask(&relay, "refuse").json()["stop_reason"], "refusal");
     let mut thinking = body("/v1/messages", "think");
     thinking["thinking"] = json!({"type": "adaptive"});
@@ -340,6 +342,17 @@ fn what_cannot_be_passed_is_named_or_refused_before_anybody_is_asked() {
     warm["temperature"] = 0.5.into();
     let answer = post(&relay, "/v1/messages", &warm);
     assert_eq!(answer.header("x-relay-ignored"), "max_tokens,temperature");
+    let chat = json!({"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stop": "y",
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "title": "T"}}}],
+        "parallel_tool_calls": false});
+    let answer = post(&relay, "/v1/chat/completions", &chat);
+    assert_eq!(
+        (
+            answer.header("x-relay-ignored"),
+            answer.header("x-relay-emulated")
+        ),
+        ("parallel_tool_calls,stop", "tools.0.function.parameters")
+    );
     let strict = client::post_with(relay.address, &warm, "x-relay-strict: true");
     assert_eq!(strict.status, 400, "{}", strict.body);
     let picture =
@@ -351,7 +364,7 @@ fn what_cannot_be_passed_is_named_or_refused_before_anybody_is_asked() {
         let answer = conversation(&relay, &messages, &json!([]));
         assert_eq!(answer.status, 400, "{}", answer.body);
     }
-    assert_eq!(codex::asked(&relay.world).len(), 1);
+    assert_eq!(codex::asked(&relay.world).len(), 2);
 }
 
 #[test]
@@ -377,18 +390,21 @@ fn a_caller_that_hangs_up_has_its_turn_interrupted() {
 #[test]
 fn many_calls_at_once_share_two_processes_and_none_gets_anothers_words() {
     let relay = codex::scripted(ECHO, "").start();
-    let relay = Arc::new(relay);
-    let calls: Vec<_> = (0..32)
-        .map(|number| {
-            let relay = Arc::clone(&relay);
-            std::thread::spawn(move || text(&ask(&relay, &format!("number {number} of many"))))
-        })
-        .collect();
-    for (number, call) in calls.into_iter().enumerate() {
-        let said = call.join().expect("a call must not panic");
-        assert_eq!(said, format!("number {number} of many"));
-    }
+    assert_eq!(text(&ask(&relay, "first")), "first");
+    at_once(&relay, 64);
     assert_eq!(relay.world.pids().len(), 2);
+}
+
+/// So many calls at once, each with its own words back.
+fn at_once(relay: &Relay, count: usize) {
+    std::thread::scope(|scope| {
+        for number in 0..count {
+            scope.spawn(move || {
+                let words = format!("number {number} of many");
+                assert_eq!(text(&ask(relay, &words)), words);
+            });
+        }
+    });
 }
 
 #[test]
@@ -441,17 +457,41 @@ fn a_login_that_comes_or_goes_while_the_daemon_runs_is_noticed() {
     let relay = codex::scripted(ECHO, "FAKE_CODEX_NEEDS_LOGIN = \"1\"").start();
     let code = |relay: &Relay| ask(relay, "x").header("x-relay-error").to_owned();
     assert_eq!(code(&relay), "login_required");
-    let codex = |words: &[&str]| {
-        let mut command = std::process::Command::new(&*FAKE_CODEX);
-        let command = command
-            .args(words)
-            .env("CODEX_HOME", relay.world.path("codex-home"));
-        assert!(command.output().is_ok_and(|output| output.status.success()));
+    let config = relay.world.path("relay.toml");
+    let config = config.to_string_lossy();
+    let run = |words: &[&str]| {
+        let output = relay.world.run(&[words, &["--config", &config]].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    codex(&["login"]);
+    let said = run(&["login", "codex", "--device"]);
+    assert!(said.contains("one-time code"), "{said}");
     assert_eq!(code(&relay), "");
-    codex(&["logout"]);
+    let login = |relay: &Relay| about(relay)["login"].clone();
+    assert_eq!(login(&relay), "logged in");
+    at_once(&relay, 16);
+    assert_eq!(relay.world.pids().len(), 1);
+    run(&["logout", "codex"]);
     assert_eq!(code(&relay), "login_required");
+    assert_eq!(login(&relay), "logged out");
+    assert!(!relay.get("/v1/health").to_string().contains("example.com"));
+}
+
+/// What the lane tells of itself.
+fn about(relay: &Relay) -> Value {
+    let told = relay.get("/v1/capabilities");
+    let mut lanes = told["lanes"].as_array().expect("a list").iter();
+    let lane = lanes.find(|lane| lane["lane"] == "codex");
+    lane.expect("it is a lane")["about"].clone()
+}
+
+#[test]
+fn the_simulated_relay_offers_the_lane() {
+    let world = World::scripted("").pool("idle = 0").simulated();
+    let relay = world.without_claude().start();
+    let answer = ask(&relay, "x");
+    assert!(text(&answer).contains("simulated"), "{}", answer.body);
+    assert_eq!(answer.header("x-relay-lane"), "codex");
 }
 
 #[test]

@@ -239,6 +239,10 @@ impl Exchange {
             }
             "item/started" => self.begun(&params["item"]),
             "rawResponseItem/completed" => self.answer.item(&params["item"]),
+            "thread/tokenUsage/updated" => {
+                self.answer.count_thread(&params["tokenUsage"]["total"]);
+                Ok(())
+            }
             "rawResponse/completed" => self.responded(params, now.at),
             "model/rerouted" => {
                 self.answer.reroute(text(params, "toModel"));

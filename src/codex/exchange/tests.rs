@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::codex::prepare::prepare;
+use crate::lane::Dialect;
 use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Labels;
@@ -31,7 +32,7 @@ impl Played {
             labels: Labels::exact(LaneId::new("codex")),
         };
         let now = crate::clock::now();
-        let prepared = prepare(&request, "m").expect("it fits");
+        let prepared = prepare(&request, "m", Dialect::Anthropic).expect("it fits");
         let exchange = Exchange::begin(prepared, start, "/empty", now, Duration::from_secs(60));
         Played { exchange, now }
     }
@@ -150,11 +151,19 @@ fn calls_of_tools_end_the_answer_and_interrupt_the_turn() {
 fn an_answer_that_is_cut_at_its_length_is_no_failure_and_one_that_broke_off_is() {
     let mut long = Played::running();
     long.notice("item/agentMessage/delta", json!({"delta": "partial"}));
+    let total = json!({"inputTokens": 5, "outputTokens": 9});
+    long.notice(
+        "thread/tokenUsage/updated",
+        json!({"tokenUsage": {"total": total}}),
+    );
     long.notice(
         "turn/completed",
         failed("Incomplete response returned, reason: max_output_tokens"),
     );
-    assert_eq!(ends(&long.steps())[0], "max_tokens");
+    let steps = long.steps();
+    assert_eq!(ends(&steps)[0], "max_tokens");
+    let told = |step: &Step| matches!(step, Step::Tell(Event::End(end)) if end.usage.output_tokens == Some(9));
+    assert!(steps.iter().any(told), "{steps:?}");
     let mut cut = Played::running();
     cut.notice("item/agentMessage/delta", json!({"delta": "partial"}));
     cut.notice(

@@ -1,9 +1,8 @@
 //! A conversation as the items that a thread takes up. `[pure]`
 
-use super::fault;
+use super::path::Unfit;
 use super::tool::Aliases;
 use crate::turn::Block;
-use crate::turn::Fault;
 use crate::turn::Message;
 use crate::turn::Request;
 use crate::turn::Role;
@@ -25,7 +24,7 @@ pub(super) struct Items {
 ///
 /// # Errors
 /// Where a part of it cannot reach the model through the CLI, or would be dropped without a word.
-pub(super) fn items(request: &Request, aliases: &Aliases) -> Result<Items, Box<Fault>> {
+pub(super) fn items(request: &Request, aliases: &Aliases) -> Result<Items, Unfit> {
     paired(&request.messages)?;
     let mut writer = Writer {
         found: Items::default(),
@@ -47,7 +46,7 @@ pub(super) fn items(request: &Request, aliases: &Aliases) -> Result<Items, Box<F
 }
 
 /// A result without its call, or a call without its result: the CLI drops the one and invents the other.
-fn paired(messages: &[Message]) -> Result<(), Box<Fault>> {
+fn paired(messages: &[Message]) -> Result<(), Unfit> {
     let mut open: HashSet<&str> = HashSet::new();
     let mut called: HashSet<&str> = HashSet::new();
     for (place, message) in messages.iter().enumerate() {
@@ -60,14 +59,14 @@ fn paired(messages: &[Message]) -> Result<(), Box<Fault>> {
                 open.remove(id);
                 if !called.contains(id) {
                     let path = format!("messages.{place}.content.{index}");
-                    return Err(fault::unfit(&path, "there is no call of this id before it"));
+                    return Err(Unfit::at(&path, "there is no call of this id before it"));
                 }
             }
         }
     }
     match open.is_empty() {
         true => Ok(()),
-        false => Err(fault::unfit("messages", "a call of a tool has no result")),
+        false => Err(Unfit::at("messages", "a call of a tool has no result")),
     }
 }
 
@@ -79,7 +78,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn block(&mut self, role: Role, block: &Block, path: &str) -> Result<(), Box<Fault>> {
+    fn block(&mut self, role: Role, block: &Block, path: &str) -> Result<(), Unfit> {
         match block {
             Block::Text(text) => self.parts.push(spoken(role, text)),
             Block::Image(json) => self.parts.push(image(json, path)?),
@@ -115,10 +114,10 @@ impl Writer<'_> {
             .push(json!({ "type": "message", "role": role, "content": parts }));
     }
 
-    fn call(&mut self, block: &Block, path: &str) -> Result<(), Box<Fault>> {
+    fn call(&mut self, block: &Block, path: &str) -> Result<(), Unfit> {
         let call = block
             .call()
-            .ok_or_else(|| fault::unfit(path, "a call needs an id and a name"))?;
+            .ok_or_else(|| Unfit::at(path, "a call needs an id and a name"))?;
         let arguments = match call.input {
             Value::String(text) => text.clone(),
             Value::Null => "{}".to_owned(),
@@ -131,7 +130,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn result(&mut self, json: &Value, path: &str) -> Result<(), Box<Fault>> {
+    fn result(&mut self, json: &Value, path: &str) -> Result<(), Unfit> {
         let id = json["tool_use_id"].as_str().unwrap_or_default();
         let output = output(&json["content"], path)?;
         self.found.items.push(json!({
@@ -156,7 +155,7 @@ impl Writer<'_> {
         }
     }
 
-    fn document(&mut self, json: &Value, path: &str) -> Result<(), Box<Fault>> {
+    fn document(&mut self, json: &Value, path: &str) -> Result<(), Unfit> {
         match (
             json["source"]["type"].as_str(),
             json["source"]["data"].as_str(),
@@ -166,11 +165,11 @@ impl Writer<'_> {
                 self.found.emulated.push(path.to_owned());
                 Ok(())
             }
-            _ => Err(fault::unfit(path, "the Codex CLI takes no files")),
+            _ => Err(Unfit::at(path, "the Codex CLI takes no files")),
         }
     }
 
-    fn foreign(&mut self, role: Role, json: &Value, path: &str) -> Result<(), Box<Fault>> {
+    fn foreign(&mut self, role: Role, json: &Value, path: &str) -> Result<(), Unfit> {
         let text = |name: &str| json[name].as_str();
         match json["type"].as_str() {
             Some("text" | "input_text" | "output_text") => {
@@ -184,7 +183,7 @@ impl Writer<'_> {
                 self.found.emulated.push(path.to_owned());
                 Ok(())
             }
-            _ => Err(fault::unfit(path, "the Codex CLI knows no such content")),
+            _ => Err(Unfit::at(path, "the Codex CLI knows no such content")),
         }
     }
 }
@@ -215,7 +214,7 @@ fn summary(text: &str) -> Value {
 }
 
 /// A picture that is in the request itself; the CLI fetches none.
-fn image(json: &Value, path: &str) -> Result<Value, Box<Fault>> {
+fn image(json: &Value, path: &str) -> Result<Value, Unfit> {
     let source = &json["source"];
     let url = match source["type"].as_str() {
         Some("base64") => {
@@ -235,7 +234,7 @@ fn image(json: &Value, path: &str) -> Result<Value, Box<Fault>> {
     };
     match url.starts_with("data:") {
         true => Ok(json!({ "type": "input_image", "image_url": url })),
-        false => Err(fault::unfit(
+        false => Err(Unfit::at(
             path,
             "the Codex CLI fetches no pictures; send its bytes, in base64",
         )),
@@ -243,13 +242,13 @@ fn image(json: &Value, path: &str) -> Result<Value, Box<Fault>> {
 }
 
 /// What a tool answered: a text, or parts.
-pub(super) fn output(content: &Value, path: &str) -> Result<Value, Box<Fault>> {
+pub(super) fn output(content: &Value, path: &str) -> Result<Value, Unfit> {
     let part = |(index, block): (usize, &Value)| {
         let path = format!("{path}.content.{index}");
         match block["type"].as_str() {
             Some("text") => Ok(input_text(block["text"].as_str().unwrap_or_default())),
             Some("image") => image(block, &path),
-            _ => Err(fault::unfit(
+            _ => Err(Unfit::at(
                 &path,
                 "the Codex CLI takes texts and pictures of tools only",
             )),
@@ -262,7 +261,7 @@ pub(super) fn output(content: &Value, path: &str) -> Result<Value, Box<Fault>> {
             [only] if only["type"] == "text" => Ok(only["text"].clone()),
             blocks => blocks.iter().enumerate().map(part).collect(),
         },
-        _ => Err(fault::unfit(
+        _ => Err(Unfit::at(
             path,
             "the content of a result is a text or a list",
         )),

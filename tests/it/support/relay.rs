@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// The claude to run in place of the usual one, in this folder.
     command: Option<&'static str>,
     files_max: Option<u64>,
+    /// Further arguments of `serve`.
+    args: &'static [&'static str],
 }
 
 /// A running relay. Dropping it ends it and all of its sessions at once, and shows the end of its log where the test
@@ -90,6 +92,7 @@ impl World {
             has_claude: true,
             command: None,
             files_max: None,
+            args: &[],
         };
         fs::create_dir(world.path("user")).expect("a home must be made");
         world
@@ -168,6 +171,12 @@ impl World {
     /// The relay may have so many files open, and cannot raise that.
     pub(crate) fn files_max(mut self, files: u64) -> World {
         self.files_max = Some(files);
+        self
+    }
+
+    /// Stand-ins answer, as for a first look.
+    pub(crate) fn simulated(mut self) -> World {
+        self.args = &["--simulated"];
         self
     }
 
@@ -304,7 +313,7 @@ impl Relay {
     /// A relay in a world that another one may have left.
     pub(crate) fn start(world: Arc<World>) -> Relay {
         let mut daemon = world
-            .serve_command(&[])
+            .serve_command(world.args)
             .spawn()
             .expect("the relay must start");
         let stderr = daemon.stderr.take().expect("stderr is a pipe");

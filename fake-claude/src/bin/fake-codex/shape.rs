@@ -20,6 +20,14 @@ pub(crate) fn usage(input: u64, output: u64) -> Value {
     })
 }
 
+/// A usage that the CLI makes up.
+pub(crate) fn nothing(total: u64) -> Value {
+    json!({
+        "totalTokens": total, "inputTokens": 0, "cachedInputTokens": 0, "cacheWriteInputTokens": 0, "outputTokens": 0,
+        "reasoningOutputTokens": 0,
+    })
+}
+
 pub(crate) fn window(limit: Limit) -> Value {
     let resets = clock::unix_ms() / 1000 + limit.resets_in;
     json!({"usedPercent": limit.used, "windowDurationMins": limit.minutes, "resetsAt": resets})
@@ -64,3 +72,6 @@ pub(crate) fn without_marks(text: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+/// The window of a model whose entry leaves a call as it is, in tokens.
+pub(crate) const WINDOW: u64 = 1_000_000_000;
