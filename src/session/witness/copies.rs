@@ -250,12 +250,19 @@ mod tests {
         };
         let answer = r#"{"id":"msg_1","model":"m","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}"#;
         write("1.request.json", "{}");
-        write("2.response.json", "{\"id\":\"msg_1\",");
+        let (begun, rest) = answer.split_at(20);
+        let path = folder.path().join("2.response.json");
+        let mut file = fs::File::create(path).expect("a file can be made");
+        let mut put = |text: &str| {
+            std::io::Write::write_all(&mut file, text.as_bytes()).expect("a file can be written");
+        };
+        put(begun);
         copies.came.notified().await;
         let read = copies.read();
         assert_eq!((read.asked, read.answered), (1, 0));
         assert_eq!(read.answer, Readable::Nothing);
-        write("2.response.json", answer);
+        put(rest);
+        drop(file);
         copies.came.notified().await;
         let read = copies.read();
         assert!(read.first.is_some_and(|first| first.message == "msg_1"));
