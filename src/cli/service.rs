@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::config::Env;
 use crate::service;
 use crate::service::Manager;
-use crate::service::Spec;
+use crate::service::ServiceSpec;
 use crate::service::Standing;
 use anyhow::Context;
 use anyhow::bail;
@@ -50,7 +50,7 @@ pub(crate) struct AlreadyServed(SocketAddr);
 /// The service of this user, as it is configured now.
 pub(crate) struct Service {
     manager: Manager,
-    spec: Spec,
+    spec: ServiceSpec,
     address: SocketAddr,
     client: Client,
 }
@@ -172,7 +172,7 @@ impl Service {
 }
 
 /// What a service is told: this program, with the same place and the parts of the environment that it needs.
-fn spec(place: &Place, config: &Config, env: &Env) -> anyhow::Result<Spec> {
+fn spec(place: &Place, config: &Config, env: &Env) -> anyhow::Result<ServiceSpec> {
     let mut args = vec!["serve".to_owned()];
     let flags = place.flags();
     if let Some(file) = &flags.config {
@@ -182,7 +182,7 @@ fn spec(place: &Place, config: &Config, env: &Env) -> anyhow::Result<Spec> {
     if let Some(port) = flags.port {
         args.extend(["--port".to_owned(), port.to_string()]);
     }
-    Ok(Spec {
+    Ok(ServiceSpec {
         program: std::env::current_exe().context("this program's own path is not known")?,
         args,
         env: env.kept_by_service(),

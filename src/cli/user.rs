@@ -11,9 +11,9 @@ use crate::catalog::Kind;
 use crate::catalog::PasswordSource;
 use crate::catalog::Place;
 use crate::catalog::Prune;
-use crate::catalog::Role;
 use crate::catalog::RowId;
 use crate::catalog::Spec;
+use crate::catalog::UserRole;
 use crate::catalog::UserSpec;
 use crate::cli::args::NamedUser;
 use crate::cli::args::UserCommand;
@@ -35,7 +35,7 @@ pub(crate) fn user(command: &UserCommand, env: &Env) -> anyhow::Result<CommandOu
     let set = catalog::load(&folder);
     match command {
         UserCommand::Add { named, role, stdin } => {
-            let role = Role::of_word(role).with_context(|| {
+            let role = UserRole::of_word(role).with_context(|| {
                 format!("\"{role}\" is not a role; there are admin, operator and viewer")
             })?;
             let row = RowId::new(Kind::User, &named.name);
@@ -70,7 +70,7 @@ fn write(
     folder: &Path,
     set: &DocumentSet,
     named: &NamedUser,
-    role: Role,
+    role: UserRole,
     stdin: bool,
 ) -> anyhow::Result<()> {
     let password = match stdin {
@@ -145,10 +145,10 @@ fn list(set: &DocumentSet, is_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn role_of(row: &Document) -> Role {
+fn role_of(row: &Document) -> UserRole {
     match &row.spec {
         Spec::User(spec) => spec.role,
-        _ => Role::Viewer,
+        _ => UserRole::Viewer,
     }
 }
 

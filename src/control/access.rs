@@ -1,7 +1,7 @@
 //! The one table of routes: what there is to ask, and which role it needs. `[pure]`
 
 use crate::catalog::Kind;
-use crate::catalog::Role;
+use crate::catalog::UserRole;
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub(super) enum Access {
     /// Everybody.
     Public,
     /// Whoever has logged in, as this at least.
-    Role(Role),
+    UserRole(UserRole),
 }
 
 /// What is done with rows of the catalog.
@@ -83,7 +83,7 @@ pub(super) enum Operation {
 
 /// One route.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Route {
+pub(super) struct ApiRoute {
     pub(super) method: &'static str,
     /// `{name}` stands for one part.
     pub(super) path: &'static str,
@@ -96,7 +96,7 @@ pub(super) struct Route {
 /// What a path leads to.
 #[derive(Debug)]
 pub(super) enum Found {
-    Route(&'static Route, Vec<String>),
+    Route(&'static ApiRoute, Vec<String>),
     /// There is such a path, and it takes these methods.
     OtherMethods(Vec<&'static str>),
     Nothing,
@@ -104,15 +104,15 @@ pub(super) enum Found {
 
 impl Access {
     /// Whether this role is enough.
-    pub(super) fn lets(self, role: Option<Role>) -> bool {
+    pub(super) fn lets(self, role: Option<UserRole>) -> bool {
         match self {
             Access::Public => true,
-            Access::Role(needed) => role.is_some_and(|role| rank(role) >= rank(needed)),
+            Access::UserRole(needed) => role.is_some_and(|role| rank(role) >= rank(needed)),
         }
     }
 }
 
-impl Route {
+impl ApiRoute {
     /// Whether it is of the programs' part, and not a page.
     pub(super) fn is_api(&self) -> bool {
         self.path.starts_with("/api/")
@@ -163,11 +163,11 @@ fn matched(pattern: &str, path: &str) -> Option<Vec<String>> {
     parts.next().is_none().then_some(names)
 }
 
-fn rank(role: Role) -> u8 {
+fn rank(role: UserRole) -> u8 {
     match role {
-        Role::Viewer => 0,
-        Role::Operator => 1,
-        Role::Admin => 2,
+        UserRole::Viewer => 0,
+        UserRole::Operator => 1,
+        UserRole::Admin => 2,
     }
 }
 
@@ -189,8 +189,8 @@ const fn route(
     access: Access,
     operation: Operation,
     summary: &'static str,
-) -> Route {
-    Route {
+) -> ApiRoute {
+    ApiRoute {
         method,
         path,
         access,
@@ -200,12 +200,12 @@ const fn route(
 }
 
 const PUBLIC: Access = Access::Public;
-const VIEWER: Access = Access::Role(Role::Viewer);
-const OPERATOR: Access = Access::Role(Role::Operator);
-const ADMIN: Access = Access::Role(Role::Admin);
+const VIEWER: Access = Access::UserRole(UserRole::Viewer);
+const OPERATOR: Access = Access::UserRole(UserRole::Operator);
+const ADMIN: Access = Access::UserRole(UserRole::Admin);
 
 /// Every route there is; the first that fits is taken.
-pub(super) const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[ApiRoute] = &[
     route(
         "GET",
         "/version",
@@ -963,7 +963,7 @@ mod tests {
     fn whatever_changes_something_needs_more_than_a_viewer_but_for_the_ways_in_and_out() {
         let open: Vec<&str> = ROUTES
             .iter()
-            .filter(|route| route.is_change() && route.access.lets(Some(Role::Viewer)))
+            .filter(|route| route.is_change() && route.access.lets(Some(UserRole::Viewer)))
             .map(|route| route.path)
             .collect();
         let expected = [
@@ -1003,8 +1003,12 @@ mod tests {
             .iter()
             .filter(|route| route.path.contains("/users") && route.is_change())
         {
-            assert!(!route.access.lets(Some(Role::Operator)), "{}", route.path);
-            assert!(route.access.lets(Some(Role::Admin)), "{}", route.path);
+            assert!(
+                !route.access.lets(Some(UserRole::Operator)),
+                "{}",
+                route.path
+            );
+            assert!(route.access.lets(Some(UserRole::Admin)), "{}", route.path);
         }
     }
 }

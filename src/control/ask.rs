@@ -1,6 +1,6 @@
 //! A request as handlers see it: read whole, its query and its form taken apart. `[pure]`
 
-use super::access::Route;
+use super::access::ApiRoute;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(super) enum Actor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Person {
     pub(super) name: String,
-    pub(super) role: crate::catalog::Role,
+    pub(super) role: crate::catalog::UserRole,
     /// What a change needs of a browser.
     pub(super) csrf: String,
     /// The public name of the session.
@@ -28,7 +28,7 @@ pub(super) struct Person {
 /// A request that was let in.
 #[derive(Debug)]
 pub(super) struct Ask {
-    pub(super) route: &'static Route,
+    pub(super) route: &'static ApiRoute,
     /// The named parts of the path.
     pub(super) names: Vec<String>,
     pub(super) query: Vec<(String, String)>,
@@ -49,10 +49,10 @@ impl Actor {
         }
     }
 
-    pub(super) fn role(&self) -> Option<crate::catalog::Role> {
+    pub(super) fn role(&self) -> Option<crate::catalog::UserRole> {
         match self {
             Actor::Nobody => None,
-            Actor::Token => Some(crate::catalog::Role::Admin),
+            Actor::Token => Some(crate::catalog::UserRole::Admin),
             Actor::User(person) => Some(person.role),
         }
     }

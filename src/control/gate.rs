@@ -2,9 +2,9 @@
 
 use super::Plane;
 use super::access;
+use super::access::ApiRoute;
 use super::access::Found;
 use super::access::Operation;
-use super::access::Route;
 use super::api;
 use super::ask;
 use super::ask::Actor;
@@ -105,7 +105,7 @@ fn refused(actor: &Actor) -> Problem {
     }
 }
 
-fn route(head: &Parts) -> Result<(&'static Route, Vec<String>), Problem> {
+fn route(head: &Parts) -> Result<(&'static ApiRoute, Vec<String>), Problem> {
     match access::find(head.method.as_str(), head.uri.path()) {
         Found::Route(route, names) => Ok((route, names)),
         Found::OtherMethods(methods) => Err(Problem::new(

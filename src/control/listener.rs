@@ -59,16 +59,16 @@ impl Listener {
         let stopped = async move {
             let _ = stop.wait_for(|is_stopped| *is_stopped).await; // A sender that is gone stops as well.
         };
-        self.door.serve(&Desk(plane), &life, stopped).await;
+        self.door.serve(&Pages(plane), &life, stopped).await;
         self.door.close().await;
     }
 }
 
 /// What answers requests.
 #[derive(Clone)]
-struct Desk(Plane);
+struct Pages(Plane);
 
-impl Handler for Desk {
+impl Handler for Pages {
     type Body = Answer;
     type Error = Infallible;
 

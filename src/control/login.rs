@@ -123,7 +123,7 @@ pub(super) fn out(plane: &Plane, ask: &Ask) -> Reply {
 pub(super) fn me(ask: &Ask) -> Reply {
     reply::data(&json!({
         "user": ask.actor.name(),
-        "role": ask.actor.role().map(crate::catalog::Role::word),
+        "role": ask.actor.role().map(crate::catalog::UserRole::word),
         "csrf": ask.actor.csrf(),
     }))
 }

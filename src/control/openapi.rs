@@ -2,9 +2,9 @@
 
 use super::access::Access;
 use super::access::Act;
+use super::access::ApiRoute;
 use super::access::Operation;
 use super::access::ROUTES;
-use super::access::Route;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(super) fn document() -> Value {
     })
 }
 
-fn operation(route: &Route) -> Value {
+fn operation(route: &ApiRoute) -> Value {
     let mut value = json!({
         "operationId": id(route),
         "summary": route.summary,
@@ -48,7 +48,7 @@ fn operation(route: &Route) -> Value {
     });
     match route.access {
         Access::Public => value["security"] = json!([]),
-        Access::Role(role) => value["x-role"] = role.word().into(),
+        Access::UserRole(role) => value["x-role"] = role.word().into(),
     }
     if let Some(body) = body(route.operation) {
         value["requestBody"] = body;
@@ -57,7 +57,7 @@ fn operation(route: &Route) -> Value {
 }
 
 /// `put_hosts_name` of `PUT /api/v1/hosts/{name}`.
-fn id(route: &Route) -> String {
+fn id(route: &ApiRoute) -> String {
     let path = route
         .path
         .trim_start_matches("/api/v1")
@@ -71,7 +71,7 @@ fn id(route: &Route) -> String {
     format!("{}{path}", route.method.to_lowercase())
 }
 
-fn tag(route: &Route) -> &'static str {
+fn tag(route: &ApiRoute) -> &'static str {
     let rest = route
         .path
         .trim_start_matches("/api/v1/")
@@ -79,7 +79,7 @@ fn tag(route: &Route) -> &'static str {
     rest.split('/').next().unwrap_or_default()
 }
 
-fn parameters(route: &Route) -> Vec<Value> {
+fn parameters(route: &ApiRoute) -> Vec<Value> {
     let text = |place: &str, name: &str| json!({ "name": name, "in": place, "required": place == "path", "schema": { "type": "string" } });
     let parts = route.path.split('/');
     let names = parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
@@ -118,7 +118,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     all
 }
 
-fn responses(route: &Route) -> Value {
+fn responses(route: &ApiRoute) -> Value {
     let content = match route.operation {
         Operation::Export => json!({ "application/yaml": { "schema": { "type": "string" } } }),
         Operation::Row(Act::Show | Act::Put, _) => {
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_a_name_of_its_own() {
-        let api: Vec<&Route> = ROUTES.iter().filter(|route| route.is_api()).collect();
+        let api: Vec<&ApiRoute> = ROUTES.iter().filter(|route| route.is_api()).collect();
         let names: BTreeSet<String> = api.iter().map(|route| id(route)).collect();
         assert_eq!(names.len(), api.len());
     }

@@ -10,9 +10,9 @@ use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
 use crate::catalog::PasswordSource;
 use crate::catalog::Prune;
-use crate::catalog::Role;
 use crate::catalog::Spec;
 use crate::catalog::User;
+use crate::catalog::UserRole;
 use crate::catalog::UserSpec;
 use crate::secret::SecretRef;
 use std::io;
@@ -67,7 +67,7 @@ fn make_admin(catalog: &Catalog, set: &DocumentSet) -> Result<String, String> {
     let text = |error: io::Error| error.to_string();
     let password = new_password().map_err(text)?;
     let spec = UserSpec {
-        role: Role::Admin,
+        role: UserRole::Admin,
         password: PasswordSource::Hash(password::hashed(&password).map_err(text)?),
     };
     let mut wanted = DocumentSet::default();

@@ -1,6 +1,6 @@
 //! launchd: the agent's property list, and what `launchctl` is told and says. `[pure]`
 
-use super::manager::Spec;
+use super::manager::ServiceSpec;
 use super::manager::Standing;
 use super::step::Invocation;
 use super::step::Step;
@@ -12,7 +12,7 @@ pub(super) const FILE: &str = "inference-relay.plist";
 
 /// The property list. launchd keeps no log, so the daemon is told to keep one; and it cannot tell one exit status
 /// from another, so a daemon that its user has to mend first is tried again, at leisure.
-pub(super) fn plist(spec: &Spec) -> String {
+pub(super) fn plist(spec: &ServiceSpec) -> String {
     let program = spec.program.to_string_lossy();
     let log = spec.log.to_string_lossy();
     let words = std::iter::once(program.as_ref())

@@ -21,7 +21,7 @@ pub(crate) enum Manager {
 
 /// What is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Spec {
+pub(crate) struct ServiceSpec {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
     /// What the daemon needs of the environment in which it was installed, and which a manager does not pass on.
@@ -61,7 +61,7 @@ impl Manager {
     }
 
     /// What stands in that file.
-    pub(crate) fn text(&self, spec: &Spec) -> String {
+    pub(crate) fn text(&self, spec: &ServiceSpec) -> String {
         match self {
             Self::Systemd { .. } => systemd::unit(spec),
             Self::Launchd { .. } => launchd::plist(spec),
@@ -79,7 +79,7 @@ impl Manager {
     }
 
     /// Writes the description, and has the service start when the user logs in.
-    pub(crate) fn install(&self, spec: &Spec) -> Vec<Step> {
+    pub(crate) fn install(&self, spec: &ServiceSpec) -> Vec<Step> {
         let bytes = match self {
             Self::Systemd { .. } | Self::Launchd { .. } => self.text(spec).into_bytes(),
             Self::Scheduler { .. } => scheduler::encoded(&self.text(spec)),
@@ -155,8 +155,8 @@ impl Manager {
 }
 
 #[cfg(test)]
-pub(super) fn awkward() -> Spec {
-    Spec {
+pub(super) fn awkward() -> ServiceSpec {
+    ServiceSpec {
         program: "/opt/my tools/100%/relay \"x\" $HOME".into(),
         args: vec![
             "serve".to_owned(),
@@ -174,8 +174,8 @@ pub(super) fn awkward() -> Spec {
 
 /// Paths as users have them who write in other scripts, or like signs.
 #[cfg(test)]
-pub(super) fn foreign(program: &str, folder: &str) -> Spec {
-    Spec {
+pub(super) fn foreign(program: &str, folder: &str) -> ServiceSpec {
+    ServiceSpec {
         program: program.into(),
         args: [
             "serve", "--config", "", "a\"b", "]]>", "&amp;", "--port", "7421",

@@ -25,7 +25,7 @@ mod systemd;
 
 pub(crate) use log_file::LogFile;
 pub(crate) use manager::Manager;
-pub(crate) use manager::Spec;
+pub(crate) use manager::ServiceSpec;
 pub(crate) use manager::Standing;
 pub(crate) use perform::exec;
 pub(crate) use perform::here;

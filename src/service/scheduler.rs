@@ -1,7 +1,7 @@
 //! The Task Scheduler of Windows: the task's description, and what `schtasks` is told. `[pure]`
 
 use super::launchd::escaped;
-use super::manager::Spec;
+use super::manager::ServiceSpec;
 use super::manager::Standing;
 use super::step::Invocation;
 use super::step::Step;
@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "inference-relay.xml";
 /// The task: at the user's logon, without an administrator's rights, for as long as it likes. A task has no
 /// environment of its own; it gets the user's. `RestartOnFailure` is for a program that could not be started: the
 /// scheduler does not look at how one ended.
-pub(super) fn task(spec: &Spec, user: &str) -> String {
+pub(super) fn task(spec: &ServiceSpec, user: &str) -> String {
     let log = spec.log.to_string_lossy();
     let words = spec.args.iter().map(String::as_str);
     let words: Vec<String> = words.chain(["--log-file", &log]).map(argument).collect();

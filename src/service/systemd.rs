@@ -1,6 +1,6 @@
 //! systemd: the unit, and what `systemctl --user` is told and says. `[pure]`
 
-use super::manager::Spec;
+use super::manager::ServiceSpec;
 use super::manager::Standing;
 use super::step::Invocation;
 use super::step::Step;
@@ -13,7 +13,7 @@ pub(super) const UNIT: &str = "inference-relay.service";
 /// It is closed as far as a claude that works for the user allows. The user's home stays writable (its login is
 /// refreshed there), writable memory may run (it compiles its own code), namespaces stay (its sandbox makes them),
 /// and the network is open. What is closed needs no right that a user's manager lacks.
-pub(super) fn unit(spec: &Spec) -> String {
+pub(super) fn unit(spec: &ServiceSpec) -> String {
     let words = spec.args.iter().map(|arg| argument(arg));
     let program = quoted(&spec.program.to_string_lossy());
     let command: Vec<String> = std::iter::once(program).chain(words).collect();

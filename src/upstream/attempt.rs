@@ -69,15 +69,14 @@ impl Attempt<'_> {
         left: Duration,
     ) -> Result<Passed, (Failed, Leave)> {
         let wait = self.host.spec.timeouts.first_event;
-        let wait = match self.is_streamed {
+        let allowed = match self.is_streamed {
             true => wait,
             false => wait.max(self.host.spec.timeouts.total),
         };
-        let wait = wait.min(left.max(LEFT_MIN));
-        match timeout(wait, self.answer()).await {
+        match timeout(allowed.min(left.max(LEFT_MIN)), self.answer()).await {
             Ok(Ok(answer)) => Ok(self.passed(answer, leave)),
             Ok(Err(failed)) => Err((*failed, leave)),
-            Err(_) => Err((*self.failed(&Outcome::Late, fault::late(wait)), leave)),
+            Err(_) => Err((*self.failed(&Outcome::Late, fault::late(allowed)), leave)),
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) use policy::Period;
 pub(crate) use policy::PolicySpec;
 pub(crate) use policy::Share;
 pub(crate) use user::PasswordSource;
-pub(crate) use user::Role;
+pub(crate) use user::UserRole;
 pub(crate) use user::UserSpec;
 
 use super::fields::Fields;

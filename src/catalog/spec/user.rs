@@ -7,12 +7,12 @@ use std::fmt;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UserSpec {
-    pub(crate) role: Role,
+    pub(crate) role: UserRole,
     pub(crate) password: PasswordSource,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum UserRole {
     /// May change everything.
     Admin,
     /// May change everything but users.
@@ -30,17 +30,17 @@ pub(crate) enum PasswordSource {
     Env(String),
 }
 
-impl Role {
+impl UserRole {
     /// As `role:` has it.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Role::Admin => "admin",
-            Role::Operator => "operator",
-            Role::Viewer => "viewer",
+            UserRole::Admin => "admin",
+            UserRole::Operator => "operator",
+            UserRole::Viewer => "viewer",
         }
     }
 
-    pub(crate) fn of_word(word: &str) -> Option<Role> {
+    pub(crate) fn of_word(word: &str) -> Option<UserRole> {
         let found = ROLES.iter().find(|(known, _)| *known == word);
         found.map(|(_, role)| *role)
     }
@@ -86,8 +86,8 @@ impl fmt::Debug for PasswordSource {
     }
 }
 
-const ROLES: &[(&str, Role)] = &[
-    ("admin", Role::Admin),
-    ("operator", Role::Operator),
-    ("viewer", Role::Viewer),
+const ROLES: &[(&str, UserRole)] = &[
+    ("admin", UserRole::Admin),
+    ("operator", UserRole::Operator),
+    ("viewer", UserRole::Viewer),
 ];

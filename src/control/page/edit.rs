@@ -20,7 +20,7 @@ use super::table::plain;
 use super::table::text;
 use crate::catalog::Document;
 use crate::catalog::Kind;
-use crate::catalog::Role;
+use crate::catalog::UserRole;
 use askama::Template;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -343,11 +343,11 @@ pub(super) fn reset(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 
 fn may_change(ask: &Ask, kind: Kind) -> bool {
     let needed = if kind == Kind::User {
-        Role::Admin
+        UserRole::Admin
     } else {
-        Role::Operator
+        UserRole::Operator
     };
-    Access::Role(needed).lets(ask.actor.role())
+    Access::UserRole(needed).lets(ask.actor.role())
 }
 
 fn lead(kind: Kind) -> &'static str {

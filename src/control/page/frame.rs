@@ -2,7 +2,7 @@
 
 use super::super::ask::Actor;
 use super::super::ask::Ask;
-use crate::catalog::Role;
+use crate::catalog::UserRole;
 
 /// The frame of a page.
 pub(super) struct Frame {
@@ -25,7 +25,7 @@ pub(super) struct Link {
 impl Frame {
     /// Of a page for whoever has logged in.
     pub(super) fn of(ask: &Ask, title: impl Into<String>) -> Frame {
-        let is_admin = ask.actor.role() == Some(Role::Admin);
+        let is_admin = ask.actor.role() == Some(UserRole::Admin);
         let nav = NAV
             .iter()
             .filter(|(href, _)| is_admin || *href != "/people");
@@ -36,7 +36,7 @@ impl Frame {
         Frame {
             title: title.into(),
             user: user.to_owned(),
-            role: ask.actor.role().map_or("", Role::word),
+            role: ask.actor.role().map_or("", UserRole::word),
             csrf: ask.actor.csrf().to_owned(),
             nav: nav
                 .map(|(href, text)| link(href, text, is_below(ask.route.path, href)))

@@ -22,7 +22,7 @@ use super::table::plain;
 use super::table::text;
 use super::table::time;
 use crate::catalog::Kind;
-use crate::catalog::Role;
+use crate::catalog::UserRole;
 use crate::clock;
 use askama::Template;
 use hyper::StatusCode;
@@ -194,7 +194,8 @@ pub(super) fn keys(plane: &Plane, ask: &Ask, minted: Minted) -> Result<Reply, Pr
             .map(|problem| problem.detail)
             .unwrap_or_default(),
         name: minted.name,
-        can_change: super::super::access::Access::Role(Role::Operator).lets(ask.actor.role()),
+        can_change: super::super::access::Access::UserRole(UserRole::Operator)
+            .lets(ask.actor.role()),
         policies: policies.collect(),
         keys: all.iter().map(line).collect(),
     };
