@@ -3,6 +3,7 @@
 
 mod attachments;
 mod bench;
+mod chaos;
 mod codex;
 mod codex_golden;
 mod corners;
