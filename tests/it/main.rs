@@ -20,6 +20,7 @@ mod limits;
 mod matrix;
 mod messages;
 mod openai;
+mod pass;
 mod pool;
 mod print;
 mod records;
