@@ -139,7 +139,10 @@ fn any_body_passes_byte_for_byte_but_for_its_models_name() {
     let asked = asked
         .iter()
         .map(|asked| String::from_utf8_lossy(&asked.body));
-    assert!(asked.eq(expected.iter().map(String::as_str)), "a body was changed");
+    assert!(
+        asked.eq(expected.iter().map(String::as_str)),
+        "a body was changed"
+    );
 }
 
 #[test]
