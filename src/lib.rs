@@ -17,7 +17,7 @@
 //! - [`listen`]: the door of every listener: accept, limit, tell strangers from those that are known.
 //! - [`tap`]: the way of claude's own requests through the daemon, where the user wants that; it reads the answers.
 //! - [`license`]: a licence: token in, verdict out.
-//! - [`store`]: what the relay keeps on disk for itself: its keys.
+//! - [`store`]: what the relay keeps on disk for itself: its keys, and the database of usage, audit and settings.
 //! - [`secret`]: credentials of hosts: where they stand, and how they are kept.
 //! - [`catalog`]: which models there are, which lanes serve them, with which credentials, and who may have what.
 //! - [`lane`]: the one interface of whatever serves a call.
@@ -41,6 +41,7 @@
 //! - `gauge`: the parts that only think, for the benchmarks; behind the feature `bench` only. Whole calls are measured
 //!   from outside, by the program of `benches/relay-bench`.
 //! - [`server`]: HTTP: dispatch, stream, drain.
+//! - [`control`]: the control plane: an operator's dashboard and admin API, behind a login of its own.
 //! - [`service`]: what keeps the daemon running: systemd, launchd, the Task Scheduler.
 //! - [`update`]: a newer relay: fetched, verified, put in place, taken back.
 //! - [`config`]: typed text to typed meaning. `default.toml` is the manual.
@@ -155,6 +156,11 @@ mod tap;
 
 mod license;
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the control plane asks the rest")
+)]
+#[expect(unused_imports, reason = "the control plane asks the rest")]
 mod store;
 
 mod secret;
@@ -207,6 +213,8 @@ mod authority;
 pub mod gauge;
 
 mod server;
+
+mod control;
 
 mod service;
 

@@ -71,8 +71,7 @@ impl<K, V> Registry<K, V> {
     }
 
     /// All rows as they are now, in no order.
-    #[cfg(test)]
-    fn all(&self) -> Vec<Arc<(K, V)>> {
+    pub(crate) fn all(&self) -> Vec<Arc<(K, V)>> {
         self.rows.load().values().flatten().cloned().collect()
     }
 }

@@ -1,5 +1,7 @@
 //! The law: who may import whom, what is pure, what every file says first, and what no file may say.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -17,7 +19,7 @@ terminal: turn
 listen:   clock
 tap:      turn clock egress wire listen
 license:
-store:    turn
+store:    turn clock
 secret:   store
 catalog:  clock secret store
 registry:
@@ -37,11 +39,12 @@ auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
+control:  clock egress listen calls store secret catalog upstream pool auth
 service:
 update:   egress
-config:   turn telemetry egress secret catalog session codex pool conversation archive auth server update license authority
-daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server service config license authority
-cli:      turn clock signal wire egress store secret catalog auth authority session codex record service update config daemon
+config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority
+daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server control service config license authority
+cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.
@@ -63,6 +66,31 @@ const KEPT_WORDS: &[(&str, &str)] = &[
     ("env::var", "src/config/env.rs"),
 ];
 
+/// One word, one type: words of the glossary, each with the one room that may call a type so.
+const WORDS: &str = "
+turn: Fault FaultKind Timeline Fingerprint MessageId
+calls: CallRecord CallRecorder
+lane: Lane
+terminal: Scene
+tap: Tap TapSession
+session: Driver Transport Machine Delivery DeliveryMethod PreparedTurn TurnBuilder TurnSpec Evidence Merge Copies
+record: Case Take
+pool: DeliveryPlan Parking SlotId
+conversation: Conversation ConversationCache
+auth: Admission Permit Caller
+routing: Route
+";
+
+/// Words that name nothing to somebody who has not met this project; each once stood here where the field has a term.
+const PUZZLES: &str = "Porter Seat Desk Library Workshop Outfit Curfew Road Course Crowd Bulk Hand";
+
+/// Names that two rooms give to others, each meaning something else by it; a debt, which may only shrink.
+const TWICE: &str = "Archive Call Change End Kind Network Observation Place Problem Snapshot Standing Subject \
+                     Trust Word";
+
+/// Rooms of tests and benchmarks: what they name is no room's gift.
+const TEST_ROOMS: &[&str] = &["simulation", "property", "gauge"];
+
 /// Paths and hosts of somebody's machine, written backwards so that this file does not say them.
 const BANNED_BACKWARDS: &str =
     "/toor/ /krow/ -tw/pmt/ gro.sjmpn.yrtsiger gro.ipyp oi.setarc.xedni oi.setarc.citats";
@@ -78,7 +106,9 @@ struct Source {
 
 #[test]
 fn the_repository_is_tidy() {
-    let found = violations(&files_in(""));
+    let files = files_in("");
+    let mut found = violations(&files);
+    found.extend(names_given_twice(&files));
     let lines = found.join("\n");
     assert!(found.is_empty(), "{} violations:\n{lines}", found.len());
 }
@@ -118,6 +148,11 @@ golden/a.cast | cd /home/ann/x | 1: somebody's home folder
 src/cli/a.rs | //! A. / use crate::config::Env; // not crate::server / /// See `crate::server`. |
 src/pool/a.rs | //! A. [pure] / #[cfg(test)] / mod tests { / use std::fs; |
 src/clock.rs | //! A. / Instant::now() |
+src/pool/a.rs | //! A. / pub(crate) struct Caller<'a> { | 2: only auth may have a `Caller`
+src/pool/a.rs | //! A. / type Driver = u64; | 2: only session may have a `Driver`
+src/pool/a.rs | //! A. / enum Porter { | 2: `Porter` says nothing to a stranger: take the field's term
+src/auth/a.rs | //! A. / pub(crate) struct Caller { / struct CallerSet; |
+src/pool/a.rs | //! A. / #[cfg(test)] / struct Caller; |
 README.md | ~/.inference-relayBANNED and https://example.orgBANNED |
 golden/a.cast | cd /home/user/x && mail a@example.com |
 ";
@@ -141,6 +176,36 @@ fn planted_violations_are_found_and_nothing_else_is() {
         };
         assert_eq!(found, format!("{place}{expected}"), "{case}");
     }
+}
+
+#[test]
+fn a_name_that_two_rooms_give_to_others_is_found() {
+    let file = |path: &str, text: &str| Source {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    };
+    let news = |files: &[Source]| {
+        let found = names_given_twice(files).into_iter();
+        found
+            .filter(|line| line.starts_with("two"))
+            .collect::<Vec<_>>()
+    };
+    let (one, other) = ("use crate::pool::Plan;", "use crate::routing::plan::Plan;");
+    let twice = [file("src/server/a.rs", one), file("src/cli/a.rs", other)];
+    assert_eq!(
+        news(&twice),
+        [r#"two rooms have a `Plan` for others: {"pool", "routing"}"#]
+    );
+    let own = [
+        file("src/server/a.rs", one),
+        file("src/routing/a.rs", other),
+    ];
+    assert!(news(&own).is_empty());
+    let tested = [
+        file("src/server/a.rs", one),
+        file("src/simulation/a.rs", other),
+    ];
+    assert!(news(&tested).is_empty());
 }
 
 fn violations(files: &[Source]) -> Vec<String> {
@@ -206,6 +271,9 @@ fn room(inner: &str, file: &Source, report: &mut impl FnMut(usize, String)) {
             .iter()
             .any(|begin| code.starts_with(begin));
         in_tests |= begins && code.contains("test");
+        if let Some(what) = misnamed(room, code).filter(|_| !in_tests) {
+            report(number, what);
+        }
         let impure = IMPURE_WORDS.lines().filter(|word| code.contains(word));
         for word in impure.filter(|_| pure && !in_tests) {
             report(number, format!("`{word}` in a pure file"));
@@ -215,6 +283,64 @@ fn room(inner: &str, file: &Source, report: &mut impl FnMut(usize, String)) {
             report(number, format!("only {keeper} says `{word}`"));
         }
     }
+}
+
+/// What is wrong with the name of the type that a line of this room begins.
+fn misnamed(room: &str, code: &str) -> Option<String> {
+    let name = type_begun(code)?;
+    let says = |words: &str| words.split_whitespace().any(|word| word == name);
+    if says(PUZZLES) {
+        return Some(format!(
+            "`{name}` says nothing to a stranger: take the field's term"
+        ));
+    }
+    let mut lists = WORDS.lines().filter_map(|line| line.split_once(':'));
+    let (keeper, _) = lists.find(|(_, words)| says(words))?;
+    (keeper != room && !TEST_ROOMS.contains(&room))
+        .then(|| format!("only {keeper} may have a `{name}`"))
+}
+
+/// The type that a line declares.
+fn type_begun(code: &str) -> Option<&str> {
+    let code = code.trim_start();
+    let code = match code.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+        Some(rest) => rest.trim_start(),
+        None => code,
+    };
+    let (kind, rest) = code.split_once(' ')?;
+    let is_type = matches!(kind, "struct" | "enum" | "trait" | "type");
+    is_type.then(|| first_word(rest))
+}
+
+/// Names that two rooms give to others, and listed ones that no two give any more.
+fn names_given_twice(files: &[Source]) -> Vec<String> {
+    let mut givers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for file in files {
+        let room = file.path.strip_prefix("src/").map(first_word);
+        let Some(room) = room.filter(|room| !TEST_ROOMS.contains(room)) else {
+            continue;
+        };
+        let lines = file.text.lines().map(code_of);
+        for import in lines.filter_map(|line| line.split_once("use crate::")) {
+            let path = import.1.trim_end_matches(';');
+            let name = path.rsplit("::").next().unwrap_or_default();
+            let is_type = name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.contains(|c: char| c.is_ascii_lowercase());
+            if is_type && first_word(path) != room {
+                givers.entry(name).or_default().insert(first_word(path));
+            }
+        }
+    }
+    givers.retain(|_, rooms| rooms.len() > 1);
+    let is_listed = |name: &str| TWICE.split_whitespace().any(|listed| listed == name);
+    let new = givers.iter().filter(|(name, _)| !is_listed(name));
+    let new = new.map(|(name, rooms)| format!("two rooms have a `{name}` for others: {rooms:?}"));
+    let paid = TWICE
+        .split_whitespace()
+        .filter(|name| !givers.contains_key(name));
+    let paid = paid.map(|name| format!("`{name}` is listed, and no two rooms have it any more"));
+    new.chain(paid).collect()
 }
 
 /// Checks a line of a recording for what belongs to a person.

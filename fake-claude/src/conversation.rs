@@ -22,12 +22,39 @@ pub(crate) enum Role {
     System,
 }
 
+/// What the newer family tells the model by itself, and tells once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attached {
+    pub(crate) environment: bool,
+    pub(crate) model: bool,
+    pub(crate) date: bool,
+}
+
+impl Attached {
+    /// How many of them were.
+    pub(crate) fn count(self) -> usize {
+        [self.environment, self.model, self.date]
+            .into_iter()
+            .filter(|told| *told)
+            .count()
+    }
+
+    /// A record of the transcript says that this was attached.
+    pub(crate) fn note(&mut self, kind: &str) {
+        match kind {
+            "environment" => self.environment = true,
+            "model" => self.model = true,
+            "date" => self.date = true,
+            _ => {}
+        }
+    }
+}
+
 /// The messages so far, and which notes of the newer family were already made.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) environment_told: bool,
-    pub(crate) date_told: bool,
+    pub(crate) told: Attached,
     /// Whether it was taken up from a transcript, so that prompts have no number.
     pub(crate) resumed: bool,
     /// How many prompts of a human there were.

@@ -48,10 +48,18 @@ impl Circumstances {
     pub(crate) fn ending(&self, failure: &Failure) -> Ending {
         match failure {
             Failure::Api {
+                message,
+                is_event: true,
+                ..
+            } if self.failing.hides_events => {
+                plain("unknown", format!("API Error: {message}"), None, None)
+            }
+            Failure::Api {
                 status,
                 kind,
                 message,
                 body,
+                is_event: _,
             } => Ending {
                 kind: kind.clone(),
                 ..self.api(*status, message, body)

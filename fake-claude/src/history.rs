@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::conversation::Attached;
 use crate::conversation::Entry;
 use crate::conversation::Role;
 
@@ -19,6 +20,10 @@ pub(crate) struct History {
     pub(crate) is_open: bool,
     /// That failure is one that may pass, so that its turn may be gone on with.
     pub(crate) may_pass: bool,
+    /// Before the first message stands one that says that a request failed.
+    pub(crate) begins_in_failure: bool,
+    /// What it says was told to the model beside the messages.
+    pub(crate) told: Attached,
 }
 
 impl History {
@@ -35,6 +40,11 @@ impl History {
             .collect();
         let chain = chain(&records);
         let entries = chain.iter().filter_map(|record| entry(record)).collect();
+        let mut told = Attached::default();
+        let attached = chain
+            .iter()
+            .filter_map(|record| record["attachment"]["type"].as_str());
+        attached.for_each(|kind| told.note(kind));
         let last = chain
             .last()
             .and_then(|record| record["uuid"].as_str())
@@ -47,6 +57,11 @@ impl History {
             last,
             is_open: failure.is_some(),
             may_pass: failure.is_some_and(|record| record["apiError"] != "dlp_request_denied"),
+            begins_in_failure: chain
+                .iter()
+                .find(|record| matches!(record["type"].as_str(), Some("user" | "assistant")))
+                .is_some_and(|record| record["isApiErrorMessage"] == Value::Bool(true)),
+            told,
         }
     }
 
@@ -99,6 +114,7 @@ fn entry(record: &Value) -> Option<Entry> {
     let role = match record["type"].as_str()? {
         "user" => Role::User,
         "assistant" => Role::Assistant,
+        "attachment" => return shown(record),
         _ => return None,
     };
     if record["isApiErrorMessage"] == Value::Bool(true)
@@ -109,6 +125,19 @@ fn entry(record: &Value) -> Option<Entry> {
     Some(Entry {
         role,
         content: record["message"]["content"].clone(),
+    })
+}
+
+/// What the record of an attachment says was shown to the model; a blank is left away.
+fn shown(record: &Value) -> Option<Entry> {
+    let text = record["rendered"][0]["content"].as_str()?;
+    let text = text
+        .trim()
+        .trim_start_matches("<system-reminder>\n")
+        .trim_end_matches("\n</system-reminder>");
+    (!text.is_empty()).then(|| Entry {
+        role: Role::System,
+        content: Value::String(text.to_owned()),
     })
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct Failing {
     pub(crate) margin: usize,
     /// What a model that the API does not know is called.
     pub(crate) unknown_model: &'static str,
+    /// Whether a failure that came within a stream is told by its message alone, and what kind it is by nothing.
+    pub(crate) hides_events: bool,
     /// Whether a gateway is named as the one to look at.
     pub(crate) names_gateway: bool,
     /// Why a refused turn stopped.
@@ -396,6 +398,7 @@ const AS_2_1_197: Dialect = Dialect {
         is_result: false,
         margin: 2,
         unknown_model: "model_not_found",
+        hides_events: true,
         names_gateway: true,
         refusal_stops: "refusal",
         cuts_max: 3,

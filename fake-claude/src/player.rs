@@ -109,6 +109,7 @@ fn act(
             kind: Some(kind.clone()),
             message: message.clone(),
             body,
+            is_event: false,
         });
     }
     if let Some(limit) = &step.limit {

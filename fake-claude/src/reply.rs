@@ -59,6 +59,8 @@ pub(crate) enum Failure {
         kind: Option<String>,
         message: String,
         body: String,
+        /// It came as an event of a stream that had a good status.
+        is_event: bool,
     },
     Network(String),
     Interrupted(Box<Reply>),

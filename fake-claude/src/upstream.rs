@@ -197,6 +197,7 @@ fn api_failure(status: u16, body: &[u8]) -> Failure {
         kind,
         message,
         body,
+        is_event: false,
     }
 }
 
@@ -280,6 +281,7 @@ impl Reader {
                     kind: Some(kind.to_owned()),
                     message,
                     body: event.to_string(),
+                    is_event: true,
                 });
             }
             _ => {}

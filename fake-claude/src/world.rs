@@ -221,10 +221,16 @@ impl World {
     /// Goes on with a transcript; a last message that nobody is to answer is put aside, as the real one does.
     pub(crate) fn take_up(&self, history: &History, session: &str, answer: bool) {
         let entries = history.entries.clone();
-        let count = entries.len();
+        // What was told counts with the failure that stands behind it and what the user alone is shown.
+        let count = match (entries.len(), history.told.count()) {
+            (0, 0) => 0,
+            (0, told) => told + NOT_SAID,
+            (said, _) => said,
+        };
         let mut talk = Conversation {
             entries,
             resumed: count > 0,
+            told: history.told,
             ..Conversation::default()
         };
         // A transcript without a message begins anew.
@@ -286,3 +292,6 @@ const GO_ON: &str = "Continue from where you left off.";
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Records of a blank transcript that has something told, beside what was told.
+const NOT_SAID: usize = 2;

@@ -35,7 +35,7 @@ pub(crate) struct FilesConfig {
 
 /// The files; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Files(Arc<Kept>);
+pub(crate) struct FileStore(Arc<Kept>);
 
 #[derive(Debug)]
 struct Kept {
@@ -104,12 +104,12 @@ pub(crate) struct Upload {
     is_kept: bool,
 }
 
-impl Files {
+impl FileStore {
     /// The files in this folder.
     ///
     /// # Errors
     /// Where the folder cannot be used.
-    pub(crate) fn open(folder: &Path, config: FilesConfig) -> io::Result<Files> {
+    pub(crate) fn open(folder: &Path, config: FilesConfig) -> io::Result<FileStore> {
         create_private(folder)?;
         let mut state = State::default();
         let mut strays = Vec::new();
@@ -136,7 +136,7 @@ impl Files {
             config,
             state: Mutex::new(state),
         };
-        Ok(Files(Arc::new(kept)))
+        Ok(FileStore(Arc::new(kept)))
     }
 
     /// Begins a file with this id.
@@ -402,7 +402,7 @@ mod tests {
         Owner(name.into())
     }
 
-    async fn put(files: &Files, id: &str, text: &'static str) -> Result<FileRecord, Full> {
+    async fn put(files: &FileStore, id: &str, text: &'static str) -> Result<FileRecord, Full> {
         let upload = files.begin(id).await.map_err(Full::Disk)?;
         let upload = upload.write(Bytes::from_static(text.as_bytes())).await?;
         let said = FileSaid {
@@ -415,10 +415,10 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_its_owners_alone_and_outlives_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path(), CONFIG).expect("it opens");
+        let files = FileStore::open(folder.path(), CONFIG).expect("it opens");
         let record = put(&files, "file_1", "hello").await.expect("it is kept");
         assert!(record.sha256.starts_with("2cf24dba"));
-        let again = Files::open(folder.path(), CONFIG).expect("it opens");
+        let again = FileStore::open(folder.path(), CONFIG).expect("it opens");
         assert_eq!(again.find(&owner("a"), "file_1"), Some(record.clone()));
         assert_eq!(
             again.bytes(&record).await.ok().as_deref(),
@@ -434,7 +434,7 @@ mod tests {
     #[tokio::test]
     async fn one_file_and_all_together_have_their_room_and_what_ends_early_gives_it_back() {
         let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path(), CONFIG).expect("it opens");
+        let files = FileStore::open(folder.path(), CONFIG).expect("it opens");
         assert!(matches!(
             put(&files, "file_0", "12345678901").await,
             Err(Full::File(10))
@@ -469,7 +469,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_whose_time_is_over_is_not_there() {
         let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path(), CONFIG).expect("it opens");
+        let files = FileStore::open(folder.path(), CONFIG).expect("it opens");
         let upload = files.begin("file_1").await.expect("it begins");
         let said = FileSaid {
             lives: Some(0),

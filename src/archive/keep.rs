@@ -1,6 +1,6 @@
 //! Records by their owners and ids.
 
-use super::file::Files;
+use super::file::FileStore;
 use super::file::FilesConfig;
 use super::shelf::Bounds;
 use super::shelf::Shelf;
@@ -28,7 +28,7 @@ struct Shelves {
     responses: Mutex<Shelf>,
     conversations: Mutex<Shelf>,
     /// `None`: nothing is kept on disk.
-    files: Option<Files>,
+    files: Option<FileStore>,
 }
 
 /// What a record is.
@@ -58,12 +58,12 @@ impl Archive {
         Ok(Archive(Arc::new(Shelves {
             responses: open("responses")?,
             conversations: open("conversations")?,
-            files: Some(Files::open(&folder.join("files"), files)?),
+            files: Some(FileStore::open(&folder.join("files"), files)?),
         })))
     }
 
     /// The files of callers; `None` where nothing is kept on disk.
-    pub(crate) fn files(&self) -> Option<&Files> {
+    pub(crate) fn files(&self) -> Option<&FileStore> {
         self.0.files.as_ref()
     }
 

@@ -17,7 +17,7 @@ mod shelf;
 
 pub(crate) use file::FileRecord;
 pub(crate) use file::FileSaid;
-pub(crate) use file::Files;
+pub(crate) use file::FileStore;
 pub(crate) use file::FilesConfig;
 pub(crate) use file::Full;
 pub(crate) use file::Upload;

@@ -81,7 +81,7 @@ impl Network {
         (bits <= bits_max).then_some(Network { base, bits })
     }
 
-    fn has(&self, address: IpAddr) -> bool {
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
         let prefix = |bits: u128, width: u32| bits.checked_shr(width - self.bits).unwrap_or(0);
         match (self.base, address.to_canonical()) {
             (IpAddr::V4(base), IpAddr::V4(address)) => {

@@ -113,7 +113,7 @@ fn is_status(value: &str) -> bool {
 }
 
 /// Percent signs taken apart; what is no text becomes a sign that stands for none.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -20,8 +20,11 @@ mod recorder;
 mod writer;
 
 pub(crate) use filter::Filter;
+pub(crate) use filter::decoded;
 pub(crate) use metrics::Gauge;
 pub(crate) use metrics::Metrics;
 pub(crate) use record::CallRecord;
+pub(crate) use record::Charge;
 pub(crate) use recorder::CallRecorder;
+pub(crate) use recorder::Took;
 pub(crate) use writer::CallLog;

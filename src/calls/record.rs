@@ -34,10 +34,45 @@ pub(crate) struct CallRecord {
     pub(crate) session: Option<&'static str>,
     /// The id of the relay's key that it came with.
     pub(crate) key: Option<String>,
+    /// The policy of that key.
+    pub(crate) policy: Option<String>,
+    /// The name of the host's key that served it, or was tried last.
+    pub(crate) host_key: Option<String>,
+    pub(crate) tries: Vec<CallTry>,
+    /// All of them, those beyond the ones that are kept as well.
+    pub(crate) tries_count: u32,
+    /// `None`: the model has no price, or nothing was served.
+    pub(crate) charge: Option<Charge>,
+    /// What of the answer is not as the model wrote it, by path.
+    pub(crate) emulated: Vec<String>,
+    pub(crate) bytes_in: Option<u64>,
+    pub(crate) bytes_out: u64,
     pub(crate) usage: Option<Usage>,
     /// Requests that went to the upstream, as far as they were seen.
     pub(crate) questions: u32,
     pub(crate) spans: Spans,
+}
+
+/// One try of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CallTry {
+    pub(crate) lane: LaneId,
+    pub(crate) key: Option<String>,
+    pub(crate) outcome: &'static str,
+    /// Since the request's head.
+    pub(crate) after: Duration,
+    /// Until it failed, or its answer began.
+    pub(crate) took: Duration,
+}
+
+/// What a call cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Charge {
+    /// Nano-units of the currency.
+    pub(crate) nanos: u64,
+    pub(crate) currency: String,
+    /// The upstream told no count, so this is what was reserved.
+    pub(crate) is_estimate: bool,
 }
 
 /// How long each phase took; `None` for one that was not reached, or cannot be told apart.
@@ -76,14 +111,46 @@ impl CallRecord {
             "key": self.key,
             "usage": self.usage.map(usage),
             "upstream_requests": self.questions,
-            "ms": {
-                "queue": ms(self.spans.queue),
-                "delivery": ms(self.spans.delivery),
-                "first_byte": ms(self.spans.first_byte),
-                "end": ms(self.spans.end),
-                "total": ms(Some(self.spans.total)),
-                "overhead": ms(self.spans.overhead),
-            },
+            "ms": self.spans.json(),
+        })
+    }
+
+    /// What of it is told to who asks for this one call, beside its numbers: its phases, its tries, its labels.
+    pub(crate) fn story(&self) -> Value {
+        json!({
+            "session": self.session,
+            "text": self.text,
+            "stop": self.stop,
+            "message": self.message,
+            "emulated": self.emulated,
+            "upstream_requests": self.questions,
+            "ms": self.spans.json(),
+            "tries": self.tries.iter().map(CallTry::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl CallTry {
+    fn json(&self) -> Value {
+        json!({
+            "lane": self.lane.name(),
+            "key": self.key,
+            "outcome": self.outcome,
+            "after_ms": ms(Some(self.after)),
+            "took_ms": ms(Some(self.took)),
+        })
+    }
+}
+
+impl Spans {
+    fn json(&self) -> Value {
+        json!({
+            "queue": ms(self.queue),
+            "delivery": ms(self.delivery),
+            "first_byte": ms(self.first_byte),
+            "end": ms(self.end),
+            "total": ms(Some(self.total)),
+            "overhead": ms(self.overhead),
         })
     }
 }

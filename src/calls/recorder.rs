@@ -1,6 +1,8 @@
 //! What is noted of a call while it runs. `[pure]`
 
 use super::CallRecord;
+use super::record::CallTry;
+use super::record::Charge;
 use super::record::Spans;
 use crate::turn::End;
 use crate::turn::Event;
@@ -8,6 +10,7 @@ use crate::turn::LaneId;
 use crate::turn::Notes;
 use crate::turn::SessionOrigin;
 use crate::turn::Timeline;
+use crate::turn::Try;
 use crate::turn::Usage;
 use std::fmt;
 use std::sync::Arc;
@@ -21,8 +24,18 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) struct CallRecorder(Arc<Mutex<Draft>>);
 
-/// Takes the true count of a call that has ended.
-struct Settle(Box<dyn FnOnce(Option<Usage>) + Send>);
+/// Takes the true count of a call that has ended, and tells what it cost.
+struct Settle(Box<dyn FnOnce(Took) -> Option<Charge> + Send>);
+
+/// What a call took that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Took {
+    /// No lane served it.
+    Nothing,
+    /// A lane served it, and nobody told of its tokens.
+    Unknown,
+    Counted(Usage),
+}
 
 impl fmt::Debug for Settle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,6 +95,18 @@ impl CallRecorder {
         self.draft().entry.key = Some(key.to_owned());
     }
 
+    /// The policy of its key, and the bytes of its body.
+    pub(crate) fn weigh(&self, policy: Option<&str>, bytes_in: u64) {
+        let mut draft = self.draft();
+        draft.entry.policy = policy.map(str::to_owned);
+        draft.entry.bytes_in = Some(bytes_in);
+    }
+
+    /// Bytes of its answer's body went out.
+    pub(crate) fn send(&self, bytes: u64) {
+        self.draft().entry.bytes_out += bytes;
+    }
+
     /// The lane said something.
     pub(crate) fn hear(&self, event: &Event, now: Instant) {
         let mut draft = self.draft();
@@ -125,8 +150,8 @@ impl CallRecorder {
         }
     }
 
-    /// What is told of the call's tokens when it has ended; `None` where it cost none.
-    pub(crate) fn settles(&self, settle: impl FnOnce(Option<Usage>) + Send + 'static) {
+    /// What is told of the call's tokens when it has ended, and tells what they cost.
+    pub(crate) fn settles(&self, settle: impl FnOnce(Took) -> Option<Charge> + Send + 'static) {
         self.draft().settle = Some(Settle(Box::new(settle)));
     }
 
@@ -153,15 +178,27 @@ impl CallRecorder {
         if let Some(end) = end {
             draft.end(&end);
         }
-        // An answer whose count nobody told stands at its estimate.
-        let usage = draft.entry.usage.filter(Usage::is_known);
-        let is_unknown = usage.is_none() && draft.entry.lane.is_some();
-        if let Some(Settle(settle)) = draft.settle.take().filter(|_| !is_unknown) {
-            settle(usage);
+        let known = draft.entry.usage.filter(Usage::is_known);
+        let took = match (known, &draft.entry.lane) {
+            (Some(usage), _) => Took::Counted(usage),
+            (None, Some(_)) => Took::Unknown,
+            (None, None) => Took::Nothing,
+        };
+        if let Some(Settle(settle)) = draft.settle.take() {
+            draft.entry.charge = settle(took);
         }
-        let handed = draft.handed.as_ref()?;
+        let notes = draft.handed.as_ref()?.timeline.notes();
+        let tries: Vec<CallTry> = notes
+            .tries
+            .into_iter()
+            .map(|tried| draft.tried(tried))
+            .collect();
         Some(CallRecord {
-            questions: handed.timeline.notes().questions,
+            questions: notes.questions,
+            emulated: notes.emulated,
+            host_key: tries.last().and_then(|tried| tried.key.clone()),
+            tries_count: notes.tries_count,
+            tries,
             status,
             is_left,
             spans: draft.spans(now),
@@ -182,6 +219,16 @@ impl Draft {
         entry.answered_by = end.model.clone();
         if let Some(id) = &end.id {
             entry.message = Some(id.0.clone());
+        }
+    }
+
+    fn tried(&self, tried: Try) -> CallTry {
+        CallTry {
+            after: tried.began.saturating_duration_since(self.began),
+            took: tried.ended.saturating_duration_since(tried.began),
+            lane: tried.lane,
+            key: tried.key,
+            outcome: tried.outcome,
         }
     }
 

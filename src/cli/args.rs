@@ -9,8 +9,10 @@ use crate::cli::catalog::args::ModelRow;
 use crate::cli::catalog::args::PolicyRow;
 use crate::cli::catalog::args::RowCommand;
 use crate::cli::catalog::args::SecretCommand;
+use crate::cli::usage::Moment;
 use crate::config;
 use crate::config::Flags;
+use crate::store::GroupBy;
 use clap::ArgGroup;
 use clap::Args;
 use clap::Parser;
@@ -121,12 +123,27 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SecretCommand,
     },
+    /// Make, list and change the users of the control plane
+    #[command(after_help = USER_EXAMPLES)]
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
     /// See which host keys rest after failures, and end their rest
     #[command(after_help = BREAKER_EXAMPLES)]
     Breaker {
         #[command(subcommand)]
         command: BreakerCommand,
     },
+    /// Put everything that this relay is made of into one private file, while it runs or not
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(Backup),
+    /// Tell where a call of a model would go, and why nowhere else: every lane, host and key, with the next step
+    #[command(after_help = ROUTE_EXAMPLES)]
+    Route(RouteArgs),
+    /// Tell what calls took and cost: sums by model, key, host or lane, or the calls themselves
+    #[command(after_help = USAGE_EXAMPLES)]
+    Usage(Usage),
     /// Watch the running daemon: pool, queue, limits and the last calls; without a terminal, look once
     #[command(after_help = TOP_EXAMPLES)]
     Top(Query),
@@ -192,6 +209,139 @@ pub(crate) enum BreakerCommand {
         query: Query,
     },
 }
+
+/// Where a backup goes, or which one is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file, a tar archive; it must not be there yet
+    pub(crate) file: PathBuf,
+    /// Write nothing: read a backup, and say whether everything in it is good
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const BACKUP_EXAMPLES: &str = "\
+In it: the store, relay keys (hashes), stored secrets (sealed), the catalog, the configuration, what budgets have spent.
+Not in it: the master key, credentials in files of their own, texts of conversations and uploads. A store in PostgreSQL
+is backed up with pg_dump.
+To restore, stop the relay, unpack into an empty state folder, put master.key there, and start it:
+  tar -xf relay.tar -C ~/.inference-relay
+
+Examples:
+  inference-relay backup relay.tar
+  inference-relay backup relay.tar --check";
+
+/// Which call is asked about.
+#[derive(Debug, Args)]
+pub(crate) struct RouteArgs {
+    /// The model, as a caller would name it
+    pub(crate) model: String,
+    /// With the policy of this relay key, by its name or id
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// With this policy
+    #[arg(long, value_name = "POLICY", conflicts_with = "key")]
+    pub(crate) policy: Option<String>,
+    /// As a call that asks for this lane
+    #[arg(long, value_name = "LANE")]
+    pub(crate) lane: Option<String>,
+    /// As a call of this dialect
+    #[arg(long, value_name = "DIALECT", value_parser = ["messages", "chat", "responses"])]
+    pub(crate) dialect: Option<String>,
+    #[command(flatten)]
+    pub(crate) query: Query,
+}
+
+const ROUTE_EXAMPLES: &str = "\
+Nothing is asked of a host, and nothing is taken of a limit.
+Exit code: 0 if such a call would be served now, else 1.
+
+Examples:
+  inference-relay route gpt-4o
+  inference-relay route gpt-4o --key laptop --dialect chat
+  inference-relay route gpt-4o --key laptop --json";
+
+/// Which calls, and how they are told.
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// From when on: a span before now, or a time
+    #[arg(long, value_name = "WHEN", default_value = "1d", value_parser = Moment::parse)]
+    pub(crate) since: Moment,
+    /// Before when [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    pub(crate) until: Option<Moment>,
+    /// Sum by this: key, policy, lane, host, model or outcome
+    #[arg(long, value_name = "WHAT", default_value = "model", value_parser = group)]
+    pub(crate) by: GroupBy,
+    /// List the calls themselves, the newest first
+    #[arg(long, conflicts_with = "by")]
+    pub(crate) calls: bool,
+    /// At most so many calls
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "calls", value_parser = limit)]
+    pub(crate) limit: usize,
+    /// Only this relay key, by its name or id
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Only keys of this policy
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+    /// Only this lane
+    #[arg(long, value_name = "LANE")]
+    pub(crate) lane: Option<String>,
+    /// Only this host
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// Only this model, by the name that was asked for
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Only this status: 429, or ok, 4xx, 5xx, left
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// Only this code of the error contract
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    #[command(flatten)]
+    pub(crate) form: UsageForm,
+}
+
+/// For whom it is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct UsageForm {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+fn group(text: &str) -> Result<GroupBy, String> {
+    let names = GroupBy::ALL.map(|(name, _)| name).join(", ");
+    GroupBy::parse(text).ok_or_else(|| format!("it is one of {names}"))
+}
+
+/// Calls of one list: as many as a spreadsheet takes.
+fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok();
+    let limit = limit.filter(|limit| (1..=1_000_000).contains(limit));
+    limit.ok_or_else(|| "give a number from 1 to 1000000".to_owned())
+}
+
+const USAGE_EXAMPLES: &str = "\
+It reads the store (store.url), whether the daemon runs or not; records are kept for store.retention, sums for longer.
+
+Examples:
+  inference-relay usage                                  the last day, by model
+  inference-relay usage --since 30d --by key --csv
+  inference-relay usage --calls --status 5xx             what failed, call by call
+  inference-relay usage --calls --limit 100000 --csv > calls.csv";
 
 const BREAKER_EXAMPLES: &str = "\
 Examples:
@@ -303,6 +453,52 @@ pub(crate) enum KeyCommand {
     /// Forget a key
     Delete(NamedKey),
 }
+
+/// What can be done with users of the control plane.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; a random password is shown this once
+    Add {
+        #[command(flatten)]
+        named: NamedUser,
+        /// admin, operator or viewer
+        #[arg(long, value_name = "ROLE", default_value = "viewer")]
+        role: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// List the users
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Give a user a new password; their sessions end
+    Passwd {
+        #[command(flatten)]
+        named: NamedUser,
+        /// Read the password from standard input
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// Remove a user; their sessions end
+    Remove(NamedUser),
+}
+
+/// One user.
+#[derive(Debug, Args)]
+pub(crate) struct NamedUser {
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+const USER_EXAMPLES: &str = "\
+Examples:
+  inference-relay user add ada --role admin
+  inference-relay user passwd admin
+  inference-relay user passwd admin --stdin < password.txt
+  inference-relay user list --json";
 
 /// One key, and how to tell of it.
 #[derive(Debug, Args)]
@@ -423,13 +619,18 @@ pub(crate) struct Doctor {
 /// Which failure is explained.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code, as `x-relay-error` and the messages on stderr have it [default: all of them]
+    /// A code, as `x-relay-error` and the messages on stderr have it; or "call" [default: all codes]
     pub(crate) code: Option<String>,
+    /// With "call": the call's request-id
+    #[arg(value_name = "REQUEST_ID")]
+    pub(crate) request: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// Print the page of all codes in Markdown
-    #[arg(long, conflicts_with_all = ["code", "json"])]
+    #[arg(long, conflicts_with_all = ["code", "json", "request"])]
     pub(crate) markdown: bool,
 }
 
@@ -584,12 +785,13 @@ Examples:
   inference-relay top --json                one look, for programs";
 
 const EXPLAIN_EXAMPLES: &str = "\
-Exit code: 0 if there is such a code, else 2.
+Exit code: 0 if there is such a code or call, else 2.
 
 Examples:
   inference-relay explain
   inference-relay explain queue_full
-  inference-relay explain queue_full --json";
+  inference-relay explain queue_full --json
+  inference-relay explain call req_0f3c...      one call's story: its tries, its times, its end";
 
 const UPDATE_EXAMPLES: &str = "\
 Nothing is asked of anybody unless update.source and update.public_keys are configured. What comes is verified before

@@ -58,21 +58,18 @@ pub(super) fn check(config: &CodexConfig) -> anyhow::Result<Check> {
         ));
     };
     let (version, login) =
-        block_on(async { (program.version().await, program.login_status().await) })?;
+        block_on(async { (program.version().await, program.is_logged_in().await) })?;
     let path = program.path().display();
     Ok(match (version, login) {
         (Err(error), _) => check(
             State::Note,
             format!("{path} does not tell its version: {error}"),
         ),
-        (Ok(version), Ok(login)) if login.is_logged_in => {
-            check(State::Good, format!("{version} at {path}: {}", login.words))
-        }
-        (Ok(version), Ok(login)) => check(
+        (Ok(version), Ok(true)) => check(State::Good, format!("{version} at {path}, logged in")),
+        (Ok(version), Ok(false)) => check(
             State::Note,
             format!(
-                "{version} at {path}: {}; a provider of its configuration may need no login",
-                login.words
+                "{version} at {path}, not logged in; a provider of its configuration may need no login"
             ),
         ),
         (Ok(version), Err(error)) => check(

@@ -3,6 +3,8 @@
 use crate::cli::args::Explain;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::story;
+use crate::config::Env;
 use crate::wire::contract;
 use crate::wire::contract::CONTRACT;
 use crate::wire::contract::Ending;
@@ -19,7 +21,10 @@ pub(crate) struct NoSuchCode {
     nearest: Option<&'static str>,
 }
 
-pub(crate) fn explain(args: &Explain) -> anyhow::Result<CommandOutcome> {
+pub(crate) fn explain(args: &Explain, env: &Env) -> anyhow::Result<CommandOutcome> {
+    if let (Some("call"), Some(id)) = (args.code.as_deref(), &args.request) {
+        return story::call(id, args, env);
+    }
     match &args.code {
         None if args.markdown => out::text(&contract::page())?,
         None if args.json => out::json(&CONTRACT.iter().map(machine).collect())?,
@@ -76,7 +81,7 @@ fn list() -> String {
     CONTRACT.iter().map(line).collect()
 }
 
-fn plain(row: &Row) -> String {
+pub(super) fn plain(row: &Row) -> String {
     let [anthropic, openai] = row.types();
     format!(
         "{}\n\n  what happened  {}\n  whose fault    {}\n  next step      {}\n  status         {}\n  \
@@ -90,7 +95,7 @@ fn plain(row: &Row) -> String {
     )
 }
 
-fn machine(row: &Row) -> Value {
+pub(super) fn machine(row: &Row) -> Value {
     let (status, exit, [anthropic, openai]) = match row.ending {
         Ending::Http(http) => (Some(http.status), None, row.types().map(Some)),
         Ending::Upstream => (None, None, [None; 2]),

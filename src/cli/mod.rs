@@ -1,5 +1,6 @@
 //! The command line: `setup`, `serve`, `service`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`,
-//! `update`, `completions`, and the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`, `policy`, `secret`.
+//! `backup`, `route`, `usage`, `update`, `completions`, the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`,
+//! `policy`, `secret`, and the control plane's `user`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
@@ -14,6 +15,7 @@
 mod args;
 mod ask;
 mod auth_report;
+mod backup;
 mod bench;
 mod board;
 mod breaker;
@@ -30,13 +32,17 @@ mod out;
 mod probe;
 mod progress;
 mod record;
+mod route;
 mod run;
 mod service;
 mod setup;
 mod show;
 mod standalone;
 mod status;
+mod story;
 mod top;
 mod update;
+mod usage;
+mod user;
 
 pub use run::main;

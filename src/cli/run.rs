@@ -5,6 +5,7 @@ use crate::cli::args::Command;
 use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
 use crate::cli::ask;
+use crate::cli::backup;
 use crate::cli::bench;
 use crate::cli::breaker;
 use crate::cli::capability;
@@ -17,20 +18,25 @@ use crate::cli::key;
 use crate::cli::man;
 use crate::cli::out;
 use crate::cli::record;
+use crate::cli::route;
 use crate::cli::service;
 use crate::cli::service::AlreadyServed;
 use crate::cli::setup;
 use crate::cli::setup::NobodyToAsk;
 use crate::cli::show;
 use crate::cli::status;
+use crate::cli::story::NoSuchCall;
 use crate::cli::top;
 use crate::cli::update;
+use crate::cli::usage;
+use crate::cli::user;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::Env;
 use crate::config::Flags;
 use crate::daemon;
 use crate::daemon::DaemonError;
+use crate::store::StoreFault;
 use crate::update::UpdateError;
 use clap::CommandFactory;
 use clap::Parser;
@@ -82,13 +88,17 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Model { command } => catalog::row(&command, env),
         Command::Binding { command } => catalog::row(&command, env),
         Command::Policy { command } => catalog::row(&command, env),
+        Command::User { command } => user::user(&command, env),
         Command::Secret { command } => catalog::secret(&command, env),
         Command::Login { cli, device, place } => codex::log_in(cli, device, &place, env),
         Command::Logout { cli, place } => codex::log_out(cli, &place, env),
         Command::Breaker { command } => block_on(breaker::breaker(&command, env))?,
+        Command::Backup(args) => backup::backup(&args, env),
+        Command::Route(args) => block_on(route::route(&args, env))?,
+        Command::Usage(args) => usage::usage(&args, env),
         Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,
-        Command::Explain(args) => explain::explain(&args),
+        Command::Explain(args) => explain::explain(&args, env),
         Command::Config {
             command: ConfigCommand::Show(args),
         } => show::show(&args, env),
@@ -147,7 +157,9 @@ pub(crate) fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
 /// Whether the failure is one that the user mends before trying again.
 fn is_for_the_user(error: &anyhow::Error) -> bool {
     let is_by_its_type = error.is::<ConfigError>()
+        || error.is::<StoreFault>()
         || error.is::<NoSuchCode>()
+        || error.is::<NoSuchCall>()
         || error.is::<NobodyToAsk>()
         || error.is::<AlreadyServed>();
     if is_by_its_type {
@@ -163,8 +175,10 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
                 | DaemonError::AlreadyRunning { .. }
                 | DaemonError::Unguarded { .. }
                 | DaemonError::Keys { .. }
+                | DaemonError::Store { .. }
                 | DaemonError::License { .. }
                 | DaemonError::Home { .. }
+                | DaemonError::Control { .. }
         )
     )
 }

@@ -19,6 +19,7 @@ pub(crate) async fn standalone<T>(
     env: &Env,
     work: impl AsyncFnOnce(Client) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    config.control.port = None;
     config.server.port = 0; // any free one: nobody else is to find it
     let mut stop = Stop::listen().context("the machine gives no signals")?;
     let running = progress::during("starting claude", daemon::start(config.clone(), false)).await?;

@@ -157,6 +157,7 @@ impl Trial {
             .args(["serve", "--port", &address.port().to_string(), "--config"])
             .arg(&file)
             .env(config::env::HOME_VAR, folder)
+            .env(config::env::CONTROL_VAR, "off") // the old one has the port, and the users
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -19,13 +19,6 @@ pub(crate) struct CodexProgram {
     env: BTreeMap<String, String>,
 }
 
-/// Whether somebody is logged in, in the CLI's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LoginStatus {
-    pub(crate) is_logged_in: bool,
-    pub(crate) words: String,
-}
-
 impl CodexProgram {
     /// The one that is configured, or else found; `None` where there is none.
     pub(crate) fn find(config: &CodexConfig) -> Option<CodexProgram> {
@@ -52,20 +45,12 @@ impl CodexProgram {
         }
     }
 
-    /// What it says of its login.
+    /// Whether somebody is logged in. What else it says of that is not looked at: a part of a key may be in it.
     ///
     /// # Errors
     /// Where it does not run, or says nothing in time.
-    pub(crate) async fn login_status(&self) -> io::Result<LoginStatus> {
-        let told = self.told(&["login", "status"]).await?;
-        let text = [told.stdout.as_slice(), &told.stderr].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        // Warnings of other things may come before it.
-        let words = text.lines().rev().find(|line| !line.trim().is_empty());
-        Ok(LoginStatus {
-            is_logged_in: told.status.success(),
-            words: words.unwrap_or_default().trim().to_owned(),
-        })
+    pub(crate) async fn is_logged_in(&self) -> io::Result<bool> {
+        Ok(self.told(&["login", "status"]).await?.status.success())
     }
 
     /// Has it log in, at this terminal; whether it did.

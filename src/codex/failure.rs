@@ -128,8 +128,8 @@ fn unreachable_upstream() -> Fault {
 }
 
 fn refused_login() -> Fault {
-    let public = "The provider refused the credential of the Codex CLI. Give it a new one: `codex login`, or the key that \
-                  its configuration names.";
+    let public = "The provider refused the credential of the Codex CLI. Give it a new one: `inference-relay login codex`, or the \
+                  key that its configuration names.";
     Fault::new(FaultKind::UpstreamAuth, Blame::Upstream, public).because("401")
 }
 
@@ -137,12 +137,13 @@ fn logged_out(message: &str) -> Fault {
     let (why, public) = match message.contains("refresh") {
         true => (
             "the refresh of a token failed",
-            "The login of the Codex CLI could not be renewed. Run `codex logout` and `codex login` in a terminal; the relay \
-             notices by itself.",
+            "The login of the Codex CLI could not be renewed. Run `inference-relay logout codex` and \
+             `inference-relay login codex` in a terminal; the relay notices by itself.",
         ),
         false => (
             "unauthorized",
-            "The login of the Codex CLI has ended. Run `codex login` in a terminal; the relay notices by itself.",
+            "The login of the Codex CLI has ended. Run `inference-relay login codex` in a terminal; the relay notices by \
+             itself.",
         ),
     };
     Fault::new(FaultKind::LoginRequired, Blame::Cli, public).because(why)

@@ -27,8 +27,8 @@ pub(super) fn does_not_start(why: impl Into<String>) -> Fault {
 }
 
 pub(super) fn logged_out() -> Fault {
-    let public = "The Codex CLI is not logged in. Run `codex login` in a terminal, with the CODEX_HOME of `[codex.env]` \
-                  where one is set; the relay notices by itself.";
+    let public = "The Codex CLI is not logged in. Run `inference-relay login codex` in a terminal; the relay notices by \
+                  itself.";
     Fault::new(FaultKind::LoginRequired, Blame::Cli, public).because("codex is logged out")
 }
 

@@ -134,7 +134,7 @@ impl Keeper {
             .iter()
             .min_by_key(|process| process.load())
             .cloned();
-        let is_full = kept.processes.len() >= config.processes_max;
+        let is_full = kept.processes.len() >= self.processes_max();
         match least {
             Some(process) if is_full || process.load() < SPREAD => Ok(process),
             _ => {
@@ -142,6 +142,16 @@ impl Keeper {
                 kept.processes.push(Arc::clone(&process));
                 Ok(process)
             }
+        }
+    }
+
+    /// Of a login whose token is renewed there is one process: two that renew it take it from each other.
+    fn processes_max(&self) -> usize {
+        match self.known().account {
+            Account::LoggedIn { kind, .. } if kind != RENEWED => self.0.config.processes_max,
+            Account::NotNeeded => self.0.config.processes_max,
+            // As long as nobody has said, it may be one.
+            Account::LoggedIn { .. } | Account::LoggedOut | Account::Unknown => 1,
         }
     }
 
@@ -206,6 +216,8 @@ async fn ready(process: &Process) -> Result<(), Fault> {
     }
 }
 
+/// The kind of login whose token is renewed; a key never is.
+const RENEWED: &str = "chatgpt";
 /// Calls on one process before another one is started beside it.
 const SPREAD: usize = 4;
 /// Calls of one process: what it writes of itself grows by 35 kB with each.

@@ -91,7 +91,7 @@ impl Process {
         let (told, status) = watch::channel(Status::Starting);
         let (models, login) = (std::mem::take(&mut birth.models), birth.login);
         let empty = birth.folder.empty().to_string_lossy().into_owned();
-        let driver = Driver {
+        let driver = AppServer {
             connection: Connection::begin(env!("CARGO_PKG_VERSION")),
             calls: HashMap::new(),
             known: Arc::clone(&birth.known),
@@ -143,14 +143,14 @@ async fn end(child: &mut Child, pid: u32) {
     }
 }
 
-struct Driver {
+struct AppServer {
     connection: Connection,
     calls: HashMap<CallKey, mpsc::Sender<Inbound>>,
     known: Arc<Mutex<Known>>,
     status: watch::Sender<Status>,
 }
 
-impl Driver {
+impl AppServer {
     async fn run(
         mut self,
         mut stdin: ChildStdin,

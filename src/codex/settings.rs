@@ -9,6 +9,8 @@ use std::path::Path;
 pub(super) struct UserConfig {
     /// `None`: the CLI's own default.
     provider: Option<String>,
+    /// Where the CLI's own provider is; `None`: where it always is.
+    base_url: Option<String>,
     /// Names of MCP servers that would be started.
     servers: Vec<String>,
 }
@@ -17,13 +19,15 @@ impl UserConfig {
     /// Out of the text of the CLI's `config.toml`; one that cannot be read is the CLI's to complain of.
     pub(super) fn read(text: &str) -> UserConfig {
         let table: toml::Table = toml::from_str(text).unwrap_or_default();
-        let provider = table.get("model_provider").and_then(toml::Value::as_str);
+        let text = |name: &str| table.get(name).and_then(toml::Value::as_str);
+        let (provider, base_url) = (text("model_provider"), text("openai_base_url"));
         let servers = table.get("mcp_servers").and_then(toml::Value::as_table);
         let names = servers
             .into_iter()
             .flat_map(|servers| servers.keys().cloned());
         UserConfig {
             provider: provider.map(str::to_owned),
+            base_url: base_url.map(str::to_owned),
             servers: names.collect(),
         }
     }
@@ -65,6 +69,9 @@ fn provider(user: &UserConfig, set: &mut impl FnMut(&str, &Value)) {
             set(&format!("{prefix}.name"), &json!("OpenAI"));
             set(&format!("{prefix}.wire_api"), &json!("responses"));
             set(&format!("{prefix}.requires_openai_auth"), &json!(true));
+            if let Some(url) = &user.base_url {
+                set(&format!("{prefix}.base_url"), &json!(url));
+            }
             OWN_PROVIDER.to_owned()
         }
     };
@@ -137,5 +144,8 @@ mod tests {
             args.iter()
                 .any(|arg| arg == "model_providers.inference_relay.requires_openai_auth=true")
         );
+        let moved = of("openai_base_url = \"http://127.0.0.1:1/v1\"");
+        let url = "model_providers.inference_relay.base_url=\"http://127.0.0.1:1/v1\"";
+        assert!(moved.iter().any(|arg| arg == url), "{moved:?}");
     }
 }

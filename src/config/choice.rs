@@ -17,6 +17,28 @@ pub(super) fn host(text: &str) -> Result<IpAddr, String> {
     }
 }
 
+/// A port, or `off`.
+pub(super) fn control_port(text: &str) -> Result<Option<u16>, String> {
+    match text.trim() {
+        "off" => Ok(None),
+        port => port.parse().map(Some).map_err(|_| {
+            format!("\"{port}\" is not a port; write a number from 0 to 65535, or \"off\"")
+        }),
+    }
+}
+
+/// A switch that may decide by itself.
+pub(super) fn by_itself(text: &str) -> Result<Option<bool>, String> {
+    match text.trim() {
+        "auto" => Ok(None),
+        "true" | "1" | "yes" | "on" => Ok(Some(true)),
+        "false" | "0" | "no" | "off" => Ok(Some(false)),
+        other => Err(format!(
+            "\"{other}\" is none of \"auto\", \"true\" and \"false\""
+        )),
+    }
+}
+
 /// Whether callers need a key.
 pub(super) fn required(text: &str) -> Result<Required, String> {
     match text {

@@ -52,6 +52,11 @@ impl Env {
     }
 
     /// `RELAY_MASTER_KEY`: the key that stored secrets are sealed with; wins over the file of the state folder.
+    pub(crate) fn next_master_key(&self) -> Option<String> {
+        let key = self.var(NEXT_MASTER_VAR)?;
+        Some(key.to_string_lossy().into_owned())
+    }
+
     pub(crate) fn master_key(&self) -> Option<String> {
         let key = self.var(MASTER_VAR)?;
         key.to_str().map(str::to_owned)
@@ -151,6 +156,15 @@ impl Env {
             let (text, source) = (text.to_string_lossy(), Source::Variable(CATALOG_VAR));
             raw.put("catalog.dir", Typed::Text(text.into_owned()), source);
         }
+        for (name, key) in [
+            (CONTROL_VAR, "control.port"),
+            (COOKIE_VAR, "control.cookie_secure"),
+        ] {
+            if let Some(text) = self.var(name) {
+                let text = text.to_string_lossy().into_owned();
+                raw.put(key, Typed::Text(text), Source::Variable(name));
+            }
+        }
         if let Some(text) = self.var(OTLP_VAR) {
             let (text, source) = (text.to_string_lossy(), Source::Variable(OTLP_VAR));
             raw.put("telemetry.otlp", Typed::Text(text.into_owned()), source);
@@ -215,7 +229,13 @@ const PORT_VAR: &str = "SR_DAEMON_PORT";
 const LOG_VAR: &str = "INFERENCE_RELAY_LOG";
 /// The catalog's folder; wins over the file's.
 const CATALOG_VAR: &str = "RELAY_CONFIG_DIR";
+/// The port of the control plane, or `off`; wins over the file's.
+pub(crate) const CONTROL_VAR: &str = "RELAY_CONTROL_PORT";
+/// Whether the control plane's cookie is marked Secure; wins over the file's.
+const COOKIE_VAR: &str = "RELAY_COOKIE_SECURE";
 /// The key that stored secrets are sealed with.
 const MASTER_VAR: &str = "RELAY_MASTER_KEY";
+/// The key that is to follow it, while it is changed.
+const NEXT_MASTER_VAR: &str = "RELAY_MASTER_KEY_NEXT";
 /// The collector of traces, by the standard's name; wins over the file's.
 const OTLP_VAR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";

@@ -43,7 +43,8 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
         .over(settings.raw)
         .over(default_layer()?);
     let ground = Ground {
-        master_key: MasterKeySource::of(&home.value, env.master_key()),
+        master_key: MasterKeySource::of(&home.value, env.master_key())
+            .followed_by(env.next_master_key()),
         home,
         user_home: env.user_home(),
         inherited: env.vars().clone(),

@@ -34,6 +34,8 @@ pub(crate) enum Typed {
 pub(crate) enum Kind {
     Text,
     Number,
+    /// A number, or a word in place of one.
+    Port,
     Switch,
     List,
     Map,
@@ -94,6 +96,11 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("files.bytes_max", Kind::Text),
     ("files.total_bytes_max", Kind::Text),
     ("catalog.dir", Kind::Text),
+    ("control.port", Kind::Port),
+    ("control.host", Kind::Text),
+    ("control.cookie_secure", Kind::Text),
+    ("store.url", Kind::Text),
+    ("store.retention", Kind::Text),
     ("policy.default", Kind::Text),
     ("license.authority", Kind::Text),
     ("license.keys", Kind::Text),
@@ -236,6 +243,10 @@ fn typed(kind: Kind, value: &DeValue<'_>) -> Result<Typed, String> {
     let read = match kind {
         Kind::Text => value.as_str().map(|text| Typed::Text(text.to_owned())),
         Kind::Number => number(value).map(Typed::Number),
+        Kind::Port => match value.as_str() {
+            Some(word) => Some(Typed::Text(word.to_owned())),
+            None => number(value).map(|number| Typed::Text(number.to_string())),
+        },
         Kind::Switch => value.as_bool().map(Typed::Switch),
         Kind::List => value.as_array().and_then(|items| {
             let texts = items
@@ -269,6 +280,7 @@ fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Text => "a text in quotes",
         Kind::Number => "a whole number",
+        Kind::Port => "a port, or \"off\"",
         Kind::Switch => "true or false",
         Kind::List => "a list of texts, such as [\"a\", \"b\"]",
         Kind::Map => "names with texts in quotes",

@@ -22,6 +22,9 @@ use crate::config::show;
 use crate::config::show::Shown;
 use crate::config::source::Source;
 use crate::config::unit;
+use crate::control::AdminToken;
+use crate::control::ControlConfig;
+use crate::control::ControlPort;
 use crate::conversation::ConversationConfig;
 use crate::license::LicenseKey;
 use crate::pool::ClaudeOrder;
@@ -30,10 +33,13 @@ use crate::secret::SecretFile;
 use crate::secret::SecretReader;
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
+use crate::store::StoreConfig;
+use crate::store::StorePlace;
 use crate::telemetry::Endpoint as Collector;
 use crate::telemetry::TelemetryConfig;
 use crate::update::Source as Shop;
 use crate::update::UpdateConfig;
+use std::ffi::OsStr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +51,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     pub(crate) authority: AuthorityConfig,
     pub(crate) catalog: CatalogConfig,
+    pub(crate) store: StoreConfig,
     /// Reads what the catalog's host keys refer to.
     pub(crate) secrets: SecretReader,
     pub(crate) pool: PoolConfig,
@@ -53,6 +60,7 @@ pub(crate) struct Config {
     pub(crate) files: FilesConfig,
     pub(crate) session: SessionConfig,
     pub(crate) codex: CodexConfig,
+    pub(crate) control: ControlConfig,
     pub(crate) update: UpdateConfig,
     pub(crate) telemetry: TelemetryConfig,
     pub(crate) log: LogConfig,
@@ -78,12 +86,14 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let auth = auth(&reader)?;
     let authority = authority(&reader)?;
     let catalog = catalog(&reader)?;
+    let store = store(&reader)?;
     let secrets = secrets(&ground, &catalog);
     let mut warnings = ground.warnings.clone();
     warnings.extend(exposure(&reader, &server, &auth)?);
     let session = session(&reader)?;
     let pool = pool(&reader)?;
     let codex = codex(&reader, &pool)?;
+    let control = control(&reader, &server, &auth)?;
     let memory = memory(&reader)?;
     let files = files(&reader)?;
     let claude = ClaudeOrder {
@@ -102,6 +112,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         auth,
         authority,
         catalog,
+        store,
         secrets,
         pool,
         claude,
@@ -109,6 +120,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         files,
         session,
         codex,
+        control,
         update,
         telemetry,
         log,
@@ -141,6 +153,35 @@ fn catalog(reader: &Reader<'_>) -> Result<CatalogConfig, ConfigError> {
         is_named: named.is_some(),
         dir: named.unwrap_or_else(|| reader.ground.home.value.join("catalog")),
     })
+}
+
+fn control(
+    reader: &Reader<'_>,
+    server: &ServerConfig,
+    auth: &AuthConfig,
+) -> Result<ControlConfig, ConfigError> {
+    let is_named = !matches!(reader.source("control.port"), Source::Default);
+    let port = reader.parsed("control.port", choice::control_port)?;
+    let token = reader.ground.inherited.get(OsStr::new("RELAY_ADMIN_TOKEN"));
+    Ok(ControlConfig {
+        port: port.map(|number| ControlPort { number, is_named }),
+        host: reader.parsed("control.host", choice::host)?,
+        cookie_secure: reader.parsed("control.cookie_secure", choice::by_itself)?,
+        token: AdminToken::of(token.and_then(|token| token.to_str())),
+        allowed_hosts: server.allowed_hosts.clone(),
+        proxies: auth.proxies.clone(),
+        home: reader.ground.home.value.clone(),
+        master: reader.ground.master_key.clone(),
+    })
+}
+
+fn store(reader: &Reader<'_>) -> Result<StoreConfig, ConfigError> {
+    let place = match reader.raw.value("store.url") {
+        Some(_) => reader.parsed("store.url", StorePlace::parse)?,
+        None => StorePlace::of(&reader.ground.home.value),
+    };
+    let retention = reader.parsed("store.retention", unit::span)?;
+    Ok(StoreConfig { place, retention })
 }
 
 fn secrets(ground: &Ground, catalog: &CatalogConfig) -> SecretReader {

@@ -89,6 +89,7 @@ fn unset(key: &str) -> Option<&'static str> {
         "server.socket" => Some("no socket file is made"),
         "license.authority" | "license.keys" => Some("no licence is asked for"),
         "catalog.dir" => Some("`catalog` in the state folder"),
+        "store.url" => Some("`store.db` in the state folder"),
         "telemetry.otlp" => Some("no collector is told of calls"),
         _ => None,
     }

@@ -20,6 +20,8 @@ use crate::lane::LaneView;
 use crate::lane::OfferedModel;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::routing::RouteExplanation;
+use crate::routing::RouteQuestion;
 use crate::routing::Router;
 use crate::routing::Settlement;
 use crate::turn::AnswerBuilder;
@@ -122,6 +124,11 @@ impl Conversations {
     /// How every lane is now.
     pub(crate) fn lanes(&self) -> Vec<LaneView> {
         self.router.lanes()
+    }
+
+    /// Explains where a plain call would go.
+    pub(crate) fn explain(&self, question: &RouteQuestion) -> RouteExplanation {
+        self.router.explain(question)
     }
 
     /// Takes a call's share of what its policy limits; `None` where nothing does.

@@ -2,6 +2,7 @@
 
 use crate::server::ServerError;
 use crate::store::StoreError;
+use crate::store::StoreFault;
 use crate::tap::TargetError;
 use std::io;
 use std::net::IpAddr;
@@ -15,6 +16,10 @@ pub(crate) enum DaemonError {
     /// `bind_failed`: something else listens there.
     #[error("bind_failed")]
     BindFailed(#[source] ServerError),
+    #[error(
+        "control: port {port} of the control plane cannot be had; name another with RELAY_CONTROL_PORT or control.port, or write \"off\""
+    )]
+    Control { port: u16, source: io::Error },
     /// `already_running`: another daemon holds this state folder.
     #[error("already_running: a daemon holds {} already, {}; stop it, or give this one a folder of its own with INFERENCE_RELAY_HOME", home.display(), holder(*.pid, *.port))]
     AlreadyRunning {
@@ -34,6 +39,8 @@ pub(crate) enum DaemonError {
     /// The authority cannot be known by anything.
     #[error("the licence cannot be verified: {0}")]
     License(String),
+    #[error(transparent)]
+    Store(StoreFault),
     #[error("the keys cannot be used: cannot {0}")]
     Keys(#[source] StoreError),
     #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]

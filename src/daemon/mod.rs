@@ -11,6 +11,7 @@
 
 mod claude;
 mod error;
+mod limits;
 mod lock;
 mod log;
 mod running;

@@ -2,6 +2,7 @@
 
 use super::DaemonError;
 use super::claude;
+use super::limits;
 use super::lock;
 use super::lock::Lock;
 use super::log;
@@ -15,6 +16,7 @@ use crate::catalog::Catalog;
 use crate::clock;
 use crate::codex::CodexLane;
 use crate::config::Config;
+use crate::control;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
 use crate::listen;
@@ -32,6 +34,7 @@ use crate::signal::Stop;
 use crate::store;
 use crate::store::KeyFile;
 use crate::store::Secret;
+use crate::store::Store;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
 use crate::upstream::Hosts;
@@ -97,7 +100,10 @@ pub(crate) struct Running {
     uses: UseFile,
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
+    controlling: JoinHandle<()>,
     journal: CallLog,
+    limits: PolicyLimits,
+    store: Store,
     telemetry: Telemetry,
     /// Held for as long as the daemon lives.
     lock: Lock,
@@ -117,11 +123,17 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let (admission, keys) = admission(&config, &own)?;
     let uses = UseFile::of(&config.home);
     admission.recall(uses.read());
+    let store = tokio::task::block_in_place(|| Store::open(&config.store));
+    let store = store.map_err(DaemonError::Store)?;
     let license = LicenseClient::open(config.authority.clone(), &config.home);
     let license = license.map_err(DaemonError::License)?;
     let listener = server::bind(&config.server, budgets.api).await;
     let listener = listener.map_err(DaemonError::BindFailed)?;
     let address = listener.local_addr();
+    let desk = control::bind(&config.control).map_err(|source| DaemonError::Control {
+        port: config.control.port.map_or(0, |port| port.number),
+        source,
+    })?;
     lock.tell(address.port()).map_err(&home)?;
     let own_key = own_key_path(&config.home);
     store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
@@ -135,9 +147,10 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let folder = config.home.join("conversations");
     let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
     let hosts = Hosts::new(config.update.proxy.clone());
-    let limits = PolicyLimits::open(&config.home.join("limits"));
-    let tending = tokio::spawn(limits.clone().tend());
-    let router = router(&config, limits, &pool, &codex, &catalog, &hosts);
+    let watched = catalog.clone();
+    let counted = PolicyLimits::open(&config.home.join("limits"));
+    limits::recall(&counted, &store).await;
+    let router = router(&config, &pool, &codex, &catalog, &hosts, counted.clone());
     let conversations =
         Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
     license.settle().await;
@@ -148,7 +161,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         follow(catalog.clone(), hosts.clone()),
         catalog::watch(catalog),
         tokio::spawn(clock::watch_sleep()),
-        tending,
+        tokio::spawn(limits::keep(counted.clone(), store.clone())),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
@@ -163,11 +176,21 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         journal.clone(),
     );
     let archive = archive(&config).map_err(&home)?;
+    let rooms = control::Rooms {
+        catalog: watched,
+        secrets: config.secrets.clone(),
+        hosts: hosts.clone(),
+        keys: KeyFile::of(&config.home),
+        pool: pool.view(),
+        calls: journal.clone(),
+    };
     let api = api
         .with_hosts(hosts.clone())
+        .recording_in(store.clone())
         .told_to(telemetry.clone())
         .keeping_in(archive);
     let (stop, stopped) = watch::channel(false);
+    let controlling = control(&config, desk, rooms, stopped.clone());
     let serving = tokio::spawn(listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
     Ok(Running {
@@ -181,9 +204,30 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         admission,
         uses,
         own_key,
+        controlling,
         journal,
+        limits: counted,
+        store,
         telemetry,
         lock,
+    })
+}
+
+/// The control plane, where there is one; its first user is made while calls are served already.
+fn control(
+    config: &Config,
+    desk: Option<control::Listener>,
+    rooms: control::Rooms,
+    stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let config = config.control.clone();
+    tokio::spawn(async move {
+        let Some(desk) = desk else { return };
+        tracing::info!(address = %desk.local_addr(), "the control plane listens");
+        let (first, catalog) = (config.clone(), rooms.catalog.clone());
+        let made = tokio::task::spawn_blocking(move || control::make_first_admin(&first, &catalog));
+        drop(made.await);
+        desk.run(control::Plane::new(config, rooms), stopped).await;
     })
 }
 
@@ -198,11 +242,11 @@ fn archive(config: &Config) -> std::io::Result<Archive> {
 /// The lanes of this relay, and the order in which a call tries them.
 fn router(
     config: &Config,
-    limits: PolicyLimits,
     pool: &Pool,
     codex: &CodexLane,
     catalog: &Catalog,
     hosts: &Hosts,
+    limits: PolicyLimits,
 ) -> Router {
     let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
     let own = vec![lane(Mode::Pty), lane(Mode::Print), Arc::new(codex.clone())];
@@ -229,6 +273,7 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         drop(self.serving.await);
+        drop(self.controlling.await);
         self.keeping.iter().for_each(JoinHandle::abort);
         self.license.write();
         store::remove(&self.own_key);
@@ -237,6 +282,8 @@ impl Running {
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();
+            limits::tell_last(&self.limits, &self.store);
+            self.store.finish();
             self.telemetry.flush();
         });
         drop(self.lock);

@@ -155,6 +155,7 @@ fn histories() -> Measure {
         version: "2.1.329".to_owned(),
         model: "claude-opus-4-8".to_owned(),
         timestamp: "2026-01-31T12:00:00.000Z".to_owned(),
+        told: Vec::new(),
     };
     let write = move || write_transcript(&messages, &heading, || ID.to_owned()).text;
     Measure {

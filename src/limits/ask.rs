@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 use std::time::Instant;
 
-pub(crate) use super::bucket::Reading;
+pub(crate) use super::bucket::Level;
 
 /// Whose limits they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,8 +73,8 @@ pub(crate) enum LimitKind {
 /// How the tightest limits stand, for the headers of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Readings {
-    pub(crate) requests: Option<Reading>,
-    pub(crate) tokens: Option<Reading>,
+    pub(crate) requests: Option<Level>,
+    pub(crate) tokens: Option<Level>,
 }
 
 impl LimitKind {
@@ -124,7 +124,7 @@ impl fmt::Display for SubjectKind {
 impl Readings {
     /// Of two, each limit that leaves less.
     pub(crate) fn tightest(self, other: Readings) -> Readings {
-        let least = |a: Option<Reading>, b: Option<Reading>| {
+        let least = |a: Option<Level>, b: Option<Level>| {
             a.into_iter()
                 .chain(b)
                 .min_by_key(|reading| reading.remaining)

@@ -16,7 +16,7 @@ pub(super) struct Bucket {
 
 /// How a bucket stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reading {
+pub(crate) struct Level {
     pub(crate) limit: u64,
     pub(crate) remaining: u64,
     /// Until it is full again.
@@ -52,11 +52,22 @@ impl Bucket {
         corrected.expect("the change is never refused, so it must be made");
     }
 
-    pub(super) fn reading(&self, limit: u64, now: u64) -> Reading {
+    /// Nanoseconds until it is full.
+    pub(super) fn missing(&self, now: u64) -> u64 {
+        self.full_at.load(Ordering::Acquire).saturating_sub(now)
+    }
+
+    /// Takes up what a process before took: it is full no sooner than then.
+    pub(super) fn recall(&self, missing: u64, now: u64) {
+        self.full_at
+            .fetch_max(now.saturating_add(missing), Ordering::AcqRel);
+    }
+
+    pub(super) fn reading(&self, limit: u64, now: u64) -> Level {
         let missing = self.full_at.load(Ordering::Acquire).saturating_sub(now);
         let there =
             u128::from(MINUTE.saturating_sub(missing)) * u128::from(limit) / u128::from(MINUTE);
-        Reading {
+        Level {
             limit,
             remaining: u64::try_from(there).unwrap_or(u64::MAX),
             reset: Duration::from_nanos(missing),

@@ -1,6 +1,6 @@
 //! How limits are told in the headers of each dialect. `[pure]`
 
-use super::ask::Reading;
+use super::ask::Level;
 use super::ask::Readings;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
@@ -51,7 +51,7 @@ pub(crate) fn anthropic_headers(readings: &Readings, now: u64) -> Vec<(&'static 
 
 fn told(
     names: [&'static str; 3],
-    reading: Option<Reading>,
+    reading: Option<Level>,
     reset: impl Fn(Duration) -> String,
 ) -> Vec<(&'static str, String)> {
     let Some(reading) = reading else {
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn each_dialect_is_told_in_its_own_words() {
         let reading = |limit, remaining, ms| {
-            Some(Reading {
+            Some(Level {
                 limit,
                 remaining,
                 reset: Duration::from_millis(ms),

@@ -15,6 +15,8 @@ use super::meter::Meter;
 use super::meter::Share;
 use super::meter::account;
 use super::period::Window;
+use super::window;
+use super::window::WindowCount;
 use crate::catalog::BudgetSpec;
 use crate::catalog::Nanos;
 use crate::registry::Registry;
@@ -174,6 +176,39 @@ impl MemoryLimits {
         self.0.meter(subject, now).1.concurrent()
     }
 
+    /// The minute's counts as a text, for the process after this one.
+    pub(crate) fn windows(&self, now: Instant, unix_ms: u64) -> String {
+        let nanos = self.0.nanos(now);
+        let count = |row: Row| {
+            let (requests, tokens) = row.1.missing(nanos);
+            WindowCount {
+                kind: row.0.0,
+                id: row.0.1.to_string(),
+                requests_ms: requests / NANOS_A_MS,
+                tokens_ms: tokens / NANOS_A_MS,
+            }
+        };
+        let counts = self.0.meters.all().into_iter().map(count);
+        let mut counts: Vec<_> = counts
+            .filter(|count| count.requests_ms + count.tokens_ms > 0)
+            .collect();
+        counts.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+        window::write(&counts, unix_ms)
+    }
+
+    /// Takes up the minute's counts of a process before.
+    pub(crate) fn recall(&self, text: &str, now: Instant, unix_ms: u64) {
+        let nanos = self.0.nanos(now);
+        for count in window::read(text, unix_ms) {
+            let subject = Subject {
+                kind: count.kind,
+                id: &count.id,
+            };
+            let (requests, tokens) = (count.requests_ms * NANOS_A_MS, count.tokens_ms * NANOS_A_MS);
+            self.0.meter(subject, now).1.recall(requests, tokens, nanos);
+        }
+    }
+
     /// Keeps the journal short; takes the file system, so it is called now and then and away from every call.
     ///
     /// # Errors
@@ -320,5 +355,6 @@ impl fmt::Debug for Reservation {
     }
 }
 
+const NANOS_A_MS: u64 = 1_000_000;
 /// Subjects that are counted: every relay key, policy and host key that there may be. Past it those that are idle go.
 const METERS_MAX: usize = 16_384;

@@ -130,6 +130,17 @@ impl Meter {
         }
     }
 
+    /// Nanoseconds until the buckets of requests and of tokens are full.
+    pub(super) fn missing(&self, now: u64) -> (u64, u64) {
+        (self.requests.missing(now), self.tokens.missing(now))
+    }
+
+    /// Takes up what a process before took of the minute.
+    pub(super) fn recall(&self, requests: u64, tokens: u64, now: u64) {
+        self.requests.recall(requests, now);
+        self.tokens.recall(tokens, now);
+    }
+
     pub(super) fn readings(&self, bound: &Bound<'_>, now: u64) -> Readings {
         let limits = &bound.limits;
         Readings {

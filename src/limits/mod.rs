@@ -19,6 +19,8 @@ mod bucket;
 mod period;
 mod slots;
 
+mod window;
+
 mod ask;
 mod estimate;
 mod header;
@@ -37,8 +39,8 @@ mod laws;
 
 pub(crate) use ask::Ask;
 pub(crate) use ask::Bound;
+pub(crate) use ask::Level;
 pub(crate) use ask::LimitKind;
-pub(crate) use ask::Reading;
 pub(crate) use ask::Readings;
 pub(crate) use ask::Refusal;
 pub(crate) use ask::Subject;

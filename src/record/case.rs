@@ -162,6 +162,8 @@ pub(crate) enum Past {
     History,
     /// Nothing was said.
     Blank,
+    /// Nothing was said but what the CLI tells of the day by itself, of which nothing was shown.
+    Told,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use super::upstream::HOOK_PATH;
 use super::upstream::MCP_PATH;
 use super::upstream::Upstream;
 use crate::clock;
+use crate::session::Attachment;
 use crate::session::Files;
 use crate::session::Launch;
 use crate::session::Opening;
@@ -74,6 +75,7 @@ impl Subject {
 
 /// The world of one case. Dropping it removes it.
 pub(crate) struct Stage {
+    version: String,
     base: PathBuf,
     config: SessionConfig,
     files: Files,
@@ -97,6 +99,7 @@ impl Stage {
         let transcript_store = TranscriptStore::new(&home.join(".claude"), &work_dir, true);
         transcript_store.label(&subject.version);
         let stage = Stage {
+            version: subject.version.clone(),
             base,
             files: Files { folder: run },
             config,
@@ -191,12 +194,35 @@ impl Stage {
     pub(crate) fn write_past(&mut self, past: Past) -> io::Result<String> {
         match past {
             Past::History => self.write(&history()),
-            Past::Blank => {
-                let uuid = self.transcript_store.write_blank()?;
-                self.note_written(&uuid)?;
-                Ok(uuid)
+            Past::Blank => self.write_blank(),
+            Past::Told => {
+                self.tell_the_day();
+                self.write_blank()
             }
         }
+    }
+
+    /// From here on what is written has the day told, as the CLI itself would tell it.
+    fn tell_the_day(&self) {
+        let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
+        let time = humantime::format_rfc3339(now).to_string();
+        let (today, _) = time.split_once('T').unwrap_or_default();
+        for content in [
+            json!({"type": "session_context", "context": {}}),
+            json!({"type": "date", "date": today}),
+        ] {
+            let record =
+                json!({"type": "attachment", "version": self.version, "attachment": content});
+            Attachment::of(&record)
+                .iter()
+                .for_each(|attachment| self.transcript_store.learn(MODEL, attachment));
+        }
+    }
+
+    fn write_blank(&mut self) -> io::Result<String> {
+        let uuid = self.transcript_store.write_blank(MODEL)?;
+        self.note_written(&uuid)?;
+        Ok(uuid)
     }
 
     fn write(&mut self, messages: &[Message]) -> io::Result<String> {

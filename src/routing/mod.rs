@@ -1,6 +1,6 @@
 //! Which lane serves a call, in which order lanes are tried, and when to change.
 //!
-//! **What for.** [`Router::serve`] plans a call ([`plan`], pure) and tries the lanes of the plan in order. Until a lane has
+//! **What for.** [`Router::serve`] plans a call ([`plan`], pure; [`Router::explain`] tells the same plan) and tries the lanes of the plan in order. Until a lane has
 //! committed, which is when the first meaningful event of an answer is there, the next one may be tried; after that the
 //! call never looks back.
 //!
@@ -12,12 +12,19 @@
 //!
 //! Start reading at [`plan`].
 
+mod explain;
 mod fault;
 mod plan;
 mod reserve;
 mod run;
 mod ways;
 
+pub(crate) use explain::CandidateView;
+pub(crate) use explain::KeyView;
+pub(crate) use explain::LimitView;
+pub(crate) use explain::Reason;
+pub(crate) use explain::RouteExplanation;
+pub(crate) use explain::RouteQuestion;
 pub(crate) use reserve::PolicyLimits;
 pub(crate) use reserve::Settlement;
 pub(crate) use run::Router;

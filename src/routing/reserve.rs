@@ -1,7 +1,9 @@
 //! What a call takes of the limits and budgets of its key's policy: an estimate before, the true count after.
 
+use super::explain::LimitView;
 use super::fault;
 use super::run::Router;
+use crate::catalog::Currency;
 use crate::catalog::Nanos;
 use crate::catalog::Policy;
 use crate::catalog::Price;
@@ -12,6 +14,7 @@ use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::limits::Ask;
 use crate::limits::Bound;
+use crate::limits::Level;
 use crate::limits::MemoryLimits;
 use crate::limits::Reservation;
 use crate::limits::Subject;
@@ -22,12 +25,23 @@ use crate::limits::openai_headers;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::Usage;
-use std::time::Duration;
 
 /// What was taken; settled when the call has ended, and standing at its estimate where it never is.
 pub(crate) struct Settlement {
-    reservation: Reservation,
+    /// `None`: nothing limits the call, and it is priced alone.
+    reservation: Option<Reservation>,
     price: Option<Price>,
+    /// The cost by the estimate.
+    estimate: Option<Nanos>,
+}
+
+/// What a call cost; a budget was charged exactly this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) nanos: Nanos,
+    pub(crate) currency: Currency,
+    /// The upstream told no count.
+    pub(crate) is_estimate: bool,
 }
 
 /// The limits of this relay.
@@ -58,21 +72,56 @@ impl PolicyLimits {
 }
 
 impl PolicyLimits {
-    /// Keeps what is written down short, now and then, for as long as the relay runs.
-    pub(crate) async fn tend(self) {
-        loop {
-            tokio::time::sleep(TEND_EVERY).await;
-            let counted = self.counted.clone();
-            let tended = tokio::task::spawn_blocking(move || counted.tend(clock::unix_ms()));
-            if let Ok(Err(error)) = tended.await {
-                tracing::warn!(%error, "the journal of budgets could not be shortened; it will be tried again");
+    /// How what a policy limits stands now.
+    pub(super) fn view(&self, policy: &Policy) -> Vec<LimitView> {
+        let bound = for_all(policy);
+        let now = clock::now();
+        let readings = self.counted.readings(&[bound], now);
+        let view = |what, reading: Level| LimitView {
+            what,
+            max: reading.limit,
+            left: reading.remaining,
+        };
+        let requests = readings
+            .requests
+            .map(|reading| view("requests a minute", reading));
+        let tokens = readings
+            .tokens
+            .map(|reading| view("tokens a minute", reading));
+        let budget = bound.budget.map(|budget| {
+            let spent = self
+                .counted
+                .spent(bound.subject, &budget, now, clock::unix_ms());
+            let taken = spent.spent.0.saturating_add(spent.reserved.0);
+            LimitView {
+                what: "budget",
+                max: budget.amount.0,
+                left: budget.amount.0.saturating_sub(taken),
             }
+        });
+        [requests, tokens, budget].into_iter().flatten().collect()
+    }
+
+    /// The minute's counts as a text, for the process after this one.
+    pub(crate) fn windows(&self) -> String {
+        self.counted.windows(clock::now(), clock::unix_ms())
+    }
+
+    /// Takes up the minute's counts of a process before.
+    pub(crate) fn recall(&self, text: &str) {
+        self.counted.recall(text, clock::now(), clock::unix_ms());
+    }
+
+    /// Keeps what is written of budgets short. It blocks.
+    pub(crate) fn tend(&self) {
+        if let Err(error) = self.counted.tend(clock::unix_ms()) {
+            tracing::warn!(%error, "what budgets have spent could not be summed up; the next minute tries again");
         }
     }
 }
 
 impl Router {
-    /// Takes a call's share of what its policy limits; `None` where nothing does.
+    /// Takes a call's share of what its policy limits; `None` where nothing does, and its model has no price.
     ///
     /// # Errors
     /// Which limit is reached, with the exact wait.
@@ -81,16 +130,25 @@ impl Router {
         call: &Call,
         body_bytes: usize,
     ) -> Result<Option<Settlement>, Fault> {
-        let Some(policy) = self.lanes.policy(call)? else {
-            return Ok(None);
-        };
+        let policy = self.lanes.policy(call)?;
         let price = self.lanes.price(&call.model);
+        if policy.is_none() && price.is_none() {
+            return Ok(None);
+        }
         let estimate = estimated_tokens(body_bytes);
+        let cost = price.as_ref().map(|price| price.cost(&estimate));
+        let Some(policy) = policy else {
+            return Ok(Some(Settlement {
+                reservation: None,
+                price,
+                estimate: cost,
+            }));
+        };
         let bounds = bounds(&policy, call.key.as_ref());
         let ask = Ask {
             bounds: &bounds,
             tokens: estimate.total(),
-            cost: price.as_ref().map(|price| price.cost(&estimate)),
+            cost,
             now: clock::now(),
             unix_ms: clock::unix_ms(),
         };
@@ -100,24 +158,41 @@ impl Router {
         }
         let reservation = self.limits.counted.reserve(&ask);
         let reservation = reservation.map_err(|refusal| fault::limited(&refusal))?;
-        Ok(Some(Settlement { reservation, price }))
+        Ok(Some(Settlement {
+            reservation: Some(reservation),
+            price,
+            estimate: cost,
+        }))
     }
 }
 
 impl Settlement {
     /// How the tightest limits stand that hold the call, as headers of this dialect.
     pub(crate) fn headers(&self, dialect: Dialect) -> Vec<(&'static str, String)> {
+        let Some(reservation) = &self.reservation else {
+            return Vec::new();
+        };
         match dialect {
-            Dialect::Anthropic => anthropic_headers(&self.reservation.readings, clock::unix_ms()),
-            Dialect::Chat | Dialect::Responses => openai_headers(&self.reservation.readings),
+            Dialect::Anthropic => anthropic_headers(&reservation.readings, clock::unix_ms()),
+            Dialect::Chat | Dialect::Responses => openai_headers(&reservation.readings),
         }
     }
 
-    /// The call has ended, with these counts; `None`: it took nothing.
-    pub(crate) fn settle(self, usage: Option<Usage>) {
-        let Some(usage) = usage else {
-            return self.reservation.cancel();
-        };
+    /// The call took nothing.
+    pub(crate) fn cancel(self) {
+        if let Some(reservation) = self.reservation {
+            reservation.cancel();
+        }
+    }
+
+    /// The call has ended, and nobody told what it took: it stands at its estimate.
+    pub(crate) fn stand(self) -> Option<Cost> {
+        drop(self.reservation);
+        cost(self.price, self.estimate, true)
+    }
+
+    /// The call has ended, with these counts.
+    pub(crate) fn settle(self, usage: Usage) -> Option<Cost> {
         let tokens = TokenCount {
             input: usage.input_tokens.unwrap_or(0),
             output: usage.output_tokens.unwrap_or(0),
@@ -125,21 +200,26 @@ impl Settlement {
             cache_write: usage.cache_creation_input_tokens.unwrap_or(0),
             reasoning: 0,
         };
-        let cost: Option<Nanos> = self.price.map(|price| price.cost(&tokens));
-        self.reservation.settle(tokens.total(), cost);
+        let nanos: Option<Nanos> = self.price.map(|price| price.cost(&tokens));
+        if let Some(reservation) = self.reservation {
+            reservation.settle(tokens.total(), nanos);
+        }
+        cost(self.price, nanos, false)
     }
+}
+
+fn cost(price: Option<Price>, nanos: Option<Nanos>, is_estimate: bool) -> Option<Cost> {
+    let (price, nanos) = (price?, nanos?);
+    Some(Cost {
+        nanos,
+        currency: price.currency,
+        is_estimate,
+    })
 }
 
 /// What holds a call: what its policy limits for all of its keys together, and for each of them.
 fn bounds<'a>(policy: &'a Policy, key: Option<&'a KeyId>) -> Vec<Bound<'a>> {
-    let all = Bound {
-        subject: Subject {
-            kind: SubjectKind::Policy,
-            id: policy.name.as_str(),
-        },
-        limits: policy.limits,
-        budget: policy.budget,
-    };
+    let all = for_all(policy);
     let one = key.filter(|_| policy.per_key != Share::default());
     let one = one.map(|key| Bound {
         subject: Subject {
@@ -152,5 +232,14 @@ fn bounds<'a>(policy: &'a Policy, key: Option<&'a KeyId>) -> Vec<Bound<'a>> {
     one.into_iter().chain([all]).collect()
 }
 
-/// A segment of the journal is full after some ten thousand calls.
-const TEND_EVERY: Duration = Duration::from_secs(60);
+/// What a policy limits for all of its keys together.
+fn for_all(policy: &Policy) -> Bound<'_> {
+    Bound {
+        subject: Subject {
+            kind: SubjectKind::Policy,
+            id: policy.name.as_str(),
+        },
+        limits: policy.limits,
+        budget: policy.budget,
+    }
+}

@@ -7,6 +7,7 @@ use super::plan::plan;
 use super::reserve::PolicyLimits;
 use super::ways::Lanes;
 use super::ways::Way;
+use crate::clock;
 use crate::lane::Call;
 use crate::lane::Lane;
 use crate::lane::LaneView;
@@ -17,8 +18,11 @@ use crate::lane::Serving;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
+use crate::turn::LaneId;
 use crate::turn::Remedy;
+use crate::turn::Try;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Routes calls to the lanes of this relay; cheap to clone.
 #[derive(Clone)]
@@ -96,11 +100,16 @@ impl Router {
             }
             let mut try_of = call.clone();
             try_of.binding.clone_from(&way.binding);
+            let (before, began) = (call.timeline.tries(), clock::now());
             try_of.is_last_way = Some(step) == last;
             match lane.serve(try_of).await {
-                Ok(reply) => return Ok(reply.after(attempts)),
+                Ok(reply) => {
+                    tried(&call, lane.id(), "answered", before, began);
+                    return Ok(reply.after(attempts));
+                }
                 Err(fault) => {
                     let (lane_name, code) = (lane.id().clone(), fault.kind.code());
+                    tried(&call, &lane_name, code, before, began);
                     tracing::info!(lane = %lane_name, code, why = fault.private, "a lane failed");
                     attempts.push(Attempt {
                         lane: lane_name,
@@ -114,7 +123,20 @@ impl Router {
     }
 }
 
-fn route(call: &Call, ways: &[Way]) -> Route {
+/// Writes a try down, unless the lane told of its own.
+fn tried(call: &Call, lane: &LaneId, outcome: &'static str, before: u32, began: Instant) {
+    if call.timeline.tries() == before {
+        call.timeline.tried(Try {
+            lane: lane.clone(),
+            key: None,
+            outcome,
+            began,
+            ended: clock::now(),
+        });
+    }
+}
+
+pub(super) fn route(call: &Call, ways: &[Way]) -> Route {
     let candidates = ways.iter().map(|way| {
         let mut asked = call.clone();
         asked.binding.clone_from(&way.binding);
@@ -128,7 +150,7 @@ fn route(call: &Call, ways: &[Way]) -> Route {
 }
 
 /// Why no lane took the call.
-fn refusal(call: &Call, ways: &[Way], route: Route) -> Fault {
+pub(super) fn refusal(call: &Call, ways: &[Way], route: Route) -> Fault {
     let first = route.excluded.into_iter().next();
     match (&call.want, first) {
         (_, Some((_, fault))) => fault,

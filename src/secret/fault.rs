@@ -34,6 +34,11 @@ pub(crate) enum SecretFault {
     #[error("there is no master key: RELAY_MASTER_KEY is not set, and {} is not there", path.display())]
     NoMasterKey { path: PathBuf },
     #[error(
+        "the master key is in RELAY_MASTER_KEY, so the next one must come from RELAY_MASTER_KEY_NEXT: write 32 random bytes \
+         as base64 there, as `openssl rand -base64 32` does, for this command and for the relay"
+    )]
+    NoNextMasterKey,
+    #[error(
         "{place} is no master key: write 32 random bytes as base64, as `openssl rand -base64 32` does"
     )]
     BadMasterKey { place: String },

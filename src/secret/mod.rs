@@ -23,10 +23,13 @@ mod master;
 mod reader;
 mod stored;
 
+mod rekey;
+
 pub(crate) use fault::SecretFault;
 pub(crate) use master::MasterKeySource;
 pub(crate) use reader::SecretReader;
 pub(crate) use reference::SecretRef;
+pub(crate) use rekey::rekey;
 pub(crate) use stored::SecretFile;
 pub(crate) use value::SecretDigest;
 pub(crate) use value::SecretValue;

@@ -102,7 +102,15 @@ impl SecretPass<'_> {
             .master
             .get_or_init(|| self.reader.master.read().map_err(Arc::new));
         let master = master.as_ref().map_err(Arc::clone)?;
-        sealed.open(name, master).map_err(Arc::new)
+        let opened = sealed.open(name, master).or_else(|fault| match fault {
+            // The key is being changed, and this one is sealed with the next already.
+            SecretFault::OtherMasterKey { .. } => match self.reader.master.next() {
+                Ok(Some(next)) => sealed.open(name, &next),
+                Ok(None) | Err(_) => Err(fault),
+            },
+            fault => Err(fault),
+        });
+        opened.map_err(Arc::new)
     }
 }
 

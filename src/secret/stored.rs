@@ -93,6 +93,30 @@ impl SecretFile {
         })
     }
 
+    /// Seals everything anew with the next key; how much that was. Nothing changes where one secret does not open.
+    pub(super) fn reseal(
+        &self,
+        master: &MasterKeySource,
+        next: &MasterKey,
+    ) -> Result<usize, SecretFault> {
+        self.change(|rows| {
+            let before = Sealed(rows.clone());
+            let key = (!rows.is_empty()).then(|| master.read()).transpose()?;
+            for (name, row) in rows.iter_mut() {
+                let key = key
+                    .as_ref()
+                    .expect("there must be a key where there is a row");
+                // One that a run before has sealed already opens with the next key.
+                let value = before.open(name, key).or_else(|fault| match fault {
+                    SecretFault::OtherMasterKey { .. } => before.open(name, next),
+                    fault => Err(fault),
+                })?;
+                row.sealed = next.seal(name, &value, master::random()?);
+            }
+            Ok(rows.len())
+        })
+    }
+
     /// Each name, with the time it was set, in milliseconds since 1970.
     ///
     /// # Errors
@@ -123,10 +147,10 @@ impl SecretFile {
     }
 
     /// One change at a time, whole or not at all.
-    fn change(
+    fn change<T>(
         &self,
-        change: impl FnOnce(&mut BTreeMap<String, Row>) -> Result<(), SecretFault>,
-    ) -> Result<(), SecretFault> {
+        change: impl FnOnce(&mut BTreeMap<String, Row>) -> Result<T, SecretFault>,
+    ) -> Result<T, SecretFault> {
         let unwritable = |source| StoreError::Unwritable {
             path: self.path.clone(),
             source,
@@ -136,12 +160,12 @@ impl SecretFile {
         let lock = store::lock_file(&self.path.with_extension("lock")).map_err(unwritable)?;
         lock.lock().map_err(unwritable)?;
         let mut secrets = self.read()?.0;
-        change(&mut secrets)?;
+        let done = change(&mut secrets)?;
         let version = VERSION;
         let text = serde_json::to_vec_pretty(&Form { version, secrets })
             .expect("a map of texts must have a form in JSON");
         store::replace(&self.path, &text).map_err(unwritable)?;
-        Ok(())
+        Ok(done)
     }
 }
 

@@ -17,7 +17,10 @@ use crate::lane::LaneView;
 use crate::lane::OfferedModel;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
+use crate::routing::RouteExplanation;
+use crate::routing::RouteQuestion;
 use crate::routing::Settlement;
+use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
@@ -57,6 +60,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn reserve(&self, _call: &Call, _body_bytes: usize) -> Result<Option<Settlement>, Fault> {
         Ok(None)
     }
+    /// Explains where a plain call would go.
+    fn explain(&self, _question: &RouteQuestion) -> Option<RouteExplanation> {
+        None
+    }
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView>;
     /// Forgets a conversation; false where there is none of that name.
     fn end(&self, id: &ConversationId) -> bool;
@@ -81,6 +88,10 @@ impl Backend for Conversations {
 
     fn reserve(&self, call: &Call, body_bytes: usize) -> Result<Option<Settlement>, Fault> {
         Conversations::reserve(self, call, body_bytes)
+    }
+
+    fn explain(&self, question: &RouteQuestion) -> Option<RouteExplanation> {
+        Some(Conversations::explain(self, question))
     }
 
     fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {
@@ -111,6 +122,8 @@ pub(crate) struct Api {
     /// Claude Code's own built-in tools are on.
     pub(super) builtin_tools: bool,
     pub(super) journal: CallLog,
+    /// Where each call leaves its record; `None` in tests.
+    pub(super) store: Option<Store>,
     pub(super) telemetry: Telemetry,
     pub(super) archive: Archive,
     pub(super) recall: Recall,
@@ -149,6 +162,7 @@ impl Api {
             port,
             builtin_tools,
             journal,
+            store: None,
             telemetry: Telemetry::off(),
             archive: Archive::in_memory(),
             recall: Recall::default(),
@@ -156,6 +170,12 @@ impl Api {
             stop: None,
             drain_deadline: DrainDeadline::new(),
         }
+    }
+
+    /// Has each call leave its record here.
+    pub(crate) fn recording_in(mut self, store: Store) -> Api {
+        self.store = Some(store);
+        self
     }
 
     /// Has calls told to a collector as well.
@@ -218,6 +238,11 @@ impl Api {
             let listed = |model: OfferedModel| Listed::bound(model.name, model.aliases, model.lane);
             models.into_iter().map(listed).collect()
         }))
+    }
+
+    /// Where a plain call would go; `None` in tests.
+    pub(super) fn explain(&self, question: &RouteQuestion) -> Option<RouteExplanation> {
+        self.backend.explain(question)
     }
 
     pub(super) fn is_declared(&self) -> bool {

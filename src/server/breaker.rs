@@ -5,6 +5,7 @@ use super::frame::Refusal;
 use super::status::json;
 use crate::auth::Caller;
 use crate::clock;
+use crate::store::AuditEntry;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -17,6 +18,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 use std::time::Instant;
+use uuid::Uuid;
 
 /// Every breaker of which something is known.
 pub(super) async fn list(
@@ -60,7 +62,11 @@ pub(super) async fn reset(
     match (named, ended) {
         (Some(name), 0) => Err(unknown(name).into()),
         _ => {
-            tracing::info!(key = named.unwrap_or("all"), "breakers were reset");
+            let key = named.unwrap_or("all");
+            tracing::info!(key, "breakers were reset");
+            if let Some(store) = &api.store {
+                store.append_audit(audit(key, ended));
+            }
             Ok(json(&serde_json::json!({ "reset": ended })))
         }
     }
@@ -92,11 +98,28 @@ fn views(lane: &HostLane, now: Instant) -> Vec<Value> {
     lane.breakers().views(now).into_iter().map(view).collect()
 }
 
-fn operator(caller: &Caller) -> Result<(), Fault> {
+fn audit(key: &str, ended: usize) -> AuditEntry {
+    AuditEntry {
+        id: format!("aud_{}", Uuid::new_v4().simple()),
+        at_ms: clock::unix_ms(),
+        actor: "operator".to_owned(),
+        action: "reset".to_owned(),
+        kind: "breaker".to_owned(),
+        name: key.to_owned(),
+        before: String::new(),
+        after: serde_json::json!({ "reset": ended }).to_string(),
+    }
+}
+
+/// Who asks is the operator: this machine's own commands, or whoever calls without a key where none is asked for.
+///
+/// # Errors
+/// Where it is one caller among others.
+pub(super) fn operator(caller: &Caller) -> Result<(), Fault> {
     match caller.kept_apart_by() {
         None => Ok(()),
         Some(_) => {
-            let public = "The breakers are the operator's. Run `inference-relay breaker list` on the relay's machine.";
+            let public = "This is the operator's. Run `inference-relay breaker list` or `inference-relay route` on the relay's machine.";
             Err(Fault::new(FaultKind::NotFound, Blame::Client, public))
         }
     }

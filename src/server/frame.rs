@@ -7,10 +7,12 @@ use super::guarded_body::GuardedBody;
 use super::journal::now as wall;
 use super::journal::stamp_now;
 use super::label;
+use super::usage;
 use crate::auth::Caller;
 use crate::calls::CallLog;
 use crate::calls::CallRecorder;
 use crate::clock;
+use crate::store::Store;
 use crate::telemetry::Origin;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
@@ -155,6 +157,9 @@ struct Line {
     key: Option<KeyId>,
     note: CallRecorder,
     journal: CallLog,
+    store: Option<Store>,
+    /// Bytes of the answer's body that went out.
+    sent: u64,
     origin: Origin,
     telemetry: Telemetry,
 }
@@ -169,6 +174,8 @@ impl Line {
         Line {
             note: CallRecorder::new(&id.0, stamp_now(), began),
             journal: api.journal.clone(),
+            store: api.store.clone(),
+            sent: 0,
             origin: api.telemetry.origin(request.headers()),
             telemetry: api.telemetry.clone(),
             id,
@@ -190,8 +197,12 @@ impl Drop for Line {
         let code = self.fault.as_ref().map(|fault| fault.kind.code());
         self.journal.count(&self.route, status, code);
         let is_left = self.cut || status.is_none();
+        self.note.send(self.sent);
         if let Some(entry) = self.note.close(status, is_left, now) {
             self.journal.keep(&entry);
+            if let Some(store) = &self.store {
+                store.append_usage(usage::record(&entry));
+            }
             self.telemetry.tell(&entry, &self.origin, wall());
         }
         let ms = now.duration_since(self.began).as_millis();
@@ -219,6 +230,10 @@ impl BodyGuard for Line {
     fn handle_end(&mut self, body: &Body) {
         let headless = self.method == Method::HEAD;
         self.cut = !headless && !body.is_end_stream();
+    }
+
+    fn handle_bytes(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
     }
 }
 

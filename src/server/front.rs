@@ -11,6 +11,7 @@ use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
 use super::label;
 use super::late_writer::LateWriter;
+use super::usage;
 use crate::auth::Caller;
 use crate::calls::CallRecorder;
 use crate::clock;
@@ -217,14 +218,13 @@ async fn serve_headed(
         note.sign(&key.0);
     }
     let is_streamed = call.is_streamed;
+    let original = call.original.as_ref();
+    let bytes = original.map_or(0, |original| original.body.len());
+    note.weigh(call.policy_name.as_deref(), bytes as u64);
     let mut limits = Vec::new();
-    if call.policy_name.is_some() {
-        let original = call.original.as_ref();
-        let bytes = original.map_or(0, |original| original.body.len());
-        if let Some(settlement) = api.reserve(&call, bytes)? {
-            limits = settlement.headers(dialect);
-            note.settles(|usage| settlement.settle(usage));
-        }
+    if let Some(settlement) = api.reserve(&call, bytes)? {
+        limits = settlement.headers(dialect);
+        note.settles(|took| usage::settle(settlement, took));
     }
     let serving = keep(api.serve(call)?);
     let answered = async {

@@ -12,6 +12,9 @@ use std::task::Poll;
 pub(super) trait BodyGuard: Send + Unpin + 'static {
     /// The body is let go of, at its end or before.
     fn handle_end(&mut self, _body: &Body) {}
+
+    /// So many bytes go out.
+    fn handle_bytes(&mut self, _bytes: usize) {}
 }
 
 /// The body, and what it takes along.
@@ -34,7 +37,14 @@ impl<T: BodyGuard> hyper::body::Body for GuardedBody<T> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            let length = bytes.len();
+            self.guard.handle_bytes(length);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,6 +7,7 @@ use crate::auth::Caller;
 use crate::calls::Filter;
 use crate::calls::Gauge;
 use crate::clock;
+use crate::store::Store;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -61,7 +62,7 @@ fn gauges(api: &Api) -> Vec<Gauge> {
         help,
         values: vec![(String::new(), value)],
     };
-    vec![
+    let mut gauges = vec![
         one("up_seconds", "Since the start.", api.uptime().as_secs_f64()),
         one(
             "waiting",
@@ -73,7 +74,20 @@ fn gauges(api: &Api) -> Vec<Gauge> {
             help: "Live sessions by what they do.",
             values: SESSION_STATES.iter().map(|name| state(name)).collect(),
         },
-    ]
+    ];
+    if let Some(health) = api.store.as_ref().map(Store::health) {
+        gauges.push(one(
+            "store_lost",
+            "Usage records that the store did not take since the start.",
+            health.lost as f64,
+        ));
+        gauges.push(one(
+            "store_behind",
+            "1 while the store cannot be written.",
+            f64::from(u8::from(health.is_behind)),
+        ));
+    }
+    gauges
 }
 
 /// A time as it is recorded. It is given as one, or as a span before now.

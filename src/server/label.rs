@@ -143,6 +143,7 @@ mod tests {
             late(&Notes {
                 questions,
                 emulated,
+                ..Notes::default()
             })
             .collect()
         };

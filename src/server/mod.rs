@@ -51,8 +51,10 @@ mod page;
 mod passed;
 mod recall;
 mod responses;
+mod route;
 mod status;
 mod stream;
+mod usage;
 
 #[cfg(test)]
 mod test_api;

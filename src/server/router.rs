@@ -18,6 +18,7 @@ use super::page;
 use super::responses;
 use super::responses::stored;
 use super::responses::thread;
+use super::route;
 use super::status;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -82,6 +83,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/capabilities", get(status::capabilities))
         .route("/v1/breakers", get(breaker::list))
         .route("/v1/breakers/reset", post(breaker::reset))
+        .route("/v1/route", get(route::explain))
         .route("/v1/license", get(license::show))
         .route("/v1/license/refresh", post(license::refresh))
         .route("/v1/recent-calls", get(journal::recent))

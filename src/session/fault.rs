@@ -72,11 +72,18 @@ fn status_of(error: &str) -> Option<u16> {
 }
 
 /// The status of a failure that came within a stream, where older versions tell no more of it than the API's own words:
-/// those for an overload are always the same.
+/// those for an overload are always the same, and those for a rate limit name one.
 fn status_in_words(text: &str) -> Option<u16> {
-    let text = text.trim_end_matches('.');
-    let is_overload = text.eq_ignore_ascii_case("overloaded") || text.contains("overloaded_error");
-    is_overload.then_some(529)
+    let text = text.trim_end_matches('.').to_ascii_lowercase();
+    let is_overload = text == "overloaded" || text.contains("overloaded_error");
+    let is_rate_limit = ["rate limit", "rate_limit", "too many requests"]
+        .iter()
+        .any(|words| text.contains(words));
+    match (is_overload, is_rate_limit) {
+        (true, _) => Some(529),
+        (false, true) => Some(429),
+        (false, false) => None,
+    }
 }
 
 /// The upstream's message without what the CLI puts around it for a person at a terminal.
@@ -296,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overload_is_one_however_little_the_cli_tells_of_it() {
+    fn an_overload_or_a_rate_limit_is_one_however_little_the_cli_tells_of_it() {
         let told = |status, text: &str| {
             let error = ApiError {
                 error: "unknown".into(),
@@ -321,6 +328,17 @@ mod tests {
         assert_eq!(
             told(None, "API Error: the table is overloaded"),
             failed(502)
+        );
+        for words in [
+            "API Error: This request would exceed your organization's rate limit of 50 requests per minute.",
+            "API Error: rate_limit_error",
+            "API Error: Too many requests",
+        ] {
+            assert_eq!(told(None, words), FaultKind::UpstreamRateLimited);
+        }
+        assert_eq!(
+            told(Some(500), "API Error: no rate limit can be read"),
+            failed(500)
         );
     }
 

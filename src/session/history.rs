@@ -1,5 +1,6 @@
 //! A conversation as a transcript that claude takes up: role by role, block by block. `[pure]`
 
+use super::attachment::as_told;
 use super::mcp::name;
 use crate::turn::Block;
 use crate::turn::Message;
@@ -20,6 +21,8 @@ pub(crate) struct Heading {
     pub(crate) model: String,
     /// RFC 3339, as the CLI writes it.
     pub(crate) timestamp: String,
+    /// What the CLI would tell the model by itself, had it not been told.
+    pub(crate) told: Vec<Value>,
 }
 
 /// Writes the messages as JSON lines; `next_id` gives each record its UUID.
@@ -28,8 +31,7 @@ pub(crate) fn write_transcript(
     heading: &Heading,
     mut next_id: impl FnMut() -> String,
 ) -> Written {
-    let mut text = String::new();
-    let mut parent = Value::Null;
+    let (mut text, mut parent) = told(heading, &mut next_id);
     for (index, message) in messages.iter().enumerate() {
         let id = next_id();
         let record = record(message, index, heading, &parent, &id);
@@ -39,6 +41,20 @@ pub(crate) fn write_transcript(
     }
     let last = parent.as_str().unwrap_or_default().to_owned();
     Written { text, last }
+}
+
+/// What was told before the first message, and the id of its last record.
+fn told(heading: &Heading, mut next_id: impl FnMut() -> String) -> (String, Value) {
+    let mut text = String::new();
+    let mut parent = Value::Null;
+    for attachment in &heading.told {
+        let id = next_id();
+        let record = as_told(attachment, frame(heading, &parent, &id, "attachment"));
+        text.push_str(&record.to_string());
+        text.push('\n');
+        parent = Value::String(id);
+    }
+    (text, parent)
 }
 
 /// A conversation as JSON lines.
@@ -134,12 +150,19 @@ pub(crate) fn open_end(heading: &Heading, parent: &str, id: &str) -> String {
 }
 
 /// A conversation in which nothing was said yet: one record that the CLI shows to nobody but the user.
-pub(crate) fn blank(heading: &Heading, id: &str) -> String {
-    let mut record = frame(heading, &Value::Null, id, "system");
+pub(crate) fn blank(heading: &Heading, mut next_id: impl FnMut() -> String) -> String {
+    let (mut text, mut parent) = told(heading, &mut next_id);
+    // Of what was told alone, the CLI would say that nobody has answered it.
+    if let Some(last) = parent.as_str() {
+        let id = next_id();
+        text.push_str(&open_end(heading, last, &id));
+        parent = id.into();
+    }
+    let mut record = frame(heading, &parent, &next_id(), "system");
     record["subtype"] = "informational".into();
     record["level"] = "info".into();
     record["content"] = "ready".into();
-    format!("{record}\n")
+    format!("{text}{record}\n")
 }
 
 fn record(message: &Message, index: usize, heading: &Heading, parent: &Value, id: &str) -> Value {
@@ -270,6 +293,7 @@ mod tests {
             version: "2.1.329".into(),
             model: "m".into(),
             timestamp: "2026-01-01T00:00:00.000Z".into(),
+            told: Vec::new(),
         }
     }
 

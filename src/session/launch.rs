@@ -289,8 +289,11 @@ fn env(
 
 /// Not what another claude set for its children, and not what would point this one at another API or key.
 fn is_inherited(name: &str) -> bool {
-    let stripped =
-        name == "CLAUDECODE" || name.starts_with("CLAUDE_CODE_") || name.starts_with("ANTHROPIC_");
+    let stripped = matches!(
+        name,
+        "CLAUDECODE" | "RELAY_ADMIN_TOKEN" | "RELAY_MASTER_KEY"
+    ) || name.starts_with("CLAUDE_CODE_")
+        || name.starts_with("ANTHROPIC_");
     !stripped || name == "CLAUDE_CODE_OAUTH_TOKEN"
 }
 

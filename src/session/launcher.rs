@@ -224,7 +224,7 @@ impl Launcher {
             edits: false,
             primed,
         };
-        let resources = SessionResources::new(launch_context, files);
+        let resources = SessionResources::new(launch_context, files, &shape.model);
         let process_end = (process.pid, exit);
         let installed = (installation, self.shared.installations.clone());
         let driver = Driver {
@@ -249,6 +249,7 @@ impl Launcher {
                 gate: None,
                 screen: Screen::new(),
                 verdict: None,
+                told: false,
             },
         };
         Ok((driver, session))
@@ -298,6 +299,11 @@ impl Launcher {
         let transcript_store = &self.shared.launch_context.transcript_store;
         let uuid = || Uuid::new_v4().to_string();
         Ok(match start {
+            Start::Empty if transcript_store.knows_more() => {
+                let uuid = uuid();
+                let machine = Machine::emptying(limits, uuid.clone(), now);
+                Opened::new(Opening::Empty(uuid), machine)
+            }
             Start::Empty => {
                 let uuid = uuid();
                 let machine = Machine::waiting(limits, uuid.clone(), now);

@@ -15,6 +15,7 @@
 //! [`delivery`] plans how a prompt gets in, `transcript_pipe` keeps sessions waiting for any conversation, [`witness`] sees how it comes out.
 //! [`mod@print`] is the same CLI without a screen, behind the same orders.
 
+mod attachment;
 mod block;
 mod delivery;
 mod discard;
@@ -49,6 +50,7 @@ mod turn_spec;
 mod witness;
 
 // For the pool: a session, its turns, and what becomes of them.
+pub(crate) use attachment::Attachment;
 pub(crate) use delivery::Delivery;
 pub(crate) use delivery::plan_delivery;
 pub(crate) use delivery::plan_last_block;

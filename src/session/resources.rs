@@ -25,17 +25,24 @@ pub(crate) struct SessionResources {
     pub(crate) tails: Tails,
     pub(crate) transcript_store: TranscriptStore,
     pub(super) files: Files,
+    /// The name that the session asks for its model by.
+    pub(crate) model: String,
     registry: ProcessRegistry,
     /// Transcripts that were removed last; the CLI writes a last line into some of them when it leaves or ends.
     forgotten: VecDeque<PathBuf>,
 }
 
 impl SessionResources {
-    pub(super) fn new(launch_context: &LaunchContext, files: Files) -> SessionResources {
+    pub(super) fn new(
+        launch_context: &LaunchContext,
+        files: Files,
+        model: &str,
+    ) -> SessionResources {
         SessionResources {
             tails: launch_context.tails.clone(),
             transcript_store: launch_context.transcript_store.clone(),
             files,
+            model: model.to_owned(),
             registry: launch_context.registry.clone(),
             forgotten: VecDeque::with_capacity(FORGOTTEN_MAX + 1),
         }
@@ -60,6 +67,8 @@ impl SessionResources {
     /// Removes what a turn left on disk.
     pub(crate) fn forget(&mut self, transcript: &Path) {
         drop(fs::remove_file(self.files.prompt()));
+        // The CLI writes late what it attached: it is all there by now.
+        self.transcript_store.learn_from(&self.model, transcript);
         self.transcript_store.remove(transcript);
         self.forgotten.push_back(transcript.to_owned());
         if self.forgotten.len() > FORGOTTEN_MAX {

@@ -1,17 +1,23 @@
 //! The transcripts of our sessions, where the CLI keeps them: written for it to take up, and removed.
 
+use super::attachment::Attachment;
+use super::attachment::Attachments;
 use super::history;
 use super::history::Heading;
 use super::private::write_private;
 use super::transcript_pipe::TranscriptPipe;
+use super::witness::record::Record;
+use super::witness::record::parse_record;
 use crate::clock;
 use crate::turn::Message;
 use std::fs;
 use std::io;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
@@ -25,6 +31,8 @@ pub(crate) struct TranscriptStore {
     work_dir: String,
     /// The version of the CLI that was asked last, which only labels records.
     version: Arc<Mutex<Option<String>>>,
+    /// What the CLI was seen to tell the model by itself.
+    attachments: Arc<Mutex<Attachments>>,
     keep: bool,
 }
 
@@ -39,6 +47,7 @@ impl TranscriptStore {
             project,
             work_dir,
             version: Arc::default(),
+            attachments: Arc::default(),
             keep,
         }
     }
@@ -47,6 +56,10 @@ impl TranscriptStore {
     pub(crate) fn label(&self, version: &str) {
         let label = self.version.lock();
         *label.unwrap_or_else(PoisonError::into_inner) = Some(version.to_owned());
+        let mut attachments = self.attachments();
+        if !attachments.is_of(version) {
+            *attachments = Attachments::of(version);
+        }
     }
 
     /// Writes a conversation where the CLI will find it; returns its id.
@@ -74,7 +87,7 @@ impl TranscriptStore {
     pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
         let heading = self.heading(uuid.to_owned(), model);
         match messages {
-            [] => history::blank(&heading, &fresh_id()),
+            [] => history::blank(&heading, fresh_id),
             messages => history::write_transcript(messages, &heading, fresh_id).text,
         }
     }
@@ -92,15 +105,56 @@ impl TranscriptStore {
     ///
     /// # Errors
     /// Where the CLI's folder cannot be written.
-    pub(crate) fn write_blank(&self) -> io::Result<String> {
-        self.store("", |heading| {
-            history::blank(heading, &Uuid::new_v4().to_string())
-        })
+    pub(crate) fn write_blank(&self, model: &str) -> io::Result<String> {
+        self.store(model, |heading| history::blank(heading, fresh_id))
+    }
+
+    /// Writes such a conversation under this id.
+    ///
+    /// # Errors
+    /// Where the CLI's folder cannot be written.
+    pub(crate) fn put_blank(&self, uuid: &str, model: &str) -> io::Result<()> {
+        let text = self.compose(uuid, &[], model);
+        fs::create_dir_all(&self.project)?;
+        write_private(&self.path(uuid), text.as_bytes(), 0o600)
     }
 
     /// Where the transcript of this id is.
     pub(crate) fn path(&self, uuid: &str) -> PathBuf {
         self.project.join(format!("{uuid}.jsonl"))
+    }
+
+    /// The CLI told the model something by itself, in a session that asked for `model`: in what is written from now on
+    /// it was told already.
+    pub(crate) fn learn(&self, model: &str, attachment: &Attachment) {
+        self.attachments().learn(model, attachment);
+    }
+
+    /// Learns from a whole transcript, at its end.
+    pub(crate) fn learn_from(&self, model: &str, transcript: &Path) {
+        let file = fs::File::open(transcript);
+        let mut text = Vec::new();
+        if file
+            .and_then(|file| file.take(LEARNED_MAX).read_to_end(&mut text))
+            .is_ok()
+        {
+            let records = text.split(|byte| *byte == b'\n').map(parse_record);
+            for record in records {
+                if let Record::Attached(attachment) = record {
+                    self.learn(model, &attachment);
+                }
+            }
+        }
+    }
+
+    /// Whether a conversation that is written now has anything told that it would not have by itself.
+    pub(crate) fn knows_more(&self) -> bool {
+        self.attachments().is_any()
+    }
+
+    fn attachments(&self) -> MutexGuard<'_, Attachments> {
+        let attachments = self.attachments.lock();
+        attachments.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes a transcript, unless they are kept.
@@ -139,6 +193,7 @@ impl TranscriptStore {
             folder: self.work_dir.clone(),
             version,
             model: model.to_owned(),
+            told: self.attachments().told(model),
             timestamp: humantime::format_rfc3339_millis(now).to_string(),
         }
     }
@@ -148,5 +203,7 @@ fn fresh_id() -> String {
     Uuid::new_v4().to_string()
 }
 
+/// Bytes of a transcript that are read for what the CLI attached: the first turn of a conversation without a history.
+const LEARNED_MAX: u64 = 256 * 1024;
 /// What a transcript says where the CLI has not told its version yet; it only labels the record.
 const VERSION_UNASKED: &str = "2.1.0";

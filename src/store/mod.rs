@@ -1,18 +1,22 @@
-//! What the relay keeps on disk for itself: its keys.
+//! What the relay keeps on disk for itself: its keys, and the store of usage, audit and settings.
 //!
-//! **What for.** [`KeyFile`] holds the relay's keys, `keys.json` in the state folder. The commands change it, the
+//! **What for.** [`Store`] keeps a record of every call with its roll-ups, the audit log and settings, in SQLite
+//! (`store.db`); [`StoreReader`] reads it, whether a daemon runs or not. [`KeyFile`] holds the relay's keys, `keys.json` in the state folder. The commands change it, the
 //! daemon reads it. [`Keys`] is what stands in it, and every rule about it. [`UseFile`] says when each was last used; the
-//! daemon writes it.
+//! daemon writes it. Keys stay a file of their own: the commands change it without a daemon, every start reads it before
+//! anything else, and a store that is gone must not lock anybody out, or let anybody in.
 //!
-//! **Never.** A key's text is not in it: it is shown once, when it is made, and then only its hash is left. A prompt,
+//! **Never.** No call waits for the store: it is told by a bounded queue, and what does not fit is counted. A key's text is not in it: it is shown once, when it is made, and then only its hash is left. A prompt,
 //! an answer or a credential of a CLI is not in it either.
 //!
 //! **Invariants.** A file is replaced whole: written beside, synced, and renamed, so that a crash at any moment leaves
 //! the old one or the new one. Two commands at the same time wait for one another. Only this user can read what is
 //! here (0600). Each file tells its version; [`migrate`] lifts an older one, and a newer one is refused untouched.
+//! So does the store's schema, by numbered steps with checksums: one that fails or was altered stops the start.
 //!
-//! Start reading at [`key`], then [`keyfile`].
+//! Start reading at [`key`], then [`keyfile`]; of the store at [`database`].
 
+mod database;
 mod error;
 mod file;
 mod migrate;
@@ -22,6 +26,22 @@ mod keyfile;
 mod secret;
 mod uses;
 
+pub(crate) use database::AuditEntry;
+pub(crate) use database::AuditFilter;
+pub(crate) use database::Cursor;
+pub(crate) use database::GroupBy;
+pub(crate) use database::Page;
+pub(crate) use database::Span;
+pub(crate) use database::Store;
+pub(crate) use database::StoreConfig;
+pub(crate) use database::StoreFault;
+pub(crate) use database::StoreHealth;
+pub(crate) use database::StorePlace;
+pub(crate) use database::StoreReader;
+pub(crate) use database::UsageFilter;
+pub(crate) use database::UsageRecord;
+pub(crate) use database::UsageSums;
+pub(crate) use database::copy_store;
 pub(crate) use error::StoreError;
 pub(crate) use file::lock_file;
 pub(crate) use file::make_folder;

@@ -63,6 +63,7 @@ pub(crate) use request::Role;
 pub(crate) use request::Sampling;
 pub(crate) use timeline::Notes;
 pub(crate) use timeline::Timeline;
+pub(crate) use timeline::Try;
 pub(crate) use tool::Tool;
 pub(crate) use tool::ToolChoice;
 pub(crate) use tool::ToolRule;

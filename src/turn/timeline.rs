@@ -1,6 +1,7 @@
 //! When a turn passed from one phase to the next: written by whoever takes it there, read by whoever records it.
 
 use super::End;
+use super::LaneId;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -24,6 +25,22 @@ pub(crate) struct Notes {
     pub(crate) questions: u32,
     /// What of the answer is not as the model wrote it, by path.
     pub(crate) emulated: Vec<String>,
+    /// What was tried, in order; those past [`TRIES_MAX`] are counted alone.
+    pub(crate) tries: Vec<Try>,
+    pub(crate) tries_count: u32,
+}
+
+/// One try of a call: on which lane, with which key, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Try {
+    pub(crate) lane: LaneId,
+    /// The name of a host's key, never its value.
+    pub(crate) key: Option<String>,
+    /// `answered`, the class of a host's failure, or the code of a lane's.
+    pub(crate) outcome: &'static str,
+    pub(crate) began: Instant,
+    /// When it failed, or when its answer began.
+    pub(crate) ended: Instant,
 }
 
 /// What is passed.
@@ -72,6 +89,20 @@ impl Timeline {
         }
     }
 
+    /// Something was tried.
+    pub(crate) fn tried(&self, tried: Try) {
+        let mut notes = self.notes_mut();
+        notes.tries_count += 1;
+        if notes.tries.len() < TRIES_MAX {
+            notes.tries.push(tried);
+        }
+    }
+
+    /// How many tries there were so far.
+    pub(crate) fn tries(&self) -> u32 {
+        self.notes_mut().tries_count
+    }
+
     pub(crate) fn notes(&self) -> Notes {
         self.notes_mut().clone()
     }
@@ -85,5 +116,7 @@ impl Timeline {
     }
 }
 
+/// Tries that are kept: a lane makes at most four, and a model has few lanes.
+const TRIES_MAX: usize = 32;
 /// Paths that are kept; an answer has few blocks.
 const EMULATED_MAX: usize = 32;

@@ -38,6 +38,7 @@ use crate::secret::SecretDigest;
 use crate::turn::Fault;
 use crate::turn::Labels;
 use crate::turn::LaneId;
+use crate::turn::Try;
 use crate::wire::outgoing::Outgoing;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -281,6 +282,21 @@ impl HostLane {
             digest: key.digest,
         };
         keys.into_iter().map(candidate).collect()
+    }
+
+    pub(super) fn tried(
+        &self,
+        candidate: &Candidate<'_>,
+        outcome: &'static str,
+        began: Instant,
+    ) -> Try {
+        Try {
+            lane: self.id.clone(),
+            key: candidate.key.map(|key| key.name.to_string()),
+            outcome,
+            began,
+            ended: clock::now(),
+        }
     }
 
     fn no_keys(&self) -> Fault {

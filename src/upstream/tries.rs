@@ -135,12 +135,19 @@ impl<'a> Tries<'a> {
             return Tried::Next;
         };
         self.count += 1;
+        let began = clock::now();
         let (lane, call) = (self.lane, self.call);
         let attempt = lane.attempt(call, self.plan, self.original, self.is_streamed, candidate);
         let left = self.deadline.saturating_duration_since(clock::now());
         match attempt.run(leave, left).await {
-            Ok(passed) => Tried::Over(Box::new(Ok(in_flight.until_end_of(passed)))),
+            Ok(passed) => {
+                let answered = lane.tried(candidate, "answered", began);
+                call.timeline.tried(answered);
+                Tried::Over(Box::new(Ok(in_flight.until_end_of(passed))))
+            }
             Err((failed, leave)) => {
+                let outcome = failed.verdict.class.map_or("refused", Class::name);
+                call.timeline.tried(lane.tried(candidate, outcome, began));
                 in_flight.refused();
                 self.settle(&failed.verdict, leave);
                 self.judge(candidate, failed)

@@ -495,7 +495,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(BAD_GATEWAY),
         blame: Blame::Cli,
         retry: Retry::Soon,
-        happened: "Claude Code ended in the middle of the turn; before the first byte it was tried twice.",
+        happened: "The CLI behind the lane, Claude Code or Codex, ended in the middle of the turn; before the first byte Claude Code was tried twice.",
         next: "Send the request again; if it fails again, run `inference-relay doctor`.",
     },
     Row {
@@ -528,8 +528,8 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(UNAVAILABLE),
         blame: Blame::Cli,
         retry: Retry::Never,
-        happened: "Claude Code is not logged in, or its login has expired.",
-        next: "Run `claude` in a terminal and log in with `/login`; the relay notices by itself.",
+        happened: "The CLI behind the lane, Claude Code or Codex, is not logged in, or its login has expired.",
+        next: "Run `claude` in a terminal and log in with `/login`, or `inference-relay login codex`; the relay notices by itself.",
     },
     Row {
         code: "dialog_blocked",

@@ -12,7 +12,6 @@ use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
-use std::sync::Arc;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\nchunk = 7\n";
 const MODEL: &str = "gpt-5.5@codex";
@@ -391,18 +390,21 @@ fn a_caller_that_hangs_up_has_its_turn_interrupted() {
 #[test]
 fn many_calls_at_once_share_two_processes_and_none_gets_anothers_words() {
     let relay = codex::scripted(ECHO, "").start();
-    let relay = Arc::new(relay);
-    let calls: Vec<_> = (0..32)
-        .map(|number| {
-            let relay = Arc::clone(&relay);
-            std::thread::spawn(move || text(&ask(&relay, &format!("number {number} of many"))))
-        })
-        .collect();
-    for (number, call) in calls.into_iter().enumerate() {
-        let said = call.join().expect("a call must not panic");
-        assert_eq!(said, format!("number {number} of many"));
-    }
+    assert_eq!(text(&ask(&relay, "first")), "first");
+    at_once(&relay, 64);
     assert_eq!(relay.world.pids().len(), 2);
+}
+
+/// So many calls at once, each with its own words back.
+fn at_once(relay: &Relay, count: usize) {
+    std::thread::scope(|scope| {
+        for number in 0..count {
+            scope.spawn(move || {
+                let words = format!("number {number} of many");
+                assert_eq!(text(&ask(relay, &words)), words);
+            });
+        }
+    });
 }
 
 #[test]
@@ -467,6 +469,8 @@ fn a_login_that_comes_or_goes_while_the_daemon_runs_is_noticed() {
     assert_eq!(code(&relay), "");
     let login = |relay: &Relay| about(relay)["login"].clone();
     assert_eq!(login(&relay), "logged in");
+    at_once(&relay, 16);
+    assert_eq!(relay.world.pids().len(), 1);
     run(&["logout", "codex"]);
     assert_eq!(code(&relay), "login_required");
     assert_eq!(login(&relay), "logged out");
@@ -479,6 +483,15 @@ fn about(relay: &Relay) -> Value {
     let mut lanes = told["lanes"].as_array().expect("a list").iter();
     let lane = lanes.find(|lane| lane["lane"] == "codex");
     lane.expect("it is a lane")["about"].clone()
+}
+
+#[test]
+fn the_simulated_relay_offers_the_lane() {
+    let world = World::scripted("").pool("idle = 0").simulated();
+    let relay = world.without_claude().start();
+    let answer = ask(&relay, "x");
+    assert!(text(&answer).contains("simulated"), "{}", answer.body);
+    assert_eq!(answer.header("x-relay-lane"), "codex");
 }
 
 #[test]

@@ -255,3 +255,71 @@ fn an_answer_that_was_cut_is_told_as_far_as_it_came() {
         }
     }
 }
+
+/// The newer CLI tells the model of its folder, the system, itself and the day, once a conversation.
+#[test]
+fn what_the_cli_tells_by_itself_is_told_no_more_once_it_was_seen() {
+    for lane in LANES {
+        let upstream = Upstream::answering(|_| Answer::Say("ok".to_owned()));
+        let world = World::upstream(&upstream).claude(lane);
+        let relay = world.pool("idle = 1\nmax = 1").start();
+        let mut results = with_tool();
+        let used = json!({"type": "tool_use", "id": "toolu_1", "name": "note", "input": {}});
+        let result = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"});
+        results["messages"] = json!([
+            {"role": "user", "content": "call it"},
+            {"role": "assistant", "content": [used]},
+            {"role": "user", "content": [result]},
+        ]);
+        let seen = [call("the first"), call("the second"), call("the third")];
+        let clean = [call("the fourth"), results, call("the last")];
+        for call in seen.iter().chain(&clean) {
+            assert_eq!(relay.post(call).status, 200, "{lane}");
+        }
+        let bodies: Vec<String> = upstream
+            .bodies()
+            .iter()
+            .map(|body| body["messages"].to_string())
+            .collect();
+        assert!(bodies[0].contains("Today's date"), "{lane}: {}", bodies[0]);
+        for body in &bodies[seen.len()..] {
+            let told = [
+                "Today's date",
+                "# Environment",
+                "You are powered",
+                "API Error",
+            ];
+            assert!(
+                !told.iter().any(|told| body.contains(told)),
+                "{lane}: {body}"
+            );
+        }
+    }
+}
+
+/// A failure that the API tells as an event of its stream; some versions tell nothing of it but its words.
+#[test]
+fn a_limit_or_an_overload_within_a_stream_keeps_its_status() {
+    let limit =
+        "This request would exceed your organization's rate limit of 50 requests per minute.";
+    for version in ["2.1.197", "2.1.332"] {
+        for lane in LANES {
+            for (kind, words, status, code) in [
+                ("rate_limit_error", limit, 429, "upstream_rate_limited"),
+                ("overloaded_error", "Overloaded", 529, "upstream_overloaded"),
+            ] {
+                let event = json!({"type": "error", "error": {"type": kind, "message": words}});
+                let begun = stream(&[], "end_turn");
+                let begun = begun.split_once("\n\n").map_or("", |(first, _)| first);
+                let events = format!("{begun}\n\ndata: {event}\n\n");
+                let upstream = Upstream::answering(move |_| Answer::Raw(events.clone()));
+                let world = World::upstream(&upstream).claude(lane);
+                let relay = world.env("FAKE_CLAUDE_VERSION", version).start();
+                let answer = relay.ask("hi");
+                let told = (answer.status, answer.header("x-relay-error"));
+                assert_eq!(told, (status, code), "{version} {lane}");
+                assert!(answer.body.contains(words), "{}", answer.body);
+            }
+        }
+    }
+}

@@ -12,6 +12,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
@@ -117,6 +119,45 @@ fn a_claude_that_is_replaced_under_the_daemon_is_driven_as_what_it_is() {
     assert_eq!(relay.get("/v1/version")["claudeSupport"], "supported");
 }
 
+/// Callers ask all the while; each is answered, and as its own call.
+#[test]
+fn a_claude_that_is_replaced_to_and_fro_under_its_callers_costs_none_of_them_a_call() {
+    for lane in ["", "driver = \"print\"", "tap = true"] {
+        let upstream = describing();
+        let world = World::upstream(&upstream).command("claude").claude(lane);
+        world.install("claude", "2.1.197");
+        let relay = world
+            .pool("idle = 1\nmax = 3\nsession_turns_max = 3")
+            .start();
+        tells(&relay, "2.1.197");
+        let served = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for caller in 0..CALLERS {
+                let (relay, served) = (&relay, &served);
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let told = format!("caller {caller}, round {round}");
+                        assert_eq!(said(relay, &call_with_tool(&told)), told, "{lane}");
+                        assert_eq!(said(relay, &call("hello")), "no tool", "{lane}");
+                        served.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+            for (change, version) in (1..).zip(["2.1.332", "2.1.197", "2.1.332"]) {
+                wait::until("that some rounds are served", || {
+                    (served.load(Ordering::SeqCst) >= change * 2).then_some(())
+                });
+                relay.world.install("claude", version);
+            }
+        });
+        assert_eq!(served.into_inner(), CALLERS * ROUNDS);
+        tells(&relay, "2.1.332");
+    }
+}
+
+const CALLERS: u32 = 3;
+const ROUNDS: u32 = 4;
+
 #[test]
 fn a_program_that_leads_to_another_version_than_before_is_noticed_by_its_own_word() {
     let upstream = describing();
@@ -199,11 +240,11 @@ fn a_version_that_cannot_be_driven_is_told_everywhere_in_the_same_words() {
             "{version} {driver}"
         );
         let words = answer.json()["error"]["message"].clone();
-        let health = relay.get("/v1/health");
-        assert_eq!(
-            (&health["status"], &health["why"]),
-            (&json!("degraded"), &words)
-        );
+        // A session that ends meanwhile tells what it saw, until the next look at the version.
+        wait::until("the verdict", || {
+            let health = relay.get("/v1/health");
+            (health["status"] == "degraded" && health["why"] == words).then_some(())
+        });
         let support = relay.get("/v1/version")["claudeSupport"].clone();
         let (words, support) = (words.as_str(), support.as_str());
         let (words, support) = (words.unwrap_or_default(), support.unwrap_or("?"));

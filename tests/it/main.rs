@@ -2,10 +2,12 @@
 //! only, never our types.
 
 mod attachments;
+mod backup;
 mod bench;
 mod chaos;
 mod codex;
 mod codex_golden;
+mod control;
 mod corners;
 mod door;
 mod errors;
@@ -34,3 +36,4 @@ mod tap;
 mod telemetry;
 mod tools;
 mod update;
+mod usage;

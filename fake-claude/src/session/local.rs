@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
+use crate::conversation::Attached;
 use crate::conversation::Role;
 use crate::conversation::text_of;
 use crate::dialog::Dialog;
@@ -24,7 +25,7 @@ pub(super) struct Mark {
     pub(super) prompt: String,
     entries: usize,
     last: Option<String>,
-    told: (bool, bool),
+    told: Attached,
     blocks: usize,
 }
 
@@ -32,7 +33,7 @@ impl Session {
     /// Remembers where a prompt begins, for the menu of Esc Esc.
     pub(super) fn mark(&mut self, prompt: &str, blocks: usize) {
         let talk = self.world.talk();
-        let (entries, told) = (talk.entries.len(), (talk.environment_told, talk.date_told));
+        let (entries, told) = (talk.entries.len(), talk.told);
         drop(talk);
         let last = self.world.journal().last();
         self.marks.push(Mark {
@@ -64,7 +65,7 @@ impl Session {
         self.marks.truncate(at);
         let mut talk = self.world.talk();
         talk.entries.truncate(mark.entries);
-        (talk.environment_told, talk.date_told) = mark.told;
+        talk.told = mark.told;
         drop(talk);
         self.world.journal().rewind(mark.last);
         self.scene.blocks.truncate(mark.blocks);

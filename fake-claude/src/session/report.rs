@@ -155,7 +155,9 @@ impl Session {
             .busy
             .take()
             .map_or_else(clock::now, |busy| busy.since);
-        let blocks = self.running.take().map_or(0, |running| running.blocks);
+        let running = self.running.take();
+        let is_late = running.as_ref().is_some_and(|it| it.cancel.is_set());
+        let blocks = running.map_or(0, |running| running.blocks);
         let duration = Block::Duration(
             scene::past_verb(),
             since.elapsed().as_secs(),
@@ -165,7 +167,13 @@ impl Session {
         self.scene.dialog = None;
         let is_new = self.world.dialect.is_new();
         match outcome {
-            Outcome::Answered => self.scene.blocks.push(duration),
+            Outcome::Answered => {
+                self.scene.blocks.push(duration);
+                // The interruption came after the answer, and takes back what it can.
+                if let (true, true, Some(prompt)) = (is_new, is_late, &self.last_prompt) {
+                    self.input.set(prompt);
+                }
+            }
             Outcome::Blocked { reason, prompt } => {
                 self.scene.blocks.truncate(blocks);
                 let text = format!(

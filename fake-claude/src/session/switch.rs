@@ -76,6 +76,13 @@ impl Session {
 
     pub(super) fn show_history(&mut self, history: &History) {
         self.scene.blocks.clear();
+        if history.begins_in_failure {
+            let failed = match self.world.dialect.is_new() {
+                true => "API Error: Wait a moment and try again.",
+                false => "API Error: Please wait a moment and try again.",
+            };
+            self.scene.blocks.push(Block::Reply(failed.to_owned()));
+        }
         for entry in &history.entries {
             let texts: Vec<String> = match &entry.content {
                 Value::String(text) => vec![text.clone()],

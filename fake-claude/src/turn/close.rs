@@ -219,7 +219,7 @@ impl Turn {
             let mut talk = self.world.talk();
             talk.entries.truncate(self.before.0);
             talk.prompts = talk.prompts.saturating_sub(1);
-            (talk.environment_told, talk.date_told) = self.before.2;
+            talk.told = self.before.2;
             drop(talk);
             self.world.journal().rewind(self.before.1.clone());
             return Outcome::TakenBack {

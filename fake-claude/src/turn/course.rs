@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::child;
 use crate::clock;
+use crate::conversation::Attached;
 use crate::conversation::Role;
 use crate::hook::Subject;
 use crate::http::Cancel;
@@ -46,7 +47,7 @@ pub(super) struct Turn {
     /// The record of the message that is answered.
     pub(super) asked_in: Option<String>,
     /// Where conversation and transcript stood before this turn.
-    pub(super) before: (usize, Option<String>, (bool, bool)),
+    pub(super) before: (usize, Option<String>, Attached),
 }
 
 impl Turn {
@@ -61,7 +62,7 @@ impl Turn {
         let subject = world.subject(prompt_id.as_deref());
         let has_tools = !matches!(cause, Cause::Resumed);
         let talk = world.talk();
-        let told = (talk.environment_told, talk.date_told);
+        let told = talk.told;
         let before = (talk.entries.len(), world.journal().last(), told);
         drop(talk);
         Turn {

@@ -160,22 +160,27 @@ impl Turn {
         let model = self.world.model();
         let mut talk = self.world.talk();
         let mut journal = self.world.journal();
-        if kind == NoteKind::All && !talk.environment_told {
-            talk.environment_told = true;
+        if kind == NoteKind::All && !talk.told.environment {
+            talk.told.environment = true;
             let place = Environment::of(&self.world.cwd);
-            let (environment, powered) = (place.text(), request::powered_by(&model));
+            let environment = place.text();
             let snapshot = json!({ "type": "environment", "snapshot": place.snapshot() });
             journal.reminder(&snapshot, &environment);
+            told.push(environment);
+        }
+        if kind == NoteKind::All && !talk.told.model {
+            talk.told.model = true;
+            let powered = request::powered_by(&model);
             let identity = json!({
                 "modelId": model, "marketingName": request::marketing(&model), "knowledgeCutoff": request::CUTOFF,
             });
             let named = json!({ "type": "model", "identity": identity, "text": powered });
             journal.reminder(&named, &powered);
-            told.extend([environment, powered]);
+            told.push(powered);
         }
         journal.latch();
-        if !talk.date_told {
-            talk.date_told = true;
+        if !talk.told.date {
+            talk.told.date = true;
             journal.attachment(&json!({ "type": "session_context", "context": {} }));
             let date = json!({ "type": "date", "date": clock::date(clock::unix_ms()) });
             journal.reminder(&date, &request::todays_date());

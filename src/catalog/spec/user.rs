@@ -15,6 +15,8 @@ pub(crate) struct UserSpec {
 pub(crate) enum Role {
     /// May change everything.
     Admin,
+    /// May change everything but users.
+    Operator,
     /// May look at everything.
     Viewer,
 }
@@ -26,6 +28,22 @@ pub(crate) enum PasswordSource {
     Hash(String),
     /// A variable that holds the password itself, for a container's first start.
     Env(String),
+}
+
+impl Role {
+    /// As `role:` has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    pub(crate) fn of_word(word: &str) -> Option<Role> {
+        let found = ROLES.iter().find(|(known, _)| *known == word);
+        found.map(|(_, role)| *role)
+    }
 }
 
 impl UserSpec {
@@ -50,8 +68,7 @@ impl UserSpec {
     }
 
     pub(super) fn write(&self) -> Vec<Entry> {
-        let role = ROLES.iter().find(|(_, role)| *role == self.role);
-        let writer = Writer::default().text_if("role", role.map(|(word, _)| *word));
+        let writer = Writer::default().text("role", self.role.word());
         match &self.password {
             PasswordSource::Hash(hash) => writer.text("passwordHash", hash),
             PasswordSource::Env(name) => writer.text("passwordEnv", name),
@@ -69,4 +86,8 @@ impl fmt::Debug for PasswordSource {
     }
 }
 
-const ROLES: &[(&str, Role)] = &[("admin", Role::Admin), ("viewer", Role::Viewer)];
+const ROLES: &[(&str, Role)] = &[
+    ("admin", Role::Admin),
+    ("operator", Role::Operator),
+    ("viewer", Role::Viewer),
+];

@@ -256,6 +256,11 @@ pub(crate) enum SecretCommand {
     },
     /// Forget a stored credential
     Remove(NamedRow),
+    /// Seal every stored credential anew, under a new master key
+    Rekey {
+        #[command(flatten)]
+        place: CatalogPlace,
+    },
 }
 
 pub(crate) const CATALOG_EXAMPLES: &str = "\
@@ -306,4 +311,5 @@ needed. A credential never stands in an argument, and is never shown again.
 
 Examples:
   inference-relay secret set openai < key.txt
-  inference-relay secret list";
+  inference-relay secret list
+  inference-relay secret rekey                 a new master.key, everything sealed anew; the relay may run";

@@ -37,7 +37,8 @@ impl Ground {
             dir: place.dir.clone().unwrap_or(config.catalog.dir),
             secrets: config.secrets,
             file: SecretFile::of(&config.home),
-            master: MasterKeySource::of(&config.home, env.master_key()),
+            master: MasterKeySource::of(&config.home, env.master_key())
+                .followed_by(env.next_master_key()),
         })
     }
 

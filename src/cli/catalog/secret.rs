@@ -7,6 +7,7 @@ use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::clock;
 use crate::config::Env;
+use crate::secret;
 use crate::secret::SecretValue;
 use anyhow::Context;
 use serde_json::json;
@@ -23,6 +24,22 @@ pub(crate) fn secret(command: &SecretCommand, env: &Env) -> anyhow::Result<Comma
         SecretCommand::Remove(named) => {
             Ground::of(&named.place, env)?.file.remove(&named.name)?;
             told(&named.name, "removed", named.place.json)?;
+        }
+        SecretCommand::Rekey { place } => {
+            let ground = Ground::of(place, env)?;
+            let done = secret::rekey(&ground.file, &ground.master)?;
+            let (secrets, key) = (done.secrets, &done.key);
+            match place.json {
+                true => out::json(&json!({ "secrets": secrets, "master_key": key }))?,
+                false => out::line(&format!(
+                    "{secrets} secrets are sealed with master key {key}"
+                ))?,
+            }
+            if done.is_by_variable {
+                out::note(
+                    "Now give the relay the new key in RELAY_MASTER_KEY, and start it again.",
+                );
+            }
         }
         SecretCommand::List { place } => {
             let names = Ground::of(place, env)?.file.names()?;

@@ -104,6 +104,19 @@ impl Answer {
             .collect()
     }
 
+    /// The CLI's copy of it in one record; one without a block is not copied.
+    pub(super) fn copy(&self) -> String {
+        if self.blocks.is_empty() {
+            return String::new();
+        }
+        let content: Vec<String> = self.blocks.iter().map(Block::redacted).collect();
+        let content = content.join(",");
+        let stop = self.stop;
+        format!(
+            r#"{{"type":"assistant","message":{{"id":"msg_1","model":"m","stop_reason":"{stop}","usage":{{"input_tokens":3,"output_tokens":4}},"content":[{content}]}}}}"#
+        )
+    }
+
     /// The events of the API's stream, each as its JSON.
     pub(super) fn events(&self, chance: &mut Chance) -> Vec<String> {
         let mut events = vec![START.to_owned()];
@@ -163,6 +176,17 @@ impl Block {
                 format!(r#"{{"type":"tool_use","id":"{id}","name":"{name}","input":{input}}}"#)
             }
             Block::Foreign(block) => (*block).to_owned(),
+        }
+    }
+
+    /// The same without what was thought.
+    fn redacted(&self) -> String {
+        match self {
+            Block::Thinking(_) => {
+                r#"{"type":"thinking","thinking":"<REDACTED>","signature":"s"}"#.to_owned()
+            }
+            Block::Redacted => r#"{"type":"redacted_thinking","data":"<REDACTED>"}"#.to_owned(),
+            Block::Text(_) | Block::Call(..) | Block::Foreign(_) => self.whole(),
         }
     }
 

@@ -14,8 +14,11 @@ use crate::session::HookEvent;
 use crate::session::Limits;
 use crate::session::Lines;
 use crate::session::Machine;
+use crate::session::Record;
+use crate::session::Said;
 use crate::session::ToolEvent;
 use crate::session::TurnSpec;
+use crate::session::parse_record;
 use crate::session::print;
 use crate::tap::Observation;
 use crate::terminal::Prompt;
@@ -71,6 +74,10 @@ enum Signal {
     Written(String),
     Called(String),
     Asked(u32, u32),
+    /// A copy of so many answers has begun to be written.
+    Answered(u32),
+    /// The copy of the first answer is whole; whether it is known to be the only one.
+    Copied(Box<Said>, bool),
     Heard(Vec<u8>),
     Drawn(bool),
 }
@@ -113,6 +120,13 @@ impl Screen {
             }
             Signal::Called(id) => machine.handle_tool(ToolEvent::Called(id), now),
             Signal::Asked(asked, answered) => machine.handle_asked(asked, answered, now),
+            Signal::Answered(answers) => machine.handle_answered(answers),
+            Signal::Copied(said, is_only) => {
+                machine.handle_first_answer(*said.clone(), now);
+                if is_only {
+                    machine.handle_copied(*said, now);
+                }
+            }
             Signal::Heard(bytes) => {
                 let words = self.reader.push(&bytes).expect("a stream can be read");
                 let heard = words.into_iter().map(Observation::Word).collect();
@@ -231,6 +245,7 @@ fn on_screen(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
         .collect();
     let user = || Signal::Written("{\"type\":\"user\"}\n".to_owned());
     let copied = u32::from(!answer.blocks.is_empty());
+    let mut copies = copies(answer, !matches!(after(answer), After::AsksAgain));
     let stopped = |text: &str| posted("Stop", &format!(r#","last_assistant_message":{text}"#));
     match after(answer) {
         After::Waits => {}
@@ -240,9 +255,13 @@ fn on_screen(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
             written.push_back(user());
         }
         After::AsksAgain => {
-            first.push_back(Signal::Asked(2, copied));
             let fields = format!(r#","message_id":"d2","index":0,"final":true,"delta":"{SECOND}""#);
+            first.extend(copies.pop_front());
             first.push_back(posted("MessageDisplay", &fields));
+            // A question may be copied after its answer was displayed, where the one before has been answered.
+            let comes_before = copies.is_empty() || chance.below(2) == 0;
+            let at = first.len() - usize::from(comes_before);
+            first.insert(at, Signal::Asked(2, copied));
             first.push_back(stopped(&format!("\"{SECOND}\"")));
             written.push_back(user());
             written.push_back(Signal::Written(format!(
@@ -261,7 +280,16 @@ fn on_screen(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
     }
     let mut screen = Screen::new(reading);
     screen.machine.handle_asked(1, 0, screen.now);
-    screen.play(vec![first, written, called(answer)], chance)
+    screen.play(vec![first, written, copies, called(answer)], chance)
+}
+
+/// The CLI's copy of the answer: that it is begun, and that it is whole. What was thought is not in it.
+fn copies(answer: &Answer, is_only: bool) -> Side {
+    let Record::Said(said) = parse_record(answer.copy().as_bytes()) else {
+        return Side::new();
+    };
+    let whole = Signal::Copied(Box::new(said), is_only);
+    Side::from([Signal::Answered(1), whole])
 }
 
 /// The same, whose answer the tap hears.

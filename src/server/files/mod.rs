@@ -7,7 +7,7 @@ use super::front::Context;
 use super::status::json;
 use crate::archive::FileRecord;
 use crate::archive::FileSaid;
-use crate::archive::Files;
+use crate::archive::FileStore;
 use crate::archive::Full;
 use crate::archive::Upload;
 use crate::auth::Caller;
@@ -297,7 +297,7 @@ async fn written(mut upload: Upload, mut field: Field<'_>) -> Result<Upload, Fau
     Ok(upload)
 }
 
-fn files(api: &Api) -> Result<&Files, Fault> {
+fn files(api: &Api) -> Result<&FileStore, Fault> {
     api.archive.files().ok_or_else(|| {
         let public = "This relay keeps nothing on disk, so it keeps no files. Turn `sessions.disk` on in relay.toml, or send \
                       the file's bytes in the call.";

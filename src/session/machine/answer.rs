@@ -30,7 +30,7 @@ impl Machine {
     ) -> State {
         self.enter = task.enter;
         self.effects.push_back(Effect::Listen);
-        self.asked = 0;
+        (self.asked, self.heeded) = (0, 0);
         let sure = self.belief.begin();
         State::Answering(Box::new(Answering {
             merge: merge_of(&task),
@@ -164,7 +164,8 @@ impl Machine {
         };
         let (over, escape) = (answering.merge.is_over(), answering.escape);
         let ahead = answering.merge.is_ahead();
-        self.drew = false;
+        // What was drawn since its own end is what it rests with.
+        self.drew &= over;
         self.state = match (over, ahead) {
             (true, _) => State::resting(now),
             (false, true) => State::Ending {

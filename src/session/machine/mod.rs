@@ -89,6 +89,10 @@ pub(crate) struct Machine {
     belief: Belief,
     /// Questions that the CLI asked the API since the last turn began, as far as they were seen.
     asked: u32,
+    /// It takes up a blank conversation before it is ready.
+    empties_first: bool,
+    /// How many of them were looked at.
+    heeded: u32,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -125,8 +129,19 @@ impl Machine {
             gated: false,
             belief: Belief::default(),
             asked: 0,
+            empties_first: false,
+            heeded: 0,
             limits,
             effects: VecDeque::new(),
+        }
+    }
+
+    /// The same, which takes up a blank conversation before it is ready: one in which is told what the CLI would tell
+    /// the model by itself.
+    pub(crate) fn emptying(limits: Limits, conversation: String, now: Instant) -> Machine {
+        Machine {
+            empties_first: true,
+            ..Machine::waiting(limits, conversation, now)
         }
     }
 
@@ -317,11 +332,11 @@ impl Machine {
     /// The CLI asked the API so often since the turn began, and so many answers came before the last question. More
     /// questions than a turn has are paid for by somebody who never sees an answer.
     pub(crate) fn handle_asked(&mut self, asked: u32, answered: u32, now: Instant) {
-        let more = asked.saturating_sub(self.asked);
-        self.asked = self.asked.max(asked);
-        self.effects.extend((0..more).map(|_| Effect::Asked));
+        self.count_questions(asked);
+        let is_new = asked > self.heeded;
+        self.heeded = self.heeded.max(asked);
         match &self.state {
-            _ if more == 0 => {}
+            _ if !is_new => {}
             State::Answering(_) if asked > ASKED_MAX => {
                 self.fail(|_| fault::asks_on(), now);
                 self.kill_at_once("it asks the API more often than its turn needs");
@@ -336,6 +351,25 @@ impl Machine {
             }
             State::Interrupting { .. } if asked > ASKED_MAX => {
                 self.kill_at_once("it asks the API more often than its turn needs");
+            }
+            _ => {}
+        }
+    }
+
+    /// The CLI asked the API so often since the turn began: whoever is told of its end is told of that.
+    pub(crate) fn count_questions(&mut self, asked: u32) {
+        let more = asked.saturating_sub(self.asked);
+        self.asked = self.asked.max(asked);
+        self.effects.extend((0..more).map(|_| Effect::Asked));
+    }
+
+    /// So many answers came, whole or not.
+    pub(crate) fn handle_answered(&mut self, answers: u32) {
+        match &mut self.state {
+            State::Answering(answering) if answers > 0 => answering.merge.handle_answered(),
+            // Where one answer was cut, the next one may be, and comes before any key.
+            State::Interrupting { cut: true, .. } if answers > 1 => {
+                self.kill_at_once("it is answered sooner than it can be interrupted");
             }
             _ => {}
         }

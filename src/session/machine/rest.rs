@@ -20,7 +20,9 @@ impl Machine {
         if busy && !sent {
             self.write(keys::ESCAPE.to_vec());
         }
+        let cut = matches!(&self.state, State::Answering(answering) if answering.merge.is_cut());
         State::Interrupting {
+            cut,
             sent: busy || sent,
             over: false,
             emptied: false,

@@ -35,6 +35,11 @@ impl Machine {
         let idle = self.scene.is_idle();
         self.watch_rest(idle, now);
         match &mut self.state {
+            State::Starting { .. } if idle && self.empties_first => {
+                self.empties_first = false;
+                self.state = State::resting(now);
+                self.look(now);
+            }
             State::Starting { .. } if idle => self.become_ready(),
             State::Resuming { ended: true, .. } if idle => self.handle_resumed(now),
             State::Kept { calm, .. } if idle => *calm = true,
@@ -73,6 +78,15 @@ impl Machine {
                     *emptied = true;
                     self.write(keys::CTRL_C.to_vec());
                 }
+            }
+            // An Escape that came after the turn's own end puts its prompt back.
+            State::Resting {
+                asked: false,
+                emptied,
+                ..
+            } if !prompt.empty && !prompt.busy && !*emptied && self.drew => {
+                *emptied = true;
+                self.write(keys::CTRL_C.to_vec());
             }
             State::Resting { asked, .. } if idle && !*asked => {
                 *asked = true;

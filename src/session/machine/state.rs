@@ -58,6 +58,8 @@ pub(super) enum State {
         wait: Wait,
     },
     Interrupting {
+        /// The answer that was told was cut: the CLI asks on as often as it is cut again.
+        cut: bool,
         sent: bool,
         over: bool,
         emptied: bool,
@@ -66,6 +68,8 @@ pub(super) enum State {
     /// The turn is over; once the prompt box is idle, a blank conversation is asked for.
     Resting {
         asked: bool,
+        /// What stood in the prompt box was taken out of it.
+        emptied: bool,
         wait: Wait,
     },
     Gone,
@@ -139,6 +143,7 @@ impl State {
     pub(super) fn resting(now: Instant) -> State {
         State::Resting {
             asked: false,
+            emptied: false,
             wait: Wait::from(now),
         }
     }

@@ -154,6 +154,25 @@ fn a_turn_goes_from_the_prompt_to_a_blank_conversation() {
     assert!(names(&mut machine).contains(&"block"));
 }
 
+/// An Escape that comes after the turn's own end has the CLI put its prompt back into the box.
+#[test]
+fn a_prompt_that_comes_back_after_the_turns_end_is_taken_out_of_the_box() {
+    let (mut machine, now) = answering();
+    machine.handle_hook(&hook("c1", displayed("ho")), now);
+    machine.handle_asked(2, 1, now);
+    machine.handle_hook(&hook("c1", stopped("ho")), now);
+    machine.handle_scene(TYPED, now);
+    names(&mut machine);
+    machine.handle_records(vec![said("ho")], now);
+    let told = effects(&mut machine);
+    assert_eq!(told.last(), Some(&Effect::Write(keys::CTRL_C.to_vec())));
+    // Another one, in a box that is empty by then, would be half of an exit.
+    machine.handle_scene(scene(false, false), now);
+    assert_eq!(names(&mut machine), [] as [&str; 0]);
+    machine.handle_scene(IDLE, now);
+    assert_eq!(names(&mut machine), ["blank"]);
+}
+
 /// The CLI's copy of an answer.
 fn copied(id: &str, text: &str) -> Said {
     Said {
@@ -810,6 +829,32 @@ fn a_session_that_asks_on_and_on_is_ended_at_once() {
     machine.handle_asked(3, 2, now);
     let done = effects(&mut machine);
     assert!(fails(&done) && kills(&done), "{done:?}");
+}
+
+/// A model that answers at once and is cut again and again would be asked again and again.
+#[test]
+fn a_session_that_is_answered_sooner_than_it_is_interrupted_is_ended_where_it_asks_on() {
+    for (stop, ends) in [("max_tokens", true), ("end_turn", false)] {
+        let (mut machine, now) = answering();
+        let blocks = vec![json!({"type": "text", "text": if ends { "ho" } else { " " }})];
+        let Record::Said(said) = said("ho") else {
+            unreachable!("it is a message")
+        };
+        let said = Said {
+            blocks,
+            stop_reason: Some(stop.into()),
+            ..said
+        };
+        machine.count_questions(2);
+        machine.handle_first_answer(said, now);
+        machine.handle_asked(2, 1, now);
+        let told = names(&mut machine);
+        // The count comes first: whoever is told of the end is told of it.
+        assert_eq!(told[..2], ["asked", "asked"], "{stop}");
+        assert!(told.contains(&"tell"), "{stop}: {told:?}");
+        machine.handle_answered(2);
+        assert_eq!(kills(&effects(&mut machine)), ends, "{stop}");
+    }
 }
 
 #[test]

@@ -80,8 +80,8 @@ impl Launcher {
             Birth::Turn(launched) => (launched.uuid, Some(launched.task), Some(launched.caller)),
         };
         let started = match task {
-            None => Ok(self.empty(&uuid, &installation)),
-            Some(task) => self.with_turn(&uuid, task, &installation),
+            None => self.empty(&uuid, &shape.model, &installation),
+            Some(task) => self.with_turn(&uuid, task, &shape.model, &installation),
         };
         match started.and_then(|start| self.spawn(shape, start, uuid, installation, notify)) {
             Ok((driver, session)) => Ok(run(driver, caller, session, None)),
@@ -89,15 +89,26 @@ impl Launcher {
         }
     }
 
-    fn empty(&self, uuid: &str, installation: &Installation) -> Start {
+    fn empty(&self, uuid: &str, model: &str, installation: &Installation) -> io::Result<Start> {
         let limits = self.limits(installation);
-        Start {
+        Ok(Start {
             greeting: Some(input::greeting()),
             ..Start::of(
-                Opening::Empty(uuid.to_owned()),
+                self.beginning(uuid, model)?,
                 Machine::waiting(limits, clock::awake()),
             )
+        })
+    }
+
+    /// A conversation in which nothing was said: where it is known what the CLI would tell by itself, one in which that
+    /// was told.
+    fn beginning(&self, uuid: &str, model: &str) -> io::Result<Opening> {
+        let transcript_store = &self.shared.launch_context.transcript_store;
+        if !transcript_store.knows_more() {
+            return Ok(Opening::Empty(uuid.to_owned()));
         }
+        transcript_store.put_blank(uuid, model)?;
+        Ok(Opening::Resumed(uuid.to_owned()))
     }
 
     fn primed(&self, uuid: &str, installation: &Installation) -> io::Result<Start> {
@@ -116,6 +127,7 @@ impl Launcher {
         &self,
         uuid: &str,
         task: TurnSpec,
+        model: &str,
         installation: &Installation,
     ) -> io::Result<Start> {
         let transcript_store = &self.shared.launch_context.transcript_store;
@@ -138,7 +150,7 @@ impl Launcher {
                 }
             }
             false if transcript.is_file() => Start::of(Opening::Resumed(uuid), machine),
-            false => Start::of(Opening::Empty(uuid), machine),
+            false => Start::of(self.beginning(&uuid, model)?, machine),
         })
     }
 
@@ -197,7 +209,7 @@ impl Launcher {
             edits: false,
             primed: None,
         };
-        let resources = SessionResources::new(launch_context, files);
+        let resources = SessionResources::new(launch_context, files, &shape.model);
         let (pipe, process_end) = (start.transcript_pipe, (process.pid, exit));
         let installed = (installation, self.shared.installations.clone());
         let driver = Driver {

@@ -14,12 +14,14 @@ use crate::session::prepare::PreparedTurn;
 use crate::session::reply::TooSlow;
 use crate::session::reply::TurnOutcome;
 use crate::session::transcript_pipe::TranscriptPipe;
+use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::HookEvent;
 use crate::session::witness::copies::Copies;
 use crate::session::witness::copies::Readable;
 use crate::session::witness::receiver::Place;
 use crate::session::witness::receiver::Post;
+use crate::session::witness::record::Record;
 use crate::session::witness::tail::Tail;
 use crate::tap::Observation;
 use crate::tap::TapSession;
@@ -51,6 +53,8 @@ pub(in crate::session) struct PtyTransport {
     pub(in crate::session) gate: Option<File>,
     pub(in crate::session) screen: Screen,
     pub(in crate::session) verdict: Option<oneshot::Sender<Verdict>>,
+    /// The conversation that it rests in has told what the CLI tells by itself.
+    pub(in crate::session) told: bool,
 }
 
 /// What a claude on a pseudo-terminal does.
@@ -99,7 +103,7 @@ impl Transport for PtyTransport {
                 }
                 self.machine.handle_tool(event, now);
             }
-            Input::Grew => self.handle_growth(now),
+            Input::Grew => self.handle_growth(session, now),
             Input::Copied => self.handle_copies(now),
         }
     }
@@ -118,10 +122,11 @@ impl Transport for PtyTransport {
 
     fn begin(
         &mut self,
-        turn: PreparedTurn,
+        mut turn: PreparedTurn,
         session: &mut RunningSession,
         now: Instant,
     ) -> io::Result<()> {
+        self.have_told(&mut turn.task.route, session)?;
         match (turn.edited, turn.conversation) {
             (None, Some(text)) => self.begin_primed(turn.task, text, session, now),
             (edited, _) => {
@@ -189,8 +194,15 @@ impl PtyTransport {
         self.machine.handle_scene(scene, now);
     }
 
-    fn handle_growth(&mut self, now: Instant) {
+    fn handle_growth(&mut self, session: &RunningSession, now: Instant) {
         let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
+        let resources = &session.resources;
+        for record in &records {
+            if let Record::Attached(attachment) = record {
+                let store = &resources.transcript_store;
+                store.learn(&resources.model, attachment);
+            }
+        }
         if !records.is_empty() {
             self.machine.handle_records(records, now);
         }
@@ -200,16 +212,44 @@ impl PtyTransport {
         let Some(copied) = self.copies.as_mut().map(Copies::read) else {
             return;
         };
+        tracing::trace!(
+            pid = self.process.pid,
+            asked = copied.asked,
+            answered = copied.answered,
+            first = copied.first.is_some(),
+            "copied"
+        );
+        // First: the answer that is told next is told with its count.
+        self.machine.count_questions(copied.asked);
         if let Some(first) = copied.first {
             self.machine.handle_first_answer(*first, now);
         }
         self.machine
             .handle_asked(copied.asked, copied.answered, now);
+        self.machine.handle_answered(copied.answers);
         match copied.answer {
             Readable::Answer(said) => self.machine.handle_copied(*said, now),
             Readable::Unclear => self.machine.handle_unclear_copy(),
             Readable::Nothing => {}
         }
+    }
+
+    /// A session that came up before it was known what the CLI tells by itself takes up a conversation that has it told.
+    fn have_told(
+        &mut self,
+        route: &mut DeliveryMethod,
+        session: &RunningSession,
+    ) -> io::Result<()> {
+        let resources = &session.resources;
+        let (store, model) = (&resources.transcript_store, &resources.model);
+        if let DeliveryMethod::Typed { resume, .. } = route
+            && resume.is_none()
+            && !self.told
+            && store.knows_more()
+        {
+            *resume = Some(store.write_blank(model)?);
+        }
+        Ok(())
     }
 
     /// Sends the conversation through the pipe. The turn has begun before anybody can read it, so that nothing that
@@ -327,7 +367,9 @@ impl PtyTransport {
 
     fn blank(&mut self, session: &RunningSession) {
         self.tail = None;
-        match session.resources.transcript_store.write_blank() {
+        let model = &session.resources.model;
+        self.told = session.resources.transcript_store.knows_more();
+        match session.resources.transcript_store.write_blank(model) {
             Ok(uuid) => {
                 let path = session.resources.transcript_store.path(&uuid);
                 self.machine.handle_blank(uuid, path, clock::awake());

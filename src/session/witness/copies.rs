@@ -5,6 +5,7 @@
 
 use super::record;
 use super::record::Said;
+use super::wakers::Change;
 use super::wakers::Told;
 use super::wakers::Wakers;
 use super::watch::Ear;
@@ -46,6 +47,10 @@ pub(super) struct Seen {
     /// The answer to the first question since the turn began: one that came before there was a second one. A message
     /// without a block is not copied, so the first that comes may be to a question of the CLI's own.
     first: Option<OsString>,
+    /// The first answer's file was written to its end.
+    written: bool,
+    /// It was written again after that: what it holds is another answer, whose request has the same name.
+    rewritten: bool,
 }
 
 /// What was copied since the turn began, and what can be read since the last look.
@@ -55,6 +60,8 @@ pub(crate) struct Copied {
     pub(crate) asked: u32,
     /// Answers that it had before the last of them.
     pub(crate) answered: u32,
+    /// Answers that it has had by now, whole or not.
+    pub(crate) answers: u32,
     /// The answer to the first of them, once it is whole.
     pub(crate) first: Option<Box<Said>>,
     pub(crate) answer: Readable,
@@ -83,14 +90,22 @@ impl Copies {
     pub(crate) fn read(&mut self) -> Copied {
         let files = self.files();
         self.look(&files);
-        let first = self.seen.first.as_ref();
-        let first = first.and_then(|name| message(&self.folder.join(name)));
-        let answer = readable(&files);
+        // Each is read once: one that is written meanwhile is whole for all, or for the next look.
+        let answers = answers(&files);
+        // Behind the reading: what was read is of the first writing, if nobody has told of another one by now.
+        self.look(&files);
+        let first = self.seen.first.as_deref();
+        let mut same = answers.iter().filter(|(name, _)| first == Some(name));
+        let first = same.next().filter(|_| !self.seen.rewritten);
         Copied {
-            first: first.map(Box::new),
+            first: first.map(|(_, said)| Box::new(said.clone())),
             asked: self.seen.asked,
             answered: self.seen.answered,
-            answer,
+            answers: self.seen.answers,
+            answer: match readable(&files, answers.into_iter().map(|(_, said)| said).collect()) {
+                Readable::Answer(_) if self.seen.rewritten => Readable::Unclear,
+                answer => answer,
+            },
         }
     }
 
@@ -119,21 +134,36 @@ impl Seen {
     }
 
     /// Takes in the names of what is there now, and what was told of since the last look, in the order of that.
-    fn look(&mut self, told: VecDeque<OsString>, there: &BTreeSet<OsString>) {
+    fn look(&mut self, told: VecDeque<(OsString, Change)>, there: &BTreeSet<OsString>) {
         // What nobody told of stands behind: an answer among it is to the question before it, or to none that is known.
         let (questions, answers): (Vec<_>, Vec<_>) =
             there.iter().cloned().partition(|name| ends(name, QUESTION));
-        for name in told.into_iter().chain(questions).chain(answers) {
-            if !self.names.contains(&name) {
-                self.count(&name);
-                self.names.push_back(name);
-            }
+        for (name, change) in told {
+            self.meet(&name);
+            self.watch_first(&name, change);
+        }
+        for name in questions.iter().chain(&answers) {
+            self.meet(name);
         }
         // A file that is there is never forgotten, or it would count again.
         while self.names.len() > NAMES_MAX
             && let Some(gone) = self.names.iter().position(|name| !there.contains(name))
         {
             self.names.remove(gone);
+        }
+    }
+
+    fn meet(&mut self, name: &OsStr) {
+        if !self.names.iter().any(|it| it == name) {
+            self.count(name);
+            self.names.push_back(name.to_owned());
+        }
+    }
+
+    fn watch_first(&mut self, name: &OsStr, change: Change) {
+        if self.first.as_deref() == Some(name) {
+            self.rewritten |= self.written;
+            self.written |= change == Change::Written;
         }
     }
 
@@ -154,19 +184,28 @@ fn ends(name: &OsStr, ending: &str) -> bool {
     name.to_string_lossy().ends_with(ending)
 }
 
-fn readable(files: &[PathBuf]) -> Readable {
-    let ending = |end: &str| {
-        let ends = move |file: &&PathBuf| file.to_string_lossy().ends_with(end);
-        files.iter().filter(ends).collect::<Vec<_>>()
+/// Those that are written to their end, by name.
+fn answers(files: &[PathBuf]) -> Vec<(OsString, Said)> {
+    let read = |file: &PathBuf| {
+        let name = file.file_name().filter(|name| ends(name, ANSWER))?;
+        Some((name.to_owned(), message(file)?))
     };
-    let (questions, answers) = (ending(QUESTION), ending(ANSWER));
-    let whole: Vec<Said> = answers.iter().filter_map(|file| message(file)).collect();
+    files.iter().filter_map(read).collect()
+}
+
+/// What the whole ones come to; with one of them all files go.
+fn readable(files: &[PathBuf], mut whole: Vec<Said>) -> Readable {
     if whole.is_empty() {
         return Readable::Nothing;
     }
+    let count = |ending: &str| {
+        let names = files.iter().filter_map(|file| file.file_name());
+        names.filter(|name| ends(name, ending)).count()
+    };
+    let counts = (count(ANSWER), count(QUESTION));
     files.iter().for_each(|file| drop(fs::remove_file(file)));
-    match (whole.as_slice(), answers.len(), questions.len()) {
-        ([said], 1, 1) => Readable::Answer(Box::new(said.clone())),
+    match (whole.pop(), whole.is_empty(), counts) {
+        (Some(said), true, (1, 1)) => Readable::Answer(Box::new(said)),
         _ => Readable::Unclear,
     }
 }
@@ -211,12 +250,19 @@ mod tests {
         };
         let answer = r#"{"id":"msg_1","model":"m","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}"#;
         write("1.request.json", "{}");
-        write("2.response.json", "{\"id\":\"msg_1\",");
+        let (begun, rest) = answer.split_at(20);
+        let path = folder.path().join("2.response.json");
+        let mut file = fs::File::create(path).expect("a file can be made");
+        let mut put = |text: &str| {
+            std::io::Write::write_all(&mut file, text.as_bytes()).expect("a file can be written");
+        };
+        put(begun);
         copies.came.notified().await;
         let read = copies.read();
         assert_eq!((read.asked, read.answered), (1, 0));
         assert_eq!(read.answer, Readable::Nothing);
-        write("2.response.json", answer);
+        put(rest);
+        drop(file);
         copies.came.notified().await;
         let read = copies.read();
         assert!(read.first.is_some_and(|first| first.message == "msg_1"));
@@ -256,6 +302,26 @@ mod tests {
         assert_eq!(answered, (2, 1, true));
         let later = turn(["e.request.json", "d.request.json", "f.response.json"]);
         assert_eq!(later, (2, 0, false));
+    }
+
+    /// Some providers name all their requests alike.
+    #[tokio::test]
+    async fn an_answer_that_is_written_over_the_first_one_is_not_taken_for_it() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let tails = Tails::start().expect("files can be watched");
+        let mut copies = tails.copies(folder.path()).expect("it can be watched");
+        let answer =
+            |id| format!(r#"{{"id":"{id}","model":"m","content":[],"stop_reason":"end_turn"}}"#);
+        copies.begin();
+        for (name, text) in [
+            ("1.request.json", String::new()),
+            ("same.response.json", answer("msg_1")),
+            ("same.response.json", answer("msg_2")),
+        ] {
+            fs::write(folder.path().join(name), text).expect("a file can be written");
+        }
+        let read = copies.read();
+        assert_eq!((read.first, read.answer), (None, Readable::Unclear));
     }
 
     #[tokio::test]

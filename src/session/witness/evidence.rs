@@ -142,6 +142,10 @@ impl Evidence {
     fn decide_told(&self) -> Option<Decision> {
         let stop = self.recorded.stop();
         match (&self.ended, stop) {
+            // What is displayed beside a copy of the first answer is of the next one.
+            (_, Some(stop)) if self.runs_on && self.recorded.is_whole() => {
+                Some(Decision::Recorded(stop))
+            }
             (_, Some(stop)) if runs_on_after(&stop) && self.texts_agree() => {
                 Some(Decision::Recorded(stop))
             }

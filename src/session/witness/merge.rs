@@ -196,6 +196,14 @@ impl Merge {
         self.settle()
     }
 
+    /// An answer came. Where nothing of it was displayed yet, what is displayed next may be of another one, which the CLI
+    /// asked for before its question was copied: it is told once it is known to be this one.
+    pub(crate) fn handle_answered(&mut self) {
+        if !self.evidence.displayed.has_begun() {
+            self.reading = Reading::Whole;
+        }
+    }
+
     /// Whether a message of this turn has come: what the CLI would ask next is not the caller's.
     pub(crate) fn has_message(&self) -> bool {
         let evidence = &self.evidence;
@@ -213,6 +221,11 @@ impl Merge {
     pub(crate) fn handle_first_answer(&mut self, said: Said) -> Vec<Seen> {
         if self.finished {
             return Vec::new();
+        }
+        if said.is_asked_on_after() {
+            // What is displayed of a message that shows nothing is of the next one.
+            self.evidence.displays_later |= !self.evidence.displayed.has_begun() && said.is_blank();
+            self.run_on();
         }
         self.evidence.first = Some(said);
         self.settle()
@@ -279,6 +292,16 @@ impl Merge {
     /// Whether the CLI goes on by itself after the message, and nobody holds it.
     pub(crate) fn asks_on(&self) -> bool {
         self.evidence.runs_on && self.evidence.spoken.is_none()
+    }
+
+    /// Whether it goes on after an answer that was cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.asks_on()
+            && self
+                .evidence
+                .recorded
+                .stop()
+                .is_some_and(|stop| stop.is_cut())
     }
 
     /// Whether the CLI itself has ended the turn.

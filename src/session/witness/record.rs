@@ -1,5 +1,6 @@
 //! Lines of claude's transcript, as far as a turn's end is told there. `[pure]`
 
+use crate::session::attachment::Attachment;
 use crate::turn::Usage;
 use crate::turn::json;
 use serde_json::Value;
@@ -16,6 +17,8 @@ pub(crate) enum Record {
     Asked,
     /// The turn is closed: everything before is in the file.
     Closed,
+    /// Something that the CLI tells the model beside the caller's words.
+    Attached(Attachment),
     Other,
     /// A line that nobody can read: whatever it told is missing.
     Broken,
@@ -35,6 +38,34 @@ pub(crate) struct Said {
     pub(crate) usage: Usage,
     /// Something in it could not be read as it was written.
     pub(crate) replaced: bool,
+}
+
+impl Said {
+    /// Whether there is nothing in it that a person could see.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.blocks.iter().all(|block| match kind(block) {
+            "thinking" | "redacted_thinking" => true,
+            "text" => string(block, "text").is_none_or(|text| text.trim().is_empty()),
+            _ => false,
+        })
+    }
+
+    /// Whether the CLI asks the model again by itself after it. Where there are calls, who answers them decides.
+    pub(crate) fn is_asked_on_after(&self) -> bool {
+        let calls = self.blocks.iter().any(|block| kind(block) == "tool_use");
+        match self.stop_reason.as_deref() {
+            Some("max_tokens" | "model_context_window_exceeded") => !calls,
+            Some("end_turn" | "stop_sequence") => self.is_blank(),
+            _ => false,
+        }
+    }
+}
+
+fn kind(block: &Value) -> &str {
+    block
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// A failed request, as the CLI tells it.
@@ -79,6 +110,7 @@ fn read(record: &Value) -> Record {
         {
             Record::Closed
         }
+        Some("attachment") => Attachment::of(record).map_or(Record::Other, Record::Attached),
         _ => Record::Other,
     }
 }

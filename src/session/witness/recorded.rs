@@ -26,6 +26,8 @@ pub(super) struct Recorded {
     pub(super) asked_by_caller: u32,
     /// The records of the message, each with some of its blocks.
     said: Vec<Said>,
+    /// They are the whole message, from another witness.
+    whole: bool,
     /// The CLI's own message about a failed request.
     error: Option<ApiError>,
     /// User messages before the model's.
@@ -50,7 +52,7 @@ impl Recorded {
             Record::Asked if self.said.is_empty() => self.asked += 1,
             Record::Asked => self.asked_late += 1,
             Record::Broken => self.unreadable = true,
-            Record::Other => {}
+            Record::Attached(_) | Record::Other => {}
         }
         None
     }
@@ -69,6 +71,9 @@ impl Recorded {
             self.closed = true;
             return None;
         }
+        if self.whole {
+            return None;
+        }
         self.said.push(said);
         self.said
             .last()
@@ -84,8 +89,14 @@ impl Recorded {
         let taken = lacks_end && self.said.first().is_none_or(is_same);
         if taken {
             self.said = vec![whole];
+            self.whole = true;
         }
         taken
+    }
+
+    /// Whether it is whole, whatever the transcript has of it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Nobody waits for more of it.

@@ -52,7 +52,7 @@ impl Tails {
         let wakers = Wakers::default();
         let woken = wakers.clone();
         let shared = Shared {
-            watch: Watch::start(move |folder, name| woken.wake(folder, name))?,
+            watch: Watch::start(move |folder, name, change| woken.wake(folder, name, change))?,
             folders: HashSet::new(),
         };
         Ok(Tails {

@@ -121,6 +121,60 @@ fn a_copy_tells_the_end_of_a_plain_text_before_the_transcript() {
     }
 }
 
+/// A message of thoughts alone, as its copy has it or the transcript.
+fn thought() -> Said {
+    Said {
+        blocks: vec![json!({"type": "thinking", "thinking": "hm", "signature": "s"})],
+        ..copied("", "end_turn")
+    }
+}
+
+/// The next question's answer may be displayed before the question is copied.
+#[test]
+fn what_is_displayed_after_an_answer_came_is_told_once_it_is_known_to_be_it() {
+    let mut merge = Merge::after(0, Reading::Along);
+    merge.handle_answered();
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "SECOND"));
+    assert_eq!(text(&seen), "");
+    seen.extend(merge.handle_asked(2, 1));
+    seen.extend(merge.handle_records(vec![
+        Record::Said(thought()),
+        Record::Asked,
+        Record::Said(Said {
+            message: "msg_2".into(),
+            ..copied("SECOND", "end_turn")
+        }),
+    ]));
+    assert_eq!(text(&seen), "");
+    assert!(end(&seen).is_some(), "{seen:?}");
+
+    let mut merge = Merge::after(0, Reading::Along);
+    merge.handle_answered();
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "first"));
+    seen.extend(merge.handle_copied(copied("first", "end_turn")));
+    assert_eq!(
+        (text(&seen).as_str(), end(&seen).is_some()),
+        ("first", true)
+    );
+}
+
+#[test]
+fn a_first_answer_that_is_cut_or_shows_nothing_asks_for_an_interrupt_and_one_with_calls_does_not() {
+    let asks = |said: Said| {
+        let seen = Merge::after(0, Reading::Along).handle_first_answer(said);
+        seen.contains(&Seen::RunsOn)
+    };
+    let called = json!({"type": "tool_use", "id": "t", "name": "f", "input": {}});
+    let with_call = |stop| Said {
+        blocks: vec![called.clone()],
+        ..copied("", stop)
+    };
+    assert!(asks(copied("so far", "max_tokens")) && asks(thought()));
+    assert!(asks(copied(" \n", "end_turn")));
+    assert!(!asks(copied("so", "end_turn")) && !asks(copied("no", "refusal")));
+    assert!(!asks(with_call("max_tokens")) && !asks(with_call("end_turn")));
+}
+
 #[test]
 fn an_answer_that_was_copied_is_ahead_of_the_clis_own_end() {
     let mut merge = Merge::after(0, Reading::Along);

@@ -30,19 +30,31 @@ struct Waker {
     told: Told,
 }
 
-/// The names of a folder's files in the order in which the system told of them, whoever looks next takes them.
-pub(super) type Told = Arc<Mutex<VecDeque<OsString>>>;
+/// What happened to the files of a folder, in the order in which the system told it; whoever looks next takes it.
+pub(super) type Told = Arc<Mutex<VecDeque<(OsString, Change)>>>;
+
+/// What happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Made,
+    Grew,
+    /// Whoever wrote it has closed it.
+    Written,
+}
 
 impl Waker {
-    fn of(&self, name: &OsStr) -> Option<&Arc<Notify>> {
+    /// One that only grows is no news yet.
+    fn of(&self, name: &OsStr, change: Change) -> Option<&Arc<Notify>> {
         if !name.to_string_lossy().ends_with(self.ending) {
             return None;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.iter().any(|it| it == name) && told.len() < TOLD_MAX {
-            told.push_back(name.to_owned());
+        let is_told =
+            (told.back()).is_some_and(|last| (last.0.as_os_str(), last.1) == (name, change));
+        if !is_told && told.len() < TOLD_MAX {
+            told.push_back((name.to_owned(), change));
         }
-        Some(&self.woken)
+        (change != Change::Grew).then_some(&self.woken)
     }
 }
 
@@ -77,7 +89,7 @@ impl Wakers {
     }
 
     /// Wakes whose file it is, or whose folder; all of them where nobody can say.
-    pub(super) fn wake(&self, folder: FolderId, name: Option<&OsStr>) {
+    pub(super) fn wake(&self, folder: FolderId, name: Option<&OsStr>, change: Change) {
         let waiting = self.waiting();
         let Some(name) = name else {
             let folders = waiting.by_folder.values().map(|waker| &waker.woken);
@@ -85,7 +97,7 @@ impl Wakers {
             return all.for_each(|woken| woken.notify_one());
         };
         let woken = match waiting.by_folder.get(&folder) {
-            Some(waker) => waker.of(name),
+            Some(waker) => waker.of(name, change),
             None => waiting.by_file.get(name),
         };
         woken.into_iter().for_each(|woken| woken.notify_one());
@@ -96,5 +108,5 @@ impl Wakers {
     }
 }
 
-/// Names that wait to be looked at; a turn has four. What comes beyond them is found in the folder, without its order.
+/// Changes that wait to be looked at; a turn has a dozen. What comes beyond them is found in the folder, without its order.
 const TOLD_MAX: usize = 64;

@@ -4,6 +4,7 @@
 //! reading and closing of a transcript, by us too, woke it. Here nothing else is asked for than what is looked at, and
 //! the runtime waits for it with everything else.
 
+use super::wakers::Change;
 use rustix::fs::inotify;
 use rustix::fs::inotify::CreateFlags;
 use rustix::fs::inotify::ReadFlags;
@@ -43,7 +44,7 @@ struct Hearing {
     changed: Changed,
 }
 
-type Changed = Box<dyn Fn(FolderId, Option<&OsStr>) + Send + Sync>;
+type Changed = Box<dyn Fn(FolderId, Option<&OsStr>, Change) + Send + Sync>;
 
 impl Watch {
     /// `changed` gets the folder and the name of the file; no name where so much changed that the system could not tell it
@@ -52,7 +53,7 @@ impl Watch {
     /// # Errors
     /// Where the system has no file notification left.
     pub(super) fn start(
-        changed: impl Fn(FolderId, Option<&OsStr>) + Send + Sync + 'static,
+        changed: impl Fn(FolderId, Option<&OsStr>, Change) + Send + Sync + 'static,
     ) -> io::Result<Watch> {
         let told = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let ear = Ear {
@@ -90,7 +91,8 @@ impl Watch {
     /// # Errors
     /// As above.
     pub(super) fn add_written(&mut self, folder: &Path) -> io::Result<FolderId> {
-        let wanted = WatchFlags::CREATE | WatchFlags::CLOSE_WRITE | WatchFlags::ONLYDIR;
+        let written = WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE;
+        let wanted = WatchFlags::CREATE | written | WatchFlags::ONLYDIR;
         Ok(inotify::add_watch(self.queue(), folder, wanted)?)
     }
 }
@@ -126,8 +128,19 @@ impl Ear {
             changed(
                 event.wd(),
                 name.map(|name| OsStr::from_bytes(name.to_bytes())),
+                change(event.events()),
             );
         }
+    }
+}
+
+fn change(events: ReadFlags) -> Change {
+    if events.contains(ReadFlags::CLOSE_WRITE) {
+        Change::Written
+    } else if events.contains(ReadFlags::MODIFY) {
+        Change::Grew
+    } else {
+        Change::Made
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which files of a folder changed, as the system tells it to a thread of its own.
 
+use super::wakers::Change;
 use notify::RecommendedWatcher;
 use notify::RecursiveMode;
 use notify::Watcher;
@@ -27,7 +28,7 @@ impl Watch {
     /// # Errors
     /// Where the system has no file notification.
     pub(super) fn start(
-        changed: impl Fn(FolderId, Option<&OsStr>) + Send + Sync + 'static,
+        changed: impl Fn(FolderId, Option<&OsStr>, Change) + Send + Sync + 'static,
     ) -> io::Result<Watch> {
         let told = move |event: notify::Result<notify::Event>| match event {
             // Our own reading is an event too; to be woken by it would be to read forever.
@@ -35,8 +36,8 @@ impl Watch {
             Ok(event) => event
                 .paths
                 .iter()
-                .for_each(|path| changed(0, path.file_name())),
-            Err(_) => changed(0, None),
+                .for_each(|path| changed(0, path.file_name(), Change::Made)),
+            Err(_) => changed(0, None, Change::Made),
         };
         let watcher = notify::recommended_watcher(told).map_err(io::Error::other)?;
         Ok(Watch(watcher))

@@ -206,10 +206,11 @@ fn told(row: &Row) -> Value {
 
 const BETA_NOTE: &str = "ignored where it holds what is no name";
 /// What reaches the model beside the call.
-const ADDED: [&str; 3] = [
+const ADDED: [&str; 4] = [
     "two short system blocks: what is billed, and who claude is",
-    "from 2.1.329 on, a system message of about 1,000 characters: folder, platform, shell, date, model",
-    "on sonnet and haiku, in tool results that no waiting session asked for: today's date, or the same message",
+    "from 2.1.329 on, until a version was seen to tell it, and of a new day or model once: a system message of about 1,000 characters (folder, platform, shell, date, model)",
+    "before that, on sonnet and haiku, in tool results that no waiting session asked for: today's date, or the same message",
+    "before 2.1.329: today's date, in a reminder before the first message of the user",
 ];
 
 /// The table as a page.
@@ -281,13 +282,16 @@ something else than names is ignored, and `x-relay-ignored` says `anthropic-beta
 
 ## What reaches the model beside the call
 
-claude has no switch for these that would leave it its login, so they are told here, once:
+claude has no switch for these that would leave it its login. What it tells by itself once a conversation, the relay has
+told beforehand: once a version was seen to do so, a conversation begins with records that say that it was told, and that
+nothing was shown. What is left is told here, once:
 
 - two short system blocks before the caller's: what is billed, and one line of who claude is;
-- on the versions from 2.1.329 on, a message of about 1,000 characters in the role `system`, behind the first message of
-  the user: the empty folder that sessions run in, the platform, the shell, today's date, the name of the model;
-- where a call ends in the results of tools that no waiting session asked for, on models named sonnet or haiku: today's
-  date in a reminder within the last result (`claude-pty`), or the same message of the environment (`claude-print`).
+- on the versions from 2.1.329 on, in the first calls of a daemon, and once for each new day and model: a message of about
+  1,000 characters in the role `system`, behind the first message of the user: the empty folder that sessions run in,
+  the platform, the shell, today's date, the name of the model. In those calls, where they end in the results of tools
+  that no waiting session asked for and the model is named sonnet or haiku, it is within the last result;
+- on older versions: today's date, in a reminder before the first message of the user.
 ";
 
 #[cfg(test)]

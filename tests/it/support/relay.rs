@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// The claude to run in place of the usual one, in this folder.
     command: Option<&'static str>,
     files_max: Option<u64>,
+    /// Further arguments of `serve`.
+    args: &'static [&'static str],
 }
 
 /// A running relay. Dropping it ends it and all of its sessions at once, and shows the end of its log where the test
@@ -90,6 +92,7 @@ impl World {
             has_claude: true,
             command: None,
             files_max: None,
+            args: &[],
         };
         fs::create_dir(world.path("user")).expect("a home must be made");
         world
@@ -168,6 +171,12 @@ impl World {
     /// The relay may have so many files open, and cannot raise that.
     pub(crate) fn files_max(mut self, files: u64) -> World {
         self.files_max = Some(files);
+        self
+    }
+
+    /// Stand-ins answer, as for a first look.
+    pub(crate) fn simulated(mut self) -> World {
+        self.args = &["--simulated"];
         self
     }
 
@@ -273,7 +282,12 @@ impl World {
         command
             .env_clear()
             .envs(path.map(|path| ("PATH", path)))
-            .envs(self.env.iter().filter(|(name, _)| name == VERSION).cloned())
+            .envs(
+                self.env
+                    .iter()
+                    .filter(|(name, _)| name == VERSION || name == ADMIN_TOKEN)
+                    .cloned(),
+            )
             .env("HOME", self.path("user"))
             .env("INFERENCE_RELAY_HOME", self.path("state"));
     }
@@ -293,8 +307,12 @@ impl World {
             true => format!("command = {}\n", quoted(&path.to_string_lossy())),
             false => String::new(),
         };
+        let control = match self.pool.contains("[control]") {
+            true => "",
+            false => "[control]\nport = \"off\"\n",
+        };
         format!(
-            "[server]\nport = 0\n{}\n[claude]\n{command}{}\n[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
+            "{control}[server]\nport = 0\n{}\n[claude]\n{command}{}\n[claude.env]\n{env}[log]\nlevel = \"trace\"\n[pool]\n{}\n",
             self.server, self.claude, self.pool
         )
     }
@@ -304,7 +322,7 @@ impl Relay {
     /// A relay in a world that another one may have left.
     pub(crate) fn start(world: Arc<World>) -> Relay {
         let mut daemon = world
-            .serve_command(&[])
+            .serve_command(world.args)
             .spawn()
             .expect("the relay must start");
         let stderr = daemon.stderr.take().expect("stderr is a pipe");
@@ -495,6 +513,8 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
 const RELAY: &str = env!("CARGO_BIN_EXE_inference-relay");
 /// What fake-claude takes for its version; the relay asks for that with its own environment.
 const VERSION: &str = "FAKE_CLAUDE_VERSION";
+/// The token of the control plane, which is the relay's own and no session's.
+const ADMIN_TOKEN: &str = "RELAY_ADMIN_TOKEN";
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;
 

@@ -57,6 +57,7 @@ impl Host {
             .args(["serve", "--config"])
             .arg(folder.path().join("relay.toml"))
             .env("INFERENCE_RELAY_HOME", folder.path().join("state"))
+            .env("RELAY_CONTROL_PORT", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

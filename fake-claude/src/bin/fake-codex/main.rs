@@ -7,6 +7,7 @@ mod account;
 mod args;
 mod catalogue;
 mod clock;
+mod ending;
 mod env;
 mod failure;
 mod history;

@@ -2,6 +2,8 @@
 
 use crate::catalogue;
 use crate::clock;
+use crate::ending;
+use crate::ending::Ending;
 use crate::failure;
 use crate::history;
 use crate::id;
@@ -22,33 +24,24 @@ use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-/// How a turn goes on.
-#[derive(Debug)]
-enum Ending {
-    Interrupted,
-    /// Nothing more is said.
-    Done,
-    Failed(Value, String),
-}
-
 /// A turn that is being told.
-struct Player<'a> {
-    shared: &'a Shared,
+pub(crate) struct Player<'a> {
+    pub(crate) shared: &'a Shared,
     thread: Thread,
     turn: &'a str,
     stopped: &'a Receiver<Value>,
     /// Of the model's answer.
-    number: u64,
+    pub(crate) number: u64,
     began: u64,
     /// The message that is told at the turn's end.
     last: Option<Value>,
-    limit: Option<Value>,
+    pub(crate) limit: Option<Value>,
     calls: Vec<(String, String, Value)>,
     /// The API answered with an error in place of a stream.
-    is_refused: bool,
-    is_filtered: bool,
+    pub(crate) is_refused: bool,
+    pub(crate) is_filtered: bool,
     /// The request that asked it to stop.
-    stop: Option<Value>,
+    pub(crate) stop: Option<Value>,
 }
 
 /// Plays a turn to its end.
@@ -106,7 +99,7 @@ pub(crate) fn play(
     let (prompt, before) = history::prompt(&sent);
     let steps = lock(&shared.script).take(&prompt, &before);
     let ending = player.steps(&steps, &prompt);
-    player.end(ending);
+    ending::tell(&player, &ending);
 }
 
 impl Player<'_> {
@@ -135,7 +128,7 @@ impl Player<'_> {
     }
 
     /// A line of the log that is kept for tests.
-    fn write(&self, line: &Value) {
+    pub(crate) fn write(&self, line: &Value) {
         let Some(path) = &self.shared.env.log else {
             return;
         };
@@ -336,58 +329,6 @@ impl Player<'_> {
         Ending::Interrupted
     }
 
-    fn end(&self, ending: Ending) {
-        let (input, output) = (1000 + self.number, 100 + self.number);
-        let used = shape::usage(input, output);
-        let told = match &ending {
-            Ending::Done => Some((used.clone(), used)),
-            Ending::Failed(_, words) if words.starts_with("Incomplete response") => {
-                Some((used, shape::nothing(0)))
-            }
-            // It counts the model's whole window as used.
-            Ending::Failed(info, _) if info == "contextWindowExceeded" => {
-                Some((shape::nothing(shape::WINDOW), shape::nothing(shape::WINDOW)))
-            }
-            Ending::Failed(..) | Ending::Interrupted => None,
-        };
-        if let Some((total, last)) = told {
-            let usage = json!({"total": total, "last": last, "modelContextWindow": shape::WINDOW});
-            self.notice("thread/tokenUsage/updated", json!({"tokenUsage": usage}));
-        }
-        if self.limit.is_some() || !self.is_refused {
-            let limits = shape::limits(self.limit.as_ref());
-            self.shared
-                .out
-                .notice("account/rateLimits/updated", &limits);
-        }
-        if self.is_filtered {
-            self.raw(shape::filtered());
-        }
-        let (state, status, error) = match &ending {
-            Ending::Done => ("idle", "completed", Value::Null),
-            Ending::Interrupted => {
-                self.raw(shape::aborted());
-                if let Some(id) = &self.stop {
-                    self.shared.out.reply(id, &json!({}));
-                }
-                ("idle", "interrupted", Value::Null)
-            }
-            Ending::Failed(info, message) => {
-                let error = json!({
-                    "message": message, "codexErrorInfo": info, "additionalDetails": null, "misalignment": null,
-                });
-                ("systemError", "failed", error)
-            }
-        };
-        self.write(&json!({"ended": status}));
-        self.thread_notice("thread/status/changed", json!({"status": {"type": state}}));
-        if !error.is_null() {
-            self.notice("error", json!({"error": error, "willRetry": false}));
-        }
-        let turn = self.told(status, &error, true);
-        self.thread_notice("turn/completed", json!({"turn": turn}));
-    }
-
     /// Whether the turn was stopped meanwhile.
     fn waits(&mut self, ms: u64) -> bool {
         match self.stopped.recv_timeout(Duration::from_millis(ms)) {
@@ -399,7 +340,7 @@ impl Player<'_> {
         }
     }
 
-    fn told(&self, status: &str, error: &Value, is_under_way: bool) -> Value {
+    pub(crate) fn told(&self, status: &str, error: &Value, is_under_way: bool) -> Value {
         let is_over = status != "inProgress";
         let now = clock::unix_ms();
         let items: Vec<&Value> = self.last.iter().filter(|_| status == "completed").collect();
@@ -424,16 +365,16 @@ impl Player<'_> {
         item
     }
 
-    fn raw(&self, mut item: Value) {
+    pub(crate) fn raw(&self, mut item: Value) {
         item["internal_chat_message_metadata_passthrough"] = json!({"turn_id": self.turn});
         self.notice("rawResponseItem/completed", json!({"item": item}));
     }
 
-    fn notice(&self, method: &str, params: Value) {
+    pub(crate) fn notice(&self, method: &str, params: Value) {
         self.shared.out.notice(method, &self.with_ids(params));
     }
 
-    fn thread_notice(&self, method: &str, mut params: Value) {
+    pub(crate) fn thread_notice(&self, method: &str, mut params: Value) {
         params["threadId"] = self.thread.id.as_str().into();
         self.shared.out.notice(method, &params);
     }

@@ -1,0 +1,323 @@
+//! `backup`: everything that a relay is made of, in one private file, while it runs or not; and whether such a file is good.
+//!
+//! Left out are what belongs to nobody's configuration (texts of conversations and files, logs), the master key, without
+//! which the stored secrets are of no use, and credentials in files, which are others' to keep.
+
+use crate::cli::args::Backup;
+use crate::cli::out;
+use crate::cli::run::CommandOutcome;
+use crate::clock;
+use crate::config;
+use crate::config::Config;
+use crate::config::Env;
+use crate::secret::SecretFile;
+use crate::store;
+use crate::store::KeyFile;
+use crate::store::StorePlace;
+use crate::store::StoreReader;
+use anyhow::Context;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
+use std::collections::BTreeMap;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+use tar::Archive;
+use tar::Builder;
+use tar::Header;
+
+pub(crate) fn backup(args: &Backup, env: &Env) -> anyhow::Result<CommandOutcome> {
+    let config = config::load(&args.place.flags(), env)?;
+    let scratch = Scratch::new(&config.home)?;
+    let told = match args.check {
+        true => check(&args.file, &scratch.0)?,
+        false => {
+            let made = make(&args.file, &config, &scratch.0);
+            if made.is_err() && !args.file.is_dir() {
+                store::remove(&beside(&args.file));
+            }
+            made?
+        }
+    };
+    match args.json {
+        true => out::json(&told)?,
+        false => out::line(&format!(
+            "{}: {} files, {} keys, {} secrets; {}",
+            args.file.display(),
+            told["files"],
+            told["keys"],
+            told["secrets"],
+            match args.check {
+                true => "everything in it is good",
+                false =>
+                    "keep master.key (or RELAY_MASTER_KEY) apart from it: stored secrets open with nothing else",
+            }
+        ))?,
+    }
+    Ok(CommandOutcome::Done)
+}
+
+/// A private folder that goes away again.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(home: &Path) -> anyhow::Result<Scratch> {
+        let folder = home.join(format!("backup.{}.tmp", std::process::id()));
+        store::make_folder(&folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        Ok(Scratch(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0)); // What stays is private, and told by its name.
+    }
+}
+
+/// Writes beside it first, so that a file of this name is whole.
+fn make(path: &Path, config: &Config, scratch: &Path) -> anyhow::Result<Value> {
+    anyhow::ensure!(
+        !path.exists(),
+        "{} is there already; name another file",
+        path.display()
+    );
+    let next = beside(path);
+    let file =
+        store::lock_file(&next).with_context(|| format!("{} cannot be written", next.display()))?;
+    file.set_len(0)?;
+    let mut packed = Packed {
+        tar: Builder::new(file),
+        sums: BTreeMap::new(),
+    };
+    for (name, from) in parts(config, scratch)? {
+        packed.add(&name, &from)?;
+    }
+    let told = json!({
+        "version": VERSION,
+        "relay": env!("CARGO_PKG_VERSION"),
+        "made_at_ms": clock::unix_ms(),
+        "files": packed.sums.len(),
+        "keys": keys(&config.home)?,
+        "secrets": SecretFile::of(&config.home).names()?.len(),
+        "sha256": packed.sums,
+    });
+    packed.tar.append_data(
+        &mut header(told.to_string().len() as u64),
+        MANIFEST,
+        told.to_string().as_bytes(),
+    )?;
+    packed.tar.into_inner()?.sync_all()?;
+    fs::rename(&next, path)
+        .with_context(|| format!("{} cannot be put in place", path.display()))?;
+    Ok(without_sums(told))
+}
+
+struct Packed {
+    tar: Builder<File>,
+    sums: BTreeMap<String, String>,
+}
+
+impl Packed {
+    /// A part that is not there is left out: a relay needs none of them.
+    fn add(&mut self, name: &str, from: &Path) -> anyhow::Result<()> {
+        let bytes = match fs::read(from) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} does not read", from.display()));
+            }
+        };
+        self.tar
+            .append_data(&mut header(bytes.len() as u64), name, bytes.as_slice())?;
+        self.sums.insert(name.to_owned(), sum(&bytes));
+        Ok(())
+    }
+}
+
+/// Each part by its name in the backup. What changes while it is copied is copied in an order in which nothing is counted
+/// twice: the charges that are summed up come after the single ones.
+fn parts(config: &Config, scratch: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let home = &config.home;
+    let mut parts = Vec::new();
+    if matches!(config.store.place, StorePlace::Sqlite(_)) {
+        let copy = scratch.join(STORE);
+        if store::copy_store(&config.store.place, &copy)? {
+            parts.push((STORE.to_owned(), copy));
+        }
+    }
+    for name in [
+        "keys.json",
+        "key-uses.json",
+        "secrets.json",
+        "settings.json",
+    ] {
+        parts.push((name.to_owned(), home.join(name)));
+    }
+    parts.push(("relay.toml".to_owned(), config.file.clone()));
+    let is_rows = |name: &str| name.ends_with(".yaml") || name.ends_with(".yml");
+    listed(&config.catalog.dir, "catalog", is_rows, &mut parts)?;
+    let limits = home.join("limits");
+    listed(
+        &limits,
+        "limits",
+        |name| name.starts_with("charges-"),
+        &mut parts,
+    )?;
+    parts.push((
+        "limits/charges.json".to_owned(),
+        limits.join("charges.json"),
+    ));
+    Ok(parts)
+}
+
+fn listed(
+    folder: &Path,
+    prefix: &str,
+    is_part: impl Fn(&str) -> bool,
+    parts: &mut Vec<(String, PathBuf)>,
+) -> anyhow::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} does not read", folder.display()));
+        }
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| is_part(name))
+        .collect();
+    names.sort();
+    parts.extend(
+        names
+            .into_iter()
+            .map(|name| (format!("{prefix}/{name}"), folder.join(&name))),
+    );
+    Ok(())
+}
+
+/// Reads all of a backup, and opens what can be opened.
+fn check(path: &Path, scratch: &Path) -> anyhow::Result<Value> {
+    let file = File::open(path).with_context(|| format!("{} does not open", path.display()))?;
+    let mut sums = BTreeMap::new();
+    let mut manifest = None;
+    for entry in Archive::new(file).entries()? {
+        let mut entry =
+            entry.with_context(|| format!("{} is no backup, or is cut off", path.display()))?;
+        let name = entry.path()?.to_string_lossy().into_owned();
+        anyhow::ensure!(is_plain(&name), "{name}: no backup has such a name in it");
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes)?;
+        if name == MANIFEST {
+            manifest = Some(serde_json::from_slice::<Value>(&bytes)?);
+            continue;
+        }
+        sums.insert(name.clone(), sum(&bytes));
+        let to = scratch.join(&name);
+        store::make_folder(to.parent().unwrap_or(scratch))?;
+        store::replace(&to, &bytes)?;
+    }
+    let manifest =
+        manifest.with_context(|| format!("{} is no backup, or is cut off", path.display()))?;
+    let told: BTreeMap<String, String> = serde_json::from_value(manifest["sha256"].clone())?;
+    for (name, sum) in &told {
+        anyhow::ensure!(
+            sums.get(name) == Some(sum),
+            "{name} in {} is not what was put in",
+            path.display()
+        );
+    }
+    anyhow::ensure!(
+        sums.len() == told.len(),
+        "{} has more in it than was put in",
+        path.display()
+    );
+    opens(scratch)?;
+    Ok(without_sums(manifest))
+}
+
+/// Whether what was unpacked is understood.
+fn opens(home: &Path) -> anyhow::Result<()> {
+    KeyFile::of(home).read()?;
+    SecretFile::of(home).names()?;
+    if let Some(mut reader) = StoreReader::open(&StorePlace::of(home))? {
+        reader.verify()?;
+    }
+    Ok(())
+}
+
+fn is_plain(name: &str) -> bool {
+    let parts = name.split('/').collect::<Vec<_>>();
+    parts.len() <= 2
+        && parts
+            .iter()
+            .all(|part| !part.is_empty() && !part.starts_with('.'))
+}
+
+fn keys(home: &Path) -> anyhow::Result<usize> {
+    let keys = KeyFile::of(home).read()?;
+    Ok(keys.map_or(0, |keys| keys.all().len()))
+}
+
+/// The file that is written until it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.next", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Only its owner reads what is unpacked, too.
+fn header(bytes: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_size(bytes);
+    header.set_mode(0o600);
+    header.set_mtime(clock::unix_ms() / 1000);
+    header
+}
+
+fn sum(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn without_sums(mut manifest: Value) -> Value {
+    if let Some(manifest) = manifest.as_object_mut() {
+        manifest.remove("sha256");
+    }
+    manifest
+}
+
+/// The version of a backup's form.
+const VERSION: u64 = 1;
+const STORE: &str = "store.db";
+/// Comes last: a backup without it was cut off.
+const MANIFEST: &str = "manifest.json";
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_none_of_a_backup() {
+        for name in ["store.db", "catalog/all.yaml"] {
+            assert!(is_plain(name), "{name}");
+        }
+        for name in [
+            "/etc/passwd",
+            "../keys.json",
+            "catalog/../../x",
+            ".ssh/x",
+            "a/b/c",
+            "",
+        ] {
+            assert!(!is_plain(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `route`: where a call of a model would go, and why nowhere else; asked of the running daemon, which alone knows.
+
+use crate::cli::args::RouteArgs;
+use crate::cli::client::Client;
+use crate::cli::out;
+use crate::cli::run::CommandOutcome;
+use crate::clock;
+use crate::config;
+use crate::config::Env;
+use crate::store::KeyFile;
+use crate::store::KeyState;
+use serde_json::Value;
+
+pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<CommandOutcome> {
+    let config = config::load(&args.query.place.flags(), env)?;
+    let mut path = format!("/v1/route?model={}", encoded(&args.model));
+    let mut policy = args.policy.clone();
+    let mut key_state = None;
+    if let Some(name) = &args.key {
+        let keys = KeyFile::of(&config.home).read()?.unwrap_or_default();
+        let found = keys
+            .all()
+            .iter()
+            .find(|key| key.name == *name || key.id.0 == *name);
+        let Some(key) = found else {
+            anyhow::bail!(
+                "no key has the name or id \"{name}\"; `inference-relay key list` shows those that there are"
+            );
+        };
+        policy = key.policy.as_deref().map(str::to_owned);
+        key_state = Some(key.state(clock::unix_ms()));
+    }
+    for (name, value) in [
+        ("policy", &policy),
+        ("lane", &args.lane),
+        ("dialect", &args.dialect),
+    ] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", encoded(value)));
+        }
+    }
+    let mut told = Client::new(&config, env).page(&path).await?;
+    if let Some(state) = key_state {
+        told["key"] = serde_json::json!({ "name": args.key, "state": state.name() });
+        if state != KeyState::Active {
+            told["served"] = false.into();
+        }
+    }
+    match args.query.json {
+        true => out::json(&told)?,
+        false => out::text(&plain(&told))?,
+    }
+    Ok(match told["served"] == true {
+        true => CommandOutcome::Done,
+        false => CommandOutcome::Failed,
+    })
+}
+
+fn plain(told: &Value) -> String {
+    let mut text = String::new();
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    if told["key"]["state"]
+        .as_str()
+        .is_some_and(|state| state != "active")
+    {
+        text.push_str(&format!(
+            "the key {} is {}: every call of it gets 401; `inference-relay key enable` or `key rotate` mends it\n",
+            word(&told["key"]["name"]),
+            word(&told["key"]["state"])
+        ));
+    }
+    let head = match told["served"] == true {
+        true => "would be served".to_owned(),
+        false if told["refusal"].is_null() => "would be refused".to_owned(),
+        false => format!(
+            "would be refused: {} {}",
+            told["refusal"]["status"],
+            word(&told["refusal"]["code"])
+        ),
+    };
+    text.push_str(&format!(
+        "{} (policy {}) {head}\n",
+        word(&told["asked"]),
+        word(&told["policy"])
+    ));
+    if !told["refusal"].is_null() {
+        text.push_str(&format!(
+            "  {}\n  next: {}\n",
+            word(&told["refusal"]["message"]),
+            word(&told["refusal"]["next"])
+        ));
+    }
+    for candidate in told["candidates"].as_array().into_iter().flatten() {
+        candidate_lines(candidate, &mut text);
+    }
+    for limit in told["limits"].as_array().into_iter().flatten() {
+        let amount = |value: &Value| match limit["what"] == "budget" {
+            true => crate::catalog::Nanos(value.as_u64().unwrap_or(0)).to_string(),
+            false => value.to_string(),
+        };
+        text.push_str(&format!(
+            "{}: {} left of {}\n",
+            word(&limit["what"]),
+            amount(&limit["left"]),
+            amount(&limit["max"])
+        ));
+    }
+    text
+}
+
+fn candidate_lines(candidate: &Value, text: &mut String) {
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let step = candidate["step"]
+        .as_u64()
+        .map_or("-".to_owned(), |step| step.to_string());
+    let form = match (candidate["adapter"].as_str(), candidate["passes"] == true) {
+        (None, _) => String::new(),
+        (Some(adapter), true) => format!(", {adapter}, bytes pass"),
+        (Some(adapter), false) => format!(", {adapter}, written anew"),
+    };
+    let binding = candidate["binding"]
+        .as_str()
+        .map(|name| format!("  binding {name}{form}"));
+    text.push_str(&format!(
+        "{step:>3}  {}{}\n",
+        word(&candidate["lane"]),
+        binding.unwrap_or_default()
+    ));
+    reason_lines(&candidate["reason"], "       ", text);
+    for key in candidate["keys"].as_array().into_iter().flatten() {
+        let state = if key["usable"] == true {
+            "may be used"
+        } else {
+            "skipped"
+        };
+        text.push_str(&format!("       key {}: {state}\n", word(&key["name"])));
+        reason_lines(&key["reason"], "         ", text);
+    }
+}
+
+fn reason_lines(reason: &Value, indent: &str, text: &mut String) {
+    let Some(code) = reason["code"].as_str() else {
+        return;
+    };
+    let wait = reason["wait_s"]
+        .as_f64()
+        .map(|wait| format!(", for {wait} s"));
+    let (why, next) = (&reason["why"], &reason["next"]);
+    text.push_str(&format!(
+        "{indent}{code}: {}{}\n{indent}next: {}\n",
+        why.as_str().unwrap_or_default(),
+        wait.unwrap_or_default(),
+        next.as_str().unwrap_or_default()
+    ));
+}
+
+/// A value as a query takes it.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte))
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_skipped_is_told_with_its_reason_and_the_next_step() {
+        let told = json!({"asked": "m", "policy": "team", "served": false,
+            "refusal": {"code": "no_healthy_keys", "status": 503, "message": "No key.", "next": "Wait."},
+            "candidates": [{"lane": "http:one", "binding": "b", "adapter": "anthropic", "passes": true, "step": 1,
+                "keys": [{"name": "a", "usable": false,
+                    "reason": {"code": "breaker_open", "why": "a rests after auth", "next": "Reset it.", "wait_s": 60.0}}]}],
+            "limits": [{"what": "budget", "max": 2_500_000_000_u64, "left": 500_000_000}]});
+        let text = plain(&told);
+        for line in [
+            "m (policy team) would be refused: 503 no_healthy_keys",
+            "  1  http:one  binding b, anthropic, bytes pass",
+            "         breaker_open: a rests after auth, for 60 s",
+            "budget: 0.5 left of 2.5",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_one_value_of_a_query() {
+        assert_eq!(encoded("a b&c=é"), "a%20b%26c%3D%C3%A9");
+    }
+}

@@ -1,0 +1,167 @@
+//! `user add|list|passwd|remove`: who may log in to the control plane. It works on the catalog's folder, so no daemon has
+//! to run; one that does takes the change up within a second.
+
+use crate::catalog;
+use crate::catalog::Change;
+use crate::catalog::ChangeSet;
+use crate::catalog::Changed;
+use crate::catalog::Document;
+use crate::catalog::DocumentSet;
+use crate::catalog::Kind;
+use crate::catalog::PasswordSource;
+use crate::catalog::Place;
+use crate::catalog::Prune;
+use crate::catalog::Role;
+use crate::catalog::RowId;
+use crate::catalog::Spec;
+use crate::catalog::UserSpec;
+use crate::cli::args::NamedUser;
+use crate::cli::args::UserCommand;
+use crate::cli::out;
+use crate::cli::run::CommandOutcome;
+use crate::config;
+use crate::config::Env;
+use crate::config::Flags;
+use crate::control;
+use anyhow::Context;
+use serde_json::json;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+
+pub(crate) fn user(command: &UserCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
+    let flags = Flags::default();
+    let folder = config::load(&flags, env)?.catalog.dir;
+    let set = catalog::load(&folder);
+    match command {
+        UserCommand::Add { named, role, stdin } => {
+            let role = Role::of_word(role).with_context(|| {
+                format!("\"{role}\" is not a role; there are admin, operator and viewer")
+            })?;
+            let row = RowId::new(Kind::User, &named.name);
+            anyhow::ensure!(
+                set.find(&row).is_none(),
+                "there is a user \"{}\" already; `user passwd` gives a new password",
+                named.name
+            );
+            write(&folder, &set, named, role, *stdin)?;
+        }
+        UserCommand::Passwd { named, stdin } => {
+            let role = role_of(found(&set, &named.name)?);
+            write(&folder, &set, named, role, *stdin)?;
+        }
+        UserCommand::List { form } => list(&set, form.json)?,
+        UserCommand::Remove(named) => {
+            let document = found(&set, &named.name)?.clone();
+            let (row, what) = (document.row(), Changed::Removed(document));
+            let changes = vec![Change { row, what }];
+            catalog::write(&folder, &ChangeSet { changes, same: 0 })?;
+            match named.form.json {
+                true => out::json(&json!({ "name": named.name, "removed": true }))?,
+                false => out::line(&format!("{}: removed", named.name))?,
+            }
+        }
+    }
+    Ok(CommandOutcome::Done)
+}
+
+/// Gives a user a password: one from standard input, or a new one, which is shown this once.
+fn write(
+    folder: &Path,
+    set: &DocumentSet,
+    named: &NamedUser,
+    role: Role,
+    stdin: bool,
+) -> anyhow::Result<()> {
+    let password = match stdin {
+        true => typed()?,
+        false => control::new_password()?,
+    };
+    let spec = UserSpec {
+        role,
+        password: PasswordSource::Hash(control::hashed(&password)?),
+    };
+    let document = Document::new(&named.name, Spec::User(spec));
+    // What is written is read as a file would be, so that a name that is none is told.
+    let wanted = DocumentSet::of_text(&document.to_yaml(), &Place::default());
+    if let Some(problem) = wanted.problems().first() {
+        anyhow::bail!("{}", problem.message);
+    }
+    catalog::write(folder, &catalog::diff(set, &wanted, Prune::Keep))?;
+    let shown = (!stdin).then_some(password.as_str());
+    if named.form.json {
+        out::json(&json!({ "name": named.name, "role": role.word(), "password": shown }))?;
+        return Ok(());
+    }
+    match shown {
+        Some(password) => {
+            out::line(password)?;
+            out::note(&format!(
+                "{} ({}). Keep the password above: it is not shown again.",
+                named.name,
+                role.word()
+            ));
+        }
+        None => out::line(&format!(
+            "{} ({}): the password is set",
+            named.name,
+            role.word()
+        ))?,
+    }
+    Ok(())
+}
+
+fn typed() -> anyhow::Result<String> {
+    let mut text = String::new();
+    io::stdin()
+        .take(PASSWORD_MAX)
+        .read_to_string(&mut text)
+        .context("standard input does not read")?;
+    let text = text.trim_end_matches(['\r', '\n']).to_owned();
+    anyhow::ensure!(
+        text.chars().count() >= PASSWORD_CHARACTERS_MIN,
+        "a password has {PASSWORD_CHARACTERS_MIN} characters at least"
+    );
+    Ok(text)
+}
+
+fn list(set: &DocumentSet, is_json: bool) -> anyhow::Result<()> {
+    let users: Vec<&Document> = set.iter().filter(|row| row.kind() == Kind::User).collect();
+    if is_json {
+        let view = |row: &&Document| json!({ "name": row.name, "role": role_of(row).word(), "enabled": row.enabled });
+        let users: Vec<_> = users.iter().map(view).collect();
+        out::json(&json!({ "users": users }))?;
+        return Ok(());
+    }
+    if users.is_empty() {
+        out::note(
+            "There are none; `inference-relay user add NAME` makes one, and so does the first start.",
+        );
+    }
+    for row in users {
+        let state = if row.enabled { "" } else { "  disabled" };
+        out::line(&format!("{}  {}{state}", row.name, role_of(row).word()))?;
+    }
+    Ok(())
+}
+
+fn role_of(row: &Document) -> Role {
+    match &row.spec {
+        Spec::User(spec) => spec.role,
+        _ => Role::Viewer,
+    }
+}
+
+fn found<'a>(set: &'a DocumentSet, name: &str) -> anyhow::Result<&'a Document> {
+    let row = set.find(&RowId::new(Kind::User, name));
+    row.with_context(|| {
+        format!(
+            "there is no user \"{name}\"; `inference-relay user list` shows those that there are"
+        )
+    })
+}
+
+/// Bytes of a password.
+const PASSWORD_MAX: u64 = 1024;
+/// Characters of a password that somebody chooses.
+const PASSWORD_CHARACTERS_MIN: usize = 10;

@@ -1,0 +1,68 @@
+//! The tag of a row: the same row has the same one. `[pure]`
+
+use crate::catalog::Document;
+use sha2::Digest;
+use sha2::Sha256;
+
+/// The tag, in its quotes.
+pub(super) fn of(document: &Document) -> String {
+    let hash = Sha256::digest(document.to_yaml().as_bytes());
+    let hex: String = hash[..12]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("\"{hex}\"")
+}
+
+/// Whether a change may go on: `If-Match` names the row as it is, `If-None-Match: *` wants none.
+///
+/// # Errors
+/// What the caller should know.
+pub(super) fn check(
+    current: Option<&Document>,
+    if_match: Option<&str>,
+    if_none_match: Option<&str>,
+) -> Result<(), &'static str> {
+    if if_none_match.is_some_and(|wanted| wanted.trim() == "*") && current.is_some() {
+        return Err("there is a row of this name already");
+    }
+    let Some(wanted) = if_match else {
+        return Ok(());
+    };
+    let is_met = current.is_some_and(|row| {
+        let tag = of(row);
+        wanted
+            .split(',')
+            .any(|one| one.trim() == "*" || one.trim() == tag)
+    });
+    match is_met {
+        true => Ok(()),
+        false => Err("the row has changed since you read it; read it again, and send its new etag"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::DocumentSet;
+    use crate::catalog::Place;
+
+    #[test]
+    fn a_tag_is_of_what_the_row_says() {
+        let row = |port: u16| {
+            let text = format!(
+                "kind: Host\nmetadata: {{ name: a }}\nspec: {{ url: \"http://10.0.0.1:{port}\", network: private }}\n"
+            );
+            let set = DocumentSet::of_text(&text, &Place::default());
+            set.iter().next().cloned().expect("it is a row")
+        };
+        let (one, other) = (row(1), row(2));
+        assert_eq!(of(&one), of(&row(1)));
+        assert_ne!(of(&one), of(&other));
+        assert!(check(Some(&one), Some(&of(&one)), None).is_ok());
+        assert!(check(Some(&one), Some(&of(&other)), None).is_err());
+        assert!(check(None, Some("*"), None).is_err());
+        assert!(check(Some(&one), None, Some("*")).is_err());
+        assert!(check(None, None, Some("*")).is_ok());
+    }
+}

@@ -1,0 +1,225 @@
+//! Relay keys: made, changed, deleted. A key's text is in the one answer that made it.
+
+use super::Plane;
+use super::ask::Ask;
+use super::audit::Change as Told;
+use super::reply;
+use super::reply::Problem;
+use super::reply::Reply;
+use super::row;
+use crate::clock;
+use crate::store;
+use crate::store::Key;
+use crate::store::KeyError;
+use crate::store::Keys;
+use crate::store::Secret;
+use crate::store::StoreError;
+use crate::store::UseFile;
+use hyper::StatusCode;
+use serde_json::Value;
+use serde_json::json;
+
+pub(super) fn list(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let keys = all(plane)?;
+    row::page_of(&keys, ask, |key| {
+        key["name"].as_str().unwrap_or_default().to_owned()
+    })
+}
+
+/// Every key, with its state and when it was last used.
+pub(super) fn all(plane: &Plane) -> Result<Vec<Value>, Problem> {
+    let read = tokio::task::block_in_place(|| plane.rooms.keys.read());
+    let keys = read.map_err(Problem::internal)?.unwrap_or_default();
+    let uses = UseFile::of(&plane.config.home).read();
+    let seen = |key: &Key| {
+        let mut value = view(key);
+        value["last_used_at_ms"] = uses.of(&key.id).into();
+        value
+    };
+    Ok(keys.all().iter().map(seen).collect())
+}
+
+pub(super) fn mint(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let body = ask.json().map_err(Problem::invalid)?;
+    let name = body["name"].as_str().unwrap_or_default();
+    let span = body["expires_in_s"].as_u64();
+    let (key, secret) = make(plane, ask, name, body["policy"].as_str(), span)?;
+    let mut value = view(&key);
+    value["key"] = secret.as_ref().map(Secret::reveal).into();
+    Ok(reply::with_status(StatusCode::CREATED, &value))
+}
+
+/// Makes a key; without its text where that was only tried.
+pub(super) fn make(
+    plane: &Plane,
+    ask: &Ask,
+    name: &str,
+    policy: Option<&str>,
+    span_s: Option<u64>,
+) -> Result<(Key, Option<Secret>), Problem> {
+    let policy = policy.filter(|policy| !policy.is_empty());
+    known(plane, policy)?;
+    let secret = Secret::mint().map_err(Problem::internal)?;
+    let now = clock::unix_ms();
+    let end = span_s.map(|span| now.saturating_add(span.saturating_mul(1000)));
+    let create = |keys: &mut Keys| {
+        keys.create(store::new_id(), name, &secret, end, now)?;
+        keys.bind(name, policy).cloned()
+    };
+    if ask.switch("dry_run") {
+        let mut keys = plane
+            .rooms
+            .keys
+            .read()
+            .map_err(Problem::internal)?
+            .unwrap_or_default();
+        return create(&mut keys)
+            .map(|key| (key, None))
+            .map_err(|error| refused(&error));
+    }
+    let key = changed(plane, create)?;
+    tell(plane, ask, "create", &key);
+    Ok((key, Some(secret)))
+}
+
+/// `{"disabled": true}`, `{"policy": "team"}`, `{"policy": null}`.
+pub(super) fn change(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let body = ask.json().map_err(Problem::invalid)?;
+    let disabled = body.get("disabled").and_then(Value::as_bool);
+    let policy = body.get("policy").map(Value::as_str);
+    if let Some(policy) = policy {
+        known(plane, policy)?;
+    }
+    let key = edit(plane, ask, disabled, policy)?;
+    Ok(reply::data(&view(&key)))
+}
+
+pub(super) fn edit(
+    plane: &Plane,
+    ask: &Ask,
+    disabled: Option<bool>,
+    policy: Option<Option<&str>>,
+) -> Result<Key, Problem> {
+    let name = ask.name();
+    let apply = |keys: &mut Keys| {
+        if let Some(disabled) = disabled {
+            keys.disable(name, disabled)?;
+        }
+        match policy {
+            Some(policy) => keys.bind(name, policy).cloned(),
+            None => found(keys, name),
+        }
+    };
+    if ask.switch("dry_run") {
+        let mut keys = plane
+            .rooms
+            .keys
+            .read()
+            .map_err(Problem::internal)?
+            .unwrap_or_default();
+        return apply(&mut keys).map_err(|error| refused(&error));
+    }
+    let key = changed(plane, apply)?;
+    tell(plane, ask, "update", &key);
+    Ok(key)
+}
+
+pub(super) fn rotate(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let body = ask.json().map_err(Problem::invalid)?;
+    let overlap_ms = body["overlap_s"].as_u64().unwrap_or(0).saturating_mul(1000);
+    let secret = Secret::mint().map_err(Problem::internal)?;
+    let now = clock::unix_ms();
+    let key = changed(plane, |keys| {
+        keys.rotate(ask.name(), &secret, overlap_ms, now).cloned()
+    })?;
+    tell(plane, ask, "rotate", &key);
+    let mut value = view(&key);
+    value["key"] = secret.reveal().into();
+    Ok(reply::data(&value))
+}
+
+pub(super) fn delete(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    remove(plane, ask)?;
+    Ok(reply::data(&json!({ "deleted": ask.name() })))
+}
+
+pub(super) fn remove(plane: &Plane, ask: &Ask) -> Result<(), Problem> {
+    if ask.switch("dry_run") {
+        let keys = plane
+            .rooms
+            .keys
+            .read()
+            .map_err(Problem::internal)?
+            .unwrap_or_default();
+        return found(&keys, ask.name())
+            .map(drop)
+            .map_err(|error| refused(&error));
+    }
+    let key = changed(plane, |keys| keys.delete(ask.name()))?;
+    tell(plane, ask, "delete", &key);
+    Ok(())
+}
+
+fn found(keys: &Keys, name: &str) -> Result<Key, KeyError> {
+    let found = keys
+        .all()
+        .iter()
+        .find(|key| key.name == name || key.id.0 == name);
+    found
+        .cloned()
+        .ok_or_else(|| KeyError::NoSuchKey(name.to_owned()))
+}
+
+/// A policy that there is not would grant nothing: whoever names one has mistyped.
+fn known(plane: &Plane, policy: Option<&str>) -> Result<(), Problem> {
+    match policy {
+        Some(policy) if plane.rooms.catalog.snapshot().policy(policy).is_none() => Err(
+            Problem::invalid(format!("policy: there is no policy \"{policy}\".")),
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn changed<T>(
+    plane: &Plane,
+    change: impl FnOnce(&mut Keys) -> Result<T, KeyError>,
+) -> Result<T, Problem> {
+    let done = tokio::task::block_in_place(|| plane.rooms.keys.change(change));
+    done.map_err(|error| match &error {
+        StoreError::Refused(error) => refused(error),
+        other => Problem::internal(other),
+    })
+}
+
+fn refused(error: &KeyError) -> Problem {
+    match error {
+        KeyError::NoSuchKey(_) => Problem::not_found("relay key of this name"),
+        KeyError::NameTaken(_) => {
+            Problem::new(StatusCode::CONFLICT, "name_taken", error.to_string())
+        }
+        KeyError::Name(_) => Problem::invalid(format!("name: {error}.")),
+        KeyError::TooMany => Problem::new(StatusCode::CONFLICT, "too_many", error.to_string()),
+    }
+}
+
+fn tell(plane: &Plane, ask: &Ask, action: &'static str, key: &Key) {
+    plane.audit.tell(Told {
+        actor: ask.actor.name().to_owned(),
+        action,
+        kind: "relay-key".to_owned(),
+        name: key.name.clone(),
+        before: Value::Null,
+        after: view(key),
+    });
+}
+
+fn view(key: &Key) -> Value {
+    json!({
+        "id": key.id.0,
+        "name": key.name,
+        "state": key.state(clock::unix_ms()).name(),
+        "policy": key.policy.as_deref(),
+        "created_at_ms": key.created_at,
+        "expires_at_ms": key.expires_at,
+    })
+}

@@ -1,0 +1,103 @@
+//! What stands around every page: its title, who is logged in, where one can go. `[pure]`
+
+use super::super::ask::Actor;
+use super::super::ask::Ask;
+use crate::catalog::Role;
+
+/// The frame of a page.
+pub(super) struct Frame {
+    pub(super) title: String,
+    /// Empty: nobody.
+    pub(super) user: String,
+    pub(super) role: &'static str,
+    pub(super) csrf: String,
+    pub(super) nav: Vec<Link>,
+    pub(super) notice: &'static str,
+}
+
+/// A place to go to.
+pub(super) struct Link {
+    pub(super) href: String,
+    pub(super) text: String,
+    pub(super) is_here: bool,
+}
+
+impl Frame {
+    /// Of a page for whoever has logged in.
+    pub(super) fn of(ask: &Ask, title: impl Into<String>) -> Frame {
+        let is_admin = ask.actor.role() == Some(Role::Admin);
+        let nav = NAV
+            .iter()
+            .filter(|(href, _)| is_admin || *href != "/people");
+        let user = match &ask.actor {
+            Actor::Nobody => "",
+            Actor::Token | Actor::User(_) => ask.actor.name(),
+        };
+        Frame {
+            title: title.into(),
+            user: user.to_owned(),
+            role: ask.actor.role().map_or("", Role::word),
+            csrf: ask.actor.csrf().to_owned(),
+            nav: nav
+                .map(|(href, text)| link(href, text, is_below(ask.route.path, href)))
+                .collect(),
+            notice: notice(ask.query("done")),
+        }
+    }
+
+    /// Of a page for anybody.
+    pub(super) fn bare(title: impl Into<String>) -> Frame {
+        Frame {
+            title: title.into(),
+            user: String::new(),
+            role: "",
+            csrf: String::new(),
+            nav: Vec::new(),
+            notice: "",
+        }
+    }
+}
+
+pub(super) fn link(href: &str, text: &str, is_here: bool) -> Link {
+    Link {
+        href: href.to_owned(),
+        text: text.to_owned(),
+        is_here,
+    }
+}
+
+fn is_below(path: &str, href: &str) -> bool {
+    path == href
+        || href != "/"
+            && path
+                .strip_prefix(href)
+                .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What was done, in words of ours: an address names them and does not write them.
+fn notice(done: Option<&str>) -> &'static str {
+    match done {
+        Some("saved") => "Saved, and in force.",
+        Some("removed") => "Removed.",
+        Some("stored") => "The value is stored, and in force.",
+        Some("reset") => "Its rest is over; the next call may use it.",
+        Some("changed") => "Changed.",
+        Some("ended") => "The session is ended.",
+        Some(_) | None => "",
+    }
+}
+
+const NAV: &[(&str, &str)] = &[
+    ("/", "Overview"),
+    ("/calls", "Calls"),
+    ("/hosts", "Hosts"),
+    ("/host-keys", "Host keys"),
+    ("/models", "Models"),
+    ("/bindings", "Bindings"),
+    ("/policies", "Policies"),
+    ("/keys", "Keys"),
+    ("/users", "Users"),
+    ("/people", "Sessions"),
+    ("/audit", "Audit"),
+    ("/about", "Settings"),
+];

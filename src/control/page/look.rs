@@ -1,0 +1,318 @@
+//! Pages that show and change nothing: the overview, calls, the audit log, settings.
+
+use super::super::Plane;
+use super::super::ask;
+use super::super::ask::Ask;
+use super::super::reply::Problem;
+use super::super::reply::Reply;
+use super::super::system;
+use super::frame::Frame;
+use super::frame::Link;
+use super::frame::link;
+use super::page_of;
+use super::table::Cell;
+use super::table::Table;
+use super::table::linked;
+use super::table::marked;
+use super::table::number;
+use super::table::plain;
+use super::table::result;
+use super::table::text;
+use super::table::time;
+use super::table::took;
+use crate::catalog::Snapshot;
+use askama::Template;
+use hyper::StatusCode;
+use serde_json::Value;
+
+struct Tile {
+    name: &'static str,
+    value: String,
+    note: String,
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    frame: Frame,
+    tiles: Vec<Tile>,
+    problems: Vec<String>,
+    steps: Vec<Link>,
+    table: Table,
+    calls: Table,
+}
+
+pub(super) fn overview(plane: &Plane, ask: &Ask) -> Reply {
+    let lanes = system::lanes(plane);
+    let recent = system::recent(plane, ask).unwrap_or_default();
+    let snapshot = plane.rooms.catalog.snapshot();
+    let problems = snapshot.problems().iter().map(ToString::to_string);
+    let page = Overview {
+        frame: Frame::of(ask, "Overview"),
+        tiles: tiles(&lanes, &recent),
+        problems: problems.collect(),
+        steps: steps(plane, &snapshot),
+        table: lane_table(&lanes),
+        calls: call_table(&recent[..recent.len().min(CALLS_SHOWN)]),
+    };
+    page_of(StatusCode::OK, &page)
+}
+
+fn tiles(lanes: &Value, recent: &[Value]) -> Vec<Tile> {
+    let failed = recent
+        .iter()
+        .filter(|call| call["status"].as_u64().is_some_and(|status| status >= 400));
+    let open = lanes["breakers"].as_array().map_or(0, |cells| {
+        cells
+            .iter()
+            .filter(|cell| cell["state"] != "closed")
+            .count()
+    });
+    let tile = |name, value: String, note: &str| Tile {
+        name,
+        value,
+        note: note.to_owned(),
+    };
+    vec![
+        tile(
+            "Claude",
+            text(&lanes["claude"]["state"]),
+            lanes["claude"]["why"].as_str().unwrap_or_default(),
+        ),
+        tile(
+            "Sessions",
+            text(&lanes["claude"]["sessions"]),
+            &format!("{} callers wait", lanes["claude"]["waiting"]),
+        ),
+        tile("Last calls", recent.len().to_string(), "that are kept"),
+        tile("Failed", failed.count().to_string(), "of those"),
+        tile("Breakers", open.to_string(), "open or half open"),
+    ]
+}
+
+/// What is still to do before a host serves a call; empty where one can.
+fn steps(plane: &Plane, snapshot: &Snapshot) -> Vec<Link> {
+    let has_model = snapshot.models().next().is_some();
+    let has_binding = snapshot.models().any(|model| !model.bindings.is_empty());
+    let has_host = snapshot.hosts().next().is_some();
+    let has_key = snapshot
+        .hosts()
+        .any(|host| host.is_open() || host.keys.iter().any(|key| key.is_usable()));
+    let has_relay_key = plane.rooms.keys.read().ok().flatten().is_some();
+    let steps = [
+        ("/hosts/-/new", "Add a host", has_host),
+        (
+            "/host-keys/-/new",
+            "Add its key, and store the value",
+            has_key,
+        ),
+        ("/models/-/new", "Add a model", has_model),
+        ("/bindings/-/new", "Bind the model to the host", has_binding),
+        ("/keys", "Make a relay key, and call with it", has_relay_key),
+    ];
+    match steps.iter().all(|(_, _, is_done)| *is_done) {
+        true => Vec::new(),
+        false => steps
+            .iter()
+            .map(|(href, text, is_done)| link(href, text, *is_done))
+            .collect(),
+    }
+}
+
+fn lane_table(lanes: &Value) -> Table {
+    let hosts = lanes["hosts"].as_array().cloned().unwrap_or_default();
+    let row = |host: &Value| {
+        let state = match (
+            host["enabled"].as_bool(),
+            host["resting"].as_u64(),
+            host["usable_keys"].as_u64(),
+        ) {
+            (Some(false), _, _) => marked("disabled", "warn"),
+            (_, Some(resting), _) if resting > 0 => marked(format!("{resting} resting"), "bad"),
+            (_, _, Some(0)) if host["is_open"] == false => {
+                marked("no key that can be used", "warn")
+            }
+            _ => marked("ready", "good"),
+        };
+        let name = text(&host["lane"]);
+        let href = format!("/hosts/{}", ask::encoded(name.trim_start_matches("http:")));
+        vec![
+            linked(name, href),
+            state,
+            number(text(&host["usable_keys"])),
+            number(text(&host["keys"])),
+        ]
+    };
+    Table {
+        caption: "Hosts as lanes",
+        heads: vec!["Lane", "State", "Usable keys", "Keys"],
+        rows: hosts.iter().map(row).collect(),
+        empty: "There is no host: every model is served by claude.",
+        next_href: "/hosts/-/new",
+        next: "Add a host",
+    }
+}
+
+fn call_table(calls: &[Value]) -> Table {
+    let row = |call: &Value| -> Vec<Cell> {
+        let id = text(&call["id"]);
+        vec![
+            linked(text(&call["at"]), format!("/calls/{}", ask::encoded(&id))),
+            plain(text(&call["model"])),
+            plain(text(&call["lane"])),
+            result(call),
+            number(took(&call["ms"]["total"])),
+        ]
+    };
+    Table {
+        caption: "Calls, the newest first",
+        heads: vec!["When", "Model", "Lane", "Result", "Took"],
+        rows: calls.iter().map(row).collect(),
+        empty: "No call yet. `inference-relay ask \"Say hello.\"` makes one.",
+        ..Table::default()
+    }
+}
+
+struct Field {
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    value: String,
+}
+
+#[derive(Template)]
+#[template(path = "calls.html")]
+struct Calls {
+    frame: Frame,
+    fields: Vec<Field>,
+    error: String,
+    table: Table,
+}
+
+pub(super) fn calls(plane: &Plane, ask: &Ask) -> Reply {
+    let (found, error) = match system::recent(plane, ask) {
+        Ok(found) => (found, String::new()),
+        Err(problem) => (Vec::new(), problem.detail),
+    };
+    let field = |(name, label, hint)| Field {
+        name,
+        label,
+        hint,
+        value: ask.query(name).unwrap_or_default().to_owned(),
+    };
+    let fields = [
+        ("status", "Status", "429 or 5xx"),
+        ("code", "Code", "rate_limited"),
+        ("model", "Model", ""),
+        ("since", "Since", "10m"),
+    ];
+    let mut table = call_table(&found);
+    if !ask.query.is_empty() {
+        table.empty = "No call is as the filter says.";
+    }
+    let page = Calls {
+        frame: Frame::of(ask, "Calls"),
+        fields: fields.into_iter().map(field).collect(),
+        error,
+        table,
+    };
+    page_of(StatusCode::OK, &page)
+}
+
+#[derive(Template)]
+#[template(path = "tables.html")]
+pub(super) struct Tables {
+    pub(super) frame: Frame,
+    pub(super) lead: &'static str,
+    pub(super) tables: Vec<Table>,
+    pub(super) forms: Vec<Link>,
+    pub(super) pre: String,
+}
+
+pub(super) fn call(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let call = system::call(plane, ask.name())?;
+    let page = Tables {
+        frame: Frame::of(ask, format!("Call {}", ask.name())),
+        lead: "What the relay knows of this call. Texts of prompts and answers are never kept.",
+        tables: vec![facts("This call", &call)],
+        forms: Vec::new(),
+        pre: String::new(),
+    };
+    Ok(page_of(StatusCode::OK, &page))
+}
+
+/// A value's fields, one a row.
+fn facts(caption: &'static str, value: &Value) -> Table {
+    let mut rows = Vec::new();
+    flat("", value, &mut rows);
+    Table {
+        caption,
+        heads: vec!["What", "Value"],
+        rows: rows
+            .into_iter()
+            .map(|(name, value)| vec![plain(name), plain(value)])
+            .collect(),
+        ..Table::default()
+    }
+}
+
+fn flat(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            let dot = if path.is_empty() { "" } else { "." };
+            fields
+                .iter()
+                .for_each(|(name, value)| flat(&format!("{path}{dot}{name}"), value, rows));
+        }
+        Value::Null => {}
+        other => rows.push((path.to_owned(), text(other))),
+    }
+}
+
+pub(super) fn audit(plane: &Plane, ask: &Ask) -> Reply {
+    let row = |entry: &Value| {
+        let after = match &entry["after"] {
+            Value::Null => text(&entry["before"]),
+            after => text(after),
+        };
+        vec![
+            plain(time(&entry["at_ms"])),
+            plain(text(&entry["actor"])),
+            plain(text(&entry["action"])),
+            plain(format!("{} {}", text(&entry["kind"]), text(&entry["name"]))),
+            plain(after.chars().take(WORDS_SHOWN).collect::<String>()),
+        ]
+    };
+    let entries = system::audited(plane, ask);
+    let table = Table {
+        caption: "Changes, the newest first",
+        heads: vec!["When", "Who", "Did", "To", "What it is now"],
+        rows: entries.iter().map(row).collect(),
+        empty: "Nothing was changed since the relay started.",
+        ..Table::default()
+    };
+    let page = Tables {
+        frame: Frame::of(ask, "Audit"),
+        lead: "Who changed what. GET /api/v1/audit has it for programs.",
+        tables: vec![table],
+        forms: Vec::new(),
+        pre: String::new(),
+    };
+    page_of(StatusCode::OK, &page)
+}
+
+pub(super) fn about(plane: &Plane, ask: &Ask) -> Reply {
+    let page = Tables {
+        frame: Frame::of(ask, "Settings"),
+        lead: "How this relay is set up. `inference-relay config show` tells each value with where it was written. The API is described at /api/v1/openapi.json.",
+        tables: vec![facts("Settings", &system::settings(plane))],
+        forms: Vec::new(),
+        pre: String::new(),
+    };
+    page_of(StatusCode::OK, &page)
+}
+
+/// Calls on the overview.
+const CALLS_SHOWN: usize = 10;
+/// Characters of a change in the table; the API has all.
+const WORDS_SHOWN: usize = 400;

@@ -1,0 +1,98 @@
+//! Tables, and times and numbers in them as people read them. `[pure]`
+
+use serde_json::Value;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
+
+/// A table, or what is said in place of an empty one.
+#[derive(Default)]
+pub(super) struct Table {
+    pub(super) caption: &'static str,
+    pub(super) heads: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<Cell>>,
+    pub(super) empty: &'static str,
+    /// The next step, where there is nothing yet.
+    pub(super) next_href: &'static str,
+    pub(super) next: &'static str,
+}
+
+/// One cell.
+#[derive(Default)]
+pub(super) struct Cell {
+    pub(super) text: String,
+    /// Empty: no link.
+    pub(super) href: String,
+    /// `good`, `warn`, `bad`; empty: plain. The words say the same as the colour.
+    pub(super) tone: &'static str,
+    pub(super) is_number: bool,
+}
+
+pub(super) fn plain(text: impl Into<String>) -> Cell {
+    Cell {
+        text: text.into(),
+        ..Cell::default()
+    }
+}
+
+pub(super) fn linked(text: impl Into<String>, href: String) -> Cell {
+    Cell {
+        href,
+        ..plain(text)
+    }
+}
+
+pub(super) fn marked(text: impl Into<String>, tone: &'static str) -> Cell {
+    Cell {
+        tone,
+        ..plain(text)
+    }
+}
+
+pub(super) fn number(text: impl Into<String>) -> Cell {
+    Cell {
+        is_number: true,
+        ..plain(text)
+    }
+}
+
+/// A value as text: a text as it is, nothing as a dash.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A time in milliseconds since 1970, in UTC.
+pub(super) fn time(value: &Value) -> String {
+    let Some(ms) = value.as_u64() else {
+        return "–".to_owned();
+    };
+    let stamp =
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(ms)).to_string();
+    stamp.replace('T', " ").replace('Z', " UTC")
+}
+
+/// How a call ended, and the tone of that.
+pub(super) fn result(call: &Value) -> Cell {
+    let status = call["status"].as_u64();
+    match (call["code"].as_str(), status) {
+        (Some(code), Some(200)) => marked(format!("broke off: {code}"), "bad"),
+        (Some(code), Some(status)) if status < 500 => marked(format!("{status} {code}"), "warn"),
+        (Some(code), Some(status)) => marked(format!("{status} {code}"), "bad"),
+        (_, None) => marked("client left", "warn"),
+        (None, Some(_)) if call["left"] == true => marked("client left", "warn"),
+        (None, Some(200)) => marked("answered", "good"),
+        (None, Some(status)) => marked(status.to_string(), "warn"),
+    }
+}
+
+/// Milliseconds as people read them.
+pub(super) fn took(value: &Value) -> String {
+    match value.as_f64() {
+        None => "–".to_owned(),
+        Some(ms) if ms < 1000.0 => format!("{ms:.0} ms"),
+        Some(ms) => format!("{:.1} s", ms / 1000.0),
+    }
+}

@@ -1,0 +1,375 @@
+//! Rows of the catalog: listed, shown, changed, removed; and the value of a host key, which goes in and never out.
+
+use super::Plane;
+use super::access;
+use super::ask::Ask;
+use super::audit::Change as Told;
+use super::etag;
+use super::reply;
+use super::reply::Problem;
+use super::reply::Reply;
+use crate::catalog;
+use crate::catalog::Change;
+use crate::catalog::ChangeSet;
+use crate::catalog::Changed;
+use crate::catalog::Document;
+use crate::catalog::DocumentSet;
+use crate::catalog::Kind;
+use crate::catalog::Place;
+use crate::catalog::Problem as RowProblem;
+use crate::catalog::Prune;
+use crate::catalog::RowId;
+use crate::catalog::Spec;
+use crate::clock;
+use crate::secret::SecretRef;
+use crate::secret::SecretValue;
+use hyper::StatusCode;
+use hyper::header;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::PoisonError;
+
+pub(super) fn list(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
+    let rows = rows(plane, kind, ask.query("q"));
+    page_of(&rows, ask, |row| {
+        row["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    })
+}
+
+/// A page of a list, behind the name that the cursor says.
+///
+/// # Errors
+/// Where the limit is none.
+pub(super) fn page_of(
+    rows: &[Value],
+    ask: &Ask,
+    name: impl Fn(&Value) -> String,
+) -> Result<Reply, Problem> {
+    let limit = match ask.query("limit") {
+        None => LIMIT_DEFAULT,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+            .ok_or_else(|| {
+                Problem::invalid(format!("limit: give a number from 1 to {LIMIT_MAX}."))
+            })?,
+    };
+    let begin = match ask.query("cursor") {
+        None => 0,
+        Some(cursor) => rows
+            .iter()
+            .position(|row| name(row) == cursor)
+            .map_or(rows.len(), |at| at + 1),
+    };
+    let items = &rows[begin..rows.len().min(begin + limit)];
+    let next = items
+        .last()
+        .filter(|_| begin + limit < rows.len())
+        .map(&name);
+    Ok(reply::data(&json!({ "items": items, "next_cursor": next })))
+}
+
+/// The rows of a kind, each with its tag and what is wrong with it.
+pub(super) fn rows(plane: &Plane, kind: Kind, search: Option<&str>) -> Vec<Value> {
+    let set = load(plane);
+    let low = search.unwrap_or_default().to_lowercase();
+    let rows = set.iter().filter(|row| row.kind() == kind);
+    let found = rows.filter(|row| row.name.to_lowercase().contains(&low));
+    found.map(|row| view(plane, row)).collect()
+}
+
+pub(super) fn show(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
+    let row = found(plane, kind, ask.name())?;
+    Ok(tagged(StatusCode::OK, &view(plane, &row), &row))
+}
+
+pub(super) fn found(plane: &Plane, kind: Kind, name: &str) -> Result<Document, Problem> {
+    let set = load(plane);
+    let row = set.find(&RowId::new(kind, name)).cloned();
+    row.ok_or_else(|| Problem::not_found(format!("{} of this name", kind.word())))
+}
+
+/// Makes or changes a row. The body is `{"enabled": …, "spec": {…}}`.
+pub(super) fn put(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
+    let body = ask.json().map_err(Problem::invalid)?;
+    let mut spec = body["spec"].clone();
+    if let (Some(enabled), Some(spec)) = (body.get("enabled"), spec.as_object_mut()) {
+        spec.entry("enabled").or_insert(enabled.clone());
+    }
+    let row = json!({ "kind": kind.name(), "metadata": { "name": ask.name() }, "spec": spec });
+    let wanted = one_row(&row.to_string(), kind, ask.name())?;
+    let is_new = write_checked(plane, ask, &wanted)?;
+    let row = if ask.switch("dry_run") {
+        wanted
+    } else {
+        found(plane, kind, ask.name())?
+    };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let mut value = view(plane, &row);
+    value["dry_run"] = ask.switch("dry_run").into();
+    Ok(tagged(status, &value, &row))
+}
+
+/// The one row that a text declares.
+///
+/// # Errors
+/// Everything that is wrong with it, by field.
+pub(super) fn one_row(text: &str, kind: Kind, name: &str) -> Result<Document, Problem> {
+    let set = DocumentSet::of_text(text, &Place::default());
+    if !set.problems().is_empty() {
+        return Err(wrong(set.problems()));
+    }
+    let mut rows = set.iter();
+    match (rows.next(), rows.next()) {
+        (Some(row), None) if row.kind() == kind && (name.is_empty() || row.name == name) => {
+            Ok(row.clone())
+        }
+        _ => Err(Problem::invalid(format!(
+            "This takes one row of kind {}{}.",
+            kind.name(),
+            if name.is_empty() {
+                String::new()
+            } else {
+                format!(" with the name {name}")
+            }
+        ))),
+    }
+}
+
+/// What is wrong, with the paths of fields.
+pub(super) fn wrong(problems: &[RowProblem]) -> Problem {
+    let errors = problems.iter().map(error_view).collect();
+    Problem {
+        errors,
+        ..Problem::invalid("The rows are wrong; nothing was changed.")
+    }
+}
+
+pub(super) fn error_view(problem: &RowProblem) -> Value {
+    let message = problem.message.as_str();
+    let unknown = message.strip_prefix("unknown field \"");
+    let field = match unknown {
+        Some(rest) => rest.split('"').next(),
+        None => message.split_once(": ").map(|(field, _)| field),
+    };
+    let field = field.filter(|field| !field.contains(' '));
+    json!({
+        "kind": problem.row.as_ref().map(|row| row.kind.name()),
+        "name": problem.row.as_ref().map(|row| row.name.as_str()),
+        "field": field,
+        "file": problem.place.path().map(|path| path.display().to_string()),
+        "line": problem.place.line,
+        "code": problem.code.name(),
+        "message": problem.message,
+    })
+}
+
+/// Writes a row, where the tags that were sent allow it; whether it is new.
+pub(super) fn write_checked(plane: &Plane, ask: &Ask, wanted: &Document) -> Result<bool, Problem> {
+    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let set = load(plane);
+    let current = set.find(&wanted.row());
+    checked(ask, current)?;
+    let is_new = current.is_none();
+    let mut rows = DocumentSet::default();
+    rows.put(wanted.clone());
+    let changes = catalog::diff(&set, &rows, Prune::Keep);
+    if !ask.switch("dry_run") {
+        commit(plane, ask, &changes)?;
+    }
+    Ok(is_new)
+}
+
+pub(super) fn checked(ask: &Ask, current: Option<&Document>) -> Result<(), Problem> {
+    let field = ask.field("etag").filter(|tag| !tag.is_empty());
+    let if_match = ask.header("if-match").or(field.as_deref());
+    etag::check(current, if_match, ask.header("if-none-match")).map_err(|why| {
+        Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "changed_meanwhile",
+            format!("Nothing was changed: {why}."),
+        )
+    })
+}
+
+pub(super) fn delete(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
+    let dependents = dependents(plane, kind, ask.name());
+    remove(plane, ask, kind)?;
+    Ok(reply::data(&json!({
+        "removed": ask.name(),
+        "dry_run": ask.switch("dry_run"),
+        "dependents": dependents,
+    })))
+}
+
+/// Removes a row.
+pub(super) fn remove(plane: &Plane, ask: &Ask, kind: Kind) -> Result<(), Problem> {
+    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let row = found(plane, kind, ask.name())?;
+    checked(ask, Some(&row))?;
+    if ask.switch("dry_run") {
+        return Ok(());
+    }
+    let change = Change {
+        row: row.row(),
+        what: Changed::Removed(row),
+    };
+    let changes = ChangeSet {
+        changes: vec![change],
+        same: 0,
+    };
+    commit(plane, ask, &changes)
+}
+
+/// Writes changes, puts them in force, and tells the audit log.
+pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<(), Problem> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let catalog = &plane.rooms.catalog;
+    tokio::task::block_in_place(|| {
+        catalog::write(catalog.dir(), changes).map_err(Problem::internal)?;
+        catalog.reload();
+        plane.rooms.hosts.take_up(&catalog.snapshot());
+        Ok::<(), Problem>(())
+    })?;
+    for change in &changes.changes {
+        plane.audit.tell(told(ask, change));
+    }
+    Ok(())
+}
+
+fn told(ask: &Ask, change: &Change) -> Told {
+    let (action, before, after) = match &change.what {
+        Changed::Added(row) => ("create", Value::Null, shown(row)),
+        Changed::Edited { before, after, .. } => ("update", shown(before), shown(after)),
+        Changed::Removed(row) => ("delete", shown(row), Value::Null),
+    };
+    Told {
+        actor: ask.actor.name().to_owned(),
+        action,
+        kind: change.row.kind.word().to_owned(),
+        name: change.row.name.clone(),
+        before,
+        after,
+    }
+}
+
+/// The rows that name a row, and so would be out without it.
+pub(super) fn dependents(plane: &Plane, kind: Kind, name: &str) -> Vec<String> {
+    let set = load(plane);
+    let lane = format!("http:{name}");
+    let names = |row: &Document| match (&row.spec, kind) {
+        (Spec::HostKey(spec), Kind::Host) => spec.host.as_str() == name,
+        (Spec::Binding(spec), Kind::Host) => spec.lane.to_string() == lane,
+        (Spec::Binding(spec), Kind::Model) => spec.model == name,
+        (Spec::Policy(spec), Kind::Model) => {
+            spec.models.iter().flatten().any(|model| model == name)
+        }
+        (Spec::Policy(spec), Kind::Host) => spec
+            .lanes
+            .iter()
+            .flatten()
+            .any(|each| each.to_string() == lane),
+        (Spec::Policy(spec), Kind::HostKey) => {
+            spec.host_keys.iter().flatten().any(|key| key == name)
+        }
+        _ => false,
+    };
+    let mut found: Vec<String> = set
+        .iter()
+        .filter(|row| names(row))
+        .map(|row| row.row().to_string())
+        .collect();
+    if kind == Kind::Policy {
+        let keys = plane.rooms.keys.read().ok().flatten().unwrap_or_default();
+        let bound = keys
+            .all()
+            .iter()
+            .filter(|key| key.policy.as_deref() == Some(name));
+        found.extend(bound.map(|key| format!("relay key {}", key.name)));
+    }
+    found
+}
+
+/// Stores a value for a host key, and has its row refer to it.
+pub(super) fn set_value(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let body = ask.json().map_err(Problem::invalid)?;
+    store_value(plane, ask, body["value"].as_str().unwrap_or_default())?;
+    Ok(reply::data(&json!({ "name": ask.name(), "stored": true })))
+}
+
+pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Problem> {
+    let value = SecretValue::parse(text)
+        .ok_or_else(|| Problem::invalid("value: this takes one line of visible ASCII."))?;
+    let before = found(plane, Kind::HostKey, ask.name())?;
+    let stored = tokio::task::block_in_place(|| {
+        plane
+            .file
+            .set(ask.name(), &value, &plane.config.master, clock::unix_ms())
+    });
+    stored.map_err(Problem::internal)?;
+    let mut after = before;
+    if let Spec::HostKey(spec) = &mut after.spec {
+        spec.value = SecretRef::Stored(ask.name().to_owned());
+    }
+    write_checked(plane, ask, &after)?;
+    tokio::task::block_in_place(|| plane.rooms.catalog.reload());
+    plane.rooms.hosts.take_up(&plane.rooms.catalog.snapshot());
+    plane.audit.tell(Told {
+        actor: ask.actor.name().to_owned(),
+        action: "rotate",
+        kind: "host-key".to_owned(),
+        name: ask.name().to_owned(),
+        before: Value::Null,
+        after: json!({ "hash": value.digest().short() }),
+    });
+    Ok(())
+}
+
+pub(super) fn load(plane: &Plane) -> DocumentSet {
+    tokio::task::block_in_place(|| catalog::load(plane.rooms.catalog.dir()))
+}
+
+/// A row as it may be seen: without the hash of a password.
+pub(super) fn shown(row: &Document) -> Value {
+    let mut value = row.to_json();
+    if row.kind() == Kind::User && value["spec"]["passwordHash"].is_string() {
+        value["spec"]["passwordHash"] = "(hidden)".into();
+    }
+    value
+}
+
+pub(super) fn view(plane: &Plane, row: &Document) -> Value {
+    let snapshot = plane.rooms.catalog.snapshot();
+    let problems = snapshot.problems_of(row.kind(), &row.name).map(error_view);
+    let mut value = shown(row);
+    value["etag"] = etag::of(row).into();
+    value["enabled"] = row.enabled.into();
+    value["problems"] = problems.collect();
+    value["href"] = format!(
+        "/api/v1/{}/{}",
+        access::word(row.kind()),
+        super::ask::encoded(&row.name)
+    )
+    .into();
+    value
+}
+
+fn tagged(status: StatusCode, value: &Value, row: &Document) -> Reply {
+    let mut reply = reply::with_status(status, value);
+    reply::set(&mut reply, header::ETAG, &etag::of(row));
+    reply
+}
+
+/// Rows of one page.
+const LIMIT_DEFAULT: usize = 100;
+const LIMIT_MAX: usize = 1000;

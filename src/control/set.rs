@@ -1,0 +1,92 @@
+//! Whole sets of rows: compared, applied, exported; as `inference-relay catalog` does it.
+
+use super::Plane;
+use super::ask::Ask;
+use super::reply;
+use super::reply::Problem;
+use super::reply::Reply;
+use super::row;
+use crate::catalog;
+use crate::catalog::Change;
+use crate::catalog::ChangeSet;
+use crate::catalog::Changed;
+use crate::catalog::DocumentSet;
+use crate::catalog::FieldChange;
+use crate::catalog::Kind;
+use crate::catalog::Place;
+use crate::catalog::Prune;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::PoisonError;
+
+pub(super) fn problems(plane: &Plane) -> Reply {
+    let snapshot = plane.rooms.catalog.snapshot();
+    let refused = plane.rooms.catalog.status().refused;
+    let all = snapshot.problems().iter().chain(&refused);
+    let items: Vec<Value> = all.map(row::error_view).collect();
+    reply::data(&json!({ "items": items }))
+}
+
+/// Everything but users, whose hashes go nowhere.
+pub(super) fn export(plane: &Plane) -> Reply {
+    let set = row::load(plane);
+    let rows = set.iter().filter(|row| row.kind() != Kind::User);
+    reply::text(
+        "application/yaml",
+        rows.map(catalog::Document::to_yaml).collect(),
+    )
+}
+
+pub(super) fn diff(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let (_, changes) = plan(plane, ask)?;
+    Ok(reply::data(&told(&changes, true)))
+}
+
+pub(super) fn apply(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_, changes) = plan(plane, ask)?;
+    let is_dry = ask.switch("dry_run");
+    if !is_dry {
+        row::commit(plane, ask, &changes)?;
+    }
+    Ok(reply::data(&told(&changes, is_dry)))
+}
+
+/// What has to change. Users are left alone by a prune: a set that was exported here has none.
+fn plan(plane: &Plane, ask: &Ask) -> Result<(DocumentSet, ChangeSet), Problem> {
+    let text = String::from_utf8_lossy(&ask.body);
+    let wanted = DocumentSet::of_text(&text, &Place::default());
+    if !wanted.problems().is_empty() {
+        return Err(row::wrong(wanted.problems()));
+    }
+    let prune = match ask.switch("prune") {
+        true => Prune::Remove,
+        false => Prune::Keep,
+    };
+    let current = row::load(plane);
+    let mut changes = catalog::diff(&current, &wanted, prune);
+    changes.changes.retain(|change| {
+        change.row.kind != Kind::User || !matches!(change.what, Changed::Removed(_))
+    });
+    Ok((current, changes))
+}
+
+fn told(changes: &ChangeSet, is_dry: bool) -> Value {
+    let list: Vec<Value> = changes.changes.iter().map(change_view).collect();
+    json!({ "changes": list, "same": changes.same, "dry_run": is_dry })
+}
+
+fn change_view(change: &Change) -> Value {
+    let (what, fields) = match &change.what {
+        Changed::Added(_) => ("added", &[][..]),
+        Changed::Edited { fields, .. } => ("changed", fields.as_slice()),
+        Changed::Removed(_) => ("removed", &[][..]),
+    };
+    let field = |field: &FieldChange| json!({ "path": field.path, "before": field.before, "after": field.after });
+    json!({
+        "kind": change.row.kind.name(),
+        "name": change.row.name,
+        "change": what,
+        "fields": fields.iter().map(field).collect::<Vec<_>>(),
+    })
+}

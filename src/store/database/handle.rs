@@ -1,0 +1,270 @@
+//! The store as the daemon has it: told without waiting, asked without a thread of the calls.
+
+use super::audit::AuditEntry;
+use super::audit::AuditFilter;
+use super::engine::Engine;
+use super::fault::EngineFault;
+use super::fault::StoreFault;
+use super::filter::Cursor;
+use super::filter::GroupBy;
+use super::filter::Page;
+use super::filter::Span;
+use super::filter::UsageFilter;
+use super::migration::MIGRATIONS;
+use super::migration::migrate;
+use super::place::StoreConfig;
+use super::place::StorePlace;
+use super::reader::StoreReader;
+use super::record::UsageRecord;
+use super::rollup::UsageSums;
+use super::sqlite::Sqlite;
+use super::writer::Counts;
+use super::writer::Write;
+use super::writer::Writer;
+use crate::clock;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::sync::mpsc::SyncSender;
+use std::thread::Thread;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The store of a running daemon; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Store(Arc<Shared>);
+
+struct Shared {
+    place: String,
+    words: SyncSender<Write>,
+    questions: SyncSender<Question>,
+    counts: Arc<Counts>,
+    writer: Thread,
+}
+
+/// Work for the thread that reads.
+type Question = Box<dyn FnOnce(&mut StoreReader) + Send>;
+
+/// How the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreHealth {
+    pub(crate) place: String,
+    pub(crate) written: u64,
+    /// Records that were not written: the queue was full, or the database refused them.
+    pub(crate) lost: u64,
+    /// The last try to write failed; what waits is tried again.
+    pub(crate) is_behind: bool,
+}
+
+impl Store {
+    /// Opens the store, made where there is none, and brings its schema to the newest step. It blocks.
+    ///
+    /// # Errors
+    /// Where it cannot be used, in one line that says the next step.
+    pub(crate) fn open(config: &StoreConfig) -> Result<Store, StoreFault> {
+        let place = config.place.to_string();
+        let closed = |cause: EngineFault| StoreFault::Closed {
+            place: place.clone(),
+            cause: cause.to_string(),
+            next: "free some space, give this user the right to write it, or name another place in store.url",
+        };
+        let StorePlace::Sqlite(path) = &config.place;
+        let mut engine: Box<dyn Engine> = Box::new(Sqlite::open(path).map_err(closed)?);
+        migrate(&mut *engine, &place, MIGRATIONS, clock::unix_ms())?;
+        let asked = Sqlite::open_to_read(path).map_err(closed)?;
+        let reader = StoreReader {
+            engine: Box::new(asked),
+        };
+        Store::of(place, engine, reader, config.retention)
+    }
+
+    fn of(
+        place: String,
+        engine: Box<dyn Engine>,
+        mut reader: StoreReader,
+        retention: Duration,
+    ) -> Result<Store, StoreFault> {
+        let counts = Arc::new(Counts::default());
+        let (words, heard) = mpsc::sync_channel(WRITES_BEHIND_MAX);
+        let (questions, asked) = mpsc::sync_channel::<Question>(QUESTIONS_MAX);
+        let writer = Writer {
+            engine,
+            counts: Arc::clone(&counts),
+            retention,
+            pruned: None,
+        };
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let no_thread = |_| StoreFault::Ended;
+        let writer = thread("store-write")
+            .spawn(move || writer.run(&heard))
+            .map_err(no_thread)?;
+        let read = move || {
+            while let Ok(question) = asked.recv() {
+                question(&mut reader);
+            }
+        };
+        thread("store-read").spawn(read).map_err(no_thread)?;
+        Ok(Store(Arc::new(Shared {
+            place,
+            words,
+            questions,
+            counts,
+            writer: writer.thread().clone(),
+        })))
+    }
+
+    /// Keeps a call's record. It returns at once; where too much waits already, the record is counted as lost.
+    pub(crate) fn append_usage(&self, record: UsageRecord) {
+        self.tell(Write::Usage(Box::new(record)));
+    }
+
+    /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record.
+    pub(crate) fn append_audit(&self, entry: AuditEntry) {
+        self.tell(Write::Audit(Box::new(entry)));
+    }
+
+    fn tell(&self, word: Write) {
+        if self.0.words.try_send(word).is_err() {
+            let lost = self.0.counts.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            // Once, and then each time that it has become ten times as many.
+            if lost.ilog10() > 0 && lost == 10_u64.pow(lost.ilog10()) || lost == 1 {
+                tracing::warn!(
+                    lost,
+                    behind = WRITES_BEHIND_MAX,
+                    "the store is behind; records are lost"
+                );
+            }
+        }
+    }
+
+    /// Keeps a small fact, and waits until it is written.
+    ///
+    /// # Errors
+    /// Where it is not written.
+    pub(crate) async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreFault> {
+        let (done, written) = oneshot::channel();
+        let word = Write::Setting {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            done,
+        };
+        let busy = |_| StoreFault::Busy(WRITES_BEHIND_MAX);
+        self.0.words.try_send(word).map_err(busy)?;
+        written.await.map_err(|_| StoreFault::Ended)
+    }
+
+    /// Keeps a small fact, as [`Store::append_usage`] does a record.
+    pub(crate) fn tell_setting(&self, name: &str, value: &str) {
+        let (done, _) = oneshot::channel();
+        self.tell(Write::Setting {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            done,
+        });
+    }
+
+    /// A small fact.
+    ///
+    /// # Errors
+    /// Where the store does not answer; so for all questions below.
+    pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, StoreFault> {
+        let name = name.to_owned();
+        self.ask(move |reader| reader.setting(&name)).await
+    }
+
+    /// Records, the newest first.
+    pub(crate) async fn usage(
+        &self,
+        filter: UsageFilter,
+        behind: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<UsageRecord>, StoreFault> {
+        self.ask(move |reader| reader.usage(&filter, behind.as_ref(), limit))
+            .await
+    }
+
+    /// Sums by a name, the one with the most calls first.
+    pub(crate) async fn usage_summary(
+        &self,
+        filter: UsageFilter,
+        by: Option<GroupBy>,
+    ) -> Result<Vec<(String, UsageSums)>, StoreFault> {
+        let now_ms = clock::unix_ms();
+        self.ask(move |reader| reader.usage_summary(&filter, by, now_ms))
+            .await
+    }
+
+    /// Sums by when a span began, in seconds since 1970, and by a name.
+    pub(crate) async fn usage_series(
+        &self,
+        filter: UsageFilter,
+        by: Option<GroupBy>,
+        span: Span,
+    ) -> Result<Vec<(u64, String, UsageSums)>, StoreFault> {
+        self.ask(move |reader| reader.usage_series(&filter, by, span))
+            .await
+    }
+
+    /// Entries of the audit log, the newest first.
+    pub(crate) async fn audit(
+        &self,
+        filter: AuditFilter,
+        behind: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<AuditEntry>, StoreFault> {
+        self.ask(move |reader| reader.audit(&filter, behind.as_ref(), limit))
+            .await
+    }
+
+    pub(crate) fn health(&self) -> StoreHealth {
+        let counts = &self.0.counts;
+        StoreHealth {
+            place: self.0.place.clone(),
+            written: counts.written.load(Ordering::Relaxed),
+            lost: counts.lost.load(Ordering::Relaxed),
+            is_behind: counts.is_behind.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits until what was told is written, for a moment at the most, and tries nothing again. It blocks.
+    pub(crate) fn finish(&self) {
+        self.0.counts.ends.store(true, Ordering::Relaxed);
+        self.0.writer.unpark();
+        self.flush();
+    }
+
+    /// Waits until what was told is written, for a moment at the most. It blocks.
+    pub(crate) fn flush(&self) {
+        let (done, flushed) = mpsc::channel();
+        if self.0.words.try_send(Write::Flush(done)).is_ok() {
+            let _ = flushed.recv_timeout(FLUSH_WAIT); // Its end or ours.
+        }
+    }
+
+    /// Has the thread that reads do something, and waits for what it found.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut StoreReader) -> Result<T, StoreFault> + Send + 'static,
+    ) -> Result<T, StoreFault> {
+        let (said, answer) = oneshot::channel();
+        // Whoever went away meanwhile needs no answer.
+        let question: Question = Box::new(move |reader| drop(said.send(question(reader))));
+        let busy = |_| StoreFault::Busy(QUESTIONS_MAX);
+        self.0.questions.try_send(question).map_err(busy)?;
+        answer.await.map_err(|_| StoreFault::Ended)?
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.0.place)
+    }
+}
+
+/// Records that may wait for the disk: a second of a very busy relay, some 4 MB. More are counted as lost.
+const WRITES_BEHIND_MAX: usize = 8192;
+/// Questions that may wait for their answer; people ask them.
+const QUESTIONS_MAX: usize = 64;
+/// How long the daemon's end waits for a disk.
+const FLUSH_WAIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,232 @@
+//! Sums of calls a minute, an hour and a day. `[pure]`
+
+use super::filter::Span;
+use super::record::UsageRecord;
+use super::value::Row;
+use super::value::Value;
+use serde_json::Value as Json;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What is summed of calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct UsageSums {
+    pub(crate) calls: u64,
+    /// Tries, over all lanes and keys.
+    pub(crate) attempts: u64,
+    /// Calls of which the client went away before the end.
+    pub(crate) left_calls: u64,
+    /// Calls that cost tokens of a model without a price.
+    pub(crate) unpriced: u64,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+    pub(crate) cache_read_tokens: u64,
+    pub(crate) cache_write_tokens: u64,
+    pub(crate) reasoning_tokens: u64,
+    /// Milliseconds of all calls together.
+    pub(crate) total_ms: u64,
+    /// Milliseconds to the first byte, of those calls that had one.
+    pub(crate) first_byte_ms: u64,
+    pub(crate) first_byte_calls: u64,
+    /// Nano-units by currency.
+    pub(crate) costs: BTreeMap<String, u64>,
+}
+
+/// The sums of a row, in the order of [`UsageSums::values`] with the cost at the end.
+pub(super) const SUMS: [&str; 13] = [
+    "calls",
+    "attempts",
+    "left_calls",
+    "unpriced",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "total_ms",
+    "first_byte_ms",
+    "first_byte_calls",
+    "cost_nanos",
+];
+
+/// What tells roll-ups apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RollupKey {
+    pub(super) span: Span,
+    pub(super) start_s: u64,
+    /// Key, policy, lane, host, model, outcome, currency.
+    pub(super) names: [String; 7],
+}
+
+/// The roll-ups that some records change.
+pub(super) fn roll_up(records: &[UsageRecord]) -> BTreeMap<RollupKey, UsageSums> {
+    let mut sums: BTreeMap<RollupKey, UsageSums> = BTreeMap::new();
+    for record in records {
+        for span in Span::ALL {
+            let key = RollupKey {
+                span,
+                start_s: span.start_of(record.at_ms / 1000),
+                names: [
+                    record.relay_key.clone(),
+                    record.policy.clone(),
+                    record.lane.clone(),
+                    record.host.clone(),
+                    record.model.clone(),
+                    record.outcome().to_owned(),
+                    record.currency.clone(),
+                ],
+            };
+            sums.entry(key).or_default().add(&UsageSums::of(record));
+        }
+    }
+    sums
+}
+
+impl UsageSums {
+    fn of(record: &UsageRecord) -> UsageSums {
+        let tokens = [
+            record.input_tokens,
+            record.output_tokens,
+            record.cache_read_tokens,
+            record.cache_write_tokens,
+        ];
+        let is_unpriced = record.cost_nanos.is_none() && tokens.iter().any(Option::is_some);
+        let [input, output, read, write] = tokens.map(Option::unwrap_or_default);
+        let cost = record.cost_nanos;
+        UsageSums {
+            calls: 1,
+            attempts: record.attempts,
+            left_calls: u64::from(record.is_left),
+            unpriced: u64::from(is_unpriced),
+            input_tokens: input,
+            output_tokens: output,
+            cache_read_tokens: read,
+            cache_write_tokens: write,
+            reasoning_tokens: record.reasoning_tokens.unwrap_or(0),
+            total_ms: record.total_ms,
+            first_byte_ms: record.first_byte_ms.unwrap_or(0),
+            first_byte_calls: u64::from(record.first_byte_ms.is_some()),
+            costs: cost
+                .map(|cost| (record.currency.clone(), cost))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &UsageSums) {
+        self.calls += other.calls;
+        self.attempts += other.attempts;
+        self.left_calls += other.left_calls;
+        self.unpriced += other.unpriced;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cache_read_tokens += other.cache_read_tokens;
+        self.cache_write_tokens += other.cache_write_tokens;
+        self.reasoning_tokens += other.reasoning_tokens;
+        self.total_ms += other.total_ms;
+        self.first_byte_ms += other.first_byte_ms;
+        self.first_byte_calls += other.first_byte_calls;
+        for (currency, nanos) in &other.costs {
+            *self.costs.entry(currency.clone()).or_default() += nanos;
+        }
+    }
+
+    pub(super) fn values(&self) -> [Value; SUMS.len()] {
+        [
+            self.calls.into(),
+            self.attempts.into(),
+            self.left_calls.into(),
+            self.unpriced.into(),
+            self.input_tokens.into(),
+            self.output_tokens.into(),
+            self.cache_read_tokens.into(),
+            self.cache_write_tokens.into(),
+            self.reasoning_tokens.into(),
+            self.total_ms.into(),
+            self.first_byte_ms.into(),
+            self.first_byte_calls.into(),
+            // A roll-up has one currency.
+            self.costs.values().sum::<u64>().into(),
+        ]
+    }
+
+    /// The sums of a row, which begin at a column and are of one currency.
+    pub(super) fn of_row(row: &Row, first: usize, currency: &str) -> UsageSums {
+        let sum = |place: usize| row.sum(first + place);
+        let cost = Some(sum(12)).filter(|_| !currency.is_empty());
+        UsageSums {
+            calls: sum(0),
+            attempts: sum(1),
+            left_calls: sum(2),
+            unpriced: sum(3),
+            input_tokens: sum(4),
+            output_tokens: sum(5),
+            cache_read_tokens: sum(6),
+            cache_write_tokens: sum(7),
+            reasoning_tokens: sum(8),
+            total_ms: sum(9),
+            first_byte_ms: sum(10),
+            first_byte_calls: sum(11),
+            costs: cost
+                .map(|cost| (currency.to_owned(), cost))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        json!({
+            "calls": self.calls,
+            "attempts": self.attempts,
+            "left": self.left_calls,
+            "unpriced": self.unpriced,
+            "tokens": {
+                "input": self.input_tokens,
+                "output": self.output_tokens,
+                "cache_read": self.cache_read_tokens,
+                "cache_write": self.cache_write_tokens,
+                "reasoning": self.reasoning_tokens,
+            },
+            "cost_nanos": self.costs,
+            "total_ms_mean": mean(self.total_ms, self.calls),
+            "first_byte_ms_mean": mean(self.first_byte_ms, self.first_byte_calls),
+        })
+    }
+}
+
+fn mean(sum: u64, count: u64) -> Option<u64> {
+    sum.checked_div(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_one_minute_are_one_roll_up_and_those_of_two_hours_are_one_day() {
+        let record = |at_ms, cost| UsageRecord {
+            at_ms,
+            cost_nanos: cost,
+            input_tokens: Some(3),
+            currency: "USD".to_owned(),
+            status: Some(200),
+            ..UsageRecord::default()
+        };
+        let records = [
+            record(60_000, Some(5)),
+            record(119_999, None),
+            record(3_600_000, Some(7)),
+        ];
+        let sums = roll_up(&records);
+        let of = |span| sums.iter().filter(move |(key, _)| key.span == span);
+        assert_eq!(of(Span::Minute).count(), 2);
+        assert_eq!(of(Span::Hour).count(), 2);
+        let day: Vec<_> = of(Span::Day).collect();
+        assert_eq!(day.len(), 1);
+        assert_eq!(
+            (day[0].1.calls, day[0].1.unpriced, day[0].1.input_tokens),
+            (3, 1, 9)
+        );
+        assert_eq!(day[0].1.costs["USD"], 12);
+    }
+}

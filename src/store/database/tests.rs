@@ -1,0 +1,280 @@
+//! The store as a whole, over SQLite in a folder.
+
+use super::*;
+use std::path::Path;
+use std::time::Duration;
+
+fn open(folder: &Path) -> Store {
+    let config = StoreConfig {
+        place: StorePlace::of(folder),
+        retention: Duration::from_secs(u64::from(u32::MAX)),
+    };
+    Store::open(&config).expect("it opens")
+}
+
+/// 2026-01-31T23:00:00Z
+const NOW: u64 = 1_769_900_400_000;
+
+fn record(id: &str, at_ms: u64) -> UsageRecord {
+    UsageRecord {
+        id: id.to_owned(),
+        at_ms,
+        relay_key: "key_a".to_owned(),
+        lane: "http:one".to_owned(),
+        host: "one".to_owned(),
+        model: "m".to_owned(),
+        input_tokens: Some(10),
+        cost_nanos: Some(7),
+        currency: "USD".to_owned(),
+        status: Some(200),
+        attempts: 1,
+        total_ms: 30,
+        story: "{}".to_owned(),
+        ..UsageRecord::default()
+    }
+}
+
+fn ids(page: &Page<UsageRecord>) -> Vec<&str> {
+    page.rows.iter().map(|row| row.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn records_come_back_as_they_were_page_by_page_the_newest_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    for (id, at) in [("a", NOW), ("b", NOW + 5), ("c", NOW + 5), ("d", NOW + 9)] {
+        store.append_usage(record(id, at));
+    }
+    store.flush();
+    let all = UsageFilter::default();
+    let first = store.usage(all.clone(), None, 2).await.expect("it answers");
+    assert_eq!(ids(&first), ["d", "c"]);
+    let cursor = first.next.clone().expect("there is more");
+    assert_eq!(Cursor::parse(&cursor.text()), Some(cursor.clone()));
+    let second = store.usage(all, Some(cursor), 2).await.expect("it answers");
+    assert_eq!((ids(&second), &second.next), (vec!["b", "a"], &None));
+    assert_eq!(second.rows[1], record("a", NOW));
+    assert_eq!(store.health().written, 5, "four records and the flush");
+}
+
+#[tokio::test]
+async fn filters_find_what_they_name_in_records_and_in_roll_ups() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    store.append_usage(record("a", NOW));
+    store.append_usage(UsageRecord {
+        relay_key: "key_b".to_owned(),
+        status: Some(429),
+        code: "rate_limited".to_owned(),
+        cost_nanos: None,
+        ..record("b", NOW + 60_000)
+    });
+    store.append_usage(UsageRecord {
+        status: None,
+        is_left: true,
+        ..record("c", NOW + 3_600_000)
+    });
+    store.flush();
+    let of = |name: &str, value: &str| {
+        let value = Some(value.to_owned());
+        let mut filter = UsageFilter::default();
+        match name {
+            "key" => filter.key = value,
+            "status" => filter.status = value,
+            "code" => filter.code = value,
+            _ => filter.model = value,
+        }
+        filter
+    };
+    for (name, value, expected) in [
+        ("key", "key_b", 1),
+        ("key", "' OR 1=1 --", 0),
+        ("status", "429", 1),
+        ("status", "4xx", 1),
+        ("status", "left", 1),
+        ("code", "rate_limited", 1),
+        ("model", "m", 3),
+    ] {
+        let filter = of(name, value);
+        let page = store
+            .usage(filter.clone(), None, 10)
+            .await
+            .expect("it answers");
+        assert_eq!(page.rows.len(), expected, "{name}={value}");
+        let sums = store.usage_summary(filter, None).await.expect("it answers");
+        let calls: u64 = sums.iter().map(|(_, sums)| sums.calls).sum();
+        assert_eq!(calls, expected as u64, "sum of {name}={value}");
+    }
+}
+
+#[tokio::test]
+async fn sums_are_told_apart_by_name_and_by_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let now = crate::clock::unix_ms() / 3_600_000 * 3_600_000 - 3 * 3_600_000;
+    for (number, key) in ["key_a", "key_b", "key_a"].into_iter().enumerate() {
+        let number = number as u64;
+        store.append_usage(UsageRecord {
+            relay_key: key.to_owned(),
+            ..record(&format!("r{number}"), now + number * 3_600_000)
+        });
+    }
+    store.flush();
+    let all = UsageFilter::default();
+    let by = store
+        .usage_summary(all.clone(), Some(GroupBy::Key))
+        .await
+        .expect("it answers");
+    let told: Vec<_> = by
+        .iter()
+        .map(|(name, sums)| (name.as_str(), sums.calls, sums.costs["USD"]))
+        .collect();
+    assert_eq!(told, [("key_a", 2, 14), ("key_b", 1, 7)]);
+    let series = store
+        .usage_series(all.clone(), None, Span::Hour)
+        .await
+        .expect("it answers");
+    let starts: Vec<u64> = series.iter().map(|(start, _, _)| *start).collect();
+    assert_eq!(starts, [now / 1000, now / 1000 + 3600, now / 1000 + 7200]);
+    let fine = UsageFilter {
+        status: Some("200".to_owned()),
+        ..all
+    };
+    let again = store
+        .usage_series(fine, None, Span::Hour)
+        .await
+        .expect("it answers");
+    assert_eq!(again, series);
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_and_its_days_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let now = crate::clock::unix_ms();
+    store.append_usage(record("old", now - 10 * 86_400_000));
+    store.append_usage(record("new", now));
+    store.finish();
+    drop(store);
+    let config = StoreConfig {
+        place: StorePlace::of(folder.path()),
+        retention: Duration::from_secs(86_400),
+    };
+    let store = Store::open(&config).expect("it opens");
+    // Two words: what is too old goes behind the first.
+    store.flush();
+    store.flush();
+    let page = store
+        .usage(UsageFilter::default(), None, 10)
+        .await
+        .expect("it answers");
+    assert_eq!(ids(&page), ["new"]);
+    let days = store
+        .usage_series(UsageFilter::default(), None, Span::Day)
+        .await
+        .expect("it answers");
+    assert_eq!(days.len(), 2);
+    let minutes = store
+        .usage_series(UsageFilter::default(), None, Span::Minute)
+        .await
+        .expect("it answers");
+    assert_eq!(minutes.len(), 1);
+}
+
+#[tokio::test]
+async fn changes_are_written_down_and_found_by_who_and_what() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    for (id, actor) in [("1", "ada"), ("2", "cli")] {
+        store.append_audit(AuditEntry {
+            id: id.to_owned(),
+            at_ms: NOW,
+            actor: actor.to_owned(),
+            action: "reset".to_owned(),
+            kind: "breaker".to_owned(),
+            after: "{\"reset\":1}".to_owned(),
+            ..AuditEntry::default()
+        });
+    }
+    store
+        .set_setting("theme", "dark")
+        .await
+        .expect("it is written");
+    store
+        .set_setting("theme", "light")
+        .await
+        .expect("it is written");
+    assert_eq!(
+        store.setting("theme").await.expect("it answers").as_deref(),
+        Some("light")
+    );
+    assert_eq!(store.setting("none").await.expect("it answers"), None);
+    let filter = AuditFilter {
+        actor: Some("ada".to_owned()),
+        ..AuditFilter::default()
+    };
+    let page = store.audit(filter, None, 10).await.expect("it answers");
+    assert_eq!(page.rows.len(), 1);
+    assert_eq!(page.rows[0].json()["after"]["reset"], 1);
+    let all = store
+        .audit(AuditFilter::default(), None, 1)
+        .await
+        .expect("it answers");
+    assert!(all.next.is_some());
+}
+
+#[test]
+fn a_store_is_private_and_read_by_others_of_this_user() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = StorePlace::of(folder.path());
+    assert!(
+        StoreReader::open(&place)
+            .expect("nothing is wrong")
+            .is_none()
+    );
+    let store = open(folder.path());
+    store.append_usage(record("a", NOW));
+    store.flush();
+    let mut reader = StoreReader::open(&place)
+        .expect("it opens")
+        .expect("it is there");
+    let page = reader
+        .usage(&UsageFilter::default(), None, 10)
+        .expect("it answers");
+    assert_eq!(ids(&page), ["a"]);
+    #[cfg(unix)]
+    for file in std::fs::read_dir(folder.path()).expect("a folder") {
+        use std::os::unix::fs::PermissionsExt;
+        let data = file.and_then(|file| file.metadata()).expect("it is there");
+        assert_eq!(data.permissions().mode() & 0o77, 0);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_stops_with_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(
+        folder.path().join("store.db"),
+        "no database at all, but long enough",
+    )
+    .expect("written");
+    let config = StoreConfig {
+        place: StorePlace::of(folder.path()),
+        retention: Duration::from_secs(1),
+    };
+    let told = Store::open(&config)
+        .map(drop)
+        .expect_err("it is none")
+        .to_string();
+    assert!(
+        told.contains("store.db cannot be opened") && told.lines().count() == 1,
+        "{told}"
+    );
+}
+
+#[test]
+fn places_are_read_and_wrong_ones_told() {
+    let place = StorePlace::parse("sqlite:///var/lib/r.db").expect("it is one");
+    assert_eq!(place.to_string(), "/var/lib/r.db");
+    assert!(StorePlace::parse("sqlite:r.db").is_err() && StorePlace::parse("mysql://x").is_err());
+}

@@ -1,0 +1,167 @@
+//! The one thread that writes: takes what waits, writes it in one transaction, and goes on.
+
+use super::audit;
+use super::audit::AuditEntry;
+use super::engine::Engine;
+use super::engine::whole;
+use super::fault::EngineFault;
+use super::queries;
+use super::record::UsageRecord;
+use super::settings;
+use crate::clock;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// What the writer is told.
+pub(super) enum Write {
+    Usage(Box<UsageRecord>),
+    Audit(Box<AuditEntry>),
+    Setting {
+        name: String,
+        value: String,
+        done: oneshot::Sender<()>,
+    },
+    /// Its end is the word: everything before it is written.
+    Flush(mpsc::Sender<()>),
+}
+
+/// What is counted of the writer.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) written: AtomicU64,
+    /// Not written: the queue was full, or the database refused it.
+    pub(super) lost: AtomicU64,
+    /// The last try to write failed.
+    pub(super) is_behind: AtomicBool,
+    /// The daemon ends: nothing is tried again.
+    pub(super) ends: AtomicBool,
+}
+
+/// The thread's own.
+pub(super) struct Writer {
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) retention: Duration,
+    pub(super) pruned: Option<Instant>,
+}
+
+impl Writer {
+    /// Writes until nobody tells it anything any more.
+    pub(super) fn run(mut self, words: &Receiver<Write>) {
+        loop {
+            match words.recv_timeout(PRUNE_EVERY) {
+                Ok(first) => {
+                    let mut batch = vec![first];
+                    while batch.len() < BATCH_MAX
+                        && let Ok(word) = words.try_recv()
+                    {
+                        batch.push(word);
+                    }
+                    self.write(batch);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.prune();
+        }
+    }
+
+    fn write(&mut self, batch: Vec<Write>) {
+        let mut wait = RETRY_WAIT;
+        let count = batch.len() as u64;
+        loop {
+            match whole(&mut *self.engine, |engine| put(engine, &batch)) {
+                Ok(()) => {
+                    self.counts.written.fetch_add(count, Ordering::Relaxed);
+                    if self.counts.is_behind.swap(false, Ordering::Relaxed) {
+                        tracing::info!("the store is written again");
+                    }
+                    return answer(batch);
+                }
+                Err(fault) if fault.may_pass() && !self.counts.ends.load(Ordering::Relaxed) => {
+                    self.complain(&fault);
+                    std::thread::park_timeout(wait); // The end of the daemon wakes it.
+                    wait = (wait * 2).min(RETRY_WAIT_MAX);
+                }
+                Err(fault) => {
+                    self.complain(&fault);
+                    self.counts.lost.fetch_add(count, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Says once that the store fails.
+    fn complain(&self, fault: &EngineFault) {
+        if !self.counts.is_behind.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %fault,
+                "the store cannot be written; calls are served all the same. Free some space, or look at the database"
+            );
+        }
+    }
+
+    fn prune(&mut self) {
+        let now = clock::now();
+        let is_due = |last: Instant| now.saturating_duration_since(last) >= PRUNE_EVERY;
+        if !self.pruned.is_none_or(is_due) {
+            return;
+        }
+        let retention = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX);
+        let unix_ms = clock::unix_ms();
+        let pruned = whole(&mut *self.engine, |engine| {
+            queries::prune(engine, unix_ms, retention)
+        });
+        match pruned {
+            Ok(true) => {} // The next word, or the next wait, goes on with it.
+            Ok(false) => self.pruned = Some(now),
+            Err(fault) => {
+                tracing::debug!(%fault, "what is too old could not be taken away");
+                self.pruned = Some(now);
+            }
+        }
+    }
+}
+
+fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
+    let mut records = Vec::with_capacity(batch.len());
+    for word in batch {
+        match word {
+            Write::Usage(record) => records.push((**record).clone()),
+            Write::Audit(entry) => audit::append(engine, entry)?,
+            Write::Setting { name, value, .. } => {
+                settings::write(engine, name, value, clock::unix_ms())?;
+            }
+            Write::Flush(_) => {}
+        }
+    }
+    queries::append(engine, &records)
+}
+
+/// Tells those who wait that it is written. Whoever does not wait any more needs no answer.
+fn answer(batch: Vec<Write>) {
+    for word in batch {
+        match word {
+            Write::Setting { done, .. } => drop(done.send(())),
+            Write::Flush(done) => drop(done.send(())),
+            Write::Usage(_) | Write::Audit(_) => {}
+        }
+    }
+}
+
+/// Words of one transaction: with more, somebody else who writes would wait for long.
+const BATCH_MAX: usize = 256;
+/// Before the first new try of what may pass, and the longest.
+const RETRY_WAIT: Duration = Duration::from_millis(250);
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often what is too old is taken away.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);

@@ -1,0 +1,704 @@
+//! The control plane from the outside: a login as a browser makes it, the API as a program calls it, and what somebody
+//! tries who wants to break in.
+
+use super::support::api_host::Host;
+use super::support::api_host::says;
+use super::support::client;
+use super::support::client::Response;
+use super::support::client::call;
+use super::support::relay::Relay;
+use super::support::relay::World;
+use super::support::wait;
+use serde_json::Value;
+use serde_json::json;
+use std::net::SocketAddr;
+
+const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
+const TOKEN: &str = "a-long-admin-token";
+
+/// A relay with a control plane on a free port, and where that is.
+struct Plane {
+    relay: Relay,
+    address: SocketAddr,
+}
+
+/// A browser that is logged in.
+struct Browser {
+    address: SocketAddr,
+    cookie: String,
+    csrf: String,
+}
+
+fn world() -> World {
+    World::scripted(ECHO).pool("idle = 0\n[control]\nport = 0")
+}
+
+fn plane(world: World) -> Plane {
+    let relay = world.start();
+    let address = wait::until("the control plane's port", || {
+        let log = relay.log();
+        let (_, rest) = log.split_once("the control plane listens address=")?;
+        rest.split_whitespace().next()?.parse().ok()
+    });
+    Plane { relay, address }
+}
+
+fn with_token() -> Plane {
+    plane(world().env("RELAY_ADMIN_TOKEN", TOKEN))
+}
+
+fn send(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    let mut head = format!(
+        "{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        head.push_str(&format!("host: {address}\r\n"));
+    }
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    client::send(address, format!("{head}\r\n{body}").as_bytes()).whole()
+}
+
+impl Plane {
+    /// As a program with the admin token.
+    fn admin(&self, line: &str, body: &str) -> Response {
+        self.admin_with(line, &[], body)
+    }
+
+    fn admin_with(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [headers, &[("authorization", bearer.as_str())]].concat();
+        send(self.address, line, &headers, body)
+    }
+
+    fn put(&self, path: &str, spec: &Value) -> Response {
+        let body = json!({ "spec": spec }).to_string();
+        self.admin(&format!("PUT /api/v1/{path}"), &body)
+    }
+
+    /// A new user of this role, logged in.
+    fn user(&self, name: &str, role: &str) -> Browser {
+        let made = self.relay.world.run(&["user", "add", name, "--role", role]);
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let password = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        wait::until("the new user in force", || {
+            Browser::log_in(self.address, name, &password).ok()
+        })
+    }
+}
+
+impl Browser {
+    fn log_in(address: SocketAddr, user: &str, password: &str) -> Result<Browser, Response> {
+        let body = json!({ "user": user, "password": password }).to_string();
+        let answer = send(address, "POST /api/v1/login", &[], &body);
+        if answer.status != 200 {
+            return Err(answer);
+        }
+        let cookie = answer
+            .header("set-cookie")
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let csrf = answer.json()["csrf"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Browser {
+            address,
+            cookie,
+            csrf,
+        })
+    }
+
+    fn get(&self, path: &str) -> Response {
+        send(
+            self.address,
+            &format!("GET {path}"),
+            &[("cookie", &self.cookie), ("accept", "text/html")],
+            "",
+        )
+    }
+
+    fn change(&self, line: &str, body: &str) -> Response {
+        let headers = [
+            ("cookie", self.cookie.as_str()),
+            ("x-csrf-token", self.csrf.as_str()),
+        ];
+        send(self.address, line, &headers, body)
+    }
+
+    fn form(&self, path: &str, form: &str) -> Response {
+        let kind = ("content-type", "application/x-www-form-urlencoded");
+        let origin = format!("http://{}", self.address);
+        let headers = [
+            ("cookie", self.cookie.as_str()),
+            kind,
+            ("origin", &origin),
+            ("accept", "text/html"),
+        ];
+        send(
+            self.address,
+            &format!("POST {path}"),
+            &headers,
+            &format!("csrf={}&{form}", self.csrf),
+        )
+    }
+}
+
+fn code(answer: &Response) -> (u16, String) {
+    let value: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    (
+        answer.status,
+        value["code"].as_str().unwrap_or_default().to_owned(),
+    )
+}
+
+fn is(answer: &Response, status: u16, wanted: &str) {
+    assert_eq!(code(answer), (status, wanted.to_owned()), "{}", answer.body);
+}
+
+#[test]
+fn the_first_start_says_a_password_once_and_it_opens() {
+    let plane = plane(world());
+    let password: String = wait::until("the password in the log", || {
+        let log = plane.relay.log();
+        let (_, rest) = log.split_once("password=")?;
+        Some(rest.trim_start_matches('"').chars().take(20).collect())
+    });
+    let browser = Browser::log_in(plane.address, "admin", &password)
+        .unwrap_or_else(|answer| panic!("{}", answer.body));
+    assert_eq!(browser.get("/api/v1/me").json()["role"], "admin");
+    assert!(browser.get("/").body.contains("<h1>Overview</h1>"));
+    let files = plane.relay.world.path("state/catalog/user-admin.yaml");
+    let text = std::fs::read_to_string(files).expect("the user is a row of the catalog");
+    assert!(
+        text.contains("$argon2id$") && !text.contains(&password),
+        "{text}"
+    );
+    assert_eq!(plane.relay.log().matches("password=").count(), 1);
+}
+
+#[test]
+fn what_is_public_is_public_and_the_rest_asks_for_a_login() {
+    let plane = with_token();
+    let get = |path: &str| send(plane.address, &format!("GET {path}"), &[], "");
+    assert_eq!(get("/version").json()["name"], "inference-relay");
+    assert_eq!(get("/healthz").json()["status"], "healthy");
+    assert_eq!(get("/api/v1/openapi.json").json()["openapi"], "3.1.0");
+    is(&get("/api/v1/hosts"), 401, "login_required");
+    let page = send(plane.address, "GET /", &[("accept", "text/html")], "");
+    assert_eq!((page.status, page.header("location")), (303, "/login"));
+    let wrong = send(
+        plane.address,
+        "GET /api/v1/hosts",
+        &[("authorization", "Bearer no")],
+        "",
+    );
+    is(&wrong, 401, "token_wrong");
+    is(
+        &send(
+            plane.address,
+            "GET /version",
+            &[("host", "evil.example")],
+            "",
+        ),
+        403,
+        "host_not_allowed",
+    );
+    assert!(
+        !plane.relay.log().contains("password="),
+        "with a token, nobody is made"
+    );
+}
+
+#[test]
+fn a_host_a_model_a_policy_and_a_key_serve_a_call() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    let spec = json!({ "url": host.url(), "network": "private" });
+    assert_eq!(plane.put("hosts/one", &spec).status, 201);
+    let spec = json!({ "host": "one", "value": { "secret": "a" } });
+    let answer = plane.put("host-keys/a", &spec);
+    assert_eq!(answer.status, 201);
+    assert_eq!(
+        answer.json()["problems"][0]["code"],
+        "secret",
+        "{}",
+        answer.body
+    );
+    let value = r#"{"value":"sk-secret-value"}"#;
+    assert_eq!(
+        plane.admin("POST /api/v1/host-keys/a/value", value).status,
+        200
+    );
+    assert_eq!(plane.put("models/m", &json!({})).status, 201);
+    let spec =
+        json!({ "model": "m", "lane": "http:one", "adapter": "anthropic", "upstreamName": "up" });
+    assert_eq!(plane.put("bindings/b", &spec).status, 201);
+    let spec = json!({ "models": ["m"], "limits": { "requestsPerMinute": 100 } });
+    assert_eq!(plane.put("policies/team", &spec).status, 201);
+    let minted = plane.admin(
+        "POST /api/v1/relay-keys",
+        r#"{"name":"ada","policy":"team"}"#,
+    );
+    assert_eq!(minted.status, 201);
+    let key = minted.json()["key"].as_str().unwrap_or_default().to_owned();
+    let mut asking = call("x");
+    asking["model"] = "m".into();
+    let answer = wait::until("the key in force", || {
+        let answer = client::post_as(plane.relay.address, &key, &asking);
+        (answer.status == 200).then_some(answer)
+    });
+    assert_eq!(answer.json()["content"][0]["text"], "hi");
+    assert_eq!(
+        host.asked()
+            .pop()
+            .map(|asked| asked.key().to_owned())
+            .as_deref(),
+        Some("sk-secret-value")
+    );
+    let calls = plane.admin("GET /api/v1/calls", "").json();
+    let id = calls["items"][0]["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    assert_eq!(
+        plane.admin(&format!("GET /api/v1/calls/{id}"), "").json()["model"],
+        "m"
+    );
+    for path in [
+        "host-keys",
+        "audit",
+        "relay-keys",
+        "settings",
+        "catalog/export",
+    ] {
+        let text = plane.admin(&format!("GET /api/v1/{path}"), "").body;
+        assert!(
+            !text.contains("sk-secret-value") && !text.contains(&key),
+            "{path}: {text}"
+        );
+    }
+    assert!(!plane.relay.log().contains("sk-secret-value") && !plane.relay.log().contains(&key));
+}
+
+#[test]
+fn a_change_is_checked_dry_tagged_and_told_by_field() {
+    let plane = with_token();
+    let spec = json!({ "url": "https://api.example.com" });
+    let dry = plane.put("hosts/one?dry_run=true", &spec);
+    assert_eq!(
+        (dry.status, dry.json()["dry_run"].as_bool()),
+        (201, Some(true))
+    );
+    is(&plane.admin("GET /api/v1/hosts/one", ""), 404, "not_found");
+    let made = plane.put("hosts/one", &spec);
+    let tag = made.header("etag").to_owned();
+    assert!(tag.starts_with('"'), "{tag}");
+    let body = json!({ "spec": { "url": "https://other.example.com" } }).to_string();
+    let line = "PUT /api/v1/hosts/one";
+    is(
+        &plane.admin_with(line, &[("if-match", "\"old\"")], &body),
+        412,
+        "changed_meanwhile",
+    );
+    is(
+        &plane.admin_with(line, &[("if-none-match", "*")], &body),
+        412,
+        "changed_meanwhile",
+    );
+    assert_eq!(
+        plane.admin_with(line, &[("if-match", &tag)], &body).status,
+        200
+    );
+    let wrong = plane.put(
+        "hosts/two",
+        &json!({ "url": "https://a.example", "netwrk": "public" }),
+    );
+    is(&wrong, 422, "invalid");
+    assert_eq!(
+        wrong.json()["errors"][0]["field"],
+        "spec.netwrk",
+        "{}",
+        wrong.body
+    );
+    assert_eq!(wrong.header("content-type"), "application/problem+json");
+    assert_eq!(
+        plane
+            .admin("DELETE /api/v1/hosts/one?dry_run=true", "")
+            .status,
+        200
+    );
+    assert_eq!(plane.admin("DELETE /api/v1/hosts/one", "").status, 200);
+    let told = plane.admin("GET /api/v1/audit?kind=host", "").json();
+    let actions: Vec<&str> = told["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry["action"].as_str())
+        .collect();
+    assert_eq!(actions, ["delete", "update", "create"]);
+    assert_eq!(told["items"][0]["actor"], "admin-token");
+}
+
+#[test]
+fn lists_have_pages_and_sets_are_compared_applied_and_exported() {
+    let plane = with_token();
+    let rows: String = (0..5)
+        .map(|place| format!("---\nkind: Model\nmetadata: {{ name: m{place} }}\nspec: {{}}\n"))
+        .collect();
+    let differs = plane.admin("POST /api/v1/catalog/diff", &rows).json();
+    assert_eq!(differs["changes"].as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        plane
+            .admin("POST /api/v1/catalog/apply?dry_run=true", &rows)
+            .status,
+        200
+    );
+    assert_eq!(
+        plane.admin("GET /api/v1/models", "").json()["items"],
+        json!([])
+    );
+    assert_eq!(plane.admin("POST /api/v1/catalog/apply", &rows).status, 200);
+    let mut names = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = plane
+            .admin(&format!("GET /api/v1/models?limit=2{cursor}"), "")
+            .json();
+        names.extend(
+            page["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|row| row["metadata"]["name"].to_string()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(names.len(), 5);
+    let exported = plane.admin("GET /api/v1/catalog/export", "").body;
+    assert_eq!(
+        plane
+            .admin("POST /api/v1/catalog/diff?prune=true", &exported)
+            .json()["changes"],
+        json!([])
+    );
+}
+
+#[test]
+fn a_viewer_changes_nothing_and_an_operator_no_users() {
+    let plane = with_token();
+    let (viewer, operator) = (plane.user("vera", "viewer"), plane.user("olga", "operator"));
+    assert_eq!(viewer.get("/api/v1/hosts").status, 200);
+    let host = r#"{"spec":{"url":"https://api.example.com"}}"#;
+    for (line, body) in [
+        ("PUT /api/v1/hosts/x", host),
+        ("DELETE /api/v1/hosts/x", ""),
+        ("POST /api/v1/relay-keys", r#"{"name":"x"}"#),
+        ("POST /api/v1/breakers/reset", ""),
+        ("POST /api/v1/host-keys/x/value", r#"{"value":"x"}"#),
+        ("POST /api/v1/catalog/apply", ""),
+        ("GET /api/v1/sessions", ""),
+    ] {
+        is(&viewer.change(line, body), 403, "role_too_low");
+    }
+    assert_eq!(viewer.form("/keys", "name=x").status, 403);
+    assert_eq!(operator.change("PUT /api/v1/hosts/x", host).status, 201);
+    let user = r#"{"spec":{"role":"admin","passwordEnv":"X"}}"#;
+    is(
+        &operator.change("PUT /api/v1/users/mallory", user),
+        403,
+        "role_too_low",
+    );
+    is(
+        &operator.change("POST /api/v1/catalog/apply", ""),
+        403,
+        "role_too_low",
+    );
+    let users = viewer.get("/api/v1/users").body;
+    assert!(
+        users.contains("(hidden)") && !users.contains("$argon2"),
+        "{users}"
+    );
+    assert!(!viewer.get("/users/olga").body.contains("$argon2"));
+}
+
+#[test]
+fn a_page_of_another_origin_and_a_form_without_the_token_change_nothing() {
+    let plane = with_token();
+    let ada = plane.user("ada", "admin");
+    let body = r#"{"name":"x"}"#;
+    let bare = [("cookie", ada.cookie.as_str())];
+    is(
+        &send(plane.address, "POST /api/v1/relay-keys", &bare, body),
+        403,
+        "csrf",
+    );
+    let stale = [("cookie", ada.cookie.as_str()), ("x-csrf-token", "guess")];
+    is(
+        &send(plane.address, "POST /api/v1/relay-keys", &stale, body),
+        403,
+        "csrf",
+    );
+    for foreign in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        let headers = [
+            ("cookie", ada.cookie.as_str()),
+            ("x-csrf-token", ada.csrf.as_str()),
+            foreign,
+        ];
+        is(
+            &send(plane.address, "POST /api/v1/relay-keys", &headers, body),
+            403,
+            "foreign_origin",
+        );
+    }
+    is(
+        &send(
+            plane.address,
+            "POST /api/v1/login",
+            &[("origin", "https://evil.example")],
+            "{}",
+        ),
+        403,
+        "foreign_origin",
+    );
+    assert_eq!(ada.change("POST /api/v1/relay-keys", body).status, 201);
+}
+
+#[test]
+fn a_session_has_a_new_id_at_each_login_and_an_old_cookie_opens_nothing() {
+    let plane = with_token();
+    let made = plane
+        .relay
+        .world
+        .run(&["user", "add", "ada", "--role", "admin"]);
+    let password = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+    let log_in = || Browser::log_in(plane.address, "ada", &password);
+    let first = wait::until("the new user in force", || log_in().ok());
+    let planted = [
+        ("cookie", "relay_session=planted"),
+        ("content-type", "application/json"),
+    ];
+    let body = json!({ "user": "ada", "password": password }).to_string();
+    let fixed = send(plane.address, "POST /api/v1/login", &planted, &body);
+    let cookie = fixed.header("set-cookie");
+    assert!(
+        !cookie.contains("planted")
+            && cookie.contains("HttpOnly")
+            && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
+    let planted = send(plane.address, "GET /api/v1/me", &planted, "");
+    is(&planted, 401, "login_required");
+    let second = log_in().unwrap_or_else(|answer| panic!("{}", answer.body));
+    assert_ne!(first.cookie, second.cookie);
+    assert_eq!(first.change("POST /api/v1/logout", "").status, 200);
+    assert_eq!(first.get("/api/v1/me").status, 401, "replayed");
+    assert_eq!(second.get("/api/v1/me").status, 200);
+    let changed = plane.relay.world.run(&["user", "passwd", "ada"]);
+    assert!(changed.status.success());
+    wait::until("the old password's session is over", || {
+        (second.get("/api/v1/me").status == 401).then_some(())
+    });
+}
+
+#[test]
+fn an_unknown_user_and_a_wrong_password_are_told_the_same_and_tries_are_held_up() {
+    let plane = with_token();
+    plane.user("ada", "admin");
+    let refused = |user: &str| {
+        Browser::log_in(plane.address, user, "wrong")
+            .err()
+            .expect("it is refused")
+    };
+    let (known, unknown) = (refused("ada"), refused("nobody"));
+    is(&known, 401, "login_failed");
+    assert_eq!(known.body, unknown.body);
+    for user in ["ada", "nobody"] {
+        let answer = wait::until("tries are held up", || {
+            Some(refused(user)).filter(|answer| answer.status == 429)
+        });
+        is(&answer, 429, "too_many_logins");
+        assert!(!answer.header("retry-after").is_empty());
+    }
+}
+
+#[test]
+fn the_cookie_is_secure_by_how_the_browser_came_and_the_page_says_what_is_wrong() {
+    let secure = world().pool("idle = 0\n[control]\nport = 0\ncookie_secure = \"true\"");
+    let plane = plane(secure.env("RELAY_ADMIN_TOKEN", TOKEN));
+    let page = send(plane.address, "GET /login", &[], "").body;
+    assert!(page.contains("your browser will drop it"), "{page}");
+    let dropped = send(plane.address, "GET /welcome", &[], "");
+    assert_eq!(dropped.header("location"), "/login?dropped");
+    drop(plane);
+    let plain = with_token();
+    let page = send(plain.address, "GET /login", &[], "").body;
+    assert!(!page.contains("will drop it"), "{page}");
+    let told = send(plain.address, "GET /login?dropped", &[], "").body;
+    assert!(told.contains("did not keep the session cookie"), "{told}");
+}
+
+#[test]
+fn every_name_that_is_shown_means_itself_and_every_filter_is_a_filter() {
+    let plane = with_token();
+    let ada = plane.user("ada", "admin");
+    let evil = "%3Cscript%3Ealert(1)%3C%2Fscript%3E%22'%3B--";
+    for path in [
+        format!("/hosts?q={evil}"),
+        format!("/calls?model={evil}&code={evil}&since={evil}"),
+        format!("/audit?actor={evil}"),
+        format!("/hosts/{evil}"),
+        format!("/calls/{evil}"),
+        format!("/keys/{evil}/delete"),
+        format!("/?done={evil}"),
+    ] {
+        let page = ada.get(&path);
+        assert!(page.status < 500, "{path}: {}", page.status);
+        assert!(!page.body.contains("<script"), "{path}: {}", page.body);
+    }
+    let tried = ada.form("/hosts/-/new", &format!("yaml={evil}"));
+    assert_eq!(tried.status, 422);
+    assert!(
+        tried.body.contains("&#60;script") || tried.body.contains("&lt;script"),
+        "{}",
+        tried.body
+    );
+    let typed = ada.form("/keys", &format!("name={evil}"));
+    assert!(
+        typed.status == 422 && !typed.body.contains("<script"),
+        "{}",
+        typed.body
+    );
+    let login = send(
+        plane.address,
+        "POST /login",
+        &[("content-type", "application/x-www-form-urlencoded")],
+        &format!("user={evil}&password=x"),
+    );
+    assert!(
+        login.status == 401 && !login.body.contains("<script"),
+        "{}",
+        login.body
+    );
+    let page = ada.get("/");
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    for answer in ["/api/v1/audit", "/api/v1/calls", "/api/v1/models"] {
+        let found = plane.admin(
+            &format!("GET {answer}?actor={evil}&model={evil}&q={evil}"),
+            "",
+        );
+        assert_eq!(found.json()["items"], json!([]), "{answer}");
+    }
+}
+
+#[test]
+fn the_test_of_a_host_goes_nowhere_that_a_call_may_not_go() {
+    let inner = Host::answering(|asked| says(asked, "inner secret"));
+    let plane = with_token();
+    for url in [
+        "http://169.254.169.254/",
+        &inner.url(),
+        "http://[::1]:9/",
+        "http://0x7f000001/",
+        "http://2130706433/",
+    ] {
+        let refused = plane.put("hosts/x", &json!({ "url": url }));
+        let tried = plane.admin("POST /api/v1/hosts/x/test", "");
+        let is_out = refused.status == 422 || tried.status == 404 || tried.json()["good"] == false;
+        assert!(is_out, "{url}: {} {}", refused.body, tried.body);
+    }
+    assert!(inner.asked().is_empty(), "nothing was asked");
+    let spec = json!({ "url": inner.url(), "network": "private", "auth": "none" });
+    assert!(plane.put("hosts/x", &spec).status < 300);
+    let tried = plane.admin("POST /api/v1/hosts/x/test", "");
+    assert!(tried.json()["status"].is_number(), "{}", tried.body);
+    assert!(!tried.body.contains("inner secret"), "{}", tried.body);
+}
+
+#[test]
+fn every_page_is_there_and_forms_keep_what_was_typed() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    let ada = plane.user("ada", "admin");
+    let yaml = format!(
+        "yaml=kind:+Host%0Ametadata:+{{+name:+one+}}%0Aspec:+{{+url:+%22{}%22,+network:+private+}}%0A",
+        host.url()
+    );
+    let saved = ada.form("/hosts/-/new", &yaml);
+    assert_eq!(
+        (saved.status, saved.header("location")),
+        (303, "/hosts/one?done=saved"),
+        "{}",
+        saved.body
+    );
+    let wrong = ada.form(
+        "/models/-/new",
+        "yaml=kind:+Model%0Ametadata:+{+name:+typed-name+}%0Aspec:+{+prise:+1+}",
+    );
+    assert_eq!(wrong.status, 422);
+    assert!(
+        wrong.body.contains("typed-name") && wrong.body.contains("line 3"),
+        "{}",
+        wrong.body
+    );
+    let minted = ada.form("/keys", "name=laptop&policy=");
+    assert!(minted.body.contains("value=\"irk_"), "{}", minted.body);
+    assert!(!ada.get("/keys").body.contains("irk_"), "shown once");
+    for path in [
+        "/",
+        "/hosts",
+        "/hosts/-/new",
+        "/hosts/one",
+        "/hosts/one/delete",
+        "/host-keys",
+        "/models",
+        "/bindings",
+        "/policies",
+        "/users",
+        "/users/ada",
+        "/keys",
+        "/keys/laptop/delete",
+        "/calls",
+        "/people",
+        "/audit",
+        "/about",
+    ] {
+        let page = ada.get(path);
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        assert_eq!(page.body.matches("<h1>").count(), 1, "{path}");
+        assert!(
+            !page.body.contains("=\"http") && !page.body.contains("style="),
+            "{path}: {}",
+            page.body
+        );
+    }
+    let gone = ada.form("/hosts/one/delete", "");
+    assert_eq!(gone.header("location"), "/hosts?done=removed");
+}
+
+#[test]
+fn off_means_that_nothing_listens_and_nobody_is_made() {
+    let relay = World::scripted(ECHO).pool("idle = 0").start();
+    assert_eq!(relay.ask("x").status, 200);
+    assert!(!relay.log().contains("control plane"));
+    assert!(!relay.world.path("state/catalog/user-admin.yaml").exists());
+}
