@@ -14,6 +14,7 @@ use crate::lane::OfferedModel;
 use crate::turn::Fault;
 use crate::turn::LaneId;
 use crate::upstream::Hosts;
+use crate::upstream::chance;
 use std::sync::Arc;
 
 /// A lane, and the binding by which a call goes there.
@@ -145,10 +146,11 @@ impl Lanes {
         if !model.enabled {
             return Err(fault::model_disabled(&call.model));
         }
-        let bindings: Vec<_> = model.enabled_bindings().collect();
+        let mut bindings: Vec<_> = model.enabled_bindings().collect();
         if bindings.is_empty() {
             return Err(fault::model_unbound(&call.model));
         }
+        share(&mut bindings);
         let granted =
             |binding: &&&Arc<Binding>| policy.is_none_or(|policy| grants(policy, binding));
         let ways = bindings.iter().filter(granted);
@@ -178,6 +180,19 @@ impl Lanes {
             .iter()
             .find(|lane| lane.id().name() == name)
             .cloned()
+    }
+}
+
+/// Draws among hosts of one order, each as often as its weight. What is no host keeps its place.
+fn share(bindings: &mut [&Arc<Binding>]) {
+    let is_host = |binding: &Binding| matches!(binding.target, Target::Host { .. });
+    let groups = bindings.chunk_by_mut(|a, b| a.order == b.order && is_host(a) && is_host(b));
+    for group in groups.filter(|group| group.len() > 1) {
+        // Each draws a number that is the smaller the heavier it is: the smallest is as likely as its weight.
+        group.sort_by_cached_key(|binding| {
+            let drawn = -chance().max(f64::MIN_POSITIVE).ln() / f64::from(binding.weight.max(1));
+            drawn.to_bits() // Of numbers that are not negative the bits are in the same order.
+        });
     }
 }
 

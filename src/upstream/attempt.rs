@@ -18,6 +18,7 @@ use super::retry_after;
 use super::splice::SplicedBody;
 use crate::catalog::Host;
 use crate::clock;
+use crate::egress::BodyError;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
 use crate::egress::SendError;
@@ -179,11 +180,12 @@ impl Attempt<'_> {
                     reader,
                 });
             };
-            let frame = frame.map_err(|error| {
-                self.failed(
-                    &Outcome::Unreachable,
-                    fault::unreachable(&error.to_string()),
-                )
+            let frame = frame.map_err(|error| match error {
+                BodyError::Idle(wait) => self.failed(&Outcome::Late, fault::late(wait)),
+                BodyError::Broke(_) | BodyError::TooLarge { .. } => {
+                    let fault = fault::unreachable(&error.to_string());
+                    self.failed(&Outcome::Unreachable, fault)
+                }
             })?;
             if let Ok(data) = frame.into_data() {
                 bytes += data.len();

@@ -368,7 +368,7 @@ impl HostLane {
 }
 
 /// A number from 0 to 1, for what must not happen everywhere at once.
-pub(super) fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     let mut bytes = [0_u8; 4];
     match getrandom::fill(&mut bytes) {
         Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),

@@ -35,4 +35,5 @@ pub(crate) use breaker::Standing;
 pub(crate) use cells::CellView;
 pub(crate) use hosts::Hosts;
 pub(crate) use lane::HostLane;
+pub(crate) use lane::chance;
 pub(crate) use outcome::Class;

@@ -22,8 +22,11 @@ fn world(host: &Host, more: &str) -> World {
     world
 }
 
-/// Asks with a key as soon as the relay knows it.
+/// Asks with a key as soon as the relay asks for one and knows it.
 fn ask(relay: &Relay, key: &str) -> Response {
+    wait::until("the door", || {
+        (client::post_as(relay.address, "any", &asking("x")).status == 401).then_some(())
+    });
     wait::until("the key", || {
         let answer = client::post_as(relay.address, key, &asking("x"));
         (answer.status != 401).then_some(answer)

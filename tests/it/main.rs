@@ -4,6 +4,7 @@
 mod attachments;
 mod backup;
 mod bench;
+mod chaos;
 mod codex;
 mod codex_golden;
 mod control;
@@ -21,6 +22,7 @@ mod limits;
 mod matrix;
 mod messages;
 mod openai;
+mod pass;
 mod pool;
 mod print;
 mod records;

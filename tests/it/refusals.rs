@@ -44,6 +44,7 @@ fn a_key_that_does_not_let_in_is_told_why() {
     let host = well();
     let relay = relay(&host, HOST);
     let key = door::key(&relay, &["create", "k"]);
+    becomes(&relay, "any", "key_malformed");
     becomes(&relay, &key, "");
     let list = relay.world.run(&["key", "list", "--json"]);
     let list: Value = serde_json::from_slice(&list.stdout).expect("the list is JSON");
