@@ -93,8 +93,12 @@ fn a_killed_daemon_leaves_nothing_to_the_next() {
     let world = Arc::clone(&relay.world);
     let next = Relay::start(Arc::clone(&world));
     all_gone(&pids);
-    let left = world.transcripts();
-    for file in &left {
+    // A session of the next one may wait at a pipe in its transcript's place, which would never be read to its end.
+    let left = world
+        .transcripts()
+        .into_iter()
+        .filter(|file| file.is_file());
+    for file in &left.collect::<Vec<_>>() {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         assert!(
             !text.contains("nobody may find"),

@@ -466,8 +466,9 @@ fn an_ended_conversation_leaves_its_session_empty() {
     assert_eq!(append(&relay, "e", "after", "fresh"), answer_to("after", 1));
     assert!(!upstream.asked("after").to_string().contains("canary"));
     assert!(relay.world.transcripts().iter().all(|file| {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        !text.contains("canary")
+        // A waiting session's pipe is no text, and would never be read to its end.
+        let text = file.is_file().then(|| std::fs::read_to_string(file));
+        !text.is_some_and(|text| text.unwrap_or_default().contains("canary"))
     }));
 }
 
