@@ -309,6 +309,12 @@ fn a_route_names_every_lane_and_key_with_its_reason() {
 
 #[test]
 fn what_a_minute_has_used_is_known_to_a_relay_after_one_that_was_killed() {
+    // A minute may end meanwhile, and does not end twice in so short a time.
+    assert!((0..2).any(|_| status_after_a_kill() == 429));
+}
+
+/// What a call gets from a relay after one that was killed when the minute was used up.
+fn status_after_a_kill() -> u16 {
     let host = Host::answering(rule);
     let world = World::scripted(ECHO).pool("idle = 0");
     world.credential("key-a", "sk-a");
@@ -336,5 +342,5 @@ fn what_a_minute_has_used_is_known_to_a_relay_after_one_that_was_killed() {
     relay.ended();
     drop(relay);
     let again = Relay::start(world);
-    assert_eq!(ask(&again), 429);
+    ask(&again)
 }
