@@ -8,7 +8,6 @@ use super::upstream::HOOK_PATH;
 use super::upstream::MCP_PATH;
 use super::upstream::Upstream;
 use crate::clock;
-use crate::session::Attachment;
 use crate::session::Files;
 use crate::session::Launch;
 use crate::session::Opening;
@@ -19,6 +18,7 @@ use crate::session::create_private;
 use crate::session::editor_script;
 use crate::session::make_pipe;
 use crate::session::open_gate;
+use crate::session::parse_record;
 use crate::session::pty_launch;
 use crate::session::write_private;
 use crate::terminal::scrub::Scrub;
@@ -207,16 +207,15 @@ impl Stage {
         let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
         let time = humantime::format_rfc3339(now).to_string();
         let (today, _) = time.split_once('T').unwrap_or_default();
-        for content in [
+        let told = [
             json!({"type": "session_context", "context": {}}),
             json!({"type": "date", "date": today}),
-        ] {
-            let record =
-                json!({"type": "attachment", "version": self.version, "attachment": content});
-            Attachment::of(&record)
-                .iter()
-                .for_each(|attachment| self.transcript_store.learn(MODEL, attachment));
-        }
+        ];
+        let told = told.map(
+            |content| json!({"type": "attachment", "version": self.version, "attachment": content}),
+        );
+        let told = told.map(|record| parse_record(record.to_string().as_bytes()));
+        self.transcript_store.learn(MODEL, &told);
     }
 
     fn write_blank(&mut self) -> io::Result<String> {

@@ -50,7 +50,6 @@ mod turn_spec;
 mod witness;
 
 // For the pool: a session, its turns, and what becomes of them.
-pub(crate) use attachment::Attachment;
 pub(crate) use delivery::Delivery;
 pub(crate) use delivery::plan_delivery;
 pub(crate) use delivery::plan_last_block;

@@ -1,6 +1,5 @@
 //! The transcripts of our sessions, where the CLI keeps them: written for it to take up, and removed.
 
-use super::attachment::Attachment;
 use super::attachment::Attachments;
 use super::history;
 use super::history::Heading;
@@ -124,26 +123,26 @@ impl TranscriptStore {
         self.project.join(format!("{uuid}.jsonl"))
     }
 
-    /// The CLI told the model something by itself, in a session that asked for `model`: in what is written from now on
-    /// it was told already.
-    pub(crate) fn learn(&self, model: &str, attachment: &Attachment) {
-        self.attachments().learn(model, attachment);
+    /// What the CLI attached in a session that asked for `model`, as far as these records say it: in what is written
+    /// from now on it was told already.
+    pub(crate) fn learn<'a>(&self, model: &str, records: impl IntoIterator<Item = &'a Record>) {
+        for record in records {
+            if let Record::Attached(attachment) = record {
+                self.attachments().learn(model, attachment);
+            }
+        }
     }
 
-    /// Learns from a whole transcript, at its end.
+    /// The same of a whole transcript, at its end: what was written too late for whoever followed it.
     pub(crate) fn learn_from(&self, model: &str, transcript: &Path) {
         let file = fs::File::open(transcript);
         let mut text = Vec::new();
-        if file
-            .and_then(|file| file.take(LEARNED_MAX).read_to_end(&mut text))
-            .is_ok()
-        {
-            let records = text.split(|byte| *byte == b'\n').map(parse_record);
-            for record in records {
-                if let Record::Attached(attachment) = record {
-                    self.learn(model, &attachment);
-                }
-            }
+        let read = file.and_then(|file| file.take(LEARNED_MAX).read_to_end(&mut text));
+        if read.is_ok() {
+            // What was said, which may be long, is not read.
+            let lines = text.split(|byte| *byte == b'\n');
+            let short = lines.filter(|line| line.len() <= ATTACHMENT_MAX);
+            self.learn(model, &short.map(parse_record).collect::<Vec<_>>());
         }
     }
 
@@ -205,5 +204,7 @@ fn fresh_id() -> String {
 
 /// Bytes of a transcript that are read for what the CLI attached: the first turn of a conversation without a history.
 const LEARNED_MAX: u64 = 256 * 1024;
+/// Bytes of the record of an attachment: a kilobyte of text twice, and ids.
+const ATTACHMENT_MAX: usize = 16 * 1024;
 /// What a transcript says where the CLI has not told its version yet; it only labels the record.
 const VERSION_UNASKED: &str = "2.1.0";

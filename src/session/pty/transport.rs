@@ -21,7 +21,6 @@ use crate::session::witness::copies::Copies;
 use crate::session::witness::copies::Readable;
 use crate::session::witness::receiver::Place;
 use crate::session::witness::receiver::Post;
-use crate::session::witness::record::Record;
 use crate::session::witness::tail::Tail;
 use crate::tap::Observation;
 use crate::tap::TapSession;
@@ -197,12 +196,7 @@ impl PtyTransport {
     fn handle_growth(&mut self, session: &RunningSession, now: Instant) {
         let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
         let resources = &session.resources;
-        for record in &records {
-            if let Record::Attached(attachment) = record {
-                let store = &resources.transcript_store;
-                store.learn(&resources.model, attachment);
-            }
-        }
+        resources.transcript_store.learn(&resources.model, &records);
         if !records.is_empty() {
             self.machine.handle_records(records, now);
         }
