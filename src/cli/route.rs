@@ -9,6 +9,8 @@ use crate::config;
 use crate::config::Env;
 use crate::store::KeyFile;
 use crate::store::KeyState;
+use percent_encoding::AsciiSet;
+use percent_encoding::NON_ALPHANUMERIC;
 use serde_json::Value;
 
 pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<CommandOutcome> {
@@ -156,17 +158,15 @@ fn reason_lines(reason: &Value, indent: &str, text: &mut String) {
 
 /// A value as a query takes it.
 fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte))
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    percent_encoding::utf8_percent_encode(text, &QUERY).to_string()
 }
+
+/// What stands for something in a query.
+const QUERY: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 #[cfg(test)]
 mod tests {

@@ -152,7 +152,7 @@ fn matched(pattern: &str, path: &str) -> Option<Vec<String>> {
     for wanted in pattern.split('/') {
         let part = parts.next()?;
         if wanted.starts_with('{') {
-            names.push(super::ask::decoded(part, false));
+            names.push(super::ask::decoded_part(part));
             if part.is_empty() {
                 return None;
             }

@@ -1,8 +1,11 @@
 //! A request as handlers see it: read whole, its query and its form taken apart. `[pure]`
 
 use super::access::ApiRoute;
+use crate::calls::decoded;
 use bytes::Bytes;
 use hyper::HeaderMap;
+use percent_encoding::AsciiSet;
+use percent_encoding::NON_ALPHANUMERIC;
 use serde_json::Value;
 
 /// Who asks.
@@ -117,41 +120,31 @@ impl Ask {
 pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name, true), decoded(value, true))
+        (decoded(name), decoded(value))
     };
     let parts = text.split('&').filter(|part| !part.is_empty());
     parts.take(PAIRS_MAX).map(pair).collect()
 }
 
-/// Text out of its percent signs; in a query, a plus is a blank.
-pub(super) fn decoded(text: &str, plus: bool) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            (b'+', _) if plus => bytes.push(b' '),
-            _ => bytes.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+/// A part of a path, in which a plus is a plus.
+pub(super) fn decoded_part(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 /// Text as one part of a path.
 pub(super) fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
-    let part = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    text.bytes().map(part).collect()
+    percent_encoding::utf8_percent_encode(text, &PART).to_string()
 }
 
+/// What stands for something in a path or a query.
+const PART: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':');
 /// Fields of one form; the largest has about ten.
 const PAIRS_MAX: usize = 64;
 
@@ -167,7 +160,7 @@ mod tests {
             [("a", "1 2"), ("b", "<b>"), ("c", ""), ("", "x")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
-        assert_eq!(decoded("%zz%4", true), "%zz%4");
+        assert_eq!(decoded("%zz%4"), "%zz%4");
     }
 
     proptest! {
@@ -175,7 +168,7 @@ mod tests {
         fn what_is_encoded_is_one_part_and_is_decoded_to_itself(text in "\\PC{0,20}") {
             let part = encoded(&text);
             prop_assert!(!part.contains(['/', '?', '#', '<', '"']));
-            prop_assert_eq!(decoded(&part, false), text);
+            prop_assert_eq!(decoded_part(&part), text);
         }
     }
 }
