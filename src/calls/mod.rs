@@ -17,6 +17,7 @@ mod filter;
 mod metrics;
 mod record;
 mod recorder;
+mod time;
 mod writer;
 
 pub(crate) use filter::Filter;
@@ -27,4 +28,7 @@ pub(crate) use record::CallRecord;
 pub(crate) use record::Charge;
 pub(crate) use recorder::CallRecorder;
 pub(crate) use recorder::Took;
+pub(crate) use time::now;
+pub(crate) use time::since;
+pub(crate) use time::stamp_now;
 pub(crate) use writer::CallLog;

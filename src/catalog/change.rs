@@ -4,6 +4,8 @@ use super::document::Document;
 use super::emit;
 use super::problem::RowId;
 use super::set::DocumentSet;
+use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Whether rows that are not wanted go away.
@@ -93,7 +95,37 @@ pub(crate) fn apply(current: &DocumentSet, changes: &ChangeSet) -> DocumentSet {
     set
 }
 
+impl Change {
+    /// As programs read it.
+    pub(crate) fn json(&self) -> Value {
+        let (what, fields) = match &self.what {
+            Changed::Added(_) => ("added", &[][..]),
+            Changed::Edited { fields, .. } => ("changed", fields.as_slice()),
+            Changed::Removed(_) => ("removed", &[][..]),
+        };
+        let field = |field: &FieldChange| json!({ "path": field.path, "before": field.before, "after": field.after });
+        json!({
+            "kind": self.row.kind.name(),
+            "name": self.row.name,
+            "change": what,
+            "fields": fields.iter().map(field).collect::<Vec<_>>(),
+        })
+    }
+}
+
 impl ChangeSet {
+    /// One row goes away.
+    pub(crate) fn removal(row: Document) -> ChangeSet {
+        let change = Change {
+            row: row.row(),
+            what: Changed::Removed(row),
+        };
+        ChangeSet {
+            changes: vec![change],
+            same: 0,
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }

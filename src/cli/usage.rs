@@ -194,7 +194,7 @@ fn call_csv(record: &UsageRecord, keys: &Keys) -> String {
     let cost = record.cost_nanos.map(|nanos| Nanos(nanos).to_string());
     csv(&[
         cell(&record.id),
-        at(record.at_ms),
+        stamp(record.at_ms),
         cell(keys.name(&record.relay_key)),
         cell(&record.policy),
         cell(&record.lane),
@@ -230,7 +230,7 @@ fn call_line(record: &UsageRecord, keys: &Keys) -> String {
     let or_dash = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
     format!(
         "{}  {}  {:4} {:20} {:20} {:16} {:>6} in {:>6} out {:>7} ms  {}",
-        at(record.at_ms),
+        stamp(record.at_ms),
         record.id,
         status,
         or_dash(&record.code),
@@ -241,10 +241,6 @@ fn call_line(record: &UsageRecord, keys: &Keys) -> String {
         record.total_ms,
         or_dash(keys.name(&record.relay_key)),
     )
-}
-
-fn at(unix_ms: u64) -> String {
-    stamp(unix_ms)
 }
 
 fn numbers(sums: &UsageSums) -> String {

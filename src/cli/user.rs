@@ -2,9 +2,7 @@
 //! to run; one that does takes the change up within a second.
 
 use crate::catalog;
-use crate::catalog::Change;
 use crate::catalog::ChangeSet;
-use crate::catalog::Changed;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
@@ -53,9 +51,7 @@ pub(crate) fn user(command: &UserCommand, env: &Env) -> anyhow::Result<CommandOu
         UserCommand::List { form } => list(&set, form.json)?,
         UserCommand::Remove(named) => {
             let document = found(&set, &named.name)?.clone();
-            let (row, what) = (document.row(), Changed::Removed(document));
-            let changes = vec![Change { row, what }];
-            catalog::write(&folder, &ChangeSet { changes, same: 0 })?;
+            catalog::write(&folder, &ChangeSet::removal(document))?;
             match named.form.json {
                 true => out::json(&json!({ "name": named.name, "removed": true }))?,
                 false => out::line(&format!("{}: removed", named.name))?,

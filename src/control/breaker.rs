@@ -7,10 +7,6 @@ use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
 use crate::clock;
-use crate::upstream::CellView;
-use crate::upstream::Class;
-use crate::upstream::HostLane;
-use crate::upstream::Standing;
 use serde_json::Value;
 use serde_json::json;
 
@@ -18,36 +14,11 @@ use serde_json::json;
 pub(super) fn list(plane: &Plane) -> Vec<Value> {
     let mut lanes = plane.rooms.hosts.all();
     lanes.sort_by_key(|lane| lane.host().name.to_string());
-    lanes.iter().flat_map(|lane| views(lane)).collect()
-}
-
-fn views(lane: &HostLane) -> Vec<Value> {
     let now = clock::now();
-    let view = |cell: CellView| {
-        let (digest, model) = cell.key.clone().unzip();
-        let keys = lane
-            .host()
-            .keys
-            .iter()
-            .filter(|key| Some(key.digest) == digest);
-        let (state, wait) = match cell.standing {
-            Standing::Closed => ("closed", None),
-            Standing::ProbeDue => ("half_open", None),
-            Standing::Probing => ("probing", None),
-            Standing::OpenUntil(until) => {
-                ("open", Some(until.saturating_duration_since(now).as_secs()))
-            }
-        };
-        json!({
-            "host": lane.host().name.as_str(),
-            "keys": keys.map(|key| key.name.as_str()).collect::<Vec<_>>(),
-            "model": model.flatten().as_deref(),
-            "state": state,
-            "class": cell.class.map(Class::name),
-            "probe_in_s": wait,
-        })
-    };
-    lane.breakers().views(now).into_iter().map(view).collect()
+    lanes
+        .iter()
+        .flat_map(|lane| lane.breakers_json(now))
+        .collect()
 }
 
 pub(super) fn reset_one(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
@@ -57,19 +28,9 @@ pub(super) fn reset_one(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 
 /// Ends the rest of a host key, wherever it is known.
 pub(super) fn reset(plane: &Plane, ask: &Ask) -> Result<(), Problem> {
-    let mut is_known = false;
-    for lane in plane.rooms.hosts.all() {
-        for key in lane
-            .host()
-            .keys
-            .iter()
-            .filter(|key| key.name.as_str() == ask.name())
-        {
-            lane.breakers().reset(Some(&key.digest));
-            is_known = true;
-        }
-    }
-    if !is_known {
+    let lanes = plane.rooms.hosts.all();
+    let ended: usize = lanes.iter().map(|lane| lane.reset_key(ask.name())).sum();
+    if ended == 0 {
         return Err(Problem::not_found("host key of this name in force"));
     }
     tell(plane, ask, ask.name());

@@ -67,15 +67,7 @@ pub(super) fn make(
         keys.bind(name, policy).cloned()
     };
     if ask.switch("dry_run") {
-        let mut keys = plane
-            .rooms
-            .keys
-            .read()
-            .map_err(Problem::internal)?
-            .unwrap_or_default();
-        return create(&mut keys)
-            .map(|key| (key, None))
-            .map_err(|error| refused(&error));
+        return Ok((tried(plane, create)?, None));
     }
     let key = changed(plane, create)?;
     tell(plane, ask, "create", &key);
@@ -111,13 +103,7 @@ pub(super) fn edit(
         }
     };
     if ask.switch("dry_run") {
-        let mut keys = plane
-            .rooms
-            .keys
-            .read()
-            .map_err(Problem::internal)?
-            .unwrap_or_default();
-        return apply(&mut keys).map_err(|error| refused(&error));
+        return tried(plane, apply);
     }
     let key = changed(plane, apply)?;
     tell(plane, ask, "update", &key);
@@ -145,15 +131,7 @@ pub(super) fn delete(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 
 pub(super) fn remove(plane: &Plane, ask: &Ask) -> Result<(), Problem> {
     if ask.switch("dry_run") {
-        let keys = plane
-            .rooms
-            .keys
-            .read()
-            .map_err(Problem::internal)?
-            .unwrap_or_default();
-        return found(&keys, ask.name())
-            .map(drop)
-            .map_err(|error| refused(&error));
+        return tried(plane, |keys| found(keys, ask.name())).map(drop);
     }
     let key = changed(plane, |keys| keys.delete(ask.name()))?;
     tell(plane, ask, "delete", &key);
@@ -178,6 +156,15 @@ fn known(plane: &Plane, policy: Option<&str>) -> Result<(), Problem> {
         ),
         Some(_) | None => Ok(()),
     }
+}
+
+/// What a change would come to; nothing is written.
+fn tried<T>(
+    plane: &Plane,
+    change: impl FnOnce(&mut Keys) -> Result<T, KeyError>,
+) -> Result<T, Problem> {
+    let keys = plane.rooms.keys.read().map_err(Problem::internal)?;
+    change(&mut keys.unwrap_or_default()).map_err(|error| refused(&error))
 }
 
 fn changed<T>(

@@ -218,15 +218,7 @@ pub(super) fn remove(plane: &Plane, ask: &Ask, kind: Kind) -> Result<(), Problem
     if ask.switch("dry_run") {
         return Ok(());
     }
-    let change = Change {
-        row: row.row(),
-        what: Changed::Removed(row),
-    };
-    let changes = ChangeSet {
-        changes: vec![change],
-        same: 0,
-    };
-    commit(plane, ask, &changes)
+    commit(plane, ask, &ChangeSet::removal(row))
 }
 
 /// Writes changes, puts them in force, and tells the audit log.

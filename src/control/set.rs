@@ -11,7 +11,6 @@ use crate::catalog::Change;
 use crate::catalog::ChangeSet;
 use crate::catalog::Changed;
 use crate::catalog::DocumentSet;
-use crate::catalog::FieldChange;
 use crate::catalog::Kind;
 use crate::catalog::Place;
 use crate::catalog::Prune;
@@ -72,21 +71,6 @@ fn plan(plane: &Plane, ask: &Ask) -> Result<(DocumentSet, ChangeSet), Problem> {
 }
 
 fn told(changes: &ChangeSet, is_dry: bool) -> Value {
-    let list: Vec<Value> = changes.changes.iter().map(change_view).collect();
+    let list: Vec<Value> = changes.changes.iter().map(Change::json).collect();
     json!({ "changes": list, "same": changes.same, "dry_run": is_dry })
-}
-
-fn change_view(change: &Change) -> Value {
-    let (what, fields) = match &change.what {
-        Changed::Added(_) => ("added", &[][..]),
-        Changed::Edited { fields, .. } => ("changed", fields.as_slice()),
-        Changed::Removed(_) => ("removed", &[][..]),
-    };
-    let field = |field: &FieldChange| json!({ "path": field.path, "before": field.before, "after": field.after });
-    json!({
-        "kind": change.row.kind.name(),
-        "name": change.row.name,
-        "change": what,
-        "fields": fields.iter().map(field).collect::<Vec<_>>(),
-    })
 }

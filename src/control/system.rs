@@ -8,7 +8,7 @@ use super::reply::Problem;
 use super::reply::Reply;
 use super::row;
 use crate::calls::Filter;
-use crate::clock;
+use crate::calls::since;
 use crate::pool::Condition;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -98,17 +98,6 @@ pub(super) fn recent(plane: &Plane, ask: &Ask) -> Result<Vec<Value>, Problem> {
     let filter = Filter::read(&query.join("&"), since);
     let filter = filter.map_err(|problem| Problem::invalid(format!("{problem}.")))?;
     Ok(plane.rooms.calls.recent(&filter))
-}
-
-/// A time, or a span before now, as calls have their times.
-fn since(text: &str) -> Option<String> {
-    if humantime::parse_rfc3339_weak(text).is_ok() {
-        return Some(text.to_owned());
-    }
-    let span = humantime::parse_duration(text).ok()?;
-    let now = std::time::Duration::from_millis(clock::unix_ms());
-    let then = std::time::UNIX_EPOCH + now.saturating_sub(span);
-    Some(humantime::format_rfc3339_millis(then).to_string())
 }
 
 /// One call's whole story, as far as it is kept.

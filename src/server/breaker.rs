@@ -9,15 +9,11 @@ use crate::store::AuditEntry;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use crate::upstream::CellView;
-use crate::upstream::HostLane;
-use crate::upstream::Standing;
 use axum::Extension;
 use axum::extract::RawQuery;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
-use std::time::Instant;
 use uuid::Uuid;
 
 /// Every breaker of which something is known.
@@ -28,7 +24,7 @@ pub(super) async fn list(
     operator(&caller)?;
     let now = clock::now();
     let lanes = api.hosts().into_iter();
-    let breakers: Vec<Value> = lanes.flat_map(|lane| views(&lane, now)).collect();
+    let breakers: Vec<Value> = lanes.flat_map(|lane| lane.breakers_json(now)).collect();
     Ok(json(&serde_json::json!({ "breakers": breakers })))
 }
 
@@ -44,20 +40,10 @@ pub(super) async fn reset(
         .and_then(|query| query.strip_prefix("key="));
     let mut ended = 0_usize;
     for lane in api.hosts() {
-        let Some(name) = named else {
-            ended += lane.breakers().views(clock::now()).len();
-            lane.breakers().reset(None);
-            continue;
+        ended += match named {
+            Some(name) => lane.reset_key(name),
+            None => lane.reset_all(clock::now()),
         };
-        for key in lane
-            .host()
-            .keys
-            .iter()
-            .filter(|key| key.name.as_str() == name)
-        {
-            ended += 1;
-            lane.breakers().reset(Some(&key.digest));
-        }
     }
     match (named, ended) {
         (Some(name), 0) => Err(unknown(name).into()),
@@ -70,32 +56,6 @@ pub(super) async fn reset(
             Ok(json(&serde_json::json!({ "reset": ended })))
         }
     }
-}
-
-fn views(lane: &HostLane, now: Instant) -> Vec<Value> {
-    let view = |cell: CellView| {
-        let (key, model) = cell.key.clone().unzip();
-        let names = lane.host().keys.iter();
-        let names: Vec<&str> = names
-            .filter(|row| Some(row.digest) == key)
-            .map(|row| row.name.as_str())
-            .collect();
-        let (state, wait) = match cell.standing {
-            Standing::Closed => ("closed", None),
-            Standing::ProbeDue => ("half_open", None),
-            Standing::Probing => ("probing", None),
-            Standing::OpenUntil(until) => ("open", Some(until.saturating_duration_since(now))),
-        };
-        serde_json::json!({
-            "host": lane.host().name.as_str(),
-            "keys": names,
-            "model": model.flatten().as_deref(),
-            "state": state,
-            "class": cell.class.map(crate::upstream::Class::name),
-            "probe_in_s": wait.map(|wait| wait.as_secs()),
-        })
-    };
-    lane.breakers().views(now).into_iter().map(view).collect()
 }
 
 fn audit(key: &str, ended: usize) -> AuditEntry {

@@ -6,7 +6,7 @@ use super::status::json;
 use crate::auth::Caller;
 use crate::calls::Filter;
 use crate::calls::Gauge;
-use crate::clock;
+use crate::calls::since;
 use crate::store::Store;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -18,9 +18,6 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header;
 use axum::response::Response;
-use std::time::Duration;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 /// `GET /v1/recent-calls`: the newest first; `status`, `code`, `model`, `since` and `limit` narrow it. Who has a key sees
 /// the calls of that key alone.
@@ -90,49 +87,16 @@ fn gauges(api: &Api) -> Vec<Gauge> {
     gauges
 }
 
-/// A time as it is recorded. It is given as one, or as a span before now.
-fn since(text: &str) -> Option<String> {
-    let time = match humantime::parse_duration(text) {
-        Ok(span) => now().checked_sub(span)?,
-        Err(_) => humantime::parse_rfc3339_weak(text).ok()?,
-    };
-    Some(stamp(time))
-}
-
-/// When it is, as it is recorded.
-pub(super) fn stamp_now() -> String {
-    stamp(now())
-}
-
-fn stamp(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
-}
-
-pub(super) fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(clock::unix_ms())
-}
-
 const SESSION_STATES: &[&str] = &["starting", "idle", "busy", "resetting", "parked"];
 
 #[cfg(test)]
 mod tests {
     use super::super::test_api::TestApi;
     use super::super::test_api::hello;
-    use super::since;
     use serde_json::json;
 
     const CALL: &str =
         r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a secret"}]}"#;
-
-    #[test]
-    fn a_time_is_given_as_one_or_as_a_span() {
-        assert_eq!(
-            since("2026-01-31 12:00:00").as_deref(),
-            Some("2026-01-31T12:00:00.000Z")
-        );
-        assert!(since("10m") < since("1m"));
-        assert_eq!(since("yesterday"), None);
-    }
 
     #[tokio::test]
     async fn a_call_is_recorded_without_its_texts_and_found_again() {

@@ -1,6 +1,8 @@
 //! A host as a lane: its keys are tried in the order of their choice, until one gives an answer.
 
 use super::attempt::Attempt;
+use super::breaker::Standing;
+use super::cells::CellView;
 use super::cells::Closed;
 use super::fault;
 use super::headers::Credential;
@@ -40,6 +42,8 @@ use crate::turn::Labels;
 use crate::turn::LaneId;
 use crate::turn::Try;
 use crate::wire::outgoing::Outgoing;
+use serde_json::Value;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -73,6 +77,53 @@ impl HostLane {
     /// The breakers of the host and its keys.
     pub(crate) fn breakers(&self) -> &Arc<super::cells::HostBreakers> {
         &self.state.breakers
+    }
+}
+
+/// For whoever looks after the breakers.
+impl HostLane {
+    /// Every breaker of which something is known, as programs read it.
+    pub(crate) fn breakers_json(&self, now: Instant) -> Vec<Value> {
+        let views = self.breakers().views(now).into_iter();
+        views.map(|cell| self.breaker_json(&cell, now)).collect()
+    }
+
+    fn breaker_json(&self, cell: &CellView, now: Instant) -> Value {
+        let (digest, model) = cell.key.clone().unzip();
+        let keys = self.host.keys.iter();
+        let keys = keys.filter(|key| Some(key.digest) == digest);
+        let (state, wait) = match cell.standing {
+            Standing::Closed => ("closed", None),
+            Standing::ProbeDue => ("half_open", None),
+            Standing::Probing => ("probing", None),
+            Standing::OpenUntil(until) => ("open", Some(until.saturating_duration_since(now))),
+        };
+        json!({
+            "host": self.host.name.as_str(),
+            "keys": keys.map(|key| key.name.as_str()).collect::<Vec<_>>(),
+            "model": model.flatten().as_deref(),
+            "state": state,
+            "class": cell.class.map(Class::name),
+            "probe_in_s": wait.map(|wait| wait.as_secs()),
+        })
+    }
+
+    /// Ends the rest of the key of this name; how many there are.
+    pub(crate) fn reset_key(&self, name: &str) -> usize {
+        let keys = self.host.keys.iter();
+        let named = keys.filter(|key| key.name.as_str() == name);
+        let digests: Vec<_> = named.map(|key| key.digest).collect();
+        for digest in &digests {
+            self.breakers().reset(Some(digest));
+        }
+        digests.len()
+    }
+
+    /// Ends every rest; how many there were.
+    pub(crate) fn reset_all(&self, now: Instant) -> usize {
+        let ended = self.breakers().views(now).len();
+        self.breakers().reset(None);
+        ended
     }
 }
 

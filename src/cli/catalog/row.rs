@@ -1,9 +1,7 @@
 //! `add|list|show|test|remove` of one kind of row.
 
 use crate::catalog;
-use crate::catalog::Change;
 use crate::catalog::ChangeSet;
-use crate::catalog::Changed;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
@@ -149,15 +147,7 @@ fn remove(kind: Kind, named: &NamedRow, env: &Env) -> anyhow::Result<CommandOutc
     let ground = Ground::of(&named.place, env)?;
     let set = ground.load();
     let document = found(&set, kind, &named.name)?.clone();
-    let change = Change {
-        row: document.row(),
-        what: Changed::Removed(document),
-    };
-    let changes = ChangeSet {
-        changes: vec![change],
-        same: 0,
-    };
-    ground.write(&set, &changes)?;
+    ground.write(&set, &ChangeSet::removal(document))?;
     let before = ground.resolve(&set).problems().len();
     let after = ground.load();
     for problem in ground.resolve(&after).problems().iter().skip(before) {

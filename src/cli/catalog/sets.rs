@@ -6,7 +6,6 @@ use crate::catalog::ChangeSet;
 use crate::catalog::Changed;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
-use crate::catalog::FieldChange;
 use crate::catalog::Prune;
 use crate::cli::catalog::args::CatalogCommand;
 use crate::cli::catalog::args::CatalogPlace;
@@ -17,7 +16,6 @@ use crate::cli::catalog::ground::rows_at;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::config::Env;
-use serde_json::Value;
 use serde_json::json;
 use std::path::Path;
 
@@ -112,7 +110,7 @@ fn plan(wanted: &Wanted, env: &Env) -> anyhow::Result<(Ground, DocumentSet, Chan
 
 fn tell(changes: &ChangeSet, verb: &str, is_json: bool) -> anyhow::Result<()> {
     if is_json {
-        let list: Vec<_> = changes.changes.iter().map(machine).collect();
+        let list: Vec<_> = changes.changes.iter().map(Change::json).collect();
         out::json(&json!({ "changes": list, "same": changes.same }))?;
         return Ok(());
     }
@@ -135,21 +133,6 @@ fn tell(changes: &ChangeSet, verb: &str, is_json: bool) -> anyhow::Result<()> {
         changes.same
     ));
     Ok(())
-}
-
-fn machine(change: &Change) -> Value {
-    let (what, fields) = match &change.what {
-        Changed::Added(_) => ("added", &[][..]),
-        Changed::Edited { fields, .. } => ("changed", fields.as_slice()),
-        Changed::Removed(_) => ("removed", &[][..]),
-    };
-    let field = |field: &FieldChange| json!({ "path": field.path, "before": field.before, "after": field.after });
-    json!({
-        "kind": change.row.kind.name(),
-        "name": change.row.name,
-        "change": what,
-        "fields": fields.iter().map(field).collect::<Vec<_>>(),
-    })
 }
 
 fn side(value: &Option<String>) -> &str {
