@@ -10,6 +10,7 @@ mod clients;
 mod disk;
 mod missing;
 mod page;
+mod postgres;
 #[expect(dead_code, reason = "tests/it needs more of it than is needed here")]
 #[path = "../it/support/mod.rs"]
 mod support;
@@ -19,7 +20,13 @@ use libtest_mimic::Arguments;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials = [clients::all(), page::all(), disk::all(), systemd::all()];
+    let trials = [
+        clients::all(),
+        page::all(),
+        disk::all(),
+        postgres::all(),
+        systemd::all(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

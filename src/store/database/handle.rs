@@ -14,7 +14,9 @@ use super::migration::MIGRATIONS;
 use super::migration::migrate;
 use super::place::StoreConfig;
 use super::place::StorePlace;
+use super::postgres::Postgres;
 use super::reader::StoreReader;
+use super::reader::open_to_read;
 use super::record::UsageRecord;
 use super::rollup::UsageSums;
 use super::sqlite::Sqlite;
@@ -67,14 +69,18 @@ impl Store {
         let closed = |cause: EngineFault| StoreFault::Closed {
             place: place.clone(),
             cause: cause.to_string(),
-            next: "free some space, give this user the right to write it, or name another place in store.url",
+            next: "free some space, give this user the right to write it, or see whether the server answers; or name another place in store.url",
         };
-        let StorePlace::Sqlite(path) = &config.place;
-        let mut engine: Box<dyn Engine> = Box::new(Sqlite::open(path).map_err(closed)?);
+        let opened: Result<Box<dyn Engine>, EngineFault> = match &config.place {
+            StorePlace::Sqlite(path) => Sqlite::open(path).map(|engine| Box::new(engine) as _),
+            StorePlace::Postgres(server) => {
+                Postgres::open(server).map(|engine| Box::new(engine) as _)
+            }
+        };
+        let mut engine = opened.map_err(closed)?;
         migrate(&mut *engine, &place, MIGRATIONS, clock::unix_ms())?;
-        let asked = Sqlite::open_to_read(path).map_err(closed)?;
         let reader = StoreReader {
-            engine: Box::new(asked),
+            engine: open_to_read(&config.place).map_err(closed)?,
         };
         Store::of(place, engine, reader, config.retention)
     }

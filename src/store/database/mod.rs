@@ -7,6 +7,7 @@ mod engine;
 mod fault;
 mod migration;
 mod place;
+mod postgres;
 mod sqlite;
 mod value;
 

@@ -146,12 +146,13 @@ struct Source {
 }
 
 fn source(filter: &UsageFilter, by: Option<GroupBy>, span: Span) -> (Source, Where) {
-    let sum = |column: &str| format!("SUM({column})");
+    // A sum of whole numbers is a decimal in PostgreSQL.
+    let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
     if !filter.is_fine() {
         let source = Source {
             table: "usage_rollups",
             start: "start_s".to_owned(),
-            name: by.map_or("''", GroupBy::column),
+            name: by.map_or(NO_NAME, GroupBy::column),
             sums: SUMS.map(sum).join(", "),
         };
         return (source, filter.rollups(span));
@@ -159,7 +160,7 @@ fn source(filter: &UsageFilter, by: Option<GroupBy>, span: Span) -> (Source, Whe
     let seconds = span.seconds();
     let name = match by {
         Some(GroupBy::Outcome) => OUTCOME,
-        other => other.map_or("''", GroupBy::column),
+        other => other.map_or(NO_NAME, GroupBy::column),
     };
     let source = Source {
         table: "usage_records",
@@ -170,6 +171,8 @@ fn source(filter: &UsageFilter, by: Option<GroupBy>, span: Span) -> (Source, Whe
     (source, filter.records())
 }
 
+/// All of them under no name.
+const NO_NAME: &str = "CAST('' AS TEXT)";
 /// What a record adds to each of [`SUMS`].
 const RECORD_SUMS: [&str; SUMS.len()] = [
     "1",

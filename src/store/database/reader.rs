@@ -14,6 +14,7 @@ use super::filter::UsageFilter;
 use super::migration;
 use super::migration::MIGRATIONS;
 use super::place::StorePlace;
+use super::postgres::Postgres;
 use super::queries;
 use super::record::UsageRecord;
 use super::rollup::UsageSums;
@@ -32,16 +33,17 @@ impl StoreReader {
     /// # Errors
     /// Where it cannot be read, or another relay wrote it.
     pub(crate) fn open(place: &StorePlace) -> Result<Option<StoreReader>, StoreFault> {
-        let StorePlace::Sqlite(path) = place;
-        if !path.exists() {
+        if let StorePlace::Sqlite(path) = place
+            && !path.exists()
+        {
             return Ok(None);
         }
         let closed = |cause: EngineFault| StoreFault::Closed {
             place: place.to_string(),
             cause: cause.to_string(),
-            next: "look at the rights of the file",
+            next: "look at the rights of the file, or whether the server answers",
         };
-        let mut engine = Box::new(Sqlite::open_to_read(path).map_err(closed)?);
+        let mut engine = open_to_read(place).map_err(closed)?;
         migration::check(&mut *engine, &place.to_string(), MIGRATIONS)?;
         Ok(Some(StoreReader { engine }))
     }
@@ -131,10 +133,20 @@ impl StoreReader {
 /// # Errors
 /// Where it cannot be read or the copy not be written.
 pub(crate) fn copy_store(place: &StorePlace, to: &Path) -> Result<bool, StoreFault> {
-    let StorePlace::Sqlite(path) = place;
-    if !path.exists() {
-        return Ok(false);
+    match place {
+        StorePlace::Sqlite(path) if path.exists() => {
+            Sqlite::open(path)?.copy(to)?;
+            Ok(true)
+        }
+        // A server's own tools copy what is there.
+        StorePlace::Sqlite(_) | StorePlace::Postgres(_) => Ok(false),
     }
-    Sqlite::open(path)?.copy(to)?;
-    Ok(true)
+}
+
+/// A connection that only reads.
+pub(super) fn open_to_read(place: &StorePlace) -> Result<Box<dyn Engine>, EngineFault> {
+    Ok(match place {
+        StorePlace::Sqlite(path) => Box::new(Sqlite::open_to_read(path)?),
+        StorePlace::Postgres(config) => Box::new(Postgres::open(config)?),
+    })
 }

@@ -276,5 +276,13 @@ fn a_file_that_is_no_database_stops_with_one_line() {
 fn places_are_read_and_wrong_ones_told() {
     let place = StorePlace::parse("sqlite:///var/lib/r.db").expect("it is one");
     assert_eq!(place.to_string(), "/var/lib/r.db");
+    let server = StorePlace::parse("postgres://me:hush@db.example/relay").expect("it is one");
+    let told = format!("{server} {server:?}");
+    assert!(
+        told.starts_with("postgres://db.example:5432/relay ") && !told.contains("hush"),
+        "{told}"
+    );
+    let tls = StorePlace::parse("postgres://me:hush@db/relay?sslmode=require");
+    assert!(tls.is_err_and(|told| told.contains("TLS") && !told.contains("hush")));
     assert!(StorePlace::parse("sqlite:r.db").is_err() && StorePlace::parse("mysql://x").is_err());
 }

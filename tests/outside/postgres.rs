@@ -1,0 +1,201 @@
+//! The store in a real PostgreSQL: its own folder, a private port, ended with the test.
+
+use super::missing::Missing;
+use super::missing::trials;
+use super::support::process;
+use super::support::relay::Relay;
+use super::support::relay::World;
+use super::support::relay::free_port;
+use super::support::wait;
+use libtest_mimic::Trial;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+pub(crate) fn all() -> Vec<Trial> {
+    trials![relays_share_a_store_in_postgresql_and_go_on_while_it_is_away]
+}
+
+const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
+
+/// A server until it is dropped.
+struct Server {
+    folder: TempDir,
+    programs: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Server {
+    fn start() -> Result<Server, Missing> {
+        let programs = programs().ok_or_else(|| Missing::of("PostgreSQL's programs"))?;
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let mut server = Server {
+            folder,
+            programs,
+            port: free_port(),
+            child: None,
+        };
+        server.own()?;
+        let data = server.data();
+        let mut init = server.program("initdb");
+        init.args(["-A", "trust", "-U", "relay", "--no-sync", "-D"])
+            .arg(&data);
+        let made = init.output().is_ok_and(|output| output.status.success());
+        if !made {
+            return Err(Missing::of("a user that PostgreSQL runs as"));
+        }
+        server.begin();
+        Ok(server)
+    }
+
+    /// The server runs as its own user, as it will not as root.
+    fn own(&self) -> Result<(), Missing> {
+        let chown = Command::new("chown")
+            .arg("postgres")
+            .arg(self.folder.path())
+            .output();
+        match chown.is_ok_and(|output| output.status.success()) {
+            true => Ok(()),
+            false => Err(Missing::of("the user postgres, or the right to be it")),
+        }
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new("runuser");
+        command
+            .args(["-u", "postgres", "--"])
+            .arg(self.programs.join(name));
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn begin(&mut self) {
+        let mut command = self.program("postgres");
+        let (data, port) = (self.data(), self.port.to_string());
+        command
+            .arg("-D")
+            .arg(&data)
+            .args([
+                "-p",
+                &port,
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "fsync=off",
+                "-k",
+            ])
+            .arg(self.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        self.child = Some(command.spawn().expect("the server must start"));
+        wait::until("the server", || {
+            let told = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+            told.lines()
+                .nth(7)
+                .filter(|line| line.trim() == "ready")
+                .map(drop)
+        });
+    }
+
+    fn end(&mut self) {
+        let told = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let pid = told.lines().next().and_then(|pid| pid.parse().ok());
+        if let (Some(pid), Some(mut child)) = (pid, self.child.take()) {
+            process::signal(pid, Signal::INT);
+            let _ = child.wait(); // It has ended one way or another.
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://relay@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Where the programs are: Debian keeps them out of the path.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    folders.retain(|folder| folder.join("initdb").exists());
+    folders.sort();
+    folders.pop()
+}
+
+fn relay(server: &Server) -> Relay {
+    let store = format!("[store]\nurl = \"{}\"\n", server.url());
+    let world = World::scripted(ECHO)
+        .pool("idle = 1\nmax = 1")
+        .sections(&store);
+    world.settle(0);
+    world.start()
+}
+
+/// Calls of all relays by the store, by how they ended.
+fn calls(world: &World) -> u64 {
+    let output = world.run(&["usage", "--json", "--by", "outcome"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let rows = told["data"].as_array().cloned().unwrap_or_default();
+    rows.iter().filter_map(|row| row["calls"].as_u64()).sum()
+}
+
+fn listed(world: &World, args: &[&str]) -> usize {
+    let output = world.run(&[&["usage", "--calls", "--json"], args].concat());
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    told["data"].as_array().map_or(0, Vec::len)
+}
+
+fn has_no_file(state: &Path) -> bool {
+    !state.join("store.db").exists()
+}
+
+fn relays_share_a_store_in_postgresql_and_go_on_while_it_is_away() -> Result<(), Missing> {
+    let mut server = Server::start()?;
+    let (one, two) = (relay(&server), relay(&server));
+    for relay in [&one, &two] {
+        assert_eq!(relay.ask("hello").status, 200);
+    }
+    let sums = |count: u64| {
+        wait::until(&format!("{count} calls in the store"), || {
+            (calls(&one.world) == count).then_some(())
+        });
+    };
+    sums(2);
+    assert!(has_no_file(&one.world.path("state")));
+    assert_eq!(listed(&two.world, &[]), 2);
+    assert_eq!(
+        listed(&two.world, &["--status", "200", "--model", "no such model"]),
+        0
+    );
+    assert_eq!(listed(&two.world, &["--status", "2xx", "--limit", "1"]), 1);
+    server.end();
+    assert_eq!(one.ask("while it is away").status, 200);
+    server.begin();
+    sums(3);
+    let world = Arc::clone(&two.world);
+    drop(two);
+    // The schema is found as it was left.
+    let again = Relay::start(world);
+    assert_eq!(again.ask("once more").status, 200);
+    sums(4);
+    server.end();
+    let refusal = again.world.refusal(&[]);
+    assert_eq!(refusal.code, Some(2), "{}", refusal.words);
+    Ok(())
+}
