@@ -291,7 +291,7 @@ fn links(call: &Value) -> Vec<Link> {
 
 #[derive(Template)]
 #[template(path = "route.html")]
-struct Route {
+struct RoutePage {
     frame: Frame,
     fields: Vec<Field>,
     keys: Vec<Link>,
@@ -306,7 +306,7 @@ pub(super) fn route(plane: &Plane, ask: &Ask) -> Reply {
     let chosen = question::given(ask, "key").unwrap_or_default();
     let names = KeyNames::of(plane);
     let chosen = names.name(chosen);
-    let mut page = Route {
+    let mut page = RoutePage {
         frame: Frame::of(ask, "Route"),
         fields: ROUTE_FIELDS.map(|field| field_of(ask, field)).into(),
         keys: names
