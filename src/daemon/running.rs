@@ -6,6 +6,7 @@ use super::limits;
 use super::lock;
 use super::lock::Lock;
 use super::log;
+use crate::alert;
 use crate::archive::Archive;
 use crate::auth;
 use crate::auth::Admission;
@@ -16,6 +17,7 @@ use crate::catalog::Catalog;
 use crate::clock;
 use crate::codex::CodexLane;
 use crate::config::Config;
+use crate::config::Shown;
 use crate::control;
 use crate::conversation::Conversations;
 use crate::lane::Lane;
@@ -94,7 +96,7 @@ pub(crate) struct Running {
     serving: JoinHandle<()>,
     pool: Pool,
     codex: CodexLane,
-    keeping: [JoinHandle<()>; 7],
+    keeping: [JoinHandle<()>; 8],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -162,6 +164,13 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         catalog::watch(catalog),
         tokio::spawn(clock::watch_sleep()),
         tokio::spawn(limits::keep(counted.clone(), store.clone())),
+        tokio::spawn(alert::watch(
+            counted.clone(),
+            watched.clone(),
+            KeyFile::of(&config.home),
+            store.clone(),
+            config.webhook.clone(),
+        )),
     ];
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
@@ -184,6 +193,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let explaining = api.clone();
     let rooms = control::Rooms {
         store: store.clone(),
+        settings: config.shown.iter().map(setting).collect(),
         explain: Arc::new(move |query| explaining.explained(query)),
         catalog: watched,
         secrets: config.secrets.clone(),
@@ -232,6 +242,16 @@ fn control(
         drop(made.await);
         desk.run(control::Plane::new(config, rooms), stopped).await;
     })
+}
+
+/// A value of the configuration as the control plane shows it.
+fn setting(shown: &Shown) -> control::Setting {
+    control::Setting {
+        key: shown.key.clone(),
+        value: shown.value.clone(),
+        source: shown.source.to_string(),
+        note: shown.note,
+    }
 }
 
 /// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.

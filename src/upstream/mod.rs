@@ -25,6 +25,7 @@ mod lines;
 mod observed;
 mod outcome;
 mod passing;
+mod probe;
 mod protocol;
 mod retry_after;
 mod splice;
