@@ -17,6 +17,8 @@ use super::support::fake::inherited;
 use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::wait;
+use fake_host::Answer;
+use fake_host::Api;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;
@@ -66,36 +68,11 @@ enum Did {
 /// What was done for each call, in order.
 type Book = Arc<Mutex<HashMap<String, Vec<Did>>>>;
 
-fn prompt(asked: &Asked) -> String {
-    let json = asked.json();
-    let content = &json["messages"][0]["content"];
-    content
-        .as_str()
-        .or(content[0]["text"].as_str())
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// The events of an answer of so many tokens that says `text`.
-fn events(text: &str, input: u64, output: u64) -> Vec<String> {
-    let start = json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant",
-        "model": "up", "content": [], "stop_reason": null, "stop_sequence": null,
-        "usage": {"input_tokens": input, "output_tokens": 1}}});
-    let mut events = api_host::stream(text);
-    events[0] = api_host::event(&start);
-    let delta = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
-        "usage": {"output_tokens": output}});
-    events[4] = api_host::event(&delta);
-    events
-}
-
 /// What a host says this time, and what that is.
 fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
     let (input, output) = (1 + chance.below(500), 2 + chance.below(500));
-    let pieces = events(text, input, output);
-    let error = api_host::event(
-        &json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}}),
-    );
+    let pieces = api_host::stream_counted(text, input, output);
+    let error = api_host::error_event("overloaded_error");
     let first = |count: usize| pieces[..count].to_vec();
     let (said, did) = match chance.below(160) {
         0 => (fails(500, "api_error", "x"), Did::Nothing),
@@ -105,10 +82,7 @@ fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
             Did::Nothing,
         ),
         4 => (Said::Nothing, Did::Nothing),
-        5 => (
-            Said::Whole(200, "", "text/html", "<html></html>".to_owned()),
-            Did::Nothing,
-        ),
+        5 => (api_host::page("<html></html>"), Did::Nothing),
         6 if asked.is_streamed() => (Said::Stream([first(1), vec![error]].concat()), Did::Nothing),
         7 if asked.is_streamed() => (Said::Cut(first(1)), Did::Nothing),
         8 | 9 if asked.is_streamed() => (Said::Cut(first(3)), Did::Began(input, 1)),
@@ -118,11 +92,9 @@ fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
         ),
         _ if asked.is_streamed() => (Said::Stream(pieces), Did::Answered(input, output)),
         _ => {
-            let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "up",
-                "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,
-                "usage": {"input_tokens": input, "output_tokens": output}});
+            let answer = Answer::text("up", text, api_host::counts(input, output));
             (
-                Said::Whole(200, "", "application/json", message.to_string()),
+                api_host::answered(&Api::Messages.whole(&answer)),
                 Did::Answered(input, output),
             )
         }
@@ -133,11 +105,11 @@ fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
 fn host(chance: &Chance, book: &Book) -> Host {
     let (chance, book) = (chance.clone(), Arc::clone(book));
     Host::answering(move |asked| {
-        let text = prompt(asked);
+        let text = asked.prompt();
         // A call that its caller will leave is begun and never ended.
         let (said, did) = match text.starts_with("left") {
             true => (
-                Said::Stall(events(&text, 7, 9)[..3].to_vec()),
+                Said::Stall(api_host::stream_counted(&text, 7, 9)[..3].to_vec()),
                 Did::Began(7, 1),
             ),
             false => chosen(&chance, asked, &text),

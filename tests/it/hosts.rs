@@ -15,6 +15,9 @@ use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::wait;
 use super::usage;
+use fake_host::Answer;
+use fake_host::Api;
+use fake_host::Counts;
 use serde_json::Value;
 use serde_json::json;
 
@@ -281,24 +284,14 @@ fn a_key_has_what_its_policy_grants() {
 
 /// A host of Chat Completions that says this, streamed, whatever it is asked.
 fn chat_host(text: &'static str) -> Host {
-    Host::answering(move |_| {
-        let chunk = |delta: Value, end: Value| {
-            let choice = json!({"index": 0, "delta": delta, "finish_reason": end});
-            let chunk = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up",
-                "choices": [choice]});
-            format!("data: {chunk}\n\n")
-        };
-        let usage = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up", "choices": [],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14,
-                "prompt_tokens_details": {"cached_tokens": 6}}});
-        Said::Stream(vec![
-            chunk(json!({"role": "assistant", "content": ""}), Value::Null),
-            chunk(json!({"content": text}), Value::Null),
-            chunk(json!({}), json!("stop")),
-            format!("data: {usage}\n\n"),
-            "data: [DONE]\n\n".to_owned(),
-        ])
-    })
+    let counts = Counts {
+        input: 4,
+        cache_read: Some(6),
+        output: 4,
+        ..Counts::default()
+    };
+    let told = Answer::text("up", text, counts);
+    Host::answering(move |_| Said::Stream(Api::Chat.events(&told, true)))
 }
 
 #[test]
@@ -362,5 +355,10 @@ fn what_a_policy_limits_is_refused_with_its_wait_and_settled_by_the_true_count()
         (429, "rate_limited")
     );
     assert!(!refused.header("retry-after").is_empty());
+    assert_eq!(refused.header("anthropic-ratelimit-requests-limit"), "2");
+    assert_eq!(
+        refused.header("anthropic-ratelimit-requests-remaining"),
+        "0"
+    );
     assert_eq!(host.asked().len(), 2);
 }
