@@ -157,6 +157,7 @@ pub(crate) enum Command {
     #[command(after_help = UPDATE_EXAMPLES)]
     Update(Update),
     /// Record what a claude does in every known case, or check it against what is recorded
+    #[cfg(feature = "recorder")]
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
     /// Measure calls: under load, against the floor, against another build; with relay-bench, which lies beside this program
@@ -658,6 +659,7 @@ pub(crate) struct Explain {
 }
 
 /// What is recorded, and what with.
+#[cfg(feature = "recorder")]
 #[derive(Debug, Args)]
 pub(crate) struct Record {
     /// Record this claude; may be given several times [default: the first one found]
@@ -695,6 +697,7 @@ pub(crate) struct Record {
     pub(crate) json: bool,
 }
 
+#[cfg(feature = "recorder")]
 fn variable(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     let (name, value) = pair.ok_or("write NAME=VALUE")?;
@@ -825,6 +828,7 @@ Examples:
   inference-relay update --check
   inference-relay update";
 
+#[cfg(feature = "recorder")]
 const RECORD_EXAMPLES: &str = "\
 Everything is played in a throwaway home, against an upstream that the recorder brings: no login, no network, no model.
 Exit code: 0 if all was recorded or nothing differs, else 1.

@@ -31,6 +31,7 @@ mod man;
 mod out;
 mod probe;
 mod progress;
+#[cfg(feature = "recorder")]
 mod record;
 mod restore;
 mod route;

@@ -17,6 +17,7 @@ use crate::cli::explain::NoSuchCode;
 use crate::cli::key;
 use crate::cli::man;
 use crate::cli::out;
+#[cfg(feature = "recorder")]
 use crate::cli::record;
 use crate::cli::restore;
 use crate::cli::route;
@@ -80,6 +81,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Ask(args) => block_on(ask::ask(args, env))?,
         Command::Doctor(args) => doctor::doctor(&args, env),
         Command::Bench { words } => bench::bench(&words),
+        #[cfg(feature = "recorder")]
         Command::Record(args) => record::record(&args, env),
         Command::Token { command } => key::token(&command, env),
         Command::Key { command } => key::key(&command, env),

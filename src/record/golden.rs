@@ -2,8 +2,8 @@
 
 use super::case::Case;
 use super::case::Shot;
+use super::expected;
 use super::probe;
-use super::support;
 use super::support::CASES;
 use super::support::Takes;
 use super::take::Take;
@@ -110,7 +110,7 @@ impl Goldens {
         };
         let label = toml::to_string(&label).map_err(io::Error::other)?;
         fs::write(terminal.join("case.toml"), label)?;
-        fs::write(terminal.join(READING), super::reading::of(&take.recording))?;
+        fs::write(terminal.join(READING), expected::reading(&take.recording))?;
         if shot.keeps_wire() {
             let wire = self.wire(version, shot);
             fs::create_dir_all(&wire)?;
@@ -149,7 +149,7 @@ impl Goldens {
         let mut text = VERSIONS_HEAD.to_owned();
         for version in self.versions() {
             if let Some(assessment) = self.judge(&version)? {
-                text.push_str(&support::line(&version, &assessment));
+                text.push_str(&expected::version(&version, &assessment));
             }
         }
         fs::write(self.root.join("versions.toml"), text)
@@ -195,7 +195,6 @@ const REQUESTS: &str = "requests.jsonl";
 #[cfg(test)]
 mod tests {
     use super::super::case;
-    use super::super::reading;
     use super::super::take::Checkpoint;
     use super::super::take::checkpoints;
     use super::*;
@@ -278,7 +277,7 @@ mod tests {
         let points = read_three_ways(&take.recording, &place);
         assert!(!points.is_empty(), "{place} has no checkpoint");
         let file = goldens.terminal(version, shot).join(READING);
-        let reading = reading::of(&take.recording);
+        let reading = expected::reading(&take.recording);
         if std::env::var("GOLDEN").is_ok_and(|word| word == "overwrite") {
             fs::write(&file, &reading).expect("the expected reading must be written");
         }

@@ -3,8 +3,6 @@
 //! A mask is applied when two takes are compared, to both sides, so a mask that turns out too coarse can be made finer
 //! without recording anything again.
 
-use serde_json::Value;
-
 /// A row of the screen: spinners, hints, tips, versions and folders become their names.
 pub(crate) fn row(row: &str) -> String {
     let mut masked = text(row);
@@ -73,47 +71,6 @@ pub(crate) fn text(text: &str) -> String {
         }
     }
     out
-}
-
-/// The fields of a value, one a line: its path and its masked content.
-pub(crate) fn fields(value: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    walk(value, "", &mut lines);
-    lines
-}
-
-fn walk(value: &Value, path: &str, lines: &mut Vec<String>) {
-    match value {
-        Value::Object(inner) if !inner.is_empty() => {
-            for (name, value) in inner {
-                let path = match path {
-                    "" => name.clone(),
-                    _ => format!("{path}.{name}"),
-                };
-                walk(value, &path, lines);
-            }
-        }
-        Value::Array(items) if !items.is_empty() => {
-            for (index, item) in items.iter().enumerate() {
-                walk(item, &format!("{path}[{index}]"), lines);
-            }
-        }
-        _ => lines.push(format!("{path}: {}", leaf(path, value))),
-    }
-}
-
-fn leaf(path: &str, value: &Value) -> String {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    match value {
-        Value::Number(_) if VOLATILE_ENDS.iter().any(|end| name.ends_with(end)) => {
-            "<number>".to_owned()
-        }
-        Value::String(said) if VOLATILE_TEXTS.contains(&name) && !said.is_empty() => {
-            "<text>".to_owned()
-        }
-        Value::String(said) => Value::from(text(said)).to_string(),
-        other => other.to_string(),
-    }
 }
 
 /// Whether what was written so far ends within a word; the `v` before a version is none.
@@ -250,17 +207,10 @@ const HINTS: [(&str, &str); 4] = [
 const FOLDERS: [&str; 2] = ["/tmp/relay-record-", "-tmp-relay-record-"];
 /// Shorter ones are words.
 const HASH_CHARACTERS_MIN: usize = 16;
-/// Ends of the names of numbers that measure time, or the size of what has times in it.
-const VOLATILE_ENDS: [&str; 9] = [
-    "Ms", "_ms", "_at", "At", "Time", "Duration", "pid", "Bytes", "Retries",
-];
-/// Texts that are another one every time and have no shape of their own.
-const VOLATILE_TEXTS: [&str; 5] = ["version", "user-agent", "gitBranch", "slug", "agentId"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn rows_keep_what_matters() {
@@ -280,20 +230,5 @@ mod tests {
         ] {
             assert_eq!(row(drawn), expected);
         }
-    }
-
-    #[test]
-    fn a_value_is_told_field_by_field() {
-        let value = json!({"a": [{"b": 1}, "x"], "durationMs": 7, "id": "00000000-0000-4000-8000-000000000001", "empty": []});
-        assert_eq!(
-            fields(&value),
-            [
-                "a[0].b: 1",
-                "a[1]: \"x\"",
-                "durationMs: <number>",
-                "id: \"<id>\"",
-                "empty: []"
-            ]
-        );
     }
 }

@@ -17,15 +17,24 @@
 mod answer;
 pub(crate) mod case;
 mod dialect;
+#[cfg(feature = "recorder")]
 pub(crate) mod drift;
 pub(crate) mod drive;
+#[cfg(feature = "recorder")]
+mod expected;
+#[cfg(feature = "recorder")]
+mod fields;
+#[cfg(feature = "recorder")]
 pub(crate) mod golden;
+#[cfg(feature = "recorder")]
 pub(crate) mod known;
 mod mask;
 mod mcp;
+#[cfg(feature = "recorder")]
 pub(crate) mod observe;
 pub(crate) mod probe;
 mod reading;
+#[cfg(feature = "recorder")]
 pub(crate) mod report;
 pub(crate) mod stage;
 pub(crate) mod support;

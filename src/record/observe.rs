@@ -1,5 +1,6 @@
 //! What can be seen in a take, in a form that can be compared. `[pure]`
 
+use super::fields;
 use super::mask;
 use super::reading;
 use super::take::Take;
@@ -169,7 +170,7 @@ fn hook(name: &str, body: &Value) -> Item {
     Item {
         aspect: Aspect::Hooks,
         head: name.to_owned(),
-        fields: mask::fields(body),
+        fields: fields::of(body),
     }
 }
 
@@ -236,7 +237,7 @@ fn record(record: &Value) -> Item {
     Item {
         aspect: Aspect::Transcript,
         head: kinds.join(" "),
-        fields: mask::fields(record),
+        fields: fields::of(record),
     }
 }
 
@@ -261,7 +262,7 @@ fn request(request: &Value) -> Item {
     Item {
         aspect: Aspect::Requests,
         head: head.trim_end().to_owned(),
-        fields: mask::fields(request),
+        fields: fields::of(request),
     }
 }
 

@@ -1,20 +1,7 @@
-//! What we read in a recording: the expected side of a golden. `[pure]`
+//! What we read on a screen, in words. `[pure]`
 
-use super::take::Checkpoint;
-use super::take::checkpoints;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
-use crate::terminal::recording::Recording;
-
-/// One line a checkpoint: its name and the scene there.
-pub(crate) fn of(recording: &Recording) -> String {
-    let points = checkpoints(recording, |_| Vec::new());
-    points.iter().map(line).collect()
-}
-
-fn line(point: &Checkpoint) -> String {
-    format!("{}: {}\n", point.name, words(&point.scene))
-}
 
 /// A scene in words.
 pub(crate) fn words(scene: &Scene) -> String {

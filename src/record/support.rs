@@ -33,12 +33,6 @@ pub(crate) fn known(version: &str) -> Option<Assessment> {
     })
 }
 
-/// A version's line in the list, as `record` writes it.
-pub(crate) fn line(version: &str, assessment: &Assessment) -> String {
-    let (support, habits) = (assessment.support.to_string(), assessment.habits.words());
-    format!("{version:?} = {{ support = {support:?}, habits = {habits:?} }}\n")
-}
-
 /// What to do where a version cannot be driven.
 pub(crate) fn remedy() -> &'static str {
     static WORDS: LazyLock<String> = LazyLock::new(|| {

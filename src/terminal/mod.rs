@@ -11,6 +11,8 @@
 //!
 //! Start reading at [`landmark`].
 
+#[cfg(feature = "recorder")]
+mod asciicast;
 mod cell;
 mod draw;
 mod frame;

@@ -1,5 +1,6 @@
 //! One server: the requests to it, the event stream from it, and its tools as last listed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -34,6 +35,8 @@ pub(crate) struct Client {
     kept: Mutex<Vec<Tool>>,
     /// Whether the first list is put to use; it hears of no other one before.
     joined: AtomicBool,
+    /// What came behind the results of calls that are not put to use yet, by the ids of the calls.
+    behind: Mutex<HashMap<String, Vec<Value>>>,
     next_id: AtomicU64,
 }
 
@@ -56,6 +59,7 @@ impl Client {
             link: Mutex::default(),
             tools: Mutex::default(),
             joined: AtomicBool::new(false),
+            behind: Mutex::default(),
             next_id: AtomicU64::new(0),
         }
     }
@@ -119,6 +123,10 @@ impl Client {
         let meta = json!({ "claudecode/toolUseId": use_id, "progressToken": id });
         let params = json!({ "name": tool, "arguments": input, "_meta": meta });
         let result = self.ask("tools/call", Some(params), id, cancel);
+        let result = result.map(|(result, behind)| {
+            lock(&self.behind).insert(use_id.to_owned(), behind);
+            result
+        });
         if result == Err(Fault::Cancelled) {
             let params = json!({ "requestId": id, "reason": "AbortError: user-cancel" });
             self.notify(
@@ -126,6 +134,14 @@ impl Client {
             );
         }
         result
+    }
+
+    /// Hears what came behind the result of a call, once the result is put to use.
+    pub(crate) fn hear_behind(&self, use_id: &str) {
+        let behind = lock(&self.behind).remove(use_id);
+        for event in behind.unwrap_or_default() {
+            self.hear(&event);
+        }
     }
 
     /// The newer family first asks whether the server speaks the next protocol; here the answer is never taken up.
@@ -159,7 +175,7 @@ impl Client {
         let params = json!({
             "protocolVersion": PROTOCOL, "capabilities": capabilities, "clientInfo": self.info(),
         });
-        let result = self.ask("initialize", Some(params), self.id(), &Cancel::default())?;
+        let (result, _) = self.ask("initialize", Some(params), self.id(), &Cancel::default())?;
         lock(&self.link).protocol = result["protocolVersion"].as_str().map(str::to_owned);
         let note = match self.is_new {
             true => json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
@@ -234,21 +250,21 @@ impl Client {
         params: Option<Value>,
         id: u64,
         cancel: &Cancel,
-    ) -> Result<Value, Fault> {
+    ) -> Result<(Value, Vec<Value>), Fault> {
         let body = match params {
             Some(params) => {
                 json!({ "method": method, "params": params, "jsonrpc": "2.0", "id": id })
             }
             None => json!({ "method": method, "jsonrpc": "2.0", "id": id }),
         };
-        let (answer, _) = self.post(&body, &[], cancel)?;
+        let (answer, behind) = self.post(&body, &[], cancel)?;
         if let Some(error) = answer.get("error") {
             return Err(Fault::Rpc {
                 code: error["code"].as_i64().unwrap_or_default(),
                 message: error["message"].as_str().unwrap_or_default().to_owned(),
             });
         }
-        Ok(answer["result"].clone())
+        Ok((answer["result"].clone(), behind))
     }
 
     fn notify(&self, body: &Value) {

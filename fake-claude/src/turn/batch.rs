@@ -161,6 +161,8 @@ impl Batch {
 
     fn run(&self, at: usize, call: Call) {
         let found = self.world.toolbox.find(&call.name);
+        let client = found.as_ref().map(|(client, _)| client.clone());
+        let id = call.id.clone();
         let read_only = found.as_ref().is_some_and(|(_, tool)| tool.read_only);
         self.turn.enter(at, read_only || found.is_none());
         let (answer, fate) = match found {
@@ -174,6 +176,9 @@ impl Batch {
             fate,
             read_only,
         });
+        if let Some(client) = client {
+            client.hear_behind(&id);
+        }
     }
 
     fn use_tool(&self, client: &Client, tool: &Tool, call: &Call) -> (Answer, Fate) {

@@ -28,6 +28,8 @@ pub(crate) enum Said {
     Pong(u64),
     /// The ping behind a list was answered.
     Read(u64),
+    /// The ping behind a tool's result was answered.
+    Taken(u64),
     /// Nothing that asks for an answer.
     Notice,
     /// A request for something that we do not have.
@@ -85,7 +87,8 @@ fn client_version(params: Option<&Value>) -> Option<&str> {
 fn pong(id: &str) -> Option<Said> {
     let number = |prefix| id.strip_prefix(prefix)?.parse().ok();
     let read = number(READ).map(Said::Read);
-    read.or_else(|| number(PING).map(Said::Pong))
+    let taken = || number(TAKEN).map(Said::Taken);
+    read.or_else(taken).or_else(|| number(PING).map(Said::Pong))
 }
 
 fn call(params: &Value) -> Option<Call> {
@@ -145,6 +148,11 @@ pub(crate) fn reading(time: u64) -> String {
     request(&format!("{READ}{time}"), "ping")
 }
 
+/// The ping behind the result of this number.
+pub(crate) fn taking(number: u64) -> String {
+    request(&format!("{TAKEN}{number}"), "ping")
+}
+
 fn request(id: &str, method: &str) -> String {
     json!({"jsonrpc": "2.0", "id": id, "method": method}).to_string()
 }
@@ -162,6 +170,7 @@ pub(crate) fn progress(token: &Value, step: u64) -> String {
 
 const PING: &str = "ping-";
 const READ: &str = "read-";
+const TAKEN: &str = "taken-";
 
 #[cfg(test)]
 mod tests {
@@ -193,6 +202,10 @@ mod tests {
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","id":"read-7","result":{}}"#),
             Some(Said::Read(7))
+        );
+        assert_eq!(
+            said(r#"{"jsonrpc":"2.0","id":"taken-7","result":{}}"#),
+            Some(Said::Taken(7))
         );
         assert_eq!(said("[]"), None);
         assert_eq!(said("{"), Some(Said::Broken { id: Value::Null }));

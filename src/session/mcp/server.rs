@@ -9,6 +9,7 @@ use super::tool_sync::ToolEvent;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -31,6 +32,12 @@ struct State {
     /// Where notices go, while the CLI listens.
     notices: Option<mpsc::Sender<Bytes>>,
     parked: HashMap<String, Parked>,
+    /// Results that wait until the one before them is taken, in the caller's order; at most one for each parked call.
+    results: VecDeque<Answered>,
+    /// The number of the result that the CLI has to take before it is given the next.
+    awaited: Option<u64>,
+    /// How many results were given out that another one follows.
+    given: u64,
     /// Steps of progress told so far; they must rise.
     steps: u64,
     /// How many times a list was given out.
@@ -40,8 +47,16 @@ struct State {
 /// A call whose answer is outstanding.
 #[derive(Debug)]
 struct Parked {
-    answer: oneshot::Sender<Value>,
+    answer: oneshot::Sender<Given>,
     progress: Option<Value>,
+}
+
+/// A result on its way to the CLI.
+#[derive(Debug)]
+struct Given {
+    result: Value,
+    /// Its number, where another result may follow.
+    number: Option<u64>,
 }
 
 /// What an MCP request is answered with.
@@ -64,6 +79,9 @@ impl McpServer {
             edition: 0,
             notices: None,
             parked: HashMap::new(),
+            results: VecDeque::new(),
+            awaited: None,
+            given: 0,
             steps: 0,
             times: 0,
         };
@@ -101,16 +119,19 @@ impl McpServer {
         }
     }
 
-    /// Answers a parked call. One that was given up is not there any more.
+    /// Answers a parked call, once the CLI has taken the result before. One that was given up is not there any more.
     pub(crate) fn answer(&self, answered: Answered) {
-        if let Some(parked) = self.lock().parked.remove(&answered.id) {
-            drop(parked.answer.send(answered.result));
-        }
+        let mut state = self.lock();
+        state.results.push_back(answered);
+        state.give_results();
     }
 
     /// Gives all parked calls up; they are never answered.
     pub(crate) fn clear(&self) {
-        self.lock().parked.clear();
+        let mut state = self.lock();
+        state.parked.clear();
+        state.results.clear();
+        state.awaited = None;
     }
 
     /// The stream of notices, for the CLI's request to listen.
@@ -134,6 +155,10 @@ impl McpServer {
                 self.report(ToolEvent::Read(time));
                 return Reply::Accepted;
             }
+            Some(Said::Taken(number)) => {
+                self.lock().take_note(number);
+                return Reply::Accepted;
+            }
             Some(Said::List { id }) => return self.list(&id),
             Some(Said::Initialize {
                 id,
@@ -145,7 +170,7 @@ impl McpServer {
             }
             Some(Said::Ping { id }) => rpc::answer(&id, &Value::Object(serde_json::Map::new())),
             Some(Said::Unknown { id }) => rpc::no_such_method(&id),
-            Some(Said::Call { id, call }) => self.park(&id, call).await,
+            Some(Said::Call { id, call }) => return self.park(&id, call).await,
             Some(Said::Broken { id }) => self.refuse(&id).await,
         })
     }
@@ -161,12 +186,17 @@ impl McpServer {
         Reply::Events(text, rpc::reading(time))
     }
 
-    async fn park(&self, id: &Value, call: rpc::Call) -> String {
+    /// Behind a result that others may follow comes a ping, which shows that it was taken.
+    async fn park(&self, id: &Value, call: rpc::Call) -> Reply {
         let Some(told) = self.keep(call) else {
-            return self.refuse(id).await;
+            return Reply::Json(self.refuse(id).await);
         };
-        if let Ok(result) = told.await {
-            return rpc::answer(id, &result);
+        if let Ok(Given { result, number }) = told.await {
+            let text = rpc::answer(id, &result);
+            return match number {
+                Some(number) => Reply::Events(text, rpc::taking(number)),
+                None => Reply::Json(text),
+            };
         }
         // Whatever it were told, the CLI would go on to ask the model: it waits until it is interrupted or ended.
         std::future::pending().await
@@ -180,11 +210,14 @@ impl McpServer {
     }
 
     /// Keeps a call until it is answered; not where as many are kept as may be.
-    fn keep(&self, call: rpc::Call) -> Option<oneshot::Receiver<Value>> {
+    fn keep(&self, call: rpc::Call) -> Option<oneshot::Receiver<Given>> {
         let (answer, told) = oneshot::channel();
         let mut state = self.lock();
         if state.parked.len() >= PARKED_MAX {
             return None;
+        }
+        if state.parked.is_empty() {
+            state.awaited = None; // Another message of the model begins.
         }
         let parked = Parked {
             answer,
@@ -212,6 +245,32 @@ impl McpServer {
     }
 }
 
+impl State {
+    /// Gives results out until one has to be taken first: the CLI tells the model results in the order in which it took
+    /// them, and those that are on their way at once can overtake each other.
+    fn give_results(&mut self) {
+        while self.awaited.is_none()
+            && let Some(Answered { id, result }) = self.results.pop_front()
+        {
+            let Some(parked) = self.parked.remove(&id) else {
+                continue;
+            };
+            let number = (!self.parked.is_empty()).then_some(self.given);
+            self.given += 1;
+            if parked.answer.send(Given { result, number }).is_ok() {
+                self.awaited = number;
+            }
+        }
+    }
+
+    fn take_note(&mut self, number: u64) {
+        if self.awaited == Some(number) {
+            self.awaited = None;
+            self.give_results();
+        }
+    }
+}
+
 /// After an answer the CLI asks the model on, so its session gets the time to end first, which takes milliseconds.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 /// Events that may wait for a session; one that is this far behind is stuck.
@@ -220,3 +279,54 @@ const EVENTS_MAX: usize = 1024;
 const NOTICES_MAX: usize = 1024;
 /// Calls of one message that may wait for their results; the CLI makes as many at once as it is told it may.
 pub(crate) const PARKED_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn call(id: u64) -> Vec<u8> {
+        let params = json!({"name": "f", "arguments": {}, "_meta": {"claudecode/toolUseId": id.to_string()}});
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        call.to_string().into_bytes()
+    }
+
+    fn result(id: u64) -> Answered {
+        Answered {
+            id: id.to_string(),
+            result: json!({ "content": [] }),
+        }
+    }
+
+    /// The number that the ping behind a result has; none where nothing follows.
+    fn number(reply: &Reply) -> Option<String> {
+        match reply {
+            Reply::Events(_, ping) => serde_json::from_str::<Value>(ping).ok()?["id"]
+                .as_str()
+                .map(str::to_owned),
+            Reply::Json(_) | Reply::Accepted | Reply::Malformed => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_result_waits_until_the_one_before_it_is_taken() {
+        let (mcp, mut events) = McpServer::new(ToolList::default());
+        let [first, second, third] = [1, 2, 3].map(|id| {
+            let mcp = mcp.clone();
+            tokio::spawn(async move { mcp.handle(&call(id)).await })
+        });
+        for _ in 0..3 {
+            assert!(matches!(events.recv().await, Some(ToolEvent::Called(_))));
+        }
+        for id in [3, 1, 2] {
+            mcp.answer(result(id));
+        }
+        for given in [third, first] {
+            let ping = number(&given.await.expect("the call is answered")).expect("one follows");
+            assert!(!second.is_finished());
+            let pong = json!({"jsonrpc": "2.0", "id": ping, "result": {}}).to_string();
+            assert!(matches!(mcp.handle(pong.as_bytes()).await, Reply::Accepted));
+        }
+        assert_eq!(number(&second.await.expect("the call is answered")), None);
+    }
+}
