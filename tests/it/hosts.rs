@@ -216,17 +216,33 @@ fn claude_serves_where_the_host_cannot_and_the_label_says_so() {
 }
 
 #[test]
-fn a_host_serves_where_claude_has_reached_its_limit() {
-    let limit = "[[rule]]\nany = true\n[[rule.step]]\nlimit = \"You've hit your session limit · resets 7pm (UTC)\"\n";
+fn a_host_serves_while_claude_is_at_its_limit_and_claude_again_once_that_is_over() {
+    let limit = "[[rule]]\nmatch = \"asked\"\ntimes = 2\n[[rule.step]]\n\
+                 limit = \"You've hit your session limit · resets 7pm (UTC)\"\n";
     let host = Host::answering(|asked| says(asked, "from the host"));
-    let world = World::scripted(limit).pool("idle = 0");
+    let world = World::scripted(&format!("{limit}{ECHO}")).pool("idle = 0\nmax = 1");
     world.credential("key-a", "sk-a");
     world.credential("key-b", "sk-b");
     world.declare(&catalog(&host, &["claude-pty", "http:one"]));
     let relay = world.start();
-    let answer = relay.post(&asking("x"));
-    assert_eq!(answer.json()["content"][0]["text"], "from the host");
-    assert_eq!(answer.header("x-relay-attempts"), "claude-pty=usage_limit");
+    let mut lanes = Vec::new();
+    for is_streamed in [false, true, false, true] {
+        let answer = match is_streamed {
+            true => relay.stream(&streaming("asked")).whole(),
+            false => relay.post(&asking("asked")),
+        };
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let is_hosts = answer.header("x-relay-lane") == "http:one";
+        let (text, attempts, origin) = match is_hosts {
+            true => ("from the host", "claude-pty=usage_limit", "upstream"),
+            false => ("asked", "", ""),
+        };
+        assert!(answer.body.contains(text), "{}", answer.body);
+        assert_eq!(answer.header("x-relay-attempts"), attempts);
+        assert_eq!(answer.header("x-relay-origin"), origin);
+        lanes.push(answer.header("x-relay-lane").to_owned());
+    }
+    assert_eq!(lanes, ["http:one", "http:one", "claude-pty", "claude-pty"]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod openai;
 mod pass;
 mod pitfalls;
 mod pool;
+mod prices;
 mod print;
 mod records;
 mod refusals;

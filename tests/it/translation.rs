@@ -83,7 +83,7 @@ impl Rig {
     }
 }
 
-fn model(api: Api) -> &'static str {
+pub(crate) fn model(api: Api) -> &'static str {
     match api {
         Api::Messages => "m-messages",
         Api::Chat => "m-chat",
