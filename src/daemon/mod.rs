@@ -15,8 +15,10 @@ mod limits;
 mod lock;
 mod log;
 mod running;
+mod simulated;
 
 pub(crate) use error::DaemonError;
+pub(crate) use lock::Lock as StateLock;
 pub(crate) use running::own_key;
 pub(crate) use running::run;
 pub(crate) use running::start;

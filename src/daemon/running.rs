@@ -6,6 +6,7 @@ use super::limits;
 use super::lock;
 use super::lock::Lock;
 use super::log;
+use super::simulated::SimulatedHost;
 use crate::archive::Archive;
 use crate::auth;
 use crate::auth::Admission;
@@ -105,6 +106,8 @@ pub(crate) struct Running {
     limits: PolicyLimits,
     store: Store,
     telemetry: Telemetry,
+    /// With `--simulated` only.
+    host: Option<SimulatedHost>,
     /// Held for as long as the daemon lives.
     lock: Lock,
 }
@@ -141,6 +144,11 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     if ended > 0 {
         tracing::info!(ended, "ended processes that an earlier daemon left");
     }
+    let host = match simulated {
+        true => Some(SimulatedHost::start(&config.home, &registry).await?),
+        false => None,
+    };
+    config.catalog.brought = host.as_ref().map(SimulatedHost::rows).unwrap_or_default();
     let codex = claude::codex(&config, simulated)?;
     let codex = CodexLane::new(codex, registry.clone());
     let pool = claude::pool(&config, simulated, registry, budgets).await?;
@@ -209,6 +217,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         limits: counted,
         store,
         telemetry,
+        host,
         lock,
     })
 }
@@ -279,6 +288,9 @@ impl Running {
         store::remove(&self.own_key);
         self.pool.drain().await;
         self.codex.drain().await;
+        if let Some(host) = self.host {
+            host.stop().await;
+        }
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();
