@@ -184,19 +184,22 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         journal.clone(),
     );
     let archive = archive(&config).map_err(&home)?;
-    let rooms = control::Rooms {
-        catalog: watched,
-        secrets: config.secrets.clone(),
-        hosts: hosts.clone(),
-        keys: KeyFile::of(&config.home),
-        pool: pool.view(),
-        calls: journal.clone(),
-    };
     let api = api
         .with_hosts(hosts.clone())
         .recording_in(store.clone())
         .told_to(telemetry.clone())
         .keeping_in(archive);
+    let explaining = api.clone();
+    let rooms = control::Rooms {
+        store: store.clone(),
+        explain: Arc::new(move |query| explaining.explained(query)),
+        catalog: watched,
+        secrets: config.secrets.clone(),
+        hosts,
+        keys: KeyFile::of(&config.home),
+        pool: pool.view(),
+        calls: journal.clone(),
+    };
     let (stop, stopped) = watch::channel(false);
     let controlling = control(&config, desk, rooms, stopped.clone());
     let serving = tokio::spawn(listener.run(api, stopped));
