@@ -178,7 +178,10 @@ impl CallRecorder {
         if let Some(end) = end {
             draft.end(&end);
         }
-        let known = draft.entry.usage.filter(Usage::is_known);
+        let notes = draft.handed.as_ref()?.timeline.notes();
+        let told = draft.entry.usage.filter(Usage::is_known);
+        let known = told.or(notes.counted);
+        draft.entry.usage = known.or(draft.entry.usage);
         let took = match (known, &draft.entry.lane) {
             (Some(usage), _) => Took::Counted(usage),
             (None, Some(_)) => Took::Unknown,
@@ -187,7 +190,6 @@ impl CallRecorder {
         if let Some(Settle(settle)) = draft.settle.take() {
             draft.entry.charge = settle(took);
         }
-        let notes = draft.handed.as_ref()?.timeline.notes();
         let tries: Vec<CallTry> = notes
             .tries
             .into_iter()

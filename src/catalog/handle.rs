@@ -1,8 +1,11 @@
 //! The catalog in force, and how another one takes its place.
 
 use super::builtin::built_in;
+use super::document::read_text;
 use super::folder;
+use super::problem::Place;
 use super::problem::Problem;
+use super::resolve::concerns_calls;
 use super::resolve::resolve;
 use super::set::DocumentSet;
 use super::snapshot::Snapshot;
@@ -23,6 +26,9 @@ pub(crate) struct CatalogConfig {
     pub(crate) dir: PathBuf,
     /// Whether somebody named the folder. The default one may be missing; one that was named may not.
     pub(crate) is_named: bool,
+    /// Rows that a simulation brings. They stand beside what the folder declares, and declare nothing themselves: where
+    /// the folder is empty, every other model goes where it went.
+    pub(crate) brought: String,
 }
 
 /// The catalog in force. Clones are one and the same.
@@ -68,7 +74,7 @@ impl Catalog {
                 "there is no such folder; make it, or name another one",
             ));
         }
-        let snapshot = made(&set, &secrets);
+        let snapshot = made(&set, &config.brought, &secrets);
         let status = CatalogStatus {
             generation: 1,
             in_force_since: clock::unix_ms(),
@@ -122,7 +128,8 @@ impl Catalog {
     }
 
     fn put(&self, set: &DocumentSet) {
-        self.0.snapshot.store(Arc::new(made(set, &self.0.secrets)));
+        let made = made(set, &self.0.config.brought, &self.0.secrets);
+        self.0.snapshot.store(Arc::new(made));
         self.0.status.send_modify(|status| {
             status.generation += 1;
             status.in_force_since = clock::unix_ms();
@@ -138,7 +145,11 @@ impl Catalog {
     }
 }
 
-fn made(set: &DocumentSet, secrets: &SecretReader) -> Snapshot {
+fn made(declared: &DocumentSet, brought: &str, secrets: &SecretReader) -> Snapshot {
     let pass = secrets.pass();
-    resolve(set, &mut |reference| pass.read(reference), &built_in)
+    let mut set = declared.clone();
+    set.bring(read_text(brought, &Place::default()));
+    let mut snapshot = resolve(&set, &mut |reference| pass.read(reference), &built_in);
+    snapshot.is_configured = concerns_calls(declared);
+    snapshot
 }

@@ -393,6 +393,7 @@ fn catalog(dir: &Path) -> Catalog {
     let config = CatalogConfig {
         dir: dir.join("catalog"),
         is_named: false,
+        brought: String::new(),
     };
     Catalog::open(config, secrets)
 }

@@ -56,16 +56,17 @@ pub(crate) fn resolve(
     work.models(set, built_in);
     work.policies(set);
     work.users(set);
-    let concerns_calls = |document: &Document| document.kind() != Kind::User;
-    work.snapshot.is_configured = set.iter().any(concerns_calls)
-        || set.problems().iter().any(|problem| {
-            problem
-                .row
-                .as_ref()
-                .is_none_or(|row| row.kind != Kind::User)
-        });
+    work.snapshot.is_configured = concerns_calls(set);
     work.snapshot.problems = work.problems;
     work.snapshot
+}
+
+/// Whether a set says anything that concerns calls, if only in a row that is out.
+pub(super) fn concerns_calls(set: &DocumentSet) -> bool {
+    let mut kinds = set.iter().map(Document::kind);
+    let mut wrong = set.problems().iter().map(|problem| problem.row.as_ref());
+    kinds.any(|kind| kind != Kind::User)
+        || wrong.any(|row| row.is_none_or(|row| row.kind != Kind::User))
 }
 
 /// What is done so far.

@@ -45,6 +45,13 @@ impl DocumentSet {
         }
     }
 
+    /// Adds rows of names that are not taken.
+    pub(crate) fn bring(&mut self, read: ReadText) {
+        for document in read.documents {
+            self.rows.entry(document.row()).or_insert(document);
+        }
+    }
+
     pub(crate) fn complain(&mut self, problem: Problem) {
         self.problems.push(problem);
     }

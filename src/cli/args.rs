@@ -138,6 +138,9 @@ pub(crate) enum Command {
     /// Put everything that this relay is made of into one private file, while it runs or not
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(Backup),
+    /// Put a backup in the place of what this relay is made of, once it was found good; what stood there is kept
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(Restore),
     /// Tell where a call of a model would go, and why nowhere else: every lane, host and key, with the next step
     #[command(after_help = ROUTE_EXAMPLES)]
     Route(RouteArgs),
@@ -226,12 +229,32 @@ pub(crate) struct Backup {
     pub(crate) json: bool,
 }
 
+/// Which backup is put in place.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The file that `backup` wrote
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const RESTORE_EXAMPLES: &str = "\
+The relay must not run meanwhile. The whole file is read and verified before anything is touched; what stands in the
+places of its parts is moved into `before-restore-…` of the state folder, and moved back where something goes wrong.
+The master key is not in a backup: put master.key (or RELAY_MASTER_KEY) beside it.
+
+Examples:
+  inference-relay backup relay.tar --check     only look
+  inference-relay restore relay.tar";
+
 const BACKUP_EXAMPLES: &str = "\
 In it: the store, relay keys (hashes), stored secrets (sealed), the catalog, the configuration, what budgets have spent.
 Not in it: the master key, credentials in files of their own, texts of conversations and uploads. A store in PostgreSQL
 is backed up with pg_dump.
-To restore, stop the relay, unpack into an empty state folder, put master.key there, and start it:
-  tar -xf relay.tar -C ~/.inference-relay
+`inference-relay restore` puts it back.
 
 Examples:
   inference-relay backup relay.tar

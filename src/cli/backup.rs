@@ -63,10 +63,10 @@ pub(crate) fn backup(args: &Backup, env: &Env) -> anyhow::Result<CommandOutcome>
 }
 
 /// A private folder that goes away again.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    fn new(home: &Path) -> anyhow::Result<Scratch> {
+    pub(super) fn new(home: &Path) -> anyhow::Result<Scratch> {
         let folder = home.join(format!("backup.{}.tmp", std::process::id()));
         store::make_folder(&folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -143,7 +143,6 @@ impl Packed {
 /// Each part by its name in the backup. What changes while it is copied is copied in an order in which nothing is counted
 /// twice: the charges that are summed up come after the single ones.
 fn parts(config: &Config, scratch: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
-    let home = &config.home;
     let mut parts = Vec::new();
     if matches!(config.store.place, StorePlace::Sqlite(_)) {
         let copy = scratch.join(STORE);
@@ -151,6 +150,14 @@ fn parts(config: &Config, scratch: &Path) -> anyhow::Result<Vec<(String, PathBuf
             parts.push((STORE.to_owned(), copy));
         }
     }
+    parts.extend(plain_parts(config)?);
+    Ok(parts)
+}
+
+/// Each part but the store, which is copied by its own means.
+pub(super) fn plain_parts(config: &Config) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let home = &config.home;
+    let mut parts = Vec::new();
     for name in [
         "keys.json",
         "key-uses.json",
@@ -159,7 +166,7 @@ fn parts(config: &Config, scratch: &Path) -> anyhow::Result<Vec<(String, PathBuf
     ] {
         parts.push((name.to_owned(), home.join(name)));
     }
-    parts.push(("relay.toml".to_owned(), config.file.clone()));
+    parts.push((CONFIG.to_owned(), config.file.clone()));
     let is_rows = |name: &str| name.ends_with(".yaml") || name.ends_with(".yml");
     listed(&config.catalog.dir, "catalog", is_rows, &mut parts)?;
     let limits = home.join("limits");
@@ -204,7 +211,7 @@ fn listed(
 }
 
 /// Reads all of a backup, and opens what can be opened.
-fn check(path: &Path, scratch: &Path) -> anyhow::Result<Value> {
+pub(super) fn check(path: &Path, scratch: &Path) -> anyhow::Result<Value> {
     let file = File::open(path).with_context(|| format!("{} does not open", path.display()))?;
     let mut sums = BTreeMap::new();
     let mut manifest = None;
@@ -296,7 +303,8 @@ fn without_sums(mut manifest: Value) -> Value {
 
 /// The version of a backup's form.
 const VERSION: u64 = 1;
-const STORE: &str = "store.db";
+pub(super) const STORE: &str = "store.db";
+pub(super) const CONFIG: &str = "relay.toml";
 /// Comes last: a backup without it was cut off.
 const MANIFEST: &str = "manifest.json";
 

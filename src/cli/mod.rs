@@ -1,5 +1,5 @@
 //! The command line: `setup`, `serve`, `service`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`,
-//! `backup`, `route`, `usage`, `update`, `completions`, the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`,
+//! `backup`, `restore`, `route`, `usage`, `update`, `completions`, the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`,
 //! `policy`, `secret`, and the control plane's `user`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
@@ -33,6 +33,7 @@ mod probe;
 mod progress;
 #[cfg(feature = "recorder")]
 mod record;
+mod restore;
 mod route;
 mod run;
 mod service;

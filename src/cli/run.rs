@@ -19,6 +19,7 @@ use crate::cli::man;
 use crate::cli::out;
 #[cfg(feature = "recorder")]
 use crate::cli::record;
+use crate::cli::restore;
 use crate::cli::route;
 use crate::cli::service;
 use crate::cli::service::AlreadyServed;
@@ -96,6 +97,7 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Logout { cli, place } => codex::log_out(cli, &place, env),
         Command::Breaker { command } => block_on(breaker::breaker(&command, env))?,
         Command::Backup(args) => backup::backup(&args, env),
+        Command::Restore(args) => restore::restore(&args, env),
         Command::Route(args) => block_on(route::route(&args, env))?,
         Command::Usage(args) => usage::usage(&args, env),
         Command::Top(args) => block_on(top::top(&args, env))?,

@@ -155,6 +155,7 @@ fn server(reader: &Reader<'_>) -> Result<ServerConfig, ConfigError> {
 fn catalog(reader: &Reader<'_>) -> Result<CatalogConfig, ConfigError> {
     let named = reader.path("catalog.dir")?;
     Ok(CatalogConfig {
+        brought: String::new(),
         is_named: named.is_some(),
         dir: named.unwrap_or_else(|| reader.ground.home.value.join("catalog")),
     })

@@ -15,9 +15,10 @@ use super::store::Found;
 use super::store::StoredTurn;
 use crate::clock;
 use crate::lane::Call;
+use crate::lane::Dialect;
 use crate::lane::Events;
 use crate::lane::LaneView;
-use crate::lane::OfferedModel;
+use crate::lane::OfferedModels;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::routing::RouteExplanation;
@@ -105,14 +106,11 @@ impl Conversations {
         Ok(Conversations { router, kept })
     }
 
-    /// The models that a caller of this policy can reach; `None` where no catalog says.
+    /// The bound models that a caller of this policy can reach.
     ///
     /// # Errors
     /// Where the policy is none that is in force.
-    pub(crate) fn models(
-        &self,
-        policy: Option<&Arc<str>>,
-    ) -> Result<Option<Vec<OfferedModel>>, Fault> {
+    pub(crate) fn models(&self, policy: Option<&Arc<str>>) -> Result<OfferedModels, Fault> {
         self.router.models(policy)
     }
 
@@ -141,6 +139,15 @@ impl Conversations {
         body_bytes: usize,
     ) -> Result<Option<Settlement>, Fault> {
         self.router.reserve(call, body_bytes)
+    }
+
+    /// How the limits stand that refused a call, as headers of this dialect.
+    pub(crate) fn limit_headers(
+        &self,
+        call: &Call,
+        dialect: Dialect,
+    ) -> Vec<(&'static str, String)> {
+        self.router.limit_headers(call, dialect)
     }
 
     /// Begins to serve a call, in the conversation of its name where it has one.

@@ -1,6 +1,7 @@
 //! The claude that the daemon drives: found, asked what it is, and given a pool of sessions.
 
 use super::DaemonError;
+use super::simulated;
 use crate::codex::CodexConfig;
 use crate::config::Config;
 use crate::config::Env;
@@ -200,15 +201,15 @@ impl Inquiry {
 
 /// Puts the script in claude's place, with a home of its own: nothing of the user's is touched.
 fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError> {
-    let program = simulated_program("fake-claude")?;
+    let program = simulated::program("fake-claude")?;
     if !program.is_file() {
         return Err(DaemonError::NoSimulation(program));
     }
-    let simulated = home.join("simulated");
-    create_private(&simulated).map_err(DaemonError::home(&simulated))?;
+    let folder = home.join("simulated");
+    create_private(&folder).map_err(DaemonError::home(&folder))?;
     session
         .env
-        .insert("HOME".to_owned(), simulated.to_string_lossy().into_owned());
+        .insert("HOME".to_owned(), folder.to_string_lossy().into_owned());
     session.command = Some(program);
     Ok(())
 }
@@ -217,21 +218,15 @@ fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError>
 ///
 /// # Errors
 /// Where this program does not know where it lies.
-pub(super) fn codex(config: &Config, simulated: bool) -> Result<CodexConfig, DaemonError> {
+pub(super) fn codex(config: &Config, is_simulated: bool) -> Result<CodexConfig, DaemonError> {
     let mut codex = config.codex.clone();
-    if simulated {
+    if is_simulated {
         let home = config.home.join("simulated/codex");
-        codex.command = Some(simulated_program("fake-codex")?);
+        codex.command = Some(simulated::program("fake-codex")?);
         let home = home.to_string_lossy().into_owned();
         codex.env.insert("CODEX_HOME".to_owned(), home);
     }
     Ok(codex)
-}
-
-/// A script that stands in for a CLI: it is built into the folder that this program lies in.
-fn simulated_program(name: &str) -> Result<PathBuf, DaemonError> {
-    let own = std::env::current_exe().map_err(DaemonError::machine("own path"))?;
-    Ok(own.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// How often one is asked that does not answer well, and how long it is left alone in between.

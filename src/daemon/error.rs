@@ -43,7 +43,7 @@ pub(crate) enum DaemonError {
     Store(StoreFault),
     #[error("the keys cannot be used: cannot {0}")]
     Keys(#[source] StoreError),
-    #[error("the simulated claude is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
+    #[error("a simulated program is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
     NoSimulation(PathBuf),
     #[error("claude.tap cannot be laid: {0}")]
     Tap(#[from] TargetError),

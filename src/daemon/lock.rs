@@ -13,7 +13,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// The system lets go of it when the process ends, however it ends.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     file: File,
     /// The same beside the folder, which stays where the folder was when that is moved away. Not every place takes one.
     beside: Option<File>,
@@ -24,7 +24,7 @@ impl Lock {
     ///
     /// # Errors
     /// Where another daemon holds it, or the folder cannot be written.
-    pub(super) fn take(home: &Path) -> Result<Lock, DaemonError> {
+    pub(crate) fn take(home: &Path) -> Result<Lock, DaemonError> {
         let failed = DaemonError::home(home);
         let path = path(home);
         let outer = beside(home);

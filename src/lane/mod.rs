@@ -42,6 +42,14 @@ pub(crate) struct OfferedModel {
     pub(crate) lane: String,
 }
 
+/// The models of the catalog that a caller can reach.
+#[derive(Debug, Default)]
+pub(crate) struct OfferedModels {
+    pub(crate) models: Vec<OfferedModel>,
+    /// Whether there are no others. Where nothing is declared, claude serves models of any name.
+    pub(crate) is_all: bool,
+}
+
 /// One way to have a call answered.
 pub(crate) trait Lane: Send + Sync {
     fn id(&self) -> &LaneId;

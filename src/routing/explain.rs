@@ -113,9 +113,7 @@ impl Router {
         };
         let plan = route(&call, &ways);
         let snapshot = self.lanes.catalog.snapshot();
-        let model = snapshot
-            .model(&question.model)
-            .filter(|_| snapshot.is_configured());
+        let model = snapshot.model(&question.model);
         let told = Told {
             router: self,
             question,

@@ -16,6 +16,7 @@ use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::Level;
 use crate::limits::MemoryLimits;
+use crate::limits::Readings;
 use crate::limits::Reservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
@@ -166,16 +167,36 @@ impl Router {
     }
 }
 
+impl Router {
+    /// How the limits stand that refused a call, as headers of this dialect; none where its policy is not in force.
+    pub(crate) fn limit_headers(
+        &self,
+        call: &Call,
+        dialect: Dialect,
+    ) -> Vec<(&'static str, String)> {
+        let Ok(Some(policy)) = self.lanes.policy(call) else {
+            return Vec::new();
+        };
+        let bounds = bounds(&policy, call.key.as_ref());
+        headers(
+            &self.limits.counted.readings(&bounds, clock::now()),
+            dialect,
+        )
+    }
+}
+
+fn headers(readings: &Readings, dialect: Dialect) -> Vec<(&'static str, String)> {
+    match dialect {
+        Dialect::Anthropic => anthropic_headers(readings, clock::unix_ms()),
+        Dialect::Chat | Dialect::Responses => openai_headers(readings),
+    }
+}
+
 impl Settlement {
     /// How the tightest limits stand that hold the call, as headers of this dialect.
     pub(crate) fn headers(&self, dialect: Dialect) -> Vec<(&'static str, String)> {
-        let Some(reservation) = &self.reservation else {
-            return Vec::new();
-        };
-        match dialect {
-            Dialect::Anthropic => anthropic_headers(&reservation.readings, clock::unix_ms()),
-            Dialect::Chat | Dialect::Responses => openai_headers(&reservation.readings),
-        }
+        let reservation = self.reservation.as_ref();
+        reservation.map_or_else(Vec::new, |held| headers(&held.readings, dialect))
     }
 
     /// The call took nothing.

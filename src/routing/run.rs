@@ -12,7 +12,7 @@ use crate::lane::Call;
 use crate::lane::Lane;
 use crate::lane::LaneView;
 use crate::lane::LaneWant;
-use crate::lane::OfferedModel;
+use crate::lane::OfferedModels;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::turn::Attempt;
@@ -47,14 +47,11 @@ impl Router {
         self.lanes.catalog.snapshot().is_configured()
     }
 
-    /// The models that a caller of this policy can reach; `None` where no catalog says.
+    /// The bound models that a caller of this policy can reach.
     ///
     /// # Errors
     /// Where the policy is none that is in force.
-    pub(crate) fn models(
-        &self,
-        policy: Option<&Arc<str>>,
-    ) -> Result<Option<Vec<OfferedModel>>, Fault> {
+    pub(crate) fn models(&self, policy: Option<&Arc<str>>) -> Result<OfferedModels, Fault> {
         self.lanes.models(policy)
     }
 

@@ -11,6 +11,7 @@ use crate::catalog::Target;
 use crate::lane::Call;
 use crate::lane::Lane;
 use crate::lane::OfferedModel;
+use crate::lane::OfferedModels;
 use crate::turn::Fault;
 use crate::turn::LaneId;
 use crate::upstream::Hosts;
@@ -88,24 +89,21 @@ impl Lanes {
     /// Where the catalog has no way to its model, or the caller's policy does not grant it.
     pub(super) fn ways(&self, call: &Call) -> Result<Vec<Way>, Fault> {
         let snapshot = self.catalog.snapshot();
-        match snapshot.is_configured() {
+        // What a simulation brings stands beside claude, which serves every other model as if nothing were declared.
+        match snapshot.is_configured() || snapshot.model(&call.model).is_some() {
             true => self.declared(&snapshot, call),
             false => Ok(self.undeclared()),
         }
     }
 
-    /// The models that a caller of this policy can reach, each with the first lane that serves it; `None` where nothing is
-    /// declared.
+    /// The bound models that a caller of this policy can reach, each with the first lane that serves it.
     ///
     /// # Errors
     /// As for a call.
-    pub(super) fn models(
-        &self,
-        policy: Option<&Arc<str>>,
-    ) -> Result<Option<Vec<OfferedModel>>, Fault> {
+    pub(super) fn models(&self, policy: Option<&Arc<str>>) -> Result<OfferedModels, Fault> {
         let snapshot = self.catalog.snapshot();
-        if !snapshot.is_configured() {
-            return Ok(None);
+        if snapshot.models().next().is_none() && !snapshot.is_configured() {
+            return Ok(OfferedModels::default());
         }
         let policy = self.policy_named(policy)?;
         let policy = policy.as_deref();
@@ -124,7 +122,10 @@ impl Lanes {
                 lane: binding.lane.to_string(),
             })
         };
-        Ok(Some(snapshot.models().filter_map(offered).collect()))
+        Ok(OfferedModels {
+            models: snapshot.models().filter_map(offered).collect(),
+            is_all: snapshot.is_configured(),
+        })
     }
 
     fn undeclared(&self) -> Vec<Way> {

@@ -13,8 +13,10 @@ use crate::clock;
 use crate::conversation::ConversationView;
 use crate::conversation::Conversations;
 use crate::lane::Call;
+use crate::lane::Dialect;
 use crate::lane::LaneView;
 use crate::lane::OfferedModel;
+use crate::lane::OfferedModels;
 use crate::lane::Serving;
 use crate::pool::Snapshot;
 use crate::routing::RouteExplanation;
@@ -40,12 +42,12 @@ use tokio::sync::watch;
 /// What serves calls: conversations above the lanes, and in tests a stand-in.
 pub(crate) trait Backend: Send + Sync + 'static {
     fn serve(&self, call: Call) -> Serving;
-    /// The models that a caller of this policy can reach; `None` where no catalog says.
+    /// The bound models that a caller of this policy can reach.
     ///
     /// # Errors
     /// Where the policy is none that is in force.
-    fn models(&self, _policy: Option<&Arc<str>>) -> Result<Option<Vec<OfferedModel>>, Fault> {
-        Ok(None)
+    fn models(&self, _policy: Option<&Arc<str>>) -> Result<OfferedModels, Fault> {
+        Ok(OfferedModels::default())
     }
 
     /// Whether a catalog says which lanes serve which models.
@@ -59,6 +61,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Takes a call's share of what its policy limits.
     fn reserve(&self, _call: &Call, _body_bytes: usize) -> Result<Option<Settlement>, Fault> {
         Ok(None)
+    }
+    /// How the limits stand that refused a call, as headers of this dialect.
+    fn limit_headers(&self, _call: &Call, _dialect: Dialect) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
     /// Explains where a plain call would go.
     fn explain(&self, _question: &RouteQuestion) -> Option<RouteExplanation> {
@@ -74,7 +80,7 @@ impl Backend for Conversations {
         Conversations::serve(self, call)
     }
 
-    fn models(&self, policy: Option<&Arc<str>>) -> Result<Option<Vec<OfferedModel>>, Fault> {
+    fn models(&self, policy: Option<&Arc<str>>) -> Result<OfferedModels, Fault> {
         Conversations::models(self, policy)
     }
 
@@ -88,6 +94,10 @@ impl Backend for Conversations {
 
     fn reserve(&self, call: &Call, body_bytes: usize) -> Result<Option<Settlement>, Fault> {
         Conversations::reserve(self, call, body_bytes)
+    }
+
+    fn limit_headers(&self, call: &Call, dialect: Dialect) -> Vec<(&'static str, String)> {
+        Conversations::limit_headers(self, call, dialect)
     }
 
     fn explain(&self, question: &RouteQuestion) -> Option<RouteExplanation> {
@@ -231,13 +241,26 @@ impl Api {
         self.backend.reserve(call, body_bytes)
     }
 
+    /// How the limits stand that refused a call.
+    pub(super) fn limit_headers(
+        &self,
+        call: &Call,
+        dialect: Dialect,
+    ) -> Vec<(&'static str, String)> {
+        self.backend.limit_headers(call, dialect)
+    }
+
     /// The models that this caller can reach.
     pub(super) fn models(&self, caller: &Caller) -> Result<Vec<Listed>, Fault> {
         let bound = self.backend.models(caller.policy.as_ref())?;
-        Ok(bound.map_or_else(offer::claude, |models| {
-            let listed = |model: OfferedModel| Listed::bound(model.name, model.aliases, model.lane);
-            models.into_iter().map(listed).collect()
-        }))
+        let own = if bound.is_all {
+            Vec::new()
+        } else {
+            offer::claude()
+        };
+        let listed = |model: OfferedModel| Listed::bound(model.name, model.aliases, model.lane);
+        let bound = bound.models.into_iter().map(listed);
+        Ok(own.into_iter().chain(bound).collect())
     }
 
     /// Where a plain call would go; `None` in tests.

@@ -35,6 +35,7 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use axum::response::IntoResponse;
 use axum::response::Response;
 use std::ops::Range;
 use std::sync::Arc;
@@ -222,7 +223,16 @@ async fn serve_headed(
     let bytes = original.map_or(0, |original| original.body.len());
     note.weigh(call.policy_name.as_deref(), bytes as u64);
     let mut limits = Vec::new();
-    if let Some(settlement) = api.reserve(&call, bytes)? {
+    let settlement = match api.reserve(&call, bytes) {
+        Ok(settlement) => settlement,
+        Err(fault) => {
+            let limits = api.limit_headers(&call, dialect);
+            let mut refused = Refusal(fault).into_response();
+            label::write_limits(refused.headers_mut(), &limits);
+            return Ok(refused);
+        }
+    };
+    if let Some(settlement) = settlement {
         limits = settlement.headers(dialect);
         note.settles(|took| usage::settle(settlement, took));
     }

@@ -2,6 +2,7 @@
 
 use super::End;
 use super::LaneId;
+use super::Usage;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -27,6 +28,8 @@ pub(crate) struct Notes {
     pub(crate) emulated: Vec<String>,
     /// What was tried, in order; those past [`TRIES_MAX`] are counted alone.
     pub(crate) tries: Vec<Try>,
+    /// What the upstream had counted when its answer began; all that is known of one that nobody heard to its end.
+    pub(crate) counted: Option<Usage>,
     pub(crate) tries_count: u32,
 }
 
@@ -74,6 +77,13 @@ impl Timeline {
     /// How an answer ended whose bytes passed.
     pub(crate) fn passed_end(&self) -> Option<&End> {
         self.end.get()
+    }
+
+    /// An answer that is told in events began with these counts.
+    pub(crate) fn count(&self, usage: Usage) {
+        if usage.is_known() {
+            self.notes_mut().counted = Some(usage);
+        }
     }
 
     /// A request went to the upstream.

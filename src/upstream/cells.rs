@@ -1,7 +1,12 @@
 //! The breakers of one host: its own, and one for each of its keys and models.
 //!
-//! A host of which nothing is known but good is passed without a lock: one flag says so.
+//! Calls read them without a lock: one flag says that nothing is held against anybody, and where something is, a board
+//! shows it ([`Board`](super::board::Board)), made anew with each change. The lock is taken by a call that changes
+//! something: one that failed, a probe, and the first success after either.
 
+use super::board::Board;
+use super::board::Closed;
+use super::board::Leading;
 use super::breaker::Breaker;
 use super::breaker::Failure;
 use super::breaker::Generation;
@@ -11,6 +16,7 @@ use super::outcome::Cools;
 use super::outcome::Then;
 use super::outcome::Verdict;
 use crate::clock;
+use arc_swap::ArcSwap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +40,8 @@ pub(crate) struct HostBreakers {
     answered: AtomicU64,
     /// The moment of the latest change of any breaker; written under the lock of the cells.
     generation: AtomicU64,
+    /// What calls see of the cells; written under their lock.
+    board: ArcSwap<Board>,
     cells: Mutex<Cells>,
 }
 
@@ -47,15 +55,7 @@ struct Cells {
 }
 
 /// A key, and the model that it is used for; `None`: every one.
-type CellId = (KeyDigest, Option<Arc<str>>);
-
-/// Why a key cannot be used now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Closed {
-    pub(crate) class: Class,
-    /// When the next probe may go.
-    pub(crate) until: Instant,
-}
+pub(super) type CellId = (KeyDigest, Option<Arc<str>>);
 
 /// A call's leave to use a key. Dropped without a result, it is given back.
 #[derive(Debug)]
@@ -90,10 +90,10 @@ impl HostBreakers {
     ) -> Result<Leave, Closed> {
         let mut entered = self.generation.load(Ordering::Acquire);
         if self.is_marked.load(Ordering::Acquire) {
-            let mut cells = self.lock();
-            cells.look(&key, model, now)?;
-            entered = self.next();
-            cells.probe(&key, model, now, entered);
+            entered = match self.board.load().lead(&key, model, now)? {
+                Leading::Through => entered,
+                Leading::ToProbe => self.probe(&key, model, now)?,
+            };
         }
         Ok(Leave {
             breakers: Arc::clone(self),
@@ -102,6 +102,19 @@ impl HostBreakers {
             entered,
             is_settled: false,
         })
+    }
+
+    /// Takes the probe that the board showed to be due, if it still is.
+    fn probe(&self, key: &KeyDigest, model: &Arc<str>, now: Instant) -> Result<Generation, Closed> {
+        let mut cells = self.lock();
+        let found = cells.board().lead(key, model, now);
+        if found.is_ok() {
+            let entered = self.next();
+            cells.probe(key, model, now, entered);
+            self.show(&mut cells);
+            return Ok(entered);
+        }
+        found.map(|_| self.generation.load(Ordering::Acquire))
     }
 
     /// Forgets what is held against this key, or against the host and all its keys. What calls under way will tell is of
@@ -119,7 +132,7 @@ impl HostBreakers {
         if key.is_none() {
             cells.host = Breaker::closed_at(generation);
         }
-        self.mark(&mut cells);
+        self.show(&mut cells);
     }
 
     /// Every breaker of which something is known.
@@ -141,14 +154,15 @@ impl HostBreakers {
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Says whether anything is held against anybody. What a closed breaker knows of older calls is kept as long as there
-    /// is room.
-    fn mark(&self, cells: &mut Cells) {
+    /// Shows calls what is held against anybody. What a closed breaker knows of older calls is kept as long as there is
+    /// room.
+    fn show(&self, cells: &mut Cells) {
         if cells.keys.len() > CELLS_MAX {
             cells.keys.retain(|_, breaker| !breaker.is_quiet());
         }
-        let is_marked =
-            !cells.host.is_quiet() || cells.keys.values().any(|breaker| !breaker.is_quiet());
+        let board = cells.board();
+        let is_marked = !board.is_empty();
+        self.board.store(Arc::new(board));
         self.is_marked.store(is_marked, Ordering::Release);
     }
 
@@ -158,19 +172,14 @@ impl HostBreakers {
 }
 
 impl Cells {
-    fn look(&self, key: &KeyDigest, model: &Arc<str>, now: Instant) -> Result<(), Closed> {
-        let cell = self.keys.get(&(*key, Some(Arc::clone(model))));
-        let whole = self.keys.get(&(*key, None));
-        for breaker in [Some(&self.host), cell, whole].into_iter().flatten() {
-            let until = match breaker.standing(now) {
-                Standing::Closed | Standing::ProbeDue => continue,
-                Standing::Probing => now,
-                Standing::OpenUntil(until) => until,
-            };
-            let class = breaker.class().unwrap_or(Class::Network);
-            return Err(Closed { class, until });
-        }
-        Ok(())
+    /// What calls see of them.
+    fn board(&self) -> Board {
+        let keys = self.keys.iter().filter(|(_, breaker)| !breaker.is_quiet());
+        Board::new(
+            (!self.host.is_quiet()).then(|| self.host.gate()),
+            keys.map(|(id, breaker)| (id.clone(), breaker.gate())),
+            self.forbidden.keys().copied(),
+        )
     }
 
     /// Changes the breakers of a key for a model: its own, and that of the key for every one.
@@ -248,10 +257,12 @@ impl Leave {
     fn succeed(mut self) {
         self.is_settled = true;
         self.breakers.answered.fetch_add(1, Ordering::Relaxed);
-        if self.breakers.is_marked.load(Ordering::Acquire) {
+        let breakers = &self.breakers;
+        let heeds = |board: &Board| board.heeds_success(&self.key, &self.model, self.entered);
+        if breakers.is_marked.load(Ordering::Acquire) && heeds(&breakers.board.load()) {
             let mut cells = self.breakers.lock();
             cells.succeed(&self);
-            self.breakers.mark(&mut cells);
+            self.breakers.show(&mut cells);
         }
     }
 
@@ -271,17 +282,22 @@ impl Leave {
             generation: self.breakers.next(),
         };
         cells.fail(&self, failure, verdict.cools, clock::now());
-        self.breakers.mark(&mut cells);
+        self.breakers.show(&mut cells);
     }
 }
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        if self.is_settled || !self.breakers.is_marked.load(Ordering::Acquire) {
+        let breakers = &self.breakers;
+        if self.is_settled || !breakers.is_marked.load(Ordering::Acquire) {
             return;
         }
-        let mut cells = self.breakers.lock();
-        cells.leave(self, clock::now());
+        let board = breakers.board.load();
+        if board.may_be_probed_by(&self.key, &self.model, self.entered) {
+            let mut cells = breakers.lock();
+            cells.leave(self, clock::now());
+            breakers.show(&mut cells);
+        }
     }
 }
 
@@ -358,6 +374,37 @@ mod tests {
             .expect("closed")
             .fail(&status(403), 0.0);
         assert!(enter(&breakers, A, "d").is_err() && enter(&breakers, B, "d").is_ok());
+    }
+
+    #[test]
+    fn a_call_with_a_good_key_of_a_marked_host_takes_no_lock() {
+        let breakers = Arc::new(HostBreakers::default());
+        let leave = enter(&breakers, A, "m").expect("nothing is known yet");
+        leave.fail(&status(429), 0.0);
+        let held = breakers.lock();
+        enter(&breakers, B, "m").expect("it is good").succeed();
+        drop(enter(&breakers, A, "n"));
+        assert!(enter(&breakers, A, "m").is_err());
+        drop(held);
+    }
+
+    #[test]
+    fn of_many_calls_one_is_the_probe_and_its_end_lets_the_others_in() {
+        let breakers = Arc::new(HostBreakers::default());
+        let begun = enter(&breakers, A, "m").expect("nothing is known yet");
+        let leave = enter(&breakers, A, "m").expect("nothing is known yet");
+        leave.fail(&status(429), 0.0);
+        let later = clock::now() + std::time::Duration::from_secs(60);
+        let enter = || breakers.enter(digest(A), &"m".into(), later);
+        let probe = enter().expect("the probe is due");
+        assert!(enter().is_err() && enter().is_err());
+        begun.succeed();
+        assert!(enter().is_err(), "a call from before says nothing of now");
+        drop(probe);
+        let probe = enter().expect("it was given back");
+        probe.succeed();
+        assert!(enter().is_ok() && enter().is_ok());
+        assert_eq!(breakers.views(later), []);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How calls to hosts fail, as their callers are told. No address and no account of a host is in a message. `[pure]`
 
-use super::cells::Closed;
+use super::board::Closed;
 use super::observed::StreamError;
 use super::outcome::Class;
 use super::protocol::Protocol;

@@ -1,9 +1,9 @@
 //! A host as a lane: its keys are tried in the order of their choice, until one gives an answer.
 
 use super::attempt::Attempt;
+use super::board::Closed;
 use super::breaker::Standing;
 use super::cells::CellView;
-use super::cells::Closed;
 use super::fault;
 use super::headers::Credential;
 use super::host::HostState;
@@ -42,6 +42,7 @@ use crate::turn::Labels;
 use crate::turn::LaneId;
 use crate::turn::Try;
 use crate::wire::outgoing::Outgoing;
+use crate::wire::outgoing::unsaid;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
@@ -173,7 +174,12 @@ pub(super) struct Plan<'a> {
 
 impl Plan<'_> {
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
-        translated::written(call.request()?, self.protocol, &self.binding.upstream_name)
+        let (request, model) = (call.request()?, &self.binding.upstream_name);
+        let mut written = translated::written(request, self.protocol, model)?;
+        let original = call.original.as_ref();
+        let unsaid = original.map(|original| unsaid(&original.body));
+        written.ignored.extend(unsaid.unwrap_or_default());
+        Ok(written)
     }
 }
 
@@ -245,7 +251,7 @@ impl HostLane {
         let mut labels = Labels::exact(self.id.clone());
         labels.emulated = [request.emulated.clone(), written.emulated].concat();
         labels.ignored = [request.ignored.clone(), written.ignored].concat();
-        translated::told(passed, plan.protocol, labels).await
+        translated::told(passed, plan.protocol, labels, call.timeline.clone()).await
     }
 
     async fn run(

@@ -13,6 +13,7 @@
 //! Start reading at [`outcome`], then [`breaker`] and [`lane`].
 
 mod attempt;
+mod board;
 mod breaker;
 mod cells;
 mod fault;

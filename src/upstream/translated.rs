@@ -16,6 +16,7 @@ use crate::turn::Labels;
 use crate::turn::LaneId;
 use crate::turn::Request;
 use crate::turn::Start;
+use crate::turn::Timeline;
 use crate::wire::anthropic;
 use crate::wire::openai::chat;
 use crate::wire::openai::responses;
@@ -67,12 +68,18 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
 }
 
 /// The host's answer in events.
-pub(super) fn told(passed: Passed, protocol: Protocol, labels: Labels) -> Serving {
+pub(super) fn told(
+    passed: Passed,
+    protocol: Protocol,
+    labels: Labels,
+    timeline: Timeline,
+) -> Serving {
     let (events, told) = mpsc::channel(EVENTS_MAX);
     let teller = Teller {
         reader: reader(protocol),
         labels: Some(labels),
         protocol,
+        timeline,
     };
     tokio::spawn(teller.tell(passed.body, events));
     Box::pin(committed(told))
@@ -110,6 +117,7 @@ struct Teller {
     /// `None` once they were told.
     labels: Option<Labels>,
     protocol: Protocol,
+    timeline: Timeline,
 }
 
 impl Teller {
@@ -145,6 +153,7 @@ impl Teller {
     fn event(&mut self, word: Word) -> Result<Event, Fault> {
         match word {
             Word::Begun { id, model, usage } => {
+                self.timeline.count(usage);
                 let unnamed = || Labels::exact(LaneId::new(self.protocol.adapter()));
                 let labels = self.labels.take().unwrap_or_else(unnamed);
                 Ok(Event::Start(Start {

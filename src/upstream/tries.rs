@@ -2,7 +2,8 @@
 
 use super::attempt::Failed;
 use super::attempt::WAIT_MAX;
-use super::cells::Closed;
+use super::board::Closed;
+use super::breaker::HINT_MIN;
 use super::cells::Leave;
 use super::fault;
 use super::in_flight::InFlight;
@@ -222,7 +223,7 @@ impl<'a> Tries<'a> {
         let wait = match (verdict.class, verdict.hint) {
             (Some(Class::Server), None) => jittered(self.count),
             (Some(Class::Server | Class::RateLimit), Some(hint)) if hint <= WAIT_MAX => {
-                hint.max(RETRY_WAIT) + TICK
+                hint.max(HINT_MIN) + TICK
             }
             _ => return Tried::Next,
         };

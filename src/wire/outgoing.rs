@@ -1,5 +1,8 @@
 //! A request of the inner language as a host gets it, whatever the host speaks.
 
+use memchr::memmem;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// A request in a host's dialect; its answer is to come as a stream.
@@ -10,4 +13,57 @@ pub(crate) struct Outgoing {
     pub(crate) emulated: Vec<String>,
     /// What the host's dialect cannot say, by path.
     pub(crate) ignored: Vec<String>,
+}
+
+/// Fields of a caller's body that say nothing to a CLI, so that the inner language has no place for them, and that a host
+/// of the caller's own dialect would have heeded.
+#[derive(Deserialize)]
+struct Unsaid {
+    metadata: Option<IgnoredAny>,
+    user: Option<IgnoredAny>,
+    safety_identifier: Option<IgnoredAny>,
+    prompt_cache_key: Option<IgnoredAny>,
+    service_tier: Option<Value>,
+}
+
+/// The names of such fields in a body, and of marks for its host's cache.
+pub(crate) fn unsaid(body: &[u8]) -> Vec<String> {
+    let Ok(found) = serde_json::from_slice::<Unsaid>(body) else {
+        return Vec::new();
+    };
+    let tier = found.service_tier.as_ref().and_then(Value::as_str);
+    let fields = [
+        ("metadata", found.metadata.is_some()),
+        ("user", found.user.is_some()),
+        ("safety_identifier", found.safety_identifier.is_some()),
+        ("prompt_cache_key", found.prompt_cache_key.is_some()),
+        (
+            "service_tier",
+            !matches!(tier, None | Some("auto" | "default")),
+        ),
+        ("cache_control", has_field(body, "\"cache_control\"")),
+    ];
+    let said = fields.into_iter().filter(|(_, is_there)| *is_there);
+    said.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Whether a field of this name, in its quotes, stands anywhere. In a text its last quote has a backslash before it.
+fn has_field(body: &[u8], quoted: &str) -> bool {
+    memmem::find_iter(body, quoted).any(|at| {
+        let rest = body[at + quoted.len()..].trim_ascii_start();
+        rest.starts_with(b":")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_would_have_heeded_is_named_and_a_text_about_it_is_not() {
+        let body = br#"{"metadata":{"user_id":"u"},"service_tier":"flex","system":[{"cache_control" : {"type":"ephemeral"}}]}"#;
+        assert_eq!(unsaid(body), ["metadata", "service_tier", "cache_control"]);
+        let body = br#"{"service_tier":"auto","user":null,"messages":"\"cache_control\": {\"user\":1}","tools":{"user":1}}"#;
+        assert_eq!(unsaid(body), [] as [&str; 0]);
+    }
 }

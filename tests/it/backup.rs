@@ -13,7 +13,6 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::process::Stdio;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
@@ -59,17 +58,6 @@ fn told(world: &World, args: &[&str]) -> (bool, Value, String) {
     (output.status.success(), told, errors)
 }
 
-fn unpack(file: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder must be made");
-    let tar = Command::new("tar")
-        .arg("-xf")
-        .arg(file)
-        .arg("-C")
-        .arg(to)
-        .status();
-    assert!(tar.is_ok_and(|status| status.success()));
-}
-
 #[test]
 fn a_relay_is_made_anew_of_a_backup_that_was_taken_while_it_ran() {
     let host = Host::answering(|asked| says(asked, "hi"));
@@ -105,7 +93,12 @@ fn a_relay_is_made_anew_of_a_backup_that_was_taken_while_it_ran() {
     assert!(!is_made && errors.contains("is there already"), "{errors}");
 
     let next = World::scripted(ECHO).pool("idle = 0");
-    unpack(&file, &next.path("state"));
+    next.declare("kind: Host\nmetadata: { name: older }\nspec: { url: \"http://127.0.0.1:1\", network: private }\n");
+    let (is_put, put, errors) = told(&next, &["restore", &path, "--json"]);
+    assert!(is_put && put["keys"] == 1, "{errors}");
+    let kept = Path::new(put["kept"].as_str().expect("something stood there")).to_owned();
+    let rows = fs::read_dir(kept.join("catalog")).expect("the rows before are kept");
+    assert_eq!(rows.count(), 1);
     let master = relay.world.path("state/master.key");
     fs::copy(master, next.path("state/master.key")).expect("it is kept apart");
     drop(relay);
@@ -114,6 +107,8 @@ fn a_relay_is_made_anew_of_a_backup_that_was_taken_while_it_ran() {
     assert_eq!(client::post(again.address, &hosts::asking("x")).status, 401);
     assert_eq!(ask(&again), 200);
     assert_eq!(asked_with(&host), SECRET);
+    let (is_put, _, errors) = told(&again.world, &["restore", &path]);
+    assert!(!is_put && errors.contains("already_running"), "{errors}");
 }
 
 #[test]
@@ -137,6 +132,11 @@ fn a_backup_that_was_changed_or_cut_off_is_no_good_one() {
         fs::write(&file, bad).expect("it is written");
         let (is_good, _, errors) = told(&world, &["backup", &path, "--check"]);
         assert!(!is_good && errors.contains(words), "{errors}");
+        let rows = || world.files("state/catalog").len() + world.files("catalog").len();
+        let before = rows();
+        let (is_put, _, errors) = told(&world, &["restore", &path]);
+        assert!(!is_put && errors.contains(words), "{errors}");
+        assert_eq!(rows(), before, "nothing was touched");
     }
 }
 

@@ -17,6 +17,9 @@ use super::support::fake::inherited;
 use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::wait;
+use fake_host::Answer;
+use fake_host::Api;
+use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;
@@ -37,15 +40,15 @@ const OUTPUT_NANOS: u64 = 10_000;
 
 /// Chance that comes again with its seed.
 #[derive(Clone)]
-struct Chance(Arc<AtomicU64>);
+pub(crate) struct Chance(Arc<AtomicU64>);
 
 impl Chance {
-    fn new(seed: u64) -> Chance {
+    pub(crate) fn new(seed: u64) -> Chance {
         Chance(Arc::new(AtomicU64::new(seed)))
     }
 
     /// A number below `bound`.
-    fn below(&self, bound: u64) -> u64 {
+    pub(crate) fn below(&self, bound: u64) -> u64 {
         let mut x = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -66,36 +69,11 @@ enum Did {
 /// What was done for each call, in order.
 type Book = Arc<Mutex<HashMap<String, Vec<Did>>>>;
 
-fn prompt(asked: &Asked) -> String {
-    let json = asked.json();
-    let content = &json["messages"][0]["content"];
-    content
-        .as_str()
-        .or(content[0]["text"].as_str())
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// The events of an answer of so many tokens that says `text`.
-fn events(text: &str, input: u64, output: u64) -> Vec<String> {
-    let start = json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant",
-        "model": "up", "content": [], "stop_reason": null, "stop_sequence": null,
-        "usage": {"input_tokens": input, "output_tokens": 1}}});
-    let mut events = api_host::stream(text);
-    events[0] = api_host::event(&start);
-    let delta = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
-        "usage": {"output_tokens": output}});
-    events[4] = api_host::event(&delta);
-    events
-}
-
 /// What a host says this time, and what that is.
 fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
     let (input, output) = (1 + chance.below(500), 2 + chance.below(500));
-    let pieces = events(text, input, output);
-    let error = api_host::event(
-        &json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}}),
-    );
+    let pieces = api_host::stream_counted(text, input, output);
+    let error = api_host::error_event("overloaded_error");
     let first = |count: usize| pieces[..count].to_vec();
     let (said, did) = match chance.below(160) {
         0 => (fails(500, "api_error", "x"), Did::Nothing),
@@ -105,10 +83,7 @@ fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
             Did::Nothing,
         ),
         4 => (Said::Nothing, Did::Nothing),
-        5 => (
-            Said::Whole(200, "", "text/html", "<html></html>".to_owned()),
-            Did::Nothing,
-        ),
+        5 => (api_host::page("<html></html>"), Did::Nothing),
         6 if asked.is_streamed() => (Said::Stream([first(1), vec![error]].concat()), Did::Nothing),
         7 if asked.is_streamed() => (Said::Cut(first(1)), Did::Nothing),
         8 | 9 if asked.is_streamed() => (Said::Cut(first(3)), Did::Began(input, 1)),
@@ -118,11 +93,9 @@ fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
         ),
         _ if asked.is_streamed() => (Said::Stream(pieces), Did::Answered(input, output)),
         _ => {
-            let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "up",
-                "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,
-                "usage": {"input_tokens": input, "output_tokens": output}});
+            let answer = Answer::text("up", text, api_host::counts(input, output));
             (
-                Said::Whole(200, "", "application/json", message.to_string()),
+                api_host::answered(&Api::Messages.whole(&answer)),
                 Did::Answered(input, output),
             )
         }
@@ -133,11 +106,11 @@ fn chosen(chance: &Chance, asked: &Asked, text: &str) -> (Said, Did) {
 fn host(chance: &Chance, book: &Book) -> Host {
     let (chance, book) = (chance.clone(), Arc::clone(book));
     Host::answering(move |asked| {
-        let text = prompt(asked);
+        let text = asked.prompt();
         // A call that its caller will leave is begun and never ended.
         let (said, did) = match text.starts_with("left") {
             true => (
-                Said::Stall(events(&text, 7, 9)[..3].to_vec()),
+                Said::Stall(api_host::stream_counted(&text, 7, 9)[..3].to_vec()),
                 Did::Began(7, 1),
             ),
             false => chosen(&chance, asked, &text),
@@ -246,17 +219,13 @@ fn setting(name: &str, default: u64) -> u64 {
     text.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-#[test]
-fn under_chance_no_call_is_lost_or_answered_twice_and_every_cent_is_a_hosts_own_count() {
-    let calls = usize::try_from(setting("RELAY_CHAOS_CALLS", 600)).expect("it is a count");
-    let chance = Chance::new(setting("RELAY_CHAOS_SEED", 1));
-    let book = Book::default();
-    let hosts: Vec<Host> = (0..3).map(|_| host(&chance, &book)).collect();
+/// A relay with these hosts, and a key that it asks for.
+fn relay(hosts: &[Host]) -> (Relay, String) {
     let world = World::scripted("").pool("idle = 0");
     for name in ["x1", "x2", "y1", "y2", "z1", "z2"] {
         world.credential(name, &format!("sk-{name}"));
     }
-    world.declare(&catalog(&hosts));
+    world.declare(&catalog(hosts));
     let relay = world.start();
     let key = door::key(&relay, &["create", "k", "--policy", "p"]);
     wait::until("the key", || {
@@ -264,35 +233,64 @@ fn under_chance_no_call_is_lost_or_answered_twice_and_every_cent_is_a_hosts_own_
         let answer = client::post_as(relay.address, "any", &json!({}));
         (answer.status == 401).then_some(())
     });
-    let next = AtomicUsize::new(0);
+    (relay, key)
+}
+
+/// Makes calls, several at once, until so many were made.
+fn crowd(relay: &Relay, key: &str, calls: usize, next: &AtomicUsize, chance: &Chance, book: &Book) {
     thread::scope(|scope| {
         for _ in 0..CALLERS {
             scope.spawn(|| {
                 while let number @ 0.. = next.fetch_add(1, Ordering::Relaxed)
                     && number < calls
                 {
-                    one(&relay, &key, number, &chance, &book);
+                    one(relay, key, number, chance, book);
                 }
             });
         }
     });
+}
+
+/// What the hosts counted for all that was asked of them.
+fn counted(book: &HashMap<String, Vec<Did>>) -> u64 {
+    let each = book.values().flatten().map(|did| match did {
+        Did::Answered(input, output) | Did::Began(input, output) => {
+            input * INPUT_NANOS + output * OUTPUT_NANOS
+        }
+        Did::Nothing => 0,
+    });
+    each.sum()
+}
+
+/// No call is answered twice, and none is tried again once it was answered.
+fn assert_answered_once(book: &HashMap<String, Vec<Did>>) {
+    for (text, done) in book {
+        let given = done.iter().filter(|did| **did != Did::Nothing).count();
+        let is_last = done.last().is_some_and(|did| *did != Did::Nothing);
+        assert!(given == 0 || (given == 1 && is_last), "{text}: {done:?}");
+    }
+}
+
+#[test]
+fn under_chance_no_call_is_lost_or_answered_twice_and_every_cent_is_a_hosts_own_count() {
+    let calls = usize::try_from(setting("RELAY_CHAOS_CALLS", 600)).expect("it is a count");
+    let chance = Chance::new(setting("RELAY_CHAOS_SEED", 1));
+    let book = Book::default();
+    let hosts: Vec<Host> = (0..3).map(|_| host(&chance, &book)).collect();
+    let (relay, key) = relay(&hosts);
+    let next = AtomicUsize::new(0);
+    crowd(&relay, &key, calls, &next, &chance, &book);
     let told = wait::until("the last charge", || {
         let (sum, open) = charged(&relay);
         (open == 0).then_some(sum)
     });
     let book = book.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut counted = 0;
-    for (text, done) in book.iter() {
-        let given = done.iter().filter(|did| **did != Did::Nothing).count();
-        let is_last = done.last().is_some_and(|did| *did != Did::Nothing);
-        assert!(given == 0 || (given == 1 && is_last), "{text}: {done:?}");
-        for did in done {
-            if let Did::Answered(input, output) | Did::Began(input, output) = did {
-                counted += input * INPUT_NANOS + output * OUTPUT_NANOS;
-            }
-        }
-    }
-    assert_eq!(told, counted, "what was charged is what the hosts counted");
+    assert_answered_once(&book);
+    assert_eq!(
+        told,
+        counted(&book),
+        "what was charged is what the hosts counted"
+    );
     let answered = book
         .values()
         .flatten()
@@ -301,4 +299,80 @@ fn under_chance_no_call_is_lost_or_answered_twice_and_every_cent_is_a_hosts_own_
     assert!(answered.count() >= 100, "many calls are answered");
     let rows: Value = client::get(relay.address, "/v1/health").json();
     assert!(rows.is_object());
+}
+
+/// What all charges of a state folder come to, once a relay has taken them up: those that a kill left open stand at
+/// their estimate, which is what this gives beside their number.
+fn left_open(relay: &Relay) -> (u64, usize) {
+    let mut open = HashMap::new();
+    for file in relay.world.files("state/limits") {
+        for line in fs::read_to_string(file).unwrap_or_default().lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["R", id, nanos, ..] => {
+                    open.insert(id.to_owned(), nanos.parse::<u64>().expect("it is a number"));
+                }
+                ["S", id, ..] => drop(open.remove(id)),
+                _ => {}
+            }
+        }
+    }
+    (open.values().sum(), open.len())
+}
+
+/// The money that the policy has spent, as the relay says it.
+fn spent(relay: &Relay, key: &str) -> u64 {
+    let port = relay.address.port().to_string();
+    let args = ["route", "m", "--key", "k", "--json", "--port", &port];
+    let told = relay.world.run(&args);
+    let told: Value = serde_json::from_slice(&told.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&told.stderr)));
+    let budget = told["limits"].as_array().into_iter().flatten();
+    let mut budget = budget.filter(|limit| limit["what"] == "budget");
+    let budget = budget.next().unwrap_or_else(|| panic!("{key}: {told}"));
+    budget["max"].as_u64().expect("a number") - budget["left"].as_u64().expect("a number")
+}
+
+#[test]
+fn over_a_kill_no_charge_is_lost_or_doubled_and_no_place_stays_taken() {
+    let chance = Chance::new(setting("RELAY_CHAOS_SEED", 1));
+    let book = Book::default();
+    let hosts: Vec<Host> = (0..3).map(|_| host(&chance, &book)).collect();
+    let (mut relay, key) = relay(&hosts);
+    let next = AtomicUsize::new(0);
+    let (mut estimates, mut killed) = (0, 0);
+    for round in 1..=3 {
+        crowd(&relay, &key, 40 * round, &next, &chance, &book);
+        wait::until("the last charge", || {
+            let (_, open) = left_open(&relay);
+            (open == 0).then_some(())
+        });
+        // As many as the policy lets in at once are under way when the relay is killed.
+        let begun: Vec<_> = (0..16)
+            .map(|place| {
+                let mut body = call(&format!("left-{round}-{place}"));
+                body["model"] = "m".into();
+                let mut stream = client::stream_as(relay.address, &key, &body);
+                let told = stream
+                    .next()
+                    .is_some_and(|event| event.name == "message_start");
+                assert!(told, "place {place} of round {round} was given back");
+                stream
+            })
+            .collect();
+        relay.signal(Signal::KILL);
+        relay.ended();
+        drop(begun);
+        let (nanos, open) = left_open(&relay);
+        assert_eq!(open, 16, "a reservation is written before its call goes on");
+        (estimates, killed) = (estimates + nanos, killed + open);
+        let world = Arc::clone(&relay.world);
+        drop(relay);
+        relay = Relay::start(world);
+        let book = book.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_answered_once(&book);
+        // Of the killed ones the hosts counted a beginning, which nobody could tell any more.
+        let untold = killed as u64 * (7 * INPUT_NANOS + OUTPUT_NANOS);
+        assert_eq!(spent(&relay, &key), counted(&book) - untold + estimates);
+    }
 }

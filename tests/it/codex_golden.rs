@@ -153,9 +153,10 @@ fn a_real_one_says_what_was_recorded() {
             let mut texts = input.filter_map(|item| item["content"][0]["text"].as_str());
             let last = texts.next_back().unwrap_or_default();
             let case = CASES.iter().find(|(name, _)| *name == last);
-            responses_api::answer(&steps(
-                case.map_or("say = \"unexpected\"", |(_, text)| text),
-            ))
+            responses_api::answer(
+                asked,
+                &steps(case.map_or("say = \"unexpected\"", |(_, text)| text)),
+            )
         });
         let world = World::scripted("");
         fs::create_dir_all(world.path("codex-home")).expect("a home must be made");

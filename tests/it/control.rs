@@ -1056,12 +1056,12 @@ fn long_lists_have_pages_and_one_search_finds_every_name() {
 
 #[test]
 fn a_webhook_is_told_of_a_budget_once_a_level() {
-    let hook = Host::answering(|_| Said::Whole(200, "", "text/plain", String::new()));
+    let hook = Host::answering(|_| Said::Whole(200, "".into(), "text/plain", String::new()));
     let host = Host::answering(|_| {
         let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "up",
             "content": [{"type": "text", "text": "x"}], "stop_reason": "end_turn", "stop_sequence": null,
             "usage": {"input_tokens": 900_000, "output_tokens": 0}});
-        Said::Whole(200, "", "application/json", message.to_string())
+        Said::Whole(200, "".into(), "application/json", message.to_string())
     });
     let alerts = format!(
         "idle = 0\n[control]\nport = 0\n[alerts]\nwebhook = \"{}/a-secret-path\"\nprivate = true",

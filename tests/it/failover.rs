@@ -251,7 +251,7 @@ fn s08_an_answer_that_is_not_streamed_and_is_cut_comes_whole_from_the_next_try()
     };
     let pair = Pair::new(move |number, _| match number {
         1 => Said::Short(whole("first-model")),
-        _ => Said::Whole(200, "", "application/json", whole("first-model")),
+        _ => Said::Whole(200, "".into(), "application/json", whole("first-model")),
     });
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "count"}]});
     let answer = client::post_to(pair.relay.address, "/v1/chat/completions", &body);
@@ -393,7 +393,7 @@ fn a_failure_inside_a_good_status_before_content_goes_to_the_next_host() {
 fn another_protocols_answer_is_named_and_the_next_host_serves() {
     let pages = [
         Said::Stream(api_host::stream("x")),
-        Said::Whole(200, "", "text/html", "<html>hello</html>".to_owned()),
+        api_host::page("<html>hello</html>"),
     ];
     for said in pages {
         let pair = Pair::new(move |_, _| said.clone());

@@ -15,6 +15,9 @@ use super::support::relay::Relay;
 use super::support::relay::World;
 use super::support::wait;
 use super::usage;
+use fake_host::Answer;
+use fake_host::Api;
+use fake_host::Counts;
 use serde_json::Value;
 use serde_json::json;
 
@@ -213,17 +216,33 @@ fn claude_serves_where_the_host_cannot_and_the_label_says_so() {
 }
 
 #[test]
-fn a_host_serves_where_claude_has_reached_its_limit() {
-    let limit = "[[rule]]\nany = true\n[[rule.step]]\nlimit = \"You've hit your session limit · resets 7pm (UTC)\"\n";
+fn a_host_serves_while_claude_is_at_its_limit_and_claude_again_once_that_is_over() {
+    let limit = "[[rule]]\nmatch = \"asked\"\ntimes = 2\n[[rule.step]]\n\
+                 limit = \"You've hit your session limit · resets 7pm (UTC)\"\n";
     let host = Host::answering(|asked| says(asked, "from the host"));
-    let world = World::scripted(limit).pool("idle = 0");
+    let world = World::scripted(&format!("{limit}{ECHO}")).pool("idle = 0\nmax = 1");
     world.credential("key-a", "sk-a");
     world.credential("key-b", "sk-b");
     world.declare(&catalog(&host, &["claude-pty", "http:one"]));
     let relay = world.start();
-    let answer = relay.post(&asking("x"));
-    assert_eq!(answer.json()["content"][0]["text"], "from the host");
-    assert_eq!(answer.header("x-relay-attempts"), "claude-pty=usage_limit");
+    let mut lanes = Vec::new();
+    for is_streamed in [false, true, false, true] {
+        let answer = match is_streamed {
+            true => relay.stream(&streaming("asked")).whole(),
+            false => relay.post(&asking("asked")),
+        };
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let is_hosts = answer.header("x-relay-lane") == "http:one";
+        let (text, attempts, origin) = match is_hosts {
+            true => ("from the host", "claude-pty=usage_limit", "upstream"),
+            false => ("asked", "", ""),
+        };
+        assert!(answer.body.contains(text), "{}", answer.body);
+        assert_eq!(answer.header("x-relay-attempts"), attempts);
+        assert_eq!(answer.header("x-relay-origin"), origin);
+        lanes.push(answer.header("x-relay-lane").to_owned());
+    }
+    assert_eq!(lanes, ["http:one", "http:one", "claude-pty", "claude-pty"]);
 }
 
 #[test]
@@ -281,24 +300,14 @@ fn a_key_has_what_its_policy_grants() {
 
 /// A host of Chat Completions that says this, streamed, whatever it is asked.
 fn chat_host(text: &'static str) -> Host {
-    Host::answering(move |_| {
-        let chunk = |delta: Value, end: Value| {
-            let choice = json!({"index": 0, "delta": delta, "finish_reason": end});
-            let chunk = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up",
-                "choices": [choice]});
-            format!("data: {chunk}\n\n")
-        };
-        let usage = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up", "choices": [],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14,
-                "prompt_tokens_details": {"cached_tokens": 6}}});
-        Said::Stream(vec![
-            chunk(json!({"role": "assistant", "content": ""}), Value::Null),
-            chunk(json!({"content": text}), Value::Null),
-            chunk(json!({}), json!("stop")),
-            format!("data: {usage}\n\n"),
-            "data: [DONE]\n\n".to_owned(),
-        ])
-    })
+    let counts = Counts {
+        input: 4,
+        cache_read: Some(6),
+        output: 4,
+        ..Counts::default()
+    };
+    let told = Answer::text("up", text, counts);
+    Host::answering(move |_| Said::Stream(Api::Chat.events(&told, true)))
 }
 
 #[test]
@@ -362,5 +371,10 @@ fn what_a_policy_limits_is_refused_with_its_wait_and_settled_by_the_true_count()
         (429, "rate_limited")
     );
     assert!(!refused.header("retry-after").is_empty());
+    assert_eq!(refused.header("anthropic-ratelimit-requests-limit"), "2");
+    assert_eq!(
+        refused.header("anthropic-ratelimit-requests-remaining"),
+        "0"
+    );
     assert_eq!(host.asked().len(), 2);
 }

@@ -105,9 +105,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("upstream_auth", || {
         hosted(|_| api_host::fails(401, "authentication_error", "no"))
     }),
-    ("adapter_mismatch", || {
-        hosted(|_| Said::Whole(200, "", "text/html", "<html>".into()))
-    }),
+    ("adapter_mismatch", || hosted(|_| api_host::page("<html>"))),
     ("upstream_unreachable", || hosted(|_| Said::Nothing)),
     ("upstream_timeout", || hosted(|_| Said::Stall(vec![]))),
     ("upstream_incomplete", a_cut_stream),

@@ -1,14 +1,15 @@
 //! A model provider on loopback: keeps every request's body, answers by rule, and is loud about what it does not know.
 
+use super::api_host::Asked;
+use super::api_host::Host;
+use super::api_host::Said;
+use fake_host::Answer as Told;
+use fake_host::Api;
+use fake_host::Counts;
+use fake_host::Part;
+use fake_host::Stop;
 use serde_json::Value;
 use serde_json::json;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::net::TcpListener;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -31,7 +32,7 @@ pub(crate) enum Answer {
 
 /// A provider that answers until the test process ends. Dropping it verifies that nothing came which it did not know.
 pub(crate) struct Upstream {
-    address: SocketAddr,
+    host: Host,
     heard: Arc<Mutex<Heard>>,
 }
 
@@ -43,8 +44,6 @@ struct Heard {
     complaints: Vec<String>,
 }
 
-type Rule = dyn Fn(&Value) -> Answer + Send + Sync;
-
 impl Upstream {
     /// Says the last text of the user back.
     pub(crate) fn echo() -> Upstream {
@@ -52,21 +51,14 @@ impl Upstream {
     }
 
     pub(crate) fn answering(rule: impl Fn(&Value) -> Answer + Send + Sync + 'static) -> Upstream {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
-        let address = listener.local_addr().expect("a listener has an address");
         let heard = Arc::new(Mutex::new(Heard::default()));
-        let (rule, ears): (Arc<Rule>, _) = (Arc::new(rule), Arc::clone(&heard));
-        std::thread::spawn(move || {
-            for socket in listener.incoming().flatten() {
-                let (rule, ears) = (Arc::clone(&rule), Arc::clone(&ears));
-                std::thread::spawn(move || answer(socket, &*rule, &ears));
-            }
-        });
-        Upstream { address, heard }
+        let ears = Arc::clone(&heard);
+        let host = Host::answering(move |asked| answer(asked, &rule, &ears));
+        Upstream { host, heard }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.host.url()
     }
 
     /// The bodies of the requests so far.
@@ -143,129 +135,78 @@ pub(crate) fn last_text(body: &Value) -> String {
         .collect()
 }
 
-fn answer(socket: TcpStream, rule: &Rule, heard: &Mutex<Heard>) {
-    let mut reader = BufReader::new(socket);
-    let mut head = Vec::new();
-    for line in reader.by_ref().lines() {
-        match line {
-            Ok(line) if line.is_empty() => break,
-            Ok(line) => head.push(line.to_ascii_lowercase()),
-            Err(_) => return,
-        }
-    }
-    let Some(first) = head.first().cloned() else {
-        return;
-    };
-    let length = head
-        .iter()
-        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    if reader.read_exact(&mut body).is_err() {
-        return;
-    }
-    let mut socket = reader.into_inner();
-    if first.starts_with("head / ") {
+fn answer(asked: &Asked, rule: &impl Fn(&Value) -> Answer, heard: &Mutex<Heard>) -> Said {
+    if asked.head[0].starts_with("HEAD / ") {
         // The older family looks whether anyone is there.
-        let _ =
-            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        return;
+        return Said::Whole(
+            200,
+            "connection: close\r\n".into(),
+            "text/plain",
+            String::new(),
+        );
     }
-    if !first.starts_with("post /v1/messages") {
-        lock(heard)
-            .complaints
-            .push(format!("an unexpected request: {first}"));
-        let _ = socket.write_all(b"HTTP/1.1 501 Not Implemented\r\nconnection: close\r\n\r\n");
-        return;
+    let complain = |what: String| {
+        lock(heard).complaints.push(what);
+        Said::Whole(
+            501,
+            "connection: close\r\n".into(),
+            "text/plain",
+            String::new(),
+        )
+    };
+    if !asked.head[0].starts_with("POST /v1/messages") {
+        return complain(format!("an unexpected request: {}", asked.head[0]));
     }
-    match serde_json::from_slice::<Value>(&body) {
+    match serde_json::from_slice::<Value>(&asked.body) {
         Ok(body) => {
-            let named = |line: &String| {
-                let betas = line.strip_prefix("anthropic-beta:")?;
-                Some(betas.trim().to_owned())
-            };
-            let betas = head.iter().find_map(named).unwrap_or_default();
             let mut ears = lock(heard);
             ears.bodies.push(body.clone());
-            ears.betas = betas;
+            ears.betas = asked
+                .header("anthropic-beta")
+                .unwrap_or_default()
+                .to_owned();
             drop(ears);
-            say(&mut socket, &rule(&body));
+            said(rule(&body))
         }
-        Err(error) => lock(heard)
-            .complaints
-            .push(format!("a broken body: {error}")),
+        Err(error) => complain(format!("a broken body: {error}")),
     }
 }
 
-/// The asker may go away at any byte.
-fn say(socket: &mut TcpStream, answer: &Answer) {
-    let (mut events, stop) = match answer {
-        Answer::Say(text) => (text_block(text), Some("end_turn")),
-        Answer::Begin(text) => (text_block(text), None),
-        Answer::Call(text, calls) => {
-            let calls = calls
-                .iter()
-                .zip(1..)
-                .flat_map(|(call, index)| call_block(index, call));
-            let events = text_block(text).into_iter().chain(calls);
-            (events.collect(), Some("tool_use"))
+fn said(answer: Answer) -> Said {
+    let said = match answer {
+        Answer::Say(text) => Said::Stream(events(text, Vec::new(), Stop::End)),
+        Answer::Call(text, calls) => Said::Stream(events(text, calls, Stop::Tools)),
+        Answer::Begin(text) => {
+            let mut events = events(text, Vec::new(), Stop::End);
+            events.truncate(3); // The block stays open.
+            Said::Stall(events)
         }
-        Answer::Raw(events) => {
-            let _ = socket.write_all(format!("{HEAD}{events}").as_bytes());
-            return;
-        }
-        Answer::Hold => return until_gone(socket),
+        Answer::Raw(events) => Said::Stream(vec![events]),
+        Answer::Hold => return Said::Silence,
     };
-    let usage = json!({"input_tokens": 21, "cache_read_input_tokens": 7, "output_tokens": 1});
-    let start = json!({"type": "message_start", "message": {"id": "msg_upstream", "type": "message",
-        "role": "assistant", "model": "claude-opus-4-8", "content": [], "usage": usage}});
-    events.insert(0, start);
-    match stop {
-        Some(stop) => events.extend([
-            json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null},
-                "usage": {"output_tokens": 42}}),
-            json!({"type": "message_stop"}),
-        ]),
-        None => drop(events.pop()), // The block stays open.
-    }
-    let mut bytes = HEAD.to_owned();
-    for event in events {
-        let name = event["type"].as_str().unwrap_or_default().to_owned();
-        bytes.push_str(&format!("event: {name}\ndata: {event}\n\n"));
-    }
-    let sent = socket.write_all(bytes.as_bytes());
-    if stop.is_none() && sent.is_ok() {
-        until_gone(socket);
-    }
+    Said::With("request-id: req_upstream\r\n".into(), Box::new(said))
 }
 
-/// What stands before a stream.
-const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_upstream\r\n\
-                    connection: close\r\n\r\n";
-
-fn text_block(text: &str) -> Vec<Value> {
-    block(
-        0,
-        &json!({"type": "text", "text": ""}),
-        &json!({"type": "text_delta", "text": text}),
-    )
-}
-
-fn call_block(index: usize, (id, name, input): &(String, String, Value)) -> Vec<Value> {
-    let start = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-    let delta = json!({"type": "input_json_delta", "partial_json": input.to_string()});
-    block(index, &start, &delta)
-}
-
-fn block(index: usize, start: &Value, delta: &Value) -> Vec<Value> {
-    vec![
-        json!({"type": "content_block_start", "index": index, "content_block": start}),
-        json!({"type": "content_block_delta", "index": index, "delta": delta}),
-        json!({"type": "content_block_stop", "index": index}),
-    ]
-}
-
-fn until_gone(socket: &mut TcpStream) {
-    while matches!(socket.read(&mut [0; 64]), Ok(read) if read > 0) {}
+fn events(text: String, calls: Vec<(String, String, Value)>, stop: Stop) -> Vec<String> {
+    let call = |(id, tool, input): (String, String, Value)| Part::Call {
+        id: Some(id),
+        tool,
+        arguments: input.to_string(),
+    };
+    let parts = std::iter::once(Part::Say(vec![text])).chain(calls.into_iter().map(call));
+    let told = Told {
+        model: "claude-opus-4-8".to_owned(),
+        id: "msg_upstream",
+        parts: parts.collect(),
+        stop,
+        counts: Counts {
+            input: 21,
+            cache_read: Some(7),
+            output: 42,
+            ..Counts::default()
+        },
+    };
+    Api::Messages.events(&told, true)
 }
 
 fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {

@@ -1,11 +1,12 @@
 //! A host's stream of chat chunks, read into the inner language while it comes.
 
+use super::parallel::Begun;
+use super::parallel::Calls;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::MessageId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
-use crate::wire::openai::id;
 use crate::wire::openai::incoming::Blocks;
 use crate::wire::openai::incoming::Open;
 use crate::wire::openai::incoming::failure;
@@ -24,6 +25,7 @@ pub(crate) struct Reader {
     has_begun: bool,
     is_over: bool,
     blocks: Blocks,
+    calls: Calls,
     usage: Usage,
     stop: Option<StopReason>,
     has_refused: bool,
@@ -61,6 +63,7 @@ impl AnswerReader for Reader {
         let stop = self.stop.take().ok_or(Unread)?;
         self.is_over = true;
         let mut words = Vec::new();
+        self.calls.finish(&mut self.blocks, &mut words);
         self.blocks.close(&mut words);
         let stop = match stop {
             StopReason::EndTurn if self.has_refused => StopReason::Refusal,
@@ -153,7 +156,7 @@ impl Reader {
         let text =
             |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         // A host that counts no calls names each in its first piece.
-        let counted = self.blocks.calls as u64;
+        let counted = self.calls.count() as u64;
         let index = call
             .get("index")
             .and_then(Value::as_u64)
@@ -161,21 +164,13 @@ impl Reader {
                 Some(_) => counted,
                 None => counted.saturating_sub(1),
             });
-        let open = Open::Call(index);
-        if !self.blocks.is_open(&open) {
-            let name = text(function, "name")
-                .filter(|name| !name.is_empty())
-                .ok_or(Unread)?;
-            let id = text(call, "id").filter(|id| !id.is_empty());
-            let id = id::call(&id.unwrap_or_else(|| format!("call_{index}")));
-            self.blocks
-                .open(open.clone(), BlockKind::ToolUse { id, name }, words);
-        }
-        if let Some(piece) = text(function, "arguments").filter(|piece| !piece.is_empty()) {
-            self.blocks
-                .extend(open, BlockKind::Text, Delta::InputJson(piece), words);
-        }
-        Ok(())
+        let begun = Begun {
+            id: text(call, "id").filter(|id| !id.is_empty()),
+            name: text(function, "name").filter(|name| !name.is_empty()),
+        };
+        let piece = text(function, "arguments").unwrap_or_default();
+        let (calls, blocks) = (&mut self.calls, &mut self.blocks);
+        calls.push(index, begun, &piece, blocks, words)
     }
 }
 
@@ -196,6 +191,7 @@ const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 mod tests {
     use super::*;
     use crate::turn::Event;
+    use crate::wire::openai::id;
     use proptest::prelude::*;
     use serde_json::json;
 

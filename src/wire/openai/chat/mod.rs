@@ -17,3 +17,4 @@ pub(crate) mod answer;
 pub(crate) mod outgoing;
 
 pub(crate) mod incoming;
+mod parallel;
