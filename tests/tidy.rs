@@ -39,7 +39,7 @@ auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
-control:  clock egress listen calls store secret catalog upstream pool auth
+control:  clock wire egress listen calls store secret catalog upstream pool auth
 service:
 update:   egress
 config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority

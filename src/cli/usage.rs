@@ -1,6 +1,5 @@
 //! `usage`: what calls took and cost, out of the store; the daemon need not run.
 
-use crate::catalog::Nanos;
 use crate::cli::args::Usage;
 use crate::cli::args::UsageForm;
 use crate::cli::key::stamp;
@@ -10,6 +9,7 @@ use crate::clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
+use crate::control;
 use crate::store::GroupBy;
 use crate::store::KeyFile;
 use crate::store::Page;
@@ -118,10 +118,8 @@ fn show_sums(
             "data": rows.collect::<Vec<_>>(),
         }))?;
     } else if form.csv {
-        out::line("name,calls,left,unpriced,input,output,cache_read,cache_write,reasoning,cost")?;
-        for (id, sums) in sums {
-            out::line(&csv(&[cell(&name(id)), numbers(sums), cell(&costs(sums))]))?;
-        }
+        let rows = sums.iter().map(|(id, sums)| (name(id), sums.clone()));
+        out::text(&control::sums_csv(&rows.collect::<Vec<_>>()))?;
     } else if sums.is_empty() {
         out::note("No call in this time; `--since 7d` looks further back.");
     } else {
@@ -170,56 +168,18 @@ fn show_calls(page: &Page<UsageRecord>, form: &UsageForm, keys: &Keys) -> anyhow
         return Ok(());
     }
     if form.csv {
-        out::line(CALL_COLUMNS)?;
+        let text = control::calls_csv(&page.rows, |id| keys.name(id).to_owned());
+        out::text(&text)?;
     } else if page.rows.is_empty() {
         out::note("No call in this time; `--since 7d` looks further back.");
     }
-    for record in &page.rows {
-        match form.csv {
-            true => out::line(&call_csv(record, keys))?,
-            false => out::line(&call_line(record, keys))?,
-        }
+    for record in page.rows.iter().filter(|_| !form.csv) {
+        out::line(&call_line(record, keys))?;
     }
     if page.next.is_some() {
         out::note("There are more; `--limit N` shows more of them.");
     }
     Ok(())
-}
-
-const CALL_COLUMNS: &str = "id,at,key,policy,lane,host,host_key,model,served,input,output,cache_read,cache_write,reasoning,\
-    cost,currency,estimate,status,code,attempts,first_byte_ms,total_ms,bytes_in,bytes_out,stream,left";
-
-fn call_csv(record: &UsageRecord, keys: &Keys) -> String {
-    let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
-    let cost = record.cost_nanos.map(|nanos| Nanos(nanos).to_string());
-    csv(&[
-        cell(&record.id),
-        stamp(record.at_ms),
-        cell(keys.name(&record.relay_key)),
-        cell(&record.policy),
-        cell(&record.lane),
-        cell(&record.host),
-        cell(&record.host_key),
-        cell(&record.model),
-        cell(&record.served),
-        count(record.input_tokens),
-        count(record.output_tokens),
-        count(record.cache_read_tokens),
-        count(record.cache_write_tokens),
-        count(record.reasoning_tokens),
-        cost.unwrap_or_default(),
-        cell(&record.currency),
-        record.is_estimate.to_string(),
-        count(record.status.map(u64::from)),
-        cell(&record.code),
-        record.attempts.to_string(),
-        count(record.first_byte_ms),
-        record.total_ms.to_string(),
-        count(record.bytes_in),
-        count(record.bytes_out),
-        record.is_stream.to_string(),
-        record.is_left.to_string(),
-    ])
 }
 
 fn call_line(record: &UsageRecord, keys: &Keys) -> String {
@@ -243,49 +203,13 @@ fn call_line(record: &UsageRecord, keys: &Keys) -> String {
     )
 }
 
-fn numbers(sums: &UsageSums) -> String {
-    let numbers = [
-        sums.calls,
-        sums.left_calls,
-        sums.unpriced,
-        sums.input_tokens,
-        sums.output_tokens,
-        sums.cache_read_tokens,
-        sums.cache_write_tokens,
-        sums.reasoning_tokens,
-    ];
-    csv(&numbers.map(|number| number.to_string()))
-}
-
-fn costs(sums: &UsageSums) -> String {
-    let costs = sums.costs.iter();
-    let costs = costs.map(|(currency, nanos)| format!("{} {currency}", Nanos(*nanos)));
-    costs.collect::<Vec<_>>().join(" + ")
-}
-
 /// Calls without a price are no part of the cost, and that is said.
 fn told_costs(sums: &UsageSums) -> String {
-    match (costs(sums), sums.unpriced) {
+    match (control::costs(sums), sums.unpriced) {
         (costs, 0) if costs.is_empty() => "-".to_owned(),
         (costs, 0) => costs,
         (costs, unpriced) if costs.is_empty() => format!("{unpriced} without a price"),
         (costs, unpriced) => format!("{costs}, {unpriced} without a price"),
-    }
-}
-
-fn csv(cells: &[String]) -> String {
-    cells.join(",")
-}
-
-/// A text as a cell. One that begins as a formula does is none in a spreadsheet.
-fn cell(text: &str) -> String {
-    let text = match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
-        _ => text.to_owned(),
-    };
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
     }
 }
 
@@ -324,18 +248,6 @@ impl Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cell_is_one_cell_and_no_formula() {
-        for (text, expected) in [
-            ("plain", "plain"),
-            ("a,b", "\"a,b\""),
-            ("a\"b", "\"a\"\"b\""),
-            ("=1+1", "'=1+1"),
-        ] {
-            assert_eq!(cell(text), expected);
-        }
-    }
 
     #[test]
     fn a_moment_is_a_time_or_a_span_before_now() {

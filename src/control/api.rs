@@ -12,10 +12,12 @@ use super::page;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
+use super::route;
 use super::row;
 use super::set;
 use super::system;
 use super::trial;
+use super::usage;
 
 /// Answers a request that was let in.
 pub(super) async fn serve(plane: &Plane, ask: Ask) -> Reply {
@@ -56,9 +58,14 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::ChangeKey => key::change(plane, ask),
         Operation::RotateKey => key::rotate(plane, ask),
         Operation::DeleteKey => key::delete(plane, ask),
-        Operation::Calls => system::calls(plane, ask),
-        Operation::Call => system::call(plane, ask.name()).map(|call| reply::data(&call)),
-        Operation::Audit => system::audit(plane, ask),
+        Operation::Usage => usage::records(plane, ask).await,
+        Operation::UsageSummary => usage::summary(plane, ask).await,
+        Operation::UsageSeries => usage::series(plane, ask).await,
+        Operation::Call => usage::story(plane, ask.name())
+            .await
+            .map(|call| reply::data(&call)),
+        Operation::Route => route::explained(plane, ask).map(|told| reply::data(&told)),
+        Operation::Audit => system::audit(plane, ask).await,
         Operation::Sessions => Ok(login::sessions(plane)),
         Operation::EndSession => login::end(plane, ask),
         Operation::Lanes => Ok(reply::data(&system::lanes(plane))),

@@ -1,12 +1,8 @@
-//! Who changed what: told to the log, and the last of it kept.
+//! Who changed what: told to the log, and kept in the store.
 
-use crate::clock;
+use crate::store::AuditEntry;
+use crate::store::Store;
 use serde_json::Value;
-use serde_json::json;
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// One change. It holds no secret: whoever makes it leaves them out.
 #[derive(Debug, Clone)]
@@ -21,49 +17,54 @@ pub(super) struct Change {
     pub(super) after: Value,
 }
 
-/// The log of changes; clones are one and the same.
-#[derive(Clone, Default)]
-pub(super) struct Audit(Arc<Mutex<Kept>>);
-
-#[derive(Default)]
-struct Kept {
-    entries: VecDeque<Value>,
-    count: u64,
-}
+/// The log of changes.
+pub(super) struct Audit(Store);
 
 impl Audit {
-    pub(super) fn tell(&self, change: Change) {
-        let Change {
-            actor,
-            action,
-            kind,
-            name,
-            before,
-            after,
-        } = change;
-        tracing::info!(actor, action, kind, name, "control: changed");
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.count += 1;
-        let entry = json!({
-            "id": format!("aud_{}", kept.count),
-            "at_ms": clock::unix_ms(),
-            "actor": actor,
-            "action": action,
-            "kind": kind,
-            "name": name,
-            "before": before,
-            "after": after,
-        });
-        kept.entries.push_front(entry);
-        kept.entries.truncate(ENTRIES_MAX);
+    pub(super) fn of(store: Store) -> Audit {
+        Audit(store)
     }
 
-    /// The newest first.
-    pub(super) fn entries(&self) -> Vec<Value> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.entries.iter().cloned().collect()
+    /// Keeps a change, and waits until it is written, for two seconds at the most: whoever changes something is no
+    /// call. It blocks.
+    pub(super) fn tell(&self, change: Change) {
+        self.tell_all([change]);
+    }
+
+    /// Keeps changes that were made together, with one wait for all.
+    pub(super) fn tell_all(&self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            let Change {
+                actor,
+                action,
+                kind,
+                name,
+                ..
+            } = &change;
+            tracing::info!(actor, action, kind, name, "control: changed");
+            self.0.append_audit(entry(change));
+        }
+        if !tokio::task::block_in_place(|| self.0.flush()) {
+            tracing::warn!(
+                "the audit log is behind: what was changed is in force and stands above; it is written when the store \
+                 can be written again"
+            );
+        }
     }
 }
 
-/// Entries that are kept in memory: what a person looks back over.
-const ENTRIES_MAX: usize = 1000;
+fn entry(change: Change) -> AuditEntry {
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        value => value.to_string(),
+    };
+    AuditEntry {
+        action: change.action.to_owned(),
+        before: text(&change.before),
+        after: text(&change.after),
+        actor: change.actor,
+        kind: change.kind,
+        name: change.name,
+        ..AuditEntry::default()
+    }
+}

@@ -102,15 +102,28 @@ fn parameters(route: &ApiRoute) -> Vec<Value> {
         }
         Operation::Diff => all.push(text("query", "prune")),
         Operation::Apply => all.extend(["prune", "dry_run"].map(|name| text("query", name))),
-        Operation::Calls => {
-            all.extend(
-                ["status", "code", "model", "since", "limit"].map(|name| text("query", name)),
-            );
+        Operation::Usage => {
+            let more = ["format", "limit", "cursor"];
+            all.extend(FILTERS.iter().chain(&more).map(|name| text("query", name)));
+        }
+        Operation::UsageSummary => {
+            let more = ["by", "format"];
+            all.extend(FILTERS.iter().chain(&more).map(|name| text("query", name)));
+        }
+        Operation::UsageSeries => {
+            let more = ["by", "span"];
+            all.extend(FILTERS.iter().chain(&more).map(|name| text("query", name)));
+        }
+        Operation::Route => {
+            let names = ["model", "key", "policy", "lane", "dialect"];
+            all.extend(names.map(|name| text("query", name)));
         }
         Operation::Audit => {
             all.extend(
-                ["actor", "action", "kind", "name", "limit", "cursor"]
-                    .map(|name| text("query", name)),
+                [
+                    "actor", "action", "kind", "name", "since", "until", "limit", "cursor",
+                ]
+                .map(|name| text("query", name)),
             );
         }
         _ => {}
@@ -124,6 +137,10 @@ fn responses(route: &ApiRoute) -> Value {
         Operation::Row(Act::Show | Act::Put, _) => {
             json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Row" } } })
         }
+        Operation::Usage | Operation::UsageSummary => json!({
+            "application/json": { "schema": { "type": "object" } },
+            "text/csv": { "schema": { "type": "string" } },
+        }),
         _ => json!({ "application/json": { "schema": { "type": "object" } } }),
     };
     let problem = json!({
@@ -140,6 +157,11 @@ fn responses(route: &ApiRoute) -> Value {
     }
     all
 }
+
+/// What narrows usage down; each is any where it is not given.
+const FILTERS: &[&str] = &[
+    "since", "until", "key", "policy", "lane", "host", "model", "status", "code", "id",
+];
 
 /// What a request's body is; `None`: it has none.
 fn body(operation: Operation) -> Option<Value> {

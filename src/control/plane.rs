@@ -10,7 +10,9 @@ use crate::pool::Snapshot as PoolSnapshot;
 use crate::secret::SecretFile;
 use crate::secret::SecretReader;
 use crate::store::KeyFile;
+use crate::store::Store;
 use crate::upstream::Hosts;
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -27,7 +29,13 @@ pub(crate) struct Rooms {
     pub(crate) keys: KeyFile,
     pub(crate) pool: watch::Receiver<PoolSnapshot>,
     pub(crate) calls: CallLog,
+    pub(crate) store: Store,
+    pub(crate) explain: Explainer,
 }
+
+/// Tells where a plain call would go and why nowhere else, to a question that is written as the query of an address;
+/// `None` where the question is wrong.
+pub(crate) type Explainer = Arc<dyn Fn(&str) -> Option<Value> + Send + Sync>;
 
 /// The control plane's state.
 #[derive(Clone)]
@@ -51,8 +59,8 @@ impl Plane {
         Plane(Arc::new(Shared {
             file: SecretFile::of(&config.home),
             config,
+            audit: Audit::of(rooms.store.clone()),
             rooms,
-            audit: Audit::default(),
             writing: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
             sessions: Mutex::default(),

@@ -1,5 +1,6 @@
 //! Answers: JSON, problems, pages, and the headers that every one has. `[pure]`
 
+use crate::store::StoreFault;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
@@ -53,6 +54,18 @@ impl Problem {
     pub(super) fn internal(cause: impl std::fmt::Display) -> Problem {
         let detail = format!("It could not be done: {cause}.");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    /// The store did not answer.
+    pub(super) fn store(fault: &StoreFault) -> Problem {
+        Problem {
+            retry_after: Some(1),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                format!("{fault}."),
+            )
+        }
     }
 
     pub(super) fn reply(&self) -> Reply {

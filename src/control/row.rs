@@ -5,6 +5,7 @@ use super::access;
 use super::ask::Ask;
 use super::audit::Change as Told;
 use super::etag;
+use super::question;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
@@ -48,16 +49,7 @@ pub(super) fn page_of(
     ask: &Ask,
     name: impl Fn(&Value) -> String,
 ) -> Result<Reply, Problem> {
-    let limit = match ask.query("limit") {
-        None => LIMIT_DEFAULT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| {
-                Problem::invalid(format!("limit: give a number from 1 to {LIMIT_MAX}."))
-            })?,
-    };
+    let limit = question::limit(ask, question::LIMIT_DEFAULT)?;
     let begin = match ask.query("cursor") {
         None => 0,
         Some(cursor) => rows
@@ -233,9 +225,9 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
         plane.rooms.hosts.take_up(&catalog.snapshot());
         Ok::<(), Problem>(())
     })?;
-    for change in &changes.changes {
-        plane.audit.tell(told(ask, change));
-    }
+    plane
+        .audit
+        .tell_all(changes.changes.iter().map(|change| told(ask, change)));
     Ok(())
 }
 
@@ -361,7 +353,3 @@ fn tagged(status: StatusCode, value: &Value, row: &Document) -> Reply {
     reply::set(&mut reply, header::ETAG, &etag::of(row));
     reply
 }
-
-/// Rows of one page.
-const LIMIT_DEFAULT: usize = 100;
-const LIMIT_MAX: usize = 1000;

@@ -3,13 +3,16 @@
 use super::Plane;
 use super::ask::Ask;
 use super::breaker;
+use super::question;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
-use super::row;
 use crate::calls::Filter;
-use crate::calls::since;
+use crate::clock;
 use crate::pool::Condition;
+use crate::store::AuditEntry;
+use crate::store::Cursor;
+use crate::store::Page;
 use hyper::StatusCode;
 use serde_json::Value;
 use serde_json::json;
@@ -80,53 +83,24 @@ pub(super) fn lanes(plane: &Plane) -> Value {
     })
 }
 
-pub(super) fn calls(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let items = recent(plane, ask)?;
-    Ok(reply::data(&json!({ "items": items })))
+/// The last calls, as they are kept in memory.
+pub(super) fn recent(plane: &Plane) -> Vec<Value> {
+    plane.rooms.calls.recent(&Filter::default())
 }
 
-/// The last calls that the query's filter lets through.
-pub(super) fn recent(plane: &Plane, ask: &Ask) -> Result<Vec<Value>, Problem> {
-    let known = ["status", "code", "model", "since", "limit"];
-    let pairs = ask
-        .query
-        .iter()
-        .filter(|(name, value)| known.contains(&name.as_str()) && !value.is_empty());
-    let query: Vec<String> = pairs
-        .map(|(name, value)| format!("{name}={}", super::ask::encoded(value)))
-        .collect();
-    let filter = Filter::read(&query.join("&"), since);
-    let filter = filter.map_err(|problem| Problem::invalid(format!("{problem}.")))?;
-    Ok(plane.rooms.calls.recent(&filter))
+pub(super) async fn audit(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let page = audited(plane, ask).await?;
+    let items: Vec<Value> = page.rows.iter().map(AuditEntry::json).collect();
+    let next = page.next.as_ref().map(Cursor::text);
+    Ok(reply::data(&json!({ "items": items, "next_cursor": next })))
 }
 
-/// One call's whole story, as far as it is kept.
-pub(super) fn call(plane: &Plane, id: &str) -> Result<Value, Problem> {
-    let mut filter = Filter::default();
-    filter.limit = usize::MAX;
-    let calls = plane.rooms.calls.recent(&filter);
-    let found = calls.into_iter().find(|call| call["id"] == id);
-    found.ok_or_else(|| Problem::not_found("call of this id among the last ones"))
-}
-
-pub(super) fn audit(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let entries = audited(plane, ask);
-    row::page_of(&entries, ask, |entry| {
-        entry["id"].as_str().unwrap_or_default().to_owned()
-    })
-}
-
-/// The entries of the audit log that the query asks for.
-pub(super) fn audited(plane: &Plane, ask: &Ask) -> Vec<Value> {
-    let fits = |entry: &Value| {
-        ["actor", "action", "kind", "name"].iter().all(|field| {
-            let wanted = ask.query(field).filter(|wanted| !wanted.is_empty());
-            wanted.is_none_or(|wanted| entry[field] == wanted)
-        })
-    };
-    let mut entries = plane.audit.entries();
-    entries.retain(fits);
-    entries
+/// The entries of the audit log that the query asks for, the newest first.
+pub(super) async fn audited(plane: &Plane, ask: &Ask) -> Result<Page<AuditEntry>, Problem> {
+    let filter = question::audit(ask, clock::unix_ms())?;
+    let (cursor, limit) = question::page(ask, question::LIMIT_DEFAULT)?;
+    let page = plane.rooms.store.audit(filter, cursor, limit).await;
+    page.map_err(|fault| Problem::store(&fault))
 }
 
 pub(super) fn settings(plane: &Plane) -> Value {

@@ -9,16 +9,18 @@
 //!
 //! Start reading at [`running`].
 
+mod claim;
 mod claude;
 mod error;
 mod limits;
 mod lock;
 mod log;
+mod own_lanes;
 mod running;
 mod simulated;
 
+pub(crate) use claim::own_key;
 pub(crate) use error::DaemonError;
 pub(crate) use lock::Lock as StateLock;
-pub(crate) use running::own_key;
 pub(crate) use running::run;
 pub(crate) use running::start;

@@ -1,11 +1,11 @@
 //! A daemon from its beginning to its end.
 
 use super::DaemonError;
-use super::claude;
+use super::claim::Claimed;
 use super::limits;
-use super::lock;
 use super::lock::Lock;
 use super::log;
+use super::own_lanes::OwnLanes;
 use super::simulated::SimulatedHost;
 use crate::archive::Archive;
 use crate::auth;
@@ -13,34 +13,22 @@ use crate::auth::Admission;
 use crate::authority::LicenseClient;
 use crate::calls::CallLog;
 use crate::catalog;
-use crate::catalog::Catalog;
 use crate::clock;
 use crate::codex::CodexLane;
 use crate::config::Config;
 use crate::control;
 use crate::conversation::Conversations;
-use crate::lane::Lane;
 use crate::listen;
 use crate::listen::Budgets;
 use crate::pool::Pool;
-use crate::routing::Lanes;
 use crate::routing::PolicyLimits;
-use crate::routing::Router;
-use crate::server;
 use crate::server::Api;
-use crate::session::Mode;
-use crate::session::ProcessRegistry;
-use crate::session::create_private;
 use crate::signal::Stop;
 use crate::store;
-use crate::store::KeyFile;
-use crate::store::Secret;
 use crate::store::Store;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
-use crate::upstream::Hosts;
 use std::error::Error;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -119,107 +107,100 @@ pub(crate) struct Running {
 pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running, DaemonError> {
     let began = clock::now();
     let budgets = budgets(&mut config);
+    let claimed = Claimed::take(&config, budgets).await?;
+    let lanes = OwnLanes::start(&mut config, simulated, budgets, &claimed.store).await?;
     let home = DaemonError::home(&config.home);
-    create_private(&config.home).map_err(&home)?;
-    let mut lock = Lock::take(&config.home)?;
-    let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
-    let (admission, keys) = admission(&config, &own)?;
-    let uses = UseFile::of(&config.home);
-    admission.recall(uses.read());
-    let store = tokio::task::block_in_place(|| Store::open(&config.store));
-    let store = store.map_err(DaemonError::Store)?;
-    let license = LicenseClient::open(config.authority.clone(), &config.home);
-    let license = license.map_err(DaemonError::License)?;
-    let listener = server::bind(&config.server, budgets.api).await;
-    let listener = listener.map_err(DaemonError::BindFailed)?;
-    let address = listener.local_addr();
-    let desk = control::bind(&config.control).map_err(|source| DaemonError::Control {
-        port: config.control.port.map_or(0, |port| port.number),
-        source,
-    })?;
-    lock.tell(address.port()).map_err(&home)?;
-    let own_key = own_key_path(&config.home);
-    store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
-    let (registry, ended) = ProcessRegistry::open(config.home.join("pty-pids.json"));
-    if ended > 0 {
-        tracing::info!(ended, "ended processes that an earlier daemon left");
-    }
-    let host = match simulated {
-        true => Some(SimulatedHost::start(&config.home, &registry).await?),
-        false => None,
-    };
-    config.catalog.brought = host.as_ref().map(SimulatedHost::rows).unwrap_or_default();
-    let codex = claude::codex(&config, simulated)?;
-    let codex = CodexLane::new(codex, registry.clone());
-    let pool = claude::pool(&config, simulated, registry, budgets).await?;
-    let folder = config.home.join("conversations");
-    let catalog = Catalog::open(config.catalog.clone(), config.secrets.clone());
-    let hosts = Hosts::new(config.update.proxy.clone());
-    let watched = catalog.clone();
-    let counted = PolicyLimits::open(&config.home.join("limits"));
-    limits::recall(&counted, &store).await;
-    let router = router(&config, &pool, &codex, &catalog, &hosts, counted.clone());
-    let conversations =
-        Conversations::open(router, config.memory.clone(), &folder).map_err(&home)?;
-    license.settle().await;
-    let keeping = [
-        auth::watch(keys, admission.clone()),
-        auth::record_last_uses(uses.clone(), admission.clone()),
-        tokio::spawn(license.clone().run()),
-        follow(catalog.clone(), hosts.clone()),
-        catalog::watch(catalog),
-        tokio::spawn(clock::watch_sleep()),
-        tokio::spawn(limits::keep(counted.clone(), store.clone())),
-    ];
+    let (memory, folder) = (config.memory.clone(), config.home.join("conversations"));
+    let conversations = Conversations::open(lanes.router(&config), memory, &folder);
+    let conversations = conversations.map_err(&home)?;
+    claimed.license.settle().await;
+    let keeping = keeping(&claimed, &lanes);
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
-    let api = Api::new(
-        conversations,
-        pool.view(),
-        admission.clone(),
-        license.clone(),
-        config.server.clone(),
-        address.port(),
-        config.session.builtin_tools,
-        journal.clone(),
-    );
-    let archive = archive(&config).map_err(&home)?;
-    let rooms = control::Rooms {
-        catalog: watched,
-        secrets: config.secrets.clone(),
-        hosts: hosts.clone(),
-        keys: KeyFile::of(&config.home),
-        pool: pool.view(),
-        calls: journal.clone(),
-    };
-    let api = api
-        .with_hosts(hosts.clone())
-        .recording_in(store.clone())
+    let api = api(&config, &claimed, &lanes, conversations, &journal)
         .told_to(telemetry.clone())
-        .keeping_in(archive);
+        .keeping_in(archive(&config).map_err(&home)?);
+    let rooms = rooms(&config, &claimed, &lanes, &journal, &api);
     let (stop, stopped) = watch::channel(false);
-    let controlling = control(&config, desk, rooms, stopped.clone());
-    let serving = tokio::spawn(listener.run(api, stopped));
+    let controlling = control(&config, claimed.desk, rooms, stopped.clone());
+    let address = claimed.listener.local_addr();
+    let serving = tokio::spawn(claimed.listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
     Ok(Running {
         address,
         stop,
         serving,
-        pool,
-        codex,
+        pool: lanes.pool,
+        codex: lanes.codex,
         keeping,
-        license,
-        admission,
-        uses,
-        own_key,
+        license: claimed.license,
+        admission: claimed.admission,
+        uses: claimed.uses,
+        own_key: claimed.own_key,
         controlling,
         journal,
-        limits: counted,
-        store,
+        limits: lanes.limits,
+        store: claimed.store,
         telemetry,
-        host,
-        lock,
+        host: lanes.host,
+        lock: claimed.lock,
     })
+}
+
+/// What goes on beside the calls until the daemon stops.
+fn keeping(claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<()>; 7] {
+    let admission = &claimed.admission;
+    [
+        auth::watch(claimed.keys.clone(), admission.clone()),
+        auth::record_last_uses(claimed.uses.clone(), admission.clone()),
+        tokio::spawn(claimed.license.clone().run()),
+        lanes.follow(),
+        catalog::watch(lanes.catalog.clone()),
+        tokio::spawn(clock::watch_sleep()),
+        tokio::spawn(limits::keep(lanes.limits.clone(), claimed.store.clone())),
+    ]
+}
+
+fn api(
+    config: &Config,
+    claimed: &Claimed,
+    lanes: &OwnLanes,
+    conversations: Conversations,
+    journal: &CallLog,
+) -> Api {
+    let api = Api::new(
+        conversations,
+        lanes.pool.view(),
+        claimed.admission.clone(),
+        claimed.license.clone(),
+        config.server.clone(),
+        claimed.listener.local_addr().port(),
+        config.session.builtin_tools,
+        journal.clone(),
+    );
+    api.with_hosts(lanes.hosts.clone())
+        .recording_in(claimed.store.clone())
+}
+
+/// What the control plane shows and changes.
+fn rooms(
+    config: &Config,
+    claimed: &Claimed,
+    lanes: &OwnLanes,
+    journal: &CallLog,
+    api: &Api,
+) -> control::Rooms {
+    let api = api.clone();
+    control::Rooms {
+        store: claimed.store.clone(),
+        explain: Arc::new(move |query| api.explained(query)),
+        catalog: lanes.catalog.clone(),
+        secrets: config.secrets.clone(),
+        hosts: lanes.hosts.clone(),
+        keys: claimed.keys.clone(),
+        pool: lanes.pool.view(),
+        calls: journal.clone(),
+    }
 }
 
 /// The control plane, where there is one; its first user is made while calls are served already.
@@ -246,35 +227,6 @@ fn archive(config: &Config) -> std::io::Result<Archive> {
         true => Archive::open(&config.home.join("archive"), config.files),
         false => Ok(Archive::in_memory()),
     }
-}
-
-/// The lanes of this relay, and the order in which a call tries them.
-fn router(
-    config: &Config,
-    pool: &Pool,
-    codex: &CodexLane,
-    catalog: &Catalog,
-    hosts: &Hosts,
-    limits: PolicyLimits,
-) -> Router {
-    let lane = |mode| -> Arc<dyn Lane> { Arc::new(pool.lane(mode)) };
-    let own = vec![lane(Mode::Pty), lane(Mode::Print), Arc::new(codex.clone())];
-    let order = config.claude.lanes();
-    Router::new(
-        Lanes::new(own, order, catalog.clone(), hosts.clone()),
-        limits,
-    )
-}
-
-/// Has the hosts follow the catalog, from what is in force now on.
-fn follow(catalog: Catalog, hosts: Hosts) -> JoinHandle<()> {
-    let mut changes = catalog.subscribe();
-    hosts.take_up(&catalog.snapshot());
-    tokio::spawn(async move {
-        while changes.changed().await.is_ok() {
-            hosts.take_up(&catalog.snapshot());
-        }
-    })
 }
 
 impl Running {
@@ -321,52 +273,5 @@ fn budgets(config: &mut Config) -> Budgets {
     budgets
 }
 
-/// Who is let in. A file of keys that cannot be read is no reason to let everybody in: there is no daemon then.
-fn admission(config: &Config, own: &Secret) -> Result<(Admission, KeyFile), DaemonError> {
-    let file = KeyFile::of(&config.home);
-    let keys = file.read().map_err(DaemonError::Keys)?;
-    let address = config.server.host;
-    let is_empty = keys.as_ref().is_none_or(|keys| keys.all().is_empty());
-    if !address.is_loopback() && is_empty {
-        return Err(DaemonError::Unguarded { address });
-    }
-    let admission = Admission::new(config.auth.clone(), keys, Some(own));
-    if !admission.asks_for_keys() {
-        tracing::debug!("no key is asked for");
-    }
-    Ok((admission, file))
-}
-
-/// Where the daemon leaves the key that its own commands call with. It is new at each start, and whoever can read it
-/// could make keys as well.
-fn own_key_path(home: &Path) -> PathBuf {
-    home.join("daemon.key")
-}
-
-/// The key of this machine's commands for the daemon on that port. `None` where the daemon of this state folder has
-/// not said that it is the one that listens there: whatever else does is to see no key of it.
-pub(crate) fn own_key(home: &Path, port: u16) -> Option<String> {
-    let key = || fs::read_to_string(own_key_path(home)).ok();
-    (lock::port(home) == Some(port.into())).then(key).flatten()
-}
-
 /// The daemon moves bytes; sessions are processes of their own.
 const WORKERS: usize = 2;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_key_of_a_daemon_is_for_the_port_that_it_said() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let home = folder.path();
-        fs::write(own_key_path(home), "irk_text").expect("it is written");
-        assert_eq!(own_key(home, 7421), None);
-        let mut lock = Lock::take(home).expect("nobody has it");
-        assert_eq!(own_key(home, 7421), None);
-        lock.tell(7421).expect("it is written");
-        assert_eq!(own_key(home, 7421).as_deref(), Some("irk_text"));
-        assert_eq!(own_key(home, 7422), None);
-    }
-}

@@ -14,7 +14,6 @@ use axum::extract::RawQuery;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
-use uuid::Uuid;
 
 /// Every breaker of which something is known.
 pub(super) async fn list(
@@ -60,14 +59,12 @@ pub(super) async fn reset(
 
 fn audit(key: &str, ended: usize) -> AuditEntry {
     AuditEntry {
-        id: format!("aud_{}", Uuid::new_v4().simple()),
-        at_ms: clock::unix_ms(),
         actor: "operator".to_owned(),
         action: "reset".to_owned(),
         kind: "breaker".to_owned(),
         name: key.to_owned(),
-        before: String::new(),
         after: serde_json::json!({ "reset": ended }).to_string(),
+        ..AuditEntry::default()
     }
 }
 

@@ -63,6 +63,7 @@ mod test_server;
 
 pub(crate) use api::Api;
 pub(crate) use error::ServerError;
+pub(crate) use listener::Listener;
 pub(crate) use listener::bind;
 
 use std::net::IpAddr;

@@ -31,11 +31,17 @@ pub(super) async fn explain(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     operator(&caller)?;
-    let question = question(query.as_deref().unwrap_or_default()).ok_or_else(wrong)?;
-    let told = api.explain(&question);
-    Ok(json(
-        &told.map_or(Value::Null, |told| told_json(&question, &told)),
-    ))
+    let told = api.explained(query.as_deref().unwrap_or_default());
+    Ok(json(&told.ok_or_else(wrong)?))
+}
+
+impl Api {
+    /// Tells where a plain call would go, to a question that is written as a query; `None` where that is wrong.
+    pub(crate) fn explained(&self, query: &str) -> Option<Value> {
+        let question = question(query)?;
+        let told = self.explain(&question);
+        Some(told.map_or(Value::Null, |told| told_json(&question, &told)))
+    }
 }
 
 /// The question as it stands in the address.

@@ -34,7 +34,12 @@ fn world() -> World {
 }
 
 fn plane(world: World) -> Plane {
-    let relay = world.start();
+    again(std::sync::Arc::new(world))
+}
+
+/// The same one, once more.
+fn again(world: std::sync::Arc<World>) -> Plane {
+    let relay = Relay::start(world);
     let address = wait::until("the control plane's port", || {
         let log = relay.log();
         let (_, rest) = log.split_once("the control plane listens address=")?;
@@ -264,11 +269,10 @@ fn a_host_a_model_a_policy_and_a_key_serve_a_call() {
             .as_deref(),
         Some("sk-secret-value")
     );
-    let calls = plane.admin("GET /api/v1/calls", "").json();
-    let id = calls["items"][0]["id"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let id = wait::until("the call in the store", || {
+        let calls = plane.admin("GET /api/v1/calls", "").json();
+        Some(calls["items"][0]["id"].as_str()?.to_owned())
+    });
     assert_eq!(
         plane.admin(&format!("GET /api/v1/calls/{id}"), "").json()["model"],
         "m"
@@ -562,6 +566,13 @@ fn every_name_that_is_shown_means_itself_and_every_filter_is_a_filter() {
         format!("/hosts?q={evil}"),
         format!("/calls?model={evil}&code={evil}&since={evil}"),
         format!("/audit?actor={evil}"),
+        format!("/audit?since={evil}&cursor={evil}"),
+        format!("/calls?key={evil}&host={evil}&lane={evil}&policy={evil}&status={evil}"),
+        format!("/calls?cursor={evil}&limit={evil}"),
+        format!("/usage?key={evil}&model={evil}&host={evil}&policy={evil}&lane={evil}"),
+        format!("/usage?range={evil}"),
+        format!("/route?model={evil}&policy={evil}&lane={evil}"),
+        format!("/route?model={evil}&key={evil}&dialect={evil}"),
         format!("/hosts/{evil}"),
         format!("/calls/{evil}"),
         format!("/keys/{evil}/delete"),
@@ -601,7 +612,14 @@ fn every_name_that_is_shown_means_itself_and_every_filter_is_a_filter() {
         policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
         "{policy}"
     );
-    for answer in ["/api/v1/audit", "/api/v1/calls", "/api/v1/models"] {
+    for answer in [
+        "/api/v1/audit",
+        "/api/v1/calls",
+        "/api/v1/usage",
+        "/api/v1/usage/summary",
+        "/api/v1/usage/series",
+        "/api/v1/models",
+    ] {
         let found = plane.admin(
             &format!("GET {answer}?actor={evil}&model={evil}&q={evil}"),
             "",
@@ -678,6 +696,9 @@ fn every_page_is_there_and_forms_keep_what_was_typed() {
         "/keys",
         "/keys/laptop/delete",
         "/calls",
+        "/usage",
+        "/usage?range=1y",
+        "/route",
         "/people",
         "/audit",
         "/about",
@@ -701,4 +722,206 @@ fn off_means_that_nothing_listens_and_nobody_is_made() {
     assert_eq!(relay.ask("x").status, 200);
     assert!(!relay.log().contains("control plane"));
     assert!(!relay.world.path("state/catalog/user-admin.yaml").exists());
+}
+
+/// A host that serves, with a model, a price and a key of this name.
+fn declared(plane: &Plane, host: &Host) -> String {
+    let spec = json!({ "url": host.url(), "network": "private", "auth": "none" });
+    assert_eq!(plane.put("hosts/one", &spec).status, 201);
+    let price = json!({ "price": { "currency": "USD", "input": 1000, "output": 1000 } });
+    assert_eq!(plane.put("models/m", &price).status, 201);
+    let spec =
+        json!({ "model": "m", "lane": "http:one", "adapter": "anthropic", "upstreamName": "up" });
+    assert_eq!(plane.put("bindings/b", &spec).status, 201);
+    assert_eq!(
+        plane
+            .put("policies/team", &json!({ "models": ["m"] }))
+            .status,
+        201
+    );
+    let minted = plane.admin(
+        "POST /api/v1/relay-keys",
+        r#"{"name":"<b>ada","policy":"team"}"#,
+    );
+    is(&minted, 422, "invalid");
+    let minted = plane.admin(
+        "POST /api/v1/relay-keys",
+        r#"{"name":"ada","policy":"team"}"#,
+    );
+    minted.json()["key"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn usage_is_told_in_records_sums_series_files_and_pages() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    let viewer = plane.user("vera", "viewer");
+    let key = declared(&plane, &host);
+    let mut asking = call("x");
+    asking["model"] = "m".into();
+    wait::until("the key in force", || {
+        let answer = client::post_as(plane.relay.address, &key, &asking);
+        (answer.status == 200).then_some(())
+    });
+    asking["model"] = "nothing".into();
+    assert_eq!(
+        client::post_as(plane.relay.address, &key, &asking).status,
+        404
+    );
+    let get = |path: &str| viewer.get(&format!("/api/v1/{path}")).json();
+    let kept = wait::until("both calls in the store", || {
+        let told = get("usage?since=1h&key=ada");
+        (told["items"]
+            .as_array()?
+            .iter()
+            .any(|row| row["status"] == 404))
+        .then_some(told)
+    });
+    let good = kept["items"].as_array().into_iter().flatten();
+    let good = good.filter(|row| row["status"] == 200);
+    assert_eq!(good.count(), 1, "{kept}");
+    let by = get("usage/summary?since=1h&by=model");
+    let row = |name: &str| {
+        by["items"]
+            .as_array()?
+            .iter()
+            .find(|row| row["name"] == name)
+    };
+    let m = row("m").expect("the model has sums");
+    assert!(
+        m["cost_nanos"]["USD"]
+            .as_u64()
+            .is_some_and(|nanos| nanos > 0),
+        "{by}"
+    );
+    let by = get("usage/summary?since=1h&by=key");
+    assert_eq!(by["items"][0]["name"], "ada", "{by}");
+    let series = get("usage/series?since=1h&span=hour&by=outcome");
+    assert_eq!(series["span_s"], 3600);
+    assert!(series["items"][0]["calls"].as_u64() > Some(0), "{series}");
+    let page = get("usage?limit=1");
+    let next = page["next_cursor"]
+        .as_str()
+        .expect("there is more")
+        .to_owned();
+    assert_ne!(
+        get(&format!("usage?limit=1&cursor={next}"))["items"],
+        page["items"]
+    );
+    let file = viewer.get("/api/v1/usage?format=csv");
+    assert!(file.header("content-type").starts_with("text/csv"));
+    assert!(file.header("content-disposition").contains("calls.csv"));
+    assert!(file.body.starts_with("id,at,key,") && file.body.contains(",ada,team,http:one,one,"));
+    let file = viewer.get("/api/v1/usage/summary?by=host&format=csv").body;
+    assert!(file.contains("\none,1,"), "{file}");
+    for wrong in [
+        "by=colour",
+        "since=yesterday",
+        "status=big",
+        "format=xml",
+        "limit=0",
+        "cursor=x",
+    ] {
+        let answer = viewer.get(&format!("/api/v1/usage/summary?{wrong}"));
+        let answer = match answer.status {
+            200 => viewer.get(&format!("/api/v1/usage?{wrong}")),
+            _ => answer,
+        };
+        is(&answer, 422, "invalid");
+    }
+    let page = viewer.get("/usage?range=1h").body;
+    assert!(
+        page.contains("<rect class=\"c1\"") && page.contains("ada"),
+        "{page}"
+    );
+    let failed = kept["items"].as_array().into_iter().flatten();
+    let failed = failed
+        .filter(|row| row["status"] == 404)
+        .find_map(|row| row["id"].as_str());
+    let id = failed.expect("it has an id");
+    let story = get(&format!("calls/{id}"));
+    assert_eq!(story["error"]["code"], "model_unknown", "{story}");
+    let page = viewer.get(&format!("/calls/{id}")).body;
+    assert!(
+        page.contains("Why it failed") && page.contains("/route?model=nothing"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_route_is_explained_for_a_key_and_a_model() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    let viewer = plane.user("vera", "viewer");
+    declared(&plane, &host);
+    let told = viewer.get("/api/v1/route?model=m&key=ada").json();
+    assert_eq!(
+        (&told["served"], &told["key"]["name"]),
+        (&json!(true), &json!("ada"))
+    );
+    assert_eq!(told["candidates"][0]["lane"], "http:one", "{told}");
+    let told = viewer.get("/api/v1/route?model=other&key=ada").json();
+    assert_eq!(told["refusal"]["code"], "model_unknown", "{told}");
+    is(
+        &viewer.get("/api/v1/route?model=m&key=nobody"),
+        422,
+        "invalid",
+    );
+    is(&viewer.get("/api/v1/route"), 422, "invalid");
+    is(
+        &viewer.get("/api/v1/route?model=m&dialect=latin"),
+        422,
+        "invalid",
+    );
+    let page = viewer.get("/route?model=m&key=ada").body;
+    assert!(
+        page.contains("would be served") && page.contains("by http:one"),
+        "{page}"
+    );
+    plane.admin("PATCH /api/v1/relay-keys/ada", r#"{"disabled":true}"#);
+    let page = viewer.get("/route?model=m&key=ada").body;
+    assert!(page.contains("would be refused: 401"), "{page}");
+    assert!(host.asked().is_empty(), "asking is no call");
+}
+
+#[test]
+fn changes_are_kept_over_a_restart_filtered_and_paged_in_their_order() {
+    let plane = with_token();
+    let rows: String = (0..5)
+        .map(|place| format!("---\nkind: Model\nmetadata: {{ name: m{place} }}\nspec: {{}}\n"))
+        .collect();
+    assert_eq!(plane.admin("POST /api/v1/catalog/apply", &rows).status, 200);
+    assert_eq!(plane.admin("DELETE /api/v1/models/m3", "").status, 200);
+    let Plane { relay, .. } = plane;
+    let world = std::sync::Arc::clone(&relay.world);
+    relay.signal(rustix::process::Signal::TERM);
+    let mut relay = relay;
+    relay.ended();
+    drop(relay);
+    let plane = again(world);
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let line = format!("GET /api/v1/audit?kind=model&since=1h&limit=2{cursor}");
+        let page = plane.admin(&line, "").json();
+        let items = page["items"].as_array().cloned().unwrap_or_default();
+        names.extend(
+            items
+                .iter()
+                .map(|entry| format!("{} {}", entry["action"], entry["name"])),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names[0], r#""delete" "m3""#);
+    assert_eq!(names[5], r#""create" "m0""#);
+    let none = plane.admin("GET /api/v1/audit?until=1h", "").json();
+    assert_eq!(none["items"], json!([]), "nothing is so old");
+    is(
+        &plane.admin("GET /api/v1/audit?cursor=x", ""),
+        422,
+        "invalid",
+    );
 }

@@ -90,6 +90,8 @@ fn notice(done: Option<&str>) -> &'static str {
 const NAV: &[(&str, &str)] = &[
     ("/", "Overview"),
     ("/calls", "Calls"),
+    ("/usage", "Usage"),
+    ("/route", "Route"),
     ("/hosts", "Hosts"),
     ("/host-keys", "Host keys"),
     ("/models", "Models"),

@@ -1,9 +1,8 @@
-//! Pages that show and change nothing: the overview, calls, the audit log, settings.
+//! Pages that show and change nothing: the overview and settings.
 
 use super::super::Plane;
 use super::super::ask;
 use super::super::ask::Ask;
-use super::super::reply::Problem;
 use super::super::reply::Reply;
 use super::super::system;
 use super::frame::Frame;
@@ -18,17 +17,17 @@ use super::table::number;
 use super::table::plain;
 use super::table::result;
 use super::table::text;
-use super::table::time;
 use super::table::took;
 use crate::catalog::Snapshot;
 use askama::Template;
 use hyper::StatusCode;
 use serde_json::Value;
 
-struct Tile {
-    name: &'static str,
-    value: String,
-    note: String,
+/// One number that stands for itself.
+pub(super) struct Tile {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) note: String,
 }
 
 #[derive(Template)]
@@ -44,7 +43,7 @@ struct Overview {
 
 pub(super) fn overview(plane: &Plane, ask: &Ask) -> Reply {
     let lanes = system::lanes(plane);
-    let recent = system::recent(plane, ask).unwrap_or_default();
+    let recent = system::recent(plane);
     let snapshot = plane.rooms.catalog.snapshot();
     let problems = snapshot.problems().iter().map(ToString::to_string);
     let page = Overview {
@@ -153,7 +152,7 @@ fn lane_table(lanes: &Value) -> Table {
     }
 }
 
-fn call_table(calls: &[Value]) -> Table {
+pub(super) fn call_table(calls: &[Value]) -> Table {
     let row = |call: &Value| -> Vec<Cell> {
         let id = text(&call["id"]);
         vec![
@@ -173,50 +172,12 @@ fn call_table(calls: &[Value]) -> Table {
     }
 }
 
-struct Field {
-    name: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    value: String,
-}
-
-#[derive(Template)]
-#[template(path = "calls.html")]
-struct Calls {
-    frame: Frame,
-    fields: Vec<Field>,
-    error: String,
-    table: Table,
-}
-
-pub(super) fn calls(plane: &Plane, ask: &Ask) -> Reply {
-    let (found, error) = match system::recent(plane, ask) {
-        Ok(found) => (found, String::new()),
-        Err(problem) => (Vec::new(), problem.detail),
-    };
-    let field = |(name, label, hint)| Field {
-        name,
-        label,
-        hint,
-        value: ask.query(name).unwrap_or_default().to_owned(),
-    };
-    let fields = [
-        ("status", "Status", "429 or 5xx"),
-        ("code", "Code", "rate_limited"),
-        ("model", "Model", ""),
-        ("since", "Since", "10m"),
-    ];
-    let mut table = call_table(&found);
-    if !ask.query.is_empty() {
-        table.empty = "No call is as the filter says.";
-    }
-    let page = Calls {
-        frame: Frame::of(ask, "Calls"),
-        fields: fields.into_iter().map(field).collect(),
-        error,
-        table,
-    };
-    page_of(StatusCode::OK, &page)
+/// A field of a form that filters.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) hint: &'static str,
+    pub(super) value: String,
 }
 
 #[derive(Template)]
@@ -227,18 +188,6 @@ pub(super) struct Tables {
     pub(super) tables: Vec<Table>,
     pub(super) forms: Vec<Link>,
     pub(super) pre: String,
-}
-
-pub(super) fn call(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let call = system::call(plane, ask.name())?;
-    let page = Tables {
-        frame: Frame::of(ask, format!("Call {}", ask.name())),
-        lead: "What the relay knows of this call. Texts of prompts and answers are never kept.",
-        tables: vec![facts("This call", &call)],
-        forms: Vec::new(),
-        pre: String::new(),
-    };
-    Ok(page_of(StatusCode::OK, &page))
 }
 
 /// A value's fields, one a row.
@@ -269,38 +218,6 @@ fn flat(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     }
 }
 
-pub(super) fn audit(plane: &Plane, ask: &Ask) -> Reply {
-    let row = |entry: &Value| {
-        let after = match &entry["after"] {
-            Value::Null => text(&entry["before"]),
-            after => text(after),
-        };
-        vec![
-            plain(time(&entry["at_ms"])),
-            plain(text(&entry["actor"])),
-            plain(text(&entry["action"])),
-            plain(format!("{} {}", text(&entry["kind"]), text(&entry["name"]))),
-            plain(after.chars().take(WORDS_SHOWN).collect::<String>()),
-        ]
-    };
-    let entries = system::audited(plane, ask);
-    let table = Table {
-        caption: "Changes, the newest first",
-        heads: vec!["When", "Who", "Did", "To", "What it is now"],
-        rows: entries.iter().map(row).collect(),
-        empty: "Nothing was changed since the relay started.",
-        ..Table::default()
-    };
-    let page = Tables {
-        frame: Frame::of(ask, "Audit"),
-        lead: "Who changed what. GET /api/v1/audit has it for programs.",
-        tables: vec![table],
-        forms: Vec::new(),
-        pre: String::new(),
-    };
-    page_of(StatusCode::OK, &page)
-}
-
 pub(super) fn about(plane: &Plane, ask: &Ask) -> Reply {
     let page = Tables {
         frame: Frame::of(ask, "Settings"),
@@ -314,5 +231,3 @@ pub(super) fn about(plane: &Plane, ask: &Ask) -> Reply {
 
 /// Calls on the overview.
 const CALLS_SHOWN: usize = 10;
-/// Characters of a change in the table; the API has all.
-const WORDS_SHOWN: usize = 400;

@@ -1,10 +1,14 @@
 //! The dashboard: pages out of typed templates, which escape by themselves; they work without a script.
 
+mod audit;
+mod calls;
+mod chart;
 mod edit;
 mod frame;
 mod look;
 mod people;
 mod table;
+mod usage;
 
 use super::Plane;
 use super::access::Operation;
@@ -23,6 +27,10 @@ pub(super) async fn serve(plane: &Plane, ask: &Ask) -> Reply {
     let answered = match ask.route.operation {
         Operation::LoginForm => return people::login(plane, ask).await,
         Operation::TestForm => test(plane, ask).await,
+        Operation::CallsPage => Ok(calls::calls(plane, ask).await),
+        Operation::CallPage => calls::call(plane, ask).await,
+        Operation::UsagePage => usage::usage(plane, ask).await,
+        Operation::AuditPage => Ok(audit::audit(plane, ask).await),
         _ => answer(plane, ask),
     };
     answered.unwrap_or_else(|problem| failed(ask, &problem))
@@ -48,11 +56,9 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::KeySwitchForm => people::switch(plane, ask),
         Operation::KeyDeletePage => people::confirm(ask),
         Operation::KeyDeleteForm => people::delete(plane, ask),
-        Operation::CallsPage => Ok(look::calls(plane, ask)),
-        Operation::CallPage => look::call(plane, ask),
+        Operation::RoutePage => Ok(calls::route(plane, ask)),
         Operation::PeoplePage => Ok(people::sessions(plane, ask)),
         Operation::EndForm => people::end(plane, ask),
-        Operation::AuditPage => Ok(look::audit(plane, ask)),
         Operation::AboutPage => Ok(look::about(plane, ask)),
         _ => Err(Problem::not_found("such page")),
     }

@@ -1,5 +1,6 @@
 //! What is asked of the store, and how that is said to a database. `[pure]`
 
+use super::rollup::ALL;
 use super::value::Value;
 use serde_json::Value as Json;
 
@@ -208,9 +209,45 @@ impl UsageFilter {
         conditions
     }
 
-    /// The conditions on roll-ups of a span; one that began before the time asked for counts in whole.
+    /// The kind of the totals that can tell: where one name alone is asked for or told apart. Minutes have none.
+    pub(super) fn total(&self, by: Option<GroupBy>, span: Span) -> Option<&'static str> {
+        let by = by.filter(|by| *by != GroupBy::Outcome).map(GroupBy::name);
+        let mut kinds = self.named().map(|(kind, _)| kind.name()).chain(by);
+        let kind = kinds.next().unwrap_or(ALL);
+        let is_one = kinds.all(|other| other == kind);
+        (is_one && span != Span::Minute && !self.is_fine()).then_some(kind)
+    }
+
+    /// The conditions on totals of a kind and a span.
+    pub(super) fn totals(&self, kind: &'static str, span: Span) -> Where {
+        let mut conditions = Where::default();
+        conditions.add("kind = ?", kind);
+        if let Some((_, name)) = self.named().next() {
+            conditions.add("name = ?", name);
+        }
+        self.times(conditions, span)
+    }
+
+    /// The names that are asked for.
+    fn named(&self) -> impl Iterator<Item = (GroupBy, &str)> {
+        let names = [
+            (GroupBy::Key, self.key.as_deref()),
+            (GroupBy::Policy, self.policy.as_deref()),
+            (GroupBy::Lane, self.lane.as_deref()),
+            (GroupBy::Host, self.host.as_deref()),
+            (GroupBy::Model, self.model.as_deref()),
+        ];
+        let given = names.into_iter();
+        given.filter_map(|(kind, name)| Some((kind, name?)))
+    }
+
+    /// The conditions on roll-ups of a span.
     pub(super) fn rollups(&self, span: Span) -> Where {
-        let mut conditions = self.names();
+        self.times(self.names(), span)
+    }
+
+    /// Those of time and outcome; a span that began before the time asked for counts in whole.
+    fn times(&self, mut conditions: Where, span: Span) -> Where {
         conditions.add("span_s = ?", span.seconds());
         let start = |at_ms: u64| span.start_of(at_ms / 1000);
         conditions.add_if("start_s >= ?", self.since_ms.map(start));
@@ -224,14 +261,8 @@ impl UsageFilter {
 
     fn names(&self) -> Where {
         let mut conditions = Where::default();
-        for (column, name) in [
-            ("relay_key", &self.key),
-            ("policy", &self.policy),
-            ("lane", &self.lane),
-            ("host", &self.host),
-            ("model", &self.model),
-        ] {
-            conditions.add_if(&format!("{column} = ?"), name.as_deref());
+        for (kind, name) in self.named() {
+            conditions.add(&format!("{} = ?", kind.column()), name);
         }
         conditions
     }

@@ -2,6 +2,7 @@
 
 use super::audit::AuditEntry;
 use super::audit::AuditFilter;
+use super::audit_order::AuditOrder;
 use super::engine::Engine;
 use super::fault::EngineFault;
 use super::fault::StoreFault;
@@ -26,6 +27,8 @@ use super::writer::Writer;
 use crate::clock;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::mpsc::SyncSender;
@@ -43,6 +46,8 @@ struct Shared {
     questions: SyncSender<Question>,
     counts: Arc<Counts>,
     writer: Thread,
+    /// Held from a change's place to the queue, so that both have one order.
+    order: Mutex<AuditOrder>,
 }
 
 /// Work for the thread that reads.
@@ -111,7 +116,9 @@ impl Store {
             }
         };
         thread("store-read").spawn(read).map_err(no_thread)?;
+        let node = getrandom::u32().unwrap_or_default();
         Ok(Store(Arc::new(Shared {
+            order: Mutex::new(AuditOrder::new(node)),
             place,
             words,
             questions,
@@ -125,8 +132,11 @@ impl Store {
         self.tell(Write::Usage(Box::new(record)));
     }
 
-    /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record.
-    pub(crate) fn append_audit(&self, entry: AuditEntry) {
+    /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record; the id and the moment that its place
+    /// in the log has are given here. Whoever must know that it is written flushes.
+    pub(crate) fn append_audit(&self, mut entry: AuditEntry) {
+        let mut order = self.0.order.lock().unwrap_or_else(PoisonError::into_inner);
+        (entry.at_ms, entry.id) = order.next(clock::unix_ms());
         self.tell(Write::Audit(Box::new(entry)));
     }
 
@@ -201,6 +211,23 @@ impl Store {
             .await
     }
 
+    /// Sums by each of several names over roll-ups of one span, as one question.
+    pub(crate) async fn usage_tables(
+        &self,
+        filter: UsageFilter,
+        by: Vec<GroupBy>,
+        span: Span,
+    ) -> Result<Vec<Vec<(String, UsageSums)>>, StoreFault> {
+        self.ask(move |reader| {
+            let mut tables = by.into_iter();
+            tables.try_fold(Vec::new(), |mut told, by| {
+                told.push(reader.usage_sums(&filter, Some(by), span)?);
+                Ok(told)
+            })
+        })
+        .await
+    }
+
     /// Sums by when a span began, in seconds since 1970, and by a name.
     pub(crate) async fn usage_series(
         &self,
@@ -237,15 +264,14 @@ impl Store {
     pub(crate) fn finish(&self) {
         self.0.counts.ends.store(true, Ordering::Relaxed);
         self.0.writer.unpark();
-        self.flush();
+        let _ = self.flush(); // What is not written by then is lost.
     }
 
-    /// Waits until what was told is written, for a moment at the most. It blocks.
-    pub(crate) fn flush(&self) {
+    /// Waits until what was told is written, for a moment at the most; whether it is. It blocks.
+    pub(crate) fn flush(&self) -> bool {
         let (done, flushed) = mpsc::channel();
-        if self.0.words.try_send(Write::Flush(done)).is_ok() {
-            let _ = flushed.recv_timeout(FLUSH_WAIT); // Its end or ours.
-        }
+        let told = self.0.words.try_send(Write::Flush(done));
+        told.is_ok() && flushed.recv_timeout(FLUSH_WAIT).is_ok()
     }
 
     /// Has the thread that reads do something, and waits for what it found.

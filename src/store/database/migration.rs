@@ -27,6 +27,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "audit_and_settings",
         sql: include_str!("migrations/0002_audit_and_settings.sql"),
     },
+    Migration {
+        number: 3,
+        name: "usage_totals",
+        sql: include_str!("migrations/0003_usage_totals.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT NOT NULL PRIMARY KEY, \

@@ -12,6 +12,7 @@ mod sqlite;
 mod value;
 
 mod audit;
+mod audit_order;
 mod filter;
 mod queries;
 mod record;

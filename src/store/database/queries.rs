@@ -15,6 +15,7 @@ use super::record::UsageRecord;
 use super::rollup::SUMS;
 use super::rollup::UsageSums;
 use super::rollup::roll_up;
+use super::rollup::total_up;
 use super::value::Value;
 use std::collections::BTreeMap;
 
@@ -27,24 +28,43 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[UsageRecord]) -> Result
     for record in records {
         engine.execute(&sql, &record.values())?;
     }
-    let sql = add_sql();
+    let sql = add_sql(
+        "usage_rollups",
+        "span_s, start_s, relay_key, policy, lane, host, model, outcome, currency",
+    );
     for (key, sums) in roll_up(records) {
         let mut values: Vec<Value> = vec![key.span.seconds().into(), key.start_s.into()];
         values.extend(key.names.iter().map(|name| Value::from(name.as_str())));
         values.extend(sums.values());
         engine.execute(&sql, &values)?;
     }
+    let sql = add_sql(
+        "usage_totals",
+        "span_s, kind, start_s, name, outcome, currency",
+    );
+    for (key, sums) in total_up(records) {
+        let mut values: Vec<Value> = vec![
+            key.span.seconds().into(),
+            key.kind.into(),
+            key.start_s.into(),
+            key.name.as_str().into(),
+            key.outcome.into(),
+            key.currency.as_str().into(),
+        ];
+        values.extend(sums.values());
+        engine.execute(&sql, &values)?;
+    }
     Ok(())
 }
 
-fn add_sql() -> String {
-    let keys = "span_s, start_s, relay_key, policy, lane, host, model, outcome, currency";
+/// Adds sums to the row of its keys, or makes it.
+fn add_sql(table: &str, keys: &str) -> String {
     let sums = SUMS.join(", ");
-    let places = places(9 + SUMS.len());
-    let more = SUMS.map(|sum| format!("{sum} = usage_rollups.{sum} + excluded.{sum}"));
+    let places = places(keys.split(',').count() + SUMS.len());
+    let more = SUMS.map(|sum| format!("{sum} = {table}.{sum} + excluded.{sum}"));
     let more = more.join(", ");
     format!(
-        "INSERT INTO usage_rollups ({keys}, {sums}) VALUES ({places}) ON CONFLICT ({keys}) DO UPDATE SET {more}"
+        "INSERT INTO {table} ({keys}, {sums}) VALUES ({places}) ON CONFLICT ({keys}) DO UPDATE SET {more}"
     )
 }
 
@@ -119,8 +139,9 @@ fn grouped(
         "0"
     };
     let sql = format!(
-        "SELECT {start} AS span_start, {name} AS name, currency, {sums} FROM {table}{conditions} \
-         GROUP BY span_start, name, currency ORDER BY span_start, name LIMIT {POINTS_MAX}",
+        // A column would win over an alias of its name.
+        "SELECT {start} AS span_start, {name} AS group_name, currency, {sums} FROM {table}{conditions} \
+         GROUP BY span_start, group_name, currency ORDER BY span_start, group_name LIMIT {POINTS_MAX}",
         name = source.name,
         sums = source.sums,
         table = source.table,
@@ -148,6 +169,19 @@ struct Source {
 fn source(filter: &UsageFilter, by: Option<GroupBy>, span: Span) -> (Source, Where) {
     // A sum of whole numbers is a decimal in PostgreSQL.
     let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
+    if let Some(kind) = filter.total(by, span) {
+        let source = Source {
+            table: "usage_totals",
+            start: "start_s".to_owned(),
+            name: match by {
+                Some(GroupBy::Outcome) => "outcome",
+                Some(_) => "name",
+                None => NO_NAME,
+            },
+            sums: SUMS.map(sum).join(", "),
+        };
+        return (source, filter.totals(kind, span));
+    }
     if !filter.is_fine() {
         let source = Source {
             table: "usage_rollups",
@@ -203,8 +237,10 @@ pub(super) fn prune(
     let gone = engine.execute(&sql, &[before.into()])?;
     for span in Span::ALL {
         let before = (now_ms / 1000).saturating_sub(span.kept_s());
-        let sql = "DELETE FROM usage_rollups WHERE span_s = ?1 AND start_s < ?2";
-        engine.execute(sql, &[span.seconds().into(), before.into()])?;
+        for table in ["usage_rollups", "usage_totals"] {
+            let sql = format!("DELETE FROM {table} WHERE span_s = ?1 AND start_s < ?2");
+            engine.execute(&sql, &[span.seconds().into(), before.into()])?;
+        }
     }
     Ok(gone == PRUNED_MAX)
 }

@@ -92,6 +92,19 @@ impl StoreReader {
         Ok(queries::summary(&mut *self.engine, filter, by, span)?)
     }
 
+    /// Sums by a name over roll-ups of one span, the one with the most calls first.
+    ///
+    /// # Errors
+    /// Where the store does not answer.
+    pub(crate) fn usage_sums(
+        &mut self,
+        filter: &UsageFilter,
+        by: Option<GroupBy>,
+        span: Span,
+    ) -> Result<Vec<(String, UsageSums)>, StoreFault> {
+        Ok(queries::summary(&mut *self.engine, filter, by, span)?)
+    }
+
     /// Sums by when a span began, in seconds since 1970, and by a name.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Sums of calls a minute, an hour and a day. `[pure]`
 
+use super::filter::GroupBy;
 use super::filter::Span;
 use super::record::UsageRecord;
 use super::value::Row;
@@ -58,6 +59,54 @@ pub(super) struct RollupKey {
     pub(super) names: [String; 7],
 }
 
+/// What tells totals apart: sums by one name alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TotalKey {
+    pub(super) span: Span,
+    /// `all`, or as [`GroupBy::name`] says it.
+    pub(super) kind: &'static str,
+    pub(super) start_s: u64,
+    pub(super) name: String,
+    pub(super) outcome: &'static str,
+    pub(super) currency: String,
+}
+
+/// The totals that some records change. Those of minutes are read from the roll-ups, which are few for so short a time.
+pub(super) fn total_up(records: &[UsageRecord]) -> BTreeMap<TotalKey, UsageSums> {
+    let mut totals: BTreeMap<TotalKey, UsageSums> = BTreeMap::new();
+    for record in records {
+        let sums = UsageSums::of(record);
+        for span in [Span::Hour, Span::Day] {
+            for (kind, name) in names(record) {
+                let key = TotalKey {
+                    span,
+                    kind,
+                    start_s: span.start_of(record.at_ms / 1000),
+                    name: name.to_owned(),
+                    outcome: record.outcome(),
+                    currency: record.currency.clone(),
+                };
+                totals.entry(key).or_default().add(&sums);
+            }
+        }
+    }
+    totals
+}
+
+fn names(record: &UsageRecord) -> [(&'static str, &str); 6] {
+    [
+        (ALL, ""),
+        (GroupBy::Key.name(), &record.relay_key),
+        (GroupBy::Policy.name(), &record.policy),
+        (GroupBy::Lane.name(), &record.lane),
+        (GroupBy::Host.name(), &record.host),
+        (GroupBy::Model.name(), &record.model),
+    ]
+}
+
+/// The kind of those totals that are of every call.
+pub(super) const ALL: &str = "all";
+
 /// The roll-ups that some records change.
 pub(super) fn roll_up(records: &[UsageRecord]) -> BTreeMap<RollupKey, UsageSums> {
     let mut sums: BTreeMap<RollupKey, UsageSums> = BTreeMap::new();
@@ -113,7 +162,7 @@ impl UsageSums {
         }
     }
 
-    pub(super) fn add(&mut self, other: &UsageSums) {
+    pub(crate) fn add(&mut self, other: &UsageSums) {
         self.calls += other.calls;
         self.attempts += other.attempts;
         self.left_calls += other.left_calls;

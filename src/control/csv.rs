@@ -1,0 +1,127 @@
+//! Usage as CSV, for spreadsheets and scripts. `[pure]`
+
+use crate::catalog::Nanos;
+use crate::store::UsageRecord;
+use crate::store::UsageSums;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
+
+/// Records, a line each, below a line of names. `key` makes the name of a relay key's id.
+pub(crate) fn calls(records: &[UsageRecord], key: impl Fn(&str) -> String) -> String {
+    let mut text = format!("{CALL_COLUMNS}\n");
+    for record in records {
+        text.push_str(&call(record, &key(&record.relay_key)));
+        text.push('\n');
+    }
+    text
+}
+
+const CALL_COLUMNS: &str = "id,at,key,policy,lane,host,host_key,model,served,input,output,cache_read,cache_write,reasoning,\
+    cost,currency,estimate,status,code,attempts,first_byte_ms,total_ms,bytes_in,bytes_out,stream,left";
+
+fn call(record: &UsageRecord, key: &str) -> String {
+    let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
+    let cost = record.cost_nanos.map(|nanos| Nanos(nanos).to_string());
+    let at = (record.at_ms / 1000).min(YEAR_9999);
+    [
+        cell(&record.id),
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(at)).to_string(),
+        cell(key),
+        cell(&record.policy),
+        cell(&record.lane),
+        cell(&record.host),
+        cell(&record.host_key),
+        cell(&record.model),
+        cell(&record.served),
+        count(record.input_tokens),
+        count(record.output_tokens),
+        count(record.cache_read_tokens),
+        count(record.cache_write_tokens),
+        count(record.reasoning_tokens),
+        cost.unwrap_or_default(),
+        cell(&record.currency),
+        record.is_estimate.to_string(),
+        count(record.status.map(u64::from)),
+        cell(&record.code),
+        record.attempts.to_string(),
+        count(record.first_byte_ms),
+        record.total_ms.to_string(),
+        count(record.bytes_in),
+        count(record.bytes_out),
+        record.is_stream.to_string(),
+        record.is_left.to_string(),
+    ]
+    .join(",")
+}
+
+/// Sums by name, a line each, below a line of names.
+pub(crate) fn sums(rows: &[(String, UsageSums)]) -> String {
+    let mut text =
+        "name,calls,left,unpriced,input,output,cache_read,cache_write,reasoning,cost\n".to_owned();
+    for (name, sums) in rows {
+        let numbers = [
+            sums.calls,
+            sums.left_calls,
+            sums.unpriced,
+            sums.input_tokens,
+            sums.output_tokens,
+            sums.cache_read_tokens,
+            sums.cache_write_tokens,
+            sums.reasoning_tokens,
+        ];
+        let numbers = numbers.map(|number| number.to_string()).join(",");
+        text.push_str(&format!(
+            "{},{numbers},{}\n",
+            cell(name),
+            cell(&costs(sums))
+        ));
+    }
+    text
+}
+
+/// What it cost, in each currency.
+pub(crate) fn costs(sums: &UsageSums) -> String {
+    let costs = sums.costs.iter();
+    let costs = costs.map(|(currency, nanos)| format!("{} {currency}", Nanos(*nanos)));
+    costs.collect::<Vec<_>>().join(" + ")
+}
+
+/// A text as a cell. One that begins as a formula does is none in a spreadsheet.
+fn cell(text: &str) -> String {
+    let text = match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
+        _ => text.to_owned(),
+    };
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+/// The last second that a stamp can tell.
+const YEAR_9999: u64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_one_cell_and_no_formula() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("=1+1", "'=1+1"),
+        ] {
+            assert_eq!(cell(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_record_has_as_many_cells_as_there_are_columns() {
+        let text = calls(&[UsageRecord::default()], str::to_owned);
+        let counts: Vec<usize> = text.lines().map(|line| line.matches(',').count()).collect();
+        assert_eq!(counts.len(), 2);
+        assert_eq!(counts[0], counts[1], "{text}");
+    }
+}
