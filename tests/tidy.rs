@@ -33,7 +33,7 @@ upstream: turn clock wire egress secret catalog limits lane
 routing:  turn clock catalog limits lane upstream
 conversation: turn clock lane session routing
 archive:  turn clock session
-simulation: turn clock terminal lane session pool
+simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
