@@ -34,7 +34,7 @@ routing:  turn clock store catalog limits lane upstream
 alert:    clock egress store catalog routing
 conversation: turn clock lane session routing
 archive:  turn clock session
-simulation: turn clock terminal lane session pool
+simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store

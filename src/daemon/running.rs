@@ -202,6 +202,7 @@ fn rooms(
     let api = api.clone();
     control::Rooms {
         store: claimed.store.clone(),
+        settings: config.shown.iter().map(setting).collect(),
         explain: Arc::new(move |query| api.explained(query)),
         settings: config.shown.iter().map(setting).collect(),
         catalog: lanes.catalog.clone(),

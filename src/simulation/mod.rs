@@ -12,6 +12,8 @@
 //! submitted prompt gets one verdict. A process that is being ended gets no keys. The ledger's bounds are kept, and
 //! after a drain no slot, session or waiter is left.
 //!
+//! Beside it stand calls over hosts with keys, breakers, limits and a budget ([`hosts`]), in the same kind of time.
+//!
 //! `SIMULATION_SEED=N cargo test simulation` runs one seed, and prints its last events.
 //!
 //! Start reading at [`world`].
@@ -19,6 +21,7 @@
 mod call;
 mod chance;
 mod claude;
+mod hosts;
 mod ledger;
 mod model;
 mod session;
@@ -80,6 +83,9 @@ const EVENTS: u64 = 100_000;
 /// Seeds of the suite.
 #[cfg(test)]
 const SEEDS: Range<u64> = 1..4;
+/// Seeds of the suite for calls over hosts.
+#[cfg(test)]
+const HOST_SEEDS: Range<u64> = 1..21;
 
 #[cfg(test)]
 mod tests {
@@ -107,9 +113,9 @@ mod tests {
         clippy::disallowed_methods,
         reason = "a seed is given by whoever repeats a failure"
     )]
-    fn seeds() -> Range<u64> {
+    fn seeds(usual: Range<u64>) -> Range<u64> {
         let Ok(told) = std::env::var("SIMULATION_SEED") else {
-            return SEEDS;
+            return usual;
         };
         let number = |text: &str| text.parse().expect("SIMULATION_SEED must be N or N..M");
         match told.split_once("..") {
@@ -121,7 +127,25 @@ mod tests {
     /// Over a second: it is 300,000 events, of which each takes some five microseconds without optimization.
     #[test]
     fn the_pool_keeps_its_promises() {
-        seeds().for_each(|seed| holds(seed, EVENTS));
+        seeds(SEEDS).for_each(|seed| holds(seed, EVENTS));
+    }
+
+    #[test]
+    fn hosts_keep_the_laws_of_the_gateway() {
+        let mut all = hosts::Tally::default();
+        for seed in seeds(HOST_SEEDS) {
+            let tally = hosts::run(seed).unwrap_or_else(|broken| panic!("{broken}\nseed {seed}"));
+            all.add(&tally);
+        }
+        let seen = [
+            all.answered,
+            all.failed,
+            all.refused,
+            all.left,
+            all.broke,
+            all.probes,
+        ];
+        assert!(seen.iter().all(|count| *count > 0), "{all:?}");
     }
 
     #[test]

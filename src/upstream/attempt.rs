@@ -288,7 +288,6 @@ impl Attempt<'_> {
         let settle = Settle {
             leave,
             timeline: self.timeline.clone(),
-            chance: super::lane::chance(),
         };
         let body = PassingBody::new(answer.held, answer.body, answer.reader, settle);
         Passed {

@@ -246,11 +246,11 @@ impl Cells {
 
 impl Leave {
     /// The call ended as the verdict says: well, by somebody's fault, or by its caller's leaving.
-    pub(crate) fn settle(self, verdict: &Verdict, chance: f64) {
+    pub(crate) fn settle(self, verdict: &Verdict, chance: f64, now: Instant) {
         match (verdict.class, verdict.then) {
             (None, Then::Answered) => self.succeed(),
             (None, _) => drop(self),
-            (Some(_), _) => self.fail(verdict, chance),
+            (Some(_), _) => self.fail(verdict, chance, now),
         }
     }
 
@@ -267,7 +267,7 @@ impl Leave {
     }
 
     /// The call failed, of whoever's fault the verdict says.
-    pub(crate) fn fail(mut self, verdict: &Verdict, chance: f64) {
+    pub(crate) fn fail(mut self, verdict: &Verdict, chance: f64, now: Instant) {
         let Some(class) = verdict.class.filter(|_| verdict.cools != Cools::Nothing) else {
             return;
         };
@@ -281,7 +281,7 @@ impl Leave {
             entered: self.entered,
             generation: self.breakers.next(),
         };
-        cells.fail(&self, failure, verdict.cools, clock::now());
+        cells.fail(&self, failure, verdict.cools, now);
         self.breakers.show(&mut cells);
     }
 }
@@ -337,7 +337,7 @@ mod tests {
     fn a_refused_key_rests_for_its_model_and_the_others_serve() {
         let breakers = Arc::new(HostBreakers::default());
         let leave = enter(&breakers, A, "m").expect("nothing is known yet");
-        leave.fail(&status(429), 0.0);
+        leave.fail(&status(429), 0.0, clock::now());
         assert_eq!(
             enter(&breakers, A, "m").map(drop).map_err(|c| c.class),
             Err(Class::RateLimit)
@@ -353,7 +353,7 @@ mod tests {
         let breakers = Arc::new(HostBreakers::default());
         for key in [A, B, A] {
             let leave = enter(&breakers, key, "m").expect("it is not open yet");
-            leave.fail(&judge(&Outcome::Unreachable), 0.0);
+            leave.fail(&judge(&Outcome::Unreachable), 0.0, clock::now());
         }
         let closed = enter(&breakers, B, "other")
             .map(drop)
@@ -367,12 +367,12 @@ mod tests {
         for model in ["a", "b"] {
             enter(&breakers, A, model)
                 .expect("closed")
-                .fail(&status(403), 0.0);
+                .fail(&status(403), 0.0, clock::now());
         }
         assert!(enter(&breakers, A, "d").is_ok());
         enter(&breakers, A, "c")
             .expect("closed")
-            .fail(&status(403), 0.0);
+            .fail(&status(403), 0.0, clock::now());
         assert!(enter(&breakers, A, "d").is_err() && enter(&breakers, B, "d").is_ok());
     }
 
@@ -380,7 +380,7 @@ mod tests {
     fn a_call_with_a_good_key_of_a_marked_host_takes_no_lock() {
         let breakers = Arc::new(HostBreakers::default());
         let leave = enter(&breakers, A, "m").expect("nothing is known yet");
-        leave.fail(&status(429), 0.0);
+        leave.fail(&status(429), 0.0, clock::now());
         let held = breakers.lock();
         enter(&breakers, B, "m").expect("it is good").succeed();
         drop(enter(&breakers, A, "n"));
@@ -393,7 +393,7 @@ mod tests {
         let breakers = Arc::new(HostBreakers::default());
         let begun = enter(&breakers, A, "m").expect("nothing is known yet");
         let leave = enter(&breakers, A, "m").expect("nothing is known yet");
-        leave.fail(&status(429), 0.0);
+        leave.fail(&status(429), 0.0, clock::now());
         let later = clock::now() + std::time::Duration::from_secs(60);
         let enter = || breakers.enter(digest(A), &"m".into(), later);
         let probe = enter().expect("the probe is due");
@@ -412,7 +412,7 @@ mod tests {
         let breakers = Arc::new(HostBreakers::default());
         enter(&breakers, A, "m")
             .expect("closed")
-            .fail(&status(404), 0.0);
+            .fail(&status(404), 0.0, clock::now());
         drop(enter(&breakers, A, "m").expect("closed"));
         assert_eq!(breakers.views(clock::now()), []);
         enter(&breakers, A, "m").expect("closed").succeed();

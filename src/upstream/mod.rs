@@ -39,3 +39,14 @@ pub(crate) use hosts::Hosts;
 pub(crate) use lane::HostLane;
 pub(crate) use lane::chance;
 pub(crate) use outcome::Class;
+
+#[cfg(test)]
+pub(crate) use cells::HostBreakers;
+#[cfg(test)]
+pub(crate) use cells::Leave;
+#[cfg(test)]
+pub(crate) use outcome::Outcome;
+#[cfg(test)]
+pub(crate) use outcome::Then;
+#[cfg(test)]
+pub(crate) use outcome::judge;

@@ -2,6 +2,7 @@
 
 use super::cells::Leave;
 use super::fault;
+use super::lane::chance;
 use super::lines::Lines;
 use super::observed;
 use super::observed::Observed;
@@ -9,6 +10,7 @@ use super::observed::StreamReader;
 use super::outcome::Outcome;
 use super::outcome::judge;
 use super::protocol::Protocol;
+use crate::clock;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
 use crate::turn::End;
@@ -174,8 +176,6 @@ fn without_spoiled(data: &Bytes, is_between: bool) -> Result<Bytes, Spoiled> {
 pub(super) struct Settle {
     pub(super) leave: Leave,
     pub(super) timeline: Timeline,
-    /// Spreads the breakers' probes.
-    pub(super) chance: f64,
 }
 
 /// The body of a committed answer.
@@ -226,19 +226,14 @@ impl PassingBody {
     }
 
     fn settled(&mut self, observed: &Observed, broke: bool) {
-        let Some(Settle {
-            leave,
-            timeline,
-            chance,
-        }) = self.settle.take()
-        else {
+        let Some(Settle { leave, timeline }) = self.settle.take() else {
             return;
         };
-        let outcome = match broke {
-            true => Outcome::Broke,
-            false => Outcome::Success,
+        let (outcome, chance) = match broke {
+            true => (Outcome::Broke, chance()),
+            false => (Outcome::Success, 0.0),
         };
-        leave.settle(&judge(&outcome), chance);
+        leave.settle(&judge(&outcome), chance, clock::now());
         timeline.end(end(observed, "unknown"));
     }
 
@@ -294,7 +289,9 @@ impl Drop for PassingBody {
         let Some(settle) = self.settle.take() else {
             return;
         };
-        settle.leave.settle(&judge(&Outcome::Left), settle.chance);
+        settle
+            .leave
+            .settle(&judge(&Outcome::Left), 0.0, clock::now());
         if let Reader::Stream { reader, .. } = &self.reader
             && reader.observed.usage.is_known()
         {

@@ -180,7 +180,7 @@ impl<'a> Tries<'a> {
         let is_server = verdict.class == Some(Class::Server);
         match is_server && self.is_counted {
             true => drop(leave),
-            false => leave.fail(verdict, chance()),
+            false => leave.fail(verdict, chance(), clock::now()),
         }
         self.is_counted |= is_server;
     }

@@ -120,3 +120,34 @@ fn a_relay_alone_says_how_the_measuring_program_is_built() {
         "{words}"
     );
 }
+
+/// Three programs start, and each is called some hundred times.
+#[test]
+fn a_host_is_measured_by_the_relay_beside_a_bare_proxy() {
+    for stream in [&[][..], &["--stream"]] {
+        let args = [
+            "hosts",
+            "--rounds",
+            "1",
+            "--calls",
+            "20",
+            "--calls-at-once",
+            "80",
+            "--clients",
+            "4",
+            "--json",
+        ];
+        let output = bench(&[&args[..], stream].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let told: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{errors}"));
+        for row in ["host_itself", "bare_proxy", "relay"] {
+            assert!(told[row]["p50_us"].as_f64() > Some(0.0), "{row}: {told}");
+            assert!(
+                told[row]["calls_per_s"].as_f64() > Some(0.0),
+                "{row}: {told}"
+            );
+        }
+        assert!(told["relay_to_bare"]["time"].as_f64() > Some(0.0), "{told}");
+    }
+}

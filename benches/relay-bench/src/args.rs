@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Measure calls: under load, against the floor, against another build.
@@ -24,6 +25,15 @@ pub(crate) enum Bench {
     Load(Load),
     /// What the relay adds, beside a terminal's echo, a loopback round trip and a session driven by hand
     Floor(Pairs),
+    /// A call by the lane of a host beside a bare proxy to the same host, as a ratio, in one run
+    #[command(after_help = BENCH_HOSTS_EXAMPLES)]
+    Hosts(HostCalls),
+    /// Serve as the bare proxy of such a run
+    #[command(hide = true)]
+    Bare {
+        /// The host
+        host: SocketAddr,
+    },
     /// This build against another one, call by call in turn; exit code 1 if it is surely slower
     #[command(after_help = BENCH_COMPARE_EXAMPLES)]
     Compare(Compare),
@@ -90,6 +100,32 @@ pub(crate) struct Pairs {
     pub(crate) json: bool,
 }
 
+/// Which calls of a host.
+#[derive(Debug, Args)]
+pub(crate) struct HostCalls {
+    /// Rounds; in each, host, proxy and relay are measured once, in turn
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// Calls one after the other
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) calls: u32,
+    /// Calls by many clients
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) calls_at_once: u32,
+    /// Clients at once
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) clients: u32,
+    /// Bytes of a prompt
+    #[arg(long, value_name = "BYTES", default_value_t = 100)]
+    pub(crate) prompt: usize,
+    /// Streamed answers instead of whole ones
+    #[arg(long)]
+    pub(crate) stream: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// The other build.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
@@ -131,8 +167,17 @@ Build with --release before you believe a figure.
 Examples:
   inference-relay bench load --clients 16 --calls 5000
   inference-relay bench floor                               what the relay adds
+  inference-relay bench hosts                               the same of calls that a host serves
   inference-relay bench compare --baseline ./old-relay      is this build slower?
   inference-relay bench report --out report                 pictures";
+
+const BENCH_HOSTS_EXAMPLES: &str = "\
+The host is fake-host, on loopback; medians over the rounds are told. What the bare proxy takes is what no gateway goes
+below, so read the ratio: it is the same on a slower machine.
+
+Examples:
+  inference-relay bench hosts
+  inference-relay bench hosts --stream --prompt 100000 --json | jq .relay_to_bare";
 
 const BENCH_LOAD_EXAMPLES: &str = "\
 Examples:

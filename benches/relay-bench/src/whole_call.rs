@@ -82,6 +82,7 @@ fn setup(relay: &Path) -> Setup {
         queue_max: SESSIONS,
         reply_bytes: REPLY_BYTES,
         model: MODEL.to_owned(),
+        catalog: None,
     }
 }
 

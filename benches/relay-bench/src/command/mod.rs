@@ -2,6 +2,7 @@
 
 mod compare;
 mod floor;
+mod hosts;
 mod load;
 mod report;
 mod running_daemon;
@@ -73,6 +74,8 @@ async fn measured(command: &Bench, programs: &Programs) -> anyhow::Result<Comman
     match command {
         Bench::Load(args) => load::load(args, programs).await,
         Bench::Floor(args) => floor::floor(args, programs).await,
+        Bench::Hosts(args) => hosts::hosts(args, programs).await,
+        Bench::Bare { host } => hosts::bare(*host).await,
         Bench::Compare(args) => compare::compare(args, programs).await,
         Bench::Report(args) => report::report(args, programs).await,
     }
@@ -137,6 +140,7 @@ impl Programs {
             queue_max: QUEUE_MAX,
             reply_bytes: REPLY_BYTES,
             model: MODEL.to_owned(),
+            catalog: None,
         }
     }
 }

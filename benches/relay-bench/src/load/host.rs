@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) reply_bytes: usize,
     /// The model that sessions are warmed for.
     pub(crate) model: String,
+    /// What is declared; `None`: nothing.
+    pub(crate) catalog: Option<String>,
 }
 
 /// A running daemon; dropping it ends it with all that it started, and removes what it left.
@@ -110,6 +112,11 @@ pub(crate) fn script(reply_bytes: usize) -> String {
 fn write_files(setup: &Setup, folder: &Path) -> io::Result<()> {
     fs::create_dir(folder.join("user"))?;
     let write = |name: &str, text: &str| fs::write(folder.join(name), text);
+    if let Some(catalog) = &setup.catalog {
+        let rows = folder.join("state/catalog");
+        fs::create_dir_all(&rows)?;
+        fs::write(rows.join("bench.yaml"), catalog)?;
+    }
     write("script.toml", &script(setup.reply_bytes))?;
     write("relay.toml", &config(setup, folder))
 }

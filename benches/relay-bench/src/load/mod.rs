@@ -12,6 +12,7 @@
 //!
 //! Start reading at [`run`].
 
+pub(crate) mod bare;
 pub(crate) mod caller;
 pub(crate) mod compare;
 pub(crate) mod floor;
@@ -20,6 +21,7 @@ pub(crate) mod host;
 pub(crate) mod picture;
 pub(crate) mod plan;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod run;
 pub(crate) mod sse;
 pub(crate) mod tally;
