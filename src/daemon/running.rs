@@ -204,7 +204,6 @@ fn rooms(
         store: claimed.store.clone(),
         settings: config.shown.iter().map(setting).collect(),
         explain: Arc::new(move |query| api.explained(query)),
-        settings: config.shown.iter().map(setting).collect(),
         catalog: lanes.catalog.clone(),
         secrets: config.secrets.clone(),
         hosts: lanes.hosts.clone(),
