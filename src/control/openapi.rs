@@ -147,8 +147,7 @@ fn responses(route: &ApiRoute) -> Value {
         "description": "Why it was not done",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
-    let mut all =
-        json!({ "200": { "description": "Done", "content": content }, "default": problem });
+    let mut all = json!({ "200": { "description": "Done", "content": content }, "4XX": problem, "default": problem });
     if matches!(
         route.operation,
         Operation::Row(Act::Put, _) | Operation::MintKey
