@@ -195,6 +195,8 @@ mod upstream;
 
 mod routing;
 
+mod alert;
+
 mod conversation;
 
 mod archive;

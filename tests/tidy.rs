@@ -30,7 +30,8 @@ codex:    turn clock lane session
 record:   turn clock terminal session
 pool:     turn clock lane session
 upstream: turn clock wire egress secret catalog limits lane
-routing:  turn clock catalog limits lane upstream
+routing:  turn clock store catalog limits lane upstream
+alert:    clock egress store catalog routing
 conversation: turn clock lane session routing
 archive:  turn clock session
 simulation: turn clock terminal secret catalog limits lane session pool upstream
@@ -42,8 +43,8 @@ server:   turn clock listen calls telemetry wire lane upstream store pool routin
 control:  clock wire egress listen calls store secret catalog upstream pool auth
 service:
 update:   egress
-config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority
-daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing conversation archive auth server control service config license authority
+config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
+daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
 ";
 

@@ -168,6 +168,10 @@ impl Snapshot {
         self.policies.get(name)
     }
 
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        self.policies.values()
+    }
+
     pub(crate) fn user(&self, name: &str) -> Option<&Arc<User>> {
         self.users.get(name)
     }

@@ -99,6 +99,8 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("control.port", Kind::Port),
     ("control.host", Kind::Text),
     ("control.cookie_secure", Kind::Text),
+    ("alerts.webhook", Kind::Text),
+    ("alerts.private", Kind::Switch),
     ("store.url", Kind::Text),
     ("store.retention", Kind::Text),
     ("policy.default", Kind::Text),

@@ -1,5 +1,6 @@
 //! What is in force: typed text made into each room's own `Config`. `[pure]`
 
+use crate::alert::WebhookConfig;
 use crate::archive::FilesConfig;
 use crate::auth::AuthConfig;
 use crate::auth::BlockRule;
@@ -61,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) session: SessionConfig,
     pub(crate) codex: CodexConfig,
     pub(crate) control: ControlConfig,
+    /// Who is told of budgets, beside the log.
+    pub(crate) webhook: Option<WebhookConfig>,
     pub(crate) update: UpdateConfig,
     pub(crate) telemetry: TelemetryConfig,
     pub(crate) log: LogConfig,
@@ -101,6 +104,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         fallback: reader.parsed("claude.fallback", choice::fallback)?,
     };
     let update = update(&reader)?;
+    let webhook = webhook(&reader, &update)?;
     let telemetry = telemetry(&reader)?;
     let log = LogConfig {
         level: reader.parsed("log.level", log::level)?,
@@ -121,6 +125,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         session,
         codex,
         control,
+        webhook,
         update,
         telemetry,
         log,
@@ -174,6 +179,22 @@ fn control(
         home: reader.ground.home.value.clone(),
         master: reader.ground.master_key.clone(),
     })
+}
+
+fn webhook(
+    reader: &Reader<'_>,
+    update: &UpdateConfig,
+) -> Result<Option<WebhookConfig>, ConfigError> {
+    let is_private = reader.switch("alerts.private")?;
+    let proxy = update.proxy.clone();
+    match reader.raw.value("alerts.webhook") {
+        None => Ok(None),
+        Some(_) => reader
+            .parsed("alerts.webhook", |text| {
+                WebhookConfig::parse(text, is_private, proxy.clone())
+            })
+            .map(Some),
+    }
 }
 
 fn store(reader: &Reader<'_>) -> Result<StoreConfig, ConfigError> {

@@ -72,6 +72,7 @@ fn in_force(
         ("claude.command", Some(_)) => session.command.as_ref().map(shown).into(),
         ("claude.work_dir", _) => shown(&session.work_dir),
         ("pool.idle", _) => pool.idle.into(),
+        ("alerts.webhook", Some(_)) => return ("********".into(), Some("set, not shown")),
         (_, Some(Typed::Text(text))) => text.clone().into(),
         (_, Some(Typed::Number(number))) => (*number).into(),
         (_, Some(Typed::Switch(switch))) => (*switch).into(),
@@ -90,6 +91,7 @@ fn unset(key: &str) -> Option<&'static str> {
         "license.authority" | "license.keys" => Some("no licence is asked for"),
         "catalog.dir" => Some("`catalog` in the state folder"),
         "store.url" => Some("`store.db` in the state folder"),
+        "alerts.webhook" => Some("the log alone tells of budgets"),
         "telemetry.otlp" => Some("no collector is told of calls"),
         _ => None,
     }

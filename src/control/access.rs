@@ -29,6 +29,9 @@ pub(super) enum Operation {
     Ready,
     OpenApi,
     Style,
+    Script,
+    Events,
+    Rekey,
     Login,
     Logout,
     Me,
@@ -81,6 +84,8 @@ pub(super) enum Operation {
     PeoplePage,
     EndForm,
     UsagePage,
+    SearchPage,
+    RekeyForm,
     RoutePage,
     AuditPage,
     AboutPage,
@@ -246,6 +251,14 @@ pub(super) const ROUTES: &[ApiRoute] = &[
         Operation::Style,
         "Style sheet",
     ),
+    route(
+        "GET",
+        "/assets/live.js",
+        PUBLIC,
+        Operation::Script,
+        "Script",
+    ),
+    route("GET", "/events", VIEWER, Operation::Events, "Events"),
     route(
         "POST",
         "/api/v1/login",
@@ -581,6 +594,13 @@ pub(super) const ROUTES: &[ApiRoute] = &[
         VIEWER,
         Operation::Settings,
         "How this relay is set up",
+    ),
+    route(
+        "POST",
+        "/api/v1/secrets/rekey",
+        ADMIN,
+        Operation::Rekey,
+        "Seal every stored secret under a new master key",
     ),
     route(
         "GET",
@@ -961,6 +981,7 @@ pub(super) const ROUTES: &[ApiRoute] = &[
     ),
     route("GET", "/calls", VIEWER, Operation::CallsPage, "Calls"),
     route("GET", "/calls/{id}", VIEWER, Operation::CallPage, "Call"),
+    route("GET", "/search", VIEWER, Operation::SearchPage, "Search"),
     route("GET", "/usage", VIEWER, Operation::UsagePage, "Usage"),
     route("GET", "/route", VIEWER, Operation::RoutePage, "Route"),
     route("GET", "/people", ADMIN, Operation::PeoplePage, "Sessions"),
@@ -973,6 +994,13 @@ pub(super) const ROUTES: &[ApiRoute] = &[
     ),
     route("GET", "/audit", VIEWER, Operation::AuditPage, "Audit"),
     route("GET", "/about", VIEWER, Operation::AboutPage, "Settings"),
+    route(
+        "POST",
+        "/about/rekey",
+        ADMIN,
+        Operation::RekeyForm,
+        "Settings",
+    ),
 ];
 
 #[cfg(test)]
@@ -1024,6 +1052,7 @@ mod tests {
             "/readyz",
             "/api/v1/openapi.json",
             "/assets/style.css",
+            "/assets/live.js",
             "/api/v1/login",
             "/login",
             "/login",

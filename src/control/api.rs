@@ -9,6 +9,7 @@ use super::key;
 use super::login;
 use super::openapi;
 use super::page;
+use super::rekey;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
@@ -69,6 +70,7 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::Sessions => Ok(login::sessions(plane)),
         Operation::EndSession => login::end(plane, ask),
         Operation::Lanes => Ok(reply::data(&system::lanes(plane))),
+        Operation::Rekey => rekey::rekey(plane, ask).map(|told| reply::data(&told)),
         Operation::Settings => Ok(reply::data(&system::settings(plane))),
         Operation::Problems => Ok(set::problems(plane)),
         Operation::Export => Ok(set::export(plane)),

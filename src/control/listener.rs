@@ -2,8 +2,8 @@
 
 use super::ControlConfig;
 use super::Plane;
+use super::answer::Answer;
 use super::gate;
-use super::reply::Answer;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;

@@ -16,6 +16,7 @@
 //! Start reading at [`access`], then [`gate`].
 
 mod access;
+mod answer;
 mod api;
 mod ask;
 mod audit;
@@ -26,12 +27,14 @@ mod etag;
 mod gate;
 mod key;
 mod listener;
+mod live;
 mod login;
 mod openapi;
 mod page;
 mod password;
 mod plane;
 mod question;
+mod rekey;
 mod reply;
 mod route;
 mod row;
@@ -51,6 +54,7 @@ pub(crate) use listener::bind;
 pub(crate) use password::hashed;
 pub(crate) use plane::Plane;
 pub(crate) use plane::Rooms;
+pub(crate) use plane::Setting;
 pub(crate) use user::make_first_admin;
 pub(crate) use user::new_password;
 

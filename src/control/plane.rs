@@ -2,6 +2,7 @@
 
 use super::ControlConfig;
 use super::audit::Audit;
+use super::live::STREAMS_MAX;
 use super::session::Sessions;
 use super::throttle::Throttle;
 use crate::calls::CallLog;
@@ -31,6 +32,18 @@ pub(crate) struct Rooms {
     pub(crate) calls: CallLog,
     pub(crate) store: Store,
     pub(crate) explain: Explainer,
+    /// The configuration in force, in the manual's order.
+    pub(crate) settings: Arc<[Setting]>,
+}
+
+/// A value of the configuration. None is a secret: whoever makes it leaves those out.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    pub(crate) key: String,
+    pub(crate) value: Value,
+    /// Where it was written, such as a file with its line.
+    pub(crate) source: String,
+    pub(crate) note: Option<&'static str>,
 }
 
 /// Tells where a plain call would go and why nowhere else, to a question that is written as the query of an address;
@@ -50,6 +63,8 @@ pub(crate) struct Shared {
     pub(super) writing: Mutex<()>,
     /// Hashes of passwords that are worked on at once: each takes 19 MiB.
     pub(super) hashing: Semaphore,
+    /// Pages that are kept new by events.
+    pub(super) streams: Arc<Semaphore>,
     sessions: Mutex<Sessions>,
     throttle: Mutex<Throttle>,
 }
@@ -63,6 +78,7 @@ impl Plane {
             rooms,
             writing: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             sessions: Mutex::default(),
             throttle: Mutex::default(),
         }))

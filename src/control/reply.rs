@@ -1,5 +1,6 @@
 //! Answers: JSON, problems, pages, and the headers that every one has. `[pure]`
 
+use super::answer::Answer;
 use crate::store::StoreFault;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,7 +12,6 @@ use hyper::header::HeaderValue;
 use serde_json::Value;
 use serde_json::json;
 
-pub(super) type Answer = Full<Bytes>;
 pub(super) type Reply = Response<Answer>;
 
 /// Why something was not done, as RFC 9457 tells it.
@@ -121,7 +121,7 @@ pub(super) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
 }
 
 fn made(status: StatusCode, kind: &'static str, body: String) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(body)));
+    let mut reply = Response::new(Answer::Whole(Full::new(Bytes::from(body))));
     *reply.status_mut() = status;
     set(&mut reply, header::CONTENT_TYPE, kind);
     for (name, value) in HEADERS {
@@ -130,11 +130,11 @@ fn made(status: StatusCode, kind: &'static str, body: String) -> Reply {
     reply
 }
 
-/// Nothing from outside, no script, no frame around it, nothing kept.
+/// Nothing from outside, no script but the one that is served here, no frame around it, nothing kept.
 const HEADERS: &[(HeaderName, &str)] = &[
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -74,6 +74,45 @@ pub(super) fn rows(plane: &Plane, kind: Kind, search: Option<&str>) -> Vec<Value
     found.map(|row| view(plane, row)).collect()
 }
 
+/// A part of a kind's rows, in the order of their names.
+pub(super) struct Part {
+    pub(super) rows: Vec<Value>,
+    /// The name behind which the next part begins.
+    pub(super) next: Option<String>,
+    /// All rows that were found.
+    pub(super) count: usize,
+}
+
+/// The rows behind a name, at most so many; only these are looked at closely.
+pub(super) fn part(
+    plane: &Plane,
+    kind: Kind,
+    search: Option<&str>,
+    behind: Option<&str>,
+    limit: usize,
+) -> Part {
+    let set = load(plane);
+    let low = search.unwrap_or_default().to_lowercase();
+    let rows = set.iter().filter(|row| row.kind() == kind);
+    let found: Vec<&Document> = rows
+        .filter(|row| row.name.to_lowercase().contains(&low))
+        .collect();
+    let begin = behind.map_or(0, |name| {
+        let place = found.iter().position(|row| row.name == name);
+        place.map_or(found.len(), |at| at + 1)
+    });
+    let shown = &found[begin..found.len().min(begin + limit)];
+    let has_more = begin + limit < found.len();
+    Part {
+        next: shown
+            .last()
+            .filter(|_| has_more)
+            .map(|row| row.name.clone()),
+        rows: shown.iter().map(|row| view(plane, row)).collect(),
+        count: found.len(),
+    }
+}
+
 pub(super) fn show(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
     let row = found(plane, kind, ask.name())?;
     Ok(tagged(StatusCode::OK, &view(plane, &row), &row))

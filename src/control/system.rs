@@ -1,6 +1,7 @@
 //! How the relay is: versions, health, lanes, calls, the audit log, settings.
 
 use super::Plane;
+use super::Setting;
 use super::ask::Ask;
 use super::breaker;
 use super::question;
@@ -115,5 +116,16 @@ pub(super) fn settings(plane: &Plane) -> Value {
         "control_host": plane.config.host.to_string(),
         "cookie_secure": plane.config.cookie_secure,
         "has_admin_token": plane.config.token.is_some(),
+        "store": plane.rooms.store.health().place,
+        "values": plane.rooms.settings.iter().map(setting).collect::<Vec<_>>(),
+    })
+}
+
+fn setting(setting: &Setting) -> Value {
+    json!({
+        "key": setting.key,
+        "value": setting.value,
+        "source": setting.source,
+        "note": setting.note,
     })
 }

@@ -7,6 +7,7 @@ use super::lock::Lock;
 use super::log;
 use super::own_lanes::OwnLanes;
 use super::simulated::SimulatedHost;
+use crate::alert;
 use crate::archive::Archive;
 use crate::auth;
 use crate::auth::Admission;
@@ -16,6 +17,7 @@ use crate::catalog;
 use crate::clock;
 use crate::codex::CodexLane;
 use crate::config::Config;
+use crate::config::Shown;
 use crate::control;
 use crate::conversation::Conversations;
 use crate::listen;
@@ -83,7 +85,7 @@ pub(crate) struct Running {
     serving: JoinHandle<()>,
     pool: Pool,
     codex: CodexLane,
-    keeping: [JoinHandle<()>; 7],
+    keeping: [JoinHandle<()>; 8],
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -114,7 +116,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let conversations = Conversations::open(lanes.router(&config), memory, &folder);
     let conversations = conversations.map_err(&home)?;
     claimed.license.settle().await;
-    let keeping = keeping(&claimed, &lanes);
+    let keeping = keeping(&config, &claimed, &lanes);
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
     let api = api(&config, &claimed, &lanes, conversations, &journal)
@@ -148,7 +150,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
 }
 
 /// What goes on beside the calls until the daemon stops.
-fn keeping(claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<()>; 7] {
+fn keeping(config: &Config, claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<()>; 8] {
     let admission = &claimed.admission;
     [
         auth::watch(claimed.keys.clone(), admission.clone()),
@@ -158,6 +160,13 @@ fn keeping(claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<()>; 7] {
         catalog::watch(lanes.catalog.clone()),
         tokio::spawn(clock::watch_sleep()),
         tokio::spawn(limits::keep(lanes.limits.clone(), claimed.store.clone())),
+        tokio::spawn(alert::watch(
+            lanes.limits.clone(),
+            lanes.catalog.clone(),
+            claimed.keys.clone(),
+            claimed.store.clone(),
+            config.webhook.clone(),
+        )),
     ]
 }
 
@@ -193,6 +202,7 @@ fn rooms(
     let api = api.clone();
     control::Rooms {
         store: claimed.store.clone(),
+        settings: config.shown.iter().map(setting).collect(),
         explain: Arc::new(move |query| api.explained(query)),
         catalog: lanes.catalog.clone(),
         secrets: config.secrets.clone(),
@@ -219,6 +229,16 @@ fn control(
         drop(made.await);
         desk.run(control::Plane::new(config, rooms), stopped).await;
     })
+}
+
+/// A value of the configuration as the control plane shows it.
+fn setting(shown: &Shown) -> control::Setting {
+    control::Setting {
+        key: shown.key.clone(),
+        value: shown.value.clone(),
+        source: shown.source.to_string(),
+        note: shown.note,
+    }
 }
 
 /// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.

@@ -53,3 +53,4 @@ pub(crate) use journal::JournalFault;
 pub(crate) use memory::MemoryLimits;
 pub(crate) use memory::Reservation;
 pub(crate) use memory::Spent;
+pub(crate) use period::window_name;

@@ -18,6 +18,11 @@ impl Window {
     }
 }
 
+/// The name of the day or month that a moment is in, in UTC; milliseconds since 1970.
+pub(crate) fn window_name(period: Period, unix_ms: u64) -> String {
+    Window::at(period, unix_ms).0
+}
+
 /// How long it is until the next one begins.
 pub(super) fn until_next(period: Period, unix_ms: u64) -> Duration {
     let days = unix_ms / DAY_MS;

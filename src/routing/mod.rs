@@ -12,6 +12,7 @@
 //!
 //! Start reading at [`plan`].
 
+mod budget;
 mod explain;
 mod fault;
 mod plan;
@@ -19,6 +20,7 @@ mod reserve;
 mod run;
 mod ways;
 
+pub(crate) use budget::BudgetView;
 pub(crate) use explain::CandidateView;
 pub(crate) use explain::KeyView;
 pub(crate) use explain::LimitView;

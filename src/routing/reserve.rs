@@ -48,7 +48,7 @@ pub(crate) struct Cost {
 /// The limits of this relay.
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyLimits {
-    counted: MemoryLimits,
+    pub(super) counted: MemoryLimits,
     /// Budgets are written down; where they cannot be, no call with one passes.
     is_written: bool,
 }

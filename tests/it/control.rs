@@ -2,6 +2,7 @@
 //! tries who wants to break in.
 
 use super::support::api_host::Host;
+use super::support::api_host::Said;
 use super::support::api_host::says;
 use super::support::client;
 use super::support::client::Response;
@@ -11,7 +12,11 @@ use super::support::relay::World;
 use super::support::wait;
 use serde_json::Value;
 use serde_json::json;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 const TOKEN: &str = "a-long-admin-token";
@@ -413,6 +418,8 @@ fn a_viewer_changes_nothing_and_an_operator_no_users() {
         ("POST /api/v1/host-keys/x/value", r#"{"value":"x"}"#),
         ("POST /api/v1/catalog/apply", ""),
         ("GET /api/v1/sessions", ""),
+        ("POST /api/v1/secrets/rekey", ""),
+        ("POST /api/v1/hosts/x/test", ""),
     ] {
         is(&viewer.change(line, body), 403, "role_too_low");
     }
@@ -571,6 +578,7 @@ fn every_name_that_is_shown_means_itself_and_every_filter_is_a_filter() {
         format!("/calls?cursor={evil}&limit={evil}"),
         format!("/usage?key={evil}&model={evil}&host={evil}&policy={evil}&lane={evil}"),
         format!("/usage?range={evil}"),
+        format!("/search?q={evil}"),
         format!("/route?model={evil}&policy={evil}&lane={evil}"),
         format!("/route?model={evil}&key={evil}&dialect={evil}"),
         format!("/hosts/{evil}"),
@@ -580,7 +588,7 @@ fn every_name_that_is_shown_means_itself_and_every_filter_is_a_filter() {
     ] {
         let page = ada.get(&path);
         assert!(page.status < 500, "{path}: {}", page.status);
-        assert!(!page.body.contains("<script"), "{path}: {}", page.body);
+        assert!(!page.body.contains("<script>"), "{path}: {}", page.body);
     }
     let tried = ada.form("/hosts/-/new", &format!("yaml={evil}"));
     assert_eq!(tried.status, 422);
@@ -591,7 +599,7 @@ fn every_name_that_is_shown_means_itself_and_every_filter_is_a_filter() {
     );
     let typed = ada.form("/keys", &format!("name={evil}"));
     assert!(
-        typed.status == 422 && !typed.body.contains("<script"),
+        typed.status == 422 && !typed.body.contains("<script>"),
         "{}",
         typed.body
     );
@@ -602,7 +610,7 @@ fn every_name_that_is_shown_means_itself_and_every_filter_is_a_filter() {
         &format!("user={evil}&password=x"),
     );
     assert!(
-        login.status == 401 && !login.body.contains("<script"),
+        login.status == 401 && !login.body.contains("<script>"),
         "{}",
         login.body
     );
@@ -699,6 +707,8 @@ fn every_page_is_there_and_forms_keep_what_was_typed() {
         "/usage",
         "/usage?range=1y",
         "/route",
+        "/search",
+        "/search?q=one",
         "/people",
         "/audit",
         "/about",
@@ -924,4 +934,186 @@ fn changes_are_kept_over_a_restart_filtered_and_paged_in_their_order() {
         422,
         "invalid",
     );
+}
+
+#[test]
+fn a_stream_tells_of_changes_ends_with_the_session_and_there_is_a_bound() {
+    let plane = with_token();
+    let (vera, ada) = (plane.user("vera", "viewer"), plane.user("ada", "admin"));
+    let open = |browser: &Browser| {
+        let head = format!(
+            "GET /events HTTP/1.1\r\nhost: {}\r\ncookie: {}\r\n\r\n",
+            plane.address, browser.cookie
+        );
+        client::send(plane.address, head.as_bytes())
+    };
+    let nobody = send(plane.address, "GET /events", &[], "");
+    is(&nobody, 401, "login_required");
+    let mut stream = open(&vera);
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    assert_eq!(plane.put("models/m", &json!({})).status, 201);
+    let told = std::iter::from_fn(|| stream.next()).find(|event| event.name == "changed");
+    assert!(told.is_some(), "the page is old");
+    let others: Vec<_> = (0..15).map(|_| open(&ada)).collect();
+    is(&vera.get("/api/v1/me"), 200, "");
+    let full = send(plane.address, "GET /events", &[("cookie", &ada.cookie)], "");
+    assert_eq!(full.status, 503, "{}", full.body);
+    assert!(!full.header("retry-after").is_empty());
+    assert_eq!(vera.change("POST /api/v1/logout", "").status, 200);
+    assert!(stream.rest().len() < 10, "it ends with the session");
+    drop(others);
+    wait::until("a place", || {
+        let again = open(&ada);
+        (again.header("content-type") == "text/event-stream").then_some(())
+    });
+}
+
+#[test]
+fn a_new_master_key_seals_what_is_stored_and_calls_go_on() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    let spec = json!({ "url": host.url(), "network": "private" });
+    assert_eq!(plane.put("hosts/one", &spec).status, 201);
+    let spec = json!({ "host": "one", "value": { "secret": "a" } });
+    assert_eq!(plane.put("host-keys/a", &spec).status, 201);
+    let value = r#"{"value":"sk-secret-value"}"#;
+    assert_eq!(
+        plane.admin("POST /api/v1/host-keys/a/value", value).status,
+        200
+    );
+    let done = plane.admin("POST /api/v1/secrets/rekey", "");
+    assert_eq!(
+        (done.status, done.json()["secrets"].as_u64()),
+        (200, Some(1)),
+        "{}",
+        done.body
+    );
+    let tried = plane.admin("POST /api/v1/hosts/one/test", "").json();
+    assert_eq!(tried["key"], "a", "{tried}");
+    let asked = host.asked().pop().expect("it was asked");
+    assert_eq!(asked.key(), "sk-secret-value");
+    assert_eq!(asked.header("x-api-key"), Some("sk-secret-value"));
+    let told = plane.admin("GET /api/v1/audit?action=rekey", "").json();
+    assert_eq!(told["items"][0]["after"]["secrets"], 1, "{told}");
+}
+
+#[test]
+fn the_test_of_a_host_goes_the_way_of_its_calls() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    let spec = json!({
+        "url": host.url(), "network": "private", "auth": "none",
+        "headers": { "x-tenant": "blue" },
+    });
+    assert_eq!(plane.put("hosts/one", &spec).status, 201);
+    assert!(plane.admin("POST /api/v1/hosts/one/test", "").json()["status"].is_number());
+    let asked = host.asked().pop().expect("it was asked");
+    assert_eq!(asked.header("x-tenant"), Some("blue"));
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = proxy.local_addr().expect("it has an address");
+    let first_line = std::thread::spawn(move || {
+        let (mut socket, _) = proxy.accept().expect("somebody comes");
+        let mut line = String::new();
+        let mut reader = BufReader::new(socket.try_clone().expect("a socket has two ends"));
+        reader.read_line(&mut line).expect("it says what it wants");
+        socket
+            .write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+            .expect("it is told");
+        line
+    });
+    let spec = json!({
+        "url": "https://api.example.com", "auth": "none", "proxy": format!("http://{address}"),
+    });
+    assert_eq!(plane.put("hosts/one", &spec).status, 200);
+    let tried = plane.admin("POST /api/v1/hosts/one/test", "").json();
+    assert_eq!(tried["good"], false, "the proxy refuses: {tried}");
+    let line = first_line.join().expect("it ended");
+    assert!(line.starts_with("CONNECT api.example.com:443"), "{line}");
+    assert_eq!(host.asked().len(), 1);
+}
+
+#[test]
+fn long_lists_have_pages_and_one_search_finds_every_name() {
+    let plane = with_token();
+    let ada = plane.user("ada", "admin");
+    let rows: String = (0..150)
+        .map(|place| {
+            format!("---\nkind: Model\nmetadata: {{ name: m{place:03} }}\nspec: {{ aliases: [alias-{place:03}] }}\n")
+        })
+        .collect();
+    assert_eq!(plane.admin("POST /api/v1/catalog/apply", &rows).status, 200);
+    let first = ada.get("/models").body;
+    assert!(first.contains(">m000<") && first.contains(">m099<") && !first.contains(">m100<"));
+    assert!(first.contains("The next 100 of 150"), "{first}");
+    let second = ada.get("/models?q=&cursor=m099").body;
+    assert!(
+        second.contains(">m100<") && !second.contains(">m099<") && !second.contains("The next")
+    );
+    let found = ada.get("/search?q=ALIAS-077").body;
+    assert!(found.contains("href=\"/models/m077\""), "{found}");
+    assert!(ada.get("/search?q=audit").body.contains("href=\"/audit\""));
+}
+
+#[test]
+fn a_webhook_is_told_of_a_budget_once_a_level() {
+    let hook = Host::answering(|_| Said::Whole(200, "".into(), "text/plain", String::new()));
+    let host = Host::answering(|_| {
+        let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "up",
+            "content": [{"type": "text", "text": "x"}], "stop_reason": "end_turn", "stop_sequence": null,
+            "usage": {"input_tokens": 900_000, "output_tokens": 0}});
+        Said::Whole(200, "".into(), "application/json", message.to_string())
+    });
+    let alerts = format!(
+        "idle = 0\n[control]\nport = 0\n[alerts]\nwebhook = \"{}/a-secret-path\"\nprivate = true",
+        hook.url()
+    );
+    let plane = plane(
+        World::scripted(ECHO)
+            .pool(&alerts)
+            .env("RELAY_ADMIN_TOKEN", TOKEN),
+    );
+    let key = declared(&plane, &host);
+    let price = json!({ "price": { "currency": "USD", "input": 1, "output": 1 } });
+    assert_eq!(plane.put("models/m", &price).status, 200);
+    let budget = json!({ "models": ["m"], "budget": { "amount": 1, "per": "month" } });
+    assert_eq!(plane.put("policies/team", &budget).status, 200);
+    let mut asking = call("x");
+    asking["model"] = "m".into();
+    let ask = || client::post_as(plane.relay.address, &key, &asking).status;
+    wait::until("a call within the budget", || (ask() == 200).then_some(()));
+    let near = wait::until("the first message", || {
+        hook.asked().first().map(|asked| asked.json())
+    });
+    assert_eq!(
+        (&near["percent"], &near["policy"]),
+        (&json!(80), &json!("team")),
+        "{near}"
+    );
+    assert!(
+        near["text"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("80 %")),
+        "{near}"
+    );
+    wait::until("a call that spends the rest", || {
+        (ask() != 503).then_some(())
+    });
+    let spent = wait::until("the second message", || {
+        hook.asked().get(1).map(|asked| asked.json())
+    });
+    assert_eq!(spent["percent"], 100, "{spent}");
+    assert_eq!(ask(), 429);
+    assert!(
+        plane
+            .relay
+            .log()
+            .contains("100 % of the budget of policy team")
+    );
+    assert!(!plane.relay.log().contains("a-secret-path"));
+    let settings = plane.admin("GET /api/v1/settings", "").body;
+    assert!(
+        settings.contains("alerts.webhook") && !settings.contains("a-secret-path"),
+        "{settings}"
+    );
+    assert_eq!(hook.asked().len(), 2, "once a level");
 }

@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<Trial> {
         langchain_works,
         the_vercel_sdk_works,
         the_openai_sdk_for_python_works,
+        every_answer_has_the_shape_of_openais_own_types,
         the_openai_sdk_for_typescript_works,
         the_vercel_sdk_works_by_both_ways_of_openai,
         langchains_openai_client_works,
@@ -230,6 +231,17 @@ fn model() -> Upstream {
         let asked = last.split("Say: ").nth(1);
         Answer::Say(asked.unwrap_or("It is sunny in Paris").to_owned())
     })
+}
+
+/// Fields that the specification does not know or that are missing, of about a hundred answers and events.
+fn every_answer_has_the_shape_of_openais_own_types() -> Result<(), Missing> {
+    let recipe = python("openai_shapes.py", "openai")?;
+    let upstream = model();
+    let relay = World::upstream(&upstream).start();
+    let found = recipe.run(relay.address);
+    assert_eq!(found["wrong"], json!([]));
+    assert!(found["checked"].as_u64() > Some(90), "{found}");
+    Ok(())
 }
 
 /// The rounds of the loop in which three calls are made at once.

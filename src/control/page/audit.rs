@@ -12,6 +12,7 @@ use super::page_of;
 use super::table::Cell;
 use super::table::Table;
 use super::table::plain;
+use super::table::spoken;
 use super::table::time;
 use crate::store::AuditEntry;
 use crate::store::Cursor;
@@ -78,8 +79,8 @@ fn changed(entry: &AuditEntry) -> String {
     let (before, after) = (read(&entry.before), read(&entry.after));
     let told = match (before.is_null(), after.is_null()) {
         (true, true) => String::new(),
-        (true, false) => after.to_string(),
-        (false, true) => format!("was {before}"),
+        (true, false) => said(&after),
+        (false, true) => format!("was {}", said(&before)),
         (false, false) => {
             let mut changes = Vec::new();
             differences("", &before, &after, &mut changes);
@@ -87,6 +88,14 @@ fn changed(entry: &AuditEntry) -> String {
         }
     };
     told.chars().take(WORDS_SHOWN).collect()
+}
+
+/// What a row says, or what else was told of a change.
+fn said(value: &Value) -> String {
+    match &value["spec"] {
+        Value::Null => spoken(value),
+        spec => spoken(spec),
+    }
 }
 
 fn differences(path: &str, before: &Value, after: &Value, changes: &mut Vec<String>) {
@@ -147,6 +156,6 @@ mod tests {
             r#"spec.url: "a" → "b"; spec.old: 1 → null; spec.new: null → 3"#
         );
         assert_eq!(changed(&entry("", "")), "");
-        assert_eq!(changed(&entry("{\"a\":1}", "")), "was {\"a\":1}");
+        assert_eq!(changed(&entry("{\"a\":1}", "")), "was a 1");
     }
 }

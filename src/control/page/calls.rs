@@ -43,6 +43,8 @@ struct Calls {
     /// Empty: these are the last.
     older: String,
     file: String,
+    /// Nothing newer can come before these.
+    is_newest: bool,
 }
 
 /// The calls that the filter asks for. Where the store does not answer, the last ones that are kept in memory.
@@ -54,6 +56,7 @@ pub(super) async fn calls(plane: &Plane, ask: &Ask) -> Reply {
         error: String::new(),
         table: Table::default(),
         older: String::new(),
+        is_newest: question::given(ask, "cursor").is_none(),
         file: format!("/api/v1/usage?format=csv{}", query(ask, None)),
     };
     match usage::found(plane, ask, &keys).await {

@@ -17,6 +17,7 @@ use super::table::Table;
 use super::table::linked;
 use super::table::marked;
 use super::table::plain;
+use super::table::spoken;
 use super::table::text;
 use crate::catalog::Document;
 use crate::catalog::Kind;
@@ -34,11 +35,15 @@ struct Rows {
     new_href: String,
     new_text: String,
     table: Table,
+    /// Empty: these are the last.
+    next_href: String,
+    limit: usize,
+    count: usize,
 }
 
 pub(super) fn rows(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
-    let found = row::rows(plane, kind, ask.query("q"));
     let word = access::word(kind);
+    let page = row::part(plane, kind, ask.query("q"), ask.query("cursor"), ROWS_SHOWN);
     let line = |row: &Value| {
         let name = text(&row["metadata"]["name"]);
         let problem = row["problems"][0]["message"].as_str();
@@ -56,6 +61,16 @@ pub(super) fn rows(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
     let is_empty_search = ask.query("q").is_some_and(|search| !search.is_empty());
     let page = Rows {
         frame: Frame::of(ask, ask.route.summary),
+        next_href: page.next.map_or_else(String::new, |next| {
+            let search = ask.query("q").unwrap_or_default();
+            format!(
+                "/{word}?q={}&cursor={}",
+                ask::encoded(search),
+                ask::encoded(&next)
+            )
+        }),
+        limit: ROWS_SHOWN,
+        count: page.count,
         lead: lead(kind),
         search: ask.query("q").unwrap_or_default().to_owned(),
         new_href: if may_change(ask, kind) {
@@ -67,7 +82,7 @@ pub(super) fn rows(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
         table: Table {
             caption: "Rows of the catalog",
             heads: vec!["Name", "State", "What it says"],
-            rows: found.iter().map(line).collect(),
+            rows: page.rows.iter().map(line).collect(),
             empty: if is_empty_search {
                 "No name has this in it."
             } else {
@@ -84,7 +99,7 @@ fn summary(spec: &Value) -> String {
     let fields = spec.as_object().into_iter().flatten();
     let shown = fields.filter(|(name, _)| *name != "passwordHash" && *name != "enabled");
     let parts: Vec<String> = shown
-        .map(|(name, value)| format!("{name}: {}", text(value)))
+        .map(|(name, value)| format!("{name}: {}", spoken(value)))
         .collect();
     parts
         .join(" · ")
@@ -404,5 +419,7 @@ fn skeleton(kind: Kind) -> &'static str {
     }
 }
 
+/// Rows of one page of a list.
+const ROWS_SHOWN: usize = 100;
 /// Characters of a row in a list; its page has all.
 const SUMMARY_CHARACTERS_MAX: usize = 160;

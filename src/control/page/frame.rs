@@ -82,6 +82,7 @@ fn notice(done: Option<&str>) -> &'static str {
         Some("stored") => "The value is stored, and in force.",
         Some("reset") => "Its rest is over; the next call may use it.",
         Some("changed") => "Changed.",
+        Some("rekeyed") => "Everything that is stored is sealed under a new master key.",
         Some("ended") => "The session is ended.",
         Some(_) | None => "",
     }

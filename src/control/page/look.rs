@@ -1,6 +1,7 @@
 //! Pages that show and change nothing: the overview and settings.
 
 use super::super::Plane;
+use super::super::Setting;
 use super::super::ask;
 use super::super::ask::Ask;
 use super::super::reply::Reply;
@@ -16,9 +17,11 @@ use super::table::marked;
 use super::table::number;
 use super::table::plain;
 use super::table::result;
+use super::table::spoken;
 use super::table::text;
 use super::table::took;
 use crate::catalog::Snapshot;
+use crate::catalog::UserRole;
 use askama::Template;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -214,19 +217,50 @@ fn flat(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
                 .for_each(|(name, value)| flat(&format!("{path}{dot}{name}"), value, rows));
         }
         Value::Null => {}
-        other => rows.push((path.to_owned(), text(other))),
+        other => rows.push((path.replace('_', " "), spoken(other))),
     }
 }
 
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct Settings {
+    frame: Frame,
+    tables: Vec<Table>,
+    can_rekey: bool,
+}
+
 pub(super) fn about(plane: &Plane, ask: &Ask) -> Reply {
-    let page = Tables {
+    let mut told = system::settings(plane);
+    if let Some(fields) = told.as_object_mut() {
+        fields.shift_remove("values");
+    }
+    let page = Settings {
         frame: Frame::of(ask, "Settings"),
-        lead: "How this relay is set up. `inference-relay config show` tells each value with where it was written. The API is described at /api/v1/openapi.json.",
-        tables: vec![facts("Settings", &system::settings(plane))],
-        forms: Vec::new(),
-        pre: String::new(),
+        tables: vec![facts("This relay", &told), values(plane)],
+        can_rekey: ask.actor.role() == Some(UserRole::Admin),
     };
     page_of(StatusCode::OK, &page)
+}
+
+fn values(plane: &Plane) -> Table {
+    let row = |setting: &Setting| {
+        let value = match (&setting.value, setting.note) {
+            (Value::Null, Some(note)) => note.to_owned(),
+            (value, _) => spoken(value),
+        };
+        vec![
+            plain(setting.key.clone()),
+            plain(value),
+            plain(setting.source.clone()),
+        ]
+    };
+    Table {
+        caption: "The configuration in force",
+        heads: vec!["Key", "Value", "Written at"],
+        rows: plane.rooms.settings.iter().map(row).collect(),
+        empty: "None.",
+        ..Table::default()
+    }
 }
 
 /// Calls on the overview.

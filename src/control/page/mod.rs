@@ -7,12 +7,15 @@ mod edit;
 mod frame;
 mod look;
 mod people;
+mod search;
 mod table;
 mod usage;
 
 use super::Plane;
 use super::access::Operation;
 use super::ask::Ask;
+use super::live;
+use super::rekey;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
@@ -29,6 +32,7 @@ pub(super) async fn serve(plane: &Plane, ask: &Ask) -> Reply {
         Operation::TestForm => test(plane, ask).await,
         Operation::CallsPage => Ok(calls::calls(plane, ask).await),
         Operation::CallPage => calls::call(plane, ask).await,
+        Operation::SearchPage => search::search(plane, ask).await,
         Operation::UsagePage => usage::usage(plane, ask).await,
         Operation::AuditPage => Ok(audit::audit(plane, ask).await),
         _ => answer(plane, ask),
@@ -39,6 +43,12 @@ pub(super) async fn serve(plane: &Plane, ask: &Ask) -> Reply {
 fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     match ask.route.operation {
         Operation::Style => Ok(reply::text("text/css; charset=utf-8", STYLE.to_owned())),
+        Operation::Script => Ok(reply::text(
+            "text/javascript; charset=utf-8",
+            SCRIPT.to_owned(),
+        )),
+        Operation::Events => live::stream(plane, ask),
+        Operation::RekeyForm => rekey::rekey(plane, ask).map(|_| reply::see("/about?done=rekeyed")),
         Operation::LoginPage => Ok(people::login_page(plane, ask)),
         Operation::LogoutForm => Ok(people::logout(plane, ask)),
         Operation::Welcome => Ok(people::welcome(ask)),
@@ -123,4 +133,5 @@ fn page_of(status: StatusCode, template: &impl Template) -> Reply {
     }
 }
 
+const SCRIPT: &str = include_str!("../templates/live.js");
 const STYLE: &str = include_str!("../templates/style.css");

@@ -16,6 +16,16 @@ pub(super) struct Table {
     pub(super) next: &'static str,
 }
 
+impl Table {
+    /// Whether a column has numbers, which stand at its right.
+    pub(super) fn is_number(&self, column: &usize) -> bool {
+        let first = self.rows.first();
+        first
+            .and_then(|row| row.get(*column))
+            .is_some_and(|cell| cell.is_number)
+    }
+}
+
 /// One cell.
 #[derive(Default)]
 pub(super) struct Cell {
@@ -64,6 +74,35 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// A value as people read it, without the signs of JSON.
+pub(super) fn spoken(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Array(items) if items.is_empty() => "–".to_owned(),
+        Value::Array(items) => joined(items.iter().map(spoken).collect()),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            joined(
+                fields
+                    .map(|(name, value)| format!("{name} {}", spoken(value)))
+                    .collect(),
+            )
+        }
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => text(other),
+    }
+}
+
+/// A text in parts, and which of them stand between backticks.
+pub(super) fn words(text: &str) -> Vec<(bool, &str)> {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(place, part)| (place % 2 == 1, part))
+        .filter(|(_, part)| !part.is_empty())
+        .collect()
+}
+
 /// A time in milliseconds since 1970, in UTC.
 pub(super) fn time(value: &Value) -> String {
     let Some(ms) = value.as_u64() else {
@@ -94,5 +133,35 @@ pub(super) fn took(value: &Value) -> String {
         None => "–".to_owned(),
         Some(ms) if ms < 1000.0 => format!("{ms:.0} ms"),
         Some(ms) => format!("{:.1} s", ms / 1000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_is_read_without_the_signs_of_json() {
+        let value =
+            json!({ "models": ["a", "b"], "budget": { "amount": 50, "per": "month" }, "on": true });
+        assert_eq!(
+            spoken(&value),
+            "models a, b, budget amount 50, per month, on yes"
+        );
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_told_apart() {
+        assert_eq!(
+            words("run `a b`, then `c`"),
+            [
+                (false, "run "),
+                (true, "a b"),
+                (false, ", then "),
+                (true, "c")
+            ]
+        );
+        assert_eq!(words(""), []);
     }
 }

@@ -1,0 +1,86 @@
+//! Looks at the budgets every few seconds, and tells what is new.
+
+use super::level::BudgetAlert;
+use super::level::ToldAlerts;
+use super::webhook::Webhook;
+use super::webhook::WebhookConfig;
+use crate::catalog::Catalog;
+use crate::clock;
+use crate::routing::PolicyLimits;
+use crate::store::KeyFile;
+use crate::store::Store;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Watches for as long as the daemon lives.
+pub(crate) async fn watch(
+    limits: PolicyLimits,
+    catalog: Catalog,
+    keys: KeyFile,
+    store: Store,
+    webhook: Option<WebhookConfig>,
+) {
+    let (alerts, waiting) = mpsc::channel(ALERTS_BEHIND_MAX);
+    let looking = look(limits, catalog, keys, store, alerts);
+    tokio::join!(looking, tell(webhook, waiting));
+}
+
+async fn look(
+    limits: PolicyLimits,
+    catalog: Catalog,
+    keys: KeyFile,
+    store: Store,
+    alerts: mpsc::Sender<BudgetAlert>,
+) {
+    let before = store.setting(TOLD).await.ok().flatten().unwrap_or_default();
+    let mut told = ToldAlerts::read(&before);
+    let mut written = before;
+    loop {
+        tokio::time::sleep_until((clock::now() + TICK).into()).await;
+        let snapshot = catalog.snapshot();
+        let file = keys.clone();
+        let read = tokio::task::spawn_blocking(move || file.read()).await;
+        let keys = read.ok().and_then(Result::ok).flatten().unwrap_or_default();
+        for alert in told.news(limits.budgets(&snapshot, keys.all())) {
+            tracing::warn!(
+                policy = alert.budget.policy,
+                percent = alert.level.percent(),
+                "{}",
+                alert.sentence()
+            );
+            if alerts.try_send(alert).is_err() {
+                tracing::warn!("the webhook is behind; it is not told of this");
+            }
+        }
+        let text = told.write();
+        if text != written {
+            store.tell_setting(TOLD, &text);
+            written = text;
+        }
+    }
+}
+
+/// Sends one message after the other.
+async fn tell(webhook: Option<WebhookConfig>, mut waiting: mpsc::Receiver<BudgetAlert>) {
+    let webhook = webhook.map(|config| Webhook::to(&config)).transpose();
+    let webhook = webhook.unwrap_or_else(|why| {
+        tracing::warn!(
+            why,
+            "the webhook of alerts cannot be used; the log has them"
+        );
+        None
+    });
+    while let Some(alert) = waiting.recv().await {
+        let Some(webhook) = &webhook else { continue };
+        if let Err(why) = webhook.tell(&alert.json(clock::unix_ms())).await {
+            tracing::warn!(why, "the webhook was not told; the log has it");
+        }
+    }
+}
+
+/// The name of what was told in the store.
+const TOLD: &str = "alerts.told";
+/// How often budgets are looked at: soon enough for a person.
+const TICK: Duration = Duration::from_secs(2);
+/// Messages that may wait for a webhook which does not answer.
+const ALERTS_BEHIND_MAX: usize = 64;
