@@ -1,6 +1,7 @@
 //! `recent-calls.jsonl`: lines are appended whole, the oldest go, and a torn one is taken away.
 
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::fs;
 use std::fs::File;
 use std::io;
@@ -37,12 +38,22 @@ impl Calls {
         (Calls { path, lines }, entries)
     }
 
-    /// Writes an entry at the end. A disk that takes only a part of it gets that part taken away.
+    /// Writes entries at the end, in one go; at most [`BATCH_MAX`] of them. A disk that takes only a part of them gets
+    /// that part taken away.
     ///
     /// # Errors
     /// Where nothing could be written.
-    pub(super) fn append(&mut self, entry: &Value) -> io::Result<()> {
-        if self.lines >= LINES_MAX {
+    pub(super) fn append<'a>(
+        &mut self,
+        entries: impl IntoIterator<Item = &'a Value>,
+    ) -> io::Result<()> {
+        let (mut text, mut count) = (String::new(), 0);
+        for entry in entries {
+            // A string takes all.
+            let _ = writeln!(text, "{entry}");
+            count += 1;
+        }
+        if self.lines + count > LINES_MAX {
             self.shorten()?;
         }
         let mut file = options().open(&self.path)?;
@@ -50,11 +61,11 @@ impl Calls {
         if length == 0 {
             self.lines = 0; // Somebody took it away.
         }
-        if let Err(error) = file.write_all(format!("{entry}\n").as_bytes()) {
+        if let Err(error) = file.write_all(text.as_bytes()) {
             let _ = file.set_len(length); // What cannot be taken away is a torn line, and the next start's.
             return Err(error);
         }
-        self.lines += 1;
+        self.lines += count;
         Ok(())
     }
 
@@ -91,8 +102,10 @@ fn options() -> fs::OpenOptions {
 
 /// Lines of the file, by contract.
 pub(super) const LINES_MAX: usize = 1000;
-/// Lines that are left when it is full, so that it is written anew once in a hundred calls and not with each.
-const LINES_KEPT: usize = 900;
+/// Lines that are left when it is full, so that it is written anew once in hundreds of calls and not with each.
+const LINES_KEPT: usize = 500;
+/// Lines of one write.
+pub(super) const BATCH_MAX: usize = LINES_MAX - LINES_KEPT;
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +125,7 @@ mod tests {
         fs::write(&path, "{\"n\":1}\nno json\n{\"n\":2}\n{\"n\":3").expect("it is written");
         let (mut calls, entries) = Calls::open(path.clone());
         assert_eq!(entries, [json!({"n": 1}), json!({"n": 2})]);
-        calls.append(&json!({"n": 4})).expect("it is written");
+        calls.append([&json!({"n": 4})]).expect("it is written");
         assert_eq!(
             lines(&path),
             ["{\"n\":1}", "no json", "{\"n\":2}", "{\"n\":4}"]
@@ -126,19 +139,19 @@ mod tests {
         let (mut calls, _) = Calls::open(path.clone());
         for number in 0..1001 {
             calls
-                .append(&json!({ "n": number }))
+                .append([&json!({ "n": number })])
                 .expect("it is written");
         }
         let kept = lines(&path);
-        assert_eq!(kept.len(), 901);
+        assert_eq!(kept.len(), 501);
         assert_eq!(
-            (kept[0].as_str(), kept[900].as_str()),
-            ("{\"n\":100}", "{\"n\":1000}")
+            (kept[0].as_str(), kept[500].as_str()),
+            ("{\"n\":500}", "{\"n\":1000}")
         );
         let (_, entries) = Calls::open(path.clone());
-        assert_eq!(entries.len(), 901);
+        assert_eq!(entries.len(), 501);
         fs::remove_file(&path).expect("it was there");
-        calls.append(&json!({"n": 0})).expect("it is made anew");
+        calls.append([&json!({"n": 0})]).expect("it is made anew");
         assert_eq!(lines(&path), ["{\"n\":0}"]);
     }
 
@@ -147,7 +160,9 @@ mod tests {
     fn a_disk_that_takes_nothing_is_an_error_and_no_more() {
         let (path, lines) = ("/dev/full".into(), 0);
         let mut calls = Calls { path, lines };
-        let failed = calls.append(&json!({"n": 1})).map_err(|error| error.kind());
+        let failed = calls
+            .append([&json!({"n": 1})])
+            .map_err(|error| error.kind());
         assert_eq!(failed, Err(io::ErrorKind::StorageFull));
     }
 }

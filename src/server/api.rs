@@ -33,6 +33,7 @@ use crate::upstream::HostLane;
 use crate::upstream::Hosts;
 use crate::wire::offer;
 use crate::wire::offer::Listed;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -113,9 +114,13 @@ impl Backend for Conversations {
     }
 }
 
-/// The API's state; cheap to clone.
+/// The API's state; cheap to clone, which each layer of a request does.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct Api(Arc<ApiState>);
+
+/// What all requests share.
+#[derive(Clone)]
+pub(crate) struct ApiState {
     backend: Arc<dyn Backend>,
     /// The HTTP hosts of the catalog; `None`: there can be none.
     hosts: Option<Hosts>,
@@ -143,6 +148,14 @@ pub(crate) struct Api {
     pub(super) drain_deadline: DrainDeadline,
 }
 
+impl Deref for Api {
+    type Target = ApiState;
+
+    fn deref(&self) -> &ApiState {
+        &self.0
+    }
+}
+
 impl Api {
     #[expect(
         clippy::too_many_arguments,
@@ -160,7 +173,7 @@ impl Api {
     ) -> Api {
         let body_budget = BodyBudget::new(config.bodies_max, config.body_max);
         let (backend, config) = (Arc::new(backend), Arc::new(config));
-        Api {
+        Api(Arc::new(ApiState {
             backend,
             hosts: None,
             pool,
@@ -179,30 +192,35 @@ impl Api {
             started: clock::now(),
             stop: None,
             drain_deadline: DrainDeadline::new(),
-        }
+        }))
+    }
+
+    /// For whoever builds it, before anybody has a clone.
+    fn state(&mut self) -> &mut ApiState {
+        Arc::make_mut(&mut self.0)
     }
 
     /// Has each call leave its record here.
     pub(crate) fn recording_in(mut self, store: Store) -> Api {
-        self.store = Some(store);
+        self.state().store = Some(store);
         self
     }
 
     /// Has calls told to a collector as well.
     pub(crate) fn told_to(mut self, telemetry: Telemetry) -> Api {
-        self.telemetry = telemetry;
+        self.state().telemetry = telemetry;
         self
     }
 
     /// Has what callers want kept kept here.
     pub(crate) fn keeping_in(mut self, archive: Archive) -> Api {
-        self.archive = archive;
+        self.state().archive = archive;
         self
     }
 
     /// Shows what is known of these hosts.
     pub(crate) fn with_hosts(mut self, hosts: Hosts) -> Api {
-        self.hosts = Some(hosts);
+        self.state().hosts = Some(hosts);
         self
     }
 
@@ -213,7 +231,7 @@ impl Api {
 
     /// Tells the routes of the stop signal, so that they take no more turns after it.
     pub(super) fn stopped_by(mut self, stop: watch::Receiver<bool>) -> Api {
-        self.stop = Some(stop);
+        self.state().stop = Some(stop);
         self
     }
 

@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header;
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -22,6 +23,9 @@ const DISCARD_MAX: usize = 256 << 20;
 /// Bytes of a refused call that are thrown away, and how long they may take. A stranger is not worth more.
 const REFUSED_MAX: usize = 8 << 20;
 const REFUSED_WAIT: Duration = Duration::from_millis(500);
+
+/// Bytes that are set aside because a head says that so many come; what is more grows as it comes.
+const BELIEVED_MAX: usize = 1 << 20;
 
 /// What a caller waits before it sends a large body again. Nobody knows when the others end; most end within seconds.
 const CROWDED_WAIT: Duration = Duration::from_secs(2);
@@ -77,7 +81,8 @@ async fn collect(
     max: usize,
     reservation: &mut Reservation,
 ) -> Result<Vec<u8>, Fault> {
-    let mut kept = Ok(Vec::new());
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(max);
+    let mut kept = Ok(Vec::with_capacity(told.min(max).min(BELIEVED_MAX)));
     let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(broken_off)?.into_data() else {

@@ -56,15 +56,23 @@ pub(super) struct Writer {
 impl Writer {
     /// Writes until nobody tells it anything any more.
     pub(super) fn run(mut self, words: &Receiver<Write>) {
+        // Whether there may be more than the last transaction took.
+        let mut is_full = false;
         loop {
             match words.recv_timeout(PRUNE_EVERY) {
                 Ok(first) => {
+                    if !is_full && matches!(first, Write::Usage(_)) {
+                        // What comes within a moment is written with it: a call wakes nobody, and many are one
+                        // transaction.
+                        std::thread::park_timeout(GATHERED);
+                    }
                     let mut batch = vec![first];
                     while batch.len() < BATCH_MAX
                         && let Ok(word) = words.try_recv()
                     {
                         batch.push(word);
                     }
+                    is_full = batch.len() == BATCH_MAX;
                     self.write(batch);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -160,6 +168,8 @@ fn answer(batch: Vec<Write>) {
 
 /// Words of one transaction: with more, somebody else who writes would wait for long.
 const BATCH_MAX: usize = 256;
+/// How long the records of one transaction are gathered.
+const GATHERED: Duration = Duration::from_millis(10);
 /// Before the first new try of what may pass, and the longest.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
