@@ -19,6 +19,7 @@ use crate::session::Launcher;
 use crate::session::Limits;
 use crate::session::ProcessRegistry;
 use crate::session::Receiver;
+use crate::session::Rehearsals;
 use crate::session::SessionConfig;
 use crate::session::Tails;
 use crate::session::TranscriptStore;
@@ -46,8 +47,13 @@ pub(super) async fn pool(
 ) -> Result<Pool, DaemonError> {
     let session = session(config, simulated)?;
     let launch_context = launch_context(config, &session, registry, budgets).await?;
-    let store = launch_context.transcript_store.clone();
-    let installations = installations(&session, store, config.home.join("probe.json"));
+    let inquiry = Inquiry {
+        session: session.clone(),
+        store: launch_context.transcript_store.clone(),
+        rehearsals: launch_context.rehearsals.clone(),
+        memory: config.home.join("probe.json"),
+    };
+    let installations = installations(inquiry);
     if installations.current().is_err() {
         tracing::warn!("no claude was found; every call will say so until there is one");
     }
@@ -91,8 +97,10 @@ async fn launch_context(
         true => Some(Tap::lay(&tap_config(session), budgets.taps).await?),
         false => None,
     };
+    let rehearsals = Rehearsals::new(session.clone(), registry.clone(), transcript_store.clone());
     Ok(LaunchContext {
         config: session.clone(),
+        rehearsals,
         tap,
         transcript_store,
         receiver,
@@ -107,26 +115,17 @@ async fn launch_context(
 }
 
 /// The claudes of this machine, each of which is asked what it is once it is met.
-fn installations(
-    session: &SessionConfig,
-    store: TranscriptStore,
-    memory: PathBuf,
-) -> Installations {
-    let (asked, configured) = (session.clone(), session.clone());
+fn installations(inquiry: Inquiry) -> Installations {
+    let configured = inquiry.session.clone();
     let locate = move || {
         let command = configured.command.clone();
         command.or_else(|| discovered(&configured))
     };
-    let inquiry = move |installations: Installations, installation: Arc<Installation>| {
-        let inquiry = Inquiry {
-            session: asked.clone(),
-            store: store.clone(),
-            memory: memory.clone(),
-            installations,
-        };
-        tokio::spawn(async move { inquiry.ask(&installation).await });
+    let ask = move |installations: Installations, installation: Arc<Installation>| {
+        let inquiry = inquiry.clone();
+        tokio::spawn(async move { inquiry.ask(&installations, &installation).await });
     };
-    Installations::new(Box::new(locate), Box::new(inquiry), remedy())
+    Installations::new(Box::new(locate), Box::new(ask), remedy())
 }
 
 fn discovered(session: &SessionConfig) -> Option<PathBuf> {
@@ -135,37 +134,52 @@ fn discovered(session: &SessionConfig) -> Option<PathBuf> {
 }
 
 /// What is asked of an installation, beside everything else: the first calls need not wait for all of it.
+#[derive(Clone)]
 struct Inquiry {
     session: SessionConfig,
     store: TranscriptStore,
+    rehearsals: Rehearsals,
     memory: PathBuf,
-    installations: Installations,
 }
 
 impl Inquiry {
     /// Asks for the version, and finds out whether it can be driven, and how. Only a version that nobody recorded is
     /// tried out.
-    async fn ask(&self, installation: &Installation) {
+    async fn ask(&self, installations: &Installations, installation: &Installation) {
         let told = installation.version().map(str::to_owned);
         let version = match told {
-            None => self.version(installation).await,
+            None => self.version(installations, installation).await,
             told => told,
         };
-        let found = match version {
-            Some(version) => self.assess(installation, &version).await,
-            None => None,
+        let Some(version) = version else {
+            installations.tell_rehearsed(installation);
+            return installations.tell(installation, None);
         };
-        self.installations.tell(installation, found);
+        self.store.label(&version);
+        installations.tell_version(installation, version.clone());
+        let rehearse = async {
+            self.rehearsals
+                .play(installation, &self.session.model)
+                .await;
+            installations.tell_rehearsed(installation);
+        };
+        let assess = async {
+            let found = self.assess(installations, installation, &version).await;
+            installations.tell(installation, found);
+        };
+        tokio::join!(rehearse, assess);
     }
 
-    async fn assess(&self, installation: &Installation, version: &str) -> Option<Assessment> {
-        self.store.label(version);
-        self.installations
-            .tell_version(installation, version.to_owned());
+    async fn assess(
+        &self,
+        installations: &Installations,
+        installation: &Installation,
+        version: &str,
+    ) -> Option<Assessment> {
         if let Some(known) = recalled(version, &self.memory) {
             return Some(known);
         }
-        self.installations.tell_asked(installation);
+        installations.tell_asked(installation);
         let subject = Subject::of_sessions(&installation.path, version, &self.session);
         match probe(&subject, &self.memory).await {
             Ok(found) => {
@@ -181,7 +195,11 @@ impl Inquiry {
     }
 
     /// Its own word. A file that is still being written may not have one yet.
-    async fn version(&self, installation: &Installation) -> Option<String> {
+    async fn version(
+        &self,
+        installations: &Installations,
+        installation: &Installation,
+    ) -> Option<String> {
         for _ in 0..VERSION_TRIES {
             let asked = installation.path.clone();
             let told = tokio::task::spawn_blocking(move || claude_version(&asked, VERSION_WAIT));
@@ -191,7 +209,7 @@ impl Inquiry {
                 Err(_) => return None,
             }
             tokio::time::sleep(VERSION_PAUSE).await;
-            if !self.installations.is_current(installation) {
+            if !installations.is_current(installation) {
                 return None;
             }
         }

@@ -15,6 +15,7 @@ use super::supervisor::notify;
 use crate::clock;
 use crate::session::Birth;
 use crate::session::Habits;
+use crate::session::Installation;
 use crate::session::Launched;
 use crate::session::Launcher;
 use crate::session::Mode;
@@ -73,6 +74,7 @@ impl ServeCall {
         if let Some(fault) = self.launcher.installations().refusal().await {
             return Some(fault);
         }
+        self.launcher.rehearse(&self.request.model).await;
         let shape = Shape::of(&self.request, self.mode);
         let mut delivery_plans = self.plans().await.into_iter();
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
@@ -158,7 +160,7 @@ impl ServeCall {
         };
         let began = clock::now();
         self.timeline.lease(began);
-        let turns = self.turns(session.installation.habits());
+        let turns = self.turns(&session.installation);
         let outcome = match turns.onward(onward, session.edits) {
             Ok(prepared) => {
                 self.hand_over(&session, resembling(prepared, likeness))
@@ -228,7 +230,7 @@ impl ServeCall {
 
     /// The turn as this session can take it.
     fn turn(&self, session: &Session, way: &DeliveryPlan) -> Result<PreparedTurn, TurnOutcome> {
-        let turns = self.turns(session.installation.habits());
+        let turns = self.turns(&session.installation);
         match (&session.primed, way) {
             (primed, DeliveryPlan::Sent(_)) => turns.sent(primed.as_deref()),
             (Some(uuid), _) => Ok(turns.primed(uuid)),
@@ -238,13 +240,13 @@ impl ServeCall {
         }
     }
 
-    /// Turns for a session whose CLI was seen to do this.
-    fn turns(&self, habits: Habits) -> TurnBuilder<'_> {
+    /// Turns for a session that runs this claude.
+    fn turns<'a>(&'a self, installation: &'a Installation) -> TurnBuilder<'a> {
         TurnBuilder {
             request: &self.request,
             launcher: &self.launcher,
             mode: self.mode,
-            habits,
+            installation,
             stays: self.name.is_some(),
         }
     }
@@ -312,7 +314,7 @@ impl ServeCall {
     ) -> Result<oneshot::Receiver<TurnOutcome>, LaunchFault> {
         let current = self.launcher.installations().current();
         let current = current.map_err(|error| LaunchFault::of(&error))?;
-        let turns = self.turns(current.habits());
+        let turns = self.turns(&current);
         let prepared = match shape.mode {
             Mode::Pty => turns.launched(),
             Mode::Print => turns.launched_to_print(),

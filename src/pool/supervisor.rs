@@ -201,7 +201,8 @@ impl Supervisor {
             let keeps = !current.habits().redefines;
             self.ledger.handle_renewed(current.edition, keeps, now);
         }
-        self.ledger.halt(self.refusal.is_some(), now);
+        let is_new = found.is_ok_and(|current| !current.is_rehearsed());
+        self.ledger.halt(self.refusal.is_some() || is_new, now);
     }
 
     /// Gives up who waits and is stopped, and was at the last look: one that is being stopped and let go on, as a whole

@@ -13,6 +13,7 @@ use crate::session::Launch;
 use crate::session::Opening;
 use crate::session::SessionConfig;
 use crate::session::Shape;
+use crate::session::TranscriptReader;
 use crate::session::TranscriptStore;
 use crate::session::create_private;
 use crate::session::editor_script;
@@ -219,15 +220,22 @@ impl Stage {
     }
 
     fn write_blank(&mut self) -> io::Result<String> {
-        let uuid = self.transcript_store.write_blank(MODEL)?;
+        let uuid = self.transcript_store.write_blank(self.reader())?;
         self.note_written(&uuid)?;
         Ok(uuid)
     }
 
     fn write(&mut self, messages: &[Message]) -> io::Result<String> {
-        let uuid = self.transcript_store.write(messages, MODEL)?;
+        let uuid = self.transcript_store.write(messages, self.reader())?;
         self.note_written(&uuid)?;
         Ok(uuid)
+    }
+
+    fn reader(&self) -> TranscriptReader<'_> {
+        TranscriptReader {
+            version: &self.version,
+            model: MODEL,
+        }
     }
 
     fn note_written(&mut self, uuid: &str) -> io::Result<()> {

@@ -36,6 +36,8 @@ pub(crate) struct Attachments {
     common: BTreeMap<String, Value>,
     /// What the CLI says of a model, by the name that a session asked for.
     models: BTreeMap<String, Value>,
+    /// It was seen to ask without attaching anything.
+    is_silent: bool,
 }
 
 impl Attachments {
@@ -65,6 +67,19 @@ impl Attachments {
             }
         } else if COMMON.contains(&kind) {
             self.common.insert(kind.to_owned(), content.clone());
+        }
+    }
+
+    /// It asked, and all that it attached was taken up.
+    pub(crate) fn note_asked(&mut self) {
+        self.is_silent = !self.is_any();
+    }
+
+    /// Whether all is known that the CLI would tell this model by itself.
+    pub(crate) fn is_known(&self, model: &str) -> bool {
+        match self.is_any() {
+            true => self.models.contains_key(model),
+            false => self.is_silent,
         }
     }
 
@@ -135,6 +150,17 @@ mod tests {
         attachments.learn("opus", &attachment("1.0.0", json!({"type": "date"})));
         assert!(attachments.told("opus").is_empty());
         assert!(!attachments.is_any());
+    }
+
+    #[test]
+    fn all_is_known_of_a_model_once_it_was_seen_and_of_every_one_once_nothing_was() {
+        let mut unseen = Attachments::of("1.0.0");
+        assert!(!unseen.is_known("opus"));
+        unseen.note_asked();
+        assert!(unseen.is_known("opus") && unseen.told("opus").is_empty());
+        let mut seen = seen("opus");
+        seen.note_asked();
+        assert!(seen.is_known("opus") && !seen.is_known("haiku"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::reply::ReplySink;
 use super::reply::TurnOutcome;
 use super::resources::SessionResources;
 use super::transcript_pipe::TranscriptPipe;
+use super::transcript_store::TranscriptReader;
 use crate::clock;
 use crate::turn::Fault;
 use std::io;
@@ -235,6 +236,11 @@ impl RunningSession {
             ending: None,
             pulse: None,
         }
+    }
+
+    /// Who reads the transcripts that are written for it.
+    pub(crate) fn reader(&self) -> TranscriptReader<'_> {
+        self.installation.reader(&self.resources.model)
     }
 
     /// The process told its version. Where it is another one than its installation's, all that was taken for granted of

@@ -8,6 +8,7 @@
 use super::habits::Habits;
 use super::support::Assessment;
 use super::support::Support;
+use super::transcript_store::TranscriptReader;
 use crate::clock;
 use crate::turn::Fault;
 use std::fs;
@@ -40,6 +41,8 @@ pub(crate) struct Installation {
     asked: SetOnce<()>,
     /// The assessment is there, or there will be none.
     settled: SetOnce<()>,
+    /// What it tells the model by itself was looked for.
+    rehearsed: SetOnce<()>,
     /// What to do where it cannot be driven.
     remedy: &'static str,
 }
@@ -87,6 +90,12 @@ impl Installation {
         self.version.get().map(String::as_str)
     }
 
+    /// Who reads the transcripts that are written for its sessions.
+    pub(crate) fn reader<'a>(&'a self, model: &'a str) -> TranscriptReader<'a> {
+        let version = self.version().unwrap_or(VERSION_UNASKED);
+        TranscriptReader { version, model }
+    }
+
     /// What the relay can expect of it, once that is known.
     pub(crate) fn support(&self) -> Option<&Support> {
         self.assessment.get().map(|assessment| &assessment.support)
@@ -122,6 +131,11 @@ impl Installation {
             self.support(),
             Some(Support::Supported | Support::Degraded(_))
         )
+    }
+
+    /// Whether sessions may be warmed: what they must have told is known, as far as it can be.
+    pub(crate) fn is_rehearsed(&self) -> bool {
+        self.rehearsed.get().is_some()
     }
 
     /// Whether there is nothing more to find out.
@@ -246,6 +260,12 @@ impl Installations {
         self.changed();
     }
 
+    /// It was rehearsed, with whatever success.
+    pub(crate) fn tell_rehearsed(&self, installation: &Installation) {
+        drop(installation.rehearsed.set(()));
+        self.changed();
+    }
+
     /// It was assessed; `None` where it cannot be.
     pub(crate) fn tell(&self, installation: &Installation, assessment: Option<Assessment>) {
         if let Some(assessment) = assessment {
@@ -285,6 +305,7 @@ impl Installations {
             assessment: SetOnce::new(),
             asked: SetOnce::new(),
             settled: SetOnce::new(),
+            rehearsed: SetOnce::new(),
             remedy: self.shared.remedy,
         });
         state.current = Some(Arc::clone(&current));
@@ -318,6 +339,8 @@ impl Seal {
     }
 }
 
+/// What a transcript says where the CLI has not told its version yet; it only labels the record.
+const VERSION_UNASKED: &str = "2.1.0";
 /// How often the disk is looked at while nothing is launched: a look takes microseconds.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a claude may be away before another one is taken in its place: an update takes seconds.

@@ -124,6 +124,15 @@ pub(crate) fn lead_through(launch: &mut Launch, url: &str) {
     }
 }
 
+/// Whether the CLI asks another maker's API, wherever ours is.
+pub(crate) fn asks_elsewhere(launch: &Launch) -> bool {
+    let mut names = launch.env.keys().map(|name| name.to_string_lossy());
+    names.any(|name| name.starts_with(OTHER_MAKERS))
+}
+
+/// How the switches begin that choose another maker's API.
+const OTHER_MAKERS: &str = "CLAUDE_CODE_USE_";
+
 /// Whether the user has the bodies of requests recorded, or not, in a way of their own.
 pub(crate) fn records_bodies(launch: &Launch) -> bool {
     launch.env.contains_key(OsStr::new(BODIES))

@@ -3,6 +3,7 @@
 use super::SessionConfig;
 use super::machine::Limits;
 use super::pty::reap::ProcessRegistry;
+use super::rehearsal::Rehearsals;
 use super::transcript_store::TranscriptStore;
 use super::witness::receiver::Receiver;
 use super::witness::tail::Tails;
@@ -12,6 +13,7 @@ use crate::tap::Tap;
 pub(crate) struct LaunchContext {
     pub(crate) config: SessionConfig,
     pub(crate) transcript_store: TranscriptStore,
+    pub(crate) rehearsals: Rehearsals,
     pub(crate) receiver: Receiver,
     pub(crate) tails: Tails,
     pub(crate) registry: ProcessRegistry,

@@ -27,6 +27,7 @@ use super::resources::in_new_folder;
 use super::resources::write_files;
 use super::shape::Shape;
 use super::transcript_pipe::TranscriptPipe;
+use super::transcript_store::TranscriptReader;
 use super::turn_spec::TurnSpec;
 use super::witness::copies::Copies;
 use super::witness::receiver::Line;
@@ -108,6 +109,19 @@ impl Launcher {
         &self.shared.installations
     }
 
+    /// Returns once it is known what the CLI tells this model by itself, or cannot be known for now.
+    pub(crate) async fn rehearse(&self, model: &str) {
+        if let Ok(installation) = self.shared.installations.current() {
+            let rehearsals = &self.shared.launch_context.rehearsals;
+            rehearsals.play(&installation, model).await;
+        }
+    }
+
+    /// Whether the CLI may tell this model something that was not seen yet.
+    pub(crate) fn may_tell_more(&self, reader: TranscriptReader<'_>) -> bool {
+        !self.shared.launch_context.transcript_store.is_known(reader)
+    }
+
     /// Whether sessions can be primed on this system.
     pub(crate) fn primes(&self) -> bool {
         TranscriptPipe::is_possible()
@@ -127,23 +141,27 @@ impl Launcher {
     pub(crate) fn write_open_history(
         &self,
         messages: &[Message],
-        model: &str,
+        reader: TranscriptReader<'_>,
     ) -> io::Result<String> {
         self.shared
             .launch_context
             .transcript_store
-            .write_open(messages, model)
+            .write_open(messages, reader)
     }
 
     /// Writes a conversation where the CLI will find it; returns its id.
     ///
     /// # Errors
     /// Where the CLI's folder cannot be written.
-    pub(crate) fn write_history(&self, messages: &[Message], model: &str) -> io::Result<String> {
+    pub(crate) fn write_history(
+        &self,
+        messages: &[Message],
+        reader: TranscriptReader<'_>,
+    ) -> io::Result<String> {
         self.shared
             .launch_context
             .transcript_store
-            .write(messages, model)
+            .write(messages, reader)
     }
 
     /// Starts a session; `notify` is told of its readiness and its end.
@@ -213,7 +231,7 @@ impl Launcher {
             transcript_pipe,
             primed,
             tail,
-        } = self.open(start, &installation)?;
+        } = self.open(start, &shape.model, &installation)?;
         let program = &installation.path;
         let (process, exit, copies) =
             self.spawn_on_screen(program, shape, &files, &opening, tapped.as_ref())?;
@@ -249,7 +267,7 @@ impl Launcher {
                 gate: None,
                 screen: Screen::new(),
                 verdict: None,
-                told: false,
+                told: 0,
             },
         };
         Ok((driver, session))
@@ -294,12 +312,12 @@ impl Launcher {
     }
 
     /// The conversation that a session starts with, and the machine that knows it.
-    fn open(&self, start: Start, installation: &Installation) -> io::Result<Opened> {
+    fn open(&self, start: Start, model: &str, installation: &Installation) -> io::Result<Opened> {
         let (limits, now) = (self.limits(installation), clock::awake());
         let transcript_store = &self.shared.launch_context.transcript_store;
         let uuid = || Uuid::new_v4().to_string();
         Ok(match start {
-            Start::Empty if transcript_store.knows_more() => {
+            Start::Empty if transcript_store.tells(installation.reader(model)) > 0 => {
                 let uuid = uuid();
                 let machine = Machine::emptying(limits, uuid.clone(), now);
                 Opened::new(Opening::Empty(uuid), machine)
@@ -346,11 +364,16 @@ impl Launcher {
     }
 
     /// The whole conversation for a primed session.
-    pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
+    pub(crate) fn compose(
+        &self,
+        uuid: &str,
+        messages: &[Message],
+        reader: TranscriptReader<'_>,
+    ) -> String {
         self.shared
             .launch_context
             .transcript_store
-            .compose(uuid, messages, model)
+            .compose(uuid, messages, reader)
     }
 
     /// Removes what an earlier daemon left. None of our sessions may be alive.

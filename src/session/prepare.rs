@@ -3,8 +3,8 @@
 use super::delivery::Delivery;
 use super::delivery::Typed;
 use super::fault;
-use super::habits::Habits;
 use super::history;
+use super::installation::Installation;
 use super::launch;
 use super::launcher::Launcher;
 use super::mcp::result::Answered;
@@ -13,6 +13,7 @@ use super::mcp::tool_list::ToolList;
 use super::mode::Mode;
 use super::print::input;
 use super::reply::TurnOutcome;
+use super::transcript_store::TranscriptReader;
 use super::turn_spec::DeliveryMethod;
 use super::turn_spec::Enter;
 use super::turn_spec::TurnSpec;
@@ -52,8 +53,8 @@ pub(crate) struct TurnBuilder<'a> {
     pub(crate) request: &'a Request,
     pub(crate) launcher: &'a Launcher,
     pub(crate) mode: Mode,
-    /// What the session's CLI was seen to do.
-    pub(crate) habits: Habits,
+    /// The claude that the session runs.
+    pub(crate) installation: &'a Installation,
     /// Whether the session stays in the conversation afterwards.
     pub(crate) stays: bool,
 }
@@ -86,7 +87,7 @@ impl TurnBuilder<'_> {
     pub(crate) fn primed(&self, uuid: &str) -> PreparedTurn {
         let origin = origin(self.request.history());
         let messages = history::to_be_answered(self.request.messages.as_slice().into());
-        let text = self.launcher.compose(uuid, &messages, &self.request.model);
+        let text = self.launcher.compose(uuid, &messages, self.reader());
         PreparedTurn {
             conversation: Some(text),
             ..PreparedTurn::of(self.task(DeliveryMethod::Launched, origin))
@@ -100,8 +101,10 @@ impl TurnBuilder<'_> {
         let resume = match &*history {
             [] => None,
             history => {
-                let model = &self.request.model;
-                Some(written(|| self.launcher.write_history(history, model))?)
+                let written_for = self.reader();
+                Some(written(|| {
+                    self.launcher.write_history(history, written_for)
+                })?)
             }
         };
         let origin = origin(&history);
@@ -116,16 +119,15 @@ impl TurnBuilder<'_> {
             prompt.blocks.pop();
         }
         let messages = history::to_be_answered(messages.into());
-        let model = &self.request.model;
-        let uuid = written(|| self.launcher.write_open_history(&messages, model))?;
+        let uuid = written(|| self.launcher.write_open_history(&messages, self.reader()))?;
         Ok(self.keyed(typed, Some(uuid), SessionOrigin::Resumed))
     }
 
     /// The last message as a line for a session without a screen, and the history for one that waits for any.
     pub(crate) fn sent(&self, primed: Option<&str>) -> Result<PreparedTurn, TurnOutcome> {
         let history = self.seen(self.request.history());
-        let model = &self.request.model;
-        let conversation = primed.map(|uuid| self.launcher.compose(uuid, &history, model));
+        let compose = |uuid| self.launcher.compose(uuid, &history, self.reader());
+        let conversation = primed.map(compose);
         if conversation.is_none() && !history.is_empty() {
             return Err(TurnOutcome::Misdelivered);
         }
@@ -139,8 +141,8 @@ impl TurnBuilder<'_> {
     /// The task of a session without a screen that is launched for this call, and the id of its transcript.
     pub(crate) fn launched_to_print(&self) -> Result<(String, TurnSpec), Fault> {
         let messages = self.seen(&self.request.messages);
-        let model = &self.request.model;
-        let store = |messages: &[Message]| write(|| self.launcher.write_history(messages, model));
+        let store =
+            |messages: &[Message]| write(|| self.launcher.write_history(messages, self.reader()));
         let (uuid, route) = match messages.split_last() {
             Some(_) if history::is_told_at_once(&messages) => {
                 if !self.launcher.primes() {
@@ -174,8 +176,7 @@ impl TurnBuilder<'_> {
     /// The task of a session that is launched with the whole conversation, and the id of its transcript.
     pub(crate) fn launched(&self) -> Result<(String, TurnSpec), Fault> {
         let messages = history::to_be_answered(self.seen(&self.request.messages));
-        let model = &self.request.model;
-        let uuid = write(|| self.launcher.write_history(&messages, model))?;
+        let uuid = write(|| self.launcher.write_history(&messages, self.reader()))?;
         let task = self.task(DeliveryMethod::Launched, SessionOrigin::Cold);
         Ok((uuid, task))
     }
@@ -197,25 +198,44 @@ impl TurnBuilder<'_> {
         history::as_seen(messages, &self.request.tools)
     }
 
+    fn reader(&self) -> TranscriptReader<'_> {
+        self.installation.reader(&self.request.model)
+    }
+
+    fn labels(&self, session: SessionOrigin) -> Labels {
+        let request = self.request;
+        let mut emulated = request.emulated.clone();
+        emulated.extend(history::divided(&request.messages));
+        if self.launcher.may_tell_more(self.reader()) {
+            emulated.push(ADDED.to_owned());
+        }
+        Labels {
+            session: Some(session),
+            emulated,
+            ignored: ignored(request),
+            ..Labels::exact(LaneId::new(self.mode.lane()))
+        }
+    }
+
     fn task(&self, route: DeliveryMethod, session: SessionOrigin) -> TurnSpec {
         let request = self.request;
         let start = Start {
             id: MessageId(format!("msg_relay_{}", Uuid::new_v4().simple())),
             model: request.model.clone(),
             usage: Usage::default(),
-            labels: labels(request, self.mode, session),
+            labels: self.labels(session),
         };
         TurnSpec {
             route,
             start,
             keyed: self.launcher.is_keyed(),
-            enter: Enter::of(self.habits),
+            enter: Enter::of(self.installation.habits()),
             tools: ToolList::of(&request.tools),
             reading: reading(request),
             hearing: request.reading,
             sole_stop: sole(&request.sampling.stop_sequences),
             stays: self.stays,
-            awaits_display: self.stays && self.habits.displays,
+            awaits_display: self.stays && self.installation.habits().displays,
             cancelled: false,
         }
     }
@@ -275,13 +295,5 @@ pub(crate) fn ignored(request: &Request) -> Vec<String> {
     ignored
 }
 
-fn labels(request: &Request, mode: Mode, session: SessionOrigin) -> Labels {
-    let mut emulated = request.emulated.clone();
-    emulated.extend(history::divided(&request.messages));
-    Labels {
-        session: Some(session),
-        emulated,
-        ignored: ignored(request),
-        ..Labels::exact(LaneId::new(mode.lane()))
-    }
-}
+/// What is named where the CLI may tell the model of its folder, its system, the model and the day beside the messages.
+const ADDED: &str = "messages";

@@ -9,6 +9,7 @@ use super::witness::record::Record;
 use super::witness::record::parse_record;
 use crate::clock;
 use crate::turn::Message;
+use serde_json::Value;
 use std::fs;
 use std::io;
 use std::io::Read;
@@ -22,15 +23,20 @@ use std::time::Duration;
 use std::time::UNIX_EPOCH;
 use uuid::Uuid;
 
+/// Who reads what is written: a CLI of this version, which is asked for this model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TranscriptReader<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) model: &'a str,
+}
+
 /// The CLI's folder of our sessions' transcripts; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct TranscriptStore {
     project: PathBuf,
     /// The folder that sessions run in.
     work_dir: String,
-    /// The version of the CLI that was asked last, which only labels records.
-    version: Arc<Mutex<Option<String>>>,
-    /// What the CLI was seen to tell the model by itself.
+    /// What the CLI that was asked for its version last was seen to tell the model by itself.
     attachments: Arc<Mutex<Attachments>>,
     keep: bool,
 }
@@ -45,16 +51,13 @@ impl TranscriptStore {
         TranscriptStore {
             project,
             work_dir,
-            version: Arc::default(),
             attachments: Arc::default(),
             keep,
         }
     }
 
-    /// The CLI told its version.
+    /// The CLI told its version: what is learned from here on is learned of it.
     pub(crate) fn label(&self, version: &str) {
-        let label = self.version.lock();
-        *label.unwrap_or_else(PoisonError::into_inner) = Some(version.to_owned());
         let mut attachments = self.attachments();
         if !attachments.is_of(version) {
             *attachments = Attachments::of(version);
@@ -65,8 +68,12 @@ impl TranscriptStore {
     ///
     /// # Errors
     /// Where the CLI's folder cannot be written.
-    pub(crate) fn write(&self, messages: &[Message], model: &str) -> io::Result<String> {
-        self.store(model, |heading| {
+    pub(crate) fn write(
+        &self,
+        messages: &[Message],
+        reader: TranscriptReader<'_>,
+    ) -> io::Result<String> {
+        self.store(reader, |heading| {
             history::write_transcript(messages, heading, fresh_id).text
         })
     }
@@ -75,16 +82,25 @@ impl TranscriptStore {
     ///
     /// # Errors
     /// Where the CLI's folder cannot be written.
-    pub(crate) fn write_open(&self, messages: &[Message], model: &str) -> io::Result<String> {
-        self.store(model, |heading| {
+    pub(crate) fn write_open(
+        &self,
+        messages: &[Message],
+        reader: TranscriptReader<'_>,
+    ) -> io::Result<String> {
+        self.store(reader, |heading| {
             let written = history::write_transcript(messages, heading, fresh_id);
             written.text + &history::open_end(heading, &written.last, &fresh_id())
         })
     }
 
     /// The text of a transcript of this id; of a blank one where nothing was said.
-    pub(crate) fn compose(&self, uuid: &str, messages: &[Message], model: &str) -> String {
-        let heading = self.heading(uuid.to_owned(), model);
+    pub(crate) fn compose(
+        &self,
+        uuid: &str,
+        messages: &[Message],
+        reader: TranscriptReader<'_>,
+    ) -> String {
+        let heading = self.heading(uuid.to_owned(), reader);
         match messages {
             [] => history::blank(&heading, fresh_id),
             messages => history::write_transcript(messages, &heading, fresh_id).text,
@@ -104,16 +120,16 @@ impl TranscriptStore {
     ///
     /// # Errors
     /// Where the CLI's folder cannot be written.
-    pub(crate) fn write_blank(&self, model: &str) -> io::Result<String> {
-        self.store(model, |heading| history::blank(heading, fresh_id))
+    pub(crate) fn write_blank(&self, reader: TranscriptReader<'_>) -> io::Result<String> {
+        self.store(reader, |heading| history::blank(heading, fresh_id))
     }
 
     /// Writes such a conversation under this id.
     ///
     /// # Errors
     /// Where the CLI's folder cannot be written.
-    pub(crate) fn put_blank(&self, uuid: &str, model: &str) -> io::Result<()> {
-        let text = self.compose(uuid, &[], model);
+    pub(crate) fn put_blank(&self, uuid: &str, reader: TranscriptReader<'_>) -> io::Result<()> {
+        let text = self.compose(uuid, &[], reader);
         fs::create_dir_all(&self.project)?;
         write_private(&self.path(uuid), text.as_bytes(), 0o600)
     }
@@ -146,9 +162,35 @@ impl TranscriptStore {
         }
     }
 
-    /// Whether a conversation that is written now has anything told that it would not have by itself.
-    pub(crate) fn knows_more(&self) -> bool {
-        self.attachments().is_any()
+    /// The same of the transcript of a rehearsal, which failed to ask: where nothing is attached there, nothing ever is.
+    pub(crate) fn learn_rehearsed(&self, model: &str, transcript: &Path) {
+        self.learn_from(model, transcript);
+        let text = fs::read(transcript).unwrap_or_default();
+        let mut lines = text.split(|byte| *byte == b'\n').map(parse_record);
+        if lines.any(|record| matches!(record, Record::Error(_) | Record::Said(_))) {
+            self.attachments().note_asked();
+        }
+    }
+
+    /// How many things a conversation that is written now has told, which the CLI would tell by itself else.
+    pub(crate) fn tells(&self, reader: TranscriptReader<'_>) -> usize {
+        self.told(reader).len()
+    }
+
+    /// Whether these are all.
+    pub(crate) fn is_known(&self, reader: TranscriptReader<'_>) -> bool {
+        let attachments = self.attachments();
+        attachments.is_of(reader.version) && attachments.is_known(reader.model)
+    }
+
+    /// To a CLI of another version nothing is told: one that makes no such records would take them for a conversation
+    /// that broke off.
+    fn told(&self, reader: TranscriptReader<'_>) -> Vec<Value> {
+        let attachments = self.attachments();
+        match attachments.is_of(reader.version) {
+            true => attachments.told(reader.model),
+            false => Vec::new(),
+        }
     }
 
     fn attachments(&self) -> MutexGuard<'_, Attachments> {
@@ -174,25 +216,26 @@ impl TranscriptStore {
         }
     }
 
-    fn store(&self, model: &str, text: impl FnOnce(&Heading) -> String) -> io::Result<String> {
+    fn store(
+        &self,
+        reader: TranscriptReader<'_>,
+        text: impl FnOnce(&Heading) -> String,
+    ) -> io::Result<String> {
         let uuid = Uuid::new_v4().to_string();
-        let heading = self.heading(uuid.clone(), model);
+        let heading = self.heading(uuid.clone(), reader);
         fs::create_dir_all(&self.project)?;
         write_private(&self.path(&uuid), text(&heading).as_bytes(), 0o600)?;
         Ok(uuid)
     }
 
-    fn heading(&self, session: String, model: &str) -> Heading {
+    fn heading(&self, session: String, reader: TranscriptReader<'_>) -> Heading {
         let now = UNIX_EPOCH + Duration::from_millis(clock::unix_ms());
-        let version = self.version.lock();
-        let version = version.unwrap_or_else(PoisonError::into_inner).clone();
-        let version = version.unwrap_or_else(|| VERSION_UNASKED.to_owned());
         Heading {
             session,
             folder: self.work_dir.clone(),
-            version,
-            model: model.to_owned(),
-            told: self.attachments().told(model),
+            version: reader.version.to_owned(),
+            model: reader.model.to_owned(),
+            told: self.told(reader),
             timestamp: humantime::format_rfc3339_millis(now).to_string(),
         }
     }
@@ -206,5 +249,3 @@ fn fresh_id() -> String {
 const LEARNED_MAX: u64 = 256 * 1024;
 /// Bytes of the record of an attachment: a kilobyte of text twice, and ids.
 const ATTACHMENT_MAX: usize = 16 * 1024;
-/// What a transcript says where the CLI has not told its version yet; it only labels the record.
-const VERSION_UNASKED: &str = "2.1.0";

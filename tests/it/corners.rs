@@ -258,7 +258,7 @@ fn an_answer_that_was_cut_is_told_as_far_as_it_came() {
 
 /// The newer CLI tells the model of its folder, the system, itself and the day, once a conversation.
 #[test]
-fn what_the_cli_tells_by_itself_is_told_no_more_once_it_was_seen() {
+fn what_the_cli_tells_by_itself_reaches_no_model_from_the_first_call_on() {
     for lane in LANES {
         let upstream = Upstream::answering(|_| Answer::Say("ok".to_owned()));
         let world = World::upstream(&upstream).claude(lane);
@@ -271,18 +271,18 @@ fn what_the_cli_tells_by_itself_is_told_no_more_once_it_was_seen() {
             {"role": "assistant", "content": [used]},
             {"role": "user", "content": [result]},
         ]);
-        let seen = [call("the first"), call("the second"), call("the third")];
-        let clean = [call("the fourth"), results, call("the last")];
-        for call in seen.iter().chain(&clean) {
-            assert_eq!(relay.post(call).status, 200, "{lane}");
+        let mut other = call("of another model");
+        other["model"] = json!("claude-haiku-x");
+        let calls = [call("the first"), call("the second"), other, results];
+        for call in &calls {
+            let answer = relay.post(call);
+            assert_eq!(answer.status, 200, "{lane}: {}", answer.text());
+            assert_eq!(answer.header("x-relay-emulated"), "none", "{lane}");
         }
-        let bodies: Vec<String> = upstream
-            .bodies()
-            .iter()
-            .map(|body| body["messages"].to_string())
-            .collect();
-        assert!(bodies[0].contains("Today's date"), "{lane}: {}", bodies[0]);
-        for body in &bodies[seen.len()..] {
+        // No request beside the calls' own: whoever was asked what the CLI adds, it was nobody who counts it.
+        assert_eq!(upstream.bodies().len(), calls.len(), "{lane}");
+        for body in upstream.bodies() {
+            let body = body["messages"].to_string();
             let told = [
                 "Today's date",
                 "# Environment",
@@ -294,6 +294,27 @@ fn what_the_cli_tells_by_itself_is_told_no_more_once_it_was_seen() {
                 "{lane}: {body}"
             );
         }
+    }
+}
+
+#[test]
+fn where_nobody_can_know_what_the_cli_adds_the_first_call_is_labelled() {
+    for lane in ["", "driver = \"print\""] {
+        let upstream = Upstream::answering(|_| Answer::Say("ok".to_owned()));
+        // Another maker's API is asked wherever it is, so it is not asked before a call is there to pay for it.
+        let world = World::upstream(&upstream).claude(lane);
+        let world = world.env("CLAUDE_CODE_USE_ANOTHER", "1");
+        let relay = world.pool("idle = 1\nmax = 1").start();
+        let answer = relay.post(&call("the first"));
+        assert_eq!(answer.status, 200, "{lane}: {}", answer.text());
+        assert_eq!(answer.header("x-relay-emulated"), "messages", "{lane}");
+        let body = upstream.bodies()[0]["messages"].to_string();
+        assert!(body.contains("Today's date"), "{lane}: {body}");
+        for _ in 0..2 {
+            assert_eq!(relay.post(&call("a later one")).status, 200, "{lane}");
+        }
+        let last = relay.post(&call("the last"));
+        assert_eq!(last.header("x-relay-emulated"), "none", "{lane}");
     }
 }
 

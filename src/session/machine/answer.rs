@@ -119,7 +119,12 @@ impl Machine {
         if ended && let Some(said) = self.said_to_stay() {
             return self.keep(said, event, now);
         }
-        self.effects.push_back(Effect::Tell(event));
+        let asks_on =
+            matches!(&self.state, State::Answering(answering) if answering.merge.asks_on());
+        match ended && asks_on {
+            true => self.held_end = Some(event),
+            false => self.effects.push_back(Effect::Tell(event)),
+        }
         if ended {
             self.rest(now);
         }

@@ -45,6 +45,7 @@ use super::witness::Record;
 use super::witness::Said;
 use crate::tap::Observation;
 use crate::terminal::Scene;
+use crate::turn::Event;
 use belief::Belief;
 use state::Escape;
 use state::NUDGE_WAIT;
@@ -93,6 +94,8 @@ pub(crate) struct Machine {
     empties_first: bool,
     /// How many of them were looked at.
     heeded: u32,
+    /// The end of an answer after which the CLI asks on: it is told once that is broken off, with its count.
+    held_end: Option<Event>,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -131,6 +134,7 @@ impl Machine {
             asked: 0,
             empties_first: false,
             heeded: 0,
+            held_end: None,
             limits,
             effects: VecDeque::new(),
         }
@@ -337,7 +341,10 @@ impl Machine {
         self.heeded = self.heeded.max(asked);
         match &self.state {
             _ if !is_new => {}
-            State::Answering(_) if asked > ASKED_MAX => {
+            State::Answering(answering)
+                if asked > ASKED_MAX
+                    && !(answering.merge.has_first_answer() && asked <= ASKED_ON_MAX) =>
+            {
                 self.fail(|_| fault::asks_on(), now);
                 self.kill_at_once("it asks the API more often than its turn needs");
             }
@@ -433,6 +440,7 @@ impl Machine {
             };
             self.effects.push_back(Effect::Fail { fault, begun });
         }
+        self.effects.extend(self.held_end.take().map(Effect::Tell));
         self.forget();
         self.state = State::Gone;
     }
@@ -493,6 +501,18 @@ impl Machine {
     }
 
     pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
+        let still_asks = matches!(self.state, State::Interrupting { .. } | State::Gone);
+        if let Some(end) = self.held_end.take_if(|_| !still_asks) {
+            let is_before = |effect: &Effect| {
+                matches!(
+                    effect,
+                    Effect::Asked | Effect::Tell(_) | Effect::Emulated(_)
+                )
+            };
+            let last = self.effects.iter().rposition(is_before);
+            let behind = last.map_or(0, |last| last + 1);
+            self.effects.insert(behind, Effect::Tell(end));
+        }
         self.effects.pop_front()
     }
 
@@ -604,3 +624,6 @@ impl Machine {
 
 /// Questions of one turn: the caller's, and one that the CLI asks by itself before it can be interrupted.
 const ASKED_MAX: u32 = 2;
+/// The same where the turn's answer came whole and is only awaited in the transcript: after one that is cut the CLI asks
+/// three times more at the most.
+const ASKED_ON_MAX: u32 = 4;

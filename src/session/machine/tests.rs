@@ -857,6 +857,57 @@ fn a_session_that_is_answered_sooner_than_it_is_interrupted_is_ended_where_it_as
     }
 }
 
+/// An answer that was cut, whole but for what was thought, which no copy has.
+fn cut_in(blocks: Vec<serde_json::Value>) -> Said {
+    let Record::Said(said) = said("ho") else {
+        unreachable!("it is a message")
+    };
+    Said {
+        blocks,
+        stop_reason: Some("max_tokens".into()),
+        ..said
+    }
+}
+
+#[test]
+fn the_end_of_an_answer_after_which_the_cli_asks_on_is_told_with_each_of_its_questions() {
+    let ends = |effects: &[Effect]| {
+        let mut effects = effects.iter();
+        effects.position(|effect| matches!(effect, Effect::Tell(Event::End(_))))
+    };
+    let (mut machine, now) = answering();
+    machine.count_questions(2);
+    machine.handle_first_answer(cut_in(vec![json!({"type": "text", "text": "ho"})]), now);
+    machine.handle_asked(2, 1, now);
+    assert_eq!(ends(&effects(&mut machine)), None);
+    machine.handle_asked(3, 2, now);
+    let done = effects(&mut machine);
+    assert!(kills(&done) && ends(&done).is_none(), "{done:?}");
+    // The last question is seen when the process is gone.
+    machine.count_questions(4);
+    machine.handle_exit("killed");
+    let done = effects(&mut machine);
+    assert_eq!(done[0], Effect::Asked);
+    assert_eq!(ends(&done), Some(1), "{done:?}");
+    assert!(!fails(&done), "{done:?}");
+}
+
+#[test]
+fn an_answer_that_came_whole_is_told_however_often_the_cli_asks_on_before_its_transcript_comes() {
+    let (mut machine, now) = answering();
+    let thought = json!({"type": "thinking", "thinking": "", "signature": "s"});
+    let text = json!({"type": "text", "text": "ho"});
+    machine.handle_asked(1, 0, now);
+    machine.handle_first_answer(cut_in(vec![thought, text]), now);
+    for asked in [2, 3] {
+        machine.handle_asked(asked, asked - 1, now);
+        let done = effects(&mut machine);
+        assert!(!fails(&done) && !kills(&done), "{asked}: {done:?}");
+    }
+    machine.handle_asked(5, 4, now);
+    assert!(fails(&effects(&mut machine)));
+}
+
 #[test]
 fn a_question_that_is_asked_again_before_any_answer_is_no_second_one() {
     let (mut machine, now) = answering();

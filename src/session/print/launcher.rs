@@ -28,6 +28,7 @@ use crate::session::resources::SessionResources;
 use crate::session::resources::in_new_folder;
 use crate::session::shape::Shape;
 use crate::session::transcript_pipe::TranscriptPipe;
+use crate::session::transcript_store::TranscriptReader;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::receiver::Line;
@@ -80,8 +81,13 @@ impl Launcher {
             Birth::Turn(launched) => (launched.uuid, Some(launched.task), Some(launched.caller)),
         };
         let started = match task {
-            None => self.empty(&uuid, &shape.model, &installation),
-            Some(task) => self.with_turn(&uuid, task, &shape.model, &installation),
+            None => self.empty(&uuid, installation.reader(&shape.model), &installation),
+            Some(task) => self.with_turn(
+                &uuid,
+                task,
+                installation.reader(&shape.model),
+                &installation,
+            ),
         };
         match started.and_then(|start| self.spawn(shape, start, uuid, installation, notify)) {
             Ok((driver, session)) => Ok(run(driver, caller, session, None)),
@@ -89,12 +95,17 @@ impl Launcher {
         }
     }
 
-    fn empty(&self, uuid: &str, model: &str, installation: &Installation) -> io::Result<Start> {
+    fn empty(
+        &self,
+        uuid: &str,
+        reader: TranscriptReader<'_>,
+        installation: &Installation,
+    ) -> io::Result<Start> {
         let limits = self.limits(installation);
         Ok(Start {
             greeting: Some(input::greeting()),
             ..Start::of(
-                self.beginning(uuid, model)?,
+                self.beginning(uuid, reader)?,
                 Machine::waiting(limits, clock::awake()),
             )
         })
@@ -102,12 +113,12 @@ impl Launcher {
 
     /// A conversation in which nothing was said: where it is known what the CLI would tell by itself, one in which that
     /// was told.
-    fn beginning(&self, uuid: &str, model: &str) -> io::Result<Opening> {
+    fn beginning(&self, uuid: &str, reader: TranscriptReader<'_>) -> io::Result<Opening> {
         let transcript_store = &self.shared.launch_context.transcript_store;
-        if !transcript_store.knows_more() {
+        if transcript_store.tells(reader) == 0 {
             return Ok(Opening::Empty(uuid.to_owned()));
         }
-        transcript_store.put_blank(uuid, model)?;
+        transcript_store.put_blank(uuid, reader)?;
         Ok(Opening::Resumed(uuid.to_owned()))
     }
 
@@ -127,7 +138,7 @@ impl Launcher {
         &self,
         uuid: &str,
         task: TurnSpec,
-        model: &str,
+        reader: TranscriptReader<'_>,
         installation: &Installation,
     ) -> io::Result<Start> {
         let transcript_store = &self.shared.launch_context.transcript_store;
@@ -150,7 +161,7 @@ impl Launcher {
                 }
             }
             false if transcript.is_file() => Start::of(Opening::Resumed(uuid), machine),
-            false => Start::of(self.beginning(&uuid, model)?, machine),
+            false => Start::of(self.beginning(&uuid, reader)?, machine),
         })
     }
 

@@ -25,7 +25,7 @@ mod launcher;
 pub(crate) mod line;
 pub(crate) mod machine;
 pub(crate) mod output;
-mod spawn;
+pub(crate) mod spawn;
 #[cfg(test)]
 mod tests;
 mod transport;

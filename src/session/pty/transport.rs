@@ -52,8 +52,8 @@ pub(in crate::session) struct PtyTransport {
     pub(in crate::session) gate: Option<File>,
     pub(in crate::session) screen: Screen,
     pub(in crate::session) verdict: Option<oneshot::Sender<Verdict>>,
-    /// The conversation that it rests in has told what the CLI tells by itself.
-    pub(in crate::session) told: bool,
+    /// How much the conversation that it rests in has told of what the CLI tells by itself.
+    pub(in crate::session) told: usize,
 }
 
 /// What a claude on a pseudo-terminal does.
@@ -116,6 +116,10 @@ impl Transport for PtyTransport {
     }
 
     fn handle_exit(&mut self, _session: &mut RunningSession, how: &str) {
+        // What it asked last is counted before anybody is told of the end.
+        if let Some(copied) = self.copies.as_mut().map(Copies::read) {
+            self.machine.count_questions(copied.asked);
+        }
         self.machine.handle_exit(how);
     }
 
@@ -234,14 +238,12 @@ impl PtyTransport {
         route: &mut DeliveryMethod,
         session: &RunningSession,
     ) -> io::Result<()> {
-        let resources = &session.resources;
-        let (store, model) = (&resources.transcript_store, &resources.model);
+        let (store, reader) = (&session.resources.transcript_store, session.reader());
         if let DeliveryMethod::Typed { resume, .. } = route
             && resume.is_none()
-            && !self.told
-            && store.knows_more()
+            && store.tells(reader) > self.told
         {
-            *resume = Some(store.write_blank(model)?);
+            *resume = Some(store.write_blank(reader)?);
         }
         Ok(())
     }
@@ -361,9 +363,9 @@ impl PtyTransport {
 
     fn blank(&mut self, session: &RunningSession) {
         self.tail = None;
-        let model = &session.resources.model;
-        self.told = session.resources.transcript_store.knows_more();
-        match session.resources.transcript_store.write_blank(model) {
+        let reader = session.reader();
+        self.told = session.resources.transcript_store.tells(reader);
+        match session.resources.transcript_store.write_blank(reader) {
             Ok(uuid) => {
                 let path = session.resources.transcript_store.path(&uuid);
                 self.machine.handle_blank(uuid, path, clock::awake());

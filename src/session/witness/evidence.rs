@@ -25,6 +25,8 @@ pub(super) struct Evidence {
     pub(super) copied: Vec<Said>,
     /// The first of them, which answers the caller's question.
     pub(super) first: Option<Said>,
+    /// It came, whole.
+    pub(super) has_first: bool,
     /// One of them was taken for what the transcript is still to tell.
     pub(super) believed: bool,
     /// The hook that ended the turn.

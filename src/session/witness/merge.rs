@@ -227,8 +227,14 @@ impl Merge {
             self.evidence.displays_later |= !self.evidence.displayed.has_begun() && said.is_blank();
             self.run_on();
         }
+        self.evidence.has_first = said.stop_reason.is_some();
         self.evidence.first = Some(said);
         self.settle()
+    }
+
+    /// Whether the answer to the caller's question came whole, wherever it will be read.
+    pub(crate) fn has_first_answer(&self) -> bool {
+        self.evidence.has_first
     }
 
     /// Takes in what the tap heard.

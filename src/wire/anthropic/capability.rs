@@ -269,7 +269,7 @@ const POSTSCRIPT: &str = "
 | several texts of one streamed answer | are one block | are told apart | are told apart |
 | thinking nobody asked for, in a streamed answer | is not told | is told | is told |
 | numbers in the input of a call | are JavaScript's: `1.0` is `1` | as the model wrote them | streamed, as the model wrote them |
-| an answer cut at `max_tokens` | makes claude ask once more, or more often | is one request | is one request, or two |
+| an answer that is cut (`max_tokens`) or shows nothing | makes claude ask once more, or more often, which no setting or hook of it prevents; it is counted | is one request | is one request, or two |
 | which `stop_sequence` it was | is told where the call has one only | is told | is told |
 | tools with a message that cannot be typed | need a claude newer than 2.1.197 | need a claude newer than 2.1.197 | are taken |
 
@@ -282,15 +282,15 @@ something else than names is ignored, and `x-relay-ignored` says `anthropic-beta
 
 ## What reaches the model beside the call
 
-claude has no switch for these that would leave it its login. What it tells by itself once a conversation, the relay has
-told beforehand: once a version was seen to do so, a conversation begins with records that say that it was told, and that
-nothing was shown. What is left is told here, once:
+claude has no switch for these that would leave it its login. What it tells by itself once a conversation (the empty
+folder that sessions run in, the platform, the shell, today's date, the name of the model), the relay has told beforehand:
+a launch whose question reaches nobody shows what that is, and a conversation begins with records that say that it was
+told, and that nothing was shown. What is left is told here, once:
 
 - two short system blocks before the caller's: what is billed, and one line of who claude is;
-- on the versions from 2.1.329 on, in the first calls of a daemon, and once for each new day and model: a message of about
-  1,000 characters in the role `system`, behind the first message of the user: the empty folder that sessions run in,
-  the platform, the shell, today's date, the name of the model. In those calls, where they end in the results of tools
-  that no waiting session asked for and the model is named sonnet or haiku, it is within the last result;
+- on newer versions, once a day: that the date has changed, in the call that is the first to see the new one;
+- on newer versions, where it could not be found out what they tell: all of it, in about 1,000 characters behind the first
+  message of the user or within the last result of a tool. Then `x-relay-emulated` says `messages`;
 - on older versions: today's date, in a reminder before the first message of the user.
 ";
 
