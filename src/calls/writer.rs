@@ -134,10 +134,10 @@ fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
         }
         let mut batches = lines.chunks(BATCH_MAX);
         let written = batches.try_for_each(|batch| calls.append(batch.iter().map(|line| &**line)));
-        drop(flushed); // Their end is the word.
         if written.is_err() {
             lock(ledger).tally.lost += lines.len() as u64;
         }
+        drop(flushed); // Their end is the word that all is written and counted.
         match (written, is_well) {
             (Err(error), true) => complain(&error),
             (Ok(()), false) => tracing::info!("recent-calls.jsonl is written again"),
