@@ -146,7 +146,8 @@ fn is_held_by(_path: &Path, _pid: u32) -> bool {
     false
 }
 
-fn is_pipe(path: &Path) -> bool {
+/// Whether a pipe has this name: whoever opened it to read would wait, and be taken for the session.
+pub(super) fn is_pipe(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;

@@ -5,6 +5,7 @@ use super::history;
 use super::history::Heading;
 use super::private::write_private;
 use super::transcript_pipe::TranscriptPipe;
+use super::transcript_pipe::is_pipe;
 use super::witness::record::Record;
 use super::witness::record::parse_record;
 use crate::clock;
@@ -151,6 +152,9 @@ impl TranscriptStore {
 
     /// The same of a whole transcript, at its end: what was written too late for whoever followed it.
     pub(crate) fn learn_from(&self, model: &str, transcript: &Path) {
+        if is_pipe(transcript) {
+            return; // Its session was never asked.
+        }
         let file = fs::File::open(transcript);
         let mut text = Vec::new();
         let read = file.and_then(|file| file.take(LEARNED_MAX).read_to_end(&mut text));
@@ -249,3 +253,18 @@ fn fresh_id() -> String {
 const LEARNED_MAX: u64 = 256 * 1024;
 /// Bytes of the record of an attachment: a kilobyte of text twice, and ids.
 const ATTACHMENT_MAX: usize = 16 * 1024;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_of_a_pipe_that_a_session_was_to_wait_at() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let store = TranscriptStore::new(folder.path(), folder.path(), false);
+        let pipe = store.prime("one").expect("pipes exist here");
+        store.learn_from("some", &store.path("one")); // It would wait for ever.
+        assert!(is_pipe(&store.path("one")));
+        assert!(!pipe.is_met());
+    }
+}
