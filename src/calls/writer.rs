@@ -162,7 +162,7 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
 /// Entries that the disk may be behind; more are counted as lost. A tenth of a second of as many calls as a relay serves.
 const BEHIND_MAX: usize = 4096;
 /// How long the entries of one write are gathered.
-const GATHERED: Duration = Duration::from_millis(10);
+const GATHERED: Duration = Duration::from_millis(100);
 /// How long the daemon's end waits for a disk.
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
 

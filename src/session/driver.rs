@@ -207,7 +207,7 @@ impl<T: Transport> Driver<T> {
         if pulse::is_stopped(self.session.pid) {
             return self.session.give_up_hung();
         }
-        self.session.pulse = Some(Pulse::new(self.session.pid, clock::now()));
+        self.session.pulse = Some(Pulse::new(clock::now()));
         if let Err(error) = self.transport.begin(prepared, &mut self.session, now) {
             self.session.misdeliver(T::END, &error);
         }

@@ -23,10 +23,11 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    pub(crate) fn new(pid: u32, now: Instant) -> Pulse {
+    /// Nothing is looked at yet: that takes a look at every process of the machine, and most turns are taken up before.
+    pub(crate) fn new(now: Instant) -> Pulse {
         Pulse {
             next: now + LOOK,
-            last: vitals(pid),
+            last: None,
             still: 0,
         }
     }
@@ -100,7 +101,7 @@ fn stat(pid: u32) -> Option<Stat> {
 
 /// How long a process may say nothing before it is looked at; a healthy one draws within a tenth of it.
 const LOOK: Duration = Duration::from_millis(500);
-/// Looks in a row at which it has not moved: three seconds.
+/// Looks in a row, after the first one, at which it has not moved: three seconds.
 const STILL_MAX: u32 = 6;
 
 #[cfg(test)]
@@ -145,6 +146,14 @@ mod tests {
             assert!(!pulse.is_lost(vitals(false, false, 19), now), "look {look}");
         }
         assert!(pulse.is_lost(vitals(false, false, 19), now));
+    }
+
+    #[test]
+    fn the_first_look_is_what_the_others_are_compared_with() {
+        let now = crate::clock::now();
+        let mut pulse = Pulse::new(now);
+        let lost = (0..=STILL_MAX).map(|_| pulse.is_lost(vitals(false, false, 5), now));
+        assert_eq!(lost.filter(|lost| *lost).count(), 1);
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn answer(batch: Vec<Write>) {
 /// Words of one transaction: with more, somebody else who writes would wait for long.
 const BATCH_MAX: usize = 256;
 /// How long the records of one transaction are gathered.
-const GATHERED: Duration = Duration::from_millis(10);
+const GATHERED: Duration = Duration::from_millis(100);
 /// Before the first new try of what may pass, and the longest.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
