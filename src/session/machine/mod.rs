@@ -433,6 +433,7 @@ impl Machine {
     /// The process is gone.
     pub(crate) fn handle_exit(&mut self, how: &str) {
         let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
+        self.tell_held_end();
         if self.is_waited_for() {
             let fault = match self.boxed || begun {
                 true => fault::session_lost(how),
@@ -440,9 +441,13 @@ impl Machine {
             };
             self.effects.push_back(Effect::Fail { fault, begun });
         }
-        self.effects.extend(self.held_end.take().map(Effect::Tell));
         self.forget();
         self.state = State::Gone;
+    }
+
+    /// Tells the end that is held, before whatever becomes of the session: the turn's outcome is its end.
+    fn tell_held_end(&mut self) {
+        self.effects.extend(self.held_end.take().map(Effect::Tell));
     }
 
     /// A deadline passed.

@@ -115,6 +115,7 @@ impl Machine {
     /// A screen that no turn can pass.
     pub(super) fn stop_at(&mut self, fault: Fault) {
         let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
+        self.tell_held_end();
         self.effects.push_back(Effect::Fail { fault, begun });
         self.kill("a screen that no turn can pass");
     }
