@@ -26,15 +26,8 @@ pub(crate) struct Browser {
 impl Browser {
     /// `None` where there is no browser on this machine.
     pub(crate) fn start() -> Option<Browser> {
-        let mut command = Command::new("chromedriver");
-        command
-            .arg("--port=0")
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut driver = command.spawn().ok()?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port(&mut driver)));
+        let (driver, port) = driver()?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let profile = tempfile::tempdir().expect("a temporary folder must be made");
         let folder = format!("--user-data-dir={}", profile.path().display());
         let flags: Vec<&str> = FLAGS.iter().copied().chain([folder.as_str()]).collect();
@@ -126,8 +119,29 @@ impl Drop for Browser {
     }
 }
 
-/// The port that the driver says it took.
-fn port(driver: &mut Child) -> u16 {
+/// A driver, and the port that it took; `None` where there is none on this machine.
+fn driver() -> Option<(Child, u16)> {
+    let mut command = Command::new("chromedriver");
+    command
+        .arg("--port=0")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut started = None;
+    for _ in 0..STARTS_MAX {
+        let mut driver = command.spawn().ok()?;
+        started = port(&mut driver).map(|port| (driver, port));
+        if started.is_some() {
+            break;
+        }
+    }
+    assert!(started.is_some(), "the driver must say where it listens");
+    started
+}
+
+/// The port that the driver says it took; `None` where it ended before.
+fn port(driver: &mut Child) -> Option<u16> {
     let stdout = driver.stdout.take().expect("stdout is a pipe");
     let (port_tx, port) = mpsc::channel();
     std::thread::spawn(move || {
@@ -140,9 +154,19 @@ fn port(driver: &mut Child) -> u16 {
             }
         }
     });
-    port.recv_timeout(DEADLINE)
-        .expect("the driver must say where it listens")
+    match port.recv_timeout(DEADLINE) {
+        Ok(port) => Some(port),
+        Err(_) => {
+            process::end_group(driver.id());
+            let _ = driver.wait();
+            None
+        }
+    }
 }
+
+/// Starts of the driver. It takes a free port of IPv4 and then the same one of IPv6, and may end where that is taken; the next takes
+/// another.
+const STARTS_MAX: usize = 3;
 
 /// Base 64, as the standard alphabet has it.
 fn decoded(text: &str) -> Vec<u8> {
