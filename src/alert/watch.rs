@@ -5,9 +5,11 @@ use super::level::ToldAlerts;
 use super::webhook::Webhook;
 use super::webhook::WebhookConfig;
 use crate::catalog::Catalog;
+use crate::catalog::Snapshot;
 use crate::clock;
 use crate::routing::PolicyLimits;
 use crate::store::KeyFile;
+use crate::store::Keys;
 use crate::store::Store;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -38,9 +40,7 @@ async fn look(
     loop {
         tokio::time::sleep_until((clock::now() + TICK).into()).await;
         let snapshot = catalog.snapshot();
-        let file = keys.clone();
-        let read = tokio::task::spawn_blocking(move || file.read()).await;
-        let keys = read.ok().and_then(Result::ok).flatten().unwrap_or_default();
+        let keys = keys_with_budgets(&snapshot, &keys).await;
         for alert in told.news(limits.budgets(&snapshot, keys.all())) {
             tracing::warn!(
                 policy = alert.budget.policy,
@@ -58,6 +58,17 @@ async fn look(
             written = text;
         }
     }
+}
+
+/// The keys, where a policy gives each of its keys a budget; none is read where none has one.
+async fn keys_with_budgets(snapshot: &Snapshot, keys: &KeyFile) -> Keys {
+    let mut policies = snapshot.policies();
+    if !policies.any(|policy| policy.enabled && policy.per_key.budget.is_some()) {
+        return Keys::default();
+    }
+    let file = keys.clone();
+    let read = tokio::task::spawn_blocking(move || file.read()).await;
+    read.ok().and_then(Result::ok).flatten().unwrap_or_default()
 }
 
 /// Sends one message after the other.

@@ -71,10 +71,11 @@ impl ServeCall {
 
     /// The fault to tell, if the call failed.
     async fn serve(&self) -> Option<Fault> {
-        if let Some(fault) = self.launcher.installations().refusal().await {
-            return Some(fault);
+        match self.launcher.installations().usable().await {
+            Ok(Some(current)) => self.launcher.rehearse(&current, &self.request.model).await,
+            Ok(None) => {}
+            Err(fault) => return Some(fault),
         }
-        self.launcher.rehearse(&self.request.model).await;
         let shape = Shape::of(&self.request, self.mode);
         let mut delivery_plans = self.plans().await.into_iter();
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;

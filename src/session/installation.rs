@@ -203,10 +203,16 @@ impl Installations {
         self.lock().current.clone()
     }
 
-    /// Why no call can be served, once that is known: there is no claude, or it cannot be driven.
-    pub(crate) async fn refusal(&self) -> Option<Fault> {
-        let current = self.current().ok().or_else(|| self.last());
-        current?.refusal().await
+    /// The claude that is there, once it is known whether it can be driven; `None` where there is none for now.
+    ///
+    /// # Errors
+    /// Why no call can be served, where the claude that is there, or was last, cannot be driven.
+    pub(crate) async fn usable(&self) -> Result<Option<Arc<Installation>>, Fault> {
+        let current = self.current().ok();
+        let Some(asked) = current.clone().or_else(|| self.last()) else {
+            return Ok(None);
+        };
+        asked.refusal().await.map_or(Ok(current), Err)
     }
 
     /// A process told its version. Where it is not its installation's, another program hides behind the same file: that
@@ -441,7 +447,7 @@ mod tests {
         let support = Support::Unsupported("too old".to_owned());
         let habits = Habits::default();
         installations.tell(&current, Some(Assessment { support, habits }));
-        let fault = installations.refusal().await.expect("it is refused");
+        let fault = installations.usable().await.expect_err("it is refused");
         assert!(
             fault
                 .public

@@ -109,12 +109,10 @@ impl Launcher {
         &self.shared.installations
     }
 
-    /// Returns once it is known what the CLI tells this model by itself, or cannot be known for now.
-    pub(crate) async fn rehearse(&self, model: &str) {
-        if let Ok(installation) = self.shared.installations.current() {
-            let rehearsals = &self.shared.launch_context.rehearsals;
-            rehearsals.play(&installation, model).await;
-        }
+    /// Returns once it is known what this claude tells this model by itself, or cannot be known for now.
+    pub(crate) async fn rehearse(&self, installation: &Installation, model: &str) {
+        let rehearsals = &self.shared.launch_context.rehearsals;
+        rehearsals.play(installation, model).await;
     }
 
     /// Whether the CLI may tell this model something that was not seen yet.

@@ -152,26 +152,15 @@ impl TranscriptStore {
 
     /// The same of a whole transcript, at its end: what was written too late for whoever followed it.
     pub(crate) fn learn_from(&self, model: &str, transcript: &Path) {
-        if is_pipe(transcript) {
-            return; // Its session was never asked.
-        }
-        let file = fs::File::open(transcript);
-        let mut text = Vec::new();
-        let read = file.and_then(|file| file.take(LEARNED_MAX).read_to_end(&mut text));
-        if read.is_ok() {
-            // What was said, which may be long, is not read.
-            let lines = text.split(|byte| *byte == b'\n');
-            let short = lines.filter(|line| line.len() <= ATTACHMENT_MAX);
-            self.learn(model, &short.map(parse_record).collect::<Vec<_>>());
-        }
+        self.learn(model, &short_records(transcript));
     }
 
     /// The same of the transcript of a rehearsal, which failed to ask: where nothing is attached there, nothing ever is.
     pub(crate) fn learn_rehearsed(&self, model: &str, transcript: &Path) {
-        self.learn_from(model, transcript);
-        let text = fs::read(transcript).unwrap_or_default();
-        let mut lines = text.split(|byte| *byte == b'\n').map(parse_record);
-        if lines.any(|record| matches!(record, Record::Error(_) | Record::Said(_))) {
+        let records = short_records(transcript);
+        self.learn(model, &records);
+        let is_asked = |record: &Record| matches!(record, Record::Error(_) | Record::Said(_));
+        if records.iter().any(is_asked) {
             self.attachments().note_asked();
         }
     }
@@ -242,6 +231,23 @@ impl TranscriptStore {
             told: self.told(reader),
             timestamp: humantime::format_rfc3339_millis(now).to_string(),
         }
+    }
+}
+
+/// The records of a transcript's beginning; what was said, which may be long, is not read.
+fn short_records(transcript: &Path) -> Vec<Record> {
+    if is_pipe(transcript) {
+        return Vec::new(); // Its session was never asked.
+    }
+    let file = fs::File::open(transcript);
+    let mut text = Vec::new();
+    match file.and_then(|file| file.take(LEARNED_MAX).read_to_end(&mut text)) {
+        Ok(_) => {
+            let lines = text.split(|byte| *byte == b'\n');
+            let short = lines.filter(|line| line.len() <= ATTACHMENT_MAX);
+            short.map(parse_record).collect()
+        }
+        Err(_) => Vec::new(),
     }
 }
 

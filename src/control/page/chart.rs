@@ -46,6 +46,19 @@ pub(super) struct Series {
     pub(super) total: Option<u64>,
 }
 
+impl Series {
+    /// One whose sum is told.
+    pub(super) fn summed(class: &'static str, name: &'static str, values: Vec<u64>) -> Series {
+        let total = Some(values.iter().sum());
+        Series {
+            class,
+            name,
+            values,
+            total,
+        }
+    }
+}
+
 impl Chart {
     /// Stacks series over steps of time, of which each has a name.
     pub(super) fn stacked(

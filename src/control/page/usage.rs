@@ -195,25 +195,10 @@ impl Steps {
 
     fn charts(&self) -> Vec<Chart> {
         let of = |class, name, value: &dyn Fn(&UsageSums) -> u64| {
-            let values: Vec<u64> = self.sums.iter().map(value).collect();
-            let total = Some(values.iter().sum());
-            Series {
-                class,
-                name,
-                values,
-                total,
-            }
+            Series::summed(class, name, self.sums.iter().map(value).collect())
         };
-        let outcomes = OUTCOMES.map(|(outcome, class, name)| {
-            let values = self.of_outcome(outcome);
-            let total = Some(values.iter().sum());
-            Series {
-                class,
-                name,
-                values,
-                total,
-            }
-        });
+        let outcomes = OUTCOMES
+            .map(|(outcome, class, name)| Series::summed(class, name, self.of_outcome(outcome)));
         let tokens = [
             of("c1", "input", &|sums| sums.input_tokens),
             of("c2", "output", &|sums| sums.output_tokens),
