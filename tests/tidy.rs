@@ -45,7 +45,7 @@ control:  clock valkey wire egress listen calls store secret catalog upstream po
 service:
 update:   egress
 config:   turn valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
-daemon:   turn clock signal valkey listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority
+daemon:   turn clock signal valkey listen calls telemetry wire terminal egress secret catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
 ";
 

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::config::Config;
-use crate::limits::Limits;
+use crate::limits::LimitEngine;
 use crate::limits::MemoryLimits;
 use crate::limits::SharedLimits;
 use crate::routing::PolicyLimits;
@@ -22,7 +22,7 @@ pub(super) struct SharedState {
     /// Of policies and relay keys.
     pub(super) limits: PolicyLimits,
     /// Of host keys.
-    pub(super) of_keys: Limits,
+    pub(super) of_keys: LimitEngine,
     /// How breakers are told to others.
     pub(super) breakers: Option<Feed>,
     pub(super) ending: Vec<JoinHandle<()>>,
@@ -52,7 +52,7 @@ impl SharedState {
             StatePlace::Memory => SharedState {
                 valkey: None,
                 limits: PolicyLimits::open(&config.home.join("limits")),
-                of_keys: Limits::Memory(MemoryLimits::new(clock::now())),
+                of_keys: LimitEngine::Memory(MemoryLimits::new(clock::now())),
                 breakers: None,
                 ending: Vec::new(),
             },
@@ -63,7 +63,7 @@ impl SharedState {
     async fn on(valkey: Valkey) -> SharedState {
         let relay = uuid::Uuid::new_v4().to_string();
         let (shared, ending) = SharedLimits::new(valkey.clone(), relay.clone());
-        let limits = Limits::Shared(shared);
+        let limits = LimitEngine::Shared(shared);
         let keeping = valkey.clone();
         let keeping = async move { match keeping.keep(&[BREAKER_NEWS]).await {} };
         let mut connections = valkey.connections();

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 /// What counts.
 #[derive(Debug, Clone)]
-pub(crate) enum Limits {
+pub(crate) enum LimitEngine {
     Memory(MemoryLimits),
     Shared(SharedLimits),
 }
@@ -34,31 +34,31 @@ pub(crate) enum Reservation {
     Shared(SharedReservation),
 }
 
-impl Limits {
+impl LimitEngine {
     /// Takes a call's share of every bound, or says which refuses it; then nothing is taken.
     ///
     /// # Errors
     /// Which limit refuses, whose it is, and the wait.
     pub(crate) async fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
         match self {
-            Limits::Memory(limits) => limits.reserve(ask).map(Reservation::Memory),
-            Limits::Shared(limits) => limits.reserve(ask).await.map(Reservation::Shared),
+            LimitEngine::Memory(limits) => limits.reserve(ask).map(Reservation::Memory),
+            LimitEngine::Shared(limits) => limits.reserve(ask).await.map(Reservation::Shared),
         }
     }
 
     /// Until what calls have used is kept, or cannot be; of one process it is kept at once.
     pub(crate) async fn flush(&self) {
         match self {
-            Limits::Memory(_) => {}
-            Limits::Shared(limits) => limits.flush().await,
+            LimitEngine::Memory(_) => {}
+            LimitEngine::Shared(limits) => limits.flush().await,
         }
     }
 
     /// How the tightest of several bounds stand, as far as is known here.
     pub(crate) fn readings(&self, bounds: &[Bound<'_>], now: Instant) -> Readings {
         match self {
-            Limits::Memory(limits) => limits.readings(bounds, now),
-            Limits::Shared(limits) => limits.readings(bounds, now),
+            LimitEngine::Memory(limits) => limits.readings(bounds, now),
+            LimitEngine::Shared(limits) => limits.readings(bounds, now),
         }
     }
 
@@ -71,24 +71,24 @@ impl Limits {
         unix_ms: u64,
     ) -> Spent {
         match self {
-            Limits::Memory(limits) => limits.spent(subject, budget, now, unix_ms),
-            Limits::Shared(limits) => limits.spent(subject, budget, unix_ms),
+            LimitEngine::Memory(limits) => limits.spent(subject, budget, now, unix_ms),
+            LimitEngine::Shared(limits) => limits.spent(subject, budget, unix_ms),
         }
     }
 
     /// The minute's counts as a text, for the process after this one; those that are shared are nobody's.
     pub(crate) fn windows(&self, now: Instant, unix_ms: u64) -> Option<String> {
         match self {
-            Limits::Memory(limits) => Some(limits.windows(now, unix_ms)),
-            Limits::Shared(_) => None,
+            LimitEngine::Memory(limits) => Some(limits.windows(now, unix_ms)),
+            LimitEngine::Shared(_) => None,
         }
     }
 
     /// Takes up the minute's counts of a process before.
     pub(crate) fn recall(&self, text: &str, now: Instant, unix_ms: u64) {
         match self {
-            Limits::Memory(limits) => limits.recall(text, now, unix_ms),
-            Limits::Shared(_) => {}
+            LimitEngine::Memory(limits) => limits.recall(text, now, unix_ms),
+            LimitEngine::Shared(_) => {}
         }
     }
 
@@ -98,8 +98,8 @@ impl Limits {
     /// Where a file cannot be read or written; the next time tries again.
     pub(crate) fn tend(&self, unix_ms: u64) -> Result<(), JournalFault> {
         match self {
-            Limits::Memory(limits) => limits.tend(unix_ms),
-            Limits::Shared(_) => Ok(()),
+            LimitEngine::Memory(limits) => limits.tend(unix_ms),
+            LimitEngine::Shared(_) => Ok(()),
         }
     }
 }

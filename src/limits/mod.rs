@@ -1,6 +1,6 @@
 //! How much there may be: requests and tokens a minute, calls at once, money a day or a month.
 //!
-//! **What for.** Before a call goes on, [`Limits::reserve`] takes an estimate from every [`Bound`] that holds it: of its relay
+//! **What for.** Before a call goes on, [`LimitEngine::reserve`] takes an estimate from every [`Bound`] that holds it: of its relay
 //! key, of its policy, and for each try of the host key. What it gives is held to the last byte and then settled with what
 //! was really used ([`Reservation::settle`]). [`Refusal`] says which limit, whose, and the exact wait.
 //!
@@ -50,7 +50,7 @@ pub(crate) use ask::Readings;
 pub(crate) use ask::Refusal;
 pub(crate) use ask::Subject;
 pub(crate) use ask::SubjectKind;
-pub(crate) use engine::Limits;
+pub(crate) use engine::LimitEngine;
 pub(crate) use engine::Reservation;
 pub(crate) use estimate::estimated_tokens;
 pub(crate) use header::anthropic_headers;

@@ -15,8 +15,8 @@ use crate::lane::Dialect;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::Level;
+use crate::limits::LimitEngine;
 use crate::limits::LimitKind;
-use crate::limits::Limits;
 use crate::limits::MemoryLimits;
 use crate::limits::Readings;
 use crate::limits::Refusal;
@@ -51,7 +51,7 @@ pub(crate) struct Cost {
 /// The limits of this relay.
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyLimits {
-    pub(super) counted: Limits,
+    pub(super) counted: LimitEngine,
     /// Budgets are written down; where they cannot be, no call with one passes.
     is_written: bool,
 }
@@ -61,13 +61,13 @@ impl PolicyLimits {
     pub(crate) fn open(folder: &std::path::Path) -> PolicyLimits {
         match MemoryLimits::open(folder, clock::now(), clock::unix_us()) {
             Ok(counted) => PolicyLimits {
-                counted: Limits::Memory(counted),
+                counted: LimitEngine::Memory(counted),
                 is_written: true,
             },
             Err(error) => {
                 tracing::error!(%error, "what budgets have spent cannot be known; calls with a budget are refused");
                 PolicyLimits {
-                    counted: Limits::Memory(MemoryLimits::new(clock::now())),
+                    counted: LimitEngine::Memory(MemoryLimits::new(clock::now())),
                     is_written: false,
                 }
             }
@@ -77,7 +77,7 @@ impl PolicyLimits {
 
 impl PolicyLimits {
     /// Limits that several relays share.
-    pub(crate) fn shared(limits: Limits) -> PolicyLimits {
+    pub(crate) fn shared(limits: LimitEngine) -> PolicyLimits {
         PolicyLimits {
             counted: limits,
             is_written: true,
@@ -131,7 +131,7 @@ impl PolicyLimits {
 
     fn refused(&self, refusal: &Refusal) -> Fault {
         match (&self.counted, refusal.limit) {
-            (Limits::Shared(_), LimitKind::Unavailable) => fault::state_away(),
+            (LimitEngine::Shared(_), LimitKind::Unavailable) => fault::state_away(),
             _ => fault::limited(refusal),
         }
     }

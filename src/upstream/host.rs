@@ -18,7 +18,7 @@ use crate::egress::Proxy;
 use crate::egress::Timeouts;
 use crate::egress::Trust;
 use crate::egress::Versions;
-use crate::limits::Limits;
+use crate::limits::LimitEngine;
 use crate::secret::SecretDigest;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct HostState {
     pub(super) client: Result<Client<SplicedBody>, String>,
     pub(super) breakers: Arc<HostBreakers>,
     /// What has limits of its own is counted here: the relay's host keys.
-    pub(super) limits: Limits,
+    pub(super) limits: LimitEngine,
     /// Calls under way, by key.
     pub(super) in_flight: HashMap<SecretDigest, Arc<AtomicUsize>>,
 }
@@ -44,7 +44,7 @@ impl HostState {
         host: &Host,
         before: Option<&Arc<HostState>>,
         proxy: &Proxy,
-        limits: &Limits,
+        limits: &LimitEngine,
         feed: Option<&mpsc::Sender<Change>>,
     ) -> Arc<HostState> {
         let same = before.filter(|before| before.spec == host.spec && before.has_keys_of(host));

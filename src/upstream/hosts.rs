@@ -7,7 +7,7 @@ use crate::catalog::Host;
 use crate::catalog::Snapshot;
 use crate::clock;
 use crate::egress::Proxy;
-use crate::limits::Limits;
+use crate::limits::LimitEngine;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct Hosts(Arc<Shared>);
 struct Shared {
     /// What the environment says of a proxy.
     proxy: Proxy,
-    limits: Limits,
+    limits: LimitEngine,
     /// Where other relays are told of breakers.
     feed: Option<mpsc::Sender<Change>>,
     lanes: ArcSwap<HashMap<String, Arc<HostLane>>>,
@@ -28,7 +28,11 @@ struct Shared {
 
 impl Hosts {
     /// None yet; what limits their keys is counted here.
-    pub(crate) fn new(proxy: Proxy, limits: Limits, feed: Option<mpsc::Sender<Change>>) -> Hosts {
+    pub(crate) fn new(
+        proxy: Proxy,
+        limits: LimitEngine,
+        feed: Option<mpsc::Sender<Change>>,
+    ) -> Hosts {
         Hosts(Arc::new(Shared {
             proxy,
             limits,
