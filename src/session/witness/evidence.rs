@@ -162,9 +162,18 @@ impl Evidence {
             (Some(Ended::Failed { error, text }), _) => self.decide_failed(error, text),
             // It was interrupted, so no hook will tell an end; what the file says must do.
             (None, stop) if self.runs_on && self.recorded.is_closed() => {
-                Some(stop.map_or(Decision::Disagreed, Decision::Recorded))
+                Some(stop.map_or_else(|| self.decide_asked_on(), Decision::Recorded))
             }
             (None, _) => None,
+        }
+    }
+
+    /// The CLI asked on, and its transcript holds no message with an end: one of which nothing is displayed either was
+    /// empty.
+    fn decide_asked_on(&self) -> Decision {
+        match self.recorded.is_empty() && self.displayed.text().is_empty() {
+            true => Decision::Empty,
+            false => Decision::Disagreed,
         }
     }
 
