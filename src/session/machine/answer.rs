@@ -109,10 +109,7 @@ impl Machine {
                 .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
         }
         let ended = matches!(event, Event::End(_));
-        let is_sooner = ended && self.is_sooner_than_the_cli();
-        if !is_sooner {
-            self.count_next_question(&event);
-        }
+        self.count_next_question(&event);
         if let Event::End(End { id: Some(id), .. }) = &event {
             self.belief.tell(id.clone());
         }
@@ -128,21 +125,9 @@ impl Machine {
             true => self.held_end = Some(event),
             false => self.effects.push_back(Effect::Tell(event)),
         }
-        if is_sooner {
-            self.kill_at_once("it would ask on by itself before a key could reach it");
-        } else if ended {
+        if ended {
             self.rest(now);
         }
-    }
-
-    /// Whether the whole answer was read before the CLI asks on after it. No key reaches it any more: it builds its next
-    /// question at once and looks at nothing until that is sent. A process costs less than an answer that nobody wants.
-    fn is_sooner_than_the_cli(&self) -> bool {
-        let State::Answering(answering) = &self.state else {
-            return false;
-        };
-        let merge = &answering.merge;
-        self.asked < 2 && merge.asks_on() && merge.has_first_answer() && !merge.is_over()
     }
 
     /// After an answer that was cut the CLI asks on by itself, before any key can reach it; only a tap holds that.

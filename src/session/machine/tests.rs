@@ -893,26 +893,6 @@ fn the_end_of_an_answer_after_which_the_cli_asks_on_is_told_with_each_of_its_que
 }
 
 #[test]
-fn a_session_whose_cut_answer_is_read_before_it_asks_on_is_ended_before_it_can() {
-    let (mut machine, now) = answering();
-    machine.count_questions(1);
-    machine.handle_first_answer(cut_in(vec![json!({"type": "text", "text": "ho"})]), now);
-    let done = effects(&mut machine);
-    assert!(kills(&done) && !fails(&done), "{done:?}");
-    let counted = |effects: &[Effect]| effects.iter().filter(|it| **it == Effect::Asked).count();
-    assert_eq!(counted(&done), 1, "nothing is counted that was not asked");
-    // A question that came before its end is counted all the same.
-    machine.count_questions(2);
-    machine.handle_exit("killed");
-    let last = effects(&mut machine);
-    assert_eq!(counted(&last), 1);
-    assert!(
-        matches!(last.get(1), Some(Effect::Tell(Event::End(_)))),
-        "{last:?}"
-    );
-}
-
-#[test]
 fn an_answer_that_came_whole_is_told_however_often_the_cli_asks_on_before_its_transcript_comes() {
     let (mut machine, now) = answering();
     let thought = json!({"type": "thinking", "thinking": "", "signature": "s"});
