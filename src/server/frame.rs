@@ -137,6 +137,9 @@ fn fail(response: &mut Response, fault: &Fault, body: &Value) {
     if let Some(wait) = fault.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
+    if fault.is_wait_estimated {
+        headers.insert("x-relay-retry-after", HeaderValue::from_static("estimated"));
+    }
     if !contract::row(&fault.kind).retry.helps() {
         headers.insert("x-should-retry", HeaderValue::from_static("false"));
     }

@@ -131,7 +131,7 @@ impl Store {
     /// Keeps a call's record, which the writer's thread makes. It returns at once; where too much waits already, the
     /// record is counted as lost.
     pub(crate) fn append_usage(&self, record: impl FnOnce() -> UsageRecord + Send + 'static) {
-        self.tell(Write::Usage(LazyCell::new(Box::new(record))));
+        self.tell(Write::Usage(Box::new(LazyCell::new(Box::new(record)))));
     }
 
     /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record; the id and the moment that its place

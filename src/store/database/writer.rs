@@ -26,7 +26,7 @@ pub(super) type LateRecord = LazyCell<UsageRecord, Box<dyn FnOnce() -> UsageReco
 
 /// What the writer is told.
 pub(super) enum Write {
-    Usage(LateRecord),
+    Usage(Box<LateRecord>),
     Audit(Box<AuditEntry>),
     Setting {
         name: String,
@@ -148,7 +148,7 @@ fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
     let mut records = Vec::with_capacity(batch.len());
     for word in batch {
         match word {
-            Write::Usage(record) => records.push(&**record),
+            Write::Usage(record) => records.push(&***record),
             Write::Audit(entry) => audit::append(engine, entry)?,
             Write::Setting { name, value, .. } => {
                 settings::write(engine, name, value, clock::unix_ms())?;
