@@ -22,6 +22,7 @@ use crate::egress::BodyError;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
 use crate::egress::SendError;
+use crate::lane::Dialect;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
@@ -125,7 +126,7 @@ impl Attempt<'_> {
         let path = format!(
             "{}{}{}",
             base.strip_suffix("/v1").unwrap_or(base),
-            path(self.protocol),
+            path(original.dialect, self.protocol),
             query.unwrap_or_default()
         );
         let mut request = Request::new(body);
@@ -164,10 +165,13 @@ impl Attempt<'_> {
         let coding = head.headers.get(header::CONTENT_ENCODING);
         let coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
         let kind = head.headers.get(header::CONTENT_TYPE);
-        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        let mut reader = match is_stream {
-            true => Reader::stream(self.protocol, coding),
-            false => Reader::whole(self.protocol, coding),
+        let is = |media: &[u8]| kind.is_some_and(|kind| kind.as_bytes().starts_with(media));
+        let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_));
+        let is_stream = is(b"text/event-stream") && !is_opaque;
+        let mut reader = match (is_stream, is_opaque) {
+            (true, _) => Reader::stream(self.protocol, coding),
+            (false, true) => Reader::opaque(coding, is(b"application/json") || is(b"text/html")),
+            (false, false) => Reader::whole(self.protocol, coding),
         };
         let (mut held, mut bytes) = (VecDeque::new(), 0);
         while !reader.is_committed() && bytes <= HELD_BYTES_MAX {
@@ -310,11 +314,12 @@ struct Answer {
     reader: Reader,
 }
 
-fn path(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Messages => "/v1/messages",
-        Protocol::Chat => "/v1/chat/completions",
-        Protocol::Responses => "/v1/responses",
+fn path(dialect: Dialect, protocol: Protocol) -> &'static str {
+    match (dialect, protocol) {
+        (Dialect::Opaque(path), _) => path,
+        (_, Protocol::Messages) => "/v1/messages",
+        (_, Protocol::Chat) => "/v1/chat/completions",
+        (_, Protocol::Responses) => "/v1/responses",
     }
 }
 

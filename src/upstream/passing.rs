@@ -45,6 +45,14 @@ pub(super) enum Reader {
         bytes: usize,
         coding: Option<Coding>,
     },
+    /// The answer of a route that is not read: sound, numbers, a stream of whatever.
+    Opaque {
+        pieces: Vec<Bytes>,
+        bytes: usize,
+        coding: Option<Coding>,
+        /// It is held back until all of it came.
+        is_json: bool,
+    },
 }
 
 impl Reader {
@@ -62,6 +70,15 @@ impl Reader {
             pieces: Vec::new(),
             bytes: 0,
             coding,
+        }
+    }
+
+    pub(super) fn opaque(coding: Option<Coding>, is_json: bool) -> Reader {
+        Reader::Opaque {
+            pieces: Vec::new(),
+            bytes: 0,
+            coding,
+            is_json,
         }
     }
 
@@ -96,7 +113,7 @@ impl Reader {
                     (true, false) => Err(Spoiled),
                 }
             }
-            Reader::Whole { pieces, bytes, .. } => {
+            Reader::Whole { pieces, bytes, .. } | Reader::Opaque { pieces, bytes, .. } => {
                 *bytes += data.len();
                 match *bytes > WHOLE_BYTES_MAX {
                     true => pieces.clear(),
@@ -114,6 +131,10 @@ impl Reader {
                 coding.is_none() || reader.observed.is_meaningful
             }
             Reader::Whole { bytes, .. } => *bytes > WHOLE_BYTES_MAX,
+            Reader::Opaque { bytes, is_json, .. } => match is_json {
+                true => *bytes > WHOLE_BYTES_MAX,
+                false => *bytes > 0,
+            },
         }
     }
 
@@ -127,18 +148,17 @@ impl Reader {
                 bytes,
                 coding,
             } => {
-                let body = pieces.concat();
-                let decoded = coding.as_mut().map(|coding| coding.decode(&body));
-                match decoded {
-                    Some(Ok(text)) if *bytes <= WHOLE_BYTES_MAX => {
-                        observed::whole(*protocol, &text)
-                    }
-                    _ => Observed {
-                        is_meaningful: true,
-                        is_over: true,
-                        ..Observed::default()
-                    },
-                }
+                let body = decoded(pieces, *bytes, coding);
+                body.map_or_else(unread, |body| observed::whole(*protocol, &body))
+            }
+            Reader::Opaque {
+                pieces,
+                bytes,
+                coding,
+                is_json,
+            } => {
+                let body = decoded(pieces, *bytes, coding).filter(|_| *is_json);
+                body.map_or_else(unread, |body| observed::opaque(&body))
             }
         }
     }
@@ -146,8 +166,24 @@ impl Reader {
     fn is_readable(&self) -> bool {
         match self {
             Reader::Stream { coding, .. } => coding.is_some(),
-            Reader::Whole { .. } => true,
+            Reader::Whole { .. } | Reader::Opaque { .. } => true,
         }
+    }
+}
+
+/// The text of an answer that came whole; `None` where it is too large, or in a coding that cannot be read.
+fn decoded(pieces: &[Bytes], bytes: usize, coding: &mut Option<Coding>) -> Option<Vec<u8>> {
+    let coding = coding.as_mut().filter(|_| bytes <= WHOLE_BYTES_MAX)?;
+    let body = pieces.concat();
+    coding.decode(&body).ok().map(|text| text.to_vec())
+}
+
+/// An answer of which nothing is known but that it came.
+fn unread() -> Observed {
+    Observed {
+        is_meaningful: true,
+        is_over: true,
+        ..Observed::default()
     }
 }
 

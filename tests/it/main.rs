@@ -21,6 +21,7 @@ mod lifecycle;
 mod limits;
 mod matrix;
 mod messages;
+mod opaque;
 mod openai;
 mod pass;
 mod pitfalls;
