@@ -23,6 +23,7 @@ mod matrix;
 mod messages;
 mod opaque;
 mod openai;
+mod openai_rows;
 mod pass;
 mod pitfalls;
 mod pool;
