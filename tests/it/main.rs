@@ -31,6 +31,7 @@ mod prices;
 mod print;
 mod records;
 mod refusals;
+mod seed_page;
 mod service;
 mod setup;
 mod simulated;
