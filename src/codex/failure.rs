@@ -91,14 +91,14 @@ fn rate_limited(said: &str) -> Fault {
     );
     Fault::new(FaultKind::UpstreamRateLimited, Blame::Upstream, public)
         .because("429")
-        .retry_after(RATE_WAIT)
+        .retry_after_or(None, RATE_WAIT)
 }
 
 fn overloaded(said: &str) -> Fault {
     let public = format!("The provider is overloaded: {said} Wait as long as `retry-after` says.");
     Fault::new(FaultKind::UpstreamOverloaded, Blame::Upstream, public)
         .because("overloaded")
-        .retry_after(RATE_WAIT)
+        .retry_after_or(None, RATE_WAIT)
 }
 
 fn rejected(status: u16, said: &str) -> Fault {

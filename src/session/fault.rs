@@ -17,15 +17,15 @@ pub(crate) fn of_api_error(error: &ApiError, task: &TurnSpec) -> Fault {
     if is_usage_limit(&error.text) {
         return usage_limit(&error.text, error.retry_after);
     }
-    let wait = |usual| error.retry_after.unwrap_or(usual);
+    let told = error.retry_after;
     let text = upstream_words(&error.text);
     let status = error.status.or_else(|| status_of(&error.error));
     match status.or_else(|| status_in_words(&text)) {
         Some(429) => {
-            upstream(FaultKind::UpstreamRateLimited, &text).retry_after(wait(RATE_LIMIT_WAIT))
+            upstream(FaultKind::UpstreamRateLimited, &text).retry_after_or(told, RATE_LIMIT_WAIT)
         }
         Some(529) => {
-            upstream(FaultKind::UpstreamOverloaded, &text).retry_after(wait(OVERLOAD_WAIT))
+            upstream(FaultKind::UpstreamOverloaded, &text).retry_after_or(told, OVERLOAD_WAIT)
         }
         Some(status @ 400..=499) => upstream(FaultKind::UpstreamRejected { status }, &text),
         Some(status) => upstream(FaultKind::UpstreamFailed { status }, &text),
@@ -118,7 +118,7 @@ fn usage_limit(text: &str, wait: Option<Duration>) -> Fault {
     );
     Fault::new(FaultKind::UsageLimit, Blame::Upstream, public)
         .because("the plan's usage limit")
-        .retry_after(wait.unwrap_or(USAGE_LIMIT_WAIT))
+        .retry_after_or(wait, USAGE_LIMIT_WAIT)
 }
 
 pub(crate) fn dialog_blocked(title: &str) -> Fault {

@@ -13,6 +13,8 @@ pub(crate) struct Fault {
     pub(crate) private: String,
     /// How long to wait before another try, where waiting helps.
     pub(crate) retry_after: Option<Duration>,
+    /// The wait is the relay's own estimate of what only the upstream knows.
+    pub(crate) is_wait_estimated: bool,
     /// What helps.
     pub(crate) remedy: Remedy,
 }
@@ -264,6 +266,7 @@ impl Fault {
             public: public.into(),
             private: String::new(),
             retry_after: None,
+            is_wait_estimated: false,
             remedy,
         }
     }
@@ -283,5 +286,13 @@ impl Fault {
     pub(crate) fn retry_after(mut self, wait: Duration) -> Fault {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// Gives the upstream's own wait, or where nobody knows one a usual one, which is marked as that.
+    pub(crate) fn retry_after_or(self, told: Option<Duration>, usual: Duration) -> Fault {
+        Fault {
+            is_wait_estimated: told.is_none(),
+            ..self.retry_after(told.unwrap_or(usual))
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::observed::Observed;
 use super::outcome::Outcome;
 use super::outcome::Verdict;
 use super::outcome::judge;
+use super::passing::Kind;
 use super::passing::PassingBody;
 use super::passing::Reader;
 use super::passing::Settle;
@@ -168,10 +169,14 @@ impl Attempt<'_> {
         let is = |media: &[u8]| kind.is_some_and(|kind| kind.as_bytes().starts_with(media));
         let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_));
         let is_stream = is(b"text/event-stream") && !is_opaque;
-        let mut reader = match (is_stream, is_opaque) {
-            (true, _) => Reader::stream(self.protocol, coding),
-            (false, true) => Reader::opaque(coding, is(b"application/json") || is(b"text/html")),
-            (false, false) => Reader::whole(self.protocol, coding),
+        let kind = match is_opaque {
+            false => Kind::Answer(self.protocol),
+            true if is(b"application/json") || is(b"text/html") => Kind::Json,
+            true => Kind::Bytes,
+        };
+        let mut reader = match is_stream {
+            true => Reader::stream(self.protocol, coding),
+            false => Reader::whole(kind, coding),
         };
         let (mut held, mut bytes) = (VecDeque::new(), 0);
         while !reader.is_committed() && bytes <= HELD_BYTES_MAX {

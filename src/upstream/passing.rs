@@ -20,6 +20,7 @@ use crate::turn::Timeline;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::body::Frame;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::Context;
@@ -39,20 +40,25 @@ pub(super) enum Reader {
         coding: Option<Coding>,
     },
     Whole {
-        protocol: Protocol,
+        kind: Kind,
         /// The pieces themselves, not copies of them.
         pieces: Vec<Bytes>,
         bytes: usize,
         coding: Option<Coding>,
+        /// What it says, once it was read.
+        observed: Option<Box<Observed>>,
     },
-    /// The answer of a route that is not read: sound, numbers, a stream of whatever.
-    Opaque {
-        pieces: Vec<Bytes>,
-        bytes: usize,
-        coding: Option<Coding>,
-        /// It is held back until all of it came.
-        is_json: bool,
-    },
+}
+
+/// What an answer is that is not told in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// That of a turn.
+    Answer(Protocol),
+    /// Numbers or a link: it is looked at for what it took.
+    Json,
+    /// Sound, or whatever else: it passes from its first byte on.
+    Bytes,
 }
 
 impl Reader {
@@ -64,21 +70,13 @@ impl Reader {
         }
     }
 
-    pub(super) fn whole(protocol: Protocol, coding: Option<Coding>) -> Reader {
+    pub(super) fn whole(kind: Kind, coding: Option<Coding>) -> Reader {
         Reader::Whole {
-            protocol,
+            kind,
             pieces: Vec::new(),
             bytes: 0,
             coding,
-        }
-    }
-
-    pub(super) fn opaque(coding: Option<Coding>, is_json: bool) -> Reader {
-        Reader::Opaque {
-            pieces: Vec::new(),
-            bytes: 0,
-            coding,
-            is_json,
+            observed: None,
         }
     }
 
@@ -113,7 +111,13 @@ impl Reader {
                     (true, false) => Err(Spoiled),
                 }
             }
-            Reader::Whole { pieces, bytes, .. } | Reader::Opaque { pieces, bytes, .. } => {
+            Reader::Whole {
+                pieces,
+                bytes,
+                observed,
+                ..
+            } => {
+                *observed = None;
                 *bytes += data.len();
                 match *bytes > WHOLE_BYTES_MAX {
                     true => pieces.clear(),
@@ -130,10 +134,9 @@ impl Reader {
             Reader::Stream { reader, coding, .. } => {
                 coding.is_none() || reader.observed.is_meaningful
             }
-            Reader::Whole { bytes, .. } => *bytes > WHOLE_BYTES_MAX,
-            Reader::Opaque { bytes, is_json, .. } => match is_json {
-                true => *bytes > WHOLE_BYTES_MAX,
-                false => *bytes > 0,
+            Reader::Whole { kind, bytes, .. } => match kind {
+                Kind::Answer(_) | Kind::Json => *bytes > WHOLE_BYTES_MAX,
+                Kind::Bytes => *bytes > 0,
             },
         }
     }
@@ -142,23 +145,21 @@ impl Reader {
     pub(super) fn observed(&mut self) -> Observed {
         match self {
             Reader::Stream { reader, .. } => reader.observed.clone(),
-            Reader::Whole {
-                protocol,
-                pieces,
-                bytes,
-                coding,
-            } => {
-                let body = decoded(pieces, *bytes, coding);
-                body.map_or_else(unread, |body| observed::whole(*protocol, &body))
+            Reader::Whole { observed, .. } if observed.is_some() => {
+                observed.as_deref().cloned().unwrap_or_default()
             }
-            Reader::Opaque {
+            Reader::Whole {
+                kind,
                 pieces,
                 bytes,
                 coding,
-                is_json,
+                observed,
             } => {
-                let body = decoded(pieces, *bytes, coding).filter(|_| *is_json);
-                body.map_or_else(unread, |body| observed::opaque(&body))
+                let read = match *bytes <= WHOLE_BYTES_MAX {
+                    true => whole(*kind, pieces, coding.as_mut()),
+                    false => unread(),
+                };
+                observed.insert(Box::new(read)).as_ref().clone()
             }
         }
     }
@@ -166,19 +167,25 @@ impl Reader {
     fn is_readable(&self) -> bool {
         match self {
             Reader::Stream { coding, .. } => coding.is_some(),
-            Reader::Whole { .. } | Reader::Opaque { .. } => true,
+            Reader::Whole { .. } => true,
         }
     }
 }
 
-/// The text of an answer that came whole; `None` where it is too large, or in a coding that cannot be read.
-fn decoded(pieces: &[Bytes], bytes: usize, coding: &mut Option<Coding>) -> Option<Vec<u8>> {
-    let coding = coding.as_mut().filter(|_| bytes <= WHOLE_BYTES_MAX)?;
-    let body = pieces.concat();
-    coding.decode(&body).ok().map(|text| text.to_vec())
+/// What a whole answer says, in whatever pieces it came.
+fn whole(kind: Kind, pieces: &[Bytes], coding: Option<&mut Coding>) -> Observed {
+    let body = match pieces {
+        [piece] => Cow::Borrowed(&**piece),
+        pieces => Cow::Owned(pieces.concat()),
+    };
+    match (coding.map(|coding| coding.decode(&body)), kind) {
+        (Some(Ok(text)), Kind::Answer(protocol)) => observed::whole(protocol, &text),
+        (Some(Ok(text)), Kind::Json) => observed::opaque(&text),
+        (Some(_), Kind::Bytes) | (Some(Err(_)) | None, _) => unread(),
+    }
 }
 
-/// An answer of which nothing is known but that it came.
+/// An answer that cannot be read passes as it is.
 fn unread() -> Observed {
     Observed {
         is_meaningful: true,
@@ -350,3 +357,27 @@ fn end(observed: &Observed, otherwise: &str) -> End {
 
 /// An answer that is not streamed is read whole up to this; of a larger one the tokens stay unknown.
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    #[test]
+    fn what_a_coded_answer_says_is_the_same_however_often_it_is_asked_for() {
+        let answer =
+            br#"{"type":"message","role":"assistant","content":[],"usage":{"output_tokens":7}}"#;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(answer).expect("memory takes it");
+        let coded = Bytes::from(encoder.finish().expect("memory takes it"));
+        let mut reader = Reader::whole(Kind::Answer(Protocol::Messages), Coding::of(Some("gzip")));
+        for piece in [coded.slice(..9), coded.slice(9..)] {
+            assert_eq!(reader.hear(piece.clone()), Ok(piece));
+        }
+        let first = reader.observed();
+        assert_eq!(first.usage.output_tokens, Some(7));
+        assert_eq!(reader.observed(), first);
+    }
+}

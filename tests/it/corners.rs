@@ -27,12 +27,21 @@ struct Corner {
 
 impl Corner {
     fn new(lane: &str, events: String) -> Corner {
+        Corner::of(lane, "", events)
+    }
+
+    /// The same with this version of the CLI, or the newest that is imitated.
+    fn of(lane: &str, version: &str, events: String) -> Corner {
         let asked = Arc::new(AtomicUsize::new(0));
         let upstream = Upstream::answering(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
             0 => Answer::Raw(events.clone()),
             _ => Answer::Say(SECOND.to_owned()),
         });
         let world = World::upstream(&upstream).claude(lane);
+        let world = match version {
+            "" => world,
+            version => world.env("FAKE_CLAUDE_VERSION", version),
+        };
         let relay = world.pool("idle = 1\nmax = 1").start();
         let lane = lane.to_owned();
         Corner {
@@ -45,7 +54,7 @@ impl Corner {
     /// The answer to the call, which holds nothing of a second one, and of which every request is told.
     fn answer(&self, call: &Value) -> Response {
         let answer = self.relay.post(call);
-        assert!(!answer.text().contains(SECOND), "{}", answer.text());
+        assert!(!answer.body.contains(SECOND), "{}", answer.body);
         let asked = self.upstream.bodies().len();
         let told = answer
             .header("x-relay-upstream-requests")
@@ -145,6 +154,19 @@ fn a_message_that_shows_nothing_is_told_and_nothing_of_the_next_one() {
         let (_, message) = corner.message(&call("hi"));
         assert_eq!(kinds(&message), ["thinking"], "{lane}");
         assert_eq!(message["stop_reason"], "end_turn");
+    }
+}
+
+/// A message without a block is in no transcript; only the CLI's own question after it is.
+#[test]
+fn a_message_without_a_block_is_an_empty_turn_and_nothing_of_the_next_one() {
+    for version in ["2.1.197", "2.1.332"] {
+        for lane in LANES {
+            let corner = Corner::of(lane, version, stream(&[], "end_turn"));
+            let answer = corner.answer(&call("hi"));
+            let told = (answer.status, answer.header("x-relay-error"));
+            assert_eq!(told, (502, "empty_turn"), "{version} {lane}");
+        }
     }
 }
 
@@ -340,6 +362,9 @@ fn a_limit_or_an_overload_within_a_stream_keeps_its_status() {
                 let told = (answer.status, answer.header("x-relay-error"));
                 assert_eq!(told, (status, code), "{version} {lane}");
                 assert!(answer.body.contains(words), "{}", answer.body);
+                // An event has no headers: nobody was told how long to wait.
+                let wait = answer.header("x-relay-retry-after");
+                assert_eq!(wait, "estimated", "{version} {lane}");
             }
         }
     }

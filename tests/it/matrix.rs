@@ -1009,6 +1009,7 @@ const SHOWN_HEADERS: &[&str] = &[
     "allow",
     "x-relay-error",
     "retry-after",
+    "x-relay-retry-after",
     "x-should-retry",
 ];
 const POST: &str = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n";

@@ -389,6 +389,7 @@ fn a_rate_limit_comes_with_the_upstreams_own_wait() {
         (429, "upstream_rate_limited")
     );
     assert_eq!(answer.header("retry-after"), "17");
+    assert_eq!(answer.header("x-relay-retry-after"), "");
 }
 
 #[test]

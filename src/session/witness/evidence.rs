@@ -162,9 +162,19 @@ impl Evidence {
             (Some(Ended::Failed { error, text }), _) => self.decide_failed(error, text),
             // It was interrupted, so no hook will tell an end; what the file says must do.
             (None, stop) if self.runs_on && self.recorded.is_closed() => {
-                Some(stop.map_or(Decision::Disagreed, Decision::Recorded))
+                Some(stop.map_or_else(|| self.decide_asked_on(), Decision::Recorded))
             }
             (None, _) => None,
+        }
+    }
+
+    /// The CLI asked on, and its transcript holds no message with an end. Where the CLI's own words stand where the
+    /// message would be, or nobody saw anything of it, it was empty.
+    fn decide_asked_on(&self) -> Decision {
+        let nothing = || self.recorded.is_empty() && self.displayed.text().is_empty();
+        match self.recorded.answers_cli() || nothing() {
+            true => Decision::Empty,
+            false => Decision::Disagreed,
         }
     }
 
@@ -188,10 +198,12 @@ impl Evidence {
 
     /// The transcript did not come: the display must do, with what the end's own text, which is trimmed, has more.
     fn decide_unrecorded(&self, stopped: &str) -> Decision {
+        // That text may be of another message than the first, whose own end nobody told.
+        if self.runs_on || self.asked > 1 {
+            return self.decide_asked_on();
+        }
         let displayed = self.displayed.text();
         let rest = match stopped.strip_prefix(displayed) {
-            // That text may be of another message than the first, whose own end nobody told.
-            _ if self.runs_on || self.asked > 1 => None,
             None if displayed.trim_end() == stopped => Some(""),
             rest => rest,
         };

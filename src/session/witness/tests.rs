@@ -466,6 +466,24 @@ fn a_turn_that_said_nothing_is_empty() {
     assert_eq!(seen, [Seen::Empty]);
 }
 
+/// What the CLI says to itself stands where the message would, and what is displayed is of the next one.
+#[test]
+fn a_message_without_a_block_is_empty_whatever_is_displayed_after_it() {
+    let mut merge = Merge::after(1, Reading::Whole);
+    merge.handle_asked(2, 0);
+    let mut seen = merge.handle_hook(&delta("d", 0, true, "SECOND"));
+    seen.extend(merge.handle_records(vec![Record::Asked, Record::Asked, Record::Closed]));
+    seen.extend(merge.handle_hook(&stopped("SECOND")));
+    assert_eq!(seen, [Seen::Empty]);
+
+    // Where nothing came but an end, nobody knows what was said first.
+    let mut merge = Merge::after(1, Reading::Whole);
+    merge.handle_asked(2, 0);
+    merge.handle_hook(&delta("d", 0, true, "SECOND"));
+    merge.handle_hook(&stopped("SECOND"));
+    assert_eq!(merge.handle_timeout(), [Seen::Disagreed]);
+}
+
 #[test]
 fn an_answer_to_the_clis_own_question_is_not_the_callers() {
     let mut merge = Merge::after(1, Reading::Along);
