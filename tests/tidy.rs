@@ -12,6 +12,7 @@ turn:
 clock:
 egress:   clock
 signal:
+valkey:   clock
 calls:  turn clock
 telemetry: turn egress calls
 wire:     turn
@@ -23,13 +24,13 @@ store:    turn clock
 secret:   store
 catalog:  clock secret store
 registry:
-limits:   clock registry store catalog
+limits:   clock valkey registry store catalog
 lane:     turn catalog
 session:  turn clock terminal egress listen tap
 codex:    turn clock lane session
 record:   turn clock terminal session
 pool:     turn clock lane session
-upstream: turn clock wire egress secret catalog limits lane
+upstream: turn clock valkey wire egress secret catalog limits lane
 routing:  turn clock store catalog limits lane upstream
 alert:    clock egress store catalog routing
 conversation: turn clock lane session routing
@@ -39,12 +40,12 @@ property: turn clock wire terminal tap session
 auth:     turn clock store
 authority: turn clock egress license store
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
-control:  clock wire egress listen calls store secret catalog upstream pool auth
+server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
+control:  clock valkey wire egress listen calls store secret catalog upstream pool auth
 service:
 update:   egress
-config:   turn telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
-daemon:   turn clock signal listen calls telemetry wire terminal egress secret catalog lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority
+config:   turn valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
+daemon:   turn clock signal valkey listen calls telemetry wire terminal egress secret catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority
 cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
 ";
 

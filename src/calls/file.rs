@@ -43,10 +43,7 @@ impl Calls {
     ///
     /// # Errors
     /// Where nothing could be written.
-    pub(super) fn append<'a>(
-        &mut self,
-        entries: impl IntoIterator<Item = &'a Value>,
-    ) -> io::Result<()> {
+    pub(super) fn append(&mut self, entries: impl IntoIterator<Item = Value>) -> io::Result<()> {
         let (mut text, mut count) = (String::new(), 0);
         for entry in entries {
             // A string takes all.
@@ -125,7 +122,7 @@ mod tests {
         fs::write(&path, "{\"n\":1}\nno json\n{\"n\":2}\n{\"n\":3").expect("it is written");
         let (mut calls, entries) = Calls::open(path.clone());
         assert_eq!(entries, [json!({"n": 1}), json!({"n": 2})]);
-        calls.append([&json!({"n": 4})]).expect("it is written");
+        calls.append([json!({"n": 4})]).expect("it is written");
         assert_eq!(
             lines(&path),
             ["{\"n\":1}", "no json", "{\"n\":2}", "{\"n\":4}"]
@@ -139,7 +136,7 @@ mod tests {
         let (mut calls, _) = Calls::open(path.clone());
         for number in 0..1001 {
             calls
-                .append([&json!({ "n": number })])
+                .append([json!({ "n": number })])
                 .expect("it is written");
         }
         let kept = lines(&path);
@@ -151,7 +148,7 @@ mod tests {
         let (_, entries) = Calls::open(path.clone());
         assert_eq!(entries.len(), 501);
         fs::remove_file(&path).expect("it was there");
-        calls.append([&json!({"n": 0})]).expect("it is made anew");
+        calls.append([json!({"n": 0})]).expect("it is made anew");
         assert_eq!(lines(&path), ["{\"n\":0}"]);
     }
 
@@ -161,7 +158,7 @@ mod tests {
         let (path, lines) = ("/dev/full".into(), 0);
         let mut calls = Calls { path, lines };
         let failed = calls
-            .append([&json!({"n": 1})])
+            .append([json!({"n": 1})])
             .map_err(|error| error.kind());
         assert_eq!(failed, Err(io::ErrorKind::StorageFull));
     }

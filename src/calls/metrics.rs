@@ -12,10 +12,10 @@ use std::time::Duration;
 /// Everything that is counted since the start.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metrics {
-    /// By route, status and code.
-    requests: BTreeMap<(String, u16, &'static str), u64>,
-    /// By lane and how the session was found.
-    calls: BTreeMap<(String, &'static str), u64>,
+    /// By route, and by status and code.
+    requests: BTreeMap<String, BTreeMap<(u16, &'static str), u64>>,
+    /// By lane, and how the session was found.
+    calls: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Requests to the upstream beside the one that a call has, by lane.
     asked_again: BTreeMap<String, u64>,
     /// By kind.
@@ -44,22 +44,15 @@ struct Histogram {
 
 impl Metrics {
     pub(super) fn request(&mut self, route: &str, status: Option<u16>, code: Option<&'static str>) {
-        let key = (
-            route.to_owned(),
-            status.unwrap_or(0),
-            code.unwrap_or("none"),
-        );
-        *self.requests.entry(key).or_default() += 1;
+        let end = (status.unwrap_or(0), code.unwrap_or("none"));
+        *of(&mut self.requests, route).entry(end).or_default() += 1;
     }
 
     pub(super) fn call(&mut self, entry: &CallRecord) {
-        let key = (
-            entry.lane.as_ref().map_or("none", LaneId::name).to_owned(),
-            entry.session.unwrap_or("none"),
-        );
-        let asked_again = u64::from(entry.questions.saturating_sub(1));
-        *self.asked_again.entry(key.0.clone()).or_default() += asked_again;
-        *self.calls.entry(key).or_default() += 1;
+        let lane = entry.lane.as_ref().map_or("none", LaneId::name);
+        let session = entry.session.unwrap_or("none");
+        *of(&mut self.calls, lane).entry(session).or_default() += 1;
+        *of(&mut self.asked_again, lane) += u64::from(entry.questions.saturating_sub(1));
         let spans = &entry.spans;
         for (phase, span) in [
             ("queue", spans.queue),
@@ -98,21 +91,22 @@ impl Metrics {
             "counter",
             "HTTP requests by route, status and error code; status 0: the client left first.",
         );
-        for ((route, status, code), count) in &self.requests {
-            let labels = format!("route={route:?},status=\"{status}\",code=\"{code}\"");
-            page.line("requests_total", &labels, *count as f64);
+        for (route, ends) in &self.requests {
+            for ((status, code), count) in ends {
+                let labels = format!("route={route:?},status=\"{status}\",code=\"{code}\"");
+                page.line("requests_total", &labels, *count as f64);
+            }
         }
         page.family(
             "calls_total",
             "counter",
             "Recorded calls by lane and how the session was found.",
         );
-        for ((lane, session), count) in &self.calls {
-            page.line(
-                "calls_total",
-                &format!("lane=\"{lane}\",session=\"{session}\""),
-                *count as f64,
-            );
+        for (lane, sessions) in &self.calls {
+            for (session, count) in sessions {
+                let labels = format!("lane=\"{lane}\",session=\"{session}\"");
+                page.line("calls_total", &labels, *count as f64);
+            }
         }
         page.family(
             "upstream_extra_requests_total",
@@ -147,6 +141,14 @@ impl Metrics {
         }
         page.0
     }
+}
+
+/// What is counted of a name. Only the first time makes a row, and so a copy of the name.
+fn of<'a, T: Default>(rows: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut T {
+    if !rows.contains_key(name) {
+        rows.insert(name.to_owned(), T::default());
+    }
+    rows.get_mut(name).expect("the row must be there")
 }
 
 impl Histogram {

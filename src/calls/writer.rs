@@ -29,13 +29,30 @@ pub(crate) struct CallLog {
 #[derive(Default)]
 struct Kept {
     /// The newest last.
-    recent: VecDeque<Arc<Value>>,
+    recent: VecDeque<Recent>,
     tally: Metrics,
+}
+
+/// One of the last calls. Its JSON is made by whoever reads it, and not on a call's path.
+#[derive(Clone)]
+enum Recent {
+    /// It was in the file.
+    Read(Arc<Value>),
+    Ended(Arc<CallRecord>),
+}
+
+impl Recent {
+    fn json(self) -> Value {
+        match self {
+            Recent::Read(line) => Arc::unwrap_or_clone(line),
+            Recent::Ended(record) => record.json(),
+        }
+    }
 }
 
 /// What the thread is told.
 enum Word {
-    Keep(Arc<Value>),
+    Keep(Arc<CallRecord>),
     /// Everything before this is written when the sender is dropped.
     Flush(mpsc::Sender<()>),
 }
@@ -45,7 +62,7 @@ impl CallLog {
     pub(crate) fn open(path: PathBuf) -> CallLog {
         let (calls, recent) = Calls::open(path);
         let kept = Arc::new(Mutex::new(Kept {
-            recent: recent.into_iter().map(Arc::new).collect(),
+            recent: recent.into_iter().map(Arc::new).map(Recent::Read).collect(),
             tally: Metrics::default(),
         }));
         let (disk, words) = mpsc::sync_channel(BEHIND_MAX);
@@ -68,18 +85,15 @@ impl CallLog {
     }
 
     /// Keeps a call that is over. It returns at once.
-    pub(crate) fn keep(&self, entry: &CallRecord) {
-        let line = Arc::new(entry.json());
+    pub(crate) fn keep(&self, record: &Arc<CallRecord>) {
         let mut kept = lock(&self.kept);
-        kept.tally.call(entry);
+        kept.tally.call(record);
         if kept.recent.len() >= LINES_MAX {
             kept.recent.pop_front();
         }
-        kept.recent.push_back(Arc::clone(&line));
-        let sent = self
-            .disk
-            .as_ref()
-            .map(|disk| disk.try_send(Word::Keep(line)));
+        kept.recent.push_back(Recent::Ended(Arc::clone(record)));
+        let word = Word::Keep(Arc::clone(record));
+        let sent = self.disk.as_ref().map(|disk| disk.try_send(word));
         if let Some(Err(_)) = sent {
             kept.tally.lost += 1;
         }
@@ -92,11 +106,11 @@ impl CallLog {
 
     /// The calls that a filter lets through, the newest first.
     pub(crate) fn recent(&self, filter: &Filter) -> Vec<Value> {
-        let kept = lock(&self.kept);
-        let newest = kept.recent.iter().rev();
-        let through = newest.filter(|entry| filter.lets(entry));
-        let found = through.take(filter.limit);
-        found.map(|entry| Value::clone(entry)).collect()
+        // Calls end meanwhile, so the lock is not held for as long as the JSON takes.
+        let recent = lock(&self.kept).recent.clone();
+        let newest = recent.into_iter().rev().map(Recent::json);
+        let through = newest.filter(|call| filter.lets(call));
+        through.take(filter.limit).collect()
     }
 
     pub(crate) fn tally(&self) -> Metrics {
@@ -125,7 +139,7 @@ fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
         let (mut lines, mut flushed) = (Vec::new(), Vec::new());
         for word in std::iter::once(first).chain(words.try_iter().take(BEHIND_MAX)) {
             match word {
-                Word::Keep(line) => lines.push(line),
+                Word::Keep(record) => lines.push(record),
                 Word::Flush(done) => flushed.push(done),
             }
         }
@@ -133,7 +147,8 @@ fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
             continue;
         }
         let mut batches = lines.chunks(BATCH_MAX);
-        let written = batches.try_for_each(|batch| calls.append(batch.iter().map(|line| &**line)));
+        let written =
+            batches.try_for_each(|batch| calls.append(batch.iter().map(|record| record.json())));
         if written.is_err() {
             lock(ledger).tally.lost += lines.len() as u64;
         }
@@ -177,10 +192,10 @@ mod tests {
         let journal = CallLog::open(path.clone());
         for id in ["one", "two"] {
             let id = id.to_owned();
-            journal.keep(&CallRecord {
+            journal.keep(&Arc::new(CallRecord {
                 id,
                 ..CallRecord::default()
-            });
+            }));
         }
         journal.flush();
         let ids = |journal: &CallLog| -> Vec<Value> {
@@ -195,7 +210,7 @@ mod tests {
     fn a_journal_without_a_place_keeps_what_it_can() {
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
         let journal = CallLog::open(folder.path().join("nowhere/calls.jsonl"));
-        journal.keep(&CallRecord::default());
+        journal.keep(&Arc::default());
         journal.flush();
         assert_eq!(journal.recent(&Filter::default()).len(), 1);
         assert_eq!(journal.tally().lost, 1);

@@ -101,6 +101,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("control.cookie_secure", Kind::Text),
     ("alerts.webhook", Kind::Text),
     ("alerts.private", Kind::Switch),
+    ("state.url", Kind::Text),
     ("store.url", Kind::Text),
     ("store.retention", Kind::Text),
     ("policy.default", Kind::Text),

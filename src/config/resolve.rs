@@ -40,6 +40,7 @@ use crate::telemetry::Endpoint as Collector;
 use crate::telemetry::TelemetryConfig;
 use crate::update::Source as Shop;
 use crate::update::UpdateConfig;
+use crate::valkey::StatePlace;
 use std::ffi::OsStr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) authority: AuthorityConfig,
     pub(crate) catalog: CatalogConfig,
     pub(crate) store: StoreConfig,
+    /// Where limits and breakers are that several relays share.
+    pub(crate) state: StatePlace,
     /// Reads what the catalog's host keys refer to.
     pub(crate) secrets: SecretReader,
     pub(crate) pool: PoolConfig,
@@ -90,6 +93,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
     let authority = authority(&reader)?;
     let catalog = catalog(&reader)?;
     let store = store(&reader)?;
+    let state = reader.parsed("state.url", StatePlace::parse)?;
     let secrets = secrets(&ground, &catalog);
     let mut warnings = ground.warnings.clone();
     warnings.extend(exposure(&reader, &server, &auth)?);
@@ -117,6 +121,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         authority,
         catalog,
         store,
+        state,
         secrets,
         pool,
         claude,

@@ -7,6 +7,8 @@ use crate::config::raw::Typed;
 use crate::config::source::Source;
 use crate::pool::PoolConfig;
 use crate::session::SessionConfig;
+use crate::store::StorePlace;
+use crate::valkey::StatePlace;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -72,6 +74,9 @@ fn in_force(
         ("claude.command", Some(_)) => session.command.as_ref().map(shown).into(),
         ("claude.work_dir", _) => shown(&session.work_dir),
         ("pool.idle", _) => pool.idle.into(),
+        // Of an address with a password in it all but the password is shown.
+        ("store.url", Some(Typed::Text(text))) => address(StorePlace::parse(text)),
+        ("state.url", Some(Typed::Text(text))) => address(StatePlace::parse(text)),
         ("alerts.webhook", Some(_)) => return ("********".into(), Some("set, not shown")),
         (_, Some(Typed::Text(text))) => text.clone().into(),
         (_, Some(Typed::Number(number))) => (*number).into(),
@@ -81,6 +86,11 @@ fn in_force(
         (_, Some(Typed::Map(_)) | None) => return (Value::Null, unset(key)),
     };
     (value, None)
+}
+
+/// An address that can be shown; one that is none would have been refused.
+fn address<T: std::fmt::Display>(place: Result<T, String>) -> Value {
+    place.map_or(Value::Null, |place| place.to_string().into())
 }
 
 /// What it means that a key is not set.

@@ -133,12 +133,12 @@ impl Conversations {
     ///
     /// # Errors
     /// Which limit is reached.
-    pub(crate) fn reserve(
+    pub(crate) async fn reserve(
         &self,
         call: &Call,
         body_bytes: usize,
     ) -> Result<Option<Settlement>, Fault> {
-        self.router.reserve(call, body_bytes)
+        self.router.reserve(call, body_bytes).await
     }
 
     /// How the limits stand that refused a call, as headers of this dialect.

@@ -12,6 +12,7 @@ use crate::server;
 use crate::session::create_private;
 use crate::store;
 use crate::store::KeyFile;
+use crate::store::Mirror;
 use crate::store::Secret;
 use crate::store::Store;
 use crate::store::UseFile;
@@ -31,6 +32,8 @@ pub(super) struct Claimed {
     /// The key of the daemon's own commands; its file goes with the daemon.
     pub(super) own_key: PathBuf,
     pub(super) store: Store,
+    /// Keeps the files that relays have in common the same, where they share a store.
+    pub(super) mirror: Option<Mirror>,
     pub(super) license: LicenseClient,
 }
 
@@ -44,11 +47,10 @@ impl Claimed {
         create_private(&config.home).map_err(&home)?;
         let mut lock = Lock::take(&config.home)?;
         let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
+        let (store, mirror) = store(config)?;
         let (admission, keys) = admission(config, &own)?;
         let uses = UseFile::of(&config.home);
         admission.recall(uses.read());
-        let store = tokio::task::block_in_place(|| Store::open(&config.store));
-        let store = store.map_err(DaemonError::Store)?;
         let license = LicenseClient::open(config.authority.clone(), &config.home);
         let license = license.map_err(DaemonError::License)?;
         let listener = server::bind(&config.server, budgets.api).await;
@@ -66,9 +68,20 @@ impl Claimed {
             uses,
             own_key,
             store,
+            mirror,
             license,
         })
     }
+}
+
+/// The store, and the files that relays on one have in common; before anybody reads those.
+fn store(config: &Config) -> Result<(Store, Option<Mirror>), DaemonError> {
+    tokio::task::block_in_place(|| {
+        let store = Store::open(&config.store)?;
+        let mirror = Mirror::start(&config.store.place, &config.home, &config.catalog.dir)?;
+        Ok((store, mirror))
+    })
+    .map_err(DaemonError::Store)
 }
 
 fn desk(config: &Config) -> Result<Option<control::Listener>, DaemonError> {

@@ -38,7 +38,7 @@ pub(super) fn tell_last(limits: &PolicyLimits, store: &Store) {
 }
 
 fn tell(limits: &PolicyLimits, store: &Store, told: &mut String) {
-    let text = limits.windows();
+    let Some(text) = limits.windows() else { return };
     // Without a count there is no need to tell so again and again.
     let is_empty = text.ends_with("\"rows\":[]}");
     if is_empty && told.ends_with("\"rows\":[]}") {

@@ -17,6 +17,7 @@ mod lock;
 mod log;
 mod own_lanes;
 mod running;
+mod shared;
 mod simulated;
 
 pub(crate) use claim::own_key;

@@ -3,6 +3,7 @@
 use super::DaemonError;
 use super::claude;
 use super::limits;
+use super::shared::SharedState;
 use super::simulated::SimulatedHost;
 use crate::catalog::Catalog;
 use crate::codex::CodexLane;
@@ -16,7 +17,9 @@ use crate::routing::Router;
 use crate::session::Mode;
 use crate::session::ProcessRegistry;
 use crate::store::Store;
+use crate::upstream;
 use crate::upstream::Hosts;
+use crate::valkey::Valkey;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -27,6 +30,10 @@ pub(super) struct OwnLanes {
     pub(super) catalog: Catalog,
     pub(super) hosts: Hosts,
     pub(super) limits: PolicyLimits,
+    /// What relays share, where they do.
+    pub(super) valkey: Option<Valkey>,
+    /// Ends shares of limits that relays share; until it is told to stop.
+    pub(super) ending: Vec<JoinHandle<()>>,
     /// With `--simulated` only.
     pub(super) host: Option<SimulatedHost>,
 }
@@ -53,14 +60,28 @@ impl OwnLanes {
         config.catalog.brought = host.as_ref().map(SimulatedHost::rows).unwrap_or_default();
         let codex = CodexLane::new(claude::codex(config, simulated)?, registry.clone());
         let pool = claude::pool(config, simulated, registry, budgets).await?;
-        let limits = PolicyLimits::open(&config.home.join("limits"));
+        let SharedState {
+            valkey,
+            limits,
+            of_keys,
+            breakers,
+            mut ending,
+        } = SharedState::of(config).await;
         limits::recall(&limits, store).await;
+        let feed = breakers.as_ref().map(|feed| feed.changes.clone());
+        let hosts = Hosts::new(config.update.proxy.clone(), of_keys, feed);
+        if let (Some(feed), Some(valkey)) = (breakers, valkey.clone()) {
+            let sharing = upstream::share(hosts.clone(), valkey, feed.untold, feed.relay);
+            ending.push(tokio::spawn(sharing));
+        }
         Ok(OwnLanes {
             pool,
             codex,
             catalog: Catalog::open(config.catalog.clone(), config.secrets.clone()),
-            hosts: Hosts::new(config.update.proxy.clone()),
+            hosts,
             limits,
+            valkey,
+            ending,
             host,
         })
     }

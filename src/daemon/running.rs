@@ -27,6 +27,7 @@ use crate::routing::PolicyLimits;
 use crate::server::Api;
 use crate::signal::Stop;
 use crate::store;
+use crate::store::Mirror;
 use crate::store::Store;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
@@ -35,6 +36,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -86,6 +88,8 @@ pub(crate) struct Running {
     pool: Pool,
     codex: CodexLane,
     keeping: [JoinHandle<()>; 8],
+    /// What goes on until every call has ended.
+    sharing: Vec<JoinHandle<()>>,
     license: LicenseClient,
     admission: Admission,
     uses: UseFile,
@@ -95,6 +99,7 @@ pub(crate) struct Running {
     journal: CallLog,
     limits: PolicyLimits,
     store: Store,
+    mirror: Option<Mirror>,
     telemetry: Telemetry,
     /// With `--simulated` only.
     host: Option<SimulatedHost>,
@@ -142,7 +147,9 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
         controlling,
         journal,
         limits: lanes.limits,
+        sharing: lanes.ending,
         store: claimed.store,
+        mirror: claimed.mirror,
         telemetry,
         host: lanes.host,
         lock: claimed.lock,
@@ -188,6 +195,7 @@ fn api(
         journal.clone(),
     );
     api.with_hosts(lanes.hosts.clone())
+        .sharing(lanes.valkey.clone())
         .recording_in(claimed.store.clone())
 }
 
@@ -263,6 +271,9 @@ impl Running {
         if let Some(host) = self.host {
             host.stop().await;
         }
+        drop(tokio::time::timeout(FLUSH_WAIT_MAX, self.limits.flush()).await);
+        drop(self.mirror);
+        self.sharing.iter().for_each(JoinHandle::abort);
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
             self.journal.flush();
@@ -295,3 +306,5 @@ fn budgets(config: &mut Config) -> Budgets {
 
 /// The daemon moves bytes; sessions are processes of their own.
 const WORKERS: usize = 2;
+/// The last calls' ends are told in far less; what is not told stands at its estimate.
+const FLUSH_WAIT_MAX: Duration = Duration::from_secs(2);

@@ -34,6 +34,13 @@ pub(crate) struct Bound<'a> {
     pub(crate) budget: Option<BudgetSpec>,
 }
 
+impl Bound<'_> {
+    /// Whether there is anything to be counted.
+    pub(crate) fn holds_anything(&self) -> bool {
+        self.limits != RateLimits::default() || self.budget.is_some()
+    }
+}
+
 /// What a call would take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {

@@ -64,7 +64,13 @@ impl Bucket {
     }
 
     pub(super) fn reading(&self, limit: u64, now: u64) -> Level {
-        let missing = self.full_at.load(Ordering::Acquire).saturating_sub(now);
+        Level::of(limit, self.missing(now))
+    }
+}
+
+impl Level {
+    /// How a bucket of this limit stands that is full in so many nanoseconds.
+    pub(super) fn of(limit: u64, missing: u64) -> Level {
         let there =
             u128::from(MINUTE.saturating_sub(missing)) * u128::from(limit) / u128::from(MINUTE);
         Level {

@@ -7,7 +7,7 @@ use super::ask::Refusal;
 use super::ask::Subject;
 use super::ask::SubjectKind;
 use super::memory::MemoryLimits;
-use super::memory::Reservation;
+use super::memory::MemoryReservation;
 use crate::catalog::BudgetSpec;
 use crate::catalog::Currency;
 use crate::catalog::Nanos;
@@ -77,7 +77,7 @@ impl World {
         bounds: &[Bound<'_>],
         tokens: u64,
         cost: Option<u64>,
-    ) -> Result<Reservation, Refusal> {
+    ) -> Result<MemoryReservation, Refusal> {
         self.limits.reserve(&Ask {
             bounds,
             tokens,

@@ -41,7 +41,7 @@ type Row = Arc<((SubjectKind, Arc<str>), Meter)>;
 /// A call's hold on what it may have, to its last byte. Dropped without a word it gives its places back and stands at its
 /// estimate.
 #[must_use = "a reservation is settled with what was used, or cancelled when nothing was"]
-pub(crate) struct Reservation {
+pub(crate) struct MemoryReservation {
     shared: Arc<Shared>,
     held: Vec<Held>,
     tokens: u64,
@@ -120,10 +120,10 @@ impl MemoryLimits {
     }
 
     /// Takes a call's share of every bound, or says which refuses it; then nothing is taken.
-    pub(crate) fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
+    pub(crate) fn reserve(&self, ask: &Ask<'_>) -> Result<MemoryReservation, Refusal> {
         let shared = &self.0;
         let nanos = ask.cost.map_or(0, |cost| cost.0);
-        let mut reservation = Reservation {
+        let mut reservation = MemoryReservation {
             shared: Arc::clone(shared),
             held: Vec::with_capacity(ask.bounds.len()),
             tokens: ask.tokens,
@@ -221,7 +221,7 @@ impl MemoryLimits {
     }
 }
 
-impl Reservation {
+impl MemoryReservation {
     /// Ends it with what was really used. A cost of `None`, of a call without a price, charges no budget.
     pub(crate) fn settle(mut self, tokens: u64, cost: Option<Nanos>) {
         let nanos = cost.map_or(0, |cost| cost.0);
@@ -320,7 +320,7 @@ impl Reservation {
     }
 }
 
-impl Drop for Reservation {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
         self.end(Used::Estimate);
     }
@@ -349,9 +349,9 @@ impl fmt::Debug for MemoryLimits {
     }
 }
 
-impl fmt::Debug for Reservation {
+impl fmt::Debug for MemoryReservation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reservation({} bounds)", self.held.len())
+        write!(f, "MemoryReservation({} bounds)", self.held.len())
     }
 }
 

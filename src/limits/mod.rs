@@ -1,19 +1,22 @@
 //! How much there may be: requests and tokens a minute, calls at once, money a day or a month.
 //!
-//! **What for.** Before a call goes on, [`Limits::reserve`] takes an estimate from every [`Bound`] that holds it: of its relay
+//! **What for.** Before a call goes on, [`LimitEngine::reserve`] takes an estimate from every [`Bound`] that holds it: of its relay
 //! key, of its policy, and for each try of the host key. What it gives is held to the last byte and then settled with what
 //! was really used ([`Reservation::settle`]). [`Refusal`] says which limit, whose, and the exact wait.
 //!
-//! **Never.** No call waits in here. No count is lost with a guard: dropped without a word, it gives its place back and
+//! **Never.** No call waits in here, but where relays share their limits for one answer of the Valkey, at most half a
+//! second. No count is lost with a guard: dropped without a word, it gives its place back and
 //! stands at its estimate.
 //!
 //! **Invariants.**
 //! - What is refused takes nothing.
 //! - Money that was reserved is in the [`journal`] before the call goes on. A process that ends between reservation and
 //!   settlement has charged the estimate, once. Where the journal cannot be written, a call with a budget is refused.
+//! - Limits that are shared hold over all relays: one script takes everything or nothing. Where the server is away, what
+//!   has a limit is refused.
 //! - A reservation is charged to the day or month that it was made in.
 //!
-//! Start reading at [`bucket`], then [`meter`], then [`memory`].
+//! Start reading at [`bucket`], then [`meter`], then [`memory`]; of several relays at [`shared`].
 
 mod bucket;
 mod period;
@@ -32,6 +35,8 @@ mod journal;
 
 mod memory;
 
+mod shared;
+
 mod engine;
 
 #[cfg(test)]
@@ -45,12 +50,13 @@ pub(crate) use ask::Readings;
 pub(crate) use ask::Refusal;
 pub(crate) use ask::Subject;
 pub(crate) use ask::SubjectKind;
-pub(crate) use engine::Limits;
+pub(crate) use engine::LimitEngine;
+pub(crate) use engine::Reservation;
 pub(crate) use estimate::estimated_tokens;
 pub(crate) use header::anthropic_headers;
 pub(crate) use header::openai_headers;
-pub(crate) use journal::JournalFault;
 pub(crate) use memory::MemoryLimits;
-pub(crate) use memory::Reservation;
-pub(crate) use memory::Spent;
+#[cfg(test)]
+pub(crate) use memory::MemoryReservation;
 pub(crate) use period::window_name;
+pub(crate) use shared::SharedLimits;

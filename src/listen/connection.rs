@@ -101,6 +101,7 @@ pub(super) async fn serve<H: Handler>(
     };
     let connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     tokio::select! {
+        biased;
         served = live(connection, life, &slot) => if let Err(error) = served {
             tracing::debug!(%error, "a connection broke off");
         },

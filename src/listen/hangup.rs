@@ -11,10 +11,10 @@ use std::io;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Waits until the client is gone while a request of it is at hand.
+/// Waits until the client is gone while a request of it is at hand. It is polled after the connection, by the same task.
 pub(super) async fn hung_up(stream: &Stream, progress: &Progress) {
     loop {
-        progress.asked.notified().await;
+        progress.asked().await;
         while progress.phase() != Phase::Resting {
             match stream.peek().await {
                 Err(_) => return,

@@ -29,7 +29,7 @@ struct Counts {
     /// Connections that are known.
     known: AtomicUsize,
     known_max: usize,
-    /// Told when a connection has had its request answered.
+    /// Told when a connection has had its request answered while too many are known.
     idled: Notify,
 }
 
@@ -80,7 +80,7 @@ impl ConnectionLimiter {
         slot
     }
 
-    /// Waits until a connection has had its request answered.
+    /// Waits until a connection has had its request answered while too many are known.
     pub(super) fn idled(&self) -> impl Future<Output = ()> + Send + 'static {
         let counts = Arc::clone(&self.counts);
         async move { counts.idled.notified().await }
@@ -108,8 +108,7 @@ impl ConnectionLimiter {
 
     /// Closes the longest idle ones of those that are known, while there are too many.
     pub(super) fn settle(&self) {
-        let known = self.counts.known.load(Ordering::Relaxed);
-        let surplus = known.saturating_sub(self.counts.known_max);
+        let surplus = self.counts.surplus();
         if surplus > 0 {
             self.close_least(surplus, |_, state| matches!(state, State::Idle { .. }));
         }
@@ -177,6 +176,14 @@ impl Slot {
     }
 }
 
+impl Counts {
+    /// How many known connections are too many.
+    fn surplus(&self) -> usize {
+        let known = self.known.load(Ordering::Relaxed);
+        known.saturating_sub(self.known_max)
+    }
+}
+
 impl State {
     /// Whether it is counted as known.
     fn is_known(self) -> bool {
@@ -188,7 +195,10 @@ impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let since = clock::now();
         let _: State = self.0.replace(State::Idle { since });
-        self.0.counts.idled.notify_one();
+        // Otherwise every answer would wake the accept loop.
+        if self.0.counts.surplus() > 0 {
+            self.0.counts.idled.notify_one();
+        }
     }
 }
 

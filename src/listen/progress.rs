@@ -1,18 +1,17 @@
 //! How far a connection is with the request at hand, shared by those who look after it. All of them are one task.
 
 use hyper::Version;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use tokio::sync::Notify;
+use std::task::Poll;
 
 /// The state of a connection.
 #[derive(Debug)]
 pub(super) struct Progress {
     state: Mutex<State>,
-    /// Told when a request has come.
-    pub(super) asked: Notify,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +46,6 @@ impl Progress {
         };
         Progress {
             state: Mutex::new(state),
-            asked: Notify::new(),
         }
     }
 
@@ -56,8 +54,17 @@ impl Progress {
         state.phase = Phase::Asked;
         state.has_interim = version >= Version::HTTP_11;
         drop(state);
-        self.asked.notify_one();
         InFlight(Arc::clone(self))
+    }
+
+    /// Waits until a request is at hand. Nobody is woken for it: a request comes while the connection is polled, and who
+    /// waits is polled after the connection, by the same task.
+    pub(super) async fn asked(&self) {
+        poll_fn(|_| match self.phase() {
+            Phase::Resting => Poll::Pending,
+            Phase::Asked | Phase::Answering => Poll::Ready(()),
+        })
+        .await;
     }
 
     pub(super) fn phase(&self) -> Phase {

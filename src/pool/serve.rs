@@ -138,7 +138,11 @@ impl ServeCall {
         // What can be typed needs no gate, and neither does a call without tools.
         let needs_gate = matches!(first_if_gated.first(), Some(DeliveryPlan::Launched));
         let installations = self.launcher.installations();
-        let habits = match installations.current().ok() {
+        let found = match needs_gate {
+            true => installations.current(), // A process is to be started.
+            false => installations.recent(),
+        };
+        let habits = match found.ok() {
             Some(current) if needs_gate && !self.request.tools.is_empty() => {
                 current.habits_in_time().await
             }

@@ -462,7 +462,7 @@ impl Supervisor {
     }
 
     fn claude(&self) -> Option<ClaudeView> {
-        let current = self.launcher.installations().current().ok()?;
+        let current = self.launcher.installations().recent().ok()?;
         Some(ClaudeView::of(&current))
     }
 

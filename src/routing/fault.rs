@@ -115,6 +115,15 @@ pub(super) fn limited(refusal: &Refusal) -> Fault {
         .retry_after(wait)
 }
 
+/// The server is away that relays count in together.
+pub(super) fn state_away() -> Fault {
+    let public = "What this key's policy has used cannot be known, since the Valkey that the relays share does not answer. \
+                  Try again after `retry-after`; the relay's operator finds it under `state` in /healthz.";
+    Fault::new(FaultKind::LimitsUnavailable, Blame::Relay, public)
+        .because("the Valkey of state.url does not answer")
+        .retry_after(SLOT_WAIT)
+}
+
 pub(super) fn limits_unavailable() -> Fault {
     let public = "What this key's policy has spent cannot be known, so no call with a budget passes. Mend the folder \
                   `limits` in the relay's state folder; the log says what is wrong with it.";

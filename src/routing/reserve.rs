@@ -15,8 +15,11 @@ use crate::lane::Dialect;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::Level;
+use crate::limits::LimitEngine;
+use crate::limits::LimitKind;
 use crate::limits::MemoryLimits;
 use crate::limits::Readings;
+use crate::limits::Refusal;
 use crate::limits::Reservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
@@ -48,7 +51,7 @@ pub(crate) struct Cost {
 /// The limits of this relay.
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyLimits {
-    pub(super) counted: MemoryLimits,
+    pub(super) counted: LimitEngine,
     /// Budgets are written down; where they cannot be, no call with one passes.
     is_written: bool,
 }
@@ -58,13 +61,13 @@ impl PolicyLimits {
     pub(crate) fn open(folder: &std::path::Path) -> PolicyLimits {
         match MemoryLimits::open(folder, clock::now(), clock::unix_us()) {
             Ok(counted) => PolicyLimits {
-                counted,
+                counted: LimitEngine::Memory(counted),
                 is_written: true,
             },
             Err(error) => {
                 tracing::error!(%error, "what budgets have spent cannot be known; calls with a budget are refused");
                 PolicyLimits {
-                    counted: MemoryLimits::new(clock::now()),
+                    counted: LimitEngine::Memory(MemoryLimits::new(clock::now())),
                     is_written: false,
                 }
             }
@@ -73,6 +76,14 @@ impl PolicyLimits {
 }
 
 impl PolicyLimits {
+    /// Limits that several relays share.
+    pub(crate) fn shared(limits: LimitEngine) -> PolicyLimits {
+        PolicyLimits {
+            counted: limits,
+            is_written: true,
+        }
+    }
+
     /// How what a policy limits stands now.
     pub(super) fn view(&self, policy: &Policy) -> Vec<LimitView> {
         let bound = for_all(policy);
@@ -103,14 +114,26 @@ impl PolicyLimits {
         [requests, tokens, budget].into_iter().flatten().collect()
     }
 
-    /// The minute's counts as a text, for the process after this one.
-    pub(crate) fn windows(&self) -> String {
+    /// The minute's counts as a text, for the process after this one; none where they are shared.
+    pub(crate) fn windows(&self) -> Option<String> {
         self.counted.windows(clock::now(), clock::unix_ms())
     }
 
     /// Takes up the minute's counts of a process before.
     pub(crate) fn recall(&self, text: &str) {
         self.counted.recall(text, clock::now(), clock::unix_ms());
+    }
+
+    /// Until what calls have used is kept, or cannot be.
+    pub(crate) async fn flush(&self) {
+        self.counted.flush().await;
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Fault {
+        match (&self.counted, refusal.limit) {
+            (LimitEngine::Shared(_), LimitKind::Unavailable) => fault::state_away(),
+            _ => fault::limited(refusal),
+        }
     }
 
     /// Keeps what is written of budgets short. It blocks.
@@ -126,7 +149,7 @@ impl Router {
     ///
     /// # Errors
     /// Which limit is reached, with the exact wait.
-    pub(crate) fn reserve(
+    pub(crate) async fn reserve(
         &self,
         call: &Call,
         body_bytes: usize,
@@ -145,7 +168,15 @@ impl Router {
                 estimate: cost,
             }));
         };
-        let bounds = bounds(&policy, call.key.as_ref());
+        let mut bounds = bounds(&policy, call.key.as_ref());
+        bounds.retain(Bound::holds_anything);
+        if bounds.is_empty() {
+            return Ok(Some(Settlement {
+                reservation: None,
+                price,
+                estimate: cost,
+            }));
+        }
         let ask = Ask {
             bounds: &bounds,
             tokens: estimate.total(),
@@ -157,8 +188,8 @@ impl Router {
         if has_budget && !self.limits.is_written {
             return Err(fault::limits_unavailable());
         }
-        let reservation = self.limits.counted.reserve(&ask);
-        let reservation = reservation.map_err(|refusal| fault::limited(&refusal))?;
+        let reservation = self.limits.counted.reserve(&ask).await;
+        let reservation = reservation.map_err(|refusal| self.limits.refused(&refusal))?;
         Ok(Some(Settlement {
             reservation: Some(reservation),
             price,
@@ -196,7 +227,7 @@ impl Settlement {
     /// How the tightest limits stand that hold the call, as headers of this dialect.
     pub(crate) fn headers(&self, dialect: Dialect) -> Vec<(&'static str, String)> {
         let reservation = self.reservation.as_ref();
-        reservation.map_or_else(Vec::new, |held| headers(&held.readings, dialect))
+        reservation.map_or_else(Vec::new, |held| headers(&held.readings(), dialect))
     }
 
     /// The call took nothing.

@@ -41,6 +41,22 @@ impl SecretDigest {
         SecretDigest([0; 32])
     }
 
+    /// All of it, for other relays.
+    pub(crate) fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// `None` where it is not 64 hex digits.
+    pub(crate) fn of_hex(text: &str) -> Option<SecretDigest> {
+        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let pair = |place: usize| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok();
+        let mut bytes = [0; 32];
+        for (place, byte) in bytes.iter_mut().enumerate().filter(|_| is_hex) {
+            *byte = pair(place)?;
+        }
+        is_hex.then_some(SecretDigest(bytes))
+    }
+
     /// The first 8 hex digits, for listings: enough to see that two rows share one value, and no more.
     pub(crate) fn short(&self) -> String {
         self.0[..4]

@@ -31,14 +31,19 @@ use crate::turn::FaultKind;
 use crate::turn::Owner;
 use crate::upstream::HostLane;
 use crate::upstream::Hosts;
+use crate::valkey::Valkey;
 use crate::wire::offer;
 use crate::wire::offer::Listed;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
+
+/// A call's share while it is taken.
+type Reserving<'a> = Pin<Box<dyn Future<Output = Result<Option<Settlement>, Fault>> + Send + 'a>>;
 
 /// What serves calls: conversations above the lanes, and in tests a stand-in.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -60,8 +65,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
         Vec::new()
     }
     /// Takes a call's share of what its policy limits.
-    fn reserve(&self, _call: &Call, _body_bytes: usize) -> Result<Option<Settlement>, Fault> {
-        Ok(None)
+    fn reserve<'a>(&'a self, _call: &'a Call, _body_bytes: usize) -> Reserving<'a> {
+        Box::pin(std::future::ready(Ok(None)))
     }
     /// How the limits stand that refused a call, as headers of this dialect.
     fn limit_headers(&self, _call: &Call, _dialect: Dialect) -> Vec<(&'static str, String)> {
@@ -93,8 +98,8 @@ impl Backend for Conversations {
         Conversations::lanes(self)
     }
 
-    fn reserve(&self, call: &Call, body_bytes: usize) -> Result<Option<Settlement>, Fault> {
-        Conversations::reserve(self, call, body_bytes)
+    fn reserve<'a>(&'a self, call: &'a Call, body_bytes: usize) -> Reserving<'a> {
+        Box::pin(Conversations::reserve(self, call, body_bytes))
     }
 
     fn limit_headers(&self, call: &Call, dialect: Dialect) -> Vec<(&'static str, String)> {
@@ -139,6 +144,8 @@ pub(crate) struct ApiState {
     pub(super) journal: CallLog,
     /// Where each call leaves its record; `None` in tests.
     pub(super) store: Option<Store>,
+    /// What relays share, where they do.
+    pub(super) valkey: Option<Valkey>,
     pub(super) telemetry: Telemetry,
     pub(super) archive: Archive,
     pub(super) recall: Recall,
@@ -186,6 +193,7 @@ impl Api {
             builtin_tools,
             journal,
             store: None,
+            valkey: None,
             telemetry: Telemetry::off(),
             archive: Archive::in_memory(),
             recall: Recall::default(),
@@ -203,6 +211,12 @@ impl Api {
     /// Has each call leave its record here.
     pub(crate) fn recording_in(mut self, store: Store) -> Api {
         self.state().store = Some(store);
+        self
+    }
+
+    /// Has what relays share told in its health.
+    pub(crate) fn sharing(mut self, valkey: Option<Valkey>) -> Api {
+        self.state().valkey = valkey;
         self
     }
 
@@ -251,12 +265,12 @@ impl Api {
         self.backend.lanes()
     }
 
-    pub(super) fn reserve(
+    pub(super) async fn reserve(
         &self,
         call: &Call,
         body_bytes: usize,
     ) -> Result<Option<Settlement>, Fault> {
-        self.backend.reserve(call, body_bytes)
+        self.backend.reserve(call, body_bytes).await
     }
 
     /// How the limits stand that refused a call.

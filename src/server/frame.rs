@@ -34,8 +34,11 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use hyper::body::Body as _;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
+use uuid::NoContext;
+use uuid::Timestamp;
 use uuid::Uuid;
 
 /// A failure on its way out; [`frame`] gives it its body, for it alone knows the request's id.
@@ -106,8 +109,12 @@ pub(super) fn without_request(status: StatusCode, fault: &Fault) -> Bytes {
     Bytes::from(text + "\r\n" + &body)
 }
 
+/// In the order of the requests' times, so that the store puts each record behind the one before.
 fn new_id() -> RequestId {
-    RequestId(format!("req_{}", Uuid::new_v4().simple()))
+    let ms = clock::unix_ms();
+    let nanos = u32::try_from(ms % 1000 * 1_000_000).unwrap_or_default();
+    let time = Timestamp::from_unix(NoContext, ms / 1000, nanos);
+    RequestId(format!("req_{}", Uuid::new_v7(time).simple()))
 }
 
 fn fail(response: &mut Response, fault: &Fault, body: &Value) {
@@ -202,11 +209,12 @@ impl Drop for Line {
         let is_left = self.cut || status.is_none();
         self.note.send(self.sent);
         if let Some(entry) = self.note.close(status, is_left, now) {
-            self.journal.keep(&entry);
+            let record = Arc::new(entry);
+            self.journal.keep(&record);
+            self.telemetry.tell(&record, &self.origin, wall());
             if let Some(store) = &self.store {
-                store.append_usage(usage::record(&entry));
+                store.append_usage(move || usage::record(&record));
             }
-            self.telemetry.tell(&entry, &self.origin, wall());
         }
         let ms = now.duration_since(self.began).as_millis();
         let end = match (self.status, self.cut) {

@@ -223,7 +223,7 @@ async fn serve_headed(
     let bytes = original.map_or(0, |original| original.body.len());
     note.weigh(call.policy_name.as_deref(), bytes as u64);
     let mut limits = Vec::new();
-    let settlement = match api.reserve(&call, bytes) {
+    let settlement = match api.reserve(&call, bytes).await {
         Ok(settlement) => settlement,
         Err(fault) => {
             let limits = api.limit_headers(&call, dialect);

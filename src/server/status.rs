@@ -46,6 +46,15 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
         "waiting": snapshot.waiting,
         "lanes": api.lanes().iter().map(lane).collect::<Vec<_>>(),
     });
+    if let Some(store) = &api.store {
+        let store = store.health();
+        let state = if store.is_behind { "away" } else { "ready" };
+        health["store"] = serde_json::json!({ "state": state, "lost": store.lost });
+    }
+    if let Some(valkey) = &api.valkey {
+        let state = if valkey.is_there() { "ready" } else { "away" };
+        health["state"] = serde_json::json!({ "state": state });
+    }
     if let Some(why) = why {
         health["why"] = Value::from(why);
     }

@@ -82,6 +82,8 @@ struct State {
     gone: Option<Instant>,
     /// Whether there was one at the last look.
     found: bool,
+    /// When the last look was.
+    looked: Option<Instant>,
 }
 
 impl Installation {
@@ -169,6 +171,7 @@ impl Installations {
             Ok((path, seal))
         });
         let was_found = std::mem::replace(&mut state.found, looked.is_ok());
+        state.looked = Some(clock::now());
         let (path, seal) = match looked {
             Ok(found) => found,
             Err(error) => {
@@ -198,6 +201,25 @@ impl Installations {
         Ok(current)
     }
 
+    /// The same, as a look found it that may be as old as [`LOOK_AGE_MAX`]: for whoever starts no process, and has no
+    /// time for the disk.
+    ///
+    /// # Errors
+    /// As for `current`.
+    pub(crate) fn recent(&self) -> io::Result<Arc<Installation>> {
+        let state = self.lock();
+        let is_recent = |looked: Instant| clock::now().duration_since(looked) < LOOK_AGE_MAX;
+        match &state.current {
+            Some(current) if state.found && state.looked.is_some_and(is_recent) => {
+                Ok(Arc::clone(current))
+            }
+            Some(_) | None => {
+                drop(state);
+                self.current()
+            }
+        }
+    }
+
     /// The one that was there last, be it gone or not.
     pub(crate) fn last(&self) -> Option<Arc<Installation>> {
         self.lock().current.clone()
@@ -208,7 +230,7 @@ impl Installations {
     /// # Errors
     /// Why no call can be served, where the claude that is there, or was last, cannot be driven.
     pub(crate) async fn usable(&self) -> Result<Option<Arc<Installation>>, Fault> {
-        let current = self.current().ok();
+        let current = self.recent().ok();
         let Some(asked) = current.clone().or_else(|| self.last()) else {
             return Ok(None);
         };
@@ -349,6 +371,8 @@ impl Seal {
 const VERSION_UNASKED: &str = "2.1.0";
 /// How often the disk is looked at while nothing is launched: a look takes microseconds.
 const LOOK: Duration = Duration::from_secs(1);
+/// How old a look may be that is as good as one now. The next one is due before that.
+const LOOK_AGE_MAX: Duration = Duration::from_secs(2);
 /// How long a claude may be away before another one is taken in its place: an update takes seconds.
 const GONE_MAX: Duration = Duration::from_secs(30);
 /// A CLI tells its version within a tenth of a second; no call waits longer for it.

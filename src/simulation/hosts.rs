@@ -14,7 +14,7 @@ use crate::clock;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::MemoryLimits;
-use crate::limits::Reservation;
+use crate::limits::MemoryReservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
 use crate::secret::SecretDigest;
@@ -80,7 +80,7 @@ struct Call {
     tries: u32,
     is_repeated: bool,
     is_counted: bool,
-    reservation: Option<Reservation>,
+    reservation: Option<MemoryReservation>,
     leave: Option<Leave>,
     /// What its caller makes of it: the call ends at this moment at the latest.
     leaves_at: Instant,

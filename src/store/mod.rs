@@ -14,12 +14,15 @@
 //! here (0600). Each file tells its version; [`migrate`] lifts an older one, and a newer one is refused untouched.
 //! So does the store's schema, by numbered steps with checksums: one that fails or was altered stops the start.
 //!
+//! Relays on one PostgreSQL keep catalog, keys and secrets the same ([`Mirror`]): files stay what every start reads.
+//!
 //! Start reading at [`key`], then [`keyfile`]; of the store at [`database`].
 
 mod database;
 mod error;
 mod file;
 mod migrate;
+mod mirror;
 
 mod key;
 mod keyfile;
@@ -53,6 +56,7 @@ pub(crate) use key::KeyState;
 pub(crate) use key::Keys;
 pub(crate) use keyfile::KeyFile;
 pub(crate) use keyfile::new_id;
+pub(crate) use mirror::Mirror;
 pub(crate) use secret::Digest;
 pub(crate) use secret::Secret;
 pub(crate) use uses::UseFile;

@@ -8,6 +8,7 @@
 //! at the probe after the fourth step, up to a minute after it is back. Whoever knows better resets it by hand.
 
 use super::outcome::Class;
+use super::told::Said;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
@@ -90,6 +91,10 @@ impl Gate {
         }
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
     /// Of what it opened, or last failed.
     pub(crate) fn class(&self) -> Option<Class> {
         self.class
@@ -123,6 +128,46 @@ impl Breaker {
     /// Of what it opened, or last failed.
     pub(crate) fn class(&self) -> Option<Class> {
         self.class
+    }
+
+    /// What other relays are told of it.
+    pub(super) fn said(&self, now: Instant) -> Said {
+        match self.state {
+            State::Closed => Said::Closed,
+            State::HalfOpen { .. } => Said::Probing,
+            State::Open { until } => Said::Open {
+                rest: until.saturating_duration_since(now),
+                class: self.class.unwrap_or(Class::Network),
+                step: self.step,
+            },
+        }
+    }
+
+    /// Whether others know of it what there is to know: its state, and of an open one until when.
+    pub(super) fn is_as(&self, told: &Gate) -> bool {
+        self.state == told.state
+    }
+
+    /// Takes up what another relay says of it. A call that began before says nothing of now.
+    pub(super) fn hear(&mut self, said: Said, now: Instant, generation: Generation) {
+        match (said, self.state) {
+            (Said::Closed, State::Closed) | (Said::Probing, State::Closed) => {}
+            (Said::Closed, _) => *self = Breaker::closed_at(generation),
+            (Said::Probing, _) => {
+                self.state = State::HalfOpen { since: now };
+                self.generation = generation;
+            }
+            (Said::Open { rest, class, step }, state) => {
+                let until = match state {
+                    State::Open { until } => until.max(now + rest),
+                    State::Closed | State::HalfOpen { .. } => now + rest,
+                };
+                self.state = State::Open { until };
+                self.step = self.step.max(step);
+                self.class = Some(class);
+                self.generation = generation;
+            }
+        }
     }
 
     /// Whether nothing is held against it.

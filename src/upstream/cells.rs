@@ -9,12 +9,15 @@ use super::board::Closed;
 use super::board::Leading;
 use super::breaker::Breaker;
 use super::breaker::Failure;
+use super::breaker::Gate;
 use super::breaker::Generation;
 use super::breaker::Standing;
 use super::outcome::Class;
 use super::outcome::Cools;
 use super::outcome::Then;
 use super::outcome::Verdict;
+use super::told::Change;
+use super::told::Said;
 use crate::clock;
 use arc_swap::ArcSwap;
 use std::collections::BTreeSet;
@@ -27,6 +30,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+use tokio::sync::mpsc;
 
 /// What a key's secret hashes to: a rotated key starts fresh, and two rows of one secret share what is known.
 pub(crate) type KeyDigest = crate::secret::SecretDigest;
@@ -43,6 +47,15 @@ pub(crate) struct HostBreakers {
     /// What calls see of the cells; written under their lock.
     board: ArcSwap<Board>,
     cells: Mutex<Cells>,
+    /// Where other relays are told of changes, and what the host is called there.
+    feed: Option<Feed>,
+}
+
+/// Where other relays are told of the breakers of a host.
+#[derive(Debug, Clone)]
+pub(super) struct Feed {
+    pub(super) host: Arc<str>,
+    pub(super) changes: mpsc::Sender<Change>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +65,8 @@ struct Cells {
     keys: HashMap<CellId, Breaker>,
     /// Models that each key was forbidden: from [`FORBIDDEN_MODELS`] on it is the key that is.
     forbidden: HashMap<KeyDigest, BTreeSet<Arc<str>>>,
+    /// What other relays know; of those that are not in it, that they are closed.
+    told: HashMap<Option<CellId>, Gate>,
 }
 
 /// A key, and the model that it is used for; `None`: every one.
@@ -78,6 +93,50 @@ pub(crate) struct CellView {
 }
 
 impl HostBreakers {
+    /// Those of a host of which other relays are told.
+    pub(super) fn telling(feed: Option<Feed>) -> HostBreakers {
+        HostBreakers {
+            feed,
+            ..HostBreakers::default()
+        }
+    }
+
+    /// Takes up what another relay says of one of them.
+    pub(super) fn hear(&self, cell: Option<CellId>, said: Said, now: Instant) {
+        let mut cells = self.lock();
+        let generation = self.next();
+        let breaker = match &cell {
+            Some(id) => cells.keys.entry(id.clone()).or_default(),
+            None => &mut cells.host,
+        };
+        breaker.hear(said, now, generation);
+        let gate = breaker.gate();
+        cells.told.insert(cell, gate);
+        self.show(&mut cells);
+    }
+
+    /// Tells other relays of all that are not closed, since they may not know.
+    pub(super) fn tell_again(&self) {
+        let mut cells = self.lock();
+        cells.told.clear();
+        self.show(&mut cells);
+    }
+
+    /// Tells other relays what has changed; under the lock of the cells, and without waiting.
+    fn tell(&self, cells: &mut Cells) {
+        let Some(feed) = &self.feed else { return };
+        let now = clock::now();
+        for (cell, said, gate) in cells.changed(now) {
+            let (host, told) = (Arc::clone(&feed.host), cell.clone());
+            let change = Change { host, cell, said };
+            // One that does not fit is told with the next change.
+            if feed.changes.try_send(change).is_ok() {
+                cells.told.insert(told, gate);
+            }
+        }
+        cells.told.retain(|_, gate| !gate.is_closed());
+    }
+
     /// Takes the leave to use this key for this model, and the probe where one is due.
     ///
     /// # Errors
@@ -157,6 +216,7 @@ impl HostBreakers {
     /// Shows calls what is held against anybody. What a closed breaker knows of older calls is kept as long as there is
     /// room.
     fn show(&self, cells: &mut Cells) {
+        self.tell(cells);
         if cells.keys.len() > CELLS_MAX {
             cells.keys.retain(|_, breaker| !breaker.is_quiet());
         }
@@ -172,6 +232,22 @@ impl HostBreakers {
 }
 
 impl Cells {
+    /// Those of which others know something else.
+    fn changed(&self, now: Instant) -> Vec<(Option<CellId>, Said, Gate)> {
+        let keys = self
+            .keys
+            .iter()
+            .map(|(id, breaker)| (Some(id.clone()), breaker));
+        let all = std::iter::once((None, &self.host)).chain(keys);
+        let changed = all.filter(|(cell, breaker)| match self.told.get(cell) {
+            Some(told) => !breaker.is_as(told),
+            None => !breaker.gate().is_closed(),
+        });
+        changed
+            .map(|(cell, breaker)| (cell, breaker.said(now), breaker.gate()))
+            .collect()
+    }
+
     /// What calls see of them.
     fn board(&self) -> Board {
         let keys = self.keys.iter().filter(|(_, breaker)| !breaker.is_quiet());

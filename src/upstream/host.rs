@@ -1,7 +1,9 @@
 //! A host while the relay runs: its connections, its breakers, and how many calls each key has under way.
 
+use super::cells::Feed;
 use super::cells::HostBreakers;
 use super::splice::SplicedBody;
+use super::told::Change;
 use crate::catalog::Host;
 use crate::catalog::HostSpec;
 use crate::catalog::HttpVersion;
@@ -16,11 +18,12 @@ use crate::egress::Proxy;
 use crate::egress::Timeouts;
 use crate::egress::Trust;
 use crate::egress::Versions;
-use crate::limits::MemoryLimits;
+use crate::limits::LimitEngine;
 use crate::secret::SecretDigest;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use tokio::sync::mpsc;
 
 /// What lives on while the catalog is swapped.
 pub(super) struct HostState {
@@ -29,7 +32,7 @@ pub(super) struct HostState {
     pub(super) client: Result<Client<SplicedBody>, String>,
     pub(super) breakers: Arc<HostBreakers>,
     /// What has limits of its own is counted here: the relay's host keys.
-    pub(super) limits: MemoryLimits,
+    pub(super) limits: LimitEngine,
     /// Calls under way, by key.
     pub(super) in_flight: HashMap<SecretDigest, Arc<AtomicUsize>>,
 }
@@ -41,7 +44,8 @@ impl HostState {
         host: &Host,
         before: Option<&Arc<HostState>>,
         proxy: &Proxy,
-        limits: &MemoryLimits,
+        limits: &LimitEngine,
+        feed: Option<&mpsc::Sender<Change>>,
     ) -> Arc<HostState> {
         let same = before.filter(|before| before.spec == host.spec && before.has_keys_of(host));
         if let Some(same) = same {
@@ -51,11 +55,18 @@ impl HostState {
             let known = before.and_then(|before| before.in_flight.get(digest));
             known.cloned().unwrap_or_default()
         };
+        let fed = feed.map(|changes| Feed {
+            host: Arc::from(host.name.as_str()),
+            changes: changes.clone(),
+        });
         let keys = host.keys.iter().map(|key| key.digest);
         let keys = keys.chain([SecretDigest::of_nothing()]);
         Arc::new(HostState {
             client: client(&host.spec, proxy),
-            breakers: before.map_or_else(Arc::default, |before| Arc::clone(&before.breakers)),
+            breakers: before.map_or_else(
+                || Arc::new(HostBreakers::telling(fed)),
+                |before| Arc::clone(&before.breakers),
+            ),
             limits: limits.clone(),
             in_flight: keys.map(|digest| (digest, counter(&digest))).collect(),
             spec: host.spec.clone(),

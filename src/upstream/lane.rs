@@ -378,7 +378,7 @@ impl HostLane {
     ///
     /// # Errors
     /// Until when the limit is reached.
-    pub(super) fn reserve(
+    pub(super) async fn reserve(
         &self,
         candidate: &Candidate<'_>,
         body_bytes: usize,
@@ -405,7 +405,7 @@ impl HostLane {
             now,
             unix_ms: clock::unix_ms(),
         };
-        let taken = self.state.limits.reserve(&ask);
+        let taken = self.state.limits.reserve(&ask).await;
         taken.map(Some).map_err(|refusal| Closed {
             class: Class::RateLimit,
             until: now + refusal.wait.unwrap_or(SLOT_WAIT),

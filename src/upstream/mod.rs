@@ -8,7 +8,7 @@
 //! reaches a caller. A call of which content was told is never tried again.
 //!
 //! **Invariants.** One function judges every result ([`outcome::judge`]): whose fault it is, what rests, what is tried
-//! next. A breaker lets one probe through. A failure that is the caller's own goes back as the host said it.
+//! next. A breaker lets one probe through. Relays that share a Valkey tell one another of breakers; none waits for it. A failure that is the caller's own goes back as the host said it.
 //!
 //! Start reading at [`outcome`], then [`breaker`] and [`lane`].
 
@@ -29,7 +29,9 @@ mod passing;
 mod probe;
 mod protocol;
 mod retry_after;
+mod sharing;
 mod splice;
+mod told;
 mod translated;
 mod tries;
 
@@ -39,6 +41,10 @@ pub(crate) use hosts::Hosts;
 pub(crate) use lane::HostLane;
 pub(crate) use lane::chance;
 pub(crate) use outcome::Class;
+pub(crate) use sharing::BREAKER_NEWS;
+pub(crate) use sharing::changes;
+pub(crate) use sharing::share;
+pub(crate) use told::Change;
 
 #[cfg(test)]
 pub(crate) use cells::HostBreakers;

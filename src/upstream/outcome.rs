@@ -48,6 +48,21 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// The class of a name.
+    pub(crate) fn of_name(name: &str) -> Option<Class> {
+        let all = [
+            Class::Auth,
+            Class::Forbidden,
+            Class::Quota,
+            Class::RateLimit,
+            Class::Server,
+            Class::Network,
+            Class::Request,
+            Class::Mismatch,
+        ];
+        all.into_iter().find(|class| class.name() == name)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Class::Auth => "auth",

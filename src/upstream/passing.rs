@@ -20,6 +20,7 @@ use crate::turn::Timeline;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::body::Frame;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::Context;
@@ -44,6 +45,8 @@ pub(super) enum Reader {
         pieces: Vec<Bytes>,
         bytes: usize,
         coding: Option<Coding>,
+        /// What it says, once it was read.
+        observed: Option<Box<Observed>>,
     },
 }
 
@@ -62,6 +65,7 @@ impl Reader {
             pieces: Vec::new(),
             bytes: 0,
             coding,
+            observed: None,
         }
     }
 
@@ -96,7 +100,13 @@ impl Reader {
                     (true, false) => Err(Spoiled),
                 }
             }
-            Reader::Whole { pieces, bytes, .. } => {
+            Reader::Whole {
+                pieces,
+                bytes,
+                observed,
+                ..
+            } => {
+                *observed = None;
                 *bytes += data.len();
                 match *bytes > WHOLE_BYTES_MAX {
                     true => pieces.clear(),
@@ -121,24 +131,21 @@ impl Reader {
     pub(super) fn observed(&mut self) -> Observed {
         match self {
             Reader::Stream { reader, .. } => reader.observed.clone(),
+            Reader::Whole { observed, .. } if observed.is_some() => {
+                observed.as_deref().cloned().unwrap_or_default()
+            }
             Reader::Whole {
                 protocol,
                 pieces,
                 bytes,
                 coding,
+                observed,
             } => {
-                let body = pieces.concat();
-                let decoded = coding.as_mut().map(|coding| coding.decode(&body));
-                match decoded {
-                    Some(Ok(text)) if *bytes <= WHOLE_BYTES_MAX => {
-                        observed::whole(*protocol, &text)
-                    }
-                    _ => Observed {
-                        is_meaningful: true,
-                        is_over: true,
-                        ..Observed::default()
-                    },
-                }
+                let read = match *bytes <= WHOLE_BYTES_MAX {
+                    true => whole(*protocol, pieces, coding.as_mut()),
+                    false => unread(),
+                };
+                observed.insert(Box::new(read)).as_ref().clone()
             }
         }
     }
@@ -148,6 +155,27 @@ impl Reader {
             Reader::Stream { coding, .. } => coding.is_some(),
             Reader::Whole { .. } => true,
         }
+    }
+}
+
+/// What a whole answer says, in whatever pieces it came.
+fn whole(protocol: Protocol, pieces: &[Bytes], coding: Option<&mut Coding>) -> Observed {
+    let body = match pieces {
+        [piece] => Cow::Borrowed(&**piece),
+        pieces => Cow::Owned(pieces.concat()),
+    };
+    match coding.map(|coding| coding.decode(&body)) {
+        Some(Ok(text)) => observed::whole(protocol, &text),
+        Some(Err(_)) | None => unread(),
+    }
+}
+
+/// An answer that cannot be read passes as it is.
+fn unread() -> Observed {
+    Observed {
+        is_meaningful: true,
+        is_over: true,
+        ..Observed::default()
     }
 }
 
@@ -314,3 +342,27 @@ fn end(observed: &Observed, otherwise: &str) -> End {
 
 /// An answer that is not streamed is read whole up to this; of a larger one the tokens stay unknown.
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    #[test]
+    fn what_a_coded_answer_says_is_the_same_however_often_it_is_asked_for() {
+        let answer =
+            br#"{"type":"message","role":"assistant","content":[],"usage":{"output_tokens":7}}"#;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(answer).expect("memory takes it");
+        let coded = Bytes::from(encoder.finish().expect("memory takes it"));
+        let mut reader = Reader::whole(Protocol::Messages, Coding::of(Some("gzip")));
+        for piece in [coded.slice(..9), coded.slice(9..)] {
+            assert_eq!(reader.hear(piece.clone()), Ok(piece));
+        }
+        let first = reader.observed();
+        assert_eq!(first.usage.output_tokens, Some(7));
+        assert_eq!(reader.observed(), first);
+    }
+}

@@ -132,7 +132,7 @@ impl<'a> Tries<'a> {
 
     /// One try; nothing is tried where the key rests or has reached its own limit.
     async fn attempt(&mut self, candidate: &'a Candidate<'a>) -> Tried<'a> {
-        let Some((leave, in_flight)) = self.enter(candidate) else {
+        let Some((leave, in_flight)) = self.enter(candidate).await else {
             return Tried::Next;
         };
         self.count += 1;
@@ -156,14 +156,17 @@ impl<'a> Tries<'a> {
         }
     }
 
-    fn enter(&mut self, candidate: &Candidate<'_>) -> Option<(Leave, InFlight)> {
+    async fn enter(&mut self, candidate: &Candidate<'_>) -> Option<(Leave, InFlight)> {
         let (lane, now) = (self.lane, clock::now());
         let model = &self.plan.binding.upstream_name;
-        let entered = lane.breakers().enter(candidate.digest, model, now);
-        let entered = entered.and_then(|leave| {
-            let bytes = self.original.body.len();
-            Ok((leave, lane.reserve(candidate, bytes, now)?))
-        });
+        let bytes = self.original.body.len();
+        let entered = match lane.breakers().enter(candidate.digest, model, now) {
+            Ok(leave) => {
+                let taken = lane.reserve(candidate, bytes, now).await;
+                taken.map(|taken| (leave, taken))
+            }
+            Err(rests) => Err(rests),
+        };
         match entered {
             Ok((leave, taken)) => {
                 let in_flight = lane.begin(&candidate.digest);

@@ -8,6 +8,7 @@
 mod browser;
 mod clients;
 mod disk;
+mod fleet;
 mod missing;
 mod page;
 mod postgres;
@@ -15,6 +16,7 @@ mod postgres;
 #[path = "../it/support/mod.rs"]
 mod support;
 mod systemd;
+mod valkey;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         page::all(),
         disk::all(),
         postgres::all(),
+        fleet::all(),
         systemd::all(),
     ];
     let trials = trials.into_iter().flatten().collect();

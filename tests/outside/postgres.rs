@@ -26,7 +26,7 @@ pub(crate) fn all() -> Vec<Trial> {
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
 /// A server until it is dropped.
-struct Server {
+pub(crate) struct Server {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
@@ -34,7 +34,7 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Result<Server, Missing> {
+    pub(crate) fn start() -> Result<Server, Missing> {
         let programs = programs().ok_or_else(|| Missing::of("PostgreSQL's programs"))?;
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
         let mut server = Server {
@@ -81,7 +81,7 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         let mut command = self.program("postgres");
         let (data, port) = (self.data(), self.port.to_string());
         command
@@ -110,15 +110,24 @@ impl Server {
     }
 
     fn end(&mut self) {
+        self.stop(Signal::INT);
+    }
+
+    fn stop(&mut self, signal: Signal) {
         let told = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let pid = told.lines().next().and_then(|pid| pid.parse().ok());
         if let (Some(pid), Some(mut child)) = (pid, self.child.take()) {
-            process::signal(pid, Signal::INT);
+            process::signal(pid, signal);
             let _ = child.wait(); // It has ended one way or another.
         }
     }
 
-    fn url(&self) -> String {
+    /// Ends it at once, as a machine that fails does.
+    pub(crate) fn kill(&mut self) {
+        self.stop(Signal::QUIT);
+    }
+
+    pub(crate) fn url(&self) -> String {
         format!("postgres://relay@127.0.0.1:{}/postgres", self.port)
     }
 }

@@ -1,6 +1,8 @@
 //! Whether a process lives: one that is stopped, or waits for ever, takes nothing up.
 
 use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -88,7 +90,12 @@ impl Stat {
 
 /// State, group, and time used: the 3rd, 5th, 14th and 15th field of a process's `stat`.
 fn stat(pid: u32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut bytes = [0; STAT_BYTES_MAX];
+    // The system writes it anew for each read, and whole into one that has room for it.
+    let length = File::open(format!("/proc/{pid}/stat"))
+        .and_then(|mut file| file.read(&mut bytes))
+        .ok()?;
+    let text = String::from_utf8_lossy(bytes.get(..length)?);
     let (_, fields) = text.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
@@ -99,6 +106,8 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
+/// Bytes of a process's `stat`: 52 numbers and a name, some 300.
+const STAT_BYTES_MAX: usize = 2048;
 /// How long a process may say nothing before it is looked at; a healthy one draws within a tenth of it.
 const LOOK: Duration = Duration::from_millis(500);
 /// Looks in a row, after the first one, at which it has not moved: three seconds.

@@ -25,6 +25,7 @@ use super::writer::Counts;
 use super::writer::Write;
 use super::writer::Writer;
 use crate::clock;
+use std::cell::LazyCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -127,9 +128,10 @@ impl Store {
         })))
     }
 
-    /// Keeps a call's record. It returns at once; where too much waits already, the record is counted as lost.
-    pub(crate) fn append_usage(&self, record: UsageRecord) {
-        self.tell(Write::Usage(Box::new(record)));
+    /// Keeps a call's record, which the writer's thread makes. It returns at once; where too much waits already, the
+    /// record is counted as lost.
+    pub(crate) fn append_usage(&self, record: impl FnOnce() -> UsageRecord + Send + 'static) {
+        self.tell(Write::Usage(Box::new(LazyCell::new(Box::new(record)))));
     }
 
     /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record; the id and the moment that its place

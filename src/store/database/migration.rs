@@ -32,6 +32,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "usage_totals",
         sql: include_str!("migrations/0003_usage_totals.sql"),
     },
+    Migration {
+        number: 4,
+        name: "shared_files",
+        sql: include_str!("migrations/0004_shared_files.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT NOT NULL PRIMARY KEY, \

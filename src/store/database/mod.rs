@@ -18,6 +18,7 @@ mod queries;
 mod record;
 mod rollup;
 mod settings;
+mod shared;
 
 mod handle;
 mod reader;
@@ -28,6 +29,7 @@ mod tests;
 
 pub(crate) use audit::AuditEntry;
 pub(crate) use audit::AuditFilter;
+pub(crate) use fault::EngineFault;
 pub(crate) use fault::StoreFault;
 pub(crate) use filter::Cursor;
 pub(crate) use filter::GroupBy;
@@ -42,3 +44,6 @@ pub(crate) use reader::StoreReader;
 pub(crate) use reader::copy_store;
 pub(crate) use record::UsageRecord;
 pub(crate) use rollup::UsageSums;
+pub(crate) use shared::SharedFile;
+pub(crate) use shared::SharedFiles;
+pub(crate) use shared::hear_changes;

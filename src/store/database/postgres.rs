@@ -9,6 +9,7 @@ use postgres::Client;
 use postgres::Config;
 use postgres::NoTls;
 use postgres::Statement;
+use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::IsNull;
 use postgres::types::ToSql;
 use postgres::types::Type;
@@ -111,6 +112,29 @@ impl Engine for Postgres {
     }
 }
 
+/// Calls back at once, at each notification of a channel, and whenever the connection was made anew, until it says that
+/// this is enough. It blocks for as long.
+pub(super) fn listen(config: &Config, channel: &str, mut told: impl FnMut() -> bool) {
+    let mut config = config.clone();
+    config.application_name("inference-relay");
+    config.connect_timeout(CONNECT_WAIT_MAX);
+    config.keepalives_idle(KEEPALIVE_IDLE);
+    while told() {
+        let heard = config.connect(NoTls).and_then(|mut client| {
+            client.batch_execute(&format!("LISTEN {channel}"))?;
+            let mut notifications = client.notifications();
+            let mut heard = notifications.blocking_iter();
+            // What was told before this connection listened is looked at now.
+            while told() && heard.next()?.is_some() {}
+            Ok(())
+        });
+        if let Err(error) = heard {
+            tracing::debug!(%error, "changes of other relays are not heard");
+        }
+        std::thread::park_timeout(LISTEN_RETRY_WAIT);
+    }
+}
+
 impl ToSql for Value {
     fn to_sql(
         &self,
@@ -184,5 +208,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(742100421)";
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// A connection that nobody uses is looked at, so that one which a router forgot is noticed.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Before a connection that only listens is made anew.
+const LISTEN_RETRY_WAIT: Duration = Duration::from_millis(500);
 /// Statements that are kept ready: there are some twenty, and filters make more.
 const STATEMENTS_MAX: usize = 64;

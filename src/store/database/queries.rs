@@ -20,7 +20,7 @@ use super::value::Value;
 use std::collections::BTreeMap;
 
 /// Writes records and what they add to the roll-ups; within a transaction.
-pub(super) fn append(engine: &mut dyn Engine, records: &[UsageRecord]) -> Result<(), EngineFault> {
+pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Result<(), EngineFault> {
     let places = places(COLUMN_COUNT);
     let sql = format!(
         "INSERT INTO usage_records ({COLUMNS}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
@@ -32,9 +32,10 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[UsageRecord]) -> Result
         "usage_rollups",
         "span_s, start_s, relay_key, policy, lane, host, model, outcome, currency",
     );
-    for (key, sums) in roll_up(records) {
+    let rollups = roll_up(records);
+    for (key, sums) in &rollups {
         let mut values: Vec<Value> = vec![key.span.seconds().into(), key.start_s.into()];
-        values.extend(key.names.iter().map(|name| Value::from(name.as_str())));
+        values.extend(key.names.map(Value::from));
         values.extend(sums.values());
         engine.execute(&sql, &values)?;
     }
@@ -42,14 +43,14 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[UsageRecord]) -> Result
         "usage_totals",
         "span_s, kind, start_s, name, outcome, currency",
     );
-    for (key, sums) in total_up(records) {
+    for (key, sums) in total_up(&rollups) {
         let mut values: Vec<Value> = vec![
             key.span.seconds().into(),
             key.kind.into(),
             key.start_s.into(),
-            key.name.as_str().into(),
+            key.name.into(),
             key.outcome.into(),
-            key.currency.as_str().into(),
+            key.currency.into(),
         ];
         values.extend(sums.values());
         engine.execute(&sql, &values)?;

@@ -51,85 +51,102 @@ pub(super) const SUMS: [&str; 13] = [
 ];
 
 /// What tells roll-ups apart.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RollupKey {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RollupKey<'a> {
     pub(super) span: Span,
     pub(super) start_s: u64,
     /// Key, policy, lane, host, model, outcome, currency.
-    pub(super) names: [String; 7],
+    pub(super) names: [&'a str; 7],
 }
 
 /// What tells totals apart: sums by one name alone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TotalKey {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TotalKey<'a> {
     pub(super) span: Span,
     /// `all`, or as [`GroupBy::name`] says it.
     pub(super) kind: &'static str,
     pub(super) start_s: u64,
-    pub(super) name: String,
-    pub(super) outcome: &'static str,
-    pub(super) currency: String,
+    pub(super) name: &'a str,
+    pub(super) outcome: &'a str,
+    pub(super) currency: &'a str,
 }
 
-/// The totals that some records change. Those of minutes are read from the roll-ups, which are few for so short a time.
-pub(super) fn total_up(records: &[UsageRecord]) -> BTreeMap<TotalKey, UsageSums> {
-    let mut totals: BTreeMap<TotalKey, UsageSums> = BTreeMap::new();
+pub(super) type Rollups<'a> = BTreeMap<RollupKey<'a>, UsageSums>;
+
+/// The roll-ups that some records change. Those of hours and days are made of those of minutes, which are fewer.
+pub(super) fn roll_up<'a>(records: &[&'a UsageRecord]) -> Rollups<'a> {
+    let mut minutes = Rollups::new();
     for record in records {
-        let sums = UsageSums::of(record);
+        let key = RollupKey::of(record);
+        minutes.entry(key).or_default().add(&UsageSums::of(record));
+    }
+    let mut rollups = minutes.clone();
+    for (minute, sums) in &minutes {
         for span in [Span::Hour, Span::Day] {
-            for (kind, name) in names(record) {
-                let key = TotalKey {
-                    span,
-                    kind,
-                    start_s: span.start_of(record.at_ms / 1000),
-                    name: name.to_owned(),
-                    outcome: record.outcome(),
-                    currency: record.currency.clone(),
-                };
-                totals.entry(key).or_default().add(&sums);
-            }
+            let start_s = span.start_of(minute.start_s);
+            let key = RollupKey {
+                span,
+                start_s,
+                ..*minute
+            };
+            rollups.entry(key).or_default().add(sums);
+        }
+    }
+    rollups
+}
+
+impl RollupKey<'_> {
+    /// Of a record's minute.
+    fn of(record: &UsageRecord) -> RollupKey<'_> {
+        let span = Span::Minute;
+        RollupKey {
+            span,
+            start_s: span.start_of(record.at_ms / 1000),
+            names: [
+                &record.relay_key,
+                &record.policy,
+                &record.lane,
+                &record.host,
+                &record.model,
+                record.outcome(),
+                &record.currency,
+            ],
+        }
+    }
+}
+
+/// The totals that some roll-ups change. Those of minutes are read from the roll-ups, which are few for so short a time.
+pub(super) fn total_up<'a>(rollups: &Rollups<'a>) -> BTreeMap<TotalKey<'a>, UsageSums> {
+    let mut totals: BTreeMap<TotalKey<'a>, UsageSums> = BTreeMap::new();
+    let wide = rollups
+        .iter()
+        .filter(|(rollup, _)| rollup.span != Span::Minute);
+    for (rollup, sums) in wide {
+        let [key, policy, lane, host, model, outcome, currency] = rollup.names;
+        for (kind, name) in [
+            (ALL, ""),
+            (GroupBy::Key.name(), key),
+            (GroupBy::Policy.name(), policy),
+            (GroupBy::Lane.name(), lane),
+            (GroupBy::Host.name(), host),
+            (GroupBy::Model.name(), model),
+        ] {
+            let key = TotalKey {
+                span: rollup.span,
+                kind,
+                start_s: rollup.start_s,
+                name,
+                outcome,
+                currency,
+            };
+            totals.entry(key).or_default().add(sums);
         }
     }
     totals
 }
 
-fn names(record: &UsageRecord) -> [(&'static str, &str); 6] {
-    [
-        (ALL, ""),
-        (GroupBy::Key.name(), &record.relay_key),
-        (GroupBy::Policy.name(), &record.policy),
-        (GroupBy::Lane.name(), &record.lane),
-        (GroupBy::Host.name(), &record.host),
-        (GroupBy::Model.name(), &record.model),
-    ]
-}
-
 /// The kind of those totals that are of every call.
 pub(super) const ALL: &str = "all";
-
-/// The roll-ups that some records change.
-pub(super) fn roll_up(records: &[UsageRecord]) -> BTreeMap<RollupKey, UsageSums> {
-    let mut sums: BTreeMap<RollupKey, UsageSums> = BTreeMap::new();
-    for record in records {
-        for span in Span::ALL {
-            let key = RollupKey {
-                span,
-                start_s: span.start_of(record.at_ms / 1000),
-                names: [
-                    record.relay_key.clone(),
-                    record.policy.clone(),
-                    record.lane.clone(),
-                    record.host.clone(),
-                    record.model.clone(),
-                    record.outcome().to_owned(),
-                    record.currency.clone(),
-                ],
-            };
-            sums.entry(key).or_default().add(&UsageSums::of(record));
-        }
-    }
-    sums
-}
 
 impl UsageSums {
     fn of(record: &UsageRecord) -> UsageSums {
@@ -266,7 +283,7 @@ mod tests {
             record(119_999, None),
             record(3_600_000, Some(7)),
         ];
-        let sums = roll_up(&records);
+        let sums = roll_up(&records.each_ref());
         let of = |span| sums.iter().filter(move |(key, _)| key.span == span);
         assert_eq!(of(Span::Minute).count(), 2);
         assert_eq!(of(Span::Hour).count(), 2);

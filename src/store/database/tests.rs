@@ -43,7 +43,7 @@ async fn records_come_back_as_they_were_page_by_page_the_newest_first() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
     for (id, at) in [("a", NOW), ("b", NOW + 5), ("c", NOW + 5), ("d", NOW + 9)] {
-        store.append_usage(record(id, at));
+        store.append_usage(move || record(id, at));
     }
     store.flush();
     let all = UsageFilter::default();
@@ -61,15 +61,15 @@ async fn records_come_back_as_they_were_page_by_page_the_newest_first() {
 async fn filters_find_what_they_name_in_records_and_in_roll_ups() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
-    store.append_usage(record("a", NOW));
-    store.append_usage(UsageRecord {
+    store.append_usage(move || record("a", NOW));
+    store.append_usage(move || UsageRecord {
         relay_key: "key_b".to_owned(),
         status: Some(429),
         code: "rate_limited".to_owned(),
         cost_nanos: None,
         ..record("b", NOW + 60_000)
     });
-    store.append_usage(UsageRecord {
+    store.append_usage(move || UsageRecord {
         status: None,
         is_left: true,
         ..record("c", NOW + 3_600_000)
@@ -114,7 +114,7 @@ async fn sums_are_told_apart_by_name_and_by_time() {
     let now = crate::clock::unix_ms() / 3_600_000 * 3_600_000 - 3 * 3_600_000;
     for (number, key) in ["key_a", "key_b", "key_a"].into_iter().enumerate() {
         let number = number as u64;
-        store.append_usage(UsageRecord {
+        store.append_usage(move || UsageRecord {
             relay_key: key.to_owned(),
             ..record(&format!("r{number}"), now + number * 3_600_000)
         });
@@ -154,7 +154,7 @@ async fn totals_and_roll_ups_tell_the_same_of_every_name() {
     let store = open(folder.path());
     let now = crate::clock::unix_ms();
     for number in 0..60_u64 {
-        store.append_usage(UsageRecord {
+        store.append_usage(move || UsageRecord {
             relay_key: format!("key_{}", number % 3),
             model: format!("m{}", number % 4),
             host: format!("h{}", number % 5),
@@ -214,8 +214,8 @@ async fn what_is_too_old_goes_and_its_days_stay() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
     let now = crate::clock::unix_ms();
-    store.append_usage(record("old", now - 10 * 86_400_000));
-    store.append_usage(record("new", now));
+    store.append_usage(move || record("old", now - 10 * 86_400_000));
+    store.append_usage(move || record("new", now));
     store.finish();
     drop(store);
     let config = StoreConfig {
@@ -320,7 +320,7 @@ fn a_store_is_private_and_read_by_others_of_this_user() {
             .is_none()
     );
     let store = open(folder.path());
-    store.append_usage(record("a", NOW));
+    store.append_usage(move || record("a", NOW));
     store.flush();
     let mut reader = StoreReader::open(&place)
         .expect("it opens")

@@ -9,6 +9,7 @@ use super::queries;
 use super::record::UsageRecord;
 use super::settings;
 use crate::clock;
+use std::cell::LazyCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -20,9 +21,12 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
+/// A record that is made when it is written.
+pub(super) type LateRecord = LazyCell<UsageRecord, Box<dyn FnOnce() -> UsageRecord + Send>>;
+
 /// What the writer is told.
 pub(super) enum Write {
-    Usage(Box<UsageRecord>),
+    Usage(Box<LateRecord>),
     Audit(Box<AuditEntry>),
     Setting {
         name: String,
@@ -144,7 +148,7 @@ fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
     let mut records = Vec::with_capacity(batch.len());
     for word in batch {
         match word {
-            Write::Usage(record) => records.push((**record).clone()),
+            Write::Usage(record) => records.push(&***record),
             Write::Audit(entry) => audit::append(engine, entry)?,
             Write::Setting { name, value, .. } => {
                 settings::write(engine, name, value, clock::unix_ms())?;

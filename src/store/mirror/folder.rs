@@ -1,0 +1,254 @@
+//! The files here that are common to relays, by the names that the server knows them by.
+
+use super::super::file;
+use super::merge::Common;
+use super::merge::Print;
+use serde::Deserialize;
+use serde::Serialize;
+use sha2::Digest;
+use sha2::Sha256;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Component;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Where they are.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    pub(super) home: PathBuf,
+    pub(super) catalog: PathBuf,
+}
+
+/// What was common last, on disk.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Form(BTreeMap<String, (u64, Option<String>)>);
+
+impl Folder {
+    /// Every file that there is, by its name.
+    ///
+    /// # Errors
+    /// Where one cannot be read. Then none is known, so that what cannot be read is not taken for removed.
+    pub(super) fn read(&self) -> io::Result<BTreeMap<String, String>> {
+        let mut files = BTreeMap::new();
+        for name in OWN {
+            if let Some(text) = read(&self.home.join(name))? {
+                files.insert((*name).to_owned(), text);
+            }
+        }
+        self.list(&self.catalog, 0, &mut files)?;
+        Ok(files)
+    }
+
+    fn list(
+        &self,
+        folder: &Path,
+        depth: usize,
+        files: &mut BTreeMap<String, String>,
+    ) -> io::Result<()> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() && depth < DEPTH_MAX && !is_hidden(&path) {
+                self.list(&path, depth + 1, files)?;
+            } else if is_row(&path)
+                && let Ok(below) = path.strip_prefix(&self.catalog)
+                && let Some(text) = read(&path)?
+            {
+                files.insert(format!("{CATALOG}{}", below.display()), text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a path is of one of them.
+    pub(super) fn is_common(&self, path: &Path) -> bool {
+        let own = |name: &&str| path == self.home.join(name);
+        OWN.iter().any(own) || path.starts_with(&self.catalog) && (is_row(path) || path.is_dir())
+    }
+
+    /// Where a file of this name is; `None` for a name that leads out of the folders.
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        if OWN.contains(&name) {
+            return Some(self.home.join(name));
+        }
+        let below = Path::new(name.strip_prefix(CATALOG)?);
+        let is_plain = below
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        (is_plain && is_row(below)).then(|| self.catalog.join(below))
+    }
+
+    /// Puts a file in place, or removes it, where it still says what it said.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn put(&self, path: &Path, was: Print, content: Option<&str>) -> io::Result<bool> {
+        // Commands change the keys under this lock.
+        let lock = file::lock_file(&path.with_extension("lock"))
+            .ok()
+            .filter(|_| self.is_own(path));
+        if let Some(lock) = &lock {
+            lock.lock()?;
+        }
+        if print(read(path)?.as_deref()) != was {
+            return Ok(false);
+        }
+        match content {
+            Some(content) => {
+                if let Some(folder) = path.parent() {
+                    file::make_folder(folder)?;
+                }
+                file::replace(path, content.as_bytes())?;
+            }
+            None => file::remove(path),
+        }
+        drop(lock);
+        Ok(true)
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        path.parent() == Some(&self.home)
+    }
+
+    /// Keeps a text aside that another one took the place of; where.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn keep_aside(&self, name: &str, text: &str, now_ms: u64) -> io::Result<PathBuf> {
+        let folder = self.home.join("aside");
+        file::make_folder(&folder)?;
+        let path = folder.join(format!("{now_ms}-{}", name.replace('/', "_")));
+        file::replace(&path, text.as_bytes())?;
+        Ok(path)
+    }
+
+    /// What was common last; nothing where it is not known.
+    pub(super) fn common(&self) -> BTreeMap<String, Common> {
+        let text = fs::read(self.home.join(COMMON)).unwrap_or_default();
+        let form: Form = serde_json::from_slice(&text).unwrap_or_default();
+        let common = |(name, (version, print)): (String, (u64, Option<String>))| {
+            let print = match print {
+                Some(hex) => Some(super::super::secret::Digest::from_hex(&hex)?.bytes()),
+                None => None,
+            };
+            Some((name, Common { version, print }))
+        };
+        form.0.into_iter().filter_map(common).collect()
+    }
+
+    /// Remembers what is common.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn remember(&self, common: &BTreeMap<String, Common>) -> io::Result<()> {
+        let hex = |print: &[u8; 32]| print.iter().map(|byte| format!("{byte:02x}")).collect();
+        let row = |(name, common): (&String, &Common)| {
+            (
+                name.clone(),
+                (common.version, common.print.as_ref().map(hex)),
+            )
+        };
+        let form = Form(common.iter().map(row).collect());
+        let text = serde_json::to_vec(&form)?;
+        file::replace(&self.home.join(COMMON), &text)
+    }
+}
+
+/// What stands for a text.
+pub(super) fn print(text: Option<&str>) -> Print {
+    text.map(|text| Sha256::digest(text.as_bytes()).into())
+}
+
+fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_row(path: &Path) -> bool {
+    let is_yaml = path
+        .extension()
+        .is_some_and(|end| end == "yaml" || end == "yml");
+    is_yaml && !is_hidden(path)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().starts_with('.')
+}
+
+/// Files of the state folder itself: relay keys, and sealed secrets.
+const OWN: &[&str] = &["keys.json", "secrets.json"];
+/// What names of the catalog's files begin with.
+const CATALOG: &str = "catalog/";
+/// The file of what was common last.
+const COMMON: &str = "shared.json";
+/// Folders within one another, as the catalog reads them.
+const DEPTH_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_the_server_leads_nowhere_but_into_the_folders() {
+        let folder = Folder {
+            home: "/state".into(),
+            catalog: "/rows".into(),
+        };
+        assert_eq!(folder.path("keys.json"), Some("/state/keys.json".into()));
+        assert_eq!(
+            folder.path("catalog/a/b.yaml"),
+            Some("/rows/a/b.yaml".into())
+        );
+        for wrong in [
+            "daemon.key",
+            "catalog/../keys.yaml",
+            "catalog//etc/x.yaml",
+            "catalog/key-a",
+            "catalog/.x.yaml",
+            "",
+        ] {
+            assert_eq!(folder.path(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_changed_meanwhile_is_not_overwritten_and_what_was_common_is_remembered() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = Folder {
+            home: home.path().to_owned(),
+            catalog: home.path().join("catalog"),
+        };
+        let path = folder.path("catalog/a.yaml").expect("it is a row's");
+        assert!(folder.put(&path, None, Some("one")).expect("it is written"));
+        assert!(
+            !folder
+                .put(&path, None, Some("two"))
+                .expect("it is looked at")
+        );
+        let files = folder.read().expect("they are read");
+        assert_eq!(files.get("catalog/a.yaml").map(String::as_str), Some("one"));
+        let common = Common {
+            version: 3,
+            print: print(Some("one")),
+        };
+        let common = BTreeMap::from([("catalog/a.yaml".to_owned(), common)]);
+        folder.remember(&common).expect("it is kept");
+        assert_eq!(folder.common(), common);
+        assert!(
+            folder
+                .put(&path, print(Some("one")), None)
+                .expect("it is removed")
+        );
+        assert!(folder.read().expect("they are read").is_empty());
+    }
+}

@@ -1,0 +1,245 @@
+//! The threads that keep files the same: one hears the server, the file system is heard, and one does the work.
+
+use super::super::database::SharedFile;
+use super::super::database::SharedFiles;
+use super::super::database::StoreFault;
+use super::super::database::StorePlace;
+use super::super::database::hear_changes;
+use super::folder::Folder;
+use super::folder::print;
+use super::merge::Common;
+use super::merge::Step;
+use super::merge::step;
+use crate::clock;
+use notify::RecommendedWatcher;
+use notify::RecursiveMode;
+use notify::Watcher;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::SyncSender;
+use std::thread;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Files that are kept the same. Dropped, it ends.
+pub(crate) struct Mirror {
+    ends: Arc<AtomicBool>,
+    changed: SyncSender<()>,
+    /// Told by the file system for as long as it lives.
+    _watcher: Option<RecommendedWatcher>,
+}
+
+/// Why they are not the same just now.
+#[derive(Debug, Error)]
+enum Behind {
+    #[error("the store does not answer")]
+    Server(#[source] super::super::database::EngineFault),
+    #[error("a file of the state folder cannot be read or written")]
+    Folder(#[source] io::Error),
+}
+
+/// What the work is done with.
+struct Work {
+    folder: Folder,
+    files: SharedFiles,
+    common: BTreeMap<String, Common>,
+}
+
+impl Mirror {
+    /// Makes the files of a state folder those of the server, and keeps them so; `None` where the store is a file, which
+    /// relays do not share. It blocks until the first time is over.
+    ///
+    /// # Errors
+    /// Where the server does not answer, or a file cannot be written.
+    pub(crate) fn start(
+        place: &StorePlace,
+        home: &Path,
+        catalog: &Path,
+    ) -> Result<Option<Mirror>, StoreFault> {
+        let StorePlace::Postgres(server) = place else {
+            return Ok(None);
+        };
+        let folder = Folder {
+            home: home.to_owned(),
+            catalog: catalog.to_owned(),
+        };
+        let closed = |cause: String| StoreFault::Closed {
+            place: place.to_string(),
+            cause,
+            next: "see whether the server answers, and whether the state folder can be written",
+        };
+        let files = SharedFiles::open(server).map_err(|fault| closed(fault.to_string()))?;
+        let mut work = Work {
+            common: folder.common(),
+            files,
+            folder: folder.clone(),
+        };
+        work.sync().map_err(|behind| closed(behind.to_string()))?;
+        let (changed, heard) = mpsc::sync_channel(1);
+        let ends = Arc::new(AtomicBool::new(false));
+        let watcher = watcher(folder, changed.clone());
+        let (server, told, end) = ((**server).clone(), changed.clone(), Arc::clone(&ends));
+        let hear = move || hear_changes(&server, || tell(&told) && !end.load(Ordering::Relaxed));
+        let end = Arc::clone(&ends);
+        let no_thread = |_| StoreFault::Ended;
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+        thread("mirror-hear").spawn(hear).map_err(no_thread)?;
+        let follow = move || follow(work, &heard, &end);
+        thread("mirror-sync").spawn(follow).map_err(no_thread)?;
+        Ok(Some(Mirror {
+            ends,
+            changed,
+            _watcher: watcher,
+        }))
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        tell(&self.changed);
+    }
+}
+
+/// One word that waits is as good as many. False where nobody hears it any more.
+fn tell(changed: &SyncSender<()>) -> bool {
+    !matches!(
+        changed.try_send(()),
+        Err(mpsc::TrySendError::Disconnected(()))
+    )
+}
+
+fn watcher(folder: Folder, changed: SyncSender<()>) -> Option<RecommendedWatcher> {
+    let (home, catalog) = (folder.home.clone(), folder.catalog.clone());
+    let told = move |event: notify::Result<notify::Event>| {
+        let is_ours = |event: &notify::Event| event.paths.iter().any(|path| folder.is_common(path));
+        // Our own reading is an event too.
+        if event.is_ok_and(|event| !event.kind.is_access() && is_ours(&event)) {
+            tell(&changed);
+        }
+    };
+    let watching = notify::recommended_watcher(told).and_then(|mut watcher| {
+        super::super::make_folder(&catalog)?;
+        watcher.watch(&home, RecursiveMode::NonRecursive)?;
+        watcher.watch(&catalog, RecursiveMode::Recursive)?;
+        Ok(watcher)
+    });
+    watching
+        .inspect_err(|error| tracing::warn!(%error, "changes of this relay's files are told to others within {LOOK_EVERY:?} only"))
+        .ok()
+}
+
+fn follow(mut work: Work, heard: &Receiver<()>, ends: &AtomicBool) {
+    let (mut wait, mut is_behind) = (LOOK_EVERY, false);
+    while !ends.load(Ordering::Relaxed) {
+        match heard.recv_timeout(wait) {
+            // A second word meanwhile is as good as the first.
+            Ok(()) => drop(heard.recv_timeout(SETTLE)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        match work.sync() {
+            Ok(()) => (wait, is_behind) = (LOOK_EVERY, false),
+            Err(behind) => {
+                if !std::mem::replace(&mut is_behind, true) {
+                    let cause = std::error::Error::source(&behind).map(ToString::to_string);
+                    tracing::warn!(error = %behind, cause, "changes of other relays are not known; this one goes on with what it has");
+                }
+                wait = RETRY_WAIT;
+            }
+        }
+    }
+}
+
+impl Work {
+    /// Takes what is newer there, gives what is newer here.
+    fn sync(&mut self) -> Result<(), Behind> {
+        let here = self.folder.read().map_err(Behind::Folder)?;
+        let there = self.files.all().map_err(Behind::Server)?;
+        let there: BTreeMap<&str, &SharedFile> = there
+            .iter()
+            .map(|file| (file.name.as_str(), file))
+            .collect();
+        let names: BTreeSet<&str> = here
+            .keys()
+            .map(String::as_str)
+            .chain(there.keys().copied())
+            .collect();
+        let before = self.common.clone();
+        let mut taken = Vec::new();
+        for name in names {
+            let (text, file) = (here.get(name), there.get(name).copied());
+            if self.settle(name, text.map(String::as_str), file)? {
+                taken.push(name);
+            }
+        }
+        if !taken.is_empty() {
+            tracing::info!(
+                files = taken.join(" "),
+                "took up what another relay changed"
+            );
+        }
+        if self.common != before {
+            self.folder.remember(&self.common).map_err(Behind::Folder)?;
+        }
+        Ok(())
+    }
+
+    /// Settles one file; whether it was taken from the server.
+    fn settle(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        file: Option<&SharedFile>,
+    ) -> Result<bool, Behind> {
+        let Some(path) = self.folder.path(name) else {
+            return Ok(false);
+        };
+        let here = print(text);
+        let server = file.map(|file| (file.version, print(file.content.as_deref())));
+        let next = step(self.common.get(name).copied(), here, server);
+        if next == Step::TakeAndKeepAside
+            && let Some(text) = text
+        {
+            let aside = self.folder.keep_aside(name, text, clock::unix_ms());
+            let aside = aside.map_err(Behind::Folder)?;
+            tracing::error!(file = name, aside = %aside.display(), "this file was changed here and on another relay at the same time; the other's stands, and this one's is kept aside");
+        }
+        let known = match (next, server) {
+            (Step::Give { before }, _) => {
+                let is_put = self.files.put(name, before, text).map_err(Behind::Server)?;
+                is_put.then_some((before + 1, here))
+            }
+            (Step::Take | Step::TakeAndKeepAside, Some(server)) => {
+                let content = file.and_then(|file| file.content.as_deref());
+                let is_put = self
+                    .folder
+                    .put(&path, here, content)
+                    .map_err(Behind::Folder)?;
+                is_put.then_some(server)
+            }
+            (Step::Nothing | Step::Take | Step::TakeAndKeepAside, server) => server,
+        };
+        // What somebody else was faster with is settled at the next word, which has been told already.
+        if let Some((version, print)) = known {
+            self.common
+                .insert(name.to_owned(), Common { version, print });
+        }
+        Ok(matches!(next, Step::Take | Step::TakeAndKeepAside))
+    }
+}
+
+/// How long more changes are waited for after one, so that several files written together go together.
+const SETTLE: Duration = Duration::from_millis(50);
+/// How long a change may go unseen where the file system tells nothing.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Between two tries while the server is away.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
