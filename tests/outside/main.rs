@@ -13,6 +13,7 @@ mod fleet;
 mod missing;
 mod page;
 mod postgres;
+mod stumbles;
 #[expect(dead_code, reason = "tests/it needs more of it than is needed here")]
 #[path = "../it/support/mod.rs"]
 mod support;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         postgres::all(),
         dashboard::all(),
         fleet::all(),
+        stumbles::all(),
         systemd::all(),
     ];
     let trials = trials.into_iter().flatten().collect();
