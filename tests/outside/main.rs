@@ -10,6 +10,7 @@ mod clients;
 mod dashboard;
 mod disk;
 mod fleet;
+mod generated;
 mod missing;
 mod page;
 mod postgres;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         postgres::all(),
         dashboard::all(),
         fleet::all(),
+        generated::all(),
         stumbles::all(),
         systemd::all(),
     ];
