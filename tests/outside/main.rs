@@ -9,6 +9,7 @@ mod browser;
 mod clients;
 mod disk;
 mod fleet;
+mod langchain;
 mod missing;
 mod page;
 mod postgres;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let trials = [
         clients::all(),
+        langchain::all(),
         page::all(),
         disk::all(),
         postgres::all(),
