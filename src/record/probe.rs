@@ -125,5 +125,11 @@ mod tests {
         replace_private(&memory, text.as_bytes()).expect("a note must be written");
         assert_eq!(remembered(&memory, "9.9.9"), Some(found));
         assert_eq!(remembered(&memory, "9.9.10"), None);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&memory).map(|meta| meta.permissions().mode() & 0o777);
+            assert_eq!(mode.ok(), Some(0o600), "nobody else reads it");
+        }
     }
 }

@@ -65,7 +65,6 @@ fn status_of(error: &str) -> Option<u16> {
         "billing_error" => Some(402),
         "invalid_request" => Some(400),
         "model_not_found" => Some(404),
-        "server_error" => Some(500),
         "overloaded" => Some(529),
         _ => None,
     }

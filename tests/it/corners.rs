@@ -9,7 +9,11 @@ use super::support::upstream::Answer;
 use super::support::upstream::Upstream;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
@@ -276,6 +280,93 @@ fn an_answer_that_was_cut_is_told_as_far_as_it_came() {
             assert_eq!(message["stop_reason"], stop, "{lane}");
         }
     }
+}
+
+/// Blocks of every kind and reasons that do not go with them, one after the other, at one relay for each lane.
+#[test]
+fn no_answer_of_any_kind_hangs_or_is_lost_without_a_word() {
+    let texts: &[&str] = &[r#"{"type":"text_delta","text":"a\ud83d\ude00 b"}"#];
+    let blank: &[&str] = &[r#"{"type":"text_delta","text":" "}"#];
+    let twice: &[&str] =
+        &[r#"{"type":"input_json_delta","partial_json":"{\"t\":1,\"t\":\"b\"}"}"#];
+    let foreign = (json!({"type": "brand_new", "deep": {"er": 1}}), &[][..]);
+    let redacted = (json!({"type": "redacted_thinking", "data": "d"}), &[][..]);
+    let kinds_of: [&[(Value, &[&str])]; 7] = [
+        &[text(texts)],
+        &[text(blank)],
+        &[redacted.clone(), text(texts)],
+        &[redacted],
+        &[thought(), called("mcp__relay__note", twice)],
+        &[called("note", INPUT)],
+        &[foreign, text(texts)],
+    ];
+    for lane in LANES {
+        let planned = Arc::new(Mutex::new(String::new()));
+        let first = Arc::clone(&planned);
+        let upstream = Upstream::answering(move |_| {
+            let events = std::mem::take(&mut *first.lock().expect("nobody panics with it"));
+            match events.as_str() {
+                "" => Answer::Say(SECOND.to_owned()),
+                _ => Answer::Raw(events),
+            }
+        });
+        let relay = World::upstream(&upstream).claude(lane).start();
+        for blocks in kinds_of {
+            for stop in ["end_turn", "tool_use", "max_tokens", "brand_new_reason"] {
+                *planned.lock().expect("nobody panics with it") = stream(blocks, stop);
+                let answer = relay.post(&with_tool());
+                let case = format!("{lane} {blocks:?} {stop}");
+                assert!(!answer.body.contains(SECOND), "{case}: {}", answer.body);
+                let is_told = answer.status == 200
+                    && kinds(&answer.json()).len() == blocks.len()
+                    && answer.json()["stop_reason"] == stop;
+                // A reason that does not go with its blocks may be a failure; nothing is one by the relay's own fault.
+                let is_failed = answer.status == 502 && !answer.header("x-relay-error").is_empty();
+                assert!(is_told || is_failed, "{case}: {}", answer.body);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_test_of_the_page_is_there_and_every_test_of_this_file_is_on_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
+    let page = read("tests/it/corners.md");
+    let rows: Vec<&str> = page.lines().filter(|line| is_row(line)).collect();
+    assert_eq!(rows.len(), 13);
+    let named = |text: &str| -> BTreeSet<(String, String)> {
+        let names = text.split('`').filter_map(|word| word.split_once("::"));
+        names
+            .map(|(file, test)| (file.to_owned(), test.to_owned()))
+            .collect()
+    };
+    for row in &rows {
+        assert!(!named(row).is_empty(), "{row}");
+    }
+    for (file, test) in named(&page) {
+        let code = read(&file);
+        let at = code.find(&format!("fn {test}()"));
+        let before = at.map_or("", |at| &code[..at]);
+        let attributes = before.rsplit("\n\n").next().unwrap_or_default();
+        let is_trial = file == "tests/compliance.rs" && at.is_some();
+        assert!(
+            attributes.contains("test]") || is_trial,
+            "{file} has no test {test}"
+        );
+    }
+    let ours = read("tests/it/corners.rs");
+    let ours = ours.split("#[test]\nfn ").skip(1);
+    for test in ours.filter_map(|rest| Some(rest.split_once("()")?.0)) {
+        let is_this = test.starts_with("every_test_of_the_page");
+        assert!(is_this || page.contains(test), "{test} is on no row");
+    }
+}
+
+/// Whether a line of the page is the row of a kind.
+fn is_row(line: &str) -> bool {
+    line.strip_prefix("| ")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The newer CLI tells the model of its folder, the system, itself and the day, once a conversation.

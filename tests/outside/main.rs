@@ -7,6 +7,7 @@
 
 mod browser;
 mod clients;
+mod dashboard;
 mod disk;
 mod fleet;
 mod langchain;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         page::all(),
         disk::all(),
         postgres::all(),
+        dashboard::all(),
         fleet::all(),
         systemd::all(),
     ];

@@ -170,6 +170,7 @@ impl Block {
                 let input = match *input {
                     BROKEN => r#"{"__unparsedToolInput":{"raw":"{"}}"#,
                     LARGE => r#"{"n":123456789012345680000}"#,
+                    TWICE => r#"{"a":2}"#,
                     "" => "{}",
                     input => input,
                 };
@@ -294,10 +295,13 @@ const STOPS: [&str; 9] = [
     "brand_new_reason",
 ];
 pub(super) const BROKEN: &str = "{\"a\":";
+/// A program of JavaScript keeps the last of a name.
+const TWICE: &str = "{\"a\":1,\"a\":2}";
 pub(super) const LARGE: &str = "{\"n\":123456789012345678901}";
-const INPUTS: [&str; 6] = [
+const INPUTS: [&str; 7] = [
     "",
     "{}",
+    TWICE,
     "{\"b\":1,\"a\":[2.5,null]}",
     "{\"t\":\"a\\ud99c b\"}",
     LARGE,

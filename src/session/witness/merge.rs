@@ -345,7 +345,7 @@ impl Merge {
             // What has not begun may be asked for again, or be told by the others.
             Observation::Broke | Observation::Unread if self.evidence.spoken.is_none() => {}
             Observation::Broke => self.end(Seen::Failed(broken_off())),
-            Observation::Unread => self.end(Seen::Disagreed),
+            Observation::Unread => self.end(Seen::Failed(unread())),
             Observation::WentOn => self.evidence.went_on = true,
         }
     }
@@ -490,6 +490,9 @@ impl Merge {
             .recorded
             .events(1, |block| !recorded::is(block, "text"));
         events.extend(others);
+        if !self.evidence.recorded.begins_with_its_only_text() {
+            self.seen.push(Seen::Emulated("content".to_owned()));
+        }
         Some(events)
     }
 
@@ -527,6 +530,11 @@ fn failed(status: Option<u16>, text: String) -> ApiError {
         text,
         ..ApiError::default()
     }
+}
+
+fn unread() -> ApiError {
+    let text = "The upstream's answer holds something that cannot be read. Send the request again.";
+    failed(None, text.to_owned())
 }
 
 fn broken_off() -> ApiError {

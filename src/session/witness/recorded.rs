@@ -199,6 +199,13 @@ impl Recorded {
             .collect()
     }
 
+    /// Whether there is one text, and it comes first: as a display tells it, whatever else the message has.
+    pub(super) fn begins_with_its_only_text(&self) -> bool {
+        let is_first = self.blocks().next().is_none_or(|block| is(block, "text"));
+        let texts = self.blocks().filter(|block| is(block, "text")).count();
+        is_first && texts <= 1
+    }
+
     /// The end of the answer, with what the message tells of itself.
     pub(super) fn end(&self, stop: StopReason) -> End {
         // A record that does not end its message does not have its usage either.

@@ -446,6 +446,27 @@ fn a_call_that_the_cli_answers_by_itself_is_told_and_not_parked() {
     assert_eq!(merge.parked(), None);
 }
 
+/// The display tells all texts of a message as one, and tells nothing else.
+#[test]
+fn a_message_that_is_told_in_another_order_is_labelled() {
+    let labelled = |blocks: Vec<Record>| {
+        let mut merge = Merge::after(0, Reading::Along);
+        let mut seen = merge.handle_hook(&delta("d", 0, true, "hm"));
+        seen.extend(merge.handle_records(blocks));
+        seen.extend(merge.handle_hook(&stopped("hm")));
+        assert!(end(&seen).is_some(), "{seen:?}");
+        seen.contains(&Seen::Emulated("content".into()))
+    };
+    let thought = Record::Said(Said {
+        stop_reason: None,
+        message: "msg_1".into(),
+        ..thought()
+    });
+    assert!(!labelled(vec![said("hm", "end_turn")]));
+    assert!(labelled(vec![thought, said("hm", "end_turn")]));
+    assert!(labelled(vec![said("h", "end_turn"), said("m", "end_turn")]));
+}
+
 #[test]
 fn an_answer_told_whole_keeps_its_blocks() {
     let mut merge = Merge::after(0, Reading::Whole);
