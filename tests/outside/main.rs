@@ -11,6 +11,7 @@ mod dashboard;
 mod disk;
 mod fleet;
 mod generated;
+mod langchain;
 mod missing;
 mod page;
 mod postgres;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let trials = [
         clients::all(),
+        langchain::all(),
         page::all(),
         disk::all(),
         postgres::all(),
