@@ -287,8 +287,7 @@ fn an_answer_that_was_cut_is_told_as_far_as_it_came() {
 fn no_answer_of_any_kind_hangs_or_is_lost_without_a_word() {
     let texts: &[&str] = &[r#"{"type":"text_delta","text":"a\ud83d\ude00 b"}"#];
     let blank: &[&str] = &[r#"{"type":"text_delta","text":" "}"#];
-    let twice: &[&str] =
-        &[r#"{"type":"input_json_delta","partial_json":"{\"t\":1,\"t\":\"b\"}"}"#];
+    let twice: &[&str] = &[r#"{"type":"input_json_delta","partial_json":"{\"t\":1,\"t\":\"b\"}"}"#];
     let foreign = (json!({"type": "brand_new", "deep": {"er": 1}}), &[][..]);
     let redacted = (json!({"type": "redacted_thinking", "data": "d"}), &[][..]);
     let kinds_of: [&[(Value, &[&str])]; 7] = [
