@@ -267,7 +267,7 @@ fn adapters(person: &Person<'_>, key: &str) {
         (told.status == 200).then_some(())
     });
     person.opens(&format!("/calls/{id}"));
-    person.sees("08-adapter-mismatch", &["adapter_mismatch"]);
+    person.sees("08-adapter-mismatch", &["adapter_mismatch", "http:mock"]);
     person.edits("/bindings/gpt-test-mock", "openai", "anthropic");
     person.ends(key, "gpt-test", 200, "");
 }
