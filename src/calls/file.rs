@@ -1,6 +1,7 @@
 //! `recent-calls.jsonl`: lines are appended whole, the oldest go, and a torn one is taken away.
 
 use serde_json::Value;
+use std::fmt::Display;
 use std::fmt::Write as _;
 use std::fs;
 use std::fs::File;
@@ -38,16 +39,19 @@ impl Calls {
         (Calls { path, lines }, entries)
     }
 
-    /// Writes entries at the end, in one go; at most [`BATCH_MAX`] of them. A disk that takes only a part of them gets
+    /// Writes lines at the end, in one go; at most [`BATCH_MAX`] of them. A disk that takes only a part of them gets
     /// that part taken away.
     ///
     /// # Errors
     /// Where nothing could be written.
-    pub(super) fn append(&mut self, entries: impl IntoIterator<Item = Value>) -> io::Result<()> {
+    pub(super) fn append(
+        &mut self,
+        lines: impl IntoIterator<Item = impl Display>,
+    ) -> io::Result<()> {
         let (mut text, mut count) = (String::new(), 0);
-        for entry in entries {
+        for line in lines {
             // A string takes all.
-            let _ = writeln!(text, "{entry}");
+            let _ = writeln!(text, "{line}");
             count += 1;
         }
         if self.lines + count > LINES_MAX {

@@ -2,8 +2,8 @@
 
 use crate::turn::LaneId;
 use crate::turn::Usage;
+use serde::Serialize;
 use serde_json::Value;
-use serde_json::json;
 use std::time::Duration;
 
 /// A call that is over.
@@ -94,79 +94,150 @@ pub(crate) struct Spans {
     pub(crate) overhead: Option<Duration>,
 }
 
+/// A call as its line of `recent-calls.jsonl` and a caller's page tell it.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    at: &'a str,
+    model: &'a str,
+    stream: bool,
+    status: Option<u16>,
+    code: Option<&'static str>,
+    left: bool,
+    lane: Option<&'a str>,
+    text: Option<&'static str>,
+    session: Option<&'static str>,
+    stop: Option<&'a str>,
+    key: Option<&'a str>,
+    usage: Option<Tokens>,
+    upstream_requests: u32,
+    ms: Phases,
+}
+
+/// What of a call is told to who asks for this one, beside its numbers: its phases, its tries, its labels.
+#[derive(Serialize)]
+struct Story<'a> {
+    session: Option<&'static str>,
+    text: Option<&'static str>,
+    stop: Option<&'a str>,
+    message: Option<&'a str>,
+    emulated: &'a [String],
+    upstream_requests: u32,
+    ms: Phases,
+    tries: Vec<StoryTry<'a>>,
+}
+
+#[derive(Serialize)]
+struct StoryTry<'a> {
+    lane: &'a str,
+    key: Option<&'a str>,
+    outcome: &'static str,
+    after_ms: f64,
+    took_ms: f64,
+}
+
+/// Milliseconds.
+#[derive(Serialize)]
+struct Phases {
+    queue: Option<f64>,
+    delivery: Option<f64>,
+    first_byte: Option<f64>,
+    end: Option<f64>,
+    total: f64,
+    overhead: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Tokens {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+}
+
 impl CallRecord {
     pub(crate) fn json(&self) -> Value {
-        json!({
-            "id": self.id,
-            "at": self.at,
-            "model": self.model,
-            "stream": self.stream,
-            "status": self.status,
-            "code": self.code,
-            "left": self.is_left,
-            "lane": self.lane.as_ref().map(LaneId::name),
-            "text": self.text,
-            "session": self.session,
-            "stop": self.stop,
-            "key": self.key,
-            "usage": self.usage.map(usage),
-            "upstream_requests": self.questions,
-            "ms": self.spans.json(),
-        })
+        serde_json::to_value(self.as_line()).unwrap_or_default()
     }
 
-    /// What of it is told to who asks for this one call, beside its numbers: its phases, its tries, its labels.
-    pub(crate) fn story(&self) -> Value {
-        json!({
-            "session": self.session,
-            "text": self.text,
-            "stop": self.stop,
-            "message": self.message,
-            "emulated": self.emulated,
-            "upstream_requests": self.questions,
-            "ms": self.spans.json(),
-            "tries": self.tries.iter().map(CallTry::json).collect::<Vec<_>>(),
-        })
+    /// The same as a text without a line break.
+    pub(super) fn line(&self) -> String {
+        serde_json::to_string(&self.as_line()).unwrap_or_default()
+    }
+
+    /// The story as JSON.
+    pub(crate) fn story(&self) -> String {
+        let story = Story {
+            session: self.session,
+            text: self.text,
+            stop: self.stop.as_deref(),
+            message: self.message.as_deref(),
+            emulated: &self.emulated,
+            upstream_requests: self.questions,
+            ms: self.spans.phases(),
+            tries: self.tries.iter().map(CallTry::told).collect(),
+        };
+        serde_json::to_string(&story).unwrap_or_default()
+    }
+
+    fn as_line(&self) -> Line<'_> {
+        Line {
+            id: &self.id,
+            at: &self.at,
+            model: &self.model,
+            stream: self.stream,
+            status: self.status,
+            code: self.code,
+            left: self.is_left,
+            lane: self.lane.as_ref().map(LaneId::name),
+            text: self.text,
+            session: self.session,
+            stop: self.stop.as_deref(),
+            key: self.key.as_deref(),
+            usage: self.usage.map(tokens),
+            upstream_requests: self.questions,
+            ms: self.spans.phases(),
+        }
     }
 }
 
 impl CallTry {
-    fn json(&self) -> Value {
-        json!({
-            "lane": self.lane.name(),
-            "key": self.key,
-            "outcome": self.outcome,
-            "after_ms": ms(Some(self.after)),
-            "took_ms": ms(Some(self.took)),
-        })
+    fn told(&self) -> StoryTry<'_> {
+        StoryTry {
+            lane: self.lane.name(),
+            key: self.key.as_deref(),
+            outcome: self.outcome,
+            after_ms: ms(self.after),
+            took_ms: ms(self.took),
+        }
     }
 }
 
 impl Spans {
-    fn json(&self) -> Value {
-        json!({
-            "queue": ms(self.queue),
-            "delivery": ms(self.delivery),
-            "first_byte": ms(self.first_byte),
-            "end": ms(self.end),
-            "total": ms(Some(self.total)),
-            "overhead": ms(self.overhead),
-        })
+    fn phases(&self) -> Phases {
+        Phases {
+            queue: self.queue.map(ms),
+            delivery: self.delivery.map(ms),
+            first_byte: self.first_byte.map(ms),
+            end: self.end.map(ms),
+            total: ms(self.total),
+            overhead: self.overhead.map(ms),
+        }
     }
 }
 
-fn usage(usage: Usage) -> Value {
-    json!({
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cache_creation_input_tokens": usage.cache_creation_input_tokens,
-        "cache_read_input_tokens": usage.cache_read_input_tokens,
-    })
+fn tokens(usage: Usage) -> Tokens {
+    Tokens {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cache_creation_input_tokens: usage.cache_creation_input_tokens,
+        cache_read_input_tokens: usage.cache_read_input_tokens,
+    }
 }
 
 /// Milliseconds to a tenth: a warm delivery takes a few.
-fn ms(span: Option<Duration>) -> Option<f64> {
-    span.map(|span| (span.as_secs_f64() * 10_000.0).round() / 10.0)
+fn ms(span: Duration) -> f64 {
+    (span.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 #[cfg(test)]
@@ -183,7 +254,7 @@ mod tests {
             },
             ..CallRecord::default()
         };
-        let line = entry.json().to_string();
+        let line = entry.line();
         assert_eq!(line.lines().count(), 1);
         assert!(line.contains(r#""model":"a\nb\"c""#), "{line}");
         assert!(line.contains(r#""queue":1.4,"#), "{line}");

@@ -148,7 +148,7 @@ fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
         }
         let mut batches = lines.chunks(BATCH_MAX);
         let written =
-            batches.try_for_each(|batch| calls.append(batch.iter().map(|record| record.json())));
+            batches.try_for_each(|batch| calls.append(batch.iter().map(|record| record.line())));
         if written.is_err() {
             lock(ledger).tally.lost += lines.len() as u64;
         }

@@ -54,6 +54,8 @@ pub(crate) enum Dialect {
     Chat,
     /// OpenAI's Responses.
     Responses,
+    /// Another route of OpenAI's API, by its path: no lane reads it, and a host that has it gets its bytes.
+    Opaque(&'static str),
 }
 
 /// What the caller wrote.

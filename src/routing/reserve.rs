@@ -219,7 +219,7 @@ impl Router {
 fn headers(readings: &Readings, dialect: Dialect) -> Vec<(&'static str, String)> {
     match dialect {
         Dialect::Anthropic => anthropic_headers(readings, clock::unix_ms()),
-        Dialect::Chat | Dialect::Responses => openai_headers(readings),
+        Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => openai_headers(readings),
     }
 }
 

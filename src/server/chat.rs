@@ -37,3 +37,38 @@ pub(super) async fn create(
     };
     front::answer(api, context, Dialect::Chat, request, plain, read).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_api::TestApi;
+    use super::super::test_api::hello;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_is_bridged_by_comments_that_every_client_passes_over() {
+        for (path, body, first) in [
+            (
+                "/v1/chat/completions",
+                r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}"#,
+                "data: {",
+            ),
+            (
+                "/v1/responses",
+                r#"{"model":"m","stream":true,"input":"x","store":false}"#,
+                "event: response.created",
+            ),
+        ] {
+            let test_api = TestApi::new().answering_after(Duration::from_secs(27), hello());
+            let text = test_api.post(path, body).await.text();
+            let (waited, said) = text.split_once(first).expect("it begins");
+            // The head goes out at 5 s with a comment; the next ones come at 15 s and 25 s.
+            assert_eq!(waited.matches(": keep-alive\n\n").count(), 3, "{text}");
+            assert!(
+                waited
+                    .lines()
+                    .all(|line| line.is_empty() || line.starts_with(": "))
+            );
+            assert!(said.contains("\"hel\"") && !said.contains("ping"), "{text}");
+        }
+    }
+}

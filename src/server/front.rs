@@ -118,9 +118,11 @@ pub(super) async fn take(
     let mut body = Bytes::from(body);
     let speaks = match dialect {
         Dialect::Anthropic => files::Dialect::Anthropic,
-        Dialect::Chat | Dialect::Responses => files::Dialect::OpenAi,
+        Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => files::Dialect::OpenAi,
     };
-    if let Some(inlined) = files::inlined(api, caller, speaks, &body).await? {
+    if !matches!(dialect, Dialect::Opaque(_))
+        && let Some(inlined) = files::inlined(api, caller, speaks, &body).await?
+    {
         let more = inlined.len().saturating_sub(body.len());
         reservation.grow(more).map_err(|_| body::crowded())?;
         body = inlined;
@@ -151,17 +153,28 @@ pub(super) async fn answer(
 ) -> Result<Response, Refusal> {
     let taken = take(&api, &context.caller, dialect, request).await?;
     let is_named = context.is_named(&taken.original.headers)?;
-    let head = match api.is_declared() && !is_named {
-        true => known_head(&taken.original.body)?,
-        false => None,
-    };
-    let Some(head) = head else {
+    let is_looked_at = api.is_declared() && !is_named;
+    let head = is_looked_at.then(|| known_head(&taken.original.body));
+    let Some(head) = head.transpose()?.flatten() else {
         let asked = beside(&api, &taken.original.body, read).await?;
         return serve(&api, context, taken, asked, |serving| serving).await;
     };
-    let reservation = taken.reservation;
+    pass(&api, context, taken, head, plain, read).await
+}
+
+/// Has a call served of which no more is known than its head.
+pub(super) async fn pass(
+    api: &Api,
+    context: Context,
+    taken: Taken,
+    head: KnownHead,
+    plain: Box<dyn AnswerWriter>,
+    read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
+) -> Result<Response, Refusal> {
+    let (reservation, dialect) = (taken.reservation, taken.original.dialect);
     let (call, writer) = unread(taken.original, head, &context, plain, read);
-    let response = serve_call(&api, context, dialect, call, writer).await?;
+    let call = context.headed(api, call)?;
+    let response = serve_headed(api, context, dialect, call, writer, |serving| serving).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
@@ -193,17 +206,6 @@ pub(super) async fn serve(
     }
     let response = serve_headed(api, context, dialect, call, asked.writer, keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
-}
-
-async fn serve_call(
-    api: &Api,
-    context: Context,
-    dialect: Dialect,
-    call: Call,
-    writer: Box<dyn AnswerWriter>,
-) -> Result<Response, Refusal> {
-    let call = context.headed(api, call)?;
-    serve_headed(api, context, dialect, call, writer, |serving| serving).await
 }
 
 async fn serve_headed(
@@ -271,14 +273,14 @@ impl Context {
 }
 
 /// What is known of a body that was not read.
-struct KnownHead {
+pub(super) struct KnownHead {
     model: String,
     model_at: Range<usize>,
     is_streamed: bool,
 }
 
 /// Looks at a body; `None` where all of it must be read to say what is wrong with it.
-fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
+pub(super) fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
     match head(body) {
         Ok(head) => Ok(Some(KnownHead {
             model: head.model.into_owned(),

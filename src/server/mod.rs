@@ -47,6 +47,7 @@ mod completion;
 mod files;
 mod messages;
 mod model;
+mod opaque;
 mod page;
 mod passed;
 mod recall;

@@ -9,11 +9,13 @@ use super::conversation;
 use super::files;
 use super::frame;
 use super::frame::Refusal;
+use super::front::Context;
 use super::guard;
 use super::journal;
 use super::license;
 use super::messages;
 use super::model;
+use super::opaque;
 use super::page;
 use super::responses;
 use super::responses::stored;
@@ -25,6 +27,8 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::extract::Request;
+use axum::extract::State;
 use axum::http::Method;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
@@ -39,12 +43,10 @@ const UNSERVED: &[&str] = &[
     "/v1/messages/batches/{*rest}",
     "/v1/complete",
     "/v1/responses/compact",
-    "/v1/embeddings",
     "/v1/images/{*rest}",
     "/v1/audio/{*rest}",
     "/v1/realtime",
     "/v1/realtime/{*rest}",
-    "/v1/moderations",
     "/v1/skills",
     "/v1/skills/{*rest}",
     "/v1/agents",
@@ -136,6 +138,12 @@ fn protocols() -> Router<Api> {
         .route("/v1/files/{id}/content", get(files::content))
         // An upload has a bound of its own.
         .layer(DefaultBodyLimit::disable());
+    for path in opaque::ROUTES {
+        let pass = move |State(api): State<Api>, context: Context, request: Request| {
+            opaque::create(path, api, context, request)
+        };
+        router = router.route(path, post(pass));
+    }
     for path in UNSERVED {
         router = router.route(path, any(unserved));
     }
@@ -155,6 +163,7 @@ pub(super) const fn welcome() -> &'static str {
         "POST /v1/conversations          a conversation that such turns go on with\n",
         "POST /v1/completions            a text gone on with, for older programs\n",
         "POST /v1/files                  a file, for calls that name it\n",
+        "POST /v1/embeddings             and moderations, images/generations, audio/speech, rerank: where a host has them\n",
         "GET  /v1/models                 models on offer; any other name is passed on\n",
         "GET  /v1/health                 is it ready; /healthz says the same\n",
         "GET  /v1/version                what runs here\n",
@@ -253,7 +262,7 @@ mod tests {
         );
         assert_eq!(
             test_api
-                .bare("POST", "/v1/embeddings")
+                .bare("POST", "/v1/images/edits")
                 .await
                 .header("x-should-retry"),
             "false"
@@ -280,7 +289,7 @@ mod tests {
     async fn the_protocols_stand_below_their_makers_names_too() {
         let test_api = TestApi::new();
         for (path, field) in [
-            ("/openai/v1/embeddings", "code"),
+            ("/openai/v1/images/edits", "code"),
             ("/anthropic/v1/messages/batches", "type"),
         ] {
             let answer = test_api.bare("POST", path).await;

@@ -60,7 +60,7 @@ pub(super) fn record(entry: &CallRecord) -> UsageRecord {
         bytes_out: Some(entry.bytes_out),
         is_stream: entry.stream,
         is_left: entry.is_left,
-        story: entry.story().to_string(),
+        story: entry.story(),
         lane,
     }
 }

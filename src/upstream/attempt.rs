@@ -9,6 +9,7 @@ use super::observed::Observed;
 use super::outcome::Outcome;
 use super::outcome::Verdict;
 use super::outcome::judge;
+use super::passing::Kind;
 use super::passing::PassingBody;
 use super::passing::Reader;
 use super::passing::Settle;
@@ -22,6 +23,7 @@ use crate::egress::BodyError;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
 use crate::egress::SendError;
+use crate::lane::Dialect;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
@@ -125,7 +127,7 @@ impl Attempt<'_> {
         let path = format!(
             "{}{}{}",
             base.strip_suffix("/v1").unwrap_or(base),
-            path(self.protocol),
+            path(original.dialect, self.protocol),
             query.unwrap_or_default()
         );
         let mut request = Request::new(body);
@@ -164,10 +166,17 @@ impl Attempt<'_> {
         let coding = head.headers.get(header::CONTENT_ENCODING);
         let coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
         let kind = head.headers.get(header::CONTENT_TYPE);
-        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let is = |media: &[u8]| kind.is_some_and(|kind| kind.as_bytes().starts_with(media));
+        let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_));
+        let is_stream = is(b"text/event-stream") && !is_opaque;
+        let kind = match is_opaque {
+            false => Kind::Answer(self.protocol),
+            true if is(b"application/json") || is(b"text/html") => Kind::Json,
+            true => Kind::Bytes,
+        };
         let mut reader = match is_stream {
             true => Reader::stream(self.protocol, coding),
-            false => Reader::whole(self.protocol, coding),
+            false => Reader::whole(kind, coding),
         };
         let (mut held, mut bytes) = (VecDeque::new(), 0);
         while !reader.is_committed() && bytes <= HELD_BYTES_MAX {
@@ -310,11 +319,12 @@ struct Answer {
     reader: Reader,
 }
 
-fn path(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Messages => "/v1/messages",
-        Protocol::Chat => "/v1/chat/completions",
-        Protocol::Responses => "/v1/responses",
+fn path(dialect: Dialect, protocol: Protocol) -> &'static str {
+    match (dialect, protocol) {
+        (Dialect::Opaque(path), _) => path,
+        (_, Protocol::Messages) => "/v1/messages",
+        (_, Protocol::Chat) => "/v1/chat/completions",
+        (_, Protocol::Responses) => "/v1/responses",
     }
 }
 

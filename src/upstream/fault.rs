@@ -48,6 +48,14 @@ pub(super) fn in_stream(class: Class, error: &StreamError) -> Fault {
     self::status(class, status, error.json.as_bytes(), None)
 }
 
+/// A host of another maker's API has no such route.
+pub(super) fn not_served(path: &str) -> Fault {
+    let public = format!(
+        "No lane of this model serves {path}: bind the model to a host that does, with the adapter openai."
+    );
+    Fault::new(FaultKind::UnsupportedError, Blame::Relay, public).helped_by(Remedy::OtherLane)
+}
+
 fn refused_key(status: u16) -> Fault {
     let public = "The host refused the credential that the relay has for it. Its operator finds the key with \
                   `inference-relay breaker list`, and sets a new one.";

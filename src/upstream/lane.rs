@@ -194,8 +194,13 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         Adapter::Responses => Protocol::Responses,
     };
     let original = call.original.as_ref();
-    let same = original.filter(|original| speaks(original.dialect) == protocol);
-    let original = same.cloned();
+    let original = match original.map(|original| original.dialect) {
+        Some(Dialect::Opaque(path)) if protocol == Protocol::Messages => {
+            return Err(Box::new(fault::not_served(path)));
+        }
+        Some(dialect) if speaks(dialect, protocol) => original.cloned(),
+        Some(_) | None => None,
+    };
     Ok(Plan {
         binding,
         protocol,
@@ -209,11 +214,14 @@ fn unheard(call: &Call) -> Vec<String> {
     request.map_or_else(|_| Vec::new(), |request| request.ignored.clone())
 }
 
-fn speaks(dialect: Dialect) -> Protocol {
+/// Whether a host of this protocol takes the dialect's bytes as they are. A host of either of OpenAI's has the rest of
+/// its routes, or says that it has not.
+fn speaks(dialect: Dialect, protocol: Protocol) -> bool {
     match dialect {
-        Dialect::Anthropic => Protocol::Messages,
-        Dialect::Chat => Protocol::Chat,
-        Dialect::Responses => Protocol::Responses,
+        Dialect::Anthropic => protocol == Protocol::Messages,
+        Dialect::Chat => protocol == Protocol::Chat,
+        Dialect::Responses => protocol == Protocol::Responses,
+        Dialect::Opaque(_) => protocol != Protocol::Messages,
     }
 }
 

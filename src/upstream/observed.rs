@@ -149,6 +149,25 @@ pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
     observed
 }
 
+/// Reads what an answer of any other route says of its cost.
+pub(crate) fn opaque(body: &[u8]) -> Observed {
+    let json = serde_json::from_slice::<Value>(body);
+    let alien = json
+        .is_err()
+        .then(|| super::protocol::looks_like(body))
+        .filter(|words| !body.is_empty() && *words != "plain text");
+    let json = json.unwrap_or_default();
+    let counts = usage(Protocol::Chat, &json["usage"]);
+    Observed {
+        is_meaningful: true,
+        is_over: true,
+        usage: usage(Protocol::Responses, &json["usage"]).over(counts),
+        model: text(&json["model"]),
+        alien,
+        ..Observed::default()
+    }
+}
+
 fn messages(observed: &mut Observed, json: &Value) {
     match json["type"].as_str() {
         Some("message_start") => {

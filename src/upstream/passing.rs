@@ -40,7 +40,7 @@ pub(super) enum Reader {
         coding: Option<Coding>,
     },
     Whole {
-        protocol: Protocol,
+        kind: Kind,
         /// The pieces themselves, not copies of them.
         pieces: Vec<Bytes>,
         bytes: usize,
@@ -48,6 +48,17 @@ pub(super) enum Reader {
         /// What it says, once it was read.
         observed: Option<Box<Observed>>,
     },
+}
+
+/// What an answer is that is not told in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// That of a turn.
+    Answer(Protocol),
+    /// Numbers or a link: it is looked at for what it took.
+    Json,
+    /// Sound, or whatever else: it passes from its first byte on.
+    Bytes,
 }
 
 impl Reader {
@@ -59,9 +70,9 @@ impl Reader {
         }
     }
 
-    pub(super) fn whole(protocol: Protocol, coding: Option<Coding>) -> Reader {
+    pub(super) fn whole(kind: Kind, coding: Option<Coding>) -> Reader {
         Reader::Whole {
-            protocol,
+            kind,
             pieces: Vec::new(),
             bytes: 0,
             coding,
@@ -123,7 +134,10 @@ impl Reader {
             Reader::Stream { reader, coding, .. } => {
                 coding.is_none() || reader.observed.is_meaningful
             }
-            Reader::Whole { bytes, .. } => *bytes > WHOLE_BYTES_MAX,
+            Reader::Whole { kind, bytes, .. } => match kind {
+                Kind::Answer(_) | Kind::Json => *bytes > WHOLE_BYTES_MAX,
+                Kind::Bytes => *bytes > 0,
+            },
         }
     }
 
@@ -135,14 +149,14 @@ impl Reader {
                 observed.as_deref().cloned().unwrap_or_default()
             }
             Reader::Whole {
-                protocol,
+                kind,
                 pieces,
                 bytes,
                 coding,
                 observed,
             } => {
                 let read = match *bytes <= WHOLE_BYTES_MAX {
-                    true => whole(*protocol, pieces, coding.as_mut()),
+                    true => whole(*kind, pieces, coding.as_mut()),
                     false => unread(),
                 };
                 observed.insert(Box::new(read)).as_ref().clone()
@@ -159,14 +173,15 @@ impl Reader {
 }
 
 /// What a whole answer says, in whatever pieces it came.
-fn whole(protocol: Protocol, pieces: &[Bytes], coding: Option<&mut Coding>) -> Observed {
+fn whole(kind: Kind, pieces: &[Bytes], coding: Option<&mut Coding>) -> Observed {
     let body = match pieces {
         [piece] => Cow::Borrowed(&**piece),
         pieces => Cow::Owned(pieces.concat()),
     };
-    match coding.map(|coding| coding.decode(&body)) {
-        Some(Ok(text)) => observed::whole(protocol, &text),
-        Some(Err(_)) | None => unread(),
+    match (coding.map(|coding| coding.decode(&body)), kind) {
+        (Some(Ok(text)), Kind::Answer(protocol)) => observed::whole(protocol, &text),
+        (Some(Ok(text)), Kind::Json) => observed::opaque(&text),
+        (Some(_), Kind::Bytes) | (Some(Err(_)) | None, _) => unread(),
     }
 }
 
@@ -357,7 +372,7 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(answer).expect("memory takes it");
         let coded = Bytes::from(encoder.finish().expect("memory takes it"));
-        let mut reader = Reader::whole(Protocol::Messages, Coding::of(Some("gzip")));
+        let mut reader = Reader::whole(Kind::Answer(Protocol::Messages), Coding::of(Some("gzip")));
         for piece in [coded.slice(..9), coded.slice(9..)] {
             assert_eq!(reader.hear(piece.clone()), Ok(piece));
         }

@@ -34,8 +34,15 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(rule: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Rig {
+        Rig::within(World::scripted("").pool("idle = 0"), rule)
+    }
+
+    /// The same, in a world of the caller's.
+    pub(crate) fn within(
+        world: World,
+        rule: impl Fn(&Asked) -> Said + Send + Sync + 'static,
+    ) -> Rig {
         let host = Host::answering(rule);
-        let world = World::scripted("").pool("idle = 0");
         world.credential("key-a", "sk-a");
         world.credential("key-b", "sk-b");
         let mut text = format!(

@@ -2,6 +2,7 @@
 
 use super::support::client;
 use super::support::process;
+use super::support::wait;
 use super::support::wait::DEADLINE;
 use serde_json::Value;
 use serde_json::json;
@@ -56,7 +57,7 @@ impl Browser {
     pub(crate) fn look(&self, width: u32, height: u32, scheme: &str) {
         let is_phone = width < 500;
         let size =
-            json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": is_phone});
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone});
         self.debug("Emulation.setDeviceMetricsOverride", &size);
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.debug("Emulation.setEmulatedMedia", &media);
@@ -69,10 +70,87 @@ impl Browser {
 
     /// Presses the key that goes on to the next thing.
     pub(crate) fn presses_tab(&self) {
-        let (down, up) = ("keyDown", "keyUp");
-        let press = |kind: &str| json!({"type": kind, "value": "\u{e004}"});
-        let keys = json!([{"type": "key", "id": "keys", "actions": [press(down), press(up)]}]);
+        self.types("\u{e004}");
+    }
+
+    /// Presses the key that sends a form off.
+    pub(crate) fn presses_enter(&self) {
+        self.types("\u{e007}");
+    }
+
+    /// Presses one key after the other.
+    pub(crate) fn types(&self, text: &str) {
+        let press = |kind: &str, key: char| json!({"type": kind, "value": key.to_string()});
+        let actions = text
+            .chars()
+            .flat_map(|key| [press("keyDown", key), press("keyUp", key)]);
+        let actions: Vec<Value> = actions.collect();
+        let keys = json!([{"type": "key", "id": "keys", "actions": actions}]);
         self.tell("/actions", &json!({"actions": keys}));
+    }
+
+    /// Goes on by the keyboard alone until the thing that is meant has the focus.
+    pub(crate) fn tabs_to(&self, selector: &str) {
+        let script = format!(
+            "return document.activeElement.matches({})",
+            Value::from(selector)
+        );
+        for _ in 0..TABS_MAX {
+            if self.asks(&script) == true {
+                return;
+            }
+            self.presses_tab();
+        }
+        let page = self.asks("return document.body.innerText");
+        assert_eq!(page, selector, "the keyboard does not lead there");
+    }
+
+    /// Fills a field in, as a person does who came to it by the keyboard: what stood there is gone.
+    pub(crate) fn fills(&self, selector: &str, text: &str) {
+        self.tabs_to(selector);
+        self.asks("if (document.activeElement.select) document.activeElement.select()");
+        self.types(text);
+    }
+
+    /// Pastes a text into a field, in the place of what stood there.
+    pub(crate) fn pastes(&self, selector: &str, text: &str) {
+        self.tabs_to(selector);
+        self.asks(&format!(
+            "document.activeElement.value = {}",
+            Value::from(text)
+        ));
+    }
+
+    /// What stands in a field.
+    pub(crate) fn copies(&self, selector: &str) -> String {
+        let script = format!(
+            "return document.querySelector({}).value",
+            Value::from(selector)
+        );
+        let text = self.asks(&script);
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Sends the form off that this button is of, by the keyboard, and waits until the next page is there.
+    pub(crate) fn sends(&self, button: &str) {
+        self.tabs_to(button);
+        self.asks("window.isOld = true");
+        self.presses_enter();
+        wait::until("the next page", || {
+            let is_there = "return !window.isOld && document.readyState === 'complete'";
+            (self.asks(is_there) == true).then_some(())
+        });
+    }
+
+    /// Whatever can be read on the page.
+    pub(crate) fn reads(&self) -> String {
+        let text = self.asks("return document.body.innerText");
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Leaves every login behind.
+    pub(crate) fn forgets(&self) {
+        self.debug("Network.clearBrowserCookies", &json!({}));
     }
 
     /// What the browser complained of since it was asked last.
@@ -167,6 +245,9 @@ fn port(driver: &mut Child) -> Option<u16> {
 /// Starts of the driver. It takes a free port of IPv4 and then the same one of IPv6, and may end where that is taken; the next takes
 /// another.
 const STARTS_MAX: usize = 3;
+
+/// Things on a page that the keyboard leads to, at the most.
+const TABS_MAX: usize = 120;
 
 /// Base 64, as the standard alphabet has it.
 fn decoded(text: &str) -> Vec<u8> {

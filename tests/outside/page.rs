@@ -23,7 +23,7 @@ const SCRIPT: &str = "[[rule]]\nmatch = \"fail\"\n[[rule.step]]\nfail = { status
                       message = \"in words\" }\n[[rule]]\nmatch = \"stay\"\n[[rule.step]]\nhang = \"live\"\n\
                       [[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
-const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desk", 1280, 800)];
+pub(crate) const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desk", 1280, 800)];
 
 fn the_page_can_be_read_in_every_light_and_width() -> Result<(), Missing> {
     let browser = browser()?;
@@ -88,7 +88,7 @@ fn by_keyboard(browser: &Browser) {
 }
 
 /// Whether the background is dark.
-fn night() -> String {
+pub(crate) fn night() -> String {
     "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).every(c => c < 64)".to_owned()
 }
 
@@ -99,12 +99,12 @@ fn keep(name: &str, png: &[u8]) {
     fs::write(folder.join(format!("{name}.png")), png).expect("a picture must be kept");
 }
 
-fn browser() -> Result<Browser, Missing> {
+pub(crate) fn browser() -> Result<Browser, Missing> {
     Browser::start().ok_or_else(|| Missing::of("a chromedriver; `.ci/run` sees to it"))
 }
 
 /// What is wrong with the page for somebody who cannot see it well, or at all.
-const FAULTS: &str = r#"
+pub(crate) const FAULTS: &str = r#"
 const faults = [], all = [...document.querySelectorAll('body *')];
 const style = e => getComputedStyle(e);
 const need = (ok, what) => { if (!ok) faults.push(what); };
