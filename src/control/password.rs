@@ -40,7 +40,9 @@ pub(super) fn is(password: &str, hash: Option<&str>) -> bool {
 /// The hash that a password is compared with, and whether it is the one that was asked for: where that is none, a hash of
 /// nobody's that takes as much work.
 fn compared(hash: Option<&str>) -> (Option<PasswordHash<'_>>, bool) {
-    match hash.and_then(|hash| PasswordHash::new(hash).ok()) {
+    // One that has no hash in it would be refused at once.
+    let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok());
+    match parsed.filter(|parsed| parsed.salt.is_some() && parsed.hash.is_some()) {
         Some(known) => (Some(known), true),
         None => {
             let nobody = NOBODY.as_deref();
