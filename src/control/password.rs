@@ -28,18 +28,26 @@ pub(crate) fn hashed(password: &str) -> io::Result<String> {
 /// Whether a password is the one of a hash; `None`, or a hash that is none: it is not, after the same work. It blocks for
 /// as long as that takes.
 pub(super) fn is(password: &str, hash: Option<&str>) -> bool {
+    let (compared, is_somebodys) = compared(hash);
+    // One way for both, so that neither takes less than the other.
+    let is_equal = compared.is_some_and(|hash| {
+        let verified = Argon2::default().verify_password(password.as_bytes(), &hash);
+        verified.is_ok()
+    });
+    is_equal && is_somebodys
+}
+
+/// The hash that a password is compared with, and whether it is the one that was asked for: where that is none, a hash of
+/// nobody's that takes as much work.
+fn compared(hash: Option<&str>) -> (Option<PasswordHash<'_>>, bool) {
+    // One that has no hash in it would be refused at once.
     let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok());
-    match (parsed, &*NOBODY) {
-        (Some(parsed), _) => Argon2::default()
-            .verify_password(password.as_bytes(), &parsed)
-            .is_ok(),
-        (None, Some(nobody)) => {
-            let nobody = PasswordHash::new(nobody);
-            let spend = |hash| Argon2::default().verify_password(password.as_bytes(), &hash);
-            let _ = nobody.map(spend); // The work is what counts.
-            false
+    match parsed.filter(|parsed| parsed.salt.is_some() && parsed.hash.is_some()) {
+        Some(known) => (Some(known), true),
+        None => {
+            let nobody = NOBODY.as_deref();
+            (nobody.and_then(|hash| PasswordHash::new(hash).ok()), false)
         }
-        (None, None) => false,
     }
 }
 
@@ -67,5 +75,23 @@ mod tests {
         assert!(is("correct horse", Some(&hash)));
         assert!(!is("correct hors", Some(&hash)));
         assert!(!is("", None) && !is("x", Some("$argon2id$broken")));
+    }
+
+    #[test]
+    fn an_unknown_user_takes_the_work_of_a_known_one() {
+        let hash = hashed("correct horse").expect("there is randomness");
+        let (known, is_somebodys) = compared(Some(&hash));
+        let known = known.expect("it is a hash");
+        assert!(is_somebodys);
+        for unknown in [None, Some(""), Some("$argon2id$broken")] {
+            let (nobody, is_somebodys) = compared(unknown);
+            let nobody = nobody.expect("there is one to compare with");
+            assert!(!is_somebodys);
+            assert_eq!(
+                (nobody.algorithm, nobody.version),
+                (known.algorithm, known.version)
+            );
+            assert_eq!(nobody.params, known.params, "memory, rounds and lanes");
+        }
     }
 }
