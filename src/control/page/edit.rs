@@ -200,11 +200,19 @@ pub(super) fn one(
         ..Row::of(
             ask,
             kind,
-            format!("{} {}", kind.name(), found.name),
+            format!("{} {}", title(kind), found.name),
             yaml(&found, ask, kind),
         )
     };
     Ok(page_of(StatusCode::OK, &page))
+}
+
+/// A kind as a heading has it.
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::HostKey => "Host key",
+        Kind::Host | Kind::Model | Kind::Binding | Kind::Policy | Kind::User => kind.name(),
+    }
 }
 
 /// The row's text; the hash of a password is only for whoever may change it.
