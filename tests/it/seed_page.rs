@@ -134,7 +134,7 @@ fn a_503_says_that_the_login_could_not_be_refreshed() {
     let body =
         json!({"model": "gpt-5.5@codex", "messages": [{"role": "user", "content": "hello"}]});
     let told = client::post_to(relay.address, CHAT, &body);
-    let error = assert_is(&told, 503, "server_error", "login_required");
+    let error = assert_is(&told, 503, "server_error", "token_refresh_failed");
     assert!(
         error["message"]
             .as_str()

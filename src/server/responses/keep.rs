@@ -32,11 +32,8 @@ pub(super) struct Keeper {
 type EventSender = mpsc::Sender<Result<Event, Fault>>;
 
 impl Keeper {
-    /// Listens to the answer, where any of it is to be remembered.
+    /// Listens to the answer.
     pub(super) fn listen(self, serving: Serving) -> Serving {
-        if !self.is_stored && self.conversation.is_none() {
-            return serving;
-        }
         Box::pin(async move {
             match serving.await? {
                 Reply::Events(events) => {

@@ -49,25 +49,27 @@ pub(super) async fn create(
     resolve(&api.archive, &owner, &mut draft).await?;
     let call = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await?;
     let writer = Writer::new(&stem, clock::unix_ms() / 1000, call.wish);
-    let keeper = Keeper {
+    let conversation = match before {
+        Before::Conversation(id) => Some(id),
+        Before::Nothing | Before::Response(_) => None,
+    };
+    let keeper = (is_stored || conversation.is_some()).then(|| Keeper {
         archive: api.archive.clone(),
         owner,
         writer: writer.clone(),
         before: known,
         input: conversation::with_ids(draft.input(), &stem),
-        conversation: match before {
-            Before::Conversation(id) => Some(id),
-            Before::Nothing | Before::Response(_) => None,
-        },
+        conversation,
         is_stored,
-    };
+    });
     let asked = Asked {
         request: call.request,
         stream: call.stream,
         writer: Box::new(writer),
     };
-    front::serve(&api, context, taken, asked, |serving| {
-        keeper.listen(serving)
+    front::serve(&api, context, taken, asked, |serving| match keeper {
+        Some(keeper) => keeper.listen(serving),
+        None => serving,
     })
     .await
 }

@@ -83,9 +83,10 @@ impl Stream {
         if std::mem::replace(&mut self.has_begun, true) {
             return;
         }
-        for kind in ["response.created", "response.in_progress"] {
-            self.tell(json!({"type": kind, "response": head.in_progress()}));
-        }
+        let mut event = json!({"type": "response.created", "response": head.in_progress()});
+        self.tell_of(&mut event);
+        event["type"] = "response.in_progress".into();
+        self.tell_of(&mut event);
     }
 
     fn open(&mut self, head: &Head, kind: &BlockKind) {
@@ -273,6 +274,10 @@ impl Stream {
     }
 
     fn tell(&mut self, mut event: Value) {
+        self.tell_of(&mut event);
+    }
+
+    fn tell_of(&mut self, event: &mut Value) {
         event["sequence_number"] = self.sequence_number.into();
         self.sequence_number += 1;
         let kind = event["type"].as_str().unwrap_or_default().to_owned();
