@@ -1,4 +1,4 @@
-//! Looks at the budgets every few seconds, and tells what is new.
+//! Looks at the budgets when one was charged or changed, and tells what is new.
 
 use super::level::BudgetAlert;
 use super::level::ToldAlerts;
@@ -37,8 +37,8 @@ async fn look(
     let before = store.setting(TOLD).await.ok().flatten().unwrap_or_default();
     let mut told = ToldAlerts::read(&before);
     let mut written = before;
+    let mut changes = catalog.subscribe();
     loop {
-        tokio::time::sleep_until((clock::now() + TICK).into()).await;
         let snapshot = catalog.snapshot();
         let keys = keys_with_budgets(&snapshot, &keys).await;
         for alert in told.news(limits.budgets(&snapshot, keys.all())) {
@@ -56,6 +56,12 @@ async fn look(
         if text != written {
             store.tell_setting(TOLD, &text);
             written = text;
+        }
+        // Many calls in a moment are one look.
+        tokio::time::sleep_until((clock::now() + TICK).into()).await;
+        tokio::select! {
+            () = limits.charged() => {}
+            changed = changes.changed() => if changed.is_err() { return },
         }
     }
 }
@@ -91,7 +97,7 @@ async fn tell(webhook: Option<WebhookConfig>, mut waiting: mpsc::Receiver<Budget
 
 /// The name of what was told in the store.
 const TOLD: &str = "alerts.told";
-/// How often budgets are looked at: soon enough for a person.
+/// Between two looks at the budgets: soon enough for a person.
 const TICK: Duration = Duration::from_secs(2);
 /// Messages that may wait for a webhook which does not answer.
 const ALERTS_BEHIND_MAX: usize = 64;

@@ -175,15 +175,20 @@ fn name(owner: &Owner, id: &str) -> String {
 const VERSION: u64 = 1;
 /// How long a record is kept that nobody changes: as long as OpenAI keeps a response.
 const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// What a record holds goes into a call again, whose body has 32 MiB: one that is larger could not be gone on with, and
+/// while it is read and written nobody else's is.
+pub(crate) const RECORD_BYTES_MAX: u64 = 32 << 20;
 /// What each kind may take on disk: a record holds a conversation, which is some 10 kB, with pictures some megabytes.
 const DISK: Bounds = Bounds {
     bytes: 512 << 20,
     records: 20_000,
+    record: RECORD_BYTES_MAX,
 };
 /// The same where it takes memory.
 const MEMORY: Bounds = Bounds {
     bytes: 64 << 20,
     records: 2_000,
+    record: RECORD_BYTES_MAX,
 };
 
 #[cfg(test)]

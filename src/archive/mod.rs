@@ -23,3 +23,4 @@ pub(crate) use file::Full;
 pub(crate) use file::Upload;
 pub(crate) use keep::Archive;
 pub(crate) use keep::Kind;
+pub(crate) use keep::RECORD_BYTES_MAX;

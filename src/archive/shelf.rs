@@ -32,6 +32,8 @@ pub(super) struct Bounds {
     /// Bytes of all records.
     pub(super) bytes: u64,
     pub(super) records: usize,
+    /// Bytes of one record.
+    pub(super) record: u64,
 }
 
 impl Shelf {
@@ -66,13 +68,13 @@ impl Shelf {
     /// Puts a record in place of the one of this name.
     ///
     /// # Errors
-    /// Where it cannot be written, or is larger than all that may be kept.
+    /// Where it cannot be written, or is larger than a record may be.
     pub(super) fn put(&mut self, name: &str, text: &[u8]) -> io::Result<()> {
         let size = text.len() as u64;
-        if size > self.bounds.bytes {
+        if size > self.bounds.record {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
-                "larger than all that may be kept",
+                "larger than a record may be",
             ));
         }
         self.forget(name);
@@ -171,6 +173,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         bytes: 10,
         records: 3,
+        record: 9,
     };
 
     fn names(shelf: &Shelf) -> Vec<&str> {
@@ -191,7 +194,9 @@ mod tests {
             assert_eq!(names(&shelf), ["c", "a", "d"]);
             shelf.put("e", b"123456").expect("it fits alone");
             assert_eq!((names(&shelf), shelf.bytes), (vec!["d", "e"], 7));
-            assert!(shelf.put("f", b"12345678901").is_err());
+            // It would fit alone, and is more than one record may be.
+            let refused = shelf.put("f", b"1234567890");
+            assert!(refused.is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge));
             assert_eq!(
                 (shelf.get("a"), shelf.get("e")),
                 (None, Some(b"123456".to_vec()))

@@ -134,19 +134,21 @@ fn refused_login() -> Fault {
 }
 
 fn logged_out(message: &str) -> Fault {
-    let (why, public) = match message.contains("refresh") {
+    let (kind, why, public) = match message.contains("refresh") {
         true => (
+            FaultKind::TokenRefreshFailed,
             "the refresh of a token failed",
             "The login of the Codex CLI could not be renewed. Run `inference-relay logout codex` and \
              `inference-relay login codex` in a terminal; the relay notices by itself.",
         ),
         false => (
+            FaultKind::LoginRequired,
             "unauthorized",
             "The login of the Codex CLI has ended. Run `inference-relay login codex` in a terminal; the relay notices by \
              itself.",
         ),
     };
-    Fault::new(FaultKind::LoginRequired, Blame::Cli, public).because(why)
+    Fault::new(kind, Blame::Cli, public).because(why)
 }
 
 /// The upstream's own words as one sentence: its message where it sent a body, and no address in it.
@@ -233,8 +235,9 @@ mod tests {
             (
                 json!("unauthorized"),
                 "your refresh token was already used",
-                "login_required",
+                "token_refresh_failed",
             ),
+            (json!("unauthorized"), "no login", "login_required"),
             (json!("other"), cut, "upstream_incomplete"),
         ] {
             assert_eq!(told(info, message).kind.code(), code, "{message}");

@@ -224,7 +224,7 @@ impl Conductor<'_> {
                 }
                 Step::Tell(event) => tell(&mut self.pending, event),
                 Step::Fail(fault) => {
-                    if fault.kind == FaultKind::LoginRequired {
+                    if is_of_login(&fault.kind) {
                         self.lease.process.retire();
                     }
                     tracing::info!(
@@ -243,6 +243,14 @@ impl Conductor<'_> {
     async fn order(&self, order: Order) {
         drop(self.lease.process.orders.send(order).await);
     }
+}
+
+/// Whether another login helps: a process keeps the one that it began with.
+fn is_of_login(kind: &FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::LoginRequired | FaultKind::TokenRefreshFailed
+    )
 }
 
 /// Puts a piece to the one before it where that was not taken yet.

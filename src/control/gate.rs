@@ -191,13 +191,13 @@ fn actor(plane: &Plane, headers: &HeaderMap) -> Result<Actor, Problem> {
 
 /// Who the session of a cookie is, as the catalog has them now.
 fn person(plane: &Plane, token: &str) -> Option<Person> {
-    let session = plane.sessions().see(token, clock::unix_ms())?;
+    let session = plane.see_session(token, clock::unix_ms())?;
     let snapshot = plane.rooms.catalog.snapshot();
     let known = snapshot.user(&session.user).filter(|known| known.enabled);
     let same =
         known.filter(|known| session::hash(&user::compared_with(plane, known)) == session.password);
     let Some(known) = same else {
-        plane.sessions().end(&session.id);
+        plane.end_session(&session.id);
         return None;
     };
     Some(Person {

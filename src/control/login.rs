@@ -70,7 +70,7 @@ pub(super) async fn enter(
     }
     plane.throttle().succeeded(name, &ask.address);
     if let Actor::User(person) = &ask.actor {
-        plane.sessions().end(&person.session); // The old id opens nothing any more.
+        plane.end_session(&person.session); // The old id opens nothing any more.
     }
     begin(plane, ask, name, &hash.unwrap_or_default())
 }
@@ -103,7 +103,7 @@ fn begin(plane: &Plane, ask: &Ask, name: &str, hash: &str) -> Result<Entered, Pr
         began_ms: now,
         seen_ms: now,
     };
-    plane.sessions().begin(&token, session.clone());
+    plane.begin_session(&token, &session);
     tell(plane, name, "login", &session.id);
     Ok(Entered { token, session })
 }
@@ -111,7 +111,7 @@ fn begin(plane: &Plane, ask: &Ask, name: &str, hash: &str) -> Result<Entered, Pr
 /// Ends the session that asks.
 pub(super) fn out(plane: &Plane, ask: &Ask) -> Reply {
     if let Actor::User(person) = &ask.actor {
-        plane.sessions().end(&person.session);
+        plane.end_session(&person.session);
         tell(plane, &person.name, "logout", &person.session);
     }
     with_cookie(
@@ -135,7 +135,7 @@ pub(super) fn sessions(plane: &Plane) -> Reply {
 }
 
 pub(super) fn end(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let ended = plane.sessions().end(ask.name());
+    let ended = plane.end_session(ask.name());
     let ended = ended.ok_or_else(|| Problem::not_found("session of this id"))?;
     tell(plane, ask.actor.name(), "end", &ended.id);
     Ok(reply::data(&json!({ "ended": ended.id })))

@@ -11,6 +11,7 @@
 //!   catalog in force, so that a user who is disabled or gone is out with the next request.
 //! - What changes something needs, of a browser, the session's own token and the page's own origin.
 //! - Every change is in the audit log: who, what, before and after, without secrets.
+//! - Relays that share a Valkey share logins; a cookie's own text goes nowhere, and no request waits for it.
 //! - The wrong name and the wrong password cost the same work.
 //!
 //! Start reading at [`access`], then [`gate`].
@@ -29,6 +30,7 @@ mod key;
 mod listener;
 mod live;
 mod login;
+mod logins;
 mod openapi;
 mod page;
 mod password;
@@ -51,6 +53,7 @@ pub(crate) use csv::costs;
 pub(crate) use csv::sums as sums_csv;
 pub(crate) use listener::Listener;
 pub(crate) use listener::bind;
+pub(crate) use logins::LOGIN_NEWS;
 pub(crate) use password::hashed;
 pub(crate) use plane::Plane;
 pub(crate) use plane::Rooms;

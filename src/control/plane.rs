@@ -3,6 +3,10 @@
 use super::ControlConfig;
 use super::audit::Audit;
 use super::live::STREAMS_MAX;
+use super::logins;
+use super::logins::LoginChange;
+use super::session;
+use super::session::Session;
 use super::session::Sessions;
 use super::throttle::Throttle;
 use crate::calls::CallLog;
@@ -13,12 +17,14 @@ use crate::secret::SecretReader;
 use crate::store::KeyFile;
 use crate::store::Store;
 use crate::upstream::Hosts;
+use crate::valkey::Valkey;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 /// The rooms that the control plane looks at and changes.
@@ -31,6 +37,8 @@ pub(crate) struct Rooms {
     pub(crate) pool: watch::Receiver<PoolSnapshot>,
     pub(crate) calls: CallLog,
     pub(crate) store: Store,
+    /// What relays share, where they do.
+    pub(crate) valkey: Option<Valkey>,
     pub(crate) explain: Explainer,
     /// The configuration in force, in the manual's order.
     pub(crate) settings: Arc<[Setting]>,
@@ -66,12 +74,17 @@ pub(crate) struct Shared {
     /// Pages that are kept new by events.
     pub(super) streams: Arc<Semaphore>,
     sessions: Mutex<Sessions>,
+    /// Where other relays are told of logins.
+    logins: Option<mpsc::Sender<LoginChange>>,
     throttle: Mutex<Throttle>,
 }
 
 impl Plane {
+    /// Where relays share a Valkey, logins are shared for as long as the runtime lives.
     pub(crate) fn new(config: ControlConfig, rooms: Rooms) -> Plane {
-        Plane(Arc::new(Shared {
+        let (valkey, (changes, untold)) = (rooms.valkey.clone(), logins::changes());
+        let plane = Plane(Arc::new(Shared {
+            logins: valkey.is_some().then_some(changes),
             file: SecretFile::of(&config.home),
             config,
             audit: Audit::of(rooms.store.clone()),
@@ -81,7 +94,43 @@ impl Plane {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             sessions: Mutex::default(),
             throttle: Mutex::default(),
-        }))
+        }));
+        if let Some(valkey) = valkey {
+            tokio::spawn(logins::share(plane.clone(), valkey, untold));
+        }
+        plane
+    }
+
+    /// Begins a session, of which all relays know in a moment.
+    pub(super) fn begin_session(&self, token: &str, session: &Session) {
+        self.sessions().begin(token, session.clone());
+        self.tell_login(LoginChange::Begun(session::hash(token), session.clone()));
+    }
+
+    /// The session of a cookie, seen now.
+    pub(super) fn see_session(&self, token: &str, now_ms: u64) -> Option<Session> {
+        let before = self.sessions().seen_ms(token);
+        let session = self.sessions().see(token, now_ms)?;
+        // Now and then, so that it is not idle at the others.
+        if before.is_none_or(|before| before / TOLD_EVERY_MS != now_ms / TOLD_EVERY_MS) {
+            self.tell_login(LoginChange::Begun(session::hash(token), session.clone()));
+        }
+        Some(session)
+    }
+
+    /// Ends the session of this public name, at all relays.
+    pub(super) fn end_session(&self, id: &str) -> Option<Session> {
+        let ended = self.sessions().end(id)?;
+        self.tell_login(LoginChange::Ended(ended.id.clone()));
+        Some(ended)
+    }
+
+    /// Tells other relays, where there are some, without waiting.
+    pub(super) fn tell_login(&self, change: LoginChange) {
+        let logins = self.0.logins.as_ref();
+        if logins.is_some_and(|logins| logins.try_send(change).is_err()) {
+            tracing::warn!("other relays are not told of a login: too many wait");
+        }
     }
 
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
@@ -109,3 +158,5 @@ impl std::ops::Deref for Plane {
 
 /// Two at once keep one core for calls; others wait in line.
 const HASHES_MAX: usize = 2;
+/// How often other relays are told that somebody is still there: far less than what counts as idle.
+const TOLD_EVERY_MS: u64 = 600_000;

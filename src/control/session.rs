@@ -1,14 +1,16 @@
 //! Who is logged in: sessions by the hash of their cookie, each with an end. `[pure]`
 
+use serde::Deserialize;
+use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
 use std::collections::HashMap;
 
 /// The hash of a cookie's value; knowing it opens nothing.
-type TokenHash = [u8; 32];
+pub(super) type TokenHash = [u8; 32];
 
 /// A session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Session {
     /// What lists and audit call it.
     pub(super) id: String,
@@ -22,21 +24,48 @@ pub(super) struct Session {
     pub(super) seen_ms: u64,
 }
 
-/// All of them, in memory: they end with the process.
+/// All of them, in memory: they end with the process, but where other relays know them.
 #[derive(Debug, Default)]
 pub(super) struct Sessions(HashMap<TokenHash, Session>);
 
 impl Sessions {
     /// Keeps a new session. The one that was not seen for longest goes where there are too many.
     pub(super) fn begin(&mut self, token: &str, session: Session) {
-        self.forget(session.began_ms);
+        self.keep(hash(token), session);
+    }
+
+    /// Takes up what another relay says of one; what is known better here stays.
+    pub(super) fn take_up(&mut self, hash: TokenHash, session: Session, now_ms: u64) {
+        let known = self.0.get(&hash).map_or(0, |known| known.seen_ms);
+        if known < session.seen_ms && !is_over(&session, now_ms) {
+            self.keep(hash, session);
+        }
+    }
+
+    fn keep(&mut self, hash: TokenHash, session: Session) {
+        self.forget(session.seen_ms);
         if self.0.len() >= SESSIONS_MAX {
             let oldest = self.0.iter().min_by_key(|(_, session)| session.seen_ms);
             if let Some(hash) = oldest.map(|(hash, _)| *hash) {
                 self.0.remove(&hash);
             }
         }
-        self.0.insert(hash(token), session);
+        self.0.insert(hash, session);
+    }
+
+    /// Those that go on, by the hash of their cookie.
+    pub(super) fn each(&self, now_ms: u64) -> Vec<(TokenHash, Session)> {
+        let open = self
+            .0
+            .iter()
+            .filter(|(_, session)| !is_over(session, now_ms));
+        open.map(|(hash, session)| (*hash, session.clone()))
+            .collect()
+    }
+
+    /// When the session of a cookie was seen last.
+    pub(super) fn seen_ms(&self, token: &str) -> Option<u64> {
+        self.0.get(&hash(token)).map(|session| session.seen_ms)
     }
 
     /// The session of a cookie, seen now; `None` where there is none, or it is over.
@@ -124,6 +153,21 @@ mod tests {
             sessions.see("c", now).is_none(),
             "an old cookie opens nothing"
         );
+    }
+
+    #[test]
+    fn what_another_relay_says_is_taken_up_where_it_is_newer() {
+        let mut sessions = Sessions::default();
+        sessions.take_up(hash("a"), session("a", 5), 6);
+        assert!(sessions.see("a", 9).is_some());
+        sessions.take_up(hash("a"), session("older", 7), 9);
+        assert_eq!(
+            sessions.see("a", 9).map(|known| known.id).as_deref(),
+            Some("a")
+        );
+        sessions.take_up(hash("b"), session("b", 5), 5 + IDLE_MS_MAX + 1);
+        assert_eq!(sessions.seen_ms("b"), None, "it is over");
+        assert_eq!(sessions.each(9).len(), 1);
     }
 
     #[test]

@@ -184,12 +184,14 @@ fn file(name: &str, text: String) -> Reply {
 /// One call's whole story: its record with phases, tries and labels, and what its code means. A call that the store has
 /// not yet, or not any more, is told as far as it is kept in memory.
 pub(super) async fn story(plane: &Plane, id: &str) -> Result<Value, Problem> {
-    let filter = UsageFilter {
-        id: Some(id.to_owned()),
-        ..UsageFilter::default()
+    let kept = match kept(plane, id).await {
+        // One that has just ended is on its way to the store.
+        None if recent(plane, id).is_ok() => {
+            tokio::task::block_in_place(|| plane.rooms.store.flush());
+            kept(plane, id).await
+        }
+        kept => kept,
     };
-    let page = plane.rooms.store.usage(filter, None, 1).await;
-    let kept = page.ok().and_then(|page| page.rows.into_iter().next());
     let Some(kept) = kept else {
         return recent(plane, id);
     };
@@ -197,6 +199,15 @@ pub(super) async fn story(plane: &Plane, id: &str) -> Result<Value, Problem> {
     told["story"] = serde_json::from_str(&kept.story).unwrap_or_default();
     told["error"] = error(&kept.code);
     Ok(told)
+}
+
+async fn kept(plane: &Plane, id: &str) -> Option<UsageRecord> {
+    let filter = UsageFilter {
+        id: Some(id.to_owned()),
+        ..UsageFilter::default()
+    };
+    let page = plane.rooms.store.usage(filter, None, 1).await;
+    page.ok().and_then(|page| page.rows.into_iter().next())
 }
 
 /// What a code of the error contract means.

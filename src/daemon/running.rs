@@ -210,6 +210,7 @@ fn rooms(
     let api = api.clone();
     control::Rooms {
         store: claimed.store.clone(),
+        valkey: lanes.valkey.clone(),
         settings: config.shown.iter().map(setting).collect(),
         explain: Arc::new(move |query| api.explained(query)),
         catalog: lanes.catalog.clone(),
@@ -228,12 +229,20 @@ fn control(
     rooms: control::Rooms,
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
+    let place = config.store.place.clone();
     let config = config.control.clone();
     tokio::spawn(async move {
         let Some(desk) = desk else { return };
         tracing::info!(address = %desk.local_addr(), "the control plane listens");
         let (first, catalog) = (config.clone(), rooms.catalog.clone());
-        let made = tokio::task::spawn_blocking(move || control::make_first_admin(&first, &catalog));
+        let make = move || {
+            // Of relays that begin at the same time, one makes the first user.
+            let is_wanted = first.token.is_none() && catalog.snapshot().users().next().is_none();
+            if is_wanted && Mirror::is_first(&place, "first admin") {
+                control::make_first_admin(&first, &catalog);
+            }
+        };
+        let made = tokio::task::spawn_blocking(make);
         drop(made.await);
         desk.run(control::Plane::new(config, rooms), stopped).await;
     })

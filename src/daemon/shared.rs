@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::config::Config;
+use crate::control::LOGIN_NEWS;
 use crate::limits::LimitEngine;
 use crate::limits::MemoryLimits;
 use crate::limits::SharedLimits;
@@ -65,7 +66,7 @@ impl SharedState {
         let (shared, ending) = SharedLimits::new(valkey.clone(), relay.clone());
         let limits = LimitEngine::Shared(shared);
         let keeping = valkey.clone();
-        let keeping = async move { match keeping.keep(&[BREAKER_NEWS]).await {} };
+        let keeping = async move { match keeping.keep(&[BREAKER_NEWS, LOGIN_NEWS]).await {} };
         let mut connections = valkey.connections();
         let ending = vec![tokio::spawn(ending), tokio::spawn(keeping)];
         // A relay starts without it, too: what has no limit is served.

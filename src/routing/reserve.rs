@@ -29,6 +29,8 @@ use crate::limits::openai_headers;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::Usage;
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// What was taken; settled when the call has ended, and standing at its estimate where it never is.
 pub(crate) struct Settlement {
@@ -37,6 +39,8 @@ pub(crate) struct Settlement {
     price: Option<Price>,
     /// The cost by the estimate.
     estimate: Option<Nanos>,
+    /// Told when a budget was charged; `None`: none is.
+    charged: Option<Arc<Notify>>,
 }
 
 /// What a call cost; a budget was charged exactly this.
@@ -54,6 +58,8 @@ pub(crate) struct PolicyLimits {
     pub(super) counted: LimitEngine,
     /// Budgets are written down; where they cannot be, no call with one passes.
     is_written: bool,
+    /// Told whenever a budget was charged.
+    charged: Arc<Notify>,
 }
 
 impl PolicyLimits {
@@ -63,12 +69,14 @@ impl PolicyLimits {
             Ok(counted) => PolicyLimits {
                 counted: LimitEngine::Memory(counted),
                 is_written: true,
+                charged: Arc::default(),
             },
             Err(error) => {
                 tracing::error!(%error, "what budgets have spent cannot be known; calls with a budget are refused");
                 PolicyLimits {
                     counted: LimitEngine::Memory(MemoryLimits::new(clock::now())),
                     is_written: false,
+                    charged: Arc::default(),
                 }
             }
         }
@@ -81,6 +89,7 @@ impl PolicyLimits {
         PolicyLimits {
             counted: limits,
             is_written: true,
+            charged: Arc::default(),
         }
     }
 
@@ -122,6 +131,11 @@ impl PolicyLimits {
     /// Takes up the minute's counts of a process before.
     pub(crate) fn recall(&self, text: &str) {
         self.counted.recall(text, clock::now(), clock::unix_ms());
+    }
+
+    /// Until a budget is charged, or was since this was asked last.
+    pub(crate) async fn charged(&self) {
+        self.charged.notified().await;
     }
 
     /// Until what calls have used is kept, or cannot be.
@@ -166,6 +180,7 @@ impl Router {
                 reservation: None,
                 price,
                 estimate: cost,
+                charged: None,
             }));
         };
         let mut bounds = bounds(&policy, call.key.as_ref());
@@ -175,6 +190,7 @@ impl Router {
                 reservation: None,
                 price,
                 estimate: cost,
+                charged: None,
             }));
         }
         let ask = Ask {
@@ -190,10 +206,13 @@ impl Router {
         }
         let reservation = self.limits.counted.reserve(&ask).await;
         let reservation = reservation.map_err(|refusal| self.limits.refused(&refusal))?;
+        let charged = has_budget.then(|| Arc::clone(&self.limits.charged));
+        charged.iter().for_each(|charged| charged.notify_one());
         Ok(Some(Settlement {
             reservation: Some(reservation),
             price,
             estimate: cost,
+            charged,
         }))
     }
 }
@@ -256,6 +275,7 @@ impl Settlement {
         if let Some(reservation) = self.reservation {
             reservation.settle(tokens.total(), nanos);
         }
+        self.charged.iter().for_each(|charged| charged.notify_one());
         cost(self.price, nanos, false)
     }
 }

@@ -1,7 +1,7 @@
 //! The loop of one session: what its claude does, orders and deadlines in; keystrokes or lines, events and notices out.
 //!
 //! All decisions are the machine's. The loop takes one input, hands it over, and drains every effect before it takes
-//! the next. EndMode claude is reached is the [`Transport`]'s: on a pseudo-terminal, or in lines of JSON.
+//! the next. How claude is reached is the [`Transport`]'s: on a pseudo-terminal, or in lines of JSON.
 
 use super::fault;
 use super::installation::Installation;
@@ -58,12 +58,12 @@ pub(crate) enum Notice {
 /// Tells the pool; it must not block.
 pub(crate) type Notify = Box<dyn FnMut(Notice) + Send>;
 
-/// EndMode the claude of a session is reached: its process, the machine that decides, and what carries words between them.
+/// How the claude of a session is reached: its process, the machine that decides, and what carries words between them.
 pub(super) trait Transport: Send + 'static {
     /// What claude does.
     type Input: Send;
 
-    /// EndMode a process of this kind is ended. One that has nothing to clean up is not asked.
+    /// How a process of this kind is ended. One that has nothing to clean up is not asked.
     const END: EndMode;
 
     /// Waits for what claude does next; what counts first is taken first. Cancel safe.
@@ -331,5 +331,5 @@ async fn met(transcript_pipe: Option<&mut TranscriptPipe>, pid: u32) -> io::Resu
     }
 }
 
-/// EndMode long a process may take to end, cleaning up after itself, before it is forced; it takes 20 to 60 ms.
+/// How long a process may take to end, cleaning up after itself, before it is forced; it takes 20 to 60 ms.
 const END_WAIT: Duration = Duration::from_millis(400);

@@ -46,6 +46,8 @@ pub(crate) enum FaultKind {
     ClaudeUnsupported,
     CodexNotFound,
     LoginRequired,
+    /// A login is there, and the CLI could not renew its token.
+    TokenRefreshFailed,
     EmptyTurn,
     TurnTimeout,
     SessionLost,
@@ -129,6 +131,7 @@ impl FaultKind {
             FaultKind::ClaudeUnsupported => "claude_unsupported",
             FaultKind::CodexNotFound => "codex_not_found",
             FaultKind::LoginRequired => "login_required",
+            FaultKind::TokenRefreshFailed => "token_refresh_failed",
             FaultKind::EmptyTurn => "empty_turn",
             FaultKind::TurnTimeout => "turn_timeout",
             FaultKind::SessionLost => "session_lost",
@@ -197,6 +200,7 @@ impl FaultKind {
             FaultKind::ClaudeNotFound
             | FaultKind::CodexNotFound
             | FaultKind::LoginRequired
+            | FaultKind::TokenRefreshFailed
             | FaultKind::DialogBlocked
             | FaultKind::UsageLimit
             | FaultKind::QueueFull

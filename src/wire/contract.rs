@@ -532,6 +532,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Run `claude` in a terminal and log in with `/login`, or `inference-relay login codex`; the relay notices by itself.",
     },
     Row {
+        code: "token_refresh_failed",
+        ending: Ending::Http(UNAVAILABLE),
+        blame: Blame::Cli,
+        retry: Retry::Never,
+        happened: "The Codex CLI is logged in, and could not renew the token of its login.",
+        next: "Run `inference-relay logout codex` and `inference-relay login codex`; the relay notices by itself.",
+    },
+    Row {
         code: "dialog_blocked",
         ending: Ending::Http(UNAVAILABLE),
         blame: Blame::Cli,

@@ -247,7 +247,7 @@ const FAILURES: &[(&str, &str, u16, &str)] = &[
         "refresh",
         "fail = { status = 401, code = \"refresh_token_reused\" }",
         503,
-        "login_required",
+        "token_refresh_failed",
     ),
     (
         "cut",

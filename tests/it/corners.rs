@@ -287,8 +287,7 @@ fn an_answer_that_was_cut_is_told_as_far_as_it_came() {
 fn no_answer_of_any_kind_hangs_or_is_lost_without_a_word() {
     let texts: &[&str] = &[r#"{"type":"text_delta","text":"a\ud83d\ude00 b"}"#];
     let blank: &[&str] = &[r#"{"type":"text_delta","text":" "}"#];
-    let twice: &[&str] =
-        &[r#"{"type":"input_json_delta","partial_json":"{\"t\":1,\"t\":\"b\"}"}"#];
+    let twice: &[&str] = &[r#"{"type":"input_json_delta","partial_json":"{\"t\":1,\"t\":\"b\"}"}"#];
     let foreign = (json!({"type": "brand_new", "deep": {"er": 1}}), &[][..]);
     let redacted = (json!({"type": "redacted_thinking", "data": "d"}), &[][..]);
     let kinds_of: [&[(Value, &[&str])]; 7] = [
@@ -300,22 +299,30 @@ fn no_answer_of_any_kind_hangs_or_is_lost_without_a_word() {
         &[called("note", INPUT)],
         &[foreign, text(texts)],
     ];
+    let mut number = 0;
     for lane in LANES {
-        let planned = Arc::new(Mutex::new(String::new()));
+        let planned = Arc::new(Mutex::new((String::new(), None)));
         let first = Arc::clone(&planned);
-        let upstream = Upstream::answering(move |_| {
-            let events = std::mem::take(&mut *first.lock().expect("nobody panics with it"));
-            match events.as_str() {
-                "" => Answer::Say(SECOND.to_owned()),
-                _ => Answer::Raw(events),
+        let upstream = Upstream::answering(move |asked| {
+            let mut first = first.lock().expect("nobody panics with it");
+            // A process of the case before may ask on while it is being ended.
+            let is_ours = asked["messages"].to_string().contains(&first.0);
+            match first.1.take_if(|_| is_ours) {
+                None => Answer::Say(SECOND.to_owned()),
+                Some(events) => Answer::Raw(events),
             }
         });
         let relay = World::upstream(&upstream).claude(lane).start();
         for blocks in kinds_of {
             for stop in ["end_turn", "tool_use", "max_tokens", "brand_new_reason"] {
-                *planned.lock().expect("nobody panics with it") = stream(blocks, stop);
-                let answer = relay.post(&with_tool());
                 let case = format!("{lane} {blocks:?} {stop}");
+                let prompt = format!("case {number}.");
+                number += 1;
+                let mut call = with_tool();
+                call["messages"][0]["content"] = json!(prompt);
+                *planned.lock().expect("nobody panics with it") =
+                    (prompt, Some(stream(blocks, stop)));
+                let answer = relay.post(&call);
                 assert!(!answer.body.contains(SECOND), "{case}: {}", answer.body);
                 let is_told = answer.status == 200
                     && kinds(&answer.json()).len() == blocks.len()

@@ -14,6 +14,7 @@ mod errors;
 mod failover;
 mod flood;
 mod hangup;
+mod hostile;
 mod hosts;
 mod installation;
 mod license;

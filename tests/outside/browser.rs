@@ -112,6 +112,25 @@ impl Browser {
         self.types(text);
     }
 
+    /// Pastes a text into a field, in the place of what stood there.
+    pub(crate) fn pastes(&self, selector: &str, text: &str) {
+        self.tabs_to(selector);
+        self.asks(&format!(
+            "document.activeElement.value = {}",
+            Value::from(text)
+        ));
+    }
+
+    /// What stands in a field.
+    pub(crate) fn copies(&self, selector: &str) -> String {
+        let script = format!(
+            "return document.querySelector({}).value",
+            Value::from(selector)
+        );
+        let text = self.asks(&script);
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Sends the form off that this button is of, by the keyboard, and waits until the next page is there.
     pub(crate) fn sends(&self, button: &str) {
         self.tabs_to(button);

@@ -36,6 +36,7 @@ pub(crate) fn all() -> Vec<Trial> {
         the_llm_command_works,
         llamaindex_works,
         claude_code_reads_and_edits_a_file_through_the_relay,
+        codex_looks_at_and_edits_a_file_through_the_relay,
         ten_rounds_of_tools_reach_the_model_as_they_were_sent
     ]
 }
@@ -62,14 +63,15 @@ echo = true
 "#;
 
 /// A recipe with the program that runs it.
-struct Recipe {
+pub(super) struct Recipe {
     command: Command,
     /// What is to be removed afterwards.
     copy: Option<PathBuf>,
+    more: Vec<String>,
 }
 
 /// A recipe in Python, where `module` can be imported.
-fn python(file: &str, module: &str) -> Result<Recipe, Missing> {
+pub(super) fn python(file: &str, module: &str) -> Result<Recipe, Missing> {
     let python = told("RELAY_TEST_PYTHON")?;
     let import = format!("import {module}");
     let found = Command::new(&python).args(["-c", &import]).output();
@@ -83,6 +85,7 @@ fn python(file: &str, module: &str) -> Result<Recipe, Missing> {
     Ok(Recipe {
         command,
         copy: None,
+        more: Vec::new(),
     })
 }
 
@@ -100,6 +103,7 @@ fn node(file: &str, package: &str) -> Result<Recipe, Missing> {
     Ok(Recipe {
         command,
         copy: Some(copy),
+        more: Vec::new(),
     })
 }
 
@@ -124,13 +128,21 @@ fn shell(file: &str, variable: &str, program: &str) -> Result<Recipe, Missing> {
     Ok(Recipe {
         command,
         copy: None,
+        more: Vec::new(),
     })
 }
 
 impl Recipe {
+    /// The same, with what comes after the address.
+    pub(super) fn with(mut self, words: &[&str]) -> Recipe {
+        self.more = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// Runs it; what it prints, as JSON.
-    fn run(mut self, relay: SocketAddr) -> Value {
+    pub(super) fn run(mut self, relay: SocketAddr) -> Value {
         self.command.arg(format!("http://{relay}"));
+        self.command.args(&self.more);
         let output = self
             .command
             .output()
@@ -205,6 +217,14 @@ fn model() -> Upstream {
             let inputs = (0..parts).map(|part| json!({"round": rounds, "part": part}));
             return call("step", inputs.collect());
         }
+        if said.contains("Codex, edit notes.txt") {
+            let run = |command: &str| call("exec_command", vec![json!({ "cmd": command })]);
+            return match rounds {
+                0 => run("cat notes.txt"),
+                1 => run(PATCH),
+                _ => Answer::Say("It is edited.".into()),
+            };
+        }
         if said.contains("Weather of Paris") && rounds == 0 {
             return call("weather", vec![json!({"city": "Paris"})]);
         }
@@ -243,6 +263,9 @@ fn every_answer_has_the_shape_of_openais_own_types() -> Result<(), Missing> {
     assert!(found["checked"].as_u64() > Some(90), "{found}");
     Ok(())
 }
+
+/// How Codex has a file edited.
+const PATCH: &str = "apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: notes.txt\n@@\n-alpha\n+beta\n second line\n*** End Patch\nEOF\n";
 
 /// The rounds of the loop in which three calls are made at once.
 const PARALLEL: [usize; 3] = [2, 5, 8];
@@ -381,6 +404,16 @@ fn claude_code_reads_and_edits_a_file_through_the_relay() -> Result<(), Missing>
     let relay = World::upstream(&upstream).start();
     let expected = json!({"said": "It is edited.", "file": "beta;second line;"});
     assert_eq!(recipe.run(relay.address), expected);
+    Ok(())
+}
+
+fn codex_looks_at_and_edits_a_file_through_the_relay() -> Result<(), Missing> {
+    let recipe = shell("codex.sh", "RELAY_TEST_NODE_SDK", "codex")?;
+    let upstream = model();
+    let relay = World::upstream(&upstream).start();
+    let expected = json!({"said": "It is edited.", "file": "beta;second line;"});
+    assert_eq!(recipe.run(relay.address), expected);
+    assert_eq!(upstream.bodies().len(), 3);
     Ok(())
 }
 

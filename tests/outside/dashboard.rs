@@ -23,6 +23,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(crate) fn all() -> Vec<Trial> {
     trials![every_page_can_be_read_empty_and_full_in_every_light_and_width]
@@ -39,10 +40,28 @@ pub(crate) struct Plane {
 
 impl Plane {
     pub(crate) fn start(world: World) -> Plane {
-        let relay = world
+        let world = world
             .env("RELAY_ADMIN_TOKEN", TOKEN)
-            .pool("idle = 0\n[control]\nport = 0")
-            .start();
+            .pool("idle = 0\n[control]\nport = 0");
+        Plane::of(world.start(), None)
+    }
+
+    /// The same one after its end and a change of its world.
+    pub(crate) fn restart(self, change: impl FnOnce(&World)) -> Plane {
+        let Plane {
+            mut relay,
+            password,
+            ..
+        } = self;
+        relay.signal(rustix::process::Signal::TERM);
+        relay.ended();
+        let world = Arc::clone(&relay.world);
+        drop(relay);
+        change(&world);
+        Plane::of(Relay::start(world), Some(password))
+    }
+
+    fn of(relay: Relay, password: Option<String>) -> Plane {
         let after = |words: &str| {
             wait::until(words, || {
                 let log = relay.log();
@@ -52,9 +71,11 @@ impl Plane {
         };
         let address = after("the control plane listens address=");
         let address = address.parse().expect("it is an address");
-        let made = relay.world.run(&["user", "add", "ada", "--role", "admin"]);
-        let password = String::from_utf8_lossy(&made.stdout).trim().to_owned();
-        assert!(made.status.success(), "{made:?}");
+        let password = password.unwrap_or_else(|| {
+            let made = relay.world.run(&["user", "add", "ada", "--role", "admin"]);
+            assert!(made.status.success(), "{made:?}");
+            String::from_utf8_lossy(&made.stdout).trim().to_owned()
+        });
         Plane {
             relay,
             address,
@@ -200,6 +221,7 @@ fn every_page_can_be_read_empty_and_full_in_every_light_and_width() -> Result<()
         "POST /api/v1/relay-keys",
         &json!({"name": "app", "policy": "team"}),
     );
+    assert_eq!(made.status, 201, "{}", made.body);
     let key = made.json()["key"].as_str().unwrap_or_default().to_owned();
     let ask = |prompt: &str, model: &str| {
         let mut body = call(prompt);

@@ -23,8 +23,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -35,6 +37,7 @@ pub(crate) fn all() -> Vec<Trial> {
         a_change_made_at_one_relay_is_in_force_at_all,
         limits_and_budgets_hold_over_all_relays_together,
         a_breaker_that_one_relay_opened_is_open_at_all,
+        whoever_is_logged_in_at_one_relay_is_at_all_and_out_of_all,
         callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe,
         callers_notice_nothing_of_a_postgresql_that_is_killed
     ]
@@ -86,6 +89,27 @@ fn catalog(host: &Host) -> String {
     )
 }
 
+/// How calls ended so far.
+#[derive(Default)]
+struct Seen(Mutex<BTreeMap<String, usize>>);
+
+impl Seen {
+    fn note(&self, end: &str) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen.entry(end.to_owned()).or_default() += 1;
+    }
+
+    fn count(&self, end: &str) -> usize {
+        count(&self.0.lock().unwrap_or_else(PoisonError::into_inner), end)
+    }
+
+    /// Waits until so many more have ended so.
+    fn more(&self, end: &str, more: usize) {
+        let from = self.count(end);
+        wait::until(end, || (self.count(end) >= from + more).then_some(()));
+    }
+}
+
 impl Fleet {
     /// The first one declares the catalog; the others find it in the store.
     fn start() -> Result<Fleet, Missing> {
@@ -93,7 +117,7 @@ impl Fleet {
         let host = Host::answering(rule);
         let relay = |is_first: bool| {
             let shared = format!(
-                "[store]\nurl = \"{}\"\n[state]\nurl = \"{}\"\n",
+                "[control]\nport = 0\n[store]\nurl = \"{}\"\n[state]\nurl = \"{}\"\n",
                 postgres.url(),
                 valkey.url()
             );
@@ -165,9 +189,9 @@ impl Fleet {
     fn while_callers_ask(
         &mut self,
         keys: [&str; 2],
-        happens: impl FnOnce(&mut Valkey, &mut Server, &dyn Fn(usize)),
+        happens: impl FnOnce(&mut Valkey, &mut Server, &Seen),
     ) -> [BTreeMap<String, usize>; 2] {
-        let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let (stop, seen) = (AtomicBool::new(false), Seen::default());
         let Fleet {
             relays,
             valkey,
@@ -176,13 +200,14 @@ impl Fleet {
         } = self;
         let mut ends: [Vec<String>; 2] = Default::default();
         thread::scope(|scope| {
-            let (stop, done) = (&stop, &done);
+            let (stop, seen) = (&stop, &seen);
             let caller = |relay, key| {
                 move || {
                     let mut ends = Vec::new();
                     while !stop.load(Ordering::Relaxed) {
-                        ends.push(end(&ask(relay, key, "m", "x")));
-                        done.fetch_add(1, Ordering::Relaxed);
+                        let end = end(&ask(relay, key, "m", "x"));
+                        seen.note(&end);
+                        ends.push(end);
                     }
                     ends
                 }
@@ -193,13 +218,7 @@ impl Fleet {
                     threads.push((place, scope.spawn(caller(relay, key))));
                 }
             }
-            let wait_for = |more: usize| {
-                let from = done.load(Ordering::Relaxed);
-                wait::until("more calls", || {
-                    (done.load(Ordering::Relaxed) >= from + more).then_some(())
-                });
-            };
-            happens(valkey, postgres, &wait_for);
+            happens(valkey, postgres, seen);
             stop.store(true, Ordering::Relaxed);
             for (place, thread) in threads {
                 ends[place].extend(thread.join().expect("a caller must end"));
@@ -371,6 +390,65 @@ fn a_breaker_that_one_relay_opened_is_open_at_all() -> Result<(), Missing> {
     Ok(())
 }
 
+fn whoever_is_logged_in_at_one_relay_is_at_all_and_out_of_all() -> Result<(), Missing> {
+    let fleet = Fleet::start()?;
+    let desk = |relay: &Relay| {
+        wait::until("the control plane's port", || {
+            let log = relay.log();
+            let (_, rest) = log.split_once("the control plane listens address=")?;
+            rest.split_whitespace().next()?.parse().ok()
+        })
+    };
+    let desks: Vec<SocketAddr> = fleet.relays.iter().map(desk).collect();
+    let made = fleet.relays[0]
+        .world
+        .run(&["user", "add", "eve", "--role", "viewer"]);
+    let password = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+    let body = serde_json::json!({"user": "eve", "password": password}).to_string();
+    let login = wait::until("the user at relay 1", || {
+        let answer = desk_asks(desks[0], "POST /api/v1/login", "", &body);
+        (answer.status == 200).then_some(answer)
+    });
+    let cookie = login
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let csrf = login.json()["csrf"].as_str().unwrap_or_default().to_owned();
+    for (number, desk) in (1..).zip(&desks) {
+        let more = format!("cookie: {cookie}\r\n");
+        let after = took("the login", || {
+            desk_asks(*desk, "GET /api/v1/me", &more, "").status == 200
+        });
+        figure(&format!(
+            "a login at relay 1 is one at relay {number} after {after:?}"
+        ));
+    }
+    let more = format!("cookie: {cookie}\r\nx-csrf-token: {csrf}\r\n");
+    assert_eq!(
+        desk_asks(desks[2], "POST /api/v1/logout", &more, "").status,
+        200
+    );
+    for (number, desk) in (1..).zip(&desks) {
+        let after = took("the logout", || {
+            desk_asks(*desk, "GET /api/v1/me", &more, "").status == 401
+        });
+        figure(&format!(
+            "a logout at relay 3 is one at relay {number} after {after:?}"
+        ));
+    }
+    Ok(())
+}
+
+fn desk_asks(desk: SocketAddr, line: &str, more: &str, body: &str) -> Response {
+    let head = format!(
+        "{line} HTTP/1.1\r\nhost: {desk}\r\nconnection: close\r\n{more}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    client::send(desk, format!("{head}{body}").as_bytes()).whole()
+}
+
 fn callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe() -> Result<(), Missing>
 {
     let mut fleet = Fleet::start()?;
@@ -383,13 +461,13 @@ fn callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe() ->
     });
     let wide = fleet.key("wide");
     let mut before = 0;
-    let [limited, unlimited] = fleet.while_callers_ask([&wide, &free], |valkey, _, wait_for| {
-        wait_for(60);
+    let [limited, unlimited] = fleet.while_callers_ask([&wide, &free], |valkey, _, seen| {
+        seen.more("200", 60);
         valkey.kill();
-        wait_for(60);
+        seen.more("503 limits_unavailable", 20);
         valkey.begin();
         before = valkey.spent();
-        wait_for(600);
+        seen.more("200", 600);
     });
     figure(&format!(
         "a Valkey that was killed: calls with a limit {limited:?}, calls without {unlimited:?}"
@@ -403,11 +481,11 @@ fn callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe() ->
     wait::until("what was spent, told by the relays", || {
         (fleet.valkey.spent() == served * COST).then_some(())
     });
-    let [limited, unlimited] = fleet.while_callers_ask([&wide, &free], |valkey, _, wait_for| {
+    let [limited, unlimited] = fleet.while_callers_ask([&wide, &free], |valkey, _, seen| {
         valkey.signal(Signal::STOP);
-        wait_for(200);
+        seen.more("503 limits_unavailable", 20);
         valkey.signal(Signal::CONT);
-        wait_for(200);
+        seen.more("200", 200);
     });
     figure(&format!(
         "a Valkey that stood still: calls with a limit {limited:?}, calls without {unlimited:?}"
@@ -422,12 +500,12 @@ fn callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe() ->
 fn callers_notice_nothing_of_a_postgresql_that_is_killed() -> Result<(), Missing> {
     let mut fleet = Fleet::start()?;
     let (wide, free) = (fleet.key("wide"), fleet.key("free"));
-    let tallies = fleet.while_callers_ask([&wide, &free], |_, postgres, wait_for| {
-        wait_for(60);
+    let tallies = fleet.while_callers_ask([&wide, &free], |_, postgres, seen| {
+        seen.more("200", 60);
         postgres.kill();
-        wait_for(200);
+        seen.more("200", 200);
         postgres.begin();
-        wait_for(200);
+        seen.more("200", 200);
     });
     figure(&format!("a PostgreSQL that was killed: {tallies:?}"));
     let served: usize = tallies.iter().map(|tally| count(tally, "200")).sum();

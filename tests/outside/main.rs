@@ -10,9 +10,12 @@ mod clients;
 mod dashboard;
 mod disk;
 mod fleet;
+mod generated;
+mod langchain;
 mod missing;
 mod page;
 mod postgres;
+mod stumbles;
 #[expect(dead_code, reason = "tests/it needs more of it than is needed here")]
 #[path = "../it/support/mod.rs"]
 mod support;
@@ -25,11 +28,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let trials = [
         clients::all(),
+        langchain::all(),
         page::all(),
         disk::all(),
         postgres::all(),
         dashboard::all(),
         fleet::all(),
+        generated::all(),
+        stumbles::all(),
         systemd::all(),
     ];
     let trials = trials.into_iter().flatten().collect();

@@ -193,7 +193,10 @@ fn tries(call: &Value) -> Table {
         caption: "Route: what was tried, in order",
         heads: vec!["Try", "Lane", "Host key", "Outcome", "Began after", "Took"],
         rows: tries.enumerate().map(row).collect(),
-        empty: "No lane was tried.",
+        empty: match call["story"].is_null() {
+            true => "What was tried is not in the store.",
+            false => "No lane was tried.",
+        },
         ..Table::default()
     }
 }

@@ -222,6 +222,14 @@ pub(super) fn one(
     Ok(page_of(StatusCode::OK, &page))
 }
 
+/// A kind as a heading has it.
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::HostKey => "Host key",
+        Kind::Host | Kind::Model | Kind::Binding | Kind::Policy | Kind::User => kind.name(),
+    }
+}
+
 /// The row's text; the hash of a password is only for whoever may change it.
 fn yaml(found: &Document, ask: &Ask, kind: Kind) -> String {
     let text = found.to_yaml();
@@ -411,14 +419,6 @@ fn next(kind: Kind) -> (&'static str, &'static str) {
         Kind::Policy => ("/keys", "make a relay key with it"),
         Kind::Binding => ("/route", "see where a call of it would go"),
         Kind::User => ("", ""),
-    }
-}
-
-/// A kind as the first word of a title.
-fn title(kind: Kind) -> &'static str {
-    match kind {
-        Kind::HostKey => "Host key",
-        other => other.name(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::Api;
 use super::super::router;
+use super::plan;
 use super::view;
 use super::view::View;
 use crate::auth::Caller;
@@ -76,6 +77,10 @@ fn page(api: &Api, caller: &Caller, is_live: bool) -> Response {
         keys: keys(api, needs_key, now),
         needs_key,
         licence: api.license.view().map(|view| licence(&view)),
+        codex: api
+            .lanes()
+            .iter()
+            .find_map(|lane| plan::line(&lane.about, now)),
         // A browser shows no key, so where one is asked for, the reader may be anybody.
         is_closed: needs_key && caller.key.is_none(),
         denied: denied.as_deref(),

@@ -18,6 +18,7 @@ mod calls;
 mod front;
 mod health_line;
 mod html;
+mod plan;
 mod view;
 
 pub(super) use front::front;

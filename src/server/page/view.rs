@@ -30,6 +30,8 @@ pub(super) struct View<'a> {
     pub(super) needs_key: bool,
     /// How the licence stands, where there is an authority.
     pub(super) licence: Option<String>,
+    /// How the Codex CLI and its plan stand, once it told.
+    pub(super) codex: Option<String>,
     /// Why the licence lets no call through, where it does not.
     pub(super) denied: Option<&'a str>,
     /// Calls need a key, and the reader shows none: then the page tells health and nothing else.
@@ -80,7 +82,7 @@ pub(super) fn page(view: &View<'_>) -> String {
 <p>{sentence}</p>
 {next}</section>
 {details}</main>
-<footer><p>TestServer from this machine, to this machine. No text of a call is shown or kept here.</p></footer>
+<footer><p>Served from this machine, to this machine. No text of a call is shown or kept here.</p></footer>
 </body>
 </html>
 "##,
@@ -123,7 +125,7 @@ fn pool(view: &View<'_>) -> String {
         |name: &str, value: String| format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n");
     let figures = [
         figure("Idle", in_state("idle").to_string()),
-        figure("ActiveRequest", in_state("busy").to_string()),
+        figure("Busy", in_state("busy").to_string()),
         figure("Waiting", snapshot.waiting.to_string()),
         figure("Uptime", span(view.uptime_ms)),
     ];
@@ -204,6 +206,7 @@ fn about(view: &View<'_>) -> String {
         ),
         ("Its program", path),
         ("Its own tools", Some(tools.to_owned())),
+        ("Codex", view.codex.clone()),
         ("Keys", view.keys.clone()),
         ("Licence", view.licence.clone()),
     ];

@@ -7,6 +7,7 @@ use super::super::front::Context;
 use super::super::status::json;
 use super::items;
 use crate::archive::Kind;
+use crate::archive::RECORD_BYTES_MAX;
 use crate::auth::Caller;
 use crate::clock;
 use crate::lane::Dialect;
@@ -212,6 +213,13 @@ fn item_unknown() -> Fault {
 }
 
 fn unkept(error: &std::io::Error) -> Fault {
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        let public = format!(
+            "items: the conversation would have more than the {RECORD_BYTES_MAX} bytes that one may; begin a new one \
+             with POST /v1/conversations."
+        );
+        return Fault::new(FaultKind::RequestTooLarge, Blame::Client, public);
+    }
     let public = "The relay could not keep the conversation; its log says why.";
     Fault::new(FaultKind::Internal, Blame::Relay, public).because(error.to_string())
 }

@@ -243,10 +243,17 @@ pub(super) fn prune(
             engine.execute(&sql, &[span.seconds().into(), before.into()])?;
         }
     }
-    Ok(gone == PRUNED_MAX)
+    let before = now_ms.saturating_sub(AUDIT_KEPT_MS);
+    let sql = format!(
+        "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at_ms < ?1 LIMIT {PRUNED_MAX})"
+    );
+    let forgotten = engine.execute(&sql, &[before.into()])?;
+    Ok(gone == PRUNED_MAX || forgotten == PRUNED_MAX)
 }
 
 /// Points of one answer: a month of hours by ten names, with room. More is no chart.
 const POINTS_MAX: usize = 20_000;
+/// Milliseconds for which it is kept who changed what: three years, as the sums of days, so that both tell of one time.
+pub(super) const AUDIT_KEPT_MS: u64 = 3 * 366 * 86_400_000;
 /// Records that go at a time, so that the writer is soon back at what waits.
 const PRUNED_MAX: u64 = 5_000;

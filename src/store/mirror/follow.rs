@@ -102,6 +102,19 @@ impl Mirror {
     }
 }
 
+impl Mirror {
+    /// Whether this relay is the one that does something which is done once for all of them. It blocks; where the server does
+    /// not answer, nobody is.
+    pub(crate) fn is_first(place: &StorePlace, what: &str) -> bool {
+        let StorePlace::Postgres(server) = place else {
+            return true;
+        };
+        let put = SharedFiles::open(server).and_then(|mut files| files.put(what, 0, Some("")));
+        put.inspect_err(|error| tracing::warn!(%error, what, "the store could not be asked whether this is done already"))
+            .unwrap_or(false)
+    }
+}
+
 impl Drop for Mirror {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::Relaxed);
