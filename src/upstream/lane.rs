@@ -86,7 +86,15 @@ impl HostLane {
     /// Every breaker of which something is known, as programs read it.
     pub(crate) fn breakers_json(&self, now: Instant) -> Vec<Value> {
         let views = self.breakers().views(now).into_iter();
+        let views = views.filter(|cell| self.is_of_now(cell));
         views.map(|cell| self.breaker_json(&cell, now)).collect()
+    }
+
+    /// Whether it holds for the host, or for a value that a key has now: one that was replaced is asked for nothing.
+    fn is_of_now(&self, cell: &CellView) -> bool {
+        let mut keys = self.host.keys.iter();
+        let digest = cell.key.as_ref().map(|(digest, _)| *digest);
+        digest.is_none_or(|digest| keys.any(|key| key.digest == digest))
     }
 
     fn breaker_json(&self, cell: &CellView, now: Instant) -> Value {

@@ -22,6 +22,8 @@ use super::table::marked;
 use super::table::number;
 use super::table::plain;
 use super::table::result;
+use super::table::said;
+use super::table::spoken;
 use super::table::text;
 use super::table::time;
 use super::table::took;
@@ -176,8 +178,11 @@ fn tries(call: &Value) -> Table {
         };
         vec![
             number((place + 1).to_string()),
-            plain(text(&tried["lane"])),
-            plain(text(&tried["key"])),
+            lane(&tried["lane"]),
+            match tried["key"].as_str() {
+                Some(key) => linked(key, format!("/host-keys/{}", ask::encoded(key))),
+                None => plain("–"),
+            },
             marked(outcome, tone),
             number(took(&tried["after_ms"])),
             number(took(&tried["took_ms"])),
@@ -217,7 +222,7 @@ fn phases(call: &Value) -> Table {
 fn facts(call: &Value) -> Table {
     let known = |name: &'static str, value: &Value| match value {
         Value::Null => None,
-        value => Some(vec![plain(name), plain(text(value))]),
+        value => Some(vec![plain(name), plain(spoken(value))]),
     };
     let (tokens, story) = (&call["tokens"], &call["story"]);
     let cost = call["cost_nanos"].as_u64().map(|nanos| {
@@ -238,6 +243,11 @@ fn facts(call: &Value) -> Table {
         let paths = paths.iter().map(text).collect::<Vec<_>>();
         json!(paths.join(", "))
     });
+    // Zero where nobody could see them, as on the lane of a host.
+    let seen = match &story["upstream_requests"] {
+        none if *none == json!(0) => &Value::Null,
+        seen => seen,
+    };
     let rows = [
         known(
             "Relay key",
@@ -262,7 +272,7 @@ fn facts(call: &Value) -> Table {
         known("Bytes out", &call["bytes_out"]),
         known("Stop reason", &story["stop"]),
         known("Not as the model wrote it", &emulated.unwrap_or_default()),
-        known("Requests to the upstream", &story["upstream_requests"]),
+        known("Requests to the upstream", seen),
         known("Message", &story["message"]),
     ];
     Table {
@@ -375,13 +385,20 @@ fn verdict(told: &Value) -> (Vec<Cell>, String) {
     )
 }
 
+/// A lane; one of a host leads to it.
+fn lane(lane: &Value) -> Cell {
+    let name = text(lane);
+    match name.strip_prefix("http:") {
+        Some(host) => {
+            let href = format!("/hosts/{}", ask::encoded(host));
+            linked(name, href)
+        }
+        None => plain(name),
+    }
+}
+
 fn candidates(told: &Value) -> Table {
     let row = |one: &Value| {
-        let lane = text(&one["lane"]);
-        let cell = match lane.strip_prefix("http:") {
-            Some(host) => linked(lane.clone(), format!("/hosts/{}", ask::encoded(host))),
-            None => plain(lane.clone()),
-        };
         let binding = match one["binding"].as_str() {
             Some(name) => linked(name, format!("/bindings/{}", ask::encoded(name))),
             None => plain("–"),
@@ -393,11 +410,11 @@ fn candidates(told: &Value) -> Table {
         };
         vec![
             number(text(&one["step"])),
-            cell,
+            lane(&one["lane"]),
             binding,
             plain(form),
             reason(&one["reason"]),
-            plain(one["reason"]["next"].as_str().unwrap_or("–")),
+            said(one["reason"]["next"].as_str().unwrap_or("–")),
         ]
     };
     let all = told["candidates"].as_array().into_iter().flatten();
@@ -432,7 +449,7 @@ fn keys(told: &Value) -> Table {
                 plain(text(&one["lane"])),
                 linked(name.clone(), format!("/host-keys/{}", ask::encoded(&name))),
                 reason(&key["reason"]),
-                plain(key["reason"]["next"].as_str().unwrap_or("–")),
+                said(key["reason"]["next"].as_str().unwrap_or("–")),
             ]
         })
     });
@@ -499,7 +516,7 @@ const PHASES: [(&str, &str, &str); 6] = [
         "First byte",
         "from there to the answer's first byte",
     ),
-    ("end", "Answer", "from there to its last byte"),
+    ("end", "Answer", "from its first byte to its last"),
     ("total", "Total", "from the request's head to the last byte"),
     ("overhead", "Overhead", "what the relay itself added"),
 ];

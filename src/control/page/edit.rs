@@ -112,6 +112,8 @@ fn summary(spec: &Value) -> String {
 #[template(path = "row.html")]
 struct Row {
     frame: Frame,
+    next_href: &'static str,
+    next: &'static str,
     tested: String,
     tested_tone: &'static str,
     problems: Vec<String>,
@@ -133,6 +135,8 @@ impl Row {
     fn of(ask: &Ask, kind: Kind, title: String, yaml: String) -> Row {
         Row {
             frame: Frame::of(ask, title),
+            next_href: "",
+            next: "",
             tested: String::new(),
             tested_tone: "",
             problems: Vec::new(),
@@ -175,17 +179,25 @@ pub(super) fn one(
     let found = row::found(plane, kind, ask.name())?;
     let href = format!("/{}/{}", access::word(kind), ask::encoded(&found.name));
     let snapshot = plane.rooms.catalog.snapshot();
-    let problems = snapshot
+    let problems: Vec<String> = snapshot
         .problems_of(kind, &found.name)
-        .map(|problem| problem.message.clone());
-    let page = Row {
+        .map(|problem| problem.message.clone())
+        .collect();
+    let is_saved = ask.query("done") == Some("saved");
+    let (next_href, next) = match is_saved && may_change(ask, kind) {
+        true => next(kind),
+        false => ("", ""),
+    };
+    let mut page = Row {
         tested: told.map(|told| text(&told["message"])).unwrap_or_default(),
         tested_tone: match told {
             Some(told) if told["good"] == true => "good",
             Some(_) => "bad",
             None => "",
         },
-        problems: problems.collect(),
+        next_href,
+        next,
+        problems,
         problems_lead: "This row is out, and the others serve. Why:",
         tables: match kind {
             Kind::Host | Kind::HostKey => vec![breakers(plane, kind, &found.name)],
@@ -204,6 +216,9 @@ pub(super) fn one(
             yaml(&found, ask, kind),
         )
     };
+    if is_saved && !page.problems.is_empty() {
+        page.frame.notice = "Saved. It is not in force yet:";
+    }
     Ok(page_of(StatusCode::OK, &page))
 }
 
@@ -246,20 +261,29 @@ fn breakers(plane: &Plane, kind: Kind, name: &str) -> Table {
             .collect::<Vec<_>>()
             .join(", ");
         vec![
-            plain(if keys.is_empty() {
-                "the host".to_owned()
-            } else {
-                keys
+            match cell["keys"].as_array().map_or(0, Vec::len) {
+                0 => plain("the host"),
+                1 => {
+                    let href = format!("/host-keys/{}", ask::encoded(&keys));
+                    linked(keys, href)
+                }
+                _ => plain(keys),
+            },
+            plain(match cell["model"].as_str() {
+                Some(model) => model,
+                None => "any",
             }),
-            plain(text(&cell["model"])),
             marked(text(&cell["state"]), tone),
             plain(text(&cell["class"])),
-            plain(text(&cell["probe_in_s"])),
+            plain(match cell["probe_in_s"].as_u64() {
+                Some(seconds) => format!("in {seconds} s"),
+                None => "by the next call".to_owned(),
+            }),
         ]
     };
     Table {
         caption: "Circuit breakers",
-        heads: vec!["Key", "Model", "State", "Why", "Next probe in s"],
+        heads: vec!["Key", "Model", "State", "Why", "Tried again"],
         rows: breaker::list(plane)
             .iter()
             .filter(is_mine)
@@ -383,6 +407,18 @@ fn lead(kind: Kind) -> &'static str {
         Kind::Binding => "Which lane or host serves a model, by which adapter, in which order.",
         Kind::Policy => "What a relay key may have: models, lanes, limits, a budget.",
         Kind::User => "Who may log in here, and as what: viewer, operator, admin.",
+    }
+}
+
+/// What comes after a row of this kind on the way to a first call: where, and in words.
+fn next(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Host => ("/host-keys/-/new", "add its key"),
+        Kind::HostKey => ("/models/-/new", "once its value is stored, add a model"),
+        Kind::Model => ("/bindings/-/new", "bind it to a host"),
+        Kind::Policy => ("/keys", "make a relay key with it"),
+        Kind::Binding => ("/route", "see where a call of it would go"),
+        Kind::User => ("", ""),
     }
 }
 

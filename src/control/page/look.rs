@@ -14,6 +14,7 @@ use super::table::Cell;
 use super::table::Table;
 use super::table::linked;
 use super::table::marked;
+use super::table::moment;
 use super::table::number;
 use super::table::plain;
 use super::table::result;
@@ -82,7 +83,7 @@ fn tiles(lanes: &Value, recent: &[Value]) -> Vec<Tile> {
             lanes["claude"]["why"].as_str().unwrap_or_default(),
         ),
         tile(
-            "Sessions",
+            "Claude sessions",
             text(&lanes["claude"]["sessions"]),
             &format!("{} callers wait", lanes["claude"]["waiting"]),
         ),
@@ -159,7 +160,10 @@ pub(super) fn call_table(calls: &[Value]) -> Table {
     let row = |call: &Value| -> Vec<Cell> {
         let id = text(&call["id"]);
         vec![
-            linked(text(&call["at"]), format!("/calls/{}", ask::encoded(&id))),
+            linked(
+                moment(&text(&call["at"])),
+                format!("/calls/{}", ask::encoded(&id)),
+            ),
             plain(text(&call["model"])),
             plain(text(&call["lane"])),
             result(call),

@@ -94,6 +94,10 @@ pub(super) fn refused(problem: &Problem) -> Reply {
     if problem.status == StatusCode::UNAUTHORIZED {
         return reply::see("/login");
     }
+    if problem.status == StatusCode::NOT_FOUND {
+        let told = Problem::not_found("such page");
+        return message(Frame::bare("Not found"), &told);
+    }
     message(Frame::bare(title(problem)), problem)
 }
 

@@ -144,6 +144,7 @@ pub(super) fn end(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 
 struct KeyLine {
     name: String,
+    calls: String,
     state: String,
     tone: &'static str,
     policy: String,
@@ -207,6 +208,7 @@ fn line(key: &Value) -> KeyLine {
     let name = text(&key["name"]);
     KeyLine {
         href: format!("/keys/{}", ask::encoded(&name)),
+        calls: format!("/calls?key={}", ask::encoded(&name)),
         name,
         state: text(&key["state"]),
         tone: if is_active { "good" } else { "warn" },

@@ -35,6 +35,8 @@ pub(super) struct Cell {
     /// `good`, `warn`, `bad`; empty: plain. The words say the same as the colour.
     pub(super) tone: &'static str,
     pub(super) is_number: bool,
+    /// A sentence of ours, with commands between backticks.
+    pub(super) is_said: bool,
 }
 
 pub(super) fn plain(text: impl Into<String>) -> Cell {
@@ -61,6 +63,14 @@ pub(super) fn marked(text: impl Into<String>, tone: &'static str) -> Cell {
 pub(super) fn number(text: impl Into<String>) -> Cell {
     Cell {
         is_number: true,
+        ..plain(text)
+    }
+}
+
+/// A sentence of ours, whose commands stand between backticks.
+pub(super) fn said(text: impl Into<String>) -> Cell {
+    Cell {
+        is_said: true,
         ..plain(text)
     }
 }
@@ -113,6 +123,14 @@ pub(super) fn time(value: &Value) -> String {
     stamp.replace('T', " ").replace('Z', " UTC")
 }
 
+/// A stamp in RFC 3339 as the other times are read, to the second.
+pub(super) fn moment(stamp: &str) -> String {
+    match stamp.get(..19) {
+        Some(second) if stamp.ends_with('Z') => format!("{} UTC", second.replace('T', " ")),
+        _ => stamp.to_owned(),
+    }
+}
+
 /// How a call ended, and the tone of that.
 pub(super) fn result(call: &Value) -> Cell {
     let status = call["status"].as_u64();
@@ -149,6 +167,16 @@ mod tests {
             spoken(&value),
             "models a, b, budget amount 50, per month, on yes"
         );
+    }
+
+    #[test]
+    fn a_stamp_is_read_like_every_other_time() {
+        assert_eq!(
+            moment("2026-01-02T03:04:05.678Z"),
+            "2026-01-02 03:04:05 UTC"
+        );
+        assert_eq!(moment("2026-01-02 03:04:05 UTC"), "2026-01-02 03:04:05 UTC");
+        assert_eq!(moment("–"), "–");
     }
 
     #[test]
