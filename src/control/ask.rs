@@ -7,6 +7,7 @@ use hyper::HeaderMap;
 use percent_encoding::AsciiSet;
 use percent_encoding::NON_ALPHANUMERIC;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,12 @@ impl Ask {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A header of tags; what cannot be read is a tag of nothing, and no header that is not there.
+    pub(super) fn tags(&self, name: &str) -> Option<Cow<'_, str>> {
+        let value = self.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()))
     }
 
     pub(super) fn is_form(&self) -> bool {

@@ -6,6 +6,8 @@ use super::audit::Change as Told;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
+use super::row;
+use crate::catalog::Kind;
 use crate::clock;
 use serde_json::Value;
 use serde_json::json;
@@ -28,6 +30,9 @@ pub(super) fn reset_one(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 
 /// Ends the rest of a host key, wherever it is known.
 pub(super) fn reset(plane: &Plane, ask: &Ask) -> Result<(), Problem> {
+    if ask.switch("dry_run") {
+        return row::found(plane, Kind::HostKey, ask.name()).map(drop);
+    }
     let lanes = plane.rooms.hosts.all();
     let ended: usize = lanes.iter().map(|lane| lane.reset_key(ask.name())).sum();
     if ended == 0 {
@@ -38,9 +43,11 @@ pub(super) fn reset(plane: &Plane, ask: &Ask) -> Result<(), Problem> {
 }
 
 pub(super) fn reset_all(plane: &Plane, ask: &Ask) -> Reply {
-    let lanes = plane.rooms.hosts.all();
-    lanes.iter().for_each(|lane| lane.breakers().reset(None));
-    tell(plane, ask, "all");
+    if !ask.switch("dry_run") {
+        let lanes = plane.rooms.hosts.all();
+        lanes.iter().for_each(|lane| lane.breakers().reset(None));
+        tell(plane, ask, "all");
+    }
     reply::data(&json!({ "reset": "all" }))
 }
 

@@ -71,7 +71,7 @@ async fn admit(
         return Err(refused(&actor));
     }
     let body = match route.is_change() {
-        true => read(body).await?,
+        true => read(body, &actor).await?,
         false => Bytes::new(),
     };
     let ask = Ask {
@@ -167,6 +167,12 @@ fn origin_of(plane: &Plane, remote: Option<Remote>, headers: &HeaderMap) -> (Str
     (text, is_proxy && is_https)
 }
 
+/// Whether a request comes from somebody who may do anything here. Whoever does not is let go first where there are too
+/// many connections.
+pub(super) fn is_somebody(plane: &Plane, headers: &HeaderMap) -> bool {
+    !matches!(actor(plane, headers), Err(_) | Ok(Actor::Nobody))
+}
+
 fn actor(plane: &Plane, headers: &HeaderMap) -> Result<Actor, Problem> {
     if let Some(shown) = headers.get(header::AUTHORIZATION) {
         let shown = shown.to_str().unwrap_or_default();
@@ -208,9 +214,13 @@ fn person(plane: &Plane, token: &str) -> Option<Person> {
     })
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Problem> {
+async fn read(body: Incoming, actor: &Actor) -> Result<Bytes, Problem> {
     let limited = Limited::new(body, BODY_MAX).collect();
-    match timeout(BODY_WAIT_MAX, limited).await {
+    let wait = match actor {
+        Actor::Nobody => LOGIN_BODY_WAIT_MAX,
+        Actor::Token | Actor::User(_) => BODY_WAIT_MAX,
+    };
+    match timeout(wait, limited).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(_)) => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -279,6 +289,8 @@ pub(super) fn with_cookie(mut reply: Reply, cookie: &str) -> Reply {
 const BODY_MAX: usize = 4 << 20;
 /// How long a body may take: one that a person sends is there at once.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
+/// The same for whoever is not logged in: a name and a password.
+const LOGIN_BODY_WAIT_MAX: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -113,6 +113,10 @@ pub(super) fn edit(
 pub(super) fn rotate(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let body = ask.json().map_err(Problem::invalid)?;
     let overlap_ms = body["overlap_s"].as_u64().unwrap_or(0).saturating_mul(1000);
+    if ask.switch("dry_run") {
+        let key = tried(plane, |keys| found(keys, ask.name()))?;
+        return Ok(reply::data(&view(&key)));
+    }
     let secret = Secret::mint().map_err(Problem::internal)?;
     let now = clock::unix_ms();
     let key = changed(plane, |keys| {

@@ -74,8 +74,8 @@ impl Handler for Pages {
 
     const IDLE_WAIT_MAX: Option<Duration> = Some(IDLE_WAIT_MAX);
 
-    fn is_known(&self, _request: &Request<Incoming>) -> bool {
-        true
+    fn is_known(&self, request: &Request<Incoming>) -> bool {
+        gate::is_somebody(&self.0, request.headers())
     }
 
     fn answer(

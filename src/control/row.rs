@@ -221,8 +221,10 @@ pub(super) fn write_checked(plane: &Plane, ask: &Ask, wanted: &Document) -> Resu
 
 pub(super) fn checked(ask: &Ask, current: Option<&Document>) -> Result<(), Problem> {
     let field = ask.field("etag").filter(|tag| !tag.is_empty());
-    let if_match = ask.header("if-match").or(field.as_deref());
-    etag::check(current, if_match, ask.header("if-none-match")).map_err(|why| {
+    let if_match = ask.tags("if-match");
+    let if_match = if_match.as_deref().or(field.as_deref());
+    let if_none_match = ask.tags("if-none-match");
+    etag::check(current, if_match, if_none_match.as_deref()).map_err(|why| {
         Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "changed_meanwhile",
@@ -327,24 +329,34 @@ pub(super) fn dependents(plane: &Plane, kind: Kind, name: &str) -> Vec<String> {
 pub(super) fn set_value(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let body = ask.json().map_err(Problem::invalid)?;
     store_value(plane, ask, body["value"].as_str().unwrap_or_default())?;
-    Ok(reply::data(&json!({ "name": ask.name(), "stored": true })))
+    let is_stored = !ask.switch("dry_run");
+    Ok(reply::data(
+        &json!({ "name": ask.name(), "stored": is_stored }),
+    ))
 }
 
 pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Problem> {
     let value = SecretValue::parse(text)
         .ok_or_else(|| Problem::invalid("value: this takes one line of visible ASCII."))?;
-    let before = found(plane, Kind::HostKey, ask.name())?;
+    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let set = load(plane);
+    let mut row = found(plane, Kind::HostKey, ask.name())?;
+    checked(ask, Some(&row))?;
+    if ask.switch("dry_run") {
+        return Ok(());
+    }
     let stored = tokio::task::block_in_place(|| {
         plane
             .file
             .set(ask.name(), &value, &plane.config.master, clock::unix_ms())
     });
     stored.map_err(Problem::internal)?;
-    let mut after = before;
-    if let Spec::HostKey(spec) = &mut after.spec {
+    if let Spec::HostKey(spec) = &mut row.spec {
         spec.value = SecretRef::Stored(ask.name().to_owned());
     }
-    write_checked(plane, ask, &after)?;
+    let mut rows = DocumentSet::default();
+    rows.put(row);
+    commit(plane, ask, &catalog::diff(&set, &rows, Prune::Keep))?;
     tokio::task::block_in_place(|| plane.rooms.catalog.reload());
     plane.rooms.hosts.take_up(&plane.rooms.catalog.snapshot());
     plane.audit.tell(Told {

@@ -14,9 +14,17 @@ struct Failures {
 }
 
 impl Throttle {
+    /// Admits a try, and counts it as a failure until it succeeds.
+    ///
     /// # Errors
     /// Milliseconds to wait.
-    pub(super) fn admit(&self, user: &str, address: &str, now_ms: u64) -> Result<(), u64> {
+    pub(super) fn try_once(&mut self, user: &str, address: &str, now_ms: u64) -> Result<(), u64> {
+        self.admit(user, address, now_ms)?;
+        self.failed(user, address, now_ms);
+        Ok(())
+    }
+
+    fn admit(&self, user: &str, address: &str, now_ms: u64) -> Result<(), u64> {
         let wait = |name: &String| {
             let failures = self.0.get(name).copied().unwrap_or_default();
             (failures.last_ms + pause(failures.count)).saturating_sub(now_ms)
@@ -27,7 +35,7 @@ impl Throttle {
         }
     }
 
-    pub(super) fn failed(&mut self, user: &str, address: &str, now_ms: u64) {
+    fn failed(&mut self, user: &str, address: &str, now_ms: u64) {
         if self.0.len() >= NAMES_MAX {
             self.0
                 .retain(|_, failures| now_ms.saturating_sub(failures.last_ms) < FORGOTTEN_MS);
@@ -94,5 +102,8 @@ mod tests {
         throttle.succeeded("ada", "10.0.0.1");
         assert_eq!(throttle.admit("ada", "10.0.0.1", 1000), Ok(()));
         assert_eq!(pause(u32::MAX), PAUSE_MS_MAX);
+        // Nobody waits for how a try ends.
+        let tries = (0..48).map(|_| throttle.try_once("eve", "10.0.0.3", 1000));
+        assert_eq!(tries.filter(Result::is_ok).count(), FREE_TRIES as usize);
     }
 }

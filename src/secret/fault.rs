@@ -12,6 +12,10 @@ pub(crate) enum SecretFault {
     Unset { name: String },
     #[error("read the secret in {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error(
+        "{place} is the relay's own, and is sent to no host; keep the host's credential in another place"
+    )]
+    Own { place: String },
     #[error("{place} is empty; put the credential there")]
     Empty { place: String },
     #[error("{place} holds what no header can carry: a credential is one line of visible ASCII")]

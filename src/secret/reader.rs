@@ -9,9 +9,11 @@ use super::stored::SecretFile;
 use super::value::SecretValue;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -58,6 +60,10 @@ impl SecretReader {
     }
 
     fn env(&self, name: &str) -> Result<SecretValue, SecretFault> {
+        if OWN_VARS.iter().any(|own| name.starts_with(own)) {
+            let place = format!("the variable {name}");
+            return Err(SecretFault::Own { place });
+        }
         let text = self.vars.get(&OsString::from(name));
         let text = text.ok_or_else(|| SecretFault::Unset {
             name: name.to_owned(),
@@ -67,11 +73,31 @@ impl SecretReader {
 
     fn file(&self, path: &std::path::Path) -> Result<SecretValue, SecretFault> {
         let path = self.folder.join(path);
+        if self.is_own(&path) {
+            let place = format!("the file {}", path.display());
+            return Err(SecretFault::Own { place });
+        }
         let text = fs::read_to_string(&path).map_err(|source| SecretFault::Unreadable {
             path: path.clone(),
             source,
         })?;
         value(&text, || format!("the file {}", path.display()))
+    }
+}
+
+impl SecretReader {
+    /// Whether a file is one that the relay keeps for itself: in the state folder, but not among the catalog's files.
+    fn is_own(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        let (Some(path), Some(home)) = (real(path), self.file.home().and_then(real)) else {
+            return false; // It cannot be read either.
+        };
+        let folder = real(&self.folder).filter(|folder| folder.starts_with(&home));
+        let is_catalogs = folder.is_some_and(|folder| path.starts_with(folder));
+        let name = path.file_name().and_then(OsStr::to_str);
+        let is_named =
+            path.parent() == Some(&home) && name.is_some_and(|it| OWN_FILES.contains(&it));
+        is_named || path.starts_with(&home) && !is_catalogs
     }
 }
 
@@ -119,6 +145,12 @@ impl fmt::Debug for SecretReader {
         write!(f, "SecretReader({})", self.folder.display())
     }
 }
+
+/// What the relay's own variables begin with. Who may edit hosts would otherwise have the admin's token or the master key
+/// sent to a host of theirs.
+const OWN_VARS: [&str; 3] = ["RELAY_", "INFERENCE_RELAY_", "SR_"];
+/// Files of the state folder that open something; even where the catalog lies in that folder itself.
+const OWN_FILES: [&str; 4] = ["daemon.key", "master.key", "keys.json", "secrets.json"];
 
 fn value(text: &str, place: impl Fn() -> String) -> Result<SecretValue, SecretFault> {
     match SecretValue::parse(text) {
@@ -176,6 +208,34 @@ mod tests {
         );
         let text = fs::read_to_string(home.path().join("secrets.json")).expect("it is there");
         assert!(!text.contains("sk-stored"), "{text}");
+    }
+
+    #[test]
+    fn what_the_relay_keeps_for_itself_is_no_hosts_credential() {
+        let home = tempfile::tempdir().expect("a folder");
+        let catalog = home.path().join("catalog");
+        fs::create_dir(&catalog).expect("it is made");
+        for file in ["daemon.key", "other", "catalog/key"] {
+            fs::write(home.path().join(file), "sk-own\n").expect("it is written");
+        }
+        let reader = SecretReader {
+            folder: catalog,
+            ..reader(home.path(), None)
+        };
+        for own in [
+            SecretRef::Env("RELAY_ADMIN_TOKEN".into()),
+            SecretRef::Env("RELAY_MASTER_KEY".into()),
+            SecretRef::File("../daemon.key".into()),
+            SecretRef::File("../other".into()),
+            SecretRef::File(home.path().join("catalog/../daemon.key")),
+        ] {
+            let fault = read(&reader, own).expect_err("it is refused");
+            assert!(fault.contains("is the relay's own"), "{fault}");
+        }
+        assert_eq!(
+            read(&reader, SecretRef::File("key".into())),
+            Ok("sk-own".into())
+        );
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl SecretFile {
         }
     }
 
+    /// The state folder that it is in.
+    pub(super) fn home(&self) -> Option<&Path> {
+        self.path.parent()
+    }
+
     /// Seals a value under a name; an earlier one of that name is gone.
     ///
     /// # Errors

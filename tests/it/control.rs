@@ -1117,3 +1117,111 @@ fn a_webhook_is_told_of_a_budget_once_a_level() {
     );
     assert_eq!(hook.asked().len(), 2, "once a level");
 }
+
+#[test]
+fn what_the_relay_keeps_for_itself_is_sent_to_no_host_that_an_operator_names() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    let operator = plane.user("oda", "operator");
+    let put = |path: &str, spec: Value| {
+        let body = json!({ "spec": spec }).to_string();
+        operator.change(&format!("PUT /api/v1/{path}"), &body)
+    };
+    let spec = json!({ "url": host.url(), "network": "private" });
+    assert_eq!(put("hosts/mine", spec).status, 201);
+    for value in [
+        json!({ "env": "RELAY_ADMIN_TOKEN" }),
+        json!({ "file": "../daemon.key" }),
+    ] {
+        let answer = put("host-keys/k", json!({ "host": "mine", "value": value }));
+        let told = &answer.json()["problems"][0];
+        assert_eq!(told["code"], "secret", "{}", answer.body);
+        assert!(answer.body.contains("the relay's own"), "{}", answer.body);
+        let tried = operator.change("POST /api/v1/hosts/mine/test", "").json();
+        assert_eq!(tried["good"], false, "{tried}");
+    }
+    let is_sent = |name: &str| {
+        host.asked()
+            .iter()
+            .any(|asked| asked.header(name).is_some())
+    };
+    assert!(!is_sent("authorization") && !is_sent("x-api-key"));
+}
+
+#[test]
+fn what_is_dry_or_of_another_version_changes_nothing_and_a_set_has_a_bound() {
+    let plane = with_token();
+    let spec = json!({ "url": "https://api.example.com" });
+    assert_eq!(plane.put("hosts/one", &spec).status, 201);
+    let spec = json!({ "host": "one", "value": { "secret": "a" } });
+    assert_eq!(plane.put("host-keys/a", &spec).status, 201);
+    let is_out = |plane: &Plane| {
+        let row = plane.admin("GET /api/v1/host-keys/a", "").json();
+        row["problems"][0]["code"] == "secret"
+    };
+    let value = r#"{"value":"sk-secret-value"}"#;
+    let dry = plane.admin("POST /api/v1/host-keys/a/value?dry_run=1", value);
+    assert_eq!(dry.json()["stored"], false, "{}", dry.body);
+    for tag in ["\"other\"", "\u{e9}"] {
+        let headers = [("if-match", tag)];
+        let answer = plane.admin_with("POST /api/v1/host-keys/a/value", &headers, value);
+        is(&answer, 412, "changed_meanwhile");
+        let spec = json!({ "spec": { "url": "https://other.example.com" } }).to_string();
+        let answer = plane.admin_with("PUT /api/v1/hosts/one", &headers, &spec);
+        is(&answer, 412, "changed_meanwhile");
+    }
+    assert!(is_out(&plane));
+    let minted = plane.admin("POST /api/v1/relay-keys", r#"{"name":"ada"}"#);
+    let key = minted.json()["key"].as_str().unwrap_or_default().to_owned();
+    let dry = plane.admin("POST /api/v1/relay-keys/ada/rotate?dry_run=1", "{}");
+    assert!(
+        dry.status == 200 && dry.json()["key"].is_null(),
+        "{}",
+        dry.body
+    );
+    let bearer = format!("Bearer {key}");
+    let headers = [("authorization", bearer.as_str())];
+    let answer = send(plane.relay.address, "GET /v1/models", &headers, "");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let many = "---\nkind: X\n".repeat(5001);
+    is(
+        &plane.admin("POST /api/v1/catalog/diff", &many),
+        422,
+        "invalid",
+    );
+}
+
+#[test]
+fn of_many_guesses_at_once_no_more_are_looked_at_than_of_many_in_a_row() {
+    let plane = with_token();
+    let address = plane.address;
+    let guess = move || {
+        Browser::log_in(address, "admin", "wrong")
+            .err()
+            .map(|answer| answer.status)
+    };
+    let guesses: Vec<_> = (0..24).map(|_| std::thread::spawn(guess)).collect();
+    let told = guesses
+        .into_iter()
+        .map(|guess| guess.join().expect("it ended"));
+    let looked_at = told.filter(|status| *status == Some(401)).count();
+    assert!((1..=6).contains(&looked_at), "{looked_at}");
+}
+
+#[test]
+fn who_sends_half_a_login_takes_no_place_of_who_is_logged_in() {
+    let plane = with_token();
+    let half = format!(
+        "POST /api/v1/login HTTP/1.1\r\nhost: {}\r\ncontent-length: 100\r\n\r\n{{",
+        plane.address
+    );
+    let strangers: Vec<_> = (0..70)
+        .filter_map(|_| {
+            let mut stream = std::net::TcpStream::connect(plane.address).ok()?;
+            stream.write_all(half.as_bytes()).ok()?;
+            Some(stream)
+        })
+        .collect();
+    assert_eq!(plane.admin("GET /api/v1/hosts", "").status, 200);
+    drop(strangers);
+}
