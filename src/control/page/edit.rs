@@ -269,10 +269,7 @@ fn breakers(plane: &Plane, kind: Kind, name: &str) -> Table {
                 }
                 _ => plain(keys),
             },
-            plain(match cell["model"].as_str() {
-                Some(model) => model,
-                None => "any",
-            }),
+            plain(cell["model"].as_str().unwrap_or("any")),
             marked(text(&cell["state"]), tone),
             plain(text(&cell["class"])),
             plain(match cell["probe_in_s"].as_u64() {
