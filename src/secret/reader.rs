@@ -86,18 +86,18 @@ impl SecretReader {
 }
 
 impl SecretReader {
-    /// Whether a file is one that the relay keeps for itself: in the state folder, but not among the catalog's files.
+    /// Whether a file is one that the relay keeps for itself: in the state folder, but not among the catalog's files, or in
+    /// a session's folder.
     fn is_own(&self, path: &Path) -> bool {
         let real = |path: &Path| path.canonicalize().ok();
         let (Some(path), Some(home)) = (real(path), self.file.home().and_then(real)) else {
             return false; // It cannot be read either.
         };
-        let folder = real(&self.folder).filter(|folder| folder.starts_with(&home));
-        let is_catalogs = folder.is_some_and(|folder| path.starts_with(folder));
+        let is_in_home = path.parent() == Some(&home);
+        let is_shared = real(&self.folder).is_some_and(|folder| folder == home);
         let name = path.file_name().and_then(OsStr::to_str);
-        let is_named =
-            path.parent() == Some(&home) && name.is_some_and(|it| OWN_FILES.contains(&it));
-        is_named || path.starts_with(&home) && !is_catalogs
+        let is_named = name.is_some_and(|name| OWN_FILES.contains(&name));
+        is_in_home && (is_named || !is_shared) || path.starts_with(home.join(OWN_FOLDER))
     }
 }
 
@@ -151,6 +151,8 @@ impl fmt::Debug for SecretReader {
 const OWN_VARS: [&str; 3] = ["RELAY_", "INFERENCE_RELAY_", "SR_"];
 /// Files of the state folder that open something; even where the catalog lies in that folder itself.
 const OWN_FILES: [&str; 4] = ["daemon.key", "master.key", "keys.json", "secrets.json"];
+/// The folder of the state folder in which sessions have theirs.
+const OWN_FOLDER: &str = "run";
 
 fn value(text: &str, place: impl Fn() -> String) -> Result<SecretValue, SecretFault> {
     match SecretValue::parse(text) {
