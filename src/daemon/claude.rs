@@ -54,12 +54,13 @@ pub(super) async fn pool(
         memory: config.home.join("probe.json"),
     };
     let installations = installations(inquiry);
+    let launcher = Launcher::new(installations.clone(), launch_context);
+    // Before the first look, which starts a rehearsal: what that writes would be taken for what an earlier daemon left.
+    launcher.sweep();
     if installations.current().is_err() {
         tracing::warn!("no claude was found; every call will say so until there is one");
     }
     installations.watch();
-    let launcher = Launcher::new(installations, launch_context);
-    launcher.sweep();
     let mode = config.claude.first;
     let pool = config.pool.clone();
     Ok(Pool::start(pool, launcher, &session.model, mode))
