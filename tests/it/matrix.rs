@@ -81,7 +81,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("internal", a_lie_and_no_place_to_write),
     ("unsupported_error", a_route_that_nobody_serves),
     ("empty_turn", a_turn_without_a_word),
-    ("session_lost", || told("crash")),
+    ("session_lost", a_session_that_crashes),
     ("claude_not_found", no_claude),
     ("codex_not_found", no_codex),
     ("claude_unsupported", a_screen_that_does_not_come),
@@ -874,6 +874,16 @@ fn both(relay: &Relay, rule: &str) -> Vec<Cell> {
 
 fn before(relay: &Relay, rule: &str) -> Vec<Cell> {
     vec![anthropic(&relay.ask(rule))]
+}
+
+/// The call is tried once more: where no session is idle, by one that crashes as it starts, and in other words.
+fn a_session_that_crashes() -> Vec<Cell> {
+    wait::until("two idle sessions", || {
+        let sessions = TALK.sessions();
+        let idle = sessions.iter().filter(|(_, state)| state == "idle");
+        (idle.count() >= 2).then_some(())
+    });
+    told("crash")
 }
 
 /// A head and a body as they are, to the shared relay.
