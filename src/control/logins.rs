@@ -1,16 +1,17 @@
 //! Logins of several relays: whoever is logged in at one is at all, and whoever is thrown out of one is out of all.
 //!
-//! A request never waits for it: each relay knows them all, and tells what changes.
+//! A request never waits for it: each relay knows them all.
 
 use super::Plane;
 use super::session::Session;
 use super::session::TokenHash;
 use crate::clock;
+use crate::valkey::Exchange;
 use crate::valkey::Script;
 use crate::valkey::Valkey;
+use crate::valkey::exchange;
 use serde::Deserialize;
 use serde::Serialize;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 /// The channel on which relays tell one another of logins.
@@ -31,68 +32,64 @@ pub(super) fn changes() -> (mpsc::Sender<LoginChange>, mpsc::Receiver<LoginChang
 }
 
 /// Tells and hears for as long as the control plane lives.
-pub(super) async fn share(plane: Plane, valkey: Valkey, mut changes: mpsc::Receiver<LoginChange>) {
-    let (keep, all) = (
-        Script::new(include_str!("login.lua")),
-        Script::new("return redis.call('HVALS', KEYS[1] .. 'logins')"),
-    );
-    let (mut news, mut connections) = (valkey.listen(), valkey.connections());
-    // The first connection may be there already.
-    connections.mark_changed();
-    loop {
-        tokio::select! {
-            change = changes.recv() => match change {
-                Some(change) => tell(&valkey, &keep, &change).await,
-                None => return,
-            },
-            heard = news.recv() => match heard {
-                Ok(news) if &*news.channel == LOGIN_NEWS => hear(&plane, &news.text),
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => learn(&plane, &valkey, &all).await,
-                Err(RecvError::Closed) => return,
-            },
-            changed = connections.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                learn(&plane, &valkey, &all).await;
-                // The server may have lost those that this relay knows.
-                for (hash, session) in plane.sessions().each(clock::unix_ms()) {
-                    plane.tell_login(LoginChange::Begun(hash, session));
-                }
-            }
-        }
-    }
-}
-
-async fn tell(valkey: &Valkey, keep: &Script, change: &LoginChange) {
-    let text = serde_json::to_string(change).expect("texts and numbers must have a form in JSON");
-    let (id, kept) = match change {
-        LoginChange::Begun(_, session) => (session.id.clone(), text.clone()),
-        LoginChange::Ended(id) => (id.clone(), String::new()),
+pub(super) async fn share(plane: Plane, valkey: Valkey, changes: mpsc::Receiver<LoginChange>) {
+    let logins = SharedLogins {
+        plane,
+        keep: Script::new(include_str!("login.lua")),
+        all: Script::new("return redis.call('HVALS', KEYS[1] .. 'logins')"),
     };
-    if let Err(error) = valkey.run::<String>(keep, &[id, kept, text]).await {
-        tracing::debug!(%error, "other relays are not told of a login");
-    }
+    exchange(logins, valkey, changes).await;
 }
 
-async fn learn(plane: &Plane, valkey: &Valkey, all: &Script) {
-    let found: Result<Vec<String>, _> = valkey.run(all, &[]).await;
-    found
-        .unwrap_or_default()
-        .iter()
-        .for_each(|text| hear(plane, text));
+struct SharedLogins {
+    plane: Plane,
+    keep: Script,
+    all: Script,
 }
 
-/// Takes up a change; one of this relay's own changes nothing.
-fn hear(plane: &Plane, text: &str) {
-    match serde_json::from_str(text) {
-        Ok(LoginChange::Begun(hash, session)) => {
-            plane.sessions().take_up(hash, session, clock::unix_ms());
+impl Exchange for SharedLogins {
+    type Change = LoginChange;
+
+    const CHANNEL: &'static str = LOGIN_NEWS;
+
+    async fn tell(&self, valkey: &Valkey, change: &LoginChange) {
+        let text =
+            serde_json::to_string(change).expect("texts and numbers must have a form in JSON");
+        let (id, kept) = match change {
+            LoginChange::Begun(_, session) => (session.id.clone(), text.clone()),
+            LoginChange::Ended(id) => (id.clone(), String::new()),
+        };
+        if let Err(error) = valkey.run::<String>(&self.keep, &[id, kept, text]).await {
+            tracing::debug!(%error, "other relays are not told of a login");
         }
-        Ok(LoginChange::Ended(id)) => drop(plane.sessions().end(&id)),
-        // Of a relay of another version.
-        Err(error) => tracing::debug!(%error, "a login is not understood"),
+    }
+
+    /// One of this relay's own changes nothing.
+    fn hear(&self, text: &str) {
+        match serde_json::from_str(text) {
+            Ok(LoginChange::Begun(hash, session)) => {
+                let mut sessions = self.plane.sessions();
+                sessions.take_up(hash, session, clock::unix_ms());
+            }
+            Ok(LoginChange::Ended(id)) => drop(self.plane.sessions().end(&id)),
+            // Of a relay of another version.
+            Err(error) => tracing::debug!(%error, "a login is not understood"),
+        }
+    }
+
+    async fn learn(&self, valkey: &Valkey) {
+        let found: Result<Vec<String>, _> = valkey.run(&self.all, &[]).await;
+        found
+            .unwrap_or_default()
+            .iter()
+            .for_each(|text| self.hear(text));
+    }
+
+    fn tell_again(&self) {
+        let known = self.plane.sessions().each(clock::unix_ms());
+        for (hash, session) in known {
+            self.plane.tell_login(LoginChange::Begun(hash, session));
+        }
     }
 }
 

@@ -30,6 +30,25 @@ pub(super) enum Said {
     },
 }
 
+impl Said {
+    /// As scripts and texts have it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Said::Closed => "closed",
+            Said::Probing => "probing",
+            Said::Open { .. } => "open",
+        }
+    }
+
+    /// How long it is open.
+    pub(super) fn rest(self) -> Duration {
+        match self {
+            Said::Closed | Said::Probing => Duration::ZERO,
+            Said::Open { rest, .. } => rest,
+        }
+    }
+}
+
 /// A change as a text, for a relay that may be of another version.
 #[derive(Debug, Serialize, Deserialize)]
 struct Form {
@@ -59,10 +78,9 @@ impl Change {
     }
 
     pub(super) fn write(&self, relay: &str) -> String {
-        let (state, rest, class, step) = match self.said {
-            Said::Closed => ("closed", Duration::ZERO, None, 0),
-            Said::Probing => ("probing", Duration::ZERO, None, 0),
-            Said::Open { rest, class, step } => ("open", rest, Some(class), step),
+        let (class, step) = match self.said {
+            Said::Closed | Said::Probing => (None, 0),
+            Said::Open { class, step, .. } => (Some(class), step),
         };
         let (key, model) = self.cell.clone().unzip();
         let form = Form {
@@ -70,9 +88,9 @@ impl Change {
             host: self.host.to_string(),
             key: key.map(SecretDigest::to_hex),
             model: model.flatten().map(|model| model.to_string()),
-            state: state.to_owned(),
+            state: self.said.word().to_owned(),
             class: class.map(|class| class.name().to_owned()),
-            rest_ms: u64::try_from(rest.as_millis()).unwrap_or(u64::MAX),
+            rest_ms: u64::try_from(self.said.rest().as_millis()).unwrap_or(u64::MAX),
             step,
         };
         serde_json::to_string(&form).expect("texts and numbers must have a form in JSON")

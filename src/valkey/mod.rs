@@ -1,7 +1,7 @@
 //! The Valkey (or Redis) that several relays share: one connection, kept.
 //!
 //! **What for.** Rooms that have something to share ask and tell by a script ([`Valkey::run`]), and hear what others tell
-//! ([`Valkey::listen`]). What is shared is theirs: limits and budgets, breakers, logins.
+//! ([`Valkey::listen`]); [`exchange`] does both for what all are to know. What is shared is theirs: limits and budgets, breakers, logins.
 //!
 //! **Never.** Nobody waits longer than [`ANSWER_WAIT_MAX`], and nobody waits at all while the server is known to be away.
 //! No prompt, no key's text and no password goes there.
@@ -12,9 +12,12 @@
 //!
 //! Start reading at [`link`].
 
+mod exchange;
 mod link;
 mod place;
 
+pub(crate) use exchange::Exchange;
+pub(crate) use exchange::exchange;
 pub(crate) use link::Away;
 pub(crate) use link::Valkey;
 pub(crate) use place::StatePlace;
