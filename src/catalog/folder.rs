@@ -9,7 +9,10 @@ use super::problem::Place;
 use super::problem::Problem;
 use super::set::DocumentSet;
 use crate::store;
+use crate::store::CATALOG_DEPTH_MAX;
 use crate::store::StoreError;
+use crate::store::is_hidden;
+use crate::store::is_yaml;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -160,18 +163,14 @@ fn save(path: &Path, text: &str) -> Result<(), StoreError> {
 fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') || files.len() > FILES_MAX {
+        if is_hidden(&path) || files.len() > FILES_MAX {
             continue;
         }
-        let is_yaml = path
-            .extension()
-            .is_some_and(|end| end == "yaml" || end == "yml");
         if path.is_dir() {
-            if depth < DEPTH_MAX {
+            if depth < CATALOG_DEPTH_MAX {
                 list(&path, depth + 1, files)?;
             }
-        } else if is_yaml {
+        } else if is_yaml(&path) {
             files.push(path);
         }
     }
@@ -195,8 +194,6 @@ fn read_file(path: &Path) -> Result<String, String> {
 const FILES_MAX: usize = 4096;
 /// Bytes of one file: some thousand rows.
 const FILE_BYTES_MAX: u64 = 4 << 20;
-/// Folders within one another.
-const DEPTH_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {

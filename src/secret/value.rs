@@ -1,5 +1,7 @@
 //! A credential's text, and the hash that stands for it where state is kept. `[pure]`
 
+use crate::store::from_hex;
+use crate::store::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 use std::fmt;
@@ -43,26 +45,17 @@ impl SecretDigest {
 
     /// All of it, for other relays.
     pub(crate) fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(&self.0)
     }
 
     /// `None` where it is not 64 hex digits.
     pub(crate) fn of_hex(text: &str) -> Option<SecretDigest> {
-        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let pair = |place: usize| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok();
-        let mut bytes = [0; 32];
-        for (place, byte) in bytes.iter_mut().enumerate().filter(|_| is_hex) {
-            *byte = pair(place)?;
-        }
-        is_hex.then_some(SecretDigest(bytes))
+        from_hex(text).map(SecretDigest)
     }
 
     /// The first 8 hex digits, for listings: enough to see that two rows share one value, and no more.
     pub(crate) fn short(&self) -> String {
-        self.0[..4]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        to_hex(&self.0[..4])
     }
 }
 

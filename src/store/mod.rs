@@ -21,6 +21,7 @@
 mod database;
 mod error;
 mod file;
+mod hex;
 mod migrate;
 mod mirror;
 
@@ -46,10 +47,15 @@ pub(crate) use database::UsageRecord;
 pub(crate) use database::UsageSums;
 pub(crate) use database::copy_store;
 pub(crate) use error::StoreError;
+pub(crate) use file::CATALOG_DEPTH_MAX;
+pub(crate) use file::is_hidden;
+pub(crate) use file::is_yaml;
 pub(crate) use file::lock_file;
 pub(crate) use file::make_folder;
 pub(crate) use file::remove;
 pub(crate) use file::replace;
+pub(crate) use hex::from_hex;
+pub(crate) use hex::to_hex;
 pub(crate) use key::Key;
 pub(crate) use key::KeyError;
 pub(crate) use key::KeyState;

@@ -4,6 +4,8 @@
 //! (argon2, bcrypt) makes up for the few bits of a password that a person chose; here it would protect nothing, and
 //! every call, also every bad one, would cost the tens of milliseconds that such a hash takes on purpose.
 
+use super::hex::from_hex;
+use super::hex::to_hex;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::Sha256;
@@ -59,24 +61,12 @@ impl Digest {
         self.0.ct_eq(&other.0).into()
     }
 
-    pub(super) fn bytes(self) -> [u8; 32] {
-        self.0
-    }
-
     pub(crate) fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(&self.0)
     }
 
     pub(crate) fn from_hex(text: &str) -> Option<Digest> {
-        let mut bytes = [0; 32];
-        let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if text.len() != 2 * bytes.len() || !is_hex {
-            return None;
-        }
-        for (place, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
-        }
-        Some(Digest(bytes))
+        from_hex(text).map(Digest)
     }
 }
 

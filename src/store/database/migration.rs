@@ -5,6 +5,7 @@ use super::engine::whole;
 use super::fault::EngineFault;
 use super::fault::StoreFault;
 use super::value::Value;
+use crate::store::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -44,8 +45,7 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGIN
 
 impl Migration {
     fn checksum(&self) -> String {
-        let digest = Sha256::digest(self.sql.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(&Sha256::digest(self.sql.as_bytes()))
     }
 }
 

@@ -1,6 +1,11 @@
 //! The files here that are common to relays, by the names that the server knows them by.
 
 use super::super::file;
+use super::super::file::CATALOG_DEPTH_MAX;
+use super::super::file::is_hidden;
+use super::super::file::is_yaml;
+use super::super::hex::from_hex;
+use super::super::hex::to_hex;
 use super::merge::Common;
 use super::merge::Print;
 use serde::Deserialize;
@@ -54,7 +59,7 @@ impl Folder {
         };
         for entry in entries {
             let path = entry?.path();
-            if path.is_dir() && depth < DEPTH_MAX && !is_hidden(&path) {
+            if path.is_dir() && depth < CATALOG_DEPTH_MAX && !is_hidden(&path) {
                 self.list(&path, depth + 1, files)?;
             } else if is_row(&path)
                 && let Ok(below) = path.strip_prefix(&self.catalog)
@@ -134,7 +139,7 @@ impl Folder {
         let form: Form = serde_json::from_slice(&text).unwrap_or_default();
         let common = |(name, (version, print)): (String, (u64, Option<String>))| {
             let print = match print {
-                Some(hex) => Some(super::super::secret::Digest::from_hex(&hex)?.bytes()),
+                Some(hex) => Some(from_hex(&hex)?),
                 None => None,
             };
             Some((name, Common { version, print }))
@@ -147,11 +152,10 @@ impl Folder {
     /// # Errors
     /// Where it cannot be written.
     pub(super) fn remember(&self, common: &BTreeMap<String, Common>) -> io::Result<()> {
-        let hex = |print: &[u8; 32]| print.iter().map(|byte| format!("{byte:02x}")).collect();
         let row = |(name, common): (&String, &Common)| {
             (
                 name.clone(),
-                (common.version, common.print.as_ref().map(hex)),
+                (common.version, common.print.map(|print| to_hex(&print))),
             )
         };
         let form = Form(common.iter().map(row).collect());
@@ -174,15 +178,7 @@ fn read(path: &Path) -> io::Result<Option<String>> {
 }
 
 fn is_row(path: &Path) -> bool {
-    let is_yaml = path
-        .extension()
-        .is_some_and(|end| end == "yaml" || end == "yml");
-    is_yaml && !is_hidden(path)
-}
-
-fn is_hidden(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().starts_with('.')
+    is_yaml(path) && !is_hidden(path)
 }
 
 /// Files of the state folder itself: relay keys, and sealed secrets.
@@ -191,8 +187,6 @@ const OWN: &[&str] = &["keys.json", "secrets.json"];
 const CATALOG: &str = "catalog/";
 /// The file of what was common last.
 const COMMON: &str = "shared.json";
-/// Folders within one another, as the catalog reads them.
-const DEPTH_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
