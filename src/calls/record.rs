@@ -157,12 +157,12 @@ struct Tokens {
 
 impl CallRecord {
     pub(crate) fn json(&self) -> Value {
-        serde_json::to_value(self.as_line()).unwrap_or_default()
+        serde_json::to_value(self.as_line()).expect(WRITABLE)
     }
 
     /// The same as a text without a line break.
     pub(super) fn line(&self) -> String {
-        serde_json::to_string(&self.as_line()).unwrap_or_default()
+        serde_json::to_string(&self.as_line()).expect(WRITABLE)
     }
 
     /// The story as JSON.
@@ -177,7 +177,7 @@ impl CallRecord {
             ms: self.spans.phases(),
             tries: self.tries.iter().map(CallTry::told).collect(),
         };
-        serde_json::to_string(&story).unwrap_or_default()
+        serde_json::to_string(&story).expect(WRITABLE)
     }
 
     fn as_line(&self) -> Line<'_> {
@@ -234,6 +234,8 @@ fn tokens(usage: Usage) -> Tokens {
         cache_read_input_tokens: usage.cache_read_input_tokens,
     }
 }
+
+const WRITABLE: &str = "texts and numbers must have a form in JSON";
 
 /// Milliseconds to a tenth: a warm delivery takes a few.
 fn ms(span: Duration) -> f64 {

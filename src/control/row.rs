@@ -210,13 +210,17 @@ pub(super) fn write_checked(plane: &Plane, ask: &Ask, wanted: &Document) -> Resu
     let current = set.find(&wanted.row());
     checked(ask, current)?;
     let is_new = current.is_none();
-    let mut rows = DocumentSet::default();
-    rows.put(wanted.clone());
-    let changes = catalog::diff(&set, &rows, Prune::Keep);
     if !ask.switch("dry_run") {
-        commit(plane, ask, &changes)?;
+        commit(plane, ask, &putting(&set, wanted.clone()))?;
     }
     Ok(is_new)
+}
+
+/// What changes where this row is put into a set.
+fn putting(set: &DocumentSet, row: Document) -> ChangeSet {
+    let mut rows = DocumentSet::default();
+    rows.put(row);
+    catalog::diff(set, &rows, Prune::Keep)
 }
 
 pub(super) fn checked(ask: &Ask, current: Option<&Document>) -> Result<(), Problem> {
@@ -354,9 +358,7 @@ pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Pr
     if let Spec::HostKey(spec) = &mut row.spec {
         spec.value = SecretRef::Stored(ask.name().to_owned());
     }
-    let mut rows = DocumentSet::default();
-    rows.put(row);
-    commit(plane, ask, &catalog::diff(&set, &rows, Prune::Keep))?;
+    commit(plane, ask, &putting(&set, row))?;
     tokio::task::block_in_place(|| plane.rooms.catalog.reload());
     plane.rooms.hosts.take_up(&plane.rooms.catalog.snapshot());
     plane.audit.tell(Told {

@@ -175,23 +175,18 @@ impl Router {
         }
         let estimate = estimated_tokens(body_bytes);
         let cost = price.as_ref().map(|price| price.cost(&estimate));
-        let Some(policy) = policy else {
-            return Ok(Some(Settlement {
-                reservation: None,
-                price,
-                estimate: cost,
-                charged: None,
-            }));
+        let uncounted = Settlement {
+            reservation: None,
+            price,
+            estimate: cost,
+            charged: None,
         };
-        let mut bounds = bounds(&policy, call.key.as_ref());
+        let mut bounds = policy
+            .as_ref()
+            .map_or_else(Vec::new, |policy| bounds(policy, call.key.as_ref()));
         bounds.retain(Bound::holds_anything);
         if bounds.is_empty() {
-            return Ok(Some(Settlement {
-                reservation: None,
-                price,
-                estimate: cost,
-                charged: None,
-            }));
+            return Ok(Some(uncounted));
         }
         let ask = Ask {
             bounds: &bounds,
@@ -210,9 +205,8 @@ impl Router {
         charged.iter().for_each(|charged| charged.notify_one());
         Ok(Some(Settlement {
             reservation: Some(reservation),
-            price,
-            estimate: cost,
             charged,
+            ..uncounted
         }))
     }
 }

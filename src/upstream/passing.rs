@@ -145,9 +145,6 @@ impl Reader {
     pub(super) fn observed(&mut self) -> Observed {
         match self {
             Reader::Stream { reader, .. } => reader.observed.clone(),
-            Reader::Whole { observed, .. } if observed.is_some() => {
-                observed.as_deref().cloned().unwrap_or_default()
-            }
             Reader::Whole {
                 kind,
                 pieces,
@@ -155,11 +152,11 @@ impl Reader {
                 coding,
                 observed,
             } => {
-                let read = match *bytes <= WHOLE_BYTES_MAX {
+                let mut read = || match *bytes <= WHOLE_BYTES_MAX {
                     true => whole(*kind, pieces, coding.as_mut()),
                     false => unread(),
                 };
-                observed.insert(Box::new(read)).as_ref().clone()
+                (**observed.get_or_insert_with(|| Box::new(read()))).clone()
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::catalog::Kind;
 
 /// The routes of one kind, made of words that paths and summaries are put together from.
 macro_rules! of_kind {
-    ($kind:expr, $changer:expr, $word:literal, $name:literal, $title:literal, $many:literal, $one:literal, $a:literal) => {
+    ($kind:expr, $changer:expr, $word:literal, $name:literal, $title:literal, $many:literal, $one:literal) => {
         &[
             route(
                 "GET",
@@ -74,21 +74,21 @@ macro_rules! of_kind {
                 concat!("/", $word, "/{name}"),
                 $changer,
                 Operation::RowForm($kind),
-                concat!("Change ", $a, " ", $one),
+                concat!("Change a ", $one),
             ),
             route(
                 "GET",
                 concat!("/", $word, "/{name}/delete"),
                 $changer,
                 Operation::DeletePage($kind),
-                concat!("Remove ", $a, " ", $one),
+                concat!("Remove a ", $one),
             ),
             route(
                 "POST",
                 concat!("/", $word, "/{name}/delete"),
                 $changer,
                 Operation::DeleteForm($kind),
-                concat!("Remove ", $a, " ", $one),
+                concat!("Remove a ", $one),
             ),
         ]
     };
@@ -103,8 +103,7 @@ pub(super) const ROUTES: [&[ApiRoute]; 6] = [
         "Host",
         "Host",
         "Hosts",
-        "host",
-        "a"
+        "host"
     ),
     of_kind!(
         Kind::HostKey,
@@ -113,8 +112,7 @@ pub(super) const ROUTES: [&[ApiRoute]; 6] = [
         "HostKey",
         "Host key",
         "Host keys",
-        "host key",
-        "a"
+        "host key"
     ),
     of_kind!(
         Kind::Model,
@@ -123,8 +121,7 @@ pub(super) const ROUTES: [&[ApiRoute]; 6] = [
         "Model",
         "Model",
         "Models",
-        "model",
-        "a"
+        "model"
     ),
     of_kind!(
         Kind::Binding,
@@ -133,8 +130,7 @@ pub(super) const ROUTES: [&[ApiRoute]; 6] = [
         "Binding",
         "Binding",
         "Bindings",
-        "binding",
-        "a"
+        "binding"
     ),
     of_kind!(
         Kind::Policy,
@@ -143,17 +139,7 @@ pub(super) const ROUTES: [&[ApiRoute]; 6] = [
         "Policy",
         "Policy",
         "Policies",
-        "policy",
-        "a"
+        "policy"
     ),
-    of_kind!(
-        Kind::User,
-        ADMIN,
-        "users",
-        "User",
-        "User",
-        "Users",
-        "user",
-        "a"
-    ),
+    of_kind!(Kind::User, ADMIN, "users", "User", "User", "Users", "user"),
 ];
