@@ -269,7 +269,7 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
     tokio::task::block_in_place(|| {
         catalog::write(catalog.dir(), changes).map_err(Problem::internal)?;
         catalog.reload();
-        plane.rooms.hosts.take_up(&catalog.snapshot());
+        plane.rooms.hosts.take_up(catalog);
         Ok::<(), Problem>(())
     })?;
     end_sessions(plane, changes);

@@ -67,7 +67,7 @@ fn keep_value(
     kept.map_err(Problem::internal)?;
     row::commit(plane, ask, &row::putting(set, row))?;
     tokio::task::block_in_place(|| plane.rooms.catalog.reload());
-    plane.rooms.hosts.take_up(&plane.rooms.catalog.snapshot());
+    plane.rooms.hosts.take_up(&plane.rooms.catalog);
     plane.audit.tell(Told {
         actor: ask.actor.name().to_owned(),
         action: "rotate",
