@@ -267,7 +267,7 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
     tokio::task::block_in_place(|| {
         catalog::write(catalog.dir(), changes).map_err(Problem::internal)?;
         catalog.reload();
-        plane.rooms.hosts.take_up(&catalog.snapshot());
+        plane.rooms.hosts.take_up(catalog);
         Ok::<(), Problem>(())
     })?;
     plane
@@ -360,7 +360,7 @@ pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Pr
     }
     commit(plane, ask, &putting(&set, row))?;
     tokio::task::block_in_place(|| plane.rooms.catalog.reload());
-    plane.rooms.hosts.take_up(&plane.rooms.catalog.snapshot());
+    plane.rooms.hosts.take_up(&plane.rooms.catalog);
     plane.audit.tell(Told {
         actor: ask.actor.name().to_owned(),
         action: "rotate",

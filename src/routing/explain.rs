@@ -286,7 +286,8 @@ impl Told<'_> {
     }
 
     fn lane(&self, host: &Host) -> Option<Arc<HostLane>> {
-        self.router.lanes.hosts.lane(host.name.as_str())
+        let lanes = &self.router.lanes;
+        lanes.hosts.lane_in(&lanes.catalog, host.name.as_str())
     }
 
     /// Whether the host itself rests.

@@ -181,7 +181,7 @@ impl Lanes {
 
     fn way(&self, binding: &Arc<Binding>) -> Option<Way> {
         let lane: Arc<dyn Lane> = match &binding.target {
-            Target::Host { host, .. } => self.hosts.lane(host.name.as_str())?,
+            Target::Host { host, .. } => self.hosts.lane_in(&self.catalog, host.name.as_str())?,
             Target::ClaudePty => self.own("claude-pty")?,
             Target::ClaudePrint => self.own("claude-print")?,
             Target::Codex => self.own("codex")?,

@@ -27,13 +27,14 @@ impl Dialect {
             return Dialect::OpenAi;
         }
         let is_of_openai = |route: &&str| below(path, route);
-        let is_anthropic = ["anthropic-version", "anthropic-beta", "x-api-key"]
-            .iter()
-            .any(|name| headers.contains_key(*name));
+        let is_anthropic = || {
+            let mut names = ["anthropic-version", "anthropic-beta", "x-api-key"].iter();
+            names.any(|name| headers.contains_key(*name))
+        };
         let is_shared = match path {
-            path if below(path, "/v1/files") => !is_anthropic,
+            path if below(path, "/v1/files") => !is_anthropic(),
             path if below(path, "/v1/models") => {
-                !is_anthropic && headers.contains_key("authorization")
+                !is_anthropic() && headers.contains_key("authorization")
             }
             _ => false,
         };

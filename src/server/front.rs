@@ -33,6 +33,7 @@ use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
@@ -41,9 +42,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Names the lane of one call.
-const LANE: &str = "x-relay-lane";
+const LANE: HeaderName = HeaderName::from_static("x-relay-lane");
 /// The older name of the two claude lanes.
-pub(super) const DRIVER: &str = "x-relay-driver";
+const DRIVER: HeaderName = HeaderName::from_static("x-relay-driver");
+/// Asks for an exact answer or none.
+const STRICT: HeaderName = HeaderName::from_static("x-relay-strict");
 /// Bytes of a body that is read where it came: that takes a millisecond or two.
 const READ_HERE_MAX: usize = 1 << 20;
 
@@ -376,9 +379,7 @@ fn unknown(public: &str) -> Fault {
 }
 
 fn is_strict(headers: &HeaderMap) -> bool {
-    headers
-        .get("x-relay-strict")
-        .is_some_and(|value| value == "true")
+    headers.get(STRICT).is_some_and(|value| value == "true")
 }
 
 fn unframed() -> Fault {

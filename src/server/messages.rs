@@ -81,7 +81,6 @@ fn version(headers: &HeaderMap) -> Result<Version, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::front::DRIVER;
     use super::super::test_api::TestApi;
     use super::super::test_api::delta;
     use super::super::test_api::end;
@@ -340,7 +339,7 @@ mod tests {
             let headers = [
                 ("host", "localhost"),
                 ("content-type", "application/json"),
-                (DRIVER, driver),
+                ("x-relay-driver", driver),
             ];
             test_api.with("POST", "/v1/messages", &headers, CALL).await
         };

@@ -32,7 +32,9 @@ use axum::extract::Request;
 use axum::extract::State;
 use axum::http::Method;
 use axum::http::Uri;
+use axum::middleware::Next;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::any;
 use axum::routing::delete;
 use axum::routing::get;
@@ -95,10 +97,17 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/sessions/{*id}", delete(conversation::end))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), admission::admit))
-        .layer(from_fn_with_state(api.clone(), guard::guard))
-        .layer(from_fn_with_state(api.clone(), frame::frame))
+        .layer(from_fn_with_state(api.clone(), enter))
         .with_state(api)
+}
+
+/// What stands around every route, the outermost first: frame, guard, admission. They are one layer, for each costs
+/// every request a box and a copy of the route.
+async fn enter(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let inner = &api;
+    let admitted = |request| admission::admit(inner, request, next);
+    let guarded = |request| guard::guard(inner, request, admitted);
+    frame::frame(inner, request, guarded).await
 }
 
 /// The routes of the protocols that programs speak.

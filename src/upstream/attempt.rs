@@ -147,7 +147,7 @@ impl Attempt<'_> {
         headers.entry(header::CONTENT_TYPE).or_insert(json);
         if self.protocol == Protocol::Messages {
             let version = HeaderValue::from_static("2023-06-01");
-            headers.entry("anthropic-version").or_insert(version);
+            headers.entry(ANTHROPIC_VERSION).or_insert(version);
         }
         for (name, value) in &self.host.spec.headers {
             let name: HeaderName = name
@@ -328,6 +328,7 @@ fn path(dialect: Dialect, protocol: Protocol) -> &'static str {
     }
 }
 
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// A preamble is a kilobyte or two; what is longer is an answer.
 const HELD_BYTES_MAX: usize = 256 * 1024;
 /// What is read of a refusal.

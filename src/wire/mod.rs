@@ -16,6 +16,8 @@ pub(crate) mod sse;
 
 pub(crate) mod head;
 
+pub(crate) mod fields;
+
 pub(crate) mod contract;
 
 pub(crate) mod writer;
