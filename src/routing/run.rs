@@ -15,6 +15,7 @@ use crate::lane::LaneWant;
 use crate::lane::OfferedModels;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
@@ -77,6 +78,21 @@ impl Router {
         let own = self.lanes.own.iter().map(|lane| view(&**lane));
         let hosts = self.lanes.hosts.all().into_iter();
         own.chain(hosts.map(|lane| view(&*lane))).collect()
+    }
+
+    /// What each lane says that becomes of these calls: this machine's own, then each host by every adapter that it is
+    /// bound with.
+    pub(crate) fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
+        let ways = self.lanes.kinds_of_ways().into_iter();
+        let asked = ways.map(|way| {
+            let of = |call: &Call| {
+                let mut call = call.clone();
+                call.binding.clone_from(&way.binding);
+                way.lane.treatment(&call)
+            };
+            (way.lane.id().clone(), calls.iter().map(of).collect())
+        });
+        asked.collect()
     }
 
     /// Whether a lane holds this conversation.

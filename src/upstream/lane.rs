@@ -30,6 +30,7 @@ use crate::lane::Original;
 use crate::lane::Passed;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::CallNeed;
@@ -159,6 +160,21 @@ impl Lane for HostLane {
                 Err(fault) => Fit::Unfit(fault),
             },
             Err(fault) => Fit::Unfit(*fault),
+        }
+    }
+
+    fn treatment(&self, call: &Call) -> Treatment {
+        let plan = match plan(call) {
+            Ok(plan) if plan.original.is_some() => return Treatment::Passed,
+            Ok(plan) => plan,
+            Err(fault) => return Treatment::Refused(*fault),
+        };
+        match (plan.written(call), call.request()) {
+            (Ok(written), Ok(request)) => Treatment::Taken {
+                emulated: [request.emulated.clone(), written.emulated].concat(),
+                ignored: [unheard(call), written.ignored].concat(),
+            },
+            (Err(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),
         }
     }
 
