@@ -602,7 +602,7 @@ pub(crate) struct ServiceLogs {
 /// What `capabilities` prints.
 #[derive(Debug, Args)]
 pub(crate) struct Capabilities {
-    /// Print JSON, as `GET /v1/capabilities` does
+    /// Print JSON, as `GET /v1/capabilities` does, of the claude lanes alone
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -3,6 +3,7 @@
 use super::Api;
 use super::admission;
 use super::breaker;
+use super::capability;
 use super::chat;
 use super::completion;
 use super::conversation;
@@ -84,7 +85,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/health", get(status::health))
         .route("/v1/version", get(status::version))
         .route("/v1/availability", get(status::availability))
-        .route("/v1/capabilities", get(status::capabilities))
+        .route("/v1/capabilities", get(capability::capabilities))
         .route("/v1/breakers", get(breaker::list))
         .route("/v1/breakers/reset", post(breaker::reset))
         .route("/v1/route", get(route::explain))

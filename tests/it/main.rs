@@ -26,6 +26,7 @@ mod messages;
 mod opaque;
 mod openai;
 mod openai_rows;
+mod operator;
 mod pass;
 mod pitfalls;
 mod pool;

@@ -948,6 +948,7 @@ fn is_measured(code: &str) -> bool {
         "queue_timeout",
         "auth_blocked",
         "rate_limited",
+        "usage_limit",
     ]
     .contains(&code)
 }
