@@ -4,6 +4,7 @@ use crate::server::ServerError;
 use crate::store::StoreError;
 use crate::store::StoreFault;
 use crate::tap::TargetError;
+use crate::valkey::Unusable;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
@@ -41,6 +42,8 @@ pub(crate) enum DaemonError {
     License(String),
     #[error(transparent)]
     Store(StoreFault),
+    #[error(transparent)]
+    State(Unusable),
     #[error("the keys cannot be used: cannot {0}")]
     Keys(#[source] StoreError),
     #[error("a simulated program is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]
