@@ -358,9 +358,13 @@ pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Pr
     if let Spec::HostKey(spec) = &mut row.spec {
         spec.value = SecretRef::Stored(ask.name().to_owned());
     }
-    commit(plane, ask, &putting(&set, row))?;
-    tokio::task::block_in_place(|| plane.rooms.catalog.reload());
-    plane.rooms.hosts.take_up(&plane.rooms.catalog.snapshot());
+    let changes = putting(&set, row);
+    commit(plane, ask, &changes)?;
+    // A change of the row has the catalog read again by itself.
+    if changes.is_empty() {
+        tokio::task::block_in_place(|| plane.rooms.catalog.reload());
+        plane.rooms.hosts.take_up(&plane.rooms.catalog.snapshot());
+    }
     plane.audit.tell(Told {
         actor: ask.actor.name().to_owned(),
         action: "rotate",

@@ -22,7 +22,8 @@ use tempfile::TempDir;
 
 pub(crate) fn all() -> Vec<Trial> {
     trials![
-        relays_share_a_store_in_postgresql_and_go_on_while_it_is_away
+        relays_share_a_store_in_postgresql_and_go_on_while_it_is_away,
+        a_catalog_of_too_many_files_stays_as_it_is_and_keys_are_shared_all_the_same
     ]
 }
 
@@ -250,5 +251,39 @@ fn relays_share_a_store_in_postgresql_and_go_on_while_it_is_away() -> Result<(),
     server.end();
     let refusal = again.world.refusal(&[]);
     assert_eq!(refusal.code, Some(2), "{}", refusal.words);
+    Ok(())
+}
+
+fn a_catalog_of_too_many_files_stays_as_it_is_and_keys_are_shared_all_the_same()
+-> Result<(), Missing> {
+    let server = Server::start()?;
+    let store = format!("[store]\nurl = \"{}\"\n", server.url());
+    let world = || {
+        let world = World::scripted(ECHO).pool("idle = 0").sections(&store);
+        world.settle(0);
+        world
+    };
+    let (full, other) = (world(), world().start());
+    full.declare("kind: Model\nmetadata: { name: m }\nspec: {}\n");
+    for number in 0..4096 {
+        let path = full.path(&format!("state/catalog/{number}.yaml"));
+        fs::write(path, "# nothing yet\n").expect("a file must be written");
+    }
+    let full = full.start();
+    let words = "the catalog has more than 4096 files";
+    assert!(full.log().contains(words), "{}", full.log());
+    let made = full.world.run(&["key", "create", "laptop"]);
+    assert!(made.status.success());
+    let keys = other.world.path("state/keys.json");
+    wait::until("the key at the other relay", || {
+        let told = fs::read_to_string(&keys).unwrap_or_default();
+        told.contains("laptop").then_some(())
+    });
+    assert_eq!(full.world.files("state/catalog").len(), 4097);
+    assert_eq!(other.world.files("state/catalog").len(), 0);
+    assert_eq!(
+        server.asks("SELECT count(*) FROM shared_files WHERE name LIKE 'catalog/%'"),
+        "0"
+    );
     Ok(())
 }
