@@ -1,5 +1,6 @@
 //! Why there is no daemon.
 
+use super::volume;
 use crate::server::ServerError;
 use crate::store::StoreError;
 use crate::store::StoreFault;
@@ -30,7 +31,7 @@ pub(crate) enum DaemonError {
     },
     #[error("the log file {} cannot be written", path.display())]
     Log { path: PathBuf, source: io::Error },
-    #[error("the state folder {} cannot be written; give this user the right to, free some space, or name another folder with INFERENCE_RELAY_HOME", home.display())]
+    #[error("the state folder {} cannot be written{}, or name another folder with INFERENCE_RELAY_HOME", home.display(), volume::why(home, source))]
     Home { home: PathBuf, source: io::Error },
     /// Nobody but this machine may knock where no key is asked for.
     #[error(
