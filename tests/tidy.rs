@@ -28,7 +28,7 @@ limits:   clock valkey registry store catalog
 lane:     turn catalog
 session:  turn clock terminal egress listen tap
 codex:    turn clock lane session
-record:   turn clock terminal session
+record:   turn clock wire terminal lane session codex
 pool:     turn clock lane session
 upstream: turn clock valkey wire egress secret catalog limits lane
 routing:  turn clock store catalog limits lane upstream

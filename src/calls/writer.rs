@@ -30,7 +30,33 @@ pub(crate) struct CallLog {
 struct Kept {
     /// The newest last.
     recent: VecDeque<Recent>,
+    /// How many of these, from the newest on, are not on the disk yet; the file has no place for more.
+    unwritten: usize,
     tally: Metrics,
+}
+
+impl Kept {
+    /// Adds a call; whether the disk must be told, for it waits for nothing else.
+    fn push(&mut self, record: &Arc<CallRecord>) -> bool {
+        self.tally.call(record);
+        if self.recent.len() >= LINES_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Recent::Ended(Arc::clone(record)));
+        self.unwritten = (self.unwritten + 1).min(LINES_MAX);
+        self.unwritten == 1
+    }
+
+    /// What is to be written, the oldest first.
+    fn take_unwritten(&mut self) -> Vec<Arc<CallRecord>> {
+        let count = std::mem::take(&mut self.unwritten);
+        let newest = self.recent.range(self.recent.len() - count..);
+        let ended = newest.filter_map(|recent| match recent {
+            Recent::Ended(record) => Some(Arc::clone(record)),
+            Recent::Read(_) => None,
+        });
+        ended.collect()
+    }
 }
 
 /// One of the last calls. Its JSON is made by whoever reads it, and not on a call's path.
@@ -52,9 +78,20 @@ impl Recent {
 
 /// What the thread is told.
 enum Word {
-    Keep(Arc<CallRecord>),
+    /// There is something to write.
+    Behind,
     /// Everything before this is written when the sender is dropped.
     Flush(mpsc::Sender<()>),
+}
+
+impl Word {
+    /// Whom to tell that all is written.
+    fn flush(self) -> Option<mpsc::Sender<()>> {
+        match self {
+            Word::Flush(done) => Some(done),
+            Word::Behind => None,
+        }
+    }
 }
 
 impl CallLog {
@@ -63,9 +100,9 @@ impl CallLog {
         let (calls, recent) = Calls::open(path);
         let kept = Arc::new(Mutex::new(Kept {
             recent: recent.into_iter().map(Arc::new).map(Recent::Read).collect(),
-            tally: Metrics::default(),
+            ..Kept::default()
         }));
-        let (disk, words) = mpsc::sync_channel(BEHIND_MAX);
+        let (disk, words) = mpsc::sync_channel(WORDS_MAX);
         let ledger = Arc::clone(&kept);
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || write(calls, &words, &ledger));
@@ -86,16 +123,10 @@ impl CallLog {
 
     /// Keeps a call that is over. It returns at once.
     pub(crate) fn keep(&self, record: &Arc<CallRecord>) {
-        let mut kept = lock(&self.kept);
-        kept.tally.call(record);
-        if kept.recent.len() >= LINES_MAX {
-            kept.recent.pop_front();
-        }
-        kept.recent.push_back(Recent::Ended(Arc::clone(record)));
-        let word = Word::Keep(Arc::clone(record));
-        let sent = self.disk.as_ref().map(|disk| disk.try_send(word));
-        if let Some(Err(_)) = sent {
-            kept.tally.lost += 1;
+        let is_first = lock(&self.kept).push(record);
+        if let Some(disk) = self.disk.as_ref().filter(|_| is_first) {
+            // Where there is no place, the thread has words to come to, and finds this as well.
+            let _ = disk.try_send(Word::Behind);
         }
     }
 
@@ -130,27 +161,28 @@ impl CallLog {
 
 /// The thread. It says once that the disk fails, and once that it is well again.
 fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
-    let mut is_well = true;
+    let (mut is_well, mut wait) = (true, GATHERED);
     while let Ok(first) = words.recv() {
-        if matches!(first, Word::Keep(_)) {
+        if matches!(first, Word::Behind) {
             // What comes within a moment is written with it: a call wakes nobody, and the file is opened once for many.
-            std::thread::park_timeout(GATHERED);
+            std::thread::park_timeout(wait);
         }
-        let (mut lines, mut flushed) = (Vec::new(), Vec::new());
-        for word in std::iter::once(first).chain(words.try_iter().take(BEHIND_MAX)) {
-            match word {
-                Word::Keep(record) => lines.push(record),
-                Word::Flush(done) => flushed.push(done),
-            }
-        }
-        if lines.is_empty() {
+        let heard = std::iter::once(first).chain(words.try_iter().take(WORDS_MAX));
+        let flushed: Vec<mpsc::Sender<()>> = heard.filter_map(Word::flush).collect();
+        let records = lock(ledger).take_unwritten();
+        if records.is_empty() {
             continue;
         }
-        let mut batches = lines.chunks(BATCH_MAX);
+        // In a flood most lines would be taken away again before anybody has read them.
+        wait = match records.len() < LINES_MAX {
+            true => GATHERED,
+            false => GATHERED_IN_FLOOD,
+        };
+        let mut batches = records.chunks(BATCH_MAX);
         let written =
             batches.try_for_each(|batch| calls.append(batch.iter().map(|record| record.line())));
         if written.is_err() {
-            lock(ledger).tally.lost += lines.len() as u64;
+            lock(ledger).tally.lost += records.len() as u64;
         }
         drop(flushed); // Their end is the word that all is written and counted.
         match (written, is_well) {
@@ -174,10 +206,12 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Entries that the disk may be behind; more are counted as lost. A tenth of a second of as many calls as a relay serves.
-const BEHIND_MAX: usize = 4096;
+/// Words that wait for the thread: one that there is something to write, and those of a few who wait for it.
+const WORDS_MAX: usize = 16;
 /// How long the entries of one write are gathered.
 const GATHERED: Duration = Duration::from_millis(100);
+/// The same while calls end faster than the file has lines for: it is written once a second at the most.
+const GATHERED_IN_FLOOD: Duration = Duration::from_secs(1);
 /// How long the daemon's end waits for a disk.
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
 
@@ -204,6 +238,28 @@ mod tests {
         };
         assert_eq!(ids(&journal), ["two", "one"]);
         assert_eq!(ids(&CallLog::open(path)), ["two", "one"]);
+    }
+
+    #[test]
+    fn a_flood_leaves_its_newest_calls_on_the_disk_and_none_is_lost() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let path = folder.path().join("calls.jsonl");
+        let journal = CallLog::open(path.clone());
+        let calls = LINES_MAX * 3;
+        for number in 0..calls {
+            journal.keep(&Arc::new(CallRecord {
+                id: number.to_string(),
+                ..CallRecord::default()
+            }));
+        }
+        journal.flush();
+        assert_eq!(journal.tally().lost, 0);
+        let all = Filter::read("limit=1000", crate::calls::since).expect("the filter must be one");
+        let read = CallLog::open(path).recent(&all);
+        assert!(read.len() >= BATCH_MAX, "{}", read.len());
+        for (place, call) in read.iter().enumerate() {
+            assert_eq!(call["id"], (calls - 1 - place).to_string());
+        }
     }
 
     #[test]

@@ -377,6 +377,7 @@ fn codex(reader: &Reader<'_>, pool: &PoolConfig) -> Result<CodexConfig, ConfigEr
         calls_max: reader.number("codex.calls_max", 1)?,
         queue_wait_max: pool.queue_wait_max,
         turn_wait_max: pool.turn_wait_max,
+        talk: None,
     })
 }
 

@@ -100,10 +100,10 @@ impl OwnLanes {
     pub(super) fn follow(&self) -> JoinHandle<()> {
         let (catalog, hosts) = (self.catalog.clone(), self.hosts.clone());
         let mut changes = catalog.subscribe();
-        hosts.take_up(&catalog.snapshot());
+        hosts.take_up(&catalog);
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
-                hosts.take_up(&catalog.snapshot());
+                hosts.take_up(&catalog);
             }
         })
     }

@@ -12,7 +12,6 @@ use crate::auth::Permit;
 use crate::auth::RouteAccess;
 use crate::store::Secret;
 use axum::extract::Request;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
@@ -31,7 +30,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The layer within the guard. Behind it a request carries its [`Caller`](crate::auth::Caller) and no key any more.
 pub(super) async fn admit(
-    State(api): State<Api>,
+    api: &Api,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {

@@ -12,6 +12,7 @@ use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::response::Response;
 
 /// The conversation that a call belongs to; `None` where it says nothing of that, or an empty word.
@@ -56,7 +57,7 @@ fn unknown() -> Fault {
     Fault::new(FaultKind::NotFound, Blame::Client, public)
 }
 
-const HEADER: &str = "x-ir-session-id";
+const HEADER: HeaderName = HeaderName::from_static("x-ir-session-id");
 
 #[cfg(test)]
 mod tests {

@@ -27,13 +27,14 @@ impl Dialect {
             return Dialect::OpenAi;
         }
         let is_of_openai = |route: &&str| below(path, route);
-        let is_anthropic = ["anthropic-version", "anthropic-beta", "x-api-key"]
-            .iter()
-            .any(|name| headers.contains_key(*name));
+        let is_anthropic = || {
+            let mut names = ["anthropic-version", "anthropic-beta", "x-api-key"].iter();
+            names.any(|name| headers.contains_key(*name))
+        };
         let is_shared = match path {
-            path if below(path, "/v1/files") => !is_anthropic,
+            path if below(path, "/v1/files") => !is_anthropic(),
             path if below(path, "/v1/models") => {
-                !is_anthropic && headers.contains_key("authorization")
+                !is_anthropic() && headers.contains_key("authorization")
             }
             _ => false,
         };
@@ -90,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn a_caller_of_an_openai_route_is_told_in_its_dialect() {
         let test_api = TestApi::new();
-        let answer = test_api.bare("POST", "/v1/images/edits").await;
+        let answer = test_api.bare("POST", "/v1/realtime/sessions").await;
         assert_eq!(answer.status.as_u16(), 501);
         assert_eq!(answer.header("x-relay-error"), "unsupported_error");
         assert_eq!(answer.json()["error"]["code"], "unsupported_error");

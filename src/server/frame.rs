@@ -24,12 +24,11 @@ use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::MatchedPath;
 use axum::extract::Request;
-use axum::extract::State;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header;
-use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use hyper::body::Body as _;
@@ -63,14 +62,21 @@ impl IntoResponse for Refusal {
 }
 
 /// The outermost layer.
-pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+pub(super) async fn frame<F>(
+    api: &Api,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Result<Response, Refusal>>,
+{
     let id = new_id();
-    let mut line = Line::new(&request, id.clone(), &api);
+    let mut line = Line::new(&request, id.clone(), api);
     let dialect = Dialect::of(request.uri(), request.headers());
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(dialect);
     request.extensions_mut().insert(line.note.clone());
-    let mut response = next.run(request).await;
+    let mut response = next(request).await.into_response();
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
         fail(&mut response, &fault, &dialect.body(&fault, &id));
         line.note.fail(fault.kind.code());
@@ -78,8 +84,8 @@ pub(super) async fn frame(State(api): State<Api>, mut request: Request, next: Ne
     }
     label::write_questions(response.headers_mut(), &line.note);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert("request-id", id.clone());
-        response.headers_mut().insert("x-request-id", id);
+        response.headers_mut().insert(REQUEST_ID, id.clone());
+        response.headers_mut().insert(X_REQUEST_ID, id);
     }
     line.key = response
         .extensions_mut()
@@ -144,6 +150,10 @@ fn fail(response: &mut Response, fault: &Fault, body: &Value) {
         headers.insert("x-should-retry", HeaderValue::from_static("false"));
     }
 }
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// OpenAI's name of it.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Never less than the wait, and never "now".
 fn whole_seconds(wait: Duration) -> u64 {

@@ -12,14 +12,13 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header;
-use axum::middleware::Next;
+use axum::response::IntoResponse;
 use axum::response::Response;
 use std::net::IpAddr;
 
@@ -30,18 +29,21 @@ const ALLOW_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-allow-private-network");
 
 /// The layer within the frame.
-pub(super) async fn guard(
-    State(api): State<Api>,
+pub(super) async fn guard<F>(
+    api: &Api,
     request: Request,
-    next: Next,
-) -> Result<Response, Refusal> {
+    next: impl FnOnce(Request) -> F,
+) -> Result<Response, Refusal>
+where
+    F: Future<Output = Result<Response, Refusal>>,
+{
     host(&request, &api.config)?;
     let Some(origin) = origin(request.headers(), &api.config)? else {
-        return Ok(next.run(request).await);
+        return next(request).await;
     };
     let mut response = match preflight(&request) {
         Some(response) => response,
-        None => next.run(request).await,
+        None => next(request).await.into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

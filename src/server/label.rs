@@ -6,6 +6,7 @@ use crate::turn::Labels;
 use crate::turn::LaneId;
 use crate::turn::Notes;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 
 /// The labels by their names.
@@ -43,20 +44,20 @@ pub(super) fn passed(
 pub(super) fn late(notes: &Notes) -> impl Iterator<Item = (&'static str, String)> {
     let emulated =
         (!notes.emulated.is_empty()).then(|| ("x-relay-emulated", paths(&notes.emulated)));
-    emulated.into_iter().chain(questions(notes))
+    emulated.into_iter().chain(questions(notes.questions))
 }
 
 /// How often the upstream was asked, where that was more than once.
-fn questions(notes: &Notes) -> Option<(&'static str, String)> {
-    (notes.questions > 1).then(|| (UPSTREAM_REQUESTS, notes.questions.to_string()))
+fn questions(count: u32) -> Option<(&'static str, String)> {
+    (count > 1).then(|| (UPSTREAM_REQUESTS, count.to_string()))
 }
 
 /// Writes how often the upstream was asked so far, where that was more than once; on a failure, too.
 pub(super) fn write_questions(headers: &mut HeaderMap, note: &CallRecorder) {
-    if let Some((name, count)) = questions(&note.notes())
+    if let Some((name, count)) = questions(note.questions())
         && let Ok(count) = HeaderValue::from_str(&count)
     {
-        headers.insert(name, count);
+        headers.insert(header(name), count);
     }
 }
 
@@ -76,14 +77,14 @@ pub(super) fn write_passed(
 ) {
     let exact = [("x-relay-text", "exact".to_owned())];
     write_all(headers, passed(lane, attempts).chain(exact), note);
-    headers.insert("x-relay-origin", HeaderValue::from_static("upstream"));
+    headers.insert(ORIGIN, HeaderValue::from_static("upstream"));
 }
 
 /// Writes how the limits of the caller stand.
 pub(super) fn write_limits(headers: &mut HeaderMap, limits: &[(&'static str, String)]) {
     for (name, value) in limits {
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(*name, value);
+            headers.insert(header(name), value);
         }
     }
 }
@@ -95,13 +96,19 @@ fn write_all(
 ) {
     if let Some(overhead) = note.overhead() {
         let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
-        headers.insert("x-relay-overhead-ms", HeaderValue::from(ms));
+        headers.insert(OVERHEAD, HeaderValue::from(ms));
     }
     for (name, value) in labels {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
+            headers.insert(header(name), value);
         }
     }
+}
+
+/// A label's name as a header's. Those of ordinary answers are there; another is checked letter by letter.
+fn header(name: &'static str) -> HeaderName {
+    let known = ORDINARY.iter().find(|known| known.as_str() == name);
+    known.map_or_else(|| HeaderName::from_static(name), HeaderName::clone)
 }
 
 /// Names of fields are a caller's text: what a header cannot guarded_body becomes `?`.
@@ -125,6 +132,25 @@ pub(super) fn paths(names: &[String]) -> String {
         .join(",")
 }
 
+const ORIGIN: HeaderName = HeaderName::from_static("x-relay-origin");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-relay-overhead-ms");
+/// The names that an ordinary answer has.
+static ORDINARY: [HeaderName; 14] = [
+    HeaderName::from_static("x-relay-lane"),
+    HeaderName::from_static("x-relay-text"),
+    HeaderName::from_static("x-relay-emulated"),
+    HeaderName::from_static("x-relay-ignored"),
+    HeaderName::from_static("x-relay-session"),
+    HeaderName::from_static("x-relay-conversation"),
+    HeaderName::from_static("anthropic-ratelimit-requests-limit"),
+    HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-requests-reset"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-limit"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+];
 /// How many requests went to the upstream for a call.
 const UPSTREAM_REQUESTS: &str = "x-relay-upstream-requests";
 /// Parameters that are named in a header; a call that sets more is not read by a person.

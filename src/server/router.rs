@@ -3,6 +3,7 @@
 use super::Api;
 use super::admission;
 use super::breaker;
+use super::capability;
 use super::chat;
 use super::completion;
 use super::conversation;
@@ -31,7 +32,9 @@ use axum::extract::Request;
 use axum::extract::State;
 use axum::http::Method;
 use axum::http::Uri;
+use axum::middleware::Next;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::any;
 use axum::routing::delete;
 use axum::routing::get;
@@ -82,7 +85,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/health", get(status::health))
         .route("/v1/version", get(status::version))
         .route("/v1/availability", get(status::availability))
-        .route("/v1/capabilities", get(status::capabilities))
+        .route("/v1/capabilities", get(capability::capabilities))
         .route("/v1/breakers", get(breaker::list))
         .route("/v1/breakers/reset", post(breaker::reset))
         .route("/v1/route", get(route::explain))
@@ -94,10 +97,17 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/sessions/{*id}", delete(conversation::end))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), admission::admit))
-        .layer(from_fn_with_state(api.clone(), guard::guard))
-        .layer(from_fn_with_state(api.clone(), frame::frame))
+        .layer(from_fn_with_state(api.clone(), enter))
         .with_state(api)
+}
+
+/// What stands around every route, the outermost first: frame, guard, admission. They are one layer, for each costs
+/// every request a box and a copy of the route.
+async fn enter(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let inner = &api;
+    let admitted = |request| admission::admit(inner, request, next);
+    let guarded = |request| guard::guard(inner, request, admitted);
+    frame::frame(inner, request, guarded).await
 }
 
 /// The routes of the protocols that programs speak.
@@ -138,7 +148,7 @@ fn protocols() -> Router<Api> {
         .route("/v1/files/{id}/content", get(files::content))
         // An upload has a bound of its own.
         .layer(DefaultBodyLimit::disable());
-    for path in opaque::ROUTES {
+    for path in opaque::ROUTES.into_iter().chain(opaque::FORMS) {
         let pass = move |State(api): State<Api>, context: Context, request: Request| {
             opaque::create(path, api, context, request)
         };
@@ -163,7 +173,7 @@ pub(super) const fn welcome() -> &'static str {
         "POST /v1/conversations          a conversation that such turns go on with\n",
         "POST /v1/completions            a text gone on with, for older programs\n",
         "POST /v1/files                  a file, for calls that name it\n",
-        "POST /v1/embeddings             and moderations, images/generations, audio/speech, rerank: where a host has them\n",
+        "POST /v1/embeddings             and moderations, images, audio, rerank: where a host has them\n",
         "GET  /v1/models                 models on offer; any other name is passed on\n",
         "GET  /v1/health                 is it ready; /healthz says the same\n",
         "GET  /v1/version                what runs here\n",
@@ -262,7 +272,7 @@ mod tests {
         );
         assert_eq!(
             test_api
-                .bare("POST", "/v1/images/edits")
+                .bare("POST", "/v1/realtime/sessions")
                 .await
                 .header("x-should-retry"),
             "false"
@@ -289,7 +299,7 @@ mod tests {
     async fn the_protocols_stand_below_their_makers_names_too() {
         let test_api = TestApi::new();
         for (path, field) in [
-            ("/openai/v1/images/edits", "code"),
+            ("/openai/v1/realtime/sessions", "code"),
             ("/anthropic/v1/messages/batches", "type"),
         ] {
             let answer = test_api.bare("POST", path).await;

@@ -3,14 +3,16 @@
 use super::host::HostState;
 use super::lane::HostLane;
 use super::told::Change;
+use crate::catalog::Catalog;
 use crate::catalog::Host;
-use crate::catalog::Snapshot;
 use crate::clock;
 use crate::egress::Proxy;
 use crate::limits::LimitEngine;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use tokio::sync::mpsc;
 
 /// The lanes to hosts; clones are one and the same.
@@ -24,6 +26,8 @@ struct Shared {
     /// Where other relays are told of breakers.
     feed: Option<mpsc::Sender<Change>>,
     lanes: ArcSwap<HashMap<String, Arc<HostLane>>>,
+    /// One taking up at a time, so that an older catalog never comes after a newer one. Calls do not wait for it.
+    taking_up: Mutex<()>,
 }
 
 impl Hosts {
@@ -38,11 +42,16 @@ impl Hosts {
             limits,
             feed,
             lanes: ArcSwap::default(),
+            taking_up: Mutex::default(),
         }))
     }
 
-    /// Takes a catalog up: hosts that are gone go, others keep their connections and what is known of their keys.
-    pub(crate) fn take_up(&self, snapshot: &Snapshot) {
+    /// Takes the catalog in force up: hosts that are gone go, others keep their connections and what is known of their
+    /// keys.
+    pub(crate) fn take_up(&self, catalog: &Catalog) {
+        let one = self.0.taking_up.lock();
+        let _one = one.unwrap_or_else(PoisonError::into_inner);
+        let snapshot = catalog.snapshot();
         let before = self.0.lanes.load_full();
         let lane = |host: &Arc<Host>| {
             let name = host.name.to_string();
@@ -65,6 +74,15 @@ impl Hosts {
         self.0.lanes.load().get(host).cloned()
     }
 
+    /// The lane to a host of the catalog in force. Where that is newer than the lanes, they are brought up to it: a call of
+    /// the moment between the two is not refused.
+    pub(crate) fn lane_in(&self, catalog: &Catalog, host: &str) -> Option<Arc<HostLane>> {
+        self.lane(host).or_else(|| {
+            self.take_up(catalog);
+            self.lane(host)
+        })
+    }
+
     /// Takes up what another relay says of a breaker.
     pub(super) fn hear(&self, change: &Change) {
         if let Some(lane) = self.lane(&change.host) {
@@ -83,5 +101,74 @@ impl Hosts {
     /// All of them.
     pub(crate) fn all(&self) -> Vec<Arc<HostLane>> {
         self.0.lanes.load().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::CatalogConfig;
+    use crate::limits::MemoryLimits;
+    use crate::secret::MasterKeySource;
+    use crate::secret::SecretFile;
+    use crate::secret::SecretReader;
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    fn catalog(dir: &Path) -> Catalog {
+        let (file, master) = (SecretFile::of(dir), MasterKeySource::of(dir, None));
+        let secrets = SecretReader::new(Arc::default(), dir.to_owned(), file, master);
+        let config = CatalogConfig {
+            dir: dir.to_owned(),
+            is_named: false,
+            brought: String::new(),
+        };
+        Catalog::open(config, secrets)
+    }
+
+    fn declare(catalog: &Catalog, host: &str) {
+        let row = format!(
+            "kind: Host\nmetadata: {{ name: {host} }}\nspec: {{ url: \"http://127.0.0.1:1\", network: private }}\n"
+        );
+        std::fs::write(catalog.dir().join("all.yaml"), row).expect("the folder takes it");
+        catalog.reload();
+    }
+
+    fn hosts() -> Hosts {
+        let limits = LimitEngine::Memory(MemoryLimits::new(clock::now()));
+        Hosts::new(Proxy::default(), limits, None)
+    }
+
+    #[test]
+    fn a_host_that_came_into_force_a_moment_ago_has_its_lane() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (catalog, hosts) = (catalog(home.path()), hosts());
+        hosts.take_up(&catalog);
+        declare(&catalog, "one");
+        assert!(hosts.lane_in(&catalog, "one").is_some());
+        assert!(hosts.lane_in(&catalog, "two").is_none());
+    }
+
+    #[test]
+    fn the_newest_catalog_stays_whoever_takes_it_up() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (catalog, hosts) = (catalog(home.path()), hosts());
+        for round in 0..100 {
+            let (name, is_over) = (format!("host{round}"), AtomicBool::new(false));
+            let follow = || {
+                while !is_over.load(Ordering::Relaxed) {
+                    hosts.take_up(&catalog);
+                }
+            };
+            thread::scope(|threads| {
+                let _followers = [threads.spawn(follow), threads.spawn(follow)];
+                declare(&catalog, &name);
+                hosts.take_up(&catalog);
+                is_over.store(true, Ordering::Relaxed);
+            });
+            assert!(hosts.lane(&name).is_some(), "round {round}");
+        }
     }
 }

@@ -30,8 +30,12 @@ use crate::lane::Original;
 use crate::lane::Passed;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::limits::Ask;
 use crate::limits::Bound;
+use crate::limits::CallNeed;
+use crate::limits::LimitKind;
+use crate::limits::Refusal;
 use crate::limits::Reservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
@@ -156,6 +160,21 @@ impl Lane for HostLane {
                 Err(fault) => Fit::Unfit(fault),
             },
             Err(fault) => Fit::Unfit(*fault),
+        }
+    }
+
+    fn treatment(&self, call: &Call) -> Treatment {
+        let plan = match plan(call) {
+            Ok(plan) if plan.original.is_some() => return Treatment::Passed,
+            Ok(plan) => plan,
+            Err(fault) => return Treatment::Refused(*fault),
+        };
+        match (plan.written(call), call.request()) {
+            (Ok(written), Ok(request)) => Treatment::Taken {
+                emulated: [request.emulated.clone(), written.emulated].concat(),
+                ignored: [unheard(call), written.ignored].concat(),
+            },
+            (Err(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),
         }
     }
 
@@ -406,16 +425,8 @@ impl HostLane {
         let Some(key) = key else {
             return Ok(None);
         };
-        let subject = Subject {
-            kind: SubjectKind::HostKey,
-            id: key.name.as_str(),
-        };
         let ask = Ask {
-            bounds: &[Bound {
-                subject,
-                limits: key.limits,
-                budget: None,
-            }],
+            bounds: &[bound(key)],
             tokens: estimated_tokens(body_bytes).total(),
             cost: None,
             now,
@@ -428,6 +439,24 @@ impl HostLane {
         })
     }
 
+    /// Which of its own limits would refuse a try with a key, as a reservation would; nothing is taken.
+    pub(crate) fn limited(
+        &self,
+        key: &HostKey,
+        body_bytes: usize,
+        now: Instant,
+    ) -> Option<Refusal> {
+        let (bound, unix_ms) = (bound(key), clock::unix_ms());
+        let state = self.state.limits.state(&bound, now, unix_ms);
+        let need = CallNeed {
+            tokens: estimated_tokens(body_bytes).total(),
+            nanos: 0,
+            unix_ms,
+        };
+        let mut kinds = LimitKind::ASKED.iter();
+        kinds.find_map(|kind| state.refusal(&bound, *kind, &need))
+    }
+
     /// Counts a call that goes on with a key.
     pub(super) fn begin(&self, digest: &SecretDigest) -> InFlight {
         InFlight::new(
@@ -437,6 +466,18 @@ impl HostLane {
                 .cloned()
                 .unwrap_or_default(),
         )
+    }
+}
+
+/// What a key is limited to.
+fn bound(key: &HostKey) -> Bound<'_> {
+    Bound {
+        subject: Subject {
+            kind: SubjectKind::HostKey,
+            id: key.name.as_str(),
+        },
+        limits: key.limits,
+        budget: None,
     }
 }
 

@@ -6,8 +6,15 @@
 use super::protocol::Protocol;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::wire::fields;
+use crate::wire::fields::NULL;
+use crate::wire::fields::fields;
+use crate::wire::fields::inner;
+use crate::wire::fields::items;
 use memchr::memmem;
+use serde_json::Map;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// What is known of an answer so far.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -80,19 +87,20 @@ impl StreamReader {
         if !is_first && self.observed.is_meaningful && self.is_text(data) {
             return;
         }
-        let Ok(json) = serde_json::from_slice::<Value>(data) else {
+        let Ok([object, kind]) = fields(data, &["object", "type"]) else {
             self.observed.alien = is_first.then(|| super::protocol::looks_like(data));
             return;
         };
-        let other = Protocol::of_event(&json).filter(|found| *found != self.protocol);
-        if let Some(other) = other {
+        let (object, kind) = (fields::text(object), fields::text(kind).unwrap_or_default());
+        let other = Protocol::of_event(object.as_deref(), &kind);
+        if let Some(other) = other.filter(|found| *found != self.protocol) {
             self.observed.alien = Some(other.words());
             return;
         }
         match self.protocol {
-            Protocol::Messages => messages(&mut self.observed, &json),
-            Protocol::Chat => chat(&mut self.observed, &json),
-            Protocol::Responses => responses(&mut self.observed, &json),
+            Protocol::Messages => messages(&mut self.observed, &kind, data),
+            Protocol::Chat => chat(&mut self.observed, data),
+            Protocol::Responses => responses(&mut self.observed, &kind, data),
         }
     }
 
@@ -126,192 +134,264 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// Reads a whole answer that was not streamed.
 pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
-    let mut observed = Observed::default();
-    let Ok(json) = serde_json::from_slice::<Value>(body) else {
-        observed.alien = Some(super::protocol::looks_like(body));
-        return observed;
+    let Ok(found) = fields(body, &OF_AN_ANSWER) else {
+        return Observed {
+            alien: Some(super::protocol::looks_like(body)),
+            ..Observed::default()
+        };
     };
-    observed.alien = match Protocol::of_answer(&json) {
+    let [
+        object,
+        kind,
+        model,
+        counts,
+        choices,
+        reason,
+        sequence,
+        details,
+        output,
+    ] = found;
+    let [object, kind] = [object, kind].map(fields::text);
+    let alien = match Protocol::of_answer(object.as_deref(), kind.as_deref(), choices) {
         Some(found) if found == protocol => None,
         Some(found) => Some(found.words()),
         None => Some("JSON of no protocol that is known"),
     };
-    observed.model = text(&json["model"]);
-    observed.usage = usage(protocol, &json["usage"]);
-    observed.stop = match protocol {
-        Protocol::Messages => text(&json["stop_reason"])
-            .map(|name| StopReason::named(&name, text(&json["stop_sequence"]))),
-        Protocol::Chat => text(&json["choices"][0]["finish_reason"]).map(|name| finish(&name)),
-        Protocol::Responses => Some(ending(&json)),
-    };
-    observed.is_meaningful = true;
-    observed.is_over = true;
-    observed
-}
-
-/// Reads what an answer of any other route says of its cost.
-pub(crate) fn opaque(body: &[u8]) -> Observed {
-    let json = serde_json::from_slice::<Value>(body);
-    let alien = json
-        .is_err()
-        .then(|| super::protocol::looks_like(body))
-        .filter(|words| !body.is_empty() && *words != "plain text");
-    let json = json.unwrap_or_default();
-    let counts = usage(Protocol::Chat, &json["usage"]);
     Observed {
         is_meaningful: true,
         is_over: true,
-        usage: usage(Protocol::Responses, &json["usage"]).over(counts),
-        model: text(&json["model"]),
+        usage: usage(protocol, counts),
+        stop: match protocol {
+            Protocol::Messages => stop([reason, sequence]),
+            Protocol::Chat => items(choices)
+                .first()
+                .and_then(|first| finish_reason(first)),
+            Protocol::Responses => Some(ending([details, output])),
+        },
+        model: fields::owned_text(model),
         alien,
         ..Observed::default()
     }
 }
 
-fn messages(observed: &mut Observed, json: &Value) {
-    match json["type"].as_str() {
-        Some("message_start") => {
-            observed.model = text(&json["message"]["model"]);
-            observed.usage = usage(Protocol::Messages, &json["message"]["usage"]);
+/// What a whole answer of any protocol is looked at for.
+const OF_AN_ANSWER: [&str; 9] = [
+    "object",
+    "type",
+    "model",
+    "usage",
+    "choices",
+    "stop_reason",
+    "stop_sequence",
+    "incomplete_details",
+    "output",
+];
+
+/// Reads what an answer of any other route says of its cost.
+pub(crate) fn opaque(body: &[u8]) -> Observed {
+    let read = fields(body, &["model", "usage"]);
+    let alien = read
+        .is_err()
+        .then(|| super::protocol::looks_like(body))
+        .filter(|words| !body.is_empty() && *words != "plain text");
+    let [model, counts] = read.unwrap_or([NULL; 2]);
+    Observed {
+        is_meaningful: true,
+        is_over: true,
+        usage: usage(Protocol::Responses, counts).over(usage(Protocol::Chat, counts)),
+        model: fields::owned_text(model),
+        alien,
+        ..Observed::default()
+    }
+}
+
+fn messages(observed: &mut Observed, kind: &str, json: &[u8]) {
+    match kind {
+        "message_start" => {
+            let [message] = picked(json, &["message"]);
+            let [model, counts] = inner(message, &["model", "usage"]);
+            observed.model = fields::owned_text(model);
+            observed.usage = usage(Protocol::Messages, counts);
         }
-        Some("content_block_start") => {
-            let kind = json["content_block"]["type"].as_str();
-            observed.is_meaningful |= !matches!(kind, Some("text" | "thinking"));
+        "content_block_start" => {
+            let [block] = picked(json, &["content_block"]);
+            let is_text = matches!(kind_of(block).as_deref(), Some("text" | "thinking"));
+            observed.is_meaningful |= !is_text;
         }
-        Some("content_block_delta") => observed.is_meaningful = true,
-        Some("message_delta") => {
-            let delta = &json["delta"];
+        "content_block_delta" => observed.is_meaningful = true,
+        "message_delta" => {
+            let [delta, counts] = picked(json, &["delta", "usage"]);
             observed.is_meaningful = true;
-            observed.usage = usage(Protocol::Messages, &json["usage"]).over(observed.usage);
-            let stop = text(&delta["stop_reason"]);
-            observed.stop =
-                stop.map(|name| StopReason::named(&name, text(&delta["stop_sequence"])));
+            observed.usage = usage(Protocol::Messages, counts).over(observed.usage);
+            observed.stop = stop(inner(delta, &["stop_reason", "stop_sequence"]));
         }
-        Some("message_stop") => (observed.is_over, observed.is_meaningful) = (true, true),
-        Some("error") => observed.error = Some(error(&json["error"], "type", json)),
+        "message_stop" => (observed.is_over, observed.is_meaningful) = (true, true),
+        "error" => {
+            let [told] = picked(json, &["error"]);
+            observed.error = Some(error(told, "type", json));
+        }
         _ => {}
     }
 }
 
-fn chat(observed: &mut Observed, json: &Value) {
-    if json.get("error").is_some_and(|error| !error.is_null()) {
-        observed.error = Some(error(&json["error"], "code", json));
+fn chat(observed: &mut Observed, json: &[u8]) {
+    let [told, model, counts, choices] = picked(json, &["error", "model", "usage", "choices"]);
+    if told != NULL {
+        observed.error = Some(error(told, "code", json));
         return;
     }
     if observed.model.is_none() {
-        observed.model = text(&json["model"]);
+        observed.model = fields::owned_text(model);
     }
-    let counts = usage(Protocol::Chat, &json["usage"]);
-    observed.usage = counts.over(observed.usage);
-    for choice in json["choices"].as_array().into_iter().flatten() {
-        let delta = choice["delta"].as_object().into_iter().flatten();
-        let mut content = delta.filter(|(name, _)| *name != "role");
-        observed.is_meaningful |= content.any(|(_, value)| says_something(value));
-        if let Some(name) = text(&choice["finish_reason"]) {
-            observed.stop = Some(finish(&name));
+    observed.usage = usage(Protocol::Chat, counts).over(observed.usage);
+    for choice in items(choices) {
+        let [delta] = inner(choice, &["delta"]);
+        observed.is_meaningful |= says_something(delta);
+        if let Some(reason) = finish_reason(choice) {
+            observed.stop = Some(reason);
             (observed.is_complete, observed.is_meaningful) = (true, true);
         }
     }
 }
 
-fn responses(observed: &mut Observed, json: &Value) {
-    match json["type"].as_str().unwrap_or_default() {
-        "error" => observed.error = Some(error(json, "code", json)),
+fn responses(observed: &mut Observed, kind: &str, json: &[u8]) {
+    let [response] = picked(json, &["response"]);
+    match kind {
+        "error" => observed.error = Some(error(&String::from_utf8_lossy(json), "code", json)),
         "response.failed" => {
-            observed.error = Some(error(&json["response"]["error"], "code", json));
+            let [told] = inner(response, &["error"]);
+            observed.error = Some(error(told, "code", json));
         }
         "response.created" | "response.in_progress" | "response.queued" => {
-            observed.model = text(&json["response"]["model"]);
+            let [model] = inner(response, &["model"]);
+            observed.model = fields::owned_text(model);
         }
         "response.output_item.added" => {
-            observed.is_meaningful |= json["item"]["type"] != "message";
+            let [item] = picked(json, &["item"]);
+            observed.is_meaningful |= kind_of(item).as_deref() != Some("message");
         }
         "response.content_part.added" => {}
         "response.completed" | "response.incomplete" => {
-            let response = &json["response"];
-            observed.usage = usage(Protocol::Responses, &response["usage"]);
-            observed.stop = Some(ending(response));
+            let [counts] = inner(response, &["usage"]);
+            observed.usage = usage(Protocol::Responses, counts);
+            observed.stop = Some(ending(inner(response, &["incomplete_details", "output"])));
             (observed.is_over, observed.is_meaningful) = (true, true);
         }
         _ => observed.is_meaningful = true,
     }
 }
 
-fn says_something(value: &Value) -> bool {
-    match value {
+/// Fields of what was found to be JSON.
+fn picked<'a, const N: usize>(json: &'a [u8], names: &[&str; N]) -> [&'a str; N] {
+    fields(json, names).unwrap_or([NULL; N])
+}
+
+/// Whether a piece of an answer holds more than whose it is.
+fn says_something(delta: &str) -> bool {
+    let delta: Map<String, Value> = serde_json::from_str(delta).unwrap_or_default();
+    let mut said = delta.iter().filter(|(name, _)| *name != "role");
+    said.any(|(_, value)| match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),
         Value::Array(items) => !items.is_empty(),
         Value::Object(_) | Value::Bool(_) | Value::Number(_) => true,
+    })
+}
+
+fn error(told: &str, code: &str, json: &[u8]) -> StreamError {
+    let [code, kind, message] = inner(told, &[code, "type", "message"]).map(fields::owned_text);
+    StreamError {
+        code: code.or(kind).unwrap_or_default(),
+        message: message.unwrap_or_default(),
+        json: String::from_utf8_lossy(json).into_owned(),
     }
 }
 
-fn error(error: &Value, code: &str, json: &Value) -> StreamError {
-    let name = text(&error[code]).or_else(|| text(&error["type"]));
-    StreamError {
-        code: name.unwrap_or_default(),
-        message: text(&error["message"]).unwrap_or_default(),
-        json: json.to_string(),
-    }
+fn kind_of(json: &str) -> Option<Cow<'_, str>> {
+    let [kind] = inner(json, &["type"]);
+    fields::text(kind)
+}
+
+/// The reason by Anthropic's name.
+fn stop([name, sequence]: [&str; 2]) -> Option<StopReason> {
+    fields::text(name).map(|name| StopReason::named(&name, fields::owned_text(sequence)))
 }
 
 /// The reason by OpenAI's name.
-fn finish(name: &str) -> StopReason {
-    match name {
+fn finish_reason(choice: &str) -> Option<StopReason> {
+    let [name] = inner(choice, &["finish_reason"]);
+    fields::text(name).map(|name| match &*name {
         "stop" => StopReason::EndTurn,
         "length" => StopReason::MaxTokens,
         "tool_calls" | "function_call" => StopReason::ToolUse,
         "content_filter" => StopReason::Refusal,
         other => StopReason::Other(other.to_owned()),
-    }
+    })
 }
 
-fn ending(response: &Value) -> StopReason {
-    let calls =
-        |item: &Value| item["type"] == "function_call" || item["type"] == "custom_tool_call";
-    match response["incomplete_details"]["reason"].as_str() {
+/// Why a response ends, by its details and its output.
+fn ending([details, output]: [&str; 2]) -> StopReason {
+    let is_call = |item: &str| {
+        let kind = kind_of(item);
+        matches!(kind.as_deref(), Some("function_call" | "custom_tool_call"))
+    };
+    let [reason] = inner(details, &["reason"]);
+    match fields::text(reason).as_deref() {
         Some("max_output_tokens") => StopReason::MaxTokens,
         Some("content_filter") => StopReason::Refusal,
         Some(other) => StopReason::Other(other.to_owned()),
-        None if response["output"]
-            .as_array()
-            .is_some_and(|all| all.iter().any(calls)) =>
-        {
-            StopReason::ToolUse
-        }
+        None if items(output).into_iter().any(is_call) => StopReason::ToolUse,
         None => StopReason::EndTurn,
     }
 }
 
 /// The counts, made disjoint: OpenAI counts what came from a cache among the input, Anthropic beside it.
-pub(crate) fn usage(protocol: Protocol, json: &Value) -> Usage {
-    let count = |value: &Value| value.as_u64();
-    if protocol == Protocol::Messages {
-        return Usage {
-            input_tokens: count(&json["input_tokens"]),
-            output_tokens: count(&json["output_tokens"]),
-            cache_creation_input_tokens: count(&json["cache_creation_input_tokens"]),
-            cache_read_input_tokens: count(&json["cache_read_input_tokens"]),
-            reasoning_tokens: None,
-        };
-    }
-    let [input, output] = match protocol {
-        Protocol::Responses => ["input_tokens", "output_tokens"],
-        Protocol::Messages | Protocol::Chat => ["prompt_tokens", "completion_tokens"],
+fn usage(protocol: Protocol, counts: &str) -> Usage {
+    let names = match protocol {
+        Protocol::Messages => return usage_of_messages(counts),
+        Protocol::Responses => RESPONSES_USAGE,
+        Protocol::Chat => CHAT_USAGE,
     };
-    let details = |of: &str, name: &str| count(&json[format!("{of}_details").as_str()][name]);
-    let cached = details(input, "cached_tokens");
+    let [input, output, of_input, of_output] = inner(counts, &names);
+    let [cached] = inner(of_input, &["cached_tokens"]).map(fields::count);
+    let [reasoning] = inner(of_output, &["reasoning_tokens"]).map(fields::count);
     Usage {
-        input_tokens: count(&json[input]).map(|all| all.saturating_sub(cached.unwrap_or(0))),
-        output_tokens: count(&json[output]),
+        input_tokens: fields::count(input).map(|all| all.saturating_sub(cached.unwrap_or(0))),
+        output_tokens: fields::count(output),
         cache_creation_input_tokens: None,
         cache_read_input_tokens: cached,
-        reasoning_tokens: details(output, "reasoning_tokens"),
+        reasoning_tokens: reasoning,
     }
 }
 
-fn text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
+const RESPONSES_USAGE: [&str; 4] = [
+    "input_tokens",
+    "output_tokens",
+    "input_tokens_details",
+    "output_tokens_details",
+];
+const CHAT_USAGE: [&str; 4] = [
+    "prompt_tokens",
+    "completion_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+];
+
+fn usage_of_messages(counts: &str) -> Usage {
+    let names = [
+        "input_tokens",
+        "output_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+    ];
+    let [input, output, written, read] = inner(counts, &names).map(fields::count);
+    Usage {
+        input_tokens: input,
+        output_tokens: output,
+        cache_creation_input_tokens: written,
+        cache_read_input_tokens: read,
+        reasoning_tokens: None,
+    }
 }
 
 #[cfg(test)]

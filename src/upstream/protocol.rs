@@ -1,6 +1,6 @@
 //! What a host speaks, and what bytes that are not it look like. `[pure]`
 
-use serde_json::Value;
+use crate::wire::fields::NULL;
 
 /// The protocol of a host's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,11 +30,11 @@ impl Protocol {
     }
 
     /// Whose event this is; `None` where it could be anybody's.
-    pub(super) fn of_event(json: &Value) -> Option<Protocol> {
-        if json["object"] == "chat.completion.chunk" {
+    pub(super) fn of_event(object: Option<&str>, kind: &str) -> Option<Protocol> {
+        if object == Some("chat.completion.chunk") {
             return Some(Protocol::Chat);
         }
-        match json.get("type")?.as_str()? {
+        match kind {
             "error" => None,
             kind if kind.starts_with("response.") => Some(Protocol::Responses),
             kind if MESSAGES_EVENTS.contains(&kind) => Some(Protocol::Messages),
@@ -43,11 +43,15 @@ impl Protocol {
     }
 
     /// Whose answer this is.
-    pub(super) fn of_answer(json: &Value) -> Option<Protocol> {
-        match (json["object"].as_str(), json["type"].as_str()) {
+    pub(super) fn of_answer(
+        object: Option<&str>,
+        kind: Option<&str>,
+        choices: &str,
+    ) -> Option<Protocol> {
+        match (object, kind) {
             (Some("response"), _) => Some(Protocol::Responses),
             (_, Some("message")) => Some(Protocol::Messages),
-            _ => json.get("choices").map(|_| Protocol::Chat),
+            _ => (choices != NULL).then_some(Protocol::Chat),
         }
     }
 }

@@ -14,7 +14,10 @@
 
 pub(crate) mod sse;
 
+pub(crate) mod form;
 pub(crate) mod head;
+
+pub(crate) mod fields;
 
 pub(crate) mod contract;
 

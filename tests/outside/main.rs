@@ -10,6 +10,7 @@ mod clients;
 mod dashboard;
 mod disk;
 mod fleet;
+mod forms;
 mod generated;
 mod langchain;
 mod missing;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         postgres::all(),
         dashboard::all(),
         fleet::all(),
+        forms::all(),
         generated::all(),
         stumbles::all(),
         systemd::all(),

@@ -83,7 +83,7 @@ pub(super) fn append(engine: &mut dyn Engine, entry: &AuditEntry) -> Result<(), 
         &entry.before,
         &entry.after,
     ];
-    let mut values: Vec<Value> = vec![entry.id.as_str().into(), entry.at_ms.into()];
+    let mut values: Vec<Value<'_>> = vec![entry.id.as_str().into(), entry.at_ms.into()];
     values.extend(texts.map(|text| Value::from(text.as_str())));
     engine.execute(&sql, &values).map(drop)
 }

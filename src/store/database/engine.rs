@@ -10,10 +10,10 @@ use super::value::Value;
 /// A connection to a database.
 pub(super) trait Engine: Send {
     /// Runs a statement; how many rows it changed.
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, EngineFault>;
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, EngineFault>;
 
     /// The rows that a statement finds.
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, EngineFault>;
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault>;
 
     /// Runs several statements that take no values.
     fn batch(&mut self, sql: &str) -> Result<(), EngineFault>;

@@ -62,7 +62,7 @@ pub(crate) struct Page<T> {
 #[derive(Debug, Default)]
 pub(super) struct Where {
     conditions: Vec<String>,
-    pub(super) values: Vec<Value>,
+    pub(super) values: Vec<Value<'static>>,
 }
 
 impl GroupBy {
@@ -154,13 +154,13 @@ impl<T> Page<T> {
 
 impl Where {
     /// Adds a condition, in which `?` is the place of the value.
-    pub(super) fn add(&mut self, condition: &str, value: impl Into<Value>) {
-        self.values.push(value.into());
+    pub(super) fn add<'a>(&mut self, condition: &str, value: impl Into<Value<'a>>) {
+        self.values.push(value.into().into_owned());
         let place = format!("?{}", self.values.len());
         self.conditions.push(condition.replace('?', &place));
     }
 
-    pub(super) fn add_if<T: Into<Value>>(&mut self, condition: &str, value: Option<T>) {
+    pub(super) fn add_if<'a, T: Into<Value<'a>>>(&mut self, condition: &str, value: Option<T>) {
         if let Some(value) = value {
             self.add(condition, value);
         }
@@ -170,7 +170,8 @@ impl Where {
         let Some(cursor) = cursor else { return };
         self.values.push(cursor.at_ms.into());
         let at = self.values.len();
-        self.values.push(cursor.id.as_str().into());
+        self.values
+            .push(Value::from(cursor.id.as_str()).into_owned());
         let id = self.values.len();
         // Of several rows of one moment, those behind it.
         let behind = format!("at_ms <= ?{at} AND (at_ms < ?{at} OR id < ?{id})");

@@ -119,10 +119,11 @@ fn step_once(
             cause: cause.to_string(),
         };
         engine.batch(step.sql).map_err(failed)?;
-        let values: [Value; 4] = [
+        let checksum = step.checksum();
+        let values: [Value<'_>; 4] = [
             step.number.into(),
             step.name.into(),
-            step.checksum().as_str().into(),
+            checksum.as_str().into(),
             now_ms.into(),
         ];
         let sql = "INSERT INTO schema_migrations (number, name, checksum, applied_at_ms) VALUES (?1, ?2, ?3, ?4)";

@@ -75,13 +75,13 @@ impl Postgres {
 }
 
 impl Engine for Postgres {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, EngineFault> {
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, EngineFault> {
         let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         self.client()?.execute(&statement, &values).map_err(fault)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, EngineFault> {
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault> {
         let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         let rows = self.client()?.query(&statement, &values).map_err(fault)?;
@@ -135,7 +135,7 @@ fn hear(
     Ok(())
 }
 
-impl ToSql for Value {
+impl ToSql for Value<'_> {
     fn to_sql(
         &self,
         kind: &Type,
@@ -167,7 +167,7 @@ fn read(row: &postgres::Row) -> Result<Row, EngineFault> {
                 .map(|number| number.map(|number| Value::Int(number.into()))),
             _ => row
                 .try_get::<_, Option<String>>(place)
-                .map(|text| text.map(Value::Text)),
+                .map(|text| text.map(|text| Value::Text(text.into()))),
         };
         Ok(value.map_err(fault)?.unwrap_or(Value::Null))
     };

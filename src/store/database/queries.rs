@@ -34,7 +34,7 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Resul
     );
     let rollups = roll_up(records);
     for (key, sums) in &rollups {
-        let mut values: Vec<Value> = vec![key.span.seconds().into(), key.start_s.into()];
+        let mut values: Vec<Value<'_>> = vec![key.span.seconds().into(), key.start_s.into()];
         values.extend(key.names.map(Value::from));
         values.extend(sums.values());
         engine.execute(&sql, &values)?;
@@ -44,7 +44,7 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Resul
         "span_s, kind, start_s, name, outcome, currency",
     );
     for (key, sums) in total_up(&rollups) {
-        let mut values: Vec<Value> = vec![
+        let mut values: Vec<Value<'_>> = vec![
             key.span.seconds().into(),
             key.kind.into(),
             key.start_s.into(),

@@ -62,7 +62,7 @@ pub(super) const COLUMNS: &str = "id, at_ms, relay_key, policy, lane, host, host
 pub(super) const COLUMN_COUNT: usize = 27;
 
 impl UsageRecord {
-    pub(super) fn values(&self) -> [Value; COLUMN_COUNT] {
+    pub(super) fn values(&self) -> [Value<'_>; COLUMN_COUNT] {
         [
             self.id.as_str().into(),
             self.at_ms.into(),

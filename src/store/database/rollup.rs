@@ -197,7 +197,7 @@ impl UsageSums {
         }
     }
 
-    pub(super) fn values(&self) -> [Value; SUMS.len()] {
+    pub(super) fn values(&self) -> [Value<'_>; SUMS.len()] {
         [
             self.calls.into(),
             self.attempts.into(),

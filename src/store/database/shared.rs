@@ -57,7 +57,7 @@ impl SharedFiles {
         before: u64,
         content: Option<&str>,
     ) -> Result<bool, EngineFault> {
-        let values: [Value; 5] = [
+        let values: [Value<'_>; 5] = [
             name.into(),
             before.into(),
             content.unwrap_or_default().into(),

@@ -59,13 +59,13 @@ impl Sqlite {
 }
 
 impl Engine for Sqlite {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, EngineFault> {
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, EngineFault> {
         let mut statement = self.0.prepare_cached(sql).map_err(fault)?;
         let changed = statement.execute(rusqlite::params_from_iter(values));
         changed.map(|rows| rows as u64).map_err(fault)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, EngineFault> {
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault> {
         let mut statement = self.0.prepare_cached(sql).map_err(fault)?;
         let columns = statement.column_count();
         let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
@@ -91,7 +91,7 @@ impl Engine for Sqlite {
     }
 }
 
-impl ToSql for Value {
+impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let value = match self {
             Value::Null => ValueRef::Null,
@@ -102,7 +102,7 @@ impl ToSql for Value {
     }
 }
 
-fn read(value: ValueRef<'_>) -> Value {
+fn read(value: ValueRef<'_>) -> Value<'static> {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Int(number),
@@ -112,7 +112,7 @@ fn read(value: ValueRef<'_>) -> Value {
         )]
         ValueRef::Real(number) => Value::Int(number as i64),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Value::Text(String::from_utf8_lossy(bytes).into_owned())
+            Value::Text(String::from_utf8_lossy(bytes).into_owned().into())
         }
     }
 }

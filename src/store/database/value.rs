@@ -1,22 +1,24 @@
 //! What goes into a column and comes out of one. `[pure]`
 
+use std::borrow::Cow;
+
 /// A value of a column. Truth is 0 or 1; a moment is milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum Value<'a> {
     Null,
     Int(i64),
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
 /// One row of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row(pub(super) Vec<Value>);
+pub(crate) struct Row(pub(super) Vec<Value<'static>>);
 
 impl Row {
     /// A text; empty where there is none.
     pub(super) fn text(&self, column: usize) -> String {
         match self.0.get(column) {
-            Some(Value::Text(text)) => text.clone(),
+            Some(Value::Text(text)) => text.clone().into_owned(),
             Some(Value::Int(number)) => number.to_string(),
             Some(Value::Null) | None => String::new(),
         }
@@ -42,27 +44,41 @@ impl Row {
     }
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Value {
-        // PostgreSQL has no text with a zero byte in it.
-        Value::Text(text.replace('\0', "\u{fffd}"))
+impl Value<'_> {
+    /// The same, for as long as anybody wants it.
+    pub(super) fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Int(number) => Value::Int(number),
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+        }
     }
 }
 
-impl From<u64> for Value {
-    fn from(number: u64) -> Value {
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Value<'a> {
+        // PostgreSQL has no text with a zero byte in it.
+        Value::Text(match text.contains('\0') {
+            true => Cow::Owned(text.replace('\0', "\u{fffd}")),
+            false => Cow::Borrowed(text),
+        })
+    }
+}
+
+impl From<u64> for Value<'_> {
+    fn from(number: u64) -> Self {
         Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<bool> for Value {
-    fn from(is: bool) -> Value {
+impl From<bool> for Value<'_> {
+    fn from(is: bool) -> Self {
         Value::Int(i64::from(is))
     }
 }
 
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Value {
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
         value.map_or(Value::Null, Into::into)
     }
 }
