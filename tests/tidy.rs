@@ -12,7 +12,7 @@ turn:
 clock:
 egress:   clock
 signal:
-valkey:   clock
+valkey:   clock egress
 calls:  turn clock
 telemetry: turn egress calls
 wire:     turn
@@ -20,7 +20,7 @@ terminal: turn
 listen:   clock
 tap:      turn clock egress wire listen
 license:
-store:    turn clock
+store:    turn clock egress
 secret:   store
 catalog:  clock secret store
 registry:
