@@ -202,7 +202,8 @@ pub(super) struct Plan<'a> {
 impl Plan<'_> {
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
-        let mut written = translated::written(request, self.protocol, model)?;
+        let is_streamed = translated::is_streamed(call, self.protocol);
+        let mut written = translated::written(request, self.protocol, model, is_streamed)?;
         let original = call.original.as_ref();
         let unsaid = original.map(|original| unsaid(&original.body));
         written.ignored.extend(unsaid.unwrap_or_default());
@@ -278,7 +279,8 @@ impl HostLane {
         let written = plan.written(&call)?;
         let original = Arc::new(translated::original(&written, plan.protocol));
         plan.original = Some(Arc::clone(&original));
-        let passed = self.run(&call, &plan, &original, true).await?;
+        let is_streamed = translated::is_streamed(&call, plan.protocol);
+        let passed = self.run(&call, &plan, &original, is_streamed).await?;
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }

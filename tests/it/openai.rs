@@ -269,8 +269,9 @@ fn two_keys_do_not_see_each_others_files() {
         assert_eq!(list["data"].as_array().map(Vec::len), Some(count));
         assert_eq!(at("GET", &path, key, json!({})).status, status);
         assert_eq!(at("GET", &content, key, json!({})).status, status);
-        let part = json!([{"type": "input_file", "file_id": id}]);
-        let input = json!([{"role": "user", "content": part}]);
+        let parts =
+            json!([{"type": "input_file", "file_id": id}, {"type": "input_text", "text": "one"}]);
+        let input = json!([{"role": "user", "content": parts}]);
         let told = at("POST", RESPONSES, key, with_model(json!({"input": input})));
         assert_eq!(told.status, status, "{}", told.body);
         assert_eq!(at("DELETE", &path, key, json!({})).status, status);

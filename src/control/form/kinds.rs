@@ -190,7 +190,7 @@ const BINDING: &[GroupSpec] = &[
     },
 ];
 
-const PER: Input = Input::Choice(&[("month", "month"), ("day", "day")]);
+const PER: Input = Input::Choice(&[("month", "a month"), ("day", "a day")]);
 
 const POLICY: &[GroupSpec] = &[
     GroupSpec {
@@ -223,7 +223,7 @@ const POLICY: &[GroupSpec] = &[
             number("limits.tokensPerMinute", "Tokens a minute"),
             number("limits.concurrent", "Calls at once"),
             number("budget.amount", "Budget"),
-            field("budget.per", "A", "", PER),
+            field("budget.per", "Budget for", "", PER),
             field(
                 "budget.currency",
                 "Currency",
@@ -239,10 +239,10 @@ const POLICY: &[GroupSpec] = &[
             number("perKey.limits.tokensPerMinute", "Tokens a minute"),
             number("perKey.limits.concurrent", "Calls at once"),
             number("perKey.budget.amount", "Budget"),
-            field("perKey.budget.per", "A", "", PER),
+            field("perKey.budget.per", "Budget for", "", PER),
             field(
                 "perKey.budget.currency",
-                "Currency",
+                "Its currency",
                 "USD where empty.",
                 Input::Text,
             ),

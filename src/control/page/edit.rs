@@ -152,6 +152,8 @@ struct Row {
     form: FormView,
     /// Fields that are wrong, as links to them.
     wrong: Vec<Link>,
+    /// The row's own; empty of a new one.
+    name: String,
     /// Whether the text is what was typed or asked for, and not the form.
     is_yaml: bool,
     /// Whether the change would send credentials to another address, so that somebody has to say what becomes of them.
@@ -181,6 +183,7 @@ impl Row {
             delete_href: String::new(),
             choices: choices(kind),
             form: FormView::default(),
+            name: ask.name().to_owned(),
             wrong: Vec::new(),
             is_yaml: ask.query("as") == Some("yaml"),
             is_moving: false,
@@ -341,7 +344,8 @@ pub(super) fn again(
         Some(_) if ask.name().is_empty() => FormView::fresh(plane, ask, kind),
         Some(_) => FormView::default(),
     };
-    let (wrong, is_yaml) = (form.wrong(), yaml.is_some());
+    let is_yaml = yaml.is_some();
+    let wrong = form.wrong();
     let href = format!("/{word}/{}", ask::encoded(ask.name()));
     let page = Row {
         problems: told(problem, is_yaml, &wrong),
@@ -368,17 +372,18 @@ pub(super) fn again(
     page_of(problem.status, &page)
 }
 
-/// What is wrong that stands at no field: of a text each with its line.
+/// What is wrong that stands at no field; of a text each with its line.
 fn told(problem: &Problem, is_yaml: bool, wrong: &[Link]) -> Vec<String> {
-    let is_moving = problem.code == KEYS_WOULD_MOVE;
-    let lines = problem.errors.iter().map(|error| match is_yaml {
-        true => format!("line {}: {}", error["line"], text(&error["message"])),
-        false => text(&error["message"]),
-    });
-    match (is_yaml || wrong.is_empty()) && !is_moving && !problem.errors.is_empty() {
-        true => lines.collect(),
-        false if wrong.is_empty() || is_moving => vec![problem.detail.clone()],
-        false => Vec::new(),
+    if !wrong.is_empty() {
+        return Vec::new();
+    }
+    let line = |error: &Value| match error["line"].as_u64() {
+        Some(line) if is_yaml => format!("line {line}: {}", text(&error["message"])),
+        _ => text(&error["message"]),
+    };
+    match problem.errors.is_empty() {
+        true => vec![problem.detail.clone()],
+        false => problem.errors.iter().map(line).collect(),
     }
 }
 

@@ -78,12 +78,12 @@ fn budget_table(rows: &[&Value]) -> Table {
     let row = |limit: &&Value| {
         vec![
             subject(limit),
-            plain(text(&limit["window"])),
-            number(amount(limit, "spent")),
-            number(amount(limit, "reserved")),
             number(amount(limit, "left")),
             number(amount(limit, "max")),
+            number(amount(limit, "spent")),
+            number(amount(limit, "reserved")),
             standing(limit),
+            plain(text(&limit["window"])),
             plain(healed(limit)),
         ]
     };
@@ -91,12 +91,12 @@ fn budget_table(rows: &[&Value]) -> Table {
         caption: "Budgets",
         heads: vec![
             "Whose",
-            "Window",
-            "Spent",
-            "Reserved",
             "Left",
             "Of",
+            "Spent",
+            "Reserved",
             "State",
+            "Window",
             "Whole again",
         ],
         rows: rows.iter().map(row).collect(),

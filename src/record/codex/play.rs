@@ -75,7 +75,8 @@ impl Player {
                 .map_err(|_| io::Error::other(format!("the talk of {:?} has no end", case.name)))?;
             before += lines.len();
             let [handshake, call] = split(&lines);
-            if !handshake.is_empty() {
+            // Later on it is what the call before left behind.
+            if talks.is_empty() {
                 talks.push((HANDSHAKE.to_owned(), masked(&handshake)));
             }
             talks.push((case.name.clone(), masked(&call)));

@@ -86,7 +86,7 @@ fn reason(status: u16) -> &'static str {
         404 => " Not Found",
         413 => " Payload Too Large",
         503 => " Service Unavailable",
-        _ => "",
+        _ => " <unknown status code>",
     }
 }
 

@@ -1,4 +1,4 @@
-//! A host's stream of chat chunks, read into the inner language while it comes.
+//! A host's stream of chat chunks, read into the inner language while it comes; and a whole answer, which is one chunk.
 
 use super::parallel::Begun;
 use super::parallel::Calls;
@@ -78,6 +78,25 @@ impl AnswerReader for Reader {
         });
         Ok(words)
     }
+}
+
+/// Reads an answer that was not streamed.
+///
+/// # Errors
+/// Where it is none.
+pub(crate) fn whole(body: &[u8]) -> Result<Vec<Word>, Unread> {
+    let mut answer: Value = serde_json::from_slice(body).map_err(|_| Unread)?;
+    if let Some(choice) = answer
+        .pointer_mut("/choices/0")
+        .and_then(Value::as_object_mut)
+        && let Some(message) = choice.remove("message")
+    {
+        choice.insert("delta".to_owned(), message);
+    }
+    let (mut reader, mut words) = (Reader::default(), Vec::new());
+    reader.chunk(&answer, &mut words)?;
+    words.extend(reader.finish()?);
+    Ok(words)
 }
 
 impl Reader {
@@ -270,6 +289,40 @@ mod tests {
             ),
             (Some(10), Some(2), Some(5))
         );
+    }
+
+    #[test]
+    fn a_whole_answer_says_what_its_stream_says() {
+        let call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let message = json!({"role": "assistant", "reasoning_content": "hm", "content": "é",
+            "tool_calls": [call("a", "{}"), call("b:1", "{\"x\":1}")]});
+        let body = json!({"id": "c", "object": "chat.completion", "model": "m",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17,
+                "prompt_tokens_details": {"cached_tokens": 2}}});
+        let told = |words: Vec<Word>| -> Vec<Word> {
+            let is_piece = |word: &Word| matches!(word, Word::Event(Event::Delta { .. }));
+            words.into_iter().filter(|word| !is_piece(word)).collect()
+        };
+        let read_whole = whole(body.to_string().as_bytes()).expect("it is an answer");
+        assert_eq!(
+            told(read_whole),
+            told(read(&answer()).expect("it is a stream"))
+        );
+        let refused = json!({"error": {"message": "no", "code": "rate_limit_exceeded"}});
+        let failed = whole(refused.to_string().as_bytes());
+        assert!(matches!(
+            failed.as_deref(),
+            Ok([Word::Failed { .. }, ..]) | Err(Unread)
+        ));
+        for text in [
+            "{",
+            "{}",
+            r#"{"choices":[]}"#,
+            r#"{"choices":[{"message":{"content":"a"}}]}"#,
+        ] {
+            assert_eq!(whole(text.as_bytes()), Err(Unread), "{text}");
+        }
     }
 
     #[test]
