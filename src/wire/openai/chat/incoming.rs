@@ -89,8 +89,15 @@ pub(crate) fn whole(body: &[u8]) -> Result<Vec<Word>, Unread> {
     if let Some(choice) = answer
         .pointer_mut("/choices/0")
         .and_then(Value::as_object_mut)
-        && let Some(message) = choice.remove("message")
+        && let Some(mut message) = choice.remove("message")
     {
+        let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+        for (place, call) in calls.into_iter().flatten().enumerate() {
+            // Each is whole, whatever it is counted as.
+            if let Some(call) = call.as_object_mut() {
+                call.insert("index".to_owned(), place.into());
+            }
+        }
         choice.insert("delta".to_owned(), message);
     }
     let (mut reader, mut words) = (Reader::default(), Vec::new());
@@ -163,6 +170,12 @@ impl Reader {
             self.blocks
                 .extend(Open::Text, BlockKind::Text, Delta::Text(refused), words);
         }
+        if delta
+            .get("function_call")
+            .is_some_and(|call| !call.is_null())
+        {
+            return Err(Unread); // The older form of a call, which nobody asks for.
+        }
         let calls = delta.get("tool_calls").and_then(Value::as_array);
         for call in calls.into_iter().flatten() {
             self.call(call, words)?;
@@ -187,7 +200,11 @@ impl Reader {
             id: text(call, "id").filter(|id| !id.is_empty()),
             name: text(function, "name").filter(|name| !name.is_empty()),
         };
-        let piece = text(function, "arguments").unwrap_or_default();
+        let piece = match function.get("arguments") {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(piece)) => piece.clone(),
+            Some(_) => return Err(Unread),
+        };
         let (calls, blocks) = (&mut self.calls, &mut self.blocks);
         calls.push(index, begun, &piece, blocks, words)
     }
