@@ -73,6 +73,11 @@ pub(crate) fn unix_us() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// The rules of a time zone of this name, as this machine has them; `None` where it has none.
+pub(crate) fn zone(name: &str) -> Option<jiff::tz::TimeZone> {
+    jiff::tz::TimeZone::get(name).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -85,6 +85,31 @@ pub(crate) fn short(ms: u64) -> String {
     whole.replace(":00", "")
 }
 
+/// When a limit ends, as it is told: with its day where that is more than a day from now, and with the year where it is
+/// another one.
+pub(crate) fn limit_end(ms: u64) -> String {
+    limit_end_at(ms, unix_ms())
+}
+
+fn limit_end_at(ms: u64, now: u64) -> String {
+    if ms.saturating_sub(now) <= DAY_MS {
+        return short(ms);
+    }
+    let (year, month, day) = civil(ms / DAY_MS);
+    let name = usize::try_from(month)
+        .ok()
+        .and_then(|month| MONTHS.get(month - 1));
+    let year = match civil(now / DAY_MS).0 == year {
+        true => String::new(),
+        false => format!(" {year},"),
+    };
+    format!("{} {day},{year} {}", name.unwrap_or(&""), short(ms))
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
 /// Days since 1970-01-01 as year, month and day of the Gregorian calendar.
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
@@ -120,5 +145,12 @@ mod tests {
             ("12am".to_owned(), "12:01am".to_owned())
         );
         assert_eq!(wall(13 * 3_600_000 + 60_000), "1:01 PM");
+        let now = 1_795_242_168_263;
+        let end = |days: u64| limit_end_at(now + days * DAY_MS, now);
+        assert_eq!(
+            (end(1), end(3)),
+            ("6:22am".to_owned(), "Nov 24, 6:22am".to_owned())
+        );
+        assert_eq!(end(50), "Jan 10, 2027, 6:22am");
     }
 }

@@ -228,7 +228,7 @@ pub(crate) fn limit(claim: &str, resets: u64, is_new: bool) -> String {
     };
     format!(
         "You've hit your {which} limit · resets {} (UTC)",
-        clock::short(resets)
+        clock::limit_end(resets)
     )
 }
 

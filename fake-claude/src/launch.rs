@@ -65,6 +65,9 @@ pub(crate) fn run(env: &Env, args: &Args) -> Exit {
     clock::sleep(clock::scaled(
         env.start_delay_ms.unwrap_or(script.start_delay_ms),
     ));
+    if let Some(code) = script.start_exit {
+        return Exit { code, words: None };
+    }
     match start(env, args, script) {
         Ok(Ok(Lane::Print(print))) => print.run(),
         Ok(Ok(Lane::Screen(start))) => Session::new(*start).run(),

@@ -11,6 +11,8 @@ use serde_json::Value;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Script {
     pub(crate) start_delay_ms: u64,
+    /// The process ends with this code in place of coming up.
+    pub(crate) start_exit: Option<u8>,
     pub(crate) flush_delay_ms: Option<u64>,
     pub(crate) late_prompt: bool,
     pub(crate) not_logged_in: bool,

@@ -19,6 +19,7 @@ use crate::lane::Fit;
 use crate::lane::Health;
 use crate::lane::Lane;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::lane::committed;
 use crate::session::ProcessRegistry;
 use crate::turn::Delta;
@@ -74,6 +75,15 @@ impl Lane for CodexLane {
                 affinity: Affinity::None,
             },
             Err(fault) => Fit::Unfit(fault),
+        }
+    }
+
+    fn treatment(&self, call: &Call) -> Treatment {
+        match prepared(call) {
+            Ok(Prepared {
+                emulated, ignored, ..
+            }) => Treatment::Taken { emulated, ignored },
+            Err(fault) => Treatment::Refused(fault),
         }
     }
 

@@ -32,6 +32,7 @@ mod discover;
 mod exchange;
 mod failure;
 mod fault;
+mod http_log;
 mod item;
 mod keeper;
 mod known;
@@ -45,10 +46,15 @@ mod process;
 mod rpc;
 mod schema;
 mod settings;
+mod talk;
 mod tool;
 
 pub(crate) use command::CodexProgram;
 pub(crate) use lane::CodexLane;
+#[cfg(feature = "recorder")]
+pub(crate) use talk::Speaker;
+#[cfg(feature = "recorder")]
+pub(crate) use talk::Talk;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -74,4 +80,6 @@ pub(crate) struct CodexConfig {
     pub(crate) queue_wait_max: Duration,
     /// How long a turn may take.
     pub(crate) turn_wait_max: Duration,
+    /// Where all that is said to the CLI and by it is kept, too; nowhere but in a recorder.
+    pub(crate) talk: Option<talk::Talk>,
 }

@@ -65,9 +65,13 @@ fn keep_value(
             .set(&stored, value, &plane.config.master, clock::unix_ms())
     });
     kept.map_err(Problem::internal)?;
-    row::commit(plane, ask, &row::putting(set, row))?;
-    tokio::task::block_in_place(|| plane.rooms.catalog.reload());
-    plane.rooms.hosts.take_up(&plane.rooms.catalog);
+    let changes = row::putting(set, row);
+    row::commit(plane, ask, &changes)?;
+    // A change of the row has the catalog read again by itself.
+    if changes.is_empty() {
+        tokio::task::block_in_place(|| plane.rooms.catalog.reload());
+        plane.rooms.hosts.take_up(&plane.rooms.catalog);
+    }
     plane.audit.tell(Told {
         actor: ask.actor.name().to_owned(),
         action: "rotate",

@@ -21,6 +21,7 @@ use crate::lane::LaneView;
 use crate::lane::OfferedModels;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::routing::RouteExplanation;
 use crate::routing::RouteQuestion;
 use crate::routing::Router;
@@ -30,6 +31,7 @@ use crate::turn::ConversationId;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Joined;
+use crate::turn::LaneId;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Request;
@@ -122,6 +124,11 @@ impl Conversations {
     /// How every lane is now.
     pub(crate) fn lanes(&self) -> Vec<LaneView> {
         self.router.lanes()
+    }
+
+    /// What each lane says that becomes of these calls.
+    pub(crate) fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
+        self.router.treatments(calls)
     }
 
     /// Explains where a plain call would go.

@@ -14,6 +14,20 @@ pub(crate) enum Fit {
     Unfit(Fault),
 }
 
+/// What a lane does with what a call asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Treatment {
+    /// What the caller wrote goes on as it is.
+    Passed,
+    Taken {
+        /// What reaches the model in another form, by path.
+        emulated: Vec<String>,
+        /// What does not reach it, by path.
+        ignored: Vec<String>,
+    },
+    Refused(Fault),
+}
+
 /// What a lane holds already of the conversation that a call goes on with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Affinity {

@@ -28,6 +28,7 @@ pub(crate) use call::LaneWant;
 pub(crate) use call::Original;
 pub(crate) use fit::Affinity;
 pub(crate) use fit::Fit;
+pub(crate) use fit::Treatment;
 pub(crate) use health::Health;
 pub(crate) use health::LaneView;
 
@@ -59,6 +60,18 @@ pub(crate) trait Lane: Send + Sync {
 
     /// What of the call the lane cannot honour, or why it cannot take it at all; before any work.
     fn fit(&self, call: &Call) -> Fit;
+
+    /// What becomes of all that the call asks for, where the lane takes it; before any work. What `GET /v1/capabilities`
+    /// tells of a lane is what it says of calls with one field each.
+    fn treatment(&self, call: &Call) -> Treatment {
+        match (self.fit(call), call.request()) {
+            (Fit::Fits { ignored, .. }, Ok(request)) => Treatment::Taken {
+                emulated: request.emulated.clone(),
+                ignored,
+            },
+            (Fit::Unfit(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),
+        }
+    }
 
     /// Begins to serve the call when it is polled. Dropping it cancels the call.
     fn serve(&self, call: Call) -> Serving;

@@ -38,13 +38,30 @@ impl Health {
         self.launch = fault.or(self.launch.take());
     }
 
-    pub(super) fn condition(&self) -> Condition {
-        match self.turn.as_ref().or(self.launch.as_ref()) {
+    /// Another claude is there: whatever failed, failed with the one before.
+    pub(super) fn handle_renewed(&mut self) {
+        (self.launch, self.turn) = (None, None);
+    }
+
+    /// `is_judged`: whether the claude can be driven is known, as far as it can be. Until then a screen that a session
+    /// stops at is not told: the verdict on the version has the last word on it, and comes within seconds.
+    pub(super) fn condition(&self, is_judged: bool) -> Condition {
+        let is_told = |fault: &&Fault| is_judged || !awaits_verdict(&fault.kind);
+        let faults = self.turn.iter().chain(&self.launch);
+        match faults.into_iter().find(is_told) {
             Some(fault) => Condition::Degraded(fault.public.clone()),
             None if self.was_ready => Condition::Ready,
             None => Condition::Starting,
         }
     }
+}
+
+/// Whether the verdict on a version may say better what is wrong.
+fn awaits_verdict(kind: &FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::DialogBlocked | FaultKind::ClaudeUnsupported
+    )
 }
 
 /// Whether the next turn will fail as well, until somebody does something.
@@ -67,14 +84,14 @@ mod tests {
     #[test]
     fn what_a_person_must_mend_is_told_until_a_turn_goes_well() {
         let mut health = Health::default();
-        assert_eq!(health.condition(), Condition::Starting);
+        assert_eq!(health.condition(true), Condition::Starting);
         health.handle_ready();
         health.handle_turn(fault(FaultKind::LoginRequired));
-        assert_eq!(health.condition(), Condition::Degraded("why".into()));
+        assert_eq!(health.condition(true), Condition::Degraded("why".into()));
         health.handle_turn(fault(FaultKind::SessionLost));
         health.handle_turn(None);
         health.handle_turn(fault(FaultKind::SessionLost));
-        assert_eq!(health.condition(), Condition::Ready);
+        assert_eq!(health.condition(true), Condition::Ready);
     }
 
     #[test]
@@ -82,8 +99,27 @@ mod tests {
         let mut health = Health::default();
         health.handle_gone(fault(FaultKind::ClaudeUnsupported));
         health.handle_gone(None);
-        assert_eq!(health.condition(), Condition::Degraded("why".into()));
+        assert_eq!(health.condition(true), Condition::Degraded("why".into()));
         health.handle_ready();
-        assert_eq!(health.condition(), Condition::Ready);
+        assert_eq!(health.condition(true), Condition::Ready);
+    }
+
+    #[test]
+    fn a_screen_that_a_session_stops_at_waits_for_the_verdict_on_its_version() {
+        let mut health = Health::default();
+        health.handle_turn(fault(FaultKind::DialogBlocked));
+        assert_eq!(health.condition(false), Condition::Starting);
+        assert_eq!(health.condition(true), Condition::Degraded("why".into()));
+        health.handle_gone(fault(FaultKind::SessionLost));
+        assert_eq!(health.condition(false), Condition::Degraded("why".into()));
+    }
+
+    #[test]
+    fn what_failed_with_another_claude_is_forgotten() {
+        let mut health = Health::default();
+        health.handle_turn(fault(FaultKind::LoginRequired));
+        health.handle_gone(fault(FaultKind::SessionLost));
+        health.handle_renewed();
+        assert_eq!(health.condition(true), Condition::Starting);
     }
 }

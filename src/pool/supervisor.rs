@@ -19,6 +19,7 @@ use super::slot::SlotId;
 use super::slot::SlotKind;
 use crate::clock;
 use crate::session::Birth;
+use crate::session::Edition;
 use crate::session::Launcher;
 use crate::session::Notice;
 use crate::session::Notify;
@@ -114,6 +115,9 @@ pub(crate) struct Supervisor {
     /// Sessions that were stopped when they were looked at last.
     stopped: HashSet<SlotId>,
     health: Health,
+    /// The claude that is there, and whether it is known as well as it will be.
+    edition: Option<Edition>,
+    is_judged: bool,
     drained: Option<oneshot::Sender<()>>,
     /// The turns' mean time, for honest waits.
     turn_mean: Duration,
@@ -143,6 +147,8 @@ impl Supervisor {
             replies: HashMap::new(),
             views,
             health: Health::default(),
+            edition: None,
+            is_judged: false,
             drained: None,
             turn_mean: Duration::from_secs(5),
             max,
@@ -195,6 +201,12 @@ impl Supervisor {
             }
             Err(_) => None,
         };
+        let edition = found.as_ref().ok().map(|current| current.edition);
+        if edition.is_some() && edition != self.edition {
+            self.edition = edition;
+            self.health.handle_renewed();
+        }
+        self.is_judged = found.as_ref().map_or(true, |current| current.is_settled());
         if let Ok(current) = &found
             && current.is_settled()
         {
@@ -485,7 +497,7 @@ impl Supervisor {
             condition: match (&self.drained, &self.refusal) {
                 (Some(_), _) => Condition::Draining,
                 (None, Some(why)) => Condition::Degraded(why.public.clone()),
-                (None, None) => self.health.condition(),
+                (None, None) => self.health.condition(self.is_judged),
             },
             sessions: self.ledger.slots().iter().map(view).collect(),
             waiting: self.ledger.waiting(),

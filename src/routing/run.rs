@@ -15,25 +15,38 @@ use crate::lane::LaneWant;
 use crate::lane::OfferedModels;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::LaneId;
 use crate::turn::Remedy;
 use crate::turn::Try;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Routes calls to the lanes of this relay; cheap to clone.
+/// Routes calls to the lanes of this relay; cheap to clone, which each call does.
 #[derive(Clone)]
-pub(crate) struct Router {
+pub(crate) struct Router(Arc<Shared>);
+
+/// What all calls share.
+pub(crate) struct Shared {
     pub(super) lanes: Lanes,
     pub(super) limits: PolicyLimits,
 }
 
+impl Deref for Router {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl Router {
     pub(crate) fn new(lanes: Lanes, limits: PolicyLimits) -> Router {
-        Router { lanes, limits }
+        Router(Arc::new(Shared { lanes, limits }))
     }
 
     /// Serves a call on the first lane of its plan that commits.
@@ -65,6 +78,21 @@ impl Router {
         let own = self.lanes.own.iter().map(|lane| view(&**lane));
         let hosts = self.lanes.hosts.all().into_iter();
         own.chain(hosts.map(|lane| view(&*lane))).collect()
+    }
+
+    /// What each lane says that becomes of these calls: this machine's own, then each host by every adapter that it is
+    /// bound with.
+    pub(crate) fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
+        let ways = self.lanes.kinds_of_ways().into_iter();
+        let asked = ways.map(|way| {
+            let of = |call: &Call| {
+                let mut call = call.clone();
+                call.binding.clone_from(&way.binding);
+                way.lane.treatment(&call)
+            };
+            (way.lane.id().clone(), calls.iter().map(of).collect())
+        });
+        asked.collect()
     }
 
     /// Whether a lane holds this conversation.

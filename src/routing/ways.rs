@@ -16,6 +16,7 @@ use crate::turn::Fault;
 use crate::turn::LaneId;
 use crate::upstream::Hosts;
 use crate::upstream::chance;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A lane, and the binding by which a call goes there.
@@ -135,6 +136,22 @@ impl Lanes {
             is_in_order: self.order.contains(lane.id()),
         };
         self.own.iter().map(way).collect()
+    }
+
+    /// A way of every kind that there is: each own lane, and each host with each adapter that it is bound with.
+    pub(super) fn kinds_of_ways(&self) -> Vec<Way> {
+        let snapshot = self.catalog.snapshot();
+        let mut kinds = self.undeclared();
+        let mut known = HashSet::new();
+        for binding in snapshot.models().flat_map(|model| model.enabled_bindings()) {
+            let Some((host, adapter)) = binding.host() else {
+                continue;
+            };
+            if known.insert((host.name.clone(), adapter)) {
+                kinds.extend(self.way(binding));
+            }
+        }
+        kinds
     }
 
     fn declared(&self, snapshot: &Snapshot, call: &Call) -> Result<Vec<Way>, Fault> {

@@ -18,6 +18,7 @@ use crate::lane::LaneView;
 use crate::lane::OfferedModel;
 use crate::lane::OfferedModels;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::pool::Snapshot;
 use crate::routing::RouteExplanation;
 use crate::routing::RouteQuestion;
@@ -28,6 +29,7 @@ use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::LaneId;
 use crate::turn::Owner;
 use crate::upstream::HostLane;
 use crate::upstream::Hosts;
@@ -64,6 +66,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn lanes(&self) -> Vec<LaneView> {
         Vec::new()
     }
+    /// What each lane says that becomes of these calls.
+    fn treatments(&self, _calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
+        Vec::new()
+    }
     /// Takes a call's share of what its policy limits.
     fn reserve<'a>(&'a self, _call: &'a Call, _body_bytes: usize) -> Reserving<'a> {
         Box::pin(std::future::ready(Ok(None)))
@@ -96,6 +102,10 @@ impl Backend for Conversations {
 
     fn lanes(&self) -> Vec<LaneView> {
         Conversations::lanes(self)
+    }
+
+    fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
+        Conversations::treatments(self, calls)
     }
 
     fn reserve<'a>(&'a self, call: &'a Call, body_bytes: usize) -> Reserving<'a> {
@@ -263,6 +273,10 @@ impl Api {
 
     pub(super) fn lanes(&self) -> Vec<LaneView> {
         self.backend.lanes()
+    }
+
+    pub(super) fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
+        self.backend.treatments(calls)
     }
 
     pub(super) async fn reserve(

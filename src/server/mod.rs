@@ -42,6 +42,7 @@ mod label;
 mod late_writer;
 mod license;
 
+mod capability;
 mod chat;
 mod completion;
 mod files;

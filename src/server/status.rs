@@ -12,7 +12,6 @@ use crate::lane::LaneView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::turn::Owner;
-use crate::wire::capability;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -62,7 +61,7 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
 }
 
 /// A lane's state, in the words of the whole relay's.
-fn lane(view: &LaneView) -> Value {
+pub(super) fn lane(view: &LaneView) -> Value {
     let (state, waiting) = match view.health {
         Health::Starting => ("starting", 0),
         Health::Ready { waiting } => ("ready", waiting),
@@ -75,13 +74,6 @@ fn lane(view: &LaneView) -> Value {
         told["about"] = view.about.clone();
     }
     told
-}
-
-/// `GET /v1/capabilities`.
-pub(super) async fn capabilities(State(api): State<Api>) -> Response {
-    let mut document = capability::document();
-    document["lanes"] = api.lanes().iter().map(lane).collect();
-    json(&document)
 }
 
 /// `GET /v1/version`.

@@ -122,6 +122,8 @@ pub(super) struct RunningSession {
     notify: Notify,
     /// When a process that is to end is forced to.
     ending: Option<Instant>,
+    /// Nobody wants it any more: that it never came up is no fault.
+    is_unwanted: bool,
     /// A turn was handed over, and the process has still to show that it lives.
     pulse: Option<Pulse>,
 }
@@ -185,7 +187,10 @@ impl<T: Transport> Driver<T> {
             }
             Input::Ordered(Order::Begin(turn)) => self.begin(*turn, now),
             Input::Ordered(Order::Leave) => transport.leave(session, now),
-            Input::Ordered(Order::Retire) => session.end(T::END, "retired"),
+            Input::Ordered(Order::Retire) => {
+                session.is_unwanted = true;
+                session.end(T::END, "retired");
+            }
             Input::HungUp => {
                 transport.cancel(now);
                 session.reply.settle(TurnOutcome::Cancelled);
@@ -234,6 +239,7 @@ impl RunningSession {
             orders,
             notify,
             ending: None,
+            is_unwanted: false,
             pulse: None,
         }
     }
@@ -253,6 +259,7 @@ impl RunningSession {
         if self.reply.is_taken() {
             self.reply.fail(fault::renewed(), false);
         }
+        self.is_unwanted = true;
         self.end(how, "it is of another version than was expected");
     }
 
@@ -309,9 +316,8 @@ impl RunningSession {
         self.reply.settle(TurnOutcome::Cancelled);
         self.resources.close(self.pid);
         tracing::debug!(pid = self.pid, how, "a session is gone");
-        (self.notify)(Notice::Gone {
-            fault: self.reply.take_fault(),
-        });
+        let fault = self.reply.take_fault().filter(|_| !self.is_unwanted);
+        (self.notify)(Notice::Gone { fault });
     }
 }
 

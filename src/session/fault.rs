@@ -42,19 +42,16 @@ fn is_logged_out(error: &ApiError, task: &TurnSpec) -> bool {
     error.text.contains("Not logged in") || (refused && !task.keyed)
 }
 
-/// The plan's own limit, in the words of the versions seen: `You've hit your session limit · resets 3pm`.
+/// The plan's own limit, in the words of the versions seen: `You've hit your session limit · resets 3pm (UTC)`, `You're
+/// out of usage credits · resets 3pm (UTC)`.
 fn is_usage_limit(text: &str) -> bool {
     let text = text.to_lowercase();
-    [
-        "hit your",
-        "reached your",
-        "usage limit reached",
-        "limit reached",
-    ]
-    .iter()
-    .any(|mark| text.contains(mark))
-        && ["limit"].iter().any(|mark| text.contains(mark))
-        && !text.contains("api error")
+    let says = |mark: &str| text.contains(mark);
+    let is_hit = ["hit your", "reached your", "limit reached"]
+        .into_iter()
+        .any(says);
+    let is_out = says("out of usage");
+    (is_out || is_hit && says("limit")) && !says("api error")
 }
 
 /// The upstream's status where the CLI names only the kind of failure.
@@ -151,11 +148,12 @@ pub(crate) fn session_lost(how: &str) -> Fault {
 /// It never came to its prompt box, so another one would not either: a network that it does not reach, an update that
 /// is half done.
 pub(crate) fn ended_at_start(how: &str) -> Fault {
-    let public = "Claude Code ended while it was starting. Run `claude` in a terminal on this machine: what it says \
-                  there is what has to be mended, such as a network or a proxy that it does not get through.";
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public).because(format!(
-        "the process ended before its prompt box was seen: {how}"
-    ))
+    let public = format!(
+        "Claude Code ended while it was starting ({how}). Run `claude` in a terminal on this machine: what it says \
+         there is what has to be mended, such as a network or a proxy that it does not get through."
+    );
+    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+        .because(format!("the process ended before it had come up: {how}"))
 }
 
 /// It was updated between two looks at it.
@@ -273,7 +271,7 @@ const SLOW_START_WAIT: Duration = Duration::from_secs(5);
 /// Where the upstream names no time: long enough for a burst to pass.
 const RATE_LIMIT_WAIT: Duration = Duration::from_secs(10);
 const OVERLOAD_WAIT: Duration = Duration::from_secs(5);
-/// Where the limit's text names no time that is understood.
+/// Where the limit's text names no moment.
 const USAGE_LIMIT_WAIT: Duration = Duration::from_secs(900);
 /// About as long as a turn takes, which gives descriptors back.
 const FILES_WAIT: Duration = Duration::from_secs(5);
@@ -356,6 +354,9 @@ mod tests {
     #[test]
     fn a_plans_limit_is_not_a_rate_limit() {
         assert!(is_usage_limit("You've hit your session limit · resets 3pm"));
+        assert!(is_usage_limit(
+            "You're out of usage credits · resets 7pm (UTC)"
+        ));
         assert!(!is_usage_limit(
             "API Error: Request rejected (429) · limit reached"
         ));

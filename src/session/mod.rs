@@ -42,6 +42,7 @@ mod pty;
 mod ready_gate;
 mod rehearsal;
 mod reply;
+mod reset;
 mod resources;
 mod shape;
 mod support;

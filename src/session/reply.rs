@@ -1,9 +1,11 @@
 //! The caller of a session's turn, from its beginning to its outcome.
 
+use super::reset;
 use crate::clock;
 use crate::turn::Block;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::FaultKind;
 use crate::turn::Timeline;
 use std::time::Duration;
 use std::time::Instant;
@@ -113,6 +115,7 @@ impl ReplySink {
     }
 
     pub(super) fn fail(&mut self, fault: Fault, begun: bool) {
+        let fault = until_reset(fault);
         if self.caller.is_some() {
             self.settle(TurnOutcome::Failed { fault, begun });
         } else {
@@ -137,6 +140,16 @@ impl ReplySink {
             Some(caller) => caller.events.closed().await,
             None => std::future::pending().await,
         }
+    }
+}
+
+/// A plan's limit with the wait until it ends, where the CLI's words name the moment.
+fn until_reset(fault: Fault) -> Fault {
+    let is_asked = fault.kind == FaultKind::UsageLimit && fault.is_wait_estimated;
+    let named = || reset::wait(&fault.public, clock::unix_ms(), clock::zone);
+    match is_asked.then(named).flatten() {
+        Some(wait) => fault.retry_after_or(Some(wait), wait),
+        None => fault,
     }
 }
 

@@ -30,6 +30,7 @@ use crate::lane::Original;
 use crate::lane::Passed;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::CallNeed;
@@ -162,6 +163,21 @@ impl Lane for HostLane {
         }
     }
 
+    fn treatment(&self, call: &Call) -> Treatment {
+        let plan = match plan(call) {
+            Ok(plan) if plan.original.is_some() => return Treatment::Passed,
+            Ok(plan) => plan,
+            Err(fault) => return Treatment::Refused(*fault),
+        };
+        match (plan.written(call), call.request()) {
+            (Ok(written), Ok(request)) => Treatment::Taken {
+                emulated: [request.emulated.clone(), written.emulated].concat(),
+                ignored: [unheard(call), written.ignored].concat(),
+            },
+            (Err(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),
+        }
+    }
+
     fn serve(&self, call: Call) -> Serving {
         let lane = self.clone();
         Box::pin(async move { lane.reply(call).await })
@@ -186,7 +202,8 @@ pub(super) struct Plan<'a> {
 impl Plan<'_> {
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
-        let mut written = translated::written(request, self.protocol, model)?;
+        let is_streamed = translated::is_streamed(call, self.protocol);
+        let mut written = translated::written(request, self.protocol, model, is_streamed)?;
         let original = call.original.as_ref();
         let unsaid = original.map(|original| unsaid(&original.body));
         written.ignored.extend(unsaid.unwrap_or_default());
@@ -262,7 +279,8 @@ impl HostLane {
         let written = plan.written(&call)?;
         let original = Arc::new(translated::original(&written, plan.protocol));
         plan.original = Some(Arc::clone(&original));
-        let passed = self.run(&call, &plan, &original, true).await?;
+        let is_streamed = translated::is_streamed(&call, plan.protocol);
+        let passed = self.run(&call, &plan, &original, is_streamed).await?;
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }

@@ -477,6 +477,28 @@ fn a_login_that_comes_or_goes_while_the_daemon_runs_is_noticed() {
     assert!(!relay.get("/v1/health").to_string().contains("example.com"));
 }
 
+/// What the lane says of a field, in the older version.
+fn says_of(relay: &Relay, field: &str, lane: &str) -> String {
+    let told = relay.get("/v1/capabilities");
+    let mut fields = told["fields"].as_array().expect("a list").iter();
+    let row = fields.find(|row| row["field"] == field);
+    let standing = &row.expect("the table has it")[lane]["2023-06-01"];
+    standing.as_str().unwrap_or("no column").to_owned()
+}
+
+#[test]
+fn the_lane_says_itself_what_becomes_of_each_field() {
+    let relay = codex::scripted("", "").start();
+    let of = |field: &str| says_of(&relay, field, "codex");
+    assert_eq!(of("system"), "honoured");
+    assert_eq!(of("tools"), "honoured");
+    assert_eq!(of("temperature"), "ignored");
+    assert_eq!(of("metadata"), "moot");
+    assert_eq!(of("thread"), "rejected");
+    assert_eq!(of("messages.-1.role: assistant"), "rejected");
+    assert_eq!(says_of(&relay, "temperature", "claude-pty"), "honoured");
+}
+
 /// What the lane tells of itself.
 fn about(relay: &Relay) -> Value {
     let told = relay.get("/v1/capabilities");

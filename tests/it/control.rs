@@ -1241,3 +1241,76 @@ fn who_sends_half_a_login_takes_no_place_of_who_is_logged_in() {
     drop(first.read_to_end(&mut told));
     assert!(told.is_empty(), "{}", String::from_utf8_lossy(&told));
 }
+
+#[test]
+fn a_variable_that_is_wrong_ends_the_start_with_the_next_step() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("there is a port");
+    let port = taken.local_addr().expect("it has one").port().to_string();
+    for (name, value, words) in [
+        (
+            "RELAY_CONTROL_PORT",
+            &*port,
+            "name another with RELAY_CONTROL_PORT or control.port, or write \"off\"",
+        ),
+        (
+            "RELAY_CONTROL_PORT",
+            "dashboard",
+            "\"dashboard\" is not a port; write a number from 0 to 65535, or \"off\"",
+        ),
+        (
+            "RELAY_COOKIE_SECURE",
+            "perhaps",
+            "\"perhaps\" is none of \"auto\", \"true\" and \"false\"",
+        ),
+    ] {
+        let refusal = World::scripted(ECHO).env(name, value).refusal(&[]);
+        assert_eq!(refusal.code, Some(2), "{}", refusal.words);
+        assert!(refusal.words.contains(name), "{}", refusal.words);
+        assert!(refusal.words.contains(words), "{}", refusal.words);
+    }
+}
+
+#[test]
+fn a_control_plane_that_is_off_is_not_there_and_calls_are_served() {
+    let world = World::scripted(ECHO).pool("idle = 0");
+    let relay = world.env("RELAY_CONTROL_PORT", "off").start();
+    assert_eq!(relay.ask("x").status, 200);
+    let log = relay.log();
+    assert!(!log.contains("the control plane listens"), "{log}");
+    assert!(!log.contains("no control plane"), "{log}");
+}
+
+#[test]
+fn the_login_page_says_where_a_browser_would_drop_the_cookie() {
+    let words = "your browser will drop it";
+    for (value, is_marked) in [("true", true), ("false", false), ("auto", false)] {
+        let plane = plane(world().env("RELAY_COOKIE_SECURE", value));
+        let page = send(plane.address, "GET /login", &[("accept", "text/html")], "");
+        assert_eq!(page.status, 200);
+        assert_eq!(
+            page.body.contains(words),
+            is_marked,
+            "{value}: {}",
+            page.body
+        );
+        if is_marked {
+            assert!(
+                page.body.contains("RELAY_COOKIE_SECURE=false"),
+                "{}",
+                page.body
+            );
+        }
+        let made = plane
+            .relay
+            .world
+            .run(&["user", "add", "ada", "--role", "viewer"]);
+        let password = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        let body = json!({ "user": "ada", "password": password }).to_string();
+        let login = wait::until("the new user in force", || {
+            let login = send(plane.address, "POST /api/v1/login", &[], &body);
+            (login.status == 200).then_some(login)
+        });
+        let cookie = login.header("set-cookie");
+        assert_eq!(cookie.contains("; Secure"), is_marked, "{value}: {cookie}");
+    }
+}

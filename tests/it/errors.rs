@@ -213,7 +213,55 @@ fn a_plans_limit_is_told_with_a_time() {
     let answer = relay.ask("One more.");
     is_failure(&answer, 429, "usage_limit", "rate_limit_error");
     let wait = answer.header("retry-after").parse::<u32>();
-    assert!(wait.is_ok_and(|seconds| seconds > 0));
+    assert!(wait.is_ok_and(|seconds| (1..=24 * 3_600).contains(&seconds)));
+    assert_eq!(answer.header("x-relay-retry-after"), "");
+}
+
+#[test]
+fn a_plans_limit_is_waited_for_as_long_as_its_words_say() {
+    for (limit, least, most) in [("five_hour", 2, 2), ("seven_day", 72, 72)] {
+        let script = format!("usage_limit = \"{limit}\"\n");
+        let relay = World::scripted(&script).pool("idle = 1").start();
+        let answer = relay.ask("One more.");
+        is_failure(&answer, 429, "usage_limit", "rate_limit_error");
+        let wait = answer.header("retry-after").parse::<u32>();
+        // The words are true to the minute.
+        let told = least * 3_600 - 120..=most * 3_600;
+        assert!(
+            wait.is_ok_and(|seconds| told.contains(&seconds)),
+            "{limit}: {}",
+            answer.body
+        );
+        assert_eq!(answer.header("x-relay-retry-after"), "");
+    }
+}
+
+#[test]
+fn a_wait_that_a_plans_limit_does_not_name_is_marked_as_estimated() {
+    let limit = "usage_limit = \"You've hit your usage limit\"\n";
+    let relay = World::scripted(limit).pool("idle = 1").start();
+    let answer = relay.ask("One more.");
+    is_failure(&answer, 429, "usage_limit", "rate_limit_error");
+    assert_eq!(answer.header("retry-after"), "900");
+    assert_eq!(answer.header("x-relay-retry-after"), "estimated");
+}
+
+#[test]
+fn a_claude_that_ends_at_its_start_is_told_of_at_once() {
+    for driver in ["pty", "print"] {
+        let world = World::scripted("start_exit = 1\n").claude(&format!("driver = \"{driver}\""));
+        let relay = world.pool("idle = 1").start();
+        let why = wait::until("a health that says so", || {
+            let health = relay.get("/v1/health");
+            (health["condition"] == "degraded").then(|| health["why"].to_string())
+        });
+        assert!(
+            why.contains("ended while it was starting (") && why.contains("1)"),
+            "{why}"
+        );
+        let answer = relay.ask("Anyone there?");
+        is_failure(&answer, 502, "session_lost", "api_error");
+    }
 }
 
 #[test]

@@ -107,6 +107,64 @@ fn a_body_passes_byte_for_byte_but_for_the_models_name() {
 }
 
 #[test]
+fn every_lane_says_itself_what_becomes_of_each_field() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let relay = relay(&host, &["http:one", "claude-pty"]);
+    let told = relay.get("/v1/capabilities");
+    let of = |field: &str, lane: &str, version: &str| {
+        let mut fields = told["fields"].as_array().into_iter().flatten();
+        let row = fields.find(|row| row["field"] == field);
+        let standing = row.and_then(|row| row[lane][version].as_str());
+        standing.unwrap_or("no column").to_owned()
+    };
+    // Its bytes pass, whatever they ask for.
+    for field in [
+        "temperature",
+        "metadata",
+        "thread",
+        "messages.-1.role: assistant",
+    ] {
+        assert_eq!(of(field, "http:one", "2026-10-21"), "honoured", "{field}");
+    }
+    // What the claude lanes say is what their table says of them.
+    let table: Value = serde_json::from_slice(&relay.world.run(&["capabilities", "--json"]).stdout)
+        .expect("--json must print JSON");
+    for row in table["fields"].as_array().into_iter().flatten() {
+        let field = row["field"].as_str().unwrap_or_default();
+        for lane in ["claude-pty", "claude-print"] {
+            for version in ["2023-06-01", "2026-10-21"] {
+                let standing = row[lane][version].as_str().unwrap_or("no column");
+                assert_eq!(
+                    of(field, lane, version),
+                    standing,
+                    "{field} on {lane} in {version}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_host_of_another_dialect_says_what_it_has_no_place_for() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    world.declare(&catalog(&host, HOST).replace("adapter: anthropic", "adapter: openai"));
+    let relay = world.start();
+    let told = relay.get("/v1/capabilities");
+    let of = |field: &str| {
+        let mut fields = told["fields"].as_array().into_iter().flatten();
+        let row = fields.find(|row| row["field"] == field);
+        row.map_or(Value::Null, |row| row["http:one"]["2023-06-01"].clone())
+    };
+    assert_eq!(of("temperature"), "honoured");
+    assert_eq!(of("top_k"), "ignored");
+    assert_eq!(of("metadata"), "ignored");
+    assert_eq!(of("thread"), "rejected");
+}
+
+#[test]
 fn a_key_that_fails_rests_and_the_next_one_serves() {
     for (said, class) in [
         (fails(401, "authentication_error", "no"), "auth"),

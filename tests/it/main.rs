@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod chaos;
 mod codex;
+mod codex_errors;
 mod codex_golden;
 mod control;
 mod corners;

@@ -21,6 +21,7 @@ mod stumbles;
 #[path = "../it/support/mod.rs"]
 mod support;
 mod systemd;
+mod tls;
 mod valkey;
 
 use libtest_mimic::Arguments;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         generated::all(),
         stumbles::all(),
         systemd::all(),
+        tls::all(),
     ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

@@ -127,9 +127,10 @@ impl Turn {
         }
     }
 
-    /// A limit that the script names by its kind ends two hours from now.
+    /// A limit that the script names by its kind: that of hours ends two hours from now, that of a week in three days.
     fn limit(&self, named: &str) -> String {
-        let resets = clock::unix_ms() + 2 * 3_600_000;
+        let hours = if named == "seven_day" { 72 } else { 2 };
+        let resets = clock::unix_ms() + hours * 3_600_000;
         match named {
             "five_hour" | "seven_day" => ending::limit(named, resets, self.world.dialect.is_new()),
             _ => named.to_owned(),

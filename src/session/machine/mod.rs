@@ -434,7 +434,7 @@ impl Machine {
     pub(crate) fn handle_exit(&mut self, how: &str) {
         let begun = matches!(&self.state, State::Answering(answering) if answering.begun);
         self.tell_held_end();
-        if self.is_waited_for() {
+        if self.is_waited_for() || self.is_coming_up() {
             let fault = match self.boxed || begun {
                 true => fault::session_lost(how),
                 false => fault::ended_at_start(how),
@@ -587,6 +587,14 @@ impl Machine {
             | State::Resting { .. }
             | State::Gone => false,
         }
+    }
+
+    /// Whether it has still to come up: how it does is the pool's to know, where no caller waits.
+    fn is_coming_up(&self) -> bool {
+        matches!(
+            self.state,
+            State::Starting { .. } | State::Primed { reached: false, .. }
+        )
     }
 
     /// Whether the model may have been asked for a turn that is still to be told.

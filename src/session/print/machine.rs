@@ -245,7 +245,7 @@ impl Machine {
             State::Offering { .. } | State::Gated { .. } => {
                 self.fail(fault::session_lost(how), false);
             }
-            State::Starting { .. } => self.fail(fault::unsupported_print(), false),
+            State::Starting { .. } => self.fail(fault::ended_at_start(how), false),
             State::Ready | State::Parked { .. } | State::Gone => {}
         }
         self.state = State::Gone;

@@ -1,7 +1,7 @@
 //! What becomes of each field of a request, lane by lane and version by version: one table, as data.
 //!
-//! `GET /v1/capabilities` and `inference-relay capabilities` tell it, `src/wire/capabilities.md` is printed from it, and
-//! tests hold the rows against what calls with these fields get.
+//! `inference-relay capabilities` tells it, `src/wire/capabilities.md` is printed from it, and tests hold the rows against
+//! what calls with these fields get. `GET /v1/capabilities` has its fields, and a column for each lane that there is.
 
 use Standing::Emulated;
 use Standing::Honoured;
@@ -161,7 +161,7 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// Lanes, and whether each was measured; the rows hold for all of them.
 const LANES: &[(&str, bool)] = &[("claude-pty", true), ("claude-print", true)];
-const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
+pub(crate) const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
 impl Standing {
     pub(crate) fn name(self) -> &'static str {
@@ -253,7 +253,8 @@ const PREFACE: &str = "\
 it, and in strict mode (`server.strict`, or the header `x-relay-strict: true`) it is a 400. *Rejected*: it is a 4xx.
 
 The rows were measured in the lanes `claude-pty` and `claude-print`, and are the same in both. A top-level field that is
-not here is ignored. `inference-relay capabilities` prints this page, with `--json` what `GET /v1/capabilities` says.
+not here is ignored. `inference-relay capabilities` prints this page. `GET /v1/capabilities` of a running relay has a column
+for every lane that it has, said by the lane itself: a host that speaks the caller's dialect gets every field as it is.
 
 | field | 2023-06-01 | 2026-10-21 | |
 | --- | --- | --- | --- |
@@ -301,97 +302,7 @@ mod tests {
     use crate::wire::anthropic::request;
     use crate::wire::anthropic::request::Call;
     use crate::wire::anthropic::request::Version;
-
-    /// A call with this field set.
-    fn call(field: &str) -> Value {
-        let mut call = json!({"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": "hi"}]});
-        if let Some(name) = field.strip_prefix("tools.*.") {
-            call["tools"] = json!([{"name": "f", "input_schema": {"type": "object"}}]);
-            let tool = &mut call["tools"][0];
-            match name {
-                "name" | "input_schema" => {}
-                "description" => tool[name] = "d".into(),
-                "type" => tool[name] = "web_search_20250305".into(),
-                "cache_control" => tool[name] = json!({"type": "ephemeral"}),
-                "input_examples" | "allowed_callers" => tool[name] = json!(["x"]),
-                _ => tool[name] = true.into(),
-            }
-        } else if let Some(place) = field.strip_prefix("messages.") {
-            call["messages"] = messages(place);
-        } else if let Some(part) = field.strip_prefix("output_config.") {
-            call["output_config"][part] = set(part);
-        } else {
-            call[field] = set(field);
-            if field == "tool_choice" {
-                call["tools"] = set("tools");
-            }
-        }
-        call
-    }
-
-    fn set(field: &str) -> Value {
-        match field {
-            "model" => "m".into(),
-            "max_tokens" => 9.into(),
-            "stream" => true.into(),
-            "system" => "be brief".into(),
-            "stop_sequences" => json!(["END"]),
-            "temperature" | "top_p" | "top_k" => 1.into(),
-            "thinking" => json!({"type": "adaptive"}),
-            "effort" => "low".into(),
-            "format" | "output_format" => json!({"type": "json_schema", "schema": {}}),
-            "tools" => json!([{"name": "f", "input_schema": {"type": "object"}}]),
-            "tool_choice" => json!({"type": "any"}),
-            "speed" => "fast".into(),
-            "service_tier" | "container" | "inference_geo" => "x".into(),
-            "mcp_servers" => json!([{"name": "x"}]),
-            _ => json!({"type": "x"}),
-        }
-    }
-
-    fn messages(place: &str) -> Value {
-        let asked = |content: Value| json!([{"role": "user", "content": content}]);
-        let text = json!({"type": "text", "data": "x", "media_type": "text/plain"});
-        let answered = |blocks: Value, result: Value| {
-            json!([
-                {"role": "user", "content": "a"}, {"role": "assistant", "content": blocks},
-                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": result}]},
-            ])
-        };
-        let called = json!([{"type": "tool_use", "id": "t", "name": "f", "input": {}}]);
-        match place {
-            "*.content.*.text" => asked(json!([{"type": "text", "text": "a"}])),
-            "*.content.*.image" => {
-                asked(json!([{"type": "image", "source": {"type": "url", "url": "u"}}]))
-            }
-            "*.content.*.citations" => {
-                let cited = json!({"enabled": true});
-                asked(json!([{"type": "document", "source": text, "citations": cited}]))
-            }
-            "*.content.*.document" => asked(json!([{"type": "document", "source": text}])),
-            "*.content.*.source.file_id" => {
-                asked(json!([{"type": "image", "source": {"type": "file", "file_id": "f"}}]))
-            }
-            "*.content.*.tool_use" | "*.content.*.tool_result" => answered(called, "r".into()),
-            "*.content.*.tool_reference" => answered(
-                called,
-                json!([{"type": "tool_reference", "tool_name": "g"}]),
-            ),
-            "*.content.*.thinking" => {
-                let thought = json!({"type": "thinking", "thinking": "t", "signature": "s"});
-                answered(json!([thought, called[0]]), "r".into())
-            }
-            "*.role: system" => {
-                json!([{"role": "user", "content": "a"}, {"role": "system", "content": "b"}])
-            }
-            "*.output_config" => json!([{"role": "user", "content": "a"},
-                {"role": "system", "content": [], "output_config": {"effort": "low"}}]),
-            "-1.role: assistant" => {
-                json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])
-            }
-            other => panic!("no call for messages.{other}"),
-        }
-    }
+    use crate::wire::anthropic::sample;
 
     fn standing(read: Result<Call, Fault>) -> Standing {
         match read.map(|call| call.request) {
@@ -411,7 +322,7 @@ mod tests {
     #[test]
     fn every_row_is_what_a_call_with_the_field_gets() {
         for row in ROWS.iter().filter(|row| !LANES_REFUSE.contains(&row.field)) {
-            let body = call(row.field).to_string();
+            let body = sample::of(row.field).to_string();
             for (version, told) in [
                 (Version::V2023_06_01, row.old),
                 (Version::V2026_10_21, row.new),
@@ -425,12 +336,18 @@ mod tests {
 
     #[test]
     fn what_is_moot_leaves_no_trace_in_the_request() {
-        let plain = request::call(call("model").to_string().as_bytes(), Version::V2023_06_01);
+        let plain = request::call(
+            sample::of("model").to_string().as_bytes(),
+            Version::V2023_06_01,
+        );
         for row in ROWS
             .iter()
             .filter(|row| row.old == Moot && !row.field.contains('.'))
         {
-            let read = request::call(call(row.field).to_string().as_bytes(), Version::V2023_06_01);
+            let read = request::call(
+                sample::of(row.field).to_string().as_bytes(),
+                Version::V2023_06_01,
+            );
             assert_eq!(read, plain, "{}", row.field);
         }
     }

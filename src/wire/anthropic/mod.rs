@@ -25,6 +25,7 @@ pub(crate) mod answer;
 pub(crate) mod outgoing;
 
 pub(crate) mod capability;
+pub(crate) mod sample;
 
 pub(crate) mod model;
 

@@ -20,12 +20,13 @@ use crate::wire::writer::AnswerWriter;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
 use stream::Stream;
 
 /// Writes one answer. The same answer is written the same by a clone of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    head: Head,
+    head: Arc<Head>,
     stream: Stream,
 }
 
@@ -47,7 +48,7 @@ impl Writer {
             wish,
         };
         Writer {
-            head,
+            head: Arc::new(head),
             stream: Stream::default(),
         }
     }
