@@ -35,7 +35,11 @@ impl Distrust {
                 expected,
                 presented,
             } => Distrust::Name {
-                presented: presented.join(", "),
+                presented: presented
+                    .iter()
+                    .map(|name| bare(name))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 called: expected.to_str().into_owned(),
             },
             CertificateError::Expired
@@ -63,6 +67,13 @@ impl fmt::Display for Distrust {
             Distrust::Other(words) => write!(f, "its certificate is not accepted ({words})"),
         }
     }
+}
+
+/// A name of a certificate without what TLS writes around it: `DnsName("db.lan")`, `IpAddress(10.0.0.1)`.
+fn bare(name: &str) -> &str {
+    let kinds = ["DnsName(", "IpAddress("];
+    let inner = kinds.iter().find_map(|kind| name.strip_prefix(kind));
+    inner.map_or(name, |inner| inner.trim_end_matches(')').trim_matches('"'))
 }
 
 /// The error of TLS in one of another library, which may have it behind a pointer or in an error of input and output.
@@ -93,11 +104,14 @@ mod tests {
         let name = ServerName::try_from("db.lan").expect("it is a name");
         let wrong = CertificateError::NotValidForNameContext {
             expected: name,
-            presented: vec!["a.lan".to_owned(), "b.lan".to_owned()],
+            presented: vec![
+                "DnsName(\"a.lan\")".to_owned(),
+                "IpAddress(10.0.0.1)".to_owned(),
+            ],
         };
         assert_eq!(
             told(wrong),
-            "its certificate is for a.lan, b.lan, and not for db.lan"
+            "its certificate is for a.lan, 10.0.0.1, and not for db.lan"
         );
         assert!(told(CertificateError::Expired).contains("at this time"));
         assert!(told(CertificateError::BadEncoding).contains("not accepted"));
