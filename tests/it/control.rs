@@ -1145,7 +1145,9 @@ fn what_the_relay_keeps_for_itself_is_sent_to_no_host_that_an_operator_names() {
         json!({ "env": "RELAY_ADMIN_TOKEN" }),
         json!({ "file": "../daemon.key" }),
     ] {
-        let answer = put("host-keys/k", json!({ "host": "mine", "value": value }));
+        let spec = json!({ "host": "mine", "value": value });
+        is(&put("host-keys/k", spec.clone()), 409, "keys_would_move");
+        let answer = plane.put("host-keys/k", &spec);
         let told = &answer.json()["problems"][0];
         assert_eq!(told["code"], "secret", "{}", answer.body);
         assert!(answer.body.contains("the relay's own"), "{}", answer.body);
