@@ -14,6 +14,7 @@ use crate::turn::FaultKind;
 use crate::wire::openai::chat::answer::Writer;
 use crate::wire::openai::chat::request::AnswerWish;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::Response;
 
 /// The routes, each of which takes JSON that names a model.
@@ -42,6 +43,11 @@ pub(super) async fn create(
 ) -> Result<Response, Refusal> {
     let taken = front::take(&api, &context.caller, Dialect::Opaque(path), request).await?;
     let original = &taken.original;
+    let mut kinds = original.headers.get_all(header::CONTENT_TYPE).iter();
+    if kinds.nth(1).is_some() {
+        let public = "content-type: the header stands there twice; two readers could believe two different ones.";
+        return Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public).into());
+    }
     let head = match body::is_form(&original.headers) {
         true => front::form_head(&original.body, body::content_type(&original.headers)),
         false => front::known_head(&original.body),

@@ -82,14 +82,14 @@ pub(super) async fn told(
     timeline: Timeline,
 ) -> Result<Reply, Fault> {
     let kind = passed.headers.get(header::CONTENT_TYPE);
-    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let teller = Teller {
         reader: reader(protocol),
         labels: Some(labels),
         protocol,
         timeline,
     };
-    if is_json && protocol == Protocol::Chat {
+    if !is_stream && protocol == Protocol::Chat {
         return teller.tell_whole(passed).await;
     }
     let (events, told) = mpsc::channel(EVENTS_MAX);
@@ -151,7 +151,7 @@ impl Teller {
 
     /// Tells an answer that is whole already.
     async fn tell_whole(mut self, passed: Passed) -> Result<Reply, Fault> {
-        let body = passed.body.collect().await?.to_bytes();
+        let body = whole(passed.body).await?;
         let told = self.words(|_| chat::incoming::whole(&body));
         let (events, ready) = mpsc::channel(told.len().max(1));
         for event in told {
@@ -211,6 +211,21 @@ impl Teller {
     }
 }
 
+/// All of a body, within its bound.
+async fn whole(mut body: UnsyncBoxBody<Bytes, Fault>) -> Result<Vec<u8>, Fault> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        if whole.len() + data.len() > WHOLE_BYTES_MAX {
+            return Err(fault::incomplete("the answer is larger than one may be"));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole)
+}
+
 /// Whether there is more to tell, and somebody to tell it to.
 async fn send(events: &EventSender, told: Vec<Result<Event, Fault>>) -> bool {
     for event in told {
@@ -222,5 +237,7 @@ async fn send(events: &EventSender, told: Vec<Result<Event, Fault>>) -> bool {
     true
 }
 
+/// Bytes of an answer that is read whole: as many as of one that passes.
+const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that a caller may be behind before the host has to wait.
 const EVENTS_MAX: usize = 32;

@@ -14,7 +14,10 @@ pub(crate) fn head<'a>(body: &'a [u8], content_type: &str) -> Result<Head<'a>, N
     let boundary = boundary(content_type).ok_or(NoHead::Unreadable)?;
     let (mut model, mut is_streamed) = (None, None);
     for part in parts(body, &boundary)? {
-        match field(&body[part.head]) {
+        let Field { name, is_file } = field(&body[part.head])?;
+        match name {
+            // A file of this name is a field to some readers.
+            Some("model" | "stream") if is_file => return Err(NoHead::Unreadable),
             Some("model") => once(&mut model, part.body, "model")?,
             Some("stream") => once(&mut is_streamed, part.body, "stream")?,
             _ => {}
@@ -75,37 +78,78 @@ fn parts(body: &[u8], boundary: &str) -> Result<Vec<Part>, NoHead> {
     Ok(parts)
 }
 
-/// The name of a part that is a plain field, and no file.
-fn field(head: &[u8]) -> Option<&str> {
-    let head = std::str::from_utf8(head).ok()?;
-    let line = head.split("\r\n").find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-disposition")
-            .then_some(value)
-    })?;
-    let is_file = parameter(line, "filename").is_some() || parameter(line, "filename*").is_some();
-    parameter(line, "name").filter(|_| !is_file)
+/// The name of a part, and whether it is a file. Whatever two readers could read in two ways is no form.
+fn field(head: &[u8]) -> Result<Field<'_>, NoHead> {
+    let head = std::str::from_utf8(head).map_err(|_| NoHead::Unreadable)?;
+    let mut disposition = None;
+    for line in head.split("\r\n").filter(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(':').ok_or(NoHead::Unreadable)?;
+        let is_odd = name.contains([' ', '\t']) || line.contains(['\r', '\n', '\0']);
+        let is_second = name.eq_ignore_ascii_case("content-disposition")
+            && disposition.replace(value).is_some();
+        if is_odd || is_second {
+            return Err(NoHead::Unreadable);
+        }
+    }
+    let found = disposition.map_or(Some(Vec::new()), parameters);
+    let found = found.ok_or(NoHead::Unreadable)?;
+    let name = of(&found, "name");
+    let is_odd = of(&found, "name*").is_some() || name.is_some_and(|name| name.contains('\\'));
+    match is_odd {
+        true => Err(NoHead::Unreadable),
+        false => Ok(Field {
+            name,
+            is_file: of(&found, "filename").or(of(&found, "filename*")).is_some(),
+        }),
+    }
+}
+
+struct Field<'a> {
+    name: Option<&'a str>,
+    is_file: bool,
 }
 
 fn boundary(content_type: &str) -> Option<String> {
-    let boundary = parameter(content_type, "boundary")?;
+    let found = parameters(content_type)?;
+    let boundary = of(&found, "boundary")?;
     let is_bounded = !boundary.is_empty() && boundary.len() <= BOUNDARY_MAX;
     is_bounded.then(|| boundary.to_owned())
 }
 
-/// A parameter of a header's value, without its quotes.
-fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
-    value.split(';').skip(1).find_map(|parameter| {
-        let (found, value) = parameter.split_once('=')?;
-        let value = value.trim();
-        let bare = value
-            .strip_prefix('"')
-            .and_then(|value| value.strip_suffix('"'));
-        found
-            .trim()
-            .eq_ignore_ascii_case(name)
-            .then(|| bare.unwrap_or(value))
-    })
+fn of<'a>(parameters: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    let mut found = parameters.iter();
+    found
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value)
+}
+
+/// The parameters of a header's value, without their quotes; `None` where one is there twice, or it is not clear where
+/// one ends.
+fn parameters(value: &str) -> Option<Vec<(&str, &str)>> {
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    let mut rest = value.split_once(';').map_or("", |(_, rest)| rest);
+    while !rest.trim().is_empty() {
+        let (name, behind) = rest.split_once('=')?;
+        let (name, behind) = (name.trim(), behind.trim_start());
+        let (value, after) = match behind.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => behind.split_at(behind.find(';').unwrap_or(behind.len())),
+        };
+        let is_bare = !behind.starts_with('"');
+        let value = if is_bare { value.trim() } else { value };
+        // A quote that is escaped ends the value for one reader and not for another.
+        let is_odd =
+            value.ends_with('\\') || is_bare && value.contains('"') || name.contains(['"', ';']);
+        if is_odd || of(&found, name).is_some() {
+            return None;
+        }
+        found.push((name, value));
+        rest = match after.trim_start() {
+            "" => "",
+            after => after.strip_prefix(';')?,
+        };
+    }
+    Some(found)
 }
 
 fn once(
@@ -180,6 +224,31 @@ mod tests {
         let whole = form(&[]);
         let unbounded = head(whole.as_bytes(), "multipart/form-data");
         assert_eq!(unbounded, Err(NoHead::Unreadable));
+    }
+
+    #[test]
+    fn what_two_readers_could_read_in_two_ways_is_refused() {
+        let model = ("name=\"model\"", "m");
+        for odd in [
+            "name=\"model\"; filename=\"\"",
+            "x=\";name=a\"; name=\"model\"; name=\"file\"",
+            "name*=utf-8''model",
+            "name=\"mo\\del\"",
+            "name=\"a\\\"; name=\"model\"",
+            "name=\"a\"\r\ncontent-disposition: form-data; name=\"model\"",
+            "name=\"a\"\r\n folded: x",
+            "name=\"a\" b",
+        ] {
+            let text = form(&[model, (odd, "n")]);
+            assert!(found(&text).is_err(), "{odd}");
+        }
+        let text = form(&[model]);
+        let bytes = [&b"--b-1\r\nX: \xff\r\n\r\n\r\n"[..], text.as_bytes()].concat();
+        assert_eq!(head(&bytes, KIND), Err(NoHead::Unreadable));
+        let two = format!("{KIND}; boundary=c");
+        assert_eq!(head(text.as_bytes(), &two), Err(NoHead::Unreadable));
+        let quoted = form(&[("x=\";name=a\"; name=\"model\"", "m")]);
+        assert_eq!(found(&quoted), Ok(("m".to_owned(), false)));
     }
 
     proptest! {

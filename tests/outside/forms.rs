@@ -167,11 +167,14 @@ fn three_thousand_rows_can_be_read_page_by_page() -> Result<(), Missing> {
             )
         })
         .collect();
-    let world = World::scripted("");
-    world.declare(&rows);
-    let plane = Plane::start(world);
+    let plane = Plane::start(World::scripted(""));
     browser.look(1024, 640, "light");
     plane.log_in(&browser);
+    plane.relay.world.declare(&rows);
+    wait::until("the rows in force", || {
+        let told = plane.api("GET /api/v1/budgets?policy=policy-7", &Value::Null);
+        told.json()["items"][0].is_object().then_some(())
+    });
     for path in [
         "/",
         "/hosts",

@@ -6,8 +6,8 @@ use crate::archive::Kind;
 use crate::turn::CompleteAnswer;
 use crate::turn::Owner;
 use crate::wire::openai::responses::answer::Writer;
+use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
 
 /// What of a call is remembered, and where.
 pub(super) struct Keeper {
@@ -50,8 +50,13 @@ impl Keeper {
         if self.is_stored {
             let (mut items, id) = (self.before, self.writer.id());
             items.extend(self.input);
-            let record = json!({"response": response, "items": items});
-            let kept = self.archive.put(Kind::Response, &self.owner, &id, record);
+            let record = Map::from_iter([
+                ("response".to_owned(), response),
+                ("items".to_owned(), items.into()),
+            ]);
+            let kept = self
+                .archive
+                .put(Kind::Response, &self.owner, &id, record.into());
             let kept = kept.await;
             if let Err(error) = kept {
                 tracing::warn!(%error, "a response could not be kept");

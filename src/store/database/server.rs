@@ -83,8 +83,8 @@ fn trust(mode: Option<&str>, root: Option<String>) -> Result<Option<Trust>, Stri
                 false => Err("the path of sslrootcert must begin at the root".to_owned()),
             }
         }
-        (None | Some("disable" | "allow" | "prefer"), None) => Ok(None),
-        (None | Some("disable" | "allow" | "prefer"), Some(_)) => Err(
+        (None | Some("disable"), None) => Ok(None),
+        (None | Some("disable"), Some(_)) => Err(
             "sslrootcert says whom to trust, and nothing says that TLS is spoken; add sslmode=verify-full"
                 .to_owned(),
         ),
