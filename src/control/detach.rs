@@ -32,7 +32,8 @@ pub(super) fn wanted(
         .into_iter()
         .map(|(name, _)| name)
         .collect();
-    let moved = moving::moved(set, &after, |name| stored.contains(name));
+    let may_name = ask.actor.role() == Some(UserRole::Admin);
+    let moved = moving::moved(set, &after, |name| stored.contains(name), may_name);
     if moved.is_empty() || is_confirmed(ask) {
         return Ok(Vec::new());
     }

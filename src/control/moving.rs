@@ -23,17 +23,23 @@ pub(super) struct MovedKey {
     pub(super) place: String,
 }
 
-/// What a change of a set would move. A value that no row named before, and of which nothing is stored, moves nowhere.
+/// What a change of a set would move. A value that no row named before, and of which nothing is stored, moves nowhere;
+/// but whoever `may_name` no other files and variables than rows name already moves each by naming it: the relay's
+/// machine has more of them than are meant for a host.
 pub(super) fn moved(
     before: &DocumentSet,
     after: &DocumentSet,
     is_stored: impl Fn(&str) -> bool,
+    may_name: bool,
 ) -> Vec<MovedKey> {
     let known: Vec<(&SecretRef, Option<String>)> = sent(before)
         .map(|(_, value, place)| (value, place))
         .collect();
     let is_new = |value: &SecretRef, place: &str| {
-        let is_there = matches!(value, SecretRef::Stored(name) if is_stored(name));
+        let is_there = match value {
+            SecretRef::Stored(name) => is_stored(name),
+            SecretRef::Env(_) | SecretRef::File(_) => !may_name,
+        };
         let mut its = known.iter().filter(|(known, _)| *known == value);
         let is_known = is_there || its.clone().next().is_some();
         is_known && !its.any(|(_, known)| known.as_deref() == Some(place))
@@ -74,11 +80,12 @@ fn sent(set: &DocumentSet) -> impl Iterator<Item = (&Document, &SecretRef, Optio
     })
 }
 
-/// The origin, and whoever stands between and could read along.
+/// The address with its path, which names an account at some hosts, and whoever stands between and could read along.
 fn place(host: &HostSpec) -> String {
     let url = &host.url;
     let scheme = if url.is_tls { "https" } else { "http" };
-    let mut place = format!("{scheme}://{}:{}", url.host, url.port);
+    let path = url.base.strip_suffix("/v1").unwrap_or(&url.base);
+    let mut place = format!("{scheme}://{}:{}{path}", url.host, url.port);
     if let ProxyChoice::Url(proxy) = &host.proxy {
         place.push_str(&format!(" by the proxy {proxy}"));
     }
@@ -112,12 +119,14 @@ mod tests {
         );
         let before = set(&[&home, KEY]);
         let keys = |before: &DocumentSet, after: &DocumentSet, is_stored: bool| {
-            let moved = moved(before, after, |_| is_stored);
+            let moved = moved(before, after, |_| is_stored, true);
             moved.into_iter().map(|key| key.place).collect::<Vec<_>>()
         };
         assert!(keys(&before, &before, true).is_empty());
-        let path = set(&[&host("https://API.example.com:443/other"), KEY]);
-        assert!(keys(&before, &path, true).is_empty(), "the same origin");
+        let same = set(&[&host("https://API.example.com:443"), KEY]);
+        assert!(keys(&before, &same, true).is_empty(), "the same place");
+        let path = set(&[&host("https://api.example.com/v1/another"), KEY]);
+        assert_eq!(keys(&before, &path, true).len(), 1, "another account's");
         assert_eq!(
             keys(&before, &set(&[&evil, KEY]), true),
             ["https://evil.example:443"]
@@ -131,15 +140,26 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_is_named_anew_by_those_alone_who_may_name_any() {
+        let home = host("https://api.example.com");
+        let named = KEY.replace("{ secret: a }", "{ env: AWS_SECRET }");
+        let (before, after) = (set(&[&home]), set(&[&home, &named]));
+        let count =
+            |before: &DocumentSet, may_name| moved(before, &after, |_| false, may_name).len();
+        assert_eq!((count(&before, true), count(&before, false)), (0, 1));
+        assert_eq!(count(&after, false), 0, "it goes where it went");
+    }
+
+    #[test]
     fn a_row_that_is_removed_and_made_again_moves_what_is_stored_still() {
         let home = host("https://api.example.com");
         let after = set(&[&home, KEY]);
-        assert_eq!(moved(&set(&[]), &after, |_| true).len(), 1);
+        assert_eq!(moved(&set(&[]), &after, |_| true, true).len(), 1);
         assert!(
-            moved(&set(&[]), &after, |_| false).is_empty(),
+            moved(&set(&[]), &after, |_| false, true).is_empty(),
             "nothing is stored"
         );
-        let dangling = moved(&set(&[KEY]), &after, |_| false);
+        let dangling = moved(&set(&[KEY]), &after, |_| false, true);
         assert_eq!(dangling.len(), 1, "its host comes back, perhaps elsewhere");
         assert_eq!(stored(&dangling), BTreeSet::from(["a"]));
     }

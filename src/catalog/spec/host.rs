@@ -98,6 +98,12 @@ impl HostSpec {
                 format!("\"{name}\" carries a credential; put it into a HostKey"),
             );
         }
+        for name in headers.keys().filter(|name| is_of_connection(name)) {
+            fields.complain(
+                "headers",
+                format!("\"{name}\" is written by the relay itself; leave it out"),
+            );
+        }
         Some(HostSpec {
             url: url?,
             network,
@@ -241,6 +247,12 @@ fn is_credential(header: &str) -> bool {
         "cookie",
     ]
     .contains(&header.as_str())
+}
+
+/// Where a request goes, and how its body is framed, is not for a row to say beside its `url`.
+fn is_of_connection(header: &str) -> bool {
+    let header = header.to_ascii_lowercase();
+    ["host", "content-length", "transfer-encoding", "connection"].contains(&header.as_str())
 }
 
 /// The word of a meaning.
