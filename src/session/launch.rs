@@ -296,12 +296,12 @@ fn env(
     env
 }
 
-/// Not what another claude set for its children, and not what would point this one at another API or key.
+/// Not what another claude set for its children, not what would point this one at another API or key, and not what is the
+/// relay's own: its token, its master keys, the passwords in its stores' addresses.
 fn is_inherited(name: &str) -> bool {
-    let stripped = matches!(
-        name,
-        "CLAUDECODE" | "RELAY_ADMIN_TOKEN" | "RELAY_MASTER_KEY"
-    ) || name.starts_with("CLAUDE_CODE_")
+    let stripped = name == "CLAUDECODE"
+        || name.starts_with("RELAY_")
+        || name.starts_with("CLAUDE_CODE_")
         || name.starts_with("ANTHROPIC_");
     !stripped || name == "CLAUDE_CODE_OAUTH_TOKEN"
 }
@@ -438,6 +438,8 @@ mod tests {
             "CLAUDE_CODE_ENTRYPOINT",
             "ANTHROPIC_BASE_URL",
             "ANTHROPIC_API_KEY",
+            "RELAY_STORE_URL",
+            "RELAY_MASTER_KEY_NEXT",
         ] {
             assert!(!is_inherited(name), "{name}");
         }
