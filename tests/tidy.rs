@@ -12,7 +12,7 @@ turn:
 clock:
 egress:   clock
 signal:
-valkey:   clock
+valkey:   clock egress
 calls:  turn clock
 telemetry: turn egress calls
 wire:     turn
@@ -20,7 +20,7 @@ terminal: turn
 listen:   clock
 tap:      turn clock egress wire listen
 license:
-store:    turn clock
+store:    turn clock egress
 secret:   store
 catalog:  clock secret store
 registry:
@@ -28,7 +28,7 @@ limits:   clock valkey registry store catalog
 lane:     turn catalog
 session:  turn clock terminal egress listen tap
 codex:    turn clock lane session
-record:   turn clock terminal session
+record:   turn clock wire terminal lane session codex
 pool:     turn clock lane session
 upstream: turn clock valkey wire egress secret catalog limits lane
 routing:  turn clock store catalog limits lane upstream

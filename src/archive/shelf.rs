@@ -2,8 +2,9 @@
 
 use crate::session::create_private;
 use crate::session::replace_private;
+use crate::session::write_private;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -15,8 +16,11 @@ use std::time::SystemTime;
 pub(super) struct Shelf {
     place: Place,
     bounds: Bounds,
-    /// Names and sizes, the oldest first.
-    kept: VecDeque<(String, u64)>,
+    /// Names and sizes by age, the oldest first.
+    kept: BTreeMap<u64, (String, u64)>,
+    /// Each name's place there.
+    places: HashMap<String, u64>,
+    next: u64,
     bytes: u64,
 }
 
@@ -39,12 +43,7 @@ pub(super) struct Bounds {
 impl Shelf {
     /// A shelf in memory, with nothing in it.
     pub(super) fn in_memory(bounds: Bounds) -> Shelf {
-        Shelf {
-            place: Place::Memory(HashMap::new()),
-            bounds,
-            kept: VecDeque::new(),
-            bytes: 0,
-        }
+        Shelf::empty(Place::Memory(HashMap::new()), bounds)
     }
 
     /// The shelf in this folder, with what stands in it.
@@ -53,16 +52,23 @@ impl Shelf {
     /// Where the folder cannot be made or read.
     pub(super) fn open(folder: &Path, bounds: Bounds) -> io::Result<Shelf> {
         create_private(folder)?;
-        let kept = found(folder)?;
-        let bytes = kept.iter().map(|(_, bytes)| bytes).sum();
-        let mut shelf = Shelf {
-            place: Place::Disk(folder.to_owned()),
-            bounds,
-            kept,
-            bytes,
-        };
+        let mut shelf = Shelf::empty(Place::Disk(folder.to_owned()), bounds);
+        for (name, bytes) in found(folder)? {
+            shelf.note(name, bytes);
+        }
         shelf.make_room(0);
         Ok(shelf)
+    }
+
+    fn empty(place: Place, bounds: Bounds) -> Shelf {
+        Shelf {
+            place,
+            bounds,
+            kept: BTreeMap::new(),
+            places: HashMap::new(),
+            next: 0,
+            bytes: 0,
+        }
     }
 
     /// Puts a record in place of the one of this name.
@@ -77,15 +83,23 @@ impl Shelf {
                 "larger than a record may be",
             ));
         }
-        self.forget(name);
+        let was_kept = self.forget(name);
         self.make_room(size);
         match &mut self.place {
-            Place::Disk(folder) => replace_private(&path(folder, name), text)?,
+            Place::Disk(folder) if was_kept => replace_private(&path(folder, name), text)?,
+            Place::Disk(folder) => write_new(&path(folder, name), text)?,
             Place::Memory(records) => drop(records.insert(name.to_owned(), text.to_vec())),
         }
-        self.kept.push_back((name.to_owned(), size));
-        self.bytes += size;
+        self.note(name.to_owned(), size);
         Ok(())
+    }
+
+    /// The newest record is this one.
+    fn note(&mut self, name: String, bytes: u64) {
+        self.places.insert(name.clone(), self.next);
+        self.kept.insert(self.next, (name, bytes));
+        self.next += 1;
+        self.bytes += bytes;
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Vec<u8>> {
@@ -93,6 +107,12 @@ impl Shelf {
             Place::Disk(folder) => fs::read(path(folder, name)).ok(),
             Place::Memory(records) => records.get(name).cloned(),
         }
+    }
+
+    /// The size of a record; `None` where there is none of this name.
+    pub(super) fn bytes_of(&self, name: &str) -> Option<u64> {
+        let place = self.places.get(name)?;
+        self.kept.get(place).map(|(_, bytes)| *bytes)
     }
 
     /// Removes a record; false where there is none of this name.
@@ -103,8 +123,8 @@ impl Shelf {
     }
 
     fn forget(&mut self, name: &str) -> bool {
-        let place = self.kept.iter().position(|(kept, _)| kept == name);
-        let removed = place.and_then(|place| self.kept.remove(place));
+        let place = self.places.remove(name);
+        let removed = place.and_then(|place| self.kept.remove(&place));
         if let Some((_, bytes)) = &removed {
             self.bytes = self.bytes.saturating_sub(*bytes);
         }
@@ -114,9 +134,10 @@ impl Shelf {
     /// The oldest records go until there is room for one of this size.
     fn make_room(&mut self, size: u64) {
         while self.bytes + size > self.bounds.bytes || self.kept.len() >= self.bounds.records {
-            let Some((name, bytes)) = self.kept.pop_front() else {
+            let Some((_, (name, bytes))) = self.kept.pop_first() else {
                 return;
             };
+            self.places.remove(&name);
             self.bytes = self.bytes.saturating_sub(bytes);
             self.discard(&name);
         }
@@ -137,12 +158,21 @@ impl Shelf {
     }
 }
 
+/// Writes a file that was not there. One that is cut short by the end of the machine is no record when it is read.
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    let written = write_private(path, text, 0o600);
+    if written.is_err() {
+        drop(fs::remove_file(path));
+    }
+    written
+}
+
 fn path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
 /// What stands in the folder, the oldest first; what was never finished is removed.
-fn found(folder: &Path) -> io::Result<VecDeque<(String, u64)>> {
+fn found(folder: &Path) -> io::Result<impl Iterator<Item = (String, u64)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)?.flatten() {
         let path = entry.path();
@@ -160,10 +190,7 @@ fn found(folder: &Path) -> io::Result<VecDeque<(String, u64)>> {
         }
     }
     found.sort();
-    Ok(found
-        .into_iter()
-        .map(|(_, name, bytes)| (name, bytes))
-        .collect())
+    Ok(found.into_iter().map(|(_, name, bytes)| (name, bytes)))
 }
 
 #[cfg(test)]
@@ -177,7 +204,7 @@ mod tests {
     };
 
     fn names(shelf: &Shelf) -> Vec<&str> {
-        shelf.kept.iter().map(|(name, _)| name.as_str()).collect()
+        shelf.kept.values().map(|(name, _)| name.as_str()).collect()
     }
 
     #[test]

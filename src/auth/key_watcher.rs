@@ -4,10 +4,9 @@
 //! containers) tell nothing, so the file's stamp is looked at every few seconds as well, away from every call.
 
 use super::admission::Admission;
+use crate::store::Depth;
 use crate::store::KeyFile;
-use notify::RecommendedWatcher;
-use notify::RecursiveMode;
-use notify::Watcher;
+use crate::store::Watch;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,24 +46,17 @@ fn take_up(file: &KeyFile, admission: &Admission) {
     }
 }
 
-fn watcher(file: &KeyFile, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
+fn watcher(file: &KeyFile, changed: &Arc<Notify>) -> Option<Watch> {
     let (folder, name) = (file.path().parent()?, file.path().file_name()?.to_owned());
     let changed = Arc::clone(changed);
-    let told = move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        let is_ours = |path: &std::path::PathBuf| path.file_name() == Some(&name);
-        // Our own reading is an event too.
-        if !event.kind.is_access() && event.paths.iter().any(is_ours) {
-            changed.notify_one();
-        }
-    };
-    let watching = notify::recommended_watcher(told).and_then(|mut watcher| {
-        watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    });
-    watching
-        .inspect_err(|error| tracing::warn!(%error, "changes of the keys are seen within {LOOK_EVERY:?} only"))
-        .ok()
+    let is_ours = move |path: &Path| path.file_name() == Some(&name);
+    Watch::begin(&[(folder, Depth::One)], is_ours, move || {
+        changed.notify_one()
+    })
+    .inspect_err(
+        |error| tracing::warn!(%error, "changes of the keys are seen within {LOOK_EVERY:?} only"),
+    )
+    .ok()
 }
 
 /// What differs once a file was replaced.

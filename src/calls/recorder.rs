@@ -141,6 +141,13 @@ impl CallRecorder {
             .unwrap_or_default()
     }
 
+    /// Requests that went to the upstream so far.
+    pub(crate) fn questions(&self) -> u32 {
+        let draft = self.draft();
+        let handed = draft.handed.as_ref();
+        handed.map_or(0, |handed| handed.timeline.questions())
+    }
+
     /// What has these paths is not as the model wrote it.
     pub(crate) fn emulate(&self, paths: Vec<String>) {
         if let Some(handed) = &self.draft().handed {

@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::set::DocumentSet;
 use crate::store;
 use crate::store::CATALOG_DEPTH_MAX;
+use crate::store::CATALOG_FILES_MAX;
 use crate::store::StoreError;
 use crate::store::is_hidden;
 use crate::store::is_yaml;
@@ -39,10 +40,11 @@ pub(crate) fn load(path: &Path) -> DocumentSet {
     }
     // One order on every machine: of two rows of one name the first stays.
     files.sort();
-    if files.len() > FILES_MAX {
-        let message = format!("there are more than {FILES_MAX} files; the rest is not read");
+    if files.len() > CATALOG_FILES_MAX {
+        let message =
+            format!("there are more than {CATALOG_FILES_MAX} files; the rest is not read");
         set.complain(Problem::file(path, message));
-        files.truncate(FILES_MAX);
+        files.truncate(CATALOG_FILES_MAX);
     }
     for file in files {
         match read_file(&file) {
@@ -163,7 +165,7 @@ fn save(path: &Path, text: &str) -> Result<(), StoreError> {
 fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if is_hidden(&path) || files.len() > FILES_MAX {
+        if is_hidden(&path) || files.len() > CATALOG_FILES_MAX {
             continue;
         }
         if path.is_dir() {
@@ -189,9 +191,6 @@ fn read_file(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("this file does not read: {error}"))
 }
 
-/// Files of a catalog. With one row a file, this is as many rows as a person keeps in view; a folder with more is
-/// another one.
-const FILES_MAX: usize = 4096;
 /// Bytes of one file: some thousand rows.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 

@@ -98,6 +98,11 @@ impl Catalog {
         &self.0.config.dir
     }
 
+    /// The rows that a simulation brings, which stand in no file; empty without one.
+    pub(crate) fn brought(&self) -> DocumentSet {
+        DocumentSet::of_text(&self.0.config.brought, &Place::default())
+    }
+
     pub(crate) fn status(&self) -> CatalogStatus {
         self.0.status.borrow().clone()
     }

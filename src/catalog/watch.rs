@@ -6,9 +6,8 @@
 use super::handle::Catalog;
 use super::handle::Reloaded;
 use crate::store;
-use notify::RecommendedWatcher;
-use notify::RecursiveMode;
-use notify::Watcher;
+use crate::store::Depth;
+use crate::store::Watch;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,19 +83,10 @@ async fn take_up(catalog: &Catalog) {
     }
 }
 
-fn watcher(folder: &Path, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
+fn watcher(folder: &Path, changed: &Arc<Notify>) -> Option<Watch> {
     let changed = Arc::clone(changed);
-    let told = move |event: notify::Result<notify::Event>| {
-        // Our own reading is an event too.
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            changed.notify_one();
-        }
-    };
-    let watching = notify::recommended_watcher(told).and_then(|mut watcher| {
-        watcher.watch(folder, RecursiveMode::Recursive)?;
-        Ok(watcher)
-    });
-    watching
+    let told = move || changed.notify_one();
+    Watch::begin(&[(folder, Depth::All)], |_| true, told)
         .inspect_err(|error| tracing::debug!(%error, "changes of the catalog are seen within {LOOK_EVERY:?} only"))
         .ok()
 }

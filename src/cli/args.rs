@@ -156,7 +156,7 @@ pub(crate) enum Command {
     /// Put a newer relay in place of this one, from the source that update.source names
     #[command(after_help = UPDATE_EXAMPLES)]
     Update(Update),
-    /// Record what a claude does in every known case, or check it against what is recorded
+    /// Record what a claude or a Codex CLI does in every known case, or check it against what is recorded
     #[cfg(feature = "recorder")]
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
@@ -665,6 +665,10 @@ pub(crate) struct Record {
     /// Record this claude; may be given several times [default: the first one found]
     #[arg(long, value_name = "PATH")]
     pub(crate) claude: Vec<PathBuf>,
+    /// Record a Codex CLI in place of a claude: what it and the relay say to each other; may be given several times
+    /// [default: the first one found]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, conflicts_with_all = ["claude", "width", "known"])]
+    pub(crate) codex: Option<Vec<PathBuf>>,
     /// Only these cases, with commas between them
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) cases: Vec<String>,
@@ -837,7 +841,8 @@ Examples:
   inference-relay record                                  every case, into ./golden
   inference-relay record --cases short,tool --width 120
   inference-relay record --check                          has this claude changed?
-  inference-relay record --compare 2.1.197 2.1.329        what changed between two versions";
+  inference-relay record --compare 2.1.197 2.1.329        what changed between two versions
+  inference-relay record --codex --check                  has the Codex CLI of this machine changed?";
 
 const KEY_EXAMPLES: &str = "\
 Only hashes are kept, in keys.json of the state folder. A running daemon takes every change up at once.

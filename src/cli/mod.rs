@@ -33,6 +33,8 @@ mod probe;
 mod progress;
 #[cfg(feature = "recorder")]
 mod record;
+#[cfg(feature = "recorder")]
+mod record_codex;
 mod restore;
 mod route;
 mod run;

@@ -3,6 +3,7 @@
 use crate::cli::args;
 use crate::cli::out;
 use crate::cli::progress;
+use crate::cli::record_codex;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::config::Env;
@@ -31,6 +32,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub(crate) fn record(args: &args::Record, env: &Env) -> anyhow::Result<CommandOutcome> {
+    if let Some(programs) = &args.codex {
+        return record_codex::record(programs, args, env);
+    }
     let goldens = Goldens::at(&args.out);
     if let [old, new] = args.compare.as_slice() {
         return compare(args, &goldens, old, new);

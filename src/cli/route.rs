@@ -17,7 +17,7 @@ pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<Command
     let config = config::load(&args.query.place.flags(), env)?;
     let mut path = format!("/v1/route?model={}", encoded(&args.model));
     let mut policy = args.policy.clone();
-    let mut key_state = None;
+    let (mut key_state, mut key_id) = (None, None);
     if let Some(name) = &args.key {
         let keys = KeyFile::of(&config.home).read()?.unwrap_or_default();
         let found = keys
@@ -29,13 +29,16 @@ pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<Command
                 "no key has the name or id \"{name}\"; `inference-relay key list` shows those that there are"
             );
         };
-        policy = key.policy.as_deref().map(str::to_owned);
+        let default = config.auth.default_policy.as_deref();
+        policy = key.policy.as_deref().or(default).map(str::to_owned);
         key_state = Some(key.state(clock::unix_ms()));
+        key_id = Some(key.id.0.clone());
     }
     for (name, value) in [
         ("policy", &policy),
         ("lane", &args.lane),
         ("dialect", &args.dialect),
+        ("key_id", &key_id),
     ] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", encoded(value)));
@@ -91,23 +94,40 @@ fn plain(told: &Value) -> String {
             word(&told["refusal"]["message"]),
             word(&told["refusal"]["next"])
         ));
+        if let Some(wait) = told["refusal"]["retry_after_s"].as_f64() {
+            text.push_str(&format!("  heals by itself in {wait} s\n"));
+        }
     }
     for candidate in told["candidates"].as_array().into_iter().flatten() {
         candidate_lines(candidate, &mut text);
     }
     for limit in told["limits"].as_array().into_iter().flatten() {
-        let amount = |value: &Value| match limit["what"] == "budget" {
-            true => crate::catalog::Nanos(value.as_u64().unwrap_or(0)).to_string(),
-            false => value.to_string(),
-        };
-        text.push_str(&format!(
-            "{}: {} left of {}\n",
-            word(&limit["what"]),
-            amount(&limit["left"]),
-            amount(&limit["max"])
-        ));
+        text.push_str(&limit_line(limit));
     }
     text
+}
+
+fn limit_line(limit: &Value) -> String {
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let amount = |value: &Value| match limit["what"] == "budget" {
+        true => crate::catalog::Nanos(value.as_u64().unwrap_or(0)).to_string(),
+        false => value.as_u64().map_or("?".to_owned(), |n| n.to_string()),
+    };
+    let refuses = limit["refuses"].as_str();
+    let refuses = refuses.map(|code| format!("; refuses: {code}"));
+    let wait = limit["wait_s"].as_f64();
+    let wait = wait.map(|wait| format!(", for {wait} s"));
+    format!(
+        "{} of {} {}: {} left of {}, a call reserves {}{}{}\n",
+        word(&limit["what"]),
+        word(&limit["subject"]),
+        word(&limit["id"]),
+        amount(&limit["left"]),
+        amount(&limit["max"]),
+        amount(&limit["needs"]),
+        refuses.unwrap_or_default(),
+        wait.unwrap_or_default(),
+    )
 }
 
 fn candidate_lines(candidate: &Value, text: &mut String) {
@@ -180,13 +200,14 @@ mod tests {
             "candidates": [{"lane": "http:one", "binding": "b", "adapter": "anthropic", "passes": true, "step": 1,
                 "keys": [{"name": "a", "usable": false,
                     "reason": {"code": "breaker_open", "why": "a rests after auth", "next": "Reset it.", "wait_s": 60.0}}]}],
-            "limits": [{"what": "budget", "max": 2_500_000_000_u64, "left": 500_000_000}]});
+            "limits": [{"what": "budget", "subject": "policy", "id": "team", "max": 2_500_000_000_u64,
+                "left": 500_000_000, "needs": 600_000_000, "refuses": "budget_exceeded", "wait_s": 9.0}]});
         let text = plain(&told);
         for line in [
             "m (policy team) would be refused: 503 no_healthy_keys",
             "  1  http:one  binding b, anthropic, bytes pass",
             "         breaker_open: a rests after auth, for 60 s",
-            "budget: 0.5 left of 2.5",
+            "budget of policy team: 0.5 left of 2.5, a call reserves 0.6; refuses: budget_exceeded, for 9 s",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }

@@ -180,6 +180,7 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
                 | DaemonError::Unguarded { .. }
                 | DaemonError::Keys { .. }
                 | DaemonError::Store { .. }
+                | DaemonError::State { .. }
                 | DaemonError::License { .. }
                 | DaemonError::Home { .. }
                 | DaemonError::Control { .. }

@@ -21,6 +21,7 @@ use crate::config;
 use crate::config::Env;
 use crate::config::Flags;
 use crate::control;
+use crate::control::PASSWORD_CHARACTERS_MIN;
 use anyhow::Context;
 use serde_json::json;
 use std::io;
@@ -159,5 +160,3 @@ fn found<'a>(set: &'a DocumentSet, name: &str) -> anyhow::Result<&'a Document> {
 
 /// Bytes of a password.
 const PASSWORD_MAX: u64 = 1024;
-/// Characters of a password that somebody chooses.
-const PASSWORD_CHARACTERS_MIN: usize = 10;

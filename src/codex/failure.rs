@@ -39,8 +39,9 @@ fn fault(error: &Value, message: &str, limits: &Limits, now: u64) -> Fault {
     let said = words(message);
     match (name, status) {
         ("usageLimitExceeded", _) => usage_limit(&said, limits, now),
-        ("rateLimitExceeded", _) => rate_limited(&said),
-        ("serverOverloaded", _) => overloaded(&said),
+        // A stream that has begun has no header in which a wait could stand.
+        ("rateLimitExceeded", _) => rate_limited(&said, None),
+        ("serverOverloaded", _) => overloaded(&said, None),
         ("contextWindowExceeded", _) => {
             rejected(400, "prompt is too long for the model's context window")
         }
@@ -48,9 +49,9 @@ fn fault(error: &Value, message: &str, limits: &Limits, now: u64) -> Fault {
         ("unauthorized", _) => logged_out(message),
         ("internalServerError", _) => failed(500, &said),
         ("badRequest" | "cyberPolicy" | "invalidImage", _) => rejected(400, &said),
-        (_, Some(Some(429))) => rate_limited(&said),
+        (_, Some(Some(429))) => rate_limited(&said, limits.wait(now)),
         (_, Some(Some(401))) => refused_login(),
-        (_, Some(Some(503 | 529))) => overloaded(&said),
+        (_, Some(Some(503 | 529))) => overloaded(&said, limits.wait(now)),
         (_, Some(Some(status @ 400..=499))) => {
             rejected(u16::try_from(status).unwrap_or(400), &said)
         }
@@ -60,7 +61,7 @@ fn fault(error: &Value, message: &str, limits: &Limits, now: u64) -> Fault {
     }
 }
 
-/// A bad request comes as its own body; all else that has no name is an answer that broke off.
+/// A bad request comes as its own body or in its own words; what breaks off says that it does.
 fn other(message: &str, said: &str) -> Fault {
     if serde_json::from_str::<Value>(message).is_ok_and(|body| body["error"].is_object()) {
         return rejected(400, said);
@@ -68,9 +69,10 @@ fn other(message: &str, said: &str) -> Fault {
     if message.contains("stream disconnected") || message.contains("stream closed") {
         return incomplete(said);
     }
-    match message.contains("nvalid") {
-        true => rejected(400, said),
-        false => failed(502, said),
+    // What is told of nothing but the call is the upstream's words for it, alone.
+    match INTERNAL.iter().any(|word| message.starts_with(word)) || message.is_empty() {
+        true => failed(502, said),
+        false => rejected(400, said),
     }
 }
 
@@ -85,20 +87,20 @@ fn usage_limit(said: &str, limits: &Limits, now: u64) -> Fault {
     }
 }
 
-fn rate_limited(said: &str) -> Fault {
+fn rate_limited(said: &str, wait: Option<Duration>) -> Fault {
     let public = format!(
         "The provider limits the rate of calls: {said} Wait as long as `retry-after` says."
     );
     Fault::new(FaultKind::UpstreamRateLimited, Blame::Upstream, public)
         .because("429")
-        .retry_after_or(None, RATE_WAIT)
+        .retry_after_or(wait, RATE_WAIT)
 }
 
-fn overloaded(said: &str) -> Fault {
+fn overloaded(said: &str, wait: Option<Duration>) -> Fault {
     let public = format!("The provider is overloaded: {said} Wait as long as `retry-after` says.");
     Fault::new(FaultKind::UpstreamOverloaded, Blame::Upstream, public)
         .because("overloaded")
-        .retry_after_or(None, RATE_WAIT)
+        .retry_after_or(wait, RATE_WAIT)
 }
 
 fn rejected(status: u16, said: &str) -> Fault {
@@ -168,7 +170,17 @@ fn words(message: &str) -> String {
     }
 }
 
-/// The CLI does not tell how long a provider wants to be left alone.
+/// How messages begin that the CLI says of itself.
+const INTERNAL: &[&str] = &[
+    "internal error",
+    "Fatal error",
+    "timeout",
+    "idle timeout",
+    "Connection failed",
+    "An unknown error",
+    "We're currently",
+];
+/// Where the provider does not say how long it wants to be left alone.
 const RATE_WAIT: Duration = Duration::from_secs(5);
 /// Characters of the upstream's words.
 const WORDS_MAX: usize = 500;
@@ -239,6 +251,12 @@ mod tests {
             ),
             (json!("unauthorized"), "no login", "login_required"),
             (json!("other"), cut, "upstream_incomplete"),
+            (json!("other"), "not this", "upstream_rejected"),
+            (
+                json!("other"),
+                "internal error; agent loop died",
+                "upstream_failed",
+            ),
         ] {
             assert_eq!(told(info, message).kind.code(), code, "{message}");
         }

@@ -174,6 +174,7 @@ impl Keeper {
             login,
             registry: shared.registry.clone(),
             known: Arc::clone(&shared.known),
+            talk: shared.config.talk.clone(),
         };
         Process::start(birth).ok_or_else(|| fault::does_not_start("it ended at once"))
     }

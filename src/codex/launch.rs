@@ -1,6 +1,7 @@
 //! An app-server as a process: its files, its environment, its group.
 
 use super::CodexConfig;
+use super::http_log;
 use super::models;
 use super::settings;
 use super::settings::UserConfig;
@@ -88,7 +89,7 @@ fn command(config: &CodexConfig, program: &Path, folder: &Folder) -> Command {
         .current_dir(folder.empty())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);
@@ -104,6 +105,7 @@ fn env(config: &CodexConfig) -> BTreeMap<OsString, OsString> {
     let mut env: BTreeMap<_, _> = inherited
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+    env.insert("RUST_LOG".into(), http_log::FILTER.into());
     for (name, value) in &config.env {
         env.insert(name.into(), value.into());
     }

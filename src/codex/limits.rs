@@ -8,6 +8,16 @@ use std::time::Duration;
 pub(crate) struct Limits {
     pub(crate) primary: Option<Window>,
     pub(crate) secondary: Option<Window>,
+    /// The last request that was refused for its rate.
+    refused: Option<RefusedAt>,
+}
+
+/// When a request was refused, and for how long others would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct RefusedAt {
+    wait: Duration,
+    /// Seconds since 1970.
+    at: u64,
 }
 
 /// One window.
@@ -32,6 +42,18 @@ impl Limits {
         self.secondary = window("secondary").or(self.secondary);
     }
 
+    /// Takes that a request was refused now, and how long the provider wants to be left alone.
+    pub(super) fn refuse(&mut self, wait: Option<Duration>, now: u64) {
+        self.refused = wait.map(|wait| RefusedAt { wait, at: now });
+    }
+
+    /// How long the provider wants to be left alone, as it said a moment ago.
+    pub(super) fn wait(&self, now: u64) -> Option<Duration> {
+        let refused = self.refused?;
+        let is_of_now = now.saturating_sub(refused.at) <= MOMENT_SECONDS;
+        is_of_now.then_some(refused.wait)
+    }
+
     /// How long until a window that is used up begins anew.
     pub(super) fn resets_in(&self, now: u64) -> Option<Duration> {
         let windows = [self.primary, self.secondary].into_iter().flatten();
@@ -40,6 +62,9 @@ impl Limits {
         waits.max().map(Duration::from_secs)
     }
 }
+
+/// Between a refused request and the end of its turn, which come within milliseconds of each other.
+const MOMENT_SECONDS: u64 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -53,5 +78,15 @@ mod tests {
         limits.take(&json!({"rateLimits": {"primary": null, "secondary": {"usedPercent": 5}}}));
         assert_eq!(limits.resets_in(30), Some(Duration::from_secs(60)));
         assert_eq!(limits.resets_in(91), None);
+    }
+
+    #[test]
+    fn a_wait_is_of_the_request_that_was_refused_last() {
+        let mut limits = Limits::default();
+        limits.refuse(Some(Duration::from_secs(7)), 100);
+        assert_eq!(limits.wait(101), Some(Duration::from_secs(7)));
+        assert_eq!(limits.wait(110), None);
+        limits.refuse(None, 111);
+        assert_eq!(limits.wait(111), None);
     }
 }

@@ -17,7 +17,8 @@
 //! three: `turn/fault`, `wire/contract` and `wire/errors.md`. To be logged in and examined, five: `cli/args`, `codex`,
 //! `mod`, `run` and `doctor`. To tell of itself, ten: `lane/mod` and `lane/health` (a lane may tell of itself; before,
 //! none did), `routing/run`, `conversation/serve`, `server/api` and `server/status` (which hand that on), and
-//! `server/page` (`front`, `mod`, `plan`, `view`). Its name stood in the catalog and in routing before it was written;
+//! `server/page` (`front`, `mod`, `plan`, `view`). Its recordings took `record/codex`, `cli/record_codex`, and a line
+//! each in `record/mod` and `cli/args`, `mod` and `record`. Its name stood in the catalog and in routing before it was written;
 //! no file of sessions, the pool, dialects, limits or keys knows of it.
 //!
 //! Start reading at [`exchange`]: it is one call. `connection` is the talk with one process, `process` the task around
@@ -32,6 +33,7 @@ mod discover;
 mod exchange;
 mod failure;
 mod fault;
+mod http_log;
 mod item;
 mod keeper;
 mod known;
@@ -45,10 +47,15 @@ mod process;
 mod rpc;
 mod schema;
 mod settings;
+mod talk;
 mod tool;
 
 pub(crate) use command::CodexProgram;
 pub(crate) use lane::CodexLane;
+#[cfg(feature = "recorder")]
+pub(crate) use talk::Speaker;
+#[cfg(feature = "recorder")]
+pub(crate) use talk::Talk;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -74,4 +81,6 @@ pub(crate) struct CodexConfig {
     pub(crate) queue_wait_max: Duration,
     /// How long a turn may take.
     pub(crate) turn_wait_max: Duration,
+    /// Where all that is said to the CLI and by it is kept, too; nowhere but in a recorder.
+    pub(crate) talk: Option<talk::Talk>,
 }

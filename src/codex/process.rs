@@ -6,9 +6,14 @@ use super::connection::CallKey;
 use super::connection::Connection;
 use super::connection::Inbound;
 use super::connection::Told;
+use super::http_log;
 use super::known::Known;
 use super::launch::Folder;
 use super::rpc::Lines;
+use super::rpc::Unread;
+use super::talk::Speaker;
+use super::talk::Talk;
+use crate::clock;
 use crate::session::EndMode;
 use crate::session::ProcessRegistry;
 use crate::session::end_group;
@@ -27,6 +32,7 @@ use std::time::SystemTime;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
+use tokio::process::ChildStderr;
 use tokio::process::ChildStdin;
 use tokio::process::ChildStdout;
 use tokio::sync::mpsc;
@@ -79,6 +85,7 @@ pub(super) struct Birth {
     pub(super) login: Option<SystemTime>,
     pub(super) registry: ProcessRegistry,
     pub(super) known: Arc<Mutex<Known>>,
+    pub(super) talk: Option<Talk>,
 }
 
 impl Process {
@@ -86,6 +93,7 @@ impl Process {
     pub(super) fn start(mut birth: Birth) -> Option<Process> {
         let pid = birth.child.id()?;
         let (stdin, stdout) = (birth.child.stdin.take()?, birth.child.stdout.take()?);
+        let stderr = birth.child.stderr.take()?;
         birth.registry.add(pid);
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let (told, status) = watch::channel(Status::Starting);
@@ -96,9 +104,10 @@ impl Process {
             calls: HashMap::new(),
             known: Arc::clone(&birth.known),
             status: told,
+            talk: birth.talk.take(),
         };
         tokio::spawn(async move {
-            driver.run(stdin, stdout, inbox).await;
+            driver.run(stdin, (stdout, stderr), inbox).await;
             end(&mut birth.child, pid).await;
             birth.registry.remove(pid);
             drop(birth.folder); // The process reads and writes there as long as it lives.
@@ -148,16 +157,17 @@ struct AppServer {
     calls: HashMap<CallKey, mpsc::Sender<Inbound>>,
     known: Arc<Mutex<Known>>,
     status: watch::Sender<Status>,
+    talk: Option<Talk>,
 }
 
 impl AppServer {
     async fn run(
         mut self,
         mut stdin: ChildStdin,
-        mut stdout: ChildStdout,
+        mut outputs: (ChildStdout, ChildStderr),
         mut inbox: mpsc::Receiver<Order>,
     ) {
-        let why = self.serve(&mut stdin, &mut stdout, &mut inbox).await;
+        let why = self.serve(&mut stdin, &mut outputs, &mut inbox).await;
         tracing::debug!(why, "an app-server of codex ends");
         self.status.send_replace(Status::Gone(why.to_owned()));
     }
@@ -166,11 +176,12 @@ impl AppServer {
     async fn serve(
         &mut self,
         stdin: &mut ChildStdin,
-        stdout: &mut ChildStdout,
+        (stdout, stderr): &mut (ChildStdout, ChildStderr),
         inbox: &mut mpsc::Receiver<Order>,
     ) -> &'static str {
         let mut lines = Lines::default();
         let mut piece = vec![0_u8; PIECE_BYTES];
+        let (mut log, mut logged) = (Some(Lines::default()), vec![0_u8; LOG_PIECE_BYTES]);
         let (mut writing, mut written): (Vec<u8>, usize) = Default::default();
         loop {
             while let Some(told) = self.connection.poll_told() {
@@ -180,21 +191,17 @@ impl AppServer {
             }
             if written == writing.len() {
                 (writing, written) = (self.connection.poll_write().unwrap_or_default(), 0);
+                self.keep(Speaker::Relay, &writing);
             }
             tokio::select! {
-                read = stdout.read(&mut piece) => match read {
-                    Ok(0) | Err(_) => return "it ended",
-                    Ok(count) => {
-                        lines.push(&piece[..count]);
-                        loop {
-                            match lines.next() {
-                                Ok(Some(line)) => self.connection.handle_line(&line),
-                                Ok(None) => break,
-                                Err(_) => return "it wrote a line without an end",
-                            }
-                        }
-                    }
-                },
+                // What is logged of a request stands there before its turn ends; and a CLI that talks without an end
+                // is none the less told to stop.
+                biased;
+                read = stderr.read(&mut logged), if log.is_some() => {
+                    log = log.take().filter(|_| matches!(read, Ok(1..)));
+                    let count = read.unwrap_or_default();
+                    log = log.and_then(|log| self.logged(log, &logged[..count]));
+                }
                 wrote = stdin.write(&writing[written..]), if written < writing.len() => match wrote {
                     Ok(0) | Err(_) => return "it does not read",
                     Ok(count) => written += count,
@@ -202,6 +209,12 @@ impl AppServer {
                 order = inbox.recv(), if written == writing.len() => match order {
                     None => return "nobody needs it",
                     Some(order) => self.obey(order),
+                },
+                read = stdout.read(&mut piece) => match read {
+                    Ok(0) | Err(_) => return "it ended",
+                    Ok(count) => if self.heard(&mut lines, &piece[..count]).is_err() {
+                        return "it wrote a line without an end";
+                    }
                 },
                 () = tokio::time::sleep(IDLE_MAX), if self.calls.is_empty() => return "it had nothing to do",
             }
@@ -255,6 +268,34 @@ impl AppServer {
         true
     }
 
+    /// Takes a piece of what the CLI says.
+    fn heard(&mut self, lines: &mut Lines, piece: &[u8]) -> Result<(), Unread> {
+        lines.push(piece);
+        while let Some(line) = lines.next()? {
+            self.keep(Speaker::Cli, &line);
+            self.connection.handle_line(&line);
+        }
+        Ok(())
+    }
+
+    /// Takes a piece of the CLI's log; `None` where it is none that can be read.
+    fn logged(&self, mut log: Lines, piece: &[u8]) -> Option<Lines> {
+        log.push(piece);
+        while let Some(line) = log.next().ok()? {
+            if let Some(refused) = http_log::read(&line) {
+                let now = clock::unix_ms() / 1000;
+                self.known().limits.refuse(refused.wait, now);
+            }
+        }
+        Some(log)
+    }
+
+    fn keep(&self, speaker: Speaker, line: &[u8]) {
+        if let Some(talk) = &self.talk {
+            talk.keep(speaker, line);
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -264,6 +305,8 @@ impl AppServer {
 const ORDERS_MAX: usize = 256;
 /// Bytes read at once.
 const PIECE_BYTES: usize = 64 << 10;
+/// Of its log; a line has half a kilobyte.
+const LOG_PIECE_BYTES: usize = 4 << 10;
 /// A process without a call ends after this time; the next call starts another.
 const IDLE_MAX: Duration = Duration::from_secs(600);
 /// A process whose input is closed ends in 70 ms.

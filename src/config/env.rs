@@ -148,26 +148,17 @@ impl Env {
             })?;
             raw.put("auth.required", Typed::Text(word.to_owned()), source);
         }
-        if let Some(text) = self.var(LOG_VAR) {
-            let text = text.to_string_lossy().into_owned();
-            raw.put("log.level", Typed::Text(text), Source::Variable(LOG_VAR));
-        }
-        if let Some(text) = self.var(CATALOG_VAR) {
-            let (text, source) = (text.to_string_lossy(), Source::Variable(CATALOG_VAR));
-            raw.put("catalog.dir", Typed::Text(text.into_owned()), source);
-        }
-        for (name, key) in [
-            (CONTROL_VAR, "control.port"),
-            (COOKIE_VAR, "control.cookie_secure"),
-        ] {
+        for &(name, key, form) in NAMED {
             if let Some(text) = self.var(name) {
-                let text = text.to_string_lossy().into_owned();
-                raw.put(key, Typed::Text(text), Source::Variable(name));
+                let source = Source::Variable(name);
+                let typed = form.read(text.to_string_lossy().trim());
+                let typed = typed.map_err(|problem| ConfigError::Value {
+                    key,
+                    source_of: source.clone(),
+                    problem,
+                })?;
+                raw.put(key, typed, source);
             }
-        }
-        if let Some(text) = self.var(OTLP_VAR) {
-            let (text, source) = (text.to_string_lossy(), Source::Variable(OTLP_VAR));
-            raw.put("telemetry.otlp", Typed::Text(text.into_owned()), source);
         }
         Ok(raw)
     }
@@ -194,6 +185,24 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Env {
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         Self { vars }
+    }
+}
+
+impl Form {
+    fn read(self, text: &str) -> Result<Typed, String> {
+        match self {
+            Form::Text => Ok(Typed::Text(text.to_owned())),
+            Form::Switch => match text {
+                "true" | "1" | "yes" | "on" => Ok(Typed::Switch(true)),
+                "false" | "0" | "no" | "off" => Ok(Typed::Switch(false)),
+                other => Err(format!("\"{other}\" is neither true nor false")),
+            },
+            Form::List => {
+                let items = text.split(',').map(str::trim);
+                let items = items.filter(|item| !item.is_empty()).map(str::to_owned);
+                Ok(Typed::List(items.collect()))
+            }
+        }
     }
 }
 
@@ -225,17 +234,90 @@ const REACH_VARS: &[&str] = &[
 const LICENSE_VAR: &str = "IR_LICENSE_KEY";
 /// The port; wins over the file's.
 const PORT_VAR: &str = "SR_DAEMON_PORT";
-/// The log level; wins over the file's.
-const LOG_VAR: &str = "INFERENCE_RELAY_LOG";
-/// The catalog's folder; wins over the file's.
-const CATALOG_VAR: &str = "RELAY_CONFIG_DIR";
-/// The port of the control plane, or `off`; wins over the file's.
+/// The port of the control plane, or `off`.
 pub(crate) const CONTROL_VAR: &str = "RELAY_CONTROL_PORT";
-/// Whether the control plane's cookie is marked Secure; wins over the file's.
-const COOKIE_VAR: &str = "RELAY_COOKIE_SECURE";
+/// Variables that win over the file's key of the same meaning: a container is configured by these alone.
+const NAMED: &[(&str, &str, Form)] = &[
+    ("INFERENCE_RELAY_LOG", "log.level", Form::Text),
+    ("RELAY_CONFIG_DIR", "catalog.dir", Form::Text),
+    (CONTROL_VAR, "control.port", Form::Text),
+    ("RELAY_CONTROL_HOST", "control.host", Form::Text),
+    ("RELAY_COOKIE_SECURE", "control.cookie_secure", Form::Text),
+    ("RELAY_HOST", "server.host", Form::Text),
+    (
+        "RELAY_BEYOND_LOOPBACK",
+        "server.beyond_loopback",
+        Form::Switch,
+    ),
+    ("RELAY_ALLOWED_HOSTS", "server.allowed_hosts", Form::List),
+    (
+        "RELAY_TRUSTED_PROXIES",
+        "server.trusted_proxies",
+        Form::List,
+    ),
+    ("RELAY_AUTH_REQUIRED", "auth.required", Form::Text),
+    ("RELAY_STORE_URL", "store.url", Form::Text),
+    ("RELAY_STATE_URL", "state.url", Form::Text),
+    // The collector of traces, by the standard's name.
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp", Form::Text),
+];
+
+/// How a variable's text is read.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Text,
+    Switch,
+    /// Parts between commas.
+    List,
+}
+
 /// The key that stored secrets are sealed with.
 const MASTER_VAR: &str = "RELAY_MASTER_KEY";
 /// The key that is to follow it, while it is changed.
 const NEXT_MASTER_VAR: &str = "RELAY_MASTER_KEY_NEXT";
-/// The collector of traces, by the standard's name; wins over the file's.
-const OTLP_VAR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(name: &str, value: &str) -> Result<Raw, String> {
+        let env: Env = [(name, value)].into_iter().collect();
+        env.layer().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_variable_says_its_key_in_the_keys_own_form() {
+        let told = |name, value, key| {
+            let raw = layer(name, value).expect("it is read");
+            let value = raw.value(key).expect("it is said").clone();
+            assert_eq!(value.source.kind(), "environment");
+            value.value
+        };
+        assert_eq!(
+            told(
+                "RELAY_ALLOWED_HOSTS",
+                "relay.lan, b ,",
+                "server.allowed_hosts"
+            ),
+            Typed::List(vec!["relay.lan".to_owned(), "b".to_owned()])
+        );
+        assert_eq!(
+            told("RELAY_BEYOND_LOOPBACK", "yes", "server.beyond_loopback"),
+            Typed::Switch(true)
+        );
+        assert_eq!(
+            told("RELAY_CONTROL_PORT", " off", "control.port"),
+            Typed::Text("off".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_no_switch_says_is_refused_with_the_variables_name() {
+        let told = layer("RELAY_BEYOND_LOOPBACK", "perhaps").expect_err("it is no switch");
+        assert!(told.contains("RELAY_BEYOND_LOOPBACK"), "{told}");
+        assert!(
+            told.contains("\"perhaps\" is neither true nor false"),
+            "{told}"
+        );
+    }
+}

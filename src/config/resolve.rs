@@ -76,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) file: PathBuf,
     pub(crate) file_found: bool,
     pub(crate) license_key: Option<LicenseKey>,
+    /// Whether this is a container's relay, whose state is gone with it where it is on no volume.
+    pub(crate) is_in_image: bool,
     /// Sentences that the log and `config show` pass on.
     pub(crate) warnings: Vec<String>,
     /// Every value with where it was written, for `config show`.
@@ -139,6 +141,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         file: ground.file,
         file_found: ground.file_found,
         license_key: ground.license_key,
+        is_in_image: ground.inherited.contains_key(OsStr::new(IMAGE_VAR)),
         warnings,
     })
 }
@@ -264,6 +267,9 @@ fn auth(reader: &Reader<'_>) -> Result<AuthConfig, ConfigError> {
     })
 }
 
+/// Set by the container images, to their form.
+const IMAGE_VAR: &str = "RELAY_IMAGE";
+
 /// The reader has refused 0 already.
 fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
@@ -371,6 +377,7 @@ fn codex(reader: &Reader<'_>, pool: &PoolConfig) -> Result<CodexConfig, ConfigEr
         calls_max: reader.number("codex.calls_max", 1)?,
         queue_wait_max: pool.queue_wait_max,
         turn_wait_max: pool.turn_wait_max,
+        talk: None,
     })
 }
 

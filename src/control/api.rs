@@ -6,6 +6,7 @@ use super::access::Operation;
 use super::ask::Ask;
 use super::breaker;
 use super::key;
+use super::limits;
 use super::login;
 use super::openapi;
 use super::page;
@@ -19,6 +20,7 @@ use super::set;
 use super::system;
 use super::trial;
 use super::usage;
+use super::value;
 
 /// Answers a request that was let in.
 pub(super) async fn serve(plane: &Plane, ask: Ask) -> Reply {
@@ -48,7 +50,7 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::TestHost => trial::host(plane, ask.name())
             .await
             .map(|told| reply::data(&told)),
-        Operation::SetValue => row::set_value(plane, ask),
+        Operation::SetValue => value::set_value(plane, ask),
         Operation::ResetKey => breaker::reset_one(plane, ask),
         Operation::Breakers => Ok(reply::data(
             &serde_json::json!({ "items": breaker::list(plane) }),
@@ -59,6 +61,7 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::ChangeKey => key::change(plane, ask),
         Operation::RotateKey => key::rotate(plane, ask),
         Operation::DeleteKey => key::delete(plane, ask),
+        Operation::Budgets => limits::list(plane, ask),
         Operation::Usage => usage::records(plane, ask).await,
         Operation::UsageSummary => usage::summary(plane, ask).await,
         Operation::UsageSeries => usage::series(plane, ask).await,

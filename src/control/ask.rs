@@ -152,7 +152,7 @@ const PART: AsciiSet = NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~')
     .remove(b':');
-/// Fields of one form; the largest has about ten.
+/// Fields of one form; the largest has about twenty.
 const PAIRS_MAX: usize = 64;
 
 #[cfg(test)]

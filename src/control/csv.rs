@@ -86,15 +86,30 @@ pub(crate) fn costs(sums: &UsageSums) -> String {
     costs.collect::<Vec<_>>().join(" + ")
 }
 
-/// A text as a cell. One that begins as a formula does is none in a spreadsheet.
+/// A text as a cell. One that begins as a formula does is none in a spreadsheet; nor is a part of it, where a spreadsheet
+/// takes another sign than the comma for the end of a cell.
 fn cell(text: &str) -> String {
-    let text = match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
-        _ => text.to_owned(),
-    };
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
+    let mut plain = String::with_capacity(text.len());
+    let mut is_begin = true;
+    for c in text.chars() {
+        if is_begin
+            && matches!(
+                c,
+                '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
+            )
+        {
+            plain.push('\'');
+        }
+        // Blanks and quotes before a formula are taken away by some.
+        is_begin = match c {
+            ' ' | '"' | '\'' => is_begin,
+            c => matches!(c, ',' | ';' | '|' | '\t' | '\n' | '\r'),
+        };
+        plain.push(c);
+    }
+    match plain.contains([',', ';', '"', '\n', '\r', '\t']) {
+        true => format!("\"{}\"", plain.replace('"', "\"\"")),
+        false => plain,
     }
 }
 
@@ -112,6 +127,12 @@ mod tests {
             ("a,b", "\"a,b\""),
             ("a\"b", "\"a\"\"b\""),
             ("=1+1", "'=1+1"),
+            (" =1", " '=1"),
+            ("@a", "'@a"),
+            (";=1", "\";'=1\""),
+            ("a;+1;-b", "\"a;'+1;'-b\""),
+            ("a\t=1", "\"a\t'=1\""),
+            ("a-b=c", "a-b=c"),
         ] {
             assert_eq!(cell(text), expected);
         }

@@ -15,7 +15,6 @@ use super::page;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
-use super::session;
 use super::user;
 use crate::auth::Peer;
 use crate::auth::address;
@@ -41,12 +40,17 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> Reply {
     let (head, body) = request.into_parts();
-    let wants_page = wants_page(&head);
+    let page = wants_page(&head).then(|| (head.headers.clone(), head.uri.path().to_owned()));
     let asked = admit(plane, remote, head, body).await;
     match asked {
         Ok(ask) => api::serve(plane, ask).await,
-        Err(problem) if wants_page => page::refused(&problem),
-        Err(problem) => problem.reply(),
+        Err(problem) => match page {
+            Some((headers, path)) => {
+                let actor = actor(plane, &headers).unwrap_or(Actor::Nobody);
+                page::refused(&problem, &actor, &path)
+            }
+            None => problem.reply(),
+        },
     }
 }
 
@@ -201,9 +205,7 @@ fn person(plane: &Plane, token: &str) -> Option<Person> {
     let snapshot = plane.rooms.catalog.snapshot();
     // A relay that shares logins may hear of one before it hears of its user: then nobody is let in yet, and no login ends.
     let known = snapshot.user(&session.user)?;
-    let is_same =
-        known.enabled && session::hash(&user::compared_with(plane, known)) == session.password;
-    if !is_same {
+    if !user::may_stay(plane, known, &session) {
         plane.end_session(&session.id);
         return None;
     }

@@ -59,6 +59,11 @@ pub(super) fn make(
 ) -> Result<(Key, Option<Secret>), Problem> {
     let policy = policy.filter(|policy| !policy.is_empty());
     known(plane, policy)?;
+    if name.bytes().all(|byte| byte == b'.') && !name.is_empty() {
+        let told =
+            "name: a name of dots alone cannot stand in an address; write a letter or a digit.";
+        return Err(Problem::invalid(told));
+    }
     let secret = Secret::mint().map_err(Problem::internal)?;
     let now = clock::unix_ms();
     let end = span_s.map(|span| now.saturating_add(span.saturating_mul(1000)));

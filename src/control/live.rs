@@ -53,12 +53,17 @@ async fn follow(
 ) {
     let end = clock::now() + LIFE_MAX;
     let mut seen = state(&plane);
+    let mut ended = plane.ended();
     let mut ticks = 0_u32;
     if events.try_send(": here\n\n".into()).is_err() {
         return;
     }
     while clock::now() < end && !events.is_closed() && is_in(&plane, &actor) {
-        tokio::time::sleep_until((clock::now() + TICK).into()).await;
+        tokio::select! {
+            () = tokio::time::sleep_until((clock::now() + TICK).into()) => {}
+            // It may be the one that looks on.
+            _ = ended.changed() => continue,
+        }
         ticks = ticks.wrapping_add(1);
         let now = state(&plane);
         let word = match now == seen {

@@ -71,7 +71,7 @@ impl Exchange for SharedLogins {
                 let mut sessions = self.plane.sessions();
                 sessions.take_up(hash, session, clock::unix_ms());
             }
-            Ok(LoginChange::Ended(id)) => drop(self.plane.sessions().end(&id)),
+            Ok(LoginChange::Ended(id)) => drop(self.plane.end_session_here(&id)),
             // Of a relay of another version.
             Err(error) => tracing::debug!(%error, "a login is not understood"),
         }

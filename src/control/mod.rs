@@ -10,6 +10,8 @@
 //! - Who asks is settled before a handler runs: by a session's cookie, or by the admin token. The role is that of the
 //!   catalog in force, so that a user who is disabled or gone is out with the next request.
 //! - What changes something needs, of a browser, the session's own token and the page's own origin.
+//! - A stored credential goes nowhere that it was not stored for, but by an admin's word ([`detach`]).
+//! - A session ends with its user's password, and when its user is disabled; an open stream of events with it.
 //! - Every change is in the audit log: who, what, before and after, without secrets.
 //! - Relays that share a Valkey share logins; a cookie's own text goes nowhere, and no request waits for it.
 //! - The wrong name and the wrong password cost the same work.
@@ -24,14 +26,19 @@ mod audit;
 mod breaker;
 mod cookie;
 mod csv;
+mod detach;
 mod etag;
+mod form;
 mod gate;
 mod key;
+mod limits;
 mod listener;
 mod live;
 mod login;
 mod logins;
+mod moving;
 mod openapi;
+mod outside;
 mod page;
 mod password;
 mod plane;
@@ -47,6 +54,7 @@ mod throttle;
 mod trial;
 mod usage;
 mod user;
+mod value;
 
 pub(crate) use csv::calls as calls_csv;
 pub(crate) use csv::costs;
@@ -54,6 +62,7 @@ pub(crate) use csv::sums as sums_csv;
 pub(crate) use listener::Listener;
 pub(crate) use listener::bind;
 pub(crate) use logins::LOGIN_NEWS;
+pub(crate) use password::CHARACTERS_MIN as PASSWORD_CHARACTERS_MIN;
 pub(crate) use password::hashed;
 pub(crate) use plane::Plane;
 pub(crate) use plane::Rooms;

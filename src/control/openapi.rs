@@ -91,7 +91,8 @@ fn parameters(route: &ApiRoute) -> Vec<Value> {
         Operation::Keys => all.extend(["limit", "cursor"].map(|name| text("query", name))),
         Operation::Row(Act::Put, _) => {
             all.extend(["if-match", "if-none-match"].map(|name| text("header", name)));
-            all.push(text("query", "dry_run"));
+            let more = ["dry_run", "confirm_keys", "detach_keys"];
+            all.extend(more.map(|name| text("query", name)));
         }
         Operation::Row(Act::Delete, _) => {
             all.push(text("header", "if-match"));
@@ -114,8 +115,12 @@ fn parameters(route: &ApiRoute) -> Vec<Value> {
             let more = ["by", "span"];
             all.extend(FILTERS.iter().chain(&more).map(|name| text("query", name)));
         }
+        Operation::Budgets => {
+            let names = ["policy", "key", "refusing", "limit", "cursor"];
+            all.extend(names.map(|name| text("query", name)));
+        }
         Operation::Route => {
-            let names = ["model", "key", "policy", "lane", "dialect"];
+            let names = ["model", "key", "policy", "lane", "dialect", "bytes"];
             all.extend(names.map(|name| text("query", name)));
         }
         Operation::Audit => {

@@ -64,6 +64,9 @@ pub(super) fn random(bytes: usize) -> io::Result<String> {
 /// A hash that no password has that anybody could know.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hashed(&random(32).ok()?).ok());
 
+/// Characters of a password that somebody chooses: shorter ones are guessed.
+pub(crate) const CHARACTERS_MIN: usize = 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;

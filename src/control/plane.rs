@@ -2,15 +2,21 @@
 
 use super::ControlConfig;
 use super::audit::Audit;
+use super::limits::LimitTeller;
 use super::live::STREAMS_MAX;
 use super::logins;
 use super::logins::LoginChange;
+use super::outside;
 use super::session;
 use super::session::Session;
 use super::session::Sessions;
 use super::throttle::Throttle;
+use super::user;
 use crate::calls::CallLog;
+use crate::catalog;
 use crate::catalog::Catalog;
+use crate::catalog::DocumentSet;
+use crate::clock;
 use crate::pool::Snapshot as PoolSnapshot;
 use crate::secret::SecretFile;
 use crate::secret::SecretReader;
@@ -40,6 +46,11 @@ pub(crate) struct Rooms {
     /// What relays share, where they do.
     pub(crate) valkey: Option<Valkey>,
     pub(crate) explain: Explainer,
+    pub(crate) limits: LimitTeller,
+    /// Whether the catalog's folder follows a database: then each change is told by the relay that made it.
+    pub(crate) is_mirrored: bool,
+    /// The policy of keys that name none.
+    pub(crate) default_policy: Option<Arc<str>>,
     /// The configuration in force, in the manual's order.
     pub(crate) settings: Arc<[Setting]>,
 }
@@ -69,18 +80,22 @@ pub(crate) struct Shared {
     pub(super) audit: Audit,
     /// One change of the catalog at a time, so that no two undo one another.
     pub(super) writing: Mutex<()>,
+    /// The catalog as the audit log has told it.
+    pub(super) told: Mutex<DocumentSet>,
     /// Hashes of passwords that are worked on at once: each takes 19 MiB.
     pub(super) hashing: Semaphore,
     /// Pages that are kept new by events.
     pub(super) streams: Arc<Semaphore>,
     sessions: Mutex<Sessions>,
+    /// How many sessions have ended; streams of events look whether it is theirs.
+    ended: watch::Sender<u64>,
     /// Where other relays are told of logins.
     logins: Option<mpsc::Sender<LoginChange>>,
     throttle: Mutex<Throttle>,
 }
 
 impl Plane {
-    /// Where relays share a Valkey, logins are shared for as long as the runtime lives.
+    /// Where relays share a Valkey, logins are shared for as long as the runtime lives; so long users are watched, too.
     pub(crate) fn new(config: ControlConfig, rooms: Rooms) -> Plane {
         let (valkey, (changes, untold)) = (rooms.valkey.clone(), logins::changes());
         let plane = Plane(Arc::new(Shared {
@@ -88,13 +103,16 @@ impl Plane {
             file: SecretFile::of(&config.home),
             config,
             audit: Audit::of(rooms.store.clone()),
+            told: Mutex::new(catalog::load(rooms.catalog.dir())),
             rooms,
             writing: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             sessions: Mutex::default(),
+            ended: watch::Sender::new(0),
             throttle: Mutex::default(),
         }));
+        tokio::spawn(outside::watch(plane.clone()));
         if let Some(valkey) = valkey {
             tokio::spawn(logins::share(plane.clone(), valkey, untold));
         }
@@ -120,9 +138,41 @@ impl Plane {
 
     /// Ends the session of this public name, at all relays.
     pub(super) fn end_session(&self, id: &str) -> Option<Session> {
-        let ended = self.sessions().end(id)?;
+        let ended = self.end_session_here(id)?;
         self.tell_login(LoginChange::Ended(ended.id.clone()));
         Some(ended)
+    }
+
+    /// Ends the session of this public name, of which the other relays know already.
+    pub(super) fn end_session_here(&self, id: &str) -> Option<Session> {
+        let ended = self.sessions().end(id)?;
+        self.0.ended.send_modify(|count| *count += 1);
+        Some(ended)
+    }
+
+    /// Ends every session of a user.
+    pub(super) fn end_sessions_of(&self, user: &str) {
+        let open = self.sessions().all(clock::unix_ms());
+        for session in open.iter().filter(|session| session.user == user) {
+            self.end_session(&session.id);
+        }
+    }
+
+    /// Ends the sessions of users who are disabled, or have another password by now.
+    pub(super) fn end_stale_sessions(&self) {
+        let snapshot = self.rooms.catalog.snapshot();
+        let open = self.sessions().all(clock::unix_ms());
+        for session in open {
+            let known = snapshot.user(&session.user);
+            if known.is_some_and(|known| !user::may_stay(self, known, &session)) {
+                self.end_session(&session.id);
+            }
+        }
+    }
+
+    /// Tells whenever a session has ended.
+    pub(super) fn ended(&self) -> watch::Receiver<u64> {
+        self.0.ended.subscribe()
     }
 
     /// Tells other relays, where there are some, without waiting.

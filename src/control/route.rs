@@ -10,7 +10,8 @@ use crate::store::KeyState;
 use serde_json::Value;
 use serde_json::json;
 
-/// Explains the route that the query asks for: `model`, and where wanted `key` or `policy`, `lane`, and `dialect`.
+/// Explains the route that the query asks for: `model`, and where wanted `key` or `policy`, `lane`, `dialect`, and the `bytes`
+/// of the call.
 ///
 /// # Errors
 /// What is wrong with the question.
@@ -21,7 +22,11 @@ pub(super) fn explained(plane: &Plane, ask: &Ask) -> Result<Value, Problem> {
     let key = key.transpose()?;
     let own = question::given(ask, "policy").map(str::to_owned);
     let policy = match &key {
-        Some(key) => key.policy.as_deref().map(str::to_owned).or(own),
+        Some(key) => {
+            let default = plane.rooms.default_policy.as_deref();
+            let policy = key.policy.as_deref().or(default);
+            policy.map(str::to_owned).or(own)
+        }
         None => own,
     };
     let mut query = format!("model={}", encoded(model));
@@ -30,14 +35,18 @@ pub(super) fn explained(plane: &Plane, ask: &Ask) -> Result<Value, Problem> {
         ("policy", policy),
         ("lane", asked("lane")),
         ("dialect", asked("dialect")),
+        ("key_id", key.as_ref().map(|key| key.id.0.clone())),
+        ("bytes", asked("bytes")),
     ] {
         if let Some(value) = value {
             query.push_str(&format!("&{name}={}", encoded(&value)));
         }
     }
     let told = (plane.rooms.explain)(&query);
-    let mut told =
-        told.ok_or_else(|| Problem::invalid("dialect: give messages, chat or responses."))?;
+    let mut told = told.ok_or_else(|| {
+        Problem::invalid("dialect: give messages, chat or responses; bytes: give a number.")
+    })?;
+    name_limits(&mut told, key.as_ref());
     if let Some(key) = key {
         let state = key.state(clock::unix_ms());
         told["key"] = json!({ "name": key.name, "state": state.name() });
@@ -46,6 +55,14 @@ pub(super) fn explained(plane: &Plane, ask: &Ask) -> Result<Value, Problem> {
         }
     }
     Ok(told)
+}
+
+/// Whose each limit is, by the name that people know.
+fn name_limits(told: &mut Value, key: Option<&crate::store::Key>) {
+    for limit in told["limits"].as_array_mut().into_iter().flatten() {
+        let own = key.filter(|key| limit["id"] == key.id.0.as_str());
+        limit["name"] = own.map_or(limit["id"].clone(), |key| key.name.as_str().into());
+    }
 }
 
 fn key(plane: &Plane, name: &str) -> Result<crate::store::Key, Problem> {

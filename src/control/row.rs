@@ -4,6 +4,7 @@ use super::Plane;
 use super::access;
 use super::ask::Ask;
 use super::audit::Change as Told;
+use super::detach;
 use super::etag;
 use super::question;
 use super::reply;
@@ -21,9 +22,6 @@ use crate::catalog::Problem as RowProblem;
 use crate::catalog::Prune;
 use crate::catalog::RowId;
 use crate::catalog::Spec;
-use crate::clock;
-use crate::secret::SecretRef;
-use crate::secret::SecretValue;
 use hyper::StatusCode;
 use hyper::header;
 use serde_json::Value;
@@ -189,7 +187,9 @@ pub(super) fn error_view(problem: &RowProblem) -> Value {
     let unknown = message.strip_prefix("unknown field \"");
     let field = match unknown {
         Some(rest) => rest.split('"').next(),
-        None => message.split_once(": ").map(|(field, _)| field),
+        None => message
+            .strip_suffix(" is missing")
+            .or_else(|| message.split_once(": ").map(|(field, _)| field)),
     };
     let field = field.filter(|field| !field.contains(' '));
     json!({
@@ -203,21 +203,23 @@ pub(super) fn error_view(problem: &RowProblem) -> Value {
     })
 }
 
-/// Writes a row, where the tags that were sent allow it; whether it is new.
+/// Writes a row, where the tags that were sent allow it, and no credential goes astray; whether it is new.
 pub(super) fn write_checked(plane: &Plane, ask: &Ask, wanted: &Document) -> Result<bool, Problem> {
     let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
     let set = load(plane);
     let current = set.find(&wanted.row());
     checked(ask, current)?;
     let is_new = current.is_none();
+    let detached = detach::wanted(plane, ask, &set, wanted)?;
     if !ask.switch("dry_run") {
+        detach::forget(plane, ask, &detached)?;
         commit(plane, ask, &putting(&set, wanted.clone()))?;
     }
     Ok(is_new)
 }
 
 /// What changes where this row is put into a set.
-fn putting(set: &DocumentSet, row: Document) -> ChangeSet {
+pub(super) fn putting(set: &DocumentSet, row: Document) -> ChangeSet {
     let mut rows = DocumentSet::default();
     rows.put(row);
     catalog::diff(set, &rows, Prune::Keep)
@@ -270,20 +272,36 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
         plane.rooms.hosts.take_up(catalog);
         Ok::<(), Problem>(())
     })?;
+    end_sessions(plane, changes);
+    {
+        let mut told = plane.told.lock().unwrap_or_else(PoisonError::into_inner);
+        *told = catalog::apply(&told, changes);
+    }
+    let entries = changes.changes.iter();
     plane
         .audit
-        .tell_all(changes.changes.iter().map(|change| told(ask, change)));
+        .tell_all(entries.map(|change| told(ask.actor.name(), change)));
     Ok(())
 }
 
-fn told(ask: &Ask, change: &Change) -> Told {
+/// Whoever is disabled or gone, or has another password, is out at once, and not back when that is undone.
+fn end_sessions(plane: &Plane, changes: &ChangeSet) {
+    plane.end_stale_sessions();
+    let gone = changes.changes.iter().filter(|change| {
+        change.row.kind == Kind::User && matches!(change.what, Changed::Removed(_))
+    });
+    gone.for_each(|change| plane.end_sessions_of(&change.row.name));
+}
+
+/// A change as the audit log tells it.
+pub(super) fn told(actor: &str, change: &Change) -> Told {
     let (action, before, after) = match &change.what {
         Changed::Added(row) => ("create", Value::Null, shown(row)),
         Changed::Edited { before, after, .. } => ("update", shown(before), shown(after)),
         Changed::Removed(row) => ("delete", shown(row), Value::Null),
     };
     Told {
-        actor: ask.actor.name().to_owned(),
+        actor: actor.to_owned(),
         action,
         kind: change.row.kind.word().to_owned(),
         name: change.row.name.clone(),
@@ -327,49 +345,6 @@ pub(super) fn dependents(plane: &Plane, kind: Kind, name: &str) -> Vec<String> {
         found.extend(bound.map(|key| format!("relay key {}", key.name)));
     }
     found
-}
-
-/// Stores a value for a host key, and has its row refer to it.
-pub(super) fn set_value(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let body = ask.json().map_err(Problem::invalid)?;
-    store_value(plane, ask, body["value"].as_str().unwrap_or_default())?;
-    let is_stored = !ask.switch("dry_run");
-    Ok(reply::data(
-        &json!({ "name": ask.name(), "stored": is_stored }),
-    ))
-}
-
-pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Problem> {
-    let value = SecretValue::parse(text)
-        .ok_or_else(|| Problem::invalid("value: this takes one line of visible ASCII."))?;
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
-    let set = load(plane);
-    let mut row = found(plane, Kind::HostKey, ask.name())?;
-    checked(ask, Some(&row))?;
-    if ask.switch("dry_run") {
-        return Ok(());
-    }
-    let stored = tokio::task::block_in_place(|| {
-        plane
-            .file
-            .set(ask.name(), &value, &plane.config.master, clock::unix_ms())
-    });
-    stored.map_err(Problem::internal)?;
-    if let Spec::HostKey(spec) = &mut row.spec {
-        spec.value = SecretRef::Stored(ask.name().to_owned());
-    }
-    commit(plane, ask, &putting(&set, row))?;
-    tokio::task::block_in_place(|| plane.rooms.catalog.reload());
-    plane.rooms.hosts.take_up(&plane.rooms.catalog);
-    plane.audit.tell(Told {
-        actor: ask.actor.name().to_owned(),
-        action: "rotate",
-        kind: "host-key".to_owned(),
-        name: ask.name().to_owned(),
-        before: Value::Null,
-        after: json!({ "hash": value.digest().short() }),
-    });
-    Ok(())
 }
 
 pub(super) fn load(plane: &Plane) -> DocumentSet {

@@ -3,6 +3,8 @@
 use super::ControlConfig;
 use super::Plane;
 use super::password;
+use super::session;
+use super::session::Session;
 use crate::catalog;
 use crate::catalog::Catalog;
 use crate::catalog::Document;
@@ -27,6 +29,11 @@ pub(super) fn compared_with(plane: &Plane, user: &User) -> String {
             value.map_or_else(|_| String::new(), |value| value.reveal().to_owned())
         }
     }
+}
+
+/// Whether a session goes on: its user is enabled, and has the password that it began with.
+pub(super) fn may_stay(plane: &Plane, user: &User, session: &Session) -> bool {
+    user.enabled && session::hash(&compared_with(plane, user)) == session.password
 }
 
 /// A random password that a person can type.

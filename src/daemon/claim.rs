@@ -3,7 +3,9 @@
 use super::DaemonError;
 use super::lock;
 use super::lock::Lock;
+use super::volume;
 use crate::auth::Admission;
+use crate::auth::Required;
 use crate::authority::LicenseClient;
 use crate::config::Config;
 use crate::control;
@@ -44,6 +46,9 @@ impl Claimed {
     /// Where a port or the state folder is taken, or a file of it cannot be read.
     pub(super) async fn take(config: &Config, budgets: Budgets) -> Result<Claimed, DaemonError> {
         let home = DaemonError::home(&config.home);
+        if config.is_in_image {
+            volume::tell(config);
+        }
         create_private(&config.home).map_err(&home)?;
         let mut lock = Lock::take(&config.home)?;
         let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
@@ -98,7 +103,10 @@ fn admission(config: &Config, own: &Secret) -> Result<(Admission, KeyFile), Daem
     let address = config.server.host;
     let is_empty = keys.as_ref().is_none_or(|keys| keys.all().is_empty());
     if !address.is_loopback() && is_empty {
-        return Err(DaemonError::Unguarded { address });
+        if config.auth.required != Required::Always {
+            return Err(DaemonError::Unguarded { address });
+        }
+        tracing::warn!("{NO_KEY}");
     }
     let admission = Admission::new(config.auth.clone(), keys, Some(own));
     if !admission.asks_for_keys() {
@@ -106,6 +114,10 @@ fn admission(config: &Config, own: &Secret) -> Result<(Admission, KeyFile), Daem
     }
     Ok((admission, file))
 }
+
+/// Of a relay that begins closed.
+const NO_KEY: &str = "there is no relay key yet, so every call is refused; make one on the dashboard's page of keys, or \
+                      with `inference-relay key create NAME`";
 
 /// Where the daemon leaves the key that its own commands call with. It is new at each start, and whoever can read it
 /// could make keys as well.

@@ -1,9 +1,11 @@
 //! Why there is no daemon.
 
+use super::volume;
 use crate::server::ServerError;
 use crate::store::StoreError;
 use crate::store::StoreFault;
 use crate::tap::TargetError;
+use crate::valkey::Unusable;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
@@ -29,7 +31,7 @@ pub(crate) enum DaemonError {
     },
     #[error("the log file {} cannot be written", path.display())]
     Log { path: PathBuf, source: io::Error },
-    #[error("the state folder {} cannot be written; give this user the right to, free some space, or name another folder with INFERENCE_RELAY_HOME", home.display())]
+    #[error("the state folder {} cannot be written{}, or name another folder with INFERENCE_RELAY_HOME", home.display(), volume::why(home, source))]
     Home { home: PathBuf, source: io::Error },
     /// Nobody but this machine may knock where no key is asked for.
     #[error(
@@ -41,6 +43,8 @@ pub(crate) enum DaemonError {
     License(String),
     #[error(transparent)]
     Store(StoreFault),
+    #[error(transparent)]
+    State(Unusable),
     #[error("the keys cannot be used: cannot {0}")]
     Keys(#[source] StoreError),
     #[error("a simulated program is not built: {} is missing; `cargo build --release --workspace` builds it", .0.display())]

@@ -19,6 +19,7 @@ mod own_lanes;
 mod running;
 mod shared;
 mod simulated;
+mod volume;
 
 pub(crate) use claim::own_key;
 pub(crate) use error::DaemonError;

@@ -66,7 +66,7 @@ impl OwnLanes {
             of_keys,
             breakers,
             mut ending,
-        } = SharedState::of(config).await;
+        } = SharedState::of(config).await?;
         limits::recall(&limits, store).await;
         let feed = breakers.as_ref().map(|feed| feed.changes.clone());
         let hosts = Hosts::new(config.update.proxy.clone(), of_keys, feed);

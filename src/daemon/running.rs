@@ -208,11 +208,16 @@ fn rooms(
     api: &Api,
 ) -> control::Rooms {
     let api = api.clone();
+    let (limits, catalog) = (lanes.limits.clone(), lanes.catalog.clone());
+    let default = config.auth.default_policy.clone();
     control::Rooms {
         store: claimed.store.clone(),
         valkey: lanes.valkey.clone(),
         settings: config.shown.iter().map(setting).collect(),
         explain: Arc::new(move |query| api.explained(query)),
+        limits: Arc::new(move |keys| limits.told(&catalog.snapshot(), keys, default.as_deref())),
+        default_policy: config.auth.default_policy.clone(),
+        is_mirrored: claimed.mirror.is_some(),
         catalog: lanes.catalog.clone(),
         secrets: config.secrets.clone(),
         hosts: lanes.hosts.clone(),

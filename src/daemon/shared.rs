@@ -1,5 +1,6 @@
 //! What this relay shares with others, where its configuration says so.
 
+use super::DaemonError;
 use crate::clock;
 use crate::config::Config;
 use crate::control::LOGIN_NEWS;
@@ -48,16 +49,20 @@ impl Feed {
 }
 
 impl SharedState {
-    pub(super) async fn of(config: &Config) -> SharedState {
+    pub(super) async fn of(config: &Config) -> Result<SharedState, DaemonError> {
         match &config.state {
-            StatePlace::Memory => SharedState {
+            StatePlace::Memory => Ok(SharedState {
                 valkey: None,
                 limits: PolicyLimits::open(&config.home.join("limits")),
                 of_keys: LimitEngine::Memory(MemoryLimits::new(clock::now())),
                 breakers: None,
                 ending: Vec::new(),
-            },
-            StatePlace::Valkey(client) => SharedState::on(Valkey::new((**client).clone())).await,
+            }),
+            StatePlace::Valkey(server) => {
+                let valkey = Valkey::new(server).map_err(DaemonError::State)?;
+                valkey.check().await.map_err(DaemonError::State)?;
+                Ok(SharedState::on(valkey).await)
+            }
         }
     }
 

@@ -18,6 +18,9 @@
 //! and what is known of a host (its address, its proxy, its trust) is worked out once. The pool is that of `hyper-util`
 //! and not one of our own: what we need beyond it (checks, waits, blame) stands around it.
 //!
+//! Servers that are not spoken to by HTTP (PostgreSQL, Valkey) take from here whom they trust ([`tls_client`]), and how a
+//! certificate that is not believed is told ([`distrust`]).
+//!
 //! Loopback clients that speak to this daemon itself (`cli`, `load`) are none of this.
 //!
 //! Start reading at [`client`], then [`connector`] and [`address`].
@@ -28,6 +31,7 @@ mod body;
 mod client;
 mod coding;
 mod connector;
+mod distrust;
 mod error;
 mod observe;
 mod proxy;
@@ -49,6 +53,8 @@ pub(crate) use client::HeaderCase;
 pub(crate) use client::Timeouts;
 pub(crate) use client::Versions;
 pub(crate) use coding::Coding;
+pub(crate) use distrust::Distrust;
+pub(crate) use distrust::distrust;
 pub(crate) use error::BodyError;
 pub(crate) use error::SendError;
 pub(crate) use error::SetupError;
@@ -61,3 +67,4 @@ pub(crate) use observe::Observer;
 pub(crate) use proxy::Proxy;
 pub(crate) use tls::Identity;
 pub(crate) use tls::Trust;
+pub(crate) use tls::tls_client;

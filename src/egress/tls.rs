@@ -69,6 +69,14 @@ pub(crate) fn machine_roots() -> Result<Arc<RootCertStore>, TlsError> {
     Ok(Arc::new(roots))
 }
 
+/// The same for a client that speaks something else than HTTP, and shows no certificate of its own.
+///
+/// # Errors
+/// Where a file is missing or wrong, or the machine trusts nobody.
+pub(crate) fn tls_client(trust: &Trust) -> Result<ClientConfig, TlsError> {
+    configured(trust, None)
+}
+
 /// What connections of a client say and demand, without a protocol of HTTP yet.
 ///
 /// # Errors

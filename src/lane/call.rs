@@ -66,7 +66,7 @@ pub(crate) struct Original {
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Where the model's name stands in the body, its quotes included.
+    /// Where the model's name stands in the body: in JSON with its quotes, bare in a form.
     pub(crate) model_at: Range<usize>,
 }
 

@@ -85,6 +85,14 @@ pub(crate) struct Readings {
 }
 
 impl LimitKind {
+    /// Those that are counted, in the order in which a reservation asks them.
+    pub(crate) const ASKED: [LimitKind; 4] = [
+        LimitKind::Concurrent,
+        LimitKind::Requests,
+        LimitKind::Tokens,
+        LimitKind::Budget,
+    ];
+
     /// The code of the error contract.
     pub(crate) fn code(self) -> &'static str {
         match self {

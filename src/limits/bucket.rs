@@ -27,15 +27,13 @@ impl Bucket {
     /// Takes an amount, or says how long to wait until it is there. More than the whole bucket is taken from a full one; who
     /// comes after waits the debt off.
     pub(super) fn take(&self, amount: u64, limit: u64, now: u64) -> Result<(), Duration> {
-        let need = span(amount.min(limit), limit);
         let whole = span(amount, limit);
         let mut wait = 0;
         let taken = self
             .full_at
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |full_at| {
                 let full_at = full_at.max(now);
-                let after = full_at.saturating_add(need);
-                wait = after.saturating_sub(now.saturating_add(MINUTE));
+                wait = late(full_at - now, amount, limit);
                 (wait == 0).then(|| full_at.saturating_add(whole))
             });
         taken.map(|_| ()).map_err(|_| Duration::from_nanos(wait))
@@ -79,6 +77,18 @@ impl Level {
             reset: Duration::from_nanos(missing),
         }
     }
+
+    /// How long until an amount is there; nothing where it is.
+    pub(super) fn wait(&self, amount: u64) -> Duration {
+        let missing = u64::try_from(self.reset.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(late(missing, amount, self.limit))
+    }
+}
+
+/// Nanoseconds until an amount is there, of a bucket that is full in so many; of more than the whole until it is full.
+fn late(missing: u64, amount: u64, limit: u64) -> u64 {
+    let need = span(amount.min(limit), limit);
+    missing.saturating_add(need).saturating_sub(MINUTE)
 }
 
 /// How long an amount takes to come back.

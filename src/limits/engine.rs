@@ -14,6 +14,7 @@ use super::memory::MemoryReservation;
 use super::memory::Spent;
 use super::shared::SharedLimits;
 use super::shared::SharedReservation;
+use super::state::BoundState;
 use crate::catalog::BudgetSpec;
 use crate::catalog::Nanos;
 use std::time::Instant;
@@ -59,6 +60,22 @@ impl LimitEngine {
         match self {
             LimitEngine::Memory(limits) => limits.readings(bounds, now),
             LimitEngine::Shared(limits) => limits.readings(bounds, now),
+        }
+    }
+
+    /// How one bound stands, as far as is known here.
+    pub(crate) fn state(&self, bound: &Bound<'_>, now: Instant, unix_ms: u64) -> BoundState {
+        match self {
+            LimitEngine::Memory(limits) => limits.state(bound, now, unix_ms),
+            LimitEngine::Shared(limits) => limits.state(bound, now, unix_ms),
+        }
+    }
+
+    /// Whether it can be known what was counted.
+    pub(crate) fn is_there(&self) -> bool {
+        match self {
+            LimitEngine::Memory(_) => true,
+            LimitEngine::Shared(limits) => limits.is_there(),
         }
     }
 

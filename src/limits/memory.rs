@@ -15,6 +15,7 @@ use super::meter::Meter;
 use super::meter::Share;
 use super::meter::account;
 use super::period::Window;
+use super::state::BoundState;
 use super::window;
 use super::window::WindowCount;
 use crate::catalog::BudgetSpec;
@@ -64,6 +65,13 @@ struct Held {
 pub(crate) struct Spent {
     pub(crate) spent: Nanos,
     pub(crate) reserved: Nanos,
+}
+
+impl Spent {
+    /// What calls under way have reserved is part of it.
+    pub(crate) fn taken(self) -> u64 {
+        self.spent.0.saturating_add(self.reserved.0)
+    }
 }
 
 /// How a reservation ends.
@@ -153,6 +161,19 @@ impl MemoryLimits {
             .iter()
             .map(|bound| self.0.meter(bound.subject, now).1.readings(bound, nanos));
         each.fold(Readings::default(), Readings::tightest)
+    }
+
+    /// How one bound stands.
+    pub(crate) fn state(&self, bound: &Bound<'_>, now: Instant, unix_ms: u64) -> BoundState {
+        let meter = self.0.meter(bound.subject, now);
+        let readings = meter.1.readings(bound, self.0.nanos(now));
+        let money = bound.budget.as_ref();
+        BoundState {
+            requests: readings.requests,
+            tokens: readings.tokens,
+            concurrent: bound.limits.concurrent.map(|_| meter.1.concurrent()),
+            money: money.map(|budget| self.spent(bound.subject, budget, now, unix_ms)),
+        }
     }
 
     /// What a subject has spent in the present window of a budget.

@@ -35,6 +35,8 @@ mod journal;
 
 mod memory;
 
+mod state;
+
 mod shared;
 
 mod engine;
@@ -44,7 +46,6 @@ mod laws;
 
 pub(crate) use ask::Ask;
 pub(crate) use ask::Bound;
-pub(crate) use ask::Level;
 pub(crate) use ask::LimitKind;
 pub(crate) use ask::Readings;
 pub(crate) use ask::Refusal;
@@ -58,5 +59,8 @@ pub(crate) use header::openai_headers;
 pub(crate) use memory::MemoryLimits;
 #[cfg(test)]
 pub(crate) use memory::MemoryReservation;
+pub(crate) use period::until_next;
 pub(crate) use period::window_name;
 pub(crate) use shared::SharedLimits;
+pub(crate) use state::BoundState;
+pub(crate) use state::CallNeed;

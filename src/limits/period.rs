@@ -24,7 +24,7 @@ pub(crate) fn window_name(period: Period, unix_ms: u64) -> String {
 }
 
 /// How long it is until the next one begins.
-pub(super) fn until_next(period: Period, unix_ms: u64) -> Duration {
+pub(crate) fn until_next(period: Period, unix_ms: u64) -> Duration {
     let days = unix_ms / DAY_MS;
     let next = match period {
         Period::Day => days + 1,

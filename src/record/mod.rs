@@ -6,6 +6,8 @@
 //! same comparison serves three questions: has this version changed, is the imitation true, and does the relay's own
 //! probe believe in a version that nobody recorded yet.
 //!
+//! A Codex CLI has no screen: what it and the relay say to each other is what is kept of it, in [`codex`].
+//!
 //! **Never.** Nothing leaves the machine, and nothing of the user's is read: no home, no login, no environment but
 //! `PATH`. A golden is never edited by hand; what is masked is masked when two takes are compared, so a golden keeps
 //! all that a scrub leaves.
@@ -16,6 +18,8 @@
 
 mod answer;
 pub(crate) mod case;
+#[cfg(feature = "recorder")]
+pub(crate) mod codex;
 mod dialect;
 #[cfg(feature = "recorder")]
 pub(crate) mod drift;

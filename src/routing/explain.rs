@@ -3,6 +3,7 @@
 use super::run::Router;
 use super::run::refusal;
 use super::run::route;
+use super::standing::LimitView;
 use super::ways::Way;
 use crate::catalog::Adapter;
 use crate::catalog::Binding;
@@ -18,6 +19,7 @@ use crate::turn::Blame;
 use crate::turn::Block;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::KeyId;
 use crate::turn::Message;
 use crate::turn::Owner;
 use crate::turn::Reading;
@@ -39,6 +41,10 @@ pub(crate) struct RouteQuestion {
     pub(crate) policy: Option<Arc<str>>,
     pub(crate) want: LaneWant,
     pub(crate) dialect: Dialect,
+    /// The id of the key that it would come with.
+    pub(crate) key: Option<KeyId>,
+    /// Of the call; what is reserved for it goes by them.
+    pub(crate) body_bytes: usize,
 }
 
 /// The plan, told.
@@ -89,15 +95,6 @@ pub(crate) struct Reason {
     pub(crate) wait: Option<Duration>,
 }
 
-/// How a limit of the policy stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LimitView {
-    pub(crate) what: &'static str,
-    /// Of money in nano-units.
-    pub(crate) max: u64,
-    pub(crate) left: u64,
-}
-
 impl Router {
     /// Explains where a plain call would go at this moment. It takes nothing of any limit, and no probe.
     pub(crate) fn explain(&self, question: &RouteQuestion) -> RouteExplanation {
@@ -133,26 +130,14 @@ impl Router {
         } else if refused.is_none() && !candidates.iter().any(is_open) {
             refused = Some(all_rest());
         }
-        let limits = self.limits_of(call.policy.as_deref());
-        let is_used_up = |limit: &&LimitView| limit.left == 0;
-        if refused.is_none()
-            && let Some(limit) = limits.iter().find(is_used_up)
-        {
-            refused = Some(used_up(limit));
-        }
+        let limits = self.limits_of(&call, question.body_bytes);
+        let refused = refused.or_else(|| self.limited(&call, &limits));
         RouteExplanation {
             model: model.map(|model| model.name.to_string()),
             candidates,
             limits,
             refusal: refused,
         }
-    }
-
-    fn limits_of(&self, policy: Option<&Policy>) -> Vec<LimitView> {
-        let Some(policy) = policy else {
-            return Vec::new();
-        };
-        self.limits.view(policy)
     }
 }
 
@@ -316,9 +301,24 @@ impl Told<'_> {
                 };
                 let mut its = views.iter().filter(is_its);
                 its.find_map(|view| open(view, key.name.as_str()))
+                    .or_else(|| self.key_limit(host, key))
             }),
         };
         host.keys.iter().map(view).collect()
+    }
+
+    /// Why a key's own limits would refuse the call.
+    fn key_limit(&self, host: &Host, key: &HostKey) -> Option<Reason> {
+        let refusal = self
+            .lane(host)?
+            .limited(key, self.question.body_bytes, clock::now())?;
+        let mut reason = Reason::new(
+            refusal.limit.code(),
+            format!("the key has reached its limit of {}", refusal.max),
+            "Wait, raise the limit at the host key, or add another key.",
+        );
+        reason.wait = refusal.wait;
+        Some(reason)
     }
 
     fn key_reason(&self, key: &HostKey) -> Option<Reason> {
@@ -402,16 +402,6 @@ fn all_rest() -> Fault {
     Fault::new(FaultKind::NoHealthyKeys, Blame::Upstream, public)
 }
 
-fn used_up(limit: &LimitView) -> Fault {
-    let kind = match limit.what {
-        "requests a minute" => FaultKind::RateLimited,
-        "tokens a minute" => FaultKind::TokensLimited,
-        _ => FaultKind::BudgetExceeded,
-    };
-    let public = format!("Nothing is left of the policy's {}.", limit.what);
-    Fault::new(kind, Blame::Client, public)
-}
-
 fn speaks(adapter: Adapter) -> Dialect {
     match adapter {
         Adapter::Anthropic => Dialect::Anthropic,
@@ -441,6 +431,7 @@ fn plain_call(question: &RouteQuestion) -> Call {
     let mut call = Call::new(request, Timeline::default());
     call.policy_name.clone_from(&question.policy);
     call.want.clone_from(&question.want);
+    call.key.clone_from(&question.key);
     call
 }
 

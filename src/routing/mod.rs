@@ -18,16 +18,17 @@ mod fault;
 mod plan;
 mod reserve;
 mod run;
+mod standing;
 mod ways;
 
 pub(crate) use budget::BudgetView;
 pub(crate) use explain::CandidateView;
 pub(crate) use explain::KeyView;
-pub(crate) use explain::LimitView;
 pub(crate) use explain::Reason;
 pub(crate) use explain::RouteExplanation;
 pub(crate) use explain::RouteQuestion;
 pub(crate) use reserve::PolicyLimits;
 pub(crate) use reserve::Settlement;
 pub(crate) use run::Router;
+pub(crate) use standing::LimitView;
 pub(crate) use ways::Lanes;

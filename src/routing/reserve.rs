@@ -1,6 +1,5 @@
 //! What a call takes of the limits and budgets of its key's policy: an estimate before, the true count after.
 
-use super::explain::LimitView;
 use super::fault;
 use super::run::Router;
 use crate::catalog::Currency;
@@ -14,7 +13,6 @@ use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::limits::Ask;
 use crate::limits::Bound;
-use crate::limits::Level;
 use crate::limits::LimitEngine;
 use crate::limits::LimitKind;
 use crate::limits::MemoryLimits;
@@ -57,7 +55,7 @@ pub(crate) struct Cost {
 pub(crate) struct PolicyLimits {
     pub(super) counted: LimitEngine,
     /// Budgets are written down; where they cannot be, no call with one passes.
-    is_written: bool,
+    pub(super) is_written: bool,
     /// Told whenever a budget was charged.
     charged: Arc<Notify>,
 }
@@ -93,36 +91,6 @@ impl PolicyLimits {
         }
     }
 
-    /// How what a policy limits stands now.
-    pub(super) fn view(&self, policy: &Policy) -> Vec<LimitView> {
-        let bound = for_all(policy);
-        let now = clock::now();
-        let readings = self.counted.readings(&[bound], now);
-        let view = |what, reading: Level| LimitView {
-            what,
-            max: reading.limit,
-            left: reading.remaining,
-        };
-        let requests = readings
-            .requests
-            .map(|reading| view("requests a minute", reading));
-        let tokens = readings
-            .tokens
-            .map(|reading| view("tokens a minute", reading));
-        let budget = bound.budget.map(|budget| {
-            let spent = self
-                .counted
-                .spent(bound.subject, &budget, now, clock::unix_ms());
-            let taken = spent.spent.0.saturating_add(spent.reserved.0);
-            LimitView {
-                what: "budget",
-                max: budget.amount.0,
-                left: budget.amount.0.saturating_sub(taken),
-            }
-        });
-        [requests, tokens, budget].into_iter().flatten().collect()
-    }
-
     /// The minute's counts as a text, for the process after this one; none where they are shared.
     pub(crate) fn windows(&self) -> Option<String> {
         self.counted.windows(clock::now(), clock::unix_ms())
@@ -143,7 +111,7 @@ impl PolicyLimits {
         self.counted.flush().await;
     }
 
-    fn refused(&self, refusal: &Refusal) -> Fault {
+    pub(super) fn refused(&self, refusal: &Refusal) -> Fault {
         match (&self.counted, refusal.limit) {
             (LimitEngine::Shared(_), LimitKind::Unavailable) => fault::state_away(),
             _ => fault::limited(refusal),
@@ -284,22 +252,25 @@ fn cost(price: Option<Price>, nanos: Option<Nanos>, is_estimate: bool) -> Option
 }
 
 /// What holds a call: what its policy limits for all of its keys together, and for each of them.
-fn bounds<'a>(policy: &'a Policy, key: Option<&'a KeyId>) -> Vec<Bound<'a>> {
-    let all = for_all(policy);
-    let one = key.filter(|_| policy.per_key != Share::default());
-    let one = one.map(|key| Bound {
+pub(super) fn bounds<'a>(policy: &'a Policy, key: Option<&'a KeyId>) -> Vec<Bound<'a>> {
+    let one = key.and_then(|key| for_key(policy, &key.0));
+    one.into_iter().chain([for_all(policy)]).collect()
+}
+
+/// What a policy limits for one of its keys, by its id; `None`: nothing.
+pub(super) fn for_key<'a>(policy: &Policy, id: &'a str) -> Option<Bound<'a>> {
+    (policy.per_key != Share::default()).then_some(Bound {
         subject: Subject {
             kind: SubjectKind::RelayKey,
-            id: key.0.as_str(),
+            id,
         },
         limits: policy.per_key.limits,
         budget: policy.per_key.budget,
-    });
-    one.into_iter().chain([all]).collect()
+    })
 }
 
 /// What a policy limits for all of its keys together.
-fn for_all(policy: &Policy) -> Bound<'_> {
+pub(super) fn for_all(policy: &Policy) -> Bound<'_> {
     Bound {
         subject: Subject {
             kind: SubjectKind::Policy,

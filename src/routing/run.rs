@@ -22,19 +22,31 @@ use crate::turn::Fault;
 use crate::turn::LaneId;
 use crate::turn::Remedy;
 use crate::turn::Try;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Routes calls to the lanes of this relay; cheap to clone.
+/// Routes calls to the lanes of this relay; cheap to clone, which each call does.
 #[derive(Clone)]
-pub(crate) struct Router {
+pub(crate) struct Router(Arc<Shared>);
+
+/// What all calls share.
+pub(crate) struct Shared {
     pub(super) lanes: Lanes,
     pub(super) limits: PolicyLimits,
 }
 
+impl Deref for Router {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl Router {
     pub(crate) fn new(lanes: Lanes, limits: PolicyLimits) -> Router {
-        Router { lanes, limits }
+        Router(Arc::new(Shared { lanes, limits }))
     }
 
     /// Serves a call on the first lane of its plan that commits.

@@ -46,7 +46,8 @@ impl MasterKeySource {
         self
     }
 
-    pub(super) fn is_variable(&self) -> bool {
+    /// Whether the variable says it, so that no file does.
+    pub(crate) fn is_variable(&self) -> bool {
         self.variable.is_some()
     }
 

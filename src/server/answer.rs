@@ -1,6 +1,7 @@
 //! An answer of the lane as a response: whole, or as a stream.
 
 use super::drain::DrainDeadline;
+use super::front::Keep;
 use super::label;
 use super::passed;
 use super::status;
@@ -30,7 +31,7 @@ use tokio::time::timeout;
 /// The whole answer at once. The call lives in this future, so a client that goes away cancels it.
 pub(super) async fn buffered(
     serving: Serving,
-    writer: Box<dyn AnswerWriter>,
+    (writer, keep): (Box<dyn AnswerWriter>, Option<Keep>),
     id: &RequestId,
     note: &CallRecorder,
 ) -> Result<Response, Fault> {
@@ -39,13 +40,16 @@ pub(super) async fn buffered(
         Reply::Passed(passed) => return Ok(passed::response(passed, writer, id, note)),
     };
     let whole = collect(events, note).await?;
-    let message = writer.whole(&whole).map_err(broken)?;
+    let message = writer.whole(&whole).map_err(unwritable)?;
     note.emulate(writer.changed(&whole));
     let mut response = status::json(&message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
     if !whole.end.usage.is_known() {
         headers.insert(USAGE, HeaderValue::from_static("unknown"));
+    }
+    if let Some(keep) = keep {
+        keep(whole).await;
     }
     Ok(response)
 }
@@ -69,7 +73,7 @@ async fn collect(mut events: Events, note: &CallRecorder) -> Result<CompleteAnsw
 /// The answer as it comes. The call moves into the body, so a client that goes away cancels it.
 pub(super) async fn streamed(
     mut serving: Serving,
-    writer: Box<dyn AnswerWriter>,
+    (writer, keep): (Box<dyn AnswerWriter>, Option<Keep>),
     id: RequestId,
     note: CallRecorder,
     drain_deadline: &DrainDeadline,
@@ -95,7 +99,13 @@ pub(super) async fn streamed(
     if let Some(usage) = writer.usage_at_head() {
         headers.insert(USAGE, HeaderValue::from_static(usage));
     }
-    *response.body_mut() = Body::new(EventBody::new(begun, writer, id, note, drain_deadline));
+    *response.body_mut() = Body::new(EventBody::new(
+        begun,
+        (writer, keep),
+        id,
+        note,
+        drain_deadline,
+    ));
     Ok(response)
 }
 
@@ -107,6 +117,13 @@ async fn begin(events: &mut Events) -> Result<Start, Fault> {
         Some(Ok(Event::Start(start))) => Ok(start),
         Some(Ok(_)) => Err(broken("an event before the start")),
     }
+}
+
+/// The dialect has no words for the answer: the input of a call is an object there, and the model wrote none.
+fn unwritable(what: &'static str) -> Fault {
+    let public = "The model called a tool with an input that is not JSON. Send the request again.";
+    let kind = FaultKind::UpstreamFailed { status: 502 };
+    Fault::new(kind, Blame::Upstream, public).because(what)
 }
 
 /// The lane broke the grammar of events.

@@ -4,10 +4,12 @@ use super::body_budget::Reservation;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::wire::form;
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::header;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
@@ -30,17 +32,26 @@ const BELIEVED_MAX: usize = 1 << 20;
 /// What a caller waits before it sends a large body again. Nobody knows when the others end; most end within seconds.
 const CROWDED_WAIT: Duration = Duration::from_secs(2);
 
-/// Reads a JSON body of at most `max` bytes, as far as its reservation has room for it.
+/// What a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    Json,
+    /// A form with files in it, or JSON.
+    FormOrJson,
+}
+
+/// Reads a body of at most `max` bytes, as far as its reservation has room for it.
 ///
 /// # Errors
 /// `unsupported_media_type`, `request_too_large`, `queue_full` where other large bodies take the room, or
 /// `invalid_request` for one that does not arrive.
-pub(super) async fn json(
+pub(super) async fn read(
     request: Request,
+    media: Media,
     max: usize,
     reservation: &mut Reservation,
 ) -> Result<Vec<u8>, Fault> {
-    media_type(request.headers())?;
+    media_type(request.headers(), media)?;
     if is_refused_at_once(request.headers(), max) {
         return Err(too_large(max));
     }
@@ -119,21 +130,32 @@ fn broken_off(error: axum::Error) -> Fault {
     fault.because(error.to_string())
 }
 
-fn media_type(headers: &HeaderMap) -> Result<(), Fault> {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let media = text(header::CONTENT_TYPE)
-        .split(';')
-        .next()
+/// Whether it is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    form::is_form(content_type(headers))
+}
+
+pub(super) fn content_type(headers: &HeaderMap) -> &str {
+    text(headers, header::CONTENT_TYPE)
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> &str {
+    let value = headers.get(name);
+    value
+        .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
-        .trim();
-    let coding = text(header::CONTENT_ENCODING);
-    let public = if !media.eq_ignore_ascii_case("application/json") {
+}
+
+fn media_type(headers: &HeaderMap, takes: Media) -> Result<(), Fault> {
+    let media = content_type(headers).split(';').next();
+    let media = media.unwrap_or_default().trim();
+    let coding = text(headers, header::CONTENT_ENCODING);
+    let is_json = media.eq_ignore_ascii_case("application/json");
+    let is_form = form::is_form(media);
+    let public = if takes == Media::Json && !is_json {
         "content-type: Input should be application/json"
+    } else if !is_json && !is_form {
+        "content-type: Input should be multipart/form-data or application/json"
     } else if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
         "content-encoding: compressed bodies are not read here; send the JSON as it is"
     } else {

@@ -33,6 +33,7 @@ pub(super) async fn create(
             request: call.request,
             stream: call.stream,
             writer: Box::new(writer),
+            keep: None,
         })
     };
     front::answer(api, context, Dialect::Chat, request, plain, read).await

@@ -29,8 +29,9 @@ pub(super) async fn create(
         request: call.request,
         stream: call.stream,
         writer: Box::new(writer),
+        keep: None,
     };
-    front::serve(&api, context, taken, asked, |serving| serving).await
+    front::serve(&api, context, taken, asked).await
 }
 
 #[cfg(test)]

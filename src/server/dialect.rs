@@ -91,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn a_caller_of_an_openai_route_is_told_in_its_dialect() {
         let test_api = TestApi::new();
-        let answer = test_api.bare("POST", "/v1/images/edits").await;
+        let answer = test_api.bare("POST", "/v1/realtime/sessions").await;
         assert_eq!(answer.status.as_u16(), 501);
         assert_eq!(answer.header("x-relay-error"), "unsupported_error");
         assert_eq!(answer.json()["error"]["code"], "unsupported_error");

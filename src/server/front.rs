@@ -4,6 +4,7 @@ use super::Api;
 use super::answer;
 use super::api;
 use super::body;
+use super::body::Media;
 use super::body_budget::Reservation;
 use super::conversation;
 use super::files;
@@ -11,6 +12,7 @@ use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
 use super::label;
 use super::late_writer::LateWriter;
+use super::opaque;
 use super::usage;
 use crate::auth::Caller;
 use crate::calls::CallRecorder;
@@ -19,13 +21,15 @@ use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::LaneWant;
 use crate::lane::Original;
-use crate::lane::Serving;
 use crate::turn::Blame;
+use crate::turn::CompleteAnswer;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::LaneId;
 use crate::turn::RequestId;
 use crate::turn::Timeline;
+use crate::wire::form;
+use crate::wire::head::Head;
 use crate::wire::head::NoHead;
 use crate::wire::head::head;
 use crate::wire::writer::AnswerWriter;
@@ -39,6 +43,7 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Names the lane of one call.
@@ -63,7 +68,13 @@ pub(super) struct Asked {
     pub(super) stream: bool,
     /// How its answer is written.
     pub(super) writer: Box<dyn AnswerWriter>,
+    /// What is done with it before its end is told.
+    pub(super) keep: Option<Keep>,
 }
+
+/// Takes a whole answer, and is over when it is kept: whoever has the end may go on at once.
+pub(super) type Keep = Box<dyn FnOnce(CompleteAnswer) -> Keeping + Send + Sync>;
+pub(super) type Keeping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl FromRequestParts<Api> for Context {
     type Rejection = Refusal;
@@ -117,7 +128,11 @@ pub(super) async fn take(
     let mut reservation = api.body_budget.reservation(caller.owner());
     let headers = request.headers().clone();
     let query = request.uri().query().map(str::to_owned);
-    let body = body::json(request, api.config.body_max, &mut reservation).await?;
+    let media = match dialect {
+        Dialect::Opaque(path) if opaque::FORMS.contains(&path) => Media::FormOrJson,
+        Dialect::Anthropic | Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => Media::Json,
+    };
+    let body = body::read(request, media, api.config.body_max, &mut reservation).await?;
     let mut body = Bytes::from(body);
     let speaks = match dialect {
         Dialect::Anthropic => files::Dialect::Anthropic,
@@ -160,7 +175,7 @@ pub(super) async fn answer(
     let head = is_looked_at.then(|| known_head(&taken.original.body));
     let Some(head) = head.transpose()?.flatten() else {
         let asked = beside(&api, &taken.original.body, read).await?;
-        return serve(&api, context, taken, asked, |serving| serving).await;
+        return serve(&api, context, taken, asked).await;
     };
     pass(&api, context, taken, head, plain, read).await
 }
@@ -177,17 +192,16 @@ pub(super) async fn pass(
     let (reservation, dialect) = (taken.reservation, taken.original.dialect);
     let (call, writer) = unread(taken.original, head, &context, plain, read);
     let call = context.headed(api, call)?;
-    let response = serve_headed(api, context, dialect, call, writer, |serving| serving).await?;
+    let response = serve_headed(api, context, dialect, call, writer, None).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
-/// Has a call served that was read, and answers it; `keep` may listen to what is told.
+/// Has a call served that was read, and answers it.
 pub(super) async fn serve(
     api: &Api,
     context: Context,
     taken: Taken,
     asked: Asked,
-    keep: impl FnOnce(Serving) -> Serving,
 ) -> Result<Response, Refusal> {
     let mut request = asked.request;
     let lane = pinned(&mut request.model);
@@ -207,7 +221,7 @@ pub(super) async fn serve(
     if !is_whole {
         call.original = None;
     }
-    let response = serve_headed(api, context, dialect, call, asked.writer, keep).await?;
+    let response = serve_headed(api, context, dialect, call, asked.writer, asked.keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
@@ -217,7 +231,7 @@ async fn serve_headed(
     dialect: Dialect,
     call: Call,
     writer: Box<dyn AnswerWriter>,
-    keep: impl FnOnce(Serving) -> Serving,
+    keep: Option<Keep>,
 ) -> Result<Response, Refusal> {
     let Context { id, caller, note } = context;
     if let Some(key) = &caller.key {
@@ -227,6 +241,11 @@ async fn serve_headed(
     let original = call.original.as_ref();
     let bytes = original.map_or(0, |original| original.body.len());
     note.weigh(call.policy_name.as_deref(), bytes as u64);
+    // A recording or a picture is no text: its size says nothing of tokens.
+    let bytes = match original.is_some_and(|original| body::is_form(&original.headers)) {
+        true => 0,
+        false => bytes,
+    };
     let mut limits = Vec::new();
     let settlement = match api.reserve(&call, bytes).await {
         Ok(settlement) => settlement,
@@ -241,11 +260,11 @@ async fn serve_headed(
         limits = settlement.headers(dialect);
         note.settles(|took| usage::settle(settlement, took));
     }
-    let serving = keep(api.serve(call)?);
+    let serving = api.serve(call)?;
     let answered = async {
         match is_streamed {
-            true => answer::streamed(serving, writer, id, note, &api.drain_deadline).await,
-            false => answer::buffered(serving, writer, &id, &note).await,
+            true => answer::streamed(serving, (writer, keep), id, note, &api.drain_deadline).await,
+            false => answer::buffered(serving, (writer, keep), &id, &note).await,
         }
     };
     let mut response = tokio::select! {
@@ -284,7 +303,16 @@ pub(super) struct KnownHead {
 
 /// Looks at a body; `None` where all of it must be read to say what is wrong with it.
 pub(super) fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
-    match head(body) {
+    known(head(body))
+}
+
+/// Looks at a form, whose boundary this `content-type` names; `None` where it is none, or names no model.
+pub(super) fn form_head(body: &[u8], content_type: &str) -> Result<Option<KnownHead>, Fault> {
+    known(form::head(body, content_type))
+}
+
+fn known(head: Result<Head<'_>, NoHead>) -> Result<Option<KnownHead>, Fault> {
+    match head {
         Ok(head) => Ok(Some(KnownHead {
             model: head.model.into_owned(),
             model_at: head.model_at,

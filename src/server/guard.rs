@@ -80,8 +80,11 @@ fn host(request: &Request, config: &ServerConfig) -> Result<(), Fault> {
 fn is_allowed_host(authority: &str, config: &ServerConfig) -> bool {
     let name = without_port(authority);
     if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
-        // An address cannot be rebound; ours is as good as loopback.
-        if address.is_loopback() || address == config.host && !address.is_unspecified() {
+        // An address cannot be rebound; ours is as good as loopback. Which are ours is not known where the relay listens
+        // on all: what is mapped to it from outside of a container has other ones.
+        if address.is_loopback()
+            || !address.is_unspecified() && (address == config.host || config.host.is_unspecified())
+        {
             return true;
         }
     }
@@ -197,6 +200,18 @@ mod tests {
         ] {
             assert!(!is_allowed_host(name, &config), "{name}");
         }
+    }
+
+    #[test]
+    fn any_address_is_ours_where_the_relay_listens_on_all_of_them_and_no_name_is() {
+        let config = ServerConfig {
+            host: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            ..config()
+        };
+        assert!(is_allowed_host("10.0.0.1:7421", &config));
+        assert!(is_allowed_host("[2001:db8::1]:7421", &config));
+        assert!(!is_allowed_host("0.0.0.0:7421", &config));
+        assert!(!is_allowed_host("relay.lan", &config));
     }
 
     #[tokio::test]

@@ -44,17 +44,17 @@ pub(super) fn passed(
 pub(super) fn late(notes: &Notes) -> impl Iterator<Item = (&'static str, String)> {
     let emulated =
         (!notes.emulated.is_empty()).then(|| ("x-relay-emulated", paths(&notes.emulated)));
-    emulated.into_iter().chain(questions(notes))
+    emulated.into_iter().chain(questions(notes.questions))
 }
 
 /// How often the upstream was asked, where that was more than once.
-fn questions(notes: &Notes) -> Option<(&'static str, String)> {
-    (notes.questions > 1).then(|| (UPSTREAM_REQUESTS, notes.questions.to_string()))
+fn questions(count: u32) -> Option<(&'static str, String)> {
+    (count > 1).then(|| (UPSTREAM_REQUESTS, count.to_string()))
 }
 
 /// Writes how often the upstream was asked so far, where that was more than once; on a failure, too.
 pub(super) fn write_questions(headers: &mut HeaderMap, note: &CallRecorder) {
-    if let Some((name, count)) = questions(&note.notes())
+    if let Some((name, count)) = questions(note.questions())
         && let Ok(count) = HeaderValue::from_str(&count)
     {
         headers.insert(header(name), count);

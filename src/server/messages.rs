@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::body;
+use super::body::Media;
 use super::frame::Refusal;
 use super::front;
 use super::front::Asked;
@@ -47,6 +48,7 @@ pub(super) async fn create(
             request: call.request,
             stream: call.stream,
             writer: Box::new(Writer { estimate }),
+            keep: None,
         }
     };
     let read = move |body: &[u8]| read(body).map(&asked);
@@ -62,7 +64,7 @@ pub(super) async fn count_tokens(
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
     let mut reservation = api.body_budget.reservation(caller.owner());
-    let body = body::json(request, api.config.body_max, &mut reservation).await?;
+    let body = body::read(request, Media::Json, api.config.body_max, &mut reservation).await?;
     let tokens = beside(&api, &body, |body| {
         let count = request::count(body, version)?;
         Ok(estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools))

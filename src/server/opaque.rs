@@ -1,7 +1,8 @@
-//! Routes of OpenAI's API that are no turn: embeddings, pictures, speech. No lane reads them; a host that is bound with one
+//! Routes of OpenAI's API that are no turn: embeddings, pictures, speech, transcripts. No lane reads them; a host that is bound with one
 //! of OpenAI's adapters gets their bytes, under the same policies, limits and budgets as a turn.
 
 use super::Api;
+use super::body;
 use super::frame::Refusal;
 use super::front;
 use super::front::Context;
@@ -13,6 +14,7 @@ use crate::turn::FaultKind;
 use crate::wire::openai::chat::answer::Writer;
 use crate::wire::openai::chat::request::AnswerWish;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::Response;
 
 /// The routes, each of which takes JSON that names a model.
@@ -24,6 +26,14 @@ pub(super) const ROUTES: [&str; 5] = [
     "/v1/rerank",
 ];
 
+/// Routes that take a form with files, beside JSON.
+pub(super) const FORMS: [&str; 4] = [
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+];
+
 /// A call whose bytes go on.
 pub(super) async fn create(
     path: &'static str,
@@ -32,7 +42,17 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Refusal> {
     let taken = front::take(&api, &context.caller, Dialect::Opaque(path), request).await?;
-    let Some(head) = front::known_head(&taken.original.body)? else {
+    let original = &taken.original;
+    let mut kinds = original.headers.get_all(header::CONTENT_TYPE).iter();
+    if kinds.nth(1).is_some() {
+        let public = "content-type: the header stands there twice; two readers could believe two different ones.";
+        return Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public).into());
+    }
+    let head = match body::is_form(&original.headers) {
+        true => front::form_head(&original.body, body::content_type(&original.headers)),
+        false => front::known_head(&original.body),
+    };
+    let Some(head) = head? else {
         return Err(unreadable(api.is_declared(), path).into());
     };
     let created = clock::unix_ms() / 1000;
@@ -45,7 +65,8 @@ pub(super) async fn create(
 fn unreadable(is_declared: bool, path: &str) -> Fault {
     match is_declared {
         true => {
-            let public = "model: Field required; the body is one JSON object that names a model of GET /v1/models";
+            let public = "model: Field required; the body is one JSON object, or a form where the route takes one, that \
+                          names a model of GET /v1/models";
             Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
         }
         false => unserved(path),
@@ -63,12 +84,13 @@ fn unserved(path: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::super::test_api::TestApi;
+    use super::FORMS;
     use super::ROUTES;
 
     #[tokio::test]
     async fn each_route_takes_json_that_is_posted() {
         let test_api = TestApi::new();
-        for route in ROUTES {
+        for route in ROUTES.iter().chain(&FORMS) {
             assert_eq!(test_api.bare("GET", route).await.status.as_u16(), 405);
             assert_eq!(test_api.bare("POST", route).await.status.as_u16(), 415);
             let told = test_api.post(route, "{").await;

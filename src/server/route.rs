@@ -17,6 +17,7 @@ use crate::routing::RouteQuestion;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::KeyId;
 use crate::turn::LaneId;
 use crate::wire::contract;
 use axum::Extension;
@@ -51,6 +52,8 @@ fn question(query: &str) -> Option<RouteQuestion> {
         policy: None,
         want: LaneWant::Any,
         dialect: Dialect::Anthropic,
+        key: None,
+        body_bytes: PLAIN_BODY_BYTES,
     };
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=')?;
@@ -58,6 +61,8 @@ fn question(query: &str) -> Option<RouteQuestion> {
             ("model", model) => model.clone_into(&mut question.model),
             ("policy", policy) => question.policy = Some(policy.into()),
             ("lane", lane) => question.want = LaneWant::Only(LaneId::new(lane)),
+            ("key_id", id) => question.key = Some(KeyId(id.to_owned())),
+            ("bytes", bytes) => question.body_bytes = bytes.parse().ok()?,
             ("dialect", "messages") => question.dialect = Dialect::Anthropic,
             ("dialect", "chat") => question.dialect = Dialect::Chat,
             ("dialect", "responses") => question.dialect = Dialect::Responses,
@@ -68,7 +73,7 @@ fn question(query: &str) -> Option<RouteQuestion> {
 }
 
 fn wrong() -> Fault {
-    let public = "query: give model, and where wanted policy, lane, and dialect (messages, chat or responses).";
+    let public = "query: give model, and where wanted policy, key_id, lane, dialect (messages, chat or responses), and bytes of the call.";
     Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
 }
 
@@ -80,6 +85,7 @@ fn told_json(question: &RouteQuestion, told: &RouteExplanation) -> Value {
             "status": contract::http(&fault.kind).status,
             "message": fault.public,
             "next": row.next,
+            "retry_after_s": fault.retry_after.map(|wait| wait.as_secs_f64().ceil()),
         })
     });
     serde_json::json!({
@@ -89,7 +95,7 @@ fn told_json(question: &RouteQuestion, told: &RouteExplanation) -> Value {
         "served": told.refusal.is_none(),
         "refusal": refusal,
         "candidates": told.candidates.iter().map(candidate).collect::<Vec<_>>(),
-        "limits": told.limits.iter().map(limit).collect::<Vec<_>>(),
+        "limits": told.limits.iter().map(LimitView::json).collect::<Vec<_>>(),
     })
 }
 
@@ -120,9 +126,8 @@ fn reason(reason: &Reason) -> Value {
     })
 }
 
-fn limit(view: &LimitView) -> Value {
-    serde_json::json!({ "what": view.what, "max": view.max, "left": view.left })
-}
+/// Bytes of a call that says one word: what is reserved for it goes by them.
+const PLAIN_BODY_BYTES: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -139,6 +144,7 @@ mod tests {
             "policy=team",
             "model=m&dialect=latin",
             "model=m&colour=red",
+            "model=m&bytes=many",
             "model",
         ] {
             assert!(question(wrong).is_none(), "{wrong}");

@@ -148,7 +148,7 @@ fn protocols() -> Router<Api> {
         .route("/v1/files/{id}/content", get(files::content))
         // An upload has a bound of its own.
         .layer(DefaultBodyLimit::disable());
-    for path in opaque::ROUTES {
+    for path in opaque::ROUTES.into_iter().chain(opaque::FORMS) {
         let pass = move |State(api): State<Api>, context: Context, request: Request| {
             opaque::create(path, api, context, request)
         };
@@ -173,7 +173,7 @@ pub(super) const fn welcome() -> &'static str {
         "POST /v1/conversations          a conversation that such turns go on with\n",
         "POST /v1/completions            a text gone on with, for older programs\n",
         "POST /v1/files                  a file, for calls that name it\n",
-        "POST /v1/embeddings             and moderations, images/generations, audio/speech, rerank: where a host has them\n",
+        "POST /v1/embeddings             and moderations, images, audio, rerank: where a host has them\n",
         "GET  /v1/models                 models on offer; any other name is passed on\n",
         "GET  /v1/health                 is it ready; /healthz says the same\n",
         "GET  /v1/version                what runs here\n",
@@ -272,7 +272,7 @@ mod tests {
         );
         assert_eq!(
             test_api
-                .bare("POST", "/v1/images/edits")
+                .bare("POST", "/v1/realtime/sessions")
                 .await
                 .header("x-should-retry"),
             "false"
@@ -299,7 +299,7 @@ mod tests {
     async fn the_protocols_stand_below_their_makers_names_too() {
         let test_api = TestApi::new();
         for (path, field) in [
-            ("/openai/v1/images/edits", "code"),
+            ("/openai/v1/realtime/sessions", "code"),
             ("/anthropic/v1/messages/batches", "type"),
         ] {
             let answer = test_api.bare("POST", path).await;

@@ -3,6 +3,8 @@
 use super::answer;
 use super::api;
 use super::drain::DrainDeadline;
+use super::front::Keep;
+use super::front::Keeping;
 use super::label;
 use crate::calls::CallRecorder;
 use crate::clock;
@@ -64,6 +66,10 @@ pub(super) struct EventBody {
     /// `None`: the last event is out, or is in `first`.
     source: Option<Source>,
     writer: Box<dyn AnswerWriter>,
+    /// Takes the answer once it is whole.
+    keep: Option<Keep>,
+    /// The end, which goes out as soon as the answer is kept.
+    end: Option<(Keeping, Bytes)>,
     /// Checks that the events fit together; a stream that does not ends with an error.
     grammar: AnswerBuilder,
     are_labels_due: bool,
@@ -77,7 +83,7 @@ pub(super) struct EventBody {
 impl EventBody {
     pub(super) fn new(
         begun: Begun,
-        writer: Box<dyn AnswerWriter>,
+        (writer, keep): (Box<dyn AnswerWriter>, Option<Keep>),
         request_id: RequestId,
         note: CallRecorder,
         drain_deadline: &DrainDeadline,
@@ -89,6 +95,8 @@ impl EventBody {
             first: None,
             source: None,
             writer,
+            keep,
+            end: None,
             grammar,
             are_labels_due: false,
             pings,
@@ -108,6 +116,23 @@ impl EventBody {
             }
         });
         body
+    }
+
+    /// Takes the lane's next word; gives what goes out for it, unless that waits until the answer is kept.
+    fn hear(&mut self, word: Result<Event, Fault>) -> Option<Bytes> {
+        let is_end = matches!(word, Ok(Event::End(_)));
+        let frames = Bytes::from(self.frames(word));
+        let whole = match is_end && self.keep.is_some() {
+            true => std::mem::take(&mut self.grammar).finish(),
+            false => None,
+        };
+        match (self.keep.take_if(|_| whole.is_some()), whole) {
+            (Some(keep), Some(whole)) => {
+                self.end = Some((keep(whole), frames));
+                None
+            }
+            _ => Some(frames),
+        }
     }
 
     /// What goes out for the lane's next word. After an end or a failure the answer is over.
@@ -139,7 +164,7 @@ impl EventBody {
     }
 
     fn fail(&mut self, fault: &Fault) -> String {
-        self.source = None;
+        (self.source, self.end, self.keep) = (None, None, None);
         self.note.fail(fault.kind.code());
         tracing::warn!(
             request_id = %self.request_id,
@@ -158,6 +183,10 @@ impl EventBody {
             return Poll::Ready(Some(first));
         }
         loop {
+            if let Some((keeping, _)) = &mut self.end {
+                ready!(keeping.as_mut().poll(cx));
+                return Poll::Ready(self.end.take().map(|(_, frames)| frames));
+            }
             match &mut self.source {
                 None => return Poll::Ready(None),
                 Some(Source::Waiting(serving)) => {
@@ -169,7 +198,9 @@ impl EventBody {
                 Some(Source::Events(events)) => {
                     let word = ready!(events.poll_next(cx));
                     let word = word.unwrap_or_else(|| Err(answer::unended()));
-                    return Poll::Ready(Some(self.frames(word).into()));
+                    if let Some(frames) = self.hear(word) {
+                        return Poll::Ready(Some(frames));
+                    }
                 }
                 Some(Source::Passed(body)) => match ready!(Pin::new(body).poll_frame(cx)) {
                     None => self.source = None,
@@ -233,6 +264,6 @@ impl Body for EventBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.source.is_none()
+        self.first.is_none() && self.source.is_none() && self.end.is_none()
     }
 }

@@ -168,3 +168,6 @@ pub(crate) fn is_hidden(path: &Path) -> bool {
 
 /// Folders of the catalog within one another.
 pub(crate) const CATALOG_DEPTH_MAX: usize = 8;
+/// Files of a catalog. With one row a file, this is as many rows as a person keeps in view; a folder with more is
+/// another one.
+pub(crate) const CATALOG_FILES_MAX: usize = 4096;

@@ -113,6 +113,11 @@ impl Timeline {
         self.notes_mut().tries_count
     }
 
+    /// How many requests went to the upstream so far.
+    pub(crate) fn questions(&self) -> u32 {
+        self.notes_mut().questions
+    }
+
     pub(crate) fn notes(&self) -> Notes {
         self.notes_mut().clone()
     }

@@ -114,11 +114,12 @@ impl Attempt<'_> {
 
     fn request(&self) -> Result<Request<SplicedBody>, String> {
         let original = self.original;
-        let name = original.body[original.model_at.clone()].strip_prefix(b"\"");
-        let name = name.and_then(|name| name.strip_suffix(b"\""));
+        let named = &original.body[original.model_at.clone()];
+        let bare = named.strip_prefix(b"\"");
+        let bare = bare.and_then(|name| name.strip_suffix(b"\""));
         // What was written for the host names its model already.
-        let is_same = name.is_none_or(|name| name == self.upstream_name.as_bytes());
-        let body = match is_same {
+        let is_same = bare.unwrap_or(named) == self.upstream_name.as_bytes();
+        let body = match is_same || named.is_empty() {
             true => SplicedBody::whole(original.body.clone()),
             false => SplicedBody::of(&original.body, &original.model_at, self.upstream_name),
         };

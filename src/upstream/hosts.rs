@@ -5,6 +5,7 @@ use super::lane::HostLane;
 use super::told::Change;
 use crate::catalog::Catalog;
 use crate::catalog::Host;
+use crate::catalog::Snapshot;
 use crate::clock;
 use crate::egress::Proxy;
 use crate::limits::LimitEngine;
@@ -25,9 +26,17 @@ struct Shared {
     limits: LimitEngine,
     /// Where other relays are told of breakers.
     feed: Option<mpsc::Sender<Change>>,
-    lanes: ArcSwap<HashMap<String, Arc<HostLane>>>,
+    lanes: ArcSwap<Lanes>,
     /// One taking up at a time, so that an older catalog never comes after a newer one. Calls do not wait for it.
     taking_up: Mutex<()>,
+}
+
+/// The lanes of one catalog.
+#[derive(Default)]
+struct Lanes {
+    /// `None`: of none yet.
+    of: Option<Arc<Snapshot>>,
+    by_name: HashMap<String, Arc<HostLane>>,
 }
 
 impl Hosts {
@@ -53,9 +62,16 @@ impl Hosts {
         let _one = one.unwrap_or_else(PoisonError::into_inner);
         let snapshot = catalog.snapshot();
         let before = self.0.lanes.load_full();
+        if before
+            .of
+            .as_ref()
+            .is_some_and(|of| Arc::ptr_eq(of, &snapshot))
+        {
+            return; // Somebody else brought them up meanwhile.
+        }
         let lane = |host: &Arc<Host>| {
             let name = host.name.to_string();
-            let old = before.get(&name).map(|lane| lane.state());
+            let old = before.by_name.get(&name).map(|lane| lane.state());
             let state = HostState::of(
                 host,
                 old,
@@ -65,13 +81,14 @@ impl Hosts {
             );
             (name, Arc::new(HostLane::new(host, &state)))
         };
-        let lanes = snapshot.hosts().map(lane).collect();
-        self.0.lanes.store(Arc::new(lanes));
+        let by_name = snapshot.hosts().map(lane).collect();
+        let of = Some(snapshot);
+        self.0.lanes.store(Arc::new(Lanes { of, by_name }));
     }
 
     /// The lane to the host of this name.
     pub(crate) fn lane(&self, host: &str) -> Option<Arc<HostLane>> {
-        self.0.lanes.load().get(host).cloned()
+        self.0.lanes.load().by_name.get(host).cloned()
     }
 
     /// The lane to a host of the catalog in force. Where that is newer than the lanes, they are brought up to it: a call of
@@ -100,7 +117,7 @@ impl Hosts {
 
     /// All of them.
     pub(crate) fn all(&self) -> Vec<Arc<HostLane>> {
-        self.0.lanes.load().values().cloned().collect()
+        self.0.lanes.load().by_name.values().cloned().collect()
     }
 }
 

@@ -33,6 +33,9 @@ use crate::lane::Serving;
 use crate::lane::Treatment;
 use crate::limits::Ask;
 use crate::limits::Bound;
+use crate::limits::CallNeed;
+use crate::limits::LimitKind;
+use crate::limits::Refusal;
 use crate::limits::Reservation;
 use crate::limits::Subject;
 use crate::limits::SubjectKind;
@@ -199,7 +202,8 @@ pub(super) struct Plan<'a> {
 impl Plan<'_> {
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
-        let mut written = translated::written(request, self.protocol, model)?;
+        let is_streamed = translated::is_streamed(call, self.protocol);
+        let mut written = translated::written(request, self.protocol, model, is_streamed)?;
         let original = call.original.as_ref();
         let unsaid = original.map(|original| unsaid(&original.body));
         written.ignored.extend(unsaid.unwrap_or_default());
@@ -275,7 +279,8 @@ impl HostLane {
         let written = plan.written(&call)?;
         let original = Arc::new(translated::original(&written, plan.protocol));
         plan.original = Some(Arc::clone(&original));
-        let passed = self.run(&call, &plan, &original, true).await?;
+        let is_streamed = translated::is_streamed(&call, plan.protocol);
+        let passed = self.run(&call, &plan, &original, is_streamed).await?;
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }
@@ -422,16 +427,8 @@ impl HostLane {
         let Some(key) = key else {
             return Ok(None);
         };
-        let subject = Subject {
-            kind: SubjectKind::HostKey,
-            id: key.name.as_str(),
-        };
         let ask = Ask {
-            bounds: &[Bound {
-                subject,
-                limits: key.limits,
-                budget: None,
-            }],
+            bounds: &[bound(key)],
             tokens: estimated_tokens(body_bytes).total(),
             cost: None,
             now,
@@ -444,6 +441,24 @@ impl HostLane {
         })
     }
 
+    /// Which of its own limits would refuse a try with a key, as a reservation would; nothing is taken.
+    pub(crate) fn limited(
+        &self,
+        key: &HostKey,
+        body_bytes: usize,
+        now: Instant,
+    ) -> Option<Refusal> {
+        let (bound, unix_ms) = (bound(key), clock::unix_ms());
+        let state = self.state.limits.state(&bound, now, unix_ms);
+        let need = CallNeed {
+            tokens: estimated_tokens(body_bytes).total(),
+            nanos: 0,
+            unix_ms,
+        };
+        let mut kinds = LimitKind::ASKED.iter();
+        kinds.find_map(|kind| state.refusal(&bound, *kind, &need))
+    }
+
     /// Counts a call that goes on with a key.
     pub(super) fn begin(&self, digest: &SecretDigest) -> InFlight {
         InFlight::new(
@@ -453,6 +468,18 @@ impl HostLane {
                 .cloned()
                 .unwrap_or_default(),
         )
+    }
+}
+
+/// What a key is limited to.
+fn bound(key: &HostKey) -> Bound<'_> {
+    Bound {
+        subject: Subject {
+            kind: SubjectKind::HostKey,
+            id: key.name.as_str(),
+        },
+        limits: key.limits,
+        budget: None,
     }
 }
 

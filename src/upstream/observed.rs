@@ -14,6 +14,7 @@ use crate::wire::fields::items;
 use memchr::memmem;
 use serde_json::Map;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// What is known of an answer so far.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -133,13 +134,23 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// Reads a whole answer that was not streamed.
 pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
-    let names = ["object", "type", "model", "usage", "choices"];
-    let Ok([object, kind, model, counts, choices]) = fields(body, &names) else {
+    let Ok(found) = fields(body, &OF_AN_ANSWER) else {
         return Observed {
             alien: Some(super::protocol::looks_like(body)),
             ..Observed::default()
         };
     };
+    let [
+        object,
+        kind,
+        model,
+        counts,
+        choices,
+        reason,
+        sequence,
+        details,
+        output,
+    ] = found;
     let [object, kind] = [object, kind].map(fields::text);
     let alien = match Protocol::of_answer(object.as_deref(), kind.as_deref(), choices) {
         Some(found) if found == protocol => None,
@@ -151,17 +162,30 @@ pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
         is_over: true,
         usage: usage(protocol, counts),
         stop: match protocol {
-            Protocol::Messages => stop(picked(body, &["stop_reason", "stop_sequence"])),
+            Protocol::Messages => stop([reason, sequence]),
             Protocol::Chat => items(choices)
                 .first()
                 .and_then(|first| finish_reason(first)),
-            Protocol::Responses => Some(ending(picked(body, &["incomplete_details", "output"]))),
+            Protocol::Responses => Some(ending([details, output])),
         },
-        model: fields::text(model),
+        model: fields::owned_text(model),
         alien,
         ..Observed::default()
     }
 }
+
+/// What a whole answer of any protocol is looked at for.
+const OF_AN_ANSWER: [&str; 9] = [
+    "object",
+    "type",
+    "model",
+    "usage",
+    "choices",
+    "stop_reason",
+    "stop_sequence",
+    "incomplete_details",
+    "output",
+];
 
 /// Reads what an answer of any other route says of its cost.
 pub(crate) fn opaque(body: &[u8]) -> Observed {
@@ -175,7 +199,7 @@ pub(crate) fn opaque(body: &[u8]) -> Observed {
         is_meaningful: true,
         is_over: true,
         usage: usage(Protocol::Responses, counts).over(usage(Protocol::Chat, counts)),
-        model: fields::text(model),
+        model: fields::owned_text(model),
         alien,
         ..Observed::default()
     }
@@ -186,7 +210,7 @@ fn messages(observed: &mut Observed, kind: &str, json: &[u8]) {
         "message_start" => {
             let [message] = picked(json, &["message"]);
             let [model, counts] = inner(message, &["model", "usage"]);
-            observed.model = fields::text(model);
+            observed.model = fields::owned_text(model);
             observed.usage = usage(Protocol::Messages, counts);
         }
         "content_block_start" => {
@@ -217,7 +241,7 @@ fn chat(observed: &mut Observed, json: &[u8]) {
         return;
     }
     if observed.model.is_none() {
-        observed.model = fields::text(model);
+        observed.model = fields::owned_text(model);
     }
     observed.usage = usage(Protocol::Chat, counts).over(observed.usage);
     for choice in items(choices) {
@@ -240,7 +264,7 @@ fn responses(observed: &mut Observed, kind: &str, json: &[u8]) {
         }
         "response.created" | "response.in_progress" | "response.queued" => {
             let [model] = inner(response, &["model"]);
-            observed.model = fields::text(model);
+            observed.model = fields::owned_text(model);
         }
         "response.output_item.added" => {
             let [item] = picked(json, &["item"]);
@@ -275,7 +299,7 @@ fn says_something(delta: &str) -> bool {
 }
 
 fn error(told: &str, code: &str, json: &[u8]) -> StreamError {
-    let [code, kind, message] = inner(told, &[code, "type", "message"]).map(fields::text);
+    let [code, kind, message] = inner(told, &[code, "type", "message"]).map(fields::owned_text);
     StreamError {
         code: code.or(kind).unwrap_or_default(),
         message: message.unwrap_or_default(),
@@ -283,25 +307,25 @@ fn error(told: &str, code: &str, json: &[u8]) -> StreamError {
     }
 }
 
-fn kind_of(json: &str) -> Option<String> {
+fn kind_of(json: &str) -> Option<Cow<'_, str>> {
     let [kind] = inner(json, &["type"]);
     fields::text(kind)
 }
 
 /// The reason by Anthropic's name.
 fn stop([name, sequence]: [&str; 2]) -> Option<StopReason> {
-    fields::text(name).map(|name| StopReason::named(&name, fields::text(sequence)))
+    fields::text(name).map(|name| StopReason::named(&name, fields::owned_text(sequence)))
 }
 
 /// The reason by OpenAI's name.
 fn finish_reason(choice: &str) -> Option<StopReason> {
     let [name] = inner(choice, &["finish_reason"]);
-    fields::text(name).map(|name| match name.as_str() {
+    fields::text(name).map(|name| match &*name {
         "stop" => StopReason::EndTurn,
         "length" => StopReason::MaxTokens,
         "tool_calls" | "function_call" => StopReason::ToolUse,
         "content_filter" => StopReason::Refusal,
-        _ => StopReason::Other(name),
+        other => StopReason::Other(other.to_owned()),
     })
 }
 

@@ -19,13 +19,16 @@ pub(crate) struct SplicedBody {
 }
 
 impl SplicedBody {
-    /// The body with this model in place of the one that stands there.
+    /// The body with this model in place of the one that stands there, in quotes or bare as that one is.
     pub(crate) fn of(body: &Bytes, model_at: &Range<usize>, model: &str) -> SplicedBody {
-        let quoted = serde_json::Value::from(model).to_string();
+        let written = match body[model_at.clone()].first() {
+            Some(b'"') => serde_json::Value::from(model).to_string(),
+            _ => model.to_owned(),
+        };
         SplicedBody {
             pieces: [
                 body.slice(..model_at.start),
-                quoted.into(),
+                written.into(),
                 body.slice(model_at.end..),
             ],
             next: 0,

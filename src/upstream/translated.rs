@@ -3,11 +3,11 @@
 
 use super::fault;
 use super::protocol::Protocol;
+use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::lane::Reply;
-use crate::lane::Serving;
 use crate::lane::committed;
 use crate::turn::End;
 use crate::turn::Event;
@@ -39,10 +39,11 @@ pub(super) fn written(
     request: &Request,
     protocol: Protocol,
     model: &str,
+    is_streamed: bool,
 ) -> Result<Outgoing, Fault> {
     match protocol {
         Protocol::Messages => Ok(anthropic::outgoing::write(request, model)),
-        Protocol::Chat => chat::outgoing::write(request, model),
+        Protocol::Chat => chat::outgoing::write(request, model, is_streamed),
         Protocol::Responses => responses::outgoing::write(request, model),
     }
 }
@@ -67,22 +68,33 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
     }
 }
 
+/// Whether a call's answer is asked for as a stream: also that of a caller who reads it whole, where no reader of a whole
+/// one is there.
+pub(super) fn is_streamed(call: &Call, protocol: Protocol) -> bool {
+    call.is_streamed || protocol != Protocol::Chat
+}
+
 /// The host's answer in events.
-pub(super) fn told(
+pub(super) async fn told(
     passed: Passed,
     protocol: Protocol,
     labels: Labels,
     timeline: Timeline,
-) -> Serving {
-    let (events, told) = mpsc::channel(EVENTS_MAX);
+) -> Result<Reply, Fault> {
+    let kind = passed.headers.get(header::CONTENT_TYPE);
+    let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let teller = Teller {
         reader: reader(protocol),
         labels: Some(labels),
         protocol,
         timeline,
     };
+    if !is_stream && protocol == Protocol::Chat {
+        return teller.tell_whole(passed).await;
+    }
+    let (events, told) = mpsc::channel(EVENTS_MAX);
     tokio::spawn(teller.tell(passed.body, events));
-    Box::pin(committed(told))
+    committed(told).await
 }
 
 /// Whether what the host gave is an answer to be told, and not its own refusal.
@@ -137,6 +149,19 @@ impl Teller {
         send(&events, rest).await;
     }
 
+    /// Tells an answer that is whole already.
+    async fn tell_whole(mut self, passed: Passed) -> Result<Reply, Fault> {
+        let body = whole(passed.body).await?;
+        let told = self.words(|_| chat::incoming::whole(&body));
+        let (events, ready) = mpsc::channel(told.len().max(1));
+        for event in told {
+            // There is a place for each.
+            drop(events.try_send(event));
+        }
+        drop(events);
+        committed(ready).await
+    }
+
     fn words(
         &mut self,
         read: impl FnOnce(&mut dyn AnswerReader) -> Result<Vec<Word>, crate::wire::reader::Unread>,
@@ -145,7 +170,7 @@ impl Teller {
             Ok(words) => words.into_iter().map(|word| self.event(word)).collect(),
             Err(_) => vec![Err(fault::mismatch(
                 self.protocol,
-                "a stream that cannot be read",
+                "an answer that cannot be read",
             ))],
         }
     }
@@ -186,6 +211,21 @@ impl Teller {
     }
 }
 
+/// All of a body, within its bound.
+async fn whole(mut body: UnsyncBoxBody<Bytes, Fault>) -> Result<Vec<u8>, Fault> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        if whole.len() + data.len() > WHOLE_BYTES_MAX {
+            return Err(fault::incomplete("the answer is larger than one may be"));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole)
+}
+
 /// Whether there is more to tell, and somebody to tell it to.
 async fn send(events: &EventSender, told: Vec<Result<Event, Fault>>) -> bool {
     for event in told {
@@ -197,5 +237,7 @@ async fn send(events: &EventSender, told: Vec<Result<Event, Fault>>) -> bool {
     true
 }
 
+/// Bytes of an answer that is read whole: as many as of one that passes.
+const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that a caller may be behind before the host has to wait.
 const EVENTS_MAX: usize = 32;

@@ -19,6 +19,8 @@ use crate::lane::Call;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
+use crate::wire::form::is_form;
+use hyper::header;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -156,10 +158,20 @@ impl<'a> Tries<'a> {
         }
     }
 
+    /// What the body's tokens are estimated by: of a form nobody knows how many its files are.
+    fn counted_bytes(&self) -> usize {
+        let kind = self.original.headers.get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok());
+        match kind.is_some_and(is_form) {
+            true => 0,
+            false => self.original.body.len(),
+        }
+    }
+
     async fn enter(&mut self, candidate: &Candidate<'_>) -> Option<(Leave, InFlight)> {
         let (lane, now) = (self.lane, clock::now());
         let model = &self.plan.binding.upstream_name;
-        let bytes = self.original.body.len();
+        let bytes = self.counted_bytes();
         let entered = match lane.breakers().enter(candidate.digest, model, now) {
             Ok(leave) => {
                 let taken = lane.reserve(candidate, bytes, now).await;

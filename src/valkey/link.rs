@@ -1,8 +1,11 @@
 //! The one connection: made, watched, made anew.
 
 use super::PREFIX;
-use super::StatePlace;
+use super::place::ValkeyServer;
 use crate::clock;
+use crate::egress;
+use crate::egress::Distrust;
+use crate::egress::Trust;
 use arc_swap::ArcSwapOption;
 use redis::AsyncConnectionConfig;
 use redis::Client;
@@ -11,12 +14,14 @@ use redis::PushInfo;
 use redis::PushKind;
 use redis::RedisError;
 use redis::Script;
+use redis::TlsCertificates;
 use redis::aio::MultiplexedConnection;
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
-use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::sync::broadcast;
 use tokio::sync::watch;
@@ -28,6 +33,7 @@ pub(crate) struct Valkey(Arc<Shared>);
 struct Shared {
     client: Client,
     place: String,
+    is_encrypted: bool,
     /// `None`: it is away.
     live: ArcSwapOption<Live>,
     /// How many connections there were so far.
@@ -50,7 +56,7 @@ pub(crate) struct News {
 }
 
 /// Why there is no answer.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Away {
     #[error("the Valkey of state.url is away")]
     Unconnected,
@@ -60,17 +66,50 @@ pub(crate) enum Away {
     Refused(#[source] RedisError),
 }
 
+/// Why a server of the configuration will not be of use, however long one waits.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("state.url: {0}; ssl_ca_certs must name a file of certificates in PEM")]
+    Authority(String),
+    #[error(
+        "state.url: the Valkey {place} is not trusted: {why}; call it by a name of its certificate, and name the file of its authority (rediss://…?ssl_ca_certs=/PATH)"
+    )]
+    Untrusted { place: String, why: Distrust },
+}
+
 impl Valkey {
-    /// A server by its client; nothing is connected before [`Valkey::keep`] runs.
-    pub(crate) fn new(client: Client) -> Valkey {
-        let place = StatePlace::Valkey(Box::new(client.clone())).to_string();
-        Valkey(Arc::new(Shared {
-            client,
-            place,
+    /// A server by its address; nothing is connected before [`Valkey::keep`] runs.
+    ///
+    /// # Errors
+    /// Where the file of its authorities is none.
+    pub(crate) fn new(server: &ValkeyServer) -> Result<Valkey, Unusable> {
+        Ok(Valkey(Arc::new(Shared {
+            client: client(server)?,
+            place: server.to_string(),
+            is_encrypted: server.is_encrypted(),
             live: ArcSwapOption::empty(),
             connections: watch::Sender::new(0),
             news: broadcast::Sender::new(NEWS_BEHIND_MAX),
-        }))
+        })))
+    }
+
+    /// Finds out whether its certificate is believed. A server that is away is no reason not to begin, and one that is
+    /// another's is.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub(crate) async fn check(&self) -> Result<(), Unusable> {
+        if !self.0.is_encrypted {
+            return Ok(());
+        }
+        let Err(error) = self.connect(&[]).await else {
+            return Ok(());
+        };
+        let untrusted = |why| Unusable::Untrusted {
+            place: self.0.place.clone(),
+            why,
+        };
+        egress::distrust(&error).map_or(Ok(()), |why| Err(untrusted(why)))
     }
 
     /// Whether it answers, as far as is known.
@@ -188,6 +227,27 @@ impl Live {
             }
         }
     }
+}
+
+/// What connects to a server; with TLS by the authorities of its file, or else the machine's.
+fn client(server: &ValkeyServer) -> Result<Client, Unusable> {
+    let unusable = |error: &(dyn Error + 'static)| Unusable::Authority(egress::causes(error));
+    let tls_certs = TlsCertificates {
+        client_tls: None,
+        root_cert: match &server.authority {
+            None => None,
+            Some(path) => {
+                egress::tls_client(&Trust::File(path.clone())).map_err(|error| unusable(&error))?;
+                Some(fs::read(path).map_err(|error| unusable(&error))?)
+            }
+        },
+    };
+    let info = server.info.clone();
+    let made = match server.is_encrypted() {
+        false => Client::open(info),
+        true => Client::build_with_tls(info, tls_certs),
+    };
+    made.map_err(|error| unusable(&error))
 }
 
 /// The channel and the text of a message.

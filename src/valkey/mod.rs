@@ -19,6 +19,7 @@ mod place;
 pub(crate) use exchange::Exchange;
 pub(crate) use exchange::exchange;
 pub(crate) use link::Away;
+pub(crate) use link::Unusable;
 pub(crate) use link::Valkey;
 pub(crate) use place::StatePlace;
 pub(crate) use redis::Script;

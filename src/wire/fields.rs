@@ -9,6 +9,7 @@ use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The text of a field that is not there.
@@ -35,8 +36,17 @@ pub(crate) fn inner<'a, const N: usize>(json: &'a str, names: &[&str; N]) -> [&'
 }
 
 /// A string's text; `None` for any other value.
-pub(crate) fn text(json: &str) -> Option<String> {
-    serde_json::from_str(json).ok()
+pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    match inner.contains('\\') {
+        true => serde_json::from_str(json).ok().map(Cow::Owned),
+        false => Some(Cow::Borrowed(inner)),
+    }
+}
+
+/// The same, to keep.
+pub(crate) fn owned_text(json: &str) -> Option<String> {
+    text(json).map(Cow::into_owned)
 }
 
 /// A count; `None` for what is none.

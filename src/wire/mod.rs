@@ -14,6 +14,7 @@
 
 pub(crate) mod sse;
 
+pub(crate) mod form;
 pub(crate) mod head;
 
 pub(crate) mod fields;

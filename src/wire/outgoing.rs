@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// A request in a host's dialect; its answer is to come as a stream.
+/// A request in a host's dialect.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outgoing {
     pub(crate) body: Value,

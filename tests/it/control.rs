@@ -20,26 +20,26 @@ use std::net::SocketAddr;
 use std::net::TcpListener;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
-const TOKEN: &str = "a-long-admin-token";
+pub(crate) const TOKEN: &str = "a-long-admin-token";
 
 /// A relay with a control plane on a free port, and where that is.
-struct Plane {
-    relay: Relay,
-    address: SocketAddr,
+pub(crate) struct Plane {
+    pub(crate) relay: Relay,
+    pub(crate) address: SocketAddr,
 }
 
 /// A browser that is logged in.
-struct Browser {
+pub(crate) struct Browser {
     address: SocketAddr,
-    cookie: String,
+    pub(crate) cookie: String,
     csrf: String,
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     World::scripted(ECHO).pool("idle = 0\n[control]\nport = 0")
 }
 
-fn plane(world: World) -> Plane {
+pub(crate) fn plane(world: World) -> Plane {
     again(std::sync::Arc::new(world))
 }
 
@@ -54,11 +54,16 @@ fn again(world: std::sync::Arc<World>) -> Plane {
     Plane { relay, address }
 }
 
-fn with_token() -> Plane {
+pub(crate) fn with_token() -> Plane {
     plane(world().env("RELAY_ADMIN_TOKEN", TOKEN))
 }
 
-fn send(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
+pub(crate) fn send(
+    address: SocketAddr,
+    line: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
     let mut head = format!(
         "{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len()
@@ -74,23 +79,23 @@ fn send(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &str) -
 
 impl Plane {
     /// As a program with the admin token.
-    fn admin(&self, line: &str, body: &str) -> Response {
+    pub(crate) fn admin(&self, line: &str, body: &str) -> Response {
         self.admin_with(line, &[], body)
     }
 
-    fn admin_with(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    pub(crate) fn admin_with(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let bearer = format!("Bearer {TOKEN}");
         let headers = [headers, &[("authorization", bearer.as_str())]].concat();
         send(self.address, line, &headers, body)
     }
 
-    fn put(&self, path: &str, spec: &Value) -> Response {
+    pub(crate) fn put(&self, path: &str, spec: &Value) -> Response {
         let body = json!({ "spec": spec }).to_string();
         self.admin(&format!("PUT /api/v1/{path}"), &body)
     }
 
     /// A new user of this role, logged in.
-    fn user(&self, name: &str, role: &str) -> Browser {
+    pub(crate) fn user(&self, name: &str, role: &str) -> Browser {
         let made = self.relay.world.run(&["user", "add", name, "--role", role]);
         assert!(
             made.status.success(),
@@ -105,7 +110,11 @@ impl Plane {
 }
 
 impl Browser {
-    fn log_in(address: SocketAddr, user: &str, password: &str) -> Result<Browser, Response> {
+    pub(crate) fn log_in(
+        address: SocketAddr,
+        user: &str,
+        password: &str,
+    ) -> Result<Browser, Response> {
         let body = json!({ "user": user, "password": password }).to_string();
         let answer = send(address, "POST /api/v1/login", &[], &body);
         if answer.status != 200 {
@@ -128,7 +137,7 @@ impl Browser {
         })
     }
 
-    fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         send(
             self.address,
             &format!("GET {path}"),
@@ -137,7 +146,7 @@ impl Browser {
         )
     }
 
-    fn change(&self, line: &str, body: &str) -> Response {
+    pub(crate) fn change(&self, line: &str, body: &str) -> Response {
         let headers = [
             ("cookie", self.cookie.as_str()),
             ("x-csrf-token", self.csrf.as_str()),
@@ -145,7 +154,7 @@ impl Browser {
         send(self.address, line, &headers, body)
     }
 
-    fn form(&self, path: &str, form: &str) -> Response {
+    pub(crate) fn form(&self, path: &str, form: &str) -> Response {
         let kind = ("content-type", "application/x-www-form-urlencoded");
         let origin = format!("http://{}", self.address);
         let headers = [
@@ -171,7 +180,7 @@ fn code(answer: &Response) -> (u16, String) {
     )
 }
 
-fn is(answer: &Response, status: u16, wanted: &str) {
+pub(crate) fn is(answer: &Response, status: u16, wanted: &str) {
     assert_eq!(code(answer), (status, wanted.to_owned()), "{}", answer.body);
 }
 
@@ -718,7 +727,9 @@ fn every_page_is_there_and_forms_keep_what_was_typed() {
         assert_eq!(page.status, 200, "{path}: {}", page.body);
         assert_eq!(page.body.matches("<h1>").count(), 1, "{path}");
         assert!(
-            !page.body.contains("=\"http") && !page.body.contains("style="),
+            !page.body.contains("src=\"http")
+                && !page.body.contains("href=\"http")
+                && !page.body.contains("style="),
             "{path}: {}",
             page.body
         );
@@ -736,7 +747,7 @@ fn off_means_that_nothing_listens_and_nobody_is_made() {
 }
 
 /// A host that serves, with a model, a price and a key of this name.
-fn declared(plane: &Plane, host: &Host) -> String {
+pub(crate) fn declared(plane: &Plane, host: &Host) -> String {
     let spec = json!({ "url": host.url(), "network": "private", "auth": "none" });
     assert_eq!(plane.put("hosts/one", &spec).status, 201);
     let price = json!({ "price": { "currency": "USD", "input": 1000, "output": 1000 } });
@@ -1229,4 +1240,77 @@ fn who_sends_half_a_login_takes_no_place_of_who_is_logged_in() {
     let first = strangers.first_mut().expect("there are some");
     drop(first.read_to_end(&mut told));
     assert!(told.is_empty(), "{}", String::from_utf8_lossy(&told));
+}
+
+#[test]
+fn a_variable_that_is_wrong_ends_the_start_with_the_next_step() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("there is a port");
+    let port = taken.local_addr().expect("it has one").port().to_string();
+    for (name, value, words) in [
+        (
+            "RELAY_CONTROL_PORT",
+            &*port,
+            "name another with RELAY_CONTROL_PORT or control.port, or write \"off\"",
+        ),
+        (
+            "RELAY_CONTROL_PORT",
+            "dashboard",
+            "\"dashboard\" is not a port; write a number from 0 to 65535, or \"off\"",
+        ),
+        (
+            "RELAY_COOKIE_SECURE",
+            "perhaps",
+            "\"perhaps\" is none of \"auto\", \"true\" and \"false\"",
+        ),
+    ] {
+        let refusal = World::scripted(ECHO).env(name, value).refusal(&[]);
+        assert_eq!(refusal.code, Some(2), "{}", refusal.words);
+        assert!(refusal.words.contains(name), "{}", refusal.words);
+        assert!(refusal.words.contains(words), "{}", refusal.words);
+    }
+}
+
+#[test]
+fn a_control_plane_that_is_off_is_not_there_and_calls_are_served() {
+    let world = World::scripted(ECHO).pool("idle = 0");
+    let relay = world.env("RELAY_CONTROL_PORT", "off").start();
+    assert_eq!(relay.ask("x").status, 200);
+    let log = relay.log();
+    assert!(!log.contains("the control plane listens"), "{log}");
+    assert!(!log.contains("no control plane"), "{log}");
+}
+
+#[test]
+fn the_login_page_says_where_a_browser_would_drop_the_cookie() {
+    let words = "your browser will drop it";
+    for (value, is_marked) in [("true", true), ("false", false), ("auto", false)] {
+        let plane = plane(world().env("RELAY_COOKIE_SECURE", value));
+        let page = send(plane.address, "GET /login", &[("accept", "text/html")], "");
+        assert_eq!(page.status, 200);
+        assert_eq!(
+            page.body.contains(words),
+            is_marked,
+            "{value}: {}",
+            page.body
+        );
+        if is_marked {
+            assert!(
+                page.body.contains("RELAY_COOKIE_SECURE=false"),
+                "{}",
+                page.body
+            );
+        }
+        let made = plane
+            .relay
+            .world
+            .run(&["user", "add", "ada", "--role", "viewer"]);
+        let password = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        let body = json!({ "user": "ada", "password": password }).to_string();
+        let login = wait::until("the new user in force", || {
+            let login = send(plane.address, "POST /api/v1/login", &[], &body);
+            (login.status == 200).then_some(login)
+        });
+        let cookie = login.header("set-cookie");
+        assert_eq!(cookie.contains("; Secure"), is_marked, "{value}: {cookie}");
+    }
 }

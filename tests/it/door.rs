@@ -385,6 +385,25 @@ fn beyond_loopback_needs_a_switch_and_a_key_and_never_goes_without_asking() {
 }
 
 #[test]
+fn a_relay_that_begins_closed_begins_without_a_key_and_lets_nobody_in() {
+    let world = world()
+        .env("RELAY_HOST", "0.0.0.0")
+        .env("RELAY_BEYOND_LOOPBACK", "true")
+        .env("RELAY_AUTH_REQUIRED", "always");
+    let relay = world.start();
+    let log = relay.log();
+    assert!(log.contains("there is no relay key yet"), "{log}");
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], relay.address.port()));
+    let refused = client::post(address, &call("x"));
+    assert_eq!(code(&refused), (401, "key_malformed".into()));
+    let mine = key(&relay, &["create", "laptop"]);
+    wait::until("the key in force", || {
+        let answer = client::post_as(address, &mine, &call("x"));
+        (answer.status == 200).then_some(())
+    });
+}
+
+#[test]
 fn the_socket_file_and_the_daemons_own_commands_need_no_key() {
     let world = world();
     let socket = world.path("relay.sock");

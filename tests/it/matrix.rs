@@ -781,7 +781,7 @@ fn a_route_that_nobody_serves() -> Vec<Cell> {
     let at = |path| client::bare(TALK.address, "POST", path);
     vec![
         anthropic(&at("/v1/messages/batches")),
-        openai(&at("/v1/images/edits")),
+        openai(&at("/v1/realtime/sessions")),
     ]
 }
 

@@ -78,6 +78,79 @@ fn bytes_pass_both_ways_but_for_the_models_name() {
     }
 }
 
+/// Posts a form of these parts, each its headers' parameters and what it holds.
+fn form(relay: &Relay, path: &str, parts: &[(&str, &[u8])]) -> Response {
+    let body = written(parts);
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer any\r\n\
+         content-type: multipart/form-data; boundary=edge\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    client::send(relay.address, &[head.as_bytes(), &body].concat()).whole()
+}
+
+fn written(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let part = |(name, held): &(&str, &[u8])| {
+        let head = format!("--edge\r\nContent-Disposition: form-data; {name}\r\n\r\n");
+        [head.as_bytes(), held, b"\r\n"].concat()
+    };
+    let parts: Vec<u8> = parts.iter().flat_map(part).collect();
+    [&parts[..], b"--edge--\r\n"].concat()
+}
+
+const FORMS: [&str; 4] = [
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+    "/v1/images/edits",
+    "/v1/images/variations",
+];
+
+#[test]
+fn a_form_passes_with_its_files_byte_for_byte_but_for_the_models_name() {
+    let rig = Rig::new(rule);
+    let sound: Vec<u8> = (0..=250).cycle().take(200_000).collect();
+    let of = |model: &'static str| -> [(&'static str, &[u8]); 3] {
+        [
+            ("name=\"file\"; filename=\"a b.wav\"", &sound),
+            ("name=\"model\"", model.as_bytes()),
+            ("name=\"prompt\"", b"m-chat"),
+        ]
+    };
+    for route in FORMS {
+        let told = form(&rig.relay, route, &of("m-chat"));
+        assert_eq!(
+            (told.status, &told.body),
+            (200, &numbers()),
+            "{route}: {}",
+            told.body
+        );
+        let asked = rig.host.asked().pop().expect("the host was asked");
+        assert_eq!((asked.path(), asked.key()), (route, "sk-a"));
+        assert!(asked.body == written(&of("up")), "{route}");
+        assert_eq!(
+            asked.header("content-type"),
+            Some("multipart/form-data; boundary=edge")
+        );
+    }
+    let nameless = form(&rig.relay, FORMS[0], &of("m-chat")[..1]);
+    assert_eq!(
+        (nameless.status, nameless.header("x-relay-error")),
+        (400, "invalid_request")
+    );
+    let unknown = form(&rig.relay, FORMS[0], &of("nobody"));
+    assert_eq!(
+        (unknown.status, unknown.header("x-relay-error")),
+        (404, "model_unknown")
+    );
+    let elsewhere = form(&rig.relay, FORMS[0], &of("m-messages"));
+    assert_eq!(
+        (elsewhere.status, elsewhere.header("x-relay-error")),
+        (501, "unsupported_error")
+    );
+    let misplaced = form(&rig.relay, "/v1/embeddings", &of("m-chat"));
+    assert_eq!(misplaced.status, 415);
+}
+
 #[test]
 fn what_no_host_has_is_a_501_and_what_is_wrong_is_told_as_of_a_turn() {
     let rig = Rig::new(rule);

@@ -243,6 +243,63 @@ fn two_keys_do_not_see_what_is_kept_for_the_other() {
     assert_eq!(at("POST", RESPONSES, &mine, next).status, 200);
 }
 
+#[test]
+fn two_keys_do_not_see_each_others_files() {
+    let relay = door::world().start();
+    let mine = door::key(&relay, &["create", "mine"]);
+    let theirs = door::key(&relay, &["create", "theirs"]);
+    door::becomes(&relay, &theirs, "");
+    let form = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--x\r\n\
+                content-disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nwords\r\n--x--\r\n";
+    let head = format!(
+        "POST /v1/files HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {mine}\r\n\
+         content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n{form}",
+        relay.address,
+        form.len()
+    );
+    let file = client::send(relay.address, head.as_bytes()).whole().json();
+    let id = file["id"].as_str().expect("an id").to_owned();
+    let at = |method: &str, path: &str, key: &str, body: Value| {
+        as_key(relay.address, method, path, key, &body)
+    };
+    let path = format!("/v1/files/{id}");
+    let content = format!("{path}/content");
+    for (key, status, count) in [(&theirs, 404, 0), (&mine, 200, 1)] {
+        let list = at("GET", "/v1/files", key, json!({})).json();
+        assert_eq!(list["data"].as_array().map(Vec::len), Some(count));
+        assert_eq!(at("GET", &path, key, json!({})).status, status);
+        assert_eq!(at("GET", &content, key, json!({})).status, status);
+        let parts =
+            json!([{"type": "input_file", "file_id": id}, {"type": "input_text", "text": "one"}]);
+        let input = json!([{"role": "user", "content": parts}]);
+        let told = at("POST", RESPONSES, key, with_model(json!({"input": input})));
+        assert_eq!(told.status, status, "{}", told.body);
+        assert_eq!(at("DELETE", &path, key, json!({})).status, status);
+    }
+}
+
+#[test]
+fn a_conversation_that_would_be_larger_than_one_may_be_is_refused_and_stays_as_it_was() {
+    let relay = World::scripted("").start();
+    let at =
+        |method: &str, path: &str, body: Value| as_key(relay.address, method, path, "any", &body);
+    let made = at("POST", "/v1/conversations", json!({})).json();
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let items = format!("/v1/conversations/{id}/items");
+    let large = json!({"items": [{"role": "user", "content": "x".repeat(17 << 20)}]});
+    assert_eq!(at("POST", &items, large.clone()).status, 200);
+    let told = at("POST", &items, large);
+    assert_eq!(
+        (told.status, told.header("x-relay-error")),
+        (413, "request_too_large"),
+        "{}",
+        &told.body[..200.min(told.body.len())]
+    );
+    assert!(told.body.contains("POST /v1/conversations"));
+    let list = at("GET", &format!("{items}?limit=10"), json!({})).json();
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(1));
+}
+
 /// Over a second on a busy machine: some hundred calls, most of them refused.
 #[test]
 fn hostile_bodies_get_documented_statuses_and_nothing_else() {

@@ -11,6 +11,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,7 +19,8 @@ use std::process::Command;
 pub(crate) fn all() -> Vec<Trial> {
     trials![
         a_full_disk_fails_no_call_and_tears_no_line,
-        a_state_folder_that_cannot_be_written_is_told_with_the_next_step
+        a_state_folder_that_cannot_be_written_is_told_with_the_next_step,
+        a_state_folder_of_another_owner_is_told_with_whose_it_is
     ]
 }
 
@@ -150,9 +152,45 @@ fn a_state_folder_that_cannot_be_written_is_told_with_the_next_step() -> Result<
     for word in [
         &*state.to_string_lossy(),
         "INFERENCE_RELAY_HOME",
+        "its file system is read-only; mount a volume there",
         "Read-only file system",
     ] {
         assert!(refusal.words.contains(word), "{word}: {}", refusal.words);
+    }
+    Ok(())
+}
+
+fn a_state_folder_of_another_owner_is_told_with_whose_it_is() -> Result<(), Missing> {
+    let world = World::scripted(ECHO);
+    let place = tempfile::tempdir().expect("a temporary folder must be made");
+    let state = place.path().join("state");
+    fs::create_dir(&state).expect("a folder must be made");
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(place.path(), open).expect("a folder must be opened");
+    let nobody = |args: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(world.program().get_program())
+            .args(args)
+            .env_clear()
+            .env("HOME", place.path())
+            .env("INFERENCE_RELAY_HOME", &state);
+        command.output()
+    };
+    if !nobody(&["--version"]).is_ok_and(|output| output.status.success()) {
+        return Err(Missing::of("the right to be another user"));
+    }
+    let refused = nobody(&["serve", "--port", "0"]).expect("it must run");
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{words}");
+    for word in [
+        &*state.to_string_lossy(),
+        "belongs to user 0, and this relay is user 65534",
+        "chown -R 65534",
+        "INFERENCE_RELAY_HOME",
+    ] {
+        assert!(words.contains(word), "{word}: {words}");
     }
     Ok(())
 }

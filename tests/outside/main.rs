@@ -10,6 +10,7 @@ mod clients;
 mod dashboard;
 mod disk;
 mod fleet;
+mod forms;
 mod generated;
 mod langchain;
 mod missing;
@@ -20,6 +21,7 @@ mod stumbles;
 #[path = "../it/support/mod.rs"]
 mod support;
 mod systemd;
+mod tls;
 mod valkey;
 
 use libtest_mimic::Arguments;
@@ -34,9 +36,11 @@ fn main() -> ExitCode {
         postgres::all(),
         dashboard::all(),
         fleet::all(),
+        forms::all(),
         generated::all(),
         stumbles::all(),
         systemd::all(),
+        tls::all(),
     ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

@@ -11,6 +11,7 @@ use libtest_mimic::Trial;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -20,7 +21,10 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 pub(crate) fn all() -> Vec<Trial> {
-    trials![relays_share_a_store_in_postgresql_and_go_on_while_it_is_away]
+    trials![
+        relays_share_a_store_in_postgresql_and_go_on_while_it_is_away,
+        a_catalog_of_too_many_files_stays_as_it_is_and_keys_are_shared_all_the_same
+    ]
 }
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
@@ -30,14 +34,36 @@ pub(crate) struct Server {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    /// With TLS, the certificate and the key that it shows.
+    private: Option<(PathBuf, PathBuf)>,
     child: Option<Child>,
 }
 
 impl Server {
     pub(crate) fn start() -> Result<Server, Missing> {
+        Server::start_with(|_| None)
+    }
+
+    /// With a certificate and its key, which are put into its folder.
+    pub(crate) fn start_private(chain: &str, key: &str) -> Result<Server, Missing> {
+        let put = |folder: &Path| {
+            let paths = (folder.join("host.pem"), folder.join("host.key"));
+            fs::write(&paths.0, chain).expect("a certificate must be written");
+            fs::write(&paths.1, key).expect("a key must be written");
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&paths.1, private).expect("a key must be private");
+            Some(paths)
+        };
+        Server::start_with(put)
+    }
+
+    fn start_with(
+        private: impl FnOnce(&Path) -> Option<(PathBuf, PathBuf)>,
+    ) -> Result<Server, Missing> {
         let programs = programs().ok_or_else(|| Missing::of("PostgreSQL's programs"))?;
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
         let mut server = Server {
+            private: private(folder.path()),
             folder,
             programs,
             port: free_port(),
@@ -59,7 +85,7 @@ impl Server {
     /// The server runs as its own user, as it will not as root.
     fn own(&self) -> Result<(), Missing> {
         let chown = Command::new("chown")
-            .arg("postgres")
+            .args(["-R", "postgres"])
             .arg(self.folder.path())
             .output();
         match chown.is_ok_and(|output| output.status.success()) {
@@ -91,7 +117,7 @@ impl Server {
                 "-p",
                 &port,
                 "-c",
-                "listen_addresses=127.0.0.1",
+                "listen_addresses=127.0.0.1,127.0.0.2",
                 "-c",
                 "fsync=off",
                 "-k",
@@ -99,6 +125,11 @@ impl Server {
             .arg(self.folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        if let Some((chain, key)) = &self.private {
+            let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
+            command.args(["-c", "ssl=on", "-c", &setting("ssl_cert_file", chain)]);
+            command.args(["-c", &setting("ssl_key_file", key)]);
+        }
         self.child = Some(command.spawn().expect("the server must start"));
         wait::until("the server", || {
             let told = fs::read_to_string(data.join("postmaster.pid")).ok()?;
@@ -128,7 +159,21 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://relay@127.0.0.1:{}/postgres", self.port)
+        self.url_at("127.0.0.1", "")
+    }
+
+    /// Its address by another name, with what stands behind it.
+    pub(crate) fn url_at(&self, host: &str, query: &str) -> String {
+        format!("postgres://relay@{host}:{}/postgres{query}", self.port)
+    }
+
+    /// Asks it one thing, as an operator does.
+    pub(crate) fn asks(&self, sql: &str) -> String {
+        let mut psql = self.program("psql");
+        let address = self.url();
+        let output = psql.args(["-X", "-A", "-t", "-c", sql, &address]).output();
+        let told = output.expect("psql must run").stdout;
+        String::from_utf8_lossy(&told).trim().to_owned()
     }
 }
 
@@ -206,5 +251,39 @@ fn relays_share_a_store_in_postgresql_and_go_on_while_it_is_away() -> Result<(),
     server.end();
     let refusal = again.world.refusal(&[]);
     assert_eq!(refusal.code, Some(2), "{}", refusal.words);
+    Ok(())
+}
+
+fn a_catalog_of_too_many_files_stays_as_it_is_and_keys_are_shared_all_the_same()
+-> Result<(), Missing> {
+    let server = Server::start()?;
+    let store = format!("[store]\nurl = \"{}\"\n", server.url());
+    let world = || {
+        let world = World::scripted(ECHO).pool("idle = 0").sections(&store);
+        world.settle(0);
+        world
+    };
+    let (full, other) = (world(), world().start());
+    full.declare("kind: Model\nmetadata: { name: m }\nspec: {}\n");
+    for number in 0..4096 {
+        let path = full.path(&format!("state/catalog/{number}.yaml"));
+        fs::write(path, "# nothing yet\n").expect("a file must be written");
+    }
+    let full = full.start();
+    let words = "the catalog has more than 4096 files";
+    assert!(full.log().contains(words), "{}", full.log());
+    let made = full.world.run(&["key", "create", "laptop"]);
+    assert!(made.status.success());
+    let keys = other.world.path("state/keys.json");
+    wait::until("the key at the other relay", || {
+        let told = fs::read_to_string(&keys).unwrap_or_default();
+        told.contains("laptop").then_some(())
+    });
+    assert_eq!(full.world.files("state/catalog").len(), 4097);
+    assert_eq!(other.world.files("state/catalog").len(), 0);
+    assert_eq!(
+        server.asks("SELECT count(*) FROM shared_files WHERE name LIKE 'catalog/%'"),
+        "0"
+    );
     Ok(())
 }

@@ -60,14 +60,14 @@ impl Person<'_> {
 
     /// Makes a row of a kind on its page.
     fn declares(&self, word: &str, yaml: &str) {
-        self.opens(&format!("/{word}/-/new"));
+        self.opens(&format!("/{word}/-/new?as=yaml"));
         self.browser.pastes("#yaml", yaml);
         self.browser.sends("form:has(#yaml) button");
     }
 
     /// Changes a row on its page.
     fn edits(&self, path: &str, from: &str, to: &str) {
-        self.opens(path);
+        self.opens(&format!("{path}?as=yaml"));
         let yaml = self.browser.copies("#yaml");
         assert!(yaml.contains(from), "{yaml}");
         self.browser.pastes("#yaml", &yaml.replace(from, to));

@@ -8,6 +8,8 @@ use rustix::process::Signal;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -18,11 +20,22 @@ pub(crate) struct Valkey {
     folder: TempDir,
     program: &'static str,
     port: u16,
+    /// With TLS, the certificate and the key that it shows, and the port on which it does.
+    private: Option<(PathBuf, PathBuf, u16)>,
     child: Option<Child>,
 }
 
 impl Valkey {
     pub(crate) fn start() -> Result<Valkey, Missing> {
+        Valkey::start_with(None)
+    }
+
+    /// With a certificate and its key, on a port of its own as well.
+    pub(crate) fn start_private(chain: &Path, key: &Path) -> Result<Valkey, Missing> {
+        Valkey::start_with(Some((chain.to_owned(), key.to_owned(), free_port())))
+    }
+
+    fn start_with(private: Option<(PathBuf, PathBuf, u16)>) -> Result<Valkey, Missing> {
         let known = |program: &&str| {
             let asked = Command::new(program).arg("--version").output();
             asked.is_ok_and(|output| output.status.success())
@@ -32,6 +45,7 @@ impl Valkey {
             folder: tempfile::tempdir().expect("a temporary folder must be made"),
             program: program.ok_or_else(|| Missing::of("a Valkey or a Redis"))?,
             port: free_port(),
+            private,
             child: None,
         };
         valkey.begin();
@@ -41,11 +55,24 @@ impl Valkey {
     pub(crate) fn begin(&mut self) {
         let mut command = Command::new(self.program);
         command
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "-127.0.0.2",
+            ])
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .arg(self.folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        if let Some((chain, key, port)) = &self.private {
+            let port = port.to_string();
+            command.args(["--tls-port", &port, "--tls-auth-clients", "no"]);
+            command.arg("--tls-cert-file").arg(chain);
+            command.arg("--tls-key-file").arg(key);
+            command.arg("--tls-ca-cert-file").arg(chain);
+        }
         self.child = Some(command.spawn().expect("the server must start"));
         wait::until("the Valkey", || {
             (self.ask("PING")? == "+PONG\r\n").then_some(())
@@ -64,6 +91,11 @@ impl Valkey {
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("it must run");
         process::signal(child.id(), signal);
+    }
+
+    /// Where it speaks TLS.
+    pub(crate) fn private_port(&self) -> u16 {
+        self.private.as_ref().map_or(0, |(_, _, port)| *port)
     }
 
     pub(crate) fn url(&self) -> String {

@@ -158,6 +158,13 @@ pub(super) const ROUTES: &[ApiRoute] = &[
     ),
     route(
         "GET",
+        "/api/v1/budgets",
+        VIEWER,
+        Operation::Budgets,
+        "Budgets and limits as they stand: spent, reserved, left, and when each is whole again",
+    ),
+    route(
+        "GET",
         "/api/v1/route",
         VIEWER,
         Operation::Route,

@@ -83,6 +83,13 @@ pub(super) const ROUTES: &[ApiRoute] = &[
     route("GET", "/calls/{id}", VIEWER, Operation::CallPage, "Call"),
     route("GET", "/search", VIEWER, Operation::SearchPage, "Search"),
     route("GET", "/usage", VIEWER, Operation::UsagePage, "Usage"),
+    route(
+        "GET",
+        "/budgets",
+        VIEWER,
+        Operation::BudgetsPage,
+        "Budgets and limits",
+    ),
     route("GET", "/route", VIEWER, Operation::RoutePage, "Route"),
     route("GET", "/people", ADMIN, Operation::PeoplePage, "Sessions"),
     route(

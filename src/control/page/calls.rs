@@ -12,6 +12,8 @@ use super::super::usage::KeyNames;
 use super::frame::Frame;
 use super::frame::Link;
 use super::frame::link;
+use super::limits::limit_row;
+use super::limits::spell;
 use super::look::Field;
 use super::look::call_table;
 use super::page_of;
@@ -379,8 +381,11 @@ fn verdict(told: &Value) -> (Vec<Cell>, String) {
         text(&refusal["status"]),
         text(&refusal["code"])
     );
+    let wait = refusal["retry_after_s"].as_f64();
+    let wait = wait.map(|wait| plain(format!("Heals by itself in {}.", spell(wait))));
+    let cells = [marked(head, "bad"), plain(text(&refusal["message"]))];
     (
-        vec![marked(head, "bad"), plain(text(&refusal["message"]))],
+        cells.into_iter().chain(wait).collect(),
         refusal["next"].as_str().unwrap_or_default().to_owned(),
     )
 }
@@ -433,7 +438,7 @@ fn reason(reason: &Value) -> Cell {
         None => marked("can serve", "good"),
         Some(why) => {
             let wait = reason["wait_s"].as_f64();
-            let wait = wait.map_or_else(String::new, |wait| format!("; {wait} s"));
+            let wait = wait.map_or_else(String::new, |wait| format!("; {}", spell(wait)));
             marked(format!("{}: {why}{wait}", text(&reason["code"])), "warn")
         }
     }
@@ -463,22 +468,19 @@ fn keys(told: &Value) -> Table {
 }
 
 fn limits(told: &Value) -> Table {
-    let row = |limit: &Value| {
-        let amount = |value: &Value| match limit["what"] == "budget" {
-            true => money(value.as_u64().unwrap_or(0)),
-            false => text(value),
-        };
-        vec![
-            plain(text(&limit["what"])),
-            number(amount(&limit["left"])),
-            number(amount(&limit["max"])),
-        ]
-    };
     let all = told["limits"].as_array().into_iter().flatten();
     Table {
-        caption: "Limits of its policy",
-        heads: vec!["Limit", "Left", "Of"],
-        rows: all.map(row).collect(),
+        caption: "Limits and budgets that hold it, as they stand now",
+        heads: vec![
+            "Limit",
+            "Whose",
+            "Left",
+            "Of",
+            "A call reserves",
+            "State",
+            "Whole again",
+        ],
+        rows: all.map(limit_row).collect(),
         empty: "Nothing limits it.",
         ..Table::default()
     }

@@ -6,12 +6,17 @@ use super::super::access::Access;
 use super::super::ask;
 use super::super::ask::Ask;
 use super::super::breaker;
+use super::super::detach::KEYS_WOULD_MOVE;
 use super::super::etag;
 use super::super::reply;
 use super::super::reply::Problem;
 use super::super::reply::Reply;
 use super::super::row;
+use super::super::value;
+use super::form::FormView;
 use super::frame::Frame;
+use super::frame::Link;
+use super::limits;
 use super::page_of;
 use super::table::Table;
 use super::table::linked;
@@ -19,8 +24,14 @@ use super::table::marked;
 use super::table::plain;
 use super::table::spoken;
 use super::table::text;
+use super::words::choices;
+use super::words::lead;
+use super::words::next;
+use super::words::skeleton;
+use super::words::title;
 use crate::catalog::Document;
 use crate::catalog::Kind;
+use crate::catalog::Snapshot;
 use crate::catalog::UserRole;
 use askama::Template;
 use hyper::StatusCode;
@@ -39,6 +50,8 @@ struct Rows {
     next_href: String,
     limit: usize,
     count: usize,
+    /// Rows that a simulation brings.
+    brought: Vec<String>,
 }
 
 pub(super) fn rows(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
@@ -71,6 +84,7 @@ pub(super) fn rows(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
         }),
         limit: ROWS_SHOWN,
         count: page.count,
+        brought: brought(plane, kind),
         lead: lead(kind),
         search: ask.query("q").unwrap_or_default().to_owned(),
         new_href: if may_change(ask, kind) {
@@ -92,6 +106,12 @@ pub(super) fn rows(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
         },
     };
     page_of(StatusCode::OK, &page)
+}
+
+fn brought(plane: &Plane, kind: Kind) -> Vec<String> {
+    let rows = plane.rooms.catalog.brought();
+    let rows = rows.iter().filter(|row| row.kind() == kind);
+    rows.map(|row| row.name.clone()).collect()
 }
 
 /// A spec in one line.
@@ -129,6 +149,16 @@ struct Row {
     lines: usize,
     delete_href: String,
     choices: &'static str,
+    form: FormView,
+    /// Fields that are wrong, as links to them.
+    wrong: Vec<Link>,
+    /// The row's own; empty of a new one.
+    name: String,
+    /// Whether the text is what was typed or asked for, and not the form.
+    is_yaml: bool,
+    /// Whether the change would send credentials to another address, so that somebody has to say what becomes of them.
+    is_moving: bool,
+    is_admin: bool,
 }
 
 impl Row {
@@ -152,12 +182,19 @@ impl Row {
             yaml,
             delete_href: String::new(),
             choices: choices(kind),
+            form: FormView::default(),
+            name: ask.name().to_owned(),
+            wrong: Vec::new(),
+            is_yaml: ask.query("as") == Some("yaml"),
+            is_moving: false,
+            is_admin: ask.actor.role() == Some(UserRole::Admin),
         }
     }
 }
 
-pub(super) fn new(ask: &Ask, kind: Kind) -> Reply {
+pub(super) fn new(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
     let page = Row {
+        form: FormView::fresh(plane, ask, kind),
         action: format!("/{}/-/new", access::word(kind)),
         ..Row::of(
             ask,
@@ -185,6 +222,9 @@ pub(super) fn one(
         .collect();
     let is_saved = ask.query("done") == Some("saved");
     let (next_href, next) = match is_saved && may_change(ask, kind) {
+        true if kind == Kind::Host && has_key(&snapshot, &found.name) => {
+            ("/models/-/new", "add a model")
+        }
         true => next(kind),
         false => ("", ""),
     };
@@ -201,7 +241,8 @@ pub(super) fn one(
         problems_lead: "This row is out, and the others serve. Why:",
         tables: match kind {
             Kind::Host | Kind::HostKey => vec![breakers(plane, kind, &found.name)],
-            _ => Vec::new(),
+            Kind::Policy => limits::of_policy(plane, &found.name),
+            Kind::Model | Kind::Binding | Kind::User => Vec::new(),
         },
         is_host: kind == Kind::Host,
         is_host_key: kind == Kind::HostKey,
@@ -209,6 +250,7 @@ pub(super) fn one(
         delete_href: format!("{href}/delete"),
         href,
         etag: etag::of(&found),
+        form: FormView::of_row(plane, kind, &found.to_json()["spec"], found.enabled),
         ..Row::of(
             ask,
             kind,
@@ -222,12 +264,9 @@ pub(super) fn one(
     Ok(page_of(StatusCode::OK, &page))
 }
 
-/// A kind as a heading has it.
-fn title(kind: Kind) -> &'static str {
-    match kind {
-        Kind::HostKey => "Host key",
-        Kind::Host | Kind::Model | Kind::Binding | Kind::Policy | Kind::User => kind.name(),
-    }
+fn has_key(snapshot: &Snapshot, host: &str) -> bool {
+    let host = snapshot.host(host);
+    host.is_some_and(|host| host.is_open() || !host.keys.is_empty())
 }
 
 /// The row's text; the hash of a password is only for whoever may change it.
@@ -291,49 +330,61 @@ fn breakers(plane: &Plane, kind: Kind, name: &str) -> Table {
     }
 }
 
-pub(super) fn save(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
-    let typed = ask.field("yaml").unwrap_or_default();
-    let saved = row::one_row(&typed, kind, ask.name()).and_then(|wanted| {
-        if ask.name().is_empty() && row::found(plane, kind, &wanted.name).is_ok() {
-            let detail = format!("name: there is a {} of this name already.", kind.word());
-            return Err(Problem::invalid(detail));
-        }
-        row::write_checked(plane, ask, &wanted).map(|_| wanted)
-    });
-    match saved {
-        Ok(wanted) => Ok(reply::see(&format!(
-            "/{}/{}?done=saved",
-            access::word(kind),
-            ask::encoded(&wanted.name)
-        ))),
-        Err(problem) => Ok(again(ask, kind, typed, &problem)),
-    }
-}
-
-/// The form again, with what was typed and what is wrong with it.
-fn again(ask: &Ask, kind: Kind, typed: String, problem: &Problem) -> Reply {
+/// The page again, with what was typed and what is wrong with it.
+pub(super) fn again(
+    plane: &Plane,
+    ask: &Ask,
+    kind: Kind,
+    yaml: Option<String>,
+    problem: &Problem,
+) -> Reply {
     let word = access::word(kind);
-    let mut problems: Vec<String> = problem
-        .errors
-        .iter()
-        .map(|error| format!("line {}: {}", error["line"], text(&error["message"])))
-        .collect();
-    if problems.is_empty() {
-        problems.push(problem.detail.clone());
-    }
+    let form = match &yaml {
+        None => FormView::typed(plane, ask, kind, problem),
+        Some(_) if ask.name().is_empty() => FormView::fresh(plane, ask, kind),
+        Some(_) => FormView::default(),
+    };
+    let is_yaml = yaml.is_some();
+    let wrong = form.wrong();
     let href = format!("/{word}/{}", ask::encoded(ask.name()));
     let page = Row {
-        problems,
+        problems: told(problem, is_yaml, &wrong),
         problems_lead: "Nothing was changed:",
-        action: if ask.name().is_empty() {
-            format!("/{word}/-/new")
-        } else {
-            href
+        action: match ask.name() {
+            "" => format!("/{word}/-/new"),
+            _ => href,
         },
         etag: ask.field("etag").unwrap_or_default(),
-        ..Row::of(ask, kind, ask.route.summary.to_owned(), typed)
+        form,
+        wrong,
+        is_yaml,
+        is_moving: problem.code == KEYS_WOULD_MOVE,
+        ..Row::of(
+            ask,
+            kind,
+            match ask.name() {
+                "" => ask.route.summary.to_owned(),
+                name => format!("{} {name}", title(kind)),
+            },
+            yaml.unwrap_or_else(|| skeleton(kind).to_owned()),
+        )
     };
     page_of(problem.status, &page)
+}
+
+/// What is wrong that stands at no field; of a text each with its line.
+fn told(problem: &Problem, is_yaml: bool, wrong: &[Link]) -> Vec<String> {
+    if !wrong.is_empty() {
+        return Vec::new();
+    }
+    let line = |error: &Value| match error["line"].as_u64() {
+        Some(line) if is_yaml => format!("line {line}: {}", text(&error["message"])),
+        _ => text(&error["message"]),
+    };
+    match problem.errors.is_empty() {
+        true => vec![problem.detail.clone()],
+        false => problem.errors.iter().map(line).collect(),
+    }
 }
 
 #[derive(Template)]
@@ -370,7 +421,7 @@ pub(super) fn delete(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Prob
 }
 
 pub(super) fn store(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    row::store_value(plane, ask, &ask.field("value").unwrap_or_default())?;
+    value::store_value(plane, ask, &ask.field("value").unwrap_or_default())?;
     Ok(reply::see(&format!(
         "/host-keys/{}?done=stored",
         ask::encoded(ask.name())
@@ -392,72 +443,6 @@ fn may_change(ask: &Ask, kind: Kind) -> bool {
         UserRole::Operator
     };
     Access::UserRole(needed).lets(ask.actor.role())
-}
-
-fn lead(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Host => "HTTP endpoints that serve models: an address, and how it is reached.",
-        Kind::HostKey => {
-            "Credentials of hosts. Several of one host form a pool; each has its own circuit breaker."
-        }
-        Kind::Model => "Names that callers use, with aliases and prices.",
-        Kind::Binding => "Which lane or host serves a model, by which adapter, in which order.",
-        Kind::Policy => "What a relay key may have: models, lanes, limits, a budget.",
-        Kind::User => "Who may log in here, and as what: viewer, operator, admin.",
-    }
-}
-
-/// What comes after a row of this kind on the way to a first call: where, and in words.
-fn next(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
-        Kind::Host => ("/host-keys/-/new", "add its key"),
-        Kind::HostKey => ("/models/-/new", "once its value is stored, add a model"),
-        Kind::Model => ("/bindings/-/new", "bind it to a host"),
-        Kind::Policy => ("/keys", "make a relay key with it"),
-        Kind::Binding => ("/route", "see where a call of it would go"),
-        Kind::User => ("", ""),
-    }
-}
-
-/// What there is to choose from, beside the editor.
-fn choices(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Host => "network: public or private · auth: adapter, bearer, x-api-key or none",
-        Kind::HostKey => {
-            "value: { secret: NAME }, { env: VARIABLE } or { file: PATH }. Save it, then store the value on its page."
-        }
-        Kind::Model => "price: per million tokens; without one, its calls count as unpriced",
-        Kind::Binding => {
-            "lane: http:HOST, claude-pty, claude-print or codex · adapter: anthropic, openai or responses (for hosts)"
-        }
-        Kind::Policy => "models: [a, b], or all: true · budget: { amount: 50, per: month }",
-        Kind::User => {
-            "`inference-relay user add NAME --role viewer` makes the hash of a password; passwordEnv names a variable instead"
-        }
-    }
-}
-
-fn skeleton(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Host => {
-            "kind: Host\nmetadata: { name: NAME }\nspec:\n  url: \"https://api.example.com\"\n  network: public\n"
-        }
-        Kind::HostKey => {
-            "kind: HostKey\nmetadata: { name: NAME }\nspec:\n  host: HOST\n  value: { secret: NAME }\n"
-        }
-        Kind::Model => {
-            "kind: Model\nmetadata: { name: NAME }\nspec:\n  aliases: []\n  price: { currency: USD, input: 2.5, output: 10 }\n"
-        }
-        Kind::Binding => {
-            "kind: Binding\nmetadata: { name: NAME }\nspec:\n  model: MODEL\n  lane: \"http:HOST\"\n  adapter: openai\n  upstreamName: NAME\n  order: 1\n"
-        }
-        Kind::Policy => {
-            "kind: Policy\nmetadata: { name: NAME }\nspec:\n  models: []\n  limits: { requestsPerMinute: 600, concurrent: 16 }\n"
-        }
-        Kind::User => {
-            "kind: User\nmetadata: { name: NAME }\nspec:\n  role: viewer\n  passwordEnv: VARIABLE\n"
-        }
-    }
 }
 
 /// Rows of one page of a list.

@@ -25,23 +25,31 @@ pub(super) struct Link {
 impl Frame {
     /// Of a page for whoever has logged in.
     pub(super) fn of(ask: &Ask, title: impl Into<String>) -> Frame {
-        let is_admin = ask.actor.role() == Some(UserRole::Admin);
+        Frame {
+            notice: notice(ask.query("done")),
+            ..Frame::seen_by(&ask.actor, ask.route.path, title)
+        }
+    }
+
+    /// Of a page at this path; somebody finds the way on from it.
+    pub(super) fn seen_by(actor: &Actor, path: &str, title: impl Into<String>) -> Frame {
+        let is_admin = actor.role() == Some(UserRole::Admin);
         let nav = NAV
             .iter()
             .filter(|(href, _)| is_admin || *href != "/people");
-        let user = match &ask.actor {
-            Actor::Nobody => "",
-            Actor::Token | Actor::User(_) => ask.actor.name(),
+        let user = match actor {
+            Actor::Nobody => return Frame::bare(title),
+            Actor::Token | Actor::User(_) => actor.name(),
         };
         Frame {
             title: title.into(),
             user: user.to_owned(),
-            role: ask.actor.role().map_or("", UserRole::word),
-            csrf: ask.actor.csrf().to_owned(),
+            role: actor.role().map_or("", UserRole::word),
+            csrf: actor.csrf().to_owned(),
             nav: nav
-                .map(|(href, text)| link(href, text, is_below(ask.route.path, href)))
+                .map(|(href, text)| link(href, text, is_below(path, href)))
                 .collect(),
-            notice: notice(ask.query("done")),
+            notice: "",
         }
     }
 
@@ -92,6 +100,7 @@ const NAV: &[(&str, &str)] = &[
     ("/", "Overview"),
     ("/calls", "Calls"),
     ("/usage", "Usage"),
+    ("/budgets", "Budgets"),
     ("/route", "Route"),
     ("/hosts", "Hosts"),
     ("/host-keys", "Host keys"),

@@ -21,11 +21,16 @@ use super::table::result;
 use super::table::spoken;
 use super::table::text;
 use super::table::took;
+use crate::catalog::DocumentSet;
+use crate::catalog::Host;
+use crate::catalog::Kind;
+use crate::catalog::RowId;
 use crate::catalog::Snapshot;
 use crate::catalog::UserRole;
 use askama::Template;
 use hyper::StatusCode;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// One number that stands for itself.
 pub(super) struct Tile {
@@ -55,7 +60,7 @@ pub(super) fn overview(plane: &Plane, ask: &Ask) -> Reply {
         tiles: tiles(&lanes, &recent),
         problems: problems.collect(),
         steps: steps(plane, &snapshot),
-        table: lane_table(&lanes),
+        table: lane_table(&lanes, &plane.rooms.catalog.brought()),
         calls: call_table(&recent[..recent.len().min(CALLS_SHOWN)]),
     };
     page_of(StatusCode::OK, &page)
@@ -95,12 +100,23 @@ fn tiles(lanes: &Value, recent: &[Value]) -> Vec<Tile> {
 
 /// What is still to do before a host serves a call; empty where one can.
 fn steps(plane: &Plane, snapshot: &Snapshot) -> Vec<Link> {
-    let has_model = snapshot.models().next().is_some();
-    let has_binding = snapshot.models().any(|model| !model.bindings.is_empty());
-    let has_host = snapshot.hosts().next().is_some();
-    let has_key = snapshot
-        .hosts()
-        .any(|host| host.is_open() || host.keys.iter().any(|key| key.is_usable()));
+    let brought = plane.rooms.catalog.brought();
+    // What a simulation brings is nobody's step.
+    let is_own = |kind, name: &str| brought.find(&RowId::new(kind, name)).is_none();
+    let models = || {
+        let models = snapshot.models();
+        models.filter(|model| is_own(Kind::Model, model.name.as_str()))
+    };
+    let hosts = || {
+        let hosts = snapshot.hosts();
+        hosts.filter(|host| is_own(Kind::Host, host.name.as_str()))
+    };
+    let is_usable =
+        |host: &Arc<Host>| host.is_open() || host.keys.iter().any(|key| key.is_usable());
+    let has_model = models().next().is_some();
+    let has_binding = models().any(|model| !model.bindings.is_empty());
+    let has_host = hosts().next().is_some();
+    let has_key = hosts().any(is_usable);
     let has_relay_key = plane.rooms.keys.read().ok().flatten().is_some();
     let steps = [
         ("/hosts/-/new", "Add a host", has_host),
@@ -122,7 +138,7 @@ fn steps(plane: &Plane, snapshot: &Snapshot) -> Vec<Link> {
     }
 }
 
-fn lane_table(lanes: &Value) -> Table {
+fn lane_table(lanes: &Value, brought: &DocumentSet) -> Table {
     let hosts = lanes["hosts"].as_array().cloned().unwrap_or_default();
     let row = |host: &Value| {
         let state = match (
@@ -138,9 +154,14 @@ fn lane_table(lanes: &Value) -> Table {
             _ => marked("ready", "good"),
         };
         let name = text(&host["lane"]);
-        let href = format!("/hosts/{}", ask::encoded(name.trim_start_matches("http:")));
+        let bare = name.trim_start_matches("http:");
+        let href = format!("/hosts/{}", ask::encoded(bare));
+        let is_brought = brought.find(&RowId::new(Kind::Host, bare)).is_some();
         vec![
-            linked(name, href),
+            match is_brought {
+                true => plain(format!("{name} (of the simulation)")),
+                false => linked(name, href),
+            },
             state,
             number(text(&host["usable_keys"])),
             number(text(&host["keys"])),

@@ -4,15 +4,20 @@ mod audit;
 mod calls;
 mod chart;
 mod edit;
+mod form;
 mod frame;
+mod limits;
 mod look;
 mod people;
+mod save;
 mod search;
 mod table;
 mod usage;
+mod words;
 
 use super::Plane;
 use super::access::Operation;
+use super::ask::Actor;
 use super::ask::Ask;
 use super::live;
 use super::rekey;
@@ -54,9 +59,9 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::Welcome => Ok(people::welcome(ask)),
         Operation::Overview => Ok(look::overview(plane, ask)),
         Operation::RowsPage(kind) => Ok(edit::rows(plane, ask, kind)),
-        Operation::NewPage(kind) => Ok(edit::new(ask, kind)),
+        Operation::NewPage(kind) => Ok(edit::new(plane, ask, kind)),
         Operation::RowPage(kind) => edit::one(plane, ask, kind, None),
-        Operation::RowForm(kind) => edit::save(plane, ask, kind),
+        Operation::RowForm(kind) => save::save(plane, ask, kind),
         Operation::DeletePage(kind) => edit::confirm(plane, ask, kind),
         Operation::DeleteForm(kind) => edit::delete(plane, ask, kind),
         Operation::ValueForm => edit::store(plane, ask),
@@ -64,8 +69,9 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::KeysPage => people::keys(plane, ask, people::Minted::default()),
         Operation::KeyForm => people::mint(plane, ask),
         Operation::KeySwitchForm => people::switch(plane, ask),
-        Operation::KeyDeletePage => people::confirm(ask),
+        Operation::KeyDeletePage => people::confirm(plane, ask),
         Operation::KeyDeleteForm => people::delete(plane, ask),
+        Operation::BudgetsPage => limits::budgets(plane, ask),
         Operation::RoutePage => Ok(calls::route(plane, ask)),
         Operation::PeoplePage => Ok(people::sessions(plane, ask)),
         Operation::EndForm => people::end(plane, ask),
@@ -90,15 +96,16 @@ struct Message {
 }
 
 /// What was refused before it was known which page it is for.
-pub(super) fn refused(problem: &Problem) -> Reply {
+pub(super) fn refused(problem: &Problem, actor: &Actor, path: &str) -> Reply {
     if problem.status == StatusCode::UNAUTHORIZED {
         return reply::see("/login");
     }
+    let frame = |title| Frame::seen_by(actor, path, title);
     if problem.status == StatusCode::NOT_FOUND {
         let told = Problem::not_found("such page");
-        return message(Frame::bare("Not found"), &told);
+        return message(frame("Not found"), &told);
     }
-    message(Frame::bare(title(problem)), problem)
+    message(frame(title(problem)), problem)
 }
 
 fn failed(ask: &Ask, problem: &Problem) -> Reply {

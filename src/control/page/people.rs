@@ -11,6 +11,7 @@ use super::super::login;
 use super::super::reply;
 use super::super::reply::Problem;
 use super::super::reply::Reply;
+use super::super::usage::KeyNames;
 use super::edit::Confirm;
 use super::frame::Frame;
 use super::frame::Link;
@@ -207,7 +208,8 @@ fn line(key: &Value) -> KeyLine {
     let (is_active, is_disabled) = (key["state"] == "active", key["state"] == "disabled");
     let name = text(&key["name"]);
     KeyLine {
-        href: format!("/keys/{}", ask::encoded(&name)),
+        // By its id: a name of dots is a path's own sign.
+        href: format!("/keys/{}", ask::encoded(&text(&key["id"]))),
         calls: format!("/calls?key={}", ask::encoded(&name)),
         name,
         state: text(&key["state"]),
@@ -246,13 +248,14 @@ pub(super) fn switch(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     Ok(reply::see("/keys?done=changed"))
 }
 
-pub(super) fn confirm(ask: &Ask) -> Result<Reply, Problem> {
+pub(super) fn confirm(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let name = KeyNames::of(plane).name(ask.name());
     let page = Confirm {
-        frame: Frame::of(ask, format!("Delete key {}?", ask.name())),
+        frame: Frame::of(ask, format!("Delete key {name}?")),
         text: "Calls with it are refused from then on. A disabled key can be enabled again; a deleted one cannot.".to_owned(),
         dependents: Vec::new(),
         action: format!("/keys/{}/delete", ask::encoded(ask.name())),
-        button: format!("Delete {}", ask.name()),
+        button: format!("Delete {name}"),
         back: "/keys".to_owned(),
     };
     Ok(page_of(StatusCode::OK, &page))

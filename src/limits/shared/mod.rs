@@ -18,6 +18,7 @@ use super::ask::Refusal;
 use super::ask::Subject;
 use super::memory::Spent;
 use super::period::Window;
+use super::state::BoundState;
 use crate::catalog::BudgetSpec;
 use crate::catalog::Nanos;
 use crate::valkey::Script;
@@ -110,6 +111,23 @@ impl SharedLimits {
     /// How the tightest of several bounds stand, as far as this relay knows.
     pub(crate) fn readings(&self, bounds: &[Bound<'_>], now: Instant) -> Readings {
         self.0.known.readings(bounds, now)
+    }
+
+    /// Whether the server can be asked.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.valkey.is_there()
+    }
+
+    /// How one bound stands, as this relay last heard; the calls that others have under way are not known.
+    pub(crate) fn state(&self, bound: &Bound<'_>, now: Instant, unix_ms: u64) -> BoundState {
+        let readings = self.readings(&[*bound], now);
+        let money = bound.budget.as_ref();
+        BoundState {
+            requests: readings.requests,
+            tokens: readings.tokens,
+            concurrent: None,
+            money: money.map(|budget| self.spent(bound.subject, budget, unix_ms)),
+        }
     }
 
     /// What a subject has spent in the present window of a budget, as this relay last heard; what calls under way have

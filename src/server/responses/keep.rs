@@ -1,19 +1,13 @@
 //! Remembers an answer before its end is told, so that whoever has the end may go on at once.
 
+use super::super::front::Keep;
 use crate::archive::Archive;
 use crate::archive::Kind;
-use crate::lane::Events;
-use crate::lane::Reply;
-use crate::lane::Serving;
-use crate::turn::AnswerBuilder;
 use crate::turn::CompleteAnswer;
-use crate::turn::Event;
-use crate::turn::Fault;
 use crate::turn::Owner;
 use crate::wire::openai::responses::answer::Writer;
+use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
-use tokio::sync::mpsc;
 
 /// What of a call is remembered, and where.
 pub(super) struct Keeper {
@@ -29,52 +23,14 @@ pub(super) struct Keeper {
     pub(super) is_stored: bool,
 }
 
-type EventSender = mpsc::Sender<Result<Event, Fault>>;
-
 impl Keeper {
-    /// Listens to the answer.
-    pub(super) fn listen(self, serving: Serving) -> Serving {
-        Box::pin(async move {
-            match serving.await? {
-                Reply::Events(events) => {
-                    let (events_tx, told) = mpsc::channel(EVENTS_MAX);
-                    tokio::spawn(self.pass_on(events, events_tx));
-                    Ok(Reply::Events(Events::of(told)))
-                }
-                passed @ Reply::Passed(_) => Ok(passed),
-            }
-        })
-    }
-
-    async fn pass_on(self, mut answer: Events, events: EventSender) {
-        let mut builder = AnswerBuilder::default();
-        let mut is_sound = true;
-        loop {
-            let told = tokio::select! {
-                biased;
-                () = events.closed() => return,
-                told = answer.next() => told,
-            };
-            // Whoever reads the events says that they ended without an end.
-            let Some(told) = told else { return };
-            if let Ok(event) = &told {
-                is_sound &= builder.push(event.clone()).is_ok();
-            }
-            let is_over = matches!(told, Err(_) | Ok(Event::End(_)));
-            if is_over
-                && is_sound
-                && let Some(whole) = std::mem::take(&mut builder).finish()
-            {
-                self.keep(&whole).await;
-            }
-            if events.send(told).await.is_err() || is_over {
-                return;
-            }
-        }
+    /// Remembers the answer once it is whole.
+    pub(super) fn keep(self) -> Keep {
+        Box::new(move |whole| Box::pin(async move { self.remember(&whole).await }))
     }
 
     /// What cannot be kept is not known later, and the call that goes on with it is told so.
-    async fn keep(&self, whole: &CompleteAnswer) {
+    async fn remember(self, whole: &CompleteAnswer) {
         let response = self.writer.response(whole);
         if let Some(id) = &self.conversation {
             let new = [self.input.as_slice(), list(&response["output"])].concat();
@@ -92,12 +48,16 @@ impl Keeper {
             }
         }
         if self.is_stored {
-            let items = [self.before.as_slice(), &self.input].concat();
-            let record = json!({"response": response, "items": items});
+            let (mut items, id) = (self.before, self.writer.id());
+            items.extend(self.input);
+            let record = Map::from_iter([
+                ("response".to_owned(), response),
+                ("items".to_owned(), items.into()),
+            ]);
             let kept = self
                 .archive
-                .put(Kind::Response, &self.owner, &self.writer.id(), record)
-                .await;
+                .put(Kind::Response, &self.owner, &id, record.into());
+            let kept = kept.await;
             if let Err(error) = kept {
                 tracing::warn!(%error, "a response could not be kept");
             }
@@ -108,6 +68,3 @@ impl Keeper {
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
-
-/// Events between the lane and the caller; a lane that is faster waits.
-const EVENTS_MAX: usize = 64;

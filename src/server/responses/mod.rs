@@ -66,12 +66,9 @@ pub(super) async fn create(
         request: call.request,
         stream: call.stream,
         writer: Box::new(writer),
+        keep: keeper.map(Keeper::keep),
     };
-    front::serve(&api, context, taken, asked, |serving| match keeper {
-        Some(keeper) => keeper.listen(serving),
-        None => serving,
-    })
-    .await
+    front::serve(&api, context, taken, asked).await
 }
 
 /// What was said before, as far as the call leans on it.

@@ -8,6 +8,9 @@ pub(crate) enum EngineFault {
     /// It may work in a moment: somebody else writes, or the connection is gone.
     #[error("{0}")]
     Away(String),
+    /// The server's certificate is not believed.
+    #[error("{0}")]
+    Untrusted(String),
     /// It will not work again either.
     #[error("{0}")]
     Refused(String),
@@ -15,7 +18,21 @@ pub(crate) enum EngineFault {
 
 impl EngineFault {
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self, EngineFault::Away(_))
+        matches!(self, EngineFault::Away(_) | EngineFault::Untrusted(_))
+    }
+
+    /// What to do where a start meets it.
+    pub(super) fn next(&self) -> &'static str {
+        match self {
+            EngineFault::Untrusted(_) => {
+                "call the server by a name of its certificate, and name the file of its authority in store.url \
+                 (…?sslmode=verify-full&sslrootcert=/PATH)"
+            }
+            EngineFault::Away(_) | EngineFault::Refused(_) => {
+                "free some space, give this user the right to write it, or see whether the server answers; or name another \
+                 place in store.url"
+            }
+        }
     }
 }
 

@@ -74,8 +74,8 @@ impl Store {
         let place = config.place.to_string();
         let closed = |cause: EngineFault| StoreFault::Closed {
             place: place.clone(),
+            next: cause.next(),
             cause: cause.to_string(),
-            next: "free some space, give this user the right to write it, or see whether the server answers; or name another place in store.url",
         };
         let opened: Result<Box<dyn Engine>, EngineFault> = match &config.place {
             StorePlace::Sqlite(path) => Sqlite::open(path).map(|engine| Box::new(engine) as _),

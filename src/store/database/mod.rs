@@ -8,7 +8,9 @@ mod fault;
 mod migration;
 mod place;
 mod postgres;
+mod server;
 mod sqlite;
+mod tls;
 mod value;
 
 mod audit;
@@ -44,6 +46,7 @@ pub(crate) use reader::StoreReader;
 pub(crate) use reader::copy_store;
 pub(crate) use record::UsageRecord;
 pub(crate) use rollup::UsageSums;
+pub(crate) use server::PostgresServer;
 pub(crate) use shared::SharedFile;
 pub(crate) use shared::SharedFiles;
 pub(crate) use shared::hear_changes;

@@ -1,7 +1,6 @@
 //! Where the store is.
 
-use postgres::config::Host;
-use postgres::config::SslMode;
+use super::server::PostgresServer;
 use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,8 +18,7 @@ pub(crate) struct StoreConfig {
 #[derive(Clone)]
 pub(crate) enum StorePlace {
     Sqlite(PathBuf),
-    /// A server's address, with its user and password.
-    Postgres(Box<postgres::Config>),
+    Postgres(Box<PostgresServer>),
 }
 
 impl StorePlace {
@@ -35,7 +33,8 @@ impl StorePlace {
     /// Says what it may be, and nothing of a password.
     pub(crate) fn parse(text: &str) -> Result<StorePlace, String> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return server(text);
+            let server = PostgresServer::parse(text)?;
+            return Ok(StorePlace::Postgres(Box::new(server)));
         }
         let path = text
             .strip_prefix("sqlite:")
@@ -48,39 +47,11 @@ impl StorePlace {
     }
 }
 
-fn server(text: &str) -> Result<StorePlace, String> {
-    // What the library says of it could have the password in it.
-    let config: postgres::Config = text.parse().map_err(|_| {
-        "this is no address of a PostgreSQL; it is postgres://USER:PASSWORD@HOST:5432/DATABASE"
-            .to_owned()
-    })?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err("TLS to PostgreSQL is not offered; leave sslmode=require away, and reach the server over loopback, a \
-                    private network or a tunnel"
-            .to_owned());
-    }
-    Ok(StorePlace::Postgres(Box::new(config)))
-}
-
 impl fmt::Display for StorePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StorePlace::Sqlite(path) => write!(f, "{}", path.display()),
-            StorePlace::Postgres(config) => {
-                let host = config.get_hosts().first();
-                let host = match host {
-                    Some(Host::Tcp(name)) => name.clone(),
-                    #[cfg(unix)]
-                    Some(Host::Unix(path)) => path.display().to_string(),
-                    None => "localhost".to_owned(),
-                };
-                let port = config.get_ports().first().copied().unwrap_or(5432);
-                write!(
-                    f,
-                    "postgres://{host}:{port}/{}",
-                    config.get_dbname().unwrap_or_default()
-                )
-            }
+            StorePlace::Postgres(server) => server.fmt(f),
         }
     }
 }

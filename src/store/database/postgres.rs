@@ -2,12 +2,12 @@
 
 use super::engine::Engine;
 use super::fault::EngineFault;
+use super::server::PostgresServer;
+use super::server::fault;
 use super::value::Row;
 use super::value::Value;
 use bytes::BytesMut;
 use postgres::Client;
-use postgres::Config;
-use postgres::NoTls;
 use postgres::Statement;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::IsNull;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// A connection to a server.
 pub(super) struct Postgres {
-    config: Config,
+    server: PostgresServer,
     client: Option<Client>,
     /// Those that were prepared on this connection, by their text.
     statements: HashMap<String, Statement>,
@@ -29,13 +29,9 @@ pub(super) struct Postgres {
 
 impl Postgres {
     /// Connects.
-    pub(super) fn open(config: &Config) -> Result<Postgres, EngineFault> {
-        let mut config = config.clone();
-        config.application_name("inference-relay");
-        config.connect_timeout(CONNECT_WAIT_MAX);
-        config.keepalives_idle(KEEPALIVE_IDLE);
+    pub(super) fn open(server: &PostgresServer) -> Result<Postgres, EngineFault> {
         let mut opened = Postgres {
-            config,
+            server: server.clone(),
             client: None,
             statements: HashMap::new(),
             is_within: false,
@@ -54,7 +50,7 @@ impl Postgres {
             if std::mem::take(&mut self.is_within) {
                 return Err(EngineFault::Away("the connection is gone".to_owned()));
             }
-            let mut client = self.config.connect(NoTls).map_err(fault)?;
+            let mut client = self.server.connect()?;
             client.batch_execute(SESSION).map_err(fault)?;
             self.client = Some(client);
         }
@@ -114,25 +110,29 @@ impl Engine for Postgres {
 
 /// Calls back at once, at each notification of a channel, and whenever the connection was made anew, until it says that
 /// this is enough. It blocks for as long.
-pub(super) fn listen(config: &Config, channel: &str, mut told: impl FnMut() -> bool) {
-    let mut config = config.clone();
-    config.application_name("inference-relay");
-    config.connect_timeout(CONNECT_WAIT_MAX);
-    config.keepalives_idle(KEEPALIVE_IDLE);
+pub(super) fn listen(server: &PostgresServer, channel: &str, mut told: impl FnMut() -> bool) {
     while told() {
-        let heard = config.connect(NoTls).and_then(|mut client| {
-            client.batch_execute(&format!("LISTEN {channel}"))?;
-            let mut notifications = client.notifications();
-            let mut heard = notifications.blocking_iter();
-            // What was told before this connection listened is looked at now.
-            while told() && heard.next()?.is_some() {}
-            Ok(())
-        });
-        if let Err(error) = heard {
+        if let Err(error) = hear(server, channel, &mut told) {
             tracing::debug!(%error, "changes of other relays are not heard");
         }
         std::thread::park_timeout(LISTEN_RETRY_WAIT);
     }
+}
+
+fn hear(
+    server: &PostgresServer,
+    channel: &str,
+    told: &mut impl FnMut() -> bool,
+) -> Result<(), EngineFault> {
+    let mut client = server.connect()?;
+    client
+        .batch_execute(&format!("LISTEN {channel}"))
+        .map_err(fault)?;
+    let mut notifications = client.notifications();
+    let mut heard = notifications.blocking_iter();
+    // What was told before this connection listened is looked at now.
+    while told() && heard.next().map_err(fault)?.is_some() {}
+    Ok(())
 }
 
 impl ToSql for Value<'_> {
@@ -180,34 +180,10 @@ fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }
 
-/// Of an error every cause is told, since the first says no more than "db error"; a password is in none.
-fn fault(error: postgres::Error) -> EngineFault {
-    let class = error
-        .code()
-        .map(|code| code.code().get(..2).unwrap_or_default().to_owned());
-    // A connection, resources, an operator's intervention, or two transactions in each other's way.
-    let may_pass = match &class {
-        Some(class) => ["08", "53", "57", "40"].contains(&class.as_str()),
-        None => true,
-    };
-    let cause = error.source().map(ToString::to_string);
-    let text = cause
-        .unwrap_or_else(|| error.to_string())
-        .replace('\n', " ");
-    match may_pass {
-        true => EngineFault::Away(text),
-        false => EngineFault::Refused(text),
-    }
-}
-
 /// A statement that takes longer is given up, and a lock that is not to be had as well.
 const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '10s';";
 /// Relays that begin at the same time migrate one after the other; the number is this program's alone.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(742100421)";
-/// A server that is there answers in far less.
-const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
-/// A connection that nobody uses is looked at, so that one which a router forgot is noticed.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 /// Before a connection that only listens is made anew.
 const LISTEN_RETRY_WAIT: Duration = Duration::from_millis(500);
 /// Statements that are kept ready: there are some twenty, and filters make more.

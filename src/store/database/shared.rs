@@ -5,9 +5,9 @@ use super::engine::whole;
 use super::fault::EngineFault;
 use super::postgres::Postgres;
 use super::postgres::listen;
+use super::server::PostgresServer;
 use super::value::Value;
 use crate::clock;
-use postgres::Config;
 
 /// A file as the server has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +28,16 @@ impl SharedFiles {
     ///
     /// # Errors
     /// Where the server does not answer.
-    pub(crate) fn open(server: &Config) -> Result<SharedFiles, EngineFault> {
+    pub(crate) fn open(server: &PostgresServer) -> Result<SharedFiles, EngineFault> {
         Postgres::open(server).map(|engine| SharedFiles { engine })
     }
 
-    /// All of them.
+    /// All of them, those that there are before those that were removed; no more than [`ROWS_MAX`].
     ///
     /// # Errors
     /// Where the server does not answer.
     pub(crate) fn all(&mut self) -> Result<Vec<SharedFile>, EngineFault> {
-        let sql = "SELECT name, version, content, is_gone FROM shared_files ORDER BY name";
-        let rows = self.engine.query(sql, &[])?;
+        let rows = self.engine.query(ALL, &[ROWS_MAX.into()])?;
         let file = |row: &super::value::Row| SharedFile {
             name: row.text(0),
             version: row.sum(1),
@@ -80,10 +79,15 @@ impl SharedFiles {
 
 /// Calls back at each change of any of them, and whenever one may have been missed, until it says that this is enough. It
 /// blocks for as long.
-pub(crate) fn hear_changes(server: &Config, told: impl FnMut() -> bool) {
+pub(crate) fn hear_changes(server: &PostgresServer, told: impl FnMut() -> bool) {
     listen(server, CHANNEL, told);
 }
 
+const ALL: &str =
+    "SELECT name, version, content, is_gone FROM shared_files ORDER BY is_gone, name LIMIT ?1";
+/// Files that are read at once: four times as many as a catalog may have. Of more, those that were removed long ago are
+/// not known, and whoever has one yet keeps it.
+const ROWS_MAX: u64 = 16_384;
 const FIRST: &str = "INSERT INTO shared_files (name, version, content, is_gone, changed_at_ms) \
                      VALUES (?1, ?2 + 1, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING";
 const NEXT: &str = "UPDATE shared_files SET version = version + 1, content = ?3, is_gone = ?4, changed_at_ms = ?5 \

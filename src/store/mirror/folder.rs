@@ -2,6 +2,7 @@
 
 use super::super::file;
 use super::super::file::CATALOG_DEPTH_MAX;
+use super::super::file::CATALOG_FILES_MAX;
 use super::super::file::is_hidden;
 use super::super::file::is_yaml;
 use super::super::hex::from_hex;
@@ -26,6 +27,15 @@ pub(super) struct Folder {
     pub(super) catalog: PathBuf,
 }
 
+/// What there is in a folder.
+#[derive(Debug, Default)]
+pub(super) struct Here {
+    /// Texts by their names.
+    pub(super) files: BTreeMap<String, String>,
+    /// The catalog has more files than it may; they are not all here.
+    pub(super) is_over: bool,
+}
+
 /// What was common last, on disk.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Form(BTreeMap<String, (u64, Option<String>)>);
@@ -35,23 +45,18 @@ impl Folder {
     ///
     /// # Errors
     /// Where one cannot be read. Then none is known, so that what cannot be read is not taken for removed.
-    pub(super) fn read(&self) -> io::Result<BTreeMap<String, String>> {
-        let mut files = BTreeMap::new();
+    pub(super) fn read(&self) -> io::Result<Here> {
+        let mut here = Here::default();
+        self.list(&self.catalog, 0, &mut here)?;
         for name in OWN {
             if let Some(text) = read(&self.home.join(name))? {
-                files.insert((*name).to_owned(), text);
+                here.files.insert((*name).to_owned(), text);
             }
         }
-        self.list(&self.catalog, 0, &mut files)?;
-        Ok(files)
+        Ok(here)
     }
 
-    fn list(
-        &self,
-        folder: &Path,
-        depth: usize,
-        files: &mut BTreeMap<String, String>,
-    ) -> io::Result<()> {
+    fn list(&self, folder: &Path, depth: usize, here: &mut Here) -> io::Result<()> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -59,16 +64,26 @@ impl Folder {
         };
         for entry in entries {
             let path = entry?.path();
+            if here.is_over {
+                return Ok(());
+            }
             if path.is_dir() && depth < CATALOG_DEPTH_MAX && !is_hidden(&path) {
-                self.list(&path, depth + 1, files)?;
+                self.list(&path, depth + 1, here)?;
             } else if is_row(&path)
                 && let Ok(below) = path.strip_prefix(&self.catalog)
                 && let Some(text) = read(&path)?
             {
-                files.insert(format!("{CATALOG}{}", below.display()), text);
+                here.files
+                    .insert(format!("{CATALOG}{}", below.display()), text);
+                here.is_over = here.files.len() > CATALOG_FILES_MAX;
             }
         }
         Ok(())
+    }
+
+    /// Whether a name is that of a file of the state folder itself.
+    pub(super) fn is_own_name(name: &str) -> bool {
+        OWN.contains(&name)
     }
 
     /// Whether a path is of one of them.
@@ -229,7 +244,7 @@ mod tests {
                 .put(&path, None, Some("two"))
                 .expect("it is looked at")
         );
-        let files = folder.read().expect("they are read");
+        let files = folder.read().expect("they are read").files;
         assert_eq!(files.get("catalog/a.yaml").map(String::as_str), Some("one"));
         let common = Common {
             version: 3,
@@ -243,6 +258,30 @@ mod tests {
                 .put(&path, print(Some("one")), None)
                 .expect("it is removed")
         );
-        assert!(folder.read().expect("they are read").is_empty());
+        assert!(folder.read().expect("they are read").files.is_empty());
+    }
+
+    #[test]
+    fn a_catalog_with_too_many_files_is_read_up_to_there_and_says_so() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = Folder {
+            home: home.path().to_owned(),
+            catalog: home.path().join("catalog"),
+        };
+        fs::create_dir(&folder.catalog).expect("it is made");
+        fs::write(home.path().join("keys.json"), "{}").expect("it is written");
+        let row = |number: usize| folder.catalog.join(format!("{number}.yaml"));
+        for number in 0..CATALOG_FILES_MAX {
+            fs::write(row(number), "").expect("it is written");
+        }
+        let here = folder.read().expect("they are read");
+        assert_eq!(
+            (here.files.len(), here.is_over),
+            (CATALOG_FILES_MAX + 1, false)
+        );
+        fs::write(row(CATALOG_FILES_MAX), "").expect("it is written");
+        let here = folder.read().expect("they are read");
+        assert!(here.is_over && here.files.contains_key("keys.json"));
+        assert!(here.files.len() <= CATALOG_FILES_MAX + 2);
     }
 }

@@ -5,15 +5,16 @@ use super::super::database::SharedFiles;
 use super::super::database::StoreFault;
 use super::super::database::StorePlace;
 use super::super::database::hear_changes;
+use super::super::file::CATALOG_FILES_MAX;
+use super::super::watch::Depth;
+use super::super::watch::Watch;
 use super::folder::Folder;
+use super::folder::Here;
 use super::folder::print;
 use super::merge::Common;
 use super::merge::Step;
 use super::merge::step;
 use crate::clock;
-use notify::RecommendedWatcher;
-use notify::RecursiveMode;
-use notify::Watcher;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
@@ -34,7 +35,7 @@ pub(crate) struct Mirror {
     ends: Arc<AtomicBool>,
     changed: SyncSender<()>,
     /// Told by the file system for as long as it lives.
-    _watcher: Option<RecommendedWatcher>,
+    _watcher: Option<Watch>,
 }
 
 /// Why they are not the same just now.
@@ -51,6 +52,8 @@ struct Work {
     folder: Folder,
     files: SharedFiles,
     common: BTreeMap<String, Common>,
+    /// The catalog has too many files, here or there.
+    is_over: bool,
 }
 
 impl Mirror {
@@ -81,6 +84,7 @@ impl Mirror {
             common: folder.common(),
             files,
             folder: folder.clone(),
+            is_over: false,
         };
         work.sync().map_err(|behind| closed(behind.to_string()))?;
         let (changed, heard) = mpsc::sync_channel(1);
@@ -130,21 +134,17 @@ fn tell(changed: &SyncSender<()>) -> bool {
     )
 }
 
-fn watcher(folder: Folder, changed: SyncSender<()>) -> Option<RecommendedWatcher> {
+fn watcher(folder: Folder, changed: SyncSender<()>) -> Option<Watch> {
     let (home, catalog) = (folder.home.clone(), folder.catalog.clone());
-    let told = move |event: notify::Result<notify::Event>| {
-        let is_ours = |event: &notify::Event| event.paths.iter().any(|path| folder.is_common(path));
-        // Our own reading is an event too.
-        if event.is_ok_and(|event| !event.kind.is_access() && is_ours(&event)) {
-            tell(&changed);
-        }
+    let told = move || {
+        tell(&changed);
     };
-    let watching = notify::recommended_watcher(told).and_then(|mut watcher| {
-        super::super::make_folder(&catalog)?;
-        watcher.watch(&home, RecursiveMode::NonRecursive)?;
-        watcher.watch(&catalog, RecursiveMode::Recursive)?;
-        Ok(watcher)
-    });
+    let watching = super::super::make_folder(&catalog)
+        .map_err(notify::Error::io)
+        .and_then(|()| {
+            let folders = [(&*home, Depth::One), (&*catalog, Depth::All)];
+            Watch::begin(&folders, move |path| folder.is_common(path), told)
+        });
     watching
         .inspect_err(|error| tracing::warn!(%error, "changes of this relay's files are told to others within {LOOK_EVERY:?} only"))
         .ok()
@@ -182,14 +182,21 @@ impl Work {
             .map(|file| (file.name.as_str(), file))
             .collect();
         let names: BTreeSet<&str> = here
+            .files
             .keys()
             .map(String::as_str)
             .chain(there.keys().copied())
             .collect();
+        let files = names.iter().filter(|name| is_file(&here, &there, name));
+        self.see_whether_over(here.is_over || files.count() > CATALOG_FILES_MAX);
         let before = self.common.clone();
         let mut taken = Vec::new();
         for name in names {
-            let (text, file) = (here.get(name), there.get(name).copied());
+            // What is not known whole could be taken for removed: then nothing of the catalog is given or taken.
+            if self.is_over && !Folder::is_own_name(name) {
+                continue;
+            }
+            let (text, file) = (here.files.get(name), there.get(name).copied());
             if self.settle(name, text.map(String::as_str), file)? {
                 taken.push(name);
             }
@@ -204,6 +211,21 @@ impl Work {
             self.folder.remember(&self.common).map_err(Behind::Folder)?;
         }
         Ok(())
+    }
+
+    /// Says in the log, once each way, whether the catalog has too many files to be kept the same.
+    fn see_whether_over(&mut self, is_over: bool) {
+        if std::mem::replace(&mut self.is_over, is_over) == is_over {
+            return;
+        }
+        match is_over {
+            true => tracing::error!(
+                "the catalog has more than {CATALOG_FILES_MAX} files, here or with those of other relays: it is not kept the same on \
+                 all relays until there are fewer, and stays as it is on each; relay keys and secrets are kept the same. Put \
+                 several rows into one file"
+            ),
+            false => tracing::info!("the catalog is kept the same on all relays again"),
+        }
     }
 
     /// Settles one file; whether it was taken from the server.
@@ -248,6 +270,12 @@ impl Work {
         }
         Ok(matches!(next, Step::Take | Step::TakeAndKeepAside))
     }
+}
+
+/// Whether a name is that of a file of the catalog which there is, here or there, and not only of one that was removed.
+fn is_file(here: &Here, there: &BTreeMap<&str, &SharedFile>, name: &str) -> bool {
+    let is_there = there.get(name).is_some_and(|file| file.content.is_some());
+    !Folder::is_own_name(name) && (is_there || here.files.contains_key(name))
 }
 
 /// How long more changes are waited for after one, so that several files written together go together.

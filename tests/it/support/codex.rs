@@ -29,7 +29,8 @@ pub(crate) fn running(world: World, program: &str, env: &str) -> World {
         path("codex.toml"),
         path("codex.log"),
     );
-    world.pool("idle = 0").sections(&section)
+    // A claude that is looked at would be a process, too.
+    world.without_claude().pool("idle = 0").sections(&section)
 }
 
 /// What the model behind the stand-in was asked, and how each turn ended, in order.

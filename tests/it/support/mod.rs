@@ -11,6 +11,5 @@ pub(crate) mod played;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod relay;
-pub(crate) mod responses_api;
 pub(crate) mod upstream;
 pub(crate) mod wait;

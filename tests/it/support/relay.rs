@@ -285,7 +285,7 @@ impl World {
             .envs(
                 self.env
                     .iter()
-                    .filter(|(name, _)| name == VERSION || name == ADMIN_TOKEN)
+                    .filter(|(name, _)| name == VERSION || name.starts_with(OWN))
                     .cloned(),
             )
             .env("HOME", self.path("user"))
@@ -513,8 +513,8 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
 const RELAY: &str = env!("CARGO_BIN_EXE_inference-relay");
 /// What fake-claude takes for its version; the relay asks for that with its own environment.
 const VERSION: &str = "FAKE_CLAUDE_VERSION";
-/// The token of the control plane, which is the relay's own and no session's.
-const ADMIN_TOKEN: &str = "RELAY_ADMIN_TOKEN";
+/// What variables begin with that are the relay's own and no session's.
+const OWN: &str = "RELAY_";
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;
 

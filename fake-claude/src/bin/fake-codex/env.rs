@@ -14,6 +14,8 @@ pub(crate) struct Env {
     pub(crate) log: Option<PathBuf>,
     /// Whether the provider asks for a login; `FAKE_CODEX_NEEDS_LOGIN`.
     pub(crate) needs_login: bool,
+    /// Whether requests are logged on stderr; `RUST_LOG`.
+    pub(crate) logs_requests: bool,
 }
 
 impl Env {
@@ -30,6 +32,8 @@ impl Env {
             script: var("FAKE_CODEX_SCRIPT").map(PathBuf::from),
             log: var("FAKE_CODEX_LOG").map(PathBuf::from),
             needs_login: var("FAKE_CODEX_NEEDS_LOGIN").is_some(),
+            logs_requests: var("RUST_LOG")
+                .is_some_and(|filter| filter.contains("codex_http_client")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is written on stdout: one message a line, whole, whoever writes it.
+//! What is written: on stdout one message a line, whole, whoever writes it; on stderr what is logged.
 
 use crate::clock;
 use serde_json::Value;
@@ -56,4 +56,10 @@ impl Out {
             .write_all(line.as_bytes())
             .and_then(|()| stdout.flush());
     }
+}
+
+/// Logs a line.
+pub(crate) fn log(line: &str) {
+    // A log that nobody reads is no fault.
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Steps: `say`, `echo`, `think`, `call = [{tool, input | arguments}]`, `wait_ms`, `stop` (`max_tokens`,
-//! `content_filter`, `refusal`, `none`), `fail = {status, code, message, resets_in}`, `failed = {code, message}`, `cut`,
-//! `hang`, `crash`, `reroute`, `limit = {used, minutes, resets_in}`. What no rule matches is answered by the built-in one.
+//! `content_filter`, `refusal`, `none`), `fail = {status, code, message, resets_in, retry_after}`, `failed = {code, message}`,
+//! `error = {code, message}` (an event of the stream), `cut`, `close` (a cut without a fault of the connection),
+//! `unreachable`, `hang`, `crash`, `reroute`, `limit = {used, minutes, resets_in}`. What no rule matches is answered by the built-in one.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,7 +53,10 @@ pub(crate) struct Step {
     pub(crate) stop: Option<String>,
     pub(crate) fail: Option<Fail>,
     pub(crate) failed: Option<Fail>,
+    pub(crate) error: Option<Fail>,
     pub(crate) cut: bool,
+    pub(crate) close: bool,
+    pub(crate) unreachable: bool,
     pub(crate) hang: bool,
     pub(crate) crash: bool,
     pub(crate) reroute: Option<String>,
@@ -81,6 +85,8 @@ pub(crate) struct Fail {
     pub(crate) message: String,
     /// Seconds until the plan's window begins anew.
     pub(crate) resets_in: Option<u64>,
+    /// Seconds that the response tells to wait.
+    pub(crate) retry_after: Option<u64>,
 }
 
 /// A window of the plan, as a response tells it.

@@ -7,6 +7,7 @@ use crate::ending::Ending;
 use crate::failure;
 use crate::history;
 use crate::id;
+use crate::out;
 use crate::script::Fail;
 use crate::script::Limit;
 use crate::script::Step;
@@ -163,9 +164,15 @@ impl Player<'_> {
             let params =
                 json!({"fromModel": from, "toModel": model, "reason": "highRiskCyberActivity"});
             self.notice("model/rerouted", params);
+            self.thread_notice("warning", json!({"message": failure::REROUTED}));
         }
         if let Some(limit) = step.limit {
             self.limit = Some(shape::window(limit));
+        }
+        if step.unreachable {
+            self.is_refused = true;
+            let (info, message) = failure::unreachable();
+            return Some(Ending::Failed(info, message));
         }
         if let Some(fail) = step.fail.as_ref().or(step.failed.as_ref()) {
             return Some(self.fail(fail));
@@ -182,8 +189,8 @@ impl Player<'_> {
         {
             return Some(ending);
         }
-        if step.cut {
-            return Some(Ending::Failed(json!("other"), failure::CUT.to_owned()));
+        if let Some(words) = failure::broken(step) {
+            return Some(Ending::Failed(json!("other"), words.to_owned()));
         }
         for (place, call) in step.call.iter().enumerate() {
             self.call(call, place);
@@ -205,6 +212,9 @@ impl Player<'_> {
             self.limit = Some(shape::window(limit));
         }
         self.is_refused = fail.status > 0;
+        if self.is_refused && self.shared.env.logs_requests {
+            out::log(&failure::logged(fail));
+        }
         let (info, message) = failure::told(fail);
         Ending::Failed(info, message)
     }
@@ -228,7 +238,7 @@ impl Player<'_> {
 
     /// Says a text in pieces; without what the CLI takes for a mark of its own.
     fn say(&mut self, text: &str, step: &Step) -> Option<Ending> {
-        let is_whole = !step.cut && !step.hang;
+        let is_whole = !step.cut && !step.close && !step.hang;
         self.item("item/started", shape::message(self.number, ""), false);
         let shown = shape::without_marks(text);
         let letters: Vec<char> = shown.chars().collect();

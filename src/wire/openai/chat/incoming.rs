@@ -1,4 +1,4 @@
-//! A host's stream of chat chunks, read into the inner language while it comes.
+//! A host's stream of chat chunks, read into the inner language while it comes; and a whole answer, which is one chunk.
 
 use super::parallel::Begun;
 use super::parallel::Calls;
@@ -80,6 +80,32 @@ impl AnswerReader for Reader {
     }
 }
 
+/// Reads an answer that was not streamed.
+///
+/// # Errors
+/// Where it is none.
+pub(crate) fn whole(body: &[u8]) -> Result<Vec<Word>, Unread> {
+    let mut answer: Value = serde_json::from_slice(body).map_err(|_| Unread)?;
+    if let Some(choice) = answer
+        .pointer_mut("/choices/0")
+        .and_then(Value::as_object_mut)
+        && let Some(mut message) = choice.remove("message")
+    {
+        let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+        for (place, call) in calls.into_iter().flatten().enumerate() {
+            // Each is whole, whatever it is counted as.
+            if let Some(call) = call.as_object_mut() {
+                call.insert("index".to_owned(), place.into());
+            }
+        }
+        choice.insert("delta".to_owned(), message);
+    }
+    let (mut reader, mut words) = (Reader::default(), Vec::new());
+    reader.chunk(&answer, &mut words)?;
+    words.extend(reader.finish()?);
+    Ok(words)
+}
+
 impl Reader {
     fn chunk(&mut self, chunk: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
         if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
@@ -135,7 +161,7 @@ impl Reader {
             self.blocks
                 .extend(Open::Thinking, BlockKind::Thinking, delta, words);
         }
-        if let Some(said) = text("content") {
+        for said in texts(delta.get("content"))? {
             self.blocks
                 .extend(Open::Text, BlockKind::Text, Delta::Text(said), words);
         }
@@ -143,6 +169,12 @@ impl Reader {
             self.has_refused = true;
             self.blocks
                 .extend(Open::Text, BlockKind::Text, Delta::Text(refused), words);
+        }
+        if delta
+            .get("function_call")
+            .is_some_and(|call| !call.is_null())
+        {
+            return Err(Unread); // The older form of a call, which nobody asks for.
         }
         let calls = delta.get("tool_calls").and_then(Value::as_array);
         for call in calls.into_iter().flatten() {
@@ -168,10 +200,29 @@ impl Reader {
             id: text(call, "id").filter(|id| !id.is_empty()),
             name: text(function, "name").filter(|name| !name.is_empty()),
         };
-        let piece = text(function, "arguments").unwrap_or_default();
+        let piece = match function.get("arguments") {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(piece)) => piece.clone(),
+            Some(_) => return Err(Unread),
+        };
         let (calls, blocks) = (&mut self.calls, &mut self.blocks);
         calls.push(index, begun, &piece, blocks, words)
     }
+}
+
+/// The texts of a message's content: it is one, or a list of parts.
+fn texts(content: Option<&Value>) -> Result<Vec<String>, Unread> {
+    let of_part = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
+    let texts = match content {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::String(text)) => Some(vec![text.clone()]),
+        // A part that is no text has no place here, and is not left out unseen.
+        Some(Value::Array(parts)) => parts.iter().map(of_part).collect(),
+        Some(_) => None,
+    };
+    let mut texts: Vec<String> = texts.ok_or(Unread)?;
+    texts.retain(|text| !text.is_empty());
+    Ok(texts)
 }
 
 fn stop(reason: &str) -> StopReason {
@@ -270,6 +321,53 @@ mod tests {
             ),
             (Some(10), Some(2), Some(5))
         );
+    }
+
+    #[test]
+    fn a_whole_answer_says_what_its_stream_says() {
+        let call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let message = json!({"role": "assistant", "reasoning_content": "hm", "content": "é",
+            "tool_calls": [call("a", "{}"), call("b:1", "{\"x\":1}")]});
+        let body = json!({"id": "c", "object": "chat.completion", "model": "m",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17,
+                "prompt_tokens_details": {"cached_tokens": 2}}});
+        let told = |words: Vec<Word>| -> Vec<Word> {
+            let is_piece = |word: &Word| matches!(word, Word::Event(Event::Delta { .. }));
+            words.into_iter().filter(|word| !is_piece(word)).collect()
+        };
+        let read_whole = whole(body.to_string().as_bytes()).expect("it is an answer");
+        assert_eq!(
+            told(read_whole),
+            told(read(&answer()).expect("it is a stream"))
+        );
+        let parts = json!({"choices": [{"finish_reason": "stop", "message":
+            {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}}]});
+        let words = whole(parts.to_string().as_bytes()).expect("it is an answer");
+        let said = words.iter().filter_map(|word| match word {
+            Word::Event(Event::Delta {
+                delta: Delta::Text(text),
+                ..
+            }) => Some(text.as_str()),
+            _ => None,
+        });
+        assert_eq!(said.collect::<String>(), "ab");
+        let odd = parts.to_string().replace("\"text\":\"b\"", "\"url\":\"b\"");
+        assert_eq!(whole(odd.as_bytes()), Err(Unread));
+        let refused = json!({"error": {"message": "no", "code": "rate_limit_exceeded"}});
+        let failed = whole(refused.to_string().as_bytes());
+        assert!(matches!(
+            failed.as_deref(),
+            Ok([Word::Failed { .. }, ..]) | Err(Unread)
+        ));
+        for text in [
+            "{",
+            "{}",
+            r#"{"choices":[]}"#,
+            r#"{"choices":[{"message":{"content":"a"}}]}"#,
+        ] {
+            assert_eq!(whole(text.as_bytes()), Err(Unread), "{text}");
+        }
     }
 
     #[test]

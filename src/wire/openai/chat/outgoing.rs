@@ -17,11 +17,11 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-/// The request, for the model of this name; its answer streams.
+/// The request, for the model of this name.
 ///
 /// # Errors
 /// `invalid_request` for a block that this dialect has no place for.
-pub(crate) fn write(request: &Request, model: &str) -> Result<Outgoing, Fault> {
+pub(crate) fn write(request: &Request, model: &str, is_streamed: bool) -> Result<Outgoing, Fault> {
     let mut labels = Labels::default();
     let mut messages: Vec<Value> = Vec::new();
     for text in &request.system {
@@ -41,8 +41,10 @@ pub(crate) fn write(request: &Request, model: &str) -> Result<Outgoing, Fault> {
         choice(request.tool_choice.as_ref(), &mut body);
     }
     sampling(&request.sampling, model, &mut body, &mut labels);
-    body.insert("stream".into(), true.into());
-    body.insert("stream_options".into(), json!({"include_usage": true}));
+    if is_streamed {
+        body.insert("stream".into(), true.into());
+        body.insert("stream_options".into(), json!({"include_usage": true}));
+    }
     Ok(Outgoing {
         body: body.into(),
         emulated: labels.emulated,
@@ -196,7 +198,9 @@ mod tests {
 
     fn again(body: Value) -> Value {
         let call = request::call(body.to_string().as_bytes(), false, &|_| None).expect("good");
-        write(&call.request, "gpt-x").expect("it can be said").body
+        write(&call.request, "gpt-x", true)
+            .expect("it can be said")
+            .body
     }
 
     #[test]
@@ -242,7 +246,7 @@ mod tests {
             message(Role::Assistant, call),
             message(Role::User, result),
         ]);
-        let written = write(&request, "m").expect("it can be said");
+        let written = write(&request, "m", true).expect("it can be said");
         assert_eq!(
             written.body["messages"][1],
             json!({"role": "tool", "tool_call_id": "t", "content": "see"})

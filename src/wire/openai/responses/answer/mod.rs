@@ -17,15 +17,17 @@ use crate::wire::openai::stop::Ending;
 use crate::wire::openai::usage;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
 use stream::Stream;
 
 /// Writes one answer. The same answer is written the same by a clone of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    head: Head,
+    head: Arc<Head>,
     stream: Stream,
 }
 
@@ -47,7 +49,7 @@ impl Writer {
             wish,
         };
         Writer {
-            head,
+            head: Arc::new(head),
             stream: Stream::default(),
         }
     }
@@ -88,26 +90,26 @@ impl Head {
     }
 
     fn ended(&self, output: Vec<Value>, stop: &StopReason, usage: &Value) -> Value {
-        let (status, details) = match Ending::of(stop) {
-            Ending::Whole => ("completed", Value::Null),
-            Ending::Cut => ("incomplete", json!({"reason": "max_output_tokens"})),
-            Ending::Filtered => ("incomplete", json!({"reason": "content_filter"})),
-        };
+        let (status, details) = status(stop);
         let mut response = self.response(status, output);
         response.insert("incomplete_details".into(), details);
         response.insert("usage".into(), usage.clone());
         response.into()
     }
 
-    fn in_progress(&self) -> Value {
-        self.response("in_progress", Vec::new()).into()
-    }
-
-    fn failed(&self, output: Vec<Value>, fault: &Fault) -> Value {
-        let mut response = self.response("failed", output);
-        let error = json!({"code": code(&fault.kind), "message": sentence(fault)});
-        response.insert("error".into(), error);
-        response.into()
+    /// A response as a stream tells it: nothing of it is copied before it is written.
+    fn told<'a>(&'a self, status: &'a str, output: &'a [Value]) -> Told<'a> {
+        Told {
+            id: id_of(&self.stem),
+            object: "response",
+            created_at: self.created,
+            status,
+            error: Value::Null,
+            incomplete_details: Value::Null,
+            output,
+            usage: Value::Null,
+            echo: &self.wish.echo,
+        }
     }
 
     fn response(&self, status: &str, output: Vec<Value>) -> Map<String, Value> {
@@ -123,6 +125,30 @@ impl Head {
         put("usage", Value::Null);
         response.extend(self.wish.echo.clone());
         response
+    }
+}
+
+/// A response, as it is written.
+#[derive(Serialize)]
+struct Told<'a> {
+    id: String,
+    object: &'static str,
+    created_at: u64,
+    status: &'a str,
+    error: Value,
+    incomplete_details: Value,
+    output: &'a [Value],
+    usage: Value,
+    #[serde(flatten)]
+    echo: &'a Map<String, Value>,
+}
+
+/// The status of an answer that stopped so, and what it says of that.
+fn status(stop: &StopReason) -> (&'static str, Value) {
+    match Ending::of(stop) {
+        Ending::Whole => ("completed", Value::Null),
+        Ending::Cut => ("incomplete", json!({"reason": "max_output_tokens"})),
+        Ending::Filtered => ("incomplete", json!({"reason": "content_filter"})),
     }
 }
 

@@ -1,10 +1,14 @@
 //! The grammar of a response's stream, event by event.
 
 use super::Head;
+use super::Told;
+use super::code;
 use super::ended;
 use super::error_event;
 use super::item;
 use super::item::Status;
+use super::sentence;
+use super::status;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
@@ -16,6 +20,7 @@ use crate::wire::openai::tool::ToolKind;
 use crate::wire::openai::unwrap::Unwrap;
 use crate::wire::openai::usage;
 use crate::wire::sse;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -74,8 +79,10 @@ impl Stream {
     pub(super) fn failure(&mut self, head: &Head, fault: &Fault) -> String {
         self.begin(head);
         self.tell(error_event(fault));
-        let response = head.failed(std::mem::take(&mut self.done), fault);
-        self.tell(json!({"type": "response.failed", "response": response}));
+        let output = std::mem::take(&mut self.done);
+        let mut response = head.told("failed", &output);
+        response.error = json!({"code": code(&fault.kind), "message": sentence(fault)});
+        self.tell_response("response.failed", &response);
         std::mem::take(&mut self.frames)
     }
 
@@ -83,10 +90,9 @@ impl Stream {
         if std::mem::replace(&mut self.has_begun, true) {
             return;
         }
-        let mut event = json!({"type": "response.created", "response": head.in_progress()});
-        self.tell_of(&mut event);
-        event["type"] = "response.in_progress".into();
-        self.tell_of(&mut event);
+        let response = head.told("in_progress", &[]);
+        self.tell_response("response.created", &response);
+        self.tell_response("response.in_progress", &response);
     }
 
     fn open(&mut self, head: &Head, kind: &BlockKind) {
@@ -244,12 +250,11 @@ impl Stream {
     fn end(&mut self, head: &Head, end: &End) {
         self.close(head, &end.stop);
         let output = std::mem::take(&mut self.done);
-        let response = head.ended(output, &end.stop, &usage::responses(&end.usage));
-        let kind = format!(
-            "response.{}",
-            response["status"].as_str().unwrap_or_default()
-        );
-        self.tell(json!({"type": kind, "response": response}));
+        let (status, details) = status(&end.stop);
+        let mut response = head.told(status, &output);
+        response.incomplete_details = details;
+        response.usage = usage::responses(&end.usage);
+        self.tell_response(&format!("response.{status}"), &response);
     }
 
     /// Tells what happened within the open item.
@@ -267,21 +272,40 @@ impl Stream {
         if let Some(index) = index {
             placed[index] = 0.into();
         }
-        for (name, value) in event.as_object().into_iter().flatten() {
-            placed[name.as_str()] = value.clone();
+        if let (Value::Object(fields), Some(placed)) = (event, placed.as_object_mut()) {
+            placed.extend(fields);
         }
         self.tell(placed);
     }
 
     fn tell(&mut self, mut event: Value) {
-        self.tell_of(&mut event);
+        event["sequence_number"] = self.sequence_number.into();
+        let kind = event["type"].as_str().unwrap_or_default();
+        self.write(kind, &event);
     }
 
-    fn tell_of(&mut self, event: &mut Value) {
-        event["sequence_number"] = self.sequence_number.into();
-        self.sequence_number += 1;
-        let kind = event["type"].as_str().unwrap_or_default().to_owned();
-        self.frames
-            .push_str(&sse::encode(&kind, &event.to_string()));
+    fn tell_response(&mut self, kind: &str, response: &Told<'_>) {
+        let event = ResponseEvent {
+            kind,
+            response,
+            sequence_number: self.sequence_number,
+        };
+        self.write(kind, &event);
     }
+
+    fn write(&mut self, kind: &str, event: &impl Serialize) {
+        self.sequence_number += 1;
+        // Maps with texts for names are JSON.
+        let text = serde_json::to_string(event).unwrap_or_default();
+        self.frames.push_str(&sse::encode(kind, &text));
+    }
+}
+
+/// An event that tells a whole response.
+#[derive(Serialize)]
+struct ResponseEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    response: &'a Told<'a>,
+    sequence_number: u64,
 }

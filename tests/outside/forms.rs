@@ -1,0 +1,199 @@
+//! The dashboard's forms in a real browser: by the keyboard alone, on a phone and on a desk, with what is wrong beside it.
+
+use super::browser::Browser;
+use super::dashboard::Plane;
+use super::dashboard::keep;
+use super::missing::Missing;
+use super::missing::trials;
+use super::page::FAULTS;
+use super::page::SIZES;
+use super::page::browser;
+use super::support::api_host::Host;
+use super::support::api_host::says;
+use super::support::client;
+use super::support::client::call;
+use super::support::relay::World;
+use super::support::wait;
+use libtest_mimic::Trial;
+use serde_json::Value;
+use serde_json::json;
+
+pub(crate) fn all() -> Vec<Trial> {
+    trials![
+        forms_lead_from_an_empty_page_to_a_served_call_by_keyboard,
+        what_is_wrong_stands_beside_its_field_in_every_light_and_width,
+        three_thousand_rows_can_be_read_page_by_page
+    ]
+}
+
+const SAVE: &str = "form.fields button";
+
+fn seen(browser: &Browser, words: &str) {
+    wait::until(words, || browser.reads().contains(words).then_some(()));
+}
+
+fn forms_lead_from_an_empty_page_to_a_served_call_by_keyboard() -> Result<(), Missing> {
+    let browser = browser()?;
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = Plane::start(World::scripted(""));
+    browser.look(1024, 640, "light");
+    plane.log_in(&browser);
+    browser.open(&plane.url("/hosts/-/new"));
+    browser.fills("#f-name", "mock");
+    browser.fills("#f-url", &host.url());
+    browser.tabs_to("#f-network");
+    browser.types("private");
+    browser.fills("#f-key", "sk-good");
+    browser.sends(SAVE);
+    seen(&browser, "Saved, and in force.");
+    browser.sends("main a[href='/models/-/new']");
+    browser.fills("#f-name", "gpt-test");
+    browser.fills("#f-aliases", "gpt-latest, gpt-old");
+    browser.fills("#f-price-input", "2.5");
+    browser.fills("#f-price-output", "10");
+    browser.sends(SAVE);
+    seen(&browser, "Saved, and in force.");
+    browser.sends("main a[href='/bindings/-/new']");
+    browser.fills("#f-model", "gpt-test");
+    browser.tabs_to("#f-lane");
+    browser.types("http:mock");
+    browser.tabs_to("#f-adapter");
+    browser.types("anthropic");
+    browser.sends(SAVE);
+    seen(&browser, "Saved, and in force.");
+    browser.open(&plane.url("/policies/-/new"));
+    browser.fills("#f-name", "team");
+    browser.fills("#f-models", "gpt-test");
+    browser.fills("#f-limits-requestsPerMinute", "600");
+    browser.fills("#f-budget-amount", "5");
+    browser.sends(SAVE);
+    seen(&browser, "Saved, and in force.");
+    seen(&browser, "5.00 USD");
+    keep("forms-policy", &browser.picture());
+    browser.open(&plane.url("/keys"));
+    browser.fills("#name", "app");
+    browser.tabs_to("#policy");
+    browser.types("team");
+    browser.sends("form[action='/keys'] button");
+    let key = browser.copies("#minted");
+    let mut body = call("hello");
+    body["model"] = "gpt-latest".into();
+    let answer = wait::until("the key in force", || {
+        let answer = client::post_as(plane.relay.address, &key, &body);
+        (answer.status == 200).then_some(answer)
+    });
+    assert_eq!(answer.json()["content"][0]["text"], "hi");
+    let asked = host.asked().pop().expect("it was asked");
+    assert_eq!(asked.key(), "sk-good");
+    Ok(())
+}
+
+/// Nothing is wrong with the page as it is, at any size.
+fn judged(browser: &Browser, name: &str) {
+    let landmarks = "['header', 'main', 'h1']";
+    let faults = FAULTS.replace("['header', 'main', 'footer', 'nav', 'h1']", landmarks);
+    for (size, width, height) in SIZES {
+        for scheme in ["light", "dark"] {
+            browser.look(width, height, scheme);
+            keep(&format!("{name}-{size}-{scheme}"), &browser.picture());
+            assert_eq!(browser.asks(&faults), json!([]), "{name} {size} {scheme}");
+        }
+    }
+}
+
+fn what_is_wrong_stands_beside_its_field_in_every_light_and_width() -> Result<(), Missing> {
+    let browser = browser()?;
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = Plane::start(World::scripted(""));
+    browser.look(1024, 640, "light");
+    plane.log_in(&browser);
+    for (word, field, typed) in [
+        ("hosts", "#f-url", "ftp://typed.example"),
+        ("bindings", "#f-order", "first"),
+        ("policies", "#f-limits-concurrent", "many"),
+        ("users", "#f-password", "short"),
+    ] {
+        browser.look(1024, 640, "light");
+        browser.open(&plane.url(&format!("/{word}/-/new")));
+        browser.fills("#f-name", "typed-name");
+        browser.fills(field, typed);
+        browser.sends(SAVE);
+        let told =
+            format!("return document.querySelector('{field}').getAttribute('aria-describedby')");
+        if word != "users" {
+            let ids = browser.asks(&told);
+            assert!(
+                ids.as_str().is_some_and(|ids| ids.contains("-error")),
+                "{word}: {ids}"
+            );
+            assert_eq!(browser.copies(field), typed, "{word}");
+        }
+        assert_eq!(browser.copies("#f-name"), "typed-name", "{word}");
+        judged(&browser, &format!("forms-wrong-{word}"));
+    }
+    let spec = json!({ "spec": { "url": host.url(), "network": "private" } });
+    assert_eq!(plane.api("PUT /api/v1/hosts/one", &spec).status, 201);
+    let spec = json!({ "spec": { "host": "one", "value": { "secret": "a" } } });
+    assert_eq!(plane.api("PUT /api/v1/host-keys/a", &spec).status, 201);
+    let value = json!({ "value": "sk-a" });
+    assert_eq!(
+        plane.api("POST /api/v1/host-keys/a/value", &value).status,
+        200
+    );
+    browser.look(1024, 640, "light");
+    browser.open(&plane.url("/hosts/one"));
+    browser.fills("#f-url", "https://elsewhere.example");
+    browser.sends(SAVE);
+    seen(&browser, "What becomes of the keys");
+    judged(&browser, "forms-moving");
+    browser.look(1024, 640, "light");
+    browser.tabs_to("#keys-detach");
+    browser.types(" ");
+    browser.sends(SAVE);
+    seen(&browser, "Saved");
+    let row = plane.api("GET /api/v1/host-keys/a", &Value::Null).json();
+    assert_eq!(row["problems"][0]["code"], "secret", "{row}");
+    Ok(())
+}
+
+fn three_thousand_rows_can_be_read_page_by_page() -> Result<(), Missing> {
+    let browser = browser()?;
+    let rows: String = (0..1000)
+        .map(|n| {
+            format!(
+                "---\nkind: Host\nmetadata: {{ name: host-{n} }}\nspec: {{ url: \"https://h{n}.example.com\" }}\n\
+                 ---\nkind: Model\nmetadata: {{ name: model-{n} }}\nspec: {{ aliases: [m{n}] }}\n\
+                 ---\nkind: Policy\nmetadata: {{ name: policy-{n} }}\nspec: {{ all: true, limits: {{ concurrent: 9 }}, budget: {{ amount: 5, per: day }} }}\n"
+            )
+        })
+        .collect();
+    let plane = Plane::start(World::scripted(""));
+    browser.look(1024, 640, "light");
+    plane.log_in(&browser);
+    plane.relay.world.declare(&rows);
+    wait::until("the rows in force", || {
+        let told = plane.api("GET /api/v1/budgets?policy=policy-7", &Value::Null);
+        told.json()["items"][0].is_object().then_some(())
+    });
+    for path in [
+        "/",
+        "/hosts",
+        "/hosts?q=99",
+        "/models",
+        "/policies",
+        "/budgets",
+        "/route?model=model-7",
+        "/hosts/-/new",
+        "/bindings/-/new",
+        "/policies/policy-7",
+        "/search?q=model-9",
+        "/keys",
+    ] {
+        browser.open(&plane.url(path));
+        judged(
+            &browser,
+            &format!("large{}", path.replace(['/', '?', '='], "-")),
+        );
+    }
+    Ok(())
+}
