@@ -27,6 +27,8 @@ pub(crate) struct Args {
     pub(crate) partial_messages: bool,
     pub(crate) replay: bool,
     pub(crate) verbose: bool,
+    /// What it does is told on stderr.
+    pub(crate) diagnoses: bool,
     /// Values of flags that change nothing here.
     ignored: Option<String>,
 }
@@ -57,6 +59,7 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Request, Stri
             "--include-partial-messages" => args.partial_messages = true,
             "--replay-user-messages" => args.replay = true,
             "--verbose" => args.verbose = true,
+            "-d2e" | "--debug-to-stderr" => args.diagnoses = true,
             _ if SWITCHES.contains(&flag.as_str()) => {}
             _ if is_list(&flag) => take_list(&mut args, &flag, inline, &mut words)?,
             _ if MAYBE_VALUED.contains(&flag.as_str()) => {

@@ -191,6 +191,7 @@ fn world(
         permission_mode: frame.mode.clone(),
         max_retries: env.max_retries,
         refusals_stand: env.refusals_stand,
+        diagnoses: args.diagnoses,
         passing: env.passing.clone(),
         copies: Copies::wished(env.bodies.as_deref(), dialect.is_new()),
         logged_in: AtomicBool::new(logged_in),

@@ -14,6 +14,7 @@ use std::io::Write;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::clock;
 use crate::conversation::Conversation;
 use crate::conversation::Role;
 use crate::copy::Copies;
@@ -53,6 +54,8 @@ pub(crate) struct World {
     pub(crate) max_retries: u64,
     /// A refused answer is not asked for once more.
     pub(crate) refusals_stand: bool,
+    /// What it does is told on stderr.
+    pub(crate) diagnoses: bool,
     /// Where folders for passing files are made.
     pub(crate) passing: PathBuf,
     /// Where requests and answers are copied to.
@@ -179,6 +182,14 @@ impl World {
     pub(crate) fn print(&self, news: impl FnOnce() -> News) {
         if self.is_print {
             self.tell(news());
+        }
+    }
+
+    /// A line for whoever looks for a fault, as the real CLI writes it.
+    pub(crate) fn diagnose(&self, text: &str) {
+        if self.diagnoses {
+            let line = format!("{} [DEBUG] {text}\n", clock::iso(clock::unix_ms()));
+            let _ = std::io::stderr().write_all(line.as_bytes());
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) fn budget(limit: usize, sessions_max: usize, is_tapped: bool) -> Budg
 const OWN_FILES: usize = 64;
 /// Connections that each listener has at least.
 const LISTENER_MIN: usize = 16;
-/// Descriptors of a session: three of its terminal, its transcript, its pipe, the watch of its folder; the others are
+/// Descriptors of a session: three of its terminal, its transcript, its pipes, the watch of its folder; the others are
 /// for its start.
 const SESSION_FILES: usize = 12;
 /// Connections of a session's hooks and of its MCP client. Calls of tools in one message may be more, which is what

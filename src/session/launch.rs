@@ -23,6 +23,8 @@ pub(crate) struct Launch {
     pub(crate) args: Vec<OsString>,
     pub(crate) env: BTreeMap<OsString, OsString>,
     pub(crate) folder: PathBuf,
+    /// Where a process on a terminal says what it has to say beside it; `None`: on the terminal.
+    pub(crate) aside: Option<PathBuf>,
 }
 
 /// A session's own files.
@@ -57,6 +59,11 @@ impl Files {
     /// Where the CLI copies what it asks the API, and the answers.
     pub(crate) fn copies(&self) -> PathBuf {
         self.folder.join("copies")
+    }
+
+    /// The pipe in which the CLI tells of its requests.
+    pub(crate) fn diagnostics(&self) -> PathBuf {
+        self.folder.join("diagnostics")
     }
 
     /// Where the CLI keeps its passing files.
@@ -98,6 +105,7 @@ pub(crate) fn pty_launch(
         args: args(config, shape, files, opening),
         env: env(config, shape, files, opening),
         folder: config.work_dir.clone(),
+        aside: None,
     }
 }
 
@@ -143,6 +151,12 @@ pub(crate) fn copy_answers(launch: &mut Launch, files: &Files) {
     let mut value = OsString::from("file:");
     value.push(files.copies());
     launch.env.insert(BODIES.into(), value);
+}
+
+/// Has the session tell of its requests, as it does for whoever looks for a fault: into its pipe, and on no disk.
+pub(crate) fn tell_requests(launch: &mut Launch, files: &Files) {
+    launch.args.push("--debug-to-stderr".into());
+    launch.aside = Some(files.diagnostics());
 }
 
 /// Claude Code's own switch to record the bodies of its requests.
@@ -196,6 +210,7 @@ pub(crate) fn print_launch(
         args,
         env,
         folder: config.work_dir.clone(),
+        aside: None,
     }
 }
 
@@ -417,6 +432,7 @@ mod tests {
                 ("NO_PROXY".into(), "intern".into()),
             ]),
             folder: PathBuf::new(),
+            aside: None,
         };
         lead_through(&mut launch, "http://127.0.0.1:9/secret");
         let value = |name: &str| launch.env[OsStr::new(name)].to_string_lossy().into_owned();

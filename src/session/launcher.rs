@@ -30,6 +30,7 @@ use super::transcript_pipe::TranscriptPipe;
 use super::transcript_store::TranscriptReader;
 use super::turn_spec::TurnSpec;
 use super::witness::copies::Copies;
+use super::witness::diagnostics::Diagnostics;
 use super::witness::receiver::Line;
 use super::witness::tail::Tail;
 use crate::clock;
@@ -231,7 +232,7 @@ impl Launcher {
             tail,
         } = self.open(start, &shape.model, &installation)?;
         let program = &installation.path;
-        let (process, exit, copies) =
+        let (process, exit, (copies, diagnostics)) =
             self.spawn_on_screen(program, shape, &files, &opening, tapped.as_ref())?;
         let session = Session {
             pid: process.pid,
@@ -262,6 +263,7 @@ impl Launcher {
                 machine,
                 tail,
                 copies,
+                diagnostics,
                 gate: None,
                 screen: Screen::new(),
                 verdict: None,
@@ -286,6 +288,17 @@ impl Launcher {
         Some(copies)
     }
 
+    /// Where the session tells of its requests before it sends them, where this system can hear that. With tools of its
+    /// own it asks on as often as it uses them.
+    fn diagnostics(&self, launch: &mut Launch, files: &Files) -> Option<Diagnostics> {
+        if self.shared.launch_context.config.builtin_tools {
+            return None;
+        }
+        let diagnostics = Diagnostics::open(&files.diagnostics()).ok()?;
+        launch::tell_requests(launch, files);
+        Some(diagnostics)
+    }
+
     /// Starts the process; with it, where it copies the API's answers to, if no tap hears them.
     fn spawn_on_screen(
         &self,
@@ -294,19 +307,22 @@ impl Launcher {
         files: &Files,
         opening: &Opening,
         tapped: Option<&TapSession>,
-    ) -> io::Result<(Process, Exit, Option<Copies>)> {
+    ) -> io::Result<(Process, Exit, Witnesses)> {
         let launch_context = &self.shared.launch_context;
         let mut launch = launch::pty_launch(program, &launch_context.config, shape, files, opening);
-        let copies = match tapped {
+        let witnesses = match tapped {
             Some(tapped) => {
                 launch::lead_through(&mut launch, &tapped.url);
-                None
+                (None, None)
             }
-            None => self.copies(&mut launch, files),
+            None => (
+                self.copies(&mut launch, files),
+                self.diagnostics(&mut launch, files),
+            ),
         };
         let (process, exit) = Process::spawn(&launch)?;
         launch_context.registry.add(process.pid);
-        Ok((process, exit, copies))
+        Ok((process, exit, witnesses))
     }
 
     /// The conversation that a session starts with, and the machine that knows it.
@@ -380,6 +396,9 @@ impl Launcher {
         self.shared.launch_context.transcript_store.sweep();
     }
 }
+
+/// What a session on a screen tells of its requests and their answers, where no tap hears them.
+type Witnesses = (Option<Copies>, Option<Diagnostics>);
 
 /// What a session starts with.
 enum Start {

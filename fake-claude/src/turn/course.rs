@@ -22,6 +22,7 @@ use crate::script::Step;
 use crate::turn::batch::Batch;
 use crate::turn::cause::Cause;
 use crate::turn::record::is_said;
+use crate::turn::request::PREPARED;
 use crate::turn::submission::NoteKind;
 use crate::world::News;
 use crate::world::Outcome;
@@ -123,6 +124,11 @@ impl Turn {
         let (mut cuts, mut refusals, mut empty) = (0, 0, 0);
         loop {
             let batch = Batch::new(&self.world, &self.subject, &self.cancel);
+            if cuts + refusals + empty == 0 {
+                self.world.diagnose(PREPARED);
+            } else if let Err(Failure::Interrupted(partial)) = self.prepare_to_ask_on() {
+                return self.interrupted(&partial, &batch);
+            }
             let reply = match self.ask_with_retries(&batch) {
                 Ok(reply) => reply,
                 Err(Failure::Interrupted(partial)) => return self.interrupted(&partial, &batch),

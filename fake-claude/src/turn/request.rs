@@ -25,6 +25,12 @@ use crate::world::Retry;
 use crate::world::lock;
 
 impl Turn {
+    /// Prepares a question that nobody asked it to ask: that takes a while, in which it can be interrupted.
+    pub(super) fn prepare_to_ask_on(&self) -> Result<(), Failure> {
+        self.world.diagnose(PREPARED);
+        self.pause(PREPARE_MS)
+    }
+
     pub(super) fn ask_with_retries(&self, batch: &Batch) -> Result<Reply, Failure> {
         let mut tries = 0;
         loop {
@@ -37,6 +43,7 @@ impl Turn {
                 done => return done,
             };
             tries += 1;
+            self.world.diagnose("connection closed, retrying");
             let ms = (RETRY_MS << (tries - 1).min(6)).min(RETRY_MS_MAX);
             self.world.tell(News::Retrying(Retry {
                 what: ending::in_short(&failure, tries),
@@ -77,7 +84,12 @@ impl Turn {
             Bit::Stunt(stunt) => world.tell(News::Stunt(stunt)),
         };
         self.world.print(|| News::Requesting);
+        self.world
+            .diagnose("[API REQUEST] /v1/messages source=repl_main_thread");
         let result = self.source(&mut sink);
+        if result.is_ok() {
+            self.world.diagnose("Stream started - received first chunk");
+        }
         match &result {
             Ok(reply) => {
                 display.finish();
@@ -179,6 +191,11 @@ impl Turn {
 }
 
 /// The pause before the second attempt, which doubles with each.
+/// What is said of a request while it is prepared.
+pub(super) const PREPARED: &str =
+    "attribution header x-anthropic-billing-header: cc_entrypoint=cli;";
+/// How long that takes, in milliseconds.
+const PREPARE_MS: u64 = 40;
 const RETRY_MS: u64 = 500;
 const RETRY_MS_MAX: u64 = 32_000;
 /// How often a pause looks for an interruption.

@@ -5,6 +5,7 @@ use super::super::turn_spec::DeliveryMethod;
 use super::super::turn_spec::TurnSpec;
 use super::super::witness::Merge;
 use super::super::witness::Seen;
+use super::super::witness::request_sign::RequestSign;
 use super::Machine;
 use super::effect::Effect;
 use super::state::Answering;
@@ -31,6 +32,7 @@ impl Machine {
         self.enter = task.enter;
         self.effects.push_back(Effect::Listen);
         (self.asked, self.heeded) = (0, 0);
+        self.holds_question = false;
         let sure = self.belief.begin();
         State::Answering(Box::new(Answering {
             merge: merge_of(&task),
@@ -41,6 +43,8 @@ impl Machine {
             begun: false,
             busy_seen: false,
             escape: Escape::Unasked,
+            is_answered: false,
+            is_broken_off: false,
             sign_until,
             settle_until: None,
             idle_until: None,
@@ -130,11 +134,48 @@ impl Machine {
         }
     }
 
-    /// After an answer that was cut the CLI asks on by itself, before any key can reach it; only a tap holds that.
+    /// The CLI prepares a request, or an answer begins. What it prepares after an answer it asks by itself, and is
+    /// interrupted before it does: results of tools begin another turn.
+    pub(crate) fn handle_request_sign(&mut self, sign: RequestSign, now: Instant) {
+        if sign == RequestSign::Sent {
+            self.holds_question = false;
+        }
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        let asks_on = answering.is_answered && !answering.is_broken_off;
+        match sign {
+            RequestSign::Answered => answering.is_answered = true,
+            RequestSign::Failed => answering.is_answered = false,
+            RequestSign::Prepared if asks_on => {
+                self.holds_question = true;
+                answering.is_broken_off = true;
+                if answering.escape != Escape::Sent {
+                    answering.escape = Escape::Sent;
+                    self.write(keys::ESCAPE_AT_ONCE.to_vec());
+                }
+                let seen = self.merge(Merge::handle_asking_on);
+                self.handle_seen(seen, now);
+            }
+            RequestSign::Prepared | RequestSign::Sent => {}
+        }
+    }
+
+    /// It was interrupted after an answer of which there is no copy: one without a block is not copied. What would tell
+    /// otherwise is there by now, or comes in a moment.
+    pub(super) fn expect_nothing(&mut self, now: Instant) {
+        if let State::Answering(answering) = &mut self.state
+            && answering.is_broken_off
+        {
+            answering.settle_until = Some(now + NOTHING_WAIT);
+        }
+    }
+
+    /// After an answer that was cut the CLI asks on by itself; where it does not say so before, no key can reach it in time.
     fn count_next_question(&mut self, event: &Event) {
         let is_cut = matches!(event, Event::End(end) if end.stop.is_cut());
-        let asks_on =
-            matches!(&self.state, State::Answering(answering) if answering.merge.asks_on());
+        let asks_on = matches!(&self.state, State::Answering(answering)
+            if answering.merge.asks_on() && !answering.is_broken_off);
         if is_cut && asks_on && self.asked < 2 {
             self.asked = 2;
             self.effects.push_back(Effect::Asked);
@@ -247,6 +288,8 @@ fn merge_of(task: &TurnSpec) -> Merge {
 const END_WAIT: Duration = Duration::from_secs(3);
 /// How long a turn may be without an end once its prompt box is at rest: longer than the transcript takes.
 const IDLE_WAIT: Duration = Duration::from_secs(12);
+/// How long an answer may be told of after its copy was missed: the transcript takes a fifth of a second.
+const NOTHING_WAIT: Duration = Duration::from_millis(1500);
 /// How long the transcript may come after the end's hook. It takes under 200 ms, and on a machine that has eleven
 /// programs for two cores more than two seconds; without it nobody knows what the turn used.
 const SETTLE_WAIT: Duration = Duration::from_secs(10);

@@ -94,6 +94,8 @@ pub(crate) struct Machine {
     empties_first: bool,
     /// How many of them were looked at.
     heeded: u32,
+    /// The last of them was prepared, and is not sent: it is copied all the same.
+    holds_question: bool,
     /// The end of an answer after which the CLI asks on: it is told once that is broken off, with its count.
     held_end: Option<Event>,
     limits: Limits,
@@ -134,6 +136,7 @@ impl Machine {
             asked: 0,
             empties_first: false,
             heeded: 0,
+            holds_question: false,
             held_end: None,
             limits,
             effects: VecDeque::new(),
@@ -351,6 +354,9 @@ impl Machine {
             State::Answering(_) => {
                 let seen = self.merge(|merge| merge.handle_asked(asked, answered));
                 self.handle_seen(seen, now);
+                if asked > 1 && answered == 0 {
+                    self.expect_nothing(now);
+                }
             }
             State::Ending { .. } => {
                 self.state = self.interrupt(true, Escape::Unasked, now);
@@ -365,6 +371,10 @@ impl Machine {
 
     /// The CLI asked the API so often since the turn began: whoever is told of its end is told of that.
     pub(crate) fn count_questions(&mut self, asked: u32) {
+        let asked = match self.holds_question {
+            true => asked.min(self.asked.max(1)),
+            false => asked,
+        };
         let more = asked.saturating_sub(self.asked);
         self.asked = self.asked.max(asked);
         self.effects.extend((0..more).map(|_| Effect::Asked));

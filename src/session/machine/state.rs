@@ -105,6 +105,10 @@ pub(super) struct Answering {
     pub(super) begun: bool,
     pub(super) busy_seen: bool,
     pub(super) escape: Escape,
+    /// An answer has begun to come.
+    pub(super) is_answered: bool,
+    /// The CLI was interrupted before it asked on by itself, as far as it can be.
+    pub(super) is_broken_off: bool,
     /// Until when the session must show life; a session launched with its turn owes a sign by then.
     pub(super) sign_until: Option<Instant>,
     pub(super) settle_until: Option<Instant>,

@@ -3,6 +3,7 @@
 use super::super::mcp::tool_sync::ToolEvent;
 use super::super::turn_spec::Enter;
 use super::super::witness::Said;
+use super::super::witness::request_sign::RequestSign;
 use super::*;
 use crate::tap::Word;
 use crate::terminal::Prompt;
@@ -989,4 +990,58 @@ fn a_turn_whose_box_rests_without_an_end_fails_within_seconds() {
         assert!(at < now + Duration::from_secs(15), "nobody looks");
         machine.handle_timeout(at);
     }
+}
+
+#[test]
+fn what_the_cli_asks_on_by_itself_is_broken_off_before_it_is_sent() {
+    let (mut machine, now) = answering();
+    effects(&mut machine);
+    let written = |machine: &mut Machine| {
+        let written = effects(machine).into_iter();
+        let escape = |effect: &Effect| matches!(effect, Effect::Write(keys) if *keys == keys::ESCAPE_AT_ONCE);
+        written.filter(escape).count()
+    };
+    for sign in [
+        RequestSign::Prepared,
+        RequestSign::Sent,
+        RequestSign::Failed,
+        RequestSign::Prepared,
+        RequestSign::Answered,
+    ] {
+        machine.handle_request_sign(sign, now);
+        assert_eq!(written(&mut machine), 0, "{sign:?}");
+    }
+    machine.handle_request_sign(RequestSign::Prepared, now);
+    assert_eq!(written(&mut machine), 1);
+    machine.handle_request_sign(RequestSign::Prepared, now);
+    assert_eq!(written(&mut machine), 0);
+}
+
+#[test]
+fn a_question_that_was_broken_off_is_counted_only_where_it_was_sent() {
+    let asked = |sent: bool| {
+        let (mut machine, now) = answering();
+        machine.handle_request_sign(RequestSign::Answered, now);
+        machine.handle_request_sign(RequestSign::Prepared, now);
+        if sent {
+            machine.handle_request_sign(RequestSign::Sent, now);
+        }
+        effects(&mut machine);
+        machine.handle_asked(2, 1, now);
+        let asked = |effect: &Effect| matches!(effect, Effect::Asked);
+        effects(&mut machine).iter().filter(|it| asked(it)).count()
+    };
+    assert_eq!((asked(false), asked(true)), (1, 2));
+}
+
+#[test]
+fn an_answer_that_nobody_copied_before_the_next_question_was_empty() {
+    let (mut machine, now) = answering();
+    machine.handle_request_sign(RequestSign::Answered, now);
+    machine.handle_request_sign(RequestSign::Prepared, now);
+    machine.handle_asked(2, 0, now);
+    effects(&mut machine);
+    machine.handle_timeout(now + Duration::from_secs(2));
+    let failed = |effect: &Effect| matches!(effect, Effect::Fail { fault, .. } if fault.kind == FaultKind::EmptyTurn);
+    assert!(effects(&mut machine).iter().any(failed));
 }

@@ -153,6 +153,7 @@ mod tests {
             args: vec!["-c".into(), script.into(), mark.clone().into()],
             env: BTreeMap::new(),
             folder: folder.to_owned(),
+            aside: None,
         };
         (launch, mark)
     }

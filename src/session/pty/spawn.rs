@@ -6,6 +6,7 @@ use crate::terminal::Size;
 use portable_pty::CommandBuilder;
 use portable_pty::PtySize;
 use portable_pty::native_pty_system;
+use std::fs;
 use std::io;
 use std::thread;
 use tokio::sync::oneshot;
@@ -62,6 +63,9 @@ impl Process {
             .openpty(size)
             .map_err(io::Error::other)?;
         let (output, input) = ends::open(&*pair.master)?;
+        if launch.aside.is_some() {
+            fs::metadata(&launch.program)?; // The shell before it would be there all the same.
+        }
         let mut child = pair
             .slave
             .spawn_command(command(launch))
@@ -93,7 +97,15 @@ impl Process {
 }
 
 fn command(launch: &Launch) -> CommandBuilder {
-    let mut command = CommandBuilder::new(&launch.program);
+    let mut command = match &launch.aside {
+        None => CommandBuilder::new(&launch.program),
+        Some(aside) => {
+            let mut command = CommandBuilder::new("/bin/sh");
+            command.args(["-c", ASIDE]);
+            command.args([launch.program.as_os_str(), aside.as_os_str()]);
+            command
+        }
+    };
     command.args(&launch.args);
     command.env_clear();
     for (name, value) in &launch.env {
@@ -115,5 +127,7 @@ pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Res
         .map(drop)
 }
 
+/// Becomes the program, whose stderr leads aside.
+const ASIDE: &str = r#"aside=$1; shift; exec "$0" "$@" 2>"$aside""#;
 /// The threads only move bytes, or wait.
 const THREAD_STACK_BYTES: usize = 128 * 1024;

@@ -19,8 +19,10 @@ use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::HookEvent;
 use crate::session::witness::copies::Copies;
 use crate::session::witness::copies::Readable;
+use crate::session::witness::diagnostics::Diagnostics;
 use crate::session::witness::receiver::Place;
 use crate::session::witness::receiver::Post;
+use crate::session::witness::request_sign::RequestSign;
 use crate::session::witness::tail::Tail;
 use crate::tap::Observation;
 use crate::tap::TapSession;
@@ -48,6 +50,8 @@ pub(in crate::session) struct PtyTransport {
     pub(in crate::session) tail: Option<Tail>,
     /// Where the CLI copies the API's answers to.
     pub(in crate::session) copies: Option<Copies>,
+    /// Where the CLI tells of its requests before it sends them.
+    pub(in crate::session) diagnostics: Option<Diagnostics>,
     /// The gate, once it is open.
     pub(in crate::session) gate: Option<File>,
     pub(in crate::session) screen: Screen,
@@ -65,6 +69,7 @@ pub(in crate::session) enum Input {
     Served(ToolEvent),
     Grew,
     Copied,
+    Signed(Vec<RequestSign>),
 }
 
 impl Transport for PtyTransport {
@@ -76,7 +81,9 @@ impl Transport for PtyTransport {
     async fn next(&mut self, is_ending: bool) -> Input {
         tokio::select! {
             biased;
-            // First: a hook tells of what was heard before it.
+            // Before all else: there is little time until it is sent.
+            signs = signed(self.diagnostics.as_mut()) => Input::Signed(signs),
+            // First of the others: a hook tells of what was heard before it.
             heard = heard(self.tapped.as_mut()) => Input::Observation(heard),
             Some(post) = self.posts.recv() => Input::Posted(post),
             Some(event) = self.tool_events.recv() => Input::Served(event),
@@ -104,6 +111,11 @@ impl Transport for PtyTransport {
             }
             Input::Grew => self.handle_growth(session, now),
             Input::Copied => self.handle_copies(now),
+            Input::Signed(signs) => {
+                for sign in signs {
+                    self.machine.handle_request_sign(sign, now);
+                }
+            }
         }
     }
 
@@ -388,6 +400,13 @@ async fn heard(tapped: Option<&mut TapSession>) -> Vec<Observation> {
 async fn grew(tail: Option<&Tail>) {
     match tail {
         Some(tail) => tail.grew.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn signed(diagnostics: Option<&mut Diagnostics>) -> Vec<RequestSign> {
+    match diagnostics {
+        Some(diagnostics) => diagnostics.next().await,
         None => std::future::pending().await,
     }
 }

@@ -196,6 +196,16 @@ impl Merge {
         self.settle()
     }
 
+    /// The CLI is about to ask on by itself, after an answer.
+    pub(crate) fn handle_asking_on(&mut self) -> Vec<Seen> {
+        if self.finished {
+            return Vec::new();
+        }
+        self.evidence.displays_later |= !self.evidence.displayed.has_begun();
+        self.run_on();
+        self.settle()
+    }
+
     /// An answer came. Where nothing of it was displayed yet, what is displayed next may be of another one, which the CLI
     /// asked for before its question was copied: it is told once it is known to be this one.
     pub(crate) fn handle_answered(&mut self) {

@@ -14,9 +14,14 @@
 //!
 //! Start reading at [`merge`]. What each witness has said so far is in [`displayed`], [`recorded`] and [`spoken`], and
 //! [`evidence`] is what they come to together. [`tail`] and [`copies`] read what the CLI writes, and [`wakers`] tells whom
-//! a file is for.
+//! a file is for. [`request_sign`] tells what is heard of a request before it is sent.
 
 pub(crate) mod copies;
+#[cfg(target_os = "linux")]
+pub(crate) mod diagnostics;
+#[cfg(not(target_os = "linux"))]
+#[path = "diagnostics_none.rs"]
+pub(crate) mod diagnostics;
 mod displayed;
 mod evidence;
 pub(crate) mod hook;
@@ -25,6 +30,7 @@ mod merge;
 pub(crate) mod receiver;
 pub(crate) mod record;
 mod recorded;
+pub(crate) mod request_sign;
 mod spoken;
 pub(crate) mod tail;
 #[cfg(test)]

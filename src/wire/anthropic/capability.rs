@@ -270,7 +270,7 @@ const POSTSCRIPT: &str = "
 | several texts of one streamed answer | are one block | are told apart | are told apart |
 | thinking nobody asked for, in a streamed answer | is not told | is told | is told |
 | numbers in the input of a call | are JavaScript's: `1.0` is `1` | as the model wrote them | streamed, as the model wrote them |
-| an answer that is cut (`max_tokens`) or shows nothing | makes claude ask once more, or more often, which no setting or hook of it prevents; it is counted | is one request | is one request, or two |
+| an answer that is cut (`max_tokens`) or shows nothing | is one request as a rule: claude, which would ask once more, is interrupted while it prepares that; where it was quicker it is counted | is one request | is one request, or two |
 | which `stop_sequence` it was | is told where the call has one only | is told | is told |
 | tools with a message that cannot be typed | need a claude newer than 2.1.197 | need a claude newer than 2.1.197 | are taken |
 
