@@ -5,6 +5,7 @@ use super::mcp::name::SERVER;
 use super::mcp::server::PARKED_MAX;
 use super::shape::Shape;
 use super::witness::EVENTS;
+use super::witness::request_sign::FLAG;
 use crate::egress::Proxy;
 use crate::tap::TapConfig;
 use core::net::Ipv4Addr; // `core` knows addresses and no sockets, so this stays pure
@@ -155,7 +156,7 @@ pub(crate) fn copy_answers(launch: &mut Launch, files: &Files) {
 
 /// Has the session tell of its requests, as it does for whoever looks for a fault: into its pipe, and on no disk.
 pub(crate) fn tell_requests(launch: &mut Launch, files: &Files) {
-    launch.args.push("--debug-to-stderr".into());
+    launch.args.push(FLAG.into());
     launch.aside = Some(files.diagnostics());
 }
 

@@ -41,6 +41,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -53,6 +55,8 @@ pub(crate) struct Launcher {
 pub(super) struct Shared {
     pub(super) launch_context: LaunchContext,
     pub(super) installations: Installations,
+    /// A claude did not know how to tell of its requests; no further one is asked to.
+    pub(super) tells_nothing: Arc<AtomicBool>,
 }
 
 /// A turn that a session is launched with.
@@ -101,6 +105,7 @@ impl Launcher {
             shared: Arc::new(Shared {
                 launch_context,
                 installations,
+                tells_nothing: Arc::default(),
             }),
         }
     }
@@ -264,6 +269,7 @@ impl Launcher {
                 tail,
                 copies,
                 diagnostics,
+                tells_nothing: Arc::clone(&self.shared.tells_nothing),
                 gate: None,
                 screen: Screen::new(),
                 verdict: None,
@@ -291,7 +297,8 @@ impl Launcher {
     /// Where the session tells of its requests before it sends them, where this system can hear that. With tools of its
     /// own it asks on as often as it uses them.
     fn diagnostics(&self, launch: &mut Launch, files: &Files) -> Option<Diagnostics> {
-        if self.shared.launch_context.config.builtin_tools {
+        let is_unknown = self.shared.tells_nothing.load(Ordering::Relaxed);
+        if self.shared.launch_context.config.builtin_tools || is_unknown {
             return None;
         }
         let diagnostics = Diagnostics::open(&files.diagnostics()).ok()?;

@@ -268,3 +268,21 @@ fn a_claude_that_hangs_is_replaced_and_its_caller_served_by_another() {
         (!hung.iter().any(|pid| process::is_alive(*pid))).then_some(())
     });
 }
+
+#[test]
+fn a_claude_that_cannot_tell_of_its_requests_is_not_asked_to_twice() {
+    let world = World::scripted(ECHO).command("claude");
+    world.install("real", "2.1.332");
+    let script = format!(
+        "#!/bin/sh\nfor arg in \"$@\"; do\n  [ \"$arg\" = --debug-to-stderr ] && {{ echo \"error: unknown option '$arg'\" >&2; exit 1; }}\n\
+         done\nexec '{}' \"$@\"\n",
+        world.path("real").display()
+    );
+    world.put_program("claude", &script);
+    let relay = world.pool("idle = 1\nmax = 2").start();
+    let answer = wait::until("a session that starts without", || {
+        let answer = relay.ask("hello");
+        (answer.status == 200).then_some(answer)
+    });
+    assert_eq!(answer.text(), "hello");
+}

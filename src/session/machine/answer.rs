@@ -157,7 +157,7 @@ impl Machine {
                 let seen = self.merge(Merge::handle_asking_on);
                 self.handle_seen(seen, now);
             }
-            RequestSign::Prepared | RequestSign::Sent => {}
+            RequestSign::Prepared | RequestSign::Sent | RequestSign::Unknown => {}
         }
     }
 

@@ -32,6 +32,9 @@ use crate::turn::Event;
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -52,6 +55,8 @@ pub(in crate::session) struct PtyTransport {
     pub(in crate::session) copies: Option<Copies>,
     /// Where the CLI tells of its requests before it sends them.
     pub(in crate::session) diagnostics: Option<Diagnostics>,
+    /// Set where it does not know how to.
+    pub(in crate::session) tells_nothing: Arc<AtomicBool>,
     /// The gate, once it is open.
     pub(in crate::session) gate: Option<File>,
     pub(in crate::session) screen: Screen,
@@ -113,6 +118,9 @@ impl Transport for PtyTransport {
             Input::Copied => self.handle_copies(now),
             Input::Signed(signs) => {
                 for sign in signs {
+                    if sign == RequestSign::Unknown {
+                        self.tells_nothing.store(true, Ordering::Relaxed);
+                    }
                     self.machine.handle_request_sign(sign, now);
                 }
             }

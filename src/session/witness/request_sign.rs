@@ -24,7 +24,12 @@ pub(crate) enum RequestSign {
     Answered,
     /// An answer broke off, or never came: what is prepared next is the same request once more.
     Failed,
+    /// This CLI knows no such lines, and does not start where it is asked for them.
+    Unknown,
 }
+
+/// What asks for the lines.
+pub(crate) const FLAG: &str = "--debug-to-stderr";
 
 /// What it says, being read.
 pub(crate) type RequestSigns = line::Lines<RequestSign>;
@@ -32,6 +37,9 @@ pub(crate) type RequestSigns = line::Lines<RequestSign>;
 impl FromLine for RequestSign {
     fn from_line(line: &[u8]) -> Option<RequestSign> {
         let line = std::str::from_utf8(line).ok()?;
+        if line.starts_with("error: unknown option") && line.contains(FLAG) {
+            return Some(RequestSign::Unknown);
+        }
         let (_, said) = line.split_once("Z [DEBUG] ").unwrap_or(("", ""));
         if said.starts_with("attribution header ") {
             Some(RequestSign::Prepared)
@@ -63,7 +71,9 @@ mod tests {
             2026-11-30T01:03:29.519Z [DEBUG] [API REQUEST] /v1/messages source=repl_main_thread\n\
             2026-11-30T01:03:29.520Z [ERROR] API error: aborted\n\
             2026-11-30T01:03:29.530Z [WARN] connection closed \u{2014} retrying streaming (1/2)\n\
-            the attribution header of a text, Stream started\n";
+            the attribution header of a text, Stream started\n\
+            error: unknown option '--debug-to-stderr'\n\
+            error: unknown option '--another'\n";
         assert_eq!(
             RequestSigns::default().push(said.as_bytes()),
             [
@@ -71,7 +81,8 @@ mod tests {
                 RequestSign::Prepared,
                 RequestSign::Sent,
                 RequestSign::Failed,
-                RequestSign::Failed
+                RequestSign::Failed,
+                RequestSign::Unknown
             ]
         );
     }

@@ -139,9 +139,14 @@ impl World {
     /// Puts a claude of this version at a path of the world's folder, in the place of whatever lies there: a program
     /// that leads to the fake one.
     pub(crate) fn install(&self, name: &str, version: &str) {
-        let next = self.path("next");
         let fake = FAKE_CLAUDE.display();
         let script = format!("#!/bin/sh\nFAKE_CLAUDE_VERSION={version} exec '{fake}' \"$@\"\n");
+        self.put_program(name, &script);
+    }
+
+    /// Puts a script at a path of the world's folder, in the place of whatever lies there.
+    pub(crate) fn put_program(&self, name: &str, script: &str) {
+        let next = self.path("next");
         // A shell writes it: a file that this process has had open for writing may not start in a child of another test.
         let write = Command::new("sh")
             .args([
