@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::HeaderMap;
 use hyper::StatusCode;
+use hyper::header::CONTENT_TYPE;
 use std::pin::Pin;
 use tokio::sync::mpsc;
 
@@ -39,6 +40,14 @@ pub(crate) struct Passed {
     pub(crate) headers: HeaderMap,
     /// Whoever observes it writes what it saw to the call's timeline.
     pub(crate) body: UnsyncBoxBody<Bytes, Fault>,
+}
+
+impl Passed {
+    /// Whether it says that it is a stream of events.
+    pub(crate) fn is_event_stream(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE);
+        kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    }
 }
 
 impl Events {

@@ -32,6 +32,7 @@ mod fields;
 pub(crate) mod golden;
 #[cfg(feature = "recorder")]
 pub(crate) mod known;
+mod loopback;
 mod mask;
 mod mcp;
 #[cfg(feature = "recorder")]

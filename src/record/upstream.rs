@@ -6,6 +6,7 @@ use super::answer;
 use super::case::Answer;
 use super::case::Case;
 use super::case::Text;
+use super::loopback::LoopbackServer;
 use super::mcp;
 use super::stage::MODEL;
 use crate::session::Pieces;
@@ -19,31 +20,23 @@ use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::header::HeaderValue;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use serde_json::json;
 use std::convert::Infallible;
 use std::io;
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 /// A running upstream. Dropping it closes its port.
 pub(crate) struct Upstream {
-    address: SocketAddr,
     world: Arc<World>,
-    accepting: JoinHandle<()>,
+    server: LoopbackServer,
 }
 
 /// What was heard so far.
@@ -115,8 +108,6 @@ impl Upstream {
     /// # Errors
     /// Where no port can be had.
     pub(crate) async fn start(case: &Case) -> io::Result<Upstream> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
         let world = Arc::new(World {
             answers: case.answers.clone(),
             blocks: case.setup.blocks,
@@ -129,17 +120,15 @@ impl Upstream {
             changed: Notify::new(),
             releases: Semaphore::new(0),
         });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&world)));
-        Ok(Upstream {
-            address,
-            world,
-            accepting,
-        })
+        let there = Arc::clone(&world);
+        let respond = move |request| respond(request, Arc::clone(&there));
+        let server = LoopbackServer::start(respond).await?;
+        Ok(Upstream { world, server })
     }
 
     /// Where a path of it is.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.server.address)
     }
 
     /// Lets one held answer end.
@@ -170,12 +159,6 @@ impl Upstream {
     }
 }
 
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
 impl World {
     fn heard(&self) -> MutexGuard<'_, Observation> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -195,23 +178,6 @@ impl World {
         let last = self.answers.len().saturating_sub(1);
         let answer = self.answers.get(number.min(last)).cloned();
         answer.unwrap_or_default()
-    }
-}
-
-async fn accept(listener: TcpListener, world: Arc<World>) {
-    // A listener that cannot accept has lost its port; the case then ends by its own limit.
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&world)));
-    }
-}
-
-async fn serve(stream: TcpStream, world: Arc<World>) {
-    drop(stream.set_nodelay(true));
-    let service = service_fn(move |request| respond(request, Arc::clone(&world)));
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a recorded connection ended");
     }
 }
 

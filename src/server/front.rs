@@ -29,6 +29,7 @@ use crate::turn::LaneId;
 use crate::turn::RequestId;
 use crate::turn::Timeline;
 use crate::wire::form;
+use crate::wire::form::counted_bytes;
 use crate::wire::head::Head;
 use crate::wire::head::NoHead;
 use crate::wire::head::head;
@@ -241,11 +242,9 @@ async fn serve_headed(
     let original = call.original.as_ref();
     let bytes = original.map_or(0, |original| original.body.len());
     note.weigh(call.policy_name.as_deref(), bytes as u64);
-    // A recording or a picture is no text: its size says nothing of tokens.
-    let bytes = match original.is_some_and(|original| body::is_form(&original.headers)) {
-        true => 0,
-        false => bytes,
-    };
+    let bytes = original.map_or(0, |original| {
+        counted_bytes(&original.headers, &original.body)
+    });
     let mut limits = Vec::new();
     let settlement = match api.reserve(&call, bytes).await {
         Ok(settlement) => settlement,

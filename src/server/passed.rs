@@ -9,7 +9,6 @@ use crate::turn::RequestId;
 use crate::wire::writer::AnswerWriter;
 use axum::body::Body;
 use axum::body::Bytes;
-use axum::http::header;
 use axum::response::Response;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Frame;
@@ -27,11 +26,9 @@ pub(super) fn response(
     note: &CallRecorder,
 ) -> Response {
     note.pass(&passed.lane, clock::now());
-    let kind = passed.headers.get(header::CONTENT_TYPE);
-    let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let body = PassedBody {
+        is_stream: passed.is_event_stream(),
         upstream: Some(passed.body),
-        is_stream,
         writer,
         id: id.clone(),
         note: note.clone(),

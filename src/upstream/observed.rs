@@ -11,6 +11,7 @@ use crate::wire::fields::NULL;
 use crate::wire::fields::fields;
 use crate::wire::fields::inner;
 use crate::wire::fields::items;
+use crate::wire::openai::chat::incoming;
 use memchr::memmem;
 use serde_json::Map;
 use serde_json::Value;
@@ -320,13 +321,7 @@ fn stop([name, sequence]: [&str; 2]) -> Option<StopReason> {
 /// The reason by OpenAI's name.
 fn finish_reason(choice: &str) -> Option<StopReason> {
     let [name] = inner(choice, &["finish_reason"]);
-    fields::text(name).map(|name| match &*name {
-        "stop" => StopReason::EndTurn,
-        "length" => StopReason::MaxTokens,
-        "tool_calls" | "function_call" => StopReason::ToolUse,
-        "content_filter" => StopReason::Refusal,
-        other => StopReason::Other(other.to_owned()),
-    })
+    fields::text(name).map(|name| incoming::stop(&name))
 }
 
 /// Why a response ends, by its details and its output.

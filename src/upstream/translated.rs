@@ -81,15 +81,13 @@ pub(super) async fn told(
     labels: Labels,
     timeline: Timeline,
 ) -> Result<Reply, Fault> {
-    let kind = passed.headers.get(header::CONTENT_TYPE);
-    let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let teller = Teller {
         reader: reader(protocol),
         labels: Some(labels),
         protocol,
         timeline,
     };
-    if !is_stream && protocol == Protocol::Chat {
+    if !passed.is_event_stream() && protocol == Protocol::Chat {
         return teller.tell_whole(passed).await;
     }
     let (events, told) = mpsc::channel(EVENTS_MAX);

@@ -19,8 +19,7 @@ use crate::lane::Call;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
-use crate::wire::form::is_form;
-use hyper::header;
+use crate::wire::form::counted_bytes;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -158,20 +157,10 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// What the body's tokens are estimated by: of a form nobody knows how many its files are.
-    fn counted_bytes(&self) -> usize {
-        let kind = self.original.headers.get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok());
-        match kind.is_some_and(is_form) {
-            true => 0,
-            false => self.original.body.len(),
-        }
-    }
-
     async fn enter(&mut self, candidate: &Candidate<'_>) -> Option<(Leave, InFlight)> {
         let (lane, now) = (self.lane, clock::now());
         let model = &self.plan.binding.upstream_name;
-        let bytes = self.counted_bytes();
+        let bytes = counted_bytes(&self.original.headers, &self.original.body);
         let entered = match lane.breakers().enter(candidate.digest, model, now) {
             Ok(leave) => {
                 let taken = lane.reserve(candidate, bytes, now).await;

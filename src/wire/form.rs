@@ -3,6 +3,9 @@
 
 use super::head::Head;
 use super::head::NoHead;
+use super::head::once;
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
 use memchr::memmem;
 use std::ops::Range;
 
@@ -40,6 +43,17 @@ pub(crate) fn head<'a>(body: &'a [u8], content_type: &str) -> Result<Head<'a>, N
 pub(crate) fn is_form(content_type: &str) -> bool {
     let media = content_type.split(';').next().unwrap_or_default().trim();
     media.eq_ignore_ascii_case("multipart/form-data")
+}
+
+/// The bytes of a body by which its tokens are estimated: a recording or a picture is no text, so the size of a form says
+/// nothing of them.
+pub(crate) fn counted_bytes(headers: &HeaderMap, body: &[u8]) -> usize {
+    let kind = headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok());
+    match kind.is_some_and(is_form) {
+        true => 0,
+        false => body.len(),
+    }
 }
 
 /// A part of a form: its headers, and what it holds.
@@ -150,17 +164,6 @@ fn parameters(value: &str) -> Option<Vec<(&str, &str)>> {
         };
     }
     Some(found)
-}
-
-fn once(
-    place: &mut Option<Range<usize>>,
-    value: Range<usize>,
-    name: &'static str,
-) -> Result<(), NoHead> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(NoHead::Twice(name)),
-    }
 }
 
 /// Bytes of a boundary, by the rules of multipart.

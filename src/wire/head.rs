@@ -68,7 +68,7 @@ pub(crate) fn head(body: &[u8]) -> Result<Head<'_>, NoHead> {
     })
 }
 
-fn once(
+pub(super) fn once(
     place: &mut Option<Range<usize>>,
     value: Range<usize>,
     name: &'static str,

@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::answer::Body;
 use super::answer::answer;
 use super::case::Case;
+use crate::record::loopback::LoopbackServer;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Limited;
@@ -13,26 +14,20 @@ use hyper::StatusCode;
 use hyper::body::Frame;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::io;
-use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 /// A running API. Dropping it closes its port.
 pub(super) struct Upstream {
     pub(super) port: u16,
-    accepting: JoinHandle<()>,
+    _server: LoopbackServer,
 }
 
 impl Upstream {
@@ -41,33 +36,13 @@ impl Upstream {
     /// # Errors
     /// Where no port can be had.
     pub(super) async fn start(cases: Vec<Case>) -> io::Result<Upstream> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        let accepting = tokio::spawn(accept(listener, Arc::from(cases)));
-        Ok(Upstream { port, accepting })
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, cases: Arc<[Case]>) {
-    // A listener that cannot accept has lost its port; the case then ends by its own limit.
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&cases)));
-    }
-}
-
-async fn serve(stream: TcpStream, cases: Arc<[Case]>) {
-    drop(stream.set_nodelay(true));
-    let service = service_fn(move |request| respond(request, Arc::clone(&cases)));
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a recorded connection ended");
+        let cases: Arc<[Case]> = Arc::from(cases);
+        let respond = move |request| respond(request, Arc::clone(&cases));
+        let server = LoopbackServer::start(respond).await?;
+        Ok(Upstream {
+            port: server.address.port(),
+            _server: server,
+        })
     }
 }
 

@@ -225,7 +225,8 @@ fn texts(content: Option<&Value>) -> Result<Vec<String>, Unread> {
     Ok(texts)
 }
 
-fn stop(reason: &str) -> StopReason {
+/// Why an answer ends, by this dialect's name of it.
+pub(crate) fn stop(reason: &str) -> StopReason {
     match reason {
         "stop" => StopReason::EndTurn,
         "length" => StopReason::MaxTokens,
