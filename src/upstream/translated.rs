@@ -239,3 +239,20 @@ async fn send(events: &EventSender, told: Vec<Result<Event, Fault>>) -> bool {
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that a caller may be behind before the host has to wait.
 const EVENTS_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+
+    #[tokio::test]
+    async fn an_answer_that_is_read_whole_has_a_bound() {
+        let body = |size: usize| {
+            let body = Full::new(Bytes::from(vec![b'x'; size]));
+            body.map_err(|never| match never {}).boxed_unsync()
+        };
+        let read = whole(body(WHOLE_BYTES_MAX)).await;
+        assert_eq!(read.map(|read| read.len()).ok(), Some(WHOLE_BYTES_MAX));
+        assert!(whole(body(WHOLE_BYTES_MAX + 1)).await.is_err());
+    }
+}
