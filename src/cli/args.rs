@@ -23,7 +23,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Serves the Anthropic Messages API on this machine from your own interactive Claude Code.
+/// Serves the Anthropic and OpenAI APIs on this machine from your own Claude Code, Codex and HTTP hosts.
 #[derive(Debug, Parser)]
 #[command(name = "inference-relay", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -762,7 +762,7 @@ Examples:
 const SERVE_EXAMPLES: &str = "\
 Examples:
   inference-relay serve
-  inference-relay serve --port 7422
+  inference-relay serve --port 7500
   inference-relay serve --config ./relay.toml
   inference-relay serve --simulated         no claude needed; the answers are not a model's";
 
@@ -805,7 +805,7 @@ Exit code: 0 if a daemon answers, else 1.
 
 Examples:
   inference-relay status
-  inference-relay status --port 7422 --json";
+  inference-relay status --port 7500 --json";
 
 const TOP_EXAMPLES: &str = "\
 Exit code: 0, or 1 if no daemon answers.
