@@ -495,7 +495,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(BAD_GATEWAY),
         blame: Blame::Cli,
         retry: Retry::Soon,
-        happened: "The CLI behind the lane, Claude Code or Codex, ended in the middle of the turn; before the first byte Claude Code was tried twice.",
+        happened: "The CLI behind the lane, Claude Code or Codex, ended before its answer was whole; before the first byte Claude Code was tried twice.",
         next: "Send the request again; if it fails again, run `inference-relay doctor`.",
     },
     Row {

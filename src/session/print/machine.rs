@@ -261,10 +261,12 @@ impl Machine {
                 let begun = answering.answer.has_begun();
                 self.fail(fault::session_lost(how), begun);
             }
-            State::Offering { .. } | State::Gated { .. } => {
+            State::Offering { .. } => {
                 self.fail(fault::session_lost(how), false);
             }
-            State::Starting { .. } => self.fail(fault::ended_at_start(how), false),
+            State::Starting { .. } | State::Gated { .. } => {
+                self.fail(fault::ended_at_start(how), false);
+            }
             State::Ready | State::Parked { .. } | State::Gone => {}
         }
         self.state = State::Gone;
