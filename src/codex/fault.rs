@@ -33,7 +33,7 @@ pub(super) fn logged_out() -> Fault {
 }
 
 pub(super) fn lost(why: impl Into<String>) -> Fault {
-    let public = "The Codex CLI ended in the middle of the turn. Send the request again; if it fails again, run \
+    let public = "The Codex CLI ended before its answer was whole. Send the request again; if it fails again, run \
                   `codex doctor`.";
     Fault::new(FaultKind::SessionLost, Blame::Cli, public).because(why)
 }

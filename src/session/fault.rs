@@ -140,7 +140,8 @@ pub(crate) fn unsupported_print() -> Fault {
 }
 
 pub(crate) fn session_lost(how: &str) -> Fault {
-    let public = "Claude Code ended in the middle of the turn. Nothing is wrong with the request; send it again.";
+    let public = "Claude Code ended before its answer was whole. Send the request again; if it fails again, run \
+                  `inference-relay doctor`.";
     Fault::new(FaultKind::SessionLost, Blame::Cli, public)
         .because(format!("the process ended: {how}"))
 }

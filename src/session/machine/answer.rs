@@ -31,7 +31,7 @@ impl Machine {
     ) -> State {
         self.enter = task.enter;
         self.effects.push_back(Effect::Listen);
-        (self.asked, self.heeded) = (0, 0);
+        (self.asked, self.copied, self.heeded) = (0, 0, 0);
         self.holds_question = false;
         let sure = self.belief.begin();
         State::Answering(Box::new(Answering {
@@ -137,15 +137,20 @@ impl Machine {
     /// The CLI prepares a request, or an answer begins. What it prepares after an answer it asks by itself, and is
     /// interrupted before it does: results of tools begin another turn.
     pub(crate) fn handle_request_sign(&mut self, sign: RequestSign, now: Instant) {
-        if sign == RequestSign::Sent {
+        if sign == RequestSign::Sent && self.holds_question {
             self.holds_question = false;
+            self.count_questions(self.copied);
         }
         let State::Answering(answering) = &mut self.state else {
             return;
         };
         let asks_on = answering.is_answered && !answering.is_broken_off;
         match sign {
-            RequestSign::Answered => answering.is_answered = true,
+            RequestSign::Answered => {
+                answering.is_answered = true;
+                answering.merge.handle_wait(None);
+            }
+            RequestSign::Wait(wait) => answering.merge.handle_wait(Some(wait)),
             RequestSign::Failed => answering.is_answered = false,
             RequestSign::Prepared if asks_on => {
                 self.holds_question = true;

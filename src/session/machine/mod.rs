@@ -90,6 +90,8 @@ pub(crate) struct Machine {
     belief: Belief,
     /// Questions that the CLI asked the API since the last turn began, as far as they were seen.
     asked: u32,
+    /// Those that it copied, also one that it did not send.
+    copied: u32,
     /// It takes up a blank conversation before it is ready.
     empties_first: bool,
     /// How many of them were looked at.
@@ -134,6 +136,7 @@ impl Machine {
             gated: false,
             belief: Belief::default(),
             asked: 0,
+            copied: 0,
             empties_first: false,
             heeded: 0,
             holds_question: false,
@@ -371,6 +374,7 @@ impl Machine {
 
     /// The CLI asked the API so often since the turn began: whoever is told of its end is told of that.
     pub(crate) fn count_questions(&mut self, asked: u32) {
+        self.copied = self.copied.max(asked);
         let asked = match self.holds_question {
             true => asked.min(self.asked.max(1)),
             false => asked,

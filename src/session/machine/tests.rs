@@ -1019,19 +1019,28 @@ fn what_the_cli_asks_on_by_itself_is_broken_off_before_it_is_sent() {
 
 #[test]
 fn a_question_that_was_broken_off_is_counted_only_where_it_was_sent() {
-    let asked = |sent: bool| {
+    /// What is told of it, in this order.
+    #[derive(Clone, Copy)]
+    enum Told {
+        Copied,
+        Sent,
+    }
+    let asked = |order: &[Told]| {
         let (mut machine, now) = answering();
         machine.handle_request_sign(RequestSign::Answered, now);
         machine.handle_request_sign(RequestSign::Prepared, now);
-        if sent {
-            machine.handle_request_sign(RequestSign::Sent, now);
+        for told in order {
+            match told {
+                Told::Copied => machine.handle_asked(2, 1, now),
+                Told::Sent => machine.handle_request_sign(RequestSign::Sent, now),
+            }
         }
-        effects(&mut machine);
-        machine.handle_asked(2, 1, now);
         let asked = |effect: &Effect| matches!(effect, Effect::Asked);
         effects(&mut machine).iter().filter(|it| asked(it)).count()
     };
-    assert_eq!((asked(false), asked(true)), (1, 2));
+    assert_eq!(asked(&[Told::Copied]), 1);
+    assert_eq!(asked(&[Told::Sent, Told::Copied]), 2);
+    assert_eq!(asked(&[Told::Copied, Told::Sent]), 2);
 }
 
 #[test]

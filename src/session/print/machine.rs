@@ -19,6 +19,8 @@ use crate::session::mcp::tool_list::ToolList;
 use crate::session::mcp::tool_sync::ToolEvent;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
+use crate::session::witness::ApiError;
+use crate::session::witness::request_sign::RequestSign;
 use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::Event;
@@ -82,6 +84,8 @@ struct Answering {
     given: Option<(String, Instant)>,
     /// The message broke off; until then the CLI may say why.
     broken: Option<Instant>,
+    /// How long the API asks to be left alone.
+    wait: Option<Duration>,
     until: Instant,
 }
 
@@ -225,6 +229,21 @@ impl Machine {
         }
     }
 
+    /// The CLI said of a request how long the API asks to be left alone.
+    pub(crate) fn handle_request_sign(&mut self, sign: RequestSign) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        match sign {
+            RequestSign::Wait(wait) => answering.wait = Some(wait),
+            RequestSign::Answered => answering.wait = None,
+            RequestSign::Prepared
+            | RequestSign::Sent
+            | RequestSign::Failed
+            | RequestSign::Unknown => {}
+        }
+    }
+
     /// The caller is gone.
     pub(crate) fn cancel(&mut self) {
         match self.state {
@@ -242,10 +261,12 @@ impl Machine {
                 let begun = answering.answer.has_begun();
                 self.fail(fault::session_lost(how), begun);
             }
-            State::Offering { .. } | State::Gated { .. } => {
+            State::Offering { .. } => {
                 self.fail(fault::session_lost(how), false);
             }
-            State::Starting { .. } => self.fail(fault::ended_at_start(how), false),
+            State::Starting { .. } | State::Gated { .. } => {
+                self.fail(fault::ended_at_start(how), false);
+            }
             State::Ready | State::Parked { .. } | State::Gone => {}
         }
         self.state = State::Gone;
@@ -385,6 +406,7 @@ impl Machine {
             results: VecDeque::new(),
             given: None,
             broken: None,
+            wait: None,
             until: now + self.limits.turn,
         }));
     }
@@ -514,7 +536,7 @@ impl Machine {
         }
     }
 
-    fn handle_closed(&mut self, error: Option<crate::session::witness::ApiError>) {
+    fn handle_closed(&mut self, error: Option<ApiError>) {
         let State::Answering(answering) = &mut self.state else {
             return;
         };
@@ -527,7 +549,14 @@ impl Machine {
             Some(error) if error.status.is_none() && error.text.trim().is_empty() => {
                 fault::session_lost("it closed its turn without a word")
             }
-            Some(error) => fault::of_api_error(&error, &answering.task),
+            Some(error) => {
+                let retry_after = error.retry_after.or(answering.wait);
+                let error = ApiError {
+                    retry_after,
+                    ..error
+                };
+                fault::of_api_error(&error, &answering.task)
+            }
             None => fault::empty_turn(),
         };
         self.fail(fault, begun);
