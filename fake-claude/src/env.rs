@@ -17,6 +17,8 @@ pub(crate) struct Env {
     pub(crate) thinking_off: bool,
     /// A refused answer is not asked for once more.
     pub(crate) refusals_stand: bool,
+    /// `ANTHROPIC_LOG=debug`.
+    pub(crate) tells_heads: bool,
     pub(crate) resume_interrupted: bool,
     pub(crate) resume_prompt: Option<String>,
     pub(crate) no_transcript: bool,
@@ -53,6 +55,7 @@ impl Env {
                 .or_else(|| var("CLAUDE_CODE_OAUTH_TOKEN"))
                 .is_some(),
             thinking_off: truthy("CLAUDE_CODE_DISABLE_THINKING"),
+            tells_heads: var("ANTHROPIC_LOG").as_deref() == Some("debug"),
             refusals_stand: truthy("CLAUDE_CODE_DISABLE_REFUSAL_RETRY"),
             resume_interrupted: truthy("CLAUDE_CODE_RESUME_INTERRUPTED_TURN"),
             resume_prompt: var("CLAUDE_CODE_RESUME_PROMPT"),

@@ -192,6 +192,7 @@ fn world(
         max_retries: env.max_retries,
         refusals_stand: env.refusals_stand,
         diagnoses: args.diagnoses,
+        tells_heads: env.tells_heads,
         passing: env.passing.clone(),
         copies: Copies::wished(env.bodies.as_deref(), dialect.is_new()),
         logged_in: AtomicBool::new(logged_in),

@@ -100,6 +100,7 @@ fn act(
         status,
         kind,
         message,
+        retry_after: _,
     }) = &step.fail
     {
         let body =
@@ -310,6 +311,7 @@ mod tests {
             status: 529,
             kind: "overloaded_error".to_owned(),
             message: "m".to_owned(),
+            retry_after: None,
         };
         let (result, _) = run(
             &[Step {

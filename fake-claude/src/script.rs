@@ -91,6 +91,8 @@ pub(crate) struct Fail {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) message: String,
+    /// Seconds of the head's `retry-after`.
+    pub(crate) retry_after: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) refusals_stand: bool,
     /// What it does is told on stderr.
     pub(crate) diagnoses: bool,
+    /// With the heads of the API's answers.
+    pub(crate) tells_heads: bool,
     /// Where folders for passing files are made.
     pub(crate) passing: PathBuf,
     /// Where requests and answers are copied to.
@@ -189,6 +191,14 @@ impl World {
     pub(crate) fn diagnose(&self, text: &str) {
         if self.diagnoses {
             let line = format!("{} [DEBUG] {text}\n", clock::iso(clock::unix_ms()));
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    /// The line of a refusal's head that says how long to wait.
+    pub(crate) fn diagnose_wait(&self, seconds: u64) {
+        if self.diagnoses && self.tells_heads {
+            let line = format!("    \"retry-after\": \"{seconds}\",\n");
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
     }

@@ -1,18 +1,20 @@
 //! What callers have the relay keep: responses that can be gone on with, conversations, and files.
 //!
-//! **What for.** A caller of Responses may name what was said before instead of sending it again. Each record is one
-//! private file, which only its owner's key reaches; [`Archive`] puts records there, gets them and removes them.
+//! **What for.** A caller of Responses may name what was said before instead of sending it again. A record is in a
+//! private file, and only its owner's key reaches it; [`Archive`] puts records there, gets them and removes them.
 //!
 //! **Never.** It knows no dialect: a record is JSON. It logs nothing of one.
 //!
 //! **Invariants.** A record that was put is on disk before whoever put it goes on, so it is there after a restart. What is
-//! kept is bounded in bytes, in records and in time; the oldest goes first. Another owner's record is one that is not
+//! kept is bounded in bytes, in records and in time; the oldest goes first. What was cut short by the end of the process is no
+//! record, and what is removed is written over. Another owner's record is one that is not
 //! there.
 //!
 //! Start reading at [`keep`].
 
 mod file;
 mod keep;
+mod log;
 mod shelf;
 
 pub(crate) use file::FileRecord;

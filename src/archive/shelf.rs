@@ -1,10 +1,19 @@
 //! One folder of private files, bounded; or the same in memory, where nothing may be kept on disk.
+//!
+//! A small record is appended to a file of many. A large one, and one that was changed, which will be again, has a file of
+//! its own.
 
+use super::log;
+use super::log::Found;
+use super::log::Log;
+use super::log::Spot;
+use crate::clock;
 use crate::session::create_private;
 use crate::session::replace_private;
 use crate::session::write_private;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -16,17 +25,27 @@ use std::time::SystemTime;
 pub(super) struct Shelf {
     place: Place,
     bounds: Bounds,
-    /// Names and sizes by age, the oldest first.
-    kept: BTreeMap<u64, (String, u64)>,
+    /// By age, the oldest first.
+    kept: BTreeMap<u64, Entry>,
     /// Each name's place there.
     places: HashMap<String, u64>,
     next: u64,
+    /// Of what is not in the log.
     bytes: u64,
+}
+
+/// A record that is kept.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    bytes: u64,
+    /// `None`: it has a file of its own, or is in memory.
+    spot: Option<Spot>,
 }
 
 #[derive(Debug)]
 enum Place {
-    Disk(PathBuf),
+    Disk(PathBuf, Log),
     Memory(HashMap<String, Vec<u8>>),
 }
 
@@ -52,11 +71,26 @@ impl Shelf {
     /// Where the folder cannot be made or read.
     pub(super) fn open(folder: &Path, bounds: Bounds) -> io::Result<Shelf> {
         create_private(folder)?;
-        let mut shelf = Shelf::empty(Place::Disk(folder.to_owned()), bounds);
-        for (name, bytes) in found(folder)? {
-            shelf.note(name, bytes);
+        let (mut log, logged) = Log::open(folder, SEGMENT_BYTES_MAX)?;
+        let mut all = found(folder)?;
+        let changed: HashSet<String> = all.iter().map(|(_, name, _)| name.clone()).collect();
+        let mut spots = HashMap::new();
+        for Found { name, time, spot } in logged {
+            // A change came to its end, and not the removal of what was before it.
+            if changed.contains(&name) {
+                log.discard(spot)?;
+            } else {
+                all.push((time, name.clone(), spot.bytes));
+                spots.insert(name, spot);
+            }
         }
-        shelf.make_room(0);
+        all.sort_by_key(|(time, ..)| *time);
+        let mut shelf = Shelf::empty(Place::Disk(folder.to_owned(), log), bounds);
+        for (_, name, bytes) in all {
+            let spot = spots.remove(&name);
+            shelf.note(name, bytes, spot);
+        }
+        shelf.make_room(0, 0);
         Ok(shelf)
     }
 
@@ -83,77 +117,123 @@ impl Shelf {
                 "larger than a record may be",
             ));
         }
-        let was_kept = self.forget(name);
-        self.make_room(size);
-        match &mut self.place {
-            Place::Disk(folder) if was_kept => replace_private(&path(folder, name), text)?,
-            Place::Disk(folder) => write_new(&path(folder, name), text)?,
-            Place::Memory(records) => drop(records.insert(name.to_owned(), text.to_vec())),
+        let before = self.take(name);
+        self.make_room(1, size);
+        let spot = match self.write(name, text, before.is_some()) {
+            Ok(spot) => spot,
+            Err(error) => {
+                if let Some(before) = before {
+                    self.note(before.name, before.bytes, before.spot);
+                }
+                return Err(error);
+            }
+        };
+        // A file of its own was written over, or stays: whatever stood in the log is of before.
+        if let Some(before) = before.filter(|before| before.spot.is_some()) {
+            self.discard(&before);
         }
-        self.note(name.to_owned(), size);
+        let bytes = spot.map_or(size, |spot| spot.bytes);
+        self.note(name.to_owned(), bytes, spot);
         Ok(())
     }
 
+    fn write(&mut self, name: &str, text: &[u8], was_kept: bool) -> io::Result<Option<Spot>> {
+        match &mut self.place {
+            Place::Disk(folder, _) if was_kept => replace_private(&path(folder, name), text)?,
+            Place::Disk(_, log) if text.len() <= LOGGED_BYTES_MAX => {
+                return log.append(name, clock::unix_ms(), text).map(Some);
+            }
+            Place::Disk(folder, _) => write_new(&path(folder, name), text)?,
+            Place::Memory(records) => drop(records.insert(name.to_owned(), text.to_vec())),
+        }
+        Ok(None)
+    }
+
     /// The newest record is this one.
-    fn note(&mut self, name: String, bytes: u64) {
+    fn note(&mut self, name: String, bytes: u64, spot: Option<Spot>) {
         self.places.insert(name.clone(), self.next);
-        self.kept.insert(self.next, (name, bytes));
+        if spot.is_none() {
+            self.bytes += bytes;
+        }
+        self.kept.insert(self.next, Entry { name, bytes, spot });
         self.next += 1;
-        self.bytes += bytes;
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Vec<u8>> {
-        match &self.place {
-            Place::Disk(folder) => fs::read(path(folder, name)).ok(),
-            Place::Memory(records) => records.get(name).cloned(),
+        let entry = self.entry(name)?;
+        match (&self.place, entry.spot) {
+            (Place::Disk(_, log), Some(spot)) => log.read(spot),
+            (Place::Disk(folder, _), None) => fs::read(path(folder, name)).ok(),
+            (Place::Memory(records), _) => records.get(name).cloned(),
         }
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.kept.get(self.places.get(name)?)
     }
 
     /// The size of a record; `None` where there is none of this name.
     pub(super) fn bytes_of(&self, name: &str) -> Option<u64> {
-        let place = self.places.get(name)?;
-        self.kept.get(place).map(|(_, bytes)| *bytes)
+        self.entry(name).map(|entry| entry.bytes)
     }
 
     /// Removes a record; false where there is none of this name.
     pub(super) fn remove(&mut self, name: &str) -> bool {
-        let was_kept = self.forget(name);
-        self.discard(name);
-        was_kept
-    }
-
-    fn forget(&mut self, name: &str) -> bool {
-        let place = self.places.remove(name);
-        let removed = place.and_then(|place| self.kept.remove(&place));
-        if let Some((_, bytes)) = &removed {
-            self.bytes = self.bytes.saturating_sub(*bytes);
+        let removed = self.take(name);
+        if let Some(entry) = &removed {
+            self.discard(entry);
         }
         removed.is_some()
     }
 
-    /// The oldest records go until there is room for one of this size.
-    fn make_room(&mut self, size: u64) {
-        while self.bytes + size > self.bounds.bytes || self.kept.len() >= self.bounds.records {
-            let Some((_, (name, bytes))) = self.kept.pop_first() else {
-                return;
-            };
-            self.places.remove(&name);
-            self.bytes = self.bytes.saturating_sub(bytes);
-            self.discard(&name);
+    /// The record is known no more.
+    fn take(&mut self, name: &str) -> Option<Entry> {
+        let entry = self.kept.remove(&self.places.remove(name)?)?;
+        self.uncount(&entry);
+        Some(entry)
+    }
+
+    fn uncount(&mut self, entry: &Entry) {
+        if entry.spot.is_none() {
+            self.bytes = self.bytes.saturating_sub(entry.bytes);
         }
     }
 
-    fn discard(&mut self, name: &str) {
-        match &mut self.place {
-            Place::Memory(records) => drop(records.remove(name)),
-            Place::Disk(folder) => {
-                let removed = fs::remove_file(path(folder, name));
-                if let Err(error) = removed
-                    && error.kind() != io::ErrorKind::NotFound
-                {
-                    tracing::warn!(%error, "a kept record could not be removed");
-                }
+    /// The oldest records go until there is room for so many more, of this size together.
+    fn make_room(&mut self, records: usize, size: u64) {
+        while self.all_bytes() + size > self.bounds.bytes
+            || self.kept.len() + records > self.bounds.records
+        {
+            let Some((_, entry)) = self.kept.pop_first() else {
+                return;
+            };
+            self.places.remove(&entry.name);
+            self.uncount(&entry);
+            self.discard(&entry);
+        }
+    }
+
+    /// What all takes, in the log also what is no longer kept.
+    fn all_bytes(&self) -> u64 {
+        match &self.place {
+            Place::Disk(_, log) => self.bytes + log.bytes(),
+            Place::Memory(_) => self.bytes,
+        }
+    }
+
+    fn discard(&mut self, entry: &Entry) {
+        let removed = match (&mut self.place, entry.spot) {
+            (Place::Memory(records), _) => {
+                records.remove(&entry.name);
+                Ok(())
             }
+            (Place::Disk(_, log), Some(spot)) => log.discard(spot),
+            (Place::Disk(folder, _), None) => fs::remove_file(path(folder, &entry.name)),
+        };
+        if let Err(error) = removed
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a kept record could not be removed");
         }
     }
 }
@@ -171,8 +251,11 @@ fn path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
-/// What stands in the folder, the oldest first; what was never finished is removed.
-fn found(folder: &Path) -> io::Result<impl Iterator<Item = (String, u64)>> {
+/// A record that stands in the folder: its time in milliseconds since 1970, its name and its bytes.
+type Standing = (u64, String, u64);
+
+/// The files of one record each; what was never finished is removed.
+fn found(folder: &Path) -> io::Result<Vec<Standing>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)?.flatten() {
         let path = entry.path();
@@ -184,14 +267,21 @@ fn found(folder: &Path) -> io::Result<impl Iterator<Item = (String, u64)>> {
         match (name, meta) {
             (Some(name), Some(meta)) if path.extension().is_some_and(|end| end == "json") => {
                 let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                found.push((changed, name, meta.len()));
+                let time = changed.duration_since(SystemTime::UNIX_EPOCH);
+                let time = time.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(0));
+                found.push((time, name, meta.len()));
             }
+            _ if log::number(&path).is_some() => {}
             _ => drop(fs::remove_file(&path)),
         }
     }
-    found.sort();
-    Ok(found.into_iter().map(|(_, name, bytes)| (name, bytes)))
+    Ok(found)
 }
+
+/// A record that is appended to a file of many.
+const LOGGED_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a file of many: it takes its place until the last of its records goes.
+const SEGMENT_BYTES_MAX: u64 = 8 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -204,44 +294,92 @@ mod tests {
     };
 
     fn names(shelf: &Shelf) -> Vec<&str> {
-        shelf.kept.values().map(|(name, _)| name.as_str()).collect()
+        shelf
+            .kept
+            .values()
+            .map(|entry| entry.name.as_str())
+            .collect()
     }
 
     #[test]
     fn the_oldest_goes_where_there_is_no_room() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let on_disk = Shelf::open(folder.path(), BOUNDS).expect("it opens");
-        for mut shelf in [Shelf::in_memory(BOUNDS), on_disk] {
-            for name in ["a", "b", "c"] {
-                shelf.put(name, b"123").expect("it fits");
-            }
-            shelf.put("a", b"1234").expect("it fits in its own place");
-            assert_eq!(names(&shelf), ["b", "c", "a"]);
-            shelf.put("d", b"1").expect("it fits");
-            assert_eq!(names(&shelf), ["c", "a", "d"]);
-            shelf.put("e", b"123456").expect("it fits alone");
-            assert_eq!((names(&shelf), shelf.bytes), (vec!["d", "e"], 7));
-            // It would fit alone, and is more than one record may be.
-            let refused = shelf.put("f", b"1234567890");
-            assert!(refused.is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge));
-            assert_eq!(
-                (shelf.get("a"), shelf.get("e")),
-                (None, Some(b"123456".to_vec()))
-            );
-            assert!(shelf.remove("e") && !shelf.remove("e"));
-            assert_eq!(shelf.get("e"), None);
+        let mut shelf = Shelf::in_memory(BOUNDS);
+        for name in ["a", "b", "c"] {
+            shelf.put(name, b"123").expect("it fits");
         }
+        shelf.put("a", b"1234").expect("it fits in its own place");
+        assert_eq!(names(&shelf), ["b", "c", "a"]);
+        shelf.put("d", b"1").expect("it fits");
+        assert_eq!(names(&shelf), ["c", "a", "d"]);
+        shelf.put("e", b"123456").expect("it fits alone");
+        assert_eq!((names(&shelf), shelf.bytes), (vec!["d", "e"], 7));
+        // It would fit alone, and is more than one record may be.
+        let refused = shelf.put("f", b"1234567890");
+        assert!(refused.is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge));
+        assert_eq!(
+            (shelf.get("a"), shelf.get("e")),
+            (None, Some(b"123456".to_vec()))
+        );
+        assert!(shelf.remove("e") && !shelf.remove("e"));
+        assert_eq!(shelf.get("e"), None);
+    }
+
+    #[test]
+    fn on_disk_a_small_record_is_appended_and_a_changed_one_has_its_own_file() {
+        let bounds = Bounds {
+            bytes: 200,
+            records: 3,
+            record: 100,
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut shelf = Shelf::open(folder.path(), bounds).expect("it opens");
+        for name in ["a", "b", "c"] {
+            shelf.put(name, b"123").expect("it fits");
+        }
+        shelf.put("a", b"1234").expect("it fits in its own place");
+        assert_eq!((names(&shelf), shelf.bytes), (vec!["b", "c", "a"], 4));
+        shelf.put("d", b"1").expect("it fits");
+        assert_eq!(names(&shelf), ["c", "a", "d"]);
+        let again = Shelf::open(folder.path(), bounds).expect("it opens");
+        let (mut all, mut found) = (names(&shelf), names(&again));
+        all.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, all);
+        for (name, text) in [("a", &b"1234"[..]), ("c", b"123"), ("d", b"1")] {
+            assert_eq!(again.get(name).as_deref(), Some(text), "{name}");
+        }
+        // Where the bytes run out, what was appended goes file by file.
+        shelf.put("e", &[b'e'; 80]).expect("it fits");
+        shelf.put("f", &[b'f'; 90]).expect("it fits alone");
+        assert_eq!(names(&shelf), ["f"]);
+        assert!(shelf.remove("f") && !shelf.remove("f"));
+        assert_eq!(shelf.get("f"), None);
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
     }
 
     #[test]
     fn what_was_put_is_found_again_and_what_was_never_finished_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut shelf = Shelf::open(folder.path(), BOUNDS).expect("it opens");
+        let bounds = Bounds {
+            bytes: 1000,
+            ..BOUNDS
+        };
+        let mut shelf = Shelf::open(folder.path(), bounds).expect("it opens");
         shelf.put("a", b"123").expect("it fits");
-        fs::write(folder.path().join("b.next"), "x").expect("it is written");
-        let again = Shelf::open(folder.path(), BOUNDS).expect("it opens");
-        assert_eq!((names(&again), again.bytes), (vec!["a"], 3));
-        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 1);
+        shelf.put("b", b"1").expect("it fits");
+        // A change of which only the new file was written.
+        fs::write(folder.path().join("b.json"), "12").expect("it is written");
+        fs::write(folder.path().join("c.next"), "x").expect("it is written");
+        for _ in 0..2 {
+            let again = Shelf::open(folder.path(), bounds).expect("it opens");
+            let (a, b, c) = (again.get("a"), again.get("b"), again.get("c"));
+            assert_eq!(
+                (a, b, c),
+                (Some(b"123".to_vec()), Some(b"12".to_vec()), None)
+            );
+            assert_eq!(again.bytes, 2);
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 2);
     }
 
     #[cfg(unix)]
@@ -249,14 +387,24 @@ mod tests {
     fn nobody_else_can_read_a_record() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
-        let mut shelf = Shelf::open(&folder.path().join("in"), BOUNDS).expect("it opens");
-        shelf.put("a", b"123").expect("it fits");
+        let bounds = Bounds {
+            bytes: 1000,
+            ..BOUNDS
+        };
+        let mut shelf = Shelf::open(&folder.path().join("in"), bounds).expect("it opens");
+        for text in [b"1", b"2"] {
+            shelf.put("a", text).expect("it fits");
+            shelf.put("b", text).expect("it fits");
+        }
+        shelf.put("c", b"1").expect("it fits");
         let mode = |path: &Path| {
             fs::metadata(path)
                 .map(|meta| meta.permissions().mode() & 0o777)
                 .ok()
         };
         assert_eq!(mode(&folder.path().join("in")), Some(0o700));
-        assert_eq!(mode(&folder.path().join("in/a.json")), Some(0o600));
+        for file in ["in/a.json", "in/000000000000.records"] {
+            assert_eq!(mode(&folder.path().join(file)), Some(0o600), "{file}");
+        }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Passed {
     pub(crate) lane: LaneId,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) status: StatusCode,
+    /// The code of the failure that it tells, where the upstream refused the call: no model was asked.
+    pub(crate) refusal: Option<&'static str>,
     /// Cleaned of what is the connection's or the upstream account's.
     pub(crate) headers: HeaderMap,
     /// Whoever observes it writes what it saw to the call's timeline.

@@ -165,7 +165,7 @@ pub(super) const fn welcome() -> &'static str {
     concat!(
         "inference-relay ",
         env!("CARGO_PKG_VERSION"),
-        ": the Anthropic Messages API, served by your own Claude Code.\n\n",
+        ": the Anthropic and OpenAI APIs, served by your own Claude Code, Codex and HTTP hosts.\n\n",
         "POST /v1/messages               a turn, buffered or streamed\n",
         "POST /v1/messages/count_tokens  an estimate\n",
         "POST /v1/chat/completions       a turn, as OpenAI's clients ask for one\n",

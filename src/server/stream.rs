@@ -6,6 +6,7 @@ use super::drain::DrainDeadline;
 use super::front::Keep;
 use super::front::Keeping;
 use super::label;
+use super::passed;
 use crate::calls::CallRecorder;
 use crate::clock;
 use crate::lane::Events;
@@ -224,7 +225,7 @@ impl EventBody {
                 None
             }
             Ok(Reply::Passed(passed)) => {
-                self.note.pass(&passed.lane, clock::now());
+                passed::record(&passed, &self.note);
                 let labels = label::passed(&passed.lane, &passed.attempts);
                 self.source = Some(Source::Passed(passed.body));
                 Some(comments(labels).into())

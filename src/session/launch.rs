@@ -6,6 +6,7 @@ use super::mcp::server::PARKED_MAX;
 use super::shape::Shape;
 use super::witness::EVENTS;
 use super::witness::request_sign::FLAG;
+use super::witness::request_sign::HEADS;
 use crate::egress::Proxy;
 use crate::tap::TapConfig;
 use core::net::Ipv4Addr; // `core` knows addresses and no sockets, so this stays pure
@@ -157,6 +158,7 @@ pub(crate) fn copy_answers(launch: &mut Launch, files: &Files) {
 /// Has the session tell of its requests, as it does for whoever looks for a fault: into its pipe, and on no disk.
 pub(crate) fn tell_requests(launch: &mut Launch, files: &Files) {
     launch.args.push(FLAG.into());
+    launch.env.insert(HEADS.0.into(), HEADS.1.into());
     launch.aside = Some(files.diagnostics());
 }
 

@@ -296,7 +296,7 @@ impl Launcher {
 
     /// Where the session tells of its requests before it sends them, where this system can hear that. With tools of its
     /// own it asks on as often as it uses them.
-    fn diagnostics(&self, launch: &mut Launch, files: &Files) -> Option<Diagnostics> {
+    pub(super) fn diagnostics(&self, launch: &mut Launch, files: &Files) -> Option<Diagnostics> {
         let is_unknown = self.shared.tells_nothing.load(Ordering::Relaxed);
         if self.shared.launch_context.config.builtin_tools || is_unknown {
             return None;

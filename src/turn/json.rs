@@ -220,6 +220,11 @@ impl Seam {
         text
     }
 
+    /// Whether half of a pair waits for the next piece.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.first.is_some()
+    }
+
     /// The text is over: what still waits is told.
     pub(crate) fn close(&mut self) -> Option<char> {
         self.first.take().map(|_| self.lose())

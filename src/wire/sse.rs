@@ -1,5 +1,7 @@
 //! Server-sent events: frames as bytes, and bytes as frames, however they were cut.
 
+use memchr::memchr;
+use memchr::memchr2;
 use std::mem;
 
 /// One event of a stream.
@@ -61,43 +63,54 @@ impl Decoder {
     /// Takes the next bytes and gives the frames that they complete.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Frame> {
         let mut frames = Vec::new();
-        for &byte in bytes {
-            let after_return = mem::take(&mut self.returned);
-            match byte {
-                b'\n' if after_return => {}
-                b'\n' => frames.extend(self.end_line()),
-                b'\r' => {
-                    self.returned = true;
-                    frames.extend(self.end_line());
-                }
-                _ => self.line.push(byte),
-            }
+        let mut rest = bytes;
+        if self.returned && !bytes.is_empty() {
+            self.returned = false;
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
+        while let Some(end) = memchr2(b'\n', b'\r', rest) {
+            let (line, after) = rest.split_at(end);
+            frames.extend(self.end_line(line));
+            let is_return = after.starts_with(b"\r");
+            self.returned = is_return && after.len() == 1;
+            let length = 1 + usize::from(is_return && after.get(1) == Some(&b'\n'));
+            rest = after.get(length..).unwrap_or_default();
+        }
+        self.line.extend_from_slice(rest);
         frames
     }
 
-    fn end_line(&mut self) -> Option<Frame> {
-        let line = mem::take(&mut self.line);
-        let mut line = line.as_slice();
+    /// A line ends in these bytes; most lines come in one piece, and are read where they stand.
+    fn end_line(&mut self, last: &[u8]) -> Option<Frame> {
+        if self.line.is_empty() {
+            return self.read_line(last);
+        }
+        let mut line = mem::take(&mut self.line);
+        line.extend_from_slice(last);
+        self.read_line(&line)
+    }
+
+    fn read_line(&mut self, line: &[u8]) -> Option<Frame> {
+        let mut line = line;
         if !mem::replace(&mut self.begun, true) {
             line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         }
         if line.is_empty() {
             return self.end_frame();
         }
-        let (name, value) = match line.iter().position(|&byte| byte == b':') {
+        let (name, value) = match memchr(b':', line) {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &line[line.len()..]),
         };
-        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
+        let value = value.strip_prefix(b" ").unwrap_or(value);
         match name {
-            b"event" => self.event = value.into_owned(),
+            b"event" => self.event = text(value),
             b"data" => match &mut self.data {
                 Some(data) => {
                     data.push('\n');
-                    data.push_str(&value);
+                    data.push_str(&text(value));
                 }
-                None => self.data = Some(value.into_owned()),
+                None => self.data = Some(text(value)),
             },
             _ => {} // Comments, `id`, `retry`, and names the format does not know.
         }
@@ -113,6 +126,14 @@ impl Decoder {
             event
         };
         Some(Frame { event, data })
+    }
+}
+
+/// Bytes as a text; what is no character is replaced.
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
 

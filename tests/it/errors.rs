@@ -155,6 +155,25 @@ fn an_error_of_the_api_keeps_its_status() {
 }
 
 #[test]
+fn the_wait_that_the_api_names_is_told_as_it_named_it() {
+    let script = "[[rule]]\nmatch = \"named\"\n[[rule.step]]\n\
+                  fail = { status = 429, type = \"rate_limit_error\", message = \"slow down\", retry_after = 7 }\n\
+                  [[rule]]\nany = true\n[[rule.step]]\n\
+                  fail = { status = 429, type = \"rate_limit_error\", message = \"slow down\" }\n";
+    for driver in ["pty", "print"] {
+        let relay = World::scripted(script)
+            .claude(&format!("driver = \"{driver}\""))
+            .start();
+        let (named, usual) = (relay.ask("named"), relay.ask("another"));
+        for (answer, wait, source) in [(named, "7", ""), (usual, "10", "estimated")] {
+            is_failure(&answer, 429, "upstream_rate_limited", "rate_limit_error");
+            assert_eq!(answer.header("retry-after"), wait, "{driver}");
+            assert_eq!(answer.header("x-relay-retry-after"), source, "{driver}");
+        }
+    }
+}
+
+#[test]
 fn a_rejected_call_costs_no_session() {
     let reject =
         "[[rule]]\nany = true\n[[rule.step]]\nfail = { status = 404, message = \"in words\" }\n";

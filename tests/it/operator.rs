@@ -699,13 +699,13 @@ fn settings_are_changed_while_it_runs_told_to_the_audit_log_and_kept() {
         assert!(told.body.contains(words), "{}", told.body);
         assert!(!told.body.contains("secret"), "{}", told.body);
     }
-    assert_eq!(settings(), before);
+    assert_eq!(settings()["values"], before["values"]);
     let dry = plane.admin(
         "PATCH /api/v1/settings?dry_run",
         r#"{"store.retention":"7d"}"#,
     );
     assert_eq!(value(&dry.json(), "store.retention")["value"], "7d");
-    assert_eq!(settings(), before);
+    assert_eq!(settings()["values"], before["values"]);
     let stale = plane.admin_with(
         "PATCH /api/v1/settings",
         &[("if-match", "\"old\"")],

@@ -164,6 +164,10 @@ impl Turn {
         for limit in steps.iter_mut().filter_map(|step| step.limit.as_mut()) {
             *limit = self.limit(limit);
         }
+        let failures = steps.iter().filter_map(|step| step.fail.as_ref());
+        for wait in failures.filter_map(|fail| fail.retry_after) {
+            self.world.diagnose_wait(wait);
+        }
         player::play(&steps, prompt, &self.world.model(), &self.cancel, sink)
     }
 

@@ -146,7 +146,11 @@ impl Machine {
         };
         let asks_on = answering.is_answered && !answering.is_broken_off;
         match sign {
-            RequestSign::Answered => answering.is_answered = true,
+            RequestSign::Answered => {
+                answering.is_answered = true;
+                answering.merge.handle_wait(None);
+            }
+            RequestSign::Wait(wait) => answering.merge.handle_wait(Some(wait)),
             RequestSign::Failed => answering.is_answered = false,
             RequestSign::Prepared if asks_on => {
                 self.holds_question = true;

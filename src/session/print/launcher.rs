@@ -200,7 +200,7 @@ impl Launcher {
         if !launch_context.config.builtin_tools {
             refuse_pictures(&files, &launch_context.config.work_dir)?;
         }
-        let launch = launch::print_launch(
+        let mut launch = launch::print_launch(
             &installation.path,
             &launch_context.config,
             shape,
@@ -208,6 +208,7 @@ impl Launcher {
             &start.opening,
             has_tools,
         );
+        let diagnostics = self.diagnostics(&mut launch, &files);
         let (process, exit) = Process::spawn(&launch, |pid| launch_context.registry.add(pid))?;
         if let Some(greeting) = start.greeting {
             process.write(greeting);
@@ -232,6 +233,8 @@ impl Launcher {
                 tool_events,
                 machine: start.machine,
                 lines: Lines::default(),
+                diagnostics,
+                tells_nothing: Arc::clone(&self.shared.tells_nothing),
                 held: start.held,
                 transcript: launch_context.transcript_store.path(&uuid),
             },

@@ -19,6 +19,8 @@ use crate::session::mcp::tool_list::ToolList;
 use crate::session::mcp::tool_sync::ToolEvent;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
+use crate::session::witness::ApiError;
+use crate::session::witness::request_sign::RequestSign;
 use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::Event;
@@ -82,6 +84,8 @@ struct Answering {
     given: Option<(String, Instant)>,
     /// The message broke off; until then the CLI may say why.
     broken: Option<Instant>,
+    /// How long the API asks to be left alone.
+    wait: Option<Duration>,
     until: Instant,
 }
 
@@ -222,6 +226,21 @@ impl Machine {
             (OutputLine::Used(id), State::Answering(_)) => self.handle_used(&id, now),
             (word, State::Answering(_)) => self.handle_said(word, now),
             _ => {}
+        }
+    }
+
+    /// The CLI said of a request how long the API asks to be left alone.
+    pub(crate) fn handle_request_sign(&mut self, sign: RequestSign) {
+        let State::Answering(answering) = &mut self.state else {
+            return;
+        };
+        match sign {
+            RequestSign::Wait(wait) => answering.wait = Some(wait),
+            RequestSign::Answered => answering.wait = None,
+            RequestSign::Prepared
+            | RequestSign::Sent
+            | RequestSign::Failed
+            | RequestSign::Unknown => {}
         }
     }
 
@@ -387,6 +406,7 @@ impl Machine {
             results: VecDeque::new(),
             given: None,
             broken: None,
+            wait: None,
             until: now + self.limits.turn,
         }));
     }
@@ -516,7 +536,7 @@ impl Machine {
         }
     }
 
-    fn handle_closed(&mut self, error: Option<crate::session::witness::ApiError>) {
+    fn handle_closed(&mut self, error: Option<ApiError>) {
         let State::Answering(answering) = &mut self.state else {
             return;
         };
@@ -529,7 +549,14 @@ impl Machine {
             Some(error) if error.status.is_none() && error.text.trim().is_empty() => {
                 fault::session_lost("it closed its turn without a word")
             }
-            Some(error) => fault::of_api_error(&error, &answering.task),
+            Some(error) => {
+                let retry_after = error.retry_after.or(answering.wait);
+                let error = ApiError {
+                    retry_after,
+                    ..error
+                };
+                fault::of_api_error(&error, &answering.task)
+            }
             None => fault::empty_turn(),
         };
         self.fail(fault, begun);

@@ -74,9 +74,12 @@ impl Process {
     }
 }
 
-/// Its stderr goes nowhere: it may repeat a line that was not understood, and that is a caller's text.
+/// Its stderr leads to the pipe that is read for signs alone, or nowhere: it may repeat a line that was not understood,
+/// and that is a caller's text.
 fn command(launch: &Launch) -> Command {
     let mut command = waiting(launch);
+    let aside = launch.aside.as_ref();
+    let pipe = aside.and_then(|pipe| fs::OpenOptions::new().write(true).open(pipe).ok());
     command
         .args(&launch.args)
         .env_clear()
@@ -84,7 +87,7 @@ fn command(launch: &Launch) -> Command {
         .current_dir(&launch.folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+        .stderr(pipe.map_or_else(Stdio::null, Stdio::from));
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command

@@ -17,9 +17,15 @@ use crate::session::prepare::PreparedTurn;
 use crate::session::pty::reap::EndMode;
 use crate::session::reply::TooSlow;
 use crate::session::reply::TurnOutcome;
+use crate::session::witness::diagnostics;
+use crate::session::witness::diagnostics::Diagnostics;
 use crate::session::witness::receiver::Place;
+use crate::session::witness::request_sign::RequestSign;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -32,6 +38,9 @@ pub(super) struct PrintTransport {
     pub(super) tool_events: mpsc::Receiver<ToolEvent>,
     pub(super) machine: Machine,
     pub(super) lines: Lines,
+    pub(super) diagnostics: Option<Diagnostics>,
+    /// Set once a CLI is seen that does not know how to tell of its requests.
+    pub(super) tells_nothing: Arc<AtomicBool>,
     /// The conversation that a session was launched with, until it may have it.
     pub(super) held: Option<String>,
     /// Where the CLI writes what is said.
@@ -41,6 +50,7 @@ pub(super) struct PrintTransport {
 /// What a claude in print mode does.
 pub(super) enum Input {
     Said(Vec<OutputLine>),
+    Signed(Vec<RequestSign>),
     Silent,
     Served(ToolEvent),
 }
@@ -57,6 +67,8 @@ impl Transport for PrintTransport {
             biased;
             // What the CLI says of its tools comes after what it did at their address.
             Some(event) = self.tool_events.recv() => Input::Served(event),
+            // What it says of a request comes before what it says of its end.
+            signs = diagnostics::next(self.diagnostics.as_mut()) => Input::Signed(signs),
             said = self.process.output.recv(), if !silent => {
                 said.map_or(Input::Silent, |bytes| Input::Said(self.lines.push(&bytes)))
             }
@@ -67,6 +79,14 @@ impl Transport for PrintTransport {
     fn handle(&mut self, input: Input, session: &mut RunningSession, now: Instant) {
         match input {
             Input::Said(words) => self.hear(words, session, now),
+            Input::Signed(signs) => {
+                for sign in signs {
+                    if sign == RequestSign::Unknown {
+                        self.tells_nothing.store(true, Ordering::Relaxed);
+                    }
+                    self.machine.handle_request_sign(sign);
+                }
+            }
             Input::Silent => session.end(EndMode::Asked, "its output closed"),
             Input::Served(event) => self.machine.handle_tool(event, now),
         }

@@ -19,6 +19,7 @@ use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::HookEvent;
 use crate::session::witness::copies::Copies;
 use crate::session::witness::copies::Readable;
+use crate::session::witness::diagnostics;
 use crate::session::witness::diagnostics::Diagnostics;
 use crate::session::witness::receiver::Place;
 use crate::session::witness::receiver::Post;
@@ -87,7 +88,7 @@ impl Transport for PtyTransport {
         tokio::select! {
             biased;
             // Before all else: there is little time until it is sent.
-            signs = signed(self.diagnostics.as_mut()) => Input::Signed(signs),
+            signs = diagnostics::next(self.diagnostics.as_mut()) => Input::Signed(signs),
             // First of the others: a hook tells of what was heard before it.
             heard = heard(self.tapped.as_mut()) => Input::Observation(heard),
             Some(post) = self.posts.recv() => Input::Posted(post),
@@ -408,13 +409,6 @@ async fn heard(tapped: Option<&mut TapSession>) -> Vec<Observation> {
 async fn grew(tail: Option<&Tail>) {
     match tail {
         Some(tail) => tail.grew.notified().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn signed(diagnostics: Option<&mut Diagnostics>) -> Vec<RequestSign> {
-    match diagnostics {
-        Some(diagnostics) => diagnostics.next().await,
         None => std::future::pending().await,
     }
 }

@@ -15,6 +15,14 @@ pub(crate) struct Diagnostics {
     lines: RequestSigns,
 }
 
+/// What is said next of a request; without a pipe, nothing ever. Cancel safe.
+pub(crate) async fn next(diagnostics: Option<&mut Diagnostics>) -> Vec<RequestSign> {
+    match diagnostics {
+        Some(diagnostics) => diagnostics.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Diagnostics {
     /// Makes the pipe, before anybody writes to it.
     ///

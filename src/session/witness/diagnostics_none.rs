@@ -8,6 +8,14 @@ use std::path::Path;
 /// There is none.
 pub(crate) struct Diagnostics(Infallible);
 
+/// What is said next of a request; without a pipe, nothing ever. Cancel safe.
+pub(crate) async fn next(diagnostics: Option<&mut Diagnostics>) -> Vec<RequestSign> {
+    match diagnostics {
+        Some(diagnostics) => diagnostics.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Diagnostics {
     /// Makes none.
     ///

@@ -33,6 +33,8 @@ pub(super) struct Evidence {
     pub(super) ended: Option<Ended>,
     /// What the upstream refused a request of this turn with, as the tap heard of it.
     pub(super) refused: Option<Refused>,
+    /// How long the upstream asks to be left alone, as the CLI told whoever looks for a fault.
+    pub(super) wait: Option<Duration>,
     /// Tool calls of the model that are parked with us.
     pub(super) called: Vec<String>,
     /// The CLI goes on after the first message, and is to be interrupted.
@@ -229,7 +231,10 @@ impl Evidence {
             status: refused.or(recorded).or(told),
             text: text.to_owned(),
             stop_reason,
-            retry_after: self.refused.and_then(|refused| refused.retry_after),
+            retry_after: self
+                .refused
+                .and_then(|refused| refused.retry_after)
+                .or(self.wait),
         }))
     }
 

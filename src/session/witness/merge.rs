@@ -30,6 +30,7 @@ use crate::turn::MessageId;
 use crate::turn::Reading;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use std::time::Duration;
 
 /// What became certain.
 #[derive(Debug, Clone, PartialEq)]
@@ -204,6 +205,11 @@ impl Merge {
         self.evidence.displays_later |= !self.evidence.displayed.has_begun();
         self.run_on();
         self.settle()
+    }
+
+    /// The API refused a request, and asks for as much time; or it answered one.
+    pub(crate) fn handle_wait(&mut self, wait: Option<Duration>) {
+        self.evidence.wait = wait;
     }
 
     /// An answer came. Where nothing of it was displayed yet, what is displayed next may be of another one, which the CLI

@@ -1,7 +1,8 @@
 //! What the CLI says of its requests while it works, in the lines for whoever looks for a fault. `[pure]`
 //!
-//! Of all that it says there, a few lines are heard: that it prepares a request, that it sends one, that an answer begins, and
-//! that something failed. Everything else is passed over and kept nowhere.
+//! Of all that it says there, a few lines are heard: that it prepares a request, that it sends one, that an answer begins,
+//! that something failed, and how long the API asks to be left alone, which it tells nowhere else. Everything else is
+//! passed over and kept nowhere.
 //!
 //! **Why.** After an answer that is cut, or shows nothing, the CLI asks again by itself. In its loop (2.1.329, 2.1.332) that
 //! depends on the answer alone: no setting, variable, flag, agent or feature gate decides it (`CLAUDE_CODE_MAX_TURNS` and
@@ -12,6 +13,7 @@
 
 use crate::session::line;
 use crate::session::line::FromLine;
+use std::time::Duration;
 
 /// What was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +26,16 @@ pub(crate) enum RequestSign {
     Answered,
     /// An answer broke off, or never came: what is prepared next is the same request once more.
     Failed,
+    /// The API refuses a request, and asks for as much time.
+    Wait(Duration),
     /// This CLI knows no such lines, and does not start where it is asked for them.
     Unknown,
 }
 
 /// What asks for the lines.
 pub(crate) const FLAG: &str = "--debug-to-stderr";
+/// What has it tell the heads of the API's answers there, with all keys left out; bodies stay out of it.
+pub(crate) const HEADS: (&str, &str) = ("ANTHROPIC_LOG", "debug");
 
 /// What it says, being read.
 pub(crate) type RequestSigns = line::Lines<RequestSign>;
@@ -40,6 +46,9 @@ impl FromLine for RequestSign {
         if line.starts_with("error: unknown option") && line.contains(FLAG) {
             return Some(RequestSign::Unknown);
         }
+        if let Some(wait) = wait(line) {
+            return Some(RequestSign::Wait(wait));
+        }
         let (_, said) = line.split_once("Z [DEBUG] ").unwrap_or(("", ""));
         if said.starts_with("attribution header ") {
             Some(RequestSign::Prepared)
@@ -47,7 +56,7 @@ impl FromLine for RequestSign {
             Some(RequestSign::Sent)
         } else if said.starts_with("Stream started") {
             Some(RequestSign::Answered)
-        } else if line.contains("Z [ERROR] ") || line.contains("retrying") {
+        } else if is_failure(line) {
             Some(RequestSign::Failed)
         } else {
             None
@@ -58,6 +67,31 @@ impl FromLine for RequestSign {
         None
     }
 }
+
+/// The CLI's own client of the API says all that it does as an error.
+fn is_failure(line: &str) -> bool {
+    let is_told = line.contains("Z [ERROR] ") || line.contains("retrying");
+    is_told && !line.contains(CLIENT)
+}
+
+/// The wait that a head names: in a line of its own, `    "retry-after": "7",`, or in one that tells all of the head.
+fn wait(line: &str) -> Option<Duration> {
+    let (before, after) = line.split_once("retry-after")?;
+    let is_alone = matches!(before.trim_start(), "\"" | "'");
+    if !is_alone && !before.contains(CLIENT) {
+        return None;
+    }
+    let said = after.trim_start_matches(['"', '\'', '\\', ':', ' ']);
+    let end = said.find(|c: char| !c.is_ascii_digit())?;
+    let is_whole = said[end..].starts_with(['"', '\'', '\\']) && end <= WAIT_DIGITS_MAX;
+    let seconds = is_whole.then(|| said[..end].parse().ok()).flatten();
+    seconds.map(Duration::from_secs)
+}
+
+/// What the lines begin with that the CLI's own client of the API says.
+const CLIENT: &str = "[Anthropic SDK ";
+/// Digits of a wait that is believed: a week has six.
+const WAIT_DIGITS_MAX: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +105,13 @@ mod tests {
             2026-11-30T01:03:29.519Z [DEBUG] [API REQUEST] /v1/messages source=repl_main_thread\n\
             2026-11-30T01:03:29.520Z [ERROR] API error: aborted\n\
             2026-11-30T01:03:29.530Z [WARN] connection closed \u{2014} retrying streaming (1/2)\n\
+            \x20   \"retry-after\": \"7\",\n\
+            \x20   'retry-after': '8'\n\
+            \x20   \"retry-after\": \"soon\",\n\
+            2026-11-30T01:03:29.540Z [DEBUG] \"retry-after\": \"9\",\n\
+            2026-11-30T01:03:29.541Z [ERROR] \"console.error: [Anthropic SDK DEBUG] [log_1] sending request {\n\
+            2026-11-30T01:03:29.542Z [ERROR] \"console.error: [Anthropic SDK DEBUG] [log_1] response error {\\n  headers: \
+            {\\n    'retry-after': '17',\\n  }\\n}\"\n\
             the attribution header of a text, Stream started\n\
             error: unknown option '--debug-to-stderr'\n\
             error: unknown option '--another'\n";
@@ -82,6 +123,9 @@ mod tests {
                 RequestSign::Sent,
                 RequestSign::Failed,
                 RequestSign::Failed,
+                RequestSign::Wait(Duration::from_secs(7)),
+                RequestSign::Wait(Duration::from_secs(8)),
+                RequestSign::Wait(Duration::from_secs(17)),
                 RequestSign::Unknown
             ]
         );

@@ -14,7 +14,9 @@ pub(crate) use crate::wire::reader::Unread;
 pub(crate) use crate::wire::reader::Word;
 use crate::wire::sse::Decoder;
 use crate::wire::sse::Frame;
+use serde::Deserialize;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// One answer being read. After [`Unread`] it is of no further use.
 #[derive(Debug, Default)]
@@ -83,6 +85,10 @@ impl Reader {
         if self.over || frame.event == "ping" {
             return Ok(());
         }
+        if let Some(word) = self.piece(frame) {
+            words.push(word);
+            return Ok(());
+        }
         let (data, replaced) = json::read(frame.data.as_bytes()).map_err(|_| Unread)?;
         self.frame_replaced = replaced;
         let kind = data.get("type").and_then(Value::as_str).ok_or(Unread)?;
@@ -101,6 +107,19 @@ impl Reader {
         };
         words.extend(word);
         Ok(())
+    }
+
+    /// Most frames are pieces of a block, and are read without a tree; `None`: it is none, or one for whoever looks closer.
+    fn piece(&mut self, frame: &Frame) -> Option<Word> {
+        if frame.event != PIECE {
+            return None;
+        }
+        let said: Piece<'_> = serde_json::from_str(&frame.data).ok()?;
+        let is_told = said.kind == PIECE && self.open == Some((said.index, false));
+        let delta = is_told.then(|| said.delta.read()).flatten()?;
+        self.frame_replaced = Replaced::default();
+        let (index, delta) = (self.told, self.join(delta));
+        Some(Word::Event(Event::Delta { index, delta }))
     }
 
     fn begin(&mut self, data: &Value) -> Result<Word, Unread> {
@@ -155,7 +174,10 @@ impl Reader {
             }
         };
         self.piece = Some(piece);
-        piece(self.seam.join(&text, replaced))
+        match self.seam.is_waiting() || replaced.is_any() {
+            true => piece(self.seam.join(&text, replaced)),
+            false => piece(text),
+        }
     }
 
     /// What of the open block still waits.
@@ -233,6 +255,40 @@ impl Reader {
             count("cache_creation_input_tokens").or(usage.cache_creation_input_tokens);
         usage.cache_read_input_tokens =
             count("cache_read_input_tokens").or(usage.cache_read_input_tokens);
+    }
+}
+
+/// The event of a piece of a block.
+const PIECE: &str = "content_block_delta";
+
+#[derive(Deserialize)]
+struct Piece<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    index: u64,
+    #[serde(borrow)]
+    delta: PieceDelta<'a>,
+}
+
+#[derive(Deserialize)]
+struct PieceDelta<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    text: Option<String>,
+    thinking: Option<String>,
+    signature: Option<String>,
+    partial_json: Option<String>,
+}
+
+impl PieceDelta<'_> {
+    fn read(self) -> Option<Delta> {
+        match self.kind.as_ref() {
+            "text_delta" => self.text.map(Delta::Text),
+            "thinking_delta" => self.thinking.map(Delta::Thinking),
+            "signature_delta" => self.signature.map(Delta::Signature),
+            "input_json_delta" => self.partial_json.map(Delta::InputJson),
+            _ => None,
+        }
     }
 }
 

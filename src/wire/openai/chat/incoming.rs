@@ -15,6 +15,8 @@ use crate::wire::reader::AnswerReader;
 use crate::wire::reader::Unread;
 use crate::wire::reader::Word;
 use crate::wire::sse::Decoder;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// One answer being read.
@@ -46,7 +48,14 @@ impl AnswerReader for Reader {
             match frame.data.trim() {
                 "[DONE]" => words.extend(self.finish()?),
                 "" => {}
-                data => self.chunk(&serde_json::from_str(data).map_err(|_| Unread)?, &mut words)?,
+                data => {
+                    let piece = self.has_begun.then(|| piece(data)).flatten();
+                    match piece {
+                        Some(said) => self.say(said, &mut words),
+                        None => self
+                            .chunk(&serde_json::from_str(data).map_err(|_| Unread)?, &mut words)?,
+                    }
+                }
             }
         }
         match self.unfinished > FRAME_BYTES_MAX {
@@ -107,6 +116,13 @@ pub(crate) fn whole(body: &[u8]) -> Result<Vec<Word>, Unread> {
 }
 
 impl Reader {
+    fn say(&mut self, said: String, words: &mut Vec<Word>) {
+        if !said.is_empty() {
+            self.blocks
+                .extend(Open::Text, BlockKind::Text, Delta::Text(said), words);
+        }
+    }
+
     fn chunk(&mut self, chunk: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
         if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
             self.is_over = true;
@@ -208,6 +224,67 @@ impl Reader {
         let (calls, blocks) = (&mut self.calls, &mut self.blocks);
         calls.push(index, begun, &piece, blocks, words)
     }
+}
+
+/// Most chunks are a piece of the text and no more, and are read without a tree; `None`: it is another.
+fn piece(data: &str) -> Option<String> {
+    let chunk: Chunk = serde_json::from_str(data).ok()?;
+    let [choice] = chunk.choices;
+    let is_only = chunk.usage.is_none() && choice.finish_reason.is_none();
+    is_only.then_some(choice.delta.content)
+}
+
+/// A chunk with a piece of the text. What is written otherwise, or says more, is read as a tree.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "what may stand beside the text is named so that nothing else may"
+)]
+struct Chunk {
+    #[serde(default)]
+    id: IgnoredAny,
+    #[serde(default)]
+    object: IgnoredAny,
+    #[serde(default)]
+    created: IgnoredAny,
+    #[serde(default)]
+    model: IgnoredAny,
+    #[serde(default)]
+    service_tier: IgnoredAny,
+    #[serde(default)]
+    system_fingerprint: IgnoredAny,
+    #[serde(default)]
+    obfuscation: IgnoredAny,
+    choices: [Choice; 1],
+    usage: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "what may stand beside the text is named so that nothing else may"
+)]
+struct Choice {
+    #[serde(default)]
+    index: IgnoredAny,
+    delta: ChunkDelta,
+    #[serde(default)]
+    logprobs: IgnoredAny,
+    finish_reason: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "what may stand beside the text is named so that nothing else may"
+)]
+struct ChunkDelta {
+    #[serde(default)]
+    role: IgnoredAny,
+    content: String,
 }
 
 /// The texts of a message's content: it is one, or a list of parts.

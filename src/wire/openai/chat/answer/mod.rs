@@ -16,6 +16,7 @@ use crate::wire::openai::unwrap::Unwrap;
 use crate::wire::openai::usage;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -102,62 +103,66 @@ impl Writer {
         })
     }
 
-    fn begin(&mut self, kind: &BlockKind) -> Vec<Value> {
+    fn begin(&mut self, kind: &BlockKind) -> Option<Value> {
         self.open = self.start(kind);
         let (BlockKind::ToolUse { id, name }, Some(open)) = (kind, &self.open) else {
-            return Vec::new();
+            return None;
         };
         self.calls += 1;
         let name = &self.wish.tools.of(name).name;
-        vec![if self.wish.is_legacy {
+        Some(if self.wish.is_legacy {
             json!({"function_call": {"name": name, "arguments": ""}})
         } else if open.custom.is_some() {
             json!({"tool_calls": [{"index": open.index, "id": id, "type": "custom", "custom": {"name": name, "input": ""}}]})
         } else {
             json!({"tool_calls": [{"index": open.index, "id": id, "type": "function",
                 "function": {"name": name, "arguments": ""}}]})
-        }]
+        })
     }
 
-    fn extend(&mut self, delta: &Delta) -> Vec<Value> {
+    fn extend(&mut self, delta: &Delta) -> String {
         if delta.is_empty() {
-            return Vec::new();
+            return String::new();
         }
         match delta {
-            Delta::Text(text) => vec![json!({ "content": text })],
-            Delta::Thinking(text) => vec![json!({ "reasoning_content": text })],
+            Delta::Text(content) => self.chunk(Piece::Text { content }, None),
+            Delta::Thinking(text) => self.chunk(Piece::thought(text), None),
             Delta::InputJson(piece) => self.input(piece),
-            Delta::Signature(_) | Delta::Foreign(_) => Vec::new(),
+            Delta::Signature(_) | Delta::Foreign(_) => String::new(),
         }
     }
 
-    fn input(&mut self, piece: &str) -> Vec<Value> {
+    fn input(&mut self, piece: &str) -> String {
         let Some(open) = &mut self.open else {
-            return Vec::new();
+            return String::new();
         };
         open.is_empty = false;
+        let index = open.index;
         let Some(custom) = &mut open.custom else {
-            return vec![arguments(open.index, piece, self.wish.is_legacy)];
+            return self.chunk(Piece::input(index, piece, self.wish.is_legacy), None);
         };
         match custom.push(piece) {
-            text if text.is_empty() => Vec::new(),
-            text => vec![json!({"tool_calls": [{"index": open.index, "custom": {"input": text}}]})],
+            text if text.is_empty() => String::new(),
+            text => self.chunk(
+                json!({"tool_calls": [{"index": index, "custom": {"input": text}}]}),
+                None,
+            ),
         }
     }
 
     /// A call without any input has none the less an object.
-    fn close(&mut self) -> Vec<Value> {
+    fn close(&mut self) -> String {
         match self.open.take() {
             Some(open) if open.is_empty && open.custom.is_none() => {
-                vec![arguments(open.index, "{}", self.wish.is_legacy)]
+                self.chunk(Piece::input(open.index, "{}", self.wish.is_legacy), None)
             }
-            Some(_) | None => Vec::new(),
+            Some(_) | None => String::new(),
         }
     }
 
     fn end(&self, end: &End) -> String {
         let reason = Ending::of(&end.stop).finish_reason(self.called(self.calls));
-        let mut frames = sse::unnamed(&self.chunk(&json!({}), Some(reason)).to_string());
+        let mut frames = self.chunk(json!({}), Some(reason));
         if self.wish.has_usage {
             let mut chunk = self.head("chat.completion.chunk");
             chunk["choices"] = json!([]);
@@ -177,14 +182,24 @@ impl Writer {
         (calls > 0).then_some(name)
     }
 
-    fn chunk(&self, delta: &Value, reason: Option<&str>) -> Value {
-        let mut chunk = self.head("chat.completion.chunk");
-        chunk["choices"] =
-            json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]);
-        if self.wish.has_usage {
-            chunk["usage"] = Value::Null;
-        }
-        chunk
+    /// The frame of one chunk.
+    fn chunk(&self, delta: impl Serialize, finish_reason: Option<&str>) -> String {
+        let choice = Choice {
+            index: 0,
+            delta,
+            logprobs: (),
+            finish_reason,
+        };
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.wish.model,
+            choices: [choice],
+            usage: self.wish.has_usage.then_some(()),
+        };
+        // Maps with texts for names are JSON.
+        sse::unnamed(&serde_json::to_string(&chunk).unwrap_or_default())
     }
 
     fn head(&self, object: &str) -> Value {
@@ -235,17 +250,19 @@ impl Writer {
 impl AnswerWriter for Writer {
     fn frames(&mut self, event: &Event) -> String {
         self.listen(event);
-        let deltas = match event {
-            Event::Start(_) => vec![json!({"role": "assistant", "content": "", "refusal": null})],
-            Event::BlockStart { kind, .. } => self.begin(kind),
+        match event {
+            Event::Start(_) => {
+                let role = json!({"role": "assistant", "content": "", "refusal": null});
+                self.chunk(role, None)
+            }
+            Event::BlockStart { kind, .. } => {
+                let begun = self.begin(kind);
+                begun.map_or_else(String::new, |begun| self.chunk(begun, None))
+            }
             Event::Delta { delta, .. } => self.extend(delta),
             Event::BlockStop { .. } => self.close(),
-            Event::End(end) => return self.end(end),
-        };
-        let chunks = deltas
-            .iter()
-            .map(|delta| self.chunk(delta, None).to_string());
-        chunks.map(|chunk| sse::unnamed(&chunk)).collect()
+            Event::End(end) => self.end(end),
+        }
     }
 
     fn keep_alive(&self) -> String {
@@ -272,10 +289,63 @@ impl AnswerWriter for Writer {
     }
 }
 
-fn arguments(index: usize, piece: &str, is_legacy: bool) -> Value {
-    match is_legacy {
-        true => json!({"function_call": {"arguments": piece}}),
-        false => json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}),
+/// A chunk, as it is written.
+#[derive(Serialize)]
+struct Chunk<'a, D> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: [Choice<'a, D>; 1],
+    /// `null` where the usage comes later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<()>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a, D> {
+    index: u8,
+    delta: D,
+    logprobs: (),
+    finish_reason: Option<&'a str>,
+}
+
+/// What most chunks say.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Piece<'a> {
+    Text { content: &'a str },
+    Thought { reasoning_content: &'a str },
+    Input { tool_calls: [InputOf<'a>; 1] },
+    Legacy { function_call: Arguments<'a> },
+}
+
+#[derive(Serialize)]
+struct InputOf<'a> {
+    index: usize,
+    function: Arguments<'a>,
+}
+
+#[derive(Serialize)]
+struct Arguments<'a> {
+    arguments: &'a str,
+}
+
+impl<'a> Piece<'a> {
+    fn thought(reasoning_content: &'a str) -> Piece<'a> {
+        Piece::Thought { reasoning_content }
+    }
+
+    fn input(index: usize, arguments: &'a str, is_legacy: bool) -> Piece<'a> {
+        let function = Arguments { arguments };
+        match is_legacy {
+            true => Piece::Legacy {
+                function_call: function,
+            },
+            false => Piece::Input {
+                tool_calls: [InputOf { index, function }],
+            },
+        }
     }
 }
 

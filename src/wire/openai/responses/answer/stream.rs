@@ -1,7 +1,6 @@
 //! The grammar of a response's stream, event by event.
 
 use super::Head;
-use super::Told;
 use super::code;
 use super::ended;
 use super::error_event;
@@ -82,6 +81,7 @@ impl Stream {
         let output = std::mem::take(&mut self.done);
         let mut response = head.told("failed", &output);
         response.error = json!({"code": code(&fault.kind), "message": sentence(fault)});
+        let response = serde_json::to_string(&response).unwrap_or_default();
         self.tell_response("response.failed", &response);
         std::mem::take(&mut self.frames)
     }
@@ -91,6 +91,7 @@ impl Stream {
             return;
         }
         let response = head.told("in_progress", &[]);
+        let response = serde_json::to_string(&response).unwrap_or_default();
         self.tell_response("response.created", &response);
         self.tell_response("response.in_progress", &response);
     }
@@ -180,22 +181,26 @@ impl Stream {
         let Some(open) = &self.open else {
             return;
         };
-        let event = match open.shape {
-            Shape::Text => {
-                json!({"type": "response.output_text.delta", "delta": more, "logprobs": []})
-            }
-            Shape::Thought => {
-                json!({"type": "response.reasoning_summary_text.delta", "delta": more})
-            }
-            Shape::Function => {
-                json!({"type": "response.function_call_arguments.delta", "delta": more})
-            }
-            Shape::Custom => {
-                json!({"type": "response.custom_tool_call_input.delta", "delta": more})
-            }
+        let (kind, content, summary) = match open.shape {
+            Shape::Text => ("response.output_text.delta", Some(0), None),
+            Shape::Thought => ("response.reasoning_summary_text.delta", None, Some(0)),
+            Shape::Function => ("response.function_call_arguments.delta", None, None),
+            Shape::Custom => ("response.custom_tool_call_input.delta", None, None),
             Shape::Closed => return,
         };
-        self.within(event);
+        let event = DeltaEvent {
+            kind,
+            item_id: &open.id,
+            output_index: self.done.len(),
+            content_index: content,
+            summary_index: summary,
+            delta: more,
+            logprobs: content.map(|_| []),
+            sequence_number: self.sequence_number,
+        };
+        // Maps with texts for names are JSON.
+        let text = serde_json::to_string(&event).unwrap_or_default();
+        self.write(kind, &text);
     }
 
     /// Closes the block that is open, where one is, in an answer that stopped so.
@@ -254,6 +259,7 @@ impl Stream {
         let mut response = head.told(status, &output);
         response.incomplete_details = details;
         response.usage = usage::responses(&end.usage);
+        let response = serde_json::to_string(&response).unwrap_or_default();
         self.tell_response(&format!("response.{status}"), &response);
     }
 
@@ -281,31 +287,37 @@ impl Stream {
     fn tell(&mut self, mut event: Value) {
         event["sequence_number"] = self.sequence_number.into();
         let kind = event["type"].as_str().unwrap_or_default();
+        self.write(kind, &event.to_string());
+    }
+
+    /// Tells a response that is written already.
+    fn tell_response(&mut self, kind: &str, response: &str) {
+        let sequence_number = self.sequence_number;
+        let event = format!(
+            r#"{{"type":"{kind}","response":{response},"sequence_number":{sequence_number}}}"#
+        );
         self.write(kind, &event);
     }
 
-    fn tell_response(&mut self, kind: &str, response: &Told<'_>) {
-        let event = ResponseEvent {
-            kind,
-            response,
-            sequence_number: self.sequence_number,
-        };
-        self.write(kind, &event);
-    }
-
-    fn write(&mut self, kind: &str, event: &impl Serialize) {
+    fn write(&mut self, kind: &str, event: &str) {
         self.sequence_number += 1;
-        // Maps with texts for names are JSON.
-        let text = serde_json::to_string(event).unwrap_or_default();
-        self.frames.push_str(&sse::encode(kind, &text));
+        self.frames.push_str(&sse::encode(kind, event));
     }
 }
 
-/// An event that tells a whole response.
+/// More of an item, as it is written.
 #[derive(Serialize)]
-struct ResponseEvent<'a> {
+struct DeltaEvent<'a> {
     #[serde(rename = "type")]
-    kind: &'a str,
-    response: &'a Told<'a>,
+    kind: &'static str,
+    item_id: &'a str,
+    output_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_index: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary_index: Option<u8>,
+    delta: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<[(); 0]>,
     sequence_number: u64,
 }

@@ -1,0 +1,432 @@
+//! Small records one behind the other, in a few private files that are only appended to.
+//!
+//! To make a file of its own for each takes a hundred times as long as to append it. A file ends at some megabytes, and is
+//! removed once none of its records is kept any more; what is removed before is written over with zeros at once. Each record
+//! carries a sum over itself: one that was cut short by the end of the process or the machine is found by it and dropped.
+
+use flate2::Crc;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The files of one folder.
+#[derive(Debug)]
+pub(super) struct Log {
+    folder: PathBuf,
+    /// By number; the last one is appended to.
+    segments: BTreeMap<u64, Segment>,
+    /// Bytes of one file, after which another begins.
+    segment_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Segment {
+    file: fs::File,
+    bytes: u64,
+    /// Records that are kept.
+    kept: usize,
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spot {
+    segment: u64,
+    at: u64,
+    /// With its head.
+    pub(super) bytes: u64,
+}
+
+/// A record that stands there.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) name: String,
+    /// Milliseconds since 1970.
+    pub(super) time: u64,
+    pub(super) spot: Spot,
+}
+
+/// What stands before a record's name and text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    is_kept: bool,
+    time: u64,
+    name: u8,
+    text: u32,
+    sum: u32,
+}
+
+impl Log {
+    /// The files in this folder, and what is kept in them, the oldest first.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub(super) fn open(folder: &Path, segment_bytes: u64) -> io::Result<(Log, Vec<Found>)> {
+        let mut log = Log {
+            folder: folder.to_owned(),
+            segments: BTreeMap::new(),
+            segment_bytes,
+        };
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder)?.flatten() {
+            if let Some(number) = number(&entry.path()) {
+                let file = options().open(entry.path())?;
+                log.segments.insert(number, Segment::new(file));
+            }
+        }
+        for (number, segment) in &mut log.segments {
+            segment.read(*number, &mut found)?;
+        }
+        let empty: Vec<u64> = log
+            .segments
+            .iter()
+            .filter(|(_, segment)| segment.kept == 0)
+            .map(|(number, _)| *number)
+            .collect();
+        empty
+            .into_iter()
+            .for_each(|number| log.drop_segment(number));
+        Ok((log, found))
+    }
+
+    /// Bytes of all files, also of what is no longer kept in them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.values().map(|segment| segment.bytes).sum()
+    }
+
+    /// Appends a record.
+    ///
+    /// # Errors
+    /// Where it cannot be written; then nothing of it stands there.
+    pub(super) fn append(&mut self, name: &str, time: u64, text: &[u8]) -> io::Result<Spot> {
+        let head = Head::of(name, time, text)?;
+        let mut record = Vec::with_capacity(HEAD_BYTES + name.len() + text.len());
+        record.extend(head.written());
+        record.extend(name.as_bytes());
+        record.extend(text);
+        let number = self.open_segment()?;
+        let segment = self
+            .segments
+            .get_mut(&number)
+            .ok_or(io::ErrorKind::NotFound)?;
+        segment.file.seek(SeekFrom::Start(segment.bytes))?;
+        if let Err(error) = segment.file.write_all(&record) {
+            drop(segment.file.set_len(segment.bytes));
+            return Err(error);
+        }
+        let spot = Spot {
+            segment: number,
+            at: segment.bytes,
+            bytes: record.len() as u64,
+        };
+        segment.bytes += spot.bytes;
+        segment.kept += 1;
+        Ok(spot)
+    }
+
+    /// The text of a record; `None` where it is not as it was written.
+    pub(super) fn read(&self, spot: Spot) -> Option<Vec<u8>> {
+        let segment = self.segments.get(&spot.segment)?;
+        let record = segment
+            .piece(spot.at, usize::try_from(spot.bytes).ok()?)
+            .ok()?;
+        let head = Head::read(&record)?;
+        let said = record.get(HEAD_BYTES..)?;
+        let name = usize::from(head.name);
+        (head.is_kept && head.sum_of(said) == head.sum)
+            .then(|| said.get(name..).map(<[u8]>::to_vec))?
+    }
+
+    /// Writes over a record, and removes its file where it was the last one in it.
+    ///
+    /// # Errors
+    /// Where it cannot be written over; its file goes all the same once no record in it is kept.
+    pub(super) fn discard(&mut self, spot: Spot) -> io::Result<()> {
+        let Some(segment) = self.segments.get_mut(&spot.segment) else {
+            return Ok(());
+        };
+        segment.kept = segment.kept.saturating_sub(1);
+        if segment.kept == 0 {
+            self.drop_segment(spot.segment);
+            return Ok(());
+        }
+        segment.blank(spot)
+    }
+
+    /// The file that is appended to.
+    fn open_segment(&mut self) -> io::Result<u64> {
+        let last = self.segments.last_key_value();
+        let next = match last {
+            Some((number, segment)) if segment.bytes < self.segment_bytes => return Ok(*number),
+            Some((number, _)) => number + 1,
+            None => 0,
+        };
+        let path = self.folder.join(format!("{next:012}.{END}"));
+        let file = options().create_new(true).open(path)?;
+        self.segments.insert(next, Segment::new(file));
+        Ok(next)
+    }
+
+    fn drop_segment(&mut self, number: u64) {
+        self.segments.remove(&number);
+        let removed = fs::remove_file(self.folder.join(format!("{number:012}.{END}")));
+        if let Err(error) = removed {
+            tracing::warn!(%error, "a file of kept records could not be removed");
+        }
+    }
+}
+
+impl Segment {
+    fn new(file: fs::File) -> Segment {
+        Segment {
+            file,
+            bytes: 0,
+            kept: 0,
+        }
+    }
+
+    /// Finds the records; what was cut short at the end is dropped, and said.
+    fn read(&mut self, number: u64, found: &mut Vec<Found>) -> io::Result<()> {
+        let end = self.file.metadata()?.len();
+        let before = found.len();
+        while self.bytes < end {
+            let Some((head, name)) = self.head_at(self.bytes, end) else {
+                break;
+            };
+            let spot = Spot {
+                segment: number,
+                at: self.bytes,
+                bytes: head.bytes(),
+            };
+            let time = head.time;
+            if head.is_kept {
+                found.push(Found { name, time, spot });
+            }
+            self.bytes += spot.bytes;
+        }
+        // Only the last one can have been cut short by the end of the process.
+        if let Some(last) = found.get(before..).and_then(<[Found]>::last)
+            && last.spot.at + last.spot.bytes == self.bytes
+            && !self.is_whole(last.spot)
+        {
+            self.bytes = last.spot.at;
+            found.pop();
+        }
+        if self.bytes < end {
+            let bytes = end - self.bytes;
+            tracing::warn!(
+                bytes,
+                "the end of a file of kept records was cut short and is dropped"
+            );
+            self.file.set_len(self.bytes)?;
+        }
+        self.kept = found.len() - before;
+        Ok(())
+    }
+
+    fn head_at(&self, at: u64, end: u64) -> Option<(Head, String)> {
+        let head = Head::read(&self.piece(at, HEAD_BYTES).ok()?)?;
+        let name = self.piece(at + HEAD_BYTES as u64, head.name.into()).ok()?;
+        let is_there = at + head.bytes() <= end;
+        is_there.then(|| Some((head, String::from_utf8(name).ok()?)))?
+    }
+
+    fn is_whole(&self, spot: Spot) -> bool {
+        let record = usize::try_from(spot.bytes).map(|bytes| self.piece(spot.at, bytes));
+        let head = |record: &[u8]| Head::read(record);
+        let Ok(Ok(record)) = record else {
+            return false;
+        };
+        head(&record).is_some_and(|head| head.sum_of(&record[HEAD_BYTES..]) == head.sum)
+    }
+
+    fn piece(&self, at: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut piece = vec![0; bytes];
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut piece)?;
+        Ok(piece)
+    }
+
+    fn blank(&mut self, spot: Spot) -> io::Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(spot.at + MAGIC.len() as u64))?;
+        file.write_all(&[GONE])?;
+        let head =
+            Head::read(&self.piece(spot.at, HEAD_BYTES)?).ok_or(io::ErrorKind::InvalidData)?;
+        let begin = HEAD_BYTES as u64 + u64::from(head.name);
+        file.seek(SeekFrom::Start(spot.at + begin))?;
+        file.write_all(&vec![0; head.text as usize])
+    }
+}
+
+impl Head {
+    fn of(name: &str, time: u64, text: &[u8]) -> io::Result<Head> {
+        let large = |_| io::ErrorKind::FileTooLarge;
+        let mut head = Head {
+            is_kept: true,
+            time,
+            name: u8::try_from(name.len()).map_err(large)?,
+            text: u32::try_from(text.len()).map_err(large)?,
+            sum: 0,
+        };
+        let mut sum = head.sum();
+        sum.update(name.as_bytes());
+        sum.update(text);
+        head.sum = sum.sum();
+        Ok(head)
+    }
+
+    fn written(self) -> [u8; HEAD_BYTES] {
+        let mut head = [0; HEAD_BYTES];
+        head[..4].copy_from_slice(MAGIC);
+        head[4] = if self.is_kept { KEPT } else { GONE };
+        head[5..13].copy_from_slice(&self.time.to_le_bytes());
+        head[13] = self.name;
+        head[14..18].copy_from_slice(&self.text.to_le_bytes());
+        head[18..22].copy_from_slice(&self.sum.to_le_bytes());
+        head
+    }
+
+    fn read(record: &[u8]) -> Option<Head> {
+        let head = record.get(..HEAD_BYTES)?;
+        let number = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+        let is_kept = head[4] == KEPT;
+        let is_one = head.starts_with(MAGIC) && (is_kept || head[4] == GONE);
+        let read = Head {
+            is_kept,
+            time: u64::from_le_bytes(head.get(5..13)?.try_into().ok()?),
+            name: head[13],
+            text: number(14)?,
+            sum: number(18)?,
+        };
+        is_one.then_some(read)
+    }
+
+    fn bytes(self) -> u64 {
+        HEAD_BYTES as u64 + u64::from(self.name) + u64::from(self.text)
+    }
+
+    /// The sum over the head; that over the name and the text goes on from it.
+    fn sum(self) -> Crc {
+        let mut sum = Crc::new();
+        sum.update(&self.time.to_le_bytes());
+        sum.update(&[self.name]);
+        sum.update(&self.text.to_le_bytes());
+        sum
+    }
+
+    fn sum_of(self, said: &[u8]) -> u32 {
+        let mut sum = self.sum();
+        sum.update(said);
+        sum.sum()
+    }
+}
+
+fn options() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// The number of a file of records; `None`: it is another.
+pub(super) fn number(path: &Path) -> Option<u64> {
+    let is_one = path.extension().is_some_and(|end| end == END);
+    is_one.then(|| path.file_stem()?.to_str()?.parse().ok())?
+}
+
+/// What the names of the files end in.
+const END: &str = "records";
+/// What each record begins with, and whether it is kept.
+const MAGIC: &[u8; 4] = b"IRr1";
+const KEPT: u8 = b'+';
+const GONE: u8 = b'-';
+/// The two, the time, the lengths of the name and of the text, and the sum.
+const HEAD_BYTES: usize = 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(found: &[Found]) -> Vec<&str> {
+        found.iter().map(|found| found.name.as_str()).collect()
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("it is there").flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn what_was_appended_is_read_again_and_what_was_discarded_stands_nowhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut log, _) = Log::open(folder.path(), 1000).expect("it opens");
+        let one = log.append("a", 1, b"first").expect("it is written");
+        let two = log.append("b", 2, b"second").expect("it is written");
+        assert_eq!(log.read(one).as_deref(), Some(&b"first"[..]));
+        log.discard(one).expect("it is written over");
+        assert_eq!(log.read(one), None);
+        let (again, found) = Log::open(folder.path(), 1000).expect("it opens");
+        assert_eq!((names(&found), found[0].time), (vec!["b"], 2));
+        assert_eq!(again.read(found[0].spot).as_deref(), Some(&b"second"[..]));
+        let bytes = fs::read(&files(folder.path())[0]).expect("it is there");
+        assert!(!bytes.windows(5).any(|piece| piece == b"first"));
+        log.discard(two).expect("its file goes");
+        assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_record_that_was_cut_short_anywhere_or_changed_is_dropped_and_those_before_it_are_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut log, _) = Log::open(folder.path(), 1000).expect("it opens");
+        log.append("a", 1, b"first").expect("it is written");
+        let whole = log.bytes();
+        log.append("b", 2, b"second").expect("it is written");
+        let path = files(folder.path()).remove(0);
+        let bytes = fs::read(&path).expect("it is there");
+        let mut ends: Vec<Vec<u8>> = (usize::try_from(whole).expect("small")..bytes.len())
+            .map(|end| bytes[..end].to_vec())
+            .collect();
+        let mut changed = bytes.clone();
+        *changed.last_mut().expect("bytes") ^= 1;
+        let mut zeros = bytes[..usize::try_from(whole).expect("small")].to_vec();
+        zeros.extend([0; 40]);
+        ends.extend([changed, zeros]);
+        for end in ends {
+            fs::write(&path, &end).expect("it is written");
+            let (mut log, found) = Log::open(folder.path(), 1000).expect("it opens");
+            assert_eq!(names(&found), ["a"], "{} bytes", end.len());
+            assert_eq!(log.bytes(), whole);
+            let more = log.append("c", 3, b"third").expect("it goes on");
+            assert_eq!(log.read(more).as_deref(), Some(&b"third"[..]));
+            let (_, found) = Log::open(folder.path(), 1000).expect("it opens");
+            assert_eq!(names(&found), ["a", "c"]);
+        }
+    }
+
+    #[test]
+    fn a_file_ends_at_its_bytes_and_goes_with_the_last_of_its_records() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut log, _) = Log::open(folder.path(), 100).expect("it opens");
+        let spots: Vec<Spot> = (0..6)
+            .map(|time| log.append("n", time, &[b'x'; 40]).expect("it is written"))
+            .collect();
+        assert_eq!(files(folder.path()).len(), 3);
+        let before = log.bytes();
+        for spot in &spots[..2] {
+            log.discard(*spot).expect("it goes");
+        }
+        assert_eq!(files(folder.path()).len(), 2);
+        assert!(log.bytes() < before);
+        assert!(spots[2..].iter().all(|spot| log.read(*spot).is_some()));
+    }
+}
