@@ -17,6 +17,7 @@ mod call;
 mod fit;
 mod health;
 
+pub(crate) use answer::EventSource;
 pub(crate) use answer::Events;
 pub(crate) use answer::Passed;
 pub(crate) use answer::Reply;
