@@ -13,6 +13,7 @@ use crate::store::Keys;
 use crate::store::Store;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 /// Watches for as long as the daemon lives.
 pub(crate) async fn watch(
@@ -20,7 +21,7 @@ pub(crate) async fn watch(
     catalog: Catalog,
     keys: KeyFile,
     store: Store,
-    webhook: Option<WebhookConfig>,
+    webhook: watch::Receiver<Option<WebhookConfig>>,
 ) {
     let (alerts, waiting) = mpsc::channel(ALERTS_BEHIND_MAX);
     let looking = look(limits, catalog, keys, store, alerts);
@@ -77,22 +78,32 @@ async fn keys_with_budgets(snapshot: &Snapshot, keys: &KeyFile) -> Keys {
     read.ok().and_then(Result::ok).flatten().unwrap_or_default()
 }
 
-/// Sends one message after the other.
-async fn tell(webhook: Option<WebhookConfig>, mut waiting: mpsc::Receiver<BudgetAlert>) {
-    let webhook = webhook.map(|config| Webhook::to(&config)).transpose();
-    let webhook = webhook.unwrap_or_else(|why| {
-        tracing::warn!(
-            why,
-            "the webhook of alerts cannot be used; the log has them"
-        );
-        None
-    });
+/// Sends one message after the other, each to the webhook that is configured then.
+async fn tell(
+    mut config: watch::Receiver<Option<WebhookConfig>>,
+    mut waiting: mpsc::Receiver<BudgetAlert>,
+) {
+    let mut webhook = reached(config.borrow_and_update().as_ref());
     while let Some(alert) = waiting.recv().await {
+        if config.has_changed().unwrap_or(false) {
+            webhook = reached(config.borrow_and_update().as_ref());
+        }
         let Some(webhook) = &webhook else { continue };
         if let Err(why) = webhook.tell(&alert.json(clock::unix_ms())).await {
             tracing::warn!(why, "the webhook was not told; the log has it");
         }
     }
+}
+
+fn reached(config: Option<&WebhookConfig>) -> Option<Webhook> {
+    let webhook = config.map(Webhook::to).transpose();
+    webhook.unwrap_or_else(|why| {
+        tracing::warn!(
+            why,
+            "the webhook of alerts cannot be used; the log has them"
+        );
+        None
+    })
 }
 
 /// The name of what was told in the store.

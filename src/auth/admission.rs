@@ -40,6 +40,8 @@ pub(crate) struct Admission {
 
 struct Shared {
     config: AuthConfig,
+    /// `config.default_policy` as it is now.
+    default_policy: RwLock<Option<Arc<str>>>,
     /// The key of this daemon's own commands, which is made anew at each start.
     own: Option<Digest>,
     ring: RwLock<Ring>,
@@ -136,6 +138,7 @@ impl Admission {
         };
         let admission = Admission {
             shared: Arc::new(Shared {
+                default_policy: RwLock::new(config.default_policy.clone()),
                 config,
                 own: own.map(Secret::digest),
                 ring: RwLock::default(),
@@ -144,6 +147,18 @@ impl Admission {
         };
         admission.take_up(keys);
         admission
+    }
+
+    /// The policy of keys that name none.
+    pub(crate) fn default_policy(&self) -> Option<Arc<str>> {
+        let policy = self.shared.default_policy.read();
+        policy.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives keys that name no policy another one, from the next call on.
+    pub(crate) fn set_default_policy(&self, policy: Option<Arc<str>>) {
+        let now = self.shared.default_policy.write();
+        *now.unwrap_or_else(PoisonError::into_inner) = policy;
     }
 
     /// Takes up the keys as they stand now; `None`: their file is gone.
@@ -238,10 +253,7 @@ impl Admission {
         match fault::of_state(key, state) {
             None => Ok(Caller {
                 key: Some(key.id.clone()),
-                policy: key.policy.clone().or_else(|| {
-                    let config = &self.shared.config;
-                    config.default_policy.clone()
-                }),
+                policy: key.policy.clone().or_else(|| self.default_policy()),
             }),
             Some(refused) => Err(refused),
         }

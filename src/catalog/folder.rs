@@ -18,10 +18,58 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// Reads every row of a folder, or of one file. What cannot be read is among the problems.
 pub(crate) fn load(path: &Path) -> DocumentSet {
-    let mut set = DocumentSet::default();
+    texts(path).rows()
+}
+
+/// Reads a folder again and again, for whoever shows it: its texts are read each time, and their rows only where a text is
+/// another one.
+#[derive(Debug, Default)]
+pub(crate) struct FolderReader(Mutex<(Texts, Arc<DocumentSet>)>);
+
+impl FolderReader {
+    /// As [`load`]. It blocks.
+    pub(crate) fn load(&self, path: &Path) -> Arc<DocumentSet> {
+        let texts = texts(path);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != texts {
+            let rows = Arc::new(texts.rows());
+            *last = (texts, rows);
+        }
+        Arc::clone(&last.1)
+    }
+}
+
+/// What the files of a folder say, before anybody knows what that means.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Texts {
+    files: Vec<(PathBuf, Result<String, String>)>,
+    problems: Vec<Problem>,
+}
+
+impl Texts {
+    fn rows(&self) -> DocumentSet {
+        let mut set = DocumentSet::default();
+        for problem in &self.problems {
+            set.complain(problem.clone());
+        }
+        for (file, text) in &self.files {
+            match text {
+                Ok(text) => set.add(read_text(text, &Place::in_file(file, 0))),
+                Err(problem) => set.complain(Problem::file(file, problem)),
+            }
+        }
+        set
+    }
+}
+
+fn texts(path: &Path) -> Texts {
+    let mut problems = Vec::new();
     let mut files = Vec::new();
     let found = match fs::metadata(path) {
         Ok(data) if data.is_dir() => list(path, 0, &mut files),
@@ -33,26 +81,25 @@ pub(crate) fn load(path: &Path) -> DocumentSet {
         Err(error) => Err(error),
     };
     if let Err(error) = found {
-        set.complain(Problem::file(
-            path,
-            format!("this folder does not open: {error}"),
-        ));
+        let message = format!("this folder does not open: {error}");
+        problems.push(Problem::file(path, message));
     }
     // One order on every machine: of two rows of one name the first stays.
     files.sort();
     if files.len() > CATALOG_FILES_MAX {
         let message =
             format!("there are more than {CATALOG_FILES_MAX} files; the rest is not read");
-        set.complain(Problem::file(path, message));
+        problems.push(Problem::file(path, message));
         files.truncate(CATALOG_FILES_MAX);
     }
-    for file in files {
-        match read_file(&file) {
-            Ok(text) => set.add(read_text(&text, &Place::in_file(&file, 0))),
-            Err(problem) => set.complain(Problem::file(&file, problem)),
-        }
+    let read = |file: PathBuf| {
+        let text = read_file(&file);
+        (file, text)
+    };
+    Texts {
+        files: files.into_iter().map(read).collect(),
+        problems,
     }
-    set
 }
 
 /// Makes the changes in a folder. A row that stands in a file with others is replaced there, and the others, with their
@@ -284,6 +331,27 @@ mod tests {
         let names: Vec<_> = set.iter().map(|document| document.name.as_str()).collect();
         assert_eq!(names, ["a"]);
         assert!(load(&folder.path().join("none")).is_empty());
+    }
+
+    #[test]
+    fn whoever_reads_again_and_again_sees_every_change_and_reads_the_same_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.yaml");
+        let reader = FolderReader::default();
+        assert!(reader.load(folder.path()).is_empty());
+        fs::write(&path, host("a", 1)).expect("it is written");
+        let first = reader.load(folder.path());
+        assert!(Arc::ptr_eq(&first, &reader.load(folder.path())));
+        // As long as before, and within the same moment.
+        fs::write(&path, host("a", 2)).expect("it is written");
+        let second = reader.load(folder.path());
+        assert_ne!(first.export(), second.export());
+        fs::write(&path, "kind: Nothing\n").expect("it is written");
+        let told = reader.load(folder.path());
+        assert!(!told.problems().is_empty());
+        assert_eq!(told.problems(), load(folder.path()).problems());
+        fs::remove_file(&path).expect("it is removed");
+        assert!(reader.load(folder.path()).is_empty());
     }
 
     #[test]

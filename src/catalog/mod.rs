@@ -70,6 +70,7 @@ pub(crate) use change::apply;
 pub(crate) use change::diff;
 pub(crate) use document::Document;
 pub(crate) use document::binding_name;
+pub(crate) use folder::FolderReader;
 pub(crate) use folder::load;
 pub(crate) use folder::write;
 pub(crate) use handle::Catalog;

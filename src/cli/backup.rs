@@ -163,6 +163,7 @@ pub(super) fn plain_parts(config: &Config) -> anyhow::Result<Vec<(String, PathBu
         "key-uses.json",
         "secrets.json",
         "settings.json",
+        "dashboard.toml",
     ] {
         parts.push((name.to_owned(), home.join(name)));
     }

@@ -12,6 +12,7 @@ pub(crate) struct Size {
 /// The lines of one look, none wider and no more than the terminal has.
 pub(crate) fn board(look: &Value, size: Size) -> Vec<String> {
     let mut lines = vec![title(look), pool(look)];
+    lines.extend(lanes(look));
     if let Some(why) = look["health"]["why"].as_str() {
         lines.push(format!("why       {why}"));
     }
@@ -50,6 +51,14 @@ fn pool(look: &Value) -> String {
     )
 }
 
+/// Every lane with its state.
+fn lanes(look: &Value) -> Option<String> {
+    let lanes = list(&look["health"]["lanes"]);
+    let told = lanes.map(|lane| format!("{} {}", text(&lane["lane"]), text(&lane["state"])));
+    let told = told.collect::<Vec<_>>();
+    (!told.is_empty()).then(|| format!("lanes     {}", told.join(", ")))
+}
+
 /// The last call that met a limit of the plan or of the provider.
 fn limit(look: &Value) -> Option<String> {
     let met = |call: &&Value| {
@@ -75,7 +84,7 @@ fn call(call: &Value) -> String {
     row(&CALL_COLUMNS, |(name, _)| match *name {
         "AT" => time(&call["at"]),
         "OUT" => text(&call["usage"]["output_tokens"]),
-        "QUEUE" | "DELIVERY" | "TOTAL" => milliseconds(&call["ms"][name.to_lowercase()]),
+        "QUEUE" | "TOTAL" => milliseconds(&call["ms"][name.to_lowercase()]),
         "FIRST" => milliseconds(&call["ms"]["first_byte"]),
         name => text(&call[name.to_lowercase()]),
     })
@@ -144,9 +153,9 @@ const CALL_COLUMNS: [Column; 9] = [
     ("STATUS", 6),
     ("CODE", 21),
     ("MODEL", 20),
-    ("SESSION", 8),
+    ("LANE", 18),
     ("QUEUE", 9),
-    ("DELIVERY", 9),
+    ("FIRST", 9),
     ("TOTAL", 9),
     ("OUT", 6),
 ];
@@ -164,14 +173,15 @@ mod tests {
     fn look() -> Value {
         json!({
             "address": "127.0.0.1:7421",
-            "health": {"status": "degraded", "uptime_seconds": 184, "why": "log in"},
+            "health": {"status": "degraded", "uptime_seconds": 184, "why": "log in",
+                "lanes": [{"lane": "claude-pty", "state": "ready"}, {"lane": "http:one", "state": "ready"}]},
             "limits": {"sessions_max": 5, "queue_depth_max": 256},
             "sessions": {"idle": 1, "busy": 0, "waiting": 2, "sessions": [
                 {"pid": 77, "state": "idle", "model": "m", "turns": 3, "age_ms": 4_000_000},
             ]},
             "calls": [
                 {"at": "2026-01-31T12:00:01.000Z", "status": 429, "code": "usage_limit", "model": "\u{1b}[2J",
-                 "session": null, "usage": null, "ms": {"queue": 1.4, "delivery": null, "total": 12_345.0}},
+                 "lane": "http:one", "usage": null, "ms": {"queue": 1.4, "delivery": null, "total": 12_345.0}},
             ],
         })
     }
@@ -185,14 +195,15 @@ mod tests {
         insta::assert_snapshot!(board(&look(), size).join("\n"), @r"
         inference-relay on 127.0.0.1:7421   degraded   up 3m 4s   q quits
         sessions  1 of 5: 1 idle, 0 busy   queue  2 of 256
+        lanes     claude-pty ready, http:one ready
         why       log in
         limits    usage_limit at 12:00:01
 
         PID       STATE       MODEL                       TURNS   AGE
         77        idle        m                           3       1h 6m
 
-        AT        STATUS  CODE                   MODEL                 SESSION   QUEUE      DELIVERY   TOTAL      OUT
-        12:00:01  429     usage_limit            ?[2J                  -         1 ms       -          12.3 s     -
+        AT        STATUS  CODE                   MODEL                 LANE                QUEUE      FIRST      TOTAL      OUT
+        12:00:01  429     usage_limit            ?[2J                  http:one            1 ms       -          12.3 s     -
         ");
     }
 

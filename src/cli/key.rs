@@ -1,7 +1,7 @@
 //! `key`: makes, lists and changes the relay's keys.
 //!
-//! It works on the file alone, so no daemon has to run; one that does takes the change up by itself. The text of a new
-//! key is the whole of standard output, so that `KEY=$(inference-relay key create ci)` holds it and nothing else.
+//! It works on the file, so no daemon has to run; one that does takes the change up by itself. Each change is told to the
+//! audit log, once a daemon has made one. The text of a new key is the whole of standard output, so that `KEY=$(inference-relay key create ci)` holds it and nothing else.
 
 use crate::cli::args::Form;
 use crate::cli::args::KeyCommand;
@@ -9,6 +9,7 @@ use crate::cli::args::NamedKey;
 use crate::cli::args::TokenCommand;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::told;
 use crate::clock;
 use crate::config;
 use crate::config::Env;
@@ -44,6 +45,7 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
                 keys.bind(name, policy.as_deref()).cloned()
             })?;
             show_new(&key, &secret, *form, now)?;
+            told::key(env, "create", &key);
             if is_first {
                 out::note("From now on, every call needs a key (GET / and /v1/health do not).");
             }
@@ -54,23 +56,24 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
                 keys.rotate(&named.name, &secret, overlap, now).cloned()
             })?;
             show_new(&key, &secret, named.form, now)?;
+            told::key(env, "rotate", &key);
         }
         KeyCommand::List { form } => {
             let uses = UseFile::of(&home).read();
             list(&file.read()?.unwrap_or_default(), &uses, *form, now)?;
         }
-        KeyCommand::Policy { named, policy } => tell(&file, named, now, |keys| {
+        KeyCommand::Policy { named, policy } => tell(env, &file, named, now, |keys| {
             keys.bind(&named.name, policy.as_deref()).cloned()
         })?,
-        KeyCommand::Disable(named) => tell(&file, named, now, |keys| {
+        KeyCommand::Disable(named) => tell(env, &file, named, now, |keys| {
             keys.disable(&named.name, true).cloned()
         })?,
-        KeyCommand::Enable(named) => tell(&file, named, now, |keys| {
+        KeyCommand::Enable(named) => tell(env, &file, named, now, |keys| {
             keys.disable(&named.name, false).cloned()
         })?,
         KeyCommand::Expire { named, after, .. } => {
             let end = after.map(|span| self::after(now, span));
-            tell(&file, named, now, |keys| {
+            tell(env, &file, named, now, |keys| {
                 keys.expire(&named.name, end).cloned()
             })?;
         }
@@ -81,6 +84,7 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
             } else {
                 out::line(&format!("{} ({}): deleted", key.name, key.id))?;
             }
+            told::key(env, "delete", &key);
         }
     }
     Ok(CommandOutcome::Done)
@@ -152,6 +156,7 @@ fn change<T>(
 }
 
 fn tell(
+    env: &Env,
     file: &KeyFile,
     named: &NamedKey,
     now: u64,
@@ -169,6 +174,7 @@ fn tell(
             key.state(now).name()
         ))?;
     }
+    told::key(env, "update", &key);
     Ok(())
 }
 

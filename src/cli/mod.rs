@@ -44,6 +44,7 @@ mod show;
 mod standalone;
 mod status;
 mod story;
+mod told;
 mod top;
 mod update;
 mod usage;

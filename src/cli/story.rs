@@ -101,7 +101,12 @@ fn plain(record: &UsageRecord, story: &Value, keys: &Keys) -> String {
         "asked for",
         format!("{}{}{streamed}", record.model, caller(record, keys)),
     );
-    line("served by", served(record));
+    let by = if record.code.is_empty() {
+        "served by"
+    } else {
+        "failed at"
+    };
+    line(by, served(record));
     for (number, tried) in story["tries"].as_array().into_iter().flatten().enumerate() {
         line(&format!("try {}", number + 1), try_line(tried));
     }
@@ -177,6 +182,7 @@ fn cost(record: &UsageRecord) -> String {
     };
     match record.cost_nanos {
         Some(nanos) => format!("{} {}{estimate}", Nanos(nanos), record.currency),
+        None if !record.code.is_empty() && record.output_tokens.is_none() => "nothing".to_owned(),
         None => "no price is known".to_owned(),
     }
 }

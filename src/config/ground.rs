@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where the machine, the user and the command line stand.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ground {
     pub(crate) home: Sourced<PathBuf>,
     pub(crate) user_home: Option<PathBuf>,

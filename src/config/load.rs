@@ -1,9 +1,10 @@
-//! The five layers, found, read and laid over one another.
+//! The six layers, found, read and laid over one another.
 
 use crate::config::env::Env;
 use crate::config::env::HOME_VAR;
 use crate::config::error::ConfigError;
 use crate::config::ground::Ground;
+use crate::config::layers::Layers;
 use crate::config::raw::Raw;
 use crate::config::raw::Typed;
 use crate::config::resolve;
@@ -37,11 +38,7 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
     let path = file_path(flags, env)?;
     let (file, file_found) = file(&path, flags)?;
     let settings = settings::load(&home.value.join("settings.json"))?;
-    let raw = flag_layer(flags)
-        .over(env.layer()?)
-        .over(file)
-        .over(settings.raw)
-        .over(default_layer()?);
+    let changed = home.value.join("dashboard.toml");
     let ground = Ground {
         master_key: MasterKeySource::of(&home.value, env.master_key())
             .followed_by(env.next_master_key()),
@@ -55,7 +52,13 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
         license_key: env.license_key().or(settings.license_key),
         warnings: [settings.warnings, env.warnings()].concat(),
     };
-    resolve::resolve(&raw, ground)
+    resolve::resolve(Layers {
+        upper: flag_layer(flags).over(env.layer()?).over(file),
+        changed: changed_layer(&changed)?,
+        lower: settings.raw.over(default_layer()?),
+        ground,
+        path: changed,
+    })
 }
 
 /// The configuration file that is read, or would be if it were there.
@@ -100,6 +103,20 @@ fn file(path: &Path, flags: &Flags) -> Result<(Raw, bool), ConfigError> {
         line,
     })?;
     Ok((raw, true))
+}
+
+/// What was changed on the dashboard, if anything was.
+fn changed_layer(path: &Path) -> Result<Raw, ConfigError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Raw::read(&text, path, |_| Source::Dashboard {
+            path: path.to_owned(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Raw::default()),
+        Err(cause) => Err(ConfigError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        }),
+    }
 }
 
 fn flag_layer(flags: &Flags) -> Raw {

@@ -1,7 +1,7 @@
 //! Typed text to typed meaning: what the user wrote, and what is in force because of it.
 //!
-//! **What for.** [`load()`] lays five layers over one another (flags, environment, `relay.toml`, `settings.json`,
-//! `default.toml`) and makes each room's own `Config` of them. Every value remembers where it was written, so that
+//! **What for.** [`load()`] lays six layers over one another (flags, environment, `relay.toml`, what was changed on the
+//! dashboard, `settings.json`, `default.toml`) and makes each room's own `Config` of them. Every value remembers where it was written, so that
 //! `config show` and every complaint can say it.
 //!
 //! **Never.** No room imports this one: a room is handed its `Config` by the composition root. Nothing here opens a
@@ -15,6 +15,7 @@
 mod choice;
 mod error;
 mod ground;
+mod layers;
 mod load;
 mod log;
 mod older;
@@ -30,6 +31,8 @@ pub(crate) mod resolve;
 
 pub(crate) use env::Env;
 pub(crate) use error::ConfigError;
+pub(crate) use layers::Layers;
+pub(crate) use layers::Unchanged;
 pub(crate) use load::DEFAULT_TOML;
 pub(crate) use load::Flags;
 pub(crate) use load::file_path;

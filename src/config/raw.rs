@@ -140,6 +140,10 @@ impl Raw {
         self.values.insert(key, Sourced::new(value, source));
     }
 
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.values.remove(key);
+    }
+
     /// Lays this layer over another: where this one is silent, the other speaks.
     pub(crate) fn over(mut self, lower: Self) -> Self {
         for (key, value) in lower.values {

@@ -93,7 +93,9 @@ impl Reader<'_> {
         let source = self.source(key);
         let folder = match &source {
             Source::File { path, .. } | Source::Settings { path, .. } => path.parent(),
-            Source::Flag(_) | Source::Variable(_) | Source::Default => None,
+            Source::Flag(_) | Source::Variable(_) | Source::Dashboard { .. } | Source::Default => {
+                None
+            }
         };
         // A file named by --config may have a relative path itself.
         let folder = self.ground.here.join(folder.unwrap_or(Path::new("")));

@@ -15,9 +15,9 @@ use crate::codex::CodexConfig;
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::ground::Ground;
+use crate::config::layers::Layers;
 use crate::config::log;
 use crate::config::log::LogConfig;
-use crate::config::raw::Raw;
 use crate::config::reader::Reader;
 use crate::config::show;
 use crate::config::show::Shown;
@@ -82,21 +82,21 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
     /// Every value with where it was written, for `config show`.
     pub(crate) shown: Vec<Shown>,
+    /// What all of this was made of.
+    pub(crate) layers: Arc<Layers>,
 }
 
 /// Makes the merged layers mean something, or says what in them cannot.
-pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> {
-    let reader = Reader {
-        raw,
-        ground: &ground,
-    };
+pub(crate) fn resolve(layers: Layers) -> Result<Config, ConfigError> {
+    let (raw, ground) = (&layers.merged(), &layers.ground);
+    let reader = Reader { raw, ground };
     let server = server(&reader)?;
     let auth = auth(&reader)?;
     let authority = authority(&reader)?;
     let catalog = catalog(&reader)?;
     let store = store(&reader)?;
     let state = reader.parsed("state.url", StatePlace::parse)?;
-    let secrets = secrets(&ground, &catalog);
+    let secrets = secrets(ground, &catalog);
     let mut warnings = ground.warnings.clone();
     warnings.extend(exposure(&reader, &server, &auth)?);
     let session = session(&reader)?;
@@ -116,7 +116,7 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         level: reader.parsed("log.level", log::level)?,
         format: reader.parsed("log.format", log::format)?,
     };
-    let shown = show::table(raw, &ground, &pool, &session);
+    let shown = show::table(raw, ground, &pool, &session);
     Ok(Config {
         server,
         auth,
@@ -137,12 +137,13 @@ pub(crate) fn resolve(raw: &Raw, ground: Ground) -> Result<Config, ConfigError> 
         telemetry,
         log,
         shown,
-        home: ground.home.value,
-        file: ground.file,
+        home: ground.home.value.clone(),
+        file: ground.file.clone(),
         file_found: ground.file_found,
-        license_key: ground.license_key,
+        license_key: ground.license_key.clone(),
         is_in_image: ground.inherited.contains_key(OsStr::new(IMAGE_VAR)),
         warnings,
+        layers: Arc::new(layers),
     })
 }
 
@@ -433,17 +434,20 @@ fn idle(reader: &Reader<'_>, max: usize) -> Result<usize, ConfigError> {
                 reader.source("pool.max")
             ),
         }),
-        Source::Flag(_) | Source::Variable(_) | Source::File { .. } | Source::Settings { .. } => {
-            Ok(idle)
-        }
+        Source::Flag(_)
+        | Source::Variable(_)
+        | Source::File { .. }
+        | Source::Dashboard { .. }
+        | Source::Settings { .. } => Ok(idle),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::ClaudeOrder;
     use super::Config;
     use super::Ground;
+    use super::Layers;
     use super::Required;
     use super::resolve;
     use crate::config::DEFAULT_TOML;
@@ -458,6 +462,15 @@ mod tests {
     use std::time::Duration;
 
     fn with(text: &str) -> Result<Config, ConfigError> {
+        resolve(read(text)?)
+    }
+
+    /// The layers of a relay.toml that says this.
+    pub(in crate::config) fn layers(text: &str) -> Layers {
+        read(text).expect("this text must be read")
+    }
+
+    fn read(text: &str) -> Result<Layers, ConfigError> {
         let file = Raw::read(text, Path::new("/etc/relay.toml"), |line| Source::File {
             path: "/etc/relay.toml".into(),
             line,
@@ -475,7 +488,13 @@ mod tests {
             license_key: None,
             warnings: Vec::new(),
         };
-        resolve(&file.over(default), ground)
+        Ok(Layers {
+            upper: file,
+            changed: Raw::default(),
+            lower: default,
+            ground,
+            path: "/state/dashboard.toml".into(),
+        })
     }
 
     fn config(text: &str) -> Config {

@@ -25,6 +25,8 @@ pub(crate) enum Source {
     Variable(&'static str),
     /// A line of a TOML file.
     File { path: PathBuf, line: usize },
+    /// The file of what was changed on the dashboard.
+    Dashboard { path: PathBuf },
     /// A key of `settings.json`.
     Settings { path: PathBuf, key: String },
     /// The embedded `default.toml`, or a rule that it tells.
@@ -38,6 +40,7 @@ impl Source {
             Self::Flag(_) => "flag",
             Self::Variable(_) => "environment",
             Self::File { .. } => "file",
+            Self::Dashboard { .. } => "dashboard",
             Self::Settings { .. } => "settings",
             Self::Default => "default",
         }
@@ -50,6 +53,7 @@ impl fmt::Display for Source {
             Self::Flag(name) => write!(f, "{name}"),
             Self::Variable(name) => write!(f, "${name}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Dashboard { path } => write!(f, "the dashboard ({})", path.display()),
             Self::Settings { path, key } => write!(f, "{}: {key}", path.display()),
             Self::Default => write!(f, "default"),
         }

@@ -17,6 +17,7 @@ use super::reply::Reply;
 use super::route;
 use super::row;
 use super::set;
+use super::setting;
 use super::system;
 use super::trial;
 use super::usage;
@@ -74,7 +75,8 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::EndSession => login::end(plane, ask),
         Operation::Lanes => Ok(reply::data(&system::lanes(plane))),
         Operation::Rekey => rekey::rekey(plane, ask).map(|told| reply::data(&told)),
-        Operation::Settings => Ok(reply::data(&system::settings(plane))),
+        Operation::Settings => Ok(setting::show(plane)),
+        Operation::ChangeSettings => setting::patch(plane, ask),
         Operation::Problems => Ok(set::problems(plane)),
         Operation::Export => Ok(set::export(plane)),
         Operation::Diff => set::diff(plane, ask),

@@ -6,7 +6,12 @@ use sha2::Sha256;
 
 /// The tag, in its quotes.
 pub(super) fn of(document: &Document) -> String {
-    let hash = Sha256::digest(document.to_yaml().as_bytes());
+    of_text(&document.to_yaml())
+}
+
+/// The tag of whatever says this.
+pub(super) fn of_text(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
     let hex: String = hash[..12]
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -29,17 +34,25 @@ pub(super) fn check(
     let Some(wanted) = if_match else {
         return Ok(());
     };
-    let is_met = current.is_some_and(|row| {
-        let tag = of(row);
-        wanted
-            .split(',')
-            .any(|one| one.trim() == "*" || one.trim() == tag)
-    });
-    match is_met {
-        true => Ok(()),
-        false => Err("the row has changed since you read it; read it again, and send its new etag"),
+    match current {
+        Some(row) => matches(&of(row), Some(wanted)),
+        None => Err(CHANGED),
     }
 }
+
+/// Whether `If-Match`, where it was sent, names this tag.
+///
+/// # Errors
+/// What the caller should know.
+pub(super) fn matches(tag: &str, if_match: Option<&str>) -> Result<(), &'static str> {
+    let is_it = |one: &str| one.trim() == "*" || one.trim() == tag;
+    match if_match.is_none_or(|wanted| wanted.split(',').any(is_it)) {
+        true => Ok(()),
+        false => Err(CHANGED),
+    }
+}
+
+const CHANGED: &str = "it has changed since you read it; read it again, and send its new etag";
 
 #[cfg(test)]
 mod tests {

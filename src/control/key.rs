@@ -209,7 +209,8 @@ fn tell(plane: &Plane, ask: &Ask, action: &'static str, key: &Key) {
     });
 }
 
-fn view(key: &Key) -> Value {
+/// A key as it may be seen: without its text.
+pub(crate) fn view(key: &Key) -> Value {
     json!({
         "id": key.id.0,
         "name": key.name,

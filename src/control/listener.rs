@@ -35,7 +35,7 @@ pub(crate) fn bind(config: &ControlConfig) -> io::Result<Option<Listener>> {
     let door = match Door::bind("control", wanted, CONNECTIONS_MAX) {
         Ok(door) => door,
         Err(error) if !port.is_named => {
-            tracing::info!(%error, "no control plane: port {} is taken; RELAY_CONTROL_PORT names another, or `off`", port.number);
+            tracing::warn!(%error, "no control plane: port {} is taken; RELAY_CONTROL_PORT names another, or `off`", port.number);
             return Ok(None);
         }
         Err(error) => return Err(error),

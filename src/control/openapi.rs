@@ -101,6 +101,9 @@ fn parameters(route: &ApiRoute) -> Vec<Value> {
         Operation::MintKey | Operation::ChangeKey | Operation::DeleteKey => {
             all.push(text("query", "dry_run"))
         }
+        Operation::ChangeSettings => {
+            all.extend([text("header", "if-match"), text("query", "dry_run")]);
+        }
         Operation::Diff => all.push(text("query", "prune")),
         Operation::Apply => all.extend(["prune", "dry_run"].map(|name| text("query", name))),
         Operation::Usage => {
@@ -180,6 +183,13 @@ fn body(operation: Operation) -> Option<Value> {
         ],
         Operation::ChangeKey => &[("disabled", "boolean"), ("policy", "string")],
         Operation::RotateKey => &[("overlap_s", "integer")],
+        Operation::ChangeSettings => &[
+            ("store.retention", "string"),
+            ("policy.default", "string"),
+            ("alerts.webhook", "string"),
+            ("alerts.private", "boolean"),
+            ("log.level", "string"),
+        ],
         Operation::Diff | Operation::Apply => {
             let content = json!({ "application/yaml": { "schema": { "type": "string" } } });
             return Some(json!({ "required": true, "content": content }));
@@ -188,6 +198,7 @@ fn body(operation: Operation) -> Option<Value> {
     };
     let kind = |name: &str, kind: &str| match (operation, name) {
         (Operation::ChangeKey, "policy") => json!({ "type": ["string", "null"] }),
+        (Operation::ChangeSettings, _) => json!({ "type": [kind, "null"] }),
         _ => json!({ "type": kind }),
     };
     let properties: Map<String, Value> = fields

@@ -10,12 +10,13 @@ use super::outside;
 use super::session;
 use super::session::Session;
 use super::session::Sessions;
+use super::setting::SettingsBook;
 use super::throttle::Throttle;
 use super::user;
 use crate::calls::CallLog;
-use crate::catalog;
 use crate::catalog::Catalog;
 use crate::catalog::DocumentSet;
+use crate::catalog::FolderReader;
 use crate::clock;
 use crate::pool::Snapshot as PoolSnapshot;
 use crate::secret::SecretFile;
@@ -50,19 +51,9 @@ pub(crate) struct Rooms {
     /// Whether the catalog's folder follows a database: then each change is told by the relay that made it.
     pub(crate) is_mirrored: bool,
     /// The policy of keys that name none.
-    pub(crate) default_policy: Option<Arc<str>>,
-    /// The configuration in force, in the manual's order.
-    pub(crate) settings: Arc<[Setting]>,
-}
-
-/// A value of the configuration. None is a secret: whoever makes it leaves those out.
-#[derive(Debug, Clone)]
-pub(crate) struct Setting {
-    pub(crate) key: String,
-    pub(crate) value: Value,
-    /// Where it was written, such as a file with its line.
-    pub(crate) source: String,
-    pub(crate) note: Option<&'static str>,
+    pub(crate) default_policy: Arc<dyn Fn() -> Option<Arc<str>> + Send + Sync>,
+    /// The configuration in force, and what changes some of it.
+    pub(crate) settings: Arc<dyn SettingsBook>,
 }
 
 /// Tells where a plain call would go and why nowhere else, to a question that is written as the query of an address;
@@ -81,7 +72,8 @@ pub(crate) struct Shared {
     /// One change of the catalog at a time, so that no two undo one another.
     pub(super) writing: Mutex<()>,
     /// The catalog as the audit log has told it.
-    pub(super) told: Mutex<DocumentSet>,
+    pub(super) told: Mutex<Arc<DocumentSet>>,
+    pub(super) folder: FolderReader,
     /// Hashes of passwords that are worked on at once: each takes 19 MiB.
     pub(super) hashing: Semaphore,
     /// Pages that are kept new by events.
@@ -98,12 +90,14 @@ impl Plane {
     /// Where relays share a Valkey, logins are shared for as long as the runtime lives; so long users are watched, too.
     pub(crate) fn new(config: ControlConfig, rooms: Rooms) -> Plane {
         let (valkey, (changes, untold)) = (rooms.valkey.clone(), logins::changes());
+        let folder = FolderReader::default();
         let plane = Plane(Arc::new(Shared {
             logins: valkey.is_some().then_some(changes),
             file: SecretFile::of(&config.home),
             config,
             audit: Audit::of(rooms.store.clone()),
-            told: Mutex::new(catalog::load(rooms.catalog.dir())),
+            told: Mutex::new(folder.load(rooms.catalog.dir())),
+            folder,
             rooms,
             writing: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),

@@ -50,6 +50,15 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
+    /// The tag that was sent is not that of what there is.
+    pub(super) fn changed_meanwhile(why: &str) -> Problem {
+        Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "changed_meanwhile",
+            format!("Nothing was changed: {why}."),
+        )
+    }
+
     /// Something that is ours, or the machine's.
     pub(super) fn internal(cause: impl std::fmt::Display) -> Problem {
         let detail = format!("It could not be done: {cause}.");
@@ -65,6 +74,19 @@ impl Problem {
                 "store_unavailable",
                 format!("{fault}."),
             )
+        }
+    }
+
+    /// In words, field by field where there are some.
+    pub(super) fn told(&self) -> String {
+        let fields = self
+            .errors
+            .iter()
+            .filter_map(|error| error["message"].as_str());
+        let fields: Vec<&str> = fields.collect();
+        match fields.is_empty() {
+            true => self.detail.clone(),
+            false => format!("{} {}.", self.detail, fields.join("; ")),
         }
     }
 

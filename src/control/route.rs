@@ -23,9 +23,9 @@ pub(super) fn explained(plane: &Plane, ask: &Ask) -> Result<Value, Problem> {
     let own = question::given(ask, "policy").map(str::to_owned);
     let policy = match &key {
         Some(key) => {
-            let default = plane.rooms.default_policy.as_deref();
-            let policy = key.policy.as_deref().or(default);
-            policy.map(str::to_owned).or(own)
+            let default = (plane.rooms.default_policy)();
+            let policy = key.policy.clone().or(default);
+            policy.as_deref().map(str::to_owned).or(own)
         }
         None => own,
     };

@@ -26,6 +26,7 @@ use hyper::StatusCode;
 use hyper::header;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::PoisonError;
 
 pub(super) fn list(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
@@ -213,16 +214,16 @@ pub(super) fn write_checked(plane: &Plane, ask: &Ask, wanted: &Document) -> Resu
     let detached = detach::wanted(plane, ask, &set, wanted)?;
     if !ask.switch("dry_run") {
         detach::forget(plane, ask, &detached)?;
-        commit(plane, ask, &putting(&set, wanted.clone()))?;
+        commit(plane, ask, &putting(&set, [wanted.clone()]))?;
     }
     Ok(is_new)
 }
 
-/// What changes where this row is put into a set.
-pub(super) fn putting(set: &DocumentSet, row: Document) -> ChangeSet {
-    let mut rows = DocumentSet::default();
-    rows.put(row);
-    catalog::diff(set, &rows, Prune::Keep)
+/// What changes where these rows are put into a set.
+pub(super) fn putting(set: &DocumentSet, rows: impl IntoIterator<Item = Document>) -> ChangeSet {
+    let mut wanted = DocumentSet::default();
+    rows.into_iter().for_each(|row| wanted.put(row));
+    catalog::diff(set, &wanted, Prune::Keep)
 }
 
 pub(super) fn checked(ask: &Ask, current: Option<&Document>) -> Result<(), Problem> {
@@ -230,13 +231,7 @@ pub(super) fn checked(ask: &Ask, current: Option<&Document>) -> Result<(), Probl
     let if_match = ask.tags("if-match");
     let if_match = if_match.as_deref().or(field.as_deref());
     let if_none_match = ask.tags("if-none-match");
-    etag::check(current, if_match, if_none_match.as_deref()).map_err(|why| {
-        Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "changed_meanwhile",
-            format!("Nothing was changed: {why}."),
-        )
-    })
+    etag::check(current, if_match, if_none_match.as_deref()).map_err(Problem::changed_meanwhile)
 }
 
 pub(super) fn delete(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
@@ -275,7 +270,7 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
     end_sessions(plane, changes);
     {
         let mut told = plane.told.lock().unwrap_or_else(PoisonError::into_inner);
-        *told = catalog::apply(&told, changes);
+        *told = Arc::new(catalog::apply(&told, changes));
     }
     let entries = changes.changes.iter();
     plane
@@ -347,8 +342,9 @@ pub(super) fn dependents(plane: &Plane, kind: Kind, name: &str) -> Vec<String> {
     found
 }
 
-pub(super) fn load(plane: &Plane) -> DocumentSet {
-    tokio::task::block_in_place(|| catalog::load(plane.rooms.catalog.dir()))
+/// Every row as its file says it now.
+pub(super) fn load(plane: &Plane) -> Arc<DocumentSet> {
+    tokio::task::block_in_place(|| plane.folder.load(plane.rooms.catalog.dir()))
 }
 
 /// A row as it may be seen: without the hash of a password.

@@ -16,6 +16,7 @@ use crate::catalog::Place;
 use crate::catalog::Prune;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::PoisonError;
 
 pub(super) fn problems(plane: &Plane) -> Reply {
@@ -52,7 +53,7 @@ pub(super) fn apply(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 }
 
 /// What has to change. Users are left alone by a prune: a set that was exported here has none.
-fn plan(plane: &Plane, ask: &Ask) -> Result<(DocumentSet, ChangeSet), Problem> {
+fn plan(plane: &Plane, ask: &Ask) -> Result<(Arc<DocumentSet>, ChangeSet), Problem> {
     let text = String::from_utf8_lossy(&ask.body);
     let count = text.lines().filter(|line| line.starts_with("---")).count();
     if count > DOCUMENTS_MAX {

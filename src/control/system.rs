@@ -1,7 +1,6 @@
 //! How the relay is: versions, health, lanes, calls, the audit log, settings.
 
 use super::Plane;
-use super::Setting;
 use super::ask::Ask;
 use super::breaker;
 use super::question;
@@ -104,6 +103,7 @@ pub(super) async fn audited(plane: &Plane, ask: &Ask) -> Result<Page<AuditEntry>
     page.map_err(|fault| Problem::store(&fault))
 }
 
+/// How this relay is set up, but for the values of its configuration.
 pub(super) fn settings(plane: &Plane) -> Value {
     let catalog = &plane.rooms.catalog;
     let status = catalog.status();
@@ -117,15 +117,5 @@ pub(super) fn settings(plane: &Plane) -> Value {
         "cookie_secure": plane.config.cookie_secure,
         "has_admin_token": plane.config.token.is_some(),
         "store": plane.rooms.store.health().place,
-        "values": plane.rooms.settings.iter().map(setting).collect::<Vec<_>>(),
-    })
-}
-
-fn setting(setting: &Setting) -> Value {
-    json!({
-        "key": setting.key,
-        "value": setting.value,
-        "source": setting.source,
-        "note": setting.note,
     })
 }

@@ -9,22 +9,42 @@ use crate::session::create_private;
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::reload;
 
-/// Writes them to this file, or else to stderr.
-///
-/// # Errors
-/// Where the file cannot be written.
-pub(super) fn open(config: LogConfig, file: Option<&Path>) -> Result<(), DaemonError> {
-    let level = match config.level {
+/// Changes the level while the daemon runs; without a log of this daemon's own it changes nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LevelSwitch(Option<reload::Handle<Targets, Registry>>);
+
+impl LevelSwitch {
+    pub(super) fn set(&self, level: LogLevel) {
+        let changed = self.0.as_ref().map(|handle| handle.reload(targets(level)));
+        if let Some(Err(error)) = changed {
+            tracing::warn!(%error, "the level of the log stays as it is");
+        }
+    }
+}
+
+/// Only our own lines: a transcript_store's trace could hold a body.
+fn targets(level: LogLevel) -> Targets {
+    let level = match level {
         LogLevel::Error => tracing::Level::ERROR,
         LogLevel::Warn => tracing::Level::WARN,
         LogLevel::Info => tracing::Level::INFO,
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Trace => tracing::Level::TRACE,
     };
-    // Only our own lines: a transcript_store's trace could hold a body.
-    let filter = tracing_subscriber::filter::Targets::new().with_target("inference_relay", level);
+    Targets::new().with_target("inference_relay", level)
+}
+
+/// Writes them to this file, or else to stderr.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub(super) fn open(config: LogConfig, file: Option<&Path>) -> Result<LevelSwitch, DaemonError> {
+    let (filter, handle) = reload::Layer::new(targets(config.level));
     let colours = file.is_none() && std::io::IsTerminal::is_terminal(&io::stderr());
     let writer = match file {
         None => BoxMakeWriter::new(io::stderr),
@@ -40,7 +60,7 @@ pub(super) fn open(config: LogConfig, file: Option<&Path>) -> Result<(), DaemonE
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json()).try_init(),
     });
-    Ok(())
+    Ok(LevelSwitch(Some(handle)))
 }
 
 /// A service may start before its state folder was ever made.

@@ -17,6 +17,7 @@ mod lock;
 mod log;
 mod own_lanes;
 mod running;
+mod settings;
 mod shared;
 mod simulated;
 mod volume;

@@ -5,7 +5,9 @@ use super::claim::Claimed;
 use super::limits;
 use super::lock::Lock;
 use super::log;
+use super::log::LevelSwitch;
 use super::own_lanes::OwnLanes;
+use super::settings::LiveSettings;
 use super::simulated::SimulatedHost;
 use crate::alert;
 use crate::archive::Archive;
@@ -17,7 +19,6 @@ use crate::catalog;
 use crate::clock;
 use crate::codex::CodexLane;
 use crate::config::Config;
-use crate::config::Shown;
 use crate::control;
 use crate::conversation::Conversations;
 use crate::listen;
@@ -49,8 +50,8 @@ pub(crate) fn run(
     simulated: bool,
     log_file: Option<&Path>,
 ) -> Result<(), DaemonError> {
-    log::open(config.log, log_file)?;
-    let served = serve(config, simulated);
+    let log = log::open(config.log, log_file)?;
+    let served = serve(config, simulated, log);
     if let (Err(error), Some(_)) = (&served, log_file) {
         // Whoever reads the file does not see stderr.
         let why = error.source().map(ToString::to_string);
@@ -59,7 +60,7 @@ pub(crate) fn run(
     served
 }
 
-fn serve(config: Config, simulated: bool) -> Result<(), DaemonError> {
+fn serve(config: Config, simulated: bool, log: LevelSwitch) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -67,7 +68,7 @@ fn serve(config: Config, simulated: bool) -> Result<(), DaemonError> {
     let runtime = runtime.map_err(DaemonError::machine("threads"))?;
     runtime.block_on(async {
         let mut stop = Stop::listen().map_err(DaemonError::machine("signals"))?;
-        let running = start(config, simulated).await?;
+        let running = begin(config, simulated, log).await?;
         tracing::info!(address = %running.address, pid = std::process::id(), "listening");
         stop.heard().await;
         tracing::info!("stopping: calls in flight may end");
@@ -111,7 +112,15 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// Where the port or the state folder is taken, or the machine gives too little.
-pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running, DaemonError> {
+pub(crate) async fn start(config: Config, simulated: bool) -> Result<Running, DaemonError> {
+    begin(config, simulated, LevelSwitch::default()).await
+}
+
+async fn begin(
+    mut config: Config,
+    simulated: bool,
+    log: LevelSwitch,
+) -> Result<Running, DaemonError> {
     let began = clock::now();
     let budgets = budgets(&mut config);
     let claimed = Claimed::take(&config, budgets).await?;
@@ -121,13 +130,15 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
     let conversations = Conversations::open(lanes.router(&config), memory, &folder);
     let conversations = conversations.map_err(&home)?;
     claimed.license.settle().await;
-    let keeping = keeping(&config, &claimed, &lanes);
+    let (admission, store) = (claimed.admission.clone(), claimed.store.clone());
+    let settings = Arc::new(LiveSettings::of(&config, admission, store, log));
+    let keeping = keeping(&settings, &claimed, &lanes);
     let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
     let api = api(&config, &claimed, &lanes, conversations, &journal)
         .told_to(telemetry.clone())
         .keeping_in(archive(&config).map_err(&home)?);
-    let rooms = rooms(&config, &claimed, &lanes, &journal, &api);
+    let rooms = rooms(&config, &claimed, &lanes, &journal, &api, settings);
     let (stop, stopped) = watch::channel(false);
     let controlling = control(&config, claimed.desk, rooms, stopped.clone());
     let address = claimed.listener.local_addr();
@@ -157,7 +168,7 @@ pub(crate) async fn start(mut config: Config, simulated: bool) -> Result<Running
 }
 
 /// What goes on beside the calls until the daemon stops.
-fn keeping(config: &Config, claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<()>; 8] {
+fn keeping(settings: &LiveSettings, claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<()>; 8] {
     let admission = &claimed.admission;
     [
         auth::watch(claimed.keys.clone(), admission.clone()),
@@ -172,7 +183,7 @@ fn keeping(config: &Config, claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<
             lanes.catalog.clone(),
             claimed.keys.clone(),
             claimed.store.clone(),
-            config.webhook.clone(),
+            settings.webhook(),
         )),
     ]
 }
@@ -206,17 +217,21 @@ fn rooms(
     lanes: &OwnLanes,
     journal: &CallLog,
     api: &Api,
+    settings: Arc<LiveSettings>,
 ) -> control::Rooms {
     let api = api.clone();
     let (limits, catalog) = (lanes.limits.clone(), lanes.catalog.clone());
-    let default = config.auth.default_policy.clone();
+    let (admission, of_keys) = (claimed.admission.clone(), claimed.admission.clone());
     control::Rooms {
         store: claimed.store.clone(),
         valkey: lanes.valkey.clone(),
-        settings: config.shown.iter().map(setting).collect(),
+        settings,
         explain: Arc::new(move |query| api.explained(query)),
-        limits: Arc::new(move |keys| limits.told(&catalog.snapshot(), keys, default.as_deref())),
-        default_policy: config.auth.default_policy.clone(),
+        limits: Arc::new(move |keys| {
+            let default = of_keys.default_policy();
+            limits.told(&catalog.snapshot(), keys, default.as_deref())
+        }),
+        default_policy: Arc::new(move || admission.default_policy()),
         is_mirrored: claimed.mirror.is_some(),
         catalog: lanes.catalog.clone(),
         secrets: config.secrets.clone(),
@@ -251,16 +266,6 @@ fn control(
         drop(made.await);
         desk.run(control::Plane::new(config, rooms), stopped).await;
     })
-}
-
-/// A value of the configuration as the control plane shows it.
-fn setting(shown: &Shown) -> control::Setting {
-    control::Setting {
-        key: shown.key.clone(),
-        value: shown.value.clone(),
-        source: shown.source.to_string(),
-        note: shown.note,
-    }
 }
 
 /// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.

@@ -99,10 +99,10 @@ pub(super) fn limited(refusal: &Refusal) -> Fault {
         LimitKind::Unavailable => return limits_unavailable(),
     };
     let what = match refusal.limit {
-        LimitKind::Requests => "calls a minute",
-        LimitKind::Tokens => "tokens a minute",
-        LimitKind::Concurrent => "calls at once",
-        LimitKind::Budget | LimitKind::Unavailable => "its budget",
+        LimitKind::Requests => format!("its limit of {} requests a minute", refusal.max),
+        LimitKind::Tokens => format!("its limit of {} tokens a minute", refusal.max),
+        LimitKind::Concurrent => format!("its limit of {} calls at once", refusal.max),
+        LimitKind::Budget | LimitKind::Unavailable => "its budget".to_owned(),
     };
     let public = format!(
         "The {} {} has reached {what}. Wait as long as `retry-after` says, or have the limit raised.",

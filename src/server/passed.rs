@@ -25,7 +25,7 @@ pub(super) fn response(
     id: &RequestId,
     note: &CallRecorder,
 ) -> Response {
-    note.pass(&passed.lane, clock::now());
+    record(&passed, note);
     let body = PassedBody {
         is_stream: passed.is_event_stream(),
         upstream: Some(passed.body),
@@ -39,6 +39,14 @@ pub(super) fn response(
     let headers = response.headers_mut();
     label::write_passed(headers, &passed.lane, &passed.attempts, note);
     response
+}
+
+/// Notes whose answer it is, or how the upstream refused the call.
+pub(super) fn record(passed: &Passed, note: &CallRecorder) {
+    match passed.refusal {
+        Some(code) => note.fail(code),
+        None => note.pass(&passed.lane, clock::now()),
+    }
 }
 
 /// The upstream's bytes. Where they break off, a stream ends in an error event, and anything else in a connection that

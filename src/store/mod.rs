@@ -47,6 +47,7 @@ pub(crate) use database::UsageFilter;
 pub(crate) use database::UsageRecord;
 pub(crate) use database::UsageSums;
 pub(crate) use database::copy_store;
+pub(crate) use database::tell_audit;
 pub(crate) use error::StoreError;
 pub(crate) use file::CATALOG_DEPTH_MAX;
 pub(crate) use file::CATALOG_FILES_MAX;

@@ -273,11 +273,13 @@ impl Attempt<'_> {
                 hint,
             ),
         };
+        let refusal = Some(fault.kind.code());
         let mut failed = self.failed(&outcome, fault);
         failed.said = Some(Box::new(Passed {
             lane: self.lane.clone(),
             attempts: Vec::new(),
             status: head.status,
+            refusal,
             headers: headers::to_caller(&head.headers),
             body: http_body_util::Full::new(body)
                 .map_err(|never| match never {})
@@ -304,6 +306,7 @@ impl Attempt<'_> {
             lane: self.lane.clone(),
             attempts: Vec::new(),
             status: answer.head.status,
+            refusal: None,
             headers: headers::to_caller(&answer.head.headers),
             body: body.boxed_unsync(),
         }

@@ -19,6 +19,7 @@ use crate::lane::Call;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
+use crate::turn::Timeline;
 use crate::wire::form::counted_bytes;
 use std::time::Duration;
 use std::time::Instant;
@@ -59,6 +60,31 @@ struct Again<'a> {
     /// Not where another key was tried since.
     is_alone: bool,
 }
+
+/// A try that goes on. Dropped before its end, where the caller leaves or the relay stops, it is told all the same.
+struct UnderWay<'a> {
+    lane: &'a HostLane,
+    candidate: &'a Candidate<'a>,
+    timeline: &'a Timeline,
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl UnderWay<'_> {
+    fn ended(mut self, outcome: &'static str) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let tried = self.lane.tried(self.candidate, self.outcome, self.began);
+        self.timeline.tried(tried);
+    }
+}
+
+/// How a try ended of which nobody waited for the end.
+const ABANDONED: &str = "abandoned";
 
 impl<'a> Tries<'a> {
     pub(super) fn new(
@@ -141,15 +167,21 @@ impl<'a> Tries<'a> {
         let (lane, call) = (self.lane, self.call);
         let attempt = lane.attempt(call, self.plan, self.original, self.is_streamed, candidate);
         let left = self.deadline.saturating_duration_since(clock::now());
+        let under_way = UnderWay {
+            lane,
+            candidate,
+            timeline: &call.timeline,
+            began,
+            outcome: ABANDONED,
+        };
         match attempt.run(leave, left).await {
             Ok(passed) => {
-                let answered = lane.tried(candidate, "answered", began);
-                call.timeline.tried(answered);
+                under_way.ended("answered");
                 Tried::Over(Box::new(Ok(in_flight.until_end_of(passed))))
             }
             Err((failed, leave)) => {
                 let outcome = failed.verdict.class.map_or("refused", Class::name);
-                call.timeline.tried(lane.tried(candidate, outcome, began));
+                under_way.ended(outcome);
                 in_flight.refused();
                 self.settle(&failed.verdict, leave);
                 self.judge(candidate, failed)

@@ -54,6 +54,16 @@ fn again(world: std::sync::Arc<World>) -> Plane {
     Plane { relay, address }
 }
 
+/// The same one after its end.
+pub(crate) fn restarted(plane: Plane) -> Plane {
+    let Plane { mut relay, .. } = plane;
+    let world = std::sync::Arc::clone(&relay.world);
+    relay.signal(rustix::process::Signal::TERM);
+    relay.ended();
+    drop(relay);
+    again(world)
+}
+
 pub(crate) fn with_token() -> Plane {
     plane(world().env("RELAY_ADMIN_TOKEN", TOKEN))
 }
@@ -914,13 +924,7 @@ fn changes_are_kept_over_a_restart_filtered_and_paged_in_their_order() {
         .collect();
     assert_eq!(plane.admin("POST /api/v1/catalog/apply", &rows).status, 200);
     assert_eq!(plane.admin("DELETE /api/v1/models/m3", "").status, 200);
-    let Plane { relay, .. } = plane;
-    let world = std::sync::Arc::clone(&relay.world);
-    relay.signal(rustix::process::Signal::TERM);
-    let mut relay = relay;
-    relay.ended();
-    drop(relay);
-    let plane = again(world);
+    let plane = restarted(plane);
     let (mut names, mut cursor) = (Vec::new(), String::new());
     loop {
         let line = format!("GET /api/v1/audit?kind=model&since=1h&limit=2{cursor}");

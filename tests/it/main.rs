@@ -4,6 +4,7 @@
 mod attachments;
 mod backup;
 mod bench;
+mod breakin;
 mod chaos;
 mod codex;
 mod codex_errors;

@@ -5,6 +5,7 @@ use super::control::Browser;
 use super::control::Plane;
 use super::control::declared;
 use super::control::is;
+use super::control::restarted;
 use super::control::send;
 use super::control::with_token;
 use super::support::api_host::Host;
@@ -620,5 +621,269 @@ fn a_key_has_a_name_that_can_stand_in_an_address() {
         is(&made, 422, "invalid");
         let row = plane.put(&format!("models/{name}"), &json!({}));
         assert!(row.status >= 400, "{name}: {}", row.body);
+    }
+}
+
+#[test]
+fn a_form_that_is_tried_without_effect_has_none() {
+    let plane = with_token();
+    let ada = plane.user("ada", "operator");
+    let there = |path: &str| plane.admin(&format!("GET /api/v1/{path}"), "").status;
+    let host = "name=one&url=https%3A%2F%2Fapi.example.com&auth=adapter&enabled=true&key=sk-typed";
+    assert_eq!(ada.form("/hosts/-/new?dry_run=true", host).status, 303);
+    assert_eq!((there("hosts/one"), there("host-keys/one")), (404, 404));
+    assert_eq!(ada.form("/hosts/-/new", host).status, 303);
+    assert_eq!((there("hosts/one"), there("host-keys/one")), (200, 200));
+    let key = "name=b&host=one&source=secret&enabled=true&key=sk-typed";
+    assert_eq!(ada.form("/host-keys/-/new?dry_run=true", key).status, 303);
+    assert_eq!(there("host-keys/b"), 404);
+    let sealed = std::fs::read_to_string(plane.relay.world.path("state/secrets.json"));
+    assert!(!sealed.expect("one is stored").contains("\"b\""));
+    assert_eq!(ada.form("/host-keys/-/new", key).status, 303);
+    assert_eq!(there("host-keys/b"), 200);
+}
+
+#[test]
+fn a_host_whose_first_key_cannot_be_stored_is_not_written_either() {
+    let plane = with_token();
+    let ada = plane.user("ada", "operator");
+    // A name that a row may have and a stored value may not.
+    let name = "n".repeat(100);
+    let host = format!(
+        "name={name}&url=https%3A%2F%2Fapi.example.com&auth=adapter&enabled=true&key=sk-typed"
+    );
+    let refused = ada.form("/hosts/-/new", &host);
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    for words in ["Nothing was changed", "is not a name for a secret"] {
+        assert!(refused.body.contains(words), "{words}: {}", refused.body);
+    }
+    for path in ["hosts", "host-keys"] {
+        let row = plane.admin(&format!("GET /api/v1/{path}/{name}"), "");
+        is(&row, 404, "not_found");
+    }
+}
+
+#[test]
+fn settings_are_changed_while_it_runs_told_to_the_audit_log_and_kept() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    declared(&plane, &host);
+    let ada = plane.user("ada", "admin");
+    let settings = || plane.admin("GET /api/v1/settings", "").json();
+    let value = |told: &Value, key: &str| {
+        let values = told["values"].as_array().cloned().unwrap_or_default();
+        let found = values.into_iter().find(|value| value["key"] == key);
+        found.unwrap_or_default()
+    };
+    let before = settings();
+    let retention = value(&before, "store.retention");
+    assert_eq!(
+        (
+            &retention["value"],
+            &retention["editable"],
+            &retention["in_force"]
+        ),
+        (&json!("30d"), &json!(true), &json!("at once")),
+        "{retention}"
+    );
+    let port = value(&before, "server.port");
+    assert_eq!(
+        (&port["editable"], &port["in_force"]),
+        (&json!(false), &json!("after the next start")),
+        "{port}"
+    );
+    // What is wrong is told by its field, and nothing of it is kept.
+    let patch = |body: Value| plane.admin("PATCH /api/v1/settings", &body.to_string());
+    for (body, status, code, field, words) in [
+        (
+            json!({"store.retention": "long"}),
+            422,
+            "invalid",
+            "store.retention",
+            "long",
+        ),
+        (
+            json!({"policy.default": "nobody"}),
+            422,
+            "invalid",
+            "policy.default",
+            "no policy",
+        ),
+        (
+            json!({"server.port": 1}),
+            422,
+            "invalid",
+            "server.port",
+            "next start",
+        ),
+        (
+            json!({"log.level": "debug"}),
+            409,
+            "setting_fixed",
+            "log.level",
+            "relay.toml:",
+        ),
+        (
+            json!({"alerts.webhook": "http://169.254.169.254/secret"}),
+            422,
+            "invalid",
+            "alerts.webhook",
+            "alerts.webhook",
+        ),
+    ] {
+        let told = patch(body);
+        is(&told, status, code);
+        let error = &told.json()["errors"][0];
+        assert_eq!(error["field"], field, "{}", told.body);
+        assert!(told.body.contains(words), "{}", told.body);
+        assert!(!told.body.contains("secret"), "{}", told.body);
+    }
+    assert_eq!(settings()["values"], before["values"]);
+    let dry = plane.admin(
+        "PATCH /api/v1/settings?dry_run",
+        r#"{"store.retention":"7d"}"#,
+    );
+    assert_eq!(value(&dry.json(), "store.retention")["value"], "7d");
+    assert_eq!(settings()["values"], before["values"]);
+    let stale = plane.admin_with(
+        "PATCH /api/v1/settings",
+        &[("if-match", "\"old\"")],
+        r#"{"store.retention":"7d"}"#,
+    );
+    is(&stale, 412, "changed_meanwhile");
+    // A policy for keys that name none is in force with the next call.
+    assert_eq!(plane.put("models/other", &json!({})).status, 201);
+    let narrow = json!({ "models": ["other"], "lanes": ["http:one"] });
+    assert_eq!(plane.put("policies/narrow", &narrow).status, 201);
+    let made = plane
+        .admin("POST /api/v1/relay-keys", r#"{"name":"app"}"#)
+        .json();
+    let key = made["key"].as_str().unwrap_or_default().to_owned();
+    ends(&plane, &key, 200);
+    let tag = before["etag"].as_str().unwrap_or_default();
+    let changed = plane.admin_with(
+        "PATCH /api/v1/settings",
+        &[("if-match", tag)],
+        r#"{"policy.default":"narrow","store.retention":"7d","alerts.webhook":"https://hooks.example.com/secret"}"#,
+    );
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_ne!(changed.header("etag"), tag);
+    assert_eq!(ask(&plane, &key, "m").status, 403);
+    let told = settings();
+    let policy = value(&told, "policy.default");
+    assert_eq!(policy["value"], "narrow");
+    assert!(
+        policy["source"]
+            .as_str()
+            .is_some_and(|source| source.contains("dashboard")),
+        "{policy}"
+    );
+    assert!(!told.to_string().contains("/secret"), "{told}");
+    let audit = plane
+        .admin("GET /api/v1/audit?kind=setting&name=policy.default", "")
+        .json();
+    let entry = &audit["items"][0];
+    assert_eq!(
+        (&entry["actor"], &entry["before"], &entry["after"]),
+        (&json!("admin-token"), &Value::Null, &json!("narrow")),
+        "{audit}"
+    );
+    let audit = plane.admin("GET /api/v1/audit?kind=setting", "");
+    assert!(!audit.body.contains("/secret"), "{}", audit.body);
+    // By the form, as an admin; an operator sees no form.
+    let page = ada.get("/about").body;
+    assert!(
+        page.contains("log.level stands at") && !page.contains("/secret"),
+        "{page}"
+    );
+    let wrong = ada.form("/about", "store.retention=soon&policy.default=narrow");
+    assert_eq!(wrong.status, 422);
+    assert!(
+        wrong.body.contains("f-store-retention-error"),
+        "{}",
+        wrong.body
+    );
+    let saved = ada.form(
+        "/about",
+        "store.retention=9d&policy.default=&alerts.webhook=&forget=true",
+    );
+    assert_eq!(saved.status, 303, "{}", saved.body);
+    ends(&plane, &key, 200);
+    let told = settings();
+    assert_eq!(value(&told, "store.retention")["value"], "9d");
+    assert_eq!(value(&told, "policy.default")["source"], "default");
+    assert_eq!(value(&told, "alerts.webhook")["value"], Value::Null);
+    let olga = plane.user("olga", "operator");
+    assert!(!olga.get("/about").body.contains("f-store-retention"));
+    is(
+        &olga.change("PATCH /api/v1/settings", "{}"),
+        403,
+        "role_too_low",
+    );
+    // It outlives the relay.
+    let plane = restarted(plane);
+    let told = plane.admin("GET /api/v1/settings", "").json();
+    assert_eq!(value(&told, "store.retention")["value"], "9d");
+}
+
+#[test]
+fn records_are_kept_for_as_long_as_was_said_last() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let plane = with_token();
+    declared(&plane, &host);
+    let made = plane
+        .admin("POST /api/v1/relay-keys", r#"{"name":"app"}"#)
+        .json();
+    let key = made["key"].as_str().unwrap_or_default().to_owned();
+    let first = ends(&plane, &key, 200).header("request-id").to_owned();
+    let kept = || {
+        let told = plane
+            .admin(&format!("GET /api/v1/usage?id={first}"), "")
+            .json();
+        told["items"].as_array().map_or(0, Vec::len)
+    };
+    wait::until("the record", || (kept() == 1).then_some(()));
+    let body = r#"{"store.retention":"1ms"}"#;
+    assert_eq!(plane.admin("PATCH /api/v1/settings", body).status, 200);
+    wait::until("the record is gone", || {
+        ask(&plane, &key, "m");
+        (kept() == 0).then_some(())
+    });
+}
+
+#[test]
+fn what_a_command_does_to_a_relay_key_is_told_with_who_ran_it() {
+    let plane = with_token();
+    let run = |args: &[&str]| {
+        let done = plane.relay.world.run(args);
+        assert!(done.status.success(), "{args:?}: {done:?}");
+    };
+    run(&["key", "create", "ci"]);
+    run(&["key", "disable", "ci"]);
+    run(&["key", "enable", "ci"]);
+    run(&["key", "rotate", "ci"]);
+    run(&["key", "delete", "ci"]);
+    let told = plane
+        .admin("GET /api/v1/audit?kind=relay-key&name=ci", "")
+        .json();
+    let items = told["items"].as_array().cloned().unwrap_or_default();
+    let actions: Vec<&str> = items
+        .iter()
+        .filter_map(|item| item["action"].as_str())
+        .collect();
+    assert_eq!(
+        actions,
+        ["delete", "rotate", "update", "update", "create"],
+        "{told}"
+    );
+    let states: Vec<&Value> = items.iter().map(|item| &item["after"]["state"]).collect();
+    assert_eq!(states[3], "disabled", "{told}");
+    for item in &items {
+        let actor = item["actor"].as_str().unwrap_or_default();
+        assert!(
+            actor.ends_with(" (command)") && actor.len() > " (command)".len(),
+            "{item}"
+        );
+        assert!(!item.to_string().contains("sha256"), "{item}");
     }
 }

@@ -31,6 +31,9 @@ fn rule(asked: &Asked) -> Said {
     if text.contains("deny") {
         return fails(400, "invalid_request_error", "no");
     }
+    if text.contains("silent") {
+        return Said::Silence;
+    }
     if text.contains("stall") {
         let delta = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "a"}});
         let start = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}});
@@ -134,6 +137,11 @@ fn every_call_leaves_a_record_and_their_prices_are_what_the_budget_was_charged()
     assert_eq!(
         (&refused["status"], &refused["stream"]),
         (&json!(400), &json!(false))
+    );
+    // The host asked no model: its words pass as they are, and nothing is charged.
+    assert_eq!(
+        (&refused["cost_nanos"], &refused["code"], &refused["host"]),
+        (&Value::Null, &json!("upstream_rejected"), &json!("one"))
     );
     let hung_up = &calls[0];
     assert_eq!(
@@ -242,12 +250,40 @@ fn a_call_is_explained_by_its_id_with_each_try_and_the_next_step() {
         assert!(text.contains(words), "{words}\n{text}");
     }
     let (_, text) = lines(&relay.world, &["explain", "call", &refused]);
-    assert!(text.contains("400") && text.contains("http:one"), "{text}");
+    for words in [
+        "400 upstream_rejected",
+        "failed at  http:one",
+        "cost       nothing",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
     let told = relay.world.run(&["explain", "call", &served, "--json"]);
     let told: Value = serde_json::from_slice(&told.stdout).expect("it is JSON");
     assert_eq!(told["story"]["tries"][0]["outcome"], "auth");
     let (is_found, text) = lines(&relay.world, &["explain", "call", "req_nobody"]);
     assert!(!is_found && text.contains("no call has the id"), "{text}");
+}
+
+#[test]
+fn a_call_that_nobody_waited_for_names_the_host_that_was_silent() {
+    let host = Host::answering(rule);
+    let relay = relay(&host);
+    let silent = client::begin(relay.address, &hosts::asking("silent"));
+    wait::until("the request at the host", || {
+        (!host.asked().is_empty()).then_some(())
+    });
+    drop(silent);
+    let call = calls(&relay.world, 1).swap_remove(0);
+    assert_eq!(
+        (&call["left"], &call["attempts"], &call["host_key"]),
+        (&json!(true), &json!(1), &json!("a"))
+    );
+    let id = call["id"].as_str().expect("it has an id");
+    let (_, text) = lines(&relay.world, &["explain", "call", id]);
+    assert!(
+        text.contains("http:one with key a: abandoned after"),
+        "{text}"
+    );
 }
 
 #[test]

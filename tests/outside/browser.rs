@@ -68,6 +68,11 @@ impl Browser {
         self.tell("/execute/sync", &json!({"script": script, "args": []}))
     }
 
+    /// What a script of ours gives to its last argument, which it calls when it is done.
+    pub(crate) fn awaits(&self, script: &str) -> Value {
+        self.tell("/execute/async", &json!({"script": script, "args": []}))
+    }
+
     /// Presses the key that goes on to the next thing.
     pub(crate) fn presses_tab(&self) {
         self.types("\u{e004}");
@@ -110,6 +115,34 @@ impl Browser {
         self.tabs_to(selector);
         self.asks("if (document.activeElement.select) document.activeElement.select()");
         self.types(text);
+    }
+
+    /// Fills a field in with keys alone: what stood there is marked and typed over.
+    pub(crate) fn writes(&self, selector: &str, text: &str) {
+        self.tabs_to(selector);
+        self.marks_all();
+        self.types(text);
+        assert_eq!(self.copies(selector), text, "{selector}");
+    }
+
+    /// Chooses of a list, or of what a field offers, by typing how it begins.
+    pub(crate) fn chooses(&self, selector: &str, word: &str) {
+        self.tabs_to(selector);
+        self.types(word);
+        assert_eq!(self.copies(selector), word, "{selector}");
+    }
+
+    /// Presses the keys that mark whatever stands in a field.
+    pub(crate) fn marks_all(&self) {
+        let press = |kind: &str, key: &str| json!({"type": kind, "value": key});
+        let actions = [
+            press("keyDown", CONTROL),
+            press("keyDown", "a"),
+            press("keyUp", "a"),
+            press("keyUp", CONTROL),
+        ];
+        let keys = json!([{"type": "key", "id": "keys", "actions": actions}]);
+        self.tell("/actions", &json!({"actions": keys}));
     }
 
     /// Pastes a text into a field, in the place of what stood there.
@@ -245,6 +278,9 @@ fn port(driver: &mut Child) -> Option<u16> {
 /// Starts of the driver. It takes a free port of IPv4 and then the same one of IPv6, and may end where that is taken; the next takes
 /// another.
 const STARTS_MAX: usize = 3;
+
+/// The key that others are held with, as the WebDriver standard writes it.
+const CONTROL: &str = "\u{e009}";
 
 /// Things on a page that the keyboard leads to, at the most.
 const TABS_MAX: usize = 120;

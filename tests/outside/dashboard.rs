@@ -204,17 +204,35 @@ fn look(browser: &Browser, plane: &Plane, name: &str, pages: &[String]) {
 
 fn every_page_can_be_read_empty_and_full_in_every_light_and_width() -> Result<(), Missing> {
     let browser = browser()?;
+    let (plane, host) = empty();
+    plane.log_in(&browser);
+    look(&browser, &plane, "empty", &pages());
+    let pages = fill(&plane, &host);
+    look(&browser, &plane, "full", &pages);
+    browser.forgets();
+    look(&browser, &plane, "out", &["/login".to_owned()]);
+    Ok(())
+}
+
+/// A relay without a catalog, and a host for one.
+pub(crate) fn empty() -> (Plane, Host) {
     let host = Host::answering(|asked| match asked.prompt().contains("fail") {
         true => fails(400, "invalid_request_error", "no"),
         false => says(asked, "hi"),
     });
     let world = World::scripted("");
     world.credential("key-a", "sk-a");
-    let plane = Plane::start(world);
-    plane.log_in(&browser);
-    let pages: Vec<String> = PAGES.iter().map(|path| (*path).to_owned()).collect();
-    look(&browser, &plane, "empty", &pages);
-    plane.relay.world.declare(&catalog(&host));
+    (Plane::start(world), host)
+}
+
+/// The pages that there are without a row.
+pub(crate) fn pages() -> Vec<String> {
+    PAGES.iter().map(|path| (*path).to_owned()).collect()
+}
+
+/// Gives it rows of every kind and calls of every end; the pages that there are then.
+pub(crate) fn fill(plane: &Plane, host: &Host) -> Vec<String> {
+    plane.relay.world.declare(&catalog(host));
     let made = wait::until("the catalog in force", || {
         let asked = json!({"name": "app", "policy": "team"});
         let made = plane.api("POST /api/v1/relay-keys", &asked);
@@ -237,14 +255,8 @@ fn every_page_can_be_read_empty_and_full_in_every_light_and_width() -> Result<()
         let told = plane.api(&format!("GET /api/v1/calls/{id}"), &Value::Null);
         (told.status == 200).then_some(())
     });
-    let mut pages: Vec<String> = PAGES
-        .iter()
-        .chain(FULL)
-        .map(|path| (*path).to_owned())
-        .collect();
+    let full = FULL.iter().map(|path| (*path).to_owned());
+    let mut pages: Vec<String> = pages().into_iter().chain(full).collect();
     pages.push(format!("/calls/{id}"));
-    look(&browser, &plane, "full", &pages);
-    browser.forgets();
-    look(&browser, &plane, "out", &["/login".to_owned()]);
-    Ok(())
+    pages
 }

@@ -39,7 +39,8 @@ pub(crate) fn all() -> Vec<Trial> {
         a_breaker_that_one_relay_opened_is_open_at_all,
         whoever_is_logged_in_at_one_relay_is_at_all_and_out_of_all,
         callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe,
-        callers_notice_nothing_of_a_postgresql_that_is_killed
+        callers_notice_nothing_of_a_postgresql_that_is_killed,
+        a_key_that_one_relay_deletes_does_not_come_back_by_a_key_of_another
     ]
 }
 
@@ -521,5 +522,41 @@ fn callers_notice_nothing_of_a_postgresql_that_is_killed() -> Result<(), Missing
         let calls: u64 = rows.iter().filter_map(|row| row["calls"].as_u64()).sum();
         (calls == served as u64).then_some(())
     });
+    Ok(())
+}
+
+/// Both change the file of keys while the store is away, so neither knows of the other's change when it is back.
+fn a_key_that_one_relay_deletes_does_not_come_back_by_a_key_of_another() -> Result<(), Missing> {
+    let mut fleet = Fleet::start()?;
+    let key = fleet.key("free");
+    fleet.key("wide");
+    fleet.postgres.kill();
+    for (relay, args) in [
+        (0, ["key", "delete", "free"].as_slice()),
+        (1, &["key", "create", "rate"]),
+        (2, &["key", "disable", "wide"]),
+    ] {
+        let output = fleet.relays[relay].world.run(args);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words}");
+    }
+    fleet.postgres.begin();
+    for relay in &fleet.relays {
+        let file = relay.world.path("state/keys.json");
+        wait::until("all three changes at every relay", || {
+            let told = fs::read(&file).unwrap_or_default();
+            let told: Value = serde_json::from_slice(&told).unwrap_or_default();
+            let keys = told["keys"].as_array().into_iter().flatten();
+            let mut keys: Vec<(&str, bool)> = keys
+                .filter_map(|key| Some((key["name"].as_str()?, key["disabled"].as_bool()?)))
+                .collect();
+            keys.sort_unstable();
+            (keys == [("rate", false), ("wide", true)]).then_some(())
+        });
+        wait::until("the key that was deleted is out", || {
+            (ask(relay, &key, "m", "x").status == 401).then_some(())
+        });
+        assert!(!relay.world.path("state/aside").exists());
+    }
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::browser::Browser;
 use super::dashboard::Plane;
 use super::dashboard::keep;
 use super::missing::Missing;
+use super::missing::tell;
 use super::missing::trials;
 use super::page::FAULTS;
 use super::page::SIZES;
@@ -17,6 +18,8 @@ use super::support::wait;
 use libtest_mimic::Trial;
 use serde_json::Value;
 use serde_json::json;
+use std::fs;
+use std::time::Duration;
 
 pub(crate) fn all() -> Vec<Trial> {
     trials![
@@ -158,42 +161,114 @@ fn what_is_wrong_stands_beside_its_field_in_every_light_and_width() -> Result<()
 
 fn three_thousand_rows_can_be_read_page_by_page() -> Result<(), Missing> {
     let browser = browser()?;
-    let rows: String = (0..1000)
-        .map(|n| {
-            format!(
-                "---\nkind: Host\nmetadata: {{ name: host-{n} }}\nspec: {{ url: \"https://h{n}.example.com\" }}\n\
-                 ---\nkind: Model\nmetadata: {{ name: model-{n} }}\nspec: {{ aliases: [m{n}] }}\n\
-                 ---\nkind: Policy\nmetadata: {{ name: policy-{n} }}\nspec: {{ all: true, limits: {{ concurrent: 9 }}, budget: {{ amount: 5, per: day }} }}\n"
-            )
-        })
-        .collect();
     let plane = Plane::start(World::scripted(""));
     browser.look(1024, 640, "light");
     plane.log_in(&browser);
-    plane.relay.world.declare(&rows);
-    wait::until("the rows in force", || {
-        let told = plane.api("GET /api/v1/budgets?policy=policy-7", &Value::Null);
-        told.json()["items"][0].is_object().then_some(())
-    });
-    for path in [
-        "/",
-        "/hosts",
-        "/hosts?q=99",
-        "/models",
-        "/policies",
-        "/budgets",
-        "/route?model=model-7",
-        "/hosts/-/new",
-        "/bindings/-/new",
-        "/policies/policy-7",
-        "/search?q=model-9",
-        "/keys",
-    ] {
+    declared(&plane, 3);
+    let few = spans(&plane);
+    for path in LISTS {
+        browser.open(&plane.url(path));
+        judged(&browser, &format!("few{}", path.replace('/', "-")));
+    }
+    declared(&plane, 3000);
+    keys(&plane, 1000);
+    let many = spans(&plane);
+    for ((path, few), (_, many)) in few.iter().zip(&many) {
+        let (few_ms, many_ms) = (few.as_secs_f64() * 1e3, many.as_secs_f64() * 1e3);
+        tell(&format!(
+            "{path:12} {few_ms:7.1} ms with 3 rows, {many_ms:7.1} ms with 3,000: {:.1} times",
+            many_ms / few_ms
+        ));
+    }
+    for path in LISTS.iter().chain(MANY) {
         browser.open(&plane.url(path));
         judged(
             &browser,
             &format!("large{}", path.replace(['/', '?', '='], "-")),
         );
     }
+    // From page to page, to the last one.
+    for (path, rows) in [("/hosts?q=host-29", 111), ("/keys", 1000)] {
+        browser.open(&plane.url(path));
+        let count = "return document.querySelectorAll('tbody tr').length";
+        let mut seen = browser.asks(count).as_u64().unwrap_or_default();
+        let next = "return document.querySelector('a[rel=next]')?.href || null";
+        while let Some(next) = browser.asks(next).as_str() {
+            browser.open(next);
+            seen += browser.asks(count).as_u64().unwrap_or_default();
+        }
+        assert_eq!(seen, rows, "{path}");
+    }
     Ok(())
+}
+
+const LISTS: &[&str] = &[
+    "/",
+    "/hosts",
+    "/host-keys",
+    "/models",
+    "/bindings",
+    "/policies",
+    "/users",
+    "/budgets",
+    "/keys",
+];
+
+const MANY: &[&str] = &[
+    "/hosts?q=99",
+    "/hosts?q=none-of-this-name",
+    "/keys?q=none-of-this-name",
+    "/route?model=model-7",
+    "/hosts/-/new",
+    "/bindings/-/new",
+    "/policies/policy-7",
+    "/search?q=model-9",
+];
+
+/// So many rows of each kind, in force.
+fn declared(plane: &Plane, count: usize) {
+    let rows = |n: usize| {
+        format!(
+            "---\nkind: Host\nmetadata: {{ name: host-{n} }}\nspec: {{ url: \"https://h{n}.example.com\" }}\n\
+             ---\nkind: HostKey\nmetadata: {{ name: key-{n} }}\nspec: {{ host: host-{n}, value: {{ file: none }} }}\n\
+             ---\nkind: Model\nmetadata: {{ name: model-{n} }}\nspec: {{ aliases: [m{n}] }}\n\
+             ---\nkind: Binding\nmetadata: {{ name: binding-{n} }}\nspec: {{ model: model-{n}, lane: \"http:host-{n}\", adapter: openai }}\n\
+             ---\nkind: Policy\nmetadata: {{ name: policy-{n} }}\nspec: {{ all: true, limits: {{ concurrent: 9 }}, budget: {{ amount: 5, per: day }} }}\n"
+        )
+    };
+    let rows: String = (0..count).map(rows).collect();
+    plane.relay.world.declare(&rows);
+    let last = format!("policy-{}", count - 1);
+    wait::until("the rows in force", || {
+        let told = plane.api(&format!("GET /api/v1/budgets?policy={last}"), &Value::Null);
+        told.json()["items"][0].is_object().then_some(())
+    });
+}
+
+/// So many relay keys, which nobody has the text of.
+fn keys(plane: &Plane, count: usize) {
+    let key = |n: usize| {
+        json!({
+            "id": format!("key_{n:012}"), "name": format!("app-{n}"), "created_at": 5, "disabled": n.is_multiple_of(7),
+            "expires_at": null, "texts": [{ "sha256": format!("{n:064x}"), "ends_at": null }],
+        })
+    };
+    let keys: Vec<Value> = (0..count).map(key).collect();
+    let file = json!({ "version": 1, "keys": keys }).to_string();
+    let path = plane.relay.world.path("state/keys.json");
+    fs::write(path, file).expect("the keys must be written");
+}
+
+/// How long each list takes, the quickest of some times.
+fn spans(plane: &Plane) -> Vec<(&'static str, Duration)> {
+    let span = |path: &&'static str| {
+        let taken = (0..5).map(|_| {
+            let began = wait::now();
+            let told = plane.api(&format!("GET {path}"), &Value::Null);
+            assert_eq!(told.status, 200, "{path}");
+            wait::now() - began
+        });
+        (*path, taken.min().unwrap_or_default())
+    };
+    LISTS.iter().map(span).collect()
 }

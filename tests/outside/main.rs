@@ -5,6 +5,8 @@
 //! missing. Everything that needs no more than the workspace is in `tests/it`.
 #![cfg(unix)]
 
+mod axe;
+mod breakin;
 mod browser;
 mod clients;
 mod dashboard;
@@ -12,6 +14,7 @@ mod disk;
 mod fleet;
 mod forms;
 mod generated;
+mod keyboard;
 mod langchain;
 mod missing;
 mod page;
@@ -29,6 +32,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let trials = [
+        axe::all(),
+        breakin::all(),
         clients::all(),
         langchain::all(),
         page::all(),
@@ -38,6 +43,7 @@ fn main() -> ExitCode {
         fleet::all(),
         forms::all(),
         generated::all(),
+        keyboard::all(),
         stumbles::all(),
         systemd::all(),
         tls::all(),

@@ -2,6 +2,7 @@
 
 use libtest_mimic::Completion;
 use libtest_mimic::Trial;
+use std::io::Write;
 
 /// What a machine lacks for a test.
 #[derive(Debug)]
@@ -23,6 +24,11 @@ pub(crate) fn trial(name: &str, test: fn() -> Result<(), Missing>) -> Trial {
             Err(Missing(why)) => Completion::ignored_with(why),
         })
     })
+}
+
+/// A line for whoever reads what the tests found out beside whether they passed.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}"); // Nobody may read it.
 }
 
 /// Tests by their functions.

@@ -210,7 +210,14 @@ pub(super) const ROUTES: &[ApiRoute] = &[
         "/api/v1/settings",
         VIEWER,
         Operation::Settings,
-        "How this relay is set up",
+        "How this relay is set up: each value, where it was written, and whether it can be changed here",
+    ),
+    route(
+        "PATCH",
+        "/api/v1/settings",
+        ADMIN,
+        Operation::ChangeSettings,
+        "Change settings while the relay runs; null takes a change back",
     ),
     route(
         "POST",

@@ -101,6 +101,7 @@ pub(super) const ROUTES: &[ApiRoute] = &[
     ),
     route("GET", "/audit", VIEWER, Operation::AuditPage, "Audit"),
     route("GET", "/about", VIEWER, Operation::AboutPage, "Settings"),
+    route("POST", "/about", ADMIN, Operation::SettingsForm, "Settings"),
     route(
         "POST",
         "/about/rekey",

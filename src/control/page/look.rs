@@ -1,7 +1,6 @@
-//! Pages that show and change nothing: the overview and settings.
+//! The overview, which shows and changes nothing.
 
 use super::super::Plane;
-use super::super::Setting;
 use super::super::ask;
 use super::super::ask::Ask;
 use super::super::reply::Reply;
@@ -26,7 +25,6 @@ use crate::catalog::Host;
 use crate::catalog::Kind;
 use crate::catalog::RowId;
 use crate::catalog::Snapshot;
-use crate::catalog::UserRole;
 use askama::Template;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -45,8 +43,12 @@ struct Overview {
     frame: Frame,
     tiles: Vec<Tile>,
     problems: Vec<String>,
+    /// Problems that are not among them.
+    more_problems: usize,
     steps: Vec<Link>,
     table: Table,
+    /// Hosts that are not among them.
+    more_lanes: usize,
     calls: Table,
 }
 
@@ -55,10 +57,13 @@ pub(super) fn overview(plane: &Plane, ask: &Ask) -> Reply {
     let recent = system::recent(plane);
     let snapshot = plane.rooms.catalog.snapshot();
     let problems = snapshot.problems().iter().map(ToString::to_string);
+    let count = lanes["hosts"].as_array().map_or(0, Vec::len);
     let page = Overview {
         frame: Frame::of(ask, "Overview"),
         tiles: tiles(&lanes, &recent),
-        problems: problems.collect(),
+        problems: problems.take(PROBLEMS_SHOWN).collect(),
+        more_problems: snapshot.problems().len().saturating_sub(PROBLEMS_SHOWN),
+        more_lanes: count.saturating_sub(LANES_SHOWN),
         steps: steps(plane, &snapshot),
         table: lane_table(&lanes, &plane.rooms.catalog.brought()),
         calls: call_table(&recent[..recent.len().min(CALLS_SHOWN)]),
@@ -139,7 +144,9 @@ fn steps(plane: &Plane, snapshot: &Snapshot) -> Vec<Link> {
 }
 
 fn lane_table(lanes: &Value, brought: &DocumentSet) -> Table {
-    let hosts = lanes["hosts"].as_array().cloned().unwrap_or_default();
+    let mut hosts: Vec<&Value> = lanes["hosts"].as_array().into_iter().flatten().collect();
+    // Of many, those that somebody may have to look after.
+    hosts.sort_by_key(|host| host["resting"] == 0 && host["usable_keys"] != 0);
     let row = |host: &Value| {
         let state = match (
             host["enabled"].as_bool(),
@@ -170,7 +177,7 @@ fn lane_table(lanes: &Value, brought: &DocumentSet) -> Table {
     Table {
         caption: "Hosts as lanes",
         heads: vec!["Lane", "State", "Usable keys", "Keys"],
-        rows: hosts.iter().map(row).collect(),
+        rows: hosts.into_iter().take(LANES_SHOWN).map(row).collect(),
         empty: "There is no host: every model is served by claude.",
         next_href: "/hosts/-/new",
         next: "Add a host",
@@ -219,7 +226,7 @@ pub(super) struct Tables {
 }
 
 /// A value's fields, one a row.
-fn facts(caption: &'static str, value: &Value) -> Table {
+pub(super) fn facts(caption: &'static str, value: &Value) -> Table {
     let mut rows = Vec::new();
     flat("", value, &mut rows);
     Table {
@@ -246,47 +253,9 @@ fn flat(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     }
 }
 
-#[derive(Template)]
-#[template(path = "settings.html")]
-struct Settings {
-    frame: Frame,
-    tables: Vec<Table>,
-    can_rekey: bool,
-}
-
-pub(super) fn about(plane: &Plane, ask: &Ask) -> Reply {
-    let mut told = system::settings(plane);
-    if let Some(fields) = told.as_object_mut() {
-        fields.shift_remove("values");
-    }
-    let page = Settings {
-        frame: Frame::of(ask, "Settings"),
-        tables: vec![facts("This relay", &told), values(plane)],
-        can_rekey: ask.actor.role() == Some(UserRole::Admin),
-    };
-    page_of(StatusCode::OK, &page)
-}
-
-fn values(plane: &Plane) -> Table {
-    let row = |setting: &Setting| {
-        let value = match (&setting.value, setting.note) {
-            (Value::Null, Some(note)) => note.to_owned(),
-            (value, _) => spoken(value),
-        };
-        vec![
-            plain(setting.key.clone()),
-            plain(value),
-            plain(setting.source.clone()),
-        ]
-    };
-    Table {
-        caption: "The configuration in force",
-        heads: vec!["Key", "Value", "Written at"],
-        rows: plane.rooms.settings.iter().map(row).collect(),
-        empty: "None.",
-        ..Table::default()
-    }
-}
-
+/// Hosts on the overview; the others are in their list.
+const LANES_SHOWN: usize = 20;
+/// Problems on the overview; each row says its own.
+const PROBLEMS_SHOWN: usize = 10;
 /// Calls on the overview.
 const CALLS_SHOWN: usize = 10;

@@ -11,6 +11,7 @@ mod look;
 mod people;
 mod save;
 mod search;
+mod settings;
 mod table;
 mod usage;
 mod words;
@@ -75,7 +76,8 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::RoutePage => Ok(calls::route(plane, ask)),
         Operation::PeoplePage => Ok(people::sessions(plane, ask)),
         Operation::EndForm => people::end(plane, ask),
-        Operation::AboutPage => Ok(look::about(plane, ask)),
+        Operation::AboutPage => Ok(settings::about(plane, ask, None)),
+        Operation::SettingsForm => settings::save(plane, ask),
         _ => Err(Problem::not_found("such page")),
     }
 }

@@ -166,6 +166,14 @@ struct Keys {
     can_change: bool,
     policies: Vec<Link>,
     keys: Vec<KeyLine>,
+    search: String,
+    /// Empty: these are the last.
+    next_href: String,
+    limit: usize,
+    /// All that were found.
+    count: usize,
+    /// Whether there is any, found or not.
+    has_any: bool,
 }
 
 /// What became of a form for a new key.
@@ -179,10 +187,22 @@ pub(super) struct Minted {
 
 pub(super) fn keys(plane: &Plane, ask: &Ask, minted: Minted) -> Result<Reply, Problem> {
     let all = key::all(plane)?;
-    let rows = super::super::row::rows(plane, Kind::Policy, None);
-    let policies = rows.iter().map(|row| {
-        let name = text(&row["metadata"]["name"]);
-        link("", &name, name == minted.policy)
+    let rows = super::super::row::load(plane);
+    let policies = rows.iter().filter(|row| row.kind() == Kind::Policy);
+    let policies = policies.map(|row| link("", &row.name, row.name == minted.policy));
+    let search = ask.query("q").unwrap_or_default();
+    let (low, behind) = (search.to_lowercase(), ask.query("cursor"));
+    let is_found = |key: &&Value| text(&key["name"]).to_lowercase().contains(&low);
+    let found: Vec<&Value> = all.iter().filter(is_found).collect();
+    let begin = behind.map_or(0, |name| {
+        let place = found.iter().position(|key| key["name"] == name);
+        place.map_or(found.len(), |at| at + 1)
+    });
+    let shown = &found[begin..found.len().min(begin + KEYS_SHOWN)];
+    let last = shown.last().filter(|_| begin + KEYS_SHOWN < found.len());
+    let next_href = last.map_or_else(String::new, |key| {
+        let name = ask::encoded(&text(&key["name"]));
+        format!("/keys?q={}&cursor={name}", ask::encoded(search))
     });
     let status = minted
         .error
@@ -199,7 +219,12 @@ pub(super) fn keys(plane: &Plane, ask: &Ask, minted: Minted) -> Result<Reply, Pr
         can_change: super::super::access::Access::UserRole(UserRole::Operator)
             .lets(ask.actor.role()),
         policies: policies.collect(),
-        keys: all.iter().map(line).collect(),
+        keys: shown.iter().map(|key| line(key)).collect(),
+        search: search.to_owned(),
+        next_href,
+        limit: KEYS_SHOWN,
+        count: found.len(),
+        has_any: !all.is_empty(),
     };
     Ok(page_of(status, &page))
 }
@@ -265,6 +290,9 @@ pub(super) fn delete(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     key::remove(plane, ask)?;
     Ok(reply::see("/keys?done=removed"))
 }
+
+/// Keys on one page.
+const KEYS_SHOWN: usize = 100;
 
 const DROPPED: &str = "The password was right, but your browser did not keep the session cookie. If this page is plain HTTP, start the \
     relay with RELAY_COOKIE_SECURE=false (or auto); else allow cookies for this address.";

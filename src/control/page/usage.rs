@@ -163,7 +163,8 @@ impl Steps {
         let tile = |name, value: String, note: String| Tile { name, value, note };
         let unpriced = match total.unpriced {
             0 => String::new(),
-            unpriced => format!("{} of a model without a price", calls(unpriced)),
+            1 => "1 call of a model without a price".to_owned(),
+            unpriced => format!("{} calls of a model without a price", short(unpriced)),
         };
         let cost = match csv::costs(&total) {
             none if none.is_empty() => "–".to_owned(),
@@ -174,7 +175,7 @@ impl Steps {
             tile(
                 "Failed",
                 short(failed),
-                format!("{} went away", calls(total.left_calls)),
+                format!("{} went away", callers(total.left_calls)),
             ),
             tile(
                 "Tokens",
@@ -302,7 +303,7 @@ fn retried(sums: &UsageSums) -> String {
     }
 }
 
-fn calls(count: u64) -> String {
+fn callers(count: u64) -> String {
     match count {
         1 => "1 caller".to_owned(),
         count => format!("{} callers", short(count)),

@@ -17,7 +17,7 @@ pub(crate) struct AuditEntry {
     pub(crate) id: String,
     /// Milliseconds since 1970.
     pub(crate) at_ms: u64,
-    /// Who did it: a user's name, `admin-token`, or `cli`.
+    /// Who did it: a user's name, `admin-token`, `catalog files`, or the account of whoever ran a command.
     pub(crate) actor: String,
     /// What was done: `create`, `update`, `delete`, `reset`, `login`, …
     pub(crate) action: String,

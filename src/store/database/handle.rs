@@ -30,6 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::mpsc::SyncSender;
@@ -97,13 +98,16 @@ impl Store {
         mut reader: StoreReader,
         retention: Duration,
     ) -> Result<Store, StoreFault> {
-        let counts = Arc::new(Counts::default());
+        let counts = Counts {
+            retention_ms: AtomicU64::new(ms(retention)),
+            ..Counts::default()
+        };
+        let counts = Arc::new(counts);
         let (words, heard) = mpsc::sync_channel(WRITES_BEHIND_MAX);
         let (questions, asked) = mpsc::sync_channel::<Question>(QUESTIONS_MAX);
         let writer = Writer {
             engine,
             counts: Arc::clone(&counts),
-            retention,
             pruned: None,
         };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -126,6 +130,12 @@ impl Store {
             counts,
             writer: writer.thread().clone(),
         })))
+    }
+
+    /// Keeps records for another span, from the next write on.
+    pub(crate) fn retain(&self, retention: Duration) {
+        let kept = &self.0.counts.retention_ms;
+        kept.store(ms(retention), Ordering::Relaxed);
     }
 
     /// Keeps a call's record, which the writer's thread makes. It returns at once; where too much waits already, the
@@ -294,6 +304,10 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Store({})", self.0.place)
     }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Records that may wait for the disk: a second of a very busy relay, some 4 MB. More are counted as lost.

@@ -13,6 +13,7 @@ mod sqlite;
 mod tls;
 mod value;
 
+mod aside;
 mod audit;
 mod audit_order;
 mod filter;
@@ -29,6 +30,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use aside::tell_audit;
 pub(crate) use audit::AuditEntry;
 pub(crate) use audit::AuditFilter;
 pub(crate) use fault::EngineFault;

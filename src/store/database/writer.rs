@@ -47,14 +47,16 @@ pub(super) struct Counts {
     pub(super) is_behind: AtomicBool,
     /// The daemon ends: nothing is tried again.
     pub(super) ends: AtomicBool,
+    /// How long records are kept, in milliseconds.
+    pub(super) retention_ms: AtomicU64,
 }
 
 /// The thread's own.
 pub(super) struct Writer {
     pub(super) engine: Box<dyn Engine>,
     pub(super) counts: Arc<Counts>,
-    pub(super) retention: Duration,
-    pub(super) pruned: Option<Instant>,
+    /// When it was done last, and to how many milliseconds.
+    pub(super) pruned: Option<(Instant, u64)>,
 }
 
 impl Writer {
@@ -124,21 +126,23 @@ impl Writer {
 
     fn prune(&mut self) {
         let now = clock::now();
-        let is_due = |last: Instant| now.saturating_duration_since(last) >= PRUNE_EVERY;
+        let retention = self.counts.retention_ms.load(Ordering::Relaxed);
+        let is_due = |(last, to): (Instant, u64)| {
+            to != retention || now.saturating_duration_since(last) >= PRUNE_EVERY
+        };
         if !self.pruned.is_none_or(is_due) {
             return;
         }
-        let retention = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX);
         let unix_ms = clock::unix_ms();
         let pruned = whole(&mut *self.engine, |engine| {
             queries::prune(engine, unix_ms, retention)
         });
         match pruned {
             Ok(true) => {} // The next word, or the next wait, goes on with it.
-            Ok(false) => self.pruned = Some(now),
+            Ok(false) => self.pruned = Some((now, retention)),
             Err(fault) => {
                 tracing::debug!(%fault, "what is too old could not be taken away");
-                self.pruned = Some(now);
+                self.pruned = Some((now, retention));
             }
         }
     }
@@ -171,7 +175,7 @@ fn answer(batch: Vec<Write>) {
 }
 
 /// Words of one transaction: with more, somebody else who writes would wait for long.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 1024;
 /// How long the records of one transaction are gathered.
 const GATHERED: Duration = Duration::from_millis(100);
 /// Before the first new try of what may pass, and the longest.

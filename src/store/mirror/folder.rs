@@ -38,7 +38,15 @@ pub(super) struct Here {
 
 /// What was common last, on disk.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Form(BTreeMap<String, (u64, Option<String>)>);
+struct Form(BTreeMap<String, Row>);
+
+/// Version, print, and text of a file whose rows are merged. Older relays wrote no text.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row(
+    u64,
+    Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<String>,
+);
 
 impl Folder {
     /// Every file that there is, by its name.
@@ -152,12 +160,16 @@ impl Folder {
     pub(super) fn common(&self) -> BTreeMap<String, Common> {
         let text = fs::read(self.home.join(COMMON)).unwrap_or_default();
         let form: Form = serde_json::from_slice(&text).unwrap_or_default();
-        let common = |(name, (version, print)): (String, (u64, Option<String>))| {
-            let print = match print {
-                Some(hex) => Some(from_hex(&hex)?),
-                None => None,
+        let common = |(name, Row(version, hex, text)): (String, Row)| {
+            let common = Common {
+                version,
+                print: match hex {
+                    Some(hex) => Some(from_hex(&hex)?),
+                    None => None,
+                },
+                text,
             };
-            Some((name, Common { version, print }))
+            Some((name, common))
         };
         form.0.into_iter().filter_map(common).collect()
     }
@@ -168,10 +180,8 @@ impl Folder {
     /// Where it cannot be written.
     pub(super) fn remember(&self, common: &BTreeMap<String, Common>) -> io::Result<()> {
         let row = |(name, common): (&String, &Common)| {
-            (
-                name.clone(),
-                (common.version, common.print.map(|print| to_hex(&print))),
-            )
+            let hex = common.print.map(|print| to_hex(&print));
+            (name.clone(), Row(common.version, hex, common.text.clone()))
         };
         let form = Form(common.iter().map(row).collect());
         let text = serde_json::to_vec(&form)?;
@@ -246,11 +256,15 @@ mod tests {
         );
         let files = folder.read().expect("they are read").files;
         assert_eq!(files.get("catalog/a.yaml").map(String::as_str), Some("one"));
-        let common = Common {
+        let common = |text: Option<&str>| Common {
             version: 3,
             print: print(Some("one")),
+            text: text.map(str::to_owned),
         };
-        let common = BTreeMap::from([("catalog/a.yaml".to_owned(), common)]);
+        let common = BTreeMap::from([
+            ("catalog/a.yaml".to_owned(), common(None)),
+            ("keys.json".to_owned(), common(Some("one"))),
+        ]);
         folder.remember(&common).expect("it is kept");
         assert_eq!(folder.common(), common);
         assert!(

@@ -12,8 +12,10 @@ use super::folder::Folder;
 use super::folder::Here;
 use super::folder::print;
 use super::merge::Common;
+use super::merge::Print;
 use super::merge::Step;
 use super::merge::step;
+use super::rows;
 use crate::clock;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -175,6 +177,18 @@ fn follow(mut work: Work, heard: &Receiver<()>, ends: &AtomicBool) {
 impl Work {
     /// Takes what is newer there, gives what is newer here.
     fn sync(&mut self) -> Result<(), Behind> {
+        // What somebody else was faster with is told by a word as well.
+        for _ in 0..PASSES_MAX {
+            if self.pass()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes through all files once; false where somebody else was faster with keys or secrets. Then no row of the catalog is
+    /// given or taken: it could lead a value that is forgotten to another address.
+    fn pass(&mut self) -> Result<bool, Behind> {
         let here = self.folder.read().map_err(Behind::Folder)?;
         let there = self.files.all().map_err(Behind::Server)?;
         let there: BTreeMap<&str, &SharedFile> = there
@@ -189,17 +203,26 @@ impl Work {
             .collect();
         let files = names.iter().filter(|name| is_file(&here, &there, name));
         self.see_whether_over(here.is_over || files.count() > CATALOG_FILES_MAX);
+        let (own, rows): (Vec<&str>, Vec<&str>) = names
+            .into_iter()
+            .partition(|name| Folder::is_own_name(name));
         let before = self.common.clone();
-        let mut taken = Vec::new();
-        for name in names {
-            // What is not known whole could be taken for removed: then nothing of the catalog is given or taken.
-            if self.is_over && !Folder::is_own_name(name) {
-                continue;
-            }
-            let (text, file) = (here.files.get(name), there.get(name).copied());
-            if self.settle(name, text.map(String::as_str), file)? {
+        let (mut taken, mut is_same) = (Vec::new(), true);
+        let mut settle = |work: &mut Work, name| {
+            let text = here.files.get(name).map(String::as_str);
+            let settled = work.settle(name, text, there.get(name).copied())?;
+            if settled == Settled::Taken {
                 taken.push(name);
             }
+            Ok(settled)
+        };
+        for name in own {
+            is_same &= settle(self, name)? != Settled::NotYet;
+        }
+        // What is not known whole could be taken for removed: then nothing of the catalog is given or taken.
+        let rows = rows.into_iter().filter(|_| is_same && !self.is_over);
+        for name in rows.collect::<Vec<_>>() {
+            settle(self, name)?;
         }
         if !taken.is_empty() {
             tracing::info!(
@@ -210,7 +233,7 @@ impl Work {
         if self.common != before {
             self.folder.remember(&self.common).map_err(Behind::Folder)?;
         }
-        Ok(())
+        Ok(is_same)
     }
 
     /// Says in the log, once each way, whether the catalog has too many files to be kept the same.
@@ -228,48 +251,127 @@ impl Work {
         }
     }
 
-    /// Settles one file; whether it was taken from the server.
+    /// Settles one file.
     fn settle(
         &mut self,
         name: &str,
         text: Option<&str>,
         file: Option<&SharedFile>,
-    ) -> Result<bool, Behind> {
+    ) -> Result<Settled, Behind> {
         let Some(path) = self.folder.path(name) else {
-            return Ok(false);
+            return Ok(Settled::Same);
         };
         let here = print(text);
         let server = file.map(|file| (file.version, print(file.content.as_deref())));
-        let next = step(self.common.get(name).copied(), here, server);
-        if next == Step::TakeAndKeepAside
-            && let Some(text) = text
-        {
-            let aside = self.folder.keep_aside(name, text, clock::unix_ms());
-            let aside = aside.map_err(Behind::Folder)?;
-            tracing::error!(file = name, aside = %aside.display(), "this file was changed here and on another relay at the same time; the other's stands, and this one's is kept aside");
-        }
-        let known = match (next, server) {
-            (Step::Give { before }, _) => {
-                let is_put = self.files.put(name, before, text).map_err(Behind::Server)?;
-                is_put.then_some((before + 1, here))
+        let was = self.common.get(name).map(|common| common.print);
+        let theirs = file.and_then(|file| file.content.as_deref());
+        match (step(was, here, server), server) {
+            (Step::Give { before }, _) => self.give(name, before, text),
+            (Step::Take, Some((version, _))) => self.take(name, &path, here, version, theirs),
+            (Step::TakeAndKeepAside, Some((version, _))) => {
+                let (ours, theirs) = (text.unwrap_or_default(), theirs.unwrap_or_default());
+                match self.merged(name, ours, theirs)? {
+                    Some(merged) => self.join(name, &path, here, version, &merged),
+                    None => {
+                        self.keep_aside(name, ours, "this file was changed here and on another relay at the same time; the other's stands, and this one's is kept aside")?;
+                        let theirs = file.and_then(|file| file.content.as_deref());
+                        self.take(name, &path, here, version, theirs)
+                    }
+                }
             }
-            (Step::Take | Step::TakeAndKeepAside, Some(server)) => {
-                let content = file.and_then(|file| file.content.as_deref());
-                let is_put = self
-                    .folder
-                    .put(&path, here, content)
-                    .map_err(Behind::Folder)?;
-                is_put.then_some(server)
-            }
-            (Step::Nothing | Step::Take | Step::TakeAndKeepAside, server) => server,
-        };
-        // What somebody else was faster with is settled at the next word, which has been told already.
-        if let Some((version, print)) = known {
-            self.common
-                .insert(name.to_owned(), Common { version, print });
+            (Step::Nothing, Some((version, _))) => Ok(self.know(name, version, text)),
+            (Step::Nothing | Step::Take | Step::TakeAndKeepAside, None) => Ok(Settled::Same),
         }
-        Ok(matches!(next, Step::Take | Step::TakeAndKeepAside))
     }
+
+    fn give(&mut self, name: &str, before: u64, text: Option<&str>) -> Result<Settled, Behind> {
+        match self.files.put(name, before, text).map_err(Behind::Server)? {
+            true => Ok(self.know(name, before + 1, text)),
+            false => Ok(Settled::NotYet),
+        }
+    }
+
+    fn take(
+        &mut self,
+        name: &str,
+        path: &Path,
+        here: Print,
+        version: u64,
+        theirs: Option<&str>,
+    ) -> Result<Settled, Behind> {
+        let is_put = self.folder.put(path, here, theirs);
+        if !is_put.map_err(Behind::Folder)? {
+            return Ok(Settled::NotYet);
+        }
+        self.know(name, version, theirs);
+        Ok(Settled::Taken)
+    }
+
+    /// Puts what was merged here, and in the place of the server's.
+    fn join(
+        &mut self,
+        name: &str,
+        path: &Path,
+        here: Print,
+        version: u64,
+        merged: &str,
+    ) -> Result<Settled, Behind> {
+        let is_put = self.folder.put(path, here, Some(merged));
+        if !is_put.map_err(Behind::Folder)? {
+            return Ok(Settled::NotYet);
+        }
+        match self.give(name, version, Some(merged))? {
+            Settled::Same | Settled::Taken => Ok(Settled::Taken),
+            Settled::NotYet => Ok(Settled::NotYet),
+        }
+    }
+
+    /// What is here and what is there as one, where it is a file of rows and what was common is known.
+    fn merged(&self, name: &str, ours: &str, theirs: &str) -> Result<Option<String>, Behind> {
+        let common = self.common.get(name);
+        let Some(base) = common.and_then(|common| common.text.as_deref()) else {
+            return Ok(None);
+        };
+        let Some(merged) = rows::merge(base, ours, theirs) else {
+            return Ok(None);
+        };
+        if !merged.gave_way.is_empty() {
+            let rows = merged.gave_way.join(" ");
+            self.keep_aside(name, ours, &format!("rows of this file were changed here and on another relay at the same time, and what was changed here of these does not stand: {rows}; the file as it was here is kept aside"))?;
+        }
+        Ok(Some(merged.text))
+    }
+
+    fn keep_aside(&self, name: &str, text: &str, told: &str) -> Result<(), Behind> {
+        let aside = self.folder.keep_aside(name, text, clock::unix_ms());
+        let aside = aside.map_err(Behind::Folder)?;
+        tracing::error!(file = name, aside = %aside.display(), "{told}");
+        Ok(())
+    }
+
+    /// Notes what is common now.
+    fn know(&mut self, name: &str, version: u64, text: Option<&str>) -> Settled {
+        let common = Common {
+            version,
+            print: print(text),
+            text: text
+                .filter(|_| Folder::is_own_name(name))
+                .map(str::to_owned),
+        };
+        self.common.insert(name.to_owned(), common);
+        Settled::Same
+    }
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    /// It is the same here and there.
+    Same,
+    /// So it is, and something of it came from the server.
+    Taken,
+    /// Somebody else was faster. That is settled at the next word, which has been told already.
+    NotYet,
 }
 
 /// Whether a name is that of a file of the catalog which there is, here or there, and not only of one that was removed.
@@ -278,6 +380,8 @@ fn is_file(here: &Here, there: &BTreeMap<&str, &SharedFile>, name: &str) -> bool
     !Folder::is_own_name(name) && (is_there || here.files.contains_key(name))
 }
 
+/// How often all files are gone through at once where others change them meanwhile.
+const PASSES_MAX: usize = 4;
 /// How long more changes are waited for after one, so that several files written together go together.
 const SETTLE: Duration = Duration::from_millis(50);
 /// How long a change may go unseen where the file system tells nothing.

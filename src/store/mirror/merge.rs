@@ -4,10 +4,12 @@
 pub(super) type Print = Option<[u8; 32]>;
 
 /// What was common last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Common {
     pub(super) version: u64,
     pub(super) print: Print,
+    /// What it said, of a file whose rows are merged.
+    pub(super) text: Option<String>,
 }
 
 /// What is to be done.
@@ -17,16 +19,16 @@ pub(super) enum Step {
     Nothing,
     /// The server has something newer.
     Take,
-    /// So was it here as well, and that is kept aside.
+    /// So was it here as well: rows are merged, and of what has none the one here is kept aside.
     TakeAndKeepAside,
     /// What is here takes the place of this version.
     Give { before: u64 },
 }
 
-/// Decides. `server` is the version and the print of the server's; `None` where it never had one.
-pub(super) fn step(common: Option<Common>, here: Print, server: Option<(u64, Print)>) -> Step {
+/// Decides. `was` is the print of what was common last; `server` is the version and the print of the server's; `None` where
+/// it never had one.
+pub(super) fn step(was: Option<Print>, here: Print, server: Option<(u64, Print)>) -> Step {
     let (version, there) = server.unwrap_or((0, None));
-    let was = common.map(|common| common.print);
     if here == there {
         Step::Nothing
     } else if server.is_none() {
@@ -52,17 +54,13 @@ mod tests {
     const B: Print = Some([2; 32]);
     const C: Print = Some([3; 32]);
 
-    fn common(print: Print) -> Option<Common> {
-        Some(Common { version: 4, print })
-    }
-
     #[test]
     fn whoever_changed_it_alone_gives_it_to_the_other() {
-        assert_eq!(step(common(A), A, Some((5, B))), Step::Take);
-        assert_eq!(step(common(A), A, Some((5, None))), Step::Take, "removed");
-        assert_eq!(step(common(A), B, Some((4, A))), Step::Give { before: 4 });
+        assert_eq!(step(Some(A), A, Some((5, B))), Step::Take);
+        assert_eq!(step(Some(A), A, Some((5, None))), Step::Take, "removed");
+        assert_eq!(step(Some(A), B, Some((4, A))), Step::Give { before: 4 });
         assert_eq!(
-            step(common(A), None, Some((4, A))),
+            step(Some(A), None, Some((4, A))),
             Step::Give { before: 4 },
             "removed here"
         );
@@ -70,8 +68,8 @@ mod tests {
 
     #[test]
     fn of_two_changes_the_servers_stands_and_the_other_is_kept() {
-        assert_eq!(step(common(A), B, Some((5, C))), Step::TakeAndKeepAside);
-        assert_eq!(step(common(A), B, Some((5, B))), Step::Nothing);
+        assert_eq!(step(Some(A), B, Some((5, C))), Step::TakeAndKeepAside);
+        assert_eq!(step(Some(A), B, Some((5, B))), Step::Nothing);
     }
 
     #[test]
@@ -92,8 +90,8 @@ mod tests {
             steps in proptest::collection::vec((0..3usize, proptest::option::of(0..4u8)), 1..40),
         ) {
             let mut server: Option<(u64, Print)> = None;
-            let mut relays: [(Option<Common>, Print); 3] = [(None, None); 3];
-            let mut sync = |relay: &mut (Option<Common>, Print)| {
+            let mut relays: [(Option<Print>, Print); 3] = [(None, None); 3];
+            let mut sync = |relay: &mut (Option<Print>, Print)| {
                 match step(relay.0, relay.1, server) {
                     Step::Nothing => {}
                     Step::Take | Step::TakeAndKeepAside => relay.1 = server.and_then(|known| known.1),
@@ -102,7 +100,7 @@ mod tests {
                         server = Some((before + 1, relay.1));
                     }
                 }
-                relay.0 = server.map(|(version, print)| Common { version, print });
+                relay.0 = server.map(|(_, print)| print);
             };
             for (relay, change) in steps {
                 relays[relay].1 = change.map(|byte| [byte; 32]);
