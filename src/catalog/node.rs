@@ -145,7 +145,12 @@ impl Builder {
 
     fn put(&mut self, line: usize, value: Value) -> Result<(), SyntaxFault> {
         match self.open.last_mut() {
-            None => self.documents.push(Node { line, value }),
+            None => {
+                let document = Node { line, value };
+                if !document.is_null() {
+                    self.documents.push(document);
+                }
+            }
             Some(Open::List(_, items)) => items.push(Node { line, value }),
             Some(Open::Map(_, entries, key)) => match (key.take(), value) {
                 (Some((key, at)), value) => entries.push(Entry {
@@ -163,8 +168,6 @@ impl Builder {
                 (None, _) => return Err(refused(line, "a list or a map as a key")),
             },
         }
-        let is_empty = |node: &Node| node.is_null();
-        self.documents.retain(|document| !is_empty(document));
         Ok(())
     }
 }
