@@ -14,6 +14,7 @@
 
 mod file;
 mod filter;
+mod json_text;
 mod metrics;
 mod record;
 mod recorder;

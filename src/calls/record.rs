@@ -1,5 +1,6 @@
 //! One call, as it is recorded. `[pure]`
 
+use super::json_text::JsonText;
 use crate::turn::LaneId;
 use crate::turn::Usage;
 use serde::Serialize;
@@ -114,28 +115,6 @@ struct Line<'a> {
     ms: Phases,
 }
 
-/// What of a call is told to who asks for this one, beside its numbers: its phases, its tries, its labels.
-#[derive(Serialize)]
-struct Story<'a> {
-    session: Option<&'static str>,
-    text: Option<&'static str>,
-    stop: Option<&'a str>,
-    message: Option<&'a str>,
-    emulated: &'a [String],
-    upstream_requests: u32,
-    ms: Phases,
-    tries: Vec<StoryTry<'a>>,
-}
-
-#[derive(Serialize)]
-struct StoryTry<'a> {
-    lane: &'a str,
-    key: Option<&'a str>,
-    outcome: &'static str,
-    after_ms: f64,
-    took_ms: f64,
-}
-
 /// Milliseconds.
 #[derive(Serialize)]
 struct Phases {
@@ -165,19 +144,22 @@ impl CallRecord {
         serde_json::to_string(&self.as_line()).expect(WRITABLE)
     }
 
-    /// The story as JSON.
+    /// What of a call is told to who asks for this one, beside its numbers, as JSON: its phases, its tries, its labels. Every
+    /// call has one made, so it is written as it is and not by way of a tree or a serializer.
     pub(crate) fn story(&self) -> String {
-        let story = Story {
-            session: self.session,
-            text: self.text,
-            stop: self.stop.as_deref(),
-            message: self.message.as_deref(),
-            emulated: &self.emulated,
-            upstream_requests: self.questions,
-            ms: self.spans.phases(),
-            tries: self.tries.iter().map(CallTry::told).collect(),
-        };
-        serde_json::to_string(&story).expect(WRITABLE)
+        let mut story = JsonText::object();
+        story.text("session", self.session);
+        story.text("text", self.text);
+        story.text("stop", self.stop.as_deref());
+        story.text("message", self.message.as_deref());
+        story.list("emulated", &self.emulated, |text, path| text.value(path));
+        story.number("upstream_requests", self.questions);
+        story.name("ms");
+        story.nested(|ms| self.spans.tell(ms));
+        story.list("tries", &self.tries, |text, tried| {
+            text.nested(|text| tried.tell(text))
+        });
+        story.ended()
     }
 
     fn as_line(&self) -> Line<'_> {
@@ -202,18 +184,25 @@ impl CallRecord {
 }
 
 impl CallTry {
-    fn told(&self) -> StoryTry<'_> {
-        StoryTry {
-            lane: self.lane.name(),
-            key: self.key.as_deref(),
-            outcome: self.outcome,
-            after_ms: ms(self.after),
-            took_ms: ms(self.took),
-        }
+    fn tell(&self, text: &mut JsonText) {
+        text.text("lane", Some(self.lane.name()));
+        text.text("key", self.key.as_deref());
+        text.text("outcome", Some(self.outcome));
+        text.span("after_ms", Some(self.after));
+        text.span("took_ms", Some(self.took));
     }
 }
 
 impl Spans {
+    fn tell(&self, text: &mut JsonText) {
+        text.span("queue", self.queue);
+        text.span("delivery", self.delivery);
+        text.span("first_byte", self.first_byte);
+        text.span("end", self.end);
+        text.span("total", Some(self.total));
+        text.span("overhead", self.overhead);
+    }
+
     fn phases(&self) -> Phases {
         Phases {
             queue: self.queue.map(ms),
@@ -245,6 +234,45 @@ fn ms(span: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_story_is_json_whatever_stands_in_it() {
+        let entry = CallRecord {
+            stop: Some("end\n\"x\"".to_owned()),
+            emulated: vec!["a".to_owned(), "b\\".to_owned()],
+            questions: 2,
+            tries: vec![CallTry {
+                lane: LaneId::new("http:one"),
+                key: None,
+                outcome: "answered",
+                after: Duration::from_micros(1_449),
+                took: Duration::from_millis(12),
+            }],
+            spans: Spans {
+                total: Duration::from_micros(999_960),
+                ..Spans::default()
+            },
+            ..CallRecord::default()
+        };
+        let story: Value = serde_json::from_str(&entry.story()).expect("it is JSON");
+        let expected = serde_json::json!({
+            "session": null,
+            "text": null,
+            "stop": "end\n\"x\"",
+            "message": null,
+            "emulated": ["a", "b\\"],
+            "upstream_requests": 2,
+            "ms": {
+                "queue": null, "delivery": null, "first_byte": null, "end": null, "total": 1000.0, "overhead": null,
+            },
+            "tries": [{
+                "lane": "http:one", "key": null, "outcome": "answered", "after_ms": 1.4, "took_ms": 12.0,
+            }],
+        });
+        assert_eq!(story, expected);
+        let nothing: Value = serde_json::from_str(&CallRecord::default().story()).expect("it is");
+        assert_eq!(nothing["tries"], serde_json::json!([]));
+    }
 
     #[test]
     fn an_entry_is_one_line_whatever_a_model_is_called() {

@@ -173,7 +173,7 @@ impl CallRecorder {
         draft.spans(draft.began).overhead
     }
 
-    /// The call is over: its entry, if it is recorded.
+    /// The call is over: its entry, if it is recorded. It is given once.
     pub(crate) fn close(
         &self,
         status: Option<u16>,
@@ -202,6 +202,7 @@ impl CallRecorder {
             .into_iter()
             .map(|tried| draft.tried(tried))
             .collect();
+        let entry = std::mem::take(&mut draft.entry);
         Some(CallRecord {
             questions: notes.questions,
             emulated: notes.emulated,
@@ -211,7 +212,7 @@ impl CallRecorder {
             status,
             is_left,
             spans: draft.spans(now),
-            ..draft.entry.clone()
+            ..entry
         })
     }
 

@@ -36,15 +36,14 @@ struct Kept {
 }
 
 impl Kept {
-    /// Adds a call; whether the disk must be told, for it waits for nothing else.
-    fn push(&mut self, record: &Arc<CallRecord>) -> bool {
+    /// Adds a call; whether the disk must be told, for it waits for nothing else, and the call that is forgotten for it.
+    fn push(&mut self, record: &Arc<CallRecord>) -> (bool, Option<Recent>) {
         self.tally.call(record);
-        if self.recent.len() >= LINES_MAX {
-            self.recent.pop_front();
-        }
+        let is_full = self.recent.len() >= LINES_MAX;
+        let oldest = is_full.then(|| self.recent.pop_front()).flatten();
         self.recent.push_back(Recent::Ended(Arc::clone(record)));
         self.unwritten = (self.unwritten + 1).min(LINES_MAX);
-        self.unwritten == 1
+        (self.unwritten == 1, oldest)
     }
 
     /// What is to be written, the oldest first.
@@ -123,7 +122,8 @@ impl CallLog {
 
     /// Keeps a call that is over. It returns at once.
     pub(crate) fn keep(&self, record: &Arc<CallRecord>) {
-        let is_first = lock(&self.kept).push(record);
+        let (is_first, oldest) = lock(&self.kept).push(record);
+        drop(oldest); // Not under the lock: it has a dozen texts.
         if let Some(disk) = self.disk.as_ref().filter(|_| is_first) {
             // Where there is no place, the thread has words to come to, and finds this as well.
             let _ = disk.try_send(Word::Behind);

@@ -1,5 +1,7 @@
 //! An answer's body, as it comes from the host: no longer silent than it may be.
 
+use super::direct::Drive;
+use super::direct::next_frame;
 use super::error::BodyError;
 use super::silence::Silence;
 use crate::clock;
@@ -10,6 +12,8 @@ use hyper::body::Frame;
 use hyper::body::Incoming;
 use hyper::body::SizeHint;
 use std::pin::Pin;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -18,15 +22,22 @@ use std::time::Instant;
 /// The body of an answer. Dropping it before its end tells the host that nobody listens any more.
 pub(crate) struct ResponseBody {
     body: Incoming,
+    /// What brings it, where no task of its own does. It is never locked: a body may be shared, and is used by one.
+    wire: Option<Mutex<Box<dyn Drive>>>,
     silence: Silence,
     /// Since when somebody waits for the next piece. Time in which nobody asks for one is not the host's.
     waiting: Option<Instant>,
 }
 
 impl ResponseBody {
-    pub(super) fn of(body: Incoming, silence: Silence) -> ResponseBody {
+    pub(super) fn of(
+        body: Incoming,
+        wire: Option<Box<dyn Drive>>,
+        silence: Silence,
+    ) -> ResponseBody {
         ResponseBody {
             body,
+            wire: wire.map(Mutex::new),
             silence,
             waiting: None,
         }
@@ -50,6 +61,24 @@ impl ResponseBody {
             size = size.max(pieces.bytes);
         }
         Err(BodyError::TooLarge { bytes_max })
+    }
+}
+
+impl ResponseBody {
+    /// All of it came: what brought it is free.
+    fn handle_end(&mut self) {
+        if let Some(wire) = self.wire.take() {
+            let wire = wire.into_inner().unwrap_or_else(PoisonError::into_inner);
+            wire.give_back();
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if self.body.is_end_stream() {
+            self.handle_end();
+        }
     }
 }
 
@@ -83,8 +112,18 @@ impl Body for ResponseBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+        let polled = match &mut this.wire {
+            Some(wire) => {
+                let wire = wire.get_mut().unwrap_or_else(PoisonError::into_inner);
+                next_frame(&mut **wire, &mut this.body, context)
+            }
+            None => Pin::new(&mut this.body).poll_frame(context),
+        };
+        if let Poll::Ready(frame) = polled {
             this.waiting = None;
+            if frame.is_none() {
+                this.handle_end();
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broke)));
         }
         let since = *this.waiting.get_or_insert_with(clock::now);

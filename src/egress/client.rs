@@ -4,6 +4,9 @@ use super::address::Network;
 use super::base_url::BaseUrl;
 use super::body::ResponseBody;
 use super::connector::Connector;
+use super::direct::Direct;
+use super::direct::Drive;
+use super::error::Failure;
 use super::error::SendError;
 use super::error::SetupError;
 use super::proxy::Proxy;
@@ -15,23 +18,33 @@ use super::upload::UploadBody;
 use hyper::Request;
 use hyper::Response;
 use hyper::body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
 use hyper::http::uri::PathAndQuery;
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioTimer;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::task::ready;
 use std::time::Duration;
 
 /// The way to one host, for requests with this kind of body. Its connections are kept and shared.
-pub(crate) struct Client<B> {
+pub(crate) struct Client<B: Body + Unpin + 'static> {
     base: BaseUrl,
     timeouts: Timeouts,
-    inner: legacy::Client<Connector, UploadBody<B>>,
+    way: Way<B>,
+}
+
+/// How requests get there.
+enum Way<B: Body + Unpin + 'static> {
+    /// Each on a connection that it drives itself.
+    Direct(Direct<B>),
+    /// On connections that have tasks, and may be shared.
+    Shared(legacy::Client<Connector, UploadBody<B>>),
 }
 
 /// How a host is reached.
@@ -97,16 +110,18 @@ where
     pub(crate) fn to(base: BaseUrl, config: &ClientConfig) -> Result<Client<B>, SetupError> {
         config.network.check_written(base.host())?;
         let connector = Connector::to(&base, config)?;
-        let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(config.pool.idle_wait)
-            .pool_max_idle_per_host(config.pool.idle_max)
-            .http1_preserve_header_case(config.header_case == HeaderCase::Kept);
+        let way = match base.is_secure() {
+            true => Way::Shared(shared(connector, config)),
+            false => {
+                let mut builder = http1::Builder::new();
+                builder.preserve_header_case(config.header_case == HeaderCase::Kept);
+                Way::Direct(Direct::to(&base, connector, config.pool, builder))
+            }
+        };
         Ok(Client {
             base,
             timeouts: config.timeouts,
-            inner: builder.build(connector),
+            way,
         })
     }
 
@@ -127,7 +142,7 @@ where
         request: Request<B>,
     ) -> Result<Response<ResponseBody>, SendError> {
         let upload = Upload::begin();
-        let mut answer = self.inner.request(self.addressed(request, &upload));
+        let mut answer = pin!(self.answer(self.addressed(request, &upload)));
         let Timeouts {
             connect,
             head,
@@ -135,15 +150,25 @@ where
         } = self.timeouts;
         let mut silence = Silence::of(head);
         let response = poll_fn(|context| {
-            if let Poll::Ready(answered) = Pin::new(&mut answer).poll(context) {
-                let failed = |error| SendError::of(error, upload.waits_for(), connect);
+            if let Poll::Ready(answered) = answer.as_mut().poll(context) {
+                let failed = |failure| SendError::of(failure, upload.waits_for(), connect);
                 return Poll::Ready(answered.map_err(failed));
             }
             ready!(silence.poll(context, upload.moved_at()));
             Poll::Ready(Err(SendError::late(head, upload.waits_for())))
         });
-        let response = response.await?;
-        Ok(response.map(|body| ResponseBody::of(body, silence.then(idle))))
+        let (response, wire) = response.await?;
+        Ok(response.map(|body| ResponseBody::of(body, wire, silence.then(idle))))
+    }
+
+    async fn answer(&self, request: Request<UploadBody<B>>) -> Result<Answer, Failure> {
+        match &self.way {
+            Way::Direct(direct) => {
+                let (answer, wire) = direct.request(request).await?;
+                Ok((answer, Some(wire)))
+            }
+            Way::Shared(shared) => Ok((shared.request(request).await?, None)),
+        }
     }
 
     fn addressed(&self, request: Request<B>, upload: &Arc<Upload>) -> Request<UploadBody<B>> {
@@ -155,7 +180,27 @@ where
     }
 }
 
-impl<B> fmt::Debug for Client<B> {
+/// An answer's head, and what brings its body where no task does.
+type Answer = (Response<Incoming>, Option<Box<dyn Drive>>);
+
+fn shared<B>(
+    connector: Connector,
+    config: &ClientConfig,
+) -> legacy::Client<Connector, UploadBody<B>>
+where
+    B: Body + Send + Unpin,
+    B::Data: Send,
+{
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(config.pool.idle_wait)
+        .pool_max_idle_per_host(config.pool.idle_max)
+        .http1_preserve_header_case(config.header_case == HeaderCase::Kept);
+    builder.build(connector)
+}
+
+impl<B: Body + Unpin> fmt::Debug for Client<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
     }

@@ -21,6 +21,25 @@ pub(crate) enum SetupError {
     Tls(#[from] TlsError),
 }
 
+/// Why, as each layer has it.
+pub(super) type Cause = Box<dyn Error + Send + Sync>;
+
+/// How far a request came that got no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Connect(Cause),
+    Broke(Cause),
+}
+
+impl From<legacy::Error> for Failure {
+    fn from(error: legacy::Error) -> Failure {
+        match error.is_connect() {
+            true => Failure::Connect(error.into()),
+            false => Failure::Broke(error.into()),
+        }
+    }
+}
+
 /// A request that got no answer.
 #[derive(Debug, Error)]
 pub(crate) enum SendError {
@@ -29,7 +48,7 @@ pub(crate) enum SendError {
     Address(AddressError),
     /// No name, no connection, no tunnel or no TLS. Nothing was sent.
     #[error("no connection could be made")]
-    Connect(#[source] legacy::Error),
+    Connect(#[source] Cause),
     /// The same, for want of time. Nothing was sent.
     #[error("no connection within {0:?}")]
     ConnectTimeout(Duration),
@@ -38,10 +57,10 @@ pub(crate) enum SendError {
     HeadTimeout(Duration),
     /// The connection broke, or what came was no HTTP.
     #[error("the connection broke before an answer")]
-    Broke(#[source] legacy::Error),
+    Broke(#[source] Cause),
     /// The request's own body broke off; the host is not to blame.
     #[error("the request's body broke off")]
-    RequestBroke(#[source] legacy::Error),
+    RequestBroke(#[source] Cause),
     /// The request's own body stopped coming; the host is not to blame.
     #[error("the request's body stopped for {0:?}")]
     RequestStalled(Duration),
@@ -61,22 +80,23 @@ pub(crate) enum BodyError {
 
 impl SendError {
     /// What a request's failure means, by how far its body had come.
-    pub(super) fn of(error: legacy::Error, waits_for: WaitsFor, connect: Duration) -> SendError {
-        if error.is_connect() {
-            return SendError::unconnected(error, connect);
-        }
+    pub(super) fn of(failure: Failure, waits_for: WaitsFor, connect: Duration) -> SendError {
+        let error = match failure {
+            Failure::Connect(error) => return SendError::unconnected(error, connect),
+            Failure::Broke(error) => error,
+        };
         match waits_for {
             WaitsFor::Nobody => SendError::RequestBroke(error),
             WaitsFor::Host | WaitsFor::Sender => SendError::Broke(error),
         }
     }
 
-    fn unconnected(error: legacy::Error, limit: Duration) -> SendError {
+    fn unconnected(error: Cause, limit: Duration) -> SendError {
         let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
-        if let Some(refused) = found::<AddressError>(&error).next() {
+        if let Some(refused) = found::<AddressError>(&*error).next() {
             return SendError::Address(refused.clone());
         }
-        let is_late = found(&error).any(is_late);
+        let is_late = found(&*error).any(is_late);
         match is_late {
             true => SendError::ConnectTimeout(limit),
             false => SendError::Connect(error),

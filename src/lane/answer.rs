@@ -9,7 +9,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::HeaderMap;
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
+use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
 use tokio::sync::mpsc;
 
 /// A call being served. It resolves once the call is committed; dropping it cancels the call.
@@ -25,9 +29,21 @@ pub(crate) enum Reply {
 /// The events of one answer, as they come. Dropping it tells the lane that the caller is gone.
 #[derive(Debug)]
 pub(crate) struct Events {
-    /// Comes before those of the channel.
+    /// Comes before those of the source.
     first: Option<Result<Event, Fault>>,
-    rest: mpsc::Receiver<Result<Event, Fault>>,
+    rest: Box<dyn EventSource>,
+}
+
+/// Where events come from: a channel that a task of the lane fills, or what is read when somebody asks.
+pub(crate) trait EventSource: fmt::Debug + Send {
+    /// The next event; `None` after the last one.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Event, Fault>>>;
+}
+
+impl EventSource for mpsc::Receiver<Result<Event, Fault>> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Event, Fault>>> {
+        self.poll_recv(context)
+    }
 }
 
 /// A response in the caller's own dialect, whose bytes are passed on as they come.
@@ -55,25 +71,25 @@ impl Passed {
 impl Events {
     /// All that comes through this channel.
     pub(crate) fn of(rest: mpsc::Receiver<Result<Event, Fault>>) -> Events {
-        Events { first: None, rest }
+        Events {
+            first: None,
+            rest: Box::new(rest),
+        }
     }
 
     /// The next event; `None` after the last one.
     pub(crate) async fn next(&mut self) -> Option<Result<Event, Fault>> {
-        match self.first.take() {
-            Some(first) => Some(first),
-            None => self.rest.recv().await,
-        }
+        poll_fn(|context| self.poll_next(context)).await
     }
 
     /// Like [`Events::next`], for a body that is polled.
     pub(crate) fn poll_next(
         &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Event, Fault>>> {
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Event, Fault>>> {
         match self.first.take() {
-            Some(first) => std::task::Poll::Ready(Some(first)),
-            None => self.rest.poll_recv(context),
+            Some(first) => Poll::Ready(Some(first)),
+            None => self.rest.poll_next(context),
         }
     }
 }
@@ -97,10 +113,9 @@ impl Reply {
 ///
 /// # Errors
 /// The fault that came in place of the first event.
-pub(crate) async fn committed(
-    mut rest: mpsc::Receiver<Result<Event, Fault>>,
-) -> Result<Reply, Fault> {
-    let first = match rest.recv().await {
+pub(crate) async fn committed(source: impl EventSource + 'static) -> Result<Reply, Fault> {
+    let mut rest: Box<dyn EventSource> = Box::new(source);
+    let first = match poll_fn(|context| rest.poll_next(context)).await {
         Some(Err(fault)) => return Err(fault),
         first => first,
     };

@@ -17,6 +17,7 @@ mod call;
 mod fit;
 mod health;
 
+pub(crate) use answer::EventSource;
 pub(crate) use answer::Events;
 pub(crate) use answer::Passed;
 pub(crate) use answer::Reply;
@@ -28,6 +29,7 @@ pub(crate) use call::LaneWant;
 pub(crate) use call::Original;
 pub(crate) use fit::Affinity;
 pub(crate) use fit::Fit;
+pub(crate) use fit::TreatedBy;
 pub(crate) use fit::Treatment;
 pub(crate) use health::Health;
 pub(crate) use health::LaneView;

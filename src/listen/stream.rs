@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use tokio::io::Interest;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
@@ -23,19 +24,25 @@ impl Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            let read = match self {
+            let mut drain = Drain::into(buffer);
+            let tried = match self {
                 Stream::Network(stream) => {
                     ready!(stream.poll_read_ready(cx))?;
-                    stream.try_read_buf(buffer)
+                    let read = || drain.handle(|buffer| stream.try_read_buf(buffer));
+                    stream.try_io(Interest::READABLE, read)
                 }
                 #[cfg(unix)]
                 Stream::Socket(stream) => {
                     ready!(stream.poll_read_ready(cx))?;
-                    stream.try_read_buf(buffer)
+                    let read = || drain.handle(|buffer| stream.try_read_buf(buffer));
+                    stream.try_io(Interest::READABLE, read)
                 }
             };
-            if !would_block(&read) {
-                return Poll::Ready(read.map(drop));
+            if drain.is_read {
+                return Poll::Ready(Ok(()));
+            }
+            if !would_block(&tried) {
+                return Poll::Ready(tried);
             }
         }
     }
@@ -83,12 +90,39 @@ impl Stream {
             Stream::Socket(stream) => {
                 use rustix::net::RecvFlags;
                 let look = || Ok(rustix::net::recv(stream, &mut byte, RecvFlags::PEEK)?.0);
-                stream.async_io(tokio::io::Interest::READABLE, look).await
+                stream.async_io(Interest::READABLE, look).await
             }
         }
     }
 }
 
-fn would_block(result: &io::Result<usize>) -> bool {
+/// One read. Where it does not fill its buffer, the socket has nothing left, and the runtime is told so as if it had been
+/// asked once more: on unix its own readers save that question in the same way.
+struct Drain<'a, 'b> {
+    buffer: &'a mut ReadBuf<'b>,
+    is_read: bool,
+}
+
+impl<'a, 'b> Drain<'a, 'b> {
+    fn into(buffer: &'a mut ReadBuf<'b>) -> Drain<'a, 'b> {
+        let is_read = false;
+        Drain { buffer, is_read }
+    }
+
+    fn handle(
+        &mut self,
+        read: impl FnOnce(&mut ReadBuf<'b>) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        let room = self.buffer.remaining();
+        let bytes = read(self.buffer)?;
+        self.is_read = true;
+        match cfg!(unix) && (1..room).contains(&bytes) {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+fn would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -16,7 +16,6 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::header;
-use axum::middleware::Next;
 use axum::response::Response;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -29,11 +28,14 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The layer within the guard. Behind it a request carries its [`Caller`](crate::auth::Caller) and no key any more.
-pub(super) async fn admit(
+pub(super) async fn admit<F>(
     api: &Api,
     mut request: Request,
-    next: Next,
-) -> Result<Response, Refusal> {
+    next: impl FnOnce(Request) -> F,
+) -> Result<Response, Refusal>
+where
+    F: Future<Output = Response>,
+{
     let pass = match api.admission.admit(request_of(&request)) {
         Ok(pass) => pass,
         Err(fault) => {
@@ -49,7 +51,7 @@ pub(super) async fn admit(
     headers.remove(header::AUTHORIZATION);
     let caller = pass.caller.clone();
     request.extensions_mut().insert(caller.clone());
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     response.extensions_mut().insert(caller);
     Ok(response.map(|body| GuardedBody::body(body, pass)))
 }

@@ -22,7 +22,6 @@ use crate::turn::RequestId;
 use crate::wire::contract;
 use axum::body::Body;
 use axum::body::Bytes;
-use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
@@ -33,12 +32,14 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use hyper::body::Body as _;
 use serde_json::Value;
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
-use uuid::NoContext;
-use uuid::Timestamp;
+use uuid::Builder;
 use uuid::Uuid;
+use uuid::fmt::Simple;
 
 /// A failure on its way out; [`frame`] gives it its body, for it alone knows the request's id.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ impl IntoResponse for Refusal {
 /// The outermost layer.
 pub(super) async fn frame<F>(
     api: &Api,
+    route: Cow<'static, str>,
     mut request: Request,
     next: impl FnOnce(Request) -> F,
 ) -> Response
@@ -71,7 +73,7 @@ where
     F: Future<Output = Result<Response, Refusal>>,
 {
     let id = new_id();
-    let mut line = Line::new(&request, id.clone(), api);
+    let mut line = Line::new(&request, route, id.clone(), api);
     let dialect = Dialect::of(request.uri(), request.headers());
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(dialect);
@@ -117,11 +119,38 @@ pub(super) fn without_request(status: StatusCode, fault: &Fault) -> Bytes {
 
 /// In the order of the requests' times, so that the store puts each record behind the one before.
 fn new_id() -> RequestId {
-    let ms = clock::unix_ms();
-    let nanos = u32::try_from(ms % 1000 * 1_000_000).unwrap_or_default();
-    let time = Timestamp::from_unix(NoContext, ms / 1000, nanos);
-    RequestId(format!("req_{}", Uuid::new_v7(time).simple()))
+    let id = Builder::from_unix_timestamp_millis(clock::unix_ms(), &random()).into_uuid();
+    let mut text = String::with_capacity(ID_PREFIX.len() + Simple::LENGTH);
+    text.push_str(ID_PREFIX);
+    text.push_str(id.simple().encode_lower(&mut Uuid::encode_buffer()));
+    RequestId(text)
 }
+
+/// Randomness of the system, of which a thread fetches some for many ids at once.
+fn random() -> [u8; RANDOM_BYTES] {
+    RANDOM.with_borrow_mut(|stock| {
+        if stock.is_empty() {
+            stock.resize(RANDOM_BYTES * IDS_AHEAD, 0);
+            // Without any, ids are told apart by the rest of the stock and by their times.
+            let _ = getrandom::fill(stock);
+        }
+        let mut taken = [0; RANDOM_BYTES];
+        let rest = stock.len().saturating_sub(RANDOM_BYTES);
+        taken.copy_from_slice(&stock[rest..]);
+        stock.truncate(rest);
+        taken
+    })
+}
+
+thread_local! {
+    static RANDOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+const ID_PREFIX: &str = "req_";
+/// Random bytes of an id.
+const RANDOM_BYTES: usize = 10;
+/// Ids for which a thread has randomness: a page's worth is one question to the system in hundreds of requests.
+const IDS_AHEAD: usize = 400;
 
 fn fail(response: &mut Response, fault: &Fault, body: &Value) {
     *response.body_mut() = Body::from(body.to_string());
@@ -167,7 +196,7 @@ struct Line {
     id: RequestId,
     method: Method,
     /// The route's pattern, never the path itself.
-    route: String,
+    route: Cow<'static, str>,
     began: Instant,
     /// `None`: the client went away before there was one.
     status: Option<StatusCode>,
@@ -185,11 +214,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(request: &Request, id: RequestId, api: &Api) -> Line {
-        let route = request
-            .extensions()
-            .get::<MatchedPath>()
-            .map_or("-", MatchedPath::as_str);
+    fn new(request: &Request, route: Cow<'static, str>, id: RequestId, api: &Api) -> Line {
         let began = clock::now();
         Line {
             note: CallRecorder::new(&id.0, stamp_now(), began),
@@ -200,7 +225,7 @@ impl Line {
             telemetry: api.telemetry.clone(),
             id,
             method: request.method().clone(),
-            route: route.to_owned(),
+            route,
             began,
             status: None,
             fault: None,

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::frame;
-use super::router;
+use super::router::Routes;
 use crate::auth::Peer;
 use crate::calls::CallLog;
 use crate::listen::HEAD_MAX;
@@ -12,30 +12,27 @@ use crate::listen::Remote;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use axum::Router;
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use hyper::Request;
 use hyper::Response;
 use hyper::body::Incoming;
-use hyper::service::Service;
-use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::time::Duration;
 
 /// The API behind its port; cheap to clone.
 #[derive(Clone)]
 pub(super) struct ApiHandler {
-    service: TowerToHyperService<Router>,
+    routes: Routes,
     journal: CallLog,
 }
 
 impl ApiHandler {
     pub(super) fn new(api: Api) -> ApiHandler {
         let journal = api.journal.clone();
-        let service = TowerToHyperService::new(router::router(api));
-        ApiHandler { service, journal }
+        let routes = Routes::new(api);
+        ApiHandler { routes, journal }
     }
 }
 
@@ -59,7 +56,7 @@ impl Handler for ApiHandler {
         if let Some(remote) = request.extensions_mut().remove::<Remote>() {
             request.extensions_mut().insert(peer(remote));
         }
-        self.service.call(request)
+        self.routes.answer(request)
     }
 
     fn unreadable(&self, status: u16) -> Option<Bytes> {

@@ -35,6 +35,9 @@ use tokio::time::interval;
 /// How long a stream may say nothing. Proxies and clients give up on silence at 30 to 60 s.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
+/// Bytes of a piece to which nothing more is added: what one write takes.
+const PIECE_BYTES: usize = 16 << 10;
+
 /// How far an answer is when its stream's head goes out.
 #[expect(
     clippy::large_enum_variant,
@@ -120,16 +123,16 @@ impl EventBody {
     }
 
     /// Takes the lane's next word; gives what goes out for it, unless that waits until the answer is kept.
-    fn hear(&mut self, word: Result<Event, Fault>) -> Option<Bytes> {
+    fn hear(&mut self, word: Result<Event, Fault>) -> Option<String> {
         let is_end = matches!(word, Ok(Event::End(_)));
-        let frames = Bytes::from(self.frames(word));
+        let frames = self.frames(word);
         let whole = match is_end && self.keep.is_some() {
             true => std::mem::take(&mut self.grammar).finish(),
             false => None,
         };
         match (self.keep.take_if(|_| whole.is_some()), whole) {
             (Some(keep), Some(whole)) => {
-                self.end = Some((keep(whole), frames));
+                self.end = Some((keep(whole), frames.into()));
                 None
             }
             _ => Some(frames),
@@ -200,7 +203,7 @@ impl EventBody {
                     let word = ready!(events.poll_next(cx));
                     let word = word.unwrap_or_else(|| Err(answer::unended()));
                     if let Some(frames) = self.hear(word) {
-                        return Poll::Ready(Some(frames));
+                        return Poll::Ready(Some(self.gathered(frames, cx).into()));
                     }
                 }
                 Some(Source::Passed(body)) => match ready!(Pin::new(body).poll_frame(cx)) {
@@ -214,6 +217,21 @@ impl EventBody {
                 },
             }
         }
+    }
+
+    /// What is there already goes out in one piece with the first of it.
+    fn gathered(&mut self, mut frames: String, cx: &mut Context<'_>) -> String {
+        while frames.len() < PIECE_BYTES
+            && let Some(Source::Events(events)) = &mut self.source
+            && let Poll::Ready(word) = events.poll_next(cx)
+        {
+            let word = word.unwrap_or_else(|| Err(answer::unended()));
+            match self.hear(word) {
+                Some(more) => frames.push_str(&more),
+                None => break,
+            }
+        }
+        frames
     }
 
     /// Takes the reply of a call whose head is out already; gives what goes out before the reply's own bytes.

@@ -3,7 +3,7 @@
 use super::Api;
 use super::ServerConfig;
 use super::api::Backend;
-use super::router;
+use super::router::Routes;
 use crate::archive::Archive;
 use crate::archive::FilesConfig;
 use crate::auth::Admission;
@@ -43,8 +43,6 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
-use hyper::service::Service;
-use hyper_util::service::TowerToHyperService;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
@@ -412,9 +410,8 @@ impl TestApi {
         let request = request
             .body(Body::from(body.to_owned()))
             .expect("the request is good");
-        let service = TowerToHyperService::new(router::router(self.api(config(), 7421)));
-        let (head, body) = service
-            .call(request)
+        let (head, body) = Routes::new(self.api(config(), 7421))
+            .answer(request)
             .await
             .expect("it cannot fail")
             .into_parts();

@@ -5,6 +5,7 @@ use super::fault;
 use super::protocol::Protocol;
 use crate::lane::Call;
 use crate::lane::Dialect;
+use crate::lane::EventSource;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::lane::Reply;
@@ -27,9 +28,15 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::HeaderMap;
+use hyper::body::Body;
 use hyper::header;
 use hyper::header::HeaderValue;
-use tokio::sync::mpsc;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
 /// The request as a host of this protocol gets it.
 ///
@@ -90,9 +97,12 @@ pub(super) async fn told(
     if !passed.is_event_stream() && protocol == Protocol::Chat {
         return teller.tell_whole(passed).await;
     }
-    let (events, told) = mpsc::channel(EVENTS_MAX);
-    tokio::spawn(teller.tell(passed.body, events));
-    committed(told).await
+    committed(Telling {
+        teller,
+        body: Some(passed.body),
+        ready: VecDeque::new(),
+    })
+    .await
 }
 
 /// Whether what the host gave is an answer to be told, and not its own refusal.
@@ -120,7 +130,59 @@ fn reader(protocol: Protocol) -> Box<dyn AnswerReader> {
     }
 }
 
-type EventSender = mpsc::Sender<Result<Event, Fault>>;
+/// An answer on its way into events: read when somebody asks for the next one, so that a caller who is slow slows the
+/// host down, and one who went away ends it.
+struct Telling {
+    teller: Teller,
+    /// `None` after its end.
+    body: Option<UnsyncBoxBody<Bytes, Fault>>,
+    /// What was read and not asked for yet.
+    ready: VecDeque<Result<Event, Fault>>,
+}
+
+impl EventSource for Telling {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Event, Fault>>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                if matches!(event, Err(_) | Ok(Event::End(_))) {
+                    self.finish(context);
+                }
+                return Poll::Ready(Some(event));
+            }
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(None);
+            };
+            let told = match ready!(Pin::new(body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => self.teller.words(|reader| reader.push(&bytes)),
+                    Err(_) => continue,
+                },
+                Some(Err(fault)) => vec![Err(fault)],
+                None => {
+                    self.body = None;
+                    self.teller.words(|reader| reader.finish())
+                }
+            };
+            self.ready.extend(told);
+        }
+    }
+}
+
+impl Telling {
+    /// Nothing more is told. Where the host's stream ends here, too, its connection is free for the next call.
+    fn finish(&mut self, context: &mut Context<'_>) {
+        self.ready.clear();
+        if let Some(mut body) = self.body.take() {
+            let _ = Pin::new(&mut body).poll_frame(context); // Its end, or something that nobody waits for.
+        }
+    }
+}
+
+impl fmt::Debug for Telling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telling").finish_non_exhaustive()
+    }
+}
 
 struct Teller {
     reader: Box<dyn AnswerReader>,
@@ -131,33 +193,16 @@ struct Teller {
 }
 
 impl Teller {
-    /// Tells the answer to its end. A caller that is slow slows the host down; one that went away ends it.
-    async fn tell(mut self, mut body: UnsyncBoxBody<Bytes, Fault>, events: EventSender) {
-        while let Some(frame) = body.frame().await {
-            let told = match frame.map(hyper::body::Frame::into_data) {
-                Ok(Ok(bytes)) => self.words(|reader| reader.push(&bytes)),
-                Ok(Err(_)) => continue,
-                Err(fault) => vec![Err(fault)],
-            };
-            if !send(&events, told).await {
-                return;
-            }
-        }
-        let rest = self.words(|reader| reader.finish());
-        send(&events, rest).await;
-    }
-
     /// Tells an answer that is whole already.
     async fn tell_whole(mut self, passed: Passed) -> Result<Reply, Fault> {
         let body = whole(passed.body).await?;
-        let told = self.words(|_| chat::incoming::whole(&body));
-        let (events, ready) = mpsc::channel(told.len().max(1));
-        for event in told {
-            // There is a place for each.
-            drop(events.try_send(event));
-        }
-        drop(events);
-        committed(ready).await
+        let ready = self.words(|_| chat::incoming::whole(&body)).into();
+        committed(Telling {
+            teller: self,
+            body: None,
+            ready,
+        })
+        .await
     }
 
     fn words(
@@ -224,18 +269,22 @@ async fn whole(mut body: UnsyncBoxBody<Bytes, Fault>) -> Result<Vec<u8>, Fault> 
     Ok(whole)
 }
 
-/// Whether there is more to tell, and somebody to tell it to.
-async fn send(events: &EventSender, told: Vec<Result<Event, Fault>>) -> bool {
-    for event in told {
-        let is_last = matches!(event, Err(_) | Ok(Event::End(_)));
-        if events.send(event).await.is_err() || is_last {
-            return false;
-        }
-    }
-    true
-}
-
 /// Bytes of an answer that is read whole: as many as of one that passes.
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Events that a caller may be behind before the host has to wait.
-const EVENTS_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+
+    #[tokio::test]
+    async fn an_answer_that_is_read_whole_has_a_bound() {
+        let body = |size: usize| {
+            let body = Full::new(Bytes::from(vec![b'x'; size]));
+            body.map_err(|never| match never {}).boxed_unsync()
+        };
+        let read = whole(body(WHOLE_BYTES_MAX)).await;
+        assert_eq!(read.map(|read| read.len()).ok(), Some(WHOLE_BYTES_MAX));
+        assert!(whole(body(WHOLE_BYTES_MAX + 1)).await.is_err());
+    }
+}

@@ -7,10 +7,22 @@ use super::fault::EngineFault;
 use super::value::Row;
 use super::value::Value;
 
+/// Takes the values of one row.
+pub(super) type Put<'a> = dyn FnMut(&[Value<'_>]) -> Result<u64, EngineFault> + 'a;
+
 /// A connection to a database.
 pub(super) trait Engine: Send {
     /// Runs a statement; how many rows it changed.
     fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, EngineFault>;
+
+    /// Runs a statement for each row of values that `rows` puts.
+    fn execute_each(
+        &mut self,
+        sql: &str,
+        rows: &mut dyn FnMut(&mut Put<'_>) -> Result<(), EngineFault>,
+    ) -> Result<(), EngineFault> {
+        rows(&mut |values| self.execute(sql, values))
+    }
 
     /// The rows that a statement finds.
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault>;

@@ -25,37 +25,41 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Resul
     let sql = format!(
         "INSERT INTO usage_records ({COLUMNS}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
     );
-    for record in records {
-        engine.execute(&sql, &record.values())?;
-    }
+    engine.execute_each(&sql, &mut |put| {
+        let mut values = records.iter().map(|record| record.values());
+        values.try_for_each(|values| put(&values).map(drop))
+    })?;
     let sql = add_sql(
         "usage_rollups",
         "span_s, start_s, relay_key, policy, lane, host, model, outcome, currency",
     );
     let rollups = roll_up(records);
-    for (key, sums) in &rollups {
-        let mut values: Vec<Value<'_>> = vec![key.span.seconds().into(), key.start_s.into()];
-        values.extend(key.names.map(Value::from));
-        values.extend(sums.values());
-        engine.execute(&sql, &values)?;
-    }
+    engine.execute_each(&sql, &mut |put| {
+        rollups.iter().try_for_each(|(key, sums)| {
+            let mut values: Vec<Value<'_>> = vec![key.span.seconds().into(), key.start_s.into()];
+            values.extend(key.names.map(Value::from));
+            values.extend(sums.values());
+            put(&values).map(drop)
+        })
+    })?;
     let sql = add_sql(
         "usage_totals",
         "span_s, kind, start_s, name, outcome, currency",
     );
-    for (key, sums) in total_up(&rollups) {
-        let mut values: Vec<Value<'_>> = vec![
-            key.span.seconds().into(),
-            key.kind.into(),
-            key.start_s.into(),
-            key.name.into(),
-            key.outcome.into(),
-            key.currency.into(),
-        ];
-        values.extend(sums.values());
-        engine.execute(&sql, &values)?;
-    }
-    Ok(())
+    engine.execute_each(&sql, &mut |put| {
+        total_up(&rollups).iter().try_for_each(|(key, sums)| {
+            let mut values: Vec<Value<'_>> = vec![
+                key.span.seconds().into(),
+                key.kind.into(),
+                key.start_s.into(),
+                key.name.into(),
+                key.outcome.into(),
+                key.currency.into(),
+            ];
+            values.extend(sums.values());
+            put(&values).map(drop)
+        })
+    })
 }
 
 /// Adds sums to the row of its keys, or makes it.

@@ -1,6 +1,7 @@
 //! SQLite, in a private file.
 
 use super::engine::Engine;
+use super::engine::Put;
 use super::fault::EngineFault;
 use super::value::Row;
 use super::value::Value;
@@ -63,6 +64,19 @@ impl Engine for Sqlite {
         let mut statement = self.0.prepare_cached(sql).map_err(fault)?;
         let changed = statement.execute(rusqlite::params_from_iter(values));
         changed.map(|rows| rows as u64).map_err(fault)
+    }
+
+    fn execute_each(
+        &mut self,
+        sql: &str,
+        rows: &mut dyn FnMut(&mut Put<'_>) -> Result<(), EngineFault>,
+    ) -> Result<(), EngineFault> {
+        // A long text is looked up once, and not for each row.
+        let mut statement = self.0.prepare_cached(sql).map_err(fault)?;
+        rows(&mut |values| {
+            let changed = statement.execute(rusqlite::params_from_iter(values));
+            changed.map(|rows| rows as u64).map_err(fault)
+        })
     }
 
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault> {

@@ -58,7 +58,7 @@ impl Value<'_> {
 impl<'a> From<&'a str> for Value<'a> {
     fn from(text: &'a str) -> Value<'a> {
         // PostgreSQL has no text with a zero byte in it.
-        Value::Text(match text.contains('\0') {
+        Value::Text(match memchr::memchr(0, text.as_bytes()).is_some() {
             true => Cow::Owned(text.replace('\0', "\u{fffd}")),
             false => Cow::Borrowed(text),
         })

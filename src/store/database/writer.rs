@@ -175,7 +175,7 @@ fn answer(batch: Vec<Write>) {
 }
 
 /// Words of one transaction: with more, somebody else who writes would wait for long.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 1024;
 /// How long the records of one transaction are gathered.
 const GATHERED: Duration = Duration::from_millis(100);
 /// Before the first new try of what may pass, and the longest.

@@ -69,6 +69,15 @@ pub(crate) fn frames(event: &Event) -> String {
             "index": index,
             "content_block": empty_block(kind),
         })),
+        // Nearly all events are one of these two, and a tree for each is most of what an event costs.
+        Event::Delta {
+            index,
+            delta: Delta::Text(text),
+        } => delta_frame(*index, "text_delta", "text", text),
+        Event::Delta {
+            index,
+            delta: Delta::InputJson(piece),
+        } => delta_frame(*index, "input_json_delta", "partial_json", piece),
         Event::Delta { index, delta } => frame(&json!({
             "type": "content_block_delta",
             "index": index,
@@ -79,6 +88,15 @@ pub(crate) fn frames(event: &Event) -> String {
         }
         Event::End(end) => frame(&tail(end)) + &frame(&json!({ "type": "message_stop" })),
     }
+}
+
+/// A delta of one text, as [`frame`] writes it.
+fn delta_frame(index: usize, kind: &str, field: &str, text: &str) -> String {
+    let text = Value::from(text);
+    format!(
+        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":{index},\
+         \"delta\":{{\"type\":\"{kind}\",\"{field}\":{text}}}}}\n\n"
+    )
 }
 
 /// Says that the stream is alive.
@@ -239,6 +257,23 @@ mod tests {
     use crate::turn::Labels;
     use crate::turn::LaneId;
     use crate::turn::MessageId;
+
+    #[test]
+    fn a_delta_is_written_as_a_tree_is() {
+        for text in ["", "a \"b\" \\ \n\r\t\u{1}\u{2028}é😀", "{\"a\":"] {
+            for delta in [
+                Delta::Text(text.to_owned()),
+                Delta::InputJson(text.to_owned()),
+            ] {
+                let tree = json!({
+                    "type": "content_block_delta",
+                    "index": 3,
+                    "delta": delta_value(&delta),
+                });
+                assert_eq!(frames(&Event::Delta { index: 3, delta }), frame(&tree));
+            }
+        }
+    }
 
     fn events() -> Vec<Event> {
         let labels = Labels::exact(LaneId::new("test"));
