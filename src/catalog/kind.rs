@@ -45,6 +45,12 @@ impl Kind {
         }
     }
 
+    /// By the word of commands, or as `kind:` has it.
+    pub(crate) fn of_word(word: &str) -> Option<Kind> {
+        let is_named = |kind: &Kind| kind.word() == word || kind.name() == word;
+        Kind::ALL.into_iter().find(is_named)
+    }
+
     pub(super) fn of_name(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
