@@ -93,7 +93,8 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// `; did you mean …?`, or what there is to choose from.
 pub(super) fn hint(word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
+    let short = Some(word).filter(|word| word.len() <= NAME_MAX);
+    match short.and_then(|word| nearest(word, known.iter().copied())) {
         Some(known) => format!("; did you mean \"{known}\"?"),
         None if known.is_empty() => String::new(),
         None => format!("; there are {}", known.join(", ")),
