@@ -412,3 +412,81 @@ fn files_in(folder: &str) -> Vec<Source> {
     }
     files
 }
+
+/// The fuzzers are a workspace of their own, so no build of the relay brings their lock up to date.
+#[test]
+fn the_lock_of_the_fuzzers_is_that_of_the_relay() {
+    let read = |path: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        fs::read_to_string(path).expect("the file must be there")
+    };
+    let (manifest, ours, fuzz) = (
+        read("Cargo.toml"),
+        read("Cargo.lock"),
+        read("ci/fuzz/Cargo.lock"),
+    );
+    assert_eq!(
+        behind(&manifest, &ours, &fuzz),
+        Vec::<String>::new(),
+        "{NEXT}"
+    );
+    let (lacks, other) = (
+        fuzz.replace(" \"jiff\",\n", ""),
+        fuzz.replace(
+            "name = \"bytes\"\nversion = \"",
+            "name = \"bytes\"\nversion = \"0.",
+        ),
+    );
+    assert_eq!(behind(&manifest, &ours, &lacks), ["jiff is not in it"]);
+    assert_eq!(behind(&manifest, &ours, &other).len(), 1);
+}
+
+const NEXT: &str = "bring it up to date: cp Cargo.lock ci/fuzz/ && cargo metadata --manifest-path ci/fuzz/Cargo.toml";
+
+/// In what a lock of the fuzzers is behind: what the relay needs by now, and versions that the relay's lock does not have.
+fn behind(manifest: &str, ours: &str, fuzz: &str) -> Vec<String> {
+    let (ours, fuzz) = (locked(ours), locked(fuzz));
+    let mut section = "";
+    let needed = manifest.lines().filter_map(|line| {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let is_needed = section.ends_with("dependencies]") && !section.contains("dev-");
+        let (name, _) = line.split_once(" = ")?;
+        (is_needed && !line.starts_with('#')).then_some(name)
+    });
+    let relay = fuzz.iter().find(|row| row.0 == "inference-relay");
+    let has = |name: &str| {
+        let mut own = relay.into_iter().flat_map(|row| &row.2);
+        own.any(|own| own.split(' ').next() == Some(name))
+    };
+    let lacking = needed.filter(|name| !has(name));
+    let lacking = lacking.map(|name| format!("{name} is not in it"));
+    let other = fuzz.iter().filter(|(name, version, _)| {
+        let mut known = ours.iter().filter(|row| row.0 == *name).peekable();
+        known.peek().is_some() && !known.any(|row| row.1 == *version)
+    });
+    let other = other.map(|(name, version, _)| format!("{name} is {version} there"));
+    lacking.chain(other).collect()
+}
+
+/// Each package of a lock: its name, its version, what it needs.
+fn locked(lock: &str) -> Vec<(&str, &str, Vec<&str>)> {
+    let packages = lock.split("[[package]]").skip(1);
+    let value = |text: &str, field: &str| {
+        let at = text.find(&format!("\n{field} = \""))? + field.len() + 5;
+        text[at..].find('"').map(|to| (at, at + to))
+    };
+    let row = |text| {
+        let ((name, name_end), (version, version_end)) =
+            (value(text, "name")?, value(text, "version")?);
+        let needs = text.lines().filter_map(|line| line.strip_prefix(" \""));
+        let needs = needs.filter_map(|line| line.strip_suffix("\","));
+        Some((
+            &text[name..name_end],
+            &text[version..version_end],
+            needs.collect(),
+        ))
+    };
+    packages.filter_map(row).collect()
+}

@@ -72,7 +72,16 @@ impl Calls {
 
     /// Leaves the newest lines, in one step.
     fn shorten(&mut self) -> io::Result<()> {
-        let text = fs::read_to_string(&self.path)?;
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            // Somebody took it away.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.lines = 0;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         let kept = &lines[lines.len().saturating_sub(LINES_KEPT)..];
         let next = self.path.with_extension("next");
@@ -154,6 +163,34 @@ mod tests {
         fs::remove_file(&path).expect("it was there");
         calls.append([json!({"n": 0})]).expect("it is made anew");
         assert_eq!(lines(&path), ["{\"n\":0}"]);
+    }
+
+    #[test]
+    fn a_full_file_that_was_taken_away_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let path = folder.path().join("calls.jsonl");
+        let (mut calls, _) = Calls::open(path.clone());
+        for number in 0..LINES_MAX {
+            calls
+                .append([json!({ "n": number })])
+                .expect("it is written");
+        }
+        fs::remove_file(&path).expect("it was there");
+        for number in 0..2 {
+            calls
+                .append([json!({ "n": number })])
+                .expect("it is made anew");
+        }
+        assert_eq!(lines(&path), ["{\"n\":0}", "{\"n\":1}"]);
+        // Something in it that is no text is no reason to write nothing for ever either.
+        fs::write(&path, b"\xff\n").expect("it is written");
+        for number in 0..LINES_MAX {
+            calls
+                .append([json!({ "n": number })])
+                .expect("it is written");
+        }
+        let text = fs::read(&path).expect("the file is there");
+        assert!(text.iter().filter(|byte| **byte == b'\n').count() <= LINES_MAX);
     }
 
     #[cfg(target_os = "linux")]

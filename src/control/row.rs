@@ -214,16 +214,16 @@ pub(super) fn write_checked(plane: &Plane, ask: &Ask, wanted: &Document) -> Resu
     let detached = detach::wanted(plane, ask, &set, wanted)?;
     if !ask.switch("dry_run") {
         detach::forget(plane, ask, &detached)?;
-        commit(plane, ask, &putting(&set, wanted.clone()))?;
+        commit(plane, ask, &putting(&set, [wanted.clone()]))?;
     }
     Ok(is_new)
 }
 
-/// What changes where this row is put into a set.
-pub(super) fn putting(set: &DocumentSet, row: Document) -> ChangeSet {
-    let mut rows = DocumentSet::default();
-    rows.put(row);
-    catalog::diff(set, &rows, Prune::Keep)
+/// What changes where these rows are put into a set.
+pub(super) fn putting(set: &DocumentSet, rows: impl IntoIterator<Item = Document>) -> ChangeSet {
+    let mut wanted = DocumentSet::default();
+    rows.into_iter().for_each(|row| wanted.put(row));
+    catalog::diff(set, &wanted, Prune::Keep)
 }
 
 pub(super) fn checked(ask: &Ask, current: Option<&Document>) -> Result<(), Problem> {

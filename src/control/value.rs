@@ -3,6 +3,7 @@
 use super::Plane;
 use super::ask::Ask;
 use super::audit::Change as Told;
+use super::detach;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
@@ -12,6 +13,7 @@ use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
 use crate::catalog::Spec;
 use crate::clock;
+use crate::secret::SecretFault;
 use crate::secret::SecretRef;
 use crate::secret::SecretValue;
 use serde_json::Value;
@@ -41,31 +43,38 @@ pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Pr
     if let Spec::HostKey(spec) = &mut row.spec {
         spec.value = SecretRef::Stored(ask.name().to_owned());
     }
-    keep_value(plane, ask, &set, row, &value)
+    keep_value(plane, ask, &set, vec![row], &value)
 }
 
-/// Stores the value that a host key's row refers to, and writes the row; the lock of writers is held.
+/// Stores the value that a host key's row refers to, and writes the rows; the lock of writers is held. Where the value
+/// cannot be stored, no row is written.
 fn keep_value(
     plane: &Plane,
     ask: &Ask,
     set: &DocumentSet,
-    row: Document,
+    rows: Vec<Document>,
     value: &SecretValue,
 ) -> Result<(), Problem> {
-    let Spec::HostKey(spec) = &row.spec else {
+    let stored = rows.iter().find_map(|row| match &row.spec {
+        Spec::HostKey(spec) => match &spec.value {
+            SecretRef::Stored(stored) => Some((row.name.clone(), stored.clone())),
+            SecretRef::Env(_) | SecretRef::File(_) => None,
+        },
+        _ => None,
+    });
+    let Some((name, stored)) = stored else {
         return Ok(());
     };
-    let SecretRef::Stored(stored) = &spec.value else {
-        return Ok(());
-    };
-    let (name, stored) = (row.name.clone(), stored.clone());
     let kept = tokio::task::block_in_place(|| {
         plane
             .file
             .set(&stored, value, &plane.config.master, clock::unix_ms())
     });
-    kept.map_err(Problem::internal)?;
-    let changes = row::putting(set, row);
+    kept.map_err(|fault| match fault {
+        SecretFault::Name(_) | SecretFault::TooMany => Problem::invalid(fault.to_string()),
+        fault => Problem::internal(fault),
+    })?;
+    let changes = row::putting(set, rows);
     row::commit(plane, ask, &changes)?;
     // A change of the row has the catalog read again by itself.
     if changes.is_empty() {
@@ -83,19 +92,24 @@ fn keep_value(
     Ok(())
 }
 
-/// Writes a host key's row with the value that it refers to, which is typed anew, and so goes where its typist says.
+/// Writes the row of a form, with the value of a host key among `rows`, which is typed anew, and so goes where its typist
+/// says. All of it is one change: a host's first key comes with the host, or neither does. The first row is the one that the
+/// form is for, and so the tag's.
 pub(super) fn write_with_value(
     plane: &Plane,
     ask: &Ask,
-    wanted: &Document,
+    rows: Vec<Document>,
     value: &SecretValue,
 ) -> Result<(), Problem> {
     let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
     let set = row::load(plane);
-    // The tag is of the row that the form is for; a host's first key is none.
-    let current = set.find(&wanted.row());
-    if current.is_some() {
-        row::checked(ask, current)?;
+    let wanted = rows.first();
+    row::checked(ask, wanted.and_then(|wanted| set.find(&wanted.row())))?;
+    let host = wanted.filter(|wanted| wanted.kind() == Kind::Host);
+    let detached = host.map(|host| detach::wanted(plane, ask, &set, host));
+    if ask.switch("dry_run") {
+        return detached.transpose().map(drop);
     }
-    keep_value(plane, ask, &set, wanted.clone(), value)
+    detach::forget(plane, ask, &detached.transpose()?.unwrap_or_default())?;
+    keep_value(plane, ask, &set, rows, value)
 }

@@ -21,6 +21,7 @@ use crate::lane::LaneView;
 use crate::lane::OfferedModels;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::TreatedBy;
 use crate::lane::Treatment;
 use crate::routing::RouteExplanation;
 use crate::routing::RouteQuestion;
@@ -129,6 +130,11 @@ impl Conversations {
     /// What each lane says that becomes of these calls.
     pub(crate) fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
         self.router.treatments(calls)
+    }
+
+    /// What that depends on.
+    pub(crate) fn treated_by(&self) -> TreatedBy {
+        self.router.treated_by()
     }
 
     /// Explains where a plain call would go.

@@ -69,4 +69,5 @@ pub(crate) use observe::Observer;
 pub(crate) use proxy::Proxy;
 pub(crate) use tls::Identity;
 pub(crate) use tls::Trust;
+pub(crate) use tls::machine_roots_pem;
 pub(crate) use tls::tls_client;

@@ -1,5 +1,8 @@
 //! Whom a host's certificate must be signed by, and what this side shows of itself.
 
+use crate::clock;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
@@ -7,16 +10,21 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem;
 use rustls::pki_types::pem::PemObject;
+use rustls_native_certs::CertificateResult;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 use thiserror::Error;
 
 /// The authorities that a host is trusted by.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Trust {
-    /// Those that the machine trusts, or those of `SSL_CERT_FILE`; read anew for each client.
+    /// Those that the machine trusts, or those of `SSL_CERT_FILE`; read again where that was [`ROOTS_AGE_MAX`] ago.
     #[default]
     Machine,
     /// Those of a file in PEM, and no others.
@@ -53,20 +61,71 @@ pub(crate) enum TlsError {
     Unusable(#[source] rustls::Error),
 }
 
-/// The authorities that the machine trusts.
+/// The authorities that the machine trusts. A catalog of many hosts does not read them for each: that takes milliseconds.
 ///
 /// # Errors
 /// Where there are none.
-pub(crate) fn machine_roots() -> Result<Arc<RootCertStore>, TlsError> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
+pub(super) fn machine_roots() -> Result<Arc<RootCertStore>, TlsError> {
+    let mut known = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = clock::now();
+    match &*known {
+        Some((roots, read_at)) if now.duration_since(*read_at) < ROOTS_AGE_MAX => {
+            Ok(Arc::clone(roots))
+        }
+        _ => {
+            let (roots, _) = usable(rustls_native_certs::load_native_certs())?;
+            let roots = Arc::new(roots);
+            *known = Some((Arc::clone(&roots), now));
+            Ok(roots)
+        }
+    }
+}
+
+/// The same as PEM, for a client that takes no others: what cannot be used is not among them.
+///
+/// # Errors
+/// Where there are none.
+pub(crate) fn machine_roots_pem() -> Result<String, TlsError> {
+    let (_, certificates) = usable(rustls_native_certs::load_native_certs())?;
+    Ok(certificates.iter().map(|der| in_pem(der)).collect())
+}
+
+/// The certificates that can be used; a bad one among them spoils no other, and is counted in the log.
+fn usable(
+    found: CertificateResult,
+) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
+    let (mut roots, count) = (RootCertStore::empty(), found.certs.len());
+    let mut certificates = found.certs;
+    certificates.retain(|certificate| roots.add(certificate.clone()).is_ok());
+    let refused = count - certificates.len();
     if roots.is_empty() {
         let why = found.errors.iter().map(ToString::to_string);
         let why = why.collect::<Vec<_>>().join("; ");
         return Err(TlsError::NoRoots(io::Error::other(why)));
     }
-    Ok(Arc::new(roots))
+    if refused + found.errors.len() > 0 {
+        let unread = found.errors.first().map(ToString::to_string);
+        tracing::warn!(
+            used = certificates.len(),
+            refused,
+            unread = found.errors.len(),
+            first = unread,
+            "some of the certificates that this machine trusts cannot be used; the others are"
+        );
+    }
+    Ok((roots, certificates))
+}
+
+fn in_pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for (at, letter) in text.chars().enumerate() {
+        if at > 0 && at % PEM_LINE == 0 {
+            pem.push('\n');
+        }
+        pem.push(letter);
+    }
+    pem + "\n-----END CERTIFICATE-----\n"
 }
 
 /// The same for a client that speaks something else than HTTP, and shows no certificate of its own.
@@ -127,4 +186,49 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn unread(path: &Path, source: pem::Error) -> TlsError {
     let path = path.to_owned();
     TlsError::File { path, source }
+}
+
+/// What the machine trusts, and when that was read.
+static MACHINE: Mutex<Option<(Arc<RootCertStore>, Instant)>> = Mutex::new(None);
+/// A machine is given a new authority seldom; a host that is set up ten minutes later trusts it.
+const ROOTS_AGE_MAX: Duration = Duration::from_secs(600);
+/// Letters of a line, as the form has it.
+const PEM_LINE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls_native_certs::load_certs_from_paths;
+    use std::fs;
+
+    const GOOD: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/it/support/keys/root.pem"
+    );
+
+    #[test]
+    fn one_bad_certificate_of_the_machine_spoils_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("all.pem");
+        let good = fs::read_to_string(GOOD).expect("it is there");
+        let bad = in_pem(b"no certificate");
+        fs::write(&file, format!("{bad}{good}{bad}")).expect("it is written");
+        let found = load_certs_from_paths(Some(&file), None);
+        assert_eq!(found.certs.len(), 2);
+        let (roots, certificates) = usable(found).expect("one is good");
+        assert_eq!((roots.len(), certificates.len()), (1, 1));
+        let pem: String = certificates.iter().map(|der| in_pem(der)).collect();
+        let again = CertificateDer::from_pem_slice(pem.as_bytes()).expect("it is PEM");
+        assert_eq!(again, certificates[0]);
+        fs::write(&file, bad).expect("it is written");
+        let found = load_certs_from_paths(Some(&file), None);
+        assert!(matches!(usable(found), Err(TlsError::NoRoots(_))));
+    }
+
+    #[test]
+    fn the_machines_authorities_are_read_once_for_many_clients() {
+        let roots = machine_roots().expect("this machine trusts somebody");
+        let again = machine_roots().expect("this machine trusts somebody");
+        assert!(Arc::ptr_eq(&roots, &again));
+    }
 }

@@ -1,6 +1,7 @@
 //! How well a lane fits a call. `[pure]`
 
 use crate::turn::Fault;
+use crate::turn::LaneId;
 
 /// What a lane says of a call before any work.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +13,14 @@ pub(crate) enum Fit {
     },
     /// The lane cannot take the call.
     Unfit(Fault),
+}
+
+/// What the treatments of calls depend on: where it is the same, so are they.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TreatedBy {
+    /// The catalog's.
+    pub(crate) generation: u64,
+    pub(crate) lanes: Vec<LaneId>,
 }
 
 /// What a lane does with what a call asks for.

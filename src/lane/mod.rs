@@ -29,6 +29,7 @@ pub(crate) use call::LaneWant;
 pub(crate) use call::Original;
 pub(crate) use fit::Affinity;
 pub(crate) use fit::Fit;
+pub(crate) use fit::TreatedBy;
 pub(crate) use fit::Treatment;
 pub(crate) use health::Health;
 pub(crate) use health::LaneView;

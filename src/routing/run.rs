@@ -15,6 +15,7 @@ use crate::lane::LaneWant;
 use crate::lane::OfferedModels;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::TreatedBy;
 use crate::lane::Treatment;
 use crate::turn::Attempt;
 use crate::turn::ConversationId;
@@ -93,6 +94,14 @@ impl Router {
             (way.lane.id().clone(), calls.iter().map(of).collect())
         });
         asked.collect()
+    }
+
+    /// What [`Router::treatments`] depends on. It is looked at before: a catalog that changes meanwhile is another one.
+    pub(crate) fn treated_by(&self) -> TreatedBy {
+        let generation = self.lanes.catalog.status().generation;
+        let ways = self.lanes.kinds_of_ways().into_iter();
+        let lanes = ways.map(|way| way.lane.id().clone()).collect();
+        TreatedBy { generation, lanes }
     }
 
     /// Whether a lane holds this conversation.

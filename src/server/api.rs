@@ -2,6 +2,7 @@
 
 use super::ServerConfig;
 use super::body_budget::BodyBudget;
+use super::capability::KnownCapabilities;
 use super::drain::DrainDeadline;
 use super::recall::Recall;
 use crate::archive::Archive;
@@ -18,6 +19,7 @@ use crate::lane::LaneView;
 use crate::lane::OfferedModel;
 use crate::lane::OfferedModels;
 use crate::lane::Serving;
+use crate::lane::TreatedBy;
 use crate::lane::Treatment;
 use crate::pool::Snapshot;
 use crate::routing::RouteExplanation;
@@ -70,6 +72,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn treatments(&self, _calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
         Vec::new()
     }
+    /// What that depends on.
+    fn treated_by(&self) -> TreatedBy {
+        TreatedBy::default()
+    }
     /// Takes a call's share of what its policy limits.
     fn reserve<'a>(&'a self, _call: &'a Call, _body_bytes: usize) -> Reserving<'a> {
         Box::pin(std::future::ready(Ok(None)))
@@ -106,6 +112,10 @@ impl Backend for Conversations {
 
     fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
         Conversations::treatments(self, calls)
+    }
+
+    fn treated_by(&self) -> TreatedBy {
+        Conversations::treated_by(self)
     }
 
     fn reserve<'a>(&'a self, call: &'a Call, body_bytes: usize) -> Reserving<'a> {
@@ -159,6 +169,7 @@ pub(crate) struct ApiState {
     pub(super) telemetry: Telemetry,
     pub(super) archive: Archive,
     pub(super) recall: Recall,
+    pub(super) capabilities: KnownCapabilities,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
     /// Falls where calls in flight take longer than the drain waits.
@@ -207,6 +218,7 @@ impl Api {
             telemetry: Telemetry::off(),
             archive: Archive::in_memory(),
             recall: Recall::default(),
+            capabilities: KnownCapabilities::default(),
             started: clock::now(),
             stop: None,
             drain_deadline: DrainDeadline::new(),
@@ -277,6 +289,10 @@ impl Api {
 
     pub(super) fn treatments(&self, calls: &[Call]) -> Vec<(LaneId, Vec<Treatment>)> {
         self.backend.treatments(calls)
+    }
+
+    pub(super) fn treated_by(&self) -> TreatedBy {
+        self.backend.treated_by()
     }
 
     pub(super) async fn reserve(

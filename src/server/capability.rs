@@ -9,6 +9,7 @@ use super::status;
 use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::Original;
+use crate::lane::TreatedBy;
 use crate::lane::Treatment;
 use crate::turn::Fault;
 use crate::turn::Timeline;
@@ -23,12 +24,66 @@ use crate::wire::capability;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde_json::Value;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// `GET /v1/capabilities`.
 pub(super) async fn capabilities(State(api): State<Api>) -> Response {
+    let lanes: Value = api.lanes().iter().map(status::lane).collect();
+    let by = api.treated_by();
+    let known = api.capabilities.known(&by);
+    let worked_out = match known {
+        Some(known) => Ok(known),
+        // Every field is asked of every lane, which takes a while where there are many hosts.
+        None => {
+            let api = api.clone();
+            let work = move || api.capabilities.or_work_out(by, || document(&api));
+            tokio::task::spawn_blocking(work).await
+        }
+    };
+    let mut document = match worked_out {
+        Ok(document) => (*document).clone(),
+        // It panicked, which is told already.
+        Err(_) => capability::document(),
+    };
+    document["lanes"] = lanes;
+    status::json(&document)
+}
+
+/// The document as it was worked out last. It is the same until the lanes are others.
+#[derive(Clone, Default)]
+pub(super) struct KnownCapabilities {
+    known: Arc<Mutex<Option<Known>>>,
+    /// Held by the one that works it out: of many that ask at once, the others wait for it.
+    working: Arc<Mutex<()>>,
+}
+
+type Known = (TreatedBy, Arc<Value>);
+
+impl KnownCapabilities {
+    fn known(&self, by: &TreatedBy) -> Option<Arc<Value>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, document) = known.as_ref()?;
+        (of == by).then(|| Arc::clone(document))
+    }
+
+    /// It blocks for as long as that takes.
+    fn or_work_out(&self, by: TreatedBy, work: impl FnOnce() -> Value) -> Arc<Value> {
+        let _one = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known(&by) {
+            return known;
+        }
+        let document = Arc::new(work());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((by, Arc::clone(&document)));
+        document
+    }
+}
+
+fn document(api: &Api) -> Value {
     let mut document = capability::document();
-    document["lanes"] = api.lanes().iter().map(status::lane).collect();
     for (version, name) in VERSIONS.into_iter().enumerate() {
         let plain = sample(PLAIN, version);
         let calls = ROWS.iter().map(|row| sample(row.field, version));
@@ -47,7 +102,7 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Response {
             }
         }
     }
-    status::json(&document)
+    document
 }
 
 /// A call with this field, as its caller wrote it.
@@ -161,6 +216,25 @@ mod tests {
         );
         assert_eq!(of("metadata", &taken(&[], &["max_tokens"])), Standing::Moot);
         assert_eq!(of("metadata", &Treatment::Passed), Standing::Honoured);
+    }
+
+    #[test]
+    fn the_document_is_worked_out_once_for_many_questions_and_anew_for_other_lanes() {
+        let (known, mut count) = (KnownCapabilities::default(), 0);
+        let by = |generation| TreatedBy {
+            generation,
+            lanes: Vec::new(),
+        };
+        let mut ask = |generation| {
+            let work = || {
+                count += 1;
+                Value::from(count)
+            };
+            known.or_work_out(by(generation), work).as_u64()
+        };
+        let told = [ask(1), ask(1), ask(2), ask(2), ask(1)];
+        assert_eq!(told, [Some(1), Some(1), Some(2), Some(2), Some(3)]);
+        assert_eq!(known.known(&by(2)), None);
     }
 
     #[test]

@@ -169,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn lanes_are_brought_up_to_a_catalog_once_however_many_ask_for_that() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (catalog, hosts) = (catalog(home.path()), hosts());
+        declare(&catalog, "one");
+        hosts.take_up(&catalog);
+        let first = hosts.lane("one").expect("it has a lane");
+        hosts.take_up(&catalog);
+        let again = hosts.lane("one").expect("it has a lane");
+        assert!(Arc::ptr_eq(&first, &again));
+        catalog.reload();
+        hosts.take_up(&catalog);
+        let newer = hosts.lane("one").expect("it has a lane");
+        assert!(!Arc::ptr_eq(&first, &newer));
+    }
+
+    #[test]
     fn the_newest_catalog_stays_whoever_takes_it_up() {
         let home = tempfile::tempdir().expect("a folder");
         let (catalog, hosts) = (catalog(home.path()), hosts());

@@ -271,3 +271,20 @@ async fn whole(mut body: UnsyncBoxBody<Bytes, Fault>) -> Result<Vec<u8>, Fault> 
 
 /// Bytes of an answer that is read whole: as many as of one that passes.
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+
+    #[tokio::test]
+    async fn an_answer_that_is_read_whole_has_a_bound() {
+        let body = |size: usize| {
+            let body = Full::new(Bytes::from(vec![b'x'; size]));
+            body.map_err(|never| match never {}).boxed_unsync()
+        };
+        let read = whole(body(WHOLE_BYTES_MAX)).await;
+        assert_eq!(read.map(|read| read.len()).ok(), Some(WHOLE_BYTES_MAX));
+        assert!(whole(body(WHOLE_BYTES_MAX + 1)).await.is_err());
+    }
+}

@@ -162,6 +162,13 @@ fn a_host_of_another_dialect_says_what_it_has_no_place_for() {
     assert_eq!(of("top_k"), "ignored");
     assert_eq!(of("metadata"), "ignored");
     assert_eq!(of("thread"), "rejected");
+    relay.world.declare(&catalog(&host, HOST));
+    wait::until("what the host says by its other adapter", || {
+        let told = relay.get("/v1/capabilities");
+        let mut fields = told["fields"].as_array()?.iter();
+        let row = fields.find(|row| row["field"] == "top_k")?;
+        (row["http:one"]["2023-06-01"] == "honoured").then_some(())
+    });
 }
 
 #[test]

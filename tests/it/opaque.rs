@@ -132,6 +132,18 @@ fn a_form_passes_with_its_files_byte_for_byte_but_for_the_models_name() {
             Some("multipart/form-data; boundary=edge")
         );
     }
+    let body = written(&of("m-chat"));
+    let kinds = "content-type: multipart/form-data; boundary=edge\r\n";
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer any\r\n{kinds}{kinds}content-length: {}\r\n\r\n",
+        FORMS[0],
+        body.len()
+    );
+    let two = client::send(rig.relay.address, &[head.as_bytes(), &body].concat()).whole();
+    assert_eq!(
+        (two.status, two.header("x-relay-error")),
+        (400, "invalid_request")
+    );
     let nameless = form(&rig.relay, FORMS[0], &of("m-chat")[..1]);
     assert_eq!(
         (nameless.status, nameless.header("x-relay-error")),
@@ -149,6 +161,30 @@ fn a_form_passes_with_its_files_byte_for_byte_but_for_the_models_name() {
     );
     let misplaced = form(&rig.relay, "/v1/embeddings", &of("m-chat"));
     assert_eq!(misplaced.status, 415);
+}
+
+#[test]
+fn the_bytes_of_a_file_are_no_tokens_of_its_hosts_key() {
+    let host = Host::answering(rule);
+    let world = World::scripted("").pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.declare(&format!(
+        "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private }}\n\
+         ---\nkind: HostKey\nmetadata: {{ name: a }}\nspec: {{ host: one, value: {{ file: key-a }}, limits: {{ tokensPerMinute: 1000 }} }}\n\
+         ---\nkind: Model\nmetadata: {{ name: m }}\nspec: {{}}\n\
+         ---\nkind: Binding\nmetadata: {{ name: m }}\nspec: {{ model: m, lane: \"http:one\", adapter: openai, upstreamName: up }}\n",
+        host.url()
+    ));
+    let relay = world.start();
+    let sound = vec![7; 1_000_000];
+    let parts: [(&str, &[u8]); 2] = [
+        ("name=\"file\"; filename=\"a.wav\"", &sound),
+        ("name=\"model\"", b"m"),
+    ];
+    for _ in 0..3 {
+        let told = form(&relay, FORMS[0], &parts);
+        assert_eq!(told.status, 200, "{}", told.body);
+    }
 }
 
 #[test]

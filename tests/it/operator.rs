@@ -625,6 +625,45 @@ fn a_key_has_a_name_that_can_stand_in_an_address() {
 }
 
 #[test]
+fn a_form_that_is_tried_without_effect_has_none() {
+    let plane = with_token();
+    let ada = plane.user("ada", "operator");
+    let there = |path: &str| plane.admin(&format!("GET /api/v1/{path}"), "").status;
+    let host = "name=one&url=https%3A%2F%2Fapi.example.com&auth=adapter&enabled=true&key=sk-typed";
+    assert_eq!(ada.form("/hosts/-/new?dry_run=true", host).status, 303);
+    assert_eq!((there("hosts/one"), there("host-keys/one")), (404, 404));
+    assert_eq!(ada.form("/hosts/-/new", host).status, 303);
+    assert_eq!((there("hosts/one"), there("host-keys/one")), (200, 200));
+    let key = "name=b&host=one&source=secret&enabled=true&key=sk-typed";
+    assert_eq!(ada.form("/host-keys/-/new?dry_run=true", key).status, 303);
+    assert_eq!(there("host-keys/b"), 404);
+    let sealed = std::fs::read_to_string(plane.relay.world.path("state/secrets.json"));
+    assert!(!sealed.expect("one is stored").contains("\"b\""));
+    assert_eq!(ada.form("/host-keys/-/new", key).status, 303);
+    assert_eq!(there("host-keys/b"), 200);
+}
+
+#[test]
+fn a_host_whose_first_key_cannot_be_stored_is_not_written_either() {
+    let plane = with_token();
+    let ada = plane.user("ada", "operator");
+    // A name that a row may have and a stored value may not.
+    let name = "n".repeat(100);
+    let host = format!(
+        "name={name}&url=https%3A%2F%2Fapi.example.com&auth=adapter&enabled=true&key=sk-typed"
+    );
+    let refused = ada.form("/hosts/-/new", &host);
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    for words in ["Nothing was changed", "is not a name for a secret"] {
+        assert!(refused.body.contains(words), "{words}: {}", refused.body);
+    }
+    for path in ["hosts", "host-keys"] {
+        let row = plane.admin(&format!("GET /api/v1/{path}/{name}"), "");
+        is(&row, 404, "not_found");
+    }
+}
+
+#[test]
 fn settings_are_changed_while_it_runs_told_to_the_audit_log_and_kept() {
     let host = Host::answering(|asked| says(asked, "hi"));
     let plane = with_token();

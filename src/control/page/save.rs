@@ -60,10 +60,10 @@ fn by_form(plane: &Plane, ask: &Ask, kind: Kind) -> Result<String, Problem> {
         (_, None) => drop(row::write_checked(plane, ask, &wanted)?),
         (Kind::Host, Some(value)) => {
             let spec = json!({ "host": name, "value": { "secret": name } });
-            row::write_checked(plane, ask, &wanted)?;
-            value::write_with_value(plane, ask, &document(Kind::HostKey, &name, &spec)?, &value)?;
+            let key = document(Kind::HostKey, &name, &spec)?;
+            value::write_with_value(plane, ask, vec![wanted, key], &value)?;
         }
-        (_, Some(value)) => value::write_with_value(plane, ask, &wanted, &value)?,
+        (_, Some(value)) => value::write_with_value(plane, ask, vec![wanted], &value)?,
     }
     Ok(name)
 }

@@ -113,10 +113,10 @@ impl Answer {
                 self.begin(Stage::Streamed, id, model, usage, events);
             }
             (OutputLine::Started { .. }, Stage::Streamed | Stage::Repeated) => return Told::Broken,
-            (OutputLine::Opened(block), Stage::Streamed) => self.open(block, events),
+            (OutputLine::Opened(kind, first), Stage::Streamed) => self.open(kind, first, events),
             (OutputLine::More(delta, replaced), Stage::Streamed) => {
-                let joined = delta.map(|delta| self.join(delta, replaced));
-                self.extend(joined, events);
+                let joined = self.join(delta, replaced);
+                self.extend(Some(joined), events);
             }
             (OutputLine::Shut, Stage::Streamed) => self.shut(events),
             (
@@ -158,7 +158,8 @@ impl Answer {
                 self.replaced |= replaced;
                 self.repeat(&blocks, events);
             }
-            (OutputLine::Closed { stop, .. }, Stage::Repeated) => {
+            // Where the turn failed, the reason that it tells is not that of the message.
+            (OutputLine::Closed { stop, error: None }, Stage::Repeated) => {
                 self.stop = stop;
                 return self.end();
             }
@@ -192,9 +193,8 @@ impl Answer {
         events.push(Event::Start(self.start.clone()));
     }
 
-    fn open(&mut self, block: Option<(BlockKind, Option<Delta>)>, events: &mut Vec<Event>) {
+    fn open(&mut self, kind: BlockKind, first: Option<Delta>, events: &mut Vec<Event>) {
         self.shut(events);
-        let Some((kind, first)) = block else { return };
         self.open = true;
         events.push(Event::BlockStart {
             index: self.blocks.len(),
@@ -250,7 +250,10 @@ impl Answer {
     /// Blocks that come whole.
     fn repeat(&mut self, blocks: &[Value], events: &mut Vec<Event>) {
         for block in blocks {
-            self.open(opened(block), events);
+            let Some((kind, first)) = opened(block) else {
+                continue; // None such is read.
+            };
+            self.open(kind, first, events);
             let signature = block.get("signature").and_then(Value::as_str);
             let signature = signature.map(|text| Delta::Signature(text.to_owned()));
             self.extend(signature, events);

@@ -20,10 +20,10 @@ pub(crate) enum OutputLine {
         model: String,
         usage: Counts,
     },
-    /// A block of it begins; `None` for one that is not the model's to a caller.
-    Opened(Option<(BlockKind, Option<Delta>)>),
-    /// `None` for a piece that says nothing; and what of it is not as it was written.
-    More(Option<Delta>, Replaced),
+    /// A block of it begins, and what of it is there already.
+    Opened(BlockKind, Option<Delta>),
+    /// A piece of the block, and what of it is not as it was written.
+    More(Delta, Replaced),
     Shut,
     Ending {
         stop: Option<StopReason>,
@@ -102,18 +102,23 @@ pub(crate) fn parse(line: &[u8]) -> Option<OutputLine> {
     }
 }
 
+/// What an event of the API says; `None` for one of a kind that says nothing of an answer. One of a known kind that has not
+/// what this kind has is of a form that is not known: what it says must not be lost unseen.
 fn event(event: &Value, replaced: Replaced) -> Option<OutputLine> {
-    match event.get("type")?.as_str()? {
-        "message_start" => {
-            let message = event.get("message")?;
-            Some(OutputLine::Started {
-                id: text(message, "id"),
-                model: text(message, "model"),
-                usage: counts(message.get("usage")),
-            })
-        }
-        "content_block_start" => Some(OutputLine::Opened(opened(event.get("content_block")?))),
-        "content_block_delta" => Some(OutputLine::More(delta(event.get("delta")?), replaced)),
+    let word = match event.get("type")?.as_str()? {
+        "message_start" => event.get("message").map(|message| OutputLine::Started {
+            id: text(message, "id"),
+            model: text(message, "model"),
+            usage: counts(message.get("usage")),
+        }),
+        "content_block_start" => event
+            .get("content_block")
+            .and_then(opened)
+            .map(|(kind, first)| OutputLine::Opened(kind, first)),
+        "content_block_delta" => event
+            .get("delta")
+            .and_then(delta)
+            .map(|delta| OutputLine::More(delta, replaced)),
         "content_block_stop" => Some(OutputLine::Shut),
         "message_delta" => Some(OutputLine::Ending {
             stop: event.get("delta").and_then(stop),
@@ -121,20 +126,26 @@ fn event(event: &Value, replaced: Replaced) -> Option<OutputLine> {
             usage: counts(event.get("usage")),
         }),
         "message_stop" => Some(OutputLine::Over),
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(word.unwrap_or(OutputLine::Broken))
 }
 
-/// A block's kind, and what of it is there already.
+/// A block's kind, and what of it is there already; `None` where it has not what its kind has.
 pub(crate) fn opened(block: &Value) -> Option<(BlockKind, Option<Delta>)> {
     let kind = block::kind(block)?;
     let first = match &kind {
-        BlockKind::Text => Some(Delta::Text(text(block, "text"))),
-        BlockKind::Thinking => Some(Delta::Thinking(text(block, "thinking"))),
+        BlockKind::Text => Some(Delta::Text(string(block, "text")?)),
+        BlockKind::Thinking => Some(Delta::Thinking(string(block, "thinking")?)),
         BlockKind::RedactedThinking { .. } | BlockKind::Foreign(_) => None,
+        BlockKind::ToolUse { id, name } if id.is_empty() || name.is_empty() => return None,
         BlockKind::ToolUse { .. } => input(block),
     };
     Some((kind, first))
+}
+
+fn string(value: &Value, name: &str) -> Option<String> {
+    value.get(name)?.as_str().map(str::to_owned)
 }
 
 /// A stream begins a call with an empty input, and tells it in pieces.
@@ -146,10 +157,10 @@ fn input(block: &Value) -> Option<Delta> {
 
 fn delta(delta: &Value) -> Option<Delta> {
     Some(match delta.get("type")?.as_str()? {
-        "text_delta" => Delta::Text(text(delta, "text")),
-        "thinking_delta" => Delta::Thinking(text(delta, "thinking")),
-        "signature_delta" => Delta::Signature(text(delta, "signature")),
-        "input_json_delta" => Delta::InputJson(text(delta, "partial_json")),
+        "text_delta" => Delta::Text(string(delta, "text")?),
+        "thinking_delta" => Delta::Thinking(string(delta, "thinking")?),
+        "signature_delta" => Delta::Signature(string(delta, "signature")?),
+        "input_json_delta" => Delta::InputJson(string(delta, "partial_json")?),
         _ => Delta::Foreign(delta.clone()),
     })
 }
@@ -157,16 +168,19 @@ fn delta(delta: &Value) -> Option<Delta> {
 fn said(line: &Value, replaced: Replaced) -> Option<OutputLine> {
     let message = line.get("message")?;
     let model = text(message, "model");
-    (model != SYNTHETIC).then(|| OutputLine::Said {
-        id: text(message, "id"),
-        model,
-        usage: counts(message.get("usage")),
-        blocks: message
-            .get("content")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default(),
-        replaced: replaced.is_any(),
+    if model == SYNTHETIC {
+        return None;
+    }
+    let blocks = message.get("content").and_then(Value::as_array);
+    Some(match blocks {
+        Some(blocks) if blocks.iter().all(|block| opened(block).is_some()) => OutputLine::Said {
+            id: text(message, "id"),
+            model,
+            usage: counts(message.get("usage")),
+            blocks: blocks.clone(),
+            replaced: replaced.is_any(),
+        },
+        _ => OutputLine::Broken,
     })
 }
 
@@ -240,7 +254,7 @@ mod tests {
         let told = Delta::Text("a\tb\r\n\u{2028}".into());
         assert_eq!(
             parse(line.as_bytes()),
-            Some(OutputLine::More(Some(told), Replaced::default()))
+            Some(OutputLine::More(told, Replaced::default()))
         );
     }
 
@@ -252,10 +266,7 @@ mod tests {
             id: "t".into(),
             name: "f".into(),
         };
-        assert_eq!(
-            parse(line.as_bytes()),
-            Some(OutputLine::Opened(Some((kind, None))))
-        );
+        assert_eq!(parse(line.as_bytes()), Some(OutputLine::Opened(kind, None)));
     }
 
     #[test]
@@ -289,6 +300,43 @@ mod tests {
         };
         assert_eq!(line("{}"), answered(true));
         assert_eq!(line(r#"{"relay":"refused"}"#), answered(false));
+    }
+
+    #[test]
+    fn what_has_a_form_that_is_not_known_is_not_passed_over() {
+        let stream =
+            |event: &str| parse(format!(r#"{{"type":"stream_event","event":{event}}}"#).as_bytes());
+        for odd in [
+            r#"{"type":"message_start"}"#,
+            r#"{"type":"content_block_start","index":0}"#,
+            r#"{"type":"content_block_start","content_block":{"text":"a"}}"#,
+            r#"{"type":"content_block_start","content_block":{"type":"text","body":"a"}}"#,
+            r#"{"type":"content_block_start","content_block":{"type":"tool_use","call":"t","name":"f"}}"#,
+            r#"{"type":"content_block_delta","piece":{"type":"text_delta","text":"a"}}"#,
+            r#"{"type":"content_block_delta","delta":{"text":"a"}}"#,
+            r#"{"type":"content_block_delta","delta":{"type":"text_delta","chunks":["a"]}}"#,
+            r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial":"a"}}"#,
+        ] {
+            assert_eq!(stream(odd), Some(OutputLine::Broken), "{odd}");
+        }
+        let said = |content: &str| {
+            let line = r#"{"type":"assistant","message":{"id":"m","model":"x","content":CONTENT}}"#;
+            parse(line.replace("CONTENT", content).as_bytes())
+        };
+        for odd in ["\"a\"", "[{\"text\":\"a\"}]", "[{\"type\":\"text\"}]"] {
+            assert_eq!(said(odd), Some(OutputLine::Broken), "{odd}");
+        }
+        // New kinds and new fields are none of it.
+        assert_eq!(stream(r#"{"type":"ping"}"#), None);
+        assert_eq!(stream(r#"{"type":"context_edited","edits":[]}"#), None);
+        assert!(matches!(
+            stream(
+                r#"{"index":0,"delta":{"n":1,"type":"future_delta"},"type":"content_block_delta"}"#
+            ),
+            Some(OutputLine::More(Delta::Foreign(_), _))
+        ));
+        let new = r#"[{"type":"hologram","data":1},{"type":"text","text":"a","tone":"b"}]"#;
+        assert!(matches!(said(new), Some(OutputLine::Said { .. })));
     }
 
     #[test]

@@ -92,8 +92,8 @@ fn ending(stop: StopReason) -> [OutputLine; 2] {
 fn text(text: &str) -> [OutputLine; 3] {
     let delta = Delta::Text(text.into());
     [
-        OutputLine::Opened(Some((BlockKind::Text, None))),
-        OutputLine::More(Some(delta), Replaced::default()),
+        OutputLine::Opened(BlockKind::Text, None),
+        OutputLine::More(delta, Replaced::default()),
         OutputLine::Shut,
     ]
 }
@@ -101,7 +101,7 @@ fn text(text: &str) -> [OutputLine; 3] {
 fn called(id: &str) -> [OutputLine; 2] {
     let (id, name) = (id.to_owned(), "f".to_owned());
     let kind = BlockKind::ToolUse { id, name };
-    [OutputLine::Opened(Some((kind, None))), OutputLine::Shut]
+    [OutputLine::Opened(kind, None), OutputLine::Shut]
 }
 
 fn hear(machine: &mut Machine, words: impl IntoIterator<Item = OutputLine>, now: Instant) {
@@ -403,6 +403,34 @@ fn an_answer_that_did_not_stream_is_told_whole() {
 }
 
 #[test]
+fn an_answer_that_did_not_stream_is_none_where_its_turn_failed() {
+    let (mut machine, now) = ready();
+    machine.begin(task(sent()), now);
+    let said = OutputLine::Said {
+        id: "msg_2".into(),
+        model: "m".into(),
+        usage: Counts::default(),
+        blocks: vec![json!({"type": "text", "text": "a"})],
+        replaced: false,
+    };
+    machine.handle_word(said, now);
+    let error = ApiError {
+        status: Some(529),
+        text: "API Error: 529 busy".into(),
+        ..ApiError::default()
+    };
+    let closed = OutputLine::Closed {
+        stop: Some(StopReason::StopSequence(None)),
+        error: Some(error),
+    };
+    machine.handle_word(closed, now);
+    let told = effects(&mut machine);
+    let is_end = |effect: &Effect| matches!(effect, Effect::Tell(Event::End(_)));
+    assert!(!told.iter().any(is_end), "{told:?}");
+    assert_eq!(failure(&told), Some((&FaultKind::UpstreamOverloaded, true)));
+}
+
+#[test]
 fn a_process_that_dies_costs_its_call_a_second_try_or_an_error() {
     for begun in [false, true] {
         let (mut machine, now) = ready();
@@ -424,8 +452,8 @@ fn called_with(input: &str) -> [OutputLine; 3] {
     let kind = BlockKind::ToolUse { id, name };
     let input = Delta::InputJson(input.into());
     [
-        OutputLine::Opened(Some((kind, None))),
-        OutputLine::More(Some(input), Replaced::default()),
+        OutputLine::Opened(kind, None),
+        OutputLine::More(input, Replaced::default()),
         OutputLine::Shut,
     ]
 }

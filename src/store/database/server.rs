@@ -178,7 +178,10 @@ mod tests {
 
     #[test]
     fn what_would_not_be_checked_is_refused_with_what_it_may_be() {
-        assert!(trusts("?sslmode=verify-ca").contains("require or verify-full"));
+        for mode in ["allow", "prefer", "verify-ca", "nonsense"] {
+            let said = trusts(&format!("?sslmode={mode}"));
+            assert!(said.contains("require or verify-full"), "{mode}: {said}");
+        }
         assert!(trusts("?sslrootcert=/ca.pem").contains("add sslmode=verify-full"));
         assert!(trusts("?sslmode=require&sslrootcert=ca.pem").contains("begin at the root"));
         let said = trusts("?nonsense=1");

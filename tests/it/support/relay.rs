@@ -290,7 +290,9 @@ impl World {
             .envs(
                 self.env
                     .iter()
-                    .filter(|(name, _)| name == VERSION || name.starts_with(OWN))
+                    .filter(|(name, _)| {
+                        [VERSION, "SSL_CERT_FILE"].contains(&name.as_str()) || name.starts_with(OWN)
+                    })
                     .cloned(),
             )
             .env("HOME", self.path("user"))

@@ -402,6 +402,32 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_a_whole_answer_are_as_many_as_stand_there_and_an_odd_one_is_not_lost() {
+        let whole_of = |message: Value| {
+            let body = json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+            whole(body.to_string().as_bytes())
+        };
+        let call = |id: &str| json!({"id": id, "index": 0, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let words = whole_of(json!({"content": null, "tool_calls": [call("a"), call("b")]}));
+        let words = words.expect("it is an answer");
+        let starts = words.iter().filter(|word| {
+            matches!(
+                word,
+                Word::Event(Event::BlockStart {
+                    kind: BlockKind::ToolUse { .. },
+                    ..
+                })
+            )
+        });
+        assert_eq!(starts.count(), 2, "{words:?}");
+        let mut object = call("a");
+        object["function"]["arguments"] = json!({"x": 1});
+        assert_eq!(whole_of(json!({"tool_calls": [object]})), Err(Unread));
+        let older = json!({"content": null, "function_call": {"name": "f", "arguments": "{}"}});
+        assert_eq!(whole_of(older), Err(Unread));
+    }
+
+    #[test]
     fn a_whole_answer_says_what_its_stream_says() {
         let call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
         let message = json!({"role": "assistant", "reasoning_content": "hm", "content": "é",
