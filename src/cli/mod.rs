@@ -46,6 +46,7 @@ mod status;
 mod story;
 mod told;
 mod top;
+mod unpack;
 mod update;
 mod usage;
 mod user;

@@ -17,6 +17,7 @@ mod failover;
 mod flood;
 mod hangup;
 mod hostile;
+mod hostile_user;
 mod hosts;
 mod installation;
 mod license;
