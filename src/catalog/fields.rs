@@ -75,7 +75,11 @@ impl Reading {
 
 impl<'a> Fields<'a> {
     pub(super) fn node(&self, name: &'static str) -> Option<&'a Node> {
-        self.known.borrow_mut().push(name);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&name) {
+            known.push(name);
+        }
+        drop(known);
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (!entry.value.is_null()).then_some(&entry.value)
     }

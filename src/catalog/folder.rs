@@ -7,6 +7,7 @@ use super::document::Document;
 use super::document::read_text;
 use super::problem::Place;
 use super::problem::Problem;
+use super::problem::RowId;
 use super::set::DocumentSet;
 use crate::store;
 use crate::store::CATALOG_DEPTH_MAX;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use thiserror::Error;
 
 /// Reads every row of a folder, or of one file. What cannot be read is among the problems.
 pub(crate) fn load(path: &Path) -> DocumentSet {
@@ -102,21 +104,80 @@ fn texts(path: &Path) -> Texts {
     }
 }
 
-/// Makes the changes in a folder. A row that stands in a file with others is replaced there, and the others, with their
-/// comments, stay as they are; a new one gets a file of its own.
+/// Why a change of the folder is not what its rows are now.
+#[derive(Debug, Error)]
+pub(crate) enum WriteFault {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is in a file, but the folder does not say so when it is read: other text is in the way.
+    #[error("the change of {row} was written and is not in force: {why}")]
+    NotTaken { row: RowId, why: String },
+}
+
+/// Makes the changes in a folder, and reads it to see that they are made. A row that stands in a file with others is
+/// replaced there, and the others, with their comments, stay as they are; a new one gets a file of its own.
 ///
 /// # Errors
-/// Where a file cannot be written; the changes before it are made.
-pub(crate) fn write(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError> {
+/// Where a file cannot be written (the changes before it are made), or where what is written is not what is read.
+pub(crate) fn write(folder: &Path, changes: &ChangeSet) -> Result<(), WriteFault> {
+    put(folder, changes)?;
+    let now = load(folder);
+    match changes.changes.iter().find(|change| !is_made(change, &now)) {
+        Some(change) => Err(WriteFault::NotTaken {
+            row: change.row.clone(),
+            why: in_the_way(change, &now),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn is_made(change: &Change, now: &DocumentSet) -> bool {
+    let found = now.find(&change.row);
+    match &change.what {
+        Changed::Added(wanted) => found.is_some_and(|found| found.says_the_same(wanted)),
+        Changed::Edited { after, .. } => found.is_some_and(|found| found.says_the_same(after)),
+        Changed::Removed(_) => found.is_none(),
+    }
+}
+
+/// What keeps a change out: another row of its name, or else what is wrong in the folder.
+fn in_the_way(change: &Change, now: &DocumentSet) -> String {
+    if let Some(other) = now.find(&change.row) {
+        return format!("{} says something else; mend or remove that", other.place);
+    }
+    let mut problems = now.problems().iter();
+    let mine = problems.find(|problem| match &problem.row {
+        Some(row) => *row == change.row,
+        None => true,
+    });
+    mine.map_or_else(
+        || "the folder was changed meanwhile".to_owned(),
+        |problem| format!("mend {problem}"),
+    )
+}
+
+fn put(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError> {
     store::make_folder(folder).map_err(|source| StoreError::Unwritable {
         path: folder.to_owned(),
         source,
     })?;
     // From the end of each file to its beginning, so that no line moves that is still to be found.
     let mut changes: Vec<_> = changes.changes.iter().collect();
+    let mut all = changes.iter();
+    let has_new = all.any(|change| matches!(change.what, Changed::Added(_)));
+    let spoilt = has_new.then(|| load(folder));
+    let spoilt = spoilt.unwrap_or_default();
     changes.sort_by_key(|change| std::cmp::Reverse(line(change)));
     for change in changes {
         match &change.what {
+            Changed::Added(document) if text_of(&spoilt, &change.row).is_some() => {
+                // Lines may have moved since.
+                let now = load(folder);
+                match text_of(&now, &change.row) {
+                    Some(place) => replace_text(place, Some(document))?,
+                    None => write_new(folder, document)?,
+                }
+            }
             Changed::Added(document) => write_new(folder, document)?,
             Changed::Edited { before, after, .. } => {
                 replace_row(folder, before, Some(after))?;
@@ -125,6 +186,14 @@ pub(crate) fn write(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+/// Where a row stands that is out for its text, so that the new one goes in its place and not beside it.
+fn text_of<'a>(set: &'a DocumentSet, row: &RowId) -> Option<&'a Place> {
+    let mut problems = set.problems().iter();
+    let found = problems.find(|problem| problem.row.as_ref() == Some(row));
+    let place = found.map(|problem| &problem.place);
+    place.filter(|place| place.line > 0 && set.find(row).is_none())
 }
 
 fn line(change: &Change) -> usize {
@@ -164,18 +233,22 @@ fn replace_row(
     before: &Document,
     after: Option<&Document>,
 ) -> Result<(), StoreError> {
-    let Some(path) = before.place.path() else {
-        return after.map_or(Ok(()), |after| write_new(folder, after));
+    match before.place.path() {
+        Some(_) => replace_text(&before.place, after),
+        None => after.map_or(Ok(()), |after| write_new(folder, after)),
+    }
+}
+
+/// Replaces the document that holds a place, or takes it out.
+fn replace_text(place: &Place, after: Option<&Document>) -> Result<(), StoreError> {
+    let Some(path) = place.path() else {
+        return Ok(());
     };
     let text = fs::read_to_string(&path).map_err(|source| StoreError::Unreadable {
         path: path.clone(),
         source,
     })?;
-    let new = splice(
-        &text,
-        before.place.line,
-        after.map(Document::to_yaml).as_deref(),
-    );
+    let new = splice(&text, place.line, after.map(Document::to_yaml).as_deref());
     if new.trim().is_empty() {
         store::remove(&path);
         return Ok(());

@@ -9,8 +9,10 @@ use super::resolve::concerns_calls;
 use super::resolve::resolve;
 use super::set::DocumentSet;
 use super::snapshot::Snapshot;
+use super::stamps::Stamps;
 use crate::clock;
 use crate::secret::SecretReader;
+use crate::secret::SecretRef;
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ struct Shared {
     secrets: SecretReader,
     snapshot: ArcSwap<Snapshot>,
     status: watch::Sender<CatalogStatus>,
+    /// The files that its rows' secrets stand in, as they were when they were read.
+    secrets_read: ArcSwap<Stamps>,
     /// One reading at a time. Calls never wait for it.
     reading: Mutex<()>,
 }
@@ -52,39 +56,22 @@ pub(crate) struct CatalogStatus {
     pub(crate) generation: u64,
     /// When this one did, in milliseconds since 1970.
     pub(crate) in_force_since: u64,
-    /// Why the folder as it is now is not in force; empty where it is.
-    pub(crate) refused: Vec<Problem>,
-}
-
-/// What became of a reading.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reloaded {
-    InForce,
-    /// The text is wrong somewhere; the last good catalog stays in force.
-    Refused,
 }
 
 impl Catalog {
-    /// Reads the folder. What is wrong at a start spoils its own rows, since there is nothing earlier to stay with.
+    /// Reads the folder. What is wrong spoils its own rows, now and in every later reading.
     pub(crate) fn open(config: CatalogConfig, secrets: SecretReader) -> Catalog {
-        let mut set = folder::load(&config.dir);
-        if config.is_named && !config.dir.exists() {
-            set.complain(Problem::file(
-                &config.dir,
-                "there is no such folder; make it, or name another one",
-            ));
-        }
-        let snapshot = made(&set, &config.brought, &secrets);
+        let (snapshot, stamps) = made(&config, &secrets);
         let status = CatalogStatus {
             generation: 1,
             in_force_since: clock::unix_ms(),
-            refused: Vec::new(),
         };
         Catalog(Arc::new(Shared {
             config,
             secrets,
             snapshot: ArcSwap::from_pointee(snapshot),
             status: watch::Sender::new(status),
+            secrets_read: ArcSwap::from_pointee(stamps),
             reading: Mutex::default(),
         }))
     }
@@ -107,38 +94,26 @@ impl Catalog {
         self.0.status.borrow().clone()
     }
 
-    /// Tells of every catalog that comes into force, and of every refusal.
+    /// Tells of every catalog that comes into force.
     pub(crate) fn subscribe(&self) -> watch::Receiver<CatalogStatus> {
         self.0.status.subscribe()
     }
 
-    /// Reads the folder and every secret anew. Takes the file system, so never on a call's path.
-    pub(crate) fn reload(&self) -> Reloaded {
-        let _one = self.lock();
-        let set = folder::load(&self.0.config.dir);
-        let wrong: Vec<_> = set
-            .problems()
-            .iter()
-            .filter(|problem| problem.is_of_text())
-            .cloned()
-            .collect();
-        let known = |problem: &Problem| self.snapshot().problems().contains(problem);
-        // What was wrong already when the present catalog came into force does not hold the next one up.
-        if wrong.iter().any(|problem| !known(problem)) {
-            self.0.status.send_modify(|status| status.refused = wrong);
-            return Reloaded::Refused;
-        }
-        self.put(&set);
-        Reloaded::InForce
+    /// Whether a file that a secret stands in is another one than was read. Takes the file system.
+    pub(super) fn are_secrets_old(&self) -> bool {
+        self.0.secrets_read.load().are_old()
     }
 
-    fn put(&self, set: &DocumentSet) {
-        let made = made(set, &self.0.config.brought, &self.0.secrets);
+    /// Reads the folder and every secret anew, and puts what is good of it in force: a row that is wrong is out, were it
+    /// good before or not, and every other one serves. Takes the file system, so never on a call's path.
+    pub(crate) fn reload(&self) {
+        let _one = self.lock();
+        let (made, stamps) = made(&self.0.config, &self.0.secrets);
+        self.0.secrets_read.store(Arc::new(stamps));
         self.0.snapshot.store(Arc::new(made));
         self.0.status.send_modify(|status| {
             status.generation += 1;
             status.in_force_since = clock::unix_ms();
-            status.refused = Vec::new();
         });
     }
 
@@ -150,11 +125,26 @@ impl Catalog {
     }
 }
 
-fn made(declared: &DocumentSet, brought: &str, secrets: &SecretReader) -> Snapshot {
+/// What the folder and the secrets say now, and the secrets' files as they were just before they were read.
+fn made(config: &CatalogConfig, secrets: &SecretReader) -> (Snapshot, Stamps) {
+    let mut declared = folder::load(&config.dir);
+    if config.is_named && !config.dir.exists() {
+        declared.complain(Problem::file(
+            &config.dir,
+            "there is no such folder; make it, or name another one",
+        ));
+    }
     let pass = secrets.pass();
+    let mut stamps = Stamps::default();
     let mut set = declared.clone();
-    set.bring(read_text(brought, &Place::default()));
-    let mut snapshot = resolve(&set, &mut |reference| pass.read(reference), &built_in);
-    snapshot.is_configured = concerns_calls(declared);
-    snapshot
+    set.bring(read_text(&config.brought, &Place::default()));
+    let mut read = |reference: &SecretRef| {
+        for place in secrets.places(reference) {
+            stamps.take(place);
+        }
+        pass.read(reference)
+    };
+    let mut snapshot = resolve(&set, &mut read, &built_in);
+    snapshot.is_configured = concerns_calls(&declared);
+    (snapshot, stamps)
 }

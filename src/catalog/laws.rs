@@ -4,7 +4,6 @@ use super::builtin::built_in;
 use super::document::Document;
 use super::handle::Catalog;
 use super::handle::CatalogConfig;
-use super::handle::Reloaded;
 use super::name::LaneName;
 use super::problem::Place;
 use super::problem::ProblemCode;
@@ -336,6 +335,21 @@ fn what_is_wrong_in_a_row_says_what_to_write() {
 }
 
 #[test]
+fn one_wrong_field_makes_no_other_one_unknown() {
+    for text in [
+        "kind: Host\nmetadata: { name: x }\nspec: { url: nowhere, auth: none, timeouts: { idle: 1s }, tls: { ca: a }, proxy: none, http: auto, choose: order }",
+        "kind: Policy\nmetadata: { name: x }\nspec: { lanes: [codex], hostKeys: [a], limits: { concurrent: 1 }, budget: { amount: 1, per: day }, perKey: { limits: { concurrent: 1 } } }",
+    ] {
+        let found = complaints(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+    let found = complaints(
+        "kind: Host\nmetadata: { name: x }\nspec: { url: \"https://a.example\", colour: red }",
+    );
+    assert_eq!(found.join("").matches("url").count(), 1, "{found:?}");
+}
+
+#[test]
 fn an_export_is_stable_and_means_the_same() {
     let first = set(SMALLEST);
     let text = first.export();
@@ -399,43 +413,130 @@ fn catalog(dir: &Path) -> Catalog {
 }
 
 #[test]
-fn a_broken_change_keeps_the_last_good_catalog_and_says_why() {
+fn a_broken_row_is_out_while_it_runs_and_every_other_change_is_in_force() {
     let home = tempfile::tempdir().expect("a folder");
     let catalog = catalog(home.path());
     assert!(!catalog.snapshot().is_configured(), "there is nothing yet");
-    let file = home.path().join("catalog/all.yaml");
-    fs::create_dir(home.path().join("catalog")).expect("a folder");
+    let folder = home.path().join("catalog");
+    let file = folder.join("all.yaml");
+    fs::create_dir(&folder).expect("a folder");
     fs::write(&file, SMALLEST).expect("it is written");
-    assert_eq!(catalog.reload(), Reloaded::InForce);
+    catalog.reload();
     assert!(catalog.snapshot().model("gpt-test").is_some());
-    fs::write(&file, SMALLEST.replace("aliases: [", "aliases: ")).expect("it is written");
-    assert_eq!(catalog.reload(), Reloaded::Refused);
-    assert!(
-        catalog.snapshot().model("gpt-test").is_some(),
-        "the last good one stays"
-    );
-    let status = catalog.status();
-    assert_eq!((status.generation, status.refused.is_empty()), (2, false));
+    let bad = "kind: Policy\nmetadata: { name: bad }\nspec: { limts: {} }\n";
+    fs::write(folder.join("bad.yaml"), bad).expect("it is written");
     fs::write(&file, SMALLEST.replace("gpt-test", "gpt-next")).expect("it is written");
-    assert_eq!(catalog.reload(), Reloaded::InForce);
+    catalog.reload();
+    let snapshot = catalog.snapshot();
+    assert!(snapshot.model("gpt-test").is_none() && snapshot.model("gpt-next").is_some());
+    let problems: Vec<String> = snapshot
+        .problems()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert!(
-        catalog.snapshot().model("gpt-test").is_none()
-            && catalog.snapshot().model("gpt-next").is_some()
+        problems
+            .iter()
+            .any(|told| told.contains("bad.yaml:3: Policy bad: unknown field \"spec.limts\"")),
+        "{problems:?}"
     );
-    assert!(catalog.status().refused.is_empty());
+    fs::write(&file, SMALLEST.replace("aliases: [", "aliases: ")).expect("it is written");
+    catalog.reload();
+    assert!(
+        catalog.snapshot().model("gpt-test").is_none(),
+        "a row that is wrong now is out, as it is after a start"
+    );
+    assert_eq!(catalog.status().generation, 4);
 }
 
 #[test]
-fn a_fault_that_was_there_at_the_start_holds_no_other_change_up() {
+fn a_written_row_takes_the_place_of_a_broken_one_and_what_is_not_read_is_not_done() {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("catalog");
     fs::create_dir(&folder).expect("a folder");
-    fs::write(folder.join("broken.yaml"), "kind: Hots\n").expect("it is written");
+    let policy = |text: &str| DocumentSet::of_text(text, &Place::default());
+    let wanted = policy("kind: Policy\nmetadata: { name: bad }\nspec: { models: [] }\n");
+    let written = || {
+        let changes = super::diff(&super::load(&folder), &wanted, super::Prune::Keep);
+        super::write(&folder, &changes).map_err(|fault| fault.to_string())
+    };
+    let bad = "kind: Policy\nmetadata: { name: bad }\nspec: { limts: {} }\n---\nkind: Model\nmetadata: { name: m }\nspec: {}\n";
+    fs::write(folder.join("bad.yaml"), bad).expect("it is written");
+    assert_eq!(written(), Ok(()));
+    let now = super::load(&folder);
+    assert_eq!((now.len(), now.problems()), (2, &[][..]));
+    fs::remove_file(folder.join("bad.yaml")).expect("it is removed");
+    fs::write(folder.join("policy-bad.yaml"), "kind: {").expect("it is written");
+    let told = written().expect_err("no reader gets to it");
+    assert!(
+        told.starts_with("the change of Policy bad was written and is not in force: mend ")
+            && told.contains("policy-bad.yaml:"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_that_changes_is_in_force_without_a_change_of_the_catalog() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("catalog/key");
+    fs::create_dir(home.path().join("catalog")).expect("a folder");
+    let rows = "kind: Host\nmetadata: { name: h }\nspec: { url: \"https://a.example\" }\n---\n\
+                kind: HostKey\nmetadata: { name: filed }\nspec: { host: h, value: { file: catalog/key } }\n---\n\
+                kind: HostKey\nmetadata: { name: stored }\nspec: { host: h, value: { secret: s } }\n";
+    fs::write(home.path().join("catalog/all.yaml"), rows).expect("it is written");
     let catalog = catalog(home.path());
-    assert_eq!(catalog.snapshot().problems().len(), 2);
-    fs::write(folder.join("good.yaml"), SMALLEST).expect("it is written");
-    assert_eq!(catalog.reload(), Reloaded::InForce);
-    assert!(catalog.snapshot().model("gpt-test").is_some());
+    let watching = super::watch(catalog.clone());
+    let mut status = catalog.subscribe();
+    let mut until = async |step: &str, wanted: [Option<&str>; 2]| {
+        let in_force = async {
+            loop {
+                let host = catalog.snapshot().host("h").cloned().expect("it is there");
+                let value = |key: &Arc<super::HostKey>| {
+                    key.secret
+                        .as_ref()
+                        .ok()
+                        .map(|value| value.reveal().to_owned())
+                };
+                let values: Vec<Option<String>> = host.keys.iter().map(value).collect();
+                if values.iter().map(Option::as_deref).eq(wanted) {
+                    return;
+                }
+                status.changed().await.expect("the catalog is there");
+            }
+        };
+        let limit = std::time::Duration::from_secs(20);
+        tokio::time::timeout(limit, in_force)
+            .await
+            .unwrap_or_else(|_| panic!("{step}"));
+    };
+    until("nothing is there", [None, None]).await;
+    fs::write(&file, "sk-1").expect("it is written");
+    until("a file is made", [Some("sk-1"), None]).await;
+    fs::write(&file, "sk-two").expect("it is written");
+    until("a file is edited", [Some("sk-two"), None]).await;
+    let (sealed, master) = (
+        SecretFile::of(home.path()),
+        MasterKeySource::of(home.path(), None),
+    );
+    let store = |text: &str| {
+        let value = SecretValue::parse(text).expect("it is one");
+        sealed.set("s", &value, &master, 1).expect("it is stored");
+    };
+    store("sk-stored");
+    until("one is stored", [Some("sk-two"), Some("sk-stored")]).await;
+    let key = home.path().join("master.key");
+    let text = fs::read(&key).expect("it is there");
+    fs::remove_file(&key).expect("it is removed");
+    until("the master key is gone", [Some("sk-two"), None]).await;
+    fs::write(&key, text).expect("it is written");
+    until(
+        "the master key is back",
+        [Some("sk-two"), Some("sk-stored")],
+    )
+    .await;
+    sealed.remove("s").expect("it is removed");
+    until("it is forgotten", [Some("sk-two"), None]).await;
+    watching.abort();
 }
 
 #[tokio::test]

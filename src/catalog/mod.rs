@@ -13,8 +13,9 @@
 //! **Invariants.**
 //! - One bad row spoils one row: it is out, and everything else serves. A grant that names what there is not grants
 //!   nothing there.
-//! - A change whose text is wrong is not taken up as long as the catalog in force has not the same fault; the last good
-//!   one stays, and [`CatalogStatus`] says why.
+//! - That holds while the relay runs as it does at its start: a change is taken up, whatever else is wrong in the folder,
+//!   and a row that was good and is not any more is out. [`Snapshot::problems`] says which and why.
+//! - What was written is read again before it counts as done ([`write()`]).
 //! - The same rows are exported as the same bytes.
 //! - Without a row there is nothing: [`Snapshot::is_configured`] is false, and the relay is what it is without a catalog.
 //!
@@ -41,6 +42,7 @@ mod kinds;
 mod set;
 
 mod change;
+mod dependents;
 
 mod builtin;
 mod snapshot;
@@ -48,6 +50,8 @@ mod snapshot;
 mod resolve;
 
 mod folder;
+
+mod stamps;
 
 mod handle;
 
@@ -69,15 +73,16 @@ pub(crate) use change::FieldChange;
 pub(crate) use change::Prune;
 pub(crate) use change::apply;
 pub(crate) use change::diff;
+pub(crate) use dependents::dependents;
 pub(crate) use document::Document;
 pub(crate) use document::binding_name;
 pub(crate) use folder::FolderReader;
+pub(crate) use folder::WriteFault;
 pub(crate) use folder::load;
 pub(crate) use folder::write;
 pub(crate) use handle::Catalog;
 pub(crate) use handle::CatalogConfig;
 pub(crate) use handle::CatalogStatus;
-pub(crate) use handle::Reloaded;
 pub(crate) use kind::Kind;
 pub(crate) use kinds::PAGE as KINDS;
 pub(crate) use kinds::section;

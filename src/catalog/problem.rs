@@ -54,20 +54,6 @@ pub(crate) enum ProblemCode {
 }
 
 impl Problem {
-    /// Whether the text itself is wrong, so that a change which brings it is not taken up.
-    pub(crate) fn is_of_text(&self) -> bool {
-        match self.code {
-            ProblemCode::Syntax
-            | ProblemCode::Field
-            | ProblemCode::Duplicate
-            | ProblemCode::File => true,
-            ProblemCode::Dangling
-            | ProblemCode::Secret
-            | ProblemCode::SecretUndecryptable
-            | ProblemCode::Address => false,
-        }
-    }
-
     pub(crate) fn file(path: &Path, message: impl Into<String>) -> Problem {
         Problem {
             place: Place::in_file(path, 0),

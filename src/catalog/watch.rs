@@ -1,10 +1,10 @@
-//! Takes changes of the catalog's folder up as they are made.
+//! Takes changes of the catalog's folder, and of the files that its secrets stand in, up as they are made.
 //!
-//! The file system tells of a change, and the folder is read as a whole then. Some file systems tell nothing, so the
-//! stamps of its files are looked at every few seconds as well.
+//! The file system tells of a change of the folder, and it is read as a whole then. Some file systems tell nothing, so the
+//! stamps of its files are looked at every few seconds as well. Secrets stand anywhere, often in folders that change all
+//! the time: the stamps of their files alone are looked at, several times a second.
 
 use super::handle::Catalog;
-use super::handle::Reloaded;
 use crate::store;
 use crate::store::Depth;
 use crate::store::Watch;
@@ -23,63 +23,71 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long more changes are waited for after one, so that several files written together are read once. A change is in
 /// force well within a second all the same.
 const SETTLE: Duration = Duration::from_millis(100);
+/// How often the stamps of secrets' files are looked at: a changed one is in force within a second.
+const SECRETS_EVERY: Duration = Duration::from_millis(400);
 
-/// Follows the folder until the task is aborted.
+/// Follows the folder and the secrets until the task is aborted.
 pub(crate) fn watch(catalog: Catalog) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let changed = Arc::new(Notify::new());
-        // A folder that is not there cannot be watched, and its parent changes with every call.
-        if let Err(error) = store::make_folder(catalog.dir()) {
-            tracing::warn!(path = %catalog.dir().display(), %error, "the catalog's folder could not be made");
-        }
-        let mut watcher = watcher(catalog.dir(), &changed);
-        // What changed before the watch began is taken up at once.
-        changed.notify_one();
-        let mut seen = None;
-        loop {
-            let told = timeout(LOOK_EVERY, changed.notified()).await.is_ok();
-            if told {
-                sleep(SETTLE).await;
-            }
-            if watcher.is_none() {
-                watcher = self::watcher(catalog.dir(), &changed);
-            }
-            let stamp = Some(stamp(catalog.dir(), 0));
-            if told || stamp != seen {
-                seen = stamp;
-                take_up(&catalog).await;
-            }
-        }
+        tokio::join!(follow_folder(catalog.clone()), follow_secrets(catalog));
     })
+}
+
+async fn follow_secrets(catalog: Catalog) {
+    loop {
+        sleep(SECRETS_EVERY).await;
+        let looking = catalog.clone();
+        let are_old = tokio::task::spawn_blocking(move || looking.are_secrets_old()).await;
+        if are_old.unwrap_or_default() {
+            take_up(&catalog).await;
+        }
+    }
+}
+
+async fn follow_folder(catalog: Catalog) {
+    let changed = Arc::new(Notify::new());
+    // A folder that is not there cannot be watched, and its parent changes with every call.
+    if let Err(error) = store::make_folder(catalog.dir()) {
+        tracing::warn!(path = %catalog.dir().display(), %error, "the catalog's folder could not be made");
+    }
+    let mut watcher = watcher(catalog.dir(), &changed);
+    // What changed before the watch began is taken up at once.
+    changed.notify_one();
+    let mut seen = None;
+    loop {
+        let told = timeout(LOOK_EVERY, changed.notified()).await.is_ok();
+        if told {
+            sleep(SETTLE).await;
+        }
+        if watcher.is_none() {
+            watcher = self::watcher(catalog.dir(), &changed);
+        }
+        let stamp = Some(stamp(catalog.dir(), 0));
+        if told || stamp != seen {
+            seen = stamp;
+            take_up(&catalog).await;
+        }
+    }
 }
 
 /// Reads the folder on a thread that may wait for the file system.
 async fn take_up(catalog: &Catalog) {
     let reading = catalog.clone();
     let reloaded = tokio::task::spawn_blocking(move || reading.reload()).await;
-    match reloaded {
-        Ok(Reloaded::InForce) => {
-            let snapshot = catalog.snapshot();
-            if !snapshot.is_configured() {
-                return;
-            }
-            tracing::info!(
-                generation = catalog.status().generation,
-                problems = snapshot.problems().len(),
-                "the catalog is in force"
-            );
-            for problem in snapshot.problems() {
-                tracing::warn!(%problem, "a row of the catalog is out");
-            }
-        }
-        Ok(Reloaded::Refused) => {
-            for problem in catalog.status().refused {
-                tracing::error!(%problem, "the catalog was not taken up; the last good one stays in force");
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "the catalog could not be read; the last one stays in force")
-        }
+    if let Err(error) = reloaded {
+        tracing::error!(%error, "the catalog could not be read; the last one stays in force");
+        return;
+    }
+    let snapshot = catalog.snapshot();
+    if snapshot.is_configured() {
+        tracing::info!(
+            generation = catalog.status().generation,
+            problems = snapshot.problems().len(),
+            "the catalog is in force"
+        );
+    }
+    for problem in snapshot.problems() {
+        tracing::warn!(%problem, "a row of the catalog is out");
     }
 }
 

@@ -21,7 +21,7 @@ use crate::catalog::Place;
 use crate::catalog::Problem as RowProblem;
 use crate::catalog::Prune;
 use crate::catalog::RowId;
-use crate::catalog::Spec;
+use crate::catalog::WriteFault;
 use hyper::StatusCode;
 use hyper::header;
 use serde_json::Value;
@@ -262,10 +262,11 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
     }
     let catalog = &plane.rooms.catalog;
     tokio::task::block_in_place(|| {
-        catalog::write(catalog.dir(), changes).map_err(Problem::internal)?;
+        let written = catalog::write(catalog.dir(), changes);
+        // What is good of it is in force, whatever became of the rest.
         catalog.reload();
         plane.rooms.hosts.take_up(catalog);
-        Ok::<(), Problem>(())
+        written.map_err(|fault| unwritten(&fault))
     })?;
     end_sessions(plane, changes);
     {
@@ -277,6 +278,16 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
         .audit
         .tell_all(entries.map(|change| told(ask.actor.name(), change)));
     Ok(())
+}
+
+/// Why a change is not what is in force.
+fn unwritten(fault: &WriteFault) -> Problem {
+    match fault {
+        WriteFault::Store(error) => Problem::internal(error),
+        WriteFault::NotTaken { .. } => {
+            Problem::new(StatusCode::CONFLICT, "not_in_force", format!("{fault}."))
+        }
+    }
 }
 
 /// Whoever is disabled or gone, or has another password, is out at once, and not back when that is undone.
@@ -308,29 +319,8 @@ pub(super) fn told(actor: &str, change: &Change) -> Told {
 /// The rows that name a row, and so would be out without it.
 pub(super) fn dependents(plane: &Plane, kind: Kind, name: &str) -> Vec<String> {
     let set = load(plane);
-    let lane = format!("http:{name}");
-    let names = |row: &Document| match (&row.spec, kind) {
-        (Spec::HostKey(spec), Kind::Host) => spec.host.as_str() == name,
-        (Spec::Binding(spec), Kind::Host) => spec.lane.to_string() == lane,
-        (Spec::Binding(spec), Kind::Model) => spec.model == name,
-        (Spec::Policy(spec), Kind::Model) => {
-            spec.models.iter().flatten().any(|model| model == name)
-        }
-        (Spec::Policy(spec), Kind::Host) => spec
-            .lanes
-            .iter()
-            .flatten()
-            .any(|each| each.to_string() == lane),
-        (Spec::Policy(spec), Kind::HostKey) => {
-            spec.host_keys.iter().flatten().any(|key| key == name)
-        }
-        _ => false,
-    };
-    let mut found: Vec<String> = set
-        .iter()
-        .filter(|row| names(row))
-        .map(|row| row.row().to_string())
-        .collect();
+    let rows = catalog::dependents(&set, &RowId::new(kind, name));
+    let mut found: Vec<String> = rows.iter().map(RowId::to_string).collect();
     if kind == Kind::Policy {
         let keys = plane.rooms.keys.read().ok().flatten().unwrap_or_default();
         let bound = keys

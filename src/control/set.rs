@@ -21,9 +21,7 @@ use std::sync::PoisonError;
 
 pub(super) fn problems(plane: &Plane) -> Reply {
     let snapshot = plane.rooms.catalog.snapshot();
-    let refused = plane.rooms.catalog.status().refused;
-    let all = snapshot.problems().iter().chain(&refused);
-    let items: Vec<Value> = all.map(row::error_view).collect();
+    let items: Vec<Value> = snapshot.problems().iter().map(row::error_view).collect();
     reply::data(&json!({ "items": items }))
 }
 

@@ -80,6 +80,14 @@ impl MasterKeySource {
         fs::rename(self.next_path(), &self.path).map_err(|source| unwritable(&self.path, source))
     }
 
+    /// The files that it may stand in; none where the variable says it.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        match self.is_variable() {
+            true => Vec::new(),
+            false => vec![self.path.clone(), self.next_path()],
+        }
+    }
+
     fn next_path(&self) -> PathBuf {
         self.path.with_file_name(NEXT_FILE)
     }

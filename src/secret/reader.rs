@@ -106,6 +106,21 @@ impl SecretReader {
     }
 }
 
+impl SecretReader {
+    /// The files whose change may change what a reference names; none for a variable.
+    pub(crate) fn places(&self, reference: &SecretRef) -> Vec<PathBuf> {
+        match reference {
+            SecretRef::Env(_) => Vec::new(),
+            SecretRef::File(path) => vec![self.folder.join(path)],
+            SecretRef::Stored(_) => {
+                let mut places = self.master.places();
+                places.push(self.file.path().to_owned());
+                places
+            }
+        }
+    }
+}
+
 impl SecretPass<'_> {
     /// The value that a reference names.
     ///

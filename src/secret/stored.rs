@@ -51,6 +51,10 @@ impl SecretFile {
         }
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The state folder that it is in.
     pub(super) fn home(&self) -> Option<&Path> {
         self.path.parent()

@@ -115,20 +115,22 @@ impl HostSpec {
                 );
             }
         }
+        let auth = fields.choice("auth", AUTHS);
+        let (timeouts, tls) = (Timeouts::read(fields), Tls::read(fields));
+        let proxy = fields.parsed("proxy", |text| proxy(text, network));
+        let http = fields.choice("http", VERSIONS);
+        let choose = fields.choice("choose", CHOICES);
+        // Last: a field that nobody reads is taken for one that there is not.
         Some(HostSpec {
             url: url?,
             network,
-            auth: fields.choice("auth", AUTHS).unwrap_or(HostAuth::Adapter),
+            auth: auth.unwrap_or(HostAuth::Adapter),
             headers,
-            timeouts: Timeouts::read(fields),
-            tls: Tls::read(fields),
-            proxy: fields
-                .parsed("proxy", |text| proxy(text, network))
-                .unwrap_or(ProxyChoice::Environment),
-            http: fields
-                .choice("http", VERSIONS)
-                .unwrap_or(HttpVersion::Offered),
-            choose: fields.choice("choose", CHOICES).unwrap_or(KeyChoice::Order),
+            timeouts,
+            tls,
+            proxy: proxy.unwrap_or(ProxyChoice::Environment),
+            http: http.unwrap_or(HttpVersion::Offered),
+            choose: choose.unwrap_or(KeyChoice::Order),
         })
     }
 

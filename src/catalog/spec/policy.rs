@@ -52,18 +52,18 @@ impl PolicySpec {
     pub(super) fn read(fields: &Fields<'_>) -> Option<PolicySpec> {
         let models = fields.list("models").map(texts);
         let models = match (models, fields.switch("all")) {
-            (Some(models), None | Some(false)) => Some(models),
-            (None, Some(true)) => None,
+            (Some(models), None | Some(false)) => Some(Some(models)),
+            (None, Some(true)) => Some(None),
             (Some(_), Some(true)) => {
                 fields.complain("all", "a policy has either models or all: true");
-                return None;
+                None
             }
             (None, None | Some(false)) => {
                 fields.complain(
                     "models",
                     "a policy says what it grants: models: [a, b], or all: true",
                 );
-                return None;
+                None
             }
         };
         let lane_of = |(text, _): &(String, usize)| {
@@ -71,13 +71,18 @@ impl PolicySpec {
             read.ok()
         };
         let lanes = fields.list("lanes");
+        let host_keys = fields.list("hostKeys").map(texts);
+        let limits = RateLimits::read(fields);
+        let budget = fields.inner("budget").and_then(budget);
+        let per_key = fields.inner("perKey").map(share);
+        // Last: a field that nobody reads is taken for one that there is not.
         Some(PolicySpec {
-            models,
+            models: models?,
             lanes: lanes.map(|lanes| lanes.iter().filter_map(lane_of).collect()),
-            host_keys: fields.list("hostKeys").map(texts),
-            limits: RateLimits::read(fields),
-            budget: fields.inner("budget").and_then(budget),
-            per_key: fields.inner("perKey").map(share).unwrap_or_default(),
+            host_keys,
+            limits,
+            budget,
+            per_key: per_key.unwrap_or_default(),
         })
     }
 

@@ -71,7 +71,15 @@ fn by_form(plane: &Plane, ask: &Ask, kind: Kind) -> Result<String, Problem> {
 fn name(ask: &Ask, kind: Kind, typed: &dyn Fn(&str) -> String) -> String {
     let name = typed("name").trim().to_owned();
     match (ask.name(), name.is_empty() && kind == Kind::Binding) {
-        ("", true) => binding_name(typed("model").trim(), typed("lane").trim()).to_string(),
+        ("", true) => {
+            let (model, lane) = (typed("model"), typed("lane"));
+            let name = binding_name(model.trim(), lane.trim()).to_string();
+            // Where one of them is missing, that is what is told, and not that no name can be made of it.
+            match model.trim().is_empty() || lane.trim().is_empty() {
+                true => "new".to_owned(),
+                false => name,
+            }
+        }
         ("", false) => name,
         (known, _) => known.to_owned(),
     }
