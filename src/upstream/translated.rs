@@ -326,8 +326,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Talking(10_000, Arc::clone(&taken)).boxed_unsync(),
         };
-        let refused = refusal(passed).await.expect_err("it is a refusal");
-        assert_eq!(refused.blame, crate::turn::Blame::Client);
+        assert!(refusal(passed).await.is_err());
         assert_eq!(taken.load(Ordering::Relaxed), REFUSAL_BYTES_MAX / 1024);
     }
 
