@@ -1038,7 +1038,8 @@ fn the_test_of_a_host_goes_the_way_of_its_calls() {
         line
     });
     let spec = json!({
-        "url": "https://api.example.com", "auth": "none", "proxy": format!("http://{address}"),
+        "url": "https://api.example.com", "network": "private", "auth": "none",
+        "proxy": format!("http://{address}"),
     });
     assert_eq!(plane.put("hosts/one", &spec).status, 200);
     let tried = plane.admin("POST /api/v1/hosts/one/test", "").json();
