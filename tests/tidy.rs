@@ -21,7 +21,7 @@ listen:   clock
 tap:      turn clock egress wire listen
 license:
 store:    turn clock egress
-secret:   store
+secret:   egress store
 catalog:  clock secret store
 registry:
 limits:   clock valkey registry store catalog

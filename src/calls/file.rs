@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::fs::File;
 use std::io;
+use std::io::Read;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ pub(super) struct Calls {
 impl Calls {
     /// Opens it, takes a torn last line away, and gives the entries that it has, the oldest first.
     pub(super) fn open(path: PathBuf) -> (Calls, Vec<Value>) {
-        let bytes = fs::read(&path).unwrap_or_default();
+        let bytes = read(&path).unwrap_or_default();
         let whole = bytes
             .iter()
             .rposition(|byte| *byte == b'\n')
@@ -72,7 +73,7 @@ impl Calls {
 
     /// Leaves the newest lines, in one step.
     fn shorten(&mut self) -> io::Result<()> {
-        let bytes = match fs::read(&self.path) {
+        let bytes = match read(&self.path) {
             Ok(bytes) => bytes,
             // Somebody took it away.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -97,16 +98,35 @@ impl Calls {
     }
 }
 
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = no_link(File::options().read(true)).open(path)?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn cut(path: &Path, length: u64) -> io::Result<()> {
-    File::options().write(true).open(path)?.set_len(length)
+    let file = no_link(File::options().write(true)).open(path)?;
+    file.set_len(length)
 }
 
 /// Only this user can read it.
 fn options() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     options.append(true).create(true);
+    no_link(&mut options);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// A link in its place leads to a file that is none of ours.
+fn no_link(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        options,
+        i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default(),
+    );
     options
 }
 
@@ -163,6 +183,21 @@ mod tests {
         fs::remove_file(&path).expect("it was there");
         calls.append([json!({"n": 0})]).expect("it is made anew");
         assert_eq!(lines(&path), ["{\"n\":0}"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_neither_read_nor_written_nor_cut() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let (path, other) = (folder.path().join("calls"), folder.path().join("other"));
+        fs::write(&other, "{\"n\":1}\ntorn").expect("it is written");
+        std::os::unix::fs::symlink(&other, &path).expect("it is made");
+        let (mut calls, entries) = Calls::open(path.clone());
+        assert!(entries.is_empty());
+        assert!(calls.append([json!({"n": 2})]).is_err());
+        assert!(cut(&path, 0).is_err());
+        let left = fs::read_to_string(&other).expect("it is there");
+        assert_eq!(left, "{\"n\":1}\ntorn");
     }
 
     #[test]

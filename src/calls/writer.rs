@@ -120,17 +120,35 @@ impl CallLog {
         }
     }
 
-    /// Keeps a call that is over. It returns at once.
-    pub(crate) fn keep(&self, record: &Arc<CallRecord>) {
-        let (is_first, oldest) = lock(&self.kept).push(record);
+    /// Keeps a call that is over, and counts its request. It returns at once.
+    pub(crate) fn end(
+        &self,
+        record: &Arc<CallRecord>,
+        route: &str,
+        status: Option<u16>,
+        code: Option<&'static str>,
+    ) {
+        let mut kept = lock(&self.kept);
+        kept.tally.request(route, status, code);
+        let (is_first, oldest) = kept.push(record);
+        drop(kept);
+        self.tell(is_first);
         drop(oldest); // Not under the lock: it has a dozen texts.
+    }
+
+    #[cfg(test)]
+    pub(crate) fn keep(&self, record: &Arc<CallRecord>) {
+        self.end(record, "-", record.status, record.code);
+    }
+
+    fn tell(&self, is_first: bool) {
         if let Some(disk) = self.disk.as_ref().filter(|_| is_first) {
             // Where there is no place, the thread has words to come to, and finds this as well.
             let _ = disk.try_send(Word::Behind);
         }
     }
 
-    /// Counts a request of any route.
+    /// Counts a request that is no call.
     pub(crate) fn count(&self, route: &str, status: Option<u16>, code: Option<&'static str>) {
         lock(&self.kept).tally.request(route, status, code);
     }

@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use core::net::Ipv4Addr;
 use core::net::Ipv6Addr;
 use hyper::Uri;
+use hyper::http::uri::Authority;
 
 /// Which networks a host may be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,18 +79,13 @@ impl HostUrl {
         if uri.query().is_some() || text.contains('#') {
             return Err("the address of a host has neither ? nor #".to_owned());
         }
-        let host = authority
-            .host()
-            .trim_matches(['[', ']'])
-            .to_ascii_lowercase();
+        let (host, port) = place(authority)?;
         spelling(&host, network)?;
         let base = uri.path().trim_end_matches('/').to_owned();
         Ok(HostUrl {
             text: text.trim_end_matches('/').to_owned(),
             is_tls,
-            port: authority
-                .port_u16()
-                .unwrap_or(if is_tls { 443 } else { 80 }),
+            port: port.unwrap_or(if is_tls { 443 } else { 80 }),
             host,
             base,
         })
@@ -98,6 +94,44 @@ impl HostUrl {
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// Whether a host's row may name a proxy: it is spoken to over TCP in the clear, and stands where the host may.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn judge_proxy(text: &str, network: Network) -> Result<(), String> {
+    let uri = text.parse::<Uri>().ok();
+    let uri = uri.filter(|uri| uri.scheme_str() == Some("http"));
+    let authority = uri
+        .as_ref()
+        .and_then(Uri::authority)
+        .ok_or("write none, environment, or the address of a proxy such as http://HOST:PORT")?;
+    let (host, _) = place(authority)?;
+    spelling(&host, network)
+}
+
+/// The name without brackets, and the port where there is one.
+fn place(authority: &Authority) -> Result<(String, Option<u16>), String> {
+    let (_, written) = authority
+        .as_str()
+        .rsplit_once('@')
+        .unwrap_or(("", authority.as_str()));
+    let port = written.strip_prefix(authority.host()).unwrap_or_default();
+    let port = match port.strip_prefix(':') {
+        None => None,
+        Some(digits) => Some(
+            digits
+                .parse::<u16>()
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or_else(|| {
+                    format!("\"{digits}\" is no port; write a number from 1 to 65535")
+                })?,
+        ),
+    };
+    let host = authority.host().trim_matches(['[', ']']);
+    Ok((host.to_ascii_lowercase(), port))
 }
 
 /// What the name alone tells.
@@ -277,9 +311,38 @@ mod tests {
                 "metadata",
             ),
             ("not an address", Network::Private, "not an address"),
+            ("https://a.example:99999", Network::Public, "no port"),
+            ("https://a.example:0", Network::Public, "no port"),
+            ("http://[::1]:70000", Network::Private, "no port"),
         ] {
             let problem = HostUrl::parse(text, network).expect_err(text);
             assert!(problem.contains(expected), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_stands_where_its_host_may() {
+        for (text, network) in [
+            ("http://proxy.example:3128", Network::Public),
+            ("http://ann:pw@proxy.example:3128", Network::Public),
+            ("http://10.0.0.1:3128/", Network::Private),
+            ("http://[::1]:3128", Network::Private),
+        ] {
+            assert_eq!(judge_proxy(text, network), Ok(()), "{text}");
+        }
+        for (text, network) in [
+            ("http://10.0.0.1:3128", Network::Public),
+            ("http://localhost:3128", Network::Public),
+            ("http://ann:pw@127.0.0.1:3128", Network::Public),
+            ("http://169.254.169.254", Network::Private),
+            ("http://2130706433:3128", Network::Private),
+            ("http://metadata.google.internal", Network::Private),
+            ("http://proxy.example:99999", Network::Public),
+            ("https://proxy.example", Network::Public),
+            ("http://", Network::Private),
+            ("file:///etc/passwd", Network::Private),
+        ] {
+            assert!(judge_proxy(text, network).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! One row as it was declared, read from a text and written back in one form only. `[pure]`
 
 use super::emit;
+use super::fields::PROBLEMS_MAX;
 use super::fields::Reading;
 use super::kind;
 use super::kind::Kind;
@@ -14,6 +15,7 @@ use super::problem::Problem;
 use super::problem::ProblemCode;
 use super::problem::RowId;
 use super::spec::Spec;
+use std::cell::Cell;
 use std::cell::RefCell;
 
 /// A row. What it says is whole in itself; what it refers to may not be there.
@@ -33,15 +35,27 @@ pub(crate) struct ReadText {
 }
 
 /// Reads every document of a text. What is wrong with one spoils that one; where the text is no YAML, the documents
-/// before are read, and the rest of the text is lost.
+/// before are read, and the rest of the text is lost. Of many problems the first are told, and how many more there are.
 pub(crate) fn read_text(text: &str, place: &Place) -> ReadText {
     let (nodes, fault) = node::read(text);
-    let mut read = ReadText::default();
+    let (mut read, mut more) = (ReadText::default(), 0);
     for node in &nodes {
-        let (document, problems) = Document::read(node, place);
+        let (document, problems, untold) = Document::read(node, place);
         read.documents.extend(document);
-        read.problems.extend(problems);
+        more += untold;
+        for problem in problems {
+            match read.problems.len() < PROBLEMS_MAX {
+                true => read.problems.push(problem),
+                false => more += 1,
+            }
+        }
     }
+    read.problems.extend((more > 0).then(|| Problem {
+        place: place.clone(),
+        row: None,
+        code: ProblemCode::Field,
+        message: format!("and {more} more problems"),
+    }));
     read.problems.extend(fault.map(|fault| Problem {
         place: place.at(fault.line),
         row: None,
@@ -101,18 +115,19 @@ impl Document {
         ]))
     }
 
-    fn read(node: &Node, place: &Place) -> (Option<Document>, Vec<Problem>) {
+    fn read(node: &Node, place: &Place) -> (Option<Document>, Vec<Problem>, usize) {
         let mut reading = Reading {
             place: place.clone(),
             row: None,
             problems: RefCell::default(),
+            more: Cell::default(),
         };
         let Some((kind, name)) = head(&reading, node) else {
-            return (None, reading.problems.into_inner());
+            return (None, reading.problems.into_inner(), reading.more.get());
         };
         reading.row = Some(RowId::new(kind, &name));
         let read = body(&reading, node, kind);
-        let problems = reading.problems.into_inner();
+        let (problems, more) = (reading.problems.into_inner(), reading.more.get());
         let document = read
             .filter(|_| problems.is_empty())
             .map(|(enabled, spec)| Document {
@@ -121,7 +136,7 @@ impl Document {
                 spec,
                 place: place.at(node.line),
             });
-        (document, problems)
+        (document, problems, more)
     }
 }
 
@@ -204,3 +219,48 @@ pub(crate) fn binding_name(model: &str, lane: &str) -> BindingName {
 
 /// The form that this relay reads and writes.
 const API_VERSION: &str = "inference-relay/v1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_problems_a_hundred_are_told_and_the_rest_counted() {
+        let head = "kind: Host\nmetadata: { name: a }\nspec:\n  url: https://a.example\n";
+        let fields: String = (0..250)
+            .map(|number| format!("  unknown{number}: 1\n"))
+            .collect();
+        let one = format!("{head}{fields}");
+        for (text, told) in [
+            (one.clone(), "and 150 more problems"),
+            (format!("{one}---\n{one}"), "and 400 more problems"),
+        ] {
+            let read = read_text(&text, &Place::default());
+            assert!(read.documents.is_empty());
+            assert_eq!(read.problems.len(), PROBLEMS_MAX + 1);
+            let last = read.problems.last().map(|problem| problem.message.as_str());
+            assert_eq!(last, Some(told));
+        }
+    }
+
+    #[test]
+    fn what_fits_into_no_header_is_no_header_of_a_host() {
+        let told = |headers: &str| {
+            let text = format!(
+                "kind: Host\nmetadata: {{ name: a }}\nspec: {{ url: \"https://a.example\", headers: {headers} }}\n"
+            );
+            let read = read_text(&text, &Place::default());
+            let told = read.problems.into_iter().map(|problem| problem.message);
+            told.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(told("{ x-team: \"a b\" }"), "");
+        for headers in [
+            "{ x-team: \"a\\r\\nx-other: b\" }",
+            "{ x-team: \"a\\0\" }",
+            "{ \"x team\": a }",
+            "{ \"x\\r\\ny\": a }",
+        ] {
+            assert!(told(headers).contains("fits into no header"), "{headers}");
+        }
+    }
+}

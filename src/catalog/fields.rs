@@ -8,6 +8,7 @@ use super::problem::Place;
 use super::problem::Problem;
 use super::problem::ProblemCode;
 use super::problem::RowId;
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -16,7 +17,12 @@ pub(super) struct Reading {
     pub(super) place: Place,
     pub(super) row: Option<RowId>,
     pub(super) problems: RefCell<Vec<Problem>>,
+    /// Complaints beyond [`PROBLEMS_MAX`], which are counted alone.
+    pub(super) more: Cell<usize>,
 }
+
+/// Problems of one text that are told: nobody reads more at once, and each costs memory.
+pub(super) const PROBLEMS_MAX: usize = 100;
 
 /// The fields of one map. Each complaint goes to the [`Reading`], so that one look finds them all.
 pub(super) struct Fields<'a> {
@@ -30,7 +36,12 @@ pub(super) struct Fields<'a> {
 
 impl Reading {
     pub(super) fn complain(&self, line: usize, message: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() >= PROBLEMS_MAX {
+            self.more.set(self.more.get() + 1);
+            return;
+        }
+        problems.push(Problem {
             place: self.place.at(line),
             row: self.row.clone(),
             code: ProblemCode::Field,

@@ -45,6 +45,12 @@ impl Kind {
         }
     }
 
+    /// By the word of commands, or as `kind:` has it.
+    pub(crate) fn of_word(word: &str) -> Option<Kind> {
+        let is_named = |kind: &Kind| kind.word() == word || kind.name() == word;
+        Kind::ALL.into_iter().find(is_named)
+    }
+
     pub(super) fn of_name(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -87,7 +93,8 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// `; did you mean …?`, or what there is to choose from.
 pub(super) fn hint(word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
+    let short = Some(word).filter(|word| word.len() <= NAME_MAX);
+    match short.and_then(|word| nearest(word, known.iter().copied())) {
         Some(known) => format!("; did you mean \"{known}\"?"),
         None if known.is_empty() => String::new(),
         None => format!("; there are {}", known.join(", ")),

@@ -38,6 +38,7 @@ mod emit;
 
 mod document;
 
+mod kinds;
 mod set;
 
 mod change;
@@ -84,6 +85,8 @@ pub(crate) use handle::Catalog;
 pub(crate) use handle::CatalogConfig;
 pub(crate) use handle::CatalogStatus;
 pub(crate) use kind::Kind;
+pub(crate) use kinds::PAGE as KINDS;
+pub(crate) use kinds::section;
 pub(crate) use name::BindingName;
 pub(crate) use name::HostKeyName;
 pub(crate) use name::HostName;

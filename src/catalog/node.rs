@@ -7,6 +7,7 @@ use saphyr_parser::Event;
 use saphyr_parser::Parser;
 use saphyr_parser::ScalarStyle;
 use saphyr_parser::Span;
+use std::collections::HashSet;
 
 /// A value, and the line it begins in, from 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +101,18 @@ struct Builder {
 /// A list or a map that has not ended.
 enum Open {
     List(usize, Vec<Node>),
-    Map(usize, Vec<Entry>, Option<(String, usize)>),
+    Map(OpenMap),
+}
+
+/// A map that has not ended.
+#[derive(Default)]
+struct OpenMap {
+    line: usize,
+    entries: Vec<Entry>,
+    /// Every key that stands in it, so that a second one is found without a look at all.
+    keys: HashSet<String>,
+    /// A key whose value has not come yet.
+    key: Option<(String, usize)>,
 }
 
 impl Builder {
@@ -125,11 +137,15 @@ impl Builder {
             }
             Event::MappingStart(anchor, tag) => {
                 plain(line, anchor, tag.is_some())?;
-                self.enter(line, Open::Map(line, Vec::new(), None))
+                let map = OpenMap {
+                    line,
+                    ..OpenMap::default()
+                };
+                self.enter(line, Open::Map(map))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open::List(line, items)) => self.put(line, Value::List(items)),
-                Some(Open::Map(line, entries, _)) => self.put(line, Value::Map(entries)),
+                Some(Open::Map(map)) => self.put(map.line, Value::Map(map.entries)),
                 None => Err(refused(line, "an end without a beginning")),
             },
         }
@@ -144,27 +160,44 @@ impl Builder {
     }
 
     fn put(&mut self, line: usize, value: Value) -> Result<(), SyntaxFault> {
+        let node = Node { line, value };
         match self.open.last_mut() {
-            None => self.documents.push(Node { line, value }),
-            Some(Open::List(_, items)) => items.push(Node { line, value }),
-            Some(Open::Map(_, entries, key)) => match (key.take(), value) {
-                (Some((key, at)), value) => entries.push(Entry {
-                    key,
-                    line: at,
-                    value: Node { line, value },
-                }),
-                (None, Value::Scalar { text, .. }) => {
-                    if entries.iter().any(|entry| entry.key == text) {
-                        let problem = format!("\"{text}\" stands here a second time");
-                        return Err(SyntaxFault { line, problem });
-                    }
-                    *key = Some((text, line));
-                }
-                (None, _) => return Err(refused(line, "a list or a map as a key")),
-            },
+            None if node.is_null() => {}
+            None => self.documents.push(node),
+            Some(Open::List(_, items)) => items.push(node),
+            Some(Open::Map(map)) => return map.put(node),
         }
-        let is_empty = |node: &Node| node.is_null();
-        self.documents.retain(|document| !is_empty(document));
+        Ok(())
+    }
+}
+
+impl OpenMap {
+    /// Takes a key, or the value of the one before.
+    fn put(&mut self, node: Node) -> Result<(), SyntaxFault> {
+        if let Some((key, line)) = self.key.take() {
+            self.entries.push(Entry {
+                key,
+                line,
+                value: node,
+            });
+            return Ok(());
+        }
+        let line = node.line;
+        let Value::Scalar { text, .. } = node.value else {
+            return Err(refused(line, "a list or a map as a key"));
+        };
+        if text.len() > KEY_BYTES_MAX {
+            return Err(refused(line, "a name of a field this long"));
+        }
+        if self.keys.len() >= FIELDS_MAX {
+            let what = format!("more than {FIELDS_MAX} fields in one map");
+            return Err(refused(line, &what));
+        }
+        if !self.keys.insert(text.clone()) {
+            let problem = format!("\"{text}\" stands here a second time");
+            return Err(SyntaxFault { line, problem });
+        }
+        self.key = Some((text, line));
         Ok(())
     }
 }
@@ -189,6 +222,12 @@ fn refused(line: usize, what: &str) -> SyntaxFault {
 
 /// Lists and maps within one another. A catalog needs 5; this keeps a hostile file from using up the stack.
 const DEPTH_MAX: usize = 32;
+
+/// Fields of one map. The largest that is known, the headers of a host, has some tens; each field is compared with those
+/// that there are.
+const FIELDS_MAX: usize = 500;
+/// Bytes of a field's name: twice the longest name of a row.
+const KEY_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -254,6 +293,24 @@ mod tests {
         assert!(fault("? [a]\n: b\n").contains("as a key"));
         let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
         assert!(fault(&deep).contains("nested this deep"));
+    }
+
+    #[test]
+    fn a_map_has_a_bound_of_fields_and_a_field_a_bound_of_bytes() {
+        let fields = |count: usize| {
+            let fields = (0..count).map(|number| format!("f{number}: 1\n"));
+            fields.collect::<String>()
+        };
+        let Value::Map(entries) = one(&fields(FIELDS_MAX)).value else {
+            unreachable!("a map was written")
+        };
+        assert_eq!(entries.len(), FIELDS_MAX);
+        let told = fault(&fields(FIELDS_MAX + 1));
+        assert!(told.contains("more than 500 fields in one map"), "{told}");
+        assert!(fault(&fields(200_000)).starts_with("501: "));
+        assert!(fault(&format!("{}: 1\n", "a".repeat(KEY_BYTES_MAX + 1))).contains("this long"));
+        // A map within is counted for itself.
+        one(&format!("a: {{{}}}\n{}", "b: 1", fields(FIELDS_MAX - 1)));
     }
 
     proptest! {

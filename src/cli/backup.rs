@@ -3,6 +3,17 @@
 //! Left out are what belongs to nobody's configuration (texts of conversations and files, logs), the master key, without
 //! which the stored secrets are of no use, and credentials in files, which are others' to keep.
 
+use super::unpack::CHARGES;
+use super::unpack::CONFIG;
+use super::unpack::HOME_PARTS;
+use super::unpack::MANIFEST;
+use super::unpack::PARTS_MAX;
+use super::unpack::STORE;
+use super::unpack::bytes_max;
+use super::unpack::is_charges;
+use super::unpack::is_rows;
+use super::unpack::sum;
+use super::unpack::unpack;
 use crate::cli::args::Backup;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
@@ -18,16 +29,12 @@ use crate::store::StoreReader;
 use anyhow::Context;
 use serde_json::Value;
 use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
 use std::io;
-use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
-use tar::Archive;
 use tar::Builder;
 use tar::Header;
 
@@ -133,6 +140,11 @@ impl Packed {
                 return Err(error).with_context(|| format!("{} does not read", from.display()));
             }
         };
+        anyhow::ensure!(
+            bytes.len() as u64 <= bytes_max(name) && self.sums.len() < PARTS_MAX,
+            "{} is more than a backup takes",
+            from.display()
+        );
         self.tar
             .append_data(&mut header(bytes.len() as u64), name, bytes.as_slice())?;
         self.sums.insert(name.to_owned(), sum(&bytes));
@@ -158,29 +170,14 @@ fn parts(config: &Config, scratch: &Path) -> anyhow::Result<Vec<(String, PathBuf
 pub(super) fn plain_parts(config: &Config) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let home = &config.home;
     let mut parts = Vec::new();
-    for name in [
-        "keys.json",
-        "key-uses.json",
-        "secrets.json",
-        "settings.json",
-        "dashboard.toml",
-    ] {
+    for name in HOME_PARTS {
         parts.push((name.to_owned(), home.join(name)));
     }
     parts.push((CONFIG.to_owned(), config.file.clone()));
-    let is_rows = |name: &str| name.ends_with(".yaml") || name.ends_with(".yml");
     listed(&config.catalog.dir, "catalog", is_rows, &mut parts)?;
     let limits = home.join("limits");
-    listed(
-        &limits,
-        "limits",
-        |name| name.starts_with("charges-"),
-        &mut parts,
-    )?;
-    parts.push((
-        "limits/charges.json".to_owned(),
-        limits.join("charges.json"),
-    ));
+    listed(&limits, "limits", is_charges, &mut parts)?;
+    parts.push((format!("limits/{CHARGES}"), limits.join(CHARGES)));
     Ok(parts)
 }
 
@@ -213,27 +210,7 @@ fn listed(
 
 /// Reads all of a backup, and opens what can be opened.
 pub(super) fn check(path: &Path, scratch: &Path) -> anyhow::Result<Value> {
-    let file = File::open(path).with_context(|| format!("{} does not open", path.display()))?;
-    let mut sums = BTreeMap::new();
-    let mut manifest = None;
-    for entry in Archive::new(file).entries()? {
-        let mut entry =
-            entry.with_context(|| format!("{} is no backup, or is cut off", path.display()))?;
-        let name = entry.path()?.to_string_lossy().into_owned();
-        anyhow::ensure!(is_plain(&name), "{name}: no backup has such a name in it");
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes)?;
-        if name == MANIFEST {
-            manifest = Some(serde_json::from_slice::<Value>(&bytes)?);
-            continue;
-        }
-        sums.insert(name.clone(), sum(&bytes));
-        let to = scratch.join(&name);
-        store::make_folder(to.parent().unwrap_or(scratch))?;
-        store::replace(&to, &bytes)?;
-    }
-    let manifest =
-        manifest.with_context(|| format!("{} is no backup, or is cut off", path.display()))?;
+    let (manifest, sums) = unpack(path, scratch)?;
     let told: BTreeMap<String, String> = serde_json::from_value(manifest["sha256"].clone())?;
     for (name, sum) in &told {
         anyhow::ensure!(
@@ -261,14 +238,6 @@ fn opens(home: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_plain(name: &str) -> bool {
-    let parts = name.split('/').collect::<Vec<_>>();
-    parts.len() <= 2
-        && parts
-            .iter()
-            .all(|part| !part.is_empty() && !part.starts_with('.'))
-}
-
 fn keys(home: &Path) -> anyhow::Result<usize> {
     let keys = KeyFile::of(home).read()?;
     Ok(keys.map_or(0, |keys| keys.all().len()))
@@ -282,17 +251,12 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// Only its owner reads what is unpacked, too.
-fn header(bytes: u64) -> Header {
+pub(super) fn header(bytes: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_size(bytes);
     header.set_mode(0o600);
     header.set_mtime(clock::unix_ms() / 1000);
     header
-}
-
-fn sum(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn without_sums(mut manifest: Value) -> Value {
@@ -304,29 +268,3 @@ fn without_sums(mut manifest: Value) -> Value {
 
 /// The version of a backup's form.
 const VERSION: u64 = 1;
-pub(super) const STORE: &str = "store.db";
-pub(super) const CONFIG: &str = "relay.toml";
-/// Comes last: a backup without it was cut off.
-const MANIFEST: &str = "manifest.json";
-
-#[cfg(test)]
-mod tests {
-    use super::is_plain;
-
-    #[test]
-    fn a_name_that_leads_elsewhere_is_none_of_a_backup() {
-        for name in ["store.db", "catalog/all.yaml"] {
-            assert!(is_plain(name), "{name}");
-        }
-        for name in [
-            "/etc/passwd",
-            "../keys.json",
-            "catalog/../../x",
-            ".ssh/x",
-            "a/b/c",
-            "",
-        ] {
-            assert!(!is_plain(name), "{name}");
-        }
-    }
-}

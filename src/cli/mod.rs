@@ -50,6 +50,7 @@ mod story;
 mod table;
 mod told;
 mod top;
+mod unpack;
 mod update;
 mod usage;
 mod user;

@@ -3,6 +3,7 @@
 
 use super::backup;
 use super::backup::Scratch;
+use super::unpack;
 use crate::cli::args::Restore;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
@@ -127,7 +128,7 @@ fn store_files(config: &Config) -> Vec<(String, PathBuf)> {
     let beside = |end: &str| {
         let mut name = path.clone().into_os_string();
         name.push(end);
-        (format!("{}{end}", backup::STORE), PathBuf::from(name))
+        (format!("{}{end}", unpack::STORE), PathBuf::from(name))
     };
     ["", "-wal", "-shm"].map(beside).into()
 }
@@ -138,9 +139,9 @@ fn place(config: &Config, name: &str) -> Option<PathBuf> {
         return Some(config.catalog.dir.join(row));
     }
     match (name, &config.store.place) {
-        (backup::STORE, StorePlace::Sqlite(path)) => Some(path.clone()),
-        (backup::STORE, StorePlace::Postgres(_)) => None,
-        (backup::CONFIG, _) => Some(config.file.clone()),
+        (unpack::STORE, StorePlace::Sqlite(path)) => Some(path.clone()),
+        (unpack::STORE, StorePlace::Postgres(_)) => None,
+        (unpack::CONFIG, _) => Some(config.file.clone()),
         _ => Some(config.home.join(name)),
     }
 }

@@ -107,10 +107,12 @@ fn unset(key: &str) -> Option<&'static str> {
     }
 }
 
-/// A value that may be a secret is not shown: by its name, or for a password in an address.
+/// The value of a CLI's variable is shown only where its name is known to hold no secret, and no password stands in it.
 fn masked(name: &str, value: &str) -> (String, Option<&'static str>) {
+    let is_switch = name.starts_with("CLAUDE_CODE_");
     let upper = name.to_ascii_uppercase();
-    let by_name = SECRET_WORDS.iter().any(|word| upper.contains(word));
+    let is_plain = PLAIN_VARS.contains(&name) || is_switch;
+    let by_name = !is_plain || SECRET_WORDS.iter().any(|word| upper.contains(word));
     let by_value = value
         .split_once("://")
         .is_some_and(|(_, rest)| rest.contains('@'));
@@ -131,6 +133,25 @@ fn quoted(name: &str) -> String {
     }
 }
 
+/// What is known to hold no secret: where things lie, how they look, and which model or endpoint is asked.
+const PLAIN_VARS: &[&str] = &[
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_MODEL",
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANG",
+    "NODE_EXTRA_CA_CERTS",
+    "NO_PROXY",
+    "PATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+];
 /// A variable with one of these in its name holds a secret, or may.
 const SECRET_WORDS: &[&str] = &[
     "KEY",
@@ -155,6 +176,10 @@ mod tests {
             "ANTHROPIC_CUSTOM_HEADERS",
             "AWS_SECRET",
             "DbPassword",
+            "DATABASE_DSN",
+            "CODEX_PAT",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "X",
         ] {
             assert_eq!(masked(name, "hush").0, "********", "{name}");
         }
@@ -166,5 +191,6 @@ mod tests {
             masked("ANTHROPIC_BASE_URL", "http://127.0.0.1:9").0,
             "http://127.0.0.1:9"
         );
+        assert_eq!(masked("CLAUDE_CODE_USE_BEDROCK", "1").0, "1");
     }
 }

@@ -48,9 +48,7 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::Row(Act::Show, kind) => row::show(plane, ask, kind),
         Operation::Row(Act::Put, kind) => row::put(plane, ask, kind),
         Operation::Row(Act::Delete, kind) => row::delete(plane, ask, kind),
-        Operation::TestHost => trial::host(plane, ask.name())
-            .await
-            .map(|told| reply::data(&told)),
+        Operation::TestHost => trial::host(plane, ask).await.map(|told| reply::data(&told)),
         Operation::SetValue => value::set_value(plane, ask),
         Operation::ResetKey => breaker::reset_one(plane, ask),
         Operation::Breakers => Ok(reply::data(

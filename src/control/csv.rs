@@ -100,10 +100,17 @@ fn cell(text: &str) -> String {
         {
             plain.push('\'');
         }
-        // Blanks and quotes before a formula are taken away by some.
+        // Blanks of each kind, what is not seen, and quotes before a formula are taken away by some.
         is_begin = match c {
-            ' ' | '"' | '\'' => is_begin,
-            c => matches!(c, ',' | ';' | '|' | '\t' | '\n' | '\r'),
+            '"'
+            | '\''
+            | '\u{ad}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2060}'
+            | '\u{feff}' => is_begin,
+            ',' | ';' | '|' | '\u{2028}' | '\u{2029}' => true,
+            c => c.is_control() || c.is_whitespace() && is_begin,
         };
         plain.push(c);
     }
@@ -130,6 +137,11 @@ mod tests {
             (" =1", " '=1"),
             ("@a", "'@a"),
             (";=1", "\";'=1\""),
+            ("\u{b}=1", "\u{b}'=1"),
+            ("\u{a0}=1", "\u{a0}'=1"),
+            ("\u{feff}\u{3000}=1", "\u{feff}\u{3000}'=1"),
+            ("a\u{2028}=1", "a\u{2028}'=1"),
+            ("a =1", "a =1"),
             ("a;+1;-b", "\"a;'+1;'-b\""),
             ("a\t=1", "\"a\t'=1\""),
             ("a-b=c", "a-b=c"),

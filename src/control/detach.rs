@@ -5,6 +5,7 @@ use super::ask::Ask;
 use super::audit::Change as Told;
 use super::moving;
 use super::moving::MovedKey;
+use super::moving::NamedFile;
 use super::reply::Problem;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// Where the change would send a credential to an address that it did not go to before, and nobody said what is to
-/// become of it; or the one who says it may not.
+/// become of it; or the one who says it may not. And where one who is no admin has a file opened that no row named.
 pub(super) fn wanted(
     plane: &Plane,
     ask: &Ask,
@@ -33,6 +34,10 @@ pub(super) fn wanted(
         .map(|(name, _)| name)
         .collect();
     let may_name = ask.actor.role() == Some(UserRole::Admin);
+    let files = moving::named(set, &after);
+    if !may_name && !files.is_empty() {
+        return Err(unnamed(&files));
+    }
     let moved = moving::moved(set, &after, |name| stored.contains(name), may_name);
     if moved.is_empty() || is_confirmed(ask) {
         return Ok(Vec::new());
@@ -108,6 +113,26 @@ fn refused(moved: &[MovedKey], is_all_stored: bool) -> Problem {
             format!(
                 "Nothing was changed: this would send {told}, where it did not go before. {way}"
             ),
+        )
+    }
+}
+
+fn unnamed(files: &[NamedFile]) -> Problem {
+    let errors = files.iter().map(|file| {
+        json!({
+            "kind": "Host",
+            "name": file.host,
+            "field": format!("tls.{}", file.field),
+            "message": format!("no row names {} yet", file.path.display()),
+        })
+    });
+    Problem {
+        errors: errors.collect(),
+        ..Problem::new(
+            StatusCode::CONFLICT,
+            KEYS_WOULD_MOVE,
+            "Nothing was changed: this names a file of the relay's machine for TLS that no row names yet; an admin \
+             writes it.",
         )
     }
 }

@@ -10,6 +10,7 @@ use super::ask;
 use super::ask::Actor;
 use super::ask::Ask;
 use super::ask::Person;
+use super::body_share::BodyShare;
 use super::cookie;
 use super::page;
 use super::reply;
@@ -30,6 +31,7 @@ use hyper::body::Incoming;
 use hyper::header;
 use hyper::http::request::Parts;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -75,7 +77,7 @@ async fn admit(
         return Err(refused(&actor));
     }
     let body = match route.is_change() {
-        true => read(body, &actor).await?,
+        true => read(plane, body, &actor).await?,
         false => Bytes::new(),
     };
     let ask = Ask {
@@ -124,14 +126,16 @@ fn route(head: &Parts) -> Result<(&'static ApiRoute, Vec<String>), Problem> {
 }
 
 /// The name that a request gives for its target must be one of ours: a page of the internet can make a name of its own
-/// lead here, and then it stands in `Host`. An address cannot be made to.
+/// lead here, and then it stands in `Host`, and in the target where that is a whole address. An address cannot be made to.
 fn host(head: &Parts, allowed: &[String]) -> Result<(), Problem> {
     let named = head.headers.get(header::HOST);
     let named = named
         .and_then(|name| name.to_str().ok())
         .unwrap_or_default();
     let is_one = head.headers.get_all(header::HOST).iter().count() == 1;
-    match is_one && is_ours(named, allowed) {
+    let target = head.uri.authority();
+    let is_target_ours = target.is_none_or(|target| is_ours(target.as_str(), allowed));
+    match is_one && is_ours(named, allowed) && is_target_ours {
         true => Ok(()),
         false => Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -217,25 +221,48 @@ fn person(plane: &Plane, token: &str) -> Option<Person> {
     })
 }
 
-async fn read(body: Incoming, actor: &Actor) -> Result<Bytes, Problem> {
-    let limited = Limited::new(body, BODY_MAX).collect();
-    let wait = match actor {
-        Actor::Nobody => LOGIN_BODY_WAIT_MAX,
-        Actor::Token | Actor::User(_) => BODY_WAIT_MAX,
+async fn read(plane: &Plane, body: Incoming, actor: &Actor) -> Result<Bytes, Problem> {
+    let mut whole = pin!(Limited::new(body, BODY_MAX).collect());
+    let read = match timeout(BODY_PROMPT_WAIT, &mut whole).await {
+        Ok(read) => read,
+        Err(_) => {
+            let (_share, wait) = slow(plane, actor)?;
+            timeout(wait, whole).await.map_err(|_| late())?
+        }
     };
-    match timeout(wait, limited).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(_)) => Err(Problem::new(
+    let read = read.map(|whole| whole.to_bytes());
+    read.map_err(|_| {
+        Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
             format!("The body broke off, or is over {BODY_MAX} bytes."),
-        )),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "too_slow",
-            "The body did not come in time.",
-        )),
+        )
+    })
+}
+
+/// A place for a body that does not come at once, and how long it may take. Whoever is not logged in needs none: their
+/// connections go first where there are too many.
+fn slow(plane: &Plane, actor: &Actor) -> Result<(Option<BodyShare>, Duration), Problem> {
+    if *actor == Actor::Nobody {
+        return Ok((None, LOGIN_BODY_WAIT_MAX));
     }
+    let share = plane.bodies.take(actor.name()).ok_or_else(|| Problem {
+        retry_after: Some(1),
+        ..Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_bodies",
+            "You have too many requests open whose bodies have not come: end some of them.",
+        )
+    })?;
+    Ok((Some(share), BODY_WAIT_MAX))
+}
+
+fn late() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "too_slow",
+        "The body did not come in time.",
+    )
 }
 
 /// A change that a browser sends must come from a page of ours, with the token of its session.
@@ -290,6 +317,8 @@ pub(super) fn with_cookie(mut reply: Reply, cookie: &str) -> Reply {
 
 /// Bytes of a body: a whole catalog is far below.
 const BODY_MAX: usize = 4 << 20;
+/// How long a body may take before it counts among its user's open ones: nearly every one is there with its head.
+const BODY_PROMPT_WAIT: Duration = Duration::from_millis(250);
 /// How long a body may take: one that a person sends is there at once.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 /// The same for whoever is not logged in: a name and a password.

@@ -23,6 +23,7 @@ mod answer;
 mod api;
 mod ask;
 mod audit;
+mod body_share;
 mod breaker;
 mod cookie;
 mod csv;

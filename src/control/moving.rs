@@ -12,6 +12,7 @@ use crate::catalog::RowId;
 use crate::catalog::Spec;
 use crate::secret::SecretRef;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// A credential that would go somewhere new.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,43 @@ pub(super) fn moved(
             })
         })
         .collect()
+}
+
+/// A file of the relay's machine that a host's row would have opened, and none did before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamedFile {
+    /// The host's name.
+    pub(super) host: String,
+    /// `ca`, `certificate` or `key`.
+    pub(super) field: &'static str,
+    pub(super) path: PathBuf,
+}
+
+/// The files that a change names for the first time.
+pub(super) fn named(before: &DocumentSet, after: &DocumentSet) -> Vec<NamedFile> {
+    let known: BTreeSet<PathBuf> = files(before).map(|file| file.path).collect();
+    files(after)
+        .filter(|file| !known.contains(&file.path))
+        .collect()
+}
+
+fn files(set: &DocumentSet) -> impl Iterator<Item = NamedFile> {
+    set.iter().flat_map(|row| {
+        let Spec::Host(host) = &row.spec else {
+            return Vec::new();
+        };
+        let tls = &host.tls;
+        let all = [
+            ("ca", &tls.ca),
+            ("certificate", &tls.certificate),
+            ("key", &tls.key),
+        ];
+        let named = all.into_iter().filter_map(|(field, path)| {
+            let (host, path) = (row.name.clone(), path.clone()?);
+            Some(NamedFile { host, field, path })
+        });
+        named.collect()
+    })
 }
 
 /// The stored values among what is moved, by name.
@@ -148,6 +186,22 @@ mod tests {
             |before: &DocumentSet, may_name| moved(before, &after, |_| false, may_name).len();
         assert_eq!((count(&before, true), count(&before, false)), (0, 1));
         assert_eq!(count(&after, false), 0, "it goes where it went");
+    }
+
+    #[test]
+    fn a_file_is_named_anew_where_no_row_named_it_before() {
+        let home = host("https://api.example.com");
+        let with = |file: &str| home.replace("\" }", &format!("\", tls: {{ ca: {file} }} }}"));
+        let (plain, one) = (set(&[&home]), set(&[&with("/a.pem")]));
+        let two = set(&[&with("/a.pem").replace("one", "two"), &with("/b.pem")]);
+        let told = |before, after| {
+            let files = named(before, after);
+            let told = files.into_iter().map(|file| (file.host, file.field));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&plain, &one), [("one".to_owned(), "ca")]);
+        assert_eq!(told(&one, &two), [("one".to_owned(), "ca")]);
+        assert!(told(&one, &one).is_empty() && told(&one, &plain).is_empty());
     }
 
     #[test]

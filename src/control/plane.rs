@@ -2,6 +2,7 @@
 
 use super::ControlConfig;
 use super::audit::Audit;
+use super::body_share::BodyShares;
 use super::limits::LimitTeller;
 use super::live::STREAMS_MAX;
 use super::logins;
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     pub(super) folder: FolderReader,
     /// Hashes of passwords that are worked on at once: each takes 19 MiB.
     pub(super) hashing: Semaphore,
+    /// Bodies that do not come at once.
+    pub(super) bodies: BodyShares,
     /// Pages that are kept new by events.
     pub(super) streams: Arc<Semaphore>,
     sessions: Mutex<Sessions>,
@@ -101,6 +104,7 @@ impl Plane {
             rooms,
             writing: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
+            bodies: BodyShares::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             sessions: Mutex::default(),
             ended: watch::Sender::new(0),

@@ -53,6 +53,8 @@ pub(crate) struct ClientConfig {
     pub(crate) network: Network,
     /// What leads to hosts with TLS.
     pub(crate) proxy: Proxy,
+    /// Where the proxy may stand, if a row of a catalog names it. `None`: anywhere, since the user of this machine does.
+    pub(crate) proxy_network: Option<Network>,
     pub(crate) trust: Trust,
     pub(crate) identity: Option<Identity>,
     pub(crate) versions: Versions,

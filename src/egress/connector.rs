@@ -51,14 +51,15 @@ enum Way {
 #[derive(Clone)]
 enum Dialer {
     Direct(HttpConnector<CheckedResolver<GaiResolver>>),
-    Through(Tunnel<HttpConnector>),
+    Through(Tunnel<HttpConnector<CheckedResolver<GaiResolver>>>),
 }
 
 /// Looks names up, and gives those addresses that the host may have.
 #[derive(Clone)]
 struct CheckedResolver<R> {
     names: R,
-    network: Network,
+    /// `None`: each address may be connected.
+    network: Option<Network>,
 }
 
 /// Why there is no connection, as each layer has it.
@@ -134,9 +135,7 @@ impl Service<Uri> for Connector {
 
 impl Dialer {
     fn direct(network: Network, wait: Duration) -> Dialer {
-        let names = GaiResolver::new();
-        let resolver = CheckedResolver { names, network };
-        Dialer::Direct(tcp(HttpConnector::new_with_resolver(resolver), wait))
+        Dialer::Direct(checked(Some(network), wait))
     }
 
     fn towards(base: &BaseUrl, config: &ClientConfig) -> Result<Dialer, SetupError> {
@@ -145,13 +144,24 @@ impl Dialer {
         let Some(proxy) = config.proxy.towards(&target)? else {
             return Ok(Dialer::direct(config.network, wait));
         };
-        // The proxy is the user's own, so it may be anywhere.
-        let tunnel = Tunnel::new(proxy.uri().clone(), tcp(HttpConnector::new(), wait));
+        if let Some(network) = config.proxy_network {
+            network.check_written(proxy.uri().host().unwrap_or_default())?;
+        }
+        let tunnel = Tunnel::new(proxy.uri().clone(), checked(config.proxy_network, wait));
         Ok(Dialer::Through(match proxy.basic_auth() {
             Some(auth) => tunnel.with_auth(auth.clone()),
             None => tunnel,
         }))
     }
+}
+
+fn checked(
+    network: Option<Network>,
+    wait: Duration,
+) -> HttpConnector<CheckedResolver<GaiResolver>> {
+    let names = GaiResolver::new();
+    let resolver = CheckedResolver { names, network };
+    tcp(HttpConnector::new_with_resolver(resolver), wait)
 }
 
 fn tcp<R>(mut connector: HttpConnector<R>, wait: Duration) -> HttpConnector<R> {
@@ -219,13 +229,16 @@ where
     }
 }
 
-/// The addresses that may be connected; where none may, why the first may not. A name of a house may lead to a
+/// The addresses that may be connected, which are all where there is no network to keep to; where none may, why the first may not. A name of a house may lead to a
 /// link-local address beside a usual one.
 fn permitted(
-    network: Network,
+    network: Option<Network>,
     host: &str,
     found: impl Iterator<Item = SocketAddr>,
 ) -> Result<Vec<SocketAddr>, AddressError> {
+    let Some(network) = network else {
+        return Ok(found.collect());
+    };
     let mut permitted = Vec::new();
     let mut refused = None;
     for address in found {
@@ -278,6 +291,7 @@ mod tests {
 
     async fn reached(network: Network, said: &[SocketAddr], port: u16) -> Result<(), String> {
         let names = Saying(said.to_vec());
+        let network = Some(network);
         let resolver = CheckedResolver { names, network };
         let connector = tcp(
             HttpConnector::new_with_resolver(resolver),
@@ -289,6 +303,34 @@ mod tests {
         let reached = connector.call(address).await;
         let told = |error| crate::egress::root_cause(&error);
         reached.map(drop).map_err(told)
+    }
+
+    #[test]
+    fn a_proxy_that_a_row_names_is_judged_as_its_host_is_and_the_users_own_is_not() {
+        let base = BaseUrl::parse("https://api.example.com").expect("that is an address");
+        let to = |proxy: &str, proxy_network| {
+            let mut config = ClientConfig {
+                proxy_network,
+                ..ClientConfig::default()
+            };
+            config.proxy.address = Some(proxy.to_owned());
+            Connector::to(&base, &config)
+                .map(drop)
+                .map_err(|why| why.to_string())
+        };
+        let (public, private) = (Some(Network::Public), Some(Network::Private));
+        assert_eq!(to("http://127.0.0.1:3128", None), Ok(()));
+        assert_eq!(to("http://127.0.0.1:3128", private), Ok(()));
+        assert_eq!(to("http://proxy.example:3128", public), Ok(()));
+        for (proxy, network) in [
+            ("http://127.0.0.1:3128", public),
+            ("http://10.0.0.1:3128", public),
+            ("http://localhost:3128", public),
+            ("http://169.254.169.254", private),
+            ("http://2130706433:3128", private),
+        ] {
+            assert!(to(proxy, network).is_err(), "{proxy}");
+        }
     }
 
     #[tokio::test]

@@ -40,6 +40,7 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio::task::unconstrained;
 use tokio::time::sleep;
 use tower_service::Service;
 
@@ -175,11 +176,13 @@ where
         &mut self,
         request: Request<UploadBody<B>>,
     ) -> Result<Response<Incoming>, TrySendError<Request<UploadBody<B>>>> {
-        let mut answer = pin!(self.sender.try_send_request(request));
+        // Nobody but the connection brings it, which is moved by this task alone; so it wakes nobody, and must not wait
+        // for its share of the runtime's time, either.
+        let answer = unconstrained(self.sender.try_send_request(request));
+        let mut answer = pin!(answer);
         let connection = &mut self.connection;
         poll_fn(|context| {
             moved(connection, context);
-            // Nobody but the connection brings it, which is moved by this task alone.
             answer.as_mut().poll(&mut quiet())
         })
         .await

@@ -39,6 +39,7 @@ mod observe;
 mod proxy;
 mod registry;
 mod silence;
+mod small_file;
 mod tls;
 mod upload;
 
@@ -67,6 +68,7 @@ pub(crate) use observe::Hold;
 pub(crate) use observe::ObservedBody;
 pub(crate) use observe::Observer;
 pub(crate) use proxy::Proxy;
+pub(crate) use small_file::read_small_file;
 pub(crate) use tls::Identity;
 pub(crate) use tls::Trust;
 pub(crate) use tls::machine_roots_pem;

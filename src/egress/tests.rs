@@ -33,6 +33,7 @@ use std::sync::mpsc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::mpsc as unbounded;
 
 /// Short enough to wait for in a test, where nothing is to come.
 const SOON: Duration = Duration::from_millis(50);
@@ -161,6 +162,56 @@ async fn requests_go_to_the_clients_own_host_and_share_its_connection() {
         "{}",
         second.1
     );
+}
+
+/// Answers one request a connection, and then goes, or stays until the client does; the end of each is told.
+fn answering_once(stays: bool) -> (SocketAddr, unbounded::UnboundedReceiver<()>) {
+    let (ended_tx, ended) = unbounded::unbounded_channel();
+    let address = host(move |mut socket| {
+        head(&mut socket)?;
+        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")?;
+        match stays {
+            true => until_gone(socket)?,
+            false => drop(socket),
+        }
+        ended_tx.send(()).map_err(io::Error::other)
+    });
+    (address, ended)
+}
+
+#[tokio::test]
+async fn a_connection_that_closed_while_nothing_was_asked_is_replaced() {
+    let (address, mut ended) = answering_once(false);
+    let client = client(address, patient());
+    for _ in 0..3 {
+        let answer = client.send(get("/")).await.expect("it is answered");
+        let body = answer.into_body().whole(2).await.expect("it is whole");
+        assert_eq!(body, "hi");
+        ended.recv().await.expect("it went");
+        // The runtime looks at its sockets meanwhile.
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_not_kept_for_longer_than_it_may_be_nor_after_an_answer_that_nobody_read() {
+    let (address, mut ended) = answering_once(true);
+    let base = BaseUrl::parse(&format!("http://{address}")).expect("that is an address");
+    let pool = PoolLimits {
+        idle_max: 1,
+        idle_wait: SOON,
+    };
+    let config = ClientConfig {
+        pool,
+        ..private(patient())
+    };
+    let client = Client::to(base, &config).expect("the configuration is right");
+    let answer = client.send(get("/")).await.expect("it is answered");
+    let body = answer.into_body().whole(2).await.expect("it is whole");
+    assert_eq!(body, "hi");
+    ended.recv().await.expect("it was closed");
+    drop(client.send(get("/")).await.expect("it is answered"));
+    ended.recv().await.expect("it was closed, too");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Whom a host's certificate must be signed by, and what this side shows of itself.
 
+use super::small_file::read_small_file;
 use crate::clock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -157,7 +158,7 @@ pub(super) fn configured(
     let Some(identity) = identity else {
         return Ok(trusting.with_no_client_auth());
     };
-    let key = PrivateKeyDer::from_pem_file(&identity.key);
+    let key = pem_file(&identity.key).and_then(|text| PrivateKeyDer::from_pem_slice(&text));
     let key = key.map_err(|source| unread(&identity.key, source))?;
     trusting
         .with_client_auth_cert(certificates(&identity.chain)?, key)
@@ -174,7 +175,7 @@ fn file_roots(path: &Path) -> Result<RootCertStore, TlsError> {
 
 /// One certificate at the least.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let read = pem_file(path).and_then(|text| CertificateDer::pem_slice_iter(&text).collect());
     match read {
         Ok(certificates) => Some(certificates)
             .filter(|certificates: &Vec<_>| !certificates.is_empty())
@@ -183,11 +184,17 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     }
 }
 
+fn pem_file(path: &Path) -> Result<Vec<u8>, pem::Error> {
+    read_small_file(path, PEM_BYTES_MAX).map_err(pem::Error::Io)
+}
+
 fn unread(path: &Path, source: pem::Error) -> TlsError {
     let path = path.to_owned();
     TlsError::File { path, source }
 }
 
+/// Bytes of a file in PEM: the authorities of a whole machine are a quarter of it.
+const PEM_BYTES_MAX: u64 = 1 << 20;
 /// What the machine trusts, and when that was read.
 static MACHINE: Mutex<Option<(Arc<RootCertStore>, Instant)>> = Mutex::new(None);
 /// A machine is given a new authority seldom; a host that is set up ten minutes later trusts it.

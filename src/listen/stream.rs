@@ -1,5 +1,7 @@
 //! A connection's socket, of either kind; several may hold it.
 
+#[cfg(unix)]
+use std::future::poll_fn;
 use std::io;
 use std::io::IoSlice;
 use std::task::Context;
@@ -78,21 +80,43 @@ impl Stream {
         }
     }
 
-    /// Waits until there is something to read, and leaves it there; 0 where the client will send no more.
+    /// Waits until there is something to read, and leaves it there; 0 where the client will send no more. It is for the task
+    /// that reads, too: both are woken as one, and after a read that left nothing the system is not asked.
     ///
     /// # Errors
     /// Where the connection is broken.
+    #[cfg(unix)]
     pub(super) async fn peek(&self) -> io::Result<usize> {
+        use rustix::net::RecvFlags;
+        use rustix::net::recv;
         let mut byte = [0_u8];
-        match self {
-            Stream::Network(stream) => stream.peek(&mut byte).await,
-            #[cfg(unix)]
-            Stream::Socket(stream) => {
-                use rustix::net::RecvFlags;
-                let look = || Ok(rustix::net::recv(stream, &mut byte, RecvFlags::PEEK)?.0);
-                stream.async_io(Interest::READABLE, look).await
+        poll_fn(|cx| {
+            loop {
+                let seen = match self {
+                    Stream::Network(stream) => {
+                        ready!(stream.poll_read_ready(cx))?;
+                        let look = || Ok(recv(stream, &mut byte, RecvFlags::PEEK)?.0);
+                        stream.try_io(Interest::READABLE, look)
+                    }
+                    Stream::Socket(stream) => {
+                        ready!(stream.poll_read_ready(cx))?;
+                        let look = || Ok(recv(stream, &mut byte, RecvFlags::PEEK)?.0);
+                        stream.try_io(Interest::READABLE, look)
+                    }
+                };
+                if !would_block(&seen) {
+                    return Poll::Ready(seen);
+                }
             }
-        }
+        })
+        .await
+    }
+
+    /// The same.
+    #[cfg(not(unix))]
+    pub(super) async fn peek(&self) -> io::Result<usize> {
+        let Stream::Network(stream) = self;
+        stream.peek(&mut [0]).await
     }
 }
 

@@ -424,6 +424,7 @@ fn plain_call(question: &RouteQuestion) -> Call {
         tool_choice: None,
         sampling: Sampling::default(),
         betas: Vec::new(),
+        marks: Vec::new(),
         reading: Reading::Whole,
         emulated: Vec::new(),
         ignored: Vec::new(),

@@ -7,12 +7,13 @@ use super::seal::MasterKey;
 use super::stored::Sealed;
 use super::stored::SecretFile;
 use super::value::SecretValue;
+use crate::egress::read_small_file;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
+use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,7 +78,11 @@ impl SecretReader {
             let place = format!("the file {}", path.display());
             return Err(SecretFault::Own { place });
         }
-        let text = fs::read_to_string(&path).map_err(|source| SecretFault::Unreadable {
+        let text = read_small_file(&path, FILE_BYTES_MAX).and_then(|bytes| {
+            String::from_utf8(bytes)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        });
+        let text = text.map_err(|source| SecretFault::Unreadable {
             path: path.clone(),
             source,
         })?;
@@ -166,6 +171,8 @@ impl fmt::Debug for SecretReader {
 const OWN_VARS: [&str; 3] = ["RELAY_", "INFERENCE_RELAY_", "SR_"];
 /// Files of the state folder that open something; even where the catalog lies in that folder itself.
 const OWN_FILES: [&str; 4] = ["daemon.key", "master.key", "keys.json", "secrets.json"];
+/// Bytes of a file with a credential: the longest, a token with many claims, has a few thousand.
+const FILE_BYTES_MAX: u64 = 1 << 16;
 /// The folder of the state folder in which sessions have theirs.
 const OWN_FOLDER: &str = "run";
 
@@ -182,6 +189,7 @@ mod tests {
     use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
+    use std::fs;
     use std::path::Path;
 
     fn reader(home: &Path, key: Option<[u8; 32]>) -> SecretReader {

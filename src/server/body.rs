@@ -51,11 +51,23 @@ pub(super) async fn read(
     max: usize,
     reservation: &mut Reservation,
 ) -> Result<Vec<u8>, Fault> {
-    media_type(request.headers(), media)?;
-    if is_refused_at_once(request.headers(), max) {
+    let (head, body) = request.into_parts();
+    read_after(&head.headers, body, media, max, reservation).await
+}
+
+/// The same, for a head that is wanted later.
+pub(super) async fn read_after(
+    headers: &HeaderMap,
+    body: Body,
+    media: Media,
+    max: usize,
+    reservation: &mut Reservation,
+) -> Result<Vec<u8>, Fault> {
+    media_type(headers, media)?;
+    if is_refused_at_once(headers, max) {
         return Err(too_large(max));
     }
-    match timeout(ARRIVE_MAX, collect(request.into_body(), max, reservation)).await {
+    match timeout(ARRIVE_MAX, collect(body, max, reservation)).await {
         Ok(read) => read,
         Err(_) => {
             let public = format!(

@@ -240,16 +240,17 @@ impl Drop for Line {
         let now = clock::now();
         let status = self.status.map(|status| status.as_u16());
         let code = self.fault.as_ref().map(|fault| fault.kind.code());
-        self.journal.count(&self.route, status, code);
         let is_left = self.cut || status.is_none();
         self.note.send(self.sent);
         if let Some(entry) = self.note.close(status, is_left, now) {
             let record = Arc::new(entry);
-            self.journal.keep(&record);
+            self.journal.end(&record, &self.route, status, code);
             self.telemetry.tell(&record, &self.origin, wall());
             if let Some(store) = &self.store {
                 store.append_usage(move || usage::record(&record));
             }
+        } else {
+            self.journal.count(&self.route, status, code);
         }
         let ms = now.duration_since(self.began).as_millis();
         let end = match (self.status, self.cut) {

@@ -127,13 +127,14 @@ pub(super) async fn take(
     request: Request,
 ) -> Result<Taken, Fault> {
     let mut reservation = api.body_budget.reservation(caller.owner());
-    let headers = request.headers().clone();
-    let query = request.uri().query().map(str::to_owned);
+    let (head, body) = request.into_parts();
+    let query = head.uri.query().map(str::to_owned);
     let media = match dialect {
         Dialect::Opaque(path) if opaque::FORMS.contains(&path) => Media::FormOrJson,
         Dialect::Anthropic | Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => Media::Json,
     };
-    let body = body::read(request, media, api.config.body_max, &mut reservation).await?;
+    let max = api.config.body_max;
+    let body = body::read_after(&head.headers, body, media, max, &mut reservation).await?;
     let mut body = Bytes::from(body);
     let speaks = match dialect {
         Dialect::Anthropic => files::Dialect::Anthropic,
@@ -149,7 +150,7 @@ pub(super) async fn take(
     let original = Original {
         dialect,
         query,
-        headers,
+        headers: head.headers,
         body,
         model_at: 0..0,
     };

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::frame;
-use super::router::Routes;
+use super::routes::Routes;
 use crate::auth::Peer;
 use crate::calls::CallLog;
 use crate::listen::HEAD_MAX;

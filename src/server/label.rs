@@ -75,8 +75,15 @@ pub(super) fn write_passed(
     attempts: &[Attempt],
     note: &CallRecorder,
 ) {
-    let exact = [("x-relay-text", "exact".to_owned())];
-    write_all(headers, passed(lane, attempts).chain(exact), note);
+    match attempts {
+        // Most have nothing to tell but a name.
+        [] => write_all(headers, std::iter::empty(), note),
+        attempts => write_all(headers, passed(lane, attempts), note),
+    }
+    if let Ok(lane) = HeaderValue::from_str(lane.name()) {
+        headers.insert(LANE, lane);
+    }
+    headers.insert(TEXT, HeaderValue::from_static("exact"));
     headers.insert(ORIGIN, HeaderValue::from_static("upstream"));
 }
 
@@ -132,6 +139,8 @@ pub(super) fn paths(names: &[String]) -> String {
         .join(",")
 }
 
+const LANE: HeaderName = HeaderName::from_static("x-relay-lane");
+const TEXT: HeaderName = HeaderName::from_static("x-relay-text");
 const ORIGIN: HeaderName = HeaderName::from_static("x-relay-origin");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-relay-overhead-ms");
 /// The names that an ordinary answer has.

@@ -25,6 +25,7 @@ mod socket;
 
 mod api;
 mod router;
+mod routes;
 
 mod admission;
 mod answer;

@@ -1,17 +1,14 @@
 //! The routes.
 
 use super::Api;
-use super::admission;
 use super::breaker;
 use super::capability;
 use super::chat;
 use super::completion;
 use super::conversation;
 use super::files;
-use super::frame;
 use super::frame::Refusal;
 use super::front::Context;
-use super::guard;
 use super::journal;
 use super::license;
 use super::messages;
@@ -23,34 +20,26 @@ use super::responses;
 use super::responses::stored;
 use super::responses::thread;
 use super::route;
+use super::routes::Turn;
+use super::routes::entered;
 use super::status;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use axum::BoxError;
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::extract::FromRequestParts;
 use axum::extract::MatchedPath;
 use axum::extract::State;
 use axum::http::Method;
 use axum::http::Uri;
 use axum::middleware::Next;
 use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::any;
 use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 use hyper::Request;
-use hyper::body::Body;
-use hyper::service::Service;
-use hyper_util::service::TowerToHyperService;
-use std::borrow::Cow;
-use std::convert::Infallible;
-use std::pin::Pin;
 
 /// Routes of the protocols in front of us that no lane serves: they exist, so they are not a 404.
 const UNSERVED: &[&str] = &[
@@ -86,7 +75,7 @@ const UNSERVED: &[&str] = &[
 ];
 
 /// All routes, behind the guard and in the frame. The protocols' own stand below a prefix of their maker's, too.
-fn router(api: Api) -> Router {
+pub(super) fn router(api: Api) -> Router {
     Router::new()
         .route("/", get(page::front))
         .route("/healthz", get(status::health))
@@ -120,96 +109,6 @@ async fn enter(State(api): State<Api>, request: Request<axum::body::Body>, next:
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or_else(|| "-".into(), |path| path.as_str().to_owned().into());
     entered(&api, route, request, |request| next.run(request)).await
-}
-
-async fn entered<F>(
-    api: &Api,
-    route: Cow<'static, str>,
-    request: Request<axum::body::Body>,
-    next: impl FnOnce(Request<axum::body::Body>) -> F,
-) -> Response
-where
-    F: Future<Output = Response>,
-{
-    let admitted = |request| admission::admit(api, request, next);
-    let guarded = |request| guard::guard(api, request, admitted);
-    frame::frame(api, route, request, guarded).await
-}
-
-/// All routes; cheap to clone, which each connection does.
-#[derive(Clone)]
-pub(super) struct Routes {
-    api: Api,
-    router: TowerToHyperService<Router>,
-}
-
-impl Routes {
-    pub(super) fn new(api: Api) -> Routes {
-        let router = TowerToHyperService::new(router(api.clone()));
-        Routes { api, router }
-    }
-
-    /// Answers a request. The turns of the two dialects that nearly all calls speak go to their handlers at once: what
-    /// the router would find for them is known, and it makes a dozen allocations to find it.
-    pub(super) fn answer<B>(&self, request: Request<B>) -> Answering
-    where
-        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        match Turn::of(&request) {
-            Some(turn) => {
-                Box::pin(turn.answer(self.api.clone(), request.map(axum::body::Body::new)))
-            }
-            None => Box::pin(self.router.call(request)),
-        }
-    }
-}
-
-/// An answer on its way.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-/// A turn on one of the two routes that take nearly all calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Messages,
-    Chat,
-}
-
-impl Turn {
-    fn of<B>(request: &Request<B>) -> Option<Turn> {
-        let turns = [Turn::Messages, Turn::Chat].into_iter();
-        let mut turns = turns.filter(|_| request.method() == Method::POST);
-        turns.find(|turn| turn.path() == request.uri().path())
-    }
-
-    const fn path(self) -> &'static str {
-        match self {
-            Turn::Messages => "/v1/messages",
-            Turn::Chat => "/v1/chat/completions",
-        }
-    }
-
-    async fn answer(
-        self,
-        api: Api,
-        request: Request<axum::body::Body>,
-    ) -> Result<Response, Infallible> {
-        let created = |request| async { self.create(&api, request).await.into_response() };
-        Ok(entered(&api, self.path().into(), request, created).await)
-    }
-
-    async fn create(
-        self,
-        api: &Api,
-        request: Request<axum::body::Body>,
-    ) -> Result<Response, Refusal> {
-        let (mut parts, body) = request.into_parts();
-        let context = Context::from_request_parts(&mut parts, api).await?;
-        let (api, request) = (State(api.clone()), Request::from_parts(parts, body));
-        match self {
-            Turn::Messages => messages::create(api, context, request).await,
-            Turn::Chat => chat::create(api, context, request).await,
-        }
-    }
 }
 
 /// The routes of the protocols that programs speak.

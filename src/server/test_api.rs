@@ -3,7 +3,7 @@
 use super::Api;
 use super::ServerConfig;
 use super::api::Backend;
-use super::router::Routes;
+use super::routes::Routes;
 use crate::archive::Archive;
 use crate::archive::FilesConfig;
 use crate::auth::Admission;

@@ -260,10 +260,10 @@ fn env(
     files: &Files,
     opening: &Opening,
 ) -> BTreeMap<OsString, OsString> {
-    let inherited = config
-        .inherited
-        .iter()
-        .filter(|(name, _)| is_inherited(&name.to_string_lossy()));
+    let is_cloud = config.env.keys().any(|name| name.starts_with(OTHER_MAKERS));
+    let inherited = config.inherited.iter().filter(|(name, value)| {
+        is_inherited(&name.to_string_lossy(), &value.to_string_lossy(), is_cloud)
+    });
     let mut env: BTreeMap<OsString, OsString> = inherited
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
@@ -314,15 +314,49 @@ fn env(
     env
 }
 
-/// Not what another claude set for its children, not what would point this one at another API or key, and not what is the
-/// relay's own: its token, its master keys, the passwords in its stores' addresses.
-fn is_inherited(name: &str) -> bool {
-    let stripped = name == "CLAUDECODE"
-        || name.starts_with("RELAY_")
-        || name.starts_with("CLAUDE_CODE_")
-        || name.starts_with("ANTHROPIC_");
-    !stripped || name == "CLAUDE_CODE_OAUTH_TOKEN"
+/// Not what another claude set for its children, not what would point this one at another API or key, not what is the
+/// relay's own, and no secret of somebody else: keys of hosts stand in the relay's environment as well. What a cloud's
+/// login takes is inherited where the user's `[claude.env]` chooses one; the rest can be named there.
+fn is_inherited(name: &str, value: &str, is_cloud: bool) -> bool {
+    if name == "CLAUDE_CODE_OAUTH_TOKEN" {
+        return true;
+    }
+    let begins = |marks: &[&str]| marks.iter().any(|mark| name.starts_with(mark));
+    if name == "CLAUDECODE" || begins(OWN_VARS) {
+        return false;
+    }
+    let upper = name.to_ascii_uppercase();
+    let is_secret = SECRET_WORDS.iter().any(|word| upper.contains(word))
+        || SECRET_ENDS.iter().any(|end| upper.ends_with(end));
+    let has_password = value
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('@'));
+    let is_open = upper.ends_with("_PROXY") || (is_cloud && begins(CLOUD_VARS));
+    is_open || !(is_secret || has_password)
 }
+
+/// The relay's own, and what points a claude at another API, account or parent.
+const OWN_VARS: &[&str] = &[
+    "RELAY_",
+    "INFERENCE_RELAY_",
+    "IR_",
+    "SR_",
+    "OTEL_",
+    "CLAUDE_CODE_",
+    "ANTHROPIC_",
+];
+/// What a variable has in its name that holds a secret.
+const SECRET_WORDS: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "COOKIE"];
+const SECRET_ENDS: &[&str] = &["_PAT", "_DSN"];
+/// The logins of the clouds that a claude can be pointed at.
+const CLOUD_VARS: &[&str] = &[
+    "AWS_",
+    "GOOGLE_",
+    "GCLOUD_",
+    "AZURE_",
+    "CLOUD_ML_",
+    "VERTEX_",
+];
 
 /// The settings that make the session post its events to us, and wait at its gate before it begins.
 pub(crate) fn hook_settings(url: &str, gate: Option<&Path>) -> Value {
@@ -459,16 +493,26 @@ mod tests {
             "ANTHROPIC_API_KEY",
             "RELAY_STORE_URL",
             "RELAY_MASTER_KEY_NEXT",
+            "INFERENCE_RELAY_KEY",
+            "IR_LICENSE_KEY",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "OPENAI_API_KEY",
+            "PGPASSWORD",
+            "AWS_SECRET_ACCESS_KEY",
         ] {
-            assert!(!is_inherited(name), "{name}");
+            assert!(!is_inherited(name, "x", false), "{name}");
         }
+        assert!(!is_inherited("DATABASE_URL", "postgres://a:b@db/x", false));
+        assert!(is_inherited("HTTPS_PROXY", "http://a:b@proxy:3128", false));
+        assert!(is_inherited("AWS_SECRET_ACCESS_KEY", "x", true));
         for name in [
             "PATH",
             "HOME",
             "CLAUDE_CONFIG_DIR",
             "CLAUDE_CODE_OAUTH_TOKEN",
+            "LD_LIBRARY_PATH",
         ] {
-            assert!(is_inherited(name), "{name}");
+            assert!(is_inherited(name, "/x", false), "{name}");
         }
     }
 }

@@ -56,6 +56,8 @@ pub(crate) use label::Labels;
 pub(crate) use label::SessionOrigin;
 pub(crate) use number::holds_changed;
 pub(crate) use number::may_be_rounded;
+pub(crate) use request::Mark;
+pub(crate) use request::Marked;
 pub(crate) use request::Message;
 pub(crate) use request::Reading;
 pub(crate) use request::Request;

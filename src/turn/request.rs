@@ -24,12 +24,31 @@ pub(crate) struct Request {
     pub(crate) sampling: Sampling,
     /// Betas of the API that the caller names, each once, sorted.
     pub(crate) betas: Vec<String>,
+    /// Marks of the cache that the inner language has no place for, in the caller's order.
+    pub(crate) marks: Vec<Mark>,
     /// Whether the caller reads along while the answer is written.
     pub(crate) reading: Reading,
     /// What the caller wrote and gets in another way, by path; it becomes a label.
     pub(crate) emulated: Vec<String>,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
+}
+
+/// A mark of the cache, as its caller wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mark {
+    pub(crate) on: Marked,
+    pub(crate) mark: Value,
+}
+
+/// What a mark of the cache stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Marked {
+    Text(String),
+    /// The result of the call of this id.
+    Result(String),
+    /// The tool of this name.
+    Tool(String),
 }
 
 /// One message of the conversation.
@@ -92,6 +111,7 @@ impl Request {
             tool_choice: None,
             sampling: Sampling::default(),
             betas: vec![],
+            marks: vec![],
             reading: Reading::Whole,
             emulated: vec![],
             ignored: vec![],

@@ -12,11 +12,14 @@ use std::time::Instant;
 
 /// The timeline of one turn; cheap to clone. A turn that is tried again begins its timeline again.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Timeline {
-    marks: Arc<Mutex<Marks>>,
-    notes: Arc<Mutex<Notes>>,
+pub(crate) struct Timeline(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    marks: Mutex<Marks>,
+    notes: Mutex<Notes>,
     /// How an answer ended whose bytes passed without being told as events.
-    end: Arc<OnceLock<End>>,
+    end: OnceLock<End>,
 }
 
 /// What became known of the turn on its way, and may be known only when its answer has begun.
@@ -66,17 +69,17 @@ impl Timeline {
     }
 
     pub(crate) fn passed(&self) -> Marks {
-        *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An answer whose bytes passed came to its end.
     pub(crate) fn end(&self, end: End) {
-        let _ = self.end.set(end); // A call ends once.
+        let _ = self.0.end.set(end); // A call ends once.
     }
 
     /// How an answer ended whose bytes passed.
     pub(crate) fn passed_end(&self) -> Option<&End> {
-        self.end.get()
+        self.0.end.get()
     }
 
     /// An answer that is told in events began with these counts.
@@ -123,11 +126,11 @@ impl Timeline {
     }
 
     fn notes_mut(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, change: impl FnOnce(&mut Marks)) {
-        change(&mut self.marks.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.marks.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -106,20 +106,41 @@ const NOT_FOR_HOST_PREFIXES: &[&str] = &["x-relay-", "x-ir-", "x-forwarded-", "s
 /// A host's own: its cookies, its account, its limits, the machines before it, and what a browser would remember of it.
 const NOT_FOR_CALLER: &[&str] = &[
     "set-cookie",
+    "set-cookie2",
     "server",
     "via",
     "alt-svc",
     "strict-transport-security",
     "nel",
     "report-to",
+    "reporting-endpoints",
+    "refresh",
+    "link",
+    "clear-site-data",
+    "content-security-policy",
+    "content-security-policy-report-only",
+    "permissions-policy",
+    "referrer-policy",
+    "x-frame-options",
+    "x-xss-protection",
+    "x-dns-prefetch-control",
+    "x-permitted-cross-domain-policies",
+    "public-key-pins",
+    "expect-ct",
+    "origin-agent-cluster",
+    "service-worker-allowed",
+    "sourcemap",
+    "speculation-rules",
+    "timing-allow-origin",
+    "accept-ch",
+    "critical-ch",
+    "www-authenticate",
     "anthropic-organization-id",
     "openai-organization",
     "openai-project",
     "request-id",
     "x-request-id",
     "x-envoy-upstream-service-time",
-    "access-control-allow-origin",
-    "access-control-expose-headers",
     "location",
 ];
 const NOT_FOR_CALLER_PREFIXES: &[&str] = &[
@@ -127,6 +148,8 @@ const NOT_FOR_CALLER_PREFIXES: &[&str] = &[
     "cf-",
     "x-ratelimit-",
     "anthropic-ratelimit-",
+    "access-control-",
+    "cross-origin-",
     "x-amz",
 ];
 
@@ -166,6 +189,27 @@ mod tests {
         assert_eq!(sent["x-api-key"], "sk-host");
         assert!(!sent.contains_key("authorization"));
         assert!(to_host(&caller, Credential::ApiKey("a\nb")).is_err());
+    }
+
+    #[test]
+    fn a_host_tells_a_callers_browser_nothing_to_do_or_to_keep() {
+        let host = headers(&[
+            ("content-type", "application/json"),
+            ("refresh", "0; url=https://evil.example"),
+            ("clear-site-data", "\"*\""),
+            ("content-security-policy", "report-uri https://evil.example"),
+            ("content-security-policy-report-only", "default-src x"),
+            ("set-cookie2", "a=b"),
+            ("reporting-endpoints", "a=\"https://evil.example\""),
+            ("link", "<https://evil.example>; rel=preload"),
+            ("access-control-allow-credentials", "true"),
+            ("cross-origin-resource-policy", "cross-origin"),
+            ("www-authenticate", "Basic"),
+            ("service-worker-allowed", "/"),
+        ]);
+        let told = to_caller(&host);
+        let names: Vec<&str> = told.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["content-type"]);
     }
 
     #[test]

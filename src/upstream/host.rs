@@ -95,6 +95,11 @@ fn client(spec: &HostSpec, proxy: &Proxy) -> Result<Client<SplicedBody>, String>
                 exempt: None,
             },
         },
+        proxy_network: match (&spec.proxy, spec.network) {
+            (ProxyChoice::Environment | ProxyChoice::None, _) => None,
+            (ProxyChoice::Url(_), Declared::Public) => Some(Network::Public),
+            (ProxyChoice::Url(_), Declared::Private) => Some(Network::Private),
+        },
         trust: spec.tls.ca.clone().map_or(Trust::Machine, Trust::File),
         identity: identity.map(|(chain, key)| Identity { chain, key }),
         versions: match spec.http {

@@ -206,7 +206,11 @@ impl Plan<'_> {
         let mut written = translated::written(request, self.protocol, model, is_streamed)?;
         let original = call.original.as_ref();
         let unsaid = original.map(|original| unsaid(&original.body));
-        written.ignored.extend(unsaid.unwrap_or_default());
+        // A host of Messages gets the marks of its cache.
+        let is_said =
+            |name: &String| name == "cache_control" && self.protocol == Protocol::Messages;
+        let unsaid = unsaid.into_iter().flatten();
+        written.ignored.extend(unsaid.filter(|name| !is_said(name)));
         Ok(written)
     }
 }

@@ -41,6 +41,7 @@ pub(crate) use hosts::Hosts;
 pub(crate) use lane::HostLane;
 pub(crate) use lane::chance;
 pub(crate) use outcome::Class;
+pub(crate) use probe::ProbeError;
 pub(crate) use sharing::BREAKER_NEWS;
 pub(crate) use sharing::changes;
 pub(crate) use sharing::share;

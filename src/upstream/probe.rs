@@ -11,6 +11,7 @@ use hyper::Request;
 use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use std::time::Duration;
+use thiserror::Error;
 use tokio::time::timeout;
 
 /// What a host answered to a test.
@@ -21,44 +22,59 @@ pub(crate) struct HostProbe {
     pub(crate) key: Option<String>,
 }
 
+/// Why a test got no answer.
+#[derive(Debug, Error)]
+pub(crate) enum ProbeError {
+    #[error("It has no key that can be used: add a host key, or say `auth: none`.")]
+    NoKey,
+    #[error("The host's path is none.")]
+    Path,
+    #[error("The credential fits into no header.")]
+    Credential,
+    /// A file, a name, a port or a certificate, as the system tells it: whoever reads it learns what is open and what is
+    /// there in the relay's own network and on its machine.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
 impl HostLane {
     /// Asks the host for its models with the first key that can be used, over the connections, the proxy, the
     /// certificate and the headers that calls have. The answer's body is not read.
     ///
     /// # Errors
-    /// Why there is no answer, in a sentence.
-    pub(crate) async fn probe(&self, wait: Duration) -> Result<HostProbe, String> {
+    /// Why there is no answer.
+    pub(crate) async fn probe(&self, wait: Duration) -> Result<HostProbe, ProbeError> {
         let host = self.host();
         let key = host.keys.iter().find(|key| key.is_usable());
         if key.is_none() && host.spec.auth != HostAuth::None {
-            return Err(
-                "It has no key that can be used: add a host key, or say `auth: none`.".to_owned(),
-            );
+            return Err(ProbeError::NoKey);
         }
         let secret = key.and_then(|key| key.secret.as_ref().ok());
         let secret = secret.map(|secret| secret.reveal());
         let request = self.question(secret)?;
-        let client = self.state().client.as_ref().map_err(Clone::clone)?;
+        let client = self.state().client.as_ref();
+        let client = client.map_err(|why| ProbeError::Unreachable(why.clone()))?;
         let answer = match timeout(wait, client.send(request)).await {
-            Ok(answer) => answer.map_err(|error| crate::egress::causes(&error))?,
-            Err(_) => return Err(format!("It did not answer within {} s.", wait.as_secs())),
+            Ok(answer) => answer.map_err(|error| crate::egress::causes(&error)),
+            Err(_) => Err(format!("It did not answer within {} s.", wait.as_secs())),
         };
+        let answer = answer.map_err(ProbeError::Unreachable)?;
         Ok(HostProbe {
             status: answer.status().as_u16(),
             key: key.map(|key| key.name.to_string()),
         })
     }
 
-    fn question(&self, secret: Option<&str>) -> Result<Request<SplicedBody>, String> {
+    fn question(&self, secret: Option<&str>) -> Result<Request<SplicedBody>, ProbeError> {
         let spec = &self.host().spec;
         let base = &spec.url.base;
         let path = format!("{}/v1/models", base.strip_suffix("/v1").unwrap_or(base));
         let mut request = Request::get(path)
             .body(SplicedBody::whole(Bytes::new()))
-            .map_err(|_| "The host's path is none.".to_owned())?;
+            .map_err(|_| ProbeError::Path)?;
         for credential in credentials(spec.auth, secret) {
             let shown = headers::to_host(&HeaderMap::new(), credential);
-            let shown = shown.map_err(|_| "The credential fits into no header.".to_owned())?;
+            let shown = shown.map_err(|_| ProbeError::Credential)?;
             request.headers_mut().extend(shown);
         }
         let version = HeaderValue::from_static("2023-06-01");

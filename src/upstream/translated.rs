@@ -113,7 +113,7 @@ pub(super) fn is_answer(passed: &Passed) -> bool {
 /// A host's refusal of what was written for it, in the words of the caller's dialect.
 pub(super) async fn refusal(passed: Passed) -> Result<Reply, Fault> {
     let status = passed.status.as_u16();
-    let body = passed.body.collect().await?.to_bytes();
+    let body = beginning(passed.body).await?;
     Err(fault::status(
         super::outcome::Class::Request,
         status,
@@ -269,13 +269,67 @@ async fn whole(mut body: UnsyncBoxBody<Bytes, Fault>) -> Result<Vec<u8>, Fault> 
     Ok(whole)
 }
 
+/// What of a body can be a refusal's words; what comes behind it is not waited for.
+async fn beginning(mut body: UnsyncBoxBody<Bytes, Fault>) -> Result<Vec<u8>, Fault> {
+    let mut read = Vec::new();
+    while read.len() < REFUSAL_BYTES_MAX
+        && let Some(frame) = body.frame().await
+    {
+        if let Ok(data) = frame?.into_data() {
+            let room = REFUSAL_BYTES_MAX - read.len();
+            read.extend_from_slice(&data[..data.len().min(room)]);
+        }
+    }
+    Ok(read)
+}
+
 /// Bytes of an answer that is read whole: as many as of one that passes.
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a refusal that are read: it has a sentence and a code, and a host that says more says it to fill this machine.
+const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use http_body_util::Full;
+    use hyper::body::Frame;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering;
+
+    /// A host that says so many pieces of a kilobyte, and counts those that were taken.
+    struct Talking(usize, Arc<AtomicUsize>);
+
+    impl Body for Talking {
+        type Data = Bytes;
+        type Error = Fault;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+            self.0 = self.0.saturating_sub(1);
+            self.1.fetch_add(1, Ordering::Relaxed);
+            let piece = Frame::data(Bytes::from_static(&[b'x'; 1024]));
+            Poll::Ready((self.0 > 0).then_some(Ok(piece)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_read_as_far_as_one_can_be_long() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let passed = Passed {
+            lane: LaneId::new("http:one"),
+            attempts: Vec::new(),
+            status: hyper::StatusCode::BAD_REQUEST,
+            refusal: None,
+            headers: HeaderMap::new(),
+            body: Talking(10_000, Arc::clone(&taken)).boxed_unsync(),
+        };
+        let refused = refusal(passed).await.expect_err("it is a refusal");
+        assert_eq!(refused.blame, crate::turn::Blame::Client);
+        assert_eq!(taken.load(Ordering::Relaxed), REFUSAL_BYTES_MAX / 1024);
+    }
 
     #[tokio::test]
     async fn an_answer_that_is_read_whole_has_a_bound() {

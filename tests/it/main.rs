@@ -18,6 +18,7 @@ mod first_day;
 mod flood;
 mod hangup;
 mod hostile;
+mod hostile_user;
 mod hosts;
 mod installation;
 mod license;

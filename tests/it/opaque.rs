@@ -170,7 +170,7 @@ fn the_bytes_of_a_file_are_no_tokens_of_its_hosts_key() {
     world.credential("key-a", "sk-a");
     world.declare(&format!(
         "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private }}\n\
-         ---\nkind: HostKey\nmetadata: {{ name: a }}\nspec: {{ host: one, value: {{ file: key-a }}, limits: {{ tokensPerMinute: 1000 }} }}\n\
+         ---\nkind: HostKey\nmetadata: {{ name: a }}\nspec: {{ host: one, value: {{ file: key-a }}, limits: {{ tokensPerMinute: 100000 }} }}\n\
          ---\nkind: Model\nmetadata: {{ name: m }}\nspec: {{}}\n\
          ---\nkind: Binding\nmetadata: {{ name: m }}\nspec: {{ model: m, lane: \"http:one\", adapter: openai, upstreamName: up }}\n",
         host.url()

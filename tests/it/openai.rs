@@ -201,6 +201,35 @@ fn a_response_is_gone_on_with_after_a_restart() {
     assert_eq!(gone.json()["error"]["code"], "previous_response_not_found");
 }
 
+#[test]
+fn a_response_outlives_a_kill_and_one_that_was_cut_short_by_it_is_dropped_and_said() {
+    let upstream = counting();
+    let mut relay = World::upstream(&upstream).start();
+    let kept = respond(&relay, json!({"input": "one"})).json();
+    let cut = respond(&relay, json!({"input": "two"})).json();
+    let world = Arc::clone(&relay.world);
+    relay.signal(Signal::KILL);
+    relay.ended();
+    let mut files = world.files("state/archive/responses");
+    files.retain(|file| file.extension().is_some_and(|end| end == "records"));
+    let [file] = files.as_slice() else {
+        panic!("one file of both: {files:?}")
+    };
+    let bytes = std::fs::read(file).expect("it is there");
+    std::fs::write(file, &bytes[..bytes.len() - 10]).expect("it is cut");
+    let relay = Relay::start(world);
+    let go_on = |response: &Value| {
+        let body = json!({"input": "and", "previous_response_id": response["id"]});
+        respond(&relay, body)
+    };
+    assert_eq!(text_of(&go_on(&kept)), "3 texts");
+    assert_eq!(
+        go_on(&cut).json()["error"]["code"],
+        "previous_response_not_found"
+    );
+    assert!(relay.log().contains("was cut short and is dropped"));
+}
+
 fn as_key(address: SocketAddr, method: &str, path: &str, key: &str, body: &Value) -> Response {
     let body = body.to_string();
     let head = format!(

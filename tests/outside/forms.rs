@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<Trial> {
     trials![
         forms_lead_from_an_empty_page_to_a_served_call_by_keyboard,
         what_is_wrong_stands_beside_its_field_in_every_light_and_width,
+        settings_are_changed_by_keyboard_and_what_wins_is_named,
         three_thousand_rows_can_be_read_page_by_page
     ]
 }
@@ -156,6 +157,31 @@ fn what_is_wrong_stands_beside_its_field_in_every_light_and_width() -> Result<()
     seen(&browser, "Saved");
     let row = plane.api("GET /api/v1/host-keys/a", &Value::Null).json();
     assert_eq!(row["problems"][0]["code"], "secret", "{row}");
+    Ok(())
+}
+
+fn settings_are_changed_by_keyboard_and_what_wins_is_named() -> Result<(), Missing> {
+    let browser = browser()?;
+    let plane = Plane::start(World::scripted(""));
+    browser.look(1024, 640, "light");
+    plane.log_in(&browser);
+    browser.sends("header a[href='/about']");
+    seen(&browser, "log.level stands at");
+    browser.writes("#f-store-retention", "soon");
+    browser.sends(SAVE);
+    let told = browser.asks("return document.querySelector('#f-store-retention-error').innerText");
+    assert!(
+        told.as_str().is_some_and(|told| told.contains("soon")),
+        "{told}"
+    );
+    assert_eq!(browser.copies("#f-store-retention"), "soon");
+    judged(&browser, "settings-wrong");
+    browser.look(1024, 640, "light");
+    browser.writes("#f-store-retention", "7d");
+    browser.sends(SAVE);
+    seen(&browser, "Saved, and in force.");
+    assert_eq!(browser.copies("#f-store-retention"), "7d");
+    judged(&browser, "settings");
     Ok(())
 }
 

@@ -2,10 +2,13 @@
 
 use super::super::address::HostUrl;
 use super::super::address::Network;
+use super::super::address::judge_proxy;
 use super::super::fields::Fields;
 use super::super::node::Entry;
 use super::writer::Writer;
 use super::writer::unless;
+use hyper::header::HeaderName;
+use hyper::header::HeaderValue;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -104,9 +107,17 @@ impl HostSpec {
                 format!("\"{name}\" is written by the relay itself; leave it out"),
             );
         }
+        for (name, value) in &headers {
+            if name.parse::<HeaderName>().is_err() || HeaderValue::from_str(value).is_err() {
+                fields.complain(
+                    "headers",
+                    format!("{name:?} with this value fits into no header; write both in one line of plain ASCII"),
+                );
+            }
+        }
         let auth = fields.choice("auth", AUTHS);
         let (timeouts, tls) = (Timeouts::read(fields), Tls::read(fields));
-        let proxy = fields.parsed("proxy", proxy);
+        let proxy = fields.parsed("proxy", |text| proxy(text, network));
         let http = fields.choice("http", VERSIONS);
         let choose = fields.choice("choose", CHOICES);
         // Last: a field that nobody reads is taken for one that there is not.
@@ -225,17 +236,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn proxy(text: &str) -> Result<ProxyChoice, String> {
+fn proxy(text: &str, network: Network) -> Result<ProxyChoice, String> {
     match text {
         "none" => Ok(ProxyChoice::None),
         "environment" => Ok(ProxyChoice::Environment),
-        _ if text.starts_with("http://") || text.starts_with("https://") => {
-            Ok(ProxyChoice::Url(text.to_owned()))
-        }
-        _ => Err(
-            "write none, environment, or the address of a proxy such as http://HOST:PORT"
-                .to_owned(),
-        ),
+        _ => judge_proxy(text, network).map(|()| ProxyChoice::Url(text.to_owned())),
     }
 }
 

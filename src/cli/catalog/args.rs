@@ -1,5 +1,6 @@
 //! What can be typed after `catalog`, `host`, `host-key`, `model`, `binding`, `policy` and `secret`.
 
+use crate::catalog::Kind;
 use crate::config::Flags;
 use clap::ArgGroup;
 use clap::Args;
@@ -48,11 +49,22 @@ pub(crate) enum CatalogCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Tell what can be written about a kind of row: every field with an example, in Markdown
+    Kinds {
+        /// host, host-key, model, binding, policy or user [default: all of them]
+        #[arg(value_parser = kind)]
+        kind: Option<Kind>,
+    },
     /// Print the whole catalog in its one form: the same rows are the same bytes
     Export {
         #[command(flatten)]
         place: CatalogPlace,
     },
+}
+
+fn kind(word: &str) -> Result<Kind, String> {
+    let words = Kind::ALL.map(Kind::word).join(", ");
+    Kind::of_word(word).ok_or_else(|| format!("there are {words}"))
 }
 
 /// The rows that are wanted.
@@ -292,6 +304,7 @@ pub(crate) const CATALOG_EXAMPLES: &str = "\
 Exit code: 0, or 1 if something is wrong (for diff: if something differs).
 
 Examples:
+  inference-relay catalog kinds host       every field of a host, with an example
   inference-relay catalog validate
   inference-relay catalog diff ./catalog --prune
   inference-relay catalog apply ./catalog --dry-run

@@ -1,4 +1,4 @@
-//! `catalog validate|diff|apply|export`: whole sets of rows.
+//! `catalog kinds|validate|diff|apply|export`: whole sets of rows.
 
 use crate::catalog;
 use crate::catalog::Change;
@@ -35,6 +35,10 @@ pub(crate) fn catalog(command: &CatalogCommand, env: &Env) -> anyhow::Result<Com
                 ground.write(&current, &changes)?;
                 tell(&changes, "changed", wanted.place.json)?;
             }
+            Ok(CommandOutcome::Done)
+        }
+        CatalogCommand::Kinds { kind } => {
+            out::text(kind.map_or(catalog::KINDS, catalog::section))?;
             Ok(CommandOutcome::Done)
         }
         CatalogCommand::Export { place } => {

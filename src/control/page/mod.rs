@@ -83,7 +83,7 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 }
 
 async fn test(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let told = trial::host(plane, ask.name()).await?;
+    let told = trial::host(plane, ask).await?;
     edit::one(plane, ask, crate::catalog::Kind::Host, Some(&told))
 }
 

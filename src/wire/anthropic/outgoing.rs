@@ -1,6 +1,8 @@
 //! A request as the Messages API gets it.
 
 use crate::turn::Block;
+use crate::turn::Mark;
+use crate::turn::Marked;
 use crate::turn::Message;
 use crate::turn::Request;
 use crate::turn::Role;
@@ -54,11 +56,84 @@ pub(crate) fn write(request: &Request, model: &str) -> Outgoing {
         put(name, value.clone());
     }
     put("stream", true.into());
+    let all_stand = request
+        .marks
+        .iter()
+        .fold(Stand::default(), |stand, mark| stand.set(&mut body, mark));
     Outgoing {
         body: body.into(),
         emulated: Vec::new(),
-        ignored: Vec::new(),
+        ignored: all_stand
+            .lost
+            .then(|| "cache_control".to_owned())
+            .into_iter()
+            .collect(),
     }
+}
+
+/// Marks of the cache that were set so far.
+#[derive(Default)]
+struct Stand {
+    /// Texts before this one come before the mark of the last one.
+    texts: usize,
+    /// One has nothing to stand on.
+    lost: bool,
+}
+
+impl Stand {
+    /// Sets a mark on what it stood on: a text is the first of its words behind the one that was marked before.
+    fn set(mut self, body: &mut Map<String, Value>, mark: &Mark) -> Stand {
+        let from = self.texts;
+        let place = match &mark.on {
+            Marked::Tool(name) => tools(body).find(|tool| tool["name"] == name.as_str()),
+            Marked::Result(id) => blocks(body).find(|block| block["tool_use_id"] == id.as_str()),
+            Marked::Text(text) => {
+                let texts = blocks(body).enumerate().skip(from);
+                let mut same = texts.filter(|(_, block)| says(block, text));
+                same.next().map(|(at, block)| {
+                    self.texts = at;
+                    block
+                })
+            }
+        };
+        match place {
+            Some(place) => place["cache_control"] = mark.mark.clone(),
+            None => self.lost = true,
+        }
+        self
+    }
+}
+
+fn tools(body: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
+    let tools = body.get_mut("tools").and_then(Value::as_array_mut);
+    tools.into_iter().flatten()
+}
+
+/// The system's texts and the blocks of all messages.
+fn blocks(body: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
+    let mut said: Vec<&mut Vec<Value>> = Vec::new();
+    for (name, value) in body.iter_mut() {
+        match (name.as_str(), value) {
+            ("system", Value::Array(texts)) => said.insert(0, texts),
+            ("messages", Value::Array(messages)) => {
+                let content = messages
+                    .iter_mut()
+                    .filter_map(|message| message.get_mut("content"));
+                said.extend(content.filter_map(Value::as_array_mut));
+            }
+            _ => {}
+        }
+    }
+    said.into_iter().flatten()
+}
+
+/// Whether a block is this text, or what the program says in the middle of the conversation.
+fn says(block: &Value, text: &str) -> bool {
+    let said = block["text"].as_str().unwrap_or_default();
+    let remark = said
+        .strip_prefix("<system>\n")
+        .and_then(|said| said.strip_suffix("\n</system>"));
+    said == text || remark == Some(text)
 }
 
 fn message(message: &Message) -> Value {

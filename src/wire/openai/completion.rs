@@ -72,6 +72,7 @@ pub(crate) fn call(body: &[u8]) -> Result<Call, Fault> {
         emulated: labels.emulated,
         ignored: labels.ignored,
         betas: Vec::new(),
+        marks: Vec::new(),
     };
     Ok(Call {
         request,

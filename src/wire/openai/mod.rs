@@ -31,6 +31,7 @@ mod form;
 mod id;
 mod incoming;
 mod label;
+mod mark;
 mod part;
 mod stop;
 mod talk;

@@ -205,24 +205,48 @@ fn row_18_no_content_beside_calls_is_no_text_however_it_is_written() {
 }
 
 #[test]
-fn row_39_marks_of_the_cache_are_taken_and_those_that_end_here_are_told() {
+fn row_39_marks_of_the_cache_reach_a_host_that_keeps_one_and_are_told_where_none_does() {
     let rig = plain();
-    let mark = json!({"type": "ephemeral"});
-    let answer = ask(
-        &rig,
-        Api::Chat,
-        &user(json!([
-            {"type": "text", "text": "a", "cache_control": mark},
-            {"type": "image_url", "image_url": {"url": PICTURE}, "cache_control": mark},
-        ])),
-    );
+    let mark = json!({"type": "ephemeral", "ttl": "1h"});
+    let mut tool = function("f");
+    tool["cache_control"] = mark.clone();
+    let fields = json!({"tools": [function("g"), tool], "messages": [
+        {"role": "system", "content": [{"type": "text", "text": "be kind", "cache_control": mark}]},
+        {"role": "user", "content": [
+            {"type": "text", "text": "a"},
+            {"type": "text", "text": "b", "cache_control": mark},
+            {"type": "image_url", "image_url": {"url": PICTURE}, "cache_control": mark}]},
+        {"role": "assistant", "tool_calls": [
+            {"id": "c:1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c:1", "content": "r", "cache_control": mark},
+    ]});
+    let answer = ask(&rig, Api::Chat, &fields);
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert!(answer.header("x-relay-ignored").contains("cache_control"));
-    let asked = rig.asked().to_string();
-    assert!(
-        asked.matches("cache_control").count() <= 2,
-        "no mark of ours: {asked}"
+    assert_eq!(answer.header("x-relay-ignored"), "none");
+    let asked = rig.asked();
+    let marked = [
+        &asked["tools"][1],
+        &asked["system"][0],
+        &asked["messages"][0]["content"][1],
+        &asked["messages"][0]["content"][2],
+        &asked["messages"][2]["content"][0],
+    ];
+    assert_eq!(
+        marked.map(|block| &block["cache_control"]),
+        [&mark; 5],
+        "{asked}"
     );
+    let count = asked.to_string().matches("cache_control").count();
+    assert_eq!(count, 5, "no mark of ours: {asked}");
+    let fields = json!({"store": false, "input": [{"role": "user", "content": [
+        {"type": "input_text", "text": "b", "cache_control": mark}]}]});
+    let asked = told_to_host(&rig, Api::Responses, &fields);
+    assert_eq!(asked["messages"][0]["content"][0]["cache_control"], mark);
+    let lost = json!({"messages": [
+        {"role": "user", "content": [{"type": "text", "text": " ", "cache_control": mark},
+            {"type": "text", "text": "b"}]}]});
+    let answer = ask(&rig, Api::Chat, &lost);
+    assert_eq!(answer.header("x-relay-ignored"), "cache_control");
 }
 
 #[test]

@@ -165,6 +165,7 @@ fn common(
         reading: Reading::Whole,
         sampling: Sampling::default(),
         betas: Vec::new(),
+        marks: Vec::new(),
         emulated: talk.emulated,
         ignored: talk.ignored,
     })

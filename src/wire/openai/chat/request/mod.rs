@@ -13,6 +13,7 @@ use crate::wire::body::parse;
 use crate::wire::field::Path;
 use crate::wire::field::present;
 use crate::wire::openai::label::Labels;
+use crate::wire::openai::mark;
 use crate::wire::openai::part::text_field;
 use crate::wire::openai::talk::Talk;
 use crate::wire::openai::tool;
@@ -89,6 +90,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         tools: offer.tools,
         tool_choice: choice,
         betas: Vec::new(),
+        marks: mark::found(&fields),
         sampling,
         reading,
         emulated: [said.emulated, labels.emulated].concat(),

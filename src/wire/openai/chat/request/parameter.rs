@@ -106,6 +106,9 @@ pub(in crate::wire::openai) fn sampling(
             max_tokens = max_tokens.or(Some(tokens));
         }
     }
+    for name in ["presence_penalty", "frequency_penalty"] {
+        between(fields, name, -2.0, 2.0)?;
+    }
     let (temperature, top_p) = chances(fields, labels)?;
     let top_k = match present(fields, "top_k") {
         None => None,
@@ -127,8 +130,8 @@ pub(in crate::wire::openai) fn chances(
     fields: &Map<String, Value>,
     labels: &mut Labels,
 ) -> Result<(Option<f64>, Option<f64>), Fault> {
-    let mut temperature = within(fields, "temperature", 2.0)?;
-    let mut top_p = within(fields, "top_p", 1.0)?;
+    let mut temperature = between(fields, "temperature", 0.0, 2.0)?;
+    let mut top_p = between(fields, "top_p", 0.0, 1.0)?;
     if temperature.is_some_and(|said| said > 1.0) {
         temperature = Some(1.0);
         labels.emulate("temperature");
@@ -141,15 +144,20 @@ pub(in crate::wire::openai) fn chances(
     Ok((temperature, top_p))
 }
 
-fn within(fields: &Map<String, Value>, name: &str, max: f64) -> Result<Option<f64>, Fault> {
+fn between(
+    fields: &Map<String, Value>,
+    name: &str,
+    min: f64,
+    max: f64,
+) -> Result<Option<f64>, Fault> {
     let path = Path::Root.field(name);
     let Some(value) = present(fields, name) else {
         return Ok(None);
     };
     let said = number(value, &path)?;
-    match (0.0..=max).contains(&said) {
+    match (min..=max).contains(&said) {
         true => Ok(Some(said)),
-        false => Err(path.wrong(format!("Input should be from 0 to {max}"))),
+        false => Err(path.wrong(format!("Input should be from {min} to {max}"))),
     }
 }
 

@@ -136,6 +136,8 @@ fn a_temperature_beyond_others_scale_is_cut_and_told() {
 fn more_answers_chances_and_sound_are_refused_by_name() {
     for (fields, path) in [
         (json!({"n": 2}), "n: "),
+        (json!({"presence_penalty": 2.5}), "presence_penalty: "),
+        (json!({"frequency_penalty": -3}), "frequency_penalty: "),
         (json!({"logprobs": true}), "logprobs: "),
         (json!({"top_logprobs": 2}), "logprobs: "),
         (json!({"modalities": ["text", "audio"]}), "modalities: "),

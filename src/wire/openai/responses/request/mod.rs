@@ -17,6 +17,7 @@ use crate::wire::field::present;
 use crate::wire::field::string;
 use crate::wire::openai::chat::request::parameter as shared;
 use crate::wire::openai::label::Labels;
+use crate::wire::openai::mark;
 use crate::wire::openai::part::text_field;
 use crate::wire::openai::talk::Talk;
 use crate::wire::openai::tool;
@@ -200,6 +201,7 @@ impl Draft {
             tools: offer.tools,
             tool_choice: choice,
             betas: Vec::new(),
+            marks: mark::found(fields),
             sampling,
             reading: match stream {
                 true => Reading::Along,

@@ -1,0 +1,107 @@
+//! A request's way to its handler: by the router, or for the turns of two dialects at once.
+
+use super::Api;
+use super::admission;
+use super::chat;
+use super::frame;
+use super::frame::Refusal;
+use super::front::Context;
+use super::guard;
+use super::messages;
+use super::router;
+use axum::BoxError;
+use axum::Router;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::extract::State;
+use axum::http::Method;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use hyper::Request;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::pin::Pin;
+
+/// All routes; cheap to clone, which each connection does.
+#[derive(Clone)]
+pub(super) struct Routes {
+    api: Api,
+    router: TowerToHyperService<Router>,
+}
+
+impl Routes {
+    pub(super) fn new(api: Api) -> Routes {
+        let router = TowerToHyperService::new(router::router(api.clone()));
+        Routes { api, router }
+    }
+
+    /// Answers a request. The turns of the two dialects that nearly all calls speak go to their handlers at once: what
+    /// the router would find for them is known, and it makes a dozen allocations to find it.
+    pub(super) fn answer<B>(&self, request: Request<B>) -> Answering
+    where
+        B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        match Turn::of(&request) {
+            Some(turn) => Box::pin(turn.answer(self.api.clone(), request.map(Body::new))),
+            None => Box::pin(self.router.call(request)),
+        }
+    }
+}
+
+/// An answer on its way.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+/// A turn on one of the two routes that take nearly all calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Messages,
+    Chat,
+}
+
+impl Turn {
+    fn of<B>(request: &Request<B>) -> Option<Turn> {
+        let turns = [Turn::Messages, Turn::Chat].into_iter();
+        let mut turns = turns.filter(|_| request.method() == Method::POST);
+        turns.find(|turn| turn.path() == request.uri().path())
+    }
+
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Turn::Messages => "/v1/messages",
+            Turn::Chat => "/v1/chat/completions",
+        }
+    }
+
+    async fn answer(self, api: Api, request: Request<Body>) -> Result<Response, Infallible> {
+        let created = |request| async { self.create(&api, request).await.into_response() };
+        Ok(entered(&api, self.path().into(), request, created).await)
+    }
+
+    async fn create(self, api: &Api, request: Request<Body>) -> Result<Response, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        let context = Context::from_request_parts(&mut parts, api).await?;
+        let (api, request) = (State(api.clone()), Request::from_parts(parts, body));
+        match self {
+            Turn::Messages => messages::create(api, context, request).await,
+            Turn::Chat => chat::create(api, context, request).await,
+        }
+    }
+}
+
+/// What stands around every route, the outermost first: frame, guard, admission.
+pub(super) async fn entered<F>(
+    api: &Api,
+    route: Cow<'static, str>,
+    request: Request<Body>,
+    next: impl FnOnce(Request<Body>) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let admitted = |request| admission::admit(api, request, next);
+    let guarded = |request| guard::guard(api, request, admitted);
+    frame::frame(api, route, request, guarded).await
+}
