@@ -106,6 +106,7 @@ pub(crate) enum Command {
     /// Log in a CLI that the relay drives, by its own login
     #[command(after_help = LOGIN_EXAMPLES)]
     Login {
+        /// Which CLI
         cli: OwnCli,
         /// By a code that is typed on another device, where this one has no browser
         #[arg(long)]
@@ -115,6 +116,7 @@ pub(crate) enum Command {
     },
     /// Have a CLI that the relay drives forget its login
     Logout {
+        /// Which CLI
         cli: OwnCli,
         #[command(flatten)]
         place: Place,
@@ -234,7 +236,10 @@ pub(crate) enum Command {
     },
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
-    Completions { shell: Shell },
+    Completions {
+        /// The shell that completes
+        shell: Shell,
+    },
     /// Print the manual page, or write the pages of every command
     #[command(hide = true, after_help = MAN_EXAMPLES)]
     Man(Man),
