@@ -95,8 +95,16 @@ fn a_host_with_its_key_and_model_is_added_shown_tested_and_removed() {
         again.contains("--replace puts this one in its place"),
         "{again}"
     );
-    let gone = user.says("host remove mock", 0);
-    assert!(gone.contains("there is no host \"mock\""), "{gone}");
+    let used = user.says("host remove mock", 1);
+    assert!(
+        used.contains("in use by HostKey mock-key, Binding gpt-test-mock; nothing was removed"),
+        "{used}"
+    );
+    let gone = user.says("host remove mock --force", 0);
+    assert!(
+        gone.contains("warning: HostKey mock-key names it"),
+        "{gone}"
+    );
     let all = user.says("catalog validate", 1);
     assert!(
         all.contains("HostKey mock-key: there is no host \"mock\""),
@@ -202,8 +210,8 @@ fn the_folder_is_named_by_the_variable_or_the_configuration() {
         .assert()
         .success();
     assert_eq!(
-        String::from_utf8_lossy(&variable.get_output().stdout).trim(),
-        "m  enabled"
+        String::from_utf8_lossy(&variable.get_output().stdout),
+        "NAME  ALIASES  PRICED  STATE\nm     –        no      enabled\n"
     );
     fs::create_dir_all(user.file("")).expect("a folder");
     fs::write(
@@ -211,6 +219,169 @@ fn the_folder_is_named_by_the_variable_or_the_configuration() {
         format!("[catalog]\ndir = {:?}\n", named.display().to_string()),
     )
     .expect("it is written");
-    assert!(user.says("model list", 0).contains("m  enabled"));
+    assert!(user.says("model list", 0).contains("no      enabled"));
     assert!(user.says("config show", 0).contains("catalog.dir"));
+}
+
+#[test]
+fn what_is_added_names_what_there_is_or_is_forced() {
+    let user = User::new();
+    user.says("host add openai --url https://api.example.com", 0);
+    let wrong = user.says("host-key add k --host opnai --env FOO", 1);
+    assert!(
+        wrong.contains("there is no host \"opnai\"; did you mean \"openai\"?; nothing was added"),
+        "{wrong}"
+    );
+    assert!(
+        user.says(
+            "binding add --model m --lane http:openai --adapter openai",
+            1
+        )
+        .contains("there is no model \"m\"")
+    );
+    assert!(
+        user.says("policy add p --models m", 1)
+            .contains("nothing was added")
+    );
+    assert!(!user.file("catalog/host-key-k.yaml").exists());
+    user.says("host-key add k --host opnai --env FOO --force", 0);
+    assert!(user.file("catalog/host-key-k.yaml").exists());
+    let url = user.says("host add m2 --url 127.0.0.1:80 --auth none", 1);
+    assert!(
+        url.contains("spec.url") && !url.contains("unknown field"),
+        "{url}"
+    );
+}
+
+#[test]
+fn what_is_in_use_goes_by_force_only() {
+    let user = User::new();
+    let add = "host add mock --url https://api.example.com --key-stdin";
+    user.relay(add).write_stdin("sk-mock\n").assert().success();
+    let used = user.says("secret remove mock-key", 1);
+    assert!(
+        used.contains("the secret \"mock-key\" is in use by HostKey mock-key"),
+        "{used}"
+    );
+    user.says("secret remove mock-key --force", 0);
+    user.says("policy add team --all", 0);
+    user.says("key create app --policy team", 0);
+    let used = user.says("policy remove team", 1);
+    assert!(used.contains("in use by relay key app"), "{used}");
+    user.says("user add ann --role admin", 0);
+    user.says("user add bob", 0);
+    let last = user.says("user remove ann", 1);
+    assert!(last.contains("ann is the last admin"), "{last}");
+    user.says("user add eve --role admin", 0);
+    user.says("user remove ann", 0);
+    user.says("user remove eve --force", 0);
+    assert_eq!(
+        user.says("user list", 0),
+        "NAME  ROLE    STATE\nbob   viewer  enabled\n"
+    );
+}
+
+#[test]
+fn a_key_takes_a_policy_that_there_is() {
+    let user = User::new();
+    user.says("policy add team --all", 0);
+    for line in ["key create app --policy tem", "key policy app tem"] {
+        let told = user.says(line, 2);
+        assert!(
+            told.contains("there is no policy \"tem\"; did you mean \"team\"?"),
+            "{told}"
+        );
+    }
+    assert_eq!(
+        user.json("key list --json", 0)["keys"],
+        Value::Array(Vec::new())
+    );
+    user.says("key create app --policy team", 0);
+    user.says("key create free", 0);
+    let list = user.says("key list", 0);
+    let lines: Vec<Vec<&str>> = list
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let column = lines[0]
+        .iter()
+        .position(|name| *name == "POLICY")
+        .expect("there is such a column");
+    assert_eq!(
+        (lines[1][column], lines[2][column]),
+        ("team", "–"),
+        "{list}"
+    );
+    let doctor = user.json("doctor --json", 1);
+    let states = |name: &str| {
+        doctor["checks"].as_array().and_then(|checks| {
+            let found = checks.iter().find(|check| check["name"] == name);
+            found.map(|check| check["state"].clone())
+        })
+    };
+    assert_eq!(
+        (states("catalog"), states("policies")),
+        (Some("ok".into()), None),
+        "{doctor}"
+    );
+    fs::write(
+        user.file("catalog/policy-team.yaml"),
+        "kind: Policy\nmetadata: { name: team }\nspec: { limts: {} }\n",
+    )
+    .expect("it is written");
+    let doctor = user.says("doctor", 1);
+    assert!(
+        doctor.contains("Policy team: unknown field \"spec.limts\""),
+        "{doctor}"
+    );
+    assert!(
+        doctor.contains("relay key app names Policy team, which is not in force"),
+        "{doctor}"
+    );
+    let told = user.says("key policy app team", 2);
+    assert!(told.contains("the policy \"team\" is out: "), "{told}");
+}
+
+#[test]
+fn a_catalog_that_ends_the_service_of_claude_says_so_once() {
+    let user = User::new();
+    let first = user.says("model add gpt-test", 0);
+    let next = first
+        .split_once("`inference-relay ")
+        .and_then(|(_, rest)| rest.split_once('`'));
+    let (next, _) = next.expect("it tells the next step");
+    assert!(first.contains("gets 404 now"), "{first}");
+    assert!(!user.says("model add gpt-two", 0).contains("404"));
+    user.says(next, 0);
+    let other = User::new();
+    assert!(
+        !other.says(next, 0).contains("404"),
+        "what it bound is served"
+    );
+}
+
+#[test]
+fn lists_have_a_header_and_what_tells_rows_apart() {
+    let user = User::new();
+    user.says(
+        "host add openai --url https://api.example.com --key-env FOO",
+        0,
+    );
+    user.says("model add gpt-test --alias gpt-latest", 0);
+    user.says(
+        "binding add --model gpt-test --lane http:openai --adapter openai",
+        0,
+    );
+    let hosts = user.says("host list", 0);
+    assert_eq!(
+        hosts,
+        "NAME    URL                      NETWORK  STATE\nopenai  https://api.example.com  public   enabled\n"
+    );
+    let bindings = user.says("binding list", 0);
+    assert!(
+        bindings
+            .starts_with("NAME             MODEL     LANE         ADAPTER  ORDER  WEIGHT  STATE\n"),
+        "{bindings}"
+    );
+    assert!(user.says("model list", 0).contains("gpt-latest"));
 }

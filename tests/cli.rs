@@ -207,6 +207,34 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
+fn a_value_that_cannot_be_meant_is_exit_code_2_and_told_with_what_can() {
+    let user = User::new();
+    for (args, told) in [
+        (
+            &["usage", "--status", "abc"][..],
+            "a class (ok, 4xx, 5xx), or left",
+        ),
+        (
+            &["usage", "--key", "nope"],
+            "no key has or had the name or id \"nope\"",
+        ),
+        (
+            &["usage", "--code", "queue_ful"],
+            "did you mean \"queue_full\"?",
+        ),
+        (
+            &["usage", "--lane", "clade"],
+            "claude-pty, claude-print, codex or http:HOST",
+        ),
+        (&["explain", "call"], "takes the call's request-id"),
+        (&["explain", "queue_full", "req_1"], "one word too many"),
+    ] {
+        let said = stderr(&mut user.relay(args), 2);
+        assert!(said.contains(told), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn every_code_is_explained_and_a_mistyped_one_is_told_the_nearest() {
     let user = User::new();
     let all = json(&mut user.relay(&["explain", "--json"]), 0);

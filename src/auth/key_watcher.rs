@@ -38,7 +38,8 @@ pub(crate) fn watch(file: KeyFile, admission: Admission) -> JoinHandle<()> {
     })
 }
 
-fn take_up(file: &KeyFile, admission: &Admission) {
+/// Reads the file, and lets its keys in from now on.
+pub(crate) fn take_up(file: &KeyFile, admission: &Admission) {
     match file.read() {
         Ok(keys) => admission.take_up(keys),
         // Nothing is guessed: the keys that were good stay the good ones until the file can be read.

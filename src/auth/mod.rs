@@ -39,6 +39,7 @@ pub(crate) use admission::Credential;
 pub(crate) use admission::Permit;
 pub(crate) use admission::RouteAccess;
 pub(crate) use block::BlockRule;
+pub(crate) use key_watcher::take_up;
 pub(crate) use key_watcher::watch;
 pub(crate) use last_use::record_last_uses;
 pub(crate) use last_use::write_last_uses;

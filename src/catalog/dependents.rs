@@ -5,6 +5,7 @@ use super::kind::Kind;
 use super::problem::RowId;
 use super::set::DocumentSet;
 use super::spec::Spec;
+use crate::secret::SecretRef;
 
 /// The rows that name a row.
 pub(crate) fn dependents(set: &DocumentSet, row: &RowId) -> Vec<RowId> {
@@ -28,6 +29,15 @@ pub(crate) fn dependents(set: &DocumentSet, row: &RowId) -> Vec<RowId> {
         _ => false,
     };
     set.iter().filter(names).map(Document::row).collect()
+}
+
+/// The host keys whose value is a stored secret.
+pub(crate) fn users_of_secret(set: &DocumentSet, name: &str) -> Vec<RowId> {
+    let uses = |document: &&Document| match &document.spec {
+        Spec::HostKey(spec) => spec.value == SecretRef::Stored(name.to_owned()),
+        _ => false,
+    };
+    set.iter().filter(uses).map(Document::row).collect()
 }
 
 /// What a row is called by others: a model by its aliases, too.
@@ -62,5 +72,7 @@ mod tests {
         assert_eq!(of(Kind::HostKey, "k"), "p");
         assert_eq!(of(Kind::Model, "m"), "b p");
         assert_eq!(of(Kind::Policy, "p"), "");
+        assert_eq!(users_of_secret(&set, "s").len(), 1);
+        assert_eq!(users_of_secret(&set, "other"), []);
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn resolve(
 }
 
 /// Whether a set says anything that concerns calls, if only in a row that is out.
-pub(super) fn concerns_calls(set: &DocumentSet) -> bool {
+pub(crate) fn concerns_calls(set: &DocumentSet) -> bool {
     let mut kinds = set.iter().map(Document::kind);
     let mut wrong = set.problems().iter().map(|problem| problem.row.as_ref());
     kinds.any(|kind| kind != Kind::User)
@@ -399,7 +399,7 @@ fn has(set: &DocumentSet, kind: Kind, name: &str) -> bool {
 }
 
 /// `; did you mean …?`, or that there is none of the kind.
-fn nearest(set: &DocumentSet, kind: Kind, name: &str) -> String {
+pub(crate) fn nearest(set: &DocumentSet, kind: Kind, name: &str) -> String {
     let known = set.iter().filter(|document| document.kind() == kind);
     match kind::nearest(name, known.map(|document| document.name.as_str())) {
         Some(near) => format!("; did you mean \"{near}\"?"),

@@ -7,8 +7,8 @@ use crate::cli::out;
 use crate::cli::progress;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::warn;
+use crate::cli::running;
 use crate::cli::standalone::standalone;
-use crate::config;
 use crate::config::Config;
 use crate::config::Env;
 use crate::wire::sse::Decoder;
@@ -23,7 +23,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 
 pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<CommandOutcome> {
-    let config = config::load(&args.place.flags(), env)?;
+    let config = running::config(&args.place, env)?;
     warn(&config);
     if args.prompt == "-" {
         args.prompt.clear();

@@ -5,7 +5,7 @@ use crate::cli::args::Query;
 use crate::cli::client::Client;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
-use crate::config;
+use crate::cli::running;
 use crate::config::Env;
 use serde_json::Value;
 use serde_json::json;
@@ -40,7 +40,7 @@ pub(crate) async fn breaker(command: &BreakerCommand, env: &Env) -> anyhow::Resu
 }
 
 fn client(query: &Query, env: &Env) -> anyhow::Result<Client> {
-    let config = config::load(&query.place.flags(), env)?;
+    let config = running::config(&query.place, env)?;
     Ok(Client::new(&config, env))
 }
 

@@ -100,6 +100,11 @@ impl Client {
         Self { address, key }
     }
 
+    /// For the daemon of this state folder, as its own command: whoever may change its files may have them read.
+    pub(crate) fn of_operator(address: SocketAddr, config: &Config) -> Self {
+        Self::at(address, config, &Env::default())
+    }
+
     /// Asks for a page of JSON, which comes soon or not at all.
     pub(crate) async fn get(&self, path: &str) -> Result<Reply, ClientError> {
         let request = Request::get(path).header(HOST, self.address.to_string());

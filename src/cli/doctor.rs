@@ -2,6 +2,7 @@
 
 use crate::cli::args;
 use crate::cli::auth_report::AuthReport;
+use crate::cli::catalog_report;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::codex;
@@ -12,8 +13,8 @@ use crate::cli::probe::Probe;
 use crate::cli::progress;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
+use crate::cli::running;
 use crate::clock;
-use crate::config;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::config::Env;
@@ -33,7 +34,7 @@ use std::thread;
 use std::time::Duration;
 
 pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOutcome> {
-    let config = config::load(&args.query.place.flags(), env);
+    let config = running::config(&args.query.place, env);
     let mut report = Report::default();
     report.checks.push(configuration(&config));
     let command = config
@@ -58,6 +59,12 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOu
             report.correct(block_on(elsewhere(Client::new(config, env)))?);
         }
         report.checks.extend(gates(config, env, is_running)?);
+        report.checks.extend(catalog_report::rows(config));
+        if is_running {
+            let client = Client::new(config, env);
+            let told = catalog_report::of_daemon(&client, config);
+            report.checks.extend(block_on(told)?);
+        }
         let flown = args
             .canary
             .then(|| block_on(probe::fly(config.clone(), env, listener)));

@@ -1,6 +1,7 @@
 //! `explain`: what a code of the error contract means, and what to do.
 
 use crate::cli::args::Explain;
+use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::story;
@@ -24,6 +25,20 @@ pub(crate) struct NoSuchCode {
 pub(crate) fn explain(args: &Explain, env: &Env) -> anyhow::Result<CommandOutcome> {
     if let (Some("call"), Some(id)) = (args.code.as_deref(), &args.request) {
         return story::call(id, args, env);
+    }
+    match (args.code.as_deref(), &args.request) {
+        (Some("call"), None) => {
+            let told = "explain call takes the call's request-id: `inference-relay explain call req_…`; \
+                        `inference-relay usage --calls` lists the ids";
+            return Err(Misuse(told.to_owned()).into());
+        }
+        (Some(code), Some(id)) => {
+            let told = format!(
+                "\"{id}\" is one word too many behind \"{code}\"; a call is explained by `explain call {id}`"
+            );
+            return Err(Misuse(told).into());
+        }
+        (_, _) => {}
     }
     match &args.code {
         None if args.markdown => out::text(&contract::page())?,
@@ -51,7 +66,7 @@ fn find(code: &str) -> Result<&'static Row, NoSuchCode> {
     })
 }
 
-fn nearest(code: &str) -> Option<&'static str> {
+pub(super) fn nearest(code: &str) -> Option<&'static str> {
     let likeness = |row: &Row| strsim::jaro_winkler(code, row.code);
     let nearest = CONTRACT
         .iter()
@@ -61,7 +76,7 @@ fn nearest(code: &str) -> Option<&'static str> {
         .map(|row| row.code)
 }
 
-fn hint(nearest: Option<&str>) -> String {
+pub(super) fn hint(nearest: Option<&str>) -> String {
     match nearest {
         Some(code) => format!("; did you mean \"{code}\"?"),
         None => "; `inference-relay explain` lists all codes".to_owned(),

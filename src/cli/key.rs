@@ -3,16 +3,23 @@
 //! It works on the file, so no daemon has to run; one that does takes the change up by itself. Each change is told to the
 //! audit log, once a daemon has made one. The text of a new key is the whole of standard output, so that `KEY=$(inference-relay key create ci)` holds it and nothing else.
 
+use crate::catalog;
+use crate::catalog::Kind;
+use crate::catalog::RowId;
 use crate::cli::args::Form;
 use crate::cli::args::KeyCommand;
 use crate::cli::args::NamedKey;
 use crate::cli::args::TokenCommand;
+use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::running;
+use crate::cli::table::table;
 use crate::cli::told;
 use crate::clock;
 use crate::config;
 use crate::config::Env;
+use crate::config::Flags;
 use crate::store::Key;
 use crate::store::KeyError;
 use crate::store::KeyFile;
@@ -38,6 +45,7 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
             policy,
             form,
         } => {
+            resolved(policy.as_deref(), env)?;
             let (secret, end) = (mint()?, expires_in.map(|span| after(now, span)));
             let is_first = file.read()?.is_none();
             let key = file.change(|keys| {
@@ -62,9 +70,12 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
             let uses = UseFile::of(&home).read();
             list(&file.read()?.unwrap_or_default(), &uses, *form, now)?;
         }
-        KeyCommand::Policy { named, policy } => tell(env, &file, named, now, |keys| {
-            keys.bind(&named.name, policy.as_deref()).cloned()
-        })?,
+        KeyCommand::Policy { named, policy } => {
+            resolved(policy.as_deref(), env)?;
+            tell(env, &file, named, now, |keys| {
+                keys.bind(&named.name, policy.as_deref()).cloned()
+            })?;
+        }
         KeyCommand::Disable(named) => tell(env, &file, named, now, |keys| {
             keys.disable(&named.name, true).cloned()
         })?,
@@ -87,7 +98,31 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
             told::key(env, "delete", &key);
         }
     }
+    if !matches!(command, KeyCommand::List { .. }) {
+        running::take_up(env, None);
+    }
     Ok(CommandOutcome::Done)
+}
+
+/// Sees that a policy is one that the catalog has: a key of another one would have nothing.
+fn resolved(policy: Option<&str>, env: &Env) -> anyhow::Result<()> {
+    let Some(policy) = policy else {
+        return Ok(());
+    };
+    let set = catalog::load(&config::load(&Flags::default(), env)?.catalog.dir);
+    let row = RowId::new(Kind::Policy, policy);
+    if set.find(&row).is_some() {
+        return Ok(());
+    }
+    let mut problems = set.problems().iter();
+    let told = match problems.find(|problem| problem.row.as_ref() == Some(&row)) {
+        Some(problem) => format!("the policy \"{policy}\" is out: {problem}"),
+        None => format!(
+            "there is no policy \"{policy}\"{}; `inference-relay policy list` shows those that there are",
+            catalog::nearest(&set, Kind::Policy, policy)
+        ),
+    };
+    Err(Misuse(told).into())
 }
 
 /// The same for a relay that needs no more than one key.
@@ -212,23 +247,28 @@ fn list(keys: &Keys, uses: &Uses, form: Form, now: u64) -> anyhow::Result<()> {
         out::note("There are no keys; `inference-relay key create NAME` makes one.");
         return Ok(());
     }
-    let names = keys.all().iter().map(|key| key.name.len());
-    let width = names.max().unwrap_or(0).max("NAME".len());
-    out::line(&format!(
-        "{:width$}  {:16}  {:8}  {:20}  {:20}  EXPIRES",
-        "NAME", "ID", "STATE", "CREATED", "LAST USED"
-    ))?;
-    for key in keys.all() {
-        out::line(&format!(
-            "{:width$}  {:16}  {:8}  {:20}  {:20}  {}",
-            key.name,
-            key.id.0,
-            key.state(now).name(),
+    let row = |key: &Key| {
+        vec![
+            key.name.clone(),
+            key.id.0.clone(),
+            key.state(now).name().to_owned(),
+            key.policy.as_deref().unwrap_or("–").to_owned(),
             stamp(key.created_at),
             uses.of(&key.id).map_or_else(|| "–".to_owned(), stamp),
-            end(key)
-        ))?;
-    }
+            end(key),
+        ]
+    };
+    let rows: Vec<_> = keys.all().iter().map(row).collect();
+    let head = [
+        "NAME",
+        "ID",
+        "STATE",
+        "POLICY",
+        "CREATED",
+        "LAST USED",
+        "EXPIRES",
+    ];
+    out::text(&table(&head, &rows))?;
     Ok(())
 }
 
@@ -237,6 +277,7 @@ fn machine(key: &Key, now: u64) -> Value {
         "id": key.id.0,
         "name": key.name,
         "state": key.state(now).name(),
+        "policy": key.policy.as_deref(),
         "created_at": stamp(key.created_at),
         "expires_at": key.expires_at.map(stamp),
         "overlap_until": key.overlap_until(now).map(stamp),

@@ -4,8 +4,8 @@ use crate::cli::args::RouteArgs;
 use crate::cli::client::Client;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::running;
 use crate::clock;
-use crate::config;
 use crate::config::Env;
 use crate::store::KeyFile;
 use crate::store::KeyState;
@@ -14,7 +14,7 @@ use percent_encoding::NON_ALPHANUMERIC;
 use serde_json::Value;
 
 pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<CommandOutcome> {
-    let config = config::load(&args.query.place.flags(), env)?;
+    let config = running::config(&args.query.place, env)?;
     let mut path = format!("/v1/route?model={}", encoded(&args.model));
     let mut policy = args.policy.clone();
     let (mut key_state, mut key_id) = (None, None);
@@ -177,7 +177,7 @@ fn reason_lines(reason: &Value, indent: &str, text: &mut String) {
 }
 
 /// A value as a query takes it.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, &QUERY).to_string()
 }
 

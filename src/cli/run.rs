@@ -16,6 +16,7 @@ use crate::cli::explain;
 use crate::cli::explain::NoSuchCode;
 use crate::cli::key;
 use crate::cli::man;
+use crate::cli::misuse::Misuse;
 use crate::cli::out;
 #[cfg(feature = "recorder")]
 use crate::cli::record;
@@ -164,6 +165,7 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
         || error.is::<StoreFault>()
         || error.is::<NoSuchCode>()
         || error.is::<NoSuchCall>()
+        || error.is::<Misuse>()
         || error.is::<NobodyToAsk>()
         || error.is::<AlreadyServed>();
     if is_by_its_type {

@@ -1,5 +1,7 @@
 //! `service`: the daemon as something that the user's own service manager keeps running.
 
+use crate::catalog;
+use crate::catalog::Spec;
 use crate::cli::args::Place;
 use crate::cli::args::Query;
 use crate::cli::args::ServiceCommand;
@@ -16,6 +18,7 @@ use crate::clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
+use crate::secret::SecretRef;
 use crate::service;
 use crate::service::Manager;
 use crate::service::ServiceSpec;
@@ -24,6 +27,7 @@ use anyhow::Context;
 use anyhow::bail;
 use serde_json::Value;
 use serde_json::json;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -193,6 +197,9 @@ fn spec(place: &Place, config: &Config, env: &Env) -> anyhow::Result<ServiceSpec
 
 fn install(args: &ServiceInstall, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.query.place, env)?;
+    for told in left(&args.query.place, env)? {
+        out::note(&format!("warning: {told}"));
+    }
     if args.print {
         out::text(&service.manager.text(&service.spec))?;
         return Ok(CommandOutcome::Done);
@@ -206,6 +213,41 @@ fn install(args: &ServiceInstall, env: &Env) -> anyhow::Result<CommandOutcome> {
         out::note(&format!("note: {hint}"));
     }
     Ok(CommandOutcome::Done)
+}
+
+/// What of this environment the service will not have, although it may need it: credentials are for no file of a service
+/// manager, which other programs show.
+fn left(place: &Place, env: &Env) -> anyhow::Result<Vec<String>> {
+    let config = config::load(&place.flags(), env)?;
+    let mut told: Vec<String> = env.left_by_service().into_iter().map(left_of).collect();
+    let rows = catalog::load(&config.catalog.dir);
+    let set = |name: &str| env.vars().contains_key(OsStr::new(name));
+    for row in rows.iter().filter(|row| row.enabled) {
+        if let Spec::HostKey(spec) = &row.spec
+            && let SecretRef::Env(name) = &spec.value
+            && set(name)
+        {
+            told.push(format!(
+                "{name}, which the host key {} reads, is not kept for the service; store the value instead: \
+                 `inference-relay secret set {0}`, and `host-key add {0} --host {1} --secret {0} --replace`",
+                row.name, spec.host
+            ));
+        }
+    }
+    Ok(told)
+}
+
+fn left_of(name: &str) -> String {
+    let instead = match name {
+        "RELAY_MASTER_KEY" | "RELAY_MASTER_KEY_NEXT" => {
+            "put the key into master.key of the state folder, readable by you alone"
+        }
+        "RELAY_STORE_URL" => "write store.url in relay.toml",
+        "RELAY_STATE_URL" => "write state.url in relay.toml",
+        "IR_LICENSE_KEY" => "write it in settings.json of the state folder",
+        _ => "set it where the service manager keeps credentials",
+    };
+    format!("{name} is not kept for the service, since it may hold a secret; {instead}")
 }
 
 fn uninstall(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {

@@ -7,8 +7,8 @@ use crate::cli::client::Listener;
 use crate::cli::license;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::running;
 use crate::clock;
-use crate::config;
 use crate::config::Config;
 use crate::config::Env;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use serde_json::json;
 use std::net::SocketAddr;
 
 pub(crate) async fn status(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
-    let config = config::load(&args.place.flags(), env)?;
+    let config = running::config(&args.place, env)?;
     let address = SocketAddr::new(config.server.host, config.server.port);
     let client = Client::new(&config, env);
     let now = clock::unix_ms();

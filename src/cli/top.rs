@@ -7,7 +7,7 @@ use crate::cli::client::Client;
 use crate::cli::client::ClientError;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
-use crate::config;
+use crate::cli::running;
 use crate::config::Config;
 use crate::config::Env;
 use serde_json::Value;
@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::interval;
 
 pub(crate) async fn top(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
-    let config = config::load(&args.place.flags(), env)?;
+    let config = running::config(&args.place, env)?;
     if !args.json && io::stdout().is_terminal() {
         return watch(&config, env).await;
     }

@@ -3,8 +3,10 @@
 use crate::cli::args::Usage;
 use crate::cli::args::UsageForm;
 use crate::cli::key::stamp;
+use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::table;
 use crate::clock;
 use crate::config;
 use crate::config::Config;
@@ -25,8 +27,11 @@ pub(crate) fn usage(args: &Usage, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.place.flags(), env)?;
     let keys = Keys::of(&config);
     let now_ms = clock::unix_ms();
-    let filter = filter(args, &keys, now_ms);
     let mut reader = StoreReader::open(&config.store.place)?;
+    let mut filter = filter(args, now_ms);
+    if let Some(name) = &args.key {
+        filter.key = Some(keys.known(name, reader.as_mut())?);
+    }
     if reader.is_none() {
         out::note("There is no store yet: the daemon makes it when it starts.");
     }
@@ -70,17 +75,37 @@ impl Keys {
         self.0.get(id).map_or(id, String::as_str)
     }
 
-    fn id(&self, name: &str) -> String {
-        let found = self.0.iter().find(|(_, known)| *known == name);
-        found.map_or(name, |(id, _)| id).to_owned()
+    /// The id of a key that there is, or that there was: records outlive it.
+    fn known(&self, name: &str, reader: Option<&mut StoreReader>) -> anyhow::Result<String> {
+        let found = self
+            .0
+            .iter()
+            .find(|(id, known)| *known == name || *id == name);
+        if let Some((id, _)) = found {
+            return Ok(id.clone());
+        }
+        let filter = UsageFilter {
+            key: Some(name.to_owned()),
+            ..UsageFilter::default()
+        };
+        let kept = reader
+            .map(|reader| reader.usage(&filter, None, 1))
+            .transpose()?;
+        if kept.is_some_and(|page| !page.rows.is_empty()) {
+            return Ok(name.to_owned());
+        }
+        let told = format!(
+            "--key: no key has or had the name or id \"{name}\"; `inference-relay key list` shows those that there are"
+        );
+        Err(Misuse(told).into())
     }
 }
 
-fn filter(args: &Usage, keys: &Keys, now_ms: u64) -> UsageFilter {
+fn filter(args: &Usage, now_ms: u64) -> UsageFilter {
     UsageFilter {
         since_ms: Some(args.since.before(now_ms)),
         until_ms: args.until.map(|until| until.before(now_ms)),
-        key: args.key.as_ref().map(|name| keys.id(name)),
+        key: None,
         policy: args.policy.clone(),
         lane: args.lane.clone(),
         host: args.host.clone(),
@@ -173,8 +198,13 @@ fn show_calls(page: &Page<UsageRecord>, form: &UsageForm, keys: &Keys) -> anyhow
     } else if page.rows.is_empty() {
         out::note("No call in this time; `--since 7d` looks further back.");
     }
-    for record in page.rows.iter().filter(|_| !form.csv) {
-        out::line(&call_line(record, keys))?;
+    let rows: Vec<_> = page
+        .rows
+        .iter()
+        .map(|record| call_cells(record, keys))
+        .collect();
+    if !form.csv && !rows.is_empty() {
+        out::text(&table::table(&CALL_HEAD, &rows))?;
     }
     if page.next.is_some() {
         out::note("There are more; `--limit N` shows more of them.");
@@ -182,25 +212,28 @@ fn show_calls(page: &Page<UsageRecord>, form: &UsageForm, keys: &Keys) -> anyhow
     Ok(())
 }
 
-fn call_line(record: &UsageRecord, keys: &Keys) -> String {
+const CALL_HEAD: [&str; 10] = [
+    "AT", "ID", "STATUS", "CODE", "MODEL", "LANE", "INPUT", "OUTPUT", "MS", "KEY",
+];
+
+fn call_cells(record: &UsageRecord, keys: &Keys) -> Vec<String> {
     let status = record
         .status
         .map_or("left".to_owned(), |status| status.to_string());
     let known = |count: Option<u64>| count.map_or("?".to_owned(), |count| count.to_string());
     let or_dash = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
-    format!(
-        "{}  {}  {:4} {:20} {:20} {:16} {:>6} in {:>6} out {:>7} ms  {}",
+    vec![
         stamp(record.at_ms),
-        record.id,
+        record.id.clone(),
         status,
         or_dash(&record.code),
-        record.model,
+        record.model.clone(),
         or_dash(&record.lane),
         known(record.input_tokens),
         known(record.output_tokens),
-        record.total_ms,
+        record.total_ms.to_string(),
         or_dash(keys.name(&record.relay_key)),
-    )
+    ]
 }
 
 /// Calls without a price are no part of the cost, and that is said.

@@ -1,5 +1,5 @@
 //! `user add|list|passwd|remove`: who may log in to the control plane. It works on the catalog's folder, so no daemon has
-//! to run; one that does takes the change up within a second.
+//! to run; one that does has the change in force when the command ends.
 
 use crate::catalog;
 use crate::catalog::ChangeSet;
@@ -17,6 +17,8 @@ use crate::cli::args::NamedUser;
 use crate::cli::args::UserCommand;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::running;
+use crate::cli::table::table;
 use crate::config;
 use crate::config::Env;
 use crate::config::Flags;
@@ -50,8 +52,16 @@ pub(crate) fn user(command: &UserCommand, env: &Env) -> anyhow::Result<CommandOu
             write(&folder, &set, named, role, *stdin)?;
         }
         UserCommand::List { form } => list(&set, form.json)?,
-        UserCommand::Remove(named) => {
+        UserCommand::Remove { named, force } => {
             let document = found(&set, &named.name)?.clone();
+            let is_last =
+                is_admin(&document) && set.iter().filter(|row| is_admin(row)).count() == 1;
+            anyhow::ensure!(
+                *force || !is_last,
+                "{} is the last admin who can log in: nobody could change users on the dashboard any more. Add another \
+                 first (`inference-relay user add NAME --role admin`), or say --force",
+                named.name
+            );
             catalog::write(&folder, &ChangeSet::removal(document))?;
             match named.form.json {
                 true => out::json(&json!({ "name": named.name, "removed": true }))?,
@@ -59,7 +69,14 @@ pub(crate) fn user(command: &UserCommand, env: &Env) -> anyhow::Result<CommandOu
             }
         }
     }
+    if !matches!(command, UserCommand::List { .. }) {
+        running::take_up(env, Some(&folder));
+    }
     Ok(CommandOutcome::Done)
+}
+
+fn is_admin(row: &Document) -> bool {
+    row.kind() == Kind::User && row.enabled && role_of(row) == UserRole::Admin
 }
 
 /// Gives a user a password: one from standard input, or a new one, which is shown this once.
@@ -135,9 +152,15 @@ fn list(set: &DocumentSet, is_json: bool) -> anyhow::Result<()> {
             "There are none; `inference-relay user add NAME` makes one, and so does the first start.",
         );
     }
-    for row in users {
-        let state = if row.enabled { "" } else { "  disabled" };
-        out::line(&format!("{}  {}{state}", row.name, role_of(row).word()))?;
+    let line = |row: &&Document| {
+        let state = if row.enabled { "enabled" } else { "disabled" };
+        [&row.name, role_of(row).word(), state]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let rows: Vec<_> = users.iter().map(line).collect();
+    if !rows.is_empty() {
+        out::text(&table(&["NAME", "ROLE", "STATE"], &rows))?;
     }
     Ok(())
 }

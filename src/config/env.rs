@@ -62,6 +62,11 @@ impl Env {
         key.to_str().map(str::to_owned)
     }
 
+    /// Whether `SR_DAEMON_PORT` says which port is meant.
+    pub(crate) fn names_port(&self) -> bool {
+        self.var(PORT_VAR).is_some()
+    }
+
     /// The user's home folder.
     pub(crate) fn user_home(&self) -> Option<PathBuf> {
         self.var(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
@@ -90,10 +95,30 @@ impl Env {
     /// look for their interpreter), where claude keeps its login, where the relay keeps its state, and how hosts are
     /// reached and trusted from here.
     pub(crate) fn kept_by_service(&self) -> Vec<(String, String)> {
-        let kept = ["PATH", "CLAUDE_CONFIG_DIR", HOME_VAR].into_iter();
+        let kept = ["PATH", "CLAUDE_CONFIG_DIR", HOME_VAR, PORT_VAR].into_iter();
+        let named = NAMED.iter().map(|(name, _, _)| *name);
+        let kept = kept.chain(named.filter(|name| !SECRET_VARS.contains(name)));
         let kept = kept.chain(REACH_VARS.iter().copied());
-        let pair = |name: &str| Some((name.to_owned(), self.var(name)?.to_str()?.to_owned()));
+        let kept = kept.chain([older::REQUIRE_VAR]);
+        let pair = |name: &str| {
+            let text = self.var(name)?.to_str()?;
+            // A service begins in another folder.
+            let absolute = || std::path::absolute(text).ok()?.to_str().map(str::to_owned);
+            let is_folder = FOLDER_VARS.contains(&name);
+            let text = is_folder.then(absolute).flatten();
+            Some((
+                name.to_owned(),
+                text.unwrap_or(self.var(name)?.to_str()?.to_owned()),
+            ))
+        };
         kept.filter_map(pair).collect()
+    }
+
+    /// Variables that are set and that a service would need, but that hold or may hold a secret, which no file of a service
+    /// manager is the place for.
+    pub(crate) fn left_by_service(&self) -> Vec<&'static str> {
+        let set = SECRET_VARS.iter().filter(|name| self.var(name).is_some());
+        set.copied().collect()
     }
 
     /// The proxy for hosts with TLS, by the names that other programs know it by.
@@ -232,6 +257,17 @@ const REACH_VARS: &[&str] = &[
 ];
 /// The licence key.
 const LICENSE_VAR: &str = "IR_LICENSE_KEY";
+/// Variables that hold a secret, or an address that may have one in it.
+const SECRET_VARS: &[&str] = &[
+    MASTER_VAR,
+    NEXT_MASTER_VAR,
+    "RELAY_ADMIN_TOKEN",
+    LICENSE_VAR,
+    "RELAY_STORE_URL",
+    "RELAY_STATE_URL",
+];
+/// Variables that name a folder.
+const FOLDER_VARS: &[&str] = &["CLAUDE_CONFIG_DIR", HOME_VAR, "RELAY_CONFIG_DIR"];
 /// The port; wins over the file's.
 const PORT_VAR: &str = "SR_DAEMON_PORT";
 /// The port of the control plane, or `off`.

@@ -69,6 +69,7 @@ pub(crate) use password::CHARACTERS_MIN as PASSWORD_CHARACTERS_MIN;
 pub(crate) use password::hashed;
 pub(crate) use plane::Plane;
 pub(crate) use plane::Rooms;
+pub(crate) use question::is_status;
 pub(crate) use setting::Setting;
 pub(crate) use setting::SettingFault;
 pub(crate) use setting::SettingProblem;

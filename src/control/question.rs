@@ -128,7 +128,8 @@ fn moment(ask: &Ask, name: &str, now_ms: u64) -> Result<Option<u64>, Problem> {
     Ok(Some(whole(since.as_millis())))
 }
 
-fn is_status(text: &str) -> bool {
+/// Whether a text says which statuses are asked for.
+pub(crate) fn is_status(text: &str) -> bool {
     let is_number = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number || ["ok", "2xx", "4xx", "5xx", "left"].contains(&text)
 }

@@ -81,6 +81,29 @@ pub(super) fn port(home: &Path) -> Option<u64> {
     port
 }
 
+/// The port of the daemon that runs on a state folder, as far as can be told without disturbing it: its word, and that its
+/// process is there.
+pub(crate) fn running(home: &Path) -> Option<u16> {
+    let (pid, port) = word(&path(home));
+    is_alive(pid?).then_some(())?;
+    port.and_then(|port| u16::try_from(port).ok())
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u64) -> bool {
+    let pid = i32::try_from(pid).ok();
+    let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else {
+        return false;
+    };
+    // Somebody else's process is no less alive.
+    rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+}
+
+#[cfg(not(unix))]
+fn is_alive(_pid: u64) -> bool {
+    true
+}
+
 fn path(home: &Path) -> PathBuf {
     home.join("daemon.lock")
 }
@@ -129,5 +152,20 @@ mod tests {
         }
         drop(lock);
         assert!(Lock::take(&home).is_ok());
+    }
+
+    #[test]
+    fn a_port_is_a_running_daemons_for_as_long_as_its_process_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path();
+        assert_eq!(running(home), None);
+        let mut lock = Lock::take(home).expect("nobody has it");
+        assert_eq!(running(home), None, "it has not said its port yet");
+        lock.tell(7601).expect("it is written");
+        assert_eq!(running(home), Some(7601));
+        drop(lock);
+        let word = json!({"pid": u32::MAX >> 1, "port": 7601}).to_string();
+        fs::write(path(home), word).expect("it is written");
+        assert_eq!(running(home).is_none(), cfg!(unix));
     }
 }

@@ -25,5 +25,6 @@ mod volume;
 pub(crate) use claim::own_key;
 pub(crate) use error::DaemonError;
 pub(crate) use lock::Lock as StateLock;
+pub(crate) use lock::running as running_port;
 pub(crate) use running::run;
 pub(crate) use running::start;

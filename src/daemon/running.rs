@@ -32,6 +32,8 @@ use crate::store::Mirror;
 use crate::store::Store;
 use crate::store::UseFile;
 use crate::telemetry::Telemetry;
+use serde_json::Value;
+use serde_json::json;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -206,8 +208,25 @@ fn api(
         journal.clone(),
     );
     api.with_hosts(lanes.hosts.clone())
+        .reloading(reload(claimed, lanes))
         .sharing(lanes.valkey.clone())
         .recording_in(claimed.store.clone())
+}
+
+/// Takes up what was changed on disk, and tells what is in force.
+fn reload(claimed: &Claimed, lanes: &OwnLanes) -> Arc<dyn Fn() -> Value + Send + Sync> {
+    let (catalog, hosts) = (lanes.catalog.clone(), lanes.hosts.clone());
+    let (keys, admission) = (claimed.keys.clone(), claimed.admission.clone());
+    Arc::new(move || {
+        catalog.reload();
+        hosts.take_up(&catalog);
+        auth::take_up(&keys, &admission);
+        json!({
+            "generation": catalog.status().generation,
+            "catalog_dir": catalog.dir().display().to_string(),
+            "problems": catalog.snapshot().problems().len(),
+        })
+    })
 }
 
 /// What the control plane shows and changes.

@@ -5,6 +5,7 @@ use super::body_budget::BodyBudget;
 use super::capability::KnownCapabilities;
 use super::drain::DrainDeadline;
 use super::recall::Recall;
+use super::reload::Reload;
 use crate::archive::Archive;
 use crate::auth::Admission;
 use crate::auth::Caller;
@@ -169,6 +170,8 @@ pub(crate) struct ApiState {
     pub(super) telemetry: Telemetry,
     pub(super) archive: Archive,
     pub(super) recall: Recall,
+    /// `None` in tests.
+    pub(super) reload: Option<Reload>,
     pub(super) capabilities: KnownCapabilities,
     started: Instant,
     stop: Option<watch::Receiver<bool>>,
@@ -218,6 +221,7 @@ impl Api {
             telemetry: Telemetry::off(),
             archive: Archive::in_memory(),
             recall: Recall::default(),
+            reload: None,
             capabilities: KnownCapabilities::default(),
             started: clock::now(),
             stop: None,
@@ -251,6 +255,12 @@ impl Api {
     /// Has what callers want kept kept here.
     pub(crate) fn keeping_in(mut self, archive: Archive) -> Api {
         self.state().archive = archive;
+        self
+    }
+
+    /// Has the operator's commands put what they changed in force.
+    pub(crate) fn reloading(mut self, reload: Reload) -> Api {
+        self.state().reload = Some(reload);
         self
     }
 

@@ -53,6 +53,7 @@ mod opaque;
 mod page;
 mod passed;
 mod recall;
+mod reload;
 mod responses;
 mod route;
 mod status;

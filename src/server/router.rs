@@ -15,6 +15,7 @@ use super::messages;
 use super::model;
 use super::opaque;
 use super::page;
+use super::reload;
 use super::responses;
 use super::responses::stored;
 use super::responses::thread;
@@ -89,6 +90,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/breakers", get(breaker::list))
         .route("/v1/breakers/reset", post(breaker::reset))
         .route("/v1/route", get(route::explain))
+        .route("/v1/reload", post(reload::reload))
         .route("/v1/license", get(license::show))
         .route("/v1/license/refresh", post(license::refresh))
         .route("/v1/recent-calls", get(journal::recent))

@@ -340,7 +340,8 @@ fn a_key_has_what_its_policy_grants() {
     let policies = "---\nkind: Policy\nmetadata: { name: all }\nspec: { models: [m], lanes: [\"http:one\"] }\n\
                     ---\nkind: Policy\nmetadata: { name: other }\nspec: { models: [], lanes: [\"http:one\"] }\n\
                     ---\nkind: Policy\nmetadata: { name: elsewhere }\nspec: { models: [m], lanes: [codex] }\n\
-                    ---\nkind: Policy\nmetadata: { name: off }\nspec: { models: [m], lanes: [\"http:one\"], enabled: false }\n";
+                    ---\nkind: Policy\nmetadata: { name: off }\nspec: { models: [m], lanes: [\"http:one\"], enabled: false }\n\
+                    ---\nkind: Policy\nmetadata: { name: gone }\nspec: { models: [m] }\n";
     world.declare(&(catalog(&host, HOST) + policies));
     let relay = world.start();
     for (policy, status, code) in [
@@ -351,6 +352,10 @@ fn a_key_has_what_its_policy_grants() {
         ("gone", 403, "policy_disabled"),
     ] {
         let key = door::key(&relay, &["create", policy, "--policy", policy]);
+        if policy == "gone" {
+            let removed = relay.world.run(&["policy", "remove", policy, "--force"]);
+            assert!(removed.status.success());
+        }
         let answer = wait::until("the key", || {
             let answer = client::post_as(relay.address, &key, &asking("x"));
             (answer.status != 401).then_some(answer)

@@ -14,6 +14,7 @@ mod corners;
 mod door;
 mod errors;
 mod failover;
+mod first_day;
 mod flood;
 mod hangup;
 mod hostile;

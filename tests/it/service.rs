@@ -118,6 +118,37 @@ fn the_file_can_be_looked_at_before_it_is_written() {
 }
 
 #[test]
+fn the_service_has_the_settings_of_its_users_environment_and_says_which_it_has_not() {
+    let (user, _) = user();
+    let printed = user
+        .relay(&["service", "install", "--print"])
+        .env("SR_DAEMON_PORT", "7499")
+        .env("RELAY_CONTROL_PORT", "off")
+        .env("RELAY_CONFIG_DIR", "/srv/rows")
+        .env(
+            "RELAY_MASTER_KEY",
+            "c2VhbGVkLXNlYWxlZC1zZWFsZWQtc2VhbGVkLTEyMzQ=",
+        )
+        .output()
+        .expect("the command must run");
+    assert_eq!(printed.status.code(), Some(0), "{}", words(&printed));
+    let unit = String::from_utf8_lossy(&printed.stdout);
+    for line in [
+        "Environment=\"SR_DAEMON_PORT=7499\"",
+        "Environment=\"RELAY_CONTROL_PORT=off\"",
+        "Environment=\"RELAY_CONFIG_DIR=/srv/rows\"",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}: {unit}");
+    }
+    assert!(!unit.contains("RELAY_MASTER_KEY"), "{unit}");
+    let said = String::from_utf8_lossy(&printed.stderr);
+    assert!(
+        said.contains("RELAY_MASTER_KEY is not kept for the service"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_service_reaches_and_trusts_what_its_user_does_and_nobody_else_reads_how() {
     let (user, _) = user();
     let installed = user

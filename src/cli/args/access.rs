@@ -129,12 +129,19 @@ pub(crate) enum UserCommand {
         stdin: bool,
     },
     /// Remove a user; their sessions end
-    Remove(NamedUser),
+    Remove {
+        #[command(flatten)]
+        named: NamedUser,
+        /// Remove the last admin, too
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 /// One user.
 #[derive(Debug, Args)]
 pub(crate) struct NamedUser {
+    /// The user's name
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) form: Form,

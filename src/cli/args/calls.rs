@@ -2,8 +2,12 @@
 
 use super::Place;
 use super::Query;
+use crate::catalog::LaneName;
+use crate::cli::explain;
 use crate::cli::usage::Moment;
+use crate::control;
 use crate::store::GroupBy;
+use crate::wire::contract;
 use clap::Args;
 use clap::Subcommand;
 
@@ -99,7 +103,7 @@ pub(crate) struct Usage {
     #[arg(long, value_name = "POLICY")]
     pub(crate) policy: Option<String>,
     /// Only this lane
-    #[arg(long, value_name = "LANE")]
+    #[arg(long, value_name = "LANE", value_parser = lane)]
     pub(crate) lane: Option<String>,
     /// Only this host
     #[arg(long, value_name = "HOST")]
@@ -108,10 +112,10 @@ pub(crate) struct Usage {
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// Only this status: 429, or ok, 4xx, 5xx, left
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = status)]
     pub(crate) status: Option<String>,
     /// Only this code of the error contract
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = code)]
     pub(crate) code: Option<String>,
     #[command(flatten)]
     pub(crate) form: UsageForm,
@@ -131,6 +135,29 @@ pub(crate) struct UsageForm {
 fn group(text: &str) -> Result<GroupBy, String> {
     let names = GroupBy::ALL.map(|(name, _)| name).join(", ");
     GroupBy::parse(text).ok_or_else(|| format!("it is one of {names}"))
+}
+
+fn status(text: &str) -> Result<String, String> {
+    match control::is_status(text) {
+        true => Ok(text.to_owned()),
+        false => Err("give one, such as 429, a class (ok, 4xx, 5xx), or left".to_owned()),
+    }
+}
+
+fn code(text: &str) -> Result<String, String> {
+    match contract::find(text) {
+        Some(row) => Ok(row.code.to_owned()),
+        None => Err(format!(
+            "there is no such code{}",
+            explain::hint(explain::nearest(text))
+        )),
+    }
+}
+
+fn lane(text: &str) -> Result<String, String> {
+    let lane = LaneName::parse(text);
+    let told = || "give claude-pty, claude-print, codex or http:HOST".to_owned();
+    lane.map(|lane| lane.to_string()).ok_or_else(told)
 }
 
 /// Calls of one list: as many as a spreadsheet takes.

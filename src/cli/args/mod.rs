@@ -100,12 +100,13 @@ pub(crate) enum Command {
     /// Ask one thing and print the answer while it is written
     #[command(after_help = ASK_EXAMPLES)]
     Ask(Ask),
-    /// Check this machine: every claude, the configuration, the port, the daemon; and say what to do next
+    /// Check this machine: every claude, the configuration, the daemon, the catalog, credentials; and say what to do next
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
     /// Log in a CLI that the relay drives, by its own login
     #[command(after_help = LOGIN_EXAMPLES)]
     Login {
+        /// Which CLI
         cli: OwnCli,
         /// By a code that is typed on another device, where this one has no browser
         #[arg(long)]
@@ -115,6 +116,7 @@ pub(crate) enum Command {
     },
     /// Have a CLI that the relay drives forget its login
     Logout {
+        /// Which CLI
         cli: OwnCli,
         #[command(flatten)]
         place: Place,
@@ -234,7 +236,10 @@ pub(crate) enum Command {
     },
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
-    Completions { shell: Shell },
+    Completions {
+        /// The shell that completes
+        shell: Shell,
+    },
     /// Print the manual page, or write the pages of every command
     #[command(hide = true, after_help = MAN_EXAMPLES)]
     Man(Man),
@@ -294,5 +299,24 @@ mod tests {
     #[test]
     fn the_grammar_of_the_command_line_holds() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_every_word_behind_one_says_what_it_is() {
+        let mut cli = Cli::command();
+        cli.build();
+        let mut open = vec![cli];
+        while let Some(command) = open.pop() {
+            let name = command.get_name().to_owned();
+            assert!(command.get_about().is_some(), "{name}");
+            for arg in command.get_arguments() {
+                let is_ours = !matches!(arg.get_id().as_str(), "subcommand");
+                let says = arg
+                    .get_help()
+                    .is_some_and(|help| !help.to_string().is_empty());
+                assert!(!is_ours || says, "{name} {}", arg.get_id());
+            }
+            open.extend(command.get_subcommands().cloned());
+        }
     }
 }

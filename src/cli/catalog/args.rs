@@ -82,7 +82,7 @@ pub(crate) struct Wanted {
 /// What can be done with the rows of one kind.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RowCommand<A: Args> {
-    /// Add a row, as a file that only you can read
+    /// Add one, as a row in a file that only you can read
     Add {
         #[command(flatten)]
         row: A,
@@ -92,6 +92,9 @@ pub(crate) enum RowCommand<A: Args> {
         /// Replace the row of this name, if there is one
         #[arg(long)]
         replace: bool,
+        /// Add it although it names what there is not (yet): without that, it is out
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         place: CatalogPlace,
     },
@@ -104,13 +107,24 @@ pub(crate) enum RowCommand<A: Args> {
     Show(NamedRow),
     /// Try what can be tried without a call: references, secrets, addresses, a connection to a host
     Test(NamedRow),
-    /// Remove a row
-    Remove(NamedRow),
+    /// Remove a row that no other one names
+    Remove(RemovedRow),
+}
+
+/// One row that goes.
+#[derive(Debug, Args)]
+pub(crate) struct RemovedRow {
+    #[command(flatten)]
+    pub(crate) named: NamedRow,
+    /// Remove it although something depends on it, which is out or grants less then
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// One row.
 #[derive(Debug, Args)]
 pub(crate) struct NamedRow {
+    /// Its name
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) place: CatalogPlace,
@@ -120,6 +134,7 @@ pub(crate) struct NamedRow {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("credential").args(["key_env", "key_file", "key_secret", "key_stdin"])))]
 pub(crate) struct HostRow {
+    /// The host's name
     pub(crate) name: String,
     /// Its address, without /v1
     #[arg(long, value_name = "URL")]
@@ -148,7 +163,9 @@ pub(crate) struct HostRow {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("value").required(true).args(["env", "file", "secret", "stdin"])))]
 pub(crate) struct HostKeyRow {
+    /// The host key's name
     pub(crate) name: String,
+    /// The host that it is for
     #[arg(long, value_name = "HOST")]
     pub(crate) host: String,
     /// The variable that holds it
@@ -166,6 +183,7 @@ pub(crate) struct HostKeyRow {
     /// Lower ones are taken first
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) order: u32,
+    /// Its share among those of one order, where the host chooses by weight
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) weight: u32,
     #[command(flatten)]
@@ -175,8 +193,10 @@ pub(crate) struct HostKeyRow {
 /// How much there may be.
 #[derive(Debug, Args)]
 pub(crate) struct LimitFlags {
+    /// Calls that may begin in a minute
     #[arg(long, value_name = "N")]
     pub(crate) requests_per_minute: Option<u64>,
+    /// Tokens of a minute, input and output
     #[arg(long, value_name = "N")]
     pub(crate) tokens_per_minute: Option<u64>,
     /// Calls at once
@@ -187,6 +207,7 @@ pub(crate) struct LimitFlags {
 /// A model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelRow {
+    /// The model's name, as callers write it
     pub(crate) name: String,
     /// Another name that callers may use; may be given several times
     #[arg(long, value_name = "NAME")]
@@ -203,6 +224,7 @@ pub(crate) struct ModelRow {
     /// Price of a million tokens written to a cache
     #[arg(long, value_name = "AMOUNT", requires = "input_price")]
     pub(crate) cache_write_price: Option<String>,
+    /// The currency of the prices
     #[arg(long, value_name = "CODE", default_value = "USD")]
     pub(crate) currency: String,
     /// Tokens that its context holds
@@ -216,8 +238,9 @@ pub(crate) struct ModelRow {
 /// A way from a model to a lane.
 #[derive(Debug, Args)]
 pub(crate) struct BindingRow {
-    /// [default: of the model and the lane]
+    /// The binding's name [default: made of the model and the lane]
     pub(crate) name: Option<String>,
+    /// The model, by its name or an alias
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// claude-pty, claude-print, codex or http:HOST
@@ -232,6 +255,7 @@ pub(crate) struct BindingRow {
     /// Lower ones are tried first
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) order: u32,
+    /// Its share among those of one order
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) weight: u32,
 }
@@ -240,6 +264,7 @@ pub(crate) struct BindingRow {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("grant").required(true).args(["models", "all"])))]
 pub(crate) struct PolicyRow {
+    /// The policy's name
     pub(crate) name: String,
     /// The models, with commas between them
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -266,8 +291,8 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         place: CatalogPlace,
     },
-    /// Forget a stored credential
-    Remove(NamedRow),
+    /// Forget a stored credential that no host key uses
+    Remove(RemovedRow),
     /// Seal every stored credential anew, under a new master key
     Rekey {
         #[command(flatten)]

@@ -4,11 +4,13 @@ use crate::catalog;
 use crate::catalog::ChangeSet;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
+use crate::catalog::Model;
 use crate::catalog::Place;
 use crate::catalog::Problem;
 use crate::catalog::Snapshot;
 use crate::cli::catalog::args::CatalogPlace;
 use crate::cli::out;
+use crate::cli::running;
 use crate::config;
 use crate::config::Env;
 use crate::secret::MasterKeySource;
@@ -21,6 +23,7 @@ use std::io;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The catalog's folder and what belongs to it.
 pub(super) struct Ground {
@@ -28,6 +31,11 @@ pub(super) struct Ground {
     pub(super) secrets: SecretReader,
     pub(super) file: SecretFile,
     pub(super) master: MasterKeySource,
+    pub(super) home: PathBuf,
+    pub(super) default_policy: Option<Arc<str>>,
+    /// The model that callers get who name none.
+    model: String,
+    env: Env,
 }
 
 impl Ground {
@@ -35,10 +43,14 @@ impl Ground {
         let config = config::load(&place.flags(), env)?;
         Ok(Ground {
             dir: place.dir.clone().unwrap_or(config.catalog.dir),
+            default_policy: config.auth.default_policy,
+            model: config.session.model,
+            env: env.clone(),
             secrets: config.secrets,
             file: SecretFile::of(&config.home),
             master: MasterKeySource::of(&config.home, env.master_key())
                 .followed_by(env.next_master_key()),
+            home: config.home,
         })
     }
 
@@ -57,10 +69,31 @@ impl Ground {
         )
     }
 
-    /// Makes changes in the folder, and tells what is wrong with the rows that are changed.
+    /// Has the running daemon, if there is one, take up what was changed.
+    pub(super) fn take_up(&self) {
+        running::take_up(&self.env, Some(&self.dir));
+    }
+
+    /// Whether claude still serves what it served without a catalog.
+    fn is_served(&self, set: &DocumentSet) -> bool {
+        let snapshot = self.resolve(set);
+        let is_bound = |model: &Arc<Model>| model.enabled_bindings().next().is_some();
+        !catalog::concerns_calls(set) || snapshot.model(&self.model).is_some_and(is_bound)
+    }
+
+    /// Makes changes in the folder, puts them in force, and tells what is wrong with the rows that are changed.
     pub(super) fn write(&self, current: &DocumentSet, changes: &ChangeSet) -> anyhow::Result<()> {
         catalog::write(&self.dir, changes)?;
+        self.take_up();
         let after = catalog::apply(current, changes);
+        if self.is_served(current) && !self.is_served(&after) {
+            out::note(&format!(
+                "note: with this catalog, calls are served only of models that it binds: \"{model}\" and every other model \
+                 that claude served before gets 404 now. To serve one as before: \
+                 `inference-relay binding add --model {model} --lane claude-pty`",
+                model = self.model
+            ));
+        }
         for problem in self.resolve(&after).problems() {
             let touched = |row| changes.changes.iter().any(|change| change.row == row);
             if problem.row.clone().is_some_and(touched) {

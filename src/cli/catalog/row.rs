@@ -5,11 +5,15 @@ use crate::catalog::ChangeSet;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
+use crate::catalog::Problem;
+use crate::catalog::ProblemCode;
 use crate::catalog::Prune;
 use crate::catalog::RowId;
 use crate::cli::catalog::args::CatalogPlace;
 use crate::cli::catalog::args::NamedRow;
+use crate::cli::catalog::args::RemovedRow;
 use crate::cli::catalog::args::RowCommand;
+use crate::cli::catalog::columns;
 use crate::cli::catalog::ground::Ground;
 use crate::cli::catalog::ground::row_json;
 use crate::cli::catalog::secret;
@@ -18,7 +22,10 @@ use crate::cli::catalog::spec::Describe;
 use crate::cli::catalog::trial;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::table::table;
 use crate::config::Env;
+use crate::store::Key;
+use crate::store::KeyFile;
 use clap::Args;
 use serde_json::json;
 
@@ -31,8 +38,16 @@ pub(crate) fn row<A: Args + Describe>(
             row,
             disabled,
             replace,
+            force,
             place,
-        } => add(row, *disabled, *replace, place, env),
+        } => {
+            let how = Adding {
+                is_disabled: *disabled,
+                is_replacing: *replace,
+                is_forced: *force,
+            };
+            add(row, how, place, env)
+        }
         RowCommand::List { place } => list(A::KIND, place, env),
         RowCommand::Show(named) => show(A::KIND, named, env),
         RowCommand::Test(named) => {
@@ -46,24 +61,31 @@ pub(crate) fn row<A: Args + Describe>(
                 named.place.json,
             )
         }
-        RowCommand::Remove(named) => remove(A::KIND, named, env),
+        RowCommand::Remove(removed) => remove(A::KIND, removed, env),
     }
+}
+
+/// How a row is added.
+#[derive(Debug, Clone, Copy)]
+struct Adding {
+    is_disabled: bool,
+    is_replacing: bool,
+    is_forced: bool,
 }
 
 fn add(
     row: &impl Describe,
-    is_disabled: bool,
-    is_replacing: bool,
+    how: Adding,
     place: &CatalogPlace,
     env: &Env,
 ) -> anyhow::Result<CommandOutcome> {
     let ground = Ground::of(place, env)?;
-    let documents = spec::documents(row, &row.name(), kind_of(row), is_disabled)?;
+    let documents = spec::documents(row, &row.name(), kind_of(row), how.is_disabled)?;
     let current = ground.load();
     let mut wanted = DocumentSet::default();
     for document in documents {
         let taken = current.find(&document.row());
-        if let Some(taken) = taken.filter(|_| !is_replacing) {
+        if let Some(taken) = taken.filter(|_| !how.is_replacing) {
             anyhow::bail!(
                 "there is a {} at {} already; --replace puts this one in its place",
                 taken.row(),
@@ -72,11 +94,14 @@ fn add(
         }
         wanted.put(document);
     }
+    let changes = catalog::diff(&current, &wanted, Prune::Keep);
+    if !how.is_forced {
+        is_whole(&ground, &catalog::apply(&current, &changes), &wanted)?;
+    }
     // Last, so that nothing is stored for a row that cannot be.
     if let Some(name) = row.stores() {
         secret::store(&ground, &name)?;
     }
-    let changes = catalog::diff(&current, &wanted, Prune::Keep);
     ground.write(&current, &changes)?;
     let after = ground.load();
     for document in wanted.iter() {
@@ -87,6 +112,22 @@ fn add(
         }
     }
     Ok(CommandOutcome::Done)
+}
+
+/// Sees that what is added names only what there is.
+fn is_whole(ground: &Ground, after: &DocumentSet, wanted: &DocumentSet) -> anyhow::Result<()> {
+    let snapshot = ground.resolve(after);
+    let is_dangling = |problem: &&Problem| {
+        let row = problem.row.as_ref();
+        problem.code == ProblemCode::Dangling && row.is_some_and(|row| wanted.find(row).is_some())
+    };
+    match snapshot.problems().iter().find(is_dangling) {
+        Some(problem) => anyhow::bail!(
+            "{}; nothing was added. Add that first, or say --force",
+            problem.message
+        ),
+        None => Ok(()),
+    }
 }
 
 fn list(kind: Kind, place: &CatalogPlace, env: &Env) -> anyhow::Result<CommandOutcome> {
@@ -111,18 +152,22 @@ fn list(kind: Kind, place: &CatalogPlace, env: &Env) -> anyhow::Result<CommandOu
             kind.word()
         ));
     }
-    let width = rows
-        .iter()
-        .map(|document| document.name.len())
-        .max()
-        .unwrap_or(0);
-    for document in rows {
-        let state = match snapshot.problems_of(kind, &document.name).next() {
-            Some(problem) => problem.message.as_str(),
-            None if document.enabled => "enabled",
-            None => "disabled",
-        };
-        out::line(&format!("{:width$}  {state}", document.name))?;
+    let state = |document: &Document| match snapshot.problems_of(kind, &document.name).next() {
+        Some(problem) => problem.message.clone(),
+        None if document.enabled => "enabled".to_owned(),
+        None => "disabled".to_owned(),
+    };
+    let line = |document: &&Document| {
+        let mut cells = vec![document.name.clone()];
+        cells.extend(columns::cells(&document.spec));
+        cells.push(state(document));
+        cells
+    };
+    let lines: Vec<_> = rows.iter().map(line).collect();
+    if !lines.is_empty() {
+        let head = ["NAME"].iter().chain(columns::head(kind)).chain(&["STATE"]);
+        let head: Vec<&str> = head.copied().collect();
+        out::text(&table(&head, &lines))?;
     }
     Ok(CommandOutcome::Done)
 }
@@ -143,21 +188,54 @@ fn show(kind: Kind, named: &NamedRow, env: &Env) -> anyhow::Result<CommandOutcom
     Ok(CommandOutcome::Done)
 }
 
-fn remove(kind: Kind, named: &NamedRow, env: &Env) -> anyhow::Result<CommandOutcome> {
+fn remove(kind: Kind, removed: &RemovedRow, env: &Env) -> anyhow::Result<CommandOutcome> {
+    let named = &removed.named;
     let ground = Ground::of(&named.place, env)?;
     let set = ground.load();
     let document = found(&set, kind, &named.name)?.clone();
+    let dependents = dependents(&ground, &set, &document.row())?;
+    is_free(
+        &format!("{} \"{}\"", kind.word(), named.name),
+        &dependents,
+        removed.force,
+    )?;
     ground.write(&set, &ChangeSet::removal(document))?;
-    let before = ground.resolve(&set).problems().len();
-    let after = ground.load();
-    for problem in ground.resolve(&after).problems().iter().skip(before) {
-        out::note(&format!("warning: {problem}"));
+    for dependent in dependents {
+        out::note(&format!(
+            "warning: {dependent} names it, and is out or grants less now"
+        ));
     }
     match named.place.json {
         true => out::json(&json!({ "kind": kind.name(), "name": named.name, "removed": true }))?,
         false => out::line(&format!("{} {}: removed", kind.name(), named.name))?,
     }
     Ok(CommandOutcome::Done)
+}
+
+/// Refuses to take away what something depends on.
+pub(super) fn is_free(what: &str, dependents: &[String], is_forced: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        is_forced || dependents.is_empty(),
+        "the {what} is in use by {}; nothing was removed. Change or remove those first, or say --force",
+        dependents.join(", ")
+    );
+    Ok(())
+}
+
+/// What would be out, or have less, without a row: other rows, relay keys, and the configuration.
+fn dependents(ground: &Ground, set: &DocumentSet, row: &RowId) -> anyhow::Result<Vec<String>> {
+    let rows = catalog::dependents(set, row);
+    let mut found: Vec<String> = rows.iter().map(RowId::to_string).collect();
+    if row.kind == Kind::Policy {
+        let keys = KeyFile::of(&ground.home).read()?.unwrap_or_default();
+        let has_it = |key: &&Key| key.policy.as_deref() == Some(&row.name);
+        let bound = keys.all().iter().filter(has_it);
+        found.extend(bound.map(|key| format!("relay key {}", key.name)));
+        if ground.default_policy.as_deref() == Some(&row.name) {
+            found.push("policy.default of the configuration".to_owned());
+        }
+    }
+    Ok(found)
 }
 
 fn found<'a>(set: &'a DocumentSet, kind: Kind, name: &str) -> anyhow::Result<&'a Document> {

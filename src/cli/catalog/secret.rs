@@ -1,10 +1,14 @@
 //! `secret set|list|remove`, and the one place where a credential comes in: standard input.
 
+use crate::catalog;
+use crate::catalog::RowId;
 use crate::cli::catalog::args::SecretCommand;
 use crate::cli::catalog::ground::Ground;
+use crate::cli::catalog::row::is_free;
 use crate::cli::key::stamp;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::table::table;
 use crate::clock;
 use crate::config::Env;
 use crate::secret;
@@ -18,11 +22,19 @@ use std::io::Read;
 pub(crate) fn secret(command: &SecretCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
     match command {
         SecretCommand::Set(named) => {
-            store(&Ground::of(&named.place, env)?, &named.name)?;
+            let ground = Ground::of(&named.place, env)?;
+            store(&ground, &named.name)?;
+            ground.take_up();
             told(&named.name, "stored", named.place.json)?;
         }
-        SecretCommand::Remove(named) => {
-            Ground::of(&named.place, env)?.file.remove(&named.name)?;
+        SecretCommand::Remove(removed) => {
+            let named = &removed.named;
+            let ground = Ground::of(&named.place, env)?;
+            let users = catalog::users_of_secret(&ground.load(), &named.name);
+            let users: Vec<String> = users.iter().map(RowId::to_string).collect();
+            is_free(&format!("secret \"{}\"", named.name), &users, removed.force)?;
+            ground.file.remove(&named.name)?;
+            ground.take_up();
             told(&named.name, "removed", named.place.json)?;
         }
         SecretCommand::Rekey { place } => {
@@ -49,8 +61,10 @@ pub(crate) fn secret(command: &SecretCommand, env: &Env) -> anyhow::Result<Comma
                     .map(|(name, at)| json!({ "name": name, "set_at": stamp(*at) }));
                 out::json(&json!({ "secrets": rows.collect::<Vec<_>>() }))?;
             } else {
-                for (name, at) in names {
-                    out::line(&format!("{name}  {}", stamp(at)))?;
+                let rows = names.into_iter().map(|(name, at)| vec![name, stamp(at)]);
+                let rows: Vec<_> = rows.collect();
+                if !rows.is_empty() {
+                    out::text(&table(&["NAME", "SET AT"], &rows))?;
                 }
             }
         }
