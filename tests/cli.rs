@@ -321,7 +321,7 @@ fn what_config_show_prints_is_a_configuration_file() {
     let user = User::new();
     user.write(
         ".inference-relay/relay.toml",
-        "[pool]\nmax = 7\n[claude.env]\n\"A.B\" = \"x\\ty\"\n",
+        "[pool]\nmax = 7\n[claude.env]\n\"CLAUDE_CODE_A.B\" = \"x\\ty\"\n",
     );
     let text = stdout(&mut user.relay(&["config", "show"]));
     assert!(text.contains("pool.max = 7"), "{text}");
@@ -330,7 +330,7 @@ fn what_config_show_prints_is_a_configuration_file() {
     let again = user.home.path().join("again.toml").display().to_string();
     let rows = user.shown(&mut user.relay(&["config", "show", "--json", "--config", &again]));
     assert_eq!(row(&rows, "pool.max").0, 7);
-    assert_eq!(row(&rows, "claude.env.\"A.B\"").0, "x\ty");
+    assert_eq!(row(&rows, "claude.env.\"CLAUDE_CODE_A.B\"").0, "x\ty");
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn secrets_are_not_printed() {
     );
     user.write(
         ".inference-relay/relay.toml",
-        "[claude.env]\nANTHROPIC_API_KEY = \"hush-key\"\nPLAIN = \"seen\"\n",
+        "[claude.env]\nANTHROPIC_API_KEY = \"hush-key\"\nCODEX_PAT = \"hush-pat\"\nTZ = \"seen\"\n",
     );
     for args in [&["config", "show"][..], &["config", "show", "--json"]] {
         let text = stdout(&mut user.relay(args));
