@@ -71,5 +71,4 @@ pub(crate) use proxy::Proxy;
 pub(crate) use small_file::read_small_file;
 pub(crate) use tls::Identity;
 pub(crate) use tls::Trust;
-pub(crate) use tls::machine_roots_pem;
 pub(crate) use tls::tls_client;

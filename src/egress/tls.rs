@@ -2,8 +2,6 @@
 
 use super::small_file::read_small_file;
 use crate::clock;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
@@ -74,31 +72,17 @@ pub(super) fn machine_roots() -> Result<Arc<RootCertStore>, TlsError> {
             Ok(Arc::clone(roots))
         }
         _ => {
-            let (roots, _) = usable(rustls_native_certs::load_native_certs())?;
-            let roots = Arc::new(roots);
+            let roots = Arc::new(usable(rustls_native_certs::load_native_certs())?);
             *known = Some((Arc::clone(&roots), now));
             Ok(roots)
         }
     }
 }
 
-/// The same as PEM, for a client that takes no others: what cannot be used is not among them.
-///
-/// # Errors
-/// Where there are none.
-pub(crate) fn machine_roots_pem() -> Result<String, TlsError> {
-    let (_, certificates) = usable(rustls_native_certs::load_native_certs())?;
-    Ok(certificates.iter().map(|der| in_pem(der)).collect())
-}
-
 /// The certificates that can be used; a bad one among them spoils no other, and is counted in the log.
-fn usable(
-    found: CertificateResult,
-) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
-    let (mut roots, count) = (RootCertStore::empty(), found.certs.len());
-    let mut certificates = found.certs;
-    certificates.retain(|certificate| roots.add(certificate.clone()).is_ok());
-    let refused = count - certificates.len();
+fn usable(found: CertificateResult) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let (used, refused) = roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let why = found.errors.iter().map(ToString::to_string);
         let why = why.collect::<Vec<_>>().join("; ");
@@ -107,26 +91,14 @@ fn usable(
     if refused + found.errors.len() > 0 {
         let unread = found.errors.first().map(ToString::to_string);
         tracing::warn!(
-            used = certificates.len(),
+            used,
             refused,
             unread = found.errors.len(),
             first = unread,
             "some of the certificates that this machine trusts cannot be used; the others are"
         );
     }
-    Ok((roots, certificates))
-}
-
-fn in_pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for (at, letter) in text.chars().enumerate() {
-        if at > 0 && at % PEM_LINE == 0 {
-            pem.push('\n');
-        }
-        pem.push(letter);
-    }
-    pem + "\n-----END CERTIFICATE-----\n"
+    Ok(roots)
 }
 
 /// The same for a client that speaks something else than HTTP, and shows no certificate of its own.
@@ -199,8 +171,6 @@ const PEM_BYTES_MAX: u64 = 1 << 20;
 static MACHINE: Mutex<Option<(Arc<RootCertStore>, Instant)>> = Mutex::new(None);
 /// A machine is given a new authority seldom; a host that is set up ten minutes later trusts it.
 const ROOTS_AGE_MAX: Duration = Duration::from_secs(600);
-/// Letters of a line, as the form has it.
-const PEM_LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -218,15 +188,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("all.pem");
         let good = fs::read_to_string(GOOD).expect("it is there");
-        let bad = in_pem(b"no certificate");
+        let bad = "-----BEGIN CERTIFICATE-----\nbm8gY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
         fs::write(&file, format!("{bad}{good}{bad}")).expect("it is written");
         let found = load_certs_from_paths(Some(&file), None);
         assert_eq!(found.certs.len(), 2);
-        let (roots, certificates) = usable(found).expect("one is good");
-        assert_eq!((roots.len(), certificates.len()), (1, 1));
-        let pem: String = certificates.iter().map(|der| in_pem(der)).collect();
-        let again = CertificateDer::from_pem_slice(pem.as_bytes()).expect("it is PEM");
-        assert_eq!(again, certificates[0]);
+        assert_eq!(usable(found).expect("one is good").len(), 1);
         fs::write(&file, bad).expect("it is written");
         let found = load_certs_from_paths(Some(&file), None);
         assert!(matches!(usable(found), Err(TlsError::NoRoots(_))));

@@ -235,12 +235,7 @@ fn client(server: &ValkeyServer) -> Result<Client, Unusable> {
     let tls_certs = TlsCertificates {
         client_tls: None,
         root_cert: match &server.authority {
-            None if !server.is_encrypted() => None,
-            // Left to itself, the client reads the machine's at each connection, and takes none where one is bad.
-            None => {
-                let pem = egress::machine_roots_pem().map_err(|error| unusable(&error))?;
-                Some(pem.into_bytes())
-            }
+            None => None,
             Some(path) => {
                 egress::tls_client(&Trust::File(path.clone())).map_err(|error| unusable(&error))?;
                 Some(fs::read(path).map_err(|error| unusable(&error))?)

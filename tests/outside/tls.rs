@@ -151,18 +151,6 @@ fn a_valkey_is_believed_by_its_authority_and_its_name() -> Result<(), Missing> {
     assert_eq!(relay.ask("hello").status, 200);
     let place = format!("rediss://localhost:{}", valkey.private_port());
     assert!(relay.log().contains(&place), "{}", relay.log());
-    // By the machine's authorities, one of which is none.
-    let machine = world("");
-    let bad = pem("CERTIFICATE", b"no certificate");
-    let file = machine.path("machine.pem");
-    fs::write(&file, format!("{bad}{AUTHORITY}")).expect("a file must be written");
-    let section = format!("[state]\nurl = \"{place}/0\"\n");
-    let machine = machine.env("SSL_CERT_FILE", &file.display().to_string());
-    let relay = machine.sections(&section).start();
-    wait::until("the Valkey by the machine's authorities", || {
-        (relay.get("/healthz")["state"]["state"] == "ready").then_some(())
-    });
-    assert!(relay.log().contains("cannot be used"), "{}", relay.log());
     let nobody = "nobody who is trusted here has signed its certificate";
     refused(
         |folder| at("localhost", folder, "other.pem"),
