@@ -24,6 +24,7 @@ use super::pty::reap::ProcessRegistry;
 use super::pty::reap::end_group;
 use super::resources::in_new_folder;
 use super::shape::Shape;
+use super::transcript_store::Rehearsed;
 use super::transcript_store::TranscriptStore;
 use crate::clock;
 use crate::turn::Block;
@@ -123,7 +124,20 @@ impl Rehearsals {
 }
 
 impl Shared {
+    /// That a CLI tells nothing by itself is believed once it was seen twice: all calls would bear what was missed.
     async fn play(&self, program: &Path, model: &str) -> io::Result<()> {
+        for _ in 0..SILENT_TIMES {
+            let rehearsed = self.play_once(program, model).await?;
+            tracing::debug!(model, ?rehearsed, "rehearsed");
+            if rehearsed != Rehearsed::Silent {
+                return Ok(());
+            }
+        }
+        self.transcript_store.note_silent();
+        Ok(())
+    }
+
+    async fn play_once(&self, program: &Path, model: &str) -> io::Result<Rehearsed> {
         // Bound and never listened at: nobody else can have it, and whoever asks there is refused.
         let nobody = TcpSocket::new_v4()?;
         nobody.bind((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -148,10 +162,10 @@ impl Shared {
             false => self.ask(&launch).await,
         };
         let transcript = self.transcript_store.path(&uuid);
-        self.transcript_store.learn_rehearsed(model, &transcript);
+        let rehearsed = self.transcript_store.learn_rehearsed(model, &transcript);
         self.transcript_store.remove(&transcript);
         super::discard::discard(&files);
-        played
+        played.map(|()| rehearsed)
     }
 
     /// Has the CLI ask, and waits for its end.
@@ -193,6 +207,8 @@ fn question() -> Message {
     }
 }
 
+/// How often a claude has to tell nothing by itself before that is believed of it.
+const SILENT_TIMES: usize = 2;
 /// A CLI comes up and fails within two seconds; a busy machine takes a few times as long. A call waits no longer, and
 /// its label says what it gets then.
 const REHEARSAL_WAIT: Duration = Duration::from_secs(10);

@@ -42,6 +42,17 @@ pub(crate) struct TranscriptStore {
     keep: bool,
 }
 
+/// What a rehearsal showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rehearsed {
+    /// What the CLI tells by itself.
+    Told,
+    /// It asked, and told nothing by itself.
+    Silent,
+    /// It did not come to ask.
+    Unasked,
+}
+
 impl TranscriptStore {
     /// The transcript_store below the CLI's own folder.
     pub(crate) fn new(claude: &Path, work_dir: &Path, keep: bool) -> TranscriptStore {
@@ -155,14 +166,21 @@ impl TranscriptStore {
         self.learn(model, &short_records(transcript));
     }
 
-    /// The same of the transcript of a rehearsal, which failed to ask: where nothing is attached there, nothing ever is.
-    pub(crate) fn learn_rehearsed(&self, model: &str, transcript: &Path) {
+    /// The same of the transcript of a rehearsal, which failed to ask.
+    pub(crate) fn learn_rehearsed(&self, model: &str, transcript: &Path) -> Rehearsed {
         let records = short_records(transcript);
         self.learn(model, &records);
         let is_asked = |record: &Record| matches!(record, Record::Error(_) | Record::Said(_));
-        if records.iter().any(is_asked) {
-            self.attachments().note_asked();
+        match records.iter().any(is_asked) {
+            _ if self.attachments().is_any() => Rehearsed::Told,
+            true => Rehearsed::Silent,
+            false => Rehearsed::Unasked,
         }
+    }
+
+    /// It asked, more than once, and attached nothing: it never does.
+    pub(crate) fn note_silent(&self) {
+        self.attachments().note_asked();
     }
 
     /// How many things a conversation that is written now has told, which the CLI would tell by itself else.
