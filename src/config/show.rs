@@ -7,6 +7,7 @@ use crate::config::raw::Typed;
 use crate::config::source::Source;
 use crate::pool::PoolConfig;
 use crate::session::SessionConfig;
+use crate::session::has_password;
 use crate::store::StorePlace;
 use crate::valkey::StatePlace;
 use serde_json::Value;
@@ -113,10 +114,7 @@ fn masked(name: &str, value: &str) -> (String, Option<&'static str>) {
     let upper = name.to_ascii_uppercase();
     let is_plain = PLAIN_VARS.contains(&name) || is_switch;
     let by_name = !is_plain || SECRET_WORDS.iter().any(|word| upper.contains(word));
-    let by_value = value
-        .split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'));
-    if by_name || by_value {
+    if by_name || has_password(value) {
         ("********".to_owned(), Some("set, not shown"))
     } else {
         (value.to_owned(), None)

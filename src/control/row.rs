@@ -323,10 +323,7 @@ pub(super) fn dependents(plane: &Plane, kind: Kind, name: &str) -> Vec<String> {
     let mut found: Vec<String> = rows.iter().map(RowId::to_string).collect();
     if kind == Kind::Policy {
         let keys = plane.rooms.keys.read().ok().flatten().unwrap_or_default();
-        let bound = keys
-            .all()
-            .iter()
-            .filter(|key| key.policy.as_deref() == Some(name));
+        let bound = keys.with_policy(name);
         found.extend(bound.map(|key| format!("relay key {}", key.name)));
     }
     found

@@ -328,11 +328,14 @@ fn is_inherited(name: &str, value: &str, is_cloud: bool) -> bool {
     let upper = name.to_ascii_uppercase();
     let is_secret = SECRET_WORDS.iter().any(|word| upper.contains(word))
         || SECRET_ENDS.iter().any(|end| upper.ends_with(end));
-    let has_password = value
-        .split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'));
     let is_open = upper.ends_with("_PROXY") || (is_cloud && begins(CLOUD_VARS));
-    is_open || !(is_secret || has_password)
+    is_open || !(is_secret || has_password(value))
+}
+
+/// Whether a value is an address in which a password may stand.
+pub(crate) fn has_password(value: &str) -> bool {
+    let rest = value.split_once("://").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| rest.contains('@'))
 }
 
 /// The relay's own, and what points a claude at another API, account or parent.

@@ -86,6 +86,7 @@ pub(crate) use shape::Shape;
 
 // For the composition root: what all sessions share, and the CLI on this machine.
 pub(crate) use launch::claude_folder;
+pub(crate) use launch::has_password;
 pub(crate) use launch::tap_config;
 pub(crate) use launch_context::LaunchContext;
 pub(crate) use machine::Limits;

@@ -159,6 +159,12 @@ impl Keys {
         &self.keys
     }
 
+    /// Those that have a policy.
+    pub(crate) fn with_policy<'a>(&'a self, policy: &'a str) -> impl Iterator<Item = &'a Key> {
+        let has_it = move |key: &&Key| key.policy.as_deref() == Some(policy);
+        self.keys.iter().filter(has_it)
+    }
+
     /// The key that a text belongs to, and whether it lets its caller in. All texts are looked at, whichever fits,
     /// so the time that this takes tells nothing.
     pub(crate) fn judge(&self, digest: &Digest, now: u64) -> Option<(&Key, KeyState)> {

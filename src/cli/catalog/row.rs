@@ -24,7 +24,6 @@ use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::table::table;
 use crate::config::Env;
-use crate::store::Key;
 use crate::store::KeyFile;
 use clap::Args;
 use serde_json::json;
@@ -228,8 +227,7 @@ fn dependents(ground: &Ground, set: &DocumentSet, row: &RowId) -> anyhow::Result
     let mut found: Vec<String> = rows.iter().map(RowId::to_string).collect();
     if row.kind == Kind::Policy {
         let keys = KeyFile::of(&ground.home).read()?.unwrap_or_default();
-        let has_it = |key: &&Key| key.policy.as_deref() == Some(&row.name);
-        let bound = keys.all().iter().filter(has_it);
+        let bound = keys.with_policy(&row.name);
         found.extend(bound.map(|key| format!("relay key {}", key.name)));
         if ground.default_policy.as_deref() == Some(&row.name) {
             found.push("policy.default of the configuration".to_owned());
