@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+#[path = "tidy/maps.rs"]
+mod maps;
+
 /// The rooms in reading order, each with the rooms that it may import. A room may name only rooms listed before it,
 /// so there can be no cycle.
 const ROOMS: &str = "

@@ -22,7 +22,7 @@
 //! Servers that are not spoken to by HTTP (PostgreSQL, Valkey) take from here whom they trust ([`tls_client`]), and how a
 //! certificate that is not believed is told ([`distrust`]).
 //!
-//! Loopback clients that speak to this daemon itself (`cli`, `load`) are none of this.
+//! Loopback clients that speak to this daemon itself (`cli`, `relay-bench`) are none of this.
 //!
 //! Start reading at [`client`], then [`connector`] and [`address`].
 
