@@ -9,6 +9,7 @@
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
+//! - [`cause`]: an error and what it came from, in one line.
 //! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`valkey`]: the server that several relays share, where they do.
@@ -148,6 +149,8 @@
 mod turn;
 
 mod clock;
+
+mod cause;
 
 mod egress;
 

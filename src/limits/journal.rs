@@ -11,6 +11,7 @@ use super::ledger::reserved;
 use super::ledger::settled;
 use super::period::Window;
 use crate::catalog::Period;
+use crate::cause::causes;
 use crate::store;
 use arc_swap::ArcSwap;
 use std::fs;
@@ -96,7 +97,7 @@ impl Journal {
     /// Writes a settlement down. Where that fails the charge stands at its estimate, and the log says so.
     pub(super) fn settle(&self, id: u64, nanos: u64) {
         if let Err(error) = self.append(&settled(id, nanos)) {
-            tracing::error!(%error, folder = %self.folder.display(), "a charge could not be settled; it stands at its estimate");
+            tracing::error!(error = %causes(&error), folder = %self.folder.display(), "a charge could not be settled; it stands at its estimate");
         }
     }
 
