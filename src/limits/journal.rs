@@ -30,9 +30,9 @@ use thiserror::Error;
 /// Why charges cannot be known or kept.
 #[derive(Debug, Error)]
 pub(crate) enum JournalFault {
-    #[error("read what was spent, in {}", path.display())]
+    #[error("read what was spent, in {}; give the relay the right to read it, or move it away, and budgets begin anew", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("keep what is spent, in {}", path.display())]
+    #[error("keep what is spent, in {}; make room there and give the relay the right to write", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("understand {}: {problem}; put a good copy back, or move it away, and budgets begin anew", path.display())]
     Damaged { path: PathBuf, problem: String },
