@@ -644,6 +644,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Wait as long as `retry-after` says; `inference-relay breaker list` shows more, and `breaker reset` ends a rest.",
     },
     Row {
+        code: "host_key_missing",
+        ending: Ending::Http(UNAVAILABLE),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "The host has no key that is enabled, readable and granted to the caller, and its row does not say `auth: none`.",
+        next: "Add a key with `inference-relay host-key add NAME --host HOST --stdin`; or, where the host takes none, say `auth: none` with `inference-relay host add HOST --url URL --auth none --replace`.",
+    },
+    Row {
         code: "secret_undecryptable",
         ending: Ending::Http(UNAVAILABLE),
         blame: Blame::Relay,
