@@ -2,6 +2,7 @@
 
 use super::PREFIX;
 use super::place::ValkeyServer;
+use crate::cause::causes;
 use crate::clock;
 use crate::egress;
 use crate::egress::Distrust;
@@ -231,7 +232,7 @@ impl Live {
 
 /// What connects to a server; with TLS by the authorities of its file, or else the machine's.
 fn client(server: &ValkeyServer) -> Result<Client, Unusable> {
-    let unusable = |error: &(dyn Error + 'static)| Unusable::Authority(egress::causes(error));
+    let unusable = |error: &(dyn Error + 'static)| Unusable::Authority(causes(error));
     let tls_certs = TlsCertificates {
         client_tls: None,
         root_cert: match &server.authority {
