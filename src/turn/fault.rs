@@ -67,6 +67,8 @@ pub(crate) enum FaultKind {
     UpstreamTimeout,
     UpstreamIncomplete,
     AdapterMismatch,
+    /// The call came back to a relay that it had come through.
+    LoopDetected,
     NoHealthyKeys,
     SecretUndecryptable,
     ModelUnknown,
@@ -145,6 +147,7 @@ impl FaultKind {
             FaultKind::UpstreamTimeout => "upstream_timeout",
             FaultKind::UpstreamIncomplete => "upstream_incomplete",
             FaultKind::AdapterMismatch => "adapter_mismatch",
+            FaultKind::LoopDetected => "loop_detected",
             FaultKind::NoHealthyKeys => "no_healthy_keys",
             FaultKind::SecretUndecryptable => "secret_undecryptable",
             FaultKind::ModelUnknown => "model_unknown",
@@ -213,6 +216,7 @@ impl FaultKind {
             | FaultKind::UpstreamTimeout
             | FaultKind::UpstreamIncomplete
             | FaultKind::AdapterMismatch
+            | FaultKind::LoopDetected
             | FaultKind::NoHealthyKeys
             | FaultKind::SecretUndecryptable
             | FaultKind::UpstreamFailed { .. } => Remedy::OtherProvider,

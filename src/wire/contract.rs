@@ -668,6 +668,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Correct the binding's `adapter`, or the host's `url`.",
     },
     Row {
+        code: "loop_detected",
+        ending: Ending::Http(of(508, "api_error", SERVER)),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "The call came back to a relay that it had come through: a host leads there in a circle.",
+        next: "Correct the `url` of the host that leads back.",
+    },
+    Row {
         code: "upstream_unreachable",
         ending: Ending::Http(BAD_GATEWAY),
         blame: Blame::Upstream,
