@@ -1,4 +1,5 @@
-//! inference-relay: a local daemon that serves the Anthropic Messages API from the user's own interactive Claude Code.
+//! inference-relay: a local daemon that serves the APIs of Anthropic and OpenAI by the lanes that its owner allows: the
+//! user's own interactive Claude Code, the same in print mode, HTTP hosts, and the user's own Codex CLI.
 //!
 //! # Code map
 //!
@@ -8,6 +9,7 @@
 //!
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
+//! - [`cause`]: an error and what it came from, in one line.
 //! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`valkey`]: the server that several relays share, where they do.
@@ -33,8 +35,9 @@
 //! - [`pool`]: the sessions, shared among callers: a pure ledger, and the one task that keeps it.
 //! - [`upstream`]: HTTP hosts as lanes: keys, circuit breakers, bytes that pass, calls that are written anew.
 //! - [`routing`]: which lanes a call tries, in which order, and when it changes.
+//! - [`alert`]: tells of budgets that are nearly spent, in the log and to a webhook.
 //! - [`conversation`]: conversations that have a name, and how a call goes on with one.
-//! - [`archive`]: responses and conversations that callers have the relay keep.
+//! - [`archive`]: responses, conversations and files that callers have the relay keep.
 //! - `simulation`: the whole pool in virtual time, under seeded chance; in tests only.
 //! - `property`: what must hold for any bytes at all; in tests and for the fuzzers of `ci/fuzz` only.
 //! - [`auth`]: who is asking, and what they may have: keys, budgets, blocks. One admission decides each call.
@@ -55,13 +58,14 @@
 //! - *Session*: one live claude process. *Conversation*: what it holds; a session has many, one after the other.
 //! - *Conversations*: what is known of the conversations that callers gave a name. *Joined*: how a call goes on with one.
 //! - *Shape*: what must be known of a call when its session is launched: model, system prompt, sampling.
-//! - *Driver*: how a session's claude is driven: `pty`, on a screen, or `print`, in lines of JSON.
-//! - *Place*: where the pool keeps a session. *Lease*: a turn's hold on it.
+//! - *Mode*: how a session's claude is driven: `pty`, on a screen, or `print`, in lines of JSON. *Driver*: the loop that
+//!   does what its machine decided.
+//! - *Slot*: where the pool keeps a session. *Lease*: a turn's hold on it.
 //! - *Demand*: which sessions should wait before anybody asks. *Pause*: when none is warmed all the same.
 //! - *Delivery*: how a prompt gets in: typed, through the editor, or as a transcript.
 //! - *Primed*: a session that waits in its read of a transcript that is still to be written.
 //! - *Parked*: a session whose turn ended in tool calls; it waits for their results. *Kept*: one that stays in a
-//!   conversation that has a name; its place is the first that is given up. *Gate*: where a session that was
+//!   conversation that has a name; its slot is the first that is given up. *Gate*: where a session that was
 //!   launched with a turn waits until its tools are there.
 //! - *Witness*: what tells of a turn: a hook, the transcript, the CLI's *copy* of the API's answer, the screen, the tap.
 //!   *Evidence*: what they have said so far. *Merge*: the one decision out of it.
@@ -71,10 +75,17 @@
 //! - *Case*: what a claude is put through to be recorded. *Take*: what it did then. *Golden*: a take that is kept.
 //! - *Observation*: what of a take can be compared. *Drift*: how two observations differ. *Support*: what that means.
 //! - *Verdict*: whether a submitted prompt may go to the model.
-//! - *Key*: what a caller shows to be let in. *Budget*: how much it may have. *Pass*: an admitted call's hold on it.
-//! - *Timeline*: when a turn passed from one phase to the next. *Note*: what is noted of a call while it runs.
-//!   *Entry*: what is kept of it.
-//! - *Curfew*: the moment at which the relay's own end gives up the calls that are still in flight.
+//! - *Lane*: what serves a call, whatever it is. *Host*: a server that is asked over HTTP. *Host key*: a credential of it.
+//! - *Catalog*: what the owner declared: hosts, host keys, models, bindings, policies. *Snapshot*: the catalog that is in
+//!   force, swapped whole. *Binding*: a model on a lane. *Policy*: what a key may call, and how much.
+//! - *Route*: the lanes that a call may try, in order. *Attempt*: one try. *Commit*: from then on no other lane is tried.
+//! - *Breaker*: keeps a host key from being asked while it refuses. *Outcome*: what an attempt says of host and key.
+//! - *Reservation*: what a call may spend at most, taken before it goes and settled after it.
+//! - *Archive*: responses, conversations and files that callers have the relay keep.
+//! - *Key*: what a caller shows to be let in. *Budget*: how much it may have. *Permit*: an admitted call's hold on it.
+//! - *Timeline*: when a turn passed from one phase to the next. *CallRecorder*: what is noted of a call while it runs.
+//!   *CallRecord*: what is kept of it.
+//! - *DrainDeadline*: the moment at which the relay's own end gives up the calls that are still in flight.
 //! - *Fault*: how a call fails: a kind with a stable code, a culprit, a sentence for the client, one for the log.
 //!
 //! # Architecture invariants
@@ -138,6 +149,8 @@
 mod turn;
 
 mod clock;
+
+mod cause;
 
 mod egress;
 

@@ -5,47 +5,51 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+#[path = "tidy/maps.rs"]
+mod maps;
+
 /// The rooms in reading order, each with the rooms that it may import. A room may name only rooms listed before it,
 /// so there can be no cycle.
 const ROOMS: &str = "
 turn:
 clock:
-egress:   clock
+cause:
+egress:   clock cause
 signal:
-valkey:   clock egress
+valkey:   clock egress cause
 calls:  turn clock
-telemetry: turn egress calls
+telemetry: turn egress calls cause
 wire:     turn
 terminal: turn
 listen:   clock
-tap:      turn clock egress wire listen
+tap:      turn clock egress wire listen cause
 license:
-store:    turn clock egress
+store:    turn clock egress cause
 secret:   egress store
-catalog:  clock secret store
+catalog:  clock secret store cause
 registry:
-limits:   clock valkey registry store catalog
+limits:   clock valkey registry store catalog cause
 lane:     turn catalog
 session:  turn clock terminal egress listen tap
 codex:    turn clock lane session
 record:   turn clock wire terminal lane session codex
 pool:     turn clock lane session
-upstream: turn clock valkey wire egress secret catalog limits lane
-routing:  turn clock store catalog limits lane upstream
-alert:    clock egress store catalog routing
+upstream: turn clock valkey wire egress secret catalog limits lane cause
+routing:  turn clock store catalog limits lane upstream cause
+alert:    clock egress store catalog routing cause
 conversation: turn clock lane session routing
 archive:  turn clock session
 simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
-auth:     turn clock store
-authority: turn clock egress license store
+auth:     turn clock store cause
+authority: turn clock egress license store cause
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
 control:  clock valkey wire egress listen calls store secret catalog upstream pool auth
 service:
-update:   egress
+update:   egress cause
 config:   turn valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
-daemon:   turn clock signal valkey listen calls telemetry wire terminal egress secret catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority
+daemon:   turn clock signal valkey listen calls telemetry wire terminal egress secret catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority cause
 cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
 ";
 

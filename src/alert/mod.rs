@@ -1,6 +1,6 @@
 //! Tells somebody when a budget is nearly spent, and when it is.
 //!
-//! **What for.** [`watch`] looks at every budget of the catalog in force, away from every call, and tells of each that has
+//! **What for.** [`watch()`] looks at every budget of the catalog in force, away from every call, and tells of each that has
 //! reached 80 % or 100 % of its amount: a line of the log, and where one is configured, a message to a webhook.
 //!
 //! **Never.** No call waits for it. A webhook is told names and amounts of money, and nothing of a call or a key's value.

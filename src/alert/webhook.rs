@@ -1,6 +1,6 @@
 //! Tells a webhook: a POST of JSON, through the one way out.
 
-use crate::egress;
+use crate::cause::causes;
 use crate::egress::BaseUrl;
 use crate::egress::Client;
 use crate::egress::ClientConfig;
@@ -84,7 +84,7 @@ impl Webhook {
             },
             ..ClientConfig::default()
         };
-        let client = Client::to(base, &client).map_err(|error| egress::causes(&error))?;
+        let client = Client::to(base, &client).map_err(|error| causes(&error))?;
         Ok(Webhook {
             client,
             address: config.address.clone(),
@@ -114,7 +114,7 @@ impl Webhook {
             .body(Full::new(Bytes::from(message.to_string())));
         let request = request.map_err(|_| "its address makes no request".to_owned())?;
         let answer = self.client.send(request).await;
-        let status = answer.map_err(|error| egress::causes(&error))?.status();
+        let status = answer.map_err(|error| causes(&error))?.status();
         match status.is_success() {
             true => Ok(()),
             false => Err(format!("it answers {}", status.as_u16())),

@@ -4,6 +4,7 @@
 //! containers) tell nothing, so the file's stamp is looked at every few seconds as well, away from every call.
 
 use super::admission::Admission;
+use crate::cause::causes;
 use crate::store::Depth;
 use crate::store::KeyFile;
 use crate::store::Watch;
@@ -43,7 +44,9 @@ pub(crate) fn take_up(file: &KeyFile, admission: &Admission) {
     match file.read() {
         Ok(keys) => admission.take_up(keys),
         // Nothing is guessed: the keys that were good stay the good ones until the file can be read.
-        Err(error) => tracing::error!(%error, "the keys were not taken up; the earlier ones stay"),
+        Err(error) => {
+            tracing::error!(error = %causes(&error), "the keys were not taken up; the earlier ones stay")
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! `key list` shows may be that old, a killed daemon forgets that much, and no call waits for a disk.
 
 use super::admission::Admission;
+use crate::cause::causes;
 use crate::store::UseFile;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -29,6 +30,6 @@ pub(crate) fn write_last_uses(file: &UseFile, admission: &Admission) {
     if let Some(uses) = admission.new_uses()
         && let Err(error) = file.write(&uses)
     {
-        tracing::warn!(%error, "when keys were last used could not be written");
+        tracing::warn!(error = %causes(&error), "when keys were last used could not be written");
     }
 }

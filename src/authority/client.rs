@@ -1,12 +1,12 @@
 //! One question to the authority, over HTTP.
 
 use super::endpoint::Endpoint;
+use crate::cause::root_cause;
 use crate::egress::BaseUrl;
 use crate::egress::Client;
 use crate::egress::ClientConfig;
 use crate::egress::Network;
 use crate::egress::Versions;
-use crate::egress::root_cause;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;

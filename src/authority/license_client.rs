@@ -6,6 +6,7 @@ use super::client;
 use super::fault;
 use super::tally::Tally;
 use super::view::View;
+use crate::cause::causes;
 use crate::clock;
 use crate::license::Grant;
 use crate::license::LicenseKey;
@@ -179,25 +180,18 @@ impl LicenseClient {
                 let nap = left.min(WRITE_EVERY);
                 sleep(nap).await;
                 left -= nap;
-                self.write();
+                let shared = Arc::clone(&shared);
+                // A failure is told where it happens, and the task does not panic.
+                drop(tokio::task::spawn_blocking(move || shared.write()).await);
             }
             self.refresh().await;
         }
     }
 
-    /// Writes the count of calls, where it changed.
+    /// Writes the count of calls, where it changed. It blocks.
     pub(crate) fn write(&self) {
-        let Some(shared) = &self.shared else { return };
-        let tally = {
-            let mut state = shared.state();
-            if state.is_written {
-                return;
-            }
-            state.is_written = true;
-            state.tally.clone()
-        };
-        if let Err(error) = tally.write(&shared.tally_path) {
-            tracing::warn!(%error, "the count of calls could not be written");
+        if let Some(shared) = &self.shared {
+            shared.write();
         }
     }
 
@@ -287,9 +281,26 @@ impl Shared {
             Err(ahead) => return Err(Problem::Clock { ahead }),
         }
         if let Err(error) = store::replace(&self.token_path, token.trim().as_bytes()) {
-            tracing::warn!(%error, "the licence could not be kept; a restart will have to ask again");
+            tracing::warn!(error = %causes(&error), "the licence could not be kept; a restart will have to ask again");
         }
         Ok((grant, calls))
+    }
+
+    /// Writes the count of calls, where it changed since it was written last.
+    fn write(&self) {
+        let tally = {
+            let state = self.state();
+            if state.is_written {
+                return;
+            }
+            state.tally.clone()
+        };
+        match tally.write(&self.tally_path) {
+            Ok(()) => self.state().note_written(&tally),
+            Err(error) => {
+                tracing::warn!(error = %causes(&error), "the count of calls could not be written; it is tried again");
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, LicenseState> {
@@ -298,6 +309,11 @@ impl Shared {
 }
 
 impl LicenseState {
+    /// A call that was counted meanwhile is still to be written.
+    fn note_written(&mut self, tally: &Tally) {
+        self.is_written = self.tally == *tally;
+    }
+
     /// A new month begins at nothing.
     fn turn_month(&mut self, now: u64) {
         if self.tally.month != month(now) {

@@ -28,6 +28,7 @@ use super::spec::HostKeySpec;
 use super::spec::ModelSpec;
 use super::spec::PolicySpec;
 use super::spec::Spec;
+use crate::cause::causes;
 use crate::secret::SecretDigest;
 use crate::secret::SecretFault;
 use crate::secret::SecretRef;
@@ -105,7 +106,7 @@ impl Work {
                     true => ProblemCode::SecretUndecryptable,
                     false => ProblemCode::Secret,
                 };
-                self.complain(document, code, fault.to_string());
+                self.complain(document, code, causes(fault));
             }
             let key = host_key(document, spec, secret);
             self.keys_of

@@ -1,6 +1,7 @@
-//! The command line: `setup`, `serve`, `service`, `ask`, `doctor`, `status`, `top`, `key`, `explain`, `bench`, `config`,
-//! `backup`, `restore`, `route`, `usage`, `update`, `completions`, the catalog's: `catalog`, `host`, `host-key`, `model`, `binding`,
-//! `policy`, `secret`, and the control plane's `user`.
+//! The command line. A call: `serve`, `setup`, `ask`, `route`, `explain`, `usage`, `record`, `bench`. The daemon: `service`,
+//! `status`, `top`, `doctor`, `update`, `backup`, `restore`, `config`, `capabilities`, `completions`, `man`. Who calls:
+//! `key`, `token`, `user`. Codex: `login`, `logout`. The catalog: `catalog`, `host`, `host-key`, `model`,
+//! `binding`, `policy`, `secret`, `breaker`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
 //! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).

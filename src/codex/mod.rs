@@ -11,16 +11,6 @@
 //! is refused before, or named in the answer's labels; what it changes of an answer fails it. Every process leads a group
 //! of its own, is in the registry, and its files go with it.
 //!
-//! **What a third lane took outside of this room**, by `git log`: 25 files, each for a reason that is not this lane's
-//! way of working. To be there, seven: `lib.rs` (the room), `config/default.toml`, `raw`, `reader` and `resolve` (its
-//! settings), `daemon/own_lanes` and `running` (started and stopped with the others). To fail by codes of its own,
-//! three: `turn/fault`, `wire/contract` and `wire/errors.md`. To be logged in and examined, five: `cli/args`, `codex`,
-//! `mod`, `run` and `doctor`. To tell of itself, ten: `lane/mod` and `lane/health` (a lane may tell of itself; before,
-//! none did), `routing/run`, `conversation/serve`, `server/api` and `server/status` (which hand that on), and
-//! `server/page` (`front`, `mod`, `plan`, `view`). Its recordings took `record/codex`, `cli/record_codex`, and a line
-//! each in `record/mod` and `cli/args`, `mod` and `record`. Its name stood in the catalog and in routing before it was written;
-//! no file of sessions, the pool, dialects, limits or keys knows of it.
-//!
 //! Start reading at [`exchange`]: it is one call. `connection` is the talk with one process, `process` the task around
 //! it, `keeper` the processes, `lane` the way in; `item`, `tool` and `models` say what the CLI takes and what it does
 //! otherwise.

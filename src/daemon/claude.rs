@@ -2,6 +2,7 @@
 
 use super::DaemonError;
 use super::simulated;
+use crate::cause::causes;
 use crate::codex::CodexConfig;
 use crate::config::Config;
 use crate::config::Env;
@@ -206,7 +207,9 @@ impl Inquiry {
             let told = tokio::task::spawn_blocking(move || claude_version(&asked, VERSION_WAIT));
             match told.await {
                 Ok(Ok(version)) => return Some(version),
-                Ok(Err(error)) => tracing::warn!(%error, "claude did not tell its version"),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %causes(&error), "claude did not tell its version")
+                }
                 Err(_) => return None,
             }
             tokio::time::sleep(VERSION_PAUSE).await;

@@ -1,5 +1,6 @@
 //! Keeps what was counted of limits, away from every call: the minute's counts in the store, budgets in their journal.
 
+use crate::cause::causes;
 use crate::clock;
 use crate::routing::PolicyLimits;
 use crate::store::Store;
@@ -11,7 +12,7 @@ pub(super) async fn recall(limits: &PolicyLimits, store: &Store) {
         Ok(Some(text)) => limits.recall(&text),
         Ok(None) => {}
         Err(error) => {
-            tracing::warn!(%error, "the minute's counts of before are not known; they begin anew")
+            tracing::warn!(error = %causes(&error), "the minute's counts of before are not known; they begin anew")
         }
     }
 }

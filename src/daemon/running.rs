@@ -16,6 +16,7 @@ use crate::auth::Admission;
 use crate::authority::LicenseClient;
 use crate::calls::CallLog;
 use crate::catalog;
+use crate::cause::causes;
 use crate::clock;
 use crate::codex::CodexLane;
 use crate::config::Config;
@@ -34,7 +35,6 @@ use crate::store::UseFile;
 use crate::telemetry::Telemetry;
 use serde_json::Value;
 use serde_json::json;
-use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -56,8 +56,7 @@ pub(crate) fn run(
     let served = serve(config, simulated, log);
     if let (Err(error), Some(_)) = (&served, log_file) {
         // Whoever reads the file does not see stderr.
-        let why = error.source().map(ToString::to_string);
-        tracing::error!(%error, why, "not served");
+        tracing::error!(error = %causes(error), "not served");
     }
     served
 }

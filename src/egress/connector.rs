@@ -301,7 +301,7 @@ mod tests {
         let address: Uri = address.expect("that is an address");
         let mut connector = connector;
         let reached = connector.call(address).await;
-        let told = |error| crate::egress::root_cause(&error);
+        let told = |error| crate::cause::root_cause(&error);
         reached.map(drop).map_err(told)
     }
 

@@ -4,6 +4,7 @@ use super::address::AddressError;
 use super::proxy::ProxyUnusable;
 use super::tls::TlsError;
 use super::upload::WaitsFor;
+use crate::cause::chain;
 use hyper_util::client::legacy;
 use std::error::Error;
 use std::io;
@@ -111,21 +112,6 @@ impl SendError {
     }
 }
 
-/// An error and what it came from, in one line: a certificate that nobody vouches for is told by the last of them.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
-    let words: Vec<_> = chain(error).map(ToString::to_string).collect();
-    words.join(": ")
-}
-
-/// The cause at the bottom, which is what a person can act on.
-pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().unwrap_or(error).to_string()
-}
-
 fn found<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e T> {
     chain(error).filter_map(|error| error.downcast_ref())
-}
-
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (**error).source())
 }

@@ -20,9 +20,9 @@
 //! the time. What we need beyond them (checks, waits, blame) stands around both.
 //!
 //! Servers that are not spoken to by HTTP (PostgreSQL, Valkey) take from here whom they trust ([`tls_client`]), and how a
-//! certificate that is not believed is told ([`distrust`]).
+//! certificate that is not believed is told ([`distrust()`]).
 //!
-//! Loopback clients that speak to this daemon itself (`cli`, `load`) are none of this.
+//! Loopback clients that speak to this daemon itself (`cli`, `relay-bench`) are none of this.
 //!
 //! Start reading at [`client`], then [`connector`] and [`address`].
 
@@ -61,8 +61,6 @@ pub(crate) use distrust::distrust;
 pub(crate) use error::BodyError;
 pub(crate) use error::SendError;
 pub(crate) use error::SetupError;
-pub(crate) use error::causes;
-pub(crate) use error::root_cause;
 pub(crate) use observe::End;
 pub(crate) use observe::Hold;
 pub(crate) use observe::ObservedBody;

@@ -5,6 +5,8 @@
 use super::client::PoolLimits;
 use super::tls::machine_roots;
 use super::*;
+use crate::cause::causes;
+use crate::cause::root_cause;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Full;

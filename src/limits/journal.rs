@@ -11,6 +11,7 @@ use super::ledger::reserved;
 use super::ledger::settled;
 use super::period::Window;
 use crate::catalog::Period;
+use crate::cause::causes;
 use crate::store;
 use arc_swap::ArcSwap;
 use std::fs;
@@ -29,9 +30,9 @@ use thiserror::Error;
 /// Why charges cannot be known or kept.
 #[derive(Debug, Error)]
 pub(crate) enum JournalFault {
-    #[error("read what was spent, in {}", path.display())]
+    #[error("read what was spent, in {}; give the relay the right to read it, or move it away, and budgets begin anew", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("keep what is spent, in {}", path.display())]
+    #[error("keep what is spent, in {}; make room there and give the relay the right to write", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("understand {}: {problem}; put a good copy back, or move it away, and budgets begin anew", path.display())]
     Damaged { path: PathBuf, problem: String },
@@ -96,7 +97,7 @@ impl Journal {
     /// Writes a settlement down. Where that fails the charge stands at its estimate, and the log says so.
     pub(super) fn settle(&self, id: u64, nanos: u64) {
         if let Err(error) = self.append(&settled(id, nanos)) {
-            tracing::error!(%error, folder = %self.folder.display(), "a charge could not be settled; it stands at its estimate");
+            tracing::error!(error = %causes(&error), folder = %self.folder.display(), "a charge could not be settled; it stands at its estimate");
         }
     }
 

@@ -20,6 +20,7 @@ use super::window;
 use super::window::WindowCount;
 use crate::catalog::BudgetSpec;
 use crate::catalog::Nanos;
+use crate::cause::causes;
 use crate::registry::Registry;
 use std::fmt;
 use std::path::Path;
@@ -311,7 +312,7 @@ impl MemoryReservation {
                 Ok(())
             }
             Some(Err(error)) => {
-                tracing::error!(%error, bounds = ask.bounds.len(), "a charge could not be written down; its call is refused");
+                tracing::error!(error = %causes(&error), bounds = ask.bounds.len(), "a charge could not be written down; its call is refused");
                 Err(unavailable)
             }
             None => Err(unavailable),

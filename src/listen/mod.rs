@@ -1,7 +1,7 @@
 //! The door of every listener: one accept loop, one limiter, one way to serve a connection.
 //!
 //! **What for.** The API, the hook receiver (with the sessions' MCP) and the tap each have a [`Door`] and say by a
-//! [`Handler`] what a request means. How many connections each may have comes from [`budget`], which divides the
+//! [`Handler`] what a request means. How many connections each may have comes from [`budget()`], which divides the
 //! descriptors that [`raise_file_limit`] has won.
 //!
 //! **Never.** It reads no request's body, and knows no route, key or session. It does not decide whether a call is

@@ -8,6 +8,7 @@ use crate::catalog::Policy;
 use crate::catalog::Price;
 use crate::catalog::Share;
 use crate::catalog::TokenCount;
+use crate::cause::causes;
 use crate::clock;
 use crate::lane::Call;
 use crate::lane::Dialect;
@@ -70,7 +71,7 @@ impl PolicyLimits {
                 charged: Arc::default(),
             },
             Err(error) => {
-                tracing::error!(%error, "what budgets have spent cannot be known; calls with a budget are refused");
+                tracing::error!(error = %causes(&error), "what budgets have spent cannot be known; calls with a budget are refused");
                 PolicyLimits {
                     counted: LimitEngine::Memory(MemoryLimits::new(clock::now())),
                     is_written: false,
@@ -121,7 +122,7 @@ impl PolicyLimits {
     /// Keeps what is written of budgets short. It blocks.
     pub(crate) fn tend(&self) {
         if let Err(error) = self.counted.tend(clock::unix_ms()) {
-            tracing::warn!(%error, "what budgets have spent could not be summed up; the next minute tries again");
+            tracing::warn!(error = %causes(&error), "what budgets have spent could not be summed up; the next minute tries again");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Credentials of hosts: where they stand, how they are kept, and the one way to read them.
 //!
 //! **What for.** A [`SecretRef`] says where a credential stands: in a variable, in a file, or in the relay's own
-//! [`SecretFile`], sealed under the [`MasterKey`]. A [`SecretReader`] reads what a reference names, and gives a
+//! [`SecretFile`], sealed under the [master key](master). A [`SecretReader`] reads what a reference names, and gives a
 //! [`SecretValue`] or a [`SecretFault`], which spoils the row that refers to it and nothing else.
 //!
 //! **Never.** A value has no `Display` and its `Debug` tells nothing; it stands in no argument, log, error or listing. It
@@ -11,7 +11,7 @@
 //! places, and it names the master key that sealed it, so that a wrong key is told apart from a damaged value. The
 //! master key is made at the first secret that is stored and at no other time: who stores none has none.
 //!
-//! Start reading at [`reference`], then [`reader`].
+//! Start reading at [`mod@reference`], then [`reader`].
 
 mod fault;
 mod reference;

@@ -4,11 +4,11 @@
 //! `frame` (its id, its log line, the body of its failure), `guard` (which hosts and origins may call), `admission`
 //! (which key, and whose budget), the route, and then the wire room, which alone knows what the bytes mean.
 //!
-//! **Never.** It logs no body and no header. It knows no terminal and no session: what serves a turn is a [`Lane`](api::Lane).
+//! **Never.** It logs no body and no header. It knows no terminal and no session: what serves a turn is a [`Lane`](crate::lane::Lane).
 //!
 //! **Invariants.** Every response has `request-id`, every failure `x-relay-error`. A turn that fails is never a 200,
 //! and once a stream has begun, a failure is its `error` event. A client that goes away drops its
-//! [`Answer`](crate::pool::Answer), which is how the turn is interrupted: nothing here may hold an answer apart from
+//! [`Events`](crate::lane::Events), which is how the turn is interrupted: nothing here may hold them apart from
 //! the handler's future and the response's body. What a request may cost before it is admitted is its head: the body of
 //! a caller who is refused is thrown away unread. Bodies are bounded, each and together; connections are by `listen`.
 //!

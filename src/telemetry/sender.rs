@@ -3,13 +3,13 @@
 //! The library's thread waits for it outside of the runtime, so the request itself runs inside.
 
 use super::Endpoint;
+use crate::cause::causes;
+use crate::cause::root_cause;
 use crate::egress::BaseUrl;
 use crate::egress::Client;
 use crate::egress::ClientConfig;
 use crate::egress::Network;
 use crate::egress::Versions;
-use crate::egress::causes;
-use crate::egress::root_cause;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::Full;

@@ -1,6 +1,6 @@
 //! The relay's inner language: one request, the events of its answer, its end, or its fault.
 //!
-//! **What for.** Dialects (Anthropic today, OpenAI later) and lanes (a live claude today, HTTP hosts later)
+//! **What for.** Dialects (of Anthropic and of OpenAI) and lanes (a live claude, HTTP hosts, Codex)
 //! meet here and nowhere else: a dialect turns bytes into a [`Request`] and [`Event`]s into bytes, a lane turns
 //! a [`Request`] into [`Event`]s. Neither knows the other.
 //!

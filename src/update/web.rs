@@ -1,6 +1,7 @@
 //! Fetches a file of a web server: over TLS, through the user's proxy, where it was moved to; and all of it bounded.
 
 use super::error::UpdateError;
+use crate::cause::causes;
 use crate::egress::BaseUrl;
 use crate::egress::BodyError;
 use crate::egress::Client;
@@ -11,7 +12,6 @@ use crate::egress::ResponseBody;
 use crate::egress::SendError;
 use crate::egress::Timeouts;
 use crate::egress::Versions;
-use crate::egress::causes;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::Response;

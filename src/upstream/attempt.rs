@@ -100,7 +100,7 @@ impl Attempt<'_> {
         let client = self.state.client.as_ref().map_err(|why| unusable(why))?;
         let request = self.request().map_err(|why| unusable(&why))?;
         client.send(request).await.map_err(|error| {
-            let why = crate::egress::causes(&error);
+            let why = crate::cause::causes(&error);
             match error {
                 SendError::Address(_) => unusable(&why),
                 SendError::HeadTimeout(wait) => self.failed(&Outcome::Late, fault::late(wait)),

@@ -1,7 +1,7 @@
 //! The breakers of one host: its own, and one for each of its keys and models.
 //!
 //! Calls read them without a lock: one flag says that nothing is held against anybody, and where something is, a board
-//! shows it ([`Board`](super::board::Board)), made anew with each change. The lock is taken by a call that changes
+//! shows it ([`Board`]), made anew with each change. The lock is taken by a call that changes
 //! something: one that failed, a probe, and the first success after either.
 
 use super::board::Board;

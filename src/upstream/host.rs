@@ -113,5 +113,5 @@ fn client(spec: &HostSpec, proxy: &Proxy) -> Result<Client<SplicedBody>, String>
         },
         ..ClientConfig::default()
     };
-    Client::to(base, &config).map_err(|error| crate::egress::causes(&error))
+    Client::to(base, &config).map_err(|error| crate::cause::causes(&error))
 }

@@ -55,7 +55,7 @@ impl HostLane {
         let client = self.state().client.as_ref();
         let client = client.map_err(|why| ProbeError::Unreachable(why.clone()))?;
         let answer = match timeout(wait, client.send(request)).await {
-            Ok(answer) => answer.map_err(|error| crate::egress::causes(&error)),
+            Ok(answer) => answer.map_err(|error| crate::cause::causes(&error)),
             Err(_) => Err(format!("It did not answer within {} s.", wait.as_secs())),
         };
         let answer = answer.map_err(ProbeError::Unreachable)?;

@@ -3,6 +3,7 @@
 use super::PREFIX;
 use super::place::ValkeyServer;
 use super::private::Private;
+use crate::cause::causes;
 use crate::clock;
 use crate::egress;
 use crate::egress::Distrust;
@@ -242,7 +243,7 @@ impl Live {
 
 /// How a server is connected to: with TLS by the authorities of its file, or else the machine's.
 fn way(server: &ValkeyServer) -> Result<Way, Unusable> {
-    let unusable = |error: &(dyn Error + 'static)| Unusable::Authority(egress::causes(error));
+    let unusable = |error: &(dyn Error + 'static)| Unusable::Authority(causes(error));
     if let Some(path) = &server.authority {
         egress::tls_client(&Trust::File(path.clone())).map_err(|error| unusable(&error))?;
     }

@@ -1,9 +1,9 @@
 //! The Valkey (or Redis) that several relays share: one connection, kept.
 //!
 //! **What for.** Rooms that have something to share ask and tell by a script ([`Valkey::run`]), and hear what others tell
-//! ([`Valkey::listen`]); [`exchange`] does both for what all are to know. What is shared is theirs: limits and budgets, breakers, logins.
+//! ([`Valkey::listen`]); [`exchange()`] does both for what all are to know. What is shared is theirs: limits and budgets, breakers, logins.
 //!
-//! **Never.** Nobody waits longer than [`ANSWER_WAIT_MAX`], and nobody waits at all while the server is known to be away.
+//! **Never.** Nobody waits longer than half a second (`link::ANSWER_WAIT_MAX`), and nobody waits at all while the server is known to be away.
 //! No prompt, no key's text and no password goes there.
 //!
 //! **Invariants.**

@@ -107,10 +107,7 @@ impl Evidence {
     pub(super) fn believe_first(&mut self) {
         let goes_on = self.runs_on && self.spoken.is_none();
         if let Some(first) = self.first.take_if(|_| goes_on) {
-            let hides = |block: &Value| {
-                recorded::is(block, "thinking") || recorded::is(block, "redacted_thinking")
-            };
-            if first.stop_reason.is_some() && !first.blocks.iter().any(hides) {
+            if first.stop_reason.is_some() && !first.blocks.iter().any(recorded::is_thinking) {
                 self.recorded.take_whole(first);
             }
         }

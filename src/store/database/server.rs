@@ -2,6 +2,7 @@
 
 use super::fault::EngineFault;
 use super::tls::Encryption;
+use crate::cause::causes;
 use crate::egress;
 use crate::egress::Trust;
 use postgres::Client;
@@ -61,7 +62,7 @@ impl PostgresServer {
             None => self.config.connect(NoTls),
             Some(trust) => {
                 let client = egress::tls_client(trust);
-                let client = client.map_err(|error| EngineFault::Away(egress::causes(&error)))?;
+                let client = client.map_err(|error| EngineFault::Away(causes(&error)))?;
                 self.config.connect(Encryption::new(client))
             }
         };

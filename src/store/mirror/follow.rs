@@ -16,6 +16,7 @@ use super::merge::Print;
 use super::merge::Step;
 use super::merge::step;
 use super::rows;
+use crate::cause::causes;
 use crate::clock;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -165,8 +166,7 @@ fn follow(mut work: Work, heard: &Receiver<()>, ends: &AtomicBool) {
             Ok(()) => (wait, is_behind) = (LOOK_EVERY, false),
             Err(behind) => {
                 if !std::mem::replace(&mut is_behind, true) {
-                    let cause = std::error::Error::source(&behind).map(ToString::to_string);
-                    tracing::warn!(error = %behind, cause, "changes of other relays are not known; this one goes on with what it has");
+                    tracing::warn!(error = %causes(&behind), "changes of other relays are not known; this one goes on with what it has");
                 }
                 wait = RETRY_WAIT;
             }
