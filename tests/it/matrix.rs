@@ -664,7 +664,7 @@ fn a_full_store() -> Vec<Cell> {
 }
 
 fn a_call_that_came_through_too_many() -> Vec<Cell> {
-    let marks = vec!["inference-relay"; 9].join(", ");
+    let marks = ["inference-relay"; 9].join(", ");
     let at = |path, body: &str| {
         let length = body.len();
         let head = format!(
