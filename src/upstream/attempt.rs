@@ -269,7 +269,9 @@ impl Attempt<'_> {
         };
         let verdict = judge(&outcome);
         let fault = match verdict.class {
-            Some(super::outcome::Class::Mismatch) => fault::mismatch(self.protocol, "a redirect"),
+            Some(super::outcome::Class::Mismatch) if status != super::outcome::LOOPED => {
+                fault::mismatch(self.protocol, "a redirect")
+            }
             class => fault::status(
                 class.unwrap_or(super::outcome::Class::Request),
                 status,

@@ -137,7 +137,7 @@ fn a_call_that_comes_back_to_its_relay_ends_and_one_that_another_relay_serves_do
             for path in ["/v1/messages", "/v1/chat/completions"] {
                 let answer = client::post_to(first.address, path, &body);
                 let told = (answer.status, answer.header("x-relay-error"));
-                assert_eq!(told, (508, "loop_detected"), "{path}: {}", answer.text());
+                assert_eq!(told, (508, "loop_detected"), "{path}: {}", answer.body);
             }
         }
     };
@@ -191,7 +191,12 @@ fn a_host_is_added_with_its_waits() {
     assert!(added.status.success(), "{told}");
     let rows = relay.world.run(&["catalog", "export"]);
     let rows = String::from_utf8_lossy(&rows.stdout).into_owned();
-    for wait in ["connect: 1s", "firstEvent: 3s", "idle: 4s", "total: 5s"] {
+    for wait in [
+        "connect: \"1s\"",
+        "firstEvent: \"3s\"",
+        "idle: \"4s\"",
+        "total: \"5s\"",
+    ] {
         assert!(rows.contains(wait), "{wait}: {rows}");
     }
 }
