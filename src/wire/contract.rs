@@ -391,7 +391,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(of(413, "request_too_large", INVALID)),
         blame: Blame::Client,
         retry: Retry::Never,
-        happened: "All files together are as large as `files.total_bytes_max` lets them be.",
+        happened: "All files together, or those of one key, are as large as `files.total_bytes_max` lets them be.",
         next: "Delete files that are not needed any more, or raise `files.total_bytes_max` in relay.toml.",
     },
     Row {
