@@ -70,6 +70,8 @@ pub(crate) enum FaultKind {
     /// The call came back to a relay that it had come through.
     LoopDetected,
     NoHealthyKeys,
+    /// The host has no key that may be used at all, and waiting gives it none.
+    HostKeyMissing,
     SecretUndecryptable,
     ModelUnknown,
     ModelUnbound,
@@ -149,6 +151,7 @@ impl FaultKind {
             FaultKind::AdapterMismatch => "adapter_mismatch",
             FaultKind::LoopDetected => "loop_detected",
             FaultKind::NoHealthyKeys => "no_healthy_keys",
+            FaultKind::HostKeyMissing => "host_key_missing",
             FaultKind::SecretUndecryptable => "secret_undecryptable",
             FaultKind::ModelUnknown => "model_unknown",
             FaultKind::ModelUnbound => "model_unbound",
@@ -218,6 +221,7 @@ impl FaultKind {
             | FaultKind::AdapterMismatch
             | FaultKind::LoopDetected
             | FaultKind::NoHealthyKeys
+            | FaultKind::HostKeyMissing
             | FaultKind::SecretUndecryptable
             | FaultKind::UpstreamFailed { .. } => Remedy::OtherProvider,
             FaultKind::EmptyTurn

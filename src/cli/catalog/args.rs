@@ -142,9 +142,9 @@ pub(crate) struct HostRow {
     /// "private" lets it be on this machine or in a private network
     #[arg(long, value_name = "WORD", default_value = "public")]
     pub(crate) network: String,
-    /// How a key is shown: adapter, bearer, x-api-key or none
-    #[arg(long, value_name = "WORD", default_value = "adapter")]
-    pub(crate) auth: String,
+    /// How a key is shown: adapter, bearer, x-api-key or none [default: adapter; none for a private host without a key]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) auth: Option<String>,
     #[command(flatten)]
     pub(crate) timeouts: TimeoutFlags,
     /// Add a host key NAME-key too, which reads this variable
