@@ -67,7 +67,11 @@ pub(crate) enum FaultKind {
     UpstreamTimeout,
     UpstreamIncomplete,
     AdapterMismatch,
+    /// The call came back to a relay that it had come through.
+    LoopDetected,
     NoHealthyKeys,
+    /// The host has no key that may be used at all, and waiting gives it none.
+    HostKeyMissing,
     SecretUndecryptable,
     ModelUnknown,
     ModelUnbound,
@@ -145,7 +149,9 @@ impl FaultKind {
             FaultKind::UpstreamTimeout => "upstream_timeout",
             FaultKind::UpstreamIncomplete => "upstream_incomplete",
             FaultKind::AdapterMismatch => "adapter_mismatch",
+            FaultKind::LoopDetected => "loop_detected",
             FaultKind::NoHealthyKeys => "no_healthy_keys",
+            FaultKind::HostKeyMissing => "host_key_missing",
             FaultKind::SecretUndecryptable => "secret_undecryptable",
             FaultKind::ModelUnknown => "model_unknown",
             FaultKind::ModelUnbound => "model_unbound",
@@ -213,7 +219,9 @@ impl FaultKind {
             | FaultKind::UpstreamTimeout
             | FaultKind::UpstreamIncomplete
             | FaultKind::AdapterMismatch
+            | FaultKind::LoopDetected
             | FaultKind::NoHealthyKeys
+            | FaultKind::HostKeyMissing
             | FaultKind::SecretUndecryptable
             | FaultKind::UpstreamFailed { .. } => Remedy::OtherProvider,
             FaultKind::EmptyTurn

@@ -391,7 +391,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(of(413, "request_too_large", INVALID)),
         blame: Blame::Client,
         retry: Retry::Never,
-        happened: "All files together are as large as `files.total_bytes_max` lets them be.",
+        happened: "All files together, or those of one key, are as large as `files.total_bytes_max` lets them be.",
         next: "Delete files that are not needed any more, or raise `files.total_bytes_max` in relay.toml.",
     },
     Row {
@@ -644,6 +644,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         next: "Wait as long as `retry-after` says; `inference-relay breaker list` shows more, and `breaker reset` ends a rest.",
     },
     Row {
+        code: "host_key_missing",
+        ending: Ending::Http(UNAVAILABLE),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "The host has no key that is enabled, readable and granted to the caller, and its row does not say `auth: none`.",
+        next: "Add a key with `inference-relay host-key add NAME --host HOST --stdin`; or, where the host takes none, say `auth: none` with `inference-relay host add HOST --url URL --auth none --replace`.",
+    },
+    Row {
         code: "secret_undecryptable",
         ending: Ending::Http(UNAVAILABLE),
         blame: Blame::Relay,
@@ -666,6 +674,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         retry: Retry::Never,
         happened: "The host does not speak the binding's protocol; the message names both.",
         next: "Correct the binding's `adapter`, or the host's `url`.",
+    },
+    Row {
+        code: "loop_detected",
+        ending: Ending::Http(of(508, "api_error", SERVER)),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "The call came back to a relay that it had come through: a host leads there in a circle.",
+        next: "Correct the `url` of the host that leads back.",
     },
     Row {
         code: "upstream_unreachable",

@@ -194,6 +194,35 @@ pub(crate) fn is(answer: &Response, status: u16, wanted: &str) {
     assert_eq!(code(answer), (status, wanted.to_owned()), "{}", answer.body);
 }
 
+/// A daemon that ends with its test, however that ends.
+struct Ending(std::process::Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_log_of_errors_alone_has_the_first_password_all_the_same() {
+    let world = world();
+    world.settle(0);
+    let log = world.path("state/errors.log");
+    let file = std::fs::File::create(&log).expect("a file in a temporary folder must be made");
+    let mut serve = world.program();
+    serve.env("INFERENCE_RELAY_LOG", "error").arg("serve");
+    serve.stdout(std::process::Stdio::null()).stderr(file);
+    let mut daemon = Ending(serve.spawn().expect("the relay must start"));
+    let told = wait::until("the password in the log", || {
+        let told = std::fs::read_to_string(&log).unwrap_or_default();
+        (daemon.0.try_wait().is_ok_and(|end| end.is_some()) || told.ends_with('\n')).then_some(told)
+    });
+    drop(daemon);
+    assert!(told.contains("password="), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
 #[test]
 fn the_first_start_says_a_password_once_and_it_opens() {
     let plane = plane(world());

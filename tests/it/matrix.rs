@@ -103,11 +103,13 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("budget_exceeded", || of_policy("poor")),
     ("limits_unavailable", no_place_for_budgets),
     ("no_healthy_keys", resting_keys),
+    ("host_key_missing", a_host_without_a_key),
     ("secret_undecryptable", a_foreign_master_key),
     ("upstream_auth", || {
         hosted(|_| api_host::fails(401, "authentication_error", "no"))
     }),
     ("adapter_mismatch", || hosted(|_| api_host::page("<html>"))),
+    ("loop_detected", a_call_that_came_through_too_many),
     ("upstream_unreachable", || hosted(|_| Said::Nothing)),
     ("upstream_timeout", || hosted(|_| Said::Stall(vec![]))),
     ("upstream_incomplete", a_cut_stream),
@@ -415,6 +417,15 @@ fn resting_keys() -> Vec<Cell> {
     vec![timeless(anthropic(&relay.post(&hosts::asking("x"))))]
 }
 
+fn a_host_without_a_key() -> Vec<Cell> {
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
+    let relay = hosts::keyless(&host);
+    let answer = anthropic(&relay.post(&hosts::asking("x")));
+    let chat = json!({ "model": "m", "messages": [{ "role": "user", "content": "x" }] });
+    let path = "/v1/chat/completions";
+    vec![answer, openai(&client::post_to(relay.address, path, &chat))]
+}
+
 /// A cell whose wait depends on when it is looked at.
 fn timeless(mut cell: Cell) -> Cell {
     for before in ["retry-after: ", " ("] {
@@ -659,6 +670,22 @@ fn a_full_store() -> Vec<Cell> {
     vec![
         anthropic(&upload(&relay, ANTHROPICS, "a.txt", &half)),
         openai(&upload(&relay, "", "a.txt", &half)),
+    ]
+}
+
+fn a_call_that_came_through_too_many() -> Vec<Cell> {
+    let marks = ["inference-relay"; 9].join(", ");
+    let at = |path, body: &str| {
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncdn-loop: {marks}\r\n\
+             content-length: {length}"
+        );
+        raw(&head, body)
+    };
+    vec![
+        anthropic(&at("/v1/messages", "{}")),
+        openai(&at("/v1/chat/completions", "{}")),
     ]
 }
 
