@@ -176,7 +176,12 @@ fn conversation(view: &ConversationView) -> Value {
 
 /// A good answer in JSON.
 pub(super) fn json(value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    written(value.to_string())
+}
+
+/// JSON that is written already.
+pub(super) fn written(json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

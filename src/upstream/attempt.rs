@@ -55,6 +55,8 @@ pub(super) struct Attempt<'a> {
     pub(super) credential: Credential<'a>,
     pub(super) hops: &'a Hops,
     pub(super) is_streamed: bool,
+    /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
+    pub(super) whole_wait: Option<Duration>,
     pub(super) timeline: &'a Timeline,
 }
 
@@ -74,10 +76,12 @@ impl Attempt<'_> {
         leave: Leave,
         left: Duration,
     ) -> Result<Passed, (Failed, Leave)> {
-        let wait = self.host.spec.timeouts.first_event;
-        let allowed = match self.is_streamed {
-            true => wait,
-            false => wait.max(self.host.spec.timeouts.total),
+        let timeouts = &self.host.spec.timeouts;
+        let (wait, total) = (timeouts.first_event, timeouts.total);
+        let allowed = match (self.is_streamed, self.whole_wait) {
+            (true, _) => wait,
+            (false, Some(longer)) => wait.max(total.min(wait + longer)),
+            (false, None) => wait.max(total),
         };
         match timeout(allowed.min(left.max(LEFT_MIN)), self.answer()).await {
             Ok(Ok(answer)) => Ok(self.passed(answer, leave)),
