@@ -258,7 +258,7 @@ impl TurnLock {
             }
             let is_sound = told
                 .as_ref()
-                .is_ok_and(|event| builder.push(event.clone()).is_ok());
+                .is_ok_and(|event| builder.push(event).is_ok());
             let is_end = matches!(told, Ok(Event::End(_)));
             let Ok(permit) = events.reserve().await else {
                 return;

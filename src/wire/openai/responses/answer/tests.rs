@@ -95,7 +95,7 @@ fn kinds(events: &[Value]) -> Vec<&str> {
 fn whole(writer: &Writer, events: Vec<Event>) -> Value {
     let mut builder = AnswerBuilder::default();
     for event in events {
-        builder.push(event).expect("the events fit");
+        builder.push(&event).expect("the events fit");
     }
     writer
         .whole(&builder.finish().expect("the end came"))
