@@ -20,8 +20,8 @@ pub(super) struct FileLocks {
 impl FileLocks {
     /// Waits for whoever is at this conversation's file. It blocks.
     pub(super) fn lock(&self, id: &ConversationId) -> MutexGuard<'_, ()> {
-        let place = self.hasher.hash_one(id) as usize % LOCKS;
-        let lock = &self.locks[place];
+        let place = usize::try_from(self.hasher.hash_one(id) % LOCKS as u64);
+        let lock = &self.locks[place.expect("what is below the number of locks must be an index")];
         lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
