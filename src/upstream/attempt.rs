@@ -42,6 +42,7 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use std::collections::VecDeque;
 use std::time::Duration;
+use std::time::Instant;
 use tokio::time::timeout;
 
 /// One try.
@@ -70,11 +71,12 @@ pub(super) struct Failed {
 
 impl Attempt<'_> {
     /// Tries; the leave is settled when the answer ends, or given back by whoever judges the failure.
-    /// `left` is what is left of the call's time at this host.
+    /// `left` is what is left of the call's time at this host; a whole answer is over at `until`.
     pub(super) async fn run(
         &self,
         leave: Leave,
         left: Duration,
+        until: Option<Instant>,
     ) -> Result<Passed, (Failed, Leave)> {
         let timeouts = &self.host.spec.timeouts;
         let (wait, total) = (timeouts.first_event, timeouts.total);
@@ -84,7 +86,7 @@ impl Attempt<'_> {
             (false, None) => wait.max(total),
         };
         match timeout(allowed.min(left.max(LEFT_MIN)), self.answer()).await {
-            Ok(Ok(answer)) => Ok(self.passed(answer, leave)),
+            Ok(Ok(answer)) => Ok(self.passed(answer, leave, until)),
             Ok(Err(failed)) => Err((*failed, leave)),
             Err(_) => Err((*self.failed(&Outcome::Late, fault::late(allowed)), leave)),
         }
@@ -306,12 +308,18 @@ impl Attempt<'_> {
         })
     }
 
-    fn passed(&self, answer: Answer, leave: Leave) -> Passed {
+    fn passed(&self, answer: Answer, leave: Leave, until: Option<Instant>) -> Passed {
         let settle = Settle {
             leave,
             timeline: self.timeline.clone(),
         };
-        let body = PassingBody::new(answer.held, answer.body, answer.reader, settle);
+        let body = PassingBody::new(
+            answer.held,
+            answer.body,
+            answer.reader,
+            settle,
+            (until, self.host.spec.timeouts.total),
+        );
         Passed {
             lane: self.lane.clone(),
             attempts: Vec::new(),

@@ -273,6 +273,7 @@ impl Teller {
     fn event(&mut self, word: Word) -> Result<Event, Fault> {
         match word {
             Word::Begun { id, model, usage } => {
+                let usage = usage.bounded();
                 self.timeline.count(usage);
                 let unnamed = || Labels::exact(LaneId::new(self.protocol.adapter()));
                 let labels = self.labels.take().unwrap_or_else(unnamed);
@@ -292,7 +293,7 @@ impl Teller {
             } => Ok(Event::End(End {
                 stop,
                 details,
-                usage,
+                usage: usage.bounded(),
                 id: None,
                 model: None,
             })),
@@ -348,6 +349,8 @@ const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::StopReason;
+    use crate::turn::Usage;
     use http_body_util::Full;
     use hyper::body::Frame;
     use std::sync::Arc;
@@ -385,6 +388,34 @@ mod tests {
         };
         assert!(refusal(passed).await.is_err());
         assert_eq!(taken.load(Ordering::Relaxed), REFUSAL_BYTES_MAX / 1024);
+    }
+
+    #[test]
+    fn a_count_that_no_call_can_have_is_unknown() {
+        let mut teller = Teller {
+            reader: reader(Protocol::Messages),
+            labels: None,
+            protocol: Protocol::Messages,
+            timeline: Timeline::default(),
+        };
+        let usage = Usage {
+            input_tokens: Some(7),
+            output_tokens: Some(i64::MAX as u64),
+            ..Usage::default()
+        };
+        let ended = Word::Ended {
+            stop: StopReason::EndTurn,
+            details: None,
+            usage,
+            replaced: false,
+        };
+        let Ok(Event::End(end)) = teller.event(ended) else {
+            unreachable!("an end is told as one")
+        };
+        assert_eq!(
+            (end.usage.input_tokens, end.usage.output_tokens),
+            (Some(7), None)
+        );
     }
 
     #[tokio::test]

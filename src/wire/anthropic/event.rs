@@ -404,7 +404,7 @@ mod tests {
         let mut builder = AnswerBuilder::default();
         for event in events() {
             builder
-                .push(event)
+                .push(&event)
                 .expect("the events must fit the grammar");
         }
         let whole = builder.finish().expect("the end came");

@@ -96,7 +96,7 @@ fn kinds(events: &[Value]) -> Vec<&str> {
 fn whole(writer: &Writer, events: Vec<Event>) -> Value {
     let mut builder = AnswerBuilder::default();
     for event in events {
-        builder.push(event).expect("the events fit");
+        builder.push(&event).expect("the events fit");
     }
     let written = writer.whole(&builder.finish().expect("the end came"));
     serde_json::from_str(&written.expect("it can be written")).expect("JSON")
