@@ -61,6 +61,12 @@ impl Router {
         self.lanes.catalog.snapshot().is_configured()
     }
 
+    /// Whether the catalog says which lanes serve this model, so that a host may get the bytes of a call for it.
+    pub(crate) fn is_declared_for(&self, model: &str) -> bool {
+        let snapshot = self.lanes.catalog.snapshot();
+        snapshot.is_configured() || snapshot.model(model).is_some()
+    }
+
     /// The bound models that a caller of this policy can reach.
     ///
     /// # Errors

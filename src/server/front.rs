@@ -172,10 +172,11 @@ pub(super) async fn answer(
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
     let taken = take(&api, &context.caller, dialect, request).await?;
-    let is_named = context.is_named(&taken.original.headers)?;
-    let is_looked_at = api.is_declared() && !is_named;
-    let head = is_looked_at.then(|| known_head(&taken.original.body));
-    let Some(head) = head.transpose()?.flatten() else {
+    let head = match context.is_named(&taken.original.headers)? {
+        true => None,
+        false => declared_head(&api, &taken.original.body)?,
+    };
+    let Some(head) = head else {
         let asked = beside(&api, &taken.original.body, read).await?;
         return serve(&api, context, taken, asked).await;
     };
@@ -304,6 +305,20 @@ pub(super) struct KnownHead {
 /// Looks at a body; `None` where all of it must be read to say what is wrong with it.
 pub(super) fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
     known(head(body))
+}
+
+/// The head of a body whose model the catalog declares; `None` where all of it must be read.
+pub(super) fn declared_head(api: &Api, body: &[u8]) -> Result<Option<KnownHead>, Fault> {
+    let of = |head: &KnownHead| {
+        let mut model = head.model.clone();
+        pinned(&mut model);
+        api.is_declared_for(&model)
+    };
+    match known_head(body) {
+        Ok(head) => Ok(head.filter(of)),
+        Err(fault) if api.is_declared() => Err(fault),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Looks at a form, whose boundary this `content-type` names; `None` where it is none, or names no model.

@@ -31,6 +31,7 @@ mod openai;
 mod openai_rows;
 mod operator;
 mod pass;
+mod passing;
 mod pitfalls;
 mod pool;
 mod prices;

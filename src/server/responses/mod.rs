@@ -9,6 +9,7 @@ use super::frame::Refusal;
 use super::front;
 use super::front::Asked;
 use super::front::Context;
+use super::front::Taken;
 use super::front::beside;
 use crate::archive::Archive;
 use crate::archive::Kind;
@@ -22,6 +23,7 @@ use crate::wire::openai::conversation;
 use crate::wire::openai::responses::answer::Writer;
 use crate::wire::openai::responses::answer::id_of;
 use crate::wire::openai::responses::item::stem_of;
+use crate::wire::openai::responses::request::AnswerWish;
 use crate::wire::openai::responses::request::Before;
 use crate::wire::openai::responses::request::Draft;
 use axum::extract::Request;
@@ -44,10 +46,14 @@ pub(super) async fn create(
     let before = draft.before()?;
     let is_stored = draft.is_stored()?;
     // Whoever remembers the answer must hear it, and what is referred to is known here alone.
-    taken.is_whole = !is_stored && draft.is_alone();
     let known = known(&api.archive, &owner, &before).await?;
-    resolve(&api.archive, &owner, &mut draft).await?;
-    let call = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await?;
+    let resolved = resolve(&api.archive, &owner, &mut draft).await;
+    taken.is_whole = !is_stored && draft.is_alone();
+    let read = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await;
+    let call = match resolved.and(read) {
+        Ok(call) => call,
+        Err(fault) => return unread(&api, context, taken, fault, is_named).await,
+    };
     let writer = Writer::new(&stem, clock::unix_ms() / 1000, call.wish);
     let conversation = match before {
         Before::Conversation(id) => Some(id),
@@ -69,6 +75,27 @@ pub(super) async fn create(
         keep: keeper.map(Keeper::keep),
     };
     front::serve(&api, context, taken, asked).await
+}
+
+/// Has a call served that no lane can read, where a host may know what it says.
+async fn unread(
+    api: &Api,
+    context: Context,
+    taken: Taken,
+    fault: Fault,
+    is_named: bool,
+) -> Result<Response, Refusal> {
+    let head = match taken.is_whole && !is_named {
+        true => front::declared_head(api, &taken.original.body)?,
+        false => None,
+    };
+    let Some(head) = head else {
+        return Err(fault.into());
+    };
+    let created = clock::unix_ms() / 1000;
+    let plain = Writer::new(&context.stem(), created, AnswerWish::default());
+    let read = move |_: &[u8]| Err(fault.clone());
+    front::pass(api, context, taken, head, Box::new(plain), read).await
 }
 
 /// What was said before, as far as the call leans on it.

@@ -32,6 +32,8 @@ pub(crate) struct Draft {
     fields: Map<String, Value>,
     /// What is new with this call.
     input: Vec<Value>,
+    /// Whether items stand in it in the place of references.
+    is_resolved: bool,
 }
 
 /// A call of Responses.
@@ -77,7 +79,11 @@ impl Draft {
         if input.len() > ITEMS_MAX {
             return Err(path.wrong("List should have at most 100000 items"));
         }
-        Ok(Draft { fields, input })
+        Ok(Draft {
+            fields,
+            input,
+            is_resolved: false,
+        })
     }
 
     /// What it leans on.
@@ -112,22 +118,27 @@ impl Draft {
         ids.map(str::to_owned).collect()
     }
 
-    /// Puts items in the place of the references to them.
+    /// Puts items in the place of the references to them, as far as they are known.
     ///
     /// # Errors
-    /// `invalid_request` for one that nobody knows.
+    /// `invalid_request` for the first that nobody knows.
     pub(crate) fn resolve(&mut self, find: impl Fn(&str) -> Option<Value>) -> Result<(), Fault> {
+        let mut unknown = None;
         for (index, item) in self.input.iter_mut().enumerate() {
             let Some(id) = reference(item) else {
                 continue;
             };
-            let path = Path::Root.field("input");
-            let at = path.item(index);
-            *item = find(id).ok_or_else(|| {
-                at.wrong("no item of yours has this id any more; send the item itself")
-            })?;
+            match find(id) {
+                Some(found) => (*item, self.is_resolved) = (found, true),
+                None => unknown = unknown.or(Some(index)),
+            }
         }
-        Ok(())
+        let path = Path::Root.field("input");
+        let wrong = |index| {
+            let told = "no item of yours has this id any more; send the item itself";
+            Err(path.item(index).wrong(told))
+        };
+        unknown.map_or(Ok(()), wrong)
     }
 
     /// Whether the answer is to be remembered; it is, unless somebody says otherwise.
@@ -138,10 +149,10 @@ impl Draft {
         Ok(shared::boolean(&self.fields, "store")?.unwrap_or(true))
     }
 
-    /// Whether the call says all by itself.
+    /// Whether the call says all by itself, as far as is known here: a reference that nobody knows here may be a host's.
     pub(crate) fn is_alone(&self) -> bool {
         let leans = |name: &str| present(&self.fields, name).is_some();
-        !leans("previous_response_id") && !leans("conversation") && self.references().is_empty()
+        !leans("previous_response_id") && !leans("conversation") && !self.is_resolved
     }
 
     /// What is new with this call.
