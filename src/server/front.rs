@@ -43,6 +43,7 @@ use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use serde_json::Value;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -74,7 +75,16 @@ pub(super) struct Asked {
 }
 
 /// Takes a whole answer, and is over when it is kept: whoever has the end may go on at once.
-pub(super) type Keep = Box<dyn FnOnce(CompleteAnswer) -> Keeping + Send + Sync>;
+pub(super) type Keep = Box<dyn FnOnce(Answered) -> Keeping + Send + Sync>;
+
+/// An answer that is to be kept.
+pub(super) enum Answered {
+    /// Told in events.
+    Told(Box<CompleteAnswer>),
+    /// In the caller's own dialect, as a host gave it.
+    Passed(Value),
+}
+
 pub(super) type Keeping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl FromRequestParts<Api> for Context {
@@ -117,6 +127,19 @@ pub(super) struct Taken {
     /// Whether what the caller wrote is all of the call, so that a lane which speaks its dialect may pass it on.
     pub(super) is_whole: bool,
     reservation: Reservation,
+}
+
+impl Taken {
+    /// Has the call say this in the place of what its caller wrote.
+    ///
+    /// # Errors
+    /// Where all bodies together would take more than they may.
+    pub(super) fn rewrite(&mut self, body: String) -> Result<(), Fault> {
+        let more = body.len().saturating_sub(self.original.body.len());
+        self.reservation.grow(more).map_err(|_| body::crowded())?;
+        self.original.body = body.into();
+        Ok(())
+    }
 }
 
 /// Takes a call in.
@@ -180,7 +203,7 @@ pub(super) async fn answer(
         let asked = beside(&api, &taken.original.body, read).await?;
         return serve(&api, context, taken, asked).await;
     };
-    pass(&api, context, taken, head, plain, read).await
+    pass(&api, context, taken, head, (plain, None), read).await
 }
 
 /// Has a call served of which no more is known than its head.
@@ -189,13 +212,13 @@ pub(super) async fn pass(
     context: Context,
     taken: Taken,
     head: KnownHead,
-    plain: Box<dyn AnswerWriter>,
+    (plain, keep): (Box<dyn AnswerWriter>, Option<Keep>),
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
     let (reservation, dialect) = (taken.reservation, taken.original.dialect);
     let (call, writer) = unread(taken.original, head, &context, plain, read);
     let call = context.headed(api, call)?;
-    let response = serve_headed(api, context, dialect, call, writer, None).await?;
+    let response = serve_headed(api, context, dialect, call, writer, keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
@@ -307,15 +330,17 @@ pub(super) fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
     known(head(body))
 }
 
+/// Whether the catalog declares the model of this name, behind which a lane may stand.
+pub(super) fn is_declared_for(api: &Api, name: &str) -> bool {
+    let mut model = name.to_owned();
+    pinned(&mut model);
+    api.is_declared_for(&model)
+}
+
 /// The head of a body whose model the catalog declares; `None` where all of it must be read.
-pub(super) fn declared_head(api: &Api, body: &[u8]) -> Result<Option<KnownHead>, Fault> {
-    let of = |head: &KnownHead| {
-        let mut model = head.model.clone();
-        pinned(&mut model);
-        api.is_declared_for(&model)
-    };
+fn declared_head(api: &Api, body: &[u8]) -> Result<Option<KnownHead>, Fault> {
     match known_head(body) {
-        Ok(head) => Ok(head.filter(of)),
+        Ok(head) => Ok(head.filter(|head| is_declared_for(api, &head.model))),
         Err(fault) if api.is_declared() => Err(fault),
         Err(_) => Ok(None),
     }

@@ -39,6 +39,7 @@ mod front;
 mod guard;
 mod guarded_body;
 mod journal;
+mod kept_body;
 mod label;
 mod late_writer;
 mod license;

@@ -159,3 +159,86 @@ fn what_one_way_cannot_serve_goes_the_next_and_where_none_can_the_call_is_refuse
     );
     assert_eq!(host.asked().len(), asked, "nobody was asked");
 }
+
+/// A call with tools that a host runs, which its response is kept of.
+fn searching(fields: &Value) -> Value {
+    let mut body = json!({"input": "one", "tools": [{"type": "web_search"}, {"type": "mcp", "server_label": "s"}],
+        "truncation": "auto", "max_tool_calls": 3, "include": ["web_search_call.action.sources"]});
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// The response that a call was answered with, whole or at the end of its stream.
+fn response(answer: &Response, is_streamed: bool) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("x-relay-origin"), "upstream");
+    if !is_streamed {
+        return answer.json();
+    }
+    let mut frames = answer
+        .body
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "));
+    let last = frames.find(|data| data.contains("\"response.completed\""));
+    let mut last: Value = serde_json::from_str(last.expect("it ends")).expect("it is JSON");
+    last["response"].take()
+}
+
+#[test]
+fn a_response_that_is_kept_passes_as_bytes_too_and_is_gone_on_with() {
+    let rig = Rig::new(says);
+    for is_streamed in [false, true] {
+        let body = searching(&json!({}));
+        let first = rig.ask(Api::Responses, Api::Responses, &body, is_streamed);
+        let first = response(&first, is_streamed);
+        let mut expected = body.clone();
+        expected["model"] = "up".into();
+        if is_streamed {
+            expected["stream"] = true.into();
+        }
+        assert_eq!(rig.asked(), expected);
+        let id = first["id"].as_str().expect("the host's id");
+        assert_eq!(rig.relay.get(&format!("/v1/responses/{id}")), first);
+        let next = searching(&json!({"input": "two", "previous_response_id": id}));
+        let next = rig.ask(Api::Responses, Api::Responses, &next, is_streamed);
+        let next = response(&next, is_streamed);
+        let asked = rig.asked();
+        let input = asked["input"].as_array().expect("it is a list");
+        let said: Vec<String> = input
+            .iter()
+            .map(|item| item["content"].to_string())
+            .collect();
+        assert!(
+            said.len() == 3 && said[0].contains("one") && said[1].contains("told"),
+            "{asked}"
+        );
+        assert!(
+            said[2].contains("two") && asked.get("previous_response_id").is_none(),
+            "{asked}"
+        );
+        assert_eq!(asked["tools"], body["tools"]);
+        let kept = rig.relay.get(&format!(
+            "/v1/responses/{}",
+            next["id"].as_str().expect("an id")
+        ));
+        assert_eq!(kept["previous_response_id"], id);
+    }
+}
+
+#[test]
+fn a_conversation_grows_by_what_passes() {
+    let rig = Rig::new(says);
+    let made = client::post_to(rig.relay.address, "/v1/conversations", &json!({})).json();
+    for (prompt, items) in [("one", 1), ("two", 3)] {
+        let body = searching(&json!({"input": prompt, "conversation": made["id"], "store": false}));
+        let answer = rig.ask(Api::Responses, Api::Responses, &body, false);
+        response(&answer, false);
+        assert_eq!(rig.asked()["input"].as_array().map(Vec::len), Some(items));
+        assert!(rig.asked().get("conversation").is_none());
+    }
+    let id = made["id"].as_str().expect("an id");
+    let items = rig.relay.get(&format!("/v1/conversations/{id}/items"));
+    assert_eq!(items["data"].as_array().map(Vec::len), Some(4), "{items}");
+}

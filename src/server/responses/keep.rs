@@ -1,9 +1,9 @@
 //! Remembers an answer before its end is told, so that whoever has the end may go on at once.
 
+use super::super::front::Answered;
 use super::super::front::Keep;
 use crate::archive::Archive;
 use crate::archive::Kind;
-use crate::turn::CompleteAnswer;
 use crate::turn::Owner;
 use crate::wire::openai::responses::answer::Writer;
 use serde_json::Map;
@@ -21,17 +21,36 @@ pub(super) struct Keeper {
     /// The conversation that the call belongs to.
     pub(super) conversation: Option<String>,
     pub(super) is_stored: bool,
+    /// The fields of a response that name what it goes on with.
+    pub(super) leans_on: Vec<(&'static str, Value)>,
 }
 
 impl Keeper {
     /// Remembers the answer once it is whole.
     pub(super) fn keep(self) -> Keep {
-        Box::new(move |whole| Box::pin(async move { self.remember(&whole).await }))
+        Box::new(move |answered| Box::pin(async move { self.remember(answered).await }))
+    }
+
+    /// The response as it is told; where a host gave it, with what the host was not told that it goes on with.
+    fn response(&self, answered: Answered) -> Value {
+        match answered {
+            Answered::Told(whole) => self.writer.response(&whole),
+            Answered::Passed(mut response) => {
+                for (name, said) in &self.leans_on {
+                    response[*name] = said.clone();
+                }
+                response
+            }
+        }
     }
 
     /// What cannot be kept is not known later, and the call that goes on with it is told so.
-    async fn remember(self, whole: &CompleteAnswer) {
-        let response = self.writer.response(whole);
+    async fn remember(self, answered: Answered) {
+        let id = match &answered {
+            Answered::Told(_) => self.writer.id(),
+            Answered::Passed(response) => text(&response["id"]),
+        };
+        let response = self.response(answered);
         if let Some(id) = &self.conversation {
             let new = [self.input.as_slice(), list(&response["output"])].concat();
             let add = move |record: &mut Value| {
@@ -48,7 +67,7 @@ impl Keeper {
             }
         }
         if self.is_stored {
-            let (mut items, id) = (self.before, self.writer.id());
+            let mut items = self.before;
             items.extend(self.input);
             let record = Map::from_iter([
                 ("response".to_owned(), response),
@@ -67,4 +86,8 @@ impl Keeper {
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -3,6 +3,7 @@
 //! A call may lean on what was said before: on a response, on a conversation, on single items. [`Draft`] says on which;
 //! whoever remembers them gives them, and only then the call is whole.
 
+mod alone;
 mod conversation;
 mod echo;
 mod parameter;
@@ -149,10 +150,53 @@ impl Draft {
         Ok(shared::boolean(&self.fields, "store")?.unwrap_or(true))
     }
 
+    /// The fields that name what it leans on, as a response tells them.
+    pub(crate) fn leans_on(&self) -> Vec<(&'static str, Value)> {
+        let conversation = |said: &Value| match said {
+            Value::String(id) => json!({ "id": id }),
+            said => said.clone(),
+        };
+        let response = present(&self.fields, "previous_response_id").cloned();
+        let conversation = present(&self.fields, "conversation").map(conversation);
+        let named = [
+            ("previous_response_id", response),
+            ("conversation", conversation),
+        ];
+        let named = named.into_iter();
+        named
+            .filter_map(|(name, said)| Some((name, said?)))
+            .collect()
+    }
+
+    /// The model's name as the caller wrote it; empty where it named none.
+    pub(crate) fn model(&self) -> &str {
+        let model = self.fields.get("model").and_then(Value::as_str);
+        model.unwrap_or_default()
+    }
+
     /// Whether the call says all by itself, as far as is known here: a reference that nobody knows here may be a host's.
     pub(crate) fn is_alone(&self) -> bool {
         let leans = |name: &str| present(&self.fields, name).is_some();
         !leans("previous_response_id") && !leans("conversation") && !self.is_resolved
+    }
+
+    /// Whether the call is to go on without its caller.
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub(crate) fn is_background(&self) -> Result<bool, Fault> {
+        Ok(shared::boolean(&self.fields, "background")?.unwrap_or(false))
+    }
+
+    /// The call as it says all by itself, behind what was said before: for a host that knows nothing of that.
+    pub(crate) fn alone(&self, before: &[Value]) -> String {
+        let mut fields = self.fields.clone();
+        fields.remove("previous_response_id");
+        fields.remove("conversation");
+        let before = before.iter().filter_map(alone::item);
+        let new = self.input.iter().filter(|item| !alone::is_ours(item));
+        fields.insert("input".into(), before.chain(new.cloned()).collect());
+        Value::from(fields).to_string()
     }
 
     /// What is new with this call.
