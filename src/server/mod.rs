@@ -59,6 +59,7 @@ mod responses;
 mod route;
 mod status;
 mod stream;
+mod unserved;
 mod usage;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! are never renamed.
 
 use super::Api;
+use super::unserved::OwnSessions;
 use crate::auth::Caller;
 use crate::clock;
 use crate::conversation::ConversationView;
@@ -111,6 +112,7 @@ pub(super) async fn availability(State(api): State<Api>) -> Response {
 
 /// `GET /v1/sessions`.
 pub(super) async fn sessions(
+    _: OwnSessions,
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
 ) -> Response {
