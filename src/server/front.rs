@@ -310,7 +310,7 @@ impl Context {
                 call.want = want(headers)?;
             }
             call.conversation = conversation::of(headers, &self.caller)?;
-            call.strict = api.config.strict || is_strict(headers);
+            call.strict = is_strict(headers)? || api.config.strict;
         }
         call.policy_name.clone_from(&self.caller.policy);
         call.key.clone_from(&self.caller.key);
@@ -446,8 +446,19 @@ fn unknown(public: &str) -> Fault {
     Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
 }
 
-fn is_strict(headers: &HeaderMap) -> bool {
-    headers.get(STRICT).is_some_and(|value| value == "true")
+/// Whether a call asks for an exact answer or none: a word that means neither yes nor no is not taken for no.
+fn is_strict(headers: &HeaderMap) -> Result<bool, Fault> {
+    let Some(said) = headers.get(STRICT) else {
+        return Ok(false);
+    };
+    match said.to_str().map(str::to_ascii_lowercase).as_deref() {
+        Ok("true" | "1" | "yes" | "on") => Ok(true),
+        Ok("false" | "0" | "no" | "off" | "") => Ok(false),
+        _ => {
+            let public = "x-relay-strict: Input should be 'true' or 'false'";
+            Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public))
+        }
+    }
 }
 
 fn unframed() -> Fault {
