@@ -18,6 +18,7 @@ use crate::lane::Serving;
 use crate::lane::TreatedBy;
 use crate::lane::Treatment;
 use crate::turn::Attempt;
+use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::LaneId;
@@ -155,12 +156,19 @@ impl Router {
                         lane: lane_name,
                         code,
                     });
-                    failure = Some((fault, Arc::clone(lane)));
+                    if failure.is_none() || !is_unfit(&fault) {
+                        failure = Some((fault, Arc::clone(lane)));
+                    }
                 }
             }
         }
         Err(failure.map_or_else(|| refusal(&call, &ways, route), |(fault, _)| fault))
     }
+}
+
+/// Whether a lane could not take the call at all: where one failed that could, that is what the caller is told.
+fn is_unfit(fault: &Fault) -> bool {
+    fault.blame == Blame::Client && fault.remedy == Remedy::OtherLane
 }
 
 /// Writes a try down, unless the lane told of its own.

@@ -14,6 +14,9 @@ use super::label;
 use super::late_writer::LateWriter;
 use super::opaque;
 use super::usage;
+use super::wanted::is_strict;
+use super::wanted::pinned;
+use super::wanted::want;
 use crate::auth::Caller;
 use crate::calls::CallRecorder;
 use crate::clock;
@@ -25,7 +28,6 @@ use crate::turn::Blame;
 use crate::turn::CompleteAnswer;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use crate::turn::LaneId;
 use crate::turn::RequestId;
 use crate::turn::Timeline;
 use crate::wire::form;
@@ -38,8 +40,6 @@ use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::HeaderName;
-use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -48,12 +48,6 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// Names the lane of one call.
-const LANE: HeaderName = HeaderName::from_static("x-relay-lane");
-/// The older name of the two claude lanes.
-const DRIVER: HeaderName = HeaderName::from_static("x-relay-driver");
-/// Asks for an exact answer or none.
-const STRICT: HeaderName = HeaderName::from_static("x-relay-strict");
 /// Bytes of a body that is read where it came: that takes a millisecond or two.
 const READ_HERE_MAX: usize = 1 << 20;
 
@@ -408,33 +402,6 @@ pub(super) async fn beside<T>(
     tokio::task::block_in_place(|| read(body))
 }
 
-/// The lane behind the name of a model, as in `opus@claude-print`; the name is left without it.
-fn pinned(model: &mut String) -> Option<LaneId> {
-    let (name, lane) = model.rsplit_once('@')?;
-    let is_lane = LANES.contains(&lane) || lane.starts_with("http:");
-    let lane = (is_lane && !name.is_empty()).then(|| LaneId::new(lane))?;
-    let end = name.len();
-    model.truncate(end);
-    Some(lane)
-}
-
-/// The lane that the caller asks for: it then gets no other.
-fn want(headers: &HeaderMap) -> Result<LaneWant, Fault> {
-    if let Some(driver) = headers.get(DRIVER) {
-        let lane = match driver.as_bytes() {
-            b"pty" => "claude-pty",
-            b"print" => "claude-print",
-            _ => return Err(unknown("x-relay-driver: Input should be 'pty' or 'print'")),
-        };
-        return Ok(LaneWant::Only(LaneId::new(lane)));
-    }
-    match headers.get(LANE).map(HeaderValue::to_str) {
-        None => Ok(LaneWant::Any),
-        Some(Ok(lane)) => Ok(LaneWant::Only(LaneId::new(lane))),
-        Some(Err(_)) => Err(unknown("x-relay-lane: Input should be the name of a lane")),
-    }
-}
-
 fn twice(name: &str) -> Fault {
     let public = format!(
         "{name}: the field stands in the body twice; two readers could believe two different ones."
@@ -442,29 +409,7 @@ fn twice(name: &str) -> Fault {
     Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
 }
 
-fn unknown(public: &str) -> Fault {
-    Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
-}
-
-/// Whether a call asks for an exact answer or none: a word that means neither yes nor no is not taken for no.
-fn is_strict(headers: &HeaderMap) -> Result<bool, Fault> {
-    let Some(said) = headers.get(STRICT) else {
-        return Ok(false);
-    };
-    match said.to_str().map(str::to_ascii_lowercase).as_deref() {
-        Ok("true" | "1" | "yes" | "on") => Ok(true),
-        Ok("false" | "0" | "no" | "off" | "") => Ok(false),
-        _ => {
-            let public = "x-relay-strict: Input should be 'true' or 'false'";
-            Err(Fault::new(FaultKind::InvalidRequest, Blame::Client, public))
-        }
-    }
-}
-
 fn unframed() -> Fault {
     let public = "The relay lost track of the call, which is a bug of the relay; please try again.";
     Fault::new(FaultKind::Internal, Blame::Relay, public).because("a call without its frame")
 }
-
-/// Lanes that a model's name may be pinned to, beside those of hosts.
-const LANES: [&str; 3] = ["claude-pty", "claude-print", "codex"];

@@ -61,6 +61,7 @@ mod status;
 mod stream;
 mod unserved;
 mod usage;
+mod wanted;
 
 #[cfg(test)]
 mod test_api;

@@ -103,10 +103,13 @@ fn a_simulated_host_gets_the_bytes_as_well() {
 /// A relay whose models go to these lanes in this order; `http:one` by the adapter behind the mark.
 fn bound(host: &Host, models: &[(&str, &[&str])]) -> Relay {
     let world = World::scripted("").pool("idle = 0");
-    let mut text = format!(
-        "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private, auth: none }}\n",
-        host.url()
-    );
+    let mut text = String::new();
+    for name in ["one", "two"] {
+        text.push_str(&format!(
+            "---\nkind: Host\nmetadata: {{ name: {name} }}\nspec: {{ url: \"{}\", network: private, auth: none }}\n",
+            host.url()
+        ));
+    }
     for (model, lanes) in models {
         text.push_str(&format!(
             "---\nkind: Model\nmetadata: {{ name: {model} }}\nspec: {{}}\n"
@@ -158,6 +161,20 @@ fn what_one_way_cannot_serve_goes_the_next_and_where_none_can_the_call_is_refuse
         "{told}"
     );
     assert_eq!(host.asked().len(), asked, "nobody was asked");
+}
+
+#[test]
+fn a_host_that_failed_is_told_and_not_that_another_way_could_not_serve_the_call() {
+    let host = Host::answering(|_| api_host::chat_fails(500, "", "server_error", "it broke"));
+    let ways: &[&str] = &["http:one+openai", "http:two+anthropic"];
+    let relay = bound(&host, &[("m", ways)]);
+    let answer = several(&relay, "m");
+    assert_eq!(
+        (answer.status, answer.header("x-relay-error")),
+        (500, "upstream_failed"),
+        "{}",
+        answer.body
+    );
 }
 
 /// A call with tools that a host runs, which its response is kept of.
