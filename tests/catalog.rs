@@ -254,6 +254,38 @@ fn what_is_added_names_what_there_is_or_is_forced() {
 }
 
 #[test]
+fn a_private_host_without_a_key_shows_none_and_says_so() {
+    let user = User::new();
+    let all = |line: &str| {
+        let output = user.relay(line).assert().success().get_output().clone();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let added = all("host add local --url http://127.0.0.1:11434 --network private");
+    assert!(added.contains("has `auth: none`"), "{added}");
+    assert_eq!(
+        user.json("host show local --json", 0)["spec"]["auth"],
+        "none"
+    );
+    let key = all("host-key add k --host local --env FOO");
+    assert!(key.contains("this key is not shown to it"), "{key}");
+    let public = all("host add far --url https://api.example.com");
+    assert!(
+        public.contains("host-key add far-key --host far --stdin"),
+        "{public}"
+    );
+    assert_eq!(
+        user.json("host show far --json", 0)["spec"]["auth"],
+        Value::Null
+    );
+    let said = all("host add own --url http://127.0.0.1:1 --network private --auth bearer");
+    assert!(said.contains("host-key add own-key"), "{said}");
+    assert_eq!(
+        user.json("host show own --json", 0)["spec"]["auth"],
+        "bearer"
+    );
+}
+
+#[test]
 fn what_is_in_use_goes_by_force_only() {
     let user = User::new();
     let add = "host add mock --url https://api.example.com --key-stdin";

@@ -105,6 +105,26 @@ impl AuthReport {
         Check::new(KEYS, State::Bad, told).next(CREATE)
     }
 
+    /// What a program has to be given before its calls are let in; `None`: nothing.
+    pub(super) fn of_program(&self) -> Option<Check> {
+        let is_in_use = self.keys.as_ref().map_or(true, Option::is_some);
+        if !self.asks(is_in_use) {
+            return None;
+        }
+        let usable = self.in_state(KeyState::Active).len();
+        Some(match usable {
+            0 => Check::new(
+                KEYS,
+                State::Bad,
+                "calls need one, and there is none that lets in",
+            )
+            .next(format!("{CREATE}, and give its text to your program")),
+            _ => note(&format!("calls need one, of which there are {usable}")).next(format!(
+                "give your program the text of one of your keys, or {CREATE}"
+            )),
+        })
+    }
+
     fn asks(&self, is_in_use: bool) -> bool {
         match self.required {
             Required::Always => true,
@@ -287,6 +307,22 @@ mod tests {
         let (state, text, next) = seen(&open);
         assert_eq!(state, State::Bad, "{text}");
         assert!(next.is_some_and(|next| next.contains("key create")));
+    }
+
+    #[test]
+    fn a_program_is_given_a_key_where_calls_need_one() {
+        let auto = |keys| door(Required::OnceThereIsAKey, keys);
+        assert!(auto(None).of_program().is_none());
+        let told = |door: AuthReport| door.of_program().map(|check| (check.state, check.text));
+        let (state, text) = told(auto(Some(Keys::default()))).expect("calls need a key");
+        assert_eq!(state, State::Bad, "{text}");
+        let (state, text) = told(auto(Some(keys(&[("a", None)])))).expect("calls need a key");
+        assert_eq!(state, State::Note, "{text}");
+        assert!(
+            door(Required::Never, Some(keys(&[("a", None)])))
+                .of_program()
+                .is_none()
+        );
     }
 
     #[test]

@@ -101,8 +101,11 @@ fn host_keys(snapshot: &Snapshot) -> Check {
         ),
         (true, false) => {
             let told = format!("no key can be used of host {}", mute.join(", "));
-            Check::new("host keys", State::Bad, told)
-                .next("`inference-relay host-key add NAME --host HOST --stdin` gives a host a key")
+            let host = &mute[0];
+            Check::new("host keys", State::Bad, told).next(format!(
+                "`inference-relay host-key add NAME --host {host} --stdin` gives it a key; where it takes none, \
+                 `inference-relay host add {host} --url URL --auth none --replace`"
+            ))
         }
         (false, _) => Check::new("host keys", State::Bad, some(&faults))
             .next("give that host key its value: `inference-relay host-key test NAME` tries it"),

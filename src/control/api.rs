@@ -61,6 +61,7 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::RotateKey => key::rotate(plane, ask),
         Operation::DeleteKey => key::delete(plane, ask),
         Operation::Budgets => limits::list(plane, ask),
+        Operation::Refused => Ok(usage::refused_list(plane)),
         Operation::Usage => usage::records(plane, ask).await,
         Operation::UsageSummary => usage::summary(plane, ask).await,
         Operation::UsageSeries => usage::series(plane, ask).await,
@@ -76,9 +77,9 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::Settings => Ok(setting::show(plane)),
         Operation::ChangeSettings => setting::patch(plane, ask),
         Operation::Problems => Ok(set::problems(plane)),
-        Operation::Export => Ok(set::export(plane)),
-        Operation::Diff => set::diff(plane, ask),
-        Operation::Apply => set::apply(plane, ask),
+        Operation::Export => set::export(plane, ask),
+        Operation::Diff => set::diff(plane, ask).await,
+        Operation::Apply => set::apply(plane, ask).await,
         _ => Err(Problem::not_found("such route")),
     }
 }

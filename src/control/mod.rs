@@ -54,6 +54,7 @@ mod setting;
 mod system;
 mod throttle;
 mod trial;
+mod turns;
 mod usage;
 mod user;
 mod value;
@@ -74,6 +75,7 @@ pub(crate) use setting::Setting;
 pub(crate) use setting::SettingFault;
 pub(crate) use setting::SettingProblem;
 pub(crate) use setting::SettingsBook;
+pub(crate) use user::FIRST_USER_LOG;
 pub(crate) use user::make_first_admin;
 pub(crate) use user::new_password;
 

@@ -59,6 +59,7 @@ pub(crate) fn make_first_admin(config: &ControlConfig, catalog: &Catalog) {
     }
     match make_admin(catalog, &set) {
         Ok(password) => tracing::info!(
+            target: FIRST_USER_LOG,
             user = FIRST,
             password,
             "the control plane's first user; its password is shown this once"
@@ -85,6 +86,9 @@ fn make_admin(catalog: &Catalog, set: &DocumentSet) -> Result<String, String> {
     Ok(password)
 }
 
+/// What the log line with the first user's password is told under. It is written at every level of the log: what it says
+/// is said once, and lost where it is not.
+pub(crate) const FIRST_USER_LOG: &str = "inference_relay::control::first_user";
 /// The first user's name.
 const FIRST: &str = "admin";
 /// Random bytes of a first password: 120 bits, 20 characters.

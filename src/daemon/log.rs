@@ -4,6 +4,7 @@ use super::DaemonError;
 use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
+use crate::control::FIRST_USER_LOG;
 use crate::service::LogFile;
 use crate::session::create_private;
 use std::io;
@@ -36,7 +37,9 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Trace => tracing::Level::TRACE,
     };
-    Targets::new().with_target("inference_relay", level)
+    Targets::new()
+        .with_target("inference_relay", level)
+        .with_target(FIRST_USER_LOG, level.max(tracing::Level::INFO))
 }
 
 /// Writes them to this file, or else to stderr.

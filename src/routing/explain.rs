@@ -128,7 +128,7 @@ impl Router {
         if refused.is_none() && plan.steps.is_empty() {
             refused = Some(refusal(&call, &ways, plan));
         } else if refused.is_none() && !candidates.iter().any(is_open) {
-            refused = Some(all_rest());
+            refused = Some(cannot_serve(&candidates));
         }
         let limits = self.limits_of(&call, question.body_bytes);
         let refused = refused.or_else(|| self.limited(&call, &limits));
@@ -181,7 +181,7 @@ impl Told<'_> {
         };
         let has_key =
             host.is_none_or(|(host, _)| host.is_open()) || keys.iter().any(KeyView::is_usable);
-        let reason = reason.or_else(|| (!has_key).then(no_keys));
+        let reason = reason.or_else(|| (!has_key).then(|| no_keys(row, &keys)));
         CandidateView {
             lane: row.lane.to_string(),
             binding: Some(row.name.to_string()),
@@ -388,12 +388,55 @@ fn open(view: &CellView, what: &str) -> Option<Reason> {
     Some(reason)
 }
 
-fn no_keys() -> Reason {
+/// Why no key of a host can be used: they rest, which passes, or there is none that could.
+fn no_keys(row: &Binding, keys: &[KeyView]) -> Reason {
+    let is_out = |key: &KeyView| {
+        let reason = key.reason.as_ref();
+        reason.is_some_and(|reason| NEVER_USABLE.contains(&reason.code))
+    };
+    if keys.iter().all(is_out) {
+        return key_missing(row, keys.is_empty());
+    }
     Reason::new(
         "no_healthy_keys",
         "no key of the host can be used now".to_owned(),
         "See each key's reason.",
     )
+}
+
+fn key_missing(row: &Binding, is_empty: bool) -> Reason {
+    let host = row.host().map_or("HOST", |(host, _)| host.name.as_str());
+    let (why, next) = match is_empty {
+        true => (
+            "the host has no key, and its row does not say `auth: none`",
+            format!(
+                "`inference-relay host-key add NAME --host {host} --stdin` gives it one; where it takes none, \
+                 `inference-relay host add {host} --url URL --auth none --replace`."
+            ),
+        ),
+        false => (
+            "no key of the host may be used, however long one waits",
+            "See each key's reason.".to_owned(),
+        ),
+    };
+    Reason::new("host_key_missing", why.to_owned(), &next)
+}
+
+/// What a call is told where its lanes are all there, and none can serve.
+fn cannot_serve(candidates: &[CandidateView]) -> Fault {
+    let mut tried = candidates.iter().filter(|one| one.step.is_some());
+    let is_missing = |one: &CandidateView| {
+        let reason = one.reason.as_ref();
+        reason.is_some_and(|reason| reason.code == "host_key_missing")
+    };
+    match tried.all(is_missing) {
+        true => Fault::new(
+            FaultKind::HostKeyMissing,
+            Blame::Relay,
+            "No lane of the plan has a host key that may be used, and waiting gives it none.",
+        ),
+        false => all_rest(),
+    }
 }
 
 fn all_rest() -> Fault {
@@ -435,6 +478,14 @@ fn plain_call(question: &RouteQuestion) -> Call {
     call.key.clone_from(&question.key);
     call
 }
+
+/// Reasons of a key that do not pass by themselves.
+const NEVER_USABLE: [&str; 4] = [
+    "host_key_disabled",
+    "secret_missing",
+    "secret_undecryptable",
+    "host_key_not_granted",
+];
 
 #[cfg(test)]
 mod tests {

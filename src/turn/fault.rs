@@ -68,6 +68,8 @@ pub(crate) enum FaultKind {
     UpstreamIncomplete,
     AdapterMismatch,
     NoHealthyKeys,
+    /// The host has no key that may be used at all, and waiting gives it none.
+    HostKeyMissing,
     SecretUndecryptable,
     ModelUnknown,
     ModelUnbound,
@@ -146,6 +148,7 @@ impl FaultKind {
             FaultKind::UpstreamIncomplete => "upstream_incomplete",
             FaultKind::AdapterMismatch => "adapter_mismatch",
             FaultKind::NoHealthyKeys => "no_healthy_keys",
+            FaultKind::HostKeyMissing => "host_key_missing",
             FaultKind::SecretUndecryptable => "secret_undecryptable",
             FaultKind::ModelUnknown => "model_unknown",
             FaultKind::ModelUnbound => "model_unbound",
@@ -214,6 +217,7 @@ impl FaultKind {
             | FaultKind::UpstreamIncomplete
             | FaultKind::AdapterMismatch
             | FaultKind::NoHealthyKeys
+            | FaultKind::HostKeyMissing
             | FaultKind::SecretUndecryptable
             | FaultKind::UpstreamFailed { .. } => Remedy::OtherProvider,
             FaultKind::EmptyTurn

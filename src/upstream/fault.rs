@@ -7,6 +7,7 @@ use super::protocol::Protocol;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::LaneId;
 use crate::turn::Remedy;
 use serde_json::Value;
 use std::time::Duration;
@@ -111,7 +112,7 @@ pub(super) fn no_healthy_keys(closed: &[(String, Closed)], now: Instant) -> Faul
 }
 
 /// The host has no key at all that could be used.
-pub(super) fn no_keys(is_undecryptable: bool) -> Fault {
+pub(super) fn no_keys(lane: &LaneId, is_undecryptable: bool) -> Fault {
     match is_undecryptable {
         true => {
             let public = "The stored credential of the host does not open with this master key. Give the relay the \
@@ -119,9 +120,12 @@ pub(super) fn no_keys(is_undecryptable: bool) -> Fault {
             Fault::new(FaultKind::SecretUndecryptable, Blame::Relay, public)
         }
         false => {
-            let public = "The host has no key that is enabled and granted. Add one with kind: HostKey, or see \
-                          `inference-relay doctor`.";
-            Fault::new(FaultKind::NoHealthyKeys, Blame::Relay, public).retry_after(NO_KEYS_WAIT)
+            let public = format!(
+                "The lane {lane} has no host key that is enabled, readable and granted, and waiting gives it none. Its operator \
+                 adds one with `inference-relay host-key add`, or says `auth: none` at a host that takes none \
+                 (`inference-relay host add … --auth none --replace`)."
+            );
+            Fault::new(FaultKind::HostKeyMissing, Blame::Relay, public)
         }
     }
     .because("no usable key")
@@ -150,8 +154,6 @@ fn message(body: &[u8]) -> Option<String> {
 /// Characters of a host's message that are passed on.
 const MESSAGE_MAX: usize = 2000;
 const WAIT_MIN: Duration = Duration::from_secs(1);
-/// Until somebody has added a key; a hint for clients.
-const NO_KEYS_WAIT: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

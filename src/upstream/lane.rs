@@ -406,7 +406,7 @@ impl HostLane {
             .keys
             .iter()
             .filter_map(|key| key.secret.as_ref().err());
-        fault::no_keys(faults.any(|fault| fault.is_undecryptable()))
+        fault::no_keys(&self.id, faults.any(|fault| fault.is_undecryptable()))
     }
 
     fn under_way(&self, digest: &SecretDigest) -> usize {

@@ -296,7 +296,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         blame: Blame::Client,
         retry: Retry::Never,
         happened: "The key has expired.",
-        next: "Rotate it with `inference-relay key rotate`, or make another.",
+        next: "Give it more time with `inference-relay key expire NAME --in 30d`, or send the new text where it was rotated.",
     },
     Row {
         code: "license_invalid",
@@ -642,6 +642,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         retry: Retry::AfterWait,
         happened: "Every key of the host rests after a failure; the message tells each key's class.",
         next: "Wait as long as `retry-after` says; `inference-relay breaker list` shows more, and `breaker reset` ends a rest.",
+    },
+    Row {
+        code: "host_key_missing",
+        ending: Ending::Http(UNAVAILABLE),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "The host has no key that is enabled, readable and granted to the caller, and its row does not say `auth: none`.",
+        next: "Add a key with `inference-relay host-key add NAME --host HOST --stdin`; or, where the host takes none, say `auth: none` with `inference-relay host add HOST --url URL --auth none --replace`.",
     },
     Row {
         code: "secret_undecryptable",

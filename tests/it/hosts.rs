@@ -55,6 +55,15 @@ pub(crate) fn relay(host: &Host, lanes: &[&str]) -> Relay {
     world.start()
 }
 
+/// A relay whose only host has no key, and asks for one.
+pub(crate) fn keyless(host: &Host) -> Relay {
+    let world = World::scripted(ECHO).pool("idle = 0");
+    let rows = catalog(host, HOST);
+    let rows = rows.split("---\n").filter(|row| !row.contains("HostKey"));
+    world.declare(&rows.collect::<Vec<_>>().join("---\n"));
+    world.start()
+}
+
 const HOST: &[&str] = &["http:one"];
 
 pub(crate) fn asking(prompt: &str) -> Value {

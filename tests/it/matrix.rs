@@ -103,6 +103,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("budget_exceeded", || of_policy("poor")),
     ("limits_unavailable", no_place_for_budgets),
     ("no_healthy_keys", resting_keys),
+    ("host_key_missing", a_host_without_a_key),
     ("secret_undecryptable", a_foreign_master_key),
     ("upstream_auth", || {
         hosted(|_| api_host::fails(401, "authentication_error", "no"))
@@ -413,6 +414,15 @@ fn resting_keys() -> Vec<Cell> {
     let relay = hosts::relay(&host, &["http:one"]);
     relay.post(&hosts::asking("x"));
     vec![timeless(anthropic(&relay.post(&hosts::asking("x"))))]
+}
+
+fn a_host_without_a_key() -> Vec<Cell> {
+    let host = Host::answering(|asked| api_host::says(asked, "hi"));
+    let relay = hosts::keyless(&host);
+    let answer = anthropic(&relay.post(&hosts::asking("x")));
+    let chat = json!({ "model": "m", "messages": [{ "role": "user", "content": "x" }] });
+    let path = "/v1/chat/completions";
+    vec![answer, openai(&client::post_to(relay.address, path, &chat))]
 }
 
 /// A cell whose wait depends on when it is looked at.

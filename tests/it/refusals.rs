@@ -3,6 +3,7 @@
 use super::door;
 use super::hosts::asking;
 use super::hosts::catalog;
+use super::hosts::keyless;
 use super::hosts::relay;
 use super::support::api_host;
 use super::support::api_host::Host;
@@ -124,6 +125,27 @@ fn a_host_of_which_every_key_rests_is_told_with_the_class_of_each_and_heals_by_a
         .map(|asked| asked.key().to_owned())
         .collect();
     assert_eq!(keys, ["sk-a", "sk-b", "sk-b"]);
+}
+
+#[test]
+fn a_host_without_a_key_is_no_reason_to_wait_and_route_and_doctor_name_both_ways_out() {
+    let host = well();
+    let relay = keyless(&host);
+    let answer = relay.post(&asking("x"));
+    assert_eq!(told(&answer), (503, "host_key_missing"), "{}", answer.body);
+    assert_eq!(answer.header("retry-after"), "", "waiting mends nothing");
+    assert_eq!(answer.header("x-should-retry"), "false");
+    relay.world.settle(relay.address.port());
+    let route = relay.world.run(&["route", "m"]);
+    let doctor = relay.world.run(&["doctor"]);
+    for told in [answer.body.as_bytes(), &route.stdout, &doctor.stdout] {
+        let told = String::from_utf8_lossy(told);
+        for words in ["host-key add", "--auth none"] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        assert!(!told.contains("retry-after"), "{told}");
+    }
+    assert_eq!(host.asked().len(), 0);
 }
 
 #[test]

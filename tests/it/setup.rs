@@ -169,6 +169,32 @@ fn a_program_gets_the_whole_setup_as_one_object() {
 }
 
 #[test]
+fn where_calls_need_a_key_no_program_is_sent_without_one() {
+    let (user, _) = user(ECHO);
+    let run = |args: &[&str]| user.relay(args).output().expect("the command must run");
+    let setup = || run(&["setup", "--json", "--no-service", "--no-call"]);
+    let told = |output: &std::process::Output| -> Value {
+        serde_json::from_slice(&output.stdout).expect("--json prints JSON alone")
+    };
+    assert_eq!(told(&setup())["env"]["ANTHROPIC_API_KEY"], "unused");
+    assert!(run(&["key", "create", "k1"]).status.success());
+    let one = told(&setup());
+    assert_eq!(one["env"]["ANTHROPIC_API_KEY"], Value::Null, "{one}");
+    assert_eq!(one["ok"], true, "{one}");
+    assert!(run(&["key", "delete", "k1"]).status.success());
+    let none = setup();
+    assert_eq!(none.status.code(), Some(1));
+    assert_eq!(told(&none)["ok"], false);
+    assert!(told(&none)["next"].to_string().contains("key create"));
+    let screen = run(&["setup", "--yes", "--no-service", "--no-call"]);
+    let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+    assert!(
+        !screen.contains("Done.") && !screen.contains("unused"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn a_machine_without_a_claude_is_told_how_to_get_one() {
     let world = World::scripted(ECHO).without_claude();
     world.settle(free_port());

@@ -110,6 +110,9 @@ fn add(
             false => out::line(&format!("{}: in {}", stands.row(), stands.place))?,
         }
     }
+    if let Some(remark) = row.remark(&after) {
+        out::note(&remark);
+    }
     Ok(CommandOutcome::Done)
 }
 

@@ -2,8 +2,12 @@
 
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
+use crate::catalog::HostAuth;
 use crate::catalog::Kind;
+use crate::catalog::Network;
 use crate::catalog::Place;
+use crate::catalog::RowId;
+use crate::catalog::Spec;
 use crate::catalog::binding_name;
 use crate::cli::catalog::args::BindingRow;
 use crate::cli::catalog::args::HostKeyRow;
@@ -27,6 +31,11 @@ pub(crate) trait Describe {
 
     /// A row that comes with it.
     fn companion(&self) -> Option<(Kind, String, Value)> {
+        None
+    }
+
+    /// What the user should know of it, beside what is in force afterwards.
+    fn remark(&self, _after: &DocumentSet) -> Option<String> {
         None
     }
 
@@ -84,7 +93,19 @@ impl Describe for HostRow {
     }
 
     fn spec(&self) -> Value {
-        json!({ "url": self.url, "network": self.network, "auth": self.auth })
+        let mut spec = json!({ "url": self.url, "network": self.network, "auth": self.shown_by() });
+        let waits = &self.timeouts;
+        for (name, wait) in [
+            ("connect", &waits.connect_timeout),
+            ("firstEvent", &waits.first_event_timeout),
+            ("idle", &waits.idle_timeout),
+            ("total", &waits.total_timeout),
+        ] {
+            if let Some(wait) = wait {
+                spec["timeouts"][name] = wait.as_str().into();
+            }
+        }
+        spec
     }
 
     fn companion(&self) -> Option<(Kind, String, Value)> {
@@ -95,8 +116,33 @@ impl Describe for HostRow {
         Some((Kind::HostKey, format!("{}-key", self.name), spec))
     }
 
+    fn remark(&self, _after: &DocumentSet) -> Option<String> {
+        let name = &self.name;
+        if self.companion().is_some() || self.auth.as_deref() == Some("none") {
+            return None;
+        }
+        Some(match self.shown_by() {
+            "none" => "note: no key was given, so this private host has `auth: none`. If it asks for one, say --key-env, \
+                       --key-file or --key-stdin with --replace."
+                .to_owned(),
+            _ => format!(
+                "next: `inference-relay host-key add {name}-key --host {name} --stdin` gives it a key; without one its \
+                 calls are refused. If it takes none, say --auth none with --replace."
+            ),
+        })
+    }
+
     fn stores(&self) -> Option<String> {
         self.key_stdin.then(|| format!("{}-key", self.name))
+    }
+}
+
+impl HostRow {
+    /// How a key is shown. A model server in a private network seldom asks for one.
+    fn shown_by(&self) -> &str {
+        let is_keyless = self.network == "private" && self.companion().is_none();
+        let usual = if is_keyless { "none" } else { "adapter" };
+        self.auth.as_deref().unwrap_or(usual)
     }
 }
 
@@ -117,6 +163,23 @@ impl Describe for HostKeyRow {
             "weight": self.weight,
             "limits": limits(&self.limits),
         })
+    }
+
+    fn remark(&self, after: &DocumentSet) -> Option<String> {
+        let host = &self.host;
+        match &after.find(&RowId::new(Kind::Host, host))?.spec {
+            Spec::Host(spec) if spec.auth == HostAuth::None => Some(format!(
+                "warning: host {host} says `auth: none`, so this key is not shown to it; \
+                 `inference-relay host add {host} --url {} --network {} --auth adapter --replace` has it shown.",
+                spec.url.as_str(),
+                if spec.network == Network::Private {
+                    "private"
+                } else {
+                    "public"
+                },
+            )),
+            _ => None,
+        }
     }
 
     fn stores(&self) -> Option<String> {

@@ -1,9 +1,11 @@
 //! The steps of `setup`, one after the other.
 
 use super::asker::Asker;
+use super::snippet::KeyText;
 use super::snippet::snippet;
 use super::snippet::variables;
 use crate::cli::args::Setup;
+use crate::cli::auth_report::AuthReport;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::doctor;
@@ -15,9 +17,10 @@ use crate::cli::probe;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::cli::run::warn;
+use crate::cli::running;
 use crate::cli::service::Service;
 use crate::cli::service::boot_hint;
-use crate::config;
+use crate::clock;
 use crate::config::Config;
 use crate::config::Env;
 use crate::service::Standing;
@@ -30,7 +33,7 @@ use std::path::Path;
 
 pub(crate) fn setup(args: &Setup, env: &Env) -> anyhow::Result<CommandOutcome> {
     let asker = Asker::of(args)?;
-    let config = config::load(&args.query.place.flags(), env)?;
+    let config = running::config(&args.query.place, env)?;
     warn(&config);
     let mut wizard = Wizard {
         args,
@@ -224,14 +227,16 @@ impl Wizard<'_> {
 
     fn program(&mut self) -> anyhow::Result<()> {
         self.step("Your program")?;
-        self.say(&snippet(&self.url(), cfg!(windows)))
+        let needs = AuthReport::look(&self.config, clock::unix_ms()).of_program();
+        self.found_all(needs)?;
+        self.say(&snippet(&self.url(), self.key(), cfg!(windows)))
     }
 
     fn end(&self) -> anyhow::Result<CommandOutcome> {
         let bad = self.checks.iter().find(|check| check.state == State::Bad);
         let next = self.next();
         if self.args.query.json {
-            let variables = variables(&self.url());
+            let variables = variables(&self.url(), self.key());
             let variables = variables
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.into()));
@@ -263,6 +268,15 @@ impl Wizard<'_> {
         of(State::Bad)
             .or_else(|| of(State::Note))
             .unwrap_or_else(|| "inference-relay ask \"Say hello.\"".to_owned())
+    }
+
+    /// What a program shows as its key.
+    fn key(&self) -> KeyText {
+        let report = AuthReport::look(&self.config, clock::unix_ms());
+        match report.of_program() {
+            Some(_) => KeyText::Yours,
+            None => KeyText::Any,
+        }
     }
 
     fn listener(&self) -> anyhow::Result<Listener> {
