@@ -226,7 +226,6 @@ mod tests {
             ),
             ("GET", "/v1/models/claude-9", 404, "not_found"),
             ("GET", "/v1/skills", 501, "unsupported_error"),
-            ("GET", "/v1/batches", 501, "unsupported_error"),
             ("POST", "/v1/agents/a/archive", 501, "unsupported_error"),
         ] {
             let answer = test_api.bare(method, path).await;

@@ -160,9 +160,9 @@ mod tests {
         for (method, path) in [
             ("GET", "/v1/sessions"),
             ("POST", "/v1/sessions"),
-            ("GET", "/v1/sessions/mine/a"),
+            ("GET", "/v1/sessions/mine/a/b"),
             ("POST", "/v1/sessions/mine/events"),
-            ("DELETE", "/v1/sessions/mine/a"),
+            ("DELETE", "/v1/sessions/mine/a/b"),
         ] {
             let answer = test_api.with(method, path, &headers, "").await;
             assert_eq!(answer.status.as_u16(), 501, "{method} {path}");
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(posted.status.as_u16(), 405);
         assert_eq!(posted.header("allow"), "GET,HEAD");
         let ended = test_api
-            .with("DELETE", "/v1/sessions/mine/a", &plain, "")
+            .with("DELETE", "/v1/sessions/mine/a/b", &plain, "")
             .await;
         assert_eq!(ended.status.as_u16(), 200);
     }
