@@ -23,7 +23,9 @@ use crate::egress::BodyError;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
 use crate::egress::SendError;
+use crate::lane::CDN_LOOP;
 use crate::lane::Dialect;
+use crate::lane::Hops;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
@@ -51,6 +53,7 @@ pub(super) struct Attempt<'a> {
     pub(super) protocol: Protocol,
     pub(super) upstream_name: &'a str,
     pub(super) credential: Credential<'a>,
+    pub(super) hops: &'a Hops,
     pub(super) is_streamed: bool,
     pub(super) timeline: &'a Timeline,
 }
@@ -144,6 +147,7 @@ impl Attempt<'_> {
         let caller = &self.original.headers;
         let headers = headers::to_host(caller, self.credential);
         let mut headers = headers.map_err(|_| "the credential fits into no header".to_owned())?;
+        headers.extend(self.hops.onward().map(|hops| (CDN_LOOP, hops)));
         let json = HeaderValue::from_static("application/json");
         headers.entry(header::CONTENT_TYPE).or_insert(json);
         if self.protocol == Protocol::Messages {
@@ -265,7 +269,9 @@ impl Attempt<'_> {
         };
         let verdict = judge(&outcome);
         let fault = match verdict.class {
-            Some(super::outcome::Class::Mismatch) => fault::mismatch(self.protocol, "a redirect"),
+            Some(super::outcome::Class::Mismatch) if status != super::outcome::LOOPED => {
+                fault::mismatch(self.protocol, "a redirect")
+            }
             class => fault::status(
                 class.unwrap_or(super::outcome::Class::Request),
                 status,

@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::board::Closed;
 use super::breaker::Standing;
 use super::cells::CellView;
+use super::cells::KeyDigest;
 use super::fault;
 use super::headers::Credential;
 use super::host::HostState;
@@ -102,6 +103,29 @@ impl HostLane {
         digest.is_none_or(|digest| keys.any(|key| key.digest == digest))
     }
 
+    /// How long no call is let through: the host rests, or every key that it has does, for some model.
+    fn rest(&self, now: Instant) -> Option<Duration> {
+        let views = self.breakers().views(now);
+        let wait = |cell: &CellView| match cell.standing {
+            Standing::Closed => None,
+            Standing::ProbeDue | Standing::Probing => Some(Duration::ZERO),
+            Standing::OpenUntil(until) => Some(until.saturating_duration_since(now)),
+        };
+        let own = views.iter().find(|cell| cell.key.is_none());
+        if let Some(wait) = own.and_then(wait) {
+            return Some(wait);
+        }
+        let of = |digest: KeyDigest| {
+            let cells = views.iter();
+            let cells = cells
+                .filter(move |cell| cell.key.as_ref().is_some_and(|(found, _)| *found == digest));
+            cells.filter_map(wait).min()
+        };
+        let usable = self.host.keys.iter().filter(|key| key.is_usable());
+        let waits: Option<Vec<Duration>> = usable.map(|key| of(key.digest)).collect();
+        waits?.into_iter().min()
+    }
+
     fn breaker_json(&self, cell: &CellView, now: Instant) -> Value {
         let (digest, model) = cell.key.clone().unzip();
         let keys = self.host.keys.iter();
@@ -186,7 +210,10 @@ impl Lane for HostLane {
 
     fn health(&self) -> Health {
         match &self.state.client {
-            Ok(_) => Health::Ready { waiting: 0 },
+            Ok(_) => match self.rest(clock::now()) {
+                Some(wait) => Health::Resting(wait),
+                None => Health::Ready { waiting: 0 },
+            },
             Err(why) => Health::Degraded(why.clone()),
         }
     }
@@ -340,6 +367,7 @@ impl HostLane {
             protocol: plan.protocol,
             upstream_name: &plan.binding.upstream_name,
             credential,
+            hops: &call.hops,
             is_streamed,
             timeline: &call.timeline,
         }
