@@ -126,6 +126,11 @@ impl Conversations {
         self.router.is_declared()
     }
 
+    /// Whether a catalog says which lanes serve this model.
+    pub(crate) fn is_declared_for(&self, model: &str) -> bool {
+        self.router.is_declared_for(model)
+    }
+
     /// How every lane is now.
     pub(crate) fn lanes(&self) -> Vec<LaneView> {
         self.router.lanes()

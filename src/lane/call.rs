@@ -8,6 +8,7 @@ use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::LaneId;
 use crate::turn::Reading;
+use crate::turn::Remedy;
 use crate::turn::Request;
 use crate::turn::Timeline;
 use bytes::Bytes;
@@ -159,7 +160,9 @@ impl Call {
                 read,
                 request,
             } => {
-                let read = || read(original).map(Arc::new);
+                // A lane that passes bytes may know what none that reads does.
+                let unread = |fault: Fault| fault.helped_by(Remedy::OtherLane);
+                let read = || read(original).map(Arc::new).map_err(unread);
                 request.get_or_init(read).as_ref().map_err(Clone::clone)
             }
         }

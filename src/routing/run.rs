@@ -18,6 +18,7 @@ use crate::lane::Serving;
 use crate::lane::TreatedBy;
 use crate::lane::Treatment;
 use crate::turn::Attempt;
+use crate::turn::Blame;
 use crate::turn::ConversationId;
 use crate::turn::Fault;
 use crate::turn::LaneId;
@@ -59,6 +60,12 @@ impl Router {
     /// Whether the catalog says anything of models, so that a call's model must be looked up before its body is read.
     pub(crate) fn is_declared(&self) -> bool {
         self.lanes.catalog.snapshot().is_configured()
+    }
+
+    /// Whether the catalog says which lanes serve this model, so that a host may get the bytes of a call for it.
+    pub(crate) fn is_declared_for(&self, model: &str) -> bool {
+        let snapshot = self.lanes.catalog.snapshot();
+        snapshot.is_configured() || snapshot.model(model).is_some()
     }
 
     /// The bound models that a caller of this policy can reach.
@@ -149,12 +156,19 @@ impl Router {
                         lane: lane_name,
                         code,
                     });
-                    failure = Some((fault, Arc::clone(lane)));
+                    if failure.is_none() || !is_unfit(&fault) {
+                        failure = Some((fault, Arc::clone(lane)));
+                    }
                 }
             }
         }
         Err(failure.map_or_else(|| refusal(&call, &ways, route), |(fault, _)| fault))
     }
+}
+
+/// Whether a lane could not take the call at all: where one failed that could, that is what the caller is told.
+fn is_unfit(fault: &Fault) -> bool {
+    fault.blame == Blame::Client && fault.remedy == Remedy::OtherLane
 }
 
 /// Writes a try down, unless the lane told of its own.

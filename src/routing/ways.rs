@@ -93,7 +93,13 @@ impl Lanes {
         // What a simulation brings stands beside claude, which serves every other model as if nothing were declared.
         match snapshot.is_configured() || snapshot.model(&call.model).is_some() {
             true => self.declared(&snapshot, call),
-            false => Ok(self.undeclared()),
+            false => {
+                let ways = self.undeclared();
+                match misnamed(&call.model) {
+                    Some((_, lane)) => Err(unknown_lane(lane, &ways)),
+                    None => Ok(ways),
+                }
+            }
         }
     }
 
@@ -157,7 +163,7 @@ impl Lanes {
     fn declared(&self, snapshot: &Snapshot, call: &Call) -> Result<Vec<Way>, Fault> {
         let policy = call.policy.as_deref();
         let model = snapshot.model(&call.model);
-        let model = model.ok_or_else(|| fault::model_unknown(&call.model))?;
+        let model = model.ok_or_else(|| self.unknown(snapshot, &call.model))?;
         if policy.is_some_and(|policy| !policy.grants_model(model)) {
             return Err(fault::model_not_granted(&call.model));
         }
@@ -177,6 +183,17 @@ impl Lanes {
             true => Err(fault::lane_not_granted(&call.model)),
             false => Ok(ways),
         }
+    }
+
+    /// Why there is no such model: its name may be one with a lane behind it that is none.
+    fn unknown(&self, snapshot: &Snapshot, name: &str) -> Fault {
+        let known = misnamed(name).and_then(|(name, lane)| Some((snapshot.model(name)?, lane)));
+        let Some((model, lane)) = known else {
+            return fault::model_unknown(name);
+        };
+        let bindings = model.enabled_bindings();
+        let ways: Vec<Way> = bindings.filter_map(|binding| self.way(binding)).collect();
+        unknown_lane(lane, &ways)
     }
 
     fn way(&self, binding: &Arc<Binding>) -> Option<Way> {
@@ -200,6 +217,22 @@ impl Lanes {
             .cloned()
     }
 }
+
+/// A model's name and what stands behind it where a lane would. A date or a word for the newest is a model's own: a cloud
+/// names versions so.
+fn misnamed(model: &str) -> Option<(&str, &str)> {
+    let (name, lane) = model.rsplit_once('@')?;
+    let is_version = lane.bytes().all(|byte| byte.is_ascii_digit()) || VERSIONS.contains(&lane);
+    (!name.is_empty() && !is_version).then_some((name, lane))
+}
+
+fn unknown_lane(lane: &str, ways: &[Way]) -> Fault {
+    let names = ways.iter().map(|way| way.lane.id().name());
+    fault::lane_unknown(&LaneId::new(lane), &names.collect::<Vec<_>>().join(", "))
+}
+
+/// Words for a version behind a model's name.
+const VERSIONS: [&str; 2] = ["default", "latest"];
 
 /// Draws among hosts of one order, each as often as its weight. What is no host keeps its place.
 fn share(bindings: &mut [&Arc<Binding>]) {

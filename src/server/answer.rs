@@ -1,7 +1,9 @@
 //! An answer of the lane as a response: whole, or as a stream.
 
 use super::drain::DrainDeadline;
+use super::front::Answered;
 use super::front::Keep;
+use super::kept_body;
 use super::label;
 use super::passed;
 use super::status;
@@ -39,7 +41,10 @@ pub(super) async fn buffered(
 ) -> Result<Response, Fault> {
     let events = match serving.await? {
         Reply::Events(events) => events,
-        Reply::Passed(passed) => return Ok(passed::response(passed, writer, id, note)),
+        Reply::Passed(passed) => {
+            let passed = kept_body::beside(passed, keep);
+            return Ok(passed::response(passed, writer, id, note));
+        }
     };
     let whole = collect(events, note).await?;
     let message = writer.whole(&whole).map_err(unwritable)?;
@@ -51,7 +56,7 @@ pub(super) async fn buffered(
         headers.insert(USAGE, HeaderValue::from_static("unknown"));
     }
     if let Some(keep) = keep {
-        keep(whole).await;
+        keep(Answered::Told(Box::new(whole))).await;
     }
     Ok(response)
 }
@@ -83,7 +88,10 @@ pub(super) async fn streamed(
     let mut response = Response::new(Body::empty());
     let begun = match timeout(COMMIT_AFTER, &mut serving).await {
         Ok(reply) => match reply? {
-            Reply::Passed(passed) => return Ok(passed::response(passed, writer, &id, &note)),
+            Reply::Passed(passed) => {
+                let passed = kept_body::beside(passed, keep);
+                return Ok(passed::response(passed, writer, &id, &note));
+            }
             Reply::Events(mut events) => {
                 let start = begin(&mut events).await?;
                 label::write(response.headers_mut(), &start.labels, &note);

@@ -65,6 +65,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn is_declared(&self) -> bool {
         false
     }
+    /// Whether a catalog says which lanes serve this model.
+    fn is_declared_for(&self, _model: &str) -> bool {
+        false
+    }
     /// How every lane is now.
     fn lanes(&self) -> Vec<LaneView> {
         Vec::new()
@@ -105,6 +109,10 @@ impl Backend for Conversations {
 
     fn is_declared(&self) -> bool {
         Conversations::is_declared(self)
+    }
+
+    fn is_declared_for(&self, model: &str) -> bool {
+        Conversations::is_declared_for(self, model)
     }
 
     fn lanes(&self) -> Vec<LaneView> {
@@ -342,6 +350,10 @@ impl Api {
 
     pub(super) fn is_declared(&self) -> bool {
         self.backend.is_declared()
+    }
+
+    pub(super) fn is_declared_for(&self, model: &str) -> bool {
+        self.backend.is_declared_for(model)
     }
 
     pub(super) fn conversations(&self, owner: &Owner) -> Vec<ConversationView> {

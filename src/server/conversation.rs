@@ -3,6 +3,7 @@
 use super::Api;
 use super::frame::Refusal;
 use super::status;
+use super::unserved::OwnSessions;
 use crate::auth::Caller;
 use crate::turn::Blame;
 use crate::turn::ConversationId;
@@ -31,6 +32,7 @@ pub(super) fn of(headers: &HeaderMap, caller: &Caller) -> Result<Option<Conversa
 
 /// `DELETE /v1/sessions/{id}`: forgets what is known of a conversation.
 pub(super) async fn end(
+    _: OwnSessions,
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,

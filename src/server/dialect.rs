@@ -16,29 +16,21 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// The path tells, by its prefix or by its route. Models and files are routes of both; there the headers tell.
+    /// The path tells, by its prefix or by its route. Where it does not, the headers do.
     pub(super) fn of(uri: &Uri, headers: &HeaderMap) -> Dialect {
         let path = uri.path();
-        let below = |path: &str, route: &str| {
-            let rest = path.strip_prefix(route);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        // A base URL with a part too much is still a client's of its maker.
+        let twice = path.strip_prefix("/v1");
+        let path = twice.filter(|rest| below(rest, "/v1")).unwrap_or(path);
+        let mut names = ["anthropic-version", "anthropic-beta", "x-api-key"].iter();
+        let is_anthropic = names.any(|name| headers.contains_key(*name));
+        let is_openai = match path {
+            path if is_of(OPENAI_ROUTES, path) => true,
+            path if is_of(ANTHROPIC_ROUTES, path) => false,
+            path if below(path, "/v1/files") => !is_anthropic,
+            _ => !is_anthropic && headers.contains_key("authorization"),
         };
-        if below(path, "/openai") {
-            return Dialect::OpenAi;
-        }
-        let is_of_openai = |route: &&str| below(path, route);
-        let is_anthropic = || {
-            let mut names = ["anthropic-version", "anthropic-beta", "x-api-key"].iter();
-            names.any(|name| headers.contains_key(*name))
-        };
-        let is_shared = match path {
-            path if below(path, "/v1/files") => !is_anthropic(),
-            path if below(path, "/v1/models") => {
-                !is_anthropic() && headers.contains_key("authorization")
-            }
-            _ => false,
-        };
-        match is_shared || OPENAI_ROUTES.iter().any(is_of_openai) {
+        match is_openai {
             true => Dialect::OpenAi,
             false => Dialect::Anthropic,
         }
@@ -53,8 +45,20 @@ impl Dialect {
     }
 }
 
+fn is_of(routes: &[&str], path: &str) -> bool {
+    routes.iter().any(|route| below(path, route))
+}
+
+fn below(path: &str, route: &str) -> bool {
+    let rest = path.strip_prefix(route);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Where only a client of the OpenAI API calls.
 const OPENAI_ROUTES: &[&str] = &[
+    "/openai",
+    "/chat",
+    "/responses",
     "/v1/chat",
     "/v1/completions",
     "/v1/responses",
@@ -65,6 +69,46 @@ const OPENAI_ROUTES: &[&str] = &[
     "/v1/realtime",
     "/v1/moderations",
     "/v1/rerank",
+    "/v1/batches",
+    "/v1/assistants",
+    "/v1/threads",
+    "/v1/vector_stores",
+    "/v1/fine_tuning",
+    "/v1/uploads",
+    "/v1/containers",
+    "/v1/evals",
+    "/v1/videos",
+    "/v1/webhooks",
+    "/v1/chatkit",
+];
+
+/// Where only a client of Anthropic's API calls, and the relay's own routes, whose failures are written as Anthropic's.
+const ANTHROPIC_ROUTES: &[&str] = &[
+    "/anthropic",
+    "/messages",
+    "/healthz",
+    "/metrics",
+    "/api",
+    "/v1/messages",
+    "/v1/complete",
+    "/v1/environments",
+    "/v1/vaults",
+    "/v1/memory_stores",
+    "/v1/deployments",
+    "/v1/deployment_runs",
+    "/v1/dreams",
+    "/v1/tunnels",
+    "/v1/user_profiles",
+    "/v1/health",
+    "/v1/version",
+    "/v1/availability",
+    "/v1/capabilities",
+    "/v1/breakers",
+    "/v1/route",
+    "/v1/reload",
+    "/v1/license",
+    "/v1/recent-calls",
+    "/v1/sessions",
 ];
 
 #[cfg(test)]
@@ -80,12 +124,42 @@ mod tests {
             "/v1/chat/completions",
             "/v1/responses/r/cancel",
             "/v1/embeddings?a=b",
+            "/v1/batches/b/cancel",
+            "/v1/v1/chat/completions",
+            "/chat/completions",
+            "/openai/v1/agents",
         ] {
             assert_eq!(of(path), Dialect::OpenAi, "{path}");
         }
         for path in ["/v1/messages", "/v1/models/gpt", "/v1/chatter", "/"] {
             assert_eq!(of(path), Dialect::Anthropic, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn where_the_path_does_not_tell_the_headers_do() {
+        let test_api = TestApi::new();
+        let host = ("host", "localhost");
+        let openai = [host, ("authorization", "Bearer x")];
+        let anthropic = [
+            host,
+            ("authorization", "Bearer x"),
+            ("anthropic-version", "2023-06-01"),
+        ];
+        for (path, status) in [
+            ("/v1/skills", 501),
+            ("/v1/agents/a", 501),
+            ("/v1/none", 404),
+        ] {
+            let told = test_api.with("GET", path, &openai, "").await;
+            assert_eq!(told.status.as_u16(), status, "{path}");
+            assert!(told.json()["error"]["code"].is_string(), "{path}");
+            let told = test_api.with("GET", path, &anthropic, "").await;
+            assert_eq!(told.status.as_u16(), status, "{path}");
+            assert_eq!(told.json()["type"], "error", "{path}");
+        }
+        let own = test_api.with("POST", "/v1/health", &openai, "").await;
+        assert_eq!(own.json()["type"], "error");
     }
 
     #[tokio::test]

@@ -14,6 +14,9 @@ use super::label;
 use super::late_writer::LateWriter;
 use super::opaque;
 use super::usage;
+use super::wanted::is_strict;
+use super::wanted::pinned;
+use super::wanted::want;
 use crate::auth::Caller;
 use crate::calls::CallRecorder;
 use crate::clock;
@@ -26,7 +29,6 @@ use crate::turn::Blame;
 use crate::turn::CompleteAnswer;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
-use crate::turn::LaneId;
 use crate::turn::RequestId;
 use crate::turn::Timeline;
 use crate::wire::form;
@@ -38,21 +40,14 @@ use crate::wire::writer::AnswerWriter;
 use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::HeaderName;
-use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use serde_json::Value;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// Names the lane of one call.
-const LANE: HeaderName = HeaderName::from_static("x-relay-lane");
-/// The older name of the two claude lanes.
-const DRIVER: HeaderName = HeaderName::from_static("x-relay-driver");
-/// Asks for an exact answer or none.
-const STRICT: HeaderName = HeaderName::from_static("x-relay-strict");
 /// Bytes of a body that is read where it came: that takes a millisecond or two.
 const READ_HERE_MAX: usize = 1 << 20;
 
@@ -74,7 +69,16 @@ pub(super) struct Asked {
 }
 
 /// Takes a whole answer, and is over when it is kept: whoever has the end may go on at once.
-pub(super) type Keep = Box<dyn FnOnce(CompleteAnswer) -> Keeping + Send + Sync>;
+pub(super) type Keep = Box<dyn FnOnce(Answered) -> Keeping + Send + Sync>;
+
+/// An answer that is to be kept.
+pub(super) enum Answered {
+    /// Told in events.
+    Told(Box<CompleteAnswer>),
+    /// In the caller's own dialect, as a host gave it.
+    Passed(Value),
+}
+
 pub(super) type Keeping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl FromRequestParts<Api> for Context {
@@ -118,6 +122,19 @@ pub(super) struct Taken {
     /// Whether what the caller wrote is all of the call, so that a lane which speaks its dialect may pass it on.
     pub(super) is_whole: bool,
     reservation: Reservation,
+}
+
+impl Taken {
+    /// Has the call say this in the place of what its caller wrote.
+    ///
+    /// # Errors
+    /// Where all bodies together would take more than they may.
+    pub(super) fn rewrite(&mut self, body: String) -> Result<(), Fault> {
+        let more = body.len().saturating_sub(self.original.body.len());
+        self.reservation.grow(more).map_err(|_| body::crowded())?;
+        self.original.body = body.into();
+        Ok(())
+    }
 }
 
 /// Takes a call in.
@@ -174,14 +191,15 @@ pub(super) async fn answer(
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
     let taken = take(&api, &context.caller, dialect, request).await?;
-    let is_named = context.is_named(&taken.original.headers)?;
-    let is_looked_at = api.is_declared() && !is_named;
-    let head = is_looked_at.then(|| known_head(&taken.original.body));
-    let Some(head) = head.transpose()?.flatten() else {
+    let head = match context.is_named(&taken.original.headers)? {
+        true => None,
+        false => declared_head(&api, &taken.original.body)?,
+    };
+    let Some(head) = head else {
         let asked = beside(&api, &taken.original.body, read).await?;
         return Box::pin(serve(&api, context, taken, asked)).await; // Seldom, and large.
     };
-    pass(&api, context, taken, head, plain, read).await
+    pass(&api, context, taken, head, (plain, None), read).await
 }
 
 /// Has a call served of which no more is known than its head.
@@ -190,14 +208,14 @@ pub(super) async fn pass(
     context: Context,
     taken: Taken,
     head: KnownHead,
-    plain: Box<dyn AnswerWriter>,
+    (plain, keep): (Box<dyn AnswerWriter>, Option<Keep>),
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
     let (reservation, dialect) = (taken.reservation, taken.original.dialect);
     let (mut call, writer) = unread(taken.original, head, &context, plain, read);
     call.hops = taken.hops;
     let call = context.headed(api, call)?;
-    let response = serve_headed(api, context, dialect, call, writer, None).await?;
+    let response = serve_headed(api, context, dialect, call, writer, keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
 }
 
@@ -290,7 +308,7 @@ impl Context {
                 call.want = want(headers)?;
             }
             call.conversation = conversation::of(headers, &self.caller)?;
-            call.strict = api.config.strict || is_strict(headers);
+            call.strict = is_strict(headers)? || api.config.strict;
         }
         call.policy_name.clone_from(&self.caller.policy);
         call.key.clone_from(&self.caller.key);
@@ -308,6 +326,22 @@ pub(super) struct KnownHead {
 /// Looks at a body; `None` where all of it must be read to say what is wrong with it.
 pub(super) fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
     known(head(body))
+}
+
+/// Whether the catalog declares the model of this name, behind which a lane may stand.
+pub(super) fn is_declared_for(api: &Api, name: &str) -> bool {
+    let mut model = name.to_owned();
+    pinned(&mut model);
+    api.is_declared_for(&model)
+}
+
+/// The head of a body whose model the catalog declares; `None` where all of it must be read.
+fn declared_head(api: &Api, body: &[u8]) -> Result<Option<KnownHead>, Fault> {
+    match known_head(body) {
+        Ok(head) => Ok(head.filter(|head| is_declared_for(api, &head.model))),
+        Err(fault) if api.is_declared() => Err(fault),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Looks at a form, whose boundary this `content-type` names; `None` where it is none, or names no model.
@@ -372,33 +406,6 @@ pub(super) async fn beside<T>(
     tokio::task::block_in_place(|| read(body))
 }
 
-/// The lane behind the name of a model, as in `opus@claude-print`; the name is left without it.
-fn pinned(model: &mut String) -> Option<LaneId> {
-    let (name, lane) = model.rsplit_once('@')?;
-    let is_lane = LANES.contains(&lane) || lane.starts_with("http:");
-    let lane = (is_lane && !name.is_empty()).then(|| LaneId::new(lane))?;
-    let end = name.len();
-    model.truncate(end);
-    Some(lane)
-}
-
-/// The lane that the caller asks for: it then gets no other.
-fn want(headers: &HeaderMap) -> Result<LaneWant, Fault> {
-    if let Some(driver) = headers.get(DRIVER) {
-        let lane = match driver.as_bytes() {
-            b"pty" => "claude-pty",
-            b"print" => "claude-print",
-            _ => return Err(unknown("x-relay-driver: Input should be 'pty' or 'print'")),
-        };
-        return Ok(LaneWant::Only(LaneId::new(lane)));
-    }
-    match headers.get(LANE).map(HeaderValue::to_str) {
-        None => Ok(LaneWant::Any),
-        Some(Ok(lane)) => Ok(LaneWant::Only(LaneId::new(lane))),
-        Some(Err(_)) => Err(unknown("x-relay-lane: Input should be the name of a lane")),
-    }
-}
-
 fn twice(name: &str) -> Fault {
     let public = format!(
         "{name}: the field stands in the body twice; two readers could believe two different ones."
@@ -406,18 +413,7 @@ fn twice(name: &str) -> Fault {
     Fault::new(FaultKind::InvalidRequest, Blame::Client, public)
 }
 
-fn unknown(public: &str) -> Fault {
-    Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
-}
-
-fn is_strict(headers: &HeaderMap) -> bool {
-    headers.get(STRICT).is_some_and(|value| value == "true")
-}
-
 fn unframed() -> Fault {
     let public = "The relay lost track of the call, which is a bug of the relay; please try again.";
     Fault::new(FaultKind::Internal, Blame::Relay, public).because("a call without its frame")
 }
-
-/// Lanes that a model's name may be pinned to, beside those of hosts.
-const LANES: [&str; 3] = ["claude-pty", "claude-print", "codex"];

@@ -39,6 +39,7 @@ mod front;
 mod guard;
 mod guarded_body;
 mod journal;
+mod kept_body;
 mod label;
 mod late_writer;
 mod license;
@@ -58,7 +59,9 @@ mod responses;
 mod route;
 mod status;
 mod stream;
+mod unserved;
 mod usage;
+mod wanted;
 
 #[cfg(test)]
 mod test_api;

@@ -58,7 +58,7 @@ pub(super) async fn create(
     let created = clock::unix_ms() / 1000;
     let plain = Writer::new(&context.stem(), created, AnswerWish::default());
     let read = move |_: &[u8]| Err(unserved(path));
-    front::pass(&api, context, taken, head, Box::new(plain), read).await
+    front::pass(&api, context, taken, head, (Box::new(plain), None), read).await
 }
 
 /// A body without a model that could be looked up.

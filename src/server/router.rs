@@ -23,6 +23,7 @@ use super::route;
 use super::routes::Turn;
 use super::routes::entered;
 use super::status;
+use super::unserved;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -40,39 +41,6 @@ use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 use hyper::Request;
-
-/// Routes of the protocols in front of us that no lane serves: they exist, so they are not a 404.
-const UNSERVED: &[&str] = &[
-    "/v1/messages/batches",
-    "/v1/messages/batches/{*rest}",
-    "/v1/complete",
-    "/v1/responses/compact",
-    "/v1/images/{*rest}",
-    "/v1/audio/{*rest}",
-    "/v1/realtime",
-    "/v1/realtime/{*rest}",
-    "/v1/skills",
-    "/v1/skills/{*rest}",
-    "/v1/agents",
-    "/v1/agents/{*rest}",
-    "/v1/environments",
-    "/v1/environments/{*rest}",
-    "/v1/vaults",
-    "/v1/vaults/{*rest}",
-    "/v1/memory_stores",
-    "/v1/memory_stores/{*rest}",
-    "/v1/deployments",
-    "/v1/deployments/{*rest}",
-    "/v1/deployment_runs",
-    "/v1/deployment_runs/{*rest}",
-    "/v1/dreams",
-    "/v1/dreams/{*rest}",
-    "/v1/tunnels",
-    "/v1/tunnels/{*rest}",
-    "/v1/user_profiles",
-    "/v1/user_profiles/{*rest}",
-    "/v1/organizations/{*rest}",
-];
 
 /// All routes, behind the guard and in the frame. The protocols' own stand below a prefix of their maker's, too.
 pub(super) fn router(api: Api) -> Router {
@@ -95,8 +63,14 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/license/refresh", post(license::refresh))
         .route("/v1/recent-calls", get(journal::recent))
         .route("/metrics", get(journal::metrics))
-        .route("/v1/sessions", get(status::sessions))
-        .route("/v1/sessions/{*id}", delete(conversation::end))
+        .route(
+            "/v1/sessions",
+            get(status::sessions).fallback(unserved::sessions),
+        )
+        .route(
+            "/v1/sessions/{*id}",
+            delete(conversation::end).fallback(unserved::sessions),
+        )
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(api.clone(), enter))
@@ -156,8 +130,11 @@ fn protocols() -> Router<Api> {
             };
         router = router.route(path, post(pass));
     }
-    for path in UNSERVED {
-        router = router.route(path, any(unserved));
+    for (path, _) in unserved::ROUTES {
+        let below = format!("{path}/{{*rest}}");
+        router = router
+            .route(path, any(unserved::answer))
+            .route(&below, any(unserved::answer));
     }
     router
 }
@@ -217,21 +194,12 @@ fn mistaken(path: &str) -> Option<&'static str> {
         .then_some("The path lacks /v1: this client does not add it, so end its base URL with /v1.")
 }
 
-async fn method_not_allowed(method: Method) -> Refusal {
+pub(super) async fn method_not_allowed(method: Method) -> Refusal {
     let public =
         format!("This route does not take {method}; the `allow` header says what it takes.");
     Refusal(Fault::new(
         FaultKind::MethodNotAllowed,
         Blame::Client,
-        public,
-    ))
-}
-
-async fn unserved() -> Refusal {
-    let public = "No lane of this relay serves this route of the protocol; POST /v1/messages is what it serves.";
-    Refusal(Fault::new(
-        FaultKind::UnsupportedError,
-        Blame::Relay,
         public,
     ))
 }

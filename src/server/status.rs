@@ -4,6 +4,7 @@
 //! are never renamed.
 
 use super::Api;
+use super::unserved::OwnSessions;
 use crate::auth::Caller;
 use crate::clock;
 use crate::conversation::ConversationView;
@@ -115,6 +116,7 @@ pub(super) async fn availability(State(api): State<Api>) -> Response {
 
 /// `GET /v1/sessions`: how many there are, and those that serve the caller; all of them for the operator.
 pub(super) async fn sessions(
+    _: OwnSessions,
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
 ) -> Response {

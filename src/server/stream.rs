@@ -3,8 +3,10 @@
 use super::answer;
 use super::api;
 use super::drain::DrainDeadline;
+use super::front::Answered;
 use super::front::Keep;
 use super::front::Keeping;
+use super::kept_body;
 use super::label;
 use super::passed;
 use crate::calls::CallRecorder;
@@ -134,7 +136,7 @@ impl EventBody {
         let whole = whole.and_then(AnswerBuilder::finish);
         match (self.keep.take_if(|_| whole.is_some()), whole) {
             (Some(keep), Some(whole)) => {
-                self.end = Some((keep(whole), frames.into()));
+                self.end = Some((keep(Answered::Told(Box::new(whole))), frames.into()));
                 None
             }
             _ => Some(frames),
@@ -253,6 +255,7 @@ impl EventBody {
                 None
             }
             Ok(Reply::Passed(passed)) => {
+                let passed = kept_body::beside(passed, self.keep.take());
                 passed::record(&passed, &self.note);
                 let labels = label::passed(&passed.lane, &passed.attempts);
                 self.source = Some(Source::Passed(passed.body));

@@ -45,6 +45,7 @@ use crate::secret::SecretDigest;
 use crate::turn::Fault;
 use crate::turn::Labels;
 use crate::turn::LaneId;
+use crate::turn::Remedy;
 use crate::turn::Try;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::outgoing::unsaid;
@@ -232,7 +233,9 @@ impl Plan<'_> {
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
         let is_streamed = translated::is_streamed(call, request, self.protocol);
-        let mut written = translated::written(request, self.protocol, model, is_streamed)?;
+        let written = translated::written(request, self.protocol, model, is_streamed);
+        // What this host's protocol has no place for, another may.
+        let mut written = written.map_err(|fault| fault.helped_by(Remedy::OtherLane))?;
         let original = call.original.as_ref();
         let unsaid = original.map(|original| unsaid(&original.body));
         // A host of Messages gets the marks of its cache.

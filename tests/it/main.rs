@@ -32,6 +32,7 @@ mod openai_rows;
 mod openai_troubles;
 mod operator;
 mod pass;
+mod passing;
 mod pitfalls;
 mod pool;
 mod prices;

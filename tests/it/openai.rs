@@ -122,6 +122,88 @@ fn a_model_may_name_its_lane() {
 }
 
 #[test]
+fn a_lane_behind_a_models_name_that_is_none_is_told_and_a_version_is_no_lane() {
+    let upstream = Upstream::echo();
+    let relay = World::upstream(&upstream).start();
+    let ask = |model: &str| {
+        let body = json!({"model": model, "messages": said(model)});
+        client::post_to(relay.address, CHAT, &body)
+    };
+    for typo in ["claude-opus-4-8@claude-pirnt", "claude-opus-4-8@bogus"] {
+        let answer = ask(typo);
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        let told = answer.json()["error"]["message"].to_string();
+        for word in [
+            "no lane of that name",
+            "claude-pty",
+            "claude-print",
+            &typo[16..],
+        ] {
+            assert!(told.contains(word), "{told}");
+        }
+    }
+    let version = "claude-sonnet-4@20250514";
+    assert_eq!(text_of(&ask(version)), version);
+    assert_eq!(upstream.asked(version)["model"], version);
+}
+
+#[test]
+fn a_declared_model_with_a_mark_in_its_name_wins_and_a_lane_that_is_none_is_told() {
+    let host = api_host::Host::answering(|asked| api_host::says(asked, "hi"));
+    let world = World::scripted("").pool("idle = 0");
+    let mut catalog = format!(
+        "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private, auth: none }}\n",
+        host.url()
+    );
+    catalog.push_str(
+        "---\nkind: Model\nmetadata: { name: m }\nspec: { aliases: [\"m@bogus\"] }\n\
+         ---\nkind: Binding\nmetadata: { name: b }\nspec: { model: m, lane: \"http:one\", adapter: anthropic }\n",
+    );
+    world.declare(&catalog);
+    let relay = world.start();
+    let ask = |model: &str| {
+        let body = json!({"model": model, "messages": said("x")});
+        client::post_to(relay.address, CHAT, &body)
+    };
+    assert_eq!(ask("m@bogus").status, 200);
+    let answer = ask("m@other");
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let told = answer.json()["error"]["message"].to_string();
+    assert!(
+        told.contains("other: no lane of that name") && told.contains("http:one"),
+        "{told}"
+    );
+    assert_eq!(ask("n@other").header("x-relay-error"), "model_unknown");
+}
+
+#[test]
+fn a_call_is_strict_by_any_word_for_yes_and_what_is_no_word_for_it_is_refused() {
+    let relay = World::scripted("[[rule]]\nany = true\n[[rule.step]]\necho = true\n").start();
+    let mut body = client::call("x");
+    body["inference_geo"] = "us".into();
+    for (word, status) in [
+        ("true", 400),
+        ("True", 400),
+        ("1", 400),
+        ("YES", 400),
+        ("on", 400),
+        ("false", 200),
+        ("0", 200),
+        ("Off", 200),
+    ] {
+        let answer = client::post_with(relay.address, &body, &format!("x-relay-strict: {word}"));
+        assert_eq!(answer.status, status, "{word}: {}", answer.body);
+    }
+    let answer = client::post_with(relay.address, &client::call("x"), "x-relay-strict: ture");
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.body.contains("x-relay-strict: Input should be"),
+        "{}",
+        answer.body
+    );
+}
+
+#[test]
 fn strict_mode_refuses_what_nobody_hears() {
     let relay = World::scripted("[[rule]]\nany = true\n[[rule.step]]\necho = true\n")
         .server("strict = true")

@@ -1,9 +1,9 @@
 //! Remembers an answer before its end is told, so that whoever has the end may go on at once.
 
+use super::super::front::Answered;
 use super::super::front::Keep;
 use crate::archive::Archive;
 use crate::archive::Kind;
-use crate::turn::CompleteAnswer;
 use crate::turn::Owner;
 use crate::wire::openai::responses::answer::Writer;
 use serde_json::Value;
@@ -20,18 +20,58 @@ pub(super) struct Keeper {
     /// The conversation that the call belongs to.
     pub(super) conversation: Option<String>,
     pub(super) is_stored: bool,
+    /// The fields of a response that name what it goes on with.
+    pub(super) leans_on: Vec<(&'static str, Value)>,
+}
+
+/// What is remembered of an answer.
+struct Remembered {
+    id: String,
+    /// The response in JSON.
+    response: String,
+    /// Its items; none where no conversation wants them.
+    output: Vec<Value>,
 }
 
 impl Keeper {
     /// Remembers the answer once it is whole.
     pub(super) fn keep(self) -> Keep {
-        Box::new(move |whole| Box::pin(async move { self.remember(&whole).await }))
+        Box::new(move |answered| Box::pin(async move { self.remember(answered).await }))
+    }
+
+    /// What is remembered of an answer; where a host gave it, with what the host was not told that it goes on with.
+    fn remembered(&self, answered: Answered) -> Remembered {
+        match answered {
+            Answered::Told(whole) => Remembered {
+                id: self.writer.id(),
+                response: self.writer.response(&whole),
+                output: match self.conversation {
+                    Some(_) => self.writer.output(&whole),
+                    None => Vec::new(),
+                },
+            },
+            Answered::Passed(mut response) => {
+                for (name, said) in &self.leans_on {
+                    response[*name] = said.clone();
+                }
+                Remembered {
+                    id: text(&response["id"]),
+                    output: list(&response["output"]).to_vec(),
+                    response: response.to_string(),
+                }
+            }
+        }
     }
 
     /// What cannot be kept is not known later, and the call that goes on with it is told so.
-    async fn remember(self, whole: &CompleteAnswer) {
-        if let Some(id) = &self.conversation {
-            let new = [self.input.clone(), self.writer.output(whole)].concat();
+    async fn remember(self, answered: Answered) {
+        let Remembered {
+            id,
+            response,
+            output,
+        } = self.remembered(answered);
+        if let Some(conversation) = &self.conversation {
+            let new = [self.input.clone(), output].concat();
             let add = move |record: &mut Value| {
                 if let Some(items) = record["items"].as_array_mut() {
                     items.extend(new);
@@ -39,16 +79,14 @@ impl Keeper {
             };
             let added = self
                 .archive
-                .change(Kind::Conversation, &self.owner, id, add)
+                .change(Kind::Conversation, &self.owner, conversation, add)
                 .await;
             if let Err(error) = added {
                 tracing::warn!(%error, "a turn could not be added to its conversation");
             }
         }
         if self.is_stored {
-            let (mut items, id) = (self.before, self.writer.id());
-            items.extend(self.input);
-            let (response, items) = (self.writer.response(whole), Value::from(items));
+            let items = Value::from([self.before, self.input].concat());
             let record = format!(r#"{{"response":{response},"items":{items}}}"#);
             let kept = self.archive.put(Kind::Response, &self.owner, &id, record);
             let kept = kept.await;
@@ -57,4 +95,12 @@ impl Keeper {
             }
         }
     }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -9,6 +9,8 @@ use super::frame::Refusal;
 use super::front;
 use super::front::Asked;
 use super::front::Context;
+use super::front::Keep;
+use super::front::Taken;
 use super::front::beside;
 use crate::archive::Archive;
 use crate::archive::Kind;
@@ -24,8 +26,10 @@ use crate::wire::openai::responses::answer::id_of;
 use crate::wire::openai::responses::item::stem_of;
 use crate::wire::openai::responses::request::Before;
 use crate::wire::openai::responses::request::Draft;
+use crate::wire::writer::AnswerWriter;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::http::header;
 use axum::response::Response;
 use keep::Keeper;
 use serde_json::Value;
@@ -43,12 +47,20 @@ pub(super) async fn create(
     let (owner, stem) = (context.caller.owner(), context.stem());
     let before = draft.before()?;
     let is_stored = draft.is_stored()?;
-    // Whoever remembers the answer must hear it, and what is referred to is known here alone.
-    taken.is_whole = !is_stored && draft.is_alone();
     let known = known(&api.archive, &owner, &before).await?;
-    resolve(&api.archive, &owner, &mut draft).await?;
-    let call = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await?;
-    let writer = Writer::new(&stem, clock::unix_ms() / 1000, call.wish);
+    let resolved = resolve(&api.archive, &owner, &mut draft).await;
+    let read = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await;
+    let call = resolved.and(read);
+    let is_declared = !is_named && front::is_declared_for(&api, draft.model());
+    // What goes on without its caller is over here when it is told, so that it can be kept.
+    let is_kept_by_hearing = is_stored && (is_named || draft.is_background()?);
+    taken.is_whole = !is_kept_by_hearing && (is_declared || draft.is_alone());
+    if taken.is_whole && is_declared && !draft.is_alone() {
+        taken.rewrite(draft.alone(&known))?; // What is referred to is known here alone.
+    }
+    let wish = call.as_ref().map(|call| call.wish.clone());
+    let writer = Writer::new(&stem, clock::unix_ms() / 1000, wish.unwrap_or_default());
+    let leans_on = draft.leans_on();
     let conversation = match before {
         Before::Conversation(id) => Some(id),
         Before::Nothing | Before::Response(_) => None,
@@ -61,14 +73,43 @@ pub(super) async fn create(
         input: conversation::with_ids(draft.input(), &stem),
         conversation,
         is_stored,
+        leans_on,
     });
-    let asked = Asked {
-        request: call.request,
-        stream: call.stream,
-        writer: Box::new(writer),
-        keep: keeper.map(Keeper::keep),
+    let keep = keeper.map(Keeper::keep);
+    if keep.is_some() {
+        taken.original.headers.remove(header::ACCEPT_ENCODING); // What is kept must be read.
+    }
+    let writer: Box<dyn AnswerWriter> = Box::new(writer);
+    match call {
+        Ok(call) => {
+            let asked = Asked {
+                request: call.request,
+                stream: call.stream,
+                writer,
+                keep,
+            };
+            front::serve(&api, context, taken, asked).await
+        }
+        Err(fault) if taken.is_whole && is_declared => {
+            unread(&api, context, taken, fault, (writer, keep)).await
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// Has a call served that no lane can read: a host may know what it says.
+async fn unread(
+    api: &Api,
+    context: Context,
+    taken: Taken,
+    fault: Fault,
+    (plain, keep): (Box<dyn AnswerWriter>, Option<Keep>),
+) -> Result<Response, Refusal> {
+    let Some(head) = front::known_head(&taken.original.body)? else {
+        return Err(fault.into());
     };
-    front::serve(&api, context, taken, asked).await
+    let read = move |_: &[u8]| Err(fault.clone());
+    front::pass(api, context, taken, head, (plain, keep), read).await
 }
 
 /// What was said before, as far as the call leans on it.

@@ -45,7 +45,7 @@ pub(crate) const ROWS: &[Row] = &[
     same(
         "max_tokens",
         Honoured,
-        "also beyond what claude believes of the model",
+        "also beyond what claude believes of the model; 0 is refused, and for a host of Messages it passes",
     ),
     same(
         "stream",
@@ -96,7 +96,11 @@ pub(crate) const ROWS: &[Row] = &[
     same("tools.*.defer_loading", Ignored, "all tools are loaded"),
     same("tools.*.allowed_callers", Ignored, ""),
     same("tools.*.eager_input_streaming", Ignored, ""),
-    same("tools.*.type", Ignored, "tools that the API runs itself"),
+    same(
+        "tools.*.type",
+        Ignored,
+        "tools that the API runs itself; bash, text_editor and memory, which the caller runs, are emulated",
+    ),
     same("tool_choice", Honoured, ""),
     same(
         "messages.*.content.*.text",

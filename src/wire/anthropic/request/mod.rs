@@ -15,6 +15,7 @@
 
 mod beta;
 mod block;
+mod caller_run;
 mod field;
 mod media;
 mod sampling;
@@ -118,6 +119,7 @@ fn read(body: &[u8], version: Version, pairing: Pairing) -> Result<Call, Fault> 
     request.tools = offered.tools;
     request.ignored.extend(ignored(&fields));
     request.ignored.extend(offered.ignored);
+    request.emulated.extend(offered.emulated);
     let stream = match present(&fields, "stream") {
         None => false,
         Some(Value::Bool(stream)) => *stream,

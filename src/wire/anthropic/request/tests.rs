@@ -681,6 +681,35 @@ fn tools_are_read_and_what_does_not_reach_the_model_is_named() {
 }
 
 #[test]
+fn a_tool_that_the_caller_runs_is_offered_and_one_that_the_api_runs_cannot_be_forced() {
+    let tools = json!([
+        { "type": "bash_20250124", "name": "bash" },
+        { "type": "web_search_20250305", "name": "web_search" },
+    ]);
+    let choosing = |name: &str| {
+        read(&with(&json!({
+            "tools": tools, "tool_choice": { "type": "tool", "name": name },
+        })))
+    };
+    let request = choosing("bash").expect("the call is good").request;
+    assert_eq!(request.tools[0].name, "bash");
+    assert_eq!(request.emulated, ["tools.0.bash_20250124"]);
+    assert_eq!(request.ignored, ["tools.1.web_search_20250305"]);
+    let forced = choosing("web_search").expect_err("nobody runs it here");
+    assert!(
+        forced.public.contains("one that the API runs itself"),
+        "{}",
+        forced.public
+    );
+    let unknown = choosing("other").expect_err("there is none");
+    assert!(
+        unknown.public.contains("not found in provided tools"),
+        "{}",
+        unknown.public
+    );
+}
+
+#[test]
 fn a_wrong_tool_is_named_by_its_path() {
     let tool = |name: &str| json!({ "name": name, "input_schema": schema() });
     for (fields, start) in [

@@ -1,5 +1,6 @@
 //! The tools of a call, and the choice among them.
 
+use super::caller_run;
 use super::field::Path;
 use super::field::invalid;
 use super::field::object;
@@ -20,32 +21,44 @@ pub(super) struct Offered {
     pub(super) tools: Vec<Tool>,
     /// What was asked for and cannot be offered, by its path.
     pub(super) ignored: Vec<String>,
+    /// What is offered in the form of a caller's own, by its path.
+    pub(super) emulated: Vec<String>,
 }
 
-/// Reads the caller's own tools; tools that the API itself would run are ignored, and said to be.
+/// Reads the caller's own tools, and those of the API's that the caller runs; tools that the API itself would run are
+/// ignored, and said to be.
 pub(super) fn tools(fields: &Map<String, Value>) -> Result<Offered, Fault> {
     let root = Path::Root.field("tools");
-    let (mut tools, mut ignored) = (Vec::new(), Vec::new());
+    let (mut tools, mut ignored, mut emulated) = (Vec::new(), Vec::new(), Vec::new());
     let mut names = HashSet::new();
     for (index, value) in values(fields)?.iter().enumerate() {
         let at = root.item(index);
         let fields = object(value, &at)?;
-        match present(fields, "type") {
-            Some(Value::String(kind)) if kind != "custom" => {
-                ignored.push(format!("tools.{index}.{kind}"));
-                continue;
-            }
-            None | Some(Value::String(_)) => {}
+        let tool = match present(fields, "type") {
+            Some(Value::String(kind)) if kind != "custom" => match caller_run::tool(kind) {
+                Some(tool) => {
+                    emulated.push(format!("tools.{index}.{kind}"));
+                    tool
+                }
+                None => {
+                    ignored.push(format!("tools.{index}.{kind}"));
+                    continue;
+                }
+            },
+            None | Some(Value::String(_)) => tool(fields, &at)?,
             Some(_) => return Err(at.field("type").wrong("Input should be a valid string")),
-        }
-        let tool = tool(fields, &at)?;
+        };
         if !names.insert(tool.name.clone()) {
             return Err(invalid("tools: Tool names must be unique."));
         }
         ignored.extend(unheard(fields, index));
         tools.push(tool);
     }
-    Ok(Offered { tools, ignored })
+    Ok(Offered {
+        tools,
+        ignored,
+        emulated,
+    })
 }
 
 /// The list as it was written, each item an object.
@@ -79,7 +92,14 @@ pub(super) fn choice(
         "none" => ToolRule::None,
         "tool" => {
             let at = path.field("name");
-            ToolRule::Named(named(string(required(choice, &at, "name")?, &at)?, tools)?)
+            let name = string(required(choice, &at, "name")?, &at)?;
+            let is_left_out = |tool: &Value| tool["name"] == name && tool["type"].is_string();
+            if !tools.iter().any(|tool| tool.name == name)
+                && values(fields)?.iter().any(is_left_out)
+            {
+                return Err(left_out(name));
+            }
+            ToolRule::Named(named(name, tools)?)
         }
         other => return Err(kind.wrong(unexpected_tag(other, &["any", "auto", "none", "tool"]))),
     };
@@ -96,6 +116,15 @@ pub(super) fn choice(
         rule,
         one_at_a_time,
     }))
+}
+
+/// The choice is a tool that is in the call, and that no lane of this relay runs.
+fn left_out(name: &str) -> Fault {
+    invalid(format!(
+        "tool_choice: Tool '{}' is one that the API runs itself, and nobody runs it here; leave the choice away, or bind \
+         the model to a host of the Messages API",
+        super::field::echo(name)
+    ))
 }
 
 fn named(name: &str, tools: &[Tool]) -> Result<String, Fault> {

@@ -2,7 +2,8 @@
 //!
 //! **What for.** [`request`] reads what a client sends, behind what is remembered of before; [`answer`] writes the stream
 //! and the whole response; [`thought`] wraps the model's thinking for a client to keep; [`item`] is what a conversation is
-//! made of here. [`outgoing`] and [`incoming`] are the same towards a host: a request written, a stream read.
+//! made of here. [`outgoing`] and [`incoming`] are the same towards a host: a request written, a stream read;
+//! [`passed`] looks at one whose bytes pass.
 //!
 //! **Never.** It remembers nothing: what was said before is given to it.
 //!
@@ -23,3 +24,5 @@ pub(crate) mod answer;
 pub(crate) mod outgoing;
 
 pub(crate) mod incoming;
+
+pub(crate) mod passed;

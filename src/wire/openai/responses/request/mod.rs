@@ -3,6 +3,7 @@
 //! A call may lean on what was said before: on a response, on a conversation, on single items. [`Draft`] says on which;
 //! whoever remembers them gives them, and only then the call is whole.
 
+mod alone;
 mod conversation;
 mod echo;
 mod parameter;
@@ -33,6 +34,8 @@ pub(crate) struct Draft {
     fields: Map<String, Value>,
     /// What is new with this call.
     input: Vec<Value>,
+    /// Whether items stand in it in the place of references.
+    is_resolved: bool,
 }
 
 /// A call of Responses.
@@ -78,7 +81,11 @@ impl Draft {
         if input.len() > ITEMS_MAX {
             return Err(path.wrong("List should have at most 100000 items"));
         }
-        Ok(Draft { fields, input })
+        Ok(Draft {
+            fields,
+            input,
+            is_resolved: false,
+        })
     }
 
     /// What it leans on.
@@ -113,22 +120,27 @@ impl Draft {
         ids.map(str::to_owned).collect()
     }
 
-    /// Puts items in the place of the references to them.
+    /// Puts items in the place of the references to them, as far as they are known.
     ///
     /// # Errors
-    /// `invalid_request` for one that nobody knows.
+    /// `invalid_request` for the first that nobody knows.
     pub(crate) fn resolve(&mut self, find: impl Fn(&str) -> Option<Value>) -> Result<(), Fault> {
+        let mut unknown = None;
         for (index, item) in self.input.iter_mut().enumerate() {
             let Some(id) = reference(item) else {
                 continue;
             };
-            let path = Path::Root.field("input");
-            let at = path.item(index);
-            *item = find(id).ok_or_else(|| {
-                at.wrong("no item of yours has this id any more; send the item itself")
-            })?;
+            match find(id) {
+                Some(found) => (*item, self.is_resolved) = (found, true),
+                None => unknown = unknown.or(Some(index)),
+            }
         }
-        Ok(())
+        let path = Path::Root.field("input");
+        let wrong = |index| {
+            let told = "no item of yours has this id any more; send the item itself";
+            Err(path.item(index).wrong(told))
+        };
+        unknown.map_or(Ok(()), wrong)
     }
 
     /// Whether the answer is to be remembered; it is, unless somebody says otherwise.
@@ -139,10 +151,53 @@ impl Draft {
         Ok(shared::boolean(&self.fields, "store")?.unwrap_or(true))
     }
 
-    /// Whether the call says all by itself.
+    /// The fields that name what it leans on, as a response tells them.
+    pub(crate) fn leans_on(&self) -> Vec<(&'static str, Value)> {
+        let conversation = |said: &Value| match said {
+            Value::String(id) => json!({ "id": id }),
+            said => said.clone(),
+        };
+        let response = present(&self.fields, "previous_response_id").cloned();
+        let conversation = present(&self.fields, "conversation").map(conversation);
+        let named = [
+            ("previous_response_id", response),
+            ("conversation", conversation),
+        ];
+        let named = named.into_iter();
+        named
+            .filter_map(|(name, said)| Some((name, said?)))
+            .collect()
+    }
+
+    /// The model's name as the caller wrote it; empty where it named none.
+    pub(crate) fn model(&self) -> &str {
+        let model = self.fields.get("model").and_then(Value::as_str);
+        model.unwrap_or_default()
+    }
+
+    /// Whether the call says all by itself, as far as is known here: a reference that nobody knows here may be a host's.
     pub(crate) fn is_alone(&self) -> bool {
         let leans = |name: &str| present(&self.fields, name).is_some();
-        !leans("previous_response_id") && !leans("conversation") && self.references().is_empty()
+        !leans("previous_response_id") && !leans("conversation") && !self.is_resolved
+    }
+
+    /// Whether the call is to go on without its caller.
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub(crate) fn is_background(&self) -> Result<bool, Fault> {
+        Ok(shared::boolean(&self.fields, "background")?.unwrap_or(false))
+    }
+
+    /// The call as it says all by itself, behind what was said before: for a host that knows nothing of that.
+    pub(crate) fn alone(&self, before: &[Value]) -> String {
+        let mut fields = self.fields.clone();
+        fields.remove("previous_response_id");
+        fields.remove("conversation");
+        let before = before.iter().filter_map(alone::item);
+        let new = self.input.iter().filter(|item| !alone::is_ours(item));
+        fields.insert("input".into(), before.chain(new.cloned()).collect());
+        Value::from(fields).to_string()
     }
 
     /// What is new with this call.

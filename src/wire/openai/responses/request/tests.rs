@@ -230,3 +230,33 @@ fn what_cannot_be_had_is_refused_by_name_and_what_nobody_hears_is_told() {
     assert_eq!(told.ignored, ["truncation", "include", "max_tool_calls"]);
     assert_eq!(told.emulated, ["background"]);
 }
+
+#[test]
+fn a_call_alone_says_what_it_leaned_on() {
+    let ours = super::super::thought::wrap(&json!({"type": "redacted_thinking", "data": "d"}));
+    let before = [
+        json!({"id": "msg_1", "type": "message", "role": "user", "content": "one"}),
+        json!({"id": "rs_1", "type": "reasoning", "summary": []}),
+        json!({"id": "rs_2", "type": "reasoning", "summary": [], "encrypted_content": ours}),
+        json!({"id": "rs_3", "type": "reasoning", "summary": [], "encrypted_content": "gA"}),
+        json!({"id": "ws_1", "type": "web_search_call", "status": "completed"}),
+        json!({"id": "fc_1", "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}),
+        json!({"id": "mcpr_1", "type": "mcp_approval_request", "name": "f"}),
+    ];
+    let draft = draft(json!({
+        "previous_response_id": "resp_1", "truncation": "auto", "tools": [{"type": "web_search"}],
+        "input": [{"type": "item_reference", "id": "msg_of_the_host"}, {"role": "user", "content": "two"}],
+    }));
+    let alone: Value = serde_json::from_str(&draft.alone(&before)).expect("it is JSON");
+    assert_eq!(
+        alone,
+        json!({"model": "m", "truncation": "auto", "tools": [{"type": "web_search"}], "input": [
+            {"type": "message", "role": "user", "content": "one"},
+            {"type": "reasoning", "summary": [], "encrypted_content": "gA"},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"id": "mcpr_1", "type": "mcp_approval_request", "name": "f"},
+            {"type": "item_reference", "id": "msg_of_the_host"},
+            {"role": "user", "content": "two"},
+        ]})
+    );
+}
