@@ -546,6 +546,40 @@ fn doctor_shows_every_claude_with_its_version() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn doctor_tells_what_looks_like_a_claude_and_where_it_looked_and_names_the_one_that_works() {
+    let user = User::new();
+    let port = free_port();
+    let said = |code: i32| {
+        let mut command = user.relay(&["doctor", "--port", &port]);
+        command.env("PATH", user.home.path().join("first"));
+        let output = command.assert().code(code).get_output().stdout.clone();
+        String::from_utf8_lossy(&output).into_owned()
+    };
+    user.write("first/claude", "#!/bin/sh\nexit 3\n");
+    let text = said(1);
+    for words in ["first/claude is not executable", "looked in ", ".local/bin"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // A shell writes them: see above.
+    let script = "mkdir -p .local/bin && cd .local/bin && printf '#!/bin/sh\necho 2.1.332\n' > claude \
+                  && chmod 755 claude ../../first/claude";
+    let mut shell = std::process::Command::new("sh");
+    let made = shell
+        .args(["-c", script])
+        .current_dir(user.home.path())
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let text = said(1);
+    assert!(text.contains("does not tell its version"), "{text}");
+    let next = text.lines().last().unwrap_or_default();
+    assert!(
+        next.contains("command = ") && next.contains(".local/bin/claude"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_program_that_is_not_ours_on_the_port_is_told_apart() {
     let user = User::new();

@@ -153,7 +153,7 @@ pub(crate) fn ended_at_start(how: &str) -> Fault {
         "Claude Code ended while it was starting ({how}). Run `claude` in a terminal on this machine: what it says \
          there is what has to be mended, such as a network or a proxy that it does not get through."
     );
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+    Fault::new(FaultKind::ClaudeEndsAtStart, Blame::Cli, public)
         .because(format!("the process ended before it had come up: {how}"))
 }
 

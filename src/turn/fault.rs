@@ -44,6 +44,8 @@ pub(crate) enum Blame {
 pub(crate) enum FaultKind {
     ClaudeNotFound,
     ClaudeUnsupported,
+    /// It ends before it has come up.
+    ClaudeEndsAtStart,
     CodexNotFound,
     LoginRequired,
     /// A login is there, and the CLI could not renew its token.
@@ -131,6 +133,7 @@ impl FaultKind {
         match self {
             FaultKind::ClaudeNotFound => "claude_not_found",
             FaultKind::ClaudeUnsupported => "claude_unsupported",
+            FaultKind::ClaudeEndsAtStart => "claude_unsupported",
             FaultKind::CodexNotFound => "codex_not_found",
             FaultKind::LoginRequired => "login_required",
             FaultKind::TokenRefreshFailed => "token_refresh_failed",
@@ -201,6 +204,7 @@ impl FaultKind {
         match self {
             FaultKind::ClaudeUnsupported => Remedy::OtherLane,
             FaultKind::ClaudeNotFound
+            | FaultKind::ClaudeEndsAtStart
             | FaultKind::CodexNotFound
             | FaultKind::LoginRequired
             | FaultKind::TokenRefreshFailed

@@ -279,7 +279,8 @@ fn a_claude_that_ends_at_its_start_is_told_of_at_once() {
             "{why}"
         );
         let answer = relay.ask("Anyone there?");
-        is_failure(&answer, 502, "session_lost", "api_error");
+        is_failure(&answer, 503, "claude_unsupported", "api_error");
+        assert_eq!(answer.header("x-should-retry"), "false");
     }
 }
 
