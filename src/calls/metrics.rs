@@ -73,7 +73,8 @@ impl Metrics {
             ("cache_creation", usage.cache_creation_input_tokens),
             ("cache_read", usage.cache_read_input_tokens),
         ] {
-            *self.tokens.entry(kind).or_default() += count.unwrap_or(0);
+            let sum = self.tokens.entry(kind).or_default();
+            *sum = sum.saturating_add(count.unwrap_or(0));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::turn::MessageId;
 use crate::turn::Start;
 use crate::turn::StopReason;
 use crate::turn::Usage;
+use crate::turn::token_count;
 use serde_json::Value;
 use std::collections::VecDeque;
 
@@ -256,7 +257,7 @@ impl Answer {
 
 /// Input apart from what was read from a cache or written to one.
 fn usage(told: &Value) -> Usage {
-    let count = |name: &str| told[name].as_u64();
+    let count = |name: &str| token_count(&told[name]);
     let (cached, written) = (count("cachedInputTokens"), count("cacheWriteInputTokens"));
     let within = cached.unwrap_or(0).saturating_add(written.unwrap_or(0));
     Usage {

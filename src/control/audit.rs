@@ -47,7 +47,7 @@ impl Audit {
         if !tokio::task::block_in_place(|| self.0.flush()) {
             tracing::warn!(
                 "the audit log is behind: what was changed is in force and stands above; it is written when the store \
-                 can be written again"
+                 can be written again, and a line of its own says so where it never will be"
             );
         }
     }

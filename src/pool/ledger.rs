@@ -113,7 +113,8 @@ pub(crate) struct Ledger {
     /// The claude that launches run, and whether it keeps what it heard first of a tool.
     edition: Edition,
     keeps: bool,
-    /// The claude cannot be driven, or there is none: nothing is warmed.
+    /// The claude cannot be driven, there is none, or what its sessions must have told is still unknown: nothing is
+    /// warmed.
     halted: bool,
 }
 
@@ -194,9 +195,26 @@ impl Ledger {
         }
     }
 
-    /// This is the claude that launches run, as far as it is known by now. Sessions of another one serve what they have
-    /// begun, and nothing more.
-    pub(crate) fn handle_renewed(&mut self, edition: Edition, keeps: bool, now: Instant) {
+    /// What a look at this machine's claude showed: the one that launches run with whether it keeps what it heard first of
+    /// a tool, once that is known; and whether sessions are not to be warmed for now. That comes first: what may start
+    /// sessions would warm one of a claude of which it is still to be found out what such a session must have told.
+    pub(crate) fn handle_look(
+        &mut self,
+        known: Option<(Edition, bool)>,
+        halted: bool,
+        now: Instant,
+    ) {
+        if std::mem::replace(&mut self.halted, halted) && !halted {
+            self.pause.handle_success();
+        }
+        match known {
+            Some((edition, keeps)) => self.handle_known(edition, keeps, now),
+            None => self.balance(now),
+        }
+    }
+
+    /// Sessions of another claude serve what they have begun, and nothing more.
+    fn handle_known(&mut self, edition: Edition, keeps: bool, now: Instant) {
         if self.edition != edition {
             // Whatever failed, failed with another one.
             self.pause.handle_success();
@@ -218,14 +236,6 @@ impl Ledger {
         let held = self.slots.get(slot).map(|entry| entry.held);
         if matches!(held, Some(SlotState::Idle { .. })) {
             self.retire(slot);
-        }
-        self.balance(now);
-    }
-
-    /// Whether sessions are to be warmed at all.
-    pub(crate) fn halt(&mut self, halted: bool, now: Instant) {
-        if std::mem::replace(&mut self.halted, halted) && !halted {
-            self.pause.handle_success();
         }
         self.balance(now);
     }
@@ -981,7 +991,7 @@ mod tests {
     fn a_session_that_takes_new_definitions_up_serves_any_call() {
         let (mut ledger, now) = warmed(1);
         ledger.config.session_turns_max = 9;
-        ledger.handle_renewed(Edition::default(), false, now);
+        ledger.handle_look(Some((Edition::default(), false)), false, now);
         for description in ["one", "two", "one"] {
             serve_with_tool(&mut ledger, description, now);
         }
@@ -996,7 +1006,7 @@ mod tests {
         ledger.handle_timeout(now + QUIET);
         effects(&mut ledger);
         ledger.handle_ready(SlotId(4), None, now);
-        ledger.handle_renewed(Edition(1), false, now);
+        ledger.handle_look(Some((Edition(1), false)), false, now);
         let retired = Effect::Retire { slot: SlotId(4) };
         assert!(effects(&mut ledger).contains(&retired));
         ledger.handle_returned(SlotId(2), now);
@@ -1008,10 +1018,21 @@ mod tests {
     fn nothing_is_warmed_while_no_claude_can_be_driven() {
         let now = now();
         let mut ledger = Ledger::new(config(1, 1), shape("a"), true);
-        ledger.halt(true, now);
+        ledger.handle_look(None, true, now);
         ledger.handle_timeout(now);
         assert_eq!(effects(&mut ledger), []);
-        ledger.halt(false, now);
+        ledger.handle_look(None, false, now);
         assert!(matches!(effects(&mut ledger)[0], Effect::Warm { .. }));
+    }
+
+    #[test]
+    fn nothing_is_warmed_of_a_claude_that_is_known_and_not_yet_rehearsed() {
+        let now = now();
+        let mut ledger = Ledger::new(config(1, 1), shape("a"), true);
+        let known = Some((Edition(1), true));
+        ledger.handle_look(known, true, now);
+        assert_eq!(effects(&mut ledger), []);
+        ledger.handle_look(known, false, now);
+        assert!(matches!(effects(&mut ledger)[..], [Effect::Warm { .. }]));
     }
 }

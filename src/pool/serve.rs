@@ -84,7 +84,7 @@ impl ServeCall {
         }
         let mut way = None;
         let mut lost = false;
-        let mut hung = 0;
+        let mut untouched = 0;
         loop {
             match outcome {
                 TurnOutcome::Told | TurnOutcome::Cancelled => return None,
@@ -105,12 +105,12 @@ impl ServeCall {
                         });
                     }
                 }
-                // Nothing of the call was taken up: another session gets it, however many hang.
-                TurnOutcome::Hung if hung < HUNG_MAX => {
-                    hung += 1;
+                // Nothing of the call was taken up: another session gets it, however many were of no use.
+                TurnOutcome::Untouched if untouched < UNTOUCHED_MAX => {
+                    untouched += 1;
                     way = way.or_else(|| delivery_plans.next());
                 }
-                TurnOutcome::Hung => return Some(session_lost("all sessions hang")),
+                TurnOutcome::Untouched => return Some(session_lost("no session takes it up")),
                 TurnOutcome::Failed { fault, begun }
                     if begun || lost || !may_be_tried_again(&fault.kind) =>
                 {
@@ -398,5 +398,5 @@ fn lost() -> TurnOutcome {
 const REPLACED_MAX: Duration = Duration::from_secs(3);
 /// Between two tries meanwhile.
 const REPLACED_WAIT: Duration = Duration::from_millis(100);
-/// Sessions that may hang one after the other before a call fails: more than a pool has.
-const HUNG_MAX: u32 = 64;
+/// Sessions that may take nothing up, one after the other, before a call fails: more than a pool has.
+const UNTOUCHED_MAX: u32 = 64;

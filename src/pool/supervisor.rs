@@ -207,14 +207,11 @@ impl Supervisor {
             self.health.handle_renewed();
         }
         self.is_judged = found.as_ref().map_or(true, |current| current.is_settled());
-        if let Ok(current) = &found
-            && current.is_settled()
-        {
-            let keeps = !current.habits().redefines;
-            self.ledger.handle_renewed(current.edition, keeps, now);
-        }
-        let is_new = found.is_ok_and(|current| !current.is_rehearsed());
-        self.ledger.halt(self.refusal.is_some() || is_new, now);
+        let settled = found.as_ref().ok().filter(|current| current.is_settled());
+        let known = settled.map(|current| (current.edition, !current.habits().redefines));
+        let is_new = found.as_ref().is_ok_and(|current| !current.is_rehearsed());
+        self.ledger
+            .handle_look(known, self.refusal.is_some() || is_new, now);
     }
 
     /// Gives up who waits and is stopped, and was at the last look: one that is being stopped and let go on, as a whole

@@ -81,6 +81,7 @@ where
     let mut response = next(request).await.into_response();
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
         fail(&mut response, &fault, &dialect.body(&fault, &id));
+        label::write_failed(response.headers_mut(), &line.note);
         line.note.fail(fault.kind.code());
         line.fault = Some(fault);
     }

@@ -61,6 +61,21 @@ pub(super) fn write_questions(headers: &mut HeaderMap, note: &CallRecorder) {
     }
 }
 
+/// Writes on a failure which lane it came from, and those that failed before. A call that no lane was asked for has none.
+pub(super) fn write_failed(headers: &mut HeaderMap, note: &CallRecorder) {
+    let mut lanes: Vec<Attempt> = Vec::new();
+    for tried in note.notes().tries {
+        lanes.retain(|before| before.lane != tried.lane);
+        lanes.push(Attempt {
+            lane: tried.lane,
+            code: tried.outcome,
+        });
+    }
+    if let Some(last) = lanes.pop() {
+        write_each(headers, passed(&last.lane, &lanes));
+    }
+}
+
 /// Writes the labels, and what of the time was the relay's own.
 pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &CallRecorder) {
     let mut labels = labels.clone();
@@ -105,6 +120,10 @@ fn write_all(
         let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
         headers.insert(OVERHEAD, HeaderValue::from(ms));
     }
+    write_each(headers, labels);
+}
+
+fn write_each(headers: &mut HeaderMap, labels: impl Iterator<Item = (&'static str, String)>) {
     for (name, value) in labels {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(header(name), value);

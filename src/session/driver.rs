@@ -285,7 +285,16 @@ impl RunningSession {
         tracing::warn!(pid = self.pid, "a session hangs and is replaced");
         self.pulse = None;
         self.end(EndMode::Forced, "it hangs");
-        self.reply.settle(TurnOutcome::Hung);
+        self.reply.settle(TurnOutcome::Untouched);
+    }
+
+    /// More is known by now of what the CLI tells by itself than its conversation has told: the turn goes to another
+    /// session, before this one took anything up.
+    pub(super) fn give_up_outdated(&mut self) {
+        self.pulse = None;
+        self.is_unwanted = true;
+        self.end(EndMode::Forced, "its conversation was begun too early");
+        self.reply.settle(TurnOutcome::Untouched);
     }
 
     /// Gives a turn up that could not be handed over, and with it the session.

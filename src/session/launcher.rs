@@ -348,7 +348,11 @@ impl Launcher {
                 let machine = Machine::waiting(limits, uuid.clone(), now);
                 Opened::new(Opening::Empty(uuid), machine)
             }
-            Start::Turn(task, uuid) => {
+            Start::Turn(mut task, uuid) => {
+                // It may be another claude by now than the one that the turn was made for.
+                if self.may_tell_more(installation.reader(model)) {
+                    task.label_added();
+                }
                 let transcript = transcript_store.path(&uuid);
                 // From here on: what is written after the spawn is the answer.
                 let written = fs::metadata(&transcript)?.len();

@@ -14,6 +14,7 @@ use super::mode::Mode;
 use super::print::input;
 use super::reply::TurnOutcome;
 use super::transcript_store::TranscriptReader;
+use super::turn_spec;
 use super::turn_spec::DeliveryMethod;
 use super::turn_spec::Enter;
 use super::turn_spec::TurnSpec;
@@ -87,10 +88,11 @@ impl TurnBuilder<'_> {
     pub(crate) fn primed(&self, uuid: &str) -> PreparedTurn {
         let origin = origin(self.request.history());
         let messages = history::to_be_answered(self.request.messages.as_slice().into());
+        let task = self.task(DeliveryMethod::Launched, origin);
         let text = self.launcher.compose(uuid, &messages, self.reader());
         PreparedTurn {
             conversation: Some(text),
-            ..PreparedTurn::of(self.task(DeliveryMethod::Launched, origin))
+            ..PreparedTurn::of(task)
         }
     }
 
@@ -98,6 +100,7 @@ impl TurnBuilder<'_> {
     pub(crate) fn typed(&self, plan: &Delivery, edits: bool) -> Result<PreparedTurn, TurnOutcome> {
         let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let history = self.seen(self.request.history());
+        let labels = self.labels(origin(&history));
         let resume = match &*history {
             [] => None,
             history => {
@@ -107,8 +110,7 @@ impl TurnBuilder<'_> {
                 })?)
             }
         };
-        let origin = origin(&history);
-        Ok(self.keyed(typed, resume, origin))
+        Ok(self.keyed(typed, resume, labels))
     }
 
     /// The last block as keystrokes, after everything before it was written.
@@ -119,28 +121,30 @@ impl TurnBuilder<'_> {
             prompt.blocks.pop();
         }
         let messages = history::to_be_answered(messages.into());
+        let labels = self.labels(SessionOrigin::Resumed);
         let uuid = written(|| self.launcher.write_open_history(&messages, self.reader()))?;
-        Ok(self.keyed(typed, Some(uuid), SessionOrigin::Resumed))
+        Ok(self.keyed(typed, Some(uuid), labels))
     }
 
     /// The last message as a line for a session without a screen, and the history for one that waits for any.
     pub(crate) fn sent(&self, primed: Option<&str>) -> Result<PreparedTurn, TurnOutcome> {
         let history = self.seen(self.request.history());
-        let compose = |uuid| self.launcher.compose(uuid, &history, self.reader());
-        let conversation = primed.map(compose);
-        if conversation.is_none() && !history.is_empty() {
+        if primed.is_none() && !history.is_empty() {
             return Err(TurnOutcome::Misdelivered);
         }
         let route = self.line().ok_or(TurnOutcome::Misdelivered)?;
+        let task = self.task(route, origin(&history));
+        let compose = |uuid| self.launcher.compose(uuid, &history, self.reader());
         Ok(PreparedTurn {
-            conversation,
-            ..PreparedTurn::of(self.task(route, origin(&history)))
+            conversation: primed.map(compose),
+            ..PreparedTurn::of(task)
         })
     }
 
     /// The task of a session without a screen that is launched for this call, and the id of its transcript.
     pub(crate) fn launched_to_print(&self) -> Result<(String, TurnSpec), Fault> {
         let messages = self.seen(&self.request.messages);
+        let labels = self.labels(SessionOrigin::Cold);
         let store =
             |messages: &[Message]| write(|| self.launcher.write_history(messages, self.reader()));
         let (uuid, route) = match messages.split_last() {
@@ -159,8 +163,7 @@ impl TurnBuilder<'_> {
             Some((_, history)) => (store(history)?, self.sent_route()?),
             None => return Err(fault::undeliverable()),
         };
-        let task = self.task(route, SessionOrigin::Cold);
-        Ok((uuid, task))
+        Ok((uuid, self.labelled(route, labels)))
     }
 
     fn sent_route(&self) -> Result<DeliveryMethod, Fault> {
@@ -176,12 +179,12 @@ impl TurnBuilder<'_> {
     /// The task of a session that is launched with the whole conversation, and the id of its transcript.
     pub(crate) fn launched(&self) -> Result<(String, TurnSpec), Fault> {
         let messages = history::to_be_answered(self.seen(&self.request.messages));
-        let uuid = write(|| self.launcher.write_history(&messages, self.reader()))?;
         let task = self.task(DeliveryMethod::Launched, SessionOrigin::Cold);
+        let uuid = write(|| self.launcher.write_history(&messages, self.reader()))?;
         Ok((uuid, task))
     }
 
-    fn keyed(&self, typed: Typed, resume: Option<String>, origin: SessionOrigin) -> PreparedTurn {
+    fn keyed(&self, typed: Typed, resume: Option<String>, labels: Labels) -> PreparedTurn {
         let route = DeliveryMethod::Typed {
             resume,
             prompt: typed.prompt,
@@ -189,7 +192,7 @@ impl TurnBuilder<'_> {
         };
         PreparedTurn {
             edited: typed.edited,
-            ..PreparedTurn::of(self.task(route, origin))
+            ..PreparedTurn::of(self.labelled(route, labels))
         }
     }
 
@@ -202,12 +205,13 @@ impl TurnBuilder<'_> {
         self.installation.reader(&self.request.model)
     }
 
+    /// Made before anything is written for the session: what becomes known in between is not in what was written.
     fn labels(&self, session: SessionOrigin) -> Labels {
         let request = self.request;
         let mut emulated = request.emulated.clone();
         emulated.extend(history::divided(&request.messages));
         if self.launcher.may_tell_more(self.reader()) {
-            emulated.push(ADDED.to_owned());
+            emulated.push(turn_spec::ADDED.to_owned());
         }
         Labels {
             session: Some(session),
@@ -218,12 +222,16 @@ impl TurnBuilder<'_> {
     }
 
     fn task(&self, route: DeliveryMethod, session: SessionOrigin) -> TurnSpec {
+        self.labelled(route, self.labels(session))
+    }
+
+    fn labelled(&self, route: DeliveryMethod, labels: Labels) -> TurnSpec {
         let request = self.request;
         let start = Start {
             id: MessageId(format!("msg_relay_{}", Uuid::new_v4().simple())),
             model: request.model.clone(),
             usage: Usage::default(),
-            labels: self.labels(session),
+            labels,
         };
         TurnSpec {
             route,
@@ -294,6 +302,3 @@ pub(crate) fn ignored(request: &Request) -> Vec<String> {
     }
     ignored
 }
-
-/// What is named where the CLI may tell the model of its folder, its system, the model and the day beside the messages.
-const ADDED: &str = "messages";

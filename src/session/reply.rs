@@ -38,8 +38,8 @@ pub(crate) enum TurnOutcome {
     },
     /// Nothing reached the model.
     Misdelivered,
-    /// The process hangs and is gone: it took nothing up.
-    Hung,
+    /// The process hangs, or is not fit for the call, and is gone: it took nothing up.
+    Untouched,
     /// The caller hung up.
     Cancelled,
 }

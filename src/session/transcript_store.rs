@@ -154,9 +154,11 @@ impl TranscriptStore {
     /// What the CLI attached in a session that asked for `model`, as far as these records say it: in what is written
     /// from now on it was told already.
     pub(crate) fn learn<'a>(&self, model: &str, records: impl IntoIterator<Item = &'a Record>) {
+        // Under one lock: what was learned in part is not yet known.
+        let mut attachments = self.attachments();
         for record in records {
             if let Record::Attached(attachment) = record {
-                self.attachments().learn(model, attachment);
+                attachments.learn(model, attachment);
             }
         }
     }

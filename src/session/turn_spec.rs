@@ -99,6 +99,14 @@ impl TurnSpec {
         }
     }
 
+    /// The CLI may tell the model of its folder, its system, the model and the day beside the messages.
+    pub(crate) fn label_added(&mut self) {
+        let emulated = &mut self.start.labels.emulated;
+        if !emulated.iter().any(|path| path == ADDED) {
+            emulated.push(ADDED.to_owned());
+        }
+    }
+
     /// Whether a submitted prompt is this one.
     pub(crate) fn accepts(&self, submitted: &str) -> bool {
         match &self.route {
@@ -111,6 +119,9 @@ impl TurnSpec {
         }
     }
 }
+
+/// What is named where the CLI may tell more than the messages.
+pub(crate) const ADDED: &str = "messages";
 
 #[cfg(test)]
 impl TurnSpec {

@@ -69,4 +69,6 @@ pub(crate) use timeline::Try;
 pub(crate) use tool::Tool;
 pub(crate) use tool::ToolChoice;
 pub(crate) use tool::ToolRule;
+pub(crate) use usage::TOKENS_MAX;
 pub(crate) use usage::Usage;
+pub(crate) use usage::token_count;

@@ -1,5 +1,7 @@
 //! Tokens that an answer cost, as the upstream counted them.
 
+use serde_json::Value;
+
 /// Token counts of one message. The kinds are disjoint: input is what was neither read from nor written to a cache. A
 /// field is `None` where the upstream did not say; unknown is not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +33,38 @@ impl Usage {
                 .cache_read_input_tokens
                 .or(older.cache_read_input_tokens),
             reasoning_tokens: self.reasoning_tokens.or(older.reasoning_tokens),
+        }
+    }
+}
+
+/// A count of tokens as an upstream told it; `None`, which is unknown, for what is no count or is beyond
+/// [`TOKENS_MAX`].
+pub(crate) fn token_count(told: &Value) -> Option<u64> {
+    told.as_u64().filter(|count| *count <= TOKENS_MAX)
+}
+
+/// Tokens of one call. A host that counts more has not counted: it is a thousand times the longest context there is.
+/// Nine thousand million calls of as many fit into the 63 bits of a sum.
+pub(crate) const TOKENS_MAX: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_count_that_no_call_can_have_is_unknown() {
+        for (told, count) in [
+            (json!(0), Some(0)),
+            (json!(TOKENS_MAX), Some(TOKENS_MAX)),
+            (json!(TOKENS_MAX + 1), None),
+            (json!(i64::MAX), None),
+            (json!(u64::MAX), None),
+            (json!(1e30), None),
+            (json!(-1), None),
+            (json!("7"), None),
+        ] {
+            assert_eq!(token_count(&told), count, "{told}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::protocol::Protocol;
 use crate::turn::StopReason;
+use crate::turn::TOKENS_MAX;
 use crate::turn::Usage;
 use crate::wire::fields;
 use crate::wire::fields::NULL;
@@ -348,11 +349,11 @@ fn usage(protocol: Protocol, counts: &str) -> Usage {
         Protocol::Chat => CHAT_USAGE,
     };
     let [input, output, of_input, of_output] = inner(counts, &names);
-    let [cached] = inner(of_input, &["cached_tokens"]).map(fields::count);
-    let [reasoning] = inner(of_output, &["reasoning_tokens"]).map(fields::count);
+    let [cached] = inner(of_input, &["cached_tokens"]).map(tokens);
+    let [reasoning] = inner(of_output, &["reasoning_tokens"]).map(tokens);
     Usage {
-        input_tokens: fields::count(input).map(|all| all.saturating_sub(cached.unwrap_or(0))),
-        output_tokens: fields::count(output),
+        input_tokens: tokens(input).map(|all| all.saturating_sub(cached.unwrap_or(0))),
+        output_tokens: tokens(output),
         cache_creation_input_tokens: None,
         cache_read_input_tokens: cached,
         reasoning_tokens: reasoning,
@@ -372,6 +373,11 @@ const CHAT_USAGE: [&str; 4] = [
     "completion_tokens_details",
 ];
 
+/// A count of tokens; unknown where no call can have as many.
+fn tokens(json: &str) -> Option<u64> {
+    fields::count(json).filter(|count| *count <= TOKENS_MAX)
+}
+
 fn usage_of_messages(counts: &str) -> Usage {
     let names = [
         "input_tokens",
@@ -379,7 +385,7 @@ fn usage_of_messages(counts: &str) -> Usage {
         "cache_creation_input_tokens",
         "cache_read_input_tokens",
     ];
-    let [input, output, written, read] = inner(counts, &names).map(fields::count);
+    let [input, output, written, read] = inner(counts, &names).map(tokens);
     Usage {
         input_tokens: input,
         output_tokens: output,

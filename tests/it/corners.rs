@@ -438,6 +438,27 @@ fn where_nobody_can_know_what_the_cli_adds_the_first_call_is_labelled() {
     }
 }
 
+/// Sessions that wait since before it was known are not taken for ones that know.
+#[test]
+fn a_session_that_waited_since_before_it_was_known_what_the_cli_adds_is_given_to_no_call() {
+    for lane in ["", "driver = \"print\""] {
+        let upstream = Upstream::answering(|_| Answer::Say("ok".to_owned()));
+        let world = World::upstream(&upstream).claude(lane);
+        let world = world.env("CLAUDE_CODE_USE_ANOTHER", "1");
+        let relay = world.pool("idle = 4\nmax = 4").start();
+        relay.idle(4);
+        for _ in 0..4 {
+            let answer = relay.post(&call("what is told beside this?"));
+            assert_eq!(answer.status, 200, "{lane}: {}", answer.text());
+            let body = upstream.bodies().pop().expect("it was asked");
+            let adds = body["messages"].to_string().contains("Today's date");
+            let label = answer.header("x-relay-emulated");
+            assert_eq!(label == "messages", adds, "{lane}: {label}: {body}");
+        }
+        assert_eq!(upstream.bodies().len(), 4, "{lane}");
+    }
+}
+
 /// A failure that the API tells as an event of its stream; some versions tell nothing of it but its words.
 #[test]
 fn a_limit_or_an_overload_within_a_stream_keeps_its_status() {

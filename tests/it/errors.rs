@@ -188,7 +188,9 @@ fn a_rejected_call_costs_no_session() {
 #[test]
 fn a_rejection_is_told_in_the_apis_own_words() {
     for told in [400, 401, 429, 500, 529] {
-        let message = RELAY.ask(&format!("fail {told}")).json()["error"]["message"].clone();
+        let answer = RELAY.ask(&format!("fail {told}"));
+        assert_eq!(answer.header("x-relay-lane"), "claude-pty", "{told}");
+        let message = answer.json()["error"]["message"].clone();
         let message = message.as_str().unwrap_or_default();
         assert!(message.contains("in words"), "{told}: {message}");
         assert!(!message.contains("/login"), "{told}: {message}");
@@ -424,6 +426,7 @@ fn a_wrong_call_is_told_with_the_fields_path() {
     wrong["messages"][0]["content"] = 5.into();
     let answer = RELAY.post(&wrong);
     is_failure(&answer, 400, "invalid_request", "invalid_request_error");
+    assert_eq!(answer.header("x-relay-lane"), "", "no lane was asked");
     assert!(
         answer.body.contains("messages.0.content"),
         "{}",

@@ -44,10 +44,14 @@ struct Told {
 impl Pair {
     /// The rule of the first host gets the number of the try, from 1 on.
     fn new(first: impl Fn(usize, &Asked) -> Said + Send + Sync + 'static) -> Pair {
+        let second = Host::answering(|_| Said::Stream(chat_stream("second-model", &WORDS)));
+        Pair::of(first, second)
+    }
+
+    fn of(first: impl Fn(usize, &Asked) -> Said + Send + Sync + 'static, second: Host) -> Pair {
         let tries = AtomicUsize::new(0);
         let first =
             Host::answering(move |asked| first(tries.fetch_add(1, Ordering::Relaxed) + 1, asked));
-        let second = Host::answering(|_| Said::Stream(chat_stream("second-model", &WORDS)));
         let world = World::scripted("").pool("idle = 0");
         world.credential("key", "sk-a");
         let mut text = "kind: Model\nmetadata: { name: m }\n".to_owned();
@@ -313,6 +317,15 @@ fn s12_a_prompt_that_is_too_long_is_told_as_the_host_said_it_and_not_tried_again
     assert_eq!((told.status, pair.asked()), (400, (1, 0)));
     assert_eq!(told.json()["error"]["code"], "context_length_exceeded");
     assert_eq!(told.header("x-relay-origin"), "upstream");
+    assert_eq!(told.header("x-relay-lane"), "http:first");
+}
+
+#[test]
+fn a_failure_names_the_lanes_that_were_tried() {
+    let pair = Pair::of(|_, _| overloaded(), Host::answering(|_| overloaded()));
+    let told = pair.ask().response;
+    assert_eq!(told.header("x-relay-lane"), "http:second", "{}", told.body);
+    assert!(told.header("x-relay-attempts").starts_with("http:first="));
 }
 
 #[test]

@@ -43,6 +43,8 @@ use uuid::Uuid;
 /// What a session starts with.
 struct Start {
     opening: Opening,
+    /// How much its conversation has told of what the CLI tells by itself; one that comes through the pipe has all.
+    told: Option<usize>,
     machine: Machine,
     transcript_pipe: Option<TranscriptPipe>,
     /// The conversation that is held back until the tools are there.
@@ -102,24 +104,24 @@ impl Launcher {
         installation: &Installation,
     ) -> io::Result<Start> {
         let limits = self.limits(installation);
+        let (opening, told) = self.beginning(uuid, reader)?;
         Ok(Start {
             greeting: Some(input::greeting()),
-            ..Start::of(
-                self.beginning(uuid, reader)?,
-                Machine::waiting(limits, clock::awake()),
-            )
+            told: Some(told),
+            ..Start::of(opening, Machine::waiting(limits, clock::awake()))
         })
     }
 
     /// A conversation in which nothing was said: where it is known what the CLI would tell by itself, one in which that
-    /// was told.
-    fn beginning(&self, uuid: &str, reader: TranscriptReader<'_>) -> io::Result<Opening> {
+    /// was told; and how much that is, at least.
+    fn beginning(&self, uuid: &str, reader: TranscriptReader<'_>) -> io::Result<(Opening, usize)> {
         let transcript_store = &self.shared.launch_context.transcript_store;
-        if transcript_store.tells(reader) == 0 {
-            return Ok(Opening::Empty(uuid.to_owned()));
+        let told = transcript_store.tells(reader);
+        if told == 0 {
+            return Ok((Opening::Empty(uuid.to_owned()), told));
         }
         transcript_store.put_blank(uuid, reader)?;
-        Ok(Opening::Resumed(uuid.to_owned()))
+        Ok((Opening::Resumed(uuid.to_owned()), told))
     }
 
     fn primed(&self, uuid: &str, installation: &Installation) -> io::Result<Start> {
@@ -137,11 +139,15 @@ impl Launcher {
     fn with_turn(
         &self,
         uuid: &str,
-        task: TurnSpec,
+        mut task: TurnSpec,
         reader: TranscriptReader<'_>,
         installation: &Installation,
     ) -> io::Result<Start> {
         let transcript_store = &self.shared.launch_context.transcript_store;
+        // It may be another claude by now than the one that the turn was made for.
+        if self.may_tell_more(reader) {
+            task.label_added();
+        }
         let limits = self.limits(installation);
         let transcript = transcript_store.path(uuid);
         let tools = task.tools.clone();
@@ -161,7 +167,7 @@ impl Launcher {
                 }
             }
             false if transcript.is_file() => Start::of(Opening::Resumed(uuid), machine),
-            false => Start::of(self.beginning(&uuid, reader)?, machine),
+            false => Start::of(self.beginning(&uuid, reader)?.0, machine),
         })
     }
 
@@ -236,6 +242,7 @@ impl Launcher {
                 diagnostics,
                 tells_nothing: Arc::clone(&self.shared.tells_nothing),
                 held: start.held,
+                told: start.told,
                 transcript: launch_context.transcript_store.path(&uuid),
             },
         };
@@ -247,6 +254,7 @@ impl Start {
     fn of(opening: Opening, machine: Machine) -> Start {
         Start {
             opening,
+            told: None,
             machine,
             transcript_pipe: None,
             held: None,

@@ -9,6 +9,7 @@ use crate::turn::StopReason;
 use crate::turn::Usage;
 use crate::turn::json;
 use crate::turn::json::Replaced;
+use crate::turn::token_count;
 use serde_json::Value;
 
 /// One line.
@@ -231,7 +232,7 @@ fn details(details: &Value) -> Option<Value> {
 }
 
 fn counts(usage: Option<&Value>) -> Counts {
-    let count = |name| usage?.get(name)?.as_u64();
+    let count = |name| token_count(usage?.get(name)?);
     Counts {
         input: count("input_tokens"),
         output: count("output_tokens"),

@@ -43,6 +43,9 @@ pub(super) struct PrintTransport {
     pub(super) tells_nothing: Arc<AtomicBool>,
     /// The conversation that a session was launched with, until it may have it.
     pub(super) held: Option<String>,
+    /// How much the conversation that it was launched with has told of what the CLI tells by itself; `None` where that
+    /// conversation comes with the turn.
+    pub(super) told: Option<usize>,
     /// Where the CLI writes what is said.
     pub(super) transcript: PathBuf,
 }
@@ -115,6 +118,10 @@ impl Transport for PrintTransport {
         session: &mut RunningSession,
         now: Instant,
     ) -> io::Result<()> {
+        if self.is_outdated(session) {
+            session.give_up_outdated();
+            return Ok(());
+        }
         match turn.conversation {
             Some(text) => converse(text, session)?,
             None if session.transcript_pipe.is_some() => {
@@ -146,6 +153,12 @@ impl Transport for PrintTransport {
 }
 
 impl PrintTransport {
+    /// Whether it came up before it was known what the CLI tells by itself: it cannot take up another conversation.
+    fn is_outdated(&self, session: &RunningSession) -> bool {
+        let known = session.resources.transcript_store.tells(session.reader());
+        self.told.is_some_and(|told| told < known)
+    }
+
     fn hear(&mut self, words: Vec<OutputLine>, session: &mut RunningSession, now: Instant) {
         for word in words {
             self.machine.handle_word(word, now);

@@ -11,7 +11,6 @@ use crate::session::block;
 use crate::turn::Block;
 use crate::turn::End;
 use crate::turn::StopReason;
-use serde_json::Value;
 use std::time::Duration;
 
 /// What is known of a turn.
@@ -106,13 +105,11 @@ impl Evidence {
     /// the transcript. What was thought is not in a copy.
     pub(super) fn believe_first(&mut self) {
         let goes_on = self.runs_on && self.spoken.is_none();
-        if let Some(first) = self.first.take_if(|_| goes_on) {
-            let hides = |block: &Value| {
-                recorded::is(block, "thinking") || recorded::is(block, "redacted_thinking")
-            };
-            if first.stop_reason.is_some() && !first.blocks.iter().any(hides) {
-                self.recorded.take_whole(first);
-            }
+        if let Some(first) = self.first.take_if(|_| goes_on)
+            && first.stop_reason.is_some()
+            && !first.blocks.iter().any(recorded::is_thinking)
+        {
+            self.recorded.take_whole(first);
         }
     }
 

@@ -486,8 +486,9 @@ impl Merge {
         }
     }
 
-    /// The rest of the block that was told as it was displayed, and every other block after it, wherever it stood: the
-    /// display tells all texts of a message as one.
+    /// The rest of the block that was told as it was displayed, and every other block after it: the display tells all
+    /// texts of a message as one. What was thought before it, which nobody asked for, is not told any more: an API that
+    /// gets it back behind its text may refuse it, and without it takes the message.
     fn rest(&mut self) -> Option<Vec<Event>> {
         let recorded = self.evidence.recorded.text();
         let rest = match recorded.strip_prefix(self.evidence.displayed.text()) {
@@ -501,10 +502,9 @@ impl Merge {
             delta: Delta::Foreign(citation),
         }));
         events.push(Event::BlockStop { index: 0 });
-        let others = self
-            .evidence
-            .recorded
-            .events(1, |block| !recorded::is(block, "text"));
+        let others = self.evidence.recorded.events(1, |block| {
+            !recorded::is(block, "text") && !recorded::is_thinking(block)
+        });
         events.extend(others);
         if !self.evidence.recorded.begins_with_its_only_text() {
             self.seen.push(Seen::Emulated("content".to_owned()));

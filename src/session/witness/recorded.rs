@@ -229,6 +229,11 @@ pub(super) fn is(block: &Value, kind: &str) -> bool {
     block.get("type").and_then(Value::as_str) == Some(kind)
 }
 
+/// Whether the model thought this, and said nothing by it.
+pub(super) fn is_thinking(block: &Value) -> bool {
+    is(block, "thinking") || is(block, "redacted_thinking")
+}
+
 /// A block of the transcript as its caller brings it back: whole, a tool call under the name that the caller gave the
 /// tool.
 fn returned(block: &Value) -> Block {

@@ -467,6 +467,29 @@ fn a_message_that_is_told_in_another_order_is_labelled() {
     assert!(labelled(vec![said("h", "end_turn"), said("m", "end_turn")]));
 }
 
+/// Its text was told first, and a message goes back to the API with what was thought at its head or nowhere.
+#[test]
+fn what_was_thought_unasked_is_not_told_behind_the_text() {
+    let kinds = |reading| {
+        let mut merge = Merge::after(0, reading);
+        let mut seen = merge.handle_hook(&delta("d", 0, true, "hm"));
+        let mut thought = thought();
+        (thought.message, thought.stop_reason) = ("msg_1".into(), None);
+        seen.extend(merge.handle_records(vec![Record::Said(thought), said("hm", "end_turn")]));
+        seen.extend(merge.handle_hook(&stopped("hm")));
+        let kind = |seen| match seen {
+            Seen::Event(Event::BlockStart { kind, .. }) => Some(kind),
+            _ => None,
+        };
+        seen.into_iter().filter_map(kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(Reading::Along), [BlockKind::Text]);
+    assert_eq!(
+        kinds(Reading::Whole),
+        [BlockKind::Thinking, BlockKind::Text]
+    );
+}
+
 #[test]
 fn an_answer_told_whole_keeps_its_blocks() {
     let mut merge = Merge::after(0, Reading::Whole);

@@ -108,9 +108,8 @@ impl World {
             still: 0,
             chance,
         };
-        world
-            .ledger
-            .handle_renewed(Edition::default(), world.keeps, now);
+        let known = Some((Edition::default(), world.keeps));
+        world.ledger.handle_look(known, false, now);
         world.send(Duration::ZERO, Happening::LedgerTimeout);
         world.send(Duration::ZERO, Happening::Arrives);
         world

@@ -24,6 +24,9 @@ pub(super) trait Engine: Send {
         rows(&mut |values| self.execute(sql, values))
     }
 
+    /// The sum of a column's whole numbers, which is the most that a `BIGINT` can be where it would be more.
+    fn sum_of(&self, column: &str) -> String;
+
     /// The rows that a statement finds.
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault>;
 

@@ -24,6 +24,7 @@ use super::sqlite::Sqlite;
 use super::writer::Counts;
 use super::writer::Write;
 use super::writer::Writer;
+use super::writer::say_lost;
 use crate::clock;
 use std::cell::LazyCell;
 use std::fmt;
@@ -34,6 +35,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::TrySendError;
 use std::thread::Thread;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -153,7 +155,10 @@ impl Store {
     }
 
     fn tell(&self, word: Write) {
-        if self.0.words.try_send(word).is_err() {
+        if let Err(TrySendError::Full(word) | TrySendError::Disconnected(word)) =
+            self.0.words.try_send(word)
+        {
+            say_lost(&word, &"too much waits for the store");
             let lost = self.0.counts.lost.fetch_add(1, Ordering::Relaxed) + 1;
             // Once, and then each time that it has become ten times as many.
             if lost.ilog10() > 0 && lost == 10_u64.pow(lost.ilog10()) || lost == 1 {

@@ -81,6 +81,11 @@ impl Engine for Postgres {
         self.client()?.execute(&statement, &values).map_err(fault)
     }
 
+    fn sum_of(&self, column: &str) -> String {
+        // A sum of whole numbers is a decimal here.
+        format!("CAST(LEAST(SUM({column}), {}) AS BIGINT)", i64::MAX)
+    }
+
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault> {
         let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();

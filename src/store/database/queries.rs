@@ -62,11 +62,18 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Resul
     })
 }
 
-/// Adds sums to the row of its keys, or makes it.
+/// Adds sums to the row of its keys, or makes it. A sum that is full stays at the most that a `BIGINT` can be.
 fn add_sql(table: &str, keys: &str) -> String {
     let sums = SUMS.join(", ");
     let places = places(keys.split(',').count() + SUMS.len());
-    let more = SUMS.map(|sum| format!("{sum} = {table}.{sum} + excluded.{sum}"));
+    let more = SUMS.map(|sum| {
+        let (most, old, new) = (
+            i64::MAX,
+            format!("{table}.{sum}"),
+            format!("excluded.{sum}"),
+        );
+        format!("{sum} = CASE WHEN {old} > {most} - {new} THEN {most} ELSE {old} + {new} END")
+    });
     let more = more.join(", ");
     format!(
         "INSERT INTO {table} ({keys}, {sums}) VALUES ({places}) ON CONFLICT ({keys}) DO UPDATE SET {more}"
@@ -137,7 +144,7 @@ fn grouped(
     span: Span,
     is_series: bool,
 ) -> Result<BTreeMap<(u64, String), UsageSums>, EngineFault> {
-    let (source, conditions) = source(filter, by, span);
+    let (source, conditions) = source(filter, by, span, &|column| engine.sum_of(column));
     let start = if is_series {
         source.start.as_str()
     } else {
@@ -171,9 +178,12 @@ struct Source {
     sums: String,
 }
 
-fn source(filter: &UsageFilter, by: Option<GroupBy>, span: Span) -> (Source, Where) {
-    // A sum of whole numbers is a decimal in PostgreSQL.
-    let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
+fn source(
+    filter: &UsageFilter,
+    by: Option<GroupBy>,
+    span: Span,
+    sum: &dyn Fn(&str) -> String,
+) -> (Source, Where) {
     if let Some(kind) = filter.total(by, span) {
         let source = Source {
             table: "usage_totals",

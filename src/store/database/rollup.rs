@@ -179,21 +179,27 @@ impl UsageSums {
         }
     }
 
+    /// Adds another; a sum that is full stays at the most that it can be.
     pub(crate) fn add(&mut self, other: &UsageSums) {
-        self.calls += other.calls;
-        self.attempts += other.attempts;
-        self.left_calls += other.left_calls;
-        self.unpriced += other.unpriced;
-        self.input_tokens += other.input_tokens;
-        self.output_tokens += other.output_tokens;
-        self.cache_read_tokens += other.cache_read_tokens;
-        self.cache_write_tokens += other.cache_write_tokens;
-        self.reasoning_tokens += other.reasoning_tokens;
-        self.total_ms += other.total_ms;
-        self.first_byte_ms += other.first_byte_ms;
-        self.first_byte_calls += other.first_byte_calls;
+        for (sum, more) in [
+            (&mut self.calls, other.calls),
+            (&mut self.attempts, other.attempts),
+            (&mut self.left_calls, other.left_calls),
+            (&mut self.unpriced, other.unpriced),
+            (&mut self.input_tokens, other.input_tokens),
+            (&mut self.output_tokens, other.output_tokens),
+            (&mut self.cache_read_tokens, other.cache_read_tokens),
+            (&mut self.cache_write_tokens, other.cache_write_tokens),
+            (&mut self.reasoning_tokens, other.reasoning_tokens),
+            (&mut self.total_ms, other.total_ms),
+            (&mut self.first_byte_ms, other.first_byte_ms),
+            (&mut self.first_byte_calls, other.first_byte_calls),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
         for (currency, nanos) in &other.costs {
-            *self.costs.entry(currency.clone()).or_default() += nanos;
+            let sum = self.costs.entry(currency.clone()).or_default();
+            *sum = sum.saturating_add(*nanos);
         }
     }
 
@@ -212,7 +218,11 @@ impl UsageSums {
             self.first_byte_ms.into(),
             self.first_byte_calls.into(),
             // A roll-up has one currency.
-            self.costs.values().sum::<u64>().into(),
+            self.costs
+                .values()
+                .copied()
+                .fold(0, u64::saturating_add)
+                .into(),
         ]
     }
 
@@ -294,5 +304,23 @@ mod tests {
             (3, 1, 9)
         );
         assert_eq!(day[0].1.costs["USD"], 12);
+    }
+
+    #[test]
+    fn a_sum_that_is_full_stays_full() {
+        let most = || UsageRecord {
+            input_tokens: Some(u64::MAX),
+            cost_nanos: Some(u64::MAX),
+            currency: "USD".to_owned(),
+            ..UsageRecord::default()
+        };
+        let records = [most(), most()];
+        let sums = roll_up(&records.each_ref());
+        assert!(
+            sums.values()
+                .all(|sums| (sums.calls, sums.input_tokens) == (2, u64::MAX)
+                    && sums.costs["USD"] == u64::MAX),
+            "{sums:?}"
+        );
     }
 }

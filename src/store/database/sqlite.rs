@@ -79,6 +79,11 @@ impl Engine for Sqlite {
         })
     }
 
+    fn sum_of(&self, column: &str) -> String {
+        // `SUM` fails beyond 2^63. This is rounded from 2^53 on: nine million of a currency in nano-units.
+        format!("CAST(TOTAL({column}) AS INTEGER)")
+    }
+
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, EngineFault> {
         let mut statement = self.0.prepare_cached(sql).map_err(fault)?;
         let columns = statement.column_count();

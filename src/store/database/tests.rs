@@ -1,5 +1,7 @@
 //! The store as a whole, over SQLite in a folder.
 
+use super::engine::Engine;
+use super::sqlite::Sqlite;
 use super::*;
 use std::path::Path;
 use std::time::Duration;
@@ -207,6 +209,78 @@ async fn totals_and_roll_ups_tell_the_same_of_every_name() {
     let calls = |rows: &[(String, UsageSums)]| rows.iter().map(|row| row.1.calls).sum::<u64>();
     assert_eq!((calls(&tables[0]), tables[0].len()), (20, 1));
     assert_eq!((calls(&tables[1]), tables[1].len()), (20, 5));
+}
+
+#[tokio::test]
+async fn a_sum_that_is_full_stays_full_and_the_next_record_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let now = crate::clock::unix_ms();
+    for (id, tokens) in [("a", u64::MAX), ("b", u64::MAX), ("c", 5)] {
+        store.append_usage(move || UsageRecord {
+            input_tokens: Some(tokens),
+            cost_nanos: Some(tokens),
+            ..record(id, now)
+        });
+        assert!(store.flush(), "it is written");
+    }
+    let fine = UsageFilter {
+        status: Some("200".to_owned()),
+        ..UsageFilter::default()
+    };
+    let two = UsageFilter {
+        key: Some("key_a".to_owned()),
+        model: Some("m".to_owned()),
+        ..UsageFilter::default()
+    };
+    for filter in [UsageFilter::default(), two, fine] {
+        let sums = store.usage_summary(filter, None).await.expect("it answers");
+        let (_, sums) = &sums[0];
+        let full = i64::MAX as u64;
+        assert_eq!((sums.calls, sums.input_tokens), (3, full));
+        assert_eq!(sums.costs["USD"], full);
+    }
+    assert_eq!(store.health().lost, 0);
+    let mut other = Sqlite::open(&folder.path().join("store.db")).expect("it opens");
+    for table in ["usage_rollups", "usage_totals"] {
+        let kinds = format!("SELECT DISTINCT typeof(cost_nanos) FROM {table}");
+        let kinds = other.query(&kinds, &[]).expect("it answers");
+        assert_eq!(kinds.len(), 1, "{table}: {kinds:?}");
+        assert_eq!(
+            kinds[0].text(0),
+            "integer",
+            "a sum that is no whole number is rounded"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_word_that_the_database_refuses_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let mut other = Sqlite::open(&folder.path().join("store.db")).expect("it opens");
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON usage_records WHEN NEW.id = 'bad' \
+                  BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    other.batch(refuse).expect("it is made");
+    let named = |name: &str| AuditEntry {
+        name: name.to_owned(),
+        ..AuditEntry::default()
+    };
+    store.append_audit(named("before"));
+    for id in ["a", "bad", "b", "c"] {
+        store.append_usage(move || record(id, NOW));
+    }
+    store.append_audit(named("behind"));
+    assert!(store.flush(), "it is written");
+    let page = store.usage(UsageFilter::default(), None, 9).await;
+    let page = page.expect("it answers");
+    assert_eq!(ids(&page), ["c", "b", "a"]);
+    let changes = store.audit(AuditFilter::default(), None, 9).await;
+    let changes = changes.expect("it answers").rows;
+    let names: Vec<&str> = changes.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, ["behind", "before"]);
+    let health = store.health();
+    assert_eq!((health.written, health.lost), (6, 1));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use super::record::UsageRecord;
 use super::settings;
 use crate::clock;
 use std::cell::LazyCell;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -88,28 +89,42 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, batch: Vec<Write>) {
-        let mut wait = RETRY_WAIT;
+    /// Writes words in one transaction. Where the database refuses it, each half is written by itself, down to the word
+    /// that it refuses: that one alone is lost.
+    fn write(&mut self, mut batch: Vec<Write>) {
         let count = batch.len() as u64;
-        loop {
-            match whole(&mut *self.engine, |engine| put(engine, &batch)) {
-                Ok(()) => {
-                    self.counts.written.fetch_add(count, Ordering::Relaxed);
-                    if self.counts.is_behind.swap(false, Ordering::Relaxed) {
-                        tracing::info!("the store is written again");
-                    }
-                    return answer(batch);
+        match self.try_long(&batch) {
+            Ok(()) => {
+                self.counts.written.fetch_add(count, Ordering::Relaxed);
+                if self.counts.is_behind.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the store is written again");
                 }
+                answer(batch);
+            }
+            Err(EngineFault::Refused(_)) if batch.len() > 1 => {
+                let rest = batch.split_off(batch.len() / 2);
+                self.write(batch);
+                self.write(rest);
+            }
+            Err(fault) => {
+                self.complain(&fault);
+                batch.iter().for_each(|word| say_lost(word, &fault));
+                self.counts.lost.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Tries for as long as it may work in a moment and the daemon does not end.
+    fn try_long(&mut self, batch: &[Write]) -> Result<(), EngineFault> {
+        let mut wait = RETRY_WAIT;
+        loop {
+            match whole(&mut *self.engine, |engine| put(engine, batch)) {
                 Err(fault) if fault.may_pass() && !self.counts.ends.load(Ordering::Relaxed) => {
                     self.complain(&fault);
                     std::thread::park_timeout(wait); // The end of the daemon wakes it.
                     wait = (wait * 2).min(RETRY_WAIT_MAX);
                 }
-                Err(fault) => {
-                    self.complain(&fault);
-                    self.counts.lost.fetch_add(count, Ordering::Relaxed);
-                    return;
-                }
+                done => return done,
             }
         }
     }
@@ -161,6 +176,23 @@ fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
         }
     }
     queries::append(engine, &records)
+}
+
+/// Says of a change that it is not in the audit log; calls that are lost are counted, and there may be many.
+pub(super) fn say_lost(word: &Write, cause: &dyn Display) {
+    if let Write::Audit(entry) = word {
+        let AuditEntry {
+            actor,
+            action,
+            kind,
+            name,
+            ..
+        } = &**entry;
+        tracing::error!(
+            %cause, actor, action, kind, name,
+            "the store did not take a change: it is in force, and not in the audit log. Look at the database, and keep this line"
+        );
+    }
 }
 
 /// Tells those who wait that it is written. Whoever does not wait any more needs no answer.

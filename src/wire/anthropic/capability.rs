@@ -268,7 +268,7 @@ const POSTSCRIPT: &str = "
 | --- | --- | --- | --- |
 | a streamed answer comes | line by line | token by token | token by token |
 | several texts of one streamed answer | are one block | are told apart | are told apart |
-| thinking nobody asked for, in a streamed answer | is not told | is told | is told |
+| thinking nobody asked for, in a streamed answer | is not told where its text was told before it is known | is told | is told |
 | numbers in the input of a call | are JavaScript's: `1.0` is `1` | as the model wrote them | streamed, as the model wrote them |
 | an answer that is cut (`max_tokens`) or shows nothing | is one request as a rule: claude, which would ask once more, is interrupted while it prepares that; where it was quicker it is counted | is one request | is one request, or two |
 | which `stop_sequence` it was | is told where the call has one only | is told | is told |

@@ -4,6 +4,7 @@ use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::Usage;
+use crate::turn::token_count;
 use crate::wire::reader::Word;
 use serde_json::Value;
 
@@ -69,8 +70,8 @@ impl Blocks {
 /// Counts in OpenAI's words; these are the names of what went in and what came out.
 pub(super) fn usage(told: &Value, input: &str, output: &str) -> Usage {
     let count = |path: [&str; 2]| match path {
-        [name, ""] => told.get(name)?.as_u64(),
-        [outer, inner] => told.get(outer)?.get(inner)?.as_u64(),
+        [name, ""] => token_count(told.get(name)?),
+        [outer, inner] => token_count(told.get(outer)?.get(inner)?),
     };
     let (details, reasoning) = (format!("{input}_details"), format!("{output}_details"));
     let cached = count([&details, "cached_tokens"]);
