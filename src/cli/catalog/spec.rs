@@ -110,10 +110,9 @@ impl Describe for HostRow {
             return None;
         }
         Some(match self.shown_by() {
-            "none" => format!(
-                "note: no key was given, so this private host has `auth: none`. If it asks for one, say \
-                 --key-env, --key-file or --key-stdin with --replace."
-            ),
+            "none" => "note: no key was given, so this private host has `auth: none`. If it asks for one, say --key-env, \
+                       --key-file or --key-stdin with --replace."
+                .to_owned(),
             _ => format!(
                 "next: `inference-relay host-key add {name}-key --host {name} --stdin` gives it a key; without one its \
                  calls are refused. If it takes none, say --auth none with --replace."
