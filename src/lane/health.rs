@@ -13,6 +13,8 @@ pub(crate) enum Health {
     },
     /// Calls may fail; the text says why and what to do.
     Degraded(String),
+    /// What serves it is not on this machine, and nobody said that it is: calls that ask for it fail, for this reason.
+    Absent(String),
     Draining,
 }
 
