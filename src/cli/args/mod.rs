@@ -4,6 +4,7 @@ mod access;
 mod backup;
 mod calls;
 mod daemon;
+pub(crate) mod examples;
 mod look;
 #[cfg(feature = "recorder")]
 mod record;
