@@ -2,6 +2,10 @@
 //!
 //! An upload is written while it comes, and each of its pieces is taken off the room that is left before it is written,
 //! so that two uploads at once cannot have the same room. One that does not come to its end leaves nothing.
+//!
+//! Files are not given up for others, so no owner may have more than is still free for all: the first one has at most
+//! half, the next one half of the rest, and there is always something left for whoever comes. Switches share their
+//! buffers among ports like that. Callers without a key are alone, and have all of it.
 
 use crate::clock;
 use crate::session::create_private;
@@ -48,10 +52,18 @@ struct Kept {
 struct State {
     /// By id, which is unique among all owners.
     known: BTreeMap<String, FileRecord>,
-    /// Bytes of what is known, and of uploads under way.
-    bytes: u64,
+    /// What is known, and uploads under way.
+    all: Held,
+    owners: BTreeMap<Owner, Held>,
     /// Counts up, so that files of one second keep their order.
     next: u64,
+}
+
+/// What somebody has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Held {
+    bytes: u64,
+    files: u64,
 }
 
 /// What is known of a file.
@@ -89,6 +101,10 @@ pub(crate) enum Full {
     File(u64),
     /// All files together are.
     Storage(u64),
+    /// There are so many files already.
+    Count(u64),
+    /// The files of its owner would be larger than the bytes that are theirs, or be more than so many.
+    Share { bytes: u64, files: u64 },
     /// It cannot be written.
     Disk(io::Error),
 }
@@ -97,6 +113,7 @@ pub(crate) enum Full {
 #[derive(Debug)]
 pub(crate) struct Upload {
     kept: Arc<Kept>,
+    owner: Owner,
     id: String,
     file: Option<fs::File>,
     hash: Sha256,
@@ -139,27 +156,32 @@ impl FileStore {
         Ok(FileStore(Arc::new(kept)))
     }
 
-    /// Begins a file with this id.
+    /// Begins a file of this owner with this id.
     ///
     /// # Errors
-    /// Where it cannot be written.
-    pub(crate) async fn begin(&self, id: &str) -> io::Result<Upload> {
-        let (kept, id) = (Arc::clone(&self.0), id.to_owned());
+    /// Where there is no room for another one, or it cannot be written.
+    pub(crate) async fn begin(&self, owner: &Owner, id: &str) -> Result<Upload, Full> {
+        let (kept, owner, id) = (Arc::clone(&self.0), owner.clone(), id.to_owned());
         worked(move || {
-            let path = kept.path(&id, "part");
+            let one = Held { bytes: 0, files: 1 };
+            kept.state().take_room(&owner, one, kept.config)?;
+            // From here on its room is given back where it does not come to its end.
+            let mut upload = Upload {
+                kept,
+                owner,
+                id,
+                file: None,
+                hash: Sha256::new(),
+                bytes: 0,
+                is_kept: false,
+            };
+            let path = upload.kept.path(&upload.id, "part");
             let mut options = fs::OpenOptions::new();
             options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(path)?;
-            Ok(Upload {
-                kept,
-                id,
-                file: Some(file),
-                hash: Sha256::new(),
-                bytes: 0,
-                is_kept: false,
-            })
+            upload.file = Some(options.open(path).map_err(Full::Disk)?);
+            Ok(upload)
         })
         .await
     }
@@ -230,13 +252,13 @@ impl Upload {
     ///
     /// # Errors
     /// Where it cannot be kept.
-    pub(crate) async fn finish(mut self, owner: Owner, said: FileSaid) -> io::Result<FileRecord> {
+    pub(crate) async fn finish(mut self, said: FileSaid) -> io::Result<FileRecord> {
         worked(move || {
             drop(self.file.take());
             let created = clock::unix_ms() / 1000;
             let record = FileRecord {
                 id: self.id.clone(),
-                owner,
+                owner: self.owner.clone(),
                 name: said.name,
                 media: said.media,
                 purpose: said.purpose,
@@ -275,13 +297,12 @@ impl Upload {
         if self.bytes + more > config.bytes_max {
             return Err(Full::File(config.bytes_max));
         }
-        let mut state = self.kept.state();
-        if state.bytes + more > config.total_bytes_max {
-            return Err(Full::Storage(config.total_bytes_max));
-        }
-        state.bytes += more;
-        drop(state);
-        self.bytes += more;
+        let more = Held {
+            bytes: more,
+            files: 0,
+        };
+        self.kept.state().take_room(&self.owner, more, config)?;
+        self.bytes += more.bytes;
         Ok(())
     }
 }
@@ -291,9 +312,11 @@ impl Drop for Upload {
         if self.is_kept {
             return;
         }
-        let mut state = self.kept.state();
-        state.bytes = state.bytes.saturating_sub(self.bytes);
-        drop(state);
+        let held = Held {
+            bytes: self.bytes,
+            files: 1,
+        };
+        self.kept.state().give_back(&self.owner, held);
         drop(self.file.take());
         for end in ["part", "bytes"] {
             drop(fs::remove_file(self.kept.path(&self.id, end)));
@@ -319,7 +342,7 @@ impl Kept {
     fn remove(&self, id: &str) {
         let mut state = self.state();
         if let Some(record) = state.known.remove(id) {
-            state.bytes = state.bytes.saturating_sub(record.bytes);
+            state.give_back(&record.owner, record.held());
         }
         drop(state);
         for end in ["json", "bytes"] {
@@ -346,10 +369,74 @@ impl Kept {
 
 impl State {
     fn take(&mut self, record: FileRecord) {
-        self.bytes += record.bytes;
+        self.all.add(record.held());
+        let owned = self.owners.entry(record.owner.clone()).or_default();
+        owned.add(record.held());
         self.next = self.next.max(record.place);
         self.known.insert(record.id.clone(), record);
     }
+
+    /// Takes room for so much more, in one step.
+    fn take_room(&mut self, owner: &Owner, more: Held, config: FilesConfig) -> Result<(), Full> {
+        let mut all = self.all;
+        all.add(more);
+        if all.bytes > config.total_bytes_max {
+            return Err(Full::Storage(config.total_bytes_max));
+        }
+        if all.files > FILES_MAX {
+            return Err(Full::Count(FILES_MAX));
+        }
+        let mut owned = self.owners.get(owner).copied().unwrap_or_default();
+        let share = Held {
+            bytes: share(config.total_bytes_max, self.all.bytes - owned.bytes),
+            files: share(FILES_MAX, self.all.files - owned.files),
+        };
+        owned.add(more);
+        let is_beyond = owned.bytes > share.bytes || owned.files > share.files;
+        if is_beyond && *owner != Owner::anonymous() {
+            let Held { bytes, files } = share;
+            return Err(Full::Share { bytes, files });
+        }
+        self.all = all;
+        self.owners.insert(owner.clone(), owned);
+        Ok(())
+    }
+
+    fn give_back(&mut self, owner: &Owner, held: Held) {
+        self.all.subtract(held);
+        if let Some(owned) = self.owners.get_mut(owner) {
+            owned.subtract(held);
+            if *owned == Held::default() {
+                self.owners.remove(owner);
+            }
+        }
+    }
+}
+
+impl Held {
+    fn add(&mut self, more: Held) {
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        self.files = self.files.saturating_add(more.files);
+    }
+
+    fn subtract(&mut self, less: Held) {
+        self.bytes = self.bytes.saturating_sub(less.bytes);
+        self.files = self.files.saturating_sub(less.files);
+    }
+}
+
+impl FileRecord {
+    fn held(&self) -> Held {
+        Held {
+            bytes: self.bytes,
+            files: 1,
+        }
+    }
+}
+
+/// What one owner may have of a whole, of which others have so much: as much as is free then.
+fn share(whole: u64, others: u64) -> u64 {
+    whole.saturating_sub(others) / 2
 }
 
 /// Works in a thread that may wait for the disk.
@@ -386,6 +473,9 @@ fn read(path: &Path) -> Option<FileRecord> {
     (json["version"] == VERSION && is_whole).then_some(record)
 }
 
+/// Files of all callers: what is known of each is kept in memory and looked through, which takes a millisecond for so
+/// many. A client has some dozens.
+const FILES_MAX: u64 = 10_000;
 /// Of the records' form.
 const VERSION: u64 = 1;
 
@@ -398,18 +488,33 @@ mod tests {
         total_bytes_max: 15,
     };
 
+    /// In which one owner has room for 15.
+    const WIDE: FilesConfig = FilesConfig {
+        bytes_max: 10,
+        total_bytes_max: 30,
+    };
+
     fn owner(name: &str) -> Owner {
         Owner(name.into())
     }
 
     async fn put(files: &FileStore, id: &str, text: &'static str) -> Result<FileRecord, Full> {
-        let upload = files.begin(id).await.map_err(Full::Disk)?;
+        put_of(files, &owner("a"), id, text).await
+    }
+
+    async fn put_of(
+        files: &FileStore,
+        owner: &Owner,
+        id: &str,
+        text: &'static str,
+    ) -> Result<FileRecord, Full> {
+        let upload = files.begin(owner, id).await?;
         let upload = upload.write(Bytes::from_static(text.as_bytes())).await?;
         let said = FileSaid {
             name: "a.txt".into(),
             ..FileSaid::default()
         };
-        upload.finish(owner("a"), said).await.map_err(Full::Disk)
+        upload.finish(said).await.map_err(Full::Disk)
     }
 
     #[tokio::test]
@@ -435,6 +540,8 @@ mod tests {
     async fn one_file_and_all_together_have_their_room_and_what_ends_early_gives_it_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let files = FileStore::open(folder.path(), CONFIG).expect("it opens");
+        let nobody = Owner::anonymous();
+        let put = async |files: &FileStore, id: &str, text| put_of(files, &nobody, id, text).await;
         assert!(matches!(
             put(&files, "file_0", "12345678901").await,
             Err(Full::File(10))
@@ -444,7 +551,7 @@ mod tests {
             put(&files, "file_2", "123456").await,
             Err(Full::Storage(15))
         ));
-        let under_way = files.begin("file_3").await.expect("it begins");
+        let under_way = files.begin(&nobody, "file_3").await.expect("it begins");
         let under_way = under_way
             .write(Bytes::from_static(b"12345"))
             .await
@@ -458,7 +565,7 @@ mod tests {
             .await
             .expect("there is room again");
         let names: Vec<String> = files
-            .list(&owner("a"))
+            .list(&nobody)
             .into_iter()
             .map(|record| record.id)
             .collect();
@@ -467,15 +574,69 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_owner_has_at_most_what_is_free_then_and_another_can_always_keep_something() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = FileStore::open(folder.path(), WIDE).expect("it opens");
+        put(&files, "file_1", "1234567890").await.expect("it fits");
+        put(&files, "file_2", "12345").await.expect("it fits");
+        assert!(matches!(
+            put(&files, "file_3", "1").await,
+            Err(Full::Share { bytes: 15, .. })
+        ));
+        let other = owner("b");
+        put_of(&files, &other, "file_4", "1234567")
+            .await
+            .expect("half of the rest is theirs");
+        assert!(matches!(
+            put_of(&files, &other, "file_5", "1").await,
+            Err(Full::Share { bytes: 7, .. })
+        ));
+        // After a restart as before.
+        let files = FileStore::open(folder.path(), WIDE).expect("it opens");
+        assert!(matches!(
+            put(&files, "file_6", "1").await,
+            Err(Full::Share { bytes: 11, .. })
+        ));
+        assert!(files.remove(&owner("a"), "file_1").await);
+        put(&files, "file_7", "123456").await.expect("it fits");
+    }
+
+    #[test]
+    fn there_are_so_many_files_and_no_owner_has_them_all() {
+        let mut state = State::default();
+        let one = Held { bytes: 0, files: 1 };
+        let many = Held {
+            bytes: 0,
+            files: FILES_MAX / 2,
+        };
+        let (a, b) = (owner("a"), owner("b"));
+        assert!(state.take_room(&a, many, CONFIG).is_ok());
+        assert!(matches!(
+            state.take_room(&a, one, CONFIG),
+            Err(Full::Share { files: 5_000, .. })
+        ));
+        assert!(state.take_room(&b, one, CONFIG).is_ok());
+        let nobody = Owner::anonymous();
+        assert!(state.take_room(&nobody, many, CONFIG).is_err());
+        state.give_back(&b, one);
+        assert!(state.take_room(&nobody, many, CONFIG).is_ok());
+        assert!(matches!(
+            state.take_room(&b, one, CONFIG),
+            Err(Full::Count(FILES_MAX))
+        ));
+    }
+
+    #[tokio::test]
     async fn a_file_whose_time_is_over_is_not_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let files = FileStore::open(folder.path(), CONFIG).expect("it opens");
-        let upload = files.begin("file_1").await.expect("it begins");
+        let upload = files.begin(&owner("a"), "file_1").await;
+        let upload = upload.expect("it begins");
         let said = FileSaid {
             lives: Some(0),
             ..FileSaid::default()
         };
-        upload.finish(owner("a"), said).await.expect("it is kept");
+        upload.finish(said).await.expect("it is kept");
         assert_eq!(files.find(&owner("a"), "file_1"), None);
         assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
     }

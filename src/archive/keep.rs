@@ -100,7 +100,8 @@ impl Archive {
         let (owner, id) = (owner.clone(), id.to_owned());
         self.at(kind, move |shelf| {
             let is_there = get(shelf, &owner, &id).is_some();
-            shelf.remove(&name(&owner, &id)) && is_there
+            let removed = shelf.remove(&name(&owner, &id));
+            (shelf.remove(&name_before(&owner, &id)) || removed) && is_there
         })
         .await
     }
@@ -178,7 +179,9 @@ impl Shelves {
     /// The same for what is got.
     fn get_here(&self, kind: Kind, owner: &Owner, id: &str) -> Option<Option<Value>> {
         let shelf = self.free(kind)?;
-        let bytes = shelf.bytes_of(&name(owner, id)).unwrap_or(0);
+        let bytes = shelf.bytes_of(&name(owner, id));
+        let bytes = bytes.or_else(|| shelf.bytes_of(&name_before(owner, id)));
+        let bytes = bytes.unwrap_or(0);
         (bytes <= SMALL_BYTES_MAX as u64).then(|| get(&shelf, owner, id))
     }
 }
@@ -229,7 +232,8 @@ fn put(shelf: &mut Shelf, owner: &Owner, id: &str, record: &Value) -> io::Result
 }
 
 fn get(shelf: &Shelf, owner: &Owner, id: &str) -> Option<Value> {
-    let text = shelf.get(&name(owner, id))?;
+    let text = shelf.get(&name(owner, id));
+    let text = text.or_else(|| shelf.get(&name_before(owner, id)))?;
     let mut kept: Value = serde_json::from_slice(&text).ok()?;
     let is_theirs = kept["version"] == VERSION && kept["owner"] == owner.0 && kept["id"] == id;
     let at = Duration::from_millis(kept["at"].as_u64()?);
@@ -238,14 +242,25 @@ fn get(shelf: &Shelf, owner: &Owner, id: &str) -> Option<Value> {
     (is_theirs && is_young).then(|| kept["record"].take())
 }
 
-/// A caller's id is no name for a file: its digest is.
+/// A caller's id is no name for a file: its digest is. What begins it is the same for all of an owner's records.
 fn name(owner: &Owner, id: &str) -> String {
+    let owned = digits(&Sha256::digest(owner.0.as_bytes()));
+    let (tag, _) = owned.split_at(OWNER_DIGITS);
+    format!("{tag}-{}", name_before(owner, id))
+}
+
+/// The name that an earlier relay gave it.
+fn name_before(owner: &Owner, id: &str) -> String {
     let mut hash = Sha256::new();
     hash.update((owner.0.len() as u64).to_be_bytes());
     hash.update(owner.0.as_bytes());
     hash.update(id.as_bytes());
-    let digits = hash.finalize();
-    let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits(&hash.finalize())
+}
+
+/// Hexadecimal digits.
+fn digits(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits
         .filter_map(|digit| char::from_digit(digit.into(), 16))
         .collect()
@@ -255,10 +270,13 @@ fn name(owner: &Owner, id: &str) -> String {
 const SMALL_BYTES_MAX: usize = 64 << 10;
 /// What is set aside for it before it is written.
 const SMALL_BYTES_EXPECTED: usize = 4 << 10;
+/// Hexadecimal digits of an owner's digest in a name: two owners of 20,000 that have the same would share one share.
+const OWNER_DIGITS: usize = 16;
 /// Of the records' form.
 const VERSION: u64 = 1;
 /// How long a record is kept that nobody changes: as long as OpenAI keeps a response.
-const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const AGE_MAX: Duration = Duration::from_millis(AGE_MS_MAX);
+const AGE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
 /// What a record holds goes into a call again, whose body has 32 MiB: one that is larger could not be gone on with, and
 /// while it is read and written nobody else's is.
 pub(crate) const RECORD_BYTES_MAX: u64 = 32 << 20;
@@ -267,12 +285,14 @@ const DISK: Bounds = Bounds {
     bytes: 512 << 20,
     records: 20_000,
     record: RECORD_BYTES_MAX,
+    age: AGE_MS_MAX,
 };
 /// The same where it takes memory.
 const MEMORY: Bounds = Bounds {
     bytes: 64 << 20,
     records: 2_000,
     record: RECORD_BYTES_MAX,
+    age: AGE_MS_MAX,
 };
 
 #[cfg(test)]
@@ -331,6 +351,22 @@ mod tests {
         assert_eq!(archive.0.get_here(kind, &owner, "s"), None);
         drop(shelf);
         assert_eq!(archive.0.get_here(kind, &owner, "none"), Some(None));
+    }
+
+    #[tokio::test]
+    async fn a_record_that_an_earlier_relay_named_is_got_changed_and_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = Archive::open(folder.path(), FILES).expect("it opens");
+        let (kind, owner) = (Kind::Response, owner("a"));
+        let text = serde_json::to_vec(&Kept::now(&owner, "r", &json!(1))).expect("it is JSON");
+        let put = archive.0.shelf(kind).put(&name_before(&owner, "r"), &text);
+        put.expect("it is kept");
+        assert_eq!(archive.get(kind, &owner, "r").await, Some(json!(1)));
+        let changed = archive.change(kind, &owner, "r", |record| *record = json!(2));
+        assert_eq!(changed.await.expect("it is written"), Some(()));
+        assert_eq!(archive.get(kind, &owner, "r").await, Some(json!(2)));
+        assert!(archive.remove(kind, &owner, "r").await);
+        assert_eq!(archive.get(kind, &owner, "r").await, None);
     }
 
     #[tokio::test]

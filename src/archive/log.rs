@@ -29,14 +29,15 @@ pub(super) struct Log {
 struct Segment {
     file: fs::File,
     bytes: u64,
-    /// Records that are kept.
+    /// Records that are kept, and their bytes.
     kept: usize,
+    kept_bytes: u64,
 }
 
 /// Where a record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spot {
-    segment: u64,
+    pub(super) segment: u64,
     at: u64,
     /// With its head.
     pub(super) bytes: u64,
@@ -126,7 +127,29 @@ impl Log {
         };
         segment.bytes += spot.bytes;
         segment.kept += 1;
+        segment.kept_bytes += spot.bytes;
         Ok(spot)
+    }
+
+    /// The first of the files of which less than half is still kept; it could be written anew in less room.
+    pub(super) fn sparse(&self) -> Option<u64> {
+        let is_sparse = |(_, segment): &(&u64, &Segment)| segment.kept_bytes < segment.bytes / 2;
+        let (number, _) = self.segments.iter().find(is_sparse)?;
+        Some(*number)
+    }
+
+    /// Appends a record once more, as old as it is, so that its file can go; it still stands in both.
+    ///
+    /// # Errors
+    /// Where it cannot be read or written.
+    pub(super) fn copy(&mut self, name: &str, spot: Spot) -> io::Result<Spot> {
+        let text = self.read(spot).ok_or(io::ErrorKind::InvalidData)?;
+        let segment = self.segments.get(&spot.segment);
+        let segment = segment.ok_or(io::ErrorKind::NotFound)?;
+        let head = Head::read(&segment.piece(spot.at, HEAD_BYTES)?);
+        let time = head.ok_or(io::ErrorKind::InvalidData)?.time;
+        self.close_segment(spot.segment)?;
+        self.append(name, time, &text)
     }
 
     /// The text of a record; `None` where it is not as it was written.
@@ -151,6 +174,7 @@ impl Log {
             return Ok(());
         };
         segment.kept = segment.kept.saturating_sub(1);
+        segment.kept_bytes = segment.kept_bytes.saturating_sub(spot.bytes);
         if segment.kept == 0 {
             self.drop_segment(spot.segment);
             return Ok(());
@@ -160,12 +184,22 @@ impl Log {
 
     /// The file that is appended to.
     fn open_segment(&mut self) -> io::Result<u64> {
-        let last = self.segments.last_key_value();
-        let next = match last {
-            Some((number, segment)) if segment.bytes < self.segment_bytes => return Ok(*number),
-            Some((number, _)) => number + 1,
-            None => 0,
-        };
+        match self.segments.last_key_value() {
+            Some((number, segment)) if segment.bytes < self.segment_bytes => Ok(*number),
+            Some((number, _)) => self.begin_segment(number + 1),
+            None => self.begin_segment(0),
+        }
+    }
+
+    /// This file is appended to no more.
+    fn close_segment(&mut self, number: u64) -> io::Result<()> {
+        match self.segments.last_key_value() {
+            Some((last, _)) if *last == number => self.begin_segment(number + 1).map(drop),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn begin_segment(&mut self, next: u64) -> io::Result<u64> {
         let path = self.folder.join(format!("{next:012}.{END}"));
         let file = options().create_new(true).open(path)?;
         self.segments.insert(next, Segment::new(file));
@@ -187,6 +221,7 @@ impl Segment {
             file,
             bytes: 0,
             kept: 0,
+            kept_bytes: 0,
         }
     }
 
@@ -225,7 +260,9 @@ impl Segment {
             );
             self.file.set_len(self.bytes)?;
         }
-        self.kept = found.len() - before;
+        let kept = found.get(before..).unwrap_or_default();
+        self.kept = kept.len();
+        self.kept_bytes = kept.iter().map(|found| found.spot.bytes).sum();
         Ok(())
     }
 

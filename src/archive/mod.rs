@@ -6,7 +6,8 @@
 //! **Never.** It knows no dialect: a record is JSON. It logs nothing of one.
 //!
 //! **Invariants.** A record that was put is on disk before whoever put it goes on, so it is there after a restart. What is
-//! kept is bounded in bytes, in records and in time; the oldest goes first. What was cut short by the end of the process is no
+//! kept is bounded in bytes, in records and in time; the oldest of whoever has most goes first, so one owner's filling
+//! costs no other anything. What was cut short by the end of the process is no
 //! record, and what is removed is written over. Another owner's record is one that is not
 //! there.
 //!
@@ -15,6 +16,7 @@
 mod file;
 mod keep;
 mod log;
+mod share;
 mod shelf;
 
 pub(crate) use file::FileRecord;

@@ -2,11 +2,17 @@
 //!
 //! A small record is appended to a file of many. A large one, and one that was changed, which will be again, has a file of
 //! its own.
+//!
+//! Where there is no room, the oldest record of the owner who has most goes: whoever fills the shelf loses their own
+//! first, and others can always put something. The alternative that lost is a fixed share for each, of which most
+//! would lie idle.
 
 use super::log;
 use super::log::Found;
 use super::log::Log;
 use super::log::Spot;
+use super::share::OwnerTag;
+use super::share::Shares;
 use crate::clock;
 use crate::session::create_private;
 use crate::session::replace_private;
@@ -32,6 +38,8 @@ pub(super) struct Shelf {
     next: u64,
     /// Of what is not in the log.
     bytes: u64,
+    /// What each owner has of it.
+    shares: Shares,
 }
 
 /// A record that is kept.
@@ -39,6 +47,8 @@ pub(super) struct Shelf {
 struct Entry {
     name: String,
     bytes: u64,
+    /// Milliseconds since 1970.
+    time: u64,
     /// `None`: it has a file of its own, or is in memory.
     spot: Option<Spot>,
 }
@@ -57,6 +67,8 @@ pub(super) struct Bounds {
     pub(super) records: usize,
     /// Bytes of one record.
     pub(super) record: u64,
+    /// Milliseconds after which nobody gets a record any more.
+    pub(super) age: u64,
 }
 
 impl Shelf {
@@ -77,7 +89,7 @@ impl Shelf {
         let mut spots = HashMap::new();
         for Found { name, time, spot } in logged {
             // A change came to its end, and not the removal of what was before it.
-            if changed.contains(&name) {
+            if changed.contains(&name) || spots.contains_key(&name) {
                 log.discard(spot)?;
             } else {
                 all.push((time, name.clone(), spot.bytes));
@@ -86,9 +98,14 @@ impl Shelf {
         }
         all.sort_by_key(|(time, ..)| *time);
         let mut shelf = Shelf::empty(Place::Disk(folder.to_owned(), log), bounds);
-        for (_, name, bytes) in all {
+        for (time, name, bytes) in all {
             let spot = spots.remove(&name);
-            shelf.note(name, bytes, spot);
+            shelf.note(Entry {
+                name,
+                bytes,
+                time,
+                spot,
+            });
         }
         shelf.make_room(0, 0);
         Ok(shelf)
@@ -102,6 +119,7 @@ impl Shelf {
             places: HashMap::new(),
             next: 0,
             bytes: 0,
+            shares: Shares::default(),
         }
     }
 
@@ -123,7 +141,7 @@ impl Shelf {
             Ok(spot) => spot,
             Err(error) => {
                 if let Some(before) = before {
-                    self.note(before.name, before.bytes, before.spot);
+                    self.note(before);
                 }
                 return Err(error);
             }
@@ -133,7 +151,12 @@ impl Shelf {
             self.discard(&before);
         }
         let bytes = spot.map_or(size, |spot| spot.bytes);
-        self.note(name.to_owned(), bytes, spot);
+        self.note(Entry {
+            name: name.to_owned(),
+            bytes,
+            time: clock::unix_ms(),
+            spot,
+        });
         Ok(())
     }
 
@@ -150,12 +173,14 @@ impl Shelf {
     }
 
     /// The newest record is this one.
-    fn note(&mut self, name: String, bytes: u64, spot: Option<Spot>) {
-        self.places.insert(name.clone(), self.next);
-        if spot.is_none() {
-            self.bytes += bytes;
+    fn note(&mut self, entry: Entry) {
+        self.places.insert(entry.name.clone(), self.next);
+        if entry.spot.is_none() {
+            self.bytes += entry.bytes;
         }
-        self.kept.insert(self.next, Entry { name, bytes, spot });
+        self.shares
+            .add(&OwnerTag::of(&entry.name), self.next, entry.bytes);
+        self.kept.insert(self.next, entry);
         self.next += 1;
     }
 
@@ -188,29 +213,72 @@ impl Shelf {
 
     /// The record is known no more.
     fn take(&mut self, name: &str) -> Option<Entry> {
-        let entry = self.kept.remove(&self.places.remove(name)?)?;
-        self.uncount(&entry);
-        Some(entry)
+        let place = *self.places.get(name)?;
+        self.take_at(place)
     }
 
-    fn uncount(&mut self, entry: &Entry) {
+    fn take_at(&mut self, place: u64) -> Option<Entry> {
+        let entry = self.kept.remove(&place)?;
+        self.places.remove(&entry.name);
         if entry.spot.is_none() {
             self.bytes = self.bytes.saturating_sub(entry.bytes);
         }
+        self.shares
+            .remove(&OwnerTag::of(&entry.name), place, entry.bytes);
+        Some(entry)
     }
 
-    /// The oldest records go until there is room for so many more, of this size together.
+    /// Records go until there is room for so many more, of this size together: those that nobody gets any more, then the
+    /// oldest of whoever has most. A file of which little is kept is written anew before anything is lost for it.
     fn make_room(&mut self, records: usize, size: u64) {
-        while self.all_bytes() + size > self.bounds.bytes
-            || self.kept.len() + records > self.bounds.records
-        {
-            let Some((_, entry)) = self.kept.pop_first() else {
+        loop {
+            let is_long = self.kept.len() + records > self.bounds.records;
+            let is_large = self.all_bytes() + size > self.bounds.bytes;
+            if !is_long && !is_large {
+                return;
+            }
+            if !is_long && self.drop_holes() {
+                continue;
+            }
+            let oldest = self.overdue().or_else(|| match is_long {
+                true => self.shares.oldest_of_most_records(),
+                false => self.shares.oldest_of_most_bytes(),
+            });
+            let Some(entry) = oldest.and_then(|place| self.take_at(place)) else {
                 return;
             };
-            self.places.remove(&entry.name);
-            self.uncount(&entry);
             self.discard(&entry);
         }
+    }
+
+    /// The oldest record, where its time is over.
+    fn overdue(&self) -> Option<u64> {
+        let (place, entry) = self.kept.first_key_value()?;
+        let is_over = entry.time.saturating_add(self.bounds.age) < clock::unix_ms();
+        is_over.then_some(*place)
+    }
+
+    /// Writes one file of the log anew of which little is kept; false where there is none, or it cannot be.
+    fn drop_holes(&mut self) -> bool {
+        let Place::Disk(_, log) = &mut self.place else {
+            return false;
+        };
+        let Some(sparse) = log.sparse() else {
+            return false;
+        };
+        let is_in_it = |entry: &&mut Entry| entry.spot.is_some_and(|spot| spot.segment == sparse);
+        for entry in self.kept.values_mut().filter(is_in_it) {
+            let Some(before) = entry.spot else { continue };
+            match log.copy(&entry.name, before) {
+                Ok(spot) => entry.spot = Some(spot),
+                Err(error) => {
+                    tracing::warn!(%error, "kept records could not be written anew");
+                    return false;
+                }
+            }
+            drop(log.discard(before)); // Its file goes with the last of them.
+        }
+        true
     }
 
     /// What all takes, in the log also what is no longer kept.
@@ -291,6 +359,7 @@ mod tests {
         bytes: 10,
         records: 3,
         record: 9,
+        age: u64::MAX,
     };
 
     fn names(shelf: &Shelf) -> Vec<&str> {
@@ -325,11 +394,59 @@ mod tests {
     }
 
     #[test]
+    fn whoever_fills_the_shelf_loses_their_own_first_and_others_can_always_put_something() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (records, bytes) in [(12, u64::MAX), (usize::MAX, 20_000)] {
+            let bounds = Bounds {
+                bytes,
+                records,
+                record: 9_000,
+                age: u64::MAX,
+            };
+            let disk = Shelf::open(&folder.path().join(records.to_string()), bounds);
+            for mut shelf in [disk.expect("it opens"), Shelf::in_memory(bounds)] {
+                // Small ones of the other stand between those of the one who fills it, in the same files.
+                for number in 0..200 {
+                    if number % 50 == 0 {
+                        let name = format!("small-{number}");
+                        shelf.put(&name, &[b's'; 100]).expect("it fits");
+                    }
+                    let name = format!("large-{number}");
+                    shelf.put(&name, &[b'l'; 1_000]).expect("it fits");
+                }
+                for number in [0, 50, 100, 150] {
+                    let name = format!("small-{number}");
+                    assert!(shelf.get(&name).is_some(), "{records} {name}");
+                }
+                assert!(shelf.get("large-199").is_some() && shelf.get("large-0").is_none());
+                assert!(shelf.all_bytes() <= bytes && shelf.kept.len() <= records);
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_gets_any_more_goes_before_anything_else() {
+        let mut shelf = Shelf::in_memory(Bounds { age: 0, ..BOUNDS });
+        let entry = |name: &str, time| Entry {
+            name: name.to_owned(),
+            bytes: 1,
+            time,
+            spot: None,
+        };
+        shelf.note(entry("old-1", 1));
+        shelf.note(entry("many-1", u64::MAX));
+        shelf.note(entry("many-2", u64::MAX));
+        shelf.put("many-3", b"1").expect("it fits");
+        assert_eq!(names(&shelf), ["many-1", "many-2", "many-3"]);
+    }
+
+    #[test]
     fn on_disk_a_small_record_is_appended_and_a_changed_one_has_its_own_file() {
         let bounds = Bounds {
             bytes: 200,
             records: 3,
             record: 100,
+            age: u64::MAX,
         };
         let folder = tempfile::tempdir().expect("a folder");
         let mut shelf = Shelf::open(folder.path(), bounds).expect("it opens");

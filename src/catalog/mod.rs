@@ -42,6 +42,7 @@ mod kinds;
 mod set;
 
 mod change;
+mod complaint;
 mod dependents;
 
 mod builtin;

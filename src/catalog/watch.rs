@@ -4,6 +4,7 @@
 //! stamps of its files are looked at every few seconds as well. Secrets stand anywhere, often in folders that change all
 //! the time: the stamps of their files alone are looked at, several times a second.
 
+use super::complaint::Complaints;
 use super::handle::Catalog;
 use crate::store;
 use crate::store::Depth;
@@ -11,6 +12,8 @@ use crate::store::Watch;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::SystemTime;
 use tokio::sync::Notify;
@@ -29,22 +32,26 @@ const SECRETS_EVERY: Duration = Duration::from_millis(400);
 /// Follows the folder and the secrets until the task is aborted.
 pub(crate) fn watch(catalog: Catalog) -> JoinHandle<()> {
     tokio::spawn(async move {
-        tokio::join!(follow_folder(catalog.clone()), follow_secrets(catalog));
+        let complaints = Mutex::default();
+        tokio::join!(
+            follow_folder(catalog.clone(), &complaints),
+            follow_secrets(catalog, &complaints)
+        );
     })
 }
 
-async fn follow_secrets(catalog: Catalog) {
+async fn follow_secrets(catalog: Catalog, complaints: &Mutex<Complaints>) {
     loop {
         sleep(SECRETS_EVERY).await;
         let looking = catalog.clone();
         let are_old = tokio::task::spawn_blocking(move || looking.are_secrets_old()).await;
         if are_old.unwrap_or_default() {
-            take_up(&catalog).await;
+            take_up(&catalog, complaints).await;
         }
     }
 }
 
-async fn follow_folder(catalog: Catalog) {
+async fn follow_folder(catalog: Catalog, complaints: &Mutex<Complaints>) {
     let changed = Arc::new(Notify::new());
     // A folder that is not there cannot be watched, and its parent changes with every call.
     if let Err(error) = store::make_folder(catalog.dir()) {
@@ -65,13 +72,13 @@ async fn follow_folder(catalog: Catalog) {
         let stamp = Some(stamp(catalog.dir(), 0));
         if told || stamp != seen {
             seen = stamp;
-            take_up(&catalog).await;
+            take_up(&catalog, complaints).await;
         }
     }
 }
 
 /// Reads the folder on a thread that may wait for the file system.
-async fn take_up(catalog: &Catalog) {
+async fn take_up(catalog: &Catalog, complaints: &Mutex<Complaints>) {
     let reading = catalog.clone();
     let reloaded = tokio::task::spawn_blocking(move || reading.reload()).await;
     if let Err(error) = reloaded {
@@ -86,8 +93,14 @@ async fn take_up(catalog: &Catalog) {
             "the catalog is in force"
         );
     }
-    for problem in snapshot.problems() {
-        tracing::warn!(%problem, "a row of the catalog is out");
+    let problems = snapshot.problems().iter().map(ToString::to_string);
+    let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+    let news = complaints.are(problems);
+    for problem in news.new {
+        tracing::warn!(problem, "a row of the catalog is out");
+    }
+    for problem in news.gone {
+        tracing::info!(problem, "a row of the catalog is out no more");
     }
 }
 

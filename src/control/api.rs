@@ -77,8 +77,8 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::ChangeSettings => setting::patch(plane, ask),
         Operation::Problems => Ok(set::problems(plane)),
         Operation::Export => Ok(set::export(plane)),
-        Operation::Diff => set::diff(plane, ask),
-        Operation::Apply => set::apply(plane, ask),
+        Operation::Diff => set::diff(plane, ask).await,
+        Operation::Apply => set::apply(plane, ask).await,
         _ => Err(Problem::not_found("such route")),
     }
 }

@@ -54,6 +54,7 @@ mod setting;
 mod system;
 mod throttle;
 mod trial;
+mod turns;
 mod usage;
 mod user;
 mod value;

@@ -13,6 +13,7 @@ use super::session::Session;
 use super::session::Sessions;
 use super::setting::SettingsBook;
 use super::throttle::Throttle;
+use super::turns::Turns;
 use super::user;
 use crate::calls::CallLog;
 use crate::catalog::Catalog;
@@ -72,6 +73,8 @@ pub(crate) struct Shared {
     pub(super) audit: Audit,
     /// One change of the catalog at a time, so that no two undo one another.
     pub(super) writing: Mutex<()>,
+    /// Whole sets of rows, read and compared.
+    pub(super) sets: Turns,
     /// The catalog as the audit log has told it.
     pub(super) told: Mutex<Arc<DocumentSet>>,
     pub(super) folder: FolderReader,
@@ -103,6 +106,7 @@ impl Plane {
             folder,
             rooms,
             writing: Mutex::default(),
+            sets: Turns::default(),
             hashing: Semaphore::new(HASHES_MAX),
             bodies: BodyShares::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

@@ -35,12 +35,17 @@ pub(super) fn export(plane: &Plane) -> Reply {
     )
 }
 
-pub(super) fn diff(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let (_, changes) = plan(plane, ask)?;
-    Ok(reply::data(&told(&changes, true)))
+/// A client that leaves while others' sets are worked on has nothing done for it: a large one takes a core for a while.
+pub(super) async fn diff(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    let planned = plane.sets.work(|| plan(plane, ask)).await;
+    Ok(reply::data(&told(&planned?.1, true)))
 }
 
-pub(super) fn apply(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+pub(super) async fn apply(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    plane.sets.work(|| applied(plane, ask)).await
+}
+
+fn applied(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
     let (_, changes) = plan(plane, ask)?;
     let is_dry = ask.switch("dry_run");

@@ -18,11 +18,8 @@ pub(crate) fn openai_headers(readings: &Readings) -> Vec<(&'static str, String)>
         "x-ratelimit-reset-tokens",
     ];
     let told = |names, reading| told(names, reading, span);
-    [
-        told(requests, readings.requests),
-        told(tokens, readings.tokens),
-    ]
-    .concat()
+    let told = told(requests, readings.requests).chain(told(tokens, readings.tokens));
+    told.collect()
 }
 
 /// `anthropic-ratelimit-*`: resets are moments. `now` is in milliseconds since 1970.
@@ -42,27 +39,24 @@ pub(crate) fn anthropic_headers(readings: &Readings, now: u64) -> Vec<(&'static 
         humantime::format_rfc3339_seconds(at).to_string()
     };
     let told = |names, reading| told(names, reading, moment);
-    [
-        told(requests, readings.requests),
-        told(tokens, readings.tokens),
-    ]
-    .concat()
+    let told = told(requests, readings.requests).chain(told(tokens, readings.tokens));
+    told.collect()
 }
 
 fn told(
     names: [&'static str; 3],
     reading: Option<Level>,
     reset: impl Fn(Duration) -> String,
-) -> Vec<(&'static str, String)> {
-    let Some(reading) = reading else {
-        return Vec::new();
+) -> impl Iterator<Item = (&'static str, String)> {
+    let values = |reading: Level| {
+        [
+            reading.limit.to_string(),
+            reading.remaining.to_string(),
+            reset(reading.reset),
+        ]
     };
-    let values = [
-        reading.limit.to_string(),
-        reading.remaining.to_string(),
-        reset(reading.reset),
-    ];
-    names.into_iter().zip(values).collect()
+    let values = reading.map(values).into_iter().flatten();
+    names.into_iter().zip(values)
 }
 
 /// `1h2m3s`, `12.5s` or `20ms`.

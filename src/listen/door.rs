@@ -10,6 +10,7 @@ use super::connection::Remote;
 use super::files::is_out_of_files;
 use super::limiter::ConnectionLimiter;
 use super::log_pace::LogPace;
+use super::own_wake::without_yielding;
 use super::stream::Stream;
 use crate::clock;
 use std::io;
@@ -128,7 +129,7 @@ impl Door {
         let slot = self.limiter.join();
         let (handler, life) = (handler.clone(), life.clone());
         let served = connection::serve(stream, remote, handler, life, slot.clone());
-        self.open.spawn(served);
+        self.open.spawn(without_yielding(served));
         if self.open.len() >= self.connections_max {
             self.limiter.make_room_for(&slot);
         }

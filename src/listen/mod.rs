@@ -21,6 +21,7 @@ mod files;
 mod hangup;
 mod limiter;
 mod log_pace;
+mod own_wake;
 mod progress;
 mod stream;
 mod wire_io;

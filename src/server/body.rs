@@ -29,6 +29,10 @@ const REFUSED_WAIT: Duration = Duration::from_millis(500);
 /// Bytes that are set aside because a head says that so many come; what is more grows as it comes.
 const BELIEVED_MAX: usize = 1 << 20;
 
+/// Bytes of a body that is kept as it was read. A piece holds the whole buffer that it was read into, which may be twice
+/// as large; that of a smaller one would be many times as large.
+const UNCOPIED_MIN: usize = 64 << 10;
+
 /// What a caller waits before it sends a large body again. Nobody knows when the others end; most end within seconds.
 const CROWDED_WAIT: Duration = Duration::from_secs(2);
 
@@ -50,7 +54,7 @@ pub(super) async fn read(
     media: Media,
     max: usize,
     reservation: &mut Reservation,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Bytes, Fault> {
     let (head, body) = request.into_parts();
     read_after(&head.headers, body, media, max, reservation).await
 }
@@ -62,7 +66,7 @@ pub(super) async fn read_after(
     media: Media,
     max: usize,
     reservation: &mut Reservation,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Bytes, Fault> {
     media_type(headers, media)?;
     if is_refused_at_once(headers, max) {
         return Err(too_large(max));
@@ -103,9 +107,9 @@ async fn collect(
     mut body: Body,
     max: usize,
     reservation: &mut Reservation,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Bytes, Fault> {
     let told = usize::try_from(body.size_hint().lower()).unwrap_or(max);
-    let mut kept = Ok(Vec::with_capacity(told.min(max).min(BELIEVED_MAX)));
+    let mut kept = Ok(Pieces::expecting(told.min(max).min(BELIEVED_MAX)));
     let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(broken_off)?.into_data() else {
@@ -115,9 +119,9 @@ async fn collect(
         if seen > max.saturating_add(DISCARD_MAX) {
             break;
         }
-        if let Ok(bytes) = &mut kept {
+        if let Ok(pieces) = &mut kept {
             match room(seen, data.len(), max, reservation) {
-                Ok(()) => bytes.extend_from_slice(&data),
+                Ok(()) => pieces.push(data),
                 Err(fault) => {
                     kept = Err(fault);
                     reservation.give_back();
@@ -125,7 +129,45 @@ async fn collect(
             }
         }
     }
-    kept
+    kept.map(Pieces::joined)
+}
+
+/// What came of a body. A large one that comes as one piece is not copied.
+struct Pieces {
+    first: Bytes,
+    /// All of it, once there is more than one piece.
+    all: Vec<u8>,
+    expected: usize,
+}
+
+impl Pieces {
+    fn expecting(expected: usize) -> Pieces {
+        Pieces {
+            first: Bytes::new(),
+            all: Vec::new(),
+            expected,
+        }
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.first.is_empty() && self.all.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.reserve(self.expected);
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&piece);
+    }
+
+    fn joined(self) -> Bytes {
+        match (self.all.is_empty(), self.first.len() >= UNCOPIED_MIN) {
+            (true, true) => self.first,
+            (true, false) => Bytes::copy_from_slice(&self.first),
+            (false, _) => self.all.into(),
+        }
+    }
 }
 
 /// Whether the newest bytes of a body may be kept.
@@ -206,6 +248,27 @@ pub(super) fn crowded() -> Fault {
 mod tests {
     use super::super::test_api::TestApi;
     use super::super::test_api::config;
+    use super::*;
+
+    #[test]
+    fn a_body_is_the_same_in_however_many_pieces_it_comes_and_a_large_one_is_not_copied() {
+        for size in [0, 9, UNCOPIED_MIN, UNCOPIED_MIN * 3] {
+            let whole = Bytes::from_iter((0..=255).cycle().take(size));
+            let joined = |sizes: &[usize]| {
+                let (mut pieces, mut rest) = (Pieces::expecting(size), whole.clone());
+                for size in sizes {
+                    pieces.push(rest.split_to(*size));
+                }
+                pieces.push(rest);
+                pieces.joined()
+            };
+            assert_eq!(joined(&[0, size / 2, size / 3]), whole);
+            let alone = joined(&[]);
+            assert_eq!(alone, whole);
+            let is_copied = size > 0 && alone.as_ptr() != whole.as_ptr();
+            assert_eq!(is_copied, (1..UNCOPIED_MIN).contains(&size));
+        }
+    }
 
     #[tokio::test]
     async fn what_is_not_json_by_its_type_is_refused() {

@@ -34,7 +34,6 @@ use crate::wire::head::Head;
 use crate::wire::head::NoHead;
 use crate::wire::head::head;
 use crate::wire::writer::AnswerWriter;
-use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -134,8 +133,7 @@ pub(super) async fn take(
         Dialect::Anthropic | Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => Media::Json,
     };
     let max = api.config.body_max;
-    let body = body::read_after(&head.headers, body, media, max, &mut reservation).await?;
-    let mut body = Bytes::from(body);
+    let mut body = body::read_after(&head.headers, body, media, max, &mut reservation).await?;
     let speaks = match dialect {
         Dialect::Anthropic => files::Dialect::Anthropic,
         Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => files::Dialect::OpenAi,
@@ -177,7 +175,7 @@ pub(super) async fn answer(
     let head = is_looked_at.then(|| known_head(&taken.original.body));
     let Some(head) = head.transpose()?.flatten() else {
         let asked = beside(&api, &taken.original.body, read).await?;
-        return serve(&api, context, taken, asked).await;
+        return Box::pin(serve(&api, context, taken, asked)).await; // Seldom, and large.
     };
     pass(&api, context, taken, head, plain, read).await
 }

@@ -24,7 +24,7 @@ pub(crate) fn to_host(
     caller: &HeaderMap,
     credential: Credential<'_>,
 ) -> Result<HeaderMap, header::InvalidHeaderValue> {
-    let mut headers = HeaderMap::with_capacity(caller.len() + 1);
+    let mut headers = HeaderMap::with_capacity(caller.len() + ADDED_TO_HOST);
     for (name, value) in caller.iter().filter(|(name, _)| is_for_host(name)) {
         headers.append(name.clone(), value.clone());
     }
@@ -41,7 +41,7 @@ pub(crate) fn to_host(
 
 /// The host's headers as the caller gets them.
 pub(crate) fn to_caller(host: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(host.len());
+    let mut headers = HeaderMap::with_capacity(host.len() + ADDED_TO_CALLER);
     for (name, value) in host.iter().filter(|(name, _)| is_for_caller(name)) {
         headers.append(name.clone(), value.clone());
     }
@@ -69,6 +69,11 @@ fn is_for_caller(name: &HeaderName) -> bool {
 fn is_of_connection(name: &str) -> bool {
     OF_CONNECTION.contains(&name)
 }
+
+/// Room for the key, the kind of the body, a version and the host's name, so that the table is not built twice.
+const ADDED_TO_HOST: usize = 4;
+/// Room for the labels, two names of the request and the limits.
+const ADDED_TO_CALLER: usize = 12;
 
 /// What RFC 9110 ends at each connection, and what our own client writes.
 const OF_CONNECTION: &[&str] = &[

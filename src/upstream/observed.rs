@@ -13,10 +13,11 @@ use crate::wire::fields::fields;
 use crate::wire::fields::inner;
 use crate::wire::fields::items;
 use crate::wire::openai::chat::incoming;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde_json::Map;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// What is known of an answer so far.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -112,15 +113,19 @@ impl StreamReader {
             Protocol::Messages => self.event.starts_with(b"content_block_"),
             Protocol::Responses => self.event.ends_with(b".delta"),
             Protocol::Chat => {
-                let holds = |word: &[u8]| memmem::find(data, word).is_some();
-                !holds(b"\"usage\":{")
-                    && !holds(b"\"usage\": {")
-                    && !holds(b"\"error\"")
-                    && (holds(b"\"finish_reason\":null") || holds(b"\"finish_reason\": null"))
+                let holds = |words: &[Finder<'_>]| words.iter().any(|w| w.find(data).is_some());
+                !holds(&*TO_BE_READ) && holds(&*GOES_ON)
             }
         }
     }
 }
+
+/// What stands in chunks that must be read.
+static TO_BE_READ: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["\"usage\":{", "\"usage\": {", "\"error\""].map(Finder::new));
+/// What stands in chunks that are not the last.
+static GOES_ON: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| ["\"finish_reason\":null", "\"finish_reason\": null"].map(Finder::new));
 
 /// Whether a line holds a piece of JSON that ends before its end: something on the way has spoiled it.
 pub(super) fn is_spoiled(line: &[u8]) -> bool {

@@ -62,6 +62,7 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
     headers.insert(header::CONTENT_TYPE, json);
     // The model's name stands first in what is written.
     let (begin, name) = ("{\"model\":".len(), outgoing.body["model"].to_string());
+    let body = serde_json::to_vec(&outgoing.body);
     Original {
         dialect: match protocol {
             Protocol::Messages => Dialect::Anthropic,
@@ -70,7 +71,7 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
         },
         query: None,
         headers,
-        body: outgoing.body.to_string().into(),
+        body: body.expect("a tree must have a form in JSON").into(),
         model_at: begin..begin + name.len(),
     }
 }

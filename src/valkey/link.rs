@@ -2,6 +2,7 @@
 
 use super::PREFIX;
 use super::place::ValkeyServer;
+use super::private::Private;
 use crate::cause::causes;
 use crate::clock;
 use crate::egress;
@@ -15,12 +16,11 @@ use redis::PushInfo;
 use redis::PushKind;
 use redis::RedisError;
 use redis::Script;
-use redis::TlsCertificates;
 use redis::aio::MultiplexedConnection;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::fs;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -32,14 +32,19 @@ use tokio::sync::watch;
 pub(crate) struct Valkey(Arc<Shared>);
 
 struct Shared {
-    client: Client,
+    way: Way,
     place: String,
-    is_encrypted: bool,
     /// `None`: it is away.
     live: ArcSwapOption<Live>,
     /// How many connections there were so far.
     connections: watch::Sender<u64>,
     news: broadcast::Sender<News>,
+}
+
+/// How it is connected to.
+enum Way {
+    Plain(Client),
+    Private(Private),
 }
 
 struct Live {
@@ -85,9 +90,8 @@ impl Valkey {
     /// Where the file of its authorities is none.
     pub(crate) fn new(server: &ValkeyServer) -> Result<Valkey, Unusable> {
         Ok(Valkey(Arc::new(Shared {
-            client: client(server)?,
+            way: way(server)?,
             place: server.to_string(),
-            is_encrypted: server.is_encrypted(),
             live: ArcSwapOption::empty(),
             connections: watch::Sender::new(0),
             news: broadcast::Sender::new(NEWS_BEHIND_MAX),
@@ -100,7 +104,7 @@ impl Valkey {
     /// # Errors
     /// Where it is not.
     pub(crate) async fn check(&self) -> Result<(), Unusable> {
-        if !self.0.is_encrypted {
+        if matches!(self.0.way, Way::Plain(_)) {
             return Ok(());
         }
         let Err(error) = self.connect(&[]).await else {
@@ -196,9 +200,16 @@ impl Valkey {
                 }
                 Ok(())
             });
-        let client = &self.0.client;
-        let connecting = client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connecting.await?;
+        let mut connection = match &self.0.way {
+            Way::Plain(client) => {
+                let connecting = client.get_multiplexed_async_connection_with_config(&config);
+                connecting.await?
+            }
+            Way::Private(private) => {
+                let connecting = tokio::time::timeout(CONNECT_WAIT_MAX, private.connect(config));
+                connecting.await.map_err(io::Error::from)??
+            }
+        };
         for channel in channels {
             connection.subscribe(format!("{PREFIX}{channel}")).await?;
         }
@@ -230,25 +241,18 @@ impl Live {
     }
 }
 
-/// What connects to a server; with TLS by the authorities of its file, or else the machine's.
-fn client(server: &ValkeyServer) -> Result<Client, Unusable> {
+/// How a server is connected to: with TLS by the authorities of its file, or else the machine's.
+fn way(server: &ValkeyServer) -> Result<Way, Unusable> {
     let unusable = |error: &(dyn Error + 'static)| Unusable::Authority(causes(error));
-    let tls_certs = TlsCertificates {
-        client_tls: None,
-        root_cert: match &server.authority {
-            None => None,
-            Some(path) => {
-                egress::tls_client(&Trust::File(path.clone())).map_err(|error| unusable(&error))?;
-                Some(fs::read(path).map_err(|error| unusable(&error))?)
-            }
-        },
-    };
-    let info = server.info.clone();
-    let made = match server.is_encrypted() {
-        false => Client::open(info),
-        true => Client::build_with_tls(info, tls_certs),
-    };
-    made.map_err(|error| unusable(&error))
+    if let Some(path) = &server.authority {
+        egress::tls_client(&Trust::File(path.clone())).map_err(|error| unusable(&error))?;
+    }
+    match Private::to(server) {
+        Some(private) => Ok(Way::Private(private)),
+        None => Client::open(server.info.clone())
+            .map(Way::Plain)
+            .map_err(|error| unusable(&error)),
+    }
 }
 
 /// The channel and the text of a message.

@@ -15,6 +15,7 @@
 mod exchange;
 mod link;
 mod place;
+mod private;
 
 pub(crate) use exchange::Exchange;
 pub(crate) use exchange::exchange;

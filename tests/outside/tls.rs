@@ -160,6 +160,21 @@ fn a_valkey_is_believed_by_its_authority_and_its_name() -> Result<(), Missing> {
         |folder| at("127.0.0.2", folder, "ca.pem"),
         &["its certificate is for", "and not for 127.0.0.2"],
     );
+    // One bad certificate of the machine spoils neither the machine's others nor a file that is named.
+    let bad = "-----BEGIN CERTIFICATE-----\nbm8gY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    for query in ["", "?ssl_ca_certs=CA"] {
+        let spoilt = world("");
+        let (ca, all) = (spoilt.path("ca.pem"), spoilt.path("all.pem"));
+        fs::write(&all, format!("{bad}{AUTHORITY}{bad}")).expect("a file must be written");
+        let query = query.replace("CA", &ca.to_string_lossy());
+        let relay = spoilt
+            .env("SSL_CERT_FILE", &all.to_string_lossy())
+            .sections(&format!("[state]\nurl = \"{place}/0{query}\"\n"))
+            .start();
+        wait::until("the Valkey", || {
+            (relay.get("/healthz")["state"]["state"] == "ready").then_some(())
+        });
+    }
     refused(
         |folder| at("localhost", folder, "gone.pem"),
         &["gone.pem cannot be read as PEM", "ssl_ca_certs must name"],

@@ -145,6 +145,8 @@ pub(crate) struct HostRow {
     /// How a key is shown: adapter, bearer, x-api-key or none [default: adapter; none for a private host without a key]
     #[arg(long, value_name = "WORD")]
     pub(crate) auth: Option<String>,
+    #[command(flatten)]
+    pub(crate) timeouts: TimeoutFlags,
     /// Add a host key NAME-key too, which reads this variable
     #[arg(long, value_name = "VARIABLE")]
     pub(crate) key_env: Option<String>,
@@ -157,6 +159,23 @@ pub(crate) struct HostRow {
     /// Add a host key too, and store its value, read from standard input
     #[arg(long)]
     pub(crate) key_stdin: bool,
+}
+
+/// How long a host is waited for.
+#[derive(Debug, Args)]
+pub(crate) struct TimeoutFlags {
+    /// Wait so long for a connection, such as 10s
+    #[arg(long, value_name = "TIME")]
+    pub(crate) connect_timeout: Option<String>,
+    /// Wait so long for the first meaningful event of a stream, such as 2m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) first_event_timeout: Option<String>,
+    /// Wait so long between two pieces of an answer
+    #[arg(long, value_name = "TIME")]
+    pub(crate) idle_timeout: Option<String>,
+    /// Wait so long for a whole answer that is not streamed
+    #[arg(long, value_name = "TIME")]
+    pub(crate) total_timeout: Option<String>,
 }
 
 /// A credential of a host.

@@ -93,7 +93,19 @@ impl Describe for HostRow {
     }
 
     fn spec(&self) -> Value {
-        json!({ "url": self.url, "network": self.network, "auth": self.shown_by() })
+        let mut spec = json!({ "url": self.url, "network": self.network, "auth": self.shown_by() });
+        let waits = &self.timeouts;
+        for (name, wait) in [
+            ("connect", &waits.connect_timeout),
+            ("firstEvent", &waits.first_event_timeout),
+            ("idle", &waits.idle_timeout),
+            ("total", &waits.total_timeout),
+        ] {
+            if let Some(wait) = wait {
+                spec["timeouts"][name] = wait.as_str().into();
+            }
+        }
+        spec
     }
 
     fn companion(&self) -> Option<(Kind, String, Value)> {

@@ -55,8 +55,11 @@ pub(super) async fn create(
         match field.name() {
             Some("file") if upload.is_none() => {
                 said.of(&field);
-                let begun = files.begin(&format!("file_{}", context.stem())).await;
-                upload = Some(written(begun.map_err(|error| unkept(&error))?, field).await?);
+                let owner = context.caller.owner();
+                let begun = files
+                    .begin(&owner, &format!("file_{}", context.stem()))
+                    .await;
+                upload = Some(written(begun.map_err(full)?, field).await?);
             }
             Some("file") => return Err(invalid("file: one upload is one file").into()),
             _ => said.take(field).await?,
@@ -64,7 +67,7 @@ pub(super) async fn create(
     }
     let upload = upload.ok_or_else(|| invalid("file: Field required"))?;
     let said = said.checked(dialect)?;
-    let record = upload.finish(context.caller.owner(), said).await;
+    let record = upload.finish(said).await;
     let record = record.map_err(|error| unkept(&error))?;
     Ok(json(&told(&view(&record), dialect)))
 }
@@ -341,6 +344,19 @@ fn full(full: Full) -> Fault {
             format!(
                 "file: all files together would be larger than {max} bytes, which is `files.total_bytes_max`; delete some \
                  first"
+            ),
+        ),
+        Full::Count(max) => (
+            FaultKind::StorageFull,
+            format!(
+                "file: there are {max} files already, which is as many as there can be; delete some first"
+            ),
+        ),
+        Full::Share { bytes, files } => (
+            FaultKind::StorageFull,
+            format!(
+                "file: the files of this key would be larger than {bytes} bytes or more than {files}, which is half of what \
+                 the other keys leave of `files.total_bytes_max`; delete some first"
             ),
         ),
         Full::Disk(error) => return unkept(&error),

@@ -16,6 +16,7 @@ use crate::turn::Usage;
 use crate::turn::json;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -83,20 +84,32 @@ pub(crate) fn frames(event: &Event) -> String {
             "index": index,
             "delta": delta_value(delta),
         })),
-        Event::BlockStop { index } => {
-            frame(&json!({ "type": "content_block_stop", "index": index }))
-        }
-        Event::End(end) => frame(&tail(end)) + &frame(&json!({ "type": "message_stop" })),
+        Event::BlockStop { index } => format!(
+            "event: content_block_stop\ndata: {{\"type\":\"content_block_stop\",\"index\":{index}}}\n\n"
+        ),
+        Event::End(end) => frame(&tail(end)) + STOP,
     }
 }
 
+/// The last frame of every answer.
+const STOP: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
 /// A delta of one text, as [`frame`] writes it.
 fn delta_frame(index: usize, kind: &str, field: &str, text: &str) -> String {
-    let text = Value::from(text);
-    format!(
-        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":{index},\
-         \"delta\":{{\"type\":\"{kind}\",\"{field}\":{text}}}}}\n\n"
-    )
+    let text = written(text);
+    let index = index.to_string();
+    [
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
+        &index,
+        ",\"delta\":{\"type\":\"",
+        kind,
+        "\",\"",
+        field,
+        "\":",
+        &text,
+        "}}\n\n",
+    ]
+    .concat()
 }
 
 /// Says that the stream is alive.
@@ -146,10 +159,13 @@ pub(crate) fn changed(whole: &CompleteAnswer) -> Vec<String> {
 
 /// Every event's name is its `type`.
 fn frame(value: &Value) -> String {
-    sse::encode(
-        value["type"].as_str().unwrap_or_default(),
-        &value.to_string(),
-    )
+    let name = value["type"].as_str().unwrap_or_default();
+    sse::encode(name, &written(value))
+}
+
+/// As JSON, without the detour of a formatter.
+fn written(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("texts and trees must have a form in JSON")
 }
 
 fn head(start: &Start) -> Value {

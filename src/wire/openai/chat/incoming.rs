@@ -1,5 +1,6 @@
 //! A host's stream of chat chunks, read into the inner language while it comes; and a whole answer, which is one chunk.
 
+use super::alike::Alike;
 use super::parallel::Begun;
 use super::parallel::Calls;
 use crate::turn::BlockKind;
@@ -18,6 +19,7 @@ use crate::wire::sse::Decoder;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// One answer being read.
 #[derive(Debug, Default)]
@@ -31,6 +33,8 @@ pub(crate) struct Reader {
     usage: Usage,
     stop: Option<StopReason>,
     has_refused: bool,
+    /// The chunk that was read last as a piece of the text.
+    alike: Option<Alike>,
 }
 
 impl AnswerReader for Reader {
@@ -48,14 +52,12 @@ impl AnswerReader for Reader {
             match frame.data.trim() {
                 "[DONE]" => words.extend(self.finish()?),
                 "" => {}
-                data => {
-                    let piece = self.has_begun.then(|| piece(data)).flatten();
-                    match piece {
-                        Some(said) => self.say(said, &mut words),
-                        None => self
-                            .chunk(&serde_json::from_str(data).map_err(|_| Unread)?, &mut words)?,
+                data => match self.piece(data) {
+                    Some(said) => self.say(said, &mut words),
+                    None => {
+                        self.chunk(&serde_json::from_str(data).map_err(|_| Unread)?, &mut words)?
                     }
-                }
+                },
             }
         }
         match self.unfinished > FRAME_BYTES_MAX {
@@ -116,6 +118,16 @@ pub(crate) fn whole(body: &[u8]) -> Result<Vec<Word>, Unread> {
 }
 
 impl Reader {
+    /// The text of a chunk that brings no more than that, to an answer that has begun.
+    fn piece(&mut self, data: &str) -> Option<String> {
+        if let Some(said) = self.alike.as_ref().and_then(|alike| alike.text(data)) {
+            return Some(said);
+        }
+        let (said, alike) = self.has_begun.then(|| piece(data)).flatten()?;
+        self.alike = alike;
+        Some(said)
+    }
+
     fn say(&mut self, said: String, words: &mut Vec<Word>) {
         if !said.is_empty() {
             self.blocks
@@ -227,11 +239,13 @@ impl Reader {
 }
 
 /// Most chunks are a piece of the text and no more, and are read without a tree; `None`: it is another.
-fn piece(data: &str) -> Option<String> {
-    let chunk: Chunk = serde_json::from_str(data).ok()?;
+fn piece(data: &str) -> Option<(String, Option<Alike>)> {
+    let chunk: Chunk<'_> = serde_json::from_str(data).ok()?;
     let [choice] = chunk.choices;
     let is_only = chunk.usage.is_none() && choice.finish_reason.is_none();
-    is_only.then_some(choice.delta.content)
+    let text = is_only.then_some(choice.delta.content)?;
+    let said = serde_json::from_str(text.get()).ok()?;
+    Some((said, Alike::around(text, data)))
 }
 
 /// A chunk with a piece of the text. What is written otherwise, or says more, is read as a tree.
@@ -241,7 +255,7 @@ fn piece(data: &str) -> Option<String> {
     dead_code,
     reason = "what may stand beside the text is named so that nothing else may"
 )]
-struct Chunk {
+struct Chunk<'a> {
     #[serde(default)]
     id: IgnoredAny,
     #[serde(default)]
@@ -256,7 +270,8 @@ struct Chunk {
     system_fingerprint: IgnoredAny,
     #[serde(default)]
     obfuscation: IgnoredAny,
-    choices: [Choice; 1],
+    #[serde(borrow)]
+    choices: [Choice<'a>; 1],
     usage: Option<IgnoredAny>,
 }
 
@@ -266,10 +281,11 @@ struct Chunk {
     dead_code,
     reason = "what may stand beside the text is named so that nothing else may"
 )]
-struct Choice {
+struct Choice<'a> {
     #[serde(default)]
     index: IgnoredAny,
-    delta: ChunkDelta,
+    #[serde(borrow)]
+    delta: ChunkDelta<'a>,
     #[serde(default)]
     logprobs: IgnoredAny,
     finish_reason: Option<IgnoredAny>,
@@ -281,10 +297,11 @@ struct Choice {
     dead_code,
     reason = "what may stand beside the text is named so that nothing else may"
 )]
-struct ChunkDelta {
+struct ChunkDelta<'a> {
     #[serde(default)]
     role: IgnoredAny,
-    content: String,
+    #[serde(borrow)]
+    content: &'a RawValue,
 }
 
 /// The texts of a message's content: it is one, or a list of parts.

@@ -16,5 +16,6 @@ pub(crate) mod answer;
 
 pub(crate) mod outgoing;
 
+mod alike;
 pub(crate) mod incoming;
 mod parallel;

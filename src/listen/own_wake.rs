@@ -1,0 +1,168 @@
+//! A future whose parts wake one another, polled once more where it stands.
+//!
+//! Within a connection whoever reads a request's body wakes whoever brings it, and both are one task. A runtime takes a
+//! task that is woken while it is polled for one that yields: it puts it behind the others and wakes a second thread to
+//! take it, which costs more than what is left to be done. Here such a wake is noted, and the future is polled again at
+//! once. What wakes it at any other time wakes the task as ever.
+
+use std::pin::Pin;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Wake;
+use std::task::Waker;
+
+/// The same future, which does not yield where it wakes itself.
+pub(super) async fn without_yielding<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    std::future::poll_fn(|context| {
+        bell.hang(context.waker());
+        let mut inner = Context::from_waker(&waker);
+        bell.poll(future.as_mut(), &mut inner)
+    })
+    .await
+}
+
+/// What the future wakes.
+#[derive(Debug, Default)]
+struct Bell {
+    /// One of the constants below.
+    state: AtomicU8,
+    /// The task that the future is a part of.
+    task: Mutex<Option<Waker>>,
+}
+
+/// Nobody polls the future.
+const RESTING: u8 = 0;
+/// It is being polled.
+const POLLED: u8 = 1;
+/// It is being polled, and was woken since that began.
+const RUNG: u8 = 2;
+
+impl Bell {
+    fn hang(&self, waker: &Waker) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
+            *task = Some(waker.clone());
+        }
+    }
+
+    fn poll<F: Future>(
+        self: &Arc<Bell>,
+        mut future: Pin<&mut F>,
+        context: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        for _ in 0..POLLS_MAX {
+            self.state.store(POLLED, Ordering::SeqCst);
+            let polled = future.as_mut().poll(context);
+            let was = self.state.swap(RESTING, Ordering::SeqCst);
+            if polled.is_ready() || was == POLLED {
+                return polled;
+            }
+        }
+        self.wake_by_ref(); // It has had its share; the others are next.
+        Poll::Pending
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let rung = self
+            .state
+            .compare_exchange(POLLED, RUNG, Ordering::SeqCst, Ordering::SeqCst);
+        if rung == Err(RESTING) {
+            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+            task.iter().for_each(Waker::wake_by_ref);
+        }
+    }
+}
+
+/// Polls of one turn, after which a future that goes on waking itself lets others run. A request takes three.
+const POLLS_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::sync::atomic::AtomicUsize;
+
+    /// Counts how often the task is woken.
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Polls once; whether it is done, and how often the task was woken by then.
+    fn polled(task: &Arc<Task>, future: Pin<&mut impl Future<Output = ()>>) -> (bool, usize) {
+        let waker = Waker::from(Arc::clone(task));
+        let polled = future.poll(&mut Context::from_waker(&waker));
+        (polled.is_ready(), task.0.load(Ordering::SeqCst))
+    }
+
+    /// Wakes itself so often, then is done.
+    fn restless(mut wakes: usize) -> impl Future<Output = ()> {
+        poll_fn(move |context| match wakes {
+            0 => Poll::Ready(()),
+            _ => {
+                wakes -= 1;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+    }
+
+    #[test]
+    fn what_wakes_itself_is_polled_again_and_wakes_no_task() {
+        let task = Arc::new(Task::default());
+        let future = pin!(without_yielding(restless(POLLS_MAX - 1)));
+        assert_eq!(polled(&task, future), (true, 0));
+    }
+
+    #[test]
+    fn what_wakes_itself_for_ever_lets_others_run() {
+        let task = Arc::new(Task::default());
+        let mut future = pin!(without_yielding(restless(POLLS_MAX)));
+        assert_eq!(polled(&task, future.as_mut()), (false, 1));
+        assert_eq!(polled(&task, future), (true, 1));
+    }
+
+    #[test]
+    fn what_is_woken_while_it_rests_wakes_its_task_of_then() {
+        let kept = Mutex::new(None);
+        let mut future = pin!(without_yielding(poll_fn(|context| {
+            let before = kept
+                .lock()
+                .expect("nobody panics with it")
+                .replace(context.waker().clone());
+            match before {
+                None => Poll::Pending,
+                Some(_) => Poll::Ready(()),
+            }
+        })));
+        let task = Arc::new(Task::default());
+        assert_eq!(polled(&task, future.as_mut()), (false, 0));
+        let waker = kept
+            .lock()
+            .expect("nobody panics with it")
+            .clone()
+            .expect("it was polled");
+        waker.wake_by_ref();
+        assert_eq!(task.0.load(Ordering::SeqCst), 1);
+        assert_eq!(polled(&task, future), (true, 1));
+    }
+}
