@@ -214,7 +214,7 @@ impl Inquiry {
     ) -> Result<String, Option<String>> {
         let (mut verdict, mut told) = (None, String::new());
         for _ in 0..VERSION_TRIES {
-            let error = match Self::asked(installation).await {
+            let error = match Self::asked(installation, VERSION_WAIT).await {
                 Some(Ok(version)) => return Ok(version),
                 Some(Err(error)) => error,
                 None => return Err(None),
@@ -237,9 +237,12 @@ impl Inquiry {
     }
 
     /// What it says to `--version`; `None` where asking it failed.
-    async fn asked(installation: &Installation) -> Option<Result<String, VersionError>> {
+    async fn asked(
+        installation: &Installation,
+        limit: Duration,
+    ) -> Option<Result<String, VersionError>> {
         let program = installation.path.clone();
-        let asked = tokio::task::spawn_blocking(move || claude_version(&program, VERSION_WAIT));
+        let asked = tokio::task::spawn_blocking(move || claude_version(&program, limit));
         asked.await.ok()
     }
 
@@ -250,7 +253,7 @@ impl Inquiry {
             if !installations.is_current(installation) {
                 return;
             }
-            if let Some(Ok(_)) = Self::asked(installation).await {
+            if let Some(Ok(_)) = Self::asked(installation, MENDED_WAIT).await {
                 return installations.forget(installation);
             }
         }
@@ -300,5 +303,7 @@ const VERSION_TRIES: u32 = 5;
 const VERSION_PAUSE: Duration = Duration::from_secs(1);
 /// How often one that did not work is asked whether it does.
 const MENDED_LOOK: Duration = Duration::from_secs(30);
+/// How long it may take then: one that still hangs must not hold up the relay's end.
+const MENDED_WAIT: Duration = Duration::from_secs(2);
 /// A healthy claude answers in under a second.
 const VERSION_WAIT: Duration = Duration::from_secs(20);
