@@ -159,8 +159,9 @@ impl Inquiry {
         let version = match version {
             Ok(version) => version,
             Err(verdict) => {
-                installations.tell_rehearsed(installation);
+                // In this order: no session is warmed of one that is known not to run.
                 installations.tell(installation, verdict.map(unsupported));
+                installations.tell_rehearsed(installation);
                 return self.watch_for_mending(installations, installation).await;
             }
         };
