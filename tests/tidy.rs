@@ -45,7 +45,7 @@ auth:     turn clock store cause
 authority: turn clock egress license store cause
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
-control:  clock valkey wire egress listen calls store secret catalog upstream pool auth
+control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth
 service:
 update:   egress cause
 config:   turn valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert

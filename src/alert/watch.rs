@@ -11,20 +11,25 @@ use crate::routing::PolicyLimits;
 use crate::store::KeyFile;
 use crate::store::Keys;
 use crate::store::Store;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
+
+/// The policy of keys that name none, as it is now.
+pub(crate) type DefaultPolicy = Arc<dyn Fn() -> Option<Arc<str>> + Send + Sync>;
 
 /// Watches for as long as the daemon lives.
 pub(crate) async fn watch(
     limits: PolicyLimits,
     catalog: Catalog,
     keys: KeyFile,
+    default_policy: DefaultPolicy,
     store: Store,
     webhook: watch::Receiver<Option<WebhookConfig>>,
 ) {
     let (alerts, waiting) = mpsc::channel(ALERTS_BEHIND_MAX);
-    let looking = look(limits, catalog, keys, store, alerts);
+    let looking = look(limits, catalog, keys, default_policy, store, alerts);
     tokio::join!(looking, tell(webhook, waiting));
 }
 
@@ -32,6 +37,7 @@ async fn look(
     limits: PolicyLimits,
     catalog: Catalog,
     keys: KeyFile,
+    default_policy: DefaultPolicy,
     store: Store,
     alerts: mpsc::Sender<BudgetAlert>,
 ) {
@@ -42,7 +48,9 @@ async fn look(
     loop {
         let snapshot = catalog.snapshot();
         let keys = keys_with_budgets(&snapshot, &keys).await;
-        for alert in told.news(limits.budgets(&snapshot, keys.all())) {
+        let default = default_policy();
+        let budgets = limits.budgets(&snapshot, keys.all(), default.as_deref());
+        for alert in told.news(budgets) {
             tracing::warn!(
                 policy = alert.budget.policy,
                 percent = alert.level.percent(),

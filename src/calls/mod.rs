@@ -2,7 +2,7 @@
 //!
 //! **What for.** A [`CallRecorder`] goes along with a call and is told what becomes of it. When the call is over, its entry is
 //! kept by the [`CallLog`]: the last thousand in memory and in `recent-calls.jsonl`, and all of them in the numbers
-//! of [`Metrics`].
+//! of [`Metrics`]. Of requests that were refused before they were calls the last hundred are kept, in memory alone.
 //!
 //! **Never.** No text of a prompt, of an answer or of a key comes here. No call waits for the disk, or fails because of
 //! it: what cannot be written is counted, and stays in memory.
@@ -18,6 +18,7 @@ mod json_text;
 mod metrics;
 mod record;
 mod recorder;
+mod refused;
 mod time;
 mod writer;
 
@@ -29,6 +30,7 @@ pub(crate) use record::CallRecord;
 pub(crate) use record::Charge;
 pub(crate) use recorder::CallRecorder;
 pub(crate) use recorder::Took;
+pub(crate) use refused::RefusedRequest;
 pub(crate) use time::now;
 pub(crate) use time::since;
 pub(crate) use time::stamp_now;

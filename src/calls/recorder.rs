@@ -173,6 +173,11 @@ impl CallRecorder {
         draft.spans(draft.began).overhead
     }
 
+    /// When the request came, in RFC 3339.
+    pub(crate) fn came_at(&self) -> String {
+        self.draft().entry.at.clone()
+    }
+
     /// The call is over: its entry, if it is recorded. It is given once.
     pub(crate) fn close(
         &self,

@@ -3,9 +3,11 @@
 use super::CallRecord;
 use super::Filter;
 use super::Metrics;
+use super::RefusedRequest;
 use super::file::BATCH_MAX;
 use super::file::Calls;
 use super::file::LINES_MAX;
+use super::refused::RefusedRequests;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
@@ -32,6 +34,7 @@ struct Kept {
     recent: VecDeque<Recent>,
     /// How many of these, from the newest on, are not on the disk yet; the file has no place for more.
     unwritten: usize,
+    refused: RefusedRequests,
     tally: Metrics,
 }
 
@@ -151,6 +154,16 @@ impl CallLog {
     /// Counts a request that is no call.
     pub(crate) fn count(&self, route: &str, status: Option<u16>, code: Option<&'static str>) {
         lock(&self.kept).tally.request(route, status, code);
+    }
+
+    /// Keeps a request that failed and is no call.
+    pub(crate) fn refuse(&self, refused: RefusedRequest) {
+        lock(&self.kept).refused.push(refused);
+    }
+
+    /// The last of those, the newest first.
+    pub(crate) fn refused(&self) -> Vec<Arc<RefusedRequest>> {
+        lock(&self.kept).refused.newest()
     }
 
     /// The calls that a filter lets through, the newest first.

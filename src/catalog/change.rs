@@ -104,14 +104,32 @@ impl Change {
             Changed::Removed(_) => ("removed", &[][..]),
         };
         let field = |field: &FieldChange| json!({ "path": field.path, "before": field.before, "after": field.after });
-        json!({
+        let mut told = json!({
             "kind": self.row.kind.name(),
             "name": self.row.name,
             "change": what,
             "fields": fields.iter().map(field).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(note) = self.note() {
+            told["note"] = note.into();
+        }
+        told
+    }
+
+    /// What whoever makes this change should know of it.
+    pub(crate) fn note(&self) -> Option<&'static str> {
+        let Changed::Edited { fields, .. } = &self.what else {
+            return None;
+        };
+        let mut fields = fields.iter();
+        fields
+            .any(|field| field.path.ends_with("budget.per"))
+            .then_some(NEW_PERIOD)
     }
 }
+
+/// Money is counted by day or by month, and what was spent in the one is not known of the other.
+const NEW_PERIOD: &str = "The budget's period is another one: what was spent so far stays with the old one, and the new one starts at nothing.";
 
 impl ChangeSet {
     /// One row goes away.
@@ -215,6 +233,23 @@ mod tests {
         let changes = diff(&current, &set(&host("b", 2)), Prune::Keep);
         assert!(changes.is_empty());
         assert_eq!(apply(&current, &changes).len(), 2);
+    }
+
+    #[test]
+    fn another_period_of_a_budget_is_told_to_start_at_nothing() {
+        let policy = |budget: &str| {
+            set(&format!(
+                "kind: Policy\nmetadata: {{ name: a }}\nspec: {{ all: true, budget: {{ {budget} }} }}\n"
+            ))
+        };
+        let note = |before: &str, after: &str| {
+            let changes = diff(&policy(before), &policy(after), Prune::Keep);
+            changes.changes[0].note()
+        };
+        let (day, month) = ("amount: 5, per: day", "amount: 5, per: month");
+        assert_eq!(note(day, month), Some(NEW_PERIOD));
+        assert_eq!(note(month, day), Some(NEW_PERIOD));
+        assert_eq!(note(day, "amount: 6, per: day"), None);
     }
 
     #[test]

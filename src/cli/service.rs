@@ -14,6 +14,7 @@ use crate::cli::progress;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::cli::run::warn;
+use crate::cli::running;
 use crate::clock;
 use crate::config;
 use crate::config::Config;
@@ -52,15 +53,15 @@ pub(crate) fn service(command: ServiceCommand, env: &Env) -> anyhow::Result<Comm
 pub(crate) struct AlreadyServed(SocketAddr);
 
 /// The service of this user, as it is configured now.
-pub(crate) struct Service {
+pub(crate) struct Service<'a> {
     manager: Manager,
     spec: ServiceSpec,
-    address: SocketAddr,
-    client: Client,
+    place: &'a Place,
+    env: &'a Env,
 }
 
-impl Service {
-    pub(crate) fn of(place: &Place, env: &Env) -> anyhow::Result<Self> {
+impl<'a> Service<'a> {
+    pub(crate) fn of(place: &'a Place, env: &'a Env) -> anyhow::Result<Self> {
         let config = config::load(&place.flags(), env)?;
         warn(&config);
         let home = env.user_home().context("the home folder is not known")?;
@@ -68,9 +69,17 @@ impl Service {
         Ok(Self {
             spec: spec(place, &config, env)?,
             manager,
-            address: SocketAddr::new(config.server.host, config.server.port),
-            client: Client::new(&config, env),
+            place,
+            env,
         })
+    }
+
+    /// Where its daemon listens: by that one's own word, for it may have been installed with a port of its own; else as it is
+    /// configured.
+    fn listens(&self) -> anyhow::Result<(SocketAddr, Client)> {
+        let config = running::config(self.place, self.env)?;
+        let address = SocketAddr::new(config.server.host, config.server.port);
+        Ok((address, Client::new(&config, self.env)))
     }
 
     pub(crate) fn manager(&self) -> &Manager {
@@ -92,9 +101,10 @@ impl Service {
     pub(crate) fn install(&self) -> anyhow::Result<()> {
         self.greet()?;
         let is_running = matches!(self.standing(), Standing::Running { .. });
-        let listener = block_on(async { self.client.listener().await })?;
+        let (address, client) = self.listens()?;
+        let listener = block_on(async { client.listener().await })?;
         if let (false, Listener::Ours(_)) = (is_running, listener) {
-            return Err(AlreadyServed(self.address).into());
+            return Err(AlreadyServed(address).into());
         }
         if is_running {
             self.stop()?;
@@ -134,7 +144,8 @@ impl Service {
     async fn answers(&self) -> anyhow::Result<()> {
         let began = clock::now();
         loop {
-            if let Listener::Ours(_) = self.client.listener().await {
+            let (address, client) = self.listens()?;
+            if let Listener::Ours(_) = client.listener().await {
                 return Ok(());
             }
             if let Standing::Failed(why) = self.standing() {
@@ -145,7 +156,7 @@ impl Service {
             if clock::now().duration_since(began) >= START_WAIT_MAX {
                 bail!(
                     "the service does not answer on {} after {} s; `inference-relay service logs` tells why",
-                    self.address,
+                    address,
                     START_WAIT_MAX.as_secs()
                 );
             }
@@ -161,17 +172,18 @@ impl Service {
         Ok(())
     }
 
-    fn machine(&self) -> Value {
+    fn machine(&self) -> anyhow::Result<Value> {
+        let (address, _) = self.listens()?;
         let (state, pid, why) = match self.standing() {
             Standing::NotInstalled => ("not installed", None, None),
             Standing::Stopped => ("stopped", None, None),
             Standing::Running { pid } => ("running", pid, None),
             Standing::Failed(why) => ("failed", None, Some(why)),
         };
-        json!({
+        Ok(json!({
             "manager": self.manager.name(), "file": self.manager.file().display().to_string(),
-            "state": state, "pid": pid, "why": why, "address": format!("http://{}", self.address),
-        })
+            "state": state, "pid": pid, "why": why, "address": format!("http://{address}"),
+        }))
     }
 }
 
@@ -285,7 +297,7 @@ fn stop(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
 fn status(args: &Query, env: &Env) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.place, env)?;
     service.greet()?;
-    let told = service.machine();
+    let told = service.machine()?;
     let runs = told["state"] == "running";
     tell(&service, args.json, "")?;
     if let (Some(next), false) = (next(&told), args.json) {
@@ -332,7 +344,7 @@ fn logs(args: &ServiceLogs, env: &Env) -> anyhow::Result<CommandOutcome> {
 
 /// What was done, and how the service is now.
 fn tell(service: &Service, json: bool, done: &str) -> anyhow::Result<()> {
-    let told = service.machine();
+    let told = service.machine()?;
     if json {
         out::json(&told)?;
         return Ok(());

@@ -8,6 +8,7 @@ use crate::cli::progress;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::cli::run::warn;
+use crate::cli::running;
 use crate::cli::service::Service;
 use crate::clock;
 use crate::config;
@@ -42,7 +43,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 pub(crate) fn update(args: &args::Update, env: &Env) -> anyhow::Result<CommandOutcome> {
-    let config = config::load(&args.query.place.flags(), env)?;
+    let config = running::config(&args.query.place, env)?;
     warn(&config);
     let shop = Shop::of(&config.update)?;
     let running = Version::parse(env!("CARGO_PKG_VERSION"))?;

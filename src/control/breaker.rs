@@ -15,7 +15,7 @@ use serde_json::json;
 /// Every breaker that something was held against.
 pub(super) fn list(plane: &Plane) -> Vec<Value> {
     let mut lanes = plane.rooms.hosts.all();
-    lanes.sort_by_key(|lane| lane.host().name.to_string());
+    lanes.sort_by(|a, b| a.host().name.cmp(&b.host().name));
     let now = clock::now();
     lanes
         .iter()

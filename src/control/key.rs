@@ -66,9 +66,9 @@ pub(super) fn make(
     }
     let secret = Secret::mint().map_err(Problem::internal)?;
     let now = clock::unix_ms();
-    let end = span_s.map(|span| now.saturating_add(span.saturating_mul(1000)));
+    let ends_at = span_s.map(|span| end(now, span));
     let create = |keys: &mut Keys| {
-        keys.create(store::new_id(), name, &secret, end, now)?;
+        keys.create(store::new_id(), name, &secret, ends_at, now)?;
         keys.bind(name, policy).cloned()
     };
     if ask.switch("dry_run") {
@@ -79,33 +79,44 @@ pub(super) fn make(
     Ok((key, Some(secret)))
 }
 
-/// `{"disabled": true}`, `{"policy": "team"}`, `{"policy": null}`.
+/// What of a key becomes another; `None`: that stays.
+#[derive(Default)]
+pub(super) struct KeyChange<'a> {
+    pub(super) disabled: Option<bool>,
+    pub(super) policy: Option<Option<&'a str>>,
+    /// Seconds from now for which it is still good; within: no end.
+    pub(super) expires_in_s: Option<Option<u64>>,
+}
+
+/// `{"disabled": true}`, `{"policy": "team"}`, `{"policy": null}`, `{"expires_in_s": 86400}`, `{"expires_in_s": null}`.
 pub(super) fn change(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let body = ask.json().map_err(Problem::invalid)?;
-    let disabled = body.get("disabled").and_then(Value::as_bool);
-    let policy = body.get("policy").map(Value::as_str);
-    if let Some(policy) = policy {
-        known(plane, policy)?;
-    }
-    let key = edit(plane, ask, disabled, policy)?;
+    let change = KeyChange {
+        disabled: body.get("disabled").and_then(Value::as_bool),
+        policy: body.get("policy").map(Value::as_str),
+        expires_in_s: body.get("expires_in_s").map(Value::as_u64),
+    };
+    let key = edit(plane, ask, &change)?;
     Ok(reply::data(&view(&key)))
 }
 
-pub(super) fn edit(
-    plane: &Plane,
-    ask: &Ask,
-    disabled: Option<bool>,
-    policy: Option<Option<&str>>,
-) -> Result<Key, Problem> {
+pub(super) fn edit(plane: &Plane, ask: &Ask, change: &KeyChange<'_>) -> Result<Key, Problem> {
     let name = ask.name();
+    if let Some(policy) = change.policy {
+        known(plane, policy)?;
+    }
+    let now = clock::unix_ms();
     let apply = |keys: &mut Keys| {
-        if let Some(disabled) = disabled {
+        if let Some(disabled) = change.disabled {
             keys.disable(name, disabled)?;
         }
-        match policy {
-            Some(policy) => keys.bind(name, policy).cloned(),
-            None => found(keys, name),
+        if let Some(policy) = change.policy {
+            keys.bind(name, policy)?;
         }
+        if let Some(span) = change.expires_in_s {
+            keys.expire(name, span.map(|span| end(now, span)))?;
+        }
+        found(keys, name)
     };
     if ask.switch("dry_run") {
         return tried(plane, apply);
@@ -117,20 +128,31 @@ pub(super) fn edit(
 
 pub(super) fn rotate(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let body = ask.json().map_err(Problem::invalid)?;
-    let overlap_ms = body["overlap_s"].as_u64().unwrap_or(0).saturating_mul(1000);
+    let overlap_s = body["overlap_s"].as_u64().unwrap_or(0);
     if ask.switch("dry_run") {
         let key = tried(plane, |keys| found(keys, ask.name()))?;
         return Ok(reply::data(&view(&key)));
     }
+    let (key, secret) = renew(plane, ask, overlap_s)?;
+    let mut value = view(&key);
+    value["key"] = secret.reveal().into();
+    Ok(reply::data(&value))
+}
+
+/// Gives a key a new text; the old one goes on working for so many seconds.
+pub(super) fn renew(plane: &Plane, ask: &Ask, overlap_s: u64) -> Result<(Key, Secret), Problem> {
     let secret = Secret::mint().map_err(Problem::internal)?;
-    let now = clock::unix_ms();
+    let (now, overlap_ms) = (clock::unix_ms(), overlap_s.saturating_mul(1000));
     let key = changed(plane, |keys| {
         keys.rotate(ask.name(), &secret, overlap_ms, now).cloned()
     })?;
     tell(plane, ask, "rotate", &key);
-    let mut value = view(&key);
-    value["key"] = secret.reveal().into();
-    Ok(reply::data(&value))
+    Ok((key, secret))
+}
+
+/// So many seconds from now, in milliseconds since 1970.
+fn end(now_ms: u64, span_s: u64) -> u64 {
+    now_ms.saturating_add(span_s.saturating_mul(1000))
 }
 
 pub(super) fn delete(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {

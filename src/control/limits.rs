@@ -6,12 +6,14 @@ use super::question;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
+use crate::routing::LimitQuery;
 use crate::store::Key;
 use serde_json::Value;
 use serde_json::json;
 
 /// Tells how everything stands that the catalog's policies limit, for these keys.
-pub(crate) type LimitTeller = std::sync::Arc<dyn Fn(&[Key]) -> Vec<Value> + Send + Sync>;
+pub(crate) type LimitTeller =
+    std::sync::Arc<dyn Fn(&[Key], &LimitQuery<'_>) -> Vec<Value> + Send + Sync>;
 
 /// A part of what the query asks for.
 pub(super) struct Part {
@@ -37,32 +39,35 @@ pub(super) fn part(plane: &Plane, ask: &Ask) -> Result<Part, Problem> {
         .transpose()
         .map_err(|_| Problem::invalid("cursor: give one as next_cursor told it."))?
         .unwrap_or(0);
-    let is = |limit: &Value, field: &str, asked: Option<&str>| {
-        asked.is_none_or(|asked| limit[field] == asked)
-    };
-    let (policy, key) = (question::given(ask, "policy"), question::given(ask, "key"));
-    let found: Vec<Value> = all(plane)?
-        .into_iter()
-        .filter(|limit| is(limit, "policy", policy) && is(limit, "key", key))
-        .filter(|limit| !ask.switch("refusing") || limit["refuses"].is_string())
-        .collect();
+    let rows = told(
+        plane,
+        &LimitQuery {
+            policy: question::given(ask, "policy"),
+            key: question::given(ask, "key"),
+            is_refusing: ask.switch("refusing"),
+            skip: begin,
+            take: limit.saturating_add(1), // One more tells whether there are more.
+        },
+    )?;
     let end = begin.saturating_add(limit);
     Ok(Part {
-        next: (end < found.len()).then(|| end.to_string()),
-        rows: found.into_iter().skip(begin).take(limit).collect(),
+        next: (rows.len() > limit).then(|| end.to_string()),
+        rows: rows.into_iter().take(limit).collect(),
     })
 }
 
 /// Everything that one policy limits; nothing where the keys cannot be read.
 pub(super) fn of_policy(plane: &Plane, name: &str) -> Vec<Value> {
-    let mut rows = all(plane).unwrap_or_default();
-    rows.retain(|limit| limit["policy"] == name);
-    rows.truncate(question::LIMIT_DEFAULT);
-    rows
+    let query = LimitQuery {
+        policy: Some(name),
+        take: question::LIMIT_DEFAULT,
+        ..LimitQuery::default()
+    };
+    told(plane, &query).unwrap_or_default()
 }
 
-fn all(plane: &Plane) -> Result<Vec<Value>, Problem> {
+fn told(plane: &Plane, query: &LimitQuery<'_>) -> Result<Vec<Value>, Problem> {
     let keys = tokio::task::block_in_place(|| plane.rooms.keys.read());
     let keys = keys.map_err(Problem::internal)?.unwrap_or_default();
-    Ok((plane.rooms.limits)(keys.all()))
+    Ok((plane.rooms.limits)(keys.all(), query))
 }

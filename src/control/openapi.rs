@@ -104,6 +104,7 @@ fn parameters(route: &ApiRoute) -> Vec<Value> {
         Operation::ChangeSettings => {
             all.extend([text("header", "if-match"), text("query", "dry_run")]);
         }
+        Operation::Export => all.push(text("query", "format")),
         Operation::Diff => all.push(text("query", "prune")),
         Operation::Apply => all.extend(["prune", "dry_run"].map(|name| text("query", name))),
         Operation::Usage => {
@@ -141,7 +142,10 @@ fn parameters(route: &ApiRoute) -> Vec<Value> {
 
 fn responses(route: &ApiRoute) -> Value {
     let content = match route.operation {
-        Operation::Export => json!({ "application/yaml": { "schema": { "type": "string" } } }),
+        Operation::Export => json!({
+            "application/json": { "schema": { "type": "object" } },
+            "application/yaml": { "schema": { "type": "string" } },
+        }),
         Operation::Row(Act::Show | Act::Put, _) => {
             json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Row" } } })
         }
@@ -181,7 +185,11 @@ fn body(operation: Operation) -> Option<Value> {
             ("policy", "string"),
             ("expires_in_s", "integer"),
         ],
-        Operation::ChangeKey => &[("disabled", "boolean"), ("policy", "string")],
+        Operation::ChangeKey => &[
+            ("disabled", "boolean"),
+            ("policy", "string"),
+            ("expires_in_s", "integer"),
+        ],
         Operation::RotateKey => &[("overlap_s", "integer")],
         Operation::ChangeSettings => &[
             ("store.retention", "string"),
@@ -191,14 +199,19 @@ fn body(operation: Operation) -> Option<Value> {
             ("log.level", "string"),
         ],
         Operation::Diff | Operation::Apply => {
-            let content = json!({ "application/yaml": { "schema": { "type": "string" } } });
+            let rows = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Row" } });
+            let content = json!({
+                "application/json": { "schema": { "type": "object", "required": ["items"], "properties": { "items": rows } } },
+                "application/yaml": { "schema": { "type": "string" } },
+            });
             return Some(json!({ "required": true, "content": content }));
         }
         _ => return None,
     };
     let kind = |name: &str, kind: &str| match (operation, name) {
-        (Operation::ChangeKey, "policy") => json!({ "type": ["string", "null"] }),
-        (Operation::ChangeSettings, _) => json!({ "type": [kind, "null"] }),
+        (Operation::ChangeKey, "policy" | "expires_in_s") | (Operation::ChangeSettings, _) => {
+            json!({ "type": [kind, "null"] })
+        }
         _ => json!({ "type": kind }),
     };
     let properties: Map<String, Value> = fields

@@ -132,19 +132,22 @@ pub(super) fn put(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem
     }
     let row = json!({ "kind": kind.name(), "metadata": { "name": ask.name() }, "spec": spec });
     let wanted = one_row(&row.to_string(), kind, ask.name())?;
-    let is_new = write_checked(plane, ask, &wanted)?;
+    let written = write_checked(plane, ask, &wanted)?;
     let row = if ask.switch("dry_run") {
         wanted
     } else {
         found(plane, kind, ask.name())?
     };
-    let status = if is_new {
+    let status = if written.is_new {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
     let mut value = view(plane, &row);
     value["dry_run"] = ask.switch("dry_run").into();
+    if let Some(note) = written.note {
+        value["note"] = note.into();
+    }
     Ok(tagged(status, &value, &row))
 }
 
@@ -204,19 +207,32 @@ pub(super) fn error_view(problem: &RowProblem) -> Value {
     })
 }
 
-/// Writes a row, where the tags that were sent allow it, and no credential goes astray; whether it is new.
-pub(super) fn write_checked(plane: &Plane, ask: &Ask, wanted: &Document) -> Result<bool, Problem> {
+/// What became of a row that was written.
+pub(super) struct Written {
+    pub(super) is_new: bool,
+    /// What whoever changed it should know.
+    pub(super) note: Option<&'static str>,
+}
+
+/// Writes a row, where the tags that were sent allow it, and no credential goes astray.
+pub(super) fn write_checked(
+    plane: &Plane,
+    ask: &Ask,
+    wanted: &Document,
+) -> Result<Written, Problem> {
     let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
     let set = load(plane);
     let current = set.find(&wanted.row());
     checked(ask, current)?;
     let is_new = current.is_none();
     let detached = detach::wanted(plane, ask, &set, wanted)?;
+    let changes = putting(&set, [wanted.clone()]);
     if !ask.switch("dry_run") {
         detach::forget(plane, ask, &detached)?;
-        commit(plane, ask, &putting(&set, [wanted.clone()]))?;
+        commit(plane, ask, &changes)?;
     }
-    Ok(is_new)
+    let note = changes.changes.iter().find_map(Change::note);
+    Ok(Written { is_new, note })
 }
 
 /// What changes where these rows are put into a set.
@@ -325,6 +341,12 @@ pub(super) fn dependents(plane: &Plane, kind: Kind, name: &str) -> Vec<String> {
         let keys = plane.rooms.keys.read().ok().flatten().unwrap_or_default();
         let bound = keys.with_policy(name);
         found.extend(bound.map(|key| format!("relay key {}", key.name)));
+        if (plane.rooms.default_policy)().as_deref() == Some(name) {
+            found.push(
+                "policy.default of the settings, and so every relay key that names no policy"
+                    .to_owned(),
+            );
+        }
     }
     found
 }

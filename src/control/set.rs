@@ -2,6 +2,7 @@
 
 use super::Plane;
 use super::ask::Ask;
+use super::question;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
@@ -14,6 +15,7 @@ use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
 use crate::catalog::Place;
 use crate::catalog::Prune;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
@@ -25,14 +27,21 @@ pub(super) fn problems(plane: &Plane) -> Reply {
     reply::data(&json!({ "items": items }))
 }
 
-/// Everything but users, whose hashes go nowhere.
-pub(super) fn export(plane: &Plane) -> Reply {
+/// Everything but users, whose hashes go nowhere: as YAML, or as JSON where `format` says so.
+pub(super) fn export(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let set = row::load(plane);
     let rows = set.iter().filter(|row| row.kind() != Kind::User);
-    reply::text(
-        "application/yaml",
-        rows.map(catalog::Document::to_yaml).collect(),
-    )
+    match question::given(ask, "format") {
+        None | Some("yaml") => Ok(reply::text(
+            "application/yaml",
+            rows.map(catalog::Document::to_yaml).collect(),
+        )),
+        Some("json") => {
+            let rows: Vec<Value> = rows.map(catalog::Document::to_json).collect();
+            Ok(reply::data(&json!({ "items": rows })))
+        }
+        Some(_) => Err(Problem::invalid("format: give yaml or json.")),
+    }
 }
 
 /// A client that leaves while others' sets are worked on has nothing done for it: a large one takes a core for a while.
@@ -57,7 +66,7 @@ fn applied(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 
 /// What has to change. Users are left alone by a prune: a set that was exported here has none.
 fn plan(plane: &Plane, ask: &Ask) -> Result<(Arc<DocumentSet>, ChangeSet), Problem> {
-    let text = String::from_utf8_lossy(&ask.body);
+    let text = yaml(&ask.body);
     let count = text.lines().filter(|line| line.starts_with("---")).count();
     if count > DOCUMENTS_MAX {
         let told =
@@ -80,6 +89,26 @@ fn plan(plane: &Plane, ask: &Ask) -> Result<(Arc<DocumentSet>, ChangeSet), Probl
     Ok((current, changes))
 }
 
+/// The rows that were sent, as YAML. In JSON they are the `items` of a list, as the lists of rows tell them, and what these tell
+/// beside a row is left out.
+fn yaml(body: &[u8]) -> String {
+    let read: Option<Value> = serde_json::from_slice(body).ok();
+    let items = read.as_ref().and_then(|body| body["items"].as_array());
+    let Some(items) = items else {
+        return String::from_utf8_lossy(body).into_owned();
+    };
+    let row = |item: &Value| {
+        let fields = ROW_FIELDS.iter().filter(|field| !item[**field].is_null());
+        let row: Map<String, Value> = fields
+            .map(|field| ((*field).to_owned(), item[*field].clone()))
+            .collect();
+        format!("---\n{}\n", Value::Object(row))
+    };
+    items.iter().map(row).collect()
+}
+
+/// What a row is made of.
+const ROW_FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 /// Documents of one set: ten times the largest catalog that is known. Reading as many takes a tenth of a second.
 const DOCUMENTS_MAX: usize = 5000;
 

@@ -8,6 +8,7 @@ use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
 use crate::calls::Filter;
+use crate::catalog::Host;
 use crate::clock;
 use crate::pool::Condition;
 use crate::store::AuditEntry;
@@ -16,6 +17,8 @@ use crate::store::Page;
 use hyper::StatusCode;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) fn version() -> Reply {
     reply::data(&json!({ "name": "inference-relay", "version": env!("CARGO_PKG_VERSION") }))
@@ -52,25 +55,39 @@ pub(super) fn condition(plane: &Plane) -> (&'static str, Option<String>) {
 }
 
 pub(super) fn lanes(plane: &Plane) -> Value {
+    lanes_shown(plane, usize::MAX).0
+}
+
+/// The same with so many hosts at the most, those first that somebody may have to look after; and how many there are.
+pub(super) fn lanes_shown(plane: &Plane, hosts_max: usize) -> (Value, usize) {
     let (state, why) = condition(plane);
     let pool = plane.rooms.pool.borrow().clone();
     let breakers = breaker::list(plane);
+    let mut resting: BTreeMap<&str, usize> = BTreeMap::new();
+    for cell in breakers.iter().filter(|cell| cell["state"] != "closed") {
+        *resting
+            .entry(cell["host"].as_str().unwrap_or_default())
+            .or_default() += 1;
+    }
+    let resting = |host: &Host| resting.get(host.name.as_str()).copied().unwrap_or(0);
     let snapshot = plane.rooms.catalog.snapshot();
-    let hosts = snapshot.hosts().map(|host| {
-        let name = host.name.as_str();
-        let resting = breakers
-            .iter()
-            .filter(|cell| cell["host"] == name && cell["state"] != "closed");
+    let mut hosts: Vec<&Arc<Host>> = snapshot.hosts().collect();
+    let count = hosts.len();
+    if count > hosts_max {
+        hosts.sort_by_key(|host| resting(host) == 0 && host.keys.iter().any(|key| key.is_usable()));
+        hosts.truncate(hosts_max);
+    }
+    let hosts = hosts.into_iter().map(|host| {
         json!({
-            "lane": format!("http:{name}"),
+            "lane": format!("http:{}", host.name.as_str()),
             "enabled": host.enabled,
             "is_open": host.is_open(),
             "keys": host.keys.len(),
             "usable_keys": host.keys.iter().filter(|key| key.is_usable()).count(),
-            "resting": resting.count(),
+            "resting": resting(host),
         })
     });
-    json!({
+    let told = json!({
         "claude": {
             "state": state,
             "why": why,
@@ -80,7 +97,8 @@ pub(super) fn lanes(plane: &Plane) -> Value {
         },
         "hosts": hosts.collect::<Vec<_>>(),
         "breakers": breakers,
-    })
+    });
+    (told, count)
 }
 
 /// The last calls, as they are kept in memory.

@@ -8,6 +8,7 @@ use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
 use crate::calls::Filter;
+use crate::calls::RefusedRequest;
 use crate::clock;
 use crate::store::Cursor;
 use crate::store::GroupBy;
@@ -20,6 +21,7 @@ use crate::wire::contract;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The relay keys by their ids, which is what records have.
 pub(super) struct KeyNames(BTreeMap<String, String>);
@@ -224,11 +226,32 @@ fn error(code: &str) -> Value {
     })
 }
 
+/// Requests that were refused before they were calls, the newest first; each with what its code means and, where it is
+/// known, the key.
+pub(super) fn refused(plane: &Plane) -> Vec<Value> {
+    let keys = KeyNames::of(plane);
+    let tell = |one: &Arc<RefusedRequest>| {
+        let mut told = one.json();
+        if let Some(id) = one.cause.strip_prefix("key ") {
+            told["key"] = id.into();
+            told["key_name"] = keys.name(id).into();
+        }
+        told["error"] = error(one.code);
+        told
+    };
+    plane.rooms.calls.refused().iter().map(tell).collect()
+}
+
+pub(super) fn refused_list(plane: &Plane) -> Reply {
+    reply::data(&json!({ "items": refused(plane) }))
+}
+
 fn recent(plane: &Plane, id: &str) -> Result<Value, Problem> {
     let mut filter = Filter::default();
     filter.limit = usize::MAX;
-    let calls = plane.rooms.calls.recent(&filter);
-    let found = calls.into_iter().find(|call| call["id"] == id);
+    let calls = plane.rooms.calls.recent(&filter).into_iter();
+    let mut calls = calls.chain(refused(plane));
+    let found = calls.find(|call| call["id"] == id);
     let mut found = found.ok_or_else(|| {
         Problem::not_found("call of this id; the id is the `request-id` of its answer, and a call that runs has no story yet")
     })?;

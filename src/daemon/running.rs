@@ -170,7 +170,7 @@ async fn begin(
 
 /// What goes on beside the calls until the daemon stops.
 fn keeping(settings: &LiveSettings, claimed: &Claimed, lanes: &OwnLanes) -> [JoinHandle<()>; 8] {
-    let admission = &claimed.admission;
+    let (admission, of_keys) = (&claimed.admission, claimed.admission.clone());
     [
         auth::watch(claimed.keys.clone(), admission.clone()),
         auth::record_last_uses(claimed.uses.clone(), admission.clone()),
@@ -183,6 +183,7 @@ fn keeping(settings: &LiveSettings, claimed: &Claimed, lanes: &OwnLanes) -> [Joi
             lanes.limits.clone(),
             lanes.catalog.clone(),
             claimed.keys.clone(),
+            Arc::new(move || of_keys.default_policy()),
             claimed.store.clone(),
             settings.webhook(),
         )),
@@ -245,9 +246,9 @@ fn rooms(
         valkey: lanes.valkey.clone(),
         settings,
         explain: Arc::new(move |query| api.explained(query)),
-        limits: Arc::new(move |keys| {
+        limits: Arc::new(move |keys, query| {
             let default = of_keys.default_policy();
-            limits.told(&catalog.snapshot(), keys, default.as_deref())
+            limits.told(&catalog.snapshot(), keys, default.as_deref(), query)
         }),
         default_policy: Arc::new(move || admission.default_policy()),
         is_mirrored: claimed.mirror.is_some(),

@@ -128,11 +128,24 @@ impl Journal {
 
     fn append(&self, record: &str) -> io::Result<()> {
         let segment = self.segment.load_full();
-        (&segment.file).write_all(record.as_bytes())?;
+        write_once(&mut &segment.file, record)?;
         segment
             .bytes
             .fetch_add(record.len() as u64, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Writes a record with one write. The rest of one that was taken in part could come behind another's record, so it is
+/// not written at all, and the next record cancels the part.
+fn write_once(file: &mut impl Write, record: &str) -> io::Result<()> {
+    loop {
+        match file.write(record.as_bytes()) {
+            Ok(taken) if taken == record.len() => return Ok(()),
+            Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -284,6 +297,41 @@ mod tests {
         assert_eq!(
             (ledger.spent.get(&account()), closed),
             (Some(&(800 * 5 + 2)), 0)
+        );
+    }
+
+    /// Takes a few bytes of the first write, and everything after.
+    #[derive(Default)]
+    struct Full {
+        taken: Vec<u8>,
+        was_full: bool,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+            let count = match std::mem::replace(&mut self.was_full, true) {
+                true => record.len(),
+                false => record.len().min(9),
+            };
+            self.taken.extend(&record[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_record_of_which_a_disk_took_a_part_is_refused_and_the_next_one_counts() {
+        let mut disk = Full::default();
+        assert!(write_once(&mut disk, &reserved(1, &charge(9))).is_err());
+        write_once(&mut disk, &reserved(2, &charge(5))).expect("there is room again");
+        let mut ledger = Ledger::default();
+        ledger.replay(&String::from_utf8_lossy(&disk.taken));
+        assert_eq!(
+            ledger.open.into_iter().collect::<Vec<_>>(),
+            [(2, charge(5))]
         );
     }
 

@@ -1,7 +1,8 @@
 //! What was spent in each day and month, and which charges are still open: the sum of a journal's lines. `[pure]`
 //!
 //! A line is one record, written at once: `R ID NANOS KIND:WINDOW:SUBJECT …` reserves, `S ID NANOS` settles. A settlement
-//! counts once, whatever is read twice; a line that was cut off by a crash is no line.
+//! counts once, whatever is read twice; a line that was cut off by a crash is no line. Before each record stands a
+//! [`CANCEL`] and the end of its line: where a full disk took a part of a record, that part is such a line, which is none.
 
 use super::ask::SubjectKind;
 use super::period::Window;
@@ -59,13 +60,16 @@ impl Account {
 /// The record of a reservation.
 pub(super) fn reserved(id: u64, charge: &OpenCharge) -> String {
     let accounts: Vec<_> = charge.accounts.iter().map(Account::write).collect();
-    format!("R {id} {} {}\n", charge.nanos, accounts.join(" "))
+    format!("{CANCEL}\nR {id} {} {}\n", charge.nanos, accounts.join(" "))
 }
 
 /// The record of a settlement.
 pub(super) fn settled(id: u64, nanos: u64) -> String {
-    format!("S {id} {nanos}\n")
+    format!("{CANCEL}\nS {id} {nanos}\n")
 }
+
+/// Ends a line that does not count, by its name in ASCII; no name of a subject has it.
+const CANCEL: char = '\u{18}';
 
 impl Ledger {
     /// Adds every whole line of a journal.
@@ -73,6 +77,7 @@ impl Ledger {
         for line in text
             .split_inclusive('\n')
             .filter_map(|line| line.strip_suffix('\n'))
+            .filter(|line| !line.ends_with(CANCEL))
         {
             self.line(line);
         }
@@ -219,6 +224,30 @@ mod tests {
             let spent = ledger.spent.get(&account("team")).copied();
             assert!(spent.is_none(), "{cut}: {spent:?}");
         }
+    }
+
+    #[test]
+    fn what_stands_behind_a_record_that_was_cut_off_counts_and_the_cut_one_does_not() {
+        let reserved_1 = reserved(1, &charge(50, &["team"]));
+        let (settled_1, second) = (settled(1, 300), reserved(2, &charge(7, &["all"])));
+        for cut in 0..reserved_1.len() {
+            let mut ledger = Ledger::default();
+            ledger.replay(&format!("{}{second}", &reserved_1[..cut]));
+            assert_eq!(ledger.open.get(&2), Some(&charge(7, &["all"])), "{cut}");
+            assert_eq!(ledger.open.len(), 1, "{cut}: {ledger:?}");
+        }
+        for cut in 0..settled_1.len() {
+            let mut ledger = Ledger::default();
+            ledger.replay(&format!("{reserved_1}{}{second}", &settled_1[..cut]));
+            assert_eq!(ledger.open.len(), 2, "{cut}: {ledger:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_relay_before_this_one_counts() {
+        let mut ledger = Ledger::default();
+        ledger.replay("R 1 50 p:2026-01:team\nS 1 30\n");
+        assert_eq!(ledger.spent.get(&account("team")), Some(&30));
     }
 
     proptest! {

@@ -28,8 +28,14 @@ pub(crate) struct BudgetView {
 }
 
 impl PolicyLimits {
-    /// Every budget of a catalog: of its policies, and of these keys where a policy gives each of its own.
-    pub(crate) fn budgets(&self, snapshot: &Snapshot, keys: &[Key]) -> Vec<BudgetView> {
+    /// Every budget of a catalog: of its policies, and of these keys where a policy gives each of its own. A key that names no
+    /// policy has the default one.
+    pub(crate) fn budgets(
+        &self,
+        snapshot: &Snapshot,
+        keys: &[Key],
+        default: Option<&str>,
+    ) -> Vec<BudgetView> {
         let policies = snapshot.policies().filter(|policy| policy.enabled);
         let views = policies.flat_map(|policy| {
             let own = policy.budget.map(|budget| {
@@ -40,9 +46,10 @@ impl PolicyLimits {
                 self.budget(policy, None, subject, &budget)
             });
             let each = policy.per_key.budget.into_iter().flat_map(move |budget| {
-                let bound = keys
-                    .iter()
-                    .filter(|key| key.policy.as_deref() == Some(policy.name.as_str()));
+                let is_bound = move |key: &&Key| {
+                    key.policy.as_deref().or(default) == Some(policy.name.as_str())
+                };
+                let bound = keys.iter().filter(is_bound);
                 bound.map(move |key| {
                     let subject = Subject {
                         kind: SubjectKind::RelayKey,

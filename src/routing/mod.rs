@@ -30,5 +30,6 @@ pub(crate) use explain::RouteQuestion;
 pub(crate) use reserve::PolicyLimits;
 pub(crate) use reserve::Settlement;
 pub(crate) use run::Router;
+pub(crate) use standing::LimitQuery;
 pub(crate) use standing::LimitView;
 pub(crate) use ways::Lanes;

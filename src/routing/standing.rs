@@ -69,14 +69,38 @@ impl PolicyLimits {
     }
 }
 
+/// Which limits are told; `None` of a name: those of every one.
+#[derive(Debug, Default)]
+pub(crate) struct LimitQuery<'a> {
+    pub(crate) policy: Option<&'a str>,
+    /// The name of a relay key.
+    pub(crate) key: Option<&'a str>,
+    /// Only those that would refuse a call now.
+    pub(crate) is_refusing: bool,
+    /// How many are left out before the first.
+    pub(crate) skip: usize,
+    pub(crate) take: usize,
+}
+
+impl LimitQuery<'_> {
+    fn lets(&self, policy: &Policy, key: Option<&Key>) -> bool {
+        let name = key.map(|key| key.name.as_str());
+        self.policy
+            .is_none_or(|asked| policy.name.as_str() == asked)
+            && self.key.is_none_or(|asked| name == Some(asked))
+    }
+}
+
 impl PolicyLimits {
     /// How everything stands that a catalog's policies limit, as JSON: of each policy, and of these keys where it gives
-    /// each a share. A key that names no policy has the default one.
+    /// each a share. A key that names no policy has the default one. What is behind the part that is asked for is not
+    /// looked at.
     pub(crate) fn told(
         &self,
         snapshot: &Snapshot,
         keys: &[Key],
         default: Option<&str>,
+        query: &LimitQuery<'_>,
     ) -> Vec<Value> {
         let need = CallNeed {
             tokens: 1,
@@ -91,11 +115,17 @@ impl PolicyLimits {
         policies.sort_by(|a, b| a.name.cmp(&b.name));
         let of_policies = policies.iter();
         let of_policies = of_policies.map(|policy| (for_all(policy), &***policy, None));
-        let rows = of_policies.chain(of_keys).flat_map(|(bound, policy, key)| {
+        let bounds = of_policies.chain(of_keys);
+        let bounds = bounds.filter(|(_, policy, key)| query.lets(policy, *key));
+        let rows = bounds.flat_map(|(bound, policy, key)| {
             let views = self.views(&bound, &need).into_iter();
-            views.map(move |view| named(&view, policy, key))
+            views.map(move |view| (view, policy, key))
         });
-        rows.collect()
+        rows.filter(|(view, _, _)| !query.is_refusing || view.refusal.is_some())
+            .skip(query.skip)
+            .take(query.take)
+            .map(|(view, policy, key)| named(&view, policy, key))
+            .collect()
     }
 }
 

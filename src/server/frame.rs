@@ -9,6 +9,7 @@ use super::usage;
 use crate::auth::Caller;
 use crate::calls::CallLog;
 use crate::calls::CallRecorder;
+use crate::calls::RefusedRequest;
 use crate::calls::now as wall;
 use crate::calls::stamp_now;
 use crate::clock;
@@ -236,6 +237,22 @@ impl Line {
     }
 }
 
+impl Line {
+    /// Keeps what became no call and failed, for whoever looks for the reason.
+    fn keep_refused(&self) {
+        if let (Some(status), Some(fault)) = (self.status, &self.fault) {
+            self.journal.refuse(RefusedRequest {
+                id: self.id.0.clone(),
+                at: self.note.came_at(),
+                route: format!("{} {}", self.method, self.route),
+                status: status.as_u16(),
+                code: fault.kind.code(),
+                cause: fault.private.clone(),
+            });
+        }
+    }
+}
+
 impl Drop for Line {
     fn drop(&mut self) {
         let now = clock::now();
@@ -252,6 +269,7 @@ impl Drop for Line {
             }
         } else {
             self.journal.count(&self.route, status, code);
+            self.keep_refused();
         }
         let ms = now.duration_since(self.began).as_millis();
         let end = match (self.status, self.cut) {

@@ -296,7 +296,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         blame: Blame::Client,
         retry: Retry::Never,
         happened: "The key has expired.",
-        next: "Rotate it with `inference-relay key rotate`, or make another.",
+        next: "Give it more time with `inference-relay key expire NAME --in 30d`, or send the new text where it was rotated.",
     },
     Row {
         code: "license_invalid",

@@ -80,8 +80,15 @@ key = minted.to_dict()["key"]
 served = until((200, ""), lambda: call(key))
 route = ask("route", "get_route", model="m", key="app").to_dict()
 ask("relay_keys", "patch_relay_keys_name", name="app",
+    body=body("PatchRelayKeysNameBody", {"expires_in_s": None}))
+fresh = ask("relay_keys", "post_relay_keys_name_rotate", name="app",
+            body=body("PostRelayKeysNameRotateBody", {"overlap_s": 0})).to_dict()["key"]
+rotated = [until((401, "key_expired"), lambda: call(key))[:2], until((200, ""), lambda: call(fresh))[:2]]
+key = fresh
+ask("relay_keys", "patch_relay_keys_name", name="app",
     body=body("PatchRelayKeysNameBody", {"disabled": True}))
-until((401, "key_disabled"), lambda: call(key))
+disabled = until((401, "key_disabled"), lambda: call(key))[:2]
+refused = ask("refused", "get_refused").to_dict()["items"]
 deadline = time.monotonic() + 30
 while True:
     story = importlib.import_module("relay_client.api.calls.get_calls_id").sync_detailed(client=client, id=served[2])
@@ -89,6 +96,20 @@ while True:
         break
     time.sleep(0.05)
 usage = ask("usage", "get_usage_summary", by="model").to_dict()
+# A whole set of rows: compared, tried, applied, exported.
+late = {"items": [{"kind": "Model", "metadata": {"name": "late"}, "spec": {"aliases": ["later"]}}]}
+
+
+def changed(told):
+    return [change["name"] for change in told.to_dict()["changes"]]
+
+
+diff = changed(ask("catalog", "post_catalog_diff", body=body("PostCatalogDiffJsonBody", late)))
+changed(ask("catalog", "post_catalog_apply", body=body("PostCatalogApplyJsonBody", late), dry_run="true"))
+ask("models", "get_models_name", 404, name="late")
+applied = changed(ask("catalog", "post_catalog_apply", body=body("PostCatalogApplyJsonBody", late)))
+ask("models", "get_models_name", name="late")
+exported = ask("catalog", "get_catalog_export", format_="json").to_dict()["items"]
 audit = ask("audit", "get_audit").to_dict()
 ask("bindings", "delete_bindings_name", name="b")
 ask("models", "get_models_name", name="m")
@@ -96,8 +117,15 @@ ask("bindings", "get_bindings_name", 404, name="b")
 print(json.dumps({
     "served": served[0],
     "route": bool(route),
+    "rotated": rotated,
+    "refused": {"key_expired", "key_disabled"} <= {one["code"] for one in refused},
+    "disabled": disabled,
     "story": story.status_code,
     "usage": "m" in json.dumps(usage),
-    "audited": all(name in json.dumps(audit) for name in ["mock-a", "team", "app"]),
+    "diff": diff,
+    "dry": 404,
+    "applied": applied,
+    "exported": {"mock", "mock-a", "m", "b", "team", "late"} <= {row["metadata"]["name"] for row in exported},
+    "audited": all(name in json.dumps(audit) for name in ["mock-a", "team", "app", "late"]),
     "secret in the audit": "sk-good" in json.dumps(audit) or key in json.dumps(audit),
 }))

@@ -751,6 +751,7 @@ fn every_page_is_there_and_forms_keep_what_was_typed() {
         "/users",
         "/users/ada",
         "/keys",
+        "/keys/laptop",
         "/keys/laptop/delete",
         "/calls",
         "/usage",
@@ -773,8 +774,54 @@ fn every_page_is_there_and_forms_keep_what_was_typed() {
             page.body
         );
     }
+    for (path, to) in [
+        ("/sessions", "/people"),
+        ("/settings", "/about"),
+        ("/relay-keys", "/keys"),
+    ] {
+        assert_eq!(ada.get(path).header("location"), to);
+    }
+    assert_eq!(ada.get("/no-such-page").status, 404);
     let gone = ada.form("/hosts/one/delete", "");
     assert_eq!(gone.header("location"), "/hosts?done=removed");
+}
+
+#[test]
+fn what_is_refused_at_the_door_is_found_and_a_keys_end_is_moved() {
+    let plane = with_token();
+    let ada = plane.user("ada", "admin");
+    ada.form("/keys", "name=laptop&policy=");
+    let viewer = plane.user("vera", "viewer");
+    let refused = wait::until("a refused call", || {
+        let told = client::post_as(plane.relay.address, "sk-of-another", &client::call("x"));
+        (told.status == 401).then_some(told)
+    });
+    let id = refused.header("request-id");
+    let told = viewer.get("/api/v1/refused").json();
+    assert_eq!(told["items"][0]["id"], id, "{told}");
+    assert_eq!(told["items"][0]["code"], "key_malformed");
+    assert!(!told.to_string().contains("sk-of-another"), "{told}");
+    let page = viewer.get(&format!("/calls/{id}")).body;
+    assert!(
+        page.contains("Why it failed") && !page.contains("sk-of-another"),
+        "{page}"
+    );
+    assert!(viewer.get("/calls").body.contains(id));
+    assert_eq!(viewer.get("/keys/laptop").status, 403);
+    let saved = ada.form("/keys/laptop", "policy=&ends=0");
+    assert_eq!(
+        saved.header("location"),
+        "/keys?done=changed",
+        "{}",
+        saved.body
+    );
+    let key = |field: &str| ada.get("/api/v1/relay-keys").json()["items"][0][field].clone();
+    assert_eq!(key("state"), "expired");
+    ada.form("/keys/laptop", "policy=&ends=never");
+    assert_eq!(key("expires_at_ms"), Value::Null);
+    assert_eq!(ada.form("/keys/laptop", "policy=&ends=soon").status, 422);
+    let renewed = ada.form("/keys/laptop/rotate", "overlap=0").body;
+    assert!(renewed.contains("value=\"irk_"), "{renewed}");
 }
 
 #[test]
@@ -1162,6 +1209,64 @@ fn a_webhook_is_told_of_a_budget_once_a_level() {
         "{settings}"
     );
     assert_eq!(hook.asked().len(), 2, "once a level");
+    // A key that names no policy has the default one's budget.
+    let each = json!({ "models": ["m"], "perKey": { "budget": { "amount": 1, "per": "day" } } });
+    assert_eq!(plane.put("policies/each", &each).status, 201);
+    let default = r#"{"policy.default":"each"}"#;
+    assert_eq!(plane.admin("PATCH /api/v1/settings", default).status, 200);
+    let minted = plane.admin("POST /api/v1/relay-keys", r#"{"name":"free"}"#);
+    let free = minted.json()["key"].as_str().unwrap_or_default().to_owned();
+    wait::until("a call by the default policy", || {
+        (client::post_as(plane.relay.address, &free, &asking).status == 200).then_some(())
+    });
+    wait::until("its message", || {
+        let told = hook.asked().into_iter().map(|asked| asked.json());
+        let mut told = told.filter(|told| told["policy"] == "each" && told["key"] == "free");
+        told.next()
+    });
+}
+
+#[test]
+fn a_default_policy_is_named_before_it_goes_and_another_period_starts_at_nothing() {
+    let plane = with_token();
+    let ada = plane.user("ada", "admin");
+    let policy = |per: &str| json!({ "all": true, "budget": { "amount": 5, "per": per } });
+    assert_eq!(plane.put("policies/team", &policy("day")).status, 201);
+    let told = plane.put("policies/team", &policy("month")).json();
+    let starts = |note: &Value| {
+        note.as_str()
+            .is_some_and(|note| note.contains("starts at nothing"))
+    };
+    assert!(starts(&told["note"]), "{told}");
+    let told = plane.put("policies/team", &policy("month")).json();
+    assert_eq!(told["note"], Value::Null);
+    let yaml = "kind: Policy\nmetadata: { name: team }\nspec: { all: true, budget: { amount: 5, per: day } }\n";
+    let told = plane.admin("POST /api/v1/catalog/diff", yaml).json();
+    assert!(starts(&told["changes"][0]["note"]), "{told}");
+    let saved = ada.form(
+        "/policies/team",
+        &format!("yaml={}", yaml.replace(' ', "+").replace('\n', "%0A")),
+    );
+    assert_eq!(
+        saved.header("location"),
+        "/policies/team?done=period",
+        "{}",
+        saved.body
+    );
+    let page = ada.get("/policies/team?done=period").body;
+    assert!(page.contains("starts at nothing"), "{page}");
+    assert!(
+        !ada.get("/policies/team/delete")
+            .body
+            .contains("policy.default")
+    );
+    let default = r#"{"policy.default":"team"}"#;
+    assert_eq!(plane.admin("PATCH /api/v1/settings", default).status, 200);
+    assert!(
+        ada.get("/policies/team/delete")
+            .body
+            .contains("policy.default")
+    );
 }
 
 #[test]

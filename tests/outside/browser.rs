@@ -145,15 +145,6 @@ impl Browser {
         self.tell("/actions", &json!({"actions": keys}));
     }
 
-    /// Pastes a text into a field, in the place of what stood there.
-    pub(crate) fn pastes(&self, selector: &str, text: &str) {
-        self.tabs_to(selector);
-        self.asks(&format!(
-            "document.activeElement.value = {}",
-            Value::from(text)
-        ));
-    }
-
     /// What stands in a field.
     pub(crate) fn copies(&self, selector: &str) -> String {
         let script = format!(

@@ -114,10 +114,16 @@ impl Plane {
 
 /// Keeps a picture for whoever wants to look: where `RELAY_TEST_PICTURES` says, else with what the build leaves.
 pub(crate) fn keep(name: &str, png: &[u8]) {
+    let path = pictures().join(format!("{name}.png"));
+    fs::write(path, png).expect("a picture must be kept");
+}
+
+/// Where they are kept.
+pub(crate) fn pictures() -> PathBuf {
     let named = super::support::fake::inherited("RELAY_TEST_PICTURES").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboard"));
     fs::create_dir_all(&folder).expect("a folder for pictures must be made");
-    fs::write(folder.join(format!("{name}.png")), png).expect("a picture must be kept");
+    folder
 }
 
 const PAGES: &[&str] = &[

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -90,18 +91,33 @@ fn catalog(host: &Host) -> String {
     )
 }
 
-/// How calls ended so far.
+/// How calls ended so far, and in which part of what happens.
 #[derive(Default)]
-struct Seen(Mutex<BTreeMap<String, usize>>);
+struct Seen {
+    ends: Mutex<Vec<SeenEnd>>,
+    parts: Mutex<Vec<(&'static str, Duration)>>,
+}
+
+/// The end of one call.
+struct SeenEnd {
+    /// Which part was on when it began.
+    part: usize,
+    /// At which relay.
+    relay: usize,
+    /// With which key.
+    place: usize,
+    end: String,
+    took: Duration,
+}
 
 impl Seen {
-    fn note(&self, end: &str) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen.entry(end.to_owned()).or_default() += 1;
+    fn note(&self, end: SeenEnd) {
+        locked(&self.ends).push(end);
     }
 
     fn count(&self, end: &str) -> usize {
-        count(&self.0.lock().unwrap_or_else(PoisonError::into_inner), end)
+        let ends = locked(&self.ends);
+        ends.iter().filter(|seen| seen.end == end).count()
     }
 
     /// Waits until so many more have ended so.
@@ -109,6 +125,68 @@ impl Seen {
         let from = self.count(end);
         wait::until(end, || (self.count(end) >= from + more).then_some(()));
     }
+
+    /// Waits until every relay serves both keys again, some calls in a row.
+    fn served_everywhere(&self) {
+        wait::until("every relay serves", || {
+            let ends = locked(&self.ends);
+            let is_well = |relay, place| {
+                let mine = ends.iter().rev();
+                let mut mine = mine.filter(|seen| (seen.relay, seen.place) == (relay, place));
+                (0..10).all(|_| mine.next().is_some_and(|seen| seen.end == "200"))
+            };
+            let all = (0..3).all(|relay| is_well(relay, 0) && is_well(relay, 1));
+            all.then_some(())
+        });
+    }
+
+    /// What happens now, until the next one.
+    fn part(&self, name: &'static str, since: Instant) {
+        locked(&self.parts).push((name, now().duration_since(since)));
+    }
+
+    fn now(&self) -> usize {
+        locked(&self.parts).len().saturating_sub(1)
+    }
+
+    /// What callers saw in each part, as a table.
+    fn tells(&self, what: &str, keys: [&str; 2]) {
+        let (ends, parts) = (locked(&self.ends), locked(&self.parts));
+        figure(&format!(
+            "{what}\n| since | what | key | calls | slowest |\n| --- | --- | --- | --- | --- |"
+        ));
+        for (number, (name, since)) in parts.iter().enumerate() {
+            for (place, key) in keys.iter().enumerate() {
+                let is_it = |seen: &&SeenEnd| seen.part == number && seen.place == place;
+                let mine = ends.iter().filter(is_it);
+                let slowest = mine.clone().map(|seen| seen.took).max().unwrap_or_default();
+                let calls = tally(mine.map(|seen| seen.end.clone()).collect());
+                figure(&format!(
+                    "| {:.1} s | {name} | {key} | {calls:?} | {:.0} ms |",
+                    since.as_secs_f64(),
+                    slowest.as_secs_f64() * 1e3
+                ));
+            }
+        }
+    }
+
+    /// How all calls of one key ended.
+    fn of(&self, place: usize) -> BTreeMap<String, usize> {
+        let ends = locked(&self.ends);
+        let mine = ends.iter().filter(|seen| seen.place == place);
+        tally(mine.map(|seen| seen.end.clone()).collect())
+    }
+
+    /// How the calls ended that began in one part.
+    fn in_part(&self, name: &str) -> BTreeMap<String, usize> {
+        let (ends, parts) = (locked(&self.ends), locked(&self.parts));
+        let mine = ends.iter().filter(|seen| parts[seen.part].0 == name);
+        tally(mine.map(|seen| seen.end.clone()).collect())
+    }
+}
+
+fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Fleet {
@@ -186,12 +264,12 @@ impl Fleet {
         tally(ends)
     }
 
-    /// Callers at all relays, with either of two keys, for as long as something happens; how it ended for each key.
+    /// Callers at all relays, with either of two keys, for as long as something happens; what they saw.
     fn while_callers_ask(
         &mut self,
         keys: [&str; 2],
         happens: impl FnOnce(&mut Valkey, &mut Server, &Seen),
-    ) -> [BTreeMap<String, usize>; 2] {
+    ) -> Seen {
         let (stop, seen) = (AtomicBool::new(false), Seen::default());
         let Fleet {
             relays,
@@ -199,33 +277,34 @@ impl Fleet {
             postgres,
             ..
         } = self;
-        let mut ends: [Vec<String>; 2] = Default::default();
+        seen.part("all is well", now());
         thread::scope(|scope| {
             let (stop, seen) = (&stop, &seen);
-            let caller = |relay, key| {
+            let caller = |number: usize, relay, place: usize, key| {
                 move || {
-                    let mut ends = Vec::new();
                     while !stop.load(Ordering::Relaxed) {
+                        let (part, began) = (seen.now(), now());
                         let end = end(&ask(relay, key, "m", "x"));
-                        seen.note(&end);
-                        ends.push(end);
+                        let took = now().duration_since(began);
+                        seen.note(SeenEnd {
+                            part,
+                            relay: number,
+                            place,
+                            end,
+                            took,
+                        });
                     }
-                    ends
                 }
             };
-            let mut threads = Vec::new();
-            for relay in &*relays {
+            for (number, relay) in relays.iter().enumerate() {
                 for (place, key) in keys.into_iter().enumerate() {
-                    threads.push((place, scope.spawn(caller(relay, key))));
+                    scope.spawn(caller(number, relay, place, key));
                 }
             }
             happens(valkey, postgres, seen);
             stop.store(true, Ordering::Relaxed);
-            for (place, thread) in threads {
-                ends[place].extend(thread.join().expect("a caller must end"));
-            }
         });
-        ends.map(tally)
+        seen
     }
 }
 
@@ -461,36 +540,46 @@ fn callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe() ->
         (fleet.valkey.spent() == served * COST).then_some(())
     });
     let wide = fleet.key("wide");
+    let keys = ["with a limit", "without"];
     let mut before = 0;
-    let [limited, unlimited] = fleet.while_callers_ask([&wide, &free], |valkey, _, seen| {
+    let seen = fleet.while_callers_ask([&wide, &free], |valkey, _, seen| {
+        let began = now();
         seen.more("200", 60);
+        seen.part("it is killed", began);
         valkey.kill();
         seen.more("503 limits_unavailable", 20);
+        seen.part("it is started", began);
         valkey.begin();
         before = valkey.spent();
-        seen.more("200", 600);
+        seen.served_everywhere();
+        seen.part("it is back", began);
+        seen.more("200", 200);
     });
-    figure(&format!(
-        "a Valkey that was killed: calls with a limit {limited:?}, calls without {unlimited:?}"
-    ));
+    seen.tells("a Valkey that is killed under load", keys);
+    let (limited, unlimited) = (seen.of(0), seen.of(1));
     assert_eq!(before, 0, "it has lost what it knew");
     assert_eq!(unlimited.len(), 1, "{unlimited:?}");
     assert!(count(&unlimited, "200") > 0);
     assert!(count(&limited, "200") > 0);
     assert!(count(&limited, "503 limits_unavailable") > 0);
     assert_eq!(limited.len(), 2, "{limited:?}");
+    let back = seen.in_part("it is back");
+    assert_eq!(back.len(), 1, "{back:?}");
     wait::until("what was spent, told by the relays", || {
         (fleet.valkey.spent() == served * COST).then_some(())
     });
-    let [limited, unlimited] = fleet.while_callers_ask([&wide, &free], |valkey, _, seen| {
+    let seen = fleet.while_callers_ask([&wide, &free], |valkey, _, seen| {
+        let began = now();
+        seen.more("200", 60);
+        seen.part("it stands still", began);
         valkey.signal(Signal::STOP);
         seen.more("503 limits_unavailable", 20);
+        seen.part("it goes on", began);
         valkey.signal(Signal::CONT);
         seen.more("200", 200);
     });
-    figure(&format!(
-        "a Valkey that stood still: calls with a limit {limited:?}, calls without {unlimited:?}"
-    ));
+    seen.tells("a Valkey that stands still under load", keys);
+    let (limited, unlimited) = (seen.of(0), seen.of(1));
     assert_eq!(unlimited.len(), 1, "{unlimited:?}");
     assert!(count(&limited, "503 limits_unavailable") > 0);
     let health = fleet.relays[0].get("/healthz");
@@ -501,14 +590,21 @@ fn callers_of_a_valkey_that_is_killed_are_refused_or_served_by_what_is_safe() ->
 fn callers_notice_nothing_of_a_postgresql_that_is_killed() -> Result<(), Missing> {
     let mut fleet = Fleet::start()?;
     let (wide, free) = (fleet.key("wide"), fleet.key("free"));
-    let tallies = fleet.while_callers_ask([&wide, &free], |_, postgres, seen| {
+    let seen = fleet.while_callers_ask([&wide, &free], |_, postgres, seen| {
+        let began = now();
         seen.more("200", 60);
+        seen.part("it is killed", began);
         postgres.kill();
         seen.more("200", 200);
+        seen.part("it is started", began);
         postgres.begin();
         seen.more("200", 200);
     });
-    figure(&format!("a PostgreSQL that was killed: {tallies:?}"));
+    seen.tells(
+        "a PostgreSQL that is killed under load",
+        ["with a limit", "without"],
+    );
+    let tallies = [seen.of(0), seen.of(1)];
     let served: usize = tallies.iter().map(|tally| count(tally, "200")).sum();
     for tally in &tallies {
         assert_eq!(tally.len(), 1, "{tally:?}");

@@ -19,6 +19,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 pub(crate) fn all() -> Vec<Trial> {
@@ -187,7 +188,8 @@ fn settings_are_changed_by_keyboard_and_what_wins_is_named() -> Result<(), Missi
 
 fn three_thousand_rows_can_be_read_page_by_page() -> Result<(), Missing> {
     let browser = browser()?;
-    let plane = Plane::start(World::scripted(""));
+    let world = World::scripted("").env("RELAY_OF_ALL", "one word for all of them");
+    let plane = Plane::start(world);
     browser.look(1024, 640, "light");
     plane.log_in(&browser);
     declared(&plane, 3);
@@ -197,6 +199,7 @@ fn three_thousand_rows_can_be_read_page_by_page() -> Result<(), Missing> {
         judged(&browser, &format!("few{}", path.replace('/', "-")));
     }
     declared(&plane, 3000);
+    calls(&plane);
     keys(&plane, 1000);
     let many = spans(&plane);
     for ((path, few), (_, many)) in few.iter().zip(&many) {
@@ -238,6 +241,9 @@ const LISTS: &[&str] = &[
     "/users",
     "/budgets",
     "/keys",
+    "/calls",
+    "/usage",
+    "/audit",
 ];
 
 const MANY: &[&str] = &[
@@ -259,6 +265,7 @@ fn declared(plane: &Plane, count: usize) {
              ---\nkind: HostKey\nmetadata: {{ name: key-{n} }}\nspec: {{ host: host-{n}, value: {{ file: none }} }}\n\
              ---\nkind: Model\nmetadata: {{ name: model-{n} }}\nspec: {{ aliases: [m{n}] }}\n\
              ---\nkind: Binding\nmetadata: {{ name: binding-{n} }}\nspec: {{ model: model-{n}, lane: \"http:host-{n}\", adapter: openai }}\n\
+             ---\nkind: User\nmetadata: {{ name: user-{n} }}\nspec: {{ role: viewer, passwordEnv: RELAY_OF_ALL }}\n\
              ---\nkind: Policy\nmetadata: {{ name: policy-{n} }}\nspec: {{ all: true, limits: {{ concurrent: 9 }}, budget: {{ amount: 5, per: day }} }}\n"
         )
     };
@@ -270,6 +277,34 @@ fn declared(plane: &Plane, count: usize) {
         told.json()["items"][0].is_object().then_some(())
     });
 }
+
+/// Three thousand calls, of which none is served: their hosts have no key that can be used.
+fn calls(plane: &Plane) {
+    thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            scope.spawn(move || {
+                for number in 0..CALLS / CALLERS {
+                    let mut body = call("hello");
+                    body["model"] = format!("model-{}", (caller + number) % 9).into();
+                    let told = client::post(plane.relay.address, &body);
+                    assert_eq!(
+                        told.header("x-relay-error"),
+                        "no_healthy_keys",
+                        "{}",
+                        told.body
+                    );
+                }
+            });
+        }
+    });
+    wait::until("every call in the store", || {
+        let told = plane.api("GET /api/v1/usage/summary", &Value::Null).json();
+        (told["items"][0]["calls"] == CALLS).then_some(())
+    });
+}
+
+const CALLS: usize = 3000;
+const CALLERS: usize = 6;
 
 /// So many relay keys, which nobody has the text of.
 fn keys(plane: &Plane, count: usize) {

@@ -11,11 +11,15 @@ use super::support::relay::World;
 use libtest_mimic::Trial;
 use serde_json::Value;
 use serde_json::json;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 pub(crate) fn all() -> Vec<Trial> {
-    trials![a_generated_client_does_the_whole_story]
+    trials![
+        a_generated_client_does_the_whole_story,
+        the_document_lints_clean
+    ]
 }
 
 fn a_generated_client_does_the_whole_story() -> Result<(), Missing> {
@@ -44,11 +48,55 @@ fn a_generated_client_does_the_whole_story() -> Result<(), Missing> {
     let expected = json!({
         "served": 200,
         "route": true,
+        "rotated": [[401, "key_expired"], [200, ""]],
+        "refused": true,
+        "disabled": [401, "key_disabled"],
         "story": 200,
         "usage": true,
+        "diff": ["late"],
+        "dry": 404,
+        "applied": ["late"],
+        "exported": true,
         "audited": true,
         "secret in the audit": false,
     });
     assert_eq!(told, expected);
+    Ok(())
+}
+
+/// What is not a document, or one that says a thing twice, is seen: a lint that finds nothing anywhere would pass everything.
+fn the_document_lints_clean() -> Result<(), Missing> {
+    let missing = || Missing::of("@redocly/cli; `.ci/run` installs it");
+    let folder = inherited("RELAY_TEST_NODE_SDK").ok_or_else(missing)?;
+    let redocly = Path::new(&folder).join("node_modules/@redocly/cli/bin/cli.js");
+    if !redocly.exists() {
+        return Err(missing());
+    }
+    let scratch = tempfile::tempdir().expect("a temporary folder must be made");
+    let plane = Plane::start(World::scripted(""));
+    let served = plane.api("GET /api/v1/openapi.json", &Value::Null).json();
+    let found = |document: &Value| {
+        let path = scratch.path().join("openapi.json");
+        fs::write(&path, document.to_string()).expect("a document must be written");
+        let output = Command::new("node")
+            .arg(&redocly)
+            .args(["lint", "--format=json"])
+            .arg(&path)
+            .env("REDOCLY_TELEMETRY", "off")
+            .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
+            .current_dir(scratch.path())
+            .output()
+            .expect("node must run");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        told["problems"].clone()
+    };
+    assert_eq!(found(&served), json!([]));
+    let mut twice = served;
+    twice["paths"]["/version"]["get"]["operationId"] = "get_healthz".into();
+    let problems = found(&twice).to_string();
+    assert!(
+        problems.contains("operation-operationId-unique"),
+        "{problems}"
+    );
     Ok(())
 }

@@ -18,7 +18,9 @@ mod keyboard;
 mod langchain;
 mod missing;
 mod page;
+mod person;
 mod postgres;
+mod restarts;
 mod stumbles;
 #[expect(dead_code, reason = "tests/it needs more of it than is needed here")]
 #[path = "../it/support/mod.rs"]

@@ -130,6 +130,9 @@ fn tell(changes: &ChangeSet, verb: &str, is_json: bool) -> anyhow::Result<()> {
                 ))?;
             }
         }
+        if let Some(note) = change.note() {
+            out::note(&format!("    note: {note}"));
+        }
     }
     out::note(&format!(
         "{} rows {verb}, {} are as they should be",

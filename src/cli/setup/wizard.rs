@@ -17,10 +17,10 @@ use crate::cli::probe;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
 use crate::cli::run::warn;
+use crate::cli::running;
 use crate::cli::service::Service;
 use crate::cli::service::boot_hint;
 use crate::clock;
-use crate::config;
 use crate::config::Config;
 use crate::config::Env;
 use crate::service::Standing;
@@ -33,7 +33,7 @@ use std::path::Path;
 
 pub(crate) fn setup(args: &Setup, env: &Env) -> anyhow::Result<CommandOutcome> {
     let asker = Asker::of(args)?;
-    let config = config::load(&args.query.place.flags(), env)?;
+    let config = running::config(&args.query.place, env)?;
     warn(&config);
     let mut wizard = Wizard {
         args,

@@ -112,7 +112,7 @@ pub(super) const ROUTES: &[ApiRoute] = &[
         "/api/v1/relay-keys/{name}",
         OPERATOR,
         Operation::ChangeKey,
-        "Disable or enable a relay key, or give it another policy",
+        "Disable or enable a relay key, or give it another policy or another end",
     ),
     route(
         "POST",
@@ -134,6 +134,13 @@ pub(super) const ROUTES: &[ApiRoute] = &[
         VIEWER,
         Operation::Usage,
         "Calls, the newest first",
+    ),
+    route(
+        "GET",
+        "/api/v1/refused",
+        VIEWER,
+        Operation::Refused,
+        "Requests that were refused before they were calls, the newest first; this relay's last hundred since its start",
     ),
     route(
         "GET",
@@ -238,7 +245,7 @@ pub(super) const ROUTES: &[ApiRoute] = &[
         "/api/v1/catalog/export",
         VIEWER,
         Operation::Export,
-        "The whole catalog as YAML, without users",
+        "The whole catalog as YAML or JSON, without users",
     ),
     route(
         "POST",

@@ -51,6 +51,7 @@ pub(super) enum Operation {
     RotateKey,
     DeleteKey,
     Budgets,
+    Refused,
     Usage,
     UsageSummary,
     UsageSeries,
@@ -83,6 +84,9 @@ pub(super) enum Operation {
     KeysPage,
     KeyForm,
     KeySwitchForm,
+    KeyPage,
+    KeyChangeForm,
+    KeyRotateForm,
     KeyDeletePage,
     KeyDeleteForm,
     CallsPage,
@@ -97,6 +101,8 @@ pub(super) enum Operation {
     RoutePage,
     AuditPage,
     AboutPage,
+    /// A page by the name that its heading has; its address is this one.
+    Moved(&'static str),
 }
 
 /// One route.

@@ -21,6 +21,7 @@ use super::table::Cell;
 use super::table::Table;
 use super::table::linked;
 use super::table::marked;
+use super::table::moment;
 use super::table::number;
 use super::table::plain;
 use super::table::result;
@@ -49,6 +50,8 @@ struct Calls {
     file: String,
     /// Nothing newer can come before these.
     is_newest: bool,
+    /// What was refused before it was a call; empty where older or only some calls are asked for.
+    refused: Table,
 }
 
 /// The calls that the filter asks for. Where the store does not answer, the last ones that are kept in memory.
@@ -62,7 +65,11 @@ pub(super) async fn calls(plane: &Plane, ask: &Ask) -> Reply {
         older: String::new(),
         is_newest: question::given(ask, "cursor").is_none(),
         file: format!("/api/v1/usage?format=csv{}", query(ask, None)),
+        refused: Table::default(),
     };
+    if ask.query.is_empty() {
+        page.refused = refused_table(&usage::refused(plane));
+    }
     match usage::found(plane, ask, &keys).await {
         Ok(found) => {
             let rows: Vec<Value> = found.rows.iter().map(as_line).collect();
@@ -101,6 +108,26 @@ fn as_line(record: &UsageRecord) -> Value {
     })
 }
 
+fn refused_table(refused: &[Value]) -> Table {
+    let row = |one: &Value| {
+        let href = format!("/calls/{}", ask::encoded(&text(&one["id"])));
+        vec![
+            linked(moment(&text(&one["at"])), href),
+            plain(text(&one["route"])),
+            result(one),
+            plain(text(&one["key_name"])),
+            said(text(&one["error"]["next"])),
+        ]
+    };
+    Table {
+        caption: "Refused before they were calls, the newest first",
+        heads: vec!["When", "Request", "Result", "Key", "Next step"],
+        rows: refused.iter().take(REFUSED_SHOWN).map(row).collect(),
+        empty: "None since the relay was started.",
+        ..Table::default()
+    }
+}
+
 fn field_of(ask: &Ask, (name, label, hint): (&'static str, &'static str, &'static str)) -> Field {
     Field {
         name,
@@ -132,19 +159,24 @@ struct Story {
 
 pub(super) async fn call(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let call = usage::story(plane, ask.name()).await?;
-    let page = Story {
+    let mut page = Story {
         frame: Frame::of(ask, format!("Call {}", ask.name())),
-        lead: vec![result(&call), plain(when(&call)), plain(total(&call))],
+        lead: vec![result(&call), plain(when(&call))],
         error: error(&call["error"]),
-        tables: vec![tries(&call), phases(&call), facts(&call)],
+        tables: vec![facts(&call)],
         links: links(&call),
     };
+    // What was refused before it was a call has no route of lanes and no phases.
+    if call["route"].is_null() {
+        page.lead.push(plain(total(&call)));
+        page.tables.splice(0..0, [tries(&call), phases(&call)]);
+    }
     Ok(page_of(StatusCode::OK, &page))
 }
 
 fn when(call: &Value) -> String {
     match &call["at_ms"] {
-        Value::Null => text(&call["at"]),
+        Value::Null => moment(&text(&call["at"])),
         at => time(at),
     }
 }
@@ -276,6 +308,7 @@ fn facts(call: &Value) -> Table {
         known("Not as the model wrote it", &emulated.unwrap_or_default()),
         known("Requests to the upstream", seen),
         known("Message", &story["message"]),
+        known("Request, refused before it was a call", &call["route"]),
     ];
     Table {
         caption: "What is known of it",
@@ -303,6 +336,16 @@ fn links(call: &Value) -> Vec<Link> {
     if let Some(key) = part(&call["key"]) {
         let href = format!("/calls?key={key}");
         links.push(link(&href, "Other calls of this key", false));
+    }
+    if call["code"]
+        .as_str()
+        .is_some_and(|code| code.starts_with("key_"))
+    {
+        links.push(link(
+            "/keys",
+            "The relay keys, and what state each is in",
+            false,
+        ));
     }
     links
 }
@@ -486,6 +529,8 @@ fn limits(told: &Value) -> Table {
     }
 }
 
+/// Refused requests on the page; `GET /api/v1/refused` has all that are kept.
+const REFUSED_SHOWN: usize = 20;
 const FIELDS: [(&str, &str, &str); 9] = [
     ("status", "Status", "429, 5xx or left"),
     ("code", "Code", "rate_limited"),

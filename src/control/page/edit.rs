@@ -220,7 +220,7 @@ pub(super) fn one(
         .problems_of(kind, &found.name)
         .map(|problem| problem.message.clone())
         .collect();
-    let is_saved = ask.query("done") == Some("saved");
+    let is_saved = matches!(ask.query("done"), Some("saved" | "period"));
     let (next_href, next) = match is_saved && may_change(ask, kind) {
         true if kind == Kind::Host && has_key(&snapshot, &found.name) => {
             ("/models/-/new", "add a model")

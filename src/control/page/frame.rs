@@ -86,6 +86,10 @@ fn is_below(path: &str, href: &str) -> bool {
 fn notice(done: Option<&str>) -> &'static str {
     match done {
         Some("saved") => "Saved, and in force.",
+        Some("period") => {
+            "Saved, and in force. The budget's period is another one: what was spent so far stays with the old one, and the \
+             new one starts at nothing."
+        }
         Some("removed") => "Removed.",
         Some("stored") => "The value is stored, and in force.",
         Some("reset") => "Its rest is over; the next call may use it.",

@@ -53,11 +53,10 @@ struct Overview {
 }
 
 pub(super) fn overview(plane: &Plane, ask: &Ask) -> Reply {
-    let lanes = system::lanes(plane);
+    let (lanes, count) = system::lanes_shown(plane, LANES_SHOWN);
     let recent = system::recent(plane);
     let snapshot = plane.rooms.catalog.snapshot();
     let problems = snapshot.problems().iter().map(ToString::to_string);
-    let count = lanes["hosts"].as_array().map_or(0, Vec::len);
     let page = Overview {
         frame: Frame::of(ask, "Overview"),
         tiles: tiles(&lanes, &recent),
@@ -144,9 +143,7 @@ fn steps(plane: &Plane, snapshot: &Snapshot) -> Vec<Link> {
 }
 
 fn lane_table(lanes: &Value, brought: &DocumentSet) -> Table {
-    let mut hosts: Vec<&Value> = lanes["hosts"].as_array().into_iter().flatten().collect();
-    // Of many, those that somebody may have to look after.
-    hosts.sort_by_key(|host| host["resting"] == 0 && host["usable_keys"] != 0);
+    let hosts = lanes["hosts"].as_array().into_iter().flatten();
     let row = |host: &Value| {
         let state = match (
             host["enabled"].as_bool(),
@@ -177,7 +174,7 @@ fn lane_table(lanes: &Value, brought: &DocumentSet) -> Table {
     Table {
         caption: "Hosts as lanes",
         heads: vec!["Lane", "State", "Usable keys", "Keys"],
-        rows: hosts.into_iter().take(LANES_SHOWN).map(row).collect(),
+        rows: hosts.map(row).collect(),
         empty: "There is no host: every model is served by claude.",
         next_href: "/hosts/-/new",
         next: "Add a host",

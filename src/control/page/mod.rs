@@ -6,6 +6,7 @@ mod chart;
 mod edit;
 mod form;
 mod frame;
+mod key;
 mod limits;
 mod look;
 mod people;
@@ -70,8 +71,12 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::KeysPage => people::keys(plane, ask, people::Minted::default()),
         Operation::KeyForm => people::mint(plane, ask),
         Operation::KeySwitchForm => people::switch(plane, ask),
+        Operation::KeyPage => key::show(plane, ask),
+        Operation::KeyChangeForm => key::save(plane, ask),
+        Operation::KeyRotateForm => key::rotate(plane, ask),
         Operation::KeyDeletePage => people::confirm(plane, ask),
         Operation::KeyDeleteForm => people::delete(plane, ask),
+        Operation::Moved(to) => Ok(reply::see(to)),
         Operation::BudgetsPage => limits::budgets(plane, ask),
         Operation::RoutePage => Ok(calls::route(plane, ask)),
         Operation::PeoplePage => Ok(people::sessions(plane, ask)),

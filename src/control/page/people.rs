@@ -7,6 +7,7 @@ use super::super::ask::Ask;
 use super::super::cookie;
 use super::super::gate::with_cookie;
 use super::super::key;
+use super::super::key::KeyChange;
 use super::super::login;
 use super::super::reply;
 use super::super::reply::Problem;
@@ -25,6 +26,7 @@ use super::table::time;
 use crate::catalog::Kind;
 use crate::catalog::UserRole;
 use crate::clock;
+use crate::store::Secret;
 use askama::Template;
 use hyper::StatusCode;
 use hyper::header;
@@ -185,6 +187,15 @@ pub(super) struct Minted {
     policy: String,
 }
 
+impl Minted {
+    pub(super) fn of(secret: &Secret) -> Minted {
+        Minted {
+            text: secret.reveal().to_owned(),
+            ..Minted::default()
+        }
+    }
+}
+
 pub(super) fn keys(plane: &Plane, ask: &Ask, minted: Minted) -> Result<Reply, Problem> {
     let all = key::all(plane)?;
     let rows = super::super::row::load(plane);
@@ -229,8 +240,15 @@ pub(super) fn keys(plane: &Plane, ask: &Ask, minted: Minted) -> Result<Reply, Pr
     Ok(page_of(status, &page))
 }
 
+pub(super) fn tone(key: &Value) -> &'static str {
+    match key["state"] == "active" {
+        true => "good",
+        false => "warn",
+    }
+}
+
 fn line(key: &Value) -> KeyLine {
-    let (is_active, is_disabled) = (key["state"] == "active", key["state"] == "disabled");
+    let is_disabled = key["state"] == "disabled";
     let name = text(&key["name"]);
     KeyLine {
         // By its id: a name of dots is a path's own sign.
@@ -238,7 +256,7 @@ fn line(key: &Value) -> KeyLine {
         calls: format!("/calls?key={}", ask::encoded(&name)),
         name,
         state: text(&key["state"]),
-        tone: if is_active { "good" } else { "warn" },
+        tone: tone(key),
         policy: text(&key["policy"]),
         used: time(&key["last_used_at_ms"]),
         id: text(&key["id"]),
@@ -251,12 +269,7 @@ pub(super) fn mint(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let field = |name: &str| ask.field(name).unwrap_or_default();
     let (name, policy) = (field("name"), field("policy"));
     let minted = match key::make(plane, ask, name.trim(), Some(&policy), None) {
-        Ok((_, secret)) => Minted {
-            text: secret
-                .map(|secret| secret.reveal().to_owned())
-                .unwrap_or_default(),
-            ..Minted::default()
-        },
+        Ok((_, secret)) => secret.as_ref().map(Minted::of).unwrap_or_default(),
         Err(problem) => Minted {
             error: Some(problem),
             name,
@@ -269,7 +282,11 @@ pub(super) fn mint(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 
 pub(super) fn switch(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let disabled = ask.field("disabled").as_deref() == Some("true");
-    key::edit(plane, ask, Some(disabled), None)?;
+    let change = KeyChange {
+        disabled: Some(disabled),
+        ..KeyChange::default()
+    };
+    key::edit(plane, ask, &change)?;
     Ok(reply::see("/keys?done=changed"))
 }
 

@@ -10,6 +10,7 @@ use super::super::reply;
 use super::super::reply::Problem;
 use super::super::reply::Reply;
 use super::super::row;
+use super::super::row::Written;
 use super::super::value;
 use super::edit;
 use crate::catalog::Document;
@@ -26,8 +27,8 @@ pub(super) fn save(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Proble
         None => by_form(plane, ask, kind),
     };
     match saved {
-        Ok(name) => Ok(reply::see(&format!(
-            "/{}/{}?done=saved",
+        Ok((name, done)) => Ok(reply::see(&format!(
+            "/{}/{}?done={done}",
             access::word(kind),
             ask::encoded(&name)
         ))),
@@ -35,14 +36,24 @@ pub(super) fn save(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Proble
     }
 }
 
-fn by_yaml(plane: &Plane, ask: &Ask, kind: Kind, yaml: &str) -> Result<String, Problem> {
+fn by_yaml(plane: &Plane, ask: &Ask, kind: Kind, yaml: &str) -> Result<Saved, Problem> {
     let wanted = row::one_row(yaml, kind, ask.name())?;
     is_free(plane, ask, &wanted)?;
-    row::write_checked(plane, ask, &wanted)?;
-    Ok(wanted.name)
+    let done = done(&row::write_checked(plane, ask, &wanted)?);
+    Ok((wanted.name, done))
 }
 
-fn by_form(plane: &Plane, ask: &Ask, kind: Kind) -> Result<String, Problem> {
+/// The name of the row, and the word of what the page tells of it.
+type Saved = (String, &'static str);
+
+fn done(written: &Written) -> &'static str {
+    match written.note {
+        None => "saved",
+        Some(_) => "period",
+    }
+}
+
+fn by_form(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Saved, Problem> {
     let typed = |path: &str| ask.field(path).unwrap_or_default();
     let name = name(ask, kind, &typed);
     let before = match ask.name() {
@@ -57,7 +68,10 @@ fn by_form(plane: &Plane, ask: &Ask, kind: Kind) -> Result<String, Problem> {
     is_free(plane, ask, &wanted)?;
     let typed = typed_value(plane, kind, &wanted, &typed)?;
     match (kind, typed) {
-        (_, None) => drop(row::write_checked(plane, ask, &wanted)?),
+        (_, None) => {
+            let done = done(&row::write_checked(plane, ask, &wanted)?);
+            return Ok((name, done));
+        }
         (Kind::Host, Some(value)) => {
             let spec = json!({ "host": name, "value": { "secret": name } });
             let key = document(Kind::HostKey, &name, &spec)?;
@@ -65,7 +79,7 @@ fn by_form(plane: &Plane, ask: &Ask, kind: Kind) -> Result<String, Problem> {
         }
         (_, Some(value)) => value::write_with_value(plane, ask, vec![wanted], &value)?,
     }
-    Ok(name)
+    Ok((name, "saved"))
 }
 
 fn name(ask: &Ask, kind: Kind, typed: &dyn Fn(&str) -> String) -> String {

@@ -17,6 +17,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// The name of a column; nothing beyond the last.
+    pub(super) fn head(&self, column: &usize) -> &'static str {
+        self.heads.get(*column).copied().unwrap_or_default()
+    }
+
     /// Whether a column has numbers, which stand at its right.
     pub(super) fn is_number(&self, column: &usize) -> bool {
         let first = self.rows.first();

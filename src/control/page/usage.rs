@@ -102,6 +102,14 @@ pub(super) async fn usage(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     let tables = store.usage_tables(filter, by, range.step).await;
     let tables = tables.map_err(|fault| Problem::store(&fault))?;
     let steps = Steps::of(range, first, &points);
+    let snapshot = plane.rooms.catalog.snapshot();
+    let called = |by: GroupBy, id: &str| {
+        let model = snapshot.model(id).filter(|_| by == GroupBy::Model);
+        match model.filter(|model| model.name.as_str() != id) {
+            Some(model) => format!("{id} (an alias of {})", model.name),
+            None => named(Some(by), id, &keys),
+        }
+    };
     let tables = TABLES.iter().zip(&tables);
     let page = UsagePage {
         frame: Frame::of(ask, "Usage"),
@@ -112,7 +120,7 @@ pub(super) async fn usage(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         charts: steps.charts(),
         numbers: steps.table(),
         tables: tables
-            .map(|((by, caption), rows)| table(*by, caption, rows, &keys))
+            .map(|((by, caption), rows)| table(*by, caption, rows, &called))
             .collect(),
         files: files(ask, range),
     };
@@ -249,13 +257,13 @@ fn table(
     by: GroupBy,
     caption: &'static str,
     rows: &[(String, UsageSums)],
-    keys: &KeyNames,
+    called: &dyn Fn(GroupBy, &str) -> String,
 ) -> Table {
     let row = |(id, sums): &(String, UsageSums)| {
         let mut row = vec![match id.as_str() {
             "" => plain("none"),
             id => linked(
-                named(Some(by), id, keys),
+                called(by, id),
                 format!("/calls?{}={}", by.name(), ask::encoded(id)),
             ),
         }];
