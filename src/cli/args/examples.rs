@@ -146,7 +146,6 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("user remove", "inference-relay user remove ada"),
     ("breaker list", "inference-relay breaker list --json"),
     ("breaker reset", "inference-relay breaker reset openai-b"),
-    ("explain call", "inference-relay explain call req_0f3c"),
     ("config show", "inference-relay config show --json"),
     ("config path", "inference-relay config path"),
     (
