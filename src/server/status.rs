@@ -67,6 +67,7 @@ pub(super) fn lane(view: &LaneView) -> Value {
         Health::Starting => ("starting", 0),
         Health::Ready { waiting } => ("ready", waiting),
         Health::Degraded(_) | Health::Resting(_) => ("degraded", 0),
+        Health::Absent(_) => ("absent", 0),
         Health::Draining => ("draining", 0),
     };
     let mut told =
