@@ -184,7 +184,7 @@ mod tests {
                 }),
                 Word::Failed { message, .. } => panic!("{message}"),
             };
-            builder.push(event).expect("the events must fit together");
+            builder.push(&event).expect("the events must fit together");
         }
         builder.finish().expect("it must be whole")
     }
