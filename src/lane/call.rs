@@ -1,5 +1,6 @@
 //! A call as a lane gets it: what is asked, what the caller wrote, and what it belongs to.
 
+use super::hops::Hops;
 use crate::catalog::Binding;
 use crate::catalog::Policy;
 use crate::turn::ConversationId;
@@ -27,6 +28,8 @@ pub(crate) struct Call {
     /// What the caller wrote, for lanes that speak its dialect; `None` where the request says more than it, as in a
     /// conversation that the relay remembers.
     pub(crate) original: Option<Arc<Original>>,
+    /// The relays that it came through.
+    pub(crate) hops: Hops,
     /// The conversation that the call goes on with, where it has a name.
     pub(crate) conversation: Option<ConversationId>,
     pub(crate) want: LaneWant,
@@ -101,6 +104,7 @@ impl Call {
             is_streamed: request.reading == Reading::Along,
             source: Arc::new(Source::Read(Arc::new(request))),
             original: None,
+            hops: Hops::default(),
             conversation: None,
             want: LaneWant::Any,
             binding: None,
@@ -130,6 +134,7 @@ impl Call {
             is_streamed,
             source: Arc::new(source),
             original: Some(original),
+            hops: Hops::default(),
             conversation: None,
             want: LaneWant::Any,
             binding: None,

@@ -2,6 +2,7 @@
 
 use crate::turn::LaneId;
 use serde_json::Value;
+use std::time::Duration;
 
 /// How a lane is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(crate) enum Health {
     },
     /// Calls may fail; the text says why and what to do.
     Degraded(String),
+    /// It failed lately: calls are kept from it, but for a probe after this time.
+    Resting(Duration),
     Draining,
 }
 

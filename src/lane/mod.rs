@@ -16,6 +16,7 @@ mod answer;
 mod call;
 mod fit;
 mod health;
+mod hops;
 
 pub(crate) use answer::EventSource;
 pub(crate) use answer::Events;
@@ -33,6 +34,8 @@ pub(crate) use fit::TreatedBy;
 pub(crate) use fit::Treatment;
 pub(crate) use health::Health;
 pub(crate) use health::LaneView;
+pub(crate) use hops::CDN_LOOP;
+pub(crate) use hops::Hops;
 
 use crate::turn::ConversationId;
 use crate::turn::LaneId;

@@ -129,7 +129,11 @@ impl Door {
         let slot = self.limiter.join();
         let (handler, life) = (handler.clone(), life.clone());
         let served = connection::serve(stream, remote, handler, life, slot.clone());
-        self.open.spawn(without_yielding(served));
+        let is_known = {
+            let slot = slot.clone();
+            move || !slot.is_stranger()
+        };
+        self.open.spawn(without_yielding(served, is_known));
         if self.open.len() >= self.connections_max {
             self.limiter.make_room_for(&slot);
         }

@@ -248,6 +248,7 @@ impl Ledger {
             }
             Some(entry) if entry.held == SlotState::Leased => {
                 entry.turns -= 1;
+                entry.holder = None;
                 entry.held = SlotState::Idle { since: now };
             }
             _ => {}
@@ -333,7 +334,10 @@ impl Ledger {
         let worn = self.is_worn(slot, resident, now);
         match self.slots.get_mut(slot) {
             Some(_) if worn => self.retire(slot),
-            Some(entry) => entry.held = entry.held.at_rest(now),
+            Some(entry) => {
+                entry.held = entry.held.at_rest(now);
+                entry.holder = None;
+            }
             None => {}
         }
         self.balance(now);
@@ -446,7 +450,7 @@ impl Ledger {
         let kinds = need.kinds();
         match self.slots.find(shape, kinds, &head.offer) {
             Found::Idle(slot) => {
-                self.lend(waiter, slot, &head.offer, now);
+                self.lend(head, slot, now);
                 true
             }
             Found::Coming => false,
@@ -461,22 +465,23 @@ impl Ledger {
             }
             Found::Nothing => {
                 let slot = self.slot(shape, SlotKind::Typed, SlotState::Leased, now);
-                self.tell(slot, &head.offer);
+                self.hand_over(slot, head);
                 self.effects.push_back(Effect::Permit { waiter, slot });
                 true
             }
         }
     }
 
-    /// The session in this slot is about to be told of these tools.
-    fn tell(&mut self, slot: SlotId, offer: &Offer) {
+    /// The session in this slot is this caller's, and about to be told of its tools.
+    fn hand_over(&mut self, slot: SlotId, head: &Waiting) {
         if let Some(entry) = self.slots.get_mut(slot) {
-            entry.told.add(offer);
+            entry.told.add(&head.offer);
+            entry.holder = Some(head.owner.clone());
         }
     }
 
-    fn lend(&mut self, waiter: WaiterId, slot: SlotId, offer: &Offer, now: Instant) {
-        self.tell(slot, offer);
+    fn lend(&mut self, head: &Waiting, slot: SlotId, now: Instant) {
+        self.hand_over(slot, head);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.held = SlotState::Leased;
             entry.turns += 1;
@@ -485,6 +490,7 @@ impl Ledger {
                 self.pause.keep_quiet(now);
             }
         }
+        let waiter = head.waiter;
         self.effects.push_back(Effect::Lend { waiter, slot });
     }
 
@@ -502,6 +508,7 @@ impl Ledger {
             held,
             born: now,
             turns: 0,
+            holder: None,
             edition: self.edition,
             keeps: self.keeps,
             told: Told::default(),

@@ -4,6 +4,7 @@ use super::definitions::Offer;
 use super::definitions::Told;
 use crate::session::Edition;
 use crate::session::Shape;
+use crate::turn::Owner;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
@@ -35,6 +36,8 @@ pub(crate) struct Slot {
     pub(crate) held: SlotState,
     pub(crate) born: Instant,
     pub(crate) turns: u32,
+    /// Whose call has it, or whose conversation it holds; `None`: nobody's.
+    pub(crate) holder: Option<Owner>,
     /// The claude that it runs; until that is launched, the one that it will be.
     pub(super) edition: Edition,
     /// Whether its process keeps what it heard first of a tool.

@@ -2,6 +2,7 @@
 
 use crate::session::Installation;
 use crate::turn::ConversationId;
+use crate::turn::Owner;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -47,6 +48,8 @@ pub(crate) struct SessionView {
     pub(crate) state: &'static str,
     pub(crate) model: String,
     pub(crate) turns: u32,
+    /// Whose call it serves, or whose conversation it holds; `None`: it waits for anybody's.
+    pub(crate) owner: Option<Owner>,
     /// When its process was started. A snapshot is taken when something changes, and read whenever somebody asks.
     pub(crate) born: Instant,
     /// The conversation that it stays in, where that has a name.

@@ -488,6 +488,7 @@ impl Supervisor {
             state: entry.held.name(),
             model: entry.shape.model.clone(),
             turns: entry.turns,
+            owner: entry.holder.clone(),
             born: entry.born,
         };
         self.views.send_replace(Snapshot {

@@ -44,7 +44,7 @@ pub(super) async fn buffered(
     let whole = collect(events, note).await?;
     let message = writer.whole(&whole).map_err(unwritable)?;
     note.emulate(writer.changed(&whole));
-    let mut response = status::json(&message);
+    let mut response = status::written(message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
     if !whole.end.usage.is_known() {

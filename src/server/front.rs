@@ -19,6 +19,7 @@ use crate::calls::CallRecorder;
 use crate::clock;
 use crate::lane::Call;
 use crate::lane::Dialect;
+use crate::lane::Hops;
 use crate::lane::LaneWant;
 use crate::lane::Original;
 use crate::turn::Blame;
@@ -113,6 +114,7 @@ impl Context {
 /// A call's head and body, within the bounds of both.
 pub(super) struct Taken {
     pub(super) original: Original,
+    hops: Hops,
     /// Whether what the caller wrote is all of the call, so that a lane which speaks its dialect may pass it on.
     pub(super) is_whole: bool,
     reservation: Reservation,
@@ -127,6 +129,7 @@ pub(super) async fn take(
 ) -> Result<Taken, Fault> {
     let mut reservation = api.body_budget.reservation(caller.owner());
     let (head, body) = request.into_parts();
+    let hops = Hops::of(&head.headers)?;
     let query = head.uri.query().map(str::to_owned);
     let media = match dialect {
         Dialect::Opaque(path) if opaque::FORMS.contains(&path) => Media::FormOrJson,
@@ -154,6 +157,7 @@ pub(super) async fn take(
     };
     Ok(Taken {
         original,
+        hops,
         is_whole: true,
         reservation,
     })
@@ -190,7 +194,8 @@ pub(super) async fn pass(
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
     let (reservation, dialect) = (taken.reservation, taken.original.dialect);
-    let (call, writer) = unread(taken.original, head, &context, plain, read);
+    let (mut call, writer) = unread(taken.original, head, &context, plain, read);
+    call.hops = taken.hops;
     let call = context.headed(api, call)?;
     let response = serve_headed(api, context, dialect, call, writer, None).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
@@ -209,6 +214,7 @@ pub(super) async fn serve(
     let timeline = context.hand_in(&request.model, asked.stream);
     let mut call = Call::new(request, timeline);
     call.is_streamed = asked.stream;
+    call.hops = taken.hops;
     call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
     let mut original = taken.original;
     let dialect = original.dialect;

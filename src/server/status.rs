@@ -65,11 +65,15 @@ pub(super) fn lane(view: &LaneView) -> Value {
     let (state, waiting) = match view.health {
         Health::Starting => ("starting", 0),
         Health::Ready { waiting } => ("ready", waiting),
-        Health::Degraded(_) => ("degraded", 0),
+        Health::Degraded(_) | Health::Resting(_) => ("degraded", 0),
         Health::Draining => ("draining", 0),
     };
     let mut told =
         serde_json::json!({ "lane": view.id.name(), "state": state, "waiting": waiting });
+    if let Health::Resting(wait) = view.health {
+        let seconds = wait.as_secs();
+        told["why"] = format!("its breaker is open; a probe may go through in {seconds} s").into();
+    }
     if !view.about.is_null() {
         told["about"] = view.about.clone();
     }
@@ -109,7 +113,7 @@ pub(super) async fn availability(State(api): State<Api>) -> Response {
     json(&availability)
 }
 
-/// `GET /v1/sessions`.
+/// `GET /v1/sessions`: how many there are, and those that serve the caller; all of them for the operator.
 pub(super) async fn sessions(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -118,6 +122,7 @@ pub(super) async fn sessions(
     let owner = caller.owner();
     let conversations = api.conversations(&owner);
     let sessions = snapshot.sessions.iter();
+    let sessions = sessions.filter(|view| is_seen_by(view, &caller));
     let in_state = |state: &str| {
         snapshot
             .sessions
@@ -132,6 +137,11 @@ pub(super) async fn sessions(
         "waiting": snapshot.waiting,
         "conversations": conversations.iter().map(conversation).collect::<Vec<_>>(),
     }))
+}
+
+/// Which model another key asks, when and how often, is that key's own.
+pub(super) fn is_seen_by(view: &SessionView, caller: &Caller) -> bool {
+    caller.kept_apart_by().is_none() || view.owner.as_ref() == Some(&caller.owner())
 }
 
 fn missing(found: bool) -> &'static [&'static str] {
@@ -166,7 +176,12 @@ fn conversation(view: &ConversationView) -> Value {
 
 /// A good answer in JSON.
 pub(super) fn json(value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    written(value.to_string())
+}
+
+/// JSON that is written already.
+pub(super) fn written(json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

@@ -67,7 +67,7 @@ enum Source {
 /// The body. Dropping it drops the answer.
 pub(super) struct EventBody {
     /// Goes out first.
-    first: Option<Bytes>,
+    first: Option<String>,
     /// `None`: the last event is out, or is in `first`.
     source: Option<Source>,
     writer: Box<dyn AnswerWriter>,
@@ -115,12 +115,12 @@ impl EventBody {
         body.first = Some(match begun {
             Begun::With(start, events) => {
                 body.source = Some(Source::Events(events));
-                body.frames(Ok(Event::Start(start))).into()
+                body.frames(Ok(Event::Start(start)))
             }
             Begun::Waiting(serving) => {
                 body.source = Some(Source::Waiting(serving));
                 body.are_labels_due = true;
-                body.writer.keep_alive().into()
+                body.writer.keep_alive()
             }
         });
         body
@@ -194,7 +194,7 @@ impl EventBody {
     /// What goes out next; `None` after the last frame.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
+            return Poll::Ready(Some(self.gathered(first, cx).into()));
         }
         loop {
             if let Some((keeping, _)) = &mut self.end {

@@ -230,6 +230,7 @@ fn snapshot(condition: Condition) -> Snapshot {
         state,
         model: "m".into(),
         turns: 1,
+        owner: None,
         born: clock::now(),
         conversation: None,
         awaits: vec![],

@@ -67,6 +67,8 @@ pub(crate) enum FaultKind {
     UpstreamTimeout,
     UpstreamIncomplete,
     AdapterMismatch,
+    /// The call came back to a relay that it had come through.
+    LoopDetected,
     NoHealthyKeys,
     /// The host has no key that may be used at all, and waiting gives it none.
     HostKeyMissing,
@@ -147,6 +149,7 @@ impl FaultKind {
             FaultKind::UpstreamTimeout => "upstream_timeout",
             FaultKind::UpstreamIncomplete => "upstream_incomplete",
             FaultKind::AdapterMismatch => "adapter_mismatch",
+            FaultKind::LoopDetected => "loop_detected",
             FaultKind::NoHealthyKeys => "no_healthy_keys",
             FaultKind::HostKeyMissing => "host_key_missing",
             FaultKind::SecretUndecryptable => "secret_undecryptable",
@@ -216,6 +219,7 @@ impl FaultKind {
             | FaultKind::UpstreamTimeout
             | FaultKind::UpstreamIncomplete
             | FaultKind::AdapterMismatch
+            | FaultKind::LoopDetected
             | FaultKind::NoHealthyKeys
             | FaultKind::HostKeyMissing
             | FaultKind::SecretUndecryptable

@@ -23,7 +23,9 @@ use crate::egress::BodyError;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
 use crate::egress::SendError;
+use crate::lane::CDN_LOOP;
 use crate::lane::Dialect;
+use crate::lane::Hops;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
@@ -52,7 +54,10 @@ pub(super) struct Attempt<'a> {
     pub(super) protocol: Protocol,
     pub(super) upstream_name: &'a str,
     pub(super) credential: Credential<'a>,
+    pub(super) hops: &'a Hops,
     pub(super) is_streamed: bool,
+    /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
+    pub(super) whole_wait: Option<Duration>,
     pub(super) timeline: &'a Timeline,
 }
 
@@ -73,10 +78,12 @@ impl Attempt<'_> {
         left: Duration,
         until: Option<Instant>,
     ) -> Result<Passed, (Failed, Leave)> {
-        let wait = self.host.spec.timeouts.first_event;
-        let allowed = match self.is_streamed {
-            true => wait,
-            false => wait.max(self.host.spec.timeouts.total),
+        let timeouts = &self.host.spec.timeouts;
+        let (wait, total) = (timeouts.first_event, timeouts.total);
+        let allowed = match (self.is_streamed, self.whole_wait) {
+            (true, _) => wait,
+            (false, Some(longer)) => wait.max(total.min(wait + longer)),
+            (false, None) => wait.max(total),
         };
         match timeout(allowed.min(left.max(LEFT_MIN)), self.answer()).await {
             Ok(Ok(answer)) => Ok(self.passed(answer, leave, until)),
@@ -146,6 +153,7 @@ impl Attempt<'_> {
         let caller = &self.original.headers;
         let headers = headers::to_host(caller, self.credential);
         let mut headers = headers.map_err(|_| "the credential fits into no header".to_owned())?;
+        headers.extend(self.hops.onward().map(|hops| (CDN_LOOP, hops)));
         let json = HeaderValue::from_static("application/json");
         headers.entry(header::CONTENT_TYPE).or_insert(json);
         if self.protocol == Protocol::Messages {
@@ -267,7 +275,9 @@ impl Attempt<'_> {
         };
         let verdict = judge(&outcome);
         let fault = match verdict.class {
-            Some(super::outcome::Class::Mismatch) => fault::mismatch(self.protocol, "a redirect"),
+            Some(super::outcome::Class::Mismatch) if status != super::outcome::LOOPED => {
+                fault::mismatch(self.protocol, "a redirect")
+            }
             class => fault::status(
                 class.unwrap_or(super::outcome::Class::Request),
                 status,

@@ -3,6 +3,7 @@
 use super::board::Closed;
 use super::observed::StreamError;
 use super::outcome::Class;
+use super::outcome::LOOPED;
 use super::protocol::Protocol;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -25,6 +26,7 @@ pub(super) fn status(class: Class, status: u16, body: &[u8], hint: Option<Durati
         }
         Class::Server => upstream(FaultKind::UpstreamFailed { status }, said),
         Class::Request => upstream(FaultKind::UpstreamRejected { status }, said),
+        Class::Mismatch if status == LOOPED => upstream(FaultKind::LoopDetected, said),
         Class::Network | Class::Mismatch => {
             upstream(FaultKind::UpstreamFailed { status: 502 }, said)
         }

@@ -90,11 +90,12 @@ const OF_CONNECTION: &[&str] = &[
 ];
 
 /// A caller's own: its credentials, its browser's, its account at the host, and where it comes from. Our client writes
-/// the length of the body, which the model's name may have changed.
+/// the length of the body, which the model's name may have changed, and through whom the call came.
 const NOT_FOR_HOST: &[&str] = &[
     "authorization",
     "x-api-key",
     "api-key",
+    "cdn-loop",
     "cookie",
     "content-length",
     "expect",

@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::board::Closed;
 use super::breaker::Standing;
 use super::cells::CellView;
+use super::cells::KeyDigest;
 use super::fault;
 use super::headers::Credential;
 use super::host::HostState;
@@ -101,6 +102,29 @@ impl HostLane {
         digest.is_none_or(|digest| keys.any(|key| key.digest == digest))
     }
 
+    /// How long no call is let through: the host rests, or every key that it has does, for some model.
+    fn rest(&self, now: Instant) -> Option<Duration> {
+        let views = self.breakers().views(now);
+        let wait = |cell: &CellView| match cell.standing {
+            Standing::Closed => None,
+            Standing::ProbeDue | Standing::Probing => Some(Duration::ZERO),
+            Standing::OpenUntil(until) => Some(until.saturating_duration_since(now)),
+        };
+        let own = views.iter().find(|cell| cell.key.is_none());
+        if let Some(wait) = own.and_then(wait) {
+            return Some(wait);
+        }
+        let of = |digest: KeyDigest| {
+            let cells = views.iter();
+            let cells = cells
+                .filter(move |cell| cell.key.as_ref().is_some_and(|(found, _)| *found == digest));
+            cells.filter_map(wait).min()
+        };
+        let usable = self.host.keys.iter().filter(|key| key.is_usable());
+        let waits: Option<Vec<Duration>> = usable.map(|key| of(key.digest)).collect();
+        waits?.into_iter().min()
+    }
+
     fn breaker_json(&self, cell: &CellView, now: Instant) -> Value {
         let (digest, model) = cell.key.clone().unzip();
         let keys = self.host.keys.iter();
@@ -185,7 +209,10 @@ impl Lane for HostLane {
 
     fn health(&self) -> Health {
         match &self.state.client {
-            Ok(_) => Health::Ready { waiting: 0 },
+            Ok(_) => match self.rest(clock::now()) {
+                Some(wait) => Health::Resting(wait),
+                None => Health::Ready { waiting: 0 },
+            },
             Err(why) => Health::Degraded(why.clone()),
         }
     }
@@ -197,12 +224,14 @@ pub(super) struct Plan<'a> {
     protocol: Protocol,
     /// What passes; `None`: the call is written anew.
     original: Option<Arc<Original>>,
+    /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
+    whole_wait: Option<Duration>,
 }
 
 impl Plan<'_> {
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
-        let is_streamed = translated::is_streamed(call, self.protocol);
+        let is_streamed = translated::is_streamed(call, request, self.protocol);
         let mut written = translated::written(request, self.protocol, model, is_streamed)?;
         let original = call.original.as_ref();
         let unsaid = original.map(|original| unsaid(&original.body));
@@ -237,6 +266,7 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         binding,
         protocol,
         original,
+        whole_wait: None,
     })
 }
 
@@ -283,12 +313,13 @@ impl HostLane {
         let written = plan.written(&call)?;
         let original = Arc::new(translated::original(&written, plan.protocol));
         plan.original = Some(Arc::clone(&original));
-        let is_streamed = translated::is_streamed(&call, plan.protocol);
+        let request = call.request()?;
+        let is_streamed = translated::is_streamed(&call, request, plan.protocol);
+        plan.whole_wait = translated::whole_wait(request, plan.protocol);
         let passed = self.run(&call, &plan, &original, is_streamed).await?;
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }
-        let request = call.request()?;
         let mut labels = Labels::exact(self.id.clone());
         labels.emulated = [request.emulated.clone(), written.emulated].concat();
         labels.ignored = [request.ignored.clone(), written.ignored].concat();
@@ -337,7 +368,9 @@ impl HostLane {
             protocol: plan.protocol,
             upstream_name: &plan.binding.upstream_name,
             credential,
+            hops: &call.hops,
             is_streamed,
+            whole_wait: plan.whole_wait,
             timeline: &call.timeline,
         }
     }

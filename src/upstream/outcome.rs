@@ -182,6 +182,8 @@ pub(crate) fn class(status: u16, words: &str) -> Class {
         429 => Class::RateLimit,
         // Anthropic tells of an empty account by a 400.
         400 if is_empty_account(words) => Class::Quota,
+        // A relay behind the host says that the call was there before.
+        LOOPED => Class::Mismatch,
         500..=599 => Class::Server,
         400..=499 => Class::Request,
         _ => Class::Mismatch,
@@ -217,6 +219,9 @@ fn is_empty_account(words: &str) -> bool {
     words.contains("credit balance")
 }
 
+/// The status by which a relay refuses a call that came back to it.
+pub(super) const LOOPED: u16 = 508;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +246,7 @@ mod tests {
             (500, "", Class::Server, Then::NextKeyAfterWait),
             (529, "", Class::Server, Then::NextKeyAfterWait),
             (302, "", Class::Mismatch, Then::NextBinding),
+            (508, "", Class::Mismatch, Then::NextBinding),
         ] {
             let words = words.to_owned();
             let verdict = judge(&Outcome::Status {

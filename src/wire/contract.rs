@@ -391,7 +391,7 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(of(413, "request_too_large", INVALID)),
         blame: Blame::Client,
         retry: Retry::Never,
-        happened: "All files together are as large as `files.total_bytes_max` lets them be.",
+        happened: "All files together, or those of one key, are as large as `files.total_bytes_max` lets them be.",
         next: "Delete files that are not needed any more, or raise `files.total_bytes_max` in relay.toml.",
     },
     Row {
@@ -674,6 +674,14 @@ pub(crate) static CONTRACT: &[Row] = &[
         retry: Retry::Never,
         happened: "The host does not speak the binding's protocol; the message names both.",
         next: "Correct the binding's `adapter`, or the host's `url`.",
+    },
+    Row {
+        code: "loop_detected",
+        ending: Ending::Http(of(508, "api_error", SERVER)),
+        blame: Blame::Relay,
+        retry: Retry::Never,
+        happened: "The call came back to a relay that it had come through: a host leads there in a circle.",
+        next: "Correct the `url` of the host that leads back.",
     },
     Row {
         code: "upstream_unreachable",

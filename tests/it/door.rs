@@ -270,6 +270,37 @@ fn a_caller_that_fills_the_queue_shuts_nobody_else_out() {
 }
 
 #[test]
+fn one_keys_files_leave_room_for_the_next_key() {
+    let relay = world()
+        .sections("[files]\nbytes_max = \"1KiB\"\ntotal_bytes_max = \"4000B\"")
+        .start();
+    let (mine, other) = (
+        key(&relay, &["create", "mine"]),
+        key(&relay, &["create", "other"]),
+    );
+    becomes(&relay, &other, "");
+    let upload = |key: &str| {
+        let form = format!(
+            "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--x\r\n\
+             content-disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n{}\r\n--x--\r\n",
+            "x".repeat(900)
+        );
+        let head = format!(
+            "POST /v1/files HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-api-key: {key}\r\n\
+             content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n",
+            form.len()
+        );
+        let request = [head.as_bytes(), form.as_bytes()].concat();
+        code(&client::send(relay.address, &request).whole())
+    };
+    let full = (413, "storage_full".to_owned());
+    let told: Vec<(u16, String)> = (0..3).map(|_| upload(&mine)).collect();
+    let kept = (200, String::new());
+    assert_eq!(told, [kept.clone(), kept.clone(), full.clone()]);
+    assert_eq!((upload(&other), upload(&other)), (kept, full));
+}
+
+#[test]
 fn what_belongs_to_one_key_is_not_there_for_another() {
     let relay = world().start();
     let (mine, other) = (
@@ -294,6 +325,14 @@ fn what_belongs_to_one_key_is_not_there_for_another() {
             .contains("\"plan\"")
     };
     assert!(known(&mine) && !known(&other));
+    // The session that stays in it is that key's, too; whose command it is that asks sees all.
+    let sessions = |key: &str| {
+        let told = ask("GET", "/v1/sessions", key, "").json();
+        told["sessions"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!((sessions(&mine), sessions(&other)), (1, 0));
+    let page = relay.world.run(&["status", "--json"]);
+    assert!(String::from_utf8_lossy(&page.stdout).contains("\"pid\""));
     assert_eq!(ask("DELETE", "/v1/sessions/plan", &other, "").status, 404);
     assert_eq!(ask("DELETE", "/v1/sessions/plan", &mine, "").status, 200);
 }

@@ -115,6 +115,101 @@ fn a_body_passes_byte_for_byte_but_for_the_models_name() {
     }
 }
 
+/// Has a running relay serve this model from the host at this address.
+fn lead(relay: &Relay, model: &str, address: &str) {
+    relay.world.declare(&format!(
+        "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"http://{address}\", network: private, auth: none }}\n\
+         ---\nkind: Model\nmetadata: {{ name: {model} }}\nspec: {{}}\n\
+         ---\nkind: Binding\nmetadata: {{ name: b }}\nspec: {{ model: {model}, lane: \"http:one\", adapter: anthropic }}\n"
+    ));
+    wait::until("that the catalog is in force", || {
+        let models = relay.get("/v1/models").to_string();
+        models.contains(&format!("\"{model}\"")).then_some(())
+    });
+}
+
+#[test]
+fn a_call_that_comes_back_to_its_relay_ends_and_one_that_another_relay_serves_does_not() {
+    let start = || World::scripted(ECHO).pool("idle = 0").start();
+    let (first, second) = (start(), start());
+    let of_model = |model: &str| {
+        let mut body = call("hi");
+        body["model"] = model.into();
+        body
+    };
+    let at = |relay: &Relay| relay.address.to_string();
+    lead(&first, "itself", &at(&first));
+    let ends = |model: &str| {
+        let mut body = of_model(model);
+        for is_streamed in [false, true] {
+            body["stream"] = is_streamed.into();
+            for path in ["/v1/messages", "/v1/chat/completions"] {
+                let answer = client::post_to(first.address, path, &body);
+                let told = (answer.status, answer.header("x-relay-error"));
+                assert_eq!(told, (508, "loop_detected"), "{path}: {}", answer.body);
+            }
+        }
+    };
+    ends("itself");
+    lead(&second, "circle", &at(&first));
+    lead(&first, "circle", &at(&second));
+    ends("circle");
+    // A chain that ends is none.
+    let host = Host::answering(|asked| says(asked, "hi"));
+    lead(&second, "chain", host.url().trim_start_matches("http://"));
+    lead(&first, "chain", &at(&second));
+    let served = first.post(&of_model("chain"));
+    assert_eq!((served.status, served.text().as_str()), (200, "hi"));
+    let asked = host.asked().pop().expect("the host was asked");
+    let marks = asked.header("cdn-loop").unwrap_or_default();
+    assert_eq!(marks.matches("inference-relay;i=").count(), 2, "{marks}");
+}
+
+#[test]
+fn a_host_whose_keys_rest_is_degraded_in_health_until_one_is_good() {
+    let host = Host::answering(|asked| fails(401, asked.key(), "no"));
+    let relay = relay(&host, HOST);
+    let lane = || {
+        let health = relay.get("/v1/health");
+        let lanes = health["lanes"].as_array().into_iter().flatten();
+        let mut own = lanes.filter(|lane| lane["lane"] == "http:one");
+        own.next().cloned().unwrap_or_default()
+    };
+    assert_eq!(
+        (&lane()["state"], &lane()["why"]),
+        (&json!("ready"), &Value::Null)
+    );
+    assert_ne!(relay.post(&asking("hi")).status, 200);
+    let told = lane();
+    assert_eq!(told["state"], "degraded", "{told}");
+    let why = told["why"].as_str().unwrap_or_default();
+    assert!(why.contains("its breaker is open"), "{told}");
+    let ended = relay.world.run(&["breaker", "reset"]);
+    assert!(ended.status.success());
+    assert_eq!(lane()["state"], "ready");
+}
+
+#[test]
+fn a_host_is_added_with_its_waits() {
+    let relay = World::scripted(ECHO).pool("idle = 0").start();
+    let line = "host add slow --url http://127.0.0.1:1 --network private --auth none --connect-timeout 1s \
+                --first-event-timeout 3s --idle-timeout 4s --total-timeout 5s";
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let added = relay.world.run(&words);
+    let told = String::from_utf8_lossy(&added.stderr);
+    assert!(added.status.success(), "{told}");
+    let rows = relay.world.run(&["catalog", "export"]);
+    let rows = String::from_utf8_lossy(&rows.stdout).into_owned();
+    for wait in [
+        "connect: \"1s\"",
+        "firstEvent: \"3s\"",
+        "idle: \"4s\"",
+        "total: \"5s\"",
+    ] {
+        assert!(rows.contains(wait), "{wait}: {rows}");
+    }
+}
+
 #[test]
 fn every_lane_says_itself_what_becomes_of_each_field() {
     let host = Host::answering(|asked| says(asked, "hi"));

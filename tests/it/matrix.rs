@@ -109,6 +109,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         hosted(|_| api_host::fails(401, "authentication_error", "no"))
     }),
     ("adapter_mismatch", || hosted(|_| api_host::page("<html>"))),
+    ("loop_detected", a_call_that_came_through_too_many),
     ("upstream_unreachable", || hosted(|_| Said::Nothing)),
     ("upstream_timeout", || hosted(|_| Said::Stall(vec![]))),
     ("upstream_incomplete", a_cut_stream),
@@ -669,6 +670,22 @@ fn a_full_store() -> Vec<Cell> {
     vec![
         anthropic(&upload(&relay, ANTHROPICS, "a.txt", &half)),
         openai(&upload(&relay, "", "a.txt", &half)),
+    ]
+}
+
+fn a_call_that_came_through_too_many() -> Vec<Cell> {
+    let marks = ["inference-relay"; 9].join(", ");
+    let at = |path, body: &str| {
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncdn-loop: {marks}\r\n\
+             content-length: {length}"
+        );
+        raw(&head, body)
+    };
+    vec![
+        anthropic(&at("/v1/messages", "{}")),
+        openai(&at("/v1/chat/completions", "{}")),
     ]
 }
 

@@ -66,8 +66,8 @@ impl Told {
         let wanted: Vec<(String, Value)> = answer.blocks.iter().map(Block::wanted).collect();
         let is_moved = told != wanted;
         let (told, wanted) = match reading {
-            Reading::Along => (apart(told), apart(wanted)),
-            Reading::Whole => (told, wanted),
+            Reading::Along if is_moved => (apart(told), apart(without_moved_thoughts(wanted))),
+            Reading::Along | Reading::Whole => (told, wanted),
         };
         assert_eq!(told, wanted, "{at}");
         assert!(!format!("{told:?}").contains(SECOND), "{at}");
@@ -107,6 +107,19 @@ fn told(block: &AnswerBlock) -> (String, Value) {
         BlockKind::ToolUse { id, name } => ("tool_use".into(), json!([id, name])),
         BlockKind::Foreign(block) => ("foreign".into(), block.clone()),
     }
+}
+
+fn is_thought((kind, _): &(String, Value)) -> bool {
+    kind == "thinking" || kind == "redacted_thinking"
+}
+
+/// What was thought before a text is not told behind it.
+fn without_moved_thoughts(blocks: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    let last_text = blocks.iter().rposition(|(kind, _)| kind == "text");
+    let numbered = blocks.into_iter().enumerate();
+    let stays =
+        |(at, block): &(usize, (String, Value))| !is_thought(block) || Some(*at) > last_text;
+    numbered.filter(stays).map(|(_, block)| block).collect()
 }
 
 /// All texts as one, before the other blocks: so they are told along, where only the display tells them.

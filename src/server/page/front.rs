@@ -2,6 +2,7 @@
 
 use super::super::Api;
 use super::super::router;
+use super::super::status::is_seen_by;
 use super::plan;
 use super::view;
 use super::view::View;
@@ -10,6 +11,7 @@ use crate::authority::View as License;
 use crate::calls::Filter;
 use crate::clock;
 use crate::pool::Condition;
+use crate::pool::SessionView;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -56,6 +58,8 @@ fn wants_html(headers: &HeaderMap) -> bool {
 
 fn page(api: &Api, caller: &Caller, is_live: bool) -> Response {
     let mut snapshot = api.snapshot();
+    let is_seen = |session: &SessionView| is_seen_by(session, caller);
+    snapshot.sessions.retain(is_seen);
     if api.is_draining() {
         snapshot.condition = Condition::Draining;
     }

@@ -6,7 +6,6 @@ use crate::archive::Kind;
 use crate::turn::CompleteAnswer;
 use crate::turn::Owner;
 use crate::wire::openai::responses::answer::Writer;
-use serde_json::Map;
 use serde_json::Value;
 
 /// What of a call is remembered, and where.
@@ -31,9 +30,8 @@ impl Keeper {
 
     /// What cannot be kept is not known later, and the call that goes on with it is told so.
     async fn remember(self, whole: &CompleteAnswer) {
-        let response = self.writer.response(whole);
         if let Some(id) = &self.conversation {
-            let new = [self.input.as_slice(), list(&response["output"])].concat();
+            let new = [self.input.clone(), self.writer.output(whole)].concat();
             let add = move |record: &mut Value| {
                 if let Some(items) = record["items"].as_array_mut() {
                     items.extend(new);
@@ -50,21 +48,13 @@ impl Keeper {
         if self.is_stored {
             let (mut items, id) = (self.before, self.writer.id());
             items.extend(self.input);
-            let record = Map::from_iter([
-                ("response".to_owned(), response),
-                ("items".to_owned(), items.into()),
-            ]);
-            let kept = self
-                .archive
-                .put(Kind::Response, &self.owner, &id, record.into());
+            let (response, items) = (self.writer.response(whole), Value::from(items));
+            let record = format!(r#"{{"response":{response},"items":{items}}}"#);
+            let kept = self.archive.put(Kind::Response, &self.owner, &id, record);
             let kept = kept.await;
             if let Err(error) = kept {
                 tracing::warn!(%error, "a response could not be kept");
             }
         }
     }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }

@@ -18,7 +18,6 @@ use super::hook::HookEvent;
 use super::record::ApiError;
 use super::record::Record;
 use super::record::Said;
-use super::recorded;
 use super::spoken::Spoken;
 use crate::tap::Observation;
 use crate::tap::Word;
@@ -482,7 +481,7 @@ impl Merge {
             (Reading::Whole, true) if self.evidence.recorded.is_empty() => {
                 Some(self.evidence.displayed.events())
             }
-            (Reading::Whole, true) | (_, false) => Some(self.evidence.recorded.events(0, |_| true)),
+            (Reading::Whole, true) | (_, false) => Some(self.evidence.recorded.events()),
         }
     }
 
@@ -502,10 +501,7 @@ impl Merge {
             delta: Delta::Foreign(citation),
         }));
         events.push(Event::BlockStop { index: 0 });
-        let others = self.evidence.recorded.events(1, |block| {
-            !recorded::is(block, "text") && !recorded::is_thinking(block)
-        });
-        events.extend(others);
+        events.extend(self.evidence.recorded.events_behind_text());
         if !self.evidence.recorded.begins_with_its_only_text() {
             self.seen.push(Seen::Emulated("content".to_owned()));
         }

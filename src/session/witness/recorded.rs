@@ -190,13 +190,23 @@ impl Recorded {
             .collect()
     }
 
-    /// Those of the blocks that are wanted, as events, numbered from this index on.
-    pub(super) fn events(&self, first: usize, wanted: fn(&Value) -> bool) -> Vec<Event> {
-        let blocks = self.blocks().filter(|block| wanted(block));
-        let built = blocks.filter_map(block::built).zip(first..);
-        built
-            .flat_map(|(block, index)| block.events(index))
-            .collect()
+    /// The blocks as events.
+    pub(super) fn events(&self) -> Vec<Event> {
+        numbered(self.blocks(), 0)
+    }
+
+    /// The blocks that can be told behind a text that holds all texts: not what was thought before one of them.
+    pub(super) fn events_behind_text(&self) -> Vec<Event> {
+        let blocks: Vec<&Value> = self.blocks().collect();
+        let last_text = blocks.iter().rposition(|block| is(block, "text"));
+        let is_told = |at: usize, block: &Value| {
+            !is(block, "text") && (!is_thinking(block) || Some(at) > last_text)
+        };
+        let told = blocks
+            .iter()
+            .enumerate()
+            .filter(|(at, block)| is_told(*at, block));
+        numbered(told.map(|(_, block)| *block), 1)
     }
 
     /// Whether there is one text, and it comes first: as a display tells it, whatever else the message has.
@@ -222,6 +232,14 @@ impl Recorded {
     fn blocks(&self) -> impl Iterator<Item = &Value> {
         self.said.iter().flat_map(|said| &said.blocks)
     }
+}
+
+/// Blocks as events, numbered from this index on.
+fn numbered<'b>(blocks: impl Iterator<Item = &'b Value>, first: usize) -> Vec<Event> {
+    let built = blocks.filter_map(block::built).zip(first..);
+    built
+        .flat_map(|(block, index)| block.events(index))
+        .collect()
 }
 
 /// Whether this is a block of this type.

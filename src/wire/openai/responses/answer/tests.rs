@@ -12,6 +12,7 @@ use crate::turn::Start;
 use crate::turn::Usage;
 use crate::wire::openai::responses::request::Draft;
 use crate::wire::sse::Decoder;
+use serde_json::json;
 
 const STEM: &str = "0123456789abcdef0123456789abcdef";
 
@@ -97,9 +98,8 @@ fn whole(writer: &Writer, events: Vec<Event>) -> Value {
     for event in events {
         builder.push(&event).expect("the events fit");
     }
-    writer
-        .whole(&builder.finish().expect("the end came"))
-        .expect("it can be written")
+    let written = writer.whole(&builder.finish().expect("the end came"));
+    serde_json::from_str(&written.expect("it can be written")).expect("JSON")
 }
 
 #[test]
