@@ -172,31 +172,14 @@ mod tap;
 
 mod license;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the control plane asks the rest")
-)]
-#[expect(unused_imports, reason = "the control plane asks the rest")]
 mod store;
 
 mod secret;
 
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the lanes that use the rest come with routing"
-)]
 mod catalog;
 
 mod registry;
 
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "one process alone knows how many calls a key has under way"
-    )
-)]
 mod limits;
 
 mod lane;

@@ -483,6 +483,103 @@ fn status_without_a_daemon_says_how_to_start_one() {
     assert_eq!(value["running"], false);
 }
 
+/// The commands behind one, as its help lists them.
+fn behind(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let words = lines
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    words
+        .filter(|word| *word != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_shows_an_example() {
+    let user = User::new();
+    let mut open = vec![Vec::new()];
+    let mut count = 0;
+    while let Some(path) = open.pop() {
+        let words: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = stdout(&mut user.relay(&words));
+        // What bench says is another program's, where that is built.
+        let is_ours = path != ["bench"];
+        assert!(
+            !is_ours || help.contains("Examples:\n  "),
+            "{path:?}: {help}"
+        );
+        count += 1;
+        for word in behind(&help) {
+            open.push(path.iter().cloned().chain([word]).collect());
+        }
+    }
+    assert!(count > 60, "{count} commands");
+}
+
+#[test]
+fn an_error_that_a_program_reads_is_json() {
+    let user = User::new();
+    let output = user
+        .relay(&["route", "m", "--key", "nobody", "--json"])
+        .assert()
+        .code(1);
+    let error: Value = serde_json::from_slice(&output.get_output().stderr).expect("it is JSON");
+    assert_eq!(error["error"]["exit_code"], 1, "{error}");
+    assert!(
+        error["error"]["message"].to_string().contains("nobody"),
+        "{error}"
+    );
+    assert!(output.get_output().stdout.is_empty());
+}
+
+#[test]
+fn the_last_key_that_goes_leaves_nobody_who_may_call_and_that_is_said() {
+    let user = User::new();
+    let said = |args: &[&str]| {
+        let output = user
+            .relay(args)
+            .assert()
+            .success()
+            .get_output()
+            .stderr
+            .clone();
+        String::from_utf8_lossy(&output).into_owned()
+    };
+    assert!(!said(&["key", "list"]).contains("refused"));
+    said(&["key", "create", "a"]);
+    assert!(!said(&["key", "list"]).contains("refused"));
+    for args in [&["key", "delete", "a"][..], &["key", "list"]] {
+        let told = said(args);
+        assert!(told.contains("All calls are refused now"), "{told}");
+    }
+}
+
+#[test]
+fn a_master_key_that_is_none_is_refused_by_name_and_a_misspelt_variable_is_told() {
+    let user = User::new();
+    let mut serve = user.relay(&["serve", "--port", "0"]);
+    let output = serve.env("RELAY_MASTER_KEY", "abc").assert().code(2);
+    let told = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(
+        told.contains("RELAY_MASTER_KEY") && !told.contains("abc"),
+        "{told}"
+    );
+    let mut doctor = user.relay(&["doctor", "--port", &free_port()]);
+    let output = doctor.env("RELAY_CONTROL_PROT", "off").assert().code(1);
+    let told = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(told.contains("did you mean RELAY_CONTROL_PORT?"), "{told}");
+}
+
+#[test]
+fn ask_without_words_asks_what_comes_in_a_pipe() {
+    let user = User::new();
+    let output = user.relay(&["ask"]).write_stdin("").assert().code(2);
+    let told = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(told.contains("there is nothing to ask"), "{told}");
+}
+
 #[test]
 fn doctor_on_a_machine_without_claude_names_the_next_step() {
     let user = User::new();
@@ -542,6 +639,40 @@ fn doctor_shows_every_claude_with_its_version() {
     assert!(text.contains(".local/bin/claude  2.0.76\n"), "{text}");
     assert!(
         text.ends_with("next: run `inference-relay serve`\n"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn doctor_tells_what_looks_like_a_claude_and_where_it_looked_and_names_the_one_that_works() {
+    let user = User::new();
+    let port = free_port();
+    let said = |code: i32| {
+        let mut command = user.relay(&["doctor", "--port", &port]);
+        command.env("PATH", user.home.path().join("first"));
+        let output = command.assert().code(code).get_output().stdout.clone();
+        String::from_utf8_lossy(&output).into_owned()
+    };
+    user.write("first/claude", "#!/bin/sh\nexit 3\n");
+    let text = said(1);
+    for words in ["first/claude is not executable", "looked in ", ".local/bin"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // A shell writes them: see above.
+    let script = "mkdir -p .local/bin && cd .local/bin && printf '#!/bin/sh\necho 2.1.332\n' > claude \
+                  && chmod 755 claude ../../first/claude";
+    let mut shell = std::process::Command::new("sh");
+    let made = shell
+        .args(["-c", script])
+        .current_dir(user.home.path())
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let text = said(1);
+    assert!(text.contains("does not tell its version"), "{text}");
+    let next = text.lines().last().unwrap_or_default();
+    assert!(
+        next.contains("command = ") && next.contains(".local/bin/claude"),
         "{text}"
     );
 }

@@ -403,7 +403,7 @@ mod tests {
         let set = load(folder.path());
         let names: Vec<_> = set.iter().map(|document| document.name.as_str()).collect();
         assert_eq!(names, ["a"]);
-        assert!(load(&folder.path().join("none")).is_empty());
+        assert_eq!(load(&folder.path().join("none")).len(), 0);
     }
 
     #[test]
@@ -411,7 +411,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.yaml");
         let reader = FolderReader::default();
-        assert!(reader.load(folder.path()).is_empty());
+        assert_eq!(reader.load(folder.path()).len(), 0);
         fs::write(&path, host("a", 1)).expect("it is written");
         let first = reader.load(folder.path());
         assert!(Arc::ptr_eq(&first, &reader.load(folder.path())));
@@ -424,7 +424,7 @@ mod tests {
         assert!(!told.problems().is_empty());
         assert_eq!(told.problems(), load(folder.path()).problems());
         fs::remove_file(&path).expect("it is removed");
-        assert!(reader.load(folder.path()).is_empty());
+        assert_eq!(reader.load(folder.path()).len(), 0);
     }
 
     #[test]

@@ -47,8 +47,6 @@ pub(crate) enum ProblemCode {
     Secret,
     /// Its secret is there and does not open.
     SecretUndecryptable,
-    /// Its address is one that a host may not have.
-    Address,
     /// A file or a folder that cannot be read, or is over a limit.
     File,
 }
@@ -73,7 +71,6 @@ impl ProblemCode {
             ProblemCode::Dangling => "dangling",
             ProblemCode::Secret => "secret",
             ProblemCode::SecretUndecryptable => "secret_undecryptable",
-            ProblemCode::Address => "address",
             ProblemCode::File => "file",
         }
     }

@@ -18,7 +18,6 @@ use super::snapshot::Grant;
 use super::snapshot::Host;
 use super::snapshot::HostKey;
 use super::snapshot::Model;
-use super::snapshot::Origin;
 use super::snapshot::Policy;
 use super::snapshot::Snapshot;
 use super::snapshot::Target;
@@ -191,19 +190,19 @@ impl Work {
         for document in set.iter() {
             if let Spec::Model(spec) = &document.spec {
                 let name = ModelName::new(document.name.as_str());
-                self.model(name, document.enabled, spec.clone(), Origin::Declared);
+                self.model(name, document.enabled, spec.clone());
             }
         }
         let rest: Vec<_> = self.bindings_of.keys().cloned().collect();
         for name in rest {
             if let Some(spec) = built_in(name.as_str()) {
-                self.model(name, true, spec, Origin::BuiltIn);
+                self.model(name, true, spec);
             }
         }
         self.aliases(set);
     }
 
-    fn model(&mut self, name: ModelName, enabled: bool, spec: ModelSpec, origin: Origin) {
+    fn model(&mut self, name: ModelName, enabled: bool, spec: ModelSpec) {
         let mut bindings = self.bindings_of.remove(&name).unwrap_or_default();
         bindings.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
         let model = Arc::new(Model {
@@ -211,7 +210,6 @@ impl Work {
             enabled,
             spec,
             bindings,
-            origin,
         });
         let called = Arc::from(name.as_str());
         self.snapshot

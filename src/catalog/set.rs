@@ -78,10 +78,6 @@ impl DocumentSet {
         self.rows.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     pub(crate) fn problems(&self) -> &[Problem] {
         &self.problems
     }

@@ -77,15 +77,6 @@ pub(crate) struct Model {
     pub(crate) spec: ModelSpec,
     /// By order, then by name; disabled ones among them. Empty: unbound.
     pub(crate) bindings: Vec<Arc<Binding>>,
-    pub(crate) origin: Origin,
-}
-
-/// Where a model's row comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Declared,
-    /// The relay brings it; a binding named it.
-    BuiltIn,
 }
 
 /// A way from a model to a lane.

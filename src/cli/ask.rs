@@ -3,6 +3,7 @@
 use crate::cli::args::Ask;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
+use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::progress;
 use crate::cli::run::CommandOutcome;
@@ -19,17 +20,14 @@ use hyper::Response;
 use hyper::body::Incoming;
 use serde_json::Value;
 use serde_json::json;
+use std::io::IsTerminal;
 use std::io::Read;
 use std::net::SocketAddr;
 
 pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = running::config(&args.place, env)?;
     warn(&config);
-    if args.prompt == "-" {
-        args.prompt.clear();
-        let read = std::io::stdin().read_to_string(&mut args.prompt);
-        read.context("standard input is not text")?;
-    }
+    args.prompt = Some(prompt(args.prompt.take())?);
     let body = body(&args, &config);
     let address = SocketAddr::new(config.server.host, config.server.port);
     let client = Client::new(&config, env);
@@ -44,11 +42,29 @@ pub(crate) async fn ask(mut args: Ask, env: &Env) -> anyhow::Result<CommandOutco
     }
 }
 
+/// What is asked: as it was typed, or as it comes in a pipe.
+fn prompt(typed: Option<String>) -> anyhow::Result<String> {
+    let is_needed = typed.is_none();
+    if let Some(typed) = typed.filter(|typed| typed != "-") {
+        return Ok(typed);
+    }
+    let mut text = String::new();
+    if !(is_needed && std::io::stdin().is_terminal()) {
+        let read = std::io::stdin().read_to_string(&mut text);
+        read.context("standard input is not text")?;
+    }
+    if is_needed && text.trim().is_empty() {
+        let told = "there is nothing to ask: say it, as in `inference-relay ask \"What is a relay?\"`, or pipe it in";
+        return Err(Misuse(told.to_owned()).into());
+    }
+    Ok(text)
+}
+
 fn body(args: &Ask, config: &Config) -> Value {
     let mut body = json!({
         "model": args.model.as_ref().unwrap_or(&config.session.model),
         "max_tokens": args.max_tokens,
-        "messages": [{ "role": "user", "content": args.prompt }],
+        "messages": [{ "role": "user", "content": args.prompt.as_deref().unwrap_or_default() }],
         "stream": !args.no_stream,
     });
     if let Some(system) = &args.system {

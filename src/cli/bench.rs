@@ -1,5 +1,6 @@
 //! `bench`: hands over to relay-bench, the program that measures, which lies beside this one.
 
+use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use anyhow::Context;
 use anyhow::ensure;
@@ -10,6 +11,11 @@ use std::process::Command;
 pub(crate) fn bench(words: &[OsString]) -> anyhow::Result<CommandOutcome> {
     let own = std::env::current_exe().context("this program does not know its own path")?;
     let program = own.with_file_name(format!("relay-bench{}", std::env::consts::EXE_SUFFIX));
+    let asks_for_help = words.iter().any(|word| word == "--help" || word == "-h");
+    if asks_for_help && !program.is_file() {
+        out::text(UNBUILT)?;
+        return Ok(CommandOutcome::Done);
+    }
     ensure!(
         program.is_file(),
         "{} is not built. It measures the relay and is no part of it: run cargo build --release --workspace in the \
@@ -20,6 +26,15 @@ pub(crate) fn bench(words: &[OsString]) -> anyhow::Result<CommandOutcome> {
     command.args(words);
     hand_over(command)
 }
+
+/// What `--help` says where the program that knows more is not there.
+const UNBUILT: &str = "\
+Measures calls: under load, against the floor, against another build. It hands over to relay-bench, a program of its own that
+lies beside this one once `cargo build --release --workspace` has built it; then this prints what that one can do.
+
+Examples:
+  inference-relay bench --help
+";
 
 /// Becomes that program: signals, input and exit code are its own.
 #[cfg(unix)]

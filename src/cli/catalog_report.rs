@@ -51,6 +51,7 @@ fn catalog_check(config: &Config, set: &DocumentSet, snapshot: &Snapshot) -> Che
         let folder = config.catalog.dir.display();
         let told = match set.len() {
             0 => format!("{folder} has no rows: every model is served by claude"),
+            1 => format!("{folder}: 1 row, nothing wrong"),
             count => format!("{folder}: {count} rows, nothing wrong"),
         };
         return Check::new("catalog", State::Good, told);

@@ -19,16 +19,21 @@ use crate::config::Config;
 use crate::config::ConfigError;
 use crate::config::Env;
 use crate::record::probe::probe;
+use crate::record::probe::recalled;
 use crate::record::stage::Subject;
 use crate::record::support::remedy;
 use crate::session::Assessment;
+use crate::session::DiscoverEnv;
 use crate::session::Support;
 use crate::session::claude_candidates;
+use crate::session::claude_folders;
+use crate::session::claude_misfits;
 use crate::session::claude_version;
 use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -42,9 +47,14 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOu
         .ok()
         .and_then(|config| config.session.command.clone());
     report.installs = installs(command, env);
-    report.checks.push(claude(&report.installs));
+    let found = claude(&report.installs, env);
+    let home = config.as_ref().ok().map(|config| config.home.clone());
+    let better = home.and_then(|home| better(&report.installs, &home));
+    report.checks.push(found.or_rather(better.as_deref()));
     if let Ok(config) = &config {
-        report.checks.extend(support(&report.installs, config)?);
+        let support = support(&report.installs, config)?;
+        let support = support.map(|check| check.or_rather(better.as_deref()));
+        report.checks.extend(support);
         report.checks.push(codex::check(&config.codex)?);
         for warning in &config.warnings {
             report
@@ -216,6 +226,14 @@ impl Check {
         self
     }
 
+    /// The same, with a better step where something is wrong.
+    fn or_rather(self, better: Option<&str>) -> Self {
+        match better {
+            Some(better) if self.state == State::Bad => self.next(better),
+            Some(_) | None => self,
+        }
+    }
+
     pub(super) fn machine(&self) -> Value {
         json!({ "name": self.name, "state": self.state.word(), "text": self.text, "next": self.next })
     }
@@ -309,17 +327,66 @@ pub(super) fn installs(command: Option<PathBuf>, env: &Env) -> Vec<Install> {
     told.collect()
 }
 
-pub(super) fn claude(installs: &[Install]) -> Check {
+/// What to do where the chosen claude is not one that works, and another one is: to name that.
+fn better(installs: &[Install], home: &Path) -> Option<String> {
+    let memory = home.join("probe.json");
+    let is_good = |install: &&Install| {
+        let version = install.version.as_ref().ok();
+        let known = version.and_then(|version| recalled(version, &memory));
+        known.is_some_and(|known| known.support == Support::Supported)
+    };
+    let good = installs.iter().skip(1).find(is_good)?;
+    let path = Value::from(good.path.display().to_string());
+    Some(format!(
+        "put `command = {path}` under [claude] in relay.toml: that one works; then restart the relay"
+    ))
+}
+
+/// Where none can be run: what lies there that is none, and where one is looked for.
+fn missing(env: &DiscoverEnv) -> Check {
+    let misfits = claude_misfits(env);
+    let told: String = misfits
+        .iter()
+        .map(|(path, why)| format!("; {} {why}", path.display()))
+        .collect();
+    let folders = claude_folders(env);
+    let folders: Vec<String> = folders
+        .iter()
+        .map(|folder| folder.display().to_string())
+        .collect();
+    let folders = folders.join(", ");
+    let text = format!("none is found on this machine{told}; looked in {folders}");
+    let check = Check::new("claude", State::Bad, text);
+    match misfits.first() {
+        Some((path, _)) => check.next(format!(
+            "mend {} (a program is executable, a link leads to one), or name another one as claude.command",
+            path.display()
+        )),
+        None => check.next(INSTALL),
+    }
+}
+
+pub(super) fn claude(installs: &[Install], env: &Env) -> Check {
     match installs.first() {
-        None => Check::new("claude", State::Bad, "none is found on this machine")
-            .next("install Claude Code and log in (`npm install -g @anthropic-ai/claude-code`, then `claude`), or name yours as claude.command"),
-        Some(Install { path, version: Err(problem), .. }) => {
-            Check::new("claude", State::Bad, format!("{} does not tell its version: {problem}", path.display()))
-                .next("mend or reinstall that claude, or name another one as claude.command")
-        }
-        Some(Install { version: Ok(version), .. }) => {
-            Check::new("claude", State::Good, format!("{version}, of {} found", installs.len()))
-        }
+        None => missing(&env.discover()),
+        Some(Install {
+            path,
+            version: Err(problem),
+            ..
+        }) => Check::new(
+            "claude",
+            State::Bad,
+            format!("{} does not tell its version: {problem}", path.display()),
+        )
+        .next("mend or reinstall that claude, or name another one as claude.command"),
+        Some(Install {
+            version: Ok(version),
+            ..
+        }) => Check::new(
+            "claude",
+            State::Good,
+            format!("{version}, of {} found", installs.len()),
+        ),
     }
 }
 
@@ -463,5 +530,6 @@ pub(super) fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
     }
 }
 
+const INSTALL: &str = "install Claude Code and log in (`npm install -g @anthropic-ai/claude-code`, then `claude`), or name yours as claude.command";
 /// A claude tells its version in well under a second, unless the machine is very busy.
 const VERSION_WAIT_MAX: Duration = Duration::from_secs(10);

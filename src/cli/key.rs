@@ -10,6 +10,8 @@ use crate::cli::args::Form;
 use crate::cli::args::KeyCommand;
 use crate::cli::args::NamedKey;
 use crate::cli::args::TokenCommand;
+use crate::cli::auth_report::AuthReport;
+use crate::cli::doctor::State;
 use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
@@ -101,7 +103,22 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
     if !matches!(command, KeyCommand::List { .. }) {
         running::take_up(env, None);
     }
+    tell_closed(env, now);
     Ok(CommandOutcome::Done)
+}
+
+/// Says where nobody is let in any more: calls go on to need a key when the last one is gone.
+fn tell_closed(env: &Env, now: u64) {
+    let Ok(config) = config::load(&Flags::default(), env) else {
+        return;
+    };
+    let needed = AuthReport::look(&config, now).of_program();
+    if needed.is_some_and(|check| check.state == State::Bad) {
+        out::note(
+            "All calls are refused now: they need a key, and none lets in. `inference-relay key create NAME` makes one; \
+             `auth.required = \"never\"` in relay.toml lets every program on this machine call.",
+        );
+    }
 }
 
 /// Sees that a policy is one that the catalog has: a key of another one would have nothing.

@@ -1,15 +1,14 @@
 //! `man`: the manual's pages, made of the same words as `--help`.
 
-use crate::cli::args::Cli;
 use crate::cli::args::Man;
+use crate::cli::args::examples;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use anyhow::Context;
-use clap::CommandFactory;
 
 /// Prints the first page, or writes all of them into a folder.
 pub(crate) fn man(args: &Man) -> anyhow::Result<CommandOutcome> {
-    let command = Cli::command();
+    let command = examples::command();
     let Some(folder) = &args.dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page)?;

@@ -4,6 +4,7 @@ use crate::cli::args::Cli;
 use crate::cli::args::Command;
 use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
+use crate::cli::args::examples;
 use crate::cli::ask;
 use crate::cli::backup;
 use crate::cli::bench;
@@ -41,15 +42,20 @@ use crate::daemon;
 use crate::daemon::DaemonError;
 use crate::store::StoreFault;
 use crate::update::UpdateError;
-use clap::CommandFactory;
-use clap::Parser;
+use clap::ArgMatches;
+use clap::FromArgMatches;
+use serde_json::json;
 use std::io;
 use std::process::ExitCode;
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = examples::command().try_get_matches().and_then(|matches| {
+        let is_for_a_program = wants_json(&matches);
+        Cli::from_arg_matches(&matches).map(|cli| (cli, is_for_a_program))
+    });
+    let (cli, is_for_a_program) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version come this way as well. A reader that has gone away needs neither.
             let _ = error.print();
@@ -61,10 +67,28 @@ pub fn main() -> ExitCode {
         Ok(CommandOutcome::Failed) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            out::note(&format!("error: {error:#}"));
-            ExitCode::from(if is_for_the_user(&error) { 2 } else { 1 })
+            let code = if is_for_the_user(&error) { 2 } else { 1 };
+            out::note(&told(&error, code, is_for_a_program));
+            ExitCode::from(code)
         }
     }
+}
+
+/// An error as whoever called reads it.
+fn told(error: &anyhow::Error, code: u8, is_for_a_program: bool) -> String {
+    match is_for_a_program {
+        true => {
+            json!({ "error": { "message": format!("{error:#}"), "exit_code": code } }).to_string()
+        }
+        false => format!("error: {error:#}"),
+    }
+}
+
+/// Whether `--json` was said, wherever.
+fn wants_json(matches: &ArgMatches) -> bool {
+    let said = matches.try_get_one::<bool>("json").ok().flatten();
+    let inner = || matches.subcommand().map(|(_, inner)| inner);
+    said.copied().unwrap_or(false) || inner().is_some_and(wants_json)
 }
 
 /// How a command ended that has already said what there is to say.
@@ -121,7 +145,12 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Capabilities(args) => capability::capabilities(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "inference-relay", &mut script);
+            clap_complete::generate(
+                shell,
+                &mut examples::command(),
+                "inference-relay",
+                &mut script,
+            );
             out::text(&String::from_utf8_lossy(&script))?;
             Ok(CommandOutcome::Done)
         }

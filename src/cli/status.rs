@@ -70,8 +70,27 @@ async fn license(config: &Config, daemon: Option<&Client>) -> Value {
 /// JSON as indented lines: fields that a newer daemon adds are shown, too.
 pub(crate) fn plain(value: &Value) -> String {
     let mut text = String::new();
-    write(value, 0, &mut text);
+    write(&known(value), 0, &mut text);
     text
+}
+
+/// The same without what is not known, and with the units of times, which programs know by the documentation.
+fn known(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let told = fields.iter().filter(|(_, field)| !field.is_null());
+            let told = told.map(|(name, field)| match (name.as_str(), field.as_u64()) {
+                ("uptime" | "idle" | "age_ms", Some(ms)) => {
+                    (name.clone(), format!("{ms} ms").into())
+                }
+                ("uptime_seconds", Some(seconds)) => (name.clone(), format!("{seconds} s").into()),
+                _ => (name.clone(), known(field)),
+            });
+            Value::Object(told.collect())
+        }
+        Value::Array(items) => items.iter().map(known).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
 }
 
 fn write(value: &Value, depth: usize, text: &mut String) {
@@ -125,10 +144,10 @@ mod tests {
 
     #[test]
     fn nested_answers_read_as_indented_lines() {
-        let value = json!({"status": "ready", "sessions": [{"pid": 4, "idle": true}], "none": [], "v": null});
+        let value = json!({"status": "ready", "sessions": [{"pid": 4, "idle": true}], "none": [], "v": null, "uptime": 5});
         assert_eq!(
             plain(&value),
-            "status: ready\nsessions:\n  -\n    pid: 4\n    idle: true\nnone: none\nv: unknown\n"
+            "status: ready\nsessions:\n  -\n    pid: 4\n    idle: true\nnone: none\nuptime: 5 ms\n"
         );
     }
 }

@@ -301,7 +301,7 @@ mod tests {
     fn whole(mut answer: Answer) -> CompleteAnswer {
         let mut builder = AnswerBuilder::default();
         while let Some(event) = answer.poll_event() {
-            builder.push(event).expect("the grammar holds");
+            builder.push(&event).expect("the grammar holds");
         }
         builder.finish().expect("the end came")
     }

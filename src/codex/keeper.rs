@@ -88,6 +88,11 @@ impl Keeper {
         known.clone()
     }
 
+    /// Whether the user named a CLI.
+    pub(super) fn is_configured(&self) -> bool {
+        self.0.config.command.is_some()
+    }
+
     /// The program that would run.
     pub(super) fn program(&self) -> Option<PathBuf> {
         discover::program(&self.0.config)

@@ -101,7 +101,8 @@ impl Lane for CodexLane {
     fn health(&self) -> Health {
         match self.keeper.program() {
             Some(_) => Health::Ready { waiting: 0 },
-            None => Health::Degraded(fault::not_found().public),
+            None if self.keeper.is_configured() => Health::Degraded(fault::not_found().public),
+            None => Health::Absent(fault::not_found().public),
         }
     }
 

@@ -188,12 +188,14 @@ impl Env {
         Ok(raw)
     }
 
-    /// What is to be said of variables that an older relay read and this one does not.
+    /// What is to be said of variables that an older relay read and this one does not, and of those that look misspelt.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let names = self.vars.keys().filter_map(|name| name.to_str());
-        let older =
-            names.filter(|name| name.starts_with(older::PREFIX) && self.var(name).is_some());
-        older.filter_map(older::warning).collect()
+        let set: Vec<&str> = names.filter(|name| self.var(name).is_some()).collect();
+        let older = set.iter().filter(|name| name.starts_with(older::PREFIX));
+        let older = older.filter_map(|name| older::warning(name));
+        let misspelt = set.iter().filter_map(|name| misspelt(name));
+        older.chain(misspelt).collect()
     }
 
     /// A variable that is set to nothing counts as not set.
@@ -237,6 +239,32 @@ impl fmt::Debug for Env {
     }
 }
 
+/// What is to be said of a variable that is none of this relay's, and almost one.
+fn misspelt(name: &str) -> Option<String> {
+    let is_like_ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    let known = || {
+        let named = NAMED.iter().map(|(name, _, _)| *name);
+        named
+            .chain([HOME_VAR, KEY_VAR, PORT_VAR])
+            .chain(SECRET_VARS.iter().copied())
+    };
+    if !is_like_ours || known().any(|known| known == name) {
+        return None;
+    }
+    let scored = known().map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
+    let nearest = scored
+        .filter(|(score, _)| *score >= ALIKE_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let (_, nearest) = nearest?;
+    Some(format!(
+        "{name} is no variable of this relay, and is not read; did you mean {nearest}?"
+    ))
+}
+
+/// How the names of this relay's own variables begin.
+const PREFIXES: [&str; 3] = ["RELAY_", "SR_", "INFERENCE_RELAY_"];
+/// How alike two names are, of 1, where one is a slip for the other: two letters of a short name.
+const ALIKE_MIN: f64 = 0.85;
 /// Moves the state folder.
 pub(crate) const HOME_VAR: &str = "INFERENCE_RELAY_HOME";
 /// A relay key for the commands.
@@ -345,6 +373,34 @@ mod tests {
             told("RELAY_CONTROL_PORT", " off", "control.port"),
             Typed::Text("off".to_owned())
         );
+    }
+
+    #[test]
+    fn a_variable_that_is_almost_one_of_ours_is_told_with_the_one_that_was_meant() {
+        let told = |name: &str| {
+            let env: Env = [(name, "x")].into_iter().collect();
+            env.warnings().concat()
+        };
+        for (name, meant) in [
+            ("RELAY_CONTROL_PROT", "RELAY_CONTROL_PORT"),
+            ("SR_DEMON_PORT", "SR_DAEMON_PORT"),
+            ("INFERENCE_RELAY_HOEM", "INFERENCE_RELAY_HOME"),
+            ("RELAY_MASTERKEY", "RELAY_MASTER_KEY"),
+        ] {
+            assert!(
+                told(name).contains(&format!("did you mean {meant}?")),
+                "{}",
+                told(name)
+            );
+        }
+        for name in [
+            "RELAY_HOST",
+            "RELAY_OF_ANOTHER_PROGRAM",
+            "SR_DAEMON_PORT",
+            "HOEM",
+        ] {
+            assert_eq!(told(name), "");
+        }
     }
 
     #[test]

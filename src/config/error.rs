@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration.
 
 use crate::config::source::Source;
+use crate::secret::SecretFault;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -37,6 +38,9 @@ pub(crate) enum ConfigError {
         source_of: Source,
         problem: String,
     },
+    /// A variable holds a master key that is none.
+    #[error(transparent)]
+    MasterKey(#[from] SecretFault),
     /// Neither `INFERENCE_RELAY_HOME` nor a home folder is known.
     #[error("no home folder is known: set INFERENCE_RELAY_HOME to a folder for the relay's state")]
     Homeless,

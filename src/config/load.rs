@@ -39,9 +39,11 @@ pub(crate) fn load(flags: &Flags, env: &Env) -> Result<Config, ConfigError> {
     let (file, file_found) = file(&path, flags)?;
     let settings = settings::load(&home.value.join("settings.json"))?;
     let changed = home.value.join("dashboard.toml");
+    let master_key =
+        MasterKeySource::of(&home.value, env.master_key()).followed_by(env.next_master_key());
+    master_key.check_variables()?;
     let ground = Ground {
-        master_key: MasterKeySource::of(&home.value, env.master_key())
-            .followed_by(env.next_master_key()),
+        master_key,
         home,
         user_home: env.user_home(),
         inherited: env.vars().clone(),

@@ -54,10 +54,12 @@ fn call(record: &UsageRecord, key: &str) -> String {
     .join(",")
 }
 
-/// Sums by name, a line each, below a line of names.
+/// Sums by name, a line each, below a line of names. What was paid in a further currency is a line of its own, whose other
+/// numbers are 0: the sum of a column is right.
 pub(crate) fn sums(rows: &[(String, UsageSums)]) -> String {
     let mut text =
-        "name,calls,left,unpriced,input,output,cache_read,cache_write,reasoning,cost\n".to_owned();
+        "name,calls,left,unpriced,input,output,cache_read,cache_write,reasoning,cost,currency\n"
+            .to_owned();
     for (name, sums) in rows {
         let numbers = [
             sums.calls,
@@ -69,12 +71,15 @@ pub(crate) fn sums(rows: &[(String, UsageSums)]) -> String {
             sums.cache_write_tokens,
             sums.reasoning_tokens,
         ];
-        let numbers = numbers.map(|number| number.to_string()).join(",");
-        text.push_str(&format!(
-            "{},{numbers},{}\n",
-            cell(name),
-            cell(&costs(sums))
-        ));
+        let mut line = |numbers: [u64; 8], cost: String| {
+            let numbers = numbers.map(|number| number.to_string()).join(",");
+            text.push_str(&format!("{},{numbers},{cost}\n", cell(name)));
+        };
+        let costs = sums.costs.iter();
+        let mut costs =
+            costs.map(|(currency, nanos)| format!("{},{}", Nanos(*nanos), cell(currency)));
+        line(numbers, costs.next().unwrap_or_else(|| ",".to_owned()));
+        costs.for_each(|cost| line([0; 8], cost));
     }
     text
 }
@@ -148,6 +153,35 @@ mod tests {
         ] {
             assert_eq!(cell(text), expected);
         }
+    }
+
+    #[test]
+    fn a_cost_is_a_number_beside_its_currency() {
+        let of = |costs: &[(&str, u64)]| UsageSums {
+            calls: 2,
+            costs: costs
+                .iter()
+                .map(|(name, nanos)| ((*name).to_owned(), *nanos))
+                .collect(),
+            ..UsageSums::default()
+        };
+        let rows = [
+            ("free".to_owned(), of(&[])),
+            (
+                "m".to_owned(),
+                of(&[("EUR", 1_000_000_000), ("USD", 1_352_500)]),
+            ),
+        ];
+        let text = sums(&rows);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "free,2,0,0,0,0,0,0,0,,",
+                "m,2,0,0,0,0,0,0,0,1,EUR",
+                "m,0,0,0,0,0,0,0,0,0.0013525,USD",
+            ]
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::question;
 use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
+use super::user;
 use crate::catalog;
 use crate::catalog::Change;
 use crate::catalog::ChangeSet;
@@ -21,6 +22,7 @@ use crate::catalog::Place;
 use crate::catalog::Problem as RowProblem;
 use crate::catalog::Prune;
 use crate::catalog::RowId;
+use crate::catalog::Snapshot;
 use crate::catalog::WriteFault;
 use hyper::StatusCode;
 use hyper::header;
@@ -368,6 +370,10 @@ pub(super) fn shown(row: &Document) -> Value {
 pub(super) fn view(plane: &Plane, row: &Document) -> Value {
     let snapshot = plane.rooms.catalog.snapshot();
     let problems = snapshot.problems_of(row.kind(), &row.name).map(error_view);
+    let problems = problems.chain(unread(plane, &snapshot, row.kind(), &row.name).map(|why| {
+        let name = row.name.as_str();
+        json!({ "kind": "User", "name": name, "field": "passwordEnv", "code": "secret", "message": why })
+    }));
     let mut value = shown(row);
     value["etag"] = etag::of(row).into();
     value["enabled"] = row.enabled.into();
@@ -379,6 +385,12 @@ pub(super) fn view(plane: &Plane, row: &Document) -> Value {
     )
     .into();
     value
+}
+
+/// Why nobody can log in by the name of this row; `None`: somebody can, or it is no user's.
+pub(super) fn unread(plane: &Plane, snapshot: &Snapshot, kind: Kind, name: &str) -> Option<String> {
+    let user = snapshot.user(name).filter(|_| kind == Kind::User)?;
+    user::unread(plane, user)
 }
 
 fn tagged(status: StatusCode, value: &Value, row: &Document) -> Reply {

@@ -31,6 +31,18 @@ pub(super) fn compared_with(plane: &Plane, user: &User) -> String {
     }
 }
 
+/// Why nobody can log in by this name although the row is right: the variable of its password cannot be read.
+pub(super) fn unread(plane: &Plane, user: &User) -> Option<String> {
+    let PasswordSource::Env(name) = &user.spec.password else {
+        return None;
+    };
+    let pass = plane.rooms.secrets.pass();
+    let why = pass.read(&SecretRef::Env(name.clone())).err()?;
+    Some(format!(
+        "passwordEnv: {why}; nobody can log in by this name."
+    ))
+}
+
 /// Whether a session goes on: its user is enabled, and has the password that it began with.
 pub(super) fn may_stay(plane: &Plane, user: &User, session: &Session) -> bool {
     user.enabled && session::hash(&compared_with(plane, user)) == session.password

@@ -16,6 +16,7 @@
 mod cache;
 mod encode;
 mod fault;
+mod file_locks;
 mod prefix;
 mod queue;
 mod serve;

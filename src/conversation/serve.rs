@@ -6,6 +6,7 @@ use super::cache::Conversation;
 use super::cache::ConversationCache;
 use super::encode;
 use super::fault;
+use super::file_locks::FileLocks;
 use super::prefix;
 use super::queue::Entered;
 use super::queue::Queue;
@@ -57,7 +58,9 @@ pub(crate) struct Conversations {
 }
 
 struct Kept {
+    /// Held for a look or a change alone, never while a file is written or much is compared.
     state: Mutex<State>,
+    files: FileLocks,
     /// `None`: nothing is kept on disk.
     store: Option<ConversationStore>,
     depth_max: usize,
@@ -100,6 +103,7 @@ impl Conversations {
         };
         let kept = Kept {
             state: Mutex::new(state),
+            files: FileLocks::default(),
             store,
             depth_max,
         };
@@ -191,10 +195,8 @@ impl Conversations {
         let mut state = self.kept.state();
         let served = state.queue.end(id);
         let known = state.cache.forget(id);
-        if let Some(store) = &self.kept.store {
-            store.remove(id);
-        }
         drop(state);
+        tokio::task::block_in_place(|| self.kept.clear([id]));
         self.router.forget(id);
         served || known
     }
@@ -250,6 +252,7 @@ impl TurnLock {
         events: EventSender,
     ) {
         let mut builder = AnswerBuilder::default();
+        let mut is_sound = true;
         loop {
             let told = tokio::select! {
                 biased;
@@ -261,17 +264,13 @@ impl TurnLock {
             if let Ok(Event::Start(start)) = &mut told {
                 start.labels.conversation = Some(joined);
             }
-            let is_sound = told
-                .as_ref()
-                .is_ok_and(|event| builder.push(event.clone()).is_ok());
+            is_sound = is_sound && told.as_ref().is_ok_and(|event| holds(&mut builder, event));
             let is_end = matches!(told, Ok(Event::End(_)));
             let Ok(permit) = events.reserve().await else {
                 return;
             };
             if is_end && is_sound {
-                self.remember(messages, model, builder);
-                // Whoever has the end may go on at once.
-                drop(self);
+                self.remember(messages, model, builder).await;
                 permit.send(told);
                 return;
             }
@@ -283,14 +282,30 @@ impl TurnLock {
         }
     }
 
-    fn remember(&self, mut messages: Vec<Message>, model: String, builder: AnswerBuilder) {
+    /// Remembers the turn, and then gives its place back: whoever has the end may go on at once.
+    async fn remember(self, mut messages: Vec<Message>, model: String, builder: AnswerBuilder) {
         let Some(answer) = builder.finish().as_ref().and_then(encode::answer) else {
             return;
         };
         messages.push(answer);
-        // Writing may wait for the disk; other tasks of this thread shall not.
-        tokio::task::block_in_place(|| self.kept.remember(self, messages, model));
+        // Comparing and writing take their time; the calls of this thread shall not wait for them.
+        let remembered = tokio::task::spawn_blocking(move || {
+            self.kept.remember(&self, messages, model);
+        });
+        let _ = remembered.await; // The end of the daemon may end it, and then nobody goes on.
     }
+}
+
+/// Whether an event of the answer is held, so that the turn can be remembered.
+fn holds(builder: &mut AnswerBuilder, event: &Event) -> bool {
+    let held = builder.push(event);
+    let held = held.inspect_err(|why| {
+        tracing::warn!(
+            ?why,
+            "an answer cannot be held as a whole; its turn is told, and not remembered"
+        );
+    });
+    held.is_ok()
 }
 
 impl Drop for TurnLock {
@@ -325,23 +340,41 @@ impl Kept {
         Ok((TurnLock { kept, id, ticket }, turn))
     }
 
-    /// Remembers a turn, unless its conversation was ended meanwhile. The lock is held while the file is written, so
-    /// that what is on disk is what is known.
+    /// Remembers a turn, unless its conversation was ended meanwhile. It blocks.
     fn remember(&self, turn_lock: &TurnLock, messages: Vec<Message>, model: String) {
-        let mut state = self.state();
         let id = &turn_lock.id;
+        let before = self.state().cache.conversation(id).cloned();
+        let conversation = page_after(before.as_ref(), messages, model);
+        let mut state = self.state();
         if !state.queue.counts(id, turn_lock.ticket) {
             return;
         }
-        let before = state.cache.conversation(id).cloned();
-        let conversation = page_after(before.as_ref(), messages, model);
         let gone = state.cache.remember(id.clone(), conversation.clone());
+        drop(state);
+        self.clear(&gone);
+        self.write(id, before.as_ref(), &conversation);
+    }
+
+    /// Writes a turn, unless the conversation was forgotten since.
+    fn write(&self, id: &ConversationId, before: Option<&Conversation>, now: &Conversation) {
         let Some(store) = &self.store else { return };
-        gone.iter().for_each(|id| store.remove(id));
-        if !gone.contains(id)
-            && let Err(error) = write_turn(store, id, before.as_ref(), &conversation)
-        {
+        let _one = self.files.lock(id);
+        let is_this = |known: &Conversation| Arc::ptr_eq(&known.messages, &now.messages);
+        let is_known = self.state().cache.conversation(id).is_some_and(is_this);
+        if is_known && let Err(error) = write_turn(store, id, before, now) {
             tracing::warn!(%error, "a conversation could not be written; a restart will forget it");
+        }
+    }
+
+    /// Removes the files of conversations that were forgotten, unless they are known again. It blocks.
+    fn clear<'a>(&self, gone: impl IntoIterator<Item = &'a ConversationId>) {
+        let Some(store) = &self.store else { return };
+        for id in gone {
+            let _one = self.files.lock(id);
+            let is_known = self.state().cache.conversation(id).is_some();
+            if !is_known {
+                store.remove(id);
+            }
         }
     }
 
@@ -358,9 +391,8 @@ impl Kept {
         let mut state = self.state();
         let gone = state.cache.remember(found.id, conversation);
         let old = state.cache.handle_timeout(now);
-        if let Some(store) = &self.store {
-            gone.iter().chain(&old).for_each(|id| store.remove(id));
-        }
+        drop(state);
+        self.clear(gone.iter().chain(&old));
     }
 
     /// Forgets what is old, for as long as the daemon runs.
@@ -369,9 +401,9 @@ impl Kept {
             let due = self.state().cache.poll_timeout(clock::now());
             tokio::time::sleep_until(due.into()).await;
             let old = self.state().cache.handle_timeout(clock::now());
-            if let Some(store) = &self.store {
-                old.iter().for_each(|id| store.remove(id));
-            }
+            let kept = Arc::clone(&self);
+            let cleared = tokio::task::spawn_blocking(move || kept.clear(&old));
+            let _ = cleared.await; // The end of the daemon may end it; the next start finds them old.
         }
     }
 
@@ -478,3 +510,118 @@ const RESUMABLE: &str = "resumable";
 const EVENTS_MAX: usize = 64;
 /// How long a call may wait for those before it: longer than a turn may take by default.
 const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Block;
+    use crate::turn::Role;
+    use std::fs;
+    use std::path::PathBuf;
+
+    fn id(name: &str) -> ConversationId {
+        ConversationId::new(Owner::anonymous(), name).expect("the name is visible")
+    }
+
+    fn said(texts: &[&str]) -> Vec<Message> {
+        let message = |text: &&str| Message {
+            role: Role::User,
+            blocks: vec![Block::Text((*text).into())],
+        };
+        texts.iter().map(message).collect()
+    }
+
+    fn kept(folder: &Path) -> Arc<Kept> {
+        let config = ConversationConfig {
+            ids_max: 9,
+            bytes_max: 9999,
+            memory_max: Duration::from_secs(60),
+            queue_depth_max: 1,
+            disk: true,
+        };
+        let (store, _) = ConversationStore::open(folder).expect("the folder is ours");
+        let state = State {
+            cache: ConversationCache::new(config),
+            queue: Queue::new(1),
+            waiting: HashMap::new(),
+        };
+        Arc::new(Kept {
+            state: Mutex::new(state),
+            files: FileLocks::default(),
+            store: Some(store),
+            depth_max: 1,
+        })
+    }
+
+    fn enter(kept: &Arc<Kept>, name: &str) -> TurnLock {
+        let entered = Kept::enter(kept, id(name)).map_err(|fault| fault.public);
+        entered.expect("there is room").0
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("it is there").flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+
+    /// A pipe in place of the file takes nothing until somebody reads it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_stalls_stops_no_other_conversation() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let kept = kept(folder.path());
+        let slow = enter(&kept, "slow");
+        kept.remember(&slow, said(&["a"]), "m".into());
+        let file = files(folder.path()).remove(0);
+        fs::remove_file(&file).expect("it is there");
+        let mode = rustix::fs::Mode::RWXU;
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &file, kind, mode, 0).expect("a pipe is made");
+        let is_known = || {
+            let state = kept.state.try_lock();
+            let turns =
+                state.map(|state| state.cache.conversation(&slow.id).map(|known| known.turns));
+            turns.is_ok_and(|turns| turns == Some(2))
+        };
+        let (was_known, line) = std::thread::scope(|scope| {
+            scope.spawn(|| kept.remember(&slow, said(&["a", "b"]), "m".into()));
+            let until = clock::now() + Duration::from_secs(10);
+            while !is_known() && clock::now() < until {
+                std::thread::yield_now();
+            }
+            let was_known = is_known();
+            if was_known {
+                drop(enter(&kept, "other"));
+            }
+            (was_known, fs::read_to_string(&file))
+        });
+        assert!(was_known, "the turn is known before its file is written");
+        let line = line.expect("the pipe is read");
+        assert!(line.contains("\"b\"") && !line.contains("\"a\""), "{line}");
+    }
+
+    #[test]
+    fn what_was_forgotten_meanwhile_is_not_written_and_what_is_known_again_is_not_removed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let kept = kept(folder.path());
+        let turn_lock = enter(&kept, "a");
+        let late = page_after(None, said(&["a"]), "m".into());
+        kept.write(&turn_lock.id, None, &late);
+        assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+        kept.remember(&turn_lock, said(&["a"]), "m".into());
+        kept.clear([&turn_lock.id]);
+        assert_eq!(files(folder.path()).len(), 1);
+        kept.state().cache.forget(&turn_lock.id);
+        kept.clear([&turn_lock.id]);
+        assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_conversation_that_was_ended_while_its_turn_was_told_is_not_remembered() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let kept = kept(folder.path());
+        let turn_lock = enter(&kept, "a");
+        assert!(kept.state().queue.end(&turn_lock.id));
+        kept.remember(&turn_lock, said(&["a"]), "m".into());
+        assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+    }
+}

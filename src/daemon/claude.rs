@@ -13,6 +13,7 @@ use crate::record::probe::recalled;
 use crate::record::stage::Subject;
 use crate::record::support::remedy;
 use crate::session::Assessment;
+use crate::session::Habits;
 use crate::session::Installation;
 use crate::session::Installations;
 use crate::session::LaunchContext;
@@ -22,8 +23,10 @@ use crate::session::ProcessRegistry;
 use crate::session::Receiver;
 use crate::session::Rehearsals;
 use crate::session::SessionConfig;
+use crate::session::Support;
 use crate::session::Tails;
 use crate::session::TranscriptStore;
+use crate::session::VersionError;
 use crate::session::claude_candidates;
 use crate::session::claude_folder;
 use crate::session::claude_version;
@@ -151,11 +154,16 @@ impl Inquiry {
         let told = installation.version().map(str::to_owned);
         let version = match told {
             None => self.version(installations, installation).await,
-            told => told,
+            Some(version) => Ok(version),
         };
-        let Some(version) = version else {
-            installations.tell_rehearsed(installation);
-            return installations.tell(installation, None);
+        let version = match version {
+            Ok(version) => version,
+            Err(verdict) => {
+                // In this order: no session is warmed of one that is known not to run.
+                installations.tell(installation, verdict.map(unsupported));
+                installations.tell_rehearsed(installation);
+                return self.watch_for_mending(installations, installation).await;
+            }
         };
         self.store.label(&version);
         installations.tell_version(installation, version.clone());
@@ -197,27 +205,67 @@ impl Inquiry {
     }
 
     /// Its own word. A file that is still being written may not have one yet.
+    ///
+    /// # Errors
+    /// It tells none; with why it cannot be driven, where that is known by this alone.
     async fn version(
         &self,
         installations: &Installations,
         installation: &Installation,
-    ) -> Option<String> {
+    ) -> Result<String, Option<String>> {
+        let (mut verdict, mut told) = (None, String::new());
         for _ in 0..VERSION_TRIES {
-            let asked = installation.path.clone();
-            let told = tokio::task::spawn_blocking(move || claude_version(&asked, VERSION_WAIT));
-            match told.await {
-                Ok(Ok(version)) => return Some(version),
-                Ok(Err(error)) => {
-                    tracing::warn!(error = %causes(&error), "claude did not tell its version")
-                }
-                Err(_) => return None,
+            let error = match Self::asked(installation, VERSION_WAIT).await {
+                Some(Ok(version)) => return Ok(version),
+                Some(Err(error)) => error,
+                None => return Err(None),
+            };
+            let words = causes(&error);
+            if words != told {
+                tracing::warn!(path = %installation.path.display(), error = %words, "claude did not tell its version");
+                told = words;
+            }
+            verdict = error.verdict();
+            if matches!(error, VersionError::TimedOut { .. }) {
+                break;
             }
             tokio::time::sleep(VERSION_PAUSE).await;
             if !installations.is_current(installation) {
-                return None;
+                return Err(None);
             }
         }
-        None
+        Err(verdict)
+    }
+
+    /// What it says to `--version`; `None` where asking it failed.
+    async fn asked(
+        installation: &Installation,
+        limit: Duration,
+    ) -> Option<Result<String, VersionError>> {
+        let program = installation.path.clone();
+        let asked = tokio::task::spawn_blocking(move || claude_version(&program, limit));
+        asked.await.ok()
+    }
+
+    /// What is wrong beside its file may be mended without a change to it: asks now and then, for as long as it is there.
+    async fn watch_for_mending(&self, installations: &Installations, installation: &Installation) {
+        loop {
+            tokio::time::sleep(MENDED_LOOK).await;
+            if !installations.is_current(installation) {
+                return;
+            }
+            if let Some(Ok(_)) = Self::asked(installation, MENDED_WAIT).await {
+                return installations.forget(installation);
+            }
+        }
+    }
+}
+
+/// The verdict on a claude that does not even tell its version.
+fn unsupported(why: String) -> Assessment {
+    Assessment {
+        support: Support::Unsupported(why),
+        habits: Habits::default(),
     }
 }
 
@@ -254,5 +302,9 @@ pub(super) fn codex(config: &Config, is_simulated: bool) -> Result<CodexConfig, 
 /// How often one is asked that does not answer well, and how long it is left alone in between.
 const VERSION_TRIES: u32 = 5;
 const VERSION_PAUSE: Duration = Duration::from_secs(1);
+/// How often one that did not work is asked whether it does.
+const MENDED_LOOK: Duration = Duration::from_secs(30);
+/// How long it may take then: one that still hangs must not hold up the relay's end.
+const MENDED_WAIT: Duration = Duration::from_secs(2);
 /// A healthy claude answers in under a second.
 const VERSION_WAIT: Duration = Duration::from_secs(20);

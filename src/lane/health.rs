@@ -16,6 +16,8 @@ pub(crate) enum Health {
     Degraded(String),
     /// It failed lately: calls are kept from it, but for a probe after this time.
     Resting(Duration),
+    /// What serves it is not on this machine, and nobody said that it is: calls that ask for it fail, for this reason.
+    Absent(String),
     Draining,
 }
 

@@ -194,6 +194,7 @@ impl MemoryLimits {
     }
 
     /// Calls under way of a subject.
+    #[cfg(test)]
     pub(crate) fn concurrent(&self, subject: Subject<'_>, now: Instant) -> u64 {
         self.0.meter(subject, now).1.concurrent()
     }

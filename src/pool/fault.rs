@@ -1,5 +1,6 @@
 //! How calls fail before they have a session. `[pure]`
 
+use crate::session::NotThere;
 use crate::session::out_of_files;
 use crate::turn::Blame;
 use crate::turn::Fault;
@@ -30,7 +31,18 @@ pub(crate) fn shutting_down() -> Fault {
         .retry_after(SHUTDOWN_WAIT)
 }
 
-pub(crate) fn claude_not_found() -> Fault {
+/// With the place where it was looked for, as far as there is one.
+pub(crate) fn claude_not_found(error: &io::Error) -> Fault {
+    let named = error.get_ref().and_then(|error| error.downcast_ref());
+    if let Some(NotThere(path)) = named {
+        let public = format!(
+            "There is no `claude` at {}. Put Claude Code there, and the relay notices by itself; or correct \
+             `claude.command` in relay.toml if it names that place, and restart the relay.",
+            path.display()
+        );
+        return Fault::new(FaultKind::ClaudeNotFound, Blame::Cli, public)
+            .because("no claude there");
+    }
     let public = "No `claude` was found on this machine. Install Claude Code, and the relay notices by itself; or set \
                   `claude.command` in relay.toml, and restart the relay. `inference-relay doctor` shows where it looked.";
     Fault::new(FaultKind::ClaudeNotFound, Blame::Cli, public).because("no claude")
@@ -49,7 +61,7 @@ pub(crate) fn cannot_launch(error: &io::Error) -> Fault {
             .because("a session's files could not be written");
     }
     if error.kind() == io::ErrorKind::NotFound {
-        return claude_not_found();
+        return claude_not_found(error);
     }
     let public = "Claude Code could not be started. Run `inference-relay doctor` to see which one was tried.";
     Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)

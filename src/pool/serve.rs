@@ -112,7 +112,7 @@ impl ServeCall {
                 }
                 TurnOutcome::Untouched => return Some(session_lost("no session takes it up")),
                 TurnOutcome::Failed { fault, begun }
-                    if begun || lost || fault.kind != FaultKind::SessionLost =>
+                    if begun || lost || !may_be_tried_again(&fault.kind) =>
                 {
                     return Some(fault);
                 }
@@ -377,6 +377,11 @@ impl LaunchFault {
             _ => LaunchFault::Lasting(fault),
         }
     }
+}
+
+/// Whether another session may do better.
+fn may_be_tried_again(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::SessionLost | FaultKind::ClaudeEndsAtStart)
 }
 
 fn failed(fault: Fault) -> TurnOutcome {

@@ -197,7 +197,7 @@ impl Supervisor {
         self.refusal = match &found {
             Ok(current) => current.known_refusal(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Some(fault::claude_not_found())
+                Some(fault::claude_not_found(error))
             }
             Err(_) => None,
         };

@@ -54,7 +54,7 @@ pub(super) fn turn(bytes: &[u8]) {
     let asked = bytes.first().map_or(0, |byte| u32::from(byte & 1));
     let mut merge = Merge::after(asked, Reading::Along);
     let mut builder = AnswerBuilder::default();
-    builder.push(start()).expect("a start must be the first");
+    builder.push(&start()).expect("a start must be the first");
     let mut over = false;
     let mut spoken = SPOKEN.iter();
     for signal in bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]) {
@@ -70,7 +70,7 @@ pub(super) fn turn(bytes: &[u8]) {
                 Seen::Event(event) => {
                     over = matches!(event, Event::End(_));
                     builder
-                        .push(event)
+                        .push(&event)
                         .expect("the events must keep the grammar");
                 }
                 Seen::Failed(_) | Seen::Empty | Seen::Disagreed | Seen::Unreadable => over = true,

@@ -204,7 +204,7 @@ impl Told<'_> {
     fn reason_at(&self, place: usize) -> Option<Reason> {
         let way = &self.ways[place];
         if self.step(place).is_some() {
-            let Health::Degraded(why) = way.lane.health() else {
+            let (Health::Degraded(why) | Health::Absent(why)) = way.lane.health() else {
                 return None;
             };
             return Some(Reason::new(
@@ -223,7 +223,14 @@ impl Told<'_> {
             None if self.question.want == LaneWant::Any => Reason::new(
                 "not_in_order",
                 "this lane serves only callers that ask for it".to_owned(),
-                "Ask for it with x-relay-lane, or set claude.driver or claude.fallback.",
+                match way.lane.id().name().starts_with("claude-") {
+                    true => {
+                        "Ask for it with x-relay-lane, or set claude.driver or claude.fallback."
+                    }
+                    false => {
+                        "Ask for it with x-relay-lane, or bind the model to it in the catalog."
+                    }
+                },
             ),
             None => Reason::new(
                 "not_asked_for",

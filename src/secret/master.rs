@@ -46,6 +46,20 @@ impl MasterKeySource {
         self
     }
 
+    /// Sees that what the variables say are keys.
+    ///
+    /// # Errors
+    /// Names the one that is none.
+    pub(crate) fn check_variables(&self) -> Result<(), SecretFault> {
+        if self.variable.is_some() {
+            self.read()?;
+        }
+        if self.next.is_some() {
+            self.next()?;
+        }
+        Ok(())
+    }
+
     /// Whether the variable says it, so that no file does.
     pub(crate) fn is_variable(&self) -> bool {
         self.variable.is_some()

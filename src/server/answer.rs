@@ -14,6 +14,7 @@ use crate::clock;
 use crate::lane::Events;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::turn::ANSWER_BYTES_MAX;
 use crate::turn::AnswerBuilder;
 use crate::turn::Blame;
 use crate::turn::CompleteAnswer;
@@ -22,6 +23,7 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::RequestId;
 use crate::turn::Start;
+use crate::turn::Unbuilt;
 use crate::wire::writer::AnswerWriter;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -47,7 +49,7 @@ pub(super) async fn buffered(
     let whole = collect(events, note).await?;
     let message = writer.whole(&whole).map_err(unwritable)?;
     note.emulate(writer.changed(&whole));
-    let mut response = status::json(&message);
+    let mut response = status::written(message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
     if !whole.end.usage.is_known() {
@@ -65,7 +67,7 @@ async fn collect(mut events: Events, note: &CallRecorder) -> Result<CompleteAnsw
         let event = event?;
         note.hear(&event, clock::now());
         let is_end = matches!(event, Event::End(_));
-        builder.push(event).map_err(broken)?;
+        builder.push(&event).map_err(unbuilt)?;
         if is_end {
             return builder
                 .finish()
@@ -132,6 +134,24 @@ fn unwritable(what: &'static str) -> Fault {
     let public = "The model called a tool with an input that is not JSON. Send the request again.";
     let kind = FaultKind::UpstreamFailed { status: 502 };
     Fault::new(kind, Blame::Upstream, public).because(what)
+}
+
+/// The answer cannot be put together.
+pub(super) fn unbuilt(why: Unbuilt) -> Fault {
+    match why {
+        Unbuilt::Broken(rule) => broken(rule),
+        Unbuilt::TooLong => too_long(),
+    }
+}
+
+fn too_long() -> Fault {
+    let public = format!(
+        "The answer is longer than {} MiB, the most that the relay holds of one. Ask for fewer tokens, or for a stream \
+         that is not stored.",
+        ANSWER_BYTES_MAX >> 20
+    );
+    let kind = FaultKind::UpstreamFailed { status: 502 };
+    Fault::new(kind, Blame::Upstream, public)
 }
 
 /// The lane broke the grammar of events.

@@ -5,7 +5,6 @@ use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::RequestId;
 use crate::wire::writer::AnswerWriter;
-use serde_json::Value;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -49,7 +48,7 @@ impl AnswerWriter for LateWriter {
         self.writer().failure(fault, request_id)
     }
 
-    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+    fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
         self.writer().whole(whole)
     }
 

@@ -87,6 +87,7 @@ mod tests {
     use super::super::test_api::delta;
     use super::super::test_api::end;
     use super::super::test_api::hello;
+    use super::super::test_api::long;
     use super::super::test_api::start;
     use super::*;
     use crate::lane::LaneWant;
@@ -178,6 +179,19 @@ mod tests {
                 json!({ "type": "overloaded_error", "message": "full" })
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_may_be_longer_than_an_answer_that_is_held() {
+        let test_api = TestApi::new().answering(long());
+        let stream = test_api.post("/v1/messages", STREAM).await.text();
+        assert_eq!(
+            names(&stream).last().map(String::as_str),
+            Some("message_stop")
+        );
+        let whole = test_api.post("/v1/messages", CALL).await;
+        assert_eq!(whole.status.as_u16(), 502);
+        assert!(whole.text().contains("longer than 8 MiB"));
     }
 
     #[tokio::test]

@@ -67,6 +67,7 @@ pub(super) fn lane(view: &LaneView) -> Value {
         Health::Starting => ("starting", 0),
         Health::Ready { waiting } => ("ready", waiting),
         Health::Degraded(_) | Health::Resting(_) => ("degraded", 0),
+        Health::Absent(_) => ("absent", 0),
         Health::Draining => ("draining", 0),
     };
     let mut told =
@@ -178,7 +179,12 @@ fn conversation(view: &ConversationView) -> Value {
 
 /// A good answer in JSON.
 pub(super) fn json(value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    written(value.to_string())
+}
+
+/// JSON that is written already.
+pub(super) fn written(json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

@@ -15,6 +15,7 @@ use crate::lane::Events;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::turn::AnswerBuilder;
+use crate::turn::AnswerGrammar;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::RequestId;
@@ -68,7 +69,7 @@ enum Source {
 /// The body. Dropping it drops the answer.
 pub(super) struct EventBody {
     /// Goes out first.
-    first: Option<Bytes>,
+    first: Option<String>,
     /// `None`: the last event is out, or is in `first`.
     source: Option<Source>,
     writer: Box<dyn AnswerWriter>,
@@ -77,7 +78,9 @@ pub(super) struct EventBody {
     /// The end, which goes out as soon as the answer is kept.
     end: Option<(Keeping, Bytes)>,
     /// Checks that the events fit together; a stream that does not ends with an error.
-    grammar: AnswerBuilder,
+    grammar: AnswerGrammar,
+    /// The answer so far, where it is kept.
+    kept: Option<AnswerBuilder>,
     are_labels_due: bool,
     pings: Interval,
     /// Its end is the end of the time that the relay's own end leaves.
@@ -96,14 +99,15 @@ impl EventBody {
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
         pings.reset();
-        let grammar = AnswerBuilder::default();
+        let kept = keep.as_ref().map(|_| AnswerBuilder::default());
         let mut body = EventBody {
             first: None,
             source: None,
             writer,
             keep,
             end: None,
-            grammar,
+            grammar: AnswerGrammar::default(),
+            kept,
             are_labels_due: false,
             pings,
             drain_deadline: Box::pin(drain_deadline.passed()),
@@ -113,12 +117,12 @@ impl EventBody {
         body.first = Some(match begun {
             Begun::With(start, events) => {
                 body.source = Some(Source::Events(events));
-                body.frames(Ok(Event::Start(start))).into()
+                body.frames(Ok(Event::Start(start)))
             }
             Begun::Waiting(serving) => {
                 body.source = Some(Source::Waiting(serving));
                 body.are_labels_due = true;
-                body.writer.keep_alive().into()
+                body.writer.keep_alive()
             }
         });
         body
@@ -128,10 +132,8 @@ impl EventBody {
     fn hear(&mut self, word: Result<Event, Fault>) -> Option<String> {
         let is_end = matches!(word, Ok(Event::End(_)));
         let frames = self.frames(word);
-        let whole = match is_end && self.keep.is_some() {
-            true => std::mem::take(&mut self.grammar).finish(),
-            false => None,
-        };
+        let whole = self.kept.take_if(|_| is_end);
+        let whole = whole.and_then(AnswerBuilder::finish);
         match (self.keep.take_if(|_| whole.is_some()), whole) {
             (Some(keep), Some(whole)) => {
                 self.end = Some((keep(Answered::Told(Box::new(whole))), frames.into()));
@@ -163,14 +165,22 @@ impl EventBody {
             | Event::BlockStop { .. } => {}
         }
         frames.push_str(&self.writer.frames(&event));
-        match self.grammar.push(event) {
+        match self.check(&event) {
             Ok(()) => frames,
-            Err(rule) => self.fail(&answer::broken(rule)),
+            Err(fault) => self.fail(&fault),
+        }
+    }
+
+    fn check(&mut self, event: &Event) -> Result<(), Fault> {
+        match &mut self.kept {
+            Some(kept) => kept.push(event).map_err(answer::unbuilt),
+            None => self.grammar.check(event).map_err(answer::broken),
         }
     }
 
     fn fail(&mut self, fault: &Fault) -> String {
         (self.source, self.end, self.keep) = (None, None, None);
+        self.kept = None;
         self.note.fail(fault.kind.code());
         tracing::warn!(
             request_id = %self.request_id,
@@ -186,7 +196,7 @@ impl EventBody {
     /// What goes out next; `None` after the last frame.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
+            return Poll::Ready(Some(self.gathered(first, cx).into()));
         }
         loop {
             if let Some((keeping, _)) = &mut self.end {

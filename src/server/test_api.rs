@@ -23,6 +23,7 @@ use crate::pool::ClaudeView;
 use crate::pool::Condition;
 use crate::pool::SessionView;
 use crate::pool::Snapshot;
+use crate::turn::ANSWER_BYTES_MAX;
 use crate::turn::BlockKind;
 use crate::turn::ConversationId;
 use crate::turn::Delta;
@@ -142,6 +143,14 @@ pub(super) fn hello() -> Vec<Word> {
         Ok(Event::BlockStop { index: 0 }),
         Ok(end()),
     ]
+}
+
+/// An answer that is longer than one that is held.
+pub(super) fn long() -> Vec<Word> {
+    let mut words = hello();
+    let piece = delta(0, &"a".repeat(ANSWER_BYTES_MAX / 8));
+    words.splice(2..4, (0..9).map(|_| Ok(piece.clone())));
+    words
 }
 
 /// What the lane does with each call.

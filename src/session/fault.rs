@@ -98,7 +98,10 @@ fn upstream_words(text: &str) -> String {
         .split(" This is a server-side issue, usually temporary")
         .next()
         .unwrap_or(text);
-    text.trim().to_owned()
+    match text.split_once(" Run /model ") {
+        Some((told, _)) => format!("{} Ask for a model that this login may use.", told.trim()),
+        None => text.trim().to_owned(),
+    }
 }
 
 pub(crate) fn login_required(private: &str) -> Fault {
@@ -153,7 +156,7 @@ pub(crate) fn ended_at_start(how: &str) -> Fault {
         "Claude Code ended while it was starting ({how}). Run `claude` in a terminal on this machine: what it says \
          there is what has to be mended, such as a network or a proxy that it does not get through."
     );
-    Fault::new(FaultKind::SessionLost, Blame::Cli, public)
+    Fault::new(FaultKind::ClaudeEndsAtStart, Blame::Cli, public)
         .because(format!("the process ended before it had come up: {how}"))
 }
 
@@ -295,6 +298,10 @@ mod tests {
                 "busy.",
             ),
             ("Something else", "Something else"),
+            (
+                "There's an issue with the selected model (x). It may not exist. Run /model to pick a different model.",
+                "There's an issue with the selected model (x). It may not exist. Ask for a model that this login may use.",
+            ),
         ] {
             assert_eq!(upstream_words(told), words);
         }

@@ -55,6 +55,11 @@ struct Seal {
     modified: Option<SystemTime>,
 }
 
+/// A claude was configured, or found, and is not where it was.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be looked at", .0.display())]
+pub(crate) struct NotThere(pub(crate) PathBuf);
+
 /// Finds out what an installation is, beside everything else; called once for each.
 pub(crate) type Inquiry = Box<dyn Fn(Installations, Arc<Installation>) + Send + Sync>;
 /// Finds a claude on this machine.
@@ -166,9 +171,9 @@ impl Installations {
     /// Where there is none: `NotFound`, or why its file cannot be looked at.
     pub(crate) fn current(&self) -> io::Result<Arc<Installation>> {
         let mut state = self.lock();
-        let looked = self.path(&state).and_then(|path| {
-            let seal = Seal::of(&path)?;
-            Ok((path, seal))
+        let looked = self.path(&state).and_then(|path| match Seal::of(&path) {
+            Ok(seal) => Ok((path, seal)),
+            Err(error) => Err(io::Error::new(error.kind(), NotThere(path))),
         });
         let was_found = std::mem::replace(&mut state.found, looked.is_ok());
         state.looked = Some(clock::now());
@@ -280,6 +285,15 @@ impl Installations {
     pub(crate) fn tell_version(&self, installation: &Installation, version: String) {
         drop(installation.version.set(version));
         self.changed();
+    }
+
+    /// It works again, where it was said that it does not: the next look finds another installation.
+    pub(crate) fn forget(&self, installation: &Installation) {
+        let mut state = self.lock();
+        let current = state.current.as_ref();
+        if current.is_some_and(|current| current.edition == installation.edition) {
+            state.current = None;
+        }
     }
 
     /// What can be known without trying it out is known.

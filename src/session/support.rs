@@ -35,7 +35,9 @@ impl Assessment {
 
 /// The fault of a version that cannot be driven; its sentence is also health's and doctor's.
 pub(crate) fn unsupported(version: &str, why: &str, remedy: &str) -> Fault {
-    let public = format!("Claude Code {version} cannot be driven ({UNSUPPORTED}{why}). {remedy}");
+    let space = if version.is_empty() { "" } else { " " };
+    let public =
+        format!("Claude Code{space}{version} cannot be driven ({UNSUPPORTED}{why}). {remedy}");
     Fault::new(FaultKind::ClaudeUnsupported, Blame::Cli, public)
         .because("the version was seen to be one that cannot be driven")
 }

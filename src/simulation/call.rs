@@ -13,6 +13,7 @@ use crate::turn::Event;
 use crate::turn::Message;
 use crate::turn::Role;
 use crate::turn::Tool;
+use crate::turn::Unbuilt;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -139,7 +140,7 @@ impl Call {
     }
 
     /// Takes an event of the answer.
-    pub(super) fn take(&mut self, event: Event) -> Result<(), &'static str> {
+    pub(super) fn take(&mut self, event: Event) -> Result<(), Unbuilt> {
         if let Event::Delta {
             delta: crate::turn::Delta::Text(text),
             ..
@@ -147,7 +148,7 @@ impl Call {
         {
             self.text.push_str(text);
         }
-        self.builder.push(event)
+        self.builder.push(&event)
     }
 }
 

@@ -40,7 +40,6 @@ pub(crate) use database::Span;
 pub(crate) use database::Store;
 pub(crate) use database::StoreConfig;
 pub(crate) use database::StoreFault;
-pub(crate) use database::StoreHealth;
 pub(crate) use database::StorePlace;
 pub(crate) use database::StoreReader;
 pub(crate) use database::UsageFilter;

@@ -1,6 +1,7 @@
 //! Events put together to the whole answer, with the grammar checked.
 
 use super::AnswerBlock;
+use super::AnswerGrammar;
 use super::BlockKind;
 use super::Delta;
 use super::End;
@@ -10,9 +11,11 @@ use super::Start;
 /// An answer being put together.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerBuilder {
+    grammar: AnswerGrammar,
     start: Option<Start>,
     blocks: Vec<AnswerBlock>,
-    open: bool,
+    /// What the blocks hold.
+    bytes: usize,
     end: Option<End>,
 }
 
@@ -24,30 +27,39 @@ pub(crate) struct CompleteAnswer {
     pub(crate) end: End,
 }
 
+/// Why an answer cannot be put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unbuilt {
+    /// The rule of the grammar that an event breaks.
+    Broken(&'static str),
+    /// It is longer than [`ANSWER_BYTES_MAX`].
+    TooLong,
+}
+
 impl AnswerBuilder {
     /// Takes the next event.
     ///
     /// # Errors
-    /// Says which rule of the grammar the event breaks; the builder is then of no further use.
-    pub(crate) fn push(&mut self, event: Event) -> Result<(), &'static str> {
-        if self.end.is_some() {
-            return Err("an event after the end");
+    /// Where it breaks a rule of the grammar, or the answer is too long; the builder is then of no further use.
+    pub(crate) fn push(&mut self, event: &Event) -> Result<(), Unbuilt> {
+        self.grammar.check(event).map_err(Unbuilt::Broken)?;
+        self.bytes += bytes(event);
+        if self.bytes > ANSWER_BYTES_MAX {
+            self.blocks.clear();
+            return Err(Unbuilt::TooLong);
         }
         match event {
-            Event::Start(start) => match self.start.replace(start) {
-                None => Ok(()),
-                Some(_) => Err("a second start"),
-            },
-            _ if self.start.is_none() => Err("an event before the start"),
-            Event::BlockStart { index, kind } => self.open(index, kind),
-            Event::Delta { index, delta } => self.extend(index, delta),
-            Event::BlockStop { index } => self.close(index),
-            Event::End(_) if self.open => Err("an end inside a block"),
-            Event::End(end) => {
-                self.end = Some(end);
-                Ok(())
+            Event::Start(start) => self.start = Some(start.clone()),
+            Event::BlockStart { kind, .. } => self.blocks.push(AnswerBlock::begun(kind.clone())),
+            Event::Delta { delta, .. } => {
+                let block = self.blocks.last_mut();
+                let block = block.ok_or(Unbuilt::Broken("a delta outside its block"))?;
+                block.extend(delta).map_err(Unbuilt::Broken)?;
             }
+            Event::BlockStop { .. } => {}
+            Event::End(end) => self.end = Some(end.clone()),
         }
+        Ok(())
     }
 
     /// The whole answer, once its end has come.
@@ -58,35 +70,34 @@ impl AnswerBuilder {
             end: self.end?,
         })
     }
+}
 
-    fn open(&mut self, index: usize, kind: BlockKind) -> Result<(), &'static str> {
-        if self.open {
-            return Err("a block inside a block");
+/// What an event adds to what is held of an answer; the frame of a block counts too.
+fn bytes(event: &Event) -> usize {
+    match event {
+        Event::Start(_) | Event::BlockStop { .. } | Event::End(_) => 0,
+        Event::BlockStart { kind, .. } => {
+            size_of::<AnswerBlock>()
+                + match kind {
+                    BlockKind::Text | BlockKind::Thinking => 0,
+                    BlockKind::RedactedThinking { data } => data.len(),
+                    BlockKind::ToolUse { id, name } => id.len() + name.len(),
+                    BlockKind::Foreign(block) => block.to_string().len(),
+                }
         }
-        if index != self.blocks.len() {
-            return Err("a block out of order");
-        }
-        self.open = true;
-        self.blocks.push(AnswerBlock::begun(kind));
-        Ok(())
-    }
-
-    fn extend(&mut self, index: usize, delta: Delta) -> Result<(), &'static str> {
-        if !self.open || index + 1 != self.blocks.len() {
-            return Err("a delta outside its block");
-        }
-        let block = self.blocks.last_mut();
-        block.ok_or("a delta outside its block")?.extend(&delta)
-    }
-
-    fn close(&mut self, index: usize) -> Result<(), &'static str> {
-        if !self.open || index + 1 != self.blocks.len() {
-            return Err("a stop outside its block");
-        }
-        self.open = false;
-        Ok(())
+        Event::Delta { delta, .. } => match delta {
+            Delta::Text(more)
+            | Delta::Thinking(more)
+            | Delta::Signature(more)
+            | Delta::InputJson(more) => more.len(),
+            Delta::Foreign(piece) => piece.to_string().len(),
+        },
     }
 }
+
+/// Bytes of an answer that is held as a whole: eight times the longest of today, which has 128,000 tokens. A stream that
+/// nobody keeps has no such bound.
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +149,7 @@ mod tests {
             end(),
         ] {
             builder
-                .push(event)
+                .push(&event)
                 .expect("each event must fit the grammar");
         }
         let whole = builder.finish().expect("the end came");
@@ -147,24 +158,54 @@ mod tests {
 
     #[test]
     fn events_out_of_order_are_refused() {
-        assert!(AnswerBuilder::default().push(end()).is_err());
+        assert!(AnswerBuilder::default().push(&end()).is_err());
         let mut open = AnswerBuilder::default();
-        open.push(start()).expect("a start begins");
-        open.push(Event::BlockStart {
+        open.push(&start()).expect("a start begins");
+        open.push(&Event::BlockStart {
             index: 0,
             kind: BlockKind::Text,
         })
         .expect("a block follows");
-        assert!(open.push(end()).is_err());
+        assert!(open.push(&end()).is_err());
         let mut skipped = AnswerBuilder::default();
-        skipped.push(start()).expect("a start begins");
+        skipped.push(&start()).expect("a start begins");
         assert!(
             skipped
-                .push(Event::BlockStart {
+                .push(&Event::BlockStart {
                     index: 1,
                     kind: BlockKind::Text
                 })
                 .is_err()
         );
+    }
+
+    #[test]
+    fn an_answer_is_held_up_to_its_bound() {
+        let mut builder = AnswerBuilder::default();
+        builder.push(&start()).expect("a start begins");
+        let kind = BlockKind::Text;
+        let begun = builder.push(&Event::BlockStart { index: 0, kind });
+        begun.expect("a block follows");
+        let delta = Delta::Text("a".repeat(ANSWER_BYTES_MAX / 4));
+        let more = Event::Delta { index: 0, delta };
+        let told = [(); 4].map(|()| builder.push(&more));
+        assert_eq!(told, [Ok(()), Ok(()), Ok(()), Err(Unbuilt::TooLong)]);
+    }
+
+    #[test]
+    fn blocks_without_a_word_are_bounded_too() {
+        let mut builder = AnswerBuilder::default();
+        builder.push(&start()).expect("a start begins");
+        let block = |index| {
+            let kind = BlockKind::Thinking;
+            [
+                Event::BlockStart { index, kind },
+                Event::BlockStop { index },
+            ]
+        };
+        let refused = (0..ANSWER_BYTES_MAX)
+            .flat_map(block)
+            .find_map(|event| builder.push(&event).err());
+        assert_eq!(refused, Some(Unbuilt::TooLong));
     }
 }

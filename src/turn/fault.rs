@@ -44,6 +44,8 @@ pub(crate) enum Blame {
 pub(crate) enum FaultKind {
     ClaudeNotFound,
     ClaudeUnsupported,
+    /// It ends before it has come up.
+    ClaudeEndsAtStart,
     CodexNotFound,
     LoginRequired,
     /// A login is there, and the CLI could not renew its token.
@@ -133,6 +135,7 @@ impl FaultKind {
         match self {
             FaultKind::ClaudeNotFound => "claude_not_found",
             FaultKind::ClaudeUnsupported => "claude_unsupported",
+            FaultKind::ClaudeEndsAtStart => "claude_unsupported",
             FaultKind::CodexNotFound => "codex_not_found",
             FaultKind::LoginRequired => "login_required",
             FaultKind::TokenRefreshFailed => "token_refresh_failed",
@@ -204,6 +207,7 @@ impl FaultKind {
         match self {
             FaultKind::ClaudeUnsupported => Remedy::OtherLane,
             FaultKind::ClaudeNotFound
+            | FaultKind::ClaudeEndsAtStart
             | FaultKind::CodexNotFound
             | FaultKind::LoginRequired
             | FaultKind::TokenRefreshFailed

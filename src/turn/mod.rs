@@ -8,12 +8,13 @@
 //!
 //! **Invariants.** An answer is `Start`, then blocks (`BlockStart`, `Delta`s, `BlockStop`, with rising indexes
 //! from 0), then exactly one `End`; or a [`Fault`] at any point, after which nothing follows.
-//! [`AnswerBuilder`] checks that grammar and is what a buffered answer is made of.
+//! [`AnswerGrammar`] checks that, and [`AnswerBuilder`], which holds all of it within a bound, is what a buffered answer is made of.
 //!
 //! Start reading at [`request`].
 
 mod answer_block;
 mod answer_builder;
+mod answer_grammar;
 mod block;
 mod conversation;
 mod end;
@@ -30,8 +31,11 @@ mod tool;
 mod usage;
 
 pub(crate) use answer_block::AnswerBlock;
+pub(crate) use answer_builder::ANSWER_BYTES_MAX;
 pub(crate) use answer_builder::AnswerBuilder;
 pub(crate) use answer_builder::CompleteAnswer;
+pub(crate) use answer_builder::Unbuilt;
+pub(crate) use answer_grammar::AnswerGrammar;
 pub(crate) use block::Block;
 pub(crate) use conversation::ConversationId;
 pub(crate) use conversation::Joined;

@@ -21,6 +21,18 @@ impl Usage {
         self.input_tokens.is_some() && self.output_tokens.is_some()
     }
 
+    /// The counts of this one; what no call can have is unknown.
+    pub(crate) fn bounded(self) -> Usage {
+        let bounded = |count: Option<u64>| count.filter(|count| *count <= TOKENS_MAX);
+        Usage {
+            input_tokens: bounded(self.input_tokens),
+            output_tokens: bounded(self.output_tokens),
+            cache_creation_input_tokens: bounded(self.cache_creation_input_tokens),
+            cache_read_input_tokens: bounded(self.cache_read_input_tokens),
+            reasoning_tokens: bounded(self.reasoning_tokens),
+        }
+    }
+
     /// The counts of this one, and where it has none, those of `older`.
     pub(crate) fn over(self, older: Usage) -> Usage {
         Usage {

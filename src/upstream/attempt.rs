@@ -42,6 +42,7 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use std::collections::VecDeque;
 use std::time::Duration;
+use std::time::Instant;
 use tokio::time::timeout;
 
 /// One try.
@@ -55,6 +56,8 @@ pub(super) struct Attempt<'a> {
     pub(super) credential: Credential<'a>,
     pub(super) hops: &'a Hops,
     pub(super) is_streamed: bool,
+    /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
+    pub(super) whole_wait: Option<Duration>,
     pub(super) timeline: &'a Timeline,
 }
 
@@ -68,19 +71,22 @@ pub(super) struct Failed {
 
 impl Attempt<'_> {
     /// Tries; the leave is settled when the answer ends, or given back by whoever judges the failure.
-    /// `left` is what is left of the call's time at this host.
+    /// `left` is what is left of the call's time at this host; a whole answer is over at `until`.
     pub(super) async fn run(
         &self,
         leave: Leave,
         left: Duration,
+        until: Option<Instant>,
     ) -> Result<Passed, (Failed, Leave)> {
-        let wait = self.host.spec.timeouts.first_event;
-        let allowed = match self.is_streamed {
-            true => wait,
-            false => wait.max(self.host.spec.timeouts.total),
+        let timeouts = &self.host.spec.timeouts;
+        let (wait, total) = (timeouts.first_event, timeouts.total);
+        let allowed = match (self.is_streamed, self.whole_wait) {
+            (true, _) => wait,
+            (false, Some(longer)) => wait.max(total.min(wait + longer)),
+            (false, None) => wait.max(total),
         };
         match timeout(allowed.min(left.max(LEFT_MIN)), self.answer()).await {
-            Ok(Ok(answer)) => Ok(self.passed(answer, leave)),
+            Ok(Ok(answer)) => Ok(self.passed(answer, leave, until)),
             Ok(Err(failed)) => Err((*failed, leave)),
             Err(_) => Err((*self.failed(&Outcome::Late, fault::late(allowed)), leave)),
         }
@@ -302,12 +308,18 @@ impl Attempt<'_> {
         })
     }
 
-    fn passed(&self, answer: Answer, leave: Leave) -> Passed {
+    fn passed(&self, answer: Answer, leave: Leave, until: Option<Instant>) -> Passed {
         let settle = Settle {
             leave,
             timeline: self.timeline.clone(),
         };
-        let body = PassingBody::new(answer.held, answer.body, answer.reader, settle);
+        let body = PassingBody::new(
+            answer.held,
+            answer.body,
+            answer.reader,
+            settle,
+            (until, self.host.spec.timeouts.total),
+        );
         Passed {
             lane: self.lane.clone(),
             attempts: Vec::new(),

@@ -79,6 +79,15 @@ pub(super) fn late(wait: Duration) -> Fault {
     upstream(FaultKind::UpstreamTimeout, public).because("no meaningful byte in time")
 }
 
+pub(super) fn overdue(total: Duration) -> Fault {
+    let public = format!(
+        "The host's answer was not whole within {} s. Ask for a stream, which may take longer, or raise the host's \
+         `timeouts.total`.",
+        total.as_secs()
+    );
+    upstream(FaultKind::UpstreamTimeout, public).because("a whole answer took too long")
+}
+
 pub(super) fn incomplete(why: &str) -> Fault {
     let public = "The host's answer broke off before its end. What came of it is not whole; send the request again.";
     upstream(FaultKind::UpstreamIncomplete, public.to_owned())

@@ -225,12 +225,14 @@ pub(super) struct Plan<'a> {
     protocol: Protocol,
     /// What passes; `None`: the call is written anew.
     original: Option<Arc<Original>>,
+    /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
+    whole_wait: Option<Duration>,
 }
 
 impl Plan<'_> {
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
-        let is_streamed = translated::is_streamed(call, self.protocol);
+        let is_streamed = translated::is_streamed(call, request, self.protocol);
         let written = translated::written(request, self.protocol, model, is_streamed);
         // What this host's protocol has no place for, another may.
         let mut written = written.map_err(|fault| fault.helped_by(Remedy::OtherLane))?;
@@ -267,6 +269,7 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         binding,
         protocol,
         original,
+        whole_wait: None,
     })
 }
 
@@ -313,12 +316,13 @@ impl HostLane {
         let written = plan.written(&call)?;
         let original = Arc::new(translated::original(&written, plan.protocol));
         plan.original = Some(Arc::clone(&original));
-        let is_streamed = translated::is_streamed(&call, plan.protocol);
+        let request = call.request()?;
+        let is_streamed = translated::is_streamed(&call, request, plan.protocol);
+        plan.whole_wait = translated::whole_wait(request, plan.protocol);
         let passed = self.run(&call, &plan, &original, is_streamed).await?;
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }
-        let request = call.request()?;
         let mut labels = Labels::exact(self.id.clone());
         labels.emulated = [request.emulated.clone(), written.emulated].concat();
         labels.ignored = [request.ignored.clone(), written.ignored].concat();
@@ -369,6 +373,7 @@ impl HostLane {
             credential,
             hops: &call.hops,
             is_streamed,
+            whole_wait: plan.whole_wait,
             timeline: &call.timeline,
         }
     }

@@ -31,6 +31,7 @@ mod protocol;
 mod retry_after;
 mod sharing;
 mod splice;
+mod timed_body;
 mod told;
 mod translated;
 mod tries;

@@ -10,6 +10,8 @@ use super::observed::StreamReader;
 use super::outcome::Outcome;
 use super::outcome::judge;
 use super::protocol::Protocol;
+use super::timed_body::Ended;
+use super::timed_body::TimedBody;
 use crate::clock;
 use crate::egress::Coding;
 use crate::egress::ResponseBody;
@@ -26,6 +28,8 @@ use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
+use std::time::Instant;
 
 /// Reads an answer while it passes, in whatever pieces and coding it comes.
 #[expect(
@@ -222,25 +226,30 @@ pub(super) struct Settle {
 pub(super) struct PassingBody {
     held: VecDeque<Bytes>,
     /// `None` after its end.
-    upstream: Option<ResponseBody>,
+    upstream: Option<TimedBody<ResponseBody>>,
     reader: Reader,
+    /// How long all of it may take, for the one who is told that it took longer.
+    total: Duration,
     settle: Option<Settle>,
     /// How it broke off, after the piece that went out last.
     broken: Option<Fault>,
 }
 
 impl PassingBody {
-    /// `held` passes first; the reader has heard it already.
+    /// `held` passes first; the reader has heard it already. `until`: when a whole answer is over at the latest, which is
+    /// after so long in total.
     pub(super) fn new(
         held: VecDeque<Bytes>,
         upstream: Option<ResponseBody>,
         reader: Reader,
         settle: Settle,
+        (until, total): (Option<Instant>, Duration),
     ) -> PassingBody {
         PassingBody {
             held,
-            upstream,
+            upstream: upstream.map(|body| TimedBody::new(body, until)),
             reader,
+            total,
             settle: Some(settle),
             broken: None,
         }
@@ -313,7 +322,11 @@ impl Body for PassingBody {
                 Ok(Err(Spoiled)) => Some(Err(this.break_off("a line of the stream is no JSON"))),
                 Err(trailers) => Some(Ok(trailers)),
             },
-            Some(Err(error)) => Some(Err(this.break_off(&error.to_string()))),
+            Some(Err(Ended::Broke(error))) => Some(Err(this.break_off(&error.to_string()))),
+            Some(Err(Ended::Overdue)) => {
+                drop(this.break_off("it took too long"));
+                Some(Err(fault::overdue(this.total)))
+            }
             None => this.finish().map(Err),
         })
     }

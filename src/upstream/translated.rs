@@ -3,6 +3,7 @@
 
 use super::fault;
 use super::protocol::Protocol;
+use crate::egress::Coding;
 use crate::lane::Call;
 use crate::lane::Dialect;
 use crate::lane::EventSource;
@@ -23,6 +24,7 @@ use crate::wire::openai::chat;
 use crate::wire::openai::responses;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::reader::AnswerReader;
+use crate::wire::reader::Unread;
 use crate::wire::reader::Word;
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -37,6 +39,7 @@ use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
 
 /// The request as a host of this protocol gets it.
 ///
@@ -49,7 +52,7 @@ pub(super) fn written(
     is_streamed: bool,
 ) -> Result<Outgoing, Fault> {
     match protocol {
-        Protocol::Messages => Ok(anthropic::outgoing::write(request, model)),
+        Protocol::Messages => Ok(anthropic::outgoing::write(request, model, is_streamed)),
         Protocol::Chat => chat::outgoing::write(request, model, is_streamed),
         Protocol::Responses => responses::outgoing::write(request, model),
     }
@@ -77,9 +80,27 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
 }
 
 /// Whether a call's answer is asked for as a stream: also that of a caller who reads it whole, where no reader of a whole
-/// one is there.
-pub(super) fn is_streamed(call: &Call, protocol: Protocol) -> bool {
-    call.is_streamed || protocol != Protocol::Chat
+/// one is there, or where it may be so long that hosts want to tell it in a stream.
+pub(super) fn is_streamed(call: &Call, request: &Request, protocol: Protocol) -> bool {
+    call.is_streamed
+        || match protocol {
+            Protocol::Chat => false,
+            Protocol::Messages => tokens_max(request) > WHOLE_TOKENS_MAX,
+            Protocol::Responses => true,
+        }
+}
+
+/// How much longer than the first piece of a stream the whole of an answer is waited for that is asked for in the place
+/// of a stream; `None`: as long as for any whole one.
+pub(super) fn whole_wait(request: &Request, protocol: Protocol) -> Option<Duration> {
+    let tokens = u32::try_from(tokens_max(request)).ok();
+    tokens
+        .filter(|_| protocol == Protocol::Messages)
+        .map(|tokens| TOKEN_WAIT.saturating_mul(tokens))
+}
+
+fn tokens_max(request: &Request) -> u64 {
+    request.sampling.max_tokens.unwrap_or(u64::MAX)
 }
 
 /// The host's answer in events.
@@ -95,11 +116,17 @@ pub(super) async fn told(
         protocol,
         timeline,
     };
-    if !passed.is_event_stream() && protocol == Protocol::Chat {
-        return teller.tell_whole(passed).await;
+    let coding = passed.headers.get(header::CONTENT_ENCODING);
+    let coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
+    let unread = || fault::mismatch(protocol, "an answer in a coding that is not read here");
+    let coding = coding.ok_or_else(unread)?;
+    let whole = reader_of_whole(protocol).filter(|_| !passed.is_event_stream());
+    if let Some(read) = whole {
+        return teller.tell_whole(passed, coding, read).await;
     }
     committed(Telling {
         teller,
+        coding,
         body: Some(passed.body),
         ready: VecDeque::new(),
     })
@@ -131,10 +158,23 @@ fn reader(protocol: Protocol) -> Box<dyn AnswerReader> {
     }
 }
 
+/// Reads an answer that came whole.
+type ReadWhole = fn(&[u8]) -> Result<Vec<Word>, Unread>;
+
+fn reader_of_whole(protocol: Protocol) -> Option<ReadWhole> {
+    match protocol {
+        Protocol::Messages => Some(anthropic::whole::read),
+        Protocol::Chat => Some(chat::incoming::whole),
+        Protocol::Responses => None,
+    }
+}
+
 /// An answer on its way into events: read when somebody asks for the next one, so that a caller who is slow slows the
 /// host down, and one who went away ends it.
 struct Telling {
     teller: Teller,
+    /// That of the body.
+    coding: Coding,
     /// `None` after its end.
     body: Option<UnsyncBoxBody<Bytes, Fault>>,
     /// What was read and not asked for yet.
@@ -155,7 +195,10 @@ impl EventSource for Telling {
             };
             let told = match ready!(Pin::new(body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => self.teller.words(|reader| reader.push(&bytes)),
+                    Ok(bytes) => match self.coding.decode(&bytes) {
+                        Ok(bytes) => self.teller.words(|reader| reader.push(&bytes)),
+                        Err(_) => vec![Err(self.teller.unread())],
+                    },
                     Err(_) => continue,
                 },
                 Some(Err(fault)) => vec![Err(fault)],
@@ -195,11 +238,18 @@ struct Teller {
 
 impl Teller {
     /// Tells an answer that is whole already.
-    async fn tell_whole(mut self, passed: Passed) -> Result<Reply, Fault> {
+    async fn tell_whole(
+        mut self,
+        passed: Passed,
+        mut coding: Coding,
+        read: ReadWhole,
+    ) -> Result<Reply, Fault> {
         let body = whole(passed.body).await?;
-        let ready = self.words(|_| chat::incoming::whole(&body)).into();
+        let body = coding.decode(&body).map_err(|_| self.unread())?;
+        let ready = self.words(|_| read(&body)).into();
         committed(Telling {
             teller: self,
+            coding: Coding::Plain,
             body: None,
             ready,
         })
@@ -208,20 +258,22 @@ impl Teller {
 
     fn words(
         &mut self,
-        read: impl FnOnce(&mut dyn AnswerReader) -> Result<Vec<Word>, crate::wire::reader::Unread>,
+        read: impl FnOnce(&mut dyn AnswerReader) -> Result<Vec<Word>, Unread>,
     ) -> Vec<Result<Event, Fault>> {
         match read(self.reader.as_mut()) {
             Ok(words) => words.into_iter().map(|word| self.event(word)).collect(),
-            Err(_) => vec![Err(fault::mismatch(
-                self.protocol,
-                "an answer that cannot be read",
-            ))],
+            Err(_) => vec![Err(self.unread())],
         }
+    }
+
+    fn unread(&self) -> Fault {
+        fault::mismatch(self.protocol, "an answer that cannot be read")
     }
 
     fn event(&mut self, word: Word) -> Result<Event, Fault> {
         match word {
             Word::Begun { id, model, usage } => {
+                let usage = usage.bounded();
                 self.timeline.count(usage);
                 let unnamed = || Labels::exact(LaneId::new(self.protocol.adapter()));
                 let labels = self.labels.take().unwrap_or_else(unnamed);
@@ -241,7 +293,7 @@ impl Teller {
             } => Ok(Event::End(End {
                 stop,
                 details,
-                usage,
+                usage: usage.bounded(),
                 id: None,
                 model: None,
             })),
@@ -286,12 +338,19 @@ async fn beginning(mut body: UnsyncBoxBody<Bytes, Fault>) -> Result<Vec<u8>, Fau
 
 /// Bytes of an answer that is read whole: as many as of one that passes.
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Tokens of an answer that is asked for whole: the most that every model's host tells so. Longer ones take minutes, in
+/// which nothing would come, and are streams.
+const WHOLE_TOKENS_MAX: u64 = 8_192;
+/// How long one token of such an answer may take: hosts write from 30 a second on.
+const TOKEN_WAIT: Duration = Duration::from_millis(50);
 /// Bytes of a refusal that are read: it has a sentence and a code, and a host that says more says it to fill this machine.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::StopReason;
+    use crate::turn::Usage;
     use http_body_util::Full;
     use hyper::body::Frame;
     use std::sync::Arc;
@@ -329,6 +388,34 @@ mod tests {
         };
         assert!(refusal(passed).await.is_err());
         assert_eq!(taken.load(Ordering::Relaxed), REFUSAL_BYTES_MAX / 1024);
+    }
+
+    #[test]
+    fn a_count_that_no_call_can_have_is_unknown() {
+        let mut teller = Teller {
+            reader: reader(Protocol::Messages),
+            labels: None,
+            protocol: Protocol::Messages,
+            timeline: Timeline::default(),
+        };
+        let usage = Usage {
+            input_tokens: Some(7),
+            output_tokens: Some(i64::MAX as u64),
+            ..Usage::default()
+        };
+        let ended = Word::Ended {
+            stop: StopReason::EndTurn,
+            details: None,
+            usage,
+            replaced: false,
+        };
+        let Ok(Event::End(end)) = teller.event(ended) else {
+            unreachable!("an end is told as one")
+        };
+        assert_eq!(
+            (end.usage.input_tokens, end.usage.output_tokens),
+            (Some(7), None)
+        );
     }
 
     #[tokio::test]

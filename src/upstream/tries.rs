@@ -16,6 +16,7 @@ use super::outcome::Then;
 use super::outcome::Verdict;
 use crate::clock;
 use crate::lane::Call;
+use crate::lane::Dialect;
 use crate::lane::Original;
 use crate::lane::Passed;
 use crate::turn::Fault;
@@ -151,6 +152,13 @@ impl<'a> Tries<'a> {
         !self.is_repeated && self.may_try()
     }
 
+    /// When an answer that nobody reads as a stream is over at the latest, however the host tells it; sound and the like
+    /// goes on as long as it comes.
+    fn until(&self) -> Option<Instant> {
+        let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_));
+        (!self.call.is_streamed && !is_opaque).then_some(self.deadline)
+    }
+
     /// How long to wait before the next key: not at all where the server was well.
     fn pause(&self) -> Option<Duration> {
         let failed = self.last.as_ref()?;
@@ -174,7 +182,7 @@ impl<'a> Tries<'a> {
             began,
             outcome: ABANDONED,
         };
-        match attempt.run(leave, left).await {
+        match attempt.run(leave, left, self.until()).await {
             Ok(passed) => {
                 under_way.ended("answered");
                 Tried::Over(Box::new(Ok(in_flight.until_end_of(passed))))

@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 use memchr::memchr2;
+use std::borrow::Cow;
 use std::mem;
 
 /// One event of a stream.
@@ -56,13 +57,25 @@ pub(crate) struct Decoder {
     /// A first line was read, so that a byte order mark is no longer one.
     begun: bool,
     event: String,
-    data: Option<String>,
+    data: String,
+    has_data: bool,
 }
 
 impl Decoder {
     /// Takes the next bytes and gives the frames that they complete.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Frame> {
         let mut frames = Vec::new();
+        self.each(bytes, |event, data| {
+            frames.push(Frame {
+                event: event.to_owned(),
+                data: data.to_owned(),
+            });
+        });
+        frames
+    }
+
+    /// Takes the next bytes and tells the frames that they complete, by their names and data, where they stand.
+    pub(crate) fn each(&mut self, bytes: &[u8], mut tell: impl FnMut(&str, &str)) {
         let mut rest = bytes;
         if self.returned && !bytes.is_empty() {
             self.returned = false;
@@ -70,18 +83,20 @@ impl Decoder {
         }
         while let Some(end) = memchr2(b'\n', b'\r', rest) {
             let (line, after) = rest.split_at(end);
-            frames.extend(self.end_line(line));
+            if self.end_line(line) {
+                self.end_frame(&mut tell);
+            }
             let is_return = after.starts_with(b"\r");
             self.returned = is_return && after.len() == 1;
             let length = 1 + usize::from(is_return && after.get(1) == Some(&b'\n'));
             rest = after.get(length..).unwrap_or_default();
         }
         self.line.extend_from_slice(rest);
-        frames
     }
 
-    /// A line ends in these bytes; most lines come in one piece, and are read where they stand.
-    fn end_line(&mut self, last: &[u8]) -> Option<Frame> {
+    /// A line ends in these bytes; most lines come in one piece, and are read where they stand. Says whether a frame
+    /// ends with it.
+    fn end_line(&mut self, last: &[u8]) -> bool {
         if self.line.is_empty() {
             return self.read_line(last);
         }
@@ -90,13 +105,13 @@ impl Decoder {
         self.read_line(&line)
     }
 
-    fn read_line(&mut self, line: &[u8]) -> Option<Frame> {
+    fn read_line(&mut self, line: &[u8]) -> bool {
         let mut line = line;
         if !mem::replace(&mut self.begun, true) {
             line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         }
         if line.is_empty() {
-            return self.end_frame();
+            return true;
         }
         let (name, value) = match memchr(b':', line) {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
@@ -104,37 +119,37 @@ impl Decoder {
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match name {
-            b"event" => self.event = text(value),
-            b"data" => match &mut self.data {
-                Some(data) => {
-                    data.push('\n');
-                    data.push_str(&text(value));
+            b"event" => {
+                self.event.clear();
+                self.event.push_str(&text(value));
+            }
+            b"data" => {
+                if mem::replace(&mut self.has_data, true) {
+                    self.data.push('\n');
                 }
-                None => self.data = Some(text(value)),
-            },
+                self.data.push_str(&text(value));
+            }
             _ => {} // Comments, `id`, `retry`, and names the format does not know.
         }
-        None
+        false
     }
 
-    fn end_frame(&mut self) -> Option<Frame> {
-        let event = mem::take(&mut self.event);
-        let data = self.data.take()?;
-        let event = if event.is_empty() {
-            "message".to_owned()
-        } else {
-            event
-        };
-        Some(Frame { event, data })
+    fn end_frame(&mut self, tell: &mut impl FnMut(&str, &str)) {
+        if mem::take(&mut self.has_data) {
+            let event = match self.event.as_str() {
+                "" => "message",
+                event => event,
+            };
+            tell(event, &self.data);
+        }
+        self.event.clear();
+        self.data.clear();
     }
 }
 
 /// Bytes as a text; what is no character is replaced.
-fn text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
-    }
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use crate::turn::CompleteAnswer;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::RequestId;
-use serde_json::Value;
 
 /// Writes one answer in its caller's dialect: as a stream, event by event, or whole.
 pub(crate) trait AnswerWriter: Send {
@@ -17,11 +16,11 @@ pub(crate) trait AnswerWriter: Send {
     /// The last frames of a stream that fails.
     fn failure(&mut self, fault: &Fault, request_id: &RequestId) -> String;
 
-    /// The buffered answer.
+    /// The buffered answer, as JSON.
     ///
     /// # Errors
     /// Says what cannot be written.
-    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str>;
+    fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str>;
 
     /// What of the buffered answer is not as the model wrote it, by path.
     fn changed(&self, _whole: &CompleteAnswer) -> Vec<String> {

@@ -954,6 +954,22 @@ fn usage_is_told_in_records_sums_series_files_and_pages() {
         page.contains("Why it failed") && page.contains("/route?model=nothing"),
         "{page}"
     );
+    // A name that means another model says so.
+    assert_eq!(
+        plane
+            .put("models/m", &json!({ "aliases": ["m-latest"] }))
+            .status,
+        200
+    );
+    asking["model"] = "m-latest".into();
+    wait::until("the alias in force", || {
+        let answer = client::post_as(plane.relay.address, &key, &asking);
+        (answer.status == 200).then_some(())
+    });
+    wait::until("the alias in the sums", || {
+        let page = viewer.get("/usage?range=1h").body;
+        page.contains(">m-latest (an alias of m)<").then_some(())
+    });
 }
 
 #[test]
@@ -1224,6 +1240,21 @@ fn a_webhook_is_told_of_a_budget_once_a_level() {
         let mut told = told.filter(|told| told["policy"] == "each" && told["key"] == "free");
         told.next()
     });
+}
+
+#[test]
+fn a_user_whose_password_cannot_be_read_is_named_as_out() {
+    let plane = with_token();
+    let ada = plane.user("ada", "admin");
+    let spec = json!({ "role": "viewer", "passwordEnv": "RELAY_OF_BOB" });
+    let told = plane.put("users/bob", &spec).json();
+    let why = told["problems"][0]["message"].as_str().unwrap_or_default();
+    assert!(
+        why.contains("RELAY_OF_BOB") && why.contains("nobody can log in"),
+        "{told}"
+    );
+    assert!(ada.get("/users/bob").body.contains("nobody can log in"));
+    assert!(!ada.get("/users/ada").body.contains("nobody can log in"));
 }
 
 #[test]

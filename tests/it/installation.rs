@@ -286,3 +286,47 @@ fn a_claude_that_cannot_tell_of_its_requests_is_not_asked_to_twice() {
     });
     assert_eq!(answer.text(), "hello");
 }
+
+#[test]
+fn a_claude_that_does_not_run_at_all_is_told_with_its_last_words_once() {
+    let world = World::scripted("").command("broken").pool("idle = 1");
+    world.put_program(
+        "broken",
+        "#!/bin/sh\nprintf 'Error: Cannot find\\nmodule nowhere' >&2\nexit 3\n",
+    );
+    let relay = world.start();
+    let why = wait::until("an availability that says so", || {
+        let told = relay.get("/v1/availability");
+        let why = told["why"].to_string();
+        (told["ok"] == false && why.contains("--version")).then_some(why)
+    });
+    assert!(why.contains('3'), "{why}");
+    let answer = relay.ask("Anyone there?");
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(answer.header("x-relay-error"), "claude_unsupported");
+    assert_eq!(answer.header("x-should-retry"), "false");
+    assert!(
+        !answer.body.contains("nowhere"),
+        "what it said is not a caller's affair"
+    );
+    let log = relay.log();
+    assert!(log.contains("Cannot find module nowhere"), "{log}");
+    assert_eq!(log.matches("did not tell its version").count(), 1, "{log}");
+    relay.world.settle(relay.address.port());
+    let doctor = relay.world.run(&["doctor"]);
+    let told = String::from_utf8_lossy(&doctor.stdout);
+    assert!(told.contains("Cannot find module nowhere"), "{told}");
+}
+
+#[test]
+fn a_configured_claude_that_is_not_there_is_named_in_what_calls_are_told() {
+    let relay = World::scripted("")
+        .command("nowhere/claude")
+        .pool("idle = 1")
+        .start();
+    let answer = relay.ask("Anyone there?");
+    assert_eq!(answer.header("x-relay-error"), "claude_not_found");
+    for words in ["nowhere/claude", "`claude.command`"] {
+        assert!(answer.body.contains(words), "{}", answer.body);
+    }
+}

@@ -759,3 +759,38 @@ fn every_feature_between_two_apis_is_exact_labelled_or_refused() {
     let kept = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(page, kept, "GOLDEN=overwrite writes the page anew");
 }
+
+/// An answer without what is another in every telling.
+fn bare(answer: &Response, from: Api) -> Value {
+    let told: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let mut said = match from {
+        Api::Responses => told["output"].clone(),
+        Api::Messages | Api::Chat => told["choices"].clone(),
+    };
+    for item in said.as_array_mut().into_iter().flatten() {
+        drop(item.as_object_mut().and_then(|item| item.remove("id")));
+    }
+    json!({"said": said, "usage": told["usage"], "status": told["status"]})
+}
+
+#[test]
+fn an_answer_that_is_asked_for_whole_says_what_its_stream_says() {
+    let rig = answering(answers());
+    for (from, limit) in [
+        (Api::Chat, "max_completion_tokens"),
+        (Api::Responses, "max_output_tokens"),
+    ] {
+        for (name, ..) in answers() {
+            let told = [64, 64_000].map(|tokens| {
+                let mut body = plain(from, name);
+                body[limit] = tokens.into();
+                let answer = rig.ask(from, Api::Messages, &body, false);
+                let asked = rig.host.asked().pop().expect("the host must be asked");
+                assert_eq!(asked.is_streamed(), tokens > 8192, "{name}");
+                assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+                bare(&answer, from)
+            });
+            assert_eq!(told[0], told[1], "{name}");
+        }
+    }
+}

@@ -13,8 +13,8 @@ use clap::Subcommand;
 
 #[derive(Debug, Args)]
 pub(crate) struct Ask {
-    /// What to ask; "-" reads it from standard input
-    pub(crate) prompt: String,
+    /// What to ask; "-", or nothing in a pipe, reads it from standard input
+    pub(crate) prompt: Option<String>,
     /// The model that should answer [default: claude.model of the configuration]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,

@@ -4,6 +4,7 @@ mod access;
 mod backup;
 mod calls;
 mod daemon;
+pub(crate) mod examples;
 mod look;
 #[cfg(feature = "recorder")]
 mod record;
@@ -289,7 +290,9 @@ Examples:
   inference-relay setup                     set this machine up, step by step
   inference-relay serve                     start the daemon
   inference-relay ask \"What is a relay?\"    ask through it
-  inference-relay doctor                    find out why it does not work";
+  inference-relay doctor                    find out why it does not work
+
+Exit code: 0 done, 1 failed, 2 for what you have to change first: what was typed, the configuration, a taken port.";
 
 #[cfg(test)]
 mod tests {

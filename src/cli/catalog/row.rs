@@ -20,9 +20,12 @@ use crate::cli::catalog::secret;
 use crate::cli::catalog::spec;
 use crate::cli::catalog::spec::Describe;
 use crate::cli::catalog::trial;
+use crate::cli::client::Client;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
+use crate::cli::run::block_on;
 use crate::cli::table::table;
+use crate::config;
 use crate::config::Env;
 use crate::store::KeyFile;
 use clap::Args;
@@ -148,6 +151,7 @@ fn list(kind: Kind, place: &CatalogPlace, env: &Env) -> anyhow::Result<CommandOu
         out::json(&json!({ "rows": rows }))?;
         return Ok(CommandOutcome::Done);
     }
+    tell_simulated(place, env);
     if rows.is_empty() {
         out::note(&format!(
             "There are none; `inference-relay {} add` makes one.",
@@ -172,6 +176,27 @@ fn list(kind: Kind, place: &CatalogPlace, env: &Env) -> anyhow::Result<CommandOu
         out::text(&table(&head, &lines))?;
     }
     Ok(CommandOutcome::Done)
+}
+
+/// Says where a simulated daemon runs, which serves more than the folder's rows say.
+fn tell_simulated(place: &CatalogPlace, env: &Env) {
+    let Ok(config) = config::load(&place.flags(), env) else {
+        return;
+    };
+    // Where none ever ran, none is asked.
+    if !config.home.join("simulated").is_dir() {
+        return;
+    }
+    let client = Client::new(&config, env);
+    let told = block_on(async { client.page("/v1/version").await });
+    let runs = told.ok().and_then(Result::ok);
+    let path = runs.map(|version| version["claudePath"].to_string());
+    if path.is_some_and(|path| path.contains("fake-claude")) {
+        out::note(
+            "note: the daemon that runs is simulated, and has hosts and models of its own beside these rows; GET /v1/models \
+             lists them.",
+        );
+    }
 }
 
 fn show(kind: Kind, named: &NamedRow, env: &Env) -> anyhow::Result<CommandOutcome> {

@@ -63,7 +63,9 @@ pub(crate) fn secret(command: &SecretCommand, env: &Env) -> anyhow::Result<Comma
             } else {
                 let rows = names.into_iter().map(|(name, at)| vec![name, stamp(at)]);
                 let rows: Vec<_> = rows.collect();
-                if !rows.is_empty() {
+                if rows.is_empty() {
+                    out::note("There are none; `inference-relay secret set NAME` stores one.");
+                } else {
                     out::text(&table(&["NAME", "SET AT"], &rows))?;
                 }
             }

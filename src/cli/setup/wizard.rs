@@ -84,7 +84,7 @@ impl Wizard<'_> {
             for (place, install) in installs.iter().enumerate() {
                 self.say(&format!("   {}. {}", place + 1, described(install)))?;
             }
-            let check = doctor::claude(&installs);
+            let check = doctor::claude(&installs, self.env);
             let state = check.state;
             if state == State::Good {
                 break installs;
@@ -96,7 +96,7 @@ impl Wizard<'_> {
             }
         };
         let chosen = self.chosen(installs)?;
-        self.found(doctor::claude(std::slice::from_ref(&chosen)))?;
+        self.found(doctor::claude(std::slice::from_ref(&chosen), self.env))?;
         let support = doctor::support(std::slice::from_ref(&chosen), &self.config)?;
         let is_driven = support
             .as_ref()

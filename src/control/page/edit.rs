@@ -219,6 +219,7 @@ pub(super) fn one(
     let problems: Vec<String> = snapshot
         .problems_of(kind, &found.name)
         .map(|problem| problem.message.clone())
+        .chain(row::unread(plane, &snapshot, kind, &found.name))
         .collect();
     let is_saved = matches!(ask.query("done"), Some("saved" | "period"));
     let (next_href, next) = match is_saved && may_change(ask, kind) {

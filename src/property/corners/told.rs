@@ -31,7 +31,7 @@ impl Told {
         assert!(!self.over, "nothing may follow the end");
         self.over = matches!(event, Event::End(_));
         self.builder
-            .push(event)
+            .push(&event)
             .expect("the events keep the grammar");
     }
 

@@ -6,7 +6,6 @@ use crate::archive::Archive;
 use crate::archive::Kind;
 use crate::turn::Owner;
 use crate::wire::openai::responses::answer::Writer;
-use serde_json::Map;
 use serde_json::Value;
 
 /// What of a call is remembered, and where.
@@ -25,34 +24,54 @@ pub(super) struct Keeper {
     pub(super) leans_on: Vec<(&'static str, Value)>,
 }
 
+/// What is remembered of an answer.
+struct Remembered {
+    id: String,
+    /// The response in JSON.
+    response: String,
+    /// Its items; none where no conversation wants them.
+    output: Vec<Value>,
+}
+
 impl Keeper {
     /// Remembers the answer once it is whole.
     pub(super) fn keep(self) -> Keep {
         Box::new(move |answered| Box::pin(async move { self.remember(answered).await }))
     }
 
-    /// The response as it is told; where a host gave it, with what the host was not told that it goes on with.
-    fn response(&self, answered: Answered) -> Value {
+    /// What is remembered of an answer; where a host gave it, with what the host was not told that it goes on with.
+    fn remembered(&self, answered: Answered) -> Remembered {
         match answered {
-            Answered::Told(whole) => self.writer.response(&whole),
+            Answered::Told(whole) => Remembered {
+                id: self.writer.id(),
+                response: self.writer.response(&whole),
+                output: match self.conversation {
+                    Some(_) => self.writer.output(&whole),
+                    None => Vec::new(),
+                },
+            },
             Answered::Passed(mut response) => {
                 for (name, said) in &self.leans_on {
                     response[*name] = said.clone();
                 }
-                response
+                Remembered {
+                    id: text(&response["id"]),
+                    output: list(&response["output"]).to_vec(),
+                    response: response.to_string(),
+                }
             }
         }
     }
 
     /// What cannot be kept is not known later, and the call that goes on with it is told so.
     async fn remember(self, answered: Answered) {
-        let id = match &answered {
-            Answered::Told(_) => self.writer.id(),
-            Answered::Passed(response) => text(&response["id"]),
-        };
-        let response = self.response(answered);
-        if let Some(id) = &self.conversation {
-            let new = [self.input.as_slice(), list(&response["output"])].concat();
+        let Remembered {
+            id,
+            response,
+            output,
+        } = self.remembered(answered);
+        if let Some(conversation) = &self.conversation {
+            let new = [self.input.clone(), output].concat();
             let add = move |record: &mut Value| {
                 if let Some(items) = record["items"].as_array_mut() {
                     items.extend(new);
@@ -60,22 +79,16 @@ impl Keeper {
             };
             let added = self
                 .archive
-                .change(Kind::Conversation, &self.owner, id, add)
+                .change(Kind::Conversation, &self.owner, conversation, add)
                 .await;
             if let Err(error) = added {
                 tracing::warn!(%error, "a turn could not be added to its conversation");
             }
         }
         if self.is_stored {
-            let mut items = self.before;
-            items.extend(self.input);
-            let record = Map::from_iter([
-                ("response".to_owned(), response),
-                ("items".to_owned(), items.into()),
-            ]);
-            let kept = self
-                .archive
-                .put(Kind::Response, &self.owner, &id, record.into());
+            let items = Value::from([self.before, self.input].concat());
+            let record = format!(r#"{{"response":{response},"items":{items}}}"#);
+            let kept = self.archive.put(Kind::Response, &self.owner, &id, record);
             let kept = kept.await;
             if let Err(error) = kept {
                 tracing::warn!(%error, "a response could not be kept");

@@ -4,6 +4,7 @@ use super::super::test_api::Reply;
 use super::super::test_api::TestApi;
 use super::super::test_api::delta;
 use super::super::test_api::hello;
+use super::super::test_api::long;
 use super::super::test_api::start;
 use crate::turn::Blame;
 use crate::turn::Block;
@@ -219,6 +220,18 @@ async fn a_conversation_remembers_its_turns() {
         (gone.status.as_u16(), &gone.json()["error"]["param"]),
         (404, &json!("conversation"))
     );
+}
+
+#[tokio::test]
+async fn a_stream_that_is_kept_is_no_longer_than_what_is_held() {
+    let test_api = TestApi::new().answering(long());
+    for (is_stored, end) in [(true, "response.failed"), (false, "response.completed")] {
+        let ask = json!({"model": "m", "input": "hi", "stream": true, "store": is_stored});
+        let told = post(&test_api, ask).await;
+        let frames = Decoder::default().push(told.text().as_bytes());
+        let last = frames.last().map(|frame| frame.event.as_str());
+        assert_eq!(last, Some(end));
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,12 @@ pub(in crate::server) async fn create(
     let told = conversation::told(&id, &record);
     let kept = api
         .archive
-        .put(Kind::Conversation, &context.caller.owner(), &id, record)
+        .put(
+            Kind::Conversation,
+            &context.caller.owner(),
+            &id,
+            record.to_string(),
+        )
         .await;
     kept.map_err(|error| unkept(&error))?;
     Ok(json(&told))

@@ -580,7 +580,7 @@ fn a_process_that_dies_before_its_prompt_box_is_said_to_have_died_at_its_start()
             _ => None,
         });
     let fault = fault.expect("the turn must fail");
-    assert_eq!(fault.kind, FaultKind::SessionLost);
+    assert_eq!(fault.kind, FaultKind::ClaudeEndsAtStart);
     assert!(
         fault.public.contains("while it was starting"),
         "{}",

@@ -21,6 +21,35 @@ pub(crate) struct DiscoverEnv {
 /// The installs found: on `PATH`, in npm's folder on Windows, in bun's, in `~/.local/bin`, in VS Code's extensions.
 /// The first is the one to run where none is configured. A file reached in two ways is listed once.
 pub(crate) fn claude_candidates(env: &DiscoverEnv) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    files(env)
+        .filter(|file| is_program(file))
+        .filter(|file| seen.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())))
+        .collect()
+}
+
+/// What is called like a claude and is none that could be run, with why.
+pub(crate) fn claude_misfits(env: &DiscoverEnv) -> Vec<(PathBuf, &'static str)> {
+    let mut seen = HashSet::new();
+    files(env)
+        .filter(|file| seen.insert(file.clone()))
+        .filter_map(|file| misfit(&file).map(|why| (file, why)))
+        .collect()
+}
+
+/// Why what lies there is no program; `None` where it is one, or nothing lies there.
+fn misfit(path: &Path) -> Option<&'static str> {
+    fs::symlink_metadata(path).ok()?;
+    match fs::metadata(path) {
+        Err(_) => Some("is a link that leads nowhere"),
+        Ok(meta) if meta.is_dir() => Some("is a folder"),
+        Ok(_) if !is_program(path) => Some("is not executable"),
+        Ok(_) => None,
+    }
+}
+
+/// The folders in which claudes are looked for, in the order in which they are preferred.
+pub(crate) fn claude_folders(env: &DiscoverEnv) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     if let Some(path) = &env.path {
         // An empty entry of PATH means the current folder, which is nobody's install.
@@ -32,14 +61,13 @@ pub(crate) fn claude_candidates(env: &DiscoverEnv) -> Vec<PathBuf> {
         folders.push(home.join(".local").join("bin"));
         folders.extend(extensions(home));
     }
-    let files = folders
-        .iter()
-        .flat_map(|folder| FILE_NAMES.iter().map(|name| folder.join(name)));
-    let mut seen = HashSet::new();
-    files
-        .filter(|file| is_program(file))
-        .filter(|file| seen.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())))
-        .collect()
+    folders
+}
+
+/// Where a claude may be.
+fn files(env: &DiscoverEnv) -> impl Iterator<Item = PathBuf> {
+    let folders = claude_folders(env).into_iter();
+    folders.flat_map(|folder| FILE_NAMES.iter().map(move |name| folder.join(name)))
 }
 
 /// The folders of VS Code (and its remote and insider kinds) that bundle a claude, the newest version first.
@@ -111,6 +139,8 @@ const BUNDLE_FOLDERS: [&str; 1] = ["resources/native-binary"];
 mod tests {
     use super::DiscoverEnv;
     use super::claude_candidates;
+    use super::claude_folders;
+    use super::claude_misfits;
     use std::ffi::OsString;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -134,6 +164,32 @@ mod tests {
             home: Some(home.to_owned()),
             appdata: Some(home.join("appdata")),
         })
+    }
+
+    #[test]
+    fn what_looks_like_a_claude_and_is_none_is_told_with_why() {
+        let home = tempfile::tempdir().expect("a temporary folder must be made");
+        let home = home.path();
+        let plain = install(home, "plain", 0o644);
+        let link = home.join("link/claude");
+        fs::create_dir_all(home.join("link")).expect("a folder in a temporary one must be made");
+        symlink(home.join("gone"), &link).expect("a link must be made");
+        install(home, "good", 0o755);
+        let path = ["plain", "link", "good"].map(|name| home.join(name));
+        let path = std::env::join_paths(path).ok();
+        let env = DiscoverEnv {
+            path,
+            home: None,
+            appdata: None,
+        };
+        assert_eq!(
+            claude_misfits(&env),
+            [
+                (plain, "is not executable"),
+                (link, "is a link that leads nowhere")
+            ]
+        );
+        assert_eq!(claude_folders(&env).len(), 3);
     }
 
     #[test]

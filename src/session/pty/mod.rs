@@ -19,5 +19,8 @@ mod version;
 
 pub(crate) use discover::DiscoverEnv;
 pub(crate) use discover::claude_candidates;
+pub(crate) use discover::claude_folders;
+pub(crate) use discover::claude_misfits;
+pub(crate) use version::VersionError;
 pub(crate) use version::claude_version;
 pub(crate) use version::version_parts;

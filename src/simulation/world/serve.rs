@@ -266,7 +266,7 @@ impl World {
             TurnOutcome::Failed {
                 fault,
                 begun: false,
-            } if fault.kind == FaultKind::SessionLost && !call.lost => {
+            } if is_of_the_session(&fault.kind) && !call.lost => {
                 call.lost = true;
                 call.stage = Stage::Waiting;
                 self.lease(id);
@@ -281,4 +281,9 @@ impl World {
             self.tally.failed += 1;
         }
     }
+}
+
+/// Whether another session may do better.
+fn is_of_the_session(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::SessionLost | FaultKind::ClaudeEndsAtStart)
 }

@@ -224,7 +224,7 @@ impl World {
             _ => None,
         };
         call.take(event)
-            .map_err(|wrong| format!("call {id}: {wrong}"))?;
+            .map_err(|wrong| format!("call {id}: {wrong:?}"))?;
         let strange = |mark: &CallId| *mark != id && !call.earlier.contains(mark);
         if let Some(other) = marks(&call.text).into_iter().find(strange) {
             return Err(format!(

@@ -171,29 +171,11 @@ impl Store {
         }
     }
 
-    /// Keeps a small fact, and waits until it is written.
-    ///
-    /// # Errors
-    /// Where it is not written.
-    pub(crate) async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreFault> {
-        let (done, written) = oneshot::channel();
-        let word = Write::Setting {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            done,
-        };
-        let busy = |_| StoreFault::Busy(WRITES_BEHIND_MAX);
-        self.0.words.try_send(word).map_err(busy)?;
-        written.await.map_err(|_| StoreFault::Ended)
-    }
-
     /// Keeps a small fact, as [`Store::append_usage`] does a record.
     pub(crate) fn tell_setting(&self, name: &str, value: &str) {
-        let (done, _) = oneshot::channel();
         self.tell(Write::Setting {
             name: name.to_owned(),
             value: value.to_owned(),
-            done,
         });
     }
 

@@ -330,14 +330,9 @@ async fn changes_are_written_down_and_found_by_who_and_what() {
             ..AuditEntry::default()
         });
     }
-    store
-        .set_setting("theme", "dark")
-        .await
-        .expect("it is written");
-    store
-        .set_setting("theme", "light")
-        .await
-        .expect("it is written");
+    store.tell_setting("theme", "dark");
+    store.tell_setting("theme", "light");
+    assert!(store.flush(), "it is written");
     assert_eq!(
         store.setting("theme").await.expect("it answers").as_deref(),
         Some("light")

@@ -20,7 +20,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 /// A record that is made when it is written.
 pub(super) type LateRecord = LazyCell<UsageRecord, Box<dyn FnOnce() -> UsageRecord + Send>>;
@@ -32,7 +31,6 @@ pub(super) enum Write {
     Setting {
         name: String,
         value: String,
-        done: oneshot::Sender<()>,
     },
     /// Its end is the word: everything before it is written.
     Flush(mpsc::Sender<()>),
@@ -169,7 +167,7 @@ fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
         match word {
             Write::Usage(record) => records.push(&***record),
             Write::Audit(entry) => audit::append(engine, entry)?,
-            Write::Setting { name, value, .. } => {
+            Write::Setting { name, value } => {
                 settings::write(engine, name, value, clock::unix_ms())?;
             }
             Write::Flush(_) => {}
@@ -199,9 +197,8 @@ pub(super) fn say_lost(word: &Write, cause: &dyn Display) {
 fn answer(batch: Vec<Write>) {
     for word in batch {
         match word {
-            Write::Setting { done, .. } => drop(done.send(())),
             Write::Flush(done) => drop(done.send(())),
-            Write::Usage(_) | Write::Audit(_) => {}
+            Write::Usage(_) | Write::Audit(_) | Write::Setting { .. } => {}
         }
     }
 }

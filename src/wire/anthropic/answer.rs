@@ -1,5 +1,9 @@
 //! The API's own stream of an answer, read into the inner language while it comes.
 
+use super::piece;
+use super::said;
+use super::said::Counts;
+use super::said::Said;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
 use crate::turn::Event;
@@ -13,10 +17,7 @@ use crate::wire::reader::AnswerReader;
 pub(crate) use crate::wire::reader::Unread;
 pub(crate) use crate::wire::reader::Word;
 use crate::wire::sse::Decoder;
-use crate::wire::sse::Frame;
-use serde::Deserialize;
 use serde_json::Value;
-use std::borrow::Cow;
 
 /// One answer being read. After [`Unread`] it is of no further use.
 #[derive(Debug, Default)]
@@ -62,17 +63,22 @@ impl Reader {
     /// Where they are not what an answer's stream holds at this place.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Word>, Unread> {
         let mut words = Vec::new();
-        let frames = self.frames.push(bytes);
-        self.unfinished = match frames.is_empty() {
-            true => self.unfinished + bytes.len(),
-            false => bytes.len(),
+        let mut frames = std::mem::take(&mut self.frames);
+        let (mut has_ended, mut read) = (false, Ok(()));
+        frames.each(bytes, |event, data| {
+            has_ended = true;
+            if read.is_ok() {
+                read = self.frame(event, data, &mut words);
+            }
+        });
+        self.frames = frames;
+        self.unfinished = match has_ended {
+            false => self.unfinished + bytes.len(),
+            true => bytes.len(),
         };
-        for frame in frames {
-            self.frame(&frame, &mut words)?;
-        }
         match self.unfinished > FRAME_BYTES_MAX {
             true => Err(Unread),
-            false => Ok(words),
+            false => read.map(|()| words),
         }
     }
 
@@ -81,26 +87,39 @@ impl Reader {
         self.over
     }
 
-    fn frame(&mut self, frame: &Frame, words: &mut Vec<Word>) -> Result<(), Unread> {
-        if self.over || frame.event == "ping" {
+    fn frame(&mut self, event: &str, data: &str, words: &mut Vec<Word>) -> Result<(), Unread> {
+        if self.over || event == "ping" {
             return Ok(());
         }
-        if let Some(word) = self.piece(frame) {
+        if let Some(word) = self.piece(event, data) {
             words.push(word);
             return Ok(());
         }
-        let (data, replaced) = json::read(frame.data.as_bytes()).map_err(|_| Unread)?;
+        if let Some(said) = said::read(event, data) {
+            return self.said(said, words);
+        }
+        let (data, replaced) = json::read(data.as_bytes()).map_err(|_| Unread)?;
         self.frame_replaced = replaced;
         let kind = data.get("type").and_then(Value::as_str).ok_or(Unread)?;
         let word = match kind {
-            "message_start" => Some(self.begin(&data)?),
+            "message_start" => Some(self.begin(message(&data)?)?),
             "content_block_start" => self.open(&data)?,
             "content_block_delta" => self.extend(&data)?,
             "content_block_stop" => {
-                words.extend(self.close_seam());
-                self.close(&data)?
+                let index = data.get("index").and_then(Value::as_u64);
+                self.close(index, words)?;
+                None
             }
-            "message_delta" => self.near_end(&data)?,
+            "message_delta" => {
+                let delta = data.get("delta").ok_or(Unread)?;
+                self.count(data.get("usage"));
+                self.near_end(
+                    text(delta, "stop_reason"),
+                    text(delta, "stop_sequence"),
+                    delta.get("stop_details"),
+                );
+                None
+            }
             "message_stop" => Some(self.end()?),
             "error" => Some(self.fail(&data)),
             _ => None,
@@ -110,45 +129,66 @@ impl Reader {
     }
 
     /// Most frames are pieces of a block, and are read without a tree; `None`: it is none, or one for whoever looks closer.
-    fn piece(&mut self, frame: &Frame) -> Option<Word> {
-        if frame.event != PIECE {
+    fn piece(&mut self, event: &str, data: &str) -> Option<Word> {
+        if event != piece::EVENT {
             return None;
         }
-        let said: Piece<'_> = serde_json::from_str(&frame.data).ok()?;
-        let is_told = said.kind == PIECE && self.open == Some((said.index, false));
-        let delta = is_told.then(|| said.delta.read()).flatten()?;
+        let (index, delta) = piece::read(data)?;
+        if self.open != Some((index, false)) {
+            return None;
+        }
         self.frame_replaced = Replaced::default();
         let (index, delta) = (self.told, self.join(delta));
         Some(Word::Event(Event::Delta { index, delta }))
     }
 
-    fn begin(&mut self, data: &Value) -> Result<Word, Unread> {
+    /// What needs no closer look.
+    fn said(&mut self, said: Said, words: &mut Vec<Word>) -> Result<(), Unread> {
+        match said {
+            Said::Begun(message) => words.push(self.begin(message)?),
+            Said::Text(index) => words.push(self.open_as(index, BlockKind::Text)?),
+            Said::Closed(index) => self.close(Some(index), words)?,
+            Said::NearEnd(delta, counts) => {
+                let told = counts.map(Counts::usage).unwrap_or_default();
+                self.usage = told.over(self.usage);
+                let details = delta.stop_details.as_ref();
+                self.near_end(delta.stop_reason, delta.stop_sequence, details);
+            }
+            Said::Over => words.push(self.end()?),
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, message: said::Message) -> Result<Word, Unread> {
         if std::mem::replace(&mut self.begun, true) {
             return Err(Unread);
         }
-        let message = data.get("message").ok_or(Unread)?;
-        self.count(message.get("usage"));
+        let told = message.usage.map(Counts::usage).unwrap_or_default();
+        self.usage = told.over(self.usage);
         Ok(Word::Begun {
-            id: MessageId(text(message, "id").ok_or(Unread)?),
-            model: text(message, "model").ok_or(Unread)?,
+            id: MessageId(message.id),
+            model: message.model,
             usage: self.usage,
         })
     }
 
     fn open(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
         let index = data.get("index").and_then(Value::as_u64).ok_or(Unread)?;
+        let kind = block_kind(data.get("content_block").ok_or(Unread)?)?;
+        self.open_as(index, kind).map(Some)
+    }
+
+    fn open_as(&mut self, index: u64, kind: BlockKind) -> Result<Word, Unread> {
         if !self.begun || self.open.is_some() {
             return Err(Unread);
         }
-        let block = data.get("content_block").ok_or(Unread)?;
-        let kind = block_kind(block)?;
         self.open = Some((index, matches!(kind, BlockKind::Foreign(_))));
         let index = self.told;
-        Ok(Some(Word::Event(Event::BlockStart { index, kind })))
+        Ok(Word::Event(Event::BlockStart { index, kind }))
     }
 
     fn extend(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
-        let is_foreign = self.open_of(data)?;
+        let is_foreign = self.open_of(data.get("index").and_then(Value::as_u64))?;
         let piece = data.get("delta").ok_or(Unread)?;
         let delta = match is_foreign {
             true => {
@@ -191,34 +231,34 @@ impl Reader {
         Some(Word::Event(Event::Delta { index, delta }))
     }
 
-    fn close(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
-        self.open_of(data)?;
+    fn close(&mut self, index: Option<u64>, words: &mut Vec<Word>) -> Result<(), Unread> {
+        words.extend(self.close_seam());
+        self.open_of(index)?;
         self.open = None;
         let index = self.told;
         self.told += 1;
-        Ok(Some(Word::Event(Event::BlockStop { index })))
+        words.push(Word::Event(Event::BlockStop { index }));
+        Ok(())
     }
 
     /// Whether only this dialect knows the block that this is about, which must be the open one.
-    fn open_of(&self, data: &Value) -> Result<bool, Unread> {
-        let index = data.get("index").and_then(Value::as_u64);
+    fn open_of(&self, index: Option<u64>) -> Result<bool, Unread> {
         match self.open {
             Some((open, is_foreign)) if Some(open) == index => Ok(is_foreign),
             Some(_) | None => Err(Unread),
         }
     }
 
-    fn near_end(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
-        let delta = data.get("delta").ok_or(Unread)?;
-        self.count(data.get("usage"));
-        if let Some(reason) = text(delta, "stop_reason") {
-            self.stop = Some(StopReason::named(&reason, text(delta, "stop_sequence")));
-            let details = delta
-                .get("stop_details")
-                .filter(|details| !details.is_null());
-            self.details = details.cloned();
+    fn near_end(
+        &mut self,
+        reason: Option<String>,
+        sequence: Option<String>,
+        details: Option<&Value>,
+    ) {
+        if let Some(reason) = reason {
+            self.stop = Some(StopReason::named(&reason, sequence));
+            self.details = details.filter(|details| !details.is_null()).cloned();
         }
-        Ok(None)
     }
 
     fn end(&mut self) -> Result<Word, Unread> {
@@ -247,49 +287,19 @@ impl Reader {
 
     /// Counts that are told again replace those told before.
     fn count(&mut self, told: Option<&Value>) {
-        let count = |name| told.and_then(|told| told.get(name)?.as_u64());
-        let usage = &mut self.usage;
-        usage.input_tokens = count("input_tokens").or(usage.input_tokens);
-        usage.output_tokens = count("output_tokens").or(usage.output_tokens);
-        usage.cache_creation_input_tokens =
-            count("cache_creation_input_tokens").or(usage.cache_creation_input_tokens);
-        usage.cache_read_input_tokens =
-            count("cache_read_input_tokens").or(usage.cache_read_input_tokens);
+        let told = told.map(|told| Counts::of(told).usage());
+        self.usage = told.unwrap_or_default().over(self.usage);
     }
 }
 
-/// The event of a piece of a block.
-const PIECE: &str = "content_block_delta";
-
-#[derive(Deserialize)]
-struct Piece<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    index: u64,
-    #[serde(borrow)]
-    delta: PieceDelta<'a>,
-}
-
-#[derive(Deserialize)]
-struct PieceDelta<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    text: Option<String>,
-    thinking: Option<String>,
-    signature: Option<String>,
-    partial_json: Option<String>,
-}
-
-impl PieceDelta<'_> {
-    fn read(self) -> Option<Delta> {
-        match self.kind.as_ref() {
-            "text_delta" => self.text.map(Delta::Text),
-            "thinking_delta" => self.thinking.map(Delta::Thinking),
-            "signature_delta" => self.signature.map(Delta::Signature),
-            "input_json_delta" => self.partial_json.map(Delta::InputJson),
-            _ => None,
-        }
-    }
+/// The head of an answer whose counts are of an odd kind.
+fn message(data: &Value) -> Result<said::Message, Unread> {
+    let message = data.get("message").ok_or(Unread)?;
+    Ok(said::Message {
+        id: text(message, "id").ok_or(Unread)?,
+        model: text(message, "model").ok_or(Unread)?,
+        usage: message.get("usage").map(Counts::of),
+    })
 }
 
 fn block_kind(block: &Value) -> Result<BlockKind, Unread> {

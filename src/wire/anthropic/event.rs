@@ -48,8 +48,8 @@ impl AnswerWriter for Writer {
         error::frame(fault, request_id)
     }
 
-    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
-        message(whole)
+    fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
+        message(whole).map(|message| message.to_string())
     }
 
     fn changed(&self, whole: &CompleteAnswer) -> Vec<String> {
@@ -404,7 +404,7 @@ mod tests {
         let mut builder = AnswerBuilder::default();
         for event in events() {
             builder
-                .push(event)
+                .push(&event)
                 .expect("the events must fit the grammar");
         }
         let whole = builder.finish().expect("the end came");

@@ -2,8 +2,8 @@
 //!
 //! **What for.** [`request`] reads what an Anthropic client sends, with the API's own rules and the API's own
 //! sentences; [`event`] writes the stream and the whole answer; [`error`] writes failures; [`model`] and
-//! [`estimate`] answer the two side routes; [`answer`] reads the stream that the API itself writes, and
-//! [`outgoing`] writes what it is asked; [`capability`]
+//! [`estimate`] answer the two side routes; [`answer`] reads the stream that the API itself writes,
+//! [`whole`] its whole answer, and [`outgoing`] writes what it is asked; [`capability`]
 //! tells what becomes of each field.
 //!
 //! **Never.** It does not decide what a lane can do: parameters that no lane honours are read, checked, and named
@@ -21,6 +21,9 @@ pub(crate) mod error;
 mod foreign;
 
 pub(crate) mod answer;
+mod piece;
+mod said;
+pub(crate) mod whole;
 
 pub(crate) mod outgoing;
 

@@ -14,8 +14,8 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-/// The request, for the model of this name; its answer streams.
-pub(crate) fn write(request: &Request, model: &str) -> Outgoing {
+/// The request, for the model of this name.
+pub(crate) fn write(request: &Request, model: &str, is_streamed: bool) -> Outgoing {
     let sampling = &request.sampling;
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
@@ -55,7 +55,7 @@ pub(crate) fn write(request: &Request, model: &str) -> Outgoing {
     for (name, value) in &sampling.verbatim {
         put(name, value.clone());
     }
-    put("stream", true.into());
+    put("stream", is_streamed.into());
     let all_stand = request
         .marks
         .iter()
@@ -212,7 +212,7 @@ mod tests {
         let call = request::call(body.to_string().as_bytes(), Version::V2023_06_01).expect("good");
         let mut expected = body;
         expected["model"] = "real".into();
-        let written = write(&call.request, "real").body;
+        let written = write(&call.request, "real", true).body;
         for (name, value) in expected.as_object().expect("an object") {
             assert_eq!(&written[name], value, "{name}");
         }
@@ -226,7 +226,10 @@ mod tests {
     fn an_answer_has_the_models_own_length_where_nobody_says() {
         let mut request = Request::plain(vec![]);
         request.sampling.max_tokens = None;
-        assert_eq!(write(&request, "claude-3-5-haiku").body["max_tokens"], 8192);
-        assert_eq!(write(&request, "new").body["max_tokens"], 64_000);
+        assert_eq!(
+            write(&request, "claude-3-5-haiku", false).body["max_tokens"],
+            8192
+        );
+        assert_eq!(write(&request, "new", false).body["max_tokens"], 64_000);
     }
 }

@@ -178,7 +178,7 @@ impl AnswerWriter for Writer {
                 let mut frames = self.chunk("", Some(Ending::of(&end.stop).finish_reason(None)));
                 if self.has_usage {
                     let mut told = self.told(json!([]));
-                    told["usage"] = usage::chat(&end.usage);
+                    told["usage"] = json!(usage::chat(&end.usage));
                     frames.push_str(&sse::unnamed(&told.to_string()));
                 }
                 frames + &sse::unnamed("[DONE]")
@@ -198,7 +198,7 @@ impl AnswerWriter for Writer {
         error::frame(fault)
     }
 
-    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+    fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
         let texts = whole
             .blocks
             .iter()
@@ -207,8 +207,8 @@ impl AnswerWriter for Writer {
         let reason = Ending::of(&whole.end.stop).finish_reason(None);
         let mut told = self
             .told(json!([{"text": text, "index": 0, "logprobs": null, "finish_reason": reason}]));
-        told["usage"] = usage::chat(&whole.end.usage);
-        Ok(told)
+        told["usage"] = json!(usage::chat(&whole.end.usage));
+        Ok(told.to_string())
     }
 }
 

@@ -3,8 +3,7 @@
 //! The inner language counts cached input beside the rest of it; OpenAI counts it within.
 
 use crate::turn::Usage;
-use serde_json::Value;
-use serde_json::json;
+use serde::Serialize;
 
 struct Counts {
     input: u64,
@@ -31,44 +30,91 @@ impl Counts {
 }
 
 /// The `usage` of a chat completion.
-pub(super) fn chat(usage: &Usage) -> Value {
+#[derive(Serialize)]
+pub(super) struct ChatUsage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+    audio_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+    audio_tokens: u64,
+    accepted_prediction_tokens: u64,
+    rejected_prediction_tokens: u64,
+}
+
+pub(super) fn chat(usage: &Usage) -> ChatUsage {
     let counts = Counts::of(usage);
-    json!({
-        "prompt_tokens": counts.input,
-        "completion_tokens": counts.output,
-        "total_tokens": counts.input.saturating_add(counts.output),
-        "prompt_tokens_details": {
-            "cached_tokens": counts.cached,
-            "cache_write_tokens": counts.written,
-            "audio_tokens": 0,
+    ChatUsage {
+        prompt_tokens: counts.input,
+        completion_tokens: counts.output,
+        total_tokens: counts.input.saturating_add(counts.output),
+        prompt_tokens_details: PromptDetails {
+            cached_tokens: counts.cached,
+            cache_write_tokens: counts.written,
+            audio_tokens: 0,
         },
-        "completion_tokens_details": {
-            "reasoning_tokens": counts.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
+        completion_tokens_details: CompletionDetails {
+            reasoning_tokens: counts.reasoning,
+            audio_tokens: 0,
+            accepted_prediction_tokens: 0,
+            rejected_prediction_tokens: 0,
         },
-    })
+    }
 }
 
 /// The `usage` of a response.
-pub(super) fn responses(usage: &Usage) -> Value {
+#[derive(Serialize)]
+pub(super) struct ResponseUsage {
+    input_tokens: u64,
+    input_tokens_details: InputDetails,
+    output_tokens: u64,
+    output_tokens_details: OutputDetails,
+    total_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct InputDetails {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct OutputDetails {
+    reasoning_tokens: u64,
+}
+
+pub(super) fn responses(usage: &Usage) -> ResponseUsage {
     let counts = Counts::of(usage);
-    json!({
-        "input_tokens": counts.input,
-        "input_tokens_details": {
-            "cached_tokens": counts.cached,
-            "cache_write_tokens": counts.written,
+    ResponseUsage {
+        input_tokens: counts.input,
+        input_tokens_details: InputDetails {
+            cached_tokens: counts.cached,
+            cache_write_tokens: counts.written,
         },
-        "output_tokens": counts.output,
-        "output_tokens_details": { "reasoning_tokens": counts.reasoning },
-        "total_tokens": counts.input.saturating_add(counts.output),
-    })
+        output_tokens: counts.output,
+        output_tokens_details: OutputDetails {
+            reasoning_tokens: counts.reasoning,
+        },
+        total_tokens: counts.input.saturating_add(counts.output),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn cached_input_counts_within_and_every_count_is_a_number() {
@@ -79,12 +125,12 @@ mod tests {
             cache_creation_input_tokens: Some(32),
             reasoning_tokens: None,
         };
-        let told = chat(&usage);
+        let told = json!(chat(&usage));
         assert_eq!(told["prompt_tokens"], 1330);
         assert_eq!(told["total_tokens"], 1675);
         assert_eq!(told["prompt_tokens_details"]["cached_tokens"], 64);
         assert_eq!(told["prompt_tokens_details"]["cache_write_tokens"], 32);
-        let told = responses(&Usage::default());
+        let told = json!(responses(&Usage::default()));
         assert_eq!(
             told,
             json!({

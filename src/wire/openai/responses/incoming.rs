@@ -266,7 +266,7 @@ mod tests {
                 }),
                 Word::Failed { message, .. } => panic!("it failed: {message}"),
             };
-            builder.push(event).expect("the events fit");
+            builder.push(&event).expect("the events fit");
         }
         let whole = builder.finish().expect("it ended");
         assert_eq!(whole.blocks, blocks);

@@ -1,5 +1,7 @@
 //! Events as the chunks of a chat stream, and a whole answer as its completion.
 
+mod written;
+
 use super::request::AnswerWish;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
@@ -19,6 +21,12 @@ use crate::wire::writer::AnswerWriter;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
+use std::cell::OnceCell;
+use written::Choice;
+use written::Completion;
+use written::Message;
+use written::Piece;
+use written::UsageChunk;
 
 /// Takes the blocks of an answer, and the id of its first call, for the call that brings the results.
 pub(crate) type Keep = dyn Fn(&str, Vec<Value>) + Send + Sync;
@@ -29,6 +37,8 @@ pub(crate) struct Writer {
     /// Seconds since 1970.
     created: u64,
     wish: AnswerWish,
+    /// What all chunks begin with, once there was one.
+    head: OnceCell<String>,
     /// Calls that were begun.
     calls: usize,
     open: Option<OpenCall>,
@@ -52,6 +62,7 @@ impl Writer {
             id: format!("chatcmpl-{id}"),
             created,
             wish,
+            head: OnceCell::new(),
             calls: 0,
             open: None,
             told: Vec::new(),
@@ -164,10 +175,9 @@ impl Writer {
         let reason = Ending::of(&end.stop).finish_reason(self.called(self.calls));
         let mut frames = self.chunk(json!({}), Some(reason));
         if self.wish.has_usage {
-            let mut chunk = self.head("chat.completion.chunk");
-            chunk["choices"] = json!([]);
-            chunk["usage"] = usage::chat(&end.usage);
-            frames.push_str(&sse::unnamed(&chunk.to_string()));
+            let usage = usage::chat(&end.usage);
+            let chunk = UsageChunk::new(&self.id, self.created, &self.wish.model, usage);
+            frames.push_str(&sse::unnamed(&json(&chunk)));
         }
         frames.push_str(&sse::unnamed("[DONE]"));
         frames
@@ -184,26 +194,10 @@ impl Writer {
 
     /// The frame of one chunk.
     fn chunk(&self, delta: impl Serialize, finish_reason: Option<&str>) -> String {
-        let choice = Choice {
-            index: 0,
-            delta,
-            logprobs: (),
-            finish_reason,
-        };
-        let chunk = Chunk {
-            id: &self.id,
-            object: "chat.completion.chunk",
-            created: self.created,
-            model: &self.wish.model,
-            choices: [choice],
-            usage: self.wish.has_usage.then_some(()),
-        };
-        // Maps with texts for names are JSON.
-        sse::unnamed(&serde_json::to_string(&chunk).unwrap_or_default())
-    }
-
-    fn head(&self, object: &str) -> Value {
-        json!({"id": self.id, "object": object, "created": self.created, "model": self.wish.model})
+        let wish = &self.wish;
+        let head = || written::chunk_head(&self.id, self.created, &wish.model);
+        let head = self.head.get_or_init(head);
+        written::chunk(head, &delta, finish_reason, wish.has_usage)
     }
 
     fn call(&self, block: &AnswerBlock) -> Option<Value> {
@@ -222,29 +216,32 @@ impl Writer {
         })
     }
 
-    fn message(&self, blocks: &[AnswerBlock]) -> Value {
-        let calls: Vec<Value> = blocks.iter().filter_map(|block| self.call(block)).collect();
+    fn message(&self, blocks: &[AnswerBlock]) -> Message {
+        let mut calls: Vec<Value> = blocks.iter().filter_map(|block| self.call(block)).collect();
         let text = joined(blocks, &BlockKind::Text);
-        let content = match text.is_empty() && !calls.is_empty() {
-            true => Value::Null,
-            false => text.into(),
+        let is_said = !text.is_empty() || calls.is_empty();
+        let legacy = match self.wish.is_legacy && !calls.is_empty() {
+            true => Some(std::mem::take(&mut calls[0]["function"])),
+            false => None,
         };
-        let mut message = json!({"role": "assistant", "content": content, "refusal": null});
-        let thought = joined(blocks, &BlockKind::Thinking);
-        if !thought.is_empty() {
-            message["reasoning_content"] = thought.into();
+        if legacy.is_some() {
+            calls.clear();
         }
-        let signed: Vec<Value> = blocks.iter().filter_map(signed).collect();
-        if !signed.is_empty() {
-            message["thinking_blocks"] = signed.into();
+        Message {
+            role: "assistant",
+            content: is_said.then_some(text),
+            refusal: (),
+            reasoning_content: joined(blocks, &BlockKind::Thinking),
+            thinking_blocks: blocks.iter().filter_map(signed).collect(),
+            function_call: legacy,
+            tool_calls: calls,
         }
-        match (self.wish.is_legacy, calls.is_empty()) {
-            (_, true) => {}
-            (true, false) => message["function_call"] = calls[0]["function"].clone(),
-            (false, false) => message["tool_calls"] = calls.into(),
-        }
-        message
     }
+}
+
+/// Maps with texts for names are JSON.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("maps with texts for names must be JSON")
 }
 
 impl AnswerWriter for Writer {
@@ -273,79 +270,24 @@ impl AnswerWriter for Writer {
         error::frame(fault)
     }
 
-    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+    fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
         let calls = whole.blocks.iter().filter(|block| block.call().is_some());
         let reason = Ending::of(&whole.end.stop).finish_reason(self.called(calls.count()));
-        let mut completion = self.head("chat.completion");
-        completion["choices"] = json!([{
-            "index": 0,
-            "message": self.message(&whole.blocks),
-            "logprobs": null,
-            "finish_reason": reason,
-        }]);
-        completion["usage"] = usage::chat(&whole.end.usage);
+        let choice = Choice {
+            index: 0,
+            message: self.message(&whole.blocks),
+            logprobs: (),
+            finish_reason: reason,
+        };
         self.remember(&whole.blocks);
-        Ok(completion)
-    }
-}
-
-/// A chunk, as it is written.
-#[derive(Serialize)]
-struct Chunk<'a, D> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: [Choice<'a, D>; 1],
-    /// `null` where the usage comes later.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<()>,
-}
-
-#[derive(Serialize)]
-struct Choice<'a, D> {
-    index: u8,
-    delta: D,
-    logprobs: (),
-    finish_reason: Option<&'a str>,
-}
-
-/// What most chunks say.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Piece<'a> {
-    Text { content: &'a str },
-    Thought { reasoning_content: &'a str },
-    Input { tool_calls: [InputOf<'a>; 1] },
-    Legacy { function_call: Arguments<'a> },
-}
-
-#[derive(Serialize)]
-struct InputOf<'a> {
-    index: usize,
-    function: Arguments<'a>,
-}
-
-#[derive(Serialize)]
-struct Arguments<'a> {
-    arguments: &'a str,
-}
-
-impl<'a> Piece<'a> {
-    fn thought(reasoning_content: &'a str) -> Piece<'a> {
-        Piece::Thought { reasoning_content }
-    }
-
-    fn input(index: usize, arguments: &'a str, is_legacy: bool) -> Piece<'a> {
-        let function = Arguments { arguments };
-        match is_legacy {
-            true => Piece::Legacy {
-                function_call: function,
-            },
-            false => Piece::Input {
-                tool_calls: [InputOf { index, function }],
-            },
-        }
+        Ok(json(&Completion {
+            id: &self.id,
+            object: "chat.completion",
+            created: self.created,
+            model: &self.wish.model,
+            choices: [choice],
+            usage: usage::chat(&whole.end.usage),
+        }))
     }
 }
 

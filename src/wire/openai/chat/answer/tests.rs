@@ -154,11 +154,10 @@ fn thinking_is_told_beside_the_content() {
 fn whole(writer: &Writer, events: Vec<Event>) -> Value {
     let mut builder = AnswerBuilder::default();
     for event in events {
-        builder.push(event).expect("the events fit");
+        builder.push(&event).expect("the events fit");
     }
-    writer
-        .whole(&builder.finish().expect("the end came"))
-        .expect("it can be written")
+    let written = writer.whole(&builder.finish().expect("the end came"));
+    serde_json::from_str(&written.expect("it can be written")).expect("JSON")
 }
 
 #[test]

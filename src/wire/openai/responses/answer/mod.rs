@@ -1,12 +1,14 @@
 //! Events as those of a response's stream, and a whole answer as its response.
 
 mod stream;
+mod written;
 
 use super::item;
 use super::item::Status;
 use super::request::AnswerWish;
 use crate::turn::AnswerBlock;
 use crate::turn::CompleteAnswer;
+use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -18,9 +20,7 @@ use crate::wire::openai::usage;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
 use serde::Serialize;
-use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
 use std::sync::Arc;
 use stream::Stream;
 
@@ -59,11 +59,16 @@ impl Writer {
         id_of(&self.head.stem)
     }
 
-    /// The whole answer as its response.
-    pub(crate) fn response(&self, whole: &CompleteAnswer) -> Value {
-        let output = self.head.output(&whole.blocks, &whole.end.stop);
-        self.head
-            .ended(output, &whole.end.stop, &usage::responses(&whole.end.usage))
+    /// The whole answer as its response, in JSON.
+    pub(crate) fn response(&self, whole: &CompleteAnswer) -> String {
+        let output = self.output(whole);
+        let output: Vec<String> = output.iter().map(Value::to_string).collect();
+        self.head.ended(&output, &whole.end)
+    }
+
+    /// The items of the whole answer.
+    pub(crate) fn output(&self, whole: &CompleteAnswer) -> Vec<Value> {
+        self.head.output(&whole.blocks, &whole.end.stop)
     }
 }
 
@@ -89,66 +94,64 @@ impl Head {
         items.collect()
     }
 
-    fn ended(&self, output: Vec<Value>, stop: &StopReason, usage: &Value) -> Value {
-        let (status, details) = status(stop);
-        let mut response = self.response(status, output);
-        response.insert("incomplete_details".into(), details);
-        response.insert("usage".into(), usage.clone());
-        response.into()
-    }
-
-    /// A response as a stream tells it: nothing of it is copied before it is written.
-    fn told<'a>(&'a self, status: &'a str, output: &'a [Value]) -> Told<'a> {
-        Told {
-            id: id_of(&self.stem),
-            object: "response",
-            created_at: self.created,
+    /// A response that has ended so; its items are JSON.
+    fn ended(&self, output: &[String], end: &End) -> String {
+        let (status, incomplete_details) = status(&end.stop);
+        let usage = usage::responses(&end.usage);
+        self.told(Telling {
             status,
-            error: Value::Null,
-            incomplete_details: Value::Null,
+            error: None,
+            incomplete_details,
             output,
-            usage: Value::Null,
-            echo: &self.wish.echo,
-        }
+            usage: Some(json(&usage)),
+        })
     }
 
-    fn response(&self, status: &str, output: Vec<Value>) -> Map<String, Value> {
-        let mut response = Map::new();
-        let mut put = |name: &str, value: Value| drop(response.insert(name.to_owned(), value));
-        put("id", id_of(&self.stem).into());
-        put("object", "response".into());
-        put("created_at", self.created.into());
-        put("status", status.into());
-        put("error", Value::Null);
-        put("incomplete_details", Value::Null);
-        put("output", output.into());
-        put("usage", Value::Null);
-        response.extend(self.wish.echo.clone());
-        response
+    /// A response as it is written: its own fields, and those that say again what was asked for.
+    fn told(&self, telling: Telling<'_>) -> String {
+        let (id, created, echo) = (self.id(), self.created, self.wish.echo.written());
+        let (status, output) = (telling.status, telling.output.join(","));
+        let or_null = |json: Option<String>| json.unwrap_or_else(|| "null".to_owned());
+        let (error, usage) = (or_null(telling.error), or_null(telling.usage));
+        let details = match telling.incomplete_details {
+            Some(reason) => format!(r#"{{"reason":"{reason}"}}"#),
+            None => "null".to_owned(),
+        };
+        format!(
+            r#"{{"id":{id},"object":"response","created_at":{created},"status":"{status}","error":{error},"incomplete_details":{details},"output":[{output}],"usage":{usage}{echo}}}"#
+        )
+    }
+
+    /// The response's id in JSON.
+    fn id(&self) -> Value {
+        id_of(&self.stem).into()
     }
 }
 
-/// A response, as it is written.
-#[derive(Serialize)]
-struct Told<'a> {
-    id: String,
-    object: &'static str,
-    created_at: u64,
+/// What is told of a response beside what is the same in every telling.
+struct Telling<'a> {
     status: &'a str,
-    error: Value,
-    incomplete_details: Value,
-    output: &'a [Value],
-    usage: Value,
-    #[serde(flatten)]
-    echo: &'a Map<String, Value>,
+    /// JSON.
+    error: Option<String>,
+    /// Why it is not complete.
+    incomplete_details: Option<&'static str>,
+    /// The items, in JSON.
+    output: &'a [String],
+    /// JSON.
+    usage: Option<String>,
+}
+
+/// Maps with texts for names are JSON.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("maps with texts for names must be JSON")
 }
 
 /// The status of an answer that stopped so, and what it says of that.
-fn status(stop: &StopReason) -> (&'static str, Value) {
+fn status(stop: &StopReason) -> (&'static str, Option<&'static str>) {
     match Ending::of(stop) {
-        Ending::Whole => ("completed", Value::Null),
-        Ending::Cut => ("incomplete", json!({"reason": "max_output_tokens"})),
-        Ending::Filtered => ("incomplete", json!({"reason": "content_filter"})),
+        Ending::Whole => ("completed", None),
+        Ending::Cut => ("incomplete", Some("max_output_tokens")),
+        Ending::Filtered => ("incomplete", Some("content_filter")),
     }
 }
 
@@ -201,7 +204,7 @@ impl AnswerWriter for Writer {
         comment + &self.stream.failure(&self.head, fault)
     }
 
-    fn whole(&self, whole: &CompleteAnswer) -> Result<Value, &'static str> {
+    fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
         Ok(self.response(whole))
     }
 }
@@ -210,8 +213,8 @@ impl AnswerWriter for Writer {
 fn error_event(fault: &Fault) -> Value {
     let mut error = error::body(fault)["error"].take();
     let flat = |name: &str| error.get(name).cloned().unwrap_or(Value::Null);
-    let event = json!({"type": "error", "code": flat("code"), "message": flat("message"), "param": flat("param")});
-    let mut event = event;
+    let mut event = serde_json::json!({"type": "error", "code": flat("code"), "message": flat("message"),
+        "param": flat("param")});
     event["error"] = error.take();
     event
 }

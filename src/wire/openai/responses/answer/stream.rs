@@ -1,13 +1,25 @@
 //! The grammar of a response's stream, event by event.
 
 use super::Head;
+use super::Telling;
 use super::code;
 use super::ended;
 use super::error_event;
 use super::item;
 use super::item::Status;
+use super::json as json_of;
 use super::sentence;
 use super::status;
+use super::written::ArgumentsDone;
+use super::written::InputDone;
+use super::written::More;
+use super::written::PartOf;
+use super::written::SummaryPart;
+use super::written::Text;
+use super::written::TextDelta;
+use super::written::TextDone;
+use super::written::TextPart;
+use super::written::Within;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
@@ -17,8 +29,6 @@ use crate::turn::Fault;
 use crate::turn::StopReason;
 use crate::wire::openai::tool::ToolKind;
 use crate::wire::openai::unwrap::Unwrap;
-use crate::wire::openai::usage;
-use crate::wire::sse;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
@@ -29,8 +39,8 @@ pub(super) struct Stream {
     has_begun: bool,
     /// Of the next event.
     sequence_number: u64,
-    /// Items that are done.
-    done: Vec<Value>,
+    /// Items that are done, in JSON.
+    done: Vec<String>,
     /// The block that is on its way, or came whole and waits for what follows: only then it is known whether it was cut.
     open: Option<Open>,
     frames: String,
@@ -79,9 +89,14 @@ impl Stream {
         self.begin(head);
         self.tell(error_event(fault));
         let output = std::mem::take(&mut self.done);
-        let mut response = head.told("failed", &output);
-        response.error = json!({"code": code(&fault.kind), "message": sentence(fault)});
-        let response = serde_json::to_string(&response).unwrap_or_default();
+        let error = json!({"code": code(&fault.kind), "message": sentence(fault)});
+        let response = head.told(Telling {
+            status: "failed",
+            error: Some(error.to_string()),
+            incomplete_details: None,
+            output: &output,
+            usage: None,
+        });
         self.tell_response("response.failed", &response);
         std::mem::take(&mut self.frames)
     }
@@ -90,8 +105,13 @@ impl Stream {
         if std::mem::replace(&mut self.has_begun, true) {
             return;
         }
-        let response = head.told("in_progress", &[]);
-        let response = serde_json::to_string(&response).unwrap_or_default();
+        let response = head.told(Telling {
+            status: "in_progress",
+            error: None,
+            incomplete_details: None,
+            output: &[],
+            usage: None,
+        });
         self.tell_response("response.created", &response);
         self.tell_response("response.in_progress", &response);
     }
@@ -128,9 +148,7 @@ impl Stream {
         };
         open.id = item::id(&open.block.kind, &head.wish.tools, &head.stem, index);
         let item = item::of(&open.block, &open.id, Status::InProgress, &head.wish.tools);
-        self.tell(
-            json!({"type": "response.output_item.added", "output_index": index, "item": item}),
-        );
+        self.tell_item("response.output_item.added", index, &item.to_string());
     }
 
     fn extend(&mut self, head: &Head, delta: &Delta) {
@@ -149,13 +167,13 @@ impl Stream {
         let Some(open) = &mut self.open else {
             return;
         };
-        let told = match open.shape {
-            Shape::Closed => return,
-            Shape::Custom => open.unwrap.push(more),
-            Shape::Text | Shape::Thought | Shape::Function => more.clone(),
-        };
-        if !told.is_empty() {
-            self.delta(&told);
+        match open.shape {
+            Shape::Closed => {}
+            Shape::Custom => match open.unwrap.push(more) {
+                told if told.is_empty() => {}
+                told => self.delta(&told),
+            },
+            Shape::Text | Shape::Thought | Shape::Function => self.delta(more),
         }
     }
 
@@ -165,129 +183,130 @@ impl Stream {
             return;
         };
         open.has_part = true;
-        let event = match open.shape {
-            Shape::Text => {
-                json!({"type": "response.content_part.added", "part": item::text_part("")})
-            }
-            Shape::Thought => {
-                json!({"type": "response.reasoning_summary_part.added", "part": {"type": "summary_text", "text": ""}})
-            }
-            Shape::Function | Shape::Custom | Shape::Closed => return,
-        };
-        self.within(event);
+        match open.shape {
+            Shape::Text => self.within(
+                "response.content_part.added",
+                PartOf {
+                    part: TextPart::of(""),
+                },
+            ),
+            Shape::Thought => self.within(
+                "response.reasoning_summary_part.added",
+                PartOf {
+                    part: SummaryPart::of(""),
+                },
+            ),
+            Shape::Function | Shape::Custom | Shape::Closed => {}
+        }
     }
 
-    fn delta(&mut self, more: &str) {
+    fn delta(&mut self, delta: &str) {
         let Some(open) = &self.open else {
             return;
         };
-        let (kind, content, summary) = match open.shape {
-            Shape::Text => ("response.output_text.delta", Some(0), None),
-            Shape::Thought => ("response.reasoning_summary_text.delta", None, Some(0)),
-            Shape::Function => ("response.function_call_arguments.delta", None, None),
-            Shape::Custom => ("response.custom_tool_call_input.delta", None, None),
-            Shape::Closed => return,
-        };
-        let event = DeltaEvent {
-            kind,
-            item_id: &open.id,
-            output_index: self.done.len(),
-            content_index: content,
-            summary_index: summary,
-            delta: more,
-            logprobs: content.map(|_| []),
-            sequence_number: self.sequence_number,
-        };
-        // Maps with texts for names are JSON.
-        let text = serde_json::to_string(&event).unwrap_or_default();
-        self.write(kind, &text);
+        let logprobs = [];
+        match open.shape {
+            Shape::Text => self.within("response.output_text.delta", TextDelta { delta, logprobs }),
+            Shape::Thought => self.within("response.reasoning_summary_text.delta", More { delta }),
+            Shape::Function => {
+                self.within("response.function_call_arguments.delta", More { delta })
+            }
+            Shape::Custom => self.within("response.custom_tool_call_input.delta", More { delta }),
+            Shape::Closed => {}
+        }
     }
 
     /// Closes the block that is open, where one is, in an answer that stopped so.
     fn close(&mut self, head: &Head, stop: &StopReason) {
-        let Some(open) = self.open.as_ref().filter(|open| !open.id.is_empty()) else {
+        let Some(open) = self.open.as_mut().filter(|open| !open.id.is_empty()) else {
             self.open = None;
             return;
         };
         let tools = &head.wish.tools;
         let item = item::of(&open.block, &open.id, ended(stop), tools);
-        let text = open.block.text.clone();
-        match open.shape {
-            Shape::Text => {
-                self.within(
-                    json!({"type": "response.output_text.done", "text": text, "logprobs": []}),
-                );
-                self.within(
-                    json!({"type": "response.content_part.done", "part": item::text_part(&text)}),
-                );
-            }
-            Shape::Thought if open.has_part => {
-                self.within(json!({"type": "response.reasoning_summary_text.done", "text": text}));
-                self.within(json!({"type": "response.reasoning_summary_part.done",
-                    "part": {"type": "summary_text", "text": text}}));
-            }
+        let (shape, has_part) = (open.shape, open.has_part);
+        let text = std::mem::take(&mut open.block.text);
+        match shape {
+            Shape::Text => self.close_text(&text),
+            Shape::Thought if has_part => self.close_thought(&text),
             Shape::Function => {
+                let said = |name: &str| item[name].as_str().unwrap_or_default();
+                let (arguments, name) = (said("arguments"), said("name"));
                 // A call without any input has none the less an object.
-                if text.is_empty() && item["arguments"] != "" {
-                    self.delta(item["arguments"].as_str().unwrap_or_default());
+                if text.is_empty() && !arguments.is_empty() {
+                    self.delta(arguments);
                 }
-                let (arguments, name) = (item["arguments"].clone(), item["name"].clone());
-                self.within(
-                    json!({"type": "response.function_call_arguments.done", "arguments": arguments,
-                    "name": name}),
-                );
+                let done = ArgumentsDone { arguments, name };
+                self.within("response.function_call_arguments.done", done);
             }
             Shape::Custom => {
-                self.within(
-                    json!({"type": "response.custom_tool_call_input.done", "input": item["input"]}),
-                );
+                let input = item["input"].as_str().unwrap_or_default();
+                self.within("response.custom_tool_call_input.done", InputDone { input });
             }
             Shape::Thought | Shape::Closed => {}
         }
-        let index = self.done.len();
-        self.tell(
-            json!({"type": "response.output_item.done", "output_index": index, "item": item}),
-        );
+        let (index, item) = (self.done.len(), item.to_string());
+        self.tell_item("response.output_item.done", index, &item);
         self.done.push(item);
         self.open = None;
+    }
+
+    fn close_text(&mut self, text: &str) {
+        let logprobs = [];
+        self.within("response.output_text.done", TextDone { text, logprobs });
+        let part = TextPart::of(text);
+        self.within("response.content_part.done", PartOf { part });
+    }
+
+    fn close_thought(&mut self, text: &str) {
+        self.within("response.reasoning_summary_text.done", Text { text });
+        let part = SummaryPart::of(text);
+        self.within("response.reasoning_summary_part.done", PartOf { part });
     }
 
     fn end(&mut self, head: &Head, end: &End) {
         self.close(head, &end.stop);
         let output = std::mem::take(&mut self.done);
-        let (status, details) = status(&end.stop);
-        let mut response = head.told(status, &output);
-        response.incomplete_details = details;
-        response.usage = usage::responses(&end.usage);
-        let response = serde_json::to_string(&response).unwrap_or_default();
+        let (status, _) = status(&end.stop);
+        let response = head.ended(&output, end);
         self.tell_response(&format!("response.{status}"), &response);
     }
 
     /// Tells what happened within the open item.
-    fn within(&mut self, event: Value) {
+    fn within(&mut self, kind: &'static str, said: impl Serialize) {
         let Some(open) = &self.open else {
             return;
         };
-        let index = match open.shape {
-            Shape::Text => Some("content_index"),
-            Shape::Thought => Some("summary_index"),
-            Shape::Function | Shape::Custom | Shape::Closed => None,
+        let (content_index, summary_index) = match open.shape {
+            Shape::Text => (Some(0), None),
+            Shape::Thought => (None, Some(0)),
+            Shape::Function | Shape::Custom | Shape::Closed => (None, None),
         };
-        let mut placed =
-            json!({"type": event["type"], "item_id": open.id, "output_index": self.done.len()});
-        if let Some(index) = index {
-            placed[index] = 0.into();
-        }
-        if let (Value::Object(fields), Some(placed)) = (event, placed.as_object_mut()) {
-            placed.extend(fields);
-        }
-        self.tell(placed);
+        let event = json_of(&Within {
+            kind,
+            item_id: &open.id,
+            output_index: self.done.len(),
+            content_index,
+            summary_index,
+            said,
+            sequence_number: self.sequence_number,
+        });
+        self.write(kind, &event);
     }
 
     fn tell(&mut self, mut event: Value) {
         event["sequence_number"] = self.sequence_number.into();
         let kind = event["type"].as_str().unwrap_or_default();
         self.write(kind, &event.to_string());
+    }
+
+    /// Tells an item, which is JSON.
+    fn tell_item(&mut self, kind: &str, index: usize, item: &str) {
+        let sequence_number = self.sequence_number;
+        let event = format!(
+            r#"{{"type":"{kind}","output_index":{index},"item":{item},"sequence_number":{sequence_number}}}"#
+        );
+        self.write(kind, &event);
     }
 
     /// Tells a response that is written already.
@@ -299,25 +318,11 @@ impl Stream {
         self.write(kind, &event);
     }
 
+    /// Writes an event, which is one line.
     fn write(&mut self, kind: &str, event: &str) {
         self.sequence_number += 1;
-        self.frames.push_str(&sse::encode(kind, event));
+        for piece in ["event: ", kind, "\ndata: ", event, "\n\n"] {
+            self.frames.push_str(piece);
+        }
     }
-}
-
-/// More of an item, as it is written.
-#[derive(Serialize)]
-struct DeltaEvent<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    item_id: &'a str,
-    output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<u8>,
-    delta: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<[(); 0]>,
-    sequence_number: u64,
 }

@@ -12,6 +12,7 @@ use crate::turn::Start;
 use crate::turn::Usage;
 use crate::wire::openai::responses::request::Draft;
 use crate::wire::sse::Decoder;
+use serde_json::json;
 
 const STEM: &str = "0123456789abcdef0123456789abcdef";
 
@@ -95,11 +96,10 @@ fn kinds(events: &[Value]) -> Vec<&str> {
 fn whole(writer: &Writer, events: Vec<Event>) -> Value {
     let mut builder = AnswerBuilder::default();
     for event in events {
-        builder.push(event).expect("the events fit");
+        builder.push(&event).expect("the events fit");
     }
-    writer
-        .whole(&builder.finish().expect("the end came"))
-        .expect("it can be written")
+    let written = writer.whole(&builder.finish().expect("the end came"));
+    serde_json::from_str(&written.expect("it can be written")).expect("JSON")
 }
 
 #[test]

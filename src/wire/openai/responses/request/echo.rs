@@ -4,42 +4,90 @@ use crate::wire::field::present;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::fmt;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// The fields of a response that do not come from the model, as they are written behind others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Echo(Arc<str>);
+
+impl Echo {
+    /// `,"name":value` for each.
+    pub(in crate::wire::openai::responses) fn written(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is written for fields that nobody says, in the API's order; those of others come between.
+const BEFORE_MODEL: [(&str, &str); 5] = [
+    ("background", "false"),
+    ("instructions", "null"),
+    ("max_output_tokens", "null"),
+    ("max_tool_calls", "null"),
+    ("metadata", "{}"),
+];
 
 /// The fields of a response that do not come from the model, in the API's order.
-pub(super) fn echo(fields: &Map<String, Value>, model: &str) -> Map<String, Value> {
-    let said = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
-    let or = |name: &str, otherwise: Value| present(fields, name).cloned().unwrap_or(otherwise);
-    let mut echo = Map::new();
-    let mut put = |name: &str, value: Value| drop(echo.insert(name.to_owned(), value));
-    put("background", or("background", false.into()));
-    put("instructions", said("instructions"));
-    put("max_output_tokens", said("max_output_tokens"));
-    put("max_tool_calls", said("max_tool_calls"));
-    put("metadata", or("metadata", json!({})));
-    put("model", model.into());
-    put(
-        "parallel_tool_calls",
-        or("parallel_tool_calls", true.into()),
-    );
-    put("previous_response_id", said("previous_response_id"));
-    if let Some(conversation) = present(fields, "conversation") {
-        put("conversation", conversation_of(conversation));
+pub(super) fn echo(fields: &Map<String, Value>, model: &str) -> Echo {
+    let mut echo = Written {
+        fields,
+        text: String::with_capacity(ECHO_BYTES_EXPECTED),
+    };
+    for (name, otherwise) in BEFORE_MODEL {
+        echo.say(name, otherwise);
     }
-    put("prompt_cache_key", said("prompt_cache_key"));
-    put("reasoning", reasoning(fields));
-    put("safety_identifier", said("safety_identifier"));
-    put("service_tier", "default".into());
-    put("store", or("store", true.into()));
-    put("temperature", said("temperature"));
-    put("text", text(fields));
-    put("tool_choice", or("tool_choice", "auto".into()));
-    put("tools", tools(fields));
-    put("top_logprobs", 0.into());
-    put("top_p", said("top_p"));
-    put("truncation", or("truncation", "disabled".into()));
-    put("user", said("user"));
-    echo
+    echo.put("model", &Value::from(model));
+    echo.say("parallel_tool_calls", "true");
+    echo.say("previous_response_id", "null");
+    if let Some(conversation) = present(fields, "conversation") {
+        echo.put("conversation", &conversation_of(conversation));
+    }
+    echo.say("prompt_cache_key", "null");
+    echo.put("reasoning", &reasoning(fields));
+    echo.say("safety_identifier", "null");
+    echo.put("service_tier", "\"default\"");
+    echo.say("store", "true");
+    echo.say("temperature", "null");
+    match present(fields, "text") {
+        Some(said) => echo.put("text", &text(said)),
+        None => echo.put("text", r#"{"format":{"type":"text"}}"#),
+    }
+    echo.say("tool_choice", "\"auto\"");
+    match present(fields, "tools") {
+        Some(said) => echo.put("tools", &tools(said)),
+        None => echo.put("tools", "[]"),
+    }
+    echo.put("top_logprobs", &0);
+    echo.say("top_p", "null");
+    echo.say("truncation", "\"disabled\"");
+    echo.say("user", "null");
+    Echo(echo.text.into())
 }
+
+/// Fields that are being written.
+struct Written<'a> {
+    fields: &'a Map<String, Value>,
+    text: String,
+}
+
+impl Written<'_> {
+    /// What the call says of a field, or else this.
+    fn say(&mut self, name: &str, otherwise: &str) {
+        match present(self.fields, name) {
+            Some(said) => self.put(name, said),
+            None => self.put(name, otherwise),
+        }
+    }
+
+    fn put(&mut self, name: &str, json: &(impl fmt::Display + ?Sized)) {
+        // A text takes whatever is written.
+        let _ = write!(self.text, ",\"{name}\":{json}");
+    }
+}
+
+/// Bytes of these fields where a call says little.
+const ECHO_BYTES_EXPECTED: usize = 768;
 
 fn conversation_of(said: &Value) -> Value {
     match said {
@@ -54,10 +102,8 @@ fn reasoning(fields: &Map<String, Value>) -> Value {
     json!({"effort": said("effort"), "summary": said("summary")})
 }
 
-fn text(fields: &Map<String, Value>) -> Value {
-    let mut text = present(fields, "text")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+fn text(said: &Value) -> Value {
+    let mut text = said.clone();
     if text.get("format").is_none_or(Value::is_null) {
         text["format"] = json!({"type": "text"});
     }
@@ -65,10 +111,8 @@ fn text(fields: &Map<String, Value>) -> Value {
 }
 
 /// A function says all of its fields here, also those that its caller left away.
-fn tools(fields: &Map<String, Value>) -> Value {
-    let mut tools = present(fields, "tools")
-        .cloned()
-        .unwrap_or_else(|| json!([]));
+fn tools(said: &Value) -> Value {
+    let mut tools = said.clone();
     for tool in tools
         .as_array_mut()
         .into_iter()

@@ -23,6 +23,7 @@ use crate::wire::openai::part::text_field;
 use crate::wire::openai::talk::Talk;
 use crate::wire::openai::tool;
 use crate::wire::openai::tool::ToldTools;
+use echo::Echo;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -50,7 +51,7 @@ pub(crate) struct Call {
 pub(crate) struct AnswerWish {
     pub(crate) tools: ToldTools,
     /// The fields of a response that say what was asked for.
-    pub(crate) echo: Map<String, Value>,
+    pub(crate) echo: Echo,
 }
 
 /// What a call leans on.

@@ -1,0 +1,265 @@
+//! The API's own answer that came whole, read into the inner language.
+
+use super::said::Counts;
+use crate::turn::AnswerBlock;
+use crate::turn::BlockKind;
+use crate::turn::MessageId;
+use crate::turn::StopReason;
+use crate::turn::json;
+use crate::wire::reader::Unread;
+use crate::wire::reader::Word;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// What an answer says, as its stream would have said it.
+///
+/// # Errors
+/// Where it is none.
+pub(crate) fn read(body: &[u8]) -> Result<Vec<Word>, Unread> {
+    words(body, false).or_else(|Unread| {
+        let (mended, replaced) = json::read(body).map_err(|_| Unread)?;
+        match replaced.is_any() {
+            true => words(mended.to_string().as_bytes(), true),
+            false => Err(Unread),
+        }
+    })
+}
+
+fn words(body: &[u8], replaced: bool) -> Result<Vec<Word>, Unread> {
+    let message: Message<'_> = serde_json::from_slice(body).map_err(|_| Unread)?;
+    let usage = message.usage.as_ref().map(Counts::of).map(Counts::usage);
+    let usage = usage.unwrap_or_default();
+    let mut words = vec![Word::Begun {
+        id: MessageId(message.id),
+        model: message.model,
+        usage,
+    }];
+    for (index, said) in message.content.iter().enumerate() {
+        let events = block(said.get())?.events(index);
+        words.extend(events.into_iter().map(Word::Event));
+    }
+    words.push(Word::Ended {
+        stop: StopReason::named(&message.stop_reason, message.stop_sequence),
+        details: message.stop_details,
+        usage,
+        replaced,
+    });
+    Ok(words)
+}
+
+fn block(said: &str) -> Result<AnswerBlock, Unread> {
+    let kind: Kind<'_> = read_as(said)?;
+    match kind.kind.as_ref() {
+        "text" => read_as::<Text>(said).map(Text::block),
+        "thinking" => read_as::<Thinking>(said).map(Thinking::block),
+        "redacted_thinking" => read_as::<Redacted>(said)
+            .map(|Redacted { data }| AnswerBlock::begun(BlockKind::RedactedThinking { data })),
+        "tool_use" => read_as::<ToolUse<'_>>(said).map(ToolUse::block),
+        _ => read_as(said).map(|other| AnswerBlock::begun(BlockKind::Foreign(other))),
+    }
+}
+
+fn read_as<'a, T: Deserialize<'a>>(said: &'a str) -> Result<T, Unread> {
+    serde_json::from_str(said).map_err(|_| Unread)
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    id: String,
+    model: String,
+    #[serde(borrow)]
+    content: Vec<&'a RawValue>,
+    stop_reason: String,
+    stop_sequence: Option<String>,
+    stop_details: Option<Value>,
+    usage: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    citations: Option<Vec<Value>>,
+}
+
+impl Text {
+    fn block(self) -> AnswerBlock {
+        let cited = self.citations.into_iter().flatten();
+        let piece = |citation| json!({"type": "citations_delta", "citation": citation});
+        AnswerBlock {
+            text: self.text,
+            foreign: cited.map(piece).collect(),
+            ..AnswerBlock::begun(BlockKind::Text)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Thinking {
+    thinking: String,
+    /// Hosts that are not Anthropic's leave it away.
+    #[serde(default)]
+    signature: String,
+}
+
+impl Thinking {
+    fn block(self) -> AnswerBlock {
+        AnswerBlock {
+            text: self.thinking,
+            signature: self.signature,
+            ..AnswerBlock::begun(BlockKind::Thinking)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Redacted {
+    data: String,
+}
+
+#[derive(Deserialize)]
+struct ToolUse<'a> {
+    id: String,
+    name: String,
+    /// Not a digit of it changes.
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+}
+
+impl ToolUse<'_> {
+    fn block(self) -> AnswerBlock {
+        let (id, name) = (self.id, self.name);
+        AnswerBlock {
+            text: self
+                .input
+                .map_or_else(String::new, |input| input.get().to_owned()),
+            ..AnswerBlock::begun(BlockKind::ToolUse { id, name })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Reader;
+    use super::super::event;
+    use super::*;
+    use crate::turn::AnswerBuilder;
+    use crate::turn::CompleteAnswer;
+    use crate::turn::End;
+    use crate::turn::Event;
+    use crate::turn::Labels;
+    use crate::turn::LaneId;
+    use crate::turn::Start;
+
+    fn answer(words: Vec<Word>) -> CompleteAnswer {
+        let mut builder = AnswerBuilder::default();
+        for word in words {
+            let event = match word {
+                Word::Begun { id, model, usage } => Event::Start(Start {
+                    id,
+                    model,
+                    usage,
+                    labels: Labels::exact(LaneId::new("test")),
+                }),
+                Word::Event(event) => event,
+                Word::Ended {
+                    stop,
+                    details,
+                    usage,
+                    ..
+                } => Event::End(End {
+                    stop,
+                    details,
+                    usage,
+                    id: None,
+                    model: None,
+                }),
+                Word::Failed { message, .. } => panic!("{message}"),
+            };
+            builder.push(event).expect("the events must fit together");
+        }
+        builder.finish().expect("it must be whole")
+    }
+
+    fn told() -> Value {
+        json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "s"},
+                {"type": "redacted_thinking", "data": "d"},
+                {"type": "text", "text": "a\u{e9}", "citations": [{"n": 1}]},
+                {"type": "server_tool_use", "id": "s", "name": "x", "text": {"y": 1}, "input": {"q": 1}},
+                {"type": "tool_use", "id": "t", "name": "f", "input": {"b": 1, "a": [2.50]}},
+                {"type": "tool_use", "id": "u", "name": "g", "input": {}}],
+            "stop_reason": "tool_use", "stop_sequence": null,
+            "usage": {"input_tokens": 9, "output_tokens": 4, "cache_read_input_tokens": 5,
+                "cache_creation_input_tokens": null}})
+    }
+
+    #[test]
+    fn a_whole_answer_is_told_as_it_was_written() {
+        let words = read(told().to_string().as_bytes()).expect("an answer");
+        assert_eq!(event::message(&answer(words)), Ok(told()));
+    }
+
+    #[test]
+    fn a_whole_answer_says_what_its_stream_says() {
+        let words = read(told().to_string().as_bytes()).expect("an answer");
+        let whole = answer(words);
+        let mut events = vec![Event::Start(whole.start.clone())];
+        for (index, block) in whole.blocks.iter().cloned().enumerate() {
+            events.extend(block.events(index));
+        }
+        events.push(Event::End(whole.end.clone()));
+        let stream: String = events.iter().map(event::frames).collect();
+        let streamed = Reader::default().push(stream.as_bytes());
+        assert_eq!(
+            event::message(&answer(streamed.expect("a stream"))),
+            event::message(&whole)
+        );
+    }
+
+    #[test]
+    fn the_input_of_a_call_keeps_every_digit_and_blank() {
+        let body = br#"{"id":"i","model":"m","content":[{"type":"tool_use","id":"t","name":"f",
+            "input":{"big": 123456789012345678901234567890, "x":1.50}}],"stop_reason":"tool_use"}"#;
+        let whole = answer(read(body).expect("an answer"));
+        let input = r#"{"big": 123456789012345678901234567890, "x":1.50}"#;
+        assert_eq!(whole.blocks[0].text, input);
+        assert!(!whole.end.usage.is_known());
+    }
+
+    #[test]
+    fn half_a_pair_is_replaced_and_said() {
+        let body = br#"{"id":"i","model":"m","content":[{"type":"text","text":"a\ud83d"}],
+            "stop_reason":"stop_sequence","stop_sequence":"END"}"#;
+        let words = read(body).expect("an answer");
+        let is_said = matches!(words.last(), Some(Word::Ended { replaced: true, .. }));
+        assert!(is_said);
+        let whole = answer(words);
+        assert_eq!(whole.blocks[0].text, "a\u{fffd}");
+        let stop = StopReason::StopSequence(Some("END".into()));
+        assert_eq!(whole.end.stop, stop);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_not_read() {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#,
+            r#"{"id":"i","model":"m","content":[{"type":"text"}],"stop_reason":"end_turn"}"#,
+            r#"{"id":"i","model":"m","content":[],"stop_reason":null}"#,
+        ] {
+            assert_eq!(read(body.as_bytes()), Err(Unread), "{body}");
+        }
+    }
+}
