@@ -143,7 +143,7 @@ mod tests {
                 assert_eq!(answer.status.as_u16(), 501, "{path}");
                 let told = answer.json()["error"]["message"].to_string();
                 let instead = serde_json::Value::from(*instead).to_string();
-                assert!(told.contains(&format!("POST {path}: ")), "{told}");
+                assert!(told.contains(&format!("POST {route}/x: ")), "{told}");
                 assert!(told.contains(instead.trim_matches('"')), "{told}");
             }
         }

@@ -148,35 +148,6 @@ fn a_lane_behind_a_models_name_that_is_none_is_told_and_a_version_is_no_lane() {
 }
 
 #[test]
-fn a_declared_model_with_a_mark_in_its_name_wins_and_a_lane_that_is_none_is_told() {
-    let host = api_host::Host::answering(|asked| api_host::says(asked, "hi"));
-    let world = World::scripted("").pool("idle = 0");
-    let mut catalog = format!(
-        "kind: Host\nmetadata: {{ name: one }}\nspec: {{ url: \"{}\", network: private, auth: none }}\n",
-        host.url()
-    );
-    catalog.push_str(
-        "---\nkind: Model\nmetadata: { name: m }\nspec: { aliases: [\"m@bogus\"] }\n\
-         ---\nkind: Binding\nmetadata: { name: b }\nspec: { model: m, lane: \"http:one\", adapter: anthropic }\n",
-    );
-    world.declare(&catalog);
-    let relay = world.start();
-    let ask = |model: &str| {
-        let body = json!({"model": model, "messages": said("x")});
-        client::post_to(relay.address, CHAT, &body)
-    };
-    assert_eq!(ask("m@bogus").status, 200);
-    let answer = ask("m@other");
-    assert_eq!(answer.status, 400, "{}", answer.body);
-    let told = answer.json()["error"]["message"].to_string();
-    assert!(
-        told.contains("other: no lane of that name") && told.contains("http:one"),
-        "{told}"
-    );
-    assert_eq!(ask("n@other").header("x-relay-error"), "model_unknown");
-}
-
-#[test]
 fn a_call_is_strict_by_any_word_for_yes_and_what_is_no_word_for_it_is_refused() {
     let relay = World::scripted("[[rule]]\nany = true\n[[rule.step]]\necho = true\n").start();
     let mut body = client::call("x");
