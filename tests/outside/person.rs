@@ -260,8 +260,9 @@ impl Table {
 
 const FILE: &str = "stumbles.md";
 const HEAD: &str = "# A troubleshooting page, stumble by stumble\n\n\
-Each line was provoked by a call, found in the dashboard by the id of that call, mended there by the keyboard alone, and the same\n\
-call was served. Then it was provoked again, and found (`GET /api/v1/calls/ID`) and mended by the admin API. The table is made by\n\
-`tests/outside/stumbles.rs` in a real browser, and held by it.\n\n\
+Lines 1 to 18 were each provoked by a call, found in the dashboard by the id of that call, mended there by the keyboard alone, and the\n\
+same call was served. Then each was provoked again, and found (`GET /api/v1/calls/ID`) and mended by the admin API. Lines 19 to 23\n\
+are not of a call: each was provoked once and mended as the first column of mends says; the other names the way by API. The table is\n\
+made by `tests/outside/stumbles.rs` in a real browser, and held by it.\n\n\
 | | the page's line | what is wrong | the caller saw | the dashboard told as the next step | mended by hand | mended by API | then | |\n\
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
