@@ -504,12 +504,11 @@ fn every_command_shows_an_example() {
     while let Some(path) = open.pop() {
         let words: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
         let help = stdout(&mut user.relay(&words));
-        // What bench says is another program's, where that is built.
-        let is_ours = path != ["bench"];
-        assert!(
-            !is_ours || help.contains("Examples:\n  "),
-            "{path:?}: {help}"
-        );
+        // What bench says, and its commands, are another program's, where that is built.
+        if path == ["bench"] {
+            continue;
+        }
+        assert!(help.contains("Examples:\n  "), "{path:?}: {help}");
         count += 1;
         for word in behind(&help) {
             open.push(path.iter().cloned().chain([word]).collect());
