@@ -289,7 +289,7 @@ fn calls(plane: &Plane) {
                     let told = client::post(plane.relay.address, &body);
                     assert_eq!(
                         told.header("x-relay-error"),
-                        "no_healthy_keys",
+                        "host_key_missing",
                         "{}",
                         told.body
                     );
