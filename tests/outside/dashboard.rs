@@ -40,9 +40,14 @@ pub(crate) struct Plane {
 
 impl Plane {
     pub(crate) fn start(world: World) -> Plane {
+        Plane::start_with(world, "")
+    }
+
+    /// With further sections of the configuration.
+    pub(crate) fn start_with(world: World, sections: &str) -> Plane {
         let world = world
             .env("RELAY_ADMIN_TOKEN", TOKEN)
-            .pool("idle = 0\n[control]\nport = 0");
+            .pool(&format!("idle = 0\n[control]\nport = 0\n{sections}"));
         Plane::of(world.start(), None)
     }
 

@@ -190,7 +190,7 @@ fn three_thousand_rows_can_be_read_page_by_page() -> Result<(), Missing> {
     let browser = browser()?;
     // However fast it is, no call is one too many for its address.
     let world = World::scripted("").env("RELAY_OF_ALL", "one word for all of them");
-    let plane = Plane::start(world.sections(&format!("[auth]\naddress_burst = {CALLS}")));
+    let plane = Plane::start_with(world, "[auth]\naddress_calls_per_minute = 0");
     browser.look(1024, 640, "light");
     plane.log_in(&browser);
     declared(&plane, 3);
