@@ -48,3 +48,41 @@ pub(crate) enum Word {
 /// The bytes are not an answer's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unread;
+
+/// The answer that words tell, as whoever reads it whole gets it.
+#[cfg(test)]
+pub(crate) fn answer_of(words: Vec<Word>) -> crate::turn::CompleteAnswer {
+    use crate::turn::AnswerBuilder;
+    use crate::turn::End;
+    use crate::turn::Labels;
+    use crate::turn::LaneId;
+    use crate::turn::Start;
+
+    let mut builder = AnswerBuilder::default();
+    for word in words {
+        let event = match word {
+            Word::Begun { id, model, usage } => Event::Start(Start {
+                id,
+                model,
+                usage,
+                labels: Labels::exact(LaneId::new("test")),
+            }),
+            Word::Event(event) => event,
+            Word::Ended {
+                stop,
+                details,
+                usage,
+                ..
+            } => Event::End(End {
+                stop,
+                details,
+                usage,
+                id: None,
+                model: None,
+            }),
+            Word::Failed { message, .. } => panic!("{message}"),
+        };
+        builder.push(&event).expect("the events must fit together");
+    }
+    builder.finish().expect("it must be whole")
+}

@@ -108,17 +108,12 @@ fn a_base_url_without_its_v1_is_a_404_that_says_so() {
     assert!(told.body.contains("/v1"), "{}", told.body);
 }
 
-#[test]
-fn a_503_says_that_nobody_is_logged_in_and_what_to_run() {
-    let relay = codex::scripted(
-        "[[rule]]\nany = true\n[[rule.step]]\necho = true\n",
-        "FAKE_CODEX_NEEDS_LOGIN = \"1\"",
-    )
-    .start();
+/// A call of Codex is a 503 with this code, and its message names the login.
+fn says_login(relay: &Relay, code: &str) {
     let body =
         json!({"model": "gpt-5.5@codex", "messages": [{"role": "user", "content": "hello"}]});
     let told = client::post_to(relay.address, CHAT, &body);
-    let error = assert_is(&told, 503, "server_error", "login_required");
+    let error = assert_is(&told, 503, "server_error", code);
     assert!(
         error["message"]
             .as_str()
@@ -128,19 +123,20 @@ fn a_503_says_that_nobody_is_logged_in_and_what_to_run() {
 }
 
 #[test]
+fn a_503_says_that_nobody_is_logged_in_and_what_to_run() {
+    let relay = codex::scripted(
+        "[[rule]]\nany = true\n[[rule.step]]\necho = true\n",
+        "FAKE_CODEX_NEEDS_LOGIN = \"1\"",
+    )
+    .start();
+    says_login(&relay, "login_required");
+}
+
+#[test]
 fn a_503_says_that_the_login_could_not_be_refreshed() {
     let script = "[[rule]]\nany = true\n[[rule.step]]\nfail = { status = 401, code = \"refresh_token_reused\" }\n";
     let relay = codex::scripted(script, "").start();
-    let body =
-        json!({"model": "gpt-5.5@codex", "messages": [{"role": "user", "content": "hello"}]});
-    let told = client::post_to(relay.address, CHAT, &body);
-    let error = assert_is(&told, 503, "server_error", "token_refresh_failed");
-    assert!(
-        error["message"]
-            .as_str()
-            .is_some_and(|words| words.contains("login")),
-        "{error}"
-    );
+    says_login(&relay, "token_refresh_failed");
 }
 
 #[test]

@@ -149,17 +149,14 @@ fn keys(person: &Person<'_>) {
         by_hand: ("Keys, Change, Make a new text", &|| {
             renews(person);
         }),
-        by_api: ("POST /api/v1/relay-keys/app/rotate", &|| {
-            let told = person.api("POST /api/v1/relay-keys/app/rotate", &json!({}));
-            person.takes(told.json()["key"].as_str().unwrap_or_default());
-        }),
+        by_api: (ROTATE, &|| renews_by_api(person)),
         model: "gpt-test",
     });
     person.stumbles(&Stumble {
         at: (KEYS, "the text from before a rotation"),
         breaks: &|| {
             let old = person.key();
-            person.api("POST /api/v1/relay-keys/app/rotate", &json!({}));
+            person.api(ROTATE, &json!({}));
             person.takes(&old);
         },
         asks: &|| person.asks("gpt-test"),
@@ -167,10 +164,7 @@ fn keys(person: &Person<'_>) {
         by_hand: ("Keys, Change, Make a new text", &|| {
             renews(person);
         }),
-        by_api: ("POST /api/v1/relay-keys/app/rotate", &|| {
-            let told = person.api("POST /api/v1/relay-keys/app/rotate", &json!({}));
-            person.takes(told.json()["key"].as_str().unwrap_or_default());
-        }),
+        by_api: (ROTATE, &|| renews_by_api(person)),
         model: "gpt-test",
     });
     person.stumbles(&Stumble {
@@ -243,6 +237,13 @@ fn renews(person: &Person<'_>) {
     person.changes_key("app");
     person.browser.sends("form[action$='/rotate'] button");
     person.takes(&person.browser.copies("#minted"));
+}
+
+const ROTATE: &str = "POST /api/v1/relay-keys/app/rotate";
+
+fn renews_by_api(person: &Person<'_>) {
+    let told = person.api(ROTATE, &json!({}));
+    person.takes(told.json()["key"].as_str().unwrap_or_default());
 }
 
 /// "Its policy doesn't grant the requested model."

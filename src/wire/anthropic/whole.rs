@@ -151,43 +151,8 @@ mod tests {
     use super::super::answer::Reader;
     use super::super::event;
     use super::*;
-    use crate::turn::AnswerBuilder;
-    use crate::turn::CompleteAnswer;
-    use crate::turn::End;
     use crate::turn::Event;
-    use crate::turn::Labels;
-    use crate::turn::LaneId;
-    use crate::turn::Start;
-
-    fn answer(words: Vec<Word>) -> CompleteAnswer {
-        let mut builder = AnswerBuilder::default();
-        for word in words {
-            let event = match word {
-                Word::Begun { id, model, usage } => Event::Start(Start {
-                    id,
-                    model,
-                    usage,
-                    labels: Labels::exact(LaneId::new("test")),
-                }),
-                Word::Event(event) => event,
-                Word::Ended {
-                    stop,
-                    details,
-                    usage,
-                    ..
-                } => Event::End(End {
-                    stop,
-                    details,
-                    usage,
-                    id: None,
-                    model: None,
-                }),
-                Word::Failed { message, .. } => panic!("{message}"),
-            };
-            builder.push(&event).expect("the events must fit together");
-        }
-        builder.finish().expect("it must be whole")
-    }
+    use crate::wire::reader::answer_of;
 
     fn told() -> Value {
         json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
@@ -206,13 +171,13 @@ mod tests {
     #[test]
     fn a_whole_answer_is_told_as_it_was_written() {
         let words = read(told().to_string().as_bytes()).expect("an answer");
-        assert_eq!(event::message(&answer(words)), Ok(told()));
+        assert_eq!(event::message(&answer_of(words)), Ok(told()));
     }
 
     #[test]
     fn a_whole_answer_says_what_its_stream_says() {
         let words = read(told().to_string().as_bytes()).expect("an answer");
-        let whole = answer(words);
+        let whole = answer_of(words);
         let mut events = vec![Event::Start(whole.start.clone())];
         for (index, block) in whole.blocks.iter().cloned().enumerate() {
             events.extend(block.events(index));
@@ -221,7 +186,7 @@ mod tests {
         let stream: String = events.iter().map(event::frames).collect();
         let streamed = Reader::default().push(stream.as_bytes());
         assert_eq!(
-            event::message(&answer(streamed.expect("a stream"))),
+            event::message(&answer_of(streamed.expect("a stream"))),
             event::message(&whole)
         );
     }
@@ -230,7 +195,7 @@ mod tests {
     fn the_input_of_a_call_keeps_every_digit_and_blank() {
         let body = br#"{"id":"i","model":"m","content":[{"type":"tool_use","id":"t","name":"f",
             "input":{"big": 123456789012345678901234567890, "x":1.50}}],"stop_reason":"tool_use"}"#;
-        let whole = answer(read(body).expect("an answer"));
+        let whole = answer_of(read(body).expect("an answer"));
         let input = r#"{"big": 123456789012345678901234567890, "x":1.50}"#;
         assert_eq!(whole.blocks[0].text, input);
         assert!(!whole.end.usage.is_known());
@@ -243,7 +208,7 @@ mod tests {
         let words = read(body).expect("an answer");
         let is_said = matches!(words.last(), Some(Word::Ended { replaced: true, .. }));
         assert!(is_said);
-        let whole = answer(words);
+        let whole = answer_of(words);
         assert_eq!(whole.blocks[0].text, "a\u{fffd}");
         let stop = StopReason::StopSequence(Some("END".into()));
         assert_eq!(whole.end.stop, stop);

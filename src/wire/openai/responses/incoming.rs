@@ -181,7 +181,6 @@ const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 mod tests {
     use super::*;
     use crate::turn::AnswerBlock;
-    use crate::turn::AnswerBuilder;
     use crate::turn::End;
     use crate::turn::Event;
     use crate::turn::Labels;
@@ -189,6 +188,7 @@ mod tests {
     use crate::turn::Start;
     use crate::wire::openai::responses::answer::Writer;
     use crate::wire::openai::responses::request::AnswerWish;
+    use crate::wire::reader::answer_of;
     use crate::wire::writer::AnswerWriter;
 
     /// What we write ourselves is a response's stream.
@@ -242,33 +242,7 @@ mod tests {
         let words = Reader::default()
             .push(stream(blocks.clone(), StopReason::ToolUse).as_bytes())
             .expect("an answer's");
-        let mut builder = AnswerBuilder::default();
-        for word in words {
-            let event = match word {
-                Word::Begun { id, model, usage } => Event::Start(Start {
-                    id,
-                    model,
-                    usage,
-                    labels: Labels::exact(LaneId::new("test")),
-                }),
-                Word::Event(event) => event,
-                Word::Ended {
-                    stop,
-                    details,
-                    usage,
-                    ..
-                } => Event::End(End {
-                    stop,
-                    details,
-                    usage,
-                    id: None,
-                    model: None,
-                }),
-                Word::Failed { message, .. } => panic!("it failed: {message}"),
-            };
-            builder.push(&event).expect("the events fit");
-        }
-        let whole = builder.finish().expect("it ended");
+        let whole = answer_of(words);
         assert_eq!(whole.blocks, blocks);
         assert_eq!(whole.end.stop, StopReason::ToolUse);
         assert_eq!(
