@@ -6,6 +6,7 @@ use super::super::test_api::delta;
 use super::super::test_api::hello;
 use super::super::test_api::long;
 use super::super::test_api::start;
+use crate::turn::ANSWER_BYTES_MAX;
 use crate::turn::Blame;
 use crate::turn::Block;
 use crate::turn::Fault;
@@ -223,15 +224,31 @@ async fn a_conversation_remembers_its_turns() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_kept_is_no_longer_than_what_is_held() {
+async fn a_stream_is_no_longer_than_what_is_held_for_its_end_and_says_so() {
     let test_api = TestApi::new().answering(long());
-    for (is_stored, end) in [(true, "response.failed"), (false, "response.completed")] {
+    for is_stored in [true, false] {
         let ask = json!({"model": "m", "input": "hi", "stream": true, "store": is_stored});
         let told = post(&test_api, ask).await;
         let frames = Decoder::default().push(told.text().as_bytes());
-        let last = frames.last().map(|frame| frame.event.as_str());
-        assert_eq!(last, Some(end));
+        let events: Vec<Value> = frames.iter().map(|frame| event(&frame.data)).collect();
+        let numbers = events.iter().map(|event| event["sequence_number"].as_u64());
+        let counted = (0..).take(events.len()).map(Some);
+        assert!(numbers.eq(counted), "no event is left out");
+        let deltas = events.iter().filter_map(|event| event["delta"].as_str());
+        let said: usize = deltas.map(str::len).sum();
+        assert!(said > ANSWER_BYTES_MAX / 2 && said <= ANSWER_BYTES_MAX);
+        let kinds: Vec<&str> = frames.iter().map(|frame| frame.event.as_str()).collect();
+        assert!(
+            kinds.ends_with(&["response.output_text.delta", "error", "response.failed"]),
+            "{is_stored}"
+        );
+        let error = events[events.len() - 2]["error"]["message"].to_string();
+        assert!(error.contains("longer than 8 MiB"), "{error}");
     }
+}
+
+fn event(data: &str) -> Value {
+    serde_json::from_str(data).expect("an event is JSON")
 }
 
 #[tokio::test]
