@@ -20,6 +20,7 @@ use fake_host::Api;
 use fake_host::Counts;
 use serde_json::Value;
 use serde_json::json;
+use std::time::Duration;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
@@ -433,6 +434,59 @@ fn a_change_of_the_catalog_is_in_force_without_a_restart() {
     wait::until("the binding's return", || {
         (relay.post(&asking("x")).status == 200).then_some(())
     });
+}
+
+/// An answer that takes twice as long as `timeouts.total`, told in a stream.
+fn dripping() -> Said {
+    let events = api_host::stream("drip");
+    let (begin, rest) = events.split_at(3);
+    let at_once = |event: &String| (Duration::ZERO, event.clone());
+    let drops = (0..16).map(|_| (Duration::from_millis(250), begin[2].clone()));
+    let pieces = begin.iter().map(at_once).chain(drops);
+    Said::Slow(pieces.chain(rest.iter().map(at_once)).collect())
+}
+
+#[test]
+fn an_answer_that_is_read_whole_is_over_at_its_total_however_the_host_tells_it() {
+    let host = Host::answering(|_| dripping());
+    let relay = relay(&host, HOST);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let chat = json!({"model": "m", "messages": messages});
+    let translated = client::post_to(relay.address, "/v1/chat/completions", &chat);
+    assert_eq!(
+        (translated.status, translated.header("x-relay-error")),
+        (504, "upstream_timeout")
+    );
+    assert!(
+        translated.body.contains("`timeouts.total`"),
+        "{}",
+        translated.body
+    );
+    // What passes has begun by then, and ends as a failure.
+    let passed = relay.post(&asking("x"));
+    assert!(passed.body.contains("`timeouts.total`"), "{}", passed.body);
+    assert!(!passed.body.contains("message_stop"), "{}", passed.body);
+}
+
+#[test]
+fn a_stream_that_is_read_as_it_comes_has_no_total() {
+    let host = Host::answering(|_| dripping());
+    let relay = relay(&host, HOST);
+    let passed = client::stream(relay.address, &asking("x")).rest();
+    assert_eq!(text_of(&passed), "drip".repeat(17));
+    assert_eq!(
+        passed.last().map(|event| event.name.as_str()),
+        Some("message_stop")
+    );
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": "x"}]});
+    let translated = client::stream_to(relay.address, "/v1/chat/completions", &chat).whole();
+    assert_eq!(
+        translated.body.matches("drip").count(),
+        17,
+        "{}",
+        translated.body
+    );
+    assert!(translated.body.contains("[DONE]"), "{}", translated.body);
 }
 
 #[test]
