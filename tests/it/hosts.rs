@@ -436,6 +436,72 @@ fn a_change_of_the_catalog_is_in_force_without_a_restart() {
     });
 }
 
+#[test]
+fn a_lane_behind_a_declared_models_name_that_is_none_is_told_with_those_that_are() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let relay = relay(&host, &["http:one", "claude-pty"]);
+    let none = "the catalog has no model of that name";
+    for (model, status, code, words) in [
+        (
+            "m@cluade-pty",
+            400,
+            "invalid_request",
+            "http:one, claude-pty",
+        ),
+        (
+            "alias@cluade-pty",
+            400,
+            "invalid_request",
+            "http:one, claude-pty",
+        ),
+        ("other@cluade-pty", 404, "model_unknown", none),
+        ("m@latest", 404, "model_unknown", none),
+        ("m@20250514", 404, "model_unknown", none),
+    ] {
+        let mut body = asking("x");
+        body["model"] = model.into();
+        let answer = relay.post(&body);
+        assert_eq!(
+            (answer.status, answer.header("x-relay-error")),
+            (status, code),
+            "{model}: {}",
+            answer.body
+        );
+        assert!(answer.body.contains(words), "{model}: {}", answer.body);
+    }
+    assert!(host.asked().is_empty());
+}
+
+#[test]
+fn a_lane_that_is_none_tells_a_key_of_no_lane_that_it_may_not_have() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let policies = "---\nkind: Policy\nmetadata: { name: part }\nspec: { models: [m], lanes: [\"http:one\"] }\n\
+                    ---\nkind: Policy\nmetadata: { name: other }\nspec: { models: [], lanes: [\"http:one\"] }\n";
+    world.declare(&(catalog(&host, &["http:one", "claude-pty"]) + policies));
+    let relay = world.start();
+    for (policy, status, code) in [
+        ("part", 400, "invalid_request"),
+        ("other", 403, "model_not_granted"),
+    ] {
+        let key = door::key(&relay, &["create", policy, "--policy", policy]);
+        let mut body = asking("x");
+        body["model"] = "m@typo".into();
+        let answer = wait::until("the key", || {
+            let answer = client::post_as(relay.address, &key, &body);
+            (answer.status != 401).then_some(answer)
+        });
+        assert_eq!(
+            (answer.status, answer.header("x-relay-error")),
+            (status, code)
+        );
+        assert_eq!(answer.body.contains("http:one"), policy == "part");
+        assert!(!answer.body.contains("claude-pty"), "{}", answer.body);
+    }
+}
+
 /// An answer that takes twice as long as `timeouts.total`, told in a stream.
 fn dripping() -> Said {
     let events = api_host::stream("drip");
