@@ -11,7 +11,11 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::mpsc;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// A command that does not end by itself is ended, and its test fails.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A private home folder, and the relay run in it with nothing of this machine's environment.
 struct User {
@@ -31,6 +35,7 @@ impl User {
             .env_clear()
             .env("HOME", self.home.path())
             .env("USERPROFILE", self.home.path())
+            .timeout(DEADLINE)
             .args(args);
         command
     }
