@@ -29,6 +29,8 @@ pub(crate) struct Call {
     /// What the caller wrote, for lanes that speak its dialect; `None` where the request says more than it, as in a
     /// conversation that the relay remembers.
     pub(crate) original: Option<Arc<Original>>,
+    /// Whether it names what only the host keeps that gave it: where one host fails, no other is asked.
+    pub(crate) leans_on_host: bool,
     /// The relays that it came through.
     pub(crate) hops: Hops,
     /// The conversation that the call goes on with, where it has a name.
@@ -105,6 +107,7 @@ impl Call {
             is_streamed: request.reading == Reading::Along,
             source: Arc::new(Source::Read(Arc::new(request))),
             original: None,
+            leans_on_host: false,
             hops: Hops::default(),
             conversation: None,
             want: LaneWant::Any,
@@ -135,6 +138,7 @@ impl Call {
             is_streamed,
             source: Arc::new(source),
             original: Some(original),
+            leans_on_host: false,
             hops: Hops::default(),
             conversation: None,
             want: LaneWant::Any,

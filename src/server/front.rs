@@ -121,6 +121,8 @@ pub(super) struct Taken {
     hops: Hops,
     /// Whether what the caller wrote is all of the call, so that a lane which speaks its dialect may pass it on.
     pub(super) is_whole: bool,
+    /// Whether it names what only a host keeps.
+    pub(super) leans_on_host: bool,
     reservation: Reservation,
 }
 
@@ -176,6 +178,7 @@ pub(super) async fn take(
         original,
         hops,
         is_whole: true,
+        leans_on_host: false,
         reservation,
     })
 }
@@ -213,7 +216,7 @@ pub(super) async fn pass(
 ) -> Result<Response, Refusal> {
     let (reservation, dialect) = (taken.reservation, taken.original.dialect);
     let (mut call, writer) = unread(taken.original, head, &context, plain, read);
-    call.hops = taken.hops;
+    (call.hops, call.leans_on_host) = (taken.hops, taken.leans_on_host);
     let call = context.headed(api, call)?;
     let response = serve_headed(api, context, dialect, call, writer, keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))

@@ -259,3 +259,28 @@ fn a_conversation_grows_by_what_passes() {
     let items = rig.relay.get(&format!("/v1/conversations/{id}/items"));
     assert_eq!(items["data"].as_array().map(Vec::len), Some(4), "{items}");
 }
+#[test]
+fn a_call_that_refers_to_an_item_of_a_host_goes_to_no_other_where_that_one_fails() {
+    let host = Host::answering(|_| api_host::chat_fails(500, "", "server_error", "it broke"));
+    let ways: &[&str] = &["claude-pty", "http:one+responses", "http:two+responses"];
+    let relay = bound(&host, &[("m", ways)]);
+    let ask = |input: Value| {
+        let body = json!({"model": "m", "input": input});
+        client::post_to(relay.address, "/v1/responses", &body)
+    };
+    let answer = ask(json!([{"type": "item_reference", "id": "msg_of_the_host"}]));
+    assert_eq!(
+        (answer.status, answer.header("x-relay-error")),
+        (500, "upstream_failed"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(answer.header("x-relay-lane"), "http:one");
+    assert!(
+        answer.body.contains(
+            "it broke. No other lane was asked, because `input` refers to an item that a host keeps"
+        ),
+        "{}",
+        answer.body
+    );
+}

@@ -49,6 +49,7 @@ pub(super) async fn create(
     let is_stored = draft.is_stored()?;
     let known = known(&api.archive, &owner, &before).await?;
     let resolved = resolve(&api.archive, &owner, &mut draft).await;
+    taken.leans_on_host = resolved.is_err(); // What nobody knows here may be a host's.
     let read = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await;
     let call = resolved.and(read);
     let is_declared = !is_named && front::is_declared_for(&api, draft.model());
