@@ -246,7 +246,7 @@ pub(super) async fn serve(
     let (reservation, is_whole) = (taken.reservation, taken.is_whole);
     let mut call = context.headed(api, call)?;
     if !is_whole {
-        call.original = None;
+        call = call.set_aside();
     }
     let response = serve_headed(api, context, dialect, call, asked.writer, asked.keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
@@ -265,7 +265,7 @@ async fn serve_headed(
         note.sign(&key.0);
     }
     let is_streamed = call.is_streamed;
-    let original = call.original.as_ref();
+    let original = call.written_by_caller();
     let bytes = original.map_or(0, |original| original.body.len());
     note.weigh(call.policy_name.as_deref(), bytes as u64);
     let bytes = original.map_or(0, |original| {
