@@ -62,6 +62,8 @@ pub(crate) enum Dialect {
     Chat,
     /// OpenAI's Responses.
     Responses,
+    /// The tokens of a call of Messages, counted and not answered.
+    Count,
     /// Another route of OpenAI's API, by its path: no lane reads it, and a host that has it gets its bytes.
     Opaque(&'static str),
 }

@@ -286,6 +286,7 @@ fn speaks(dialect: Dialect, protocol: Protocol) -> bool {
         Dialect::Anthropic => protocol == Protocol::Messages,
         Dialect::Chat => protocol == Protocol::Chat,
         Dialect::Responses => protocol == Protocol::Responses,
+        Dialect::Count => protocol == Protocol::Messages,
         Dialect::Opaque(_) => protocol != Protocol::Messages,
     }
 }

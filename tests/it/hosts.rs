@@ -9,6 +9,7 @@ use super::support::api_host::fails;
 use super::support::api_host::fails_with;
 use super::support::api_host::says;
 use super::support::client;
+use super::support::client::Response;
 use super::support::client::call;
 use super::support::client::text_of;
 use super::support::relay::Relay;
@@ -500,6 +501,55 @@ fn a_lane_that_is_none_tells_a_key_of_no_lane_that_it_may_not_have() {
         assert_eq!(answer.body.contains("http:one"), policy == "part");
         assert!(!answer.body.contains("claude-pty"), "{}", answer.body);
     }
+}
+
+/// Counts the tokens of a call in a relay of this catalog.
+fn counted(relay: &Relay, body: &Value) -> Response {
+    client::post_to(relay.address, "/v1/messages/count_tokens", body)
+}
+
+#[test]
+fn a_host_of_messages_counts_tokens_itself_and_where_none_does_the_count_is_an_estimate() {
+    let host = Host::answering(|asked| match asked.path().contains("/count_tokens") {
+        true => api_host::answered(&json!({"input_tokens": 4242})),
+        false => says(asked, "hi"),
+    });
+    let relay = relay(&host, &["claude-pty", "http:one"]);
+    let mut body = asking("x");
+    let told = counted(&relay, &body);
+    assert_eq!(
+        (told.status, told.json()),
+        (200, json!({"input_tokens": 4242}))
+    );
+    assert_eq!(told.header("x-relay-lane"), "http:one");
+    assert_eq!(told.header("x-relay-estimate"), "");
+    let asked = host.asked().pop().expect("the host was asked");
+    assert!(
+        asked.head[0].starts_with("POST /v1/messages/count_tokens "),
+        "{:?}",
+        asked.head
+    );
+    assert_eq!(asked.key(), "sk-a");
+    body["model"] = "up".into();
+    assert_eq!(asked.json(), body);
+    for (model, is_known) in [("m@claude-pty", false), ("nobody", false), ("alias", true)] {
+        body["model"] = model.into();
+        let told = counted(&relay, &body);
+        assert_eq!(told.status, 200, "{model}: {}", told.body);
+        let label = if is_known { "" } else { "input_tokens" };
+        assert_eq!(told.header("x-relay-estimate"), label, "{model}");
+    }
+    assert_eq!(host.asked().len(), 2);
+}
+
+#[test]
+fn a_count_that_a_host_does_not_give_is_an_estimate() {
+    let host = Host::answering(|_| fails(404, "not_found_error", "no such route"));
+    let relay = relay(&host, HOST);
+    let told = counted(&relay, &asking("x"));
+    assert_eq!(told.status, 200, "{}", told.body);
+    assert_eq!(told.header("x-relay-estimate"), "input_tokens");
+    assert_eq!(host.asked().len(), 1);
 }
 
 /// An answer that takes twice as long as `timeouts.total`, told in a stream.
