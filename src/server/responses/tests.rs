@@ -106,6 +106,31 @@ async fn what_was_not_kept_is_not_known() {
 }
 
 #[tokio::test]
+async fn a_response_was_made_at_one_moment_however_often_it_is_told() {
+    let test_api = TestApi::new().answering(hello());
+    let ask = json!({"model": "m", "input": "one", "stream": true});
+    let told = post(&test_api, ask).await;
+    let frames = Decoder::default().push(told.text().as_bytes());
+    let responses = frames
+        .iter()
+        .map(|frame| event(&frame.data)["response"].clone());
+    let responses: Vec<Value> = responses.filter(Value::is_object).collect();
+    assert_eq!(responses.len(), 3, "created, in progress, completed");
+    let id = responses[0]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/v1/responses/{id}");
+    let kept = test_api.bare("GET", &path).await.json();
+    assert!(
+        kept["created_at"]
+            .as_u64()
+            .is_some_and(|created| created > 0)
+    );
+    for response in &responses {
+        assert_eq!(response["created_at"], kept["created_at"]);
+    }
+    assert_eq!(Some(&kept), responses.last());
+}
+
+#[tokio::test]
 async fn a_kept_response_is_told_again_listed_and_forgotten() {
     let test_api = TestApi::new().answering(hello());
     let first = post(
