@@ -246,7 +246,7 @@ fn what_is_added_names_what_there_is_or_is_forced() {
     assert!(!user.file("catalog/host-key-k.yaml").exists());
     user.says("host-key add k --host opnai --env FOO --force", 0);
     assert!(user.file("catalog/host-key-k.yaml").exists());
-    let url = user.says("host add m2 --url 127.0.0.1:80 --auth none", 1);
+    let url = user.says("host add m2 --url 127.0.0.1:80 --auth none", 2);
     assert!(
         url.contains("spec.url") && !url.contains("unknown field"),
         "{url}"
@@ -318,7 +318,7 @@ fn a_key_takes_a_policy_that_there_is() {
     let user = User::new();
     user.says("policy add team --all", 0);
     for line in ["key create app --policy tem", "key policy app tem"] {
-        let told = user.says(line, 2);
+        let told = user.says(line, 1);
         assert!(
             told.contains("there is no policy \"tem\"; did you mean \"team\"?"),
             "{told}"
@@ -370,7 +370,7 @@ fn a_key_takes_a_policy_that_there_is() {
         doctor.contains("relay key app names Policy team, which is not in force"),
         "{doctor}"
     );
-    let told = user.says("key policy app team", 2);
+    let told = user.says("key policy app team", 1);
     assert!(told.contains("the policy \"team\" is out: "), "{told}");
 }
 

@@ -12,7 +12,6 @@ use crate::cli::args::NamedKey;
 use crate::cli::args::TokenCommand;
 use crate::cli::auth_report::AuthReport;
 use crate::cli::doctor::State;
-use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::running;
@@ -139,7 +138,7 @@ fn resolved(policy: Option<&str>, env: &Env) -> anyhow::Result<()> {
             catalog::nearest(&set, Kind::Policy, policy)
         ),
     };
-    Err(Misuse(told).into())
+    anyhow::bail!(told)
 }
 
 /// The same for a relay that needs no more than one key.

@@ -4,7 +4,10 @@
 //! `binding`, `policy`, `secret`, `breaker`.
 //!
 //! **What for.** [`main`] is the whole program: it parses, runs one command, and gives the exit code: 0 done,
-//! 1 failed, 2 for what the user has to change first (usage, configuration, a taken port, a second daemon).
+//! 1 failed, 2 for what the user has to change first. That is what was typed, where it can be meant nowhere (a name that is
+//! none, a word that is no lane), the configuration, a taken port, a second daemon. What is well said and cannot be done
+//! here, because nothing has that name or no daemon answers, is 1; but `explain` gives 2 for a code or a call that is not
+//! there, as its help says.
 //!
 //! **Never.** It decides nothing about turns, sessions or HTTP: it calls the daemon, over loopback or in process.
 //!

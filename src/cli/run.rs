@@ -40,6 +40,8 @@ use crate::config::Env;
 use crate::config::Flags;
 use crate::daemon;
 use crate::daemon::DaemonError;
+use crate::store::KeyError;
+use crate::store::StoreError;
 use crate::store::StoreFault;
 use crate::update::UpdateError;
 use clap::ArgMatches;
@@ -201,6 +203,14 @@ fn is_for_the_user(error: &anyhow::Error) -> bool {
         return true;
     }
     if let Some(UpdateError::Off | UpdateError::Key(_)) = error.downcast_ref() {
+        return true;
+    }
+    // What is no name for a key is none for any.
+    let refused = match error.downcast_ref() {
+        Some(StoreError::Refused(refused)) => Some(refused),
+        _ => error.downcast_ref(),
+    };
+    if let Some(KeyError::Name(_)) = refused {
         return true;
     }
     matches!(

@@ -3,7 +3,6 @@
 use crate::cli::args::Usage;
 use crate::cli::args::UsageForm;
 use crate::cli::key::stamp;
-use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::table;
@@ -94,10 +93,9 @@ impl Keys {
         if kept.is_some_and(|page| !page.rows.is_empty()) {
             return Ok(name.to_owned());
         }
-        let told = format!(
+        anyhow::bail!(
             "--key: no key has or had the name or id \"{name}\"; `inference-relay key list` shows those that there are"
-        );
-        Err(Misuse(told).into())
+        )
     }
 }
 

@@ -15,6 +15,7 @@ use crate::catalog::UserRole;
 use crate::catalog::UserSpec;
 use crate::cli::args::NamedUser;
 use crate::cli::args::UserCommand;
+use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::running;
@@ -36,8 +37,10 @@ pub(crate) fn user(command: &UserCommand, env: &Env) -> anyhow::Result<CommandOu
     let set = catalog::load(&folder);
     match command {
         UserCommand::Add { named, role, stdin } => {
-            let role = UserRole::of_word(role).with_context(|| {
-                format!("\"{role}\" is not a role; there are admin, operator and viewer")
+            let role = UserRole::of_word(role).ok_or_else(|| {
+                let told =
+                    format!("\"{role}\" is not a role; there are admin, operator and viewer");
+                Misuse(told)
             })?;
             let row = RowId::new(Kind::User, &named.name);
             anyhow::ensure!(
@@ -99,7 +102,7 @@ fn write(
     // What is written is read as a file would be, so that a name that is none is told.
     let wanted = DocumentSet::of_text(&document.to_yaml(), &Place::default());
     if let Some(problem) = wanted.problems().first() {
-        anyhow::bail!("{}", problem.message);
+        return Err(Misuse(problem.message.clone()).into());
     }
     catalog::write(folder, &catalog::diff(set, &wanted, Prune::Keep))?;
     let shown = (!stdin).then_some(password.as_str());

@@ -33,12 +33,12 @@ impl Unfit {
 /// A path of the inner language, in the caller's. Messages have other places there, so only their list is named.
 pub(super) fn told(dialect: Dialect, path: &str) -> String {
     let [chat, responses] = match dialect {
-        Dialect::Anthropic | Dialect::Opaque(_) => return path.to_owned(),
+        Dialect::Anthropic | Dialect::Count | Dialect::Opaque(_) => return path.to_owned(),
         Dialect::Chat | Dialect::Responses => inner(path),
     };
     match dialect {
         Dialect::Responses => responses,
-        Dialect::Anthropic | Dialect::Chat | Dialect::Opaque(_) => chat,
+        Dialect::Anthropic | Dialect::Count | Dialect::Chat | Dialect::Opaque(_) => chat,
     }
 }
 

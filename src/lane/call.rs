@@ -29,6 +29,10 @@ pub(crate) struct Call {
     /// What the caller wrote, for lanes that speak its dialect; `None` where the request says more than it, as in a
     /// conversation that the relay remembers.
     pub(crate) original: Option<Arc<Original>>,
+    /// What the caller wrote where that is not all of the call: it passes to nobody, and what of it nobody hears is told.
+    pub(crate) basis: Option<Arc<Original>>,
+    /// Whether it names what only the host keeps that gave it: where one host fails, no other is asked.
+    pub(crate) leans_on_host: bool,
     /// The relays that it came through.
     pub(crate) hops: Hops,
     /// The conversation that the call goes on with, where it has a name.
@@ -58,6 +62,8 @@ pub(crate) enum Dialect {
     Chat,
     /// OpenAI's Responses.
     Responses,
+    /// The tokens of a call of Messages, counted and not answered.
+    Count,
     /// Another route of OpenAI's API, by its path: no lane reads it, and a host that has it gets its bytes.
     Opaque(&'static str),
 }
@@ -105,6 +111,8 @@ impl Call {
             is_streamed: request.reading == Reading::Along,
             source: Arc::new(Source::Read(Arc::new(request))),
             original: None,
+            basis: None,
+            leans_on_host: false,
             hops: Hops::default(),
             conversation: None,
             want: LaneWant::Any,
@@ -135,6 +143,8 @@ impl Call {
             is_streamed,
             source: Arc::new(source),
             original: Some(original),
+            basis: None,
+            leans_on_host: false,
             hops: Hops::default(),
             conversation: None,
             want: LaneWant::Any,
@@ -172,9 +182,22 @@ impl Call {
     pub(crate) fn asking(self, request: Request) -> Call {
         Call {
             source: Arc::new(Source::Read(Arc::new(request))),
+            ..self.set_aside()
+        }
+    }
+
+    /// The same call, of which what the caller wrote is not all.
+    pub(crate) fn set_aside(self) -> Call {
+        Call {
+            basis: self.original.or(self.basis),
             original: None,
             ..self
         }
+    }
+
+    /// What the caller wrote, whether or not that is all of the call.
+    pub(crate) fn written_by_caller(&self) -> Option<&Arc<Original>> {
+        self.original.as_ref().or(self.basis.as_ref())
     }
 }
 

@@ -27,6 +27,21 @@ pub(super) fn lane_unknown(lane: &LaneId, lanes: &str) -> Fault {
     Fault::new(FaultKind::InvalidRequest, Blame::Client, public).because("a lane that is not known")
 }
 
+/// The failure of the only host that was asked.
+pub(super) fn kept_by_host(fault: Fault) -> Fault {
+    let why = "No other lane was asked, because `input` refers to an item that a host keeps: send the item itself, and \
+               any lane may serve the call.";
+    // A host's own words may end in none.
+    let end = match fault.public.ends_with(['.', '!', '?']) {
+        true => "",
+        false => ".",
+    };
+    Fault {
+        public: format!("{}{end} {why}", fault.public),
+        ..fault
+    }
+}
+
 pub(super) fn no_lane() -> Fault {
     let public =
         "No lane is configured that could serve this call. Set `claude.driver` in relay.toml.";

@@ -200,7 +200,7 @@ impl Router {
 
 fn headers(readings: &Readings, dialect: Dialect) -> Vec<(&'static str, String)> {
     match dialect {
-        Dialect::Anthropic => anthropic_headers(readings, clock::unix_ms()),
+        Dialect::Anthropic | Dialect::Count => anthropic_headers(readings, clock::unix_ms()),
         Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => openai_headers(readings),
     }
 }

@@ -135,14 +135,16 @@ impl Router {
                 continue;
             };
             let lane = &way.lane;
-            let failed = failure.as_ref();
-            if failed.is_some_and(|(fault, failed)| !helps(fault, &**failed, &**lane)) {
+            let is_in_vain = |(fault, failed): &(Fault, Arc<dyn Lane>)| {
+                stays(&call, fault) || !helps(fault, &**failed, &**lane)
+            };
+            if failure.as_ref().is_some_and(is_in_vain) {
                 continue;
             }
             let mut try_of = call.clone();
             try_of.binding.clone_from(&way.binding);
             let (before, began) = (call.timeline.tries(), clock::now());
-            try_of.is_last_way = Some(step) == last;
+            try_of.is_last_way = Some(step) == last || call.leans_on_host;
             match lane.serve(try_of).await {
                 Ok(reply) => {
                     tried(&call, lane.id(), "answered", before, began);
@@ -162,8 +164,18 @@ impl Router {
                 }
             }
         }
-        Err(failure.map_or_else(|| refusal(&call, &ways, route), |(fault, _)| fault))
+        Err(match failure {
+            Some((fault, _)) if stays(&call, &fault) => fault::kept_by_host(fault),
+            Some((fault, _)) => fault,
+            None => refusal(&call, &ways, route),
+        })
     }
+}
+
+/// Whether the call names what only a host keeps, and one that could take it has failed: another one would say that there
+/// is no such thing, and that would be the caller's fault.
+fn stays(call: &Call, fault: &Fault) -> bool {
+    call.leans_on_host && !is_unfit(fault)
 }
 
 /// Whether a lane could not take the call at all: where one failed that could, that is what the caller is told.

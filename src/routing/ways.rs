@@ -161,18 +161,24 @@ impl Lanes {
     }
 
     fn declared(&self, snapshot: &Snapshot, call: &Call) -> Result<Vec<Way>, Fault> {
+        match snapshot.model(&call.model) {
+            Some(model) => self.granted(model, &call.model, call),
+            None => Err(self.unknown(snapshot, call)),
+        }
+    }
+
+    /// The ways of a model that the caller calls so, as far as its policy grants them.
+    fn granted(&self, model: &Model, name: &str, call: &Call) -> Result<Vec<Way>, Fault> {
         let policy = call.policy.as_deref();
-        let model = snapshot.model(&call.model);
-        let model = model.ok_or_else(|| self.unknown(snapshot, &call.model))?;
         if policy.is_some_and(|policy| !policy.grants_model(model)) {
-            return Err(fault::model_not_granted(&call.model));
+            return Err(fault::model_not_granted(name));
         }
         if !model.enabled {
-            return Err(fault::model_disabled(&call.model));
+            return Err(fault::model_disabled(name));
         }
         let mut bindings: Vec<_> = model.enabled_bindings().collect();
         if bindings.is_empty() {
-            return Err(fault::model_unbound(&call.model));
+            return Err(fault::model_unbound(name));
         }
         share(&mut bindings);
         let granted =
@@ -180,20 +186,23 @@ impl Lanes {
         let ways = bindings.iter().filter(granted);
         let ways: Vec<Way> = ways.filter_map(|binding| self.way(binding)).collect();
         match ways.is_empty() {
-            true => Err(fault::lane_not_granted(&call.model)),
+            true => Err(fault::lane_not_granted(name)),
             false => Ok(ways),
         }
     }
 
-    /// Why there is no such model: its name may be one with a lane behind it that is none.
-    fn unknown(&self, snapshot: &Snapshot, name: &str) -> Fault {
-        let known = misnamed(name).and_then(|(name, lane)| Some((snapshot.model(name)?, lane)));
-        let Some((model, lane)) = known else {
-            return fault::model_unknown(name);
+    /// Why there is no such model: its name may be one with a lane behind it that is none. A caller is told only of lanes
+    /// that it may have.
+    fn unknown(&self, snapshot: &Snapshot, call: &Call) -> Fault {
+        let known = misnamed(&call.model)
+            .and_then(|(name, lane)| Some((snapshot.model(name)?, name, lane)));
+        let Some((model, name, lane)) = known else {
+            return fault::model_unknown(&call.model);
         };
-        let bindings = model.enabled_bindings();
-        let ways: Vec<Way> = bindings.filter_map(|binding| self.way(binding)).collect();
-        unknown_lane(lane, &ways)
+        match self.granted(model, name, call) {
+            Ok(ways) => unknown_lane(lane, &ways),
+            Err(fault) => fault,
+        }
     }
 
     fn way(&self, binding: &Arc<Binding>) -> Option<Way> {

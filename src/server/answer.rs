@@ -147,7 +147,7 @@ pub(super) fn unbuilt(why: Unbuilt) -> Fault {
 fn too_long() -> Fault {
     let public = format!(
         "The answer is longer than {} MiB, the most that the relay holds of one. Ask for fewer tokens, or for a stream \
-         that is not stored.",
+         of Messages or Chat Completions, which is not held.",
         ANSWER_BYTES_MAX >> 20
     );
     let kind = FaultKind::UpstreamFailed { status: 502 };

@@ -50,17 +50,6 @@ pub(super) enum Media {
 /// `unsupported_media_type`, `request_too_large`, `queue_full` where other large bodies take the room, or
 /// `invalid_request` for one that does not arrive.
 pub(super) async fn read(
-    request: Request,
-    media: Media,
-    max: usize,
-    reservation: &mut Reservation,
-) -> Result<Bytes, Fault> {
-    let (head, body) = request.into_parts();
-    read_after(&head.headers, body, media, max, reservation).await
-}
-
-/// The same, for a head that is wanted later.
-pub(super) async fn read_after(
     headers: &HeaderMap,
     body: Body,
     media: Media,

@@ -13,6 +13,7 @@ use super::guarded_body::GuardedBody;
 use super::label;
 use super::late_writer::LateWriter;
 use super::opaque;
+use super::passed;
 use super::usage;
 use super::wanted::is_strict;
 use super::wanted::pinned;
@@ -25,6 +26,7 @@ use crate::lane::Dialect;
 use crate::lane::Hops;
 use crate::lane::LaneWant;
 use crate::lane::Original;
+use crate::lane::Reply;
 use crate::turn::Blame;
 use crate::turn::CompleteAnswer;
 use crate::turn::Fault;
@@ -121,6 +123,8 @@ pub(super) struct Taken {
     hops: Hops,
     /// Whether what the caller wrote is all of the call, so that a lane which speaks its dialect may pass it on.
     pub(super) is_whole: bool,
+    /// Whether it names what only a host keeps.
+    pub(super) leans_on_host: bool,
     reservation: Reservation,
 }
 
@@ -150,12 +154,16 @@ pub(super) async fn take(
     let query = head.uri.query().map(str::to_owned);
     let media = match dialect {
         Dialect::Opaque(path) if opaque::FORMS.contains(&path) => Media::FormOrJson,
-        Dialect::Anthropic | Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => Media::Json,
+        Dialect::Anthropic
+        | Dialect::Count
+        | Dialect::Chat
+        | Dialect::Responses
+        | Dialect::Opaque(_) => Media::Json,
     };
     let max = api.config.body_max;
-    let mut body = body::read_after(&head.headers, body, media, max, &mut reservation).await?;
+    let mut body = body::read(&head.headers, body, media, max, &mut reservation).await?;
     let speaks = match dialect {
-        Dialect::Anthropic => files::Dialect::Anthropic,
+        Dialect::Anthropic | Dialect::Count => files::Dialect::Anthropic,
         Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => files::Dialect::OpenAi,
     };
     if !matches!(dialect, Dialect::Opaque(_))
@@ -176,6 +184,7 @@ pub(super) async fn take(
         original,
         hops,
         is_whole: true,
+        leans_on_host: false,
         reservation,
     })
 }
@@ -213,7 +222,7 @@ pub(super) async fn pass(
 ) -> Result<Response, Refusal> {
     let (reservation, dialect) = (taken.reservation, taken.original.dialect);
     let (mut call, writer) = unread(taken.original, head, &context, plain, read);
-    call.hops = taken.hops;
+    (call.hops, call.leans_on_host) = (taken.hops, taken.leans_on_host);
     let call = context.headed(api, call)?;
     let response = serve_headed(api, context, dialect, call, writer, keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
@@ -243,10 +252,60 @@ pub(super) async fn serve(
     let (reservation, is_whole) = (taken.reservation, taken.is_whole);
     let mut call = context.headed(api, call)?;
     if !is_whole {
-        call.original = None;
+        call = call.set_aside();
     }
     let response = serve_headed(api, context, dialect, call, asked.writer, asked.keep).await?;
     Ok(response.map(|body| GuardedBody::body(body, reservation)))
+}
+
+/// The count of the first host that counts for its own models; `None` where the call's model has none, or none tells it.
+pub(super) async fn counted(
+    api: &Api,
+    context: &Context,
+    taken: &Taken,
+    plain: Box<dyn AnswerWriter>,
+) -> Result<Option<Response>, Fault> {
+    let Some(head) = declared_head(api, &taken.original.body)? else {
+        return Ok(None);
+    };
+    let mut model = head.model;
+    let lane = pinned(&mut model);
+    let original = Original {
+        dialect: taken.original.dialect,
+        query: taken.original.query.clone(),
+        headers: taken.original.headers.clone(),
+        body: taken.original.body.clone(),
+        model_at: head.model_at,
+    };
+    let read = |_: &Original| Err(uncounted());
+    let mut call = Call::written(
+        (&model, false),
+        Arc::new(original),
+        Timeline::default(),
+        read,
+    );
+    call.hops = taken.hops.clone();
+    call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
+    let mut call = context.headed(api, call)?;
+    call.conversation = None; // To count is no turn of it.
+    let Ok(serving) = api.serve(call) else {
+        return Ok(None);
+    };
+    match serving.await {
+        Ok(Reply::Passed(passed)) if passed.status.is_success() => Ok(Some(passed::response(
+            passed,
+            plain,
+            &context.id,
+            &context.note,
+        ))),
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+/// No lane but a host counts.
+fn uncounted() -> Fault {
+    let public = "No lane of this relay counts the tokens of this model.";
+    Fault::new(FaultKind::UnsupportedError, Blame::Relay, public)
 }
 
 async fn serve_headed(
@@ -262,7 +321,7 @@ async fn serve_headed(
         note.sign(&key.0);
     }
     let is_streamed = call.is_streamed;
-    let original = call.original.as_ref();
+    let original = call.written_by_caller();
     let bytes = original.map_or(0, |original| original.body.len());
     note.weigh(call.policy_name.as_deref(), bytes as u64);
     let bytes = original.map_or(0, |original| {

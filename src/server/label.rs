@@ -102,6 +102,14 @@ pub(super) fn write_passed(
     headers.insert(ORIGIN, HeaderValue::from_static("upstream"));
 }
 
+/// Writes of an answer that passes what is not as the caller asked for it; one that is told in events says so itself.
+pub(super) fn emulated(headers: &mut HeaderMap, path: &'static str) {
+    let emulated = header("x-relay-emulated");
+    headers
+        .entry(emulated)
+        .or_insert(HeaderValue::from_static(path));
+}
+
 /// Writes how the limits of the caller stand.
 pub(super) fn write_limits(headers: &mut HeaderMap, limits: &[(&'static str, String)]) {
     for (name, value) in limits {

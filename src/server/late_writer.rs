@@ -56,6 +56,10 @@ impl AnswerWriter for LateWriter {
         self.writer().changed(whole)
     }
 
+    fn holds_answer(&self) -> bool {
+        self.writer().holds_answer()
+    }
+
     fn usage_at_head(&self) -> Option<&'static str> {
         self.writer().usage_at_head()
     }

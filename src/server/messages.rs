@@ -1,15 +1,12 @@
 //! `POST /v1/messages` and its token count: bytes to a request, an answer to a response.
 
 use super::Api;
-use super::body;
-use super::body::Media;
 use super::frame::Refusal;
 use super::front;
 use super::front::Asked;
 use super::front::Context;
 use super::front::beside;
 use super::status;
-use crate::auth::Caller;
 use crate::lane::Dialect;
 use crate::turn::Fault;
 use crate::wire::anthropic::estimate;
@@ -17,7 +14,6 @@ use crate::wire::anthropic::event::Writer;
 use crate::wire::anthropic::request;
 use crate::wire::anthropic::request::Call;
 use crate::wire::anthropic::request::Version;
-use axum::Extension;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -56,16 +52,19 @@ pub(super) async fn create(
     front::answer(api, context, Dialect::Anthropic, request, plain, read).await
 }
 
-/// `POST /v1/messages/count_tokens`: an estimate, and labelled as one.
+/// `POST /v1/messages/count_tokens`: what a host of this API counts, or else an estimate, which is labelled as one.
 pub(super) async fn count_tokens(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    context: Context,
     request: Request,
 ) -> Result<Response, Refusal> {
     let version = version(request.headers())?;
-    let mut reservation = api.body_budget.reservation(caller.owner());
-    let body = body::read(request, Media::Json, api.config.body_max, &mut reservation).await?;
-    let tokens = beside(&api, &body, |body| {
+    let taken = front::take(&api, &context.caller, Dialect::Count, request).await?;
+    let plain = Box::new(Writer::default());
+    if let Some(counted) = front::counted(&api, &context, &taken, plain).await? {
+        return Ok(counted);
+    }
+    let tokens = beside(&api, &taken.original.body, |body| {
         let count = request::count(body, version)?;
         Ok(estimate::input_tokens(&count.request) + estimate::tools_tokens(&count.tools))
     })

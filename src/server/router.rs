@@ -146,7 +146,7 @@ pub(super) const fn welcome() -> &'static str {
         env!("CARGO_PKG_VERSION"),
         ": the Anthropic and OpenAI APIs, served by your own Claude Code, Codex and HTTP hosts.\n\n",
         "POST /v1/messages               a turn, buffered or streamed\n",
-        "POST /v1/messages/count_tokens  an estimate\n",
+        "POST /v1/messages/count_tokens  the host's count, or an estimate\n",
         "POST /v1/chat/completions       a turn, as OpenAI's clients ask for one\n",
         "POST /v1/responses              a turn, as OpenAI's newer clients ask for one\n",
         "POST /v1/conversations          a conversation that such turns go on with\n",

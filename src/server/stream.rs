@@ -16,10 +16,12 @@ use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::turn::AnswerBuilder;
 use crate::turn::AnswerGrammar;
+use crate::turn::AnswerSize;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::RequestId;
 use crate::turn::Start;
+use crate::turn::Unbuilt;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
 use axum::body::Bytes;
@@ -79,6 +81,8 @@ pub(super) struct EventBody {
     end: Option<(Keeping, Bytes)>,
     /// Checks that the events fit together; a stream that does not ends with an error.
     grammar: AnswerGrammar,
+    /// How much the writer holds, where it holds the answer.
+    size: AnswerSize,
     /// The answer so far, where it is kept.
     kept: Option<AnswerBuilder>,
     are_labels_due: bool,
@@ -107,6 +111,7 @@ impl EventBody {
             keep,
             end: None,
             grammar: AnswerGrammar::default(),
+            size: AnswerSize::default(),
             kept,
             are_labels_due: false,
             pings,
@@ -164,17 +169,21 @@ impl EventBody {
             | Event::Delta { .. }
             | Event::BlockStop { .. } => {}
         }
-        frames.push_str(&self.writer.frames(&event));
-        match self.check(&event) {
-            Ok(()) => frames,
-            Err(fault) => self.fail(&fault),
+        if let Err(fault) = self.check(&event) {
+            return self.fail(&fault);
         }
+        frames.push_str(&self.writer.frames(&event));
+        frames
     }
 
     fn check(&mut self, event: &Event) -> Result<(), Fault> {
-        match &mut self.kept {
-            Some(kept) => kept.push(event).map_err(answer::unbuilt),
-            None => self.grammar.check(event).map_err(answer::broken),
+        if let Some(kept) = &mut self.kept {
+            return kept.push(event).map_err(answer::unbuilt);
+        }
+        self.grammar.check(event).map_err(answer::broken)?;
+        match self.writer.holds_answer() && !self.size.has_room_for(event) {
+            true => Err(answer::unbuilt(Unbuilt::TooLong)),
+            false => Ok(()),
         }
     }
 

@@ -2,8 +2,7 @@
 
 use super::AnswerBlock;
 use super::AnswerGrammar;
-use super::BlockKind;
-use super::Delta;
+use super::AnswerSize;
 use super::End;
 use super::Event;
 use super::Start;
@@ -14,8 +13,7 @@ pub(crate) struct AnswerBuilder {
     grammar: AnswerGrammar,
     start: Option<Start>,
     blocks: Vec<AnswerBlock>,
-    /// What the blocks hold.
-    bytes: usize,
+    size: AnswerSize,
     end: Option<End>,
 }
 
@@ -32,7 +30,7 @@ pub(crate) struct CompleteAnswer {
 pub(crate) enum Unbuilt {
     /// The rule of the grammar that an event breaks.
     Broken(&'static str),
-    /// It is longer than [`ANSWER_BYTES_MAX`].
+    /// It is longer than [`ANSWER_BYTES_MAX`](super::ANSWER_BYTES_MAX).
     TooLong,
 }
 
@@ -43,8 +41,7 @@ impl AnswerBuilder {
     /// Where it breaks a rule of the grammar, or the answer is too long; the builder is then of no further use.
     pub(crate) fn push(&mut self, event: &Event) -> Result<(), Unbuilt> {
         self.grammar.check(event).map_err(Unbuilt::Broken)?;
-        self.bytes += bytes(event);
-        if self.bytes > ANSWER_BYTES_MAX {
+        if !self.size.has_room_for(event) {
             self.blocks.clear();
             return Err(Unbuilt::TooLong);
         }
@@ -72,35 +69,11 @@ impl AnswerBuilder {
     }
 }
 
-/// What an event adds to what is held of an answer; the frame of a block counts too.
-fn bytes(event: &Event) -> usize {
-    match event {
-        Event::Start(_) | Event::BlockStop { .. } | Event::End(_) => 0,
-        Event::BlockStart { kind, .. } => {
-            size_of::<AnswerBlock>()
-                + match kind {
-                    BlockKind::Text | BlockKind::Thinking => 0,
-                    BlockKind::RedactedThinking { data } => data.len(),
-                    BlockKind::ToolUse { id, name } => id.len() + name.len(),
-                    BlockKind::Foreign(block) => block.to_string().len(),
-                }
-        }
-        Event::Delta { delta, .. } => match delta {
-            Delta::Text(more)
-            | Delta::Thinking(more)
-            | Delta::Signature(more)
-            | Delta::InputJson(more) => more.len(),
-            Delta::Foreign(piece) => piece.to_string().len(),
-        },
-    }
-}
-
-/// Bytes of an answer that is held as a whole: eight times the longest of today, which has 128,000 tokens. A stream that
-/// nobody keeps has no such bound.
-pub(crate) const ANSWER_BYTES_MAX: usize = 8 << 20;
-
 #[cfg(test)]
 mod tests {
+    use super::super::ANSWER_BYTES_MAX;
+    use super::super::BlockKind;
+    use super::super::Delta;
     use super::super::Labels;
     use super::super::LaneId;
     use super::super::MessageId;

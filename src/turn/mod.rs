@@ -15,6 +15,7 @@
 mod answer_block;
 mod answer_builder;
 mod answer_grammar;
+mod answer_size;
 mod block;
 mod conversation;
 mod end;
@@ -31,11 +32,12 @@ mod tool;
 mod usage;
 
 pub(crate) use answer_block::AnswerBlock;
-pub(crate) use answer_builder::ANSWER_BYTES_MAX;
 pub(crate) use answer_builder::AnswerBuilder;
 pub(crate) use answer_builder::CompleteAnswer;
 pub(crate) use answer_builder::Unbuilt;
 pub(crate) use answer_grammar::AnswerGrammar;
+pub(crate) use answer_size::ANSWER_BYTES_MAX;
+pub(crate) use answer_size::AnswerSize;
 pub(crate) use block::Block;
 pub(crate) use conversation::ConversationId;
 pub(crate) use conversation::Joined;

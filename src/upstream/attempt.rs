@@ -178,7 +178,7 @@ impl Attempt<'_> {
         let coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
         let kind = head.headers.get(header::CONTENT_TYPE);
         let is = |media: &[u8]| kind.is_some_and(|kind| kind.as_bytes().starts_with(media));
-        let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_));
+        let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_) | Dialect::Count);
         let is_stream = is(b"text/event-stream") && !is_opaque;
         let kind = match is_opaque {
             false => Kind::Answer(self.protocol),
@@ -344,6 +344,7 @@ struct Answer {
 fn path(dialect: Dialect, protocol: Protocol) -> &'static str {
     match (dialect, protocol) {
         (Dialect::Opaque(path), _) => path,
+        (Dialect::Count, _) => "/v1/messages/count_tokens",
         (_, Protocol::Messages) => "/v1/messages",
         (_, Protocol::Chat) => "/v1/chat/completions",
         (_, Protocol::Responses) => "/v1/responses",

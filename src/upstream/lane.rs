@@ -236,7 +236,7 @@ impl Plan<'_> {
         let written = translated::written(request, self.protocol, model, is_streamed);
         // What this host's protocol has no place for, another may.
         let mut written = written.map_err(|fault| fault.helped_by(Remedy::OtherLane))?;
-        let original = call.original.as_ref();
+        let original = call.written_by_caller();
         let unsaid = original.map(|original| unsaid(&original.body));
         // A host of Messages gets the marks of its cache.
         let is_said =
@@ -286,6 +286,7 @@ fn speaks(dialect: Dialect, protocol: Protocol) -> bool {
         Dialect::Anthropic => protocol == Protocol::Messages,
         Dialect::Chat => protocol == Protocol::Chat,
         Dialect::Responses => protocol == Protocol::Responses,
+        Dialect::Count => protocol == Protocol::Messages,
         Dialect::Opaque(_) => protocol != Protocol::Messages,
     }
 }

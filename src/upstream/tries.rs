@@ -202,6 +202,8 @@ impl<'a> Tries<'a> {
         let model = &self.plan.binding.upstream_name;
         let bytes = counted_bytes(&self.original.headers, &self.original.body);
         let entered = match lane.breakers().enter(candidate.digest, model, now) {
+            // A host limits counts apart, and they take no tokens.
+            Ok(leave) if self.original.dialect == Dialect::Count => Ok((leave, None)),
             Ok(leave) => {
                 let taken = lane.reserve(candidate, bytes, now).await;
                 taken.map(|taken| (leave, taken))

@@ -27,6 +27,11 @@ pub(crate) trait AnswerWriter: Send {
         Vec::new()
     }
 
+    /// Whether the stream tells the whole answer again at its end, so that all of it is held until then.
+    fn holds_answer(&self) -> bool {
+        false
+    }
+
     /// How far the counts at a stream's head can be trusted, where the dialect tells any there.
     fn usage_at_head(&self) -> Option<&'static str> {
         None

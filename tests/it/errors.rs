@@ -281,10 +281,8 @@ fn a_claude_that_ends_at_its_start_is_told_of_at_once() {
             "{why}"
         );
         let answer = relay.ask("Anyone there?");
-        // A call that waits for a session that is being warmed is told that this one is lost.
-        let told = (answer.status, answer.header("x-relay-error"));
-        let known = [(503, "claude_unsupported"), (502, "session_lost")];
-        assert!(known.contains(&told), "{}", answer.body);
+        is_failure(&answer, 503, "claude_unsupported", "api_error");
+        assert_eq!(answer.header("x-should-retry"), "false", "{driver}");
     }
 }
 

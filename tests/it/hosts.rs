@@ -9,6 +9,7 @@ use super::support::api_host::fails;
 use super::support::api_host::fails_with;
 use super::support::api_host::says;
 use super::support::client;
+use super::support::client::Response;
 use super::support::client::call;
 use super::support::client::text_of;
 use super::support::relay::Relay;
@@ -20,6 +21,7 @@ use fake_host::Api;
 use fake_host::Counts;
 use serde_json::Value;
 use serde_json::json;
+use std::time::Duration;
 
 const ECHO: &str = "[[rule]]\nany = true\n[[rule.step]]\necho = true\n";
 
@@ -433,6 +435,174 @@ fn a_change_of_the_catalog_is_in_force_without_a_restart() {
     wait::until("the binding's return", || {
         (relay.post(&asking("x")).status == 200).then_some(())
     });
+}
+
+#[test]
+fn a_lane_behind_a_declared_models_name_that_is_none_is_told_with_those_that_are() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let relay = relay(&host, &["http:one", "claude-pty"]);
+    let none = "the catalog has no model of that name";
+    for (model, status, code, words) in [
+        (
+            "m@cluade-pty",
+            400,
+            "invalid_request",
+            "http:one, claude-pty",
+        ),
+        (
+            "alias@cluade-pty",
+            400,
+            "invalid_request",
+            "http:one, claude-pty",
+        ),
+        ("other@cluade-pty", 404, "model_unknown", none),
+        ("m@latest", 404, "model_unknown", none),
+        ("m@20250514", 404, "model_unknown", none),
+    ] {
+        let mut body = asking("x");
+        body["model"] = model.into();
+        let answer = relay.post(&body);
+        assert_eq!(
+            (answer.status, answer.header("x-relay-error")),
+            (status, code),
+            "{model}: {}",
+            answer.body
+        );
+        assert!(answer.body.contains(words), "{model}: {}", answer.body);
+    }
+    assert!(host.asked().is_empty());
+}
+
+#[test]
+fn a_lane_that_is_none_tells_a_key_of_no_lane_that_it_may_not_have() {
+    let host = Host::answering(|asked| says(asked, "hi"));
+    let world = World::scripted(ECHO).pool("idle = 0");
+    world.credential("key-a", "sk-a");
+    world.credential("key-b", "sk-b");
+    let policies = "---\nkind: Policy\nmetadata: { name: part }\nspec: { models: [m], lanes: [\"http:one\"] }\n\
+                    ---\nkind: Policy\nmetadata: { name: other }\nspec: { models: [], lanes: [\"http:one\"] }\n";
+    world.declare(&(catalog(&host, &["http:one", "claude-pty"]) + policies));
+    let relay = world.start();
+    for (policy, status, code) in [
+        ("part", 400, "invalid_request"),
+        ("other", 403, "model_not_granted"),
+    ] {
+        let key = door::key(&relay, &["create", policy, "--policy", policy]);
+        let mut body = asking("x");
+        body["model"] = "m@typo".into();
+        let answer = wait::until("the key", || {
+            let answer = client::post_as(relay.address, &key, &body);
+            (answer.status != 401).then_some(answer)
+        });
+        assert_eq!(
+            (answer.status, answer.header("x-relay-error")),
+            (status, code)
+        );
+        assert_eq!(answer.body.contains("http:one"), policy == "part");
+        assert!(!answer.body.contains("claude-pty"), "{}", answer.body);
+    }
+}
+
+/// Counts the tokens of a call in a relay of this catalog.
+fn counted(relay: &Relay, body: &Value) -> Response {
+    client::post_to(relay.address, "/v1/messages/count_tokens", body)
+}
+
+#[test]
+fn a_host_of_messages_counts_tokens_itself_and_where_none_does_the_count_is_an_estimate() {
+    let host = Host::answering(|asked| match asked.path().contains("/count_tokens") {
+        true => api_host::answered(&json!({"input_tokens": 4242})),
+        false => says(asked, "hi"),
+    });
+    let relay = relay(&host, &["claude-pty", "http:one"]);
+    let mut body = asking("x");
+    let told = counted(&relay, &body);
+    assert_eq!(
+        (told.status, told.json()),
+        (200, json!({"input_tokens": 4242}))
+    );
+    assert_eq!(told.header("x-relay-lane"), "http:one");
+    assert_eq!(told.header("x-relay-estimate"), "");
+    let asked = host.asked().pop().expect("the host was asked");
+    assert!(
+        asked.head[0].starts_with("POST /v1/messages/count_tokens "),
+        "{:?}",
+        asked.head
+    );
+    assert_eq!(asked.key(), "sk-a");
+    body["model"] = "up".into();
+    assert_eq!(asked.json(), body);
+    for (model, is_known) in [("m@claude-pty", false), ("nobody", false), ("alias", true)] {
+        body["model"] = model.into();
+        let told = counted(&relay, &body);
+        assert_eq!(told.status, 200, "{model}: {}", told.body);
+        let label = if is_known { "" } else { "input_tokens" };
+        assert_eq!(told.header("x-relay-estimate"), label, "{model}");
+    }
+    assert_eq!(host.asked().len(), 2);
+}
+
+#[test]
+fn a_count_that_a_host_does_not_give_is_an_estimate() {
+    let host = Host::answering(|_| fails(404, "not_found_error", "no such route"));
+    let relay = relay(&host, HOST);
+    let told = counted(&relay, &asking("x"));
+    assert_eq!(told.status, 200, "{}", told.body);
+    assert_eq!(told.header("x-relay-estimate"), "input_tokens");
+    assert_eq!(host.asked().len(), 1);
+}
+
+/// An answer that takes twice as long as `timeouts.total`, told in a stream.
+fn dripping() -> Said {
+    let events = api_host::stream("drip");
+    let (begin, rest) = events.split_at(3);
+    let at_once = |event: &String| (Duration::ZERO, event.clone());
+    let drops = (0..16).map(|_| (Duration::from_millis(250), begin[2].clone()));
+    let pieces = begin.iter().map(at_once).chain(drops);
+    Said::Slow(pieces.chain(rest.iter().map(at_once)).collect())
+}
+
+#[test]
+fn an_answer_that_is_read_whole_is_over_at_its_total_however_the_host_tells_it() {
+    let host = Host::answering(|_| dripping());
+    let relay = relay(&host, HOST);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let chat = json!({"model": "m", "messages": messages});
+    let translated = client::post_to(relay.address, "/v1/chat/completions", &chat);
+    assert_eq!(
+        (translated.status, translated.header("x-relay-error")),
+        (504, "upstream_timeout")
+    );
+    assert!(
+        translated.body.contains("`timeouts.total`"),
+        "{}",
+        translated.body
+    );
+    // What passes has begun by then, and ends as a failure.
+    let passed = relay.post(&asking("x"));
+    assert!(passed.body.contains("`timeouts.total`"), "{}", passed.body);
+    assert!(!passed.body.contains("message_stop"), "{}", passed.body);
+}
+
+#[test]
+fn a_stream_that_is_read_as_it_comes_has_no_total() {
+    let host = Host::answering(|_| dripping());
+    let relay = relay(&host, HOST);
+    let passed = client::stream(relay.address, &asking("x")).rest();
+    assert_eq!(text_of(&passed), "drip".repeat(17));
+    assert_eq!(
+        passed.last().map(|event| event.name.as_str()),
+        Some("message_stop")
+    );
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": "x"}]});
+    let translated = client::stream_to(relay.address, "/v1/chat/completions", &chat).whole();
+    assert_eq!(
+        translated.body.matches("drip").count(),
+        17,
+        "{}",
+        translated.body
+    );
+    assert!(translated.body.contains("[DONE]"), "{}", translated.body);
 }
 
 #[test]

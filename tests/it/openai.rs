@@ -122,6 +122,37 @@ fn a_model_may_name_its_lane() {
 }
 
 #[test]
+fn instructions_without_anything_to_answer_are_refused_and_what_is_missing_is_told() {
+    for driver in ["pty", "print"] {
+        let upstream = Upstream::echo();
+        let relay = World::upstream(&upstream)
+            .claude(&format!("driver = \"{driver}\""))
+            .start();
+        let system = json!([{"role": "system", "content": "Be brief."}, {"role": "developer", "content": "Always."}]);
+        let model = "claude-opus-4-8";
+        for (path, body) in [
+            (CHAT, json!({"model": model, "messages": system})),
+            (
+                "/v1/responses",
+                json!({"model": model, "instructions": "Be brief."}),
+            ),
+            ("/v1/responses", json!({"model": model, "input": system})),
+        ] {
+            let answer = client::post_to(relay.address, path, &body);
+            assert_eq!(
+                (answer.status, answer.header("x-relay-error")),
+                (400, "invalid_request"),
+                "{driver} {path}: {}",
+                answer.body
+            );
+            let told = answer.json()["error"]["message"].to_string();
+            assert!(told.contains("add a message of the user"), "{told}");
+        }
+        assert!(upstream.bodies().is_empty());
+    }
+}
+
+#[test]
 fn a_lane_behind_a_models_name_that_is_none_is_told_and_a_version_is_no_lane() {
     let upstream = Upstream::echo();
     let relay = World::upstream(&upstream).start();

@@ -259,3 +259,98 @@ fn a_conversation_grows_by_what_passes() {
     let items = rig.relay.get(&format!("/v1/conversations/{id}/items"));
     assert_eq!(items["data"].as_array().map(Vec::len), Some(4), "{items}");
 }
+
+/// A call of Responses that goes on in the conversation of this name.
+fn named(relay: &Relay, name: &str, body: &Value) -> Response {
+    let body = body.to_string();
+    let request = format!(
+        "POST /v1/responses HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         authorization: Bearer any\r\nx-ir-session-id: {name}\r\ncontent-length: {}\r\n\r\n{body}",
+        relay.address,
+        body.len()
+    );
+    client::send(relay.address, request.as_bytes()).whole()
+}
+
+#[test]
+fn what_a_named_conversation_cannot_say_to_a_host_is_labelled() {
+    let rig = Rig::new(says);
+    let lost = json!({"metadata": {"k": "v"}, "user": "u", "service_tier": "flex", "prompt_cache_key": "p",
+        "zeta": 1, "store": false, "model": "m-responses"});
+    for is_stored in [true, false] {
+        let mut body = searching(&lost);
+        body["store"] = is_stored.into();
+        let answer = named(&rig.relay, "n", &body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let asked = rig.asked();
+        let ignored = answer.header("x-relay-ignored").to_owned();
+        let ignored: Vec<&str> = ignored.split(',').collect();
+        for name in body.as_object().expect("it is an object").keys() {
+            let is_said = asked.get(name).is_some();
+            let is_labelled = ignored
+                .iter()
+                .any(|path| path.split('.').next() == Some(name.as_str()));
+            let is_moot = name == "include"; // It asks for more of what these tools would have found.
+            assert!(is_said || is_labelled || is_moot, "{name}: {ignored:?}");
+        }
+        for tool in ["tools.0", "tools.1"] {
+            assert!(
+                ignored.iter().any(|path| path.starts_with(tool)),
+                "{ignored:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_response_that_goes_on_without_its_caller_passes_as_bytes_and_is_kept() {
+    let rig = Rig::new(says);
+    for is_streamed in [false, true] {
+        let body = searching(&json!({"background": true, "zeta": 1}));
+        let answer = rig.ask(Api::Responses, Api::Responses, &body, is_streamed);
+        let told = response(&answer, is_streamed);
+        let mut expected = body.clone();
+        expected["model"] = "up".into();
+        if is_streamed {
+            expected["stream"] = true.into();
+        }
+        let fields = expected.as_object_mut().expect("it is an object");
+        fields.remove("background");
+        fields.insert(
+            "input".into(),
+            json!([{"type": "message", "role": "user", "content": "one"}]),
+        );
+        assert_eq!(rig.asked(), expected);
+        assert_eq!(answer.header("x-relay-emulated"), "background");
+        let path = format!("/v1/responses/{}", told["id"].as_str().expect("an id"));
+        assert_eq!(rig.relay.get(&path)["background"], true);
+        let cancelled = client::post_to(rig.relay.address, &format!("{path}/cancel"), &json!({}));
+        assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+    }
+}
+
+#[test]
+fn a_call_that_refers_to_an_item_of_a_host_goes_to_no_other_where_that_one_fails() {
+    let host = Host::answering(|_| api_host::chat_fails(500, "", "server_error", "it broke"));
+    let ways: &[&str] = &["claude-pty", "http:one+responses", "http:two+responses"];
+    let relay = bound(&host, &[("m", ways)]);
+    let ask = |input: Value| {
+        let body = json!({"model": "m", "input": input});
+        client::post_to(relay.address, "/v1/responses", &body)
+    };
+    let answer = ask(json!([{"type": "item_reference", "id": "msg_of_the_host"}]));
+    assert_eq!(
+        (answer.status, answer.header("x-relay-error")),
+        (500, "upstream_failed"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(answer.header("x-relay-lane"), "http:one");
+    assert!(
+        answer.body.contains(
+            "it broke. No other lane was asked, because `input` refers to an item that a host keeps"
+        ),
+        "{}",
+        answer.body
+    );
+}

@@ -79,7 +79,7 @@ fn count(text: &str, word: &str) -> usize {
 #[test]
 fn r13_an_error_after_the_first_event_of_a_stream_goes_to_the_next_key() {
     let rig = first_key(|asked| {
-        let failed = api(asked).failed("insufficient_quota", "insufficient_quota", "no more");
+        let failed = api(asked).failed("1", "insufficient_quota", "insufficient_quota", "no more");
         Said::Stream(vec![preamble(asked), failed])
     });
     for (from, to) in pairs() {
@@ -134,7 +134,7 @@ fn r15_a_stall_after_the_head_ends_the_wait_of_its_caller() {
 fn r16_what_was_told_in_part_is_tried_nowhere_again() {
     let rig = first_key(|asked| {
         let mut events = begun(asked, "half");
-        events.push(api(asked).failed("overloaded_error", "server_error", "busy"));
+        events.push(api(asked).failed("1", "overloaded_error", "server_error", "busy"));
         Said::Stream(events)
     });
     for (from, to) in pairs() {

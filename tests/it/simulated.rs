@@ -51,6 +51,32 @@ fn a_newcomer_finds_a_host_of_each_api_in_the_list_of_models_and_asks_it_in_any(
     assert_eq!(relay.world.pids(), [] as [u32; 0], "they end with it");
 }
 
+#[test]
+fn each_answer_of_a_simulated_host_has_ids_of_its_own_by_its_count() {
+    let relay = World::scripted(ECHO).pool("idle = 0").simulated().start();
+    for count in 1..=2 {
+        let path = "/v1/responses";
+        let told = ask(
+            &relay,
+            path,
+            "gpt-simulated-responses",
+            &format!("ask {count}"),
+        );
+        let told = told.json();
+        assert_eq!(told["id"], format!("resp_{count}"));
+        assert_eq!(told["output"][0]["id"], format!("msg_{count}_0"));
+    }
+    let kept = ["resp_1", "resp_2"].map(|id| relay.get(&format!("/v1/responses/{id}")));
+    assert_eq!(kept.map(|kept| kept["id"].clone()), ["resp_1", "resp_2"]);
+    for (path, model) in [
+        ("/v1/chat/completions", "gpt-simulated"),
+        ("/v1/messages", "claude-simulated"),
+    ] {
+        let ids = [(); 2].map(|()| ask(&relay, path, model, "x").json()["id"].clone());
+        assert_ne!(ids[0], ids[1], "{path}");
+    }
+}
+
 const SCRIPT: &str = r#"
 [[rule]]
 match = "gzip"

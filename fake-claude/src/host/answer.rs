@@ -8,8 +8,8 @@ use serde_json::json;
 pub struct Answer {
     /// The model that it names as its own.
     pub model: String,
-    /// What the API calls it.
-    pub id: &'static str,
+    /// What the ids of it and of all in it are made of.
+    pub stem: String,
     /// In their order.
     pub parts: Vec<Part>,
     pub stop: Stop,
@@ -62,7 +62,7 @@ impl Answer {
     pub fn text(model: &str, text: &str, counts: Counts) -> Answer {
         Answer {
             model: model.to_owned(),
-            id: "msg_1",
+            stem: "1".to_owned(),
             parts: vec![Part::Say(vec![text.to_owned()])],
             stop: Stop::End,
             counts,

@@ -68,13 +68,13 @@ impl Api {
         }
     }
 
-    /// A failure inside a stream.
+    /// A failure inside the stream of the answer with ids of this stem.
     #[must_use]
-    pub fn failed(self, kind: &str, code: &str, message: &str) -> String {
+    pub fn failed(self, stem: &str, kind: &str, code: &str, message: &str) -> String {
         match self {
             Api::Messages => event(&self.failure(kind, code, message)),
             Api::Chat => format!("data: {}\n\n", self.failure(kind, code, message)),
-            Api::Responses => responses::failed(code, message),
+            Api::Responses => responses::failed(stem, code, message),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn whole(answer: &Answer) -> Value {
         } => {
             place += 1;
             Some(
-                json!({"id": call_id(id.as_ref(), place), "type": "function",
+                json!({"id": call_id(answer, id.as_ref(), place), "type": "function",
                 "function": {"name": tool, "arguments": arguments}}),
             )
         }
@@ -38,13 +38,13 @@ pub(crate) fn whole(answer: &Answer) -> Value {
     if !calls.is_empty() {
         message["tool_calls"] = calls.into();
     }
-    json!({"id": "c1", "object": "chat.completion", "created": 1, "model": answer.model, "choices": [{"index": 0,
+    json!({"id": format!("chatcmpl-{}", answer.stem), "object": "chat.completion", "created": 1, "model": answer.model, "choices": [{"index": 0,
         "message": message, "finish_reason": stop(answer.stop)}], "usage": usage(answer.counts)})
 }
 
 pub(crate) fn events(answer: &Answer, counts: bool) -> Vec<String> {
     let chunk = |choices: Value, usage: Value| {
-        let chunk = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": answer.model,
+        let chunk = json!({"id": format!("chatcmpl-{}", answer.stem), "object": "chat.completion.chunk", "created": 1, "model": answer.model,
             "choices": choices, "usage": usage});
         format!("data: {chunk}\n\n")
     };
@@ -56,7 +56,7 @@ pub(crate) fn events(answer: &Answer, counts: bool) -> Vec<String> {
     for delta in answer
         .parts
         .iter()
-        .flat_map(|part| deltas(part, &mut place))
+        .flat_map(|part| deltas(answer, part, &mut place))
     {
         events.push(chunk(choice(delta, Value::Null), Value::Null));
     }
@@ -71,7 +71,7 @@ pub(crate) fn events(answer: &Answer, counts: bool) -> Vec<String> {
     events
 }
 
-fn deltas(part: &Part, place: &mut usize) -> Vec<Value> {
+fn deltas(answer: &Answer, part: &Part, place: &mut usize) -> Vec<Value> {
     match part {
         // As hosts of open models tell it; OpenAI's own does not.
         Part::Think(text) => vec![json!({"reasoning_content": text})],
@@ -84,7 +84,7 @@ fn deltas(part: &Part, place: &mut usize) -> Vec<Value> {
         } => {
             let index = *place;
             *place += 1;
-            let begun = json!({"index": index, "id": call_id(id.as_ref(), *place), "type": "function",
+            let begun = json!({"index": index, "id": call_id(answer, id.as_ref(), *place), "type": "function",
                 "function": {"name": tool, "arguments": ""}});
             let rest = json!({"index": index, "function": {"arguments": arguments}});
             vec![
@@ -117,8 +117,8 @@ fn refusal_of(part: &Part) -> Option<String> {
 }
 
 /// `number`: from 1 on.
-fn call_id(id: Option<&String>, number: usize) -> String {
-    id.map_or_else(|| format!("call_{number}"), Clone::clone)
+fn call_id(answer: &Answer, id: Option<&String>, number: usize) -> String {
+    id.map_or_else(|| format!("call_{}_{number}", answer.stem), Clone::clone)
 }
 
 fn stop(stop: Stop) -> &'static str {

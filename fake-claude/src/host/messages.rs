@@ -14,9 +14,9 @@ pub(crate) fn whole(answer: &Answer) -> Value {
     let content: Vec<Value> = answer
         .parts
         .iter()
-        .map(|part| block(part, &mut calls))
+        .map(|part| block(answer, part, &mut calls))
         .collect();
-    json!({"id": answer.id, "type": "message", "role": "assistant", "model": answer.model, "content": content,
+    json!({"id": format!("msg_{}", answer.stem), "type": "message", "role": "assistant", "model": answer.model, "content": content,
         "stop_reason": stop(answer.stop), "stop_sequence": null, "usage": usage(answer.counts, answer.counts.output)})
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn events(answer: &Answer) -> Vec<String> {
     let mut calls = 0;
     let mut events = vec![start(answer)];
     for (index, part) in answer.parts.iter().enumerate() {
-        let block = block(part, &mut calls);
+        let block = block(answer, part, &mut calls);
         let empty = emptied(block.clone());
         events.push(event(
             &json!({"type": "content_block_start", "index": index, "content_block": empty}),
@@ -48,12 +48,12 @@ pub(crate) fn events(answer: &Answer) -> Vec<String> {
 
 /// What a stream begins with before it says anything.
 fn start(answer: &Answer) -> String {
-    let message = json!({"id": answer.id, "type": "message", "role": "assistant", "model": answer.model, "content": [],
+    let message = json!({"id": format!("msg_{}", answer.stem), "type": "message", "role": "assistant", "model": answer.model, "content": [],
         "stop_reason": null, "stop_sequence": null, "usage": usage(answer.counts, 1)});
     event(&json!({"type": "message_start", "message": message}))
 }
 
-fn block(part: &Part, calls: &mut usize) -> Value {
+fn block(answer: &Answer, part: &Part, calls: &mut usize) -> Value {
     match part {
         Part::Think(text) => {
             json!({"type": "thinking", "thinking": text, "signature": SIGNATURE})
@@ -66,7 +66,9 @@ fn block(part: &Part, calls: &mut usize) -> Value {
             arguments,
         } => {
             *calls += 1;
-            let id = id.clone().unwrap_or_else(|| format!("toolu_{calls}"));
+            let id = id
+                .clone()
+                .unwrap_or_else(|| format!("toolu_{}_{calls}", answer.stem));
             json!({"type": "tool_use", "id": id, "name": tool, "input": object(arguments)})
         }
     }

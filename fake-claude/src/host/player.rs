@@ -86,9 +86,9 @@ impl Player {
     }
 
     fn say(&self, api: Api, asked: &Asked, model: &str, steps: &[Step]) -> Said {
-        let answer = answer(asked, model, steps);
+        let mut answer = answer(asked, model, steps);
         let any = |wanted: fn(&Step) -> bool| steps.iter().any(wanted);
-        self.count(answer.counts);
+        answer.stem = self.count(answer.counts).to_string();
         if !asked.is_streamed() {
             let body = api.whole(&answer).to_string();
             return match () {
@@ -104,7 +104,7 @@ impl Player {
             events = begun(events, &answer);
         }
         if let Some(fail) = broken {
-            events.push(api.failed(&fail.kind, &fail.code, &fail.message));
+            events.push(api.failed(&answer.stem, &fail.kind, &fail.code, &fail.message));
         }
         match () {
             () if any(|step| step.cut) => Said::Cut(events),
@@ -114,7 +114,8 @@ impl Player {
         }
     }
 
-    fn count(&self, counts: Counts) {
+    /// Counts an answer; which one it is, from 1 on.
+    fn count(&self, counts: Counts) -> u64 {
         let mut counted = lock(&self.counted);
         counted.calls += 1;
         let sum = &mut counted.counts;
@@ -127,6 +128,7 @@ impl Player {
         ] {
             *sum = sum.map_or(count, |sum| Some(sum + count.unwrap_or(0)));
         }
+        counted.calls
     }
 
     fn counted(&self) -> Value {
@@ -171,7 +173,7 @@ fn answer(asked: &Asked, model: &str, steps: &[Step]) -> Answer {
     };
     Answer {
         model: model.to_owned(),
-        id: "msg_1",
+        stem: String::new(), // It is known once the answer is counted.
         counts: used.map_or_else(estimate, Counts::from),
         parts,
         stop,

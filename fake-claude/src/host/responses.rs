@@ -13,19 +13,21 @@ pub(crate) fn whole(answer: &Answer) -> Value {
     let items = answer
         .parts
         .iter()
-        .map(|part| item(part, answer.stop, &mut calls));
+        .enumerate()
+        .map(|place| item(answer, place, &mut calls));
     ended(answer, items.collect())
 }
 
 pub(crate) fn events(answer: &Answer) -> Vec<String> {
-    let response = json!({"id": "resp_1", "object": "response", "status": "in_progress", "model": answer.model,
-        "output": []});
+    let response = json!({"id": id_of(&answer.stem), "object": "response", "status": "in_progress",
+        "model": answer.model, "output": []});
     let mut events = vec![event(
         &json!({"type": "response.created", "response": response}),
     )];
     let (mut output, mut calls) = (Vec::new(), 0);
     for part in &answer.parts {
-        let (index, item) = (output.len(), item(part, answer.stop, &mut calls));
+        let index = output.len();
+        let item = item(answer, (index, part), &mut calls);
         events.push(event(
             &json!({"type": "response.output_item.added", "output_index": index, "item": begun(&item)}),
         ));
@@ -45,14 +47,14 @@ pub(crate) fn events(answer: &Answer) -> Vec<String> {
 }
 
 /// An answer that failed after it had begun.
-pub(crate) fn failed(code: &str, message: &str) -> String {
+pub(crate) fn failed(stem: &str, code: &str, message: &str) -> String {
     let error = json!({"code": code, "message": message});
-    let response = json!({"id": "resp_1", "object": "response", "status": "failed", "output": [], "error": error});
+    let response = json!({"id": id_of(stem), "object": "response", "status": "failed", "output": [], "error": error});
     event(&json!({"type": "response.failed", "response": response}))
 }
 
 fn ended(answer: &Answer, output: Vec<Value>) -> Value {
-    let mut response = json!({"id": "resp_1", "object": "response", "created_at": 1, "status": "completed",
+    let mut response = json!({"id": id_of(&answer.stem), "object": "response", "created_at": 1, "status": "completed",
         "model": answer.model, "output": output, "usage": usage(answer.counts)});
     let reason = match answer.stop {
         Stop::MaxTokens => "max_output_tokens",
@@ -64,14 +66,19 @@ fn ended(answer: &Answer, output: Vec<Value>) -> Value {
     response
 }
 
-fn item(part: &Part, stop: Stop, calls: &mut usize) -> Value {
-    let status = match stop {
+fn id_of(stem: &str) -> String {
+    format!("resp_{stem}")
+}
+
+fn item(answer: &Answer, (index, part): (usize, &Part), calls: &mut usize) -> Value {
+    let stem = &answer.stem;
+    let status = match answer.stop {
         Stop::MaxTokens | Stop::Filter => "incomplete",
         Stop::End | Stop::Tools | Stop::Refusal => "completed",
     };
-    let message = |content: Value| json!({"type": "message", "id": "msg_1", "role": "assistant", "status": status, "content": [content]});
+    let message = |content: Value| json!({"type": "message", "id": format!("msg_{stem}_{index}"), "role": "assistant", "status": status, "content": [content]});
     match part {
-        Part::Think(text) => json!({"type": "reasoning", "id": "rs_1",
+        Part::Think(text) => json!({"type": "reasoning", "id": format!("rs_{stem}_{index}"),
             "summary": [{"type": "summary_text", "text": text}], "encrypted_content": "enc-1"}),
         Part::Say(pieces) => {
             message(json!({"type": "output_text", "annotations": [], "text": pieces.concat()}))
@@ -86,8 +93,8 @@ fn item(part: &Part, stop: Stop, calls: &mut usize) -> Value {
         } => {
             let place = *calls;
             *calls += 1;
-            let id = id.clone().unwrap_or_else(|| format!("call_{place}"));
-            json!({"type": "function_call", "id": format!("fc_{place}"), "call_id": id,
+            let id = id.clone().unwrap_or_else(|| format!("call_{stem}_{place}"));
+            json!({"type": "function_call", "id": format!("fc_{stem}_{index}"), "call_id": id,
                 "name": tool, "arguments": arguments, "status": "completed"})
         }
     }

@@ -15,6 +15,7 @@ use crate::cli::catalog::args::HostRow;
 use crate::cli::catalog::args::LimitFlags;
 use crate::cli::catalog::args::ModelRow;
 use crate::cli::catalog::args::PolicyRow;
+use crate::cli::misuse::Misuse;
 use serde_json::Value;
 use serde_json::json;
 use std::path::Path;
@@ -80,7 +81,9 @@ fn document(
         .iter()
         .map(|problem| problem.message.clone())
         .collect();
-    anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
+    if !problems.is_empty() {
+        return Err(Misuse(problems.join("; ")).into());
+    }
     let document = set.iter().next().cloned();
     Ok(document.expect("a text without a problem must hold the row that it was made of"))
 }

@@ -20,7 +20,7 @@ pub(super) struct Keeper {
     /// The conversation that the call belongs to.
     pub(super) conversation: Option<String>,
     pub(super) is_stored: bool,
-    /// The fields of a response that name what it goes on with.
+    /// The fields of a response that say what a host was not told: what it goes on with, whether its caller waited.
     pub(super) leans_on: Vec<(&'static str, Value)>,
 }
 

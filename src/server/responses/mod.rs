@@ -12,6 +12,7 @@ use super::front::Context;
 use super::front::Keep;
 use super::front::Taken;
 use super::front::beside;
+use super::label;
 use crate::archive::Archive;
 use crate::archive::Kind;
 use crate::clock;
@@ -49,18 +50,23 @@ pub(super) async fn create(
     let is_stored = draft.is_stored()?;
     let known = known(&api.archive, &owner, &before).await?;
     let resolved = resolve(&api.archive, &owner, &mut draft).await;
+    taken.leans_on_host = resolved.is_err(); // What nobody knows here may be a host's.
     let read = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await;
     let call = resolved.and(read);
     let is_declared = !is_named && front::is_declared_for(&api, draft.model());
     // What goes on without its caller is over here when it is told, so that it can be kept.
-    let is_kept_by_hearing = is_stored && (is_named || draft.is_background()?);
-    taken.is_whole = !is_kept_by_hearing && (is_declared || draft.is_alone());
-    if taken.is_whole && is_declared && !draft.is_alone() {
+    let is_over_when_told = is_stored && draft.is_background()?;
+    let says_all = draft.is_alone() && !is_over_when_told;
+    taken.is_whole = says_all || is_declared;
+    if is_declared && !says_all {
         taken.rewrite(draft.alone(&known))?; // What is referred to is known here alone.
     }
     let wish = call.as_ref().map(|call| call.wish.clone());
     let writer = Writer::new(&stem, clock::unix_ms() / 1000, wish.unwrap_or_default());
-    let leans_on = draft.leans_on();
+    let mut leans_on = draft.leans_on();
+    if is_over_when_told {
+        leans_on.push(("background", true.into()));
+    }
     let conversation = match before {
         Before::Conversation(id) => Some(id),
         Before::Nothing | Before::Response(_) => None,
@@ -80,7 +86,7 @@ pub(super) async fn create(
         taken.original.headers.remove(header::ACCEPT_ENCODING); // What is kept must be read.
     }
     let writer: Box<dyn AnswerWriter> = Box::new(writer);
-    match call {
+    let mut answer = match call {
         Ok(call) => {
             let asked = Asked {
                 request: call.request,
@@ -88,13 +94,17 @@ pub(super) async fn create(
                 writer,
                 keep,
             };
-            front::serve(&api, context, taken, asked).await
+            front::serve(&api, context, taken, asked).await?
         }
         Err(fault) if taken.is_whole && is_declared => {
-            unread(&api, context, taken, fault, (writer, keep)).await
+            unread(&api, context, taken, fault, (writer, keep)).await?
         }
-        Err(fault) => Err(fault.into()),
+        Err(fault) => return Err(fault.into()),
+    };
+    if is_over_when_told {
+        label::emulated(answer.headers_mut(), "background");
     }
+    Ok(answer)
 }
 
 /// Has a call served that no lane can read: a host may know what it says.

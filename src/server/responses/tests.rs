@@ -6,6 +6,7 @@ use super::super::test_api::delta;
 use super::super::test_api::hello;
 use super::super::test_api::long;
 use super::super::test_api::start;
+use crate::turn::ANSWER_BYTES_MAX;
 use crate::turn::Blame;
 use crate::turn::Block;
 use crate::turn::Fault;
@@ -102,6 +103,31 @@ async fn what_was_not_kept_is_not_known() {
     let error = &next.json()["error"];
     assert_eq!(error["code"], "previous_response_not_found");
     assert_eq!(error["param"], "previous_response_id");
+}
+
+#[tokio::test]
+async fn a_response_was_made_at_one_moment_however_often_it_is_told() {
+    let test_api = TestApi::new().answering(hello());
+    let ask = json!({"model": "m", "input": "one", "stream": true});
+    let told = post(&test_api, ask).await;
+    let frames = Decoder::default().push(told.text().as_bytes());
+    let responses = frames
+        .iter()
+        .map(|frame| event(&frame.data)["response"].clone());
+    let responses: Vec<Value> = responses.filter(Value::is_object).collect();
+    assert_eq!(responses.len(), 3, "created, in progress, completed");
+    let id = responses[0]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/v1/responses/{id}");
+    let kept = test_api.bare("GET", &path).await.json();
+    assert!(
+        kept["created_at"]
+            .as_u64()
+            .is_some_and(|created| created > 0)
+    );
+    for response in &responses {
+        assert_eq!(response["created_at"], kept["created_at"]);
+    }
+    assert_eq!(Some(&kept), responses.last());
 }
 
 #[tokio::test]
@@ -223,15 +249,31 @@ async fn a_conversation_remembers_its_turns() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_kept_is_no_longer_than_what_is_held() {
+async fn a_stream_is_no_longer_than_what_is_held_for_its_end_and_says_so() {
     let test_api = TestApi::new().answering(long());
-    for (is_stored, end) in [(true, "response.failed"), (false, "response.completed")] {
+    for is_stored in [true, false] {
         let ask = json!({"model": "m", "input": "hi", "stream": true, "store": is_stored});
         let told = post(&test_api, ask).await;
         let frames = Decoder::default().push(told.text().as_bytes());
-        let last = frames.last().map(|frame| frame.event.as_str());
-        assert_eq!(last, Some(end));
+        let events: Vec<Value> = frames.iter().map(|frame| event(&frame.data)).collect();
+        let numbers = events.iter().map(|event| event["sequence_number"].as_u64());
+        let counted = (0..).take(events.len()).map(Some);
+        assert!(numbers.eq(counted), "no event is left out");
+        let deltas = events.iter().filter_map(|event| event["delta"].as_str());
+        let said: usize = deltas.map(str::len).sum();
+        assert!(said > ANSWER_BYTES_MAX / 2 && said <= ANSWER_BYTES_MAX);
+        let kinds: Vec<&str> = frames.iter().map(|frame| frame.event.as_str()).collect();
+        assert!(
+            kinds.ends_with(&["response.output_text.delta", "error", "response.failed"]),
+            "{is_stored}"
+        );
+        let error = events[events.len() - 2]["error"]["message"].to_string();
+        assert!(error.contains("longer than 8 MiB"), "{error}");
     }
+}
+
+fn event(data: &str) -> Value {
+    serde_json::from_str(data).expect("an event is JSON")
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Machine {
     state: State,
+    /// It said something, or looked for its tools or its transcript: it came up.
+    came_up: bool,
     limits: Limits,
     effects: VecDeque<Effect>,
 }
@@ -129,6 +131,7 @@ impl Machine {
             state: State::Starting {
                 until: now + limits.start,
             },
+            came_up: false,
             limits,
             effects: VecDeque::new(),
         }
@@ -172,6 +175,7 @@ impl Machine {
 
     /// The CLI waits at the pipe of its transcript.
     pub(crate) fn handle_reached(&mut self, now: Instant) {
+        self.came_up = true;
         match &mut self.state {
             State::Starting { .. } => self.ready(),
             State::Gated { reached, .. } => {
@@ -188,6 +192,7 @@ impl Machine {
 
     /// Something came at the session's MCP address.
     pub(crate) fn handle_tool(&mut self, event: ToolEvent, now: Instant) {
+        self.came_up = true;
         match (event, &mut self.state) {
             (ToolEvent::Listed { edition, .. }, State::Offering { listed, .. })
                 if edition == EDITION =>
@@ -210,6 +215,7 @@ impl Machine {
 
     /// The CLI said something.
     pub(crate) fn handle_word(&mut self, word: OutputLine, now: Instant) {
+        self.came_up = true;
         match (word, &mut self.state) {
             (OutputLine::Answered { id, .. }, State::Starting { .. }) if id == input::GREETING => {
                 self.ready();
@@ -259,17 +265,23 @@ impl Machine {
         match &self.state {
             State::Answering(answering) => {
                 let begun = answering.answer.has_begun();
-                self.fail(fault::session_lost(how), begun);
+                self.fail(self.ended(how), begun);
             }
-            State::Offering { .. } => {
-                self.fail(fault::session_lost(how), false);
-            }
+            State::Offering { .. } => self.fail(self.ended(how), false),
             State::Starting { .. } | State::Gated { .. } => {
                 self.fail(fault::ended_at_start(how), false);
             }
             State::Ready | State::Parked { .. } | State::Gone => {}
         }
         self.state = State::Gone;
+    }
+
+    /// How a process ended that had a message: one that is launched for it may never have come up.
+    fn ended(&self, how: &str) -> Fault {
+        match self.came_up {
+            true => fault::session_lost(how),
+            false => fault::ended_at_start(how),
+        }
     }
 
     /// A deadline passed.

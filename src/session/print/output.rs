@@ -54,6 +54,8 @@ pub(crate) enum OutputLine {
         id: String,
         went_well: bool,
     },
+    /// It says what it came up with.
+    CameUp,
     /// Nobody can read it: whatever it told is missing.
     Broken,
 }
@@ -99,6 +101,7 @@ pub(crate) fn parse(line: &[u8]) -> Option<OutputLine> {
         "user" => used(&line),
         "result" => Some(closed(&line)),
         "control_response" => answered(line.get("response")?),
+        "system" => Some(OutputLine::CameUp),
         _ => None,
     }
 }
@@ -347,6 +350,7 @@ mod tests {
         assert_eq!(parse(line.as_bytes()), None);
         assert_eq!(parse(b"\xff"), None);
         assert_eq!(parse(b"{\"type\":"), Some(OutputLine::Broken));
-        assert_eq!(parse(br#"{"type":"system","subtype":"init"}"#), None);
+        let init = br#"{"type":"system","subtype":"init"}"#;
+        assert_eq!(parse(init), Some(OutputLine::CameUp));
     }
 }

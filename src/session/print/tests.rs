@@ -431,6 +431,25 @@ fn an_answer_that_did_not_stream_is_none_where_its_turn_failed() {
 }
 
 #[test]
+fn a_process_that_is_launched_for_a_message_and_never_says_a_word_did_not_come_up() {
+    let now = clock::now();
+    let end = |task: TurnSpec, word: Option<OutputLine>| {
+        let mut machine = Machine::launched(LIMITS, task, now);
+        hear(&mut machine, word, now);
+        machine.handle_exit("exit status: 1");
+        let told = effects(&mut machine);
+        let (kind, begun) = failure(&told).expect("it failed");
+        (kind.clone(), begun)
+    };
+    for task in [|| task(sent()), || with_tools(sent())] {
+        let lost = end(task(), Some(OutputLine::CameUp));
+        assert_eq!(lost, (FaultKind::SessionLost, false));
+        let silent = end(task(), None);
+        assert_eq!(silent, (FaultKind::ClaudeEndsAtStart, false));
+    }
+}
+
+#[test]
 fn a_process_that_dies_costs_its_call_a_second_try_or_an_error() {
     for begun in [false, true] {
         let (mut machine, now) = ready();

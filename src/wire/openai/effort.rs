@@ -80,6 +80,10 @@ fn think(
         return;
     }
     sampling.thinking = Some(match family {
+        // Newer models tell nothing of their thoughts unless they are asked to.
+        Family::Adaptive if wish.summary => {
+            json!({"type": "adaptive", "display": "summarized"})
+        }
         Family::Adaptive => json!({"type": "adaptive"}),
         Family::Worded | Family::Budgeted | Family::Plain => {
             if let Some(tokens) = &mut sampling.max_tokens {
@@ -173,6 +177,15 @@ mod tests {
     use super::*;
 
     fn applied(effort: Option<&str>, model: &str, is_forced: bool) -> (Sampling, Labels) {
+        wished(effort, model, is_forced, false)
+    }
+
+    fn wished(
+        effort: Option<&str>,
+        model: &str,
+        is_forced: bool,
+        summary: bool,
+    ) -> (Sampling, Labels) {
         let mut sampling = Sampling {
             max_tokens: Some(100),
             temperature: Some(0.5),
@@ -181,7 +194,7 @@ mod tests {
         let mut labels = Labels::default();
         let wish = Wish {
             effort,
-            summary: false,
+            summary,
             is_forced,
         };
         let at = Path::Root.field("reasoning_effort");
@@ -207,6 +220,23 @@ mod tests {
             Some(json!({"type": "enabled", "budget_tokens": 8192}))
         );
         assert_eq!(labels.emulated, ["max_tokens", "reasoning_effort"]);
+    }
+
+    #[test]
+    fn a_newer_model_that_is_to_be_read_along_is_asked_for_its_thoughts() {
+        let told = |effort, model, summary| wished(effort, model, false, summary).0.thinking;
+        let shown = json!({"type": "adaptive", "display": "summarized"});
+        for effort in [None, Some("low")] {
+            assert_eq!(told(effort, "claude-opus-4-8", true), Some(shown.clone()));
+        }
+        let plain = told(Some("low"), "claude-opus-4-8", false);
+        assert_eq!(plain, Some(json!({"type": "adaptive"})));
+        let older = told(Some("medium"), "claude-sonnet-4-5-20250929", true);
+        assert_eq!(
+            older,
+            Some(json!({"type": "enabled", "budget_tokens": 8192}))
+        );
+        assert_eq!(told(Some("none"), "claude-opus-4-8", true), None);
     }
 
     #[test]

@@ -129,7 +129,12 @@ impl Talk {
     /// The conversation is over.
     pub(super) fn end(mut self, at: &Path<'_>) -> Result<Talk, Fault> {
         match self.messages.last().map(|last| last.role) {
-            None => Err(at.wrong("at least one message that says something is required")),
+            None if self.system.is_empty() => {
+                Err(at.wrong("at least one message that says something is required"))
+            }
+            None => Err(at.wrong(
+                "there are instructions and nothing to answer; add a message of the user, or ask a host of this API",
+            )),
             Some(Role::User) => self.all_answered(at).map(|()| self),
             Some(Role::Assistant) => {
                 self.calls.clear();

@@ -196,7 +196,7 @@ fn events(text: String, calls: Vec<(String, String, Value)>, stop: Stop) -> Vec<
     let parts = std::iter::once(Part::Say(vec![text])).chain(calls.into_iter().map(call));
     let told = Told {
         model: "claude-opus-4-8".to_owned(),
-        id: "msg_upstream",
+        stem: "upstream".to_owned(),
         parts: parts.collect(),
         stop,
         counts: Counts {

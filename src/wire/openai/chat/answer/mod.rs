@@ -4,6 +4,7 @@ mod written;
 
 use super::request::AnswerWish;
 use crate::turn::AnswerBlock;
+use crate::turn::AnswerSize;
 use crate::turn::BlockKind;
 use crate::turn::CompleteAnswer;
 use crate::turn::Delta;
@@ -42,8 +43,9 @@ pub(crate) struct Writer {
     /// Calls that were begun.
     calls: usize,
     open: Option<OpenCall>,
-    /// What was told, for whoever remembers it.
+    /// What was told, for whoever remembers it, and how much that is.
     told: Vec<AnswerBlock>,
+    size: AnswerSize,
     keep: Option<Box<Keep>>,
 }
 
@@ -66,6 +68,7 @@ impl Writer {
             calls: 0,
             open: None,
             told: Vec::new(),
+            size: AnswerSize::default(),
             keep: None,
         }
     }
@@ -80,6 +83,9 @@ impl Writer {
         if self.keep.is_none() {
             return;
         }
+        if !self.size.has_room_for(event) {
+            return self.forget();
+        }
         match event {
             Event::BlockStart { kind, .. } => self.told.push(AnswerBlock::begun(kind.clone())),
             Event::Delta { delta, .. } => {
@@ -92,6 +98,11 @@ impl Writer {
             }
             Event::Start(_) | Event::BlockStop { .. } => {}
         }
+    }
+
+    /// What is longer than may be held is told and not remembered, as is what nobody came back for in time.
+    fn forget(&mut self) {
+        (self.told, self.keep) = (Vec::new(), None);
     }
 
     fn remember(&self, told: &[AnswerBlock]) {

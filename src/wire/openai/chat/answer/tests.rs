@@ -1,6 +1,7 @@
 //! The grammar of a chat stream, and of a whole completion.
 
 use super::*;
+use crate::turn::ANSWER_BYTES_MAX;
 use crate::turn::AnswerBuilder;
 use crate::turn::Labels;
 use crate::turn::LaneId;
@@ -257,6 +258,8 @@ fn an_answer_that_thinks_before_it_calls_is_remembered_and_no_other() {
         told(vec![call("t2", "")], is_whole);
         told(vec![thought()], is_whole);
     }
+    let long = block(BlockKind::Text, &"a".repeat(ANSWER_BYTES_MAX));
+    told(vec![thought(), long, call("t3", "")], false);
     let expected = vec![
         json!({"type": "thinking", "thinking": "hm", "signature": "s"}),
         json!({"type": "tool_use", "id": "t1", "name": "f", "input": {}}),

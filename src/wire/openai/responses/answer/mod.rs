@@ -207,6 +207,11 @@ impl AnswerWriter for Writer {
     fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
         Ok(self.response(whole))
     }
+
+    /// The last event of a stream is its whole response.
+    fn holds_answer(&self) -> bool {
+        true
+    }
 }
 
 /// The frame of a failure, which two families of clients read in two ways.

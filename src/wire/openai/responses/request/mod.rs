@@ -189,11 +189,15 @@ impl Draft {
         Ok(shared::boolean(&self.fields, "background")?.unwrap_or(false))
     }
 
-    /// The call as it says all by itself, behind what was said before: for a host that knows nothing of that.
+    /// The call as it says all by itself, behind what was said before: for a host that knows nothing of that. A response
+    /// that is kept here is whole when the caller hears of it, so that no host is asked to go on without its caller.
     pub(crate) fn alone(&self, before: &[Value]) -> String {
         let mut fields = self.fields.clone();
         fields.remove("previous_response_id");
         fields.remove("conversation");
+        if fields.get("store") != Some(&Value::Bool(false)) {
+            fields.remove("background");
+        }
         let before = before.iter().filter_map(alone::item);
         let new = self.input.iter().filter(|item| !alone::is_ours(item));
         fields.insert("input".into(), before.chain(new.cloned()).collect());
