@@ -107,8 +107,8 @@ impl CallRecorder {
         self.draft().entry.bytes_out += bytes;
     }
 
-    /// The lane said something.
-    pub(crate) fn hear(&self, event: &Event, now: Instant) {
+    /// The lane said something; the time is asked for where it is noted.
+    pub(crate) fn hear(&self, event: &Event, now: impl FnOnce() -> Instant) {
         let mut draft = self.draft();
         match event {
             Event::Start(start) => {
@@ -118,7 +118,7 @@ impl CallRecorder {
                 draft.entry.message = Some(start.id.0.clone());
             }
             Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } => {
-                draft.first_byte.get_or_insert(now);
+                draft.first_byte.get_or_insert_with(now);
             }
             Event::End(end) => draft.end(end),
         }
@@ -293,8 +293,8 @@ mod tests {
         timeline.lease(at(10));
         timeline.ask(at(40));
         assert_eq!(note.overhead(), Some(Duration::from_millis(32)));
-        note.hear(&Event::BlockStop { index: 0 }, at(100));
-        note.hear(&Event::BlockStop { index: 1 }, at(200));
+        note.hear(&Event::BlockStop { index: 0 }, || at(100));
+        note.hear(&Event::BlockStop { index: 1 }, || at(200));
         let spans = note
             .close(Some(200), false, at(300))
             .map(|entry| entry.spans);

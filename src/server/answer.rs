@@ -49,6 +49,7 @@ pub(super) async fn buffered(
     let whole = collect(events, note).await?;
     let message = writer.whole(&whole).map_err(unwritable)?;
     note.emulate(writer.changed(&whole));
+    let told = keep.as_ref().map(|_| message.clone());
     let mut response = status::written(message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
@@ -56,7 +57,7 @@ pub(super) async fn buffered(
         headers.insert(USAGE, HeaderValue::from_static("unknown"));
     }
     if let Some(keep) = keep {
-        keep(Answered::Told(Box::new(whole))).await;
+        keep(Answered::Told(Box::new(whole), told)).await;
     }
     Ok(response)
 }
@@ -65,7 +66,7 @@ async fn collect(mut events: Events, note: &CallRecorder) -> Result<CompleteAnsw
     let mut builder = AnswerBuilder::default();
     while let Some(event) = events.next().await {
         let event = event?;
-        note.hear(&event, clock::now());
+        note.hear(&event, clock::now);
         let is_end = matches!(event, Event::End(_));
         builder.push(&event).map_err(unbuilt)?;
         if is_end {

@@ -75,8 +75,8 @@ pub(super) type Keep = Box<dyn FnOnce(Answered) -> Keeping + Send + Sync>;
 
 /// An answer that is to be kept.
 pub(super) enum Answered {
-    /// Told in events.
-    Told(Box<CompleteAnswer>),
+    /// Told in events, and how its caller is told of it, where that is told whole.
+    Told(Box<CompleteAnswer>, Option<String>),
     /// In the caller's own dialect, as a host gave it.
     Passed(Value),
 }

@@ -36,8 +36,8 @@ impl Place {
 }
 
 impl AnswerWriter for LateWriter {
-    fn frames(&mut self, event: &Event) -> String {
-        self.writer().frames(event)
+    fn frames(&mut self, event: &Event, stream: &mut String) {
+        self.writer().frames(event, stream);
     }
 
     fn keep_alive(&self) -> String {
@@ -50,6 +50,10 @@ impl AnswerWriter for LateWriter {
 
     fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
         self.writer().whole(whole)
+    }
+
+    fn told_whole(&mut self) -> Option<String> {
+        self.writer().told_whole()
     }
 
     fn changed(&self, whole: &CompleteAnswer) -> Vec<String> {

@@ -42,6 +42,8 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// Bytes of a piece to which nothing more is added: what one write takes.
 const PIECE_BYTES: usize = 16 << 10;
+/// Bytes of the frames of a few events.
+const FRAMES_BYTES_EXPECTED: usize = 2 << 10;
 
 /// How far an answer is when its stream's head goes out.
 #[expect(
@@ -78,7 +80,7 @@ pub(super) struct EventBody {
     /// Takes the answer once it is whole.
     keep: Option<Keep>,
     /// The end, which goes out as soon as the answer is kept.
-    end: Option<(Keeping, Bytes)>,
+    end: Option<(Keeping, String)>,
     /// Checks that the events fit together; a stream that does not ends with an error.
     grammar: AnswerGrammar,
     /// How much the writer holds, where it holds the answer.
@@ -122,7 +124,9 @@ impl EventBody {
         body.first = Some(match begun {
             Begun::With(start, events) => {
                 body.source = Some(Source::Events(events));
-                body.frames(Ok(Event::Start(start)))
+                let mut frames = String::with_capacity(FRAMES_BYTES_EXPECTED);
+                body.frames(Ok(Event::Start(start)), &mut frames);
+                frames
             }
             Begun::Waiting(serving) => {
                 body.source = Some(Source::Waiting(serving));
@@ -133,29 +137,29 @@ impl EventBody {
         body
     }
 
-    /// Takes the lane's next word; gives what goes out for it, unless that waits until the answer is kept.
-    fn hear(&mut self, word: Result<Event, Fault>) -> Option<String> {
-        let is_end = matches!(word, Ok(Event::End(_)));
-        let frames = self.frames(word);
+    /// Takes the lane's next word, and writes what goes out for it, unless that waits until the answer is kept.
+    fn hear(&mut self, word: Result<Event, Fault>, frames: &mut String) {
+        let (is_end, begin) = (matches!(word, Ok(Event::End(_))), frames.len());
+        self.frames(word, frames);
         let whole = self.kept.take_if(|_| is_end);
         let whole = whole.and_then(AnswerBuilder::finish);
-        match (self.keep.take_if(|_| whole.is_some()), whole) {
-            (Some(keep), Some(whole)) => {
-                self.end = Some((keep(Answered::Told(Box::new(whole))), frames.into()));
-                None
-            }
-            _ => Some(frames),
+        if let Some(whole) = whole
+            && let Some(keep) = self.keep.take()
+        {
+            let end = frames.split_off(begin);
+            let answered = Answered::Told(Box::new(whole), self.writer.told_whole());
+            self.end = Some((keep(answered), end));
         }
     }
 
-    /// What goes out for the lane's next word. After an end or a failure the answer is over.
-    fn frames(&mut self, word: Result<Event, Fault>) -> String {
+    /// Writes what goes out for the lane's next word. After an end or a failure the answer is over.
+    fn frames(&mut self, word: Result<Event, Fault>, frames: &mut String) {
         let event = match word {
             Ok(event) => event,
-            Err(fault) => return self.fail(&fault),
+            Err(fault) => return frames.push_str(&self.fail(&fault)),
         };
-        self.note.hear(&event, clock::now());
-        let mut frames = String::new();
+        self.note.hear(&event, clock::now);
+        let begin = frames.len();
         match &event {
             Event::Start(start) if self.are_labels_due => {
                 frames.push_str(&comments(label::named(&start.labels)));
@@ -170,10 +174,10 @@ impl EventBody {
             | Event::BlockStop { .. } => {}
         }
         if let Err(fault) = self.check(&event) {
-            return self.fail(&fault);
+            frames.truncate(begin);
+            return frames.push_str(&self.fail(&fault));
         }
-        frames.push_str(&self.writer.frames(&event));
-        frames
+        self.writer.frames(&event, frames);
     }
 
     fn check(&mut self, event: &Event) -> Result<(), Fault> {
@@ -208,9 +212,9 @@ impl EventBody {
             return Poll::Ready(Some(self.gathered(first, cx).into()));
         }
         loop {
-            if let Some((keeping, _)) = &mut self.end {
-                ready!(keeping.as_mut().poll(cx));
-                return Poll::Ready(self.end.take().map(|(_, frames)| frames));
+            if self.end.is_some() {
+                let frames = ready!(self.poll_end(cx));
+                return Poll::Ready(frames.map(Bytes::from));
             }
             match &mut self.source {
                 None => return Poll::Ready(None),
@@ -223,7 +227,9 @@ impl EventBody {
                 Some(Source::Events(events)) => {
                     let word = ready!(events.poll_next(cx));
                     let word = word.unwrap_or_else(|| Err(answer::unended()));
-                    if let Some(frames) = self.hear(word) {
+                    let mut frames = String::with_capacity(FRAMES_BYTES_EXPECTED);
+                    self.hear(word, &mut frames);
+                    if self.end.is_none() {
                         return Poll::Ready(Some(self.gathered(frames, cx).into()));
                     }
                 }
@@ -240,19 +246,29 @@ impl EventBody {
         }
     }
 
-    /// What is there already goes out in one piece with the first of it.
+    /// What is there already goes out in one piece with the first of it; so does the end, where the answer is kept at
+    /// once.
     fn gathered(&mut self, mut frames: String, cx: &mut Context<'_>) -> String {
         while frames.len() < PIECE_BYTES
+            && self.end.is_none()
             && let Some(Source::Events(events)) = &mut self.source
             && let Poll::Ready(word) = events.poll_next(cx)
         {
             let word = word.unwrap_or_else(|| Err(answer::unended()));
-            match self.hear(word) {
-                Some(more) => frames.push_str(&more),
-                None => break,
-            }
+            self.hear(word, &mut frames);
+        }
+        if let Poll::Ready(Some(end)) = self.poll_end(cx) {
+            frames.push_str(&end);
         }
         frames
+    }
+
+    /// The end, once the answer is kept; `None` where none waits for that.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<String>> {
+        if let Some((keeping, _)) = &mut self.end {
+            ready!(keeping.as_mut().poll(cx));
+        }
+        Poll::Ready(self.end.take().map(|(_, frames)| frames))
     }
 
     /// Takes the reply of a call whose head is out already; gives what goes out before the reply's own bytes.

@@ -315,7 +315,9 @@ impl HostLane {
             return Ok(Reply::Passed(passed));
         }
         let written = plan.written(&call)?;
-        let original = Arc::new(translated::original(&written, plan.protocol));
+        let model = &plan.binding.upstream_name;
+        let original = translated::original(written.body, model, plan.protocol);
+        let original = Arc::new(original);
         plan.original = Some(Arc::clone(&original));
         let request = call.request()?;
         let is_streamed = translated::is_streamed(&call, request, plan.protocol);

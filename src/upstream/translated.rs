@@ -31,15 +31,17 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::HeaderMap;
 use hyper::body::Body;
+use hyper::body::Frame;
 use hyper::header;
 use hyper::header::HeaderValue;
-use std::collections::VecDeque;
+use serde_json::Value;
 use std::fmt;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
 use std::time::Duration;
+use std::vec;
 
 /// The request as a host of this protocol gets it.
 ///
@@ -58,14 +60,13 @@ pub(super) fn written(
     }
 }
 
-/// What was written, as if a caller of that protocol had.
-pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
+/// What was written for the model of this name, as if a caller of that protocol had.
+pub(super) fn original(body: String, model: &str, protocol: Protocol) -> Original {
     let mut headers = HeaderMap::new();
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
     // The model's name stands first in what is written.
-    let (begin, name) = ("{\"model\":".len(), outgoing.body["model"].to_string());
-    let body = serde_json::to_vec(&outgoing.body);
+    let (begin, name) = ("{\"model\":".len(), Value::from(model).to_string());
     Original {
         dialect: match protocol {
             Protocol::Messages => Dialect::Anthropic,
@@ -74,7 +75,7 @@ pub(super) fn original(outgoing: &Outgoing, protocol: Protocol) -> Original {
         },
         query: None,
         headers,
-        body: body.expect("a tree must have a form in JSON").into(),
+        body: body.into(),
         model_at: begin..begin + name.len(),
     }
 }
@@ -128,7 +129,7 @@ pub(super) async fn told(
         teller,
         coding,
         body: Some(passed.body),
-        ready: VecDeque::new(),
+        words: Vec::new().into_iter(),
     })
     .await
 }
@@ -178,13 +179,14 @@ struct Telling {
     /// `None` after its end.
     body: Option<UnsyncBoxBody<Bytes, Fault>>,
     /// What was read and not asked for yet.
-    ready: VecDeque<Result<Event, Fault>>,
+    words: vec::IntoIter<Word>,
 }
 
 impl EventSource for Telling {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Event, Fault>>> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
+            if let Some(word) = self.words.next() {
+                let event = self.teller.event(word);
                 if matches!(event, Err(_) | Ok(Event::End(_))) {
                     self.finish(context);
                 }
@@ -193,29 +195,39 @@ impl EventSource for Telling {
             let Some(body) = &mut self.body else {
                 return Poll::Ready(None);
             };
-            let told = match ready!(Pin::new(body).poll_frame(context)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => match self.coding.decode(&bytes) {
-                        Ok(bytes) => self.teller.words(|reader| reader.push(&bytes)),
-                        Err(_) => vec![Err(self.teller.unread())],
-                    },
-                    Err(_) => continue,
-                },
-                Some(Err(fault)) => vec![Err(fault)],
-                None => {
-                    self.body = None;
-                    self.teller.words(|reader| reader.finish())
+            let frame = ready!(Pin::new(body).poll_frame(context));
+            match self.read(frame) {
+                Ok(words) => self.words = words.into_iter(),
+                Err(fault) => {
+                    self.finish(context);
+                    return Poll::Ready(Some(Err(fault)));
                 }
-            };
-            self.ready.extend(told);
+            }
         }
     }
 }
 
 impl Telling {
+    /// What the next piece of the body says; `None` is its end.
+    fn read(&mut self, frame: Option<Result<Frame<Bytes>, Fault>>) -> Result<Vec<Word>, Fault> {
+        let reader = &mut self.teller.reader;
+        let read = match frame.transpose()?.map(Frame::into_data) {
+            Some(Ok(bytes)) => match self.coding.decode(&bytes) {
+                Ok(bytes) => reader.push(&bytes),
+                Err(_) => Err(Unread),
+            },
+            Some(Err(_)) => return Ok(Vec::new()),
+            None => {
+                self.body = None;
+                reader.finish()
+            }
+        };
+        read.map_err(|Unread| self.teller.unread())
+    }
+
     /// Nothing more is told. Where the host's stream ends here, too, its connection is free for the next call.
     fn finish(&mut self, context: &mut Context<'_>) {
-        self.ready.clear();
+        self.words = Vec::new().into_iter();
         if let Some(mut body) = self.body.take() {
             let _ = Pin::new(&mut body).poll_frame(context); // Its end, or something that nobody waits for.
         }
@@ -239,31 +251,21 @@ struct Teller {
 impl Teller {
     /// Tells an answer that is whole already.
     async fn tell_whole(
-        mut self,
+        self,
         passed: Passed,
         mut coding: Coding,
         read: ReadWhole,
     ) -> Result<Reply, Fault> {
         let body = whole(passed.body).await?;
         let body = coding.decode(&body).map_err(|_| self.unread())?;
-        let ready = self.words(|_| read(&body)).into();
+        let words = read(&body).map_err(|Unread| self.unread())?;
         committed(Telling {
             teller: self,
             coding: Coding::Plain,
             body: None,
-            ready,
+            words: words.into_iter(),
         })
         .await
-    }
-
-    fn words(
-        &mut self,
-        read: impl FnOnce(&mut dyn AnswerReader) -> Result<Vec<Word>, Unread>,
-    ) -> Vec<Result<Event, Fault>> {
-        match read(self.reader.as_mut()) {
-            Ok(words) => words.into_iter().map(|word| self.event(word)).collect(),
-            Err(_) => vec![Err(self.unread())],
-        }
     }
 
     fn unread(&self) -> Fault {
@@ -352,7 +354,6 @@ mod tests {
     use crate::turn::StopReason;
     use crate::turn::Usage;
     use http_body_util::Full;
-    use hyper::body::Frame;
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::sync::atomic::Ordering;

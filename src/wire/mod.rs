@@ -33,6 +33,7 @@ pub(crate) mod file;
 
 mod body;
 mod field;
+mod quote;
 mod top;
 mod weight;
 

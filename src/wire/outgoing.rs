@@ -6,13 +6,22 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// A request in a host's dialect.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outgoing {
-    pub(crate) body: Value,
+    /// Its JSON; the model's name stands first in it.
+    pub(crate) body: String,
     /// What the host gets in another way than it was written, by path.
     pub(crate) emulated: Vec<String>,
     /// What the host's dialect cannot say, by path.
     pub(crate) ignored: Vec<String>,
+}
+
+#[cfg(test)]
+impl Outgoing {
+    /// The body as a tree.
+    pub(in crate::wire) fn tree(&self) -> Value {
+        serde_json::from_str(&self.body).expect("what is written is JSON")
+    }
 }
 
 /// Fields of a caller's body that say nothing to a CLI, so that the inner language has no place for them, and that a host

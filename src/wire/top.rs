@@ -6,10 +6,11 @@ use serde::de::MapAccess;
 use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::map::Entry;
 use std::fmt;
 
 /// A JSON object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Top {
     pub(super) fields: Map<String, Value>,
     /// The first name that came again.
@@ -17,6 +18,9 @@ pub(super) struct Top {
 }
 
 struct TopVisitor;
+
+/// Fields that a body has; one of more grows.
+const FIELDS_EXPECTED: usize = 8;
 
 impl<'de> Deserialize<'de> for Top {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Top, D::Error> {
@@ -32,12 +36,18 @@ impl<'de> Visitor<'de> for TopVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Top, A::Error> {
-        let mut top = Top::default();
+        let mut top = Top {
+            fields: Map::with_capacity(FIELDS_EXPECTED),
+            twice: None,
+        };
         while let Some((name, value)) = entries.next_entry::<String, Value>()? {
-            if top.fields.contains_key(&name) {
-                top.twice.get_or_insert(name);
-            } else {
-                top.fields.insert(name, value);
+            match top.fields.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(place) => {
+                    top.twice.get_or_insert_with(|| place.key().clone());
+                }
             }
         }
         Ok(top)

@@ -7,8 +7,8 @@ use crate::turn::RequestId;
 
 /// Writes one answer in its caller's dialect: as a stream, event by event, or whole.
 pub(crate) trait AnswerWriter: Send {
-    /// The frames of the next event, as bytes of the stream; after an end, nothing more is written.
-    fn frames(&mut self, event: &Event) -> String;
+    /// Writes the frames of the next event behind those before it; after an end, nothing more is written.
+    fn frames(&mut self, event: &Event, stream: &mut String);
 
     /// Says that the stream is alive.
     fn keep_alive(&self) -> String;
@@ -21,6 +21,11 @@ pub(crate) trait AnswerWriter: Send {
     /// # Errors
     /// Says what cannot be written.
     fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str>;
+
+    /// The buffered answer as the end of the stream told it, where the dialect's tells it; it is given once.
+    fn told_whole(&mut self) -> Option<String> {
+        None
+    }
 
     /// What of the buffered answer is not as the model wrote it, by path.
     fn changed(&self, _whole: &CompleteAnswer) -> Vec<String> {

@@ -42,9 +42,9 @@ impl Keeper {
     /// What is remembered of an answer; where a host gave it, with what the host was not told that it goes on with.
     fn remembered(&self, answered: Answered) -> Remembered {
         match answered {
-            Answered::Told(whole) => Remembered {
+            Answered::Told(whole, told) => Remembered {
                 id: self.writer.id(),
-                response: self.writer.response(&whole),
+                response: told.unwrap_or_else(|| self.writer.response(&whole)),
                 output: match self.conversation {
                     Some(_) => self.writer.output(&whole),
                     None => Vec::new(),
@@ -86,7 +86,7 @@ impl Keeper {
             }
         }
         if self.is_stored {
-            let items = Value::from([self.before, self.input].concat());
+            let items = items(&self.before, &self.input);
             let record = format!(r#"{{"response":{response},"items":{items}}}"#);
             let kept = self.archive.put(Kind::Response, &self.owner, &id, record);
             let kept = kept.await;
@@ -95,6 +95,12 @@ impl Keeper {
             }
         }
     }
+}
+
+/// The items before a call and those of it, in JSON.
+fn items(before: &[Value], input: &[Value]) -> String {
+    let all: Vec<&Value> = before.iter().chain(input).collect();
+    serde_json::to_string(&all).expect("trees must have a form in JSON")
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -169,6 +169,19 @@ async fn a_kept_response_is_told_again_listed_and_forgotten() {
 }
 
 #[tokio::test]
+async fn a_kept_response_is_told_again_as_its_stream_told_it() {
+    let test_api = TestApi::new().answering(hello());
+    let ask = json!({"model": "m", "input": "one", "stream": true, "metadata": {"k": "v"}});
+    let told = post(&test_api, ask).await;
+    let frames = Decoder::default().push(told.text().as_bytes());
+    let last: Value = serde_json::from_str(&frames[frames.len() - 1].data).expect("JSON");
+    let response = &last["response"];
+    assert_eq!(text_of(response), "hello");
+    let path = format!("/v1/responses/{}", response["id"].as_str().expect("an id"));
+    assert_eq!(&test_api.bare("GET", &path).await.json(), response);
+}
+
+#[tokio::test]
 async fn an_item_is_found_by_its_id_alone() {
     let test_api = TestApi::new().answering(hello());
     let first = post(&test_api, json!({"model": "m", "input": "one"}))

@@ -62,7 +62,7 @@ impl Reader {
     /// # Errors
     /// Where they are not what an answer's stream holds at this place.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Word>, Unread> {
-        let mut words = Vec::new();
+        let mut words = Vec::with_capacity(bytes.len() / FRAME_BYTES_EXPECTED + 1);
         let mut frames = std::mem::take(&mut self.frames);
         let (mut has_ended, mut read) = (false, Ok(()));
         frames.each(bytes, |event, data| {
@@ -350,6 +350,8 @@ fn text(value: &Value, name: &str) -> Option<String> {
     value.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
+/// Bytes of the frame of a few words, of which a stream consists.
+const FRAME_BYTES_EXPECTED: usize = 128;
 /// One frame holds one delta; a frame that is longer is no answer's.
 const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -29,15 +29,15 @@ pub(crate) struct Writer {
 }
 
 impl AnswerWriter for Writer {
-    fn frames(&mut self, event: &Event) -> String {
-        match event {
+    fn frames(&mut self, event: &Event, stream: &mut String) {
+        stream.push_str(&match event {
             Event::Start(start) if start.usage.input_tokens.is_none() => {
                 let mut start = start.clone();
                 start.usage.input_tokens = Some(self.estimate);
                 frames(&Event::Start(start))
             }
             event => frames(event),
-        }
+        });
     }
 
     fn keep_alive(&self) -> String {

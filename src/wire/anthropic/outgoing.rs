@@ -10,64 +10,140 @@ use crate::turn::Tool;
 use crate::turn::ToolChoice;
 use crate::turn::ToolRule;
 use crate::wire::outgoing::Outgoing;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
 /// The request, for the model of this name.
 pub(crate) fn write(request: &Request, model: &str, is_streamed: bool) -> Outgoing {
-    let sampling = &request.sampling;
-    let mut body = Map::new();
-    let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
-    put("model", model.into());
-    put(
-        "max_tokens",
-        sampling.max_tokens.unwrap_or_else(|| ceiling(model)).into(),
-    );
-    if !request.system.is_empty() {
-        let text = |text: &String| json!({"type": "text", "text": text});
-        put("system", request.system.iter().map(text).collect());
-    }
-    put("messages", request.messages.iter().map(message).collect());
-    if !request.tools.is_empty() {
-        put("tools", request.tools.iter().map(tool).collect());
-        if let Some(choice) = &request.tool_choice {
-            put("tool_choice", tool_choice(choice));
+    let body = Body::of(request, model, is_streamed);
+    let (body, lost) = match request.marks.as_slice() {
+        [] => (serde_json::to_string(&body), false),
+        marks => {
+            let mut body = json!(body);
+            let stand = marks.iter().fold(Stand::default(), |stand, mark| {
+                stand.set(body.as_object_mut(), mark)
+            });
+            (Ok(body.to_string()), stand.lost)
         }
-    }
-    if !sampling.stop_sequences.is_empty() {
-        put("stop_sequences", json!(sampling.stop_sequences));
-    }
-    for (name, value) in [
-        ("temperature", sampling.temperature),
-        ("top_p", sampling.top_p),
-    ] {
-        if let Some(value) = value {
-            put(name, json!(value));
-        }
-    }
-    if let Some(top_k) = sampling.top_k {
-        put("top_k", top_k.into());
-    }
-    if let Some(thinking) = &sampling.thinking {
-        put("thinking", thinking.clone());
-    }
-    for (name, value) in &sampling.verbatim {
-        put(name, value.clone());
-    }
-    put("stream", is_streamed.into());
-    let all_stand = request
-        .marks
-        .iter()
-        .fold(Stand::default(), |stand, mark| stand.set(&mut body, mark));
+    };
     Outgoing {
-        body: body.into(),
+        body: body.expect("texts and trees must have a form in JSON"),
         emulated: Vec::new(),
-        ignored: all_stand
-            .lost
+        ignored: lost
             .then(|| "cache_control".to_owned())
             .into_iter()
             .collect(),
+    }
+}
+
+/// The body of a call. Most of it is texts, of which no tree is made.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    max_tokens: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    system: Vec<Part<'a>>,
+    messages: Vec<Said<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Offered<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Value>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop_sequences: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<&'a Value>,
+    #[serde(flatten)]
+    verbatim: &'a Map<String, Value>,
+    stream: bool,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'static str,
+    content: Vec<Part<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    Text {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        text: &'a str,
+    },
+    /// A block as its caller wrote it.
+    Whole(&'a Value),
+}
+
+#[derive(Serialize)]
+struct Offered<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'a str,
+    input_schema: &'a Value,
+}
+
+impl<'a> Body<'a> {
+    fn of(request: &'a Request, model: &'a str, is_streamed: bool) -> Body<'a> {
+        let sampling = &request.sampling;
+        let choice = request.tool_choice.as_ref();
+        Body {
+            model,
+            max_tokens: sampling.max_tokens.unwrap_or_else(|| ceiling(model)),
+            system: request.system.iter().map(|text| Part::text(text)).collect(),
+            messages: request.messages.iter().map(Said::of).collect(),
+            tools: request.tools.iter().map(Offered::of).collect(),
+            tool_choice: choice
+                .filter(|_| !request.tools.is_empty())
+                .map(tool_choice),
+            stop_sequences: &sampling.stop_sequences,
+            temperature: sampling.temperature,
+            top_p: sampling.top_p,
+            top_k: sampling.top_k,
+            thinking: sampling.thinking.as_ref(),
+            verbatim: &sampling.verbatim,
+            stream: is_streamed,
+        }
+    }
+}
+
+impl<'a> Said<'a> {
+    fn of(message: &'a Message) -> Said<'a> {
+        let part = |block: &'a Block| match block {
+            Block::Text(text) => Part::text(text),
+            other => Part::Whole(other.json().unwrap_or(&Value::Null)),
+        };
+        Said {
+            role: match message.role {
+                Role::User => "user",
+                Role::Assistant => "assistant",
+            },
+            content: message.blocks.iter().map(part).collect(),
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn text(text: &'a str) -> Part<'a> {
+        Part::Text { kind: "text", text }
+    }
+}
+
+impl<'a> Offered<'a> {
+    fn of(tool: &'a Tool) -> Offered<'a> {
+        Offered {
+            name: &tool.name,
+            description: &tool.description,
+            input_schema: &tool.input_schema,
+        }
     }
 }
 
@@ -82,7 +158,8 @@ struct Stand {
 
 impl Stand {
     /// Sets a mark on what it stood on: a text is the first of its words behind the one that was marked before.
-    fn set(mut self, body: &mut Map<String, Value>, mark: &Mark) -> Stand {
+    fn set(mut self, body: Option<&mut Map<String, Value>>, mark: &Mark) -> Stand {
+        let Some(body) = body else { return self };
         let from = self.texts;
         let place = match &mark.on {
             Marked::Tool(name) => tools(body).find(|tool| tool["name"] == name.as_str()),
@@ -134,27 +211,6 @@ fn says(block: &Value, text: &str) -> bool {
         .strip_prefix("<system>\n")
         .and_then(|said| said.strip_suffix("\n</system>"));
     said == text || remark == Some(text)
-}
-
-fn message(message: &Message) -> Value {
-    let role = match message.role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
-    let block = |block: &Block| match block {
-        Block::Text(text) => json!({"type": "text", "text": text}),
-        other => other.json().cloned().unwrap_or_default(),
-    };
-    json!({"role": role, "content": message.blocks.iter().map(block).collect::<Value>()})
-}
-
-fn tool(tool: &Tool) -> Value {
-    let mut told = json!({"name": tool.name});
-    if !tool.description.is_empty() {
-        told["description"] = tool.description.as_str().into();
-    }
-    told["input_schema"] = tool.input_schema.clone();
-    told
 }
 
 fn tool_choice(choice: &ToolChoice) -> Value {
@@ -212,7 +268,7 @@ mod tests {
         let call = request::call(body.to_string().as_bytes(), Version::V2023_06_01).expect("good");
         let mut expected = body;
         expected["model"] = "real".into();
-        let written = write(&call.request, "real", true).body;
+        let written = write(&call.request, "real", true).tree();
         for (name, value) in expected.as_object().expect("an object") {
             assert_eq!(&written[name], value, "{name}");
         }
@@ -227,9 +283,11 @@ mod tests {
         let mut request = Request::plain(vec![]);
         request.sampling.max_tokens = None;
         assert_eq!(
-            write(&request, "claude-3-5-haiku", false).body["max_tokens"],
+            write(&request, "claude-3-5-haiku", false).tree()["max_tokens"],
             8192
         );
-        assert_eq!(write(&request, "new", false).body["max_tokens"], 64_000);
+        let written = write(&request, "new", false);
+        assert_eq!(written.tree()["max_tokens"], 64_000);
+        assert!(written.body.starts_with("{\"model\":\"new\","));
     }
 }

@@ -22,10 +22,15 @@ fn at_once(data: &str) -> Option<(u64, Delta)> {
         .into_iter()
         .find(|(begin, _)| rest.starts_with(begin))?;
     let (text, rest) = text(&rest[begin.len()..])?;
-    let rest = rest.trim_start().strip_prefix('}')?;
-    let is_over = rest.trim() == "}";
+    let is_over = rest == "}}" || is_end(rest);
     is_over.then_some(())?;
     Some((index.parse().ok()?, make(text)))
+}
+
+/// Whether nothing but two ends of objects follows.
+fn is_end(rest: &str) -> bool {
+    let last = rest.trim_start().strip_prefix('}');
+    last.is_some_and(|last| last.trim() == "}")
 }
 
 /// How a piece of a kind begins, and what is made of its text.
@@ -49,7 +54,9 @@ fn text(said: &str) -> Option<(String, &str)> {
         (is_plain, end) = (false, end + 2);
     }
     let (inner, rest) = (&said[..end], &said[end + 1..]);
-    if inner.bytes().any(|byte| byte < b' ') {
+    // All of them are looked at, which the machine does many at a time.
+    let has_control = inner.bytes().fold(false, |any, byte| any | (byte < b' '));
+    if has_control {
         return None;
     }
     match is_plain {

@@ -63,6 +63,32 @@ impl Counts {
 
 /// What an event of this name says; `None`: whoever looks closer reads it.
 pub(super) fn read(event: &str, data: &str) -> Option<Said> {
+    at_once(event, data).or_else(|| closely(event, data))
+}
+
+/// Reads one that holds no more than a number and is written as the API writes it; `None`: it is another.
+fn at_once(event: &str, data: &str) -> Option<Said> {
+    let index = |begin: &str, end: &str| {
+        let number = data.strip_prefix(begin)?.strip_suffix(end)?;
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| number.parse::<u64>().ok())?
+    };
+    match event {
+        "content_block_start" => index(
+            r#"{"type":"content_block_start","index":"#,
+            r#","content_block":{"type":"text","text":""}}"#,
+        )
+        .map(Said::Text),
+        "content_block_stop" => {
+            index(r#"{"type":"content_block_stop","index":"#, "}").map(Said::Closed)
+        }
+        "message_stop" => (data == r#"{"type":"message_stop"}"#).then_some(Said::Over),
+        _ => None,
+    }
+}
+
+/// Reads one that is written in any way.
+fn closely(event: &str, data: &str) -> Option<Said> {
     let said: Event<'_> = match event {
         "message_start"
         | "content_block_start"
@@ -117,6 +143,19 @@ mod tests {
         let text =
             r#"{"type":"content_block_start","index":4,"content_block":{"type":"text","text":""}}"#;
         assert_eq!(read("content_block_start", text), Some(Said::Text(4)));
+        for (event, data) in [
+            ("content_block_start", text),
+            (
+                "content_block_stop",
+                r#"{"type":"content_block_stop","index":40}"#,
+            ),
+            ("message_stop", r#"{"type":"message_stop"}"#),
+        ] {
+            let spaced = data.replace('}', " }");
+            let said = [at_once(event, data), closely(event, &spaced)];
+            assert!(said[0].is_some() && said[0] == said[1], "{said:?}");
+            assert_eq!(at_once(event, &spaced), None, "{spaced}");
+        }
         let tool = text.replace(r#""type":"text""#, r#""type":"tool_use""#);
         let odd = begun.replace('3', "3.5");
         for (event, data) in [

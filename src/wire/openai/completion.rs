@@ -168,25 +168,26 @@ impl Writer {
 }
 
 impl AnswerWriter for Writer {
-    fn frames(&mut self, event: &Event) -> String {
+    fn frames(&mut self, event: &Event, stream: &mut String) {
         match event {
             Event::Delta {
                 delta: Delta::Text(text),
                 ..
-            } if !text.is_empty() => self.chunk(text, None),
+            } if !text.is_empty() => stream.push_str(&self.chunk(text, None)),
             Event::End(end) => {
-                let mut frames = self.chunk("", Some(Ending::of(&end.stop).finish_reason(None)));
+                let reason = Ending::of(&end.stop).finish_reason(None);
+                stream.push_str(&self.chunk("", Some(reason)));
                 if self.has_usage {
                     let mut told = self.told(json!([]));
                     told["usage"] = json!(usage::chat(&end.usage));
-                    frames.push_str(&sse::unnamed(&told.to_string()));
+                    stream.push_str(&sse::unnamed(&told.to_string()));
                 }
-                frames + &sse::unnamed("[DONE]")
+                stream.push_str(&sse::unnamed("[DONE]"));
             }
             Event::Start(_)
             | Event::BlockStart { .. }
             | Event::Delta { .. }
-            | Event::BlockStop { .. } => String::new(),
+            | Event::BlockStop { .. } => {}
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn write(request: &Request, model: &str, is_streamed: bool) -> Result
         body.insert("stream_options".into(), json!({"include_usage": true}));
     }
     Ok(Outgoing {
-        body: body.into(),
+        body: Value::from(body).to_string(),
         emulated: labels.emulated,
         ignored: labels.ignored,
     })
@@ -200,7 +200,7 @@ mod tests {
         let call = request::call(body.to_string().as_bytes(), false, &|_| None).expect("good");
         write(&call.request, "gpt-x", true)
             .expect("it can be said")
-            .body
+            .tree()
     }
 
     #[test]
@@ -248,11 +248,11 @@ mod tests {
         ]);
         let written = write(&request, "m", true).expect("it can be said");
         assert_eq!(
-            written.body["messages"][1],
+            written.tree()["messages"][1],
             json!({"role": "tool", "tool_call_id": "t", "content": "see"})
         );
         assert_eq!(
-            written.body["messages"][2]["content"][0]["type"],
+            written.tree()["messages"][2]["content"][0]["type"],
             "image_url"
         );
         assert_eq!(written.emulated, ["messages.1.content"]);

@@ -218,7 +218,9 @@ mod tests {
             .enumerate()
             .flat_map(|(index, block)| block.events(index));
         let events = [start].into_iter().chain(blocks).chain([end]);
-        events.map(|event| writer.frames(&event)).collect()
+        let mut text = String::new();
+        events.for_each(|event| writer.frames(&event, &mut text));
+        text
     }
 
     fn block(kind: BlockKind, text: &str) -> AnswerBlock {

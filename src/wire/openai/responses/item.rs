@@ -7,6 +7,7 @@ use crate::wire::openai::tool::ToldTool;
 use crate::wire::openai::tool::ToldTools;
 use crate::wire::openai::tool::ToolKind;
 use crate::wire::openai::unwrap::Unwrap;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -69,13 +70,7 @@ pub(super) fn id(kind: &BlockKind, tools: &ToldTools, stem: &str, index: usize) 
 /// The item of a block, as far as it came.
 pub(super) fn of(block: &AnswerBlock, id: &str, status: Status, tools: &ToldTools) -> Value {
     match &block.kind {
-        BlockKind::Text | BlockKind::Foreign(_) => {
-            let content = match status {
-                Status::InProgress => json!([]),
-                Status::Completed | Status::Incomplete => json!([text_part(&block.text)]),
-            };
-            json!({"id": id, "type": "message", "status": status.name(), "role": "assistant", "content": content})
-        }
+        BlockKind::Text | BlockKind::Foreign(_) => json!(Message::of(&block.text, id, status)),
         BlockKind::Thinking | BlockKind::RedactedThinking { .. } => reasoning(block, id, status),
         BlockKind::ToolUse { id: call, name } => {
             let input = match status {
@@ -87,8 +82,58 @@ pub(super) fn of(block: &AnswerBlock, id: &str, status: Status, tools: &ToldTool
     }
 }
 
-pub(super) fn text_part(text: &str) -> Value {
-    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
+/// The same in JSON. Most items are messages, and need no tree.
+pub(super) fn written(block: &AnswerBlock, id: &str, status: Status, tools: &ToldTools) -> String {
+    match &block.kind {
+        BlockKind::Text | BlockKind::Foreign(_) => {
+            let written = serde_json::to_string(&Message::of(&block.text, id, status));
+            written.expect("texts must have a form in JSON")
+        }
+        BlockKind::Thinking | BlockKind::RedactedThinking { .. } | BlockKind::ToolUse { .. } => {
+            of(block, id, status, tools).to_string()
+        }
+    }
+}
+
+/// A text of the model's.
+#[derive(Serialize)]
+struct Message<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    status: &'static str,
+    role: &'static str,
+    content: Vec<TextPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct TextPart<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+    annotations: [(); 0],
+    logprobs: [(); 0],
+}
+
+impl<'a> Message<'a> {
+    fn of(text: &'a str, id: &'a str, status: Status) -> Message<'a> {
+        let part = TextPart {
+            kind: "output_text",
+            text,
+            annotations: [],
+            logprobs: [],
+        };
+        Message {
+            id,
+            kind: "message",
+            status: status.name(),
+            role: "assistant",
+            content: match status {
+                Status::InProgress => Vec::new(),
+                Status::Completed | Status::Incomplete => vec![part],
+            },
+        }
+    }
 }
 
 fn reasoning(block: &AnswerBlock, id: &str, status: Status) -> Value {

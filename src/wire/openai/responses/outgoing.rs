@@ -44,7 +44,7 @@ pub(crate) fn write(request: &Request, model: &str) -> Result<Outgoing, Fault> {
     body.insert("store".into(), false.into());
     body.insert("stream".into(), true.into());
     Ok(Outgoing {
-        body: body.into(),
+        body: Value::from(body).to_string(),
         emulated: labels.emulated,
         ignored: labels.ignored,
     })
@@ -203,7 +203,9 @@ mod tests {
         let mut expected = body;
         expected["model"] = "gpt-x".into();
         assert_eq!(
-            write(&call.request, "gpt-x").expect("it can be said").body,
+            write(&call.request, "gpt-x")
+                .expect("it can be said")
+                .tree(),
             expected
         );
     }

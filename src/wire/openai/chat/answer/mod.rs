@@ -125,73 +125,73 @@ impl Writer {
         })
     }
 
-    fn begin(&mut self, kind: &BlockKind) -> Option<Value> {
+    fn begin(&mut self, kind: &BlockKind, stream: &mut String) {
         self.open = self.start(kind);
         let (BlockKind::ToolUse { id, name }, Some(open)) = (kind, &self.open) else {
-            return None;
+            return;
         };
         self.calls += 1;
         let name = &self.wish.tools.of(name).name;
-        Some(if self.wish.is_legacy {
+        let begun = if self.wish.is_legacy {
             json!({"function_call": {"name": name, "arguments": ""}})
         } else if open.custom.is_some() {
             json!({"tool_calls": [{"index": open.index, "id": id, "type": "custom", "custom": {"name": name, "input": ""}}]})
         } else {
             json!({"tool_calls": [{"index": open.index, "id": id, "type": "function",
                 "function": {"name": name, "arguments": ""}}]})
-        })
+        };
+        self.chunk(&Piece::Tree(begun), None, stream);
     }
 
-    fn extend(&mut self, delta: &Delta) -> String {
+    fn extend(&mut self, delta: &Delta, stream: &mut String) {
         if delta.is_empty() {
-            return String::new();
+            return;
         }
         match delta {
-            Delta::Text(content) => self.chunk(Piece::Text { content }, None),
-            Delta::Thinking(text) => self.chunk(Piece::thought(text), None),
-            Delta::InputJson(piece) => self.input(piece),
-            Delta::Signature(_) | Delta::Foreign(_) => String::new(),
+            Delta::Text(content) => self.chunk(&Piece::Text(content), None, stream),
+            Delta::Thinking(text) => self.chunk(&Piece::Thought(text), None, stream),
+            Delta::InputJson(piece) => self.input(piece, stream),
+            Delta::Signature(_) | Delta::Foreign(_) => {}
         }
     }
 
-    fn input(&mut self, piece: &str) -> String {
+    fn input(&mut self, piece: &str, stream: &mut String) {
         let Some(open) = &mut self.open else {
-            return String::new();
+            return;
         };
         open.is_empty = false;
         let index = open.index;
         let Some(custom) = &mut open.custom else {
-            return self.chunk(Piece::input(index, piece, self.wish.is_legacy), None);
+            let piece = Piece::input(index, piece, self.wish.is_legacy);
+            return self.chunk(&piece, None, stream);
         };
-        match custom.push(piece) {
-            text if text.is_empty() => String::new(),
-            text => self.chunk(
-                json!({"tool_calls": [{"index": index, "custom": {"input": text}}]}),
-                None,
-            ),
+        let text = custom.push(piece);
+        if !text.is_empty() {
+            let piece = json!({"tool_calls": [{"index": index, "custom": {"input": text}}]});
+            self.chunk(&Piece::Tree(piece), None, stream);
         }
     }
 
     /// A call without any input has none the less an object.
-    fn close(&mut self) -> String {
-        match self.open.take() {
-            Some(open) if open.is_empty && open.custom.is_none() => {
-                self.chunk(Piece::input(open.index, "{}", self.wish.is_legacy), None)
-            }
-            Some(_) | None => String::new(),
+    fn close(&mut self, stream: &mut String) {
+        if let Some(open) = self.open.take()
+            && open.is_empty
+            && open.custom.is_none()
+        {
+            let piece = Piece::input(open.index, "{}", self.wish.is_legacy);
+            self.chunk(&piece, None, stream);
         }
     }
 
-    fn end(&self, end: &End) -> String {
+    fn end(&self, end: &End, stream: &mut String) {
         let reason = Ending::of(&end.stop).finish_reason(self.called(self.calls));
-        let mut frames = self.chunk(json!({}), Some(reason));
+        self.chunk(&Piece::Nothing, Some(reason), stream);
         if self.wish.has_usage {
             let usage = usage::chat(&end.usage);
             let chunk = UsageChunk::new(&self.id, self.created, &self.wish.model, usage);
-            frames.push_str(&sse::unnamed(&json(&chunk)));
+            stream.push_str(&sse::unnamed(&json(&chunk)));
         }
-        frames.push_str(&sse::unnamed("[DONE]"));
-        frames
+        stream.push_str(&sse::unnamed("[DONE]"));
     }
 
     /// What a call of a tool is called, where there was one.
@@ -203,12 +203,12 @@ impl Writer {
         (calls > 0).then_some(name)
     }
 
-    /// The frame of one chunk.
-    fn chunk(&self, delta: impl Serialize, finish_reason: Option<&str>) -> String {
+    /// Writes the frame of one chunk.
+    fn chunk(&self, delta: &Piece<'_>, finish_reason: Option<&str>, stream: &mut String) {
         let wish = &self.wish;
         let head = || written::chunk_head(&self.id, self.created, &wish.model);
-        let head = self.head.get_or_init(head);
-        written::chunk(head, &delta, finish_reason, wish.has_usage)
+        stream.push_str(self.head.get_or_init(head));
+        written::chunk(delta, finish_reason, wish.has_usage, stream);
     }
 
     fn call(&self, block: &AnswerBlock) -> Option<Value> {
@@ -256,20 +256,14 @@ fn json(value: &impl Serialize) -> String {
 }
 
 impl AnswerWriter for Writer {
-    fn frames(&mut self, event: &Event) -> String {
+    fn frames(&mut self, event: &Event, stream: &mut String) {
         self.listen(event);
         match event {
-            Event::Start(_) => {
-                let role = json!({"role": "assistant", "content": "", "refusal": null});
-                self.chunk(role, None)
-            }
-            Event::BlockStart { kind, .. } => {
-                let begun = self.begin(kind);
-                begun.map_or_else(String::new, |begun| self.chunk(begun, None))
-            }
-            Event::Delta { delta, .. } => self.extend(delta),
-            Event::BlockStop { .. } => self.close(),
-            Event::End(end) => self.end(end),
+            Event::Start(_) => self.chunk(&Piece::Role, None, stream),
+            Event::BlockStart { kind, .. } => self.begin(kind, stream),
+            Event::Delta { delta, .. } => self.extend(delta, stream),
+            Event::BlockStop { .. } => self.close(stream),
+            Event::End(end) => self.end(end, stream),
         }
     }
 

@@ -60,7 +60,10 @@ fn writer(has_usage: bool) -> Writer {
 }
 
 fn stream(mut writer: Writer, events: &[Event]) -> Vec<Value> {
-    let text: String = events.iter().map(|event| writer.frames(event)).collect();
+    let mut text = String::new();
+    events
+        .iter()
+        .for_each(|event| writer.frames(event, &mut text));
     let frames = text.split("\n\n").filter(|frame| !frame.is_empty());
     let data = frames.map(|frame| frame.strip_prefix("data: ").expect("every frame is data"));
     data.map(|data| match data {
@@ -246,7 +249,9 @@ fn an_answer_that_thinks_before_it_calls_is_remembered_and_no_other() {
         let said = events(blocks, StopReason::ToolUse);
         match is_whole {
             true => drop(whole(&writer, said)),
-            false => said.iter().for_each(|event| drop(writer.frames(event))),
+            false => said
+                .iter()
+                .for_each(|event| writer.frames(event, &mut String::new())),
         }
     };
     let thought = || AnswerBlock {

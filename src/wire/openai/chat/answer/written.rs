@@ -1,8 +1,11 @@
 //! A completion and its chunks, as they are written.
 
 use crate::wire::openai::usage::ChatUsage;
+use crate::wire::quote::around;
+use crate::wire::quote::quote;
 use serde::Serialize;
 use serde_json::Value;
+use std::fmt::Write;
 
 /// What all chunks of an answer begin with, up to the delta.
 pub(super) fn chunk_head(id: &str, created: u64, model: &str) -> String {
@@ -13,28 +16,23 @@ pub(super) fn chunk_head(id: &str, created: u64, model: &str) -> String {
     )
 }
 
-/// The frame of a chunk. `is_usage_due`: a later one tells it.
+/// Writes what follows the head of a chunk. `is_usage_due`: a later one tells it.
 pub(super) fn chunk(
-    head: &str,
-    delta: &impl Serialize,
+    delta: &Piece<'_>,
     finish_reason: Option<&str>,
     is_usage_due: bool,
-) -> String {
-    let mut frame = Vec::with_capacity(head.len() + CHUNK_BYTES_EXPECTED);
-    frame.extend_from_slice(head.as_bytes());
-    json(&mut frame, delta);
-    frame.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":");
-    json(&mut frame, &finish_reason);
-    let end: &[u8] = match is_usage_due {
-        true => b"}],\"usage\":null}\n\n",
-        false => b"}]}\n\n",
-    };
-    frame.extend_from_slice(end);
-    String::from_utf8(frame).expect("JSON must be UTF-8")
-}
-
-fn json(frame: &mut Vec<u8>, value: &impl Serialize) {
-    serde_json::to_writer(frame, value).expect("maps with texts for names must be JSON");
+    stream: &mut String,
+) {
+    delta.write(stream);
+    stream.push_str(",\"logprobs\":null,\"finish_reason\":");
+    match finish_reason {
+        Some(reason) => quote(reason, stream),
+        None => stream.push_str("null"),
+    }
+    stream.push_str(match is_usage_due {
+        true => "}],\"usage\":null}\n\n",
+        false => "}]}\n\n",
+    });
 }
 
 /// The chunk that tells the usage.
@@ -100,46 +98,82 @@ pub(super) struct Message {
     pub(super) tool_calls: Vec<Value>,
 }
 
-/// What most chunks say.
-#[derive(Serialize)]
-#[serde(untagged)]
+/// What a chunk says.
 pub(super) enum Piece<'a> {
-    Text { content: &'a str },
-    Thought { reasoning_content: &'a str },
-    Input { tool_calls: [InputOf<'a>; 1] },
-    Legacy { function_call: Arguments<'a> },
-}
-
-#[derive(Serialize)]
-pub(super) struct InputOf<'a> {
-    index: usize,
-    function: Arguments<'a>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Arguments<'a> {
-    arguments: &'a str,
+    /// Who speaks.
+    Role,
+    Text(&'a str),
+    Thought(&'a str),
+    /// A piece of the input of the call at this place.
+    Input(usize, &'a str),
+    /// The same of the one function that was called.
+    Legacy(&'a str),
+    Tree(Value),
+    Nothing,
 }
 
 impl<'a> Piece<'a> {
-    pub(super) fn thought(reasoning_content: &'a str) -> Piece<'a> {
-        Piece::Thought { reasoning_content }
+    pub(super) fn input(index: usize, arguments: &'a str, is_legacy: bool) -> Piece<'a> {
+        match is_legacy {
+            true => Piece::Legacy(arguments),
+            false => Piece::Input(index, arguments),
+        }
     }
 
-    pub(super) fn input(index: usize, arguments: &'a str, is_legacy: bool) -> Piece<'a> {
-        let function = Arguments { arguments };
-        match is_legacy {
-            true => Piece::Legacy {
-                function_call: function,
-            },
-            false => Piece::Input {
-                tool_calls: [InputOf { index, function }],
-            },
+    fn write(&self, json: &mut String) {
+        match self {
+            Piece::Role => json.push_str(ROLE),
+            Piece::Text(text) => around("{\"content\":", text, "}", json),
+            Piece::Thought(text) => around("{\"reasoning_content\":", text, "}", json),
+            Piece::Input(index, arguments) => {
+                let _ = write!(json, "{{\"tool_calls\":[{{\"index\":{index},\"function\":");
+                around("{\"arguments\":", arguments, "}}]}", json);
+            }
+            Piece::Legacy(arguments) => {
+                around("{\"function_call\":{\"arguments\":", arguments, "}}", json);
+            }
+            Piece::Tree(tree) => {
+                let _ = write!(json, "{tree}"); // A text takes whatever is written.
+            }
+            Piece::Nothing => json.push_str("{}"),
         }
     }
 }
 
+/// What the first chunk says.
+const ROLE: &str = r#"{"role":"assistant","content":"","refusal":null}"#;
 /// What a chunk calls itself.
 const CHUNK: &str = "chat.completion.chunk";
-/// Bytes of a chunk behind its head: a few words and what is around them.
-const CHUNK_BYTES_EXPECTED: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_piece_is_written_as_its_tree_is() {
+        let text = "a \"b\"\n";
+        let call = json!([{"index": 12, "function": {"arguments": text}}]);
+        let role = json!({"role": "assistant", "content": "", "refusal": null});
+        for (piece, tree) in [
+            (Piece::Role, role),
+            (Piece::Text(text), json!({ "content": text })),
+            (Piece::Thought(text), json!({ "reasoning_content": text })),
+            (Piece::input(12, text, false), json!({ "tool_calls": call })),
+            (
+                Piece::input(12, text, true),
+                json!({"function_call": {"arguments": text}}),
+            ),
+            (Piece::Tree(json!({"a": text})), json!({"a": text})),
+            (Piece::Nothing, json!({})),
+        ] {
+            for (reason, is_usage_due) in [(None, true), (Some("stop"), false)] {
+                let mut frame = String::new();
+                chunk(&piece, reason, is_usage_due, &mut frame);
+                let rest = json!({"logprobs": null, "finish_reason": reason}).to_string();
+                let usage = if is_usage_due { ",\"usage\":null" } else { "" };
+                assert_eq!(frame, format!("{tree},{}]{usage}}}\n\n", &rest[1..]));
+            }
+        }
+    }
+}

@@ -16,11 +16,14 @@ use crate::turn::RequestId;
 use crate::turn::StopReason;
 use crate::wire::openai::error;
 use crate::wire::openai::stop::Ending;
+use crate::wire::openai::tool::ToldTools;
 use crate::wire::openai::usage;
+use crate::wire::quote::around;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
 use serde::Serialize;
 use serde_json::Value;
+use std::fmt::Write;
 use std::sync::Arc;
 use stream::Stream;
 
@@ -61,14 +64,13 @@ impl Writer {
 
     /// The whole answer as its response, in JSON.
     pub(crate) fn response(&self, whole: &CompleteAnswer) -> String {
-        let output = self.output(whole);
-        let output: Vec<String> = output.iter().map(Value::to_string).collect();
+        let output = self.head.items(whole, item::written);
         self.head.ended(&output, &whole.end)
     }
 
     /// The items of the whole answer.
     pub(crate) fn output(&self, whole: &CompleteAnswer) -> Vec<Value> {
-        self.head.output(&whole.blocks, &whole.end.stop)
+        self.head.items(whole, item::of)
     }
 }
 
@@ -78,18 +80,23 @@ pub(crate) fn id_of(stem: &str) -> String {
 }
 
 impl Head {
-    /// The items of an answer.
-    fn output(&self, blocks: &[AnswerBlock], stop: &StopReason) -> Vec<Value> {
-        let told: Vec<&AnswerBlock> = blocks.iter().filter(|block| item::is_told(block)).collect();
+    /// The items of an answer, each as it is made here.
+    fn items<T>(
+        &self,
+        whole: &CompleteAnswer,
+        item: impl Fn(&AnswerBlock, &str, Status, &ToldTools) -> T,
+    ) -> Vec<T> {
+        let blocks = whole.blocks.iter();
+        let told: Vec<&AnswerBlock> = blocks.filter(|block| item::is_told(block)).collect();
         let last = told.len().saturating_sub(1);
         let tools = &self.wish.tools;
         let items = told.iter().enumerate().map(|(index, block)| {
             let id = item::id(&block.kind, tools, &self.stem, index);
             let status = match index == last {
-                true => ended(stop),
+                true => ended(&whole.end.stop),
                 false => Status::Completed,
             };
-            item::of(block, &id, status, tools)
+            item(block, &id, status, tools)
         });
         items.collect()
     }
@@ -98,7 +105,7 @@ impl Head {
     fn ended(&self, output: &[String], end: &End) -> String {
         let (status, incomplete_details) = status(&end.stop);
         let usage = usage::responses(&end.usage);
-        self.told(Telling {
+        self.told(&Telling {
             status,
             error: None,
             incomplete_details,
@@ -108,23 +115,33 @@ impl Head {
     }
 
     /// A response as it is written: its own fields, and those that say again what was asked for.
-    fn told(&self, telling: Telling<'_>) -> String {
-        let (id, created, echo) = (self.id(), self.created, self.wish.echo.written());
-        let (status, output) = (telling.status, telling.output.join(","));
-        let or_null = |json: Option<String>| json.unwrap_or_else(|| "null".to_owned());
-        let (error, usage) = (or_null(telling.error), or_null(telling.usage));
-        let details = match telling.incomplete_details {
-            Some(reason) => format!(r#"{{"reason":"{reason}"}}"#),
-            None => "null".to_owned(),
-        };
-        format!(
-            r#"{{"id":{id},"object":"response","created_at":{created},"status":"{status}","error":{error},"incomplete_details":{details},"output":[{output}],"usage":{usage}{echo}}}"#
-        )
-    }
-
-    /// The response's id in JSON.
-    fn id(&self) -> Value {
-        id_of(&self.stem).into()
+    fn told(&self, telling: &Telling<'_>) -> String {
+        let (echo, output) = (self.wish.echo.written(), telling.output);
+        let bytes: usize = output.iter().map(String::len).sum();
+        let mut json = String::with_capacity(bytes + echo.len() + OWN_BYTES_EXPECTED);
+        around(r#"{"id":"#, &id_of(&self.stem), "", &mut json);
+        // A text takes whatever is written.
+        let _ = write!(
+            json,
+            r#","object":"response","created_at":{},"status":"{}","error":{},"incomplete_details":"#,
+            self.created,
+            telling.status,
+            telling.error.as_deref().unwrap_or("null"),
+        );
+        match telling.incomplete_details {
+            Some(reason) => around(r#"{"reason":"#, reason, "}", &mut json),
+            None => json.push_str("null"),
+        }
+        json.push_str(r#","output":["#);
+        for (index, item) in output.iter().enumerate() {
+            json.push_str(if index == 0 { "" } else { "," });
+            json.push_str(item);
+        }
+        let usage = telling.usage.as_deref().unwrap_or("null");
+        for piece in [r#"],"usage":"#, usage, echo, "}"] {
+            json.push_str(piece);
+        }
+        json
     }
 }
 
@@ -145,6 +162,9 @@ struct Telling<'a> {
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("maps with texts for names must be JSON")
 }
+
+/// Bytes of a response beside its items and what is said again.
+const OWN_BYTES_EXPECTED: usize = 512;
 
 /// The status of an answer that stopped so, and what it says of that.
 fn status(stop: &StopReason) -> (&'static str, Option<&'static str>) {
@@ -191,8 +211,8 @@ fn sentence(fault: &Fault) -> String {
 }
 
 impl AnswerWriter for Writer {
-    fn frames(&mut self, event: &Event) -> String {
-        self.stream.event(&self.head, event)
+    fn frames(&mut self, event: &Event, stream: &mut String) {
+        self.stream.event(&self.head, event, stream);
     }
 
     fn keep_alive(&self) -> String {
@@ -211,6 +231,10 @@ impl AnswerWriter for Writer {
     /// The last event of a stream is its whole response.
     fn holds_answer(&self) -> bool {
         true
+    }
+
+    fn told_whole(&mut self) -> Option<String> {
+        self.stream.told()
     }
 }
 

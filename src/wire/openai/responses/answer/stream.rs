@@ -7,19 +7,9 @@ use super::ended;
 use super::error_event;
 use super::item;
 use super::item::Status;
-use super::json as json_of;
 use super::sentence;
 use super::status;
-use super::written::ArgumentsDone;
-use super::written::InputDone;
-use super::written::More;
-use super::written::PartOf;
-use super::written::SummaryPart;
-use super::written::Text;
-use super::written::TextDelta;
-use super::written::TextDone;
-use super::written::TextPart;
-use super::written::Within;
+use super::written::Said;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
@@ -29,9 +19,9 @@ use crate::turn::Fault;
 use crate::turn::StopReason;
 use crate::wire::openai::tool::ToolKind;
 use crate::wire::openai::unwrap::Unwrap;
-use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
+use std::fmt::Write;
 
 /// How far a stream is.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +33,8 @@ pub(super) struct Stream {
     done: Vec<String>,
     /// The block that is on its way, or came whole and waits for what follows: only then it is known whether it was cut.
     open: Option<Open>,
+    /// The response that was told at the end.
+    told: Option<String>,
     frames: String,
 }
 
@@ -70,7 +62,9 @@ enum Shape {
 }
 
 impl Stream {
-    pub(super) fn event(&mut self, head: &Head, event: &Event) -> String {
+    /// Writes the frames of an event behind those before it.
+    pub(super) fn event(&mut self, head: &Head, event: &Event, stream: &mut String) {
+        std::mem::swap(&mut self.frames, stream);
         match event {
             Event::Start(_) => self.begin(head),
             Event::BlockStart { kind, .. } => {
@@ -81,7 +75,7 @@ impl Stream {
             Event::BlockStop { .. } => {}
             Event::End(end) => self.end(head, end),
         }
-        std::mem::take(&mut self.frames)
+        std::mem::swap(&mut self.frames, stream);
     }
 
     /// The last frames of a stream that fails; what is open stays so.
@@ -90,7 +84,7 @@ impl Stream {
         self.tell(error_event(fault));
         let output = std::mem::take(&mut self.done);
         let error = json!({"code": code(&fault.kind), "message": sentence(fault)});
-        let response = head.told(Telling {
+        let response = head.told(&Telling {
             status: "failed",
             error: Some(error.to_string()),
             incomplete_details: None,
@@ -105,7 +99,7 @@ impl Stream {
         if std::mem::replace(&mut self.has_begun, true) {
             return;
         }
-        let response = head.told(Telling {
+        let response = head.told(&Telling {
             status: "in_progress",
             error: None,
             incomplete_details: None,
@@ -147,8 +141,8 @@ impl Stream {
             return;
         };
         open.id = item::id(&open.block.kind, &head.wish.tools, &head.stem, index);
-        let item = item::of(&open.block, &open.id, Status::InProgress, &head.wish.tools);
-        self.tell_item("response.output_item.added", index, &item.to_string());
+        let item = item::written(&open.block, &open.id, Status::InProgress, &head.wish.tools);
+        self.tell_item("response.output_item.added", index, &item);
     }
 
     fn extend(&mut self, head: &Head, delta: &Delta) {
@@ -184,17 +178,10 @@ impl Stream {
         };
         open.has_part = true;
         match open.shape {
-            Shape::Text => self.within(
-                "response.content_part.added",
-                PartOf {
-                    part: TextPart::of(""),
-                },
-            ),
+            Shape::Text => self.within("response.content_part.added", Said::TextPart("")),
             Shape::Thought => self.within(
                 "response.reasoning_summary_part.added",
-                PartOf {
-                    part: SummaryPart::of(""),
-                },
+                Said::ThoughtPart(""),
             ),
             Shape::Function | Shape::Custom | Shape::Closed => {}
         }
@@ -204,14 +191,12 @@ impl Stream {
         let Some(open) = &self.open else {
             return;
         };
-        let logprobs = [];
+        let more = Said::Delta(delta);
         match open.shape {
-            Shape::Text => self.within("response.output_text.delta", TextDelta { delta, logprobs }),
-            Shape::Thought => self.within("response.reasoning_summary_text.delta", More { delta }),
-            Shape::Function => {
-                self.within("response.function_call_arguments.delta", More { delta })
-            }
-            Shape::Custom => self.within("response.custom_tool_call_input.delta", More { delta }),
+            Shape::Text => self.within("response.output_text.delta", Said::TextDelta(delta)),
+            Shape::Thought => self.within("response.reasoning_summary_text.delta", more),
+            Shape::Function => self.within("response.function_call_arguments.delta", more),
+            Shape::Custom => self.within("response.custom_tool_call_input.delta", more),
             Shape::Closed => {}
         }
     }
@@ -222,46 +207,61 @@ impl Stream {
             self.open = None;
             return;
         };
-        let tools = &head.wish.tools;
-        let item = item::of(&open.block, &open.id, ended(stop), tools);
+        let (status, tools) = (ended(stop), &head.wish.tools);
+        let item = match open.shape {
+            Shape::Text => {
+                let item = item::written(&open.block, &open.id, status, tools);
+                let text = std::mem::take(&mut open.block.text);
+                self.close_text(&text);
+                item
+            }
+            Shape::Thought | Shape::Function | Shape::Custom | Shape::Closed => {
+                let item = item::of(&open.block, &open.id, status, tools);
+                let text = std::mem::take(&mut open.block.text);
+                self.close_other(&item, &text);
+                item.to_string()
+            }
+        };
+        self.tell_item("response.output_item.done", self.done.len(), &item);
+        self.done.push(item);
+        self.open = None;
+    }
+
+    /// Closes a block that is no text, by its item.
+    fn close_other(&mut self, item: &Value, text: &str) {
+        let Some(open) = &self.open else {
+            return;
+        };
         let (shape, has_part) = (open.shape, open.has_part);
-        let text = std::mem::take(&mut open.block.text);
+        let said = |name: &str| item[name].as_str().unwrap_or_default();
         match shape {
-            Shape::Text => self.close_text(&text),
-            Shape::Thought if has_part => self.close_thought(&text),
+            Shape::Thought if has_part => self.close_thought(text),
             Shape::Function => {
-                let said = |name: &str| item[name].as_str().unwrap_or_default();
                 let (arguments, name) = (said("arguments"), said("name"));
                 // A call without any input has none the less an object.
                 if text.is_empty() && !arguments.is_empty() {
                     self.delta(arguments);
                 }
-                let done = ArgumentsDone { arguments, name };
+                let done = Said::ArgumentsDone { arguments, name };
                 self.within("response.function_call_arguments.done", done);
             }
             Shape::Custom => {
-                let input = item["input"].as_str().unwrap_or_default();
-                self.within("response.custom_tool_call_input.done", InputDone { input });
+                let done = Said::InputDone(said("input"));
+                self.within("response.custom_tool_call_input.done", done);
             }
-            Shape::Thought | Shape::Closed => {}
+            Shape::Text | Shape::Thought | Shape::Closed => {}
         }
-        let (index, item) = (self.done.len(), item.to_string());
-        self.tell_item("response.output_item.done", index, &item);
-        self.done.push(item);
-        self.open = None;
     }
 
     fn close_text(&mut self, text: &str) {
-        let logprobs = [];
-        self.within("response.output_text.done", TextDone { text, logprobs });
-        let part = TextPart::of(text);
-        self.within("response.content_part.done", PartOf { part });
+        self.within("response.output_text.done", Said::TextDone(text));
+        self.within("response.content_part.done", Said::TextPart(text));
     }
 
     fn close_thought(&mut self, text: &str) {
-        self.within("response.reasoning_summary_text.done", Text { text });
-        let part = SummaryPart::of(text);
-        self.within("response.reasoning_summary_part.done", PartOf { part });
+        let (done, part) = (Said::ThoughtDone(text), Said::ThoughtPart(text));
+        self.within("response.reasoning_summary_text.done", done);
+        self.within("response.reasoning_summary_part.done", part);
     }
 
     fn end(&mut self, head: &Head, end: &End) {
@@ -270,59 +270,66 @@ impl Stream {
         let (status, _) = status(&end.stop);
         let response = head.ended(&output, end);
         self.tell_response(&format!("response.{status}"), &response);
+        self.told = Some(response);
+    }
+
+    /// The response as it was told at the end.
+    pub(super) fn told(&mut self) -> Option<String> {
+        self.told.take()
     }
 
     /// Tells what happened within the open item.
-    fn within(&mut self, kind: &'static str, said: impl Serialize) {
+    fn within(&mut self, kind: &str, said: Said<'_>) {
         let Some(open) = &self.open else {
             return;
         };
-        let (content_index, summary_index) = match open.shape {
-            Shape::Text => (Some(0), None),
-            Shape::Thought => (None, Some(0)),
-            Shape::Function | Shape::Custom | Shape::Closed => (None, None),
+        let place = match open.shape {
+            Shape::Text => r#","content_index":0,"#,
+            Shape::Thought => r#","summary_index":0,"#,
+            Shape::Function | Shape::Custom | Shape::Closed => ",",
         };
-        let event = json_of(&Within {
-            kind,
-            item_id: &open.id,
-            output_index: self.done.len(),
-            content_index,
-            summary_index,
-            said,
-            sequence_number: self.sequence_number,
-        });
-        self.write(kind, &event);
+        begin_event(kind, &mut self.frames);
+        for piece in [r#","item_id":""#, &open.id, r#"","output_index":"#] {
+            self.frames.push_str(piece);
+        }
+        // A text takes whatever is written.
+        let _ = write!(self.frames, "{}{place}", self.done.len());
+        said.write(&mut self.frames);
+        self.end_event();
     }
 
     fn tell(&mut self, mut event: Value) {
         event["sequence_number"] = self.sequence_number.into();
         let kind = event["type"].as_str().unwrap_or_default();
-        self.write(kind, &event.to_string());
+        let _ = write!(self.frames, "event: {kind}\ndata: {event}\n\n");
+        self.sequence_number += 1;
     }
 
     /// Tells an item, which is JSON.
     fn tell_item(&mut self, kind: &str, index: usize, item: &str) {
-        let sequence_number = self.sequence_number;
-        let event = format!(
-            r#"{{"type":"{kind}","output_index":{index},"item":{item},"sequence_number":{sequence_number}}}"#
-        );
-        self.write(kind, &event);
+        begin_event(kind, &mut self.frames);
+        let _ = write!(self.frames, r#","output_index":{index},"item":{item}"#);
+        self.end_event();
     }
 
     /// Tells a response that is written already.
     fn tell_response(&mut self, kind: &str, response: &str) {
-        let sequence_number = self.sequence_number;
-        let event = format!(
-            r#"{{"type":"{kind}","response":{response},"sequence_number":{sequence_number}}}"#
-        );
-        self.write(kind, &event);
+        begin_event(kind, &mut self.frames);
+        self.frames.push_str(r#","response":"#);
+        self.frames.push_str(response);
+        self.end_event();
     }
 
-    /// Writes an event, which is one line.
-    fn write(&mut self, kind: &str, event: &str) {
+    fn end_event(&mut self) {
+        let number = self.sequence_number;
+        let _ = write!(self.frames, ",\"sequence_number\":{number}}}\n\n");
         self.sequence_number += 1;
-        for piece in ["event: ", kind, "\ndata: ", event, "\n\n"] {
-            self.frames.push_str(piece);
-        }
+    }
+}
+
+/// Begins an event, which is one line.
+fn begin_event(kind: &str, frames: &mut String) {
+    for piece in ["event: ", kind, "\ndata: {\"type\":\"", kind, "\""] {
+        frames.push_str(piece);
     }
 }

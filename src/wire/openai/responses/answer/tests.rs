@@ -63,7 +63,10 @@ fn writer(tools: Value) -> Writer {
 }
 
 fn stream(mut writer: Writer, events: &[Event]) -> Vec<Value> {
-    let text: String = events.iter().map(|event| writer.frames(event)).collect();
+    let mut text = String::new();
+    events
+        .iter()
+        .for_each(|event| writer.frames(event, &mut text));
     read(&text)
 }
 

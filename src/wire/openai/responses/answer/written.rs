@@ -1,95 +1,86 @@
-//! The events within an item, as they are written.
+//! What happens within an item, as it is written.
 
-use serde::Serialize;
+use crate::wire::quote::around;
 
-/// What happened within an item.
-#[derive(Serialize)]
-pub(super) struct Within<'a, T> {
-    #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) item_id: &'a str,
-    pub(super) output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content_index: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) summary_index: Option<u8>,
-    #[serde(flatten)]
-    pub(super) said: T,
-    pub(super) sequence_number: u64,
+/// What is told within an item.
+#[derive(Clone, Copy)]
+pub(super) enum Said<'a> {
+    /// More of a text.
+    TextDelta(&'a str),
+    /// More of a thought, or of an input.
+    Delta(&'a str),
+    TextDone(&'a str),
+    ThoughtDone(&'a str),
+    ArgumentsDone {
+        arguments: &'a str,
+        name: &'a str,
+    },
+    InputDone(&'a str),
+    /// The part that is a text.
+    TextPart(&'a str),
+    /// The part that is a thought.
+    ThoughtPart(&'a str),
 }
 
-#[derive(Serialize)]
-pub(super) struct More<'a> {
-    pub(super) delta: &'a str,
-}
-
-#[derive(Serialize)]
-pub(super) struct TextDelta<'a> {
-    pub(super) delta: &'a str,
-    pub(super) logprobs: [(); 0],
-}
-
-#[derive(Serialize)]
-pub(super) struct TextDone<'a> {
-    pub(super) text: &'a str,
-    pub(super) logprobs: [(); 0],
-}
-
-#[derive(Serialize)]
-pub(super) struct Text<'a> {
-    pub(super) text: &'a str,
-}
-
-#[derive(Serialize)]
-pub(super) struct ArgumentsDone<'a> {
-    pub(super) arguments: &'a str,
-    pub(super) name: &'a str,
-}
-
-#[derive(Serialize)]
-pub(super) struct InputDone<'a> {
-    pub(super) input: &'a str,
-}
-
-#[derive(Serialize)]
-pub(super) struct PartOf<T> {
-    pub(super) part: T,
-}
-
-/// A text within a message.
-#[derive(Serialize)]
-pub(super) struct TextPart<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    text: &'a str,
-    annotations: [(); 0],
-    logprobs: [(); 0],
-}
-
-impl<'a> TextPart<'a> {
-    pub(super) fn of(text: &'a str) -> TextPart<'a> {
-        TextPart {
-            kind: "output_text",
-            text,
-            annotations: [],
-            logprobs: [],
+impl Said<'_> {
+    /// Writes its fields.
+    pub(super) fn write(self, json: &mut String) {
+        match self {
+            Said::TextDelta(delta) => around(r#""delta":"#, delta, r#","logprobs":[]"#, json),
+            Said::Delta(delta) => around(r#""delta":"#, delta, "", json),
+            Said::TextDone(text) => around(r#""text":"#, text, r#","logprobs":[]"#, json),
+            Said::ThoughtDone(text) => around(r#""text":"#, text, "", json),
+            Said::ArgumentsDone { arguments, name } => {
+                around(r#""arguments":"#, arguments, "", json);
+                around(r#","name":"#, name, "", json);
+            }
+            Said::InputDone(input) => around(r#""input":"#, input, "", json),
+            Said::TextPart(text) => around(
+                r#""part":{"type":"output_text","text":"#,
+                text,
+                r#","annotations":[],"logprobs":[]}"#,
+                json,
+            ),
+            Said::ThoughtPart(text) => {
+                around(r#""part":{"type":"summary_text","text":"#, text, "}", json);
+            }
         }
     }
 }
 
-/// A text within a thought.
-#[derive(Serialize)]
-pub(super) struct SummaryPart<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    text: &'a str,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use serde_json::json;
 
-impl<'a> SummaryPart<'a> {
-    pub(super) fn of(text: &'a str) -> SummaryPart<'a> {
-        SummaryPart {
-            kind: "summary_text",
-            text,
+    #[test]
+    fn what_is_said_is_written_as_its_tree_is() {
+        let text = "a \"b\"\n";
+        let part = json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []});
+        let (arguments, name) = (text, "f");
+        for (said, tree) in [
+            (
+                Said::TextDelta(text),
+                json!({"delta": text, "logprobs": []}),
+            ),
+            (Said::Delta(text), json!({ "delta": text })),
+            (Said::TextDone(text), json!({"text": text, "logprobs": []})),
+            (Said::ThoughtDone(text), json!({ "text": text })),
+            (
+                Said::ArgumentsDone { arguments, name },
+                json!({"arguments": text, "name": "f"}),
+            ),
+            (Said::InputDone(text), json!({ "input": text })),
+            (Said::TextPart(text), json!({ "part": part })),
+            (
+                Said::ThoughtPart(text),
+                json!({"part": {"type": "summary_text", "text": text}}),
+            ),
+        ] {
+            let mut fields = String::new();
+            said.write(&mut fields);
+            assert_eq!(format!("{{{fields}}}"), Value::to_string(&tree));
         }
     }
 }

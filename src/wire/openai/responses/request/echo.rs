@@ -1,10 +1,10 @@
 //! What a response says again of its request.
 
 use crate::wire::field::present;
+use crate::wire::quote::quote;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
-use std::fmt;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -37,28 +37,32 @@ pub(super) fn echo(fields: &Map<String, Value>, model: &str) -> Echo {
     for (name, otherwise) in BEFORE_MODEL {
         echo.say(name, otherwise);
     }
-    echo.put("model", &Value::from(model));
+    echo.bare("model", "");
+    quote(model, &mut echo.text);
     echo.say("parallel_tool_calls", "true");
     echo.say("previous_response_id", "null");
     if let Some(conversation) = present(fields, "conversation") {
         echo.put("conversation", &conversation_of(conversation));
     }
     echo.say("prompt_cache_key", "null");
-    echo.put("reasoning", &reasoning(fields));
+    match fields.get("reasoning") {
+        Some(said) => echo.put("reasoning", &reasoning(said)),
+        None => echo.bare("reasoning", r#"{"effort":null,"summary":null}"#),
+    }
     echo.say("safety_identifier", "null");
-    echo.put("service_tier", "\"default\"");
+    echo.bare("service_tier", "\"default\"");
     echo.say("store", "true");
     echo.say("temperature", "null");
     match present(fields, "text") {
         Some(said) => echo.put("text", &text(said)),
-        None => echo.put("text", r#"{"format":{"type":"text"}}"#),
+        None => echo.bare("text", r#"{"format":{"type":"text"}}"#),
     }
     echo.say("tool_choice", "\"auto\"");
     match present(fields, "tools") {
         Some(said) => echo.put("tools", &tools(said)),
-        None => echo.put("tools", "[]"),
+        None => echo.bare("tools", "[]"),
     }
-    echo.put("top_logprobs", &0);
+    echo.bare("top_logprobs", "0");
     echo.say("top_p", "null");
     echo.say("truncation", "\"disabled\"");
     echo.say("user", "null");
@@ -76,13 +80,20 @@ impl Written<'_> {
     fn say(&mut self, name: &str, otherwise: &str) {
         match present(self.fields, name) {
             Some(said) => self.put(name, said),
-            None => self.put(name, otherwise),
+            None => self.bare(name, otherwise),
         }
     }
 
-    fn put(&mut self, name: &str, json: &(impl fmt::Display + ?Sized)) {
-        // A text takes whatever is written.
-        let _ = write!(self.text, ",\"{name}\":{json}");
+    fn put(&mut self, name: &str, json: &Value) {
+        self.bare(name, "");
+        let _ = write!(self.text, "{json}"); // A text takes whatever is written.
+    }
+
+    /// What is JSON already, or comes behind the name in another way.
+    fn bare(&mut self, name: &str, json: &str) {
+        for piece in [",\"", name, "\":", json] {
+            self.text.push_str(piece);
+        }
     }
 }
 
@@ -96,8 +107,7 @@ fn conversation_of(said: &Value) -> Value {
     }
 }
 
-fn reasoning(fields: &Map<String, Value>) -> Value {
-    let said = fields.get("reasoning").unwrap_or(&Value::Null);
+fn reasoning(said: &Value) -> Value {
     let said = |name: &str| said.get(name).cloned().unwrap_or(Value::Null);
     json!({"effort": said("effort"), "summary": said("summary")})
 }
