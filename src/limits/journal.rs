@@ -256,7 +256,7 @@ mod tests {
         Account {
             kind: SubjectKind::Policy,
             id: "team".to_owned(),
-            window: Window("2026-01".to_owned()),
+            window: Window::read("2026-01").expect("a month"),
         }
     }
 

@@ -9,6 +9,8 @@ use super::period::Window;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::fmt::Write as _;
 
 /// Where money is charged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,19 +50,26 @@ impl Account {
         Some(Account {
             kind: SubjectKind::of_letter(kind)?,
             id: id.to_owned(),
-            window: Window(window.to_owned()),
+            window: Window::read(window)?,
         })
     }
+}
 
-    fn write(&self) -> String {
-        format!("{}:{}:{}", self.kind.letter(), self.window.0, self.id)
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.kind.letter(), self.window, self.id)
     }
 }
 
 /// The record of a reservation.
 pub(super) fn reserved(id: u64, charge: &OpenCharge) -> String {
-    let accounts: Vec<_> = charge.accounts.iter().map(Account::write).collect();
-    format!("{CANCEL}\nR {id} {} {}\n", charge.nanos, accounts.join(" "))
+    let mut record = String::with_capacity(RECORD_BYTES);
+    let accounts = &mut charge.accounts.iter();
+    // A string takes all.
+    let _ = write!(record, "{CANCEL}\nR {id} {}", charge.nanos);
+    let _ = accounts.try_for_each(|account| write!(record, " {account}"));
+    record.push('\n');
+    record
 }
 
 /// The record of a settlement.
@@ -68,6 +77,8 @@ pub(super) fn settled(id: u64, nanos: u64) -> String {
     format!("{CANCEL}\nS {id} {nanos}\n")
 }
 
+/// Bytes of a record with two accounts, about.
+const RECORD_BYTES: usize = 128;
 /// Ends a line that does not count, by its name in ASCII; no name of a subject has it.
 const CANCEL: char = '\u{18}';
 
@@ -129,19 +140,18 @@ impl Ledger {
         open.len()
     }
 
-    /// Forgets windows before one; names of days and months sort as they follow one another.
+    /// Forgets windows before one.
     pub(super) fn forget_before(&mut self, window: &Window) {
-        self.spent
-            .retain(|account, _| account.window.0.as_str() >= window.0.as_str());
+        self.spent.retain(|account, _| account.window >= *window);
     }
 
     pub(super) fn to_text(&self, through: u64) -> String {
         let spent = self
             .spent
             .iter()
-            .map(|(account, nanos)| (account.write(), *nanos));
+            .map(|(account, nanos)| (account.to_string(), *nanos));
         let open = self.open.iter().map(|(id, charge)| {
-            let accounts = charge.accounts.iter().map(Account::write).collect();
+            let accounts = charge.accounts.iter().map(Account::to_string).collect();
             (*id, (charge.nanos, accounts))
         });
         let form = Form {
@@ -184,7 +194,7 @@ mod tests {
         Account {
             kind: SubjectKind::Policy,
             id: id.to_owned(),
-            window: Window("2026-01".to_owned()),
+            window: Window::read("2026-01").expect("a month"),
         }
     }
 

@@ -123,7 +123,7 @@ impl Meter {
         // The later of a day and a month of one subject wins where its period was changed; either is exact for itself.
         if purse.window.as_ref().is_none_or(|present| present < window) {
             *purse = Purse {
-                window: Some(window.clone()),
+                window: Some(window),
                 spent,
                 reserved: 0,
             };
@@ -180,7 +180,7 @@ impl Meter {
         let mut purse = self.purse();
         if purse.window.as_ref() != Some(&window) {
             *purse = Purse {
-                window: Some(window.clone()),
+                window: Some(window),
                 ..Purse::default()
             };
         }
@@ -229,7 +229,7 @@ pub(super) fn account(kind: SubjectKind, id: &str, window: &Window) -> Account {
     Account {
         kind,
         id: id.to_owned(),
-        window: window.clone(),
+        window: *window,
     }
 }
 

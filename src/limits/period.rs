@@ -1,26 +1,59 @@
 //! Days and months by the calendar, in UTC. `[pure]`
 
 use crate::catalog::Period;
+use std::fmt;
 use std::time::Duration;
 
-/// A day or a month, as `2026-01-31` or `2026-01`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Window(pub(super) String);
+/// A day or a month, written as `2026-01-31` or `2026-01`. They sort as they follow one another, a month before its days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Window {
+    year: u64,
+    month: u8,
+    /// 0: all of the month.
+    day: u8,
+}
 
 impl Window {
     /// The one that a moment is in; milliseconds since 1970.
     pub(super) fn at(period: Period, unix_ms: u64) -> Window {
         let (year, month, day) = date(unix_ms / DAY_MS);
-        Window(match period {
-            Period::Day => format!("{year:04}-{month:02}-{day:02}"),
-            Period::Month => format!("{year:04}-{month:02}"),
+        let small = |number| u8::try_from(number).unwrap_or(u8::MAX); // It is 31 at the most.
+        Window {
+            year,
+            month: small(month),
+            day: match period {
+                Period::Day => small(day),
+                Period::Month => 0,
+            },
+        }
+    }
+
+    /// Out of what was written; `None` where it is no window.
+    pub(super) fn read(text: &str) -> Option<Window> {
+        let mut parts = text.splitn(3, '-');
+        let (year, month, day) = (parts.next()?, parts.next()?, parts.next());
+        Some(Window {
+            year: year.parse().ok()?,
+            month: month.parse().ok()?,
+            day: day.map_or(Ok(0), str::parse).ok()?,
         })
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Window { year, month, day } = self;
+        write!(f, "{year:04}-{month:02}")?;
+        match day {
+            0 => Ok(()),
+            day => write!(f, "-{day:02}"),
+        }
     }
 }
 
 /// The name of the day or month that a moment is in, in UTC; milliseconds since 1970.
 pub(crate) fn window_name(period: Period, unix_ms: u64) -> String {
-    Window::at(period, unix_ms).0
+    Window::at(period, unix_ms).to_string()
 }
 
 /// How long it is until the next one begins.
@@ -74,10 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_read_as_it_is_written_and_sorts_by_its_time() {
+        let texts = ["2026-01", "2026-01-01", "2026-01-31", "2026-02", "2027-01"];
+        let windows = texts.map(|text| Window::read(text).expect("a window"));
+        assert_eq!(windows.map(|window| window.to_string()), texts);
+        assert!(windows.is_sorted());
+        for text in ["", "2026", "2026-", "2026-x", "2026-01-", "2026-01-01-01"] {
+            assert_eq!(Window::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_moment_is_in_its_day_and_in_its_month() {
         let leap = ms("2028-02-29T23:59:59Z");
-        assert_eq!(Window::at(Period::Day, leap).0, "2028-02-29");
-        assert_eq!(Window::at(Period::Month, leap).0, "2028-02");
+        assert_eq!(window_name(Period::Day, leap), "2028-02-29");
+        assert_eq!(window_name(Period::Month, leap), "2028-02");
         assert_eq!(until_next(Period::Month, leap), Duration::from_secs(1));
         let december = ms("2026-12-01T00:00:00Z");
         assert_eq!(

@@ -1,5 +1,8 @@
 //! A body that must be over by a moment, however steadily it comes.
+//!
+//! Its timer is set when somebody first waits in vain: most whole answers come at once, and need none.
 
+use crate::clock;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::body::Frame;
@@ -14,7 +17,8 @@ use tokio::time::Sleep;
 pub(super) struct TimedBody<B> {
     body: B,
     /// `None`: as long as it goes on.
-    until: Option<Pin<Box<Sleep>>>,
+    until: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why it gives no more.
@@ -27,11 +31,18 @@ pub(super) enum Ended<E> {
 
 impl<B> TimedBody<B> {
     pub(super) fn new(body: B, until: Option<Instant>) -> TimedBody<B> {
-        let sleep = |until: Instant| Box::pin(tokio::time::sleep_until(until.into()));
         TimedBody {
             body,
-            until: until.map(sleep),
+            until,
+            timer: None,
         }
+    }
+
+    /// Whether its moment has come; who waits is woken when it does.
+    fn is_overdue(&mut self, until: Instant, cx: &mut Context<'_>) -> bool {
+        let sleep = || Box::pin(tokio::time::sleep_until(until.into()));
+        let timer = self.timer.get_or_insert_with(sleep);
+        timer.as_mut().poll(cx).is_ready()
     }
 }
 
@@ -43,12 +54,15 @@ impl<B: Body<Data = Bytes> + Unpin> Body for TimedBody<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Ended<B::Error>>>> {
-        let until = self.until.as_mut();
-        if until.is_some_and(|until| until.as_mut().poll(cx).is_ready()) {
+        let this = &mut *self;
+        if this.until.is_some_and(|until| clock::now() >= until) {
             return Poll::Ready(Some(Err(Ended::Overdue)));
         }
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        polled.map(|frame| frame.map(|frame| frame.map_err(Ended::Broke)))
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        match this.until.filter(|_| polled.is_pending()) {
+            Some(until) if this.is_overdue(until, cx) => Poll::Ready(Some(Err(Ended::Overdue))),
+            Some(_) | None => polled.map(|frame| frame.map(|frame| frame.map_err(Ended::Broke))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -63,7 +77,6 @@ impl<B: Body<Data = Bytes> + Unpin> Body for TimedBody<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
     use http_body_util::BodyExt;
     use std::convert::Infallible;
     use std::time::Duration;

@@ -50,7 +50,7 @@ pub(super) fn args(id: &str, ask: &Ask<'_>) -> Vec<String> {
         args.push(number(bound.budget.map(|budget| budget.amount.0)));
         let window = bound
             .budget
-            .map(|budget| Window::at(budget.per, ask.unix_ms).0);
+            .map(|budget| Window::at(budget.per, ask.unix_ms).to_string());
         args.push(window.unwrap_or_default());
         let kept = bound
             .budget

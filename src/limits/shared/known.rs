@@ -54,7 +54,7 @@ impl Known {
         spent: u64,
     ) {
         if let Some(row) = self.lock().get_mut(&(kind, Arc::clone(id))) {
-            row.spent = Some((window.clone(), spent));
+            row.spent = Some((*window, spent));
         }
     }
 
@@ -93,7 +93,7 @@ impl Known {
         let purse = |((kind, id), row): (&(SubjectKind, Arc<str>), &Row)| {
             let (window, spent) = row.spent.as_ref()?;
             let name = super::ask::name(Subject { kind: *kind, id });
-            Some((format!("{name}:{}", window.0), *spent))
+            Some((format!("{name}:{window}"), *spent))
         };
         rows.iter().filter_map(purse).collect()
     }

@@ -18,23 +18,16 @@ use super::rollup::roll_up;
 use super::rollup::total_up;
 use super::value::Value;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Writes records and what they add to the roll-ups; within a transaction.
 pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Result<(), EngineFault> {
-    let places = places(COLUMN_COUNT);
-    let sql = format!(
-        "INSERT INTO usage_records ({COLUMNS}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
-    );
-    engine.execute_each(&sql, &mut |put| {
+    engine.execute_each(&ADD_RECORD, &mut |put| {
         let mut values = records.iter().map(|record| record.values());
         values.try_for_each(|values| put(&values).map(drop))
     })?;
-    let sql = add_sql(
-        "usage_rollups",
-        "span_s, start_s, relay_key, policy, lane, host, model, outcome, currency",
-    );
     let rollups = roll_up(records);
-    engine.execute_each(&sql, &mut |put| {
+    engine.execute_each(&ADD_ROLLUP, &mut |put| {
         rollups.iter().try_for_each(|(key, sums)| {
             let mut values: Vec<Value<'_>> = vec![key.span.seconds().into(), key.start_s.into()];
             values.extend(key.names.map(Value::from));
@@ -42,11 +35,7 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Resul
             put(&values).map(drop)
         })
     })?;
-    let sql = add_sql(
-        "usage_totals",
-        "span_s, kind, start_s, name, outcome, currency",
-    );
-    engine.execute_each(&sql, &mut |put| {
+    engine.execute_each(&ADD_TOTAL, &mut |put| {
         total_up(&rollups).iter().try_for_each(|(key, sums)| {
             let mut values: Vec<Value<'_>> = vec![
                 key.span.seconds().into(),
@@ -61,6 +50,23 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Resul
         })
     })
 }
+
+static ADD_RECORD: LazyLock<String> = LazyLock::new(|| {
+    let places = places(COLUMN_COUNT);
+    format!("INSERT INTO usage_records ({COLUMNS}) VALUES ({places}) ON CONFLICT (id) DO NOTHING")
+});
+static ADD_ROLLUP: LazyLock<String> = LazyLock::new(|| {
+    add_sql(
+        "usage_rollups",
+        "span_s, start_s, relay_key, policy, lane, host, model, outcome, currency",
+    )
+});
+static ADD_TOTAL: LazyLock<String> = LazyLock::new(|| {
+    add_sql(
+        "usage_totals",
+        "span_s, kind, start_s, name, outcome, currency",
+    )
+});
 
 /// Adds sums to the row of its keys, or makes it. A sum that is full stays at the most that a `BIGINT` can be.
 fn add_sql(table: &str, keys: &str) -> String {

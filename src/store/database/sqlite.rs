@@ -50,7 +50,8 @@ impl Sqlite {
     fn prepare_for_use(&mut self, pragmas: &str) -> Result<(), EngineFault> {
         self.0.busy_timeout(BUSY_WAIT_MAX).map_err(fault)?;
         self.0.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        self.0.execute_batch(pragmas).map_err(fault)
+        let pragmas = format!("{pragmas} PRAGMA cache_size = -{CACHE_KIB};");
+        self.0.execute_batch(&pragmas).map_err(fault)
     }
 
     #[cfg(test)]
@@ -153,5 +154,8 @@ fn fault(error: rusqlite::Error) -> EngineFault {
 
 /// How long a connection waits for another process that writes: a command of the user's, or a backup.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(2);
+/// What a connection keeps of the file in memory: a transaction of the writer fits in, and what is older is read from
+/// the system's own cache.
+const CACHE_KIB: u32 = 1024;
 /// Statements that are kept ready: there are some twenty.
 const STATEMENTS_MAX: usize = 32;
