@@ -10,6 +10,7 @@
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
 //! - [`cause`]: an error and what it came from, in one line.
+//! - [`hex`]: bytes as hex digits.
 //! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`valkey`]: the server that several relays share, where they do.
@@ -151,6 +152,8 @@ mod turn;
 mod clock;
 
 mod cause;
+
+mod hex;
 
 mod egress;
 

@@ -14,43 +14,44 @@ const ROOMS: &str = "
 turn:
 clock:
 cause:
+hex:
 egress:   clock cause
 signal:
 valkey:   clock egress cause
 calls:  turn clock
 telemetry: turn egress calls cause
-wire:     turn
+wire:     turn hex
 terminal: turn
 listen:   clock
-tap:      turn clock egress wire listen cause
-license:
-store:    turn clock egress cause
-secret:   egress store
+tap:      turn clock egress wire listen cause hex
+license: hex
+store:    turn clock egress cause hex
+secret:   egress store hex
 catalog:  clock secret store cause
 registry:
 limits:   clock valkey registry store catalog cause
 lane:     turn catalog
-session:  turn clock terminal egress listen tap
+session:  turn clock terminal egress listen tap hex
 codex:    turn clock lane session
 record:   turn clock wire terminal lane session codex
 pool:     turn clock lane session
 upstream: turn clock valkey wire egress secret catalog limits lane cause
 routing:  turn clock store catalog limits lane upstream cause
 alert:    clock egress store catalog routing cause
-conversation: turn clock lane session routing
-archive:  turn clock session
+conversation: turn clock lane session routing hex
+archive:  turn clock session hex
 simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
 auth:     turn clock store cause
 authority: turn clock egress license store cause
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
-control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth
+control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth hex
 service:
-update:   egress cause
+update:   egress cause hex
 config:   turn valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
 daemon:   turn clock signal valkey listen calls telemetry wire terminal egress secret catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority cause
-cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
+cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon hex
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

@@ -8,6 +8,7 @@
 //! buffers among ports like that. Callers without a key are alone, and have all of it.
 
 use crate::clock;
+use crate::hex::to_hex;
 use crate::session::create_private;
 use crate::session::replace_private;
 use crate::turn::Owner;
@@ -263,12 +264,7 @@ impl Upload {
                 media: said.media,
                 purpose: said.purpose,
                 bytes: self.bytes,
-                sha256: self
-                    .hash
-                    .finalize_reset()
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect(),
+                sha256: to_hex(&self.hash.finalize_reset()),
                 created,
                 expires: said.lives.map(|lives| created.saturating_add(lives)),
                 place: self.kept.place(),

@@ -1,6 +1,7 @@
 //! What a backup is made of, and how it is unpacked: nothing that a backup does not have is taken out of a file that may
 //! come from anybody.
 
+use crate::hex::to_hex;
 use crate::store;
 use anyhow::Context;
 use serde_json::Value;
@@ -78,7 +79,7 @@ fn copied(from: &mut impl Read, to: &Path) -> io::Result<(u64, String)> {
         let count = from.read(&mut piece)?;
         if count == 0 {
             file.sync_all()?;
-            return Ok((bytes, hex(&hash.finalize())));
+            return Ok((bytes, to_hex(&hash.finalize())));
         }
         file.write_all(&piece[..count])?;
         hash.update(&piece[..count]);
@@ -114,11 +115,7 @@ pub(super) fn bytes_max(name: &str) -> u64 {
 }
 
 pub(super) fn sum(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    to_hex(&Sha256::digest(bytes))
 }
 
 pub(super) const STORE: &str = "store.db";

@@ -1,6 +1,7 @@
 //! The tag of a row: the same row has the same one. `[pure]`
 
 use crate::catalog::Document;
+use crate::hex::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -12,11 +13,7 @@ pub(super) fn of(document: &Document) -> String {
 /// The tag of whatever says this.
 pub(super) fn of_text(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
-    let hex: String = hash[..12]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{hex}\"")
+    format!("\"{}\"", to_hex(&hash[..12]))
 }
 
 /// Whether a change may go on: `If-Match` names the row as it is, `If-None-Match: *` wants none.

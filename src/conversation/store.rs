@@ -4,6 +4,7 @@
 
 use super::encode;
 use crate::clock;
+use crate::hex::to_hex;
 use crate::session::create_private;
 use crate::session::replace_private;
 use crate::turn::ConversationId;
@@ -105,11 +106,7 @@ impl ConversationStore {
         hash.update((id.owner.0.len() as u64).to_be_bytes());
         hash.update(id.owner.0.as_bytes());
         hash.update(id.name().as_bytes());
-        let digest: String = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = to_hex(&hash.finalize());
         self.folder.join(format!("{digest}.jsonl"))
     }
 }

@@ -21,7 +21,6 @@
 mod database;
 mod error;
 mod file;
-mod hex;
 mod migrate;
 mod mirror;
 
@@ -56,8 +55,6 @@ pub(crate) use file::lock_file;
 pub(crate) use file::make_folder;
 pub(crate) use file::remove;
 pub(crate) use file::replace;
-pub(crate) use hex::from_hex;
-pub(crate) use hex::to_hex;
 pub(crate) use key::Key;
 pub(crate) use key::KeyError;
 pub(crate) use key::KeyState;

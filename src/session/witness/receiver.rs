@@ -6,6 +6,7 @@
 
 use super::hook::Hook;
 use super::hook::HookEvent;
+use crate::hex::to_hex;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;
@@ -90,7 +91,7 @@ impl Receiver {
     pub(crate) fn open(&self, line: Line) -> io::Result<Place> {
         let mut bytes = [0_u8; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-        let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = to_hex(&bytes);
         let url = format!("http://{}/{secret}", self.address);
         self.lock().insert(secret.clone(), line);
         Ok(Place {
