@@ -8,9 +8,10 @@
 //! buffers among ports like that. Callers without a key are alone, and have all of it.
 
 use crate::clock;
+use crate::disk;
+use crate::disk::make_private_folder;
+use crate::disk::replace_unsynced;
 use crate::hex::to_hex;
-use crate::session::create_private;
-use crate::session::replace_private;
 use crate::turn::Owner;
 use bytes::Bytes;
 use serde_json::Value;
@@ -128,7 +129,7 @@ impl FileStore {
     /// # Errors
     /// Where the folder cannot be used.
     pub(crate) fn open(folder: &Path, config: FilesConfig) -> io::Result<FileStore> {
-        create_private(folder)?;
+        make_private_folder(folder)?;
         let mut state = State::default();
         let mut strays = Vec::new();
         for entry in fs::read_dir(folder)?.flatten() {
@@ -177,11 +178,8 @@ impl FileStore {
                 is_kept: false,
             };
             let path = upload.kept.path(&upload.id, "part");
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            upload.file = Some(options.open(path).map_err(Full::Disk)?);
+            let file = disk::private().write(true).create_new(true).open(path);
+            upload.file = Some(file.map_err(Full::Disk)?);
             Ok(upload)
         })
         .await
@@ -273,7 +271,7 @@ impl Upload {
                 self.kept.path(&self.id, "part"),
                 self.kept.path(&self.id, "bytes"),
             )?;
-            replace_private(
+            replace_unsynced(
                 &self.kept.path(&self.id, "json"),
                 written(&record).to_string().as_bytes(),
             )?;

@@ -14,9 +14,9 @@ use super::log::Spot;
 use super::share::OwnerTag;
 use super::share::Shares;
 use crate::clock;
-use crate::session::create_private;
-use crate::session::replace_private;
-use crate::session::write_private;
+use crate::disk::make_private_folder;
+use crate::disk::replace_unsynced;
+use crate::disk::write_private;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -82,7 +82,7 @@ impl Shelf {
     /// # Errors
     /// Where the folder cannot be made or read.
     pub(super) fn open(folder: &Path, bounds: Bounds) -> io::Result<Shelf> {
-        create_private(folder)?;
+        make_private_folder(folder)?;
         let (mut log, logged) = Log::open(folder, SEGMENT_BYTES_MAX)?;
         let mut all = found(folder)?;
         let changed: HashSet<String> = all.iter().map(|(_, name, _)| name.clone()).collect();
@@ -162,7 +162,7 @@ impl Shelf {
 
     fn write(&mut self, name: &str, text: &[u8], was_kept: bool) -> io::Result<Option<Spot>> {
         match &mut self.place {
-            Place::Disk(folder, _) if was_kept => replace_private(&path(folder, name), text)?,
+            Place::Disk(folder, _) if was_kept => replace_unsynced(&path(folder, name), text)?,
             Place::Disk(_, log) if text.len() <= LOGGED_BYTES_MAX => {
                 return log.append(name, clock::unix_ms(), text).map(Some);
             }

@@ -8,6 +8,7 @@ use super::tally::Tally;
 use super::view::View;
 use crate::cause::causes;
 use crate::clock;
+use crate::disk;
 use crate::license::Grant;
 use crate::license::LicenseKey;
 use crate::license::Problem;
@@ -18,7 +19,6 @@ use crate::license::Verdict;
 use crate::license::check_answer;
 use crate::license::month;
 use crate::license::verify;
-use crate::store;
 use crate::turn::Fault;
 use serde_json::json;
 use std::fs;
@@ -280,7 +280,7 @@ impl Shared {
             Ok(()) => {}
             Err(ahead) => return Err(Problem::Clock { ahead }),
         }
-        if let Err(error) = store::replace(&self.token_path, token.trim().as_bytes()) {
+        if let Err(error) = disk::replace(&self.token_path, token.trim().as_bytes()) {
             tracing::warn!(error = %causes(&error), "the licence could not be kept; a restart will have to ask again");
         }
         Ok((grant, calls))

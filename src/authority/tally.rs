@@ -3,8 +3,8 @@
 //! The count is written every few seconds and when the daemon ends, not with each call: a killed daemon forgets the
 //! last of them, in its user's favour.
 
+use crate::disk;
 use crate::license::month;
-use crate::store;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fs;
@@ -39,7 +39,7 @@ impl Tally {
     }
 
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        store::replace(path, &serde_json::to_vec(self)?)
+        disk::replace(path, &serde_json::to_vec(self)?)
     }
 
     /// Calls that the authority does not know of.

@@ -9,7 +9,7 @@ use super::problem::Place;
 use super::problem::Problem;
 use super::problem::RowId;
 use super::set::DocumentSet;
-use crate::store;
+use crate::disk;
 use crate::store::CATALOG_DEPTH_MAX;
 use crate::store::CATALOG_FILES_MAX;
 use crate::store::StoreError;
@@ -157,7 +157,7 @@ fn in_the_way(change: &Change, now: &DocumentSet) -> String {
 }
 
 fn put(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError> {
-    store::make_folder(folder).map_err(|source| StoreError::Unwritable {
+    disk::make_folder(folder).map_err(|source| StoreError::Unwritable {
         path: folder.to_owned(),
         source,
     })?;
@@ -250,7 +250,7 @@ fn replace_text(place: &Place, after: Option<&Document>) -> Result<(), StoreErro
     })?;
     let new = splice(&text, place.line, after.map(Document::to_yaml).as_deref());
     if new.trim().is_empty() {
-        store::remove(&path);
+        disk::remove(&path);
         return Ok(());
     }
     save(&path, &new)
@@ -275,7 +275,7 @@ fn splice(text: &str, line: usize, new: Option<&str>) -> String {
 }
 
 fn save(path: &Path, text: &str) -> Result<(), StoreError> {
-    store::replace(path, text.as_bytes()).map_err(|source| StoreError::Unwritable {
+    disk::replace(path, text.as_bytes()).map_err(|source| StoreError::Unwritable {
         path: path.to_owned(),
         source,
     })

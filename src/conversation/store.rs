@@ -4,9 +4,9 @@
 
 use super::encode;
 use crate::clock;
+use crate::disk::make_private_folder;
+use crate::disk::replace_unsynced;
 use crate::hex::to_hex;
-use crate::session::create_private;
-use crate::session::replace_private;
 use crate::turn::ConversationId;
 use crate::turn::Message;
 use crate::turn::Owner;
@@ -53,7 +53,7 @@ impl ConversationStore {
     /// # Errors
     /// Where the folder cannot be made.
     pub(super) fn open(folder: &Path) -> io::Result<(ConversationStore, Vec<Found>)> {
-        create_private(folder)?;
+        make_private_folder(folder)?;
         let mut found = Vec::new();
         for entry in fs::read_dir(folder)?.flatten() {
             match read(&entry.path()) {
@@ -73,7 +73,7 @@ impl ConversationStore {
         let head = json!({"version": VERSION, "owner": id.owner.0, "id": id.name()});
         let text = format!("{head}\n{}", line(turn));
         let path = self.path(id);
-        self.or_nothing(id, replace_private(&path, text.as_bytes()))
+        self.or_nothing(id, replace_unsynced(&path, text.as_bytes()))
     }
 
     /// Adds a turn.

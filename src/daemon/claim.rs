@@ -9,10 +9,10 @@ use crate::auth::Required;
 use crate::authority::LicenseClient;
 use crate::config::Config;
 use crate::control;
+use crate::disk;
+use crate::disk::make_private_folder;
 use crate::listen::Budgets;
 use crate::server;
-use crate::session::create_private;
-use crate::store;
 use crate::store::KeyFile;
 use crate::store::Mirror;
 use crate::store::Secret;
@@ -49,7 +49,7 @@ impl Claimed {
         if config.is_in_image {
             volume::tell(config);
         }
-        create_private(&config.home).map_err(&home)?;
+        make_private_folder(&config.home).map_err(&home)?;
         let mut lock = Lock::take(&config.home)?;
         let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
         let (store, mirror) = store(config)?;
@@ -63,7 +63,7 @@ impl Claimed {
         let desk = desk(config)?;
         lock.tell(listener.local_addr().port()).map_err(&home)?;
         let own_key = own_key_path(&config.home);
-        store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
+        disk::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
         Ok(Claimed {
             lock,
             listener,

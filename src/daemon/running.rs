@@ -22,13 +22,13 @@ use crate::codex::CodexLane;
 use crate::config::Config;
 use crate::control;
 use crate::conversation::Conversations;
+use crate::disk;
 use crate::listen;
 use crate::listen::Budgets;
 use crate::pool::Pool;
 use crate::routing::PolicyLimits;
 use crate::server::Api;
 use crate::signal::Stop;
-use crate::store;
 use crate::store::Mirror;
 use crate::store::Store;
 use crate::store::UseFile;
@@ -303,7 +303,7 @@ impl Running {
         drop(self.controlling.await);
         self.keeping.iter().for_each(JoinHandle::abort);
         self.license.write();
-        store::remove(&self.own_key);
+        disk::remove(&self.own_key);
         self.pool.drain().await;
         self.codex.drain().await;
         if let Some(host) = self.host {

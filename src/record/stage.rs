@@ -8,6 +8,8 @@ use super::upstream::HOOK_PATH;
 use super::upstream::MCP_PATH;
 use super::upstream::Upstream;
 use crate::clock;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use crate::session::Files;
 use crate::session::Launch;
 use crate::session::Opening;
@@ -15,13 +17,11 @@ use crate::session::SessionConfig;
 use crate::session::Shape;
 use crate::session::TranscriptReader;
 use crate::session::TranscriptStore;
-use crate::session::create_private;
 use crate::session::editor_script;
 use crate::session::make_pipe;
 use crate::session::open_gate;
 use crate::session::parse_record;
 use crate::session::pty_launch;
-use crate::session::write_private;
 use crate::terminal::scrub::Scrub;
 use crate::turn::Block;
 use crate::turn::Message;
@@ -94,7 +94,7 @@ impl Stage {
         let base = free_folder(&std::env::temp_dir().canonicalize()?)?;
         let (home, work_dir, run) = (base.join("user"), base.join("work"), base.join("run"));
         for folder in [&base, &home, &work_dir, &run] {
-            create_private(folder)?;
+            make_private_folder(folder)?;
         }
         let config = config(subject, case, upstream, &home, &work_dir, &run);
         let transcript_store = TranscriptStore::new(&home.join(".claude"), &work_dir, true);

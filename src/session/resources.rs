@@ -4,8 +4,6 @@ use super::discard::discard;
 use super::launch;
 use super::launch::Files;
 use super::launch_context::LaunchContext;
-use super::private::create_private;
-use super::private::write_private;
 use super::pty::reap::ProcessRegistry;
 use super::ready_gate;
 use super::shape::Shape;
@@ -13,6 +11,8 @@ use super::transcript_pipe::make_pipe;
 use super::transcript_store::TranscriptStore;
 use super::witness::receiver::Place;
 use super::witness::tail::Tails;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
@@ -116,7 +116,7 @@ pub(super) fn write_files(
     place: &Place,
     gated: bool,
 ) -> io::Result<()> {
-    create_private(&files.folder)?;
+    make_private_folder(&files.folder)?;
     let gate = gated.then(|| files.gate());
     if let Some(gate) = &gate {
         make_pipe(gate)?;

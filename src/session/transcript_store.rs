@@ -3,12 +3,12 @@
 use super::attachment::Attachments;
 use super::history;
 use super::history::Heading;
-use super::private::write_private;
 use super::transcript_pipe::TranscriptPipe;
 use super::transcript_pipe::is_pipe;
 use super::witness::record::Record;
 use super::witness::record::parse_record;
 use crate::clock;
+use crate::disk::write_private;
 use crate::turn::Message;
 use serde_json::Value;
 use std::fs;

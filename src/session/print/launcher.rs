@@ -6,6 +6,8 @@ use super::machine::Machine;
 use super::spawn::Process;
 use super::transport::PrintTransport;
 use crate::clock;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use crate::session::driver::Driver;
 use crate::session::driver::Notify;
 use crate::session::driver::RunningSession;
@@ -20,8 +22,6 @@ use crate::session::launcher::ORDERS_MAX;
 use crate::session::launcher::Session;
 use crate::session::mcp::server::McpServer;
 use crate::session::mcp::tool_list::ToolList;
-use crate::session::private::create_private;
-use crate::session::private::write_private;
 use crate::session::reply::Recipient;
 use crate::session::reply::ReplySink;
 use crate::session::resources::SessionResources;
@@ -281,7 +281,7 @@ fn run(
 fn refuse_pictures(files: &Files, work: &Path) -> io::Result<()> {
     let user = rustix::process::getuid().as_raw();
     let folder = files.passing().join(format!("claude-{user}"));
-    create_private(&folder)?;
+    make_private_folder(&folder)?;
     let work = fs::canonicalize(work)?;
     let project = history::project_slug(&work.to_string_lossy());
     write_private(&folder.join(project), b"", 0o600)
@@ -294,8 +294,8 @@ fn refuse_pictures(_files: &Files, _work: &Path) -> io::Result<()> {
 }
 
 fn write_files(files: &Files, shape: &Shape, place: &Place, has_tools: bool) -> io::Result<()> {
-    create_private(&files.folder)?;
-    create_private(&files.passing())?;
+    make_private_folder(&files.folder)?;
+    make_private_folder(&files.passing())?;
     if has_tools {
         let servers = launch::mcp_servers(&place.tools_url()).to_string();
         write_private(&files.tools(), servers.as_bytes(), 0o600)?;
