@@ -214,10 +214,7 @@ mod tests {
     #[test]
     fn a_private_folder_and_what_is_made_above_it_are_closed_to_others() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (above, deep) = (
-            folder.path().join("state"),
-            folder.path().join("state/run"),
-        );
+        let (above, deep) = (folder.path().join("state"), folder.path().join("state/run"));
         make_private_folder(&deep).expect("it is made");
         assert_eq!((mode(&deep), mode(&above)), (0o700, 0o700));
         fs::set_permissions(&deep, fs::Permissions::from_mode(0o755)).expect("it is opened");

@@ -9,6 +9,7 @@ use crate::turn::Role;
 use crate::turn::Tool;
 use crate::turn::ToolChoice;
 use crate::turn::ToolRule;
+use crate::turn::answer_tokens_max;
 use crate::wire::outgoing::Outgoing;
 use serde_json::Map;
 use serde_json::Value;
@@ -22,7 +23,11 @@ pub(crate) fn write(request: &Request, model: &str, is_streamed: bool) -> Outgoi
     put("model", model.into());
     put(
         "max_tokens",
-        sampling.max_tokens.unwrap_or_else(|| ceiling(model)).into(),
+        // The API wants a number.
+        sampling
+            .max_tokens
+            .unwrap_or_else(|| answer_tokens_max(model))
+            .into(),
     );
     if !request.system.is_empty() {
         let text = |text: &String| json!({"type": "text", "text": text});
@@ -168,20 +173,6 @@ fn tool_choice(choice: &ToolChoice) -> Value {
         told["disable_parallel_tool_use"] = one.into();
     }
     told
-}
-
-/// Tokens of an answer whose caller does not say: as many as the model can, by its name. The API wants a number.
-fn ceiling(model: &str) -> u64 {
-    let has = |marks: &[&str]| marks.iter().any(|mark| model.contains(mark));
-    if has(&["claude-3-opus", "claude-3-haiku", "claude-3-sonnet"]) {
-        4096
-    } else if has(&["claude-3-5"]) {
-        8192
-    } else if has(&["opus-4-0", "opus-4-1", "opus-4-2025"]) {
-        32_000
-    } else {
-        64_000
-    }
 }
 
 #[cfg(test)]
