@@ -43,7 +43,7 @@ conversation: turn clock lane session routing hex disk
 archive:  turn clock hex disk
 simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
-auth:     turn clock store cause
+auth:     turn clock store limits cause
 authority: turn clock egress license cause disk
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
