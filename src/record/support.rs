@@ -196,7 +196,7 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
         .map(|line| parse_record(line.to_string().as_bytes()))
         .collect();
     let said = records.iter().find_map(|record| match record {
-        Record::Said(said) => Some(said),
+        Record::Assistant(said) => Some(said),
         _ => None,
     });
     let mut lacks = Vec::new();

@@ -215,11 +215,11 @@ impl Launcher {
         let tools = start.tools();
         let gated = !tools.is_empty();
         let (mcp, tool_events) = McpServer::new(tools);
-        let place = launch_context.receiver.open(Line {
+        let address = launch_context.receiver.open(Line {
             posts: posts_tx,
             mcp: mcp.clone(),
         })?;
-        write_files(&files, shape, &place, gated)?;
+        write_files(&files, shape, &address, gated)?;
         let tapped = launch_context
             .tap
             .as_ref()
@@ -260,7 +260,7 @@ impl Launcher {
             ),
             transport: PtyTransport {
                 process,
-                _place: place,
+                _address: address,
                 tapped,
                 posts,
                 mcp,

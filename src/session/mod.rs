@@ -154,7 +154,7 @@ pub(crate) use turn_spec::TurnSpec;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use witness::record::ApiError;
 #[cfg(any(test, feature = "fuzz"))]
-pub(crate) use witness::record::Said;
+pub(crate) use witness::record::AssistantMessage;
 
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use witness::Lines;

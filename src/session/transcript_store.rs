@@ -172,7 +172,7 @@ impl TranscriptStore {
     pub(crate) fn learn_rehearsed(&self, model: &str, transcript: &Path) -> Rehearsed {
         let records = short_records(transcript);
         self.learn(model, &records);
-        let is_asked = |record: &Record| matches!(record, Record::Error(_) | Record::Said(_));
+        let is_asked = |record: &Record| matches!(record, Record::Error(_) | Record::Assistant(_));
         match records.iter().any(is_asked) {
             _ if self.attachments().is_any() => Rehearsed::Told,
             true => Rehearsed::Silent,

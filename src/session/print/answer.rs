@@ -53,7 +53,7 @@ enum Stage {
     reason = "one value a call, which moves once or twice"
 )]
 #[derive(Debug, PartialEq)]
-pub(crate) enum Told {
+pub(crate) enum AnswerStep {
     /// Nothing more than the events.
     Nothing,
     /// The message is whole, with this end.
@@ -107,12 +107,14 @@ impl Answer {
     }
 
     /// Takes the next word in.
-    pub(crate) fn handle(&mut self, word: OutputLine, events: &mut Vec<Event>) -> Told {
+    pub(crate) fn handle(&mut self, word: OutputLine, events: &mut Vec<Event>) -> AnswerStep {
         match (word, self.stage) {
             (OutputLine::Started { id, model, usage }, Stage::Awaited) => {
                 self.begin(Stage::Streamed, id, model, usage, events);
             }
-            (OutputLine::Started { .. }, Stage::Streamed | Stage::Repeated) => return Told::Broken,
+            (OutputLine::Started { .. }, Stage::Streamed | Stage::Repeated) => {
+                return AnswerStep::Broken;
+            }
             (OutputLine::Opened(kind, first), Stage::Streamed) => self.open(kind, first, events),
             (OutputLine::More(delta, replaced), Stage::Streamed) => {
                 let joined = self.join(delta, replaced);
@@ -165,7 +167,7 @@ impl Answer {
             }
             _ => {}
         }
-        Told::Nothing
+        AnswerStep::Nothing
     }
 
     /// The answer as the caller was told it.
@@ -261,12 +263,12 @@ impl Answer {
         }
     }
 
-    fn end(&mut self) -> Told {
+    fn end(&mut self) -> AnswerStep {
         let Some(stop) = self.stop.take().filter(|_| !self.open) else {
-            return Told::Broken;
+            return AnswerStep::Broken;
         };
         self.stage = Stage::Whole;
-        Told::Whole(End {
+        AnswerStep::Whole(End {
             stop,
             details: self.details.take(),
             usage: self.start.usage,

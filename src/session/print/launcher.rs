@@ -31,8 +31,8 @@ use crate::session::transcript_pipe::TranscriptPipe;
 use crate::session::transcript_store::TranscriptReader;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
+use crate::session::witness::receiver::HookAddress;
 use crate::session::witness::receiver::Line;
-use crate::session::witness::receiver::Place;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -198,11 +198,11 @@ impl Launcher {
         let (mcp, tool_events) = McpServer::new(start.tools);
         // It has no hooks: nobody listens to them.
         let (posts, _) = mpsc::channel(1);
-        let place = launch_context.receiver.open(Line {
+        let address = launch_context.receiver.open(Line {
             posts,
             mcp: mcp.clone(),
         })?;
-        write_files(&files, shape, &place, has_tools)?;
+        write_files(&files, shape, &address, has_tools)?;
         if !launch_context.config.builtin_tools {
             refuse_pictures(&files, &launch_context.config.work_dir)?;
         }
@@ -234,7 +234,7 @@ impl Launcher {
             session: RunningSession::new(process_end, installed, resources, pipe, orders, notify),
             transport: PrintTransport {
                 process,
-                place,
+                address,
                 mcp,
                 tool_events,
                 machine: start.machine,
@@ -293,11 +293,16 @@ fn refuse_pictures(_files: &Files, _work: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write_files(files: &Files, shape: &Shape, place: &Place, has_tools: bool) -> io::Result<()> {
+fn write_files(
+    files: &Files,
+    shape: &Shape,
+    address: &HookAddress,
+    has_tools: bool,
+) -> io::Result<()> {
     make_private_folder(&files.folder)?;
     make_private_folder(&files.passing())?;
     if has_tools {
-        let servers = launch::mcp_servers(&place.tools_url()).to_string();
+        let servers = launch::mcp_servers(&address.tools_url()).to_string();
         write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     }
     if !shape.system.is_empty() {

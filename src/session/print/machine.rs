@@ -9,7 +9,7 @@
 //! The driver obeys one law: after every input, drain all effects before the next input.
 
 use super::answer::Answer;
-use super::answer::Told;
+use super::answer::AnswerStep;
 use super::input;
 use super::output::OutputLine;
 use crate::session::fault;
@@ -427,16 +427,18 @@ impl Machine {
         let told = answering.answer.handle(word, &mut events);
         self.effects.extend(events.into_iter().map(Effect::Tell));
         match (told, error) {
-            (Told::Whole(end), _) => self.handle_end(end, now),
+            (AnswerStep::Whole(end), _) => self.handle_end(end, now),
             // Where the upstream fails in the middle, the CLI ends the message by itself and then says so.
-            (Told::Broken, None) => {
+            (AnswerStep::Broken, None) => {
                 answering.broken.get_or_insert(now + CLOSE_WAIT);
             }
-            (Told::Broken | Told::Nothing, Some(None)) if answering.broken.is_some() => {
+            (AnswerStep::Broken | AnswerStep::Nothing, Some(None))
+                if answering.broken.is_some() =>
+            {
                 self.break_off();
             }
-            (Told::Broken | Told::Nothing, Some(error)) => self.handle_closed(error),
-            (Told::Nothing, None) => {}
+            (AnswerStep::Broken | AnswerStep::Nothing, Some(error)) => self.handle_closed(error),
+            (AnswerStep::Nothing, None) => {}
         }
     }
 

@@ -21,7 +21,7 @@ use crate::session::witness::copies::Copies;
 use crate::session::witness::copies::Readable;
 use crate::session::witness::diagnostics;
 use crate::session::witness::diagnostics::Diagnostics;
-use crate::session::witness::receiver::Place;
+use crate::session::witness::receiver::HookAddress;
 use crate::session::witness::receiver::Post;
 use crate::session::witness::request_sign::RequestSign;
 use crate::session::witness::tail::Tail;
@@ -44,7 +44,7 @@ use tokio::sync::oneshot;
 pub(in crate::session) struct PtyTransport {
     pub(in crate::session) process: Process,
     /// Held so that the session's hook address stays open.
-    pub(in crate::session) _place: Place,
+    pub(in crate::session) _address: HookAddress,
     /// The session's API address, where the user wants one of ours.
     pub(in crate::session) tapped: Option<TapSession>,
     pub(in crate::session) posts: mpsc::Receiver<Post>,
