@@ -93,7 +93,7 @@ routing: Route
 const PUZZLES: &str = "Porter Seat Desk Library Workshop Outfit Curfew Road Course Crowd Bulk Hand";
 
 /// Names that two rooms give to others, each meaning something else by it; a debt, which may only shrink.
-const TWICE: &str = "Archive Call Change End Kind Network Observation Place Problem Snapshot Standing Subject \
+const TWICE: &str = "Archive Call Change End Kind Network Observation Problem Snapshot Standing Subject \
                      Trust Word";
 
 /// Rooms of tests and benchmarks: what they name is no room's gift.

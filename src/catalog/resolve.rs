@@ -81,7 +81,7 @@ struct Work {
 impl Work {
     fn complain(&mut self, document: &Document, code: ProblemCode, message: String) {
         self.problems.push(Problem {
-            place: document.place.clone(),
+            location: document.location.clone(),
             row: Some(document.row()),
             code,
             message,

@@ -55,7 +55,7 @@ const CHANGED: &str = "it has changed since you read it; read it again, and send
 mod tests {
     use super::*;
     use crate::catalog::DocumentSet;
-    use crate::catalog::Place;
+    use crate::catalog::Location;
 
     #[test]
     fn a_tag_is_of_what_the_row_says() {
@@ -63,7 +63,7 @@ mod tests {
             let text = format!(
                 "kind: Host\nmetadata: {{ name: a }}\nspec: {{ url: \"http://10.0.0.1:{port}\", network: private }}\n"
             );
-            let set = DocumentSet::of_text(&text, &Place::default());
+            let set = DocumentSet::of_text(&text, &Location::default());
             set.iter().next().cloned().expect("it is a row")
         };
         let (one, other) = (row(1), row(2));
