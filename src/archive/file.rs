@@ -41,10 +41,10 @@ pub(crate) struct FilesConfig {
 
 /// The files; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct FileStore(Arc<Kept>);
+pub(crate) struct FileStore(Arc<Shared>);
 
 #[derive(Debug)]
-struct Kept {
+struct Shared {
     folder: PathBuf,
     config: FilesConfig,
     state: Mutex<State>,
@@ -114,7 +114,7 @@ pub(crate) enum Full {
 /// A file on its way. Dropping it leaves nothing of it.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    kept: Arc<Kept>,
+    kept: Arc<Shared>,
     owner: Owner,
     id: String,
     file: Option<fs::File>,
@@ -150,7 +150,7 @@ impl FileStore {
                 drop(fs::remove_file(&path));
             }
         }
-        let kept = Kept {
+        let kept = Shared {
             folder: folder.to_owned(),
             config,
             state: Mutex::new(state),
@@ -318,7 +318,7 @@ impl Drop for Upload {
     }
 }
 
-impl Kept {
+impl Shared {
     fn path(&self, id: &str, end: &str) -> PathBuf {
         self.folder.join(format!("{id}.{end}"))
     }

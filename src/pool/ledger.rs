@@ -7,7 +7,7 @@
 
 use super::PoolConfig;
 use super::definitions::Offer;
-use super::definitions::Told;
+use super::definitions::ToolsTold;
 use super::demand::Demand;
 use super::pause::Pause;
 use super::queue::Queue;
@@ -511,7 +511,7 @@ impl Ledger {
             holder: None,
             edition: self.edition,
             keeps: self.keeps,
-            told: Told::default(),
+            told: ToolsTold::default(),
         };
         self.slots.insert(slot, entry);
         slot
