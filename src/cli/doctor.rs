@@ -55,30 +55,7 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOu
         let support = support(&report.installs, config)?;
         let support = support.map(|check| check.or_rather(better.as_deref()));
         report.checks.extend(support);
-        report.checks.push(codex::check(&config.codex)?);
-        for warning in &config.warnings {
-            report
-                .checks
-                .push(Check::new("settings", State::Note, warning));
-        }
-        let address = SocketAddr::new(config.server.host, config.server.port);
-        let listener = block_on(async { Client::new(config, env).listener().await })?;
-        report.checks.extend(port(address, &listener));
-        let is_running = matches!(listener, Listener::Ours(_));
-        if let (true, true) = (is_running, report.installs.is_empty()) {
-            report.correct(block_on(elsewhere(Client::new(config, env)))?);
-        }
-        report.checks.extend(gates(config, env, is_running)?);
-        report.checks.extend(catalog_report::rows(config));
-        if is_running {
-            let client = Client::new(config, env);
-            let told = catalog_report::of_daemon(&client, config);
-            report.checks.extend(block_on(told)?);
-        }
-        let flown = args
-            .canary
-            .then(|| block_on(probe::fly(config.clone(), env, listener)));
-        report.checks.extend(turn(flown.transpose()?));
+        examine(&mut report, config, args, env)?;
     }
     if args.query.json {
         out::json(&report.machine())?;
@@ -90,6 +67,38 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOu
     } else {
         CommandOutcome::Failed
     })
+}
+
+/// Looks at all that a configuration names: Codex, port, daemon, keys, licence, catalog; and tries a turn.
+fn examine(
+    report: &mut Report,
+    config: &Config,
+    args: &args::Doctor,
+    env: &Env,
+) -> anyhow::Result<()> {
+    report.checks.push(codex::check(&config.codex)?);
+    let warnings = config.warnings.iter();
+    let notes = warnings.map(|warning| Check::new("settings", State::Note, warning));
+    report.checks.extend(notes);
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    let listener = block_on(async { Client::new(config, env).listener().await })?;
+    report.checks.extend(port(address, &listener));
+    let is_running = matches!(listener, Listener::Ours(_));
+    if let (true, true) = (is_running, report.installs.is_empty()) {
+        report.correct(block_on(elsewhere(Client::new(config, env)))?);
+    }
+    report.checks.extend(gates(config, env, is_running)?);
+    report.checks.extend(catalog_report::rows(config));
+    if is_running {
+        let client = Client::new(config, env);
+        let told = catalog_report::of_daemon(&client, config);
+        report.checks.extend(block_on(told)?);
+    }
+    let flown = args
+        .canary
+        .then(|| block_on(probe::fly(config.clone(), env, listener)));
+    report.checks.extend(turn(flown.transpose()?));
+    Ok(())
 }
 
 /// The door and the licence.
@@ -482,24 +491,7 @@ pub(super) fn turn(flown: Option<anyhow::Result<Probe>>) -> Vec<Check> {
 
 pub(super) fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
     match listener {
-        Listener::Ours(health) => {
-            let status = health["status"].as_str().unwrap_or("unknown");
-            let daemon = match (status, health["why"].as_str()) {
-                ("healthy" | "starting", _) => Check::new("daemon", State::Good, status),
-                (_, Some(why)) => Check::new("daemon", State::Bad, format!("{status}: {why}"))
-                    .next("do what the daemon says; it recovers by itself"),
-                (_, None) => Check::new("daemon", State::Bad, status)
-                    .next("see the daemon's log, and what `inference-relay status` says"),
-            };
-            vec![
-                Check::new(
-                    "port",
-                    State::Good,
-                    format!("{address} is held by our daemon"),
-                ),
-                daemon,
-            ]
-        }
+        Listener::Ours(health) => our_daemon(address, health),
         Listener::Other => vec![
             Check::new(
                 "port",
@@ -511,21 +503,33 @@ pub(super) fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
                 address.port().wrapping_add(1)
             )),
         ],
-        Listener::Nobody => {
-            let port = match TcpListener::bind(address) {
-                Ok(_) => Check::new("port", State::Good, format!("{address} is free")),
-                Err(error) => Check::new(
-                    "port",
-                    State::Bad,
-                    format!("{address} cannot be taken: {error}"),
-                )
-                .next("choose another port with --port or server.port"),
-            };
-            vec![
-                port,
-                Check::new("daemon", State::Note, "not running")
-                    .next("run `inference-relay serve`"),
-            ]
+        Listener::Nobody => vec![
+            free_port(address),
+            Check::new("daemon", State::Note, "not running").next("run `inference-relay serve`"),
+        ],
+    }
+}
+
+fn our_daemon(address: SocketAddr, health: &Value) -> Vec<Check> {
+    let status = health["status"].as_str().unwrap_or("unknown");
+    let daemon = match (status, health["why"].as_str()) {
+        ("healthy" | "starting", _) => Check::new("daemon", State::Good, status),
+        (_, Some(why)) => Check::new("daemon", State::Bad, format!("{status}: {why}"))
+            .next("do what the daemon says; it recovers by itself"),
+        (_, None) => Check::new("daemon", State::Bad, status)
+            .next("see the daemon's log, and what `inference-relay status` says"),
+    };
+    let held = format!("{address} is held by our daemon");
+    vec![Check::new("port", State::Good, held), daemon]
+}
+
+fn free_port(address: SocketAddr) -> Check {
+    match TcpListener::bind(address) {
+        Ok(_) => Check::new("port", State::Good, format!("{address} is free")),
+        Err(error) => {
+            let taken = format!("{address} cannot be taken: {error}");
+            Check::new("port", State::Bad, taken)
+                .next("choose another port with --port or server.port")
         }
     }
 }
