@@ -259,37 +259,12 @@ fn facts(call: &Value) -> Table {
         value => Some(vec![plain(name), plain(spoken(value))]),
     };
     let (tokens, story) = (&call["tokens"], &call["story"]);
-    let cost = call["cost_nanos"].as_u64().map(|nanos| {
-        let estimate = match call["estimate"] == true {
-            true => " (an estimate: nobody told the tokens)",
-            false => "",
-        };
-        json!(format!(
-            "{} {}{estimate}",
-            money(nanos),
-            text(&call["currency"])
-        ))
-    });
-    let emulated = story["emulated"]
-        .as_array()
-        .filter(|paths| !paths.is_empty());
-    let emulated = emulated.map(|paths| {
-        let paths = paths.iter().map(text).collect::<Vec<_>>();
-        json!(paths.join(", "))
-    });
-    // Zero where nobody could see them, as on the lane of a host.
-    let seen = match &story["upstream_requests"] {
-        none if *none == json!(0) => &Value::Null,
-        seen => seen,
+    let key = match &call["key_name"] {
+        Value::Null => &call["key"],
+        name => name,
     };
     let rows = [
-        known(
-            "Relay key",
-            match &call["key_name"] {
-                Value::Null => &call["key"],
-                name => name,
-            },
-        ),
+        known("Relay key", key),
         known("Policy", &call["policy"]),
         known("Model asked for", &call["model"]),
         known("Model that answered", &call["served"]),
@@ -301,12 +276,12 @@ fn facts(call: &Value) -> Table {
         known("Cache read tokens", &tokens["cache_read"]),
         known("Cache write tokens", &tokens["cache_write"]),
         known("Reasoning tokens", &tokens["reasoning"]),
-        known("Cost", &cost.unwrap_or_default()),
+        known("Cost", &cost(call)),
         known("Bytes in", &call["bytes_in"]),
         known("Bytes out", &call["bytes_out"]),
         known("Stop reason", &story["stop"]),
-        known("Not as the model wrote it", &emulated.unwrap_or_default()),
-        known("Requests to the upstream", seen),
+        known("Not as the model wrote it", &emulated(story)),
+        known("Requests to the upstream", seen_requests(story)),
         known("Message", &story["message"]),
         known("Request, refused before it was a call", &call["route"]),
     ];
@@ -316,6 +291,37 @@ fn facts(call: &Value) -> Table {
         rows: rows.into_iter().flatten().collect(),
         empty: "Nothing more is known.",
         ..Table::default()
+    }
+}
+
+/// Zero where nobody could see them, as on the lane of a host.
+fn seen_requests(story: &Value) -> &Value {
+    match &story["upstream_requests"] {
+        none if *none == json!(0) => &Value::Null,
+        seen => seen,
+    }
+}
+
+/// What a call cost, in words; null where nobody knows.
+fn cost(call: &Value) -> Value {
+    let Some(nanos) = call["cost_nanos"].as_u64() else {
+        return Value::Null;
+    };
+    let estimate = match call["estimate"] == true {
+        true => " (an estimate: nobody told the tokens)",
+        false => "",
+    };
+    let (money, currency) = (money(nanos), text(&call["currency"]));
+    json!(format!("{money} {currency}{estimate}"))
+}
+
+/// Where an answer is not as the model wrote it; null where it is.
+fn emulated(story: &Value) -> Value {
+    let paths = story["emulated"].as_array().into_iter().flatten();
+    let paths: Vec<_> = paths.map(text).collect();
+    match paths.is_empty() {
+        true => Value::Null,
+        false => json!(paths.join(", ")),
     }
 }
 
@@ -392,7 +398,6 @@ pub(super) fn route(plane: &Plane, ask: &Ask) -> Reply {
 }
 
 fn verdict(told: &Value) -> (Vec<Cell>, String) {
-    let refusal = &told["refusal"];
     if told["key"]["state"]
         .as_str()
         .is_some_and(|state| state != "active")
@@ -406,19 +411,22 @@ fn verdict(told: &Value) -> (Vec<Cell>, String) {
         return (cells, "Enable or rotate the key.".to_owned());
     }
     if told["served"] == true {
-        let first = told["candidates"].as_array().into_iter().flatten();
-        let first = first
-            .filter(|one| one["step"].is_u64() && one["reason"].is_null())
-            .min_by_key(|one| one["step"].as_u64());
-        let by = first.map(|one| format!("by {}", text(&one["lane"])));
-        return (
-            vec![
-                marked("would be served", "good"),
-                plain(by.unwrap_or_default()),
-            ],
-            String::new(),
-        );
+        let cells = vec![marked("would be served", "good"), plain(by_whom(told))];
+        return (cells, String::new());
     }
+    refused(&told["refusal"])
+}
+
+/// The lane that a call would be served by.
+fn by_whom(told: &Value) -> String {
+    let candidates = told["candidates"].as_array().into_iter().flatten();
+    let first = candidates
+        .filter(|one| one["step"].is_u64() && one["reason"].is_null())
+        .min_by_key(|one| one["step"].as_u64());
+    first.map_or_else(String::new, |one| format!("by {}", text(&one["lane"])))
+}
+
+fn refused(refusal: &Value) -> (Vec<Cell>, String) {
     let head = format!(
         "would be refused: {} {}",
         text(&refusal["status"]),

@@ -1,6 +1,7 @@
 //! The dashboard: pages out of typed templates, which escape by themselves; they work without a script.
 
 mod audit;
+mod breakers;
 mod calls;
 mod chart;
 mod edit;
@@ -10,6 +11,7 @@ mod key;
 mod limits;
 mod look;
 mod people;
+mod rows;
 mod save;
 mod search;
 mod settings;
@@ -60,7 +62,7 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::LogoutForm => Ok(people::logout(plane, ask)),
         Operation::Welcome => Ok(people::welcome(ask)),
         Operation::Overview => Ok(look::overview(plane, ask)),
-        Operation::RowsPage(kind) => Ok(edit::rows(plane, ask, kind)),
+        Operation::RowsPage(kind) => Ok(rows::rows(plane, ask, kind)),
         Operation::NewPage(kind) => Ok(edit::new(plane, ask, kind)),
         Operation::RowPage(kind) => edit::one(plane, ask, kind, None),
         Operation::RowForm(kind) => save::save(plane, ask, kind),
