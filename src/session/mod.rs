@@ -23,6 +23,7 @@ mod driver;
 mod fault;
 mod habits;
 mod history;
+mod inbox;
 mod installation;
 mod launch;
 mod launch_context;

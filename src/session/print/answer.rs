@@ -121,44 +121,10 @@ impl Answer {
                 self.extend(Some(joined), events);
             }
             (OutputLine::Shut, Stage::Streamed) => self.shut(events),
-            (
-                OutputLine::Ending {
-                    stop,
-                    details,
-                    usage,
-                },
-                Stage::Streamed,
-            ) => {
-                self.details = details.or(self.details.take());
-                self.start.usage = usage.over(self.start.usage);
-                self.stop = stop.or(self.stop.take());
-            }
+            (word @ OutputLine::Ending { .. }, Stage::Streamed) => self.take_ending(word),
             (OutputLine::Over, Stage::Streamed) => return self.end(),
-            (
-                OutputLine::Said {
-                    id,
-                    model,
-                    usage,
-                    blocks,
-                    replaced,
-                },
-                Stage::Awaited,
-            ) => {
-                self.replaced |= replaced;
-                self.begin(Stage::Repeated, id, model, usage, events);
-                self.repeat(&blocks, events);
-            }
-            (
-                OutputLine::Said {
-                    id,
-                    blocks,
-                    replaced,
-                    ..
-                },
-                Stage::Repeated,
-            ) if id == self.start.id.0 => {
-                self.replaced |= replaced;
-                self.repeat(&blocks, events);
+            (word @ OutputLine::Said { .. }, Stage::Awaited | Stage::Repeated) => {
+                self.take_blocks(word, events);
             }
             // Where the turn failed, the reason that it tells is not that of the message.
             (OutputLine::Closed { stop, error: None }, Stage::Repeated) => {
@@ -168,6 +134,42 @@ impl Answer {
             _ => {}
         }
         AnswerStep::Nothing
+    }
+
+    /// Takes in what the message says of its end before it ends.
+    fn take_ending(&mut self, word: OutputLine) {
+        let OutputLine::Ending {
+            stop,
+            details,
+            usage,
+        } = word
+        else {
+            return;
+        };
+        self.details = details.or(self.details.take());
+        self.start.usage = usage.over(self.start.usage);
+        self.stop = stop.or(self.stop.take());
+    }
+
+    /// Takes in whole blocks, of this message or of the one that they begin.
+    fn take_blocks(&mut self, word: OutputLine, events: &mut Vec<Event>) {
+        let OutputLine::Said {
+            id,
+            model,
+            usage,
+            blocks,
+            replaced,
+        } = word
+        else {
+            return;
+        };
+        match self.stage {
+            Stage::Awaited => self.begin(Stage::Repeated, id, model, usage, events),
+            _ if id == self.start.id.0 => {}
+            _ => return,
+        }
+        self.replaced |= replaced;
+        self.repeat(&blocks, events);
     }
 
     /// The answer as the caller was told it.

@@ -453,15 +453,15 @@ impl Machine {
             let path = "content".to_owned();
             self.effects.push_back(Effect::Emulated(path));
         }
+        if answering.answer.has_broken_call() && !may_be_cut {
+            self.fail(fault::broken_call(), true);
+            return self.kill("a call's input is no JSON");
+        }
+        if end.stop == StopReason::EndTurn && answering.answer.is_empty() {
+            self.fail(fault::empty_turn(), true);
+            return self.kill("the turn was empty");
+        }
         match end.stop {
-            _ if answering.answer.has_broken_call() && !may_be_cut => {
-                self.fail(fault::broken_call(), true);
-                self.kill("a call's input is no JSON");
-            }
-            StopReason::EndTurn if answering.answer.is_empty() => {
-                self.fail(fault::empty_turn(), true);
-                self.kill("the turn was empty");
-            }
             StopReason::ToolUse if answering.meddled || !calls => {
                 self.end(end, "it answers its calls by itself");
             }

@@ -5,6 +5,8 @@ use super::spawn::Process;
 use crate::clock;
 use crate::session::driver::RunningSession;
 use crate::session::driver::Transport;
+use crate::session::inbox::Inbox;
+use crate::session::launcher::Witnesses;
 use crate::session::machine::Effect;
 use crate::session::machine::Machine;
 use crate::session::machine::Verdict;
@@ -64,6 +66,35 @@ pub(in crate::session) struct PtyTransport {
     pub(in crate::session) verdict: Option<oneshot::Sender<Verdict>>,
     /// How much the conversation that it rests in has told of what the CLI tells by itself.
     pub(in crate::session) told: usize,
+}
+
+impl PtyTransport {
+    pub(in crate::session) fn new(
+        process: Process,
+        inbox: Inbox,
+        (machine, tail): (Machine, Option<Tail>),
+        tapped: Option<TapSession>,
+        (copies, diagnostics): Witnesses,
+        tells_nothing: Arc<AtomicBool>,
+    ) -> PtyTransport {
+        PtyTransport {
+            process,
+            _address: inbox.address,
+            tapped,
+            posts: inbox.posts,
+            mcp: inbox.mcp,
+            tool_events: inbox.tool_events,
+            machine,
+            tail,
+            copies,
+            diagnostics,
+            tells_nothing,
+            gate: None,
+            screen: Screen::new(),
+            verdict: None,
+            told: 0,
+        }
+    }
 }
 
 /// What a claude on a pseudo-terminal does.
