@@ -126,10 +126,7 @@ async fn begin(
     let budgets = budgets(&mut config);
     let claimed = Claimed::take(&config, budgets).await?;
     let lanes = OwnLanes::start(&mut config, simulated, budgets, &claimed.store).await?;
-    let home = DaemonError::home(&config.home);
-    let (memory, folder) = (config.memory.clone(), config.home.join("conversations"));
-    let conversations = Conversations::open(lanes.router(&config), memory, &folder);
-    let conversations = conversations.map_err(&home)?;
+    let conversations = conversations(&config, &lanes)?;
     claimed.license.settle().await;
     let (admission, store) = (claimed.admission.clone(), claimed.store.clone());
     let settings = Arc::new(LiveSettings::of(&config, admission, store, log));
@@ -138,7 +135,7 @@ async fn begin(
     let telemetry = Telemetry::open(&config.telemetry);
     let api = api(&config, &claimed, &lanes, conversations, &call_log)
         .told_to(telemetry.clone())
-        .keeping_in(archive(&config).map_err(&home)?);
+        .keeping_in(archive(&config)?);
     let rooms = rooms(&config, &claimed, &lanes, &call_log, &api, settings);
     let (stop, stopped) = watch::channel(false);
     let controlling = control(&config, claimed.control_listener, rooms, stopped.clone());
@@ -292,11 +289,18 @@ fn control(
 }
 
 /// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
-fn archive(config: &Config) -> std::io::Result<Archive> {
+fn archive(config: &Config) -> Result<Archive, DaemonError> {
     match config.memory.disk {
-        true => Archive::open(&config.home.join("archive"), config.files),
+        true => Archive::open(&config.home.join("archive"), config.files)
+            .map_err(DaemonError::home(&config.home)),
         false => Ok(Archive::in_memory()),
     }
+}
+
+fn conversations(config: &Config, lanes: &OwnLanes) -> Result<Conversations, DaemonError> {
+    let (memory, folder) = (config.memory.clone(), config.home.join("conversations"));
+    let conversations = Conversations::open(lanes.router(config), memory, &folder);
+    conversations.map_err(DaemonError::home(&config.home))
 }
 
 impl Running {
