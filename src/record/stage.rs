@@ -154,22 +154,26 @@ impl Stage {
         );
         launch.args = dialect.args(launch.args);
         if case.setup.tools {
-            let server = json!({"type": "http", "url": upstream.url(MCP_PATH), "alwaysLoad": true});
-            let servers = json!({"mcpServers": {super::answer::SERVER: server}}).to_string();
-            let file = self.base.join("run").join("mcp.json");
-            write_private(&file, servers.as_bytes(), 0o600)?;
-            let flags: [OsString; 4] = [
-                "--mcp-config".into(),
-                file.into(),
-                "--allowedTools".into(),
-                format!("mcp__{}", super::answer::SERVER).into(),
-            ];
-            launch.args.splice(0..0, flags);
+            launch.args.splice(0..0, self.offer_tools(upstream)?);
         }
         launch
             .args
             .extend(case.setup.flags.iter().map(OsString::from));
         Ok(launch)
+    }
+
+    /// The flags by which the process finds the case's tools.
+    fn offer_tools(&self, upstream: &Upstream) -> io::Result<[OsString; 4]> {
+        let server = json!({"type": "http", "url": upstream.url(MCP_PATH), "alwaysLoad": true});
+        let servers = json!({"mcpServers": {super::answer::SERVER: server}}).to_string();
+        let file = self.base.join("run").join("mcp.json");
+        write_private(&file, servers.as_bytes(), 0o600)?;
+        Ok([
+            "--mcp-config".into(),
+            file.into(),
+            "--allowedTools".into(),
+            format!("mcp__{}", super::answer::SERVER).into(),
+        ])
     }
 
     /// Lets a session that waits at its gate begin; the pipe's end is to be held until it has.
