@@ -2,8 +2,8 @@
 
 use crate::cli::args::ConfigArgs;
 use crate::cli::args::OwnCli;
-use crate::cli::doctor::Check;
-use crate::cli::doctor::State;
+use crate::cli::check::Check;
+use crate::cli::check::State;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;

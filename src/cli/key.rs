@@ -11,7 +11,7 @@ use crate::cli::args::KeyCommand;
 use crate::cli::args::NamedKey;
 use crate::cli::args::TokenCommand;
 use crate::cli::auth_report::AuthReport;
-use crate::cli::doctor::State;
+use crate::cli::check::State;
 use crate::cli::misuse::Misuse;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
