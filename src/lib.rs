@@ -10,6 +10,8 @@
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
 //! - [`cause`]: an error and what it came from, in one line.
+//! - [`hex`]: bytes as hex digits.
+//! - [`disk`]: files and folders that only this user can read: how one is made, and how one is replaced.
 //! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`valkey`]: the server that several relays share, where they do.
@@ -151,6 +153,10 @@ mod turn;
 mod clock;
 
 mod cause;
+
+mod hex;
+
+mod disk;
 
 mod egress;
 

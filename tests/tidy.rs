@@ -14,43 +14,45 @@ const ROOMS: &str = "
 turn:
 clock:
 cause:
+hex:
+disk:
 egress:   clock cause
 signal:
 valkey:   clock egress cause
-calls:  turn clock
+calls:  turn clock disk
 telemetry: turn egress calls cause
-wire:     turn
-terminal: turn
+wire:     turn hex
+terminal:
 listen:   clock
-tap:      turn clock egress wire listen cause
-license:
-store:    turn clock egress cause
-secret:   egress store
-catalog:  clock secret store cause
+tap:      turn clock egress wire listen cause hex
+license: hex
+store:    turn clock egress cause hex disk
+secret:   egress store hex disk
+catalog:  clock secret store cause disk
 registry:
-limits:   clock valkey registry store catalog cause
+limits: clock valkey registry catalog cause disk
 lane:     turn catalog
-session:  turn clock terminal egress listen tap
-codex:    turn clock lane session
-record:   turn clock wire terminal lane session codex
+session:  turn clock terminal egress listen tap hex disk
+codex:    turn clock lane session disk
+record:   turn clock wire terminal lane session codex disk
 pool:     turn clock lane session
 upstream: turn clock valkey wire egress secret catalog limits lane cause
 routing:  turn clock store catalog limits lane upstream cause
 alert:    clock egress store catalog routing cause
-conversation: turn clock lane session routing
-archive:  turn clock session
+conversation: turn clock lane session routing hex disk
+archive:  turn clock hex disk
 simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
-auth:     turn clock store cause
-authority: turn clock egress license store cause
+auth:     turn clock store limits cause
+authority: turn clock egress license cause disk
 gauge:    turn clock wire terminal license store session pool auth
 server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
-control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth
-service:
-update:   egress cause
-config:   turn valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
-daemon:   turn clock signal valkey listen calls telemetry wire terminal egress secret catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config license authority cause
-cli:      turn clock signal wire egress store secret catalog auth authority session codex record control service update config daemon
+control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth hex
+service: disk
+update:   egress cause hex
+config: valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
+daemon: clock signal valkey listen calls telemetry catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config authority cause disk
+cli: clock signal wire egress store secret catalog auth authority session codex record control service update config daemon hex disk
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.
@@ -91,7 +93,7 @@ routing: Route
 const PUZZLES: &str = "Porter Seat Desk Library Workshop Outfit Curfew Road Course Crowd Bulk Hand";
 
 /// Names that two rooms give to others, each meaning something else by it; a debt, which may only shrink.
-const TWICE: &str = "Archive Call Change End Kind Network Observation Place Problem Snapshot Standing Subject \
+const TWICE: &str = "Archive Call Change End Kind Network Observation Problem Snapshot Standing Subject \
                      Trust Word";
 
 /// Rooms of tests and benchmarks: what they name is no room's gift.

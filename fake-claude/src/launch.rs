@@ -104,14 +104,8 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Lane, Exit>, E
     let (bell, wake) = UnixStream::pair()?;
     bell.set_nonblocking(true)?;
     let (news_tx, news_rx) = mpsc::channel();
-    let world = Arc::new(world(
-        env,
-        args,
-        script,
-        &config,
-        frame,
-        Channel { news_tx, bell },
-    )?);
+    let channel = Channel { news_tx, bell };
+    let world = Arc::new(world(env, args, script, &config, frame, channel)?);
     if args.print {
         // Seen on both families: print mode has its tools before it looks for a transcript.
         world.toolbox.connect_now();
@@ -121,13 +115,7 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Lane, Exit>, E
         return Ok(Err(no_conversation(session)));
     }
     let history = history.flatten();
-    let answer = env.resume_interrupted && history.as_ref().is_some_and(History::is_interrupted);
-    if let (Some(history), Some(session)) = (&history, &args.resume) {
-        world.take_up(history, session, answer);
-        if answer && history.ends_with_result() {
-            world.nudge(env.resume_prompt.as_deref());
-        }
-    }
+    let answer = take_up(env, args, &world, history.as_ref());
     greet(&world);
     if args.print {
         let print = Print::new(world, news_rx, args, answer);
@@ -147,6 +135,18 @@ fn start(env: &Env, args: &Args, script: Script) -> Result<Result<Lane, Exit>, E
         config,
         dialogs,
     }))))
+}
+
+/// Takes the conversation up that was asked for; whether its end is to be answered.
+fn take_up(env: &Env, args: &Args, world: &World, history: Option<&History>) -> bool {
+    let answer = env.resume_interrupted && history.is_some_and(History::is_interrupted);
+    if let (Some(history), Some(session)) = (history, &args.resume) {
+        world.take_up(history, session, answer);
+        if answer && history.ends_with_result() {
+            world.nudge(env.resume_prompt.as_deref());
+        }
+    }
+    answer
 }
 
 /// The ends of the channels that the world keeps.

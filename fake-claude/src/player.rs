@@ -96,22 +96,8 @@ fn act(
     sink: &mut dyn FnMut(Bit),
 ) -> Result<(), Failure> {
     wait(step.wait_ms, reply, cancel)?;
-    if let Some(Fail {
-        status,
-        kind,
-        message,
-        retry_after: _,
-    }) = &step.fail
-    {
-        let body =
-            json!({ "type": "error", "error": { "type": kind, "message": message } }).to_string();
-        return Err(Failure::Api {
-            status: *status,
-            kind: Some(kind.clone()),
-            message: message.clone(),
-            body,
-            is_event: false,
-        });
+    if let Some(fail) = &step.fail {
+        return Err(failure(fail));
     }
     if let Some(limit) = &step.limit {
         return Err(Failure::Limit(limit.clone()));
@@ -119,25 +105,7 @@ fn act(
     if let Some(thought) = &step.think {
         sink(Bit::Thinking);
         wait(step.delay_ms, reply, cancel)?;
-        open(
-            reply,
-            json!({ "type": "thinking", "thinking": "", "signature": "" }),
-            sink,
-        );
-        reply
-            .blocks
-            .push(json!({ "type": "thinking", "thinking": thought, "signature": SIGNATURE }));
-        grow(
-            reply,
-            json!({ "type": "thinking_delta", "thinking": thought }),
-            sink,
-        );
-        grow(
-            reply,
-            json!({ "type": "signature_delta", "signature": SIGNATURE }),
-            sink,
-        );
-        close(reply, sink);
+        think(thought, reply, sink);
     }
     if let Some(text) = step.say.as_deref().or(step.echo.then_some(prompt)) {
         let text = match step.stamp {
@@ -168,6 +136,29 @@ fn act(
         reply.usage = usage.clone();
     }
     Ok(())
+}
+
+fn failure(fail: &Fail) -> Failure {
+    let (kind, message) = (&fail.kind, &fail.message);
+    let body = json!({ "type": "error", "error": { "type": kind, "message": message } });
+    Failure::Api {
+        status: fail.status,
+        kind: Some(kind.clone()),
+        message: message.clone(),
+        body: body.to_string(),
+        is_event: false,
+    }
+}
+
+fn think(thought: &str, reply: &mut Reply, sink: &mut dyn FnMut(Bit)) {
+    let block = |thought: &str, signature: &str| json!({ "type": "thinking", "thinking": thought, "signature": signature });
+    open(reply, block("", ""), sink);
+    reply.blocks.push(block(thought, SIGNATURE));
+    let delta = json!({ "type": "thinking_delta", "thinking": thought });
+    grow(reply, delta, sink);
+    let delta = json!({ "type": "signature_delta", "signature": SIGNATURE });
+    grow(reply, delta, sink);
+    close(reply, sink);
 }
 
 fn stunt(step: &Step) -> Option<Stunt> {

@@ -8,8 +8,10 @@
 //! buffers among ports like that. Callers without a key are alone, and have all of it.
 
 use crate::clock;
-use crate::session::create_private;
-use crate::session::replace_private;
+use crate::disk;
+use crate::disk::make_private_folder;
+use crate::disk::replace_unsynced;
+use crate::hex::to_hex;
 use crate::turn::Owner;
 use bytes::Bytes;
 use serde_json::Value;
@@ -39,10 +41,10 @@ pub(crate) struct FilesConfig {
 
 /// The files; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct FileStore(Arc<Kept>);
+pub(crate) struct FileStore(Arc<Shared>);
 
 #[derive(Debug)]
-struct Kept {
+struct Shared {
     folder: PathBuf,
     config: FilesConfig,
     state: Mutex<State>,
@@ -112,7 +114,7 @@ pub(crate) enum Full {
 /// A file on its way. Dropping it leaves nothing of it.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    kept: Arc<Kept>,
+    kept: Arc<Shared>,
     owner: Owner,
     id: String,
     file: Option<fs::File>,
@@ -127,7 +129,7 @@ impl FileStore {
     /// # Errors
     /// Where the folder cannot be used.
     pub(crate) fn open(folder: &Path, config: FilesConfig) -> io::Result<FileStore> {
-        create_private(folder)?;
+        make_private_folder(folder)?;
         let mut state = State::default();
         let mut strays = Vec::new();
         for entry in fs::read_dir(folder)?.flatten() {
@@ -148,7 +150,7 @@ impl FileStore {
                 drop(fs::remove_file(&path));
             }
         }
-        let kept = Kept {
+        let kept = Shared {
             folder: folder.to_owned(),
             config,
             state: Mutex::new(state),
@@ -176,11 +178,8 @@ impl FileStore {
                 is_kept: false,
             };
             let path = upload.kept.path(&upload.id, "part");
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            upload.file = Some(options.open(path).map_err(Full::Disk)?);
+            let file = disk::private().write(true).create_new(true).open(path);
+            upload.file = Some(file.map_err(Full::Disk)?);
             Ok(upload)
         })
         .await
@@ -263,12 +262,7 @@ impl Upload {
                 media: said.media,
                 purpose: said.purpose,
                 bytes: self.bytes,
-                sha256: self
-                    .hash
-                    .finalize_reset()
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect(),
+                sha256: to_hex(&self.hash.finalize_reset()),
                 created,
                 expires: said.lives.map(|lives| created.saturating_add(lives)),
                 place: self.kept.place(),
@@ -277,7 +271,7 @@ impl Upload {
                 self.kept.path(&self.id, "part"),
                 self.kept.path(&self.id, "bytes"),
             )?;
-            replace_private(
+            replace_unsynced(
                 &self.kept.path(&self.id, "json"),
                 written(&record).to_string().as_bytes(),
             )?;
@@ -324,7 +318,7 @@ impl Drop for Upload {
     }
 }
 
-impl Kept {
+impl Shared {
     fn path(&self, id: &str, end: &str) -> PathBuf {
         self.folder.join(format!("{id}.{end}"))
     }

@@ -4,6 +4,7 @@
 //! removed once none of its records is kept any more; what is removed before is written over with zeros at once. Each record
 //! carries a sum over itself: one that was cut short by the end of the process or the machine is found by it and dropped.
 
+use crate::disk;
 use flate2::Crc;
 use std::collections::BTreeMap;
 use std::fs;
@@ -366,10 +367,8 @@ impl Head {
 }
 
 fn options() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
+    let mut options = disk::private();
     options.read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 

@@ -14,9 +14,9 @@ use super::log::Spot;
 use super::share::OwnerTag;
 use super::share::Shares;
 use crate::clock;
-use crate::session::create_private;
-use crate::session::replace_private;
-use crate::session::write_private;
+use crate::disk::make_private_folder;
+use crate::disk::replace_unsynced;
+use crate::disk::write_private;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ use std::time::SystemTime;
 /// Records by name. A name is a digest, and fits a file.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    place: Place,
+    storage: Storage,
     bounds: Bounds,
     /// By age, the oldest first.
     kept: BTreeMap<u64, Entry>,
@@ -54,7 +54,7 @@ struct Entry {
 }
 
 #[derive(Debug)]
-enum Place {
+enum Storage {
     Disk(PathBuf, Log),
     Memory(HashMap<String, Vec<u8>>),
 }
@@ -74,7 +74,7 @@ pub(super) struct Bounds {
 impl Shelf {
     /// A shelf in memory, with nothing in it.
     pub(super) fn in_memory(bounds: Bounds) -> Shelf {
-        Shelf::empty(Place::Memory(HashMap::new()), bounds)
+        Shelf::empty(Storage::Memory(HashMap::new()), bounds)
     }
 
     /// The shelf in this folder, with what stands in it.
@@ -82,7 +82,7 @@ impl Shelf {
     /// # Errors
     /// Where the folder cannot be made or read.
     pub(super) fn open(folder: &Path, bounds: Bounds) -> io::Result<Shelf> {
-        create_private(folder)?;
+        make_private_folder(folder)?;
         let (mut log, logged) = Log::open(folder, SEGMENT_BYTES_MAX)?;
         let mut all = found(folder)?;
         let changed: HashSet<String> = all.iter().map(|(_, name, _)| name.clone()).collect();
@@ -97,7 +97,7 @@ impl Shelf {
             }
         }
         all.sort_by_key(|(time, ..)| *time);
-        let mut shelf = Shelf::empty(Place::Disk(folder.to_owned(), log), bounds);
+        let mut shelf = Shelf::empty(Storage::Disk(folder.to_owned(), log), bounds);
         for (time, name, bytes) in all {
             let spot = spots.remove(&name);
             shelf.note(Entry {
@@ -111,9 +111,9 @@ impl Shelf {
         Ok(shelf)
     }
 
-    fn empty(place: Place, bounds: Bounds) -> Shelf {
+    fn empty(storage: Storage, bounds: Bounds) -> Shelf {
         Shelf {
-            place,
+            storage,
             bounds,
             kept: BTreeMap::new(),
             places: HashMap::new(),
@@ -161,13 +161,13 @@ impl Shelf {
     }
 
     fn write(&mut self, name: &str, text: &[u8], was_kept: bool) -> io::Result<Option<Spot>> {
-        match &mut self.place {
-            Place::Disk(folder, _) if was_kept => replace_private(&path(folder, name), text)?,
-            Place::Disk(_, log) if text.len() <= LOGGED_BYTES_MAX => {
+        match &mut self.storage {
+            Storage::Disk(folder, _) if was_kept => replace_unsynced(&path(folder, name), text)?,
+            Storage::Disk(_, log) if text.len() <= LOGGED_BYTES_MAX => {
                 return log.append(name, clock::unix_ms(), text).map(Some);
             }
-            Place::Disk(folder, _) => write_new(&path(folder, name), text)?,
-            Place::Memory(records) => drop(records.insert(name.to_owned(), text.to_vec())),
+            Storage::Disk(folder, _) => write_new(&path(folder, name), text)?,
+            Storage::Memory(records) => drop(records.insert(name.to_owned(), text.to_vec())),
         }
         Ok(None)
     }
@@ -186,10 +186,10 @@ impl Shelf {
 
     pub(super) fn get(&self, name: &str) -> Option<Vec<u8>> {
         let entry = self.entry(name)?;
-        match (&self.place, entry.spot) {
-            (Place::Disk(_, log), Some(spot)) => log.read(spot),
-            (Place::Disk(folder, _), None) => fs::read(path(folder, name)).ok(),
-            (Place::Memory(records), _) => records.get(name).cloned(),
+        match (&self.storage, entry.spot) {
+            (Storage::Disk(_, log), Some(spot)) => log.read(spot),
+            (Storage::Disk(folder, _), None) => fs::read(path(folder, name)).ok(),
+            (Storage::Memory(records), _) => records.get(name).cloned(),
         }
     }
 
@@ -260,7 +260,7 @@ impl Shelf {
 
     /// Writes one file of the log anew of which little is kept; false where there is none, or it cannot be.
     fn drop_holes(&mut self) -> bool {
-        let Place::Disk(_, log) = &mut self.place else {
+        let Storage::Disk(_, log) = &mut self.storage else {
             return false;
         };
         let Some(sparse) = log.sparse() else {
@@ -283,20 +283,20 @@ impl Shelf {
 
     /// What all takes, in the log also what is no longer kept.
     fn all_bytes(&self) -> u64 {
-        match &self.place {
-            Place::Disk(_, log) => self.bytes + log.bytes(),
-            Place::Memory(_) => self.bytes,
+        match &self.storage {
+            Storage::Disk(_, log) => self.bytes + log.bytes(),
+            Storage::Memory(_) => self.bytes,
         }
     }
 
     fn discard(&mut self, entry: &Entry) {
-        let removed = match (&mut self.place, entry.spot) {
-            (Place::Memory(records), _) => {
+        let removed = match (&mut self.storage, entry.spot) {
+            (Storage::Memory(records), _) => {
                 records.remove(&entry.name);
                 Ok(())
             }
-            (Place::Disk(_, log), Some(spot)) => log.discard(spot),
-            (Place::Disk(folder, _), None) => fs::remove_file(path(folder, &entry.name)),
+            (Storage::Disk(_, log), Some(spot)) => log.discard(spot),
+            (Storage::Disk(folder, _), None) => fs::remove_file(path(folder, &entry.name)),
         };
         if let Err(error) = removed
             && error.kind() != io::ErrorKind::NotFound

@@ -1,20 +1,11 @@
 //! Budgets: how many calls a minute, and how many at once. `[pure]`
 //!
-//! The arithmetic of the leaky bucket is governor's. Its keyed limiter, whose table grows until it is told to shrink,
-//! is not used, and neither is its clock: `now` is an argument here.
+//! The arithmetic of the bucket is that of the limits. Its table is bounded, and `now` is an argument.
 
 use super::table::Table;
-use governor::Quota;
-use governor::RateLimiter;
-use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::InMemoryState;
-use governor::state::NotKeyed;
+use crate::limits::Bucket;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -33,7 +24,6 @@ pub(crate) struct Budget {
 pub(super) struct Meter<K> {
     budget: Budget,
     began: Instant,
-    time: Told,
     accounts: Table<K, Account>,
 }
 
@@ -50,22 +40,11 @@ pub(super) enum Over {
     Concurrent { max: usize },
 }
 
+#[derive(Default)]
 struct Account {
-    limiter: Option<RateLimiter<NotKeyed, InMemoryState, Told, NoOpMiddleware<Nanos>>>,
+    bucket: Bucket,
     /// As many holders as calls are open, and this one.
     open: Arc<()>,
-}
-
-/// A clock that is told the time: nanoseconds since the meter was made.
-#[derive(Debug, Clone, Default)]
-struct Told(Arc<AtomicU64>);
-
-impl Clock for Told {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::new(self.0.load(Ordering::Relaxed))
-    }
 }
 
 impl<K: Ord + Clone> Meter<K> {
@@ -73,46 +52,29 @@ impl<K: Ord + Clone> Meter<K> {
         Meter {
             budget,
             began,
-            time: Told::default(),
             accounts: Table::new(accounts_max),
         }
     }
 
     /// Takes a call in, or says what is used up. A call that finds no place takes nothing from the rate.
     pub(super) fn enter(&mut self, caller: &K, now: Instant) -> Result<Slot, Over> {
-        let passed = now.duration_since(self.began).as_nanos();
-        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
-        self.time.0.store(passed, Ordering::Relaxed);
-        let (budget, time) = (self.budget, &self.time);
-        let account = self
-            .accounts
-            .row(caller, now, || Account::new(budget, time));
+        let budget = self.budget;
+        let account = self.accounts.row(caller, now, Account::default);
         if Arc::strong_count(&account.open) > budget.concurrent_max {
             return Err(Over::Concurrent {
                 max: budget.concurrent_max,
             });
         }
-        if let Some(limiter) = &account.limiter {
-            limiter.check().map_err(|until| Over::Rate {
-                wait: until.wait_time_from(time.now()),
-            })?;
+        if let Some(per_minute) = budget.per_minute {
+            let passed = now.duration_since(self.began).as_nanos();
+            let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+            let (limit, burst) = (per_minute.get().into(), budget.burst.get().into());
+            let taken = account.bucket.take_one(limit, burst, passed);
+            taken.map_err(|wait| Over::Rate { wait })?;
         }
         Ok(Slot {
             _open: Arc::clone(&account.open),
         })
-    }
-}
-
-impl Account {
-    fn new(budget: Budget, time: &Told) -> Account {
-        let limiter = |per_minute| {
-            let quota = Quota::per_minute(per_minute).allow_burst(budget.burst);
-            RateLimiter::direct_with_clock(quota, time.clone())
-        };
-        Account {
-            limiter: budget.per_minute.map(limiter),
-            open: Arc::default(),
-        }
     }
 }
 

@@ -4,10 +4,11 @@ use super::AuthorityConfig;
 use super::TrustSource;
 use super::client;
 use super::fault;
-use super::tally::Tally;
+use super::monthly_calls::MonthlyCalls;
 use super::view::View;
 use crate::cause::causes;
 use crate::clock;
+use crate::disk;
 use crate::license::Grant;
 use crate::license::LicenseKey;
 use crate::license::Problem;
@@ -18,7 +19,6 @@ use crate::license::Verdict;
 use crate::license::check_answer;
 use crate::license::month;
 use crate::license::verify;
-use crate::store;
 use crate::turn::Fault;
 use serde_json::json;
 use std::fs;
@@ -52,7 +52,7 @@ struct Shared {
     refresh_every: Duration,
     /// The answer as it was signed.
     token_path: PathBuf,
-    tally_path: PathBuf,
+    monthly_calls_path: PathBuf,
     state: Mutex<LicenseState>,
     /// Held while the authority is asked.
     asking: tokio::sync::Mutex<()>,
@@ -60,7 +60,7 @@ struct Shared {
 
 struct LicenseState {
     standing: Standing,
-    tally: Tally,
+    monthly_calls: MonthlyCalls,
     is_written: bool,
     refreshed_at: Option<u64>,
     /// Questions that were begun.
@@ -77,13 +77,13 @@ impl LicenseClient {
             return Ok(LicenseClient { shared: None });
         };
         let trust = trust(&place)?;
-        let (token_path, tally_path) = (home.join("license.jws"), home.join("usage.json"));
+        let (token_path, monthly_calls_path) = (home.join("license.jws"), home.join("usage.json"));
         let now = now();
         let grant = config
             .key
             .as_ref()
             .and_then(|key| kept(&token_path, &trust, key));
-        let tally = Tally::read(&tally_path, now);
+        let monthly_calls = MonthlyCalls::read(&monthly_calls_path, now);
         let problem = match (&config.key, &grant) {
             (None, _) => Some(Problem::NoKey),
             (Some(_), None) => Some(Problem::NotAsked),
@@ -94,9 +94,9 @@ impl LicenseClient {
             standing: Standing {
                 grant,
                 problem,
-                calls_since: tally.unreported(),
+                calls_since: monthly_calls.unreported(),
             },
-            tally,
+            monthly_calls,
             is_written: true,
             asked: 0,
         };
@@ -107,7 +107,7 @@ impl LicenseClient {
                 grace: config.grace,
                 refresh_every: config.refresh_every,
                 token_path,
-                tally_path,
+                monthly_calls_path,
                 state: Mutex::new(state),
                 asking: tokio::sync::Mutex::default(),
             })),
@@ -135,7 +135,7 @@ impl LicenseClient {
         if let Some(shared) = &self.shared {
             let mut state = shared.state();
             state.turn_month(now());
-            state.tally.calls += 1;
+            state.monthly_calls.calls += 1;
             state.standing.calls_since += 1;
             state.is_written = false;
         }
@@ -240,13 +240,13 @@ impl Shared {
         match asked {
             Ok((grant, reported)) => {
                 state.turn_month(now());
-                state.tally.reported = reported.min(state.tally.calls);
+                state.monthly_calls.reported = reported.min(state.monthly_calls.calls);
                 state.is_written = false;
                 state.refreshed_at = Some(clock::unix_ms());
                 state.standing = Standing {
                     grant: Some(grant),
                     problem: None,
-                    calls_since: state.tally.unreported(),
+                    calls_since: state.monthly_calls.unreported(),
                 };
             }
             Err(problem) => {
@@ -264,7 +264,7 @@ impl Shared {
         let (month, calls) = {
             let mut state = self.state();
             state.turn_month(now());
-            (state.tally.month.clone(), state.tally.calls)
+            (state.monthly_calls.month.clone(), state.monthly_calls.calls)
         };
         let question = json!({
             "licenseKey": key.0,
@@ -280,7 +280,7 @@ impl Shared {
             Ok(()) => {}
             Err(ahead) => return Err(Problem::Clock { ahead }),
         }
-        if let Err(error) = store::replace(&self.token_path, token.trim().as_bytes()) {
+        if let Err(error) = disk::replace(&self.token_path, token.trim().as_bytes()) {
             tracing::warn!(error = %causes(&error), "the licence could not be kept; a restart will have to ask again");
         }
         Ok((grant, calls))
@@ -288,15 +288,15 @@ impl Shared {
 
     /// Writes the count of calls, where it changed since it was written last.
     fn write(&self) {
-        let tally = {
+        let monthly_calls = {
             let state = self.state();
             if state.is_written {
                 return;
             }
-            state.tally.clone()
+            state.monthly_calls.clone()
         };
-        match tally.write(&self.tally_path) {
-            Ok(()) => self.state().note_written(&tally),
+        match monthly_calls.write(&self.monthly_calls_path) {
+            Ok(()) => self.state().note_written(&monthly_calls),
             Err(error) => {
                 tracing::warn!(error = %causes(&error), "the count of calls could not be written; it is tried again");
             }
@@ -310,14 +310,14 @@ impl Shared {
 
 impl LicenseState {
     /// A call that was counted meanwhile is still to be written.
-    fn note_written(&mut self, tally: &Tally) {
-        self.is_written = self.tally == *tally;
+    fn note_written(&mut self, monthly_calls: &MonthlyCalls) {
+        self.is_written = self.monthly_calls == *monthly_calls;
     }
 
     /// A new month begins at nothing.
     fn turn_month(&mut self, now: u64) {
-        if self.tally.month != month(now) {
-            self.tally = Tally::new(now);
+        if self.monthly_calls.month != month(now) {
+            self.monthly_calls = MonthlyCalls::new(now);
             self.standing.calls_since = 0;
         }
     }

@@ -17,7 +17,7 @@ mod client;
 mod endpoint;
 mod fault;
 mod license_client;
-mod tally;
+mod monthly_calls;
 mod view;
 
 pub(crate) use endpoint::Endpoint;

@@ -1,5 +1,6 @@
 //! `recent-calls.jsonl`: lines are appended whole, the oldest go, and a torn one is taken away.
 
+use crate::disk;
 use serde_json::Value;
 use std::fmt::Display;
 use std::fmt::Write as _;
@@ -85,14 +86,7 @@ impl Calls {
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         let kept = &lines[lines.len().saturating_sub(LINES_KEPT)..];
-        let next = self.path.with_extension("next");
-        let _ = fs::remove_file(&next); // One that an earlier process left.
-        let mut file = options().open(&next)?;
-        let written = file.write_all((kept.join("\n") + "\n").as_bytes());
-        if let Err(error) = written.and_then(|()| fs::rename(&next, &self.path)) {
-            let _ = fs::remove_file(&next);
-            return Err(error);
-        }
+        disk::replace_unsynced(&self.path, (kept.join("\n") + "\n").as_bytes())?;
         self.lines = kept.len();
         Ok(())
     }
@@ -112,11 +106,9 @@ fn cut(path: &Path, length: u64) -> io::Result<()> {
 
 /// Only this user can read it.
 fn options() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
+    let mut options = disk::private();
     options.append(true).create(true);
     no_link(&mut options);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 

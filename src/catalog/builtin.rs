@@ -1,7 +1,7 @@
 //! The models that the relay brings: common ones, with limits and list prices. `[pure]`
 
 use super::document::read_text;
-use super::problem::Place;
+use super::problem::Location;
 use super::spec::ModelSpec;
 use super::spec::Spec;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub(crate) fn built_in(name: &str) -> Option<ModelSpec> {
 }
 
 static MODELS: LazyLock<BTreeMap<String, ModelSpec>> = LazyLock::new(|| {
-    let documents = read_text(TEXT, &Place::default()).documents.into_iter();
+    let documents = read_text(TEXT, &Location::default()).documents.into_iter();
     let model = documents.filter_map(|document| match document.spec {
         Spec::Model(spec) => Some((document.name, spec)),
         Spec::Host(_) | Spec::HostKey(_) | Spec::Binding(_) | Spec::Policy(_) | Spec::User(_) => {
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn every_built_in_model_is_read_and_has_a_price_and_limits() {
-        let read = read_text(TEXT, &Place::default());
+        let read = read_text(TEXT, &Location::default());
         assert_eq!(read.problems, []);
         assert_eq!(read.documents.len(), MODELS.len(), "no name stands twice");
         assert!(MODELS.len() > 50);

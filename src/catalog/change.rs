@@ -192,11 +192,11 @@ fn shown(path: &str, value: Option<&String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::problem::Place;
+    use crate::catalog::problem::Location;
     use proptest::prelude::*;
 
     fn set(text: &str) -> DocumentSet {
-        let set = DocumentSet::of_text(text, &Place::default());
+        let set = DocumentSet::of_text(text, &Location::default());
         assert_eq!(set.problems(), [], "{text}");
         set
     }

@@ -52,7 +52,7 @@ fn call_names<'a>(set: &'a DocumentSet, row: &'a RowId) -> Vec<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::problem::Place;
+    use super::super::problem::Location;
     use super::*;
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
             kind: Model\nmetadata: { name: m }\nspec: { aliases: [m-latest] }\n---\n\
             kind: Binding\nmetadata: { name: b }\nspec: { model: m-latest, lane: \"http:h\", adapter: openai }\n---\n\
             kind: Policy\nmetadata: { name: p }\nspec: { models: [m-latest], lanes: [\"http:h\"], hostKeys: [k] }\n";
-        let set = DocumentSet::of_text(rows, &Place::default());
+        let set = DocumentSet::of_text(rows, &Location::default());
         assert_eq!(set.problems(), []);
         let of = |kind, name| {
             let found = dependents(&set, &RowId::new(kind, name)).into_iter();

@@ -10,7 +10,7 @@ use super::node;
 use super::node::Entry;
 use super::node::Node;
 use super::node::Value;
-use super::problem::Place;
+use super::problem::Location;
 use super::problem::Problem;
 use super::problem::ProblemCode;
 use super::problem::RowId;
@@ -24,7 +24,7 @@ pub(crate) struct Document {
     pub(crate) name: String,
     pub(crate) enabled: bool,
     pub(crate) spec: Spec,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
 /// What a text held.
@@ -36,11 +36,11 @@ pub(crate) struct ReadText {
 
 /// Reads every document of a text. What is wrong with one spoils that one; where the text is no YAML, the documents
 /// before are read, and the rest of the text is lost. Of many problems the first are told, and how many more there are.
-pub(crate) fn read_text(text: &str, place: &Place) -> ReadText {
+pub(crate) fn read_text(text: &str, location: &Location) -> ReadText {
     let (nodes, fault) = node::read(text);
     let (mut read, mut more) = (ReadText::default(), 0);
     for node in &nodes {
-        let (document, problems, untold) = Document::read(node, place);
+        let (document, problems, untold) = Document::read(node, location);
         read.documents.extend(document);
         more += untold;
         for problem in problems {
@@ -51,13 +51,13 @@ pub(crate) fn read_text(text: &str, place: &Place) -> ReadText {
         }
     }
     read.problems.extend((more > 0).then(|| Problem {
-        place: place.clone(),
+        location: location.clone(),
         row: None,
         code: ProblemCode::Field,
         message: format!("and {more} more problems"),
     }));
     read.problems.extend(fault.map(|fault| Problem {
-        place: place.at(fault.line),
+        location: location.at(fault.line),
         row: None,
         code: ProblemCode::Syntax,
         message: fault.problem,
@@ -71,7 +71,7 @@ impl Document {
             name: name.into(),
             enabled: true,
             spec,
-            place: Place::default(),
+            location: Location::default(),
         }
     }
 
@@ -115,9 +115,9 @@ impl Document {
         ]))
     }
 
-    fn read(node: &Node, place: &Place) -> (Option<Document>, Vec<Problem>, usize) {
+    fn read(node: &Node, location: &Location) -> (Option<Document>, Vec<Problem>, usize) {
         let mut reading = Reading {
-            place: place.clone(),
+            location: location.clone(),
             row: None,
             problems: RefCell::default(),
             more: Cell::default(),
@@ -134,7 +134,7 @@ impl Document {
                 name,
                 enabled,
                 spec,
-                place: place.at(node.line),
+                location: location.at(node.line),
             });
         (document, problems, more)
     }
@@ -235,7 +235,7 @@ mod tests {
             (one.clone(), "and 150 more problems"),
             (format!("{one}---\n{one}"), "and 400 more problems"),
         ] {
-            let read = read_text(&text, &Place::default());
+            let read = read_text(&text, &Location::default());
             assert!(read.documents.is_empty());
             assert_eq!(read.problems.len(), PROBLEMS_MAX + 1);
             let last = read.problems.last().map(|problem| problem.message.as_str());
@@ -249,7 +249,7 @@ mod tests {
             let text = format!(
                 "kind: Host\nmetadata: {{ name: a }}\nspec: {{ url: \"https://a.example\", headers: {headers} }}\n"
             );
-            let read = read_text(&text, &Place::default());
+            let read = read_text(&text, &Location::default());
             let told = read.problems.into_iter().map(|problem| problem.message);
             told.collect::<Vec<_>>().join("\n")
         };

@@ -4,7 +4,7 @@ use super::kind;
 use super::node::Entry;
 use super::node::Node;
 use super::node::Value;
-use super::problem::Place;
+use super::problem::Location;
 use super::problem::Problem;
 use super::problem::ProblemCode;
 use super::problem::RowId;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// Where a row is read, and what was found wrong with it.
 pub(super) struct Reading {
-    pub(super) place: Place,
+    pub(super) location: Location,
     pub(super) row: Option<RowId>,
     pub(super) problems: RefCell<Vec<Problem>>,
     /// Complaints beyond [`PROBLEMS_MAX`], which are counted alone.
@@ -42,7 +42,7 @@ impl Reading {
             return;
         }
         problems.push(Problem {
-            place: self.place.at(line),
+            location: self.location.at(line),
             row: self.row.clone(),
             code: ProblemCode::Field,
             message: message.into(),

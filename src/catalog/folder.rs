@@ -5,11 +5,11 @@ use super::change::ChangeSet;
 use super::change::Changed;
 use super::document::Document;
 use super::document::read_text;
-use super::problem::Place;
+use super::problem::Location;
 use super::problem::Problem;
 use super::problem::RowId;
 use super::set::DocumentSet;
-use crate::store;
+use crate::disk;
 use crate::store::CATALOG_DEPTH_MAX;
 use crate::store::CATALOG_FILES_MAX;
 use crate::store::StoreError;
@@ -62,7 +62,7 @@ impl Texts {
         }
         for (file, text) in &self.files {
             match text {
-                Ok(text) => set.add(read_text(text, &Place::in_file(file, 0))),
+                Ok(text) => set.add(read_text(text, &Location::in_file(file, 0))),
                 Err(problem) => set.complain(Problem::file(file, problem)),
             }
         }
@@ -143,7 +143,10 @@ fn is_made(change: &Change, now: &DocumentSet) -> bool {
 /// What keeps a change out: another row of its name, or else what is wrong in the folder.
 fn in_the_way(change: &Change, now: &DocumentSet) -> String {
     if let Some(other) = now.find(&change.row) {
-        return format!("{} says something else; mend or remove that", other.place);
+        return format!(
+            "{} says something else; mend or remove that",
+            other.location
+        );
     }
     let mut problems = now.problems().iter();
     let mine = problems.find(|problem| match &problem.row {
@@ -157,7 +160,7 @@ fn in_the_way(change: &Change, now: &DocumentSet) -> String {
 }
 
 fn put(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError> {
-    store::make_folder(folder).map_err(|source| StoreError::Unwritable {
+    disk::make_folder(folder).map_err(|source| StoreError::Unwritable {
         path: folder.to_owned(),
         source,
     })?;
@@ -174,7 +177,7 @@ fn put(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError> {
                 // Lines may have moved since.
                 let now = load(folder);
                 match text_of(&now, &change.row) {
-                    Some(place) => replace_text(place, Some(document))?,
+                    Some(location) => replace_text(location, Some(document))?,
                     None => write_new(folder, document)?,
                 }
             }
@@ -189,18 +192,18 @@ fn put(folder: &Path, changes: &ChangeSet) -> Result<(), StoreError> {
 }
 
 /// Where a row stands that is out for its text, so that the new one goes in its place and not beside it.
-fn text_of<'a>(set: &'a DocumentSet, row: &RowId) -> Option<&'a Place> {
+fn text_of<'a>(set: &'a DocumentSet, row: &RowId) -> Option<&'a Location> {
     let mut problems = set.problems().iter();
     let found = problems.find(|problem| problem.row.as_ref() == Some(row));
-    let place = found.map(|problem| &problem.place);
-    place.filter(|place| place.line > 0 && set.find(row).is_none())
+    let location = found.map(|problem| &problem.location);
+    location.filter(|location| location.line > 0 && set.find(row).is_none())
 }
 
 fn line(change: &Change) -> usize {
     match &change.what {
         Changed::Added(_) => 0,
-        Changed::Edited { before, .. } => before.place.line,
-        Changed::Removed(before) => before.place.line,
+        Changed::Edited { before, .. } => before.location.line,
+        Changed::Removed(before) => before.location.line,
     }
 }
 
@@ -233,24 +236,28 @@ fn replace_row(
     before: &Document,
     after: Option<&Document>,
 ) -> Result<(), StoreError> {
-    match before.place.path() {
-        Some(_) => replace_text(&before.place, after),
+    match before.location.path() {
+        Some(_) => replace_text(&before.location, after),
         None => after.map_or(Ok(()), |after| write_new(folder, after)),
     }
 }
 
 /// Replaces the document that holds a place, or takes it out.
-fn replace_text(place: &Place, after: Option<&Document>) -> Result<(), StoreError> {
-    let Some(path) = place.path() else {
+fn replace_text(location: &Location, after: Option<&Document>) -> Result<(), StoreError> {
+    let Some(path) = location.path() else {
         return Ok(());
     };
     let text = fs::read_to_string(&path).map_err(|source| StoreError::Unreadable {
         path: path.clone(),
         source,
     })?;
-    let new = splice(&text, place.line, after.map(Document::to_yaml).as_deref());
+    let new = splice(
+        &text,
+        location.line,
+        after.map(Document::to_yaml).as_deref(),
+    );
     if new.trim().is_empty() {
-        store::remove(&path);
+        disk::remove(&path);
         return Ok(());
     }
     save(&path, &new)
@@ -275,7 +282,7 @@ fn splice(text: &str, line: usize, new: Option<&str>) -> String {
 }
 
 fn save(path: &Path, text: &str) -> Result<(), StoreError> {
-    store::replace(path, text.as_bytes()).map_err(|source| StoreError::Unwritable {
+    disk::replace(path, text.as_bytes()).map_err(|source| StoreError::Unwritable {
         path: path.to_owned(),
         source,
     })
@@ -327,7 +334,7 @@ mod tests {
     }
 
     fn change(folder: &Path, wanted: &str) {
-        let wanted = DocumentSet::of_text(wanted, &Place::default());
+        let wanted = DocumentSet::of_text(wanted, &Location::default());
         assert_eq!(wanted.problems(), []);
         let changes = diff(&load(folder), &wanted, Prune::Remove);
         write(folder, &changes).expect("it is written");

@@ -3,7 +3,7 @@
 use super::builtin::built_in;
 use super::document::read_text;
 use super::folder;
-use super::problem::Place;
+use super::problem::Location;
 use super::problem::Problem;
 use super::resolve::concerns_calls;
 use super::resolve::resolve;
@@ -87,7 +87,7 @@ impl Catalog {
 
     /// The rows that a simulation brings, which stand in no file; empty without one.
     pub(crate) fn brought(&self) -> DocumentSet {
-        DocumentSet::of_text(&self.0.config.brought, &Place::default())
+        DocumentSet::of_text(&self.0.config.brought, &Location::default())
     }
 
     pub(crate) fn status(&self) -> CatalogStatus {
@@ -137,7 +137,7 @@ fn made(config: &CatalogConfig, secrets: &SecretReader) -> (Snapshot, Stamps) {
     let pass = secrets.pass();
     let mut stamps = Stamps::default();
     let mut set = declared.clone();
-    set.bring(read_text(&config.brought, &Place::default()));
+    set.bring(read_text(&config.brought, &Location::default()));
     let mut read = |reference: &SecretRef| {
         for place in secrets.places(reference) {
             stamps.take(place);

@@ -19,7 +19,7 @@ pub(crate) fn section(kind: Kind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::document::read_text;
-    use super::super::problem::Place;
+    use super::super::problem::Location;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ mod tests {
 
     /// The fields that a map takes, as the reader says where it is given one that is none.
     fn known(text: &str) -> Vec<String> {
-        let problems = read_text(text, &Place::default()).problems;
+        let problems = read_text(text, &Location::default()).problems;
         let told = problems
             .iter()
             .find_map(|problem| problem.message.split_once("; there are "));
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn every_example_is_a_row_without_a_fault() {
         for kind in Kind::ALL {
-            let read = read_text(example(kind), &Place::default());
+            let read = read_text(example(kind), &Location::default());
             assert_eq!(read.problems, [], "{}", kind.name());
             assert_eq!(read.documents[0].kind(), kind);
         }

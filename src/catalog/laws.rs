@@ -5,7 +5,7 @@ use super::document::Document;
 use super::handle::Catalog;
 use super::handle::CatalogConfig;
 use super::name::LaneName;
-use super::problem::Place;
+use super::problem::Location;
 use super::problem::ProblemCode;
 use super::resolve::resolve;
 use super::set::DocumentSet;
@@ -53,7 +53,7 @@ spec: { role: admin, passwordHash: "$argon2id$v=19$m=1,t=1,p=1$YQ$YQ" }
 "#;
 
 fn set(text: &str) -> DocumentSet {
-    DocumentSet::of_text(text, &Place::in_file(Path::new("c.yaml"), 0))
+    DocumentSet::of_text(text, &Location::in_file(Path::new("c.yaml"), 0))
 }
 
 /// Every variable has a value but those whose names begin with NO.
@@ -352,7 +352,7 @@ fn one_wrong_field_makes_no_other_one_unknown() {
 fn an_export_is_stable_and_means_the_same() {
     let first = set(SMALLEST);
     let text = first.export();
-    let again = DocumentSet::of_text(&text, &Place::default());
+    let again = DocumentSet::of_text(&text, &Location::default());
     assert_eq!(again.problems(), [], "{text}");
     assert_eq!(again.export(), text);
     let same = first
@@ -381,7 +381,7 @@ proptest! {
         );
         let first = set(&source);
         prop_assert_eq!(first.problems(), []);
-        let again = DocumentSet::of_text(&first.export(), &Place::default());
+        let again = DocumentSet::of_text(&first.export(), &Location::default());
         prop_assert_eq!(again.problems(), []);
         prop_assert!(first.iter().zip(again.iter()).all(|(one, other)| one.says_the_same(other)), "{}", first.export());
     }
@@ -453,7 +453,7 @@ fn a_written_row_takes_the_place_of_a_broken_one_and_what_is_not_read_is_not_don
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("catalog");
     fs::create_dir(&folder).expect("a folder");
-    let policy = |text: &str| DocumentSet::of_text(text, &Place::default());
+    let policy = |text: &str| DocumentSet::of_text(text, &Location::default());
     let wanted = policy("kind: Policy\nmetadata: { name: bad }\nspec: { models: [] }\n");
     let written = || {
         let changes = super::diff(&super::load(&folder), &wanted, super::Prune::Keep);

@@ -88,7 +88,7 @@ pub(crate) use price::Currency;
 pub(crate) use price::Nanos;
 pub(crate) use price::Price;
 pub(crate) use price::TokenCount;
-pub(crate) use problem::Place;
+pub(crate) use problem::Location;
 pub(crate) use problem::Problem;
 pub(crate) use problem::ProblemCode;
 pub(crate) use problem::RowId;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Where something was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     /// `None`: it was written in no file, as what the relay brings or an API was given.
     pub(crate) file: Option<Arc<Path>>,
     /// From 1; 0 where there is no telling.
@@ -25,7 +25,7 @@ pub(crate) struct RowId {
 /// One thing that is wrong. The row it is about is out; every other one serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     /// `None`: what was written does not even tell which row it is.
     pub(crate) row: Option<RowId>,
     pub(crate) code: ProblemCode,
@@ -54,7 +54,7 @@ pub(crate) enum ProblemCode {
 impl Problem {
     pub(crate) fn file(path: &Path, message: impl Into<String>) -> Problem {
         Problem {
-            place: Place::in_file(path, 0),
+            location: Location::in_file(path, 0),
             row: None,
             code: ProblemCode::File,
             message: message.into(),
@@ -76,17 +76,17 @@ impl ProblemCode {
     }
 }
 
-impl Place {
-    pub(crate) fn in_file(path: &Path, line: usize) -> Place {
-        Place {
+impl Location {
+    pub(crate) fn in_file(path: &Path, line: usize) -> Location {
+        Location {
             file: Some(Arc::from(path)),
             line,
         }
     }
 
     /// The same file, another line.
-    pub(super) fn at(&self, line: usize) -> Place {
-        Place {
+    pub(super) fn at(&self, line: usize) -> Location {
+        Location {
             file: self.file.clone(),
             line,
         }
@@ -106,7 +106,7 @@ impl RowId {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.file, self.line) {
             (Some(file), 0) => write!(f, "{}", file.display()),
@@ -126,8 +126,8 @@ impl fmt::Display for RowId {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.row {
-            Some(row) => write!(f, "{}: {row}: {}", self.place, self.message),
-            None => write!(f, "{}: {}", self.place, self.message),
+            Some(row) => write!(f, "{}: {row}: {}", self.location, self.message),
+            None => write!(f, "{}: {}", self.location, self.message),
         }
     }
 }

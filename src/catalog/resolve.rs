@@ -81,7 +81,7 @@ struct Work {
 impl Work {
     fn complain(&mut self, document: &Document, code: ProblemCode, message: String) {
         self.problems.push(Problem {
-            place: document.place.clone(),
+            location: document.location.clone(),
             row: Some(document.row()),
             code,
             message,
@@ -261,42 +261,9 @@ impl Work {
 
     /// What a list names and is not there grants nothing; it is said, and the rest of the list stands.
     fn policy(&mut self, set: &DocumentSet, document: &Document, spec: &PolicySpec) -> Policy {
-        let mut missing = Vec::new();
-        let mut model = |called: &String| match self.snapshot.models_by_call.get(called.as_str()) {
-            Some(model) => Some(model.name.clone()),
-            None => {
-                missing.push(format!(
-                    "it grants the model \"{called}\", which there is not; that grants nothing"
-                ));
-                None
-            }
-        };
-        let models = spec
-            .models
-            .as_ref()
-            .map(|list| list.iter().filter_map(&mut model).collect());
-        for lane in spec.lanes.iter().flatten() {
-            if let LaneName::Http(host) = lane
-                && !has(set, Kind::Host, host.as_str())
-            {
-                missing.push(format!(
-                    "it grants the lane \"{lane}\", whose host there is not{}",
-                    nearest(set, Kind::Host, host.as_str())
-                ));
-            }
-        }
-        for key in spec
-            .host_keys
-            .iter()
-            .flatten()
-            .filter(|key| !has(set, Kind::HostKey, key))
-        {
-            missing.push(format!(
-                "it grants the host key \"{key}\", which there is not{}",
-                nearest(set, Kind::HostKey, key)
-            ));
-        }
-        for message in missing {
+        let models = spec.models.as_ref();
+        let models = models.map(|called| self.granted_models(document, called));
+        for message in dangling_grants(set, spec) {
             self.complain(document, ProblemCode::Dangling, message);
         }
         let keys = spec.host_keys.as_ref().map(|keys| {
@@ -320,6 +287,25 @@ impl Work {
         }
     }
 
+    /// The models that a list of names grants.
+    fn granted_models(&mut self, document: &Document, called: &[String]) -> BTreeSet<ModelName> {
+        let mut granted = BTreeSet::new();
+        for called in called {
+            match self.snapshot.models_by_call.get(called.as_str()) {
+                Some(model) => {
+                    granted.insert(model.name.clone());
+                }
+                None => {
+                    let message = format!(
+                        "it grants the model \"{called}\", which there is not; that grants nothing"
+                    );
+                    self.complain(document, ProblemCode::Dangling, message);
+                }
+            }
+        }
+        granted
+    }
+
     fn users(&mut self, set: &DocumentSet) {
         for document in set.iter() {
             if let Spec::User(spec) = &document.spec {
@@ -333,6 +319,25 @@ impl Work {
             }
         }
     }
+}
+
+/// The lanes and host keys that a policy grants and that there are not, in words.
+fn dangling_grants(set: &DocumentSet, spec: &PolicySpec) -> Vec<String> {
+    let host = |lane: &LaneName| match lane {
+        LaneName::Http(host) if !has(set, Kind::Host, host.as_str()) => Some(format!(
+            "it grants the lane \"{lane}\", whose host there is not{}",
+            nearest(set, Kind::Host, host.as_str())
+        )),
+        _ => None,
+    };
+    let key = |key: &String| {
+        let near = nearest(set, Kind::HostKey, key);
+        format!("it grants the host key \"{key}\", which there is not{near}")
+    };
+    let lanes = spec.lanes.iter().flatten().filter_map(host);
+    let keys = spec.host_keys.iter().flatten();
+    let keys = keys.filter(|key| !has(set, Kind::HostKey, key)).map(key);
+    lanes.chain(keys).collect()
 }
 
 fn host_key(

@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::document::ReadText;
 use super::document::read_text;
-use super::problem::Place;
+use super::problem::Location;
 use super::problem::Problem;
 use super::problem::ProblemCode;
 use super::problem::RowId;
@@ -18,9 +18,9 @@ pub(crate) struct DocumentSet {
 
 impl DocumentSet {
     /// The rows of one text.
-    pub(crate) fn of_text(text: &str, place: &Place) -> DocumentSet {
+    pub(crate) fn of_text(text: &str, location: &Location) -> DocumentSet {
         let mut set = DocumentSet::default();
-        set.add(read_text(text, place));
+        set.add(read_text(text, location));
         set
     }
 
@@ -31,10 +31,10 @@ impl DocumentSet {
             let row = document.row();
             if let Some(first) = self.rows.get(&row) {
                 self.problems.push(Problem {
-                    place: document.place.clone(),
+                    location: document.location.clone(),
                     message: format!(
                         "there is one of this name at {} already, which stays",
-                        first.place
+                        first.location
                     ),
                     row: Some(row),
                     code: ProblemCode::Duplicate,

@@ -6,7 +6,7 @@
 
 use super::complaint::Complaints;
 use super::handle::Catalog;
-use crate::store;
+use crate::disk;
 use crate::store::Depth;
 use crate::store::Watch;
 use std::fs;
@@ -54,7 +54,7 @@ async fn follow_secrets(catalog: Catalog, complaints: &Mutex<Complaints>) {
 async fn follow_folder(catalog: Catalog, complaints: &Mutex<Complaints>) {
     let changed = Arc::new(Notify::new());
     // A folder that is not there cannot be watched, and its parent changes with every call.
-    if let Err(error) = store::make_folder(catalog.dir()) {
+    if let Err(error) = disk::make_folder(catalog.dir()) {
         tracing::warn!(path = %catalog.dir().display(), %error, "the catalog's folder could not be made");
     }
     let mut watcher = watcher(catalog.dir(), &changed);

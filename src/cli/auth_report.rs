@@ -1,8 +1,8 @@
 //! How the door stands, for `doctor` and `status`: which keys there are, and whether they are asked for.
 
 use crate::auth::Required;
-use crate::cli::doctor::Check;
-use crate::cli::doctor::State;
+use crate::cli::check::Check;
+use crate::cli::check::State;
 use crate::cli::key::stamp;
 use crate::config::Config;
 use crate::store::Key;

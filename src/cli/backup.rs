@@ -21,6 +21,7 @@ use crate::clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::Env;
+use crate::disk;
 use crate::secret::SecretFile;
 use crate::store;
 use crate::store::KeyFile;
@@ -46,7 +47,7 @@ pub(crate) fn backup(args: &Backup, env: &Env) -> anyhow::Result<CommandOutcome>
         false => {
             let made = make(&args.file, &config, &scratch.0);
             if made.is_err() && !args.file.is_dir() {
-                store::remove(&beside(&args.file));
+                disk::remove(&beside(&args.file));
             }
             made?
         }
@@ -75,7 +76,7 @@ pub(super) struct Scratch(pub(super) PathBuf);
 impl Scratch {
     pub(super) fn new(home: &Path) -> anyhow::Result<Scratch> {
         let folder = home.join(format!("backup.{}.tmp", std::process::id()));
-        store::make_folder(&folder)
+        disk::make_folder(&folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
         Ok(Scratch(folder))
     }
@@ -96,7 +97,7 @@ fn make(path: &Path, config: &Config, scratch: &Path) -> anyhow::Result<Value> {
     );
     let next = beside(path);
     let file =
-        store::lock_file(&next).with_context(|| format!("{} cannot be written", next.display()))?;
+        disk::lock_file(&next).with_context(|| format!("{} cannot be written", next.display()))?;
     file.set_len(0)?;
     let mut packed = Packed {
         tar: Builder::new(file),

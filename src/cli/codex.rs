@@ -1,9 +1,9 @@
 //! `login codex` and `logout codex`: the Codex CLI's own commands, run as the relay runs that CLI.
 
+use crate::cli::args::ConfigArgs;
 use crate::cli::args::OwnCli;
-use crate::cli::args::Place;
-use crate::cli::doctor::Check;
-use crate::cli::doctor::State;
+use crate::cli::check::Check;
+use crate::cli::check::State;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::run::block_on;
@@ -16,7 +16,7 @@ use anyhow::Context;
 pub(crate) fn log_in(
     cli: OwnCli,
     device: bool,
-    place: &Place,
+    place: &ConfigArgs,
     env: &Env,
 ) -> anyhow::Result<CommandOutcome> {
     let OwnCli::Codex = cli;
@@ -25,14 +25,18 @@ pub(crate) fn log_in(
     outcome(is_done.with_context(|| program.path().display().to_string())?)
 }
 
-pub(crate) fn log_out(cli: OwnCli, place: &Place, env: &Env) -> anyhow::Result<CommandOutcome> {
+pub(crate) fn log_out(
+    cli: OwnCli,
+    place: &ConfigArgs,
+    env: &Env,
+) -> anyhow::Result<CommandOutcome> {
     let OwnCli::Codex = cli;
     let program = program(place, env)?;
     let is_done = block_on(program.log_out())?;
     outcome(is_done.with_context(|| program.path().display().to_string())?)
 }
 
-fn program(place: &Place, env: &Env) -> anyhow::Result<CodexProgram> {
+fn program(place: &ConfigArgs, env: &Env) -> anyhow::Result<CodexProgram> {
     let config = config::load(&place.flags(), env)?;
     CodexProgram::find(&config.codex).context(
         "no `codex` was found on this machine; install the Codex CLI, or name yours as codex.command in relay.toml",

@@ -3,6 +3,10 @@
 use crate::cli::args;
 use crate::cli::auth_report::AuthReport;
 use crate::cli::catalog_report;
+use crate::cli::check::Check;
+use crate::cli::check::Install;
+use crate::cli::check::Report;
+use crate::cli::check::State;
 use crate::cli::client::Client;
 use crate::cli::client::Listener;
 use crate::cli::codex;
@@ -30,7 +34,6 @@ use crate::session::claude_folders;
 use crate::session::claude_misfits;
 use crate::session::claude_version;
 use serde_json::Value;
-use serde_json::json;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
@@ -55,30 +58,7 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOu
         let support = support(&report.installs, config)?;
         let support = support.map(|check| check.or_rather(better.as_deref()));
         report.checks.extend(support);
-        report.checks.push(codex::check(&config.codex)?);
-        for warning in &config.warnings {
-            report
-                .checks
-                .push(Check::new("settings", State::Note, warning));
-        }
-        let address = SocketAddr::new(config.server.host, config.server.port);
-        let listener = block_on(async { Client::new(config, env).listener().await })?;
-        report.checks.extend(port(address, &listener));
-        let is_running = matches!(listener, Listener::Ours(_));
-        if let (true, true) = (is_running, report.installs.is_empty()) {
-            report.correct(block_on(elsewhere(Client::new(config, env)))?);
-        }
-        report.checks.extend(gates(config, env, is_running)?);
-        report.checks.extend(catalog_report::rows(config));
-        if is_running {
-            let client = Client::new(config, env);
-            let told = catalog_report::of_daemon(&client, config);
-            report.checks.extend(block_on(told)?);
-        }
-        let flown = args
-            .canary
-            .then(|| block_on(probe::fly(config.clone(), env, listener)));
-        report.checks.extend(turn(flown.transpose()?));
+        examine(&mut report, config, args, env)?;
     }
     if args.query.json {
         out::json(&report.machine())?;
@@ -92,6 +72,38 @@ pub(crate) fn doctor(args: &args::Doctor, env: &Env) -> anyhow::Result<CommandOu
     })
 }
 
+/// Looks at all that a configuration names: Codex, port, daemon, keys, licence, catalog; and tries a turn.
+fn examine(
+    report: &mut Report,
+    config: &Config,
+    args: &args::Doctor,
+    env: &Env,
+) -> anyhow::Result<()> {
+    report.checks.push(codex::check(&config.codex)?);
+    let warnings = config.warnings.iter();
+    let notes = warnings.map(|warning| Check::new("settings", State::Note, warning));
+    report.checks.extend(notes);
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    let listener = block_on(async { Client::new(config, env).listener().await })?;
+    report.checks.extend(port(address, &listener));
+    let is_running = matches!(listener, Listener::Ours(_));
+    if let (true, true) = (is_running, report.installs.is_empty()) {
+        report.correct(block_on(elsewhere(Client::new(config, env)))?);
+    }
+    report.checks.extend(gates(config, env, is_running)?);
+    report.checks.extend(catalog_report::rows(config));
+    if is_running {
+        let client = Client::new(config, env);
+        let told = catalog_report::of_daemon(&client, config);
+        report.checks.extend(block_on(told)?);
+    }
+    let flown = args
+        .canary
+        .then(|| block_on(probe::fly(config.clone(), env, listener)));
+    report.checks.extend(turn(flown.transpose()?));
+    Ok(())
+}
+
 /// The door and the licence.
 fn gates(config: &Config, env: &Env, is_running: bool) -> anyhow::Result<[Check; 2]> {
     let now = clock::unix_ms();
@@ -101,171 +113,6 @@ fn gates(config: &Config, env: &Env, is_running: bool) -> anyhow::Result<[Check;
         AuthReport::look(config, now).check(),
         license::check(&told, is_running, now),
     ])
-}
-
-/// Everything that was looked at.
-#[derive(Debug, Default)]
-struct Report {
-    installs: Vec<Install>,
-    checks: Vec<Check>,
-}
-
-/// A claude on this machine.
-#[derive(Debug)]
-pub(super) struct Install {
-    pub(super) path: PathBuf,
-    pub(super) version: Result<String, String>,
-    /// Whether it is the configured one, or else the first found: the one that sessions run.
-    chosen: bool,
-}
-
-/// One thing that was looked at, and what was seen.
-#[derive(Debug)]
-pub(super) struct Check {
-    pub(super) name: &'static str,
-    pub(super) state: State,
-    pub(super) text: String,
-    /// What to do about it.
-    pub(super) next: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Good,
-    /// Worth knowing; nothing is wrong.
-    Note,
-    Bad,
-    NotChecked,
-}
-
-impl Report {
-    /// Puts what is better known in the place of what was said of the same thing.
-    fn correct(&mut self, better: Option<Check>) {
-        if let Some(better) = better {
-            self.checks.retain(|check| check.name != better.name);
-            self.checks.insert(1, better);
-        }
-    }
-
-    fn is_well(&self) -> bool {
-        self.checks.iter().all(|check| check.state != State::Bad)
-    }
-
-    /// What to do next: mend the first thing that is wrong, or else begin.
-    fn next(&self) -> &str {
-        let first = |state| self.checks.iter().filter(move |check| check.state == state);
-        let bad = first(State::Bad).find_map(|check| check.next.as_deref());
-        let note = || first(State::Note).find_map(|check| check.next.as_deref());
-        bad.or_else(note)
-            .unwrap_or("run `inference-relay ask \"Say hello.\"`")
-    }
-
-    fn machine(&self) -> Value {
-        let install = |install: &Install| {
-            json!({
-                "path": install.path.display().to_string(), "chosen": install.chosen,
-                "version": install.version.as_ref().ok(), "problem": install.version.as_ref().err(),
-            })
-        };
-        json!({
-            "ok": self.is_well(),
-            "installs": self.installs.iter().map(install).collect::<Vec<_>>(),
-            "checks": self.checks.iter().map(Check::machine).collect::<Vec<_>>(),
-            "next": self.next(),
-        })
-    }
-
-    fn plain(&self, colours: bool) -> String {
-        let mut text = String::new();
-        for check in &self.checks {
-            text.push_str(&format!(
-                "{} {:14} {}\n",
-                check.state.mark(colours),
-                check.name,
-                out::tame(&check.text)
-            ));
-            if check.name == "claude" {
-                text.extend(self.installs.iter().map(Install::line));
-            }
-            if let (State::NotChecked, Some(next)) = (check.state, &check.next) {
-                text.push_str(&format!("{:27} to check: {next}\n", ""));
-            }
-        }
-        text.push_str(&format!("\nnext: {}\n", self.next()));
-        text
-    }
-}
-
-impl Install {
-    fn line(&self) -> String {
-        let version = match &self.version {
-            Ok(version) => version.clone(),
-            Err(problem) => format!("({problem})"),
-        };
-        let chosen = if self.chosen {
-            "  ← sessions run this one"
-        } else {
-            ""
-        };
-        format!("{:27} {}  {version}{chosen}\n", "", self.path.display())
-    }
-}
-
-impl Check {
-    pub(super) fn new(name: &'static str, state: State, text: impl Into<String>) -> Self {
-        Self {
-            name,
-            state,
-            text: text.into(),
-            next: None,
-        }
-    }
-
-    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
-        self.next = Some(next.into());
-        self
-    }
-
-    /// The same, with a better step where something is wrong.
-    fn or_rather(self, better: Option<&str>) -> Self {
-        match better {
-            Some(better) if self.state == State::Bad => self.next(better),
-            Some(_) | None => self,
-        }
-    }
-
-    pub(super) fn machine(&self) -> Value {
-        json!({ "name": self.name, "state": self.state.word(), "text": self.text, "next": self.next })
-    }
-}
-
-impl State {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Note => "note",
-            Self::Bad => "problem",
-            Self::NotChecked => "not checked",
-        }
-    }
-
-    fn mark(self, colours: bool) -> String {
-        self.painted(&format!("{:11}", self.word()), colours)
-    }
-
-    pub(super) fn painted(self, word: &str, colours: bool) -> String {
-        let colour = match self {
-            Self::Good => "32",
-            Self::Note => "33",
-            Self::Bad => "31",
-            Self::NotChecked => "2",
-        };
-        if colours {
-            format!("\x1b[{colour}m{word}\x1b[0m")
-        } else {
-            word.to_owned()
-        }
-    }
 }
 
 fn configuration(config: &Result<Config, ConfigError>) -> Check {
@@ -482,24 +329,7 @@ pub(super) fn turn(flown: Option<anyhow::Result<Probe>>) -> Vec<Check> {
 
 pub(super) fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
     match listener {
-        Listener::Ours(health) => {
-            let status = health["status"].as_str().unwrap_or("unknown");
-            let daemon = match (status, health["why"].as_str()) {
-                ("healthy" | "starting", _) => Check::new("daemon", State::Good, status),
-                (_, Some(why)) => Check::new("daemon", State::Bad, format!("{status}: {why}"))
-                    .next("do what the daemon says; it recovers by itself"),
-                (_, None) => Check::new("daemon", State::Bad, status)
-                    .next("see the daemon's log, and what `inference-relay status` says"),
-            };
-            vec![
-                Check::new(
-                    "port",
-                    State::Good,
-                    format!("{address} is held by our daemon"),
-                ),
-                daemon,
-            ]
-        }
+        Listener::Ours(health) => our_daemon(address, health),
         Listener::Other => vec![
             Check::new(
                 "port",
@@ -511,21 +341,33 @@ pub(super) fn port(address: SocketAddr, listener: &Listener) -> Vec<Check> {
                 address.port().wrapping_add(1)
             )),
         ],
-        Listener::Nobody => {
-            let port = match TcpListener::bind(address) {
-                Ok(_) => Check::new("port", State::Good, format!("{address} is free")),
-                Err(error) => Check::new(
-                    "port",
-                    State::Bad,
-                    format!("{address} cannot be taken: {error}"),
-                )
-                .next("choose another port with --port or server.port"),
-            };
-            vec![
-                port,
-                Check::new("daemon", State::Note, "not running")
-                    .next("run `inference-relay serve`"),
-            ]
+        Listener::Nobody => vec![
+            free_port(address),
+            Check::new("daemon", State::Note, "not running").next("run `inference-relay serve`"),
+        ],
+    }
+}
+
+fn our_daemon(address: SocketAddr, health: &Value) -> Vec<Check> {
+    let status = health["status"].as_str().unwrap_or("unknown");
+    let daemon = match (status, health["why"].as_str()) {
+        ("healthy" | "starting", _) => Check::new("daemon", State::Good, status),
+        (_, Some(why)) => Check::new("daemon", State::Bad, format!("{status}: {why}"))
+            .next("do what the daemon says; it recovers by itself"),
+        (_, None) => Check::new("daemon", State::Bad, status)
+            .next("see the daemon's log, and what `inference-relay status` says"),
+    };
+    let held = format!("{address} is held by our daemon");
+    vec![Check::new("port", State::Good, held), daemon]
+}
+
+fn free_port(address: SocketAddr) -> Check {
+    match TcpListener::bind(address) {
+        Ok(_) => Check::new("port", State::Good, format!("{address} is free")),
+        Err(error) => {
+            let taken = format!("{address} cannot be taken: {error}");
+            Check::new("port", State::Bad, taken)
+                .next("choose another port with --port or server.port")
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::args::KeyCommand;
 use crate::cli::args::NamedKey;
 use crate::cli::args::TokenCommand;
 use crate::cli::auth_report::AuthReport;
-use crate::cli::doctor::State;
+use crate::cli::check::State;
 use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::running;
@@ -36,9 +36,19 @@ use std::time::Duration;
 use std::time::UNIX_EPOCH;
 
 pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
+    let now = clock::unix_ms();
+    perform(command, env, now)?;
+    if !matches!(command, KeyCommand::List { .. }) {
+        running::take_up(env, None);
+    }
+    tell_closed(env, now);
+    Ok(CommandOutcome::Done)
+}
+
+/// Does what the command says, and tells it.
+fn perform(command: &KeyCommand, env: &Env, now: u64) -> anyhow::Result<()> {
     let home = config::home(env)?.value;
     let file = KeyFile::of(&home);
-    let now = clock::unix_ms();
     match command {
         KeyCommand::Create {
             name,
@@ -46,27 +56,10 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
             policy,
             form,
         } => {
-            resolved(policy.as_deref(), env)?;
-            let (secret, end) = (mint()?, expires_in.map(|span| after(now, span)));
-            let is_first = file.read()?.is_none();
-            let key = file.change(|keys| {
-                keys.create(new_id(), name, &secret, end, now)?;
-                keys.bind(name, policy.as_deref()).cloned()
-            })?;
-            show_new(&key, &secret, *form, now)?;
-            told::key(env, "create", &key);
-            if is_first {
-                out::note("From now on, every call needs a key (GET / and /v1/health do not).");
-            }
+            let end = expires_in.map(|span| after(now, span));
+            create(env, &file, (name, policy.as_deref(), end), *form, now)?;
         }
-        KeyCommand::Rotate { named, overlap } => {
-            let (secret, overlap) = (mint()?, ms(*overlap));
-            let key = change(&file, |keys| {
-                keys.rotate(&named.name, &secret, overlap, now).cloned()
-            })?;
-            show_new(&key, &secret, named.form, now)?;
-            told::key(env, "rotate", &key);
-        }
+        KeyCommand::Rotate { named, overlap } => rotate(env, &file, named, ms(*overlap), now)?,
         KeyCommand::List { form } => {
             let uses = UseFile::of(&home).read();
             list(&file.read()?.unwrap_or_default(), &uses, *form, now)?;
@@ -89,21 +82,59 @@ pub(crate) fn key(command: &KeyCommand, env: &Env) -> anyhow::Result<CommandOutc
                 keys.expire(&named.name, end).cloned()
             })?;
         }
-        KeyCommand::Delete(named) => {
-            let key = change(&file, |keys| keys.delete(&named.name))?;
-            if named.form.json {
-                out::json(&json!({ "id": key.id.0, "name": key.name, "deleted": true }))?;
-            } else {
-                out::line(&format!("{} ({}): deleted", key.name, key.id))?;
-            }
-            told::key(env, "delete", &key);
-        }
+        KeyCommand::Delete(named) => delete(env, &file, named)?,
     }
-    if !matches!(command, KeyCommand::List { .. }) {
-        running::take_up(env, None);
+    Ok(())
+}
+
+/// Makes a key of this name, policy and end.
+fn create(
+    env: &Env,
+    file: &KeyFile,
+    (name, policy, end): (&str, Option<&str>, Option<u64>),
+    form: Form,
+    now: u64,
+) -> anyhow::Result<()> {
+    resolved(policy, env)?;
+    let secret = mint()?;
+    let is_first = file.read()?.is_none();
+    let key = file.change(|keys| {
+        keys.create(new_id(), name, &secret, end, now)?;
+        keys.bind(name, policy).cloned()
+    })?;
+    show_new(&key, &secret, form, now)?;
+    told::key(env, "create", &key);
+    if is_first {
+        out::note("From now on, every call needs a key (GET / and /v1/health do not).");
     }
-    tell_closed(env, now);
-    Ok(CommandOutcome::Done)
+    Ok(())
+}
+
+fn rotate(
+    env: &Env,
+    file: &KeyFile,
+    named: &NamedKey,
+    overlap: u64,
+    now: u64,
+) -> anyhow::Result<()> {
+    let secret = mint()?;
+    let key = change(file, |keys| {
+        keys.rotate(&named.name, &secret, overlap, now).cloned()
+    })?;
+    show_new(&key, &secret, named.form, now)?;
+    told::key(env, "rotate", &key);
+    Ok(())
+}
+
+fn delete(env: &Env, file: &KeyFile, named: &NamedKey) -> anyhow::Result<()> {
+    let key = change(file, |keys| keys.delete(&named.name))?;
+    if named.form.json {
+        out::json(&json!({ "id": key.id.0, "name": key.name, "deleted": true }))?;
+    } else {
+        out::line(&format!("{} ({}): deleted", key.name, key.id))?;
+    }
+    told::key(env, "delete", &key);
+    Ok(())
 }
 
 /// Says where nobody is let in any more: calls go on to need a key when the last one is gone.
@@ -147,23 +178,7 @@ pub(crate) fn token(command: &TokenCommand, env: &Env) -> anyhow::Result<Command
     let keys = KeyFile::of(&home).read()?.unwrap_or_default();
     let found = keys.all().iter().find(|key| key.name == DEFAULT);
     match (command, found) {
-        (TokenCommand::Show { form }, Some(found)) => {
-            let now = clock::unix_ms();
-            if form.json {
-                out::json(&machine(found, now))?;
-            } else {
-                let state = found.state(now).name();
-                out::line(&format!(
-                    "{DEFAULT} ({}): {state}, expires {}",
-                    found.id,
-                    end(found)
-                ))?;
-                out::note(
-                    "Its text was shown when it was made; `inference-relay token rotate` makes a new one.",
-                );
-            }
-            Ok(CommandOutcome::Done)
-        }
+        (TokenCommand::Show { form }, Some(found)) => show_token(found, *form),
         (TokenCommand::Show { .. }, None) => anyhow::bail!(
             "there is no key named \"{DEFAULT}\" yet; `inference-relay token rotate` makes it and shows its text"
         ),
@@ -190,6 +205,24 @@ pub(crate) fn token(command: &TokenCommand, env: &Env) -> anyhow::Result<Command
             key(&create, env)
         }
     }
+}
+
+fn show_token(found: &Key, form: Form) -> anyhow::Result<CommandOutcome> {
+    let now = clock::unix_ms();
+    if form.json {
+        out::json(&machine(found, now))?;
+    } else {
+        let state = found.state(now).name();
+        out::line(&format!(
+            "{DEFAULT} ({}): {state}, expires {}",
+            found.id,
+            end(found)
+        ))?;
+        out::note(
+            "Its text was shown when it was made; `inference-relay token rotate` makes a new one.",
+        );
+    }
+    Ok(CommandOutcome::Done)
 }
 
 /// The name of the one key.

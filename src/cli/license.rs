@@ -2,9 +2,9 @@
 
 use crate::authority::LicenseClient;
 use crate::authority::View;
+use crate::cli::check::Check;
+use crate::cli::check::State;
 use crate::cli::client::Client;
-use crate::cli::doctor::Check;
-use crate::cli::doctor::State;
 use crate::cli::key::stamp;
 use crate::config::Config;
 use serde_json::Value;

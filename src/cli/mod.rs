@@ -26,6 +26,7 @@ mod breaker;
 mod capability;
 mod catalog;
 mod catalog_report;
+mod check;
 mod client;
 mod codex;
 mod doctor;

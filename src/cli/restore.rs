@@ -12,7 +12,7 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Env;
 use crate::daemon::StateLock;
-use crate::store;
+use crate::disk;
 use crate::store::StorePlace;
 use anyhow::Context;
 use serde_json::json;
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 pub(crate) fn restore(args: &Restore, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = config::load(&args.place.flags(), env)?;
-    store::make_folder(&config.home)
+    disk::make_folder(&config.home)
         .with_context(|| format!("{} cannot be made", config.home.display()))?;
     // A relay that runs would go on with what it holds, and write over what is put here.
     let lock = StateLock::take(&config.home)?;
@@ -67,7 +67,7 @@ struct Moves(Vec<(PathBuf, PathBuf)>);
 impl Moves {
     fn make(&mut self, from: PathBuf, to: PathBuf) -> anyhow::Result<()> {
         let folder = to.parent().unwrap_or(&to);
-        store::make_folder(folder)
+        disk::make_folder(folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
         moved(&from, &to)
             .with_context(|| format!("{} cannot be moved to {}", from.display(), to.display()))?;

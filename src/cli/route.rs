@@ -6,9 +6,12 @@ use crate::cli::out;
 use crate::cli::run::CommandOutcome;
 use crate::cli::running;
 use crate::clock;
+use crate::config::Config;
 use crate::config::Env;
+use crate::store::Key;
 use crate::store::KeyFile;
 use crate::store::KeyState;
+use anyhow::Context;
 use percent_encoding::AsciiSet;
 use percent_encoding::NON_ALPHANUMERIC;
 use serde_json::Value;
@@ -16,24 +19,19 @@ use serde_json::Value;
 pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<CommandOutcome> {
     let config = running::config(&args.query.place, env)?;
     let mut path = format!("/v1/route?model={}", encoded(&args.model));
-    let mut policy = args.policy.clone();
-    let (mut key_state, mut key_id) = (None, None);
-    if let Some(name) = &args.key {
-        let keys = KeyFile::of(&config.home).read()?.unwrap_or_default();
-        let found = keys
-            .all()
-            .iter()
-            .find(|key| key.name == *name || key.id.0 == *name);
-        let Some(key) = found else {
-            anyhow::bail!(
-                "no key has the name or id \"{name}\"; `inference-relay key list` shows those that there are"
-            );
-        };
-        let default = config.auth.default_policy.as_deref();
-        policy = key.policy.as_deref().or(default).map(str::to_owned);
-        key_state = Some(key.state(clock::unix_ms()));
-        key_id = Some(key.id.0.clone());
-    }
+    let key = args
+        .key
+        .as_ref()
+        .map(|name| key(&config, name))
+        .transpose()?;
+    let policy = match &key {
+        Some(key) => {
+            let default = config.auth.default_policy.as_deref();
+            key.policy.as_deref().or(default).map(str::to_owned)
+        }
+        None => args.policy.clone(),
+    };
+    let key_id = key.as_ref().map(|key| key.id.0.clone());
     for (name, value) in [
         ("policy", &policy),
         ("lane", &args.lane),
@@ -45,7 +43,7 @@ pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<Command
         }
     }
     let mut told = Client::new(&config, env).page(&path).await?;
-    if let Some(state) = key_state {
+    if let Some(state) = key.map(|key| key.state(clock::unix_ms())) {
         told["key"] = serde_json::json!({ "name": args.key, "state": state.name() });
         if state != KeyState::Active {
             told["served"] = false.into();
@@ -61,19 +59,47 @@ pub(crate) async fn route(args: &RouteArgs, env: &Env) -> anyhow::Result<Command
     })
 }
 
+/// The key of this name or id.
+fn key(config: &Config, name: &str) -> anyhow::Result<Key> {
+    let keys = KeyFile::of(&config.home).read()?.unwrap_or_default();
+    let mut all = keys.all().iter();
+    let found = all.find(|key| key.name == name || key.id.0 == name);
+    found.cloned().with_context(|| {
+        format!(
+            "no key has the name or id \"{name}\"; `inference-relay key list` shows those that there are"
+        )
+    })
+}
+
 fn plain(told: &Value) -> String {
-    let mut text = String::new();
-    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    if told["key"]["state"]
-        .as_str()
-        .is_some_and(|state| state != "active")
-    {
-        text.push_str(&format!(
-            "the key {} is {}: every call of it gets 401; `inference-relay key enable` or `key rotate` mends it\n",
-            word(&told["key"]["name"]),
-            word(&told["key"]["state"])
-        ));
+    let mut text = key_line(&told["key"]);
+    text.push_str(&head(told));
+    for candidate in told["candidates"].as_array().into_iter().flatten() {
+        candidate_lines(candidate, &mut text);
     }
+    for limit in told["limits"].as_array().into_iter().flatten() {
+        text.push_str(&limit_line(limit));
+    }
+    text
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or("-").to_owned()
+}
+
+/// Empty of a key that lets in.
+fn key_line(key: &Value) -> String {
+    match key["state"].as_str() {
+        None | Some("active") => String::new(),
+        Some(state) => format!(
+            "the key {} is {state}: every call of it gets 401; `inference-relay key enable` or `key rotate` mends it\n",
+            word(&key["name"])
+        ),
+    }
+}
+
+/// Whether the call would be served, and what to do where it would not.
+fn head(told: &Value) -> String {
     let head = match told["served"] == true {
         true => "would be served".to_owned(),
         false if told["refusal"].is_null() => "would be refused".to_owned(),
@@ -83,11 +109,8 @@ fn plain(told: &Value) -> String {
             word(&told["refusal"]["code"])
         ),
     };
-    text.push_str(&format!(
-        "{} (policy {}) {head}\n",
-        word(&told["asked"]),
-        word(&told["policy"])
-    ));
+    let (asked, policy) = (word(&told["asked"]), word(&told["policy"]));
+    let mut text = format!("{asked} (policy {policy}) {head}\n");
     if !told["refusal"].is_null() {
         text.push_str(&format!(
             "  {}\n  next: {}\n",
@@ -98,17 +121,10 @@ fn plain(told: &Value) -> String {
             text.push_str(&format!("  heals by itself in {wait} s\n"));
         }
     }
-    for candidate in told["candidates"].as_array().into_iter().flatten() {
-        candidate_lines(candidate, &mut text);
-    }
-    for limit in told["limits"].as_array().into_iter().flatten() {
-        text.push_str(&limit_line(limit));
-    }
     text
 }
 
 fn limit_line(limit: &Value) -> String {
-    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let amount = |value: &Value| match limit["what"] == "budget" {
         true => crate::catalog::Nanos(value.as_u64().unwrap_or(0)).to_string(),
         false => value.as_u64().map_or("?".to_owned(), |n| n.to_string()),
@@ -131,7 +147,6 @@ fn limit_line(limit: &Value) -> String {
 }
 
 fn candidate_lines(candidate: &Value, text: &mut String) {
-    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let step = candidate["step"]
         .as_u64()
         .map_or("-".to_owned(), |step| step.to_string());

@@ -130,33 +130,30 @@ fn run(command: Command, env: &Env) -> anyhow::Result<CommandOutcome> {
         Command::Top(args) => block_on(top::top(&args, env))?,
         Command::Status(args) => block_on(status::status(&args, env))?,
         Command::Explain(args) => explain::explain(&args, env),
-        Command::Config {
-            command: ConfigCommand::Show(args),
-        } => show::show(&args, env),
-        Command::Config {
-            command: ConfigCommand::Path(args),
-        } => show::path(&args, env),
-        Command::Config {
-            command: ConfigCommand::Default,
-        } => {
-            out::text(config::DEFAULT_TOML)?;
-            Ok(CommandOutcome::Done)
-        }
+        Command::Config { command } => configuration(command, env),
         Command::Update(args) => update::update(&args, env),
         Command::Man(args) => man::man(&args),
         Command::Capabilities(args) => capability::capabilities(&args),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(
-                shell,
-                &mut examples::command(),
-                "inference-relay",
-                &mut script,
-            );
-            out::text(&String::from_utf8_lossy(&script))?;
+        Command::Completions { shell } => completions(shell),
+    }
+}
+
+fn configuration(command: ConfigCommand, env: &Env) -> anyhow::Result<CommandOutcome> {
+    match command {
+        ConfigCommand::Show(args) => show::show(&args, env),
+        ConfigCommand::Path(args) => show::path(&args, env),
+        ConfigCommand::Default => {
+            out::text(config::DEFAULT_TOML)?;
             Ok(CommandOutcome::Done)
         }
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<CommandOutcome> {
+    let (mut command, mut script) = (examples::command(), Vec::new());
+    clap_complete::generate(shell, &mut command, "inference-relay", &mut script);
+    out::text(&String::from_utf8_lossy(&script))?;
+    Ok(CommandOutcome::Done)
 }
 
 fn serve(args: &Serve, env: &Env) -> anyhow::Result<CommandOutcome> {

@@ -1,6 +1,6 @@
 //! The daemon of this state folder, as the commands find it: by its own word of where it listens.
 
-use crate::cli::args::Place;
+use crate::cli::args::ConfigArgs;
 use crate::cli::client::Client;
 use crate::cli::out;
 use crate::cli::run::block_on;
@@ -21,7 +21,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Where the configuration is wrong.
-pub(crate) fn config(place: &Place, env: &Env) -> Result<Config, ConfigError> {
+pub(crate) fn config(place: &ConfigArgs, env: &Env) -> Result<Config, ConfigError> {
     let flags = place.flags();
     let mut config = config::load(&flags, env)?;
     let is_named = flags.port.is_some() || env.names_port();

@@ -2,7 +2,7 @@
 
 use crate::catalog;
 use crate::catalog::Spec;
-use crate::cli::args::Place;
+use crate::cli::args::ConfigArgs;
 use crate::cli::args::Query;
 use crate::cli::args::ServiceCommand;
 use crate::cli::args::ServiceInstall;
@@ -56,12 +56,12 @@ pub(crate) struct AlreadyServed(SocketAddr);
 pub(crate) struct Service<'a> {
     manager: Manager,
     spec: ServiceSpec,
-    place: &'a Place,
+    place: &'a ConfigArgs,
     env: &'a Env,
 }
 
 impl<'a> Service<'a> {
-    pub(crate) fn of(place: &'a Place, env: &'a Env) -> anyhow::Result<Self> {
+    pub(crate) fn of(place: &'a ConfigArgs, env: &'a Env) -> anyhow::Result<Self> {
         let config = config::load(&place.flags(), env)?;
         warn(&config);
         let home = env.user_home().context("the home folder is not known")?;
@@ -188,7 +188,7 @@ impl<'a> Service<'a> {
 }
 
 /// What a service is told: this program, with the same place and the parts of the environment that it needs.
-fn spec(place: &Place, config: &Config, env: &Env) -> anyhow::Result<ServiceSpec> {
+fn spec(place: &ConfigArgs, config: &Config, env: &Env) -> anyhow::Result<ServiceSpec> {
     let mut args = vec!["serve".to_owned()];
     let flags = place.flags();
     if let Some(file) = &flags.config {
@@ -229,7 +229,7 @@ fn install(args: &ServiceInstall, env: &Env) -> anyhow::Result<CommandOutcome> {
 
 /// What of this environment the service will not have, although it may need it: credentials are for no file of a service
 /// manager, which other programs show.
-fn left(place: &Place, env: &Env) -> anyhow::Result<Vec<String>> {
+fn left(place: &ConfigArgs, env: &Env) -> anyhow::Result<Vec<String>> {
     let config = config::load(&place.flags(), env)?;
     let mut told: Vec<String> = env.left_by_service().into_iter().map(left_of).collect();
     let rows = catalog::load(&config.catalog.dir);

@@ -1,7 +1,8 @@
 //! What a backup is made of, and how it is unpacked: nothing that a backup does not have is taken out of a file that may
 //! come from anybody.
 
-use crate::store;
+use crate::disk;
+use crate::hex::to_hex;
 use anyhow::Context;
 use serde_json::Value;
 use sha2::Digest;
@@ -46,12 +47,12 @@ pub(super) fn unpack(
         );
         left -= size;
         let to = scratch.join(&name);
-        store::make_folder(to.parent().unwrap_or(scratch))?;
+        disk::make_folder(to.parent().unwrap_or(scratch))?;
         let (bytes, sum) = copied(&mut entry, &to).with_context(broken)?;
         anyhow::ensure!(bytes == size, broken());
         if name == MANIFEST {
             manifest = Some(serde_json::from_slice::<Value>(&fs::read(&to)?)?);
-            store::remove(&to);
+            disk::remove(&to);
             continue;
         }
         let before = sums.insert(name.clone(), sum);
@@ -71,14 +72,14 @@ fn long_name(entry: &mut impl Read) -> anyhow::Result<String> {
 
 /// Copies a part into a private file, piece by piece; how many bytes there were, and their sum.
 fn copied(from: &mut impl Read, to: &Path) -> io::Result<(u64, String)> {
-    let mut file = store::lock_file(to)?;
+    let mut file = disk::lock_file(to)?;
     file.set_len(0)?;
     let (mut hash, mut piece, mut bytes) = (Sha256::new(), vec![0; PIECE_BYTES], 0);
     loop {
         let count = from.read(&mut piece)?;
         if count == 0 {
             file.sync_all()?;
-            return Ok((bytes, hex(&hash.finalize())));
+            return Ok((bytes, to_hex(&hash.finalize())));
         }
         file.write_all(&piece[..count])?;
         hash.update(&piece[..count]);
@@ -114,11 +115,7 @@ pub(super) fn bytes_max(name: &str) -> u64 {
 }
 
 pub(super) fn sum(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    to_hex(&Sha256::digest(bytes))
 }
 
 pub(super) const STORE: &str = "store.db";

@@ -17,7 +17,7 @@ use crate::config::Env;
 use crate::egress::Proxy;
 use crate::service::Standing;
 use crate::session::claude_version;
-use crate::update::Place;
+use crate::update::ProgramFiles;
 use crate::update::Source;
 use crate::update::UpdateConfig;
 use crate::update::UpdateError;
@@ -65,16 +65,17 @@ pub(crate) fn update(args: &args::Update, env: &Env) -> anyhow::Result<CommandOu
         );
     }
     let program = block_on(progress::during("fetching", shop.program(&archive)))??;
-    let place = Place::of(&std::env::current_exe().context("this program's path is not known")?)?;
-    let staged = place
+    let files =
+        ProgramFiles::of(&std::env::current_exe().context("this program's path is not known")?)?;
+    let staged = files
         .stage(&program)
         .map_err(anyhow::Error::from)
-        .and_then(|()| tried(&place.next(), &version, &config, env));
+        .and_then(|()| tried(&files.next(), &version, &config, env));
     if let Err(error) = staged {
-        place.clear();
+        files.clear();
         return Err(error.context("nothing was changed"));
     }
-    put_in_place(args, env, &config, &place, &version)
+    put_in_place(args, env, &config, &files, &version)
 }
 
 /// A source, and who may sign what comes from it.
@@ -195,14 +196,14 @@ fn put_in_place(
     args: &args::Update,
     env: &Env,
     config: &Config,
-    place: &Place,
+    files: &ProgramFiles,
     version: &str,
 ) -> anyhow::Result<CommandOutcome> {
     let service = Service::of(&args.query.place, env)?;
     let is_service = matches!(service.standing(), Standing::Running { .. });
     let client = Client::new(config, env);
     if !is_service {
-        place.swap()?;
+        files.swap()?;
         let others = block_on(async { client.listener().await })?;
         return match others {
             Listener::Ours(_) => tell(
@@ -217,14 +218,14 @@ fn put_in_place(
     let waiting = at_rest(&client, config.update.wait_max);
     block_on(progress::during("calls in flight may end", waiting))?;
     service.stop()?;
-    let begun = place
+    let begun = files
         .swap()
         .map_err(anyhow::Error::from)
         .and_then(|()| service.start());
     match begun {
         Ok(()) => tell(args, "updated", version, "the service runs it"),
         Err(error) => {
-            place.restore()?;
+            files.restore()?;
             service
                 .start()
                 .context("the old version is back in place, and does not start either")?;

@@ -6,8 +6,8 @@ use crate::catalog::ChangeSet;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
+use crate::catalog::Location;
 use crate::catalog::PasswordSource;
-use crate::catalog::Place;
 use crate::catalog::Prune;
 use crate::catalog::RowId;
 use crate::catalog::Spec;
@@ -100,7 +100,7 @@ fn write(
     };
     let document = Document::new(&named.name, Spec::User(spec));
     // What is written is read as a file would be, so that a name that is none is told.
-    let wanted = DocumentSet::of_text(&document.to_yaml(), &Place::default());
+    let wanted = DocumentSet::of_text(&document.to_yaml(), &Location::default());
     if let Some(problem) = wanted.problems().first() {
         return Err(Misuse(problem.message.clone()).into());
     }

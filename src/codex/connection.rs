@@ -52,7 +52,7 @@ pub(super) enum Inbound {
 
 /// What the connection says to whoever holds it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Told {
+pub(super) enum ConnectionEvent {
     /// The handshake is done.
     Ready {
         version: String,
@@ -86,7 +86,7 @@ pub(super) struct Connection {
     waiters: HashMap<u64, Waiter>,
     threads: HashMap<String, CallKey>,
     writes: VecDeque<Vec<u8>>,
-    told: VecDeque<Told>,
+    told: VecDeque<ConnectionEvent>,
 }
 
 impl Connection {
@@ -128,7 +128,7 @@ impl Connection {
         self.writes.pop_front()
     }
 
-    pub(super) fn poll_told(&mut self) -> Option<Told> {
+    pub(super) fn poll_told(&mut self) -> Option<ConnectionEvent> {
         self.told.pop_front()
     }
 
@@ -148,14 +148,15 @@ impl Connection {
                 if matches!(account, Account::LoggedIn { .. }) {
                     self.ask(Waiter::Limits, "account/rateLimits/read", &json!({}));
                 }
-                self.told.push_back(Told::Ready { version, account });
+                self.told
+                    .push_back(ConnectionEvent::Ready { version, account });
             }
             Some(Waiter::AccountAgain) => {
                 let account = Account::read(result.as_ref().ok());
-                self.told.push_back(Told::Account(account));
+                self.told.push_back(ConnectionEvent::Account(account));
             }
             // One that is logged in with a key has no windows.
-            Some(Waiter::Limits) => self.told.extend(result.ok().map(Told::Limits)),
+            Some(Waiter::Limits) => self.told.extend(result.ok().map(ConnectionEvent::Limits)),
             Some(Waiter::Call(call, ask)) => {
                 if let (Ask::ThreadStart, Ok(started)) = (ask, &result)
                     && let Some(thread) = started["thread"]["id"].as_str()
@@ -163,7 +164,7 @@ impl Connection {
                     self.threads.insert(thread.to_owned(), call);
                 }
                 let inbound = Inbound::Reply { ask, result };
-                self.told.push_back(Told::Call(call, inbound));
+                self.told.push_back(ConnectionEvent::Call(call, inbound));
             }
             None => {}
         }
@@ -176,14 +177,15 @@ impl Connection {
                 self.writes.push_back(rpc::notice("initialized"));
                 self.ask(Waiter::Account, "account/read", &json!({}));
             }
-            Err(error) => self.told.push_back(Told::Refused(error.message)),
+            Err(error) => self.told.push_back(ConnectionEvent::Refused(error.message)),
         }
     }
 
     fn asked(&mut self, id: &Value, method: &str, params: &Value) {
         match (method, self.call_of(params)) {
             ("item/tool/call", Some(call)) => {
-                self.told.push_back(Told::Call(call, Inbound::Asked));
+                self.told
+                    .push_back(ConnectionEvent::Call(call, Inbound::Asked));
             }
             _ => self.writes.push_back(rpc::refusal(id)),
         }
@@ -192,14 +194,14 @@ impl Connection {
     fn notice(&mut self, method: String, params: Value) {
         match (method.as_str(), self.call_of(&params)) {
             ("account/rateLimits/updated", _) => {
-                self.told.push_back(Told::Limits(params));
+                self.told.push_back(ConnectionEvent::Limits(params));
             }
             ("account/updated" | "account/login/completed", _) => {
                 self.ask(Waiter::AccountAgain, "account/read", &json!({}));
             }
             (_, Some(call)) => {
                 let inbound = Inbound::Notice { method, params };
-                self.told.push_back(Told::Call(call, inbound));
+                self.told.push_back(ConnectionEvent::Call(call, inbound));
             }
             (_, None) => {}
         }
@@ -236,7 +238,7 @@ mod tests {
             .collect()
     }
 
-    fn told(connection: &mut Connection) -> Vec<Told> {
+    fn told(connection: &mut Connection) -> Vec<ConnectionEvent> {
         std::iter::from_fn(|| connection.poll_told()).collect()
     }
 
@@ -257,7 +259,10 @@ mod tests {
         assert_eq!(methods, ["initialize", "initialized", "account/read"]);
         let version = "0.171.0".to_owned();
         let account = Account::NotNeeded;
-        assert_eq!(told(&mut connection), [Told::Ready { version, account }]);
+        assert_eq!(
+            told(&mut connection),
+            [ConnectionEvent::Ready { version, account }]
+        );
     }
 
     #[test]
@@ -276,7 +281,7 @@ mod tests {
         assert!(
             matches!(
                 heard.as_slice(),
-                [Told::Call(CallKey(2), Inbound::Notice { .. })]
+                [ConnectionEvent::Call(CallKey(2), Inbound::Notice { .. })]
             ),
             "{heard:?}"
         );

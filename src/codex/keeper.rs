@@ -35,13 +35,13 @@ struct Shared {
     config: CodexConfig,
     registry: ProcessRegistry,
     places: Arc<Semaphore>,
-    kept: tokio::sync::Mutex<Kept>,
+    kept: tokio::sync::Mutex<KeeperState>,
     known: Arc<Mutex<Known>>,
     last_call: AtomicU64,
 }
 
 #[derive(Default)]
-struct Kept {
+struct KeeperState {
     processes: Vec<Arc<Process>>,
     /// Names of models that were asked for.
     models: BTreeSet<String>,

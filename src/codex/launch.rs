@@ -5,8 +5,8 @@ use super::http_log;
 use super::models;
 use super::settings;
 use super::settings::UserConfig;
-use crate::session::create_private;
-use crate::session::write_private;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -27,8 +27,8 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     pub(super) fn make(runs: &Path) -> io::Result<Folder> {
         let folder = Folder(runs.join(uuid::Uuid::new_v4().to_string()));
-        create_private(&folder.empty())?;
-        create_private(&folder.databases())?;
+        make_private_folder(&folder.empty())?;
+        make_private_folder(&folder.databases())?;
         Ok(folder)
     }
 

@@ -4,8 +4,8 @@ use super::account::Account;
 use super::connection::Ask;
 use super::connection::CallKey;
 use super::connection::Connection;
+use super::connection::ConnectionEvent;
 use super::connection::Inbound;
-use super::connection::Told;
 use super::http_log;
 use super::known::Known;
 use super::launch::Folder;
@@ -235,9 +235,9 @@ impl AppServer {
     }
 
     /// Whether the process is of further use.
-    fn tell(&mut self, told: Told) -> bool {
+    fn tell(&mut self, told: ConnectionEvent) -> bool {
         match told {
-            Told::Ready { version, account } => {
+            ConnectionEvent::Ready { version, account } => {
                 tracing::info!(version, "an app-server of codex is ready");
                 {
                     let mut known = self.known();
@@ -246,11 +246,11 @@ impl AppServer {
                 }
                 self.status.send_replace(Status::Ready { version, account });
             }
-            Told::Refused(why) => {
+            ConnectionEvent::Refused(why) => {
                 tracing::warn!(why, "codex does not take the handshake");
                 return false;
             }
-            Told::Call(call, inbound) => {
+            ConnectionEvent::Call(call, inbound) => {
                 let full = self
                     .calls
                     .get(&call)
@@ -260,10 +260,10 @@ impl AppServer {
                     self.obey(Order::End(call));
                 }
             }
-            Told::Limits(told) => {
+            ConnectionEvent::Limits(told) => {
                 self.known().limits.take(&told);
             }
-            Told::Account(account) => self.known().account = account,
+            ConnectionEvent::Account(account) => self.known().account = account,
         }
         true
     }

@@ -17,10 +17,10 @@ pub(crate) enum Speaker {
 
 /// A talk that is kept; cheap to clone. Only a recorder has one: it holds texts of calls.
 #[derive(Clone, Default)]
-pub(crate) struct Talk(Arc<Kept>);
+pub(crate) struct Talk(Arc<Shared>);
 
 #[derive(Default)]
-struct Kept {
+struct Shared {
     lines: Mutex<Vec<(Speaker, Value)>>,
     #[cfg(feature = "recorder")]
     changed: Notify,

@@ -59,31 +59,31 @@ fn read(text: &str, path: &Path) -> Result<Settings, ConfigError> {
             path: path.to_owned(),
             key: name.clone(),
         };
-        match name.as_str() {
-            "licenseKey" | "license_key" => {
-                settings.license_key = value
-                    .as_str()
-                    .filter(|key| !key.is_empty())
-                    .map(|key| LicenseKey(key.to_owned()));
-            }
-            "workingDirectory" | "working_directory" => {
-                put(&mut settings, "claude.work_dir", text_of(&value), source)
-            }
-            "port" => put(&mut settings, "server.port", number_of(&value), source),
-            "builtinTools" | "builtin_tools" | "builtinToolsEnabled" => {
-                put(
-                    &mut settings,
-                    "claude.builtin_tools",
-                    value.as_bool().map(Typed::Switch),
-                    source,
-                );
-            }
-            _ => settings.warnings.push(format!(
-                "{source}: this key is not known here and does nothing"
-            )),
-        }
+        take(&mut settings, &name, &value, source);
     }
     Ok(settings)
+}
+
+fn take(settings: &mut Settings, name: &str, value: &Value, source: Source) {
+    match name {
+        "licenseKey" | "license_key" => {
+            settings.license_key = value
+                .as_str()
+                .filter(|key| !key.is_empty())
+                .map(|key| LicenseKey(key.to_owned()));
+        }
+        "workingDirectory" | "working_directory" => {
+            put(settings, "claude.work_dir", text_of(value), source)
+        }
+        "port" => put(settings, "server.port", number_of(value), source),
+        "builtinTools" | "builtin_tools" | "builtinToolsEnabled" => {
+            let switch = value.as_bool().map(Typed::Switch);
+            put(settings, "claude.builtin_tools", switch, source);
+        }
+        _ => settings.warnings.push(format!(
+            "{source}: this key is not known here and does nothing"
+        )),
+    }
 }
 
 /// A value that cannot be meant does not stop the relay, for the user did not type it: it is named and left out.

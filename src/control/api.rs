@@ -60,16 +60,6 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::ChangeKey => key::change(plane, ask),
         Operation::RotateKey => key::rotate(plane, ask),
         Operation::DeleteKey => key::delete(plane, ask),
-        Operation::Budgets => limits::list(plane, ask),
-        Operation::Refused => Ok(usage::refused_list(plane)),
-        Operation::Usage => usage::records(plane, ask).await,
-        Operation::UsageSummary => usage::summary(plane, ask).await,
-        Operation::UsageSeries => usage::series(plane, ask).await,
-        Operation::Call => usage::story(plane, ask.name())
-            .await
-            .map(|call| reply::data(&call)),
-        Operation::Route => route::explained(plane, ask).map(|told| reply::data(&told)),
-        Operation::Audit => system::audit(plane, ask).await,
         Operation::Sessions => Ok(login::sessions(plane)),
         Operation::EndSession => login::end(plane, ask),
         Operation::Lanes => Ok(reply::data(&system::lanes(plane))),
@@ -80,6 +70,23 @@ async fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::Export => set::export(plane, ask),
         Operation::Diff => set::diff(plane, ask).await,
         Operation::Apply => set::apply(plane, ask).await,
+        _ => looked_up(plane, ask).await,
+    }
+}
+
+/// What was done, spent and refused, and where a call would go.
+async fn looked_up(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
+    match ask.route.operation {
+        Operation::Budgets => limits::list(plane, ask),
+        Operation::Refused => Ok(usage::refused_list(plane)),
+        Operation::Usage => usage::records(plane, ask).await,
+        Operation::UsageSummary => usage::summary(plane, ask).await,
+        Operation::UsageSeries => usage::series(plane, ask).await,
+        Operation::Call => usage::story(plane, ask.name())
+            .await
+            .map(|call| reply::data(&call)),
+        Operation::Route => route::explained(plane, ask).map(|told| reply::data(&told)),
+        Operation::Audit => system::audit(plane, ask).await,
         _ => Err(Problem::not_found("such route")),
     }
 }

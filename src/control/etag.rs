@@ -1,6 +1,7 @@
 //! The tag of a row: the same row has the same one. `[pure]`
 
 use crate::catalog::Document;
+use crate::hex::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -12,11 +13,7 @@ pub(super) fn of(document: &Document) -> String {
 /// The tag of whatever says this.
 pub(super) fn of_text(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
-    let hex: String = hash[..12]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{hex}\"")
+    format!("\"{}\"", to_hex(&hash[..12]))
 }
 
 /// Whether a change may go on: `If-Match` names the row as it is, `If-None-Match: *` wants none.
@@ -58,7 +55,7 @@ const CHANGED: &str = "it has changed since you read it; read it again, and send
 mod tests {
     use super::*;
     use crate::catalog::DocumentSet;
-    use crate::catalog::Place;
+    use crate::catalog::Location;
 
     #[test]
     fn a_tag_is_of_what_the_row_says() {
@@ -66,7 +63,7 @@ mod tests {
             let text = format!(
                 "kind: Host\nmetadata: {{ name: a }}\nspec: {{ url: \"http://10.0.0.1:{port}\", network: private }}\n"
             );
-            let set = DocumentSet::of_text(&text, &Place::default());
+            let set = DocumentSet::of_text(&text, &Location::default());
             set.iter().next().cloned().expect("it is a row")
         };
         let (one, other) = (row(1), row(2));

@@ -12,6 +12,7 @@ use super::reply::Reply;
 use super::system;
 use crate::calls::Filter;
 use crate::clock;
+use crate::hex::to_hex;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header;
@@ -112,10 +113,7 @@ fn state(plane: &Plane) -> String {
         plane.rooms.catalog.snapshot().problems().len(),
     ]);
     let hash = Sha256::digest(told.to_string().as_bytes());
-    hash.iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    to_hex(&hash[..8])
 }
 
 /// Streams at once: a quarter of the listener's connections, so that pages and their streams never wait for one another.

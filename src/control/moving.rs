@@ -136,10 +136,10 @@ fn place(host: &HostSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Place;
+    use crate::catalog::Location;
 
     fn set(rows: &[&str]) -> DocumentSet {
-        DocumentSet::of_text(&rows.join("---\n"), &Place::default())
+        DocumentSet::of_text(&rows.join("---\n"), &Location::default())
     }
 
     fn host(url: &str) -> String {

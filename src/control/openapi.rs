@@ -83,61 +83,50 @@ fn parameters(route: &ApiRoute) -> Vec<Value> {
     let text = |place: &str, name: &str| json!({ "name": name, "in": place, "required": place == "path", "schema": { "type": "string" } });
     let parts = route.path.split('/');
     let names = parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let mut all: Vec<Value> = names.map(|name| text("path", name)).collect();
-    match route.operation {
-        Operation::Row(Act::List, _) => {
-            all.extend(["q", "limit", "cursor"].map(|name| text("query", name)))
-        }
-        Operation::Keys => all.extend(["limit", "cursor"].map(|name| text("query", name))),
-        Operation::Row(Act::Put, _) => {
-            all.extend(["if-match", "if-none-match"].map(|name| text("header", name)));
-            let more = ["dry_run", "confirm_keys", "detach_keys"];
-            all.extend(more.map(|name| text("query", name)));
-        }
-        Operation::Row(Act::Delete, _) => {
-            all.push(text("header", "if-match"));
-            all.push(text("query", "dry_run"));
-        }
-        Operation::MintKey | Operation::ChangeKey | Operation::DeleteKey => {
-            all.push(text("query", "dry_run"))
-        }
-        Operation::ChangeSettings => {
-            all.extend([text("header", "if-match"), text("query", "dry_run")]);
-        }
-        Operation::Export => all.push(text("query", "format")),
-        Operation::Diff => all.push(text("query", "prune")),
-        Operation::Apply => all.extend(["prune", "dry_run"].map(|name| text("query", name))),
-        Operation::Usage => {
-            let more = ["format", "limit", "cursor"];
-            all.extend(FILTERS.iter().chain(&more).map(|name| text("query", name)));
-        }
-        Operation::UsageSummary => {
-            let more = ["by", "format"];
-            all.extend(FILTERS.iter().chain(&more).map(|name| text("query", name)));
-        }
-        Operation::UsageSeries => {
-            let more = ["by", "span"];
-            all.extend(FILTERS.iter().chain(&more).map(|name| text("query", name)));
-        }
-        Operation::Budgets => {
-            let names = ["policy", "key", "refusing", "limit", "cursor"];
-            all.extend(names.map(|name| text("query", name)));
-        }
-        Operation::Route => {
-            let names = ["model", "key", "policy", "lane", "dialect", "bytes"];
-            all.extend(names.map(|name| text("query", name)));
-        }
-        Operation::Audit => {
-            all.extend(
-                [
-                    "actor", "action", "kind", "name", "since", "until", "limit", "cursor",
-                ]
-                .map(|name| text("query", name)),
-            );
-        }
-        _ => {}
+    let path = names.map(|name| text("path", name));
+    let headers = headers(route.operation)
+        .iter()
+        .map(|name| text("header", name));
+    let filters = match route.operation {
+        Operation::Usage | Operation::UsageSummary | Operation::UsageSeries => FILTERS,
+        _ => &[],
+    };
+    let queries = filters.iter().chain(queries(route.operation));
+    let queries = queries.map(|name| text("query", name));
+    path.chain(headers).chain(queries).collect()
+}
+
+fn headers(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::Row(Act::Put, _) => &["if-match", "if-none-match"],
+        Operation::Row(Act::Delete, _) | Operation::ChangeSettings => &["if-match"],
+        _ => &[],
     }
-    all
+}
+
+fn queries(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::Row(Act::List, _) => &["q", "limit", "cursor"],
+        Operation::Keys => &["limit", "cursor"],
+        Operation::Row(Act::Put, _) => &["dry_run", "confirm_keys", "detach_keys"],
+        Operation::Row(Act::Delete, _)
+        | Operation::MintKey
+        | Operation::ChangeKey
+        | Operation::DeleteKey
+        | Operation::ChangeSettings => &["dry_run"],
+        Operation::Export => &["format"],
+        Operation::Diff => &["prune"],
+        Operation::Apply => &["prune", "dry_run"],
+        Operation::Usage => &["format", "limit", "cursor"],
+        Operation::UsageSummary => &["by", "format"],
+        Operation::UsageSeries => &["by", "span"],
+        Operation::Budgets => &["policy", "key", "refusing", "limit", "cursor"],
+        Operation::Route => &["model", "key", "policy", "lane", "dialect", "bytes"],
+        Operation::Audit => &[
+            "actor", "action", "kind", "name", "since", "until", "limit", "cursor",
+        ],
+        _ => &[],
+    }
 }
 
 fn responses(route: &ApiRoute) -> Value {
@@ -176,7 +165,31 @@ const FILTERS: &[&str] = &[
 
 /// What a request's body is; `None`: it has none.
 fn body(operation: Operation) -> Option<Value> {
-    let fields: &[(&str, &str)] = match operation {
+    if matches!(operation, Operation::Diff | Operation::Apply) {
+        let rows = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Row" } });
+        let content = json!({
+            "application/json": { "schema": { "type": "object", "required": ["items"], "properties": { "items": rows } } },
+            "application/yaml": { "schema": { "type": "string" } },
+        });
+        return Some(json!({ "required": true, "content": content }));
+    }
+    let kind = |name: &str, kind: &str| match (operation, name) {
+        (Operation::ChangeKey, "policy" | "expires_in_s") | (Operation::ChangeSettings, _) => {
+            json!({ "type": [kind, "null"] })
+        }
+        _ => json!({ "type": kind }),
+    };
+    let properties: Map<String, Value> = fields(operation)?
+        .iter()
+        .map(|(name, word)| ((*name).to_owned(), kind(name, word)))
+        .collect();
+    let schema = json!({ "type": "object", "properties": properties });
+    Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
+}
+
+/// The fields of a body that is an object, each with its type.
+fn fields(operation: Operation) -> Option<&'static [(&'static str, &'static str)]> {
+    Some(match operation {
         Operation::Login => &[("user", "string"), ("password", "string")],
         Operation::Row(Act::Put, _) => &[("spec", "object"), ("enabled", "boolean")],
         Operation::SetValue => &[("value", "string")],
@@ -198,28 +211,8 @@ fn body(operation: Operation) -> Option<Value> {
             ("alerts.private", "boolean"),
             ("log.level", "string"),
         ],
-        Operation::Diff | Operation::Apply => {
-            let rows = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Row" } });
-            let content = json!({
-                "application/json": { "schema": { "type": "object", "required": ["items"], "properties": { "items": rows } } },
-                "application/yaml": { "schema": { "type": "string" } },
-            });
-            return Some(json!({ "required": true, "content": content }));
-        }
         _ => return None,
-    };
-    let kind = |name: &str, kind: &str| match (operation, name) {
-        (Operation::ChangeKey, "policy" | "expires_in_s") | (Operation::ChangeSettings, _) => {
-            json!({ "type": [kind, "null"] })
-        }
-        _ => json!({ "type": kind }),
-    };
-    let properties: Map<String, Value> = fields
-        .iter()
-        .map(|(name, word)| ((*name).to_owned(), kind(name, word)))
-        .collect();
-    let schema = json!({ "type": "object", "properties": properties });
-    Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
+    })
 }
 
 fn problem() -> Value {

@@ -18,7 +18,7 @@ use crate::catalog::Changed;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
-use crate::catalog::Place;
+use crate::catalog::Location;
 use crate::catalog::Problem as RowProblem;
 use crate::catalog::Prune;
 use crate::catalog::RowId;
@@ -158,7 +158,7 @@ pub(super) fn put(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem
 /// # Errors
 /// Everything that is wrong with it, by field.
 pub(super) fn one_row(text: &str, kind: Kind, name: &str) -> Result<Document, Problem> {
-    let set = DocumentSet::of_text(text, &Place::default());
+    let set = DocumentSet::of_text(text, &Location::default());
     if !set.problems().is_empty() {
         return Err(wrong(set.problems()));
     }
@@ -202,8 +202,8 @@ pub(super) fn error_view(problem: &RowProblem) -> Value {
         "kind": problem.row.as_ref().map(|row| row.kind.name()),
         "name": problem.row.as_ref().map(|row| row.name.as_str()),
         "field": field,
-        "file": problem.place.path().map(|path| path.display().to_string()),
-        "line": problem.place.line,
+        "file": problem.location.path().map(|path| path.display().to_string()),
+        "line": problem.location.line,
         "code": problem.code.name(),
         "message": problem.message,
     })

@@ -13,7 +13,7 @@ use crate::catalog::ChangeSet;
 use crate::catalog::Changed;
 use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
-use crate::catalog::Place;
+use crate::catalog::Location;
 use crate::catalog::Prune;
 use serde_json::Map;
 use serde_json::Value;
@@ -73,7 +73,7 @@ fn plan(plane: &Plane, ask: &Ask) -> Result<(Arc<DocumentSet>, ChangeSet), Probl
             format!("There are {count} documents, and at most {DOCUMENTS_MAX} are taken at once.");
         return Err(Problem::invalid(told));
     }
-    let wanted = tokio::task::block_in_place(|| DocumentSet::of_text(&text, &Place::default()));
+    let wanted = tokio::task::block_in_place(|| DocumentSet::of_text(&text, &Location::default()));
     if !wanted.problems().is_empty() {
         return Err(row::wrong(wanted.problems()));
     }

@@ -54,10 +54,10 @@ use tokio::time::timeout;
 #[derive(Clone)]
 pub(crate) struct Conversations {
     router: Router,
-    kept: Arc<Kept>,
+    kept: Arc<Shared>,
 }
 
-struct Kept {
+struct Shared {
     /// Held for a look or a change alone, never while a file is written or much is compared.
     state: Mutex<State>,
     files: FileLocks,
@@ -74,7 +74,7 @@ struct State {
 
 /// A call's place in its conversation. Dropping it lets the next one go on.
 struct TurnLock {
-    kept: Arc<Kept>,
+    kept: Arc<Shared>,
     id: ConversationId,
     ticket: Ticket,
 }
@@ -101,7 +101,7 @@ impl Conversations {
             queue: Queue::new(depth_max),
             waiting: HashMap::new(),
         };
-        let kept = Kept {
+        let kept = Shared {
             state: Mutex::new(state),
             files: FileLocks::default(),
             store,
@@ -178,7 +178,7 @@ impl Conversations {
             return self.router.serve(call);
         };
         let router = self.router.clone();
-        match Kept::enter(&self.kept, id) {
+        match Shared::enter(&self.kept, id) {
             Ok((turn_lock, turn)) => Box::pin(turn_lock.serve(turn, call, router)),
             Err(fault) => Box::pin(ready(Err(fault))),
         }
@@ -320,10 +320,10 @@ impl Drop for TurnLock {
     }
 }
 
-impl Kept {
+impl Shared {
     /// Takes a place in the conversation; the receiver tells when it is this call's turn, where that is not at once.
     fn enter(
-        kept: &Arc<Kept>,
+        kept: &Arc<Shared>,
         id: ConversationId,
     ) -> Result<(TurnLock, Option<oneshot::Receiver<()>>), Fault> {
         let mut state = kept.state();
@@ -396,7 +396,7 @@ impl Kept {
     }
 
     /// Forgets what is old, for as long as the daemon runs.
-    async fn age(self: Arc<Kept>) {
+    async fn age(self: Arc<Shared>) {
         loop {
             let due = self.state().cache.poll_timeout(clock::now());
             tokio::time::sleep_until(due.into()).await;
@@ -531,7 +531,7 @@ mod tests {
         texts.iter().map(message).collect()
     }
 
-    fn kept(folder: &Path) -> Arc<Kept> {
+    fn kept(folder: &Path) -> Arc<Shared> {
         let config = ConversationConfig {
             ids_max: 9,
             bytes_max: 9999,
@@ -545,7 +545,7 @@ mod tests {
             queue: Queue::new(1),
             waiting: HashMap::new(),
         };
-        Arc::new(Kept {
+        Arc::new(Shared {
             state: Mutex::new(state),
             files: FileLocks::default(),
             store: Some(store),
@@ -553,8 +553,8 @@ mod tests {
         })
     }
 
-    fn enter(kept: &Arc<Kept>, name: &str) -> TurnLock {
-        let entered = Kept::enter(kept, id(name)).map_err(|fault| fault.public);
+    fn enter(kept: &Arc<Shared>, name: &str) -> TurnLock {
+        let entered = Shared::enter(kept, id(name)).map_err(|fault| fault.public);
         entered.expect("there is room").0
     }
 

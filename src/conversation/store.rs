@@ -4,8 +4,9 @@
 
 use super::encode;
 use crate::clock;
-use crate::session::create_private;
-use crate::session::replace_private;
+use crate::disk::make_private_folder;
+use crate::disk::replace_unsynced;
+use crate::hex::to_hex;
 use crate::turn::ConversationId;
 use crate::turn::Message;
 use crate::turn::Owner;
@@ -52,7 +53,7 @@ impl ConversationStore {
     /// # Errors
     /// Where the folder cannot be made.
     pub(super) fn open(folder: &Path) -> io::Result<(ConversationStore, Vec<Found>)> {
-        create_private(folder)?;
+        make_private_folder(folder)?;
         let mut found = Vec::new();
         for entry in fs::read_dir(folder)?.flatten() {
             match read(&entry.path()) {
@@ -72,7 +73,7 @@ impl ConversationStore {
         let head = json!({"version": VERSION, "owner": id.owner.0, "id": id.name()});
         let text = format!("{head}\n{}", line(turn));
         let path = self.path(id);
-        self.or_nothing(id, replace_private(&path, text.as_bytes()))
+        self.or_nothing(id, replace_unsynced(&path, text.as_bytes()))
     }
 
     /// Adds a turn.
@@ -105,11 +106,7 @@ impl ConversationStore {
         hash.update((id.owner.0.len() as u64).to_be_bytes());
         hash.update(id.owner.0.as_bytes());
         hash.update(id.name().as_bytes());
-        let digest: String = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = to_hex(&hash.finalize());
         self.folder.join(format!("{digest}.jsonl"))
     }
 }

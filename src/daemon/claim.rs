@@ -9,10 +9,10 @@ use crate::auth::Required;
 use crate::authority::LicenseClient;
 use crate::config::Config;
 use crate::control;
+use crate::disk;
+use crate::disk::make_private_folder;
 use crate::listen::Budgets;
 use crate::server;
-use crate::session::create_private;
-use crate::store;
 use crate::store::KeyFile;
 use crate::store::Mirror;
 use crate::store::Secret;
@@ -27,7 +27,7 @@ pub(super) struct Claimed {
     pub(super) lock: Lock,
     pub(super) listener: server::Listener,
     /// Where the control plane listens, if there is one.
-    pub(super) desk: Option<control::Listener>,
+    pub(super) control_listener: Option<control::Listener>,
     pub(super) admission: Admission,
     pub(super) keys: KeyFile,
     pub(super) uses: UseFile,
@@ -49,7 +49,7 @@ impl Claimed {
         if config.is_in_image {
             volume::tell(config);
         }
-        create_private(&config.home).map_err(&home)?;
+        make_private_folder(&config.home).map_err(&home)?;
         let mut lock = Lock::take(&config.home)?;
         let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
         let (store, mirror) = store(config)?;
@@ -60,14 +60,14 @@ impl Claimed {
         let license = license.map_err(DaemonError::License)?;
         let listener = server::bind(&config.server, budgets.api).await;
         let listener = listener.map_err(DaemonError::BindFailed)?;
-        let desk = desk(config)?;
+        let control_listener = control_listener(config)?;
         lock.tell(listener.local_addr().port()).map_err(&home)?;
         let own_key = own_key_path(&config.home);
-        store::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
+        disk::replace(&own_key, own.reveal().as_bytes()).map_err(&home)?;
         Ok(Claimed {
             lock,
             listener,
-            desk,
+            control_listener,
             admission,
             keys,
             uses,
@@ -89,7 +89,7 @@ fn store(config: &Config) -> Result<(Store, Option<Mirror>), DaemonError> {
     .map_err(DaemonError::Store)
 }
 
-fn desk(config: &Config) -> Result<Option<control::Listener>, DaemonError> {
+fn control_listener(config: &Config) -> Result<Option<control::Listener>, DaemonError> {
     control::bind(&config.control).map_err(|source| DaemonError::Control {
         port: config.control.port.map_or(0, |port| port.number),
         source,

@@ -6,6 +6,7 @@ use crate::cause::causes;
 use crate::codex::CodexConfig;
 use crate::config::Config;
 use crate::config::Env;
+use crate::disk::make_private_folder;
 use crate::listen::Budgets;
 use crate::pool::Pool;
 use crate::record::probe::probe;
@@ -30,7 +31,6 @@ use crate::session::VersionError;
 use crate::session::claude_candidates;
 use crate::session::claude_folder;
 use crate::session::claude_version;
-use crate::session::create_private;
 use crate::session::tap_config;
 use crate::tap::Tap;
 use std::io;
@@ -74,7 +74,7 @@ pub(super) async fn pool(
 fn session(config: &Config, simulated: bool) -> Result<SessionConfig, DaemonError> {
     let home = DaemonError::home(&config.home);
     let mut session = config.session.clone();
-    create_private(&session.work_dir).map_err(&home)?;
+    make_private_folder(&session.work_dir).map_err(&home)?;
     session.work_dir = session.work_dir.canonicalize().map_err(&home)?;
     if simulated {
         simulate(&mut session, &config.home)?;
@@ -276,7 +276,7 @@ fn simulate(session: &mut SessionConfig, home: &Path) -> Result<(), DaemonError>
         return Err(DaemonError::NoSimulation(program));
     }
     let folder = home.join("simulated");
-    create_private(&folder).map_err(DaemonError::home(&folder))?;
+    make_private_folder(&folder).map_err(DaemonError::home(&folder))?;
     session
         .env
         .insert("HOME".to_owned(), folder.to_string_lossy().into_owned());

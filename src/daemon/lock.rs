@@ -1,7 +1,7 @@
 //! The state folder's lock, and the word that its holder leaves there.
 
 use super::DaemonError;
-use crate::store;
+use crate::disk;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
@@ -28,13 +28,13 @@ impl Lock {
         let failed = DaemonError::home(home);
         let path = path(home);
         let outer = beside(home);
-        let beside = outer.as_ref().and_then(|path| store::lock_file(path).ok());
+        let beside = outer.as_ref().and_then(|path| disk::lock_file(path).ok());
         if let (Some(file), Some(outer)) = (&beside, &outer)
             && let Err(fs::TryLockError::WouldBlock) = file.try_lock()
         {
             return Err(held(home, outer));
         }
-        let file = store::lock_file(&path).map_err(&failed)?;
+        let file = disk::lock_file(&path).map_err(&failed)?;
         match file.try_lock() {
             Ok(()) => {
                 let mut lock = Lock { file, beside };

@@ -5,8 +5,8 @@ use crate::config::LogConfig;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::control::FIRST_USER_LOG;
+use crate::disk::make_private_folder;
 use crate::service::LogFile;
-use crate::session::create_private;
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;
@@ -72,7 +72,7 @@ fn file(path: &Path) -> Result<LogFile, DaemonError> {
     let made = if folder.as_os_str().is_empty() || folder.is_dir() {
         Ok(())
     } else {
-        create_private(folder)
+        make_private_folder(folder)
     };
     made.and_then(|()| LogFile::open(path))
         .map_err(|source| DaemonError::Log {

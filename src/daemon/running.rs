@@ -22,13 +22,13 @@ use crate::codex::CodexLane;
 use crate::config::Config;
 use crate::control;
 use crate::conversation::Conversations;
+use crate::disk;
 use crate::listen;
 use crate::listen::Budgets;
 use crate::pool::Pool;
 use crate::routing::PolicyLimits;
 use crate::server::Api;
 use crate::signal::Stop;
-use crate::store;
 use crate::store::Mirror;
 use crate::store::Store;
 use crate::store::UseFile;
@@ -98,7 +98,7 @@ pub(crate) struct Running {
     /// The key of the daemon's own commands; its file goes with the daemon.
     own_key: PathBuf,
     controlling: JoinHandle<()>,
-    journal: CallLog,
+    call_log: CallLog,
     limits: PolicyLimits,
     store: Store,
     mirror: Option<Mirror>,
@@ -126,22 +126,19 @@ async fn begin(
     let budgets = budgets(&mut config);
     let claimed = Claimed::take(&config, budgets).await?;
     let lanes = OwnLanes::start(&mut config, simulated, budgets, &claimed.store).await?;
-    let home = DaemonError::home(&config.home);
-    let (memory, folder) = (config.memory.clone(), config.home.join("conversations"));
-    let conversations = Conversations::open(lanes.router(&config), memory, &folder);
-    let conversations = conversations.map_err(&home)?;
+    let conversations = conversations(&config, &lanes)?;
     claimed.license.settle().await;
     let (admission, store) = (claimed.admission.clone(), claimed.store.clone());
     let settings = Arc::new(LiveSettings::of(&config, admission, store, log));
     let keeping = keeping(&settings, &claimed, &lanes);
-    let journal = CallLog::open(config.home.join("recent-calls.jsonl"));
+    let call_log = CallLog::open(config.home.join("recent-calls.jsonl"));
     let telemetry = Telemetry::open(&config.telemetry);
-    let api = api(&config, &claimed, &lanes, conversations, &journal)
+    let api = api(&config, &claimed, &lanes, conversations, &call_log)
         .told_to(telemetry.clone())
-        .keeping_in(archive(&config).map_err(&home)?);
-    let rooms = rooms(&config, &claimed, &lanes, &journal, &api, settings);
+        .keeping_in(archive(&config)?);
+    let rooms = rooms(&config, &claimed, &lanes, &call_log, &api, settings);
     let (stop, stopped) = watch::channel(false);
-    let controlling = control(&config, claimed.desk, rooms, stopped.clone());
+    let controlling = control(&config, claimed.control_listener, rooms, stopped.clone());
     let address = claimed.listener.local_addr();
     let serving = tokio::spawn(claimed.listener.run(api, stopped));
     tracing::debug!(took = ?clock::now().duration_since(began), "started");
@@ -157,7 +154,7 @@ async fn begin(
         uses: claimed.uses,
         own_key: claimed.own_key,
         controlling,
-        journal,
+        call_log,
         limits: lanes.limits,
         sharing: lanes.ending,
         store: claimed.store,
@@ -195,7 +192,7 @@ fn api(
     claimed: &Claimed,
     lanes: &OwnLanes,
     conversations: Conversations,
-    journal: &CallLog,
+    call_log: &CallLog,
 ) -> Api {
     let api = Api::new(
         conversations,
@@ -205,7 +202,7 @@ fn api(
         config.server.clone(),
         claimed.listener.local_addr().port(),
         config.session.builtin_tools,
-        journal.clone(),
+        call_log.clone(),
     );
     api.with_hosts(lanes.hosts.clone())
         .reloading(reload(claimed, lanes))
@@ -234,7 +231,7 @@ fn rooms(
     config: &Config,
     claimed: &Claimed,
     lanes: &OwnLanes,
-    journal: &CallLog,
+    call_log: &CallLog,
     api: &Api,
     settings: Arc<LiveSettings>,
 ) -> control::Rooms {
@@ -257,22 +254,24 @@ fn rooms(
         hosts: lanes.hosts.clone(),
         keys: claimed.keys.clone(),
         pool: lanes.pool.view(),
-        calls: journal.clone(),
+        calls: call_log.clone(),
     }
 }
 
 /// The control plane, where there is one; its first user is made while calls are served already.
 fn control(
     config: &Config,
-    desk: Option<control::Listener>,
+    control_listener: Option<control::Listener>,
     rooms: control::Rooms,
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let place = config.store.place.clone();
     let config = config.control.clone();
     tokio::spawn(async move {
-        let Some(desk) = desk else { return };
-        tracing::info!(address = %desk.local_addr(), "the control plane listens");
+        let Some(listener) = control_listener else {
+            return;
+        };
+        tracing::info!(address = %listener.local_addr(), "the control plane listens");
         let (first, catalog) = (config.clone(), rooms.catalog.clone());
         let make = move || {
             // Of relays that begin at the same time, one makes the first user.
@@ -283,16 +282,25 @@ fn control(
         };
         let made = tokio::task::spawn_blocking(make);
         drop(made.await);
-        desk.run(control::Plane::new(config, rooms), stopped).await;
+        listener
+            .run(control::Plane::new(config, rooms), stopped)
+            .await;
     })
 }
 
 /// Where responses and conversations of callers are kept; in memory where no conversation may be on disk.
-fn archive(config: &Config) -> std::io::Result<Archive> {
+fn archive(config: &Config) -> Result<Archive, DaemonError> {
     match config.memory.disk {
-        true => Archive::open(&config.home.join("archive"), config.files),
+        true => Archive::open(&config.home.join("archive"), config.files)
+            .map_err(DaemonError::home(&config.home)),
         false => Ok(Archive::in_memory()),
     }
+}
+
+fn conversations(config: &Config, lanes: &OwnLanes) -> Result<Conversations, DaemonError> {
+    let (memory, folder) = (config.memory.clone(), config.home.join("conversations"));
+    let conversations = Conversations::open(lanes.router(config), memory, &folder);
+    conversations.map_err(DaemonError::home(&config.home))
 }
 
 impl Running {
@@ -303,7 +311,7 @@ impl Running {
         drop(self.controlling.await);
         self.keeping.iter().for_each(JoinHandle::abort);
         self.license.write();
-        store::remove(&self.own_key);
+        disk::remove(&self.own_key);
         self.pool.drain().await;
         self.codex.drain().await;
         if let Some(host) = self.host {
@@ -314,7 +322,7 @@ impl Running {
         self.sharing.iter().for_each(JoinHandle::abort);
         tokio::task::block_in_place(|| {
             auth::write_last_uses(&self.uses, &self.admission);
-            self.journal.flush();
+            self.call_log.flush();
             limits::tell_last(&self.limits, &self.store);
             self.store.finish();
             self.telemetry.flush();

@@ -11,7 +11,7 @@ use crate::control;
 use crate::control::Setting;
 use crate::control::SettingFault;
 use crate::control::SettingProblem;
-use crate::store;
+use crate::disk;
 use crate::store::Store;
 use arc_swap::ArcSwap;
 use serde_json::Map;
@@ -96,7 +96,7 @@ impl control::SettingsBook for LiveSettings {
             .map_err(|refused| SettingFault::Refused(refused.into_iter().map(problem).collect()))?;
         if !is_dry {
             let text = config.layers.text();
-            store::replace(config.layers.path(), text.as_bytes())
+            disk::replace(config.layers.path(), text.as_bytes())
                 .map_err(SettingFault::Unwritable)?;
             self.put_in_force(&config);
         }

@@ -2,9 +2,9 @@
 //! it.
 
 use super::DaemonError;
+use crate::disk;
+use crate::disk::make_private_folder;
 use crate::session::ProcessRegistry;
-use crate::session::create_private;
-use crate::store;
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
@@ -39,9 +39,9 @@ impl SimulatedHost {
         registry: &ProcessRegistry,
     ) -> Result<SimulatedHost, DaemonError> {
         let folder = home.join("simulated");
-        create_private(&folder).map_err(DaemonError::home(home))?;
+        make_private_folder(&folder).map_err(DaemonError::home(home))?;
         let key = folder.join("host.key");
-        store::replace(&key, KEY.as_bytes()).map_err(DaemonError::home(home))?;
+        disk::replace(&key, KEY.as_bytes()).map_err(DaemonError::home(home))?;
         let mut child = spawn(&folder.join("host.toml"))?;
         let pid = child.id().unwrap_or_default();
         registry.add(pid);

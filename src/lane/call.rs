@@ -106,24 +106,10 @@ enum Source {
 impl Call {
     /// A call of this request.
     pub(crate) fn new(request: Request, timeline: Timeline) -> Call {
-        Call {
-            model: request.model.as_str().into(),
-            is_streamed: request.reading == Reading::Along,
-            source: Arc::new(Source::Read(Arc::new(request))),
-            original: None,
-            basis: None,
-            leans_on_host: false,
-            hops: Hops::default(),
-            conversation: None,
-            want: LaneWant::Any,
-            binding: None,
-            is_last_way: true,
-            key: None,
-            policy_name: None,
-            policy: None,
-            strict: false,
-            timeline,
-        }
+        let model = request.model.as_str().into();
+        let is_streamed = request.reading == Reading::Along;
+        let source = Source::Read(Arc::new(request));
+        Call::of((model, is_streamed), source, None, timeline)
     }
 
     /// A call of which the model is known and no more; `read` reads the rest where a lane wants it.
@@ -138,11 +124,26 @@ impl Call {
             read: Box::new(read),
             request: OnceLock::new(),
         };
+        Call::of(
+            (model.into(), is_streamed),
+            source,
+            Some(original),
+            timeline,
+        )
+    }
+
+    /// A call of which nothing else was said yet.
+    fn of(
+        (model, is_streamed): (Arc<str>, bool),
+        source: Source,
+        original: Option<Arc<Original>>,
+        timeline: Timeline,
+    ) -> Call {
         Call {
-            model: model.into(),
+            model,
             is_streamed,
             source: Arc::new(source),
-            original: Some(original),
+            original,
             basis: None,
             leans_on_host: false,
             hops: Hops::default(),

@@ -1,5 +1,6 @@
 //! The key that a licence authority knows.
 
+use crate::hex::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 use std::fmt;
@@ -11,8 +12,7 @@ pub(crate) struct LicenseKey(pub(crate) String);
 impl LicenseKey {
     /// What a token names it by: its SHA-256, in hexadecimal.
     pub(crate) fn subject(&self) -> String {
-        let digest = Sha256::digest(&self.0);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(&Sha256::digest(&self.0))
     }
 }
 

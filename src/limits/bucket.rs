@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The bucket. Times are nanoseconds since the engine began.
+/// The bucket. Times are nanoseconds since its keeper began.
 #[derive(Debug, Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     full_at: AtomicU64,
 }
 
@@ -27,16 +27,31 @@ impl Bucket {
     /// Takes an amount, or says how long to wait until it is there. More than the whole bucket is taken from a full one; who
     /// comes after waits the debt off.
     pub(super) fn take(&self, amount: u64, limit: u64, now: u64) -> Result<(), Duration> {
-        let whole = span(amount, limit);
-        let mut wait = 0;
+        self.take_unless(span(amount, limit), now, |missing| {
+            late(missing, amount, limit)
+        })
+    }
+
+    /// Takes one from a bucket that holds `burst` instead of a minute's worth, or says how long to wait until it is there.
+    pub(crate) fn take_one(&self, limit: u64, burst: u64, now: u64) -> Result<(), Duration> {
+        let one = span(1, limit);
+        let whole = one.saturating_mul(burst);
+        self.take_unless(one, now, |missing| {
+            missing.saturating_add(one).saturating_sub(whole)
+        })
+    }
+
+    /// Takes what comes back in `span` nanoseconds, unless there is a wait for a bucket that is full in so many.
+    fn take_unless(&self, span: u64, now: u64, wait: impl Fn(u64) -> u64) -> Result<(), Duration> {
+        let mut late = 0;
         let taken = self
             .full_at
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |full_at| {
                 let full_at = full_at.max(now);
-                wait = late(full_at - now, amount, limit);
-                (wait == 0).then(|| full_at.saturating_add(whole))
+                late = wait(full_at - now);
+                (late == 0).then(|| full_at.saturating_add(span))
             });
-        taken.map(|_| ()).map_err(|_| Duration::from_nanos(wait))
+        taken.map(|_| ()).map_err(|_| Duration::from_nanos(late))
     }
 
     /// Gives back what was taken too much, or takes what was taken too little; there is no refusing any more.
@@ -125,6 +140,21 @@ mod tests {
             bucket.reading(60, 31 * SECOND).reset,
             Duration::from_secs(30)
         );
+    }
+
+    #[test]
+    fn a_bucket_of_a_burst_holds_the_burst_and_drips_at_its_limit() {
+        let bucket = Bucket::default();
+        for burst in [3, 5] {
+            let full = bucket.missing(0) + 120 * SECOND;
+            for _ in 0..burst {
+                bucket.take_one(60, burst, full).expect("it is there");
+            }
+            let wait = Duration::from_secs(1);
+            assert_eq!(bucket.take_one(60, burst, full), Err(wait));
+            assert_eq!(bucket.take_one(60, burst, full + SECOND), Ok(()));
+            assert_eq!(bucket.take_one(60, burst, full + SECOND), Err(wait));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::ledger::settled;
 use super::period::Window;
 use crate::catalog::Period;
 use crate::cause::causes;
-use crate::store;
+use crate::disk;
 use arc_swap::ArcSwap;
 use std::fs;
 use std::fs::File;
@@ -66,7 +66,7 @@ impl Journal {
         unix_us: u64,
     ) -> Result<(Journal, Ledger, usize), JournalFault> {
         let folder = folder.to_owned();
-        store::make_folder(&folder).map_err(|source| unwritable(&folder, source))?;
+        disk::make_folder(&folder).map_err(|source| unwritable(&folder, source))?;
         let (mut ledger, last) = sum(&folder, u64::MAX)?;
         let closed = ledger.close();
         ledger.forget_before(&Window::at(
@@ -152,13 +152,8 @@ fn write_once(file: &mut impl Write, record: &str) -> io::Result<()> {
 impl Segment {
     fn begin(folder: &Path, number: u64) -> Result<Segment, JournalFault> {
         let path = segment_path(folder, number);
-        let mut options = File::options();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(&path)
-            .map_err(|source| unwritable(&path, source))?;
+        let file = disk::private().create(true).append(true).open(&path);
+        let file = file.map_err(|source| unwritable(&path, source))?;
         Ok(Segment {
             number,
             file,
@@ -194,12 +189,12 @@ fn sum(folder: &Path, through: u64) -> Result<(Ledger, u64), JournalFault> {
 fn keep(folder: &Path, ledger: &Ledger, through: u64) -> Result<(), JournalFault> {
     let path = folder.join(SUM);
     let text = ledger.to_text(through);
-    store::replace(&path, text.as_bytes()).map_err(|source| unwritable(&path, source))?;
+    disk::replace(&path, text.as_bytes()).map_err(|source| unwritable(&path, source))?;
     for number in segments(folder)?
         .into_iter()
         .filter(|number| *number <= through)
     {
-        store::remove(&segment_path(folder, number));
+        disk::remove(&segment_path(folder, number));
     }
     Ok(())
 }

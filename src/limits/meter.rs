@@ -123,7 +123,7 @@ impl Meter {
         // The later of a day and a month of one subject wins where its period was changed; either is exact for itself.
         if purse.window.as_ref().is_none_or(|present| present < window) {
             *purse = Purse {
-                window: Some(window),
+                window: Some(*window),
                 spent,
                 reserved: 0,
             };

@@ -51,6 +51,7 @@ pub(crate) use ask::Readings;
 pub(crate) use ask::Refusal;
 pub(crate) use ask::Subject;
 pub(crate) use ask::SubjectKind;
+pub(crate) use bucket::Bucket;
 pub(crate) use engine::LimitEngine;
 pub(crate) use engine::Reservation;
 pub(crate) use estimate::estimated_tokens;

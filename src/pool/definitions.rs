@@ -19,7 +19,7 @@ pub(crate) struct Offer(Vec<(Print, Print)>);
 
 /// The tools that a process was told of, by their names.
 #[derive(Debug, Default)]
-pub(crate) struct Told(BTreeMap<Print, Print>);
+pub(crate) struct ToolsTold(BTreeMap<Print, Print>);
 
 impl Offer {
     pub(crate) fn of(tools: &[Tool]) -> Offer {
@@ -27,7 +27,7 @@ impl Offer {
     }
 }
 
-impl Told {
+impl ToolsTold {
     /// Whether nothing of the offer was told in other words, and there is room for what is new.
     pub(super) fn fits(&self, offer: &Offer) -> bool {
         let known = |(name, own): &(Print, Print)| self.0.get(name).map(|told| told == own);
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_tool_that_was_told_in_other_words_does_not_fit() {
-        let mut told = Told::default();
+        let mut told = ToolsTold::default();
         told.add(&offer("find", "one", "object"));
         assert!(told.fits(&offer("find", "one", "object")));
         assert!(told.fits(&offer("seek", "other", "object")));
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_session_that_was_told_very_much_takes_only_what_it_knows() {
-        let mut told = Told::default();
+        let mut told = ToolsTold::default();
         for number in 0..TOLD_MAX {
             told.add(&offer(&number.to_string(), "", "object"));
         }

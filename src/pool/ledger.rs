@@ -7,7 +7,7 @@
 
 use super::PoolConfig;
 use super::definitions::Offer;
-use super::definitions::Told;
+use super::definitions::ToolsTold;
 use super::demand::Demand;
 use super::pause::Pause;
 use super::queue::Queue;
@@ -511,7 +511,7 @@ impl Ledger {
             holder: None,
             edition: self.edition,
             keeps: self.keeps,
-            told: Told::default(),
+            told: ToolsTold::default(),
         };
         self.slots.insert(slot, entry);
         slot
@@ -618,6 +618,13 @@ mod tests {
         Shape::plain(model)
     }
 
+    /// Anyone asks for a warm session of this shape, and is told or queued.
+    fn asked(ledger: &mut Ledger, name: &str, now: Instant) -> WaiterId {
+        ledger
+            .ask(&anyone(), &shape(name), Need::Warm, Offer::default(), now)
+            .expect("the queue has room")
+    }
+
     fn anyone() -> Owner {
         Owner::anonymous()
     }
@@ -651,9 +658,7 @@ mod tests {
     #[test]
     fn a_warm_session_is_lent_to_its_shape() {
         let (mut ledger, now) = warmed(2);
-        let waiter = ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-            .expect("the queue is empty");
+        let waiter = asked(&mut ledger, "a", now);
         assert_eq!(
             effects(&mut ledger)[0],
             Effect::Lend {
@@ -692,18 +697,14 @@ mod tests {
     #[test]
     fn another_shape_gets_a_place_of_its_own() {
         let (mut ledger, now) = warmed(2);
-        let waiter = ledger
-            .ask(&anyone(), &shape("b"), Need::Warm, Offer::default(), now)
-            .expect("the queue is empty");
+        let waiter = asked(&mut ledger, "b", now);
         assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
     }
 
     #[test]
     fn at_the_bound_an_idle_session_makes_room() {
         let (mut ledger, now) = warmed(1);
-        let waiter = ledger
-            .ask(&anyone(), &shape("b"), Need::Warm, Offer::default(), now)
-            .expect("the queue is empty");
+        let waiter = asked(&mut ledger, "b", now);
         assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
         ledger.handle_gone(SlotId(2), now);
         assert!(matches!(effects(&mut ledger)[0], Effect::Permit { waiter: w, .. } if w == waiter));
@@ -712,14 +713,10 @@ mod tests {
     #[test]
     fn a_caller_waits_for_a_session_that_comes_to_rest() {
         let (mut ledger, now) = warmed(2);
-        ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-            .expect("the queue is empty");
+        asked(&mut ledger, "a", now);
         ledger.handle_returned(SlotId(2), now);
         effects(&mut ledger);
-        let waiter = ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-            .expect("the queue is empty");
+        let waiter = asked(&mut ledger, "a", now);
         assert_eq!(effects(&mut ledger), []);
         ledger.handle_ready(SlotId(2), None, now);
         assert_eq!(
@@ -734,13 +731,9 @@ mod tests {
     #[test]
     fn the_queue_is_bounded_and_its_waits_end() {
         let (mut ledger, now) = warmed(1);
-        ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-            .expect("lent at once");
+        asked(&mut ledger, "a", now);
         for _ in 0..3 {
-            ledger
-                .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-                .expect("the queue has room");
+            asked(&mut ledger, "a", now);
         }
         assert_eq!(
             ledger.ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now),
@@ -859,9 +852,7 @@ mod tests {
     fn a_worn_session_is_retired_before_anybody_waits_for_its_rest() {
         let (mut ledger, now) = warmed(1);
         for (turn, ends) in [(1, false), (2, true)] {
-            ledger
-                .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-                .expect("the session is idle");
+            asked(&mut ledger, "a", now);
             effects(&mut ledger);
             ledger.handle_returned(SlotId(2), now);
             let retired = effects(&mut ledger) == [Effect::Retire { slot: SlotId(2) }];
@@ -874,9 +865,7 @@ mod tests {
     #[test]
     fn a_session_that_has_grown_is_retired_once_that_is_known() {
         let (mut ledger, now) = warmed(1);
-        ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-            .expect("the session is idle");
+        asked(&mut ledger, "a", now);
         ledger.handle_returned(SlotId(2), now);
         effects(&mut ledger);
         ledger.handle_ready(SlotId(2), Some(2 << 30), now);
@@ -898,9 +887,7 @@ mod tests {
     /// A ledger whose one session, at slot 2, stays in a conversation.
     fn kept(max: usize) -> (Ledger, Instant) {
         let (mut ledger, now) = warmed(max);
-        ledger
-            .ask(&anyone(), &shape("a"), Need::Warm, Offer::default(), now)
-            .expect("the session is idle");
+        asked(&mut ledger, "a", now);
         ledger.handle_kept(SlotId(2), now);
         effects(&mut ledger);
         (ledger, now)
@@ -926,9 +913,7 @@ mod tests {
     #[test]
     fn a_kept_session_gives_its_place_to_whoever_cannot() {
         let (mut ledger, now) = kept(1);
-        ledger
-            .ask(&anyone(), &shape("b"), Need::Warm, Offer::default(), now)
-            .expect("the queue is empty");
+        asked(&mut ledger, "b", now);
         assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
     }
 

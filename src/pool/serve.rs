@@ -37,6 +37,7 @@ use crate::turn::FaultKind;
 use crate::turn::Request;
 use crate::turn::Timeline;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -54,6 +55,42 @@ pub(crate) struct ServeCall {
     pub(crate) supervisor: mpsc::UnboundedSender<Command>,
     pub(crate) events: mpsc::Sender<Result<Event, Fault>>,
     pub(crate) timeline: Timeline,
+}
+
+/// How a call was tried, and how it is tried next.
+struct Tries {
+    plans: std::vec::IntoIter<DeliveryPlan>,
+    /// The way that is tried; `None`: no session that remembers the call took it.
+    plan: Option<DeliveryPlan>,
+    /// Its session was lost once, so the next loss is told.
+    is_second: bool,
+    /// Sessions that took nothing of it up.
+    untouched: u32,
+}
+
+impl Tries {
+    fn of(plans: Vec<DeliveryPlan>) -> Tries {
+        Tries {
+            plans: plans.into_iter(),
+            plan: None,
+            is_second: false,
+            untouched: 0,
+        }
+    }
+
+    /// Takes the next way after one by which the prompt did not arrive.
+    fn go_another_way(&mut self) -> ControlFlow<Option<Fault>> {
+        let is_tried = self.plan.is_some();
+        if is_tried {
+            tracing::warn!("a prompt did not arrive as written; it goes another way");
+        }
+        self.plan = self.plans.next();
+        match self.plan {
+            Some(_) => ControlFlow::Continue(()),
+            None if is_tried => ControlFlow::Break(Some(misdelivered())),
+            None => ControlFlow::Break(Some(undeliverable())),
+        }
+    }
 }
 
 impl ServeCall {
@@ -77,58 +114,56 @@ impl ServeCall {
             Err(fault) => return Some(fault),
         }
         let shape = Shape::of(&self.request, self.mode);
-        let mut delivery_plans = self.plans().await.into_iter();
+        let mut tries = Tries::of(self.plans().await);
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
-        if matches!(outcome, TurnOutcome::Misdelivered) && delivery_plans.len() == 0 {
+        if matches!(outcome, TurnOutcome::Misdelivered) && tries.plans.len() == 0 {
             outcome = self.rejoin(&shape, Likeness::Ids).await;
         }
-        let mut way = None;
-        let mut lost = false;
-        let mut untouched = 0;
         loop {
-            match outcome {
-                TurnOutcome::Told | TurnOutcome::Cancelled => return None,
-                TurnOutcome::Parked { end, .. } => {
-                    drop(self.events.send(Ok(*end)).await);
-                    return None;
-                }
-                TurnOutcome::Misdelivered => {
-                    if way.is_some() {
-                        tracing::warn!("a prompt did not arrive as written; it goes another way");
-                    }
-                    let tried = way.is_some();
-                    way = delivery_plans.next();
-                    if way.is_none() {
-                        return Some(match tried {
-                            true => misdelivered(),
-                            false => undeliverable(),
-                        });
-                    }
-                }
-                // Nothing of the call was taken up: another session gets it, however many were of no use.
-                TurnOutcome::Untouched if untouched < UNTOUCHED_MAX => {
-                    untouched += 1;
-                    way = way.or_else(|| delivery_plans.next());
-                }
-                TurnOutcome::Untouched => return Some(session_lost("no session takes it up")),
-                TurnOutcome::Failed { fault, begun }
-                    if begun || lost || !may_be_tried_again(&fault.kind) =>
-                {
-                    return Some(fault);
-                }
-                TurnOutcome::Failed { fault, .. } => {
-                    tracing::warn!(why = fault.private, "a call is tried once more");
-                    lost = true;
-                    // It may be another claude by now, which takes it another way.
-                    delivery_plans = self.plans().await.into_iter();
-                    way = delivery_plans.next();
-                }
+            if let ControlFlow::Break(fault) = self.judge(outcome, &mut tries).await {
+                return fault;
             }
-            outcome = match &way {
-                Some(way) => self.attempt(&shape, way).await,
+            outcome = match &tries.plan {
+                Some(plan) => self.attempt(&shape, plan).await,
                 None => TurnOutcome::Misdelivered,
             };
         }
+    }
+
+    /// Whether the call is over with this outcome, and with which fault; if not, what is tried next is in `tries`.
+    async fn judge(&self, outcome: TurnOutcome, tries: &mut Tries) -> ControlFlow<Option<Fault>> {
+        match outcome {
+            TurnOutcome::Told | TurnOutcome::Cancelled => return ControlFlow::Break(None),
+            TurnOutcome::Parked { end, .. } => {
+                drop(self.events.send(Ok(*end)).await);
+                return ControlFlow::Break(None);
+            }
+            TurnOutcome::Misdelivered => return tries.go_another_way(),
+            // Nothing of the call was taken up: another session gets it, however many were of no use.
+            TurnOutcome::Untouched if tries.untouched < UNTOUCHED_MAX => {
+                tries.untouched += 1;
+                tries.plan = tries.plan.take().or_else(|| tries.plans.next());
+            }
+            TurnOutcome::Untouched => {
+                return ControlFlow::Break(Some(session_lost("no session takes it up")));
+            }
+            TurnOutcome::Failed { fault, begun }
+                if begun || tries.is_second || !may_be_tried_again(&fault.kind) =>
+            {
+                return ControlFlow::Break(Some(fault));
+            }
+            TurnOutcome::Failed { fault, .. } => {
+                tracing::warn!(why = fault.private, "a call is tried once more");
+                // It may be another claude by now, which takes it another way.
+                *tries = Tries {
+                    is_second: true,
+                    untouched: tries.untouched,
+                    ..Tries::of(self.plans().await)
+                };
+                tries.plan = tries.plans.next();
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// The ways to try, in order.

@@ -1,7 +1,7 @@
 //! The slots of the pool and what is in each. `[pure]`
 
 use super::definitions::Offer;
-use super::definitions::Told;
+use super::definitions::ToolsTold;
 use crate::session::Edition;
 use crate::session::Shape;
 use crate::turn::Owner;
@@ -43,7 +43,7 @@ pub(crate) struct Slot {
     /// Whether its process keeps what it heard first of a tool.
     pub(super) keeps: bool,
     /// What it was told of tools.
-    pub(super) told: Told,
+    pub(super) told: ToolsTold,
 }
 
 /// What a session in a slot is doing, as far as the pool is concerned.

@@ -1,12 +1,12 @@
 //! What a claude's hooks and transcripts say, and what is made of both. `[pure]`
 
 use crate::session::ApiError;
+use crate::session::AssistantMessage;
 use crate::session::Hook;
 use crate::session::HookEvent;
 use crate::session::Lines;
 use crate::session::Merge;
 use crate::session::Record;
-use crate::session::Said;
 use crate::session::Seen;
 use crate::tap::Observation;
 use crate::tap::Word;
@@ -100,7 +100,7 @@ fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
             error: "unknown".to_owned(),
             text,
         }),
-        5 => merge.handle_records(vec![Record::Said(said(message, &text, detail))]),
+        5 => merge.handle_records(vec![Record::Assistant(said(message, &text, detail))]),
         6 => merge.handle_records(vec![Record::Error(ApiError {
             text,
             ..ApiError::default()
@@ -152,7 +152,7 @@ const SPOKEN: [fn(u8) -> Observation; 5] = [
 /// From this kind of signal on it is the tap's.
 const TAPPED: u8 = 0xF0;
 
-fn said(message: String, text: &str, detail: u8) -> Said {
+fn said(message: String, text: &str, detail: u8) -> AssistantMessage {
     let stops = [
         None,
         Some("end_turn"),
@@ -160,7 +160,7 @@ fn said(message: String, text: &str, detail: u8) -> Said {
         Some("refusal"),
         Some("tool_use"),
     ];
-    Said {
+    AssistantMessage {
         message,
         model: "m".to_owned(),
         blocks: vec![json!({"type": "text", "text": text})],

@@ -147,12 +147,7 @@ impl From<io::Error> for Stuck {
 impl Player {
     async fn perform(&mut self, step: &Step) -> Result<(), Stuck> {
         match step {
-            Step::Await(goal) => {
-                self.reach(*goal).await?;
-                if matches!(goal, Goal::Done | Goal::Settled) && !self.is_reached(Goal::Typed) {
-                    self.close().await;
-                }
-            }
+            Step::Await(goal) => self.wait_for(*goal).await?,
             Step::Mark(name) => self.put(What::Marker(name.clone())),
             Step::Release(_) => {
                 self.stirred = clock::now();
@@ -177,12 +172,7 @@ impl Player {
                 self.press(keys::CTRL_G);
             }
             Step::Submit(_) => self.submit(),
-            Step::Ask(text) => {
-                self.reach(Goal::Idle).await?;
-                self.press(text.as_bytes());
-                self.reach(Goal::Typed).await?;
-                self.submit();
-            }
+            Step::Ask(text) => self.ask(text).await?,
             Step::Resume(past) => {
                 let uuid = self.stage.write_past(*past)?;
                 self.press(format!("/resume {uuid}").as_bytes());
@@ -191,6 +181,22 @@ impl Player {
                 self.press(keys::ENTER);
             }
         }
+        Ok(())
+    }
+
+    async fn wait_for(&mut self, goal: Goal) -> Result<(), Stuck> {
+        self.reach(goal).await?;
+        if matches!(goal, Goal::Done | Goal::Settled) && !self.is_reached(Goal::Typed) {
+            self.close().await;
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, text: &str) -> Result<(), Stuck> {
+        self.reach(Goal::Idle).await?;
+        self.press(text.as_bytes());
+        self.reach(Goal::Typed).await?;
+        self.submit();
         Ok(())
     }
 

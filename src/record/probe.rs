@@ -11,10 +11,10 @@ use super::stage::Subject;
 use super::support::CASES;
 use super::support::Takes;
 use super::support::known;
+use crate::disk::replace_unsynced;
 use crate::session::Assessment;
 use crate::session::Habits;
 use crate::session::Support;
-use crate::session::replace_private;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
@@ -41,7 +41,7 @@ pub(crate) async fn probe(subject: &Subject, memory: &Path) -> io::Result<Assess
     if assessment.support == Support::Supported {
         let text = note(version, &assessment).to_string();
         // Without the note the next start finds out again.
-        drop(replace_private(memory, text.as_bytes()));
+        drop(replace_unsynced(memory, text.as_bytes()));
     }
     Ok(assessment)
 }
@@ -122,7 +122,7 @@ mod tests {
             habits: Habits::read(["gates", "redefines"]),
         };
         let text = note("9.9.9", &found).to_string();
-        replace_private(&memory, text.as_bytes()).expect("a note must be written");
+        replace_unsynced(&memory, text.as_bytes()).expect("a note must be written");
         assert_eq!(remembered(&memory, "9.9.9"), Some(found));
         assert_eq!(remembered(&memory, "9.9.10"), None);
         #[cfg(unix)]

@@ -8,6 +8,8 @@ use super::upstream::HOOK_PATH;
 use super::upstream::MCP_PATH;
 use super::upstream::Upstream;
 use crate::clock;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use crate::session::Files;
 use crate::session::Launch;
 use crate::session::Opening;
@@ -15,13 +17,11 @@ use crate::session::SessionConfig;
 use crate::session::Shape;
 use crate::session::TranscriptReader;
 use crate::session::TranscriptStore;
-use crate::session::create_private;
 use crate::session::editor_script;
 use crate::session::make_pipe;
 use crate::session::open_gate;
 use crate::session::parse_record;
 use crate::session::pty_launch;
-use crate::session::write_private;
 use crate::terminal::scrub::Scrub;
 use crate::turn::Block;
 use crate::turn::Message;
@@ -94,7 +94,7 @@ impl Stage {
         let base = free_folder(&std::env::temp_dir().canonicalize()?)?;
         let (home, work_dir, run) = (base.join("user"), base.join("work"), base.join("run"));
         for folder in [&base, &home, &work_dir, &run] {
-            create_private(folder)?;
+            make_private_folder(folder)?;
         }
         let config = config(subject, case, upstream, &home, &work_dir, &run);
         let transcript_store = TranscriptStore::new(&home.join(".claude"), &work_dir, true);
@@ -154,22 +154,26 @@ impl Stage {
         );
         launch.args = dialect.args(launch.args);
         if case.setup.tools {
-            let server = json!({"type": "http", "url": upstream.url(MCP_PATH), "alwaysLoad": true});
-            let servers = json!({"mcpServers": {super::answer::SERVER: server}}).to_string();
-            let file = self.base.join("run").join("mcp.json");
-            write_private(&file, servers.as_bytes(), 0o600)?;
-            let flags: [OsString; 4] = [
-                "--mcp-config".into(),
-                file.into(),
-                "--allowedTools".into(),
-                format!("mcp__{}", super::answer::SERVER).into(),
-            ];
-            launch.args.splice(0..0, flags);
+            launch.args.splice(0..0, self.offer_tools(upstream)?);
         }
         launch
             .args
             .extend(case.setup.flags.iter().map(OsString::from));
         Ok(launch)
+    }
+
+    /// The flags by which the process finds the case's tools.
+    fn offer_tools(&self, upstream: &Upstream) -> io::Result<[OsString; 4]> {
+        let server = json!({"type": "http", "url": upstream.url(MCP_PATH), "alwaysLoad": true});
+        let servers = json!({"mcpServers": {super::answer::SERVER: server}}).to_string();
+        let file = self.base.join("run").join("mcp.json");
+        write_private(&file, servers.as_bytes(), 0o600)?;
+        Ok([
+            "--mcp-config".into(),
+            file.into(),
+            "--allowedTools".into(),
+            format!("mcp__{}", super::answer::SERVER).into(),
+        ])
     }
 
     /// Lets a session that waits at its gate begin; the pipe's end is to be held until it has.

@@ -196,46 +196,34 @@ fn lacks(case: &Case, take: &Take) -> Vec<String> {
         .map(|line| parse_record(line.to_string().as_bytes()))
         .collect();
     let said = records.iter().find_map(|record| match record {
-        Record::Said(said) => Some(said),
+        Record::Assistant(said) => Some(said),
         _ => None,
     });
-    let mut lacks = Vec::new();
-    let mut lack = |is: bool, what: &str| {
-        if is {
-            lacks.push(what.to_owned());
-        }
-    };
-    lack(
-        shown.is_empty(),
-        "no MessageDisplay hook, so text is not streamed",
-    );
-    lack(
-        !shown.is_empty() && shown != answer,
-        "the MessageDisplay hook is not exact",
-    );
-    lack(
-        said.is_none_or(|said| {
-            said.blocks
-                .first()
-                .is_none_or(|block| block["text"] != answer.as_str())
-        }),
-        "the transcript does not keep the text",
-    );
-    lack(
-        said.is_none_or(|said| said.usage.input_tokens.unwrap_or(0) == 0),
-        "the transcript tells no usage",
-    );
-    lack(
-        !records.contains(&Record::Closed),
-        "the transcript does not tell a turn's close",
-    );
-    lack(
-        !events
-            .iter()
-            .any(|event| matches!(event, HookEvent::Ended { reason } if reason == "resume")),
-        "a session cannot be emptied",
-    );
-    lacks
+    let first = said.and_then(|said| said.blocks.first());
+    let is_told = first.is_some_and(|block| block["text"] == answer.as_str());
+    let is_counted = said.is_some_and(|said| said.usage.input_tokens.unwrap_or(0) > 0);
+    let mut ends = events.iter();
+    let is_emptied =
+        ends.any(|event| matches!(event, HookEvent::Ended { reason } if reason == "resume"));
+    let looked_for = [
+        (
+            !shown.is_empty(),
+            "no MessageDisplay hook, so text is not streamed",
+        ),
+        (
+            shown.is_empty() || shown == answer,
+            "the MessageDisplay hook is not exact",
+        ),
+        (is_told, "the transcript does not keep the text"),
+        (is_counted, "the transcript tells no usage"),
+        (
+            records.contains(&Record::Closed),
+            "the transcript does not tell a turn's close",
+        ),
+        (is_emptied, "a session cannot be emptied"),
+    ];
+    let lacks = looked_for.iter().filter(|(is_there, _)| !is_there);
+    lacks.map(|(_, what)| (*what).to_owned()).collect()
 }
 
 /// The text that was displayed, piece by piece as they are numbered: they come over several connections.

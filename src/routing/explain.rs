@@ -111,7 +111,7 @@ impl Router {
         let plan = route(&call, &ways);
         let snapshot = self.lanes.catalog.snapshot();
         let model = snapshot.model(&question.model);
-        let told = Told {
+        let told = Explainer {
             router: self,
             question,
             policy: call.policy.as_deref(),
@@ -142,7 +142,7 @@ impl Router {
 }
 
 /// What the views are made of.
-struct Told<'a> {
+struct Explainer<'a> {
     router: &'a Router,
     question: &'a RouteQuestion,
     policy: Option<&'a Policy>,
@@ -151,7 +151,7 @@ struct Told<'a> {
     excluded: &'a [(crate::turn::LaneId, Fault)],
 }
 
-impl Told<'_> {
+impl Explainer<'_> {
     /// A lane of this machine's own, where nothing is declared.
     fn own(&self, place: usize) -> CandidateView {
         let way = &self.ways[place];

@@ -164,19 +164,26 @@ impl Router {
             now: clock::now(),
             unix_ms: clock::unix_ms(),
         };
-        let has_budget = bounds.iter().any(|bound| bound.budget.is_some());
-        if has_budget && !self.limits.is_written {
+        self.limits.take(&ask, uncounted).await.map(Some)
+    }
+}
+
+impl PolicyLimits {
+    /// Takes what is asked for, and keeps it for the settlement.
+    async fn take(&self, ask: &Ask<'_>, uncounted: Settlement) -> Result<Settlement, Fault> {
+        let has_budget = ask.bounds.iter().any(|bound| bound.budget.is_some());
+        if has_budget && !self.is_written {
             return Err(fault::limits_unavailable());
         }
-        let reservation = self.limits.counted.reserve(&ask).await;
-        let reservation = reservation.map_err(|refusal| self.limits.refused(&refusal))?;
-        let charged = has_budget.then(|| Arc::clone(&self.limits.charged));
+        let reservation = self.counted.reserve(ask).await;
+        let reservation = reservation.map_err(|refusal| self.refused(&refusal))?;
+        let charged = has_budget.then(|| Arc::clone(&self.charged));
         charged.iter().for_each(|charged| charged.notify_one());
-        Ok(Some(Settlement {
+        Ok(Settlement {
             reservation: Some(reservation),
             charged,
             ..uncounted
-        }))
+        })
     }
 }
 

@@ -184,32 +184,10 @@ fn view(
     limit: LimitKind,
     need: &CallNeed,
 ) -> Option<LimitView> {
-    let budget = bound.budget.as_ref();
-    let (max, left, needs, resets) = match limit {
-        LimitKind::Requests => {
-            let level = state.requests?;
-            (level.limit, Some(level.remaining), 1, Some(level.reset))
-        }
-        LimitKind::Tokens => {
-            let level = state.tokens?;
-            let left = Some(level.remaining);
-            (level.limit, left, need.tokens, Some(level.reset))
-        }
-        LimitKind::Concurrent => {
-            let max = bound.limits.concurrent?;
-            let left = state.concurrent.map(|taken| max.saturating_sub(taken));
-            (max, left, 1, None)
-        }
-        LimitKind::Budget => {
-            let (amount, per) = budget.map(|budget| (budget.amount.0, budget.per))?;
-            let left = amount.saturating_sub(state.money?.taken());
-            let resets = until_next(per, need.unix_ms);
-            (amount, Some(left), need.nanos, Some(resets))
-        }
-        LimitKind::Unavailable => return None,
-    };
+    let (max, left, needs, resets) = amounts(bound, state, limit, need)?;
     let is_budget = limit == LimitKind::Budget;
-    let money = budget.zip(state.money).filter(|_| is_budget);
+    let money = bound.budget.as_ref().zip(state.money);
+    let money = money.filter(|_| is_budget);
     Some(LimitView {
         limit,
         subject: bound.subject.kind,
@@ -225,6 +203,41 @@ fn view(
             window: window_name(budget.per, need.unix_ms),
         }),
         refusal: state.refusal(bound, limit, need),
+    })
+}
+
+/// What a limit is, what is left of it, what the call needs, and when it is whole again.
+type Amounts = (u64, Option<u64>, u64, Option<Duration>);
+
+fn amounts(
+    bound: &Bound<'_>,
+    state: &BoundState,
+    limit: LimitKind,
+    need: &CallNeed,
+) -> Option<Amounts> {
+    Some(match limit {
+        LimitKind::Requests => {
+            let level = state.requests?;
+            (level.limit, Some(level.remaining), 1, Some(level.reset))
+        }
+        LimitKind::Tokens => {
+            let level = state.tokens?;
+            let left = Some(level.remaining);
+            (level.limit, left, need.tokens, Some(level.reset))
+        }
+        LimitKind::Concurrent => {
+            let max = bound.limits.concurrent?;
+            let left = state.concurrent.map(|taken| max.saturating_sub(taken));
+            (max, left, 1, None)
+        }
+        LimitKind::Budget => {
+            let budget = bound.budget.as_ref()?;
+            let (amount, per) = (budget.amount.0, budget.per);
+            let left = amount.saturating_sub(state.money?.taken());
+            let resets = until_next(per, need.unix_ms);
+            (amount, Some(left), need.nanos, Some(resets))
+        }
+        LimitKind::Unavailable => return None,
     })
 }
 

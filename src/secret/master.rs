@@ -3,6 +3,7 @@
 use super::fault::SecretFault;
 use super::seal::KEY_LENGTH;
 use super::seal::MasterKey;
+use crate::disk;
 use crate::store;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -144,7 +145,7 @@ impl MasterKeySource {
 fn make(path: &Path) -> Result<MasterKey, SecretFault> {
     let bytes = random::<KEY_LENGTH>()?;
     let text = Zeroizing::new(format!("{}\n", STANDARD.encode(bytes)));
-    store::replace(path, text.as_bytes()).map_err(|source| unwritable(path, source))?;
+    disk::replace(path, text.as_bytes()).map_err(|source| unwritable(path, source))?;
     Ok(MasterKey::of(&bytes))
 }
 

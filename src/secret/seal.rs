@@ -4,6 +4,7 @@
 //! is a hash of the key with a purpose of its own, so it opens nothing; it tells "another key" from "changed bytes".
 
 use super::value::SecretValue;
+use crate::hex::to_hex;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::AES_256_GCM;
@@ -51,10 +52,7 @@ impl MasterKey {
             key: LessSafeKey::new(
                 unbound.expect("a key of AES-256 must have 32 bytes, as this has"),
             ),
-            id: hash.finalize()[..4]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            id: to_hex(&hash.finalize()[..4]),
         }
     }
 

@@ -6,7 +6,7 @@ use super::master::MasterKeySource;
 use super::seal::MasterKey;
 use super::seal::OpenFault;
 use super::value::SecretValue;
-use crate::store;
+use crate::disk;
 use crate::store::StoreError;
 use serde::Deserialize;
 use serde::Serialize;
@@ -165,15 +165,15 @@ impl SecretFile {
             source,
         };
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        store::make_folder(folder).map_err(unwritable)?;
-        let lock = store::lock_file(&self.path.with_extension("lock")).map_err(unwritable)?;
+        disk::make_folder(folder).map_err(unwritable)?;
+        let lock = disk::lock_file(&self.path.with_extension("lock")).map_err(unwritable)?;
         lock.lock().map_err(unwritable)?;
         let mut secrets = self.read()?.0;
         let done = change(&mut secrets)?;
         let version = VERSION;
         let text = serde_json::to_vec_pretty(&Form { version, secrets })
             .expect("a map of texts must have a form in JSON");
-        store::replace(&self.path, &text).map_err(unwritable)?;
+        disk::replace(&self.path, &text).map_err(unwritable)?;
         Ok(done)
     }
 }

@@ -1,7 +1,7 @@
 //! A credential's text, and the hash that stands for it where state is kept. `[pure]`
 
-use crate::store::from_hex;
-use crate::store::to_hex;
+use crate::hex::from_hex;
+use crate::hex::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 use std::fmt;

@@ -1,5 +1,6 @@
 //! The log of a daemon whose manager keeps none: two files, of which the older is dropped.
 
+use crate::disk;
 use std::fs;
 use std::fs::File;
 use std::io;
@@ -60,11 +61,7 @@ impl Write for LogFile {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    disk::private().append(true).create(true).open(path)
 }
 
 /// Weeks of a quiet daemon; two such files are what a disk has to spare.

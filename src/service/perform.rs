@@ -3,10 +3,9 @@
 use super::manager::Manager;
 use super::step::Invocation;
 use super::step::Step;
+use crate::disk;
 use std::fs;
-use std::fs::File;
 use std::io;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -93,14 +92,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let next = path.with_extension("next");
-    drop(fs::remove_file(&next)); // of an install that was broken off
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&next)?.write_all(bytes)?;
-    fs::rename(next, path)
+    disk::replace(path, bytes)
 }
 
 /// Runs a command to its end, and gives what it printed.

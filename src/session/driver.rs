@@ -138,6 +138,10 @@ enum Input<T> {
 }
 
 impl<T: Transport> Driver<T> {
+    pub(super) fn new(session: RunningSession, transport: T) -> Driver<T> {
+        Driver { session, transport }
+    }
+
     /// Runs until the process is gone and reaped.
     pub(super) async fn run(mut self) {
         self.transport.drain(&mut self.session);

@@ -260,27 +260,9 @@ fn env(
     files: &Files,
     opening: &Opening,
 ) -> BTreeMap<OsString, OsString> {
-    let is_cloud = config.env.keys().any(|name| name.starts_with(OTHER_MAKERS));
-    let inherited = config.inherited.iter().filter(|(name, value)| {
-        is_inherited(&name.to_string_lossy(), &value.to_string_lossy(), is_cloud)
-    });
-    let mut env: BTreeMap<OsString, OsString> = inherited
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let mut env = inherited_env(config);
+    env.extend(fixed_env());
     let mut set = |name: &str, value: OsString| env.insert(name.into(), value);
-    set("TERM", "xterm-256color".into());
-    for name in SWITCHES {
-        set(name, "1".into());
-    }
-    set("CLAUDE_CODE_MAX_RETRIES", "0".into());
-    set("ENABLE_TOOL_SEARCH", "false".into());
-    set(
-        "CLAUDE_CODE_MAX_TOOL_USE_CONCURRENCY",
-        PARKED_MAX.to_string().into(),
-    );
-    for name in TOOL_WAITS {
-        set(name, TOOL_WAIT_MS.into());
-    }
     set(
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
         shape.max_tokens.to_string().into(),
@@ -302,16 +284,46 @@ fn env(
         set("EDITOR", files.editor().into());
         set("VISUAL", files.editor().into());
     }
-    for (name, value) in &config.env {
-        match name.as_str() {
-            // The user's own are named beside the caller's.
-            BETAS if !shape.betas.is_empty() => {
-                set(name, format!("{value},{}", shape.betas).into())
-            }
-            _ => set(name, value.into()),
-        };
-    }
+    env.extend(own_env(config, shape));
     env
+}
+
+/// What the user's configuration adds.
+fn own_env(config: &SessionConfig, shape: &Shape) -> impl Iterator<Item = (OsString, OsString)> {
+    config.env.iter().map(|(name, value)| {
+        let value = match name.as_str() {
+            // The user's own are named beside the caller's.
+            BETAS if !shape.betas.is_empty() => format!("{value},{}", shape.betas),
+            _ => value.clone(),
+        };
+        (name.into(), value.into())
+    })
+}
+
+fn inherited_env(config: &SessionConfig) -> BTreeMap<OsString, OsString> {
+    let is_cloud = config.env.keys().any(|name| name.starts_with(OTHER_MAKERS));
+    let inherited = config.inherited.iter().filter(|(name, value)| {
+        is_inherited(&name.to_string_lossy(), &value.to_string_lossy(), is_cloud)
+    });
+    inherited
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// What every session's environment says.
+fn fixed_env() -> Vec<(OsString, OsString)> {
+    let parked_max = PARKED_MAX.to_string();
+    let named = [
+        ("TERM", "xterm-256color"),
+        ("CLAUDE_CODE_MAX_RETRIES", "0"),
+        ("ENABLE_TOOL_SEARCH", "false"),
+        ("CLAUDE_CODE_MAX_TOOL_USE_CONCURRENCY", &parked_max),
+    ];
+    let switches = SWITCHES.iter().map(|name| (*name, "1"));
+    let waits = TOOL_WAITS.iter().map(|name| (*name, TOOL_WAIT_MS));
+    let all = switches.chain(waits).chain(named);
+    all.map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }
 
 /// Not what another claude set for its children, not what would point this one at another API or key, not what is the

@@ -5,6 +5,7 @@ use super::driver::Driver;
 use super::driver::Notify;
 use super::driver::Order;
 use super::driver::RunningSession;
+use super::inbox::Inbox;
 use super::installation::Installation;
 use super::installation::Installations;
 use super::launch;
@@ -14,7 +15,6 @@ use super::launch::Opening;
 use super::launch_context::LaunchContext;
 use super::machine::Limits;
 use super::machine::Machine;
-use super::mcp::server::McpServer;
 use super::mcp::tool_list::ToolList;
 use super::mode::Mode;
 use super::pty::spawn::Exit;
@@ -31,11 +31,9 @@ use super::transcript_store::TranscriptReader;
 use super::turn_spec::TurnSpec;
 use super::witness::copies::Copies;
 use super::witness::diagnostics::Diagnostics;
-use super::witness::receiver::Line;
 use super::witness::tail::Tail;
 use crate::clock;
 use crate::tap::TapSession;
-use crate::terminal::Screen;
 use crate::turn::Message;
 use std::fs;
 use std::io;
@@ -97,6 +95,25 @@ pub(crate) struct Session {
     pub(crate) edits: bool,
     /// The conversation that a primed session waits for; only its first turn can be that one.
     pub(crate) primed: Option<String>,
+}
+
+impl Session {
+    /// The session that runs in this process, and the orders that it gets.
+    pub(super) fn begun(
+        pid: u32,
+        installation: &Arc<Installation>,
+        primed: Option<String>,
+    ) -> (Session, mpsc::Receiver<Order>) {
+        let (orders, given) = mpsc::channel(ORDERS_MAX);
+        let session = Session {
+            pid,
+            orders,
+            installation: Arc::clone(installation),
+            edits: false,
+            primed,
+        };
+        (session, given)
+    }
 }
 
 impl Launcher {
@@ -210,73 +227,67 @@ impl Launcher {
     ) -> io::Result<(Driver<PtyTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
         let installation = self.shared.installations.current()?;
-        let (posts_tx, posts) = mpsc::channel(POSTS_MAX);
-        let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
         let tools = start.tools();
         let gated = !tools.is_empty();
-        let (mcp, tool_events) = McpServer::new(tools);
-        let place = launch_context.receiver.open(Line {
-            posts: posts_tx,
-            mcp: mcp.clone(),
-        })?;
-        write_files(&files, shape, &place, gated)?;
-        let tapped = launch_context
-            .tap
-            .as_ref()
-            .map(|tap| tap.open(&shape.model));
-        let mut tapped = tapped.transpose()?;
+        let inbox = Inbox::open(launch_context, tools)?;
+        write_files(&files, shape, &inbox.address, gated)?;
+        let tapped = self.tapped(&start, &shape.model)?;
+        let opened = self.open(start, &shape.model, &installation)?;
+        let program = &installation.path;
+        let (process, exit, witnesses) =
+            self.spawn_on_screen(program, shape, &files, &opened.opening, tapped.as_ref())?;
+        let (session, orders) = Session::begun(process.pid, &installation, opened.primed);
+        let running = self.running(
+            (process.pid, exit),
+            installation,
+            (files, &shape.model),
+            opened.transcript_pipe,
+            orders,
+            notify,
+        );
+        let transport = PtyTransport::new(
+            process,
+            inbox,
+            (opened.machine, opened.tail),
+            tapped,
+            witnesses,
+            Arc::clone(&self.shared.tells_nothing),
+        );
+        Ok((Driver::new(running, transport), session))
+    }
+
+    /// The session in this process, for its driver.
+    pub(super) fn running(
+        &self,
+        process_end: (u32, Exit),
+        installation: Arc<Installation>,
+        (files, model): (Files, &str),
+        transcript_pipe: Option<TranscriptPipe>,
+        orders: mpsc::Receiver<Order>,
+        notify: Notify,
+    ) -> RunningSession {
+        let resources = SessionResources::new(&self.shared.launch_context, files, model);
+        RunningSession::new(
+            process_end,
+            (installation, self.shared.installations.clone()),
+            resources,
+            transcript_pipe,
+            orders,
+            notify,
+        )
+    }
+
+    /// The session's API address, where the user wants one of ours.
+    fn tapped(&self, start: &Start, model: &str) -> io::Result<Option<TapSession>> {
+        let Some(tap) = &self.shared.launch_context.tap else {
+            return Ok(None);
+        };
+        let mut tapped = tap.open(model)?;
         // Once the process is there, its request may come before the driver's first word.
-        if let (Start::Turn(..), Some(tapped)) = (&start, &mut tapped) {
+        if matches!(start, Start::Turn(..)) {
             tapped.arm();
         }
-        let Opened {
-            opening,
-            machine,
-            transcript_pipe,
-            primed,
-            tail,
-        } = self.open(start, &shape.model, &installation)?;
-        let program = &installation.path;
-        let (process, exit, (copies, diagnostics)) =
-            self.spawn_on_screen(program, shape, &files, &opening, tapped.as_ref())?;
-        let session = Session {
-            pid: process.pid,
-            orders: orders_tx,
-            installation: Arc::clone(&installation),
-            edits: false,
-            primed,
-        };
-        let resources = SessionResources::new(launch_context, files, &shape.model);
-        let process_end = (process.pid, exit);
-        let installed = (installation, self.shared.installations.clone());
-        let driver = Driver {
-            session: RunningSession::new(
-                process_end,
-                installed,
-                resources,
-                transcript_pipe,
-                orders,
-                notify,
-            ),
-            transport: PtyTransport {
-                process,
-                _place: place,
-                tapped,
-                posts,
-                mcp,
-                tool_events,
-                machine,
-                tail,
-                copies,
-                diagnostics,
-                tells_nothing: Arc::clone(&self.shared.tells_nothing),
-                gate: None,
-                screen: Screen::new(),
-                verdict: None,
-                told: 0,
-            },
-        };
-        Ok((driver, session))
+        Ok(Some(tapped))
     }
 
     /// Where the session copies the API's answers to. Not every system can tell of them; then the transcript does, later.
@@ -353,19 +364,7 @@ impl Launcher {
                 if self.may_tell_more(installation.reader(model)) {
                     task.label_added();
                 }
-                let transcript = transcript_store.path(&uuid);
-                // From here on: what is written after the spawn is the answer.
-                let written = fs::metadata(&transcript)?.len();
-                let tail = self
-                    .shared
-                    .launch_context
-                    .tails
-                    .follow(&transcript, written)?;
-                let machine = Machine::launched(limits, uuid.clone(), *task, transcript, now);
-                Opened {
-                    tail: Some(tail),
-                    ..Opened::new(Opening::Interrupted(uuid), machine)
-                }
+                return self.open_turn(*task, uuid, limits);
             }
             Start::Primed => {
                 let uuid = uuid();
@@ -377,6 +376,21 @@ impl Launcher {
                     ..opened
                 }
             }
+        })
+    }
+
+    /// A conversation whose last message is to be answered at once.
+    fn open_turn(&self, task: TurnSpec, uuid: String, limits: Limits) -> io::Result<Opened> {
+        let launch_context = &self.shared.launch_context;
+        let transcript = launch_context.transcript_store.path(&uuid);
+        // From here on: what is written after the spawn is the answer.
+        let written = fs::metadata(&transcript)?.len();
+        let tail = launch_context.tails.follow(&transcript, written)?;
+        let now = clock::awake();
+        let machine = Machine::launched(limits, uuid.clone(), task, transcript, now);
+        Ok(Opened {
+            tail: Some(tail),
+            ..Opened::new(Opening::Interrupted(uuid), machine)
         })
     }
 
@@ -409,7 +423,7 @@ impl Launcher {
 }
 
 /// What a session on a screen tells of its requests and their answers, where no tap hears them.
-type Witnesses = (Option<Copies>, Option<Diagnostics>);
+pub(super) type Witnesses = (Option<Copies>, Option<Diagnostics>);
 
 /// What a session starts with.
 enum Start {
@@ -449,7 +463,5 @@ impl Opened {
     }
 }
 
-/// Hooks that may wait for a session; one that is this far behind is stuck.
-const POSTS_MAX: usize = 4096;
 /// A session gets one order at a time.
-pub(super) const ORDERS_MAX: usize = 4;
+const ORDERS_MAX: usize = 4;

@@ -23,6 +23,7 @@ mod driver;
 mod fault;
 mod habits;
 mod history;
+mod inbox;
 mod installation;
 mod launch;
 mod launch_context;
@@ -37,7 +38,6 @@ mod prepare;
 mod print;
 #[cfg(test)]
 pub(crate) mod print;
-mod private;
 mod pty;
 mod ready_gate;
 mod rehearsal;
@@ -109,8 +109,6 @@ pub(crate) use witness::tail::Tails;
 
 // For conversations and others who keep files.
 pub(crate) use block::returned_block;
-pub(crate) use private::create_private;
-pub(crate) use private::replace_private;
 
 // For the recorder, which drives claude itself.
 pub(crate) use launch::Files;
@@ -121,7 +119,6 @@ pub(crate) use launch::hook_settings;
 pub(crate) use launch::pty_launch;
 pub(crate) use mode::Mode;
 pub(crate) use pieces::Pieces;
-pub(crate) use private::write_private;
 pub(crate) use pty::reap::EndMode;
 pub(crate) use pty::reap::end_group;
 pub(crate) use pty::spawn::Exit;
@@ -158,7 +155,7 @@ pub(crate) use turn_spec::TurnSpec;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use witness::record::ApiError;
 #[cfg(any(test, feature = "fuzz"))]
-pub(crate) use witness::record::Said;
+pub(crate) use witness::record::AssistantMessage;
 
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use witness::Lines;

@@ -18,7 +18,6 @@ use super::launch::Opening;
 use super::mode::Mode;
 use super::print::input;
 use super::print::spawn::Process;
-use super::private::create_private;
 use super::pty::reap::EndMode;
 use super::pty::reap::ProcessRegistry;
 use super::pty::reap::end_group;
@@ -27,6 +26,7 @@ use super::shape::Shape;
 use super::transcript_store::Rehearsed;
 use super::transcript_store::TranscriptStore;
 use crate::clock;
+use crate::disk::make_private_folder;
 use crate::turn::Block;
 use crate::turn::Message;
 use crate::turn::Role;
@@ -144,8 +144,8 @@ impl Shared {
         let url = format!("http://{}", nobody.local_addr()?);
         let uuid = Uuid::new_v4().to_string();
         let staged = in_new_folder(&self.config.run_dir, |files| {
-            create_private(&files.folder)?;
-            create_private(&files.passing())?;
+            make_private_folder(&files.folder)?;
+            make_private_folder(&files.passing())?;
             let opening = Opening::Empty(uuid.clone());
             let shape = Shape {
                 mode: Mode::Print,

@@ -4,15 +4,15 @@ use super::discard::discard;
 use super::launch;
 use super::launch::Files;
 use super::launch_context::LaunchContext;
-use super::private::create_private;
-use super::private::write_private;
 use super::pty::reap::ProcessRegistry;
 use super::ready_gate;
 use super::shape::Shape;
 use super::transcript_pipe::make_pipe;
 use super::transcript_store::TranscriptStore;
-use super::witness::receiver::Place;
+use super::witness::receiver::HookAddress;
 use super::witness::tail::Tails;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
@@ -113,20 +113,20 @@ pub(super) fn in_new_folder<T>(
 pub(super) fn write_files(
     files: &Files,
     shape: &Shape,
-    place: &Place,
+    address: &HookAddress,
     gated: bool,
 ) -> io::Result<()> {
-    create_private(&files.folder)?;
+    make_private_folder(&files.folder)?;
     let gate = gated.then(|| files.gate());
     if let Some(gate) = &gate {
         make_pipe(gate)?;
     }
-    let mut settings = launch::hook_settings(&place.url, gate.as_deref());
+    let mut settings = launch::hook_settings(&address.url, gate.as_deref());
     if shape.thinking {
         settings = launch::telling_thinking(settings);
     }
     write_private(&files.settings(), settings.to_string().as_bytes(), 0o600)?;
-    let servers = launch::mcp_servers(&place.tools_url()).to_string();
+    let servers = launch::mcp_servers(&address.tools_url()).to_string();
     write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     if !shape.system.is_empty() {
         write_private(&files.system(), shape.system.as_bytes(), 0o600)?;

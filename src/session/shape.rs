@@ -5,6 +5,7 @@ use super::mode::Mode;
 use crate::turn::Request;
 use crate::turn::ToolChoice;
 use crate::turn::ToolRule;
+use crate::turn::answer_tokens_max;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -34,7 +35,7 @@ impl Shape {
             max_tokens: request
                 .sampling
                 .max_tokens
-                .unwrap_or_else(|| ceiling(&request.model)),
+                .unwrap_or_else(|| answer_tokens_max(&request.model)),
             extra_body: extra_body(request),
             thinking: request.sampling.thinks(),
             betas: betas(request),
@@ -127,20 +128,6 @@ fn tool_choice(choice: &ToolChoice) -> Option<Value> {
 const EFFORT: &str = "effort-2025-11-24";
 /// Up to this the CLI cuts no bound of a model: the least that any may have is 4,096, and the most is 128,000.
 const MAX_TOKENS_UNCUT: u64 = 4096;
-/// Tokens that an answer may have where its caller does not say: as many as the model can, by its name. A name that is
-/// not known is taken for a newer one.
-fn ceiling(model: &str) -> u64 {
-    let has = |marks: &[&str]| marks.iter().any(|mark| model.contains(mark));
-    if has(&["claude-3-opus", "claude-3-haiku", "claude-3-sonnet"]) {
-        4096
-    } else if has(&["claude-3-5"]) {
-        8192
-    } else if has(&["opus-4-0", "opus-4-1", "opus-4-2025"]) {
-        32_000
-    } else {
-        64_000
-    }
-}
 
 /// What most first calls ask for; the pool learns the others.
 pub(crate) const MAX_TOKENS_PLAIN: u64 = 1024;

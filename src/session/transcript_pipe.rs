@@ -9,8 +9,8 @@
 //!
 //! The alternative that lost was to type every prompt: the prompt box trims, folds, normalises and obeys.
 
-use super::private::write_private;
 use super::pty::spawn::thread;
+use crate::disk::write_private;
 use std::fs;
 use std::fs::File;
 use std::io;

@@ -3,12 +3,12 @@
 use super::attachment::Attachments;
 use super::history;
 use super::history::Heading;
-use super::private::write_private;
 use super::transcript_pipe::TranscriptPipe;
 use super::transcript_pipe::is_pipe;
 use super::witness::record::Record;
 use super::witness::record::parse_record;
 use crate::clock;
+use crate::disk::write_private;
 use crate::turn::Message;
 use serde_json::Value;
 use std::fs;
@@ -172,7 +172,7 @@ impl TranscriptStore {
     pub(crate) fn learn_rehearsed(&self, model: &str, transcript: &Path) -> Rehearsed {
         let records = short_records(transcript);
         self.learn(model, &records);
-        let is_asked = |record: &Record| matches!(record, Record::Error(_) | Record::Said(_));
+        let is_asked = |record: &Record| matches!(record, Record::Error(_) | Record::Assistant(_));
         match records.iter().any(is_asked) {
             _ if self.attachments().is_any() => Rehearsed::Told,
             true => Rehearsed::Silent,

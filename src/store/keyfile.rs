@@ -1,7 +1,6 @@
 //! `keys.json`: the keys on disk.
 
 use super::error::StoreError;
-use super::file;
 use super::key::Key;
 use super::key::KeyError;
 use super::key::Keys;
@@ -10,6 +9,7 @@ use super::migrate;
 use super::migrate::Step;
 use super::migrate::Unliftable;
 use super::secret::Digest;
+use crate::disk;
 use crate::turn::KeyId;
 use serde::Deserialize;
 use serde::Serialize;
@@ -92,7 +92,7 @@ impl KeyFile {
         let result = change(&mut keys)?;
         let content = serde_json::to_vec_pretty(&Written::from(&keys));
         let content = content.map_err(|error| unwritable(error.into()))?;
-        file::replace(&self.path, &content).map_err(unwritable)?;
+        disk::replace(&self.path, &content).map_err(unwritable)?;
         drop(lock);
         Ok(result)
     }
@@ -100,9 +100,9 @@ impl KeyFile {
     /// A file of its own is locked: the keys' file is another one after each change.
     fn lock(&self) -> io::Result<File> {
         if let Some(home) = self.path.parent() {
-            file::make_folder(home)?;
+            disk::make_folder(home)?;
         }
-        let lock = file::lock_file(&self.path.with_extension("lock"))?;
+        let lock = disk::lock_file(&self.path.with_extension("lock"))?;
         lock.lock()?;
         Ok(lock)
     }

@@ -9,8 +9,7 @@
 //! **Never.** No call waits for the store: it is told by a bounded queue, and what does not fit is counted. A key's text is not in it: it is shown once, when it is made, and then only its hash is left. A prompt,
 //! an answer or a credential of a CLI is not in it either.
 //!
-//! **Invariants.** A file is replaced whole: written beside, synced, and renamed, so that a crash at any moment leaves
-//! the old one or the new one. Two commands at the same time wait for one another. Only this user can read what is
+//! **Invariants.** A file is replaced whole ([`crate::disk`]): a crash at any moment leaves the old one or the new one. Two commands at the same time wait for one another. Only this user can read what is
 //! here (0600). Each file tells its version; [`migrate`] lifts an older one, and a newer one is refused untouched.
 //! So does the store's schema, by numbered steps with checksums: one that fails or was altered stops the start.
 //!
@@ -18,10 +17,9 @@
 //!
 //! Start reading at [`key`], then [`keyfile`]; of the store at [`database`].
 
+mod catalog_files;
 mod database;
 mod error;
-mod file;
-mod hex;
 mod migrate;
 mod mirror;
 
@@ -31,6 +29,10 @@ mod secret;
 mod uses;
 mod watch;
 
+pub(crate) use catalog_files::CATALOG_DEPTH_MAX;
+pub(crate) use catalog_files::CATALOG_FILES_MAX;
+pub(crate) use catalog_files::is_hidden;
+pub(crate) use catalog_files::is_yaml;
 pub(crate) use database::AuditEntry;
 pub(crate) use database::AuditFilter;
 pub(crate) use database::Cursor;
@@ -48,16 +50,6 @@ pub(crate) use database::UsageSums;
 pub(crate) use database::copy_store;
 pub(crate) use database::tell_audit;
 pub(crate) use error::StoreError;
-pub(crate) use file::CATALOG_DEPTH_MAX;
-pub(crate) use file::CATALOG_FILES_MAX;
-pub(crate) use file::is_hidden;
-pub(crate) use file::is_yaml;
-pub(crate) use file::lock_file;
-pub(crate) use file::make_folder;
-pub(crate) use file::remove;
-pub(crate) use file::replace;
-pub(crate) use hex::from_hex;
-pub(crate) use hex::to_hex;
 pub(crate) use key::Key;
 pub(crate) use key::KeyError;
 pub(crate) use key::KeyState;

@@ -4,8 +4,8 @@
 //! (argon2, bcrypt) makes up for the few bits of a password that a person chose; here it would protect nothing, and
 //! every call, also every bad one, would cost the tens of milliseconds that such a hash takes on purpose.
 
-use super::hex::from_hex;
-use super::hex::to_hex;
+use crate::hex::from_hex;
+use crate::hex::to_hex;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::Sha256;

@@ -3,7 +3,7 @@
 //! It is a file of its own, for `keys.json` is the commands' to write and this one the daemon's. What stands in it is
 //! nice to know and nothing depends on it: one that is gone, broken or of another version says nothing.
 
-use super::file;
+use crate::disk;
 use crate::turn::KeyId;
 use serde::Deserialize;
 use serde::Serialize;
@@ -55,7 +55,7 @@ impl UseFile {
             version: VERSION,
             last_used_at: pairs.collect(),
         };
-        file::replace(&self.path, &serde_json::to_vec(&written)?)
+        disk::replace(&self.path, &serde_json::to_vec(&written)?)
     }
 }
 

@@ -10,6 +10,7 @@ use super::session::SessionTap;
 use super::session::TapSession;
 use super::target::Target;
 use super::target::TargetError;
+use crate::hex::to_hex;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;
@@ -83,7 +84,7 @@ impl Tap {
     pub(crate) fn open(&self, model: &str) -> io::Result<TapSession> {
         let mut bytes = [0_u8; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-        let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = to_hex(&bytes);
         let url = format!("http://{}/{secret}", self.shared.address);
         let (line, heard) = SessionTap::new(model.to_owned());
         self.lines().insert(secret.clone(), Arc::clone(&line));

@@ -4,7 +4,7 @@ use super::Endpoint;
 use super::TelemetryConfig;
 use super::sender::Sender;
 use super::span;
-use super::span::Told;
+use super::span::CallSpan;
 use crate::calls::CallRecord;
 use hyper::HeaderMap;
 use opentelemetry::Context;
@@ -112,7 +112,7 @@ impl Telemetry {
 }
 
 impl Open {
-    fn tell(&self, told: Told, origin: &Origin) {
+    fn tell(&self, told: CallSpan, origin: &Origin) {
         let call = self.tracer.span_builder(told.name);
         let call = call
             .with_kind(SpanKind::Server)

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 /// What is told of a call.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct CallSpan {
     pub(super) name: String,
     pub(super) began: SystemTime,
     pub(super) ended: SystemTime,
@@ -31,12 +31,12 @@ pub(super) struct Phase {
 }
 
 /// Makes a span of a call that ended then.
-pub(super) fn told(entry: &CallRecord, ended: SystemTime) -> Told {
+pub(super) fn told(entry: &CallRecord, ended: SystemTime) -> CallSpan {
     let began = ended.checked_sub(entry.spans.total).unwrap_or(ended);
     let is_ours = entry
         .status
         .is_none_or(|status| !(400..500).contains(&status));
-    Told {
+    CallSpan {
         name: format!("chat {}", entry.model),
         began,
         ended,
@@ -156,7 +156,7 @@ mod tests {
         entry
     }
 
-    fn attribute(told: &Told, name: &str) -> Option<String> {
+    fn attribute(told: &CallSpan, name: &str) -> Option<String> {
         let mut all = told.attributes.iter();
         let found = all.find(|attribute| attribute.key.as_str() == name);
         found.map(|attribute| attribute.value.as_str().into_owned())

@@ -7,13 +7,13 @@ use super::Event;
 /// How far an answer is.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerGrammar {
-    place: Place,
+    position: Position,
     /// Blocks that have begun.
     blocks: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     #[default]
     Unbegun,
     Between,
@@ -36,33 +36,37 @@ impl AnswerGrammar {
     /// # Errors
     /// Says which rule it breaks; the answer is then of no further use.
     pub(crate) fn check(&mut self, event: &Event) -> Result<(), &'static str> {
-        self.place = match (self.place, event) {
-            (Place::Over, _) => return Err("an event after the end"),
-            (Place::Unbegun, Event::Start(_)) => Place::Between,
-            (Place::Between | Place::Within(_), Event::Start(_)) => return Err("a second start"),
-            (Place::Unbegun, _) => return Err("an event before the start"),
-            (Place::Between, Event::BlockStart { index, kind }) => self.open(*index, kind)?,
-            (Place::Within(_), Event::BlockStart { .. }) => return Err("a block inside a block"),
-            (Place::Within(kind), Event::Delta { index, delta }) if self.is_last(*index) => {
+        self.position = match (self.position, event) {
+            (Position::Over, _) => return Err("an event after the end"),
+            (Position::Unbegun, Event::Start(_)) => Position::Between,
+            (Position::Between | Position::Within(_), Event::Start(_)) => {
+                return Err("a second start");
+            }
+            (Position::Unbegun, _) => return Err("an event before the start"),
+            (Position::Between, Event::BlockStart { index, kind }) => self.open(*index, kind)?,
+            (Position::Within(_), Event::BlockStart { .. }) => {
+                return Err("a block inside a block");
+            }
+            (Position::Within(kind), Event::Delta { index, delta }) if self.is_last(*index) => {
                 kind.check(delta)?
             }
             (_, Event::Delta { .. }) => return Err("a delta outside its block"),
-            (Place::Within(_), Event::BlockStop { index }) if self.is_last(*index) => {
-                Place::Between
+            (Position::Within(_), Event::BlockStop { index }) if self.is_last(*index) => {
+                Position::Between
             }
             (_, Event::BlockStop { .. }) => return Err("a stop outside its block"),
-            (Place::Within(_), Event::End(_)) => return Err("an end inside a block"),
-            (Place::Between, Event::End(_)) => Place::Over,
+            (Position::Within(_), Event::End(_)) => return Err("an end inside a block"),
+            (Position::Between, Event::End(_)) => Position::Over,
         };
         Ok(())
     }
 
-    fn open(&mut self, index: usize, kind: &BlockKind) -> Result<Place, &'static str> {
+    fn open(&mut self, index: usize, kind: &BlockKind) -> Result<Position, &'static str> {
         if index != self.blocks {
             return Err("a block out of order");
         }
         self.blocks += 1;
-        Ok(Place::Within(Kind::of(kind)))
+        Ok(Position::Within(Kind::of(kind)))
     }
 
     fn is_last(&self, index: usize) -> bool {
@@ -80,12 +84,12 @@ impl Kind {
         }
     }
 
-    fn check(self, delta: &Delta) -> Result<Place, &'static str> {
+    fn check(self, delta: &Delta) -> Result<Position, &'static str> {
         match (self, delta) {
             (_, Delta::Foreign(_))
             | (Kind::Text, Delta::Text(_))
             | (Kind::Thinking, Delta::Thinking(_) | Delta::Signature(_))
-            | (Kind::Call, Delta::InputJson(_)) => Ok(Place::Within(self)),
+            | (Kind::Call, Delta::InputJson(_)) => Ok(Position::Within(self)),
             _ => Err("a delta of another kind than its block"),
         }
     }

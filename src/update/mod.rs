@@ -1,7 +1,7 @@
 //! A newer relay, from a source that the user configured: found, verified, put in place of this one, and taken back.
 //!
 //! **What for.** [`manifest`] says what there is, [`verify`] whether it is genuine, [`decide`](manifest::decide)
-//! whether it is wanted; [`source`] fetches, [`mod@unpack`] opens, [`Place`] swaps the programs.
+//! whether it is wanted; [`source`] fetches, [`mod@unpack`] opens, [`ProgramFiles`] swaps the programs.
 //!
 //! **Never.** Nothing is asked of anybody unless a source and a key are configured. Nothing that was fetched is run,
 //! opened or written beside the program before its signature was verified. No older version is put in place.
@@ -13,14 +13,14 @@
 
 mod error;
 pub(crate) mod manifest;
-mod place;
+mod program_files;
 mod source;
 mod unpack;
 pub(crate) mod verify;
 mod web;
 
 pub(crate) use error::UpdateError;
-pub(crate) use place::Place;
+pub(crate) use program_files::ProgramFiles;
 pub(crate) use source::Source;
 pub(crate) use unpack::unpack;
 

@@ -2,11 +2,11 @@
 
 use super::error::UpdateError;
 use super::manifest::Archive;
+use crate::hex::to_hex;
 use minisign_verify::PublicKey;
 use minisign_verify::Signature;
 use sha2::Digest;
 use sha2::Sha256;
-use std::fmt::Write;
 
 /// Reads the configured keys.
 ///
@@ -44,15 +44,8 @@ pub(crate) fn signed(
 /// Where they are others.
 pub(crate) fn meant(archive: &Archive, bytes: &[u8]) -> Result<(), UpdateError> {
     let is_whole = u64::try_from(bytes.len()).is_ok_and(|size| size == archive.size);
-    let is_it = is_whole && digits(&Sha256::digest(bytes)).eq_ignore_ascii_case(&archive.sha256);
+    let is_it = is_whole && to_hex(&Sha256::digest(bytes)).eq_ignore_ascii_case(&archive.sha256);
     is_it
         .then_some(())
         .ok_or_else(|| UpdateError::Altered(archive.file.clone()))
-}
-
-fn digits(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // a string takes all
-        text
-    })
 }

@@ -28,7 +28,7 @@ mod matrix;
 mod messages;
 mod opaque;
 mod openai;
-mod openai_rows;
+mod openai_losses;
 mod openai_troubles;
 mod operator;
 mod pass;

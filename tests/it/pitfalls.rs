@@ -1,5 +1,6 @@
-//! What callers of gateways complain of most, in fourteen rows, r13 to r26: streams that fail, features that a
-//! translation loses, tokens that are counted twice, errors that are replaced. Each row is a test.
+//! What callers of gateways complain of most, in fourteen rows, 13 to 26: streams that fail, features that a
+//! translation loses, tokens that are counted twice, errors that are replaced. Each test says
+//! above it which row it is.
 
 use super::support::api_host;
 use super::support::api_host::Asked;
@@ -76,8 +77,9 @@ fn count(text: &str, word: &str) -> usize {
     text.matches(word).count()
 }
 
+/// Row 13.
 #[test]
-fn r13_an_error_after_the_first_event_of_a_stream_goes_to_the_next_key() {
+fn an_error_after_the_first_event_of_a_stream_goes_to_the_next_key() {
     let rig = first_key(|asked| {
         let failed = api(asked).failed("1", "insufficient_quota", "insufficient_quota", "no more");
         Said::Stream(vec![preamble(asked), failed])
@@ -90,8 +92,9 @@ fn r13_an_error_after_the_first_event_of_a_stream_goes_to_the_next_key() {
     }
 }
 
+/// Row 14.
 #[test]
-fn r14_a_stream_that_is_cut_is_no_clean_end() {
+fn a_stream_that_is_cut_is_no_clean_end() {
     let rig = Rig::new(|asked| match asked.is_streamed() {
         true => Said::Cut(begun(asked, "half")),
         false => Said::Short(api(asked).whole(&answer("half")).to_string()),
@@ -115,8 +118,9 @@ fn r14_a_stream_that_is_cut_is_no_clean_end() {
     }
 }
 
+/// Row 15.
 #[test]
-fn r15_a_stall_after_the_head_ends_the_wait_of_its_caller() {
+fn a_stall_after_the_head_ends_the_wait_of_its_caller() {
     let rig = Rig::new(|asked| Said::Stall(vec![preamble(asked)]));
     for from in APIS {
         let answer = rig.ask(from, from, &plain(from, "q"), true);
@@ -130,8 +134,9 @@ fn r15_a_stall_after_the_head_ends_the_wait_of_its_caller() {
     }
 }
 
+/// Row 16.
 #[test]
-fn r16_what_was_told_in_part_is_tried_nowhere_again() {
+fn what_was_told_in_part_is_tried_nowhere_again() {
     let rig = first_key(|asked| {
         let mut events = begun(asked, "half");
         events.push(api(asked).failed("1", "overloaded_error", "server_error", "busy"));
@@ -151,8 +156,9 @@ fn r16_what_was_told_in_part_is_tried_nowhere_again() {
     }
 }
 
+/// Row 17.
 #[test]
-fn r17_a_caller_sees_one_start_however_many_tries_there_were() {
+fn a_caller_sees_one_start_however_many_tries_there_were() {
     let tries = AtomicUsize::new(0);
     let rig = Rig::new(
         move |asked| match tries.fetch_add(1, Ordering::Relaxed) % 2 {
@@ -215,8 +221,9 @@ fn endless_host() -> (String, mpsc::Receiver<()>) {
     (format!("http://{address}"), gone)
 }
 
+/// Row 18.
 #[test]
-fn r18_a_caller_that_leaves_ends_the_hosts_work_and_is_charged_what_was_told_by_then() {
+fn a_caller_that_leaves_ends_the_hosts_work_and_is_charged_what_was_told_by_then() {
     let (url, gone) = endless_host();
     let world = World::scripted("").pool("idle = 0");
     world.credential("key", "sk-a");
@@ -249,8 +256,9 @@ fn r18_a_caller_that_leaves_ends_the_hosts_work_and_is_charged_what_was_told_by_
     }
 }
 
+/// Row 19.
 #[test]
-fn r19_thinking_keeps_its_signature_for_its_maker_and_gets_none_invented() {
+fn thinking_keeps_its_signature_for_its_maker_and_gets_none_invented() {
     let thought = || {
         let mut answer = answer("said");
         answer.parts.insert(0, Part::Think("THOUGHT".to_owned()));
@@ -282,8 +290,9 @@ fn r19_thinking_keeps_its_signature_for_its_maker_and_gets_none_invented() {
     }
 }
 
+/// Row 20.
 #[test]
-fn r20_cache_control_passes_as_it_was_written_and_is_named_where_it_cannot() {
+fn cache_control_passes_as_it_was_written_and_is_named_where_it_cannot() {
     let rig = Rig::new(|asked| told(asked, &answer("x")));
     let mut body = plain(Api::Messages, "q");
     let marked =
@@ -335,8 +344,9 @@ fn interleaved() -> Vec<String> {
     events
 }
 
+/// Row 21.
 #[test]
-fn r21_pieces_of_parallel_tool_calls_land_each_in_its_own() {
+fn pieces_of_parallel_tool_calls_land_each_in_its_own() {
     let rig = Rig::new(|_| Said::Stream(interleaved()));
     let mut body = plain(Api::Messages, "q");
     body["tools"] = ["first", "second"]
@@ -379,8 +389,9 @@ fn r21_pieces_of_parallel_tool_calls_land_each_in_its_own() {
     assert_eq!(inputs, ["{\"a\":1}", "{\"b\":2}"]);
 }
 
+/// Row 22.
 #[test]
-fn r22_pictures_reach_a_host_as_pictures_also_by_url_and_in_results() {
+fn pictures_reach_a_host_as_pictures_also_by_url_and_in_results() {
     let rig = Rig::new(|asked| told(asked, &answer("x")));
     let url =
         json!({"type": "image", "source": {"type": "url", "url": "https://example.com/cat.png"}});
@@ -410,8 +421,9 @@ fn r22_pictures_reach_a_host_as_pictures_also_by_url_and_in_results() {
     }
 }
 
+/// Row 23.
 #[test]
-fn r23_a_structured_answer_is_asked_for_in_the_hosts_own_words() {
+fn a_structured_answer_is_asked_for_in_the_hosts_own_words() {
     let rig = Rig::new(|asked| told(asked, &answer("{}")));
     let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"],
         "additionalProperties": false});
@@ -437,8 +449,9 @@ fn r23_a_structured_answer_is_asked_for_in_the_hosts_own_words() {
     }
 }
 
+/// Row 24.
 #[test]
-fn r24_items_of_reasoning_come_back_to_their_host_with_what_is_encrypted_in_them() {
+fn items_of_reasoning_come_back_to_their_host_with_what_is_encrypted_in_them() {
     let mut thought = answer("said");
     thought.parts.insert(0, Part::Think("THOUGHT".to_owned()));
     let rig = Rig::new(move |asked| told(asked, &thought));
@@ -470,8 +483,9 @@ fn r24_items_of_reasoning_come_back_to_their_host_with_what_is_encrypted_in_them
     }
 }
 
+/// Row 25.
 #[test]
-fn r25_cached_tokens_are_counted_once_in_every_api_streamed_or_not() {
+fn cached_tokens_are_counted_once_in_every_api_streamed_or_not() {
     let counts = Counts {
         input: 40,
         cache_read: Some(60),
@@ -514,8 +528,9 @@ fn r25_cached_tokens_are_counted_once_in_every_api_streamed_or_not() {
     }
 }
 
+/// Row 26.
 #[test]
-fn r26_a_refusal_keeps_its_status_and_its_words() {
+fn a_refusal_keeps_its_status_and_its_words() {
     for (status, kind, words) in [
         (
             400,

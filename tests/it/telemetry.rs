@@ -2,6 +2,7 @@
 
 use super::support::client;
 use super::support::client::call;
+use super::support::hex::to_hex;
 use super::support::played::Played;
 use super::support::relay::Relay;
 use super::support::relay::World;
@@ -115,9 +116,8 @@ fn a_collector_is_told_of_each_call_by_its_phases_and_of_no_text() {
         })
     };
     let first = by_id(answer.header("request-id")).expect("the first call is told");
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
     assert_eq!(
-        (hex(&first.trace_id), hex(&first.parent_span_id)),
+        (to_hex(&first.trace_id), to_hex(&first.parent_span_id)),
         (
             "0af7651916cd43dd8448eb211c80319c".to_owned(),
             "b7ad6b7169203331".to_owned()

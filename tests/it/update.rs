@@ -1,6 +1,7 @@
 //! The update: from a source of the test's own, with genuine, changed, cut and wrongly signed files.
 
 use super::support::client;
+use super::support::hex::to_hex;
 use super::support::host;
 use super::support::host::Host;
 use super::support::host::Proxy;
@@ -110,10 +111,7 @@ impl Shop {
             "#!/bin/sh\ncase $1 in --version) echo inference-relay {version}; exit 0;; esac\n{serve}\n"
         );
         let archive = packed(program.as_bytes());
-        let digest: String = Sha256::digest(&archive)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = to_hex(&Sha256::digest(&archive));
         let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
         let manifest = json!({"product": "inference-relay", "version": version, "archives": [
             {"platform": platform, "file": ARCHIVE, "size": archive.len(), "sha256": digest},

@@ -52,18 +52,7 @@ impl Scene {
                 dot(),
                 wrapped(text, Style::Plain, columns.saturating_sub(NOTICE_MARGIN)),
             ),
-            Block::Failure(text) => {
-                let is_api = text.starts_with("API Error");
-                let margin = if is_api {
-                    NOTICE_MARGIN
-                } else {
-                    self.dialect.failing.margin
-                };
-                lead(
-                    dot(),
-                    wrapped(text, Style::Plain, columns.saturating_sub(margin)),
-                )
-            }
+            Block::Failure(text) => self.failure(text, columns),
             Block::Thought(_) if !self.dialect.tells_thinking => Vec::new(),
             Block::Thought(seconds) => {
                 let tail = if self.is_new {
@@ -76,28 +65,7 @@ impl Scene {
                     &format!("  Thought for {}s{tail}", (*seconds).max(1)),
                 )]
             }
-            Block::Result(text) => {
-                let mark = "  ⎿ \u{a0}";
-                let keeps = self.dialect.keeps_blanks;
-                let lines = text.split('\n').flat_map(|line| {
-                    broken(
-                        &Line::of(Style::Grey, line),
-                        columns.saturating_sub(5),
-                        keeps,
-                    )
-                });
-                let leads = std::iter::once(mark).chain(std::iter::repeat("     "));
-                leads
-                    .zip(lines)
-                    .map(|(lead, line)| Line {
-                        cells: Line::of(Style::Grey, lead)
-                            .cells
-                            .into_iter()
-                            .chain(line.cells)
-                            .collect(),
-                    })
-                    .collect()
-            }
+            Block::Result(text) => self.result(text, columns),
             Block::Answer(text) => {
                 vec![Line::of(Style::Grey, &format!("  ⎿  {text}")).cut(columns)]
             }
@@ -117,6 +85,30 @@ impl Scene {
                 )]
             }
         }
+    }
+
+    fn failure(&self, text: &str, columns: usize) -> Vec<Line> {
+        let margin = match text.starts_with("API Error") {
+            true => NOTICE_MARGIN,
+            false => self.dialect.failing.margin,
+        };
+        let columns = columns.saturating_sub(margin);
+        lead(dot(), wrapped(text, Style::Plain, columns))
+    }
+
+    /// A text behind `⎿`.
+    fn result(&self, text: &str, columns: usize) -> Vec<Line> {
+        let (columns, keeps) = (columns.saturating_sub(5), self.dialect.keeps_blanks);
+        let lines = text
+            .split('\n')
+            .flat_map(|line| broken(&Line::of(Style::Grey, line), columns, keeps));
+        let leads = std::iter::once("  ⎿ \u{a0}").chain(std::iter::repeat("     "));
+        let led = |(lead, line): (&str, Line)| {
+            let lead = Line::of(Style::Grey, lead).cells.into_iter();
+            let cells = lead.chain(line.cells).collect();
+            Line { cells }
+        };
+        leads.zip(lines).map(led).collect()
     }
 
     /// `Called relay 2 times`.

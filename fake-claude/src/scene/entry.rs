@@ -23,17 +23,9 @@ impl Scene {
         };
         let first = Line::of(mark_style, &mark);
         if text.is_empty() {
-            let queued = (!self.queued.is_empty()).then_some("Press up to edit queued messages");
-            let line = match queued.or(self.hint) {
-                // The cursor stands on the hint's first letter, and the rest is dim.
-                Some(hint) => {
-                    let (letter, rest) = hint.split_at(1);
-                    first.and(Style::Cursor, letter).and(Style::Dim, rest)
-                }
-                None => first.and(Style::Cursor, " "),
-            };
-            return (vec![line], (0, 2));
+            return (vec![self.empty(first)], (0, 2));
         }
+        let width = columns.saturating_sub(MARGIN);
         let mut lines = Vec::new();
         let mut rest = (0, 2);
         let mut at = 0;
@@ -41,18 +33,12 @@ impl Scene {
             let shown = markdown::expand(part, self.tab_offset());
             let begin = lines.len();
             if (at..=at + part.len()).contains(&cursor) {
-                let column = Line::of(
-                    Style::Plain,
-                    &markdown::expand(&part[..cursor - at], self.tab_offset()),
-                )
-                .width();
-                let width = columns.saturating_sub(MARGIN).max(1);
+                let before = markdown::expand(&part[..cursor - at], self.tab_offset());
+                let column = Line::of(Style::Plain, &before).width();
+                let width = width.max(1);
                 rest = (begin + column / width, 2 + column % width);
             }
-            for line in wrap(
-                &Line::of(Style::Plain, &shown),
-                columns.saturating_sub(MARGIN),
-            ) {
+            for line in wrap(&Line::of(Style::Plain, &shown), width) {
                 let lead = if lines.is_empty() {
                     first.clone()
                 } else {
@@ -68,6 +54,19 @@ impl Scene {
             *line = std::mem::take(line).and(Style::Cursor, " ");
         }
         (lines, rest)
+    }
+
+    /// The line of a box in which nothing stands.
+    fn empty(&self, first: Line) -> Line {
+        let queued = (!self.queued.is_empty()).then_some("Press up to edit queued messages");
+        match queued.or(self.hint) {
+            // The cursor stands on the hint's first letter, and the rest is dim.
+            Some(hint) => {
+                let (letter, rest) = hint.split_at(1);
+                first.and(Style::Cursor, letter).and(Style::Dim, rest)
+            }
+            None => first.and(Style::Cursor, " "),
+        }
     }
 
     pub(super) fn foot(&self, input: &Input, rows: usize, columns: usize) -> Vec<Line> {

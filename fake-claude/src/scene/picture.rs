@@ -46,9 +46,31 @@ impl Scene {
         if let Some(dialog) = self.dialog.as_ref().filter(|dialog| dialog.is_opening()) {
             return dialog.picture(columns);
         }
+        let mut lines = self.top(size, now);
+        let (bottom, cursor) = self.bottom(input, columns, now);
+        if self.is_new {
+            self.fill(&mut lines, rows.saturating_sub(bottom.len()));
+        } else if lines.last().is_some_and(|line| !line.cells.is_empty()) {
+            lines.push(Line::default());
+        }
+        if self.in_editor && lines.last().is_some_and(|line| line.cells.is_empty()) {
+            lines.pop();
+        }
+        let cursor = (lines.len() + cursor.0, cursor.1);
+        lines.extend(bottom);
+        if self.is_new {
+            lines.truncate(rows);
+        }
+        let lowest = lines.len().saturating_sub(usize::from(!self.in_editor));
+        let cursor = (cursor.0.min(lowest), cursor.1);
+        Picture { cursor, lines }
+    }
+
+    /// What stands above the prompt box.
+    fn top(&self, size: (usize, usize), now: Instant) -> Vec<Line> {
         let in_sight = self.in_sight(size);
         let mut lines = match in_sight.len() == self.blocks.len() {
-            true => self.banner(columns),
+            true => self.banner(size.0),
             false => Vec::new(),
         };
         for (block, drawn) in in_sight {
@@ -67,36 +89,18 @@ impl Scene {
             lines.push(busy.line(now, &self.dialect));
             lines.push(Line::default());
         }
-        let (bottom, cursor) = self.bottom(input, columns, now);
-        if self.is_new {
-            if self.busy.is_none() || self.dialog.is_some() {
-                let end = lines.iter().rposition(|line| !line.cells.is_empty());
-                lines.truncate(end.map_or(0, |at| at + 1));
-            }
-            let above = rows.saturating_sub(bottom.len());
-            let hidden = lines.len().saturating_sub(above);
-            lines.drain(..hidden);
-            lines.resize(above, Line::default());
-        } else if lines.last().is_some_and(|line| !line.cells.is_empty()) {
-            lines.push(Line::default());
+        lines
+    }
+
+    /// Fills the window above the box: what is too much goes at the top.
+    fn fill(&self, lines: &mut Vec<Line>, above: usize) {
+        if self.busy.is_none() || self.dialog.is_some() {
+            let end = lines.iter().rposition(|line| !line.cells.is_empty());
+            lines.truncate(end.map_or(0, |at| at + 1));
         }
-        if self.in_editor && lines.last().is_some_and(|line| line.cells.is_empty()) {
-            lines.pop();
-        }
-        let cursor = (lines.len() + cursor.0, cursor.1);
-        lines.extend(bottom);
-        if self.is_new {
-            lines.truncate(rows);
-        }
-        Picture {
-            cursor: (
-                cursor
-                    .0
-                    .min(lines.len().saturating_sub(usize::from(!self.in_editor))),
-                cursor.1,
-            ),
-            lines,
-        }
+        let hidden = lines.len().saturating_sub(above);
+        lines.drain(..hidden);
+        lines.resize(above, Line::default());
     }
 
     /// The last blocks, drawn: what is above the window is not looked at again, and a long conversation has much of it.

@@ -40,23 +40,7 @@ impl Session {
                     .for_each(|busy| busy.retry = None);
                 self.said(&text);
             }
-            News::MessageOver => {
-                let running = self.running.as_mut();
-                let came = running.map(|running| std::mem::take(&mut running.coming));
-                if let Some(came) = came.filter(|came| !came.is_empty()) {
-                    self.show(&came);
-                }
-                self.thought();
-                self.scene.streaming = false;
-                if let Some(running) = &mut self.running {
-                    running.fresh = true;
-                    let servers = std::mem::take(&mut running.servers);
-                    if !servers.is_empty() {
-                        let over = false;
-                        self.scene.blocks.push(Block::Tools { servers, over });
-                    }
-                }
-            }
+            News::MessageOver => self.message_over(),
             News::Notice(text) => self.scene.blocks.push(Block::Notice(text)),
             News::Retrying(retry) => self.retrying(retry),
             News::Attached(name, lines) => {
@@ -77,6 +61,24 @@ impl Session {
             News::Stunt(stunt) => self.stunt(stunt),
             News::Shell(command, output) => self.shell_ended(command, output),
             News::Over(outcome) => self.over(outcome),
+        }
+    }
+
+    fn message_over(&mut self) {
+        let running = self.running.as_mut();
+        let came = running.map(|running| std::mem::take(&mut running.coming));
+        if let Some(came) = came.filter(|came| !came.is_empty()) {
+            self.show(&came);
+        }
+        self.thought();
+        self.scene.streaming = false;
+        if let Some(running) = &mut self.running {
+            running.fresh = true;
+            let servers = std::mem::take(&mut running.servers);
+            if !servers.is_empty() {
+                let over = false;
+                self.scene.blocks.push(Block::Tools { servers, over });
+            }
         }
     }
 
@@ -176,13 +178,7 @@ impl Session {
             }
             Outcome::Blocked { reason, prompt } => {
                 self.scene.blocks.truncate(blocks);
-                let text = format!(
-                    "UserPromptSubmit operation blocked by hook:\n{reason}\n\nOriginal prompt: {prompt}"
-                );
-                self.scene.blocks.push(Block::Notice(text));
-                if is_new {
-                    self.input.set(&prompt);
-                }
+                self.show_block(&reason, &prompt);
             }
             Outcome::Interrupted { is_silent: true } => {}
             Outcome::Interrupted { is_silent: false } => {
@@ -197,12 +193,7 @@ impl Session {
                 return;
             }
             Outcome::Failed { text, hint, kind } => {
-                self.scene.blocks.push(match kind {
-                    FailureKind::Plain if !self.is_aside(&text) => Block::Failure(text.clone()),
-                    FailureKind::Plain | FailureKind::Login | FailureKind::Limit => {
-                        Block::Result(text.clone())
-                    }
-                });
+                self.show_failure(&text, kind);
                 match is_new {
                     true => self.scene.hint = hint,
                     false => self.scene.blocks.push(duration),
@@ -214,6 +205,24 @@ impl Session {
             }
         }
         self.dequeue();
+    }
+
+    fn show_block(&mut self, reason: &str, prompt: &str) {
+        let text = format!(
+            "UserPromptSubmit operation blocked by hook:\n{reason}\n\nOriginal prompt: {prompt}"
+        );
+        self.scene.blocks.push(Block::Notice(text));
+        if self.world.dialect.is_new() {
+            self.input.set(prompt);
+        }
+    }
+
+    fn show_failure(&mut self, text: &str, kind: FailureKind) {
+        let text = text.to_owned();
+        self.scene.blocks.push(match kind {
+            FailureKind::Plain if !self.is_aside(&text) => Block::Failure(text),
+            FailureKind::Plain | FailureKind::Login | FailureKind::Limit => Block::Result(text),
+        });
     }
 
     /// Whether a failure stands behind `⎿`.

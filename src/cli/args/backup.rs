@@ -1,6 +1,6 @@
 //! What is typed to keep a relay, and to bring it back.
 
-use super::Place;
+use super::ConfigArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -35,7 +35,7 @@ pub(crate) struct Restore {
     /// The file that `backup` wrote
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,6 +1,6 @@
 //! What is typed to make a call, or to learn of calls.
 
-use super::Place;
+use super::ConfigArgs;
 use super::Query;
 use crate::catalog::LaneName;
 use crate::cli::explain;
@@ -31,7 +31,7 @@ pub(crate) struct Ask {
     #[arg(long)]
     pub(crate) no_stream: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
 }
 
 /// Enough for a long answer; an API call has to name a bound.
@@ -80,7 +80,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct Usage {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
     /// From when on: a span before now, or a time
     #[arg(long, value_name = "WHEN", default_value = "1d", value_parser = Moment::parse)]
     pub(crate) since: Moment,

@@ -1,6 +1,6 @@
 //! What is typed to set a relay up, run it and renew it.
 
-use super::Place;
+use super::ConfigArgs;
 use super::Query;
 use clap::Args;
 use clap::Subcommand;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
     /// Answer from fake-claude, a simulation, instead of a real claude: for a first look and for demonstrations
     #[arg(long)]
     pub(crate) simulated: bool,
@@ -86,7 +86,7 @@ pub(crate) struct ServiceInstall {
 #[derive(Debug, Args)]
 pub(crate) struct ServiceLogs {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
     /// Show this many lines
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub(crate) lines: u32,

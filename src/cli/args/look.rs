@@ -1,6 +1,6 @@
 //! What is typed to look at this machine, a daemon or the program itself.
 
-use super::Place;
+use super::ConfigArgs;
 use super::Query;
 use clap::Args;
 use clap::Subcommand;
@@ -46,7 +46,7 @@ pub(crate) struct Explain {
     #[arg(value_name = "REQUEST_ID")]
     pub(crate) request: Option<String>,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

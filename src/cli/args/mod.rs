@@ -113,14 +113,14 @@ pub(crate) enum Command {
         #[arg(long)]
         device: bool,
         #[command(flatten)]
-        place: Place,
+        place: ConfigArgs,
     },
     /// Have a CLI that the relay drives forget its login
     Logout {
         /// Which CLI
         cli: OwnCli,
         #[command(flatten)]
-        place: Place,
+        place: ConfigArgs,
     },
     /// Show the running daemon: its health, versions and sessions
     #[command(after_help = STATUS_EXAMPLES)]
@@ -258,7 +258,7 @@ pub(crate) struct Form {
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -266,7 +266,7 @@ pub(crate) struct Query {
 
 /// Which configuration, and which port.
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct ConfigArgs {
     /// Read this file [default: relay.toml in $INFERENCE_RELAY_HOME or ~/.inference-relay]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -275,7 +275,7 @@ pub(crate) struct Place {
     port: Option<u16>,
 }
 
-impl Place {
+impl ConfigArgs {
     pub(crate) fn flags(&self) -> Flags {
         Flags {
             config: self.config.clone(),

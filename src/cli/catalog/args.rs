@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// Which catalog, and for whom the result is printed.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct CatalogPlace {
+pub(crate) struct CatalogArgs {
     /// Read this configuration file [default: relay.toml in $INFERENCE_RELAY_HOME or ~/.inference-relay]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -21,7 +21,7 @@ pub(crate) struct CatalogPlace {
     pub(crate) json: bool,
 }
 
-impl CatalogPlace {
+impl CatalogArgs {
     pub(crate) fn flags(&self) -> Flags {
         Flags {
             config: self.config.clone(),
@@ -37,7 +37,7 @@ pub(crate) enum CatalogCommand {
         /// A file or a folder, or "-" for standard input [default: the catalog]
         path: Option<PathBuf>,
         #[command(flatten)]
-        place: CatalogPlace,
+        place: CatalogArgs,
     },
     /// Show what `apply` would change; exit code 1 if it would change anything
     Diff(Wanted),
@@ -58,7 +58,7 @@ pub(crate) enum CatalogCommand {
     /// Print the whole catalog in its one form: the same rows are the same bytes
     Export {
         #[command(flatten)]
-        place: CatalogPlace,
+        place: CatalogArgs,
     },
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Wanted {
     #[arg(long)]
     pub(crate) prune: bool,
     #[command(flatten)]
-    pub(crate) place: CatalogPlace,
+    pub(crate) place: CatalogArgs,
 }
 
 /// What can be done with the rows of one kind.
@@ -96,12 +96,12 @@ pub(crate) enum RowCommand<A: Args> {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        place: CatalogPlace,
+        place: CatalogArgs,
     },
     /// List the rows of this kind
     List {
         #[command(flatten)]
-        place: CatalogPlace,
+        place: CatalogArgs,
     },
     /// Show one row, where it stands, and what is wrong with it
     Show(NamedRow),
@@ -127,7 +127,7 @@ pub(crate) struct NamedRow {
     /// Its name
     pub(crate) name: String,
     #[command(flatten)]
-    pub(crate) place: CatalogPlace,
+    pub(crate) place: CatalogArgs,
 }
 
 /// An HTTP endpoint.
@@ -308,14 +308,14 @@ pub(crate) enum SecretCommand {
     /// List the names of stored credentials; what they are is not shown again
     List {
         #[command(flatten)]
-        place: CatalogPlace,
+        place: CatalogArgs,
     },
     /// Forget a stored credential that no host key uses
     Remove(RemovedRow),
     /// Seal every stored credential anew, under a new master key
     Rekey {
         #[command(flatten)]
-        place: CatalogPlace,
+        place: CatalogArgs,
     },
 }
 

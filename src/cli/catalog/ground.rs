@@ -4,11 +4,11 @@ use crate::catalog;
 use crate::catalog::ChangeSet;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
+use crate::catalog::Location;
 use crate::catalog::Model;
-use crate::catalog::Place;
 use crate::catalog::Problem;
 use crate::catalog::Snapshot;
-use crate::cli::catalog::args::CatalogPlace;
+use crate::cli::catalog::args::CatalogArgs;
 use crate::cli::out;
 use crate::cli::running;
 use crate::config;
@@ -39,7 +39,7 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    pub(super) fn of(place: &CatalogPlace, env: &Env) -> anyhow::Result<Ground> {
+    pub(super) fn of(place: &CatalogArgs, env: &Env) -> anyhow::Result<Ground> {
         let config = config::load(&place.flags(), env)?;
         Ok(Ground {
             dir: place.dir.clone().unwrap_or(config.catalog.dir),
@@ -112,7 +112,7 @@ pub(super) fn rows_at(path: &Path) -> anyhow::Result<DocumentSet> {
             .take(TEXT_MAX)
             .read_to_string(&mut text)
             .context("standard input does not read")?;
-        return Ok(DocumentSet::of_text(&text, &Place::default()));
+        return Ok(DocumentSet::of_text(&text, &Location::default()));
     }
     anyhow::ensure!(path.exists(), "{} is not there", path.display());
     Ok(catalog::load(path))
@@ -120,8 +120,8 @@ pub(super) fn rows_at(path: &Path) -> anyhow::Result<DocumentSet> {
 
 pub(super) fn problem_json(problem: &Problem) -> Value {
     json!({
-        "file": problem.place.path().map(|path| path.display().to_string()),
-        "line": problem.place.line,
+        "file": problem.location.path().map(|path| path.display().to_string()),
+        "line": problem.location.line,
         "kind": problem.row.as_ref().map(|row| row.kind.name()),
         "name": problem.row.as_ref().map(|row| row.name.clone()),
         "code": problem.code.name(),
@@ -136,11 +136,11 @@ pub(super) fn row_json(document: &Document, problems: &[Problem]) -> Value {
         .filter(|problem| problem.row.as_ref() == Some(&row));
     let mut value = document.to_json();
     value["file"] = document
-        .place
+        .location
         .path()
         .map(|path| path.display().to_string())
         .into();
-    value["line"] = document.place.line.into();
+    value["line"] = document.location.line.into();
     value["problems"] = mine.map(problem_json).collect();
     value
 }

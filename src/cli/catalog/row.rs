@@ -9,7 +9,7 @@ use crate::catalog::Problem;
 use crate::catalog::ProblemCode;
 use crate::catalog::Prune;
 use crate::catalog::RowId;
-use crate::cli::catalog::args::CatalogPlace;
+use crate::cli::catalog::args::CatalogArgs;
 use crate::cli::catalog::args::NamedRow;
 use crate::cli::catalog::args::RemovedRow;
 use crate::cli::catalog::args::RowCommand;
@@ -78,7 +78,7 @@ struct Adding {
 fn add(
     row: &impl Describe,
     how: Adding,
-    place: &CatalogPlace,
+    place: &CatalogArgs,
     env: &Env,
 ) -> anyhow::Result<CommandOutcome> {
     let ground = Ground::of(place, env)?;
@@ -91,7 +91,7 @@ fn add(
             anyhow::bail!(
                 "there is a {} at {} already; --replace puts this one in its place",
                 taken.row(),
-                taken.place
+                taken.location
             );
         }
         wanted.put(document);
@@ -110,7 +110,7 @@ fn add(
         let stands = after.find(&document.row()).unwrap_or(document);
         match place.json {
             true => out::json(&row_json(stands, ground.resolve(&after).problems()))?,
-            false => out::line(&format!("{}: in {}", stands.row(), stands.place))?,
+            false => out::line(&format!("{}: in {}", stands.row(), stands.location))?,
         }
     }
     if let Some(remark) = row.remark(&after) {
@@ -135,7 +135,7 @@ fn is_whole(ground: &Ground, after: &DocumentSet, wanted: &DocumentSet) -> anyho
     }
 }
 
-fn list(kind: Kind, place: &CatalogPlace, env: &Env) -> anyhow::Result<CommandOutcome> {
+fn list(kind: Kind, place: &CatalogArgs, env: &Env) -> anyhow::Result<CommandOutcome> {
     let ground = Ground::of(place, env)?;
     let set = ground.load();
     let snapshot = ground.resolve(&set);
@@ -179,7 +179,7 @@ fn list(kind: Kind, place: &CatalogPlace, env: &Env) -> anyhow::Result<CommandOu
 }
 
 /// Says where a simulated daemon runs, which serves more than the folder's rows say.
-fn tell_simulated(place: &CatalogPlace, env: &Env) {
+fn tell_simulated(place: &CatalogArgs, env: &Env) {
     let Ok(config) = config::load(&place.flags(), env) else {
         return;
     };
@@ -208,7 +208,7 @@ fn show(kind: Kind, named: &NamedRow, env: &Env) -> anyhow::Result<CommandOutcom
         out::json(&row_json(document, snapshot.problems()))?;
         return Ok(CommandOutcome::Done);
     }
-    out::text(&format!("# {}\n{}", document.place, document.to_yaml()))?;
+    out::text(&format!("# {}\n{}", document.location, document.to_yaml()))?;
     for problem in snapshot.problems_of(kind, &named.name) {
         out::note(&format!("problem: {}", problem.message));
     }

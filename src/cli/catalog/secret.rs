@@ -37,41 +37,44 @@ pub(crate) fn secret(command: &SecretCommand, env: &Env) -> anyhow::Result<Comma
             ground.take_up();
             told(&named.name, "removed", named.place.json)?;
         }
-        SecretCommand::Rekey { place } => {
-            let ground = Ground::of(place, env)?;
-            let done = secret::rekey(&ground.file, &ground.master)?;
-            let (secrets, key) = (done.secrets, &done.key);
-            match place.json {
-                true => out::json(&json!({ "secrets": secrets, "master_key": key }))?,
-                false => out::line(&format!(
-                    "{secrets} secrets are sealed with master key {key}"
-                ))?,
-            }
-            if done.is_by_variable {
-                out::note(
-                    "Now give the relay the new key in RELAY_MASTER_KEY, and start it again.",
-                );
-            }
-        }
-        SecretCommand::List { place } => {
-            let names = Ground::of(place, env)?.file.names()?;
-            if place.json {
-                let rows = names
-                    .iter()
-                    .map(|(name, at)| json!({ "name": name, "set_at": stamp(*at) }));
-                out::json(&json!({ "secrets": rows.collect::<Vec<_>>() }))?;
-            } else {
-                let rows = names.into_iter().map(|(name, at)| vec![name, stamp(at)]);
-                let rows: Vec<_> = rows.collect();
-                if rows.is_empty() {
-                    out::note("There are none; `inference-relay secret set NAME` stores one.");
-                } else {
-                    out::text(&table(&["NAME", "SET AT"], &rows))?;
-                }
-            }
-        }
+        SecretCommand::Rekey { place } => rekey(&Ground::of(place, env)?, place.json)?,
+        SecretCommand::List { place } => list(&Ground::of(place, env)?, place.json)?,
     }
     Ok(CommandOutcome::Done)
+}
+
+/// Seals every secret under a new master key.
+fn rekey(ground: &Ground, is_json: bool) -> anyhow::Result<()> {
+    let done = secret::rekey(&ground.file, &ground.master)?;
+    let (secrets, key) = (done.secrets, &done.key);
+    match is_json {
+        true => out::json(&json!({ "secrets": secrets, "master_key": key }))?,
+        false => out::line(&format!(
+            "{secrets} secrets are sealed with master key {key}"
+        ))?,
+    }
+    if done.is_by_variable {
+        out::note("Now give the relay the new key in RELAY_MASTER_KEY, and start it again.");
+    }
+    Ok(())
+}
+
+fn list(ground: &Ground, is_json: bool) -> anyhow::Result<()> {
+    let names = ground.file.names()?;
+    if is_json {
+        let row = |(name, at): &(String, u64)| json!({ "name": name, "set_at": stamp(*at) });
+        let rows: Vec<_> = names.iter().map(row).collect();
+        out::json(&json!({ "secrets": rows }))?;
+        return Ok(());
+    }
+    let rows = names.into_iter().map(|(name, at)| vec![name, stamp(at)]);
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        out::note("There are none; `inference-relay secret set NAME` stores one.");
+    } else {
+        out::text(&table(&["NAME", "SET AT"], &rows))?;
+    }
+    Ok(())
 }
 
 /// Reads a credential from standard input, and stores it.

@@ -7,8 +7,8 @@ use crate::catalog::Changed;
 use crate::catalog::Document;
 use crate::catalog::DocumentSet;
 use crate::catalog::Prune;
+use crate::cli::catalog::args::CatalogArgs;
 use crate::cli::catalog::args::CatalogCommand;
-use crate::cli::catalog::args::CatalogPlace;
 use crate::cli::catalog::args::Wanted;
 use crate::cli::catalog::ground::Ground;
 use crate::cli::catalog::ground::problem_json;
@@ -55,11 +55,7 @@ pub(crate) fn catalog(command: &CatalogCommand, env: &Env) -> anyhow::Result<Com
     }
 }
 
-fn validate(
-    path: Option<&Path>,
-    place: &CatalogPlace,
-    env: &Env,
-) -> anyhow::Result<CommandOutcome> {
+fn validate(path: Option<&Path>, place: &CatalogArgs, env: &Env) -> anyhow::Result<CommandOutcome> {
     let ground = Ground::of(place, env)?;
     let set = path.map_or_else(|| Ok(ground.load()), rows_at)?;
     let snapshot = ground.resolve(&set);

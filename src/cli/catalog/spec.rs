@@ -4,8 +4,8 @@ use crate::catalog::Document;
 use crate::catalog::DocumentSet;
 use crate::catalog::HostAuth;
 use crate::catalog::Kind;
+use crate::catalog::Location;
 use crate::catalog::Network;
-use crate::catalog::Place;
 use crate::catalog::RowId;
 use crate::catalog::Spec;
 use crate::catalog::binding_name;
@@ -75,7 +75,7 @@ fn document(
     // JSON is YAML.
     let text =
         json!({ "kind": kind.name(), "metadata": { "name": name }, "spec": spec }).to_string();
-    let set = DocumentSet::of_text(&text, &Place::default());
+    let set = DocumentSet::of_text(&text, &Location::default());
     let problems: Vec<_> = set
         .problems()
         .iter()

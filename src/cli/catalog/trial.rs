@@ -29,36 +29,45 @@ pub(super) fn trial(
     snapshot: &Snapshot,
     is_json: bool,
 ) -> anyhow::Result<CommandOutcome> {
-    let mut tried: Vec<_> = snapshot
-        .problems_of(kind, name)
-        .map(|problem| bad("row", &problem.message))
-        .collect();
+    let problems = snapshot.problems_of(kind, name);
+    let problems = problems.map(|problem| bad("row", &problem.message));
+    let tried: Vec<_> = problems.chain(of_row(kind, name, snapshot)).collect();
+    let is_good = tried.iter().all(|tried| tried.came.is_ok());
+    tell(&tried, is_good, is_json)?;
+    Ok(if is_good {
+        CommandOutcome::Done
+    } else {
+        CommandOutcome::Failed
+    })
+}
+
+/// What can be tried of a row of this kind.
+fn of_row(kind: Kind, name: &str, snapshot: &Snapshot) -> Vec<Tried> {
     match kind {
-        Kind::Host => tried.extend(snapshot.host(name).iter().flat_map(|host| of_host(host))),
-        Kind::HostKey => tried.extend(key_of(snapshot, name).map(of_key)),
-        Kind::Model => tried.extend(
-            snapshot
-                .model(name)
-                .iter()
-                .flat_map(|model| of_model(model)),
-        ),
+        Kind::Host => snapshot
+            .host(name)
+            .map_or_else(Vec::new, |host| of_host(host)),
+        Kind::HostKey => key_of(snapshot, name).map(of_key).into_iter().collect(),
+        Kind::Model => {
+            let model = snapshot.model(name);
+            model.map_or_else(Vec::new, |model| of_model(model))
+        }
         Kind::Binding => {
             let models = snapshot.models().flat_map(|model| &model.bindings);
-            tried.extend(
-                models
-                    .filter(|binding| binding.name.as_str() == name)
-                    .map(|binding| of_binding(binding)),
-            );
+            models
+                .filter(|binding| binding.name.as_str() == name)
+                .map(|binding| of_binding(binding))
+                .collect()
         }
-        Kind::Policy => tried.extend(
-            snapshot
-                .policy(name)
-                .iter()
-                .flat_map(|policy| of_policy(policy, snapshot)),
-        ),
-        Kind::User => {}
+        Kind::Policy => {
+            let policy = snapshot.policy(name);
+            policy.map_or_else(Vec::new, |policy| of_policy(policy, snapshot))
+        }
+        Kind::User => Vec::new(),
     }
-    let is_good = tried.iter().all(|tried| tried.came.is_ok());
+}
+
+fn tell(tried: &[Tried], is_good: bool, is_json: bool) -> anyhow::Result<()> {
     if is_json {
         let rows = tried.iter().map(|tried| {
             let (Ok(message) | Err(message)) = &tried.came;
@@ -66,17 +75,13 @@ pub(super) fn trial(
         });
         out::json(&json!({ "good": is_good, "tried": rows.collect::<Vec<_>>() }))?;
     } else {
-        for tried in &tried {
+        for tried in tried {
             let (Ok(message) | Err(message)) = &tried.came;
             let word = if tried.came.is_ok() { "good" } else { "bad" };
             out::line(&format!("{word:4}  {}: {message}", tried.what))?;
         }
     }
-    Ok(if is_good {
-        CommandOutcome::Done
-    } else {
-        CommandOutcome::Failed
-    })
+    Ok(())
 }
 
 fn of_host(host: &Host) -> Vec<Tried> {

@@ -229,7 +229,7 @@ const OPTIONAL: &[(&str, &[&str])] = &[
 mod tests {
     use super::*;
     use crate::catalog::DocumentSet;
-    use crate::catalog::Place;
+    use crate::catalog::Location;
     use proptest::prelude::*;
 
     fn typed<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> String + 'a {
@@ -322,7 +322,7 @@ mod tests {
                 kind.name()
             );
             let read = |text: &str| {
-                let set = DocumentSet::of_text(text, &Place::default());
+                let set = DocumentSet::of_text(text, &Location::default());
                 assert!(set.problems().is_empty(), "{:?}", set.problems());
                 set.iter().next().cloned().expect("it is a row")
             };

@@ -1,4 +1,4 @@
-//! Pages that show and change rows of the catalog.
+//! Pages that show and change a row of the catalog.
 
 use super::super::Plane;
 use super::super::access;
@@ -13,19 +13,15 @@ use super::super::reply::Problem;
 use super::super::reply::Reply;
 use super::super::row;
 use super::super::value;
+use super::breakers;
 use super::form::FormView;
 use super::frame::Frame;
 use super::frame::Link;
 use super::limits;
 use super::page_of;
 use super::table::Table;
-use super::table::linked;
-use super::table::marked;
-use super::table::plain;
-use super::table::spoken;
 use super::table::text;
 use super::words::choices;
-use super::words::lead;
 use super::words::next;
 use super::words::skeleton;
 use super::words::title;
@@ -36,97 +32,6 @@ use crate::catalog::UserRole;
 use askama::Template;
 use hyper::StatusCode;
 use serde_json::Value;
-
-#[derive(Template)]
-#[template(path = "rows.html")]
-struct Rows {
-    frame: Frame,
-    lead: &'static str,
-    search: String,
-    new_href: String,
-    new_text: String,
-    table: Table,
-    /// Empty: these are the last.
-    next_href: String,
-    limit: usize,
-    count: usize,
-    /// Rows that a simulation brings.
-    brought: Vec<String>,
-}
-
-pub(super) fn rows(plane: &Plane, ask: &Ask, kind: Kind) -> Reply {
-    let word = access::word(kind);
-    let page = row::part(plane, kind, ask.query("q"), ask.query("cursor"), ROWS_SHOWN);
-    let line = |row: &Value| {
-        let name = text(&row["metadata"]["name"]);
-        let problem = row["problems"][0]["message"].as_str();
-        let state = match (problem, row["enabled"].as_bool()) {
-            (Some(problem), _) => marked(format!("out: {problem}"), "bad"),
-            (None, Some(false)) => marked("disabled", "warn"),
-            (None, _) => marked("in force", "good"),
-        };
-        vec![
-            linked(name.clone(), format!("/{word}/{}", ask::encoded(&name))),
-            state,
-            plain(summary(&row["spec"])),
-        ]
-    };
-    let is_empty_search = ask.query("q").is_some_and(|search| !search.is_empty());
-    let page = Rows {
-        frame: Frame::of(ask, ask.route.summary),
-        next_href: page.next.map_or_else(String::new, |next| {
-            let search = ask.query("q").unwrap_or_default();
-            format!(
-                "/{word}?q={}&cursor={}",
-                ask::encoded(search),
-                ask::encoded(&next)
-            )
-        }),
-        limit: ROWS_SHOWN,
-        count: page.count,
-        brought: brought(plane, kind),
-        lead: lead(kind),
-        search: ask.query("q").unwrap_or_default().to_owned(),
-        new_href: if may_change(ask, kind) {
-            format!("/{word}/-/new")
-        } else {
-            String::new()
-        },
-        new_text: format!("New {}", kind.word().replace('-', " ")),
-        table: Table {
-            caption: "Rows of the catalog",
-            heads: vec!["Name", "State", "What it says"],
-            rows: page.rows.iter().map(line).collect(),
-            empty: if is_empty_search {
-                "No name has this in it."
-            } else {
-                "There is none yet."
-            },
-            ..Table::default()
-        },
-    };
-    page_of(StatusCode::OK, &page)
-}
-
-fn brought(plane: &Plane, kind: Kind) -> Vec<String> {
-    let rows = plane.rooms.catalog.brought();
-    let rows = rows.iter().filter(|row| row.kind() == kind);
-    rows.map(|row| row.name.clone()).collect()
-}
-
-/// A spec in one line.
-fn summary(spec: &Value) -> String {
-    let fields = spec.as_object().into_iter().flatten();
-    let shown = fields.filter(|(name, _)| *name != "passwordHash" && *name != "enabled");
-    let parts: Vec<String> = shown
-        .map(|(name, value)| format!("{name}: {}", spoken(value)))
-        .collect();
-    parts
-        .join(" · ")
-        .chars()
-        .take(SUMMARY_CHARACTERS_MAX)
-        .collect()
-}
 
 #[derive(Template)]
 #[template(path = "row.html")]
@@ -216,35 +121,21 @@ pub(super) fn one(
     let found = row::found(plane, kind, ask.name())?;
     let href = format!("/{}/{}", access::word(kind), ask::encoded(&found.name));
     let snapshot = plane.rooms.catalog.snapshot();
-    let problems: Vec<String> = snapshot
-        .problems_of(kind, &found.name)
-        .map(|problem| problem.message.clone())
-        .chain(row::unread(plane, &snapshot, kind, &found.name))
-        .collect();
     let is_saved = matches!(ask.query("done"), Some("saved" | "period"));
     let (next_href, next) = match is_saved && may_change(ask, kind) {
-        true if kind == Kind::Host && has_key(&snapshot, &found.name) => {
-            ("/models/-/new", "add a model")
-        }
-        true => next(kind),
+        true => step_after(kind, &snapshot, &found.name),
         false => ("", ""),
     };
+    let (tested, tested_tone) = test_result(told);
+    let heading = format!("{} {}", title(kind), found.name);
     let mut page = Row {
-        tested: told.map(|told| text(&told["message"])).unwrap_or_default(),
-        tested_tone: match told {
-            Some(told) if told["good"] == true => "good",
-            Some(_) => "bad",
-            None => "",
-        },
+        tested,
+        tested_tone,
         next_href,
         next,
-        problems,
+        problems: problems(plane, &snapshot, kind, &found.name),
         problems_lead: "This row is out, and the others serve. Why:",
-        tables: match kind {
-            Kind::Host | Kind::HostKey => vec![breakers(plane, kind, &found.name)],
-            Kind::Policy => limits::of_policy(plane, &found.name),
-            Kind::Model | Kind::Binding | Kind::User => Vec::new(),
-        },
+        tables: tables(plane, kind, &found.name),
         is_host: kind == Kind::Host,
         is_host_key: kind == Kind::HostKey,
         action: href.clone(),
@@ -252,17 +143,47 @@ pub(super) fn one(
         href,
         etag: etag::of(&found),
         form: FormView::of_row(plane, kind, &found.to_json()["spec"], found.enabled),
-        ..Row::of(
-            ask,
-            kind,
-            format!("{} {}", title(kind), found.name),
-            yaml(&found, ask, kind),
-        )
+        ..Row::of(ask, kind, heading, yaml(&found, ask, kind))
     };
     if is_saved && !page.problems.is_empty() {
         page.frame.notice = "Saved. It is not in force yet:";
     }
     Ok(page_of(StatusCode::OK, &page))
+}
+
+/// Why a row is out, and what in it could not be read.
+fn problems(plane: &Plane, snapshot: &Snapshot, kind: Kind, name: &str) -> Vec<String> {
+    let problems = snapshot.problems_of(kind, name);
+    let problems = problems.map(|problem| problem.message.clone());
+    problems
+        .chain(row::unread(plane, snapshot, kind, name))
+        .collect()
+}
+
+/// What is known of a row beside what it says.
+fn tables(plane: &Plane, kind: Kind, name: &str) -> Vec<Table> {
+    match kind {
+        Kind::Host | Kind::HostKey => vec![breakers::table(plane, kind, name)],
+        Kind::Policy => limits::of_policy(plane, name),
+        Kind::Model | Kind::Binding | Kind::User => Vec::new(),
+    }
+}
+
+/// What a person does next who saved a row: where, and in which words.
+fn step_after(kind: Kind, snapshot: &Snapshot, name: &str) -> (&'static str, &'static str) {
+    match kind == Kind::Host && has_key(snapshot, name) {
+        true => ("/models/-/new", "add a model"),
+        false => next(kind),
+    }
+}
+
+/// What a test told, and its tone.
+fn test_result(told: Option<&Value>) -> (String, &'static str) {
+    match told {
+        Some(told) if told["good"] == true => (text(&told["message"]), "good"),
+        Some(told) => (text(&told["message"]), "bad"),
+        None => (String::new(), ""),
+    }
 }
 
 fn has_key(snapshot: &Snapshot, host: &str) -> bool {
@@ -278,57 +199,6 @@ fn yaml(found: &Document, ask: &Ask, kind: Kind) -> String {
         .filter(|line| !is_hidden(line))
         .map(|line| format!("{line}\n"))
         .collect()
-}
-
-fn breakers(plane: &Plane, kind: Kind, name: &str) -> Table {
-    let is_mine = |cell: &&Value| match kind {
-        Kind::Host => cell["host"] == name,
-        _ => cell["keys"]
-            .as_array()
-            .is_some_and(|keys| keys.iter().any(|key| key == name)),
-    };
-    let line = |cell: &Value| {
-        let tone = if cell["state"] == "closed" {
-            "good"
-        } else {
-            "bad"
-        };
-        let keys = cell["keys"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(text)
-            .collect::<Vec<_>>()
-            .join(", ");
-        vec![
-            match cell["keys"].as_array().map_or(0, Vec::len) {
-                0 => plain("the host"),
-                1 => {
-                    let href = format!("/host-keys/{}", ask::encoded(&keys));
-                    linked(keys, href)
-                }
-                _ => plain(keys),
-            },
-            plain(cell["model"].as_str().unwrap_or("any")),
-            marked(text(&cell["state"]), tone),
-            plain(text(&cell["class"])),
-            plain(match cell["probe_in_s"].as_u64() {
-                Some(seconds) => format!("in {seconds} s"),
-                None => "by the next call".to_owned(),
-            }),
-        ]
-    };
-    Table {
-        caption: "Circuit breakers",
-        heads: vec!["Key", "Model", "State", "Why", "Tried again"],
-        rows: breaker::list(plane)
-            .iter()
-            .filter(is_mine)
-            .map(line)
-            .collect(),
-        empty: "Every circuit breaker is closed: nothing rests.",
-        ..Table::default()
-    }
 }
 
 /// The page again, with what was typed and what is wrong with it.
@@ -437,7 +307,7 @@ pub(super) fn reset(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
     )))
 }
 
-fn may_change(ask: &Ask, kind: Kind) -> bool {
+pub(super) fn may_change(ask: &Ask, kind: Kind) -> bool {
     let needed = if kind == Kind::User {
         UserRole::Admin
     } else {
@@ -445,8 +315,3 @@ fn may_change(ask: &Ask, kind: Kind) -> bool {
     };
     Access::UserRole(needed).lets(ask.actor.role())
 }
-
-/// Rows of one page of a list.
-const ROWS_SHOWN: usize = 100;
-/// Characters of a row in a list; its page has all.
-const SUMMARY_CHARACTERS_MAX: usize = 160;

@@ -1,6 +1,7 @@
 //! The dashboard: pages out of typed templates, which escape by themselves; they work without a script.
 
 mod audit;
+mod breakers;
 mod calls;
 mod chart;
 mod edit;
@@ -10,9 +11,12 @@ mod key;
 mod limits;
 mod look;
 mod people;
+mod route;
+mod rows;
 mod save;
 mod search;
 mod settings;
+mod story;
 mod table;
 mod usage;
 mod words;
@@ -38,7 +42,7 @@ pub(super) async fn serve(plane: &Plane, ask: &Ask) -> Reply {
         Operation::LoginForm => return people::login(plane, ask).await,
         Operation::TestForm => test(plane, ask).await,
         Operation::CallsPage => Ok(calls::calls(plane, ask).await),
-        Operation::CallPage => calls::call(plane, ask).await,
+        Operation::CallPage => story::call(plane, ask).await,
         Operation::SearchPage => search::search(plane, ask).await,
         Operation::UsagePage => usage::usage(plane, ask).await,
         Operation::AuditPage => Ok(audit::audit(plane, ask).await),
@@ -60,7 +64,7 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::LogoutForm => Ok(people::logout(plane, ask)),
         Operation::Welcome => Ok(people::welcome(ask)),
         Operation::Overview => Ok(look::overview(plane, ask)),
-        Operation::RowsPage(kind) => Ok(edit::rows(plane, ask, kind)),
+        Operation::RowsPage(kind) => Ok(rows::rows(plane, ask, kind)),
         Operation::NewPage(kind) => Ok(edit::new(plane, ask, kind)),
         Operation::RowPage(kind) => edit::one(plane, ask, kind, None),
         Operation::RowForm(kind) => save::save(plane, ask, kind),
@@ -78,7 +82,7 @@ fn answer(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
         Operation::KeyDeleteForm => people::delete(plane, ask),
         Operation::Moved(to) => Ok(reply::see(to)),
         Operation::BudgetsPage => limits::budgets(plane, ask),
-        Operation::RoutePage => Ok(calls::route(plane, ask)),
+        Operation::RoutePage => Ok(route::route(plane, ask)),
         Operation::PeoplePage => Ok(people::sessions(plane, ask)),
         Operation::EndForm => people::end(plane, ask),
         Operation::AboutPage => Ok(settings::about(plane, ask, None)),

@@ -7,6 +7,7 @@ mod answer;
 mod told;
 
 use crate::clock;
+use crate::session::AssistantMessage;
 use crate::session::DeliveryMethod;
 use crate::session::Effect;
 use crate::session::Hook;
@@ -15,7 +16,6 @@ use crate::session::Limits;
 use crate::session::Lines;
 use crate::session::Machine;
 use crate::session::Record;
-use crate::session::Said;
 use crate::session::ToolEvent;
 use crate::session::TurnSpec;
 use crate::session::parse_record;
@@ -30,7 +30,7 @@ use answer::Chance;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
-use told::Told;
+use told::ToldAnswer;
 
 /// Answers of a run in the suite; `CORNERS` names another count.
 const ANSWERS: u64 = 3000;
@@ -77,7 +77,7 @@ enum Signal {
     /// A copy of so many answers has begun to be written.
     Answered(u32),
     /// The copy of the first answer is whole; whether it is known to be the only one.
-    Copied(Box<Said>, bool),
+    Copied(Box<AssistantMessage>, bool),
     Heard(Vec<u8>),
     Drawn(bool),
 }
@@ -87,7 +87,7 @@ struct Screen {
     machine: Machine,
     lines: Lines,
     reader: Reader,
-    told: Told,
+    told: ToldAnswer,
     now: Instant,
 }
 
@@ -101,7 +101,7 @@ impl Screen {
             machine,
             lines: Lines::default(),
             reader: Reader::default(),
-            told: Told::default(),
+            told: ToldAnswer::default(),
             now,
         }
     }
@@ -157,7 +157,7 @@ impl Screen {
     }
 
     /// Takes all signals, in any order that keeps that of each side, and then waits.
-    fn play(mut self, mut sides: Vec<Side>, chance: &mut Chance) -> Told {
+    fn play(mut self, mut sides: Vec<Side>, chance: &mut Chance) -> ToldAnswer {
         self.drain();
         sides.retain(|side| !side.is_empty());
         while !sides.is_empty() {
@@ -235,7 +235,7 @@ fn called(answer: &Answer) -> Side {
 }
 
 /// A session whose hooks and transcript tell.
-fn on_screen(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
+fn on_screen(answer: &Answer, reading: Reading, chance: &mut Chance) -> ToldAnswer {
     let mut first = displayed(answer, chance);
     first.push_front(Signal::Drawn(true));
     let mut written: Side = answer
@@ -285,7 +285,7 @@ fn on_screen(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
 
 /// The CLI's copy of the answer: that it is begun, and that it is whole. What was thought is not in it.
 fn copies(answer: &Answer, is_only: bool) -> Side {
-    let Record::Said(said) = parse_record(answer.copy().as_bytes()) else {
+    let Record::Assistant(said) = parse_record(answer.copy().as_bytes()) else {
         return Side::new();
     };
     let whole = Signal::Copied(Box::new(said), is_only);
@@ -293,7 +293,7 @@ fn copies(answer: &Answer, is_only: bool) -> Side {
 }
 
 /// The same, whose answer the tap hears.
-fn tapped(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
+fn tapped(answer: &Answer, reading: Reading, chance: &mut Chance) -> ToldAnswer {
     let events = answer.events(chance);
     let stream: String = events
         .iter()
@@ -314,7 +314,7 @@ fn tapped(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
 }
 
 /// A session in print mode.
-fn printed(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
+fn printed(answer: &Answer, reading: Reading, chance: &mut Chance) -> ToldAnswer {
     let now = clock::now();
     let mut task = TurnSpec::plain(DeliveryMethod::Sent("hi".into()));
     task.reading = reading;
@@ -336,7 +336,7 @@ fn printed(answer: &Answer, reading: Reading, chance: &mut Chance) -> Told {
     for (id, _) in answer.calls().filter(|(_, name)| *name == OFFERED) {
         machine.handle_tool(ToolEvent::Called(id.to_owned()), now);
     }
-    let mut told = Told::default();
+    let mut told = ToldAnswer::default();
     let end = now + PATIENCE;
     while let Some((at, _)) = machine.poll_timeout().filter(|(at, _)| *at <= end) {
         machine.handle_timeout(at);

@@ -19,14 +19,14 @@ use serde_json::Value;
 use serde_json::json;
 
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct ToldAnswer {
     builder: AnswerBuilder,
     over: bool,
     fault: Option<Fault>,
     pub(super) emulated: Vec<String>,
 }
 
-impl Told {
+impl ToldAnswer {
     pub(super) fn hear(&mut self, event: Event) {
         assert!(!self.over, "nothing may follow the end");
         self.over = matches!(event, Event::End(_));

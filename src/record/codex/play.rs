@@ -8,12 +8,12 @@ use crate::codex::CodexConfig;
 use crate::codex::CodexLane;
 use crate::codex::Speaker;
 use crate::codex::Talk;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use crate::lane::Call;
 use crate::lane::Lane;
 use crate::lane::Reply;
 use crate::session::ProcessRegistry;
-use crate::session::create_private;
-use crate::session::write_private;
 use crate::turn::Timeline;
 use crate::wire::anthropic::request;
 use crate::wire::anthropic::request::Version;
@@ -151,7 +151,7 @@ impl Home {
         let name = format!("inference-relay-record-{}", uuid::Uuid::new_v4().simple());
         let home = Home(std::env::temp_dir().canonicalize()?.join(name));
         let codex = home.0.join("codex");
-        create_private(&codex)?;
+        make_private_folder(&codex)?;
         let config = format!(
             "model_provider = \"played\"\n[model_providers.played]\nname = \"played\"\n\
              base_url = \"http://127.0.0.1:{port}/v1\"\nwire_api = \"responses\"\nenv_key = \"{KEY_VARIABLE}\"\n"

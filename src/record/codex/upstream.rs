@@ -49,7 +49,7 @@ impl Upstream {
 async fn respond(
     request: Request<Incoming>,
     cases: Arc<[Case]>,
-) -> Result<Response<Said>, Infallible> {
+) -> Result<Response<CutBody>, Infallible> {
     let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
     let body = body.await.map(http_body_util::Collected::to_bytes);
     let asked: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
@@ -72,7 +72,7 @@ fn prompt(asked: &Value) -> String {
     texts.next_back().unwrap_or_default().to_owned()
 }
 
-fn said(answer: Answer) -> Response<Said> {
+fn said(answer: Answer) -> Response<CutBody> {
     let (kind, pieces, is_cut) = match answer.body {
         Body::Json(json) => ("application/json", vec![json.to_string()], false),
         Body::Events { events, is_cut } => ("text/event-stream", events, is_cut),
@@ -85,7 +85,7 @@ fn said(answer: Answer) -> Response<Said> {
     for (name, value) in answer.headers {
         response = response.header(name, value);
     }
-    let response = response.body(Said(body));
+    let response = response.body(CutBody(body));
     response.expect("a status and headers of a case must be good")
 }
 
@@ -101,14 +101,14 @@ async fn say(pieces: Vec<String>, is_cut: bool, body: mpsc::Sender<Result<Bytes,
 }
 
 /// A body that may break off.
-struct Said(mpsc::Receiver<Result<Bytes, Cut>>);
+struct CutBody(mpsc::Receiver<Result<Bytes, Cut>>);
 
 /// The connection ends here.
 #[derive(Debug, thiserror::Error)]
 #[error("the case cuts the connection")]
 struct Cut;
 
-impl hyper::body::Body for Said {
+impl hyper::body::Body for CutBody {
     type Data = Bytes;
     type Error = Cut;
 

@@ -2,7 +2,7 @@
 //!
 //! A copy does not say which prompt it answers, and may come late. One of a turn before could be of the same text.
 
-use super::super::witness::Said;
+use super::super::witness::AssistantMessage;
 use crate::turn::MessageId;
 use std::collections::VecDeque;
 
@@ -41,7 +41,7 @@ impl Belief {
     }
 
     /// Whether it is the answer of a turn before.
-    pub(super) fn is_past(&self, said: &Said) -> bool {
+    pub(super) fn is_past(&self, said: &AssistantMessage) -> bool {
         self.past.iter().any(|past| past.0 == said.message)
     }
 }
@@ -54,8 +54,8 @@ mod tests {
     use super::*;
     use crate::turn::Usage;
 
-    fn said(id: &str) -> Said {
-        Said {
+    fn said(id: &str) -> AssistantMessage {
+        AssistantMessage {
             message: id.into(),
             model: "m".into(),
             blocks: vec![],

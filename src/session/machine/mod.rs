@@ -39,10 +39,10 @@ use super::mcp::tool_sync::ToolSync;
 use super::turn_spec::DeliveryMethod;
 use super::turn_spec::Enter;
 use super::turn_spec::TurnSpec;
+use super::witness::AssistantMessage;
 use super::witness::Hook;
 use super::witness::HookEvent;
 use super::witness::Record;
-use super::witness::Said;
 use crate::tap::Observation;
 use crate::terminal::Scene;
 use crate::turn::Event;
@@ -397,7 +397,7 @@ impl Machine {
     }
 
     /// The first answer of the turn is copied whole.
-    pub(crate) fn handle_first_answer(&mut self, said: Said, now: Instant) {
+    pub(crate) fn handle_first_answer(&mut self, said: AssistantMessage, now: Instant) {
         let is_past = self.belief.is_past(&said);
         if let State::Answering(answering) = &self.state
             && answering.sure
@@ -409,7 +409,7 @@ impl Machine {
     }
 
     /// The CLI copied an answer of the API.
-    pub(crate) fn handle_copied(&mut self, said: Said, now: Instant) {
+    pub(crate) fn handle_copied(&mut self, said: AssistantMessage, now: Instant) {
         let is_past = self.belief.is_past(&said);
         if let State::Answering(answering) = &self.state
             && answering.believes

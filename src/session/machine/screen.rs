@@ -53,6 +53,27 @@ impl Machine {
                 *confirm = Confirm::Included;
                 self.write(keys::ENTER.to_vec());
             }
+            State::Answering(_) | State::Interrupting { .. } => self.look_at_turn(prompt, now),
+            // An Escape that came after the turn's own end puts its prompt back.
+            State::Resting {
+                asked: false,
+                emptied,
+                ..
+            } if !prompt.empty && !prompt.busy && !*emptied && self.drew => {
+                *emptied = true;
+                self.write(keys::CTRL_C.to_vec());
+            }
+            State::Resting { asked, .. } if idle && !*asked => {
+                *asked = true;
+                self.effects.push_back(Effect::Blank);
+            }
+            _ => {}
+        }
+    }
+
+    /// The prompt box while a turn runs, or is being interrupted.
+    fn look_at_turn(&mut self, prompt: Prompt, now: Instant) {
+        match &mut self.state {
             State::Answering(answering) if prompt.busy => {
                 answering.busy_seen = true;
                 answering.sign_until = None;
@@ -78,19 +99,6 @@ impl Machine {
                     *emptied = true;
                     self.write(keys::CTRL_C.to_vec());
                 }
-            }
-            // An Escape that came after the turn's own end puts its prompt back.
-            State::Resting {
-                asked: false,
-                emptied,
-                ..
-            } if !prompt.empty && !prompt.busy && !*emptied && self.drew => {
-                *emptied = true;
-                self.write(keys::CTRL_C.to_vec());
-            }
-            State::Resting { asked, .. } if idle && !*asked => {
-                *asked = true;
-                self.effects.push_back(Effect::Blank);
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::super::mcp::tool_sync::ToolEvent;
 use super::super::turn_spec::Enter;
-use super::super::witness::Said;
+use super::super::witness::AssistantMessage;
 use super::super::witness::request_sign::RequestSign;
 use super::*;
 use crate::tap::Word;
@@ -93,7 +93,7 @@ fn left(conversation: &str) -> Hook {
 }
 
 fn said(text: &str) -> Record {
-    Record::Said(Said {
+    Record::Assistant(AssistantMessage {
         message: "msg_1".into(),
         model: "m".into(),
         blocks: vec![json!({"type": "text", "text": text})],
@@ -175,8 +175,8 @@ fn a_prompt_that_comes_back_after_the_turns_end_is_taken_out_of_the_box() {
 }
 
 /// The CLI's copy of an answer.
-fn copied(id: &str, text: &str) -> Said {
-    Said {
+fn copied(id: &str, text: &str) -> AssistantMessage {
+    AssistantMessage {
         message: id.into(),
         model: "m".into(),
         blocks: vec![json!({"type": "text", "text": text})],
@@ -517,11 +517,11 @@ fn a_hook_of_a_conversation_that_was_left_tells_the_next_caller_nothing() {
 }
 
 fn cut(text: &str) -> Record {
-    let Record::Said(said) = said(text) else {
+    let Record::Assistant(said) = said(text) else {
         panic!("it is what the model said")
     };
     let stop_reason = Some("max_tokens".into());
-    Record::Said(Said {
+    Record::Assistant(AssistantMessage {
         stop_reason,
         ..said
     })
@@ -783,11 +783,11 @@ fn nothing_goes_on_in_a_session_that_holds_nothing() {
 
 #[test]
 fn a_conversation_that_may_hold_more_than_was_told_is_not_kept() {
-    let Record::Said(mut cut) = said("ho") else {
+    let Record::Assistant(mut cut) = said("ho") else {
         unreachable!("it was made so")
     };
     cut.stop_reason = Some("max_tokens".into());
-    let (mut machine, _) = kept(Record::Said(cut));
+    let (mut machine, _) = kept(Record::Assistant(cut));
     assert!(!names(&mut machine).contains(&"keep"));
     let (mut machine, now) = kept(said("ho"));
     names(&mut machine);
@@ -838,10 +838,10 @@ fn a_session_that_is_answered_sooner_than_it_is_interrupted_is_ended_where_it_as
     for (stop, ends) in [("max_tokens", true), ("end_turn", false)] {
         let (mut machine, now) = answering();
         let blocks = vec![json!({"type": "text", "text": if ends { "ho" } else { " " }})];
-        let Record::Said(said) = said("ho") else {
+        let Record::Assistant(said) = said("ho") else {
             unreachable!("it is a message")
         };
-        let said = Said {
+        let said = AssistantMessage {
             blocks,
             stop_reason: Some(stop.into()),
             ..said
@@ -859,11 +859,11 @@ fn a_session_that_is_answered_sooner_than_it_is_interrupted_is_ended_where_it_as
 }
 
 /// An answer that was cut, whole but for what was thought, which no copy has.
-fn cut_in(blocks: Vec<serde_json::Value>) -> Said {
-    let Record::Said(said) = said("ho") else {
+fn cut_in(blocks: Vec<serde_json::Value>) -> AssistantMessage {
+    let Record::Assistant(said) = said("ho") else {
         unreachable!("it is a message")
     };
-    Said {
+    AssistantMessage {
         blocks,
         stop_reason: Some("max_tokens".into()),
         ..said
@@ -928,16 +928,16 @@ fn a_question_that_is_asked_again_before_any_answer_is_no_second_one() {
 fn parked() -> (Machine, Instant) {
     let (mut machine, now) = answering();
     machine.handle_tool(ToolEvent::Called("t1".into()), now);
-    let Record::Said(text) = said("") else {
+    let Record::Assistant(text) = said("") else {
         panic!("a text is the model's")
     };
     let call = json!({"type": "tool_use", "id": "t1", "name": "mcp__relay__f", "input": {}});
-    let called = Said {
+    let called = AssistantMessage {
         blocks: vec![call],
         stop_reason: Some("tool_use".into()),
         ..text
     };
-    machine.handle_records(vec![Record::Said(called)], now);
+    machine.handle_records(vec![Record::Assistant(called)], now);
     assert!(names(&mut machine).contains(&"park"));
     (machine, now)
 }
@@ -1021,26 +1021,26 @@ fn what_the_cli_asks_on_by_itself_is_broken_off_before_it_is_sent() {
 fn a_question_that_was_broken_off_is_counted_only_where_it_was_sent() {
     /// What is told of it, in this order.
     #[derive(Clone, Copy)]
-    enum Told {
+    enum Sign {
         Copied,
         Sent,
     }
-    let asked = |order: &[Told]| {
+    let asked = |order: &[Sign]| {
         let (mut machine, now) = answering();
         machine.handle_request_sign(RequestSign::Answered, now);
         machine.handle_request_sign(RequestSign::Prepared, now);
         for told in order {
             match told {
-                Told::Copied => machine.handle_asked(2, 1, now),
-                Told::Sent => machine.handle_request_sign(RequestSign::Sent, now),
+                Sign::Copied => machine.handle_asked(2, 1, now),
+                Sign::Sent => machine.handle_request_sign(RequestSign::Sent, now),
             }
         }
         let asked = |effect: &Effect| matches!(effect, Effect::Asked);
         effects(&mut machine).iter().filter(|it| asked(it)).count()
     };
-    assert_eq!(asked(&[Told::Copied]), 1);
-    assert_eq!(asked(&[Told::Sent, Told::Copied]), 2);
-    assert_eq!(asked(&[Told::Copied, Told::Sent]), 2);
+    assert_eq!(asked(&[Sign::Copied]), 1);
+    assert_eq!(asked(&[Sign::Sent, Sign::Copied]), 2);
+    assert_eq!(asked(&[Sign::Copied, Sign::Sent]), 2);
 }
 
 #[test]

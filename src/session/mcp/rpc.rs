@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// A message of the CLI.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Said {
+pub(crate) enum ClientMessage {
     Initialize {
         id: Value,
         protocol: String,
@@ -52,30 +52,30 @@ pub(crate) struct Call {
 }
 
 /// Reads one message; `None` where it is not one.
-pub(crate) fn parse(body: &[u8]) -> Option<Said> {
+pub(crate) fn parse(body: &[u8]) -> Option<ClientMessage> {
     let Ok((message, _)) = json::read(body) else {
-        return Some(Said::Broken { id: Value::Null });
+        return Some(ClientMessage::Broken { id: Value::Null });
     };
     let Some(method) = message.get("method") else {
-        return Some(pong(message.get("id")?.as_str()?).unwrap_or(Said::Notice));
+        return Some(pong(message.get("id")?.as_str()?).unwrap_or(ClientMessage::Notice));
     };
     let Some(id) = message.get("id").cloned() else {
-        return Some(Said::Notice);
+        return Some(ClientMessage::Notice);
     };
     let params = message.get("params");
     Some(match method.as_str()? {
-        "initialize" => Said::Initialize {
+        "initialize" => ClientMessage::Initialize {
             id,
             protocol: params?.get("protocolVersion")?.as_str()?.to_owned(),
             version: client_version(params).unwrap_or_default().to_owned(),
         },
-        "tools/list" => Said::List { id },
+        "tools/list" => ClientMessage::List { id },
         "tools/call" => match params.and_then(call) {
-            Some(call) => Said::Call { id, call },
-            None => Said::Broken { id },
+            Some(call) => ClientMessage::Call { id, call },
+            None => ClientMessage::Broken { id },
         },
-        "ping" => Said::Ping { id },
-        _ => Said::Unknown { id },
+        "ping" => ClientMessage::Ping { id },
+        _ => ClientMessage::Unknown { id },
     })
 }
 
@@ -84,11 +84,12 @@ fn client_version(params: Option<&Value>) -> Option<&str> {
 }
 
 /// Which of our pings has this id.
-fn pong(id: &str) -> Option<Said> {
+fn pong(id: &str) -> Option<ClientMessage> {
     let number = |prefix| id.strip_prefix(prefix)?.parse().ok();
-    let read = number(READ).map(Said::Read);
-    let taken = || number(TAKEN).map(Said::Taken);
-    read.or_else(taken).or_else(|| number(PING).map(Said::Pong))
+    let read = number(READ).map(ClientMessage::Read);
+    let taken = || number(TAKEN).map(ClientMessage::Taken);
+    read.or_else(taken)
+        .or_else(|| number(PING).map(ClientMessage::Pong))
 }
 
 fn call(params: &Value) -> Option<Call> {
@@ -181,36 +182,36 @@ mod tests {
         let said = |text: &str| parse(text.as_bytes());
         let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}"#;
         assert!(
-            matches!(said(initialize), Some(Said::Initialize { protocol, .. }) if protocol == "2025-11-25")
+            matches!(said(initialize), Some(ClientMessage::Initialize { protocol, .. }) if protocol == "2025-11-25")
         );
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","id":"a","method":"tools/list"}"#),
-            Some(Said::List { id: json!("a") })
+            Some(ClientMessage::List { id: json!("a") })
         );
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#),
-            Some(Said::Notice)
+            Some(ClientMessage::Notice)
         );
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#),
-            Some(Said::Unknown { id: json!(1) })
+            Some(ClientMessage::Unknown { id: json!(1) })
         );
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","id":"ping-7","result":{}}"#),
-            Some(Said::Pong(7))
+            Some(ClientMessage::Pong(7))
         );
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","id":"read-7","result":{}}"#),
-            Some(Said::Read(7))
+            Some(ClientMessage::Read(7))
         );
         assert_eq!(
             said(r#"{"jsonrpc":"2.0","id":"taken-7","result":{}}"#),
-            Some(Said::Taken(7))
+            Some(ClientMessage::Taken(7))
         );
         assert_eq!(said("[]"), None);
-        assert_eq!(said("{"), Some(Said::Broken { id: Value::Null }));
+        assert_eq!(said("{"), Some(ClientMessage::Broken { id: Value::Null }));
         let unnamed = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"f"}}"#;
-        assert_eq!(said(unnamed), Some(Said::Broken { id: json!(3) }));
+        assert_eq!(said(unnamed), Some(ClientMessage::Broken { id: json!(3) }));
         assert!(broken(&json!(3)).contains("-32602"));
     }
 
@@ -224,7 +225,7 @@ mod tests {
         };
         assert_eq!(
             parse(text.as_bytes()),
-            Some(Said::Call { id: json!(3), call })
+            Some(ClientMessage::Call { id: json!(3), call })
         );
     }
 
@@ -232,7 +233,10 @@ mod tests {
     fn a_call_with_half_a_pair_in_its_input_is_a_call() {
         let text = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"f",
             "arguments":{"t":"a\ud99c b"},"_meta":{"claudecode/toolUseId":"toolu_1"}}}"#;
-        assert!(matches!(parse(text.as_bytes()), Some(Said::Call { .. })));
+        assert!(matches!(
+            parse(text.as_bytes()),
+            Some(ClientMessage::Call { .. })
+        ));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::result::Answered;
 use super::rpc;
-use super::rpc::Said;
+use super::rpc::ClientMessage;
 use super::tool_list::ToolList;
 use super::tool_sync::Notice;
 use super::tool_sync::ToolEvent;
@@ -146,21 +146,21 @@ impl McpServer {
     pub(crate) async fn handle(&self, body: &[u8]) -> Reply {
         Reply::Json(match rpc::parse(body) {
             None => return Reply::Malformed,
-            Some(Said::Notice) => return Reply::Accepted,
-            Some(Said::Pong(number)) => {
+            Some(ClientMessage::Notice) => return Reply::Accepted,
+            Some(ClientMessage::Pong(number)) => {
                 self.report(ToolEvent::Ponged(number));
                 return Reply::Accepted;
             }
-            Some(Said::Read(time)) => {
+            Some(ClientMessage::Read(time)) => {
                 self.report(ToolEvent::Read(time));
                 return Reply::Accepted;
             }
-            Some(Said::Taken(number)) => {
+            Some(ClientMessage::Taken(number)) => {
                 self.lock().take_note(number);
                 return Reply::Accepted;
             }
-            Some(Said::List { id }) => return self.list(&id),
-            Some(Said::Initialize {
+            Some(ClientMessage::List { id }) => return self.list(&id),
+            Some(ClientMessage::Initialize {
                 id,
                 protocol,
                 version,
@@ -168,10 +168,12 @@ impl McpServer {
                 self.report(ToolEvent::Joined { version });
                 rpc::greeting(&id, &protocol)
             }
-            Some(Said::Ping { id }) => rpc::answer(&id, &Value::Object(serde_json::Map::new())),
-            Some(Said::Unknown { id }) => rpc::no_such_method(&id),
-            Some(Said::Call { id, call }) => return self.park(&id, call).await,
-            Some(Said::Broken { id }) => self.refuse(&id).await,
+            Some(ClientMessage::Ping { id }) => {
+                rpc::answer(&id, &Value::Object(serde_json::Map::new()))
+            }
+            Some(ClientMessage::Unknown { id }) => rpc::no_such_method(&id),
+            Some(ClientMessage::Call { id, call }) => return self.park(&id, call).await,
+            Some(ClientMessage::Broken { id }) => self.refuse(&id).await,
         })
     }
 

@@ -53,7 +53,7 @@ enum Stage {
     reason = "one value a call, which moves once or twice"
 )]
 #[derive(Debug, PartialEq)]
-pub(crate) enum Told {
+pub(crate) enum AnswerStep {
     /// Nothing more than the events.
     Nothing,
     /// The message is whole, with this end.
@@ -107,56 +107,24 @@ impl Answer {
     }
 
     /// Takes the next word in.
-    pub(crate) fn handle(&mut self, word: OutputLine, events: &mut Vec<Event>) -> Told {
+    pub(crate) fn handle(&mut self, word: OutputLine, events: &mut Vec<Event>) -> AnswerStep {
         match (word, self.stage) {
             (OutputLine::Started { id, model, usage }, Stage::Awaited) => {
                 self.begin(Stage::Streamed, id, model, usage, events);
             }
-            (OutputLine::Started { .. }, Stage::Streamed | Stage::Repeated) => return Told::Broken,
+            (OutputLine::Started { .. }, Stage::Streamed | Stage::Repeated) => {
+                return AnswerStep::Broken;
+            }
             (OutputLine::Opened(kind, first), Stage::Streamed) => self.open(kind, first, events),
             (OutputLine::More(delta, replaced), Stage::Streamed) => {
                 let joined = self.join(delta, replaced);
                 self.extend(Some(joined), events);
             }
             (OutputLine::Shut, Stage::Streamed) => self.shut(events),
-            (
-                OutputLine::Ending {
-                    stop,
-                    details,
-                    usage,
-                },
-                Stage::Streamed,
-            ) => {
-                self.details = details.or(self.details.take());
-                self.start.usage = usage.over(self.start.usage);
-                self.stop = stop.or(self.stop.take());
-            }
+            (word @ OutputLine::Ending { .. }, Stage::Streamed) => self.take_ending(word),
             (OutputLine::Over, Stage::Streamed) => return self.end(),
-            (
-                OutputLine::Said {
-                    id,
-                    model,
-                    usage,
-                    blocks,
-                    replaced,
-                },
-                Stage::Awaited,
-            ) => {
-                self.replaced |= replaced;
-                self.begin(Stage::Repeated, id, model, usage, events);
-                self.repeat(&blocks, events);
-            }
-            (
-                OutputLine::Said {
-                    id,
-                    blocks,
-                    replaced,
-                    ..
-                },
-                Stage::Repeated,
-            ) if id == self.start.id.0 => {
-                self.replaced |= replaced;
-                self.repeat(&blocks, events);
+            (word @ OutputLine::Said { .. }, Stage::Awaited | Stage::Repeated) => {
+                self.take_blocks(word, events);
             }
             // Where the turn failed, the reason that it tells is not that of the message.
             (OutputLine::Closed { stop, error: None }, Stage::Repeated) => {
@@ -165,7 +133,43 @@ impl Answer {
             }
             _ => {}
         }
-        Told::Nothing
+        AnswerStep::Nothing
+    }
+
+    /// Takes in what the message says of its end before it ends.
+    fn take_ending(&mut self, word: OutputLine) {
+        let OutputLine::Ending {
+            stop,
+            details,
+            usage,
+        } = word
+        else {
+            return;
+        };
+        self.details = details.or(self.details.take());
+        self.start.usage = usage.over(self.start.usage);
+        self.stop = stop.or(self.stop.take());
+    }
+
+    /// Takes in whole blocks, of this message or of the one that they begin.
+    fn take_blocks(&mut self, word: OutputLine, events: &mut Vec<Event>) {
+        let OutputLine::Said {
+            id,
+            model,
+            usage,
+            blocks,
+            replaced,
+        } = word
+        else {
+            return;
+        };
+        match self.stage {
+            Stage::Awaited => self.begin(Stage::Repeated, id, model, usage, events),
+            _ if id == self.start.id.0 => {}
+            _ => return,
+        }
+        self.replaced |= replaced;
+        self.repeat(&blocks, events);
     }
 
     /// The answer as the caller was told it.
@@ -261,12 +265,12 @@ impl Answer {
         }
     }
 
-    fn end(&mut self) -> Told {
+    fn end(&mut self) -> AnswerStep {
         let Some(stop) = self.stop.take().filter(|_| !self.open) else {
-            return Told::Broken;
+            return AnswerStep::Broken;
         };
         self.stage = Stage::Whole;
-        Told::Whole(End {
+        AnswerStep::Whole(End {
             stop,
             details: self.details.take(),
             usage: self.start.usage,

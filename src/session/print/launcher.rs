@@ -6,38 +6,35 @@ use super::machine::Machine;
 use super::spawn::Process;
 use super::transport::PrintTransport;
 use crate::clock;
+use crate::disk::make_private_folder;
+use crate::disk::write_private;
 use crate::session::driver::Driver;
 use crate::session::driver::Notify;
-use crate::session::driver::RunningSession;
 use crate::session::history;
+use crate::session::inbox::Inbox;
 use crate::session::installation::Installation;
 use crate::session::launch;
 use crate::session::launch::Files;
 use crate::session::launch::Opening;
 use crate::session::launcher::Birth;
 use crate::session::launcher::Launcher;
-use crate::session::launcher::ORDERS_MAX;
 use crate::session::launcher::Session;
-use crate::session::mcp::server::McpServer;
 use crate::session::mcp::tool_list::ToolList;
-use crate::session::private::create_private;
-use crate::session::private::write_private;
+use crate::session::pty::spawn::Exit;
 use crate::session::reply::Recipient;
 use crate::session::reply::ReplySink;
-use crate::session::resources::SessionResources;
 use crate::session::resources::in_new_folder;
 use crate::session::shape::Shape;
 use crate::session::transcript_pipe::TranscriptPipe;
 use crate::session::transcript_store::TranscriptReader;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
-use crate::session::witness::receiver::Line;
-use crate::session::witness::receiver::Place;
+use crate::session::witness::diagnostics::Diagnostics;
+use crate::session::witness::receiver::HookAddress;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// What a session starts with.
@@ -195,58 +192,77 @@ impl Launcher {
     ) -> io::Result<(Driver<PrintTransport>, Session)> {
         let launch_context = &self.shared.launch_context;
         let has_tools = !start.tools.is_empty();
-        let (mcp, tool_events) = McpServer::new(start.tools);
-        // It has no hooks: nobody listens to them.
-        let (posts, _) = mpsc::channel(1);
-        let place = launch_context.receiver.open(Line {
-            posts,
-            mcp: mcp.clone(),
-        })?;
-        write_files(&files, shape, &place, has_tools)?;
-        if !launch_context.config.builtin_tools {
-            refuse_pictures(&files, &launch_context.config.work_dir)?;
-        }
-        let mut launch = launch::print_launch(
-            &installation.path,
-            &launch_context.config,
-            shape,
-            &files,
-            &start.opening,
-            has_tools,
-        );
-        let diagnostics = self.diagnostics(&mut launch, &files);
-        let (process, exit) = Process::spawn(&launch, |pid| launch_context.registry.add(pid))?;
+        // It has no hooks: nobody listens to what they post.
+        let Inbox {
+            address,
+            mcp,
+            tool_events,
+            ..
+        } = Inbox::open(launch_context, start.tools)?;
+        self.prepare_files(&files, shape, &address, has_tools)?;
+        let (process, exit, diagnostics) =
+            self.spawn_in_print(&installation.path, shape, &files, &start.opening, has_tools)?;
         if let Some(greeting) = start.greeting {
             process.write(greeting);
         }
-        let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
-        let session = Session {
-            pid: process.pid,
-            orders: orders_tx,
-            installation: Arc::clone(&installation),
-            edits: false,
-            primed: None,
-        };
-        let resources = SessionResources::new(launch_context, files, &shape.model);
+        let (session, orders) = Session::begun(process.pid, &installation, None);
+        let session_files = (files, shape.model.as_str());
         let (pipe, process_end) = (start.transcript_pipe, (process.pid, exit));
-        let installed = (installation, self.shared.installations.clone());
-        let driver = Driver {
-            session: RunningSession::new(process_end, installed, resources, pipe, orders, notify),
-            transport: PrintTransport {
-                process,
-                place,
-                mcp,
-                tool_events,
-                machine: start.machine,
-                lines: Lines::default(),
-                diagnostics,
-                tells_nothing: Arc::clone(&self.shared.tells_nothing),
-                held: start.held,
-                told: start.told,
-                transcript: launch_context.transcript_store.path(&uuid),
-            },
+        let transport = PrintTransport {
+            process,
+            address,
+            mcp,
+            tool_events,
+            machine: start.machine,
+            lines: Lines::default(),
+            diagnostics,
+            tells_nothing: Arc::clone(&self.shared.tells_nothing),
+            held: start.held,
+            told: start.told,
+            transcript: launch_context.transcript_store.path(&uuid),
         };
-        Ok((driver, session))
+        let running = self.running(
+            process_end,
+            installation,
+            session_files,
+            pipe,
+            orders,
+            notify,
+        );
+        Ok((Driver::new(running, transport), session))
+    }
+
+    /// Writes what the process reads.
+    fn prepare_files(
+        &self,
+        files: &Files,
+        shape: &Shape,
+        address: &HookAddress,
+        has_tools: bool,
+    ) -> io::Result<()> {
+        write_files(files, shape, address, has_tools)?;
+        let config = &self.shared.launch_context.config;
+        match config.builtin_tools {
+            true => Ok(()),
+            false => refuse_pictures(files, &config.work_dir),
+        }
+    }
+
+    /// Starts the process; with it, where it tells of its requests, if it does.
+    fn spawn_in_print(
+        &self,
+        program: &Path,
+        shape: &Shape,
+        files: &Files,
+        opening: &Opening,
+        has_tools: bool,
+    ) -> io::Result<(Process, Exit, Option<Diagnostics>)> {
+        let context = &self.shared.launch_context;
+        let config = &context.config;
+        let mut launch = launch::print_launch(program, config, shape, files, opening, has_tools);
+        let diagnostics = self.diagnostics(&mut launch, files);
+        let (process, exit) = Process::spawn(&launch, |pid| context.registry.add(pid))?;
+        Ok((process, exit, diagnostics))
     }
 }
 
@@ -281,7 +297,7 @@ fn run(
 fn refuse_pictures(files: &Files, work: &Path) -> io::Result<()> {
     let user = rustix::process::getuid().as_raw();
     let folder = files.passing().join(format!("claude-{user}"));
-    create_private(&folder)?;
+    make_private_folder(&folder)?;
     let work = fs::canonicalize(work)?;
     let project = history::project_slug(&work.to_string_lossy());
     write_private(&folder.join(project), b"", 0o600)
@@ -293,11 +309,16 @@ fn refuse_pictures(_files: &Files, _work: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write_files(files: &Files, shape: &Shape, place: &Place, has_tools: bool) -> io::Result<()> {
-    create_private(&files.folder)?;
-    create_private(&files.passing())?;
+fn write_files(
+    files: &Files,
+    shape: &Shape,
+    address: &HookAddress,
+    has_tools: bool,
+) -> io::Result<()> {
+    make_private_folder(&files.folder)?;
+    make_private_folder(&files.passing())?;
     if has_tools {
-        let servers = launch::mcp_servers(&place.tools_url()).to_string();
+        let servers = launch::mcp_servers(&address.tools_url()).to_string();
         write_private(&files.tools(), servers.as_bytes(), 0o600)?;
     }
     if !shape.system.is_empty() {

@@ -9,7 +9,7 @@
 //! The driver obeys one law: after every input, drain all effects before the next input.
 
 use super::answer::Answer;
-use super::answer::Told;
+use super::answer::AnswerStep;
 use super::input;
 use super::output::OutputLine;
 use crate::session::fault;
@@ -439,16 +439,18 @@ impl Machine {
         let told = answering.answer.handle(word, &mut events);
         self.effects.extend(events.into_iter().map(Effect::Tell));
         match (told, error) {
-            (Told::Whole(end), _) => self.handle_end(end, now),
+            (AnswerStep::Whole(end), _) => self.handle_end(end, now),
             // Where the upstream fails in the middle, the CLI ends the message by itself and then says so.
-            (Told::Broken, None) => {
+            (AnswerStep::Broken, None) => {
                 answering.broken.get_or_insert(now + CLOSE_WAIT);
             }
-            (Told::Broken | Told::Nothing, Some(None)) if answering.broken.is_some() => {
+            (AnswerStep::Broken | AnswerStep::Nothing, Some(None))
+                if answering.broken.is_some() =>
+            {
                 self.break_off();
             }
-            (Told::Broken | Told::Nothing, Some(error)) => self.handle_closed(error),
-            (Told::Nothing, None) => {}
+            (AnswerStep::Broken | AnswerStep::Nothing, Some(error)) => self.handle_closed(error),
+            (AnswerStep::Nothing, None) => {}
         }
     }
 
@@ -463,15 +465,15 @@ impl Machine {
             let path = "content".to_owned();
             self.effects.push_back(Effect::Emulated(path));
         }
+        if answering.answer.has_broken_call() && !may_be_cut {
+            self.fail(fault::broken_call(), true);
+            return self.kill("a call's input is no JSON");
+        }
+        if end.stop == StopReason::EndTurn && answering.answer.is_empty() {
+            self.fail(fault::empty_turn(), true);
+            return self.kill("the turn was empty");
+        }
         match end.stop {
-            _ if answering.answer.has_broken_call() && !may_be_cut => {
-                self.fail(fault::broken_call(), true);
-                self.kill("a call's input is no JSON");
-            }
-            StopReason::EndTurn if answering.answer.is_empty() => {
-                self.fail(fault::empty_turn(), true);
-                self.kill("the turn was empty");
-            }
             StopReason::ToolUse if answering.meddled || !calls => {
                 self.end(end, "it answers its calls by itself");
             }

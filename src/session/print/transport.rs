@@ -19,7 +19,7 @@ use crate::session::reply::TooSlow;
 use crate::session::reply::TurnOutcome;
 use crate::session::witness::diagnostics;
 use crate::session::witness::diagnostics::Diagnostics;
-use crate::session::witness::receiver::Place;
+use crate::session::witness::receiver::HookAddress;
 use crate::session::witness::request_sign::RequestSign;
 use std::io;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 pub(super) struct PrintTransport {
     pub(super) process: Process,
     /// Held so that the session's MCP address stays open.
-    pub(super) place: Place,
+    pub(super) address: HookAddress,
     pub(super) mcp: McpServer,
     pub(super) tool_events: mpsc::Receiver<ToolEvent>,
     pub(super) machine: Machine,
@@ -172,7 +172,7 @@ impl PrintTransport {
             Effect::Write(line) => self.process.write(line),
             Effect::ToolSync(list) => {
                 self.mcp.tell(tool_sync::Notice::Changed(list, EDITION));
-                let tools = input::tools(&self.place.tools_url());
+                let tools = input::tools(&self.address.tools_url());
                 self.process.write(tools);
             }
             Effect::Converse => self.converse_held(session),

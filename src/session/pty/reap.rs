@@ -1,6 +1,6 @@
 //! Ends of processes: a session's whole group, and orphans that a killed daemon left.
 
-use crate::session::private::replace_private;
+use crate::disk::replace_unsynced;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -106,7 +106,7 @@ impl ProcessRegistry {
         let entries: Vec<&Entry> = alive.values().collect();
         let saved = serde_json::to_vec(&entries)
             .map_err(io::Error::other)
-            .and_then(|text| replace_private(&self.path, &text));
+            .and_then(|text| replace_unsynced(&self.path, &text));
         if let Err(error) = saved {
             tracing::warn!(%error, "the list of processes could not be saved");
         }

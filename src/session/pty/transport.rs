@@ -5,6 +5,8 @@ use super::spawn::Process;
 use crate::clock;
 use crate::session::driver::RunningSession;
 use crate::session::driver::Transport;
+use crate::session::inbox::Inbox;
+use crate::session::launcher::Witnesses;
 use crate::session::machine::Effect;
 use crate::session::machine::Machine;
 use crate::session::machine::Verdict;
@@ -21,7 +23,7 @@ use crate::session::witness::copies::Copies;
 use crate::session::witness::copies::Readable;
 use crate::session::witness::diagnostics;
 use crate::session::witness::diagnostics::Diagnostics;
-use crate::session::witness::receiver::Place;
+use crate::session::witness::receiver::HookAddress;
 use crate::session::witness::receiver::Post;
 use crate::session::witness::request_sign::RequestSign;
 use crate::session::witness::tail::Tail;
@@ -44,7 +46,7 @@ use tokio::sync::oneshot;
 pub(in crate::session) struct PtyTransport {
     pub(in crate::session) process: Process,
     /// Held so that the session's hook address stays open.
-    pub(in crate::session) _place: Place,
+    pub(in crate::session) _address: HookAddress,
     /// The session's API address, where the user wants one of ours.
     pub(in crate::session) tapped: Option<TapSession>,
     pub(in crate::session) posts: mpsc::Receiver<Post>,
@@ -64,6 +66,35 @@ pub(in crate::session) struct PtyTransport {
     pub(in crate::session) verdict: Option<oneshot::Sender<Verdict>>,
     /// How much the conversation that it rests in has told of what the CLI tells by itself.
     pub(in crate::session) told: usize,
+}
+
+impl PtyTransport {
+    pub(in crate::session) fn new(
+        process: Process,
+        inbox: Inbox,
+        (machine, tail): (Machine, Option<Tail>),
+        tapped: Option<TapSession>,
+        (copies, diagnostics): Witnesses,
+        tells_nothing: Arc<AtomicBool>,
+    ) -> PtyTransport {
+        PtyTransport {
+            process,
+            _address: inbox.address,
+            tapped,
+            posts: inbox.posts,
+            mcp: inbox.mcp,
+            tool_events: inbox.tool_events,
+            machine,
+            tail,
+            copies,
+            diagnostics,
+            tells_nothing,
+            gate: None,
+            screen: Screen::new(),
+            verdict: None,
+            told: 0,
+        }
+    }
 }
 
 /// What a claude on a pseudo-terminal does.

@@ -4,9 +4,9 @@
 //! only the API knows: the message's id, what it used and why the model stopped. Whoever reads one removes it.
 
 use super::record;
-use super::record::Said;
+use super::record::AssistantMessage;
 use super::wakers::Change;
-use super::wakers::Told;
+use super::wakers::Changes;
 use super::wakers::Wakers;
 use super::watch::Ear;
 use super::watch::FolderId;
@@ -29,7 +29,7 @@ pub(crate) struct Copies {
     pub(super) wakers: Wakers,
     pub(super) ear: Ear,
     /// What the system told of since the last look.
-    pub(super) told: Told,
+    pub(super) told: Changes,
     /// Told when a question or an answer began to be written, or was written.
     pub(crate) came: Arc<Notify>,
     pub(super) seen: Seen,
@@ -63,7 +63,7 @@ pub(crate) struct Copied {
     /// Answers that it has had by now, whole or not.
     pub(crate) answers: u32,
     /// The answer to the first of them, once it is whole.
-    pub(crate) first: Option<Box<Said>>,
+    pub(crate) first: Option<Box<AssistantMessage>>,
     pub(crate) answer: Readable,
 }
 
@@ -73,7 +73,7 @@ pub(crate) enum Readable {
     /// Nothing that is whole.
     Nothing,
     /// One answer, to one question.
-    Answer(Box<Said>),
+    Answer(Box<AssistantMessage>),
     /// The CLI asked more than once, or nobody knows what: which question was the caller's cannot be told.
     Unclear,
 }
@@ -185,7 +185,7 @@ fn ends(name: &OsStr, ending: &str) -> bool {
 }
 
 /// Those that are written to their end, by name.
-fn answers(files: &[PathBuf]) -> Vec<(OsString, Said)> {
+fn answers(files: &[PathBuf]) -> Vec<(OsString, AssistantMessage)> {
     let read = |file: &PathBuf| {
         let name = file.file_name().filter(|name| ends(name, ANSWER))?;
         Some((name.to_owned(), message(file)?))
@@ -194,7 +194,7 @@ fn answers(files: &[PathBuf]) -> Vec<(OsString, Said)> {
 }
 
 /// What the whole ones come to; with one of them all files go.
-fn readable(files: &[PathBuf], mut whole: Vec<Said>) -> Readable {
+fn readable(files: &[PathBuf], mut whole: Vec<AssistantMessage>) -> Readable {
     if whole.is_empty() {
         return Readable::Nothing;
     }
@@ -217,10 +217,10 @@ impl Drop for Copies {
 }
 
 /// The message of a file that is written to its end; whoever writes it tells of that again.
-fn message(file: &Path) -> Option<Said> {
+fn message(file: &Path) -> Option<AssistantMessage> {
     let (message, replaced) = json::read(&fs::read(file).ok()?).ok()?;
     let said = record::said(&message)?;
-    Some(Said {
+    Some(AssistantMessage {
         replaced: replaced.is_any(),
         ..said
     })

@@ -3,7 +3,7 @@
 use super::displayed::Displayed;
 use super::displayed::Extent;
 use super::record::ApiError;
-use super::record::Said;
+use super::record::AssistantMessage;
 use super::recorded;
 use super::recorded::Recorded;
 use super::spoken::Spoken;
@@ -21,9 +21,9 @@ pub(super) struct Evidence {
     /// The model's message, where the tap hears it.
     pub(super) spoken: Option<Spoken>,
     /// The API's answers that the CLI copied since the turn began.
-    pub(super) copied: Vec<Said>,
+    pub(super) copied: Vec<AssistantMessage>,
     /// The first of them, which answers the caller's question.
-    pub(super) first: Option<Said>,
+    pub(super) first: Option<AssistantMessage>,
     /// It came, whole.
     pub(super) has_first: bool,
     /// One of them was taken for what the transcript is still to tell.
@@ -351,7 +351,7 @@ impl Evidence {
 }
 
 /// Whether the message is this text, and came to an end of the model's own.
-fn is_plain(said: &Said, text: &str) -> bool {
+fn is_plain(said: &AssistantMessage, text: &str) -> bool {
     let mut rest = Some(text);
     for block in &said.blocks {
         let told = recorded::is(block, "text").then(|| block::text(block, "text"));

@@ -16,8 +16,8 @@ use super::evidence::runs_on_after;
 use super::evidence::unparsed_call;
 use super::hook::HookEvent;
 use super::record::ApiError;
+use super::record::AssistantMessage;
 use super::record::Record;
-use super::record::Said;
 use super::spoken::Spoken;
 use crate::tap::Observation;
 use crate::tap::Word;
@@ -172,7 +172,7 @@ impl Merge {
     }
 
     /// Takes in a copy of an answer of the API, made since the turn began.
-    pub(crate) fn handle_copied(&mut self, said: Said) -> Vec<Seen> {
+    pub(crate) fn handle_copied(&mut self, said: AssistantMessage) -> Vec<Seen> {
         if self.evidence.copied.len() < COPIES_MAX {
             self.evidence.copied.push(said);
         }
@@ -233,7 +233,7 @@ impl Merge {
     }
 
     /// The first answer of the turn is copied whole: what the CLI asks on by itself comes after it.
-    pub(crate) fn handle_first_answer(&mut self, said: Said) -> Vec<Seen> {
+    pub(crate) fn handle_first_answer(&mut self, said: AssistantMessage) -> Vec<Seen> {
         if self.finished {
             return Vec::new();
         }

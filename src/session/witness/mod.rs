@@ -51,5 +51,5 @@ pub(crate) use merge::Merge;
 pub(crate) use merge::Named;
 pub(crate) use merge::Seen;
 pub(crate) use record::ApiError;
+pub(crate) use record::AssistantMessage;
 pub(crate) use record::Record;
-pub(crate) use record::Said;

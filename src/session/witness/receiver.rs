@@ -6,6 +6,7 @@
 
 use super::hook::Hook;
 use super::hook::HookEvent;
+use crate::hex::to_hex;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;
@@ -58,7 +59,7 @@ pub(crate) struct Line {
 
 /// A session's place at the receiver; dropping it closes the address.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct HookAddress {
     pub(crate) url: String,
     secret: String,
     receiver: Receiver,
@@ -87,13 +88,13 @@ impl Receiver {
     ///
     /// # Errors
     /// Where the system gives no randomness.
-    pub(crate) fn open(&self, line: Line) -> io::Result<Place> {
+    pub(crate) fn open(&self, line: Line) -> io::Result<HookAddress> {
         let mut bytes = [0_u8; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-        let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = to_hex(&bytes);
         let url = format!("http://{}/{secret}", self.address);
         self.lock().insert(secret.clone(), line);
-        Ok(Place {
+        Ok(HookAddress {
             url,
             secret,
             receiver: self.clone(),
@@ -121,14 +122,14 @@ enum Room {
     Tools,
 }
 
-impl Place {
+impl HookAddress {
     /// Where the session finds its tools.
     pub(crate) fn tools_url(&self) -> String {
         format!("{}{TOOLS}", self.url)
     }
 }
 
-impl Drop for Place {
+impl Drop for HookAddress {
     fn drop(&mut self) {
         self.receiver.lock().remove(&self.secret);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Record {
     /// One content block of the model's message.
-    Said(Said),
+    Assistant(AssistantMessage),
     /// The CLI's own message about a failed request.
     Error(ApiError),
     /// A user message: the caller's, or one that the CLI wrote by itself.
@@ -26,7 +26,7 @@ pub(crate) enum Record {
 
 /// One content block, with what the message says of itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Said {
+pub(crate) struct AssistantMessage {
     pub(crate) message: String,
     pub(crate) model: String,
     pub(crate) blocks: Vec<Value>,
@@ -40,7 +40,7 @@ pub(crate) struct Said {
     pub(crate) replaced: bool,
 }
 
-impl Said {
+impl AssistantMessage {
     /// Whether there is nothing in it that a person could see.
     pub(crate) fn is_blank(&self) -> bool {
         self.blocks.iter().all(|block| match kind(block) {
@@ -90,7 +90,7 @@ pub(crate) fn parse_record(line: &[u8]) -> Record {
         return Record::Broken;
     };
     match read(&record) {
-        Record::Said(said) => Record::Said(Said {
+        Record::Assistant(said) => Record::Assistant(AssistantMessage {
             replaced: replaced.is_any(),
             ..said
         }),
@@ -133,13 +133,13 @@ fn assistant(record: &Value) -> Option<Record> {
             retry_after: None,
         }));
     }
-    said(message).map(Record::Said)
+    said(message).map(Record::Assistant)
 }
 
 /// A message of the API, or as much of it as one record has; `None` for one that no model wrote.
-pub(super) fn said(message: &Value) -> Option<Said> {
+pub(super) fn said(message: &Value) -> Option<AssistantMessage> {
     let model = string(message, "model").filter(|model| model != SYNTHETIC)?;
-    Some(Said {
+    Some(AssistantMessage {
         message: string(message, "id")?,
         model,
         blocks: message.get("content")?.as_array()?.clone(),
@@ -185,7 +185,7 @@ mod tests {
         let line = r#"{"type":"assistant","isSidechain":false,"message":{"id":"msg_1","model":"m","content":
             [{"type":"text","text":"a\n"}],"stop_reason":"end_turn","usage":{"input_tokens":5,"output_tokens":7,
             "cache_read_input_tokens":1}}}"#;
-        let Record::Said(said) = parse_record(line.as_bytes()) else {
+        let Record::Assistant(said) = parse_record(line.as_bytes()) else {
             panic!("the line is the model's")
         };
         assert_eq!(
@@ -231,7 +231,7 @@ mod tests {
         let line =
             br#"{"type":"assistant","message":{"id":"m","model":"m","content":[{"type":"text",
             "text":"a\ud99c"}],"stop_details":{"type":"refusal"}}}"#;
-        let Record::Said(said) = parse_record(line) else {
+        let Record::Assistant(said) = parse_record(line) else {
             panic!("half a pair can be read")
         };
         assert_eq!(said.blocks[0]["text"], "a\u{fffd}");

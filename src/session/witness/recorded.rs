@@ -1,8 +1,8 @@
 //! The model's message, as the transcript has it so far. `[pure]`
 
 use super::record::ApiError;
+use super::record::AssistantMessage;
 use super::record::Record;
-use super::record::Said;
 use crate::session::block;
 use crate::session::mcp::name;
 use crate::turn::Block;
@@ -25,7 +25,7 @@ pub(super) struct Recorded {
     /// How many messages of the caller will be there.
     pub(super) asked_by_caller: u32,
     /// The records of the message, each with some of its blocks.
-    said: Vec<Said>,
+    said: Vec<AssistantMessage>,
     /// They are the whole message, from another witness.
     whole: bool,
     /// The CLI's own message about a failed request.
@@ -44,7 +44,7 @@ impl Recorded {
     /// Takes a record in; what the API calls the message, where the record is the first of it.
     pub(super) fn push(&mut self, record: Record) -> Option<&str> {
         match record {
-            Record::Said(said) => return self.say(said),
+            Record::Assistant(said) => return self.say(said),
             Record::Error(error) => self.error = Some(error),
             // It closes the turn before.
             Record::Closed if self.behind_another && self.asked == 0 && self.said.is_empty() => {}
@@ -57,7 +57,7 @@ impl Recorded {
         None
     }
 
-    fn say(&mut self, said: Said) -> Option<&str> {
+    fn say(&mut self, said: AssistantMessage) -> Option<&str> {
         if self.past.as_ref() == Some(&said.message) {
             return None;
         }
@@ -83,8 +83,8 @@ impl Recorded {
 
     /// Takes the whole message from another witness, where what is here is a part of it at most and tells no end; whether
     /// it did.
-    pub(super) fn take_whole(&mut self, whole: Said) -> bool {
-        let is_same = |first: &Said| first.message == whole.message;
+    pub(super) fn take_whole(&mut self, whole: AssistantMessage) -> bool {
+        let is_same = |first: &AssistantMessage| first.message == whole.message;
         let lacks_end = self.stop().is_none() && self.error.is_none() && !self.is_answered_by_cli();
         let taken = lacks_end && self.said.first().is_none_or(is_same);
         if taken {

@@ -7,7 +7,7 @@ use super::line::Lines;
 use super::record::Record;
 use super::wakers::Wakers;
 use super::watch::Watch;
-use crate::session::private::create_private;
+use crate::disk::make_private_folder;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
@@ -86,7 +86,7 @@ impl Tails {
     /// # Errors
     /// Where it cannot be made or watched, or this system does not tell when a file was written.
     pub(crate) fn copies(&self, folder: &Path) -> io::Result<Copies> {
-        create_private(folder)?;
+        make_private_folder(folder)?;
         let mut shared = self.shared();
         let id = shared.watch.add_written(folder)?;
         let ear = shared.watch.ear();

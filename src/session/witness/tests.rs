@@ -3,8 +3,8 @@
 use super::hook::HookEvent;
 use super::merge::Merge;
 use super::merge::Seen;
+use super::record::AssistantMessage;
 use super::record::Record;
-use super::record::Said;
 use crate::tap::Observation;
 use crate::tap::Word;
 use crate::turn::Block;
@@ -31,7 +31,7 @@ fn delta(message: &str, index: u64, last: bool, text: &str) -> HookEvent {
 }
 
 fn said(text: &str, stop: &str) -> Record {
-    Record::Said(Said {
+    Record::Assistant(AssistantMessage {
         message: "msg_1".into(),
         model: "m".into(),
         blocks: vec![json!({"type": "text", "text": text})],
@@ -86,9 +86,9 @@ fn a_turn_ends_with_the_transcripts_usage() {
 }
 
 /// The CLI's copy of an answer of one text.
-fn copied(text: &str, stop: &str) -> Said {
+fn copied(text: &str, stop: &str) -> AssistantMessage {
     match said(text, stop) {
-        Record::Said(said) => said,
+        Record::Assistant(said) => said,
         _ => panic!("it is a message"),
     }
 }
@@ -122,8 +122,8 @@ fn a_copy_tells_the_end_of_a_plain_text_before_the_transcript() {
 }
 
 /// A message of thoughts alone, as its copy has it or the transcript.
-fn thought() -> Said {
-    Said {
+fn thought() -> AssistantMessage {
+    AssistantMessage {
         blocks: vec![json!({"type": "thinking", "thinking": "hm", "signature": "s"})],
         ..copied("", "end_turn")
     }
@@ -138,9 +138,9 @@ fn what_is_displayed_after_an_answer_came_is_told_once_it_is_known_to_be_it() {
     assert_eq!(text(&seen), "");
     seen.extend(merge.handle_asked(2, 1));
     seen.extend(merge.handle_records(vec![
-        Record::Said(thought()),
+        Record::Assistant(thought()),
         Record::Asked,
-        Record::Said(Said {
+        Record::Assistant(AssistantMessage {
             message: "msg_2".into(),
             ..copied("SECOND", "end_turn")
         }),
@@ -160,12 +160,12 @@ fn what_is_displayed_after_an_answer_came_is_told_once_it_is_known_to_be_it() {
 
 #[test]
 fn a_first_answer_that_is_cut_or_shows_nothing_asks_for_an_interrupt_and_one_with_calls_does_not() {
-    let asks = |said: Said| {
+    let asks = |said: AssistantMessage| {
         let seen = Merge::after(0, Reading::Along).handle_first_answer(said);
         seen.contains(&Seen::RunsOn)
     };
     let called = json!({"type": "tool_use", "id": "t", "name": "f", "input": {}});
-    let with_call = |stop| Said {
+    let with_call = |stop| AssistantMessage {
         blocks: vec![called.clone()],
         ..copied("", stop)
     };
@@ -232,7 +232,7 @@ fn a_copy_of_another_message_than_the_transcripts_is_not_believed() {
     let mut begun = copied("one", "end_turn");
     (begun.stop_reason, begun.message) = (None, "msg_0".into());
     let mut seen = merge.handle_hook(&delta("d", 0, true, "one"));
-    seen.extend(merge.handle_records(vec![Record::Said(begun)]));
+    seen.extend(merge.handle_records(vec![Record::Assistant(begun)]));
     seen.extend(merge.handle_copied(copied("one", "end_turn")));
     seen.extend(merge.handle_hook(&stopped("one")));
     assert_eq!(end(&seen), None);
@@ -395,7 +395,7 @@ fn an_end_of_the_turn_without_a_word_is_no_answer() {
 }
 
 fn called(id: &str) -> Record {
-    Record::Said(Said {
+    Record::Assistant(AssistantMessage {
         message: "msg_1".into(),
         model: "m".into(),
         blocks: vec![
@@ -457,7 +457,7 @@ fn a_message_that_is_told_in_another_order_is_labelled() {
         assert!(end(&seen).is_some(), "{seen:?}");
         seen.contains(&Seen::Emulated("content".into()))
     };
-    let thought = Record::Said(Said {
+    let thought = Record::Assistant(AssistantMessage {
         stop_reason: None,
         message: "msg_1".into(),
         ..thought()
@@ -475,7 +475,7 @@ fn what_was_thought_unasked_is_not_told_behind_the_text() {
         let mut seen = merge.handle_hook(&delta("d", 0, true, "hm"));
         let mut thought = thought();
         (thought.message, thought.stop_reason) = ("msg_1".into(), None);
-        seen.extend(merge.handle_records(vec![Record::Said(thought), said("hm", "end_turn")]));
+        seen.extend(merge.handle_records(vec![Record::Assistant(thought), said("hm", "end_turn")]));
         seen.extend(merge.handle_hook(&stopped("hm")));
         let kind = |seen| match seen {
             Seen::Event(Event::BlockStart { kind, .. }) => Some(kind),
@@ -599,7 +599,7 @@ fn witnesses_that_contradict_the_tap_fail_the_turn() {
         |merge| merge.handle_hook(&delta("d", 0, false, "two")),
         |merge| {
             let mut other = said("one", "end_turn");
-            if let Record::Said(said) = &mut other {
+            if let Record::Assistant(said) = &mut other {
                 said.message = "msg_2".into();
             }
             merge.handle_records(vec![other])

@@ -27,11 +27,11 @@ struct Waiting {
 struct Waker {
     ending: &'static str,
     woken: Arc<Notify>,
-    told: Told,
+    told: Changes,
 }
 
 /// What happened to the files of a folder, in the order in which the system told it; whoever looks next takes it.
-pub(super) type Told = Arc<Mutex<VecDeque<(OsString, Change)>>>;
+pub(super) type Changes = Arc<Mutex<VecDeque<(OsString, Change)>>>;
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,8 @@ impl Wakers {
     }
 
     /// The waker of those files of a folder whose names end so, and which of them there were.
-    pub(super) fn folder(&self, id: FolderId, ending: &'static str) -> (Arc<Notify>, Told) {
-        let (woken, told) = (Arc::new(Notify::new()), Told::default());
+    pub(super) fn folder(&self, id: FolderId, ending: &'static str) -> (Arc<Notify>, Changes) {
+        let (woken, told) = (Arc::new(Notify::new()), Changes::default());
         let waker = Waker {
             ending,
             woken: Arc::clone(&woken),

@@ -6,10 +6,10 @@ use super::Sign;
 use super::Step;
 use super::Work;
 use super::path;
+use crate::session::AssistantMessage;
 use crate::session::Hook;
 use crate::session::HookEvent;
 use crate::session::Record;
-use crate::session::Said;
 use crate::terminal::Prompt;
 use crate::terminal::Scene;
 use crate::turn::Usage;
@@ -92,7 +92,7 @@ impl Claude {
 
     pub(super) fn said(&self, text: &str, stop: Option<&str>) -> Record {
         let block = json!({"type": "text", "text": text});
-        Record::Said(Said {
+        Record::Assistant(AssistantMessage {
             message: format!("msg-{}-{}", self.conversation, self.run),
             model: "m".to_owned(),
             blocks: if text.is_empty() { vec![] } else { vec![block] },

@@ -30,7 +30,7 @@ use crate::session::Shape;
 use happening::Command;
 use happening::Happening;
 use happening::Lane;
-use onward::Kept;
+use onward::KeptSession;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(super) struct World {
     ledger_timer: Option<Instant>,
     replies: BTreeMap<WaiterId, CallId>,
     sessions: BTreeMap<SlotId, Session>,
-    kept: BTreeMap<SlotId, Kept>,
+    kept: BTreeMap<SlotId, KeptSession>,
     edits: bool,
     /// Whether the claudes keep what the model was told first of a tool.
     keeps: bool,

@@ -16,7 +16,7 @@ use crate::session::TurnSpec;
 
 /// What the supervisor knows of a session that stayed.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptSession {
     name: u64,
     shape: Shape,
     tool: Option<String>,
@@ -45,7 +45,7 @@ impl World {
         let (shape, tool) = (call.shape.clone(), call.tool.clone());
         self.kept.insert(
             slot,
-            Kept {
+            KeptSession {
                 name,
                 shape,
                 tool,
@@ -59,7 +59,7 @@ impl World {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        let admits = |kept: &Kept| {
+        let admits = |kept: &KeptSession| {
             Some(kept.name) == call.name
                 && kept.shape == call.shape
                 && kept.tool == call.tool

@@ -5,7 +5,7 @@ use super::engine::whole;
 use super::fault::EngineFault;
 use super::fault::StoreFault;
 use super::value::Value;
-use crate::store::to_hex;
+use crate::hex::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 

@@ -5,7 +5,7 @@ use super::engine::Put;
 use super::fault::EngineFault;
 use super::value::Row;
 use super::value::Value;
-use crate::store::lock_file;
+use crate::disk::lock_file;
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::OpenFlags;

@@ -1,14 +1,14 @@
 //! The files here that are common to relays, by the names that the server knows them by.
 
-use super::super::file;
-use super::super::file::CATALOG_DEPTH_MAX;
-use super::super::file::CATALOG_FILES_MAX;
-use super::super::file::is_hidden;
-use super::super::file::is_yaml;
-use super::super::hex::from_hex;
-use super::super::hex::to_hex;
+use super::super::catalog_files::CATALOG_DEPTH_MAX;
+use super::super::catalog_files::CATALOG_FILES_MAX;
+use super::super::catalog_files::is_hidden;
+use super::super::catalog_files::is_yaml;
 use super::merge::Common;
 use super::merge::Print;
+use crate::disk;
+use crate::hex::from_hex;
+use crate::hex::to_hex;
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
@@ -118,7 +118,7 @@ impl Folder {
     /// Where it cannot be written.
     pub(super) fn put(&self, path: &Path, was: Print, content: Option<&str>) -> io::Result<bool> {
         // Commands change the keys under this lock.
-        let lock = file::lock_file(&path.with_extension("lock"))
+        let lock = disk::lock_file(&path.with_extension("lock"))
             .ok()
             .filter(|_| self.is_own(path));
         if let Some(lock) = &lock {
@@ -130,11 +130,11 @@ impl Folder {
         match content {
             Some(content) => {
                 if let Some(folder) = path.parent() {
-                    file::make_folder(folder)?;
+                    disk::make_folder(folder)?;
                 }
-                file::replace(path, content.as_bytes())?;
+                disk::replace(path, content.as_bytes())?;
             }
-            None => file::remove(path),
+            None => disk::remove(path),
         }
         drop(lock);
         Ok(true)
@@ -150,9 +150,9 @@ impl Folder {
     /// Where it cannot be written.
     pub(super) fn keep_aside(&self, name: &str, text: &str, now_ms: u64) -> io::Result<PathBuf> {
         let folder = self.home.join("aside");
-        file::make_folder(&folder)?;
+        disk::make_folder(&folder)?;
         let path = folder.join(format!("{now_ms}-{}", name.replace('/', "_")));
-        file::replace(&path, text.as_bytes())?;
+        disk::replace(&path, text.as_bytes())?;
         Ok(path)
     }
 
@@ -185,7 +185,7 @@ impl Folder {
         };
         let form = Form(common.iter().map(row).collect());
         let text = serde_json::to_vec(&form)?;
-        file::replace(&self.home.join(COMMON), &text)
+        disk::replace(&self.home.join(COMMON), &text)
     }
 }
 

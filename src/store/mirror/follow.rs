@@ -1,11 +1,11 @@
 //! The threads that keep files the same: one hears the server, the file system is heard, and one does the work.
 
+use super::super::catalog_files::CATALOG_FILES_MAX;
 use super::super::database::SharedFile;
 use super::super::database::SharedFiles;
 use super::super::database::StoreFault;
 use super::super::database::StorePlace;
 use super::super::database::hear_changes;
-use super::super::file::CATALOG_FILES_MAX;
 use super::super::watch::Depth;
 use super::super::watch::Watch;
 use super::folder::Folder;
@@ -18,6 +18,7 @@ use super::merge::step;
 use super::rows;
 use crate::cause::causes;
 use crate::clock;
+use crate::disk;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
@@ -142,7 +143,7 @@ fn watcher(folder: Folder, changed: SyncSender<()>) -> Option<Watch> {
     let told = move || {
         tell(&changed);
     };
-    let watching = super::super::make_folder(&catalog)
+    let watching = disk::make_folder(&catalog)
         .map_err(notify::Error::io)
         .and_then(|()| {
             let folders = [(&*home, Depth::One), (&*catalog, Depth::All)];

@@ -9,6 +9,7 @@ use crate::turn::Role;
 use crate::turn::Tool;
 use crate::turn::ToolChoice;
 use crate::turn::ToolRule;
+use crate::turn::answer_tokens_max;
 use crate::wire::outgoing::Outgoing;
 use serde::Serialize;
 use serde_json::Map;
@@ -97,7 +98,9 @@ impl<'a> Body<'a> {
         let choice = request.tool_choice.as_ref();
         Body {
             model,
-            max_tokens: sampling.max_tokens.unwrap_or_else(|| ceiling(model)),
+            max_tokens: sampling
+                .max_tokens
+                .unwrap_or_else(|| answer_tokens_max(model)),
             system: request.system.iter().map(|text| Part::text(text)).collect(),
             messages: request.messages.iter().map(Said::of).collect(),
             tools: request.tools.iter().map(Offered::of).collect(),
@@ -224,20 +227,6 @@ fn tool_choice(choice: &ToolChoice) -> Value {
         told["disable_parallel_tool_use"] = one.into();
     }
     told
-}
-
-/// Tokens of an answer whose caller does not say: as many as the model can, by its name. The API wants a number.
-fn ceiling(model: &str) -> u64 {
-    let has = |marks: &[&str]| marks.iter().any(|mark| model.contains(mark));
-    if has(&["claude-3-opus", "claude-3-haiku", "claude-3-sonnet"]) {
-        4096
-    } else if has(&["claude-3-5"]) {
-        8192
-    } else if has(&["opus-4-0", "opus-4-1", "opus-4-2025"]) {
-        32_000
-    } else {
-        64_000
-    }
 }
 
 #[cfg(test)]

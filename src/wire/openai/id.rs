@@ -1,5 +1,6 @@
 //! Ids and names that others made up, within what every API takes.
 
+use crate::hex::to_hex;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -39,12 +40,7 @@ fn fitting(text: &str, max: usize) -> String {
     };
     let clean: String = text.chars().take(CLEAN_MAX).map(plain).collect();
     let digest = Sha256::digest(text.as_bytes());
-    let digest: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{clean}_{digest}")
+    format!("{clean}_{}", to_hex(&digest[..8]))
 }
 
 /// Characters of a call's id: OpenAI's own bound, which is the narrower one.

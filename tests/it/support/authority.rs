@@ -1,6 +1,7 @@
 //! A licence authority on loopback that answers as it is told, with real signatures and with all that can be wrong.
 //! Its keys, `keys/*.pk8`, were made for these tests and open nothing.
 
+use super::hex::to_hex;
 use super::played::Played;
 use super::wait;
 use base64::Engine;
@@ -158,10 +159,7 @@ fn token(mood: &Mood, question: &Value) -> String {
     } else {
         mood.subject
     };
-    let subject: String = Sha256::digest(subject)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let subject = to_hex(&Sha256::digest(subject));
     let now = wall_seconds() + mood.clock;
     let claims = json!({
         "iat": now, "exp": now + mood.holds, "sub": subject, "nonce": question["nonce"],

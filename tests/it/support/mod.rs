@@ -5,6 +5,7 @@ pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod codex;
 pub(crate) mod fake;
+pub(crate) mod hex;
 pub(crate) mod host;
 pub(crate) mod manager;
 pub(crate) mod played;

@@ -30,8 +30,9 @@ fn output() -> Value {
     json!({"type": "function_call_output", "call_id": "toolu_1", "output": "1"})
 }
 
+/// Row 19.
 #[test]
-fn row_19_thinking_without_words_keeps_its_signature() {
+fn thinking_without_words_keeps_its_signature() {
     let rig = answering(
         &[thought("", "sig+/=é"), call("toolu_1", &["{}"])],
         "tool_use",
@@ -45,8 +46,9 @@ fn row_19_thinking_without_words_keeps_its_signature() {
     );
 }
 
+/// Row 19.
 #[test]
-fn row_19_a_chat_client_that_keeps_only_its_calls_gets_its_thinking_back() {
+fn a_chat_client_that_keeps_only_its_calls_gets_its_thinking_back() {
     let rig = answering(
         &[thought("why", "sig"), call("toolu_1", &["{}"])],
         "tool_use",
@@ -62,8 +64,9 @@ fn row_19_a_chat_client_that_keeps_only_its_calls_gets_its_thinking_back() {
     assert_eq!(told["messages"][1]["content"][0]["signature"], "sig");
 }
 
+/// Rows 20 and 22.
 #[test]
-fn row_20_and_22_several_blocks_of_thinking_come_back_as_they_were_and_where_they_were() {
+fn several_blocks_of_thinking_come_back_as_they_were_and_where_they_were() {
     let said = [
         thought("one", "s1"),
         redacted("hidden"),
@@ -86,8 +89,9 @@ fn row_20_and_22_several_blocks_of_thinking_come_back_as_they_were_and_where_the
     );
 }
 
+/// Rows 21 and 23.
 #[test]
-fn row_21_and_23_thinking_of_another_maker_is_neither_sent_nor_said() {
+fn thinking_of_another_maker_is_neither_sent_nor_said() {
     let rig = plain();
     for item in [
         json!({"type": "reasoning", "id": "rs_1", "encrypted_content": "gAAAAAB", "summary": [{"type": "summary_text", "text": "SECRET"}]}),
@@ -105,8 +109,9 @@ fn row_21_and_23_thinking_of_another_maker_is_neither_sent_nor_said() {
     }
 }
 
+/// Row 24.
 #[test]
-fn row_24_an_item_with_its_content_needs_nobody_who_knows_its_id() {
+fn an_item_with_its_content_needs_nobody_who_knows_its_id() {
     let rig = answering(&[thought("why", "sig"), text("so")], "end_turn");
     let first = ask(&rig, Api::Responses, &hello(Api::Responses)).json();
     let mut kept = items(&first);
@@ -116,8 +121,9 @@ fn row_24_an_item_with_its_content_needs_nobody_who_knows_its_id() {
     assert_eq!(told["messages"][1]["content"][0]["signature"], "sig");
 }
 
+/// Rows 25, 45 and 46.
 #[test]
-fn row_25_and_45_and_46_items_are_open_one_at_a_time_and_keep_their_place_and_id() {
+fn items_are_open_one_at_a_time_and_keep_their_place_and_id() {
     let said = [
         thought("why", "s"),
         text("so"),
@@ -164,8 +170,9 @@ fn row_25_and_45_and_46_items_are_open_one_at_a_time_and_keep_their_place_and_id
     assert_eq!(told, ids);
 }
 
+/// Row 27.
 #[test]
-fn row_27_thinking_is_told_to_chat_by_the_name_that_most_clients_read() {
+fn thinking_is_told_to_chat_by_the_name_that_most_clients_read() {
     let rig = answering(&[thought("why", "s"), text("so")], "end_turn");
     let chunks = stream(&rig, Api::Chat, &hello(Api::Chat));
     assert_eq!(super::deltas(&chunks, "reasoning_content"), [&json!("why")]);

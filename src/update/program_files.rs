@@ -10,11 +10,11 @@ use std::path::PathBuf;
 
 /// Where the running program lies, links followed.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct ProgramFiles {
     program: PathBuf,
 }
 
-impl Place {
+impl ProgramFiles {
     /// # Errors
     /// Where the program is not to be found.
     pub(crate) fn of(program: &Path) -> Result<Self, UpdateError> {
@@ -128,16 +128,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder must be made");
         let program = folder.path().join("relay");
         fs::write(&program, "old").expect("a program must be written");
-        let place = Place::of(&program).expect("the program is there");
-        place.stage(b"new").expect("the next one must be staged");
-        place.swap().expect("the next one must come");
+        let files = ProgramFiles::of(&program).expect("the program is there");
+        files.stage(b"new").expect("the next one must be staged");
+        files.swap().expect("the next one must come");
         let text = |path: &Path| fs::read_to_string(path).unwrap_or_default();
         assert_eq!(
-            (text(&program), text(&place.previous())),
+            (text(&program), text(&files.previous())),
             ("new".to_owned(), "old".to_owned())
         );
-        place.restore().expect("the one before must come back");
+        files.restore().expect("the one before must come back");
         assert_eq!(text(&program), "old");
-        assert!(!place.next().exists());
+        assert!(!files.next().exists());
     }
 }

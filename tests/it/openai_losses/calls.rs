@@ -73,8 +73,9 @@ fn parallel() -> Rig {
     )
 }
 
+/// Row 1.
 #[test]
-fn row_1_parallel_calls_have_indexes_of_their_own() {
+fn parallel_calls_have_indexes_of_their_own() {
     let chunks = stream(
         &parallel(),
         Api::Chat,
@@ -83,8 +84,9 @@ fn row_1_parallel_calls_have_indexes_of_their_own() {
     assert_eq!(arguments(&chunks), ["{\"a\":1}", "{\"b\":2}"]);
 }
 
+/// Row 2.
 #[test]
-fn row_2_an_index_counts_calls_and_not_blocks() {
+fn an_index_counts_calls_and_not_blocks() {
     let chunks = stream(
         &parallel(),
         Api::Chat,
@@ -93,8 +95,9 @@ fn row_2_an_index_counts_calls_and_not_blocks() {
     assert_eq!(deltas(&chunks, "tool_calls")[0][0]["index"], 0);
 }
 
+/// Row 3.
 #[test]
-fn row_3_a_call_without_parameters_has_an_empty_object_both_ways() {
+fn a_call_without_parameters_has_an_empty_object_both_ways() {
     let rig = answering(&[call("toolu_1", &[])], "tool_use");
     let chunks = stream(&rig, Api::Chat, &hello(Api::Chat));
     assert_eq!(arguments(&chunks), ["{}"]);
@@ -105,8 +108,9 @@ fn row_3_a_call_without_parameters_has_an_empty_object_both_ways() {
     assert_eq!(blocks(&told["messages"][1])[0]["input"], json!({}));
 }
 
+/// Row 4.
 #[test]
-fn row_4_the_input_of_a_block_that_begins_is_not_told() {
+fn the_input_of_a_block_that_begins_is_not_told() {
     let rig = answering(&[call("toolu_1", &["{\"a\":1}"])], "tool_use");
     let chunks = stream(&rig, Api::Chat, &hello(Api::Chat));
     assert_eq!(arguments(&chunks), ["{\"a\":1}"]);
@@ -116,8 +120,9 @@ fn row_4_the_input_of_a_block_that_begins_is_not_told() {
     );
 }
 
+/// Row 5.
 #[test]
-fn row_5_ids_of_other_makers_are_replaced_alike_on_call_and_result() {
+fn ids_of_other_makers_are_replaced_alike_on_call_and_result() {
     let (rig, long) = (plain(), "x".repeat(85));
     for (id, is_kept) in [
         ("call_A-1", true),
@@ -137,8 +142,9 @@ fn row_5_ids_of_other_makers_are_replaced_alike_on_call_and_result() {
     }
 }
 
+/// Row 6.
 #[test]
-fn row_6_results_are_one_message_and_stand_before_its_words() {
+fn results_are_one_message_and_stand_before_its_words() {
     let after = [
         result("b", "2"),
         result("a", "1"),
@@ -152,8 +158,9 @@ fn row_6_results_are_one_message_and_stand_before_its_words() {
     );
 }
 
+/// Row 7.
 #[test]
-fn row_7_a_host_of_chat_gets_results_before_the_users_words() {
+fn a_host_of_chat_gets_results_before_the_users_words() {
     let rig = Rig::new(|asked| {
         super::super::translation::told(asked, &fake_host::Answer::text("up", "x", <_>::default()))
     });
@@ -173,8 +180,9 @@ fn row_7_a_host_of_chat_gets_results_before_the_users_words() {
     assert_eq!(roles, ["user", "assistant", "tool", "user"]);
 }
 
+/// Row 8.
 #[test]
-fn row_8_each_choice_of_tools_has_its_own_word() {
+fn each_choice_of_tools_has_its_own_word() {
     let rig = plain();
     for (choice, several, expected) in [
         (
@@ -205,8 +213,9 @@ fn row_8_each_choice_of_tools_has_its_own_word() {
     assert_eq!(ask(&rig, Api::Chat, &fields).status, 400);
 }
 
+/// Row 9.
 #[test]
-fn row_9_an_answer_that_calls_ends_in_calls_whatever_its_host_says() {
+fn an_answer_that_calls_ends_in_calls_whatever_its_host_says() {
     let rig = answering(&[call("toolu_1", &["{}"])], "end_turn");
     let whole = ask(&rig, Api::Chat, &hello(Api::Chat)).json();
     assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls");
@@ -215,8 +224,9 @@ fn row_9_an_answer_that_calls_ends_in_calls_whatever_its_host_says() {
     assert_eq!(last["choices"][0]["finish_reason"], "tool_calls");
 }
 
+/// Row 10.
 #[test]
-fn row_10_the_role_stands_in_the_first_chunk_and_nowhere_else() {
+fn the_role_stands_in_the_first_chunk_and_nowhere_else() {
     let chunks = stream(&parallel(), Api::Chat, &hello(Api::Chat));
     let first = &chunks[0]["choices"][0]["delta"];
     assert_eq!(
@@ -226,8 +236,9 @@ fn row_10_the_role_stands_in_the_first_chunk_and_nowhere_else() {
     assert_eq!(deltas(&chunks, "role").len(), 1);
 }
 
+/// Row 47.
 #[test]
-fn row_47_free_text_goes_to_the_model_as_a_function_and_comes_back_as_it_is() {
+fn free_text_goes_to_the_model_as_a_function_and_comes_back_as_it_is() {
     let patch = "*** Begin Patch\n+\"é\"\t\\n\n";
     let input = json!({ "input": patch }).to_string();
     let (first, rest) = input.split_at(30);
@@ -263,8 +274,9 @@ fn row_47_free_text_goes_to_the_model_as_a_function_and_comes_back_as_it_is() {
     assert_eq!(kinds(&told["messages"][2]), ["tool_result"]);
 }
 
+/// Row 48.
 #[test]
-fn row_48_tools_of_a_namespace_reach_the_model_and_are_called_by_their_own_name() {
+fn tools_of_a_namespace_reach_the_model_and_are_called_by_their_own_name() {
     let start = json!({"type": "tool_use", "id": "toolu_1", "name": "files__read", "input": {}});
     let rig = answering(&[(start, vec![])], "tool_use");
     let inner = json!({"type": "function", "name": "read", "parameters": {"type": "object"}});
@@ -279,8 +291,9 @@ fn row_48_tools_of_a_namespace_reach_the_model_and_are_called_by_their_own_name(
     );
 }
 
+/// Row 50.
 #[test]
-fn row_50_a_hosted_tool_is_left_out_with_its_label_and_refused_where_it_must_be_called() {
+fn a_hosted_tool_is_left_out_with_its_label_and_refused_where_it_must_be_called() {
     let rig = plain();
     let mut fields = with_tools(Api::Responses, json!([{"type": "web_search"}]));
     let answer = ask(&rig, Api::Responses, &fields);

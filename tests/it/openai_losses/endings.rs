@@ -38,8 +38,9 @@ fn endings(stop: &str) -> (String, Value, Value) {
     )
 }
 
+/// Row 28.
 #[test]
-fn row_28_an_answer_that_was_cut_is_incomplete() {
+fn an_answer_that_was_cut_is_incomplete() {
     let cut = endings("max_tokens");
     assert_eq!(
         cut,
@@ -51,8 +52,9 @@ fn row_28_an_answer_that_was_cut_is_incomplete() {
     );
 }
 
+/// Row 33.
 #[test]
-fn row_33_each_reason_to_stop_has_its_word() {
+fn each_reason_to_stop_has_its_word() {
     for (stop, kind, why, finish) in [
         ("end_turn", "response.completed", json!(null), "stop"),
         ("stop_sequence", "response.completed", json!(null), "stop"),
@@ -107,8 +109,9 @@ fn assert_fails(api: Api, told: &Response) {
     }
 }
 
+/// Row 29.
 #[test]
-fn row_29_an_answer_whose_end_never_came_has_failed() {
+fn an_answer_whose_end_never_came_has_failed() {
     let mut begun = answer(&[text("so far")], "end_turn");
     begun.truncate(3);
     for api in BOTH {
@@ -117,8 +120,9 @@ fn row_29_an_answer_whose_end_never_came_has_failed() {
     }
 }
 
+/// Row 30.
 #[test]
-fn row_30_a_failure_in_a_stream_is_told_as_one_and_never_as_words() {
+fn a_failure_in_a_stream_is_told_as_one_and_never_as_words() {
     let mut begun = answer(&[text("so far")], "end_turn");
     begun.truncate(3);
     begun.push(event(
@@ -138,8 +142,9 @@ fn row_30_a_failure_in_a_stream_is_told_as_one_and_never_as_words() {
     }
 }
 
+/// Rows 31 and 32.
 #[test]
-fn row_31_and_32_a_failure_before_the_first_word_is_a_status_with_four_fields() {
+fn a_failure_before_the_first_word_is_a_status_with_four_fields() {
     let early = event(
         &json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
     );
@@ -177,8 +182,9 @@ fn row_31_and_32_a_failure_before_the_first_word_is_a_status_with_four_fields() 
     }
 }
 
+/// Rows 34 and 38.
 #[test]
-fn row_34_and_38_every_count_is_a_number_and_cached_input_counts_within() {
+fn every_count_is_a_number_and_cached_input_counts_within() {
     let rig = answering(&[text("x")], "end_turn");
     let told = ask(&rig, Api::Responses, &hello(Api::Responses)).json()["usage"].clone();
     assert_eq!(
@@ -220,8 +226,9 @@ fn row_34_and_38_every_count_is_a_number_and_cached_input_counts_within() {
     );
 }
 
+/// Rows 35, 36 and 37.
 #[test]
-fn row_35_and_36_and_37_the_chunk_of_usage_has_no_choices_comes_when_asked_and_is_of_its_stream() {
+fn the_chunk_of_usage_has_no_choices_comes_when_asked_and_is_of_its_stream() {
     let rig = answering(&[text("x")], "end_turn");
     let mut fields = hello(Api::Chat);
     let chunks = stream(&rig, Api::Chat, &fields);
@@ -250,8 +257,9 @@ fn row_35_and_36_and_37_the_chunk_of_usage_has_no_choices_comes_when_asked_and_i
     }
 }
 
+/// Rows 52 and 53.
 #[test]
-fn row_52_and_53_a_host_may_end_its_lines_as_it_likes_and_cut_them_anywhere() {
+fn a_host_may_end_its_lines_as_it_likes_and_cut_them_anywhere() {
     let whole = answer(&[text("dé 漢字 🎉")], "end_turn").concat();
     for (from, to) in [
         ("\n", "\n"),
@@ -273,8 +281,9 @@ fn row_52_and_53_a_host_may_end_its_lines_as_it_likes_and_cut_them_anywhere() {
     }
 }
 
+/// Row 51.
 #[test]
-fn row_51_what_keeps_a_stream_alive_is_a_comment_and_nothing_else() {
+fn what_keeps_a_stream_alive_is_a_comment_and_nothing_else() {
     let told = answering(&[text("x")], "end_turn");
     for api in BOTH {
         let body = told.ask(api, Api::Messages, &hello(api), true).body;

@@ -1,5 +1,5 @@
 //! What programs lose between OpenAI's APIs and the Messages API elsewhere, in 53 rows. `page.md` names for each row the
-//! tests that hold it here, or says why it cannot happen; those that begin with `row_` stand in this folder.
+//! tests that hold it here, or says why it cannot happen; those of this folder say above them which rows they hold.
 
 mod asked;
 mod calls;
@@ -149,22 +149,16 @@ fn functions(folder: &Path, found: &mut HashSet<String>) {
 
 #[test]
 fn every_row_has_a_test_that_is_there_or_the_reason_why_it_needs_none() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("tests/it/openai_rows/page.md"));
-    let page = page.expect("the page is there");
     let mut known = HashSet::new();
     for folder in ["src", "tests"] {
-        functions(&root.join(folder), &mut known);
+        functions(&root().join(folder), &mut known);
     }
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
-    let cells = rows.map(|row| row.split(" | ").collect::<Vec<_>>());
-    let rows: Vec<(usize, &str)> = cells
-        .filter_map(|cells| Some((cells.first()?.parse().ok()?, *cells.get(2)?)))
-        .collect();
+    let page = page();
+    let rows = rows(&page);
     let numbers: Vec<usize> = rows.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (1..=53).collect::<Vec<_>>());
     for (number, holds) in rows {
-        let named: Vec<&str> = holds.split('`').skip(1).step_by(2).collect();
+        let named = named(holds);
         let is_reason = holds.starts_with("Cannot happen: ");
         assert!(is_reason || !named.is_empty(), "row {number} has nothing");
         for name in named {
@@ -174,4 +168,56 @@ fn every_row_has_a_test_that_is_there_or_the_reason_why_it_needs_none() {
             );
         }
     }
+}
+
+#[test]
+fn every_row_names_the_tests_that_say_they_hold_it() {
+    let page = page();
+    let rows = rows(&page);
+    let mut count = 0;
+    for source in [ASKED, CALLS, ENDINGS, THINKING] {
+        for test in source.split("\n/// Row").skip(1) {
+            let (words, rest) = test.split_once('\n').expect("a test follows");
+            let name = rest
+                .split("fn ")
+                .nth(1)
+                .and_then(|rest| rest.split('(').next());
+            let name = name.expect("a test has a name");
+            let numbers = words.split(|c: char| !c.is_ascii_digit());
+            for number in numbers.filter_map(|number| number.parse::<usize>().ok()) {
+                let (_, holds) = rows[number - 1];
+                assert!(named(holds).contains(&name), "row {number} lacks {name}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 40, "{count} rows are held by tests of this folder");
+}
+
+const ASKED: &str = include_str!("asked.rs");
+const CALLS: &str = include_str!("calls.rs");
+const ENDINGS: &str = include_str!("endings.rs");
+const THINKING: &str = include_str!("thinking.rs");
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page() -> String {
+    let page = fs::read_to_string(root().join("tests/it/openai_losses/page.md"));
+    page.expect("the page is there")
+}
+
+/// Each row's number, and what holds it.
+fn rows(page: &str) -> Vec<(usize, &str)> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.map(|row| row.split(" | ").collect::<Vec<_>>());
+    cells
+        .filter_map(|cells| Some((cells.first()?.parse().ok()?, *cells.get(2)?)))
+        .collect()
+}
+
+/// The tests that a row names.
+fn named(holds: &str) -> Vec<&str> {
+    holds.split('`').skip(1).step_by(2).collect()
 }

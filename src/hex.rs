@@ -1,7 +1,13 @@
-//! A digest of 32 bytes as 64 hex digits, and back. `[pure]`
+//! Bytes as hex digits, and a digest of 32 bytes back from them. `[pure]`
 
+/// Two lower-case digits a byte.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// `None` where it is not 64 hex digits.
@@ -24,6 +30,7 @@ mod tests {
     #[test]
     fn what_is_no_digest_is_none() {
         let bytes = [0x0a; 32];
+        assert_eq!(to_hex(&[0x00, 0x9f, 0xe1]), "009fe1");
         assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes));
         let (short, long) = ("0a".repeat(31), "0a".repeat(33));
         let (other, wide) = ("zz".repeat(32), "é".repeat(32));

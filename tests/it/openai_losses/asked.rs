@@ -37,8 +37,9 @@ fn kinds(content: &Value) -> Vec<&str> {
     blocks.filter_map(|block| block["type"].as_str()).collect()
 }
 
+/// Row 11.
 #[test]
-fn row_11_a_picture_that_a_tool_gives_stands_in_its_result() {
+fn a_picture_that_a_tool_gives_stands_in_its_result() {
     let rig = plain();
     let given = json!([{"type": "input_image", "image_url": PICTURE}]);
     let told = told_to_host(&rig, Api::Responses, &output(given));
@@ -64,8 +65,9 @@ fn row_11_a_picture_that_a_tool_gives_stands_in_its_result() {
     );
 }
 
+/// Row 12.
 #[test]
-fn row_12_an_output_is_a_text_or_a_list_of_parts() {
+fn an_output_is_a_text_or_a_list_of_parts() {
     let rig = plain();
     let told = told_to_host(&rig, Api::Responses, &output("words".into()));
     assert_eq!(told["messages"][2]["content"][0]["content"], "words");
@@ -76,8 +78,9 @@ fn row_12_an_output_is_a_text_or_a_list_of_parts() {
     assert_eq!(kinds(content), ["text", "image", "document"]);
 }
 
+/// Row 13.
 #[test]
-fn row_13_a_picture_is_a_picture_and_an_address_of_no_kind_is_refused_by_its_field() {
+fn a_picture_is_a_picture_and_an_address_of_no_kind_is_refused_by_its_field() {
     let rig = plain();
     let picture = |url: &str| user(json!([{"type": "image_url", "image_url": {"url": url}}]));
     let told = told_to_host(&rig, Api::Chat, &picture(PICTURE));
@@ -95,8 +98,9 @@ fn row_13_a_picture_is_a_picture_and_an_address_of_no_kind_is_refused_by_its_fie
     );
 }
 
+/// Row 14.
 #[test]
-fn row_14_a_file_is_a_document_with_its_title_and_others_are_refused_by_their_field() {
+fn a_file_is_a_document_with_its_title_and_others_are_refused_by_their_field() {
     let rig = plain();
     let file = |data: &str| {
         user(json!([{"type": "file", "file": {"filename": "a.pdf", "file_data": data}}]))
@@ -129,8 +133,9 @@ fn beside_a_call(content: &Value) -> Value {
     ]))
 }
 
+/// Row 15.
 #[test]
-fn row_15_blank_text_is_left_out_and_nothing_is_put_in_its_place() {
+fn blank_text_is_left_out_and_nothing_is_put_in_its_place() {
     let rig = plain();
     for blank in [
         json!(""),
@@ -146,8 +151,9 @@ fn row_15_blank_text_is_left_out_and_nothing_is_put_in_its_place() {
     }
 }
 
+/// Row 16.
 #[test]
-fn row_16_instructions_at_the_head_are_the_systems_and_later_ones_stay_where_they_are() {
+fn instructions_at_the_head_are_the_systems_and_later_ones_stay_where_they_are() {
     let told = told_to_host(
         &plain(),
         Api::Chat,
@@ -177,8 +183,9 @@ fn row_16_instructions_at_the_head_are_the_systems_and_later_ones_stay_where_the
     assert_eq!(later[1]["text"], "c");
 }
 
+/// Row 17.
 #[test]
-fn row_17_neighbours_of_one_role_are_one_message_of_several_blocks() {
+fn neighbours_of_one_role_are_one_message_of_several_blocks() {
     let told = told_to_host(
         &plain(),
         Api::Chat,
@@ -191,8 +198,9 @@ fn row_17_neighbours_of_one_role_are_one_message_of_several_blocks() {
     assert_eq!(kinds(&told["messages"][0]["content"]), ["text", "text"]);
 }
 
+/// Row 18.
 #[test]
-fn row_18_no_content_beside_calls_is_no_text_however_it_is_written() {
+fn no_content_beside_calls_is_no_text_however_it_is_written() {
     let rig = plain();
     for nothing in [json!(null), json!([])] {
         let told = told_to_host(&rig, Api::Chat, &beside_a_call(&nothing));
@@ -204,8 +212,9 @@ fn row_18_no_content_beside_calls_is_no_text_however_it_is_written() {
     }
 }
 
+/// Row 39.
 #[test]
-fn row_39_marks_of_the_cache_reach_a_host_that_keeps_one_and_are_told_where_none_does() {
+fn marks_of_the_cache_reach_a_host_that_keeps_one_and_are_told_where_none_does() {
     let rig = plain();
     let mark = json!({"type": "ephemeral", "ttl": "1h"});
     let mut tool = function("f");
@@ -249,8 +258,9 @@ fn row_39_marks_of_the_cache_reach_a_host_that_keeps_one_and_are_told_where_none
     assert_eq!(answer.header("x-relay-ignored"), "cache_control");
 }
 
+/// Row 40.
 #[test]
-fn row_40_an_answer_may_be_as_long_as_its_model_can_unless_somebody_says_less() {
+fn an_answer_may_be_as_long_as_its_model_can_unless_somebody_says_less() {
     let rig = plain();
     assert_eq!(
         told_to_host(&rig, Api::Chat, &hello(Api::Chat))["max_tokens"],
@@ -267,8 +277,9 @@ fn row_40_an_answer_may_be_as_long_as_its_model_can_unless_somebody_says_less() 
     }
 }
 
+/// Row 41.
 #[test]
-fn row_41_blank_stops_are_left_out_and_told() {
+fn blank_stops_are_left_out_and_told() {
     let rig = plain();
     let mut fields = hello(Api::Chat);
     fields["stop"] = json!(["END", " ", ""]);
@@ -286,8 +297,9 @@ fn row_41_blank_stops_are_left_out_and_told() {
     );
 }
 
+/// Row 42.
 #[test]
-fn row_42_a_schema_and_tools_stand_in_one_call_and_the_answer_is_its_content() {
+fn a_schema_and_tools_stand_in_one_call_and_the_answer_is_its_content() {
     let rig = answering(&[text("{\"a\":1}")], "end_turn");
     let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}}});
     let mut fields = hello(Api::Chat);
@@ -313,8 +325,9 @@ fn row_42_a_schema_and_tools_stand_in_one_call_and_the_answer_is_its_content() {
     assert_eq!(asked["tools"][0]["name"], "f");
 }
 
+/// Row 43.
 #[test]
-fn row_43_what_cannot_be_had_is_refused_and_what_nobody_hears_is_told() {
+fn what_cannot_be_had_is_refused_and_what_nobody_hears_is_told() {
     let rig = plain();
     for (name, value) in [("n", json!(2)), ("logprobs", json!(true))] {
         let mut fields = hello(Api::Chat);
@@ -333,8 +346,9 @@ fn row_43_what_cannot_be_had_is_refused_and_what_nobody_hears_is_told() {
     );
 }
 
+/// Row 44.
 #[test]
-fn row_44_the_answer_names_the_model_that_was_asked_for_and_an_unknown_one_is_a_404() {
+fn the_answer_names_the_model_that_was_asked_for_and_an_unknown_one_is_a_404() {
     let rig = plain();
     for api in [Api::Chat, Api::Responses] {
         assert_eq!(ask(&rig, api, &hello(api)).json()["model"], "m-messages");
