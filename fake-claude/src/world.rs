@@ -189,8 +189,24 @@ impl World {
 
     /// A line for whoever looks for a fault, as the real CLI writes it.
     pub(crate) fn diagnose(&self, text: &str) {
+        self.diagnose_at("DEBUG", text);
+    }
+
+    /// The line of a request that the API refuses.
+    pub(crate) fn diagnose_refusal(&self, status: u16, body: &str) {
+        let tries = self.max_retries + 1;
+        let text = format!("API error (attempt {tries}/{tries}): {status} {status} {body}");
+        self.diagnose_at("ERROR", &text);
+    }
+
+    /// A claude on a pseudo-terminal passes on what it writes there.
+    fn diagnose_at(&self, level: &str, text: &str) {
         if self.diagnoses {
-            let line = format!("{} [DEBUG] {text}\n", clock::iso(clock::unix_ms()));
+            let now = clock::iso(clock::unix_ms());
+            let line = match self.is_print {
+                true => format!("{now} [{level}] {text}\n"),
+                false => format!("{now} [WARN] [stderr] {now} [{level}] {text}\n"),
+            };
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
     }

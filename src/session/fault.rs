@@ -20,7 +20,9 @@ pub(crate) fn of_api_error(error: &ApiError, task: &TurnSpec) -> Fault {
     let told = error.retry_after;
     let text = upstream_words(&error.text);
     let status = error.status.or_else(|| status_of(&error.error));
-    match status.or_else(|| status_in_words(&text)) {
+    let status = status.or_else(|| status_in_words(&text));
+    let text = own_words(error, status).unwrap_or(text);
+    match status {
         Some(429) => {
             upstream(FaultKind::UpstreamRateLimited, &text).retry_after_or(told, RATE_LIMIT_WAIT)
         }
@@ -98,10 +100,28 @@ fn upstream_words(text: &str) -> String {
         .split(" This is a server-side issue, usually temporary")
         .next()
         .unwrap_or(text);
-    match text.split_once(" Run /model ") {
-        Some((told, _)) => format!("{} Ask for a model that this login may use.", told.trim()),
+    match without_command(text) {
+        Some(told) => format!("{} {MODEL_ADVICE}", told.trim()),
         None => text.trim().to_owned(),
     }
+}
+
+/// The upstream's own words, where it refused the request with the status that the failure has: then they are of it.
+fn own_words(error: &ApiError, status: Option<u16>) -> Option<String> {
+    let refusal = error.refusal.as_ref();
+    let refusal = refusal.filter(|refusal| Some(refusal.status) == status)?;
+    let words = refusal.words.trim();
+    Some(match without_command(&error.text) {
+        Some(_) if words.ends_with(['.', '!', '?']) => format!("{words} {MODEL_ADVICE}"),
+        Some(_) => format!("{words}. {MODEL_ADVICE}"),
+        None => words.to_owned(),
+    })
+}
+
+/// What the CLI says of a model before it names a command that picks another: on its screen, or in print mode.
+fn without_command(text: &str) -> Option<&str> {
+    let mut commands = [" Run /model ", " Run --model "].into_iter();
+    commands.find_map(|command| Some(text.split_once(command)?.0))
 }
 
 pub(crate) fn login_required(private: &str) -> Fault {
@@ -270,6 +290,8 @@ pub(crate) fn cannot_write(error: &io::Error) -> Fault {
         .because(format!("a transcript could not be written: {error}"))
 }
 
+/// What a caller can do instead of the command that the CLI names.
+const MODEL_ADVICE: &str = "Ask for a model that this login may use.";
 /// About as long as a start takes on a machine that is not busy any more.
 const SLOW_START_WAIT: Duration = Duration::from_secs(5);
 /// Where the upstream names no time: long enough for a burst to pass.
@@ -283,6 +305,7 @@ const FILES_WAIT: Duration = Duration::from_secs(5);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::witness::request_sign::Refusal;
 
     #[test]
     fn the_upstreams_words_are_left_alone() {
@@ -307,6 +330,65 @@ mod tests {
         }
     }
 
+    fn told(text: &str, status: Option<u16>, refusal: Option<(u16, &str)>) -> Fault {
+        let refusal = refusal.map(|(status, words)| Refusal {
+            status,
+            words: words.into(),
+        });
+        let error = ApiError {
+            status,
+            text: text.into(),
+            refusal,
+            ..ApiError::default()
+        };
+        let task = TurnSpec::plain(crate::session::turn_spec::DeliveryMethod::Launched);
+        of_api_error(&error, &task)
+    }
+
+    #[test]
+    fn the_upstreams_own_words_are_told_where_they_are_of_this_failure() {
+        let text = "Image was too large. Double press esc to go back.";
+        let words = "messages.0: image exceeds 5 MB maximum";
+        for (status, refusal, public) in [
+            (Some(400), Some((400, words)), words),
+            (Some(400), Some((400, " in words\n")), "in words"),
+            (Some(400), Some((529, words)), text),
+            (None, Some((400, words)), text),
+            (Some(400), None, text),
+        ] {
+            assert_eq!(told(text, status, refusal).public, public, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_upstreams_own_words_decide_no_status_and_no_limit() {
+        let words = "Overloaded: too many requests";
+        let fault = told("It failed.", None, Some((529, words)));
+        assert_eq!(fault.kind, FaultKind::UpstreamFailed { status: 502 });
+        let fault = told("API Error: 500 odd", Some(500), Some((500, words)));
+        assert_eq!(fault.kind, FaultKind::UpstreamFailed { status: 500 });
+        let limit = "You've hit your session limit · resets 3pm (UTC)";
+        let fault = told(limit, Some(429), Some((429, words)));
+        assert_eq!(fault.kind, FaultKind::UsageLimit);
+        assert!(fault.public.contains(limit), "{}", fault.public);
+    }
+
+    #[test]
+    fn the_advice_about_a_model_stays_beside_the_upstreams_own_words() {
+        let advice = "Ask for a model that this login may use.";
+        for command in ["Run /model", "Run --model"] {
+            let text = format!("There's an issue with the model. {command} to pick another.");
+            for (words, public) in [
+                (Some("model: nope"), format!("model: nope. {advice}")),
+                (Some("No such model."), format!("No such model. {advice}")),
+                (None, format!("There's an issue with the model. {advice}")),
+            ] {
+                let refusal = words.map(|words| (404, words));
+                assert_eq!(told(&text, Some(404), refusal).public, public);
+            }
+        }
+    }
+
     #[test]
     fn an_overload_or_a_rate_limit_is_one_however_little_the_cli_tells_of_it() {
         let told = |status, text: &str| {
@@ -314,8 +396,7 @@ mod tests {
                 error: "unknown".into(),
                 status,
                 text: text.into(),
-                stop_reason: None,
-                retry_after: None,
+                ..ApiError::default()
             };
             let task = TurnSpec::plain(crate::session::turn_spec::DeliveryMethod::Launched);
             of_api_error(&error, &task).kind

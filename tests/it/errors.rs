@@ -19,7 +19,9 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 /// A prompt names its rule.
-static RELAY: LazyLock<Relay> = LazyLock::new(|| {
+static RELAY: LazyLock<Relay> = LazyLock::new(|| failing("pty"));
+
+fn failing(driver: &str) -> Relay {
     let mut script = RULES.to_owned();
     for status in [400, 401, 403, 404, 413, 422, 429, 500, 503, 529] {
         write!(
@@ -32,8 +34,9 @@ static RELAY: LazyLock<Relay> = LazyLock::new(|| {
     script.push_str("[[rule]]\nany = true\n[[rule.step]]\necho = true\n");
     World::scripted(&script)
         .env("ANTHROPIC_AUTH_TOKEN", "any")
+        .claude(&format!("driver = \"{driver}\""))
         .start()
-});
+}
 
 const RULES: &str = r#"
 [[rule]]
@@ -185,15 +188,20 @@ fn a_rejected_call_costs_no_session() {
     }
 }
 
+/// Claude tells a person at its terminal something else: of keys to press, and of commands to run.
 #[test]
 fn a_rejection_is_told_in_the_apis_own_words() {
-    for told in [400, 401, 429, 500, 529] {
-        let answer = RELAY.ask(&format!("fail {told}"));
-        assert_eq!(answer.header("x-relay-lane"), "claude-pty", "{told}");
-        let message = answer.json()["error"]["message"].clone();
-        let message = message.as_str().unwrap_or_default();
-        assert!(message.contains("in words"), "{told}: {message}");
-        assert!(!message.contains("/login"), "{told}: {message}");
+    let print = failing("print");
+    for (relay, lane) in [(&*RELAY, "claude-pty"), (&print, "claude-print")] {
+        for told in [400, 401, 403, 404, 413, 422, 429, 500, 503, 529] {
+            let answer = relay.ask(&format!("fail {told}"));
+            assert_eq!(answer.header("x-relay-lane"), lane, "{told}");
+            let words = match told {
+                404 => "in words. Ask for a model that this login may use.",
+                _ => "in words",
+            };
+            assert_eq!(answer.json()["error"]["message"], words, "{lane}: {told}");
+        }
     }
 }
 

@@ -75,13 +75,17 @@ impl Turn {
         let display = Display::new(&self.world, &self.subject, &self.turn_id);
         let shown = display.clone();
         let (world, calls) = (Arc::clone(&self.world), batch.clone());
-        let mut sink = move |bit| match bit {
-            Bit::Text(text) => shown.push(&text),
-            Bit::Event(event) => world.print(|| News::Event(event)),
-            Bit::Block(message, request_id) => world.print(|| News::Block(message, request_id)),
-            Bit::Tool(block) => calls.add(Call::of(&block)),
-            Bit::Thinking => world.tell(News::Thinking),
-            Bit::Stunt(stunt) => world.tell(News::Stunt(stunt)),
+        let mut has_begun = false;
+        let mut sink = |bit| {
+            has_begun |= matches!(bit, Bit::Event(_));
+            match bit {
+                Bit::Text(text) => shown.push(&text),
+                Bit::Event(event) => world.print(|| News::Event(event)),
+                Bit::Block(message, request_id) => world.print(|| News::Block(message, request_id)),
+                Bit::Tool(block) => calls.add(Call::of(&block)),
+                Bit::Thinking => world.tell(News::Thinking),
+                Bit::Stunt(stunt) => world.tell(News::Stunt(stunt)),
+            }
         };
         self.world.print(|| News::Requesting);
         self.world
@@ -95,7 +99,12 @@ impl Turn {
                 display.finish();
                 self.world.copies.iter().for_each(|it| it.answer(reply));
             }
-            Err(_) => display.close(),
+            Err(failure) => {
+                display.close();
+                if !has_begun {
+                    self.diagnose_refusal(failure);
+                }
+            }
         }
         self.world.tell(News::MessageOver);
         result
@@ -136,6 +145,19 @@ impl Turn {
                 sink(Bit::Stunt(Stunt::Unexpected(text)));
                 Err(Failure::Network("unexpected prompt".to_owned()))
             }
+        }
+    }
+
+    /// What the API says within an answer, the real one does not tell there.
+    fn diagnose_refusal(&self, failure: &Failure) {
+        if let Failure::Api {
+            status,
+            body,
+            is_event: false,
+            ..
+        } = failure
+        {
+            self.world.diagnose_refusal(*status, body);
         }
     }
 

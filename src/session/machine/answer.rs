@@ -148,10 +148,14 @@ impl Machine {
         match sign {
             RequestSign::Answered => {
                 answering.is_answered = true;
-                answering.merge.handle_wait(None);
+                answering.merge.handle_accepted();
             }
-            RequestSign::Wait(wait) => answering.merge.handle_wait(Some(wait)),
+            RequestSign::Wait(wait) => answering.merge.handle_wait(wait),
             RequestSign::Failed => answering.is_answered = false,
+            RequestSign::Refused(refusal) => {
+                answering.is_answered = false;
+                answering.merge.handle_refusal(refusal);
+            }
             RequestSign::Prepared if asks_on => {
                 self.holds_question = true;
                 answering.is_broken_off = true;

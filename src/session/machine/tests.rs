@@ -3,6 +3,7 @@
 use super::super::mcp::tool_sync::ToolEvent;
 use super::super::turn_spec::Enter;
 use super::super::witness::AssistantMessage;
+use super::super::witness::request_sign::Refusal;
 use super::super::witness::request_sign::RequestSign;
 use super::*;
 use crate::tap::Word;
@@ -1007,8 +1008,14 @@ fn what_the_cli_asks_on_by_itself_is_broken_off_before_it_is_sent() {
         RequestSign::Failed,
         RequestSign::Prepared,
         RequestSign::Answered,
+        RequestSign::Refused(Refusal {
+            status: 529,
+            words: "busy".into(),
+        }),
+        RequestSign::Prepared,
+        RequestSign::Answered,
     ] {
-        machine.handle_request_sign(sign, now);
+        machine.handle_request_sign(sign.clone(), now);
         assert_eq!(written(&mut machine), 0, "{sign:?}");
     }
     machine.handle_request_sign(RequestSign::Prepared, now);

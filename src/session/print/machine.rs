@@ -20,6 +20,7 @@ use crate::session::mcp::tool_sync::ToolEvent;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::ApiError;
+use crate::session::witness::request_sign::Refusal;
 use crate::session::witness::request_sign::RequestSign;
 use crate::turn::Block;
 use crate::turn::End;
@@ -88,6 +89,8 @@ struct Answering {
     broken: Option<Instant>,
     /// How long the API asks to be left alone.
     wait: Option<Duration>,
+    /// What the API refused the last request with.
+    refusal: Option<Refusal>,
     until: Instant,
 }
 
@@ -235,14 +238,15 @@ impl Machine {
         }
     }
 
-    /// The CLI said of a request how long the API asks to be left alone.
+    /// The CLI said of a request what the API refused it with, or how long it asks to be left alone.
     pub(crate) fn handle_request_sign(&mut self, sign: RequestSign) {
         let State::Answering(answering) = &mut self.state else {
             return;
         };
         match sign {
             RequestSign::Wait(wait) => answering.wait = Some(wait),
-            RequestSign::Answered => answering.wait = None,
+            RequestSign::Refused(refusal) => answering.refusal = Some(refusal),
+            RequestSign::Answered => (answering.wait, answering.refusal) = (None, None),
             RequestSign::Prepared
             | RequestSign::Sent
             | RequestSign::Failed
@@ -419,6 +423,7 @@ impl Machine {
             given: None,
             broken: None,
             wait: None,
+            refusal: None,
             until: now + self.limits.turn,
         }));
     }
@@ -567,6 +572,7 @@ impl Machine {
                 let retry_after = error.retry_after.or(answering.wait);
                 let error = ApiError {
                     retry_after,
+                    refusal: answering.refusal.take(),
                     ..error
                 };
                 fault::of_api_error(&error, &answering.task)

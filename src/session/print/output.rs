@@ -201,6 +201,7 @@ fn closed(line: &Value) -> OutputLine {
         error: String::new(),
         status: status.and_then(|status| u16::try_from(status).ok()),
         text: text(line, "result"),
+        refusal: None,
         stop_reason: line
             .get("stop_reason")
             .and_then(Value::as_str)

@@ -13,6 +13,8 @@ use crate::session::mcp::tool_sync::ToolEvent;
 use crate::session::turn_spec::DeliveryMethod;
 use crate::session::turn_spec::TurnSpec;
 use crate::session::witness::ApiError;
+use crate::session::witness::request_sign::Refusal;
+use crate::session::witness::request_sign::RequestSign;
 use crate::turn::Block;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
@@ -304,6 +306,32 @@ fn a_failed_turn_says_how_far_it_had_come() {
             Some((&FaultKind::UpstreamOverloaded, begun))
         );
         assert!(matches!(told.last(), Some(Effect::Kill(_))));
+    }
+}
+
+#[test]
+fn a_refused_turn_is_told_in_the_apis_own_words_and_a_later_failure_is_not() {
+    for (is_answered, words) in [(false, "too busy for you"), (true, "busy")] {
+        let (mut machine, now) = ready();
+        machine.begin(task(sent()), now);
+        machine.handle_request_sign(RequestSign::Refused(Refusal {
+            status: 529,
+            words: "too busy for you".into(),
+        }));
+        if is_answered {
+            machine.handle_request_sign(RequestSign::Answered);
+        }
+        let error = ApiError {
+            status: Some(529),
+            text: "API Error: 529 busy".into(),
+            ..ApiError::default()
+        };
+        let error = Some(error);
+        machine.handle_word(OutputLine::Closed { stop: None, error }, now);
+        let told = effects(&mut machine);
+        let is_told =
+            |effect: &Effect| matches!(effect, Effect::Fail { fault, .. } if fault.public == words);
+        assert!(told.iter().any(is_told), "{words}");
     }
 }
 

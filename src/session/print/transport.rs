@@ -82,14 +82,7 @@ impl Transport for PrintTransport {
     fn handle(&mut self, input: Input, session: &mut RunningSession, now: Instant) {
         match input {
             Input::Said(words) => self.hear(words, session, now),
-            Input::Signed(signs) => {
-                for sign in signs {
-                    if sign == RequestSign::Unknown {
-                        self.tells_nothing.store(true, Ordering::Relaxed);
-                    }
-                    self.machine.handle_request_sign(sign);
-                }
-            }
+            Input::Signed(signs) => self.handle_signs(signs),
             Input::Silent => session.end(EndMode::Asked, "its output closed"),
             Input::Served(event) => self.machine.handle_tool(event, now),
         }
@@ -159,8 +152,22 @@ impl PrintTransport {
         self.told.is_some_and(|told| told < known)
     }
 
+    fn handle_signs(&mut self, signs: Vec<RequestSign>) {
+        for sign in signs {
+            if sign == RequestSign::Unknown {
+                self.tells_nothing.store(true, Ordering::Relaxed);
+            }
+            self.machine.handle_request_sign(sign);
+        }
+    }
+
     fn hear(&mut self, words: Vec<OutputLine>, session: &mut RunningSession, now: Instant) {
         for word in words {
+            // What the API refused a request with is said before the turn's failure is.
+            if matches!(word, OutputLine::Closed { error: Some(_), .. }) {
+                let signs = self.diagnostics.as_mut().map(Diagnostics::read);
+                self.handle_signs(signs.unwrap_or_default());
+            }
             self.machine.handle_word(word, now);
             self.drain(session);
         }

@@ -69,6 +69,15 @@ pub(in crate::session) struct PtyTransport {
 }
 
 impl PtyTransport {
+    fn handle_signs(&mut self, signs: Vec<RequestSign>, now: Instant) {
+        for sign in signs {
+            if sign == RequestSign::Unknown {
+                self.tells_nothing.store(true, Ordering::Relaxed);
+            }
+            self.machine.handle_request_sign(sign, now);
+        }
+    }
+
     pub(in crate::session) fn new(
         process: Process,
         inbox: Inbox,
@@ -148,14 +157,7 @@ impl Transport for PtyTransport {
             }
             Input::Grew => self.handle_growth(session, now),
             Input::Copied => self.handle_copies(now),
-            Input::Signed(signs) => {
-                for sign in signs {
-                    if sign == RequestSign::Unknown {
-                        self.tells_nothing.store(true, Ordering::Relaxed);
-                    }
-                    self.machine.handle_request_sign(sign, now);
-                }
-            }
+            Input::Signed(signs) => self.handle_signs(signs, now),
         }
     }
 
@@ -226,6 +228,11 @@ impl PtyTransport {
         // A question is copied before its answer can be displayed.
         if matches!(hook.event, HookEvent::Displayed { .. }) && self.machine.awaits_display() {
             self.handle_copies(now);
+        }
+        // What the API refused a request with is said before the turn's failure is.
+        if matches!(hook.event, HookEvent::Failed { .. }) {
+            let signs = self.diagnostics.as_mut().map(Diagnostics::read);
+            self.handle_signs(signs.unwrap_or_default(), now);
         }
         self.machine.handle_hook(&hook, now);
     }

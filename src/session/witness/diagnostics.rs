@@ -40,6 +40,21 @@ impl Diagnostics {
         })
     }
 
+    /// What is there already. Another witness may be told of sooner, though what is said here was said before.
+    pub(crate) fn read(&mut self) -> Vec<RequestSign> {
+        let mut piece = [0; READ_BYTES];
+        let mut said = Vec::new();
+        for _ in 0..READS_MAX {
+            match rustix::io::read(&self.pipe, &mut piece) {
+                Ok(read @ 1..) => {
+                    said.extend(self.lines.push(piece.get(..read).unwrap_or_default()))
+                }
+                Ok(0) | Err(_) => break,
+            }
+        }
+        said
+    }
+
     /// What is said next of a request. Cancel safe.
     pub(crate) async fn next(&mut self) -> Vec<RequestSign> {
         let mut piece = [0; READ_BYTES];
@@ -60,3 +75,5 @@ impl Diagnostics {
 
 /// What is taken of the pipe at once; it holds 64 KiB.
 const READ_BYTES: usize = 16 * 1024;
+/// Pieces that a full pipe has: what comes meanwhile is read in its turn.
+const READS_MAX: usize = 4;

@@ -26,6 +26,11 @@ impl Diagnostics {
     }
 
     /// Says nothing, since it is not there.
+    pub(crate) fn read(&mut self) -> Vec<RequestSign> {
+        match self.0 {}
+    }
+
+    /// Says nothing, since it is not there.
     pub(crate) async fn next(&mut self) -> Vec<RequestSign> {
         match self.0 {}
     }

@@ -6,6 +6,7 @@ use super::record::ApiError;
 use super::record::AssistantMessage;
 use super::recorded;
 use super::recorded::Recorded;
+use super::request_sign::Refusal;
 use super::spoken::Spoken;
 use crate::session::block;
 use crate::turn::Block;
@@ -34,6 +35,8 @@ pub(super) struct Evidence {
     pub(super) refused: Option<Refused>,
     /// How long the upstream asks to be left alone, as the CLI told whoever looks for a fault.
     pub(super) wait: Option<Duration>,
+    /// What the upstream refused the last request with, told in the same way.
+    pub(super) refusal: Option<Refusal>,
     /// Tool calls of the model that are parked with us.
     pub(super) called: Vec<String>,
     /// The CLI goes on after the first message, and is to be interrupted.
@@ -227,6 +230,7 @@ impl Evidence {
             error: error.to_owned(),
             status: refused.or(recorded).or(told),
             text: text.to_owned(),
+            refusal: self.refusal.clone(),
             stop_reason,
             retry_after: self
                 .refused

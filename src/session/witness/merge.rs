@@ -18,6 +18,7 @@ use super::hook::HookEvent;
 use super::record::ApiError;
 use super::record::AssistantMessage;
 use super::record::Record;
+use super::request_sign::Refusal;
 use super::spoken::Spoken;
 use crate::tap::Observation;
 use crate::tap::Word;
@@ -206,9 +207,20 @@ impl Merge {
         self.settle()
     }
 
-    /// The API refused a request, and asks for as much time; or it answered one.
-    pub(crate) fn handle_wait(&mut self, wait: Option<Duration>) {
-        self.evidence.wait = wait;
+    /// The API refused a request, and asks for as much time.
+    pub(crate) fn handle_wait(&mut self, wait: Duration) {
+        self.evidence.wait = Some(wait);
+    }
+
+    /// The API refused a request, in these words.
+    pub(crate) fn handle_refusal(&mut self, refusal: Refusal) {
+        self.evidence.refusal = Some(refusal);
+    }
+
+    /// The API answers a request: what it said of those before counts no more.
+    pub(crate) fn handle_accepted(&mut self) {
+        self.evidence.wait = None;
+        self.evidence.refusal = None;
     }
 
     /// An answer came. Where nothing of it was displayed yet, what is displayed next may be of another one, which the CLI

@@ -1,5 +1,6 @@
 //! Lines of claude's transcript, as far as a turn's end is told there. `[pure]`
 
+use super::request_sign::Refusal;
 use crate::session::attachment::Attachment;
 use crate::turn::Usage;
 use crate::turn::json;
@@ -76,6 +77,8 @@ pub(crate) struct ApiError {
     /// The upstream's status, where the CLI says it.
     pub(crate) status: Option<u16>,
     pub(crate) text: String,
+    /// What the upstream refused the last request with, where the CLI told it.
+    pub(crate) refusal: Option<Refusal>,
     pub(crate) stop_reason: Option<String>,
     /// How long to wait, where the upstream says it.
     pub(crate) retry_after: Option<Duration>,
@@ -129,6 +132,7 @@ fn assistant(record: &Value) -> Option<Record> {
                 .iter()
                 .filter_map(|block| string(block, "text"))
                 .collect(),
+            refusal: None,
             stop_reason: string(message, "stop_reason"),
             retry_after: None,
         }));

@@ -1,8 +1,8 @@
 //! What the CLI says of its requests while it works, in the lines for whoever looks for a fault. `[pure]`
 //!
 //! Of all that it says there, a few lines are heard: that it prepares a request, that it sends one, that an answer begins,
-//! that something failed, and how long the API asks to be left alone, which it tells nowhere else. Everything else is
-//! passed over and kept nowhere.
+//! that something failed, what the API refused a request with, and how long it asks to be left alone, which the CLI tells
+//! nowhere else. Everything else is passed over and kept nowhere.
 //!
 //! **Why.** After an answer that is cut, or shows nothing, the CLI asks again by itself. In its loop (2.1.329, 2.1.332) that
 //! depends on the answer alone: no setting, variable, flag, agent or feature gate decides it (`CLAUDE_CODE_MAX_TURNS` and
@@ -13,10 +13,11 @@
 
 use crate::session::line;
 use crate::session::line::FromLine;
+use serde_json::Value;
 use std::time::Duration;
 
 /// What was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RequestSign {
     /// It prepares a request.
     Prepared,
@@ -26,10 +27,20 @@ pub(crate) enum RequestSign {
     Answered,
     /// An answer broke off, or never came: what is prepared next is the same request once more.
     Failed,
+    /// The API refuses a request, in these words.
+    Refused(Refusal),
     /// The API refuses a request, and asks for as much time.
     Wait(Duration),
     /// This CLI knows no such lines, and does not start where it is asked for them.
     Unknown,
+}
+
+/// What the API said when it refused a request. What the CLI tells of it elsewhere is meant for a person at its
+/// terminal: other words, advice to press keys, and none of the numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) words: String,
 }
 
 /// What asks for the lines.
@@ -49,6 +60,9 @@ impl FromLine for RequestSign {
         if let Some(wait) = wait(line) {
             return Some(RequestSign::Wait(wait));
         }
+        if let Some(refusal) = refusal(line) {
+            return Some(RequestSign::Refused(refusal));
+        }
         let (_, said) = line.split_once("Z [DEBUG] ").unwrap_or(("", ""));
         if said.starts_with("attribution header ") {
             Some(RequestSign::Prepared)
@@ -66,6 +80,28 @@ impl FromLine for RequestSign {
     fn unread() -> Option<RequestSign> {
         None
     }
+}
+
+/// A refusal with the API's own error in it: `… [ERROR] API error (attempt 1/1): 404 404 {"type":"error","error":{…}}`.
+fn refusal(line: &str) -> Option<Refusal> {
+    let (before, said) = line.split_once("Z [ERROR] API error (attempt ")?;
+    let (_, said) = said.split_once("): ")?;
+    let (status, body) = said.split_once(' ')?;
+    let body = body.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    let body = is_head(before).then(|| serde_json::from_str::<Value>(body))?;
+    let words = body.ok()?.pointer("/error/message")?.as_str()?.to_owned();
+    let is_told = !words.trim().is_empty() && words.len() <= WORDS_BYTES_MAX;
+    let status = status.parse().ok().filter(|_| is_told)?;
+    Some(Refusal { status, words })
+}
+
+/// Whether a line has only times before its level: one, or two where a claude on a pseudo-terminal passes it on.
+fn is_head(text: &str) -> bool {
+    let (first, last) = text.split_once(PASSED_ON).unwrap_or((text, text));
+    let is_time = |c: char| c.is_ascii_digit() || "-:.T".contains(c);
+    [first, last]
+        .iter()
+        .all(|time| !time.is_empty() && time.chars().all(is_time))
 }
 
 /// The CLI's own client of the API says all that it does as an error.
@@ -90,6 +126,10 @@ fn wait(line: &str) -> Option<Duration> {
 
 /// What the lines begin with that the CLI's own client of the API says.
 const CLIENT: &str = "[Anthropic SDK ";
+/// What stands between the times of a line that a claude on a pseudo-terminal passes on.
+const PASSED_ON: &str = "Z [WARN] [stderr] ";
+/// The API's words are a sentence or two. What is longer is a page of somebody between, and stays where it is.
+const WORDS_BYTES_MAX: usize = 8 * 1024;
 /// Digits of a wait that is believed: a week has six.
 const WAIT_DIGITS_MAX: usize = 6;
 
@@ -129,5 +169,73 @@ mod tests {
                 RequestSign::Unknown
             ]
         );
+    }
+
+    const REFUSAL: &str = "2026-11-30T01:03:29.521Z [ERROR] API error (attempt 1/1): 404 404 \
+        {\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: \\u00e9 {x}\"},\
+        \"request_id\":\"req_1\"}";
+
+    fn sign(line: &str) -> Option<RequestSign> {
+        RequestSign::from_line(line.as_bytes())
+    }
+
+    fn refused(status: u16, words: &str) -> Option<RequestSign> {
+        let words = words.to_owned();
+        Some(RequestSign::Refused(Refusal { status, words }))
+    }
+
+    #[test]
+    fn the_apis_own_words_are_heard_in_the_line_of_a_refusal() {
+        let words = "model: \u{e9} {x}";
+        let passed_on = format!("2026-11-30T01:03:29.522Z [WARN] [stderr] {REFUSAL}");
+        for line in [REFUSAL, &passed_on, &REFUSAL.replace("404 404", "404")] {
+            assert_eq!(sign(line), refused(404, words), "{line}");
+        }
+        let mut signs = RequestSigns::default();
+        let (start, rest) = REFUSAL.split_at(REFUSAL.len() / 2);
+        assert_eq!(signs.push(start.as_bytes()), []);
+        assert_eq!(signs.push(rest.as_bytes()), []);
+        assert_eq!(signs.push(b"\n"), Vec::from_iter(refused(404, words)));
+    }
+
+    #[test]
+    fn a_line_without_the_apis_own_words_is_a_failure_and_no_more() {
+        let torn = &REFUSAL[..REFUSAL.len() - 1];
+        let with = |body: &str| {
+            let (head, _) = REFUSAL.split_once('{').expect("it has a body");
+            format!("{head}{body}")
+        };
+        for line in [
+            torn.to_owned(),
+            format!("{REFUSAL} and more"),
+            with("<html>bad gateway {\"error\":{\"message\":\"x\"}}</html>"),
+            with("{\"error\":{\"message\":\" \"}}"),
+            with("{\"error\":{\"message\":7}}"),
+            with("{\"message\":\"x\"}"),
+            with("[]"),
+            with(""),
+            REFUSAL.replace("404 404", "undefined"),
+            REFUSAL.replace("404 404", "70000"),
+            REFUSAL.replace("API error", "Error in API request"),
+            REFUSAL.replace("Z [ERROR]", "Z a text with Z [ERROR]"),
+        ] {
+            assert_eq!(sign(&line), Some(RequestSign::Failed), "{line}");
+        }
+        for level in ["DEBUG", "WARN", "INFO"] {
+            assert_eq!(sign(&REFUSAL.replace("ERROR", level)), None, "{level}");
+        }
+    }
+
+    #[test]
+    fn words_are_heard_up_to_a_length() {
+        let with = |length: usize| {
+            let words = "x".repeat(length);
+            (sign(&REFUSAL.replace("{x}", &words)), words)
+        };
+        let rest = "model: \u{e9} ".len();
+        let (heard, words) = with(WORDS_BYTES_MAX - rest);
+        assert_eq!(heard, refused(404, &format!("model: \u{e9} {words}")));
+        let (heard, _) = with(WORDS_BYTES_MAX - rest + 1);
+        assert_eq!(heard, Some(RequestSign::Failed));
     }
 }

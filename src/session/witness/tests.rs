@@ -5,6 +5,7 @@ use super::merge::Merge;
 use super::merge::Seen;
 use super::record::AssistantMessage;
 use super::record::Record;
+use super::request_sign::Refusal;
 use crate::tap::Observation;
 use crate::tap::Word;
 use crate::turn::Block;
@@ -435,6 +436,35 @@ fn a_message_with_calls_ends_once_all_are_parked() {
     let parked = merge.parked().expect("the calls are parked");
     assert_eq!(parked.len(), 3);
     assert!(matches!(&parked[1], Block::ToolUse(call) if call["name"] == "f"));
+}
+
+#[test]
+fn a_failure_has_the_refusal_that_came_last_and_none_from_before_an_answer() {
+    let refusal = |status: u16, words: &str| Refusal {
+        status,
+        words: words.into(),
+    };
+    let told = |refusals: &[Refusal], is_answered: bool| {
+        let mut merge = Merge::after(0, Reading::Along);
+        for refusal in refusals {
+            merge.handle_refusal(refusal.clone());
+        }
+        if is_answered {
+            merge.handle_accepted();
+        }
+        let seen = merge.handle_hook(&HookEvent::Failed {
+            error: "invalid_request".into(),
+            text: "API Error: 400 Press esc twice".into(),
+        });
+        match seen.last() {
+            Some(Seen::Failed(error)) => error.refusal.clone(),
+            other => panic!("it failed: {other:?}"),
+        }
+    };
+    let (first, last) = (refusal(529, "a"), refusal(400, "b"));
+    assert_eq!(told(&[first, last.clone()], false), Some(last.clone()));
+    assert_eq!(told(&[last], true), None);
+    assert_eq!(told(&[], false), None);
 }
 
 #[test]

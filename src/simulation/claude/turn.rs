@@ -130,10 +130,9 @@ impl Claude {
     ) {
         let failed = ApiError {
             error: error.to_owned(),
-            status: None,
             text: text.to_owned(),
             stop_reason: stop.map(str::to_owned),
-            retry_after: None,
+            ..ApiError::default()
         };
         self.write(around, Record::Error(failed));
         let (error, text) = (error.to_owned(), text.to_owned());
