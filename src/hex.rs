@@ -2,13 +2,14 @@
 
 /// Two lower-case digits a byte.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        digits.push(char::from(DIGITS[usize::from(half)]));
+    }
+    digits
 }
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// `None` where it is not 64 hex digits.
 pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {

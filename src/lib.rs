@@ -11,6 +11,7 @@
 //! - [`clock`]: the only file that reads the time.
 //! - [`cause`]: an error and what it came from, in one line.
 //! - [`hex`]: bytes as hex digits.
+//! - [`quote`]: texts as JSON, written behind what is there already.
 //! - [`disk`]: files and folders that only this user can read: how one is made, and how one is replaced.
 //! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
@@ -155,6 +156,8 @@ mod clock;
 mod cause;
 
 mod hex;
+
+mod quote;
 
 mod disk;
 

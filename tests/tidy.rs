@@ -15,13 +15,14 @@ turn:
 clock:
 cause:
 hex:
+quote: hex
 disk:
 egress:   clock cause
 signal:
 valkey:   clock egress cause
-calls:  turn clock disk
+calls:  turn clock quote disk
 telemetry: turn egress calls cause
-wire:     turn hex
+wire:     turn hex quote
 terminal:
 listen:   clock
 tap:      turn clock egress wire listen cause hex

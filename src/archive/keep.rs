@@ -5,6 +5,7 @@ use super::file::FilesConfig;
 use super::shelf::Bounds;
 use super::shelf::Shelf;
 use crate::clock;
+use crate::hex::to_hex;
 use crate::turn::Owner;
 use serde_json::Value;
 use sha2::Digest;
@@ -208,7 +209,7 @@ fn get(shelf: &Shelf, owner: &Owner, id: &str) -> Option<Value> {
 
 /// A caller's id is no name for a file: its digest is. What begins it is the same for all of an owner's records.
 fn name(owner: &Owner, id: &str) -> String {
-    let owned = digits(&Sha256::digest(owner.0.as_bytes()));
+    let owned = to_hex(&Sha256::digest(owner.0.as_bytes()));
     let (tag, _) = owned.split_at(OWNER_DIGITS);
     format!("{tag}-{}", name_before(owner, id))
 }
@@ -219,19 +220,9 @@ fn name_before(owner: &Owner, id: &str) -> String {
     hash.update((owner.0.len() as u64).to_be_bytes());
     hash.update(owner.0.as_bytes());
     hash.update(id.as_bytes());
-    digits(&hash.finalize())
+    to_hex(&hash.finalize())
 }
 
-/// Hexadecimal digits.
-fn digits(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        digits.push(char::from(DIGITS[usize::from(half)]));
-    }
-    digits
-}
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// A record that is written and read where it is asked for: it takes 10 µs in the page cache, and waking a thread 50.
 const SMALL_BYTES_MAX: usize = 64 << 10;
 /// Hexadecimal digits of an owner's digest in a name: two owners of 20,000 that have the same would share one share.

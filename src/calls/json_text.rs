@@ -1,5 +1,6 @@
 //! A JSON text that is written from its begin to its end. `[pure]`
 
+use crate::quote::quote;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -84,17 +85,7 @@ impl JsonText {
     /// A text as the next value.
     pub(super) fn value(&mut self, value: &str) {
         self.comma();
-        let is_plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-        match value.as_bytes().iter().all(is_plain) {
-            true => {
-                self.text.push('"');
-                self.text.push_str(value);
-                self.text.push('"');
-            }
-            false => self
-                .text
-                .push_str(&serde_json::Value::from(value).to_string()),
-        }
+        quote(value, &mut self.text);
         self.is_first = false;
     }
 

@@ -4,6 +4,7 @@ use super::limits::Limits;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::as_sentence;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -164,10 +165,7 @@ fn words(message: &str) -> String {
     };
     let text: Vec<String> = message.split(' ').map(word).collect();
     let text: String = text.join(" ").chars().take(WORDS_MAX).collect();
-    match text.ends_with(['.', '!', '?']) {
-        true => text,
-        false => format!("{text}."),
-    }
+    as_sentence(&text)
 }
 
 /// How messages begin that the CLI says of itself.

@@ -69,7 +69,7 @@ pub(crate) enum Dialect {
 }
 
 /// What the caller wrote.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Original {
     pub(crate) dialect: Dialect,
     /// The query of the request's address, without its mark.

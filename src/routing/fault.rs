@@ -6,6 +6,7 @@ use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::LaneId;
+use crate::turn::as_sentence;
 use std::time::Duration;
 
 /// The caller refuses to be served with a part of its call ignored.
@@ -31,13 +32,8 @@ pub(super) fn lane_unknown(lane: &LaneId, lanes: &str) -> Fault {
 pub(super) fn kept_by_host(fault: Fault) -> Fault {
     let why = "No other lane was asked, because `input` refers to an item that a host keeps: send the item itself, and \
                any lane may serve the call.";
-    // A host's own words may end in none.
-    let end = match fault.public.ends_with(['.', '!', '?']) {
-        true => "",
-        false => ".",
-    };
     Fault {
-        public: format!("{}{end} {why}", fault.public),
+        public: format!("{} {why}", as_sentence(&fault.public)),
         ..fault
     }
 }

@@ -271,11 +271,8 @@ pub(super) async fn counted(
     let mut model = head.model;
     let lane = pinned(&mut model);
     let original = Original {
-        dialect: taken.original.dialect,
-        query: taken.original.query.clone(),
-        headers: taken.original.headers.clone(),
-        body: taken.original.body.clone(),
         model_at: head.model_at,
+        ..taken.original.clone()
     };
     let read = |_: &Original| Err(uncounted());
     let mut call = Call::written(

@@ -6,6 +6,7 @@ use crate::listen::is_out_of_files;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::as_sentence;
 use std::io;
 use std::time::Duration;
 
@@ -112,8 +113,7 @@ fn own_words(error: &ApiError, status: Option<u16>) -> Option<String> {
     let refusal = refusal.filter(|refusal| Some(refusal.status) == status)?;
     let words = refusal.words.trim();
     Some(match without_command(&error.text) {
-        Some(_) if words.ends_with(['.', '!', '?']) => format!("{words} {MODEL_ADVICE}"),
-        Some(_) => format!("{words}. {MODEL_ADVICE}"),
+        Some(_) => format!("{} {MODEL_ADVICE}", as_sentence(words)),
         None => words.to_owned(),
     })
 }

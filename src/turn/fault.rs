@@ -129,6 +129,14 @@ pub(crate) enum FaultKind {
     Internal,
 }
 
+/// Words of others with an end, so that a sentence may follow them.
+pub(crate) fn as_sentence(words: &str) -> String {
+    match words.ends_with(['.', '!', '?']) {
+        true => words.to_owned(),
+        false => format!("{words}."),
+    }
+}
+
 impl FaultKind {
     /// The stable code of the error contract, in `x-relay-error`.
     pub(crate) fn code(&self) -> &'static str {

@@ -53,6 +53,7 @@ pub(crate) use fault::Blame;
 pub(crate) use fault::Fault;
 pub(crate) use fault::FaultKind;
 pub(crate) use fault::Remedy;
+pub(crate) use fault::as_sentence;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use id::KeyId;
 pub(crate) use id::LaneId;

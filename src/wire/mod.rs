@@ -33,7 +33,6 @@ pub(crate) mod file;
 
 mod body;
 mod field;
-mod quote;
 mod top;
 mod weight;
 

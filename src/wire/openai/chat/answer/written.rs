@@ -1,8 +1,8 @@
 //! A completion and its chunks, as they are written.
 
+use crate::quote::around;
+use crate::quote::quote;
 use crate::wire::openai::usage::ChatUsage;
-use crate::wire::quote::around;
-use crate::wire::quote::quote;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! What happens within an item, as it is written.
 
-use crate::wire::quote::around;
+use crate::quote::around;
 
 /// What is told within an item.
 #[derive(Clone, Copy)]

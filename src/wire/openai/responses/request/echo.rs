@@ -1,7 +1,7 @@
 //! What a response says again of its request.
 
+use crate::quote::quote;
 use crate::wire::field::present;
-use crate::wire::quote::quote;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;

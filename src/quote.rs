@@ -1,4 +1,6 @@
-//! Texts as JSON, written behind what is there already, as serde writes them.
+//! Texts as JSON, written behind what is there already, as serde writes them. `[pure]`
+
+use crate::hex::to_hex;
 
 /// Writes a text in its quotes.
 pub(crate) fn quote(text: &str, json: &mut String) {
@@ -49,14 +51,9 @@ fn escape(byte: u8, json: &mut String) {
         b'"' | b'\\' => json.push(char::from(byte)),
         control => {
             json.push_str("u00");
-            json.push(digit(control >> 4));
-            json.push(digit(control & 15));
+            json.push_str(&to_hex(&[control]));
         }
     }
-}
-
-fn digit(half: u8) -> char {
-    char::from(b"0123456789abcdef"[usize::from(half & 15)])
 }
 
 /// Bytes of a piece: those of one register.
