@@ -23,7 +23,8 @@ pub(super) async fn create(
     let is_named = context.is_named(request.headers())?;
     let (id, created) = (context.stem(), clock::unix_ms() / 1000);
     let (recall, owner) = (api.recall.clone(), context.caller.owner());
-    let plain = Box::new(Writer::new(&id, created, AnswerWish::default()));
+    let stem = id.clone();
+    let plain = move || Box::new(Writer::new(&stem, created, AnswerWish::default())) as _;
     let read = move |body: &[u8]| {
         let call = request::call(body, is_named, &|call| recall.find(&owner, call))?;
         let (recall, owner) = (recall.clone(), owner.clone());
@@ -36,7 +37,7 @@ pub(super) async fn create(
             keep: None,
         })
     };
-    front::answer(api, context, Dialect::Chat, request, plain, read).await
+    front::answer(api, context, Dialect::Chat, request, Box::new(plain), read).await
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
 use super::label;
 use super::late_writer::LateWriter;
+use super::late_writer::Plain;
 use super::opaque;
 use super::passed;
 use super::usage;
@@ -196,7 +197,7 @@ pub(super) async fn answer(
     context: Context,
     dialect: Dialect,
     request: Request,
-    plain: Box<dyn AnswerWriter>,
+    plain: Plain,
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
     let taken = take(&api, &context.caller, dialect, request).await?;
@@ -217,7 +218,7 @@ pub(super) async fn pass(
     context: Context,
     taken: Taken,
     head: KnownHead,
-    (plain, keep): (Box<dyn AnswerWriter>, Option<Keep>),
+    (plain, keep): (Plain, Option<Keep>),
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> Result<Response, Refusal> {
     let (reservation, dialect) = (taken.reservation, taken.original.dialect);
@@ -422,7 +423,7 @@ fn unread(
     mut original: Original,
     head: KnownHead,
     context: &Context,
-    plain: Box<dyn AnswerWriter>,
+    plain: Plain,
     read: impl Fn(&[u8]) -> Result<Asked, Fault> + Send + Sync + 'static,
 ) -> (Call, Box<dyn AnswerWriter>) {
     let mut model = head.model;

@@ -16,55 +16,73 @@ pub(super) struct LateWriter(Shared);
 /// Where the call's own writer is put.
 pub(super) struct Place(Shared);
 
-type Shared = Arc<Mutex<Box<dyn AnswerWriter>>>;
+type Shared = Arc<Mutex<Kept>>;
+
+/// Makes a plain writer: nearly every answer that passes as bytes needs none.
+pub(super) type Plain = Box<dyn Fn() -> Box<dyn AnswerWriter> + Send>;
+
+struct Kept {
+    plain: Plain,
+    /// `None`: nothing was written yet.
+    writer: Option<Box<dyn AnswerWriter>>,
+}
 
 impl LateWriter {
-    pub(super) fn beside(plain: Box<dyn AnswerWriter>) -> (Place, LateWriter) {
-        let writer = Arc::new(Mutex::new(plain));
-        (Place(Arc::clone(&writer)), LateWriter(writer))
+    pub(super) fn beside(plain: Plain) -> (Place, LateWriter) {
+        let kept = Arc::new(Mutex::new(Kept {
+            plain,
+            writer: None,
+        }));
+        (Place(Arc::clone(&kept)), LateWriter(kept))
     }
 
-    fn writer(&self) -> MutexGuard<'_, Box<dyn AnswerWriter>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, write: impl FnOnce(&mut dyn AnswerWriter) -> T) -> T {
+        let mut kept = lock(&self.0);
+        let Kept { plain, writer } = &mut *kept;
+        write(&mut **writer.get_or_insert_with(plain))
     }
 }
 
 impl Place {
     pub(super) fn put(&self, writer: Box<dyn AnswerWriter>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = writer;
+        lock(&self.0).writer = Some(writer);
     }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl AnswerWriter for LateWriter {
     fn frames(&mut self, event: &Event, stream: &mut String) {
-        self.writer().frames(event, stream);
+        self.with(|writer| writer.frames(event, stream));
     }
 
     fn keep_alive(&self) -> String {
-        self.writer().keep_alive()
+        self.with(|writer| writer.keep_alive())
     }
 
     fn failure(&mut self, fault: &Fault, request_id: &RequestId) -> String {
-        self.writer().failure(fault, request_id)
+        self.with(|writer| writer.failure(fault, request_id))
     }
 
     fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
-        self.writer().whole(whole)
+        self.with(|writer| writer.whole(whole))
     }
 
     fn told_whole(&mut self) -> Option<String> {
-        self.writer().told_whole()
+        self.with(|writer| writer.told_whole())
     }
 
     fn changed(&self, whole: &CompleteAnswer) -> Vec<String> {
-        self.writer().changed(whole)
+        self.with(|writer| writer.changed(whole))
     }
 
     fn holds_answer(&self) -> bool {
-        self.writer().holds_answer()
+        self.with(|writer| writer.holds_answer())
     }
 
     fn usage_at_head(&self) -> Option<&'static str> {
-        self.writer().usage_at_head()
+        self.with(|writer| writer.usage_at_head())
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn create(
         }
     };
     let read = move |body: &[u8]| read(body).map(&asked);
-    let plain = Box::new(Writer::default());
+    let plain = Box::new(|| Box::new(Writer::default()) as _);
     front::answer(api, context, Dialect::Anthropic, request, plain, read).await
 }
 

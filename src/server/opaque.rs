@@ -56,7 +56,8 @@ pub(super) async fn create(
         return Err(unreadable(api.is_declared(), path).into());
     };
     let created = clock::unix_ms() / 1000;
-    let plain = Writer::new(&context.stem(), created, AnswerWish::default());
+    let stem = context.stem();
+    let plain = move || Box::new(Writer::new(&stem, created, AnswerWish::default())) as _;
     let read = move |_: &[u8]| Err(unserved(path));
     front::pass(&api, context, taken, head, (Box::new(plain), None), read).await
 }

@@ -107,6 +107,7 @@ impl Timeline {
         let mut notes = self.notes_mut();
         notes.tries_count += 1;
         if notes.tries.len() < TRIES_MAX {
+            notes.tries.reserve_exact(1); // Nearly every call has one.
             notes.tries.push(tried);
         }
     }

@@ -192,7 +192,7 @@ impl Attempt<'_> {
         let (mut held, mut bytes) = (VecDeque::new(), 0);
         while !reader.is_committed() && bytes <= HELD_BYTES_MAX {
             let Some(frame) = body.frame().await else {
-                self.judge(&reader.observed(), is_stream)?;
+                self.judge(reader.observed(), is_stream)?;
                 return Ok(Answer {
                     head,
                     held,
@@ -217,7 +217,7 @@ impl Attempt<'_> {
                 held.push_back(heard.map_err(spoiled)?);
             }
             if is_stream {
-                self.judge_stream(&reader.observed())?;
+                self.judge_stream(reader.observed())?;
             }
         }
         Ok(Answer {

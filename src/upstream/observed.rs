@@ -9,7 +9,11 @@ use crate::turn::TOKENS_MAX;
 use crate::turn::Usage;
 use crate::wire::fields;
 use crate::wire::fields::NULL;
+use crate::wire::fields::Part;
+use crate::wire::fields::Part::First;
+use crate::wire::fields::Part::Of;
 use crate::wire::fields::fields;
+use crate::wire::fields::fields_at;
 use crate::wire::fields::inner;
 use crate::wire::fields::items;
 use crate::wire::openai::chat::incoming;
@@ -141,25 +145,20 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// Reads a whole answer that was not streamed.
 pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
-    let Ok(found) = fields(body, &OF_AN_ANSWER) else {
+    let read = match protocol {
+        Protocol::Messages => whole_message(body),
+        Protocol::Chat => whole_completion(body),
+        Protocol::Responses => whole_response(body),
+    };
+    let Ok((identity, observed)) = read else {
         return Observed {
             alien: Some(super::protocol::looks_like(body)),
             ..Observed::default()
         };
     };
-    let [
-        object,
-        kind,
-        model,
-        counts,
-        choices,
-        reason,
-        sequence,
-        details,
-        output,
-    ] = found;
-    let [object, kind] = [object, kind].map(fields::text);
-    let alien = match Protocol::of_answer(object.as_deref(), kind.as_deref(), choices) {
+    let [object, kind] = identity.map(fields::text);
+    let has_choices = || observed.stop.is_some() || picked(body, &["choices"]) != [NULL];
+    let alien = match Protocol::of_answer(object.as_deref(), kind.as_deref(), has_choices) {
         Some(found) if found == protocol => None,
         Some(found) => Some(found.words()),
         None => Some("JSON of no protocol that is known"),
@@ -167,32 +166,69 @@ pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
     Observed {
         is_meaningful: true,
         is_over: true,
-        usage: usage(protocol, counts),
-        stop: match protocol {
-            Protocol::Messages => stop([reason, sequence]),
-            Protocol::Chat => items(choices)
-                .first()
-                .and_then(|first| finish_reason(first)),
-            Protocol::Responses => Some(ending([details, output])),
-        },
-        model: fields::owned_text(model),
         alien,
-        ..Observed::default()
+        ..observed
     }
 }
 
-/// What a whole answer of any protocol is looked at for.
-const OF_AN_ANSWER: [&str; 9] = [
-    "object",
-    "type",
-    "model",
-    "usage",
-    "choices",
-    "stop_reason",
-    "stop_sequence",
-    "incomplete_details",
-    "output",
-];
+/// What a whole answer calls itself, by its `object` and its `type`, and what it says.
+type Whole<'a> = Result<([&'a str; 2], Observed), serde_json::Error>;
+
+fn whole_message(body: &[u8]) -> Whole<'_> {
+    let names = [
+        "object",
+        "type",
+        "model",
+        "usage",
+        "stop_reason",
+        "stop_sequence",
+    ];
+    let [object, kind, model, counts, reason, sequence] = fields(body, &names)?;
+    let observed = Observed {
+        usage: usage(Protocol::Messages, counts),
+        stop: stop([reason, sequence]),
+        model: fields::owned_text(model),
+        ..Observed::default()
+    };
+    Ok(([object, kind], observed))
+}
+
+fn whole_completion(body: &[u8]) -> Whole<'_> {
+    let paths: [&[Part<'_>]; 5] = [
+        &[Of("object")],
+        &[Of("type")],
+        &[Of("model")],
+        &[Of("usage")],
+        &[Of("choices"), First, Of("finish_reason")],
+    ];
+    let [object, kind, model, counts, reason] = fields_at(body, &paths)?;
+    let observed = Observed {
+        usage: usage(Protocol::Chat, counts),
+        stop: fields::text(reason).map(|name| incoming::stop(&name)),
+        model: fields::owned_text(model),
+        ..Observed::default()
+    };
+    Ok(([object, kind], observed))
+}
+
+fn whole_response(body: &[u8]) -> Whole<'_> {
+    let names = [
+        "object",
+        "type",
+        "model",
+        "usage",
+        "incomplete_details",
+        "output",
+    ];
+    let [object, kind, model, counts, details, output] = fields(body, &names)?;
+    let observed = Observed {
+        usage: usage(Protocol::Responses, counts),
+        stop: Some(ending([details, output])),
+        model: fields::owned_text(model),
+        ..Observed::default()
+    };
+    Ok(([object, kind], observed))
+}
 
 /// Reads what an answer of any other route says of its cost.
 pub(crate) fn opaque(body: &[u8]) -> Observed {
@@ -353,29 +389,29 @@ fn usage(protocol: Protocol, counts: &str) -> Usage {
         Protocol::Responses => RESPONSES_USAGE,
         Protocol::Chat => CHAT_USAGE,
     };
-    let [input, output, of_input, of_output] = inner(counts, &names);
-    let [cached] = inner(of_input, &["cached_tokens"]).map(tokens);
-    let [reasoning] = inner(of_output, &["reasoning_tokens"]).map(tokens);
+    let [input, output, cached, reasoning] = fields_at(counts.as_bytes(), &names)
+        .unwrap_or([NULL; 4])
+        .map(tokens);
     Usage {
-        input_tokens: tokens(input).map(|all| all.saturating_sub(cached.unwrap_or(0))),
-        output_tokens: tokens(output),
+        input_tokens: input.map(|all| all.saturating_sub(cached.unwrap_or(0))),
+        output_tokens: output,
         cache_creation_input_tokens: None,
         cache_read_input_tokens: cached,
         reasoning_tokens: reasoning,
     }
 }
 
-const RESPONSES_USAGE: [&str; 4] = [
-    "input_tokens",
-    "output_tokens",
-    "input_tokens_details",
-    "output_tokens_details",
+const RESPONSES_USAGE: [&[Part<'_>]; 4] = [
+    &[Of("input_tokens")],
+    &[Of("output_tokens")],
+    &[Of("input_tokens_details"), Of("cached_tokens")],
+    &[Of("output_tokens_details"), Of("reasoning_tokens")],
 ];
-const CHAT_USAGE: [&str; 4] = [
-    "prompt_tokens",
-    "completion_tokens",
-    "prompt_tokens_details",
-    "completion_tokens_details",
+const CHAT_USAGE: [&[Part<'_>]; 4] = [
+    &[Of("prompt_tokens")],
+    &[Of("completion_tokens")],
+    &[Of("prompt_tokens_details"), Of("cached_tokens")],
+    &[Of("completion_tokens_details"), Of("reasoning_tokens")],
 ];
 
 /// A count of tokens; unknown where no call can have as many.

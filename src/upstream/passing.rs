@@ -146,9 +146,9 @@ impl Reader {
     }
 
     /// What is known by now.
-    pub(super) fn observed(&mut self) -> Observed {
+    pub(super) fn observed(&mut self) -> &Observed {
         match self {
-            Reader::Stream { reader, .. } => reader.observed.clone(),
+            Reader::Stream { reader, .. } => &reader.observed,
             Reader::Whole {
                 kind,
                 pieces,
@@ -160,7 +160,7 @@ impl Reader {
                     true => whole(*kind, pieces, coding.as_mut()),
                     false => unread(),
                 };
-                (**observed.get_or_insert_with(|| Box::new(read()))).clone()
+                observed.get_or_insert_with(|| Box::new(read()))
             }
         }
     }
@@ -266,32 +266,32 @@ impl PassingBody {
     /// The upstream's body ended by itself: whether the answer did, too.
     fn finish(&mut self) -> Option<Fault> {
         self.upstream = None;
+        let is_readable = self.reader.is_readable();
         let observed = self.reader.observed();
         let is_whole = observed.is_over || observed.is_complete;
-        let is_cut = self.reader.is_readable() && !is_whole;
-        let broke = observed.error.is_some() || is_cut;
-        self.settled(&observed, broke);
-        (is_cut && observed.error.is_none()).then(|| fault::incomplete("the stream ended early"))
-    }
-
-    fn settled(&mut self, observed: &Observed, broke: bool) {
-        let Some(Settle { leave, timeline }) = self.settle.take() else {
-            return;
-        };
-        let (outcome, chance) = match broke {
-            true => (Outcome::Broke, chance()),
-            false => (Outcome::Success, 0.0),
-        };
-        leave.settle(&judge(&outcome), chance, clock::now());
-        timeline.end(end(observed, "unknown"));
+        let (is_cut, failed) = (is_readable && !is_whole, observed.error.is_some());
+        settled(self.settle.take(), observed, failed || is_cut);
+        (is_cut && !failed).then(|| fault::incomplete("the stream ended early"))
     }
 
     fn break_off(&mut self, why: &str) -> Fault {
         self.upstream = None;
-        let observed = self.reader.observed();
-        self.settled(&observed, true);
+        settled(self.settle.take(), self.reader.observed(), true);
         fault::incomplete(why)
     }
+}
+
+/// Settles an answer that ended, unless that was done before.
+fn settled(settle: Option<Settle>, observed: &Observed, broke: bool) {
+    let Some(Settle { leave, timeline }) = settle else {
+        return;
+    };
+    let (outcome, chance) = match broke {
+        true => (Outcome::Broke, chance()),
+        false => (Outcome::Success, 0.0),
+    };
+    leave.settle(&judge(&outcome), chance, clock::now());
+    timeline.end(end(observed, "unknown"));
 }
 
 impl Body for PassingBody {
@@ -386,8 +386,8 @@ mod tests {
         for piece in [coded.slice(..9), coded.slice(9..)] {
             assert_eq!(reader.hear(piece.clone()), Ok(piece));
         }
-        let first = reader.observed();
+        let first = reader.observed().clone();
         assert_eq!(first.usage.output_tokens, Some(7));
-        assert_eq!(reader.observed(), first);
+        assert_eq!(reader.observed(), &first);
     }
 }

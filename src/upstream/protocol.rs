@@ -1,7 +1,5 @@
 //! What a host speaks, and what bytes that are not it look like. `[pure]`
 
-use crate::wire::fields::NULL;
-
 /// The protocol of a host's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
@@ -46,12 +44,12 @@ impl Protocol {
     pub(super) fn of_answer(
         object: Option<&str>,
         kind: Option<&str>,
-        choices: &str,
+        has_choices: impl FnOnce() -> bool,
     ) -> Option<Protocol> {
         match (object, kind) {
             (Some("response"), _) => Some(Protocol::Responses),
             (_, Some("message")) => Some(Protocol::Messages),
-            _ => (choices != NULL).then_some(Protocol::Chat),
+            _ => has_choices().then_some(Protocol::Chat),
         }
     }
 }

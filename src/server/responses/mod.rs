@@ -13,6 +13,7 @@ use super::front::Keep;
 use super::front::Taken;
 use super::front::beside;
 use super::label;
+use super::late_writer::Plain;
 use crate::archive::Archive;
 use crate::archive::Kind;
 use crate::clock;
@@ -27,7 +28,6 @@ use crate::wire::openai::responses::answer::id_of;
 use crate::wire::openai::responses::item::stem_of;
 use crate::wire::openai::responses::request::Before;
 use crate::wire::openai::responses::request::Draft;
-use crate::wire::writer::AnswerWriter;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::header;
@@ -85,19 +85,19 @@ pub(super) async fn create(
     if keep.is_some() {
         taken.original.headers.remove(header::ACCEPT_ENCODING); // What is kept must be read.
     }
-    let writer: Box<dyn AnswerWriter> = Box::new(writer);
     let mut answer = match call {
         Ok(call) => {
             let asked = Asked {
                 request: call.request,
                 stream: call.stream,
-                writer,
+                writer: Box::new(writer),
                 keep,
             };
             front::serve(&api, context, taken, asked).await?
         }
         Err(fault) if taken.is_whole && is_declared => {
-            unread(&api, context, taken, fault, (writer, keep)).await?
+            let plain: Plain = Box::new(move || Box::new(writer.clone()));
+            unread(&api, context, taken, fault, (plain, keep)).await?
         }
         Err(fault) => return Err(fault.into()),
     };
@@ -113,7 +113,7 @@ async fn unread(
     context: Context,
     taken: Taken,
     fault: Fault,
-    (plain, keep): (Box<dyn AnswerWriter>, Option<Keep>),
+    (plain, keep): (Plain, Option<Keep>),
 ) -> Result<Response, Refusal> {
     let Some(head) = front::known_head(&taken.original.body)? else {
         return Err(fault.into());

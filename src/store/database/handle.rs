@@ -26,7 +26,6 @@ use super::writer::Write;
 use super::writer::Writer;
 use super::writer::say_lost;
 use crate::clock;
-use std::cell::LazyCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -143,7 +142,7 @@ impl Store {
     /// Keeps a call's record, which the writer's thread makes. It returns at once; where too much waits already, the
     /// record is counted as lost.
     pub(crate) fn append_usage(&self, record: impl FnOnce() -> UsageRecord + Send + 'static) {
-        self.tell(Write::Usage(Box::new(LazyCell::new(Box::new(record)))));
+        self.tell(Write::Usage(Box::new(record)));
     }
 
     /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record; the id and the moment that its place
@@ -155,19 +154,33 @@ impl Store {
     }
 
     fn tell(&self, word: Write) {
-        if let Err(TrySendError::Full(word) | TrySendError::Disconnected(word)) =
-            self.0.words.try_send(word)
-        {
-            say_lost(&word, &"too much waits for the store");
-            let lost = self.0.counts.lost.fetch_add(1, Ordering::Relaxed) + 1;
-            // Once, and then each time that it has become ten times as many.
-            if lost.ilog10() > 0 && lost == 10_u64.pow(lost.ilog10()) || lost == 1 {
-                tracing::warn!(
-                    lost,
-                    behind = WRITES_BEHIND_MAX,
-                    "the store is behind; records are lost"
-                );
-            }
+        match self.queue(word) {
+            Ok(()) => {}
+            Err(TrySendError::Full(word) | TrySendError::Disconnected(word)) => self.lose(&word),
+        }
+    }
+
+    fn queue(&self, word: Write) -> Result<(), TrySendError<Write>> {
+        let are_enough = self.0.counts.wait();
+        let told = self.0.words.try_send(word);
+        match (&told, are_enough) {
+            (Ok(()), true) => self.0.writer.unpark(),
+            (Ok(()), false) => {}
+            (Err(_), _) => self.0.counts.take(1),
+        }
+        told
+    }
+
+    fn lose(&self, word: &Write) {
+        say_lost(word, &"too much waits for the store");
+        let lost = self.0.counts.lost.fetch_add(1, Ordering::Relaxed) + 1;
+        // Once, and then each time that it has become ten times as many.
+        if lost.ilog10() > 0 && lost == 10_u64.pow(lost.ilog10()) || lost == 1 {
+            tracing::warn!(
+                lost,
+                behind = WRITES_BEHIND_MAX,
+                "the store is behind; records are lost"
+            );
         }
     }
 
@@ -269,8 +282,7 @@ impl Store {
     /// Waits until what was told is written, for a moment at the most; whether it is. It blocks.
     pub(crate) fn flush(&self) -> bool {
         let (done, flushed) = mpsc::channel();
-        let told = self.0.words.try_send(Write::Flush(done));
-        told.is_ok() && flushed.recv_timeout(FLUSH_WAIT).is_ok()
+        self.queue(Write::Flush(done)).is_ok() && flushed.recv_timeout(FLUSH_WAIT).is_ok()
     }
 
     /// Has the thread that reads do something, and waits for what it found.

@@ -9,11 +9,12 @@ use super::queries;
 use super::record::UsageRecord;
 use super::settings;
 use crate::clock;
-use std::cell::LazyCell;
 use std::fmt::Display;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
@@ -22,11 +23,11 @@ use std::time::Duration;
 use std::time::Instant;
 
 /// A record that is made when it is written.
-pub(super) type LateRecord = LazyCell<UsageRecord, Box<dyn FnOnce() -> UsageRecord + Send>>;
+pub(super) type LateRecord = Box<dyn FnOnce() -> UsageRecord + Send>;
 
-/// What the writer is told.
-pub(super) enum Write {
-    Usage(Box<LateRecord>),
+/// What the writer is told; `U` is a call's record, as it waits or as it is written.
+pub(super) enum Write<U = LateRecord> {
+    Usage(U),
     Audit(Box<AuditEntry>),
     Setting {
         name: String,
@@ -34,6 +35,18 @@ pub(super) enum Write {
     },
     /// Its end is the word: everything before it is written.
     Flush(mpsc::Sender<()>),
+}
+
+impl Write {
+    /// The same with its record made.
+    fn made(self) -> Write<UsageRecord> {
+        match self {
+            Write::Usage(record) => Write::Usage(record()),
+            Write::Audit(entry) => Write::Audit(entry),
+            Write::Setting { name, value } => Write::Setting { name, value },
+            Write::Flush(done) => Write::Flush(done),
+        }
+    }
 }
 
 /// What is counted of the writer.
@@ -48,6 +61,24 @@ pub(super) struct Counts {
     pub(super) ends: AtomicBool,
     /// How long records are kept, in milliseconds.
     pub(super) retention_ms: AtomicU64,
+    /// Words that wait for the thread.
+    pub(super) waiting: AtomicUsize,
+}
+
+impl Counts {
+    /// One word more waits; whether the thread must be told that there are enough for a transaction.
+    pub(super) fn wait(&self) -> bool {
+        self.waiting.fetch_add(1, Ordering::Relaxed) + 1 == GATHERED_MAX
+    }
+
+    /// So many wait no more.
+    pub(super) fn take(&self, words: usize) {
+        self.waiting.fetch_sub(words, Ordering::Relaxed);
+    }
+
+    fn are_enough(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) >= GATHERED_MAX
+    }
 }
 
 /// The thread's own.
@@ -61,23 +92,17 @@ pub(super) struct Writer {
 impl Writer {
     /// Writes until nobody tells it anything any more.
     pub(super) fn run(mut self, words: &Receiver<Write>) {
-        // Whether there may be more than the last transaction took.
-        let mut is_full = false;
         loop {
             match words.recv_timeout(PRUNE_EVERY) {
                 Ok(first) => {
-                    if !is_full && matches!(first, Write::Usage(_)) {
+                    if matches!(first, Write::Usage(_)) && !self.counts.are_enough() {
                         // What comes within a moment is written with it: a call wakes nobody, and many are one
                         // transaction.
                         std::thread::park_timeout(GATHERED);
                     }
-                    let mut batch = vec![first];
-                    while batch.len() < BATCH_MAX
-                        && let Ok(word) = words.try_recv()
-                    {
-                        batch.push(word);
-                    }
-                    is_full = batch.len() == BATCH_MAX;
+                    let more = words.try_iter().take(BATCH_MAX - 1);
+                    let batch: Vec<_> = iter::once(first).chain(more).map(Write::made).collect();
+                    self.counts.take(batch.len());
                     self.write(batch);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -89,7 +114,7 @@ impl Writer {
 
     /// Writes words in one transaction. Where the database refuses it, each half is written by itself, down to the word
     /// that it refuses: that one alone is lost.
-    fn write(&mut self, mut batch: Vec<Write>) {
+    fn write(&mut self, mut batch: Vec<Write<UsageRecord>>) {
         let count = batch.len() as u64;
         match self.try_long(&batch) {
             Ok(()) => {
@@ -113,7 +138,7 @@ impl Writer {
     }
 
     /// Tries for as long as it may work in a moment and the daemon does not end.
-    fn try_long(&mut self, batch: &[Write]) -> Result<(), EngineFault> {
+    fn try_long(&mut self, batch: &[Write<UsageRecord>]) -> Result<(), EngineFault> {
         let mut wait = RETRY_WAIT;
         loop {
             match whole(&mut *self.engine, |engine| put(engine, batch)) {
@@ -161,11 +186,11 @@ impl Writer {
     }
 }
 
-fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
+fn put(engine: &mut dyn Engine, batch: &[Write<UsageRecord>]) -> Result<(), EngineFault> {
     let mut records = Vec::with_capacity(batch.len());
     for word in batch {
         match word {
-            Write::Usage(record) => records.push(&***record),
+            Write::Usage(record) => records.push(record),
             Write::Audit(entry) => audit::append(engine, entry)?,
             Write::Setting { name, value } => {
                 settings::write(engine, name, value, clock::unix_ms())?;
@@ -177,7 +202,7 @@ fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
 }
 
 /// Says of a change that it is not in the audit log; calls that are lost are counted, and there may be many.
-pub(super) fn say_lost(word: &Write, cause: &dyn Display) {
+pub(super) fn say_lost<U>(word: &Write<U>, cause: &dyn Display) {
     if let Write::Audit(entry) = word {
         let AuditEntry {
             actor,
@@ -194,7 +219,7 @@ pub(super) fn say_lost(word: &Write, cause: &dyn Display) {
 }
 
 /// Tells those who wait that it is written. Whoever does not wait any more needs no answer.
-fn answer(batch: Vec<Write>) {
+fn answer(batch: Vec<Write<UsageRecord>>) {
     for word in batch {
         match word {
             Write::Flush(done) => drop(done.send(())),
@@ -205,10 +230,29 @@ fn answer(batch: Vec<Write>) {
 
 /// Words of one transaction: with more, somebody else who writes would wait for long.
 const BATCH_MAX: usize = 1024;
-/// How long the records of one transaction are gathered.
+/// How long the records of one transaction are gathered, and how many end the wait: a transaction has a cost of its own,
+/// which is a hundredth of what so many records cost, and what waits takes a kilobyte or two each.
 const GATHERED: Duration = Duration::from_millis(100);
+const GATHERED_MAX: usize = 256;
 /// Before the first new try of what may pass, and the longest.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often what is too old is taken away.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_is_told_once_that_enough_waits_for_a_transaction() {
+        let counts = Counts::default();
+        let told = (0..GATHERED_MAX * 2).filter(|_| counts.wait()).count();
+        assert_eq!(told, 1);
+        assert!(counts.are_enough());
+        counts.take(GATHERED_MAX * 2 - 1);
+        assert!(!counts.are_enough());
+        let told: Vec<bool> = (1..GATHERED_MAX).map(|_| counts.wait()).collect();
+        assert_eq!(told.iter().position(|told| *told), Some(GATHERED_MAX - 2));
+    }
+}
