@@ -18,7 +18,8 @@ pub(super) async fn watch(plane: Plane) {
         let snapshot = plane.rooms.catalog.snapshot();
         end_sessions(&plane, &known, &snapshot);
         known = snapshot;
-        if !plane.rooms.is_mirrored {
+        // What stands in a file that is being written is nobody's change.
+        if !plane.rooms.is_mirrored && plane.rooms.catalog.is_settled() {
             tokio::task::block_in_place(|| tell(&plane));
         }
     }
