@@ -17,13 +17,13 @@ use crate::store::Rewritten;
 use crate::store::StoreError;
 use crate::store::is_hidden;
 use crate::store::is_yaml;
+use crate::sync::lock;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -41,7 +41,7 @@ impl FolderReader {
     /// As [`load`]. It blocks.
     pub(crate) fn load(&self, path: &Path) -> Arc<DocumentSet> {
         let texts = texts(path);
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.0);
         if last.0 != texts {
             let rows = Arc::new(texts.rows());
             *last = (texts, rows);

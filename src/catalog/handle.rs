@@ -14,13 +14,13 @@ use crate::clock;
 use crate::secret::SecretReader;
 use crate::secret::SecretRef;
 use crate::store::Drafts;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -142,10 +142,7 @@ impl Catalog {
     }
 
     fn lock(&self) -> MutexGuard<'_, Texts> {
-        self.0
-            .reading
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.reading)
     }
 }
 

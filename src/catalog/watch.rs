@@ -13,11 +13,11 @@ use crate::clock;
 use crate::disk;
 use crate::store::Depth;
 use crate::store::Watch;
+use crate::sync::lock;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::SystemTime;
 use tokio::sync::Notify;
@@ -114,7 +114,7 @@ async fn take_up(catalog: &Catalog, complaints: &Mutex<Complaints>) {
         );
     }
     let problems = snapshot.problems().iter().map(ToString::to_string);
-    let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut complaints = lock(complaints);
     let news = complaints.are(problems);
     for problem in news.new {
         tracing::warn!(problem, "a row of the catalog is out");

@@ -1,5 +1,6 @@
 //! The writer of an answer to a call that may never be read: it is there once a lane has asked for the call.
 
+use crate::sync::lock;
 use crate::turn::CompleteAnswer;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -8,7 +9,6 @@ use crate::wire::writer::AnswerWriter;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 /// Writes as the call asks, once it was read, and plainly before.
 pub(super) struct LateWriter(Shared);
@@ -25,13 +25,13 @@ impl LateWriter {
     }
 
     fn writer(&self) -> MutexGuard<'_, Box<dyn AnswerWriter>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
 impl Place {
     pub(super) fn put(&self, writer: Box<dyn AnswerWriter>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = writer;
+        *lock(&self.0) = writer;
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::catalog_files::CATALOG_FILES_MAX;
 use crate::clock;
+use crate::sync::lock;
 use notify::EventKind;
 use notify::event::AccessKind;
 use notify::event::AccessMode;
@@ -17,7 +18,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
 
@@ -28,7 +28,7 @@ pub(crate) struct Drafts(Arc<Mutex<BTreeSet<PathBuf>>>);
 impl Drafts {
     /// Takes in what the file system told.
     pub(super) fn hear(&self, event: &notify::Event) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.0);
         if event.need_rescan() || open.len() > CATALOG_FILES_MAX {
             open.clear();
         }
@@ -51,14 +51,7 @@ impl Drafts {
         settle: Duration,
     ) -> Option<Duration> {
         let wait = match change {
-            _ if self
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(path) =>
-            {
-                OPEN_WAIT
-            }
+            _ if lock(&self.0).contains(path) => OPEN_WAIT,
             Rewritten::Emptied => EMPTIED_WAIT,
             Rewritten::Changed => settle,
         };
