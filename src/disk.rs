@@ -4,7 +4,8 @@
 //! from its first byte, and renamed over it. Whoever reads sees the old one or the new one, never a part; a write that
 //! fails leaves the old one, and nothing beside it. A link that somebody put there is not followed. [`replace`] holds
 //! that over a loss of power as well, by waiting for the disk; [`replace_unsynced`] does not wait, for what is written
-//! with each call, or is worth nothing after such a loss.
+//! with each call, or is worth nothing after such a loss. What a process that was killed left beside is removed by the next
+//! one that replaces a file of this name with the same number, or by [`sweep`] at a start.
 
 use std::fs;
 use std::fs::File;
@@ -107,12 +108,44 @@ pub(crate) fn remove(path: &Path) {
     }
 }
 
+/// Removes what processes that were killed while they replaced a file left beside it, in a folder and those below. What
+/// belongs to one that lives stays.
+pub(crate) fn sweep(folder: &Path, is_alive: fn(u64) -> bool) {
+    sweep_below(folder, 0, is_alive);
+}
+
+fn sweep_below(folder: &Path, depth: usize, is_alive: fn(u64) -> bool) {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    for entry in entries.flatten() {
+        // Of a link it says that it is one: none is followed.
+        let (path, kind) = (entry.path(), entry.file_type());
+        if kind.as_ref().is_ok_and(fs::FileType::is_dir) && depth < SWEEP_DEPTH_MAX {
+            sweep_below(&path, depth + 1, is_alive);
+        } else if kind.is_ok_and(|kind| kind.is_file())
+            && writer(&path).is_some_and(|pid| !is_alive(pid))
+        {
+            remove(&path);
+        }
+    }
+}
+
 /// The process is in the name, so that two writers never share one.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.next", std::process::id()));
     path.with_file_name(name)
 }
+
+/// The process that made such a file.
+fn writer(beside: &Path) -> Option<u64> {
+    let name = beside.file_name()?.to_str()?;
+    let (_, pid) = name.strip_suffix(".next")?.rsplit_once('.')?;
+    let is_number = pid.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| pid.parse().ok())?
+}
+
+/// Folders within one another that are swept: the catalog's are the deepest.
+const SWEEP_DEPTH_MAX: usize = 9;
 
 #[cfg(unix)]
 fn with_mode(mode: u32) -> OpenOptions {
@@ -195,6 +228,31 @@ mod tests {
         replace_unsynced(&path, b"new").expect("it is written");
         assert_eq!(fs::read_to_string(&other).expect("it is there"), "mine");
         assert!(!fs::symlink_metadata(&path).expect("a file").is_symlink());
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("below");
+        fs::create_dir(&below).expect("a folder");
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, "x").expect("it is written");
+            path
+        };
+        let left = [file("keys.json.7.next"), file("below/a.b.yaml.7.next")];
+        let kept = [
+            file("keys.json"),
+            file("keys.json.8.next"),
+            file("keys.next"),
+            file("keys.7x.next"),
+            file("keys.7.next.yaml"),
+        ];
+        let link = folder.path().join("link.7.next");
+        std::os::unix::fs::symlink(&kept[0], &link).expect("a link");
+        sweep(folder.path(), |pid| pid != 7);
+        assert!(left.iter().all(|path| !path.exists()), "{left:?}");
+        assert!(kept.iter().all(|path| path.exists()) && link.is_symlink());
     }
 
     #[test]

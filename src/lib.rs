@@ -7,6 +7,7 @@
 //! `pool → session → terminal` and back, or to a host by `upstream → egress`. The rooms stand below in reading
 //! order; each names only rooms above it, and `tests/tidy.rs` holds them to it.
 //!
+//! - [`sync`]: locks that a panic leaves usable.
 //! - [`turn`]: the inner language. One request, the events of its answer, its end, its fault.
 //! - [`clock`]: the only file that reads the time.
 //! - [`cause`]: an error and what it came from, in one line.
@@ -148,6 +149,8 @@
 //! of a conversation that has a name has its turn forgotten; what was told before it stays.
 //!
 //! The task that conducts a call outlives the client, so no lease is lost by a cancelled future.
+
+mod sync;
 
 mod turn;
 

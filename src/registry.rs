@@ -4,6 +4,7 @@
 //! costs a copy; that happens once for each row, at its first use. Rows are found by what they are looked up with, so no
 //! key has to be made for a look.
 
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -11,7 +12,6 @@ use std::hash::Hash;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// The rows. Two whose hashes are the same stand in one bucket, and are told apart by their keys.
 pub(crate) struct Registry<K, V> {
@@ -50,7 +50,7 @@ impl<K, V> Registry<K, V> {
         if let Some(row) = found(&self.rows.load()) {
             return row;
         }
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.writing);
         let rows = self.rows.load();
         // Another caller may have made it meanwhile.
         if let Some(row) = found(&rows) {

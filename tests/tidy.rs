@@ -11,48 +11,49 @@ mod maps;
 /// The rooms in reading order, each with the rooms that it may import. A room may name only rooms listed before it,
 /// so there can be no cycle.
 const ROOMS: &str = "
-turn:
+sync:
+turn: sync
 clock:
 cause:
 hex:
 quote: hex
 disk:
-egress:   clock cause
+egress:   clock cause sync
 signal:
 valkey:   clock egress cause
-calls:  turn clock quote disk
+calls:  turn clock quote disk sync
 telemetry: turn egress calls cause
 wire:     turn hex quote
 terminal:
-listen:   clock
-tap:      turn clock egress wire listen cause hex
+listen:   clock sync
+tap:      turn clock egress wire listen cause hex sync
 license: hex
-store:    turn clock egress cause hex disk
+store:    turn clock egress cause hex disk sync
 secret:   egress store hex disk
-catalog:  clock secret store cause disk
-registry:
-limits: clock valkey registry catalog cause disk
+catalog:  clock secret store cause disk sync
+registry: sync
+limits: clock valkey registry catalog cause disk sync
 lane:     turn catalog
-session:  turn clock terminal egress listen tap hex disk
-codex:    turn clock lane session disk
-record:   turn clock wire terminal lane session codex disk
+session:  turn clock terminal egress listen tap hex disk sync
+codex:    turn clock lane session disk sync
+record:   turn clock wire terminal lane session codex disk sync
 pool:     turn clock lane session
-upstream: turn clock valkey wire egress secret catalog limits lane cause
+upstream: turn clock valkey wire egress secret catalog limits lane cause sync
 routing:  turn clock store catalog limits lane upstream cause
 alert:    clock egress store catalog routing cause
-conversation: turn clock lane session routing hex disk
-archive:  turn clock hex disk
+conversation: turn clock lane session routing hex disk sync
+archive:  turn clock hex disk sync
 simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
-auth:     turn clock store limits cause
-authority: turn clock egress license cause disk
+auth:     turn clock store limits cause sync
+authority: turn clock egress license cause disk sync
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority
-control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth hex
+server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority sync
+control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth hex sync
 service: disk
 update:   egress cause hex
 config: valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
-daemon: clock signal valkey listen calls telemetry catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config authority cause disk
+daemon: clock signal valkey listen calls telemetry catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config authority cause disk sync
 cli: clock signal wire egress store secret catalog auth authority session codex record control service update config daemon hex disk
 ";
 

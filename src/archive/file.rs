@@ -12,6 +12,7 @@ use crate::disk;
 use crate::disk::make_private_folder;
 use crate::disk::replace_unsynced;
 use crate::hex::to_hex;
+use crate::sync::lock;
 use crate::turn::Owner;
 use bytes::Bytes;
 use serde_json::Value;
@@ -27,7 +28,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use tokio::task::spawn_blocking;
 
 /// How much may be kept.
@@ -324,7 +324,7 @@ impl Shared {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn place(&self) -> u64 {

@@ -6,6 +6,7 @@ use super::shelf::Bounds;
 use super::shelf::Shelf;
 use crate::clock;
 use crate::hex::to_hex;
+use crate::sync::lock;
 use crate::turn::Owner;
 use serde_json::Value;
 use sha2::Digest;
@@ -15,7 +16,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
@@ -149,7 +149,7 @@ impl Shelves {
             Kind::Response => &self.responses,
             Kind::Conversation => &self.conversations,
         };
-        shelf.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(shelf)
     }
 
     /// The shelf where nobody works at it.

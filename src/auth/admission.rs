@@ -17,12 +17,12 @@ use crate::store::KeyState;
 use crate::store::Keys;
 use crate::store::Secret;
 use crate::store::Uses;
+use crate::sync;
 use crate::turn::Fault;
 use crate::turn::KeyId;
 use crate::turn::Owner;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Instant;
 
@@ -151,23 +151,17 @@ impl Admission {
 
     /// The policy of keys that name none.
     pub(crate) fn default_policy(&self) -> Option<Arc<str>> {
-        let policy = self.shared.default_policy.read();
-        policy.unwrap_or_else(PoisonError::into_inner).clone()
+        sync::read(&self.shared.default_policy).clone()
     }
 
     /// Gives keys that name no policy another one, from the next call on.
     pub(crate) fn set_default_policy(&self, policy: Option<Arc<str>>) {
-        let now = self.shared.default_policy.write();
-        *now.unwrap_or_else(PoisonError::into_inner) = policy;
+        *sync::write(&self.shared.default_policy) = policy;
     }
 
     /// Takes up the keys as they stand now; `None`: their file is gone.
     pub(crate) fn take_up(&self, keys: Option<Keys>) {
-        let mut ring = self
-            .shared
-            .ring
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut ring = sync::write(&self.shared.ring);
         ring.is_in_use |= keys.is_some();
         ring.keys = Arc::new(keys.unwrap_or_default());
     }
@@ -302,17 +296,12 @@ impl Admission {
     }
 
     fn ring(&self) -> (Arc<Keys>, bool) {
-        let ring = self
-            .shared
-            .ring
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let ring = sync::read(&self.shared.ring);
         (Arc::clone(&ring.keys), ring.is_in_use)
     }
 
     fn books<T>(&self, with: impl FnOnce(&mut Books) -> T) -> T {
-        let books = self.shared.books.lock();
-        with(&mut books.unwrap_or_else(PoisonError::into_inner))
+        with(&mut sync::lock(&self.shared.books))
     }
 }
 

@@ -6,6 +6,7 @@
 use super::admission::Admission;
 use crate::cause::causes;
 use crate::store::Depth;
+use crate::store::Drafts;
 use crate::store::KeyFile;
 use crate::store::Watch;
 use std::fs;
@@ -54,9 +55,13 @@ fn watcher(file: &KeyFile, changed: &Arc<Notify>) -> Option<Watch> {
     let (folder, name) = (file.path().parent()?, file.path().file_name()?.to_owned());
     let changed = Arc::clone(changed);
     let is_ours = move |path: &Path| path.file_name() == Some(&name);
-    Watch::begin(&[(folder, Depth::One)], is_ours, move || {
-        changed.notify_one()
-    })
+    let told = move || changed.notify_one();
+    Watch::begin(
+        &[(folder, Depth::One)],
+        &Drafts::default(),
+        is_ours,
+        told,
+    )
     .inspect_err(
         |error| tracing::warn!(%error, "changes of the keys are seen within {LOOK_EVERY:?} only"),
     )

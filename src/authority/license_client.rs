@@ -19,6 +19,7 @@ use crate::license::Verdict;
 use crate::license::check_answer;
 use crate::license::month;
 use crate::license::verify;
+use crate::sync::lock;
 use crate::turn::Fault;
 use serde_json::json;
 use std::fs;
@@ -27,7 +28,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -304,7 +304,7 @@ impl Shared {
     }
 
     fn state(&self) -> MutexGuard<'_, LicenseState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

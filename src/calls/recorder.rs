@@ -4,6 +4,7 @@ use super::CallRecord;
 use super::record::CallTry;
 use super::record::Charge;
 use super::record::Spans;
+use crate::sync::lock;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::LaneId;
@@ -16,7 +17,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -222,7 +222,7 @@ impl CallRecorder {
     }
 
     fn draft(&self) -> MutexGuard<'_, Draft> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -8,14 +8,13 @@ use super::file::BATCH_MAX;
 use super::file::Calls;
 use super::file::LINES_MAX;
 use super::refused::RefusedRequests;
+use crate::sync::lock;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::mpsc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -231,10 +230,6 @@ fn complain(error: &io::Error) {
         "recent-calls.jsonl cannot be written; calls are served all the same. Free some space, or give the user of \
          the relay the right to write its state folder"
     );
-}
-
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Words that wait for the thread: one that there is something to write, and those of a few who wait for it.

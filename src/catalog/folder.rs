@@ -12,16 +12,19 @@ use super::set::DocumentSet;
 use crate::disk;
 use crate::store::CATALOG_DEPTH_MAX;
 use crate::store::CATALOG_FILES_MAX;
+use crate::store::Drafts;
+use crate::store::Rewritten;
 use crate::store::StoreError;
 use crate::store::is_hidden;
 use crate::store::is_yaml;
+use crate::sync::lock;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Reads every row of a folder, or of one file. What cannot be read is among the problems.
@@ -38,7 +41,7 @@ impl FolderReader {
     /// As [`load`]. It blocks.
     pub(crate) fn load(&self, path: &Path) -> Arc<DocumentSet> {
         let texts = texts(path);
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.0);
         if last.0 != texts {
             let rows = Arc::new(texts.rows());
             *last = (texts, rows);
@@ -49,13 +52,41 @@ impl FolderReader {
 
 /// What the files of a folder say, before anybody knows what that means.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Texts {
+pub(super) struct Texts {
+    /// In the order of their paths.
     files: Vec<(PathBuf, Result<String, String>)>,
     problems: Vec<Problem>,
 }
 
 impl Texts {
-    fn rows(&self) -> DocumentSet {
+    /// Reads a folder anew. A file that somebody is just writing says what it said before, and the wait until the first of
+    /// them is to be looked at again is given back.
+    pub(super) fn take_up(&mut self, path: &Path, drafts: &Drafts) -> Option<Duration> {
+        let mut found = texts(path);
+        let mut waits = Vec::new();
+        found.files.retain_mut(|(file, text)| {
+            let before = self.of(file);
+            let Some(wait) = draft_wait(drafts, file, before, text) else {
+                return true;
+            };
+            waits.push(wait);
+            before.is_some_and(|before| {
+                before.clone_into(text);
+                true
+            })
+        });
+        *self = found;
+        waits.into_iter().min()
+    }
+
+    fn of(&self, file: &Path) -> Option<&Result<String, String>> {
+        let place = self
+            .files
+            .binary_search_by(|(path, _)| path.as_path().cmp(file));
+        place.ok().map(|place| &self.files[place].1)
+    }
+
+    pub(super) fn rows(&self) -> DocumentSet {
         let mut set = DocumentSet::default();
         for problem in &self.problems {
             set.complain(problem.clone());
@@ -68,6 +99,22 @@ impl Texts {
         }
         set
     }
+}
+
+/// How long what a file says is not to be believed yet; `None` where it may be, or is what it said before.
+fn draft_wait(
+    drafts: &Drafts,
+    file: &Path,
+    before: Option<&Result<String, String>>,
+    text: &Result<String, String>,
+) -> Option<Duration> {
+    let change = match (before, text) {
+        (Some(before), text) if before == text => return None,
+        (Some(Ok(_)), Ok(text)) => Rewritten::of(text),
+        _ => Rewritten::Changed,
+    };
+    // Whoever reads the folder waits for its changes to settle.
+    drafts.wait(file, change, Duration::ZERO)
 }
 
 fn texts(path: &Path) -> Texts {

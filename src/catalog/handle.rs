@@ -2,7 +2,7 @@
 
 use super::builtin::built_in;
 use super::document::read_text;
-use super::folder;
+use super::folder::Texts;
 use super::problem::Location;
 use super::problem::Problem;
 use super::resolve::concerns_calls;
@@ -13,13 +13,15 @@ use super::stamps::Stamps;
 use crate::clock;
 use crate::secret::SecretReader;
 use crate::secret::SecretRef;
+use crate::store::Drafts;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Where the catalog stands.
@@ -45,8 +47,10 @@ struct Shared {
     status: watch::Sender<CatalogStatus>,
     /// The files that its rows' secrets stand in, as they were when they were read.
     secrets_read: ArcSwap<Stamps>,
-    /// One reading at a time. Calls never wait for it.
-    reading: Mutex<()>,
+    /// What its files said when they were believed last. One reading at a time; calls never wait for it.
+    reading: Mutex<Texts>,
+    /// Files that somebody is just writing.
+    drafts: Drafts,
 }
 
 /// How the last reading went.
@@ -56,15 +60,21 @@ pub(crate) struct CatalogStatus {
     pub(crate) generation: u64,
     /// When this one did, in milliseconds since 1970.
     pub(crate) in_force_since: u64,
+    /// A file is just being written, or was emptied just now: its rows are what they were before it. It is to be looked at
+    /// again so long after that.
+    pub(super) look_again: Option<Duration>,
 }
 
 impl Catalog {
     /// Reads the folder. What is wrong spoils its own rows, now and in every later reading.
     pub(crate) fn open(config: CatalogConfig, secrets: SecretReader) -> Catalog {
-        let (snapshot, stamps) = made(&config, &secrets);
+        let (mut texts, drafts) = (Texts::default(), Drafts::default());
+        let look_again = texts.take_up(&config.dir, &drafts);
+        let (snapshot, stamps) = made(&config, &texts, &secrets);
         let status = CatalogStatus {
             generation: 1,
             in_force_since: clock::unix_ms(),
+            look_again,
         };
         Catalog(Arc::new(Shared {
             config,
@@ -72,7 +82,8 @@ impl Catalog {
             snapshot: ArcSwap::from_pointee(snapshot),
             status: watch::Sender::new(status),
             secrets_read: ArcSwap::from_pointee(stamps),
-            reading: Mutex::default(),
+            reading: Mutex::new(texts),
+            drafts,
         }))
     }
 
@@ -94,6 +105,11 @@ impl Catalog {
         self.0.status.borrow().clone()
     }
 
+    /// Whether every file says what is in force of it: nobody is just writing one.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.0.status.borrow().look_again.is_none()
+    }
+
     /// Tells of every catalog that comes into force.
     pub(crate) fn subscribe(&self) -> watch::Receiver<CatalogStatus> {
         self.0.status.subscribe()
@@ -104,30 +120,35 @@ impl Catalog {
         self.0.secrets_read.load().are_old()
     }
 
+    /// Where whoever watches the folder notes what is just being written.
+    pub(super) fn drafts(&self) -> &Drafts {
+        &self.0.drafts
+    }
+
     /// Reads the folder and every secret anew, and puts what is good of it in force: a row that is wrong is out, were it
-    /// good before or not, and every other one serves. Takes the file system, so never on a call's path.
+    /// good before or not, and every other one serves. A file that somebody is just writing says what it said before.
+    /// Takes the file system, so never on a call's path.
     pub(crate) fn reload(&self) {
-        let _one = self.lock();
-        let (made, stamps) = made(&self.0.config, &self.0.secrets);
+        let mut texts = self.lock();
+        let look_again = texts.take_up(&self.0.config.dir, &self.0.drafts);
+        let (made, stamps) = made(&self.0.config, &texts, &self.0.secrets);
         self.0.secrets_read.store(Arc::new(stamps));
         self.0.snapshot.store(Arc::new(made));
         self.0.status.send_modify(|status| {
             status.generation += 1;
             status.in_force_since = clock::unix_ms();
+            status.look_again = look_again;
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.0
-            .reading
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Texts> {
+        lock(&self.0.reading)
     }
 }
 
-/// What the folder and the secrets say now, and the secrets' files as they were just before they were read.
-fn made(config: &CatalogConfig, secrets: &SecretReader) -> (Snapshot, Stamps) {
-    let mut declared = folder::load(&config.dir);
+/// What these texts of the folder and the secrets say now, and the secrets' files as they were just before they were read.
+fn made(config: &CatalogConfig, texts: &Texts, secrets: &SecretReader) -> (Snapshot, Stamps) {
+    let mut declared = texts.rows();
     if config.is_named && !config.dir.exists() {
         declared.complain(Problem::file(
             &config.dir,

@@ -21,6 +21,8 @@ use crate::secret::SecretValue;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -446,6 +448,75 @@ fn a_broken_row_is_out_while_it_runs_and_every_other_change_is_in_force() {
         "a row that is wrong now is out, as it is after a start"
     );
     assert_eq!(catalog.status().generation, 4);
+}
+
+#[test]
+fn a_file_that_was_emptied_keeps_its_rows_until_it_has_been_so_for_a_while() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("catalog");
+    fs::create_dir(&folder).expect("a folder");
+    let (file, other) = (folder.join("all.yaml"), folder.join("other.yaml"));
+    fs::write(&file, SMALLEST).expect("it is written");
+    let catalog = catalog(home.path());
+    let has = |model: &str| {
+        catalog.reload();
+        catalog.snapshot().model(model).is_some()
+    };
+    fs::write(&file, "\n").expect("it is emptied");
+    let more = "kind: Model\nmetadata: { name: more }\nspec: {}\n";
+    fs::write(&other, more).expect("it is written");
+    assert!(has("gpt-test"), "somebody is just writing it");
+    assert!(has("more"), "every other change is in force");
+    assert!(catalog.status().look_again.is_some());
+    let next = SMALLEST.replace("gpt-test", "gpt-next");
+    fs::write(&file, next).expect("it is written");
+    assert!(has("gpt-next") && !has("gpt-test"), "it is whole again");
+    assert_eq!(catalog.status().look_again, None);
+    fs::write(&file, "").expect("it is emptied");
+    let stood = File::options().append(true).open(&file);
+    let stood = stood.and_then(|file| file.set_modified(std::time::UNIX_EPOCH));
+    stood.expect("it is stamped");
+    assert!(!has("gpt-next"), "it was meant so");
+    fs::remove_file(&other).expect("it is removed");
+    assert!(!has("more"), "a file that is gone is not being written");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_is_written_slowly_keeps_its_rows_until_it_is_closed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("catalog");
+    fs::create_dir(&folder).expect("a folder");
+    let file = folder.join("all.yaml");
+    fs::write(&file, SMALLEST).expect("it is written");
+    let catalog = catalog(home.path());
+    let watching = super::watch(catalog.clone());
+    let mut told = catalog.subscribe();
+    let mut comes = async |model: &str| {
+        let comes = told.wait_for(|_| catalog.snapshot().model(model).is_some());
+        let comes = tokio::time::timeout(std::time::Duration::from_secs(30), comes).await;
+        drop(comes.expect("it must come in time").expect("it is open"));
+    };
+    let declare = |name: &str| {
+        let row = format!("kind: Model\nmetadata: {{ name: {name} }}\nspec: {{}}\n");
+        fs::write(folder.join(format!("{name}.yaml")), row).expect("it is written");
+    };
+    // What is told afterwards is told by a watch that was there when the writing began.
+    declare("watched");
+    comes("watched").await;
+    let next = SMALLEST.replace("gpt-test", "gpt-next");
+    let (half, rest) = next.split_at(next.find("kind: Model").expect("it has one"));
+    let mut writer = File::create(&file).expect("it is emptied");
+    writer.write_all(half.as_bytes()).expect("it is written");
+    declare("more");
+    comes("more").await;
+    let rows = catalog.snapshot();
+    assert!(rows.model("gpt-test").is_some(), "it is half written");
+    writer.write_all(rest.as_bytes()).expect("it is written");
+    drop(writer);
+    comes("gpt-next").await;
+    assert!(catalog.snapshot().model("gpt-test").is_none());
+    watching.abort();
 }
 
 #[test]

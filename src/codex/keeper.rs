@@ -14,12 +14,12 @@ use super::process::Status;
 use crate::session::EndMode;
 use crate::session::ProcessRegistry;
 use crate::session::end_group;
+use crate::sync::lock;
 use crate::turn::Fault;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -84,7 +84,7 @@ impl Keeper {
 
     /// What the CLI has told so far.
     pub(super) fn known(&self) -> Known {
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.0.known);
         known.clone()
     }
 

@@ -17,13 +17,13 @@ use crate::clock;
 use crate::session::EndMode;
 use crate::session::ProcessRegistry;
 use crate::session::end_group;
+use crate::sync::lock;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -297,7 +297,7 @@ impl AppServer {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 

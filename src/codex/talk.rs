@@ -1,10 +1,10 @@
 //! What the relay and an app-server say to each other, line by line, for whoever records it.
 
+use crate::sync::lock;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 #[cfg(feature = "recorder")]
 use tokio::sync::Notify;
 
@@ -32,7 +32,7 @@ impl Talk {
         let Ok(line) = serde_json::from_slice(line) else {
             return;
         };
-        let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = lock(&self.0.lines);
         if lines.len() < LINES_MAX {
             lines.push((speaker, line));
         }
@@ -45,7 +45,7 @@ impl Talk {
     pub(crate) async fn until<T>(&self, find: impl Fn(&[(Speaker, Value)]) -> Option<T>) -> T {
         loop {
             let found = {
-                let lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+                let lines = lock(&self.0.lines);
                 find(&lines)
             };
             match found {

@@ -1,10 +1,10 @@
 //! How many slow bodies each user has open: a body that was promised and does not come holds a connection, of which all
 //! have but few. `[pure]`
 
+use crate::sync::lock;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// The open bodies by user. Its size is bounded by the connections.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,7 @@ pub(super) struct BodyShare {
 impl BodyShares {
     /// A place for one body more; `None`: this user has as many open as one may.
     pub(super) fn take(&self, user: &str) -> Option<BodyShare> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.0);
         let count = open.entry(user.to_owned()).or_default();
         if *count >= OPEN_BODIES_MAX {
             return None;
@@ -35,7 +35,7 @@ impl BodyShares {
 
 impl Drop for BodyShare {
     fn drop(&mut self) {
-        let mut open = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.all.0);
         if let Some(count) = open.get_mut(&self.user) {
             *count = count.saturating_sub(1);
         }
@@ -59,7 +59,7 @@ mod tests {
         assert!(shares.take("vera").is_none());
         drop(held);
         assert!(shares.take("vera").is_some());
-        let open = shares.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = lock(&shares.0);
         assert!(open.is_empty(), "nothing is kept of who has none open");
     }
 }

@@ -7,8 +7,8 @@ use crate::catalog;
 use crate::catalog::Prune;
 use crate::catalog::Snapshot;
 use crate::catalog::User;
+use crate::sync::lock;
 use std::sync::Arc;
-use std::sync::PoisonError;
 
 /// Follows every change of the catalog for as long as the runtime lives.
 pub(super) async fn watch(plane: Plane) {
@@ -18,7 +18,8 @@ pub(super) async fn watch(plane: Plane) {
         let snapshot = plane.rooms.catalog.snapshot();
         end_sessions(&plane, &known, &snapshot);
         known = snapshot;
-        if !plane.rooms.is_mirrored {
+        // What stands in a file that is being written is nobody's change.
+        if !plane.rooms.is_mirrored && plane.rooms.catalog.is_settled() {
             tokio::task::block_in_place(|| tell(&plane));
         }
     }
@@ -35,9 +36,9 @@ fn end_sessions(plane: &Plane, before: &Snapshot, now: &Snapshot) {
 
 /// Tells the audit log of rows that are not as it has told them. A row whose text is wrong is out, and told as that.
 fn tell(plane: &Plane) {
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let now = row::load(plane);
-    let mut told = plane.told.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut told = lock(&plane.told);
     let changes = catalog::diff(&told, &now, Prune::Remove);
     if changes.is_empty() {
         return;

@@ -25,13 +25,13 @@ use crate::secret::SecretFile;
 use crate::secret::SecretReader;
 use crate::store::KeyFile;
 use crate::store::Store;
+use crate::sync::lock;
 use crate::upstream::Hosts;
 use crate::valkey::Valkey;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -186,17 +186,11 @@ impl Plane {
     }
 
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.0
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.sessions)
     }
 
     pub(super) fn throttle(&self) -> MutexGuard<'_, Throttle> {
-        self.0
-            .throttle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.throttle)
     }
 }
 

@@ -5,16 +5,16 @@ use super::ask::Ask;
 use super::audit::Change;
 use super::reply::Problem;
 use crate::secret;
+use crate::sync::lock;
 use serde_json::Value;
 use serde_json::json;
-use std::sync::PoisonError;
 
 /// Seals everything under a new master key. What is told has the key's id, and nothing of the key.
 ///
 /// # Errors
 /// Where not everything could be opened; then nothing has changed.
 pub(super) fn rekey(plane: &Plane, ask: &Ask) -> Result<Value, Problem> {
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let done = tokio::task::block_in_place(|| secret::rekey(&plane.file, &plane.config.master));
     let done = done.map_err(|fault| Problem::invalid(format!("Nothing was changed: {fault}.")))?;
     let told = json!({

@@ -24,12 +24,12 @@ use crate::catalog::Prune;
 use crate::catalog::RowId;
 use crate::catalog::Snapshot;
 use crate::catalog::WriteFault;
+use crate::sync::lock;
 use hyper::StatusCode;
 use hyper::header;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::PoisonError;
 
 pub(super) fn list(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Problem> {
     let rows = rows(plane, kind, ask.query("q"));
@@ -222,7 +222,7 @@ pub(super) fn write_checked(
     ask: &Ask,
     wanted: &Document,
 ) -> Result<Written, Problem> {
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let set = load(plane);
     let current = set.find(&wanted.row());
     checked(ask, current)?;
@@ -264,7 +264,7 @@ pub(super) fn delete(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Prob
 
 /// Removes a row.
 pub(super) fn remove(plane: &Plane, ask: &Ask, kind: Kind) -> Result<(), Problem> {
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let row = found(plane, kind, ask.name())?;
     checked(ask, Some(&row))?;
     if ask.switch("dry_run") {
@@ -288,7 +288,7 @@ pub(super) fn commit(plane: &Plane, ask: &Ask, changes: &ChangeSet) -> Result<()
     })?;
     end_sessions(plane, changes);
     {
-        let mut told = plane.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&plane.told);
         *told = Arc::new(catalog::apply(&told, changes));
     }
     let entries = changes.changes.iter();

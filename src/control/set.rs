@@ -15,11 +15,11 @@ use crate::catalog::DocumentSet;
 use crate::catalog::Kind;
 use crate::catalog::Location;
 use crate::catalog::Prune;
+use crate::sync::lock;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::PoisonError;
 
 pub(super) fn problems(plane: &Plane) -> Reply {
     let snapshot = plane.rooms.catalog.snapshot();
@@ -55,7 +55,7 @@ pub(super) async fn apply(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 }
 
 fn applied(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let (_, changes) = plan(plane, ask)?;
     let is_dry = ask.switch("dry_run");
     if !is_dry {

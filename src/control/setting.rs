@@ -8,13 +8,13 @@ use super::reply;
 use super::reply::Problem;
 use super::reply::Reply;
 use super::system;
+use crate::sync::lock;
 use hyper::StatusCode;
 use hyper::header;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 use std::io;
-use std::sync::PoisonError;
 
 /// The configuration in force, and what changes some of it.
 pub(crate) trait SettingsBook: Send + Sync {
@@ -104,7 +104,7 @@ pub(super) fn change(
     ask: &Ask,
     wanted: &Map<String, Value>,
 ) -> Result<Vec<Setting>, Problem> {
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let book = &plane.rooms.settings;
     let before = book.told();
     let field = ask.field("etag").filter(|tag| !tag.is_empty());

@@ -16,9 +16,9 @@ use crate::clock;
 use crate::secret::SecretFault;
 use crate::secret::SecretRef;
 use crate::secret::SecretValue;
+use crate::sync::lock;
 use serde_json::Value;
 use serde_json::json;
-use std::sync::PoisonError;
 
 /// Stores a value for a host key, and has its row refer to it.
 pub(super) fn set_value(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
@@ -33,7 +33,7 @@ pub(super) fn set_value(plane: &Plane, ask: &Ask) -> Result<Reply, Problem> {
 pub(super) fn store_value(plane: &Plane, ask: &Ask, text: &str) -> Result<(), Problem> {
     let value = SecretValue::parse(text)
         .ok_or_else(|| Problem::invalid("value: this takes one line of visible ASCII."))?;
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let set = row::load(plane);
     let mut row = row::found(plane, Kind::HostKey, ask.name())?;
     row::checked(ask, Some(&row))?;
@@ -101,7 +101,7 @@ pub(super) fn write_with_value(
     rows: Vec<Document>,
     value: &SecretValue,
 ) -> Result<(), Problem> {
-    let _one = plane.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = lock(&plane.writing);
     let set = row::load(plane);
     let wanted = rows.first();
     row::checked(ask, wanted.and_then(|wanted| set.find(&wanted.row())))?;

@@ -3,12 +3,12 @@
 //! Whoever holds a lock looks at what is remembered, and then writes or removes the file. Only threads that may block take
 //! one: it is held for as long as the disk takes.
 
+use crate::sync::lock;
 use crate::turn::ConversationId;
 use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 /// The locks of all files.
 #[derive(Debug, Default)]
@@ -21,8 +21,7 @@ impl FileLocks {
     /// Waits for whoever is at this conversation's file. It blocks.
     pub(super) fn lock(&self, id: &ConversationId) -> MutexGuard<'_, ()> {
         let place = usize::try_from(self.hasher.hash_one(id) % LOCKS as u64);
-        let lock = &self.locks[place.expect("what is below the number of locks must be an index")];
-        lock.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.locks[place.expect("what is below the number of locks must be an index")])
     }
 }
 

@@ -28,6 +28,7 @@ use crate::routing::RouteExplanation;
 use crate::routing::RouteQuestion;
 use crate::routing::Router;
 use crate::routing::Settlement;
+use crate::sync::lock;
 use crate::turn::AnswerBuilder;
 use crate::turn::ConversationId;
 use crate::turn::Event;
@@ -44,7 +45,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -408,7 +408,7 @@ impl Shared {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -51,6 +51,7 @@ impl Claimed {
         }
         make_private_folder(&config.home).map_err(&home)?;
         let mut lock = Lock::take(&config.home)?;
+        sweep(config);
         let own = Secret::mint().map_err(DaemonError::machine("randomness"))?;
         let (store, mirror) = store(config)?;
         let (admission, keys) = admission(config, &own)?;
@@ -77,6 +78,16 @@ impl Claimed {
             license,
         })
     }
+}
+
+/// Has what killed processes left beside their files removed. Nobody waits for it.
+fn sweep(config: &Config) {
+    let folders = [config.home.clone(), config.catalog.dir.clone()];
+    drop(tokio::task::spawn_blocking(move || {
+        for folder in folders {
+            disk::sweep(&folder, lock::is_alive);
+        }
+    }));
 }
 
 /// The store, and the files that relays on one have in common; before anybody reads those.

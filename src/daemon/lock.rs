@@ -89,8 +89,9 @@ pub(crate) fn running(home: &Path) -> Option<u16> {
     port.and_then(|port| u16::try_from(port).ok())
 }
 
+/// Whether a process is there; where that cannot be asked, it is.
 #[cfg(unix)]
-fn is_alive(pid: u64) -> bool {
+pub(super) fn is_alive(pid: u64) -> bool {
     let pid = i32::try_from(pid).ok();
     let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else {
         return false;
@@ -100,7 +101,7 @@ fn is_alive(pid: u64) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_alive(_pid: u64) -> bool {
+pub(super) fn is_alive(_pid: u64) -> bool {
     true
 }
 

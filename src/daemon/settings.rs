@@ -13,12 +13,12 @@ use crate::control::SettingFault;
 use crate::control::SettingProblem;
 use crate::disk;
 use crate::store::Store;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use serde_json::Map;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use tokio::sync::watch;
 
 /// What there is to put in force.
@@ -90,7 +90,7 @@ impl control::SettingsBook for LiveSettings {
         wanted: &Map<String, Value>,
         is_dry: bool,
     ) -> Result<Vec<Setting>, SettingFault> {
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.writing);
         let config = self.now.load().layers.with(wanted);
         let config = config
             .map_err(|refused| SettingFault::Refused(refused.into_iter().map(problem).collect()))?;

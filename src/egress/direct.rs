@@ -11,6 +11,7 @@ use super::connector::Connector;
 use super::error::Failure;
 use super::upload::UploadBody;
 use crate::clock;
+use crate::sync::lock;
 use hyper::Request;
 use hyper::Response;
 use hyper::Uri;
@@ -31,7 +32,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::task::Context;
 use std::task::Poll;
@@ -300,7 +300,7 @@ where
     }
 
     fn idle(&self) -> MutexGuard<'_, Idle<B>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle)
     }
 }
 

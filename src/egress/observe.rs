@@ -156,11 +156,11 @@ impl<B: Body<Data = Bytes>, O: Observer> Drop for ObservedBody<B, O> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::lock;
     use http_body_util::BodyExt;
     use std::collections::VecDeque;
     use std::sync::Arc;
     use std::sync::Mutex;
-    use std::sync::PoisonError;
     use tokio::sync::oneshot;
 
     /// What an observer wrote down; one a test.
@@ -169,12 +169,12 @@ mod tests {
 
     impl Page {
         fn note(&self, text: String) {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = lock(&self.0);
             all.push(text);
         }
 
         fn read(&self) -> String {
-            let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let all = lock(&self.0);
             all.join(" ")
         }
     }

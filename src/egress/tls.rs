@@ -2,6 +2,7 @@
 
 use super::small_file::read_small_file;
 use crate::clock;
+use crate::sync::lock;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
@@ -15,7 +16,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 use thiserror::Error;
@@ -65,7 +65,7 @@ pub(crate) enum TlsError {
 /// # Errors
 /// Where there are none.
 pub(super) fn machine_roots() -> Result<Arc<RootCertStore>, TlsError> {
-    let mut known = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(&MACHINE);
     let now = clock::now();
     match &*known {
         Some((roots, read_at)) if now.duration_since(*read_at) < ROOTS_AGE_MAX => {

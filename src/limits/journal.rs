@@ -13,6 +13,7 @@ use super::period::Window;
 use crate::catalog::Period;
 use crate::cause::causes;
 use crate::disk;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::fs;
 use std::fs::File;
@@ -22,7 +23,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use thiserror::Error;
@@ -110,7 +110,7 @@ impl Journal {
     }
 
     fn tend_from(&self, bytes_max: u64, unix_ms: u64) -> Result<(), JournalFault> {
-        let _one = self.tending.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.tending);
         let present = self.segment.load_full();
         if present.bytes.load(Ordering::Relaxed) < bytes_max {
             return Ok(());

@@ -11,9 +11,9 @@ use super::period::Window;
 use super::period::until_next;
 use super::slots::Slots;
 use crate::catalog::BudgetSpec;
+use crate::sync::lock;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 /// The counts of one subject. What there may be comes with every question, so a change of the catalog holds at once.
@@ -213,7 +213,7 @@ impl Meter {
     }
 
     fn purse(&self) -> MutexGuard<'_, Purse> {
-        self.purse.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.purse)
     }
 }
 

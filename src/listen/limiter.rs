@@ -8,9 +8,9 @@
 //! answer says so.
 
 use crate::clock;
+use crate::sync::lock;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -141,7 +141,7 @@ impl Slot {
 
     /// A request that came in the meantime keeps it open.
     fn close(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if *state != State::ActiveRequest {
             let was_known = state.is_known();
             *state = State::Leaving { was_known };
@@ -167,11 +167,11 @@ impl Slot {
     }
 
     fn get(&self) -> State {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.state)
     }
 
     fn replace(&self, state: State) -> State {
-        let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.state);
         std::mem::replace(&mut *held, state)
     }
 }

@@ -8,11 +8,11 @@
 //! A connection that may have to make room counts on yielding, so that the runtime looks at its socket before it is
 //! closed; that one is let be.
 
+use crate::sync::lock;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 use std::task::Context;
@@ -54,7 +54,7 @@ const RUNG: u8 = 2;
 
 impl Bell {
     fn hang(&self, waker: &Waker) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut task = lock(&self.task);
         if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
             *task = Some(waker.clone());
         }
@@ -88,7 +88,7 @@ impl Wake for Bell {
             .state
             .compare_exchange(POLLED, RUNG, Ordering::SeqCst, Ordering::SeqCst);
         if rung == Err(RESTING) {
-            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+            let task = lock(&self.task);
             task.iter().for_each(Waker::wake_by_ref);
         }
     }

@@ -1,11 +1,11 @@
 //! How far a connection is with the request at hand, shared by those who look after it. All of them are one task.
 
+use crate::sync::lock;
 use hyper::Version;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::task::Poll;
 
 /// The state of a connection.
@@ -93,7 +93,7 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -10,6 +10,7 @@ use super::loopback::LoopbackServer;
 use super::mcp;
 use super::stage::MODEL;
 use crate::session::Pieces;
+use crate::sync::lock;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Limited;
@@ -27,7 +28,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
@@ -161,11 +161,11 @@ impl Upstream {
 
 impl World {
     fn heard(&self) -> MutexGuard<'_, Observation> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.heard)
     }
 
     fn tools(&self) -> MutexGuard<'_, Tools> {
-        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tools)
     }
 
     fn hear(&self, change: impl FnOnce(&mut Observation)) {

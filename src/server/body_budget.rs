@@ -5,11 +5,11 @@
 //! that it is never refused because of the large ones.
 
 use super::guarded_body::BodyGuard;
+use crate::sync::lock;
 use crate::turn::Owner;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// Bytes of each body that are not counted: a long conversation of texts has fewer.
 const USUAL: usize = 64 << 10;
@@ -70,8 +70,7 @@ impl BodyBudget {
     }
 
     fn ledger<T>(&self, with: impl FnOnce(&mut Ledger) -> T) -> T {
-        let ledger = self.ledger.lock();
-        with(&mut ledger.unwrap_or_else(PoisonError::into_inner))
+        with(&mut lock(&self.ledger))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::lane::Dialect;
 use crate::lane::Original;
 use crate::lane::TreatedBy;
 use crate::lane::Treatment;
+use crate::sync::lock;
 use crate::turn::Fault;
 use crate::turn::Timeline;
 use crate::wire::anthropic::capability::ROWS;
@@ -27,7 +28,6 @@ use axum::response::Response;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// `GET /v1/capabilities`.
 pub(super) async fn capabilities(State(api): State<Api>) -> Response {
@@ -64,19 +64,19 @@ type Known = (TreatedBy, Arc<Value>);
 
 impl KnownCapabilities {
     fn known(&self, by: &TreatedBy) -> Option<Arc<Value>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         let (of, document) = known.as_ref()?;
         (of == by).then(|| Arc::clone(document))
     }
 
     /// It blocks for as long as that takes.
     fn or_work_out(&self, by: TreatedBy, work: impl FnOnce() -> Value) -> Arc<Value> {
-        let _one = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.working);
         if let Some(known) = self.known(&by) {
             return known;
         }
         let document = Arc::new(work());
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         *known = Some((by, Arc::clone(&document)));
         document
     }

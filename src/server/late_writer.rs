@@ -1,5 +1,6 @@
 //! The writer of an answer to a call that may never be read: it is there once a lane has asked for the call.
 
+use crate::sync::lock;
 use crate::turn::CompleteAnswer;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -7,8 +8,6 @@ use crate::turn::RequestId;
 use crate::wire::writer::AnswerWriter;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 /// Writes as the call asks, once it was read, and plainly before.
 pub(super) struct LateWriter(Shared);
@@ -47,10 +46,6 @@ impl Place {
     pub(super) fn put(&self, writer: Box<dyn AnswerWriter>) {
         lock(&self.0).writer = Some(writer);
     }
-}
-
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl AnswerWriter for LateWriter {

@@ -3,6 +3,7 @@
 //! A chat client has no place for thinking and its signature, and the model wants both back before the results of its
 //! calls. So such an answer is kept for as long as a round of tools takes, in memory, under the id of its first call.
 
+use crate::sync::lock;
 use crate::turn::Owner;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -10,7 +11,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 /// Blocks of answers by their owners and the ids of their first calls; cheap to clone.
 #[derive(Clone, Default)]
@@ -53,7 +53,7 @@ impl Recall {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -10,6 +10,7 @@ use super::support::Assessment;
 use super::support::Support;
 use super::transcript_store::TranscriptReader;
 use crate::clock;
+use crate::sync::lock;
 use crate::turn::Fault;
 use std::fs;
 use std::io;
@@ -18,7 +19,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
@@ -364,8 +364,7 @@ impl Installations {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        let state = self.shared.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.state)
     }
 }
 

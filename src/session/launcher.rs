@@ -251,7 +251,6 @@ impl Launcher {
             (opened.machine, opened.tail),
             tapped,
             witnesses,
-            Arc::clone(&self.shared.tells_nothing),
         );
         Ok((Driver::new(running, transport), session))
     }
@@ -308,11 +307,13 @@ impl Launcher {
     /// Where the session tells of its requests before it sends them, where this system can hear that. With tools of its
     /// own it asks on as often as it uses them.
     pub(super) fn diagnostics(&self, launch: &mut Launch, files: &Files) -> Option<Diagnostics> {
-        let is_unknown = self.shared.tells_nothing.load(Ordering::Relaxed);
+        let tells_nothing = &self.shared.tells_nothing;
+        let is_unknown = tells_nothing.load(Ordering::Relaxed);
         if self.shared.launch_context.config.builtin_tools || is_unknown {
             return None;
         }
-        let diagnostics = Diagnostics::open(&files.diagnostics()).ok()?;
+        let diagnostics =
+            Diagnostics::open(&files.diagnostics(), Arc::clone(tells_nothing)).ok()?;
         launch::tell_requests(launch, files);
         Some(diagnostics)
     }

@@ -27,6 +27,7 @@ use super::transcript_store::Rehearsed;
 use super::transcript_store::TranscriptStore;
 use crate::clock;
 use crate::disk::make_private_folder;
+use crate::sync::lock;
 use crate::turn::Block;
 use crate::turn::Message;
 use crate::turn::Role;
@@ -36,7 +37,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::net::TcpSocket;
@@ -106,8 +106,7 @@ impl Rehearsals {
     /// The rehearsal of this claude with this model: one that showed nothing is played anew after a while. `None` where
     /// there were too many.
     fn of(&self, edition: Edition, model: &str) -> Option<Arc<Ended>> {
-        let played = self.shared.played.lock();
-        let mut played = played.unwrap_or_else(PoisonError::into_inner);
+        let mut played = lock(&self.shared.played);
         played.retain(|(of, _), _| *of == edition);
         let key = (edition, model.to_owned());
         if played.len() >= REHEARSALS_MAX && !played.contains_key(&key) {

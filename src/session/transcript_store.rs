@@ -9,6 +9,7 @@ use super::witness::record::Record;
 use super::witness::record::parse_record;
 use crate::clock;
 use crate::disk::write_private;
+use crate::sync::lock;
 use crate::turn::Message;
 use serde_json::Value;
 use std::fs;
@@ -19,7 +20,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
 use uuid::Uuid;
@@ -207,8 +207,7 @@ impl TranscriptStore {
     }
 
     fn attachments(&self) -> MutexGuard<'_, Attachments> {
-        let attachments = self.attachments.lock();
-        attachments.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.attachments)
     }
 
     /// Removes a transcript, unless they are kept.

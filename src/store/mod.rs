@@ -19,6 +19,7 @@
 
 mod catalog_files;
 mod database;
+mod draft;
 mod error;
 mod migrate;
 mod mirror;
@@ -49,6 +50,8 @@ pub(crate) use database::UsageRecord;
 pub(crate) use database::UsageSums;
 pub(crate) use database::copy_store;
 pub(crate) use database::tell_audit;
+pub(crate) use draft::Drafts;
+pub(crate) use draft::Rewritten;
 pub(crate) use error::StoreError;
 pub(crate) use key::Key;
 pub(crate) use key::KeyError;

@@ -1,5 +1,7 @@
 //! The file system's word of a change, for whoever keeps something that is read from files.
 
+use super::draft::Drafts;
+use super::draft::is_closed;
 use notify::RecommendedWatcher;
 use notify::RecursiveMode;
 use notify::Watcher;
@@ -21,20 +23,26 @@ pub(crate) enum Depth {
 }
 
 impl Watch {
-    /// Calls `told` when something of ours was made, changed or removed in any of these folders. It is called on a thread
-    /// of its own, and must not wait.
+    /// Calls `told` when something of ours was made, changed, closed by its writer or removed in any of these folders, and
+    /// notes in `drafts` what is just being written. It is called on a thread of its own, and must not wait.
     ///
     /// # Errors
     /// Where the system has no such watch to give, or a folder is not there.
     pub(crate) fn begin(
         folders: &[(&Path, Depth)],
+        drafts: &Drafts,
         is_ours: impl Fn(&Path) -> bool + Send + 'static,
         told: impl Fn() + Send + 'static,
     ) -> notify::Result<Watch> {
+        let drafts = drafts.clone();
         let heard = move |event: notify::Result<notify::Event>| {
-            let is_ours = |event: &notify::Event| event.paths.iter().any(|path| is_ours(path));
+            let Ok(event) = event else {
+                return;
+            };
+            drafts.hear(&event);
             // Our own reading is an event too.
-            if event.is_ok_and(|event| !event.kind.is_access() && is_ours(&event)) {
+            let is_change = !event.kind.is_access() || is_closed(&event);
+            if is_change && event.paths.iter().any(|path| is_ours(path)) {
                 told();
             }
         };
@@ -67,7 +75,8 @@ mod tests {
         let tell = move || {
             told.send(()).unwrap_or_default(); // Nobody listens any more once the test is over.
         };
-        let watch = Watch::begin(&[(folder.path(), Depth::All)], is_ours, tell);
+        let drafts = Drafts::default();
+        let watch = Watch::begin(&[(folder.path(), Depth::All)], &drafts, is_ours, tell);
         let _watch = watch.expect("it is watched");
         fs::write(folder.path().join("other.json"), "").expect("it is written");
         fs::write(below.join("keys.json"), "").expect("it is written");
@@ -75,6 +84,6 @@ mod tests {
             .recv_timeout(Duration::from_secs(30))
             .expect("the change must be told");
         let gone = folder.path().join("gone");
-        assert!(Watch::begin(&[(&gone, Depth::One)], |_| true, || {}).is_err());
+        assert!(Watch::begin(&[(&gone, Depth::One)], &drafts, |_| true, || {}).is_err());
     }
 }

@@ -14,6 +14,7 @@ use crate::hex::to_hex;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;
+use crate::sync::lock;
 use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
@@ -26,7 +27,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 /// The tap of all sessions; cheap to clone.
 #[derive(Clone)]
@@ -112,8 +112,7 @@ impl Tap {
     }
 
     fn lines(&self) -> MutexGuard<'_, HashMap<String, Arc<SessionTap>>> {
-        let lines = &self.shared.lines;
-        lines.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.lines)
     }
 }
 

@@ -4,10 +4,10 @@ use super::listener::Tap;
 use super::observation::Observation;
 use super::request_filter::RequestFilter;
 use super::request_filter::Ruling;
+use crate::sync::lock;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
@@ -84,7 +84,7 @@ impl SessionTap {
     }
 
     fn gate(&self) -> MutexGuard<'_, RequestFilter> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.gate)
     }
 }
 

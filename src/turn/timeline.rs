@@ -3,11 +3,11 @@
 use super::End;
 use super::LaneId;
 use super::Usage;
+use crate::sync::lock;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 use std::time::Instant;
 
 /// The timeline of one turn; cheap to clone. A turn that is tried again begins its timeline again.
@@ -69,7 +69,7 @@ impl Timeline {
     }
 
     pub(crate) fn passed(&self) -> Marks {
-        *self.0.marks.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.0.marks)
     }
 
     /// An answer whose bytes passed came to its end.
@@ -127,11 +127,11 @@ impl Timeline {
     }
 
     fn notes_mut(&self) -> MutexGuard<'_, Notes> {
-        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.notes)
     }
 
     fn set(&self, change: impl FnOnce(&mut Marks)) {
-        change(&mut self.0.marks.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut lock(&self.0.marks));
     }
 }
 

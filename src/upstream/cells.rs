@@ -19,13 +19,13 @@ use super::outcome::Verdict;
 use super::told::Change;
 use super::told::Said;
 use crate::clock;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -227,7 +227,7 @@ impl HostBreakers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Cells> {
-        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.cells)
     }
 }
 

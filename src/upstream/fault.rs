@@ -20,7 +20,8 @@ pub(super) fn status(class: Class, status: u16, body: &[u8], hint: Option<Durati
     let said = said.unwrap_or_else(|| format!("The host answered with status {status}."));
     let fault = match class {
         Class::Auth | Class::Forbidden => return refused_key(status),
-        Class::Quota | Class::RateLimit => upstream(FaultKind::UpstreamRateLimited, said),
+        Class::Quota => spent(status, said, hint),
+        Class::RateLimit => upstream(FaultKind::UpstreamRateLimited, said),
         Class::Server if status == 529 || status == 503 => {
             upstream(FaultKind::UpstreamOverloaded, said)
         }
@@ -41,6 +42,8 @@ pub(super) fn status(class: Class, status: u16, body: &[u8], hint: Option<Durati
 /// The host told a failure inside an answer of status 200, before any content.
 pub(super) fn in_stream(class: Class, error: &StreamError) -> Fault {
     let status = match class {
+        // So Anthropic tells of an empty account.
+        Class::Quota if error.code.contains("invalid_request") => 400,
         Class::RateLimit | Class::Quota => 429,
         Class::Auth => 401,
         Class::Forbidden => 403,
@@ -57,6 +60,17 @@ pub(super) fn not_served(path: &str) -> Fault {
         "No lane of this model serves {path}: bind the model to a host that does, with the adapter openai."
     );
     Fault::new(FaultKind::UnsupportedError, Blame::Relay, public).helped_by(Remedy::OtherLane)
+}
+
+/// The account behind the credential is spent. Clients send a 429 again by themselves, and that is of no use: whoever tells
+/// of it by another status is told on with that, and a 429 is marked as one that lasts.
+fn spent(status: u16, said: String, hint: Option<Duration>) -> Fault {
+    match status {
+        429 => upstream(FaultKind::UsageLimit, said).retry_after_or(hint, QUOTA_WAIT),
+        _ => {
+            upstream(FaultKind::UpstreamRejected { status }, said).helped_by(Remedy::OtherProvider)
+        }
+    }
 }
 
 fn refused_key(status: u16) -> Fault {
@@ -165,6 +179,8 @@ fn message(body: &[u8]) -> Option<String> {
 /// Characters of a host's message that are passed on.
 const MESSAGE_MAX: usize = 2000;
 const WAIT_MIN: Duration = Duration::from_secs(1);
+/// As long as a key of a spent account rests at first, where the host names no time.
+const QUOTA_WAIT: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
@@ -185,6 +201,34 @@ mod tests {
         );
         assert_eq!(refused.kind, FaultKind::UpstreamAuth);
         assert!(!refused.public.contains("sk-abc"));
+    }
+
+    #[test]
+    fn a_spent_account_is_told_by_the_hosts_status_and_a_429_as_one_that_lasts() {
+        let told = |status, wait| super::status(Class::Quota, status, b"{}", wait);
+        for status in [400, 402, 403] {
+            let fault = told(status, None);
+            assert_eq!(fault.kind, FaultKind::UpstreamRejected { status });
+            assert_eq!(fault.remedy, Remedy::OtherProvider, "another lane may help");
+        }
+        let fault = told(429, None);
+        assert_eq!(
+            (fault.kind, fault.is_wait_estimated),
+            (FaultKind::UsageLimit, true)
+        );
+        let wait = Duration::from_secs(9);
+        assert_eq!(told(429, Some(wait)).retry_after, Some(wait));
+        let event = |code: &str| StreamError {
+            code: code.into(),
+            message: "Your credit balance is too low".into(),
+            json: String::new(),
+        };
+        let kind = |code| in_stream(Class::Quota, &event(code)).kind;
+        assert_eq!(
+            kind("invalid_request_error"),
+            FaultKind::UpstreamRejected { status: 400 }
+        );
+        assert_eq!(kind("insufficient_quota"), FaultKind::UsageLimit);
     }
 
     #[test]

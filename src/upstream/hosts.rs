@@ -9,11 +9,11 @@ use crate::catalog::Snapshot;
 use crate::clock;
 use crate::egress::Proxy;
 use crate::limits::LimitEngine;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use tokio::sync::mpsc;
 
 /// The lanes to hosts; clones are one and the same.
@@ -58,8 +58,7 @@ impl Hosts {
     /// Takes the catalog in force up: hosts that are gone go, others keep their connections and what is known of their
     /// keys.
     pub(crate) fn take_up(&self, catalog: &Catalog) {
-        let one = self.0.taking_up.lock();
-        let _one = one.unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.0.taking_up);
         let snapshot = catalog.snapshot();
         let before = self.0.lanes.load_full();
         if before

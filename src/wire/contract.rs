@@ -439,8 +439,8 @@ pub(crate) static CONTRACT: &[Row] = &[
         ending: Ending::Http(of(429, RATE, "insufficient_quota")),
         blame: Blame::Upstream,
         retry: Retry::AfterReset,
-        happened: "The plan behind Claude Code has reached its own limit.",
-        next: "Wait for the reset that the message names, or change the plan.",
+        happened: "The plan behind a CLI, or the account behind a host's key, has reached its own limit.",
+        next: "Wait for the reset that the message names, change the plan, or pay for more.",
     },
     Row {
         code: "upstream_rate_limited",

@@ -313,6 +313,47 @@ fn a_key_that_fails_rests_and_the_next_one_serves() {
 }
 
 #[test]
+fn a_spent_account_is_told_so_that_no_client_asks_again_by_itself() {
+    let quota = "insufficient_quota";
+    for (said, told, types) in [
+        (
+            fails(
+                400,
+                "invalid_request_error",
+                "Your credit balance is too low",
+            ),
+            (400, "upstream_rejected"),
+            ["invalid_request_error", "invalid_request_error"],
+        ),
+        (
+            fails(402, "billing_error", "pay"),
+            (402, "upstream_rejected"),
+            ["billing_error", quota],
+        ),
+        (
+            fails(429, quota, "pay"),
+            (429, "usage_limit"),
+            ["rate_limit_error", quota],
+        ),
+    ] {
+        for (path, kind) in ["/v1/messages", "/v1/chat/completions"].iter().zip(types) {
+            let refused = said.clone();
+            let host = Host::answering(move |_| refused.clone());
+            let relay = relay(&host, HOST);
+            let answer = client::post_to(relay.address, path, &asking("x"));
+            assert_eq!((answer.status, answer.header("x-relay-error")), told);
+            assert_eq!(answer.header("x-should-retry"), "false", "{path} {told:?}");
+            assert_eq!(answer.json()["error"]["type"], kind, "{path} {told:?}");
+            assert_eq!(host.asked().len(), 2, "each key was tried");
+            let next = client::post_to(relay.address, path, &asking("x"));
+            assert_eq!(next.header("x-relay-error"), "no_healthy_keys");
+            assert!(next.body.contains("a: quota"), "{}", next.body);
+            assert_eq!(host.asked().len(), 2, "and each rests");
+        }
+    }
+}
+
+#[test]
 fn a_failure_inside_a_stream_before_its_content_is_no_answer() {
     let quota =
         json!({"type": "error", "error": {"type": "insufficient_quota", "message": "no more"}});

@@ -11,6 +11,7 @@ use super::support::upstream::Answer;
 use super::support::upstream::Upstream;
 use super::support::wait;
 use rustix::process::Signal;
+use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -52,6 +53,22 @@ fn a_stop_signal_lets_turns_end_and_leaves_nothing() {
     all_gone(&pids);
     assert!(relay.world.transcripts().is_empty());
     assert!(relay.world.pids().is_empty());
+}
+
+#[test]
+fn what_a_killed_writer_left_beside_its_file_is_gone_after_a_start() {
+    let world = World::scripted("").pool("idle = 0");
+    // No process has this number.
+    let left = ["state/keys.json", "state/catalog/below/all.yaml"]
+        .map(|file| world.path(&format!("{file}.{}.next", i32::MAX)));
+    for path in &left {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder must be made");
+        fs::write(path, "half").expect("it is written");
+    }
+    let _relay = world.start();
+    wait::until("that nothing is left", || {
+        left.iter().all(|path| !path.exists()).then_some(())
+    });
 }
 
 #[test]

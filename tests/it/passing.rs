@@ -290,8 +290,7 @@ fn what_a_named_conversation_cannot_say_to_a_host_is_labelled() {
             let is_labelled = ignored
                 .iter()
                 .any(|path| path.split('.').next() == Some(name.as_str()));
-            let is_moot = name == "include"; // It asks for more of what these tools would have found.
-            assert!(is_said || is_labelled || is_moot, "{name}: {ignored:?}");
+            assert!(is_said || is_labelled, "{name}: {ignored:?}");
         }
         for tool in ["tools.0", "tools.1"] {
             assert!(

@@ -151,10 +151,7 @@ fn the_hosts_misbehave_by_their_script_and_the_relay_tells_of_it() {
             "{prompt}: {answer}"
         );
     }
-    assert_eq!(
-        post("quota").header("x-relay-error"),
-        "upstream_rate_limited"
-    );
+    assert_eq!(post("quota").header("x-relay-error"), "usage_limit");
     let rests: Value = relay.get("/v1/breakers");
     assert!(rests.to_string().contains("\"quota\""), "{rests}");
     assert_eq!(post("hello").header("x-relay-error"), "no_healthy_keys");

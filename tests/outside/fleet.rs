@@ -23,6 +23,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -36,6 +37,7 @@ use std::time::Instant;
 pub(crate) fn all() -> Vec<Trial> {
     trials![
         a_change_made_at_one_relay_is_in_force_at_all,
+        a_file_that_is_being_written_at_one_relay_is_whole_at_all,
         limits_and_budgets_hold_over_all_relays_together,
         a_breaker_that_one_relay_opened_is_open_at_all,
         whoever_is_logged_in_at_one_relay_is_at_all_and_out_of_all,
@@ -384,6 +386,42 @@ fn a_change_made_at_one_relay_is_in_force_at_all() -> Result<(), Missing> {
             "a model that was declared at relay 3 is known at relay {number} after {after:?}"
         ));
     }
+    Ok(())
+}
+
+/// Whoever saves a file in place empties it first, and may take long to write it.
+fn a_file_that_is_being_written_at_one_relay_is_whole_at_all() -> Result<(), Missing> {
+    let fleet = Fleet::start()?;
+    let key = fleet.key("free");
+    let path = |file: &str| fleet.relays[2].world.path(&format!("state/catalog/{file}"));
+    let text = fs::read_to_string(path("all.yaml")).expect("the catalog came from the store");
+    let declare =
+        |name: &str| format!("---\nkind: Model\nmetadata: {{ name: {name} }}\nspec: {{}}\n");
+    let everywhere = |model: &str| {
+        for relay in &fleet.relays {
+            let known = || ask(relay, &key, model, "x").header("x-relay-error") == "model_unbound";
+            wait::until(model, || known().then_some(()));
+        }
+    };
+    let mut writer = fs::File::create(path("all.yaml")).expect("it must be emptied");
+    // Once this one is everywhere, so is whatever relay 3 gave of its catalog until then.
+    fs::write(path("beside.yaml"), declare("beside")).expect("a row must be written");
+    everywhere("beside");
+    let (half, rest) = text.split_at(text.len() / 4);
+    writer
+        .write_all(half.as_bytes())
+        .expect("it must be written");
+    fs::write(path("beside.yaml"), declare("besides")).expect("a row must be written");
+    everywhere("besides");
+    for relay in &fleet.relays {
+        assert_eq!(ask(relay, &key, "m", "x").status, 200);
+    }
+    let rest = format!("{rest}{}", declare("late"));
+    writer
+        .write_all(rest.as_bytes())
+        .expect("it must be written");
+    drop(writer);
+    everywhere("late");
     Ok(())
 }
 

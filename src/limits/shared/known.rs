@@ -8,11 +8,11 @@ use super::super::ask::Subject;
 use super::super::ask::SubjectKind;
 use super::super::period::Window;
 use super::ask::Standing;
+use crate::sync::lock;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Instant;
 
 /// By subject.
@@ -99,7 +99,7 @@ impl Known {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(SubjectKind, Arc<str>), Row>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -6,6 +6,7 @@ use super::rpc::ClientMessage;
 use super::tool_list::ToolList;
 use super::tool_sync::Notice;
 use super::tool_sync::ToolEvent;
+use crate::sync::lock;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -13,7 +14,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -243,7 +243,7 @@ impl McpServer {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -216,7 +216,6 @@ impl Launcher {
             machine: start.machine,
             lines: Lines::default(),
             diagnostics,
-            tells_nothing: Arc::clone(&self.shared.tells_nothing),
             held: start.held,
             told: start.told,
             transcript: launch_context.transcript_store.path(&uuid),

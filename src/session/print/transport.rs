@@ -23,9 +23,6 @@ use crate::session::witness::receiver::HookAddress;
 use crate::session::witness::request_sign::RequestSign;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -39,8 +36,6 @@ pub(super) struct PrintTransport {
     pub(super) machine: Machine,
     pub(super) lines: Lines,
     pub(super) diagnostics: Option<Diagnostics>,
-    /// Set once a CLI is seen that does not know how to tell of its requests.
-    pub(super) tells_nothing: Arc<AtomicBool>,
     /// The conversation that a session was launched with, until it may have it.
     pub(super) held: Option<String>,
     /// How much the conversation that it was launched with has told of what the CLI tells by itself; `None` where that
@@ -154,9 +149,6 @@ impl PrintTransport {
 
     fn handle_signs(&mut self, signs: Vec<RequestSign>) {
         for sign in signs {
-            if sign == RequestSign::Unknown {
-                self.tells_nothing.store(true, Ordering::Relaxed);
-            }
             self.machine.handle_request_sign(sign);
         }
     }
@@ -165,8 +157,8 @@ impl PrintTransport {
         for word in words {
             // What the API refused a request with is said before the turn's failure is.
             if matches!(word, OutputLine::Closed { error: Some(_), .. }) {
-                let signs = self.diagnostics.as_mut().map(Diagnostics::read);
-                self.handle_signs(signs.unwrap_or_default());
+                let signs = diagnostics::read(self.diagnostics.as_mut());
+                self.handle_signs(signs);
             }
             self.machine.handle_word(word, now);
             self.drain(session);

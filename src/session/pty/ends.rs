@@ -4,6 +4,7 @@
 //! Two threads that only moved bytes stood here before; each piece woke one, which woke the session. The runtime waits
 //! for any descriptor, but what it has for that without unsafe is named for pipes.
 
+use crate::sync::lock;
 use filedescriptor::FileDescriptor;
 use portable_pty::MasterPty;
 use rustix::fs::OFlags;
@@ -17,7 +18,6 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use tokio::net::unix::pipe::Receiver;
 use tokio::net::unix::pipe::Sender;
 
@@ -103,7 +103,7 @@ impl Terminal {
     }
 
     fn behind(&self) -> MutexGuard<'_, VecDeque<u8>> {
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.behind)
     }
 }
 

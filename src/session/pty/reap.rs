@@ -1,6 +1,7 @@
 //! Ends of processes: a session's whole group, and orphans that a killed daemon left.
 
 use crate::disk::replace_unsynced;
+use crate::sync::lock;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -8,7 +9,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// How a group is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,13 +91,13 @@ impl ProcessRegistry {
             pid,
             start_time: start_time(pid).unwrap_or(0),
         };
-        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alive = lock(&self.alive);
         alive.insert(pid, entry);
         self.save(&alive);
     }
 
     pub(crate) fn remove(&self, pid: u32) {
-        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alive = lock(&self.alive);
         alive.remove(&pid);
         self.save(&alive);
     }

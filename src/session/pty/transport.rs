@@ -35,9 +35,6 @@ use crate::turn::Event;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -58,8 +55,6 @@ pub(in crate::session) struct PtyTransport {
     pub(in crate::session) copies: Option<Copies>,
     /// Where the CLI tells of its requests before it sends them.
     pub(in crate::session) diagnostics: Option<Diagnostics>,
-    /// Set where it does not know how to.
-    pub(in crate::session) tells_nothing: Arc<AtomicBool>,
     /// The gate, once it is open.
     pub(in crate::session) gate: Option<File>,
     pub(in crate::session) screen: Screen,
@@ -71,9 +66,6 @@ pub(in crate::session) struct PtyTransport {
 impl PtyTransport {
     fn handle_signs(&mut self, signs: Vec<RequestSign>, now: Instant) {
         for sign in signs {
-            if sign == RequestSign::Unknown {
-                self.tells_nothing.store(true, Ordering::Relaxed);
-            }
             self.machine.handle_request_sign(sign, now);
         }
     }
@@ -84,7 +76,6 @@ impl PtyTransport {
         (machine, tail): (Machine, Option<Tail>),
         tapped: Option<TapSession>,
         (copies, diagnostics): Witnesses,
-        tells_nothing: Arc<AtomicBool>,
     ) -> PtyTransport {
         PtyTransport {
             process,
@@ -97,7 +88,6 @@ impl PtyTransport {
             tail,
             copies,
             diagnostics,
-            tells_nothing,
             gate: None,
             screen: Screen::new(),
             verdict: None,
@@ -231,8 +221,8 @@ impl PtyTransport {
         }
         // What the API refused a request with is said before the turn's failure is.
         if matches!(hook.event, HookEvent::Failed { .. }) {
-            let signs = self.diagnostics.as_mut().map(Diagnostics::read);
-            self.handle_signs(signs.unwrap_or_default(), now);
+            let signs = diagnostics::read(self.diagnostics.as_mut());
+            self.handle_signs(signs, now);
         }
         self.machine.handle_hook(&hook, now);
     }

@@ -10,6 +10,7 @@ use super::wakers::Changes;
 use super::wakers::Wakers;
 use super::watch::Ear;
 use super::watch::FolderId;
+use crate::sync::lock;
 use crate::turn::json;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -19,7 +20,6 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::PoisonError;
 use tokio::sync::Notify;
 
 /// A folder of copies; nobody hears of it any more once this is dropped.
@@ -112,7 +112,7 @@ impl Copies {
     fn look(&mut self, files: &[PathBuf]) {
         // Behind the listing: all that is listed was told of by now.
         self.ear.catch_up();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.told);
         let told = std::mem::take(&mut *told);
         let names = files.iter().filter_map(|file| file.file_name());
         self.seen.look(told, &names.map(OsStr::to_owned).collect());

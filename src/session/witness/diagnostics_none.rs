@@ -4,6 +4,8 @@ use super::request_sign::RequestSign;
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// There is none.
 pub(crate) struct Diagnostics(Infallible);
@@ -11,8 +13,16 @@ pub(crate) struct Diagnostics(Infallible);
 /// What is said next of a request; without a pipe, nothing ever. Cancel safe.
 pub(crate) async fn next(diagnostics: Option<&mut Diagnostics>) -> Vec<RequestSign> {
     match diagnostics {
-        Some(diagnostics) => diagnostics.next().await,
+        Some(diagnostics) => match diagnostics.0 {},
         None => std::future::pending().await,
+    }
+}
+
+/// What is said already; without a pipe, nothing.
+pub(crate) fn read(diagnostics: Option<&mut Diagnostics>) -> Vec<RequestSign> {
+    match diagnostics {
+        Some(diagnostics) => match diagnostics.0 {},
+        None => Vec::new(),
     }
 }
 
@@ -21,17 +31,7 @@ impl Diagnostics {
     ///
     /// # Errors
     /// Always.
-    pub(crate) fn open(_path: &Path) -> io::Result<Diagnostics> {
+    pub(crate) fn open(_path: &Path, _tells_nothing: Arc<AtomicBool>) -> io::Result<Diagnostics> {
         Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// Says nothing, since it is not there.
-    pub(crate) fn read(&mut self) -> Vec<RequestSign> {
-        match self.0 {}
-    }
-
-    /// Says nothing, since it is not there.
-    pub(crate) async fn next(&mut self) -> Vec<RequestSign> {
-        match self.0 {}
     }
 }

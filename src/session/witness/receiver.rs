@@ -15,6 +15,7 @@ use crate::session::mcp::rpc;
 use crate::session::mcp::server::McpServer;
 use crate::session::mcp::server::Reply;
 use crate::session::pieces::Pieces;
+use crate::sync::lock;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Either;
@@ -31,7 +32,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -102,7 +102,7 @@ impl Receiver {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Line>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sessions)
     }
 
     /// The session of this path, and what of it is asked for.

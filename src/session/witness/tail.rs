@@ -8,6 +8,7 @@ use super::record::Record;
 use super::wakers::Wakers;
 use super::watch::Watch;
 use crate::disk::make_private_folder;
+use crate::sync::lock;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
@@ -19,7 +20,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use tokio::sync::Notify;
 
 /// The watcher; cheap to clone.
@@ -104,7 +104,7 @@ impl Tails {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 
     fn watch(&self, folder: &Path) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Who is woken when a file or a folder changed.
 
 use super::watch::FolderId;
+use crate::sync::lock;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -8,7 +9,6 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use tokio::sync::Notify;
 
 /// Those who wait; cheap to clone. A waker is here for as long as its session is.
@@ -48,7 +48,7 @@ impl Waker {
         if !name.to_string_lossy().ends_with(self.ending) {
             return None;
         }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.told);
         let is_told =
             (told.back()).is_some_and(|last| (last.0.as_os_str(), last.1) == (name, change));
         if !is_told && told.len() < TOLD_MAX {
@@ -104,7 +104,7 @@ impl Wakers {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

@@ -5,6 +5,7 @@
 //! the runtime waits for it with everything else.
 
 use super::wakers::Change;
+use crate::sync::lock;
 use rustix::fs::inotify;
 use rustix::fs::inotify::CreateFlags;
 use rustix::fs::inotify::ReadFlags;
@@ -17,7 +18,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
@@ -116,7 +116,7 @@ impl Ear {
             buffer,
             changed,
         } = &*self.hearing;
-        let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = lock(buffer);
         let mut events = Reader::new(told, &mut buffer);
         loop {
             let event = events.next()?;

@@ -26,10 +26,10 @@ use super::writer::Write;
 use super::writer::Writer;
 use super::writer::say_lost;
 use crate::clock;
+use crate::sync::lock;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -148,7 +148,7 @@ impl Store {
     /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record; the id and the moment that its place
     /// in the log has are given here. Whoever must know that it is written flushes.
     pub(crate) fn append_audit(&self, mut entry: AuditEntry) {
-        let mut order = self.0.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut order = lock(&self.0.order);
         (entry.at_ms, entry.id) = order.next(clock::unix_ms());
         self.tell(Write::Audit(Box::new(entry)));
     }

@@ -6,6 +6,8 @@ use super::super::database::SharedFiles;
 use super::super::database::StoreFault;
 use super::super::database::StorePlace;
 use super::super::database::hear_changes;
+use super::super::draft::Drafts;
+use super::super::draft::Rewritten;
 use super::super::watch::Depth;
 use super::super::watch::Watch;
 use super::folder::Folder;
@@ -58,6 +60,12 @@ struct Work {
     common: BTreeMap<String, Common>,
     /// The catalog has too many files, here or there.
     is_over: bool,
+    /// Files that somebody is just writing.
+    drafts: Drafts,
+    /// How long a file must have stood as it is before it is given.
+    settle: Duration,
+    /// How soon a file that has not is looked at again.
+    look_again: Option<Duration>,
 }
 
 impl Mirror {
@@ -89,11 +97,16 @@ impl Mirror {
             files,
             folder: folder.clone(),
             is_over: false,
+            drafts: Drafts::default(),
+            // What changed before a start was changed by then.
+            settle: Duration::ZERO,
+            look_again: None,
         };
         work.sync().map_err(|behind| closed(behind.to_string()))?;
         let (changed, heard) = mpsc::sync_channel(1);
         let ends = Arc::new(AtomicBool::new(false));
-        let watcher = watcher(folder, changed.clone());
+        let watcher = watcher(folder, &work.drafts, changed.clone());
+        work.settle = SETTLE;
         let (server, told, end) = ((**server).clone(), changed.clone(), Arc::clone(&ends));
         let hear = move || hear_changes(&server, || tell(&told) && !end.load(Ordering::Relaxed));
         let end = Arc::clone(&ends);
@@ -138,7 +151,7 @@ fn tell(changed: &SyncSender<()>) -> bool {
     )
 }
 
-fn watcher(folder: Folder, changed: SyncSender<()>) -> Option<Watch> {
+fn watcher(folder: Folder, drafts: &Drafts, changed: SyncSender<()>) -> Option<Watch> {
     let (home, catalog) = (folder.home.clone(), folder.catalog.clone());
     let told = move || {
         tell(&changed);
@@ -147,7 +160,7 @@ fn watcher(folder: Folder, changed: SyncSender<()>) -> Option<Watch> {
         .map_err(notify::Error::io)
         .and_then(|()| {
             let folders = [(&*home, Depth::One), (&*catalog, Depth::All)];
-            Watch::begin(&folders, move |path| folder.is_common(path), told)
+            Watch::begin(&folders, drafts, move |path| folder.is_common(path), told)
         });
     watching
         .inspect_err(|error| tracing::warn!(%error, "changes of this relay's files are told to others within {LOOK_EVERY:?} only"))
@@ -155,16 +168,15 @@ fn watcher(folder: Folder, changed: SyncSender<()>) -> Option<Watch> {
 }
 
 fn follow(mut work: Work, heard: &Receiver<()>, ends: &AtomicBool) {
-    let (mut wait, mut is_behind) = (LOOK_EVERY, false);
+    let (mut wait, mut is_behind) = (work.wait(), false);
     while !ends.load(Ordering::Relaxed) {
         match heard.recv_timeout(wait) {
-            // A second word meanwhile is as good as the first.
-            Ok(()) => drop(heard.recv_timeout(SETTLE)),
+            Ok(()) => come_to_rest(heard),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         match work.sync() {
-            Ok(()) => (wait, is_behind) = (LOOK_EVERY, false),
+            Ok(()) => (wait, is_behind) = (work.wait(), false),
             Err(behind) => {
                 if !std::mem::replace(&mut is_behind, true) {
                     tracing::warn!(error = %causes(&behind), "changes of other relays are not known; this one goes on with what it has");
@@ -175,7 +187,18 @@ fn follow(mut work: Work, heard: &Receiver<()>, ends: &AtomicBool) {
     }
 }
 
+/// Waits until no more changes are told of: several files written together go together.
+fn come_to_rest(heard: &Receiver<()>) {
+    let end = clock::now() + SETTLE_MAX;
+    while clock::now() < end && heard.recv_timeout(SETTLE).is_ok() {}
+}
+
 impl Work {
+    /// How long nothing needs to be looked at, where nobody tells of a change.
+    fn wait(&self) -> Duration {
+        self.look_again.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
+    }
+
     /// Takes what is newer there, gives what is newer here.
     fn sync(&mut self) -> Result<(), Behind> {
         // What somebody else was faster with is told by a word as well.
@@ -188,8 +211,9 @@ impl Work {
     }
 
     /// Goes through all files once; false where somebody else was faster with keys or secrets. Then no row of the catalog is
-    /// given or taken: it could lead a value that is forgotten to another address.
+    /// given or taken, nor while somebody writes these here: it could lead a value that is forgotten to another address.
     fn pass(&mut self) -> Result<bool, Behind> {
+        self.look_again = None;
         let here = self.folder.read().map_err(Behind::Folder)?;
         let there = self.files.all().map_err(Behind::Server)?;
         let there: BTreeMap<&str, &SharedFile> = there
@@ -208,7 +232,7 @@ impl Work {
             .into_iter()
             .partition(|name| Folder::is_own_name(name));
         let before = self.common.clone();
-        let (mut taken, mut is_same) = (Vec::new(), true);
+        let (mut taken, mut is_same, mut is_beaten) = (Vec::new(), true, false);
         let mut settle = |work: &mut Work, name| {
             let text = here.files.get(name).map(String::as_str);
             let settled = work.settle(name, text, there.get(name).copied())?;
@@ -218,7 +242,9 @@ impl Work {
             Ok(settled)
         };
         for name in own {
-            is_same &= settle(self, name)? != Settled::NotYet;
+            let settled = settle(self, name)?;
+            is_same &= !matches!(settled, Settled::NotYet | Settled::Draft);
+            is_beaten |= settled == Settled::NotYet;
         }
         // What is not known whole could be taken for removed: then nothing of the catalog is given or taken.
         let rows = rows.into_iter().filter(|_| is_same && !self.is_over);
@@ -234,7 +260,7 @@ impl Work {
         if self.common != before {
             self.folder.remember(&self.common).map_err(Behind::Folder)?;
         }
-        Ok(is_same)
+        Ok(!is_beaten)
     }
 
     /// Says in the log, once each way, whether the catalog has too many files to be kept the same.
@@ -265,6 +291,14 @@ impl Work {
         let here = print(text);
         let server = file.map(|file| (file.version, print(file.content.as_deref())));
         let was = self.common.get(name).map(|common| common.print);
+        if let Some(text) = text
+            && was != Some(here)
+            && let Some(wait) = self.drafts.wait(&path, Rewritten::of(text), self.settle)
+        {
+            let sooner = self.look_again.map_or(wait, |other| other.min(wait));
+            self.look_again = Some(sooner);
+            return Ok(Settled::Draft);
+        }
         let theirs = file.and_then(|file| file.content.as_deref());
         match (step(was, here, server), server) {
             (Step::Give { before }, _) => self.give(name, before, text),
@@ -323,7 +357,7 @@ impl Work {
         }
         match self.give(name, version, Some(merged))? {
             Settled::Same | Settled::Taken => Ok(Settled::Taken),
-            Settled::NotYet => Ok(Settled::NotYet),
+            Settled::NotYet | Settled::Draft => Ok(Settled::NotYet),
         }
     }
 
@@ -373,6 +407,8 @@ enum Settled {
     Taken,
     /// Somebody else was faster. That is settled at the next word, which has been told already.
     NotYet,
+    /// Somebody is just writing it here: nothing is given before that is over, and nothing is put in its place.
+    Draft,
 }
 
 /// Whether a name is that of a file of the catalog which there is, here or there, and not only of one that was removed.
@@ -383,8 +419,10 @@ fn is_file(here: &Here, there: &BTreeMap<&str, &SharedFile>, name: &str) -> bool
 
 /// How often all files are gone through at once where others change them meanwhile.
 const PASSES_MAX: usize = 4;
-/// How long more changes are waited for after one, so that several files written together go together.
+/// How long no more changes must come after one before anything is given or taken.
 const SETTLE: Duration = Duration::from_millis(50);
+/// How long that is waited for where changes do not end: a change is in force at all relays within a second.
+const SETTLE_MAX: Duration = Duration::from_millis(200);
 /// How long a change may go unseen where the file system tells nothing.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Between two tries while the server is away.

@@ -156,7 +156,11 @@ const ROWS: &[Row] = &[
         "the answer is whole when its caller hears of it",
     ),
     responses("truncation", Ignored, "disabled asks for nothing"),
-    responses("include", Honoured, "ignored for logprobs"),
+    responses(
+        "include",
+        Honoured,
+        "ignored for what hosted tools found, and for logprobs",
+    ),
     responses("max_tool_calls", Ignored, ""),
     responses("prompt", Rejected, ""),
     both("metadata", Moot, "a response says it again"),

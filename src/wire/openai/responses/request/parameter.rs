@@ -113,13 +113,19 @@ pub(super) fn unheard(fields: &Map<String, Value>, labels: &mut Labels) {
     if fields.get("background").is_some_and(|said| *said == true) {
         labels.emulate("background"); // It is over when its caller hears of it.
     }
-    let chances = |wish: &Value| wish.as_str().is_some_and(|wish| wish.ends_with("logprobs"));
+    let is_given = |wish: &Value| wish.as_str().is_some_and(|wish| GIVEN.contains(&wish));
     let wishes = fields.get("include").and_then(Value::as_array);
-    if wishes.is_some_and(|wishes| wishes.iter().any(chances)) {
-        labels.ignore("include");
+    if wishes.is_some_and(|wishes| !wishes.iter().all(is_given)) {
+        labels.ignore("include"); // What hosted tools found, chances, and whatever comes to be.
     }
     shared::ignore_unknown(fields, KNOWN, labels);
 }
+
+/// What `include` can name and is there in any case.
+const GIVEN: &[&str] = &[
+    "reasoning.encrypted_content",
+    "message.input_image.image_url",
+];
 
 /// Fields whose meaning is in the request, and fields that do not change the answer.
 const KNOWN: &[&str] = &[

@@ -232,6 +232,23 @@ fn what_cannot_be_had_is_refused_by_name_and_what_nobody_hears_is_told() {
 }
 
 #[test]
+fn what_include_asks_for_and_is_not_given_is_told() {
+    let told =
+        |wish: &str| request(json!({"include": ["reasoning.encrypted_content", wish]})).ignored;
+    for wish in [
+        "message.output_text.logprobs",
+        "web_search_call.action.sources",
+        "file_search_call.results",
+        "code_interpreter_call.outputs",
+        "computer_call_output.output.image_url",
+        "whatever_comes",
+    ] {
+        assert_eq!(told(wish), ["include"], "{wish}");
+    }
+    assert_eq!(told("message.input_image.image_url"), [""; 0]);
+}
+
+#[test]
 fn a_call_alone_says_what_it_leaned_on() {
     let ours = super::super::thought::wrap(&json!({"type": "redacted_thinking", "data": "d"}));
     let before = [
