@@ -94,20 +94,20 @@ impl StreamReader {
         if !is_first && self.observed.is_meaningful && self.is_text(data) {
             return;
         }
-        let Ok([object, kind]) = fields(data, &["object", "type"]) else {
+        let Ok(event) = Event::of(data) else {
             self.observed.alien = is_first.then(|| super::protocol::looks_like(data));
             return;
         };
-        let (object, kind) = (fields::text(object), fields::text(kind).unwrap_or_default());
+        let (object, kind) = (fields::text(event.object), event.kind());
         let other = Protocol::of_event(object.as_deref(), &kind);
         if let Some(other) = other.filter(|found| *found != self.protocol) {
             self.observed.alien = Some(other.words());
             return;
         }
         match self.protocol {
-            Protocol::Messages => messages(&mut self.observed, &kind, data),
-            Protocol::Chat => chat(&mut self.observed, data),
-            Protocol::Responses => responses(&mut self.observed, &kind, data),
+            Protocol::Messages => messages(&mut self.observed, &event),
+            Protocol::Chat => chat(&mut self.observed, &event),
+            Protocol::Responses => responses(&mut self.observed, &event),
         }
     }
 
@@ -117,16 +117,90 @@ impl StreamReader {
             Protocol::Messages => self.event.starts_with(b"content_block_"),
             Protocol::Responses => self.event.ends_with(b".delta"),
             Protocol::Chat => {
-                let holds = |words: &[Finder<'_>]| words.iter().any(|w| w.find(data).is_some());
-                !holds(&*TO_BE_READ) && holds(&*GOES_ON)
+                let goes_on = GOES_ON.iter().any(|words| words.find(data).is_some());
+                goes_on && !tells_counts(data) && ERROR.find(data).is_none()
             }
         }
     }
 }
 
-/// What stands in chunks that must be read.
-static TO_BE_READ: LazyLock<[Finder<'static>; 3]> =
-    LazyLock::new(|| ["\"usage\":{", "\"usage\": {", "\"error\""].map(Finder::new));
+/// What an event of any protocol is looked at for, as it stands there.
+struct Event<'a> {
+    json: &'a [u8],
+    object: &'a str,
+    kind: &'a str,
+    message: &'a str,
+    block: &'a str,
+    delta: &'a str,
+    counts: &'a str,
+    error: &'a str,
+    model: &'a str,
+    choices: &'a str,
+    response: &'a str,
+    item: &'a str,
+}
+
+impl<'a> Event<'a> {
+    fn of(json: &'a [u8]) -> Result<Event<'a>, serde_json::Error> {
+        let [
+            object,
+            kind,
+            message,
+            block,
+            delta,
+            counts,
+            error,
+            model,
+            choices,
+            response,
+            item,
+        ] = fields(json, &OF_AN_EVENT)?;
+        Ok(Event {
+            json,
+            object,
+            kind,
+            message,
+            block,
+            delta,
+            counts,
+            error,
+            model,
+            choices,
+            response,
+            item,
+        })
+    }
+
+    fn kind(&self) -> Cow<'a, str> {
+        fields::text(self.kind).unwrap_or_default()
+    }
+}
+
+const OF_AN_EVENT: [&str; 11] = [
+    "object",
+    "type",
+    "message",
+    "content_block",
+    "delta",
+    "usage",
+    "error",
+    "model",
+    "choices",
+    "response",
+    "item",
+];
+
+/// Whether a chunk has counts; many hosts say of each chunk that it has none.
+fn tells_counts(chunk: &[u8]) -> bool {
+    USAGE.find_iter(chunk).any(|at| {
+        let value = chunk[at + USAGE.needle().len()..].trim_ascii_start();
+        let value = value.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.is_some_and(|value| !value.starts_with(b"null"))
+    })
+}
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
 /// What stands in chunks that are not the last.
 static GOES_ON: LazyLock<[Finder<'static>; 2]> =
     LazyLock::new(|| ["\"finish_reason\":null", "\"finish_reason\": null"].map(Finder::new));
@@ -157,7 +231,9 @@ pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
         };
     };
     let [object, kind] = identity.map(fields::text);
-    let has_choices = || observed.stop.is_some() || picked(body, &["choices"]) != [NULL];
+    let has_choices = || {
+        observed.stop.is_some() || fields(body, &["choices"]).is_ok_and(|[choices]| choices != NULL)
+    };
     let alien = match Protocol::of_answer(object.as_deref(), kind.as_deref(), has_choices) {
         Some(found) if found == protocol => None,
         Some(found) => Some(found.words()),
@@ -204,7 +280,7 @@ fn whole_completion(body: &[u8]) -> Whole<'_> {
     let [object, kind, model, counts, reason] = fields_at(body, &paths)?;
     let observed = Observed {
         usage: usage(Protocol::Chat, counts),
-        stop: fields::text(reason).map(|name| incoming::stop(&name)),
+        stop: finish_reason(reason),
         model: fields::owned_text(model),
         ..Observed::default()
     };
@@ -248,58 +324,51 @@ pub(crate) fn opaque(body: &[u8]) -> Observed {
     }
 }
 
-fn messages(observed: &mut Observed, kind: &str, json: &[u8]) {
-    match kind {
+fn messages(observed: &mut Observed, event: &Event<'_>) {
+    match &*event.kind() {
         "message_start" => {
-            let [message] = picked(json, &["message"]);
-            let [model, counts] = inner(message, &["model", "usage"]);
+            let [model, counts] = inner(event.message, &["model", "usage"]);
             observed.model = fields::owned_text(model);
             observed.usage = usage(Protocol::Messages, counts);
         }
         "content_block_start" => {
-            let [block] = picked(json, &["content_block"]);
-            let is_text = matches!(kind_of(block).as_deref(), Some("text" | "thinking"));
+            let is_text = matches!(kind_of(event.block).as_deref(), Some("text" | "thinking"));
             observed.is_meaningful |= !is_text;
         }
         "content_block_delta" => observed.is_meaningful = true,
         "message_delta" => {
-            let [delta, counts] = picked(json, &["delta", "usage"]);
             observed.is_meaningful = true;
-            observed.usage = usage(Protocol::Messages, counts).over(observed.usage);
-            observed.stop = stop(inner(delta, &["stop_reason", "stop_sequence"]));
+            observed.usage = usage(Protocol::Messages, event.counts).over(observed.usage);
+            observed.stop = stop(inner(event.delta, &["stop_reason", "stop_sequence"]));
         }
         "message_stop" => (observed.is_over, observed.is_meaningful) = (true, true),
-        "error" => {
-            let [told] = picked(json, &["error"]);
-            observed.error = Some(error(told, "type", json));
-        }
+        "error" => observed.error = Some(error(event.error, "type", event.json)),
         _ => {}
     }
 }
 
-fn chat(observed: &mut Observed, json: &[u8]) {
-    let [told, model, counts, choices] = picked(json, &["error", "model", "usage", "choices"]);
-    if told != NULL {
-        observed.error = Some(error(told, "code", json));
+fn chat(observed: &mut Observed, event: &Event<'_>) {
+    if event.error != NULL {
+        observed.error = Some(error(event.error, "code", event.json));
         return;
     }
     if observed.model.is_none() {
-        observed.model = fields::owned_text(model);
+        observed.model = fields::owned_text(event.model);
     }
-    observed.usage = usage(Protocol::Chat, counts).over(observed.usage);
-    for choice in items(choices) {
-        let [delta] = inner(choice, &["delta"]);
+    observed.usage = usage(Protocol::Chat, event.counts).over(observed.usage);
+    for choice in items(event.choices) {
+        let [delta, reason] = inner(choice, &["delta", "finish_reason"]);
         observed.is_meaningful |= says_something(delta);
-        if let Some(reason) = finish_reason(choice) {
+        if let Some(reason) = finish_reason(reason) {
             observed.stop = Some(reason);
             (observed.is_complete, observed.is_meaningful) = (true, true);
         }
     }
 }
 
-fn responses(observed: &mut Observed, kind: &str, json: &[u8]) {
-    let [response] = picked(json, &["response"]);
-    match kind {
+fn responses(observed: &mut Observed, event: &Event<'_>) {
+    let (response, json) = (event.response, event.json);
+    match &*event.kind() {
         "error" => observed.error = Some(error(&String::from_utf8_lossy(json), "code", json)),
         "response.failed" => {
             let [told] = inner(response, &["error"]);
@@ -310,23 +379,18 @@ fn responses(observed: &mut Observed, kind: &str, json: &[u8]) {
             observed.model = fields::owned_text(model);
         }
         "response.output_item.added" => {
-            let [item] = picked(json, &["item"]);
-            observed.is_meaningful |= kind_of(item).as_deref() != Some("message");
+            observed.is_meaningful |= kind_of(event.item).as_deref() != Some("message");
         }
         "response.content_part.added" => {}
         "response.completed" | "response.incomplete" => {
-            let [counts] = inner(response, &["usage"]);
+            let [counts, details, output] =
+                inner(response, &["usage", "incomplete_details", "output"]);
             observed.usage = usage(Protocol::Responses, counts);
-            observed.stop = Some(ending(inner(response, &["incomplete_details", "output"])));
+            observed.stop = Some(ending([details, output]));
             (observed.is_over, observed.is_meaningful) = (true, true);
         }
         _ => observed.is_meaningful = true,
     }
-}
-
-/// Fields of what was found to be JSON.
-fn picked<'a, const N: usize>(json: &'a [u8], names: &[&str; N]) -> [&'a str; N] {
-    fields(json, names).unwrap_or([NULL; N])
 }
 
 /// Whether a piece of an answer holds more than whose it is.
@@ -361,8 +425,7 @@ fn stop([name, sequence]: [&str; 2]) -> Option<StopReason> {
 }
 
 /// The reason by OpenAI's name.
-fn finish_reason(choice: &str) -> Option<StopReason> {
-    let [name] = inner(choice, &["finish_reason"]);
+fn finish_reason(name: &str) -> Option<StopReason> {
     fields::text(name).map(|name| incoming::stop(&name))
 }
 
@@ -470,6 +533,23 @@ mod tests {
             assert!(!read(protocol, &[preamble, ": ping", ""]).is_meaningful);
             let begun = read(protocol, &[preamble, "", content]);
             assert!(begun.is_meaningful && begun.alien.is_none() && begun.error.is_none());
+        }
+    }
+
+    #[test]
+    fn counts_beside_a_piece_of_text_are_read_however_they_are_spaced() {
+        let begin = r#"data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}"#;
+        for (counts, told) in [
+            (r#""usage":{"completion_tokens":3}"#, Some(3)),
+            (r#""usage" : {"completion_tokens":3}"#, Some(3)),
+            (r#""usage": null"#, None),
+            (r#""other":"\"usage\":{}""#, None),
+        ] {
+            let piece = format!(
+                r#"data: {{"choices":[{{"delta":{{"content":"b"}},"finish_reason":null}}],{counts}}}"#
+            );
+            let end = read(Protocol::Chat, &[begin, &piece]);
+            assert_eq!(end.usage.output_tokens, told, "{counts}");
         }
     }
 
