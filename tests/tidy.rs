@@ -41,7 +41,7 @@ upstream: turn clock valkey wire egress secret catalog limits lane cause
 routing:  turn clock store catalog limits lane upstream cause
 alert:    clock egress store catalog routing cause
 conversation: turn clock lane session routing hex disk
-archive:  turn clock hex disk
+archive:  turn clock hex quote disk
 simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
 auth:     turn clock store limits cause
