@@ -37,7 +37,7 @@ session:  turn clock terminal egress listen tap hex disk
 codex:    turn clock lane session disk
 record:   turn clock wire terminal lane session codex disk
 pool:     turn clock lane session
-upstream: turn clock valkey wire egress secret catalog limits lane cause
+upstream: turn clock quote valkey wire egress secret catalog limits lane cause
 routing:  turn clock store catalog limits lane upstream cause
 alert:    clock egress store catalog routing cause
 conversation: turn clock lane session routing hex disk
