@@ -2,11 +2,12 @@
 
 /// Two lower-case digits a byte.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        digits.push(char::from(DIGITS[usize::from(half)]));
+    let mut digits = vec![0; 2 * bytes.len()];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
-    digits
+    String::from_utf8(digits).expect("hex digits must be text")
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

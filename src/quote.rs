@@ -1,4 +1,4 @@
-//! Texts as JSON, written behind what is there already, as serde writes them. `[pure]`
+//! Texts and counts as JSON, written behind what is there already, as serde writes them. `[pure]`
 
 use crate::hex::to_hex;
 
@@ -21,6 +21,14 @@ pub(crate) fn around(before: &str, text: &str, after: &str, json: &mut String) {
     json.push_str(before);
     quote(text, json);
     json.push_str(after);
+}
+
+/// Writes a count as JSON has it.
+pub(crate) fn count(number: u64, json: &mut String) {
+    if number > 9 {
+        count(number / 10, json);
+    }
+    json.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// Where the first byte stands that is escaped. Most pieces hold none, which the machine sees of all their bytes at once.
@@ -74,6 +82,15 @@ mod tests {
             let mut json = String::from("[");
             around("", text, "]", &mut json);
             assert_eq!(json, format!("[{}]", Value::from(text)));
+        }
+    }
+
+    #[test]
+    fn a_count_is_written_as_serde_writes_it() {
+        for number in [0, 7, 10, 99, 100, 65_536, u64::MAX - 1, u64::MAX] {
+            let mut json = String::from("[");
+            count(number, &mut json);
+            assert_eq!(json, format!("[{}", Value::from(number)));
         }
     }
 }

@@ -38,11 +38,11 @@ session:  turn clock terminal egress listen tap hex disk sync
 codex:    turn clock lane session disk sync
 record:   turn clock wire terminal lane session codex disk sync
 pool:     turn clock lane session
-upstream: turn clock valkey wire egress secret catalog limits lane cause sync
+upstream: turn clock quote valkey wire egress secret catalog limits lane cause sync
 routing:  turn clock store catalog limits lane upstream cause
 alert:    clock egress store catalog routing cause
 conversation: turn clock lane session routing hex disk sync
-archive:  turn clock hex disk sync
+archive:  turn clock hex quote disk sync
 simulation: turn clock terminal secret catalog limits lane session pool upstream
 property: turn clock wire terminal tap session
 auth:     turn clock store limits cause sync

@@ -6,6 +6,8 @@ use super::shelf::Bounds;
 use super::shelf::Shelf;
 use crate::clock;
 use crate::hex::to_hex;
+use crate::quote::around;
+use crate::quote::count;
 use crate::sync::lock;
 use crate::turn::Owner;
 use serde_json::Value;
@@ -192,8 +194,17 @@ fn put(shelf: &mut Shelf, owner: &Owner, id: &str, record: &str) -> io::Result<(
 
 /// A record as it is written, with the milliseconds since 1970.
 fn kept(owner: &Owner, id: &str, record: &str) -> String {
-    let (owner, of, at) = (Value::from(&*owner.0), Value::from(id), clock::unix_ms());
-    format!(r#"{{"version":{VERSION},"owner":{owner},"id":{of},"at":{at},"record":{record}}}"#)
+    let bytes = owner.0.len() + id.len() + record.len() + KEPT_BYTES_EXPECTED;
+    let mut text = String::with_capacity(bytes);
+    text.push_str(r#"{"version":"#);
+    count(VERSION, &mut text);
+    around(r#","owner":"#, &owner.0, r#","id":"#, &mut text);
+    around("", id, r#","at":"#, &mut text);
+    count(clock::unix_ms(), &mut text);
+    for piece in [r#","record":"#, record, "}"] {
+        text.push_str(piece);
+    }
+    text
 }
 
 fn get(shelf: &Shelf, owner: &Owner, id: &str) -> Option<Value> {
@@ -209,9 +220,9 @@ fn get(shelf: &Shelf, owner: &Owner, id: &str) -> Option<Value> {
 
 /// A caller's id is no name for a file: its digest is. What begins it is the same for all of an owner's records.
 fn name(owner: &Owner, id: &str) -> String {
-    let owned = to_hex(&Sha256::digest(owner.0.as_bytes()));
-    let (tag, _) = owned.split_at(OWNER_DIGITS);
-    format!("{tag}-{}", name_before(owner, id))
+    let owned = Sha256::digest(owner.0.as_bytes());
+    let tag = to_hex(&owned[..OWNER_DIGITS / 2]);
+    [tag.as_str(), "-", &name_before(owner, id)].concat()
 }
 
 /// The name that an earlier relay gave it.
@@ -227,6 +238,8 @@ fn name_before(owner: &Owner, id: &str) -> String {
 const SMALL_BYTES_MAX: usize = 64 << 10;
 /// Hexadecimal digits of an owner's digest in a name: two owners of 20,000 that have the same would share one share.
 const OWNER_DIGITS: usize = 16;
+/// Bytes of what stands around a record beside its owner and id.
+const KEPT_BYTES_EXPECTED: usize = 96;
 /// Of the records' form.
 const VERSION: u64 = 1;
 /// How long a record is kept that nobody changes: as long as OpenAI keeps a response.

@@ -6,6 +6,7 @@
 
 use crate::disk;
 use flate2::Crc;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -33,6 +34,8 @@ struct Segment {
     /// Records that are kept, and their bytes.
     kept: usize,
     kept_bytes: u64,
+    /// Whether what is written next goes behind the last record.
+    is_at_end: Cell<bool>,
 }
 
 /// Where a record stands.
@@ -116,11 +119,7 @@ impl Log {
             .segments
             .get_mut(&number)
             .ok_or(io::ErrorKind::NotFound)?;
-        segment.file.seek(SeekFrom::Start(segment.bytes))?;
-        if let Err(error) = segment.file.write_all(&record) {
-            drop(segment.file.set_len(segment.bytes));
-            return Err(error);
-        }
+        segment.write_behind(&record)?;
         let spot = Spot {
             segment: number,
             at: segment.bytes,
@@ -223,7 +222,28 @@ impl Segment {
             bytes: 0,
             kept: 0,
             kept_bytes: 0,
+            is_at_end: Cell::new(false),
         }
+    }
+
+    /// Writes a record behind the last one. The place is known, as long as nothing else was read or written.
+    fn write_behind(&mut self, record: &[u8]) -> io::Result<()> {
+        if !self.is_at_end.take() {
+            self.file.seek(SeekFrom::Start(self.bytes))?;
+        }
+        if let Err(error) = self.file.write_all(record) {
+            drop(self.file.set_len(self.bytes));
+            return Err(error);
+        }
+        self.is_at_end.set(true);
+        Ok(())
+    }
+
+    /// Goes to a place, to read or write there.
+    fn seek(&self, at: u64) -> io::Result<()> {
+        self.is_at_end.set(false);
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(at)).map(drop)
     }
 
     /// Finds the records; what was cut short at the end is dropped, and said.
@@ -286,19 +306,19 @@ impl Segment {
     fn piece(&self, at: u64, bytes: usize) -> io::Result<Vec<u8>> {
         let mut piece = vec![0; bytes];
         let mut file = &self.file;
-        file.seek(SeekFrom::Start(at))?;
+        self.seek(at)?;
         file.read_exact(&mut piece)?;
         Ok(piece)
     }
 
     fn blank(&mut self, spot: Spot) -> io::Result<()> {
         let mut file = &self.file;
-        file.seek(SeekFrom::Start(spot.at + MAGIC.len() as u64))?;
+        self.seek(spot.at + MAGIC.len() as u64)?;
         file.write_all(&[GONE])?;
         let head =
             Head::read(&self.piece(spot.at, HEAD_BYTES)?).ok_or(io::ErrorKind::InvalidData)?;
         let begin = HEAD_BYTES as u64 + u64::from(head.name);
-        file.seek(SeekFrom::Start(spot.at + begin))?;
+        self.seek(spot.at + begin)?;
         file.write_all(&vec![0; head.text as usize])
     }
 }
@@ -447,6 +467,22 @@ mod tests {
             let (_, found) = Log::open(folder.path(), 1000).expect("it opens");
             assert_eq!(names(&found), ["a", "c"]);
         }
+    }
+
+    #[test]
+    fn what_is_appended_stands_behind_the_last_whatever_was_read_or_written_between() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut log, _) = Log::open(folder.path(), 1 << 20).expect("it opens");
+        let mut append =
+            |log: &mut Log, text: &[u8]| log.append("n", 1, text).expect("it is written");
+        let (first, second) = (append(&mut log, b"one"), append(&mut log, b"two"));
+        assert_eq!(log.read(first).as_deref(), Some(&b"one"[..]));
+        let third = append(&mut log, b"three");
+        log.discard(first).expect("it is written over");
+        let fourth = append(&mut log, b"four");
+        let read = [second, third, fourth].map(|spot| log.read(spot));
+        let wanted = [&b"two"[..], b"three", b"four"].map(|text| Some(text.to_vec()));
+        assert_eq!(read, wanted);
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn protocols() -> Router<Api> {
         .route(Turn::Messages.path(), post(messages::create))
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
         .route(Turn::Chat.path(), post(chat::create))
-        .route("/v1/responses", post(responses::create))
+        .route(Turn::Responses.path(), post(responses::create))
         .route("/v1/responses/input_tokens", post(stored::input_tokens))
         .route(
             "/v1/responses/{id}",

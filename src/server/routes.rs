@@ -1,4 +1,4 @@
-//! A request's way to its handler: by the router, or for the turns of two dialects at once.
+//! A request's way to its handler: by the router, or for a turn at once.
 
 use super::Api;
 use super::admission;
@@ -8,6 +8,7 @@ use super::frame::Refusal;
 use super::front::Context;
 use super::guard;
 use super::messages;
+use super::responses;
 use super::router;
 use axum::BoxError;
 use axum::Router;
@@ -38,8 +39,8 @@ impl Routes {
         Routes { api, router }
     }
 
-    /// Answers a request. The turns of the two dialects that nearly all calls speak go to their handlers at once: what
-    /// the router would find for them is known, and it makes a dozen allocations to find it.
+    /// Answers a request. Turns, which nearly all calls are, go to their handlers at once: what the router would find for
+    /// them is known, and it makes a dozen allocations to find it.
     pub(super) fn answer<B>(&self, request: Request<B>) -> Answering
     where
         B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -54,16 +55,17 @@ impl Routes {
 /// An answer on its way.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-/// A turn on one of the two routes that take nearly all calls.
+/// A turn on one of the routes that take nearly all calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     Messages,
     Chat,
+    Responses,
 }
 
 impl Turn {
     fn of<B>(request: &Request<B>) -> Option<Turn> {
-        let turns = [Turn::Messages, Turn::Chat].into_iter();
+        let turns = [Turn::Messages, Turn::Chat, Turn::Responses].into_iter();
         let mut turns = turns.filter(|_| request.method() == Method::POST);
         turns.find(|turn| turn.path() == request.uri().path())
     }
@@ -72,6 +74,7 @@ impl Turn {
         match self {
             Turn::Messages => "/v1/messages",
             Turn::Chat => "/v1/chat/completions",
+            Turn::Responses => "/v1/responses",
         }
     }
 
@@ -87,6 +90,7 @@ impl Turn {
         match self {
             Turn::Messages => messages::create(api, context, request).await,
             Turn::Chat => chat::create(api, context, request).await,
+            Turn::Responses => responses::create(api, context, request).await,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::lane::Original;
 use crate::lane::Passed;
 use crate::lane::Reply;
 use crate::lane::committed;
+use crate::quote::quote;
 use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
@@ -34,7 +35,6 @@ use hyper::body::Body;
 use hyper::body::Frame;
 use hyper::header;
 use hyper::header::HeaderValue;
-use serde_json::Value;
 use std::fmt;
 use std::pin::Pin;
 use std::task::Context;
@@ -66,7 +66,8 @@ pub(super) fn original(body: String, model: &str, protocol: Protocol) -> Origina
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
     // The model's name stands first in what is written.
-    let (begin, name) = ("{\"model\":".len(), Value::from(model).to_string());
+    let (begin, mut name) = ("{\"model\":".len(), String::new());
+    quote(model, &mut name);
     Original {
         dialect: match protocol {
             Protocol::Messages => Dialect::Anthropic,

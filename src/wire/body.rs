@@ -26,7 +26,10 @@ pub(crate) fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
             public,
         ));
     }
-    let read: Result<Top, serde_json::Error> = serde_json::from_slice(body);
+    let read: Result<Top, serde_json::Error> = match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body), // It says where.
+    };
     match read {
         // Readers differ in which of the two they take, and whoever checks a call before us may have taken the other.
         Ok(Top {

@@ -40,10 +40,10 @@ pub(crate) fn head(body: &[u8]) -> Result<Head<'_>, NoHead> {
             scan.expect(b':')?;
             scan.blank();
             let value = scan.value()?;
-            match decoded(&body[name.clone()]).as_deref() {
-                Some("model") => once(&mut model, value, "model")?,
-                Some("stream") => once(&mut stream, value, "stream")?,
-                Some(_) => {}
+            match name_of(&body[name]) {
+                Some(Name::Model) => once(&mut model, value, "model")?,
+                Some(Name::Stream) => once(&mut stream, value, "stream")?,
+                Some(Name::Other) => {}
                 None => return Err(NoHead::Unreadable),
             }
             match scan.next() {
@@ -66,6 +66,29 @@ pub(crate) fn head(body: &[u8]) -> Result<Head<'_>, NoHead> {
         model_at,
         is_streamed,
     })
+}
+
+/// The name of a field, as far as it matters.
+enum Name {
+    Model,
+    Stream,
+    Other,
+}
+
+/// What a name in its quotes is; `None` where it is no text. Nearly all are written without an escape.
+fn name_of(quoted: &[u8]) -> Option<Name> {
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
+    let inner = quoted.get(1..quoted.len().saturating_sub(1))?;
+    match inner {
+        b"model" => Some(Name::Model),
+        b"stream" => Some(Name::Stream),
+        inner if inner.iter().all(is_plain) => Some(Name::Other),
+        _ => Some(match decoded(quoted)?.as_ref() {
+            "model" => Name::Model,
+            "stream" => Name::Stream,
+            _ => Name::Other,
+        }),
+    }
 }
 
 pub(super) fn once(

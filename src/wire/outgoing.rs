@@ -1,5 +1,6 @@
 //! A request of the inner language as a host gets it, whatever the host speaks.
 
+use memchr::memchr_iter;
 use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -37,6 +38,9 @@ struct Unsaid {
 
 /// The names of such fields in a body, and of marks for its host's cache.
 pub(crate) fn unsaid(body: &[u8]) -> Vec<String> {
+    if !may_say(body) {
+        return Vec::new();
+    }
     let Ok(found) = serde_json::from_slice::<Unsaid>(body) else {
         return Vec::new();
     };
@@ -56,6 +60,25 @@ pub(crate) fn unsaid(body: &[u8]) -> Vec<String> {
     said.map(|(name, _)| name.to_owned()).collect()
 }
 
+/// Whether one of these names stands anywhere in its quotes, or may in another way to write it. Most bodies have none,
+/// and need not be read for that.
+fn may_say(body: &[u8]) -> bool {
+    memchr_iter(b'"', body).any(|at| {
+        let rest = &body[at + 1..];
+        NAMES.iter().any(|name| rest.starts_with(name))
+    }) || memchr_iter(b'\\', body).any(|at| body.get(at + 1) == Some(&b'u'))
+}
+
+/// The names that are looked for, each with its last quote.
+const NAMES: [&[u8]; 6] = [
+    b"metadata\"",
+    b"user\"",
+    b"safety_identifier\"",
+    b"prompt_cache_key\"",
+    b"service_tier\"",
+    b"cache_control\"",
+];
+
 /// Whether a field of this name, in its quotes, stands anywhere. In a text its last quote has a backslash before it.
 fn has_field(body: &[u8], quoted: &str) -> bool {
     memmem::find_iter(body, quoted).any(|at| {
@@ -74,5 +97,22 @@ mod tests {
         assert_eq!(unsaid(body), ["metadata", "service_tier", "cache_control"]);
         let body = br#"{"service_tier":"auto","user":null,"messages":"\"cache_control\": {\"user\":1}","tools":{"user":1}}"#;
         assert_eq!(unsaid(body), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn each_name_is_found_in_whatever_way_it_is_written() {
+        for name in NAMES {
+            let name = str::from_utf8(name).expect("a name").trim_end_matches('"');
+            let first = name.chars().next().expect("a letter");
+            let escaped = format!("\\u{:04x}{}", u32::from(first), &name[1..]);
+            let body = |name: &str| format!(r#"{{"model":"m","{name}":"flex"}}"#);
+            assert_eq!(unsaid(body(name).as_bytes()), [name]);
+            let found = unsaid(body(&escaped).as_bytes());
+            let is_anywhere = name == "cache_control"; // It is looked for as hosts' clients write it.
+            assert_eq!(found.is_empty(), is_anywhere, "{found:?}");
+        }
+        assert!(!may_say(
+            br#"{"model":"m","messages":[{"role":"a","content":"\n"}]}"#
+        ));
     }
 }

@@ -81,7 +81,14 @@ impl Decoder {
             self.returned = false;
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
-        while let Some(end) = memchr2(b'\n', b'\r', rest) {
+        loop {
+            while let Some((event, data, after)) = self.whole(rest) {
+                tell(event, data);
+                rest = after;
+            }
+            let Some(end) = memchr2(b'\n', b'\r', rest) else {
+                break;
+            };
             let (line, after) = rest.split_at(end);
             if self.end_line(line) {
                 self.end_frame(&mut tell);
@@ -92,6 +99,26 @@ impl Decoder {
             rest = after.get(length..).unwrap_or_default();
         }
         self.line.extend_from_slice(rest);
+    }
+
+    /// Whether nothing of the next frame has come yet.
+    pub(crate) fn is_between(&self) -> bool {
+        self.line.is_empty() && self.event.is_empty() && !self.has_data && !self.returned
+    }
+
+    /// The frame that begins the bytes, by its name and data, and what follows it. Nearly all are an event and its data,
+    /// or data alone, each in one line; `None`: it is another, or not at its end.
+    pub(crate) fn whole<'a>(&mut self, bytes: &'a [u8]) -> Option<(&'a str, &'a str, &'a [u8])> {
+        let (event, rest) = match bytes.strip_prefix(b"event: ") {
+            Some(rest) => line(rest)?,
+            None => (&b"message"[..], bytes),
+        };
+        let (data, rest) = line(rest.strip_prefix(b"data: ")?)?;
+        let rest = rest.strip_prefix(b"\n")?;
+        let (event, data) = (str::from_utf8(event).ok()?, str::from_utf8(data).ok()?);
+        let is_one = self.is_between() && !event.is_empty();
+        self.begun |= is_one;
+        is_one.then_some((event, data, rest))
     }
 
     /// A line ends in these bytes; most lines come in one piece, and are read where they stand. Says whether a frame
@@ -150,6 +177,13 @@ impl Decoder {
     }
 }
 
+/// A line that ends in a line feed alone, and what follows it.
+fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr2(b'\n', b'\r', bytes)?;
+    let (line, rest) = bytes.split_at(end);
+    Some((line, rest.strip_prefix(b"\n")?))
+}
+
 /// Bytes as a text; what is no character is replaced, which takes ten times as long to look for.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(bytes) {
@@ -194,8 +228,25 @@ mod tests {
         assert_eq!(read(&[b"event: a\ndata: 1\n"]), []);
     }
 
+    /// What streams are made of.
+    const PIECES: [&[u8]; 13] = [
+        b"event: ",
+        b"event: a\n",
+        b"event: a\ndata: ",
+        b"data: ",
+        b"data: b\n\n",
+        b"id: ",
+        b"\n",
+        b"\n",
+        b"\r",
+        b"a",
+        b" ",
+        b"\xC3\xA9",
+        b"\xC3",
+    ];
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
+        #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
         fn any_split_of_any_bytes_reads_the_same(
@@ -208,6 +259,15 @@ mod tests {
             prop_assert_eq!(&read(&[&bytes[..cut], &bytes[cut..]]), &whole);
             let single: Vec<&[u8]> = bytes.chunks(1).collect();
             prop_assert_eq!(&read(&single), &whole);
+        }
+
+        #[test]
+        fn a_frame_in_one_piece_is_read_as_one_that_comes_byte_by_byte(
+            pieces in proptest::collection::vec(0..PIECES.len(), 0..40),
+        ) {
+            let bytes = pieces.into_iter().map(|piece| PIECES[piece]).collect::<Vec<_>>().concat();
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(read(&[&bytes]), read(&single));
         }
 
         #[test]

@@ -5,8 +5,11 @@ use super::super::front::Keep;
 use crate::archive::Archive;
 use crate::archive::Kind;
 use crate::turn::Owner;
+use crate::wire::openai::conversation::with_ids;
+use crate::wire::openai::conversation::write_with_ids;
 use crate::wire::openai::responses::answer::Writer;
 use serde_json::Value;
+use std::fmt::Write;
 
 /// What of a call is remembered, and where.
 pub(super) struct Keeper {
@@ -15,8 +18,9 @@ pub(super) struct Keeper {
     pub(super) writer: Writer,
     /// Items that were known before.
     pub(super) before: Vec<Value>,
-    /// Items that are new with the call.
+    /// Items that are new with the call, and what the ids of those are made of that have none.
     pub(super) input: Vec<Value>,
+    pub(super) stem: String,
     /// The conversation that the call belongs to.
     pub(super) conversation: Option<String>,
     pub(super) is_stored: bool,
@@ -63,6 +67,23 @@ impl Keeper {
         }
     }
 
+    /// A response, which is JSON, with the items before its call and those of it.
+    fn record(&self, response: &str) -> String {
+        let mut json = String::with_capacity(response.len() + ITEMS_BYTES_EXPECTED);
+        for piece in [r#"{"response":"#, response, r#","items":["#] {
+            json.push_str(piece);
+        }
+        for item in &self.before {
+            let _ = write!(json, "{item},"); // A text takes whatever is written.
+        }
+        write_with_ids(&self.input, &self.stem, &mut json);
+        if self.input.is_empty() && !self.before.is_empty() {
+            json.pop(); // The comma behind the last one.
+        }
+        json.push_str("]}");
+        json
+    }
+
     /// What cannot be kept is not known later, and the call that goes on with it is told so.
     async fn remember(self, answered: Answered) {
         let Remembered {
@@ -71,7 +92,7 @@ impl Keeper {
             output,
         } = self.remembered(answered);
         if let Some(conversation) = &self.conversation {
-            let new = [self.input.clone(), output].concat();
+            let new = [with_ids(&self.input, &self.stem), output].concat();
             let add = move |record: &mut Value| {
                 if let Some(items) = record["items"].as_array_mut() {
                     items.extend(new);
@@ -86,8 +107,7 @@ impl Keeper {
             }
         }
         if self.is_stored {
-            let items = items(&self.before, &self.input);
-            let record = format!(r#"{{"response":{response},"items":{items}}}"#);
+            let record = self.record(&response);
             let kept = self.archive.put(Kind::Response, &self.owner, &id, record);
             let kept = kept.await;
             if let Err(error) = kept {
@@ -97,12 +117,6 @@ impl Keeper {
     }
 }
 
-/// The items before a call and those of it, in JSON.
-fn items(before: &[Value], input: &[Value]) -> String {
-    let all: Vec<&Value> = before.iter().chain(input).collect();
-    serde_json::to_string(&all).expect("trees must have a form in JSON")
-}
-
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
@@ -110,3 +124,6 @@ fn list(value: &Value) -> &[Value] {
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
+
+/// Bytes of a few items.
+const ITEMS_BYTES_EXPECTED: usize = 1 << 10;

@@ -22,7 +22,6 @@ use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Owner;
-use crate::wire::openai::conversation;
 use crate::wire::openai::responses::answer::Writer;
 use crate::wire::openai::responses::answer::id_of;
 use crate::wire::openai::responses::item::stem_of;
@@ -76,7 +75,8 @@ pub(super) async fn create(
         owner,
         writer: writer.clone(),
         before: known,
-        input: conversation::with_ids(draft.input(), &stem),
+        input: draft.into_input(),
+        stem,
         conversation,
         is_stored,
         leans_on,

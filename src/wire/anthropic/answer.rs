@@ -63,9 +63,9 @@ impl Reader {
     /// Where they are not what an answer's stream holds at this place.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Word>, Unread> {
         let mut words = Vec::with_capacity(bytes.len() / FRAME_BYTES_EXPECTED + 1);
+        let (rest, mut has_ended, mut read) = self.wholes(bytes, &mut words);
         let mut frames = std::mem::take(&mut self.frames);
-        let (mut has_ended, mut read) = (false, Ok(()));
-        frames.each(bytes, |event, data| {
+        frames.each(rest, |event, data| {
             has_ended = true;
             if read.is_ok() {
                 read = self.frame(event, data, &mut words);
@@ -80,6 +80,27 @@ impl Reader {
             true => Err(Unread),
             false => read.map(|()| words),
         }
+    }
+
+    /// Reads frames that stand whole in the bytes, as nearly all do. Gives what follows them, whether there was one, and
+    /// whether all of them could be read.
+    fn wholes<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        words: &mut Vec<Word>,
+    ) -> (&'a [u8], bool, Result<(), Unread>) {
+        let (mut rest, mut read) = (bytes, Ok(()));
+        while read.is_ok() {
+            if let Some((delta, after)) = self.first_piece(rest) {
+                words.push(self.piece_of(delta));
+                rest = after;
+            } else if let Some((event, data, after)) = self.frames.whole(rest) {
+                (rest, read) = (after, self.frame(event, data, words));
+            } else {
+                break;
+            }
+        }
+        (rest, rest.len() < bytes.len(), read)
     }
 
     /// Whether the answer came to its end, good or bad.
@@ -134,12 +155,24 @@ impl Reader {
             return None;
         }
         let (index, delta) = piece::read(data)?;
-        if self.open != Some((index, false)) {
+        (self.open == Some((index, false))).then(|| self.piece_of(delta))
+    }
+
+    /// The piece of the open block whose frame begins the bytes, and what follows it.
+    fn first_piece<'a>(&self, bytes: &'a [u8]) -> Option<(Delta, &'a [u8])> {
+        let (open, is_foreign) = self.open?;
+        if is_foreign || self.over || !self.frames.is_between() {
             return None;
         }
+        let (index, delta, rest) = piece::first(bytes)?;
+        (index == open).then_some((delta, rest))
+    }
+
+    /// A piece of the open block, of which nothing was replaced.
+    fn piece_of(&mut self, delta: Delta) -> Word {
         self.frame_replaced = Replaced::default();
         let (index, delta) = (self.told, self.join(delta));
-        Some(Word::Event(Event::Delta { index, delta }))
+        Word::Event(Event::Delta { index, delta })
     }
 
     /// What needs no closer look.

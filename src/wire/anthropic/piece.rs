@@ -13,18 +13,38 @@ pub(super) fn read(data: &str) -> Option<(u64, Delta)> {
     at_once(data).or_else(|| closely(data))
 }
 
+/// The piece whose frame begins the bytes, with its block's index and what follows the frame, where both are written as
+/// the API writes them, byte for byte; `None`: it is written in another way, or not at its end.
+pub(super) fn first(bytes: &[u8]) -> Option<(u64, Delta, &[u8])> {
+    let begin = b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":";
+    let (index, delta, rest) = behind_index(bytes.strip_prefix(begin)?)?;
+    Some((index, delta, rest.strip_prefix(b"}}\n\n")?))
+}
+
 /// Reads one that is written as the API writes it, byte for byte; `None`: it is written in another way.
 fn at_once(data: &str) -> Option<(u64, Delta)> {
     let rest = data.strip_prefix(r#"{"type":"content_block_delta","index":"#)?;
-    let (index, rest) = rest.split_once(',')?;
-    let rest = rest.strip_prefix(r#""delta":{"type":""#)?;
-    let (begin, make) = KINDS
-        .into_iter()
-        .find(|(begin, _)| rest.starts_with(begin))?;
+    let (index, delta, rest) = behind_index(rest.as_bytes())?;
+    let is_over = rest == b"}}" || is_end(str::from_utf8(rest).ok()?);
+    is_over.then_some((index, delta))
+}
+
+/// The index that begins the bytes, the piece behind it, and what follows the piece's text.
+fn behind_index(bytes: &[u8]) -> Option<(u64, Delta, &[u8])> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    let (index, rest) = bytes.split_at(digits.count());
+    let rest = rest.strip_prefix(br#","delta":{"type":""#)?;
+    let kind = KINDS.iter().find(|(begin, _)| rest.starts_with(begin));
+    let (begin, make) = kind?;
     let (text, rest) = text(&rest[begin.len()..])?;
-    let is_over = rest == "}}" || is_end(rest);
-    is_over.then_some(())?;
-    Some((index.parse().ok()?, make(text)))
+    Some((number(index)?, make(text), rest))
+}
+
+/// What digits say.
+fn number(digits: &[u8]) -> Option<u64> {
+    let more =
+        |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    (!digits.is_empty()).then(|| digits.iter().try_fold(0, more))?
 }
 
 /// Whether nothing but two ends of objects follows.
@@ -34,20 +54,20 @@ fn is_end(rest: &str) -> bool {
 }
 
 /// How a piece of a kind begins, and what is made of its text.
-type Kind = (&'static str, fn(String) -> Delta);
+type Kind = (&'static [u8], fn(String) -> Delta);
 const KINDS: [Kind; 4] = [
-    (r#"text_delta","text":""#, Delta::Text),
-    (r#"input_json_delta","partial_json":""#, Delta::InputJson),
-    (r#"thinking_delta","thinking":""#, Delta::Thinking),
-    (r#"signature_delta","signature":""#, Delta::Signature),
+    (br#"text_delta","text":""#, Delta::Text),
+    (br#"input_json_delta","partial_json":""#, Delta::InputJson),
+    (br#"thinking_delta","thinking":""#, Delta::Thinking),
+    (br#"signature_delta","signature":""#, Delta::Signature),
 ];
 
 /// A text of JSON behind its first quote, and what follows it.
-fn text(said: &str) -> Option<(String, &str)> {
+pub(super) fn text(said: &[u8]) -> Option<(String, &[u8])> {
     let (mut end, mut is_plain) = (0, true);
     loop {
-        end += memchr2(b'"', b'\\', said.as_bytes().get(end..)?)?;
-        if said.as_bytes()[end] == b'"' {
+        end += memchr2(b'"', b'\\', said.get(end..)?)?;
+        if said[end] == b'"' {
             break;
         }
         // Whatever is escaped is no end.
@@ -55,10 +75,11 @@ fn text(said: &str) -> Option<(String, &str)> {
     }
     let (inner, rest) = (&said[..end], &said[end + 1..]);
     // All of them are looked at, which the machine does many at a time.
-    let has_control = inner.bytes().fold(false, |any, byte| any | (byte < b' '));
+    let has_control = inner.iter().fold(false, |any, byte| any | (*byte < b' '));
     if has_control {
         return None;
     }
+    let inner = str::from_utf8(inner).ok()?;
     match is_plain {
         true => Some((inner.to_owned(), rest)),
         false => Some((serde_json::from_str(&format!("\"{inner}\"")).ok()?, rest)),
@@ -150,6 +171,13 @@ mod tests {
             let data = json!({"type": EVENT, "index": index, "delta": {"type": name, field: text}}).to_string();
             prop_assert!(at_once(&data).is_some());
             prop_assert_eq!(at_once(&data), closely(&data));
+            let frame = format!("event: {EVENT}\ndata: {data}\n\nmore");
+            let told = at_once(&data).map(|(index, delta)| (index, delta, &b"more"[..]));
+            prop_assert_eq!(first(frame.as_bytes()), told);
+            let end = frame.len() - "more".len() - 1;
+            prop_assert_eq!(first(&frame.as_bytes()[..end]), None);
+            let returned = frame.replacen("\n\n", "\r\n\r\n", 1);
+            prop_assert_eq!(first(returned.as_bytes()), None);
         }
     }
 }

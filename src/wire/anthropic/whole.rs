@@ -1,5 +1,6 @@
 //! The API's own answer that came whole, read into the inner language.
 
+use super::piece;
 use super::said::Counts;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
@@ -29,9 +30,13 @@ pub(crate) fn read(body: &[u8]) -> Result<Vec<Word>, Unread> {
 }
 
 fn words(body: &[u8], replaced: bool) -> Result<Vec<Word>, Unread> {
-    let message: Message<'_> = serde_json::from_slice(body).map_err(|_| Unread)?;
-    let usage = message.usage.as_ref().map(Counts::of).map(Counts::usage);
-    let usage = usage.unwrap_or_default();
+    let message: Result<Message<'_>, _> = match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    let message = message.map_err(|_| Unread)?;
+    let counts = message.usage.map(counts).transpose()?;
+    let usage = counts.map(Counts::usage).unwrap_or_default();
     let mut words = vec![Word::Begun {
         id: MessageId(message.id),
         model: message.model,
@@ -50,7 +55,30 @@ fn words(body: &[u8], replaced: bool) -> Result<Vec<Word>, Unread> {
     Ok(words)
 }
 
+/// Nearly every answer counts as the API does, and is read without a tree.
+fn counts(said: &RawValue) -> Result<Counts, Unread> {
+    let said = said.get();
+    let counts = said.starts_with('{').then(|| read_as(said));
+    match counts {
+        Some(Ok(counts)) => Ok(counts),
+        Some(Err(Unread)) | None => read_as(said).map(|said| Counts::of(&said)),
+    }
+}
+
+/// A text that is written as the API writes it, byte for byte; `None`: it is another block, or written in another way.
+fn text_at_once(said: &str) -> Option<AnswerBlock> {
+    let said = said.strip_prefix(r#"{"type":"text","text":""#)?;
+    let (text, rest) = piece::text(said.as_bytes())?;
+    (rest == b"}").then(|| AnswerBlock {
+        text,
+        ..AnswerBlock::begun(BlockKind::Text)
+    })
+}
+
 fn block(said: &str) -> Result<AnswerBlock, Unread> {
+    if let Some(text) = text_at_once(said) {
+        return Ok(text);
+    }
     let kind: Kind<'_> = read_as(said)?;
     match kind.kind.as_ref() {
         "text" => read_as::<Text>(said).map(Text::block),
@@ -75,7 +103,8 @@ struct Message<'a> {
     stop_reason: String,
     stop_sequence: Option<String>,
     stop_details: Option<Value>,
-    usage: Option<Value>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -199,6 +228,37 @@ mod tests {
         let input = r#"{"big": 123456789012345678901234567890, "x":1.50}"#;
         assert_eq!(whole.blocks[0].text, input);
         assert!(!whole.end.usage.is_known());
+    }
+
+    #[test]
+    fn a_text_and_counts_are_read_the_same_in_whatever_way_they_are_written() {
+        let body = |text: &str, usage: &str| {
+            format!(
+                r#"{{"id":"i","model":"m","content":[{text}],"stop_reason":"end_turn","usage":{usage}}}"#
+            )
+        };
+        let own = r#"{"type":"text","text":"a\"\\\u00e9 {\"type\":\"x\"}"}"#;
+        assert!(text_at_once(own).is_some());
+        let counts = r#"{"input_tokens":7,"output_tokens":null,"service_tier":"x"}"#;
+        let plain = read(body(own, counts).as_bytes());
+        assert!(plain.is_ok());
+        for other in [
+            own.replace("{\"type\":\"text\",", "{ \"type\": \"text\", "),
+            own.replace("\"}\"}", "\"}\",\"citations\":null}"),
+            own.replace("\"}\"}", "\"}\",\"new\":{\"x\":1}}"),
+        ] {
+            assert!(other != own && text_at_once(&other).is_none(), "{other}");
+            assert_eq!(read(body(&other, counts).as_bytes()), plain, "{other}");
+        }
+        for odd in [
+            r#"{"input_tokens":7,"output_tokens":2.5}"#,
+            r#"{"output_tokens":-1,"input_tokens":7}"#,
+        ] {
+            assert_eq!(read(body(own, odd).as_bytes()), plain, "{odd}");
+        }
+        let without = read(body(own, "[7,8,9,9]").as_bytes());
+        assert_eq!(without, read(body(own, "null").as_bytes()));
+        assert_ne!(without, plain);
     }
 
     #[test]

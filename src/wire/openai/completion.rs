@@ -179,7 +179,7 @@ impl AnswerWriter for Writer {
                 stream.push_str(&self.chunk("", Some(reason)));
                 if self.has_usage {
                     let mut told = self.told(json!([]));
-                    told["usage"] = json!(usage::chat(&end.usage));
+                    told["usage"] = usage::chat(&end.usage);
                     stream.push_str(&sse::unnamed(&told.to_string()));
                 }
                 stream.push_str(&sse::unnamed("[DONE]"));
@@ -208,7 +208,7 @@ impl AnswerWriter for Writer {
         let reason = Ending::of(&whole.end.stop).finish_reason(None);
         let mut told = self
             .told(json!([{"text": text, "index": 0, "logprobs": null, "finish_reason": reason}]));
-        told["usage"] = json!(usage::chat(&whole.end.usage));
+        told["usage"] = usage::chat(&whole.end.usage);
         Ok(told.to_string())
     }
 }

@@ -1,13 +1,17 @@
 //! Conversations that are kept for their callers: what is asked of one, and what is told of it.
 
+use crate::quote::around;
+use crate::quote::quote;
 use crate::turn::Fault;
 use crate::wire::body::parse;
 use crate::wire::field::Path;
+use crate::wire::field::field;
 use crate::wire::field::object;
 use crate::wire::field::present;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::fmt::Write;
 
 /// What a caller says of a conversation.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,24 +72,14 @@ pub(crate) fn with_ids(items: &[Value], stem: &str) -> Vec<Value> {
         let Some(fields) = item.as_object_mut() else {
             return item;
         };
-        fields.entry("type").or_insert_with(|| "message".into());
+        fields.entry("type").or_insert_with(|| MESSAGE.into());
         if present(fields, "id").is_none() {
-            let prefix = match fields["type"].as_str() {
-                Some("message") => "msg",
-                Some("reasoning") => "rs",
-                Some("function_call") => "fc",
-                _ => "item",
-            };
-            fields.insert("id".into(), format!("{prefix}_{stem}i{index:03x}").into());
+            fields.insert("id".into(), id(&fields["type"], stem, index).into());
         }
-        if fields["type"] == "message" {
-            fields.entry("status").or_insert_with(|| "completed".into());
+        if fields["type"] == MESSAGE {
+            fields.entry("status").or_insert_with(|| COMPLETED.into());
             if let Some(Value::String(text)) = fields.get("content") {
-                let kind = match fields.get("role").and_then(Value::as_str) {
-                    Some("assistant") => "output_text",
-                    _ => "input_text",
-                };
-                let part = json!([{"type": kind, "text": text}]);
+                let part = json!([{"type": part_kind(fields), "text": text}]);
                 fields.insert("content".into(), part);
             }
         }
@@ -94,6 +88,83 @@ pub(crate) fn with_ids(items: &[Value], stem: &str) -> Vec<Value> {
     named.collect()
 }
 
+/// The same, written as JSON one behind the other.
+pub(crate) fn write_with_ids(items: &[Value], stem: &str, json: &mut String) {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        match item {
+            Value::Object(fields) => write_with_id(fields, stem, index, json),
+            other => write_value(other, json),
+        }
+    }
+}
+
+fn write_with_id(fields: &Map<String, Value>, stem: &str, index: usize, json: &mut String) {
+    let message = Value::from(MESSAGE);
+    let kind = field(fields, "type").unwrap_or(&message);
+    let is_message = *kind == message;
+    let mut before = '{';
+    let mut begin = |name: &str, json: &mut String| {
+        json.push(std::mem::replace(&mut before, ','));
+        quote(name, json);
+        json.push(':');
+    };
+    for (name, value) in fields {
+        begin(name, json);
+        match (name.as_str(), value) {
+            ("id", Value::Null) => quote(&id(kind, stem, index), json),
+            ("content", Value::String(text)) if is_message => {
+                around(r#"[{"type":"#, part_kind(fields), r#","text":"#, json);
+                around("", text, "}]", json);
+            }
+            (_, value) => write_value(value, json),
+        }
+    }
+    let lacks = |name: &str| field(fields, name).is_none();
+    let added = [
+        lacks("type").then(|| ("type", MESSAGE.to_owned())),
+        lacks("id").then(|| ("id", id(kind, stem, index))),
+        (is_message && lacks("status")).then(|| ("status", COMPLETED.to_owned())),
+    ];
+    for (name, text) in added.into_iter().flatten() {
+        begin(name, json);
+        quote(&text, json);
+    }
+    json.push('}');
+}
+
+fn write_value(value: &Value, json: &mut String) {
+    match value {
+        Value::String(text) => quote(text, json),
+        other => {
+            let _ = write!(json, "{other}"); // A text takes whatever is written.
+        }
+    }
+}
+
+/// The id of an item of this kind at this place.
+fn id(kind: &Value, stem: &str, index: usize) -> String {
+    let prefix = match kind.as_str() {
+        Some(MESSAGE) => "msg",
+        Some("reasoning") => "rs",
+        Some("function_call") => "fc",
+        _ => "item",
+    };
+    format!("{prefix}_{stem}i{index:03x}")
+}
+
+/// What a message's text is, by who says it.
+fn part_kind(fields: &Map<String, Value>) -> &'static str {
+    match field(fields, "role").and_then(Value::as_str) {
+        Some("assistant") => "output_text",
+        _ => "input_text",
+    }
+}
+
+const MESSAGE: &str = "message";
+const COMPLETED: &str = "completed";
 /// Items that may be added at once: the API's own bound.
 const ITEMS_MAX: usize = 20;
 /// Pairs of metadata, and characters of a name and of a text in them: the API's own bounds.
@@ -135,5 +206,26 @@ mod tests {
             json!([{"type": "input_text", "text": "a"}])
         );
         assert_eq!(named[1], items[1]);
+    }
+
+    #[test]
+    fn items_are_written_as_they_are_told() {
+        let items = [
+            json!({"role": "user", "content": "a \"b\"\n"}),
+            json!({"content": "a", "role": "assistant", "id": null, "type": "message"}),
+            json!({"type": "message", "content": [{"x": 1.50}], "status": null, "id": "m"}),
+            json!({"type": "function_call", "arguments": "{}", "content": "c"}),
+            json!({"type": null, "content": "c"}),
+            json!({"type": 7, "id": ""}),
+            json!({"type": "reasoning", "new \"name\"": {"a": [true, null]}}),
+            json!({}),
+            json!("text"),
+            json!(null),
+        ];
+        for items in [&items[..], &items[..1], &[]] {
+            let mut json = String::from("[");
+            write_with_ids(items, "s", &mut json);
+            assert_eq!(json + "]", Value::from(with_ids(items, "s")).to_string());
+        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! The inner language counts cached input beside the rest of it; OpenAI counts it within.
 
+use crate::quote::count;
 use crate::turn::Usage;
-use serde::Serialize;
+use serde_json::Value;
 
 struct Counts {
     input: u64,
@@ -30,86 +31,62 @@ impl Counts {
 }
 
 /// The `usage` of a chat completion.
-#[derive(Serialize)]
-pub(super) struct ChatUsage {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    total_tokens: u64,
-    prompt_tokens_details: PromptDetails,
-    completion_tokens_details: CompletionDetails,
+pub(super) fn chat(usage: &Usage) -> Value {
+    let mut json = String::new();
+    write_chat(usage, &mut json);
+    serde_json::from_str(&json).expect("counts in their names must be JSON")
 }
 
-#[derive(Serialize)]
-struct PromptDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-    audio_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct CompletionDetails {
-    reasoning_tokens: u64,
-    audio_tokens: u64,
-    accepted_prediction_tokens: u64,
-    rejected_prediction_tokens: u64,
-}
-
-pub(super) fn chat(usage: &Usage) -> ChatUsage {
+/// Writes it.
+pub(super) fn write_chat(usage: &Usage, json: &mut String) {
     let counts = Counts::of(usage);
-    ChatUsage {
-        prompt_tokens: counts.input,
-        completion_tokens: counts.output,
-        total_tokens: counts.input.saturating_add(counts.output),
-        prompt_tokens_details: PromptDetails {
-            cached_tokens: counts.cached,
-            cache_write_tokens: counts.written,
-            audio_tokens: 0,
-        },
-        completion_tokens_details: CompletionDetails {
-            reasoning_tokens: counts.reasoning,
-            audio_tokens: 0,
-            accepted_prediction_tokens: 0,
-            rejected_prediction_tokens: 0,
-        },
+    let total = counts.input.saturating_add(counts.output);
+    let pieces = [
+        (r#"{"prompt_tokens":"#, counts.input),
+        (r#","completion_tokens":"#, counts.output),
+        (r#","total_tokens":"#, total),
+        (CACHED, counts.cached),
+        (r#","cache_write_tokens":"#, counts.written),
+        (REASONED, counts.reasoning),
+    ];
+    write(&pieces, json);
+    json.push_str(
+        r#","audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#,
+    );
+}
+
+/// Writes the `usage` of a response.
+pub(super) fn write_response(usage: &Usage, json: &mut String) {
+    let counts = Counts::of(usage);
+    let total = counts.input.saturating_add(counts.output);
+    let pieces = [
+        (r#"{"input_tokens":"#, counts.input),
+        (
+            r#","input_tokens_details":{"cached_tokens":"#,
+            counts.cached,
+        ),
+        (r#","cache_write_tokens":"#, counts.written),
+        (r#"},"output_tokens":"#, counts.output),
+        (
+            r#","output_tokens_details":{"reasoning_tokens":"#,
+            counts.reasoning,
+        ),
+        (r#"},"total_tokens":"#, total),
+    ];
+    write(&pieces, json);
+    json.push('}');
+}
+
+/// Writes counts, each behind what stands before it.
+fn write(pieces: &[(&str, u64)], json: &mut String) {
+    for (before, number) in pieces {
+        json.push_str(before);
+        count(*number, json);
     }
 }
 
-/// The `usage` of a response.
-#[derive(Serialize)]
-pub(super) struct ResponseUsage {
-    input_tokens: u64,
-    input_tokens_details: InputDetails,
-    output_tokens: u64,
-    output_tokens_details: OutputDetails,
-    total_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct InputDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct OutputDetails {
-    reasoning_tokens: u64,
-}
-
-pub(super) fn responses(usage: &Usage) -> ResponseUsage {
-    let counts = Counts::of(usage);
-    ResponseUsage {
-        input_tokens: counts.input,
-        input_tokens_details: InputDetails {
-            cached_tokens: counts.cached,
-            cache_write_tokens: counts.written,
-        },
-        output_tokens: counts.output,
-        output_tokens_details: OutputDetails {
-            reasoning_tokens: counts.reasoning,
-        },
-        total_tokens: counts.input.saturating_add(counts.output),
-    }
-}
+const CACHED: &str = r#","prompt_tokens_details":{"cached_tokens":"#;
+const REASONED: &str = r#","audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":"#;
 
 #[cfg(test)]
 mod tests {
@@ -125,21 +102,38 @@ mod tests {
             cache_creation_input_tokens: Some(32),
             reasoning_tokens: None,
         };
-        let told = json!(chat(&usage));
-        assert_eq!(told["prompt_tokens"], 1330);
-        assert_eq!(told["total_tokens"], 1675);
-        assert_eq!(told["prompt_tokens_details"]["cached_tokens"], 64);
-        assert_eq!(told["prompt_tokens_details"]["cache_write_tokens"], 32);
-        let told = json!(responses(&Usage::default()));
+        let told = chat(&usage);
         assert_eq!(
             told,
             json!({
-                "input_tokens": 0,
-                "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-                "output_tokens": 0,
-                "output_tokens_details": {"reasoning_tokens": 0},
-                "total_tokens": 0,
+                "prompt_tokens": 1330,
+                "completion_tokens": 345,
+                "total_tokens": 1675,
+                "prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 32, "audio_tokens": 0},
+                "completion_tokens_details": {
+                    "reasoning_tokens": 0,
+                    "audio_tokens": 0,
+                    "accepted_prediction_tokens": 0,
+                    "rejected_prediction_tokens": 0,
+                },
             })
         );
+        let told = |usage: &Usage| {
+            let mut json = String::new();
+            write_response(usage, &mut json);
+            json
+        };
+        let counts = told(&usage);
+        assert_eq!(
+            counts,
+            r#"{"input_tokens":1330,"input_tokens_details":{"cached_tokens":64,"cache_write_tokens":32},"output_tokens":345,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":1675}"#
+        );
+        let zeros = told(&Usage::default());
+        let digits = |c: char| c.is_ascii_digit();
+        let counts: Vec<&str> = zeros
+            .split(|c| !digits(c))
+            .filter(|number| !number.is_empty())
+            .collect();
+        assert_eq!(counts, ["0"; 6]);
     }
 }

@@ -1,13 +1,14 @@
 //! Items: what a conversation is made of here, as callers send and get them.
 
 use super::thought;
+use crate::hex::to_hex;
+use crate::quote::around;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
 use crate::wire::openai::tool::ToldTool;
 use crate::wire::openai::tool::ToldTools;
 use crate::wire::openai::tool::ToolKind;
 use crate::wire::openai::unwrap::Unwrap;
-use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -64,13 +65,20 @@ pub(super) fn id(kind: &BlockKind, tools: &ToldTools, stem: &str, index: usize) 
             ToolKind::ApplyPatch => "apc",
         },
     };
-    format!("{prefix}_{stem}{index:02x}")
+    let place = match u8::try_from(index) {
+        Ok(byte) => to_hex(&[byte]),
+        Err(_) => format!("{index:x}"),
+    };
+    [prefix, "_", stem, &place].concat()
 }
 
 /// The item of a block, as far as it came.
 pub(super) fn of(block: &AnswerBlock, id: &str, status: Status, tools: &ToldTools) -> Value {
     match &block.kind {
-        BlockKind::Text | BlockKind::Foreign(_) => json!(Message::of(&block.text, id, status)),
+        BlockKind::Text | BlockKind::Foreign(_) => {
+            let message = message(&block.text, id, status);
+            serde_json::from_str(&message).expect("what is written must be JSON")
+        }
         BlockKind::Thinking | BlockKind::RedactedThinking { .. } => reasoning(block, id, status),
         BlockKind::ToolUse { id: call, name } => {
             let input = match status {
@@ -85,55 +93,39 @@ pub(super) fn of(block: &AnswerBlock, id: &str, status: Status, tools: &ToldTool
 /// The same in JSON. Most items are messages, and need no tree.
 pub(super) fn written(block: &AnswerBlock, id: &str, status: Status, tools: &ToldTools) -> String {
     match &block.kind {
-        BlockKind::Text | BlockKind::Foreign(_) => {
-            let written = serde_json::to_string(&Message::of(&block.text, id, status));
-            written.expect("texts must have a form in JSON")
-        }
+        BlockKind::Text | BlockKind::Foreign(_) => message(&block.text, id, status),
         BlockKind::Thinking | BlockKind::RedactedThinking { .. } | BlockKind::ToolUse { .. } => {
             of(block, id, status, tools).to_string()
         }
     }
 }
 
-/// A text of the model's.
-#[derive(Serialize)]
-struct Message<'a> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    status: &'static str,
-    role: &'static str,
-    content: Vec<TextPart<'a>>,
-}
-
-#[derive(Serialize)]
-struct TextPart<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    text: &'a str,
-    annotations: [(); 0],
-    logprobs: [(); 0],
-}
-
-impl<'a> Message<'a> {
-    fn of(text: &'a str, id: &'a str, status: Status) -> Message<'a> {
-        let part = TextPart {
-            kind: "output_text",
-            text,
-            annotations: [],
-            logprobs: [],
-        };
-        Message {
-            id,
-            kind: "message",
-            status: status.name(),
-            role: "assistant",
-            content: match status {
-                Status::InProgress => Vec::new(),
-                Status::Completed | Status::Incomplete => vec![part],
-            },
-        }
+/// A text of the model's, in JSON.
+fn message(text: &str, id: &str, status: Status) -> String {
+    let mut json = String::with_capacity(text.len() + MESSAGE_BYTES_EXPECTED);
+    around(
+        r#"{"id":"#,
+        id,
+        r#","type":"message","status":""#,
+        &mut json,
+    );
+    json.push_str(status.name());
+    json.push_str(r#"","role":"assistant","content":["#);
+    if status != Status::InProgress {
+        write_text_part(text, &mut json);
     }
+    json.push_str("]}");
+    json
+}
+
+/// Writes the part that is a text.
+pub(super) fn write_text_part(text: &str, json: &mut String) {
+    around(
+        r#"{"type":"output_text","text":"#,
+        text,
+        r#","annotations":[],"logprobs":[]}"#,
+        json,
+    );
 }
 
 fn reasoning(block: &AnswerBlock, id: &str, status: Status) -> Value {
@@ -200,6 +192,8 @@ fn fill(action: &mut Value, said: Map<String, Value>) {
     }
 }
 
+/// Bytes of a message beside its text.
+const MESSAGE_BYTES_EXPECTED: usize = 224;
 /// Characters of the part of an id that is the response's: a UUID without its dashes.
 const STEM_CHARACTERS: usize = 32;
 
@@ -212,6 +206,8 @@ mod tests {
         let stem = "0123456789abcdef0123456789abcdef";
         let id = id(&BlockKind::Text, &ToldTools::default(), stem, 3);
         assert_eq!(id, format!("msg_{stem}03"));
+        let late = super::id(&BlockKind::Text, &ToldTools::default(), stem, 0x1a2);
+        assert_eq!(late, format!("msg_{stem}1a2"));
         assert_eq!(stem_of(&id), Some(stem));
         for foreign in ["msg_1", "x", "msg_0123456789abcdefg123456789abcdef", ""] {
             assert_eq!(stem_of(foreign), None, "{foreign}");

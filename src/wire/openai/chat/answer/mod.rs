@@ -16,18 +16,14 @@ use crate::wire::openai::error;
 use crate::wire::openai::stop::Ending;
 use crate::wire::openai::tool::ToolKind;
 use crate::wire::openai::unwrap::Unwrap;
-use crate::wire::openai::usage;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
-use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 use std::cell::OnceCell;
-use written::Choice;
-use written::Completion;
+use written::Label;
 use written::Message;
 use written::Piece;
-use written::UsageChunk;
 
 /// Takes the blocks of an answer, and the id of its first call, for the call that brings the results.
 pub(crate) type Keep = dyn Fn(&str, Vec<Value>) + Send + Sync;
@@ -187,11 +183,9 @@ impl Writer {
         let reason = Ending::of(&end.stop).finish_reason(self.called(self.calls));
         self.chunk(&Piece::Nothing, Some(reason), stream);
         if self.wish.has_usage {
-            let usage = usage::chat(&end.usage);
-            let chunk = UsageChunk::new(&self.id, self.created, &self.wish.model, usage);
-            stream.push_str(&sse::unnamed(&json(&chunk)));
+            self.label().write_usage(&end.usage, stream);
         }
-        stream.push_str(&sse::unnamed("[DONE]"));
+        stream.push_str("data: [DONE]\n\n");
     }
 
     /// What a call of a tool is called, where there was one.
@@ -205,10 +199,17 @@ impl Writer {
 
     /// Writes the frame of one chunk.
     fn chunk(&self, delta: &Piece<'_>, finish_reason: Option<&str>, stream: &mut String) {
-        let wish = &self.wish;
-        let head = || written::chunk_head(&self.id, self.created, &wish.model);
-        stream.push_str(self.head.get_or_init(head));
-        written::chunk(delta, finish_reason, wish.has_usage, stream);
+        let head = self.head.get_or_init(|| self.label().chunk_head());
+        stream.push_str(head);
+        written::chunk(delta, finish_reason, self.wish.has_usage, stream);
+    }
+
+    fn label(&self) -> Label<'_> {
+        Label {
+            id: &self.id,
+            created: self.created,
+            model: &self.wish.model,
+        }
     }
 
     fn call(&self, block: &AnswerBlock) -> Option<Value> {
@@ -239,20 +240,13 @@ impl Writer {
             calls.clear();
         }
         Message {
-            role: "assistant",
             content: is_said.then_some(text),
-            refusal: (),
             reasoning_content: joined(blocks, &BlockKind::Thinking),
             thinking_blocks: blocks.iter().filter_map(signed).collect(),
             function_call: legacy,
             tool_calls: calls,
         }
     }
-}
-
-/// Maps with texts for names are JSON.
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("maps with texts for names must be JSON")
 }
 
 impl AnswerWriter for Writer {
@@ -278,21 +272,9 @@ impl AnswerWriter for Writer {
     fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
         let calls = whole.blocks.iter().filter(|block| block.call().is_some());
         let reason = Ending::of(&whole.end.stop).finish_reason(self.called(calls.count()));
-        let choice = Choice {
-            index: 0,
-            message: self.message(&whole.blocks),
-            logprobs: (),
-            finish_reason: reason,
-        };
+        let message = self.message(&whole.blocks);
         self.remember(&whole.blocks);
-        Ok(json(&Completion {
-            id: &self.id,
-            object: "chat.completion",
-            created: self.created,
-            model: &self.wish.model,
-            choices: [choice],
-            usage: usage::chat(&whole.end.usage),
-        }))
+        Ok(self.label().completion(&message, reason, &whole.end.usage))
     }
 }
 

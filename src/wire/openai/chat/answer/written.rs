@@ -1,19 +1,65 @@
 //! A completion and its chunks, as they are written.
 
 use crate::quote::around;
+use crate::quote::count;
 use crate::quote::quote;
-use crate::wire::openai::usage::ChatUsage;
-use serde::Serialize;
+use crate::turn::Usage;
+use crate::wire::openai::usage::write_chat;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// What all chunks of an answer begin with, up to the delta.
-pub(super) fn chunk_head(id: &str, created: u64, model: &str) -> String {
-    let (id, model) = (Value::from(id), Value::from(model));
-    format!(
-        "data: {{\"id\":{id},\"object\":\"{CHUNK}\",\"created\":{created},\"model\":{model},\
-         \"choices\":[{{\"index\":0,\"delta\":"
-    )
+/// What tells an answer from others: it stands in all that is told of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Label<'a> {
+    pub(super) id: &'a str,
+    /// Seconds since 1970.
+    pub(super) created: u64,
+    pub(super) model: &'a str,
+}
+
+impl Label<'_> {
+    /// Writes what an object of this kind begins with, up to its choices.
+    fn begin(self, object: &str, json: &mut String) {
+        around(r#"{"id":"#, self.id, r#","object":""#, json);
+        json.push_str(object);
+        json.push_str(r#"","created":"#);
+        count(self.created, json);
+        around(r#","model":"#, self.model, r#","choices":["#, json);
+    }
+
+    /// What all chunks of an answer begin with, up to the delta.
+    pub(super) fn chunk_head(self) -> String {
+        let mut head = String::from("data: ");
+        self.begin(CHUNK, &mut head);
+        head.push_str(r#"{"index":0,"delta":"#);
+        head
+    }
+
+    /// Writes the chunk that tells the usage.
+    pub(super) fn write_usage(self, usage: &Usage, stream: &mut String) {
+        stream.push_str("data: ");
+        self.begin(CHUNK, stream);
+        stream.push_str(r#"],"usage":"#);
+        write_chat(usage, stream);
+        stream.push_str("}\n\n");
+    }
+
+    /// A whole answer.
+    pub(super) fn completion(self, message: &Message, reason: &str, usage: &Usage) -> String {
+        let mut json = String::with_capacity(message.text_bytes() + COMPLETION_BYTES_EXPECTED);
+        self.begin("chat.completion", &mut json);
+        json.push_str(r#"{"index":0,"message":"#);
+        message.write(&mut json);
+        around(
+            r#","logprobs":null,"finish_reason":"#,
+            reason,
+            r#"}],"usage":"#,
+            &mut json,
+        );
+        write_chat(usage, &mut json);
+        json.push('}');
+        json
+    }
 }
 
 /// Writes what follows the head of a chunk. `is_usage_due`: a later one tells it.
@@ -24,78 +70,73 @@ pub(super) fn chunk(
     stream: &mut String,
 ) {
     delta.write(stream);
-    stream.push_str(",\"logprobs\":null,\"finish_reason\":");
+    let usage = if is_usage_due { ",\"usage\":null" } else { "" };
     match finish_reason {
-        Some(reason) => quote(reason, stream),
-        None => stream.push_str("null"),
+        Some(reason) => around(
+            ",\"logprobs\":null,\"finish_reason\":",
+            reason,
+            "}]",
+            stream,
+        ),
+        None => stream.push_str(",\"logprobs\":null,\"finish_reason\":null}]"),
     }
-    stream.push_str(match is_usage_due {
-        true => "}],\"usage\":null}\n\n",
-        false => "}]}\n\n",
-    });
+    stream.push_str(usage);
+    stream.push_str("}\n\n");
 }
 
-/// The chunk that tells the usage.
-#[derive(Serialize)]
-pub(super) struct UsageChunk<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: [(); 0],
-    usage: ChatUsage,
+/// What an answer says.
+pub(super) struct Message {
+    pub(super) content: Option<String>,
+    pub(super) reasoning_content: String,
+    pub(super) thinking_blocks: Vec<Value>,
+    pub(super) function_call: Option<Value>,
+    pub(super) tool_calls: Vec<Value>,
 }
 
-impl<'a> UsageChunk<'a> {
-    pub(super) fn new(
-        id: &'a str,
-        created: u64,
-        model: &'a str,
-        usage: ChatUsage,
-    ) -> UsageChunk<'a> {
-        UsageChunk {
-            id,
-            object: CHUNK,
-            created,
-            model,
-            choices: [],
-            usage,
+impl Message {
+    fn text_bytes(&self) -> usize {
+        self.content.as_ref().map_or(0, String::len) + self.reasoning_content.len()
+    }
+
+    /// Writes it; what it has none of is left away.
+    fn write(&self, json: &mut String) {
+        json.push_str(r#"{"role":"assistant","content":"#);
+        match &self.content {
+            Some(text) => quote(text, json),
+            None => json.push_str("null"),
+        }
+        json.push_str(r#","refusal":null"#);
+        if !self.reasoning_content.is_empty() {
+            around(
+                r#","reasoning_content":"#,
+                &self.reasoning_content,
+                "",
+                json,
+            );
+        }
+        write_list("thinking_blocks", &self.thinking_blocks, json);
+        if let Some(call) = &self.function_call {
+            let _ = write!(json, r#","function_call":{call}"#); // A text takes whatever is written.
+        }
+        write_list("tool_calls", &self.tool_calls, json);
+        json.push('}');
+    }
+}
+
+fn write_list(name: &str, list: &[Value], json: &mut String) {
+    for (index, value) in list.iter().enumerate() {
+        match index {
+            0 => {
+                let _ = write!(json, r#","{name}":[{value}"#);
+            }
+            _ => {
+                let _ = write!(json, ",{value}");
+            }
         }
     }
-}
-
-/// A whole answer.
-#[derive(Serialize)]
-pub(super) struct Completion<'a> {
-    pub(super) id: &'a str,
-    pub(super) object: &'static str,
-    pub(super) created: u64,
-    pub(super) model: &'a str,
-    pub(super) choices: [Choice<'a>; 1],
-    pub(super) usage: ChatUsage,
-}
-
-#[derive(Serialize)]
-pub(super) struct Choice<'a> {
-    pub(super) index: u8,
-    pub(super) message: Message,
-    pub(super) logprobs: (),
-    pub(super) finish_reason: &'a str,
-}
-
-#[derive(Serialize)]
-pub(super) struct Message {
-    pub(super) role: &'static str,
-    pub(super) content: Option<String>,
-    pub(super) refusal: (),
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) reasoning_content: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) thinking_blocks: Vec<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) function_call: Option<Value>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) tool_calls: Vec<Value>,
+    if !list.is_empty() {
+        json.push(']');
+    }
 }
 
 /// What a chunk says.
@@ -126,8 +167,9 @@ impl<'a> Piece<'a> {
             Piece::Text(text) => around("{\"content\":", text, "}", json),
             Piece::Thought(text) => around("{\"reasoning_content\":", text, "}", json),
             Piece::Input(index, arguments) => {
-                let _ = write!(json, "{{\"tool_calls\":[{{\"index\":{index},\"function\":");
-                around("{\"arguments\":", arguments, "}}]}", json);
+                json.push_str("{\"tool_calls\":[{\"index\":");
+                count(*index as u64, json);
+                around(",\"function\":{\"arguments\":", arguments, "}}]}", json);
             }
             Piece::Legacy(arguments) => {
                 around("{\"function_call\":{\"arguments\":", arguments, "}}", json);
@@ -140,6 +182,8 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// Bytes of a whole answer beside its texts.
+const COMPLETION_BYTES_EXPECTED: usize = 768;
 /// What the first chunk says.
 const ROLE: &str = r#"{"role":"assistant","content":"","refusal":null}"#;
 /// What a chunk calls itself.

@@ -7,6 +7,7 @@ use super::item;
 use super::item::Status;
 use super::request::AnswerWish;
 use crate::quote::around;
+use crate::quote::count;
 use crate::turn::AnswerBlock;
 use crate::turn::CompleteAnswer;
 use crate::turn::End;
@@ -15,15 +16,14 @@ use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::RequestId;
 use crate::turn::StopReason;
+use crate::turn::Usage;
 use crate::wire::openai::error;
 use crate::wire::openai::stop::Ending;
 use crate::wire::openai::tool::ToldTools;
 use crate::wire::openai::usage;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
-use serde::Serialize;
 use serde_json::Value;
-use std::fmt::Write;
 use std::sync::Arc;
 use stream::Stream;
 
@@ -76,7 +76,7 @@ impl Writer {
 
 /// The id of the response whose items have this stem.
 pub(crate) fn id_of(stem: &str) -> String {
-    format!("resp_{stem}")
+    ["resp_", stem].concat()
 }
 
 impl Head {
@@ -104,13 +104,12 @@ impl Head {
     /// A response that has ended so; its items are JSON.
     fn ended(&self, output: &[String], end: &End) -> String {
         let (status, incomplete_details) = status(&end.stop);
-        let usage = usage::responses(&end.usage);
         self.told(&Telling {
             status,
             error: None,
             incomplete_details,
             output,
-            usage: Some(json(&usage)),
+            usage: Some(&end.usage),
         })
     }
 
@@ -119,15 +118,19 @@ impl Head {
         let (echo, output) = (self.wish.echo.written(), telling.output);
         let bytes: usize = output.iter().map(String::len).sum();
         let mut json = String::with_capacity(bytes + echo.len() + OWN_BYTES_EXPECTED);
-        around(r#"{"id":"#, &id_of(&self.stem), "", &mut json);
-        // A text takes whatever is written.
-        let _ = write!(
-            json,
-            r#","object":"response","created_at":{},"status":"{}","error":{},"incomplete_details":"#,
-            self.created,
-            telling.status,
-            telling.error.as_deref().unwrap_or("null"),
+        let id = id_of(&self.stem);
+        around(
+            r#"{"id":"#,
+            &id,
+            r#","object":"response","created_at":"#,
+            &mut json,
         );
+        count(self.created, &mut json);
+        let error = telling.error.as_deref().unwrap_or("null");
+        for piece in [r#","status":""#, telling.status, r#"","error":"#, error] {
+            json.push_str(piece);
+        }
+        json.push_str(r#","incomplete_details":"#);
         match telling.incomplete_details {
             Some(reason) => around(r#"{"reason":"#, reason, "}", &mut json),
             None => json.push_str("null"),
@@ -137,10 +140,13 @@ impl Head {
             json.push_str(if index == 0 { "" } else { "," });
             json.push_str(item);
         }
-        let usage = telling.usage.as_deref().unwrap_or("null");
-        for piece in [r#"],"usage":"#, usage, echo, "}"] {
-            json.push_str(piece);
+        json.push_str(r#"],"usage":"#);
+        match telling.usage {
+            Some(usage) => usage::write_response(usage, &mut json),
+            None => json.push_str("null"),
         }
+        json.push_str(echo);
+        json.push('}');
         json
     }
 }
@@ -154,13 +160,7 @@ struct Telling<'a> {
     incomplete_details: Option<&'static str>,
     /// The items, in JSON.
     output: &'a [String],
-    /// JSON.
-    usage: Option<String>,
-}
-
-/// Maps with texts for names are JSON.
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("maps with texts for names must be JSON")
+    usage: Option<&'a Usage>,
 }
 
 /// Bytes of a response beside its items and what is said again.

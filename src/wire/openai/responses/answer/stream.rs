@@ -8,8 +8,9 @@ use super::error_event;
 use super::item;
 use super::item::Status;
 use super::sentence;
-use super::status;
 use super::written::Said;
+use crate::quote::count;
+use crate::quote::quote;
 use crate::turn::AnswerBlock;
 use crate::turn::BlockKind;
 use crate::turn::Delta;
@@ -17,6 +18,7 @@ use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::StopReason;
+use crate::wire::openai::stop::Ending;
 use crate::wire::openai::tool::ToolKind;
 use crate::wire::openai::unwrap::Unwrap;
 use serde_json::Value;
@@ -48,6 +50,8 @@ struct Open {
     /// A part of it was added.
     has_part: bool,
     unwrap: Unwrap,
+    /// What each of its deltas begins with, once there was one.
+    delta_head: String,
 }
 
 /// What is told of an item between its beginning and its end.
@@ -59,6 +63,19 @@ enum Shape {
     Custom,
     /// Nothing.
     Closed,
+}
+
+impl Shape {
+    /// The event that tells more of it.
+    fn delta(self) -> Option<&'static str> {
+        Some(match self {
+            Shape::Text => "response.output_text.delta",
+            Shape::Thought => "response.reasoning_summary_text.delta",
+            Shape::Function => "response.function_call_arguments.delta",
+            Shape::Custom => "response.custom_tool_call_input.delta",
+            Shape::Closed => return None,
+        })
+    }
 }
 
 impl Stream {
@@ -127,6 +144,7 @@ impl Stream {
             shape,
             has_part: false,
             unwrap: Unwrap::default(),
+            delta_head: String::new(),
         });
         // A text that will say nothing is no item.
         if shape != Shape::Text {
@@ -187,18 +205,27 @@ impl Stream {
         }
     }
 
+    /// Nearly all of an answer is told here: what its deltas have in common is written once.
     fn delta(&mut self, delta: &str) {
-        let Some(open) = &self.open else {
+        let place = self.done.len();
+        let Some(open) = &mut self.open else {
             return;
         };
-        let more = Said::Delta(delta);
-        match open.shape {
-            Shape::Text => self.within("response.output_text.delta", Said::TextDelta(delta)),
-            Shape::Thought => self.within("response.reasoning_summary_text.delta", more),
-            Shape::Function => self.within("response.function_call_arguments.delta", more),
-            Shape::Custom => self.within("response.custom_tool_call_input.delta", more),
-            Shape::Closed => {}
+        let Some(kind) = open.shape.delta() else {
+            return;
+        };
+        if open.delta_head.is_empty() {
+            let mut head = std::mem::take(&mut open.delta_head);
+            begin_within(kind, open, place, &mut head);
+            head.push_str("\"delta\":");
+            open.delta_head = head;
         }
+        self.frames.push_str(&open.delta_head);
+        quote(delta, &mut self.frames);
+        if open.shape == Shape::Text {
+            self.frames.push_str(r#","logprobs":[]"#);
+        }
+        self.end_event();
     }
 
     /// Closes the block that is open, where one is, in an answer that stopped so.
@@ -267,9 +294,12 @@ impl Stream {
     fn end(&mut self, head: &Head, end: &End) {
         self.close(head, &end.stop);
         let output = std::mem::take(&mut self.done);
-        let (status, _) = status(&end.stop);
         let response = head.ended(&output, end);
-        self.tell_response(&format!("response.{status}"), &response);
+        let kind = match Ending::of(&end.stop) {
+            Ending::Whole => "response.completed",
+            Ending::Cut | Ending::Filtered => "response.incomplete",
+        };
+        self.tell_response(kind, &response);
         self.told = Some(response);
     }
 
@@ -283,17 +313,7 @@ impl Stream {
         let Some(open) = &self.open else {
             return;
         };
-        let place = match open.shape {
-            Shape::Text => r#","content_index":0,"#,
-            Shape::Thought => r#","summary_index":0,"#,
-            Shape::Function | Shape::Custom | Shape::Closed => ",",
-        };
-        begin_event(kind, &mut self.frames);
-        for piece in [r#","item_id":""#, &open.id, r#"","output_index":"#] {
-            self.frames.push_str(piece);
-        }
-        // A text takes whatever is written.
-        let _ = write!(self.frames, "{}{place}", self.done.len());
+        begin_within(kind, open, self.done.len(), &mut self.frames);
         said.write(&mut self.frames);
         self.end_event();
     }
@@ -308,7 +328,10 @@ impl Stream {
     /// Tells an item, which is JSON.
     fn tell_item(&mut self, kind: &str, index: usize, item: &str) {
         begin_event(kind, &mut self.frames);
-        let _ = write!(self.frames, r#","output_index":{index},"item":{item}"#);
+        self.frames.push_str(r#","output_index":"#);
+        count(index as u64, &mut self.frames);
+        self.frames.push_str(r#","item":"#);
+        self.frames.push_str(item);
         self.end_event();
     }
 
@@ -321,8 +344,9 @@ impl Stream {
     }
 
     fn end_event(&mut self) {
-        let number = self.sequence_number;
-        let _ = write!(self.frames, ",\"sequence_number\":{number}}}\n\n");
+        self.frames.push_str(r#","sequence_number":"#);
+        count(self.sequence_number, &mut self.frames);
+        self.frames.push_str("}\n\n");
         self.sequence_number += 1;
     }
 }
@@ -332,4 +356,18 @@ fn begin_event(kind: &str, frames: &mut String) {
     for piece in ["event: ", kind, "\ndata: {\"type\":\"", kind, "\""] {
         frames.push_str(piece);
     }
+}
+
+/// Begins an event within an item, which stands at this place.
+fn begin_within(kind: &str, open: &Open, place: usize, frames: &mut String) {
+    begin_event(kind, frames);
+    for piece in [r#","item_id":""#, &open.id, r#"","output_index":"#] {
+        frames.push_str(piece);
+    }
+    count(place as u64, frames);
+    frames.push_str(match open.shape {
+        Shape::Text => r#","content_index":0,"#,
+        Shape::Thought => r#","summary_index":0,"#,
+        Shape::Function | Shape::Custom | Shape::Closed => ",",
+    });
 }

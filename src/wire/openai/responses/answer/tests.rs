@@ -4,6 +4,7 @@ use super::*;
 use crate::turn::AnswerBuilder;
 use crate::turn::Blame;
 use crate::turn::BlockKind;
+use crate::turn::Delta;
 use crate::turn::End;
 use crate::turn::Labels;
 use crate::turn::LaneId;
@@ -153,6 +154,85 @@ fn every_item_is_added_and_done_one_after_the_other() {
         *end,
         whole(&writer(json!([{"type": "function", "name": "f"}])), said)
     );
+}
+
+#[test]
+fn every_delta_says_where_it_belongs() {
+    let tools = json!([{"type": "function", "name": "f"}, {"type": "custom", "name": "c"}]);
+    let pieces = |index: usize, kind: BlockKind, deltas: [Delta; 2]| {
+        let deltas = deltas.map(|delta| Event::Delta { index, delta });
+        let begin = Event::BlockStart { index, kind };
+        [
+            vec![begin],
+            deltas.to_vec(),
+            vec![Event::BlockStop { index }],
+        ]
+        .concat()
+    };
+    let tool = |name: &str| BlockKind::ToolUse {
+        id: "t".into(),
+        name: name.into(),
+    };
+    let text = |text: &str| text.to_owned();
+    let mut said = events(vec![], StopReason::ToolUse);
+    let blocks = [
+        (
+            BlockKind::Thinking,
+            [text("h\"m"), text(".")].map(Delta::Thinking),
+        ),
+        (BlockKind::Text, [text("a\n"), text("b")].map(Delta::Text)),
+        (
+            tool("f"),
+            [text("{\"a\":"), text("1}")].map(Delta::InputJson),
+        ),
+        (
+            tool("c"),
+            [text("{\"input\":\"x"), text(" y\"}")].map(Delta::InputJson),
+        ),
+    ];
+    let blocks = blocks.into_iter().enumerate();
+    let blocks = blocks.flat_map(|(index, (kind, deltas))| pieces(index, kind, deltas));
+    said.splice(1..1, blocks.collect::<Vec<_>>());
+    let told = stream(writer(tools), &said);
+    let deltas: Vec<String> = told
+        .into_iter()
+        .filter(|event| event["delta"].is_string())
+        .map(|mut event| {
+            event["sequence_number"].take();
+            event.to_string()
+        })
+        .collect();
+    let part = |kind: &str, id: &str, index: usize, part: &str, deltas: [&str; 2], more: &str| {
+        deltas.map(|delta| {
+            let (id, delta) = (format!("{id}_{STEM}0{index}"), Value::from(delta));
+            format!(
+                r#"{{"type":"response.{kind}.delta","item_id":"{id}","output_index":{index},{part}"delta":{delta},{more}"sequence_number":null}}"#
+            )
+        })
+    };
+    let thought = r#""summary_index":0,"#;
+    let (content, chances) = (r#""content_index":0,"#, r#""logprobs":[],"#);
+    let wanted = [
+        part(
+            "reasoning_summary_text",
+            "rs",
+            0,
+            thought,
+            ["h\"m", "."],
+            "",
+        ),
+        part("output_text", "msg", 1, content, ["a\n", "b"], chances),
+        part(
+            "function_call_arguments",
+            "fc",
+            2,
+            "",
+            ["{\"a\":", "1}"],
+            "",
+        ),
+        part("custom_tool_call_input", "ctc", 3, "", ["x", " y"], ""),
+    ];
+    assert_eq!(deltas, wanted.concat());
 }
 
 #[test]

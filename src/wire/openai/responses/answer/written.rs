@@ -1,14 +1,11 @@
-//! What happens within an item, as it is written.
+//! What is added to an item and what is done in it, as it is written.
 
+use super::item::write_text_part;
 use crate::quote::around;
 
 /// What is told within an item.
 #[derive(Clone, Copy)]
 pub(super) enum Said<'a> {
-    /// More of a text.
-    TextDelta(&'a str),
-    /// More of a thought, or of an input.
-    Delta(&'a str),
     TextDone(&'a str),
     ThoughtDone(&'a str),
     ArgumentsDone {
@@ -26,8 +23,6 @@ impl Said<'_> {
     /// Writes its fields.
     pub(super) fn write(self, json: &mut String) {
         match self {
-            Said::TextDelta(delta) => around(r#""delta":"#, delta, r#","logprobs":[]"#, json),
-            Said::Delta(delta) => around(r#""delta":"#, delta, "", json),
             Said::TextDone(text) => around(r#""text":"#, text, r#","logprobs":[]"#, json),
             Said::ThoughtDone(text) => around(r#""text":"#, text, "", json),
             Said::ArgumentsDone { arguments, name } => {
@@ -35,12 +30,10 @@ impl Said<'_> {
                 around(r#","name":"#, name, "", json);
             }
             Said::InputDone(input) => around(r#""input":"#, input, "", json),
-            Said::TextPart(text) => around(
-                r#""part":{"type":"output_text","text":"#,
-                text,
-                r#","annotations":[],"logprobs":[]}"#,
-                json,
-            ),
+            Said::TextPart(text) => {
+                json.push_str(r#""part":"#);
+                write_text_part(text, json);
+            }
             Said::ThoughtPart(text) => {
                 around(r#""part":{"type":"summary_text","text":"#, text, "}", json);
             }
@@ -60,11 +53,6 @@ mod tests {
         let part = json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []});
         let (arguments, name) = (text, "f");
         for (said, tree) in [
-            (
-                Said::TextDelta(text),
-                json!({"delta": text, "logprobs": []}),
-            ),
-            (Said::Delta(text), json!({ "delta": text })),
             (Said::TextDone(text), json!({"text": text, "logprobs": []})),
             (Said::ThoughtDone(text), json!({ "text": text })),
             (

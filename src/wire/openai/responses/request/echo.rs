@@ -1,6 +1,7 @@
 //! What a response says again of its request.
 
-use crate::quote::quote;
+use crate::quote::around;
+use crate::wire::field::field;
 use crate::wire::field::present;
 use serde_json::Map;
 use serde_json::Value;
@@ -19,53 +20,47 @@ impl Echo {
     }
 }
 
-/// What is written for fields that nobody says, in the API's order; those of others come between.
-const BEFORE_MODEL: [(&str, &str); 5] = [
-    ("background", "false"),
-    ("instructions", "null"),
-    ("max_output_tokens", "null"),
-    ("max_tool_calls", "null"),
-    ("metadata", "{}"),
-];
-
 /// The fields of a response that do not come from the model, in the API's order.
 pub(super) fn echo(fields: &Map<String, Value>, model: &str) -> Echo {
     let mut echo = Written {
         fields,
         text: String::with_capacity(ECHO_BYTES_EXPECTED),
     };
-    for (name, otherwise) in BEFORE_MODEL {
-        echo.say(name, otherwise);
-    }
-    echo.bare("model", "");
-    quote(model, &mut echo.text);
-    echo.say("parallel_tool_calls", "true");
-    echo.say("previous_response_id", "null");
+    echo.say("background", r#","background":false"#);
+    echo.say("instructions", r#","instructions":null"#);
+    echo.say("max_output_tokens", r#","max_output_tokens":null"#);
+    echo.say("max_tool_calls", r#","max_tool_calls":null"#);
+    echo.say("metadata", r#","metadata":{}"#);
+    around(r#","model":"#, model, "", &mut echo.text);
+    echo.say("parallel_tool_calls", r#","parallel_tool_calls":true"#);
+    echo.say("previous_response_id", r#","previous_response_id":null"#);
     if let Some(conversation) = present(fields, "conversation") {
         echo.put("conversation", &conversation_of(conversation));
     }
-    echo.say("prompt_cache_key", "null");
-    match fields.get("reasoning") {
+    echo.say("prompt_cache_key", r#","prompt_cache_key":null"#);
+    match field(fields, "reasoning") {
         Some(said) => echo.put("reasoning", &reasoning(said)),
-        None => echo.bare("reasoning", r#"{"effort":null,"summary":null}"#),
+        None => echo
+            .text
+            .push_str(r#","reasoning":{"effort":null,"summary":null}"#),
     }
-    echo.say("safety_identifier", "null");
-    echo.bare("service_tier", "\"default\"");
-    echo.say("store", "true");
-    echo.say("temperature", "null");
+    echo.say("safety_identifier", r#","safety_identifier":null"#);
+    echo.text.push_str(r#","service_tier":"default""#);
+    echo.say("store", r#","store":true"#);
+    echo.say("temperature", r#","temperature":null"#);
     match present(fields, "text") {
         Some(said) => echo.put("text", &text(said)),
-        None => echo.bare("text", r#"{"format":{"type":"text"}}"#),
+        None => echo.text.push_str(r#","text":{"format":{"type":"text"}}"#),
     }
-    echo.say("tool_choice", "\"auto\"");
+    echo.say("tool_choice", r#","tool_choice":"auto""#);
     match present(fields, "tools") {
         Some(said) => echo.put("tools", &tools(said)),
-        None => echo.bare("tools", "[]"),
+        None => echo.text.push_str(r#","tools":[]"#),
     }
-    echo.bare("top_logprobs", "0");
-    echo.say("top_p", "null");
-    echo.say("truncation", "\"disabled\"");
-    echo.say("user", "null");
+    echo.text.push_str(r#","top_logprobs":0"#);
+    echo.say("top_p", r#","top_p":null"#);
+    echo.say("truncation", r#","truncation":"disabled""#);
+    echo.say("user", r#","user":null"#);
     Echo(echo.text.into())
 }
 
@@ -76,24 +71,16 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// What the call says of a field, or else this.
+    /// What the call says of a field, or else this, which is the field whole.
     fn say(&mut self, name: &str, otherwise: &str) {
         match present(self.fields, name) {
             Some(said) => self.put(name, said),
-            None => self.bare(name, otherwise),
+            None => self.text.push_str(otherwise),
         }
     }
 
     fn put(&mut self, name: &str, json: &Value) {
-        self.bare(name, "");
-        let _ = write!(self.text, "{json}"); // A text takes whatever is written.
-    }
-
-    /// What is JSON already, or comes behind the name in another way.
-    fn bare(&mut self, name: &str, json: &str) {
-        for piece in [",\"", name, "\":", json] {
-            self.text.push_str(piece);
-        }
+        let _ = write!(self.text, r#","{name}":{json}"#); // A text takes whatever is written.
     }
 }
 

@@ -205,8 +205,8 @@ impl Draft {
     }
 
     /// What is new with this call.
-    pub(crate) fn input(&self) -> &[Value] {
-        &self.input
+    pub(crate) fn into_input(self) -> Vec<Value> {
+        self.input
     }
 
     /// Reads the call behind what was said before. One that goes on in a conversation which is known elsewhere may begin

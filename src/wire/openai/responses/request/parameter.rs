@@ -4,6 +4,7 @@ use crate::turn::Fault;
 use crate::turn::Sampling;
 use crate::turn::ToolChoice;
 use crate::wire::field::Path;
+use crate::wire::field::field;
 use crate::wire::field::object;
 use crate::wire::field::present;
 use crate::wire::field::string;
@@ -107,14 +108,14 @@ pub(super) fn thought(
 
 /// Names what is set and that nobody hears.
 pub(super) fn unheard(fields: &Map<String, Value>, labels: &mut Labels) {
-    if fields.get("truncation").is_some_and(|said| said == "auto") {
+    if field(fields, "truncation").is_some_and(|said| said == "auto") {
         labels.ignore("truncation");
     }
-    if fields.get("background").is_some_and(|said| *said == true) {
+    if field(fields, "background").is_some_and(|said| *said == true) {
         labels.emulate("background"); // It is over when its caller hears of it.
     }
     let is_given = |wish: &Value| wish.as_str().is_some_and(|wish| GIVEN.contains(&wish));
-    let wishes = fields.get("include").and_then(Value::as_array);
+    let wishes = field(fields, "include").and_then(Value::as_array);
     if wishes.is_some_and(|wishes| !wishes.iter().all(is_given)) {
         labels.ignore("include"); // What hosted tools found, chances, and whatever comes to be.
     }

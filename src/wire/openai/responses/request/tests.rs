@@ -172,7 +172,7 @@ fn a_reference_becomes_its_item_or_is_refused() {
     assert_eq!(draft.references(), ["msg_1", "msg_2"]);
     let found = draft.resolve(|id| Some(json!({"role": "user", "content": id})));
     assert_eq!(found, Ok(()));
-    assert_eq!(draft.input()[1]["content"], "msg_2");
+    assert_eq!(draft.into_input()[1]["content"], "msg_2");
     let mut unknown =
         super::tests::draft(json!({"input": [{"type": "item_reference", "id": "x"}]}));
     let fault = unknown.resolve(|_| None).expect_err("nobody knows it");
