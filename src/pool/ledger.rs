@@ -274,6 +274,7 @@ impl Ledger {
         if let Some(entry) = self.slots.get_mut(slot)
             && entry.held == SlotState::Leased
         {
+            entry.kind = SlotKind::Typed;
             entry.held = SlotState::Parked { since: now };
         }
         self.balance(now);
@@ -518,7 +519,7 @@ impl Ledger {
     }
 
     /// Gives a slot up: a kept session's first, then an idle one's, then one that waits for results; unless one is on
-    /// its way out already. A kept session that the caller can use is emptied, which is faster than another launch.
+    /// its way out already. A session that the caller can use is emptied, which is faster than another launch.
     fn make_room(&mut self, head: &Waiting, now: Instant) {
         let usable = head.need.kinds().contains(&SlotKind::Typed);
         let kept = self.slots.kept_of(&head.shape, &head.offer);
@@ -528,10 +529,16 @@ impl Ledger {
         if self.slots.is_retiring() {
             return;
         }
-        let parked = self.slots.longest_parked();
-        let parked = parked.filter(|(_, since)| *since + PARKED_MIN <= now);
         let waiting = self.slots.longest_kept().or(self.slots.longest_idle());
-        if let Some((slot, _)) = waiting.or(parked) {
+        if let Some((slot, _)) = waiting {
+            return self.retire(slot);
+        }
+        let is_due = |(_, since): &(SlotId, Instant)| *since + PARKED_MIN <= now;
+        let parked = self.slots.longest_parked_of(&head.shape, &head.offer);
+        if let Some((slot, _)) = parked.filter(|_| usable).filter(is_due) {
+            return self.empty(slot);
+        }
+        if let Some((slot, _)) = self.slots.longest_parked().filter(is_due) {
             self.retire(slot);
         }
     }
@@ -924,6 +931,38 @@ mod tests {
         assert_eq!(due, now + Duration::from_secs(1800));
         ledger.handle_timeout(due);
         assert_eq!(effects(&mut ledger)[0], Effect::Empty { slot: SlotId(2) });
+    }
+
+    /// A ledger whose one session, at slot 2, waits for the results of its calls.
+    fn parked() -> (Ledger, Instant) {
+        let (mut ledger, now) = warmed(1);
+        ledger.config.queue_wait_max = Duration::from_secs(60);
+        asked(&mut ledger, "a", now);
+        ledger.handle_parked(SlotId(2), now);
+        effects(&mut ledger);
+        (ledger, now)
+    }
+
+    #[test]
+    fn a_session_whose_results_do_not_come_is_emptied_for_whoever_can_use_it() {
+        let (mut ledger, now) = parked();
+        let waiter = asked(&mut ledger, "a", now);
+        assert_eq!(effects(&mut ledger), []);
+        let due = now + PARKED_MIN;
+        assert_eq!(ledger.poll_timeout(), Some(due));
+        ledger.handle_timeout(due);
+        assert_eq!(effects(&mut ledger), [Effect::Empty { slot: SlotId(2) }]);
+        ledger.handle_ready(SlotId(2), None, due);
+        let slot = SlotId(2);
+        assert_eq!(effects(&mut ledger)[0], Effect::Lend { waiter, slot });
+    }
+
+    #[test]
+    fn a_session_whose_results_do_not_come_gives_its_place_to_whoever_cannot() {
+        let (mut ledger, now) = parked();
+        asked(&mut ledger, "b", now);
+        ledger.handle_timeout(now + PARKED_MIN);
+        assert_eq!(effects(&mut ledger), [Effect::Retire { slot: SlotId(2) }]);
     }
 
     #[test]

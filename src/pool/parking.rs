@@ -16,6 +16,7 @@ use crate::turn::Fingerprint;
 use crate::turn::Message;
 use crate::turn::Request;
 use crate::turn::Role;
+use crate::turn::ToolChoice;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -26,6 +27,8 @@ pub(crate) struct Parking {
     /// The conversation without the inputs of the model's last calls.
     by_ids: Fingerprint,
     name: Option<ConversationId>,
+    /// The request forced a call of this one tool.
+    is_forced: bool,
 }
 
 /// A caller's request to go on in a parked conversation.
@@ -74,6 +77,10 @@ impl Parking {
             by_ids: Fingerprint::of(messages(&without_inputs(&answer))),
             held: HeldConversation::of(request, shape, messages(&answer), calls),
             name,
+            is_forced: request
+                .tool_choice
+                .as_ref()
+                .is_some_and(ToolChoice::is_named),
         }
     }
 
@@ -105,6 +112,12 @@ impl Parking {
     /// Whether no call is outstanding.
     pub(crate) fn waits_for_prompt(&self) -> bool {
         self.held.calls.is_empty()
+    }
+
+    /// Whether its session is to stay. Results of a call that was forced seldom come: it is how a program asks for an
+    /// answer of a certain form; and where they do, they come with another choice, for another session.
+    pub(crate) fn is_worth_its_session(&self) -> bool {
+        self.waits_for_prompt() || !self.is_forced
     }
 
     /// Whether it waits for the next prompt of the conversation of this name.
@@ -206,6 +219,7 @@ mod tests {
     use crate::session::Mode;
     use crate::turn::Owner;
     use crate::turn::Tool;
+    use crate::turn::ToolRule;
     use serde_json::json;
 
     fn message(role: Role, blocks: Vec<Block>) -> Message {
@@ -240,6 +254,26 @@ mod tests {
         assert!(parking.admits(&follow_up("q", "t1")));
         assert!(!parking.admits(&follow_up("another", "t1")));
         assert!(!parking.admits(&follow_up("q", "t2")));
+    }
+
+    #[test]
+    fn a_session_does_not_wait_for_results_of_a_call_that_was_forced() {
+        let waits = |rule: Option<ToolRule>, said: Block| {
+            let mut first = Request::plain(vec![asked("q")]);
+            first.tool_choice = rule.map(|rule| ToolChoice {
+                rule,
+                one_at_a_time: None,
+            });
+            let shape = Shape::of(&first, Mode::Pty);
+            Parking::of(&first, &shape, &[said], None).is_worth_its_session()
+        };
+        assert!(waits(None, call()));
+        assert!(waits(Some(ToolRule::Any), call()));
+        assert!(!waits(Some(ToolRule::Named("f".into())), call()));
+        assert!(waits(
+            Some(ToolRule::Named("f".into())),
+            Block::Text("a".into())
+        ));
     }
 
     #[test]

@@ -279,6 +279,18 @@ impl Slots {
         self.longest(SlotState::parked_since)
     }
 
+    /// The parked session of this shape that can take this offer and has waited longest.
+    pub(super) fn longest_parked_of(
+        &self,
+        shape: &Shape,
+        offer: &Offer,
+    ) -> Option<(SlotId, Instant)> {
+        let is_it = |entry: &Slot| entry.shape == *shape && entry.takes(offer);
+        let parked = self.since(SlotState::parked_since);
+        let fitting = parked.filter(|(slot, _)| self.get(*slot).is_some_and(is_it));
+        fitting.min_by_key(|(_, since)| *since)
+    }
+
     pub(super) fn longest_kept(&self) -> Option<(SlotId, Instant)> {
         self.longest(SlotState::kept_since)
     }

@@ -341,6 +341,9 @@ impl Supervisor {
         let Some(parking) = parking.filter(|_| lives) else {
             return self.ledger.handle_returned(slot, now);
         };
+        if !parking.is_worth_its_session() {
+            return self.ledger.handle_left(slot, now);
+        }
         let kept = parking.waits_for_prompt();
         self.parked.insert(slot, parking);
         match kept {

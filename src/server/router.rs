@@ -131,10 +131,10 @@ fn protocols() -> Router<Api> {
         router = router.route(path, post(pass));
     }
     for (path, _) in unserved::ROUTES {
-        let below = format!("{path}/{{*rest}}");
-        router = router
-            .route(path, any(unserved::answer))
-            .route(&below, any(unserved::answer));
+        router = router.route(path, any(unserved::answer));
+    }
+    for (path, _) in unserved::ROUTES.iter().chain(unserved::BELOW) {
+        router = router.route(&format!("{path}/{{*rest}}"), any(unserved::answer));
     }
     router
 }

@@ -64,6 +64,12 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
     ("/v1/organizations", TURNS),
 ];
 
+/// The same of what stands below a route that is served.
+pub(super) const BELOW: &[(&str, &str)] = &[(
+    "/v1/chat/completions",
+    "POST /v1/responses keeps an answer, and GET /v1/responses/ID tells it again.",
+)];
+
 const TURNS: &str = "POST /v1/messages, /v1/chat/completions and /v1/responses are what it serves.";
 const EACH: &str =
     "Send each call by itself: POST /v1/messages, /v1/chat/completions or /v1/responses.";
@@ -83,7 +89,8 @@ fn fault(method: &Method, path: &str) -> Fault {
         let rest = bare.strip_prefix(route);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let instead = ROUTES.iter().find(is_of).map_or(TURNS, |(_, told)| told);
+    let mut routes = ROUTES.iter().chain(BELOW);
+    let instead = routes.find(is_of).map_or(TURNS, |(_, told)| told);
     let shown: String = path.chars().take(PATH_MAX).map(plain).collect();
     let public = format!(
         "{method} {shown}: the route is the protocol's, and no lane of this relay serves it. {instead}"
@@ -137,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn each_route_says_which_it_is_and_what_is_served_instead() {
         let test_api = TestApi::new();
-        for (route, instead) in ROUTES {
+        for (route, instead) in ROUTES.iter().chain(BELOW) {
             for path in [format!("{route}/x"), format!("/openai{route}/x")] {
                 let answer = test_api.bare("POST", &path).await;
                 assert_eq!(answer.status.as_u16(), 501, "{path}");

@@ -28,3 +28,10 @@ pub(crate) enum ToolRule {
     Named(String),
     None,
 }
+
+impl ToolChoice {
+    /// Whether the model must call one certain tool.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self.rule, ToolRule::Named(_))
+    }
+}

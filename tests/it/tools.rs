@@ -227,6 +227,30 @@ fn a_daemon_that_was_restarted_takes_the_results_up() {
     assert_eq!(results_upstream(&upstream), told);
 }
 
+/// Where it waited for their results, the second call would wait for ten seconds, and these are three.
+#[test]
+fn a_session_is_not_held_for_results_of_a_tool_that_the_call_forced() {
+    let upstream = calling();
+    let relay = World::upstream(&upstream)
+        .pool("idle = 1\nmax = 1\nqueue_wait_max = \"3s\"\n")
+        .start();
+    for question in ["Which form?", "Which other form?", "Which last form?"] {
+        let mut body = call(&json!([{"role": "user", "content": question}]));
+        body["tool_choice"] = json!({"type": "tool", "name": "weather"});
+        let answer = relay.post(&body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.json()["stop_reason"], "tool_use");
+    }
+    assert_eq!(upstream.bodies().len(), 3);
+    let mut body = call(&json!([{"role": "user", "content": "Which form?"}]));
+    body["tool_choice"] = json!({"type": "tool", "name": "weather"});
+    let answer = relay.post(&body);
+    let next = relay.post(&call(&follow_up("Which form?", &answer, results())));
+    assert_eq!(next.text(), "Thank you.", "{}", next.body);
+    let told = pairs(&[("toolu_a", "sunny\t21 C\n"), ("toolu_b", "noon")]);
+    assert_eq!(results_upstream(&upstream), told);
+}
+
 #[test]
 fn another_conversation_with_the_same_ids_is_not_the_parked_one() {
     let upstream = calling();

@@ -70,12 +70,13 @@ fn validate(path: Option<&Path>, place: &CatalogArgs, env: &Env) -> anyhow::Resu
     }
     match problems.len() {
         0 => out::line(&format!(
-            "{}: {} rows, nothing wrong",
+            "{}: {}, nothing wrong",
             shown(path, &ground),
-            set.len()
+            counted(set.len(), "row")
         ))?,
         count => out::note(&format!(
-            "{count} problems; the other rows serve all the same"
+            "{}; the other rows serve all the same",
+            counted(count, "problem")
         )),
     }
     Ok(outcome(problems.is_empty()))
@@ -131,11 +132,19 @@ fn tell(changes: &ChangeSet, verb: &str, is_json: bool) -> anyhow::Result<()> {
         }
     }
     out::note(&format!(
-        "{} rows {verb}, {} are as they should be",
-        changes.changes.len(),
+        "{} {verb}, {} are as they should be",
+        counted(changes.changes.len(), "row"),
         changes.same
     ));
     Ok(())
+}
+
+/// So many of a thing, in words.
+fn counted(count: usize, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        _ => format!("{count} {thing}s"),
+    }
 }
 
 fn side(value: &Option<String>) -> &str {

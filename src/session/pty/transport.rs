@@ -250,6 +250,10 @@ impl PtyTransport {
         let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
         let resources = &session.resources;
         resources.transcript_store.learn(&resources.model, &records);
+        // The copy was made first: it tells whether these are all of the message's calls.
+        if records.iter().any(|record| record.has_calls()) {
+            self.handle_copies(now);
+        }
         if !records.is_empty() {
             self.machine.handle_records(records, now);
         }

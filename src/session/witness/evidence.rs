@@ -150,6 +150,10 @@ impl Evidence {
             (_, Some(stop)) if self.runs_on && self.recorded.is_whole() => {
                 Some(Decision::Recorded(stop))
             }
+            (_, Some(_)) if self.lacks_calls() => {
+                let closed = self.recorded.is_closed();
+                closed.then_some(Decision::Disagreed)
+            }
             (_, Some(stop)) if runs_on_after(&stop) && self.texts_agree() => {
                 Some(Decision::Recorded(stop))
             }
@@ -280,6 +284,13 @@ impl Evidence {
     /// Whether the message is one that ends in calls, whatever reason it tells: some upstreams say that the turn is over.
     fn has_calls(&self, stop: &StopReason) -> bool {
         *stop == StopReason::ToolUse || !self.recorded.calls().is_empty()
+    }
+
+    /// Whether the copy of the message has calls that the transcript has not yet. A busy CLI writes a message in pieces,
+    /// each with the message's end, and answers a call before it has written the next.
+    fn lacks_calls(&self) -> bool {
+        let whole = self.first.as_ref().filter(|_| self.has_first);
+        whole.is_some_and(|whole| self.recorded.is_part_of_calls(whole))
     }
 
     /// Whether the model's calls wait with us, and nobody else answers them.

@@ -41,6 +41,13 @@ pub(crate) struct AssistantMessage {
     pub(crate) replaced: bool,
 }
 
+impl Record {
+    /// Whether the model calls a tool in it.
+    pub(crate) fn has_calls(&self) -> bool {
+        matches!(self, Record::Assistant(said) if said.calls() > 0)
+    }
+}
+
 impl AssistantMessage {
     /// Whether there is nothing in it that a person could see.
     pub(crate) fn is_blank(&self) -> bool {
@@ -51,11 +58,16 @@ impl AssistantMessage {
         })
     }
 
+    /// How many tools the model calls in it.
+    pub(crate) fn calls(&self) -> usize {
+        let calls = self.blocks.iter().filter(|block| kind(block) == "tool_use");
+        calls.count()
+    }
+
     /// Whether the CLI asks the model again by itself after it. Where there are calls, who answers them decides.
     pub(crate) fn is_asked_on_after(&self) -> bool {
-        let calls = self.blocks.iter().any(|block| kind(block) == "tool_use");
         match self.stop_reason.as_deref() {
-            Some("max_tokens" | "model_context_window_exceeded") => !calls,
+            Some("max_tokens" | "model_context_window_exceeded") => self.calls() == 0,
             Some("end_turn" | "stop_sequence") => self.is_blank(),
             _ => false,
         }

@@ -147,6 +147,14 @@ impl Recorded {
         calls.filter_map(|call| call.get("id")?.as_str()).collect()
     }
 
+    /// Whether this is the same message with more calls than are here.
+    pub(super) fn is_part_of_calls(&self, whole: &AssistantMessage) -> bool {
+        let first = self.said.first();
+        let is_same = first.is_some_and(|first| first.message == whole.message);
+        let here = self.said.iter().map(AssistantMessage::calls).sum::<usize>();
+        is_same && here < whole.calls()
+    }
+
     /// Whether the model called a tool with an input that is no JSON: the CLI keeps it as a text in a field of its own.
     pub(super) fn has_unparsed_call(&self) -> bool {
         let mut calls = self.blocks().filter(|block| is(block, "tool_use"));

@@ -476,6 +476,48 @@ fn a_call_that_the_cli_answers_by_itself_is_told_and_not_parked() {
     assert_eq!(merge.parked(), None);
 }
 
+/// A busy CLI writes a message in pieces, each with the message's end.
+#[test]
+fn a_message_is_told_once_the_transcript_has_all_calls_of_its_copy() {
+    let copied = || {
+        let pieces = [called("t1"), called("t2")];
+        let blocks = pieces.into_iter().flat_map(|piece| match piece {
+            Record::Assistant(said) => said.blocks,
+            _ => vec![],
+        });
+        AssistantMessage {
+            blocks: blocks.collect(),
+            ..copied("", "tool_use")
+        }
+    };
+    let ends = |first: Vec<Record>, calls: &[&str], rest: Vec<Record>| {
+        let mut merge = Merge::after(1, Reading::Along);
+        merge.handle_first_answer(copied());
+        let mut seen = merge.handle_records(first);
+        seen.extend(calls.iter().flat_map(|id| merge.handle_called(id)));
+        assert_eq!(end(&seen), None, "{seen:?}");
+        seen.extend(merge.handle_records(rest));
+        let starts = |seen: &&Seen| matches!(seen, Seen::Event(Event::BlockStart { .. }));
+        let told = seen.iter().filter(starts).count();
+        (end(&seen).map(|end| end.stop), told, merge)
+    };
+    let asked = || Record::Asked;
+    let whole = (Some(StopReason::ToolUse), 2);
+    // The CLI answers the first by itself, and the other one waits with us.
+    let first = vec![asked(), called("t1"), asked()];
+    let (stop, told, _) = ends(first, &["t2"], vec![called("t2")]);
+    assert_eq!((stop, told), whole);
+    // The first waits with us, and the other one is late.
+    let first = vec![asked(), called("t1")];
+    let (stop, told, mut merge) = ends(first, &["t1"], vec![called("t2")]);
+    assert_eq!((stop, told), (None, 0));
+    assert_eq!(end(&merge.handle_called("t2")).map(|end| end.stop), whole.0);
+    // The rest never comes.
+    let first = vec![asked(), called("t1"), asked()];
+    let (_, _, mut merge) = ends(first, &[], vec![]);
+    assert_eq!(merge.handle_timeout(), [Seen::Disagreed]);
+}
+
 /// The display tells all texts of a message as one, and tells nothing else.
 #[test]
 fn a_message_that_is_told_in_another_order_is_labelled() {

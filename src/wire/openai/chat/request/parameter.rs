@@ -103,7 +103,9 @@ pub(in crate::wire::openai) fn sampling(
             if tokens < 1 {
                 return Err(path.wrong("Input should be greater than or equal to 1"));
             }
-            max_tokens = max_tokens.or(Some(tokens));
+            if *max_tokens.get_or_insert(tokens) != tokens {
+                labels.ignore(name);
+            }
         }
     }
     for name in ["presence_penalty", "frequency_penalty"] {
@@ -290,7 +292,8 @@ pub(in crate::wire::openai) fn ignore_unknown(
         Value::Null => false,
         Value::Bool(said) => *said,
         Value::Array(values) => !values.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
+        // Without a word more it turns the search on.
+        Value::Object(fields) => !fields.is_empty() || name == "web_search_options",
         Value::Number(number) => !(name.ends_with("_penalty") && number.as_f64() == Some(0.0)),
         Value::String(text) => !text.is_empty(),
     };

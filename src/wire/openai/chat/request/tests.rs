@@ -106,7 +106,11 @@ fn the_length_is_the_models_own_where_nobody_says() {
         Some(5)
     );
     let both = json!({"max_tokens": 5, "max_completion_tokens": 7});
-    assert_eq!(request(both).sampling.max_tokens, Some(7));
+    let both = request(both);
+    assert_eq!(both.sampling.max_tokens, Some(7));
+    assert_eq!(both.ignored, ["max_tokens"]);
+    let same = json!({"max_tokens": 7, "max_completion_tokens": 7});
+    assert!(request(same).ignored.is_empty());
     assert!(refusal(json!({"max_tokens": 0})).starts_with("max_tokens: "));
 }
 
@@ -166,7 +170,8 @@ fn what_nobody_hears_is_told_and_what_changes_nothing_is_not() {
             "seed",
             "store",
             "unheard_of",
-            "verbosity"
+            "verbosity",
+            "web_search_options"
         ]
     );
 }
