@@ -250,7 +250,7 @@ impl PtyTransport {
         let records = self.tail.as_mut().map(Tail::read).unwrap_or_default();
         let resources = &session.resources;
         resources.transcript_store.learn(&resources.model, &records);
-        // The copy was made first: it tells whether these are all of the message's calls.
+        // Where the copy is there by now, it tells whether these are all of the message's calls.
         if records.iter().any(|record| record.has_calls()) {
             self.handle_copies(now);
         }
