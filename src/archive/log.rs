@@ -473,8 +473,7 @@ mod tests {
     fn what_is_appended_stands_behind_the_last_whatever_was_read_or_written_between() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut log, _) = Log::open(folder.path(), 1 << 20).expect("it opens");
-        let append =
-            |log: &mut Log, text: &[u8]| log.append("n", 1, text).expect("it is written");
+        let append = |log: &mut Log, text: &[u8]| log.append("n", 1, text).expect("it is written");
         let (first, second) = (append(&mut log, b"one"), append(&mut log, b"two"));
         assert_eq!(log.read(first).as_deref(), Some(&b"one"[..]));
         let third = append(&mut log, b"three");
