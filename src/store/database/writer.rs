@@ -68,7 +68,7 @@ pub(super) struct Counts {
 impl Counts {
     /// One word more waits; whether the thread must be told that there are enough for a transaction.
     pub(super) fn wait(&self) -> bool {
-        self.waiting.fetch_add(1, Ordering::Relaxed) + 1 == GATHERED_MAX
+        self.waiting.fetch_add(1, Ordering::Relaxed) + 1 == BATCH_MAX
     }
 
     /// So many wait no more.
@@ -77,7 +77,7 @@ impl Counts {
     }
 
     fn are_enough(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= GATHERED_MAX
+        self.waiting.load(Ordering::Relaxed) >= BATCH_MAX
     }
 }
 
@@ -230,10 +230,8 @@ fn answer(batch: Vec<Write<UsageRecord>>) {
 
 /// Words of one transaction: with more, somebody else who writes would wait for long.
 const BATCH_MAX: usize = 1024;
-/// How long the records of one transaction are gathered, and how many end the wait: a transaction has a cost of its own,
-/// which is a hundredth of what so many records cost, and what waits takes a kilobyte or two each.
+/// How long the records of one transaction are gathered, unless there are enough before.
 const GATHERED: Duration = Duration::from_millis(100);
-const GATHERED_MAX: usize = 256;
 /// Before the first new try of what may pass, and the longest.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -247,12 +245,12 @@ mod tests {
     #[test]
     fn the_thread_is_told_once_that_enough_waits_for_a_transaction() {
         let counts = Counts::default();
-        let told = (0..GATHERED_MAX * 2).filter(|_| counts.wait()).count();
+        let told = (0..BATCH_MAX * 2).filter(|_| counts.wait()).count();
         assert_eq!(told, 1);
         assert!(counts.are_enough());
-        counts.take(GATHERED_MAX * 2 - 1);
+        counts.take(BATCH_MAX * 2 - 1);
         assert!(!counts.are_enough());
-        let told: Vec<bool> = (1..GATHERED_MAX).map(|_| counts.wait()).collect();
-        assert_eq!(told.iter().position(|told| *told), Some(GATHERED_MAX - 2));
+        let told: Vec<bool> = (1..BATCH_MAX).map(|_| counts.wait()).collect();
+        assert_eq!(told.iter().position(|told| *told), Some(BATCH_MAX - 2));
     }
 }
