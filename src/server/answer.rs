@@ -171,6 +171,7 @@ pub(super) fn unended() -> Fault {
 
 /// Says how far the counts of the usage can be trusted.
 const USAGE: &str = "x-relay-usage";
-/// How long a stream's head is held back. A failure before that is a proper status, which clients understand best;
-/// after that a client learns more from a stream that is alive.
-const COMMIT_AFTER: Duration = Duration::from_secs(5);
+/// How long a stream's head is held back. A failure before that is a proper status, and labels are headers, which clients
+/// understand best: a session that must be launched first takes six seconds on a machine that has other work. After that a
+/// client learns more from a stream that is alive.
+const COMMIT_AFTER: Duration = Duration::from_secs(10);

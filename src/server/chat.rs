@@ -60,10 +60,10 @@ mod tests {
                 "event: response.created",
             ),
         ] {
-            let test_api = TestApi::new().answering_after(Duration::from_secs(27), hello());
+            let test_api = TestApi::new().answering_after(Duration::from_secs(32), hello());
             let text = test_api.post(path, body).await.text();
             let (waited, said) = text.split_once(first).expect("it begins");
-            // The head goes out at 5 s with a comment; the next ones come at 15 s and 25 s.
+            // The head goes out at 10 s with a comment; the next ones come at 20 s and 30 s.
             assert_eq!(waited.matches(": keep-alive\n\n").count(), 3, "{text}");
             assert!(
                 waited

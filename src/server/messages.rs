@@ -273,20 +273,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_long_wait_is_bridged_by_pings_and_the_labels_come_as_a_comment() {
-        let test_api = TestApi::new().answering_after(Duration::from_secs(27), hello());
+        let test_api = TestApi::new().answering_after(Duration::from_secs(32), hello());
         let answer = test_api.post("/v1/messages", STREAM).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.header("x-relay-lane"), "");
         let text = answer.text();
-        // The head goes out at 5 s with a ping; the next ones come at 15 s and 25 s.
+        // The head goes out at 10 s with a ping; the next ones come at 20 s and 30 s.
         assert_eq!(names(&text)[..4], ["ping", "ping", "ping", "message_start"]);
         assert!(text.contains("\n: x-relay-lane: test\n"), "{text}");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn while_a_session_is_launched_labels_are_headers_and_a_fault_is_a_status() {
+        let launched = Duration::from_secs(9);
+        let test_api = TestApi::new().answering_after(launched, hello());
+        let answer = test_api.post("/v1/messages", STREAM).await;
+        assert_eq!(answer.header("x-relay-lane"), "test");
+        let fault = Fault::new(FaultKind::QueueTimeout, Blame::Relay, "too long");
+        let test_api = TestApi::new().answering_after(launched, vec![Err(fault)]);
+        let answer = test_api.post("/v1/messages", STREAM).await;
+        assert_eq!(answer.header("x-relay-error"), "queue_timeout");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_fault_after_a_long_wait_is_an_event() {
         let fault = Fault::new(FaultKind::QueueTimeout, Blame::Relay, "too long");
-        let test_api = TestApi::new().answering_after(Duration::from_secs(6), vec![Err(fault)]);
+        let test_api = TestApi::new().answering_after(Duration::from_secs(11), vec![Err(fault)]);
         let answer = test_api.post("/v1/messages", STREAM).await;
         assert_eq!(names(&answer.text()), ["ping", "error"]);
     }
