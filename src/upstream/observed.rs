@@ -125,6 +125,7 @@ impl StreamReader {
 }
 
 /// What an event of any protocol is looked at for, as it stands there.
+#[derive(Default)]
 struct Event<'a> {
     json: &'a [u8],
     object: &'a str,
@@ -142,33 +143,24 @@ struct Event<'a> {
 
 impl<'a> Event<'a> {
     fn of(json: &'a [u8]) -> Result<Event<'a>, serde_json::Error> {
-        let [
-            object,
-            kind,
-            message,
-            block,
-            delta,
-            counts,
-            error,
-            model,
-            choices,
-            response,
-            item,
-        ] = fields(json, &OF_AN_EVENT)?;
-        Ok(Event {
+        let mut event = Event {
             json,
-            object,
-            kind,
-            message,
-            block,
-            delta,
-            counts,
-            error,
-            model,
-            choices,
-            response,
-            item,
-        })
+            ..Event::default()
+        };
+        [
+            event.object,
+            event.kind,
+            event.message,
+            event.block,
+            event.delta,
+            event.counts,
+            event.error,
+            event.model,
+            event.choices,
+            event.response,
+            event.item,
+        ] = fields(json, &OF_AN_EVENT)?;
+        Ok(event)
     }
 
     fn kind(&self) -> Cow<'a, str> {
@@ -220,19 +212,24 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 /// Reads a whole answer that was not streamed.
 pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
     let read = match protocol {
-        Protocol::Messages => whole_message(body),
-        Protocol::Chat => whole_completion(body),
-        Protocol::Responses => whole_response(body),
+        Protocol::Messages => fields(body, &OF_A_MESSAGE)
+            .map(|[all @ .., reason, sequence]| (all, stop([reason, sequence]))),
+        Protocol::Chat => {
+            fields_at(body, &OF_A_COMPLETION).map(|[all @ .., reason]| (all, finish_reason(reason)))
+        }
+        Protocol::Responses => fields(body, &OF_A_RESPONSE)
+            .map(|[all @ .., details, output]| (all, Some(ending([details, output])))),
     };
-    let Ok((identity, observed)) = read else {
+    let Ok(([object, kind, model, counts], stop)) = read else {
         return Observed {
             alien: Some(super::protocol::looks_like(body)),
             ..Observed::default()
         };
     };
-    let [object, kind] = identity.map(fields::text);
+    let [object, kind] = [object, kind].map(fields::text);
     let has_choices = || {
-        observed.stop.is_some() || fields(body, &["choices"]).is_ok_and(|[choices]| choices != NULL)
+        let has_ended = protocol == Protocol::Chat && stop.is_some();
+        has_ended || fields(body, &["choices"]).is_ok_and(|[choices]| choices != NULL)
     };
     let alien = match Protocol::of_answer(object.as_deref(), kind.as_deref(), has_choices) {
         Some(found) if found == protocol => None,
@@ -242,69 +239,38 @@ pub(crate) fn whole(protocol: Protocol, body: &[u8]) -> Observed {
     Observed {
         is_meaningful: true,
         is_over: true,
+        usage: usage(protocol, counts),
+        stop,
+        model: fields::owned_text(model),
         alien,
-        ..observed
+        ..Observed::default()
     }
 }
 
-/// What a whole answer calls itself, by its `object` and its `type`, and what it says.
-type Whole<'a> = Result<([&'a str; 2], Observed), serde_json::Error>;
-
-fn whole_message(body: &[u8]) -> Whole<'_> {
-    let names = [
-        "object",
-        "type",
-        "model",
-        "usage",
-        "stop_reason",
-        "stop_sequence",
-    ];
-    let [object, kind, model, counts, reason, sequence] = fields(body, &names)?;
-    let observed = Observed {
-        usage: usage(Protocol::Messages, counts),
-        stop: stop([reason, sequence]),
-        model: fields::owned_text(model),
-        ..Observed::default()
-    };
-    Ok(([object, kind], observed))
-}
-
-fn whole_completion(body: &[u8]) -> Whole<'_> {
-    let paths: [&[Part<'_>]; 5] = [
-        &[Of("object")],
-        &[Of("type")],
-        &[Of("model")],
-        &[Of("usage")],
-        &[Of("choices"), First, Of("finish_reason")],
-    ];
-    let [object, kind, model, counts, reason] = fields_at(body, &paths)?;
-    let observed = Observed {
-        usage: usage(Protocol::Chat, counts),
-        stop: finish_reason(reason),
-        model: fields::owned_text(model),
-        ..Observed::default()
-    };
-    Ok(([object, kind], observed))
-}
-
-fn whole_response(body: &[u8]) -> Whole<'_> {
-    let names = [
-        "object",
-        "type",
-        "model",
-        "usage",
-        "incomplete_details",
-        "output",
-    ];
-    let [object, kind, model, counts, details, output] = fields(body, &names)?;
-    let observed = Observed {
-        usage: usage(Protocol::Responses, counts),
-        stop: Some(ending([details, output])),
-        model: fields::owned_text(model),
-        ..Observed::default()
-    };
-    Ok(([object, kind], observed))
-}
+/// What a whole answer is looked at for: what it calls itself, its model, its counts, then why it ended.
+const OF_A_MESSAGE: [&str; 6] = [
+    "object",
+    "type",
+    "model",
+    "usage",
+    "stop_reason",
+    "stop_sequence",
+];
+const OF_A_COMPLETION: [&[Part<'_>]; 5] = [
+    &[Of("object")],
+    &[Of("type")],
+    &[Of("model")],
+    &[Of("usage")],
+    &[Of("choices"), First, Of("finish_reason")],
+];
+const OF_A_RESPONSE: [&str; 6] = [
+    "object",
+    "type",
+    "model",
+    "usage",
+    "incomplete_details",
+    "output",
+];
 
 /// Reads what an answer of any other route says of its cost.
 pub(crate) fn opaque(body: &[u8]) -> Observed {
@@ -615,5 +581,15 @@ mod tests {
         assert_eq!(observed.usage.input_tokens, Some(6));
         assert_eq!(observed.usage.reasoning_tokens, Some(3));
         assert!(whole(Protocol::Chat, body).alien.is_some());
+    }
+
+    #[test]
+    fn an_answer_of_no_protocol_is_told_as_none_whatever_is_spoken() {
+        for body in [r#"{"detail":"no"}"#, r#"{"stop_reason":"end_turn"}"#] {
+            for protocol in [Protocol::Messages, Protocol::Chat, Protocol::Responses] {
+                let alien = whole(protocol, body.as_bytes()).alien;
+                assert_eq!(alien, Some("JSON of no protocol that is known"), "{body}");
+            }
+        }
     }
 }

@@ -49,10 +49,13 @@ pub(crate) fn fields_at<'a, const N: usize>(
     const { assert!(N <= u32::BITS as usize, "a set of paths is a number's bits") }
     let mut found = [NULL; N];
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let all = Picked {
+    let at = Step {
         paths,
         depth: 0,
         sought: Paths((0..N).fold(0, |all, place| all | 1 << place)),
+    };
+    let all = Picked {
+        at,
         found: &mut found,
     };
     all.deserialize(&mut reader)?;
@@ -115,33 +118,20 @@ impl Paths {
 
 /// Reads a value for the paths that have led to it.
 struct Picked<'p, 'f, 'de, const N: usize> {
-    paths: &'p [&'p [Part<'p>]; N],
-    depth: usize,
-    sought: Paths,
+    at: Step<'p, N>,
     found: &'f mut [&'de str; N],
 }
 
 impl<'p, 'de, const N: usize> Picked<'p, '_, 'de, N> {
-    fn step(&self) -> Step<'p, N> {
-        let Picked {
-            paths,
-            depth,
-            sought,
-            ..
-        } = *self;
-        Step {
-            paths,
-            depth,
-            sought,
-        }
-    }
-
     /// Where these paths go on.
     fn below(&mut self, sought: Paths) -> Picked<'p, '_, 'de, N> {
-        Picked {
-            paths: self.paths,
-            depth: self.depth + 1,
+        let at = Step {
+            depth: self.at.depth + 1,
             sought,
+            ..self.at
+        };
+        Picked {
+            at,
             found: self.found,
         }
     }
@@ -149,11 +139,6 @@ impl<'p, 'de, const N: usize> Picked<'p, '_, 'de, N> {
     /// What of the paths was found in an earlier value of the same name counts no more.
     fn forget(&mut self, paths: Paths) {
         paths.places().for_each(|place| self.found[place] = NULL);
-    }
-
-    /// The paths of these that end with the next name.
-    fn ending(&self, paths: Paths) -> Paths {
-        paths.filter(|place| self.paths[place].len() == self.depth + 1)
     }
 }
 
@@ -173,12 +158,12 @@ impl<'de, const N: usize> Visitor<'de> for Picked<'_, '_, 'de, N> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(led) = map.next_key_seed(self.step())? {
+        while let Some(led) = map.next_key_seed(self.at)? {
             if led.is_empty() {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let ending = self.ending(led);
+            let ending = self.at.ending(led);
             self.forget(led);
             if ending.is_empty() {
                 map.next_value_seed(self.below(led))?;
@@ -191,8 +176,8 @@ impl<'de, const N: usize> Visitor<'de> for Picked<'_, '_, 'de, N> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-        let led = self.step().to(Part::First);
-        let ending = self.ending(led);
+        let led = self.at.to(Part::First);
+        let ending = self.at.ending(led);
         if !ending.is_empty()
             && let Some(item) = list.next_element::<&RawValue>()?
         {
@@ -243,6 +228,11 @@ impl<const N: usize> Step<'_, N> {
     fn to(self, part: Part<'_>) -> Paths {
         let leads = |place: usize| self.paths[place].get(self.depth) == Some(&part);
         self.sought.filter(leads)
+    }
+
+    /// The paths of these that end with the next name.
+    fn ending(self, paths: Paths) -> Paths {
+        paths.filter(|place| self.paths[place].len() == self.depth + 1)
     }
 }
 
