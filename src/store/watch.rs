@@ -39,10 +39,14 @@ impl Watch {
             let Ok(event) = event else {
                 return;
             };
-            drafts.hear(&event);
+            // A folder may hold files of others, and the store writes one of these for each call.
+            let is_ours = event.paths.iter().any(|path| is_ours(path));
+            if is_ours || event.need_rescan() {
+                drafts.hear(&event);
+            }
             // Our own reading is an event too.
             let is_change = !event.kind.is_access() || is_closed(&event);
-            if is_change && event.paths.iter().any(|path| is_ours(path)) {
+            if is_change && is_ours {
                 told();
             }
         };
