@@ -18,6 +18,8 @@ use arc_swap::ArcSwap;
 use std::fs;
 use std::fs::File;
 use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -178,11 +180,31 @@ fn sum(folder: &Path, through: u64) -> Result<(Ledger, u64), JournalFault> {
             continue;
         }
         let path = segment_path(folder, number);
-        let bytes = fs::read(&path).map_err(|source| JournalFault::Unreadable { path, source })?;
-        ledger.replay(&String::from_utf8_lossy(&bytes));
+        replay(&mut ledger, &path)?;
         last = number;
     }
     Ok((ledger, last))
+}
+
+/// Adds the lines of a segment, one at a time: a full one is larger than all else that the relay holds.
+fn replay(ledger: &mut Ledger, path: &Path) -> Result<(), JournalFault> {
+    let unreadable = |source| JournalFault::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut segment = BufReader::new(File::open(path).map_err(unreadable)?);
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        if segment.read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
+            break;
+        }
+        ledger.replay(&line).ok_or_else(|| JournalFault::Damaged {
+            path: path.to_owned(),
+            problem: format!("line {number} is no record"),
+        })?;
+    }
+    Ok(())
 }
 
 /// Keeps the sum, and then removes the segments that are in it. A crash in between leaves segments that are skipped.
@@ -323,11 +345,23 @@ mod tests {
         assert!(write_once(&mut disk, &reserved(1, &charge(9))).is_err());
         write_once(&mut disk, &reserved(2, &charge(5))).expect("there is room again");
         let mut ledger = Ledger::default();
-        ledger.replay(&String::from_utf8_lossy(&disk.taken));
+        for line in disk.taken.split_inclusive(|byte| *byte == b'\n') {
+            ledger.replay(line).expect("it is a record");
+        }
         assert_eq!(
             ledger.open.into_iter().collect::<Vec<_>>(),
             [(2, charge(5))]
         );
+    }
+
+    #[test]
+    fn a_line_that_is_no_record_is_told_with_its_number_and_nothing_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = segment_path(folder.path(), 1);
+        fs::write(&path, "R 1 9 p:2026-01:team\nS 1 nine\n").expect("it is written");
+        let error = Journal::open(folder.path(), 1).expect_err("it cannot be read");
+        assert!(error.to_string().contains("line 2 is no record"), "{error}");
+        assert!(path.exists());
     }
 
     #[test]

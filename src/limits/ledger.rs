@@ -83,34 +83,26 @@ const RECORD_BYTES: usize = 128;
 const CANCEL: char = '\u{18}';
 
 impl Ledger {
-    /// Adds every whole line of a journal.
-    pub(super) fn replay(&mut self, text: &str) {
-        for line in text
-            .split_inclusive('\n')
-            .filter_map(|line| line.strip_suffix('\n'))
-            .filter(|line| !line.ends_with(CANCEL))
-        {
-            self.line(line);
-        }
+    /// Adds a line of a journal, with its end. One without an end was cut off, and one that is cancelled is none; `None`
+    /// for a line that is neither and no record of ours.
+    pub(super) fn replay(&mut self, line: &[u8]) -> Option<()> {
+        let record = line.strip_suffix(b"\n");
+        record
+            .filter(|record| !record.ends_with(&[CANCEL as u8]))
+            .map_or(Some(()), |record| self.record(record))
     }
 
-    fn line(&mut self, line: &str) -> Option<()> {
-        let mut words = line.split(' ');
+    fn record(&mut self, record: &[u8]) -> Option<()> {
+        let mut words = str::from_utf8(record).ok()?.split(' ');
         let (what, id, nanos) = (words.next()?, words.next()?, words.next()?);
         let (id, nanos) = (id.parse().ok()?, nanos.parse().ok()?);
         match what {
             "R" => {
-                let accounts: Option<Vec<_>> = words.map(Account::read).collect();
-                self.open.insert(
-                    id,
-                    OpenCharge {
-                        nanos,
-                        accounts: accounts?,
-                    },
-                );
+                let accounts = words.map(Account::read).collect::<Option<_>>()?;
+                self.open.insert(id, OpenCharge { nanos, accounts });
             }
             "S" => self.settle(id, nanos),
-            _ => {}
+            _ => return None,
         }
         Some(())
     }
@@ -205,12 +197,18 @@ mod tests {
         }
     }
 
+    fn replay(ledger: &mut Ledger, journal: &str) {
+        for line in journal.split_inclusive('\n') {
+            assert_eq!(ledger.replay(line.as_bytes()), Some(()), "{line:?}");
+        }
+    }
+
     #[test]
     fn a_charge_counts_once_at_what_it_was_settled_for() {
         let mut ledger = Ledger::default();
-        ledger.replay(&reserved(1, &charge(50, &["team", "all"])));
-        ledger.replay(&settled(1, 30));
-        ledger.replay(&settled(1, 30));
+        replay(&mut ledger, &reserved(1, &charge(50, &["team", "all"])));
+        replay(&mut ledger, &settled(1, 30));
+        replay(&mut ledger, &settled(1, 30));
         assert_eq!(ledger.spent.get(&account("team")), Some(&30));
         assert_eq!(ledger.spent.get(&account("all")), Some(&30));
         assert!(ledger.open.is_empty());
@@ -219,7 +217,7 @@ mod tests {
     #[test]
     fn what_is_open_when_nobody_is_left_stands_at_its_estimate() {
         let mut ledger = Ledger::default();
-        ledger.replay(&reserved(1, &charge(50, &["team"])));
+        replay(&mut ledger, &reserved(1, &charge(50, &["team"])));
         assert_eq!(ledger.close(), 1);
         assert_eq!(ledger.spent.get(&account("team")), Some(&50));
         assert_eq!(ledger.close(), 0);
@@ -230,7 +228,7 @@ mod tests {
         let whole = reserved(1, &charge(50, &["team"])) + &settled(1, 30);
         for cut in 0..whole.len() {
             let mut ledger = Ledger::default();
-            ledger.replay(&whole[..cut]);
+            replay(&mut ledger, &whole[..cut]);
             let spent = ledger.spent.get(&account("team")).copied();
             assert!(spent.is_none(), "{cut}: {spent:?}");
         }
@@ -242,13 +240,16 @@ mod tests {
         let (settled_1, second) = (settled(1, 300), reserved(2, &charge(7, &["all"])));
         for cut in 0..reserved_1.len() {
             let mut ledger = Ledger::default();
-            ledger.replay(&format!("{}{second}", &reserved_1[..cut]));
+            replay(&mut ledger, &format!("{}{second}", &reserved_1[..cut]));
             assert_eq!(ledger.open.get(&2), Some(&charge(7, &["all"])), "{cut}");
             assert_eq!(ledger.open.len(), 1, "{cut}: {ledger:?}");
         }
         for cut in 0..settled_1.len() {
             let mut ledger = Ledger::default();
-            ledger.replay(&format!("{reserved_1}{}{second}", &settled_1[..cut]));
+            replay(
+                &mut ledger,
+                &format!("{reserved_1}{}{second}", &settled_1[..cut]),
+            );
             assert_eq!(ledger.open.len(), 2, "{cut}: {ledger:?}");
         }
     }
@@ -256,8 +257,24 @@ mod tests {
     #[test]
     fn a_record_of_a_relay_before_this_one_counts() {
         let mut ledger = Ledger::default();
-        ledger.replay("R 1 50 p:2026-01:team\nS 1 30\n");
+        replay(&mut ledger, "R 1 50 p:2026-01:team\nS 1 30\n");
         assert_eq!(ledger.spent.get(&account("team")), Some(&30));
+    }
+
+    #[test]
+    fn a_whole_line_that_is_no_record_is_told() {
+        let lines = [
+            "S 1 30\n",
+            "S 1\n",
+            "S 1 x\n",
+            "T 1 30\n",
+            "R 1 50 p\n",
+            "\n",
+            "S 1 30",
+        ];
+        let read = lines.map(|line| Ledger::default().replay(line.as_bytes()).is_some());
+        assert_eq!(read, [true, false, false, false, false, false, true]);
+        assert_eq!(Ledger::default().replay(b"S 1 \xff\n"), None);
     }
 
     proptest! {
@@ -271,19 +288,19 @@ mod tests {
                 false => reserved(*id, &charge(*nanos, &["a"])),
             }).collect();
             let mut whole = Ledger::default();
-            whole.replay(&lines.concat());
+            replay(&mut whole, &lines.concat());
             let at = at.min(lines.len());
             let mut first = Ledger::default();
-            first.replay(&lines[..at].concat());
+            replay(&mut first, &lines[..at].concat());
             let (mut second, through) = Ledger::of_text(&first.to_text(7)).expect("it reads");
-            second.replay(&lines[at..].concat());
+            replay(&mut second, &lines[at..].concat());
             prop_assert_eq!(through, 7);
             prop_assert_eq!(second, whole);
         }
 
         #[test]
         fn no_text_makes_it_panic(text in "[RS0-9:a-z \n-]{0,80}") {
-            Ledger::default().replay(&text);
+            let _ = Ledger::default().replay((text.clone() + "\n").as_bytes());
             let _ = Ledger::of_text(&text);
         }
     }
