@@ -25,6 +25,8 @@ pub(super) struct Log {
     segments: BTreeMap<u64, Segment>,
     /// Bytes of one file, after which another begins.
     segment_bytes: u64,
+    /// Records that are no longer kept and still stand there.
+    gone: Vec<Spot>,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(super) struct Spot {
     at: u64,
     /// With its head.
     pub(super) bytes: u64,
+    /// Bytes of its name.
+    name: u8,
 }
 
 /// A record that stands there.
@@ -76,6 +80,7 @@ impl Log {
             folder: folder.to_owned(),
             segments: BTreeMap::new(),
             segment_bytes,
+            gone: Vec::new(),
         };
         let mut found = Vec::new();
         for entry in fs::read_dir(folder)?.flatten() {
@@ -124,6 +129,7 @@ impl Log {
             segment: number,
             at: segment.bytes,
             bytes: record.len() as u64,
+            name: head.name,
         };
         segment.bytes += spot.bytes;
         segment.kept += 1;
@@ -170,16 +176,41 @@ impl Log {
     /// # Errors
     /// Where it cannot be written over; its file goes all the same once no record in it is kept.
     pub(super) fn discard(&mut self, spot: Spot) -> io::Result<()> {
+        self.let_go(spot);
+        self.blank_gone()
+    }
+
+    /// A record is kept no more; its file is removed where it was the last one in it. Else it still stands there, until
+    /// [`blank_gone`](Self::blank_gone).
+    pub(super) fn let_go(&mut self, spot: Spot) {
         let Some(segment) = self.segments.get_mut(&spot.segment) else {
-            return Ok(());
+            return;
         };
         segment.kept = segment.kept.saturating_sub(1);
         segment.kept_bytes = segment.kept_bytes.saturating_sub(spot.bytes);
-        if segment.kept == 0 {
-            self.drop_segment(spot.segment);
-            return Ok(());
+        match segment.kept {
+            0 => self.drop_segment(spot.segment),
+            _ => self.gone.push(spot),
         }
-        segment.blank(spot)
+    }
+
+    /// Writes over what was let go and still stands there. Most of it stands one behind the other, and takes one write.
+    ///
+    /// # Errors
+    /// Where something of it cannot be written over.
+    pub(super) fn blank_gone(&mut self) -> io::Result<()> {
+        let mut gone = std::mem::take(&mut self.gone);
+        gone.sort_unstable_by_key(|spot| (spot.segment, spot.at));
+        let mut blanked = Ok(());
+        for run in gone.chunk_by(|one, next| one.is_before(next)) {
+            let segment = run
+                .first()
+                .and_then(|spot| self.segments.get(&spot.segment));
+            if let Some(segment) = segment {
+                blanked = blanked.and(segment.blank(run));
+            }
+        }
+        blanked
     }
 
     /// The file that is appended to.
@@ -208,6 +239,7 @@ impl Log {
 
     fn drop_segment(&mut self, number: u64) {
         self.segments.remove(&number);
+        self.gone.retain(|spot| spot.segment != number);
         let removed = fs::remove_file(self.folder.join(format!("{number:012}.{END}")));
         if let Err(error) = removed {
             tracing::warn!(%error, "a file of kept records could not be removed");
@@ -258,6 +290,7 @@ impl Segment {
                 segment: number,
                 at: self.bytes,
                 bytes: head.bytes(),
+                name: head.name,
             };
             let time = head.time;
             if head.is_kept {
@@ -311,15 +344,38 @@ impl Segment {
         Ok(piece)
     }
 
-    fn blank(&mut self, spot: Spot) -> io::Result<()> {
+    /// Writes over records that stand one behind the other, in one write. That a record is gone stands first in it, so a
+    /// part of the write leaves whole records, and such as are gone.
+    fn blank(&self, run: &[Spot]) -> io::Result<()> {
+        let bytes = run.iter().map(|spot| spot.bytes).sum::<u64>();
+        let mut blank = vec![0; usize::try_from(bytes).map_err(|_| io::ErrorKind::InvalidData)?];
+        let mut rest = blank.as_mut_slice();
+        for spot in run {
+            rest[..HEAD_BYTES].copy_from_slice(&spot.gone()?.written());
+            let bytes = usize::try_from(spot.bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+            rest = &mut rest[bytes..];
+        }
+        self.seek(run.first().map_or(self.bytes, |spot| spot.at))?;
         let mut file = &self.file;
-        self.seek(spot.at + MAGIC.len() as u64)?;
-        file.write_all(&[GONE])?;
-        let head =
-            Head::read(&self.piece(spot.at, HEAD_BYTES)?).ok_or(io::ErrorKind::InvalidData)?;
-        let begin = HEAD_BYTES as u64 + u64::from(head.name);
-        self.seek(spot.at + begin)?;
-        file.write_all(&vec![0; head.text as usize])
+        file.write_all(&blank)
+    }
+}
+
+impl Spot {
+    fn is_before(&self, next: &Spot) -> bool {
+        self.segment == next.segment && self.at + self.bytes == next.at
+    }
+
+    /// The head of what stands there once it is gone.
+    fn gone(&self) -> io::Result<Head> {
+        let text = self.bytes - HEAD_BYTES as u64 - u64::from(self.name);
+        Ok(Head {
+            is_kept: false,
+            time: 0,
+            name: self.name,
+            text: u32::try_from(text).map_err(|_| io::ErrorKind::InvalidData)?,
+            sum: 0,
+        })
     }
 }
 
@@ -466,6 +522,70 @@ mod tests {
             assert_eq!(log.read(more).as_deref(), Some(&b"third"[..]));
             let (_, found) = Log::open(folder.path(), 1000).expect("it opens");
             assert_eq!(names(&found), ["a", "c"]);
+        }
+    }
+
+    /// A log of nine records of `text`, of which the second to the fourth and the sixth are let go.
+    fn with_some_let_go(folder: &Path) -> (Log, Vec<Spot>) {
+        let (mut log, _) = Log::open(folder, 1 << 20).expect("it opens");
+        let spots: Vec<Spot> = (0..9)
+            .map(|time| {
+                let name = format!("n{time}");
+                log.append(&name, time, b"text").expect("it is written")
+            })
+            .collect();
+        for place in [5, 2, 1, 3] {
+            log.let_go(spots[place]);
+        }
+        (log, spots)
+    }
+
+    #[test]
+    fn what_was_let_go_is_written_over_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut log, spots) = with_some_let_go(folder.path());
+        log.blank_gone().expect("it is written over");
+        let told = |log: &Log| -> Vec<bool> {
+            let read = spots.iter().map(|spot| log.read(*spot));
+            read.map(|text| text.as_deref() == Some(b"text")).collect()
+        };
+        let wanted = [0, 4, 6, 7, 8].map(|place| format!("n{place}"));
+        let is_kept = (0..9).map(|place| [0, 4, 6, 7, 8].contains(&place));
+        assert_eq!(told(&log), is_kept.collect::<Vec<bool>>());
+        let (again, found) = Log::open(folder.path(), 1 << 20).expect("it opens");
+        assert_eq!(names(&found), wanted);
+        assert_eq!(told(&again), told(&log));
+        let bytes = fs::read(&files(folder.path())[0]).expect("it is there");
+        let texts = bytes.windows(4).filter(|piece| *piece == b"text").count();
+        assert_eq!(texts, wanted.len());
+        let more = log.append("n9", 9, b"more").expect("it is written");
+        assert_eq!(log.read(more).as_deref(), Some(&b"more"[..]));
+    }
+
+    #[test]
+    fn a_write_over_records_that_was_cut_short_anywhere_leaves_whole_ones_and_such_as_are_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut log, spots) = with_some_let_go(folder.path());
+        let path = files(folder.path()).remove(0);
+        let before = fs::read(&path).expect("it is there");
+        log.blank_gone().expect("it is written over");
+        let after = fs::read(&path).expect("it is there");
+        assert_eq!(before.len(), after.len());
+        let place = |spot: &Spot| usize::try_from(spot.at).expect("small");
+        for cut in place(&spots[1])..=place(&spots[4]) {
+            let part = [&after[..cut], &before[cut..]].concat();
+            fs::write(&path, part).expect("it is written");
+            let (log, found) = Log::open(folder.path(), 1 << 20).expect("it opens");
+            assert!(
+                found
+                    .iter()
+                    .all(|found| log.read(found.spot).as_deref() == Some(b"text")),
+                "{cut}"
+            );
+            let gone = spots[1..4]
+                .iter()
+                .filter(|spot| place(spot) + MAGIC.len() < cut);
+            assert_eq!(found.len(), 9 - gone.count(), "{cut}");
         }
     }
 
