@@ -49,15 +49,15 @@ pub(super) async fn buffered(
     let whole = collect(events, note).await?;
     let message = writer.whole(&whole).map_err(unwritable)?;
     note.emulate(writer.changed(&whole));
-    let told = keep.as_ref().map(|_| message.clone());
+    let keep = keep.map(|keep| (keep, message.clone()));
     let mut response = status::written(message);
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
     if !whole.end.usage.is_known() {
         headers.insert(USAGE, HeaderValue::from_static("unknown"));
     }
-    if let Some(keep) = keep {
-        keep(Answered::Told(Box::new(whole), told)).await;
+    if let Some((keep, told)) = keep {
+        keep(Answered::Told(told)).await;
     }
     Ok(response)
 }

@@ -29,7 +29,6 @@ use crate::lane::LaneWant;
 use crate::lane::Original;
 use crate::lane::Reply;
 use crate::turn::Blame;
-use crate::turn::CompleteAnswer;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::RequestId;
@@ -76,8 +75,8 @@ pub(super) type Keep = Box<dyn FnOnce(Answered) -> Keeping + Send + Sync>;
 
 /// An answer that is to be kept.
 pub(super) enum Answered {
-    /// Told in events, and how its caller is told of it, where that is told whole.
-    Told(Box<CompleteAnswer>, Option<String>),
+    /// Told in events: the response as its caller is told of it, in JSON.
+    Told(String),
     /// In the caller's own dialect, as a host gave it.
     Passed(Value),
 }

@@ -14,7 +14,6 @@ use crate::clock;
 use crate::lane::Events;
 use crate::lane::Reply;
 use crate::lane::Serving;
-use crate::turn::AnswerBuilder;
 use crate::turn::AnswerGrammar;
 use crate::turn::AnswerSize;
 use crate::turn::Event;
@@ -42,8 +41,8 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// Bytes of a piece to which nothing more is added: what one write takes.
 const PIECE_BYTES: usize = 16 << 10;
-/// Bytes of the frames of a few events.
-const FRAMES_BYTES_EXPECTED: usize = 2 << 10;
+/// Bytes of the frames of a short answer, which often come at once.
+const FRAMES_BYTES_EXPECTED: usize = 8 << 10;
 
 /// How far an answer is when its stream's head goes out.
 #[expect(
@@ -85,8 +84,6 @@ pub(super) struct EventBody {
     grammar: AnswerGrammar,
     /// How much the writer holds, where it holds the answer.
     size: AnswerSize,
-    /// The answer so far, where it is kept.
-    kept: Option<AnswerBuilder>,
     are_labels_due: bool,
     pings: Interval,
     /// Its end is the end of the time that the relay's own end leaves.
@@ -105,7 +102,6 @@ impl EventBody {
     ) -> EventBody {
         let mut pings = interval(PING_EVERY);
         pings.reset();
-        let kept = keep.as_ref().map(|_| AnswerBuilder::default());
         let mut body = EventBody {
             first: None,
             source: None,
@@ -114,7 +110,6 @@ impl EventBody {
             end: None,
             grammar: AnswerGrammar::default(),
             size: AnswerSize::default(),
-            kept,
             are_labels_due: false,
             pings,
             drain_deadline: Box::pin(drain_deadline.passed()),
@@ -125,7 +120,7 @@ impl EventBody {
             Begun::With(start, events) => {
                 body.source = Some(Source::Events(events));
                 let mut frames = String::with_capacity(FRAMES_BYTES_EXPECTED);
-                body.frames(Ok(Event::Start(start)), &mut frames);
+                body.frames(&Ok(Event::Start(start)), &mut frames);
                 frames
             }
             Begun::Waiting(serving) => {
@@ -137,30 +132,38 @@ impl EventBody {
         body
     }
 
-    /// Takes the lane's next word, and writes what goes out for it, unless that waits until the answer is kept.
-    fn hear(&mut self, word: Result<Event, Fault>, frames: &mut String) {
-        let (is_end, begin) = (matches!(word, Ok(Event::End(_))), frames.len());
-        self.frames(word, frames);
-        let whole = self.kept.take_if(|_| is_end);
-        let whole = whole.and_then(AnswerBuilder::finish);
-        if let Some(whole) = whole
-            && let Some(keep) = self.keep.take()
+    /// Takes the lane's next word, and writes what goes out for it, unless that waits until the answer is kept. No word
+    /// more is a failure.
+    fn hear(
+        &mut self,
+        word: Option<Result<Event, Fault>>,
+        frames: &mut String,
+        cx: &mut Context<'_>,
+    ) {
+        let (is_end, begin) = (matches!(word, Some(Ok(Event::End(_)))), frames.len());
+        match &word {
+            Some(word) => self.frames(word, frames),
+            None => self.frames(&Err(answer::unended()), frames),
+        }
+        if let Some(keep) = self.keep.take_if(|_| is_end)
+            && let Some(told) = self.writer.told_whole()
         {
-            let end = frames.split_off(begin);
-            let answered = Answered::Told(Box::new(whole), self.writer.told_whole());
-            self.end = Some((keep(answered), end));
+            let mut keeping = keep(Answered::Told(told));
+            if keeping.as_mut().poll(cx).is_pending() {
+                self.end = Some((keeping, frames.split_off(begin)));
+            }
         }
     }
 
     /// Writes what goes out for the lane's next word. After an end or a failure the answer is over.
-    fn frames(&mut self, word: Result<Event, Fault>, frames: &mut String) {
+    fn frames(&mut self, word: &Result<Event, Fault>, frames: &mut String) {
         let event = match word {
             Ok(event) => event,
-            Err(fault) => return frames.push_str(&self.fail(&fault)),
+            Err(fault) => return frames.push_str(&self.fail(fault)),
         };
-        self.note.hear(&event, clock::now);
+        self.note.hear(event, clock::now);
         let begin = frames.len();
-        match &event {
+        match event {
             Event::Start(start) if self.are_labels_due => {
                 frames.push_str(&comments(label::named(&start.labels)));
             }
@@ -173,17 +176,14 @@ impl EventBody {
             | Event::Delta { .. }
             | Event::BlockStop { .. } => {}
         }
-        if let Err(fault) = self.check(&event) {
+        if let Err(fault) = self.check(event) {
             frames.truncate(begin);
             return frames.push_str(&self.fail(&fault));
         }
-        self.writer.frames(&event, frames);
+        self.writer.frames(event, frames);
     }
 
     fn check(&mut self, event: &Event) -> Result<(), Fault> {
-        if let Some(kept) = &mut self.kept {
-            return kept.push(event).map_err(answer::unbuilt);
-        }
         self.grammar.check(event).map_err(answer::broken)?;
         match self.writer.holds_answer() && !self.size.has_room_for(event) {
             true => Err(answer::unbuilt(Unbuilt::TooLong)),
@@ -193,7 +193,6 @@ impl EventBody {
 
     fn fail(&mut self, fault: &Fault) -> String {
         (self.source, self.end, self.keep) = (None, None, None);
-        self.kept = None;
         self.note.fail(fault.kind.code());
         tracing::warn!(
             request_id = %self.request_id,
@@ -226,9 +225,8 @@ impl EventBody {
                 }
                 Some(Source::Events(events)) => {
                     let word = ready!(events.poll_next(cx));
-                    let word = word.unwrap_or_else(|| Err(answer::unended()));
                     let mut frames = String::with_capacity(FRAMES_BYTES_EXPECTED);
-                    self.hear(word, &mut frames);
+                    self.hear(word, &mut frames, cx);
                     if self.end.is_none() {
                         return Poll::Ready(Some(self.gathered(frames, cx).into()));
                     }
@@ -246,19 +244,14 @@ impl EventBody {
         }
     }
 
-    /// What is there already goes out in one piece with the first of it; so does the end, where the answer is kept at
-    /// once.
+    /// What is there already goes out in one piece with the first of it.
     fn gathered(&mut self, mut frames: String, cx: &mut Context<'_>) -> String {
         while frames.len() < PIECE_BYTES
             && self.end.is_none()
             && let Some(Source::Events(events)) = &mut self.source
             && let Poll::Ready(word) = events.poll_next(cx)
         {
-            let word = word.unwrap_or_else(|| Err(answer::unended()));
-            self.hear(word, &mut frames);
-        }
-        if let Poll::Ready(Some(end)) = self.poll_end(cx) {
-            frames.push_str(&end);
+            self.hear(word, &mut frames, cx);
         }
         frames
     }

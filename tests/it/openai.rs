@@ -286,6 +286,22 @@ fn a_response_is_gone_on_with_after_a_restart() {
 }
 
 #[test]
+fn a_streamed_response_outlives_a_kill_at_the_moment_its_end_is_told() {
+    let upstream = counting();
+    let mut relay = World::upstream(&upstream).start();
+    let body = with_model(json!({"input": "one"}));
+    let mut told = client::stream_to(relay.address, RESPONSES, &body);
+    let end = std::iter::from_fn(|| told.next()).find(|event| event.name == "response.completed");
+    let world = Arc::clone(&relay.world);
+    relay.signal(Signal::KILL);
+    relay.ended();
+    let relay = Relay::start(world);
+    let id = end.expect("it ends").data["response"]["id"].clone();
+    let next = respond(&relay, json!({"input": "and", "previous_response_id": id}));
+    assert_eq!(text_of(&next), "3 texts");
+}
+
+#[test]
 fn a_response_outlives_a_kill_and_one_that_was_cut_short_by_it_is_dropped_and_said() {
     let upstream = counting();
     let mut relay = World::upstream(&upstream).start();

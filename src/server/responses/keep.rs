@@ -7,7 +7,7 @@ use crate::archive::Kind;
 use crate::turn::Owner;
 use crate::wire::openai::conversation::with_ids;
 use crate::wire::openai::conversation::write_with_ids;
-use crate::wire::openai::responses::answer::Writer;
+use crate::wire::openai::responses::answer::id_of;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -15,7 +15,6 @@ use std::fmt::Write;
 pub(super) struct Keeper {
     pub(super) archive: Archive,
     pub(super) owner: Owner,
-    pub(super) writer: Writer,
     /// Items that were known before.
     pub(super) before: Vec<Value>,
     /// Items that are new with the call, and what the ids of those are made of that have none.
@@ -46,13 +45,13 @@ impl Keeper {
     /// What is remembered of an answer; where a host gave it, with what the host was not told that it goes on with.
     fn remembered(&self, answered: Answered) -> Remembered {
         match answered {
-            Answered::Told(whole, told) => Remembered {
-                id: self.writer.id(),
-                response: told.unwrap_or_else(|| self.writer.response(&whole)),
+            Answered::Told(response) => Remembered {
+                id: id_of(&self.stem),
                 output: match self.conversation {
-                    Some(_) => self.writer.output(&whole),
+                    Some(_) => output(&response),
                     None => Vec::new(),
                 },
+                response,
             },
             Answered::Passed(mut response) => {
                 for (name, said) in &self.leans_on {
@@ -114,6 +113,15 @@ impl Keeper {
                 tracing::warn!(%error, "a response could not be kept");
             }
         }
+    }
+}
+
+/// The items of a response, which is JSON.
+fn output(response: &str) -> Vec<Value> {
+    let mut response: Value = serde_json::from_str(response).expect("what is told must be JSON");
+    match response["output"].take() {
+        Value::Array(items) => items,
+        _ => Vec::new(),
     }
 }
 

@@ -73,7 +73,6 @@ pub(super) async fn create(
     let keeper = (is_stored || conversation.is_some()).then(|| Keeper {
         archive: api.archive.clone(),
         owner,
-        writer: writer.clone(),
         before: known,
         input: draft.into_input(),
         stem,

@@ -182,6 +182,24 @@ async fn a_kept_response_is_told_again_as_its_stream_told_it() {
 }
 
 #[tokio::test]
+async fn a_response_that_takes_another_thread_to_keep_is_told_and_kept_whole() {
+    let mut words = hello();
+    words.insert(4, Ok(delta(0, &"a".repeat(100 << 10))));
+    let test_api = TestApi::new().answering(words);
+    let ask = json!({"model": "m", "input": "one", "stream": true});
+    let told = post(&test_api, ask).await;
+    let frames = Decoder::default().push(told.text().as_bytes());
+    let events: Vec<Value> = frames.iter().map(|frame| event(&frame.data)).collect();
+    let numbers = events.iter().map(|event| event["sequence_number"].as_u64());
+    assert!(numbers.eq((0..).take(events.len()).map(Some)));
+    let last = &events[events.len() - 1];
+    assert_eq!(last["type"], "response.completed");
+    let response = &last["response"];
+    let path = format!("/v1/responses/{}", response["id"].as_str().expect("an id"));
+    assert_eq!(&test_api.bare("GET", &path).await.json(), response);
+}
+
+#[tokio::test]
 async fn an_item_is_found_by_its_id_alone() {
     let test_api = TestApi::new().answering(hello());
     let first = post(&test_api, json!({"model": "m", "input": "one"}))
@@ -259,6 +277,28 @@ async fn a_conversation_remembers_its_turns() {
         (gone.status.as_u16(), &gone.json()["error"]["param"]),
         (404, &json!("conversation"))
     );
+}
+
+#[tokio::test]
+async fn a_conversation_remembers_an_answer_as_its_caller_was_told_of_it() {
+    let test_api = TestApi::new().answering(hello());
+    for stream in [false, true] {
+        let made = test_api.post("/v1/conversations", "{}").await.json();
+        let id = made["id"].as_str().expect("an id").to_owned();
+        let turn = json!({"model": "m", "input": "one", "conversation": id, "stream": stream});
+        let told = post(&test_api, turn).await;
+        let response = match stream {
+            false => told.json(),
+            true => {
+                let frames = Decoder::default().push(told.text().as_bytes());
+                event(&frames[frames.len() - 1].data)["response"].clone()
+            }
+        };
+        let path = format!("/v1/conversations/{id}/items?order=asc");
+        let items = test_api.bare("GET", &path).await.json();
+        assert_eq!(items["data"].as_array().map(Vec::len), Some(2), "{stream}");
+        assert_eq!(items["data"][1], response["output"][0], "{stream}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Conversations that are kept for their callers: what is asked of one, and what is told of it.
 
+use crate::hex::to_hex;
 use crate::quote::around;
 use crate::quote::quote;
 use crate::turn::Fault;
@@ -106,13 +107,10 @@ fn write_with_id(fields: &Map<String, Value>, stem: &str, index: usize, json: &m
     let kind = field(fields, "type").unwrap_or(&message);
     let is_message = *kind == message;
     let mut before = '{';
-    let mut begin = |name: &str, json: &mut String| {
-        json.push(std::mem::replace(&mut before, ','));
-        quote(name, json);
-        json.push(':');
-    };
+    let mut begin = |json: &mut String| json.push(std::mem::replace(&mut before, ','));
     for (name, value) in fields {
-        begin(name, json);
+        begin(json);
+        around("", name, ":", json);
         match (name.as_str(), value) {
             ("id", Value::Null) => quote(&id(kind, stem, index), json),
             ("content", Value::String(text)) if is_message => {
@@ -123,14 +121,17 @@ fn write_with_id(fields: &Map<String, Value>, stem: &str, index: usize, json: &m
         }
     }
     let lacks = |name: &str| field(fields, name).is_none();
-    let added = [
-        lacks("type").then(|| ("type", MESSAGE.to_owned())),
-        lacks("id").then(|| ("id", id(kind, stem, index))),
-        (is_message && lacks("status")).then(|| ("status", COMPLETED.to_owned())),
-    ];
-    for (name, text) in added.into_iter().flatten() {
-        begin(name, json);
-        quote(&text, json);
+    if lacks("type") {
+        begin(json);
+        json.push_str(r#""type":"message""#);
+    }
+    if lacks("id") {
+        begin(json);
+        around(r#""id":"#, &id(kind, stem, index), "", json);
+    }
+    if is_message && lacks("status") {
+        begin(json);
+        json.push_str(r#""status":"completed""#);
     }
     json.push('}');
 }
@@ -152,7 +153,11 @@ fn id(kind: &Value, stem: &str, index: usize) -> String {
         Some("function_call") => "fc",
         _ => "item",
     };
-    format!("{prefix}_{stem}i{index:03x}")
+    let place = match u16::try_from(index) {
+        Ok(place @ ..=0xFFF) => to_hex(&place.to_be_bytes()),
+        Ok(_) | Err(_) => format!("0{index:x}"),
+    };
+    [prefix, "_", stem, "i", &place[1..]].concat()
 }
 
 /// What a message's text is, by who says it.
@@ -206,6 +211,16 @@ mod tests {
             json!([{"type": "input_text", "text": "a"}])
         );
         assert_eq!(named[1], items[1]);
+    }
+
+    #[test]
+    fn an_id_tells_its_place_in_three_digits_and_more_where_there_are_more() {
+        let at = |index| id(&json!("reasoning"), "s", index);
+        assert_eq!(
+            [0, 0xAB, 0xFFF].map(at),
+            ["rs_si000", "rs_si0ab", "rs_sifff"]
+        );
+        assert_eq!([0x1000, 0x1_86A0].map(at), ["rs_si1000", "rs_si186a0"]);
     }
 
     #[test]

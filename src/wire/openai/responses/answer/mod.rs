@@ -19,7 +19,6 @@ use crate::turn::StopReason;
 use crate::turn::Usage;
 use crate::wire::openai::error;
 use crate::wire::openai::stop::Ending;
-use crate::wire::openai::tool::ToldTools;
 use crate::wire::openai::usage;
 use crate::wire::sse;
 use crate::wire::writer::AnswerWriter;
@@ -56,22 +55,6 @@ impl Writer {
             stream: Stream::default(),
         }
     }
-
-    /// The response's id.
-    pub(crate) fn id(&self) -> String {
-        id_of(&self.head.stem)
-    }
-
-    /// The whole answer as its response, in JSON.
-    pub(crate) fn response(&self, whole: &CompleteAnswer) -> String {
-        let output = self.head.items(whole, item::written);
-        self.head.ended(&output, &whole.end)
-    }
-
-    /// The items of the whole answer.
-    pub(crate) fn output(&self, whole: &CompleteAnswer) -> Vec<Value> {
-        self.head.items(whole, item::of)
-    }
 }
 
 /// The id of the response whose items have this stem.
@@ -80,12 +63,8 @@ pub(crate) fn id_of(stem: &str) -> String {
 }
 
 impl Head {
-    /// The items of an answer, each as it is made here.
-    fn items<T>(
-        &self,
-        whole: &CompleteAnswer,
-        item: impl Fn(&AnswerBlock, &str, Status, &ToldTools) -> T,
-    ) -> Vec<T> {
+    /// The items of an answer, in JSON.
+    fn items(&self, whole: &CompleteAnswer) -> Vec<String> {
         let blocks = whole.blocks.iter();
         let told: Vec<&AnswerBlock> = blocks.filter(|block| item::is_told(block)).collect();
         let last = told.len().saturating_sub(1);
@@ -96,7 +75,7 @@ impl Head {
                 true => ended(&whole.end.stop),
                 false => Status::Completed,
             };
-            item(block, &id, status, tools)
+            item::written(block, &id, status, tools)
         });
         items.collect()
     }
@@ -225,7 +204,8 @@ impl AnswerWriter for Writer {
     }
 
     fn whole(&self, whole: &CompleteAnswer) -> Result<String, &'static str> {
-        Ok(self.response(whole))
+        let output = self.head.items(whole);
+        Ok(self.head.ended(&output, &whole.end))
     }
 
     /// The last event of a stream is its whole response.
