@@ -76,8 +76,8 @@ pub(crate) struct Original {
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Where the model's name stands in the body: in JSON with its quotes, bare in a form.
-    pub(crate) model_at: Range<usize>,
+    /// Where the model's name stands in the body: in JSON with its quotes, bare in a form. `None`: nobody looked.
+    pub(crate) model_at: Option<Range<usize>>,
 }
 
 /// Which lane the caller wants.

@@ -116,7 +116,7 @@ fn sample(field: &str, version: usize) -> Call {
         query: None,
         headers: HeaderMap::new(),
         body: sample::of(field).to_string().into(),
-        model_at: 0..0,
+        model_at: None,
     };
     let read = move |original: &Original| -> Result<_, Fault> {
         request::call(&original.body, version).map(|call| call.request)

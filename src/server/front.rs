@@ -178,7 +178,7 @@ pub(super) async fn take(
         query,
         headers: head.headers,
         body,
-        model_at: 0..0,
+        model_at: None,
     };
     Ok(Taken {
         original,
@@ -243,12 +243,8 @@ pub(super) async fn serve(
     call.is_streamed = asked.stream;
     call.hops = taken.hops;
     call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
-    let mut original = taken.original;
-    let dialect = original.dialect;
-    if let Ok(Some(head)) = known_head(&original.body) {
-        original.model_at = head.model_at;
-    }
-    call.original = Some(Arc::new(original));
+    let dialect = taken.original.dialect;
+    call.original = Some(Arc::new(taken.original));
     let (reservation, is_whole) = (taken.reservation, taken.is_whole);
     let mut call = context.headed(api, call)?;
     if !is_whole {
@@ -271,7 +267,7 @@ pub(super) async fn counted(
     let mut model = head.model;
     let lane = pinned(&mut model);
     let original = Original {
-        model_at: head.model_at,
+        model_at: Some(head.model_at),
         ..taken.original.clone()
     };
     let read = |_: &Original| Err(uncounted());
@@ -441,7 +437,7 @@ fn unread(
         Ok(request)
     };
     let timeline = context.hand_in(&model, head.is_streamed);
-    original.model_at = head.model_at;
+    original.model_at = Some(head.model_at);
     let original = Arc::new(original);
     let mut call = Call::written((&model, head.is_streamed), original, timeline, read);
     call.want = lane.map_or(LaneWant::Any, LaneWant::Only);

@@ -17,6 +17,7 @@ use super::passing::Spoiled;
 use super::protocol::Protocol;
 use super::retry_after;
 use super::splice::SplicedBody;
+use super::splice::model_at;
 use crate::catalog::Host;
 use crate::clock;
 use crate::egress::BodyError;
@@ -123,14 +124,16 @@ impl Attempt<'_> {
 
     fn request(&self) -> Result<Request<SplicedBody>, String> {
         let original = self.original;
-        let named = &original.body[original.model_at.clone()];
+        let at = original.model_at.clone();
+        let at = at.unwrap_or_else(|| model_at(&original.body));
+        let named = &original.body[at.clone()];
         let bare = named.strip_prefix(b"\"");
         let bare = bare.and_then(|name| name.strip_suffix(b"\""));
         // What was written for the host names its model already.
         let is_same = bare.unwrap_or(named) == self.upstream_name.as_bytes();
         let body = match is_same || named.is_empty() {
             true => SplicedBody::whole(original.body.clone()),
-            false => SplicedBody::of(&original.body, &original.model_at, self.upstream_name),
+            false => SplicedBody::of(&original.body, &at, self.upstream_name),
         };
         let base = &self.host.spec.url.base;
         let query = original.query.as_deref().map(|query| format!("?{query}"));

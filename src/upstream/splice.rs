@@ -1,5 +1,6 @@
 //! A caller's body with the model's name replaced: its bytes go on as they are, and nothing of them is copied.
 
+use crate::wire::head::head;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::body::Frame;
@@ -48,6 +49,11 @@ impl SplicedBody {
     }
 }
 
+/// Where the model's name stands in a body of JSON; an empty place where that cannot be told.
+pub(super) fn model_at(body: &[u8]) -> Range<usize> {
+    head(body).map_or(0..0, |head| head.model_at)
+}
+
 impl Body for SplicedBody {
     type Data = Bytes;
     type Error = Infallible;
@@ -78,7 +84,6 @@ impl Body for SplicedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::head::head;
     use http_body_util::BodyExt;
     use proptest::prelude::*;
     use serde_json::Value;
@@ -91,6 +96,15 @@ mod tests {
         collected.expect("it cannot fail").to_bytes().to_vec()
     }
 
+    #[test]
+    fn a_body_that_names_no_model_or_two_has_no_place_for_one() {
+        let named = br#"{"input": "model", "x": {"model": "n"}, "model": "m"}"#;
+        assert_eq!(named[model_at(named)], *br#""m""#);
+        for unnamed in [&b"{}"[..], br#"{"model": "m", "model": "n"}"#, b"x"] {
+            assert_eq!(model_at(unnamed), 0..0);
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_but_the_name_changes(model in ".{1,9}", name in ".{1,9}", text in ".*", first in any::<bool>()) {
@@ -99,7 +113,7 @@ mod tests {
                 false => json!({"messages": text, "model": model, "n": 1}),
             };
             let body = Bytes::from(body.to_string());
-            let at = head(&body).expect("it has a head").model_at;
+            let at = model_at(&body);
             let spliced = SplicedBody::of(&body, &at, &name);
             prop_assert_eq!(spliced.size_hint().exact(), Some(spliced.left() as u64));
             let sent = sent(spliced);

@@ -77,7 +77,7 @@ pub(super) fn original(body: String, model: &str, protocol: Protocol) -> Origina
         query: None,
         headers,
         body: body.into(),
-        model_at: begin..begin + name.len(),
+        model_at: Some(begin..begin + name.len()),
     }
 }
 
