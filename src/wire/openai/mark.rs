@@ -3,20 +3,21 @@
 use super::id;
 use crate::turn::Mark;
 use crate::turn::Marked;
+use crate::wire::field::field;
 use crate::wire::field::present;
 use serde_json::Map;
 use serde_json::Value;
 
 /// The marks of a call, in its order. Those of pictures and files stand in their blocks.
 pub(super) fn found(fields: &Map<String, Value>) -> Vec<Mark> {
-    let list = |name: &str| match fields.get(name) {
+    let list = |name: &str| match field(fields, name) {
         Some(Value::Array(list)) => list.as_slice(),
         Some(_) | None => &[],
     };
     let said = list("messages").iter().chain(list("input"));
     let mut marks: Vec<Mark> = list("tools").iter().filter_map(of_tool).collect();
     for message in said.filter_map(Value::as_object) {
-        let parts = match message.get("content") {
+        let parts = match field(message, "content") {
             Some(Value::Array(parts)) => parts.as_slice(),
             Some(_) | None => &[],
         };

@@ -138,8 +138,10 @@ impl Stream {
             },
             BlockKind::Foreign(_) => return,
         };
+        let mut block = AnswerBlock::begun(kind.clone());
+        block.text.reserve(TEXT_BYTES_EXPECTED);
         self.open = Some(Open {
-            block: AnswerBlock::begun(kind.clone()),
+            block,
             id: String::new(),
             shape,
             has_part: false,
@@ -215,7 +217,7 @@ impl Stream {
             return;
         };
         if open.delta_head.is_empty() {
-            let mut head = std::mem::take(&mut open.delta_head);
+            let mut head = String::with_capacity(DELTA_HEAD_BYTES_EXPECTED);
             begin_within(kind, open, place, &mut head);
             head.push_str("\"delta\":");
             open.delta_head = head;
@@ -371,3 +373,8 @@ fn begin_within(kind: &str, open: &Open, place: usize, frames: &mut String) {
         Shape::Function | Shape::Custom | Shape::Closed => ",",
     });
 }
+
+/// Bytes of a short text.
+const TEXT_BYTES_EXPECTED: usize = 256;
+/// Bytes of what the deltas of a block begin with.
+const DELTA_HEAD_BYTES_EXPECTED: usize = 256;

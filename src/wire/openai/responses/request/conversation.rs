@@ -4,6 +4,7 @@ use crate::turn::Block;
 use crate::turn::Fault;
 use crate::turn::Role;
 use crate::wire::field::Path;
+use crate::wire::field::field;
 use crate::wire::field::object;
 use crate::wire::field::present;
 use crate::wire::field::string;
@@ -87,7 +88,7 @@ fn message(item: &Map<String, Value>, at: &Path<'_>, talk: &mut Talk) -> Result<
                 "user" => Role::User,
                 _ => Role::Assistant,
             };
-            let blocks = part::content(item.get("content"), &content, &mut talk.labels)?;
+            let blocks = part::content(field(item, "content"), &content, &mut talk.labels)?;
             talk.say(role, blocks, at)
         }
         _ => Err(at

@@ -14,6 +14,7 @@ use crate::turn::Reading;
 use crate::turn::Request;
 use crate::wire::body::parse;
 use crate::wire::field::Path;
+use crate::wire::field::field;
 use crate::wire::field::present;
 use crate::wire::field::string;
 use crate::wire::openai::chat::request::parameter as shared;
@@ -171,7 +172,7 @@ impl Draft {
 
     /// The model's name as the caller wrote it; empty where it named none.
     pub(crate) fn model(&self) -> &str {
-        let model = self.fields.get("model").and_then(Value::as_str);
+        let model = field(&self.fields, "model").and_then(Value::as_str);
         model.unwrap_or_default()
     }
 
@@ -282,9 +283,7 @@ impl Draft {
 fn reference(item: &Value) -> Option<&str> {
     let fields = item.as_object()?;
     let is_bare = fields.len() == 1 && fields.contains_key("id");
-    let is_reference = fields
-        .get("type")
-        .is_some_and(|kind| kind == "item_reference");
+    let is_reference = field(fields, "type").is_some_and(|kind| kind == "item_reference");
     (is_reference || is_bare).then(|| fields.get("id")?.as_str())?
 }
 
