@@ -154,21 +154,10 @@ impl Store {
     }
 
     fn tell(&self, word: Write) {
-        match self.queue(word) {
+        match self.0.words.try_send(word) {
             Ok(()) => {}
             Err(TrySendError::Full(word) | TrySendError::Disconnected(word)) => self.lose(&word),
         }
-    }
-
-    fn queue(&self, word: Write) -> Result<(), TrySendError<Write>> {
-        let are_enough = self.0.counts.wait();
-        let told = self.0.words.try_send(word);
-        match (&told, are_enough) {
-            (Ok(()), true) => self.0.writer.unpark(),
-            (Ok(()), false) => {}
-            (Err(_), _) => self.0.counts.take(1),
-        }
-        told
     }
 
     fn lose(&self, word: &Write) {
@@ -282,7 +271,8 @@ impl Store {
     /// Waits until what was told is written, for a moment at the most; whether it is. It blocks.
     pub(crate) fn flush(&self) -> bool {
         let (done, flushed) = mpsc::channel();
-        self.queue(Write::Flush(done)).is_ok() && flushed.recv_timeout(FLUSH_WAIT).is_ok()
+        self.0.words.try_send(Write::Flush(done)).is_ok()
+            && flushed.recv_timeout(FLUSH_WAIT).is_ok()
     }
 
     /// Has the thread that reads do something, and waits for what it found.

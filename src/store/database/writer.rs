@@ -14,7 +14,6 @@ use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
@@ -61,24 +60,6 @@ pub(super) struct Counts {
     pub(super) ends: AtomicBool,
     /// How long records are kept, in milliseconds.
     pub(super) retention_ms: AtomicU64,
-    /// Words that wait for the thread.
-    pub(super) waiting: AtomicUsize,
-}
-
-impl Counts {
-    /// One word more waits; whether the thread must be told that there are enough for a transaction.
-    pub(super) fn wait(&self) -> bool {
-        self.waiting.fetch_add(1, Ordering::Relaxed) + 1 == BATCH_MAX
-    }
-
-    /// So many wait no more.
-    pub(super) fn take(&self, words: usize) {
-        self.waiting.fetch_sub(words, Ordering::Relaxed);
-    }
-
-    fn are_enough(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= BATCH_MAX
-    }
 }
 
 /// The thread's own.
@@ -92,17 +73,19 @@ pub(super) struct Writer {
 impl Writer {
     /// Writes until nobody tells it anything any more.
     pub(super) fn run(mut self, words: &Receiver<Write>) {
+        let mut is_full = false;
         loop {
             match words.recv_timeout(PRUNE_EVERY) {
                 Ok(first) => {
-                    if matches!(first, Write::Usage(_)) && !self.counts.are_enough() {
+                    // Behind a full transaction the next one waits already.
+                    if matches!(first, Write::Usage(_)) && !is_full {
                         // What comes within a moment is written with it: a call wakes nobody, and many are one
                         // transaction.
                         std::thread::park_timeout(GATHERED);
                     }
                     let more = words.try_iter().take(BATCH_MAX - 1);
                     let batch: Vec<_> = iter::once(first).chain(more).map(Write::made).collect();
-                    self.counts.take(batch.len());
+                    is_full = batch.len() == BATCH_MAX;
                     self.write(batch);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -230,27 +213,10 @@ fn answer(batch: Vec<Write<UsageRecord>>) {
 
 /// Words of one transaction: with more, somebody else who writes would wait for long.
 const BATCH_MAX: usize = 1024;
-/// How long the records of one transaction are gathered, unless there are enough before.
+/// How long the records of one transaction are gathered.
 const GATHERED: Duration = Duration::from_millis(100);
 /// Before the first new try of what may pass, and the longest.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often what is too old is taken away.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_thread_is_told_once_that_enough_waits_for_a_transaction() {
-        let counts = Counts::default();
-        let told = (0..BATCH_MAX * 2).filter(|_| counts.wait()).count();
-        assert_eq!(told, 1);
-        assert!(counts.are_enough());
-        counts.take(BATCH_MAX * 2 - 1);
-        assert!(!counts.are_enough());
-        let told: Vec<bool> = (1..BATCH_MAX).map(|_| counts.wait()).collect();
-        assert_eq!(told.iter().position(|told| *told), Some(BATCH_MAX - 2));
-    }
-}
