@@ -50,12 +50,7 @@ impl Calls {
         &mut self,
         lines: impl IntoIterator<Item = impl Display>,
     ) -> io::Result<()> {
-        let (mut text, mut count) = (String::new(), 0);
-        for line in lines {
-            // A string takes all.
-            let _ = writeln!(text, "{line}");
-            count += 1;
-        }
+        let (text, count) = joined(lines);
         if self.lines + count > LINES_MAX {
             self.shorten()?;
         }
@@ -69,6 +64,20 @@ impl Calls {
             return Err(error);
         }
         self.lines += count;
+        Ok(())
+    }
+
+    /// Has these lines in place of all others, in one step; they are as many as the file may have.
+    ///
+    /// # Errors
+    /// Where nothing could be written.
+    pub(super) fn renew(
+        &mut self,
+        lines: impl IntoIterator<Item = impl Display>,
+    ) -> io::Result<()> {
+        let (text, count) = joined(lines);
+        disk::replace_unsynced(&self.path, text.as_bytes())?;
+        self.lines = count;
         Ok(())
     }
 
@@ -90,6 +99,17 @@ impl Calls {
         self.lines = kept.len();
         Ok(())
     }
+}
+
+/// Lines as a text, and how many they are.
+fn joined(lines: impl IntoIterator<Item = impl Display>) -> (String, usize) {
+    let (mut text, mut count) = (String::new(), 0);
+    for line in lines {
+        // A string takes all.
+        let _ = writeln!(text, "{line}");
+        count += 1;
+    }
+    (text, count)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -153,6 +173,21 @@ mod tests {
             lines(&path),
             ["{\"n\":1}", "no json", "{\"n\":2}", "{\"n\":4}"]
         );
+    }
+
+    #[test]
+    fn lines_in_place_of_all_others_are_all_and_the_next_go_behind_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder must be made");
+        let path = folder.path().join("calls.jsonl");
+        let mut calls = Calls::open(path.clone()).0;
+        calls.append(["old"]).expect("it is written");
+        let new: Vec<String> = (0..LINES_MAX).map(|line| line.to_string()).collect();
+        calls.renew(&new).expect("it is written");
+        assert_eq!(lines(&path), new);
+        calls.append(["next"]).expect("it is written");
+        let kept = lines(&path);
+        assert_eq!(kept.len(), LINES_KEPT + 1);
+        assert_eq!(kept.last().map(String::as_str), Some("next"));
     }
 
     #[test]

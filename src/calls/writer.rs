@@ -213,9 +213,7 @@ fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
             true => GATHERED,
             false => GATHERED_IN_FLOOD,
         };
-        let mut batches = records.chunks(BATCH_MAX);
-        let written =
-            batches.try_for_each(|batch| calls.append(batch.iter().map(|record| record.line())));
+        let written = put(&mut calls, &records);
         if written.is_err() {
             lock(ledger).tally.lost += records.len() as u64;
         }
@@ -227,6 +225,16 @@ fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
         }
         is_well = !is_well;
     }
+}
+
+/// Writes the newest records. Where they are as many as the file may have, nothing of it is left.
+fn put(calls: &mut Calls, records: &[Arc<CallRecord>]) -> io::Result<()> {
+    let line = |record: &Arc<CallRecord>| record.line();
+    if records.len() >= LINES_MAX {
+        return calls.renew(records.iter().map(line));
+    }
+    let mut batches = records.chunks(BATCH_MAX);
+    batches.try_for_each(|batch| calls.append(batch.iter().map(line)))
 }
 
 fn complain(error: &io::Error) {
@@ -256,9 +264,8 @@ mod tests {
         let path = folder.path().join("calls.jsonl");
         let journal = CallLog::open(path.clone());
         for id in ["one", "two"] {
-            let id = id.to_owned();
             journal.keep(&Arc::new(CallRecord {
-                id,
+                id: id.into(),
                 ..CallRecord::default()
             }));
         }
@@ -279,7 +286,7 @@ mod tests {
         let calls = LINES_MAX * 3;
         for number in 0..calls {
             journal.keep(&Arc::new(CallRecord {
-                id: number.to_string(),
+                id: number.to_string().into(),
                 ..CallRecord::default()
             }));
         }
