@@ -221,6 +221,10 @@ impl Admission {
         let is_open = request_of.route == RouteAccess::Open
             || request_of.peer == Peer::Socket
             || !self.asks_for_keys();
+        // Who shows no key is let in where none is asked for, and no refusal is put together first.
+        if is_open && !matches!(request_of.credential, Credential::Secret(_)) {
+            return self.enter_by_address(address, now);
+        }
         match self.identify(&request_of.credential, unix_ms) {
             Ok(caller) => self.enter_by_key(caller, now, unix_ms),
             Err(_) if is_open => self.enter_by_address(address, now),

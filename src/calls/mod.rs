@@ -33,5 +33,4 @@ pub(crate) use recorder::Took;
 pub(crate) use refused::RefusedRequest;
 pub(crate) use time::now;
 pub(crate) use time::since;
-pub(crate) use time::stamp_now;
 pub(crate) use writer::CallLog;

@@ -1,19 +1,22 @@
 //! One call, as it is recorded. `[pure]`
 
 use super::json_text::JsonText;
+use super::time::stamp;
 use crate::turn::LaneId;
+use crate::turn::StopReason;
 use crate::turn::Usage;
 use serde::Serialize;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A call that is over.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct CallRecord {
     /// The call's `request-id`.
-    pub(crate) id: String,
-    /// When it came, in RFC 3339.
-    pub(crate) at: String,
+    pub(crate) id: Arc<str>,
+    /// When it came, in milliseconds since 1970.
+    pub(crate) at_ms: u64,
     /// The name that the caller gave, as far as a line takes it.
     pub(crate) model: String,
     pub(crate) stream: bool,
@@ -22,7 +25,7 @@ pub(crate) struct CallRecord {
     /// The API's id of the answer, or the one that it went by.
     pub(crate) message: Option<String>,
     /// Why the model stopped.
-    pub(crate) stop: Option<String>,
+    pub(crate) stop: Option<StopReason>,
     /// `None`: the client went away before there was one.
     pub(crate) status: Option<u16>,
     /// The code of the error contract, where it failed.
@@ -36,9 +39,9 @@ pub(crate) struct CallRecord {
     /// The id of the relay's key that it came with.
     pub(crate) key: Option<String>,
     /// The policy of that key.
-    pub(crate) policy: Option<String>,
+    pub(crate) policy: Option<Arc<str>>,
     /// The name of the host's key that served it, or was tried last.
-    pub(crate) host_key: Option<String>,
+    pub(crate) host_key: Option<Arc<str>>,
     pub(crate) tries: Vec<CallTry>,
     /// All of them, those beyond the ones that are kept as well.
     pub(crate) tries_count: u32,
@@ -58,7 +61,7 @@ pub(crate) struct CallRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CallTry {
     pub(crate) lane: LaneId,
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<Arc<str>>,
     pub(crate) outcome: &'static str,
     /// Since the request's head.
     pub(crate) after: Duration,
@@ -99,7 +102,7 @@ pub(crate) struct Spans {
 #[derive(Serialize)]
 struct Line<'a> {
     id: &'a str,
-    at: &'a str,
+    at: String,
     model: &'a str,
     stream: bool,
     status: Option<u16>,
@@ -150,7 +153,7 @@ impl CallRecord {
         let mut story = JsonText::object();
         story.text("session", self.session);
         story.text("text", self.text);
-        story.text("stop", self.stop.as_deref());
+        story.text("stop", self.stop.as_ref().map(StopReason::name));
         story.text("message", self.message.as_deref());
         story.list("emulated", &self.emulated, |text, path| text.value(path));
         story.number("upstream_requests", self.questions);
@@ -165,7 +168,7 @@ impl CallRecord {
     fn as_line(&self) -> Line<'_> {
         Line {
             id: &self.id,
-            at: &self.at,
+            at: stamp(self.at_ms),
             model: &self.model,
             stream: self.stream,
             status: self.status,
@@ -174,7 +177,7 @@ impl CallRecord {
             lane: self.lane.as_ref().map(LaneId::name),
             text: self.text,
             session: self.session,
-            stop: self.stop.as_deref(),
+            stop: self.stop.as_ref().map(StopReason::name),
             key: self.key.as_deref(),
             usage: self.usage.map(tokens),
             upstream_requests: self.questions,
@@ -238,7 +241,7 @@ mod tests {
     #[test]
     fn a_story_is_json_whatever_stands_in_it() {
         let entry = CallRecord {
-            stop: Some("end\n\"x\"".to_owned()),
+            stop: Some(StopReason::Other("end\n\"x\"".to_owned())),
             emulated: vec!["a".to_owned(), "b\\".to_owned()],
             questions: 2,
             tries: vec![CallTry {

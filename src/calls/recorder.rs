@@ -4,9 +4,11 @@ use super::CallRecord;
 use super::record::CallTry;
 use super::record::Charge;
 use super::record::Spans;
+use super::time::stamp;
 use crate::sync::lock;
 use crate::turn::End;
 use crate::turn::Event;
+use crate::turn::KeyId;
 use crate::turn::LaneId;
 use crate::turn::Notes;
 use crate::turn::SessionOrigin;
@@ -49,6 +51,8 @@ struct Draft {
     settle: Option<Settle>,
     entry: CallRecord,
     began: Instant,
+    /// The key that it was let in with.
+    admitted: Option<KeyId>,
     /// `None`: it is no call of a turn, or it was refused at the door, and is not recorded.
     handed: Option<Handed>,
     first_byte: Option<Instant>,
@@ -62,15 +66,17 @@ struct Handed {
 }
 
 impl CallRecorder {
-    pub(crate) fn new(id: &str, at: String, began: Instant) -> CallRecorder {
+    /// `at_ms` is when it came, by the wall clock.
+    pub(crate) fn new(id: Arc<str>, at_ms: u64, began: Instant) -> CallRecorder {
         let entry = CallRecord {
-            id: id.to_owned(),
-            at,
+            id,
+            at_ms,
             ..CallRecord::default()
         };
         CallRecorder(Arc::new(Mutex::new(Draft {
             entry,
             began,
+            admitted: None,
             handed: None,
             first_byte: None,
             settle: None,
@@ -81,7 +87,7 @@ impl CallRecorder {
     pub(crate) fn hand_in(&self, model: &str, stream: bool, now: Instant) -> Timeline {
         let timeline = Timeline::default();
         let mut draft = self.draft();
-        draft.entry.model = model.chars().take(MODEL_CHARACTERS_MAX).collect();
+        draft.entry.model = shortened(model);
         draft.entry.stream = stream;
         draft.handed = Some(Handed {
             at: now,
@@ -90,15 +96,26 @@ impl CallRecorder {
         timeline
     }
 
+    /// It was let in with this key.
+    pub(crate) fn admit(&self, key: Option<&KeyId>) {
+        if let Some(key) = key {
+            self.draft().admitted = Some(key.clone());
+        }
+    }
+
+    pub(crate) fn admitted(&self) -> Option<KeyId> {
+        self.draft().admitted.clone()
+    }
+
     /// The id of the key that it came with.
     pub(crate) fn sign(&self, key: &str) {
         self.draft().entry.key = Some(key.to_owned());
     }
 
     /// The policy of its key, and the bytes of its body.
-    pub(crate) fn weigh(&self, policy: Option<&str>, bytes_in: u64) {
+    pub(crate) fn weigh(&self, policy: Option<&Arc<str>>, bytes_in: u64) {
         let mut draft = self.draft();
-        draft.entry.policy = policy.map(str::to_owned);
+        draft.entry.policy = policy.cloned();
         draft.entry.bytes_in = Some(bytes_in);
     }
 
@@ -175,7 +192,7 @@ impl CallRecorder {
 
     /// When the request came, in RFC 3339.
     pub(crate) fn came_at(&self) -> String {
-        self.draft().entry.at.clone()
+        stamp(self.draft().entry.at_ms)
     }
 
     /// The call is over: its entry, if it is recorded. It is given once.
@@ -186,11 +203,11 @@ impl CallRecorder {
         now: Instant,
     ) -> Option<CallRecord> {
         let mut draft = self.draft();
-        let end = draft.handed.as_ref()?.timeline.passed_end().cloned();
-        if let Some(end) = end {
-            draft.end(&end);
+        let timeline = draft.handed.as_ref()?.timeline.clone();
+        if let Some(end) = timeline.passed_end() {
+            draft.end(end);
         }
-        let notes = draft.handed.as_ref()?.timeline.notes();
+        let notes = timeline.take_notes();
         let told = draft.entry.usage.filter(Usage::is_known);
         let known = told.or(notes.counted);
         draft.entry.usage = known.or(draft.entry.usage);
@@ -230,7 +247,7 @@ impl Draft {
     fn end(&mut self, end: &End) {
         let entry = &mut self.entry;
         entry.usage = Some(end.usage);
-        entry.stop = Some(end.stop.name().to_owned());
+        entry.stop = Some(end.stop.clone());
         entry.answered_by = end.model.clone();
         if let Some(id) = &end.id {
             entry.message = Some(id.0.clone());
@@ -271,6 +288,12 @@ impl Draft {
     }
 }
 
+/// A model's name, as far as a line takes it.
+fn shortened(model: &str) -> String {
+    let end = model.char_indices().nth(MODEL_CHARACTERS_MAX);
+    model[..end.map_or(model.len(), |(at, _)| at)].to_owned()
+}
+
 fn span(from: Option<Instant>, to: Option<Instant>) -> Option<Duration> {
     Some(to?.duration_since(from?))
 }
@@ -284,10 +307,17 @@ mod tests {
     use crate::clock;
 
     #[test]
+    fn a_models_name_is_kept_as_far_as_a_line_takes_it() {
+        let (short, long) = ("é".repeat(3), "é".repeat(MODEL_CHARACTERS_MAX + 1));
+        assert_eq!(shortened(&short), short);
+        assert_eq!(shortened(&long), "é".repeat(MODEL_CHARACTERS_MAX));
+    }
+
+    #[test]
     fn phases_are_told_apart_and_those_not_reached_are_not_told() {
         let began = clock::now();
         let at = |ms| began + Duration::from_millis(ms);
-        let note = CallRecorder::new("req_1", String::new(), began);
+        let note = CallRecorder::new("req_1".into(), 0, began);
         assert_eq!(note.close(Some(200), false, at(1)), None);
         let timeline = note.hand_in("m", true, at(2));
         timeline.lease(at(10));

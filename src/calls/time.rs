@@ -11,15 +11,15 @@ pub(crate) fn since(text: &str) -> Option<String> {
         Ok(span) => now().checked_sub(span)?,
         Err(_) => humantime::parse_rfc3339_weak(text).ok()?,
     };
-    Some(stamp(time))
+    Some(written(time))
 }
 
-/// When it is, as it is recorded.
-pub(crate) fn stamp_now() -> String {
-    stamp(now())
+/// A moment in milliseconds since 1970, as it is recorded.
+pub(super) fn stamp(ms: u64) -> String {
+    written(UNIX_EPOCH + Duration::from_millis(ms))
 }
 
-fn stamp(time: SystemTime) -> String {
+fn written(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 

@@ -60,6 +60,13 @@ name!(
     UserName
 );
 
+impl HostKeyName {
+    /// The name, for whoever keeps it with each call.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
 /// What serves a turn.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum LaneName {

@@ -4,12 +4,12 @@ use super::ControlConfig;
 use super::Plane;
 use super::answer::Answer;
 use super::gate;
+use crate::listen::Answering;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;
 use crate::listen::Remote;
 use hyper::Request;
-use hyper::Response;
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::io;
@@ -78,13 +78,9 @@ impl Handler for Pages {
         gate::is_somebody(&self.0, request.headers())
     }
 
-    fn answer(
-        &self,
-        mut request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + 'static {
+    fn answer(&self, request: Request<Incoming>, remote: Remote) -> Answering<Answer, Infallible> {
         let plane = self.0.clone();
-        let remote = request.extensions_mut().remove::<Remote>();
-        async move { Ok(gate::serve(&plane, remote, request).await) }
+        Box::pin(async move { Ok(gate::serve(&plane, Some(remote), request).await) })
     }
 }
 

@@ -114,7 +114,7 @@ impl Call {
 
     /// A call of which the model is known and no more; `read` reads the rest where a lane wants it.
     pub(crate) fn written(
-        (model, is_streamed): (&str, bool),
+        (model, is_streamed): (impl Into<Arc<str>>, bool),
         original: Arc<Original>,
         timeline: Timeline,
         read: impl Fn(&Original) -> Result<Request, Fault> + Send + Sync + 'static,

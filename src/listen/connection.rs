@@ -3,10 +3,12 @@
 use super::hangup::hung_up;
 use super::limiter::ActiveRequest;
 use super::limiter::Slot;
+use super::own_wake::when_woken;
 use super::progress::InFlight;
 use super::progress::Progress;
 use super::stream::Stream;
 use super::wire_io::WireIo;
+use crate::clock;
 use bytes::Bytes;
 use hyper::Request;
 use hyper::Response;
@@ -17,7 +19,6 @@ use hyper::body::SizeHint;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulConnection;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::yield_now;
@@ -48,11 +50,12 @@ pub(crate) trait Handler: Clone + Send + Sync + Unpin + 'static {
     /// Whether a head shows that its sender belongs here. Until one does, its connection is a stranger.
     fn is_known(&self, request: &Request<Incoming>) -> bool;
 
-    /// Answers a request, which carries a [`Remote`]; a known one's or not.
+    /// Answers a request from there; a known one's or not.
     fn answer(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Self::Body>, Self::Error>> + Send + 'static;
+        remote: Remote,
+    ) -> Answering<Self::Body, Self::Error>;
 
     /// What else the listener wants of HTTP.
     fn configure(&self, _builder: &mut http1::Builder) {}
@@ -62,6 +65,9 @@ pub(crate) trait Handler: Clone + Send + Sync + Unpin + 'static {
         None
     }
 }
+
+/// An answer on its way.
+pub(crate) type Answering<B, E> = Pin<Box<dyn Future<Output = Result<Response<B>, E>> + Send>>;
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +108,7 @@ pub(super) async fn serve<H: Handler>(
     let connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     tokio::select! {
         biased;
-        served = live(connection, life, &slot) => if let Err(error) = served {
+        served = live(connection, life, &slot, H::IDLE_WAIT_MAX) => if let Err(error) = served {
             tracing::debug!(%error, "a connection broke off");
         },
         () = hung_up(&stream, &progress), if H::FOLLOWS_HALF_CLOSE => {
@@ -119,30 +125,69 @@ fn builder<H: Handler>(handler: &H, life: &Life) -> http1::Builder {
         .max_buf_size(BUFFER_MAX)
         .half_close(H::FOLLOWS_HALF_CLOSE)
         .keep_alive(!matches!(life, Life::OneRequest));
-    if let Some(wait) = H::IDLE_WAIT_MAX {
-        builder.timer(TokioTimer::new()).header_read_timeout(wait);
-    }
     handler.configure(&mut builder);
     builder
 }
 
-/// Drives a connection until it ends by itself, is told to, or was a stranger for too long.
+/// Drives a connection until it ends by itself, is told to, or was a stranger or idle for too long.
 async fn live<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
     life: Life,
     slot: &Slot,
+    idle_wait_max: Option<Duration>,
 ) -> Result<(), C::Error> {
-    tokio::select! {
-        served = connection.as_mut() => served,
-        () = slot.leave.notified() => {
+    // A request polls the connection several times, and these have nothing to do with it.
+    let told = when_woken(told(life, slot, idle_wait_max));
+    let told = tokio::select! {
+        biased;
+        served = connection.as_mut() => return served,
+        told = told => told,
+    };
+    match told {
+        Told::Leave => {
             tracing::debug!(is_stranger = slot.is_stranger(), "a connection makes room");
             leave(connection, slot).await
         }
-        () = stopped(life) => {
+        Told::Stop => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-        () = stays_stranger(slot) => Ok(()),
+        Told::Close => Ok(()),
+    }
+}
+
+/// What ends a connection from outside.
+enum Told {
+    /// Another one needs its place.
+    Leave,
+    /// The listener stops.
+    Stop,
+    /// It has shown nothing for too long.
+    Close,
+}
+
+async fn told(life: Life, slot: &Slot, idle_wait_max: Option<Duration>) -> Told {
+    tokio::select! {
+        () = slot.leave.notified() => Told::Leave,
+        () = stopped(life) => Told::Stop,
+        () = stays_stranger(slot) => Told::Close,
+        () = rests(slot, idle_wait_max) => Told::Close,
+    }
+}
+
+/// Waits until nothing was asked for so long; for ever, where it may be idle for as long as it likes. Its timer is not
+/// moved with each request: where it goes off too early, it is set again for what is left.
+async fn rests(slot: &Slot, wait_max: Option<Duration>) {
+    let Some(wait_max) = wait_max else {
+        return std::future::pending().await;
+    };
+    let mut rested = Duration::ZERO;
+    while rested < wait_max {
+        sleep(wait_max - rested).await;
+        let since = slot.idle_since();
+        rested = since.map_or(Duration::ZERO, |since| {
+            clock::now().saturating_duration_since(since)
+        });
     }
 }
 
@@ -197,22 +242,41 @@ struct Counted<H> {
 impl<H: Handler> Service<Request<Incoming>> for Counted<H> {
     type Response = Response<Held<H::Body>>;
     type Error = H::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, H::Error>> + Send>>;
+    type Future = Counting<H::Body, H::Error>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.remote);
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         let active = self.handler.is_known(&request).then(|| self.slot.begin());
         let in_flight = self.progress.begin(request.version());
-        let answer = self.handler.answer(request);
-        Box::pin(async move {
-            let answer = answer.await?;
+        Counting {
+            answer: self.handler.answer(request, self.remote),
+            counted: Some((active, in_flight)),
+        }
+    }
+}
+
+/// An answer on its way, while which its connection is busy.
+struct Counting<B, E> {
+    answer: Answering<B, E>,
+    /// `None` once it is there.
+    counted: Option<(Option<ActiveRequest>, InFlight)>,
+}
+
+impl<B, E> Future for Counting<B, E> {
+    type Output = Result<Response<Held<B>>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.as_mut().poll(context));
+        let Some((active, in_flight)) = self.counted.take() else {
+            return Poll::Pending; // Nobody asks twice.
+        };
+        Poll::Ready(answer.map(|answer| {
             in_flight.answer();
-            Ok(answer.map(|body| Held {
+            answer.map(|body| Held {
                 body,
                 _active: active,
                 _in_flight: in_flight,
-            }))
-        })
+            })
+        }))
     }
 }
 
@@ -254,3 +318,25 @@ const HEAD_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long the end of an answer may take to leave on a connection that makes room: its client is on this machine. Who
 /// has sent half a request is not waited for any longer than that either; a stranger not at all.
 const FLUSH_WAIT_MAX: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::super::limiter::ConnectionLimiter;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_idle_from_its_last_answer_on() {
+        let wait = Duration::from_millis(20);
+        let slot = ConnectionLimiter::new(4).join();
+        let request = slot.begin();
+        let mut resting = pin!(rests(&slot, Some(wait)));
+        let busy = timeout(wait * 3, resting.as_mut()).await;
+        assert!(busy.is_err(), "it is not idle while it is asked");
+        drop(request);
+        let since = clock::now();
+        resting.await;
+        assert!(clock::now().saturating_duration_since(since) >= wait);
+        let known = timeout(wait * 3, rests(&slot, None)).await;
+        assert!(known.is_err(), "it may be idle for as long as it likes");
+    }
+}

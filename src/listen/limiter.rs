@@ -158,6 +158,14 @@ impl Slot {
         self.get() == State::ActiveRequest
     }
 
+    /// Since when it is known and nothing is asked on it.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        match self.get() {
+            State::Idle { since } => Some(since),
+            State::Stranger { .. } | State::ActiveRequest | State::Leaving { .. } => None,
+        }
+    }
+
     /// Whether it was never known.
     pub(super) fn is_stranger(&self) -> bool {
         matches!(

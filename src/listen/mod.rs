@@ -28,6 +28,7 @@ mod wire_io;
 
 pub(crate) use budget::Budgets;
 pub(crate) use budget::budget;
+pub(crate) use connection::Answering;
 pub(crate) use connection::HEAD_MAX;
 pub(crate) use connection::HEADERS_MAX;
 pub(crate) use connection::Handler;

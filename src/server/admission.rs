@@ -2,10 +2,12 @@
 
 use super::Api;
 use super::body;
+use super::frame::Framed;
 use super::frame::Refusal;
 use super::guarded_body::BodyGuard;
 use super::guarded_body::GuardedBody;
 use crate::auth::AdmissionRequest;
+use crate::auth::Caller;
 use crate::auth::Credential;
 use crate::auth::Peer;
 use crate::auth::Permit;
@@ -22,26 +24,30 @@ use std::net::Ipv4Addr;
 
 /// Routes that tell a stranger no more than that the relay is there.
 const OPEN_ROUTES: &[&str] = &["/", "/v1/health", "/healthz"];
+/// Where a request comes from that came by no socket: it is a test's.
+pub(super) const HERE: Peer = Peer::Network(IpAddr::V4(Ipv4Addr::LOCALHOST));
 /// What the id of a key begins with.
 const ID_PREFIX: &str = "key_";
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The layer within the guard. Behind it a request carries its [`Caller`](crate::auth::Caller) and no key any more.
+/// The layer within the guard. Behind it a request has a [`Caller`] and carries no key any more.
 pub(super) async fn admit<F>(
     api: &Api,
     mut request: Request,
-    next: impl FnOnce(Request) -> F,
+    peer: Peer,
+    framed: Framed,
+    next: impl FnOnce(Request, Framed, Caller) -> F,
 ) -> Result<Response, Refusal>
 where
     F: Future<Output = Response>,
 {
-    let pass = match api.admission.admit(request_of(&request)) {
+    let pass = match api.admission.admit(request_of(&request, peer)) {
         Ok(pass) => pass,
         Err(fault) => {
             // Who is told to wait has been told before, and is worth less.
             if fault.retry_after.is_none() {
-                body::discard(request).await;
+                Box::pin(body::discard(request)).await; // Seldom, and large.
             }
             return Err(fault.into());
         }
@@ -49,20 +55,16 @@ where
     let headers = request.headers_mut();
     headers.remove(API_KEY);
     headers.remove(header::AUTHORIZATION);
-    let caller = pass.caller.clone();
-    request.extensions_mut().insert(caller.clone());
-    let mut response = next(request).await;
-    response.extensions_mut().insert(caller);
+    framed.note.admit(pass.caller.key.as_ref());
+    let response = next(request, framed, pass.caller.clone()).await;
     Ok(response.map(|body| GuardedBody::body(body, pass)))
 }
 
-fn request_of(request: &Request) -> AdmissionRequest<'_> {
+fn request_of(request: &Request, peer: Peer) -> AdmissionRequest<'_> {
     let headers = request.headers();
-    // A request that came by no socket is a test's.
-    let here = Peer::Network(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let lines = headers.get_all(FORWARDED_FOR).into_iter();
     AdmissionRequest {
-        peer: request.extensions().get().copied().unwrap_or(here),
+        peer,
         forwarded: lines.filter_map(|line| line.to_str().ok()).collect(),
         credential: credential(headers),
         route: if OPEN_ROUTES.contains(&request.uri().path()) {

@@ -21,15 +21,15 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Refusal> {
     let is_named = context.is_named(request.headers())?;
-    let (id, created) = (context.stem(), clock::unix_ms() / 1000);
+    let (id, created) = (context.id.clone(), clock::unix_ms() / 1000);
     let (recall, owner) = (api.recall.clone(), context.caller.owner());
-    let stem = id.clone();
-    let plain = move || Box::new(Writer::new(&stem, created, AnswerWish::default())) as _;
+    let named = id.clone();
+    let plain = move || Box::new(Writer::new(named.stem(), created, AnswerWish::default())) as _;
     let read = move |body: &[u8]| {
         let call = request::call(body, is_named, &|call| recall.find(&owner, call))?;
         let (recall, owner) = (recall.clone(), owner.clone());
         let keep = move |call: &str, blocks| recall.keep(&owner, call, blocks);
-        let writer = Writer::new(&id, created, call.wish).remembered_by(Box::new(keep));
+        let writer = Writer::new(id.stem(), created, call.wish).remembered_by(Box::new(keep));
         Ok(Asked {
             request: call.request,
             stream: call.stream,

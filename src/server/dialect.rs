@@ -22,13 +22,15 @@ impl Dialect {
         // A base URL with a part too much is still a client's of its maker.
         let twice = path.strip_prefix("/v1");
         let path = twice.filter(|rest| below(rest, "/v1")).unwrap_or(path);
-        let mut names = ["anthropic-version", "anthropic-beta", "x-api-key"].iter();
-        let is_anthropic = names.any(|name| headers.contains_key(*name));
+        let is_anthropic = || {
+            let mut names = ["anthropic-version", "anthropic-beta", "x-api-key"].iter();
+            names.any(|name| headers.contains_key(*name))
+        };
         let is_openai = match path {
             path if is_of(OPENAI_ROUTES, path) => true,
             path if is_of(ANTHROPIC_ROUTES, path) => false,
-            path if below(path, "/v1/files") => !is_anthropic,
-            _ => !is_anthropic && headers.contains_key("authorization"),
+            path if below(path, "/v1/files") => !is_anthropic(),
+            _ => !is_anthropic() && headers.contains_key("authorization"),
         };
         match is_openai {
             true => Dialect::OpenAi,

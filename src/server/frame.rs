@@ -6,19 +6,16 @@ use super::guarded_body::BodyGuard;
 use super::guarded_body::GuardedBody;
 use super::label;
 use super::usage;
-use crate::auth::Caller;
 use crate::calls::CallLog;
 use crate::calls::CallRecorder;
 use crate::calls::RefusedRequest;
 use crate::calls::now as wall;
-use crate::calls::stamp_now;
 use crate::clock;
 use crate::store::Store;
 use crate::telemetry::Origin;
 use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::Fault;
-use crate::turn::KeyId;
 use crate::turn::RequestId;
 use crate::wire::contract;
 use axum::body::Body;
@@ -39,7 +36,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 use uuid::Builder;
-use uuid::Uuid;
 use uuid::fmt::Simple;
 
 /// A failure on its way out; [`frame`] gives it its body, for it alone knows the request's id.
@@ -63,23 +59,34 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// What a request has got here.
+pub(super) struct Framed {
+    pub(super) id: RequestId,
+    /// What a failure's body is written in.
+    pub(super) dialect: Dialect,
+    pub(super) note: CallRecorder,
+}
+
 /// The outermost layer.
 pub(super) async fn frame<F>(
     api: &Api,
     route: Cow<'static, str>,
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
+    request: Request,
+    next: impl FnOnce(Request, Framed) -> F,
 ) -> Response
 where
     F: Future<Output = Result<Response, Refusal>>,
 {
-    let id = new_id();
-    let mut line = Line::new(&request, route, id.clone(), api);
+    let came_ms = clock::unix_ms();
+    let id = new_id(came_ms);
+    let mut line = Line::new(&request, route, id.clone(), came_ms, api);
     let dialect = Dialect::of(request.uri(), request.headers());
-    request.extensions_mut().insert(id.clone());
-    request.extensions_mut().insert(dialect);
-    request.extensions_mut().insert(line.note.clone());
-    let mut response = next(request).await.into_response();
+    let framed = Framed {
+        id: id.clone(),
+        dialect,
+        note: line.note.clone(),
+    };
+    let mut response = next(request, framed).await.into_response();
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
         fail(&mut response, &fault, &dialect.body(&fault, &id));
         label::write_failed(response.headers_mut(), &line.note);
@@ -91,17 +98,13 @@ where
         response.headers_mut().insert(REQUEST_ID, id.clone());
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
-    line.key = response
-        .extensions_mut()
-        .remove::<Caller>()
-        .and_then(|caller| caller.key);
     line.status = Some(response.status());
     response.map(|body| GuardedBody::body(body, line))
 }
 
 /// A whole answer, head and all, for what never became a request.
 pub(super) fn without_request(status: StatusCode, fault: &Fault) -> Bytes {
-    let id = new_id();
+    let id = new_id(clock::unix_ms());
     let body = Dialect::Anthropic.body(fault, &id).to_string();
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -120,12 +123,13 @@ pub(super) fn without_request(status: StatusCode, fault: &Fault) -> Bytes {
 }
 
 /// In the order of the requests' times, so that the store puts each record behind the one before.
-fn new_id() -> RequestId {
-    let id = Builder::from_unix_timestamp_millis(clock::unix_ms(), &random()).into_uuid();
-    let mut text = String::with_capacity(ID_PREFIX.len() + Simple::LENGTH);
-    text.push_str(ID_PREFIX);
-    text.push_str(id.simple().encode_lower(&mut Uuid::encode_buffer()));
-    RequestId(text)
+fn new_id(came_ms: u64) -> RequestId {
+    let id = Builder::from_unix_timestamp_millis(came_ms, &random()).into_uuid();
+    let mut text = [0; ID_PREFIX.len() + Simple::LENGTH];
+    let (prefix, digits) = text.split_at_mut(ID_PREFIX.len());
+    prefix.copy_from_slice(ID_PREFIX.as_bytes());
+    id.simple().encode_lower(digits);
+    RequestId(str::from_utf8(&text).unwrap_or_default().into()) // It is all ASCII.
 }
 
 /// Randomness of the system, of which a thread fetches some for many ids at once.
@@ -205,7 +209,6 @@ struct Line {
     fault: Option<Fault>,
     /// The body was not sent to its end.
     cut: bool,
-    key: Option<KeyId>,
     note: CallRecorder,
     journal: CallLog,
     store: Option<Store>,
@@ -216,10 +219,16 @@ struct Line {
 }
 
 impl Line {
-    fn new(request: &Request, route: Cow<'static, str>, id: RequestId, api: &Api) -> Line {
+    fn new(
+        request: &Request,
+        route: Cow<'static, str>,
+        id: RequestId,
+        came_ms: u64,
+        api: &Api,
+    ) -> Line {
         let began = clock::now();
         Line {
-            note: CallRecorder::new(&id.0, stamp_now(), began),
+            note: CallRecorder::new(Arc::clone(&id.0), came_ms, began),
             journal: api.journal.clone(),
             store: api.store.clone(),
             sent: 0,
@@ -232,7 +241,6 @@ impl Line {
             status: None,
             fault: None,
             cut: false,
-            key: None,
         }
     }
 }
@@ -242,7 +250,7 @@ impl Line {
     fn keep_refused(&self) {
         if let (Some(status), Some(fault)) = (self.status, &self.fault) {
             self.journal.refuse(RefusedRequest {
-                id: self.id.0.clone(),
+                id: self.id.0.to_string(),
                 at: self.note.came_at(),
                 route: format!("{} {}", self.method, self.route),
                 status: status.as_u16(),
@@ -263,7 +271,7 @@ impl Drop for Line {
         if let Some(entry) = self.note.close(status, is_left, now) {
             let record = Arc::new(entry);
             self.journal.end(&record, &self.route, status, code);
-            self.telemetry.tell(&record, &self.origin, wall());
+            self.telemetry.tell(&record, &self.origin, wall);
             if let Some(store) = &self.store {
                 store.append_usage(move || usage::record(&record));
             }
@@ -282,7 +290,7 @@ impl Drop for Line {
             request_id = %self.id,
             method = %self.method,
             route = %self.route,
-            key = self.key.as_ref().map(|key| key.0.as_str()),
+            key = self.note.admitted().as_ref().map(|key| key.0.as_str()),
             status,
             ms = u64::try_from(ms).unwrap_or(u64::MAX),
             code,

@@ -8,6 +8,7 @@ use super::body::Media;
 use super::body_budget::Reservation;
 use super::conversation;
 use super::files;
+use super::frame::Framed;
 use super::frame::Refusal;
 use super::guarded_body::GuardedBody;
 use super::label;
@@ -17,6 +18,7 @@ use super::opaque;
 use super::passed;
 use super::usage;
 use super::wanted::is_strict;
+use super::wanted::pin;
 use super::wanted::pinned;
 use super::wanted::want;
 use crate::auth::Caller;
@@ -54,6 +56,7 @@ use std::sync::Arc;
 const READ_HERE_MAX: usize = 1 << 20;
 
 /// Who calls, and by which name the call goes.
+#[derive(Clone)]
 pub(super) struct Context {
     pub(super) id: RequestId,
     pub(super) caller: Caller,
@@ -87,25 +90,27 @@ impl FromRequestParts<Api> for Context {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Context, Refusal> {
-        let found = &parts.extensions;
-        let id = found.get::<RequestId>().cloned();
-        let (caller, note) = (found.get::<Caller>().cloned(), found.get().cloned());
-        match (id, caller, note) {
-            (Some(id), Some(caller), Some(note)) => Ok(Context { id, caller, note }),
-            _ => Err(unframed().into()),
-        }
+        let found = parts.extensions.remove();
+        found.ok_or_else(|| unframed().into())
     }
 }
 
 impl Context {
+    pub(super) fn of(framed: Framed, caller: Caller) -> Context {
+        Context {
+            id: framed.id,
+            caller,
+            note: framed.note,
+        }
+    }
+
     fn hand_in(&self, model: &str, is_streamed: bool) -> Timeline {
         self.note.hand_in(model, is_streamed, clock::now())
     }
 
     /// What the ids of the answer are made of.
     pub(super) fn stem(&self) -> String {
-        let id = &self.id.0;
-        id.strip_prefix("req_").unwrap_or(id).to_owned()
+        self.id.stem().to_owned()
     }
 
     /// Whether the call goes on in a conversation that has a name.
@@ -167,7 +172,8 @@ pub(super) async fn take(
         Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => files::Dialect::OpenAi,
     };
     if !matches!(dialect, Dialect::Opaque(_))
-        && let Some(inlined) = files::inlined(api, caller, speaks, &body).await?
+        && files::are_named(&body)
+        && let Some(inlined) = Box::pin(files::inlined(api, caller, speaks, &body)).await?
     {
         let more = inlined.len().saturating_sub(body.len());
         reservation.grow(more).map_err(|_| body::crowded())?;
@@ -205,7 +211,7 @@ pub(super) async fn answer(
         false => declared_head(&api, &taken.original.body)?,
     };
     let Some(head) = head else {
-        let asked = beside(&api, &taken.original.body, read).await?;
+        let asked = Box::pin(beside(&api, &taken.original.body, read)).await?;
         return Box::pin(serve(&api, context, taken, asked)).await; // Seldom, and large.
     };
     pass(&api, context, taken, head, (plain, None), read).await
@@ -272,7 +278,7 @@ pub(super) async fn counted(
     };
     let read = |_: &Original| Err(uncounted());
     let mut call = Call::written(
-        (&model, false),
+        (model, false),
         Arc::new(original),
         Timeline::default(),
         read,
@@ -316,7 +322,7 @@ async fn serve_headed(
     let is_streamed = call.is_streamed;
     let original = call.written_by_caller();
     let bytes = original.map_or(0, |original| original.body.len());
-    note.weigh(call.policy_name.as_deref(), bytes as u64);
+    note.weigh(call.policy_name.as_ref(), bytes as u64);
     let bytes = original.map_or(0, |original| {
         counted_bytes(&original.headers, &original.body)
     });
@@ -382,9 +388,7 @@ pub(super) fn known_head(body: &[u8]) -> Result<Option<KnownHead>, Fault> {
 
 /// Whether the catalog declares the model of this name, behind which a lane may stand.
 pub(super) fn is_declared_for(api: &Api, name: &str) -> bool {
-    let mut model = name.to_owned();
-    pinned(&mut model);
-    api.is_declared_for(&model)
+    api.is_declared_for(pin(name).map_or(name, |(name, _)| name))
 }
 
 /// The head of a body whose model the catalog declares; `None` where all of it must be read.
@@ -424,7 +428,8 @@ fn unread(
     let mut model = head.model;
     let lane = pinned(&mut model);
     let (late, writer) = LateWriter::beside(plain);
-    let (owner, asked_of) = (context.caller.owner(), model.clone());
+    let model: Arc<str> = model.into();
+    let (owner, asked_of) = (context.caller.owner(), Arc::clone(&model));
     let read = move |original: &Original| {
         let read = || read(&original.body);
         let asked = match original.body.len() <= READ_HERE_MAX {
@@ -433,13 +438,13 @@ fn unread(
         }?;
         late.put(asked.writer);
         let mut request = asked.request;
-        (request.owner, request.model) = (owner.clone(), asked_of.clone());
+        (request.owner, request.model) = (owner.clone(), asked_of.to_string());
         Ok(request)
     };
     let timeline = context.hand_in(&model, head.is_streamed);
     original.model_at = Some(head.model_at);
     let original = Arc::new(original);
-    let mut call = Call::written((&model, head.is_streamed), original, timeline, read);
+    let mut call = Call::written((model, head.is_streamed), original, timeline, read);
     call.want = lane.map_or(LaneWant::Any, LaneWant::Only);
     (call, Box::new(writer))
 }

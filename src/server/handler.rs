@@ -5,6 +5,7 @@ use super::frame;
 use super::routes::Routes;
 use crate::auth::Peer;
 use crate::calls::CallLog;
+use crate::listen::Answering;
 use crate::listen::HEAD_MAX;
 use crate::listen::HEADERS_MAX;
 use crate::listen::Handler;
@@ -16,7 +17,6 @@ use axum::body::Body;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use hyper::Request;
-use hyper::Response;
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -49,14 +49,8 @@ impl Handler for ApiHandler {
         true
     }
 
-    fn answer(
-        &self,
-        mut request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static {
-        if let Some(remote) = request.extensions_mut().remove::<Remote>() {
-            request.extensions_mut().insert(peer(remote));
-        }
-        self.routes.answer(request)
+    fn answer(&self, request: Request<Incoming>, remote: Remote) -> Answering<Body, Infallible> {
+        self.routes.answer(request, peer(remote))
     }
 
     fn unreadable(&self, status: u16) -> Option<Bytes> {

@@ -1,12 +1,14 @@
 //! The routes.
 
 use super::Api;
+use super::admission::HERE;
 use super::breaker;
 use super::capability;
 use super::chat;
 use super::completion;
 use super::conversation;
 use super::files;
+use super::frame::Framed;
 use super::frame::Refusal;
 use super::front::Context;
 use super::journal;
@@ -24,6 +26,8 @@ use super::routes::Turn;
 use super::routes::entered;
 use super::status;
 use super::unserved;
+use crate::auth::Caller;
+use crate::auth::Peer;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -79,10 +83,22 @@ pub(super) fn router(api: Api) -> Router {
 
 /// What stands around every route, the outermost first: frame, guard, admission. They are one layer, for each costs
 /// every request a box and a copy of the route.
-async fn enter(State(api): State<Api>, request: Request<axum::body::Body>, next: Next) -> Response {
+async fn enter(
+    State(api): State<Api>,
+    mut request: Request<axum::body::Body>,
+    next: Next,
+) -> Response {
+    let peer = request.extensions_mut().remove::<Peer>();
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or_else(|| "-".into(), |path| path.as_str().to_owned().into());
-    entered(&api, route, request, |request| next.run(request)).await
+    let run = |mut request: Request<_>, framed: Framed, caller: Caller| {
+        let found = request.extensions_mut();
+        found.insert(framed.dialect);
+        found.insert(caller.clone());
+        found.insert(Context::of(framed, caller));
+        next.run(request)
+    };
+    entered(&api, route, request, peer.unwrap_or(HERE), run).await
 }
 
 /// The routes of the protocols that programs speak.

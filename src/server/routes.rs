@@ -4,17 +4,20 @@ use super::Api;
 use super::admission;
 use super::chat;
 use super::frame;
+use super::frame::Framed;
 use super::frame::Refusal;
 use super::front::Context;
 use super::guard;
 use super::messages;
 use super::responses;
 use super::router;
+use crate::auth::Caller;
+use crate::auth::Peer;
+use crate::listen::Answering;
 use axum::BoxError;
 use axum::Router;
 use axum::body::Body;
 use axum::body::Bytes;
-use axum::extract::FromRequestParts;
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::IntoResponse;
@@ -24,7 +27,6 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::pin::Pin;
 
 /// All routes; cheap to clone, which each connection does.
 #[derive(Clone)]
@@ -41,19 +43,26 @@ impl Routes {
 
     /// Answers a request. Turns, which nearly all calls are, go to their handlers at once: what the router would find for
     /// them is known, and it makes a dozen allocations to find it.
-    pub(super) fn answer<B>(&self, request: Request<B>) -> Answering
+    pub(super) fn answer<B>(
+        &self,
+        mut request: Request<B>,
+        peer: Peer,
+    ) -> Answering<Body, Infallible>
     where
         B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         match Turn::of(&request) {
-            Some(turn) => Box::pin(turn.answer(self.api.clone(), request.map(Body::new))),
-            None => Box::pin(self.router.call(request)),
+            Some(turn) => {
+                let request = request.map(Body::new);
+                Box::pin(turn.answer(self.api.clone(), request, peer))
+            }
+            None => {
+                request.extensions_mut().insert(peer);
+                Box::pin(self.router.call(request))
+            }
         }
     }
 }
-
-/// An answer on its way.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// A turn on one of the routes that take nearly all calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,19 +87,32 @@ impl Turn {
         }
     }
 
-    async fn answer(self, api: Api, request: Request<Body>) -> Result<Response, Infallible> {
-        let created = |request| async { self.create(&api, request).await.into_response() };
-        Ok(entered(&api, self.path().into(), request, created).await)
+    async fn answer(
+        self,
+        api: Api,
+        request: Request<Body>,
+        peer: Peer,
+    ) -> Result<Response, Infallible> {
+        let created = |request, framed, caller| async {
+            let created = self.create(&api, request, framed, caller).await;
+            created.into_response()
+        };
+        Ok(entered(&api, self.path().into(), request, peer, created).await)
     }
 
-    async fn create(self, api: &Api, request: Request<Body>) -> Result<Response, Refusal> {
-        let (mut parts, body) = request.into_parts();
-        let context = Context::from_request_parts(&mut parts, api).await?;
-        let (api, request) = (State(api.clone()), Request::from_parts(parts, body));
+    async fn create(
+        self,
+        api: &Api,
+        request: Request<Body>,
+        framed: Framed,
+        caller: Caller,
+    ) -> Result<Response, Refusal> {
+        let (api, context) = (State(api.clone()), Context::of(framed, caller));
         match self {
             Turn::Messages => messages::create(api, context, request).await,
             Turn::Chat => chat::create(api, context, request).await,
-            Turn::Responses => responses::create(api, context, request).await,
+            // It is by far the largest, and each call's future has room for the largest.
+            Turn::Responses => Box::pin(responses::create(api, context, request)).await,
         }
     }
 }
@@ -100,12 +122,15 @@ pub(super) async fn entered<F>(
     api: &Api,
     route: Cow<'static, str>,
     request: Request<Body>,
-    next: impl FnOnce(Request<Body>) -> F,
+    peer: Peer,
+    next: impl FnOnce(Request<Body>, Framed, Caller) -> F,
 ) -> Response
 where
     F: Future<Output = Response>,
 {
-    let admitted = |request| admission::admit(api, request, next);
-    let guarded = |request| guard::guard(api, request, admitted);
+    let guarded = move |request, framed| {
+        let admitted = move |request| admission::admit(api, request, peer, framed, next);
+        guard::guard(api, request, admitted)
+    };
     frame::frame(api, route, request, guarded).await
 }

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::ServerConfig;
+use super::admission::HERE;
 use super::api::Backend;
 use super::routes::Routes;
 use crate::archive::Archive;
@@ -421,7 +422,7 @@ impl TestApi {
             .body(Body::from(body.to_owned()))
             .expect("the request is good");
         let (head, body) = Routes::new(self.api(config(), 7421))
-            .answer(request)
+            .answer(request, HERE)
             .await
             .expect("it cannot fail")
             .into_parts();

@@ -7,7 +7,6 @@ use crate::routing::Settlement;
 use crate::store::UsageRecord;
 use crate::turn::LaneId;
 use std::time::Duration;
-use std::time::UNIX_EPOCH;
 
 /// Settles what was reserved for a call; what a budget was charged.
 pub(super) fn settle(settlement: Settlement, took: Took) -> Option<Charge> {
@@ -31,16 +30,16 @@ pub(super) fn record(entry: &CallRecord) -> UsageRecord {
     let lane = lane(entry);
     let usage = entry.usage.unwrap_or_default();
     let charge = entry.charge.as_ref();
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     UsageRecord {
-        id: entry.id.clone(),
-        at_ms: unix_ms(&entry.at),
-        relay_key: text(&entry.key),
-        policy: text(&entry.policy),
+        id: entry.id.to_string(),
+        at_ms: entry.at_ms,
+        relay_key: text(entry.key.as_deref()),
+        policy: text(entry.policy.as_deref()),
         host: lane.strip_prefix("http:").unwrap_or_default().to_owned(),
-        host_key: text(&entry.host_key),
+        host_key: text(entry.host_key.as_deref()),
         model: entry.model.clone(),
-        served: text(&entry.answered_by),
+        served: text(entry.answered_by.as_deref()),
         input_tokens: usage.input_tokens,
         output_tokens: usage.output_tokens,
         cache_read_tokens: usage.cache_read_input_tokens,
@@ -76,12 +75,6 @@ fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The moment of a stamp.
-fn unix_ms(stamp: &str) -> u64 {
-    let time = humantime::parse_rfc3339(stamp).unwrap_or(UNIX_EPOCH);
-    time.duration_since(UNIX_EPOCH).map_or(0, ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,8 +83,8 @@ mod tests {
     #[test]
     fn a_record_says_what_is_known_and_leaves_open_what_is_not() {
         let entry = CallRecord {
-            id: "req_1".to_owned(),
-            at: "2026-01-31T23:00:00.250Z".to_owned(),
+            id: "req_1".into(),
+            at_ms: 1_769_900_400_250,
             lane: Some(LaneId::new("http:one")),
             usage: Some(Usage {
                 input_tokens: Some(3),

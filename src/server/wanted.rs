@@ -18,12 +18,17 @@ const STRICT: HeaderName = HeaderName::from_static("x-relay-strict");
 
 /// The lane behind the name of a model, as in `opus@claude-print`; the name is left without it.
 pub(super) fn pinned(model: &mut String) -> Option<LaneId> {
-    let (name, lane) = model.rsplit_once('@')?;
-    let is_lane = LANES.contains(&lane) || lane.starts_with("http:");
-    let lane = (is_lane && !name.is_empty()).then(|| LaneId::new(lane))?;
-    let end = name.len();
+    let (name, lane) = pin(model)?;
+    let (end, lane) = (name.len(), LaneId::new(lane));
     model.truncate(end);
     Some(lane)
+}
+
+/// A model's name and the lane that stands behind it; `None` where it names none.
+pub(super) fn pin(model: &str) -> Option<(&str, &str)> {
+    let (name, lane) = model.rsplit_once('@')?;
+    let is_lane = LANES.contains(&lane) || lane.starts_with("http:");
+    (is_lane && !name.is_empty()).then_some((name, lane))
 }
 
 /// The lane that the caller asks for: it then gets no other.

@@ -11,9 +11,11 @@ use super::session::TapSession;
 use super::target::Target;
 use super::target::TargetError;
 use crate::hex::to_hex;
+use crate::listen::Answering;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;
+use crate::listen::Remote;
 use crate::sync::lock;
 use hyper::Request;
 use hyper::Response;
@@ -131,8 +133,9 @@ impl Handler for TapHandler {
     fn answer(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<ObservedBody>, forward::Cut>> + Send + 'static {
-        answer(request, self.0.clone())
+        _remote: Remote,
+    ) -> Answering<ObservedBody, forward::Cut> {
+        Box::pin(answer(request, self.0.clone()))
     }
 
     fn configure(&self, builder: &mut http1::Builder) {

@@ -95,9 +95,9 @@ impl Telemetry {
     }
 
     /// Tells of a call that ended then. It returns at once.
-    pub(crate) fn tell(&self, entry: &CallRecord, origin: &Origin, ended: SystemTime) {
+    pub(crate) fn tell(&self, entry: &CallRecord, origin: &Origin, ended: fn() -> SystemTime) {
         if let Some(open) = &self.open {
-            open.tell(span::told(entry, ended), origin);
+            open.tell(span::told(entry, ended()), origin);
         }
     }
 

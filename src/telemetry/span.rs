@@ -78,14 +78,17 @@ fn attributes(entry: &CallRecord) -> Vec<KeyValue> {
     let reason = |stop: String| Value::Array(Array::String(vec![StringValue::from(stop)]));
     list.put(
         "gen_ai.response.finish_reasons",
-        entry.stop.clone().map(reason),
+        entry
+            .stop
+            .as_ref()
+            .map(|stop| reason(stop.name().to_owned())),
     );
     if let Some(usage) = entry.usage {
         list.count(usage);
     }
     list.put("http.response.status_code", entry.status.map(i64::from));
     list.put("error.type", entry.code);
-    list.put("inference_relay.request.id", Some(entry.id.clone()));
+    list.put("inference_relay.request.id", Some(entry.id.to_string()));
     list.put("inference_relay.key.id", entry.key.clone());
     let lane = entry.lane.as_ref().map(ToString::to_string);
     list.put("inference_relay.lane", lane);
@@ -130,6 +133,7 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::StopReason;
     use std::time::UNIX_EPOCH;
 
     fn at(ms: u64) -> SystemTime {
@@ -140,7 +144,7 @@ mod tests {
         let mut entry = CallRecord {
             model: "claude-opus-4-8".into(),
             status: Some(200),
-            stop: Some("end_turn".into()),
+            stop: Some(StopReason::EndTurn),
             usage: Some(Usage {
                 input_tokens: Some(5),
                 output_tokens: Some(7),

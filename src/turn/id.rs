@@ -29,7 +29,14 @@ pub(crate) struct MessageId(pub(crate) String);
 
 /// The id of a call, in the `request-id` header, in error bodies and in the log: `req_…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RequestId(pub(crate) String);
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+impl RequestId {
+    /// What the ids of its answer are made of.
+    pub(crate) fn stem(&self) -> &str {
+        self.0.strip_prefix("req_").unwrap_or(&self.0)
+    }
+}
 
 /// The id of a relay key: `key_…`. It is no secret: rooms scope what belongs to a caller by it, and the log names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

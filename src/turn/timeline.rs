@@ -41,7 +41,7 @@ pub(crate) struct Notes {
 pub(crate) struct Try {
     pub(crate) lane: LaneId,
     /// The name of a host's key, never its value.
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<Arc<str>>,
     /// `answered`, the class of a host's failure, or the code of a lane's.
     pub(crate) outcome: &'static str,
     pub(crate) began: Instant,
@@ -124,6 +124,11 @@ impl Timeline {
 
     pub(crate) fn notes(&self) -> Notes {
         self.notes_mut().clone()
+    }
+
+    /// The same once nobody asks for them any more.
+    pub(crate) fn take_notes(&self) -> Notes {
+        std::mem::take(&mut self.notes_mut())
     }
 
     fn notes_mut(&self) -> MutexGuard<'_, Notes> {

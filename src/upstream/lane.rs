@@ -429,7 +429,7 @@ impl HostLane {
     ) -> Try {
         Try {
             lane: self.id.clone(),
-            key: candidate.key.map(|key| key.name.to_string()),
+            key: candidate.key.map(|key| key.name.shared()),
             outcome,
             began,
             ended: clock::now(),

@@ -154,9 +154,6 @@ pub(super) async fn inlined(
     dialect: Dialect,
     body: &[u8],
 ) -> Result<Option<Bytes>, Fault> {
-    if !names_files(body) {
-        return Ok(None);
-    }
     // What is no JSON is refused by whoever reads it.
     let Ok(mut json) = serde_json::from_slice::<Value>(body) else {
         return Ok(None);
@@ -196,7 +193,7 @@ pub(super) async fn inlined(
 }
 
 /// A body that names a file says so in these bytes.
-fn names_files(body: &[u8]) -> bool {
+pub(super) fn are_named(body: &[u8]) -> bool {
     memchr::memmem::find(body, b"\"file_id\"").is_some()
 }
 

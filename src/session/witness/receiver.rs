@@ -7,9 +7,11 @@
 use super::hook::Hook;
 use super::hook::HookEvent;
 use crate::hex::to_hex;
+use crate::listen::Answering;
 use crate::listen::Door;
 use crate::listen::Handler;
 use crate::listen::Life;
+use crate::listen::Remote;
 use crate::session::machine::Verdict;
 use crate::session::mcp::rpc;
 use crate::session::mcp::server::McpServer;
@@ -144,11 +146,8 @@ impl Handler for Receiver {
         self.session(request.uri().path()).is_some()
     }
 
-    fn answer(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static {
-        answer(request, self.clone())
+    fn answer(&self, request: Request<Incoming>, _remote: Remote) -> Answering<Body, Infallible> {
+        Box::pin(answer(request, self.clone()))
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn body(fault: &Fault, request_id: &RequestId) -> Value {
     if let Some(details) = details(&fault.kind) {
         error["details"] = details;
     }
-    let mut body = json!({ "type": "error", "error": error, "request_id": request_id.0 });
+    let mut body = json!({ "type": "error", "error": error, "request_id": &*request_id.0 });
     contract::add_top_up(&mut body, &fault.kind);
     body
 }
