@@ -1,7 +1,10 @@
 //! The only file that reads the time.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
@@ -50,6 +53,23 @@ fn note_late(late: Duration) {
     }
 }
 
+/// What a future gives, or `None` where it is not over by a moment. A timer is set, and the moment asked for, only where it
+/// has to wait: most have it all when they are polled first.
+pub(crate) async fn over_by<F: Future>(
+    until: impl FnOnce() -> Instant,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context)));
+    match first.await {
+        Poll::Ready(given) => Some(given),
+        Poll::Pending => {
+            let rest = tokio::time::timeout_at(until().into(), future);
+            rest.await.ok()
+        }
+    }
+}
+
 static SLEPT_MS: AtomicU64 = AtomicU64::new(0);
 /// How often the clock is looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -81,6 +101,15 @@ pub(crate) fn zone(name: &str) -> Option<jiff::tz::TimeZone> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_there_asks_for_no_moment_and_what_is_not_is_over_by_it() {
+        let there = over_by(|| unreachable!("nobody waits"), async { 1 });
+        assert_eq!(there.await, Some(1));
+        let soon = || tokio::time::Instant::now().into_std() + TICK;
+        assert_eq!(over_by(soon, tokio::time::sleep(TICK / 2)).await, Some(()));
+        assert_eq!(over_by(soon, tokio::time::sleep(TICK * 2)).await, None);
+    }
 
     #[test]
     fn a_jump_of_the_clock_passes_no_waking_time() {

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::task::ready;
 use std::time::Duration;
+use std::time::Instant;
 
 /// The way to one host, for requests with this kind of body. Its connections are kept and shared.
 pub(crate) struct Client<B: Body + Unpin + 'static> {
@@ -143,6 +144,18 @@ where
         &self,
         request: Request<B>,
     ) -> Result<Response<ResponseBody>, SendError> {
+        self.send_until(request, None).await
+    }
+
+    /// The same, over at a moment, however steadily the request goes out.
+    ///
+    /// # Errors
+    /// The same, and `Overdue`.
+    pub(crate) async fn send_until(
+        &self,
+        request: Request<B>,
+        until: Option<Instant>,
+    ) -> Result<Response<ResponseBody>, SendError> {
         let upload = Upload::begin();
         let mut answer = pin!(self.answer(self.addressed(request, &upload)));
         let Timeouts {
@@ -150,14 +163,17 @@ where
             head,
             idle,
         } = self.timeouts;
-        let mut silence = Silence::of(head);
+        let mut silence = Silence::of(head, until);
         let response = poll_fn(|context| {
             if let Poll::Ready(answered) = answer.as_mut().poll(context) {
                 let failed = |failure| SendError::of(failure, upload.waits_for(), connect);
                 return Poll::Ready(answered.map_err(failed));
             }
             ready!(silence.poll(context, upload.moved_at()));
-            Poll::Ready(Err(SendError::late(head, upload.waits_for())))
+            Poll::Ready(Err(match silence.is_over() {
+                true => SendError::Overdue,
+                false => SendError::late(head, upload.waits_for()),
+            }))
         });
         let (response, wire) = response.await?;
         Ok(response.map(|body| ResponseBody::of(body, wire, silence.then(idle))))

@@ -127,7 +127,7 @@ where
             let is_kept = kept.is_some();
             let mut wire = match kept {
                 Some(wire) => wire,
-                None => self.connect().await?,
+                None => Box::pin(self.connect()).await?, // Seldom, and large.
             };
             match wire.exchange(request).await {
                 Ok(answer) => return Ok((answer, wire)),

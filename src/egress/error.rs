@@ -56,6 +56,9 @@ pub(crate) enum SendError {
     /// The host took the request, and said nothing.
     #[error("no answer within {0:?}")]
     HeadTimeout(Duration),
+    /// The moment came at which it was to be over.
+    #[error("no answer until it was to be over")]
+    Overdue,
     /// The connection broke, or what came was no HTTP.
     #[error("the connection broke before an answer")]
     Broke(#[source] Cause),

@@ -16,27 +16,42 @@ use tokio::time::sleep;
 /// A bound on silence.
 pub(super) struct Silence {
     limit: Duration,
+    /// It is over then, whatever comes.
+    until: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Silence {
-    pub(super) fn of(limit: Duration) -> Silence {
-        Silence { limit, timer: None }
+    pub(super) fn of(limit: Duration, until: Option<Instant>) -> Silence {
+        Silence {
+            limit,
+            until,
+            timer: None,
+        }
     }
 
     /// The same timer, for a wait with another bound.
     pub(super) fn then(self, limit: Duration) -> Silence {
-        let timer = self.timer;
-        Silence { limit, timer }
+        Silence {
+            limit,
+            until: None,
+            timer: self.timer,
+        }
     }
 
     pub(super) fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// Ready once it has been silent since then for as long as it may; the task is woken when it may have been.
+    /// Whether the moment has come at which it is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| clock::now() >= until)
+    }
+
+    /// Ready once it has been silent since then for as long as it may, or is over; the task is woken when it may have been.
     pub(super) fn poll(&mut self, context: &mut Context<'_>, since: Instant) -> Poll<()> {
-        let until = since + self.limit;
+        let silent = since + self.limit;
+        let until = self.until.map_or(silent, |until| until.min(silent));
         loop {
             let left = until.saturating_duration_since(clock::now());
             if left.is_zero() {
@@ -67,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_in_between_begins_the_wait_anew() {
         let limit = Duration::from_millis(20);
-        let mut silence = Silence::of(limit);
+        let mut silence = Silence::of(limit, None);
         let (mut since, mut woken) = (clock::now(), 0);
         let late = poll_fn(|context| {
             woken += 1;
@@ -84,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_shorter_wait_after_a_longer_one_is_not_as_long() {
-        let mut long = Silence::of(Duration::from_secs(3600));
+        let mut long = Silence::of(Duration::from_secs(3600), None);
         let since = clock::now();
         let first = poll_fn(|context| Poll::Ready(long.poll(context, since))).await;
         assert!(first.is_pending());

@@ -7,6 +7,7 @@ use super::tls::machine_roots;
 use super::*;
 use crate::cause::causes;
 use crate::cause::root_cause;
+use crate::clock;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::Full;
@@ -243,6 +244,15 @@ async fn a_host_that_says_nothing_is_given_up() {
         matches!(failed, Some(SendError::HeadTimeout(SOON))),
         "{failed:?}"
     );
+}
+
+#[tokio::test]
+async fn a_request_is_over_at_its_moment_whatever_the_host_would_still_say() {
+    let client = client(host(until_gone), patient());
+    let until = clock::now() + SOON;
+    let failed = client.send_until(get("/"), Some(until)).await.err();
+    assert!(matches!(failed, Some(SendError::Overdue)), "{failed:?}");
+    assert!(clock::now() >= until);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A request's body, within its bounds.
 
 use super::body_budget::Reservation;
+use crate::clock;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
@@ -60,9 +61,10 @@ pub(super) async fn read(
     if is_refused_at_once(headers, max) {
         return Err(too_large(max));
     }
-    match timeout(ARRIVE_MAX, collect(body, max, reservation)).await {
-        Ok(read) => read,
-        Err(_) => {
+    let latest = || clock::now() + ARRIVE_MAX;
+    match clock::over_by(latest, collect(body, max, reservation)).await {
+        Some(read) => read,
+        None => {
             let public = format!(
                 "The request body did not arrive within {} s.",
                 ARRIVE_MAX.as_secs()

@@ -5,6 +5,7 @@ use super::fault;
 use super::headers;
 use super::headers::Credential;
 use super::host::HostState;
+use super::in_flight::InFlight;
 use super::observed::Observed;
 use super::outcome::Outcome;
 use super::outcome::Verdict;
@@ -14,6 +15,7 @@ use super::passing::PassingBody;
 use super::passing::Reader;
 use super::passing::Settle;
 use super::passing::Spoiled;
+use super::paths::Paths;
 use super::protocol::Protocol;
 use super::retry_after;
 use super::splice::SplicedBody;
@@ -44,13 +46,13 @@ use hyper::header::HeaderValue;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
-use tokio::time::timeout;
 
 /// One try.
 pub(super) struct Attempt<'a> {
     pub(super) lane: &'a LaneId,
     pub(super) host: &'a Host,
     pub(super) state: &'a HostState,
+    pub(super) paths: &'a Paths,
     pub(super) original: &'a Original,
     pub(super) protocol: Protocol,
     pub(super) upstream_name: &'a str,
@@ -62,6 +64,13 @@ pub(super) struct Attempt<'a> {
     pub(super) timeline: &'a Timeline,
 }
 
+/// When a try is over that has nothing to commit by then, and how long it had.
+#[derive(Clone, Copy)]
+struct Bound {
+    until: Instant,
+    allowed: Duration,
+}
+
 /// A try that gave no answer.
 pub(super) struct Failed {
     pub(super) verdict: Verdict,
@@ -71,14 +80,14 @@ pub(super) struct Failed {
 }
 
 impl Attempt<'_> {
-    /// Tries; the leave is settled when the answer ends, or given back by whoever judges the failure.
-    /// `left` is what is left of the call's time at this host; a whole answer is over at `until`.
+    /// Tries; the leave is settled when the answer ends, or given back, as it came, to whoever judges the failure.
+    /// `left` is what is left of the call's time at this host when it began; a whole answer is over at `until`.
     pub(super) async fn run(
         &self,
-        leave: Leave,
-        left: Duration,
+        entered: (Leave, InFlight),
+        (began, left): (Instant, Duration),
         until: Option<Instant>,
-    ) -> Result<Passed, (Failed, Leave)> {
+    ) -> Result<Passed, (Failed, (Leave, InFlight))> {
         let timeouts = &self.host.spec.timeouts;
         let (wait, total) = (timeouts.first_event, timeouts.total);
         let allowed = match (self.is_streamed, self.whole_wait) {
@@ -86,30 +95,43 @@ impl Attempt<'_> {
             (false, Some(longer)) => wait.max(total.min(wait + longer)),
             (false, None) => wait.max(total),
         };
-        match timeout(allowed.min(left.max(LEFT_MIN)), self.answer()).await {
-            Ok(Ok(answer)) => Ok(self.passed(answer, leave, until)),
-            Ok(Err(failed)) => Err((*failed, leave)),
-            Err(_) => Err((*self.failed(&Outcome::Late, fault::late(allowed)), leave)),
+        let bound = Bound {
+            until: began + allowed.min(left.max(LEFT_MIN)),
+            allowed,
+        };
+        match self.answer(bound).await {
+            Ok(answer) => Ok(self.passed(answer, entered, until)),
+            Err(failed) => Err((*failed, entered)),
         }
     }
 
     /// The answer, read until it is committed.
-    async fn answer(&self) -> Result<Answer, Box<Failed>> {
-        let response = self.send().await?;
-        if response.status().is_success() {
-            return self.commit(response).await;
-        }
-        Err(self.refused(response).await)
+    async fn answer(&self, bound: Bound) -> Result<Answer, Box<Failed>> {
+        let response = self.send(bound).await?;
+        let read = async {
+            match response.status().is_success() {
+                true => self.commit(response).await,
+                false => Err(self.refused(response).await),
+            }
+        };
+        let read = clock::over_by(|| bound.until, read).await;
+        read.unwrap_or_else(|| Err(self.late(bound)))
     }
 
-    async fn send(&self) -> Result<Response<ResponseBody>, Box<Failed>> {
+    fn late(&self, bound: Bound) -> Box<Failed> {
+        self.failed(&Outcome::Late, fault::late(bound.allowed))
+    }
+
+    async fn send(&self, bound: Bound) -> Result<Response<ResponseBody>, Box<Failed>> {
         let unusable = |why: &str| self.failed(&Outcome::Mismatch, fault::cannot_send(why));
         let client = self.state.client.as_ref().map_err(|why| unusable(why))?;
         let request = self.request().map_err(|why| unusable(&why))?;
-        client.send(request).await.map_err(|error| {
+        let sent = client.send_until(request, Some(bound.until)).await;
+        sent.map_err(|error| {
             let why = crate::cause::causes(&error);
             match error {
                 SendError::Address(_) => unusable(&why),
+                SendError::Overdue => self.late(bound),
                 SendError::HeadTimeout(wait) => self.failed(&Outcome::Late, fault::late(wait)),
                 SendError::ConnectTimeout(_)
                 | SendError::Connect(_)
@@ -135,19 +157,11 @@ impl Attempt<'_> {
             true => SplicedBody::whole(original.body.clone()),
             false => SplicedBody::of(&original.body, &at, self.upstream_name),
         };
-        let base = &self.host.spec.url.base;
-        let query = original.query.as_deref().map(|query| format!("?{query}"));
-        let path = format!(
-            "{}{}{}",
-            base.strip_suffix("/v1").unwrap_or(base),
-            path(original.dialect, self.protocol),
-            query.unwrap_or_default()
-        );
+        let path = path(original.dialect, self.protocol);
+        let path = self.paths.find(path, original.query.as_deref());
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = path
-            .parse()
-            .map_err(|_| "the host's path is none".to_owned())?;
+        *request.uri_mut() = path.ok_or("the host's path is none")?.into();
         *request.headers_mut() = self.headers()?;
         Ok(request)
     }
@@ -311,9 +325,15 @@ impl Attempt<'_> {
         })
     }
 
-    fn passed(&self, answer: Answer, leave: Leave, until: Option<Instant>) -> Passed {
+    fn passed(
+        &self,
+        answer: Answer,
+        (leave, in_flight): (Leave, InFlight),
+        until: Option<Instant>,
+    ) -> Passed {
         let settle = Settle {
             leave,
+            in_flight,
             timeline: self.timeline.clone(),
         };
         let body = PassingBody::new(
@@ -348,9 +368,7 @@ fn path(dialect: Dialect, protocol: Protocol) -> &'static str {
     match (dialect, protocol) {
         (Dialect::Opaque(path), _) => path,
         (Dialect::Count, _) => "/v1/messages/count_tokens",
-        (_, Protocol::Messages) => "/v1/messages",
-        (_, Protocol::Chat) => "/v1/chat/completions",
-        (_, Protocol::Responses) => "/v1/responses",
+        (_, protocol) => protocol.path(),
     }
 }
 

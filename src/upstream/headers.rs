@@ -33,7 +33,7 @@ pub(crate) fn to_host(
         Credential::ApiKey(key) => (HeaderName::from_static("x-api-key"), key.to_owned()),
         Credential::Bearer(key) => (header::AUTHORIZATION, format!("Bearer {key}")),
     };
-    let mut value = HeaderValue::from_str(&text)?;
+    let mut value = HeaderValue::try_from(text)?;
     value.set_sensitive(true);
     headers.insert(name, value);
     Ok(headers)

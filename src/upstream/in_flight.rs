@@ -1,10 +1,8 @@
 //! A call under way with a key of a host, until its last byte.
 
-use crate::lane::Passed;
 use crate::limits::Reservation;
 use crate::turn::Timeline;
 use crate::turn::Usage;
-use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -35,18 +33,6 @@ impl InFlight {
     pub(super) fn refused(mut self) {
         if let Some((reservation, _)) = self.held.take() {
             reservation.settle(0, None);
-        }
-    }
-
-    /// Ends with the body of the answer.
-    pub(super) fn until_end_of(self, passed: Passed) -> Passed {
-        let body = passed.body.map_frame(move |frame| {
-            let _held = &self;
-            frame
-        });
-        Passed {
-            body: body.boxed_unsync(),
-            ..passed
         }
     }
 }

@@ -10,6 +10,7 @@ use super::headers::Credential;
 use super::host::HostState;
 use super::in_flight::InFlight;
 use super::outcome::Class;
+use super::paths::Paths;
 use super::protocol::Protocol;
 use super::translated;
 use super::tries::Tries;
@@ -62,6 +63,7 @@ pub(crate) struct HostLane {
     id: LaneId,
     host: Arc<Host>,
     state: Arc<HostState>,
+    paths: Arc<Paths>,
 }
 
 impl HostLane {
@@ -70,6 +72,7 @@ impl HostLane {
             id: LaneId::new(&format!("http:{}", host.name)),
             host: Arc::clone(host),
             state: Arc::clone(state),
+            paths: Arc::new(Paths::below(&host.spec.url.base)),
         }
     }
 
@@ -310,19 +313,22 @@ impl HostLane {
     /// The answer, passed on where caller and host speak one protocol, and told in events where they do not.
     async fn reply(&self, call: Call) -> Result<Reply, Fault> {
         let mut plan = plan(&call).map_err(|fault| *fault)?;
-        if let Some(original) = plan.original.clone() {
-            let passed = self.run(&call, &plan, &original, call.is_streamed).await?;
-            return Ok(Reply::Passed(passed));
-        }
-        let written = plan.written(&call)?;
+        let Some(original) = plan.original.take() else {
+            return Box::pin(self.translated(&call, plan)).await; // It is large.
+        };
+        let passed = self.run(&call, &plan, &original, call.is_streamed).await?;
+        Ok(Reply::Passed(passed))
+    }
+
+    /// The answer to a call that is written anew.
+    async fn translated(&self, call: &Call, mut plan: Plan<'_>) -> Result<Reply, Fault> {
+        let written = plan.written(call)?;
         let model = &plan.binding.upstream_name;
         let original = translated::original(written.body, model, plan.protocol);
-        let original = Arc::new(original);
-        plan.original = Some(Arc::clone(&original));
         let request = call.request()?;
-        let is_streamed = translated::is_streamed(&call, request, plan.protocol);
+        let is_streamed = translated::is_streamed(call, request, plan.protocol);
         plan.whole_wait = translated::whole_wait(request, plan.protocol);
-        let passed = self.run(&call, &plan, &original, is_streamed).await?;
+        let passed = self.run(call, &plan, &original, is_streamed).await?;
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }
@@ -370,6 +376,7 @@ impl HostLane {
             lane: &self.id,
             host: &self.host,
             state: &self.state,
+            paths: &self.paths,
             original,
             protocol: plan.protocol,
             upstream_name: &plan.binding.upstream_name,
@@ -391,34 +398,28 @@ impl HostLane {
             let policy = call.policy.as_ref();
             key.is_usable() && policy.is_none_or(|policy| policy.grants_host_key(key))
         };
-        let mut keys: Vec<&HostKey> = self
-            .host
-            .keys
-            .iter()
-            .filter(granted)
-            .map(|key| &**key)
-            .collect();
-        match self.host.spec.choose {
-            KeyChoice::Order => {}
-            KeyChoice::LeastInFlight => {
-                keys.sort_by_key(|key| (key.order, self.under_way(&key.digest)));
-            }
-            KeyChoice::Weight => {
-                // Each draws a number that is the smaller the heavier it is: the smallest is as likely as its weight.
-                let draw = |key: &&HostKey| {
-                    -chance().max(f64::MIN_POSITIVE).ln() / f64::from(key.weight.max(1))
-                };
-                let mut drawn: Vec<(f64, &HostKey)> =
-                    keys.iter().map(|key| (draw(key), *key)).collect();
-                drawn.sort_by(|a, b| a.1.order.cmp(&b.1.order).then(a.0.total_cmp(&b.0)));
-                keys = drawn.into_iter().map(|(_, key)| key).collect();
-            }
-        }
+        let keys = self.host.keys.iter().filter(granted).map(|key| &**key);
         let candidate = |key: &'a HostKey| Candidate {
             key: Some(key),
             digest: key.digest,
         };
-        keys.into_iter().map(candidate).collect()
+        match self.host.spec.choose {
+            KeyChoice::Order => keys.map(candidate).collect(),
+            KeyChoice::LeastInFlight => {
+                let mut keys: Vec<&HostKey> = keys.collect();
+                keys.sort_by_key(|key| (key.order, self.under_way(&key.digest)));
+                keys.into_iter().map(candidate).collect()
+            }
+            KeyChoice::Weight => {
+                // Each draws a number that is the smaller the heavier it is: the smallest is as likely as its weight.
+                let draw = |key: &HostKey| {
+                    -chance().max(f64::MIN_POSITIVE).ln() / f64::from(key.weight.max(1))
+                };
+                let mut drawn: Vec<(f64, &HostKey)> = keys.map(|key| (draw(key), key)).collect();
+                drawn.sort_by(|a, b| a.1.order.cmp(&b.1.order).then(a.0.total_cmp(&b.0)));
+                drawn.into_iter().map(|(_, key)| candidate(key)).collect()
+            }
+        }
     }
 
     pub(super) fn tried(

@@ -26,6 +26,7 @@ mod lines;
 mod observed;
 mod outcome;
 mod passing;
+mod paths;
 mod probe;
 mod protocol;
 mod retry_after;

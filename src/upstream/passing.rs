@@ -2,6 +2,7 @@
 
 use super::cells::Leave;
 use super::fault;
+use super::in_flight::InFlight;
 use super::lane::chance;
 use super::lines::Lines;
 use super::observed;
@@ -146,9 +147,9 @@ impl Reader {
     }
 
     /// What is known by now.
-    pub(super) fn observed(&mut self) -> &Observed {
+    pub(super) fn observed(&mut self) -> &mut Observed {
         match self {
-            Reader::Stream { reader, .. } => &reader.observed,
+            Reader::Stream { reader, .. } => &mut reader.observed,
             Reader::Whole {
                 kind,
                 pieces,
@@ -220,6 +221,8 @@ fn without_spoiled(data: &Bytes, is_between: bool) -> Result<Bytes, Spoiled> {
 pub(super) struct Settle {
     pub(super) leave: Leave,
     pub(super) timeline: Timeline,
+    /// It ends when this is dropped, which is when the answer's end was told.
+    pub(super) in_flight: InFlight,
 }
 
 /// The body of a committed answer.
@@ -282,8 +285,13 @@ impl PassingBody {
 }
 
 /// Settles an answer that ended, unless that was done before.
-fn settled(settle: Option<Settle>, observed: &Observed, broke: bool) {
-    let Some(Settle { leave, timeline }) = settle else {
+fn settled(settle: Option<Settle>, observed: &mut Observed, broke: bool) {
+    let Some(Settle {
+        leave,
+        timeline,
+        in_flight,
+    }) = settle
+    else {
         return;
     };
     let (outcome, chance) = match broke {
@@ -292,6 +300,7 @@ fn settled(settle: Option<Settle>, observed: &Observed, broke: bool) {
     };
     leave.settle(&judge(&outcome), chance, clock::now());
     timeline.end(end(observed, "unknown"));
+    drop(in_flight);
 }
 
 impl Body for PassingBody {
@@ -345,23 +354,25 @@ impl Drop for PassingBody {
         settle
             .leave
             .settle(&judge(&Outcome::Left), 0.0, clock::now());
-        if let Reader::Stream { reader, .. } = &self.reader
+        if let Reader::Stream { reader, .. } = &mut self.reader
             && reader.observed.usage.is_known()
         {
-            settle.timeline.end(end(&reader.observed, "client_left"));
+            settle
+                .timeline
+                .end(end(&mut reader.observed, "client_left"));
         }
     }
 }
 
-/// How an answer ended; `otherwise` where it does not say.
-fn end(observed: &Observed, otherwise: &str) -> End {
+/// How an answer ended; `otherwise` where it does not say. What is told is taken along, since it is told once.
+fn end(observed: &mut Observed, otherwise: &str) -> End {
     let otherwise = || StopReason::Other(otherwise.to_owned());
     End {
-        stop: observed.stop.clone().unwrap_or_else(otherwise),
+        stop: observed.stop.take().unwrap_or_else(otherwise),
         details: None,
         usage: observed.usage,
         id: None,
-        model: observed.model.clone(),
+        model: observed.model.take(),
     }
 }
 

@@ -18,6 +18,15 @@ impl Protocol {
         }
     }
 
+    /// The route of a turn.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Protocol::Messages => "/v1/messages",
+            Protocol::Chat => "/v1/chat/completions",
+            Protocol::Responses => "/v1/responses",
+        }
+    }
+
     /// The adapter's word in the catalog.
     pub(crate) fn adapter(self) -> &'static str {
         match self {

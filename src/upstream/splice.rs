@@ -1,5 +1,6 @@
 //! A caller's body with the model's name replaced: its bytes go on as they are, and nothing of them is copied.
 
+use crate::quote::quote;
 use crate::wire::head::head;
 use bytes::Bytes;
 use hyper::body::Body;
@@ -23,7 +24,7 @@ impl SplicedBody {
     /// The body with this model in place of the one that stands there, in quotes or bare as that one is.
     pub(crate) fn of(body: &Bytes, model_at: &Range<usize>, model: &str) -> SplicedBody {
         let written = match body[model_at.clone()].first() {
-            Some(b'"') => serde_json::Value::from(model).to_string(),
+            Some(b'"') => quoted(model),
             _ => model.to_owned(),
         };
         SplicedBody {
@@ -52,6 +53,12 @@ impl SplicedBody {
 /// Where the model's name stands in a body of JSON; an empty place where that cannot be told.
 pub(super) fn model_at(body: &[u8]) -> Range<usize> {
     head(body).map_or(0..0, |head| head.model_at)
+}
+
+fn quoted(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    quote(text, &mut json);
+    json
 }
 
 impl Body for SplicedBody {

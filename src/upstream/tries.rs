@@ -145,7 +145,8 @@ impl<'a> Tries<'a> {
     }
 
     fn may_try(&self) -> bool {
-        self.count < TRIES_MAX && clock::now() < self.deadline
+        let is_first = self.count == 0; // Its deadline was set just now.
+        is_first || self.count < TRIES_MAX && clock::now() < self.deadline
     }
 
     fn may_repeat(&self) -> bool {
@@ -167,14 +168,13 @@ impl<'a> Tries<'a> {
 
     /// One try; nothing is tried where the key rests or has reached its own limit.
     async fn attempt(&mut self, candidate: &'a Candidate<'a>) -> Tried<'a> {
-        let Some((leave, in_flight)) = self.enter(candidate).await else {
+        let Some((leave, in_flight, began)) = self.enter(candidate).await else {
             return Tried::Next;
         };
         self.count += 1;
-        let began = clock::now();
         let (lane, call) = (self.lane, self.call);
         let attempt = lane.attempt(call, self.plan, self.original, self.is_streamed, candidate);
-        let left = self.deadline.saturating_duration_since(clock::now());
+        let left = self.deadline.saturating_duration_since(began);
         let under_way = UnderWay {
             lane,
             candidate,
@@ -182,12 +182,13 @@ impl<'a> Tries<'a> {
             began,
             outcome: ABANDONED,
         };
-        match attempt.run(leave, left, self.until()).await {
+        let tried = attempt.run((leave, in_flight), (began, left), self.until());
+        match tried.await {
             Ok(passed) => {
                 under_way.ended("answered");
-                Tried::Over(Box::new(Ok(in_flight.until_end_of(passed))))
+                Tried::Over(Box::new(Ok(passed)))
             }
-            Err((failed, leave)) => {
+            Err((failed, (leave, in_flight))) => {
                 let outcome = failed.verdict.class.map_or("refused", Class::name);
                 under_way.ended(outcome);
                 in_flight.refused();
@@ -197,7 +198,7 @@ impl<'a> Tries<'a> {
         }
     }
 
-    async fn enter(&mut self, candidate: &Candidate<'_>) -> Option<(Leave, InFlight)> {
+    async fn enter(&mut self, candidate: &Candidate<'_>) -> Option<(Leave, InFlight, Instant)> {
         let (lane, now) = (self.lane, clock::now());
         let model = &self.plan.binding.upstream_name;
         let bytes = counted_bytes(&self.original.headers, &self.original.body);
@@ -213,7 +214,7 @@ impl<'a> Tries<'a> {
         match entered {
             Ok((leave, taken)) => {
                 let in_flight = lane.begin(&candidate.digest);
-                Some((leave, in_flight.holding(taken, &self.call.timeline)))
+                Some((leave, in_flight.holding(taken, &self.call.timeline), now))
             }
             Err(rests) => {
                 self.closed.push((candidate.name(), rests));
