@@ -152,6 +152,24 @@ mod tests {
     }
 
     #[test]
+    fn in_print_mode_results_are_told_with_their_history_wherever_they_stand() {
+        for blocks in [vec![result(), text("and?")], vec![text("first"), result()]] {
+            let mut asked = request(blocks, true);
+            asked.messages.insert(
+                0,
+                Message {
+                    role: Role::Assistant,
+                    blocks: vec![text("hm")],
+                },
+            );
+            assert_eq!(
+                delivery_plans(&asked, Mode::Print, true),
+                [DeliveryPlan::Sent(Need::Fresh)]
+            );
+        }
+    }
+
+    #[test]
     fn a_history_whose_end_would_be_left_away_is_launched() {
         let turn = |role, text: &str| Message {
             role,

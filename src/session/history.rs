@@ -109,7 +109,7 @@ pub(crate) fn ends_in_placeholder(history: &[Message]) -> bool {
 pub(crate) fn is_told_at_once(messages: &[Message]) -> bool {
     messages
         .split_last()
-        .is_some_and(|(last, history)| begins_in_results(last) || ends_in_placeholder(history))
+        .is_some_and(|(last, history)| brings_results(last) || ends_in_placeholder(history))
 }
 
 /// A failure after which 2.1.329 never takes a turn for one that was interrupted; older versions do not look at it.
@@ -119,9 +119,9 @@ const PLACEHOLDERS: [&str; 1] = ["No response requested."];
 /// What the CLI writes where the model said nothing. It leaves a message of the assistant away that is nothing but that.
 const NOTHINGS: [&str; 2] = ["(no content)", "[Empty text removed]"];
 
-/// Whether a message brings results of tool calls.
-pub(crate) fn begins_in_results(message: &Message) -> bool {
-    message.blocks.first().is_some_and(is_result)
+/// Whether a message brings results of tool calls, wherever in it they stand.
+fn brings_results(message: &Message) -> bool {
+    message.blocks.iter().any(is_result)
 }
 
 fn is_result(block: &Block) -> bool {

@@ -126,9 +126,14 @@ pub(crate) const ROWS: &[Row] = &[
     same(
         "messages.*.content.*.tool_use",
         Honoured,
-        "1.0 becomes 1; an input with whole numbers of more than 53 bits is emulated",
+        "1.0 becomes 1; an input with whole numbers of more than 53 bits is emulated, and so is a call before words, which \
+         goes behind them",
     ),
-    same("messages.*.content.*.tool_result", Honoured, ""),
+    same(
+        "messages.*.content.*.tool_result",
+        Honoured,
+        "words between the results of the last message are emulated: they go behind them",
+    ),
     same(
         "messages.*.content.*.tool_reference",
         Emulated,

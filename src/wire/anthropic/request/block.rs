@@ -18,6 +18,7 @@ use crate::turn::holds_changed;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::HashSet;
 
 /// Blocks that a message may hold, by their `type`.
 const KINDS: &[&str] = &[
@@ -125,6 +126,26 @@ pub(super) fn citations(message: &Map<String, Value>, at: &Path<'_>) -> Vec<Stri
     paths(message, at, "citations", |block| {
         wishes(block) || cited(block)
     })
+}
+
+/// Paths of the blocks that change places with those behind them on their way through claude: calls go behind the
+/// words that were said with them, and words behind all results of the message that is to be answered.
+pub(super) fn moved(blocks: &[Block], role: Role, last: bool, at: &Path<'_>) -> Vec<String> {
+    let goes_back = |block: &Block| match role {
+        Role::User => !block.is_result(),
+        Role::Assistant => matches!(block, Block::ToolUse(_)),
+    };
+    let comes_first = |block: &Block| match role {
+        Role::User => block.is_result(),
+        Role::Assistant => matches!(block, Block::Text(_)),
+    };
+    let moves = role == Role::Assistant || (last && blocks.first().is_some_and(Block::is_result));
+    let end = blocks.iter().rposition(comes_first).filter(|_| moves);
+    let before = blocks.iter().enumerate().take(end.unwrap_or_default());
+    let moved = before.filter(|(_, block)| goes_back(block));
+    moved
+        .map(|(index, _)| format!("{at}.content.{index}"))
+        .collect()
 }
 
 /// Paths of this field, in the blocks of a message that are so.
@@ -339,6 +360,10 @@ pub(super) struct Pairing {
     called: Vec<String>,
     /// Those of them that have no result yet.
     open: Vec<String>,
+    /// Calls of the whole conversation.
+    made: HashSet<String>,
+    /// Results of the user's latest turn.
+    answered: HashSet<String>,
     /// The message in which the first of them was made.
     at: usize,
     /// Until the assistant speaks, results may be of calls that were made before all this.
@@ -366,18 +391,21 @@ impl Pairing {
             self.goes_on = false;
             self.all_answered()?;
             self.called.clear();
+            self.answered.clear();
             self.at = index;
         }
+        let path = Path::Root.field("messages");
+        let path = path.item(index);
+        let content = path.field("content");
         for (place, block) in blocks.iter().enumerate() {
             let Some(value) = block.json() else {
                 continue;
             };
             if let Some(id) = id_of(value, "tool_use", "id") {
-                self.called.push(id.to_owned());
-                self.open.push(id.to_owned());
+                self.called(id, &content.item(place))?;
             }
             if let Some(id) = id_of(value, "tool_result", "tool_use_id") {
-                self.answered(id, index, place)?;
+                self.answered(id, &content.item(place))?;
             }
         }
         Ok(())
@@ -391,11 +419,27 @@ impl Pairing {
         }
     }
 
-    fn answered(&mut self, id: &str, index: usize, place: usize) -> Result<(), Fault> {
+    /// An id names one call: claude would leave the second one away, and its result with it.
+    fn called(&mut self, id: &str, at: &Path<'_>) -> Result<(), Fault> {
+        if !self.made.insert(id.to_owned()) {
+            return Err(at.wrong(format!("`tool_use` ids must be unique: {}", echo(id))));
+        }
+        self.called.push(id.to_owned());
+        self.open.push(id.to_owned());
+        Ok(())
+    }
+
+    fn answered(&mut self, id: &str, at: &Path<'_>) -> Result<(), Fault> {
         if !self.goes_on && !self.called.iter().any(|called| called == id) {
-            return Err(invalid(format!(
-                "messages.{index}.content.{place}: unexpected `tool_use_id` found in `tool_result` blocks: {}. \
-                 Each `tool_result` block must have a corresponding `tool_use` block in the previous message.",
+            return Err(at.wrong(format!(
+                "unexpected `tool_use_id` found in `tool_result` blocks: {}. Each `tool_result` block must have a \
+                 corresponding `tool_use` block in the previous message.",
+                echo(id)
+            )));
+        }
+        if !self.answered.insert(id.to_owned()) {
+            return Err(at.wrong(format!(
+                "each tool_use must have a single result. Found multiple `tool_result` blocks with id: {}",
                 echo(id)
             )));
         }

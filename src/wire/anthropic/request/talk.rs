@@ -78,6 +78,7 @@ pub(super) fn messages(
                 talk.emulated.extend(block::references(message, &at));
                 talk.emulated.extend(block::rounded(message, &at));
                 talk.ignored.extend(block::citations(message, &at));
+                talk.emulated.extend(block::moved(&blocks, role, last, &at));
                 pairing.message(role, &blocks, index)?;
                 talk.message(role, blocks);
             }

@@ -402,6 +402,67 @@ fn tool_calls_and_results_go_together() {
 }
 
 #[test]
+fn an_id_names_one_call_and_a_call_has_one_result() {
+    let used = json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": "t1", "name": "f", "input": {} }] });
+    let result = json!({ "type": "tool_result", "tool_use_id": "t1" });
+    let answered = json!({ "role": "user", "content": [result] });
+    let ask = json!({ "role": "user", "content": "go" });
+    let twice = json!({ "role": "user", "content": [result, result] });
+    assert_eq!(
+        talk(json!([ask, used, twice])),
+        "messages.2.content.1: each tool_use must have a single result. Found multiple `tool_result` blocks with id: t1"
+    );
+    for again in [
+        json!([ask, used, used, answered]),
+        json!([ask, used, answered, used, answered]),
+    ] {
+        let told = talk(again);
+        assert!(
+            told.ends_with(".content.0: `tool_use` ids must be unique: t1"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn blocks_that_claude_puts_in_another_order_are_told() {
+    let call = |id: &str| json!({ "type": "tool_use", "id": id, "name": "f", "input": {} });
+    let result = |id: &str| json!({ "type": "tool_result", "tool_use_id": id });
+    let text = json!({ "type": "text", "text": "so" });
+    let emulated = |said: Value, answer: Value, then: &[Value]| {
+        let mut messages = vec![
+            json!({ "role": "user", "content": "go" }),
+            json!({ "role": "assistant", "content": said }),
+            json!({ "role": "user", "content": answer }),
+        ];
+        messages.extend_from_slice(then);
+        let read = read(&with(&json!({ "messages": messages })));
+        read.expect("the call is good").request.emulated
+    };
+    let both = json!([result("a"), result("b")]);
+    let between = json!([result("a"), text, result("b")]);
+    let calls = json!([text, call("a"), call("b")]);
+    assert_eq!(emulated(calls.clone(), both.clone(), &[]), [""; 0]);
+    assert_eq!(
+        emulated(json!([call("a"), text, call("b")]), both, &[]),
+        ["messages.1.content.0"]
+    );
+    assert_eq!(
+        emulated(calls.clone(), between.clone(), &[]),
+        ["messages.2.content.1"]
+    );
+    let on = [
+        json!({ "role": "assistant", "content": "x" }),
+        json!({ "role": "user", "content": "y" }),
+    ];
+    assert_eq!(emulated(calls.clone(), between, &on), [""; 0]);
+    assert_eq!(
+        emulated(calls, json!([text, result("a"), result("b")]), &[]),
+        [""; 0]
+    );
+}
+
+#[test]
 fn neighbours_of_one_role_become_one_message() {
     let body = with(&json!({ "messages": [
         { "role": "user", "content": "a" }, { "role": "user", "content": "b" },
