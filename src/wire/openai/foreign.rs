@@ -23,35 +23,72 @@ pub(super) enum Part {
     RemoteFile(String),
 }
 
-/// A block of a message; nothing where only another dialect knows it, which is said.
+/// A block of a message's content, which is at this path; nothing where only another dialect knows it, which is said.
 pub(super) fn part(block: &Block, at: &str, labels: &mut Labels) -> Result<Option<Part>, Fault> {
     match block {
         Block::Text(text) => Ok(Some(Part::Text(text.clone()))),
-        Block::Image(json) | Block::Document(json) => media(json).map(Some),
+        Block::Image(json) | Block::Document(json) => {
+            unread(json, at, labels);
+            media(json).map(Some)
+        }
+        Block::Foreign(json) if json["type"] == "search_result" => {
+            labels.emulate(at);
+            Ok(Some(Part::Text(found(json))))
+        }
         Block::ToolUse(_) | Block::ToolResult(_) | Block::Thinking(_) | Block::Foreign(_) => {
-            labels.ignore(format!("{at}.content"));
+            labels.ignore(at);
             Ok(None)
         }
     }
 }
 
-/// A tool's result: its words, and the pictures and files that came with them.
-pub(super) fn result(result: &Value) -> Result<(String, Vec<Part>), Fault> {
-    let content = result.get("content").unwrap_or(&Value::Null);
-    let mut texts: Vec<&str> = content.as_str().into_iter().collect();
-    let mut media_parts = Vec::new();
-    for block in content.as_array().into_iter().flatten() {
-        match block["type"].as_str() {
-            Some("image" | "document") => media_parts.push(media(block)?),
-            _ => texts.extend(block["text"].as_str()),
-        }
-    }
-    let mut said = texts.concat();
+/// A tool's result: its words, and the pictures and files among them, as they stand there.
+pub(super) fn result(result: &Value, at: &str, labels: &mut Labels) -> Result<Vec<Part>, Fault> {
+    let mut parts = Vec::new();
     if result.get("is_error").is_some_and(|is| *is == true) {
-        said = format!("Error: {said}");
+        labels.emulate(at);
+        parts.push(Part::Text(FAILED.to_owned()));
     }
-    Ok((said, media_parts))
+    match result.get("content") {
+        Some(Value::String(text)) => parts.push(Part::Text(text.clone())),
+        Some(Value::Array(blocks)) => {
+            for block in blocks {
+                match (block["type"].as_str(), block["text"].as_str()) {
+                    (Some("text"), Some(text)) => parts.push(Part::Text(text.to_owned())),
+                    _ => parts.extend(part(&Block::of(block.clone()), at, labels)?),
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(parts)
 }
+
+/// What was found, with where it is from.
+fn found(search_result: &Value) -> String {
+    let texts = search_result["content"].as_array().into_iter().flatten();
+    let texts = texts.map(|block| &block["text"]);
+    let lines = [&search_result["title"], &search_result["source"]];
+    let lines: Vec<&str> = lines
+        .into_iter()
+        .chain(texts)
+        .filter_map(Value::as_str)
+        .collect();
+    lines.join("\n")
+}
+
+/// Names what is said of a document beside its title, for which there is no word here.
+fn unread(document: &Value, at: &str, labels: &mut Labels) {
+    if document["context"]
+        .as_str()
+        .is_some_and(|context| !context.is_empty())
+    {
+        labels.ignore(format!("{at}.context"));
+    }
+}
+
+/// What stands before the words of a tool that failed.
+const FAILED: &str = "Error: ";
 
 /// A picture or a document.
 fn media(json: &Value) -> Result<Part, Fault> {
@@ -91,8 +128,12 @@ pub(super) fn effort(sampling: &Sampling, labels: &mut Labels) -> Option<String>
     if let Some(said) = config.and_then(|config| config.get("effort")?.as_str()) {
         return Some(said.to_owned());
     }
-    let thinking = sampling.thinking.as_ref().filter(|_| sampling.thinks())?;
-    let budget = thinking.get("budget_tokens").and_then(Value::as_u64)?;
+    let thinking = sampling.thinking.as_ref()?;
+    let budget = thinking.get("budget_tokens").and_then(Value::as_u64);
+    let Some(budget) = budget.filter(|_| sampling.thinks()) else {
+        labels.ignore("thinking"); // It thinks as much as it does by itself.
+        return None;
+    };
     labels.emulate("thinking");
     Some(
         match budget {
@@ -160,6 +201,25 @@ mod tests {
     }
 
     #[test]
+    fn a_result_keeps_its_order_and_what_has_no_word_here_is_told() {
+        let mut labels = Labels::default();
+        let text = json!({"type": "text", "text": "a"});
+        let found = json!({"type": "search_result", "source": "https://e.com", "title": "E", "content": [text]});
+        let file =
+            json!({"type": "document", "context": "c", "source": {"type": "text", "data": "hi"}});
+        let told = json!({"is_error": true, "content": [found, file, text]});
+        let parts = result(&told, "messages.2.content.0", &mut labels).expect("it can be said");
+        let said = |text: &str| Part::Text(text.into());
+        assert_eq!(parts[..2], [said("Error: "), said("E\nhttps://e.com\na")]);
+        assert_eq!(parts[3..], [said("a")]);
+        assert_eq!(
+            labels.emulated,
+            ["messages.2.content.0", "messages.2.content.0"]
+        );
+        assert_eq!(labels.ignored, ["messages.2.content.0.context"]);
+    }
+
+    #[test]
     fn thought_has_a_word_by_its_budget() {
         let mut labels = Labels::default();
         let mut word = |thinking: Value| {
@@ -179,6 +239,8 @@ mod tests {
         );
         assert_eq!(word(json!({"type": "disabled"})), None);
         assert_eq!(word(json!({"type": "adaptive"})), None);
+        assert_eq!(labels.emulated, ["thinking", "thinking"]);
+        assert_eq!(labels.ignored, ["thinking", "thinking"]);
     }
 
     #[test]

@@ -36,10 +36,15 @@ pub(super) fn form<'a>(
         "text" => Ok(Form::Text),
         "json_object" => Ok(Form::Json),
         "json_schema" => {
-            let inner = match inner {
-                Some(inner) => object(inner, &at.field("json_schema"))?,
-                None => format,
+            let within = at.field("json_schema");
+            let (inner, at) = match inner {
+                Some(inner) => (object(inner, &within)?, &within),
+                None => (format, at),
             };
+            let description = present(inner, "description").and_then(Value::as_str);
+            if description.is_some_and(|description| !description.is_empty()) {
+                labels.ignore(at.field("description"));
+            }
             let path = at.field("schema");
             let schema = present(inner, "schema").ok_or_else(|| path.wrong("Field required"))?;
             object(schema, &path)?;
@@ -140,7 +145,10 @@ mod tests {
             false
         );
         assert_eq!(schema["$defs"]["x"]["additionalProperties"], false);
-        assert_eq!(labels.emulated, ["text.schema"]);
+        assert_eq!(labels.emulated, ["text.json_schema.schema"]);
+        let (_, labels) =
+            read(json!({"type": "json_schema", "schema": {}, "description": "what it is for"}));
+        assert_eq!(labels.ignored, ["text.description"]);
     }
 
     #[test]
@@ -148,7 +156,7 @@ mod tests {
         for (format, path) in [
             (
                 json!({"type": "json_schema", "json_schema": {}}),
-                "text.schema: ",
+                "text.json_schema.schema: ",
             ),
             (json!({"type": "xml"}), "text.type: "),
             (json!({}), "text.type: "),

@@ -74,6 +74,10 @@ impl Talk {
         if role == Role::Assistant {
             self.begin_answer(at)?;
         }
+        // claude has them the other way round.
+        if role == Role::Assistant && !self.calls.is_empty() {
+            self.labels.emulate(at);
+        }
         self.join(role, blocks);
         Ok(())
     }
@@ -122,6 +126,9 @@ impl Talk {
             None => return Err(at.wrong(orphan(theirs))),
         };
         let block = json!({"type": "tool_result", "tool_use_id": ours, "content": content});
+        if self.user_has_spoken() {
+            self.labels.emulate(at);
+        }
         self.insert(Block::of(block), place);
         Ok(())
     }
@@ -172,6 +179,13 @@ impl Talk {
             1 => ours,
             count => id::again(&ours, count),
         }
+    }
+
+    /// Whether the user's turn has words already, before which a result is put.
+    fn user_has_spoken(&self) -> bool {
+        let last = self.messages.last();
+        let turn = last.filter(|last| last.role == Role::User);
+        turn.is_some_and(|turn| turn.blocks.iter().any(|block| !block.is_result()))
     }
 
     /// Puts a result among those that stand first in the user's message, in the order of their calls.
@@ -298,6 +312,25 @@ mod tests {
                 format!("u: result a, result {b}, and")
             ]
         );
+    }
+
+    #[test]
+    fn what_changes_places_is_told() {
+        let mut talk = Talk::new(false);
+        let at = |index| Path::Root.field("input").item(index).to_string();
+        let paths: Vec<String> = (0..5).map(at).collect();
+        let root = Path::Root.field("input");
+        talk.say(Role::User, text("go"), &root.item(0))
+            .expect("said");
+        talk.call("a", "f", json!({}), &root.item(1))
+            .expect("called");
+        talk.say(Role::Assistant, text("so"), &root.item(2))
+            .expect("said");
+        talk.say(Role::User, text("wait"), &root.item(3))
+            .expect("said");
+        talk.result("a", "1".into(), &root.item(4))
+            .expect("answered");
+        assert_eq!(talk.labels.emulated, [&*paths[2], &*paths[4]]);
     }
 
     #[test]

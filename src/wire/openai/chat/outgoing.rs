@@ -60,19 +60,20 @@ fn user(
     labels: &mut Labels,
 ) -> Result<(), Fault> {
     let mut parts = Vec::new();
-    for block in &said.blocks {
+    for (place, block) in said.blocks.iter().enumerate() {
+        let at = format!("messages.{index}.content.{place}");
         match block {
             Block::ToolResult(result) => {
-                let (text, pictures) = foreign::result(result)?;
-                if !pictures.is_empty() {
-                    labels.emulate(format!("messages.{index}.content"));
+                if !parts.is_empty() {
+                    labels.emulate(&at);
                 }
+                let (text, media) = split(foreign::result(result, &at, labels)?, &at, labels);
                 messages.push(
                     json!({"role": "tool", "tool_call_id": result["tool_use_id"], "content": text}),
                 );
-                parts.extend(pictures);
+                parts.extend(media);
             }
-            other => parts.extend(foreign::part(other, &format!("messages.{index}"), labels)?),
+            other => parts.extend(foreign::part(other, &at, labels)?),
         }
     }
     let content: Vec<Value> = parts.into_iter().map(part).collect::<Result<_, _>>()?;
@@ -84,6 +85,21 @@ fn user(
         _ => messages.push(json!({"role": "user", "content": content})),
     }
     Ok(())
+}
+
+/// The words of a result, which are one text here, and what there is no place for among them.
+fn split(parts: Vec<Part>, at: &str, labels: &mut Labels) -> (String, Vec<Part>) {
+    if parts.len() > 1 || !parts.iter().all(|part| matches!(part, Part::Text(_))) {
+        labels.emulate(at);
+    }
+    let (mut text, mut media) = (String::new(), Vec::new());
+    for part in parts {
+        match part {
+            Part::Text(said) => text.push_str(&said),
+            other => media.push(other),
+        }
+    }
+    (text, media)
 }
 
 fn part(part: Part) -> Result<Value, Fault> {
@@ -233,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn words_that_come_after_results_which_they_were_before_are_told() {
+        let result = json!({"type": "tool_result", "tool_use_id": "t", "content": "1"});
+        let request = Request::plain(vec![Message {
+            role: Role::User,
+            blocks: vec![Block::Text("first".into()), Block::of(result)],
+        }]);
+        let written = write(&request, "m", true).expect("it can be said");
+        assert_eq!(written.tree()["messages"][0]["role"], "tool");
+        assert_eq!(written.emulated, ["messages.0.content.1"]);
+    }
+
+    #[test]
     fn pictures_of_results_go_with_the_users_words_and_are_told() {
         let picture =
             json!({"type": "image", "source": {"type": "url", "url": "https://example.com/a"}});
@@ -255,6 +283,6 @@ mod tests {
             written.tree()["messages"][2]["content"][0]["type"],
             "image_url"
         );
-        assert_eq!(written.emulated, ["messages.1.content"]);
+        assert_eq!(written.emulated, ["messages.1.content.0"]);
     }
 }

@@ -67,7 +67,8 @@ fn items(
             input.push(json!({"type": "message", "role": role, "content": content}));
         }
     };
-    for block in &said.blocks {
+    for (place, block) in said.blocks.iter().enumerate() {
+        let at = format!("messages.{index}.content.{place}");
         match (block, block.call(), said.role) {
             (_, Some(call), _) => {
                 flush(&mut parts, input);
@@ -78,14 +79,14 @@ fn items(
             }
             (Block::ToolResult(result), None, _) => {
                 flush(&mut parts, input);
-                input.push(output(result)?);
+                input.push(output(result, &at, labels)?);
             }
             (Block::Thinking(_), None, _) => labels.ignore(format!("messages.{index}.thinking")),
             (Block::Text(text), None, Role::Assistant) => {
                 parts.push(json!({"type": "output_text", "text": text, "annotations": []}));
             }
             (other, None, _) => {
-                parts.extend(foreign::part(other, &format!("messages.{index}"), labels)?.map(part));
+                parts.extend(foreign::part(other, &at, labels)?.map(part));
             }
         }
     }
@@ -93,14 +94,12 @@ fn items(
     Ok(())
 }
 
-fn output(result: &Value) -> Result<Value, Fault> {
-    let (text, media) = foreign::result(result)?;
-    let output = match media.is_empty() {
-        true => text.into(),
-        false => {
-            let text = Some(Part::Text(text)).filter(|text| *text != Part::Text(String::new()));
-            text.into_iter().chain(media).map(part).collect::<Value>()
-        }
+fn output(result: &Value, at: &str, labels: &mut Labels) -> Result<Value, Fault> {
+    let parts = foreign::result(result, at, labels)?;
+    let output = match parts.as_slice() {
+        [] => "".into(),
+        [Part::Text(text)] => text.as_str().into(),
+        _ => parts.into_iter().map(part).collect::<Value>(),
     };
     Ok(json!({"type": "function_call_output", "call_id": result["tool_use_id"], "output": output}))
 }

@@ -89,6 +89,9 @@ fn message(item: &Map<String, Value>, at: &Path<'_>, talk: &mut Talk) -> Result<
                 _ => Role::Assistant,
             };
             let blocks = part::content(field(item, "content"), &content, &mut talk.labels)?;
+            if present(item, "phase").is_some() {
+                talk.labels.ignore(at.field("phase"));
+            }
             talk.say(role, blocks, at)
         }
         _ => Err(at
