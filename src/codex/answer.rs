@@ -135,8 +135,7 @@ impl Answer {
         self.close();
         let is_empty = self.told == 0;
         let stop = match stop {
-            // A refusal's words are lost on their way through the CLI; that there was one is not.
-            StopReason::EndTurn if is_empty && self.began => StopReason::Refusal,
+            StopReason::EndTurn if is_empty && self.began => self.refused(),
             StopReason::EndTurn if is_empty => return Err(Box::new(fault::empty_turn())),
             stop => stop,
         };
@@ -149,6 +148,14 @@ impl Answer {
             model: self.model.clone(),
         }));
         Ok(())
+    }
+
+    /// A refusal's words are lost on their way through the CLI; that there was one is not.
+    fn refused(&mut self) -> StopReason {
+        if let Some(start) = &mut self.start {
+            start.labels.emulated.push("content".to_owned());
+        }
+        StopReason::Refusal
     }
 
     fn reasoned(&mut self, item: &Value, text: &str) -> Result<(), Box<Fault>> {
@@ -351,7 +358,9 @@ mod tests {
         let mut refused = answer(true);
         refused.begin();
         refused.end(StopReason::EndTurn).expect("a refusal");
-        assert_eq!(whole(refused).end.stop, StopReason::Refusal);
+        let refused = whole(refused);
+        assert_eq!(refused.end.stop, StopReason::Refusal);
+        assert_eq!(refused.start.labels.emulated, ["content"]);
     }
 
     #[test]

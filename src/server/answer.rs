@@ -54,7 +54,7 @@ pub(super) async fn buffered(
     let headers = response.headers_mut();
     label::write(headers, &whole.start.labels, note);
     if !whole.end.usage.is_known() {
-        headers.insert(USAGE, HeaderValue::from_static("unknown"));
+        headers.insert(label::USAGE, HeaderValue::from_static(label::USAGE_UNKNOWN));
     }
     if let Some((keep, told)) = keep {
         keep(Answered::Told(told)).await;
@@ -108,7 +108,7 @@ pub(super) async fn streamed(
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(usage) = writer.usage_at_head() {
-        headers.insert(USAGE, HeaderValue::from_static(usage));
+        headers.insert(label::USAGE, HeaderValue::from_static(usage));
     }
     *response.body_mut() = Body::new(EventBody::new(
         begun,
@@ -169,8 +169,6 @@ pub(super) fn unended() -> Fault {
     Fault::new(FaultKind::Internal, Blame::Relay, public).because("the events ended without an end")
 }
 
-/// Says how far the counts of the usage can be trusted.
-const USAGE: &str = "x-relay-usage";
 /// How long a stream's head is held back. A failure before that is a proper status, and labels are headers, which clients
 /// understand best: a session that must be launched first takes six seconds on a machine that has other work. After that a
 /// client learns more from a stream that is alive.

@@ -5,6 +5,7 @@ use crate::turn::Attempt;
 use crate::turn::Labels;
 use crate::turn::LaneId;
 use crate::turn::Notes;
+use crate::turn::Usage;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
@@ -40,11 +41,15 @@ pub(super) fn passed(
         .chain(tried)
 }
 
-/// What became known only when the answer had begun.
-pub(super) fn late(notes: &Notes) -> impl Iterator<Item = (&'static str, String)> {
+/// What became known only when the answer had begun; its counts may not be known at its end either.
+pub(super) fn late(notes: &Notes, usage: &Usage) -> impl Iterator<Item = (&'static str, String)> {
     let emulated =
         (!notes.emulated.is_empty()).then(|| ("x-relay-emulated", paths(&notes.emulated)));
-    emulated.into_iter().chain(questions(notes.questions))
+    let usage = (!usage.is_known()).then(|| (USAGE, USAGE_UNKNOWN.to_owned()));
+    emulated
+        .into_iter()
+        .chain(usage)
+        .chain(questions(notes.questions))
 }
 
 /// How often the upstream was asked, where that was more than once.
@@ -191,6 +196,10 @@ static ORDINARY: [HeaderName; 14] = [
     HeaderName::from_static("x-ratelimit-remaining-requests"),
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
 ];
+/// Says how far the counts of the usage can be trusted.
+pub(super) const USAGE: &str = "x-relay-usage";
+/// Nobody told them.
+pub(super) const USAGE_UNKNOWN: &str = "unknown";
 /// How many requests went to the upstream for a call.
 const UPSTREAM_REQUESTS: &str = "x-relay-upstream-requests";
 /// Parameters that are named in a header; a call that sets more is not read by a person.
@@ -204,16 +213,24 @@ mod tests {
 
     #[test]
     fn what_became_known_late_is_told_and_one_request_is_not() {
+        let counted = Usage {
+            input_tokens: Some(1),
+            output_tokens: Some(1),
+            ..Usage::default()
+        };
         let told = |questions, emulated: &[&str]| -> Vec<(&str, String)> {
             let emulated = emulated.iter().map(|path| (*path).to_owned()).collect();
-            late(&Notes {
+            let notes = Notes {
                 questions,
                 emulated,
                 ..Notes::default()
-            })
-            .collect()
+            };
+            late(&notes, &counted).collect()
         };
         assert_eq!(told(1, &[]), []);
+        let uncounted: Vec<_> = late(&Notes::default(), &Usage::default()).collect();
+        let unknown = ("x-relay-usage", "unknown".to_owned());
+        assert_eq!(uncounted, [unknown]);
         let expected = [
             ("x-relay-emulated", "content.0.input".to_owned()),
             ("x-relay-upstream-requests", "2".to_owned()),

@@ -167,9 +167,9 @@ impl EventBody {
             Event::Start(start) if self.are_labels_due => {
                 frames.push_str(&comments(label::named(&start.labels)));
             }
-            Event::End(_) => {
+            Event::End(end) => {
                 self.source = None;
-                frames.push_str(&comments(label::late(&self.note.notes())));
+                frames.push_str(&comments(label::late(&self.note.notes(), &end.usage)));
             }
             Event::Start(_)
             | Event::BlockStart { .. }
