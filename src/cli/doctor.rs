@@ -308,7 +308,7 @@ pub(super) fn turn(flown: Option<anyhow::Result<Probe>>) -> Vec<Check> {
             .next("`inference-relay doctor --canary`"),
         ],
         Some(Ok(Probe::Answered)) => vec![
-            Check::new("login", State::Good, "claude is logged in"),
+            Check::new("login", State::Good, "claude asks for no login"),
             Check::new("canary turn", State::Good, "the model answered"),
         ],
         Some(Ok(Probe::Failed { code, message })) if code == "login_required" => vec![

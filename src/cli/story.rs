@@ -21,8 +21,8 @@ use thiserror::Error;
 /// A call that nobody remembers.
 #[derive(Debug, Error)]
 #[error(
-    "no call has the id \"{0}\" in the store or among the recent calls; the id is the `request-id` of its answer, and \
-     a call that is still running has no story yet"
+    "no call has the id \"{0}\" in the store or among the recent calls; the id is the `request-id` of its answer. A call \
+     that still runs has no story yet, and one that has just ended has it within a second: ask again then"
 )]
 pub(crate) struct NoSuchCall(String);
 

@@ -120,9 +120,20 @@ pub(super) fn show(plane: &Plane, ask: &Ask, kind: Kind) -> Result<Reply, Proble
 }
 
 pub(super) fn found(plane: &Plane, kind: Kind, name: &str) -> Result<Document, Problem> {
-    let set = load(plane);
-    let row = set.find(&RowId::new(kind, name)).cloned();
-    row.ok_or_else(|| Problem::not_found(format!("{} of this name", kind.word())))
+    let (set, id) = (load(plane), RowId::new(kind, name));
+    let row = set.find(&id).cloned();
+    row.ok_or_else(|| missing(plane, &id))
+}
+
+/// A row that is in no file; calls may be served by it all the same.
+fn missing(plane: &Plane, id: &RowId) -> Problem {
+    let word = id.kind.word();
+    Problem::not_found(match plane.rooms.catalog.brought().find(id) {
+        None => format!("{word} of this name"),
+        Some(_) => format!(
+            "{word} of this name in the catalog's files: it is of the simulation, which nobody changes"
+        ),
+    })
 }
 
 /// Makes or changes a row. The body is `{"enabled": …, "spec": {…}}`.

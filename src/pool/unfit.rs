@@ -15,7 +15,7 @@ pub(super) fn why(request: &Request) -> Option<Fault> {
         let last = request.messages.len().saturating_sub(1);
         return Some(invalid(format!(
             "messages.{last}.role: this lane cannot continue an assistant message (prefill); let the last message be \
-             the user's"
+             the user's, or bring the results of its calls"
         )));
     }
     let is_argument = is_argument(&request.model);

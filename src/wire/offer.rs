@@ -5,6 +5,10 @@
 //! the floating names (`opus`, `sonnet`, `haiku`) that claude resolves by itself, so that it stays useful when it is out
 //! of date.
 
+use super::field::echo;
+use crate::turn::Blame;
+use crate::turn::Fault;
+use crate::turn::FaultKind;
 use std::borrow::Cow;
 
 /// One model of the offer.
@@ -48,6 +52,16 @@ impl Listed {
 /// What the claude lanes are known to take.
 pub(crate) fn claude() -> Vec<Listed> {
     OFFER.iter().map(Model::listed).collect()
+}
+
+/// Nobody listed a model of this name.
+pub(crate) fn unlisted(id: &str) -> Fault {
+    let id = echo(id);
+    let public = format!(
+        "model: {id} is not in this relay's list; GET /v1/models has it. Without a catalog, a call may name a model that \
+         is not there."
+    );
+    Fault::new(FaultKind::NotFound, Blame::Client, public)
 }
 
 /// A row of the table below.

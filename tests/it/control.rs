@@ -205,6 +205,21 @@ impl Drop for Ending {
 }
 
 #[test]
+fn a_row_of_the_simulation_is_told_as_one_and_others_are_not_there() {
+    let plane = plane(world().simulated().env("RELAY_ADMIN_TOKEN", TOKEN));
+    for (name, is_of_simulation) in [("simulated-openai", true), ("nobody", false)] {
+        let answer = plane.admin(&format!("GET /api/v1/hosts/{name}"), "");
+        assert_eq!(answer.status, 404, "{name}");
+        let detail = answer.json()["detail"].to_string();
+        assert_eq!(
+            detail.contains("of the simulation"),
+            is_of_simulation,
+            "{detail}"
+        );
+    }
+}
+
+#[test]
 fn a_log_of_errors_alone_has_the_first_password_all_the_same() {
     let world = world();
     world.settle(0);

@@ -172,7 +172,7 @@ Examples:
   inference-relay bench report --out report                 pictures";
 
 const BENCH_HOSTS_EXAMPLES: &str = "\
-The host is fake-host, on loopback; medians over the rounds are told. What the bare proxy takes is what no gateway goes
+The host is fake-host, on loopback; medians over the rounds are told. What the bare proxy takes is what no gateway goes \
 below, so read the ratio: it is the same on a slower machine.
 
 Examples:

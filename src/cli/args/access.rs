@@ -93,7 +93,7 @@ Only hashes are kept, in keys.json of the state folder. A running daemon takes e
 Callers send a key as x-api-key or as Authorization: Bearer; the commands here need none.
 
 Examples:
-  inference-relay key create laptop                    prints irk_..., the only time that it is shown
+  inference-relay key create laptop                    prints irk_..., this once
   inference-relay key create ci --expires-in 90d --json
   inference-relay key list
   inference-relay key rotate laptop --overlap 2h       the old text works for two more hours

@@ -21,7 +21,7 @@ pub(crate) struct Backup {
 
 pub(super) const BACKUP_EXAMPLES: &str = "\
 In it: the store, relay keys (hashes), stored secrets (sealed), the catalog, the configuration, what budgets have spent.
-Not in it: the master key, credentials in files of their own, texts of conversations and uploads. A store in PostgreSQL
+Not in it: the master key, credentials in files of their own, texts of conversations and uploads. A store in PostgreSQL \
 is backed up with pg_dump.
 `inference-relay restore` puts it back.
 
@@ -42,7 +42,7 @@ pub(crate) struct Restore {
 }
 
 pub(super) const RESTORE_EXAMPLES: &str = "\
-The relay must not run meanwhile. The whole file is read and verified before anything is touched; what stands in the
+The relay must not run meanwhile. The whole file is read and verified before anything is touched; what stands in the \
 places of its parts is moved into `before-restore-…` of the state folder, and moved back where something goes wrong.
 The master key is not in a backup: put master.key (or RELAY_MASTER_KEY) beside it.
 

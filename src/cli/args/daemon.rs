@@ -128,7 +128,7 @@ pub(crate) struct Update {
 }
 
 pub(super) const UPDATE_EXAMPLES: &str = "\
-Nothing is asked of anybody unless update.source and update.public_keys are configured. What comes is verified before
+Nothing is asked of anybody unless update.source and update.public_keys are configured. What comes is verified before \
 anything is touched; the version before is kept, and comes back where the new one does not answer.
 Exit code: 0 if this is the newest version or has become it, 1 if not, 2 if updates are off.
 

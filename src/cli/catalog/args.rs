@@ -363,10 +363,10 @@ Examples:
   inference-relay policy test team";
 
 pub(crate) const SECRET_EXAMPLES: &str = "\
-Sealed with RELAY_MASTER_KEY (base64 of 32 bytes), or with master.key in the state folder, which is made when it is
+Sealed with RELAY_MASTER_KEY (base64 of 32 bytes), or with master.key in the state folder, which is made when it is \
 needed. A credential never stands in an argument, and is never shown again.
 
 Examples:
   inference-relay secret set openai < key.txt
   inference-relay secret list
-  inference-relay secret rekey                 a new master.key, everything sealed anew; the relay may run";
+  inference-relay secret rekey                 a new master.key; the relay may run";

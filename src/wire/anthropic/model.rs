@@ -3,6 +3,7 @@
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::wire::offer;
 use crate::wire::offer::Listed;
 use serde_json::Value;
 use serde_json::json;
@@ -61,20 +62,8 @@ pub(crate) fn list(offer: &[Listed], query: Option<&str>) -> Result<Value, Fault
 /// `not_found` where the offer does not have it, which does not mean that claude would refuse it.
 pub(crate) fn find(offer: &[Listed], id: &str) -> Result<Value, Fault> {
     let found = offer.iter().find(|model| model.is_called(id));
-    found.map(value).ok_or_else(|| {
-        let id: String = id
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(NAME_MAX)
-            .collect();
-        let public =
-            format!("model: {id} is not in this relay's list; a call may name it all the same");
-        Fault::new(FaultKind::NotFound, Blame::Client, public)
-    })
+    found.map(value).ok_or_else(|| offer::unlisted(id))
 }
-
-/// Characters of a caller's text that a message repeats.
-const NAME_MAX: usize = 100;
 
 fn forward(models: &[Listed], limit: usize) -> (&[Listed], bool) {
     (&models[..limit.min(models.len())], models.len() > limit)
@@ -113,7 +102,6 @@ fn invalid(public: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::offer;
 
     fn list(query: Option<&str>) -> Result<Value, Fault> {
         super::list(&offer::claude(), query)

@@ -1,8 +1,7 @@
 //! The model list as OpenAI's clients want it.
 
-use crate::turn::Blame;
 use crate::turn::Fault;
-use crate::turn::FaultKind;
+use crate::wire::offer;
 use crate::wire::offer::Listed;
 use serde_json::Value;
 use serde_json::json;
@@ -18,12 +17,7 @@ pub(crate) fn list(offer: &[Listed]) -> Value {
 /// `not_found` where the offer does not have it.
 pub(crate) fn find(offer: &[Listed], id: &str) -> Result<Value, Fault> {
     let found = offer.iter().find(|model| model.is_called(id));
-    found.map(value).ok_or_else(|| {
-        let id = crate::wire::field::echo(id);
-        let public =
-            format!("model: {id} is not in this relay's list; a call may name it all the same");
-        Fault::new(FaultKind::NotFound, Blame::Client, public)
-    })
+    found.map(value).ok_or_else(|| offer::unlisted(id))
 }
 
 /// What of a model this API says, into whatever is said of it already.
@@ -42,7 +36,7 @@ fn value(model: &Listed) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::offer;
+    use crate::turn::FaultKind;
 
     #[test]
     fn every_model_is_listed_with_its_four_fields() {
