@@ -64,6 +64,7 @@ impl Reader<'_> {
             "user" => {
                 self.name(message, at);
                 let blocks = self.content(message, at)?;
+                self.tell_silence(&blocks, message, at);
                 self.talk.say(Role::User, blocks, at)
             }
             "assistant" => self.assistant(message, at),
@@ -97,11 +98,20 @@ impl Reader<'_> {
         if present(message, "audio").is_some() {
             self.talk.labels.ignore(at.field("audio"));
         }
+        self.tell_silence(&blocks, message, at);
         self.talk.say(Role::Assistant, blocks, at)?;
         self.calls(message, at)?;
         match present(message, "function_call") {
             None => Ok(()),
             Some(call) => self.function_call(call, &at.field("function_call")),
+        }
+    }
+
+    /// A message in which nothing is said and nothing called has no place in a conversation, and its neighbours are one.
+    fn tell_silence(&mut self, blocks: &[Block], message: &Map<String, Value>, at: &Path<'_>) {
+        let is_none = |name: &str| present(message, name).is_none_or(|calls| *calls == json!([]));
+        if blocks.is_empty() && is_none("tool_calls") && is_none("function_call") {
+            self.talk.labels.ignore(at);
         }
     }
 

@@ -49,6 +49,20 @@ fn the_head_is_the_system_and_what_comes_later_keeps_its_place() {
 }
 
 #[test]
+fn a_message_that_says_nothing_is_told() {
+    let request = request(json!({"messages": [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "", "tool_calls": []},
+        {"role": "user", "content": "two"},
+        {"role": "assistant", "content": null},
+        {"role": "user", "content": []},
+        {"role": "user", "content": "three"},
+    ]}));
+    assert_eq!(request.messages.len(), 1);
+    assert_eq!(request.ignored, ["messages.1", "messages.3", "messages.4"]);
+}
+
+#[test]
 fn nothing_said_beside_calls_is_no_text() {
     for content in [json!(null), json!(""), json!([])] {
         let request = request(json!({"tools": function(), "messages": [
@@ -57,6 +71,7 @@ fn nothing_said_beside_calls_is_no_text() {
              "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}]},
             {"role": "tool", "tool_call_id": "c1", "content": "done\t"},
         ]}));
+        assert_eq!(request.ignored, [""; 0]);
         let call = json!({"type": "tool_use", "id": "c1", "name": "f", "input": {}});
         assert_eq!(request.messages[1].blocks, [Block::of(call)]);
         let result = json!({"type": "tool_result", "tool_use_id": "c1", "content": "done\t"});

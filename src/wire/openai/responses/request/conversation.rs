@@ -92,6 +92,9 @@ fn message(item: &Map<String, Value>, at: &Path<'_>, talk: &mut Talk) -> Result<
             if present(item, "phase").is_some() {
                 talk.labels.ignore(at.field("phase"));
             }
+            if blocks.is_empty() {
+                talk.labels.ignore(at); // Nothing is said: its neighbours are one.
+            }
             talk.say(role, blocks, at)
         }
         _ => Err(at
