@@ -8,8 +8,11 @@
 //! depends on the answer alone: no setting, variable, flag, agent or feature gate decides it (`CLAUDE_CODE_MAX_TURNS` and
 //! `maxTurns` count rounds of tools, and print mode's alone; a gate decides on a third request), and no hook is run
 //! between: `Stop` comes behind it, `PostToolBatch` after calls only. The copy of the answer and the transcript come 28 to
-//! 150 ms behind the second request. But the CLI says that it prepares it, at once and 10 to 100 ms before it sends it, so
-//! there is time for an Escape.
+//! 150 ms behind the second request. But the CLI says that it prepares it, at once and 10 to 100 ms before it sends it, and
+//! an Escape stands in its terminal a tenth of a millisecond later. The CLI reads its keys between two rounds of its loop
+//! alone: where all that the request waits for is there already, none ends before the request is on its way (by its system
+//! calls, 2.1.332), about once in two. Then there are two requests, and the label says so. To stop the process in between is
+//! no way: what it writes of the first answer comes behind the second request.
 
 use crate::session::line;
 use crate::session::line::FromLine;
