@@ -71,7 +71,7 @@ pub(crate) trait Lane: Send + Sync {
     fn treatment(&self, call: &Call) -> Treatment {
         match (self.fit(call), call.request()) {
             (Fit::Fits { ignored, .. }, Ok(request)) => Treatment::Taken {
-                emulated: request.emulated.clone(),
+                emulated: [&*request.emulated, &request.reordered].concat(),
                 ignored,
             },
             (Fit::Unfit(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),

@@ -208,7 +208,7 @@ impl TurnBuilder<'_> {
     /// Made before anything is written for the session: what becomes known in between is not in what was written.
     fn labels(&self, session: SessionOrigin) -> Labels {
         let request = self.request;
-        let mut emulated = request.emulated.clone();
+        let mut emulated = [&*request.emulated, &request.reordered].concat();
         emulated.extend(history::divided(&request.messages));
         if self.launcher.may_tell_more(self.reader()) {
             emulated.push(turn_spec::ADDED.to_owned());

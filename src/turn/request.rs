@@ -30,6 +30,8 @@ pub(crate) struct Request {
     pub(crate) reading: Reading,
     /// What the caller wrote and gets in another way, by path; it becomes a label.
     pub(crate) emulated: Vec<String>,
+    /// Blocks that claude puts behind others, and that stand before them here, by path; a lane of claude names them as well.
+    pub(crate) reordered: Vec<String>,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
 }
@@ -114,6 +116,7 @@ impl Request {
             marks: vec![],
             reading: Reading::Whole,
             emulated: vec![],
+            reordered: vec![],
             ignored: vec![],
         }
     }

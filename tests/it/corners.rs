@@ -418,6 +418,33 @@ fn what_the_cli_tells_by_itself_reaches_no_model_from_the_first_call_on() {
 }
 
 #[test]
+fn words_behind_a_call_which_claude_puts_before_it_are_labelled() {
+    for lane in LANES {
+        let upstream = Upstream::answering(|_| Answer::Say("ok".to_owned()));
+        let world = World::upstream(&upstream).claude(lane);
+        let relay = world.pool("idle = 1\nmax = 1").start();
+        let mut results = with_tool();
+        results["messages"] = json!([
+            {"role": "user", "content": "call it"},
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "toolu_1", "name": "note", "input": {}},
+                {"type": "text", "text": "so"},
+            ]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"},
+            ]},
+        ]);
+        let answer = relay.post(&results);
+        assert_eq!(answer.status, 200, "{lane}: {}", answer.text());
+        assert_eq!(
+            answer.header("x-relay-emulated"),
+            "messages.1.content.0",
+            "{lane}"
+        );
+    }
+}
+
+#[test]
 fn where_nobody_can_know_what_the_cli_adds_the_first_call_is_labelled() {
     for lane in ["", "driver = \"print\""] {
         let upstream = Upstream::answering(|_| Answer::Say("ok".to_owned()));

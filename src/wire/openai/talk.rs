@@ -24,6 +24,8 @@ pub(super) struct Talk {
     pub(super) system: Vec<String>,
     pub(super) messages: Vec<Message>,
     pub(super) labels: Labels,
+    /// What claude puts in another order, by its path.
+    pub(super) reordered: Vec<String>,
     /// Calls of the assistant's latest turn.
     calls: Vec<MadeCall>,
     /// How often each id was given to a call.
@@ -76,7 +78,7 @@ impl Talk {
         }
         // claude has them the other way round.
         if role == Role::Assistant && !self.calls.is_empty() {
-            self.labels.emulate(at);
+            self.reordered.push(at.to_string());
         }
         self.join(role, blocks);
         Ok(())
@@ -330,7 +332,8 @@ mod tests {
             .expect("said");
         talk.result("a", "1".into(), &root.item(4))
             .expect("answered");
-        assert_eq!(talk.labels.emulated, [&*paths[2], &*paths[4]]);
+        assert_eq!(talk.reordered, [&*paths[2]]);
+        assert_eq!(talk.labels.emulated, [&*paths[4]]);
     }
 
     #[test]

@@ -169,6 +169,7 @@ fn common(
         betas: Vec::new(),
         marks: Vec::new(),
         emulated: talk.emulated,
+        reordered: talk.reordered,
         ignored: talk.ignored,
     })
 }

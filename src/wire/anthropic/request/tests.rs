@@ -429,7 +429,7 @@ fn blocks_that_claude_puts_in_another_order_are_told() {
     let call = |id: &str| json!({ "type": "tool_use", "id": id, "name": "f", "input": {} });
     let result = |id: &str| json!({ "type": "tool_result", "tool_use_id": id });
     let text = json!({ "type": "text", "text": "so" });
-    let emulated = |said: Value, answer: Value, then: &[Value]| {
+    let reordered = |said: Value, answer: Value, then: &[Value]| {
         let mut messages = vec![
             json!({ "role": "user", "content": "go" }),
             json!({ "role": "assistant", "content": said }),
@@ -437,27 +437,27 @@ fn blocks_that_claude_puts_in_another_order_are_told() {
         ];
         messages.extend_from_slice(then);
         let read = read(&with(&json!({ "messages": messages })));
-        read.expect("the call is good").request.emulated
+        read.expect("the call is good").request.reordered
     };
     let both = json!([result("a"), result("b")]);
     let between = json!([result("a"), text, result("b")]);
     let calls = json!([text, call("a"), call("b")]);
-    assert_eq!(emulated(calls.clone(), both.clone(), &[]), [""; 0]);
+    assert_eq!(reordered(calls.clone(), both.clone(), &[]), [""; 0]);
     assert_eq!(
-        emulated(json!([call("a"), text, call("b")]), both, &[]),
+        reordered(json!([call("a"), text, call("b")]), both, &[]),
         ["messages.1.content.0"]
     );
     assert_eq!(
-        emulated(calls.clone(), between.clone(), &[]),
+        reordered(calls.clone(), between.clone(), &[]),
         ["messages.2.content.1"]
     );
     let on = [
         json!({ "role": "assistant", "content": "x" }),
         json!({ "role": "user", "content": "y" }),
     ];
-    assert_eq!(emulated(calls.clone(), between, &on), [""; 0]);
+    assert_eq!(reordered(calls.clone(), between, &on), [""; 0]);
     assert_eq!(
-        emulated(calls, json!([text, result("a"), result("b")]), &[]),
+        reordered(calls, json!([text, result("a"), result("b")]), &[]),
         [""; 0]
     );
 }

@@ -122,9 +122,14 @@ fn part(part: Part) -> Result<Value, Fault> {
 fn assistant(said: &Message, index: usize, labels: &mut Labels) -> Option<Value> {
     let mut texts: Vec<&str> = Vec::new();
     let mut calls: Vec<Value> = Vec::new();
-    for block in &said.blocks {
+    for (place, block) in said.blocks.iter().enumerate() {
         match (block, block.call()) {
-            (Block::Text(text), _) => texts.push(text),
+            (Block::Text(text), _) => {
+                if !calls.is_empty() {
+                    labels.emulate(format!("messages.{index}.content.{place}"));
+                }
+                texts.push(text);
+            }
             (_, Some(call)) => calls.push(json!({"id": call.id, "type": "function",
                 "function": {"name": call.name, "arguments": call.input.to_string()}})),
             (Block::Thinking(_), None) => labels.ignore(format!("messages.{index}.thinking")),
@@ -246,6 +251,18 @@ mod tests {
         let mut expected = body.clone();
         expected["model"] = "gpt-x".into();
         assert_eq!(again(body), expected);
+    }
+
+    #[test]
+    fn words_behind_a_call_go_before_it_and_are_told() {
+        let call = json!({"type": "tool_use", "id": "t", "name": "f", "input": {}});
+        let request = Request::plain(vec![Message {
+            role: Role::Assistant,
+            blocks: vec![Block::of(call), Block::Text("so".into())],
+        }]);
+        let written = write(&request, "m", true).expect("it can be said");
+        assert_eq!(written.tree()["messages"][0]["content"], "so");
+        assert_eq!(written.emulated, ["messages.0.content.1"]);
     }
 
     #[test]

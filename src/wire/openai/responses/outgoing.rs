@@ -176,6 +176,20 @@ mod tests {
     use crate::wire::openai::responses::request::Draft;
 
     #[test]
+    fn words_behind_a_call_stay_there_and_nothing_is_told() {
+        let call = json!({"type": "tool_use", "id": "t", "name": "f", "input": {}});
+        let request = Request::plain(vec![Message {
+            role: Role::Assistant,
+            blocks: vec![Block::of(call), Block::Text("so".into())],
+        }]);
+        let written = write(&request, "m").expect("it can be said");
+        let input = &written.tree()["input"];
+        assert_eq!(input[0]["type"], "function_call");
+        assert_eq!(input[1]["content"][0]["text"], "so");
+        assert_eq!(written.emulated, [""; 0]);
+    }
+
+    #[test]
     fn what_was_read_is_written_again() {
         let body = json!({
             "model": "m",

@@ -76,6 +76,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         system,
         messages,
         labels: said,
+        reordered,
         ..
     } = talk.end(&root.field("messages"))?;
     let reading = match stream {
@@ -93,6 +94,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         marks: mark::found(&fields),
         sampling,
         reading,
+        reordered,
         emulated: [said.emulated, labels.emulated].concat(),
         ignored: [said.ignored, labels.ignored].concat(),
     };

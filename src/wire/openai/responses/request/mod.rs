@@ -252,6 +252,7 @@ impl Draft {
             system,
             messages,
             labels: said,
+            reordered,
             ..
         } = talk.end(&Path::Root.field("input"))?;
         let request = Request {
@@ -268,6 +269,7 @@ impl Draft {
                 true => Reading::Along,
                 false => Reading::Whole,
             },
+            reordered,
             emulated: [said.emulated, labels.emulated].concat(),
             ignored: [said.ignored, labels.ignored].concat(),
         };
