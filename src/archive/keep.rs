@@ -80,12 +80,20 @@ impl Archive {
         id: &str,
         record: String,
     ) -> io::Result<()> {
-        if let Some(done) = self.0.put_here(kind, owner, id, &record) {
+        self.put_at(Place::of(kind, owner, id), &[&record]).await
+    }
+
+    /// The same at a place that was found before there was a record, which comes in these pieces.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) async fn put_at(&self, place: Place, record: &[&str]) -> io::Result<()> {
+        let text = place.kept(record);
+        if let Some(done) = self.0.put_here(&place, &text) {
             return done;
         }
-        let (owner, id) = (owner.clone(), id.to_owned());
-        self.at(kind, move |shelf| put(shelf, &owner, &id, &record))
-            .await
+        let put = move |shelf: &mut Shelf| shelf.put(&place.name, text.as_bytes());
+        self.at(place.kind, put).await
     }
 
     /// The record of this id; `None` where its owner has none, or it is too old.
@@ -125,7 +133,9 @@ impl Archive {
                 return Ok(None);
             };
             let said = change(&mut record);
-            put(shelf, &owner, &id, &record.to_string())?;
+            let place = Place::of(kind, &owner, &id);
+            let text = place.kept(&[&record.to_string()]);
+            shelf.put(&place.name, text.as_bytes())?;
             Ok(Some(said))
         })
         .await
@@ -165,16 +175,10 @@ impl Shelves {
 
     /// Keeps a small record at once: that takes a fifth of what it takes to wake another thread for it. `None`: it is
     /// not small, or somebody works at the shelf.
-    fn put_here(
-        &self,
-        kind: Kind,
-        owner: &Owner,
-        id: &str,
-        record: &str,
-    ) -> Option<io::Result<()>> {
-        let is_small = record.len() <= SMALL_BYTES_MAX;
-        let mut shelf = is_small.then(|| self.free(kind)).flatten()?;
-        Some(put(&mut shelf, owner, id, record))
+    fn put_here(&self, place: &Place, text: &str) -> Option<io::Result<()>> {
+        let is_small = text.len() <= SMALL_BYTES_MAX;
+        let mut shelf = is_small.then(|| self.free(place.kind)).flatten()?;
+        Some(shelf.put(&place.name, text.as_bytes()))
     }
 
     /// The same for what is got.
@@ -187,24 +191,41 @@ impl Shelves {
     }
 }
 
-fn put(shelf: &mut Shelf, owner: &Owner, id: &str, record: &str) -> io::Result<()> {
-    let text = kept(owner, id, record);
-    shelf.put(&name(owner, id), text.as_bytes())
+/// Where a record goes, and what is written before it: all that does not depend on what it says.
+#[derive(Debug)]
+pub(crate) struct Place {
+    kind: Kind,
+    name: String,
+    /// What stands before the moment at which it is kept.
+    before: String,
 }
 
-/// A record as it is written, with the milliseconds since 1970.
-fn kept(owner: &Owner, id: &str, record: &str) -> String {
-    let bytes = owner.0.len() + id.len() + record.len() + KEPT_BYTES_EXPECTED;
-    let mut text = String::with_capacity(bytes);
-    text.push_str(r#"{"version":"#);
-    count(VERSION, &mut text);
-    around(r#","owner":"#, &owner.0, r#","id":"#, &mut text);
-    around("", id, r#","at":"#, &mut text);
-    count(clock::unix_ms(), &mut text);
-    for piece in [r#","record":"#, record, "}"] {
-        text.push_str(piece);
+impl Place {
+    pub(crate) fn of(kind: Kind, owner: &Owner, id: &str) -> Place {
+        let bytes = owner.0.len() + id.len() + KEPT_BYTES_EXPECTED;
+        let mut before = String::with_capacity(bytes);
+        before.push_str(r#"{"version":"#);
+        count(VERSION, &mut before);
+        around(r#","owner":"#, &owner.0, r#","id":"#, &mut before);
+        around("", id, r#","at":"#, &mut before);
+        Place {
+            kind,
+            name: name(owner, id),
+            before,
+        }
     }
-    text
+
+    /// A record as it is written, with the milliseconds since 1970.
+    fn kept(&self, record: &[&str]) -> String {
+        let bytes: usize = record.iter().map(|piece| piece.len()).sum();
+        let mut text = String::with_capacity(self.before.len() + bytes + KEPT_BYTES_EXPECTED);
+        text.push_str(&self.before);
+        count(clock::unix_ms(), &mut text);
+        text.push_str(r#","record":"#);
+        record.iter().for_each(|piece| text.push_str(piece));
+        text.push('}');
+        text
+    }
 }
 
 fn get(shelf: &Shelf, owner: &Owner, id: &str) -> Option<Value> {
@@ -307,12 +328,12 @@ mod tests {
         let archive = Archive::open(folder.path(), FILES).expect("it opens");
         let (kind, owner) = (Kind::Response, owner("a"));
         let large = json!({"x": "y".repeat(2 * SMALL_BYTES_MAX)});
-        assert!(
-            archive
-                .0
-                .put_here(kind, &owner, "l", &large.to_string())
-                .is_none()
-        );
+        let put_here = |id: &str, record: &str| {
+            let place = Place::of(kind, &owner, id);
+            let text = place.kept(&[record]);
+            archive.0.put_here(&place, &text)
+        };
+        assert!(put_here("l", &large.to_string()).is_none());
         for (id, record) in [("l", large), ("s", json!({"x": 1}))] {
             let kept = archive.put(kind, &owner, id, record.to_string()).await;
             kept.expect("it is kept");
@@ -320,7 +341,7 @@ mod tests {
         }
         assert_eq!(archive.0.get_here(kind, &owner, "l"), None);
         let shelf = archive.0.shelf(kind);
-        assert!(archive.0.put_here(kind, &owner, "s", "1").is_none());
+        assert!(put_here("s", "1").is_none());
         assert_eq!(archive.0.get_here(kind, &owner, "s"), None);
         drop(shelf);
         assert_eq!(archive.0.get_here(kind, &owner, "none"), Some(None));
@@ -331,7 +352,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let archive = Archive::open(folder.path(), FILES).expect("it opens");
         let (kind, owner) = (Kind::Response, owner("a"));
-        let text = kept(&owner, "r", "1");
+        let text = Place::of(kind, &owner, "r").kept(&["1"]);
         let put = archive
             .0
             .shelf(kind)

@@ -27,4 +27,5 @@ pub(crate) use file::Full;
 pub(crate) use file::Upload;
 pub(crate) use keep::Archive;
 pub(crate) use keep::Kind;
+pub(crate) use keep::Place;
 pub(crate) use keep::RECORD_BYTES_MAX;

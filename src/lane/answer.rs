@@ -12,6 +12,7 @@ use hyper::header::CONTENT_TYPE;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::pin::pin;
 use std::task::Context;
 use std::task::Poll;
 use tokio::sync::mpsc;
@@ -109,6 +110,24 @@ impl Reply {
     }
 }
 
+/// Has work done while a future waits, once it has gone as far as it can by itself: a call that was sent to a host waits for
+/// it, and whatever does not depend on the answer costs no time then. Gives what both give.
+pub(crate) async fn meanwhile<F: Future, T>(future: F, work: impl FnOnce() -> T) -> (F::Output, T) {
+    let mut future = pin!(future);
+    let (mut work, mut done) = (Some(work), None);
+    poll_fn(|context| {
+        let given = future.as_mut().poll(context);
+        done = done.take().or_else(|| work.take().map(|work| work()));
+        given.map(|given| {
+            (
+                given,
+                done.take().expect("the work was done at the first poll"),
+            )
+        })
+    })
+    .await
+}
+
 /// Waits for the first event of an answer, which commits the call; a failure before it is the call's.
 ///
 /// # Errors
@@ -120,4 +139,27 @@ pub(crate) async fn committed(source: impl EventSource + 'static) -> Result<Repl
         first => first,
     };
     Ok(Reply::Events(Events { first, rest }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[tokio::test]
+    async fn what_is_done_meanwhile_is_done_once_after_the_future_has_begun_and_before_it_goes_on()
+    {
+        let told = RefCell::new(Vec::new());
+        let say = |word| told.borrow_mut().push(word);
+        let future = async {
+            say("begins");
+            tokio::task::yield_now().await;
+            say("goes on");
+            tokio::task::yield_now().await;
+            1
+        };
+        assert_eq!(meanwhile(future, || say("works")).await, (1, ()));
+        assert_eq!(*told.borrow(), ["begins", "works", "goes on"]);
+        assert_eq!(meanwhile(async { 2 }, || 3).await, (2, 3));
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) use answer::Passed;
 pub(crate) use answer::Reply;
 pub(crate) use answer::Serving;
 pub(crate) use answer::committed;
+pub(crate) use answer::meanwhile;
 pub(crate) use call::Call;
 pub(crate) use call::Dialect;
 pub(crate) use call::LaneWant;

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::lane::Events;
 use crate::lane::Reply;
 use crate::lane::Serving;
+use crate::lane::meanwhile;
 use crate::turn::ANSWER_BYTES_MAX;
 use crate::turn::AnswerBuilder;
 use crate::turn::Blame;
@@ -21,6 +22,7 @@ use crate::turn::CompleteAnswer;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::Reading;
 use crate::turn::RequestId;
 use crate::turn::Start;
 use crate::turn::Unbuilt;
@@ -35,11 +37,16 @@ use tokio::time::timeout;
 /// The whole answer at once. The call lives in this future, so a client that goes away cancels it.
 pub(super) async fn buffered(
     serving: Serving,
-    (writer, keep): (Box<dyn AnswerWriter>, Option<Keep>),
+    (mut writer, mut keep): (Box<dyn AnswerWriter>, Option<Keep>),
     id: &RequestId,
     note: &CallRecorder,
 ) -> Result<Response, Fault> {
-    let events = match serving.await? {
+    let prepare = || {
+        writer.prepare(Reading::Whole);
+        keep.iter_mut().for_each(|keep| keep.prepare());
+    };
+    let (reply, ()) = meanwhile(serving, prepare).await;
+    let events = match reply? {
         Reply::Events(events) => events,
         Reply::Passed(passed) => {
             let passed = kept_body::beside(passed, keep);
@@ -57,7 +64,7 @@ pub(super) async fn buffered(
         headers.insert(label::USAGE, HeaderValue::from_static(label::USAGE_UNKNOWN));
     }
     if let Some((keep, told)) = keep {
-        keep(Answered::Told(told)).await;
+        keep.keep(Answered::Told(told)).await;
     }
     Ok(response)
 }
@@ -81,13 +88,27 @@ async fn collect(mut events: Events, note: &CallRecorder) -> Result<CompleteAnsw
 /// The answer as it comes. The call moves into the body, so a client that goes away cancels it.
 pub(super) async fn streamed(
     mut serving: Serving,
-    (writer, keep): (Box<dyn AnswerWriter>, Option<Keep>),
+    (mut writer, mut keep): (Box<dyn AnswerWriter>, Option<Keep>),
     id: RequestId,
     note: CallRecorder,
     drain_deadline: &DrainDeadline,
 ) -> Result<Response, Fault> {
-    let mut response = Response::new(Body::empty());
-    let begun = match timeout(COMMIT_AFTER, &mut serving).await {
+    let prepare = || {
+        writer.prepare(Reading::Along);
+        keep.iter_mut().for_each(|keep| keep.prepare());
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        let said = HeaderValue::from_static;
+        headers.insert(
+            header::CONTENT_TYPE,
+            said("text/event-stream; charset=utf-8"),
+        );
+        headers.insert(header::CACHE_CONTROL, said("no-cache"));
+        response
+    };
+    let reply = timeout(COMMIT_AFTER, &mut serving);
+    let (reply, mut response) = meanwhile(reply, prepare).await;
+    let begun = match reply {
         Ok(reply) => match reply? {
             Reply::Passed(passed) => {
                 let passed = kept_body::beside(passed, keep);
@@ -102,11 +123,6 @@ pub(super) async fn streamed(
         Err(_) => Begun::Waiting(serving),
     };
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/event-stream; charset=utf-8"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(usage) = writer.usage_at_head() {
         headers.insert(label::USAGE, HeaderValue::from_static(usage));
     }

@@ -73,8 +73,17 @@ pub(super) struct Asked {
     pub(super) keep: Option<Keep>,
 }
 
-/// Takes a whole answer, and is over when it is kept: whoever has the end may go on at once.
-pub(super) type Keep = Box<dyn FnOnce(Answered) -> Keeping + Send + Sync>;
+/// Keeps one whole answer.
+pub(super) type Keep = Box<dyn Keeps>;
+
+/// What keeps an answer.
+pub(super) trait Keeps: Send + Sync {
+    /// Does what does not depend on the answer, while there is none yet.
+    fn prepare(&mut self);
+
+    /// Takes the answer; what it gives is over when that is kept: whoever has the end may go on at once.
+    fn keep(self: Box<Self>, answered: Answered) -> Keeping;
+}
 
 /// An answer that is to be kept.
 pub(super) enum Answered {

@@ -115,7 +115,7 @@ impl KeptBody {
     fn finish(&mut self, response: Value, bytes: Bytes) -> Option<Bytes> {
         match self.keep.take() {
             Some(keep) => {
-                self.end = Some((keep(Answered::Passed(response)), bytes));
+                self.end = Some((keep.keep(Answered::Passed(response)), bytes));
                 None
             }
             None => Some(bytes),

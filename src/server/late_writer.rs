@@ -4,6 +4,7 @@ use crate::sync::lock;
 use crate::turn::CompleteAnswer;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::Reading;
 use crate::turn::RequestId;
 use crate::wire::writer::AnswerWriter;
 use std::sync::Arc;
@@ -49,6 +50,12 @@ impl Place {
 }
 
 impl AnswerWriter for LateWriter {
+    fn prepare(&mut self, reading: Reading) {
+        if let Some(writer) = &mut lock(&self.0).writer {
+            writer.prepare(reading);
+        }
+    }
+
     fn frames(&mut self, event: &Event, stream: &mut String) {
         self.with(|writer| writer.frames(event, stream));
     }

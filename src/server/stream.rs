@@ -148,7 +148,7 @@ impl EventBody {
         if let Some(keep) = self.keep.take_if(|_| is_end)
             && let Some(told) = self.writer.told_whole()
         {
-            let mut keeping = keep(Answered::Told(told));
+            let mut keeping = keep.keep(Answered::Told(told));
             if keeping.as_mut().poll(cx).is_pending() {
                 self.end = Some((keeping, frames.split_off(begin)));
             }

@@ -33,6 +33,7 @@ use crate::lane::Passed;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::lane::Treatment;
+use crate::lane::meanwhile;
 use crate::limits::Ask;
 use crate::limits::Bound;
 use crate::limits::CallNeed;
@@ -52,6 +53,7 @@ use crate::wire::outgoing::Outgoing;
 use crate::wire::outgoing::unsaid;
 use serde_json::Value;
 use serde_json::json;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -180,7 +182,7 @@ impl Lane for HostLane {
     fn fit(&self, call: &Call) -> Fit {
         match plan(call) {
             Ok(Plan { original, .. }) if original.is_some() || !call.strict => Fit::whole(),
-            Ok(plan) => match plan.written(call) {
+            Ok(plan) => match plan.told(call) {
                 Ok(written) => Fit::Fits {
                     ignored: [unheard(call), written.ignored].concat(),
                     affinity: Affinity::None,
@@ -197,7 +199,7 @@ impl Lane for HostLane {
             Ok(plan) => plan,
             Err(fault) => return Treatment::Refused(*fault),
         };
-        match (plan.written(call), call.request()) {
+        match (plan.told(call), call.request()) {
             (Ok(written), Ok(request)) => Treatment::Taken {
                 emulated: [request.emulated.clone(), written.emulated].concat(),
                 ignored: [unheard(call), written.ignored].concat(),
@@ -233,20 +235,29 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// What the host gets; what of the call it does not hear is told whole by [`Plan::told`].
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
         let is_streamed = translated::is_streamed(call, request, self.protocol);
         let written = translated::written(request, self.protocol, model, is_streamed);
         // What this host's protocol has no place for, another may.
-        let mut written = written.map_err(|fault| fault.helped_by(Remedy::OtherLane))?;
-        let original = call.written_by_caller();
-        let unsaid = original.map(|original| unsaid(&original.body));
-        // A host of Messages gets the marks of its cache.
-        let is_said =
-            |name: &String| name == "cache_control" && self.protocol == Protocol::Messages;
-        let unsaid = unsaid.into_iter().flatten();
-        written.ignored.extend(unsaid.filter(|name| !is_said(name)));
+        written.map_err(|fault| fault.helped_by(Remedy::OtherLane))
+    }
+
+    /// What the host gets, and all that it does not hear.
+    fn told(&self, call: &Call) -> Result<Outgoing, Fault> {
+        let mut written = self.written(call)?;
+        written.ignored.extend(self.unsaid(call));
         Ok(written)
+    }
+
+    /// What of the caller's body has no place in what is written.
+    fn unsaid(&self, call: &Call) -> Vec<String> {
+        let original = call.written_by_caller();
+        let mut unsaid = original.map_or_else(Vec::new, |original| unsaid(&original.body));
+        // A host of Messages gets the marks of its cache.
+        unsaid.retain(|name| name != "cache_control" || self.protocol != Protocol::Messages);
+        unsaid
     }
 }
 
@@ -328,13 +339,19 @@ impl HostLane {
         let request = call.request()?;
         let is_streamed = translated::is_streamed(call, request, plan.protocol);
         plan.whole_wait = translated::whole_wait(request, plan.protocol);
-        let passed = self.run(call, &plan, &original, is_streamed).await?;
+        let run = pin!(self.run(call, &plan, &original, is_streamed)); // It is large.
+        let labels = || {
+            let mut labels = Labels::exact(self.id.clone());
+            labels.emulated = [request.emulated.clone(), written.emulated].concat();
+            let ignored = [&request.ignored, &written.ignored, &plan.unsaid(call)];
+            labels.ignored = ignored.map(Vec::as_slice).concat();
+            labels
+        };
+        let (passed, labels) = meanwhile(run, labels).await;
+        let passed = passed?;
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }
-        let mut labels = Labels::exact(self.id.clone());
-        labels.emulated = [request.emulated.clone(), written.emulated].concat();
-        labels.ignored = [request.ignored.clone(), written.ignored].concat();
         translated::told(passed, plan.protocol, labels, call.timeline.clone()).await
     }
 

@@ -3,10 +3,14 @@
 use crate::turn::CompleteAnswer;
 use crate::turn::Event;
 use crate::turn::Fault;
+use crate::turn::Reading;
 use crate::turn::RequestId;
 
 /// Writes one answer in its caller's dialect: as a stream, event by event, or whole.
 pub(crate) trait AnswerWriter: Send {
+    /// Writes what does not depend on the answer, while nothing of it has come yet.
+    fn prepare(&mut self, _reading: Reading) {}
+
     /// Writes the frames of the next event behind those before it; after an end, nothing more is written.
     fn frames(&mut self, event: &Event, stream: &mut String);
 

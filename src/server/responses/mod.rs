@@ -51,7 +51,7 @@ pub(super) async fn create(
     let resolved = resolve(&api.archive, &owner, &mut draft).await;
     taken.leans_on_host = resolved.is_err(); // What nobody knows here may be a host's.
     let read = beside(&api, &taken.original.body, |_| draft.call(&known, is_named)).await;
-    let call = resolved.and(read);
+    let mut call = resolved.and(read);
     let is_declared = !is_named && front::is_declared_for(&api, draft.model());
     // What goes on without its caller is over here when it is told, so that it can be kept.
     let is_over_when_told = is_stored && draft.is_background()?;
@@ -60,7 +60,7 @@ pub(super) async fn create(
     if is_declared && !says_all {
         taken.rewrite(draft.alone(&known))?; // What is referred to is known here alone.
     }
-    let wish = call.as_ref().map(|call| call.wish.clone());
+    let wish = call.as_mut().map(|call| std::mem::take(&mut call.wish));
     let writer = Writer::new(&stem, clock::unix_ms() / 1000, wish.unwrap_or_default());
     let mut leans_on = draft.leans_on();
     if is_over_when_told {
@@ -79,8 +79,9 @@ pub(super) async fn create(
         conversation,
         is_stored,
         leans_on,
+        prepared: None,
     });
-    let keep = keeper.map(Keeper::keep);
+    let keep = keeper.map(|keeper| Box::new(keeper) as Keep);
     if keep.is_some() {
         taken.original.headers.remove(header::ACCEPT_ENCODING); // What is kept must be read.
     }

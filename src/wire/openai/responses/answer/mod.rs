@@ -14,6 +14,7 @@ use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
+use crate::turn::Reading;
 use crate::turn::RequestId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
@@ -190,6 +191,15 @@ fn sentence(fault: &Fault) -> String {
 }
 
 impl AnswerWriter for Writer {
+    fn prepare(&mut self, reading: Reading) {
+        if let Some(head) = Arc::get_mut(&mut self.head) {
+            head.wish.echo.write();
+        }
+        if reading == Reading::Along {
+            self.stream.prepare(&self.head);
+        }
+    }
+
     fn frames(&mut self, event: &Event, stream: &mut String) {
         self.stream.event(&self.head, event, stream);
     }

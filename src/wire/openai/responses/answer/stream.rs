@@ -37,6 +37,8 @@ pub(super) struct Stream {
     open: Option<Open>,
     /// The response that was told at the end.
     told: Option<String>,
+    /// The first frames, where they were written before they are told.
+    ahead: String,
     frames: String,
 }
 
@@ -79,6 +81,15 @@ impl Shape {
 }
 
 impl Stream {
+    /// Writes the first frames before there is an event to tell of.
+    pub(super) fn prepare(&mut self, head: &Head) {
+        if !self.has_begun && self.ahead.is_empty() {
+            self.frames.reserve(FRAMES_BYTES_EXPECTED);
+            self.first(head);
+            std::mem::swap(&mut self.frames, &mut self.ahead);
+        }
+    }
+
     /// Writes the frames of an event behind those before it.
     pub(super) fn event(&mut self, head: &Head, event: &Event, stream: &mut String) {
         std::mem::swap(&mut self.frames, stream);
@@ -116,6 +127,14 @@ impl Stream {
         if std::mem::replace(&mut self.has_begun, true) {
             return;
         }
+        match std::mem::take(&mut self.ahead) {
+            ahead if ahead.is_empty() => self.first(head),
+            ahead if self.frames.is_empty() => self.frames = ahead,
+            ahead => self.frames.push_str(&ahead),
+        }
+    }
+
+    fn first(&mut self, head: &Head) {
         let response = head.told(&Telling {
             status: "in_progress",
             error: None,
@@ -374,6 +393,8 @@ fn begin_within(kind: &str, open: &Open, place: usize, frames: &mut String) {
     });
 }
 
+/// Bytes of all frames of a short answer, which often come at once.
+const FRAMES_BYTES_EXPECTED: usize = 16 << 10;
 /// Bytes of a short text.
 const TEXT_BYTES_EXPECTED: usize = 256;
 /// Bytes of what the deltas of a block begin with.

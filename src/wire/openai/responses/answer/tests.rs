@@ -385,3 +385,28 @@ fn a_whole_response_is_the_apis() {
     );
     insta::assert_snapshot!(told, @r#"{"id":"resp_0123456789abcdef0123456789abcdef","object":"response","created_at":7,"status":"completed","error":null,"incomplete_details":null,"output":[{"id":"msg_0123456789abcdef0123456789abcdef00","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"a","annotations":[],"logprobs":[]}]}],"usage":{"input_tokens":0,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":0,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0},"background":false,"instructions":null,"max_output_tokens":null,"max_tool_calls":null,"metadata":{},"model":"asked","parallel_tool_calls":true,"previous_response_id":null,"prompt_cache_key":null,"reasoning":{"effort":null,"summary":null},"safety_identifier":null,"service_tier":"default","store":true,"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_logprobs":0,"top_p":null,"truncation":"disabled","user":null}"#);
 }
+
+#[test]
+fn what_was_prepared_is_told_as_what_was_not() {
+    let said = events(vec![block(BlockKind::Text, "a")], StopReason::EndTurn);
+    let fault = Fault::new(FaultKind::Internal, Blame::Relay, "lost.");
+    let told = |is_prepared: bool, fails_after: usize| {
+        let (mut writer, mut text) = (writer(json!([])), String::from(": kept alive\n\n"));
+        for _ in 0..usize::from(is_prepared) * 2 {
+            writer.prepare(Reading::Along);
+        }
+        let events = said[..fails_after].iter();
+        events.for_each(|event| writer.frames(event, &mut text));
+        text + &writer.failure(&fault, &RequestId("req_1".into()))
+    };
+    for fails_after in 0..=said.len() {
+        assert_eq!(told(true, fails_after), told(false, fails_after));
+    }
+    let mut prepared = writer(json!([]));
+    prepared.prepare(Reading::Whole);
+    assert!(prepared.head.wish.echo.written().contains("asked"));
+    assert_eq!(
+        whole(&prepared, said.clone()),
+        whole(&writer(json!([])), said)
+    );
+}

@@ -8,20 +8,48 @@ use serde_json::Value;
 use serde_json::json;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
-/// The fields of a response that do not come from the model, as they are written behind others.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Echo(Arc<str>);
+/// The fields of a response that do not come from the model, as they are written behind others. No lane needs them to begin.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Echo {
+    /// The fields of the call; `None`: there are none, or they are written.
+    asked: Option<Arc<Map<String, Value>>>,
+    written: OnceLock<String>,
+}
 
 impl Echo {
+    /// What a response says again of a call with these fields, which has a model.
+    pub(super) fn of(fields: &Arc<Map<String, Value>>) -> Echo {
+        Echo {
+            asked: Some(Arc::clone(fields)),
+            written: OnceLock::new(),
+        }
+    }
+
+    /// Writes it, and lets go of the call's fields.
+    pub(in crate::wire::openai::responses) fn write(&mut self) {
+        self.written();
+        self.asked = None;
+    }
+
     /// `,"name":value` for each.
     pub(in crate::wire::openai::responses) fn written(&self) -> &str {
-        &self.0
+        let asked = self.asked.as_deref();
+        let write = || asked.map(written).unwrap_or_default();
+        self.written.get_or_init(write)
+    }
+}
+
+impl PartialEq for Echo {
+    fn eq(&self, other: &Echo) -> bool {
+        self.written() == other.written()
     }
 }
 
 /// The fields of a response that do not come from the model, in the API's order.
-pub(super) fn echo(fields: &Map<String, Value>, model: &str) -> Echo {
+fn written(fields: &Map<String, Value>) -> String {
+    let model = field(fields, "model").and_then(Value::as_str);
     let mut echo = Written {
         fields,
         text: String::with_capacity(ECHO_BYTES_EXPECTED),
@@ -31,7 +59,12 @@ pub(super) fn echo(fields: &Map<String, Value>, model: &str) -> Echo {
     echo.say("max_output_tokens", r#","max_output_tokens":null"#);
     echo.say("max_tool_calls", r#","max_tool_calls":null"#);
     echo.say("metadata", r#","metadata":{}"#);
-    around(r#","model":"#, model, "", &mut echo.text);
+    around(
+        r#","model":"#,
+        model.unwrap_or_default(),
+        "",
+        &mut echo.text,
+    );
     echo.say("parallel_tool_calls", r#","parallel_tool_calls":true"#);
     echo.say("previous_response_id", r#","previous_response_id":null"#);
     if let Some(conversation) = present(fields, "conversation") {
@@ -61,7 +94,7 @@ pub(super) fn echo(fields: &Map<String, Value>, model: &str) -> Echo {
     echo.say("top_p", r#","top_p":null"#);
     echo.say("truncation", r#","truncation":"disabled""#);
     echo.say("user", r#","user":null"#);
-    Echo(echo.text.into())
+    echo.text
 }
 
 /// Fields that are being written.

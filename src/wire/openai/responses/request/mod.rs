@@ -28,11 +28,12 @@ use echo::Echo;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
 
 /// A call that was read as far as it stands alone.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Draft {
-    fields: Map<String, Value>,
+    fields: Arc<Map<String, Value>>,
     /// What is new with this call.
     input: Vec<Value>,
     /// Whether items stand in it in the place of references.
@@ -73,9 +74,7 @@ impl Draft {
         let path = Path::Root.field("input");
         let input = match present(&fields, "input") {
             None => Vec::new(),
-            Some(Value::String(text)) => {
-                vec![json!({"type": "message", "role": "user", "content": text})]
-            }
+            Some(Value::String(text)) => vec![message(text)],
             Some(Value::Array(items)) => items.clone(),
             Some(_) => return Err(path.wrong("Input should be a valid string or a list of items")),
         };
@@ -83,7 +82,7 @@ impl Draft {
             return Err(path.wrong("List should have at most 100000 items"));
         }
         Ok(Draft {
-            fields,
+            fields: Arc::new(fields),
             input,
             is_resolved: false,
         })
@@ -193,7 +192,7 @@ impl Draft {
     /// The call as it says all by itself, behind what was said before: for a host that knows nothing of that. A response
     /// that is kept here is whole when the caller hears of it, so that no host is asked to go on without its caller.
     pub(crate) fn alone(&self, before: &[Value]) -> String {
-        let mut fields = self.fields.clone();
+        let mut fields = Map::clone(&self.fields);
         fields.remove("previous_response_id");
         fields.remove("conversation");
         if fields.get("store") != Some(&Value::Bool(false)) {
@@ -246,7 +245,7 @@ impl Draft {
         parameter::unheard(fields, &mut labels);
         let wish = AnswerWish {
             tools: offer.told,
-            echo: echo::echo(fields, model),
+            echo: Echo::of(fields),
         };
         let Talk {
             system,
@@ -279,6 +278,16 @@ impl Draft {
             wish,
         })
     }
+}
+
+/// What a user says, as an item.
+fn message(text: &str) -> Value {
+    let fields = [("type", "message"), ("role", "user"), ("content", text)];
+    let mut item = Map::with_capacity(fields.len());
+    for (name, said) in fields {
+        item.insert(name.to_owned(), said.into());
+    }
+    item.into()
 }
 
 /// The id that a reference names; some clients say nothing but the id.
