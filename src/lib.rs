@@ -128,7 +128,8 @@
 //! to the keystrokes of `terminal/keys.rs` and the bytes of `session/pty`. What the CLI says comes back as hooks, transcript,
 //! copies and screen (`session/witness`), is merged in `session/witness/merge.rs`, and goes out as events through
 //! `session/reply.rs`. The lane of a host (`upstream/lane.rs`) tries its keys by `upstream/attempt.rs`; bytes of one dialect
-//! pass through `upstream/passing.rs`, and others are told in events by `upstream/translated.rs`.
+//! pass through `upstream/passing.rs`, and others are told in events by `upstream/translated.rs`, and read once
+//! (`upstream/along.rs`).
 //!
 //! `server/answer.rs` and `server/stream.rs` write the events in the caller's dialect, `server/passed.rs` passes bytes on.
 //!

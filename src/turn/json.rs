@@ -181,7 +181,7 @@ impl<'a> Mender<'a> {
 }
 
 /// Texts that come in pieces, put together where a pair was cut in two.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Seam {
     /// The first half of a pair that the last piece ended with.
     first: Option<u16>,

@@ -1,5 +1,6 @@
 //! One try of a call at a host with one key: the request out, and the answer up to where it is committed.
 
+use super::along::Along;
 use super::cells::Leave;
 use super::fault;
 use super::headers;
@@ -61,6 +62,8 @@ pub(super) struct Attempt<'a> {
     pub(super) is_streamed: bool,
     /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
     pub(super) whole_wait: Option<Duration>,
+    /// What reads an answer that is told in events.
+    pub(super) along: Option<&'a Along>,
     pub(super) timeline: &'a Timeline,
 }
 
@@ -203,7 +206,7 @@ impl Attempt<'_> {
             true => Kind::Bytes,
         };
         let mut reader = match is_stream {
-            true => Reader::stream(self.protocol, coding),
+            true => Reader::stream(self.protocol, coding, self.along.map(Along::begun)),
             false => Reader::whole(kind, coding),
         };
         let (mut held, mut bytes) = (VecDeque::new(), 0);

@@ -1,5 +1,6 @@
 //! A host as a lane: its keys are tried in the order of their choice, until one gives an answer.
 
+use super::along::Along;
 use super::attempt::Attempt;
 use super::board::Closed;
 use super::breaker::Standing;
@@ -232,6 +233,8 @@ pub(super) struct Plan<'a> {
     original: Option<Arc<Original>>,
     /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
     whole_wait: Option<Duration>,
+    /// What reads an answer that is told in events; `None`: it passes, or no reader takes part in that.
+    along: Option<Along>,
 }
 
 impl Plan<'_> {
@@ -284,6 +287,7 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         protocol,
         original,
         whole_wait: None,
+        along: None,
     })
 }
 
@@ -339,6 +343,8 @@ impl HostLane {
         let request = call.request()?;
         let is_streamed = translated::is_streamed(call, request, plan.protocol);
         plan.whole_wait = translated::whole_wait(request, plan.protocol);
+        let along = (plan.protocol == Protocol::Messages).then(Along::default);
+        plan.along.clone_from(&along);
         let run = pin!(self.run(call, &plan, &original, is_streamed)); // It is large.
         let labels = || {
             let mut labels = Labels::exact(self.id.clone());
@@ -352,7 +358,14 @@ impl HostLane {
         if !translated::is_answer(&passed) {
             return translated::refusal(passed).await;
         }
-        translated::told(passed, plan.protocol, labels, call.timeline.clone()).await
+        let reader = translated::reader(plan.protocol, along);
+        translated::told(
+            passed,
+            (plan.protocol, reader),
+            labels,
+            call.timeline.clone(),
+        )
+        .await
     }
 
     async fn run(
@@ -401,6 +414,7 @@ impl HostLane {
             hops: &call.hops,
             is_streamed,
             whole_wait: plan.whole_wait,
+            along: plan.along.as_ref(),
             timeline: &call.timeline,
         }
     }

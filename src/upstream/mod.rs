@@ -12,6 +12,7 @@
 //!
 //! Start reading at [`outcome`], then [`breaker`] and [`lane`].
 
+mod along;
 mod attempt;
 mod board;
 mod breaker;

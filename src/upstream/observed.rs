@@ -4,6 +4,8 @@
 //! Only lines that can hold one of these are read as JSON; the text of an answer passes unread.
 
 use super::protocol::Protocol;
+use crate::turn::BlockKind;
+use crate::turn::Event;
 use crate::turn::StopReason;
 use crate::turn::TOKENS_MAX;
 use crate::turn::Usage;
@@ -17,6 +19,7 @@ use crate::wire::fields::fields_at;
 use crate::wire::fields::inner;
 use crate::wire::fields::items;
 use crate::wire::openai::chat::incoming;
+use crate::wire::reader::Word;
 use memchr::memmem::Finder;
 use serde_json::Map;
 use serde_json::Value;
@@ -84,6 +87,38 @@ impl StreamReader {
         }
     }
 
+    /// Whether the answer has begun.
+    pub(crate) fn has_seen_data(&self) -> bool {
+        self.seen_data
+    }
+
+    /// Takes what the next pieces say from whoever has read them: their words, and what was counted and told of the end by
+    /// then. Nothing of them failed.
+    pub(crate) fn take(&mut self, words: &[Word], usage: Usage, stop: Option<&StopReason>) {
+        self.seen_data = true;
+        let observed = &mut self.observed;
+        observed.usage = usage.bounded();
+        if stop.is_some() {
+            (observed.stop, observed.is_meaningful) = (stop.cloned(), true);
+        }
+        for word in words {
+            match word {
+                Word::Begun { model, .. } => observed.model = Some(model.clone()),
+                Word::Event(Event::BlockStart { kind, .. }) => {
+                    let is_text = matches!(kind, BlockKind::Text | BlockKind::Thinking);
+                    observed.is_meaningful |= !is_text;
+                }
+                Word::Event(Event::Delta { .. }) => observed.is_meaningful = true,
+                Word::Ended { stop, .. } => {
+                    observed.stop = Some(stop.clone());
+                    (observed.is_over, observed.is_meaningful) = (true, true);
+                }
+                Word::Event(Event::Start(_) | Event::BlockStop { .. } | Event::End(_))
+                | Word::Failed { .. } => {}
+            }
+        }
+    }
+
     fn data(&mut self, data: &[u8]) {
         if data == b"[DONE]" {
             self.observed.is_over = true;
@@ -94,7 +129,7 @@ impl StreamReader {
         if !is_first && self.observed.is_meaningful && self.is_text(data) {
             return;
         }
-        let Ok(event) = Event::of(data) else {
+        let Ok(event) = Said::of(data) else {
             self.observed.alien = is_first.then(|| super::protocol::looks_like(data));
             return;
         };
@@ -126,7 +161,7 @@ impl StreamReader {
 
 /// What an event of any protocol is looked at for, as it stands there.
 #[derive(Default)]
-struct Event<'a> {
+struct Said<'a> {
     json: &'a [u8],
     object: &'a str,
     kind: &'a str,
@@ -141,11 +176,11 @@ struct Event<'a> {
     item: &'a str,
 }
 
-impl<'a> Event<'a> {
-    fn of(json: &'a [u8]) -> Result<Event<'a>, serde_json::Error> {
-        let mut event = Event {
+impl<'a> Said<'a> {
+    fn of(json: &'a [u8]) -> Result<Said<'a>, serde_json::Error> {
+        let mut event = Said {
             json,
-            ..Event::default()
+            ..Said::default()
         };
         [
             event.object,
@@ -290,7 +325,7 @@ pub(crate) fn opaque(body: &[u8]) -> Observed {
     }
 }
 
-fn messages(observed: &mut Observed, event: &Event<'_>) {
+fn messages(observed: &mut Observed, event: &Said<'_>) {
     match &*event.kind() {
         "message_start" => {
             let [model, counts] = inner(event.message, &["model", "usage"]);
@@ -313,7 +348,7 @@ fn messages(observed: &mut Observed, event: &Event<'_>) {
     }
 }
 
-fn chat(observed: &mut Observed, event: &Event<'_>) {
+fn chat(observed: &mut Observed, event: &Said<'_>) {
     if event.error != NULL {
         observed.error = Some(error(event.error, "code", event.json));
         return;
@@ -332,7 +367,7 @@ fn chat(observed: &mut Observed, event: &Event<'_>) {
     }
 }
 
-fn responses(observed: &mut Observed, event: &Event<'_>) {
+fn responses(observed: &mut Observed, event: &Said<'_>) {
     let (response, json) = (event.response, event.json);
     match &*event.kind() {
         "error" => observed.error = Some(error(&String::from_utf8_lossy(json), "code", json)),

@@ -1,5 +1,7 @@
 //! An answer that passes: what was held back of it, then the rest as it comes, with a reader beside it.
 
+use super::along::Along;
+use super::along::Heard;
 use super::cells::Leave;
 use super::fault;
 use super::in_flight::InFlight;
@@ -43,6 +45,8 @@ pub(super) enum Reader {
         reader: StreamReader,
         /// `None`: it is in a coding that cannot be read, or lost it.
         coding: Option<Coding>,
+        /// Reads the answer for whoever tells it in events, as long as it comes in whole frames.
+        along: Option<Along>,
     },
     Whole {
         kind: Kind,
@@ -67,8 +71,15 @@ pub(super) enum Kind {
 }
 
 impl Reader {
-    pub(super) fn stream(protocol: Protocol, coding: Option<Coding>) -> Reader {
+    /// `along`: what reads an answer that is told in events.
+    pub(super) fn stream(
+        protocol: Protocol,
+        coding: Option<Coding>,
+        along: Option<Along>,
+    ) -> Reader {
+        let is_plain = coding.as_ref().is_some_and(Coding::is_plain);
         Reader::Stream {
+            along: along.filter(|_| is_plain),
             lines: Lines::default(),
             reader: StreamReader::new(protocol),
             coding,
@@ -95,7 +106,13 @@ impl Reader {
                 lines,
                 reader,
                 coding,
+                along,
             } => {
+                match along.as_ref().map(|along| along.hear(&data, reader)) {
+                    Some(Heard::Observed) => return Ok(data),
+                    Some(Heard::Unread) => *along = None,
+                    Some(Heard::Read) | None => {}
+                }
                 let is_plain = coding.as_ref().is_some_and(Coding::is_plain);
                 let decoded = coding.as_mut().map(|coding| coding.decode(&data));
                 let Some(Ok(text)) = decoded else {

@@ -1,6 +1,7 @@
 //! A call for a host that speaks another protocol than its caller: written anew for the host, and its answer told in
 //! events.
 
+use super::along::Along;
 use super::fault;
 use super::protocol::Protocol;
 use crate::egress::Coding;
@@ -108,12 +109,12 @@ fn tokens_max(request: &Request) -> u64 {
 /// The host's answer in events.
 pub(super) async fn told(
     passed: Passed,
-    protocol: Protocol,
+    (protocol, reader): (Protocol, Box<dyn AnswerReader>),
     labels: Labels,
     timeline: Timeline,
 ) -> Result<Reply, Fault> {
     let teller = Teller {
-        reader: reader(protocol),
+        reader,
         labels: Some(labels),
         protocol,
         timeline,
@@ -152,9 +153,10 @@ pub(super) async fn refusal(passed: Passed) -> Result<Reply, Fault> {
     ))
 }
 
-fn reader(protocol: Protocol) -> Box<dyn AnswerReader> {
+/// What reads the stream of an answer; `along`: it has begun to already.
+pub(super) fn reader(protocol: Protocol, along: Option<Along>) -> Box<dyn AnswerReader> {
     match protocol {
-        Protocol::Messages => Box::new(anthropic::answer::Reader::default()),
+        Protocol::Messages => Box::new(along.unwrap_or_default()),
         Protocol::Chat => Box::new(chat::incoming::Reader::default()),
         Protocol::Responses => Box::new(responses::incoming::Reader::default()),
     }
@@ -395,7 +397,7 @@ mod tests {
     #[test]
     fn a_count_that_no_call_can_have_is_unknown() {
         let mut teller = Teller {
-            reader: reader(Protocol::Messages),
+            reader: reader(Protocol::Messages, None),
             labels: None,
             protocol: Protocol::Messages,
             timeline: Timeline::default(),

@@ -48,7 +48,7 @@ pub(crate) fn comment(text: &str) -> String {
 /// Reads frames out of bytes that come in any pieces.
 ///
 /// It holds at most one unfinished frame; whoever feeds it bounds how long that may become.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Decoder {
     /// The line that is not complete yet.
     line: Vec<u8>,

@@ -20,7 +20,7 @@ use crate::wire::sse::Decoder;
 use serde_json::Value;
 
 /// One answer being read. After [`Unread`] it is of no further use.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Reader {
     frames: Decoder,
     /// Bytes since the last whole frame.
@@ -101,6 +101,21 @@ impl Reader {
             }
         }
         (rest, rest.len() < bytes.len(), read)
+    }
+
+    /// Whether nothing of the next frame has come yet.
+    pub(crate) fn is_between(&self) -> bool {
+        self.frames.is_between()
+    }
+
+    /// What was counted so far.
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Why the answer is about to end, once that is told.
+    pub(crate) fn stop(&self) -> Option<&StopReason> {
+        self.stop.as_ref()
     }
 
     /// Whether the answer came to its end, good or bad.
