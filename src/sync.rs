@@ -1,4 +1,5 @@
-//! Locks that a panic leaves usable: what they guard is whole between two statements, or the rooms see to it. `[pure]`
+//! Locks that a panic leaves usable: what they guard is whole between two statements, or the rooms see to it; and what each
+//! thread has its own part of, so that two that serve calls do not wait for one another. `[pure]`
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -6,6 +7,8 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 use std::sync::RwLockWriteGuard;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 /// Waits until nobody else has it. A holder that panicked does not close it for the others.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -22,11 +25,54 @@ pub(crate) fn write<T: ?Sized>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The same thing several times, of which a thread always finds the same one.
+#[derive(Debug, Default)]
+pub(crate) struct Parts<T>([Part<T>; PARTS]);
+
+/// On cache lines of its own: processors fetch them by twos.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Part<T>(T);
+
+impl<T> Parts<T> {
+    /// The part of this thread.
+    pub(crate) fn own(&self) -> &T {
+        &self.0[PART.with(|part| *part)].0
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|part| &part.0)
+    }
+}
+
+thread_local! {
+    static PART: usize = NEXT.fetch_add(1, Ordering::Relaxed) % PARTS;
+}
+
+/// The part of the next thread that asks.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+/// As many as serve calls on a usual machine; beyond that some threads have one part.
+const PARTS: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::panic::AssertUnwindSafe;
     use std::panic::catch_unwind;
+
+    #[test]
+    fn what_many_threads_count_in_their_parts_is_all_there() {
+        let parts: Parts<Mutex<u32>> = Parts::default();
+        std::thread::scope(|scope| {
+            for _ in 0..PARTS * 2 {
+                scope.spawn(|| (0..100).for_each(|_| *lock(parts.own()) += 1));
+            }
+        });
+        let sum: u32 = parts.iter().map(|part| *lock(part)).sum();
+        assert_eq!(sum, 1600);
+        let of_this = std::ptr::from_ref(parts.own());
+        assert_eq!(of_this, std::ptr::from_ref(parts.own()));
+    }
 
     #[test]
     fn a_holder_that_panicked_does_not_close_it() {

@@ -78,6 +78,18 @@ impl Metrics {
         }
     }
 
+    /// Adds what was counted elsewhere.
+    pub(super) fn add(&mut self, other: &Metrics) {
+        add_tables(&mut self.requests, &other.requests);
+        add_tables(&mut self.calls, &other.calls);
+        add_rows(&mut self.asked_again, &other.asked_again);
+        add_rows(&mut self.tokens, &other.tokens);
+        for (phase, histogram) in &other.spans {
+            self.spans.entry(phase).or_default().add_all(histogram);
+        }
+        self.lost += other.lost;
+    }
+
     /// The page of `/metrics`.
     pub(crate) fn page(&self, gauges: &[Gauge]) -> String {
         let mut page = Page::default();
@@ -152,7 +164,31 @@ fn of<'a, T: Default>(rows: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut 
     rows.get_mut(name).expect("the row must be there")
 }
 
+fn add_tables<R: Ord + Clone, K: Ord + Clone>(
+    sums: &mut BTreeMap<R, BTreeMap<K, u64>>,
+    more: &BTreeMap<R, BTreeMap<K, u64>>,
+) {
+    for (row, counts) in more {
+        add_rows(sums.entry(row.clone()).or_default(), counts);
+    }
+}
+
+fn add_rows<K: Ord + Clone>(sums: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+    for (name, count) in more {
+        let sum = sums.entry(name.clone()).or_default();
+        *sum = sum.saturating_add(*count);
+    }
+}
+
 impl Histogram {
+    fn add_all(&mut self, other: &Histogram) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        self.count += other.count;
+        self.sum += other.sum;
+    }
+
     fn add(&mut self, span: Duration) {
         let seconds = span.as_secs_f64();
         for (count, bound) in self.counts.iter_mut().zip(BOUNDS) {
@@ -212,6 +248,7 @@ const BOUNDS: &[f64; 14] = &[
 mod tests {
     use super::*;
     use crate::calls::record::Spans;
+    use crate::turn::Usage;
 
     #[test]
     fn what_was_counted_is_told_in_the_format() {
@@ -245,6 +282,42 @@ mod tests {
             "inference_relay_call_seconds_bucket{phase=\"delivery\",le=\"+Inf\"} 1",
             "inference_relay_call_seconds_sum{phase=\"delivery\"} 0.004",
         ] {
+            assert!(page.lines().any(|told| told == line), "{line}\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_two_threads_counted_is_added_up() {
+        let mut part = Metrics::default();
+        part.request("/v1/messages", Some(200), None);
+        part.call(&CallRecord {
+            lane: Some(LaneId::new("http:one")),
+            usage: Some(Usage {
+                input_tokens: Some(3),
+                ..Usage::default()
+            }),
+            questions: 3,
+            spans: Spans {
+                total: Duration::from_millis(4),
+                ..Spans::default()
+            },
+            ..CallRecord::default()
+        });
+        let mut sum = Metrics::default();
+        sum.add(&part);
+        sum.add(&part);
+        let page = sum.page(&[]);
+        for line in [
+            "requests_total{route=\"/v1/messages\",status=\"200\",code=\"none\"} 2",
+            "calls_total{lane=\"http:one\",session=\"none\"} 2",
+            "upstream_extra_requests_total{lane=\"http:one\"} 4",
+            "tokens_total{kind=\"input\"} 6",
+            "call_seconds_bucket{phase=\"total\",le=\"0.0025\"} 0",
+            "call_seconds_bucket{phase=\"total\",le=\"0.005\"} 2",
+            "call_seconds_sum{phase=\"total\"} 0.008",
+            "call_seconds_count{phase=\"total\"} 2",
+        ] {
+            let line = format!("{PREFIX}{line}");
             assert!(page.lines().any(|told| told == line), "{line}\n{page}");
         }
     }

@@ -138,6 +138,37 @@ struct Tokens {
 }
 
 impl CallRecord {
+    /// One of which no more is known. Not by way of the default, whose empty id is counted by all threads in one place.
+    pub(super) fn new(id: Arc<str>, at_ms: u64) -> CallRecord {
+        CallRecord {
+            id,
+            at_ms,
+            model: String::new(),
+            stream: false,
+            answered_by: None,
+            message: None,
+            stop: None,
+            status: None,
+            code: None,
+            is_left: false,
+            lane: None,
+            text: None,
+            session: None,
+            key: None,
+            policy: None,
+            host_key: None,
+            tries: Vec::new(),
+            tries_count: 0,
+            charge: None,
+            emulated: Vec::new(),
+            bytes_in: None,
+            bytes_out: 0,
+            usage: None,
+            questions: 0,
+            spans: Spans::default(),
+        }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::to_value(self.as_line()).expect(WRITABLE)
     }

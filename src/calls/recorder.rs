@@ -68,11 +68,7 @@ struct Handed {
 impl CallRecorder {
     /// `at_ms` is when it came, by the wall clock.
     pub(crate) fn new(id: Arc<str>, at_ms: u64, began: Instant) -> CallRecorder {
-        let entry = CallRecord {
-            id,
-            at_ms,
-            ..CallRecord::default()
-        };
+        let entry = CallRecord::new(id, at_ms);
         CallRecorder(Arc::new(Mutex::new(Draft {
             entry,
             began,
@@ -224,7 +220,8 @@ impl CallRecorder {
             .into_iter()
             .map(|tried| draft.tried(tried))
             .collect();
-        let entry = std::mem::take(&mut draft.entry);
+        let left = CallRecord::new(Arc::clone(&draft.entry.id), draft.entry.at_ms);
+        let entry = std::mem::replace(&mut draft.entry, left);
         Some(CallRecord {
             questions: notes.questions,
             emulated: notes.emulated,

@@ -8,6 +8,7 @@ use super::file::BATCH_MAX;
 use super::file::Calls;
 use super::file::LINES_MAX;
 use super::refused::RefusedRequests;
+use crate::sync::Parts;
 use crate::sync::lock;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -24,6 +25,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub(crate) struct CallLog {
     kept: Arc<Mutex<Kept>>,
+    /// Counted by each thread for itself.
+    tally: Arc<Parts<Mutex<Metrics>>>,
     /// `None`: nothing goes to a disk.
     disk: Option<SyncSender<Word>>,
 }
@@ -35,13 +38,13 @@ struct Kept {
     /// How many of these, from the newest on, are not on the disk yet; the file has no place for more.
     unwritten: usize,
     refused: RefusedRequests,
-    tally: Metrics,
+    /// Entries that are not on the disk, and will not be.
+    lost: u64,
 }
 
 impl Kept {
     /// Adds a call; whether the disk must be told, for it waits for nothing else, and the call that is forgotten for it.
     fn push(&mut self, record: &Arc<CallRecord>) -> (bool, Option<Recent>) {
-        self.tally.call(record);
         let is_full = self.recent.len() >= LINES_MAX;
         let oldest = is_full.then(|| self.recent.pop_front()).flatten();
         self.recent.push_back(Recent::Ended(Arc::clone(record)));
@@ -114,6 +117,7 @@ impl CallLog {
         let thread = thread.spawn(move || write(calls, &words, &ledger));
         CallLog {
             kept,
+            tally: Arc::default(),
             disk: thread.is_ok().then_some(disk),
         }
     }
@@ -123,6 +127,7 @@ impl CallLog {
     pub(crate) fn in_memory() -> CallLog {
         CallLog {
             kept: Arc::default(),
+            tally: Arc::default(),
             disk: None,
         }
     }
@@ -135,10 +140,11 @@ impl CallLog {
         status: Option<u16>,
         code: Option<&'static str>,
     ) {
-        let mut kept = lock(&self.kept);
-        kept.tally.request(route, status, code);
-        let (is_first, oldest) = kept.push(record);
-        drop(kept);
+        let mut metrics = lock(self.tally.own());
+        metrics.request(route, status, code);
+        metrics.call(record);
+        drop(metrics);
+        let (is_first, oldest) = lock(&self.kept).push(record);
         self.tell(is_first);
         drop(oldest); // Not under the lock: it has a dozen texts.
     }
@@ -157,7 +163,7 @@ impl CallLog {
 
     /// Counts a request that is no call.
     pub(crate) fn count(&self, route: &str, status: Option<u16>, code: Option<&'static str>) {
-        lock(&self.kept).tally.request(route, status, code);
+        lock(self.tally.own()).request(route, status, code);
     }
 
     /// Keeps a request that failed and is no call.
@@ -180,7 +186,10 @@ impl CallLog {
     }
 
     pub(crate) fn tally(&self) -> Metrics {
-        lock(&self.kept).tally.clone()
+        let mut metrics = Metrics::default();
+        self.tally.iter().for_each(|part| metrics.add(&lock(part)));
+        metrics.lost = lock(&self.kept).lost;
+        metrics
     }
 
     /// Waits until what was kept is on the disk, for a moment at the most. It blocks.
@@ -215,7 +224,7 @@ fn write(mut calls: Calls, words: &mpsc::Receiver<Word>, ledger: &Mutex<Kept>) {
         };
         let written = put(&mut calls, &records);
         if written.is_err() {
-            lock(ledger).tally.lost += records.len() as u64;
+            lock(ledger).lost += records.len() as u64;
         }
         drop(flushed); // Their end is the word that all is written and counted.
         match (written, is_well) {

@@ -10,6 +10,8 @@ use super::handler::ApiHandler;
 use crate::listen::Door;
 use crate::listen::Life;
 use crate::listen::report;
+use crate::sync::Parts;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,21 +21,24 @@ use tokio::time::timeout;
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// The moment at which calls in flight are given up; cheap to clone.
-#[derive(Debug, Clone)]
-pub(super) struct DrainDeadline(watch::Sender<bool>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct DrainDeadline(Arc<Parts<watch::Sender<bool>>>);
 
 impl DrainDeadline {
     pub(super) fn new() -> DrainDeadline {
-        DrainDeadline(watch::Sender::new(false))
+        DrainDeadline::default()
     }
 
     fn fall(&self) {
-        self.0.send_replace(true);
+        for part in self.0.iter() {
+            part.send_replace(true);
+        }
     }
 
     /// Waits until it falls.
     pub(super) fn passed(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut passed = self.0.subscribe();
+        // Each call waits for it, and most calls are over before: none of them waits for another one's subscription.
+        let mut passed = self.0.own().subscribe();
         async move {
             // Where nobody is left who could let it fall, it does not.
             if passed.wait_for(|passed| *passed).await.is_err() {

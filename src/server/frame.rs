@@ -6,14 +6,11 @@ use super::guarded_body::BodyGuard;
 use super::guarded_body::GuardedBody;
 use super::label;
 use super::usage;
-use crate::calls::CallLog;
 use crate::calls::CallRecorder;
 use crate::calls::RefusedRequest;
 use crate::calls::now as wall;
 use crate::clock;
-use crate::store::Store;
 use crate::telemetry::Origin;
-use crate::telemetry::Telemetry;
 use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::RequestId;
@@ -210,12 +207,11 @@ struct Line {
     /// The body was not sent to its end.
     cut: bool,
     note: CallRecorder,
-    journal: CallLog,
-    store: Option<Store>,
     /// Bytes of the answer's body that went out.
     sent: u64,
     origin: Origin,
-    telemetry: Telemetry,
+    /// Where all of it is told.
+    api: Api,
 }
 
 impl Line {
@@ -229,11 +225,9 @@ impl Line {
         let began = clock::now();
         Line {
             note: CallRecorder::new(Arc::clone(&id.0), came_ms, began),
-            journal: api.journal.clone(),
-            store: api.store.clone(),
             sent: 0,
             origin: api.telemetry.origin(request.headers()),
-            telemetry: api.telemetry.clone(),
+            api: api.clone(),
             id,
             method: request.method().clone(),
             route,
@@ -249,7 +243,7 @@ impl Line {
     /// Keeps what became no call and failed, for whoever looks for the reason.
     fn keep_refused(&self) {
         if let (Some(status), Some(fault)) = (self.status, &self.fault) {
-            self.journal.refuse(RefusedRequest {
+            self.api.journal.refuse(RefusedRequest {
                 id: self.id.0.to_string(),
                 at: self.note.came_at(),
                 route: format!("{} {}", self.method, self.route),
@@ -270,13 +264,13 @@ impl Drop for Line {
         self.note.send(self.sent);
         if let Some(entry) = self.note.close(status, is_left, now) {
             let record = Arc::new(entry);
-            self.journal.end(&record, &self.route, status, code);
-            self.telemetry.tell(&record, &self.origin, wall);
-            if let Some(store) = &self.store {
+            self.api.journal.end(&record, &self.route, status, code);
+            self.api.telemetry.tell(&record, &self.origin, wall);
+            if let Some(store) = &self.api.store {
                 store.append_usage(move || usage::record(&record));
             }
         } else {
-            self.journal.count(&self.route, status, code);
+            self.api.journal.count(&self.route, status, code);
             self.keep_refused();
         }
         let ms = now.duration_since(self.began).as_millis();
