@@ -5,7 +5,6 @@ use super::dialect::Dialect;
 use super::guarded_body::BodyGuard;
 use super::guarded_body::GuardedBody;
 use super::label;
-use super::usage;
 use crate::calls::CallRecorder;
 use crate::calls::RefusedRequest;
 use crate::calls::now as wall;
@@ -267,7 +266,7 @@ impl Drop for Line {
             self.api.journal.end(&record, &self.route, status, code);
             self.api.telemetry.tell(&record, &self.origin, wall);
             if let Some(store) = &self.api.store {
-                store.append_usage(move || usage::record(&record));
+                store.append_usage(record);
             }
         } else {
             self.api.journal.count(&self.route, status, code);

@@ -39,6 +39,7 @@ pub(crate) use database::AuditFilter;
 pub(crate) use database::Cursor;
 pub(crate) use database::GroupBy;
 pub(crate) use database::Page;
+pub(crate) use database::Recorded;
 pub(crate) use database::Span;
 pub(crate) use database::Store;
 pub(crate) use database::StoreConfig;

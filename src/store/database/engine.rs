@@ -36,6 +36,11 @@ pub(super) trait Engine: Send {
     /// Begins a transaction that will write.
     fn begin(&mut self) -> Result<(), EngineFault>;
 
+    /// Whether several relays may write it at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Within a transaction: nobody else changes the schema until its end.
     fn lock_schema(&mut self) -> Result<(), EngineFault>;
 }

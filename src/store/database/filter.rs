@@ -3,6 +3,7 @@
 use super::rollup::ALL;
 use super::value::Value;
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 /// Which calls are asked for; what is `None` is any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -166,6 +167,20 @@ impl Where {
         }
     }
 
+    /// Of calls that came with a key, which have an order of their own; a database must be told that these are such.
+    fn is_keyed(&mut self) {
+        self.conditions.push("relay_key <> ''".to_owned());
+    }
+
+    /// Of one record. Its id tells when it came, which is what records are in the order of.
+    fn id(&mut self, id: &str) {
+        self.add("id = ?", id);
+        if let Some(at_ms) = id_time(id) {
+            self.add("at_ms >= ?", at_ms.saturating_sub(ID_SLACK_MS));
+            self.add("at_ms <= ?", at_ms.saturating_add(ID_SLACK_MS));
+        }
+    }
+
     pub(super) fn behind(&mut self, cursor: Option<&Cursor>) {
         let Some(cursor) = cursor else { return };
         self.values.push(cursor.at_ms.into());
@@ -197,9 +212,14 @@ impl UsageFilter {
     /// The conditions on records.
     pub(super) fn records(&self) -> Where {
         let mut conditions = self.names();
+        if self.key.as_ref().is_some_and(|key| !key.is_empty()) {
+            conditions.is_keyed();
+        }
         conditions.add_if("at_ms >= ?", self.since_ms);
         conditions.add_if("at_ms < ?", self.until_ms);
-        conditions.add_if("id = ?", self.id.as_deref());
+        if let Some(id) = &self.id {
+            conditions.id(id);
+        }
         conditions.add_if("code = ?", self.code.as_deref());
         if let Some(status) = self.status.as_deref() {
             match status.parse::<u64>() {
@@ -268,6 +288,16 @@ impl UsageFilter {
         conditions
     }
 }
+
+/// The milliseconds since 1970 that an id of a request begins with, as a UUID of version 7 does.
+fn id_time(id: &str) -> Option<u64> {
+    let id = Uuid::try_parse(id.strip_prefix("req_")?).ok()?;
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    (id.get_version_num() == 7).then_some(seconds * 1000 + u64::from(nanos / 1_000_000))
+}
+
+/// By how much an id and its record may tell of two times: their clock was read twice.
+const ID_SLACK_MS: u64 = 1000;
 
 fn outcome(status: &str) -> &str {
     if status == "2xx" { "ok" } else { status }

@@ -18,6 +18,7 @@ use super::place::StorePlace;
 use super::postgres::Postgres;
 use super::reader::StoreReader;
 use super::reader::open_to_read;
+use super::record::Recorded;
 use super::record::UsageRecord;
 use super::rollup::UsageSums;
 use super::sqlite::Sqlite;
@@ -141,8 +142,8 @@ impl Store {
 
     /// Keeps a call's record, which the writer's thread makes. It returns at once; where too much waits already, the
     /// record is counted as lost.
-    pub(crate) fn append_usage(&self, record: impl FnOnce() -> UsageRecord + Send + 'static) {
-        self.tell(Write::Usage(Box::new(record)));
+    pub(crate) fn append_usage(&self, call: Arc<dyn Recorded>) {
+        self.tell(Write::Usage(call));
     }
 
     /// Keeps an entry of the audit log, as [`Store::append_usage`] does a record; the id and the moment that its place

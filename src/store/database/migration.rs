@@ -14,6 +14,15 @@ pub(super) struct Migration {
     pub(super) number: u64,
     pub(super) name: &'static str,
     pub(super) sql: &'static str,
+    pub(super) scope: Scope,
+}
+
+/// Which databases a step changes; it is known to all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    All,
+    /// Those of one relay alone: on a server, relays of the version before go on writing in their way.
+    Own,
 }
 
 /// All steps, in order.
@@ -22,21 +31,31 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         number: 1,
         name: "usage",
         sql: include_str!("migrations/0001_usage.sql"),
+        scope: Scope::All,
     },
     Migration {
         number: 2,
         name: "audit_and_settings",
         sql: include_str!("migrations/0002_audit_and_settings.sql"),
+        scope: Scope::All,
     },
     Migration {
         number: 3,
         name: "usage_totals",
         sql: include_str!("migrations/0003_usage_totals.sql"),
+        scope: Scope::All,
     },
     Migration {
         number: 4,
         name: "shared_files",
         sql: include_str!("migrations/0004_shared_files.sql"),
+        scope: Scope::All,
+    },
+    Migration {
+        number: 5,
+        name: "usage_in_order",
+        sql: include_str!("migrations/0005_usage_in_order.sql"),
+        scope: Scope::Own,
     },
 ];
 
@@ -118,7 +137,9 @@ fn step_once(
             name: step.name,
             cause: cause.to_string(),
         };
-        engine.batch(step.sql).map_err(failed)?;
+        if step.scope == Scope::All || !engine.is_shared() {
+            engine.batch(step.sql).map_err(failed)?;
+        }
         let checksum = step.checksum();
         let values: [Value<'_>; 4] = [
             step.number.into(),
@@ -196,6 +217,7 @@ mod tests {
             number: 1,
             name: "bad",
             sql: "CREATE TABLE one (a BIGINT); CREATE TABLE two (a BIGINT, a BIGINT);",
+            scope: Scope::All,
         };
         let failed = told(migrate(&mut engine, "here", &[bad], 1));
         assert!(

@@ -45,6 +45,7 @@ pub(crate) use place::StoreConfig;
 pub(crate) use place::StorePlace;
 pub(crate) use reader::StoreReader;
 pub(crate) use reader::copy_store;
+pub(crate) use record::Recorded;
 pub(crate) use record::UsageRecord;
 pub(crate) use rollup::UsageSums;
 pub(crate) use shared::SharedFile;

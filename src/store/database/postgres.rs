@@ -108,6 +108,10 @@ impl Engine for Postgres {
         Ok(())
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn lock_schema(&mut self) -> Result<(), EngineFault> {
         self.batch(LOCK)
     }

@@ -11,22 +11,31 @@ use super::filter::UsageFilter;
 use super::filter::Where;
 use super::record::COLUMN_COUNT;
 use super::record::COLUMNS;
+use super::record::Recorded;
 use super::record::UsageRecord;
+use super::rollup::Minutes;
 use super::rollup::SUMS;
 use super::rollup::UsageSums;
-use super::rollup::roll_up;
 use super::rollup::total_up;
 use super::value::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Writes records and what they add to the roll-ups; within a transaction.
-pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Result<(), EngineFault> {
+pub(super) fn append(engine: &mut dyn Engine, calls: &[&dyn Recorded]) -> Result<(), EngineFault> {
+    let mut minutes = Minutes::default();
     engine.execute_each(&ADD_RECORD, &mut |put| {
-        let mut values = records.iter().map(|record| record.values());
-        values.try_for_each(|values| put(&values).map(drop))
+        calls.iter().try_for_each(|call| {
+            let (record, story) = (call.record(), call.story());
+            minutes.add(&record);
+            let whole = UsageRecord {
+                story: &*story,
+                ..record
+            };
+            put(&whole.values()).map(drop)
+        })
     })?;
-    let rollups = roll_up(records);
+    let rollups = minutes.rolled_up();
     engine.execute_each(&ADD_ROLLUP, &mut |put| {
         rollups.iter().try_for_each(|(key, sums)| {
             let mut values: Vec<Value<'_>> = vec![key.span.seconds().into(), key.start_s.into()];
@@ -53,7 +62,7 @@ pub(super) fn append(engine: &mut dyn Engine, records: &[&UsageRecord]) -> Resul
 
 static ADD_RECORD: LazyLock<String> = LazyLock::new(|| {
     let places = places(COLUMN_COUNT);
-    format!("INSERT INTO usage_records ({COLUMNS}) VALUES ({places}) ON CONFLICT (id) DO NOTHING")
+    format!("INSERT INTO usage_records ({COLUMNS}) VALUES ({places}) ON CONFLICT DO NOTHING")
 });
 static ADD_ROLLUP: LazyLock<String> = LazyLock::new(|| {
     add_sql(
@@ -253,7 +262,8 @@ pub(super) fn prune(
 ) -> Result<bool, EngineFault> {
     let before = now_ms.saturating_sub(retention_ms);
     let sql = format!(
-        "DELETE FROM usage_records WHERE id IN (SELECT id FROM usage_records WHERE at_ms < ?1 LIMIT {PRUNED_MAX})"
+        "DELETE FROM usage_records WHERE at_ms <= (SELECT MAX(at_ms) FROM \
+         (SELECT at_ms FROM usage_records WHERE at_ms < ?1 ORDER BY at_ms LIMIT {PRUNED_MAX}) AS oldest)"
     );
     let gone = engine.execute(&sql, &[before.into()])?;
     for span in Span::ALL {
@@ -268,7 +278,8 @@ pub(super) fn prune(
         "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at_ms < ?1 LIMIT {PRUNED_MAX})"
     );
     let forgotten = engine.execute(&sql, &[before.into()])?;
-    Ok(gone == PRUNED_MAX || forgotten == PRUNED_MAX)
+    // Those of one moment go together.
+    Ok(gone >= PRUNED_MAX || forgotten == PRUNED_MAX)
 }
 
 /// Points of one answer: a month of hours by ten names, with room. More is no chart.

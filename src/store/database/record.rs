@@ -4,25 +4,34 @@ use super::value::Row;
 use super::value::Value;
 use serde_json::Value as Json;
 use serde_json::json;
+use std::borrow::Cow;
+
+/// Whatever has a record of a call.
+pub(crate) trait Recorded: Send + Sync {
+    /// The record without its story, in texts that are somebody else's.
+    fn record(&self) -> UsageRecord<&str>;
+
+    fn story(&self) -> Cow<'_, str>;
+}
 
 /// One finished call. What is not known is `None`, or an empty name; unknown is not zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct UsageRecord {
+pub(crate) struct UsageRecord<T = String> {
     /// The call's `request-id`.
-    pub(crate) id: String,
+    pub(crate) id: T,
     /// When it came, in milliseconds since 1970.
     pub(crate) at_ms: u64,
     /// The id of the relay key that it came with.
-    pub(crate) relay_key: String,
-    pub(crate) policy: String,
-    pub(crate) lane: String,
-    pub(crate) host: String,
+    pub(crate) relay_key: T,
+    pub(crate) policy: T,
+    pub(crate) lane: T,
+    pub(crate) host: T,
     /// The name of the host's key, never its value.
-    pub(crate) host_key: String,
+    pub(crate) host_key: T,
     /// The model that was asked for.
-    pub(crate) model: String,
+    pub(crate) model: T,
     /// The model that answered.
-    pub(crate) served: String,
+    pub(crate) served: T,
     /// Neither read from a cache nor written to one; the kinds are disjoint.
     pub(crate) input_tokens: Option<u64>,
     /// With those of the thinking.
@@ -33,13 +42,13 @@ pub(crate) struct UsageRecord {
     pub(crate) reasoning_tokens: Option<u64>,
     /// Nano-units of the currency; `None`: the model has no price, which is not free.
     pub(crate) cost_nanos: Option<u64>,
-    pub(crate) currency: String,
+    pub(crate) currency: T,
     /// The upstream told no count, so the cost is the one that was reserved.
     pub(crate) is_estimate: bool,
     /// `None`: the client went away before there was one.
     pub(crate) status: Option<u16>,
     /// The code of the error contract.
-    pub(crate) code: String,
+    pub(crate) code: T,
     /// Tries, over all lanes and keys.
     pub(crate) attempts: u64,
     pub(crate) first_byte_ms: Option<u64>,
@@ -50,7 +59,7 @@ pub(crate) struct UsageRecord {
     /// The client went away before the end.
     pub(crate) is_left: bool,
     /// The call's story as JSON: its phases, its tries, its labels; never a text.
-    pub(crate) story: String,
+    pub(crate) story: T,
 }
 
 /// The columns, in the order of [`UsageRecord::values`].
@@ -61,28 +70,28 @@ pub(super) const COLUMNS: &str = "id, at_ms, relay_key, policy, lane, host, host
 /// How many these are.
 pub(super) const COLUMN_COUNT: usize = 27;
 
-impl UsageRecord {
+impl<T: AsRef<str>> UsageRecord<T> {
     pub(super) fn values(&self) -> [Value<'_>; COLUMN_COUNT] {
         [
-            self.id.as_str().into(),
+            self.id.as_ref().into(),
             self.at_ms.into(),
-            self.relay_key.as_str().into(),
-            self.policy.as_str().into(),
-            self.lane.as_str().into(),
-            self.host.as_str().into(),
-            self.host_key.as_str().into(),
-            self.model.as_str().into(),
-            self.served.as_str().into(),
+            self.relay_key.as_ref().into(),
+            self.policy.as_ref().into(),
+            self.lane.as_ref().into(),
+            self.host.as_ref().into(),
+            self.host_key.as_ref().into(),
+            self.model.as_ref().into(),
+            self.served.as_ref().into(),
             self.input_tokens.into(),
             self.output_tokens.into(),
             self.cache_read_tokens.into(),
             self.cache_write_tokens.into(),
             self.reasoning_tokens.into(),
             self.cost_nanos.into(),
-            self.currency.as_str().into(),
+            self.currency.as_ref().into(),
             self.is_estimate.into(),
             self.status.map(u64::from).into(),
-            self.code.as_str().into(),
+            self.code.as_ref().into(),
             self.attempts.into(),
             self.first_byte_ms.into(),
             self.total_ms.into(),
@@ -90,10 +99,23 @@ impl UsageRecord {
             self.bytes_out.into(),
             self.is_stream.into(),
             self.is_left.into(),
-            self.story.as_str().into(),
+            self.story.as_ref().into(),
         ]
     }
 
+    /// What became of it in a word, for sums: its status' class, or that nobody waited for one.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self.status {
+            Some(200..=299) if self.code.as_ref().is_empty() => "ok",
+            Some(400..=499) => "4xx",
+            None => "left",
+            // A failure after the first byte has the status of an answer.
+            Some(_) => "5xx",
+        }
+    }
+}
+
+impl UsageRecord {
     pub(super) fn of(row: &Row) -> UsageRecord {
         UsageRecord {
             id: row.text(0),
@@ -159,16 +181,5 @@ impl UsageRecord {
             "stream": self.is_stream,
             "left": self.is_left,
         })
-    }
-
-    /// What became of it in a word, for sums: its status' class, or that nobody waited for one.
-    pub(super) fn outcome(&self) -> &'static str {
-        match self.status {
-            Some(200..=299) if self.code.is_empty() => "ok",
-            Some(400..=499) => "4xx",
-            None => "left",
-            // A failure after the first byte has the status of an answer.
-            Some(_) => "5xx",
-        }
     }
 }

@@ -73,43 +73,68 @@ pub(super) struct TotalKey<'a> {
 
 pub(super) type Rollups<'a> = BTreeMap<RollupKey<'a>, UsageSums>;
 
-/// The roll-ups that some records change. Those of hours and days are made of those of minutes, which are fewer.
-pub(super) fn roll_up<'a>(records: &[&'a UsageRecord]) -> Rollups<'a> {
-    let mut minutes = Rollups::new();
-    for record in records {
-        let key = RollupKey::of(record);
-        minutes.entry(key).or_default().add(&UsageSums::of(record));
-    }
-    let mut rollups = minutes.clone();
-    for (minute, sums) in &minutes {
-        for span in [Span::Hour, Span::Day] {
-            let start_s = span.start_of(minute.start_s);
-            let key = RollupKey {
-                span,
-                start_s,
-                ..*minute
-            };
-            rollups.entry(key).or_default().add(sums);
-        }
-    }
-    rollups
+/// The roll-ups of minutes that some records change.
+#[derive(Debug, Default)]
+pub(super) struct Minutes<'a> {
+    sums: Rollups<'a>,
+    /// Those of the last record: the next one is seldom of others.
+    last: Option<(RollupKey<'a>, UsageSums)>,
 }
 
-impl RollupKey<'_> {
+impl<'a> Minutes<'a> {
+    pub(super) fn add(&mut self, record: &UsageRecord<&'a str>) {
+        let key = RollupKey::of(record);
+        match &mut self.last {
+            Some((last, sums)) if *last == key => sums.count(record),
+            _ => {
+                self.put_away();
+                let mut sums = UsageSums::default();
+                sums.count(record);
+                self.last = Some((key, sums));
+            }
+        }
+    }
+
+    fn put_away(&mut self) {
+        if let Some((key, sums)) = self.last.take() {
+            self.sums.entry(key).or_default().add(&sums);
+        }
+    }
+
+    /// All roll-ups that they change. Those of hours and days are made of those of minutes, which are fewer.
+    pub(super) fn rolled_up(mut self) -> Rollups<'a> {
+        self.put_away();
+        let mut rollups = self.sums.clone();
+        for (minute, sums) in &self.sums {
+            for span in [Span::Hour, Span::Day] {
+                let start_s = span.start_of(minute.start_s);
+                let key = RollupKey {
+                    span,
+                    start_s,
+                    ..*minute
+                };
+                rollups.entry(key).or_default().add(sums);
+            }
+        }
+        rollups
+    }
+}
+
+impl<'a> RollupKey<'a> {
     /// Of a record's minute.
-    fn of(record: &UsageRecord) -> RollupKey<'_> {
+    fn of(record: &UsageRecord<&'a str>) -> RollupKey<'a> {
         let span = Span::Minute;
         RollupKey {
             span,
             start_s: span.start_of(record.at_ms / 1000),
             names: [
-                &record.relay_key,
-                &record.policy,
-                &record.lane,
-                &record.host,
-                &record.model,
+                record.relay_key,
+                record.policy,
+                record.lane,
+                record.host,
+                record.model,
                 record.outcome(),
-                &record.currency,
+                record.currency,
             ],
         }
     }
@@ -149,7 +174,8 @@ pub(super) fn total_up<'a>(rollups: &Rollups<'a>) -> BTreeMap<TotalKey<'a>, Usag
 pub(super) const ALL: &str = "all";
 
 impl UsageSums {
-    fn of(record: &UsageRecord) -> UsageSums {
+    /// Adds a call.
+    fn count(&mut self, record: &UsageRecord<&str>) {
         let tokens = [
             record.input_tokens,
             record.output_tokens,
@@ -158,8 +184,7 @@ impl UsageSums {
         ];
         let is_unpriced = record.cost_nanos.is_none() && tokens.iter().any(Option::is_some);
         let [input, output, read, write] = tokens.map(Option::unwrap_or_default);
-        let cost = record.cost_nanos;
-        UsageSums {
+        self.add(&UsageSums {
             calls: 1,
             attempts: record.attempts,
             left_calls: u64::from(record.is_left),
@@ -172,10 +197,17 @@ impl UsageSums {
             total_ms: record.total_ms,
             first_byte_ms: record.first_byte_ms.unwrap_or(0),
             first_byte_calls: u64::from(record.first_byte_ms.is_some()),
-            costs: cost
-                .map(|cost| (record.currency.clone(), cost))
-                .into_iter()
-                .collect(),
+            costs: BTreeMap::new(),
+        });
+        if let Some(nanos) = record.cost_nanos {
+            self.cost(record.currency, nanos);
+        }
+    }
+
+    fn cost(&mut self, currency: &str, nanos: u64) {
+        match self.costs.get_mut(currency) {
+            Some(sum) => *sum = sum.saturating_add(nanos),
+            None => drop(self.costs.insert(currency.to_owned(), nanos)),
         }
     }
 
@@ -198,8 +230,7 @@ impl UsageSums {
             *sum = sum.saturating_add(more);
         }
         for (currency, nanos) in &other.costs {
-            let sum = self.costs.entry(currency.clone()).or_default();
-            *sum = sum.saturating_add(*nanos);
+            self.cost(currency, *nanos);
         }
     }
 
@@ -278,13 +309,19 @@ fn mean(sum: u64, count: u64) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn rolled_up<'a>(records: &[UsageRecord<&'a str>]) -> Rollups<'a> {
+        let mut minutes = Minutes::default();
+        records.iter().for_each(|record| minutes.add(record));
+        minutes.rolled_up()
+    }
+
     #[test]
     fn calls_of_one_minute_are_one_roll_up_and_those_of_two_hours_are_one_day() {
         let record = |at_ms, cost| UsageRecord {
             at_ms,
             cost_nanos: cost,
             input_tokens: Some(3),
-            currency: "USD".to_owned(),
+            currency: "USD",
             status: Some(200),
             ..UsageRecord::default()
         };
@@ -293,7 +330,7 @@ mod tests {
             record(119_999, None),
             record(3_600_000, Some(7)),
         ];
-        let sums = roll_up(&records.each_ref());
+        let sums = rolled_up(&records);
         let of = |span| sums.iter().filter(move |(key, _)| key.span == span);
         assert_eq!(of(Span::Minute).count(), 2);
         assert_eq!(of(Span::Hour).count(), 2);
@@ -311,11 +348,10 @@ mod tests {
         let most = || UsageRecord {
             input_tokens: Some(u64::MAX),
             cost_nanos: Some(u64::MAX),
-            currency: "USD".to_owned(),
+            currency: "USD",
             ..UsageRecord::default()
         };
-        let records = [most(), most()];
-        let sums = roll_up(&records.each_ref());
+        let sums = rolled_up(&[most(), most()]);
         assert!(
             sums.values()
                 .all(|sums| (sums.calls, sums.input_tokens) == (2, u64::MAX)

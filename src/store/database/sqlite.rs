@@ -9,6 +9,7 @@ use crate::disk::lock_file;
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::OpenFlags;
+use rusqlite::Statement;
 use rusqlite::ToSql;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::types::ValueRef;
@@ -25,9 +26,10 @@ impl Sqlite {
         drop(made?);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut opened = Sqlite(Connection::open_with_flags(path, flags).map_err(fault)?);
-        opened.prepare_for_use(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
-        )?;
+        opened.prepare_for_use(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+                 PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+        ))?;
         Ok(opened)
     }
 
@@ -74,8 +76,10 @@ impl Engine for Sqlite {
     ) -> Result<(), EngineFault> {
         // A long text is looked up once, and not for each row.
         let mut statement = self.0.prepare_cached(sql).map_err(fault)?;
+        let mut bound = Vec::new();
         rows(&mut |values| {
-            let changed = statement.execute(rusqlite::params_from_iter(values));
+            bind_changes(&mut statement, &mut bound, values).map_err(fault)?;
+            let changed = statement.raw_execute();
             changed.map(|rows| rows as u64).map_err(fault)
         })
     }
@@ -109,6 +113,23 @@ impl Engine for Sqlite {
     fn lock_schema(&mut self) -> Result<(), EngineFault> {
         Ok(()) // A transaction that writes is the only one.
     }
+}
+
+/// Binds what is not what the row before had: most of a record is the same as in the one before.
+fn bind_changes(
+    statement: &mut Statement<'_>,
+    bound: &mut Vec<Value<'static>>,
+    values: &[Value<'_>],
+) -> rusqlite::Result<()> {
+    for (place, value) in values.iter().enumerate() {
+        match bound.get_mut(place) {
+            Some(before) if *before == *value => continue,
+            Some(before) => before.become_like(value),
+            None => bound.push(value.clone().into_owned()),
+        }
+        statement.raw_bind_parameter(place + 1, value)?;
+    }
+    Ok(())
 }
 
 impl ToSql for Value<'_> {
@@ -157,5 +178,8 @@ const BUSY_WAIT_MAX: Duration = Duration::from_secs(2);
 /// What a connection keeps of the file in memory: a transaction of the writer fits in, and what is older is read from
 /// the system's own cache.
 const CACHE_KIB: u32 = 1024;
+/// Pages of the log (4 KiB each) after which they are put into the file. Each time waits for the disk twice, so a busy relay
+/// does it every few seconds.
+const CHECKPOINT_PAGES: u32 = 4000;
 /// Statements that are kept ready: there are some twenty.
 const STATEMENTS_MAX: usize = 32;

@@ -1,9 +1,13 @@
 //! The store as a whole, over SQLite in a folder.
 
 use super::engine::Engine;
+use super::migration::MIGRATIONS;
+use super::migration::migrate;
 use super::sqlite::Sqlite;
 use super::*;
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn open(folder: &Path) -> Store {
@@ -36,6 +40,52 @@ fn record(id: &str, at_ms: u64) -> UsageRecord {
     }
 }
 
+/// A call that has such a record.
+struct Call(UsageRecord);
+
+fn call(record: UsageRecord) -> Arc<Call> {
+    Arc::new(Call(record))
+}
+
+impl Recorded for Call {
+    fn record(&self) -> UsageRecord<&str> {
+        let record = &self.0;
+        UsageRecord {
+            id: &record.id,
+            at_ms: record.at_ms,
+            relay_key: &record.relay_key,
+            policy: &record.policy,
+            lane: &record.lane,
+            host: &record.host,
+            host_key: &record.host_key,
+            model: &record.model,
+            served: &record.served,
+            input_tokens: record.input_tokens,
+            output_tokens: record.output_tokens,
+            cache_read_tokens: record.cache_read_tokens,
+            cache_write_tokens: record.cache_write_tokens,
+            reasoning_tokens: record.reasoning_tokens,
+            cost_nanos: record.cost_nanos,
+            currency: &record.currency,
+            is_estimate: record.is_estimate,
+            status: record.status,
+            code: &record.code,
+            attempts: record.attempts,
+            first_byte_ms: record.first_byte_ms,
+            total_ms: record.total_ms,
+            bytes_in: record.bytes_in,
+            bytes_out: record.bytes_out,
+            is_stream: record.is_stream,
+            is_left: record.is_left,
+            story: "",
+        }
+    }
+
+    fn story(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0.story)
+    }
+}
+
 fn ids(page: &Page<UsageRecord>) -> Vec<&str> {
     page.rows.iter().map(|row| row.id.as_str()).collect()
 }
@@ -45,7 +95,7 @@ async fn records_come_back_as_they_were_page_by_page_the_newest_first() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
     for (id, at) in [("a", NOW), ("b", NOW + 5), ("c", NOW + 5), ("d", NOW + 9)] {
-        store.append_usage(move || record(id, at));
+        store.append_usage(call(record(id, at)));
     }
     store.flush();
     let all = UsageFilter::default();
@@ -63,19 +113,19 @@ async fn records_come_back_as_they_were_page_by_page_the_newest_first() {
 async fn filters_find_what_they_name_in_records_and_in_roll_ups() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
-    store.append_usage(move || record("a", NOW));
-    store.append_usage(move || UsageRecord {
+    store.append_usage(call(record("a", NOW)));
+    store.append_usage(call(UsageRecord {
         relay_key: "key_b".to_owned(),
         status: Some(429),
         code: "rate_limited".to_owned(),
         cost_nanos: None,
         ..record("b", NOW + 60_000)
-    });
-    store.append_usage(move || UsageRecord {
+    }));
+    store.append_usage(call(UsageRecord {
         status: None,
         is_left: true,
         ..record("c", NOW + 3_600_000)
-    });
+    }));
     store.flush();
     let of = |name: &str, value: &str| {
         let value = Some(value.to_owned());
@@ -116,10 +166,10 @@ async fn sums_are_told_apart_by_name_and_by_time() {
     let now = crate::clock::unix_ms() / 3_600_000 * 3_600_000 - 3 * 3_600_000;
     for (number, key) in ["key_a", "key_b", "key_a"].into_iter().enumerate() {
         let number = number as u64;
-        store.append_usage(move || UsageRecord {
+        store.append_usage(call(UsageRecord {
             relay_key: key.to_owned(),
             ..record(&format!("r{number}"), now + number * 3_600_000)
-        });
+        }));
     }
     store.flush();
     let all = UsageFilter::default();
@@ -156,13 +206,13 @@ async fn totals_and_roll_ups_tell_the_same_of_every_name() {
     let store = open(folder.path());
     let now = crate::clock::unix_ms();
     for number in 0..60_u64 {
-        store.append_usage(move || UsageRecord {
+        store.append_usage(call(UsageRecord {
             relay_key: format!("key_{}", number % 3),
             model: format!("m{}", number % 4),
             host: format!("h{}", number % 5),
             status: Some(if number % 7 == 0 { 429 } else { 200 }),
             ..record(&format!("r{number}"), now - number * 1_800_000)
-        });
+        }));
     }
     assert!(store.flush(), "it is written");
     let key = |name: &str| UsageFilter {
@@ -217,11 +267,11 @@ async fn a_sum_that_is_full_stays_full_and_the_next_record_is_written() {
     let store = open(folder.path());
     let now = crate::clock::unix_ms();
     for (id, tokens) in [("a", u64::MAX), ("b", u64::MAX), ("c", 5)] {
-        store.append_usage(move || UsageRecord {
+        store.append_usage(call(UsageRecord {
             input_tokens: Some(tokens),
             cost_nanos: Some(tokens),
             ..record(id, now)
-        });
+        }));
         assert!(store.flush(), "it is written");
     }
     let fine = UsageFilter {
@@ -268,7 +318,7 @@ async fn a_word_that_the_database_refuses_takes_no_other_with_it() {
     };
     store.append_audit(named("before"));
     for id in ["a", "bad", "b", "c"] {
-        store.append_usage(move || record(id, NOW));
+        store.append_usage(call(record(id, NOW)));
     }
     store.append_audit(named("behind"));
     assert!(store.flush(), "it is written");
@@ -288,8 +338,8 @@ async fn what_is_too_old_goes_and_its_days_stay() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
     let now = crate::clock::unix_ms();
-    store.append_usage(move || record("old", now - 10 * 86_400_000));
-    store.append_usage(move || record("new", now));
+    store.append_usage(call(record("old", now - 10 * 86_400_000)));
+    store.append_usage(call(record("new", now)));
     store.finish();
     drop(store);
     let config = StoreConfig {
@@ -315,6 +365,93 @@ async fn what_is_too_old_goes_and_its_days_stay() {
         .await
         .expect("it answers");
     assert_eq!(minutes.len(), 1);
+}
+
+/// Of a store that an earlier relay wrote: its records are those that they were, and found as those of now are.
+#[tokio::test]
+async fn records_of_an_earlier_relay_are_taken_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let mut old = Sqlite::open(&path).expect("it opens");
+    migrate(&mut old, "here", &MIGRATIONS[..4], 1).expect("it migrates");
+    let now = crate::clock::unix_ms();
+    let id = |place: u64| {
+        let time = uuid::Builder::from_unix_timestamp_millis(now + place, &[7; 10]);
+        format!("req_{}", time.into_uuid().simple())
+    };
+    let keyless = UsageRecord {
+        relay_key: String::new(),
+        ..record(&id(0), now)
+    };
+    let of_key = record(&id(1), now + 1);
+    let before = [call(keyless.clone()), call(of_key.clone())];
+    let calls = before.each_ref().map(|call| &**call as &dyn Recorded);
+    queries::append(&mut old, &calls).expect("it is written");
+    drop(old);
+    let store = open(folder.path());
+    // What is there already is not there twice.
+    store.append_usage(call(of_key.clone()));
+    store.append_usage(call(record(&id(2), now + 2)));
+    assert!(store.flush(), "it is written");
+    let asked = |key: Option<&str>, id: Option<String>| {
+        let filter = UsageFilter {
+            key: key.map(ToOwned::to_owned),
+            id,
+            ..UsageFilter::default()
+        };
+        store.usage(filter, None, 9)
+    };
+    let all = asked(None, None).await.expect("it answers");
+    assert_eq!(ids(&all), [id(2), id(1), id(0)]);
+    assert_eq!((&all.rows[2], &all.rows[1]), (&keyless, &of_key));
+    let keyed = asked(Some("key_a"), None).await.expect("it answers");
+    assert_eq!(ids(&keyed), [id(2), id(1)]);
+    let without = asked(Some(""), None).await.expect("it answers");
+    assert_eq!(ids(&without), [id(0)]);
+    for place in 0..3 {
+        let one = asked(None, Some(id(place))).await.expect("it answers");
+        assert_eq!(ids(&one), [id(place)]);
+    }
+}
+
+/// No question goes through all records: what is asked of them has an order that they are kept in.
+#[test]
+fn records_are_found_by_the_trees_that_are_written() {
+    let mut engine = Sqlite::in_memory();
+    migrate(&mut engine, "here", MIGRATIONS, 1).expect("it migrates");
+    let mut plan = |filter: &UsageFilter| {
+        let conditions = filter.records();
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT * FROM usage_records{} ORDER BY at_ms DESC, id DESC LIMIT 3",
+            conditions.sql()
+        );
+        let rows = engine.query(&sql, &conditions.values).expect("it answers");
+        let steps: Vec<String> = rows.iter().map(|row| row.text(3)).collect();
+        steps.join("; ")
+    };
+    let id = UsageFilter {
+        id: Some("req_01a22e18997c7e9fa3e8fbf098d5df6b".to_owned()),
+        ..UsageFilter::default()
+    };
+    let found = plan(&id);
+    assert!(
+        found.contains("usage_records_by_time (at_ms>? AND at_ms<?)"),
+        "{found}"
+    );
+    let key = UsageFilter {
+        key: Some("key_a".to_owned()),
+        ..UsageFilter::default()
+    };
+    let found = plan(&key);
+    assert!(
+        found.contains("usage_records_by_key (relay_key=?)"),
+        "{found}"
+    );
+    let found = plan(&UsageFilter::default());
+    assert!(
+        found.contains("usage_records_by_time") && !found.contains("TEMP"),
+        "{found}"
+    );
 }
 
 #[tokio::test]
@@ -389,7 +526,7 @@ fn a_store_is_private_and_read_by_others_of_this_user() {
             .is_none()
     );
     let store = open(folder.path());
-    store.append_usage(move || record("a", NOW));
+    store.append_usage(call(record("a", NOW)));
     store.flush();
     let mut reader = StoreReader::open(&place)
         .expect("it opens")

@@ -44,6 +44,19 @@ impl Row {
     }
 }
 
+impl Value<'static> {
+    /// Takes another value in place of its own; a text goes where the one before was.
+    pub(super) fn become_like(&mut self, value: &Value<'_>) {
+        match (self, value) {
+            (Value::Text(Cow::Owned(text)), Value::Text(other)) => {
+                text.clear();
+                text.push_str(other);
+            }
+            (other, value) => *other = value.clone().into_owned(),
+        }
+    }
+}
+
 impl Value<'_> {
     /// The same, for as long as anybody wants it.
     pub(super) fn into_owned(self) -> Value<'static> {

@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::engine::whole;
 use super::fault::EngineFault;
 use super::queries;
-use super::record::UsageRecord;
+use super::record::Recorded;
 use super::settings;
 use crate::clock;
 use std::fmt::Display;
@@ -21,12 +21,10 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use std::time::Instant;
 
-/// A record that is made when it is written.
-pub(super) type LateRecord = Box<dyn FnOnce() -> UsageRecord + Send>;
-
-/// What the writer is told; `U` is a call's record, as it waits or as it is written.
-pub(super) enum Write<U = LateRecord> {
-    Usage(U),
+/// What the writer is told.
+pub(super) enum Write {
+    /// A call, of which a record is made when it is written.
+    Usage(Arc<dyn Recorded>),
     Audit(Box<AuditEntry>),
     Setting {
         name: String,
@@ -34,18 +32,6 @@ pub(super) enum Write<U = LateRecord> {
     },
     /// Its end is the word: everything before it is written.
     Flush(mpsc::Sender<()>),
-}
-
-impl Write {
-    /// The same with its record made.
-    fn made(self) -> Write<UsageRecord> {
-        match self {
-            Write::Usage(record) => Write::Usage(record()),
-            Write::Audit(entry) => Write::Audit(entry),
-            Write::Setting { name, value } => Write::Setting { name, value },
-            Write::Flush(done) => Write::Flush(done),
-        }
-    }
 }
 
 /// What is counted of the writer.
@@ -84,7 +70,7 @@ impl Writer {
                         std::thread::park_timeout(GATHERED);
                     }
                     let more = words.try_iter().take(BATCH_MAX - 1);
-                    let batch: Vec<_> = iter::once(first).chain(more).map(Write::made).collect();
+                    let batch: Vec<_> = iter::once(first).chain(more).collect();
                     is_full = batch.len() == BATCH_MAX;
                     self.write(batch);
                 }
@@ -97,7 +83,7 @@ impl Writer {
 
     /// Writes words in one transaction. Where the database refuses it, each half is written by itself, down to the word
     /// that it refuses: that one alone is lost.
-    fn write(&mut self, mut batch: Vec<Write<UsageRecord>>) {
+    fn write(&mut self, mut batch: Vec<Write>) {
         let count = batch.len() as u64;
         match self.try_long(&batch) {
             Ok(()) => {
@@ -121,7 +107,7 @@ impl Writer {
     }
 
     /// Tries for as long as it may work in a moment and the daemon does not end.
-    fn try_long(&mut self, batch: &[Write<UsageRecord>]) -> Result<(), EngineFault> {
+    fn try_long(&mut self, batch: &[Write]) -> Result<(), EngineFault> {
         let mut wait = RETRY_WAIT;
         loop {
             match whole(&mut *self.engine, |engine| put(engine, batch)) {
@@ -169,11 +155,11 @@ impl Writer {
     }
 }
 
-fn put(engine: &mut dyn Engine, batch: &[Write<UsageRecord>]) -> Result<(), EngineFault> {
-    let mut records = Vec::with_capacity(batch.len());
+fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
+    let mut calls = Vec::with_capacity(batch.len());
     for word in batch {
         match word {
-            Write::Usage(record) => records.push(record),
+            Write::Usage(call) => calls.push(&**call),
             Write::Audit(entry) => audit::append(engine, entry)?,
             Write::Setting { name, value } => {
                 settings::write(engine, name, value, clock::unix_ms())?;
@@ -181,11 +167,11 @@ fn put(engine: &mut dyn Engine, batch: &[Write<UsageRecord>]) -> Result<(), Engi
             Write::Flush(_) => {}
         }
     }
-    queries::append(engine, &records)
+    queries::append(engine, &calls)
 }
 
 /// Says of a change that it is not in the audit log; calls that are lost are counted, and there may be many.
-pub(super) fn say_lost<U>(word: &Write<U>, cause: &dyn Display) {
+pub(super) fn say_lost(word: &Write, cause: &dyn Display) {
     if let Write::Audit(entry) = word {
         let AuditEntry {
             actor,
@@ -202,7 +188,7 @@ pub(super) fn say_lost<U>(word: &Write<U>, cause: &dyn Display) {
 }
 
 /// Tells those who wait that it is written. Whoever does not wait any more needs no answer.
-fn answer(batch: Vec<Write<UsageRecord>>) {
+fn answer(batch: Vec<Write>) {
     for word in batch {
         match word {
             Write::Flush(done) => drop(done.send(())),
