@@ -54,7 +54,7 @@ service: disk
 update:   egress cause hex
 config: valkey telemetry egress store secret catalog session codex pool conversation archive auth server control update license authority alert
 daemon: clock signal valkey listen calls telemetry catalog limits lane upstream tap store session codex record pool routing alert conversation archive auth server control service config authority cause disk sync
-cli: clock signal wire egress store secret catalog auth authority session codex record control service update config daemon hex disk
+cli: clock signal calls wire egress store secret catalog auth authority session codex record control service update config daemon hex disk
 ";
 
 /// Rooms that think and do nothing, like every file whose first line ends with [pure], in backticks or not.

@@ -1,4 +1,4 @@
-//! A JSON text that is written from its begin to its end. `[pure]`
+//! A JSON text that is written from its begin to its end, without what is not there. `[pure]`
 
 use crate::quote::quote;
 use std::fmt::Write;
@@ -36,14 +36,16 @@ impl JsonText {
     }
 
     pub(super) fn text(&mut self, name: &'static str, value: Option<&str>) {
-        self.name(name);
-        match value {
-            Some(value) => self.value(value),
-            None => self.bare("null"),
+        if let Some(value) = value {
+            self.name(name);
+            self.value(value);
         }
     }
 
     pub(super) fn number(&mut self, name: &'static str, value: u32) {
+        if value == 0 {
+            return;
+        }
         self.name(name);
         // A string takes all.
         let _ = write!(self.text, "{value}");
@@ -52,11 +54,13 @@ impl JsonText {
 
     /// Milliseconds to a tenth.
     pub(super) fn span(&mut self, name: &'static str, value: Option<Duration>) {
-        self.name(name);
         let Some(span) = value else {
-            return self.bare("null");
+            return;
         };
-        let tenths = (span.as_micros() + 50) / 100;
+        self.name(name);
+        // Half a million years; wider numbers are far slower to write.
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX - 50);
+        let tenths = (micros + 50) / 100;
         let _ = write!(self.text, "{}.{}", tenths / 10, tenths % 10);
         self.is_first = false;
     }
@@ -67,6 +71,9 @@ impl JsonText {
         values: &[T],
         mut tell: impl FnMut(&mut JsonText, &T),
     ) {
+        if values.is_empty() {
+            return;
+        }
         self.name(name);
         self.text.push('[');
         values.iter().for_each(|value| tell(self, value));
@@ -102,4 +109,4 @@ impl JsonText {
 }
 
 /// Bytes of a usual text.
-const BYTES_USUAL: usize = 512;
+const BYTES_USUAL: usize = 256;

@@ -28,6 +28,7 @@ pub(crate) use metrics::Gauge;
 pub(crate) use metrics::Metrics;
 pub(crate) use record::CallRecord;
 pub(crate) use record::Charge;
+pub(crate) use record::whole_story;
 pub(crate) use recorder::CallRecorder;
 pub(crate) use recorder::Took;
 pub(crate) use refused::RefusedRequest;

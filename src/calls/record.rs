@@ -6,7 +6,9 @@ use crate::turn::LaneId;
 use crate::turn::StopReason;
 use crate::turn::Usage;
 use serde::Serialize;
+use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,7 +181,8 @@ impl CallRecord {
     }
 
     /// What of a call is told to who asks for this one, beside its numbers, as JSON: its phases, its tries, its labels. Every
-    /// call has one made, so it is written as it is and not by way of a tree or a serializer.
+    /// call has one made and kept, so it is written as it is and not by way of a tree or a serializer, and leaves out what
+    /// is not there; [`whole_story`] has it.
     pub(crate) fn story(&self) -> String {
         let mut story = JsonText::object();
         story.text("session", self.session);
@@ -249,6 +252,54 @@ impl Spans {
     }
 }
 
+/// A story with a null, a zero or an empty list for what its text leaves out.
+pub(crate) fn whole_story(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(kept @ Value::Object(_)) => whole(story_shape(), kept),
+        Ok(other) => other,
+        Err(_) => Value::Null,
+    }
+}
+
+fn story_shape() -> Value {
+    json!({
+        "session": null,
+        "text": null,
+        "stop": null,
+        "message": null,
+        "emulated": [],
+        "upstream_requests": 0,
+        "ms": {
+            "queue": null, "delivery": null, "first_byte": null, "end": null, "total": null, "overhead": null,
+        },
+        "tries": [{ "lane": null, "key": null, "outcome": null, "after_ms": null, "took_ms": null }],
+    })
+}
+
+/// What was kept in the order of a shape, which says what is told where nothing was. A list's shape is that of each of its
+/// entries.
+fn whole(shape: Value, kept: Value) -> Value {
+    match (shape, kept) {
+        (Value::Object(shape), Value::Object(mut kept)) => {
+            let members = shape.into_iter().map(|(name, shape)| {
+                let value = kept.shift_remove(&name).unwrap_or_default();
+                (name, whole(shape, value))
+            });
+            let mut told: Map<String, Value> = members.collect();
+            told.extend(kept);
+            Value::Object(told)
+        }
+        (Value::Array(shape), Value::Array(kept)) => {
+            let shape = shape.into_iter().next().unwrap_or_default();
+            let entries = kept.into_iter().map(|entry| whole(shape.clone(), entry));
+            Value::Array(entries.collect())
+        }
+        (Value::Array(_), Value::Null) => Value::Array(Vec::new()),
+        (shape, Value::Null) => shape,
+        (_, kept) => kept,
+    }
+}
+
 fn tokens(usage: Usage) -> Tokens {
     Tokens {
         input_tokens: usage.input_tokens,
@@ -288,8 +339,10 @@ mod tests {
             },
             ..CallRecord::default()
         };
-        let story: Value = serde_json::from_str(&entry.story()).expect("it is JSON");
-        let expected = serde_json::json!({
+        let text = entry.story();
+        assert!(!text.contains("null") && !text.contains("key"), "{text}");
+        let story = whole_story(&text);
+        let expected = json!({
             "session": null,
             "text": null,
             "stop": "end\n\"x\"",
@@ -303,9 +356,18 @@ mod tests {
                 "lane": "http:one", "key": null, "outcome": "answered", "after_ms": 1.4, "took_ms": 12.0,
             }],
         });
-        assert_eq!(story, expected);
-        let nothing: Value = serde_json::from_str(&CallRecord::default().story()).expect("it is");
-        assert_eq!(nothing["tries"], serde_json::json!([]));
+        // In this order as well, and so is what an earlier relay kept whole.
+        assert_eq!(story.to_string(), expected.to_string());
+        assert_eq!(
+            whole_story(&expected.to_string()).to_string(),
+            expected.to_string()
+        );
+        let nothing = whole_story(&CallRecord::default().story());
+        assert_eq!(
+            (&nothing["tries"], &nothing["upstream_requests"]),
+            (&json!([]), &json!(0))
+        );
+        assert_eq!(whole_story("no story"), Value::Null);
     }
 
     #[test]

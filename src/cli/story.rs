@@ -1,5 +1,6 @@
 //! `explain call`: one call's story, out of the store, or where that has it not, out of the recent calls.
 
+use crate::calls::whole_story;
 use crate::catalog::Nanos;
 use crate::cli::args::Explain;
 use crate::cli::explain;
@@ -34,7 +35,7 @@ pub(crate) fn call(id: &str, args: &Explain, env: &Env) -> anyhow::Result<Comman
         out::json(&recent)?;
         return Ok(CommandOutcome::Done);
     };
-    let story: Value = serde_json::from_str(&record.story).unwrap_or_default();
+    let story = whole_story(&record.story);
     let row = contract::find(&record.code);
     if args.json {
         let mut told = record.json();

@@ -9,6 +9,7 @@ use super::reply::Problem;
 use super::reply::Reply;
 use crate::calls::Filter;
 use crate::calls::RefusedRequest;
+use crate::calls::whole_story;
 use crate::clock;
 use crate::store::Cursor;
 use crate::store::GroupBy;
@@ -198,7 +199,7 @@ pub(super) async fn story(plane: &Plane, id: &str) -> Result<Value, Problem> {
         return recent(plane, id);
     };
     let mut told = record(&kept, &KeyNames::of(plane));
-    told["story"] = serde_json::from_str(&kept.story).unwrap_or_default();
+    told["story"] = whole_story(&kept.story);
     told["error"] = error(&kept.code);
     Ok(told)
 }
