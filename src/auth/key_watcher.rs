@@ -5,16 +5,13 @@
 
 use super::admission::Admission;
 use crate::cause::causes;
-use crate::store::Depth;
-use crate::store::Drafts;
+use crate::store::FileWatch;
 use crate::store::KeyFile;
-use crate::store::Watch;
 use std::fs;
+use std::future;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -24,20 +21,25 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Follows the file until the task is aborted.
 pub(crate) fn watch(file: KeyFile, admission: Admission) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let changed = Arc::new(Notify::new());
-        let _watcher = watcher(&file, &changed);
+        let watch = watcher(&file);
         // What changed before the watch began is taken up at once.
-        changed.notify_one();
-        let mut seen = None;
+        let (mut is_told, mut seen) = (true, None);
         loop {
-            let told = timeout(LOOK_EVERY, changed.notified()).await.is_ok();
             let stamp = Some(stamp(file.path()));
-            if told || stamp != seen {
+            if is_told || stamp != seen {
                 seen = stamp;
                 take_up(&file, &admission);
             }
+            is_told = timeout(LOOK_EVERY, changed(watch.as_ref())).await.is_ok();
         }
     })
+}
+
+async fn changed(watch: Option<&FileWatch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => future::pending().await,
+    }
 }
 
 /// Reads the file, and lets its keys in from now on.
@@ -51,21 +53,10 @@ pub(crate) fn take_up(file: &KeyFile, admission: &Admission) {
     }
 }
 
-fn watcher(file: &KeyFile, changed: &Arc<Notify>) -> Option<Watch> {
-    let (folder, name) = (file.path().parent()?, file.path().file_name()?.to_owned());
-    let changed = Arc::clone(changed);
-    let is_ours = move |path: &Path| path.file_name() == Some(&name);
-    let told = move || changed.notify_one();
-    Watch::begin(
-        &[(folder, Depth::One)],
-        &Drafts::default(),
-        is_ours,
-        told,
-    )
-    .inspect_err(
-        |error| tracing::warn!(%error, "changes of the keys are seen within {LOOK_EVERY:?} only"),
-    )
-    .ok()
+fn watcher(file: &KeyFile) -> Option<FileWatch> {
+    FileWatch::begin(file.path())
+        .inspect_err(|error| tracing::warn!(%error, "changes of the keys are seen within {LOOK_EVERY:?} only"))
+        .ok()
 }
 
 /// What differs once a file was replaced.

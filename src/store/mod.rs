@@ -24,6 +24,7 @@ mod error;
 mod migrate;
 mod mirror;
 
+mod file_watch;
 mod key;
 mod keyfile;
 mod secret;
@@ -54,6 +55,7 @@ pub(crate) use database::tell_audit;
 pub(crate) use draft::Drafts;
 pub(crate) use draft::Rewritten;
 pub(crate) use error::StoreError;
+pub(crate) use file_watch::FileWatch;
 pub(crate) use key::Key;
 pub(crate) use key::KeyError;
 pub(crate) use key::KeyState;

@@ -882,6 +882,11 @@ fn usage_is_told_in_records_sums_series_files_and_pages() {
     let key = declared(&plane, &host);
     let mut asking = call("x");
     asking["model"] = "m".into();
+    // As long as no key is in force, whoever shows one is served without.
+    wait::until("keys in force", || {
+        let answer = client::get(plane.relay.address, "/v1/models");
+        (answer.status == 401).then_some(())
+    });
     wait::until("the key in force", || {
         let answer = client::post_as(plane.relay.address, &key, &asking);
         (answer.status == 200).then_some(())
