@@ -28,7 +28,8 @@ impl Sqlite {
         let mut opened = Sqlite(Connection::open_with_flags(path, flags).map_err(fault)?);
         opened.prepare_for_use(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
-                 PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+                 PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \
+                 PRAGMA journal_size_limit = {LOG_BYTES_KEPT};"
         ))?;
         Ok(opened)
     }
@@ -181,5 +182,7 @@ const CACHE_KIB: u32 = 1024;
 /// Pages of the log (4 KiB each) after which they are put into the file. Each time waits for the disk twice, so a busy relay
 /// does it every few seconds.
 const CHECKPOINT_PAGES: u32 = 4000;
+/// What the log keeps of the disk once it is in the file; a step of the schema writes as much as the whole file into it.
+const LOG_BYTES_KEPT: u32 = 32 << 20;
 /// Statements that are kept ready: there are some twenty.
 const STATEMENTS_MAX: usize = 32;
