@@ -11,7 +11,6 @@ use crate::lane::Lane;
 use crate::lane::Serving;
 use crate::lane::committed;
 use crate::session::Mode;
-use crate::session::ignored;
 use crate::turn::ConversationId;
 use crate::turn::LaneId;
 use crate::turn::Request;
@@ -48,7 +47,7 @@ impl Lane for ClaudeLane {
         match unfit::why(request) {
             Some(fault) => Fit::Unfit(fault),
             None => Fit::Fits {
-                ignored: ignored(request),
+                ignored: self.pool.launcher.ignored(request),
                 affinity: self.affinity(request, call.conversation.as_ref()),
             },
         }

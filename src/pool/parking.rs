@@ -217,6 +217,7 @@ fn call_of(block: &Block) -> Option<String> {
 mod tests {
     use super::*;
     use crate::session::Mode;
+    use crate::session::OwnTools;
     use crate::turn::Owner;
     use crate::turn::Tool;
     use crate::turn::ToolRule;
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn only_the_same_conversation_goes_on() {
         let first = Request::plain(vec![asked("q")]);
-        let shape = Shape::of(&first, Mode::Pty);
+        let shape = Shape::of(&first, Mode::Pty, OwnTools::None);
         let parking = Parking::of(&first, &shape, &[call()], None);
         let follow_up = |question: &str, id: &str| {
             let messages = vec![
@@ -264,7 +265,7 @@ mod tests {
                 rule,
                 one_at_a_time: None,
             });
-            let shape = Shape::of(&first, Mode::Pty);
+            let shape = Shape::of(&first, Mode::Pty, OwnTools::None);
             Parking::of(&first, &shape, &[said], None).is_worth_its_session()
         };
         assert!(waits(None, call()));
@@ -279,7 +280,7 @@ mod tests {
     #[test]
     fn inputs_may_differ_where_ids_are_enough() {
         let first = Request::plain(vec![asked("q")]);
-        let shape = Shape::of(&first, Mode::Pty);
+        let shape = Shape::of(&first, Mode::Pty, OwnTools::None);
         let parking = Parking::of(&first, &shape, &[call()], None);
         let filled =
             json!({"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1, "b": false}});
@@ -304,8 +305,12 @@ mod tests {
             message(Role::Assistant, vec![call()]),
             more,
         ]);
-        let (claim, onward) =
-            Claim::of(&asked, &Shape::of(&asked, Mode::Pty), None, Likeness::Exact);
+        let (claim, onward) = Claim::of(
+            &asked,
+            &Shape::of(&asked, Mode::Pty, OwnTools::None),
+            None,
+            Likeness::Exact,
+        );
         assert_eq!((claim.held, onward), (None, None));
     }
 
@@ -316,7 +321,7 @@ mod tests {
     #[test]
     fn a_prompt_goes_on_in_the_conversation_of_its_name_and_in_no_other() {
         let first = Request::plain(vec![asked("q")]);
-        let shape = Shape::of(&first, Mode::Pty);
+        let shape = Shape::of(&first, Mode::Pty, OwnTools::None);
         let said = [Block::Text("a".into())];
         let parking = Parking::of(&first, &shape, &said, Some(named("n")));
         let answer = |text: &str| message(Role::Assistant, vec![Block::Text(text.into())]);
@@ -348,7 +353,7 @@ mod tests {
         let said = [Block::Text("a".into())];
         let parking = Parking::of(
             &first,
-            &Shape::of(&first, Mode::Pty),
+            &Shape::of(&first, Mode::Pty, OwnTools::None),
             &said,
             Some(name.clone()),
         );
@@ -358,7 +363,7 @@ mod tests {
             parking.admits(
                 &Claim::of(
                     &next,
-                    &Shape::of(&next, Mode::Pty),
+                    &Shape::of(&next, Mode::Pty, OwnTools::None),
                     Some(&name),
                     Likeness::Exact
                 )
@@ -370,7 +375,7 @@ mod tests {
             !parking.admits(
                 &Claim::of(
                     &next,
-                    &Shape::of(&next, Mode::Pty),
+                    &Shape::of(&next, Mode::Pty, OwnTools::None),
                     Some(&name),
                     Likeness::Exact
                 )
@@ -387,7 +392,7 @@ mod tests {
             !parking.admits(
                 &Claim::of(
                     &next,
-                    &Shape::of(&next, Mode::Pty),
+                    &Shape::of(&next, Mode::Pty, OwnTools::None),
                     Some(&name),
                     Likeness::Exact
                 )

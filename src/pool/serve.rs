@@ -113,7 +113,7 @@ impl ServeCall {
             Ok(None) => {}
             Err(fault) => return Some(fault),
         }
-        let shape = Shape::of(&self.request, self.mode);
+        let shape = self.launcher.shape(&self.request, self.mode);
         let mut tries = Tries::of(self.plans().await);
         let mut outcome = self.rejoin(&shape, Likeness::Exact).await;
         if matches!(outcome, TurnOutcome::Misdelivered) && tries.plans.len() == 0 {

@@ -15,8 +15,10 @@ use super::launch::Opening;
 use super::launch_context::LaunchContext;
 use super::machine::Limits;
 use super::machine::Machine;
+use super::mcp::offer::OwnTools;
 use super::mcp::tool_list::ToolList;
 use super::mode::Mode;
+use super::prepare;
 use super::pty::spawn::Exit;
 use super::pty::spawn::Process;
 use super::pty::transport::PtyTransport;
@@ -35,6 +37,7 @@ use super::witness::tail::Tail;
 use crate::clock;
 use crate::tap::TapSession;
 use crate::turn::Message;
+use crate::turn::Request;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -141,6 +144,23 @@ impl Launcher {
     /// Whether the CLI may tell this model something that was not seen yet.
     pub(crate) fn may_tell_more(&self, reader: TranscriptReader<'_>) -> bool {
         !self.shared.launch_context.transcript_store.is_known(reader)
+    }
+
+    /// What must be known of this call when its session is launched.
+    pub(crate) fn shape(&self, request: &Request, mode: Mode) -> Shape {
+        Shape::of(request, mode, self.own_tools())
+    }
+
+    /// What of this call no session can honour, by path.
+    pub(crate) fn ignored(&self, request: &Request) -> Vec<String> {
+        prepare::ignored(request, self.own_tools())
+    }
+
+    pub(super) fn own_tools(&self) -> OwnTools {
+        match self.shared.launch_context.config.builtin_tools {
+            true => OwnTools::Offered,
+            false => OwnTools::None,
+        }
     }
 
     /// Whether sessions can be primed on this system.

@@ -75,12 +75,13 @@ pub(crate) use launcher::Birth;
 pub(crate) use launcher::Launched;
 pub(crate) use launcher::Launcher;
 pub(crate) use launcher::Session;
+#[cfg(test)]
+pub(crate) use mcp::offer::OwnTools;
 pub(crate) use mcp::result::tool_answers;
 pub(crate) use mcp::tool_list::ToolList;
 pub(crate) use prepare::Continuation;
 pub(crate) use prepare::PreparedTurn;
 pub(crate) use prepare::TurnBuilder;
-pub(crate) use prepare::ignored;
 pub(crate) use reply::Recipient;
 pub(crate) use reply::TurnOutcome;
 pub(crate) use shape::Shape;

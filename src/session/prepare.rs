@@ -7,9 +7,9 @@ use super::history;
 use super::installation::Installation;
 use super::launch;
 use super::launcher::Launcher;
+use super::mcp::offer::Offer;
+use super::mcp::offer::OwnTools;
 use super::mcp::result::Answered;
-use super::mcp::tool_list;
-use super::mcp::tool_list::ToolList;
 use super::mode::Mode;
 use super::print::input;
 use super::reply::TurnOutcome;
@@ -216,7 +216,7 @@ impl TurnBuilder<'_> {
         Labels {
             session: Some(session),
             emulated,
-            ignored: ignored(request),
+            ignored: self.launcher.ignored(request),
             ..Labels::exact(LaneId::new(self.mode.lane()))
         }
     }
@@ -238,7 +238,7 @@ impl TurnBuilder<'_> {
             start,
             keyed: self.launcher.is_keyed(),
             enter: Enter::of(self.installation.habits()),
-            tools: ToolList::of(&request.tools),
+            tools: Offer::of(&request.tools, self.launcher.own_tools()).list,
             reading: reading(request),
             hearing: request.reading,
             sole_stop: sole(&request.sampling.stop_sequences),
@@ -294,9 +294,9 @@ fn sole(sequences: &[String]) -> Option<String> {
 }
 
 /// What of a request this lane cannot honour, by path.
-pub(crate) fn ignored(request: &Request) -> Vec<String> {
+pub(super) fn ignored(request: &Request, own: OwnTools) -> Vec<String> {
     let mut ignored = request.ignored.clone();
-    ignored.extend(tool_list::changes(&request.tools));
+    ignored.extend(Offer::of(&request.tools, own).changed);
     if launch::cuts(&request.system) {
         ignored.push("system".to_owned());
     }

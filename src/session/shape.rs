@@ -1,6 +1,8 @@
 //! What must be known of a call when its session is launched. `[pure]`
 
 use super::mcp::name;
+use super::mcp::offer::Offer;
+use super::mcp::offer::OwnTools;
 use super::mode::Mode;
 use crate::turn::Request;
 use crate::turn::ToolChoice;
@@ -27,7 +29,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub(crate) fn of(request: &Request, mode: Mode) -> Shape {
+    pub(crate) fn of(request: &Request, mode: Mode, own: OwnTools) -> Shape {
         Shape {
             mode,
             model: request.model.clone(),
@@ -36,7 +38,7 @@ impl Shape {
                 .sampling
                 .max_tokens
                 .unwrap_or_else(|| answer_tokens_max(&request.model)),
-            extra_body: extra_body(request),
+            extra_body: extra_body(request, own),
             thinking: request.sampling.thinks(),
             betas: betas(request),
         }
@@ -56,7 +58,7 @@ impl Shape {
     }
 }
 
-fn extra_body(request: &Request) -> String {
+fn extra_body(request: &Request, own: OwnTools) -> String {
     let sampling = &request.sampling;
     let mut body = Map::new();
     // The CLI cuts the bound at what it believes of the model; what is merged in stays.
@@ -84,6 +86,9 @@ fn extra_body(request: &Request) -> String {
         body.insert("thinking".into(), thinking.clone());
     }
     body.extend(sampling.verbatim.clone());
+    if let Some(tools) = Offer::of(&request.tools, own).merged {
+        body.insert("tools".into(), tools);
+    }
     let choice = request
         .tool_choice
         .as_ref()
@@ -148,9 +153,9 @@ mod tests {
     #[test]
     fn callers_that_name_other_betas_get_sessions_of_their_own() {
         let mut request = request();
-        let plain = Shape::of(&request, Mode::Pty);
+        let plain = Shape::of(&request, Mode::Pty, OwnTools::None);
         request.betas = vec!["a-2025-01-01".into(), "b-2026-01-01".into()];
-        let named = Shape::of(&request, Mode::Pty);
+        let named = Shape::of(&request, Mode::Pty, OwnTools::None);
         assert_eq!(named.betas, "a-2025-01-01,b-2026-01-01");
         assert_ne!(named, plain);
     }
@@ -163,9 +168,9 @@ mod tests {
             .sampling
             .verbatim
             .insert("output_config".into(), config);
-        assert_eq!(Shape::of(&request, Mode::Pty).betas, EFFORT);
+        assert_eq!(Shape::of(&request, Mode::Pty, OwnTools::None).betas, EFFORT);
         request.betas = vec![EFFORT.into()];
-        assert_eq!(Shape::of(&request, Mode::Pty).betas, EFFORT);
+        assert_eq!(Shape::of(&request, Mode::Pty, OwnTools::None).betas, EFFORT);
     }
 
     #[test]
@@ -173,7 +178,10 @@ mod tests {
         let mut request = request();
         for (tokens, body) in [(4096, ""), (200_000, r#"{"max_tokens":200000}"#)] {
             request.sampling.max_tokens = Some(tokens);
-            assert_eq!(Shape::of(&request, Mode::Pty).extra_body, body);
+            assert_eq!(
+                Shape::of(&request, Mode::Pty, OwnTools::None).extra_body,
+                body
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The caller's tools: offered to the model, called by it, answered by the caller, in whatever way it comes back.
 
+use super::support::client;
 use super::support::client::Response;
 use super::support::client::conversation;
 use super::support::relay::Relay;
@@ -273,13 +274,43 @@ fn what_the_lane_cannot_offer_is_named() {
     let relay = World::upstream(&upstream).start();
     let mut body = conversation(&json!([{"role": "user", "content": "Which label?"}]));
     body["tools"] = json!([
-        {"name": "either", "input_schema": {"type": "object", "oneOf": [{}, {}]}},
+        {"name": "exact", "input_schema": {"type": "object", "maxProperties": 9_007_199_254_740_993_u64}},
         {"type": "web_search_20250305", "name": "web_search"},
     ]);
     let answer = relay.post(&body);
     assert_eq!(answer.text(), "Which label?", "{}", answer.body);
     let ignored = answer.header("x-relay-ignored");
     assert_eq!(ignored, "tools.1.web_search_20250305,tools.0.input_schema");
+}
+
+/// The CLI would cut, rewrite, take apart or leave out each of these, were they listed.
+#[test]
+fn what_claude_would_change_of_tools_reaches_the_model_as_it_was_written() {
+    for driver in ["pty", "print"] {
+        let driver = format!("x-relay-driver: {driver}");
+        let upstream = calling();
+        let relay = World::upstream(&upstream).start();
+        let mut body = call(&json!([{"role": "user", "content": "Which words?"}]));
+        let tools = json!([
+            {"name": "weather", "description": "d".repeat(5000), "input_schema": {"type": "object",
+                "oneOf": [{"required": ["Größe"]}], "properties": {"Größe": {"type": "string"}}}},
+            {"name": "time", "description": "and so on…", "input_schema": {"type": "object"}},
+        ]);
+        body["tools"] = tools.clone();
+        let answer = client::post_with(relay.address, &body, &driver);
+        assert_eq!(answer.json()["stop_reason"], "tool_use", "{}", answer.body);
+        assert_eq!(answer.header("x-relay-ignored"), "none");
+        let mut asked = upstream.bodies()[0]["tools"].clone();
+        for tool in asked.as_array_mut().expect("a list") {
+            let name = tool["name"].as_str().unwrap_or_default();
+            tool["name"] = name.trim_start_matches("mcp__relay__").into();
+        }
+        assert_eq!(asked, tools);
+        let mut next = call(&follow_up("Which words?", &answer, results()));
+        next["tools"] = tools;
+        let next = client::post_with(relay.address, &next, &driver);
+        assert_eq!(next.text(), "Thank you.", "{}", next.body);
+    }
 }
 
 /// The older family takes nothing but keystrokes together with tools; its editor keeps what the prompt box would not.

@@ -83,12 +83,12 @@ pub(crate) const ROWS: &[Row] = &[
     same(
         "tools.*.description",
         Honoured,
-        "ignored beyond 2,048 characters, or where the CLI rewrites characters",
+        "ignored where the CLI cuts or rewrites it and all tools are longer than 64 KiB",
     ),
     same(
         "tools.*.input_schema",
         Honoured,
-        "ignored where the top level has oneOf, anyOf or allOf, or a property an odd name; 1.0 becomes 1",
+        "ignored where the CLI takes it apart and all tools are longer than 64 KiB; 1.0 becomes 1",
     ),
     same("tools.*.cache_control", Moot, ""),
     same("tools.*.strict", Ignored, ""),
