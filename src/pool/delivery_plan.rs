@@ -8,6 +8,7 @@ use crate::session::is_told_at_once;
 use crate::session::plan_delivery;
 use crate::session::plan_last_block;
 use crate::session::plan_through_editor;
+use crate::session::splits_exactly;
 use crate::turn::Request;
 
 /// One way.
@@ -49,7 +50,10 @@ pub(crate) fn delivery_plans(request: &Request, mode: Mode, gates: bool) -> Vec<
         let last = plan_last_block(prompt);
         if whole != Delivery::Transcript {
             delivery_plans.push(DeliveryPlan::Typed(whole));
-        } else if last != Delivery::Transcript && !request.tools.is_empty() {
+        } else if last != Delivery::Transcript
+            && !request.tools.is_empty()
+            && (splits_exactly(prompt) || !gates)
+        {
             delivery_plans.push(DeliveryPlan::Split(last));
         }
     }
@@ -139,6 +143,21 @@ mod tests {
         assert!(matches!(
             delivery_plans(&asked, Mode::Pty, false).as_slice(),
             [DeliveryPlan::Split(_), DeliveryPlan::Split(_)]
+        ));
+        // The CLI would end the first of two texts with a newline.
+        let asked = request(vec![text("one"), text("two")], true);
+        assert_eq!(
+            delivery_plans(&asked, Mode::Pty, true),
+            [DeliveryPlan::Launched]
+        );
+        assert!(matches!(
+            delivery_plans(&asked, Mode::Pty, false).as_slice(),
+            [DeliveryPlan::Split(_), DeliveryPlan::Split(_)]
+        ));
+        let asked = request(vec![text("one\n"), text("two")], true);
+        assert!(matches!(
+            delivery_plans(&asked, Mode::Pty, true).as_slice(),
+            [DeliveryPlan::Split(_), DeliveryPlan::Launched]
         ));
         let asked = request(vec![result(), text("and?")], true);
         assert!(matches!(

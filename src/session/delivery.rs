@@ -65,6 +65,31 @@ pub(crate) fn plan_last_block(prompt: &Message) -> Delivery {
     }
 }
 
+/// Whether the model gets a message as it was written where its last block is typed behind the others: the CLI ends a text
+/// that the typed one follows with a newline, which only a text that ends in one can spare.
+pub(crate) fn splits_exactly(prompt: &Message) -> bool {
+    match prompt.blocks.iter().nth_back(1) {
+        Some(Block::Text(text)) => unclosed(text).is_some(),
+        Some(_) | None => true,
+    }
+}
+
+/// Takes the last block of the message away, which is typed, and the newline that the CLI gives back to the text before it.
+pub(crate) fn leave_open(prompt: &mut Message) {
+    prompt.blocks.pop();
+    if let Some(Block::Text(text)) = prompt.blocks.last_mut()
+        && let Some(open) = unclosed(text)
+    {
+        *text = open.to_owned();
+    }
+}
+
+/// A text without the newline at its end; a text that says nothing without it would be left away.
+fn unclosed(text: &str) -> Option<&str> {
+    text.strip_suffix('\n')
+        .filter(|open| !open.trim().is_empty())
+}
+
 /// Plans the delivery of the last block through the editor, for a CLI that takes nothing but keystrokes together with
 /// tools: the editor of 2.1.197 was seen to keep every character. What it changes all the same is blocked when it is
 /// submitted.

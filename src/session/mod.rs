@@ -56,6 +56,7 @@ pub(crate) use delivery::Delivery;
 pub(crate) use delivery::plan_delivery;
 pub(crate) use delivery::plan_last_block;
 pub(crate) use delivery::plan_through_editor;
+pub(crate) use delivery::splits_exactly;
 pub(crate) use driver::Notice;
 pub(crate) use driver::Notify;
 pub(crate) use driver::Order;

@@ -2,6 +2,8 @@
 
 use super::delivery::Delivery;
 use super::delivery::Typed;
+use super::delivery::leave_open;
+use super::delivery::splits_exactly;
 use super::fault;
 use super::history;
 use super::installation::Installation;
@@ -117,11 +119,15 @@ impl TurnBuilder<'_> {
     pub(crate) fn split(&self, plan: &Delivery, edits: bool) -> Result<PreparedTurn, TurnOutcome> {
         let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let mut messages = self.seen(&self.request.messages).into_owned();
+        let mut labels = self.labels(SessionOrigin::Resumed);
+        let last = messages.len().saturating_sub(1);
         if let Some(prompt) = messages.last_mut() {
-            prompt.blocks.pop();
+            if !splits_exactly(prompt) {
+                labels.emulated.push(format!("messages.{last}.content"));
+            }
+            leave_open(prompt);
         }
         let messages = history::to_be_answered(messages.into());
-        let labels = self.labels(SessionOrigin::Resumed);
         let uuid = written(|| self.launcher.write_open_history(&messages, self.reader()))?;
         Ok(self.keyed(typed, Some(uuid), labels))
     }

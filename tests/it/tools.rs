@@ -313,6 +313,38 @@ fn what_claude_would_change_of_tools_reaches_the_model_as_it_was_written() {
     }
 }
 
+/// Beside tools the last text is typed, where the CLI ends the text before it with a newline.
+#[test]
+fn two_texts_beside_tools_reach_the_model_as_they_were_written() {
+    for (version, first, emulated) in [
+        ("2.1.329", "one", "none"),
+        ("2.1.329", "one\n", "none"),
+        ("2.1.197", "one", "messages.0.content"),
+        ("2.1.197", "one\n", "none"),
+    ] {
+        let upstream = calling();
+        let relay = World::upstream(&upstream)
+            .env("FAKE_CLAUDE_VERSION", version)
+            .start();
+        let texts = json!([{"type": "text", "text": first}, {"type": "text", "text": "two"}]);
+        let answer = relay.post(&call(&json!([{"role": "user", "content": texts}])));
+        assert_eq!(answer.json()["stop_reason"], "tool_use", "{}", answer.body);
+        assert_eq!(
+            answer.header("x-relay-emulated"),
+            emulated,
+            "{version} {first:?}"
+        );
+        let asked = upstream::messages(&upstream.bodies()[0]);
+        let said: Vec<&str> = asked[0]
+            .1
+            .iter()
+            .filter_map(|block| block["text"].as_str())
+            .collect();
+        let exact = [first, "two"];
+        assert_eq!(said.ends_with(&exact), emulated == "none", "{said:?}");
+    }
+}
+
 /// The older family takes nothing but keystrokes together with tools; its editor keeps what the prompt box would not.
 #[test]
 fn the_older_family_takes_unseen_characters_beside_tools() {
