@@ -72,7 +72,7 @@ pub(crate) trait Lane: Send + Sync {
     fn treatment(&self, call: &Call) -> Treatment {
         match (self.fit(call), call.request()) {
             (Fit::Fits { ignored, .. }, Ok(request)) => Treatment::Taken {
-                emulated: [&*request.emulated, &request.reordered].concat(),
+                emulated: [&*request.emulated, &request.changed_by_claude].concat(),
                 ignored,
             },
             (Fit::Unfit(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),

@@ -477,7 +477,7 @@ fn plain_call(question: &RouteQuestion) -> Call {
         marks: Vec::new(),
         reading: Reading::Whole,
         emulated: Vec::new(),
-        reordered: Vec::new(),
+        changed_by_claude: Vec::new(),
         ignored: Vec::new(),
     };
     let mut call = Call::new(request, Timeline::default());

@@ -229,6 +229,27 @@ pub(crate) fn divided(messages: &[Message]) -> Vec<String> {
         .collect()
 }
 
+/// What the CLI leaves away, by path: of a result that is an error it passes on the words alone.
+pub(crate) fn left_away(messages: &[Message]) -> Vec<String> {
+    let messages = messages.iter().enumerate();
+    let blocks = messages.flat_map(|(at, message)| {
+        let blocks = message.blocks.iter().enumerate();
+        blocks.map(move |(place, block)| (at, place, block))
+    });
+    blocks
+        .filter(|(_, _, block)| holds_more_than_its_words(block))
+        .map(|(at, place, _)| format!("messages.{at}.content.{place}.content"))
+        .collect()
+}
+
+fn holds_more_than_its_words(block: &Block) -> bool {
+    let Block::ToolResult(result) = block else {
+        return false;
+    };
+    let parts = result["content"].as_array().into_iter().flatten();
+    result["is_error"] == true && parts.into_iter().any(|part| part["type"] != "text")
+}
+
 /// The text of a block that the CLI would take for one of its own.
 fn nothing<'a>(message: &Message, block: &'a Block) -> Option<&'a str> {
     match block {
@@ -295,6 +316,22 @@ mod tests {
             timestamp: "2026-01-01T00:00:00.000Z".into(),
             told: Vec::new(),
         }
+    }
+
+    #[test]
+    fn of_a_result_that_is_an_error_more_than_words_is_named() {
+        let result = |is_error: bool, kind: &str| {
+            let content = json!([{"type": "text", "text": "a"}, {"type": kind}]);
+            Block::of(json!({"type": "tool_result", "is_error": is_error, "content": content}))
+        };
+        let blocks = vec![
+            result(true, "text"),
+            result(false, "image"),
+            result(true, "image"),
+        ];
+        let role = Role::User;
+        let left_away = left_away(&[Message { role, blocks }]);
+        assert_eq!(left_away, ["messages.0.content.2.content"]);
     }
 
     fn lines(messages: &[Message]) -> Vec<Value> {

@@ -214,7 +214,7 @@ impl TurnBuilder<'_> {
     /// Made before anything is written for the session: what becomes known in between is not in what was written.
     fn labels(&self, session: SessionOrigin) -> Labels {
         let request = self.request;
-        let mut emulated = [&*request.emulated, &request.reordered].concat();
+        let mut emulated = [&*request.emulated, &request.changed_by_claude].concat();
         emulated.extend(history::divided(&request.messages));
         if self.launcher.may_tell_more(self.reader()) {
             emulated.push(turn_spec::ADDED.to_owned());
@@ -303,6 +303,7 @@ fn sole(sequences: &[String]) -> Option<String> {
 pub(super) fn ignored(request: &Request, own: OwnTools) -> Vec<String> {
     let mut ignored = request.ignored.clone();
     ignored.extend(Offer::of(&request.tools, own).changed);
+    ignored.extend(history::left_away(&request.messages));
     if launch::cuts(&request.system) {
         ignored.push("system".to_owned());
     }

@@ -30,8 +30,9 @@ pub(crate) struct Request {
     pub(crate) reading: Reading,
     /// What the caller wrote and gets in another way, by path; it becomes a label.
     pub(crate) emulated: Vec<String>,
-    /// Blocks that claude puts behind others, and that stand before them here, by path; a lane of claude names them as well.
-    pub(crate) reordered: Vec<String>,
+    /// What claude alone changes, by path, which a lane of claude names as well: blocks that it puts behind others, numbers that
+    /// it rounds.
+    pub(crate) changed_by_claude: Vec<String>,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
 }
@@ -116,7 +117,7 @@ impl Request {
             marks: vec![],
             reading: Reading::Whole,
             emulated: vec![],
-            reordered: vec![],
+            changed_by_claude: vec![],
             ignored: vec![],
         }
     }

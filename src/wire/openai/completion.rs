@@ -70,7 +70,7 @@ pub(crate) fn call(body: &[u8]) -> Result<Call, Fault> {
             false => Reading::Whole,
         },
         emulated: labels.emulated,
-        reordered: Vec::new(),
+        changed_by_claude: Vec::new(),
         ignored: labels.ignored,
         betas: Vec::new(),
         marks: Vec::new(),

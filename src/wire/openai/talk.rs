@@ -11,6 +11,7 @@ use crate::turn::Block;
 use crate::turn::Fault;
 use crate::turn::Message;
 use crate::turn::Role;
+use crate::turn::holds_changed;
 use crate::wire::field::Path;
 use crate::wire::field::echo;
 use serde_json::Map;
@@ -24,8 +25,8 @@ pub(super) struct Talk {
     pub(super) system: Vec<String>,
     pub(super) messages: Vec<Message>,
     pub(super) labels: Labels,
-    /// What claude puts in another order, by its path.
-    pub(super) reordered: Vec<String>,
+    /// What claude puts in another order, or changes, by its path.
+    pub(super) changed_by_claude: Vec<String>,
     /// Calls of the assistant's latest turn.
     calls: Vec<MadeCall>,
     /// How often each id was given to a call.
@@ -78,7 +79,7 @@ impl Talk {
         }
         // claude has them the other way round.
         if role == Role::Assistant && !self.calls.is_empty() {
-            self.reordered.push(at.to_string());
+            self.changed_by_claude.push(at.to_string());
         }
         self.join(role, blocks);
         Ok(())
@@ -95,6 +96,9 @@ impl Talk {
         self.begin_answer(at)?;
         if self.calls.iter().any(|call| call.theirs == theirs) {
             return Err(at.wrong(format!("the id {} is another call's already", echo(theirs))));
+        }
+        if holds_changed(&input) {
+            self.changed_by_claude.push(at.to_string());
         }
         let ours = self.mint(theirs);
         let block = json!({"type": "tool_use", "id": ours, "name": name, "input": input});
@@ -332,8 +336,21 @@ mod tests {
             .expect("said");
         talk.result("a", "1".into(), &root.item(4))
             .expect("answered");
-        assert_eq!(talk.reordered, [&*paths[2]]);
+        assert_eq!(talk.changed_by_claude, [&*paths[2]]);
         assert_eq!(talk.labels.emulated, [&*paths[4]]);
+    }
+
+    #[test]
+    fn numbers_that_claude_rounds_are_told() {
+        let mut talk = Talk::new(false);
+        talk.say(Role::User, text("go"), &at()).expect("said");
+        let at = Path::Root.field("input");
+        let inputs = [json!({"a": 1}), json!({"a": 9_007_199_254_740_993_u64})];
+        for (index, input) in inputs.into_iter().enumerate() {
+            let id = index.to_string();
+            talk.call(&id, "f", input, &at.item(index)).expect("called");
+        }
+        assert_eq!(talk.changed_by_claude, ["input.1"]);
     }
 
     #[test]

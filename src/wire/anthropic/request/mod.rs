@@ -169,7 +169,7 @@ fn common(
         betas: Vec::new(),
         marks: Vec::new(),
         emulated: talk.emulated,
-        reordered: talk.reordered,
+        changed_by_claude: talk.changed_by_claude,
         ignored: talk.ignored,
     })
 }

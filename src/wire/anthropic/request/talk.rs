@@ -22,7 +22,7 @@ pub(super) struct Talk {
     /// What is there in another way than it was written, by its path.
     pub(super) emulated: Vec<String>,
     /// What claude puts in another order, by its path.
-    pub(super) reordered: Vec<String>,
+    pub(super) changed_by_claude: Vec<String>,
     /// What is not there at all, by its path.
     pub(super) ignored: Vec<String>,
     /// Asides that wait for the user's turn.
@@ -80,7 +80,7 @@ pub(super) fn messages(
                 talk.emulated.extend(block::references(message, &at));
                 talk.emulated.extend(block::rounded(message, &at));
                 talk.ignored.extend(block::citations(message, &at));
-                talk.reordered
+                talk.changed_by_claude
                     .extend(block::moved(&blocks, role, last, &at));
                 pairing.message(role, &blocks, index)?;
                 talk.message(role, blocks);

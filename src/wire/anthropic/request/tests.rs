@@ -437,7 +437,7 @@ fn blocks_that_claude_puts_in_another_order_are_told() {
         ];
         messages.extend_from_slice(then);
         let read = read(&with(&json!({ "messages": messages })));
-        read.expect("the call is good").request.reordered
+        read.expect("the call is good").request.changed_by_claude
     };
     let both = json!([result("a"), result("b")]);
     let between = json!([result("a"), text, result("b")]);

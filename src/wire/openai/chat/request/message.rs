@@ -58,6 +58,7 @@ impl Reader<'_> {
         match text_field(message, "role", at)? {
             "system" | "developer" => {
                 let texts = part::texts(message.get("content"), &at.field("content"))?;
+                self.name(message, at);
                 self.talk.instruct(texts, at);
                 Ok(())
             }

@@ -76,7 +76,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         system,
         messages,
         labels: said,
-        reordered,
+        changed_by_claude,
         ..
     } = talk.end(&root.field("messages"))?;
     let reading = match stream {
@@ -94,7 +94,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         marks: mark::found(&fields),
         sampling,
         reading,
-        reordered,
+        changed_by_claude,
         emulated: [said.emulated, labels.emulated].concat(),
         ignored: [said.ignored, labels.ignored].concat(),
     };

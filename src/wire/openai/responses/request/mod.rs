@@ -251,7 +251,7 @@ impl Draft {
             system,
             messages,
             labels: said,
-            reordered,
+            changed_by_claude,
             ..
         } = talk.end(&Path::Root.field("input"))?;
         let request = Request {
@@ -268,7 +268,7 @@ impl Draft {
                 true => Reading::Along,
                 false => Reading::Whole,
             },
-            reordered,
+            changed_by_claude,
             emulated: [said.emulated, labels.emulated].concat(),
             ignored: [said.ignored, labels.ignored].concat(),
         };
