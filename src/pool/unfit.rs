@@ -12,10 +12,10 @@ pub(super) fn why(request: &Request) -> Option<Fault> {
         .prompt()
         .is_some_and(|last| last.role == Role::Assistant);
     if prefilled {
-        let last = request.messages.len().saturating_sub(1);
         return Some(invalid(format!(
-            "messages.{last}.role: this lane cannot continue an assistant message (prefill); let the last message be \
-             the user's, or bring the results of its calls"
+            "{}.role: this lane cannot continue an assistant message (prefill); let the last message be the user's, or \
+             bring the results of its calls",
+            request.last_at
         )));
     }
     let is_argument = is_argument(&request.model);
@@ -41,6 +41,7 @@ mod tests {
         let blocks = vec![Block::Text("hi".into())];
         let mut request = Request::plain(vec![Message { role, blocks }]);
         request.model = model.to_owned();
+        request.last_at = "input.4".to_owned();
         request
     }
 
@@ -48,7 +49,7 @@ mod tests {
     fn a_prefill_and_a_model_that_is_an_option_are_refused_by_their_path() {
         assert_eq!(why(&request("m", Role::User)), None);
         for (model, role, path) in [
-            ("m", Role::Assistant, "messages.0.role: "),
+            ("m", Role::Assistant, "input.4.role: "),
             ("--help", Role::User, "model: "),
             ("a b", Role::User, "model: "),
         ] {

@@ -478,6 +478,7 @@ fn plain_call(question: &RouteQuestion) -> Call {
         reading: Reading::Whole,
         emulated: Vec::new(),
         changed_by_claude: Vec::new(),
+        last_at: String::new(),
         ignored: Vec::new(),
     };
     let mut call = Call::new(request, Timeline::default());

@@ -35,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) changed_by_claude: Vec<String>,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
+    /// Where the caller's last message stands, in the caller's own dialect.
+    pub(crate) last_at: String,
 }
 
 /// A mark of the cache, as its caller wrote it.
@@ -119,6 +121,7 @@ impl Request {
             emulated: vec![],
             changed_by_claude: vec![],
             ignored: vec![],
+            last_at: String::new(),
         }
     }
 }

@@ -102,6 +102,12 @@ pub(crate) fn echo(text: &str) -> String {
 /// Characters of a caller's text that a message repeats: enough to find it by.
 const ECHO_MAX: usize = 64;
 
+/// Where the last item of a list stands; of what is no list, where itself does.
+pub(crate) fn last_at(name: &str, list: Option<&Value>) -> String {
+    let last = list.and_then(|list| list.as_array()?.len().checked_sub(1));
+    last.map_or_else(|| name.to_owned(), |last| format!("{name}.{last}"))
+}
+
 /// A field that is there and not `null`.
 pub(crate) fn present<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     field(fields, name).filter(|value| !value.is_null())

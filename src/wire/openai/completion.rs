@@ -71,6 +71,7 @@ pub(crate) fn call(body: &[u8]) -> Result<Call, Fault> {
         },
         emulated: labels.emulated,
         changed_by_claude: Vec::new(),
+        last_at: "prompt".to_owned(),
         ignored: labels.ignored,
         betas: Vec::new(),
         marks: Vec::new(),

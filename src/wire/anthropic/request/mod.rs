@@ -33,6 +33,7 @@ use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Sampling;
 use crate::wire::body::parse;
+use crate::wire::field::last_at;
 use crate::wire::field::present;
 use block::Pairing;
 use field::Path;
@@ -170,6 +171,7 @@ fn common(
         marks: Vec::new(),
         emulated: talk.emulated,
         changed_by_claude: talk.changed_by_claude,
+        last_at: last_at("messages", present(fields, "messages")),
         ignored: talk.ignored,
     })
 }

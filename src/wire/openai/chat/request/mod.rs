@@ -11,6 +11,7 @@ use crate::turn::Reading;
 use crate::turn::Request;
 use crate::wire::body::parse;
 use crate::wire::field::Path;
+use crate::wire::field::last_at;
 use crate::wire::field::present;
 use crate::wire::openai::label::Labels;
 use crate::wire::openai::mark;
@@ -95,6 +96,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         sampling,
         reading,
         changed_by_claude,
+        last_at: last_at("messages", present(&fields, "messages")),
         emulated: [said.emulated, labels.emulated].concat(),
         ignored: [said.ignored, labels.ignored].concat(),
     };

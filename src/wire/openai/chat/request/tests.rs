@@ -36,6 +36,7 @@ fn the_head_is_the_system_and_what_comes_later_keeps_its_place() {
         {"role": "user", "content": "more"},
     ]}));
     assert_eq!(request.system, ["a", "b"]);
+    assert_eq!(request.last_at, "messages.4");
     assert_eq!(request.messages.len(), 1);
     assert_eq!(
         request.messages[0].blocks[0],

@@ -15,6 +15,7 @@ use crate::turn::Request;
 use crate::wire::body::parse;
 use crate::wire::field::Path;
 use crate::wire::field::field;
+use crate::wire::field::last_at;
 use crate::wire::field::present;
 use crate::wire::field::string;
 use crate::wire::openai::chat::request::parameter as shared;
@@ -269,6 +270,7 @@ impl Draft {
                 false => Reading::Whole,
             },
             changed_by_claude,
+            last_at: last_at("input", present(fields, "input")),
             emulated: [said.emulated, labels.emulated].concat(),
             ignored: [said.ignored, labels.ignored].concat(),
         };

@@ -45,6 +45,13 @@ fn a_text_and_instructions_are_a_call() {
 }
 
 #[test]
+fn the_last_message_is_known_by_its_place_in_the_call() {
+    assert_eq!(request(json!({})).last_at, "input");
+    let items = json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]);
+    assert_eq!(request(json!({ "input": items })).last_at, "input.1");
+}
+
+#[test]
 fn items_are_a_conversation_with_calls_and_results() {
     let request = request(json!({"input": [
         {"role": "developer", "content": "a"},
