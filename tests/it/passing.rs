@@ -157,7 +157,7 @@ fn what_one_way_cannot_serve_goes_the_next_and_where_none_can_the_call_is_refuse
     assert_eq!(refused.json()["error"]["param"], "n");
     let told = refused.json()["error"]["message"].to_string();
     assert!(
-        told.contains("this relay gives one answer a call"),
+        told.contains("only a host of this API gives several answers"),
         "{told}"
     );
     assert_eq!(host.asked().len(), asked, "nobody was asked");

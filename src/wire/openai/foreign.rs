@@ -128,9 +128,10 @@ pub(super) fn effort(sampling: &Sampling, labels: &mut Labels) -> Option<String>
     if let Some(said) = config.and_then(|config| config.get("effort")?.as_str()) {
         return Some(said.to_owned());
     }
-    let thinking = sampling.thinking.as_ref()?;
+    // Who turns thinking off asks for what a call gets that says nothing of it; models differ in whether they know `none`.
+    let thinking = sampling.thinking.as_ref().filter(|_| sampling.thinks())?;
     let budget = thinking.get("budget_tokens").and_then(Value::as_u64);
-    let Some(budget) = budget.filter(|_| sampling.thinks()) else {
+    let Some(budget) = budget else {
         labels.ignore("thinking"); // It thinks as much as it does by itself.
         return None;
     };
@@ -240,7 +241,7 @@ mod tests {
         assert_eq!(word(json!({"type": "disabled"})), None);
         assert_eq!(word(json!({"type": "adaptive"})), None);
         assert_eq!(labels.emulated, ["thinking", "thinking"]);
-        assert_eq!(labels.ignored, ["thinking", "thinking"]);
+        assert_eq!(labels.ignored, ["thinking"]);
     }
 
     #[test]

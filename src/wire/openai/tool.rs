@@ -281,7 +281,7 @@ impl Offer {
             "local_shell" | "shell" | "apply_patch" => self.named(None, kind, at),
             "allowed_tools" => self.allowed(fields, at, labels),
             hosted => Err(at.wrong(format!(
-                "no lane of this relay runs {}; leave the choice to the model",
+                "only a host of this API runs {}: bind the model to one, or leave the choice to the model",
                 echo(hosted)
             ))),
         }

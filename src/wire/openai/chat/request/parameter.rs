@@ -51,13 +51,13 @@ pub(super) fn refused(fields: &Map<String, Value>) -> Result<(), Fault> {
     if let Some(count) = present(fields, "n") {
         let path = Path::Root.field("n");
         if whole_number(count, &path)? != 1 {
-            return Err(path.wrong("this relay gives one answer a call; ask again for another one"));
+            return Err(path.wrong("only a host of this API gives several answers a call: bind the model to one, or ask again for another answer"));
         }
     }
     if boolean(fields, "logprobs")? == Some(true) || present(fields, "top_logprobs").is_some() {
         let path = Path::Root.field("logprobs");
         return Err(
-            path.wrong("no lane of this relay tells the chances of its tokens; leave it away")
+            path.wrong("only a host of this API tells the chances of its tokens: bind the model to one, or leave it away")
         );
     }
     let hears = |value: &Value| {
@@ -75,7 +75,7 @@ pub(super) fn refused(fields: &Map<String, Value>) -> Result<(), Fault> {
         if is_asked {
             return Err(Path::Root
                 .field(name)
-                .wrong("no lane of this relay speaks; ask for text"));
+                .wrong("only a host of this API speaks: bind the model to one, or ask for text"));
         }
     }
     Ok(())

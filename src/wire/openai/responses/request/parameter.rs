@@ -24,7 +24,7 @@ pub(super) fn refused(fields: &Map<String, Value>) -> Result<(), Fault> {
     let chances = present(fields, "top_logprobs").map(|count| whole_number(count, &path));
     if chances.transpose()?.is_some_and(|count| count > 0) {
         return Err(
-            path.wrong("no lane of this relay tells the chances of its tokens; leave it away")
+            path.wrong("only a host of this API tells the chances of its tokens: bind the model to one, or leave it away")
         );
     }
     if present(fields, "prompt").is_some() {
