@@ -106,7 +106,7 @@ fn protocols() -> Router<Api> {
     let mut router = Router::new()
         .route(Turn::Messages.path(), post(messages::create))
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
-        .route(Turn::Chat.path(), post(chat::create))
+        .route(Turn::Chat.path(), post(chat::create).get(unserved::answer))
         .route(Turn::Responses.path(), post(responses::create))
         .route("/v1/responses/input_tokens", post(stored::input_tokens))
         .route(

@@ -62,6 +62,10 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
     ("/v1/tunnels", TURNS),
     ("/v1/user_profiles", TURNS),
     ("/v1/organizations", TURNS),
+    (
+        "/v1/organization",
+        "GET /v1/recent-calls, `inference-relay usage` and the dashboard tell what this relay's calls took.",
+    ),
 ];
 
 /// The same of what stands below a route that is served.
@@ -154,6 +158,21 @@ mod tests {
                 assert!(told.contains(instead.trim_matches('"')), "{told}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_list_of_chat_completions_is_not_served_and_says_what_is() {
+        let test_api = TestApi::new();
+        let listed = test_api.bare("GET", "/v1/chat/completions").await;
+        assert_eq!(listed.status.as_u16(), 501);
+        let told = listed.json()["error"]["message"].to_string();
+        assert!(
+            told.contains("POST /v1/responses keeps an answer"),
+            "{told}"
+        );
+        let deleted = test_api.bare("DELETE", "/v1/chat/completions").await;
+        assert_eq!(deleted.status.as_u16(), 405);
+        assert_eq!(deleted.header("allow"), "POST,GET,HEAD");
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ pub(super) fn unit(spec: &ServiceSpec) -> String {
 # Your own settings go beside it: `systemctl --user edit {UNIT}`.
 
 [Unit]
-Description=inference-relay: the Anthropic Messages API from your own Claude Code
+Description=inference-relay: the APIs of Anthropic and OpenAI by lanes of your own
 # Five failures in five minutes are not mended by a sixth start.
 StartLimitIntervalSec=300
 StartLimitBurst=5
