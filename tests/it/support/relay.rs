@@ -25,6 +25,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use tempfile::TempDir;
 
@@ -525,9 +527,19 @@ const OWN: &str = "RELAY_";
 /// Enough to see the turn that failed.
 const LOG_LINES_SHOWN: usize = 150;
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that no other test of this run is given. It is none of those that the system gives
+/// to whoever asks for any: a service that starts anew finds it free again.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port must be found");
-    let address = listener.local_addr().expect("a listener has an address");
-    address.port()
+    loop {
+        let step = PORTS_GIVEN.fetch_add(1, Ordering::Relaxed) + std::process::id() * 37;
+        let port = FIRST_PORT + u16::try_from(step % PORTS).expect("there are fewer ports");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
+
+static PORTS_GIVEN: AtomicU32 = AtomicU32::new(0);
+/// Linux gives ports from 32768 on by itself, others from 49152 on.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u32 = 12_000;
