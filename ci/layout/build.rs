@@ -12,9 +12,9 @@
     reason = "a build script is told by its environment"
 )]
 
+use std::collections::BTreeSet;
 use std::env::var;
 use std::error::Error;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let script = PathBuf::from(var("OUT_DIR")?).join("layout.ld");
-    std::fs::write(&script, layout(&std::fs::read_to_string(LIST)?)?)?;
+    std::fs::write(&script, layout(&std::fs::read_to_string(LIST)?))?;
     if is_taken(&script)? {
         println!(
             "cargo::rustc-link-arg-bin=inference-relay={}",
@@ -38,25 +38,46 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The linker's script: what calls run, then what the start runs, then the rest. Each function is a section of its own in
-/// the objects, and those that seldom run have another name there.
-fn layout(list: &str) -> Result<String, std::fmt::Error> {
-    let mut script = String::from("SECTIONS\n{\n  .text :\n  {\n");
-    for part in list.split("\n\n") {
-        script.push_str("    *(");
-        for name in part.lines().filter(|line| !line.starts_with('#')) {
-            let hash = hash_of(name);
-            write!(script, ".text.{name}{hash} .text.unlikely.{name}{hash} ")?;
-        }
-        script.push_str(")\n");
-    }
-    script.push_str("    *(.text .text.*)\n  }\n}\nINSERT AFTER .init;\n");
-    Ok(script)
+/// The linker's script: what calls run, what the start runs, functions of a listed name whose hash this build makes anew, and
+/// the rest.
+fn layout(list: &str) -> String {
+    let namesakes: BTreeSet<&str> = list.lines().filter_map(unhashed).collect();
+    let parts = list
+        .split("\n\n")
+        .map(|part| group(part.lines().filter(is_name).map(pattern)));
+    let namesakes = group(namesakes.into_iter().map(|name| format!("{name}17h*")));
+    format!(
+        "SECTIONS\n{{\n  .text :\n  {{\n{}{namesakes}    *(.text .text.*)\n  }}\n}}\nINSERT AFTER .init;\n",
+        parts.collect::<String>()
+    )
 }
 
-/// Rust's own names end in a hash, which each build makes anew.
-fn hash_of(name: &str) -> &'static str {
-    if name.starts_with("_ZN") { "17h*" } else { "" }
+fn is_name(line: &&str) -> bool {
+    !line.starts_with('#')
+}
+
+/// Functions, each a section of its own in the objects; those that seldom run have another name there.
+fn group(names: impl Iterator<Item = String>) -> String {
+    let sections = names.map(|name| format!("    *(.text.{name} .text.unlikely.{name})\n"));
+    sections.collect()
+}
+
+/// A name of the list as the linker looks for it. Rust's own end in a hash, which is in the list where several have one name.
+fn pattern(name: &str) -> String {
+    let is_bare = name.starts_with("_ZN") && unhashed(name).is_none();
+    format!("{name}{}", if is_bare { "17h*" } else { "" })
+}
+
+/// A name without the hash at its end, if there is one.
+fn unhashed(name: &str) -> Option<&str> {
+    let (bare, hash) = name
+        .strip_suffix('E')?
+        .split_at_checked(name.len().checked_sub(20)?)?;
+    let digits = hash.strip_prefix("17h")?;
+    digits
+        .bytes()
+        .all(|digit| digit.is_ascii_hexdigit())
+        .then_some(bare)
 }
 
 /// Does the linker that links the relay take the script?
