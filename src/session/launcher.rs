@@ -15,7 +15,7 @@ use super::launch::Opening;
 use super::launch_context::LaunchContext;
 use super::machine::Limits;
 use super::machine::Machine;
-use super::mcp::offer::OwnTools;
+use super::mcp::tool_delivery::OwnTools;
 use super::mcp::tool_list::ToolList;
 use super::mode::Mode;
 use super::prepare;

@@ -76,9 +76,9 @@ pub(crate) use launcher::Birth;
 pub(crate) use launcher::Launched;
 pub(crate) use launcher::Launcher;
 pub(crate) use launcher::Session;
-#[cfg(test)]
-pub(crate) use mcp::offer::OwnTools;
 pub(crate) use mcp::result::tool_answers;
+#[cfg(test)]
+pub(crate) use mcp::tool_delivery::OwnTools;
 pub(crate) use mcp::tool_list::ToolList;
 pub(crate) use prepare::Continuation;
 pub(crate) use prepare::PreparedTurn;

@@ -9,9 +9,9 @@ use super::history;
 use super::installation::Installation;
 use super::launch;
 use super::launcher::Launcher;
-use super::mcp::offer::Offer;
-use super::mcp::offer::OwnTools;
 use super::mcp::result::Answered;
+use super::mcp::tool_delivery::OwnTools;
+use super::mcp::tool_delivery::ToolDelivery;
 use super::mode::Mode;
 use super::print::input;
 use super::reply::TurnOutcome;
@@ -244,7 +244,7 @@ impl TurnBuilder<'_> {
             start,
             keyed: self.launcher.is_keyed(),
             enter: Enter::of(self.installation.habits()),
-            tools: Offer::of(&request.tools, self.launcher.own_tools()).list,
+            tools: ToolDelivery::of(&request.tools, self.launcher.own_tools()).list(),
             reading: reading(request),
             hearing: request.reading,
             sole_stop: sole(&request.sampling.stop_sequences),
@@ -302,7 +302,7 @@ fn sole(sequences: &[String]) -> Option<String> {
 /// What of a request this lane cannot honour, by path.
 pub(super) fn ignored(request: &Request, own: OwnTools) -> Vec<String> {
     let mut ignored = request.ignored.clone();
-    ignored.extend(Offer::of(&request.tools, own).changed);
+    ignored.extend(ToolDelivery::of(&request.tools, own).changed());
     ignored.extend(history::left_away(&request.messages));
     if launch::cuts(&request.system) {
         ignored.push("system".to_owned());

@@ -1,8 +1,8 @@
 //! What must be known of a call when its session is launched. `[pure]`
 
 use super::mcp::name;
-use super::mcp::offer::Offer;
-use super::mcp::offer::OwnTools;
+use super::mcp::tool_delivery::OwnTools;
+use super::mcp::tool_delivery::ToolDelivery;
 use super::mode::Mode;
 use crate::turn::Request;
 use crate::turn::ToolChoice;
@@ -86,7 +86,7 @@ fn extra_body(request: &Request, own: OwnTools) -> String {
         body.insert("thinking".into(), thinking.clone());
     }
     body.extend(sampling.verbatim.clone());
-    if let Some(tools) = Offer::of(&request.tools, own).merged {
+    if let Some(tools) = ToolDelivery::of(&request.tools, own).merged {
         body.insert("tools".into(), tools);
     }
     let choice = request

@@ -10,7 +10,7 @@
 //!
 //! **Invariants.** Names, schemas, inputs and results go through as JSON values, in the caller's order of keys. The
 //! model sees a name with the server's prefix; the caller never does ([`name`]). What claude would change of a list is
-//! merged into its request ([`offer`]).
+//! merged into its request ([`tool_delivery`]).
 //!
 //! **Why no MCP transcript_store.** The official SDK models a server whose tools are its own and whose answers are its own.
 //! Here the list changes with every call, the moment at which the client has taken it up must be known, an answer may
@@ -20,9 +20,9 @@
 //! Start reading at [`tool_sync`], then [`rpc`].
 
 pub(crate) mod name;
-pub(crate) mod offer;
 pub(crate) mod result;
 pub(crate) mod rpc;
 pub(crate) mod server;
+pub(crate) mod tool_delivery;
 pub(crate) mod tool_list;
 pub(crate) mod tool_sync;

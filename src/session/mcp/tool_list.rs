@@ -67,10 +67,10 @@ fn listed(tool: &Tool) -> Value {
 const RESULT_CHARS_MAX: usize = 500_000;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn tool(schema: Value) -> Tool {
+    pub(in crate::session::mcp) fn tool(schema: Value) -> Tool {
         Tool {
             name: "f".into(),
             description: "d".into(),

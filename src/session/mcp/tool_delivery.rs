@@ -12,15 +12,12 @@ use serde_json::Value;
 use serde_json::json;
 use unicode_normalization::is_nfkc;
 
-/// The tools of one call, on their way to the model.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Offer {
-    /// What the relay's server lists.
-    pub(crate) list: ToolList,
+/// The tools of one call, and which way they go to the model.
+#[derive(Debug, Clone)]
+pub(crate) struct ToolDelivery<'a> {
+    tools: &'a [Tool],
     /// What is merged into the CLI's requests in place of what it makes of the list.
     pub(crate) merged: Option<Value>,
-    /// Paths of what reaches the model otherwise than it was written, or not at all.
-    pub(crate) changed: Vec<String>,
 }
 
 /// Whether the CLI offers tools of its own beside the caller's.
@@ -31,22 +28,30 @@ pub(crate) enum OwnTools {
     None,
 }
 
-impl Offer {
-    pub(crate) fn of(tools: &[Tool], own: OwnTools) -> Offer {
+impl ToolDelivery<'_> {
+    pub(crate) fn of(tools: &[Tool], own: OwnTools) -> ToolDelivery<'_> {
         let offered = || tools.iter().filter(|tool| !is_too_long(&tool.name));
         let is_mended =
             own == OwnTools::None && offered().any(|tool| !changed_in_list(tool).is_empty());
-        match is_mended.then(|| merged(offered())).flatten() {
-            Some(merged) => Offer {
-                list: ToolList::of_names(tools),
-                merged: Some(merged),
-                changed: paths(tools, changed_in_request),
-            },
-            None => Offer {
-                list: ToolList::of(tools),
-                merged: None,
-                changed: paths(tools, changed_by_cli),
-            },
+        ToolDelivery {
+            tools,
+            merged: is_mended.then(|| merged(offered())).flatten(),
+        }
+    }
+
+    /// What the relay's server lists.
+    pub(crate) fn list(&self) -> ToolList {
+        match self.merged {
+            Some(_) => ToolList::of_names(self.tools),
+            None => ToolList::of(self.tools),
+        }
+    }
+
+    /// Paths of what reaches the model otherwise than it was written, or not at all.
+    pub(crate) fn changed(&self) -> Vec<String> {
+        match self.merged {
+            Some(_) => paths(self.tools, changed_in_request),
+            None => paths(self.tools, changed_by_cli),
         }
     }
 }
@@ -167,15 +172,8 @@ const MERGED_BYTES_MAX: usize = if cfg!(windows) { 16 * 1024 } else { 64 * 1024 
 
 #[cfg(test)]
 mod tests {
+    use super::super::tool_list::tests::tool;
     use super::*;
-
-    fn tool(schema: Value) -> Tool {
-        Tool {
-            name: "f".into(),
-            description: "d".into(),
-            input_schema: schema,
-        }
-    }
 
     #[test]
     fn what_the_cli_would_change_is_merged_into_its_request_as_it_was_written() {
@@ -184,38 +182,44 @@ mod tests {
             description: "and so on…".into(),
             ..tool(json!({"type": "object", "properties": {"größe": {}}}))
         };
-        let offer = Offer::of(std::slice::from_ref(&plain), OwnTools::None);
-        assert_eq!((offer.merged, offer.changed.len()), (None, 0));
-        let offer = Offer::of(&[plain.clone(), odd.clone()], OwnTools::None);
+        let delivery = ToolDelivery::of(std::slice::from_ref(&plain), OwnTools::None);
+        assert_eq!((&delivery.merged, delivery.changed().len()), (&None, 0));
+        let both = [plain.clone(), odd.clone()];
+        let delivery = ToolDelivery::of(&both, OwnTools::None);
         let merged = json!([
             {"name": "mcp__relay__f", "description": "d", "input_schema": plain.input_schema},
             {"name": "mcp__relay__f", "description": "and so on…", "input_schema": odd.input_schema},
         ]);
-        assert_eq!((offer.merged, offer.changed.len()), (Some(merged), 0));
-        assert!(!offer.list.json().contains("größe"));
-        assert!(offer.list.json().contains("\"f\""));
+        assert_eq!(
+            (&delivery.merged, delivery.changed().len()),
+            (&Some(merged), 0)
+        );
+        assert!(!delivery.list().json().contains("größe"));
+        assert!(delivery.list().json().contains("\"f\""));
     }
 
     #[test]
     fn what_cannot_be_merged_is_named() {
         let odd = tool(json!({"type": "object", "properties": {"a b": {}}}));
-        let beside = Offer::of(std::slice::from_ref(&odd), OwnTools::Offered);
+        let beside = ToolDelivery::of(std::slice::from_ref(&odd), OwnTools::Offered);
         let long = Tool {
             description: "d".repeat(MERGED_BYTES_MAX),
-            ..odd
+            ..odd.clone()
         };
-        for offer in [beside, Offer::of(&[long], OwnTools::None)] {
+        let long = [long];
+        for delivery in [beside, ToolDelivery::of(&long, OwnTools::None)] {
             assert_eq!(
-                (offer.merged, &*offer.changed),
-                (None, &["tools.0".to_owned()][..])
+                (&delivery.merged, &*delivery.changed()),
+                (&None, &["tools.0".to_owned()][..])
             );
-            assert!(offer.list.json().contains("a b"));
+            assert!(delivery.list().json().contains("a b"));
         }
         let number =
             tool(json!({"type": "object", "oneOf": [], "maximum": 9_007_199_254_740_993_u64}));
-        let offer = Offer::of(&[number], OwnTools::None);
-        assert!(offer.merged.is_some());
-        assert_eq!(offer.changed, ["tools.0.input_schema"]);
+        let number = [number];
+        let delivery = ToolDelivery::of(&number, OwnTools::None);
+        assert!(delivery.merged.is_some());
+        assert_eq!(delivery.changed(), ["tools.0.input_schema"]);
     }
 
     #[test]
@@ -234,10 +238,11 @@ mod tests {
             ..plain()
         };
         assert_eq!(changed(&long_name), [""]);
-        let offer = Offer::of(&[long_name], OwnTools::None);
+        let long_name = [long_name];
+        let delivery = ToolDelivery::of(&long_name, OwnTools::None);
         assert_eq!(
-            (offer.merged, &*offer.changed),
-            (None, &["tools.0".to_owned()][..])
+            (&delivery.merged, &*delivery.changed()),
+            (&None, &["tools.0".to_owned()][..])
         );
         for description in ["é".repeat(2049), "and so on…".into(), "a\u{200b}b".into()] {
             let rewritten = Tool {
