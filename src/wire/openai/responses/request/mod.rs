@@ -75,7 +75,9 @@ impl Draft {
         let path = Path::Root.field("input");
         let input = match present(&fields, "input") {
             None => Vec::new(),
-            Some(Value::String(text)) => vec![message(text)],
+            Some(Value::String(text)) => {
+                vec![json!({"type": "message", "role": "user", "content": text})]
+            }
             Some(Value::Array(items)) => items.clone(),
             Some(_) => return Err(path.wrong("Input should be a valid string or a list of items")),
         };
@@ -280,16 +282,6 @@ impl Draft {
             wish,
         })
     }
-}
-
-/// What a user says, as an item.
-fn message(text: &str) -> Value {
-    let fields = [("type", "message"), ("role", "user"), ("content", text)];
-    let mut item = Map::with_capacity(fields.len());
-    for (name, said) in fields {
-        item.insert(name.to_owned(), said.into());
-    }
-    item.into()
 }
 
 /// The id that a reference names; some clients say nothing but the id.
