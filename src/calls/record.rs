@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A call that is over.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct CallRecord {
     /// The call's `request-id`.
     pub(crate) id: Arc<str>,
