@@ -14,6 +14,7 @@
 //! - [`hex`]: bytes as hex digits.
 //! - [`quote`]: texts as JSON, written behind what is there already.
 //! - [`disk`]: files and folders that only this user can read: how one is made, and how one is replaced.
+//! - `inotify`: Linux's word of changes in folders.
 //! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`valkey`]: the server that several relays share, where they do.
@@ -164,6 +165,9 @@ mod hex;
 mod quote;
 
 mod disk;
+
+#[cfg(target_os = "linux")]
+mod inotify;
 
 mod egress;
 

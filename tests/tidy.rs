@@ -18,6 +18,7 @@ cause:
 hex:
 quote: hex
 disk:
+inotify:
 egress:   clock cause sync
 signal:
 valkey:   clock egress cause
@@ -28,13 +29,13 @@ terminal:
 listen:   clock sync
 tap:      turn clock egress wire listen cause hex sync
 license: hex
-store:    turn clock egress cause hex disk sync
+store:    turn clock egress cause hex disk inotify sync
 secret:   egress store hex disk
 catalog:  clock secret store cause disk sync
 registry: sync
 limits: clock valkey registry catalog cause disk sync
 lane:     turn catalog
-session:  turn clock terminal egress listen tap hex disk sync
+session:  turn clock terminal egress listen tap hex disk inotify sync
 codex:    turn clock lane session disk sync
 record:   turn clock wire terminal lane session codex disk sync
 pool:     turn clock lane session

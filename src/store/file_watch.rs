@@ -10,23 +10,19 @@ pub(crate) use other::FileWatch;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use rustix::fs::inotify;
-    use rustix::fs::inotify::CreateFlags;
-    use rustix::fs::inotify::ReadFlags;
-    use rustix::fs::inotify::Reader;
-    use rustix::fs::inotify::WatchFlags;
+    use crate::inotify::FolderEvent;
+    use crate::inotify::Inotify;
+    use crate::inotify::ReadFlags;
+    use crate::inotify::WatchFlags;
     use std::ffi::OsString;
     use std::future;
     use std::io;
-    use std::mem::MaybeUninit;
-    use std::os::unix::ffi::OsStrExt;
+    use std::ops::ControlFlow;
     use std::path::Path;
-    use tokio::net::unix::pipe::Receiver;
 
     /// A file that is watched for as long as this lives, whether it is there or not.
     pub(crate) struct FileWatch {
-        /// The system's queue of events; the runtime waits for it as for a pipe.
-        told: Receiver,
+        inotify: Inotify,
         name: OsString,
     }
 
@@ -37,54 +33,41 @@ mod linux {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
-            let told = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+            let inotify = Inotify::start()?;
             let put = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
             let gone = WatchFlags::DELETE | WatchFlags::MOVED_FROM;
-            inotify::add_watch(&told, folder, put | gone | WatchFlags::ONLYDIR)?;
+            inotify.watch(folder, put | gone)?;
             Ok(FileWatch {
-                told: Receiver::from_owned_fd_unchecked(told)?,
+                inotify,
                 name: name.to_owned(),
             })
         }
 
         /// Waits until the file was written to its end, put there or taken away.
         pub(crate) async fn changed(&self) {
-            while self.told.readable().await.is_ok() {
-                match self.told.try_io(|| self.hear()) {
-                    Ok(()) => return,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(_) => break,
-                }
+            let read = || self.inotify.read(|event| self.hear(&event));
+            if self.inotify.wait(read).await.is_err() {
+                // Nothing is told any more; whoever waits looks now and then.
+                future::pending().await
             }
-            // Nothing is told any more; whoever waits looks now and then.
-            future::pending().await
         }
 
         /// Whether the system has told anything.
         #[cfg(test)]
         pub(super) fn has_word(&self) -> bool {
-            rustix::io::ioctl_fionread(&self.told).is_ok_and(|bytes| bytes > 0)
+            self.inotify.has_word()
         }
 
-        /// Reads what the system has told until it is of the file, which whoever hears it reads afterwards; an error where
-        /// nothing more is there.
-        fn hear(&self) -> io::Result<()> {
-            let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
-            let mut events = Reader::new(&self.told, &mut buffer);
-            loop {
-                let event = events.next()?;
-                let name = event.file_name().map(|name| name.to_bytes());
-                let is_ours = name == Some(self.name.as_bytes());
-                // Where more happened than the system could keep, it may have been the file.
-                if is_ours || event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
-                    return Ok(());
-                }
+        /// Ends at what is of the file, which whoever hears it reads afterwards.
+        fn hear(&self, event: &FolderEvent<'_>) -> ControlFlow<()> {
+            let is_ours = event.name == Some(&*self.name);
+            // Where more happened than the system could keep, it may have been the file.
+            match is_ours || event.what.contains(ReadFlags::QUEUE_OVERFLOW) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         }
     }
-
-    /// Some dozens of events; more are read in the next round.
-    const BUFFER_BYTES: usize = 4096;
 }
 
 #[cfg(not(target_os = "linux"))]

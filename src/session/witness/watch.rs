@@ -5,24 +5,20 @@
 //! the runtime waits for it with everything else.
 
 use super::wakers::Change;
+use crate::inotify::FolderEvent;
+use crate::inotify::Inotify;
+use crate::inotify::ReadFlags;
+use crate::inotify::WatchFlags;
 use crate::sync::lock;
-use rustix::fs::inotify;
-use rustix::fs::inotify::CreateFlags;
-use rustix::fs::inotify::ReadFlags;
-use rustix::fs::inotify::Reader;
-use rustix::fs::inotify::WatchFlags;
 use std::ffi::OsStr;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::unix::ffi::OsStrExt;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
-/// What the system calls a folder that is watched.
-pub(super) type FolderId = i32;
+pub(super) use crate::inotify::FolderId;
 
 /// Watches folders for as long as it is held.
 pub(super) struct Watch {
@@ -37,10 +33,9 @@ pub(super) struct Ear {
 }
 
 struct Hearing {
-    /// The system's queue of events; the runtime waits for it as for a pipe.
-    told: Receiver,
-    /// Whoever reads the queue holds it until all that was read is passed on: events keep their order.
-    buffer: Mutex<Vec<MaybeUninit<u8>>>,
+    inotify: Inotify,
+    /// Whoever reads holds it until all that was read is passed on: events keep their order.
+    reading: Mutex<()>,
     changed: Changed,
 }
 
@@ -55,11 +50,10 @@ impl Watch {
     pub(super) fn start(
         changed: impl Fn(FolderId, Option<&OsStr>, Change) + Send + Sync + 'static,
     ) -> io::Result<Watch> {
-        let told = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let ear = Ear {
             hearing: Arc::new(Hearing {
-                told: Receiver::from_owned_fd_unchecked(told)?,
-                buffer: Mutex::new(vec![MaybeUninit::uninit(); BUFFER_BYTES]),
+                inotify: Inotify::start()?,
+                reading: Mutex::new(()),
                 changed: Box::new(changed),
             }),
         };
@@ -72,17 +66,15 @@ impl Watch {
         self.ear.clone()
     }
 
-    fn queue(&self) -> &Receiver {
-        &self.ear.hearing.told
+    fn inotify(&self) -> &Inotify {
+        &self.ear.hearing.inotify
     }
 
     /// # Errors
     /// Where the folder is not there, or the system watches as much as it can.
     pub(super) fn add(&mut self, folder: &Path) -> io::Result<()> {
         let grown = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
-        let wanted = grown | WatchFlags::ONLYDIR;
-        inotify::add_watch(self.queue(), folder, wanted)?;
-        Ok(())
+        self.inotify().watch(folder, grown).map(drop)
     }
 
     /// The same for a folder in which it is of interest that a file is there, and that it was written to its end. It
@@ -92,8 +84,7 @@ impl Watch {
     /// As above.
     pub(super) fn add_written(&mut self, folder: &Path) -> io::Result<FolderId> {
         let written = WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE;
-        let wanted = WatchFlags::CREATE | written | WatchFlags::ONLYDIR;
-        Ok(inotify::add_watch(self.queue(), folder, wanted)?)
+        self.inotify().watch(folder, WatchFlags::CREATE | written)
     }
 }
 
@@ -111,25 +102,20 @@ impl Ear {
 
     /// Passes on all that is there, which ends in an error; that nothing more is there is one, too.
     fn hear(&self) -> io::Result<()> {
-        let Hearing {
-            told,
-            buffer,
-            changed,
-        } = &*self.hearing;
-        let mut buffer = lock(buffer);
-        let mut events = Reader::new(told, &mut buffer);
-        loop {
-            let event = events.next()?;
-            // A folder that went away has no news for anybody.
-            if event.events().contains(ReadFlags::IGNORED) {
-                continue;
-            }
-            let name = event.file_name();
-            changed(
-                event.wd(),
-                name.map(|name| OsStr::from_bytes(name.to_bytes())),
-                change(event.events()),
-            );
+        let hearing = &*self.hearing;
+        let _in_order = lock(&hearing.reading);
+        hearing.inotify.read(|event| {
+            hearing.pass_on(&event);
+            ControlFlow::Continue(())
+        })
+    }
+}
+
+impl Hearing {
+    fn pass_on(&self, event: &FolderEvent<'_>) {
+        // A folder that went away has no news for anybody.
+        if !event.what.contains(ReadFlags::IGNORED) {
+            (self.changed)(event.folder, event.name, change(event.what));
         }
     }
 }
@@ -145,14 +131,6 @@ fn change(events: ReadFlags) -> Change {
 }
 
 async fn listen(ear: Ear) {
-    let told = &ear.hearing.told;
-    while told.readable().await.is_ok() {
-        let heard = told.try_io(|| ear.hear());
-        if heard.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
-            return;
-        }
-    }
+    // It ends where nothing is told any more.
+    drop(ear.hearing.inotify.wait(|| ear.hear()).await);
 }
-
-/// Some dozens of events; more are read in the next round.
-const BUFFER_BYTES: usize = 4096;
