@@ -5,6 +5,7 @@ use crate::cli::args::Command;
 use crate::cli::args::ConfigCommand;
 use crate::cli::args::Serve;
 use crate::cli::args::examples;
+use crate::cli::args::help;
 use crate::cli::ask;
 use crate::cli::backup;
 use crate::cli::bench;
@@ -52,7 +53,9 @@ use std::process::ExitCode;
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let parsed = examples::command().try_get_matches().and_then(|matches| {
+    let command = examples::command();
+    let words = help::without_repeated(&command, std::env::args_os().collect());
+    let parsed = command.try_get_matches_from(words).and_then(|matches| {
         let is_for_a_program = wants_json(&matches);
         Cli::from_arg_matches(&matches).map(|cli| (cli, is_for_a_program))
     });

@@ -5,6 +5,7 @@ mod backup;
 mod calls;
 mod daemon;
 pub(crate) mod examples;
+pub(crate) mod help;
 mod look;
 #[cfg(feature = "recorder")]
 mod record;
