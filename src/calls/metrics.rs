@@ -252,13 +252,13 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_told_in_the_format() {
-        let mut tally = Metrics::default();
-        tally.request("/v1/messages", Some(529), Some("queue_full"));
+        let mut metrics = Metrics::default();
+        metrics.request("/v1/messages", Some(529), Some("queue_full"));
         let spans = Spans {
             delivery: Some(Duration::from_millis(4)),
             ..Spans::default()
         };
-        tally.call(&CallRecord {
+        metrics.call(&CallRecord {
             spans,
             lane: Some(LaneId::new("claude-pty")),
             questions: 3,
@@ -269,7 +269,7 @@ mod tests {
             help: "Sessions.",
             values: vec![("state=\"idle\"".into(), 2.0)],
         };
-        let page = tally.page(&[gauge]);
+        let page = metrics.page(&[gauge]);
         for line in [
             "# TYPE inference_relay_sessions gauge",
             "inference_relay_sessions{state=\"idle\"} 2",

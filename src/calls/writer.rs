@@ -26,7 +26,7 @@ use std::time::Duration;
 pub(crate) struct CallLog {
     kept: Arc<Mutex<Kept>>,
     /// Counted by each thread for itself.
-    tally: Arc<Parts<Mutex<Metrics>>>,
+    metrics: Arc<Parts<Mutex<Metrics>>>,
     /// `None`: nothing goes to a disk.
     disk: Option<SyncSender<Word>>,
 }
@@ -117,7 +117,7 @@ impl CallLog {
         let thread = thread.spawn(move || write(calls, &words, &ledger));
         CallLog {
             kept,
-            tally: Arc::default(),
+            metrics: Arc::default(),
             disk: thread.is_ok().then_some(disk),
         }
     }
@@ -127,7 +127,7 @@ impl CallLog {
     pub(crate) fn in_memory() -> CallLog {
         CallLog {
             kept: Arc::default(),
-            tally: Arc::default(),
+            metrics: Arc::default(),
             disk: None,
         }
     }
@@ -140,7 +140,7 @@ impl CallLog {
         status: Option<u16>,
         code: Option<&'static str>,
     ) {
-        let mut metrics = lock(self.tally.own());
+        let mut metrics = lock(self.metrics.own());
         metrics.request(route, status, code);
         metrics.call(record);
         drop(metrics);
@@ -163,7 +163,7 @@ impl CallLog {
 
     /// Counts a request that is no call.
     pub(crate) fn count(&self, route: &str, status: Option<u16>, code: Option<&'static str>) {
-        lock(self.tally.own()).request(route, status, code);
+        lock(self.metrics.own()).request(route, status, code);
     }
 
     /// Keeps a request that failed and is no call.
@@ -185,9 +185,11 @@ impl CallLog {
         through.take(filter.limit).collect()
     }
 
-    pub(crate) fn tally(&self) -> Metrics {
+    pub(crate) fn metrics(&self) -> Metrics {
         let mut metrics = Metrics::default();
-        self.tally.iter().for_each(|part| metrics.add(&lock(part)));
+        self.metrics
+            .iter()
+            .for_each(|part| metrics.add(&lock(part)));
         metrics.lost = lock(&self.kept).lost;
         metrics
     }
@@ -300,7 +302,7 @@ mod tests {
             }));
         }
         journal.flush();
-        assert_eq!(journal.tally().lost, 0);
+        assert_eq!(journal.metrics().lost, 0);
         let all = Filter::read("limit=1000", crate::calls::since).expect("the filter must be one");
         let read = CallLog::open(path).recent(&all);
         assert!(read.len() >= BATCH_MAX, "{}", read.len());
@@ -316,6 +318,6 @@ mod tests {
         journal.keep(&Arc::default());
         journal.flush();
         assert_eq!(journal.recent(&Filter::default()).len(), 1);
-        assert_eq!(journal.tally().lost, 1);
+        assert_eq!(journal.metrics().lost, 1);
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn recent(
 
 /// `GET /metrics`, in the text format of Prometheus.
 pub(super) async fn metrics(State(api): State<Api>) -> Response {
-    let page = api.journal.tally().page(&gauges(&api));
+    let page = api.journal.metrics().page(&gauges(&api));
     let mut response = Response::new(Body::from(page));
     response.headers_mut().insert(
         header::CONTENT_TYPE,

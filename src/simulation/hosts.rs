@@ -112,7 +112,7 @@ struct World {
     ended: BTreeMap<u64, &'static str>,
     /// What was charged, as the hosts counted it or as it was estimated.
     charged: u64,
-    tally: Tally,
+    metrics: Tally,
 }
 
 /// Runs the calls of one seed.
@@ -147,7 +147,7 @@ pub(super) fn run(seed: u64) -> Result<Tally, String> {
         events: 0,
         ended: BTreeMap::new(),
         charged: 0,
-        tally: Tally::default(),
+        metrics: Tally::default(),
         chance,
     };
     for number in 0..CALLS {
@@ -222,7 +222,7 @@ impl World {
     fn arrive(&mut self, id: u64) -> Result<(), String> {
         let reserved = self.limits.reserve(&self.ask());
         let Ok(reservation) = reserved else {
-            self.tally.refused += 1;
+            self.metrics.refused += 1;
             return self.finish(id, "refused");
         };
         let mut route: Vec<usize> = (0..self.hosts.len()).collect();
@@ -270,12 +270,12 @@ impl World {
                 return Err(format!("call {id} is tried after its content began"));
             }
             if call.leaves_at <= self.now {
-                self.tally.left += 1;
+                self.metrics.left += 1;
                 return self.drop_call(id, "left");
             }
             let (place, key) = call.at;
             let Some(host) = call.route.get(place).copied() else {
-                self.tally.failed += 1;
+                self.metrics.failed += 1;
                 return self.drop_call(id, "failed");
             };
             if key >= self.hosts[host].keys.len() || call.tries >= TRIES_MAX {
@@ -311,7 +311,7 @@ impl World {
             ));
         }
         if is_due && entered.is_ok() {
-            self.tally.probes += 1;
+            self.metrics.probes += 1;
             if standing(self.now).contains(&Standing::ProbeDue) {
                 return Err("a probe is taken, and another one is due".to_owned());
             }
@@ -386,7 +386,7 @@ impl World {
         };
         match verdict.then {
             Then::Tell | Then::Stop | Then::Answered => {
-                self.tally.failed += 1;
+                self.metrics.failed += 1;
                 return self.drop_call(id, "told");
             }
             Then::NextKey | Then::NextKeyAfterWait => call.at.1 += 1,
@@ -415,9 +415,9 @@ impl World {
         };
         leave.settle(&judge(&outcome), 0.5, self.now);
         *match how {
-            "left" => &mut self.tally.left,
-            "broke" => &mut self.tally.broke,
-            _ => &mut self.tally.answered,
+            "left" => &mut self.metrics.left,
+            "broke" => &mut self.metrics.broke,
+            _ => &mut self.metrics.answered,
         } += 1;
         let counted = 1 + self.chance.within(0..2 * ESTIMATE);
         let is_told = how == "answered" || self.chance.hits(500);
@@ -467,7 +467,7 @@ impl World {
         let unix_ms = self.ask().unix_ms;
         let spent = self.limits.spent(TEAM, &self.budget, self.now, unix_ms);
         match (spent.spent, spent.reserved) {
-            (Nanos(spent), Nanos(0)) if spent == self.charged => Ok(self.tally),
+            (Nanos(spent), Nanos(0)) if spent == self.charged => Ok(self.metrics),
             told => Err(format!("charged {}, and spent is {told:?}", self.charged)),
         }
     }

@@ -34,20 +34,20 @@ use world::World;
 /// Runs pools of one seed after another, each of another size and temper, until so many events have passed.
 fn run(seed: u64, events: u64) -> Result<Metrics, String> {
     let mut chance = Chance::from(seed);
-    let mut tally = Metrics::default();
-    while tally.events < events {
+    let mut metrics = Metrics::default();
+    while metrics.events < events {
         let mut world = World::new(chance.fork());
-        let outcome = world.run(EVENTS_OF_A_POOL.min(events - tally.events));
-        tally.add(world.tally());
+        let outcome = world.run(EVENTS_OF_A_POOL.min(events - metrics.events));
+        metrics.add(world.metrics());
         if let Err(broken) = outcome {
             let log = world.log();
             return Err(format!(
                 "{broken}\nseed {seed}, after {} events; the last of them:\n{log}",
-                tally.events
+                metrics.events
             ));
         }
     }
-    Ok(tally)
+    Ok(metrics)
 }
 
 /// What happened, so that a run shows that it reached what it is for.
@@ -93,16 +93,16 @@ mod tests {
 
     fn holds(seed: u64, events: u64) {
         match run(seed, events) {
-            Ok(tally) => {
+            Ok(metrics) => {
                 let all = [
-                    tally.told,
-                    tally.failed,
-                    tally.gone,
-                    tally.killed,
-                    tally.onward,
+                    metrics.told,
+                    metrics.failed,
+                    metrics.gone,
+                    metrics.killed,
+                    metrics.onward,
                 ];
-                assert!(all.iter().all(|count| *count > 0), "{tally:?}");
-                assert_eq!(tally.calls, tally.told + tally.failed + tally.gone);
+                assert!(all.iter().all(|count| *count > 0), "{metrics:?}");
+                assert_eq!(metrics.calls, metrics.told + metrics.failed + metrics.gone);
             }
             Err(broken) => panic!("{broken}"),
         }
@@ -134,8 +134,8 @@ mod tests {
     fn hosts_keep_the_laws_of_the_gateway() {
         let mut all = hosts::Tally::default();
         for seed in seeds(HOST_SEEDS) {
-            let tally = hosts::run(seed).unwrap_or_else(|broken| panic!("{broken}\nseed {seed}"));
-            all.add(&tally);
+            let metrics = hosts::run(seed).unwrap_or_else(|broken| panic!("{broken}\nseed {seed}"));
+            all.add(&metrics);
         }
         let seen = [
             all.answered,
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_seed_brings_the_same_events_back() {
-        let told = |_| run(7, 5_000).map(|tally| (tally.calls, tally.told, tally.killed));
+        let told = |_| run(7, 5_000).map(|metrics| (metrics.calls, metrics.told, metrics.killed));
         assert_eq!(told(0), told(1));
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct World {
     draining: bool,
     /// Between arrivals, in milliseconds.
     pace: u64,
-    tally: Metrics,
+    metrics: Metrics,
     past: VecDeque<(Instant, Happening)>,
     /// Events at this very instant.
     still: u32,
@@ -103,7 +103,7 @@ impl World {
             calls: BTreeMap::new(),
             draining: false,
             pace: [1000, 3000, 9000][chance.count(0..3)],
-            tally: Metrics::default(),
+            metrics: Metrics::default(),
             past: VecDeque::new(),
             still: 0,
             chance,
@@ -117,7 +117,7 @@ impl World {
 
     /// Runs so many events, then drains the pool.
     pub(super) fn run(&mut self, events: u64) -> Result<(), String> {
-        while self.tally.events < events && self.step()? {}
+        while self.metrics.events < events && self.step()? {}
         self.draining = true;
         self.ledger.drain(self.now);
         self.keep();
@@ -136,8 +136,8 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn tally(&self) -> Metrics {
-        self.tally
+    pub(super) fn metrics(&self) -> Metrics {
+        self.metrics
     }
 
     /// The last events, a line each.
@@ -182,7 +182,7 @@ impl World {
         };
         self.still = if at > self.now { 0 } else { self.still + 1 };
         self.now = self.now.max(at);
-        self.tally.events += 1;
+        self.metrics.events += 1;
         if self.past.len() == PAST_MAX {
             self.past.pop_front();
         }

@@ -29,7 +29,7 @@ impl World {
         let Some(before) = self.calls.get(&before).filter(|_| !self.draining) else {
             return;
         };
-        let id = self.tally.calls + 1;
+        let id = self.metrics.calls + 1;
         let call = Call::after(before, id, &mut self.chance, self.now);
         self.begin(id, call);
     }
@@ -102,7 +102,7 @@ impl World {
         let call = self.calls.get(&id);
         let tool = call.and_then(|call| call.tool.clone());
         task.tools = ToolList::of(&call.map(Call::tools).unwrap_or_default());
-        self.tally.onward += 1;
+        self.metrics.onward += 1;
         self.serve_at(id, slot);
         let turn = Turn {
             call: id,

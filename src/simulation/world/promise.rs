@@ -21,7 +21,7 @@ impl World {
         if self.still > STILL_MAX {
             return Err("time stands still".to_owned());
         }
-        if self.tally.events.is_multiple_of(64) {
+        if self.metrics.events.is_multiple_of(64) {
             self.check_ages()?;
         }
         Ok(())

@@ -35,14 +35,14 @@ impl World {
             1
         };
         for _ in 0..burst {
-            let id = self.tally.calls + 1;
+            let id = self.metrics.calls + 1;
             let call = Call::new(id, &mut self.chance, self.now);
             self.begin(id, call);
         }
     }
 
     pub(super) fn begin(&mut self, id: CallId, call: Call) {
-        self.tally.calls += 1;
+        self.metrics.calls += 1;
         self.model
             .expect(id, call.messages.clone(), call.tool.clone());
         let goes_on = call.goes_on();
@@ -67,11 +67,11 @@ impl World {
         };
         match std::mem::replace(&mut call.stage, Stage::Over) {
             Stage::Waiting => {
-                self.tally.gone += 1;
+                self.metrics.gone += 1;
                 self.ask(Command::Withdrawn);
             }
             Stage::Served { slot } => {
-                self.tally.gone += 1;
+                self.metrics.gone += 1;
                 self.soon(Happening::Left { slot, call: id });
             }
             Stage::Over => {}
@@ -246,7 +246,7 @@ impl World {
         match outcome {
             TurnOutcome::Told => {
                 call.stage = Stage::Over;
-                self.tally.told += 1;
+                self.metrics.told += 1;
                 if call.name.is_some() && self.chance.hits(700) {
                     let after = self.chance.delay(0..3000, 100, 3000..70_000);
                     self.send(after, Happening::FollowsUp(id));
@@ -278,7 +278,7 @@ impl World {
     pub(super) fn fail(&mut self, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.stage = Stage::Over;
-            self.tally.failed += 1;
+            self.metrics.failed += 1;
         }
     }
 }

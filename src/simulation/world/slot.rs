@@ -140,7 +140,7 @@ impl World {
             return;
         };
         session.ending = Some(self.now);
-        self.tally.killed += 1;
+        self.metrics.killed += 1;
         self.soon(Happening::Ended {
             slot,
             forced: false,
