@@ -69,15 +69,7 @@ pub(crate) trait Lane: Send + Sync {
 
     /// What becomes of all that the call asks for, where the lane takes it; before any work. What `GET /v1/capabilities`
     /// tells of a lane is what it says of calls with one field each.
-    fn treatment(&self, call: &Call) -> Treatment {
-        match (self.fit(call), call.request()) {
-            (Fit::Fits { ignored, .. }, Ok(request)) => Treatment::Taken {
-                emulated: [&*request.emulated, &request.changed_by_claude].concat(),
-                ignored,
-            },
-            (Fit::Unfit(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),
-        }
-    }
+    fn treatment(&self, call: &Call) -> Treatment;
 
     /// Begins to serve the call when it is polled. Dropping it cancels the call.
     fn serve(&self, call: Call) -> Serving;

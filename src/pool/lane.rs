@@ -9,6 +9,7 @@ use crate::lane::Fit;
 use crate::lane::Health;
 use crate::lane::Lane;
 use crate::lane::Serving;
+use crate::lane::Treatment;
 use crate::lane::committed;
 use crate::session::Mode;
 use crate::turn::ConversationId;
@@ -50,6 +51,16 @@ impl Lane for ClaudeLane {
                 ignored: self.pool.launcher.ignored(request),
                 affinity: self.affinity(request, call.conversation.as_ref()),
             },
+        }
+    }
+
+    fn treatment(&self, call: &Call) -> Treatment {
+        match (self.fit(call), call.request()) {
+            (Fit::Fits { ignored, .. }, Ok(request)) => Treatment::Taken {
+                emulated: request.emulated_by_claude(),
+                ignored,
+            },
+            (Fit::Unfit(fault), _) | (_, Err(fault)) => Treatment::Refused(fault),
         }
     }
 

@@ -214,7 +214,7 @@ impl TurnBuilder<'_> {
     /// Made before anything is written for the session: what becomes known in between is not in what was written.
     fn labels(&self, session: SessionOrigin) -> Labels {
         let request = self.request;
-        let mut emulated = [&*request.emulated, &request.changed_by_claude].concat();
+        let mut emulated = request.emulated_by_claude();
         emulated.extend(history::divided(&request.messages));
         if self.launcher.may_tell_more(self.reader()) {
             emulated.push(turn_spec::ADDED.to_owned());

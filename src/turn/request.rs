@@ -127,6 +127,11 @@ impl Request {
 }
 
 impl Request {
+    /// What reaches claude in another way than it was written, by path, as far as the request alone tells.
+    pub(crate) fn emulated_by_claude(&self) -> Vec<String> {
+        [&*self.emulated, &self.changed_by_claude].concat()
+    }
+
     /// The messages before the one that is to be answered.
     pub(crate) fn history(&self) -> &[Message] {
         self.messages
