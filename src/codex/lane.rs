@@ -115,7 +115,7 @@ fn prepared(call: &Call) -> Result<Prepared, Fault> {
     let request = call.request()?;
     let binding = call.binding.as_ref();
     let model = binding.map_or(request.model.as_str(), |binding| &binding.upstream_name);
-    let original = call.original.as_ref();
+    let original = call.written_by_caller();
     let dialect = original.map_or(Dialect::Anthropic, |original| original.dialect);
     prepare(request, model, dialect).map_err(|unfit| *unfit.fault(dialect))
 }

@@ -1,11 +1,11 @@
 //! A call as the three requests that the CLI is sent for it. `[pure]`
 
 use super::item;
-use super::path;
 use super::path::Unfit;
 use super::tool;
 use super::tool::Aliases;
 use crate::lane::Dialect;
+use crate::lane::caller_path;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Role;
@@ -40,7 +40,7 @@ pub(super) fn prepare(request: &Request, model: &str, dialect: Dialect) -> Resul
         .is_none_or(|last| last.role == Role::Assistant)
     {
         return Err(Unfit::at(
-            "messages",
+            &format!("{}.role", request.last_at),
             "the last message must be the user's; this lane cannot continue another",
         ));
     }
@@ -67,7 +67,7 @@ pub(super) fn prepare(request: &Request, model: &str, dialect: Dialect) -> Resul
 fn labels(read: &[String], own: &[String], dialect: Dialect) -> Vec<String> {
     let mut all = read.to_vec();
     for label in own {
-        let label = path::told(dialect, label);
+        let label = caller_path(dialect, label);
         if !all.contains(&label) {
             all.push(label);
         }
@@ -175,6 +175,9 @@ mod tests {
 
     #[test]
     fn an_assistants_last_message_is_not_continued() {
-        assert!(prepare(&request(Role::Assistant), "m", Dialect::Anthropic).is_err());
+        let mut request = request(Role::Assistant);
+        request.last_at = "input.4".to_owned();
+        let unfit = prepare(&request, "m", Dialect::Responses).expect_err("it is refused");
+        assert!(unfit.is_at("input.4.role"), "{unfit:?}");
     }
 }

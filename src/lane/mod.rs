@@ -17,6 +17,7 @@ mod call;
 mod fit;
 mod health;
 mod hops;
+mod path;
 
 pub(crate) use answer::EventSource;
 pub(crate) use answer::Events;
@@ -37,6 +38,7 @@ pub(crate) use health::Health;
 pub(crate) use health::LaneView;
 pub(crate) use hops::CDN_LOOP;
 pub(crate) use hops::Hops;
+pub(crate) use path::caller_path;
 
 use crate::turn::ConversationId;
 use crate::turn::LaneId;

@@ -22,6 +22,7 @@ use crate::turn::FaultKind;
 use crate::turn::KeyId;
 use crate::turn::Message;
 use crate::turn::Owner;
+use crate::turn::Places;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Role;
@@ -478,6 +479,7 @@ fn plain_call(question: &RouteQuestion) -> Call {
         reading: Reading::Whole,
         emulated: Vec::new(),
         changed_by_claude: Vec::new(),
+        places: Places::default(),
         last_at: String::new(),
         ignored: Vec::new(),
     };

@@ -4,6 +4,8 @@ use super::attachment::as_told;
 use super::mcp::name;
 use crate::turn::Block;
 use crate::turn::Message;
+use crate::turn::PlacedMessage;
+use crate::turn::Request;
 use crate::turn::Role;
 use crate::turn::Tool;
 use serde_json::Value;
@@ -217,29 +219,31 @@ pub(crate) fn content(message: &Message) -> Value {
 }
 
 /// The messages that reach the model in other blocks than they were written, by path.
-pub(crate) fn divided(messages: &[Message]) -> Vec<String> {
-    let is_divided = |message: &Message| {
-        let mut blocks = message.blocks.iter();
-        blocks.any(|block| nothing(message, block).is_some())
-    };
-    let messages = messages.iter().enumerate();
-    let divided = messages.filter(|(_, message)| is_divided(message));
-    divided
-        .map(|(index, _)| format!("messages.{index}.content"))
-        .collect()
+pub(crate) fn divided(request: &Request) -> Vec<String> {
+    let divided = |message: &Message, block: &Block| nothing(message, block).is_some();
+    let mut paths: Vec<String> = blocks_where(request, divided)
+        .map(|(said, block)| said.field_at(block, "content"))
+        .collect();
+    paths.dedup();
+    paths
 }
 
 /// What the CLI leaves away, by path: of a result that is an error it passes on the words alone.
-pub(crate) fn left_away(messages: &[Message]) -> Vec<String> {
-    let messages = messages.iter().enumerate();
-    let blocks = messages.flat_map(|(at, message)| {
-        let blocks = message.blocks.iter().enumerate();
-        blocks.map(move |(place, block)| (at, place, block))
-    });
-    blocks
-        .filter(|(_, _, block)| holds_more_than_its_words(block))
-        .map(|(at, place, _)| format!("messages.{at}.content.{place}.content"))
+pub(crate) fn left_away(request: &Request) -> Vec<String> {
+    blocks_where(request, |_, block| holds_more_than_its_words(block))
+        .map(|(said, block)| format!("{}.content", said.at(block)))
         .collect()
+}
+
+fn blocks_where(
+    request: &Request,
+    is_meant: impl Fn(&Message, &Block) -> bool + Copy,
+) -> impl Iterator<Item = (PlacedMessage<'_>, usize)> {
+    request.placed_messages().flat_map(move |said| {
+        let blocks = said.message.blocks.iter().enumerate();
+        let meant = blocks.filter(move |(_, block)| is_meant(said.message, block));
+        meant.map(move |(place, _)| (said, place))
+    })
 }
 
 fn holds_more_than_its_words(block: &Block) -> bool {
@@ -306,6 +310,7 @@ pub(crate) fn project_slug(folder: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::BlockPlace;
 
     fn heading() -> Heading {
         Heading {
@@ -330,7 +335,7 @@ mod tests {
             result(true, "image"),
         ];
         let role = Role::User;
-        let left_away = left_away(&[Message { role, blocks }]);
+        let left_away = left_away(&Request::plain(vec![Message { role, blocks }]));
         assert_eq!(left_away, ["messages.0.content.2.content"]);
     }
 
@@ -389,9 +394,22 @@ mod tests {
             let halves = halves.map(|text| json!({"type": "text", "text": text}));
             assert_eq!(lines[0]["message"]["content"][0]["text"], text);
             assert_eq!(lines[1]["message"]["content"], json!(halves));
-            assert_eq!(divided(&messages), ["messages.1.content"]);
+            assert_eq!(
+                divided(&Request::plain(messages.into())),
+                ["messages.1.content"]
+            );
         }
-        assert!(divided(&[said(Role::Assistant, "(no content) at all")]).is_empty());
+        let all = said(Role::Assistant, "(no content) at all");
+        assert!(divided(&Request::plain(vec![all])).is_empty());
+        let mut request = Request::plain(vec![
+            said(Role::User, "a"),
+            said(Role::Assistant, NOTHINGS[0]),
+        ]);
+        for index in [1, 4] {
+            let list = "input";
+            request.places.push(BlockPlace { list, index }, 1);
+        }
+        assert_eq!(divided(&request), ["input.4.content"]);
     }
 
     #[test]

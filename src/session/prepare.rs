@@ -120,10 +120,9 @@ impl TurnBuilder<'_> {
         let typed = plan.typed(edits).ok_or(TurnOutcome::Misdelivered)?;
         let mut messages = self.seen(&self.request.messages).into_owned();
         let mut labels = self.labels(SessionOrigin::Resumed);
-        let last = messages.len().saturating_sub(1);
         if let Some(prompt) = messages.last_mut() {
             if !splits_exactly(prompt) {
-                labels.emulated.push(format!("messages.{last}.content"));
+                labels.emulated.extend(self.last_content());
             }
             leave_open(prompt);
         }
@@ -207,6 +206,13 @@ impl TurnBuilder<'_> {
         history::as_seen(messages, &self.request.tools)
     }
 
+    /// The path of the last message's content.
+    fn last_content(&self) -> Option<String> {
+        let last = self.request.placed_messages().last()?;
+        let block = last.message.blocks.len().checked_sub(1)?;
+        Some(last.field_at(block, "content"))
+    }
+
     fn reader(&self) -> TranscriptReader<'_> {
         self.installation.reader(&self.request.model)
     }
@@ -215,7 +221,7 @@ impl TurnBuilder<'_> {
     fn labels(&self, session: SessionOrigin) -> Labels {
         let request = self.request;
         let mut emulated = request.emulated_by_claude();
-        emulated.extend(history::divided(&request.messages));
+        emulated.extend(history::divided(request));
         if self.launcher.may_tell_more(self.reader()) {
             emulated.push(turn_spec::ADDED.to_owned());
         }
@@ -303,7 +309,7 @@ fn sole(sequences: &[String]) -> Option<String> {
 pub(super) fn ignored(request: &Request, own: OwnTools) -> Vec<String> {
     let mut ignored = request.ignored.clone();
     ignored.extend(ToolDelivery::of(&request.tools, own).changed());
-    ignored.extend(history::left_away(&request.messages));
+    ignored.extend(history::left_away(request));
     if launch::cuts(&request.system) {
         ignored.push("system".to_owned());
     }

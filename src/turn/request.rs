@@ -2,6 +2,7 @@
 
 use super::Block;
 use super::Owner;
+use super::Places;
 use super::Tool;
 use super::ToolChoice;
 use serde_json::Map;
@@ -35,6 +36,8 @@ pub(crate) struct Request {
     pub(crate) changed_by_claude: Vec<String>,
     /// Parameters the caller set and no lane honours, by field name; they become a label.
     pub(crate) ignored: Vec<String>,
+    /// Where the blocks of the messages stand in what the caller wrote.
+    pub(crate) places: Places,
     /// Where the caller's last message stands, in the caller's own dialect.
     pub(crate) last_at: String,
 }
@@ -121,6 +124,7 @@ impl Request {
             emulated: vec![],
             changed_by_claude: vec![],
             ignored: vec![],
+            places: Places::default(),
             last_at: String::new(),
         }
     }

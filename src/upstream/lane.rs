@@ -34,6 +34,7 @@ use crate::lane::Passed;
 use crate::lane::Reply;
 use crate::lane::Serving;
 use crate::lane::Treatment;
+use crate::lane::caller_path;
 use crate::lane::meanwhile;
 use crate::limits::Ask;
 use crate::limits::Bound;
@@ -244,7 +245,15 @@ impl Plan<'_> {
         let is_streamed = translated::is_streamed(call, request, self.protocol);
         let written = translated::written(request, self.protocol, model, is_streamed);
         // What this host's protocol has no place for, another may.
-        written.map_err(|fault| fault.helped_by(Remedy::OtherLane))
+        let mut written = written.map_err(|fault| fault.helped_by(Remedy::OtherLane))?;
+        if let Some(original) = call.written_by_caller() {
+            let labels = written.emulated.iter_mut().chain(&mut written.ignored);
+            labels.for_each(|path| *path = caller_path(original.dialect, path));
+        }
+        // Several blocks of one entry have one path.
+        written.emulated.dedup();
+        written.ignored.dedup();
+        Ok(written)
     }
 
     /// What the host gets, and all that it does not hear.

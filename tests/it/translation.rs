@@ -794,3 +794,15 @@ fn an_answer_that_is_asked_for_whole_says_what_its_stream_says() {
         }
     }
 }
+
+#[test]
+fn what_a_host_cannot_say_is_named_as_its_caller_names_it() {
+    let rig = Rig::new(|asked| told(asked, &Answer::text("up", "x", Counts::default())));
+    for (from, name) in [(Api::Chat, "stop"), (Api::Messages, "stop_sequences")] {
+        let mut fields = plain(from, "hello");
+        fields[name] = json!(["END"]);
+        let answer = rig.ask(from, Api::Responses, &fields, false);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.header("x-relay-ignored"), name);
+    }
+}

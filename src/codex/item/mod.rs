@@ -3,7 +3,7 @@
 use super::path::Unfit;
 use super::tool::Aliases;
 use crate::turn::Block;
-use crate::turn::Message;
+use crate::turn::PlacedMessage;
 use crate::turn::Request;
 use crate::turn::Role;
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub(super) struct Items {
 /// # Errors
 /// Where a part of it cannot reach the model through the CLI, or would be dropped without a word.
 pub(super) fn items(request: &Request, aliases: &Aliases) -> Result<Items, Unfit> {
-    paired(&request.messages)?;
+    paired(request)?;
     let mut writer = Writer {
         found: Items::default(),
         parts: Vec::new(),
@@ -35,22 +35,21 @@ pub(super) fn items(request: &Request, aliases: &Aliases) -> Result<Items, Unfit
         let parts = request.system.iter().map(|text| input_text(text)).collect();
         writer.message("developer", parts);
     }
-    for (place, message) in request.messages.iter().enumerate() {
-        for (index, block) in message.blocks.iter().enumerate() {
-            let path = format!("messages.{place}.content.{index}");
-            writer.block(message.role, block, &path)?;
+    for said in request.placed_messages() {
+        for (index, block) in said.message.blocks.iter().enumerate() {
+            writer.block(&said, index, block)?;
         }
-        writer.flush(message.role);
+        writer.flush(said.message.role);
     }
     Ok(writer.found)
 }
 
 /// A result without its call, or a call without its result: the CLI drops the one and invents the other.
-fn paired(messages: &[Message]) -> Result<(), Unfit> {
+fn paired(request: &Request) -> Result<(), Unfit> {
     let mut open: HashSet<&str> = HashSet::new();
     let mut called: HashSet<&str> = HashSet::new();
-    for (place, message) in messages.iter().enumerate() {
-        for (index, block) in message.blocks.iter().enumerate() {
+    for said in request.placed_messages() {
+        for (index, block) in said.message.blocks.iter().enumerate() {
             if let Some(call) = block.call() {
                 called.insert(call.id);
                 open.insert(call.id);
@@ -58,16 +57,20 @@ fn paired(messages: &[Message]) -> Result<(), Unfit> {
             if let Some(id) = block.result_of() {
                 open.remove(id);
                 if !called.contains(id) {
-                    let path = format!("messages.{place}.content.{index}");
-                    return Err(Unfit::at(&path, "there is no call of this id before it"));
+                    let why = "there is no call of this id before it";
+                    return Err(Unfit::at(&said.at(index), why));
                 }
             }
         }
     }
-    match open.is_empty() {
-        true => Ok(()),
-        false => Err(Unfit::at("messages", "a call of a tool has no result")),
-    }
+    let is_open = |block: &Block| block.call().is_some_and(|call| open.contains(call.id));
+    let found = request.placed_messages().find_map(|said| {
+        let place = said.message.blocks.iter().position(is_open)?;
+        Some(said.at(place))
+    });
+    found.map_or(Ok(()), |path| {
+        Err(Unfit::at(&path, "this call of a tool has no result"))
+    })
 }
 
 struct Writer<'a> {
@@ -78,7 +81,13 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn block(&mut self, role: Role, block: &Block, path: &str) -> Result<(), Unfit> {
+    fn block(
+        &mut self,
+        said: &PlacedMessage<'_>,
+        index: usize,
+        block: &Block,
+    ) -> Result<(), Unfit> {
+        let (role, path) = (said.message.role, &*said.at(index));
         match block {
             Block::Text(text) => self.parts.push(spoken(role, text)),
             Block::Image(json) => self.parts.push(image(json, path)?),
@@ -93,7 +102,7 @@ impl Writer<'_> {
             }
             Block::Thinking(json) => {
                 self.flush(role);
-                self.thinking(json, path);
+                self.thinking(json, || said.field_at(index, "thinking"));
             }
             Block::Foreign(json) => self.foreign(role, json, path)?,
         }
@@ -143,7 +152,7 @@ impl Writer<'_> {
     }
 
     /// Only thinking that came from here can go back: its signature holds what the upstream knows it by.
-    fn thinking(&mut self, json: &Value, path: &str) {
+    fn thinking(&mut self, json: &Value, path: impl FnOnce() -> String) {
         match json["signature"].as_str().and_then(Reasoning::read) {
             Some(reasoning) => self.found.items.push(json!({
                 "type": "reasoning",
@@ -151,7 +160,7 @@ impl Writer<'_> {
                 "summary": summary(json["thinking"].as_str().unwrap_or_default()),
                 "encrypted_content": reasoning.content,
             })),
-            None => self.found.ignored.push(path.to_owned()),
+            None => self.found.ignored.push(path()),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::codex::tool::offered;
+use crate::turn::BlockPlace;
+use crate::turn::Message;
 
 fn message(role: Role, blocks: Vec<Value>) -> Message {
     let block = |json: Value| match json {
@@ -69,7 +71,7 @@ fn thinking_of_this_lane_goes_back_and_that_of_others_is_left_away() {
     let found = found.expect("it fits");
     let reasoning = json!({"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "enc:x"});
     assert_eq!(found.items[1], reasoning);
-    assert_eq!(found.ignored, ["messages.1.content.1"]);
+    assert_eq!(found.ignored, ["messages.1.thinking"]);
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn what_would_be_dropped_or_refused_is_refused_here_with_its_path() {
     let odd = json!({"type": "novelty"});
     for (block, path) in [
         (result, "messages.0.content.0"),
-        (call, "messages"),
+        (call, "messages.0.content.0"),
         (https, "messages.0.content.0"),
         (file, "messages.0.content.0"),
         (odd, "messages.0.content.0"),
@@ -110,4 +112,19 @@ fn a_picture_goes_as_data() {
     let found = of(vec![message(Role::User, vec![picture])]).expect("it fits");
     let part = json!({"type": "input_image", "image_url": "data:image/png;base64,AA=="});
     assert_eq!(found.items[0]["content"][0], part);
+}
+
+#[test]
+fn a_call_without_a_result_is_named_by_the_entry_that_it_is_from() {
+    let call = json!({"type": "tool_use", "id": "c", "name": "f", "input": {}});
+    let mut request = Request::plain(vec![
+        message(Role::User, vec![json!("q")]),
+        message(Role::Assistant, vec![json!("look"), call]),
+    ]);
+    for index in [2, 3, 4] {
+        let list = "input";
+        request.places.push(BlockPlace { list, index }, 1);
+    }
+    let unfit = items(&request, &Aliases::default()).expect_err("the call is open");
+    assert!(unfit.is_at("input.4"), "{unfit:?}");
 }

@@ -8,6 +8,7 @@ use crate::turn::Delta;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::Owner;
+use crate::turn::Places;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::RequestId;
@@ -71,6 +72,7 @@ pub(crate) fn call(body: &[u8]) -> Result<Call, Fault> {
         },
         emulated: labels.emulated,
         changed_by_claude: Vec::new(),
+        places: Places::default(),
         last_at: "prompt".to_owned(),
         ignored: labels.ignored,
         betas: Vec::new(),

@@ -20,7 +20,11 @@ pub(super) enum Part {
         data: String,
         name: Option<String>,
     },
-    RemoteFile(String),
+    /// A document at a URL, and its path in the call.
+    RemoteFile {
+        url: String,
+        at: String,
+    },
 }
 
 /// A block of a message's content, which is at this path; nothing where only another dialect knows it, which is said.
@@ -29,7 +33,7 @@ pub(super) fn part(block: &Block, at: &str, labels: &mut Labels) -> Result<Optio
         Block::Text(text) => Ok(Some(Part::Text(text.clone()))),
         Block::Image(json) | Block::Document(json) => {
             unread(json, at, labels);
-            media(json).map(Some)
+            media(json, at).map(Some)
         }
         Block::Foreign(json) if json["type"] == "search_result" => {
             labels.emulate(at);
@@ -91,7 +95,7 @@ fn unread(document: &Value, at: &str, labels: &mut Labels) {
 const FAILED: &str = "Error: ";
 
 /// A picture or a document.
-fn media(json: &Value) -> Result<Part, Fault> {
+fn media(json: &Value, at: &str) -> Result<Part, Fault> {
     let source = &json["source"];
     let text = |name: &str| source[name].as_str().unwrap_or_default();
     let is_image = json["type"] == "image";
@@ -103,12 +107,15 @@ fn media(json: &Value) -> Result<Part, Fault> {
             name,
         }),
         (Some("url"), true) => Ok(Part::Picture(text("url").to_owned())),
-        (Some("url"), false) => Ok(Part::RemoteFile(text("url").to_owned())),
+        (Some("url"), false) => Ok(Part::RemoteFile {
+            url: text("url").to_owned(),
+            at: at.to_owned(),
+        }),
         (Some("text"), _) => Ok(Part::File {
             data: data_url("text/plain", &STANDARD.encode(text("data"))),
             name,
         }),
-        _ => Err(no_place("a source of this kind", "OpenAI")),
+        _ => Err(no_place(at, "a source of this kind", "OpenAI")),
     }
 }
 
@@ -116,9 +123,9 @@ fn data_url(media: &str, data: &str) -> String {
     format!("data:{media};base64,{data}")
 }
 
-pub(super) fn no_place(what: &str, dialect: &str) -> Fault {
+pub(super) fn no_place(at: &str, what: &str, dialect: &str) -> Fault {
     invalid(format!(
-        "messages: {what} has no place in the dialect of the model's host ({dialect}); send its content itself"
+        "{at}: {what} has no place in the dialect of the model's host ({dialect}); send its content itself"
     ))
 }
 
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn pictures_and_documents_have_a_word_here() {
-        let read = |json: Value| media(&json);
+        let read = |json: Value| media(&json, "input.0");
         let data = json!({"type": "base64", "media_type": "image/png", "data": "aGk="});
         assert_eq!(
             read(json!({"type": "image", "source": data})),

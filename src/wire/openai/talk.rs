@@ -8,8 +8,10 @@
 use super::id;
 use super::label::Labels;
 use crate::turn::Block;
+use crate::turn::BlockPlace;
 use crate::turn::Fault;
 use crate::turn::Message;
+use crate::turn::Places;
 use crate::turn::Role;
 use crate::turn::holds_changed;
 use crate::wire::field::Path;
@@ -27,6 +29,10 @@ pub(super) struct Talk {
     pub(super) labels: Labels,
     /// What claude puts in another order, or changes, by its path.
     pub(super) changed_by_claude: Vec<String>,
+    /// Where each block of the messages is from.
+    pub(super) places: Places,
+    /// What is being read.
+    place: BlockPlace,
     /// Calls of the assistant's latest turn.
     calls: Vec<MadeCall>,
     /// How often each id was given to a call.
@@ -49,6 +55,11 @@ impl Talk {
             goes_on,
             ..Talk::default()
         }
+    }
+
+    /// What is read next is from here.
+    pub(super) fn read(&mut self, list: &'static str, index: usize) {
+        self.place = BlockPlace { list, index };
     }
 
     /// The program speaks: at the head it sets the scene, later it makes a remark.
@@ -207,6 +218,8 @@ impl Talk {
         let before =
             |block: &&Block| block.is_result() && (place.is_none() || order(block) < place);
         let at = blocks.iter().take_while(before).count();
+        let behind = blocks.len() - at;
+        self.places.insert_before_last(behind, self.place);
         if let Some(last) = self.messages.last_mut() {
             last.blocks.insert(at, result);
         }
@@ -216,6 +229,7 @@ impl Talk {
         if blocks.is_empty() {
             return;
         }
+        self.places.push(self.place, blocks.len());
         match self.messages.last_mut() {
             Some(before) if before.role == role => before.blocks.extend(blocks),
             _ => self.messages.push(Message { role, blocks }),
@@ -227,6 +241,7 @@ impl Talk {
         if let Some(first) = self.messages.first_mut() {
             let reminder = format!("<system-reminder>\n{text}\n</system-reminder>");
             first.blocks.insert(0, Block::Text(reminder));
+            self.places.repeat_first();
         }
     }
 }

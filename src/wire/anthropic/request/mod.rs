@@ -29,6 +29,7 @@ use crate::turn::Blame;
 use crate::turn::Fault;
 use crate::turn::FaultKind;
 use crate::turn::Owner;
+use crate::turn::Places;
 use crate::turn::Reading;
 use crate::turn::Request;
 use crate::turn::Sampling;
@@ -171,6 +172,7 @@ fn common(
         marks: Vec::new(),
         emulated: talk.emulated,
         changed_by_claude: talk.changed_by_claude,
+        places: Places::default(),
         last_at: last_at("messages", present(fields, "messages")),
         ignored: talk.ignored,
     })

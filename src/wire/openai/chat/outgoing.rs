@@ -2,7 +2,7 @@
 
 use crate::turn::Block;
 use crate::turn::Fault;
-use crate::turn::Message;
+use crate::turn::PlacedMessage;
 use crate::turn::Request;
 use crate::turn::Role;
 use crate::turn::Sampling;
@@ -27,10 +27,10 @@ pub(crate) fn write(request: &Request, model: &str, is_streamed: bool) -> Result
     for text in &request.system {
         messages.push(json!({"role": "system", "content": text}));
     }
-    for (index, said) in request.messages.iter().enumerate() {
-        match said.role {
-            Role::User => user(said, index, &mut messages, &mut labels)?,
-            Role::Assistant => messages.extend(assistant(said, index, &mut labels)),
+    for said in request.placed_messages() {
+        match said.message.role {
+            Role::User => user(&said, &mut messages, &mut labels)?,
+            Role::Assistant => messages.extend(assistant(&said, &mut labels)),
         }
     }
     let mut body = Map::new();
@@ -54,14 +54,13 @@ pub(crate) fn write(request: &Request, model: &str, is_streamed: bool) -> Result
 
 /// Results first, each a message of its own; pictures of results, which have no place in one, with what the user says.
 fn user(
-    said: &Message,
-    index: usize,
+    said: &PlacedMessage<'_>,
     messages: &mut Vec<Value>,
     labels: &mut Labels,
 ) -> Result<(), Fault> {
     let mut parts = Vec::new();
-    for (place, block) in said.blocks.iter().enumerate() {
-        let at = format!("messages.{index}.content.{place}");
+    for (place, block) in said.message.blocks.iter().enumerate() {
+        let at = said.at(place);
         match block {
             Block::ToolResult(result) => {
                 if !parts.is_empty() {
@@ -110,8 +109,9 @@ fn part(part: Part) -> Result<Value, Fault> {
             let name = name.unwrap_or_else(|| "document".to_owned());
             json!({"type": "file", "file": {"filename": name, "file_data": data}})
         }
-        Part::RemoteFile(_) => {
+        Part::RemoteFile { at, .. } => {
             return Err(foreign::no_place(
+                &at,
                 "a document by its URL (`file_url`)",
                 "chat completions",
             ));
@@ -119,21 +119,21 @@ fn part(part: Part) -> Result<Value, Fault> {
     })
 }
 
-fn assistant(said: &Message, index: usize, labels: &mut Labels) -> Option<Value> {
+fn assistant(said: &PlacedMessage<'_>, labels: &mut Labels) -> Option<Value> {
     let mut texts: Vec<&str> = Vec::new();
     let mut calls: Vec<Value> = Vec::new();
-    for (place, block) in said.blocks.iter().enumerate() {
+    for (place, block) in said.message.blocks.iter().enumerate() {
         match (block, block.call()) {
             (Block::Text(text), _) => {
                 if !calls.is_empty() {
-                    labels.emulate(format!("messages.{index}.content.{place}"));
+                    labels.emulate(said.at(place));
                 }
                 texts.push(text);
             }
             (_, Some(call)) => calls.push(json!({"id": call.id, "type": "function",
                 "function": {"name": call.name, "arguments": call.input.to_string()}})),
-            (Block::Thinking(_), None) => labels.ignore(format!("messages.{index}.thinking")),
-            (_, None) => labels.ignore(format!("messages.{index}.content")),
+            (Block::Thinking(_), None) => labels.ignore(said.field_at(place, "thinking")),
+            (_, None) => labels.ignore(said.field_at(place, "content")),
         }
     }
     let content = match texts.as_slice() {
@@ -215,7 +215,9 @@ fn sampling(sampling: &Sampling, model: &str, body: &mut Map<String, Value>, lab
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::Message;
     use crate::wire::openai::chat::request;
+    use crate::wire::openai::responses::request::Draft;
 
     fn again(body: Value) -> Value {
         let call = request::call(body.to_string().as_bytes(), false, &|_| None).expect("good");
@@ -251,6 +253,32 @@ mod tests {
         let mut expected = body.clone();
         expected["model"] = "gpt-x".into();
         assert_eq!(again(body), expected);
+    }
+
+    #[test]
+    fn a_caller_of_responses_is_told_by_the_items_of_the_call() {
+        let written = |item: Value| {
+            let body = json!({"model": "m", "input": [
+                {"role": "user", "content": "a"},
+                {"role": "user", "content": "b"},
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c", "output": [
+                    {"type": "input_text", "text": "x"}, {"type": "input_text", "text": "y"}]},
+                item,
+            ]});
+            let draft = Draft::read(body.to_string().as_bytes()).expect("good");
+            let call = draft.call(&[], false).expect("good");
+            write(&call.request, "m", false)
+        };
+        let said = written(json!({"role": "user", "content": "so"})).expect("it can be said");
+        assert_eq!(said.emulated, ["input.3"]);
+        let file = json!({"type": "input_file", "file_url": "https://example.com/a.pdf"});
+        let refused = written(json!({"role": "user", "content": [file]}));
+        let refused = refused.expect_err("a file at a URL").public;
+        assert!(
+            refused.starts_with("input.4: a document by its URL"),
+            "{refused}"
+        );
     }
 
     #[test]

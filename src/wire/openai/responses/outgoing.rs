@@ -2,7 +2,7 @@
 
 use crate::turn::Block;
 use crate::turn::Fault;
-use crate::turn::Message;
+use crate::turn::PlacedMessage;
 use crate::turn::Request;
 use crate::turn::Role;
 use crate::turn::Sampling;
@@ -27,8 +27,8 @@ pub(crate) fn write(request: &Request, model: &str) -> Result<Outgoing, Fault> {
     for text in request.system.iter().skip(1) {
         input.push(json!({"type": "message", "role": "developer", "content": text}));
     }
-    for (index, said) in request.messages.iter().enumerate() {
-        items(said, index, &mut input, &mut labels)?;
+    for said in request.placed_messages() {
+        items(&said, &mut input, &mut labels)?;
     }
     let mut body = Map::new();
     body.insert("model".into(), model.into());
@@ -51,13 +51,12 @@ pub(crate) fn write(request: &Request, model: &str) -> Result<Outgoing, Fault> {
 }
 
 fn items(
-    said: &Message,
-    index: usize,
+    said: &PlacedMessage<'_>,
     input: &mut Vec<Value>,
     labels: &mut Labels,
 ) -> Result<(), Fault> {
     let mut parts: Vec<Value> = Vec::new();
-    let role = match said.role {
+    let role = match said.message.role {
         Role::User => "user",
         Role::Assistant => "assistant",
     };
@@ -67,9 +66,9 @@ fn items(
             input.push(json!({"type": "message", "role": role, "content": content}));
         }
     };
-    for (place, block) in said.blocks.iter().enumerate() {
-        let at = format!("messages.{index}.content.{place}");
-        match (block, block.call(), said.role) {
+    for (place, block) in said.message.blocks.iter().enumerate() {
+        let at = said.at(place);
+        match (block, block.call(), said.message.role) {
             (_, Some(call), _) => {
                 flush(&mut parts, input);
                 input.push(
@@ -81,7 +80,7 @@ fn items(
                 flush(&mut parts, input);
                 input.push(output(result, &at, labels)?);
             }
-            (Block::Thinking(_), None, _) => labels.ignore(format!("messages.{index}.thinking")),
+            (Block::Thinking(_), None, _) => labels.ignore(said.field_at(place, "thinking")),
             (Block::Text(text), None, Role::Assistant) => {
                 parts.push(json!({"type": "output_text", "text": text, "annotations": []}));
             }
@@ -112,7 +111,7 @@ fn part(part: Part) -> Value {
             let name = name.unwrap_or_else(|| "document".to_owned());
             json!({"type": "input_file", "filename": name, "file_data": data})
         }
-        Part::RemoteFile(url) => json!({"type": "input_file", "file_url": url}),
+        Part::RemoteFile { url, .. } => json!({"type": "input_file", "file_url": url}),
     }
 }
 
@@ -173,6 +172,8 @@ fn sampling(sampling: &Sampling, body: &mut Map<String, Value>, labels: &mut Lab
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::Message;
+    use crate::wire::openai::chat;
     use crate::wire::openai::responses::request::Draft;
 
     #[test]
@@ -187,6 +188,21 @@ mod tests {
         assert_eq!(input[0]["type"], "function_call");
         assert_eq!(input[1]["content"][0]["text"], "so");
         assert_eq!(written.emulated, [""; 0]);
+    }
+
+    #[test]
+    fn a_caller_of_chat_is_told_by_the_messages_of_the_call() {
+        let thinking = json!({"type": "thinking", "thinking": "hm", "signature": "s"});
+        let body = json!({"model": "m", "messages": [
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "content": "a"},
+            {"role": "user", "content": "b"},
+            {"role": "assistant", "content": "c", "thinking_blocks": [thinking]},
+            {"role": "user", "content": "d"},
+        ]});
+        let call = chat::request::call(body.to_string().as_bytes(), false, &|_| None);
+        let written = write(&call.expect("good").request, "m").expect("it can be said");
+        assert_eq!(written.ignored, ["messages.3.thinking"]);
     }
 
     #[test]

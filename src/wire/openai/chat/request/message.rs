@@ -41,6 +41,7 @@ pub(super) fn messages(
     };
     for (index, value) in values.iter().enumerate() {
         let at = path.item(index);
+        reader.talk.read("messages", index);
         reader.message(object(value, &at)?, &at)?;
     }
     Ok(reader.talk)

@@ -78,6 +78,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         messages,
         labels: said,
         changed_by_claude,
+        places,
         ..
     } = talk.end(&root.field("messages"))?;
     let reading = match stream {
@@ -96,6 +97,7 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         sampling,
         reading,
         changed_by_claude,
+        places,
         last_at: last_at("messages", present(&fields, "messages")),
         emulated: [said.emulated, labels.emulated].concat(),
         ignored: [said.ignored, labels.ignored].concat(),

@@ -25,6 +25,7 @@ pub(super) fn read(before: &[Value], input: &[Value], talk: &mut Talk) -> Result
         let path = Path::Root.field(name);
         for (index, value) in items.iter().enumerate() {
             let at = path.item(index);
+            talk.read(name, index);
             item(object(value, &at)?, &at, talk)?;
         }
     }

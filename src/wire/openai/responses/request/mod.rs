@@ -255,6 +255,7 @@ impl Draft {
             messages,
             labels: said,
             changed_by_claude,
+            places,
             ..
         } = talk.end(&Path::Root.field("input"))?;
         let request = Request {
@@ -272,6 +273,7 @@ impl Draft {
                 false => Reading::Whole,
             },
             changed_by_claude,
+            places,
             last_at: last_at("input", present(fields, "input")),
             emulated: [said.emulated, labels.emulated].concat(),
             ignored: [said.ignored, labels.ignored].concat(),
