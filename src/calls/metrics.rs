@@ -99,51 +99,7 @@ impl Metrics {
                 page.line(gauge.name, labels, *value);
             }
         }
-        page.family(
-            "requests_total",
-            "counter",
-            "HTTP requests by route, status and error code; status 0: the client left first.",
-        );
-        for (route, ends) in &self.requests {
-            for ((status, code), count) in ends {
-                let labels = format!("route={route:?},status=\"{status}\",code=\"{code}\"");
-                page.line("requests_total", &labels, *count as f64);
-            }
-        }
-        page.family(
-            "calls_total",
-            "counter",
-            "Recorded calls by lane and how the session was found.",
-        );
-        for (lane, sessions) in &self.calls {
-            for (session, count) in sessions {
-                let labels = format!("lane=\"{lane}\",session=\"{session}\"");
-                page.line("calls_total", &labels, *count as f64);
-            }
-        }
-        page.family(
-            "upstream_extra_requests_total",
-            "counter",
-            "Requests to the upstream that a CLI made by itself, beside the one of each call.",
-        );
-        for (lane, count) in &self.asked_again {
-            let labels = format!("lane=\"{lane}\"");
-            page.line("upstream_extra_requests_total", &labels, *count as f64);
-        }
-        page.family(
-            "tokens_total",
-            "counter",
-            "Tokens as the upstream counted them.",
-        );
-        for (kind, count) in &self.tokens {
-            page.line("tokens_total", &format!("kind=\"{kind}\""), *count as f64);
-        }
-        page.family(
-            "records_lost_total",
-            "counter",
-            "Calls that are not in recent-calls.jsonl.",
-        );
-        page.line("records_lost_total", "", self.lost as f64);
+        self.write_counters(&mut page);
         page.family(
             "call_seconds",
             "histogram",
@@ -154,6 +110,52 @@ impl Metrics {
         }
         page.0
     }
+
+    fn write_counters(&self, page: &mut Page) {
+        let requests = cells(&self.requests).map(|(route, (status, code), count)| {
+            let labels = format!("route={route:?},status=\"{status}\",code=\"{code}\"");
+            (labels, count)
+        });
+        page.counter(
+            "requests_total",
+            "HTTP requests by route, status and error code; status 0: the client left first.",
+            requests,
+        );
+        let calls = cells(&self.calls).map(|(lane, session, count)| {
+            let labels = format!("lane=\"{lane}\",session=\"{session}\"");
+            (labels, count)
+        });
+        page.counter(
+            "calls_total",
+            "Recorded calls by lane and how the session was found.",
+            calls,
+        );
+        let lanes = self.asked_again.iter();
+        page.counter(
+            "upstream_extra_requests_total",
+            "Requests to the upstream that a CLI made by itself, beside the one of each call.",
+            lanes.map(|(lane, count)| (format!("lane=\"{lane}\""), *count)),
+        );
+        let kinds = self.tokens.iter();
+        page.counter(
+            "tokens_total",
+            "Tokens as the upstream counted them.",
+            kinds.map(|(kind, count)| (format!("kind=\"{kind}\""), *count)),
+        );
+        page.counter(
+            "records_lost_total",
+            "Calls that are not in recent-calls.jsonl.",
+            [(String::new(), self.lost)],
+        );
+    }
+}
+
+/// The counts of a table, each with its row and its column.
+fn cells<R, C>(table: &BTreeMap<R, BTreeMap<C, u64>>) -> impl Iterator<Item = (&R, &C, u64)> {
+    table.iter().flat_map(|(row, counts)| {
+        let counts = counts.iter();
+        counts.map(move |(column, count)| (row, column, *count))
+    })
 }
 
 /// What is counted of a name. Only the first time makes a row, and so a copy of the name.
@@ -227,6 +229,13 @@ impl Page {
             self.0,
             "# HELP {PREFIX}{name} {help}\n# TYPE {PREFIX}{name} {kind}"
         );
+    }
+
+    fn counter(&mut self, name: &str, help: &str, counts: impl IntoIterator<Item = (String, u64)>) {
+        self.family(name, "counter", help);
+        for (labels, count) in counts {
+            self.line(name, &labels, count as f64);
+        }
     }
 
     fn line(&mut self, name: &str, labels: &str, value: f64) {

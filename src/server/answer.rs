@@ -96,15 +96,7 @@ pub(super) async fn streamed(
     let prepare = || {
         writer.prepare(Reading::Along);
         keep.iter_mut().for_each(|keep| keep.prepare());
-        let mut response = Response::new(Body::empty());
-        let headers = response.headers_mut();
-        let said = HeaderValue::from_static;
-        headers.insert(
-            header::CONTENT_TYPE,
-            said("text/event-stream; charset=utf-8"),
-        );
-        headers.insert(header::CACHE_CONTROL, said("no-cache"));
-        response
+        event_stream()
     };
     let reply = timeout(COMMIT_AFTER, &mut serving);
     let (reply, mut response) = meanwhile(reply, prepare).await;
@@ -134,6 +126,19 @@ pub(super) async fn streamed(
         drain_deadline,
     ));
     Ok(response)
+}
+
+/// A stream's head, as far as it is the same for all.
+fn event_stream() -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    let said = HeaderValue::from_static;
+    headers.insert(
+        header::CONTENT_TYPE,
+        said("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, said("no-cache"));
+    response
 }
 
 /// The head of the answer, which is the first event of a call that is committed.

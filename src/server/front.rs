@@ -166,20 +166,10 @@ pub(super) async fn take(
     let (head, body) = request.into_parts();
     let hops = Hops::of(&head.headers)?;
     let query = head.uri.query().map(str::to_owned);
-    let media = match dialect {
-        Dialect::Opaque(path) if opaque::FORMS.contains(&path) => Media::FormOrJson,
-        Dialect::Anthropic
-        | Dialect::Count
-        | Dialect::Chat
-        | Dialect::Responses
-        | Dialect::Opaque(_) => Media::Json,
-    };
+    let media = media(dialect);
     let max = api.config.body_max;
     let mut body = body::read(&head.headers, body, media, max, &mut reservation).await?;
-    let speaks = match dialect {
-        Dialect::Anthropic | Dialect::Count => files::Dialect::Anthropic,
-        Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => files::Dialect::OpenAi,
-    };
+    let speaks = file_dialect(dialect);
     if !matches!(dialect, Dialect::Opaque(_))
         && files::are_named(&body)
         && let Some(inlined) = Box::pin(files::inlined(api, caller, speaks, &body)).await?
@@ -202,6 +192,24 @@ pub(super) async fn take(
         leans_on_host: false,
         reservation,
     })
+}
+
+fn media(dialect: Dialect) -> Media {
+    match dialect {
+        Dialect::Opaque(path) if opaque::FORMS.contains(&path) => Media::FormOrJson,
+        Dialect::Anthropic
+        | Dialect::Count
+        | Dialect::Chat
+        | Dialect::Responses
+        | Dialect::Opaque(_) => Media::Json,
+    }
+}
+
+fn file_dialect(dialect: Dialect) -> files::Dialect {
+    match dialect {
+        Dialect::Anthropic | Dialect::Count => files::Dialect::Anthropic,
+        Dialect::Chat | Dialect::Responses | Dialect::Opaque(_) => files::Dialect::OpenAi,
+    }
 }
 
 /// Has a call served, and answers it. Its body is read with its dialect's reader; where a catalog decides who gets it,

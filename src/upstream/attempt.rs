@@ -194,21 +194,7 @@ impl Attempt<'_> {
     /// Holds the answer back until it means something.
     async fn commit(&self, response: Response<ResponseBody>) -> Result<Answer, Box<Failed>> {
         let (head, mut body) = response.into_parts();
-        let coding = head.headers.get(header::CONTENT_ENCODING);
-        let coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
-        let kind = head.headers.get(header::CONTENT_TYPE);
-        let is = |media: &[u8]| kind.is_some_and(|kind| kind.as_bytes().starts_with(media));
-        let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_) | Dialect::Count);
-        let is_stream = is(b"text/event-stream") && !is_opaque;
-        let kind = match is_opaque {
-            false => Kind::Answer(self.protocol),
-            true if is(b"application/json") || is(b"text/html") => Kind::Json,
-            true => Kind::Bytes,
-        };
-        let mut reader = match is_stream {
-            true => Reader::stream(self.protocol, coding, self.along.map(Along::begun)),
-            false => Reader::whole(kind, coding),
-        };
+        let (mut reader, is_stream) = self.reader(&head.headers);
         let (mut held, mut bytes) = (VecDeque::new(), 0);
         while !reader.is_committed() && bytes <= HELD_BYTES_MAX {
             let Some(frame) = body.frame().await else {
@@ -220,13 +206,7 @@ impl Attempt<'_> {
                     reader,
                 });
             };
-            let frame = frame.map_err(|error| match error {
-                BodyError::Idle(wait) => self.failed(&Outcome::Late, fault::late(wait)),
-                BodyError::Broke(_) | BodyError::TooLarge { .. } => {
-                    let fault = fault::unreachable(&error.to_string());
-                    self.failed(&Outcome::Unreachable, fault)
-                }
-            })?;
+            let frame = frame.map_err(|error| self.broken(&error))?;
             if let Ok(data) = frame.into_data() {
                 bytes += data.len();
                 let heard = reader.hear(data);
@@ -246,6 +226,36 @@ impl Attempt<'_> {
             body: Some(body),
             reader,
         })
+    }
+
+    /// What reads an answer with this head, and whether that is a stream.
+    fn reader(&self, headers: &HeaderMap) -> (Reader, bool) {
+        let coding = headers.get(header::CONTENT_ENCODING);
+        let coding = Coding::of(coding.and_then(|coding| coding.to_str().ok()));
+        let kind = headers.get(header::CONTENT_TYPE);
+        let is = |media: &[u8]| kind.is_some_and(|kind| kind.as_bytes().starts_with(media));
+        let is_opaque = matches!(self.original.dialect, Dialect::Opaque(_) | Dialect::Count);
+        if is(b"text/event-stream") && !is_opaque {
+            let along = self.along.map(Along::begun);
+            return (Reader::stream(self.protocol, coding, along), true);
+        }
+        let kind = match is_opaque {
+            false => Kind::Answer(self.protocol),
+            true if is(b"application/json") || is(b"text/html") => Kind::Json,
+            true => Kind::Bytes,
+        };
+        (Reader::whole(kind, coding), false)
+    }
+
+    /// The body broke off before the answer meant something.
+    fn broken(&self, error: &BodyError) -> Box<Failed> {
+        match error {
+            BodyError::Idle(wait) => self.failed(&Outcome::Late, fault::late(*wait)),
+            BodyError::Broke(_) | BodyError::TooLarge { .. } => {
+                let fault = fault::unreachable(&error.to_string());
+                self.failed(&Outcome::Unreachable, fault)
+            }
+        }
     }
 
     /// What a stream has said so far: a failure, or another protocol, is told before anything is committed.

@@ -62,28 +62,21 @@ pub(super) async fn create(
     }
     let wish = call.as_mut().map(|call| std::mem::take(&mut call.wish));
     let writer = Writer::new(&stem, clock::unix_ms() / 1000, wish.unwrap_or_default());
-    let mut leans_on = draft.leans_on();
-    if is_over_when_told {
-        leans_on.push(("background", true.into()));
-    }
-    let conversation = match before {
-        Before::Conversation(id) => Some(id),
-        Before::Nothing | Before::Response(_) => None,
-    };
-    let keeper = (is_stored || conversation.is_some()).then(|| Keeper {
-        archive: api.archive.clone(),
-        owner,
-        before: known,
-        input: draft.into_input(),
-        stem,
-        conversation,
-        is_stored,
-        leans_on,
-        prepared: None,
-    });
-    let keep = keeper.map(|keeper| Box::new(keeper) as Keep);
-    if keep.is_some() {
+    let conversation = before.into_conversation();
+    let mut keep: Option<Keep> = None;
+    if is_stored || conversation.is_some() {
         taken.original.headers.remove(header::ACCEPT_ENCODING); // What is kept must be read.
+        keep = Some(Box::new(Keeper {
+            archive: api.archive.clone(),
+            owner,
+            before: known,
+            leans_on: leans_on(&draft, is_over_when_told),
+            input: draft.into_input(),
+            stem,
+            conversation,
+            is_stored,
+            prepared: None,
+        }));
     }
     let mut answer = match call {
         Ok(call) => {
@@ -105,6 +98,15 @@ pub(super) async fn create(
         label::emulated(answer.headers_mut(), "background");
     }
     Ok(answer)
+}
+
+/// What the call says of its response and a host was not told.
+fn leans_on(draft: &Draft, is_over_when_told: bool) -> Vec<(&'static str, Value)> {
+    let mut leans_on = draft.leans_on();
+    if is_over_when_told {
+        leans_on.push(("background", true.into()));
+    }
+    leans_on
 }
 
 /// Has a call served that no lane can read: a host may know what it says.

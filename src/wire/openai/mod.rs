@@ -25,6 +25,7 @@ pub(crate) mod page;
 
 pub(crate) mod conversation;
 
+mod asked;
 mod effort;
 mod foreign;
 mod form;

@@ -50,15 +50,7 @@ pub(super) fn messages(
     mut pairing: block::Pairing,
 ) -> Result<Talk, Fault> {
     let path = Path::Root.field("messages");
-    let Value::Array(values) = required(fields, &path, "messages")? else {
-        return Err(path.wrong("Input should be a valid list"));
-    };
-    if values.is_empty() {
-        return Err(path.wrong("at least one message is required"));
-    }
-    if values.len() > MESSAGES_MAX {
-        return Err(path.wrong("List should have at most 100000 items"));
-    }
+    let values = list(fields, &path)?;
     let mut talk = Talk::default();
     for (index, value) in values.iter().enumerate() {
         let at = path.item(index);
@@ -90,6 +82,20 @@ pub(super) fn messages(
     pairing.end()?;
     media::limits(values)?;
     Ok(talk.ended())
+}
+
+/// The messages as they stand there, within their bounds.
+fn list<'a>(fields: &'a Map<String, Value>, path: &Path<'_>) -> Result<&'a [Value], Fault> {
+    match required(fields, path, "messages")? {
+        Value::Array(values) if values.is_empty() => {
+            Err(path.wrong("at least one message is required"))
+        }
+        Value::Array(values) if values.len() > MESSAGES_MAX => {
+            Err(path.wrong("List should have at most 100000 items"))
+        }
+        Value::Array(values) => Ok(values),
+        _ => Err(path.wrong("Input should be a valid list")),
+    }
 }
 
 impl Talk {

@@ -78,18 +78,7 @@ impl Reader {
                 self.blocks
                     .extend(Open::Thinking, BlockKind::Thinking, delta, words);
             }
-            "response.function_call_arguments.delta" => {
-                let index = event
-                    .get("output_index")
-                    .and_then(Value::as_u64)
-                    .ok_or(Unread)?;
-                if !self.blocks.is_open(&Open::Call(index)) {
-                    return Err(Unread);
-                }
-                let delta = Delta::InputJson(delta(event));
-                self.blocks
-                    .extend(Open::Call(index), BlockKind::Text, delta, words);
-            }
+            "response.function_call_arguments.delta" => self.arguments(event, words)?,
             "response.output_item.done" => self.blocks.close(words),
             "response.completed" | "response.incomplete" => self.end(response, words),
             "response.failed" => {
@@ -102,6 +91,17 @@ impl Reader {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn arguments(&mut self, event: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
+        let index = event.get("output_index").and_then(Value::as_u64);
+        let call = Open::Call(index.ok_or(Unread)?);
+        if !self.blocks.is_open(&call) {
+            return Err(Unread);
+        }
+        let delta = Delta::InputJson(delta(event));
+        self.blocks.extend(call, BlockKind::Text, delta, words);
         Ok(())
     }
 

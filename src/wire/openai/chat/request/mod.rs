@@ -6,17 +6,13 @@ mod message;
 pub(in crate::wire::openai) mod parameter;
 
 use crate::turn::Fault;
-use crate::turn::Owner;
-use crate::turn::Reading;
 use crate::turn::Request;
 use crate::wire::body::parse;
 use crate::wire::field::Path;
-use crate::wire::field::last_at;
 use crate::wire::field::present;
+use crate::wire::openai::asked::Asked;
 use crate::wire::openai::label::Labels;
-use crate::wire::openai::mark;
 use crate::wire::openai::part::text_field;
-use crate::wire::openai::talk::Talk;
 use crate::wire::openai::tool;
 use crate::wire::openai::tool::Offer;
 use crate::wire::openai::tool::ToldTools;
@@ -54,7 +50,6 @@ pub(crate) type Recall<'a> = dyn Fn(&str) -> Option<Arc<Vec<Value>>> + 'a;
 /// `invalid_request`, with the path of the first field that is wrong.
 pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Call, Fault> {
     let fields = parse(body)?;
-    let root = Path::Root;
     let model = parameter::model(&fields)?;
     parameter::refused(&fields)?;
     let mut labels = Labels::default();
@@ -73,35 +68,15 @@ pub(crate) fn call(body: &[u8], goes_on: bool, recall: &Recall<'_>) -> Result<Ca
         is_legacy,
         tools: offer.told,
     };
-    let Talk {
-        system,
-        messages,
-        labels: said,
-        changed_by_claude,
-        places,
-        ..
-    } = talk.end(&root.field("messages"))?;
-    let reading = match stream {
-        true => Reading::Along,
-        false => Reading::Whole,
-    };
-    let request = Request {
-        owner: Owner::anonymous(),
-        model: model.to_owned(),
-        system,
-        messages,
+    let asked = Asked {
+        model,
         tools: offer.tools,
         tool_choice: choice,
-        betas: Vec::new(),
-        marks: mark::found(&fields),
         sampling,
-        reading,
-        changed_by_claude,
-        places,
-        last_at: last_at("messages", present(&fields, "messages")),
-        emulated: [said.emulated, labels.emulated].concat(),
-        ignored: [said.ignored, labels.ignored].concat(),
+        is_streamed: stream,
+        labels,
     };
+    let request = asked.request(talk, &fields, "messages")?;
     Ok(Call {
         request,
         stream,

@@ -9,18 +9,15 @@ mod echo;
 mod parameter;
 
 use crate::turn::Fault;
-use crate::turn::Owner;
-use crate::turn::Reading;
 use crate::turn::Request;
 use crate::wire::body::parse;
 use crate::wire::field::Path;
 use crate::wire::field::field;
-use crate::wire::field::last_at;
 use crate::wire::field::present;
 use crate::wire::field::string;
+use crate::wire::openai::asked::Asked;
 use crate::wire::openai::chat::request::parameter as shared;
 use crate::wire::openai::label::Labels;
-use crate::wire::openai::mark;
 use crate::wire::openai::part::text_field;
 use crate::wire::openai::talk::Talk;
 use crate::wire::openai::tool;
@@ -63,6 +60,15 @@ pub(crate) enum Before {
     Nothing,
     Response(String),
     Conversation(String),
+}
+
+impl Before {
+    pub(crate) fn into_conversation(self) -> Option<String> {
+        match self {
+            Before::Conversation(id) => Some(id),
+            Before::Nothing | Before::Response(_) => None,
+        }
+    }
 }
 
 impl Draft {
@@ -230,17 +236,7 @@ impl Draft {
         let at = Path::Root.field("tool_choice");
         let choice = offer.choice(present(fields, "tool_choice"), one, &at, &mut labels)?;
         let mut talk = Talk::new(goes_on);
-        if let Some(said) = present(fields, "instructions") {
-            let at = Path::Root.field("instructions");
-            let said = string(said, &at)?;
-            talk.instruct(
-                Some(said.to_owned())
-                    .filter(|said| !said.trim().is_empty())
-                    .into_iter()
-                    .collect(),
-                &at,
-            );
-        }
+        self.instruct(&mut talk)?;
         conversation::read(before, &self.input, &mut talk)?;
         let mut sampling = parameter::sampling(fields, &mut labels)?;
         parameter::form(fields, &mut sampling, &mut talk, &mut labels)?;
@@ -250,39 +246,33 @@ impl Draft {
             tools: offer.told,
             echo: Echo::of(fields),
         };
-        let Talk {
-            system,
-            messages,
-            labels: said,
-            changed_by_claude,
-            places,
-            ..
-        } = talk.end(&Path::Root.field("input"))?;
-        let request = Request {
-            owner: Owner::anonymous(),
-            model: model.to_owned(),
-            system,
-            messages,
+        let asked = Asked {
+            model,
             tools: offer.tools,
             tool_choice: choice,
-            betas: Vec::new(),
-            marks: mark::found(fields),
             sampling,
-            reading: match stream {
-                true => Reading::Along,
-                false => Reading::Whole,
-            },
-            changed_by_claude,
-            places,
-            last_at: last_at("input", present(fields, "input")),
-            emulated: [said.emulated, labels.emulated].concat(),
-            ignored: [said.ignored, labels.ignored].concat(),
+            is_streamed: stream,
+            labels,
         };
+        let request = asked.request(talk, fields, "input")?;
         Ok(Call {
             request,
             stream,
             wish,
         })
+    }
+
+    /// The instructions stand before all that was said.
+    fn instruct(&self, talk: &mut Talk) -> Result<(), Fault> {
+        let Some(said) = present(&self.fields, "instructions") else {
+            return Ok(());
+        };
+        let at = Path::Root.field("instructions");
+        let said = string(said, &at)?;
+        if !said.trim().is_empty() {
+            talk.instruct(vec![said.to_owned()], &at);
+        }
+        Ok(())
     }
 }
 
