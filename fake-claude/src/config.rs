@@ -207,6 +207,12 @@ pub(crate) fn start_commands(settings: Option<&str>) -> Vec<String> {
     hooks_of(&groups, "command", "command")
 }
 
+/// The command that would log in to a proxy.
+pub(crate) fn proxy_helper(settings: Option<&str>) -> Option<String> {
+    let settings = read_settings(settings);
+    settings["proxyAuthHelper"].as_str().map(str::to_owned)
+}
+
 fn read_settings(settings: Option<&str>) -> Value {
     let text = match settings {
         None => return Value::Null,

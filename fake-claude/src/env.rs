@@ -37,6 +37,10 @@ pub(crate) struct Env {
     pub(crate) betas: Option<String>,
     /// Whether and how the bodies of requests are recorded.
     pub(crate) bodies: Option<String>,
+    /// Whether the command of the settings that would log in to a proxy is run before each request.
+    pub(crate) asks_helper: bool,
+    /// No key is read between an answer that is cut and the request after it, but while something is waited for.
+    pub(crate) is_deaf: bool,
 }
 
 impl Env {
@@ -70,6 +74,8 @@ impl Env {
             passing: var("CLAUDE_CODE_TMPDIR").map_or_else(|| "/tmp".into(), PathBuf::from),
             betas: var("ANTHROPIC_BETAS"),
             bodies: var("OTEL_LOG_RAW_API_BODIES"),
+            asks_helper: truthy("CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER"),
+            is_deaf: truthy("FAKE_CLAUDE_DEAF"),
         }
     }
 

@@ -193,6 +193,8 @@ fn world(
         refusals_stand: env.refusals_stand,
         diagnoses: args.diagnoses,
         tells_heads: env.tells_heads,
+        helper: config::proxy_helper(args.settings.as_deref()).filter(|_| env.asks_helper),
+        is_deaf: env.is_deaf,
         passing: env.passing.clone(),
         copies: Copies::wished(env.bodies.as_deref(), dialect.is_new()),
         logged_in: AtomicBool::new(logged_in),

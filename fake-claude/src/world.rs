@@ -58,6 +58,10 @@ pub(crate) struct World {
     pub(crate) diagnoses: bool,
     /// With the heads of the API's answers.
     pub(crate) tells_heads: bool,
+    /// What is run, and waited for, before each request.
+    pub(crate) helper: Option<String>,
+    /// No key is read between an answer that is cut and the request after it, but while something is waited for.
+    pub(crate) is_deaf: bool,
     /// Where folders for passing files are made.
     pub(crate) passing: PathBuf,
     /// Where requests and answers are copied to.

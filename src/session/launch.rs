@@ -162,6 +162,30 @@ pub(crate) fn tell_requests(launch: &mut Launch, files: &Files) {
     launch.aside = Some(files.diagnostics());
 }
 
+/// Has the session run a command before each of its requests, and wait for it: keys are read meanwhile. What the command
+/// prints would go to a proxy, so it prints nothing for one, and where one is known it is not run.
+pub(crate) fn wait_before_requests(launch: &mut Launch) {
+    let mut names = launch
+        .env
+        .keys()
+        .map(|name| name.to_string_lossy().to_ascii_uppercase());
+    if !names.any(|name| name == WAIT_SWITCH.0 || name.ends_with("_PROXY") && name != "NO_PROXY") {
+        for (name, value) in [WAIT_SWITCH, WAIT_KEPT] {
+            launch.env.insert(name.into(), value.into());
+        }
+    }
+}
+
+/// The settings that name the command; without the switch in the environment it is not run.
+pub(crate) fn naming_wait(mut settings: Value) -> Value {
+    settings["proxyAuthHelper"] = "[ -n \"$CLAUDE_CODE_PROXY_URL\" ] || echo -".into();
+    settings
+}
+
+/// What has the command run, and how long what it printed is kept, in milliseconds: it is run each time.
+const WAIT_SWITCH: (&str, &str) = ("CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER", "1");
+const WAIT_KEPT: (&str, &str) = ("CLAUDE_CODE_PROXY_AUTH_HELPER_TTL_MS", "0");
+
 /// Claude Code's own switch to record the bodies of its requests.
 const BODIES: &str = "OTEL_LOG_RAW_API_BODIES";
 
@@ -491,6 +515,29 @@ mod tests {
         assert_eq!(value("ANTHROPIC_BASE_URL"), "http://127.0.0.1:9/secret");
         assert_eq!(value("NO_PROXY"), "intern,127.0.0.1");
         assert_eq!(value("no_proxy"), "127.0.0.1");
+    }
+
+    #[test]
+    fn a_session_waits_before_its_requests_where_no_proxy_could_get_what_it_waits_for() {
+        let switches = |names: &[&str]| {
+            let named = names.iter().map(|name| ((*name).into(), "x".into()));
+            let mut launch = Launch {
+                program: PathBuf::new(),
+                args: vec![],
+                env: named.collect(),
+                folder: PathBuf::new(),
+                aside: None,
+            };
+            wait_before_requests(&mut launch);
+            let value = |(name, _): (&str, &str)| launch.env.get(OsStr::new(name)).cloned();
+            [value(WAIT_SWITCH), value(WAIT_KEPT)].map(Option::unwrap_or_default)
+        };
+        assert_eq!(switches(&[]), ["1", "0"]);
+        assert_eq!(switches(&["NO_PROXY", "no_proxy"]), ["1", "0"]);
+        for proxy in ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"] {
+            assert_eq!(switches(&[proxy]), ["", ""], "{proxy}");
+        }
+        assert_eq!(switches(&[WAIT_SWITCH.0]), ["x", ""]);
     }
 
     #[test]

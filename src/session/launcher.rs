@@ -359,6 +359,9 @@ impl Launcher {
                 self.diagnostics(&mut launch, files),
             ),
         };
+        if witnesses.1.is_some() && shape.is_soon_cut() {
+            launch::wait_before_requests(&mut launch);
+        }
         let (process, exit) = Process::spawn(&launch)?;
         launch_context.registry.add(process.pid);
         Ok((process, exit, witnesses))

@@ -125,6 +125,9 @@ pub(super) fn write_files(
     if shape.thinking {
         settings = launch::telling_thinking(settings);
     }
+    if shape.is_soon_cut() {
+        settings = launch::naming_wait(settings);
+    }
     write_private(&files.settings(), settings.to_string().as_bytes(), 0o600)?;
     let servers = launch::mcp_servers(&address.tools_url()).to_string();
     write_private(&files.tools(), servers.as_bytes(), 0o600)?;

@@ -44,6 +44,11 @@ impl Shape {
         }
     }
 
+    /// Whether its answers may have so little room that one is cut as a rule, and not by accident.
+    pub(crate) fn is_soon_cut(&self) -> bool {
+        self.max_tokens <= SOON_CUT_TOKENS_MAX
+    }
+
     /// The shape of sessions that are warmed before any caller asked.
     pub(crate) fn plain(model: &str) -> Shape {
         Shape {
@@ -137,6 +142,10 @@ const MAX_TOKENS_UNCUT: u64 = 4096;
 /// What most first calls ask for; the pool learns the others.
 pub(crate) const MAX_TOKENS_PLAIN: u64 = 1024;
 
+/// Tokens that are a hundred words: who leaves an answer no more room has it cut as a rule. The others do not pay for a
+/// wait of 10 to 60 ms that an answer in a thousand needs.
+const SOON_CUT_TOKENS_MAX: u64 = 128;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +167,17 @@ mod tests {
         let named = Shape::of(&request, Mode::Pty, OwnTools::None);
         assert_eq!(named.betas, "a-2025-01-01,b-2026-01-01");
         assert_ne!(named, plain);
+    }
+
+    #[test]
+    fn an_answer_with_room_for_a_hundred_words_is_soon_cut() {
+        let mut request = request();
+        for (tokens, is_soon_cut) in [(1, true), (128, true), (129, false)] {
+            request.sampling.max_tokens = Some(tokens);
+            let shape = Shape::of(&request, Mode::Pty, OwnTools::None);
+            assert_eq!(shape.is_soon_cut(), is_soon_cut, "{tokens}");
+        }
+        assert!(!Shape::plain("m").is_soon_cut());
     }
 
     #[test]

@@ -382,6 +382,23 @@ fn an_answer_that_is_cut_ends_at_the_cut() {
     );
 }
 
+/// Where nothing is waited for between the answer and the next request, claude reads no key there.
+#[test]
+fn a_request_that_nobody_asked_for_is_not_sent_where_an_answer_has_little_room() {
+    let relay = World::scripted(RULES)
+        .env("ANTHROPIC_AUTH_TOKEN", "any")
+        .env("FAKE_CLAUDE_DEAF", "1")
+        .start();
+    for (tokens, requests) in [(128, ""), (129, "2"), (5, "")] {
+        let mut call = call("cut");
+        call["max_tokens"] = tokens.into();
+        let answer = relay.post(&call);
+        assert_eq!(answer.text(), "cut off", "{tokens}");
+        let told = answer.header("x-relay-upstream-requests");
+        assert_eq!(told, requests, "{tokens}");
+    }
+}
+
 #[test]
 fn a_turn_without_a_word_is_a_failure() {
     let silent = "[[rule]]\nany = true\n[[rule.step]]\nwait_ms = 1\n";

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::child;
 use crate::clock;
 use crate::display::Display;
 use crate::ending;
@@ -28,7 +29,22 @@ impl Turn {
     /// Prepares a question that nobody asked it to ask: that takes a while, in which it can be interrupted.
     pub(super) fn prepare_to_ask_on(&self) -> Result<(), Failure> {
         self.world.diagnose(PREPARED);
-        self.pause(PREPARE_MS)
+        if !self.world.is_deaf {
+            return self.pause(PREPARE_MS);
+        }
+        clock::sleep(clock::scaled(PREPARE_MS));
+        Ok(())
+    }
+
+    /// Runs what is to be run before each request: what was pressed until then is read.
+    fn wait_for_helper(&self) -> Result<(), Failure> {
+        match &self.world.helper {
+            None => Ok(()),
+            Some(command) => {
+                child::shell(command, &self.world.cwd);
+                self.pause(1)
+            }
+        }
     }
 
     pub(super) fn ask_with_retries(&self, batch: &Batch) -> Result<Reply, Failure> {
@@ -72,6 +88,7 @@ impl Turn {
         if !self.world.is_logged_in() {
             return Err(Failure::Login);
         }
+        self.wait_for_helper()?;
         let display = Display::new(&self.world, &self.subject, &self.turn_id);
         let shown = display.clone();
         let (world, calls) = (Arc::clone(&self.world), batch.clone());

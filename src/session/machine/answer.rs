@@ -139,7 +139,10 @@ impl Machine {
     pub(crate) fn handle_request_sign(&mut self, sign: RequestSign, now: Instant) {
         if sign == RequestSign::Sent && self.holds_question {
             self.holds_question = false;
-            self.count_questions(self.copied);
+            self.count_questions(self.copied.max(2));
+        }
+        if sign == RequestSign::Prepared {
+            self.interrupt_what_asks_on();
         }
         let State::Answering(answering) = &mut self.state else {
             return;
@@ -180,12 +183,29 @@ impl Machine {
         }
     }
 
-    /// After an answer that was cut the CLI asks on by itself; where it does not say so before, no key can reach it in time.
+    /// The answer was told and cut before the CLI said that it asks on: it runs, whatever the screen shows yet.
+    fn interrupt_what_asks_on(&mut self) {
+        if let State::Interrupting {
+            cut: true, sent, ..
+        } = &mut self.state
+            && !*sent
+        {
+            *sent = true;
+            self.write(keys::ESCAPE_AT_ONCE.to_vec());
+        }
+    }
+
+    /// After an answer that was cut the CLI asks on by itself. Where it tells of its requests, it says when it has; where it
+    /// does not, no key can reach it in time.
     fn count_next_question(&mut self, event: &Event) {
         let is_cut = matches!(event, Event::End(end) if end.stop.is_cut());
-        let asks_on = matches!(&self.state, State::Answering(answering)
-            if answering.merge.asks_on() && !answering.is_broken_off);
-        if is_cut && asks_on && self.asked < 2 {
+        let State::Answering(answering) = &self.state else {
+            return;
+        };
+        let asks_on = answering.merge.asks_on() && !answering.is_broken_off;
+        if is_cut && asks_on && answering.is_answered && self.asked < 2 {
+            self.holds_question = true;
+        } else if is_cut && asks_on && self.asked < 2 {
             self.asked = 2;
             self.effects.push_back(Effect::Asked);
         }

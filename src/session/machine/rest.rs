@@ -17,16 +17,24 @@ impl Machine {
     pub(super) fn interrupt(&mut self, busy_seen: bool, escape: Escape, now: Instant) -> State {
         let sent = escape == Escape::Sent;
         let busy = busy_seen && self.shows_busy();
-        if busy && !sent {
-            self.write(keys::ESCAPE.to_vec());
-        }
         let cut = matches!(&self.state, State::Answering(answering) if answering.merge.is_cut());
+        if busy && !sent {
+            self.write(self.escape(cut).to_vec());
+        }
         State::Interrupting {
             cut,
             sent: busy || sent,
             over: false,
             emptied: false,
             until: now + REST_WAIT,
+        }
+    }
+
+    /// What interrupts: at once where the CLI is about to send what nobody asked it to ask.
+    pub(super) fn escape(&self, cut: bool) -> &'static [u8] {
+        match cut && self.holds_question {
+            true => keys::ESCAPE_AT_ONCE,
+            false => keys::ESCAPE,
         }
     }
 

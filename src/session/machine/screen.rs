@@ -82,9 +82,10 @@ impl Machine {
                     self.write(keys::ESCAPE.to_vec());
                 }
             }
-            State::Interrupting { sent, .. } if prompt.busy && !*sent => {
+            State::Interrupting { cut, sent, .. } if prompt.busy && !*sent => {
                 *sent = true;
-                self.write(keys::ESCAPE.to_vec());
+                let cut = *cut;
+                self.write(self.escape(cut).to_vec());
             }
             State::Interrupting {
                 sent,

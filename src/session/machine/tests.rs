@@ -553,6 +553,35 @@ fn escape_is_not_sent_where_the_screen_says_that_nothing_runs() {
     assert_eq!(keys, [Effect::Write(keys::ESCAPE.to_vec())]);
 }
 
+/// 2.1.197 copies an answer before it says that it asks on.
+#[test]
+fn an_answer_that_is_cut_counts_what_the_cli_says_it_sends() {
+    for is_sent in [false, true] {
+        let (mut machine, now) = answering();
+        machine.handle_asked(1, 0, now);
+        machine.handle_request_sign(RequestSign::Answered, now);
+        machine.handle_hook(&hook("c1", displayed("ho")), now);
+        machine.handle_scene(IDLE, now);
+        effects(&mut machine);
+        machine.handle_records(vec![cut("ho")], now);
+        let done = names(&mut machine);
+        assert!(!done.contains(&"write") && !done.contains(&"asked"));
+        // It runs, whatever the screen shows.
+        machine.handle_request_sign(RequestSign::Prepared, now);
+        let escape = Effect::Write(keys::ESCAPE_AT_ONCE.to_vec());
+        assert_eq!(effects(&mut machine), [escape]);
+        machine.handle_scene(BUSY, now);
+        machine.count_questions(2);
+        assert_eq!(effects(&mut machine), []);
+        if is_sent {
+            machine.handle_request_sign(RequestSign::Sent, now);
+            assert_eq!(effects(&mut machine), [Effect::Asked]);
+        }
+        machine.handle_scene(IDLE, now);
+        assert_eq!(names(&mut machine)[0], "tell");
+    }
+}
+
 #[test]
 fn a_process_that_is_given_up_gets_no_keys() {
     let now = now();

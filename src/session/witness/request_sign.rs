@@ -4,15 +4,25 @@
 //! that something failed, what the API refused a request with, and how long it asks to be left alone, which the CLI tells
 //! nowhere else. Everything else is passed over and kept nowhere.
 //!
-//! **Why.** After an answer that is cut, or shows nothing, the CLI asks again by itself. In its loop (2.1.329, 2.1.332) that
-//! depends on the answer alone: no setting, variable, flag, agent or feature gate decides it (`CLAUDE_CODE_MAX_TURNS` and
-//! `maxTurns` count rounds of tools, and print mode's alone; a gate decides on a third request), and no hook is run
-//! between: `Stop` comes behind it, `PostToolBatch` after calls only. The copy of the answer and the transcript come 28 to
-//! 150 ms behind the second request. But the CLI says that it prepares it, at once and 10 to 100 ms before it sends it, and
-//! an Escape stands in its terminal a tenth of a millisecond later. The CLI reads its keys between two rounds of its loop
-//! alone: where all that the request waits for is there already, none ends before the request is on its way (by its system
-//! calls, 2.1.332), about once in two. Then there are two requests, and the label says so. To stop the process in between is
-//! no way: what it writes of the first answer comes behind the second request.
+//! **Why.** After an answer that is cut, or shows nothing, the CLI asks again by itself. In its loop (2.1.197 to 2.1.332)
+//! that depends on the answer alone: no flag, agent or feature gate decides it (`CLAUDE_CODE_MAX_TURNS` and `maxTurns` count
+//! rounds of tools, and print mode's alone; a gate decides on a third request), and of its 34 kinds of hooks none is waited
+//! for between: `Stop` comes behind it, `PostToolBatch` and hooks that hold tools after calls only, `PostModelSwitch` after a
+//! switch, `MessageDisplay` beside it, and `PreCompact` where it would have the model write a summary, which a hook that fails
+//! does not prevent. What stops the loop before a request is that a key is to move the session to the background, where it
+//! goes on. The copy of the answer and the transcript come 28 to 150 ms behind the second request; 2.1.197 copies before it. But the CLI
+//! says that it prepares it, at once and 10 to 100 ms before it sends it, and an Escape stands in its terminal a tenth of a
+//! millisecond later. To stop the process in between is no way: what it writes of the first answer comes behind the second
+//! request.
+//!
+//! **The wait.** The CLI reads its keys between two rounds of its loop alone, and where all that the request waits for is
+//! there already, none ends before the request is on its way (by its system calls), about once in two. For each request it
+//! makes itself a client, and waits for the command in its settings that logs in to a proxy (`proxyAuthHelper`), where a
+//! variable has it run; without a proxy nobody gets what the command prints, and the request is the same. That wait is a
+//! round: with it none of 73 calls of 2.1.332 and none of 73 of 2.1.197 had a second request; without it 14 of 54 had, and
+//! 7 of 24. But each request waits, also the one that was asked for, 20 to 60 ms, for what the CLI draws meanwhile it else
+//! draws while the API thinks. So only sessions wait whose answers have little room. What else is waited for there is no
+//! help: `apiKeyHelper` is another login, and is waited for once.
 
 use crate::session::line;
 use crate::session::line::FromLine;
